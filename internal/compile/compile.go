@@ -1,0 +1,135 @@
+package compile
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Result is everything that follows from a snapshot.
+type Result struct {
+	// Tables become VirtualServices, SubsetRules DestinationRules.
+	Tables      []route.Table
+	SubsetRules []route.SubsetRule
+	// Services reports on every Service of the snapshot, also those left alone.
+	Services []Service
+	// Policies says which OverridePolicies are in force.
+	Policies    []PolicyReport
+	Diagnostics []diag.Diagnostic
+}
+
+// compiler is the state that the steps share.
+type compiler struct {
+	snapshot *model.Snapshot
+	options  model.Options
+	services []*service
+	// byHost finds a Service by its fully qualified name.
+	byHost   map[string]*service
+	policies []PolicyReport
+	tables   []route.Table
+	rules    []route.SubsetRule
+	foreign  map[diag.Object]bool
+	mesh     *meshIndex
+	diags    []diag.Diagnostic
+}
+
+// service is what the compiler knows of one Service.
+type service struct {
+	*model.Service
+	host     string
+	settings model.Settings
+	// leftAlone is set where nothing is to be made; reason says why.
+	leftAlone bool
+	reason    diag.Code
+	backends  []backend
+	released  released
+	versions  []version
+	isolated  []isolated
+	pin       pin
+	rule      rule
+}
+
+// active reports whether there is anything to make for s.
+func (s *service) active() bool {
+	return !s.leftAlone && (s.pin.needed || len(s.isolated) > 0 || s.hasOthers() || s.settings.Strict == model.StrictAlways)
+}
+
+// Compile returns the tables, subsets and diagnostics that follow from snapshot.
+func Compile(snapshot *model.Snapshot) Result {
+	c := newCompiler(snapshot)
+	c.run()
+	return c.result()
+}
+
+func newCompiler(snapshot *model.Snapshot) *compiler {
+	c := &compiler{snapshot: snapshot, options: snapshot.Options, byHost: map[string]*service{}, foreign: map[diag.Object]bool{}}
+	for _, object := range snapshot.Foreign {
+		c.foreign[object] = true
+	}
+	for i := range snapshot.Services {
+		s := &service{Service: &snapshot.Services[i]}
+		s.host = c.fqdn(s.Name, s.Namespace)
+		c.services = append(c.services, s)
+		c.byHost[s.host] = s
+	}
+	c.mesh = c.indexMesh()
+	return c
+}
+
+func (c *compiler) run() {
+	c.resolveSettings()
+	c.gatherIsolated()
+	for _, s := range c.services {
+		c.readBackends(s)
+		if c.leaveAlone(s) {
+			continue
+		}
+		c.findReleased(s)
+		c.listVersions(s)
+		c.choosePin(s)
+		c.planRule(s)
+	}
+	c.warnOfSharedNames()
+	c.buildTables()
+}
+
+func (c *compiler) result() Result {
+	slices.SortFunc(c.tables, func(a, b route.Table) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(c.rules, func(a, b route.SubsetRule) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	reports := make([]Service, 0, len(c.services))
+	for _, s := range c.services {
+		reports = append(reports, c.report(s))
+	}
+	return Result{
+		Tables:      c.tables,
+		SubsetRules: c.rules,
+		Services:    reports,
+		Policies:    c.policies,
+		Diagnostics: diag.Sort(c.diags),
+	}
+}
+
+// say records a diagnostic about a Service.
+func (c *compiler) say(s *service, code diag.Code, format string, args ...any) {
+	c.add(diag.New(code, s.Object(), format, args...).At(s.Origin))
+}
+
+func (c *compiler) add(d diag.Diagnostic) { c.diags = append(c.diags, d) }
+
+// fqdn returns the name under which the mesh knows a Service.
+func (c *compiler) fqdn(name, namespace string) string {
+	return name + "." + namespace + ".svc." + c.options.ClusterDomain
+}
+
+// leave marks s as left alone and says why.
+func (c *compiler) leave(s *service, code diag.Code, format string, args ...any) {
+	s.leftAlone, s.reason = true, code
+	c.say(s, code, format, args...)
+}

@@ -1,0 +1,92 @@
+package compile
+
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// isolated is a version that stands behind a Service of its own.
+type isolated struct {
+	service     *service
+	version     string
+	pods, ready int
+	workloads   []string
+}
+
+// gatherIsolated gives each Service its isolated versions.
+func (c *compiler) gatherIsolated() {
+	for _, s := range c.services {
+		if s.VersionOf == "" || (s.settings.Managed != nil && !*s.settings.Managed) {
+			continue
+		}
+		base := c.byHost[c.fqdn(s.VersionOf, s.Namespace)]
+		if base == nil || base == s || base.VersionOf != "" {
+			c.say(s, diag.IsolatedBaseNotFound, "it says that it is a version of Service %s, which is not there", s.VersionOf)
+			continue
+		}
+		if iso, ok := c.readIsolated(s, base); ok {
+			base.isolated = append(base.isolated, iso)
+		}
+	}
+}
+
+func (c *compiler) readIsolated(s, base *service) (isolated, bool) {
+	iso := isolated{service: s, version: s.Version}
+	if s.Headless || s.ExternalName {
+		c.say(s, diag.IsolatedUnreachable, "it has no cluster IP, so that a proxy can't be sent to it as version of %s", base.Name)
+		return iso, false
+	}
+	for i := range s.Backends {
+		b := &s.Backends[i]
+		if iso.version == "" {
+			iso.version = b.Labels[base.settings.VersionLabel]
+		} else if v := b.Labels[base.settings.VersionLabel]; s.Version == "" && v != iso.version {
+			c.say(s, diag.IsolatedNoVersion, "its pods are of versions %q and %q", iso.version, v)
+			return iso, false
+		}
+		iso.pods += b.Pods
+		iso.ready += b.Ready
+		iso.workloads = append(iso.workloads, b.Workload.String())
+	}
+	if iso.version == "" {
+		c.say(s, diag.IsolatedNoVersion, "it says that it is a version of Service %s, but not which", base.Name)
+		return iso, false
+	}
+	if slices.ContainsFunc(base.isolated, func(other isolated) bool { return other.version == iso.version }) {
+		c.say(s, diag.IsolatedNoVersion, "version %s of Service %s stands behind another Service already", iso.version, base.Name)
+		return iso, false
+	}
+	if missing, ok := unreachablePort(base, s); !ok {
+		c.say(s, diag.IsolatedUnreachable, "it has no port for port %d of Service %s", missing, base.Name)
+		return iso, false
+	}
+	return iso, true
+}
+
+// unreachablePort returns an HTTP port of base that iso does not have.
+func unreachablePort(base, iso *service) (uint32, bool) {
+	for _, p := range base.Ports {
+		if p.HTTP && isolatedPort(iso.Service, base.Service, p) == 0 {
+			return p.Number, false
+		}
+	}
+	return 0, true
+}
+
+// isolatedPort returns the port of iso that stands for port p of base: the one
+// of the same number, else of the same name, else the only one where base has
+// only one as well; 0 for none.
+func isolatedPort(iso, base *model.Service, p model.Port) uint32 {
+	for _, same := range []func(model.Port) bool{
+		func(q model.Port) bool { return q.Number == p.Number },
+		func(q model.Port) bool { return q.Name == p.Name && p.Name != "" },
+		func(model.Port) bool { return len(iso.Ports) == 1 && len(base.Ports) == 1 },
+	} {
+		if at := slices.IndexFunc(iso.Ports, func(q model.Port) bool { return q.HTTP && same(q) }); at >= 0 {
+			return iso.Ports[at].Number
+		}
+	}
+	return 0
+}

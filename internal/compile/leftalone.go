@@ -1,0 +1,37 @@
+package compile
+
+import (
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// leaveAlone reports whether nothing is to be made for s, and says why.
+// A Service that is an isolated version of another is part of that one.
+func (c *compiler) leaveAlone(s *service) bool {
+	switch {
+	case s.Namespace == "default" && s.Name == "kubernetes":
+		c.leave(s, diag.KubernetesService, "left alone: it is the API server's")
+	case s.settings.Managed != nil && !*s.settings.Managed:
+		c.leave(s, diag.OptedOut, "left alone, as it asks to be")
+	case s.VersionOf != "":
+		s.leftAlone = true
+	case s.ExternalName:
+		c.leave(s, diag.ExternalNameService, "left alone: it is an ExternalName")
+	case len(s.Selector) == 0:
+		c.leave(s, diag.NoSelector, "left alone: it has no selector")
+	case !hasHTTP(s.Ports):
+		c.leave(s, diag.NoHTTPPort, "left alone: no port carries HTTP")
+	case s.Headless && len(s.isolated) == 0:
+		c.leave(s, diag.HeadlessService, "left alone: it is headless, and no isolated versions of it are there")
+	}
+	return s.leftAlone
+}
+
+func hasHTTP(ports []model.Port) bool {
+	for _, p := range ports {
+		if p.HTTP {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,91 @@
+package compile
+
+import (
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// Service says what was found about a Service, for people.
+type Service struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// State is Managed, Idle (nothing to override) or LeftAlone.
+	State State `json:"state"`
+	// Reason is why it was left alone.
+	Reason diag.Code `json:"reason,omitempty"`
+	// Released says which rule decided about ordinary traffic.
+	Released string `json:"released,omitempty"`
+	// Pinned says how ordinary traffic is held to the released pods.
+	Pinned   Pinned    `json:"pinned,omitempty"`
+	Versions []Version `json:"versions,omitempty"`
+	// Host is the fully qualified name.
+	Host string `json:"host"`
+}
+
+// State is what becomes of a Service.
+type State string
+
+const (
+	// Managed Services have a route table.
+	Managed State = "Managed"
+	// Idle Services have nothing to override, and so no objects.
+	Idle State = "Idle"
+	// LeftAlone Services can't or must not be routed by version.
+	LeftAlone State = "LeftAlone"
+)
+
+// Pinned is how ordinary traffic is held to the released pods.
+type Pinned string
+
+const (
+	// PinnedNowhere means that only released pods are there: no pin is needed.
+	PinnedNowhere Pinned = "not needed"
+	// PinnedByWorkload means by the released workload's selector.
+	PinnedByWorkload Pinned = "by workload"
+	// PinnedByVersion means by the version labels of the released pods.
+	PinnedByVersion Pinned = "by version"
+	// NotPinned means that ordinary traffic is shared by all pods.
+	NotPinned Pinned = "shared"
+)
+
+// Version is one version of a Service.
+type Version struct {
+	Name      string   `json:"name"`
+	Released  bool     `json:"released"`
+	Pods      int      `json:"pods"`
+	Ready     int      `json:"ready"`
+	Workloads []string `json:"workloads,omitempty"`
+	// Isolated names the Service of its own that the version stands behind.
+	Isolated string `json:"isolated,omitempty"`
+}
+
+func (c *compiler) report(s *service) Service {
+	out := Service{Namespace: s.Namespace, Name: s.Name, Host: s.host, Reason: s.reason, Released: s.released.why}
+	switch {
+	case s.leftAlone:
+		out.State = LeftAlone
+	case s.active():
+		out.State, out.Pinned = Managed, s.pinned()
+	default:
+		out.State, out.Pinned = Idle, PinnedNowhere
+	}
+	for _, v := range s.versions {
+		version := Version{Name: v.name, Released: v.released, Pods: v.pods, Ready: v.ready, Workloads: v.workloads}
+		if v.isolated != nil {
+			version.Isolated = v.isolated.service.Name
+		}
+		out.Versions = append(out.Versions, version)
+	}
+	return out
+}
+
+func (s *service) pinned() Pinned {
+	switch {
+	case !s.pin.needed:
+		return PinnedNowhere
+	case len(s.pin.parts) == 0:
+		return NotPinned
+	case s.pin.parts[0].version == "":
+		return PinnedByWorkload
+	}
+	return PinnedByVersion
+}

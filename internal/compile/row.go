@@ -1,0 +1,279 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// builder adds rows to the table of a draft.
+type builder struct {
+	*compiler
+	draft *draft
+	// checked are the Services of which a pattern was compiled.
+	checked map[*service]bool
+}
+
+// ordinary adds the i-th of the user's routes for requests without a carrier.
+func (b *builder) ordinary(i int) {
+	none := route.Match{WithoutHeaders: map[string]route.StringMatch{
+		b.options.Header:      {Op: route.Present},
+		grammar.BaggageHeader: {Op: route.Regex, Value: grammar.AnyBaggagePattern},
+	}}
+	r := &b.draft.routes[i]
+	matches := conjunctions(r.matches, []route.Match{none})
+	if len(matches) == 0 {
+		return
+	}
+	b.add(route.Route{
+		Name: b.rowName(route.Ordinary, i), Kind: route.Ordinary, Matches: matches,
+		Destinations: r.destinations, Base: r.base,
+	})
+}
+
+// released adds the i-th of the user's routes for every request that is left.
+func (b *builder) released(i int) {
+	r := &b.draft.routes[i]
+	b.add(route.Route{
+		Name: b.rowName(route.Released, i), Kind: route.Released, Matches: r.matches,
+		Destinations: r.destinations, Base: r.base,
+	})
+}
+
+// rowName keeps the name that the user gave a route, since rows of both kinds
+// are that route.
+func (b *builder) rowName(kind route.Kind, i int) string {
+	if name := b.draft.routes[i].name; name != "" {
+		return name
+	}
+	return string(kind) + "." + b.draft.table.Owner + b.draft.label(i)
+}
+
+func (b *builder) add(r route.Route) {
+	b.draft.table.Routes = append(b.draft.table.Routes, r)
+}
+
+// overrides adds the rows for all versions of the Services that the i-th of the
+// user's routes leads to: those with more conditions first, then by condition
+// and version, as strings compare; after them those that answer strict members.
+func (b *builder) overrides(i int) {
+	targets := b.targets(i)
+	for _, t := range targets {
+		for _, c := range b.conditions(t) {
+			for j := range t.versions {
+				if v := &t.versions[j]; v.routable() {
+					b.override(i, t, v, c)
+				}
+			}
+		}
+		b.checked[t] = true
+	}
+	for _, t := range targets {
+		for _, c := range b.conditions(t) {
+			b.unavailable(i, t, c)
+		}
+	}
+}
+
+// condition is one combination of conditions that a Service has rows for.
+type condition struct {
+	grammar.Condition
+	match  route.Match
+	suffix string
+}
+
+// conditions lists the combinations that t has rows for, the one without any last.
+func (b *builder) conditions(t *service) []condition {
+	froms, methods := b.froms(t), b.methods(t)
+	var out []condition
+	for _, f := range froms {
+		for _, m := range methods {
+			if match, ok := f.match.And(m.match); ok {
+				out = append(out, condition{grammar.Condition{From: f.From, Method: m.Method}, match, f.suffix + m.suffix})
+			}
+		}
+	}
+	return slices.Concat(out, froms, methods, []condition{{}})
+}
+
+func (b *builder) froms(t *service) []condition {
+	if !slices.Contains(t.settings.Conditions, "from") {
+		return nil
+	}
+	var out []condition
+	for _, caller := range b.callers(t) {
+		out = append(out, condition{
+			Condition: grammar.Condition{From: caller.Name},
+			match: route.Match{
+				SourceLabels:    map[string]string{caller.Label: caller.Name},
+				SourceNamespace: caller.Namespace,
+			},
+			suffix: ".from-" + caller.Name,
+		})
+	}
+	return out
+}
+
+// callers are the workloads of the Service's namespace and those that its
+// settings name, sorted by name and namespace.
+func (b *builder) callers(t *service) []model.Caller {
+	var out []model.Caller
+	for _, caller := range b.snapshot.Callers {
+		if caller.Namespace == t.Namespace {
+			out = append(out, caller)
+		}
+	}
+	for _, named := range t.settings.Callers {
+		if named.Namespace == "" {
+			named.Namespace = t.Namespace
+		}
+		if named.Label == "" {
+			named.Label = b.callerLabel(named)
+		}
+		out = append(out, named)
+	}
+	return sortedCallers(out)
+}
+
+// canonicalName is the label that Istio's injection puts on every pod.
+const canonicalName = "service.istio.io/canonical-name"
+
+func (b *builder) callerLabel(named model.Caller) string {
+	for _, caller := range b.snapshot.Callers {
+		if caller.Namespace == named.Namespace && caller.Name == named.Name {
+			return caller.Label
+		}
+	}
+	return canonicalName
+}
+
+func (b *builder) methods(t *service) []condition {
+	if !slices.Contains(t.settings.Conditions, "method") {
+		return nil
+	}
+	names := t.settings.Methods
+	if len(names) == 0 {
+		names = defaultMethods
+	}
+	var out []condition
+	for _, m := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		out = append(out, condition{
+			Condition: grammar.Condition{Method: m},
+			match:     route.Match{Method: &route.StringMatch{Op: route.Exact, Value: m}},
+			suffix:    ".method-" + m,
+		})
+	}
+	return out
+}
+
+// override adds the row on which requests for v leave by the i-th route.
+func (b *builder) override(i int, t *service, v *version, c condition) {
+	destination, ok := b.destination(i, t, v)
+	if !ok {
+		return
+	}
+	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
+	carriers := []route.Match{b.carrier(b.options.Header, named.Pattern(v.name, c.Condition), c)}
+	if c.Condition == (grammar.Condition{}) {
+		carriers = append(carriers, b.carrier(grammar.BaggageHeader, named.BaggagePattern(v.name), c))
+	}
+	carriers = b.withinLimit(t, "version "+v.name, carriers)
+	matches := conjunctions(b.draft.routes[i].matches, carriers)
+	if len(matches) == 0 {
+		return
+	}
+	b.add(route.Route{
+		Name:         "override." + t.Name + "." + v.name + c.suffix + b.draft.label(i),
+		Kind:         route.Override,
+		Matches:      matches,
+		Version:      route.Version{Service: t.Name, Namespace: t.Namespace, Version: v.name},
+		Destinations: []route.Destination{destination},
+		Base:         b.draft.routes[i].base,
+	})
+}
+
+func (b *builder) carrier(header, pattern string, c condition) route.Match {
+	m := c.match
+	m.Headers = map[string]route.StringMatch{header: {Op: route.Regex, Value: pattern}}
+	return m
+}
+
+// unavailable adds the row that answers strict members of t which no override
+// row of the i-th route took.
+func (b *builder) unavailable(i int, t *service, c condition) {
+	judged := grammar.Judged{
+		From:   slices.Contains(t.settings.Conditions, "from"),
+		Method: slices.Contains(t.settings.Conditions, "method"),
+	}
+	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
+	carriers := b.withinLimit(t, "strict members", []route.Match{b.carrier(b.options.Header, named.StrictPattern(judged, c.Condition), c)})
+	matches := conjunctions(b.draft.routes[i].matches, carriers)
+	if len(matches) == 0 {
+		return
+	}
+	b.add(route.Route{
+		Name:    "unavailable." + t.Name + c.suffix + b.draft.label(i),
+		Kind:    route.Unavailable,
+		Matches: matches,
+		Version: route.Version{Service: t.Name, Namespace: t.Namespace},
+		Response: &route.Response{
+			Status: 503,
+			Body:   fmt.Sprintf("overrides: the requested version of %s.%s cannot serve this request, and the override is strict\n", t.Name, t.Namespace),
+			Header: grammar.ErrorHeader,
+			Value:  fmt.Sprintf("%s.%s: requested version unavailable", t.Name, t.Namespace),
+		},
+	})
+}
+
+// withinLimit leaves out carriers whose pattern Istio would refuse. That a
+// pattern compiles is checked for one version of each Service: the patterns of
+// the others differ in quoted text only.
+func (b *builder) withinLimit(t *service, what string, carriers []route.Match) []route.Match {
+	return keep(carriers, func(m route.Match) bool {
+		for header, match := range m.Headers {
+			err := error(nil)
+			switch {
+			case len(match.Value) > grammar.MaxPatternBytes:
+				err = fmt.Errorf("it is %d bytes long, Istio allows %d", len(match.Value), grammar.MaxPatternBytes)
+			case !b.checked[t]:
+				err = grammar.CheckPattern(match.Value)
+			}
+			if err != nil {
+				b.say(t, diag.PatternInvalid, "the pattern for %s in %s can't be used: %v", what, header, err)
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// conjunctions returns every combination of an alternative of the user's with
+// one of ours that a request can fit. No alternative of the user's means any
+// request.
+func conjunctions(users, ours []route.Match) []route.Match {
+	if len(users) == 0 {
+		return ours
+	}
+	out := make([]route.Match, 0, len(users)*len(ours))
+	for _, mine := range ours {
+		for _, theirs := range users {
+			if both, ok := theirs.And(mine); ok {
+				out = append(out, both)
+			}
+		}
+	}
+	return out
+}
+
+func sortedCallers(callers []model.Caller) []model.Caller {
+	byKey := map[model.Caller]bool{}
+	for _, c := range callers {
+		byKey[c] = true
+	}
+	return slices.SortedFunc(maps.Keys(byKey), compareCallers)
+}

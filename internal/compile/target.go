@@ -1,0 +1,205 @@
+package compile
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// targetsOf lists the active Services that any route of d leads to.
+func (c *compiler) targetsOf(d *draft) []*service {
+	b := &builder{compiler: c, draft: d}
+	var out []*service
+	for i := range d.routes {
+		for _, t := range b.targets(i) {
+			if !slices.Contains(out, t) {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
+// targets lists the active Services that the i-th route leads to, whose
+// overrides it follows: first the Service whose host it is, if one of the
+// destinations stands for it, then those that are destinations themselves.
+func (b *builder) targets(i int) []*service {
+	var out []*service
+	of := b.draft.of
+	for _, d := range b.draft.routes[i].destinations {
+		if of != nil && of.active() && standsFor(b.byHost[d.Host], of) {
+			out = append(out, of)
+			break
+		}
+	}
+	for _, d := range b.draft.routes[i].destinations {
+		if t := b.byHost[d.Host]; t != nil && t.active() && !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// standsFor reports whether requests for s may be meant by routing to d: d is
+// s itself, an isolated version of it, or a Service with pods in common, such
+// as the stable and canary Services of a progressive delivery.
+func standsFor(d, s *service) bool {
+	switch {
+	case d == nil:
+		return false
+	case d == s:
+		return true
+	case d.Namespace != s.Namespace:
+		return false
+	case d.VersionOf == s.Name:
+		return true
+	}
+	for _, mine := range s.backends {
+		for _, theirs := range d.backends {
+			if mine.Workload == theirs.Workload {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// destination returns where requests for v go that leave by the i-th route: as
+// the user's destination for the Service, with only the pods changed.
+func (b *builder) destination(i int, t *service, v *version) (route.Destination, bool) {
+	users := b.draft.routes[i].destinations
+	at := slices.IndexFunc(users, func(d route.Destination) bool { return standsFor(b.byHost[d.Host], t) })
+	out := users[max(at, 0)]
+	out.Weight = 0
+	if v.isolated == nil {
+		out.Host, out.Subset = t.host, v.subset
+		return out, true
+	}
+	port, ok := portOf(v.isolated.service, t, out.Port)
+	if !ok {
+		b.say(t, diag.IsolatedUnreachable, "version %s: the ports of Service %s are others, and a route leaves the port open", v.name, v.isolated.service.Name)
+		return out, false
+	}
+	out.Host, out.Subset, out.Port = v.isolated.service.host, "", port
+	return out, true
+}
+
+// portOf returns the port of iso for a destination of t on port; zero, which
+// means the port of the request, where that is right for every port of t.
+func portOf(iso, t *service, port uint32) (uint32, bool) {
+	same := true
+	for _, p := range t.Ports {
+		q := uint32(0)
+		if p.HTTP {
+			q = isolatedPort(iso.Service, t.Service, p)
+			same = same && q == p.Number
+		}
+		if p.HTTP && (p.Number == port || (port == 0 && len(t.Ports) == 1)) {
+			if port == 0 && q == p.Number {
+				return 0, true
+			}
+			return q, true
+		}
+	}
+	return 0, port == 0 && same
+}
+
+// pinDestinations makes every destination and mirror of the draft that means a
+// Service, and not a subset of it, mean its released pods.
+func (b *builder) pinDestinations() {
+	for i := range b.draft.routes {
+		r := &b.draft.routes[i]
+		r.destinations = b.pinned(r.destinations)
+		if r.base == nil {
+			continue
+		}
+		b.pinMirror(r.base.GetMirror())
+		for _, m := range r.base.GetMirrors() {
+			b.pinMirror(m.GetDestination())
+		}
+	}
+}
+
+// pinMirror changes d, which belongs to a copy. Copies of requests go to the
+// subset of the largest share where there are several.
+func (b *builder) pinMirror(d *istioapi.Destination) {
+	parts := b.partsOf(d.GetHost(), d.GetSubset())
+	if len(parts) == 0 {
+		return
+	}
+	largest := slices.MaxFunc(parts, func(x, y part) int { return cmp.Compare(x.weight, y.weight) })
+	d.Subset = largest.subset
+}
+
+// partsOf returns the pin of the Service that host means.
+func (b *builder) partsOf(host, subset string) []part {
+	if t := b.byHost[host]; t != nil && subset == "" && t.active() {
+		return t.pin.parts
+	}
+	return nil
+}
+
+// pinned replaces each destination that means a pinned Service by the parts of
+// the pin, which divide its share.
+func (b *builder) pinned(in []route.Destination) []route.Destination {
+	scale := int64(1)
+	for _, d := range in {
+		scale *= max(total(b.partsOf(d.Host, d.Subset)), 1)
+	}
+	var out []route.Destination
+	var weights []int64
+	for _, d := range in {
+		share := int64(d.Weight)
+		if len(in) == 1 {
+			share = 1
+		}
+		parts := b.partsOf(d.Host, d.Subset)
+		if len(parts) == 0 {
+			out, weights = append(out, d), append(weights, share*scale)
+		}
+		for _, p := range parts {
+			pinned := d
+			pinned.Subset = p.subset
+			out, weights = append(out, pinned), append(weights, share*scale/max(total(parts), 1)*int64(max(p.weight, 1)))
+		}
+	}
+	if scale > 1 {
+		setWeights(out, weights)
+	}
+	return out
+}
+
+// total is the sum of the weights of a pin; zero where it has no weights.
+func total(parts []part) int64 {
+	sum := int64(0)
+	for _, p := range parts {
+		sum += int64(p.weight)
+	}
+	return sum
+}
+
+// setWeights gives destinations their weights in lowest terms, within what an
+// int32 holds.
+func setWeights(destinations []route.Destination, weights []int64) {
+	divisor, largest := int64(0), int64(0)
+	for _, w := range weights {
+		divisor, largest = gcd(divisor, w), max(largest, w)
+	}
+	divisor = max(divisor, 1)
+	for largest/divisor > math.MaxInt32/int64(len(weights)) {
+		divisor *= 2
+	}
+	for i, w := range weights {
+		destinations[i].Weight = int32(w / divisor) //nolint:gosec // bounded above
+	}
+}
+
+func compareCallers(a, b model.Caller) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Label, b.Label))
+}

@@ -1,0 +1,112 @@
+package compile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+)
+
+// version is one version of a Service, whatever number of workloads run it.
+type version struct {
+	name        string
+	pods, ready int
+	workloads   []string
+	released    bool
+	// subset names it in a DestinationRule; empty for isolated versions.
+	subset string
+	// isolated is set where the version stands behind a Service of its own.
+	isolated *isolated
+}
+
+// routable reports whether a route may lead to v: only what can serve is routed to.
+func (v *version) routable() bool { return v.ready > 0 }
+
+// hasOthers reports whether pods, or templates of pods, stand behind s that
+// are not released.
+func (s *service) hasOthers() bool {
+	return slices.ContainsFunc(s.backends, func(b backend) bool { return !b.released })
+}
+
+// listVersions gathers the versions of s, sorted by name. An isolated version
+// takes the place of one of the same name behind the Service itself.
+func (c *compiler) listVersions(s *service) {
+	found := map[string]*version{}
+	if !s.Headless {
+		c.gatherVersions(s, found)
+	}
+	for i := range s.isolated {
+		iso := &s.isolated[i]
+		v := &version{name: iso.version, pods: iso.pods, ready: iso.ready, workloads: iso.workloads, isolated: iso}
+		if same := found[iso.version]; same != nil {
+			v.released = same.released
+		}
+		found[iso.version] = v
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		v := found[name]
+		slices.Sort(v.workloads)
+		v.workloads = slices.Compact(v.workloads)
+		s.versions = append(s.versions, *v)
+		if !v.routable() && (s.hasOthers() || v.isolated != nil) {
+			c.say(s, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", name, v.ready, v.pods)
+		}
+	}
+}
+
+func (c *compiler) gatherVersions(s *service, found map[string]*version) {
+	var nameless []string
+	for i := range s.backends {
+		b := &s.backends[i]
+		if b.version == "" {
+			if !b.released {
+				nameless = append(nameless, b.Workload.String())
+			}
+			continue
+		}
+		if err := grammar.ValidateVersion(b.version); err != nil {
+			c.say(s, diag.InvalidVersion, "%s: %v", b.Workload, err)
+			continue
+		}
+		v := found[b.version]
+		if v == nil {
+			v = &version{name: b.version}
+			found[b.version] = v
+		}
+		v.pods += b.Pods
+		v.ready += b.Ready
+		v.released = v.released || b.released
+		v.workloads = append(v.workloads, b.Workload.String())
+	}
+	if len(nameless) > 0 {
+		slices.Sort(nameless)
+		c.say(s, diag.NoVersionLabel, "%s carry no label %q: no override reaches them", list(slices.Compact(nameless)), s.settings.VersionLabel)
+	}
+}
+
+// warnOfSharedNames tells of managed Services that members without a namespace
+// mean together.
+func (c *compiler) warnOfSharedNames() {
+	byName := map[string][]*service{}
+	for _, s := range c.services {
+		if s.active() {
+			byName[s.Name] = append(byName[s.Name], s)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		group := byName[name]
+		if len(group) < 2 {
+			continue
+		}
+		var namespaces []string
+		for _, s := range group {
+			namespaces = append(namespaces, s.Namespace)
+		}
+		slices.SortFunc(group, func(a, b *service) int { return cmp.Compare(a.Namespace, b.Namespace) })
+		for _, s := range group {
+			c.say(s, diag.AmbiguousServiceName, "namespaces %s have a Service of this name: a member %s:VERSION means all of them", list(namespaces), name)
+		}
+	}
+}

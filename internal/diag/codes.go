@@ -1,0 +1,96 @@
+package diag
+
+import "slices"
+
+// Code is the stable name of a kind of diagnostic, fit for an Event's or a
+// condition's reason too.
+type Code string
+
+// Entry is what the list of codes says of one code.
+type Entry struct {
+	Code     Code
+	Severity Severity
+	// Meaning explains the state for the reference page.
+	Meaning string
+	// Fix is the general advice; a diagnostic may carry a better one.
+	Fix string
+}
+
+// The codes, by what they speak of. Their texts are in entries.go.
+const (
+	// Reading.
+	BrokenDocument    Code = "BrokenDocument"
+	NotAnObject       Code = "NotAnObject"
+	UndecodableObject Code = "UndecodableObject"
+	DuplicateObject   Code = "DuplicateObject"
+	EmptyInput        Code = "EmptyInput"
+	NoServices        Code = "NoServices"
+	Forbidden         Code = "Forbidden"
+
+	// Settings.
+	InvalidAnnotation    Code = "InvalidAnnotation"
+	InvalidPolicy        Code = "InvalidPolicy"
+	PolicyTargetNotFound Code = "PolicyTargetNotFound"
+	PolicyConflict       Code = "PolicyConflict"
+
+	// Services left alone.
+	ExternalNameService Code = "ExternalNameService"
+	NoSelector          Code = "NoSelector"
+	NoHTTPPort          Code = "NoHTTPPort"
+	HeadlessService     Code = "HeadlessService"
+	KubernetesService   Code = "KubernetesService"
+	OptedOut            Code = "OptedOut"
+	ReleasedUnknown     Code = "ReleasedUnknown"
+
+	// Versions and ordinary traffic.
+	ReleasedNotFound      Code = "ReleasedNotFound"
+	ReleasedGone          Code = "ReleasedGone"
+	OrdinaryTrafficShared Code = "OrdinaryTrafficShared"
+	NonHTTPPortShared     Code = "NonHTTPPortShared"
+	NoVersionLabel        Code = "NoVersionLabel"
+	InvalidVersion        Code = "InvalidVersion"
+	VersionNotReady       Code = "VersionNotReady"
+	AmbiguousServiceName  Code = "AmbiguousServiceName"
+	IsolatedBaseNotFound  Code = "IsolatedBaseNotFound"
+	IsolatedNoVersion     Code = "IsolatedNoVersion"
+	IsolatedUnreachable   Code = "IsolatedUnreachable"
+	ConditionImpossible   Code = "ConditionImpossible"
+
+	// Living with what is already there.
+	VirtualServiceAdopted      Code = "VirtualServiceAdopted"
+	VirtualServiceOfCaller     Code = "VirtualServiceOfCaller"
+	VirtualServiceScoped       Code = "VirtualServiceScoped"
+	VirtualServiceNotHTTP      Code = "VirtualServiceNotHTTP"
+	VirtualServiceAmbiguous    Code = "VirtualServiceAmbiguous"
+	VirtualServiceUnknownField Code = "VirtualServiceUnknownField"
+	VirtualServiceUsesCarrier  Code = "VirtualServiceUsesCarrier"
+	VirtualServiceInvalid      Code = "VirtualServiceInvalid"
+	VirtualServiceElsewhere    Code = "VirtualServiceElsewhere"
+	DelegateNotFound           Code = "DelegateNotFound"
+	DelegateRouteDropped       Code = "DelegateRouteDropped"
+	GatewayRoutes              Code = "GatewayRoutes"
+	ServiceRouteInTheWay       Code = "ServiceRouteInTheWay"
+	DestinationRuleUnmergeable Code = "DestinationRuleUnmergeable"
+	DestinationRuleOfCaller    Code = "DestinationRuleOfCaller"
+	DestinationRuleCopied      Code = "DestinationRuleCopied"
+
+	// Output.
+	NameTaken      Code = "NameTaken"
+	PatternInvalid Code = "PatternInvalid"
+	TooManyRoutes  Code = "TooManyRoutes"
+	ObjectTooLarge Code = "ObjectTooLarge"
+)
+
+// Codes returns the list of codes with their texts, in the order of codes.go.
+func Codes() []Entry { return slices.Clone(entries) }
+
+// Entry returns the texts of c. A code that is not in the list is an error
+// without advice, so that nothing is lost.
+func (c Code) Entry() Entry {
+	for _, entry := range entries {
+		if entry.Code == c {
+			return entry
+		}
+	}
+	return Entry{Code: c, Severity: Error}
+}

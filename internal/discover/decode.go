@@ -1,0 +1,278 @@
+package discover
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// Parsed is what one document holds, to be taken over by [Objects.Add].
+type Parsed struct {
+	Origin      diag.Origin
+	Diagnostics []diag.Diagnostic
+	// PassedOver counts objects of kinds that decide no route.
+	PassedOver int
+
+	objects []parsedObject
+}
+
+type parsedObject struct {
+	name   diag.Object
+	object metav1.Object
+}
+
+// Decode takes over one document of a manifest: [Parse] and [Objects.Add].
+func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin) []diag.Diagnostic {
+	return o.Add(Parse(doc, defaultNamespace, origin))
+}
+
+// Parse reads one JSON object: a Kubernetes object or a list of them, of
+// whatever kinds. Kinds that decide no route are counted and not looked into.
+// Objects without a namespace are in defaultNamespace.
+//
+//	the document is                           what becomes of it
+//	null                                      nothing
+//	no object, or has no apiVersion or kind   NotAnObject
+//	a List, or the list of a wanted kind      each item as if it stood alone
+//	of a wanted kind, but does not fit it     UndecodableObject, passed over
+//	of another kind                           counted
+func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
+	p := parser{namespace: defaultNamespace, parsed: Parsed{Origin: origin}}
+	p.parse(doc, position{})
+	return p.parsed
+}
+
+// Wanted reports whether objects of a kind can decide a route. What it says no
+// to is counted by [Parse] and need not be decoded.
+func Wanted(apiVersion, kind string) bool {
+	group := schema.FromAPIVersionAndKind(apiVersion, kind).Group
+	return kind == "List" || wantedKinds[schema.GroupKind{Group: group, Kind: strings.TrimSuffix(kind, "List")}] != nil
+}
+
+// maxDepth bounds lists of lists, each level of which is parsed once more.
+const maxDepth = 8
+
+// position is where in a document an object stands: the path of a list's item
+// and the type that the list gives it.
+type position struct {
+	path             string
+	depth            int
+	apiVersion, kind string
+}
+
+type parser struct {
+	namespace string
+	parsed    Parsed
+}
+
+// head is what is read of every object. Its fields may have any type: the
+// object may turn out to be no Kubernetes object at all.
+type head struct {
+	APIVersion any `json:"apiVersion"`
+	Kind       any `json:"kind"`
+	Metadata   any `json:"metadata"`
+}
+
+// name names the object as far as it can be told.
+func (h *head) name(kind *wantedKind, defaultNamespace string) diag.Object {
+	name := diag.Object{}
+	name.Kind, _ = h.Kind.(string)
+	metadata, _ := h.Metadata.(map[string]any)
+	name.Name, _ = metadata["name"].(string)
+	// Without a name, a namespace says nothing.
+	if !kind.clusterScoped && name.Name != "" {
+		name.Namespace, _ = metadata["namespace"].(string)
+		if name.Namespace == "" {
+			name.Namespace = defaultNamespace
+		}
+	}
+	return name
+}
+
+func (p *parser) say(code diag.Code, object diag.Object, at position, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if at.path != "" {
+		message = at.path + ": " + message
+	}
+	p.parsed.Diagnostics = append(p.parsed.Diagnostics, diag.New(code, object, "%s", message).At(p.parsed.Origin))
+}
+
+func (p *parser) parse(doc []byte, at position) {
+	doc = bytes.TrimSpace(doc)
+	if len(doc) == 0 || string(doc) == "null" {
+		return
+	}
+	if doc[0] != '{' {
+		p.say(diag.NotAnObject, diag.Object{}, at, "is %s, not an object", describe(doc))
+		return
+	}
+	var h head
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(doc, &h); err != nil {
+		p.say(diag.BrokenDocument, diag.Object{}, at, "%s", jsonMessage(err))
+		return
+	}
+	apiVersion, kind := textOr(h.APIVersion, at.apiVersion), textOr(h.Kind, at.kind)
+	if apiVersion == "" || kind == "" {
+		p.say(diag.NotAnObject, diag.Object{}, at, "%s", missing(&h, apiVersion))
+		return
+	}
+	h.Kind = kind
+	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
+	wanted := wantedKinds[gvk.GroupKind()]
+	switch item, isList := p.itemType(gvk); {
+	case wanted != nil && !slices.Contains(wanted.versions, gvk.Version):
+		p.say(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not one that is read: use %s",
+			apiVersion, schema.GroupVersion{Group: gvk.Group, Version: wanted.versions[0]})
+	case wanted != nil:
+		p.parseObject(doc, &h, wanted, at)
+	case isList:
+		p.parseList(doc, &h, at, item)
+	default:
+		p.parsed.PassedOver++
+	}
+}
+
+// itemType reports whether a kind is a list whose items may be wanted, and
+// which type the list gives to items that don't say theirs.
+func (p *parser) itemType(gvk schema.GroupVersionKind) (position, bool) {
+	kind, isList := strings.CutSuffix(gvk.Kind, "List")
+	switch {
+	case !isList:
+		return position{}, false
+	case kind == "":
+		return position{}, gvk.Group == "" || gvk.Group == "meta.k8s.io"
+	case wantedKinds[schema.GroupKind{Group: gvk.Group, Kind: kind}] == nil:
+		return position{}, false
+	}
+	return position{apiVersion: gvk.GroupVersion().String(), kind: kind}, true
+}
+
+func (p *parser) parseList(doc []byte, h *head, at, item position) {
+	name := diag.Object{Kind: h.Kind.(string)} //nolint:forcetypeassert // set by parse
+	if at.depth == maxDepth {
+		p.say(diag.UndecodableObject, name, at, "lists are nested more than %d deep", maxDepth)
+		return
+	}
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(doc, &list); err != nil {
+		p.say(diag.UndecodableObject, name, at, "items: is not a list")
+		return
+	}
+	for i, raw := range list.Items {
+		item.path = joinPath(at.path, fmt.Sprintf("items[%d]", i))
+		item.depth = at.depth + 1
+		p.parse(raw, item)
+	}
+}
+
+func (p *parser) parseObject(doc []byte, h *head, kind *wantedKind, at position) {
+	name := h.name(kind, p.namespace)
+	object, err := kind.decode(doc)
+	if err != nil {
+		p.say(diag.UndecodableObject, name, position{}, "%s", explain(doc, kind.decode, err, at.path))
+		return
+	}
+	switch {
+	case object.GetName() != "":
+	case object.GetGenerateName() != "":
+		p.say(diag.UndecodableObject, name, at, "metadata.name is missing, and metadata.generateName names no object yet")
+		return
+	default:
+		p.say(diag.UndecodableObject, name, at, "metadata.name is missing")
+		return
+	}
+	object.SetNamespace(name.Namespace)
+	if route, ok := object.(*ServiceRoute); ok {
+		route.Kind = name.Kind
+		route.keepServices()
+	}
+	Slim(object)
+	p.parsed.objects = append(p.parsed.objects, parsedObject{name: name, object: object})
+}
+
+// wantedKind is a kind that can decide a route.
+type wantedKind struct {
+	// versions are those that can be decoded; the first is the one to write.
+	versions      []string
+	clusterScoped bool
+	decode        func(doc []byte) (metav1.Object, error)
+}
+
+const (
+	istioGroup   = "networking.istio.io"
+	gatewayGroup = "gateway.networking.k8s.io"
+)
+
+// istioVersions and gatewayVersions differ in name only, for the kinds read.
+var (
+	istioVersions   = []string{"v1", "v1beta1", "v1alpha3"}
+	gatewayVersions = []string{"v1", "v1beta1", "v1alpha2"}
+)
+
+var wantedKinds = map[schema.GroupKind]*wantedKind{
+	{Kind: "Namespace"}: {versions: []string{"v1"}, clusterScoped: true, decode: decodeAs[corev1.Namespace]},
+	{Kind: "Service"}:   {versions: []string{"v1"}, decode: decodeAs[corev1.Service]},
+	{Kind: "Pod"}:       {versions: []string{"v1"}, decode: decodeAs[corev1.Pod]},
+	{Group: "discovery.k8s.io", Kind: "EndpointSlice"}:  {versions: []string{"v1"}, decode: decodeAs[discoveryv1.EndpointSlice]},
+	{Group: "apps", Kind: "Deployment"}:                 {versions: []string{"v1"}, decode: decodeAs[appsv1.Deployment]},
+	{Group: "apps", Kind: "StatefulSet"}:                {versions: []string{"v1"}, decode: decodeAs[appsv1.StatefulSet]},
+	{Group: "apps", Kind: "DaemonSet"}:                  {versions: []string{"v1"}, decode: decodeAs[appsv1.DaemonSet]},
+	{Group: "apps", Kind: "ReplicaSet"}:                 {versions: []string{"v1"}, decode: decodeAs[appsv1.ReplicaSet]},
+	{Group: "argoproj.io", Kind: "Rollout"}:             {versions: []string{"v1alpha1"}, decode: decodeAs[Rollout]},
+	{Group: gatewayGroup, Kind: "HTTPRoute"}:            {versions: gatewayVersions, decode: decodeAs[ServiceRoute]},
+	{Group: gatewayGroup, Kind: "GRPCRoute"}:            {versions: gatewayVersions, decode: decodeAs[ServiceRoute]},
+	{Group: istioGroup, Kind: "VirtualService"}:         {versions: istioVersions, decode: decodeVirtualService},
+	{Group: istioGroup, Kind: "DestinationRule"}:        {versions: istioVersions, decode: decodeDestinationRule},
+	{Group: istioGroup, Kind: "Gateway"}:                {versions: istioVersions, decode: decodeGateway},
+	{Group: v1alpha1.GroupName, Kind: "OverridePolicy"}: {versions: []string{"v1alpha1"}, decode: decodePolicy},
+}
+
+// decodeAs decodes a T as the API server does: keys are case-sensitive, and a
+// key given twice, which would silently lose one value, is an error.
+func decodeAs[T any, P interface {
+	*T
+	metav1.Object
+}](doc []byte) (metav1.Object, error) {
+	object := P(new(T))
+	return object, strictly(doc, object, kjson.DisallowDuplicateFields)
+}
+
+// decodePolicy also refuses fields that are not known: a condition that is
+// misspelt, or newer than this program, must not be taken for none.
+func decodePolicy(doc []byte) (metav1.Object, error) {
+	object := &v1alpha1.OverridePolicy{}
+	return object, strictly(doc, object, kjson.DisallowDuplicateFields, kjson.DisallowUnknownFields)
+}
+
+// strictly decodes doc into object. Strict findings come back as a [strictError].
+func strictly(doc []byte, object any, options ...kjson.StrictOption) error {
+	findings, err := kjson.UnmarshalStrict(doc, object, options...)
+	if err != nil {
+		return err
+	}
+	if len(findings) > 0 {
+		return strictError{findings}
+	}
+	return nil
+}
+
+// strictError is that fields are given twice or are not known; each finding
+// names its path.
+type strictError struct{ findings []error }
+
+func (e strictError) Error() string { return errors.Join(e.findings...).Error() }

@@ -1,0 +1,143 @@
+package discover
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+)
+
+func decodeVirtualService(doc []byte) (metav1.Object, error) {
+	object := &istionetv1.VirtualService{}
+	unknown, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
+	return &VirtualService{VirtualService: object, Unknown: unknown}, err
+}
+
+func decodeDestinationRule(doc []byte) (metav1.Object, error) {
+	object := &istionetv1.DestinationRule{}
+	unknown, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
+	return &DestinationRule{DestinationRule: object, Unknown: unknown}, err
+}
+
+func decodeGateway(doc []byte) (metav1.Object, error) {
+	object := &istionetv1.Gateway{}
+	_, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
+	return object, err
+}
+
+// decodeIstio decodes doc into object and lists what spec does not know. Istio's
+// types pass over unknown fields in silence, and refuse an object for one
+// enumeration value that is newer than they are. Neither will do here: the one
+// would lose what the user wrote, the other would make us believe that there is
+// no such object. So both are taken out and named.
+func decodeIstio(doc []byte, object any, spec protoreflect.MessageDescriptor) ([]string, error) {
+	var tree map[string]any
+	if err := strictly(doc, &tree, kjson.DisallowDuplicateFields); err != nil {
+		return nil, err
+	}
+	var s sieve
+	for _, key := range slices.Sorted(maps.Keys(tree)) {
+		switch key {
+		case "apiVersion", "kind", "metadata", "status":
+		case "spec":
+			s.message(tree[key], spec, key)
+		default:
+			s.unknown = append(s.unknown, keyPath("", key))
+		}
+	}
+	if len(s.conflicts) > 0 {
+		return nil, strictError{s.conflicts}
+	}
+	// The status is Istio's, and of types that don't matter here.
+	if _, ok := tree["status"]; ok || len(s.unknown) > 0 {
+		delete(tree, "status")
+		known, err := json.Marshal(tree)
+		if err != nil {
+			return nil, fmt.Errorf("encode known fields: %w", err)
+		}
+		doc = known
+	}
+	return s.unknown, kjson.UnmarshalCaseSensitivePreserveInts(doc, object)
+}
+
+// sieve removes from JSON values of messages what the messages do not know.
+type sieve struct {
+	// unknown are the paths of what was removed.
+	unknown []string
+	// conflicts are fields of which only one may be given; the decoder would
+	// take the last.
+	conflicts []error
+}
+
+// message sifts a JSON value of a message's type. Values of the wrong type
+// stay, for the decoder to complain about.
+func (s *sieve) message(value any, message protoreflect.MessageDescriptor, path string) {
+	object, ok := value.(map[string]any)
+	if !ok || message.FullName().Parent() == "google.protobuf" {
+		return
+	}
+	chosen := map[protoreflect.Name]string{}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		field := message.Fields().ByJSONName(key)
+		if field == nil {
+			field = message.Fields().ByTextName(key)
+		}
+		at := keyPath(path, key)
+		if field == nil || isUnknownValue(object[key], field) {
+			s.unknown = append(s.unknown, at)
+			delete(object, key)
+			continue
+		}
+		if of := field.ContainingOneof(); of != nil && object[key] != nil {
+			if other := chosen[of.Name()]; other != "" {
+				s.conflicts = append(s.conflicts, fmt.Errorf("%s: only one of %s and %s may be given", path, other, key))
+			}
+			chosen[of.Name()] = key
+		}
+		s.field(object[key], field, at)
+	}
+}
+
+// field sifts the values of a field: one, a list or a map.
+func (s *sieve) field(value any, field protoreflect.FieldDescriptor, path string) {
+	switch {
+	case field.IsMap():
+		values, _ := value.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if element := field.MapValue().Message(); element != nil {
+				s.message(values[key], element, keyPath(path, key))
+			}
+		}
+	case field.IsList():
+		values, _ := value.([]any)
+		for i := range values {
+			if element := field.Message(); element != nil {
+				s.message(values[i], element, fmt.Sprintf("%s[%d]", path, i))
+			}
+		}
+	case field.Message() != nil:
+		s.message(value, field.Message(), path)
+	}
+}
+
+// isUnknownValue reports whether a field is an enumeration, or a list of them,
+// that has a name which is not known.
+func isUnknownValue(value any, field protoreflect.FieldDescriptor) bool {
+	if field.Enum() == nil {
+		return false
+	}
+	values, isList := value.([]any)
+	if !isList {
+		values = []any{value}
+	}
+	return slices.ContainsFunc(values, func(v any) bool {
+		name, isName := v.(string)
+		return isName && field.Enum().Values().ByName(protoreflect.Name(name)) == nil
+	})
+}

@@ -1,0 +1,214 @@
+package discover
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+)
+
+// decodeFunc decodes a document of one kind.
+type decodeFunc = func(doc []byte) (metav1.Object, error)
+
+// explain says, in one line, where doc does not fit its kind and why.
+func explain(doc []byte, decode decodeFunc, err error, path string) string {
+	var strict strictError
+	if errors.As(err, &strict) {
+		var lines []string
+		for _, finding := range strict.findings {
+			var field kjson.FieldError
+			switch {
+			case errors.As(finding, &field):
+				field.SetFieldPath(joinPath(path, field.FieldPath()))
+				lines = append(lines, finding.Error())
+			default:
+				lines = append(lines, joinPath(path, finding.Error()))
+			}
+		}
+		return strings.Join(lines, ", ")
+	}
+	var tree any
+	if kjson.UnmarshalCaseSensitivePreserveInts(doc, &tree) != nil {
+		return jsonMessage(err)
+	}
+	l := locator{decode: decode, err: err}
+	at := joinPath(path, l.locate(tree, func(v any) any { return v }, "", 0))
+	reason := l.reason()
+	if at == "" {
+		return reason
+	}
+	return at + ": " + reason
+}
+
+// locator finds the field that an error is about. Decoders don't say it, or
+// not wholly (encoding/json leaves out indices, types with a decoder of their
+// own leave out everything), so it asks them: of each value's children, the
+// first that can't be decoded on its own, without its siblings, is the culprit.
+type locator struct {
+	decode decodeFunc
+	// err is the error of the innermost value so far.
+	err error
+	// value is that value.
+	value any
+}
+
+// locate descends into value, which whole puts back to its place in an
+// otherwise empty document.
+func (l *locator) locate(value any, whole func(any) any, path string, depth int) string {
+	l.value = value
+	if depth == 64 {
+		return path
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		if l.fails(whole(map[string]any{})) {
+			return path
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			alone := func(x any) any { return whole(map[string]any{key: x}) }
+			if l.fails(alone(v[key])) {
+				return l.locate(v[key], alone, keyPath(path, key), depth+1)
+			}
+		}
+	case []any:
+		if l.fails(whole([]any{})) {
+			return path
+		}
+		for i := range v {
+			alone := func(x any) any { return whole([]any{x}) }
+			if l.fails(alone(v[i])) {
+				return l.locate(v[i], alone, fmt.Sprintf("%s[%d]", path, i), depth+1)
+			}
+		}
+	}
+	return path
+}
+
+func (l *locator) fails(tree any) bool {
+	doc, err := json.Marshal(tree)
+	if err != nil {
+		return false
+	}
+	if _, err = l.decode(doc); err != nil {
+		l.err = err
+	}
+	return err != nil
+}
+
+// reason says why the value found does not fit.
+func (l *locator) reason() string {
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(l.err, &mismatch) {
+		if wanted := describeType(mismatch.Type); wanted != "" {
+			return fmt.Sprintf("is %s, where %s is wanted", describeValue(l.value), wanted)
+		}
+	}
+	return fmt.Sprintf("%s does not fit: %s", describeValue(l.value), jsonMessage(l.err))
+}
+
+// jsonMessage returns the message of an error without the name of the package
+// that it came from.
+func jsonMessage(err error) string {
+	message := err.Error()
+	for _, prefix := range []string{"json: ", "proto: "} {
+		message = strings.TrimPrefix(message, prefix)
+	}
+	return strings.Join(strings.Fields(message), " ")
+}
+
+// describe says what kind of JSON value doc is.
+func describe(doc []byte) string {
+	var value any
+	if json.Unmarshal(doc, &value) != nil {
+		return "not JSON"
+	}
+	return describeValue(value)
+}
+
+func describeValue(value any) string {
+	switch v := value.(type) {
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	case string:
+		if len(v) > 40 {
+			v = strings.ToValidUTF8(v[:40], "") + "…"
+		}
+		return fmt.Sprintf("the string %q", v)
+	case bool:
+		return fmt.Sprintf("%t", v)
+	case nil:
+		return "null"
+	}
+	return fmt.Sprintf("the number %v", value)
+}
+
+func describeType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint32, reflect.Uint64:
+		return fmt.Sprintf("a whole number (%s)", t.Kind())
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	}
+	return ""
+}
+
+// keyPath appends a key to a path. A key with dots stands in brackets, as in
+// metadata.labels["app.kubernetes.io/name"].
+func keyPath(path, key string) string {
+	if key == "" || strings.ContainsAny(key, ".[]\"") {
+		return fmt.Sprintf("%s[%q]", path, key)
+	}
+	return joinPath(path, key)
+}
+
+// joinPath appends a path to a path.
+func joinPath(path, next string) string {
+	switch {
+	case next == "":
+		return path
+	case path == "" || strings.HasPrefix(next, "["):
+		return path + next
+	}
+	return path + "." + next
+}
+
+func textOr(value any, otherwise string) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case nil:
+		return otherwise
+	}
+	return ""
+}
+
+// missing says which of apiVersion and kind an object lacks.
+func missing(h *head, apiVersion string) string {
+	switch {
+	case h.APIVersion != nil && apiVersion == "":
+		return "apiVersion is " + describeValue(h.APIVersion)
+	case h.Kind != nil && textOr(h.Kind, "") == "":
+		return "kind is " + describeValue(h.Kind)
+	case apiVersion == "" && h.Kind == nil:
+		return "apiVersion and kind are missing"
+	case apiVersion == "":
+		return "apiVersion is missing"
+	}
+	return "kind is missing"
+}

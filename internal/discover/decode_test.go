@@ -1,0 +1,175 @@
+package discover_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+)
+
+var update = flag.Bool("update", false, "rewrite the expectations in testdata")
+
+// TestDecode decodes the documents of input.yaml in turn and compares what was
+// found and what was said with want.txt.
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/decode/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests found: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(archive.Files) != 2 || archive.Files[0].Name != "input.yaml" || archive.Files[1].Name != "want.txt" {
+				t.Fatal("input.yaml and want.txt are wanted, in this order")
+			}
+			got := decodeAll(t, archive.Files[0].Data)
+			if *update {
+				archive.Files[1].Data = []byte(got)
+				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if d := cmp.Diff(string(archive.Files[1].Data), got); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+func decodeAll(t *testing.T, input []byte) string {
+	t.Helper()
+	objects := &discover.Objects{}
+	var out strings.Builder
+	for i, doc := range bytes.Split(input, []byte("---\n")) {
+		json, err := yaml.YAMLToJSON(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range objects.Decode(json, "default", diag.Origin{File: "input.yaml", Document: i + 1}) {
+			d.Fix = ""
+			fmt.Fprintln(&out, d)
+		}
+	}
+	out.WriteString(list(objects))
+	return out.String()
+}
+
+// list names the objects, kind by kind.
+func list(o *discover.Objects) string {
+	var lines []string
+	note := func(kind string, object metav1.Object, format string, args ...any) {
+		name := diag.Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
+		line := name.String() + fmt.Sprintf(format, args...)
+		if origin, ok := o.Origins[name]; !ok || origin.File != "input.yaml" {
+			line += " WITHOUT ORIGIN"
+		}
+		lines = append(lines, line)
+	}
+	for _, x := range o.Namespaces {
+		note("Namespace", x, "")
+	}
+	for _, x := range o.Services {
+		note("Service", x, " selector=%v", x.Spec.Selector)
+	}
+	for _, x := range o.Pods {
+		note("Pod", x, " labels=%v", x.Labels)
+	}
+	for _, x := range o.EndpointSlices {
+		note("EndpointSlice", x, " endpoints=%d", len(x.Endpoints))
+	}
+	for _, x := range o.Deployments {
+		note("Deployment", x, " labels=%v containers=%d", x.Spec.Template.Labels, len(x.Spec.Template.Spec.Containers))
+	}
+	for _, x := range o.StatefulSets {
+		note("StatefulSet", x, " labels=%v", x.Spec.Template.Labels)
+	}
+	for _, x := range o.DaemonSets {
+		note("DaemonSet", x, " labels=%v", x.Spec.Template.Labels)
+	}
+	for _, x := range o.ReplicaSets {
+		note("ReplicaSet", x, " labels=%v", x.Spec.Template.Labels)
+	}
+	for _, x := range o.Rollouts {
+		note("Rollout", x, " labels=%v ref=%v", x.Spec.Template.Labels, x.Spec.WorkloadRef)
+	}
+	for _, x := range o.VirtualServices {
+		note("VirtualService", x, " hosts=%v http=%d unknown=%v", x.Spec.Hosts, len(x.Spec.Http), x.Unknown)
+	}
+	for _, x := range o.DestinationRules {
+		note("DestinationRule", x, " host=%v subsets=%d unknown=%v", x.Spec.Host, len(x.Spec.Subsets), x.Unknown)
+	}
+	for _, x := range o.Gateways {
+		note("Gateway", x, " servers=%d", len(x.Spec.Servers))
+	}
+	for _, x := range o.ServiceRoutes {
+		var parents []string
+		for _, p := range x.Spec.ParentRefs {
+			parents = append(parents, p.Namespace+"/"+p.Name)
+		}
+		note(x.Kind, x, " parents=%v", parents)
+	}
+	for _, x := range o.Policies {
+		note("OverridePolicy", x, " targets=%d", len(x.Spec.TargetRefs))
+	}
+	slices.Sort(lines)
+	lines = append(lines, fmt.Sprintf("passed over: %d", o.PassedOver))
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func FuzzDecode(f *testing.F) {
+	files, err := filepath.Glob("testdata/decode/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for doc := range bytes.SplitSeq(archive.Files[0].Data, []byte("---\n")) {
+			json, err := yaml.YAMLToJSON(doc)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(json)
+		}
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		first, second := &discover.Objects{}, &discover.Objects{}
+		before := bytes.Clone(doc)
+		a := first.Decode(doc, "default", diag.Origin{File: "f"})
+		b := second.Decode(doc, "default", diag.Origin{File: "f"})
+		if !bytes.Equal(before, doc) {
+			t.Error("the input was changed")
+		}
+		if d := cmp.Diff(a, b); d != "" {
+			t.Errorf("two readings differ: %s", d)
+		}
+		for _, d := range a {
+			if d.Message == "" || strings.Contains(d.String(), "\n\n") {
+				t.Errorf("bad diagnostic: %q", d)
+			}
+		}
+		if list(first) != list(second) {
+			t.Error("two readings differ")
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package discover
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// Objects are the Kubernetes objects that the snapshot is made from. The zero
+// Objects is empty and ready for use.
+type Objects struct {
+	Namespaces       []*corev1.Namespace
+	Services         []*corev1.Service
+	Pods             []*corev1.Pod
+	EndpointSlices   []*discoveryv1.EndpointSlice
+	Deployments      []*appsv1.Deployment
+	StatefulSets     []*appsv1.StatefulSet
+	DaemonSets       []*appsv1.DaemonSet
+	ReplicaSets      []*appsv1.ReplicaSet
+	Rollouts         []*Rollout
+	VirtualServices  []*VirtualService
+	DestinationRules []*DestinationRule
+	Gateways         []*istionetv1.Gateway
+	ServiceRoutes    []*ServiceRoute
+	Policies         []*v1alpha1.OverridePolicy
+
+	// Cluster is set when they were read from a cluster, where pods speak for
+	// themselves; from YAML the workloads' templates do.
+	Cluster bool
+	// Origins says where objects were read from; those of a cluster are not in it.
+	Origins map[diag.Object]diag.Origin
+	// PassedOver counts objects of kinds that decide no route.
+	PassedOver int
+
+	// index finds an object that was added before in the slice of its kind.
+	index map[diag.Object]int
+}
+
+// VirtualService is a VirtualService of the user's.
+type VirtualService struct {
+	*istionetv1.VirtualService
+	// Unknown lists the JSON paths of what this version of Overrides does not
+	// know, and what would be lost if the object were compiled into another.
+	Unknown []string
+}
+
+// DestinationRule is a DestinationRule of the user's.
+type DestinationRule struct {
+	*istionetv1.DestinationRule
+	// Unknown lists the JSON paths of what this version of Overrides does not know.
+	Unknown []string
+}
+
+// Add takes over what was parsed. Of an object that is there already the later
+// one counts, as with kubectl apply; a diagnostic says so.
+func (o *Objects) Add(p Parsed) []diag.Diagnostic {
+	diags := p.Diagnostics
+	o.PassedOver += p.PassedOver
+	if o.index == nil {
+		o.index = map[diag.Object]int{}
+		o.Origins = map[diag.Object]diag.Origin{}
+	}
+	for _, item := range p.objects {
+		at, again := o.index[item.name]
+		if again {
+			diags = append(diags, duplicate(item.name, o.Origins[item.name], p.Origin))
+		} else {
+			at = -1
+		}
+		o.index[item.name] = o.put(item.object, at)
+		if p.Origin != (diag.Origin{}) {
+			o.Origins[item.name] = p.Origin
+		}
+	}
+	return diags
+}
+
+func duplicate(name diag.Object, before, now diag.Origin) diag.Diagnostic {
+	place := before.String()
+	switch {
+	case place == "":
+		place = "the input"
+	case before == now:
+		place = "the same document"
+	}
+	return diag.New(diag.DuplicateObject, name, "stands in %s already; this one counts", place).At(now)
+}
+
+// put stores an object in the slice of its kind, at an index or, if that is
+// negative, at the end, and returns the index.
+func (o *Objects) put(object metav1.Object, at int) int {
+	switch x := object.(type) {
+	case *corev1.Namespace:
+		return place(&o.Namespaces, x, at)
+	case *corev1.Service:
+		return place(&o.Services, x, at)
+	case *corev1.Pod:
+		return place(&o.Pods, x, at)
+	case *discoveryv1.EndpointSlice:
+		return place(&o.EndpointSlices, x, at)
+	case *appsv1.Deployment:
+		return place(&o.Deployments, x, at)
+	case *appsv1.StatefulSet:
+		return place(&o.StatefulSets, x, at)
+	case *appsv1.DaemonSet:
+		return place(&o.DaemonSets, x, at)
+	case *appsv1.ReplicaSet:
+		return place(&o.ReplicaSets, x, at)
+	case *Rollout:
+		return place(&o.Rollouts, x, at)
+	case *VirtualService:
+		return place(&o.VirtualServices, x, at)
+	case *DestinationRule:
+		return place(&o.DestinationRules, x, at)
+	case *istionetv1.Gateway:
+		return place(&o.Gateways, x, at)
+	case *ServiceRoute:
+		return place(&o.ServiceRoutes, x, at)
+	case *v1alpha1.OverridePolicy:
+		return place(&o.Policies, x, at)
+	}
+	return at
+}
+
+func place[T any](list *[]T, item T, at int) int {
+	if at < 0 {
+		*list = append(*list, item)
+		return len(*list) - 1
+	}
+	(*list)[at] = item
+	return at
+}
+
+// Slim removes from an object what decides no route and takes most of the
+// memory: managed fields, what kubectl applied last, the pods' containers and
+// the status, except of Pods, whose phase and conditions stay.
+func Slim(object metav1.Object) {
+	object.SetManagedFields(nil)
+	if annotations := object.GetAnnotations(); annotations != nil {
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+	}
+	switch x := object.(type) {
+	case *corev1.Service:
+		x.Status = corev1.ServiceStatus{}
+	case *corev1.Pod:
+		x.Annotations = nil
+		x.Spec = corev1.PodSpec{}
+		x.Status = corev1.PodStatus{Phase: x.Status.Phase, Conditions: x.Status.Conditions}
+	case *appsv1.Deployment:
+		slimTemplate(&x.Spec.Template)
+		x.Status = appsv1.DeploymentStatus{}
+	case *appsv1.StatefulSet:
+		slimTemplate(&x.Spec.Template)
+		x.Spec.VolumeClaimTemplates = nil
+		x.Status = appsv1.StatefulSetStatus{}
+	case *appsv1.DaemonSet:
+		slimTemplate(&x.Spec.Template)
+		x.Status = appsv1.DaemonSetStatus{}
+	case *appsv1.ReplicaSet:
+		slimTemplate(&x.Spec.Template)
+		x.Status = appsv1.ReplicaSetStatus{}
+	case *Rollout:
+		slimTemplate(&x.Spec.Template)
+	}
+}
+
+func slimTemplate(template *corev1.PodTemplateSpec) {
+	template.Annotations = nil
+	template.Spec = corev1.PodSpec{}
+}

@@ -1,0 +1,286 @@
+package discover
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// AnnotationPrefix begins the name of every annotation and label of Overrides.
+const AnnotationPrefix = "overrides.mesh/"
+
+// annotations are what a Service can say, each with how it is read. A label of
+// the same name counts too where there is no annotation.
+var annotations = map[string]func(*model.Service, string) error{
+	"managed":           func(s *model.Service, v string) error { return readBool(&s.Settings.Managed, v) },
+	"version-label":     func(s *model.Service, v string) error { return readLabelKey(&s.Settings.VersionLabel, v) },
+	"released":          func(s *model.Service, v string) error { return readVersions(&s.Settings.ReleasedVersions, v) },
+	"released-workload": func(s *model.Service, v string) error { return readWorkload(&s.Settings.ReleasedWorkload, v) },
+	"conditions":        func(s *model.Service, v string) error { return readConditions(&s.Settings.Conditions, split(v)) },
+	"methods":           func(s *model.Service, v string) error { return readMethods(&s.Settings.Methods, split(v)) },
+	"callers":           func(s *model.Service, v string) error { return readCallers(&s.Settings.Callers, v) },
+	"caller-namespaces": func(s *model.Service, v string) error {
+		return readNamespaces(&s.Settings.CallerNamespaces, split(v))
+	},
+	"strict":     func(s *model.Service, v string) error { return readStrict(&s.Settings.Strict, v) },
+	"version-of": func(s *model.Service, v string) error { s.VersionOf = v; return grammar.ValidateService(v) },
+	"version":    func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
+}
+
+// readAnnotations takes over what the annotations of a Service say. One that
+// can't be used is reported and says nothing.
+func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
+	said := map[string]string{}
+	for _, source := range []map[string]string{meta.Labels, meta.Annotations} {
+		for key, value := range source {
+			if name, ours := strings.CutPrefix(key, AnnotationPrefix); ours {
+				said[name] = value
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		read := annotations[name]
+		if read == nil {
+			r.say(diag.InvalidAnnotation, s.Object(), "there is no annotation %s%s", AnnotationPrefix, name)
+			continue
+		}
+		before := *s
+		if err := read(s, strings.TrimSpace(said[name])); err != nil {
+			*s = before
+			r.say(diag.InvalidAnnotation, s.Object(), "%s%s: %q: %v", AnnotationPrefix, name, said[name], err)
+		}
+	}
+}
+
+// readPolicies takes over OverridePolicies. One of which a field can't be used
+// is not in force at all: half of what somebody asked for may be worse than none.
+func (r *reader) readPolicies() {
+	for _, p := range r.Policies {
+		out := model.Policy{Namespace: p.Namespace, Name: p.Name, Created: p.CreationTimestamp.Time}
+		out.Origin = r.Origins[out.Object()]
+		if err := readPolicy(&out, &p.Spec); err != nil {
+			r.say(diag.InvalidPolicy, out.Object(), "%v", err)
+			continue
+		}
+		r.snapshot.Policies = append(r.snapshot.Policies, out)
+	}
+}
+
+func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) error {
+	if len(spec.TargetRefs) == 0 {
+		return fmt.Errorf("spec.targetRefs: no target")
+	}
+	for i, ref := range spec.TargetRefs {
+		if ref.Group != "" || ref.Kind != "Service" {
+			return fmt.Errorf("spec.targetRefs[%d]: only Services can be targets, not %q %q", i, ref.Group, ref.Kind)
+		}
+		if slices.Contains(out.Services, ref.Name) {
+			return fmt.Errorf("spec.targetRefs[%d]: Service %s stands there twice", i, ref.Name)
+		}
+		out.Services = append(out.Services, ref.Name)
+	}
+	s := &out.Settings
+	s.Managed = spec.Managed
+	for _, f := range []struct {
+		field string
+		read  func() error
+	}{
+		{"versionLabel", func() error { return optional(spec.VersionLabel, &s.VersionLabel, readLabelKey) }},
+		{"released", func() error { return readReleased(s, spec.Released) }},
+		{"conditions", func() error { return readConditions(&s.Conditions, stringsOf(spec.Conditions)) }},
+		{"methods", func() error { return readMethods(&s.Methods, spec.Methods) }},
+		{"callers", func() error { return readPolicyCallers(s, spec.Callers) }},
+		{"callerNamespaces", func() error { return readNamespaces(&s.CallerNamespaces, spec.CallerNamespaces) }},
+		{"strict", func() error {
+			if spec.Strict == nil {
+				return nil
+			}
+			return readStrict(&s.Strict, string(*spec.Strict))
+		}},
+	} {
+		if err := f.read(); err != nil {
+			return fmt.Errorf("spec.%s: %w", f.field, err)
+		}
+	}
+	return nil
+}
+
+func readReleased(out *model.Settings, in *v1alpha1.Released) error {
+	switch {
+	case in == nil:
+		return nil
+	case (len(in.Versions) > 0) == (in.Workload != nil):
+		return fmt.Errorf("exactly one of versions and workload is to be set")
+	case in.Workload != nil:
+		kind := string(in.Workload.Kind)
+		if kind == "" {
+			kind = "Deployment"
+		}
+		return readWorkload(&out.ReleasedWorkload, kind+"/"+in.Workload.Name)
+	}
+	return readVersions(&out.ReleasedVersions, strings.Join(in.Versions, ","))
+}
+
+func readPolicyCallers(out *model.Settings, in []v1alpha1.Caller) error {
+	for _, c := range in {
+		caller := model.Caller{Name: c.Name}
+		if c.Namespace != nil {
+			caller.Namespace = *c.Namespace
+		}
+		if err := checkCaller(caller); err != nil {
+			return err
+		}
+		out.Callers = append(out.Callers, caller)
+	}
+	return nil
+}
+
+func optional(in *string, out *string, read func(*string, string) error) error {
+	if in == nil {
+		return nil
+	}
+	return read(out, *in)
+}
+
+func stringsOf[S ~string](in []S) []string {
+	var out []string
+	for _, s := range in {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// split returns the parts of a comma-separated annotation, none of them blank.
+func split(value string) []string {
+	var out []string
+	for part := range strings.SplitSeq(value, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func readBool(out **bool, value string) error {
+	switch value {
+	case "true", "false":
+		yes := value == "true"
+		*out = &yes
+		return nil
+	}
+	return fmt.Errorf(`write "true" or "false"`)
+}
+
+func readLabelKey(out *string, value string) error {
+	if problems := validation.IsQualifiedName(value); len(problems) > 0 {
+		return fmt.Errorf("%s", strings.Join(problems, "; "))
+	}
+	*out = value
+	return nil
+}
+
+func readVersions(out *[]string, value string) error {
+	versions := split(value)
+	if len(versions) == 0 {
+		return fmt.Errorf("name a version")
+	}
+	for _, v := range versions {
+		if err := grammar.ValidateVersion(v); err != nil {
+			return err
+		}
+	}
+	*out = versions
+	return nil
+}
+
+// readWorkload reads "NAME", of any kind, or "Kind/NAME".
+func readWorkload(out **model.Workload, value string) error {
+	kind, name, found := strings.Cut(value, "/")
+	if !found {
+		kind, name = "", kind
+	}
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return fmt.Errorf("%s", strings.Join(problems, "; "))
+	}
+	for _, known := range []string{"", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout", "Pod"} {
+		if strings.EqualFold(kind, known) {
+			*out = &model.Workload{Kind: known, Name: name}
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is no kind of workload", kind)
+}
+
+func readConditions(out *[]string, values []string) error {
+	for _, v := range values {
+		if v != "from" && v != "method" {
+			return fmt.Errorf("%q is no condition: there are from and method", v)
+		}
+	}
+	*out = values
+	return nil
+}
+
+func readMethods(out *[]string, values []string) error {
+	for _, v := range values {
+		if err := grammar.ValidateMethod(v); err != nil {
+			return err
+		}
+	}
+	*out = values
+	return nil
+}
+
+// readCallers reads "NAME" or "NAMESPACE/NAME", several with commas.
+func readCallers(out *[]model.Caller, value string) error {
+	var callers []model.Caller
+	for _, part := range split(value) {
+		caller := model.Caller{Name: part}
+		if namespace, name, found := strings.Cut(part, "/"); found {
+			caller.Namespace, caller.Name = namespace, name
+		}
+		if err := checkCaller(caller); err != nil {
+			return err
+		}
+		callers = append(callers, caller)
+	}
+	*out = callers
+	return nil
+}
+
+func checkCaller(c model.Caller) error {
+	if c.Namespace != "" {
+		if err := grammar.ValidateNamespace(c.Namespace); err != nil {
+			return err
+		}
+	}
+	return grammar.ValidateCaller(c.Name)
+}
+
+func readNamespaces(out *[]string, values []string) error {
+	for _, v := range values {
+		if err := grammar.ValidateNamespace(v); err != nil {
+			return err
+		}
+	}
+	*out = values
+	return nil
+}
+
+func readStrict(out *model.StrictMode, value string) error {
+	switch mode := model.StrictMode(value); mode {
+	case model.StrictWhenManaged, model.StrictAlways:
+		*out = mode
+		return nil
+	}
+	return fmt.Errorf("write %s or %s", model.StrictWhenManaged, model.StrictAlways)
+}

@@ -1,0 +1,195 @@
+package discover
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Snapshot returns what o says, as values, with diagnostics about annotations
+// and policies that can't be used. The objects are not changed, but parts of
+// them are shared.
+func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagnostic) {
+	r := &reader{Objects: o, snapshot: &model.Snapshot{Options: options}}
+	groups := r.podGroups()
+	byLabel := indexGroups(groups)
+	ready := readyPods(o.EndpointSlices)
+	for _, s := range o.Services {
+		r.readService(s, byLabel, ready)
+	}
+	r.readCallers(groups)
+	r.readPolicies()
+	r.readMesh()
+	r.readNamespaces()
+	sortSnapshot(r.snapshot)
+	return r.snapshot, diag.Sort(r.diags)
+}
+
+// reader collects what the objects say.
+type reader struct {
+	*Objects
+	snapshot *model.Snapshot
+	diags    []diag.Diagnostic
+}
+
+func (r *reader) say(code diag.Code, object diag.Object, format string, args ...any) {
+	r.diags = append(r.diags, diag.New(code, object, format, args...).At(r.Origins[object]))
+}
+
+func (r *reader) readService(in *corev1.Service, groups groupIndex, ready map[string]map[string]bool) {
+	object := diag.Object{Kind: "Service", Namespace: in.Namespace, Name: in.Name}
+	out := model.Service{
+		Namespace: in.Namespace, Name: in.Name, Origin: r.Origins[object],
+		ExternalName: in.Spec.Type == corev1.ServiceTypeExternalName,
+		Headless:     in.Spec.ClusterIP == corev1.ClusterIPNone,
+		Selector:     in.Spec.Selector,
+	}
+	for _, p := range in.Spec.Ports {
+		if p.Port > 0 {
+			out.Ports = append(out.Ports, model.Port{Name: p.Name, Number: uint32(p.Port), HTTP: carriesHTTP(&p)}) //nolint:gosec // positive
+		}
+	}
+	r.readAnnotations(&out, in.ObjectMeta)
+	for _, g := range groups.selected(in.Namespace, in.Spec.Selector) {
+		out.Backends = append(out.Backends, g.backend(r.readiness(ready, in)))
+	}
+	out.Backends = mergeBackends(out.Backends)
+	r.snapshot.Services = append(r.snapshot.Services, out)
+}
+
+// readiness says which pods count as ready behind a Service: those that its
+// EndpointSlices call ready. Where no EndpointSlice was read at all, the pods'
+// own condition counts; from YAML every pod does.
+func (r *reader) readiness(ready map[string]map[string]bool, in *corev1.Service) func(*pod) bool {
+	switch {
+	case !r.Cluster:
+		return func(*pod) bool { return true }
+	case len(r.EndpointSlices) == 0:
+		return func(p *pod) bool { return p.ready }
+	}
+	names := ready[in.Namespace+"/"+in.Name]
+	return func(p *pod) bool { return names[p.name] }
+}
+
+// readyPods lists the ready pods behind each Service, by "namespace/name".
+// An endpoint that does not say is ready (EndpointConditions.Ready).
+func readyPods(slices []*discoveryv1.EndpointSlice) map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, s := range slices {
+		key := s.Namespace + "/" + s.Labels[discoveryv1.LabelServiceName]
+		if out[key] == nil {
+			out[key] = map[string]bool{}
+		}
+		for _, e := range s.Endpoints {
+			if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+				out[key][e.TargetRef.Name] = true
+			}
+		}
+	}
+	return out
+}
+
+// readMesh takes over the user's Istio objects. Those that Overrides made
+// itself are not input.
+func (r *reader) readMesh() {
+	for _, v := range r.VirtualServices {
+		object := diag.Object{Kind: "VirtualService", Namespace: v.Namespace, Name: v.Name}
+		if isOurs(&v.ObjectMeta) {
+			continue
+		}
+		r.snapshot.Foreign = append(r.snapshot.Foreign, object)
+		r.snapshot.VirtualServices = append(r.snapshot.VirtualServices, model.VirtualService{
+			Namespace: v.Namespace, Name: v.Name, Origin: r.Origins[object],
+			Created: v.CreationTimestamp.Time, Spec: &v.Spec, Unknown: v.Unknown,
+		})
+	}
+	for _, d := range r.DestinationRules {
+		object := diag.Object{Kind: "DestinationRule", Namespace: d.Namespace, Name: d.Name}
+		if isOurs(&d.ObjectMeta) {
+			continue
+		}
+		r.snapshot.Foreign = append(r.snapshot.Foreign, object)
+		r.snapshot.DestinationRules = append(r.snapshot.DestinationRules, model.DestinationRule{
+			Namespace: d.Namespace, Name: d.Name, Origin: r.Origins[object],
+			Created: d.CreationTimestamp.Time, Spec: &d.Spec, Unknown: d.Unknown,
+		})
+	}
+	for _, s := range r.ServiceRoutes {
+		r.readServiceRoute(s)
+	}
+}
+
+// isOurs reports whether Overrides made an object.
+func isOurs(meta *metav1.ObjectMeta) bool {
+	return meta.Labels[istio.ManagedByLabel] == istio.ManagedBy
+}
+
+// readNamespaces lists the namespaces that callers may be in: all of a
+// cluster's but Kubernetes' own, or those that the manifests name.
+func (r *reader) readNamespaces() {
+	seen := map[string]bool{}
+	for _, n := range r.Namespaces {
+		if n.DeletionTimestamp == nil {
+			seen[n.Name] = true
+		}
+	}
+	for i := range r.snapshot.Services {
+		seen[r.snapshot.Services[i].Namespace] = true
+	}
+	for _, c := range r.snapshot.Callers {
+		seen[c.Namespace] = true
+	}
+	for name := range seen {
+		if !strings.HasPrefix(name, "kube-") {
+			r.snapshot.Namespaces = append(r.snapshot.Namespaces, name)
+		}
+	}
+}
+
+// sortSnapshot makes the snapshot independent of the order of the input.
+func sortSnapshot(s *model.Snapshot) {
+	slices.Sort(s.Namespaces)
+	slices.SortFunc(s.Services, func(a, b model.Service) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
+	slices.SortFunc(s.Policies, func(a, b model.Policy) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
+	slices.SortFunc(s.VirtualServices, func(a, b model.VirtualService) int {
+		return byName(a.Namespace, a.Name, b.Namespace, b.Name)
+	})
+	slices.SortFunc(s.DestinationRules, func(a, b model.DestinationRule) int {
+		return byName(a.Namespace, a.Name, b.Namespace, b.Name)
+	})
+	slices.SortFunc(s.ServiceRoutes, func(a, b model.ServiceRoute) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), byName(a.Namespace, a.Name, b.Namespace, b.Name))
+	})
+	slices.SortFunc(s.Foreign, diag.Object.Compare)
+	callers := map[model.Caller]bool{}
+	for _, c := range s.Callers {
+		callers[c] = true
+	}
+	s.Callers = slices.SortedFunc(maps.Keys(callers), func(a, b model.Caller) int {
+		return cmp.Or(byName(a.Namespace, a.Name, b.Namespace, b.Name), cmp.Compare(a.Label, b.Label))
+	})
+}
+
+func byName(namespaceA, nameA, namespaceB, nameB string) int {
+	return cmp.Or(cmp.Compare(namespaceA, namespaceB), cmp.Compare(nameA, nameB))
+}
+
+// readServiceRoute takes over a Gateway API route that is attached to Services.
+func (r *reader) readServiceRoute(in *ServiceRoute) {
+	out := model.ServiceRoute{Kind: in.Kind, Namespace: in.Namespace, Name: in.Name}
+	for _, p := range in.Spec.ParentRefs {
+		out.Services = append(out.Services, [2]string{p.Namespace, p.Name})
+	}
+	if len(out.Services) > 0 {
+		r.snapshot.ServiceRoutes = append(r.snapshot.ServiceRoutes, out)
+	}
+}

@@ -1,0 +1,40 @@
+package grammar
+
+import (
+	"errors"
+	"strings"
+)
+
+// baggagePrefix begins the key of every baggage member that is an override.
+const baggagePrefix = "override."
+
+// ParseBaggage reads overrides from W3C Baggage, given the values of all lines
+// of the header. Members of others, whose key does not begin with "override.",
+// are passed over silently, and so are the properties (after ";") of ours. The
+// rest is as in [Parse]; members count over those of others too.
+//
+// A version is read as it stands: percent-encoding is not decoded, since the
+// proxies' patterns cannot do it either.
+func ParseBaggage(values ...string) ([]Member, error) {
+	return collect(nil, values, parseBaggageMember)
+}
+
+func parseBaggageMember(text string) (m Member, own bool, err error) {
+	item, own := strings.CutPrefix(text, baggagePrefix)
+	if !own {
+		return Member{}, false, nil
+	}
+	item, _, _ = strings.Cut(item, ";")
+	name, version, found := strings.Cut(item, "=")
+	if !found {
+		return Member{}, true, errors.New(`no "=", want override.service=version or override.service.namespace=version`)
+	}
+	if err := checkBytes(item); err != nil {
+		return Member{}, true, err
+	}
+	m, err = named(trimRight(name), trim(version))
+	if strings.Contains(item, "%") {
+		err = errors.New(`"%": percent-encoding is not decoded, use letters, digits, "-", "_" and "." only`)
+	}
+	return m, true, err
+}

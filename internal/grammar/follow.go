@@ -1,0 +1,92 @@
+package grammar
+
+import "strings"
+
+// Follows reports whether a request whose override header has the given lines
+// asks for this version of s under exactly these conditions: whether a
+// well-formed member says so. It is the meaning of [Service.Pattern].
+func Follows(values []string, s Service, version string, c Condition) bool {
+	return follows(values, parseOverride, s, Member{Version: version, From: c.From, Method: c.Method})
+}
+
+// FollowsBaggage is [Follows] for the lines of a baggage header, which knows
+// no conditions. It is the meaning of [Service.BaggagePattern].
+func FollowsBaggage(values []string, s Service, version string) bool {
+	return follows(values, parseBaggageMember, s, Member{Version: version})
+}
+
+// AnyBaggage reports whether a baggage header with the given lines carries an
+// override, well-formed or not. It is the meaning of [AnyBaggagePattern].
+func AnyBaggage(values []string) bool {
+	if checkUTF8(values) != nil {
+		return false
+	}
+	for w := (walk{}); w.next(values); {
+		if strings.HasPrefix(w.text, baggagePrefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// StrictDue reports whether a request must be answered with 503 when no
+// override row of s took it, at the row for condition c. A member is due when
+//
+//	it names s            with any version text, also one that no version can have;
+//	it says strict        as a parameter without a value;
+//	it is meant for c     it has no parameter of a judged kind whose value is not c's.
+//
+// An empty c.From or c.Method is the row for all other callers or methods: there
+// any parameter of that kind, if judged, makes a member not due. What is not
+// judged or not understood makes no difference, so that a strict member never
+// falls back quietly. It is the meaning of [Service.StrictPattern].
+func StrictDue(values []string, s Service, j Judged, c Condition) bool {
+	if checkUTF8(values) != nil {
+		return false
+	}
+	for w := (walk{}); w.next(values); {
+		head, parameters, _ := strings.Cut(w.text, ";")
+		name, version, _ := strings.Cut(head, ":")
+		if version != "" && s.called(name) && strictDue(parameters, j, c) {
+			return true
+		}
+	}
+	return false
+}
+
+func strictDue(parameters string, j Judged, c Condition) bool {
+	strict := false
+	for p := range strings.SplitSeq(parameters, ";") {
+		p = trim(p)
+		if p == "strict" {
+			strict = true
+		}
+		if from, found := strings.CutPrefix(p, fromPrefix); found && j.From && (c.From == "" || from != c.From) {
+			return false
+		}
+		if method, found := strings.CutPrefix(p, methodPrefix); found && j.Method && (c.Method == "" || method != c.Method) {
+			return false
+		}
+	}
+	return strict
+}
+
+// follows reports whether a well-formed member of the lines is want, for s.
+func follows(lines []string, parse func(string) (Member, bool, error), s Service, want Member) bool {
+	if checkUTF8(lines) != nil {
+		return false
+	}
+	for w := (walk{}); w.next(lines); {
+		m, own, err := parse(w.text)
+		if own && err == nil && s.called(m.name()) &&
+			m.Version == want.Version && m.From == want.From && m.Method == want.Method {
+			return true
+		}
+	}
+	return false
+}
+
+// called reports whether name, "service" or "service.namespace", means s.
+func (s Service) called(name string) bool {
+	return name == s.Name || s.Namespace != "" && name == s.Name+"."+s.Namespace
+}

@@ -1,0 +1,166 @@
+package grammar
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+)
+
+// Service is a Service as carriers name it. It builds the patterns for its
+// routes: RE2, to be matched against the whole value of a header whose lines
+// are joined with ",", as Envoy does. All names must be valid (ValidateService,
+// ValidateVersion, …); they are quoted, never interpreted.
+//
+// Every pattern is one member between two ends,
+//
+//	(?:.*,)?[ \t]*  member  (?:,.*)?
+//
+// so a match begins at the header's beginning or after a comma and ends before
+// a comma or at its end: nothing that only looks like the member is taken.
+type Service struct {
+	// Name is what members call the Service. Namespace may follow it in a member, after ".".
+	Name, Namespace string
+}
+
+// Condition is what a conditional row asks for. Empty fields ask for nothing.
+type Condition struct{ From, Method string }
+
+// Judged says for which kinds of condition a Service's table has rows. A
+// member's conditions of other kinds are never looked at there.
+type Judged struct{ From, Method bool }
+
+// AnyBaggagePattern matches a baggage header that carries an override, for
+// whichever Service and whether well-formed or not.
+const AnyBaggagePattern = `(?:.*,)?[ \t]*override\..*`
+
+const (
+	space       = `[ \t]*`
+	memberBegin = `(?:.*,)?` + space
+	memberEnd   = `(?:,.*)?`
+	anyText     = `[^,;]*`
+
+	fromPrefix   = "from="
+	methodPrefix = "method="
+	strictWord   = "strict"
+)
+
+// Pattern matches an override header with a member for this version of s under
+// exactly these conditions, parameters in any order, with or without strict.
+func (s Service) Pattern(version string, c Condition) string {
+	return memberBegin + s.quoted() + ":" + regexp.QuoteMeta(version) + space + orders(c) + memberEnd
+}
+
+// BaggagePattern matches a baggage header with a member for this version of s,
+// whatever its properties.
+func (s Service) BaggagePattern(version string) string {
+	return memberBegin + regexp.QuoteMeta(baggagePrefix) + s.quoted() + space + "=" + space +
+		regexp.QuoteMeta(version) + space + `(?:;[^,]*)?` + memberEnd
+}
+
+// StrictPattern matches an override header with a member for s that is due to
+// be answered with 503 at the row for c, where no version took the request.
+// [StrictDue] says which those are.
+func (s Service) StrictPattern(j Judged, c Condition) string {
+	var own, refused []string // parameters that the row asks for; beginnings of those it does not want
+	if j.From {
+		refused = append(refused, fromPrefix)
+		if c.From != "" {
+			own = append(own, space+fromPrefix+regexp.QuoteMeta(c.From)+space)
+		}
+	}
+	if j.Method {
+		refused = append(refused, methodPrefix)
+		if c.Method != "" {
+			own = append(own, space+methodPrefix+regexp.QuoteMeta(c.Method)+space)
+		}
+	}
+	other := `(?:;` + alternatives(append(own, notPrefixed(refused))) + `)*`
+	return memberBegin + s.quoted() + `:[^,;]+` + other + parameter(strictWord) + other + memberEnd
+}
+
+// CheckPattern returns an error when a proxy would not accept the pattern: it
+// is empty, longer than [MaxPatternBytes], or not a regular expression.
+func CheckPattern(pattern string) error {
+	if pattern == "" {
+		return errors.New("empty pattern")
+	}
+	if len(pattern) > MaxPatternBytes {
+		return fmt.Errorf("pattern has %d bytes, %d are allowed", len(pattern), MaxPatternBytes)
+	}
+	// Matching the whole value puts the pattern into a group, in which whatever
+	// is a regular expression by itself remains one.
+	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
+		return fmt.Errorf("pattern %s: %w", quote(pattern), err)
+	}
+	return nil
+}
+
+// quoted matches the names of s: with or without its namespace.
+func (s Service) quoted() string {
+	if s.Namespace == "" {
+		return regexp.QuoteMeta(s.Name)
+	}
+	return regexp.QuoteMeta(s.Name) + `(?:\.` + regexp.QuoteMeta(s.Namespace) + `)?`
+}
+
+// parameter matches one parameter and the white space around it.
+func parameter(text string) string { return ";" + space + regexp.QuoteMeta(text) + space }
+
+// orders matches the parameters of c, each once, and strict at most once, in any order.
+func orders(c Condition) string {
+	s := parameter(strictWord)
+	f, m := parameter(fromPrefix+c.From), parameter(methodPrefix+c.Method)
+	switch {
+	case c == Condition{}:
+		return optional(s)
+	case c.Method == "":
+		return oneOrder(f, s)
+	case c.From == "":
+		return oneOrder(m, s)
+	}
+	// What may stand before and after a decides the alternatives, so that it
+	// is written four times, the least possible; the shorter b six times.
+	a, b := f, m
+	if len(b) > len(a) {
+		a, b = b, a
+	}
+	around := alternatives([]string{b + optional(s), s + b})
+	return alternatives([]string{a + around, around + a, s + a + b, b + a + s})
+}
+
+// oneOrder matches a alone, or with s before or after it.
+func oneOrder(a, s string) string {
+	return alternatives([]string{a + optional(s), s + a})
+}
+
+func optional(pattern string) string { return `(?:` + pattern + `)?` }
+
+func alternatives(patterns []string) string { return `(?:` + strings.Join(patterns, `|`) + `)` }
+
+// notPrefixed matches the text of one parameter, with white space around it,
+// that begins with none of the prefixes. RE2 has no lookahead, so the
+// complement is spelled out: for "from=" it is
+//
+//	[^f…]…, f[^r]…, fr[^o]…, fro[^m]…, from[^=]…   departs from the prefix
+//	nothing, f, fr, fro, from                      ends before it does
+//
+// The first class excludes white space as well, since otherwise leading white
+// space could count as the departure. No two prefixes begin with the same letter.
+func notPrefixed(prefixes []string) string {
+	if len(prefixes) == 0 {
+		return anyText
+	}
+	var first string
+	var departs, ends []string
+	for _, prefix := range prefixes {
+		first += prefix[:1]
+		for i := 1; i < len(prefix); i++ {
+			departs = append(departs, prefix[:i]+`[^,;`+prefix[i:i+1]+`]`)
+			ends = append(ends, prefix[:i])
+		}
+	}
+	departs = append([]string{`[^,; \t` + first + `]`}, departs...)
+	return space + optional(strings.Join(append([]string{alternatives(departs) + anyText}, ends...), `|`))
+}

@@ -1,0 +1,132 @@
+package istio
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Object is one object to be written, in its canonical form.
+type Object struct {
+	diag.Object
+	// JSON is the object without what only a server fills in.
+	JSON []byte
+}
+
+// MaxObjectBytes is the size up to which an object is written. etcd refuses
+// requests over 1.5 MiB, to which the API server adds its own bookkeeping.
+const MaxObjectBytes = 1_300_000
+
+// Objects translates tables and rules into objects, sorted by namespace, name
+// and kind, so that a DestinationRule stands before the VirtualService that
+// names its subsets. An object that the API server or Istio would refuse is
+// left out with a diagnostic, and so is what belongs with it.
+func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic, error) {
+	var out []Object
+	add := func(object diag.Object, value any) error {
+		data, err := encode(value)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", object, err)
+		}
+		out = append(out, Object{Object: object, JSON: data})
+		return nil
+	}
+	for i := range rules {
+		rule := &rules[i]
+		if err := add(diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}, DestinationRule(rule)); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i := range tables {
+		table := &tables[i]
+		if err := add(diag.Object{Kind: "VirtualService", Namespace: table.Namespace, Name: table.Name}, VirtualService(table)); err != nil {
+			return nil, nil, err
+		}
+	}
+	out, diags := withinLimits(out, tables, rules)
+	slices.SortFunc(out, func(a, b Object) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+	})
+	return out, diags, nil
+}
+
+// withinLimits leaves out objects that are too large. A DestinationRule that
+// is left out takes every VirtualService with it that names its subsets.
+func withinLimits(objects []Object, tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic) {
+	var diags []diag.Diagnostic
+	dropped := map[diag.Object]bool{}
+	for _, o := range objects {
+		if len(o.JSON) > MaxObjectBytes {
+			dropped[o.Object] = true
+			diags = append(diags, diag.New(diag.ObjectTooLarge, o.Object, "it would be %d bytes, more than %d", len(o.JSON), MaxObjectBytes))
+		}
+	}
+	if len(dropped) == 0 {
+		return objects, nil
+	}
+	for _, rule := range rules {
+		if !dropped[diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}] {
+			continue
+		}
+		for i := range tables {
+			if namesSubsetOf(&tables[i], rule.Host) {
+				dropped[diag.Object{Kind: "VirtualService", Namespace: tables[i].Namespace, Name: tables[i].Name}] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(objects, func(o Object) bool { return dropped[o.Object] }), diags
+}
+
+func namesSubsetOf(table *route.Table, host string) bool {
+	return slices.ContainsFunc(table.Routes, func(r route.Route) bool {
+		return slices.ContainsFunc(r.Destinations, func(d route.Destination) bool { return d.Host == host && d.Subset != "" })
+	})
+}
+
+// encode returns value as JSON without the empty fields that Kubernetes types
+// print all the same.
+func encode(value any) ([]byte, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, err
+	}
+	delete(object, "status")
+	var meta map[string]json.RawMessage
+	if err := json.Unmarshal(object["metadata"], &meta); err != nil {
+		return nil, err
+	}
+	delete(meta, "creationTimestamp")
+	if object["metadata"], err = json.Marshal(meta); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
+}
+
+// YAML returns o as one YAML document without a separator; the same object
+// gives the same bytes. Long lines are not folded: patterns are to be read, and
+// searched for, in one piece.
+func (o Object) YAML() ([]byte, error) {
+	var value any
+	if err := json.Unmarshal(o.JSON, &value); err != nil {
+		return nil, fmt.Errorf("print %s: %w", o.Object, err)
+	}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	encoder.CompactSeqIndent()
+	if err := encoder.Encode(value); err != nil {
+		return nil, fmt.Errorf("print %s: %w", o.Object, err)
+	}
+	return out.Bytes(), encoder.Close()
+}

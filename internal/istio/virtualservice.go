@@ -1,0 +1,144 @@
+package istio
+
+import (
+	"maps"
+	"slices"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+const (
+	// ManagedByLabel and ManagedBy mark every object that Overrides makes.
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedBy      = "overrides"
+	// OwnerLabel names the Service or VirtualService that an object was made for.
+	OwnerLabel = "overrides.mesh/owner"
+	// AdoptedAnnotation names the user's VirtualService that an object stands beside.
+	AdoptedAnnotation = "overrides.mesh/adopted"
+
+	apiVersion = "networking.istio.io/v1"
+)
+
+// VirtualService translates a table.
+func VirtualService(table *route.Table) *istionetv1.VirtualService {
+	out := &istionetv1.VirtualService{
+		TypeMeta:   metav1.TypeMeta{APIVersion: apiVersion, Kind: "VirtualService"},
+		ObjectMeta: objectMeta(table.Namespace, table.Name, table.Owner),
+	}
+	if table.Adopted != "" {
+		out.Annotations = map[string]string{AdoptedAnnotation: table.Adopted}
+	}
+	out.Spec.Hosts = table.Hosts
+	out.Spec.ExportTo = table.ExportTo
+	for i := range table.Routes {
+		out.Spec.Http = append(out.Spec.Http, httpRoute(&table.Routes[i]))
+	}
+	return out
+}
+
+func objectMeta(namespace, name, owner string) metav1.ObjectMeta {
+	const maxLabelValue = 63
+	return metav1.ObjectMeta{
+		Namespace: namespace,
+		Name:      name,
+		Labels: map[string]string{
+			ManagedByLabel: ManagedBy,
+			OwnerLabel:     owner[:min(len(owner), maxLabelValue)],
+		},
+	}
+}
+
+// httpRoute translates one row. What the user wrote beside matches and
+// destinations is taken over as it is.
+func httpRoute(r *route.Route) *istioapi.HTTPRoute {
+	out := &istioapi.HTTPRoute{}
+	if r.Base != nil {
+		out = r.Base.DeepCopy()
+	}
+	out.Name = r.Name
+	out.Match = nil
+	out.Route = nil
+	out.Delegate = nil
+	for i := range r.Matches {
+		out.Match = append(out.Match, matchRequest(&r.Matches[i]))
+	}
+	for _, d := range r.Destinations {
+		out.Route = append(out.Route, destination(d))
+	}
+	if r.Response != nil {
+		out.DirectResponse = &istioapi.HTTPDirectResponse{
+			Status: r.Response.Status,
+			Body:   &istioapi.HTTPBody{Specifier: &istioapi.HTTPBody_String_{String_: r.Response.Body}},
+		}
+		out.Headers = &istioapi.Headers{Response: &istioapi.Headers_HeaderOperations{
+			Set: map[string]string{r.Response.Header: r.Response.Value},
+		}}
+	}
+	return out
+}
+
+func destination(d route.Destination) *istioapi.HTTPRouteDestination {
+	out := &istioapi.HTTPRouteDestination{
+		Destination: &istioapi.Destination{Host: d.Host, Subset: d.Subset},
+		Weight:      d.Weight,
+		Headers:     d.Headers.DeepCopy(),
+	}
+	if d.Port != 0 {
+		out.Destination.Port = &istioapi.PortSelector{Number: d.Port}
+	}
+	return out
+}
+
+func matchRequest(m *route.Match) *istioapi.HTTPMatchRequest {
+	return &istioapi.HTTPMatchRequest{
+		Name:            m.Name,
+		StatPrefix:      m.StatPrefix,
+		Uri:             optionalString(m.URI),
+		IgnoreUriCase:   m.IgnoreURICase,
+		Scheme:          optionalString(m.Scheme),
+		Method:          optionalString(m.Method),
+		Authority:       optionalString(m.Authority),
+		Headers:         stringMatches(m.Headers),
+		WithoutHeaders:  stringMatches(m.WithoutHeaders),
+		QueryParams:     stringMatches(m.QueryParams),
+		Port:            m.Port,
+		SourceLabels:    m.SourceLabels,
+		SourceNamespace: m.SourceNamespace,
+	}
+}
+
+func optionalString(m *route.StringMatch) *istioapi.StringMatch {
+	if m == nil {
+		return nil
+	}
+	return stringMatch(*m)
+}
+
+func stringMatches(in map[string]route.StringMatch) map[string]*istioapi.StringMatch {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string]*istioapi.StringMatch, len(in))
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		out[name] = stringMatch(in[name])
+	}
+	return out
+}
+
+// stringMatch translates m; presence is said by an empty one.
+func stringMatch(m route.StringMatch) *istioapi.StringMatch {
+	switch m.Op {
+	case route.Exact:
+		return &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Exact{Exact: m.Value}}
+	case route.Prefix:
+		return &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Prefix{Prefix: m.Value}}
+	case route.Regex:
+		return &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Regex{Regex: m.Value}}
+	case route.Present:
+	}
+	return &istioapi.StringMatch{}
+}

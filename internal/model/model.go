@@ -1,0 +1,201 @@
+package model
+
+import (
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// Snapshot is everything that decides routes, at one moment.
+type Snapshot struct {
+	Options          Options
+	Namespaces       []string
+	Services         []Service
+	Callers          []Caller
+	Policies         []Policy
+	VirtualServices  []VirtualService
+	DestinationRules []DestinationRule
+	ServiceRoutes    []ServiceRoute
+	// Foreign names objects of the kinds and names that Overrides would write,
+	// but that somebody else made: they are never overwritten.
+	Foreign []diag.Object
+}
+
+// Options are settings of the whole installation.
+type Options struct {
+	// Header is the name of the override header, lower-case.
+	Header string
+	// VersionLabel is the pod label whose value is the version.
+	VersionLabel string
+	// ClusterDomain is the DNS suffix of Services, "cluster.local" by default.
+	ClusterDomain string
+	// RootNamespace is Istio's root namespace, "istio-system" by default.
+	RootNamespace string
+	// CallerNamespaces are the namespaces whose proxies get scoped
+	// VirtualServices; empty means every namespace of the snapshot.
+	CallerNamespaces []string
+}
+
+// DefaultOptions returns the options of an ordinary installation.
+func DefaultOptions() Options {
+	return Options{
+		Header:        "x-override",
+		VersionLabel:  "version",
+		ClusterDomain: "cluster.local",
+		RootNamespace: "istio-system",
+	}
+}
+
+// Service is a Kubernetes Service and the pods behind it.
+type Service struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Ports           []Port
+	ExternalName    bool
+	Headless        bool
+	Selector        map[string]string
+	// Settings are those that the Service's own annotations say.
+	Settings Settings
+	// VersionOf names the Service, in the same namespace, of which this one is
+	// an isolated version; empty for ordinary Services.
+	VersionOf string
+	// Version names the version of an isolated Service where its pods don't.
+	Version string
+	// Backends are the pods that the Service selects.
+	Backends []Backend
+}
+
+// Object returns the name of s for diagnostics.
+func (s *Service) Object() diag.Object {
+	return diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
+}
+
+// Port is one port of a Service.
+type Port struct {
+	Name   string
+	Number uint32
+	// HTTP is set where Istio applies HTTP routes: declared HTTP protocols and
+	// ports whose protocol is detected.
+	HTTP bool
+}
+
+// Workload names what made a pod: a Deployment, StatefulSet, DaemonSet,
+// ReplicaSet, Rollout, Job, or the Pod itself.
+type Workload struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// String returns "Kind/name".
+func (w Workload) String() string { return w.Kind + "/" + w.Name }
+
+// Backend is the pods of one workload that carry the same labels and stand
+// behind a Service. A workload without pods has a Backend of its template.
+type Backend struct {
+	Workload Workload
+	// Created is when the workload was made; zero where that is not known.
+	Created time.Time
+	// Selector is the workload's own selector where it can be said as labels;
+	// nil for bare pods and for selectors with expressions.
+	Selector map[string]string
+	// Labels are the pods' labels without those that controllers add per revision.
+	Labels map[string]string
+	// Pods counts pods that are neither terminating nor finished; Ready those
+	// of them that the Service's EndpointSlices call ready. From YAML both are
+	// the number of replicas.
+	Pods, Ready int
+}
+
+// Caller is a workload that calls Services, as conditions name it.
+type Caller struct {
+	Namespace, Name string
+	// Label is the key of the pod label whose value is Name.
+	Label string
+}
+
+// StrictMode says when a member with ";strict" is answered.
+type StrictMode string
+
+const (
+	// StrictWhenManaged answers strict members where there is something to override.
+	StrictWhenManaged StrictMode = "WhenManaged"
+	// StrictAlways answers them at every Service, also one without versions.
+	StrictAlways StrictMode = "Always"
+)
+
+// Settings are what annotations or an OverridePolicy say about a Service.
+// A nil or empty field says nothing.
+type Settings struct {
+	Managed          *bool
+	VersionLabel     string
+	ReleasedVersions []string
+	ReleasedWorkload *Workload
+	// Conditions holds "from" and "method" where the Service has such rows.
+	Conditions       []string
+	Methods          []string
+	Callers          []Caller
+	CallerNamespaces []string
+	Strict           StrictMode
+}
+
+// Policy is an OverridePolicy.
+type Policy struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	// Services are the names of its targets, in its own namespace.
+	Services []string
+	Settings Settings
+}
+
+// Object returns the name of p for diagnostics.
+func (p *Policy) Object() diag.Object {
+	return diag.Object{Kind: "OverridePolicy", Namespace: p.Namespace, Name: p.Name}
+}
+
+// VirtualService is a VirtualService that the user wrote.
+type VirtualService struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	// Spec is the user's specification; never changed.
+	Spec *istioapi.VirtualService
+	// Unknown lists fields that this version of Overrides does not know, and
+	// that an adopted copy would lose.
+	Unknown []string
+}
+
+// Object returns the name of v for diagnostics.
+func (v *VirtualService) Object() diag.Object {
+	return diag.Object{Kind: "VirtualService", Namespace: v.Namespace, Name: v.Name}
+}
+
+// DestinationRule is a DestinationRule that the user wrote.
+type DestinationRule struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	// Spec is the user's specification; never changed.
+	Spec *istioapi.DestinationRule
+	// Unknown lists fields that this version of Overrides does not know.
+	Unknown []string
+}
+
+// Object returns the name of d for diagnostics.
+func (d *DestinationRule) Object() diag.Object {
+	return diag.Object{Kind: "DestinationRule", Namespace: d.Namespace, Name: d.Name}
+}
+
+// ServiceRoute is a Gateway API route attached to a Service (GAMMA).
+type ServiceRoute struct {
+	Kind, Namespace, Name string
+	// Services are its parents, as namespace and name.
+	Services [][2]string
+}
+
+// Object returns the name of r for diagnostics.
+func (r *ServiceRoute) Object() diag.Object {
+	return diag.Object{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+}

@@ -1,0 +1,233 @@
+package route
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Op is how a StringMatch compares.
+type Op string
+
+const (
+	// Present asks that there is a value, whatever it is.
+	Present Op = "present"
+	// Exact compares the whole value.
+	Exact Op = "exact"
+	// Prefix compares the beginning.
+	Prefix Op = "prefix"
+	// Regex matches the whole value with RE2.
+	Regex Op = "regex"
+)
+
+// StringMatch compares one value.
+type StringMatch struct {
+	Op    Op     `json:"op"`
+	Value string `json:"value,omitempty"`
+}
+
+// String returns s as in "is v1", "starts with /api", "matches .*", "is present".
+func (s StringMatch) String() string {
+	switch s.Op {
+	case Exact:
+		return fmt.Sprintf("is %q", s.Value)
+	case Prefix:
+		return fmt.Sprintf("starts with %q", s.Value)
+	case Regex:
+		return "matches " + s.Value
+	case Present:
+	}
+	return "is present"
+}
+
+// Match reports whether value fits. A regular expression is matched as Envoy
+// matches it: as a whole, in UTF-8, so that a value that is not valid UTF-8
+// fits none; and one that does not compile fits nothing.
+func (s StringMatch) Match(value string) bool {
+	switch s.Op {
+	case Exact:
+		return value == s.Value
+	case Prefix:
+		return strings.HasPrefix(value, s.Value)
+	case Regex:
+		re, err := regexp.Compile(`\A(?:` + s.Value + `)\z`)
+		return err == nil && utf8.ValidString(value) && re.MatchString(value)
+	case Present:
+	}
+	return true
+}
+
+// Match is a conjunction: a request fits if it fits every field that is set.
+// Fields mean what those of Istio's HTTPMatchRequest mean.
+type Match struct {
+	// Name and StatPrefix are carried along for logs and metrics.
+	Name       string
+	StatPrefix string
+
+	URI           *StringMatch
+	IgnoreURICase bool
+	Scheme        *StringMatch
+	Method        *StringMatch
+	Authority     *StringMatch
+	Headers       map[string]StringMatch
+	// WithoutHeaders must not fit; a missing header counts as an empty one,
+	// but for Present.
+	WithoutHeaders map[string]StringMatch
+	QueryParams    map[string]StringMatch
+	// Port is that of the Service, zero for any.
+	Port uint32
+	// SourceLabels and SourceNamespace are those of the caller's pod.
+	SourceLabels    map[string]string
+	SourceNamespace string
+}
+
+// Request is one request as the caller's proxy sees it.
+type Request struct {
+	Method, Scheme, Authority string
+	// Path may have a query.
+	Path string
+	// Port is that of the Service; zero where the caller did not say, which
+	// then fits every port.
+	Port uint32
+	// Header has lower-case names; several lines of one name are several values.
+	Header map[string][]string
+	Caller Caller
+}
+
+// Caller is the pod that makes a request.
+type Caller struct {
+	Namespace string
+	Labels    map[string]string
+}
+
+// header returns the value that Envoy matches: all lines joined by a comma.
+func (r *Request) header(name string) (string, bool) {
+	switch name {
+	case ":method":
+		return r.Method, true
+	case ":path":
+		return r.Path, true
+	case ":authority":
+		return r.Authority, true
+	case ":scheme":
+		return r.Scheme, true
+	}
+	values, ok := r.Header[strings.ToLower(name)]
+	return strings.Join(values, ","), ok && len(values) > 0
+}
+
+// Mismatch returns why request does not fit m, or "" if it does.
+func (m *Match) Mismatch(request *Request) string {
+	for _, check := range []func(*Request) string{m.caller, m.pseudoHeaders, m.headers, m.withoutHeaders, m.query} {
+		if reason := check(request); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// caller checks what istiod decides for each proxy, before any request.
+func (m *Match) caller(request *Request) string {
+	if m.Port != 0 && request.Port != 0 && m.Port != request.Port {
+		return fmt.Sprintf("the port is %d, not %d", request.Port, m.Port)
+	}
+	if m.SourceNamespace != "" && m.SourceNamespace != request.Caller.Namespace {
+		return fmt.Sprintf("the caller is not in namespace %s", m.SourceNamespace)
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.SourceLabels)) {
+		if want := m.SourceLabels[key]; request.Caller.Labels[key] != want {
+			return fmt.Sprintf("the caller is not labelled %s=%s", key, want)
+		}
+	}
+	return ""
+}
+
+func (m *Match) pseudoHeaders(request *Request) string {
+	if reason := m.uri(request.Path); reason != "" {
+		return reason
+	}
+	for _, c := range []struct {
+		what  string
+		match *StringMatch
+		value string
+	}{
+		{"method", m.Method, request.Method},
+		{"authority", m.Authority, request.Authority},
+		{"scheme", m.Scheme, request.Scheme},
+	} {
+		if c.match != nil && !c.match.Match(c.value) {
+			return fmt.Sprintf("not: %s %s", c.what, c.match)
+		}
+	}
+	return ""
+}
+
+// uri compares the path without its query. Case is ignored in exact and prefix
+// matches only, as in Envoy.
+func (m *Match) uri(path string) string {
+	if m.URI == nil || m.URI.Op == Present {
+		return ""
+	}
+	path, _, _ = strings.Cut(path, "?")
+	path, _, _ = strings.Cut(path, "#")
+	want := *m.URI
+	if m.IgnoreURICase && want.Op != Regex {
+		path, want.Value = strings.ToLower(path), strings.ToLower(want.Value)
+	}
+	if !want.Match(path) {
+		return fmt.Sprintf("not: path %s", m.URI)
+	}
+	return ""
+}
+
+func (m *Match) headers(request *Request) string {
+	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
+		value, ok := request.header(name)
+		if want := m.Headers[name]; !ok || !want.Match(value) {
+			return fmt.Sprintf("not: header %s %s", name, want)
+		}
+	}
+	return ""
+}
+
+func (m *Match) withoutHeaders(request *Request) string {
+	for _, name := range slices.Sorted(maps.Keys(m.WithoutHeaders)) {
+		value, ok := request.header(name)
+		unwanted := m.WithoutHeaders[name]
+		if (ok || unwanted.Op != Present) && unwanted.Match(value) {
+			return fmt.Sprintf("header %s %s", name, unwanted)
+		}
+	}
+	return ""
+}
+
+// query compares parameters as Envoy does: not decoded, the first of a name.
+func (m *Match) query(request *Request) string {
+	if len(m.QueryParams) == 0 {
+		return ""
+	}
+	params := queryParams(request.Path)
+	for _, name := range slices.Sorted(maps.Keys(m.QueryParams)) {
+		value, ok := params[name]
+		if want := m.QueryParams[name]; !ok || !want.Match(value) {
+			return fmt.Sprintf("not: query parameter %s %s", name, want)
+		}
+	}
+	return ""
+}
+
+func queryParams(path string) map[string]string {
+	_, query, _ := strings.Cut(path, "?")
+	query, _, _ = strings.Cut(query, "#")
+	params := map[string]string{}
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if _, seen := params[name]; name != "" && !seen {
+			params[name] = value
+		}
+	}
+	return params
+}

@@ -1,0 +1,177 @@
+package route_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	present := route.StringMatch{Op: route.Present}
+	exact := func(v string) route.StringMatch { return route.StringMatch{Op: route.Exact, Value: v} }
+	prefix := func(v string) route.StringMatch { return route.StringMatch{Op: route.Prefix, Value: v} }
+	regex := func(v string) route.StringMatch { return route.StringMatch{Op: route.Regex, Value: v} }
+	ptr := func(m route.StringMatch) *route.StringMatch { return &m }
+	headers := func(m route.StringMatch) route.Match {
+		return route.Match{Headers: map[string]route.StringMatch{"x": m}}
+	}
+	without := func(m route.StringMatch) route.Match {
+		return route.Match{WithoutHeaders: map[string]route.StringMatch{"x": m}}
+	}
+	query := func(m route.StringMatch) route.Match {
+		return route.Match{QueryParams: map[string]route.StringMatch{"q": m}}
+	}
+	x := func(values ...string) route.Request { return route.Request{Header: map[string][]string{"x": values}} }
+	path := func(p string) route.Request { return route.Request{Path: p} }
+	caller := func(namespace, app string) route.Request {
+		return route.Request{Caller: route.Caller{Namespace: namespace, Labels: map[string]string{"app": app}}}
+	}
+
+	for name, test := range map[string]struct {
+		match   route.Match
+		request route.Request
+		want    bool
+	}{
+		"nothing asked":                          {route.Match{}, route.Request{}, true},
+		"header present":                         {headers(present), x(""), true},
+		"header not present":                     {headers(present), route.Request{}, false},
+		"header exact":                           {headers(exact("a")), x("a"), true},
+		"header exact, other case":               {headers(exact("a")), x("A"), false},
+		"header empty is not missing":            {headers(exact("")), route.Request{}, false},
+		"lines are joined by a comma":            {headers(exact("a,b")), x("a", "b"), true},
+		"header prefix":                          {headers(prefix("a")), x("ab"), true},
+		"header regex is whole":                  {headers(regex("a")), x("ab"), false},
+		"alternatives are anchored too":          {headers(regex("a|b")), x("ab"), false},
+		"header regex that does not compile":     {headers(regex("(")), x("("), false},
+		"no regex fits what is not UTF-8":        {headers(regex(".*")), x("a\xff"), false},
+		"exact fits what is not UTF-8":           {headers(exact("a\xff")), x("a\xff"), true},
+		"without: absent":                        {without(present), route.Request{}, true},
+		"without: there":                         {without(present), x("a"), false},
+		"without: other value":                   {without(exact("a")), x("b"), true},
+		"without: missing counts as empty":       {without(regex(".*")), route.Request{}, false},
+		"without: missing is not the value":      {without(exact("a")), route.Request{}, true},
+		"pseudo header":                          {route.Match{Headers: map[string]route.StringMatch{":path": exact("/a?b")}}, path("/a?b"), true},
+		"path exact without query":               {route.Match{URI: ptr(exact("/a"))}, path("/a?b=c"), true},
+		"path prefix is no segment":              {route.Match{URI: ptr(prefix("/api"))}, path("/apiary"), true},
+		"path case":                              {route.Match{URI: ptr(exact("/a"))}, path("/A"), false},
+		"path case ignored":                      {route.Match{URI: ptr(exact("/a")), IgnoreURICase: true}, path("/A"), true},
+		"path case is not ignored by regex":      {route.Match{URI: ptr(regex("/a")), IgnoreURICase: true}, path("/A"), false},
+		"path {} is any":                         {route.Match{URI: ptr(present)}, path("/"), true},
+		"query":                                  {query(exact("1")), path("/?q=1"), true},
+		"query is not decoded":                   {query(exact("a b")), path("/?q=a%20b"), false},
+		"query first value":                      {query(exact("2")), path("/?q=1&q=2"), false},
+		"query missing":                          {query(present), path("/?p=1"), false},
+		"method":                                 {route.Match{Method: ptr(exact("GET"))}, route.Request{Method: "POST"}, false},
+		"port":                                   {route.Match{Port: 80}, route.Request{Port: 81}, false},
+		"port left open":                         {route.Match{Port: 80}, route.Request{}, true},
+		"source label":                           {route.Match{SourceLabels: map[string]string{"app": "a"}}, caller("n", "a"), true},
+		"source label, other":                    {route.Match{SourceLabels: map[string]string{"app": "a"}}, caller("n", "b"), false},
+		"source namespace, other":                {route.Match{SourceNamespace: "m"}, caller("n", "a"), false},
+		"header names of requests are lowercase": {route.Match{Headers: map[string]route.StringMatch{"X": exact("a")}}, x("a"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := test.match.Mismatch(&test.request); (got == "") != test.want {
+				t.Errorf("Mismatch = %q, want a match: %v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestAnd: where a conjunction can be said, it fits exactly the requests that
+// fit both matches; where it is refused as impossible for reasons other than
+// two patterns for one value, no request fits both.
+func TestAnd(t *testing.T) {
+	t.Parallel()
+	values := []string{"", "a", "ab", "b"}
+	stringMatch := rapid.Custom(func(t *rapid.T) route.StringMatch {
+		op := rapid.SampledFrom([]route.Op{route.Present, route.Exact, route.Prefix, route.Regex}).Draw(t, "op")
+		m := route.StringMatch{Op: op}
+		if op != route.Present {
+			m.Value = rapid.SampledFrom([]string{"a", "ab", "b", ".*", "a?"}).Draw(t, "value")
+		}
+		return m
+	})
+	maps := rapid.MapOfN(rapid.SampledFrom([]string{"x", "y"}), stringMatch, 0, 2)
+	match := rapid.Custom(func(t *rapid.T) route.Match {
+		m := route.Match{
+			Headers: maps.Draw(t, "headers"), WithoutHeaders: maps.Draw(t, "without"),
+			Port:            uint32(rapid.SampledFrom([]int{0, 80, 81}).Draw(t, "port")),
+			SourceNamespace: rapid.SampledFrom([]string{"", "n", "m"}).Draw(t, "ns"),
+			SourceLabels:    rapid.MapOfN(rapid.Just("app"), rapid.SampledFrom([]string{"a", "b"}), 0, 1).Draw(t, "labels"),
+		}
+		if rapid.Bool().Draw(t, "hasMethod") {
+			s := stringMatch.Draw(t, "method")
+			m.Method = &s
+		}
+		return m
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		m, n := match.Draw(t, "m"), match.Draw(t, "n")
+		both, ok := m.And(n)
+		for range 20 {
+			request := route.Request{
+				Method: rapid.SampledFrom(values).Draw(t, "requestMethod"),
+				Port:   uint32(rapid.SampledFrom([]int{80, 81}).Draw(t, "requestPort")),
+				Header: map[string][]string{},
+				Caller: route.Caller{
+					Namespace: rapid.SampledFrom([]string{"n", "m"}).Draw(t, "callerNS"),
+					Labels:    map[string]string{"app": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "callerApp")},
+				},
+			}
+			for _, name := range []string{"x", "y"} {
+				if rapid.Bool().Draw(t, "has"+name) {
+					request.Header[name] = []string{rapid.SampledFrom(values).Draw(t, name)}
+				}
+			}
+			fits := m.Mismatch(&request) == "" && n.Mismatch(&request) == ""
+			if ok && fits != (both.Mismatch(&request) == "") {
+				t.Fatalf("And fits %v, both fit %v\nrequest %+v\nand %+v", !fits, fits, request, both)
+			}
+			if !ok && fits && !patterns(m, n) {
+				t.Fatalf("And says that nothing fits both, but %+v does", request)
+			}
+		}
+	})
+}
+
+// patterns reports whether m and n have patterns for one value, which can't be joined.
+func patterns(m, n route.Match) bool {
+	either := func(a, b route.StringMatch) bool { return a.Op == route.Regex || b.Op == route.Regex }
+	if m.Method != nil && n.Method != nil && either(*m.Method, *n.Method) {
+		return true
+	}
+	for name, a := range m.Headers {
+		if b, shared := n.Headers[name]; shared && either(a, b) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestEvaluateTakesTheFirstThatFits(t *testing.T) {
+	t.Parallel()
+	header := func(value string) []route.Match {
+		return []route.Match{
+			{Headers: map[string]route.StringMatch{"y": {Op: route.Exact, Value: value}}},
+			{Headers: map[string]route.StringMatch{"x": {Op: route.Exact, Value: value}}},
+		}
+	}
+	table := route.Table{Routes: []route.Route{{Matches: header("a")}, {Matches: header("b")}, {}}}
+	for value, want := range map[string][2]int{"a": {0, 1}, "b": {1, 1}, "c": {2, -1}} {
+		got := route.Evaluate(&table, &route.Request{Header: map[string][]string{"x": {value}}})
+		if got.Route != want[0] || got.Match != want[1] {
+			t.Errorf("x: %s takes route %d match %d, want %v", value, got.Route, got.Match, want)
+		}
+		if len(got.Steps) != want[0]+1 {
+			t.Errorf("x: %s: %d steps, want one for each route up to the one taken", value, len(got.Steps))
+		}
+	}
+	nothing := route.Table{Routes: table.Routes[:2]}
+	if got := route.Evaluate(&nothing, &route.Request{}); got.Route != -1 || len(got.Steps) != 2 {
+		t.Errorf("no route fits: got %+v", got)
+	}
+}

@@ -1,0 +1,101 @@
+package route
+
+import (
+	istioapi "istio.io/api/networking/v1alpha3"
+)
+
+// Kind says which part of the table a route belongs to.
+type Kind string
+
+const (
+	// Ordinary takes requests that carry no override. It comes first.
+	Ordinary Kind = "ordinary"
+	// Override takes requests that ask for a version.
+	Override Kind = "override"
+	// Unavailable answers a strict member that no Override route took.
+	Unavailable Kind = "unavailable"
+	// Released takes everything else, by the same routes as Ordinary.
+	Released Kind = "released"
+)
+
+// Table is the ordered routes of one VirtualService.
+type Table struct {
+	// Namespace and Name are those of the object the table becomes.
+	Namespace, Name string
+	// Owner is the name of the Service or VirtualService it was made for.
+	Owner string
+	// Adopted is "namespace/name" of the user's VirtualService whose routes these
+	// are; empty where there was none.
+	Adopted string
+	// Hosts are fully qualified, or the user's own strings.
+	Hosts []string
+	// ExportTo lists the namespaces that see it; empty means all.
+	ExportTo []string
+	Routes   []Route
+}
+
+// Route is one row. Its matches are alternatives; no match means any request.
+type Route struct {
+	Name    string
+	Kind    Kind
+	Matches []Match
+	// Version is what an Override route leads to.
+	Version Version
+	// Destinations are where the request goes, by weight. Empty for routes that
+	// answer by themselves.
+	Destinations []Destination
+	// Response answers the request; nil for routes with destinations.
+	Response *Response
+	// Base is the user's route that this one was made from, whose other fields
+	// (timeout, retries, rewrite, redirect, mirrors, …) hold here too; nil for
+	// our own. It is shared between routes and never changed.
+	Base *istioapi.HTTPRoute
+}
+
+// Version names a version of a Service.
+type Version struct {
+	Service   string `json:"service,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+	Version   string `json:"version,omitempty"`
+}
+
+// Destination is a Service, or a subset of it, and its share.
+type Destination struct {
+	Host   string `json:"host"`
+	Subset string `json:"subset,omitempty"`
+	// Port is zero where the proxy is to take the port of the request.
+	Port uint32 `json:"port,omitempty"`
+	// Weight is relative; a single destination has none.
+	Weight int32 `json:"weight,omitempty"`
+	// Headers are the user's header operations of this destination.
+	Headers *istioapi.Headers `json:"-"`
+}
+
+// Response is an answer that the proxy gives by itself.
+type Response struct {
+	Status uint32
+	Body   string
+	// Header is the name and Value the value of a response header.
+	Header, Value string
+}
+
+// SubsetRule is the subsets of one host, to become a DestinationRule.
+type SubsetRule struct {
+	Namespace, Name string
+	// Owner is the name of the Service.
+	Owner string
+	Host  string
+	// ExportTo is raw, as Istio compares it when it merges rules.
+	ExportTo []string
+	// Policy was copied from a rule of the user's that this one would hide.
+	Policy  *istioapi.TrafficPolicy
+	Subsets []Subset
+}
+
+// Subset is a name for the pods that carry labels.
+type Subset struct {
+	Name   string
+	Labels map[string]string
+	// Policy was copied together with a user's subset.
+	Policy *istioapi.TrafficPolicy
+}
