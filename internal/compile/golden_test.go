@@ -3,6 +3,7 @@ package compile_test
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,34 +58,30 @@ func testArchive(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var objects discover.Objects
-	var diags []diag.Diagnostic
-	var requests string
-	options := model.DefaultOptions()
+	in := input{options: model.DefaultOptions()}
 	want := map[string]string{}
 	for _, f := range archive.Files {
 		switch data := string(f.Data); {
 		case strings.HasPrefix(f.Name, "want."):
 			want[f.Name] = data
 		case f.Name == "requests":
-			requests = data
+			in.requests = data
 		case f.Name == "options":
-			if err := yaml.Unmarshal(f.Data, &options); err != nil {
+			if err := yaml.Unmarshal(f.Data, &in.options); err != nil {
 				t.Fatal(err)
 			}
 		case f.Name == "corpus":
 			for _, path := range strings.Fields(data) {
-				diags = append(diags, decode(t, &objects, path, readCorpus(t, path))...)
+				in.add(t, path, readCorpus(t, path))
 			}
 		case strings.HasSuffix(f.Name, ".yaml"):
-			objects.Cluster = objects.Cluster || f.Name == "cluster.yaml"
-			diags = append(diags, decode(t, &objects, f.Name, data)...)
+			in.cluster = in.cluster || f.Name == "cluster.yaml"
+			in.add(t, f.Name, data)
 		default:
 			t.Fatalf("section %s: nothing reads it", f.Name)
 		}
 	}
-	snapshot, found := objects.Snapshot(options)
-	got := run(t, snapshot, append(diags, found...), requests)
+	got := in.run(t)
 	if *update {
 		rewrite(t, file, archive, got)
 		return
@@ -92,6 +89,31 @@ func testArchive(t *testing.T, file string) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("run with -update to accept (-want +got):\n%s", d)
 	}
+	for seed := range uint64(3) {
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(in.documents), func(i, j int) {
+			in.documents[i], in.documents[j] = in.documents[j], in.documents[i]
+		})
+		shuffled := in.run(t)
+		if strings.Contains(got["want.diag"], string(diag.DuplicateObject)) {
+			shuffled["want.diag"] = got["want.diag"] // of two, it names the later
+		}
+		if d := cmp.Diff(got, shuffled); d != "" {
+			t.Errorf("the order of the input matters:\n%s", d)
+		}
+	}
+}
+
+// input is what an archive gives.
+type input struct {
+	documents []document
+	cluster   bool
+	options   model.Options
+	requests  string
+}
+
+type document struct {
+	origin diag.Origin
+	json   []byte
 }
 
 func readCorpus(t *testing.T, path string) string {
@@ -106,25 +128,29 @@ func readCorpus(t *testing.T, path string) string {
 	return string(data)
 }
 
-func decode(t *testing.T, objects *discover.Objects, file, data string) []diag.Diagnostic {
+func (in *input) add(t *testing.T, file, data string) {
 	t.Helper()
-	var diags []diag.Diagnostic
-	for i, document := range strings.Split("\n"+data, "\n---") {
-		_, document, _ = strings.Cut(document, "\n")
-		document = "\n" + document
-		object, err := yaml.YAMLToJSON([]byte(document))
+	for i, text := range strings.Split("\n"+data, "\n---") {
+		_, text, _ = strings.Cut(text, "\n")
+		object, err := yaml.YAMLToJSON([]byte("\n" + text))
 		if err != nil {
 			t.Fatalf("%s: document %d: %v", file, i+1, err)
 		}
 		if string(object) != "null" {
-			diags = append(diags, objects.Decode(object, "default", diag.Origin{File: filepath.Base(file)})...)
+			in.documents = append(in.documents, document{diag.Origin{File: filepath.Base(file)}, object})
 		}
 	}
-	return diags
 }
 
-func run(t *testing.T, snapshot *model.Snapshot, diags []diag.Diagnostic, requests string) map[string]string {
+func (in *input) run(t *testing.T) map[string]string {
 	t.Helper()
+	objects := discover.Objects{Cluster: in.cluster}
+	var diags []diag.Diagnostic
+	for _, d := range in.documents {
+		diags = append(diags, objects.Decode(d.json, "default", d.origin)...)
+	}
+	snapshot, found := objects.Snapshot(in.options)
+	diags = append(diags, found...)
 	result := compile.Compile(snapshot)
 	made, limits, err := istio.Objects(result.Tables, result.SubsetRules)
 	if err != nil {
@@ -144,8 +170,8 @@ func run(t *testing.T, snapshot *model.Snapshot, diags []diag.Diagnostic, reques
 		fmt.Fprintln(&said, d)
 	}
 	got["want.diag"] = said.String()
-	if requests != "" {
-		got["want.routes"] = evaluate(t, &result, requests)
+	if in.requests != "" {
+		got["want.routes"] = evaluate(t, &result, in.requests)
 	}
 	return got
 }

@@ -15,8 +15,18 @@ import (
 type builder struct {
 	*compiler
 	draft *draft
-	// checked are the Services of which a pattern was compiled.
-	checked map[*service]bool
+	// checked are the shapes of pattern of which one was compiled.
+	checked map[shape]bool
+}
+
+// shape tells patterns apart by more than the names that are quoted in them.
+type shape struct {
+	of                   *service
+	from, method, strict bool
+}
+
+func (c *condition) shape(of *service, strict bool) shape {
+	return shape{of: of, from: c.From != "", method: c.Method != "", strict: strict}
 }
 
 // ordinary adds the i-th of the user's routes for requests without a carrier.
@@ -71,7 +81,6 @@ func (b *builder) overrides(i int) {
 				}
 			}
 		}
-		b.checked[t] = true
 	}
 	for _, t := range targets {
 		for _, c := range b.conditions(t) {
@@ -182,7 +191,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 	if c.Condition == (grammar.Condition{}) {
 		carriers = append(carriers, b.carrier(grammar.BaggageHeader, named.BaggagePattern(v.name), c))
 	}
-	carriers = b.withinLimit(t, "version "+v.name, carriers)
+	carriers = b.withinLimit(c.shape(t, false), carriers)
 	matches := conjunctions(b.draft.routes[i].matches, carriers)
 	if len(matches) == 0 {
 		return
@@ -211,7 +220,7 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 		Method: slices.Contains(t.settings.Conditions, "method"),
 	}
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
-	carriers := b.withinLimit(t, "strict members", []route.Match{b.carrier(b.options.Header, named.StrictPattern(judged, c.Condition), c)})
+	carriers := b.withinLimit(c.shape(t, true), []route.Match{b.carrier(b.options.Header, named.StrictPattern(judged, c.Condition), c)})
 	matches := conjunctions(b.draft.routes[i].matches, carriers)
 	if len(matches) == 0 {
 		return
@@ -231,24 +240,26 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 }
 
 // withinLimit leaves out carriers whose pattern Istio would refuse. That a
-// pattern compiles is checked for one version of each Service: the patterns of
-// the others differ in quoted text only.
-func (b *builder) withinLimit(t *service, what string, carriers []route.Match) []route.Match {
-	return keep(carriers, func(m route.Match) bool {
+// pattern compiles is checked for one of each shape: the others differ from it
+// in quoted text only.
+func (b *builder) withinLimit(shape shape, carriers []route.Match) []route.Match {
+	checked := b.checked[shape]
+	b.checked[shape] = true
+	return slices.DeleteFunc(carriers, func(m route.Match) bool {
 		for header, match := range m.Headers {
 			err := error(nil)
 			switch {
 			case len(match.Value) > grammar.MaxPatternBytes:
-				err = fmt.Errorf("it is %d bytes long, Istio allows %d", len(match.Value), grammar.MaxPatternBytes)
-			case !b.checked[t]:
+				err = fmt.Errorf("%d bytes, where Istio allows %d", len(match.Value), grammar.MaxPatternBytes)
+			case !checked:
 				err = grammar.CheckPattern(match.Value)
 			}
 			if err != nil {
-				b.say(t, diag.PatternInvalid, "the pattern for %s in %s can't be used: %v", what, header, err)
-				return false
+				b.say(shape.of, diag.PatternInvalid, "a pattern for %s can't be used, and its route is left out: %v", header, err)
+				return true
 			}
 		}
-		return true
+		return false
 	})
 }
 
