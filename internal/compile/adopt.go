@@ -41,13 +41,7 @@ func (c *compiler) virtualServiceOf(s *service) (choice, bool) {
 		c.leave(s, diag.ServiceRouteInTheWay, "left alone: %s is attached to it", r.Object())
 		return choice{}, false
 	}
-	candidates := c.mesh.virtualServices.exact[s.host]
-	if len(candidates) == 0 {
-		for _, pattern := range c.mesh.virtualServices.covering(s.host) {
-			candidates = c.mesh.virtualServices.wildcard[pattern]
-			break
-		}
-	}
+	candidates := c.candidates(s.host)
 	picked, problem := choose(candidates, s.Namespace)
 	if problem != nil {
 		c.leave(s, problem.Code, "left alone: %s", problem.Message)
@@ -59,6 +53,21 @@ func (c *compiler) virtualServiceOf(s *service) (choice, bool) {
 		}
 	}
 	return picked, true
+}
+
+// candidates lists the user's VirtualServices for a resolved host: those that
+// name it, else those of the longest wildcard that covers it.
+func (c *compiler) candidates(host string) []*model.VirtualService {
+	if strings.HasPrefix(host, "*") {
+		return c.mesh.virtualServices.wildcard[host]
+	}
+	if exact := c.mesh.virtualServices.exact[host]; len(exact) > 0 {
+		return exact
+	}
+	for _, pattern := range c.mesh.virtualServices.covering(host) {
+		return c.mesh.virtualServices.wildcard[pattern]
+	}
+	return nil
 }
 
 // choose picks the VirtualService in force among candidates, which are in
@@ -82,11 +91,29 @@ func choose(candidates []*model.VirtualService, namespace string) (choice, *diag
 		return out, nil
 	}
 	out.virtualService = public[0]
-	if len(public) > 1 && (public[0].Created.IsZero() || public[0].Created.Equal(public[1].Created)) {
-		d := diag.New(diag.VirtualServiceAmbiguous, public[0].Object(), "%s and %s are both for this host, and their ages are not known", public[0].Object(), public[1].Object())
-		return out, &d
+	why := ""
+	switch {
+	case len(public) == 1:
+	case public[0].Created.IsZero() || public[0].Created.Equal(public[1].Created):
+		why = "their ages are not known"
+	case !routesForAll(public[0].Spec):
+		why = "the older has no route for some ports or callers"
 	}
-	return out, nil
+	if why == "" {
+		return out, nil
+	}
+	d := diag.New(diag.VirtualServiceAmbiguous, public[0].Object(), "%s and %s are both for this host, and %s", public[0].Object(), public[1].Object(), why)
+	return out, &d
+}
+
+// routesForAll reports whether v has a route for every port and caller. Where
+// it has none, Istio takes the next VirtualService for the host.
+func routesForAll(v *istioapi.VirtualService) bool {
+	return slices.ContainsFunc(v.GetHttp(), func(h *istioapi.HTTPRoute) bool {
+		return h.GetDelegate() == nil && (len(h.GetMatch()) == 0 || slices.ContainsFunc(h.GetMatch(), func(m *istioapi.HTTPMatchRequest) bool {
+			return m.GetPort() == 0 && len(m.GetSourceLabels()) == 0 && m.GetSourceNamespace() == "" && len(m.GetGateways()) == 0
+		}))
+	})
 }
 
 // readRoutes returns the routes that sidecars take from v. The problem is nil
@@ -101,6 +128,8 @@ func (c *compiler) readRoutes(v *model.VirtualService) ([]userRoute, *diag.Diagn
 		return problem(diag.VirtualServiceUnknownField, "has fields that are not known here: %s", list(v.Unknown))
 	case len(v.Spec.GetTcp()) > 0 || len(v.Spec.GetTls()) > 0:
 		return problem(diag.VirtualServiceNotHTTP, "has TCP or TLS routes")
+	case overlap(v.Spec.GetHosts()) != "":
+		return problem(diag.VirtualServiceInvalid, "has hosts that cover each other, which Istio refuses: %s", overlap(v.Spec.GetHosts()))
 	case len(v.Spec.GetHttp()) == 0:
 		return problem(diag.VirtualServiceInvalid, "has no routes")
 	}
@@ -128,6 +157,19 @@ func (c *compiler) readRoutes(v *model.VirtualService) ([]userRoute, *diag.Diagn
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// overlap returns a host that another one of the list is, or covers.
+func overlap(hosts []string) string {
+	for i, host := range hosts {
+		for j, other := range hosts {
+			suffix, wildcard := strings.CutPrefix(other, "*")
+			if i != j && (host == other || (wildcard && strings.HasSuffix(host, suffix))) {
+				return host
+			}
+		}
+	}
+	return ""
 }
 
 // settleAction leaves h, which is a copy, with the one action that Istio would

@@ -84,18 +84,8 @@ func (c *compiler) draftHosts(v *model.VirtualService, others []*draft) *draft {
 	if !boundToMesh(v) || !c.leadsToActive(v) {
 		return nil
 	}
-	var hosts []string
-	for _, h := range v.Spec.GetHosts() {
-		host := c.resolve(h, v.Namespace)
-		if s := c.byHost[strings.ToLower(host)]; s == nil || !s.active() {
-			hosts = append(hosts, host)
-		}
-	}
+	hosts, excluded := c.otherHosts(v)
 	if len(hosts) == 0 {
-		return nil
-	}
-	if !isPublic(v.Spec.GetExportTo()) {
-		c.refuse(v, diag.VirtualServiceScoped, "it leads to Services with several versions, and exports itself to %s", list(v.Spec.GetExportTo()))
 		return nil
 	}
 	routes, problem := c.readRoutes(v)
@@ -113,8 +103,29 @@ func (c *compiler) draftHosts(v *model.VirtualService, others []*draft) *draft {
 	}
 	return &draft{
 		table:   route.Table{Namespace: v.Namespace, Name: name, Owner: v.Name, Hosts: hosts},
-		adopted: v, routes: routes,
+		adopted: v, excluded: excluded, routes: routes,
 	}
+}
+
+// otherHosts lists the hosts of v that are no active Services and for which v
+// is in force, verbatim, since Istio compares hosts before it resolves them;
+// and the namespaces that have another VirtualService for one of them.
+func (c *compiler) otherHosts(v *model.VirtualService) (hosts, excluded []string) {
+	for _, h := range v.Spec.GetHosts() {
+		host := strings.ToLower(c.resolve(h, v.Namespace))
+		if s := c.byHost[host]; s != nil && s.active() {
+			continue
+		}
+		picked, problem := choose(c.candidates(host), v.Namespace)
+		switch {
+		case problem != nil:
+			c.refuse(v, problem.Code, "it leads to Services with several versions, but host %s can't be adopted: %s", h, problem.Message)
+		case picked.virtualService == v:
+			hosts = append(hosts, h)
+			excluded = append(excluded, picked.excluded...)
+		}
+	}
+	return hosts, excluded
 }
 
 // settle gives each draft its targets and scope. Leaving one Service alone may

@@ -55,6 +55,18 @@ func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 	return p.parsed
 }
 
+// Typed is [Parse] for objects of one kind that were decoded already, as those
+// of an API server are. They are slimmed, see [Slim].
+func Typed[T metav1.Object](kind string, objects []T) Parsed {
+	p := Parsed{objects: make([]parsedObject, 0, len(objects))}
+	for _, object := range objects {
+		Slim(object)
+		name := diag.Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
+		p.objects = append(p.objects, parsedObject{name: name, object: object})
+	}
+	return p
+}
+
 // Wanted reports whether objects of a kind can decide a route. What it says no
 // to is counted by [Parse] and need not be decoded.
 func Wanted(apiVersion, kind string) bool {

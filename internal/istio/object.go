@@ -2,7 +2,6 @@ package istio
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -24,9 +23,9 @@ type Object struct {
 // requests over 1.5 MiB, to which the API server adds its own bookkeeping.
 const MaxObjectBytes = 1_300_000
 
-// Objects translates tables and rules into objects, sorted by namespace, name
-// and kind, so that a DestinationRule stands before the VirtualService that
-// names its subsets. An object that the API server or Istio would refuse is
+// Objects translates tables and rules into objects, sorted by kind, namespace
+// and name: all DestinationRules stand before the VirtualServices that name
+// their subsets. An object that the API server or Istio would refuse is
 // left out with a diagnostic, and so is what belongs with it.
 func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic, error) {
 	var out []Object
@@ -52,7 +51,7 @@ func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.D
 	}
 	out, diags := withinLimits(out, tables, rules)
 	slices.SortFunc(out, func(a, b Object) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+		return a.Object.Compare(b.Object)
 	})
 	return out, diags, nil
 }

@@ -1,0 +1,120 @@
+# Needs Go, git and make; the tools of tools/go.mod are built on first use into .cache.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+# Nothing here needs a C compiler, but for the race detector.
+export CGO_ENABLED ?= 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(VERSION)
+
+# The folders of all Go modules that hold tests, the main one first. The tests of
+# localmesh build and start a control plane, and have a target of their own.
+ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
+TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
+MODULES         ?= $(filter-out ./localmesh ./localmesh/%,$(TEST_MODULES))
+CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
+TESTCOUNT       := .cache/testcount
+
+TOOLS          := $(CURDIR)/.cache/tools
+GOLANGCI_LINT  := $(TOOLS)/golangci-lint
+CONTROLLER_GEN := $(TOOLS)/controller-gen
+GOFUMPT        := $(TOOLS)/gofumpt
+BENCHSTAT      := $(TOOLS)/benchstat
+
+# What make generate writes.
+GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd docs/reference)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/overrides, which is bin/kubectl-overrides too
+	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/overrides ./cmd/overrides
+	@ln -sf overrides bin/kubectl-overrides
+
+BINDIR ?= $(or $(shell go env GOBIN),$(shell go env GOPATH)/bin)
+.PHONY: install
+install: build ## Install overrides and kubectl-overrides into BINDIR (Go's)
+	@mkdir -p '$(BINDIR)'
+	cp bin/overrides '$(BINDIR)/overrides'
+	@ln -sf overrides '$(BINDIR)/kubectl-overrides'
+
+.PHONY: test
+test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFLAGS='-run X')
+	@$(TESTCOUNT) $(MODULES) -- $(TESTFLAGS)
+
+.PHONY: test-cluster
+test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane
+	@$(if $(CLUSTER_MODULES),$(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
+
+.PHONY: race
+race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 $(TESTCOUNT) . -- -race $(TESTFLAGS)
+
+BENCH ?= .
+COUNT ?= 1
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH=regexp COUNT=n), with those of the last run beside them
+	@mkdir -p .cache/bench
+	@if [ -f .cache/bench/new.txt ]; then mv .cache/bench/new.txt .cache/bench/old.txt; fi
+	@set -o pipefail; go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee .cache/bench/new.txt
+	@if [ -f .cache/bench/old.txt ]; then $(MAKE) --no-print-directory benchstat; fi
+
+.PHONY: benchstat
+benchstat: $(BENCHSTAT) ## Compare the last two runs of make bench
+	@$(BENCHSTAT) .cache/bench/old.txt .cache/bench/new.txt
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## Fuzz every parser, each for FUZZTIME (30s)
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' internal pkg api 2>/dev/null | \
+	while IFS=: read -r file func; do \
+		name=$${func#func }; echo "$$name in $$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; \
+	done
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Lint and check the formatting of all modules
+	@status=0; for module in $(MODULES) $(CLUSTER_MODULES); do \
+		echo "lint $$module"; \
+		(cd "$$module" && $(GOLANGCI_LINT) run --config '$(CURDIR)/.golangci.yml' ./...) || status=1; \
+	done; exit $$status
+
+.PHONY: fmt
+fmt: $(GOFUMPT) ## Format all Go files
+	@$(GOFUMPT) -l -w .
+
+.PHONY: tidy
+tidy: ## Tidy the go.mod of all modules; those under test follow the main one's
+	@for module in $(TEST_MODULES); do (cd "$$module" && go mod tidy) || exit 1; done
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and what else comes from code
+	$(CONTROLLER_GEN) object crd paths=./api/... output:crd:dir=config/crd
+	go generate ./...
+
+.PHONY: verify
+verify: ## Check that make generate changes nothing
+	@rm -rf .cache/verify && mkdir -p .cache/verify
+	@for path in $(GENERATED); do mkdir -p ".cache/verify/$$(dirname $$path)" && cp -R $$path ".cache/verify/$$path"; done
+	@$(MAKE) --no-print-directory generate
+	@for path in $(GENERATED); do diff -ru ".cache/verify/$$path" $$path || exit 1; done
+
+.PHONY: clean
+clean: ## Remove what was built here
+	rm -rf bin .cache
+
+$(TESTCOUNT): tools/testcount/main.go
+	@go build -buildvcs=false -o $@ $<
+
+# Each tool is installed by itself, so that nobody waits for one that isn't needed.
+$(TOOLS)/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/controller-gen: PACKAGE = sigs.k8s.io/controller-tools/cmd/controller-gen
+$(TOOLS)/gofumpt: PACKAGE = mvdan.cc/gofumpt
+$(TOOLS)/benchstat: PACKAGE = golang.org/x/perf/cmd/benchstat
+$(TOOLS)/%: tools/go.mod tools/go.sum
+	@echo "building $(@F), as pinned in tools/go.mod"
+	@cd tools && CGO_ENABLED=0 GOFLAGS= GOBIN='$(TOOLS)' go install $(PACKAGE)
+	@touch '$@'

@@ -1,0 +1,222 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// OverridePolicy says how overrides work for some Services of its namespace.
+//
+// Where several policies name one Service, the oldest is in force, by name where
+// ages are equal; the others report Accepted=False with the reason Conflicted.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:storageversion
+// +kubebuilder:resource:shortName=ovp,categories=overrides
+// +kubebuilder:metadata:labels="gateway.networking.k8s.io/policy=Direct"
+// +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.targetRefs[0].name`,description="The first of the targets."
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type OverridePolicy struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// Spec says what is wanted.
+	// +required
+	Spec OverridePolicySpec `json:"spec"`
+
+	// Status says what became of it, for each target.
+	// +optional
+	Status OverridePolicyStatus `json:"status,omitzero"`
+}
+
+// OverridePolicyList is a list of OverridePolicies.
+//
+// +kubebuilder:object:root=true
+type OverridePolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []OverridePolicy `json:"items"`
+}
+
+// OverridePolicySpec says how overrides work for the Services that it targets.
+// A field that is left out says nothing: the Service's annotations decide, or
+// the default does.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.methods) || (has(self.conditions) && 'method' in self.conditions)",message="methods need the condition method",fieldPath=".methods"
+// +kubebuilder:validation:XValidation:rule="!has(self.callers) || (has(self.conditions) && 'from' in self.conditions)",message="callers need the condition from",fieldPath=".callers"
+type OverridePolicySpec struct {
+	// TargetRefs names the Services that this policy is for. They stand in the
+	// policy's own namespace.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.name == b.name))",message="a Service may be named only once"
+	TargetRefs []TargetReference `json:"targetRefs"`
+
+	// Managed says whether Overrides makes configuration for the Services. False
+	// leaves them alone. Defaults to true.
+	// +optional
+	Managed *bool `json:"managed,omitempty"`
+
+	// VersionLabel is the key of the pod label whose value is the version.
+	// Defaults to the setting of the installation, which is "version".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.indexOf('/') <= 253",message="the prefix of a label key has at most 253 characters"
+	VersionLabel *string `json:"versionLabel,omitempty"`
+
+	// Released names what ordinary traffic gets. Without it, the released
+	// version is found by rule: the only workload behind the Service, else the
+	// version v1, else the workload that was there first.
+	// +optional
+	Released *Released `json:"released,omitempty"`
+
+	// Conditions lists the conditions that the Services' overrides may carry.
+	// Each costs routes in every proxy, so that there are none by default.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	Conditions []ConditionKind `json:"conditions,omitempty"`
+
+	// Methods lists the HTTP methods that the condition method can name.
+	// Defaults to GET, HEAD, POST, PUT, PATCH and DELETE.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[A-Z][-A-Z0-9_]*$`
+	Methods []string `json:"methods,omitempty"`
+
+	// Callers lists workloads that the condition from can name, besides those
+	// of the Services' own namespace.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Callers []Caller `json:"callers,omitempty"`
+
+	// CallerNamespaces lists the namespaces whose proxies follow overrides to
+	// these Services where that takes a VirtualService scoped to namespaces.
+	// Defaults to the setting of the installation, which is all namespaces.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	CallerNamespaces []string `json:"callerNamespaces,omitempty"`
+
+	// Strict says when a request that asks for a version with ";strict" which
+	// cannot serve is answered with 503: where there is something to override
+	// (WhenManaged), or also where there is nothing (Always). Defaults to
+	// WhenManaged.
+	// +optional
+	Strict *StrictMode `json:"strict,omitempty"`
+}
+
+// TargetReference names an object in the policy's namespace.
+//
+// +kubebuilder:validation:XValidation:rule="size(self.group) == 0 && self.kind == 'Service'",message="only Services can be targeted: group \"\", kind Service"
+type TargetReference struct {
+	// Group is the API group of the target, "" for Services.
+	// +optional
+	// +kubebuilder:default=""
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group"`
+
+	// Kind is the kind of the target: Service.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind"`
+
+	// Name is the name of the target.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+}
+
+// Released names what ordinary traffic gets: versions, or a workload and with
+// it every version that it runs.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.versions) != has(self.workload)",message="exactly one of versions and workload is needed"
+type Released struct {
+	// Versions are the released versions. Several of them share ordinary
+	// traffic by the number of their ready pods.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
+	Versions []string `json:"versions,omitempty"`
+
+	// Workload is the released workload. While it is being updated, the old and
+	// the new version are both released.
+	// +optional
+	Workload *WorkloadReference `json:"workload,omitempty"`
+}
+
+// WorkloadReference names a workload in the policy's namespace.
+type WorkloadReference struct {
+	// Kind is the kind of the workload. Defaults to Deployment.
+	// +optional
+	// +kubebuilder:default=Deployment
+	// +kubebuilder:validation:Enum=Deployment;StatefulSet;DaemonSet;ReplicaSet;Rollout;Pod
+	Kind string `json:"kind,omitempty"`
+
+	// Name is the name of the workload.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+}
+
+// ConditionKind is a condition that an override may carry: the name of a
+// parameter of the header's members.
+//
+// +kubebuilder:validation:Enum=from;method
+type ConditionKind string
+
+const (
+	// ConditionKindFrom is for overrides on the calls of one workload only:
+	// "cache:v2;from=service-3".
+	ConditionKindFrom ConditionKind = "from"
+	// ConditionKindMethod is for overrides of one HTTP method only:
+	// "db-shim:v2;method=POST".
+	ConditionKindMethod ConditionKind = "method"
+)
+
+// Caller names a workload that calls the Services, as the condition from does.
+type Caller struct {
+	// Name is the value of the caller's label app or of its canonical name.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
+	Name string `json:"name"`
+
+	// Namespace is the namespace of the caller. Defaults to the policy's own.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Namespace *string `json:"namespace,omitempty"`
+}
+
+// StrictMode says when an override with ";strict" that cannot be followed is
+// answered with 503.
+//
+// +kubebuilder:validation:Enum=WhenManaged;Always
+type StrictMode string
+
+const (
+	// StrictWhenManaged answers where the Service has something to override.
+	StrictWhenManaged StrictMode = "WhenManaged"
+	// StrictAlways answers also where it has nothing: the Service then always
+	// has configuration.
+	StrictAlways StrictMode = "Always"
+)

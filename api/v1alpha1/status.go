@@ -1,0 +1,67 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// OverridePolicyStatus says what became of a policy.
+type OverridePolicyStatus struct {
+	// Targets has one entry for each of spec.targetRefs, in their order.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Targets []TargetStatus `json:"targets,omitempty"`
+}
+
+// TargetStatus says what became of a policy for one of its targets.
+type TargetStatus struct {
+	// TargetRef is the target, as spec.targetRefs names it.
+	// +required
+	TargetRef TargetReference `json:"targetRef"`
+
+	// Conditions are Accepted and Programmed. Their observedGeneration is the
+	// generation of the policy that they speak of.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// The condition Accepted and its reasons.
+const (
+	// PolicyConditionAccepted says whether the policy applies to the target.
+	//
+	//	True   Accepted
+	//	False  TargetNotFound, Conflicted, Invalid
+	PolicyConditionAccepted = "Accepted"
+
+	// PolicyReasonAccepted is used when the policy applies to the target.
+	PolicyReasonAccepted = "Accepted"
+	// PolicyReasonTargetNotFound is used when the namespace has no such Service.
+	PolicyReasonTargetNotFound = "TargetNotFound"
+	// PolicyReasonConflicted is used when an older policy names the same Service.
+	PolicyReasonConflicted = "Conflicted"
+)
+
+// The condition Programmed and its reasons.
+const (
+	// PolicyConditionProgrammed says whether the configuration that follows
+	// from the policy is in the cluster.
+	//
+	//	True   Programmed, NothingToOverride
+	//	False  Pending, Invalid
+	PolicyConditionProgrammed = "Programmed"
+
+	// PolicyReasonProgrammed is used when the configuration is in the cluster.
+	PolicyReasonProgrammed = "Programmed"
+	// PolicyReasonPending is used while a step is waited for, so that the proxies
+	// have a subset before a route names it.
+	PolicyReasonPending = "Pending"
+	// PolicyReasonNothingToOverride is used when the Service has no other version
+	// than the released one, or asks to be left alone, and needs no configuration.
+	PolicyReasonNothingToOverride = "NothingToOverride"
+)
+
+// PolicyReasonInvalid is used with both conditions: on Accepted when the policy
+// says what can't be used, on Programmed when the configuration that follows
+// from it would be rejected, so that the last good one stays in force.
+const PolicyReasonInvalid = "Invalid"

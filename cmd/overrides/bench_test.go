@@ -1,0 +1,87 @@
+package main_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/overrides-mesh/overrides/internal/source/manifesttest"
+)
+
+// The benchmarks here run the program as users do: built as make build builds
+// it, in a process of its own. What they are compared with runs in the same
+// benchmark run, since machines differ and are noisy.
+
+func build(b *testing.B) string {
+	b.Helper()
+	binary := filepath.Join(b.TempDir(), "overrides")
+	cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// run runs a command b.N times and reports the largest resident set.
+func run(b *testing.B, name string, args ...string) {
+	b.Helper()
+	var peak int64
+	for b.Loop() {
+		cmd := exec.CommandContext(b.Context(), name, args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Run(); err != nil {
+			b.Fatalf("%s: %v\n%s", name, err, stderr.String())
+		}
+		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			peak = max(peak, usage.Maxrss)
+		}
+	}
+	b.ReportMetric(float64(peak)/1024, "peak-MiB")
+}
+
+// BenchmarkStartup is the time from a command line to its answer.
+func BenchmarkStartup(b *testing.B) {
+	binary := build(b)
+	if info, err := os.Stat(binary); err == nil {
+		b.Logf("the binary has %.1f MB", float64(info.Size())/1e6)
+	}
+	b.Run("version", func(b *testing.B) { run(b, binary, "version") })
+	b.Run("chain", func(b *testing.B) { run(b, binary, "generate", "-f", "../../examples/chain") })
+}
+
+// BenchmarkGenerate reads a manifest of about 20 MB and prints what follows,
+// beside kubectl kustomize, which reads and prints the same manifest.
+func BenchmarkGenerate(b *testing.B) {
+	binary := build(b)
+	dir := b.TempDir()
+	file, err := os.Create(filepath.Join(dir, "all.yaml"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := manifesttest.Write(file, manifesttest.Services, manifesttest.Versions); err != nil {
+		b.Fatal(err)
+	}
+	if info, err := file.Stat(); err == nil {
+		b.Logf("the manifest has %.1f MB, %d Services of %d versions", float64(info.Size())/1e6, manifesttest.Services, manifesttest.Versions)
+	}
+	if err := file.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: [all.yaml]\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("overrides-generate", func(b *testing.B) { run(b, binary, "generate", "-q", "-f", file.Name()) })
+	b.Run("overrides-check", func(b *testing.B) { run(b, binary, "check", "-q", "-f", file.Name()) })
+	b.Run("kubectl-kustomize", func(b *testing.B) {
+		kubectl, err := exec.LookPath("kubectl")
+		if err != nil {
+			b.Skip("there is no kubectl to compare with")
+		}
+		run(b, kubectl, "kustomize", dir)
+	})
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+)
+
+// change is one object that is not as it would be generated. Of old and new one
+// is nil where the object is to be created or deleted.
+type change struct {
+	object   diag.Object
+	old, new []byte
+}
+
+func (c *change) verb() string {
+	switch {
+	case c.old == nil:
+		return "create"
+	case c.new == nil:
+		return "delete"
+	}
+	return "change"
+}
+
+func (c *change) path() string {
+	return c.object.Namespace + "/" + c.object.Kind + "/" + c.object.Name + ".yaml"
+}
+
+// compare lists what differs, by namespace, name and kind.
+func compare(there, generated []istio.Object) ([]change, error) {
+	byName := map[diag.Object]*change{}
+	at := func(object diag.Object) *change {
+		if byName[object] == nil {
+			byName[object] = &change{object: object}
+		}
+		return byName[object]
+	}
+	for _, o := range there {
+		data, err := o.YAML()
+		if err != nil {
+			return nil, err
+		}
+		at(o.Object).old = data
+	}
+	for _, o := range generated {
+		data, err := o.YAML()
+		if err != nil {
+			return nil, err
+		}
+		at(o.Object).new = data
+	}
+	var out []change
+	for _, c := range byName {
+		if string(c.old) != string(c.new) {
+			out = append(out, *c)
+		}
+	}
+	slices.SortFunc(out, func(a, b change) int { return strings.Compare(a.sortKey(), b.sortKey()) })
+	return out, nil
+}
+
+func (c *change) sortKey() string {
+	return c.object.Namespace + "\x00" + c.object.Name + "\x00" + c.object.Kind
+}
+
+// summary counts changes, as in "1 to create, 2 to change".
+func summary(changes []change) string {
+	counts := map[string]int{}
+	for i := range changes {
+		counts[changes[i].verb()]++
+	}
+	var parts []string
+	for _, verb := range []string{"create", "change", "delete"} {
+		if n := counts[verb]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, verb))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// apiVersion is that of the objects that are generated. A cluster may hand out
+// the same object by another.
+const apiVersion = "networking.istio.io/v1"
+
+// serverFields of metadata are filled in by the API server.
+var serverFields = []string{
+	"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation",
+	"managedFields", "resourceVersion", "selfLink", "uid",
+}
+
+// normalized returns an object that is there in the form in which objects are
+// generated, so that nothing differs but what somebody wrote. Fields that are
+// not known here are told by their names, since they can't be kept.
+func normalized(name diag.Object, value any, unknown []string) ([]byte, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	delete(object, "status")
+	object["apiVersion"], object["kind"] = apiVersion, name.Kind
+	if meta, ok := object["metadata"].(map[string]any); ok {
+		maps.DeleteFunc(meta, func(key string, _ any) bool { return slices.Contains(serverFields, key) })
+		if annotations, ok := meta["annotations"].(map[string]any); ok {
+			delete(annotations, corev1.LastAppliedConfigAnnotation)
+			if len(annotations) == 0 {
+				delete(meta, "annotations")
+			}
+		}
+	}
+	if len(unknown) > 0 {
+		object["unknownFields"] = unknown
+	}
+	return json.Marshal(object)
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overrides-mesh/overrides/internal/report"
+)
+
+const checkLong = `Check reads what generate reads, and prints what there is to say about it instead
+of objects: input that can't be used, Services that are left alone and why, routes
+that can't be made. All codes are in docs/reference/diagnostics.md.
+
+As SARIF, code hosts show the findings beside the lines that are meant.`
+
+const checkExamples = `# what is there to say about a folder of manifests
+overrides check -f examples/chain
+
+# fail a pipeline for warnings too
+overrides check -q --strict-diagnostics -f deploy/
+
+# for code scanning
+overrides check -f deploy/ -o sarif > overrides.sarif`
+
+func (a *app) checkCommand() *cobra.Command {
+	var output format
+	var in *input
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "Print diagnostics only",
+		Long:    checkLong,
+		Example: a.examples(checkExamples),
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			s, err := a.read(ctx, in)
+			if err != nil {
+				return err
+			}
+			shown := in.wanted(s.diags)
+			switch output.value {
+			case "json":
+				err = report.JSON(a.Out, shown)
+			case "sarif":
+				err = report.SARIF(a.Out, shown, readBuild().Version)
+			default:
+				if err = report.Text(a.Out, shown); err == nil {
+					a.say("%s", checkSummary(s, in))
+				}
+			}
+			if err != nil {
+				return err
+			}
+			return verdict(s.diags, in.strict)
+		}),
+	}
+	addFormat(cmd, &output, "how to write the diagnostics", "text", "json", "sarif")
+	in = addInput(cmd)
+	return cmd
+}
+
+func checkSummary(s *state, in *input) string {
+	services := len(s.snapshot.Services)
+	if s.namespace != "" {
+		services = len(s.services())
+	}
+	return fmt.Sprintf("%d Services: %s", services, report.Count(in.wanted(s.diags)))
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/source"
+)
+
+// clusterFlags say which cluster is read, as kubectl's flags do.
+type clusterFlags struct {
+	kubeconfig string
+	overrides  clientcmd.ConfigOverrides
+}
+
+func (c *clusterFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` that says how to reach clusters (default $KUBECONFIG, else ~/.kube/config, else the pod's own cluster)")
+	flags.StringVar(&c.overrides.CurrentContext, "context", "", "`context` of the kubeconfig to use")
+	flags.StringVar(&c.overrides.Context.Cluster, "cluster", "", "`cluster` of the kubeconfig to use")
+	flags.StringVar(&c.overrides.Context.AuthInfo, "user", "", "`user` of the kubeconfig to use")
+	flags.StringVar(&c.overrides.Timeout, "request-timeout", "0", "`time` to wait for an answer of the cluster, as in 30s; 0 is no limit")
+}
+
+// load returns how to reach the cluster, and the namespace that the kubeconfig
+// names. It contacts nothing.
+func (c *clusterFlags) load() (*rest.Config, string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.kubeconfig
+	rules.WarnIfAllMissing = false
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &c.overrides)
+	config, err := loader.ClientConfig()
+	switch {
+	case clientcmd.IsEmptyConfig(err), errors.Is(err, rest.ErrNotInCluster):
+		return nil, "", usagef("nothing to read: give -f FILE or a cluster (--kubeconfig, $KUBECONFIG, ~/.kube/config)")
+	case errors.Is(err, os.ErrNotExist), clientcmd.IsContextNotFound(err), clientcmd.IsConfigurationInvalid(err):
+		return nil, "", usagef("find the cluster: %w", err)
+	case err != nil:
+		return nil, "", usagef("read the kubeconfig: %w", err)
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	return config, namespace, nil
+}
+
+// readCluster reads the cluster, and says in namespace which of its namespaces
+// is asked about; empty means all.
+func (a *app) readCluster(ctx context.Context, in *input, namespace *string) (*discover.Objects, []diag.Diagnostic, error) {
+	config, current, err := in.cluster.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !in.allNamespaces {
+		*namespace = cmp.Or(in.namespace, current)
+	}
+	return source.Cluster(ctx, config, source.ClusterOptions{Namespace: *namespace, RootNamespace: in.options.RootNamespace})
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/istio"
+)
+
+// existing lists the objects that Overrides made, at the place that is compared with.
+func (a *app) existing(ctx context.Context, o *diffOptions, s *state) ([]istio.Object, error) {
+	objects, known, asked := s.objects, s.diags, s.namespace
+	var namespaces scope
+	if s.namespace != "" {
+		namespaces = scope{s.namespace: true}
+	}
+	switch {
+	case o.against != "":
+		read, diags, err := a.readFiles(ctx, []string{o.against}, o.defaultNamespace())
+		if err != nil {
+			return nil, fmt.Errorf("--against: %w", err)
+		}
+		// A folder without any object yet is one to compare with.
+		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.EmptyInput })
+		a.tell(o.input, diags)
+		if hasError(diags) {
+			return nil, fmt.Errorf("--against %s: there are objects that can't be read", o.against)
+		}
+		objects = read
+	case o.fromFiles():
+		namespaces = inputNamespaces(s)
+		read, diags, err := a.readCluster(ctx, o.input, &asked)
+		if err != nil {
+			return nil, err
+		}
+		objects, known = read, diags
+	}
+	if o.against == "" {
+		if hidden := notListed(known, asked, namespaces); hidden != "" {
+			return nil, fmt.Errorf("compare with the cluster: %s", hidden)
+		}
+	}
+	return ownObjects(objects, namespaces)
+}
+
+// scope is the namespaces of which objects are compared; nil is all.
+type scope map[string]bool
+
+func (s scope) has(namespace string) bool { return s == nil || s[namespace] }
+
+// within reports whether there is none but one.
+func (s scope) within(namespace string) bool {
+	return s != nil && (len(s) == 0 || len(s) == 1 && s[namespace])
+}
+
+// notListed returns what the cluster says about objects of ours that may not be
+// listed in the namespaces of a scope, "" if all of them were. Where a kind may
+// not be listed in all namespaces, it was in the one that was asked for.
+func notListed(list []diag.Diagnostic, asked string, namespaces scope) string {
+	for _, d := range list {
+		rest, found := strings.CutPrefix(d.Message, "list virtualservices.networking.istio.io in ")
+		if !found {
+			rest, found = strings.CutPrefix(d.Message, "list destinationrules.networking.istio.io in ")
+		}
+		if d.Code != diag.Forbidden || !found {
+			continue
+		}
+		where, _, _ := strings.Cut(rest, " is not allowed")
+		namespace, one := strings.CutPrefix(where, "namespace ")
+		if (one && namespaces.has(namespace)) || (!one && !namespaces.within(asked)) {
+			return d.Message
+		}
+	}
+	return ""
+}
+
+// inputNamespaces lists the namespaces that an input is about.
+func inputNamespaces(s *state) scope {
+	out := scope{}
+	for i := range s.snapshot.Services {
+		out[s.snapshot.Services[i].Namespace] = true
+	}
+	for _, o := range s.generated {
+		out[o.Namespace] = true
+	}
+	return out
+}
+
+// ownObjects returns the objects that Overrides made in the namespaces of a
+// scope, without what a server fills in.
+func ownObjects(objects *discover.Objects, namespaces scope) ([]istio.Object, error) {
+	var out []istio.Object
+	add := func(kind string, meta metadata, value any, unknown []string) error {
+		if meta.GetLabels()[istio.ManagedByLabel] != istio.ManagedBy || !namespaces.has(meta.GetNamespace()) {
+			return nil
+		}
+		name := diag.Object{Kind: kind, Namespace: meta.GetNamespace(), Name: meta.GetName()}
+		data, err := normalized(name, value, unknown)
+		out = append(out, istio.Object{Object: name, JSON: data})
+		return err
+	}
+	for _, v := range objects.VirtualServices {
+		if err := add("VirtualService", v, v.VirtualService, v.Unknown); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range objects.DestinationRules {
+		if err := add("DestinationRule", d, d.DestinationRule, d.Unknown); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// metadata is what is asked of an object to know whose it is.
+type metadata interface {
+	GetLabels() map[string]string
+	GetNamespace() string
+	GetName() string
+}

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// Exit codes, as the help says them.
+const (
+	exitFine        = 0
+	exitFindings    = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// exitHelp documents the exit codes.
+const exitHelp = `Exit codes:
+  0    fine
+  1    errors in the input (with --strict-diagnostics also warnings), a cluster that
+       does not answer; for diff also: there are differences
+  2    wrong usage: unknown command or flag, bad value of a flag, a path that is not there
+  130  interrupted`
+
+// exitCode decides about the exit code of every command.
+func exitCode(err error) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitFindings
+}
+
+// errReported ends a command whose output says already what is wrong.
+var errReported = errors.New("see the diagnostics")
+
+// usageError is a command line that can't be followed.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// verdict turns diagnostics into the end of a command.
+func verdict(list []diag.Diagnostic, strict bool) error {
+	worst, _ := diag.Worst(list)
+	return verdictOf(worst, strict)
+}
+
+func verdictOf(worst diag.Severity, strict bool) error {
+	if worst == diag.Error || (strict && worst == diag.Warning) {
+		return errReported
+	}
+	return nil
+}
+
+// complain writes err for people, unless that was done already.
+func complain(w io.Writer, err error, name string) {
+	var usage *usageError
+	switch {
+	case err == nil || err == errReported: //nolint:errorlint // joined with others, these are still to be said
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "interrupted")
+	case errors.As(err, &usage):
+		fmt.Fprintf(w, "error: %v\nSee '%s --help'.\n", err, name)
+	default:
+		for _, e := range apart(err) {
+			fmt.Fprintf(w, "error: %v\n", e)
+		}
+	}
+}
+
+// apart returns the errors that err joins, without those reported already.
+func apart(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what is joined here is taken apart
+	if !ok {
+		return []error{err}
+	}
+	var out []error
+	for _, e := range joined.Unwrap() {
+		if !errors.Is(e, errReported) {
+			out = append(out, apart(e)...)
+		}
+	}
+	return out
+}
+
+// pipe is stdout, of which somebody may have read enough: writing to a closed
+// pipe is no error of ours, and what follows is dropped.
+type pipe struct {
+	w      io.Writer
+	closed bool
+}
+
+func (p *pipe) Write(data []byte) (int, error) {
+	if p.closed {
+		return len(data), nil
+	}
+	n, err := p.w.Write(data)
+	if errors.Is(err, syscall.EPIPE) {
+		p.closed = true
+		return len(data), nil
+	}
+	return n, err
+}

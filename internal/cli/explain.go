@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/explain"
+)
+
+const explainLong = `Explain says which row of a service's route table takes a request, and why the
+other rows don't. It needs no cluster: what it says is what a proxy would do that
+has the configuration which generate prints.
+
+With --chain, each service is called by the one before it, and every one is taken
+to forward the headers. What of the header is malformed, or names a service or a
+version that is not there, is pointed out.
+
+Services are named as "service" or "service.namespace". Without --from, the
+caller is any workload of the called service's namespace that no condition (from=)
+names.`
+
+const explainExamples = `# one call: which version answers, and why
+overrides explain -f examples/chain --to service-3.chain -H 'x-override: service-3:v2'
+
+# a whole chain, hop by hop
+overrides explain -f examples/chain -n chain \
+  --chain service-1,service-2,service-3,service-4,service-5 \
+  -H 'x-override: service-3:v2, service-5:v2'
+
+# the same as a picture for Markdown
+overrides explain -f examples/chain -n chain --chain service-1,service-2,service-3 \
+  -H 'x-override: service-3:v2' -o mermaid
+
+# by baggage, as another service calls it
+overrides explain -f examples/chain --to service-3.chain --from service-2 \
+  --method POST --path /orders -H 'baggage: override.service-3=v2'`
+
+// explainOptions are the flags of explain.
+type explainOptions struct {
+	*input
+	output format
+	query  explain.Query
+	to     string
+	header headerValues
+	port   uint16
+	all    bool
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	o := &explainOptions{header: headerValues{}}
+	cmd := &cobra.Command{
+		Use:     "explain (--to SERVICE | --chain SERVICE,SERVICE,...) [-H 'x-override: ...']",
+		Short:   "Say where a request goes, and why",
+		Long:    explainLong,
+		Example: a.examples(explainExamples),
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			return a.explain(ctx, o)
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.to, "to", "", "the `service` that is called")
+	flags.StringSliceVar(&o.query.Chain, "chain", nil, "the `services` that are called one after the other")
+	flags.VarP(o.header, "header", "H", "a `header` of the request, as in 'x-override: service-3:v2'. Repeatable")
+	flags.StringVar(&o.query.From, "from", "", "the `workload` that makes the first call: name, name.namespace or namespace/name")
+	flags.StringVar(&o.query.Method, "method", "GET", "`method` of the request")
+	flags.StringVar(&o.query.Path, "path", "/", "`path` of the request, with its query")
+	flags.StringVar(&o.query.Scheme, "scheme", "http", "`scheme` of the request")
+	flags.StringVar(&o.query.Authority, "authority", "", "`host` that the request names (default the service)")
+	flags.Uint16Var(&o.port, "port", 0, "`port` of the service that is called (default its first HTTP port)")
+	flags.BoolVar(&o.all, "all", false, "write all rows of large tables")
+	addFormat(cmd, &o.output, "how to write it", "text", "json", "mermaid", "dot")
+	cmd.MarkFlagsMutuallyExclusive("to", "chain")
+	cmd.MarkFlagsOneRequired("to", "chain")
+	o.input = addInput(cmd)
+	return cmd
+}
+
+func (a *app) explain(ctx context.Context, o *explainOptions) error {
+	if o.to != "" {
+		o.query.Chain = []string{o.to}
+	}
+	if slices.Contains(o.query.Chain, "") || len(o.query.Chain) == 0 {
+		return usagef("the name of a service is empty")
+	}
+	if !strings.HasPrefix(o.query.Path, "/") {
+		return usagef("--path: %q: a path begins with /", o.query.Path)
+	}
+	o.query.Header, o.query.Port = o.header, uint32(o.port)
+	s, err := a.read(ctx, o.input)
+	if err != nil {
+		return err
+	}
+	o.query.Namespace = s.namespace
+	if o.fromFiles() {
+		o.query.Namespace = o.defaultNamespace()
+	}
+	explanation, err := explain.New(s.snapshot, &s.result, o.query)
+	if err != nil {
+		a.tell(o.input, about(s.diags, nil))
+		return err
+	}
+	diags := about(s.diags, onTheWay(explanation))
+	a.tell(o.input, diags)
+	if o.quiet {
+		explanation.Notes = slices.DeleteFunc(explanation.Notes, func(n explain.Note) bool { return n.Severity == diag.Info })
+	}
+	if err := a.writeExplanation(o, explanation); err != nil {
+		return err
+	}
+	worst, _ := diag.Worst(diags)
+	return verdictOf(max(worst, explanation.Worst()), o.strict)
+}
+
+func (a *app) writeExplanation(o *explainOptions, e *explain.Explanation) error {
+	switch o.output.value {
+	case "json":
+		return e.JSON(a.Out)
+	case "mermaid", "dot":
+		for _, n := range e.Notes {
+			a.say("%s", n)
+		}
+		if o.output.value == "dot" {
+			return e.DOT(a.Out)
+		}
+		return e.Mermaid(a.Out)
+	}
+	return e.Text(a.Out, o.all)
+}
+
+// onTheWay lists the Services of an explanation.
+func onTheWay(e *explain.Explanation) map[diag.Object]bool {
+	out := map[diag.Object]bool{}
+	for _, h := range e.Hops {
+		out[diag.Object{Kind: "Service", Namespace: h.Namespace, Name: h.Service}] = true
+	}
+	return out
+}

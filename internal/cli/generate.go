@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overrides-mesh/overrides/internal/istio"
+)
+
+const generateLong = `Generate reads Services and workloads and prints the DestinationRules and
+VirtualServices with which requests are routed by their override header. Nothing
+is printed for Services that have nothing to override. The same input gives the
+same bytes, whatever its order.
+
+Objects go to stdout, diagnostics to stderr. Documents that can't be read are
+reported, the others are processed.
+
+Apply what was printed as a whole: DestinationRules stand before the
+VirtualServices that name their subsets.`
+
+const generateExamples = `# the configuration for a folder of manifests
+overrides generate -f examples/chain
+
+# from a pipe
+kustomize build . | overrides generate -f - | kubectl apply -f -
+
+# for the services of a namespace that are running now
+overrides generate -n chain
+
+# the manifests say no namespace, warnings are to fail the pipeline
+overrides generate -f deploy/ -n shop --strict-diagnostics > overrides.yaml`
+
+func (a *app) generateCommand() *cobra.Command {
+	var output format
+	var in *input
+	cmd := &cobra.Command{
+		Use:     "generate",
+		Short:   "Print the Istio configuration that overrides need",
+		Long:    generateLong,
+		Example: a.examples(generateExamples),
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			s, err := a.read(ctx, in)
+			if err != nil {
+				return err
+			}
+			a.tell(in, s.diags)
+			write := writeYAML
+			if output.value == "json" {
+				write = writeJSON
+			}
+			if err := write(a.Out, s.generated); err != nil {
+				return err
+			}
+			if len(s.generated) == 0 {
+				a.say("nothing to override: no objects are needed")
+			}
+			return verdict(s.diags, in.strict)
+		}),
+	}
+	addFormat(cmd, &output, "how to write the objects", "yaml", "json")
+	in = addInput(cmd)
+	return cmd
+}
+
+// writeYAML writes objects as documents, one by one.
+func writeYAML(w io.Writer, objects []istio.Object) error {
+	for _, o := range objects {
+		data, err := o.YAML()
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, "---\n"+string(data)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeJSON writes objects as a List, one by one.
+func writeJSON(w io.Writer, objects []istio.Object) error {
+	var b bytes.Buffer
+	b.WriteString("{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [")
+	for i, o := range objects {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		b.WriteString("\n    ")
+		if err := json.Indent(&b, o.JSON, "    ", "  "); err != nil {
+			return err
+		}
+		if _, err := b.WriteTo(w); err != nil {
+			return err
+		}
+	}
+	if len(objects) > 0 {
+		b.WriteString("\n  ")
+	}
+	b.WriteString("]\n}\n")
+	_, err := b.WriteTo(w)
+	return err
+}

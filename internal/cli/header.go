@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/explain"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/report"
+)
+
+const headerLong = `Header composes the header that asks for versions, and refuses what could not be
+followed: malformed members, and two members for the same calls.
+
+  service[.namespace]:version [;from=CALLER] [;method=METHOD] [;strict]
+
+With --verify, the services and versions are looked up in manifests or a cluster.
+With --parse, a header that is there already is taken apart instead.`
+
+const headerExamples = `# a header
+overrides header service-3:v2 service-5:v2
+
+# ready for curl
+eval curl "$(overrides header -o curl service-3:v2 'service-5:v2;strict')" https://shop.example.com/
+
+# as baggage, which OpenTelemetry forwards already
+overrides header -o baggage service-3:v2 service-5:v2
+
+# only what is there
+overrides header --verify -f examples/chain service-3:v2
+
+# what an existing header says
+overrides header --parse 'x-override: service-3:v2;method=POST, service-5:v2'`
+
+// headerOptions are the flags of header.
+type headerOptions struct {
+	*input
+	output format
+	verify bool
+	parse  headerValues
+}
+
+func (a *app) headerCommand() *cobra.Command {
+	o := &headerOptions{parse: headerValues{}}
+	cmd := &cobra.Command{
+		Use:     "header (MEMBER... | --parse 'x-override: ...')",
+		Short:   "Compose and check the header that asks for versions",
+		Long:    headerLong,
+		Example: a.examples(headerExamples),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.header(ctx, o, args)
+		}),
+	}
+	cmd.Flags().BoolVar(&o.verify, "verify", false, "check that the services and versions are there (-f, or a cluster)")
+	cmd.Flags().Var(o.parse, "parse", "a `header` to take apart. Repeatable, for several lines")
+	addFormat(cmd, &o.output, "how to write it; with --parse a table, or json", "header", "value", "curl", "baggage", "json")
+	o.input = addInput(cmd)
+	return cmd
+}
+
+func (a *app) header(ctx context.Context, o *headerOptions, args []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	switch parse := len(o.parse) > 0; {
+	case parse == (len(args) > 0):
+		return usagef("want either members, as in service-3:v2, or --parse")
+	case !o.verify && (o.fromFiles() || o.namespace != "" || o.allNamespaces):
+		return usagef("input is read with --verify only")
+	case parse && o.output.value != "header" && o.output.value != "json":
+		return usagef("--parse writes a table, or -o json")
+	}
+	members, err := o.members(args)
+	if err == nil && o.verify {
+		err = a.verifyMembers(ctx, o, members)
+	}
+	if len(o.parse) > 0 {
+		return errors.Join(a.writeMembers(o, members), err)
+	}
+	if err != nil {
+		return err
+	}
+	text, err := compose(o, members)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.Out, text)
+	return err
+}
+
+// members reads the members of the command line, or those of the headers that
+// are to be taken apart.
+func (o *headerOptions) members(args []string) ([]grammar.Member, error) {
+	if len(o.parse) == 0 {
+		return grammar.Parse(args...)
+	}
+	for name := range o.parse {
+		if name != o.options.Header && name != grammar.BaggageHeader {
+			return nil, usagef("--parse: %s carries no overrides: that is done by %s and %s", name, o.options.Header, grammar.BaggageHeader)
+		}
+	}
+	members, err := grammar.Parse(o.parse[o.options.Header]...)
+	more, also := grammar.ParseBaggage(o.parse[grammar.BaggageHeader]...)
+	return slices.Concat(members, more), errors.Join(err, also)
+}
+
+// compose writes members as the header that was asked for.
+func compose(o *headerOptions, members []grammar.Member) (string, error) {
+	if o.output.value == "baggage" {
+		value, err := grammar.FormatBaggage(members...)
+		return grammar.BaggageHeader + ": " + value, err
+	}
+	value, err := grammar.Format(members...)
+	if err != nil {
+		return "", err
+	}
+	line := o.options.Header + ": " + value
+	switch o.output.value {
+	case "value":
+		return value, nil
+	case "curl":
+		return "-H " + shellQuote(line), nil
+	case "json":
+		var b strings.Builder
+		err := encodeJSON(&b, map[string]any{"name": o.options.Header, "value": value, "members": texts(members)})
+		return strings.TrimSuffix(b.String(), "\n"), err
+	}
+	return line, nil
+}
+
+// shellQuote returns s as one word for a POSIX shell.
+func shellQuote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func texts(members []grammar.Member) []string {
+	out := make([]string, 0, len(members))
+	for _, m := range members {
+		out = append(out, m.String())
+	}
+	return out
+}
+
+// verifyMembers holds members against what is there. One that names nothing is
+// an error, as the header would be of no use.
+func (a *app) verifyMembers(ctx context.Context, o *headerOptions, members []grammar.Member) error {
+	s, err := a.read(ctx, o.input)
+	if err != nil {
+		return err
+	}
+	a.tell(o.input, about(s.diags, nil))
+	var errs []error
+	worst, _ := diag.Worst(about(s.diags, nil))
+	for _, n := range explain.CheckMembers(s.snapshot, &s.result, members) {
+		if n.Severity == diag.Info {
+			if !o.quiet {
+				a.say("%s", n)
+			}
+			continue
+		}
+		errs = append(errs, errors.New(strings.TrimPrefix(n.String(), n.Severity.String()+": ")))
+	}
+	if len(errs) == 0 {
+		return verdictOf(worst, o.strict)
+	}
+	return errors.Join(errs...)
+}
+
+// parsedMember is a member in JSON.
+type parsedMember struct {
+	Member    string `json:"member"`
+	Service   string `json:"service"`
+	Namespace string `json:"namespace,omitempty"`
+	Version   string `json:"version"`
+	From      string `json:"from,omitempty"`
+	Method    string `json:"method,omitempty"`
+	Strict    bool   `json:"strict,omitempty"`
+}
+
+// writeMembers writes what an existing header says.
+func (a *app) writeMembers(o *headerOptions, members []grammar.Member) error {
+	if o.output.value == "json" {
+		parsed := make([]parsedMember, 0, len(members))
+		for _, m := range members {
+			parsed = append(parsed, parsedMember{m.String(), m.Service, m.Namespace, m.Version, m.From, m.Method, m.Strict})
+		}
+		return encodeJSON(a.Out, map[string]any{"members": parsed})
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	rows := [][]string{{"SERVICE", "NAMESPACE", "VERSION", "CALLS OF", "METHOD", "OTHERWISE"}}
+	for _, m := range members {
+		otherwise := "the released version"
+		if m.Strict {
+			otherwise = "503"
+		}
+		row := []string{m.Service, m.Namespace, m.Version, m.From, m.Method, otherwise}
+		for i := range row {
+			row[i] = cmp.Or(row[i], "any")
+		}
+		rows = append(rows, row)
+	}
+	return report.Table(a.Out, rows)
+}
+
+func encodeJSON(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}

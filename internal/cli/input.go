@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// input holds the flags that say what is read, and how it is understood. All
+// commands that read anything have the same.
+type input struct {
+	filenames     []string
+	namespace     string
+	allNamespaces bool
+	cluster       clusterFlags
+	options       model.Options
+	strict, quiet bool
+}
+
+// addInput gives cmd the flags of an input.
+func addInput(cmd *cobra.Command) *input {
+	in := &input{options: model.DefaultOptions()}
+	flags := cmd.Flags()
+	flags.StringSliceVarP(&in.filenames, "filename", "f", nil, "`file` or folder with manifests, read recursively; - is stdin. Without it a cluster is read. Repeatable")
+	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
+	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to read from a cluster; with -f, that of objects that name none (default \"default\")")
+	flags.BoolVarP(&in.allNamespaces, "all-namespaces", "A", false, "read all namespaces of a cluster")
+	in.cluster.add(flags)
+	in.addOptions(flags)
+	flags.BoolVar(&in.strict, "strict-diagnostics", false, "exit with 1 for warnings too")
+	flags.BoolVarP(&in.quiet, "quiet", "q", false, "leave out diagnostics that need no action")
+	return in
+}
+
+// addOptions adds the flags for settings of the whole installation.
+func (in *input) addOptions(flags *pflag.FlagSet) {
+	o := &in.options
+	flags.StringVar(&o.Header, "header-name", o.Header, "`name` of the override header")
+	flags.StringVar(&o.VersionLabel, "version-label", o.VersionLabel, "pod `label` whose value is the version")
+	flags.StringVar(&o.ClusterDomain, "cluster-domain", o.ClusterDomain, "DNS `suffix` of Services")
+	flags.StringVar(&o.RootNamespace, "root-namespace", o.RootNamespace, "Istio's root `namespace`")
+	flags.StringSliceVar(&o.CallerNamespaces, "caller-namespace", nil, "`namespace` whose proxies follow overrides where that must be said (default all). Repeatable")
+}
+
+// fromFiles reports whether manifests are read and not a cluster.
+func (in *input) fromFiles() bool { return len(in.filenames) > 0 }
+
+// check returns a usage error for values that can't be used.
+func (in *input) check() error {
+	if in.allNamespaces && in.namespace != "" {
+		return usagef("--namespace and --all-namespaces exclude each other")
+	}
+	if n := count(in.filenames, "-"); n > 1 {
+		return usagef("-f -: stdin can be read once only")
+	}
+	if slices.Contains(in.filenames, "") {
+		return usagef("-f: the path is empty")
+	}
+	if in.namespace != "" {
+		if err := grammar.ValidateNamespace(in.namespace); err != nil {
+			return usagef("--namespace: %w", err)
+		}
+	}
+	return checkOptions(&in.options)
+}
+
+func checkOptions(o *model.Options) error {
+	o.Header = strings.ToLower(o.Header)
+	if err := grammar.ValidateHeaderName(o.Header); err != nil {
+		return usagef("--header-name: %w", err)
+	}
+	if problems := validation.IsQualifiedName(o.VersionLabel); len(problems) > 0 {
+		return usagef("--version-label: %q: %s", o.VersionLabel, problems[0])
+	}
+	if problems := validation.IsDNS1123Subdomain(o.ClusterDomain); len(problems) > 0 {
+		return usagef("--cluster-domain: %q: %s", o.ClusterDomain, problems[0])
+	}
+	if err := grammar.ValidateNamespace(o.RootNamespace); err != nil {
+		return usagef("--root-namespace: %w", err)
+	}
+	for _, n := range o.CallerNamespaces {
+		if err := grammar.ValidateNamespace(n); err != nil {
+			return usagef("--caller-namespace: %w", err)
+		}
+	}
+	return nil
+}
+
+// defaultNamespace is that of objects from files that name none.
+func (in *input) defaultNamespace() string { return cmp.Or(in.namespace, "default") }
+
+// place names what is read, for messages.
+func (in *input) place() string {
+	if in.fromFiles() {
+		return strings.Join(in.filenames, ", ")
+	}
+	return "the cluster"
+}
+
+func count(list []string, value string) int {
+	n := 0
+	for _, s := range list {
+		if s == value {
+			n++
+		}
+	}
+	return n
+}
+
+// headerValues is a repeatable flag of headers as curl takes them.
+type headerValues map[string][]string
+
+// Set takes over "Name: value" (pflag.Value).
+func (h headerValues) Set(line string) error {
+	name, value, found := strings.Cut(line, ":")
+	name = strings.ToLower(strings.TrimSpace(name))
+	if !found || name == "" {
+		return fmt.Errorf("want 'name: value'")
+	}
+	for i := range len(name) {
+		if !isTokenByte(name[i]) {
+			return fmt.Errorf("%q is no name of a header", name)
+		}
+	}
+	h[name] = append(h[name], strings.Trim(value, " \t"))
+	return nil
+}
+
+// isTokenByte reports whether b can stand in a header's name (RFC 9110 §5.6.2).
+func isTokenByte(b byte) bool {
+	return 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
+}
+
+// String is the default value in the help (pflag.Value).
+func (h headerValues) String() string { return "" }
+
+// Type is the placeholder in the help (pflag.Value).
+func (h headerValues) Type() string { return "header" }

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/report"
+	"github.com/overrides-mesh/overrides/internal/source"
+)
+
+// state is everything that follows from an input.
+type state struct {
+	objects   *discover.Objects
+	snapshot  *model.Snapshot
+	result    compile.Result
+	generated []istio.Object
+	diags     []diag.Diagnostic
+	// namespace is the only one that is spoken of; empty for all. All of them
+	// were read, since what is in one has effects in others.
+	namespace string
+}
+
+// read reads the input and sends it through the whole core. Every command that
+// reads anything comes through here.
+func (a *app) read(ctx context.Context, in *input) (*state, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	s := &state{}
+	var diags []diag.Diagnostic
+	var err error
+	if in.fromFiles() {
+		if in.allNamespaces {
+			return nil, usagef("--all-namespaces is about a cluster, and -f was given")
+		}
+		if s.objects, diags, err = a.readFiles(ctx, in.filenames, in.defaultNamespace()); err != nil {
+			err = fmt.Errorf("-f: %w", err)
+		}
+	} else {
+		s.objects, diags, err = a.readCluster(ctx, in, &s.namespace)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.compile(in, diags)
+}
+
+// readFiles reads manifests. Waiting for stdin ends when ctx does, which the
+// read itself would not: nothing interrupts a terminal.
+func (a *app) readFiles(ctx context.Context, paths []string, namespace string) (*discover.Objects, []diag.Diagnostic, error) {
+	var objects *discover.Objects
+	var diags []diag.Diagnostic
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		objects, diags, err = source.Read(ctx, paths, a.In, source.FileOptions{Namespace: namespace})
+		done <- err
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	case err := <-done:
+		switch {
+		case errors.Is(err, source.ErrUsage):
+			return nil, nil, &usageError{err}
+		case err != nil:
+			return nil, nil, err
+		}
+		return objects, diags, nil
+	}
+}
+
+func (s *state) compile(in *input, diags []diag.Diagnostic) error {
+	snapshot, found := s.objects.Snapshot(in.options)
+	diags = append(diags, found...)
+	if len(snapshot.Services) == 0 && !hasError(diags) {
+		diags = append(diags, diag.New(diag.NoServices, diag.Object{}, "there is no Service in %s", in.place()))
+	}
+	s.snapshot = snapshot
+	s.result = compile.Compile(snapshot)
+	diags = append(diags, s.result.Diagnostics...)
+	generated, found, err := istio.Objects(s.result.Tables, s.result.SubsetRules)
+	if err != nil {
+		return fmt.Errorf("generate: %w", err)
+	}
+	s.generated, s.diags = generated, append(diags, found...)
+	if s.namespace != "" {
+		s.generated = slices.DeleteFunc(s.generated, func(o istio.Object) bool { return o.Namespace != s.namespace })
+		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {
+			return d.Object.Namespace != "" && d.Object.Namespace != s.namespace
+		})
+	}
+	s.diags = diag.Sort(s.diags)
+	return nil
+}
+
+func hasError(list []diag.Diagnostic) bool {
+	worst, _ := diag.Worst(list)
+	return worst == diag.Error
+}
+
+// wanted returns the diagnostics that are to be shown.
+func (in *input) wanted(list []diag.Diagnostic) []diag.Diagnostic {
+	if !in.quiet {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(d diag.Diagnostic) bool { return d.Severity == diag.Info })
+}
+
+// tell writes diagnostics to people.
+func (a *app) tell(in *input, list []diag.Diagnostic) {
+	// Where stderr can't be written to there is nobody to tell that to.
+	_ = report.Text(a.Err, in.wanted(list))
+}
+
+// about returns the diagnostics that matter to somebody who asks about these
+// Services only: those about them, and input that could not be read.
+func about(list []diag.Diagnostic, services map[diag.Object]bool) []diag.Diagnostic {
+	return slices.DeleteFunc(slices.Clone(list), func(d diag.Diagnostic) bool {
+		return d.Severity != diag.Error && d.Object.Name != "" && !services[d.Object]
+	})
+}

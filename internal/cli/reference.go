@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+const generatedNote = "<!-- Generated from the code by `make generate`; do not edit. -->\n\n"
+
+// Reference returns the pages of docs/reference that are generated from the
+// code, by the names of their files.
+func Reference() map[string][]byte {
+	return map[string][]byte{"cli.md": commandReference(), "diagnostics.md": diagnosticReference()}
+}
+
+// commandReference describes every command. The flags that say what is read are
+// the same everywhere, and described once.
+func commandReference() []byte {
+	var b bytes.Buffer
+	root := newApp("overrides", Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}).root
+	fmt.Fprintf(&b, "%s# Command line\n\n```\n%s\n```\n\nAs a plugin of kubectl (`kubectl-overrides` in the PATH) it is called `kubectl overrides`.\n\n", generatedNote, root.Long)
+	var shared *pflag.FlagSet
+	for _, c := range root.Commands() {
+		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+			continue
+		}
+		fmt.Fprintf(&b, "## overrides %s\n\n%s.\n\n```\n%s\n```\n\n%s\n\n", c.Name(), c.Short, c.UseLine(), paragraphs(c.Long))
+		fmt.Fprintf(&b, "```sh\n%s\n```\n\n", dedent(c.Example))
+		own, input := splitFlags(c)
+		writeFlags(&b, own)
+		if input.HasFlags() {
+			b.WriteString("It takes the [flags that say what is read](#what-is-read) too.\n\n")
+			shared = input
+		}
+	}
+	b.WriteString("## What is read\n\nThese flags are the same for every command that reads manifests or a cluster.\n\n")
+	writeFlags(&b, shared)
+	b.WriteString("## overrides completion\n\nPrint a script for bash, zsh, fish or PowerShell that completes commands and flags. How to load it is said by\n`overrides completion bash --help`, and so on.\n")
+	return b.Bytes()
+}
+
+// splitFlags separates a command's own flags from those of its input.
+func splitFlags(c *cobra.Command) (own, input *pflag.FlagSet) {
+	scratch := &cobra.Command{}
+	addInput(scratch)
+	own, input = pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		switch {
+		case f.Name == "help":
+		case scratch.Flags().Lookup(f.Name) != nil:
+			input.AddFlag(f)
+		default:
+			own.AddFlag(f)
+		}
+	})
+	return own, input
+}
+
+func writeFlags(b *bytes.Buffer, flags *pflag.FlagSet) {
+	if flags == nil || !flags.HasFlags() {
+		return
+	}
+	b.WriteString("| flag | default | what it says |\n|---|---|---|\n")
+	flags.VisitAll(func(f *pflag.Flag) {
+		value, usage := pflag.UnquoteUsage(f)
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
+		if value != "" {
+			name += " " + value
+		}
+		standard := ""
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" && (f.DefValue != "0" || f.Value.Type() == "string") {
+			standard = "`" + f.DefValue + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", cell(name), standard, cell(usage))
+	})
+	b.WriteString("\n")
+}
+
+// cell escapes what would end a cell of a table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+
+// paragraphs joins the lines of each paragraph, and keeps indented ones as code.
+func paragraphs(text string) string {
+	var out []string
+	for p := range strings.SplitSeq(text, "\n\n") {
+		if strings.HasPrefix(p, "  ") {
+			out = append(out, "```\n"+dedent(p)+"\n```")
+		} else {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, "\n\n")
+}
+
+func dedent(text string) string {
+	return strings.TrimPrefix(strings.ReplaceAll(text, "\n  ", "\n"), "  ")
+}
+
+// diagnosticReference describes every code.
+func diagnosticReference() []byte {
+	var b bytes.Buffer
+	b.WriteString(generatedNote + "# Diagnostics\n\n" +
+		"What Overrides has to say about its input, by code. `overrides check` prints diagnostics only; with\n" +
+		"`--strict-diagnostics`, warnings make a command exit with 1 as errors do.\n\n" +
+		"- **error**: input that could not be used\n" +
+		"- **warning**: something asked for is not, or only partly, in force\n" +
+		"- **info**: worth knowing, needs no action\n\n")
+	for _, entry := range diag.Codes() {
+		fmt.Fprintf(&b, "## %s\n\n**%s.** %s\n\n", entry.Code, entry.Severity, entry.Meaning)
+		if entry.Fix != "" {
+			fmt.Fprintf(&b, "Fix: %s.\n\n", strings.TrimSuffix(entry.Fix, "."))
+		}
+	}
+	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n')
+}

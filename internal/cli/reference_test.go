@@ -1,0 +1,26 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/overrides-mesh/overrides/internal/cli"
+)
+
+// TestReferenceIsCurrent: what is committed is what the code says.
+func TestReferenceIsCurrent(t *testing.T) {
+	t.Parallel()
+	for name, want := range cli.Reference() {
+		got, err := os.ReadFile(filepath.Join("../../docs/reference", name))
+		if err != nil {
+			t.Errorf("%v; run make generate", err)
+			continue
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("docs/reference/%s is not current, run make generate (-code +file):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/report"
+)
+
+const versionsLong = `Versions prints a table of the Services and their versions: which one ordinary
+traffic gets and by which rule, how many pods are ready, and what an override
+leads to. Services that are left alone stand there with the reason.
+
+The released version is, by the first rule that applies: the one that is named
+(annotation overrides.mesh/released, or an OverridePolicy); the workload that is
+named; the only workload; v1; in a cluster, the workload that was there first.`
+
+const versionsExamples = `# all services of a folder of manifests
+overrides versions -f examples/chain
+
+# two of them
+overrides versions -f examples/chain service-1 service-3.chain
+
+# what is running in a namespace, for a program
+overrides versions -n chain -o json`
+
+func (a *app) versionsCommand() *cobra.Command {
+	var output format
+	var in *input
+	cmd := &cobra.Command{
+		Use:     "versions [SERVICE[.NAMESPACE]...]",
+		Short:   "List services, their versions and which one is released",
+		Long:    versionsLong,
+		Example: a.examples(versionsExamples),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			s, err := a.read(ctx, in)
+			if err != nil {
+				return err
+			}
+			services, missing := filter(s.services(), args)
+			diags := about(s.diags, objectsOf(services))
+			a.tell(in, diags)
+			if output.value == "json" {
+				err = report.VersionsJSON(a.Out, services)
+			} else if len(services) > 0 {
+				err = report.Versions(a.Out, services)
+			}
+			if err = errors.Join(err, missing); err != nil {
+				return err
+			}
+			return verdict(diags, in.strict)
+		}),
+	}
+	addFormat(cmd, &output, "how to write the table", "text", "json")
+	in = addInput(cmd)
+	return cmd
+}
+
+// services lists the Services that are spoken of.
+func (s *state) services() []report.Service {
+	all := report.Services(s.snapshot, &s.result)
+	return slices.DeleteFunc(all, func(x report.Service) bool {
+		return s.namespace != "" && x.Namespace != s.namespace
+	})
+}
+
+// filter returns the Services that names mean, all if there are none. The error
+// tells of names that mean nothing.
+func filter(services []report.Service, names []string) ([]report.Service, error) {
+	if len(names) == 0 {
+		return services, nil
+	}
+	var errs []error
+	wanted := map[int]bool{}
+	for _, name := range names {
+		found := false
+		for i, s := range services {
+			if strings.EqualFold(name, s.Name) || strings.EqualFold(name, s.Name+"."+s.Namespace) {
+				found, wanted[i] = true, true
+			}
+		}
+		if !found {
+			errs = append(errs, fmt.Errorf("there is no Service %s", name))
+		}
+	}
+	var out []report.Service
+	for i, s := range services {
+		if wanted[i] {
+			out = append(out, s)
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+func objectsOf(services []report.Service) map[diag.Object]bool {
+	out := map[diag.Object]bool{}
+	for _, s := range services {
+		out[diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}] = true
+	}
+	return out
+}

@@ -1,0 +1,177 @@
+package explain
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// caller is who makes a call: any of some pods.
+type caller struct {
+	name, namespace string
+	// labels are those that all of these pods have.
+	labels map[string]string
+}
+
+// Labels by which Istio names a workload, in order
+// (istio pkg/kube/labels: CanonicalService).
+const (
+	canonicalName = "service.istio.io/canonical-name"
+	appName       = "app.kubernetes.io/name"
+	app           = "app"
+)
+
+// anyCaller is how a caller that nobody named is called.
+const anyCaller = "client"
+
+// firstCaller finds the workload that from names. One that is not in the input
+// is taken to carry the usual labels, and noted.
+func (x *index) firstCaller(from, namespace string) (*caller, *Note) {
+	if from == "" {
+		return &caller{name: anyCaller, namespace: namespace}, nil
+	}
+	forms := []caller{{name: from, namespace: namespace}}
+	if ns, name, found := strings.Cut(from, "/"); found {
+		forms = []caller{{name: name, namespace: ns}}
+	} else if dot := strings.LastIndexByte(from, '.'); dot > 0 {
+		forms = append(forms, caller{name: from[:dot], namespace: from[dot+1:]})
+	}
+	for i := range forms {
+		if labels := x.labelsOf(&forms[i]); labels != nil {
+			forms[i].labels = labels
+			return &forms[i], nil
+		}
+	}
+	c := &forms[len(forms)-1]
+	c.labels = map[string]string{app: c.name, canonicalName: c.name}
+	var names []string
+	for _, known := range x.snapshot.Callers {
+		if known.Namespace == c.namespace {
+			names = append(names, known.Name)
+		}
+	}
+	n := note(diag.Warning, "there is no workload %s in namespace %s%s", c.name, c.namespace, didYouMean(Nearest(c.name, names)))
+	n.Fix = "it is taken for one that is labelled app=" + c.name
+	return c, &n
+}
+
+// labelsOf returns the labels of the pods that c names, nil for none.
+func (x *index) labelsOf(c *caller) map[string]string {
+	var labels map[string]string
+	for _, known := range x.snapshot.Callers {
+		if known.Namespace != c.namespace || known.Name != c.name {
+			continue
+		}
+		var pods []model.Backend
+		for i := range x.snapshot.Services {
+			s := &x.snapshot.Services[i]
+			for _, b := range s.Backends {
+				if s.Namespace == c.namespace && identity(&b)[known.Label] == c.name {
+					pods = append(pods, b)
+				}
+			}
+		}
+		if labels == nil {
+			labels = common(pods)
+		}
+		labels[known.Label] = known.Name
+	}
+	return labels
+}
+
+// identity returns the labels of pods, with the canonical name that injection
+// gives them.
+func identity(b *model.Backend) map[string]string {
+	if b.Labels[canonicalName] != "" {
+		return b.Labels
+	}
+	out := map[string]string{canonicalName: cmp.Or(b.Labels[appName], b.Labels[app], b.Workload.Name)}
+	maps.Copy(out, b.Labels)
+	return out
+}
+
+// common returns the labels that all pods have in common.
+func common(pods []model.Backend) map[string]string {
+	out := map[string]string{}
+	for i := range pods {
+		labels := identity(&pods[i])
+		if i == 0 {
+			maps.Copy(out, labels)
+			continue
+		}
+		maps.DeleteFunc(out, func(key, value string) bool { return labels[key] != value })
+	}
+	return out
+}
+
+// podsOf returns the pods that a destination means, and false if it names a
+// subset or a Service that is not there.
+func (x *index) podsOf(d *route.Destination) ([]model.Backend, bool) {
+	e := x.byHost[d.Host]
+	if e == nil || d.Subset == "" {
+		return e.pods(), e != nil
+	}
+	labels, ok := x.subsets[[2]string{d.Host, d.Subset}]
+	if !ok {
+		labels, ok = x.usersSubset(e, d.Subset)
+	}
+	var out []model.Backend
+	for _, b := range e.Backends {
+		if ok && contains(b.Labels, labels) {
+			out = append(out, b)
+		}
+	}
+	return out, ok
+}
+
+// pods returns the pods behind a Service, which may be nil.
+func (e *entry) pods() []model.Backend {
+	if e == nil {
+		return nil
+	}
+	return e.Backends
+}
+
+// usersSubset finds a subset in the user's DestinationRules for a Service.
+func (x *index) usersSubset(e *entry, name string) (map[string]string, bool) {
+	for i := range x.snapshot.DestinationRules {
+		d := &x.snapshot.DestinationRules[i]
+		if host := d.Spec.GetHost(); host != e.report.Host && (host != e.Name || d.Namespace != e.Namespace) {
+			continue
+		}
+		for _, s := range d.Spec.GetSubsets() {
+			if s.GetName() == name {
+				return s.GetLabels(), true
+			}
+		}
+	}
+	return nil, false
+}
+
+func contains(labels, subset map[string]string) bool {
+	for key, value := range subset {
+		if got, ok := labels[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// versionsOf lists the versions that pods are of; "" stands for pods without one.
+func versionsOf(e *entry, pods []model.Backend) []string {
+	var out []string
+	for i := range pods {
+		version := pods[i].Labels[e.settings.versionLabel]
+		if version == "" && e.VersionOf != "" {
+			version = e.Version
+		}
+		out = append(out, version)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

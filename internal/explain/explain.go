@@ -1,0 +1,157 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Query asks where a request goes.
+type Query struct {
+	// Chain names the services in the order in which they are called: "service",
+	// "service.namespace" or a whole host. One name asks about one hop.
+	Chain []string
+	// Namespace is that of names without one; where it has no such Service, a
+	// Service that is the only one of its name is meant.
+	Namespace string
+	// From names the workload that makes the first call: "name",
+	// "name.namespace" or "namespace/name"; empty for any.
+	From string
+	// Header holds the request's headers by lower-case name, line by line. Each
+	// service is taken to forward them.
+	Header map[string][]string
+	// Method, Path and Scheme are those of the request. Authority is the name of
+	// each service where it is empty.
+	Method, Path, Scheme, Authority string
+	// Port is the port of each service that is called; zero for its first one
+	// that carries HTTP.
+	Port uint32
+}
+
+// Explanation is the answer to a [Query].
+type Explanation struct {
+	Hops []Hop `json:"hops"`
+	// Unreached names the services of the chain that the request does not get to.
+	Unreached []string `json:"unreached,omitempty"`
+	Notes     []Note   `json:"notes,omitempty"`
+}
+
+// Note is something to know about the request that was asked about.
+type Note struct {
+	Severity diag.Severity `json:"severity"`
+	Message  string        `json:"message"`
+	Fix      string        `json:"fix,omitempty"`
+}
+
+// Hop is one call of the chain.
+type Hop struct {
+	Caller    string `json:"caller"`
+	Service   string `json:"service"`
+	Namespace string `json:"namespace,omitempty"`
+	Host      string `json:"host"`
+	Port      uint32 `json:"port,omitempty"`
+	// Reached says in a few words what the request gets to: "v2", "503", …
+	Reached string `json:"reached"`
+	// Table is the VirtualService whose rows decide, empty where there is none.
+	Table string `json:"virtualService,omitempty"`
+	// Route and Kind are those of the row that takes the request.
+	Route string     `json:"route,omitempty"`
+	Kind  route.Kind `json:"kind,omitempty"`
+	Rows  []Row      `json:"rows,omitempty"`
+	// State, Code and Why say what becomes of a service without a table.
+	State compile.State `json:"state,omitempty"`
+	Code  diag.Code     `json:"code,omitempty"`
+	Why   string        `json:"why,omitempty"`
+	// Destinations are those of the row that takes the request.
+	Destinations []route.Destination `json:"destinations,omitempty"`
+}
+
+// Row is one row of a route table, as the request meets it.
+type Row struct {
+	Name  string     `json:"name"`
+	Kind  route.Kind `json:"kind"`
+	To    string     `json:"to"`
+	Taken bool       `json:"taken"`
+	// Fits is set for rows that would take the request if none before did.
+	Fits bool   `json:"fits"`
+	Why  string `json:"why"`
+	// asked is set for rows of a version that the request names.
+	asked bool
+}
+
+// New answers q from a snapshot and what was compiled from it. An error means
+// that the question can't be answered: a service of the chain is not there.
+func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanation, error) {
+	x := newIndex(snapshot, result)
+	chain, err := x.resolveChain(q)
+	if err != nil {
+		return nil, err
+	}
+	carried, notes := x.readCarriers(q.Header)
+	out := &Explanation{Notes: notes}
+	from, unknown := x.firstCaller(q.From, chain[0].namespace)
+	if unknown != nil {
+		out.Notes = append(out.Notes, *unknown)
+	}
+	for i, t := range chain {
+		e := evaluation{index: x, target: t, query: &q, carried: carried, caller: from}
+		hop, next, err := e.hop()
+		if err != nil {
+			return nil, err
+		}
+		out.Hops = append(out.Hops, hop)
+		if next == nil && i < len(chain)-1 {
+			for _, missed := range chain[i+1:] {
+				out.Unreached = append(out.Unreached, missed.name)
+			}
+			break
+		}
+		from = next
+	}
+	slices.SortStableFunc(out.Notes, func(a, b Note) int { return int(b.Severity) - int(a.Severity) })
+	return out, nil
+}
+
+func (x *index) resolveChain(q Query) ([]*target, error) {
+	if len(q.Chain) == 0 {
+		return nil, errors.New("no service to ask about")
+	}
+	var errs []error
+	chain := make([]*target, 0, len(q.Chain))
+	for _, name := range q.Chain {
+		t, err := x.resolve(name, q.Namespace)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		chain = append(chain, t)
+	}
+	return chain, errors.Join(errs...)
+}
+
+// Worst returns the highest severity among the notes, Info if there are none.
+func (e *Explanation) Worst() diag.Severity {
+	worst := diag.Info
+	for _, n := range e.Notes {
+		worst = max(worst, n.Severity)
+	}
+	return worst
+}
+
+// String returns n as one or two lines, as diagnostics are written.
+func (n Note) String() string {
+	s := n.Severity.String() + ": " + n.Message
+	if n.Fix != "" {
+		s += "\n  fix: " + n.Fix
+	}
+	return s
+}
+
+func note(severity diag.Severity, format string, args ...any) Note {
+	return Note{Severity: severity, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,205 @@
+package explain
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// index finds what a snapshot and its result hold, by name.
+type index struct {
+	snapshot *model.Snapshot
+	result   *compile.Result
+	services map[[2]string]*entry
+	byName   map[string][]*entry
+	byHost   map[string]*entry
+	// tables are those of exact hosts.
+	tables map[string][]*route.Table
+	// subsets are the labels of the subsets that were made, by host and name.
+	subsets map[[2]string]map[string]string
+}
+
+// entry is a Service, with what was found about it.
+type entry struct {
+	*model.Service
+	report   *compile.Service
+	settings settings
+}
+
+// settings are those that decide which members are followed.
+type settings struct {
+	versionLabel string
+	conditions   []string
+	methods      []string
+	callers      []model.Caller
+}
+
+func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
+	x := &index{
+		snapshot: snapshot, result: result,
+		services: map[[2]string]*entry{}, byName: map[string][]*entry{}, byHost: map[string]*entry{},
+		tables: map[string][]*route.Table{}, subsets: map[[2]string]map[string]string{},
+	}
+	for i := range snapshot.Services {
+		s := &snapshot.Services[i]
+		e := &entry{Service: s, settings: overlay(settings{versionLabel: snapshot.Options.VersionLabel}, &s.Settings)}
+		x.services[[2]string{s.Namespace, s.Name}] = e
+		x.byName[s.Name] = append(x.byName[s.Name], e)
+	}
+	for i := range result.Services {
+		report := &result.Services[i]
+		if e := x.services[[2]string{report.Namespace, report.Name}]; e != nil {
+			e.report = report
+			x.byHost[report.Host] = e
+		}
+	}
+	x.readPolicies()
+	for i := range result.Tables {
+		for _, host := range result.Tables[i].Hosts {
+			host = strings.ToLower(host)
+			x.tables[host] = append(x.tables[host], &result.Tables[i])
+		}
+	}
+	for _, rule := range result.SubsetRules {
+		for _, s := range rule.Subsets {
+			x.subsets[[2]string{rule.Host, s.Name}] = s.Labels
+		}
+	}
+	return x
+}
+
+// readPolicies applies the OverridePolicies that are in force.
+func (x *index) readPolicies() {
+	byName := map[[2]string]*model.Policy{}
+	for i := range x.snapshot.Policies {
+		p := &x.snapshot.Policies[i]
+		byName[[2]string{p.Namespace, p.Name}] = p
+	}
+	for _, report := range x.result.Policies {
+		p := byName[[2]string{report.Namespace, report.Name}]
+		for _, t := range report.Targets {
+			if e := x.services[[2]string{report.Namespace, t.Service}]; e != nil && p != nil && t.Reason == "" {
+				e.settings = overlay(e.settings, &p.Settings)
+			}
+		}
+	}
+}
+
+func overlay(base settings, over *model.Settings) settings {
+	if over.VersionLabel != "" {
+		base.versionLabel = over.VersionLabel
+	}
+	if over.Conditions != nil {
+		base.conditions = over.Conditions
+	}
+	if over.Methods != nil {
+		base.methods = over.Methods
+	}
+	if over.Callers != nil {
+		base.callers = over.Callers
+	}
+	return base
+}
+
+// target is what a name of the query means: a Service, or a host that a table
+// was made for.
+type target struct {
+	// name is how the query calls it, without a namespace.
+	name, namespace, host string
+	// service is nil for hosts that are no Services.
+	service *entry
+}
+
+// resolve finds what name means to somebody in namespace.
+func (x *index) resolve(name, namespace string) (*target, error) {
+	host := strings.ToLower(name)
+	if e := x.byHost[host]; e != nil {
+		return targetOf(e), nil
+	}
+	short, rest, qualified := strings.Cut(name, ".")
+	if qualified {
+		wanted, domain, _ := strings.Cut(rest, ".")
+		if e := x.services[[2]string{wanted, short}]; e != nil && (domain == "" || domain == "svc") {
+			return targetOf(e), nil
+		}
+		if tables := x.tables[host]; len(tables) > 0 {
+			return &target{name: name, namespace: tables[0].Namespace, host: host}, nil
+		}
+		return nil, x.unknown(short, wanted)
+	}
+	if e := x.services[[2]string{namespace, name}]; e != nil {
+		return targetOf(e), nil
+	}
+	switch same := x.byName[name]; len(same) {
+	case 0:
+		return nil, x.unknown(name, "")
+	case 1:
+		return targetOf(same[0]), nil
+	default:
+		return nil, fmt.Errorf("several Services are called %s: say which, %s", name, join(qualifiedNames(same), "or"))
+	}
+}
+
+func targetOf(e *entry) *target {
+	return &target{name: e.Name, namespace: e.Namespace, host: e.report.Host, service: e}
+}
+
+func qualifiedNames(services []*entry) []string {
+	var out []string
+	for _, e := range services {
+		out = append(out, e.Name+"."+e.Namespace)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// unknown says that there is no such Service, and which one may be meant.
+func (x *index) unknown(name, namespace string) error {
+	what := "there is no Service " + name
+	if namespace != "" {
+		what += " in namespace " + namespace
+	}
+	return fmt.Errorf("%s%s", what, x.suggest(name, namespace))
+}
+
+// suggest returns "; did you mean …?" or nothing.
+func (x *index) suggest(name, namespace string) string {
+	if same := x.byName[name]; len(same) > 0 && namespace != "" {
+		return didYouMean(join(qualifiedNames(same), "or"))
+	}
+	var here []string
+	for _, e := range x.services {
+		if namespace == "" || e.Namespace == namespace {
+			here = append(here, e.Name)
+		}
+	}
+	if near := Nearest(name, here); near != "" {
+		return didYouMean(near)
+	}
+	return didYouMean(Nearest(name, slices.Collect(maps.Keys(x.byName))))
+}
+
+// table returns the table in force for a host where callers of namespace see
+// it, and whether there is one at all.
+func (x *index) table(host, namespace string) (table *route.Table, exists bool) {
+	candidates := x.tables[host]
+	for pattern := host; len(candidates) == 0; {
+		_, rest, more := strings.Cut(pattern, ".")
+		if !more {
+			break
+		}
+		candidates, pattern = x.tables["*."+rest], rest
+	}
+	for _, t := range candidates {
+		if len(t.ExportTo) == 0 || slices.Contains(t.ExportTo, "*") || slices.Contains(t.ExportTo, namespace) ||
+			(slices.Contains(t.ExportTo, ".") && t.Namespace == namespace) {
+			return t, true
+		}
+	}
+	return nil, len(candidates) > 0
+}

@@ -1,0 +1,156 @@
+package explain
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// rows says for each row of the table whether it takes the request, and why not.
+func (e *evaluation) rows(decision *route.Decision) []Row {
+	out := make([]Row, 0, len(e.table.Routes))
+	for i := range e.table.Routes {
+		r := &e.table.Routes[i]
+		row := Row{Name: r.Name, Kind: r.Kind, To: e.to(r), Taken: i == decision.Route}
+		row.asked = r.Kind == route.Override && len(e.carried.names(r.Version)) > 0
+		reasons := e.mismatches(r)
+		row.Fits = reasons == nil
+		switch {
+		case row.Taken:
+			row.Why = e.whyTaken(r, i)
+		case row.Fits:
+			row.Why = "fits too, but a row before it takes the request"
+		default:
+			row.Why = e.whyNot(r, reasons)
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// mismatches returns why each alternative of a row does not fit; nil if one does.
+func (e *evaluation) mismatches(r *route.Route) []string {
+	if len(r.Matches) == 0 {
+		return nil
+	}
+	var out []string
+	for i := range r.Matches {
+		reason := r.Matches[i].Mismatch(&e.request)
+		if reason == "" {
+			return nil
+		}
+		out = append(out, reason)
+	}
+	return out
+}
+
+func (e *evaluation) whyTaken(r *route.Route, at int) string {
+	switch r.Kind {
+	case route.Ordinary:
+		return "the request carries no override"
+	case route.Override:
+		return "asked for by " + cmp.Or(e.decisive(at, e.carried.names(r.Version)), "the carriers together")
+	case route.Unavailable:
+		return cmp.Or(e.decisive(at, e.carried.header), "a strict member") + " can't be served"
+	case route.Released:
+	}
+	return "no row before it fits"
+}
+
+// decisive returns the member that takes the request to a row also when it is
+// the only one.
+func (e *evaluation) decisive(at int, members []grammar.Member) string {
+	for _, m := range members {
+		request := e.request
+		request.Header = withoutCarriers(e.request.Header, e.snapshot.Options.Header)
+		if slices.Contains(e.carried.header, m) {
+			request.Header[e.snapshot.Options.Header] = []string{m.String()}
+		} else if baggage, err := m.Baggage(); err == nil {
+			request.Header[grammar.BaggageHeader] = []string{baggage}
+		}
+		if route.Evaluate(e.table, &request).Route == at {
+			return m.String()
+		}
+	}
+	return ""
+}
+
+func withoutCarriers(header map[string][]string, name string) map[string][]string {
+	out := map[string][]string{}
+	for key, values := range header {
+		if key != name && key != grammar.BaggageHeader {
+			out[key] = values
+		}
+	}
+	return out
+}
+
+// whyNot joins the reasons of a row's alternatives. Patterns of the carriers
+// are nothing to read; what they ask for is said in words, and only where
+// nothing else is in the way.
+func (e *evaluation) whyNot(r *route.Route, reasons []string) string {
+	var others []string
+	carriers := false
+	for _, reason := range reasons {
+		if e.aboutCarrier(r.Kind, reason) {
+			carriers = true
+		} else if text := reword(reason); !slices.Contains(others, text) {
+			others = append(others, text)
+		}
+	}
+	switch {
+	case !carriers:
+	case r.Kind == route.Override && len(e.carried.names(r.Version)) == 0:
+		return "not asked for"
+	case r.Kind == route.Override && len(others) == 0:
+		return "asked for under other conditions: " + memberList(e.carried.names(r.Version))
+	case r.Kind == route.Unavailable && (len(others) == 0 || !e.carried.strict(r.Version.Service)):
+		return "no strict member for " + r.Version.Service
+	case r.Kind == route.Ordinary:
+		others = append(others, "the request carries an override")
+	}
+	return strings.Join(others, "; ")
+}
+
+// aboutCarrier reports whether a reason speaks of what rows of a kind ask of
+// the carriers: ordinary ones that they ask for nothing, and those of versions
+// that they do. Anything else about them was asked by the user.
+func (e *evaluation) aboutCarrier(kind route.Kind, reason string) bool {
+	prefix := ""
+	switch kind {
+	case route.Override, route.Unavailable:
+		prefix = "not: "
+	case route.Ordinary:
+	case route.Released:
+		return false
+	}
+	for _, carrier := range []string{e.snapshot.Options.Header, grammar.BaggageHeader} {
+		if strings.HasPrefix(reason, prefix+"header "+carrier+" ") {
+			return true
+		}
+	}
+	return false
+}
+
+// reword turns "not: method is X" into "method is not X".
+func reword(reason string) string {
+	rest, negated := strings.CutPrefix(reason, "not: ")
+	if !negated {
+		return reason
+	}
+	if what, value, found := strings.Cut(rest, " is "); found {
+		return what + " is not " + value
+	}
+	return "does not hold: " + rest
+}
+
+func memberList(members []grammar.Member) string {
+	var out []string
+	for _, m := range members {
+		out = append(out, m.String())
+	}
+	return join(out, "and")
+}

@@ -1,0 +1,85 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// Text writes each diagnostic as a line, and its fix as a second one.
+func Text(w io.Writer, list []diag.Diagnostic) error {
+	for _, d := range list {
+		if _, err := fmt.Fprintln(w, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// document is the JSON form of a list of diagnostics.
+type document struct {
+	Diagnostics []diag.Diagnostic `json:"diagnostics"`
+	Counts
+}
+
+// JSON writes list as one object, with the number of each severity beside it.
+func JSON(w io.Writer, list []diag.Diagnostic) error {
+	if list == nil {
+		list = []diag.Diagnostic{}
+	}
+	return encode(w, document{Diagnostics: list, Counts: Count(list)})
+}
+
+// Counts says how many diagnostics of each severity there are.
+type Counts struct {
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	Infos    int `json:"infos"`
+}
+
+// Count counts list by severity.
+func Count(list []diag.Diagnostic) Counts {
+	var out Counts
+	for _, d := range list {
+		switch d.Severity {
+		case diag.Error:
+			out.Errors++
+		case diag.Warning:
+			out.Warnings++
+		case diag.Info:
+			out.Infos++
+		}
+	}
+	return out
+}
+
+// String returns c as in "1 error, 2 warnings", or "nothing to report".
+func (c Counts) String() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		word string
+	}{{c.Errors, "error"}, {c.Warnings, "warning"}, {c.Infos, "info"}} {
+		switch {
+		case p.n == 1:
+			parts = append(parts, "1 "+p.word)
+		case p.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.word))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing to report"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// encode writes value as indented JSON, with "<", ">" and "&" as they are.
+func encode(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}

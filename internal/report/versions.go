@@ -1,0 +1,210 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Service is what there is to say about one Service and its versions.
+type Service struct {
+	Namespace string        `json:"namespace"`
+	Name      string        `json:"service"`
+	State     compile.State `json:"state"`
+	// Reason is the code of the diagnostic that says why it is left alone.
+	Reason diag.Code `json:"reason,omitempty"`
+	// Why says the same for people.
+	Why string `json:"why,omitempty"`
+	// Pinned says how ordinary traffic is held to the released pods.
+	Pinned   compile.Pinned `json:"pinned,omitempty"`
+	Versions []Version      `json:"versions,omitempty"`
+}
+
+// Version is one version of a Service, or its pods without a version label.
+type Version struct {
+	// Name is empty for pods without a version label.
+	Name     string `json:"version"`
+	Released bool   `json:"released"`
+	Pods     int    `json:"pods"`
+	Ready    int    `json:"ready"`
+	// Route says what an override leads to: "subset NAME" or "isolated SERVICE";
+	// empty where none does.
+	Route     string   `json:"route,omitempty"`
+	Workloads []string `json:"workloads,omitempty"`
+	Why       string   `json:"why,omitempty"`
+}
+
+// Services gathers what there is to say about the Services of a result, in its
+// order. The snapshot is the one that the result was compiled from.
+func Services(snapshot *model.Snapshot, result *compile.Result) []Service {
+	inputs := map[[2]string]*model.Service{}
+	for i := range snapshot.Services {
+		s := &snapshot.Services[i]
+		inputs[[2]string{s.Namespace, s.Name}] = s
+	}
+	routes := overrideRoutes(result)
+	out := make([]Service, 0, len(result.Services))
+	for i := range result.Services {
+		s := &result.Services[i]
+		in := inputs[[2]string{s.Namespace, s.Name}]
+		service := Service{
+			Namespace: s.Namespace, Name: s.Name, State: s.State, Reason: s.Reason, Pinned: s.Pinned, Why: whyState(s, in),
+		}
+		for _, v := range s.Versions {
+			service.Versions = append(service.Versions, version(s, v, routes))
+		}
+		if unlabelled, ok := withoutLabel(s, in); ok {
+			service.Versions = append(service.Versions, unlabelled)
+		}
+		out = append(out, service)
+	}
+	slices.SortFunc(out, func(a, b Service) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// overrideRoutes lists where each version's override route leads.
+func overrideRoutes(result *compile.Result) map[route.Version]string {
+	out := map[route.Version]string{}
+	for i := range result.Tables {
+		for j := range result.Tables[i].Routes {
+			r := &result.Tables[i].Routes[j]
+			if r.Kind != route.Override || len(r.Destinations) == 0 || out[r.Version] != "" {
+				continue
+			}
+			if d := r.Destinations[0]; d.Subset != "" {
+				out[r.Version] = "subset " + d.Subset
+			} else {
+				name, _, _ := strings.Cut(d.Host, ".")
+				out[r.Version] = "isolated " + name
+			}
+		}
+	}
+	return out
+}
+
+func whyState(s *compile.Service, in *model.Service) string {
+	switch {
+	case s.State == compile.LeftAlone && in != nil && in.VersionOf != "":
+		return "stands for a version of " + in.VersionOf
+	case s.State == compile.LeftAlone:
+		return fmt.Sprintf("left alone (%s): %s", s.Reason, s.Reason.Entry().Meaning)
+	case s.State == compile.Idle:
+		return "nothing to override"
+	}
+	return ""
+}
+
+func version(s *compile.Service, v compile.Version, routes map[route.Version]string) Version {
+	out := Version{
+		Name: v.Name, Released: v.Released, Pods: v.Pods, Ready: v.Ready, Workloads: v.Workloads,
+		Route: routes[route.Version{Service: s.Name, Namespace: s.Namespace, Version: v.Name}],
+	}
+	switch {
+	case v.Released:
+		out.Why = whyReleased(s)
+	case v.Ready == 0:
+		out.Why = "no ready pod, so no route"
+	case out.Route != "":
+		out.Why = "on request: " + s.Name + ":" + v.Name
+	}
+	return out
+}
+
+func whyReleased(s *compile.Service) string {
+	if s.Pinned == compile.NotPinned {
+		return s.Released + "; ordinary traffic is shared by all pods"
+	}
+	return s.Released
+}
+
+// withoutLabel gathers the pods of s that belong to no version.
+func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
+	if in == nil || s.State == compile.LeftAlone {
+		return Version{}, false
+	}
+	known := map[string]bool{}
+	for _, v := range s.Versions {
+		for _, w := range v.Workloads {
+			known[w] = true
+		}
+	}
+	var out Version
+	for i := range in.Backends {
+		b := &in.Backends[i]
+		name := b.Workload.String()
+		if known[name] {
+			continue
+		}
+		out.Pods += b.Pods
+		out.Ready += b.Ready
+		out.Workloads = append(out.Workloads, name)
+		if strings.HasSuffix(s.Released, ": "+name) || strings.HasSuffix(s.Released, ": "+b.Workload.Name) {
+			out.Released = true
+		}
+	}
+	slices.Sort(out.Workloads)
+	out.Workloads = slices.Compact(out.Workloads)
+	out.Why = "no version label"
+	if out.Released {
+		out.Why = whyReleased(s)
+	}
+	return out, len(out.Workloads) > 0
+}
+
+// VersionsJSON writes services as one JSON object.
+func VersionsJSON(w io.Writer, services []Service) error {
+	if services == nil {
+		services = []Service{}
+	}
+	return encode(w, struct {
+		Services []Service `json:"services"`
+	}{services})
+}
+
+// none stands in a cell of which there is nothing to say.
+const none = "—"
+
+// Versions writes services as a table, a line for each version.
+func Versions(w io.Writer, services []Service) error {
+	rows := [][]string{{"NAMESPACE", "SERVICE", "VERSION", "RELEASED", "READY", "ROUTE", "WORKLOADS", "WHY"}}
+	for i := range services {
+		s := &services[i]
+		for _, v := range s.Versions {
+			why := v.Why
+			if v.Released && s.Why != "" {
+				why += "; " + s.Why
+			}
+			rows = append(rows, []string{
+				s.Namespace, s.Name, cell(v.Name), yes(v.Released), fmt.Sprintf("%d/%d", v.Ready, v.Pods),
+				cell(v.Route), cell(strings.Join(v.Workloads, ",")), cell(why),
+			})
+		}
+		if len(s.Versions) == 0 {
+			rows = append(rows, []string{s.Namespace, s.Name, none, none, none, none, none, cell(s.Why)})
+		}
+	}
+	return Table(w, rows)
+}
+
+func cell(s string) string {
+	if s == "" {
+		return none
+	}
+	return s
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return none
+}

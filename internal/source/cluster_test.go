@@ -1,0 +1,392 @@
+package source_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"k8s.io/client-go/rest"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/source"
+)
+
+// apiServer answers list requests from pages, by path, and with 404 for paths
+// that it doesn't have. A path's status, if there is one, is its answer instead.
+type apiServer struct {
+	pages  map[string][]runtime.Object
+	status map[string]int
+	// expires lists paths of which the first token expires.
+	expires []string
+
+	mu       sync.Mutex
+	requests []string
+}
+
+func (s *apiServer) start(t testing.TB) *rest.Config {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return &rest.Config{Host: server.URL}
+}
+
+func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests = append(s.requests, r.URL.Path+"?"+r.URL.RawQuery)
+	s.mu.Unlock()
+	query := r.URL.Query()
+	page, _ := strconv.Atoi(query.Get("continue"))
+	pages := s.pages[r.URL.Path]
+	switch {
+	case s.status[r.URL.Path] != 0:
+		refuse(w, s.status[r.URL.Path])
+	case page == 1 && slices.Contains(s.expires, r.URL.Path):
+		refuse(w, http.StatusGone)
+	case len(pages) == 0 && builtIn[path.Base(r.URL.Path)] != "":
+		version, kind, _ := strings.Cut(builtIn[path.Base(r.URL.Path)], " ")
+		answer(w, r, listOf(version, kind, ""))
+	case page >= len(pages):
+		http.NotFound(w, r)
+	case query.Get("limit") == "":
+		for _, page := range pages[1:] {
+			pages[0].(*corev1.PodList).Items = append(pages[0].(*corev1.PodList).Items, page.(*corev1.PodList).Items...)
+		}
+		pages[0].(*corev1.PodList).Continue = ""
+		answer(w, r, pages[0])
+	default:
+		answer(w, r, pages[page])
+	}
+}
+
+// builtIn are the kinds that every cluster has.
+var builtIn = map[string]string{
+	"namespaces": "v1 Namespace", "services": "v1 Service", "pods": "v1 Pod",
+	"endpointslices": "discovery.k8s.io/v1 EndpointSlice",
+	"deployments":    "apps/v1 Deployment", "statefulsets": "apps/v1 StatefulSet",
+	"daemonsets": "apps/v1 DaemonSet", "replicasets": "apps/v1 ReplicaSet",
+}
+
+func refuse(w http.ResponseWriter, code int) {
+	status := metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+		Status:   metav1.StatusFailure, Code: int32(code), //nolint:gosec // a status code
+		Reason: map[int]metav1.StatusReason{
+			http.StatusForbidden: metav1.StatusReasonForbidden, http.StatusGone: metav1.StatusReasonExpired,
+			http.StatusUnauthorized: metav1.StatusReasonUnauthorized, http.StatusNotFound: metav1.StatusReasonNotFound,
+		}[code],
+		Message: http.StatusText(code),
+	}
+	w.Header().Set("Content-Type", runtime.ContentTypeJSON)
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(status)
+}
+
+// answer writes protobuf to those who want it, if the list can be said so.
+func answer(w http.ResponseWriter, r *http.Request, list runtime.Object) {
+	if _, isPods := list.(*corev1.PodList); isPods && strings.Contains(r.Header.Get("Accept"), "protobuf") {
+		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+		_ = protobuf.NewSerializer(nil, nil).Encode(list, w)
+		return
+	}
+	w.Header().Set("Content-Type", runtime.ContentTypeJSON)
+	_ = json.NewEncoder(w).Encode(list)
+}
+
+// object is a list of any kind, as JSON.
+type object struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        metav1.ListMeta  `json:"metadata"`
+	Items           []map[string]any `json:"items"`
+}
+
+func (o *object) DeepCopyObject() runtime.Object { return o }
+
+// listOf returns a list with one object of each name, "namespace/name".
+func listOf(apiVersion, kind, next string, names ...string) *object {
+	list := &object{TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: kind + "List"}}
+	list.Metadata.Continue = next
+	for _, name := range names {
+		namespace, name, _ := strings.Cut(name, "/")
+		list.Items = append(list.Items, map[string]any{
+			"apiVersion": apiVersion, "kind": kind,
+			"metadata": map[string]any{
+				"name": name, "namespace": namespace,
+				"managedFields": []any{map[string]any{"manager": "x"}},
+				"annotations":   map[string]any{corev1.LastAppliedConfigAnnotation: "{}", "a": "b"},
+			},
+			"spec": map[string]any{},
+		})
+	}
+	return list
+}
+
+func pods(next string, names ...string) *corev1.PodList {
+	list := &corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: metav1.ListMeta{Continue: next}}
+	for _, name := range names {
+		list.Items = append(list.Items, corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"app": name}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "x"}}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "a"}}},
+			Status:     corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.0.0.1"},
+		})
+	}
+	return list
+}
+
+const (
+	podsPath     = "/api/v1/pods"
+	servicesPath = "/api/v1/services"
+	vsV1         = "/apis/networking.istio.io/v1/virtualservices"
+	vsV1beta1    = "/apis/networking.istio.io/v1beta1/virtualservices"
+)
+
+// found names the objects that tests look for.
+func found(o *discover.Objects) []string {
+	var out []string
+	add := func(kind string, objects ...metav1.Object) {
+		for _, x := range objects {
+			out = append(out, diag.Object{Kind: kind, Namespace: x.GetNamespace(), Name: x.GetName()}.String())
+		}
+	}
+	for _, x := range o.Namespaces {
+		add("Namespace", x)
+	}
+	for _, x := range o.Services {
+		add("Service", x)
+	}
+	for _, x := range o.Pods {
+		add("Pod", x)
+	}
+	for _, x := range o.Deployments {
+		add("Deployment", x)
+	}
+	for _, x := range o.VirtualServices {
+		add("VirtualService", x)
+	}
+	for _, x := range o.DestinationRules {
+		add("DestinationRule", x)
+	}
+	for _, x := range o.ServiceRoutes {
+		add(x.Kind, x)
+	}
+	for _, x := range o.Policies {
+		add("OverridePolicy", x)
+	}
+	return out
+}
+
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		server  *apiServer
+		options source.ClusterOptions
+		want    []string
+		diags   []string
+	}{
+		{
+			name:   "nothing but Kubernetes",
+			server: &apiServer{},
+		},
+		{
+			name: "pages",
+			server: &apiServer{pages: map[string][]runtime.Object{
+				podsPath:     {pods("1", "a", "b"), pods("2", "c"), pods("", "d")},
+				vsV1:         {listOf("networking.istio.io/v1", "VirtualService", "1", "shop/a"), listOf("networking.istio.io/v1", "VirtualService", "", "shop/b")},
+				servicesPath: {listOf("v1", "Service", "", "shop/web")},
+			}},
+			want: []string{"Service shop/web", "Pod shop/a", "Pod shop/b", "Pod shop/c", "Pod shop/d", "VirtualService shop/a", "VirtualService shop/b"},
+		},
+		{
+			name: "an older version",
+			server: &apiServer{pages: map[string][]runtime.Object{
+				vsV1beta1: {listOf("networking.istio.io/v1beta1", "VirtualService", "", "shop/a")},
+				"/apis/gateway.networking.k8s.io/v1alpha2/grpcroutes": {listOf("gateway.networking.k8s.io/v1alpha2", "GRPCRoute", "", "shop/a")},
+			}},
+			want: []string{"VirtualService shop/a", "GRPCRoute shop/a"},
+		},
+		{
+			name: "a token that expires",
+			server: &apiServer{
+				pages:   map[string][]runtime.Object{podsPath: {pods("1", "a"), pods("2", "b"), pods("", "c")}},
+				expires: []string{podsPath},
+			},
+			want: []string{"Pod shop/a", "Pod shop/b", "Pod shop/c"},
+		},
+		{
+			name:    "one namespace",
+			options: source.ClusterOptions{Namespace: "shop"},
+			server: &apiServer{pages: map[string][]runtime.Object{
+				podsPath:                       {pods("", "other")},
+				"/api/v1/namespaces/shop/pods": {pods("", "a")},
+				"/api/v1/namespaces":           {listOf("v1", "Namespace", "", "/shop", "/other")},
+				vsV1:                           {listOf("networking.istio.io/v1", "VirtualService", "", "shop/a", "other/b")},
+				"/apis/overrides.mesh/v1alpha1/namespaces/shop/overridepolicies": {listOf("overrides.mesh/v1alpha1", "OverridePolicy", "", "shop/p")},
+			}},
+			want: []string{"Namespace shop", "Namespace other", "Pod shop/a", "VirtualService shop/a", "VirtualService other/b", "OverridePolicy shop/p"},
+		},
+		{
+			name: "kinds that may not be listed",
+			server: &apiServer{
+				pages: map[string][]runtime.Object{podsPath: {pods("", "a")}},
+				status: map[string]int{
+					"/api/v1/namespaces":                       http.StatusForbidden,
+					"/apis/discovery.k8s.io/v1/endpointslices": http.StatusForbidden,
+					vsV1: http.StatusForbidden,
+				},
+			},
+			want: []string{"Pod shop/a"},
+			diags: []string{
+				"list namespaces in the cluster is not allowed: only namespaces with Services or workloads that were read are taken for those of callers",
+				"list endpointslices.discovery.k8s.io in all namespaces is not allowed: the pods' own readiness is taken for that of endpoints",
+				"list virtualservices.networking.istio.io in all namespaces is not allowed: routes of users are not known, and may be overruled",
+			},
+		},
+		{
+			name:    "other namespaces may not be listed",
+			options: source.ClusterOptions{Namespace: "shop", RootNamespace: "mesh"},
+			server: &apiServer{
+				pages: map[string][]runtime.Object{
+					"/apis/networking.istio.io/v1/namespaces/shop/virtualservices": {listOf("networking.istio.io/v1", "VirtualService", "", "shop/a")},
+					"/apis/networking.istio.io/v1/namespaces/mesh/virtualservices": {listOf("networking.istio.io/v1", "VirtualService", "", "mesh/b")},
+				},
+				status: map[string]int{
+					vsV1: http.StatusForbidden,
+					"/apis/networking.istio.io/v1/destinationrules":                 http.StatusForbidden,
+					"/apis/networking.istio.io/v1/namespaces/mesh/destinationrules": http.StatusForbidden,
+					"/api/v1/namespaces/shop/services":                              http.StatusForbidden,
+				},
+			},
+			want: []string{"VirtualService shop/a", "VirtualService mesh/b"},
+			diags: []string{
+				"list services in namespace shop is not allowed: there is nothing to route",
+				"list virtualservices.networking.istio.io in all namespaces is not allowed: those of other namespaces are not known: routes of users are not known, and may be overruled",
+				"list destinationrules.networking.istio.io in all namespaces is not allowed: those of other namespaces are not known: subsets and policies of users are not known, and may be overruled",
+				"list destinationrules.networking.istio.io in namespace mesh is not allowed: subsets and policies of users are not known, and may be overruled",
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			objects, diags, err := source.Cluster(t.Context(), c.server.start(t), c.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !objects.Cluster {
+				t.Error("the objects are not marked as a cluster's")
+			}
+			if d := cmp.Diff(c.want, found(objects)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			var said []string
+			for _, d := range diags {
+				if d.Code != diag.Forbidden {
+					t.Errorf("unexpected: %v", d)
+				}
+				said = append(said, d.Message)
+			}
+			if d := cmp.Diff(c.diags, said); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestClusterRequests wants a handful of requests, however many Services there
+// are, none of which names one.
+func TestClusterRequests(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for i := range 100 {
+		names = append(names, fmt.Sprintf("shop/s-%d", i))
+	}
+	server := &apiServer{pages: map[string][]runtime.Object{servicesPath: {listOf("v1", "Service", "", names...)}}}
+	if _, _, err := source.Cluster(t.Context(), server.start(t), source.ClusterOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// 15 kinds, of which 5 were tried in an older version too.
+	if got, want := len(server.requests), 20; got != want {
+		t.Errorf("%d requests, want %d: %s", got, want, strings.Join(server.requests, "\n"))
+	}
+	for _, r := range server.requests {
+		if !strings.Contains(r, "limit=1000") {
+			t.Errorf("%s: is not paged", r)
+		}
+	}
+	for _, want := range []string{
+		"/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed&limit=1000",
+		"/apis/apps/v1/replicasets?labelSelector=%21pod-template-hash%2C%21rollouts-pod-template-hash&limit=1000",
+	} {
+		if !slices.Contains(server.requests, want) {
+			t.Errorf("%s: was not asked for", want)
+		}
+	}
+}
+
+// TestClusterSlims wants what decides no route to be left out, of kinds read as
+// protobuf and as JSON.
+func TestClusterSlims(t *testing.T) {
+	t.Parallel()
+	server := &apiServer{pages: map[string][]runtime.Object{
+		podsPath:                    {pods("", "a")},
+		"/apis/apps/v1/deployments": {listOf("apps/v1", "Deployment", "", "shop/d")},
+		vsV1:                        {listOf("networking.istio.io/v1", "VirtualService", "", "shop/v")},
+	}}
+	objects, _, err := source.Cluster(t.Context(), server.start(t), source.ClusterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "shop", Labels: map[string]string{"app": "a"}},
+		Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+	}
+	if d := cmp.Diff(want, objects.Pods[0]); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	wantMeta := metav1.ObjectMeta{Name: "d", Namespace: "shop", Annotations: map[string]string{"a": "b"}}
+	if d := cmp.Diff(wantMeta, objects.Deployments[0].ObjectMeta); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	wantMeta.Name = "v"
+	if d := cmp.Diff(wantMeta, objects.VirtualServices[0].ObjectMeta); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+// TestClusterFails wants an error that says what could not be listed, and no
+// half of a cluster that looks like a whole one.
+func TestClusterFails(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path string
+		code int
+		want string
+	}{
+		{podsPath, http.StatusUnauthorized, "list pods: "},
+		{vsV1, http.StatusInternalServerError, "list virtualservices: "},
+		{servicesPath, http.StatusNotFound, "list services: "},
+	} {
+		server := &apiServer{status: map[string]int{c.path: c.code}}
+		objects, _, err := source.Cluster(t.Context(), server.start(t), source.ClusterOptions{})
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) || objects != nil {
+			t.Errorf("%s: got %v, %v, want an error that begins with %q", c.path, objects, err, c.want)
+		}
+	}
+	var refused interface{ Timeout() bool }
+	if _, _, err := source.Cluster(t.Context(), &rest.Config{Host: "http://127.0.0.1:1"}, source.ClusterOptions{}); !errors.As(err, &refused) {
+		t.Errorf("got %v, want a refused connection", err)
+	}
+}

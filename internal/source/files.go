@@ -1,0 +1,163 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+)
+
+// FileOptions are settings of [Read].
+type FileOptions struct {
+	// Namespace is that of objects which don't say theirs, "default" if it is empty.
+	Namespace string
+}
+
+// Read reads the manifests at paths: files, directories with everything below
+// them, or "-" for stdin. Files hold YAML or JSON, of one document or many; a
+// document that is broken is said with its line, and the others are read.
+//
+// Documents are converted on all processors and taken over in the order of the
+// input, a few at a time: memory is needed for the objects that matter, and for
+// the largest documents, but not for the input.
+//
+// A path that makes no sense is an [ErrUsage], and then nothing is read. With
+// any other error the objects that could be read are returned.
+func Read(ctx context.Context, paths []string, stdin io.Reader, options FileOptions) (*discover.Objects, []diag.Diagnostic, error) {
+	inputs, unreadable, err := expand(paths, stdin)
+	if err != nil {
+		return nil, nil, err
+	}
+	if options.Namespace == "" {
+		options.Namespace = "default"
+	}
+	r := &reader{inputs: inputs, namespace: options.Namespace, errs: unreadable}
+	objects, diags := r.read(ctx)
+	if r.documents == 0 && len(r.errs) == 0 {
+		diags = append(diags, diag.New(diag.EmptyInput, diag.Object{}, "%s", r.nothingIn(paths)))
+	}
+	return objects, diags, errors.Join(r.errs...)
+}
+
+type reader struct {
+	inputs    []input
+	namespace string
+	documents int
+	errs      []error
+}
+
+// job is a document on its way: split, parsed by some worker, and taken over
+// in its turn.
+type job struct {
+	doc    document
+	file   string
+	parsed chan discover.Parsed
+}
+
+// inFlight bounds the documents that are held at a time, for each worker.
+const inFlight = 4
+
+func (r *reader) read(ctx context.Context) (*discover.Objects, []diag.Diagnostic) {
+	workers := runtime.GOMAXPROCS(0)
+	todo := make(chan *job)
+	ordered := make(chan *job, workers*inFlight)
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		defer close(todo)
+		defer close(ordered)
+		r.split(ctx, func(j *job) {
+			ordered <- j
+			todo <- j
+		})
+	})
+	for range workers {
+		wait.Go(func() {
+			for j := range todo {
+				j.parsed <- parse(j, r.namespace)
+			}
+		})
+	}
+	objects := &discover.Objects{}
+	var diags []diag.Diagnostic
+	for j := range ordered {
+		diags = append(diags, objects.Add(<-j.parsed)...)
+	}
+	wait.Wait()
+	return objects, diags
+}
+
+// split cuts the inputs into documents and hands them on.
+func (r *reader) split(ctx context.Context, emit func(*job)) {
+	for _, in := range r.inputs {
+		if err := r.splitOne(ctx, in, emit); err != nil {
+			r.errs = append(r.errs, err)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (r *reader) splitOne(ctx context.Context, in input, emit func(*job)) error {
+	file, err := in.open()
+	if err != nil {
+		return fmt.Errorf("open manifest: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // only read from
+	s := newSplitter(file)
+	for {
+		doc, err := s.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read manifest: %w", err)
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		r.documents++
+		emit(&job{doc: doc, file: in.name, parsed: make(chan discover.Parsed, 1)})
+	}
+}
+
+// parse reads one document, as JSON if it is that, else as YAML.
+func parse(j *job, namespace string) discover.Parsed {
+	origin := diag.Origin{File: j.file, Document: j.doc.number, Line: j.doc.line}
+	broken := func(f fault) discover.Parsed {
+		return discover.Parsed{Origin: origin, Diagnostics: []diag.Diagnostic{brokenDocument(&j.doc, origin, f)}}
+	}
+	if j.doc.broken != "" {
+		return broken(fault{message: j.doc.broken})
+	}
+	if json.Valid(j.doc.json) {
+		return discover.Parse(j.doc.json, namespace, origin)
+	}
+	text, err := toJSON(j.doc.text)
+	switch {
+	case err == nil:
+		return discover.Parse(text, namespace, origin)
+	case looksLikeJSON(j.doc.json):
+		f := jsonFault(j.doc.json, jsonError(j.doc.json))
+		f.line += bytes.Count(j.doc.text[:len(j.doc.text)-len(j.doc.json)], []byte("\n"))
+		return broken(f)
+	}
+	return broken(yamlFault(j.doc.text, err))
+}
+
+// looksLikeJSON reports whether an object's first key is quoted, as JSON wants
+// and as hardly anybody does in YAML.
+func looksLikeJSON(text []byte) bool {
+	if len(text) == 0 {
+		return false
+	}
+	c, _ := firstByte(text[1:])
+	return c == '"'
+}

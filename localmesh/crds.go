@@ -1,0 +1,117 @@
+package localmesh
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
+)
+
+// fieldManager is who owns what is applied here.
+const fieldManager = "localmesh"
+
+var crdResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+
+// IstioCRDs returns the path of the file with Istio's CustomResourceDefinitions,
+// out of its Go module, which is fetched if it is not there yet.
+func IstioCRDs(ctx context.Context) (string, error) {
+	dir, err := program.Source(ctx, program.Istio(), "istio.io/istio")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "manifests", "charts", "base", "files", "crd-all.gen.yaml"), nil
+}
+
+// InstallCRDs applies the CustomResourceDefinitions in files and returns when
+// objects of all of them are accepted.
+func (s *APIServer) InstallCRDs(ctx context.Context, files ...string) error {
+	client, err := dynamic.NewForConfig(s.Config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	crds := client.Resource(crdResource)
+	var names []string
+	for _, file := range files {
+		objects, err := readObjects(file)
+		if err != nil {
+			return err
+		}
+		for _, object := range objects {
+			if object.GetKind() != "CustomResourceDefinition" {
+				continue
+			}
+			options := metav1.ApplyOptions{FieldManager: fieldManager, Force: true}
+			if _, err := crds.Apply(ctx, object.GetName(), object, options); err != nil {
+				return fmt.Errorf("apply %s: %w", object.GetName(), err)
+			}
+			names = append(names, object.GetName())
+		}
+	}
+	for _, name := range names {
+		if err := waitEstablished(ctx, crds, name); err != nil {
+			return fmt.Errorf("wait for %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func waitEstablished(ctx context.Context, crds dynamic.ResourceInterface, name string) error {
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, readyTimeout, true, func(ctx context.Context) (bool, error) {
+		object, err := crds.Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		conditions, _, err := unstructured.NestedSlice(object.Object, "status", "conditions")
+		if err != nil {
+			return false, err
+		}
+		for _, condition := range conditions {
+			fields, ok := condition.(map[string]any)
+			if ok && fields["type"] == "Established" && fields["status"] == "True" {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+}
+
+// readObjects reads the YAML documents of file.
+func readObjects(file string) ([]*unstructured.Unstructured, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	for n := 1; ; n++ {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(document, &object.Object); err != nil {
+			return nil, fmt.Errorf("%s: document %d: %w", file, n, err)
+		}
+		if len(object.Object) > 0 {
+			objects = append(objects, object)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package localmesh_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/fleet"
+	"github.com/overrides-mesh/overrides/localmesh/meter"
+)
+
+// services is how many Services TestGenerate reads, OVERRIDES_FLEET or 1,000.
+func services(t *testing.T) int {
+	t.Helper()
+	value := os.Getenv("OVERRIDES_FLEET")
+	if value == "" {
+		return 1000
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		t.Fatalf("OVERRIDES_FLEET: %v", err)
+	}
+	return n
+}
+
+// TestGenerate reads a large cluster with the command and counts what it asks
+// the API server for: lists, by pages, and nothing for each Service. How long
+// it takes is for the log: a machine that does other things proves nothing.
+func TestGenerate(t *testing.T) {
+	command := overrides(t)
+	// Not the shared one: its other tests would be in the numbers.
+	server := startAlone(t)
+	n := services(t)
+	began := time.Now()
+	if err := fleet.Load(t.Context(), server.Config, "shop", n); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("loaded %d Services in %v", n, time.Since(began).Round(time.Millisecond))
+
+	proxy, err := meter.Start(t.Context(), server.Config, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := proxy.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	output, took := run(t, command, "generate", "--all-namespaces", "--kubeconfig", proxy.Kubeconfig)
+	requests := proxy.Requests()
+	var lists, bytesRead int64
+	for _, request := range requests {
+		t.Log(request)
+		bytesRead += request.Bytes
+		if request.Query.Has("limit") {
+			lists++
+		}
+		if strings.Contains(request.Path, "/service-") {
+			t.Errorf("a request for one Service: %s", request)
+		}
+	}
+	t.Logf("generate: %v, %d requests, %d of them pages of lists, %d bytes", took.Round(time.Millisecond), len(requests), lists, bytesRead)
+	if most := 40 + n/100; len(requests) > most {
+		t.Errorf("%d requests, want no more than %d", len(requests), most)
+	}
+	for _, kind := range []string{"VirtualService", "DestinationRule"} {
+		if got := bytes.Count(output, []byte("\nkind: "+kind+"\n")); got != n {
+			t.Errorf("%d objects of kind %s, want one for each of %d Services", got, kind, n)
+		}
+	}
+	for range 4 {
+		_, took := run(t, command, "generate", "--all-namespaces", "--kubeconfig", server.Kubeconfig)
+		t.Logf("generate without the proxy: %v", took.Round(time.Millisecond))
+	}
+}
+
+// TestFleet loads a few Services and looks at what is there.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	server := controlPlane(t)
+	const n = 20
+	if err := fleet.Load(t.Context(), server.Config, "fleet", n); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(server.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods, err := client.CoreV1().Pods("fleet").List(t.Context(), metav1.ListOptions{FieldSelector: "status.phase=Running"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices, err := client.DiscoveryV1().EndpointSlices("fleet").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pods.Items) != 2*n || len(slices.Items) != n {
+		t.Errorf("%d running Pods and %d EndpointSlices, want %d and %d", len(pods.Items), len(slices.Items), 2*n, n)
+	}
+	if err := fleet.Load(t.Context(), server.Config, "fleet", 1); err == nil {
+		t.Error("loaded into a namespace that was there already")
+	}
+}
+
+// overrides returns the command: OVERRIDES_BIN, or one built from ../cmd.
+func overrides(t *testing.T) string {
+	t.Helper()
+	needPrograms(t)
+	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
+		return path
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "cmd", "overrides", "main.go")); errors.Is(err, os.ErrNotExist) {
+		t.Skip("there is no cmd/overrides, and OVERRIDES_BIN is not set")
+	}
+	path := filepath.Join(t.TempDir(), "overrides")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", path, "./cmd/overrides")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build overrides: %v\n%s", err, output)
+	}
+	return path
+}
+
+// startAlone starts a control plane for one test.
+func startAlone(t *testing.T) *localmesh.APIServer {
+	t.Helper()
+	server, err := localmesh.Start(t.Context(), localmesh.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	istio, err := localmesh.IstioCRDs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.InstallCRDs(t.Context(), istio, "../config/crd/overrides.mesh_overridepolicies.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+// run runs command and returns its output and how long it took.
+func run(t *testing.T, command string, args ...string) ([]byte, time.Duration) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), command, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	began := time.Now()
+	output, err := cmd.Output()
+	took := time.Since(began)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, stderr.Bytes())
+	}
+	return output, took
+}

@@ -1,0 +1,71 @@
+package localmesh_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/program"
+)
+
+// shared is one control plane for all tests, which keep to namespaces of their
+// own; it is started by the first that asks.
+var shared struct {
+	once   sync.Once
+	server *localmesh.APIServer
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.server != nil {
+		if err := shared.server.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop the control plane:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// needPrograms skips t where the control plane would have to be built first,
+// unless that is asked for.
+func needPrograms(t *testing.T) {
+	t.Helper()
+	if _, built := program.Built(program.Kubernetes()); !built && os.Getenv("OVERRIDES_CLUSTER") == "" {
+		t.Skip("kube-apiserver and etcd are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1")
+	}
+}
+
+// controlPlane returns the shared control plane, with Istio's kinds and ours.
+func controlPlane(t *testing.T) *localmesh.APIServer {
+	t.Helper()
+	needPrograms(t)
+	shared.once.Do(func() { shared.server, shared.err = startShared(t) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.server
+}
+
+func startShared(t *testing.T) (*localmesh.APIServer, error) {
+	t.Helper()
+	// The test that happens to be first must not end it, so not t.Context().
+	ctx := context.Background() //nolint:usetesting // see above
+	began := time.Now()
+	server, err := localmesh.Start(ctx, localmesh.Options{Log: os.Stderr})
+	if err != nil {
+		return nil, err
+	}
+	ready := time.Now()
+	istio, err := localmesh.IstioCRDs(ctx)
+	if err != nil {
+		return server, err
+	}
+	err = server.InstallCRDs(ctx, istio, "../config/crd/overrides.mesh_overridepolicies.yaml")
+	t.Logf("started in %v, CRDs installed in %v", ready.Sub(began).Round(time.Millisecond), time.Since(ready).Round(time.Millisecond))
+	return server, err
+}

@@ -1,0 +1,87 @@
+package program
+
+import (
+	"crypto/sha256"
+	_ "embed" // the modules' go.mod and go.sum
+	"encoding/hex"
+	"fmt"
+	"runtime"
+)
+
+// KubernetesVersion is the version that kubernetes.mod requires, and that the
+// API server says it has.
+const KubernetesVersion = "v1.36.3"
+
+var (
+	//go:embed kubernetes.mod
+	kubernetesMod []byte
+	//go:embed kubernetes.sum
+	kubernetesSum []byte
+	//go:embed istio.mod
+	istioMod []byte
+	//go:embed istio.sum
+	istioSum []byte
+)
+
+// Module is where some programs are built.
+type Module struct {
+	// Name is for messages and names of folders.
+	Name string
+	// Mod and Sum are the contents of its go.mod and go.sum.
+	Mod, Sum []byte
+	Programs []Program
+}
+
+// Program is one main package.
+type Program struct {
+	// Name is that of the executable.
+	Name string
+	// Package is its import path.
+	Package string
+	// Flags are passed to "go build" besides those that all programs share.
+	Flags []string
+}
+
+// Kubernetes returns the module of etcd and kube-apiserver.
+func Kubernetes() Module {
+	const version = "k8s.io/component-base/version."
+	return Module{
+		Name: "kubernetes",
+		Mod:  kubernetesMod,
+		Sum:  kubernetesSum,
+		Programs: []Program{
+			{Name: "etcd", Package: "go.etcd.io/etcd/server/v3"},
+			{
+				Name:    "kube-apiserver",
+				Package: "k8s.io/kubernetes/cmd/kube-apiserver",
+				// Without a version the server takes itself for a much older one.
+				Flags: []string{"-ldflags=-X " + version + "gitVersion=" + KubernetesVersion +
+					" -X " + version + "gitMajor=1 -X " + version + "gitMinor=36 -X " + version + "gitTreeState=clean"},
+			},
+		},
+	}
+}
+
+// Istio returns the module of Istio. None of its programs is run yet; its
+// CustomResourceDefinitions are installed.
+func Istio() Module { return Module{Name: "istio", Mod: istioMod, Sum: istioSum} }
+
+// sharedFlags are those of every build.
+func sharedFlags() []string { return []string{"-mod=readonly", "-trimpath", "-buildvcs=false"} }
+
+// key names what m builds: it changes with everything that the outcome is made of.
+func (m Module) key() string {
+	hash := sha256.New()
+	add := func(data []byte) { fmt.Fprintf(hash, "%d:%s\n", len(data), data) }
+	add(m.Mod)
+	add(m.Sum)
+	for _, word := range append(sharedFlags(), runtime.Version(), runtime.GOOS, runtime.GOARCH) {
+		add([]byte(word))
+	}
+	for _, program := range m.Programs {
+		for _, word := range append([]string{program.Name, program.Package}, program.Flags...) {
+			add([]byte(word))
+		}
+	}
+	return m.Name + "-" + hex.EncodeToString(hash.Sum(nil))[:16]
+}
