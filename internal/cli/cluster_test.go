@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -50,12 +51,10 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	apiVersion := strings.Join(parts[1:len(parts)-1], "/")
 	w.Header().Set("Content-Type", "application/json")
-	for _, f := range s.forbidden {
-		if f == resource {
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`))
-			return
-		}
+	if slices.Contains(s.forbidden, resource) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`))
+		return
 	}
 	kind, items := "", []any{}
 	for _, o := range s.objects {

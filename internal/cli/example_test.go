@@ -73,26 +73,26 @@ func words(t *testing.T, line string) []string {
 	t.Helper()
 	var out []string
 	var word strings.Builder
-	quoted, any := false, false
+	quoted, begun := false, false
 	for _, r := range line {
 		switch {
 		case r == '\'':
-			quoted, any = !quoted, true
+			quoted, begun = !quoted, true
 		case r == ' ' && !quoted:
-			if any {
+			if begun {
 				out = append(out, word.String())
 			}
 			word.Reset()
-			any = false
+			begun = false
 		default:
 			word.WriteRune(r)
-			any = true
+			begun = true
 		}
 	}
 	if quoted {
 		t.Fatalf("a quote is open: %s", line)
 	}
-	if any {
+	if begun {
 		out = append(out, word.String())
 	}
 	return out

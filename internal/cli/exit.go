@@ -82,7 +82,7 @@ func complain(w io.Writer, err error, name string) {
 
 // apart returns the errors that err joins, without those reported already.
 func apart(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what is joined here is taken apart
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

@@ -93,7 +93,8 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
-	s.generated, s.diags = generated, append(diags, found...)
+	diags = append(diags, found...)
+	s.generated, s.diags = generated, diags
 	if s.namespace != "" {
 		s.generated = slices.DeleteFunc(s.generated, func(o istio.Object) bool { return o.Namespace != s.namespace })
 		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {

@@ -71,7 +71,7 @@ func testArchive(t *testing.T, file string) {
 				t.Fatal(err)
 			}
 		case f.Name == "corpus":
-			for _, path := range strings.Fields(data) {
+			for path := range strings.FieldsSeq(data) {
 				in.add(t, path, readCorpus(t, path))
 			}
 		case strings.HasSuffix(f.Name, ".yaml"):
@@ -242,7 +242,9 @@ func parseRequest(t *testing.T, line string) (string, *route.Request) {
 		case "in":
 			request.Caller.Namespace = value
 		case "port":
-			fmt.Sscan(value, &request.Port)
+			if _, err := fmt.Sscan(value, &request.Port); err != nil {
+				t.Fatalf("request %q: port: %v", line, err)
+			}
 		default:
 			request.Header[name] = append(request.Header[name], value)
 		}

@@ -64,7 +64,7 @@ func (c *compiler) draftService(s *service) *draft {
 			c.leave(s, problem.Code, "left alone: %s", problem.Message)
 			return nil
 		}
-		d.routes = append(routes, uncoveredPorts(s, routes)...)
+		d.routes = slices.Concat(routes, uncoveredPorts(s, routes))
 		d.adopted = v
 	}
 	if c.foreign[diag.Object{Kind: "VirtualService", Namespace: s.Namespace, Name: d.table.Name}] {

@@ -68,10 +68,10 @@ func TestSort(t *testing.T) {
 	if !slices.Equal(got, []diag.Diagnostic{a, b, c}) {
 		t.Errorf("got %v", got)
 	}
-	if worst, any := diag.Worst(got); worst != diag.Error || !any {
+	if worst, found := diag.Worst(got); worst != diag.Error || !found {
 		t.Errorf("worst of %v is %v", got, worst)
 	}
-	if _, any := diag.Worst(nil); any {
+	if _, found := diag.Worst(nil); found {
 		t.Error("nothing has a worst")
 	}
 }

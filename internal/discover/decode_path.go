@@ -18,8 +18,7 @@ type decodeFunc = func(doc []byte) (metav1.Object, error)
 
 // explain says, in one line, where doc does not fit its kind and why.
 func explain(doc []byte, decode decodeFunc, err error, path string) string {
-	var strict strictError
-	if errors.As(err, &strict) {
+	if strict, ok := errors.AsType[strictError](err); ok {
 		var lines []string
 		for _, finding := range strict.findings {
 			var field kjson.FieldError
@@ -103,8 +102,7 @@ func (l *locator) fails(tree any) bool {
 
 // reason says why the value found does not fit.
 func (l *locator) reason() string {
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(l.err, &mismatch) {
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](l.err); ok {
 		if wanted := describeType(mismatch.Type); wanted != "" {
 			return fmt.Sprintf("is %s, where %s is wanted", describeValue(l.value), wanted)
 		}

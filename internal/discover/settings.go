@@ -121,7 +121,7 @@ func readReleased(out *model.Settings, in *v1alpha1.Released) error {
 	case (len(in.Versions) > 0) == (in.Workload != nil):
 		return fmt.Errorf("exactly one of versions and workload is to be set")
 	case in.Workload != nil:
-		kind := string(in.Workload.Kind)
+		kind := in.Workload.Kind
 		if kind == "" {
 			kind = "Deployment"
 		}

@@ -2,6 +2,7 @@ package grammar_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,12 +67,7 @@ func checkErrors(t *testing.T, header lines, err error) {
 }
 
 func anyLine(header lines, match func(string) bool) bool {
-	for _, line := range header {
-		if match(line) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(header, match)
 }
 
 // The parser and the patterns of the override header agree, for any header,

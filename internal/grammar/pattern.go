@@ -152,15 +152,15 @@ func notPrefixed(prefixes []string) string {
 	if len(prefixes) == 0 {
 		return anyText
 	}
-	var first string
+	var first strings.Builder
 	var departs, ends []string
 	for _, prefix := range prefixes {
-		first += prefix[:1]
+		first.WriteString(prefix[:1])
 		for i := 1; i < len(prefix); i++ {
 			departs = append(departs, prefix[:i]+`[^,;`+prefix[i:i+1]+`]`)
 			ends = append(ends, prefix[:i])
 		}
 	}
-	departs = append([]string{`[^,; \t` + first + `]`}, departs...)
+	departs = append([]string{`[^,; \t` + first.String() + `]`}, departs...)
 	return space + optional(strings.Join(append([]string{alternatives(departs) + anyText}, ends...), `|`))
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // compile compiles a pattern the way proxies use it: for the whole value.
-func compile(t testing.TB, pattern string) *regexp.Regexp {
-	t.Helper()
+func compile(tb testing.TB, pattern string) *regexp.Regexp {
+	tb.Helper()
 	if err := grammar.CheckPattern(pattern); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return regexp.MustCompile(`^(?:` + pattern + `)$`)
 }

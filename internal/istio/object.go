@@ -51,7 +51,7 @@ func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.D
 	}
 	out, diags := withinLimits(out, tables, rules)
 	slices.SortFunc(out, func(a, b Object) int {
-		return a.Object.Compare(b.Object)
+		return a.Compare(b.Object)
 	})
 	return out, diags, nil
 }

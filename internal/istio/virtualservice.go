@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// ManagedByLabel and ManagedBy mark every object that Overrides makes.
+	// ManagedByLabel marks every object that Overrides makes, with ManagedBy.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
-	ManagedBy      = "overrides"
+	// ManagedBy is the value of ManagedByLabel.
+	ManagedBy = "overrides"
 	// OwnerLabel names the Service or VirtualService that an object was made for.
 	OwnerLabel = "overrides.mesh/owner"
 	// AdoptedAnnotation names the user's VirtualService that an object stands beside.

@@ -37,10 +37,10 @@ type apiServer struct {
 	requests []string
 }
 
-func (s *apiServer) start(t testing.TB) *rest.Config {
-	t.Helper()
+func (s *apiServer) start(tb testing.TB) *rest.Config {
+	tb.Helper()
 	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	return &rest.Config{Host: server.URL}
 }
 

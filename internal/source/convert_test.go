@@ -93,7 +93,7 @@ func TestToJSONCorpus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, doc := range strings.Split("\n"+string(text), "\n---") {
+		for doc := range strings.SplitSeq("\n"+string(text), "\n---") {
 			want, err := yaml.YAMLToJSONStrict([]byte(doc))
 			if err != nil {
 				t.Fatal(err)

@@ -173,8 +173,7 @@ func editorLine(text []byte, line int) int {
 // jsonFault says where and what a syntax error of JSON is.
 func jsonFault(text []byte, err error) fault {
 	f := fault{message: err.Error()}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at := min(max(int(syntax.Offset)-1, 0), len(text))
 		f.line = 1 + bytes.Count(text[:at], []byte("\n"))
 	}

@@ -110,7 +110,7 @@ func (r *reader) splitOne(ctx context.Context, in input, emit func(*job)) error 
 	if err != nil {
 		return fmt.Errorf("open manifest: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // only read from
+	defer file.Close()
 	s := newSplitter(file)
 	for {
 		doc, err := s.next()

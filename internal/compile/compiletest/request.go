@@ -46,12 +46,13 @@ func Request(carriers bool) *rapid.Generator[*route.Request] {
 func Carrier() *rapid.Generator[[]string] {
 	member := rapid.Custom(func(t *rapid.T) string {
 		name := rapid.SampledFrom([]string{"cart", "web", "cart.shop", "web.lab", "xcart", "cart.nowhere"}).Draw(t, "name")
-		m := name + ":" + rapid.SampledFrom(append([]string{"v9", "v2-"}, versions...)).Draw(t, "version")
+		var m strings.Builder
+		m.WriteString(name + ":" + rapid.SampledFrom(append([]string{"v9", "v2-"}, versions...)).Draw(t, "version"))
 		parameters := []string{"strict", "from=cart", "from=web", "from=nobody", "method=GET", "method=PUT", "unknown=1"}
 		for _, p := range rapid.SliceOfN(rapid.SampledFrom(parameters), 0, 2).Draw(t, "parameters") {
-			m += rapid.SampledFrom([]string{";", " ;", ";\t"}).Draw(t, "separator") + p
+			m.WriteString(rapid.SampledFrom([]string{";", " ;", ";\t"}).Draw(t, "separator") + p)
 		}
-		return m
+		return m.String()
 	})
 	return rapid.Custom(func(t *rapid.T) []string {
 		var lines []string
