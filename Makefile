@@ -47,7 +47,7 @@ test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFL
 
 .PHONY: test-cluster
 test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane
-	@$(if $(CLUSTER_MODULES),$(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
+	@$(if $(CLUSTER_MODULES),OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)

@@ -54,20 +54,43 @@ func BenchmarkStartup(b *testing.B) {
 	b.Run("chain", func(b *testing.B) { run(b, binary, "generate", "-f", "../../examples/chain") })
 }
 
-// BenchmarkGenerate reads a manifest of about 20 MB and prints what follows,
-// beside kubectl kustomize, which reads and prints the same manifest.
+// BenchmarkGenerate reads manifests of about 2 and 20 MB and prints what
+// follows, beside kubectl kustomize, which reads and prints the same manifest.
+// That takes kubectl half an hour for the larger one, so that it is asked for
+// by OVERRIDES_BENCH_KUSTOMIZE=1.
 func BenchmarkGenerate(b *testing.B) {
 	binary := build(b)
+	for name, services := range map[string]int{"2MB": manifesttest.Services / 10, "20MB": manifesttest.Services} {
+		dir := manifest(b, services)
+		file := filepath.Join(dir, "all.yaml")
+		b.Run(name+"/overrides-generate", func(b *testing.B) { run(b, binary, "generate", "-q", "-f", file) })
+		b.Run(name+"/overrides-check", func(b *testing.B) { run(b, binary, "check", "-q", "-f", file) })
+		b.Run(name+"/kubectl-kustomize", func(b *testing.B) {
+			if services == manifesttest.Services && os.Getenv("OVERRIDES_BENCH_KUSTOMIZE") == "" {
+				b.Skip("OVERRIDES_BENCH_KUSTOMIZE is not set")
+			}
+			kubectl, err := exec.LookPath("kubectl")
+			if err != nil {
+				b.Skip("there is no kubectl to compare with")
+			}
+			run(b, kubectl, "kustomize", dir)
+		})
+	}
+}
+
+// manifest writes a kustomization of one file with so many Services.
+func manifest(b *testing.B, services int) string {
+	b.Helper()
 	dir := b.TempDir()
 	file, err := os.Create(filepath.Join(dir, "all.yaml"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := manifesttest.Write(file, manifesttest.Services, manifesttest.Versions); err != nil {
+	if err := manifesttest.Write(file, services, manifesttest.Versions); err != nil {
 		b.Fatal(err)
 	}
 	if info, err := file.Stat(); err == nil {
-		b.Logf("the manifest has %.1f MB, %d Services of %d versions", float64(info.Size())/1e6, manifesttest.Services, manifesttest.Versions)
+		b.Logf("the manifest has %.1f MB, %d Services of %d versions", float64(info.Size())/1e6, services, manifesttest.Versions)
 	}
 	if err := file.Close(); err != nil {
 		b.Fatal(err)
@@ -75,13 +98,5 @@ func BenchmarkGenerate(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: [all.yaml]\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	b.Run("overrides-generate", func(b *testing.B) { run(b, binary, "generate", "-q", "-f", file.Name()) })
-	b.Run("overrides-check", func(b *testing.B) { run(b, binary, "check", "-q", "-f", file.Name()) })
-	b.Run("kubectl-kustomize", func(b *testing.B) {
-		kubectl, err := exec.LookPath("kubectl")
-		if err != nil {
-			b.Skip("there is no kubectl to compare with")
-		}
-		run(b, kubectl, "kustomize", dir)
-	})
+	return dir
 }

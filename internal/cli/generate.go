@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
@@ -67,15 +70,26 @@ func (a *app) generateCommand() *cobra.Command {
 	return cmd
 }
 
-// writeYAML writes objects as documents, one by one.
+// writeYAML writes objects as documents, in order. They are printed by all
+// processors, as many at a time as the memory for a few of them allows.
 func writeYAML(w io.Writer, objects []istio.Object) error {
-	for _, o := range objects {
-		data, err := o.YAML()
-		if err != nil {
+	for batch := range slices.Chunk(objects, 64*runtime.GOMAXPROCS(0)) {
+		printed := make([][]byte, len(batch))
+		var group errgroup.Group
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for i, o := range batch {
+			group.Go(func() (err error) {
+				printed[i], err = o.YAML()
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
 			return err
 		}
-		if _, err := io.WriteString(w, "---\n"+string(data)); err != nil {
-			return err
+		for _, data := range printed {
+			if _, err := w.Write(append([]byte("---\n"), data...)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -29,8 +30,9 @@ const MaxObjectBytes = 1_300_000
 // left out with a diagnostic, and so is what belongs with it.
 func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic, error) {
 	var out []Object
-	add := func(object diag.Object, value any) error {
-		data, err := encode(value)
+	add := func(meta *metav1.ObjectMeta, kind string, spec json.Marshaler) error {
+		object := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
+		data, err := encode(meta, kind, spec)
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", object, err)
 		}
@@ -38,14 +40,14 @@ func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.D
 		return nil
 	}
 	for i := range rules {
-		rule := &rules[i]
-		if err := add(diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}, DestinationRule(rule)); err != nil {
+		rule := DestinationRule(&rules[i])
+		if err := add(&rule.ObjectMeta, rule.Kind, &rule.Spec); err != nil {
 			return nil, nil, err
 		}
 	}
 	for i := range tables {
-		table := &tables[i]
-		if err := add(diag.Object{Kind: "VirtualService", Namespace: table.Namespace, Name: table.Name}, VirtualService(table)); err != nil {
+		service := VirtualService(&tables[i])
+		if err := add(&service.ObjectMeta, service.Kind, &service.Spec); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -89,27 +91,21 @@ func namesSubsetOf(table *route.Table, host string) bool {
 	})
 }
 
-// encode returns value as JSON without the empty fields that Kubernetes types
-// print all the same.
-func encode(value any) ([]byte, error) {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
+// encode returns an object as JSON, without the empty fields that Kubernetes'
+// types print all the same.
+func encode(meta *metav1.ObjectMeta, kind string, spec json.Marshaler) ([]byte, error) {
+	type metadata struct {
+		Annotations map[string]string `json:"annotations,omitempty"`
+		Labels      map[string]string `json:"labels"`
+		Name        string            `json:"name"`
+		Namespace   string            `json:"namespace"`
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil {
-		return nil, err
-	}
-	delete(object, "status")
-	var meta map[string]json.RawMessage
-	if err := json.Unmarshal(object["metadata"], &meta); err != nil {
-		return nil, err
-	}
-	delete(meta, "creationTimestamp")
-	if object["metadata"], err = json.Marshal(meta); err != nil {
-		return nil, err
-	}
-	return json.Marshal(object)
+	return json.Marshal(struct {
+		APIVersion string         `json:"apiVersion"`
+		Kind       string         `json:"kind"`
+		Metadata   metadata       `json:"metadata"`
+		Spec       json.Marshaler `json:"spec"`
+	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, spec})
 }
 
 // YAML returns o as one YAML document without a separator; the same object
