@@ -149,7 +149,12 @@ func (l *listing) forbidden(namespace, without string) {
 	if l.resource.group != "" {
 		resource += "." + l.resource.group
 	}
-	l.diags = append(l.diags, diag.New(diag.Forbidden, diag.Object{}, "list %s %s is not allowed: %s", resource, where, without))
+	d := diag.New(diag.Forbidden, diag.Object{}, "list %s %s is not allowed: %s", resource, where, without)
+	if resource == "services" || resource == "pods" {
+		// Next to nothing would be made, and a diff would delete what is there.
+		d.Severity = diag.Error
+	}
+	l.diags = append(l.diags, d)
 }
 
 // list lists the resource, in the first of its versions that the cluster has.
