@@ -162,8 +162,9 @@ func describeType(t reflect.Type) string {
 		return "a list"
 	case reflect.Map, reflect.Struct:
 		return "an object"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // keyPath appends a key to a path. A key with dots stands in brackets, as in

@@ -14,7 +14,7 @@ import (
 // pods it runs.
 type Rollout struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
 
 	Spec RolloutSpec `json:"spec"`
 }
@@ -23,7 +23,7 @@ type Rollout struct {
 type RolloutSpec struct {
 	Replicas *int32                 `json:"replicas,omitempty"`
 	Selector *metav1.LabelSelector  `json:"selector,omitempty"`
-	Template corev1.PodTemplateSpec `json:"template,omitempty"`
+	Template corev1.PodTemplateSpec `json:"template,omitzero"`
 	// WorkloadRef names the workload that lends its template instead.
 	WorkloadRef *WorkloadRef `json:"workloadRef,omitempty"`
 }
@@ -39,7 +39,7 @@ type WorkloadRef struct {
 // says which Services it is attached to.
 type ServiceRoute struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
 
 	Spec ServiceRouteSpec `json:"spec"`
 }

@@ -88,6 +88,9 @@ func (e *evaluation) withoutTable(out *Hop, exists bool) {
 	}
 	out.State, out.Code = s.report.State, s.report.Reason
 	out.Reached = e.shares([]route.Destination{{Host: e.target.host}})
+	if v := e.usersVirtualService(e.target.host); v != "" {
+		out.Reached = "where " + v + " leads"
+	}
 	switch {
 	case exists:
 		out.Why = fmt.Sprintf("the VirtualService that follows overrides is not exported to namespace %s: ordinary routing applies there", e.caller.namespace)

@@ -184,6 +184,26 @@ func (x *index) suggest(name, namespace string) string {
 	return didYouMean(Nearest(name, slices.Collect(maps.Keys(x.byName))))
 }
 
+// usersVirtualService names the user's VirtualService that sidecars follow for a
+// host; "" if there is none.
+func (x *index) usersVirtualService(host string) string {
+	for i := range x.snapshot.VirtualServices {
+		v := &x.snapshot.VirtualServices[i]
+		if gateways := v.Spec.GetGateways(); len(gateways) > 0 && !slices.Contains(gateways, "mesh") {
+			continue
+		}
+		for _, h := range v.Spec.GetHosts() {
+			if !strings.Contains(h, ".") {
+				h += "." + v.Namespace + ".svc." + x.snapshot.Options.ClusterDomain
+			}
+			if strings.EqualFold(h, host) {
+				return v.Object().String()
+			}
+		}
+	}
+	return ""
+}
+
 // table returns the table in force for a host where callers of namespace see
 // it, and whether there is one at all.
 func (x *index) table(host, namespace string) (table *route.Table, exists bool) {
