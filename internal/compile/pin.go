@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // pin holds ordinary traffic to the released pods.
@@ -71,7 +72,7 @@ func bySelector(s *service) ([]part, bool) {
 		selector = b.Selector
 	}
 	for _, b := range s.backends {
-		if contains(b.Labels, selector) != b.released {
+		if model.HasLabels(b.Labels, selector) != b.released {
 			return nil, false
 		}
 	}
@@ -149,14 +150,4 @@ func gcd[N int32 | int64](a, b N) N {
 		a, b = b, a%b
 	}
 	return a
-}
-
-// contains reports whether labels has every pair of subset.
-func contains(labels, subset map[string]string) bool {
-	for key, value := range subset {
-		if got, ok := labels[key]; !ok || got != value {
-			return false
-		}
-	}
-	return true
 }

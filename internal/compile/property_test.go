@@ -141,7 +141,7 @@ func TestPinsLeadToReleasedPodsOnly(t *testing.T) {
 		for _, s := range c.services {
 			for _, p := range s.pin.parts {
 				for _, b := range s.backends {
-					if contains(b.Labels, p.labels) && !b.released {
+					if model.HasLabels(b.Labels, p.labels) && !b.released {
 						t.Fatalf("%s: pinned to %v, which %s has too", s.host, p.labels, b.Workload)
 					}
 				}

@@ -54,7 +54,6 @@ const (
 	IsolatedBaseNotFound  Code = "IsolatedBaseNotFound"
 	IsolatedNoVersion     Code = "IsolatedNoVersion"
 	IsolatedUnreachable   Code = "IsolatedUnreachable"
-	ConditionImpossible   Code = "ConditionImpossible"
 
 	// Living with what is already there.
 	VirtualServiceAdopted      Code = "VirtualServiceAdopted"

@@ -105,10 +105,6 @@ var entries = []Entry{
 		IsolatedUnreachable, Warning, "A Service says that it is a version of another, but can't be routed to.",
 		"give it a cluster IP and the same ports as the Service whose version it is",
 	},
-	{
-		ConditionImpossible, Warning, "A condition is asked for that can't be made into routes.",
-		"correct the conditions, callers or methods named in the message",
-	},
 
 	{VirtualServiceAdopted, Info, "A VirtualService for this host exists. Its routes are compiled into one that proxies of the namespaces listed prefer; the user's own is not changed.", ""},
 	{

@@ -204,20 +204,11 @@ func (x groupIndex) selected(namespace string, selector map[string]string) []*gr
 	}
 	var out []*group
 	for _, g := range fewest {
-		if contains(g.all, selector) {
+		if model.HasLabels(g.all, selector) {
 			out = append(out, g)
 		}
 	}
 	return out
-}
-
-func contains(labels, subset map[string]string) bool {
-	for key, value := range subset {
-		if got, ok := labels[key]; !ok || got != value {
-			return false
-		}
-	}
-	return true
 }
 
 // mergeBackends joins backends of one workload with the same labels, which

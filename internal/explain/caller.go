@@ -122,7 +122,7 @@ func (x *index) podsOf(d *route.Destination) ([]model.Backend, bool) {
 	}
 	var out []model.Backend
 	for _, b := range e.Backends {
-		if ok && contains(b.Labels, labels) {
+		if ok && model.HasLabels(b.Labels, labels) {
 			out = append(out, b)
 		}
 	}
@@ -151,15 +151,6 @@ func (x *index) usersSubset(e *entry, name string) (map[string]string, bool) {
 		}
 	}
 	return nil, false
-}
-
-func contains(labels, subset map[string]string) bool {
-	for key, value := range subset {
-		if got, ok := labels[key]; !ok || got != value {
-			return false
-		}
-	}
-	return true
 }
 
 // versionsOf lists the versions that pods are of; "" stands for pods without one.
