@@ -12,6 +12,10 @@ import (
 // API server says it has.
 const KubernetesVersion = "v1.36.3"
 
+// IstioVersion is what istiod and istioctl say they are. istio.mod pins the
+// commit, which has no tag of its own in Go's terms.
+const IstioVersion = "1.31.0"
+
 var (
 	//go:embed kubernetes.mod
 	kubernetesMod []byte
@@ -42,29 +46,43 @@ type Program struct {
 	Flags []string
 }
 
-// Kubernetes returns the module of etcd and kube-apiserver.
+// Kubernetes returns the module of etcd, kube-apiserver and
+// kube-controller-manager.
 func Kubernetes() Module {
 	const version = "k8s.io/component-base/version."
+	// Without a version the programs take themselves for much older ones.
+	versioned := []string{"-ldflags=-s -w -X " + version + "gitVersion=" + KubernetesVersion +
+		" -X " + version + "gitMajor=1 -X " + version + "gitMinor=36 -X " + version + "gitTreeState=clean"}
 	return Module{
 		Name: "kubernetes",
 		Mod:  kubernetesMod,
 		Sum:  kubernetesSum,
 		Programs: []Program{
-			{Name: "etcd", Package: "go.etcd.io/etcd/server/v3"},
-			{
-				Name:    "kube-apiserver",
-				Package: "k8s.io/kubernetes/cmd/kube-apiserver",
-				// Without a version the server takes itself for a much older one.
-				Flags: []string{"-ldflags=-X " + version + "gitVersion=" + KubernetesVersion +
-					" -X " + version + "gitMajor=1 -X " + version + "gitMinor=36 -X " + version + "gitTreeState=clean"},
-			},
+			{Name: "etcd", Package: "go.etcd.io/etcd/server/v3", Flags: stripped},
+			{Name: "kube-apiserver", Package: "k8s.io/kubernetes/cmd/kube-apiserver", Flags: versioned},
+			{Name: "kube-controller-manager", Package: "k8s.io/kubernetes/cmd/kube-controller-manager", Flags: versioned},
 		},
 	}
 }
 
-// Istio returns the module of Istio. None of its programs is run yet; its
-// CustomResourceDefinitions are installed.
-func Istio() Module { return Module{Name: "istio", Mod: istioMod, Sum: istioSum} }
+// Istio returns the module of pilot-discovery, which is istiod, and istioctl.
+func Istio() Module {
+	const version = "istio.io/istio/pkg/version."
+	// Istio leaves out what its own images do: generated code takes its place.
+	flags := []string{"-tags=vtprotobuf,disable_pgv", "-ldflags=-s -w -X " + version + "buildVersion=" + IstioVersion}
+	return Module{
+		Name: "istio",
+		Mod:  istioMod,
+		Sum:  istioSum,
+		Programs: []Program{
+			{Name: "pilot-discovery", Package: "istio.io/istio/pilot/cmd/pilot-discovery", Flags: flags},
+			{Name: "istioctl", Package: "istio.io/istio/istioctl/cmd/istioctl", Flags: flags},
+		},
+	}
+}
+
+// stripped leaves out symbols that only a debugger reads.
+var stripped = []string{"-ldflags=-s -w"}
 
 // sharedFlags are those of every build.
 func sharedFlags() []string { return []string{"-mod=readonly", "-trimpath", "-buildvcs=false"} }

@@ -37,11 +37,16 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == "build":
-		paths, err := program.Build(ctx, program.Kubernetes(), os.Stderr)
-		for _, name := range slices.Sorted(maps.Keys(paths)) {
-			fmt.Fprintln(os.Stdout, paths[name])
+		for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
+			paths, err := program.Build(ctx, module, os.Stderr)
+			if err != nil {
+				return err
+			}
+			for _, name := range slices.Sorted(maps.Keys(paths)) {
+				fmt.Fprintln(os.Stdout, paths[name])
+			}
 		}
-		return err
+		return nil
 	case len(args) > 0 && args[0] == "up":
 		return up(ctx, args[1:])
 	}
