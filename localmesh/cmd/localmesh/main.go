@@ -16,7 +16,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
@@ -55,12 +55,12 @@ func run(ctx context.Context, args []string) error {
 }
 
 func up(ctx context.Context, crds []string) (err error) {
-	server, err := localmesh.Start(ctx, localmesh.Options{Log: os.Stderr})
+	server, err := controlplane.Start(ctx, controlplane.Options{Log: os.Stderr})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	istio, err := localmesh.IstioCRDs(ctx)
+	istio, err := controlplane.IstioCRDs(ctx)
 	if err != nil {
 		return err
 	}

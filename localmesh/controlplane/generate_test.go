@@ -1,4 +1,4 @@
-package localmesh_test
+package controlplane_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/fleet"
 	"github.com/overrides-mesh/overrides/localmesh/meter"
 )
@@ -119,7 +119,7 @@ func overrides(t *testing.T) string {
 	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
 		return path
 	}
-	root, err := filepath.Abs("..")
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,9 +137,9 @@ func overrides(t *testing.T) string {
 }
 
 // startAlone starts a control plane for one test.
-func startAlone(t *testing.T) *localmesh.APIServer {
+func startAlone(t *testing.T) *controlplane.APIServer {
 	t.Helper()
-	server, err := localmesh.Start(t.Context(), localmesh.Options{})
+	server, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,11 +148,11 @@ func startAlone(t *testing.T) *localmesh.APIServer {
 			t.Error(err)
 		}
 	})
-	istio, err := localmesh.IstioCRDs(t.Context())
+	istio, err := controlplane.IstioCRDs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.InstallCRDs(t.Context(), istio, "../config/crd/overrides.mesh_overridepolicies.yaml"); err != nil {
+	if err := server.InstallCRDs(t.Context(), istio, "../../config/crd/overrides.mesh_overridepolicies.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	return server

@@ -1,4 +1,4 @@
-package localmesh
+package controlplane
 
 import "syscall"
 

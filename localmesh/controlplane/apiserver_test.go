@@ -1,4 +1,4 @@
-package localmesh_test
+package controlplane_test
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
-	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
@@ -71,7 +71,7 @@ func TestInstallCRDs(t *testing.T) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	needPrograms(t)
-	server, err := localmesh.Start(t.Context(), localmesh.Options{})
+	server, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestStop(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	t.Parallel()
 	needPrograms(t)
-	_, err := localmesh.Start(t.Context(), localmesh.Options{Flags: []string{"--no-such-flag"}})
+	_, err := controlplane.Start(t.Context(), controlplane.Options{Flags: []string{"--no-such-flag"}})
 	if err == nil || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
 		t.Errorf("start: %v", err)
 	}

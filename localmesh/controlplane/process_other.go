@@ -1,6 +1,6 @@
 //go:build !linux
 
-package localmesh
+package controlplane
 
 import "syscall"
 

@@ -1,4 +1,4 @@
-package localmesh_test
+package controlplane_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
@@ -16,7 +16,7 @@ import (
 // own; it is started by the first that asks.
 var shared struct {
 	once   sync.Once
-	server *localmesh.APIServer
+	server *controlplane.APIServer
 	err    error
 }
 
@@ -41,7 +41,7 @@ func needPrograms(t *testing.T) {
 }
 
 // controlPlane returns the shared control plane, with Istio's kinds and ours.
-func controlPlane(t *testing.T) *localmesh.APIServer {
+func controlPlane(t *testing.T) *controlplane.APIServer {
 	t.Helper()
 	needPrograms(t)
 	shared.once.Do(func() { shared.server, shared.err = startShared(t) })
@@ -51,21 +51,21 @@ func controlPlane(t *testing.T) *localmesh.APIServer {
 	return shared.server
 }
 
-func startShared(t *testing.T) (*localmesh.APIServer, error) {
+func startShared(t *testing.T) (*controlplane.APIServer, error) {
 	t.Helper()
 	// The test that happens to be first must not end it, so not t.Context().
 	ctx := context.Background() //nolint:usetesting // see above
 	began := time.Now()
-	server, err := localmesh.Start(ctx, localmesh.Options{Log: os.Stderr})
+	server, err := controlplane.Start(ctx, controlplane.Options{Log: os.Stderr})
 	if err != nil {
 		return nil, err
 	}
 	ready := time.Now()
-	istio, err := localmesh.IstioCRDs(ctx)
+	istio, err := controlplane.IstioCRDs(ctx)
 	if err != nil {
 		return server, err
 	}
-	err = server.InstallCRDs(ctx, istio, "../config/crd/overrides.mesh_overridepolicies.yaml")
+	err = server.InstallCRDs(ctx, istio, "../../config/crd/overrides.mesh_overridepolicies.yaml")
 	t.Logf("started in %v, CRDs installed in %v", ready.Sub(began).Round(time.Millisecond), time.Since(ready).Round(time.Millisecond))
 	return server, err
 }

@@ -10,4 +10,4 @@
 // Everything is in a folder of its own and goes with [APIServer.Stop]; programs
 // of a process that was killed are stopped by the kernel (Linux). It must never
 // touch a cluster that somebody's kubeconfig names.
-package localmesh
+package controlplane
