@@ -1,0 +1,21 @@
+// Package override passes on what a request says about overrides, from the
+// request that a service is answering to those that it makes meanwhile.
+//
+// The carriers are the header x-override, or whatever name the mesh was given
+// for it, and the W3C header baggage. A service forwards them with two lines:
+//
+//	handler = override.Middleware(handler)               // incoming → context
+//	client := &http.Client{Transport: &override.Transport{}} // context → outgoing
+//
+// and by making its requests with the context of the request that it answers:
+//
+//	req, err := http.NewRequestWithContext(r.Context(), ...)
+//
+// In: the headers of an incoming request, or any lookup of values by name, such
+// as gRPC metadata or the attributes of a queued message. Out: the same values,
+// byte for byte, all lines of them and in their order.
+//
+// The package never reads what the carriers say, decides nothing by them, and
+// never changes a request or a header that belongs to its caller. It depends on
+// the standard library alone.
+package override
