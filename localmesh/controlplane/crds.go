@@ -39,15 +39,15 @@ func IstioCRDs(ctx context.Context) (string, error) {
 
 // InstallCRDs applies the CustomResourceDefinitions in files and returns when
 // objects of all of them are accepted.
-func (s *APIServer) InstallCRDs(ctx context.Context, files ...string) error {
-	client, err := dynamic.NewForConfig(s.Config)
+func (p *Plane) InstallCRDs(ctx context.Context, files ...string) error {
+	client, err := dynamic.NewForConfig(p.Config)
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	crds := client.Resource(crdResource)
 	var names []string
 	for _, file := range files {
-		objects, err := readObjects(file)
+		objects, err := readFile(file)
 		if err != nil {
 			return err
 		}
@@ -90,25 +90,34 @@ func waitEstablished(ctx context.Context, crds dynamic.ResourceInterface, name s
 	})
 }
 
-// readObjects reads the YAML documents of file.
-func readObjects(file string) ([]*unstructured.Unstructured, error) {
+// readFile reads the YAML documents of file.
+func readFile(file string) ([]*unstructured.Unstructured, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
+	objects, err := Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return objects, nil
+}
+
+// Decode reads the YAML documents of a manifest.
+func Decode(manifest []byte) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifest)))
 	for n := 1; ; n++ {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			return objects, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
+			return nil, err
 		}
 		object := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal(document, &object.Object); err != nil {
-			return nil, fmt.Errorf("%s: document %d: %w", file, n, err)
+			return nil, fmt.Errorf("document %d: %w", n, err)
 		}
 		if len(object.Object) > 0 {
 			objects = append(objects, object)

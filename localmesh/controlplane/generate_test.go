@@ -137,7 +137,7 @@ func overrides(t *testing.T) string {
 }
 
 // startAlone starts a control plane for one test.
-func startAlone(t *testing.T) *controlplane.APIServer {
+func startAlone(t *testing.T) *controlplane.Plane {
 	t.Helper()
 	server, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {

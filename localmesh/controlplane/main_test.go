@@ -16,7 +16,7 @@ import (
 // own; it is started by the first that asks.
 var shared struct {
 	once   sync.Once
-	server *controlplane.APIServer
+	server *controlplane.Plane
 	err    error
 }
 
@@ -41,7 +41,7 @@ func needPrograms(t *testing.T) {
 }
 
 // controlPlane returns the shared control plane, with Istio's kinds and ours.
-func controlPlane(t *testing.T) *controlplane.APIServer {
+func controlPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
 	needPrograms(t)
 	shared.once.Do(func() { shared.server, shared.err = startShared(t) })
@@ -51,7 +51,7 @@ func controlPlane(t *testing.T) *controlplane.APIServer {
 	return shared.server
 }
 
-func startShared(t *testing.T) (*controlplane.APIServer, error) {
+func startShared(t *testing.T) (*controlplane.Plane, error) {
 	t.Helper()
 	// The test that happens to be first must not end it, so not t.Context().
 	ctx := context.Background() //nolint:usetesting // see above

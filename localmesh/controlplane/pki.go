@@ -54,13 +54,17 @@ func newAuthority() (*authority, error) {
 	return &authority{key: key, certificate: certificate, pem: encode("CERTIFICATE", der)}, nil
 }
 
-// server returns a certificate for what listens on loopback.
-func (a *authority) server(name string, dnsNames ...string) (pair, error) {
+// server returns a certificate for what listens on loopback and on addresses.
+func (a *authority) server(name string, addresses []string, dnsNames ...string) (pair, error) {
+	ips := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	for _, address := range addresses {
+		ips = append(ips, net.ParseIP(address))
+	}
 	return a.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: name},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    append([]string{"localhost"}, dnsNames...),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		IPAddresses: ips,
 	})
 }
 

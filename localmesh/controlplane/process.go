@@ -25,27 +25,41 @@ const (
 // errEnded says that a program ended before it was ready.
 var errEnded = errors.New("ended before it was ready")
 
+// command is what is run, and how it is known that it is ready.
+type command struct {
+	path string
+	args []string
+	// env is added to our own environment.
+	env []string
+	// dir is the working directory; the log is dir/name.log.
+	dir   string
+	ready func(context.Context) error
+}
+
 // process is a running program.
 type process struct {
 	name    string
 	logFile string
+	command command
 	cmd     *exec.Cmd
 	// ended is closed when the program has ended; cmd then says how.
 	ended chan struct{}
 }
 
-// startProcess runs a program with its output in dir/name.log.
-func startProcess(dir, path string, args ...string) (*process, error) {
-	p := &process{name: filepath.Base(path), ended: make(chan struct{})}
-	p.logFile = filepath.Join(dir, p.name+".log")
-	log, err := os.Create(p.logFile)
+// startProcess runs a program; what it wrote before it was started again stays
+// in its log.
+func startProcess(c command) (*process, error) {
+	p := &process{name: filepath.Base(c.path), command: c, ended: make(chan struct{})}
+	p.logFile = filepath.Join(c.dir, p.name+".log")
+	log, err := os.OpenFile(p.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make log: %w", err)
 	}
 	defer log.Close()
 	// It outlives the start, so no context ends it: stop does.
-	p.cmd = exec.Command(path, args...) //nolint:noctx // see above
-	p.cmd.Dir = dir
+	p.cmd = exec.Command(c.path, c.args...) //nolint:noctx // see above
+	p.cmd.Dir = c.dir
+	p.cmd.Env = append(os.Environ(), c.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = childAttributes()
 
@@ -68,9 +82,9 @@ func startProcess(dir, path string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// waitReady polls until ready returns no error. It is an error if the program
-// ends before that, with the end of its log.
-func (p *process) waitReady(ctx context.Context, ready func(context.Context) error) error {
+// waitReady polls until the program is ready. It is an error if it ends before
+// that, with the end of its log.
+func (p *process) waitReady(ctx context.Context) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, readyTimeout, true, func(ctx context.Context) (bool, error) {
 		select {
@@ -78,7 +92,7 @@ func (p *process) waitReady(ctx context.Context, ready func(context.Context) err
 			return false, fmt.Errorf("%s %w: %v\n%s", p.name, errEnded, p.cmd.ProcessState, p.logTail())
 		default:
 		}
-		last = ready(ctx)
+		last = p.command.ready(ctx)
 		return last == nil, nil
 	})
 	if err != nil && wait.Interrupted(err) {

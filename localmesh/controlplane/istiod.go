@@ -1,0 +1,166 @@
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
+)
+
+const (
+	// IstioNamespace is where istiod's configuration is, and Istio's root namespace.
+	IstioNamespace = "istio-system"
+	// XDSPort is where istiod serves proxies, in plain text.
+	XDSPort = 15010
+	// IstiodHTTPPort serves istiod's readiness and debug pages.
+	IstiodHTTPPort = 8080
+
+	webhookPort = "15017"
+)
+
+// IstiodOptions are settings of Istio. The ports are Istio's own, so there is
+// one istiod for each network namespace.
+type IstiodOptions struct {
+	// Address is the IP address at which proxies reach it.
+	Address string
+	// MeshConfig are Istio's MeshConfig fields, over the defaults used here.
+	MeshConfig map[string]any
+}
+
+// StartIstiod installs Istio, as "istioctl install --set profile=minimal" does,
+// but for the Deployment: istiod runs as a process.
+func (p *Plane) StartIstiod(ctx context.Context, options IstiodOptions) error {
+	paths, err := program.Build(ctx, program.Istio(), p.log)
+	if err != nil {
+		return err
+	}
+	objects, err := istioObjects(ctx, paths["istioctl"])
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := adaptIstio(object, options); err != nil {
+			return err
+		}
+	}
+	if err := p.Apply(ctx, objects...); err != nil {
+		return fmt.Errorf("install Istio: %w", err)
+	}
+	return p.runIstiod(ctx, paths["pilot-discovery"], options)
+}
+
+func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOptions) error {
+	// It writes ./var/run/secrets and logs in by its own service account's name,
+	// so that the permissions of Istio's chart apply to it as in a cluster.
+	dir := filepath.Join(p.Dir, "istiod")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	if _, err := p.writeKubeconfig(kubeconfig, "system:serviceaccount:"+IstioNamespace+":istiod",
+		"system:serviceaccounts", "system:serviceaccounts:"+IstioNamespace); err != nil {
+		return err
+	}
+	on := func(port string) string { return net.JoinHostPort(options.Address, port) }
+	health := "http://" + on(fmt.Sprint(IstiodHTTPPort)) + "/ready"
+	return p.start(ctx, command{
+		path: path, dir: dir, ready: getReady(&http.Transport{DisableKeepAlives: true}, health),
+		args: []string{
+			"discovery", "--kubeconfig=" + kubeconfig, "--domain=cluster.local",
+			"--httpAddr=" + on(fmt.Sprint(IstiodHTTPPort)), "--grpcAddr=" + on(fmt.Sprint(XDSPort)), "--secureGRPCAddr=" + on("15012"),
+			"--httpsAddr=" + net.JoinHostPort(loopback, webhookPort), "--monitoringAddr=" + on("15014"),
+			"--ctrlz_address=" + loopback, "--log_output_level=default:info",
+		},
+		env: []string{
+			"POD_NAME=istiod-0", "POD_NAMESPACE=" + IstioNamespace, "SERVICE_ACCOUNT=istiod", "REVISION=default", "CLUSTER_ID=Kubernetes",
+			"PILOT_CERT_PROVIDER=istiod", "ISTIOD_CUSTOM_HOST=localhost",
+			// What a stock Envoy does not know.
+			"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false",
+			"HTTP_PROXY=", "HTTPS_PROXY=", "http_proxy=", "https_proxy=",
+		},
+	})
+}
+
+// istioObjects returns what istioctl would install.
+func istioObjects(ctx context.Context, istioctl string) ([]*unstructured.Unstructured, error) {
+	cmd := exec.CommandContext(ctx, istioctl, "manifest", "generate", "--set", "profile=minimal", "--set", "values.defaultRevision=default",
+		// Nothing here takes probes in the proxy's place.
+		"--set", "values.sidecarInjectorWebhook.rewriteAppHTTPProbe=false")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	output, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("istioctl manifest generate: %w: %s", err, stderr.Bytes())
+	}
+	all, err := Decode(output)
+	if err != nil {
+		return nil, fmt.Errorf("istioctl manifest generate: %w", err)
+	}
+	objects := []*unstructured.Unstructured{{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": IstioNamespace},
+	}}}
+	for _, object := range all {
+		switch object.GetKind() {
+		case "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Namespace":
+			// istiod is a process here.
+		default:
+			objects = append(objects, object)
+		}
+	}
+	return objects, nil
+}
+
+// adaptIstio points webhooks at the process and sets MeshConfig.
+func adaptIstio(object *unstructured.Unstructured, options IstiodOptions) error {
+	switch object.GetKind() {
+	case "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration":
+		return pointWebhooks(object)
+	case "ConfigMap":
+		if object.GetName() != "istio" {
+			return nil
+		}
+		config := map[string]any{
+			// Stock Envoys have no istio.stats filter, whose listeners they'd refuse.
+			"defaultProviders": map[string]any{}, "enableAutoMtls": false, "rootNamespace": IstioNamespace, "trustDomain": "cluster.local",
+		}
+		for name, value := range options.MeshConfig {
+			config[name] = value
+		}
+		text, err := yaml.Marshal(config)
+		if err != nil {
+			return fmt.Errorf("encode MeshConfig: %w", err)
+		}
+		return unstructured.SetNestedField(object.Object, string(text), "data", "mesh")
+	}
+	return nil
+}
+
+// pointWebhooks has them called by URL, since no Service stands for the process.
+func pointWebhooks(object *unstructured.Unstructured) error {
+	webhooks, _, err := unstructured.NestedSlice(object.Object, "webhooks")
+	if err != nil {
+		return fmt.Errorf("read webhooks of %s: %w", object.GetName(), err)
+	}
+	for _, webhook := range webhooks {
+		config, ok := webhook.(map[string]any)["clientConfig"].(map[string]any)
+		if !ok {
+			continue
+		}
+		path, _, err := unstructured.NestedString(config, "service", "path")
+		if err != nil {
+			return fmt.Errorf("read webhooks of %s: %w", object.GetName(), err)
+		}
+		delete(config, "service")
+		config["url"] = "https://localhost:" + webhookPort + path
+	}
+	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
+}
