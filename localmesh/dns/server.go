@@ -1,0 +1,109 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// Domain is the cluster's.
+const Domain = "cluster.local"
+
+// ttl is short: Services come and go in tests.
+const ttl = 5
+
+// Answer is what is known of a name.
+type Answer struct {
+	// Addresses are IPv4.
+	Addresses []netip.Addr
+	// Alias is another name for it, if not empty.
+	Alias string
+}
+
+// Lookup answers for a name, lower case and without the final dot. False means
+// that there is no such name.
+type Lookup func(name string) (Answer, bool)
+
+// Serve answers on UDP and TCP until ctx ends.
+func Serve(ctx context.Context, address string, lookup Lookup) error {
+	config := net.ListenConfig{}
+	packets, err := config.ListenPacket(ctx, "udp", address)
+	if err != nil {
+		return fmt.Errorf("listen for DNS: %w", err)
+	}
+	// The same port, also where it was chosen for us.
+	listener, err := config.Listen(ctx, "tcp", packets.LocalAddr().String())
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for DNS: %w", err), packets.Close())
+	}
+	return serve(ctx, packets, listener, lookup)
+}
+
+func serve(ctx context.Context, packets net.PacketConn, listener net.Listener, lookup Lookup) error {
+	handler := dns.HandlerFunc(func(w dns.ResponseWriter, request *dns.Msg) {
+		// Whoever asked may be gone; there is nobody to tell.
+		_ = w.WriteMsg(reply(request, lookup))
+	})
+	servers := []*dns.Server{{PacketConn: packets, Handler: handler}, {Listener: listener, Handler: handler}}
+	ended := make(chan error, len(servers))
+	for _, server := range servers {
+		go func() { ended <- server.ActivateAndServe() }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+	}
+	// Closed, not shut down: a server that has not begun yet would stay.
+	return errors.Join(err, ignoreClosed(packets.Close()), ignoreClosed(listener.Close()))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// reply answers the first question, as name servers do.
+func reply(request *dns.Msg, lookup Lookup) *dns.Msg {
+	response := new(dns.Msg).SetReply(request)
+	response.Authoritative = true
+	response.RecursionAvailable = true
+	if len(request.Question) == 0 {
+		response.Rcode = dns.RcodeFormatError
+		return response
+	}
+	question := request.Question[0]
+	answer, found := lookup(strings.ToLower(strings.TrimSuffix(question.Name, ".")))
+	if !found {
+		response.Rcode = dns.RcodeNameError
+		return response
+	}
+	header := dns.RR_Header{Name: question.Name, Class: dns.ClassINET, Ttl: ttl}
+	if answer.Alias != "" {
+		header.Rrtype = dns.TypeCNAME
+		response.Answer = append(response.Answer, &dns.CNAME{Hdr: header, Target: dns.Fqdn(answer.Alias)})
+		// A client that asks us for the alias would get the same.
+		header.Name = dns.Fqdn(answer.Alias)
+		answer, _ = lookup(strings.ToLower(strings.TrimSuffix(answer.Alias, ".")))
+	}
+	if question.Qtype != dns.TypeA {
+		return response
+	}
+	header.Rrtype = dns.TypeA
+	for _, address := range answer.Addresses {
+		response.Answer = append(response.Answer, &dns.A{Hdr: header, A: address.AsSlice()})
+	}
+	return response
+}
+
+// ResolvConf is the /etc/resolv.conf of the pods of a namespace.
+func ResolvConf(namespace string, server netip.Addr) string {
+	return fmt.Sprintf("search %[1]s.svc.%[2]s svc.%[2]s %[2]s\nnameserver %[3]s\noptions ndots:5\n", namespace, Domain, server)
+}

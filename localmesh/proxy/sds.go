@@ -1,0 +1,174 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	secretv3 "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
+	statusv3 "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+const (
+	// rootName is the name under which Istio's configuration asks for the root.
+	rootName = "ROOTCA"
+	// workloadName is that of the proxy's own certificate.
+	workloadName = "default"
+	// version is that of all secrets: they don't change.
+	version = "1"
+)
+
+// ServeSDS gives proxies their certificates and the root until ctx ends, and
+// closes the listener. Who a proxy is is read from its node metadata. Log is told
+// what proxies refuse; nil for nobody.
+func ServeSDS(ctx context.Context, listener net.Listener, ca *CA, log *slog.Logger) error {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	server := grpc.NewServer()
+	secretv3.RegisterSecretDiscoveryServiceServer(server, &secrets{ca: ca, log: log})
+	stop := context.AfterFunc(ctx, server.Stop)
+	defer stop()
+	if err := server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve SDS: %w", err)
+	}
+	return nil
+}
+
+// secrets is the service. A stream's first message says who asks.
+type secrets struct {
+	secretv3.UnimplementedSecretDiscoveryServiceServer
+	ca  *CA
+	log *slog.Logger
+}
+
+// StreamSecrets answers the protocol's form in which each request names all
+// resources. A response has all of them, and comes when their names change.
+func (s *secrets) StreamSecrets(stream secretv3.SecretDiscoveryService_StreamSecretsServer) error {
+	var identity Identity
+	sent := map[string]bool{}
+	for nonce := 1; ; nonce++ {
+		request, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if request.Node != nil {
+			identity = identify(request.Node)
+		}
+		s.logRefusal(identity, request.ErrorDetail)
+		if !renew(sent, request.ResourceNames) {
+			continue
+		}
+		response := &discoveryv3.DiscoveryResponse{TypeUrl: request.TypeUrl, VersionInfo: version, Nonce: fmt.Sprint(nonce)}
+		for _, name := range request.ResourceNames {
+			secret, err := s.secret(identity, name)
+			if err != nil {
+				return err
+			}
+			response.Resources = append(response.Resources, secret)
+		}
+		if err := stream.Send(response); err != nil {
+			return err
+		}
+	}
+}
+
+// renew makes sent the set of names, and says whether there are new ones in it.
+func renew(sent map[string]bool, names []string) bool {
+	added := false
+	next := map[string]bool{}
+	for _, name := range names {
+		next[name] = true
+		added = added || !sent[name]
+	}
+	clear(sent)
+	for name := range next {
+		sent[name] = true
+	}
+	return added
+}
+
+// DeltaSecrets answers the protocol's other form, in which a request names what
+// is new.
+func (s *secrets) DeltaSecrets(stream secretv3.SecretDiscoveryService_DeltaSecretsServer) error {
+	var identity Identity
+	for nonce := 1; ; nonce++ {
+		request, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if request.Node != nil {
+			identity = identify(request.Node)
+		}
+		s.logRefusal(identity, request.ErrorDetail)
+		if len(request.ResourceNamesSubscribe) == 0 {
+			continue
+		}
+		response := &discoveryv3.DeltaDiscoveryResponse{TypeUrl: request.TypeUrl, SystemVersionInfo: version, Nonce: fmt.Sprint(nonce)}
+		for _, name := range request.ResourceNamesSubscribe {
+			secret, err := s.secret(identity, name)
+			if err != nil {
+				return err
+			}
+			response.Resources = append(response.Resources, &discoveryv3.Resource{Name: name, Version: version, Resource: secret})
+		}
+		if err := stream.Send(response); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *secrets) logRefusal(identity Identity, detail *statusv3.Status) {
+	if detail != nil {
+		s.log.Warn("a proxy refused its secrets", "identity", identity.String(), "message", detail.Message)
+	}
+}
+
+// identify believes what a proxy says of itself.
+func identify(node *corev3.Node) Identity {
+	fields := node.GetMetadata().GetFields()
+	return Identity{
+		Namespace:      fields["NAMESPACE"].GetStringValue(),
+		ServiceAccount: cmp.Or(fields["SERVICE_ACCOUNT"].GetStringValue(), "default"),
+	}
+}
+
+func (s *secrets) secret(identity Identity, name string) (*anypb.Any, error) {
+	secret := &tlsv3.Secret{Name: name}
+	switch name {
+	case rootName:
+		secret.Type = &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: inline(s.ca.Root())}}
+	case workloadName:
+		if identity.Namespace == "" {
+			return nil, status.Error(codes.InvalidArgument, "the node metadata has no NAMESPACE")
+		}
+		pair, err := s.ca.Issue(identity)
+		if err != nil {
+			return nil, status.Error(codes.Internal, err.Error())
+		}
+		secret.Type = &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
+			CertificateChain: inline(pair.Certificate), PrivateKey: inline(pair.Key),
+		}}
+	default:
+		return nil, status.Errorf(codes.NotFound, "there is no secret %q", name)
+	}
+	encoded, err := anypb.New(secret)
+	if err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	return encoded, nil
+}
+
+func inline(data []byte) *corev3.DataSource {
+	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: data}}
+}
