@@ -1,0 +1,138 @@
+package sample
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is what the environment says.
+type Config struct {
+	Name, Version, Pod string
+	Next               []string
+	Forward            []string
+	Address            string
+	Port               int
+	// Echo answers without calling anybody.
+	Echo bool
+	// These count from the start of the program. A CrashAfter of zero never comes.
+	ListenAfter, ReadyAfter, CrashAfter time.Duration
+	// Delay is how long each answer takes.
+	Delay time.Duration
+	// Drain is how long the program serves on after SIGTERM, while it is not ready.
+	Drain      time.Duration
+	IgnoreTerm bool
+}
+
+// variable is one variable of the environment.
+type variable struct {
+	name, preset, help string
+	set                func(c *Config, value string) error
+}
+
+func variables() []variable {
+	return []variable{
+		{"NAME", "sample", "the service", text(func(c *Config) *string { return &c.Name })},
+		{"VERSION", "", "its version", text(func(c *Config) *string { return &c.Version })},
+		{"POD_NAME", "", "the pod", text(func(c *Config) *string { return &c.Pod })},
+		{"NEXT", "", "URLs to call for each request, in order, separated by spaces or commas", setNext},
+		{"FORWARD", "", "headers to pass on, besides x-override, baggage, x-request-id and those of tracing", setForward},
+		{"ADDRESS", "", "where to listen; empty is all addresses", text(func(c *Config) *string { return &c.Address })},
+		{"PORT", "8080", "the port to listen on; 0 is any", setPort},
+		{"MODE", "chain", "chain, or echo: answer without calling anybody", setMode},
+		{"LISTEN_AFTER", "0s", "how long after its start it listens", duration(func(c *Config) *time.Duration { return &c.ListenAfter })},
+		{"READY_AFTER", "0s", "how long after its start /healthz is 200, before that 503", duration(func(c *Config) *time.Duration { return &c.ReadyAfter })},
+		{"CRASH_AFTER", "0s", "how long after its start it exits with 1; 0s is never", duration(func(c *Config) *time.Duration { return &c.CrashAfter })},
+		{"DELAY", "0s", "how long each answer takes", duration(func(c *Config) *time.Duration { return &c.Delay })},
+		{"DRAIN", "1s", "how long after SIGTERM it serves on, with /healthz 503", duration(func(c *Config) *time.Duration { return &c.Drain })},
+		{"IGNORE_TERM", "false", "true: SIGTERM is ignored", setIgnoreTerm},
+	}
+}
+
+// Usage writes which variables there are.
+func Usage(w io.Writer) {
+	fmt.Fprint(w, "Sample is a service that answers with what it has seen, and calls the next ones.\n\n"+
+		"It is configured by its environment; all durations are such as 1.5s or 2m.\n\n")
+	for _, v := range variables() {
+		preset := ""
+		if v.preset != "" {
+			preset = " (" + v.preset + ")"
+		}
+		fmt.Fprintf(w, "  %-13s %s%s\n", v.name, v.help, preset)
+	}
+}
+
+// Parse reads the configuration from the environment that getenv knows. An empty
+// variable is as good as none.
+func Parse(getenv func(string) string) (Config, error) {
+	var c Config
+	for _, v := range variables() {
+		value := strings.TrimSpace(getenv(v.name))
+		if value == "" {
+			value = v.preset
+		}
+		if err := v.set(&c, value); err != nil {
+			return Config{}, fmt.Errorf("read %s: %w", v.name, err)
+		}
+	}
+	return c, nil
+}
+
+func text(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		*field(c) = value
+		return nil
+	}
+}
+
+func duration(field func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		d, err := time.ParseDuration(value)
+		if err == nil && d < 0 {
+			err = fmt.Errorf("%s is negative", value)
+		}
+		*field(c) = d
+		return err
+	}
+}
+
+func setNext(c *Config, value string) error {
+	for _, next := range list(value) {
+		if u, err := url.Parse(next); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("%q is no URL such as http://service-2/", next)
+		}
+		c.Next = append(c.Next, next)
+	}
+	return nil
+}
+
+func setForward(c *Config, value string) error {
+	c.Forward = list(value)
+	return nil
+}
+
+func setPort(c *Config, value string) error {
+	port, err := strconv.ParseUint(value, 10, 16)
+	c.Port = int(port)
+	return err
+}
+
+func setMode(c *Config, value string) error {
+	if value != "chain" && value != "echo" {
+		return fmt.Errorf("%q is neither chain nor echo", value)
+	}
+	c.Echo = value == "echo"
+	return nil
+}
+
+func setIgnoreTerm(c *Config, value string) (err error) {
+	c.IgnoreTerm, err = strconv.ParseBool(value)
+	return err
+}
+
+func list(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' })
+}

@@ -1,0 +1,138 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+)
+
+// ErrCrashed is how a service ends that was told to crash.
+var ErrCrashed = errors.New("crashed, as CRASH_AFTER says")
+
+// shutdown bounds how long requests that are under way may take to end, after
+// the server has stopped to take new ones.
+const shutdown = 5 * time.Second
+
+// Run serves until ctx ends, and a drain longer. It returns nil if all that was
+// under way has been answered then.
+func Run(ctx context.Context, c Config, log *slog.Logger) error {
+	forwarder, err := chain.Forwarder(c.Forward...)
+	if err != nil {
+		return err
+	}
+	p := &program{Config: c, log: log, crash: after(c.CrashAfter)}
+	p.readyAt.Store(time.Now().Add(c.ReadyAfter).UnixNano())
+	options := chain.Options{
+		Service: c.Name, Version: c.Version, Pod: c.Pod, Next: c.Next,
+		Client: &http.Client{Timeout: 30 * time.Second, Transport: transport()}, Forwarder: forwarder, Delay: c.Delay,
+	}
+	if c.Echo {
+		options.Next = nil
+	}
+	return p.run(ctx, p.health(chain.New(options)))
+}
+
+// transport keeps as many connections to the next service, or to its proxy, as
+// are used at a time; the default is two, and a load would dial for each call.
+func transport() *http.Transport {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return &http.Transport{Proxy: http.ProxyFromEnvironment}
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t
+}
+
+type program struct {
+	Config
+	log   *slog.Logger
+	crash <-chan time.Time
+	// readyAt is when /healthz turns 200, in Unix nanoseconds; 0 is never.
+	readyAt atomic.Int64
+}
+
+func after(d time.Duration) <-chan time.Time {
+	if d <= 0 {
+		return nil
+	}
+	return time.After(d)
+}
+
+// health answers /healthz while the service is not ready.
+func (p *program) health(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at := p.readyAt.Load(); r.URL.Path == "/healthz" && (at == 0 || time.Now().UnixNano() < at) {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (p *program) run(ctx context.Context, h http.Handler) error {
+	if p.ListenAfter > 0 {
+		if ended, err := p.wait(ctx, p.ListenAfter); ended {
+			return err
+		}
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(p.Address, strconv.Itoa(p.Port)))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	defer server.Close()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	p.log.Info("listening", "address", listener.Addr().String(), "service", p.Name, "version", p.Version, "pod", p.Pod)
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-p.crash:
+		return ErrCrashed
+	case <-ctx.Done():
+		return p.drain(context.WithoutCancel(ctx), server)
+	}
+}
+
+// drain serves on for a while: the proxies have to hear that this endpoint is
+// gone before it is.
+func (p *program) drain(ctx context.Context, server *http.Server) error {
+	p.log.Info("draining", "for", p.Drain)
+	p.readyAt.Store(0)
+	if ended, err := p.wait(ctx, p.Drain); ended {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, shutdown)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("answer the last requests: %w", err)
+	}
+	return nil
+}
+
+// wait waits for d. It reports whether the program ends before that.
+func (p *program) wait(ctx context.Context, d time.Duration) (ended bool, err error) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false, nil
+	case <-p.crash:
+		return true, ErrCrashed
+	case <-ctx.Done():
+		return true, nil
+	}
+}
