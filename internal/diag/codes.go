@@ -78,6 +78,7 @@ const (
 	PatternInvalid Code = "PatternInvalid"
 	TooManyRoutes  Code = "TooManyRoutes"
 	ObjectTooLarge Code = "ObjectTooLarge"
+	NotInDemo      Code = "NotInDemo"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.

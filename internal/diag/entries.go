@@ -178,4 +178,8 @@ var entries = []Entry{
 		ObjectTooLarge, Error, "An object would be larger than the API server accepts. It is not written.",
 		"remove versions that are no longer tested, or conditions that are not needed",
 	},
+	{
+		NotInDemo, Warning, "The demo's proxies are configured from Overrides' own routes alone. What a VirtualService or DestinationRule of the user's says is not played there.",
+		"leave the object out of the demo, or try it in a mesh",
+	},
 }
