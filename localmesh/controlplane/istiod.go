@@ -71,12 +71,13 @@ func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOption
 		return err
 	}
 	on := func(port string) string { return net.JoinHostPort(options.Address, port) }
-	health := "http://" + on(fmt.Sprint(IstiodHTTPPort)) + "/ready"
+	// Its debug pages are for callers from loopback alone.
+	health := "http://" + net.JoinHostPort(loopback, fmt.Sprint(IstiodHTTPPort)) + "/ready"
 	return p.start(ctx, command{
 		path: path, dir: dir, ready: getReady(&http.Transport{DisableKeepAlives: true}, health),
 		args: []string{
 			"discovery", "--kubeconfig=" + kubeconfig, "--domain=cluster.local",
-			"--httpAddr=" + on(fmt.Sprint(IstiodHTTPPort)), "--grpcAddr=" + on(fmt.Sprint(XDSPort)), "--secureGRPCAddr=" + on("15012"),
+			"--httpAddr=" + net.JoinHostPort(loopback, fmt.Sprint(IstiodHTTPPort)), "--grpcAddr=" + on(fmt.Sprint(XDSPort)), "--secureGRPCAddr=" + on("15012"),
 			"--httpsAddr=" + net.JoinHostPort(loopback, webhookPort), "--monitoringAddr=" + on("15014"),
 			"--ctrlz_address=" + loopback, "--log_output_level=default:info",
 		},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"k8s.io/client-go/rest"
@@ -53,6 +54,8 @@ type Plane struct {
 	bind      string
 	address   string
 	authority *authority
+
+	mu        sync.Mutex
 	processes []*process
 }
 
@@ -122,6 +125,8 @@ func startPlane(ctx context.Context, paths program.Paths, options Options) (_ *P
 // Stop ends the programs, in the order in which they depend on one another, and
 // removes what they wrote.
 func (p *Plane) Stop() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var errs []error
 	for _, process := range slices.Backward(p.processes) {
 		errs = append(errs, process.stop())
@@ -132,6 +137,8 @@ func (p *Plane) Stop() error {
 
 // Signal sends a signal to a program, by its name.
 func (p *Plane) Signal(name string, signal syscall.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, process := range p.processes {
 		if process.name == name {
 			return process.cmd.Process.Signal(signal)
@@ -143,21 +150,28 @@ func (p *Plane) Signal(name string, signal syscall.Signal) error {
 // Restart ends a program, if it has not ended yet, starts it again, and returns
 // when it is ready.
 func (p *Plane) Restart(ctx context.Context, name string) error {
-	for i, old := range p.processes {
-		if old.name != name {
-			continue
-		}
-		if err := old.stop(); err != nil {
-			return err
-		}
-		again, err := startProcess(old.command)
-		if err != nil {
-			return err
-		}
-		p.processes[i] = again
-		return again.waitReady(ctx)
+	again, err := p.restart(name)
+	if err != nil {
+		return fmt.Errorf("restart %s: %w", name, err)
 	}
-	return fmt.Errorf("restart %s: no such program", name)
+	return again.waitReady(ctx)
+}
+
+func (p *Plane) restart(name string) (*process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.processes, func(process *process) bool { return process.name == name })
+	if i < 0 {
+		return nil, errors.New("no such program")
+	}
+	if err := p.processes[i].stop(); err != nil {
+		return nil, err
+	}
+	again, err := startProcess(p.processes[i].command)
+	if err == nil {
+		p.processes[i] = again
+	}
+	return again, err
 }
 
 // start runs a program and waits until it is ready.
@@ -166,7 +180,9 @@ func (p *Plane) start(ctx context.Context, c command) error {
 	if err != nil {
 		return err
 	}
+	p.mu.Lock()
 	p.processes = append(p.processes, process)
+	p.mu.Unlock()
 	return process.waitReady(ctx)
 }
 

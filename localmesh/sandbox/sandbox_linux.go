@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -19,7 +20,7 @@ import (
 
 // Options are settings of one Pod's namespaces.
 type Options struct {
-	// Name is for messages.
+	// Name is the Pod's host name.
 	Name string
 	// IP is the Pod's address, in the prefix of the network.
 	IP netip.Addr
@@ -68,9 +69,12 @@ func (n *Network) New(options Options) (*Sandbox, error) {
 // serve is the thread that is in the namespaces; it ends with them.
 func (s *Sandbox) serve(ready chan<- error) {
 	runtime.LockOSThread()
-	err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_FS)
+	err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_FS)
 	if err == nil {
 		s.ns, err = netns.Get()
+	}
+	if err == nil {
+		err = unix.Sethostname([]byte(s.options.Name))
 	}
 	if err == nil && s.options.ResolvConf != "" {
 		err = unix.Mount(s.options.ResolvConf, "/etc/resolv.conf", "", unix.MS_BIND, "")
@@ -128,7 +132,7 @@ type Command struct {
 	Args, Env []string
 	Dir       string
 	// Output gets what it prints.
-	Output *os.File
+	Output io.Writer
 }
 
 // Process is a program that was started in a Sandbox.

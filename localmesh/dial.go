@@ -1,0 +1,177 @@
+package localmesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/overrides-mesh/overrides/localmesh/machine"
+)
+
+// Pod is where a connection is made from. The zero value is the node.
+type Pod struct {
+	Namespace, Name string
+	// IP is its address; looked up if empty.
+	IP string
+}
+
+// Dial connects from inside a Pod to a host and port; the host may be an IP
+// address or a Service's name. The Pod's sidecar takes the connection as it takes
+// those of the program beside it.
+func (m *Mesh) Dial(ctx context.Context, from Pod, address string) (net.Conn, error) {
+	if from.Name != "" && from.IP == "" {
+		var err error
+		if from, err = m.locate(ctx, from); err != nil {
+			return nil, err
+		}
+	}
+	request := machine.Request{Op: machine.Dial, Pod: from.IP, Namespace: from.Namespace, Address: address}
+	connection, err := m.ask(ctx, request)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", address, err)
+	}
+	if connection == nil {
+		return nil, fmt.Errorf("dial %s: the answer had no connection", address)
+	}
+	return connection, nil
+}
+
+// locate finds the address of a Pod.
+func (m *Mesh) locate(ctx context.Context, pod Pod) (Pod, error) {
+	object, err := m.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+	if err != nil {
+		return pod, err
+	}
+	if object.Status.PodIP == "" {
+		return pod, fmt.Errorf("Pod %s has no address yet", pod.Name) //nolint:staticcheck // a Kubernetes kind
+	}
+	pod.IP = object.Status.PodIP
+	return pod, nil
+}
+
+// Signal sends a signal to a program of the control plane: etcd, kube-apiserver,
+// kube-controller-manager or pilot-discovery.
+func (m *Mesh) Signal(ctx context.Context, program string, number syscall.Signal) error {
+	_, err := m.ask(ctx, machine.Request{Op: machine.Signal, Program: program, Number: number})
+	return err
+}
+
+// Restart ends a program of the control plane, if it runs, starts it again, and
+// returns when it is ready.
+func (m *Mesh) Restart(ctx context.Context, program string) error {
+	_, err := m.ask(ctx, machine.Request{Op: machine.Restart, Program: program})
+	return err
+}
+
+func (m *Mesh) ask(ctx context.Context, request machine.Request) (net.Conn, error) {
+	socket, err := new(net.Dialer).DialContext(ctx, "unix", machine.Socket(m.Dir))
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	stop := context.AfterFunc(ctx, func() { _ = socket.Close() })
+	defer stop()
+	return machine.Ask(socket.(*net.UnixConn), request)
+}
+
+// Client returns an HTTP client that is inside a Pod. Its connections are kept;
+// close them with CloseIdleConnections. Redirects are not followed: they are
+// answers too.
+func (m *Mesh) Client(ctx context.Context, from Pod) (*http.Client, error) {
+	if from.Name != "" {
+		var err error
+		if from, err = m.locate(ctx, from); err != nil {
+			return nil, err
+		}
+	}
+	transport := &http.Transport{
+		DialContext:         func(ctx context.Context, _, address string) (net.Conn, error) { return m.Dial(ctx, from, address) },
+		MaxIdleConnsPerHost: 64,
+		DisableCompression:  true,
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+// Forward listens on a free port of the machine's own loopback and passes
+// connections on to address, from inside a Pod, until the mesh is stopped. It
+// returns where it listens.
+func (m *Mesh) Forward(ctx context.Context, from Pod, address string) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("listen for %s: %w", address, err)
+	}
+	m.mu.Lock()
+	m.forwards = append(m.forwards, listener)
+	m.mu.Unlock()
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer near.Close()
+				// The forward outlives the call that made it.
+				far, err := m.Dial(context.Background(), from, address)
+				if err != nil {
+					return
+				}
+				defer far.Close()
+				relay(near, far)
+			}()
+		}
+	}()
+	return listener.Addr().String(), nil
+}
+
+// relay copies both ways until both ends have said all they had to.
+func relay(a, b net.Conn) {
+	var both sync.WaitGroup
+	pass := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		if half, ok := to.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
+	}
+	both.Go(func() { pass(a, b) })
+	both.Go(func() { pass(b, a) })
+	both.Wait()
+}
+
+// internalConfig reads the kubeconfig that is good inside the mesh.
+func (m *Mesh) internalConfig(path string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	config.QPS = -1
+	config.Dial = func(ctx context.Context, _, address string) (net.Conn, error) { return m.Dial(ctx, Pod{}, address) }
+	return config, nil
+}
+
+// rewriteKubeconfig copies a kubeconfig with another address of the API server.
+func rewriteKubeconfig(from, to, server string) error {
+	config, err := clientcmd.LoadFromFile(from)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", from, err)
+	}
+	if len(config.Clusters) == 0 {
+		return errors.New("the kubeconfig names no cluster")
+	}
+	for _, cluster := range config.Clusters {
+		cluster.Server = server
+	}
+	if err := clientcmd.WriteToFile(*config, to); err != nil {
+		return fmt.Errorf("write %s: %w", to, err)
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/overrides-mesh/overrides/localmesh/agent"
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
+	"github.com/overrides-mesh/overrides/localmesh/dns"
+	"github.com/overrides-mesh/overrides/localmesh/proxy"
+	"github.com/overrides-mesh/overrides/localmesh/sandbox"
+)
+
+// machine is everything that runs.
+type machine struct {
+	config  Config
+	network *sandbox.Network
+	plane   *controlplane.Plane
+	pods    *pods
+	lookup  dns.Lookup
+	log     *slog.Logger
+	// work is what goes on until the context ends.
+	work *errgroup.Group
+}
+
+// Main is the process. It returns its exit code.
+func Main() int {
+	events := &events{encoder: json.NewEncoder(os.Stdout)}
+	decoder := json.NewDecoder(os.Stdin)
+	var config Config
+	if err := decoder.Decode(&config); err != nil {
+		return events.fail(fmt.Errorf("read the configuration: %w", err))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		// Nothing more is said; the end of it is the end of whoever started us.
+		_, _ = io.Copy(io.Discard, io.MultiReader(decoder.Buffered(), os.Stdin))
+		stop()
+	}()
+	if err := run(ctx, config, events); err != nil {
+		return events.fail(err)
+	}
+	return 0
+}
+
+// events writes what the machine says.
+type events struct {
+	mu      sync.Mutex
+	encoder *json.Encoder
+}
+
+// say writes an event. If nobody listens any more, standard input says so too.
+func (e *events) say(event Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_ = e.encoder.Encode(event)
+}
+
+func (e *events) fail(err error) int {
+	e.say(Event{Error: err.Error()})
+	return 1
+}
+
+// Write makes events of lines.
+func (e *events) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		e.say(Event{Message: strings.TrimSpace(line)})
+	}
+	return len(p), nil
+}
+
+// run starts everything, says that it is ready, and ends it when ctx ends.
+func run(ctx context.Context, config Config, events *events) (err error) {
+	if err := prepareMounts(); err != nil {
+		return err
+	}
+	logFile, err := os.OpenFile(filepath.Join(config.Dir, "machine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	defer logFile.Close()
+	m := &machine{config: config, log: slog.New(slog.NewTextHandler(logFile, nil))}
+	// What goes on ends after what is started here has failed, too.
+	working, end := context.WithCancel(context.Background())
+	m.work, working = errgroup.WithContext(working)
+	defer func() {
+		end()
+		err = errors.Join(err, ignoreCanceled(m.work.Wait()))
+		if m.plane != nil {
+			err = errors.Join(err, m.plane.Stop())
+		}
+	}()
+	if m.network, err = sandbox.NewNetwork(netip.PrefixFrom(netip.MustParseAddr(NodeAddress), netip.MustParsePrefix(PodPrefix).Bits())); err != nil {
+		return err
+	}
+	defer m.network.Close()
+	if err := m.startControlPlane(ctx, events); err != nil {
+		return err
+	}
+	if err := m.startNode(working, events); err != nil {
+		return err
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: Socket(config.Dir), Net: "unix"})
+	if err != nil {
+		return fmt.Errorf("listen for requests: %w", err)
+	}
+	defer listener.Close()
+	go m.serve(working, listener)
+	events.say(Event{Ready: true, Kubeconfig: m.plane.Kubeconfig})
+	select {
+	case <-ctx.Done():
+	case <-working.Done():
+	}
+	return nil
+}
+
+func ignoreCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// startControlPlane brings up Kubernetes and Istio.
+func (m *machine) startControlPlane(ctx context.Context, events *events) (err error) {
+	m.plane, err = controlplane.Start(ctx, controlplane.Options{
+		Log: events, Dir: filepath.Join(m.config.Dir, "plane"), Controllers: true,
+		Bind: "0.0.0.0", Addresses: []string{NodeAddress},
+	})
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := m.plane.StartControllers(ctx); err != nil {
+			return err
+		}
+		events.say(Event{Message: "kube-controller-manager is ready"})
+		return nil
+	})
+	group.Go(func() error {
+		if err := m.plane.StartIstiod(ctx, controlplane.IstiodOptions{Address: NodeAddress, MeshConfig: m.config.MeshConfig}); err != nil {
+			return err
+		}
+		events.say(Event{Message: "istiod is ready"})
+		return m.plane.InstallCRDs(ctx, m.config.CRDs...)
+	})
+	return group.Wait()
+}
+
+// startNode brings up what runs Pods.
+func (m *machine) startNode(ctx context.Context, events *events) error {
+	client, err := kubernetes.NewForConfig(m.plane.Config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	if m.lookup, err = dns.Watch(ctx, client); err != nil {
+		return err
+	}
+	m.work.Go(func() error { return dns.Serve(ctx, net.JoinHostPort(NodeAddress, "53"), m.lookup) })
+
+	ca, err := proxy.NewCA()
+	if err != nil {
+		return err
+	}
+	sds := filepath.Join(m.config.Dir, "sds.sock")
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", sds)
+	if err != nil {
+		return fmt.Errorf("listen for SDS: %w", err)
+	}
+	m.work.Go(func() error { return proxy.ServeSDS(ctx, listener, ca, m.log) })
+
+	dir := filepath.Join(m.config.Dir, "pods")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	m.pods = &pods{network: m.network, dir: dir, byIP: map[netip.Addr]*sandbox.Sandbox{}}
+	m.work.Go(func() error {
+		return agent.Run(ctx, agent.Options{
+			Config: m.plane.Config, Sandboxes: m.pods, Images: m.image, Envoy: m.config.Envoy,
+			XDS: net.JoinHostPort(NodeAddress, fmt.Sprint(controlplane.XDSPort)), SDS: sds,
+			DNS: netip.MustParseAddr(NodeAddress), LogDir: filepath.Join(m.config.Dir, "logs"), Log: m.log,
+		})
+	})
+	events.say(Event{Message: "the node is ready"})
+	return nil
+}
+
+// image finds the program for an image: by its repository, or the last part of it.
+func (m *machine) image(image string) (agent.Program, bool) {
+	repository, _, _ := strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(repository, ':'); colon > strings.LastIndexByte(repository, '/') {
+		repository = repository[:colon]
+	}
+	for _, name := range []string{repository, path.Base(repository), "*"} {
+		if file, ok := m.config.Images[name]; ok {
+			return agent.Program{Path: file}, true
+		}
+	}
+	return agent.Program{}, false
+}
+
+// prepareMounts keeps mounts made here from showing anywhere else.
+func prepareMounts() error {
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	// Where this is not allowed, /proc shows other process IDs than ours, which
+	// nothing here reads.
+	_ = syscall.Mount("proc", "/proc", "proc", 0, "")
+	return nil
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package machine
+
+// Main is the process. It returns its exit code.
+func Main() int { return 1 }

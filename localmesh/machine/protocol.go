@@ -1,0 +1,136 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Name is the first argument of the process.
+const Name = "overrides-localmesh-machine"
+
+const (
+	// NodeAddress is the address of the bridge, at which Pods reach the node.
+	NodeAddress = "10.244.0.1"
+	// PodPrefix is the network of the Pods.
+	PodPrefix = "10.244.0.0/16"
+)
+
+// Config says what the machine runs.
+type Config struct {
+	// Dir is a folder for everything that is written.
+	Dir string
+	// Envoy is the path of a stock Envoy.
+	Envoy string
+	// Images are programs by the repository of the image that they stand for.
+	Images map[string]string
+	// MeshConfig are Istio's MeshConfig fields.
+	MeshConfig map[string]any
+	// CRDs are files with further CustomResourceDefinitions.
+	CRDs []string
+}
+
+// Socket returns the path of the socket on which the machine takes Requests.
+func Socket(dir string) string { return filepath.Join(dir, "machine.sock") }
+
+// Event is a line that the machine writes.
+type Event struct {
+	// Message says what has just come up.
+	Message string `json:"message,omitempty"`
+	// Ready says that everything runs.
+	Ready bool `json:"ready,omitempty"`
+	// Kubeconfig is the path of an administrator's file, with an address that is
+	// good in the machine's network only.
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	// Error is why it ended.
+	Error string `json:"error,omitempty"`
+}
+
+// Op is what is asked of the machine.
+type Op string
+
+const (
+	// Dial asks for a connection; the answer carries a file descriptor.
+	Dial Op = "dial"
+	// Signal sends a signal to a program of the control plane.
+	Signal Op = "signal"
+	// Restart ends a program of the control plane and starts it again.
+	Restart Op = "restart"
+)
+
+// Request is one question; each has a connection to the socket of its own.
+type Request struct {
+	Op Op `json:"op"`
+	// Pod is the address of the Pod from inside which to connect; empty for the
+	// node's own network.
+	Pod string `json:"pod,omitempty"`
+	// Namespace completes names of Services that are not fully qualified.
+	Namespace string `json:"namespace,omitempty"`
+	// Address is a host and port; the host may be the name of a Service.
+	Address string `json:"address,omitempty"`
+	// Program is etcd, kube-apiserver, kube-controller-manager or pilot-discovery.
+	Program string `json:"program,omitempty"`
+	// Number is that of the signal.
+	Number syscall.Signal `json:"number,omitempty"`
+}
+
+// Response answers a Request.
+type Response struct {
+	Error string `json:"error,omitempty"`
+}
+
+// maxMessage bounds requests and responses.
+const maxMessage = 16 << 10
+
+// Ask sends a request and returns the connection that came with the answer, nil
+// if there was none.
+func Ask(socket *net.UnixConn, request Request) (net.Conn, error) {
+	data, err := json.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	if _, err := socket.Write(data); err != nil {
+		return nil, fmt.Errorf("ask the machine: %w", err)
+	}
+	message, rights := make([]byte, maxMessage), make([]byte, syscall.CmsgSpace(4))
+	n, nr, _, _, err := socket.ReadMsgUnix(message, rights)
+	if err != nil {
+		return nil, fmt.Errorf("ask the machine: %w", err)
+	}
+	connection, err := received(rights[:nr])
+	if err != nil {
+		return nil, err
+	}
+	var response Response
+	if err := json.Unmarshal(message[:n], &response); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if response.Error != "" {
+		return nil, errors.New(response.Error)
+	}
+	return connection, nil
+}
+
+// received makes a connection of the file descriptor that came with a message.
+func received(rights []byte) (net.Conn, error) {
+	if len(rights) == 0 {
+		return nil, nil
+	}
+	messages, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil || len(messages) != 1 {
+		return nil, fmt.Errorf("read control message: %w", err)
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, fmt.Errorf("read file descriptors: %w", err)
+	}
+	syscall.CloseOnExec(fds[0])
+	file := os.NewFile(uintptr(fds[0]), "connection")
+	// It has a descriptor of its own.
+	defer file.Close()
+	return net.FileConn(file)
+}

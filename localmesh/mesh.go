@@ -1,0 +1,218 @@
+package localmesh
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
+	"github.com/overrides-mesh/overrides/localmesh/machine"
+	"github.com/overrides-mesh/overrides/localmesh/program"
+)
+
+// stopTimeout is how long a mesh may take to end before it is killed.
+const stopTimeout = 30 * time.Second
+
+// Options are settings of a mesh. The zero value is fine where $ENVOY is set or
+// envoy is on the PATH.
+type Options struct {
+	// Log is told what is built and started; nil for nobody.
+	Log io.Writer
+	// Envoy is the path of a stock Envoy.
+	Envoy string
+	// Images are the programs that stand for images, by repository, or by the last
+	// part of it; "*" stands for all others.
+	Images map[string]string
+	// MTLS lets proxies that can use mutual TLS do so. Identities are
+	// spiffe://cluster.local/ns/NAMESPACE/sa/SERVICEACCOUNT.
+	MTLS bool
+	// MeshConfig are Istio's MeshConfig fields, over what is set here.
+	MeshConfig map[string]any
+	// CRDs are files with further CustomResourceDefinitions.
+	CRDs []string
+}
+
+// Mesh is a running mesh.
+type Mesh struct {
+	// Kubeconfig is the path of a file that makes its reader an administrator, from
+	// outside the mesh's network.
+	Kubeconfig string
+	// Config is the same for client-go, without a limit on queries.
+	Config *rest.Config
+	// Dir has everything that was written, logs included.
+	Dir string
+
+	options Options
+	client  kubernetes.Interface
+	applier *controlplane.Applier
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	// ended is closed when the machine has ended; failure then says why.
+	ended   chan struct{}
+	failure error
+
+	mu         sync.Mutex
+	forwards   []io.Closer
+	generation int
+}
+
+// Start brings up a mesh, and builds its programs first if need be: that takes
+// minutes, once. Stop must be called on what it returns. ctx ends the start, not
+// the mesh.
+func Start(ctx context.Context, options Options) (_ *Mesh, err error) {
+	if options.Log == nil {
+		options.Log = io.Discard
+	}
+	if options.Envoy, err = findEnvoy(options.Envoy); err != nil {
+		return nil, err
+	}
+	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
+		if _, err := program.Build(ctx, module, options.Log); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := os.MkdirTemp("", "overrides-mesh-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	m := &Mesh{Dir: dir, options: options, ended: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Stop())
+		}
+	}()
+	internal, err := m.startMachine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.connect(ctx, internal); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// findEnvoy returns the path of an Envoy: that given, $ENVOY, or the PATH's.
+func findEnvoy(given string) (string, error) {
+	for _, path := range []string{given, os.Getenv("ENVOY"), "envoy"} {
+		if path == "" {
+			continue
+		}
+		found, err := exec.LookPath(path)
+		if err != nil {
+			return "", fmt.Errorf("find Envoy (set ENVOY to the path of one; `make envoy` installs it): %w", err)
+		}
+		return filepath.Abs(found)
+	}
+	return "", errors.New("no Envoy was named")
+}
+
+// startMachine starts the process that everything runs in, and returns the
+// kubeconfig that is good inside it.
+func (m *Mesh) startMachine(ctx context.Context) (string, error) {
+	config := machine.Config{
+		Dir: m.Dir, Envoy: m.options.Envoy, Images: m.options.Images, CRDs: m.options.CRDs,
+		MeshConfig: map[string]any{"enableAutoMtls": m.options.MTLS},
+	}
+	for name, value := range m.options.MeshConfig {
+		config.MeshConfig[name] = value
+	}
+	stdin, stdout, err := m.spawn()
+	if err != nil {
+		return "", fmt.Errorf("start the mesh: %w", err)
+	}
+	m.stdin = stdin
+	if err := json.NewEncoder(stdin).Encode(config); err != nil {
+		return "", fmt.Errorf("configure the mesh: %w", err)
+	}
+	ready := make(chan string, 1)
+	go m.follow(stdout, ready)
+	select {
+	case kubeconfig := <-ready:
+		return kubeconfig, nil
+	case <-m.ended:
+		return "", fmt.Errorf("start the mesh: %w", m.failure)
+	case <-ctx.Done():
+		return "", fmt.Errorf("start the mesh: %w", ctx.Err())
+	}
+}
+
+// follow reads what the machine says, until it ends.
+func (m *Mesh) follow(stdout io.Reader, ready chan<- string) {
+	defer close(m.ended)
+	m.failure = errors.New("the machine ended")
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var event machine.Event
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			m.failure = fmt.Errorf("the machine said %q", lines.Text())
+			continue
+		}
+		switch {
+		case event.Ready:
+			ready <- event.Kubeconfig
+		case event.Error != "":
+			m.failure = errors.New(event.Error)
+		default:
+			fmt.Fprintln(m.options.Log, event.Message)
+		}
+	}
+}
+
+// connect makes clients, and writes a kubeconfig for those outside.
+func (m *Mesh) connect(ctx context.Context, internal string) error {
+	config, err := m.internalConfig(internal)
+	if err != nil {
+		return err
+	}
+	address, err := url.Parse(config.Host)
+	if err != nil {
+		return fmt.Errorf("read the address of the API server: %w", err)
+	}
+	outside, err := m.Forward(ctx, Pod{}, address.Host)
+	if err != nil {
+		return err
+	}
+	m.Kubeconfig = filepath.Join(m.Dir, "kubeconfig")
+	if err := rewriteKubeconfig(internal, m.Kubeconfig, "https://"+outside); err != nil {
+		return err
+	}
+	m.Config = config
+	if m.client, err = kubernetes.NewForConfig(config); err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	m.applier, err = controlplane.NewApplier(config)
+	return err
+}
+
+// Done is closed when the mesh has ended, by Stop or by itself.
+func (m *Mesh) Done() <-chan struct{} { return m.ended }
+
+// Stop ends the mesh and removes what it wrote.
+func (m *Mesh) Stop() error {
+	m.mu.Lock()
+	forwards := m.forwards
+	m.forwards = nil
+	m.mu.Unlock()
+	var errs []error
+	for _, forward := range forwards {
+		errs = append(errs, forward.Close())
+	}
+	if m.stdin != nil {
+		// The machine takes that for the end of us.
+		errs = append(errs, m.stdin.Close(), m.reap())
+	}
+	return errors.Join(append(errs, os.RemoveAll(m.Dir))...)
+}

@@ -1,0 +1,100 @@
+package localmesh
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // the sentinel's manifest
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// settleTimeout is how long istiod and the proxies may take.
+const settleTimeout = time.Minute
+
+// sentinel is a Service that no Pod stands behind: proxies themselves answer for
+// it, with the generation of the VirtualService that they have.
+//
+//go:embed sentinel.yaml
+var sentinel []byte
+
+const sentinelURL = "http://sentinel.localmesh.svc.cluster.local/"
+
+// Settle returns when every sidecar has the VirtualServices and DestinationRules
+// that were applied before the call. A VirtualService is written that each proxy
+// answers by: istiod sees it after what was written before it, and gives a
+// proxy its routes as a whole.
+//
+// What endpoints a cluster has does not come by this way.
+func (m *Mesh) Settle(ctx context.Context) error {
+	m.mu.Lock()
+	m.generation++
+	generation := strconv.Itoa(m.generation)
+	m.mu.Unlock()
+	if err := m.Apply(ctx, bytes.ReplaceAll(sentinel, []byte("GENERATION"), []byte(generation))); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	pods, err := m.Pods(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	for i := range pods {
+		if !Ready(&pods[i]) || !hasSidecar(&pods[i]) {
+			continue
+		}
+		from := Pod{Namespace: pods[i].Namespace, Name: pods[i].Name, IP: pods[i].Status.PodIP}
+		if err := m.waitGeneration(ctx, from, generation); err != nil {
+			return fmt.Errorf("settle %s: %w", from.Name, err)
+		}
+	}
+	return nil
+}
+
+func (m *Mesh) waitGeneration(ctx context.Context, from Pod, generation string) error {
+	client, err := m.Client(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	var last error
+	err = wait.PollUntilContextTimeout(ctx, pollInterval/2, settleTimeout, true, func(ctx context.Context) (bool, error) {
+		var seen string
+		if seen, last = get(ctx, client, sentinelURL); last == nil && seen != generation {
+			last = fmt.Errorf("the proxy has generation %q, not %s", seen, generation)
+		}
+		return last == nil, nil
+	})
+	return errors.Join(err, last)
+}
+
+func get(ctx context.Context, client *http.Client, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	return string(body), err
+}
+
+// hasSidecar reports whether Istio injected a sidecar; a gateway has none.
+func hasSidecar(pod *corev1.Pod) bool {
+	containers := append(append([]corev1.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...)
+	for i := range containers {
+		if containers[i].Name != "istio-proxy" {
+			continue
+		}
+		return len(containers[i].Args) > 1 && containers[i].Args[1] == "sidecar"
+	}
+	return false
+}
