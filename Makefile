@@ -52,7 +52,7 @@ test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFL
 
 .PHONY: test-cluster
 test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane
-	@$(if $(CLUSTER_MODULES),OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
+	@$(if $(CLUSTER_MODULES),$(ENVOY_RUN) OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
@@ -108,7 +108,7 @@ verify: ## Check that make generate changes nothing
 	@for path in $(GENERATED); do diff -ru ".cache/verify/$$path" $$path || exit 1; done
 
 .PHONY: envoy
-envoy: ## Install the Envoy of tests and demos into .cache, and print its path ($$ENVOY names another)
+envoy: ## Install the Envoy of tests and demos into .cache, and print its path (ENVOY=PATH names another)
 	@tools/envoy/install
 
 .PHONY: clean
