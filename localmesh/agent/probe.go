@@ -1,0 +1,158 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// soonest is how soon a container that is not ready yet is asked again.
+const soonest = 100 * time.Millisecond
+
+// probeStartup begins the probes of a container that runs.
+func (w *worker) probeStartup(ctx context.Context, c *container) {
+	e := w.runs[c]
+	if c.spec.StartupProbe == nil {
+		w.probeStarted(ctx, c, e)
+		return
+	}
+	p := w.prober(c, e, c.spec.StartupProbe)
+	p.eager, p.once = true, true
+	go p.loop(ctx, func(good bool) {
+		if good {
+			w.probeStarted(ctx, c, e)
+		} else {
+			w.unhealthy(c, "startup", c.spec.StartupProbe)
+		}
+	})
+}
+
+// probeStarted says that a container has started, and begins its other probes.
+func (w *worker) probeStarted(ctx context.Context, c *container, e *execution) {
+	c.started = true
+	if c.spec.ReadinessProbe != nil {
+		p := w.prober(c, e, c.spec.ReadinessProbe)
+		p.eager = true
+		go p.loop(ctx, func(good bool) { c.passing = good })
+	}
+	if c.spec.LivenessProbe != nil {
+		p := w.prober(c, e, c.spec.LivenessProbe)
+		go p.loop(ctx, func(good bool) {
+			if !good {
+				w.unhealthy(c, "liveness", c.spec.LivenessProbe)
+			}
+		})
+	}
+}
+
+// unhealthy stops a container, so that it is started again. A pod that ends
+// stops it anyway.
+func (w *worker) unhealthy(c *container, kind string, probe *corev1.Probe) {
+	if w.machine.ending {
+		return
+	}
+	w.log.Info("a container failed its probe", "container", c.spec.Name, "probe", kind)
+	grace := w.machine.grace
+	if probe.TerminationGracePeriodSeconds != nil {
+		grace = seconds(*probe.TerminationGracePeriodSeconds)
+	}
+	w.machine.halt(c, grace, time.Now())
+}
+
+func seconds[N int32 | int64](n N) time.Duration { return time.Duration(n) * time.Second }
+
+// prober asks a container again and again.
+type prober struct {
+	worker    *worker
+	container *container
+	execution *execution
+	spec      *corev1.Probe
+	check     check
+	// eager asks more often than the period says until the first success, of which
+	// the tests that wait for it know sooner. Failures count at the period alone.
+	eager bool
+	// once ends with the first verdict.
+	once bool
+}
+
+func (w *worker) prober(c *container, e *execution, spec *corev1.Probe) *prober {
+	return &prober{worker: w, container: c, execution: e, spec: spec, check: w.check(c, spec.ProbeHandler)}
+}
+
+// loop has the worker told each verdict, until the run is over.
+func (p *prober) loop(ctx context.Context, verdict func(good bool)) {
+	verdicts := threshold{success: p.spec.SuccessThreshold, failure: p.spec.FailureThreshold}
+	period := seconds(max(p.spec.PeriodSeconds, 1))
+	due := time.Now().Add(seconds(p.spec.InitialDelaySeconds))
+	timer := time.NewTimer(time.Until(due))
+	defer timer.Stop()
+	again := soonest
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		good := p.ask(ctx)
+		now := time.Now()
+		regular := !now.Before(due)
+		for !now.Before(due) {
+			due = due.Add(period)
+		}
+		if (good || regular) && verdicts.add(good) {
+			p.worker.post(func() {
+				if p.worker.current(p.container, p.execution) {
+					verdict(good)
+				}
+			})
+			if p.once {
+				return
+			}
+		}
+		wait := due.Sub(now)
+		if p.eager && !good {
+			wait = min(wait, again)
+			again *= 2
+		} else {
+			p.eager = false
+		}
+		timer.Reset(wait)
+	}
+}
+
+// ask makes one attempt.
+func (p *prober) ask(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, seconds(max(p.spec.TimeoutSeconds, 1)))
+	defer cancel()
+	err := p.check(ctx)
+	if err != nil && ctx.Err() == nil {
+		p.worker.log.Debug("a probe failed", "container", p.container.spec.Name, "error", err)
+	}
+	return err == nil
+}
+
+// check is an attempt to find out how a container is.
+type check func(ctx context.Context) error
+
+// check makes one of what a probe says. A proxy is asked itself, whatever the
+// probe says: there is no agent of Istio's that would answer for it.
+func (w *worker) check(c *container, handler corev1.ProbeHandler) check {
+	box, at := w.box, w.at
+	if istioPart(c.spec).envoy() {
+		return func(ctx context.Context) error { return envoyReady(ctx, box) }
+	}
+	switch {
+	case handler.HTTPGet != nil:
+		return func(ctx context.Context) error { return httpGet(ctx, box, at, c.spec, handler.HTTPGet) }
+	case handler.TCPSocket != nil:
+		return func(ctx context.Context) error { return dialTCP(ctx, box, at, c.spec, handler.TCPSocket) }
+	case handler.GRPC != nil:
+		return func(ctx context.Context) error { return grpcHealth(ctx, box, at, handler.GRPC) }
+	case handler.Exec != nil:
+		return w.exec(c.spec, handler.Exec)
+	default:
+		return func(context.Context) error { return fmt.Errorf("the agent knows no such probe: %v", handler) }
+	}
+}
