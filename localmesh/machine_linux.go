@@ -34,7 +34,8 @@ func (m *Mesh) spawn() (io.WriteCloser, io.Reader, error) {
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 		Setpgid:     true,
-		Pdeathsig:   syscall.SIGKILL,
+		// So that it can clean up. It has a limit of its own to that.
+		Pdeathsig: syscall.SIGTERM,
 	}
 	stderr, err := os.Create(filepath.Join(m.Dir, "machine.err"))
 	if err != nil {

@@ -25,6 +25,9 @@ import (
 // stopTimeout is how long a mesh may take to end before it is killed.
 const stopTimeout = 30 * time.Second
 
+// IstiodDebug is where istiod serves its debug pages, in the mesh's own network.
+const IstiodDebug = "127.0.0.1:8080"
+
 // Options are settings of a mesh. The zero value is fine where $ENVOY is set or
 // envoy is on the PATH.
 type Options struct {
@@ -199,6 +202,12 @@ func (m *Mesh) connect(ctx context.Context, internal string) error {
 
 // Done is closed when the mesh has ended, by Stop or by itself.
 func (m *Mesh) Done() <-chan struct{} { return m.ended }
+
+// Err says why the mesh has ended, once it has.
+func (m *Mesh) Err() error {
+	<-m.ended
+	return m.failure
+}
 
 // Stop ends the mesh and removes what it wrote.
 func (m *Mesh) Stop() error {

@@ -76,10 +76,8 @@ func waitEstablished(ctx context.Context, crds dynamic.ResourceInterface, name s
 		if err != nil {
 			return false, err
 		}
-		conditions, _, err := unstructured.NestedSlice(object.Object, "status", "conditions")
-		if err != nil {
-			return false, err
-		}
+		// Nothing is there before the API server has looked at it.
+		conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions") //nolint:errcheck // see above
 		for _, condition := range conditions {
 			fields, ok := condition.(map[string]any)
 			if ok && fields["type"] == "Established" && fields["status"] == "True" {

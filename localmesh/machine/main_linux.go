@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
@@ -26,6 +27,10 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/proxy"
 	"github.com/overrides-mesh/overrides/localmesh/sandbox"
 )
+
+// stopTimeout is how long ending may take. After that the kernel kills what is
+// left, as it does whenever the first process of a namespace ends.
+const stopTimeout = 20 * time.Second
 
 // machine is everything that runs.
 type machine struct {
@@ -54,7 +59,10 @@ func Main() int {
 		_, _ = io.Copy(io.Discard, io.MultiReader(decoder.Buffered(), os.Stdin))
 		stop()
 	}()
-	if err := run(ctx, config, events); err != nil {
+	context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, func() { os.Exit(1) }) })
+	err := run(ctx, config, events)
+	// Whoever started us may be gone.
+	if err = errors.Join(err, os.RemoveAll(config.Dir)); err != nil {
 		return events.fail(err)
 	}
 	return 0

@@ -1,9 +1,8 @@
-// Command localmesh runs a Kubernetes control plane on loopback.
+// Command localmesh runs a Kubernetes and Istio mesh on this machine, without
+// containers and without root (Linux).
 //
-//	localmesh build       build its programs, if they are not in the cache yet
-//	localmesh up [FILE…]  start it with Istio's CustomResourceDefinitions and
-//	                      those in FILEs, print the path of its kubeconfig, and
-//	                      stay until interrupted
+//	localmesh build                        build its programs, if they are not in the cache yet
+//	localmesh up [flags] [FILE|DIR...]     start a mesh, apply the manifests, and stay until interrupted
 package main
 
 import (
@@ -16,12 +15,11 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
 const usage = `usage: localmesh build
-       localmesh up [FILE...]
+       localmesh up [--image REPOSITORY=PROGRAM]... [--crd FILE]... [--mtls] [FILE|DIR]...
 `
 
 func main() {
@@ -35,39 +33,23 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	switch {
-	case len(args) == 1 && args[0] == "build":
-		for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
-			paths, err := program.Build(ctx, module, os.Stderr)
-			if err != nil {
-				return err
-			}
-			for _, name := range slices.Sorted(maps.Keys(paths)) {
-				fmt.Fprintln(os.Stdout, paths[name])
-			}
-		}
-		return nil
-	case len(args) > 0 && args[0] == "up":
-		return up(ctx, args[1:])
+	commands := map[string]func(context.Context, []string) error{"build": build, "up": up}
+	if len(args) == 0 || commands[args[0]] == nil {
+		fmt.Fprint(os.Stderr, usage)
+		return errors.New("no such command")
 	}
-	fmt.Fprint(os.Stderr, usage)
-	return errors.New("no such command")
+	return commands[args[0]](ctx, args[1:])
 }
 
-func up(ctx context.Context, crds []string) (err error) {
-	server, err := controlplane.Start(ctx, controlplane.Options{Log: os.Stderr})
-	if err != nil {
-		return err
+func build(ctx context.Context, _ []string) error {
+	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
+		paths, err := program.Build(ctx, module, os.Stderr)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(paths)) {
+			fmt.Fprintln(os.Stdout, paths[name])
+		}
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	istio, err := controlplane.IstioCRDs(ctx)
-	if err != nil {
-		return err
-	}
-	if err := server.InstallCRDs(ctx, append([]string{istio}, crds...)...); err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stdout, server.Kubeconfig)
-	<-ctx.Done()
 	return nil
 }

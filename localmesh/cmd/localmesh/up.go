@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/localmesh"
+)
+
+// settings are what the flags of "up" say.
+type settings struct {
+	images map[string]string
+	crds   []string
+	mtls   bool
+	paths  []string
+}
+
+func parseSettings(args []string) (settings, error) {
+	s := settings{images: map[string]string{}}
+	flags := flag.NewFlagSet("up", flag.ContinueOnError)
+	flags.Func("image", "`REPOSITORY=PROGRAM`: the executable that stands for an image; * for all others", func(value string) error {
+		repository, program, ok := strings.Cut(value, "=")
+		if !ok {
+			return errors.New("want REPOSITORY=PROGRAM")
+		}
+		path, err := filepath.Abs(program)
+		s.images[repository] = path
+		return err
+	})
+	flags.Func("crd", "a `file` with CustomResourceDefinitions", func(value string) error {
+		path, err := filepath.Abs(value)
+		s.crds = append(s.crds, path)
+		return err
+	})
+	flags.BoolVar(&s.mtls, "mtls", false, "let sidecars use mutual TLS")
+	err := flags.Parse(args)
+	s.paths = flags.Args()
+	return s, err
+}
+
+func up(ctx context.Context, args []string) (err error) {
+	s, err := parseSettings(args)
+	if err != nil {
+		return err
+	}
+	manifests, err := readManifests(s.paths)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	mesh, err := localmesh.Start(ctx, localmesh.Options{Log: os.Stderr, Images: s.images, CRDs: s.crds, MTLS: s.mtls})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mesh.Stop()) }()
+	fmt.Fprintf(os.Stderr, "the mesh is ready after %v\n", time.Since(began).Round(100*time.Millisecond))
+	if err := mesh.Apply(ctx, manifests...); err != nil {
+		return err
+	}
+	if err := waitAll(ctx, mesh); err != nil {
+		return err
+	}
+	if err := describe(ctx, mesh); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-mesh.Done():
+		return mesh.Err()
+	}
+}
+
+// waitAll waits until all that was applied is ready.
+func waitAll(ctx context.Context, mesh *localmesh.Mesh) error {
+	namespaces, err := mesh.Kubernetes().CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for i := range namespaces.Items {
+		if err := mesh.WaitReady(ctx, namespaces.Items[i].Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe says where things are: the kubeconfig on standard output, the rest
+// for people.
+func describe(ctx context.Context, mesh *localmesh.Mesh) error {
+	istiod, err := mesh.Forward(ctx, localmesh.Pod{}, localmesh.IstiodDebug)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "\nlogs     %s\nistiod   http://%s/debug\n\nexport KUBECONFIG=%s\n\nCtrl-C ends it.\n",
+		filepath.Join(mesh.Dir, "logs"), istiod, mesh.Kubeconfig)
+	fmt.Fprintln(os.Stdout, mesh.Kubeconfig)
+	return nil
+}
+
+// readManifests reads files, and the YAML files of folders.
+func readManifests(paths []string) ([][]byte, error) {
+	var files []string
+	for _, path := range paths {
+		err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
+			yaml := slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(file))
+			if err == nil && !entry.IsDir() && (yaml || file == path) {
+				files = append(files, file)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	var manifests [][]byte
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		manifests = append(manifests, data)
+	}
+	return manifests, nil
+}
