@@ -85,6 +85,7 @@ func newApp(program string, streams Streams) *app {
 	a.root.AddGroup(
 		&cobra.Group{ID: groupMake, Title: "Make configuration:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask for versions:"},
+		&cobra.Group{ID: groupTry, Title: "Try it:"},
 	)
 	for _, c := range []struct {
 		group   string
@@ -96,6 +97,7 @@ func newApp(program string, streams Streams) *app {
 		{groupAsk, a.explainCommand()},
 		{groupAsk, a.headerCommand()},
 		{groupAsk, a.versionsCommand()},
+		{groupTry, a.demoCommand()},
 		{"", a.versionCommand()},
 	} {
 		c.command.GroupID = c.group
@@ -108,6 +110,7 @@ func newApp(program string, streams Streams) *app {
 const (
 	groupMake = "make"
 	groupAsk  = "ask"
+	groupTry  = "try"
 )
 
 // displayName is how users call the program: kubectl finds plugins by the names

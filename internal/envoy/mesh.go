@@ -161,3 +161,16 @@ func (m *Mesh) service(host string) *service {
 func (m *Mesh) Config(proxy Proxy) *Config {
 	return &Config{Clusters: m.clusters(), Routes: m.routes(proxy)}
 }
+
+// Table returns the table that is played for a host, nil if none is.
+func (m *Mesh) Table(host string) *route.Table { return m.tables[host] }
+
+// Subset returns the labels that the pods of a subset carry.
+func (m *Mesh) Subset(host, name string) map[string]string {
+	for _, s := range m.subsets[host] {
+		if s.Name == name {
+			return s.Labels
+		}
+	}
+	return nil
+}

@@ -146,6 +146,17 @@ func TestFailedCalls(t *testing.T) {
 	}
 }
 
+// TestFirstFailureCounts: of several calls that fail, the first says what is wrong.
+func TestFirstFailureCounts(t *testing.T) {
+	t.Parallel()
+	first := proxy(t, 503, "", http.Header{"X-Override-Error": {"first"}})
+	second := proxy(t, 404, "", http.Header{"X-Override-Error": {"second"}})
+	res, answer := send(t, http.MethodGet, service(t, "a", service(t, "b"), first, second), "", nil)
+	if res.StatusCode != 503 || res.Header.Get("x-override-error") != "first" || len(answer.Calls) != 3 {
+		t.Errorf("status %d, %v, answer %+v", res.StatusCode, res.Header, answer)
+	}
+}
+
 // TestChangedStatus: what a proxy answers in place of the service counts.
 func TestChangedStatus(t *testing.T) {
 	t.Parallel()

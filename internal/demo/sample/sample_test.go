@@ -114,10 +114,13 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// exit waits for the end of the program and returns its exit code, which is -1
-// for one that was killed.
+// exit waits for the end of the program and returns its exit code, or for one
+// that a signal ended the number of that, negative. At the deadline it is SIGKILL.
 func (p *process) exit() int {
 	<-p.done
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return -int(status.Signal())
+	}
 	return p.cmd.ProcessState.ExitCode()
 }
 
@@ -168,7 +171,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("/ is %d while it drains", status)
 	}
 	long.signal(syscall.SIGTERM)
-	if code := long.exit(); code != -1 {
+	if code := long.exit(); code != -int(syscall.SIGTERM) {
 		t.Errorf("a second signal did not end it: exit code %d", code)
 	}
 

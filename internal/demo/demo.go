@@ -1,0 +1,100 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/demo/script"
+)
+
+// Options say where and how the demo runs.
+type Options struct {
+	// Envoy is the path of the program.
+	Envoy string
+	// Port is where the client's Envoy listens; 0 is the default one, or another
+	// if that is taken.
+	Port uint16
+	// TempDir is where the folder for everything is made; empty is the system's.
+	TempDir string
+	// Out gets answers, Err progress.
+	Out, Err io.Writer
+	// OutTerminal and ErrTerminal are set where these are terminals.
+	OutTerminal, ErrTerminal bool
+}
+
+// Run brings a state up, says how to try it, and waits for the end of ctx, which
+// is no error.
+func Run(ctx context.Context, o Options, s *State) (err error) {
+	w, err := o.start(ctx, s)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(o.Out, w.hints(s))
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(o.Err, "stopping")
+		return nil
+	case err := <-w.Failed():
+		return err
+	}
+}
+
+// Script brings a state up, plays the talk's demo, and ends.
+func Script(ctx context.Context, o Options, s *State) (err error) {
+	w, err := o.start(ctx, s)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(o.Err)
+	return script.Play(ctx, o.Out, script.Talk(), script.Options{
+		Send:    w.send(),
+		Command: func(r script.Request) string { return r.Curl(w.URL()) },
+		Color:   o.OutTerminal,
+	})
+}
+
+// start brings a state up and says how long that took.
+func (o *Options) start(ctx context.Context, s *State) (*World, error) {
+	began := time.Now()
+	pods := 0
+	for i := range s.Workloads {
+		pods += s.Workloads[i].Replicas
+	}
+	fmt.Fprintf(o.Err, "starting %d pods and %d Envoys … ", pods, len(s.Workloads)+1)
+	w, err := Start(ctx, *o, s)
+	if err != nil {
+		fmt.Fprintln(o.Err, "no")
+		return w, err
+	}
+	fmt.Fprintf(o.Err, "ready in %.1f s\n", time.Since(began).Seconds())
+	return w, nil
+}
+
+// send sends requests through the client's Envoy.
+func (w *World) send() script.Sender {
+	client := w.Client()
+	return func(ctx context.Context, r script.Request) (script.Response, error) {
+		req, err := http.NewRequestWithContext(ctx, r.Method, "http://"+r.Service+"/", http.NoBody)
+		if err != nil {
+			return script.Response{}, err
+		}
+		req.Header = r.Header.Clone()
+		res, err := client.Do(req)
+		if err != nil {
+			return script.Response{}, err
+		}
+		defer res.Body.Close()
+		answer, err := chain.Decode(res.Body)
+		if err != nil {
+			return script.Response{}, fmt.Errorf("status %d: %w", res.StatusCode, err)
+		}
+		return script.Response{Status: res.StatusCode, Header: res.Header, Answer: answer}, nil
+	}
+}

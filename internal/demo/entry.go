@@ -1,0 +1,119 @@
+package demo
+
+import (
+	"cmp"
+	"maps"
+	"net/url"
+
+	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/sample"
+	"github.com/overrides-mesh/overrides/internal/demo/workload"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Entry is where requests that name no Service go in.
+type Entry struct {
+	// Namespace and Name are those of the Service, Host its full name; empty where
+	// there is no Service.
+	Namespace, Name, Host string
+}
+
+// Entry returns the Service with the longest chain behind it that nobody calls;
+// where all are called by somebody, the longest chain decides alone.
+func (s *State) Entry() Entry {
+	calls := s.calls()
+	called := map[string]bool{}
+	for _, to := range calls {
+		for host := range to {
+			called[host] = true
+		}
+	}
+	best, bestLength := -1, 0
+	lengths := map[string]int{}
+	for i := range s.Snapshot.Services {
+		host := s.host(&s.Snapshot.Services[i])
+		length := longest(calls, host, lengths)
+		if !called[host] {
+			length += len(s.Snapshot.Services)
+		}
+		if length > bestLength {
+			best, bestLength = i, length
+		}
+	}
+	if best < 0 {
+		return Entry{}
+	}
+	service := &s.Snapshot.Services[best]
+	return Entry{Namespace: service.Namespace, Name: service.Name, Host: s.host(service)}
+}
+
+// Client is who stands before the first Service: an ordinary caller.
+func (s *State) Client() route.Caller {
+	return route.Caller{
+		Namespace: cmp.Or(s.Entry().Namespace, defaultNamespace),
+		Labels:    map[string]string{"app": clientName},
+	}
+}
+
+func (s *State) host(service *model.Service) string {
+	return service.Name + "." + service.Namespace + ".svc." + s.Snapshot.Options.ClusterDomain
+}
+
+// calls lists which Services the pods behind a Service call, by host.
+func (s *State) calls() map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for i := range s.Snapshot.Services {
+		service := &s.Snapshot.Services[i]
+		to := map[string]bool{}
+		for j := range s.Workloads {
+			w := &s.Workloads[j]
+			if w.Namespace != service.Namespace || len(service.Selector) == 0 || !model.HasLabels(w.Labels, service.Selector) {
+				continue
+			}
+			for _, next := range s.next(w) {
+				if u, err := url.Parse(next); err == nil {
+					if called := oracle.Resolve(s.Snapshot, u.Hostname(), w.Namespace); called != nil {
+						to[s.host(called)] = true
+					}
+				}
+			}
+		}
+		out[s.host(service)] = to
+	}
+	return out
+}
+
+// next lists the URLs that the pods of a workload call.
+func (s *State) next(w *workload.Workload) []string {
+	config, err := sample.Parse(w.Getenv(w.Pod(0), s.Snapshot.Options.VersionLabel))
+	if err != nil || config.Echo {
+		return nil
+	}
+	return config.Next
+}
+
+// longest returns how many Services a request to host passes, at most. Services
+// that call each other in a circle are counted once.
+func longest(calls map[string]map[string]bool, host string, known map[string]int) int {
+	if length, ok := known[host]; ok {
+		return length
+	}
+	known[host] = 0 // as long as it is being counted
+	length := 0
+	for next := range calls[host] {
+		length = max(length, longest(calls, next, known))
+	}
+	known[host] = length + 1
+	return length + 1
+}
+
+// canonicalName is the label that Istio's injection puts on every pod.
+const canonicalName = "service.istio.io/canonical-name"
+
+// identity returns the labels of a workload's pods as the tables know callers.
+func identity(w *workload.Workload) map[string]string {
+	out := map[string]string{canonicalName: cmp.Or(w.Labels["app.kubernetes.io/name"], w.Labels["app"], w.Name)}
+	maps.Copy(out, w.Labels)
+	return out
+}

@@ -1,0 +1,130 @@
+package oracle
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+)
+
+// Judge judges requests while what is right changes.
+type Judge struct {
+	mu sync.Mutex
+	// now counts how often things have settled.
+	now    int
+	states []state
+	// running counts requests by when they began.
+	running map[int]int
+}
+
+type state struct {
+	oracle *Oracle
+	// until is when it ceased to be right; 0 while it is.
+	until int
+}
+
+// NewJudge returns a judge for whom nothing is right yet.
+func NewJudge() *Judge { return &Judge{now: 1, running: map[int]int{}} }
+
+// Change says that from now on things may be as next says, and still as before.
+func (j *Judge) Change(next *Oracle) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.states = append(j.states, state{oracle: next})
+}
+
+// Settle says that things are as the last Change said, and not as before.
+func (j *Judge) Settle() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.now++
+	for i := range j.states[:max(0, len(j.states)-1)] {
+		if j.states[i].until == 0 {
+			j.states[i].until = j.now
+		}
+	}
+	j.forget()
+}
+
+// forget drops states that no request can have met.
+func (j *Judge) forget() {
+	oldest := j.now
+	for began := range j.running {
+		oldest = min(oldest, began)
+	}
+	j.states = slices.DeleteFunc(j.states, func(s state) bool { return s.until != 0 && s.until <= oldest })
+}
+
+// Request is one request under way.
+type Request struct {
+	judge *Judge
+	began int
+}
+
+// Begin is called before a request is sent, and [Request.End] after its answer.
+func (j *Judge) Begin() *Request {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.running[j.now]++
+	return &Request{judge: j, began: j.now}
+}
+
+// End says what is wrong with the answer to a call; nil if nothing is. A request
+// that got no answer is ended with nil.
+func (r *Request) End(c *Call, a *chain.Answer) error {
+	j := r.judge
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.running[r.began]--; j.running[r.began] == 0 {
+		delete(j.running, r.began)
+	}
+	var met []*Oracle
+	for _, s := range j.states {
+		if s.until == 0 || s.until > r.began {
+			met = append(met, s.oracle)
+		}
+	}
+	if a == nil {
+		return nil
+	}
+	return hop(met, c, a)
+}
+
+// hop checks a call, and then those that were made for it.
+func hop(met []*Oracle, c *Call, a *chain.Answer) error {
+	var want string
+	if !slices.ContainsFunc(met, func(o *Oracle) bool {
+		var ok bool
+		ok, want = o.accepts(c, a)
+		return ok
+	}) {
+		return fmt.Errorf("%s %s: answered by %s (pod %q, status %d %s), want %s", c.Method, c.URL, a.Path()[0], a.Pod, a.Status, a.Error, want)
+	}
+	pod := find(met, a)
+	if pod == nil {
+		return nil
+	}
+	if len(a.Calls) != len(pod.Next) {
+		return fmt.Errorf("pod %s made %d calls, want %d", pod.Name, len(a.Calls), len(pod.Next))
+	}
+	for i := range a.Calls {
+		next := &Call{Caller: pod.Caller, Method: c.Method, URL: pod.Next[i], Header: c.Header}
+		if err := hop(met, next, &a.Calls[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find returns the pod that answered; nil if it is not known, or if nobody did.
+func find(met []*Oracle, a *chain.Answer) *Pod {
+	for _, o := range slices.Backward(met) {
+		for i := range o.pods[a.Pod] {
+			if a.Error == "" && a.Pod != "" {
+				return &o.pods[a.Pod][i]
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package oracle
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/envoy"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Pod is one that may answer.
+type Pod struct {
+	Name, Namespace string
+	Labels          map[string]string
+	// Next are the URLs that it calls for each request.
+	Next []string
+	// Caller is how the tables know it when it calls.
+	Caller route.Caller
+}
+
+// Oracle knows where requests go at one moment.
+type Oracle struct {
+	snapshot *model.Snapshot
+	mesh     *envoy.Mesh
+	pods     map[string][]Pod
+}
+
+// New returns what is right according to the tables of mesh.
+func New(snapshot *model.Snapshot, mesh *envoy.Mesh, pods []Pod) *Oracle {
+	o := &Oracle{snapshot: snapshot, mesh: mesh, pods: map[string][]Pod{}}
+	for _, p := range pods {
+		o.pods[p.Name] = append(o.pods[p.Name], p)
+	}
+	return o
+}
+
+// Call is a request as it leaves a caller.
+type Call struct {
+	Caller route.Caller
+	Method string
+	URL    string
+	Header http.Header
+}
+
+// wanted says who is to answer a call.
+type wanted struct {
+	// refused is set where no pod is to be reached.
+	refused bool
+	pods    func(Pod) bool
+	what    string
+}
+
+// wanted returns who is to answer; false where the call leaves what is known.
+func (o *Oracle) wanted(c *Call) (wanted, bool) {
+	target, err := url.Parse(c.URL)
+	if err != nil {
+		return wanted{}, false
+	}
+	s := Resolve(o.snapshot, target.Hostname(), c.Caller.Namespace)
+	if s == nil {
+		return wanted{}, false
+	}
+	host := o.host(s)
+	table := o.mesh.Table(host)
+	if table == nil {
+		return o.reached([]route.Destination{{Host: host}}), true
+	}
+	decision := route.Evaluate(table, c.request(target))
+	if decision.Route < 0 || table.Routes[decision.Route].Response != nil {
+		return wanted{refused: true, what: "no pod"}, true
+	}
+	return o.reached(table.Routes[decision.Route].Destinations), true
+}
+
+func (c *Call) request(target *url.URL) *route.Request {
+	r := &route.Request{
+		Method: c.Method, Scheme: "http", Authority: target.Host, Path: target.RequestURI(),
+		Port: 80, Header: map[string][]string{}, Caller: c.Caller,
+	}
+	if target.Port() != "" {
+		_, _ = fmt.Sscan(target.Port(), &r.Port) // url.Parse let only digits through
+	}
+	for name, lines := range c.Header {
+		r.Header[strings.ToLower(name)] = lines
+	}
+	return r
+}
+
+// reached accepts the pods of any destination.
+func (o *Oracle) reached(destinations []route.Destination) wanted {
+	var names []string
+	var fits []func(Pod) bool
+	serving := false
+	for _, d := range destinations {
+		s := Resolve(o.snapshot, d.Host, "")
+		if s == nil {
+			continue
+		}
+		labels := o.mesh.Subset(d.Host, d.Subset)
+		fit := func(p Pod) bool {
+			return p.Namespace == s.Namespace && model.HasLabels(p.Labels, s.Selector) && model.HasLabels(p.Labels, labels)
+		}
+		names = append(names, strings.TrimSpace(s.Name+" "+d.Subset))
+		fits = append(fits, fit)
+		serving = serving || o.any(fit)
+	}
+	return wanted{
+		refused: !serving,
+		what:    strings.Join(names, " or "),
+		pods: func(p Pod) bool {
+			for _, fit := range fits {
+				if fit(p) {
+					return true
+				}
+			}
+			return false
+		},
+	}
+}
+
+func (o *Oracle) any(fit func(Pod) bool) bool {
+	for _, pods := range o.pods {
+		for _, p := range pods {
+			if fit(p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// accepts reports whether a may be the answer to a call, and if not, what should
+// have answered.
+func (o *Oracle) accepts(c *Call, a *chain.Answer) (bool, string) {
+	want, known := o.wanted(c)
+	switch {
+	case !known:
+		return true, ""
+	case want.refused || a.Error != "":
+		return want.refused && a.Error != "", want.what
+	}
+	for _, p := range o.pods[a.Pod] {
+		if want.pods(p) {
+			return true, ""
+		}
+	}
+	return false, want.what
+}
+
+func (o *Oracle) host(s *model.Service) string {
+	return s.Name + "." + s.Namespace + ".svc." + o.snapshot.Options.ClusterDomain
+}
+
+// Resolve finds the Service that a host name means for callers in a namespace;
+// nil if there is none.
+func Resolve(snapshot *model.Snapshot, host, namespace string) *model.Service {
+	name, rest, qualified := strings.Cut(host, ".")
+	if qualified {
+		rest = strings.TrimSuffix(rest, "."+snapshot.Options.ClusterDomain)
+		namespace = strings.TrimSuffix(rest, ".svc")
+	}
+	for i := range snapshot.Services {
+		if s := &snapshot.Services[i]; s.Name == name && s.Namespace == namespace {
+			return s
+		}
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// guardScript reads lines from standard input, which ends when this program
+// does, in whatever way. It then kills what is left and removes the folder.
+const guardScript = `
+trap '' HUP INT TERM
+watched=
+while read -r what id; do
+  case $what in
+  watch) watched="$watched $id" ;;
+  forget)
+    rest=
+    for one in $watched; do [ "$one" = "$id" ] || rest="$rest $one"; done
+    watched=$rest
+    ;;
+  esac
+done
+[ -z "$watched" ] || kill -9 $watched 2>/dev/null
+rm -rf -- "$1"
+`
+
+// Guard is a small process that outlives this one, for a moment: it ends the
+// Envoys and removes their folder if this program can't, as when it was killed.
+// Linux could kill the Envoys by itself, but not remove the folder, and no other
+// system does either.
+type Guard struct {
+	cmd   *exec.Cmd
+	mu    sync.Mutex
+	stdin io.WriteCloser
+}
+
+// NewGuard starts a guard for a folder, which is removed in the end.
+func NewGuard(ctx context.Context, folder string) (*Guard, error) {
+	// It has to outlive ctx.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sh", "-c", guardScript, "overrides-demo-guard", folder)
+	cmd.SysProcAttr = ownGroup()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start guard: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start guard: %w", err)
+	}
+	return &Guard{cmd: cmd, stdin: stdin}, nil
+}
+
+// ownGroup puts a process into a group of its own, so that Ctrl-C reaches this
+// program alone, and the others end in order.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// watch has the guard end a process.
+func (g *Guard) watch(pid int) error { return g.tell("watch", pid) }
+
+// forget takes back a watch: the process has ended, and its number may be given
+// to another.
+func (g *Guard) forget(pid int) error { return g.tell("forget", pid) }
+
+func (g *Guard) tell(what string, pid int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, err := io.WriteString(g.stdin, what+" "+strconv.Itoa(pid)+"\n"); err != nil {
+		return fmt.Errorf("tell the guard: %w", err)
+	}
+	return nil
+}
+
+// Close ends the guard, which first does what it is there for.
+func (g *Guard) Close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	err := g.stdin.Close()
+	if errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	if err := errors.Join(err, g.cmd.Wait()); err != nil {
+		return fmt.Errorf("end guard: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/overrides-mesh/overrides/internal/envoy"
+)
+
+// Files of an Envoy's folder.
+const (
+	bootstrapFile = "envoy.json"
+	clustersFile  = "clusters.json"
+	routesFile    = "routes.json"
+	adminSocket   = "admin.sock"
+	listenSocket  = "listen.sock"
+)
+
+// Options say which Envoy to run.
+type Options struct {
+	// Binary is the path of the program.
+	Binary string
+	// Dir is a folder for it alone. Sockets are made in it, whose paths may have
+	// about 100 bytes.
+	Dir string
+	// Name is for people, and for the Envoy's node.
+	Name string
+	// Port is where it listens on the loopback address; 0 is a socket in Dir.
+	Port uint16
+	// Config is what it starts with.
+	Config *envoy.Config
+	Guard  *Guard
+}
+
+// Proxy is a running Envoy.
+type Proxy struct {
+	options Options
+	process *process
+	admin   *http.Client
+	// current is the configuration that is in force, as far as it is known.
+	current *envoy.Config
+	// versions are those of the files as they were written last.
+	versions versions
+	stopping atomic.Bool
+}
+
+// Start starts an Envoy, without waiting for it: see [Proxy.Ready].
+func Start(ctx context.Context, o Options) (*Proxy, error) {
+	p := &Proxy{options: o, current: o.Config}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make folder of %s: %w", o.Name, err)
+	}
+	err := p.write(&envoy.Step{Clusters: o.Config.Clusters, Routes: o.Config.Routes})
+	if err != nil {
+		return nil, fmt.Errorf("configure %s: %w", o.Name, err)
+	}
+	place := envoy.Place{
+		Name:     o.Name,
+		Clusters: p.path(clustersFile), Routes: p.path(routesFile), Admin: p.path(adminSocket),
+		Port: uint32(o.Port),
+	}
+	if o.Port == 0 {
+		place.Socket = p.path(listenSocket)
+	}
+	bootstrap, err := envoy.Bootstrap(place)
+	if err != nil {
+		return nil, fmt.Errorf("configure %s: %w", o.Name, err)
+	}
+	if err := os.WriteFile(p.path(bootstrapFile), bootstrap, 0o600); err != nil {
+		return nil, fmt.Errorf("configure %s: %w", o.Name, err)
+	}
+	p.admin = adminClient(p.path(adminSocket))
+	if p.process, err = startProcess(ctx, &o); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Name, err)
+	}
+	return p, nil
+}
+
+func (p *Proxy) path(name string) string { return filepath.Join(p.options.Dir, name) }
+
+// Ready waits until the Envoy serves with the configuration that it was given.
+func (p *Proxy) Ready(ctx context.Context) error {
+	return p.process.await(ctx, "start envoy of "+p.options.Name, func(ctx context.Context) (bool, error) {
+		if !p.live(ctx) {
+			return false, nil
+		}
+		return p.inForce(ctx)
+	})
+}
+
+// Apply leads the Envoy from what is in force to another configuration. After an
+// error it may have stopped half-way, at a point where everything still works.
+func (p *Proxy) Apply(ctx context.Context, config *envoy.Config) error {
+	for _, step := range envoy.Steps(p.current, config) {
+		if err := p.write(&step); err != nil {
+			return fmt.Errorf("configure %s: %w", p.options.Name, err)
+		}
+		if err := p.process.await(ctx, "configure "+p.options.Name, p.inForce); err != nil {
+			return err
+		}
+		if step.Clusters != nil {
+			p.current = &envoy.Config{Clusters: step.Clusters, Routes: p.current.Routes}
+		} else {
+			p.current = &envoy.Config{Clusters: p.current.Clusters, Routes: step.Routes}
+		}
+	}
+	return nil
+}
+
+// Stop ends the Envoy.
+func (p *Proxy) Stop() error {
+	p.stopping.Store(true)
+	p.admin.CloseIdleConnections()
+	if err := p.process.stop(); err != nil {
+		return fmt.Errorf("%s: %w", p.options.Name, err)
+	}
+	return nil
+}
+
+// Wait waits until the Envoy has ended. It returns an error if nobody had asked
+// it to.
+func (p *Proxy) Wait() error {
+	<-p.process.ended
+	if p.stopping.Load() {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %v%s", p.options.Name, errEnded, p.process.cmd.ProcessState, p.process.logTail())
+}
+
+// Pid is the number of the process.
+func (p *Proxy) Pid() int { return p.process.cmd.Process.Pid }
+
+// Dial connects to where the Envoy listens.
+func (p *Proxy) Dial(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	if p.options.Port == 0 {
+		return d.DialContext(ctx, "unix", p.path(listenSocket))
+	}
+	return d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(p.options.Port))))
+}
+
+// write writes the files of a step, each as a whole: Envoy looks at a file when
+// another one is moved into its place.
+func (p *Proxy) write(step *envoy.Step) error {
+	if step.Clusters != nil {
+		file, err := envoy.ClusterFile(step.Clusters)
+		if err != nil {
+			return err
+		}
+		if err := p.swap(clustersFile, file.JSON); err != nil {
+			return err
+		}
+		p.versions.clusters = file.Version
+	}
+	if step.Routes != nil {
+		file, err := envoy.RouteFile(step.Routes)
+		if err != nil {
+			return err
+		}
+		if err := p.swap(routesFile, file.JSON); err != nil {
+			return err
+		}
+		p.versions.routes = file.Version
+	}
+	return nil
+}
+
+func (p *Proxy) swap(name string, data []byte) error {
+	if err := os.WriteFile(p.path(name+".new"), data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(p.path(name+".new"), p.path(name))
+}
