@@ -49,7 +49,7 @@ func Main(ctx context.Context, p Process) int {
 	}
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	// A second signal ends the program at once.
-	defer stop()
+	defer context.AfterFunc(ctx, stop)()
 	if err := Run(ctx, config, log); err != nil {
 		log.Error("ended", "error", err)
 		return exitFailed
