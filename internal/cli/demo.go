@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -29,11 +30,16 @@ const demoExamples = `# run the chain, and try the commands that are printed
 overrides demo
 
 # play the whole demo and exit, with 1 if a request took a wrong path
-overrides demo --script`
+overrides demo --script
+
+# follow a folder: what is added to it or removed from it comes and goes
+cp -r examples/chain shop && overrides demo --dir shop`
 
 type demoFlags struct {
-	script bool
-	port   uint16
+	script   bool
+	dir      string
+	port     uint16
+	duration time.Duration
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -48,11 +54,17 @@ func (a *app) demoCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.script, "script", false, "play the demo of the talk and exit")
+	flags.StringVar(&f.dir, "dir", "", "`folder` of manifests to run instead of the chain, and to follow: under a load that is counted, and exits with 1 if a request is lost")
+	_ = cmd.MarkFlagDirname("dir")
+	flags.DurationVar(&f.duration, "duration", 0, "`time` after which --dir ends by itself, such as 30s")
 	flags.Uint16Var(&f.port, "port", 0, "`port` of the loopback address that takes requests (default 8080, or another if that is taken)")
 	return cmd
 }
 
 func (a *app) demo(ctx context.Context, f *demoFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	envoy, err := demo.FindEnvoy(os.Getenv("ENVOY"))
 	if err != nil {
 		return err
@@ -61,7 +73,12 @@ func (a *app) demo(ctx context.Context, f *demoFlags) error {
 		Envoy: envoy, Port: f.port, Out: a.Out, Err: a.Err,
 		OutTerminal: isTerminal(a.Out), ErrTerminal: isTerminal(a.Err),
 	}
-	state, err := demo.Embedded(ctx, examples.Chain, "chain", model.DefaultOptions())
+	if f.dir != "" && !f.script {
+		return demo.Follow(ctx, options, demo.FollowOptions{
+			Dir: f.dir, Model: model.DefaultOptions(), Duration: f.duration, Tell: a.tellDemo,
+		})
+	}
+	state, err := f.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,6 +90,34 @@ func (a *app) demo(ctx context.Context, f *demoFlags) error {
 		return demo.Script(ctx, options, state)
 	}
 	return demo.Run(ctx, options, state)
+}
+
+// check returns a usage error for flags that don't go together.
+func (f *demoFlags) check() error {
+	if f.duration != 0 && (f.dir == "" || f.script) {
+		return usagef("--duration is about --dir without --script")
+	}
+	if f.duration < 0 {
+		return usagef("--duration: %v is negative", f.duration)
+	}
+	if f.dir == "" {
+		return nil
+	}
+	info, err := os.Stat(f.dir)
+	switch {
+	case err != nil:
+		return usagef("--dir: %w", err)
+	case !info.IsDir():
+		return usagef("--dir: %s is no folder", f.dir)
+	}
+	return nil
+}
+
+func (f *demoFlags) read(ctx context.Context) (*demo.State, error) {
+	if f.dir != "" {
+		return demo.Folder(ctx, f.dir, model.DefaultOptions())
+	}
+	return demo.Embedded(ctx, examples.Chain, "chain", model.DefaultOptions())
 }
 
 // tellDemo writes diagnostics to people, but those that need no action.

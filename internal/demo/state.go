@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/demo/sample"
 	"github.com/overrides-mesh/overrides/internal/demo/workload"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/envoy"
@@ -46,16 +47,16 @@ func Embedded(ctx context.Context, files fs.FS, folder string, options model.Opt
 		}
 		manifests = appendDocuments(manifests, data)
 	}
-	return load(ctx, []string{"-"}, manifests, options)
+	return read(ctx, []string{"-"}, manifests, options)
 }
 
 func appendDocuments(manifests, more []byte) []byte {
 	return append(append(manifests, more...), "\n---\n"...)
 }
 
-// load reads manifests, as source reads them from paths, and compiles them. The
+// read reads manifests, as source reads them from paths, and compiles them. The
 // same text is given for what only this package wants to know.
-func load(ctx context.Context, paths []string, manifests []byte, options model.Options) (*State, error) {
+func read(ctx context.Context, paths []string, manifests []byte, options model.Options) (*State, error) {
 	objects, diags, err := source.Read(ctx, paths, bytes.NewReader(manifests), source.FileOptions{})
 	if err != nil {
 		return nil, err
@@ -64,8 +65,21 @@ func load(ctx context.Context, paths []string, manifests []byte, options model.O
 	snapshot, found := objects.Snapshot(options)
 	s.Snapshot, s.Result = snapshot, compile.Compile(snapshot)
 	_, refused := envoy.NewMesh(snapshot, &s.Result, nil)
-	s.Diagnostics = diag.Sort(slices.Concat(diags, found, s.Result.Diagnostics, refused))
+	s.Diagnostics = diag.Sort(slices.Concat(diags, found, s.Result.Diagnostics, refused, s.checkWorkloads()))
 	return s, nil
+}
+
+// checkWorkloads says which workloads the sample server can't play.
+func (s *State) checkWorkloads() []diag.Diagnostic {
+	var out []diag.Diagnostic
+	for i := range s.Workloads {
+		w := &s.Workloads[i]
+		if _, err := sample.Parse(w.Getenv(w.Pod(0), s.Snapshot.Options.VersionLabel)); err != nil {
+			object := diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
+			out = append(out, diag.New(diag.UndecodableObject, object, "its environment is none for the sample server: %v", err))
+		}
+	}
+	return out
 }
 
 // defaultNamespace is that of objects that name none.

@@ -29,8 +29,8 @@ type Pod struct {
 type Proxy struct {
 	// Caller is the workload whose calls go through it.
 	Caller route.Caller
-	// Default is the host of the Service that requests for unknown hosts are
-	// taken to be for. Where it is empty they are answered with 404.
+	// Default is the host of the Service that requests for the proxy's own address
+	// are taken to be for; it may be empty. Those for unknown hosts get 404.
 	Default string
 }
 

@@ -16,6 +16,9 @@ import (
 // RouteName names the only RouteConfiguration of an Envoy.
 const RouteName = "outbound"
 
+// addressDomains are what clients call a proxy whose address they were given.
+var addressDomains = []string{"127.0.0.1:*", "localhost:*"}
+
 // httpPort is the port that a host without one means.
 const httpPort = 80
 
@@ -32,7 +35,7 @@ func (m *Mesh) routes(proxy Proxy) *routev3.RouteConfiguration {
 		for j, port := range s.ports {
 			host := m.virtualHost(s, port, proxy)
 			if s.host == proxy.Default && j == 0 {
-				host.Domains = append(host.Domains, "*")
+				host.Domains = append(host.Domains, addressDomains...)
 			}
 			out.VirtualHosts = append(out.VirtualHosts, host)
 		}

@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// errChanging says that a folder changed while it was read.
+var errChanging = errors.New("the folder changed while it was read")
+
+// Folder reads the manifests of a folder, and everything below it.
+func Folder(ctx context.Context, dir string, options model.Options) (*State, error) {
+	s, _, err := readFolder(ctx, dir, options)
+	return s, err
+}
+
+// readFolder returns the state and the manifests that it was made from.
+func readFolder(ctx context.Context, dir string, options model.Options) (*State, []byte, error) {
+	manifests, err := gather(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := read(ctx, []string{dir}, manifests, options)
+	if err != nil {
+		return nil, manifests, err
+	}
+	// read has read the files once more.
+	again, err := gather(dir)
+	if err == nil && !bytes.Equal(manifests, again) {
+		err = errChanging
+	}
+	return s, manifests, err
+}
+
+// gather joins the files that package source would read from a folder.
+func gather(dir string) ([]byte, error) {
+	var out []byte
+	// With the separator a folder that is a link is followed.
+	root := dir + string(filepath.Separator)
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case filepath.Clean(path) == filepath.Clean(root):
+			return nil
+		case strings.HasPrefix(entry.Name(), "."):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case entry.IsDir() || !isManifest(entry.Name()):
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		out = appendDocuments(out, data)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read manifests: %w", err)
+	}
+	return out, nil
+}
+
+func isManifest(name string) bool {
+	switch filepath.Ext(name) {
+	case ".yaml", ".yml", ".json":
+		return strings.TrimSuffix(name, filepath.Ext(name)) != "kustomization"
+	}
+	return false
+}
+
+// watcher tells when a folder has changed and has come to rest: its files are
+// compared, not their times, as editors and Git change these in many ways.
+type watcher struct {
+	dir string
+	// taken is what was read last; seen is what was there at the last look.
+	taken, seen []byte
+}
+
+// look reports whether the folder says something new since it was taken, and the
+// same as at the last look.
+func (w *watcher) look() bool {
+	now, err := gather(w.dir)
+	if err != nil {
+		return false // a file that is just being replaced
+	}
+	calm := bytes.Equal(now, w.seen)
+	w.seen = now
+	return calm && !bytes.Equal(now, w.taken)
+}

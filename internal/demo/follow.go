@@ -1,0 +1,189 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/load"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+const (
+	// lookInterval is how often a folder is looked at.
+	lookInterval = 200 * time.Millisecond
+	// loadPause is the time between two requests of a kind.
+	loadPause = 50 * time.Millisecond
+)
+
+// ErrLost is how a demo ends in which requests failed or took a wrong path.
+var ErrLost = errors.New("requests were lost")
+
+// FollowOptions say what is followed.
+type FollowOptions struct {
+	Dir   string
+	Model model.Options
+	// Duration is how long; 0 is until ctx ends.
+	Duration time.Duration
+	// Tell shows diagnostics.
+	Tell func([]diag.Diagnostic)
+}
+
+// Follow brings up what a folder asks for, and follows its changes under a load
+// of its own, which it counts. A folder that is broken changes nothing. It is an
+// error if a request was lost.
+func Follow(ctx context.Context, o Options, f FollowOptions) (err error) {
+	state, manifests, err := readFolder(ctx, f.Dir, f.Model)
+	if err != nil {
+		return err
+	}
+	f.Tell(state.Diagnostics)
+	if state.Broken() {
+		return fmt.Errorf("start the demo: the manifests in %s have errors", f.Dir)
+	}
+	w, err := o.start(ctx, state)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(o.Out, w.hints(state))
+	if f.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.Duration)
+		defer cancel()
+	}
+	follower := &follower{
+		FollowOptions: f, world: w, state: state,
+		screen:  &screen{w: o.Err, terminal: o.ErrTerminal},
+		watcher: watcher{dir: f.Dir, taken: manifests, seen: manifests},
+	}
+	return follower.run(ctx, o)
+}
+
+type follower struct {
+	FollowOptions
+	world   *World
+	state   *State
+	screen  *screen
+	watcher watcher
+	load    *load.Load
+}
+
+func (f *follower) run(ctx context.Context, o Options) error {
+	f.load = load.Start(ctx, load.Options{
+		Client: f.world.Client(), Judge: f.world.judge, Header: f.Model.Header, Pause: loadPause,
+	}, f.state.target())
+	ended := f.loop(ctx)
+	f.load.Stop()
+	counts, faults := f.load.Counts()
+	f.screen.clear()
+	for _, fault := range faults {
+		fmt.Fprintln(o.Err, fault)
+	}
+	fmt.Fprintln(o.Out, counts)
+	if counts.Wrong() > 0 {
+		return errors.Join(ended, fmt.Errorf("%d %w", counts.Wrong(), ErrLost))
+	}
+	return ended
+}
+
+func (f *follower) loop(ctx context.Context) error {
+	f.screen.say("following %s", f.Dir)
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-f.world.Failed():
+			return err
+		case <-look.C:
+		}
+		if f.watcher.look() {
+			if err := f.change(ctx); err != nil {
+				return err
+			}
+		}
+		counts, _ := f.load.Counts()
+		f.screen.show(counts.String())
+	}
+}
+
+// change takes over what the folder says now.
+func (f *follower) change(ctx context.Context) error {
+	began := time.Now()
+	next, manifests, err := readFolder(ctx, f.Dir, f.Model)
+	switch {
+	case errors.Is(err, errChanging), ctx.Err() != nil:
+		return nil // there will be another look
+	case err != nil:
+		f.watcher.taken = manifests
+		f.screen.say("%v: everything stays as it is", err)
+		return nil
+	}
+	f.watcher.taken = manifests
+	f.screen.clear()
+	f.Tell(next.Diagnostics)
+	if next.Broken() {
+		f.screen.say("the manifests have errors: everything stays as it is")
+		return nil
+	}
+	if err := f.world.Update(ctx, next); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("follow %s: %w", f.Dir, err)
+	}
+	before, after := f.state.versions(), next.versions()
+	f.state = next
+	f.load.Aim(next.target())
+	took := time.Since(began).Round(time.Millisecond)
+	for _, v := range after {
+		if !slices.Contains(before, v) {
+			f.screen.say("+ %s takes requests, after %v", v, took)
+		}
+	}
+	for _, v := range before {
+		if !slices.Contains(after, v) {
+			f.screen.say("- %s is gone, after %v", v, took)
+		}
+	}
+	return nil
+}
+
+// versions lists what serves, as "service-3:v2".
+func (s *State) versions() []string {
+	var out []string
+	for i := range s.Result.Services {
+		r := &s.Result.Services[i]
+		for _, v := range r.Versions {
+			if v.Ready > 0 {
+				out = append(out, r.Name+"."+r.Namespace+":"+v.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// target is what the load is sent to: the first Service, asking for each version
+// that is not released.
+func (s *State) target() load.Target {
+	entry := s.Entry()
+	if entry.Host == "" {
+		return load.Target{}
+	}
+	out := load.Target{URL: "http://" + entry.Name + "/", Caller: s.Client()}
+	for i := range s.Result.Services {
+		r := &s.Result.Services[i]
+		for _, v := range r.Versions {
+			if !v.Released && v.Ready > 0 {
+				out.Overrides = append(out.Overrides, r.Name+":"+v.Name)
+			}
+		}
+	}
+	return out
+}
