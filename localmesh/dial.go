@@ -28,11 +28,9 @@ type Pod struct {
 // address or a Service's name. The Pod's sidecar takes the connection as it takes
 // those of the program beside it.
 func (m *Mesh) Dial(ctx context.Context, from Pod, address string) (net.Conn, error) {
-	if from.Name != "" && from.IP == "" {
-		var err error
-		if from, err = m.locate(ctx, from); err != nil {
-			return nil, err
-		}
+	from, err := m.locate(ctx, from)
+	if err != nil {
+		return nil, err
 	}
 	request := machine.Request{Op: machine.Dial, Pod: from.IP, Namespace: from.Namespace, Address: address}
 	connection, err := m.ask(ctx, request)
@@ -45,8 +43,11 @@ func (m *Mesh) Dial(ctx context.Context, from Pod, address string) (net.Conn, er
 	return connection, nil
 }
 
-// locate finds the address of a Pod.
+// locate finds the address of a Pod, where it is not known.
 func (m *Mesh) locate(ctx context.Context, pod Pod) (Pod, error) {
+	if pod.Name == "" || pod.IP != "" {
+		return pod, nil
+	}
 	object, err := m.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 	if err != nil {
 		return pod, err
@@ -87,11 +88,9 @@ func (m *Mesh) ask(ctx context.Context, request machine.Request) (net.Conn, erro
 // close them with CloseIdleConnections. Redirects are not followed: they are
 // answers too.
 func (m *Mesh) Client(ctx context.Context, from Pod) (*http.Client, error) {
-	if from.Name != "" {
-		var err error
-		if from, err = m.locate(ctx, from); err != nil {
-			return nil, err
-		}
+	from, err := m.locate(ctx, from)
+	if err != nil {
+		return nil, err
 	}
 	transport := &http.Transport{
 		DialContext:         func(ctx context.Context, _, address string) (net.Conn, error) { return m.Dial(ctx, from, address) },

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
@@ -68,9 +70,21 @@ func (m *Mesh) waitGeneration(ctx context.Context, from Pod, generation string) 
 		if seen, last = get(ctx, client, sentinelURL); last == nil && seen != generation {
 			last = fmt.Errorf("the proxy has generation %q, not %s", seen, generation)
 		}
-		return last == nil, nil
+		if last == nil {
+			return true, nil
+		}
+		return m.gone(ctx, from), nil
 	})
+	if err == nil {
+		return nil
+	}
 	return errors.Join(err, last)
+}
+
+// gone reports whether a Pod has ended meanwhile, or is about to.
+func (m *Mesh) gone(ctx context.Context, pod Pod) bool {
+	object, err := m.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+	return apierrors.IsNotFound(err) || err == nil && !Ready(object)
 }
 
 func get(ctx context.Context, client *http.Client, url string) (string, error) {

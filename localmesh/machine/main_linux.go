@@ -52,6 +52,8 @@ func Main() int {
 	if err := decoder.Decode(&config); err != nil {
 		return events.fail(fmt.Errorf("read the configuration: %w", err))
 	}
+	// Nobody may be there to listen when there is cleaning up to do.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
