@@ -107,6 +107,10 @@ func (m *machine) halt(c *container, grace time.Duration, now time.Time) {
 	} else if by.Before(c.stop.by) {
 		c.stop.by = by
 	}
+	if grace <= 0 {
+		// Whoever gives no time wants it dead.
+		c.stop.signalled = true
+	}
 }
 
 // over says that nothing runs and nothing will.

@@ -41,9 +41,9 @@ type worker struct {
 	machine *machine
 	at      place
 	// held says that the pod's address is taken.
-	held    bool
-	box     Sandbox
-	runs    map[*container]*execution
+	held bool
+	box  Sandbox
+	runs map[*container]*execution
 	// finished says that the pod had ended before this worker: it is only removed.
 	finished, removed bool
 }
