@@ -32,6 +32,9 @@ func deploy(t *testing.T, m *localmesh.Mesh, namespace string, more ...[]byte) l
 	if err := m.WaitReady(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
+	if err := m.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	pod, err := m.Pod(t.Context(), namespace, "app=client")
 	if err != nil {
 		t.Fatal(err)

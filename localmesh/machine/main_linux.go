@@ -56,10 +56,14 @@ func Main() int {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// Two things say that it is over, and the second must not end the cleaning up:
+	// so signals are caught to the end.
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	go func() {
 		// Nothing more is said; the end of it is the end of whoever started us.
 		_, _ = io.Copy(io.Discard, io.MultiReader(decoder.Buffered(), os.Stdin))
-		stop()
+		end()
 	}()
 	context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, func() { os.Exit(1) }) })
 	err := run(ctx, config, events)
