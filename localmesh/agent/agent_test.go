@@ -271,6 +271,9 @@ func TestOrder(t *testing.T) {
 	}
 	b.write("started")
 	b.until("web", "it is ready", isReady)
+	eventually(t, "all have started", func() bool {
+		return strings.Contains(b.events(), "main start\n") && strings.Contains(b.events(), "sidecar-2 start\n")
+	})
 	b.delete("web", metav1.DeleteOptions{})
 	b.gone("web")
 	// The second sidecar has no startup probe, so nothing waits for what it does.
