@@ -70,6 +70,8 @@ type follower struct {
 	screen  *screen
 	watcher watcher
 	load    *load.Load
+	// told counts the faults that were said.
+	told int
 }
 
 func (f *follower) run(ctx context.Context, o Options) error {
@@ -78,11 +80,8 @@ func (f *follower) run(ctx context.Context, o Options) error {
 	}, f.state.target())
 	ended := f.loop(ctx)
 	f.load.Stop()
-	counts, faults := f.load.Counts()
+	counts := f.tellFaults()
 	f.screen.clear()
-	for _, fault := range faults {
-		fmt.Fprintln(o.Err, fault)
-	}
 	fmt.Fprintln(o.Out, counts)
 	if counts.Wrong() > 0 {
 		return errors.Join(ended, fmt.Errorf("%d %w", counts.Wrong(), ErrLost))
@@ -107,9 +106,18 @@ func (f *follower) loop(ctx context.Context) error {
 				return err
 			}
 		}
-		counts, _ := f.load.Counts()
-		f.screen.show(counts.String())
+		f.screen.show(f.tellFaults().String())
 	}
+}
+
+// tellFaults says what has gone wrong since it last did.
+func (f *follower) tellFaults() load.Counts {
+	counts, faults := f.load.Counts()
+	for _, fault := range faults[f.told:] {
+		f.screen.say("%s", fault)
+	}
+	f.told = len(faults)
+	return counts
 }
 
 // change takes over what the folder says now.
@@ -143,12 +151,12 @@ func (f *follower) change(ctx context.Context) error {
 	took := time.Since(began).Round(time.Millisecond)
 	for _, v := range after {
 		if !slices.Contains(before, v) {
-			f.screen.say("+ %s takes requests, after %v", v, took)
+			f.screen.say("+ %s takes requests (after %v)", v, took)
 		}
 	}
 	for _, v := range before {
 		if !slices.Contains(after, v) {
-			f.screen.say("- %s is gone, after %v", v, took)
+			f.screen.say("- %s is gone (after %v)", v, took)
 		}
 	}
 	return nil

@@ -143,9 +143,9 @@ func (l *Load) send(ctx context.Context, target *Target, override string, count 
 	case err != nil:
 		l.counts.Failed++
 		l.note(override, err)
-	case wrong != nil && failed(answer):
+	case failed(answer):
 		l.counts.Failed++
-		l.note(override, wrong)
+		l.note(override, fmt.Errorf("status %d: %s", answer.Status, answer))
 	case wrong != nil:
 		l.counts.Misrouted++
 		l.note(override, wrong)

@@ -1,0 +1,153 @@
+package demo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	answers "github.com/overrides-mesh/overrides/internal/demo/chain"
+
+	"github.com/overrides-mesh/overrides/internal/demo"
+	"github.com/overrides-mesh/overrides/internal/demo/load"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// followed is a demo that follows a folder.
+type followed struct {
+	*output
+	dir, url string
+	stop     context.CancelFunc
+	ended    chan struct{}
+	err      error
+}
+
+func follow(t *testing.T) *followed {
+	t.Helper()
+	o, out := options(t)
+	f := &followed{output: out, dir: chain(t), url: fmt.Sprintf("http://127.0.0.1:%d/", o.Port), ended: make(chan struct{})}
+	var ctx context.Context
+	ctx, f.stop = context.WithCancel(t.Context())
+	go func() {
+		defer close(f.ended)
+		f.err = demo.Follow(ctx, o, demo.FollowOptions{
+			Dir: f.dir, Model: model.DefaultOptions(), Tell: func(list []diag.Diagnostic) {
+				for _, d := range list {
+					fmt.Fprintln(out, d.Code)
+				}
+			},
+		})
+	}()
+	t.Cleanup(func() {
+		f.stop()
+		<-f.ended
+	})
+	f.await(t, "following "+f.dir, 1, f.ended)
+	return f
+}
+
+// ask returns the path of a request.
+func (f *followed) ask(t *testing.T, override string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if override != "" {
+		req.Header.Set("x-override", override)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := answers.Decode(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.String()
+}
+
+// end stops the demo and returns what it counted.
+func (f *followed) end(t *testing.T) load.Counts {
+	t.Helper()
+	f.stop()
+	<-f.ended
+	var c load.Counts
+	lines := strings.Split(strings.TrimSpace(f.String()), "\n")
+	last := lines[len(lines)-1]
+	_, err := fmt.Sscanf(last, "%d ordinary and %d override requests, %d failed, %d misrouted", &c.Ordinary, &c.Override, &c.Failed, &c.Misrouted)
+	if err != nil {
+		t.Fatalf("no counts in %q:\n%s", last, f)
+	}
+	return c
+}
+
+// TestFollow: versions come and go under load, and no request is lost.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	f := follow(t)
+	v3 := filepath.Join(f.dir, "v3.yaml")
+	for round := range 3 {
+		writeFile(t, v3, deploymentOf(t, "v3"))
+		f.await(t, "+ service-3.chain:v3 takes requests", round+1, f.ended)
+		if got := f.ask(t, "service-3:v3;strict"); !strings.Contains(got, "service-3:v3") {
+			t.Errorf("round %d: v3 is there, and the request went %s", round, got)
+		}
+		if got := f.ask(t, ""); strings.Contains(got, "v3") {
+			t.Errorf("round %d: an ordinary request went %s", round, got)
+		}
+		if err := os.Remove(v3); err != nil {
+			t.Fatal(err)
+		}
+		f.await(t, "- service-3.chain:v3 is gone", round+1, f.ended)
+		if got := f.ask(t, "service-3:v3;strict"); !strings.Contains(got, "service-3!503") {
+			t.Errorf("round %d: v3 is gone, and the request went %s", round, got)
+		}
+	}
+	counts := f.end(t)
+	if f.err != nil || counts.Wrong() != 0 {
+		t.Errorf("%v\n%s", f.err, f)
+	}
+	if counts.Ordinary < 20 || counts.Override < 20 {
+		t.Errorf("that was no load: %s", counts)
+	}
+}
+
+// TestFollowBroken: a folder that can't be used changes nothing.
+func TestFollowBroken(t *testing.T) {
+	t.Parallel()
+	f := follow(t)
+	bad := filepath.Join(f.dir, "bad.yaml")
+	writeFile(t, bad, []byte("kind: ["))
+	f.await(t, "BrokenDocument\nthe manifests have errors: everything stays as it is\n", 1, f.ended)
+	if got := f.ask(t, "service-3:v2"); !strings.Contains(got, "service-3:v2") {
+		t.Errorf("the request went %s", got)
+	}
+	// What is right in the same folder is taken over as soon as all of it is.
+	writeFile(t, bad, deploymentOf(t, "v4"))
+	f.await(t, "+ service-3.chain:v4 takes requests", 1, f.ended)
+	if counts := f.end(t); f.err != nil || counts.Wrong() != 0 {
+		t.Errorf("%v\n%s", f.err, f)
+	}
+}
+
+// TestFollowCountsLosses: a version whose service calls nobody who is there is
+// seen, and makes an error of it.
+func TestFollowCountsLosses(t *testing.T) {
+	t.Parallel()
+	f := follow(t)
+	broken := strings.ReplaceAll(string(deploymentOf(t, "v5")), "http://service-4/", "http://nobody/")
+	writeFile(t, filepath.Join(f.dir, "v5.yaml"), []byte(broken))
+	f.await(t, "+ service-3.chain:v5 takes requests", 1, f.ended)
+	f.await(t, "service-3:v5 → nobody!404", 1, f.ended)
+	_ = f.end(t)
+	if !errors.Is(f.err, demo.ErrLost) {
+		t.Errorf("got %v\n%s", f.err, f)
+	}
+}
