@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +24,7 @@ type settings struct {
 	images map[string]string
 	crds   []string
 	mtls   bool
+	port   int
 	paths  []string
 }
 
@@ -42,6 +45,7 @@ func parseSettings(args []string) (settings, error) {
 		s.crds = append(s.crds, path)
 		return err
 	})
+	flags.IntVar(&s.port, "port", 0, "the `port` of loopback for requests into the mesh; 0 for a free one")
 	flags.BoolVar(&s.mtls, "mtls", false, "let sidecars use mutual TLS")
 	err := flags.Parse(args)
 	s.paths = flags.Args()
@@ -70,7 +74,7 @@ func up(ctx context.Context, args []string) (err error) {
 	if err := waitAll(ctx, mesh); err != nil {
 		return err
 	}
-	if err := describe(ctx, mesh); err != nil {
+	if err := describe(ctx, mesh, s.port); err != nil {
 		return err
 	}
 	select {
@@ -97,13 +101,26 @@ func waitAll(ctx context.Context, mesh *localmesh.Mesh) error {
 
 // describe says where things are: the kubeconfig on standard output, the rest
 // for people.
-func describe(ctx context.Context, mesh *localmesh.Mesh) error {
+func describe(ctx context.Context, mesh *localmesh.Mesh, port int) error {
 	istiod, err := mesh.Forward(ctx, localmesh.Pod{}, localmesh.IstiodDebug)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "\nlogs     %s\nistiod   http://%s/debug\n\nexport KUBECONFIG=%s\n\nCtrl-C ends it.\n",
-		filepath.Join(mesh.Dir, "logs"), istiod, mesh.Kubeconfig)
+	entry, err := serveEntry(ctx, mesh, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, `
+logs      %[1]s
+istiod    http://%[2]s/debug
+requests  curl -x http://APP.NAMESPACE@%[3]s http://SERVICE/
+          from inside a Pod labelled app=APP, through its sidecar; without a user name from the node,
+          as to a gateway: curl -x http://%[3]s -H 'Host: shop.example.com' http://GATEWAY-POD-IP/
+
+export KUBECONFIG=%[4]s
+
+Ctrl-C ends it.
+`, filepath.Join(mesh.Dir, "logs"), istiod, entry, mesh.Kubeconfig)
 	fmt.Fprintln(os.Stdout, mesh.Kubeconfig)
 	return nil
 }
