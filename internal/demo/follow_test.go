@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	answers "github.com/overrides-mesh/overrides/internal/demo/chain"
@@ -54,23 +55,28 @@ func follow(t *testing.T) *followed {
 // ask returns the path of a request.
 func (f *followed) ask(t *testing.T, override string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url, http.NoBody)
+	path, err := f.send(t.Context(), override)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return path
+}
+
+func (f *followed) send(ctx context.Context, override string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, http.NoBody)
+	if err != nil {
+		return "", err
 	}
 	if override != "" {
 		req.Header.Set("x-override", override)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer res.Body.Close()
 	answer, err := answers.Decode(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.String()
+	return answer.String(), err
 }
 
 // end stops the demo and returns what it counted.
@@ -88,11 +94,40 @@ func (f *followed) end(t *testing.T) load.Counts {
 	return c
 }
 
+// hammer asks for a version, one request after the other, until stop is called,
+// which returns how many there were. Whether the version is there or not, each is
+// to be answered by some version.
+func (f *followed) hammer(t *testing.T, override string) (stop func() int) {
+	t.Helper()
+	quit := make(chan struct{})
+	var done sync.WaitGroup
+	n := 0
+	done.Go(func() {
+		for ; ; n++ {
+			select {
+			case <-quit:
+				return
+			default:
+			}
+			if got, err := f.send(t.Context(), override); err != nil || strings.Contains(got, "!") {
+				t.Errorf("request %d went %s: %v", n, got, err)
+				return
+			}
+		}
+	})
+	return func() int {
+		close(quit)
+		done.Wait()
+		return n
+	}
+}
+
 // TestFollow: versions come and go under load, and no request is lost.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	f := follow(t)
 	v3 := filepath.Join(f.dir, "v3.yaml")
+	stop := f.hammer(t, "service-3:v3")
 	for round := range 3 {
 		writeFile(t, v3, deploymentOf(t, "v3"))
 		f.await(t, "+ service-3.chain:v3 takes requests", round+1, f.ended)
@@ -109,6 +144,9 @@ func TestFollow(t *testing.T) {
 		if got := f.ask(t, "service-3:v3;strict"); !strings.Contains(got, "service-3!503") {
 			t.Errorf("round %d: v3 is gone, and the request went %s", round, got)
 		}
+	}
+	if n := stop(); n < 100 {
+		t.Errorf("only %d requests asked for v3", n)
 	}
 	counts := f.end(t)
 	if f.err != nil || counts.Wrong() != 0 {
