@@ -1,0 +1,189 @@
+package conform
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Case is one request.
+type Case struct {
+	// Name tells it from the others of its world; Why is what it is there for.
+	Name, Why string
+	// Kind says how it came to be: "picked", or what the generator did.
+	Kind string
+	// From is the workload that calls, by its short name.
+	From string
+	// Service is called, at Port; Host is what the request names.
+	Service string
+	Port    uint32
+	Host    string
+	Method  string
+	// Path may have a query.
+	Path   string
+	Header []Header
+	// Want is what must happen, whatever the tables say; empty for cases of which
+	// nothing but agreement is asked. See [Expectation.Outcomes] for its form.
+	Want []string
+}
+
+// Picked is the Kind of cases that somebody wrote.
+const Picked = "picked"
+
+// caseLine is "name: caller METHOD host[:port]/path [@service] [= want | want]".
+var caseLine = regexp.MustCompile(`^([a-z0-9-]+): (\S+) ([A-Z-]+) ([^/\s]+)(/\S*)(?: @(\S+))?(?: = (.+))?$`)
+
+// ParseCases reads cases picked by hand. Each is a line, and the lines of its
+// headers, indented, below it:
+//
+//	# why
+//	name: caller METHOD host[:port]/path [@service] [= want | want]
+//	    x-override: service:v2
+//
+// Service is needed only where the host is not its name.
+func ParseCases(w *World, data []byte) ([]Case, error) {
+	var out []Case
+	why := ""
+	seen := map[string]bool{}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for n := 1; lines.Scan(); n++ {
+		line := lines.Text()
+		switch {
+		case strings.TrimSpace(line) == "":
+			why = ""
+		case strings.HasPrefix(line, "#"):
+			why = strings.TrimSpace(why + " " + strings.TrimSpace(line[1:]))
+		case strings.HasPrefix(line, "    ") && len(out) > 0:
+			header, err := ParseHeader(line[4:])
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			last := &out[len(out)-1]
+			last.Header = append(last.Header, header)
+		default:
+			c, err := parseCase(w, line)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			if seen[c.Name] {
+				return nil, fmt.Errorf("line %d: there is a case %s already", n, c.Name)
+			}
+			seen[c.Name] = true
+			c.Why = why
+			out = append(out, c)
+		}
+	}
+	return out, lines.Err()
+}
+
+func parseCase(w *World, line string) (Case, error) {
+	found := caseLine.FindStringSubmatch(line)
+	if found == nil {
+		return Case{}, fmt.Errorf("read case %q: want name: caller METHOD host/path = want", line)
+	}
+	c := Case{Name: found[1], Kind: Picked, From: found[2], Method: found[3], Host: found[4], Path: found[5], Service: found[6]}
+	if found[7] != "" {
+		c.Want = strings.Split(found[7], " | ")
+	}
+	caller, err := w.Workload(c.From)
+	if err != nil {
+		return c, err
+	}
+	if !caller.Caller {
+		return c, fmt.Errorf("workload %s is no caller", c.From)
+	}
+	name, port, hasPort := strings.Cut(c.Host, ":")
+	if hasPort {
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return c, fmt.Errorf("read port of %s: %w", c.Host, err)
+		}
+		c.Port = uint32(number)
+	}
+	if c.Service == "" {
+		if c.Service = w.named(name, caller.Namespace); c.Service == "" {
+			return c, fmt.Errorf("%s is no Service: say which one is called, with @", name)
+		}
+	}
+	s, err := w.Service(c.Service)
+	if err != nil {
+		return c, err
+	}
+	if c.Port == 0 {
+		c.Port = s.Ports[0].Number
+	}
+	return c, nil
+}
+
+// named finds the Service that a host names to callers in a namespace, "" for none.
+func (w *World) named(host, namespace string) string {
+	host = strings.ToLower(host)
+	for i := range w.Services {
+		s := &w.Services[i]
+		for _, form := range s.names(namespace) {
+			if host == form {
+				return w.short(s.Name, s.Namespace)
+			}
+		}
+	}
+	return ""
+}
+
+// names lists the names under which callers in a namespace know s.
+func (s *Service) names(namespace string) []string {
+	qualified := s.Name + "." + s.Namespace
+	out := []string{qualified, qualified + ".svc", s.FQDN()}
+	if namespace == s.Namespace {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+// Curl is c as it would be typed in a pod of the caller.
+func (c *Case) Curl() string {
+	var out strings.Builder
+	out.WriteString("curl -i")
+	if c.Method != "GET" {
+		out.WriteString(" -X " + c.Method)
+	}
+	for _, h := range c.Header {
+		value := strings.ReplaceAll(strings.ReplaceAll(h.Value, `\`, `\\`), "'", `\'`)
+		line := h.Name + ": " + value
+		if h.Value == "" {
+			line = h.Name + ";" // curl leaves a header with nothing behind the colon out
+		}
+		quote := "'"
+		if strings.ContainsAny(line, "\t'\\") {
+			quote = "$'"
+			line = strings.ReplaceAll(line, "\t", `\t`)
+		}
+		out.WriteString(" -H " + quote + line + "'")
+	}
+	out.WriteString(" '" + c.URL().String() + "'")
+	return out.String()
+}
+
+// URL is what c asks for, by the host that it names.
+func (c *Case) URL() *url.URL {
+	path, query, _ := strings.Cut(c.Path, "?")
+	host := c.Host
+	if !strings.Contains(host, ":") && c.Port != 80 {
+		host = fmt.Sprintf("%s:%d", host, c.Port)
+	}
+	return &url.URL{Scheme: "http", Host: host, Path: path, RawQuery: query}
+}
+
+// Lines returns the lines of a header.
+func (c *Case) Lines(name string) []string {
+	var out []string
+	for _, h := range c.Header {
+		if strings.EqualFold(h.Name, name) {
+			out = append(out, strings.Trim(h.Value, " \t"))
+		}
+	}
+	return out
+}

@@ -1,0 +1,242 @@
+package conform
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Oracle says what is to happen in a world.
+type Oracle struct {
+	World    *World
+	Snapshot *model.Snapshot
+	Result   *compile.Result
+}
+
+// Expectation is what is to happen to a case.
+type Expectation struct {
+	// Table is "namespace/name" of the table that decides, "" for none, and Route
+	// the name of its row that takes the request, as access logs have it; "" for
+	// none. Kind is that of the row.
+	Table, Route string
+	Kind         route.Kind
+	// Status is that of the answer. Where a workload gives it, it is one of Servers.
+	Status  int
+	Servers []Server
+	// ErrorHeader is the value of x-override-error; Location that of a redirect.
+	ErrorHeader, Location string
+	// Path, Host and Request are as a workload sees them; Request has the headers
+	// that it must, or (nil) must not see, Response those of the answer.
+	Path, Host        string
+	Request, Response map[string][]string
+	// AtLeast is how long it takes.
+	AtLeast time.Duration
+}
+
+// Server is a workload, and the port of its pods.
+type Server struct {
+	// ID is "namespace/name".
+	ID   string
+	Port uint32
+}
+
+// Request is c as a proxy sees it.
+func (o *Oracle) Request(c *Case) (*route.Request, error) {
+	caller, err := o.World.Workload(c.From)
+	if err != nil {
+		return nil, err
+	}
+	out := &route.Request{
+		Method: c.Method, Scheme: "http", Authority: c.Host, Path: c.Path, Port: c.Port,
+		Header: map[string][]string{}, Caller: caller.Source(),
+	}
+	for _, h := range c.Header {
+		name := strings.ToLower(h.Name)
+		out.Header[name] = c.Lines(name)
+	}
+	return out, nil
+}
+
+// Expect returns what is to happen to c.
+func (o *Oracle) Expect(c *Case) (*Expectation, error) {
+	request, err := o.Request(c)
+	if err != nil {
+		return nil, err
+	}
+	e := &Expectation{Path: c.Path, Host: c.Host, Request: map[string][]string{}, Response: map[string][]string{}}
+	for name, values := range request.Header {
+		e.Request[name] = values
+	}
+	table := o.Table(c)
+	if table == nil || !possible(table, request) {
+		s, err := o.World.Service(o.World.named(hostOnly(c.Host), request.Caller.Namespace))
+		if err != nil {
+			return nil, fmt.Errorf("no table and no Service is for host %s", c.Host)
+		}
+		e.Route = "default"
+		return e, o.forward(e, c, []route.Destination{{Host: s.FQDN()}})
+	}
+	e.Table = table.Namespace + "/" + table.Name
+	decision := route.Evaluate(table, request)
+	if decision.Route < 0 {
+		e.Status = 404
+		return e, nil
+	}
+	row := &table.Routes[decision.Route]
+	e.Route, e.Kind = row.Name, row.Kind
+	var match *route.Match
+	if decision.Match >= 0 {
+		match = &row.Matches[decision.Match]
+		if match.Name != "" {
+			e.Route += "." + match.Name
+		}
+	}
+	if row.Response != nil {
+		e.Status = int(row.Response.Status)
+		e.ErrorHeader = row.Response.Value
+		return e, nil
+	}
+	return e, o.act(e, &action{row: row, match: match, of: c})
+}
+
+// Table returns the table that is in force for c where it is called from, nil for none.
+func (o *Oracle) Table(c *Case) *route.Table {
+	caller, err := o.World.Workload(c.From)
+	if err != nil {
+		return nil
+	}
+	host := hostOnly(c.Host)
+	if s, err := o.World.Service(o.World.named(host, caller.Namespace)); err == nil {
+		host = s.FQDN()
+	}
+	for i := range o.Result.Tables {
+		t := &o.Result.Tables[i]
+		if slices.Contains(t.Hosts, host) && visible(t, caller.Namespace) {
+			return t
+		}
+	}
+	return nil
+}
+
+func hostOnly(host string) string {
+	name, _, _ := strings.Cut(host, ":")
+	return strings.ToLower(name)
+}
+
+func visible(t *route.Table, namespace string) bool {
+	return len(t.ExportTo) == 0 || slices.Contains(t.ExportTo, "*") || slices.Contains(t.ExportTo, namespace) ||
+		(slices.Contains(t.ExportTo, ".") && t.Namespace == namespace)
+}
+
+// possible reports whether some row is for that caller and port at all. If none
+// is, Istio leaves the Service as it is.
+func possible(t *route.Table, request *route.Request) bool {
+	for i := range t.Routes {
+		if len(t.Routes[i].Matches) == 0 {
+			return true
+		}
+		for _, m := range t.Routes[i].Matches {
+			only := route.Match{Port: m.Port, SourceLabels: m.SourceLabels, SourceNamespace: m.SourceNamespace}
+			if only.Mismatch(request) == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// forward expects an answer of the pods that destinations mean, or 503 of the
+// proxy where there are none.
+func (o *Oracle) forward(e *Expectation, c *Case, destinations []route.Destination) error {
+	e.Status = 200
+	for _, d := range destinations {
+		if d.Weight == 0 && len(destinations) > 1 {
+			continue
+		}
+		servers, err := o.servers(&d, c.Port)
+		if err != nil {
+			return err
+		}
+		e.Servers = append(e.Servers, servers...)
+	}
+	slices.SortFunc(e.Servers, func(a, b Server) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Port, b.Port)) })
+	e.Servers = slices.Compact(e.Servers)
+	if len(e.Servers) == 0 {
+		e.Status = 503
+	}
+	return nil
+}
+
+// servers lists the workloads whose ready pods d means.
+func (o *Oracle) servers(d *route.Destination, port uint32) ([]Server, error) {
+	name, namespace, ok := o.serviceName(d.Host)
+	if !ok {
+		return nil, fmt.Errorf("destination %s is no Service", d.Host)
+	}
+	at := slices.IndexFunc(o.Snapshot.Services, func(s model.Service) bool { return s.Name == name && s.Namespace == namespace })
+	declared := slices.IndexFunc(o.World.Services, func(s Service) bool { return s.Name == name && s.Namespace == namespace })
+	if at < 0 || declared < 0 {
+		return nil, fmt.Errorf("destination %s is not there", d.Host)
+	}
+	s := &o.Snapshot.Services[at]
+	labels, ok := o.subset(d)
+	if !ok {
+		return nil, nil
+	}
+	// A destination without a port means the only port of its Service, else that
+	// of the request.
+	switch {
+	case d.Port != 0:
+		port = d.Port
+	case len(s.Ports) == 1:
+		port = s.Ports[0].Number
+	}
+	var out []Server
+	for _, b := range s.Backends {
+		if b.Ready > 0 && model.HasLabels(b.Labels, labels) {
+			out = append(out, Server{ID: namespace + "/" + b.Workload.Name, Port: o.World.Services[declared].target(port)})
+		}
+	}
+	return out, nil
+}
+
+func (o *Oracle) serviceName(host string) (name, namespace string, ok bool) {
+	name, rest, _ := strings.Cut(strings.ToLower(host), ".")
+	namespace, ok = strings.CutSuffix(rest, ".svc."+o.Snapshot.Options.ClusterDomain)
+	return name, namespace, ok
+}
+
+// subset returns the labels of the pods that d means. It reports false for a
+// subset that nothing defines.
+func (o *Oracle) subset(d *route.Destination) (map[string]string, bool) {
+	if d.Subset == "" {
+		return nil, true
+	}
+	for i := range o.Result.SubsetRules {
+		rule := &o.Result.SubsetRules[i]
+		for _, s := range rule.Subsets {
+			if rule.Host == d.Host && s.Name == d.Subset {
+				return s.Labels, true
+			}
+		}
+	}
+	for i := range o.Snapshot.DestinationRules {
+		rule := &o.Snapshot.DestinationRules[i]
+		host := rule.Spec.GetHost()
+		if !strings.Contains(host, ".") {
+			host += "." + rule.Namespace + ".svc." + o.Snapshot.Options.ClusterDomain
+		}
+		for _, s := range rule.Spec.GetSubsets() {
+			if host == d.Host && s.GetName() == d.Subset {
+				return s.GetLabels(), true
+			}
+		}
+	}
+	return nil, false
+}

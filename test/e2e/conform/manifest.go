@@ -1,0 +1,130 @@
+package conform
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/yaml"
+)
+
+// Image is the image of all workloads.
+const Image = "sample"
+
+// Manifests are what a world consists of, in the order in which they are applied.
+type Manifests struct {
+	Namespaces []byte
+	// First has Services and Deployments, Later the Deployments that are made when
+	// those are ready.
+	First, Later []byte
+	// Users are the objects of a user's.
+	Users []byte
+}
+
+// Manifests returns what w consists of.
+func (w *World) Manifests() (m Manifests, err error) {
+	add := func(to *[]byte, object any) {
+		data, failure := yaml.Marshal(object)
+		if failure != nil && err == nil {
+			err = fmt.Errorf("write the manifests of %s: %w", w.Name, failure)
+		}
+		*to = append(append(*to, "---\n"...), data...)
+	}
+	for _, n := range w.Namespaces {
+		add(&m.Namespaces, &corev1.Namespace{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+			ObjectMeta: metav1.ObjectMeta{Name: n, Labels: map[string]string{"istio-injection": "enabled"}},
+		})
+	}
+	for i := range w.Services {
+		if len(w.Corpus) > 0 {
+			break
+		}
+		add(&m.First, w.Services[i].manifest())
+	}
+	for i := range w.Workloads {
+		switch l := &w.Workloads[i]; {
+		case l.Corpus:
+		case l.Later:
+			add(&m.Later, l.manifest())
+		default:
+			add(&m.First, l.manifest())
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(w.Objects)) {
+		m.Users = append(append(m.Users, "---\n"...), w.Objects[file]...)
+	}
+	return m, err
+}
+
+func (s *Service) manifest() *corev1.Service {
+	out := &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Annotations: s.Annotations},
+		Spec:       corev1.ServiceSpec{Selector: s.Selector},
+	}
+	for _, p := range s.Ports {
+		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{
+			Name: p.Name, Port: int32(p.Number), TargetPort: intstr.FromInt32(int32(p.Target)), //nolint:gosec // ports
+		})
+	}
+	return out
+}
+
+// manifest gives the pods a container for each port, so that the answer tells
+// which was reached. Servers have no sidecar: it is the caller's that routes.
+func (l *Workload) manifest() *appsv1.Deployment {
+	pod := maps.Clone(l.Labels)
+	if !l.Caller {
+		pod["sidecar.istio.io/inject"] = "false"
+	}
+	out := &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name, Labels: l.Labels},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &l.Replicas,
+			Selector: &metav1.LabelSelector{MatchLabels: l.Labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod}},
+		},
+	}
+	for _, port := range l.Ports {
+		out.Spec.Template.Spec.Containers = append(out.Spec.Template.Spec.Containers, l.container(port))
+	}
+	return out
+}
+
+func (l *Workload) container(port uint32) corev1.Container {
+	number := int32(port) //nolint:gosec // a port
+	out := corev1.Container{
+		Name: fmt.Sprintf("port-%d", port), Image: Image,
+		Ports: []corev1.ContainerPort{{ContainerPort: number}},
+		Env:   sampleEnv(l.ID(), number),
+		ReadinessProbe: &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(number)}},
+			PeriodSeconds: 1,
+		},
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Env)) {
+		out.Env = append(out.Env, corev1.EnvVar{Name: name, Value: l.Env[name]})
+	}
+	return out
+}
+
+// sampleEnv lets the sample answer by the name of its workload and, as its
+// version, with the port that it listens at.
+func sampleEnv(id string, port int32) []corev1.EnvVar {
+	return []corev1.EnvVar{
+		{Name: "NAME", Value: id},
+		{Name: "VERSION", Value: fmt.Sprint(port)},
+		{Name: "PORT", Value: fmt.Sprint(port)},
+		{Name: "MODE", Value: "echo"},
+		{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}},
+	}
+}
+
+// ID is how the pods of l name themselves in their answers.
+func (l *Workload) ID() string { return l.Namespace + "/" + l.Name }

@@ -1,0 +1,258 @@
+package conform
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// World is a small cluster, written down as short as possible.
+type World struct {
+	// Name is that of its folder.
+	Name string `json:"-"`
+	// About says what it is there for.
+	About string `json:"about"`
+	// Namespaces are made for it. What names none is in the first.
+	Namespaces []string   `json:"namespaces"`
+	Services   []Service  `json:"services"`
+	Workloads  []Workload `json:"workloads"`
+	// Generated is how many cases are generated.
+	Generated int `json:"generated"`
+	// Vocabulary is what generated requests are made of, besides "/".
+	Vocabulary Vocabulary `json:"vocabulary"`
+	// Corpus are manifests of a real application's, as paths below the corpus,
+	// which stand in place of the Services and of the workloads that are marked so;
+	// "path#name" is the objects of that name in it alone.
+	Corpus []string `json:"corpus"`
+	// Variants are what a user has in a world, by name, as paths below the corpus;
+	// a world without any has its Objects.
+	Variants map[string][]string `json:"variants"`
+	// Objects are further manifests, by name of file: those that a user of Istio
+	// would have.
+	Objects map[string][]byte `json:"-"`
+}
+
+// Vocabulary is what the user's routes of a world look at.
+type Vocabulary struct {
+	Paths []string `json:"paths"`
+	// Headers are lines "name: value".
+	Headers []string `json:"headers"`
+	// Hosts are names that requests may have for the world's Services besides
+	// their own, by Service.
+	Hosts map[string][]string `json:"hosts"`
+}
+
+// Service is a Kubernetes Service.
+type Service struct {
+	Name        string            `json:"name"`
+	Namespace   string            `json:"namespace"`
+	Annotations map[string]string `json:"annotations"`
+	// Selector is app=NAME if it is empty.
+	Selector map[string]string `json:"selector"`
+	// Ports is http, 80, if it is empty.
+	Ports []Port `json:"ports"`
+}
+
+// Port is a port of a Service, and the port of the pods that it leads to.
+type Port struct {
+	Name   string `json:"name"`
+	Number uint32 `json:"number"`
+	Target uint32 `json:"target"`
+}
+
+// Workload is a Deployment of the sample service.
+type Workload struct {
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	// Labels are those of its pods, and its selector.
+	Labels map[string]string `json:"labels"`
+	// Replicas is 1 if it is 0.
+	Replicas int32 `json:"replicas"`
+	// Env is more of its environment.
+	Env map[string]string `json:"env"`
+	// Ports are those that its pods listen at; 8080 if it is empty.
+	Ports []uint32 `json:"ports"`
+	// Later ones are made when the others are ready, and so are younger.
+	Later bool `json:"later"`
+	// Gone ones have no pods at all.
+	Gone bool `json:"gone"`
+	// Corpus says that a manifest of the corpus makes it.
+	Corpus bool `json:"corpus"`
+	// Caller gives its pods a sidecar, and lets cases call from there.
+	Caller bool `json:"caller"`
+}
+
+// defaultPort is where a pod listens.
+const defaultPort = 8080
+
+// ParseWorld reads the files of a world: world.yaml, and manifests.
+func ParseWorld(name string, files map[string][]byte) (*World, error) {
+	w := &World{Name: name, Objects: map[string][]byte{}}
+	if err := yaml.UnmarshalStrict(files["world.yaml"], w); err != nil {
+		return nil, fmt.Errorf("read world %s: %w", name, err)
+	}
+	for file, data := range files {
+		if file != "world.yaml" {
+			w.Objects[file] = data
+		}
+	}
+	if len(w.Namespaces) == 0 || len(w.Services) == 0 {
+		return nil, fmt.Errorf("read world %s: it has no namespace or no Service", name)
+	}
+	w.complete()
+	return w, nil
+}
+
+// complete fills in what world.yaml need not say.
+func (w *World) complete() {
+	for i := range w.Services {
+		s := &w.Services[i]
+		s.Namespace = cmp.Or(s.Namespace, w.Namespaces[0])
+		if len(s.Selector) == 0 {
+			s.Selector = map[string]string{"app": s.Name}
+		}
+		if len(s.Ports) == 0 {
+			s.Ports = []Port{{Name: "http", Number: 80}}
+		}
+		for j := range s.Ports {
+			s.Ports[j].Target = cmp.Or(s.Ports[j].Target, defaultPort)
+		}
+	}
+	for i := range w.Workloads {
+		l := &w.Workloads[i]
+		if len(l.Labels) == 0 {
+			l.Labels = map[string]string{"app": l.Name}
+		}
+		l.Namespace = cmp.Or(l.Namespace, w.Namespaces[0])
+		l.Replicas = cmp.Or(l.Replicas, 1)
+		if l.Gone {
+			l.Replicas = 0
+		}
+		if len(l.Ports) == 0 {
+			l.Ports = []uint32{defaultPort}
+		}
+	}
+}
+
+// Callers lists the workloads that can call, as "name" or "name.namespace".
+func (w *World) Callers() []string {
+	var out []string
+	for i := range w.Workloads {
+		if w.Workloads[i].Caller {
+			out = append(out, w.short(w.Workloads[i].Name, w.Workloads[i].Namespace))
+		}
+	}
+	return out
+}
+
+// short names something as cases do: with its namespace where that is not the
+// world's first.
+func (w *World) short(name, namespace string) string {
+	if namespace == w.Namespaces[0] {
+		return name
+	}
+	return name + "." + namespace
+}
+
+// Workload finds a workload by its short name.
+func (w *World) Workload(short string) (*Workload, error) {
+	for i := range w.Workloads {
+		if w.short(w.Workloads[i].Name, w.Workloads[i].Namespace) == short {
+			return &w.Workloads[i], nil
+		}
+	}
+	return nil, fmt.Errorf("find workload %s: there is none in world %s", short, w.Name)
+}
+
+// Service finds a Service by its short name.
+func (w *World) Service(short string) (*Service, error) {
+	for i := range w.Services {
+		if w.short(w.Services[i].Name, w.Services[i].Namespace) == short {
+			return &w.Services[i], nil
+		}
+	}
+	return nil, fmt.Errorf("find Service %s: there is none in world %s", short, w.Name)
+}
+
+// FQDN is the name of s that every namespace knows.
+func (s *Service) FQDN() string { return s.Name + "." + s.Namespace + ".svc.cluster.local" }
+
+// target returns the port of the pods that a port of s leads to.
+func (s *Service) target(number uint32) uint32 {
+	for _, p := range s.Ports {
+		if p.Number == number {
+			return p.Target
+		}
+	}
+	return 0
+}
+
+// Labels by which Istio names a workload, in order (istio pkg/kube/labels).
+const (
+	canonicalName = "service.istio.io/canonical-name"
+	appName       = "app.kubernetes.io/name"
+	app           = "app"
+)
+
+// Source is l as the proxies know who calls: its pods' labels, with the one that
+// injection adds.
+func (l *Workload) Source() route.Caller {
+	labels := maps.Clone(l.Labels)
+	if labels[canonicalName] == "" {
+		labels[canonicalName] = cmp.Or(labels[appName], labels[app], l.Name)
+	}
+	return route.Caller{Namespace: l.Namespace, Labels: labels}
+}
+
+// versions lists the versions behind s, those of isolated Services too, sorted.
+func (w *World) versions(s *Service) []string {
+	var out []string
+	for i := range w.Workloads {
+		l := &w.Workloads[i]
+		version := l.Labels["version"]
+		if version != "" && l.Namespace == s.Namespace && (selects(s.Selector, l.Labels) || w.isolated(s, l)) {
+			out = append(out, version)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// isolated reports whether l stands behind an isolated Service of s.
+func (w *World) isolated(s *Service, l *Workload) bool {
+	return slices.ContainsFunc(w.Services, func(other Service) bool {
+		return other.Namespace == s.Namespace && other.Annotations["overrides.mesh/version-of"] == s.Name && selects(other.Selector, l.Labels)
+	})
+}
+
+func selects(selector, labels map[string]string) bool {
+	for key, value := range selector {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// conditions lists the conditions that members for s may have.
+func (s *Service) conditions() string { return s.Annotations["overrides.mesh/conditions"] }
+
+// Header is one line of a header.
+type Header struct{ Name, Value string }
+
+// ParseHeader reads "name: value"; \t stands for a tab. One space after the colon
+// is no part of the value.
+func ParseHeader(line string) (Header, error) {
+	name, value, found := strings.Cut(line, ":")
+	if !found || name == "" || strings.ContainsAny(name, " \t") {
+		return Header{}, fmt.Errorf("read header %q: want name: value", line)
+	}
+	value = strings.ReplaceAll(strings.TrimPrefix(value, " "), `\t`, "\t")
+	return Header{Name: name, Value: value}, nil
+}

@@ -1,0 +1,168 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/test/e2e/conform"
+	"github.com/overrides-mesh/overrides/test/e2e/stage"
+)
+
+// root is that of the repository; corpus has real applications' manifests, and a
+// checkout may come without it.
+const (
+	root   = "../.."
+	corpus = "../../../shared/corpus"
+)
+
+// required says that nothing may be skipped for want of a program.
+var required = os.Getenv("OVERRIDES_E2E") != ""
+
+// shared is one mesh for all tests, started by the first that asks.
+var shared struct {
+	dir          string
+	programsOnce sync.Once
+	programs     stage.Programs
+	programsErr  error
+	meshOnce     sync.Once
+	mesh         *stage.Mesh
+	meshErr      error
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if shared.dir, err = os.MkdirTemp("", "overrides-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if shared.mesh != nil {
+		err = shared.mesh.Stop()
+	}
+	if err := errors.Join(err, os.RemoveAll(shared.dir)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// envoy returns the path of an Envoy, and skips t where there is none.
+func envoy(t *testing.T) string {
+	t.Helper()
+	name := os.Getenv("ENVOY")
+	if name == "" {
+		name = "envoy"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		skip(t, "there is no Envoy: set ENVOY, or run `make e2e`")
+	}
+	return path
+}
+
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if required {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+func programs(t *testing.T) stage.Programs {
+	t.Helper()
+	shared.programsOnce.Do(func() {
+		// The test that happens to be first must not end it, so not t.Context().
+		shared.programs, shared.programsErr = stage.BuildPrograms(context.Background(), root, shared.dir) //nolint:usetesting // see above
+	})
+	if shared.programsErr != nil {
+		t.Fatal(shared.programsErr)
+	}
+	return shared.programs
+}
+
+// mesh returns the shared mesh, with the namespaces of all worlds in it. It skips
+// t where the mesh would have to be built first, unless that is asked for.
+func mesh(t *testing.T) *stage.Mesh {
+	t.Helper()
+	options := stage.MeshOptions{Envoy: envoy(t), CRDs: []string{filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml")}, Log: os.Stderr}
+	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
+		if _, built := program.Built(module); !built && !required {
+			t.Skipf("the programs of %s are not built: run `make e2e`", module.Name)
+		}
+	}
+	options.Programs = programs(t)
+	all := worlds(t)
+	shared.meshOnce.Do(func() {
+		ctx := context.Background() //nolint:usetesting // the mesh outlives the test
+		if shared.mesh, shared.meshErr = stage.StartMesh(ctx, options); shared.meshErr != nil {
+			return
+		}
+		for _, w := range all {
+			manifests, err := w.Manifests()
+			if err = errors.Join(err, shared.mesh.Apply(ctx, manifests.Namespaces)); err != nil {
+				shared.meshErr = err
+				return
+			}
+		}
+	})
+	if shared.meshErr != nil {
+		t.Fatal(shared.meshErr)
+	}
+	return shared.mesh
+}
+
+// worlds reads all worlds of testdata.
+func worlds(t *testing.T) []*conform.World {
+	t.Helper()
+	dirs, err := filepath.Glob("testdata/worlds/*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no worlds: %v", err)
+	}
+	var out []*conform.World
+	for _, dir := range dirs {
+		files := map[string][]byte{}
+		paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			if files[filepath.Base(path)], err = os.ReadFile(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, err := conform.ParseWorld(filepath.Base(dir), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// seed is that of all generated cases.
+const seed = 20260928
+
+// cases are those of a world: picked ones, and generated ones.
+func cases(t *testing.T, w *conform.World) []conform.Case {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata/cases", w.Name+".txt"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	picked, err := conform.ParseCases(w, data)
+	if err != nil {
+		t.Fatalf("testdata/cases/%s.txt: %v", w.Name, err)
+	}
+	return append(picked, conform.Generate(w, seed, w.Generated)...)
+}

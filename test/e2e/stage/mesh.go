@@ -1,0 +1,247 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/source"
+	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/test/e2e/conform"
+)
+
+// accessLog is what sidecars log of each request.
+const accessLog = "case=%REQ(X-CONFORM-CASE)% route=%ROUTE_NAME% cluster=%UPSTREAM_CLUSTER_RAW% flags=%RESPONSE_FLAGS%\n"
+
+// Mesh is a local mesh, for many worlds.
+type Mesh struct {
+	*localmesh.Mesh
+	programs Programs
+	istioctl string
+}
+
+// MeshOptions are settings of a [Mesh].
+type MeshOptions struct {
+	Envoy    string
+	Programs Programs
+	// CRDs are files with our own kinds.
+	CRDs []string
+	Log  io.Writer
+}
+
+// StartMesh brings up a mesh whose pods all run the sample.
+func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
+	istioPrograms, err := program.Build(ctx, program.Istio(), o.Log)
+	if err != nil {
+		return nil, err
+	}
+	mesh, err := localmesh.Start(ctx, localmesh.Options{
+		Log: o.Log, Envoy: o.Envoy, Images: map[string]string{"*": o.Programs.Sample}, CRDs: o.CRDs, MTLS: true,
+		MeshConfig: map[string]any{"accessLogFile": "/dev/stdout", "accessLogFormat": accessLog},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Mesh{Mesh: mesh, programs: o.Programs, istioctl: istioPrograms["istioctl"]}, nil
+}
+
+// Deployment is a world that runs in a mesh.
+type Deployment struct {
+	mesh      *Mesh
+	world     *conform.World
+	manifests conform.Manifests
+	oracle    *conform.Oracle
+	callers   map[string]localmesh.Pod
+	clients   map[string]*http.Client
+	made      []byte
+}
+
+// Deploy brings up the pods of a world. Its namespaces are there already: routes
+// that are exported to namespaces name all that there are.
+func (m *Mesh) Deploy(ctx context.Context, w *conform.World, manifests conform.Manifests) (*Deployment, error) {
+	d := &Deployment{mesh: m, world: w, manifests: manifests, callers: map[string]localmesh.Pod{}, clients: map[string]*http.Client{}}
+	for _, manifest := range [][]byte{manifests.First, manifests.Later} {
+		if err := m.Apply(ctx, manifest); err != nil {
+			return nil, err
+		}
+		for _, namespace := range w.Namespaces {
+			if err := m.WaitReady(ctx, namespace); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range w.Callers() {
+		workload, err := w.Workload(name)
+		if err != nil {
+			return nil, err
+		}
+		pod, err := m.podOf(ctx, workload)
+		if err != nil {
+			return nil, err
+		}
+		d.callers[name] = pod
+		client, err := m.Client(ctx, pod)
+		if err != nil {
+			return nil, err
+		}
+		client.Timeout = timeout
+		d.clients[name] = client
+	}
+	return d, nil
+}
+
+// podOf finds the pod of a caller, and checks that it is labelled as callers are
+// taken to be.
+func (m *Mesh) podOf(ctx context.Context, w *conform.Workload) (localmesh.Pod, error) {
+	pods, err := m.Pods(ctx, w.Namespace, selector(w.Labels))
+	if err != nil {
+		return localmesh.Pod{}, err
+	}
+	for i := range pods {
+		if localmesh.Ready(&pods[i]) && model.HasLabels(pods[i].Labels, w.Source().Labels) {
+			return localmesh.Pod{Namespace: w.Namespace, Name: pods[i].Name, IP: pods[i].Status.PodIP}, nil
+		}
+	}
+	return localmesh.Pod{}, fmt.Errorf("find a pod of %s: none is ready and labelled %v", w.ID(), w.Source().Labels)
+}
+
+func selector(labels map[string]string) string {
+	var out bytes.Buffer
+	for name, value := range labels {
+		if out.Len() > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString(name + "=" + value)
+	}
+	return out.String()
+}
+
+// Users has the user's objects in force, and none of ours.
+func (d *Deployment) Users(ctx context.Context, objects []byte) error {
+	if err := d.mesh.Apply(ctx, objects); err != nil {
+		return err
+	}
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	return d.settle(ctx, false)
+}
+
+// Enable has in force what "overrides generate" prints, as it was printed.
+func (d *Deployment) Enable(ctx context.Context) error {
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	var made []byte
+	for _, namespace := range d.world.Namespaces {
+		printed, err := d.mesh.generate(ctx, namespace)
+		if err != nil {
+			return err
+		}
+		made = append(made, printed...)
+	}
+	if d.made = made; len(made) > 0 {
+		if err := d.mesh.Apply(ctx, made); err != nil {
+			return fmt.Errorf("apply what was generated: %w", err)
+		}
+	}
+	return d.settle(ctx, true)
+}
+
+// Disable deletes what Enable made, and then objects of the user's.
+func (d *Deployment) Disable(ctx context.Context, objects []byte) error {
+	for _, manifest := range [][]byte{d.made, objects} {
+		if len(manifest) == 0 {
+			continue
+		}
+		if err := d.mesh.Delete(ctx, manifest); err != nil {
+			return err
+		}
+	}
+	d.made = nil
+	return nil
+}
+
+// Made is what "overrides generate" printed.
+func (d *Deployment) Made() []byte { return d.made }
+
+// generate runs the real program against the cluster.
+func (m *Mesh) generate(ctx context.Context, namespace string) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, m.programs.Overrides, "generate", "--kubeconfig", m.Kubeconfig, "-n", namespace)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("generate for namespace %s: %w\n%s", namespace, err, stderr.Bytes())
+	}
+	return out, nil
+}
+
+// read compiles what is in the cluster, as generate does.
+func (d *Deployment) read(ctx context.Context) error {
+	all := &conform.Oracle{World: d.world}
+	for _, namespace := range d.world.Namespaces {
+		objects, _, err := source.Cluster(ctx, d.mesh.Config, source.ClusterOptions{Namespace: namespace})
+		if err != nil {
+			return err
+		}
+		snapshot, _ := objects.Snapshot(model.DefaultOptions())
+		result := compile.Compile(snapshot)
+		all.Add(namespace, snapshot, &result)
+	}
+	d.oracle = all
+	return nil
+}
+
+// Oracle says what is to happen once Enable has returned.
+func (d *Deployment) Oracle() *conform.Oracle { return d.oracle }
+
+// Expected is what generate prints by d's own reading of the cluster.
+func (d *Deployment) Expected() ([]byte, error) {
+	objects, _, err := istio.Objects(d.oracle.Result.Tables, d.oracle.Result.SubsetRules)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	for _, namespace := range d.world.Namespaces {
+		for _, o := range objects {
+			if o.Namespace != namespace {
+				continue
+			}
+			text, err := o.YAML()
+			if err != nil {
+				return nil, err
+			}
+			out = append(append(out, "---\n"...), text...)
+		}
+	}
+	return out, nil
+}
+
+// Send plays a case from inside the pod of its caller, through its sidecar.
+func (d *Deployment) Send(ctx context.Context, c *conform.Case) (*conform.Observation, error) {
+	s, err := d.world.Service(c.Service)
+	if err != nil {
+		return nil, err
+	}
+	return send(ctx, d.clients[c.From], fmt.Sprintf("%s:%d", s.FQDN(), c.Port), c)
+}
+
+// Close ends the pods of the world.
+func (d *Deployment) Close(ctx context.Context) error {
+	for _, client := range d.clients {
+		client.CloseIdleConnections()
+	}
+	return errors.Join(
+		d.Disable(ctx, d.manifests.Users),
+		d.mesh.Delete(ctx, d.manifests.First, d.manifests.Later),
+	)
+}

@@ -1,0 +1,75 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/test/e2e/conform"
+)
+
+// CaseHeader tells access logs which case a request belongs to.
+const CaseHeader = "x-conform-case"
+
+// timeout bounds each request; nothing but how long a broken test takes depends on it.
+const timeout = 30 * time.Second
+
+// maxBody bounds what is read of an answer, in bytes.
+const maxBody = 1 << 20
+
+// send sends a case by a client to an address, and says what came of it.
+func send(ctx context.Context, client *http.Client, address string, c *conform.Case) (*conform.Observation, error) {
+	request, err := http.NewRequestWithContext(ctx, c.Method, "http://"+address+c.Path, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("make a request of case %s: %w", c.Name, err)
+	}
+	request.Host = c.Host
+	for _, h := range c.Header {
+		// Names stay in the case in which they are written.
+		request.Header[h.Name] = append(request.Header[h.Name], h.Value)
+	}
+	request.Header.Set("User-Agent", "conform")
+	request.Header.Set(CaseHeader, c.Name)
+	began := time.Now()
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("send case %s: %w", c.Name, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer to case %s: %w", c.Name, err)
+	}
+	return observe(response, body, time.Since(began)), nil
+}
+
+func observe(response *http.Response, body []byte, elapsed time.Duration) *conform.Observation {
+	out := &conform.Observation{Status: response.StatusCode, Header: lower(response.Header), Elapsed: elapsed}
+	answer, err := chain.Decode(bytes.NewReader(body))
+	if err != nil {
+		out.Body = string(body[:min(len(body), 300)])
+		return out
+	}
+	out.Server.ID = answer.Service
+	if port, err := strconv.ParseUint(answer.Version, 10, 16); err == nil {
+		out.Server.Port = uint32(port)
+	}
+	out.Method, out.Path, out.Host = answer.Request.Method, answer.Request.Path, answer.Request.Host
+	out.Seen = lower(answer.Request.Headers)
+	return out
+}
+
+func lower(header http.Header) map[string][]string {
+	out := make(map[string][]string, len(header))
+	for name := range maps.Keys(header) {
+		out[strings.ToLower(name)] = header[name]
+	}
+	return out
+}

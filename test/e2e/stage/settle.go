@@ -1,0 +1,99 @@
+package stage
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/localmesh"
+)
+
+const (
+	// adminAddress is where a sidecar answers for itself, in its pod.
+	adminAddress = "127.0.0.1:15000"
+	// pollInterval is how often something is asked for that takes its time, and
+	// settleTimeout how long it may take.
+	pollInterval  = 50 * time.Millisecond
+	settleTimeout = time.Minute
+)
+
+// settle returns when the sidecars of all callers have all routes, and the
+// endpoints of all clusters; those of our subsets too, with ours.
+func (d *Deployment) settle(ctx context.Context, ours bool) error {
+	if err := d.mesh.Settle(ctx); err != nil {
+		return err
+	}
+	want := d.oracle.Endpoints(ours)
+	for _, name := range slices.Sorted(maps.Keys(d.callers)) {
+		if err := d.awaitEndpoints(ctx, d.callers[name], want); err != nil {
+			return fmt.Errorf("settle %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (d *Deployment) awaitEndpoints(ctx context.Context, pod localmesh.Pod, want map[string]int) error {
+	admin := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return d.mesh.Dial(ctx, pod, adminAddress)
+	}}}
+	defer admin.CloseIdleConnections()
+	return poll(ctx, func() (string, error) {
+		got, err := endpoints(ctx, admin)
+		if err != nil {
+			return "", err
+		}
+		for _, name := range slices.Sorted(maps.Keys(want)) {
+			if got[name] != want[name] {
+				return fmt.Sprintf("cluster %s has %d endpoints, want %d", name, got[name], want[name]), nil
+			}
+		}
+		return "", nil
+	})
+}
+
+// endpoints counts the healthy endpoints of each cluster of an Envoy.
+func endpoints(ctx context.Context, admin *http.Client) (map[string]int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+adminAddress+"/clusters", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := admin.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask for clusters: %w", err)
+	}
+	defer response.Body.Close()
+	out := map[string]int{}
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		// NAME::ADDRESS::health_flags::healthy
+		if rest, ok := strings.CutSuffix(lines.Text(), "::health_flags::healthy"); ok {
+			name, _, _ := strings.Cut(rest, "::")
+			out[name]++
+		}
+	}
+	return out, nil
+}
+
+// poll calls until it is told that nothing is missing any more.
+func poll(ctx context.Context, missing func() (string, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		what, err := missing()
+		if err != nil || what == "" {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s", ctx.Err(), what)
+		}
+	}
+}
