@@ -32,6 +32,11 @@ func (m *Mesh) Apply(ctx context.Context, manifests ...[]byte) error {
 	if err != nil {
 		return err
 	}
+	return m.ApplyObjects(ctx, objects...)
+}
+
+// ApplyObjects is Apply for objects that are decoded already.
+func (m *Mesh) ApplyObjects(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	return m.applier.Apply(ctx, objects...)
 }
 

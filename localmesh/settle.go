@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -105,13 +106,17 @@ func get(ctx context.Context, client *http.Client, url string) (string, error) {
 }
 
 // hasSidecar reports whether Istio injected a sidecar; a gateway has none.
-func hasSidecar(pod *corev1.Pod) bool {
-	containers := append(append([]corev1.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...)
-	for i := range containers {
-		if containers[i].Name != "istio-proxy" {
-			continue
+func hasSidecar(pod *corev1.Pod) bool { return proxyRole(pod) == "sidecar" }
+
+// IsGateway reports whether a Pod is an Istio gateway.
+func IsGateway(pod *corev1.Pod) bool { return proxyRole(pod) == "router" }
+
+// proxyRole returns what Istio's proxy in a Pod is told to be; empty without one.
+func proxyRole(pod *corev1.Pod) string {
+	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		if container.Name == "istio-proxy" && len(container.Args) > 1 {
+			return container.Args[1]
 		}
-		return len(containers[i].Args) > 1 && containers[i].Args[1] == "sidecar"
 	}
-	return false
+	return ""
 }

@@ -3,6 +3,7 @@
 //
 //	localmesh build                        build its programs, if they are not in the cache yet
 //	localmesh up [flags] [FILE|DIR...]     start a mesh, apply the manifests, and stay until interrupted
+//	localmesh demo [flags]                 the same with the sample chain and its overrides
 package main
 
 import (
@@ -20,6 +21,7 @@ import (
 
 const usage = `usage: localmesh build
        localmesh up [--image REPOSITORY=PROGRAM]... [--crd FILE]... [--mtls] [FILE|DIR]...
+       localmesh demo [--script] [--sample PROGRAM] [--overrides PROGRAM]
 `
 
 func main() {
@@ -33,7 +35,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	commands := map[string]func(context.Context, []string) error{"build": build, "up": up}
+	commands := map[string]func(context.Context, []string) error{"build": build, "up": up, "demo": demo}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(os.Stderr, usage)
 		return errors.New("no such command")

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ import (
 //	curl -x http://caller-a.chain@127.0.0.1:PORT http://service-1/
 //
 // is a request of a Pod labelled app=caller-a in namespace chain, through its
-// sidecar; without a user name, it is one of the node.
+// sidecar.
 type entry struct {
 	mesh *localmesh.Mesh
 
@@ -29,10 +30,9 @@ type entry struct {
 	clients map[localmesh.Pod]http.RoundTripper
 }
 
-// serveEntry serves on a free port of loopback until ctx ends, and returns its
-// address.
-func serveEntry(ctx context.Context, mesh *localmesh.Mesh, address string) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+// serveEntry serves on a port of loopback until ctx ends, and returns its address.
+func serveEntry(ctx context.Context, mesh *localmesh.Mesh, port int) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return "", fmt.Errorf("listen for requests into the mesh: %w", err)
 	}
@@ -83,10 +83,7 @@ func (e *entry) transport(r *http.Request) (http.RoundTripper, error) {
 }
 
 func (e *entry) caller(r *http.Request) (localmesh.Pod, error) {
-	encoded, found := strings.CutPrefix(r.Header.Get("Proxy-Authorization"), "Basic ")
-	if !found {
-		return localmesh.Pod{}, nil
-	}
+	encoded, _ := strings.CutPrefix(r.Header.Get("Proxy-Authorization"), "Basic ")
 	decoded, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return localmesh.Pod{}, fmt.Errorf("read the user name: %w", err)

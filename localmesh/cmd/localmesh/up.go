@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -106,7 +105,11 @@ func describe(ctx context.Context, mesh *localmesh.Mesh, port int) error {
 	if err != nil {
 		return err
 	}
-	entry, err := serveEntry(ctx, mesh, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	entry, err := serveEntry(ctx, mesh, port)
+	if err != nil {
+		return err
+	}
+	gateways, err := forwardGateways(ctx, mesh)
 	if err != nil {
 		return err
 	}
@@ -114,15 +117,34 @@ func describe(ctx context.Context, mesh *localmesh.Mesh, port int) error {
 logs      %[1]s
 istiod    http://%[2]s/debug
 requests  curl -x http://APP.NAMESPACE@%[3]s http://SERVICE/
-          from inside a Pod labelled app=APP, through its sidecar; without a user name from the node,
-          as to a gateway: curl -x http://%[3]s -H 'Host: shop.example.com' http://GATEWAY-POD-IP/
-
+          from inside a Pod labelled app=APP, through its sidecar
+%[5]s
 export KUBECONFIG=%[4]s
 
 Ctrl-C ends it.
-`, filepath.Join(mesh.Dir, "logs"), istiod, entry, mesh.Kubeconfig)
+`, filepath.Join(mesh.Dir, "logs"), istiod, entry, mesh.Kubeconfig, gateways)
 	fmt.Fprintln(os.Stdout, mesh.Kubeconfig)
 	return nil
+}
+
+// forwardGateways makes gateways reachable from outside, and says where.
+func forwardGateways(ctx context.Context, mesh *localmesh.Mesh) (string, error) {
+	pods, err := mesh.Pods(ctx, "", "")
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for i := range pods {
+		if !localmesh.Ready(&pods[i]) || !localmesh.IsGateway(&pods[i]) {
+			continue
+		}
+		address, err := mesh.Forward(ctx, localmesh.Pod{}, net.JoinHostPort(pods[i].Status.PodIP, "80"))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&out, "gateway   http://%s (%s/%s, port 80)\n", address, pods[i].Namespace, pods[i].Name)
+	}
+	return out.String(), nil
 }
 
 // readManifests reads files, and the YAML files of folders.
