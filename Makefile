@@ -107,6 +107,11 @@ verify: ## Check that make generate changes nothing
 	@$(MAKE) --no-print-directory generate
 	@for path in $(GENERATED); do diff -ru ".cache/verify/$$path" $$path || exit 1; done
 
+.PHONY: demo
+demo: ## Run the sample services here, each with an Envoy (ARGS=--script, ARGS='--dir DIR')
+	@tools/envoy/install >/dev/null & envoy=$$!; \
+	$(MAKE) --no-print-directory build && wait $$envoy && $(ENVOY_RUN) exec bin/overrides demo $(ARGS)
+
 .PHONY: envoy
 envoy: ## Install the Envoy of tests and demos into .cache, and print its path (ENVOY=PATH names another)
 	@tools/envoy/install
