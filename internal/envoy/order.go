@@ -8,7 +8,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Step is one change of a running Envoy: of its clusters or of its routes.
+// Step is one change of a running Envoy: of its routes, or, where these are nil,
+// of its clusters.
 type Step struct {
 	Clusters []*clusterv3.Cluster
 	Routes   *routev3.RouteConfiguration

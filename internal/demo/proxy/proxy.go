@@ -56,9 +56,10 @@ func Start(ctx context.Context, o Options) (*Proxy, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder of %s: %w", o.Name, err)
 	}
-	err := p.write(&envoy.Step{Clusters: o.Config.Clusters, Routes: o.Config.Routes})
-	if err != nil {
-		return nil, fmt.Errorf("configure %s: %w", o.Name, err)
+	for _, step := range []envoy.Step{{Clusters: o.Config.Clusters}, {Routes: o.Config.Routes}} {
+		if err := p.write(&step); err != nil {
+			return nil, fmt.Errorf("configure %s: %w", o.Name, err)
+		}
 	}
 	place := envoy.Place{
 		Name:     o.Name,
@@ -104,10 +105,10 @@ func (p *Proxy) Apply(ctx context.Context, config *envoy.Config) error {
 		if err := p.process.await(ctx, "configure "+p.options.Name, p.inForce); err != nil {
 			return err
 		}
-		if step.Clusters != nil {
-			p.current = &envoy.Config{Clusters: step.Clusters, Routes: p.current.Routes}
-		} else {
+		if step.Routes != nil {
 			p.current = &envoy.Config{Clusters: p.current.Clusters, Routes: step.Routes}
+		} else {
+			p.current = &envoy.Config{Clusters: step.Clusters, Routes: p.current.Routes}
 		}
 	}
 	return nil
@@ -145,30 +146,23 @@ func (p *Proxy) Dial(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(p.options.Port))))
 }
 
-// write writes the files of a step, each as a whole: Envoy looks at a file when
-// another one is moved into its place.
+// write writes the file of a step as a whole: Envoy looks at a file when another
+// one is moved into its place.
 func (p *Proxy) write(step *envoy.Step) error {
-	if step.Clusters != nil {
-		file, err := envoy.ClusterFile(step.Clusters)
-		if err != nil {
-			return err
-		}
-		if err := p.swap(clustersFile, file.JSON); err != nil {
-			return err
-		}
-		p.versions.clusters = file.Version
-	}
 	if step.Routes != nil {
 		file, err := envoy.RouteFile(step.Routes)
 		if err != nil {
 			return err
 		}
-		if err := p.swap(routesFile, file.JSON); err != nil {
-			return err
-		}
 		p.versions.routes = file.Version
+		return p.swap(routesFile, file.JSON)
 	}
-	return nil
+	file, err := envoy.ClusterFile(step.Clusters)
+	if err != nil {
+		return err
+	}
+	p.versions.clusters = file.Version
+	return p.swap(clustersFile, file.JSON)
 }
 
 func (p *Proxy) swap(name string, data []byte) error {
