@@ -108,9 +108,22 @@ verify: ## Check that make generate changes nothing
 	@for path in $(GENERATED); do diff -ru ".cache/verify/$$path" $$path || exit 1; done
 
 .PHONY: demo
-demo: ## Run the sample services here, each with an Envoy (ARGS=--script, ARGS='--dir DIR')
+demo: ## Run the sample services here, each with an Envoy (ARGS=--script, ARGS='--dir DIR'); MESH=istio: with Istio
 	@tools/envoy/install >/dev/null & envoy=$$!; \
-	$(MAKE) --no-print-directory build && wait $$envoy && $(ENVOY_RUN) exec bin/overrides demo $(ARGS)
+	$(MAKE) --no-print-directory build $(if $(MESH),bin/sample bin/localmesh) && wait $$envoy && \
+	$(ENVOY_RUN) exec $(if $(MESH),bin/localmesh demo --sample bin/sample --overrides bin/overrides,bin/overrides demo) $(ARGS)
+
+.PHONY: mesh
+mesh: bin/sample bin/localmesh ## Run Kubernetes and Istio here, without containers (ARGS='FILE|DIR...' are applied); Linux
+	@$(ENVOY_RUN) exec bin/localmesh up --image '*=bin/sample' \
+		--crd config/crd/overrides.mesh_overridepolicies.yaml $(ARGS)
+
+# Go knows by itself what is to be built again.
+.PHONY: bin/sample bin/localmesh
+bin/sample:
+	@go build -trimpath -buildvcs=false -o $@ ./cmd/sample
+bin/localmesh:
+	@cd localmesh && go build -trimpath -buildvcs=false -o ../$@ ./cmd/localmesh
 
 .PHONY: envoy
 envoy: ## Install the Envoy of tests and demos into .cache, and print its path (ENVOY=PATH names another)
