@@ -22,6 +22,8 @@ type Config struct {
 	ListenAfter, ReadyAfter, CrashAfter time.Duration
 	// Delay is how long each answer takes.
 	Delay time.Duration
+	// FailFirst is how many attempts of each request are answered with 503.
+	FailFirst int
 	// Drain is how long the program serves on after SIGTERM, while it is not ready.
 	Drain      time.Duration
 	IgnoreTerm bool
@@ -47,6 +49,7 @@ func variables() []variable {
 		{"READY_AFTER", "0s", "how long after its start /healthz is 200, before that 503", duration(func(c *Config) *time.Duration { return &c.ReadyAfter })},
 		{"CRASH_AFTER", "0s", "how long after its start it exits with 1; 0s is never", duration(func(c *Config) *time.Duration { return &c.CrashAfter })},
 		{"DELAY", "0s", "how long each answer takes", duration(func(c *Config) *time.Duration { return &c.Delay })},
+		{"FAIL_FIRST", "0", "how many attempts of each request are answered with 503, by the proxies' x-envoy-attempt-count", setFailFirst},
 		{"DRAIN", "1s", "how long after SIGTERM it serves on, with /healthz 503", duration(func(c *Config) *time.Duration { return &c.Drain })},
 		{"IGNORE_TERM", "false", "true: SIGTERM is ignored", setIgnoreTerm},
 	}
@@ -126,6 +129,12 @@ func setMode(c *Config, value string) error {
 	}
 	c.Echo = value == "echo"
 	return nil
+}
+
+func setFailFirst(c *Config, value string) error {
+	n, err := strconv.ParseUint(value, 10, 16)
+	c.FailFirst = int(n)
+	return err
 }
 
 func setIgnoreTerm(c *Config, value string) (err error) {

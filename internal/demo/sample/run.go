@@ -37,7 +37,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	if c.Echo {
 		options.Next = nil
 	}
-	return p.run(ctx, p.health(chain.New(options)))
+	return p.run(ctx, p.health(failFirst(c.FailFirst, chain.New(options))))
 }
 
 // transport keeps as many connections to the next service, or to its proxy, as
@@ -77,6 +77,32 @@ func (p *program) health(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// attemptHeader counts the attempts that a proxy makes of one request, from 1.
+const attemptHeader = "X-Envoy-Attempt-Count"
+
+// failFirst answers the first n attempts of each request as the others, but with
+// 503. Requests that no proxy counts are first attempts.
+func failFirst(n int, next http.Handler) http.Handler {
+	if n == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		attempt, err := strconv.Atoi(r.Header.Get(attemptHeader))
+		if err != nil {
+			attempt = 1
+		}
+		if attempt <= n && r.URL.Path != "/healthz" {
+			w = unavailable{w}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unavailable makes every answer a 503.
+type unavailable struct{ http.ResponseWriter }
+
+func (u unavailable) WriteHeader(int) { u.ResponseWriter.WriteHeader(http.StatusServiceUnavailable) }
 
 func (p *program) run(ctx context.Context, h http.Handler) error {
 	if p.ListenAfter > 0 {

@@ -254,6 +254,32 @@ func TestDelay(t *testing.T) {
 	}
 }
 
+func TestFailFirst(t *testing.T) {
+	t.Parallel()
+	p := run(t, "FAIL_FIRST=2")
+	for attempt, want := range map[string]int{"": 503, "1": 503, "2": 503, "3": 200} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if attempt != "" {
+			req.Header.Set("x-envoy-attempt-count", attempt)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		answer, err := chain.Decode(res.Body)
+		if err != nil || answer.Service != "a" || res.StatusCode != want {
+			t.Errorf("attempt %q: status %d, want %d; answer %+v, %v", attempt, res.StatusCode, want, answer, err)
+		}
+	}
+	if status := p.get("/healthz"); status != 200 {
+		t.Errorf("/healthz is %d", status)
+	}
+}
+
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	var config net.ListenConfig
@@ -279,6 +305,7 @@ func TestParse(t *testing.T) {
 		"MODE=loop":          "read MODE",
 		"DELAY=5":            "read DELAY",
 		"DRAIN=-1s":          "read DRAIN",
+		"FAIL_FIRST=-1":      "read FAIL_FIRST",
 		"IGNORE_TERM=please": "read IGNORE_TERM",
 	} {
 		name, value, _ := strings.Cut(env, "=")
