@@ -1,16 +1,19 @@
 package envoy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
@@ -93,7 +96,7 @@ func testArchive(t *testing.T, file string) {
 func without(list, unwanted []string) []string {
 	var out []string
 	for _, s := range list {
-		if !strings.Contains(" "+strings.Join(unwanted, " ")+" ", " "+s+" ") {
+		if !slices.Contains(unwanted, s) {
 			out = append(out, s)
 		}
 	}
@@ -162,11 +165,44 @@ func readable(t *testing.T, file envoy.File, hide []string) string {
 	for _, r := range response.Resources {
 		prune(r, append([]string{"@type"}, hide...))
 	}
-	text, err := yaml.Marshal(response.Resources)
-	if err != nil {
+	var node yamlv3.Node
+	if err := node.Encode(response.Resources); err != nil {
 		t.Fatal(err)
 	}
-	return string(text)
+	flow(&node)
+	var out bytes.Buffer
+	encoder := yamlv3.NewEncoder(&out)
+	encoder.SetIndent(2)
+	encoder.CompactSeqIndent()
+	if err := encoder.Encode(&node); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// flow has small values stand on one line.
+func flow(node *yamlv3.Node) {
+	small := []string{"domains", "match", "address", "response_headers_to_add", "direct_response", "endpoints", "retry_policy", "circuit_breakers"}
+	for i, child := range node.Content {
+		if node.Kind == yamlv3.MappingNode && i%2 == 1 && slices.Contains(small, node.Content[i-1].Value) {
+			oneLine(child)
+			continue
+		}
+		flow(child)
+	}
+}
+
+// oneLine writes a value on one line, and a list of matchers on a line each.
+func oneLine(node *yamlv3.Node) {
+	node.Style = yamlv3.FlowStyle
+	for i, child := range node.Content {
+		if node.Kind == yamlv3.MappingNode && i%2 == 1 && node.Content[i-1].Value == "headers" {
+			node.Style = 0
+			for _, header := range child.Content {
+				header.Style = yamlv3.FlowStyle
+			}
+		}
+	}
 }
 
 func prune(value any, keys []string) {
