@@ -56,3 +56,12 @@ func (h *Histogram) Max() time.Duration { return h.max.Round(10 * time.Microseco
 
 // Total returns how many there are.
 func (h *Histogram) Total() int { return h.total }
+
+// Merge adds what another has counted.
+func (h *Histogram) Merge(other *Histogram) {
+	for i, n := range other.counts {
+		h.counts[i] += n
+	}
+	h.total += other.total
+	h.max = max(h.max, other.max)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+const (
+	namespace = "cost"
+	released  = "released"
+	// last is the version whose route comes after all others.
+	last = "zz-last"
+)
+
+// service is a Service under measurement.
+type service struct {
+	name     string
+	versions int
+	// bare says that the row for ordinary requests was taken out.
+	bare bool
+}
+
+func services(counts []int) []service {
+	var out []service
+	for _, n := range counts {
+		out = append(out, service{name: fmt.Sprintf("service-%d", n), versions: n})
+		if n > 0 {
+			out = append(out, service{name: fmt.Sprintf("bare-%d", n), versions: n, bare: true})
+		}
+	}
+	return out
+}
+
+// manifests returns the Services, and the objects that Overrides makes for them:
+// rules with subsets, to be applied first, and routes.
+func manifests(all []service) (core, rules, routes []byte, err error) {
+	snapshot := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{namespace}}
+	var text bytes.Buffer
+	for _, s := range all {
+		selector := "app: server"
+		if s.versions == 0 {
+			// Without versions there is nothing to pin, and so no other pods.
+			selector += ", version: " + released
+		}
+		fmt.Fprintf(&text, "---\napiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: %s}\n"+
+			"spec: {selector: {%s}, ports: [{name: http, port: 80, targetPort: 8080}]}\n", s.name, namespace, selector)
+		snapshot.Services = append(snapshot.Services, s.model())
+	}
+	result := compile.Compile(snapshot)
+	for i := range result.Tables {
+		// Those that are bare are told by the name of the Service they were made for.
+		if slices.ContainsFunc(all, func(s service) bool { return s.bare && s.name == result.Tables[i].Owner }) {
+			result.Tables[i].Routes = slices.DeleteFunc(result.Tables[i].Routes, func(r route.Route) bool { return r.Kind == route.Ordinary })
+		}
+	}
+	objects, _, err := istio.Objects(result.Tables, result.SubsetRules)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("generate: %w", err)
+	}
+	for _, object := range objects {
+		data, err := object.YAML()
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("encode %s: %w", object.Name, err)
+		}
+		out := &rules
+		if object.Kind == "VirtualService" {
+			out = &routes
+		}
+		*out = append(append(*out, "---\n"...), data...)
+	}
+	return text.Bytes(), rules, routes, nil
+}
+
+// model returns s with its released version and as many others as are wanted.
+// All but the last have no pods here, which costs a proxy no less.
+func (s service) model() model.Service {
+	out := model.Service{
+		Namespace: namespace, Name: s.name, Selector: map[string]string{"app": "server"},
+		Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}},
+	}
+	versions := []string{released}
+	for i := range s.versions - 1 {
+		versions = append(versions, fmt.Sprintf("v%d", i+1))
+	}
+	if s.versions > 0 {
+		versions = append(versions, last)
+	}
+	out.Settings.ReleasedVersions = []string{released}
+	for _, version := range versions {
+		labels := map[string]string{"app": "server", "version": version}
+		out.Backends = append(out.Backends, model.Backend{
+			Workload: model.Workload{Kind: "Deployment", Name: "server-" + version}, Selector: labels, Labels: labels, Pods: 1, Ready: 1,
+		})
+	}
+	return out
+}
