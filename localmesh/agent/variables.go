@@ -81,9 +81,12 @@ func (a *agent) values(ctx context.Context, namespace string, c *corev1.Containe
 // server's address and, unless the pod does not want it, those of its namespace.
 func (a *agent) serviceEnv(pod *corev1.Pod) (environment, error) {
 	var env environment
-	if api, err := a.services.Services(metav1.NamespaceDefault).Get("kubernetes"); err == nil {
-		env = append(env, serviceVariables(api)...)
+	api, err := a.services.Services(metav1.NamespaceDefault).Get("kubernetes")
+	if err != nil {
+		// The API server makes it soon after its start. No program does without.
+		return nil, &refusal{"CreateContainerConfigError", "services have not yet been read at least once, cannot construct envvars"}
 	}
+	env = append(env, serviceVariables(api)...)
 	if pod.Spec.EnableServiceLinks != nil && !*pod.Spec.EnableServiceLinks {
 		return env, nil
 	}
