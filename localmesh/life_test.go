@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -53,16 +52,10 @@ func TestMTLS(t *testing.T) {
 // await sends requests until one is answered with a status.
 func await(t *testing.T, m *localmesh.Mesh, client localmesh.Pod, want int) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
+	eventually(t, fmt.Sprintf("a request is answered with %d", want), func(context.Context) bool {
 		status, _ := send(t, m, client, "http://echo/")
-		if status == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("answered %d, want %d", status, want)
-		}
-	}
+		return status == want
+	})
 }
 
 func echoAddress(t *testing.T, m *localmesh.Mesh) string {
@@ -102,11 +95,10 @@ func TestRestart(t *testing.T) {
 	}
 	// What is applied after all that still reaches Pods and proxies.
 	pods := m.Kubernetes().CoreV1().Pods("restart")
-	if err := retry(t.Context(), func(ctx context.Context) error {
-		return pods.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=echo"})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	// An API server that has just come up refuses some requests.
+	eventually(t, "Pods can be deleted", func(ctx context.Context) bool {
+		return pods.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=echo"}) == nil
+	})
 	if err := m.Apply(t.Context(), manifest(t, "subset.yaml", "restart")); err != nil {
 		t.Fatal(err)
 	}
@@ -118,18 +110,6 @@ func TestRestart(t *testing.T) {
 	}
 	if status, _ := send(t, m, client, "http://echo/", "x-teapot", "yes"); status != 418 {
 		t.Errorf("answered %d, want that of the VirtualService", status)
-	}
-}
-
-// retry calls do until it succeeds: an API server that has just come up refuses
-// some requests.
-func retry(ctx context.Context, do func(context.Context) error) error {
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		err := do(ctx)
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
 	}
 }
 
@@ -177,17 +157,10 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = victim.Wait()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		running := processesOf(t, dir)
+	eventually(t, "nothing is left of "+dir, func(context.Context) bool {
 		_, err := os.Stat(dir)
-		if len(running) == 0 && errors.Is(err, os.ErrNotExist) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still running: %v; %s: %v", running, dir, err)
-		}
-	}
+		return len(processesOf(t, dir)) == 0 && errors.Is(err, os.ErrNotExist)
+	})
 }
 
 // processesOf lists the processes whose working directory is in dir.

@@ -1,8 +1,9 @@
 package localmesh_test
 
 import (
+	"context"
 	"encoding/json"
-	"io"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,9 +11,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
@@ -50,30 +54,33 @@ func send(t *testing.T, m *localmesh.Mesh, from localmesh.Pod, url string, heade
 		t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	status, got, err := request(t.Context(), client, url, header)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return status, got
+}
+
+// request makes a request with a header, which is pairs of names and values.
+func request(ctx context.Context, client *http.Client, url string, header []string) (int, answer, error) {
+	var got answer
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, got, err
 	}
 	for i := 0; i+1 < len(header); i += 2 {
-		request.Header.Add(header[i], header[i+1])
+		r.Header.Add(header[i], header[i+1])
 	}
-	request.Host = request.Header.Get("Host")
-	response, err := client.Do(request)
+	r.Host = r.Header.Get("Host")
+	response, err := client.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return 0, got, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var a answer
 	if response.StatusCode == http.StatusOK {
-		if err := json.Unmarshal(body, &a); err != nil {
-			t.Fatalf("%v: %s", err, body)
-		}
+		err = json.NewDecoder(response.Body).Decode(&got)
 	}
-	return response.StatusCode, a
+	return response.StatusCode, got, err
 }
 
 // TestSidecar sends requests through a sidecar, which istiod's configuration
@@ -134,23 +141,17 @@ func TestGateway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
+	eventually(t, "the gateway leads to the echo server", func(context.Context) bool {
 		status, got := send(t, m, localmesh.Pod{}, "http://"+gateway.IP+"/", "Host", "echo.example.com")
-		if status == http.StatusOK && got.Service == "echo" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("answered %d by %+v", status, got)
-		}
-	}
+		return status == http.StatusOK && got.Service == "echo"
+	})
 	if status, _ := send(t, m, localmesh.Pod{}, "http://"+gateway.IP+"/", "Host", "other.example.com"); status != http.StatusNotFound {
 		t.Errorf("another host was answered by %d", status)
 	}
 }
 
-// TestRollout changes the template of a Deployment, and expects new Pods in the
-// place of the old ones, as users know it.
+// TestRollout changes the template of a Deployment under a steady load, and
+// expects new Pods in the place of the old ones, and no request lost.
 func TestRollout(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)
@@ -159,6 +160,7 @@ func TestRollout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	running := load.Start(t.Context(), load.Source{Name: "ordinary", Rate: 50, Send: sender(t, m, client)})
 	patch := []byte(`{"spec":{"template":{"metadata":{"labels":{"version":"v2"}},"spec":{"containers":[{"name":"sample","env":[{"name":"VERSION","value":"v2"}]}]}}}}`)
 	deployments := m.Kubernetes().AppsV1().Deployments("rollout")
 	if _, err := deployments.Patch(t.Context(), "echo", types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
@@ -167,24 +169,45 @@ func TestRollout(t *testing.T) {
 	if err := m.WaitReady(t.Context(), "rollout"); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		if _, got := send(t, m, client, "http://echo/"); got.Version == "v2" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("v2 does not answer")
-		}
-	}
 	for i := range before {
-		gone := false
-		for !gone && time.Now().Before(deadline) {
-			_, err := m.Kubernetes().CoreV1().Pods("rollout").Get(t.Context(), before[i].Name, metav1.GetOptions{})
-			gone = err != nil
+		eventually(t, before[i].Name+" is gone", func(ctx context.Context) bool {
+			_, err := m.Kubernetes().CoreV1().Pods("rollout").Get(ctx, before[i].Name, metav1.GetOptions{})
+			return apierrors.IsNotFound(err)
+		})
+	}
+	eventually(t, "v2 answers", func(context.Context) bool { return running.Counts()[0].Answers["v2"] > 0 })
+	count := running.Stop()[0]
+	t.Log(count.String())
+	if !count.OK() || count.Answers["v1"] == 0 {
+		t.Error("requests were lost, or none was sent in time")
+	}
+}
+
+// sender sends requests to the echo server, and returns the version that answers.
+func sender(t *testing.T, m *localmesh.Mesh, from localmesh.Pod) func(context.Context) (string, error) {
+	t.Helper()
+	client, err := m.Client(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return func(ctx context.Context) (string, error) {
+		status, got, err := request(ctx, client, "http://echo/", nil)
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("answered %d", status)
 		}
-		if !gone {
-			t.Errorf("Pod %s is still there", before[i].Name)
-		}
+		return got.Version, err
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, condition func(context.Context) bool) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		return condition(ctx), nil
+	})
+	if err != nil {
+		t.Fatalf("it does not come about that %s: %v", what, err)
 	}
 }
 
@@ -201,22 +224,11 @@ func TestEviction(t *testing.T) {
 	if err := evict(t, m, &before[0]); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		if err := m.WaitReady(t.Context(), "eviction"); err != nil {
-			t.Fatal(err)
-		}
-		after, err := m.Pods(t.Context(), "eviction", "app=echo")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(after) == 2 && after[0].Name != evicted && after[1].Name != evicted {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("there are %d Pods, %s among them or too few", len(after), evicted)
-		}
-	}
+	eventually(t, "another Pod stands in the place of the evicted one", func(ctx context.Context) bool {
+		after, err := m.Pods(ctx, "eviction", "app=echo")
+		return err == nil && len(after) == 2 && after[0].Name != evicted && after[1].Name != evicted &&
+			localmesh.Ready(&after[0]) && localmesh.Ready(&after[1])
+	})
 }
 
 func evict(t *testing.T, m *localmesh.Mesh, pod *corev1.Pod) error {
