@@ -1,0 +1,208 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Cluster is what a destination names: a host, or a subset of it.
+type Cluster struct{ Host, Subset string }
+
+// Memory is what a plan must know of earlier ones: since when things are as
+// they are. It says nothing that could not be found out again by waiting.
+type Memory struct {
+	// placed says since when proxies may have a cluster as it is now.
+	placed map[Cluster]placement
+	// unnamed says since when no route has named a subset of ours.
+	unnamed map[Cluster]time.Time
+	// free says since when a pinned host has needed no pin.
+	free map[string]time.Time
+	// versions has what happened to each version.
+	versions map[route.Version]history
+	// routed says since when a row for a version has been in place.
+	routed map[route.Version]time.Time
+}
+
+func newMemory() Memory {
+	return Memory{
+		placed: map[Cluster]placement{}, unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
+		versions: map[route.Version]history{}, routed: map[route.Version]time.Time{},
+	}
+}
+
+// placement is a cluster that is in place.
+type placement struct {
+	// what tells clusters of the same name apart: labels, and who sees them.
+	what  string
+	since time.Time
+}
+
+// since returns when something began that is so now: as remembered, else now.
+func since[K comparable](p *planner, remembered map[K]time.Time, key K) time.Time {
+	if t, ok := remembered[key]; ok {
+		return t
+	}
+	return p.Now
+}
+
+// place notes every cluster that is there, and since when.
+func (p *planner) place() {
+	what := map[Cluster]string{}
+	for i := range p.Snapshot.Services {
+		s := &p.Snapshot.Services[i]
+		h := p.fqdn(s.Name, s.Namespace)
+		what[Cluster{Host: h}] = "service"
+		p.services[h] = s
+	}
+	for i := range p.Snapshot.DestinationRules {
+		d := &p.Snapshot.DestinationRules[i]
+		p.addSubsets(what, p.resolve(d.Spec.GetHost(), d.Namespace), d.Spec)
+	}
+	for _, seen := range p.observed {
+		if rule := seen.DestinationRule; rule != nil {
+			p.addSubsets(what, rule.GetHost(), rule)
+		}
+	}
+	for c, w := range what {
+		before, ok := p.Memory.placed[c]
+		if !ok || before.what != w {
+			before = placement{w, p.Now}
+		}
+		p.next.placed[c] = before
+	}
+	p.wanted = map[Cluster]bool{}
+	for _, rule := range p.Result.SubsetRules {
+		for _, s := range rule.Subsets {
+			c := Cluster{rule.Host, s.Name}
+			p.wanted[c] = true
+			if p.labels[c] == nil {
+				p.labels[c] = s.Labels
+			}
+		}
+	}
+}
+
+// addSubsets describes the subsets of a rule. Of one that stands in two rules
+// the description is that of both.
+func (p *planner) addSubsets(what map[Cluster]string, host string, rule *istioapi.DestinationRule) {
+	scope := strings.Join(slices.Sorted(slices.Values(rule.GetExportTo())), ",")
+	for _, s := range rule.GetSubsets() {
+		var b strings.Builder
+		b.WriteString(scope)
+		for _, key := range slices.Sorted(maps.Keys(s.GetLabels())) {
+			b.WriteString("\x00" + key + "=" + s.GetLabels()[key])
+		}
+		c := Cluster{host, s.GetName()}
+		p.labels[c] = s.GetLabels()
+		switch same := what[c]; {
+		case same == "" || same == b.String():
+			what[c] = b.String()
+		case same < b.String():
+			what[c] = same + "\x01" + b.String()
+		default:
+			what[c] = b.String() + "\x01" + same
+		}
+	}
+}
+
+// watchNames notes since when subsets of ours have been named by no route.
+func (p *planner) watchNames() {
+	named := map[Cluster]bool{}
+	for _, seen := range p.observed {
+		for c := range seen.names {
+			named[c] = true
+		}
+	}
+	for _, seen := range p.observed {
+		for _, s := range seen.DestinationRule.GetSubsets() {
+			if c := (Cluster{seen.DestinationRule.GetHost(), s.GetName()}); !named[c] {
+				p.next.unnamed[c] = since(p, p.Memory.unnamed, c)
+			}
+		}
+	}
+}
+
+// watchPins notes since when hosts that ordinary traffic is pinned at have been
+// without pods that are not released.
+func (p *planner) watchPins() {
+	pinned := map[string]bool{}
+	for i := range p.Result.Services {
+		s := &p.Result.Services[i]
+		pinned[s.Host] = s.State == compile.Managed && s.Pinned != compile.PinnedNowhere
+	}
+	for _, seen := range p.observed {
+		for c := range seen.ordinary {
+			if c.Subset != "" && !pinned[c.Host] {
+				p.next.free[c.Host] = since(p, p.Memory.free, c.Host)
+			}
+		}
+	}
+}
+
+// dead reports whether none of the pods that ordinary traffic to host is pinned
+// to by the object in place is ready, while others behind the Service are.
+func (p *planner) dead(seen *sight, host string) bool {
+	for c := range seen.ordinary {
+		if c.Host == host && p.serves(c) {
+			return false
+		}
+	}
+	return p.serves(Cluster{Host: host})
+}
+
+// serves reports whether a ready pod is in a cluster of a Service.
+func (p *planner) serves(c Cluster) bool {
+	labels, known := p.labels[c]
+	if s := p.services[c.Host]; s != nil && (known || c.Subset == "") {
+		return slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
+			return b.Ready > 0 && model.HasLabels(b.Labels, labels)
+		})
+	}
+	return false
+}
+
+// missing is what may be said against naming clusters.
+type missing struct {
+	// notPlaced is set where one is not there yet, young where proxies may not
+	// have one yet, until a time.
+	notPlaced, young bool
+	until            time.Time
+}
+
+func (p *planner) missing(clusters []Cluster, named map[Cluster]bool) missing {
+	var out missing
+	for _, c := range clusters {
+		at, placed := p.next.placed[c]
+		switch {
+		case named[c]:
+		case !placed && p.wanted[c]:
+			return missing{notPlaced: true}
+		case placed && !p.settled(at.since):
+			out.young = true
+			if end := at.since.Add(p.Options.Wait); end.After(out.until) {
+				out.until = end
+			}
+		}
+	}
+	return out
+}
+
+func (p *planner) fqdn(name, namespace string) string {
+	return name + "." + namespace + ".svc." + p.Snapshot.Options.ClusterDomain
+}
+
+// resolve returns host as Istio reads it in an object of namespace.
+func (p *planner) resolve(host, namespace string) string {
+	if host == "" || strings.ContainsAny(host, ".*:") {
+		return host
+	}
+	return p.fqdn(host, namespace)
+}

@@ -1,0 +1,305 @@
+package plan_test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	istioapi "istio.io/api/networking/v1alpha3"
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// TestNoRequestIsLost lets versions come, get ready, crash, recover and go,
+// released ones be rolled, users change their objects and the operator crash,
+// before proxies that receive every object late and in any order. After each
+// tick every kind of request is sent by every proxy.
+func TestNoRequestIsLost(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(3)
+		w.deploy("cart-v1", "v1", rapid.Bool().Draw(t, "own selector"))
+		w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 2, 2
+		for range ticks(5 * bound) {
+			w.step(t, false, false)
+		}
+		w.checking = true
+		for range rapid.IntRange(10, 80).Draw(t, "events") {
+			w.event(t)
+			for range rapid.SampledFrom([]int{1, 1, 2, 5, 12}).Draw(t, "ticks") {
+				w.step(t, false, true)
+			}
+		}
+		w.converge(t)
+	})
+}
+
+// event lets something happen that changes what is wanted.
+func (w *world) event(t *rapid.T) {
+	disturbed := false
+	name := rapid.SampledFrom([]string{"cart-v1", "cart-v2", "cart-v3", "cart-next"}).Draw(t, "workload")
+	x := w.workloads[name]
+	switch rapid.IntRange(0, 9).Draw(t, "event") {
+	case 0, 1, 2:
+		switch {
+		case x == nil && name == "cart-next":
+			// Another version behind the name that the first workload's has too.
+			w.deploy(name, "v1.1", rapid.Bool().Draw(t, "own selector"))
+		case x == nil:
+			w.deploy(name, name[len("cart-"):], rapid.Bool().Draw(t, "own selector"))
+		case x.ready > 0:
+			x.ready-- // a crash
+		case x.pods > 0 && w.mayBeReady(x):
+			x.ready = x.pods
+		}
+	case 3, 4:
+		if x != nil && x.pods > 0 && w.mayBeReady(x) {
+			x.ready = x.pods
+		}
+	case 5:
+		delete(w.workloads, name)
+	case 6:
+		if x != nil {
+			x.pods, x.ready, x.watched = 1-min(x.pods, 1), 0, 0
+		}
+	case 7:
+		w.settings.ReleasedVersions = rapid.SampledFrom([][]string{nil, {"v1"}, {"v2"}, {"v1", "v1.1"}, {"v1", "v2"}}).Draw(t, "released")
+	case 8:
+		disturbed = w.userChanges(t)
+	case 9:
+		w.memory, w.crashed = plan.Memory{}, true
+		w.down = rapid.IntRange(0, 15).Draw(t, "down")
+	}
+	w.step(t, disturbed, true)
+}
+
+func (w *world) deploy(name, version string, ownSelector bool) {
+	w.workloads[name] = &workload{version: version, ownSelector: ownSelector, created: w.now, pods: 1}
+}
+
+// mayBeReady says that pods take some time from creation to readiness: enough
+// for the pin to reach the proxies before a pod of a preview can get requests.
+func (w *world) mayBeReady(x *workload) bool {
+	last := w.past[len(w.past)-1]
+	return last.released[x.version] || x.watched > ticks(3*bound)
+}
+
+func ticks(d time.Duration) int { return int(d / tick) }
+
+// userChanges changes the user's objects, or takes away one of ours. It reports
+// whether something went that routes may have named.
+func (w *world) userChanges(t *rapid.T) bool {
+	switch rapid.IntRange(0, 3).Draw(t, "user") {
+	case 0:
+		w.virtualService = nil
+		if rapid.Bool().Draw(t, "virtualService") {
+			w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{
+				Route:   []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: service}}},
+				Timeout: durationpb.New(time.Duration(rapid.IntRange(1, 2).Draw(t, "timeout")) * time.Second),
+			}}}
+		}
+		w.log.add(usersVirtualService, entry{at: w.now, virtualService: resolved(w.virtualService)})
+		return false
+	case 1, 2:
+		before := w.destinationRule.GetSubsets()
+		w.destinationRule = nil
+		if versions := rapid.SampledFrom([][]string{nil, {"v1"}, {"v2"}, {"v1", "v2"}}).Draw(t, "subsets"); versions != nil {
+			w.destinationRule = &istioapi.DestinationRule{Host: service}
+			for _, v := range versions {
+				w.destinationRule.Subsets = append(w.destinationRule.Subsets, &istioapi.Subset{Name: v, Labels: map[string]string{"version": v}})
+			}
+		}
+		w.log.add(usersDestinationRule, entry{at: w.now, destinationRule: w.destinationRule})
+		return slices.ContainsFunc(before, func(s *istioapi.Subset) bool {
+			return !slices.ContainsFunc(w.destinationRule.GetSubsets(), func(n *istioapi.Subset) bool { return n.GetName() == s.GetName() })
+		})
+	}
+	if len(w.ours) == 0 {
+		return false
+	}
+	names := slices.SortedFunc(maps.Keys(w.ours), diag.Object.Compare)
+	name := rapid.SampledFrom(names).Draw(t, "deleted")
+	delete(w.ours, name)
+	w.log.write(w.now, istio.Object{Object: name})
+	return true
+}
+
+// resolved is v with the host as proxies see it.
+func resolved(v *istioapi.VirtualService) *istioapi.VirtualService {
+	if v == nil {
+		return nil
+	}
+	v = v.DeepCopy()
+	for _, h := range v.GetHttp() {
+		for _, d := range h.GetRoute() {
+			d.Destination.Host = host
+		}
+	}
+	return v
+}
+
+// step lets a tick pass: the operator has its turn, then the proxies.
+func (w *world) step(t *rapid.T, disturbed, mayFail bool) {
+	w.now = w.now.Add(tick)
+	w.noteEndpoints()
+	ran := w.down == 0
+	if ran {
+		ran = w.operate(t, mayFail)
+		for _, x := range w.workloads {
+			if x.pods > 0 && ran {
+				x.watched++
+			}
+		}
+	} else {
+		w.down--
+	}
+	w.truth(disturbed, ran)
+	t.Logf("%v %s", w.now.Sub(epoch), w.story())
+	for _, p := range w.proxies {
+		p.deliver(t, &w.log, w.now)
+		if w.checking {
+			w.check(t, p.view(&w.log))
+		}
+	}
+}
+
+func (w *world) noteEndpoints() {
+	var ready []map[string]string
+	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
+		if x := w.workloads[name]; x.ready > 0 {
+			ready = append(ready, x.labels())
+		}
+	}
+	if n := len(w.log.endpoints); n == 0 || !reflect.DeepEqual(w.log.endpoints[n-1].labels, ready) {
+		w.log.endpoints = append(w.log.endpoints, endpoints{at: w.now, labels: ready})
+	}
+}
+
+// check sends every kind of request.
+func (w *world) check(t *rapid.T, v view) {
+	window := w.window(ticks(3*bound) + 2)
+	disturbed := slices.ContainsFunc(window, func(m moment) bool { return m.disturbed })
+	fail := func(header string, o outcome, why string) {
+		t.Helper()
+		t.Fatalf("%q: %s: %s\n%s", header, why, o, v.describe())
+	}
+	for _, version := range []string{"", "v1", "v2", "v3", "v1.1", "none"} {
+		header := ""
+		if version != "" {
+			header = service + ":" + version
+		}
+		o := v.send(header)
+		overridden := v.overridden(o)
+		switch {
+		case disturbed:
+		case o.noCluster != "" && (overridden || servable(window)):
+			fail(header, o, "the proxy has no cluster")
+		case overridden && o.noEndpoint != "" && always(w.window(ticks(bound)+1), func(m moment) bool { return m.ready[version] }):
+			fail(header, o, "no endpoint")
+		case overridden && slices.ContainsFunc(o.versions, func(served string) bool { return served != version }):
+			fail(header, o, "another version served it")
+		case !overridden && version != "" && always(w.window(ticks(bound)+1), func(m moment) bool { return m.ready[version] && m.announced[version] }):
+			fail(header, o, "the version is announced, and did not serve")
+		case !overridden:
+			w.checkReleased(window, o, func(why string) { fail(header, o, why) })
+		}
+	}
+}
+
+// checkReleased checks a request that is not overridden: a version served it
+// that was released a moment ago, and if such a version was ready all the time,
+// it did not fail.
+func (w *world) checkReleased(window []moment, o outcome, fail func(string)) {
+	if o.noEndpoint != "" && servable(window) {
+		fail("no endpoint, though the released version is ready")
+	}
+	for _, served := range o.versions {
+		if always(window, func(m moment) bool { return m.released != nil && !m.released[served] }) {
+			fail("a version served it that is not released: " + served)
+		}
+	}
+}
+
+// servable reports whether an ordinary request can't fail: every version that
+// was released was ready all the time. Of several, one that is not may still have
+// its share.
+func servable(window []moment) bool {
+	released := map[string]bool{}
+	for _, m := range window {
+		if len(m.released) == 0 {
+			return false
+		}
+		maps.Copy(released, m.released)
+	}
+	return always(window, func(m moment) bool {
+		for v := range released {
+			if !m.ready[v] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func always(window []moment, so func(moment) bool) bool {
+	return !slices.ContainsFunc(window, func(m moment) bool { return !so(m) })
+}
+
+// overridden reports whether the route taken is an override row.
+func (v *view) overridden(o outcome) bool {
+	return len(o.route) > 9 && o.route[:9] == "override."
+}
+
+// window lists the last moments: as many as it takes for the operator to have
+// run for a number of ticks without losing its memory.
+func (w *world) window(ticks int) []moment {
+	i := len(w.past)
+	for ran := 0; i > 0 && ran < ticks; {
+		i--
+		switch {
+		case w.past[i].crashed:
+			ran = 0
+		case w.past[i].ran:
+			ran++
+		}
+	}
+	return w.past[i:]
+}
+
+// converge waits until nothing is left to do, and compares what is there with
+// what generate prints.
+func (w *world) converge(t *rapid.T) {
+	w.down = 0
+	for n := 0; ; n++ {
+		w.step(t, false, false)
+		out := w.plan(t)
+		if len(out.Steps) == 0 && out.Again.IsZero() {
+			break
+		}
+		if n > ticks(20*bound) {
+			t.Fatalf("still not done: %v, held %v", out.Steps, out.Held)
+		}
+	}
+	want, _, err := istio.Objects(w.result.Tables, w.result.SubsetRules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want) != len(w.ours) {
+		t.Fatalf("%d objects, want %d", len(w.ours), len(want))
+	}
+	for _, o := range want {
+		if got := string(w.ours[o.Object].JSON); got != string(o.JSON) {
+			t.Fatalf("%s is\n%s\nwant\n%s", o.Object, got, o.JSON)
+		}
+	}
+	w.now = w.now.Add(time.Hour)
+	if out := w.plan(t); len(out.Steps) > 0 {
+		t.Fatalf("not idle: %v", out.Steps)
+	}
+}

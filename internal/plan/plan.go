@@ -1,0 +1,210 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Input is everything that a plan is made from. Nothing in it is changed.
+type Input struct {
+	// Snapshot is what Result was compiled from.
+	Snapshot *model.Snapshot
+	Result   *compile.Result
+	// Observed are the objects of ours that are in the cluster.
+	Observed []Observed
+	// Memory is that of the plan before; the zero Memory knows nothing.
+	Memory Memory
+	// Now is when Observed was read, or later.
+	Now time.Time
+	// Settled is a time such that every proxy has what was in place then; zero
+	// where that is not known.
+	Settled time.Time
+	Options Options
+}
+
+// Observed is one object of ours as it is in the cluster.
+type Observed struct {
+	diag.Object
+	// Labels and Annotations are those of ours.
+	Labels, Annotations map[string]string
+	// Managed is what of it is ours, encoded as [istio.Objects] encodes it.
+	Managed []byte
+	// VirtualService or DestinationRule is the whole specification, as proxies
+	// see it; the other one is nil.
+	VirtualService  *istioapi.VirtualService
+	DestinationRule *istioapi.DestinationRule
+}
+
+// Options are the times that a plan waits.
+type Options struct {
+	// Wait is how long proxies may take to have what was written.
+	Wait time.Duration
+	// Keep is how long what nobody needs any more stays; Wait if it is less.
+	Keep time.Duration
+	// Calm is how long a version that was lost twice must be ready to be routed to
+	// again. It doubles with every further loss, up to MaxCalm.
+	Calm, MaxCalm time.Duration
+	// Forgive is how long a version must be ready for its losses to be forgotten.
+	Forgive time.Duration
+}
+
+// DefaultOptions returns the times of an ordinary installation.
+func DefaultOptions() Options {
+	return Options{
+		Wait: time.Second, Keep: 10 * time.Second,
+		Calm: time.Second, MaxCalm: 30 * time.Second, Forgive: time.Minute,
+	}
+}
+
+// Action is what a step does.
+type Action string
+
+const (
+	// Create makes an object that is not there.
+	Create Action = "create"
+	// Update changes one that is.
+	Update Action = "update"
+	// Delete removes one.
+	Delete Action = "delete"
+)
+
+// Step is one write. Steps of a plan do not depend on one another: each may be
+// taken although another one failed.
+type Step struct {
+	Action Action
+	// Object is what to write; of one to delete the name only.
+	Object istio.Object
+}
+
+// String returns "update VirtualService shop/cart-overrides".
+func (s Step) String() string { return fmt.Sprintf("%s %s", s.Action, s.Object.Object) }
+
+// Output is a plan.
+type Output struct {
+	// Steps may be taken now, in this order.
+	Steps []Step
+	// Again is when to plan again though nothing has changed; zero for never.
+	Again time.Time
+	// Memory is for the next plan.
+	Memory Memory
+	// Held lists what differs from what is wanted and has to wait.
+	Held []Held
+	// Routed says for each version since when a route to it has been in place.
+	Routed map[route.Version]time.Time
+	// Diagnostics tells of objects that are not written.
+	Diagnostics []diag.Diagnostic
+}
+
+// Held is something that is not yet as it is wanted.
+type Held struct {
+	diag.Object
+	// Version is set where a row is held back, and not the whole object.
+	Version route.Version
+	// Reason says what is waited for.
+	Reason Reason
+	// Until is when the wait ends at the latest; zero where that is not known yet.
+	Until time.Time
+}
+
+// Reason is why something is held.
+type Reason string
+
+const (
+	// NotPlaced is that proxies may not have a cluster that is to be named.
+	NotPlaced Reason = "NotPlaced"
+	// Flapping is that a version was lost and found repeatedly.
+	Flapping Reason = "Flapping"
+	// StillPinned is that pods which are not released were there a moment ago.
+	StillPinned Reason = "StillPinned"
+	// StillNamed is that a route named a subset a moment ago.
+	StillNamed Reason = "StillNamed"
+)
+
+// planner is one plan in the making.
+type planner struct {
+	*Input
+	keep     time.Duration
+	observed map[diag.Object]*sight
+	// wanted are the clusters that Result's rules make.
+	wanted map[Cluster]bool
+	// services and labels say what stands behind hosts and subsets.
+	services map[string]*model.Service
+	labels   map[Cluster]map[string]string
+	next     Memory
+	out      Output
+	last     []Step
+}
+
+// Plan returns the steps that may be taken now. An error is a bug: something
+// that can't be encoded.
+func Plan(in Input) (Output, error) {
+	p := &planner{
+		Input: &in, keep: max(in.Options.Keep, in.Options.Wait), observed: look(in.Observed), next: newMemory(),
+		services: map[string]*model.Service{}, labels: map[Cluster]map[string]string{},
+	}
+	p.out.Routed = p.next.routed
+	p.place()
+	p.watchNames()
+	p.watchPins()
+	p.watchVersions()
+	if err := p.rules(); err != nil {
+		return Output{}, err
+	}
+	if err := p.tables(); err != nil {
+		return Output{}, err
+	}
+	p.out.Steps = append(p.out.Steps, p.last...)
+	p.out.Memory = p.next
+	slices.SortStableFunc(p.out.Held, func(a, b Held) int {
+		return cmp.Or(a.Object.Compare(b.Object), compareVersions(a.Version, b.Version))
+	})
+	return p.out, nil
+}
+
+func compareVersions(a, b route.Version) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Version, b.Version))
+}
+
+// write adds the step that makes an object what it is to be, if it isn't.
+func (p *planner) write(object istio.Object) {
+	seen := p.observed[object.Object]
+	switch {
+	case seen == nil:
+		p.out.Steps = append(p.out.Steps, Step{Create, object})
+	case string(seen.Managed) != string(object.JSON):
+		p.out.Steps = append(p.out.Steps, Step{Update, object})
+	}
+}
+
+// remove adds the step that deletes an object, after all others.
+func (p *planner) remove(object diag.Object) {
+	p.last = append(p.last, Step{Delete, istio.Object{Object: object}})
+}
+
+// hold notes that something waits, until a time that may not be known yet.
+func (p *planner) hold(h Held) {
+	p.out.Held = append(p.out.Held, h)
+	p.wake(h.Until)
+}
+
+// wake asks for another plan at a time.
+func (p *planner) wake(at time.Time) {
+	if !at.IsZero() && (p.out.Again.IsZero() || at.Before(p.out.Again)) {
+		p.out.Again = at
+	}
+}
+
+// settled reports whether every proxy has what has been so since a time.
+func (p *planner) settled(since time.Time) bool {
+	return !since.After(p.Settled) || p.Now.Sub(since) >= p.Options.Wait
+}

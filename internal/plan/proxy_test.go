@@ -1,0 +1,251 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// log is everything that was ever written, by object.
+type log struct {
+	entries map[diag.Object][]entry
+	// endpoints are the labels of the ready pods.
+	endpoints []endpoints
+}
+
+type entry struct {
+	at              time.Time
+	virtualService  *istioapi.VirtualService
+	destinationRule *istioapi.DestinationRule
+}
+
+type endpoints struct {
+	at     time.Time
+	labels []map[string]string
+}
+
+var (
+	usersVirtualService  = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users"}
+	usersDestinationRule = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "users"}
+	ourVirtualService    = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: service + "-overrides"}
+	ourDestinationRule   = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: service + "-overrides"}
+)
+
+func (l *log) add(object diag.Object, e entry) {
+	if l.entries == nil {
+		l.entries = map[diag.Object][]entry{}
+	}
+	l.entries[object] = append(l.entries[object], e)
+}
+
+// write notes an object of ours; one without JSON is gone.
+func (l *log) write(at time.Time, o istio.Object) {
+	e := entry{at: at}
+	if o.Kind == "VirtualService" && o.JSON != nil {
+		var v istionetv1.VirtualService
+		must(json.Unmarshal(o.JSON, &v))
+		e.virtualService = &v.Spec
+	} else if o.JSON != nil {
+		var d istionetv1.DestinationRule
+		must(json.Unmarshal(o.JSON, &d))
+		e.destinationRule = &d.Spec
+	}
+	l.add(o.Object, e)
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// proxy has of each object one of the states that it was in during the bound.
+type proxy struct {
+	// seen counts the entries of each object that it has had.
+	seen      map[diag.Object]int
+	endpoints int
+}
+
+// deliver lets p have some of what was written, and all that is due.
+func (p *proxy) deliver(t *rapid.T, l *log, now time.Time) {
+	for _, object := range []diag.Object{usersVirtualService, usersDestinationRule, ourVirtualService, ourDestinationRule} {
+		entries := l.entries[object]
+		for p.seen[object] < len(entries) {
+			next := entries[p.seen[object]]
+			if due := now.Sub(next.at) >= bound; !due && !rapid.Bool().Draw(t, "deliver") {
+				break
+			}
+			p.seen[object]++
+			// The control plane knows of a pod before it knows of what was written
+			// because of that pod.
+			p.endpointsUntil(l, next.at)
+		}
+	}
+	for p.endpoints < len(l.endpoints) {
+		if due := now.Sub(l.endpoints[p.endpoints].at) >= bound; !due && !rapid.Bool().Draw(t, "deliver endpoints") {
+			break
+		}
+		p.endpoints++
+	}
+}
+
+func (p *proxy) endpointsUntil(l *log, at time.Time) {
+	for p.endpoints < len(l.endpoints) && !l.endpoints[p.endpoints].at.After(at) {
+		p.endpoints++
+	}
+}
+
+// view is what a proxy has at one moment.
+type view struct {
+	virtualService   *istioapi.VirtualService
+	destinationRules []*istioapi.DestinationRule
+	ready            []map[string]string
+}
+
+func (p *proxy) view(l *log) view {
+	var out view
+	current := func(object diag.Object) entry {
+		if n := p.seen[object]; n > 0 {
+			return l.entries[object][n-1]
+		}
+		return entry{}
+	}
+	// Ours is either older or scoped, so that proxies prefer it.
+	if out.virtualService = current(ourVirtualService).virtualService; out.virtualService == nil {
+		out.virtualService = current(usersVirtualService).virtualService
+	}
+	for _, object := range []diag.Object{usersDestinationRule, ourDestinationRule} {
+		if d := current(object).destinationRule; d != nil {
+			out.destinationRules = append(out.destinationRules, d)
+		}
+	}
+	if p.endpoints > 0 {
+		out.ready = l.endpoints[p.endpoints-1].labels
+	}
+	return out
+}
+
+// outcome is what may become of a request: one of several, for each destination
+// and each pod.
+type outcome struct {
+	// route is the name of the route taken.
+	route string
+	// noCluster and noEndpoint name a destination that would fail.
+	noCluster, noEndpoint string
+	// versions may serve it.
+	versions []string
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("route %q, no cluster %q, no endpoint %q, served by %v", o.route, o.noCluster, o.noEndpoint, o.versions)
+}
+
+// send says what becomes of a request with an override header, none if empty.
+func (v *view) send(header string) outcome {
+	if v.virtualService == nil {
+		return v.reach("", []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: host}}})
+	}
+	for _, h := range v.virtualService.GetHttp() {
+		if len(h.GetMatch()) == 0 || slices.ContainsFunc(h.GetMatch(), func(m *istioapi.HTTPMatchRequest) bool { return fits(m, header) }) {
+			if h.GetDirectResponse() != nil {
+				return outcome{route: h.GetName()}
+			}
+			return v.reach(h.GetName(), h.GetRoute())
+		}
+	}
+	return outcome{noCluster: "no route"}
+}
+
+// fits matches as Envoy does, as far as our tables need it here.
+func fits(m *istioapi.HTTPMatchRequest, header string) bool {
+	for name, want := range m.GetHeaders() {
+		if name != "x-override" || header == "" || !pattern(want.GetRegex()).MatchString(header) {
+			return false
+		}
+	}
+	for name := range m.GetWithoutHeaders() {
+		if name == "x-override" && header != "" {
+			return false
+		}
+	}
+	return m.GetUri() == nil
+}
+
+// patterns keeps what was compiled before.
+var patterns sync.Map
+
+func pattern(text string) *regexp.Regexp {
+	if re, ok := patterns.Load(text); ok {
+		return re.(*regexp.Regexp)
+	}
+	re := regexp.MustCompile(`\A(?:` + text + `)\z`)
+	patterns.Store(text, re)
+	return re
+}
+
+func (v *view) reach(route string, destinations []*istioapi.HTTPRouteDestination) outcome {
+	out := outcome{route: route}
+	for _, d := range destinations {
+		labels, ok := v.subset(d.GetDestination().GetSubset())
+		if !ok {
+			out.noCluster = d.GetDestination().GetSubset()
+			continue
+		}
+		found := false
+		for _, pod := range v.ready {
+			if model.HasLabels(pod, labels) {
+				found = true
+				out.versions = append(out.versions, pod["version"])
+			}
+		}
+		if !found {
+			out.noEndpoint = "subset " + d.GetDestination().GetSubset()
+		}
+	}
+	return out
+}
+
+func (v *view) subset(name string) (map[string]string, bool) {
+	if name == "" {
+		return nil, true
+	}
+	for _, d := range v.destinationRules {
+		for _, s := range d.GetSubsets() {
+			if s.GetName() == name {
+				return s.GetLabels(), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// describe prints a view for people who have to find out what went wrong.
+func (v *view) describe() string {
+	var b strings.Builder
+	for _, h := range v.virtualService.GetHttp() {
+		fmt.Fprintf(&b, "  %s:", h.GetName())
+		for _, d := range h.GetRoute() {
+			fmt.Fprintf(&b, " %s×%d", d.GetDestination().GetSubset(), d.GetWeight())
+		}
+		b.WriteString("\n")
+	}
+	for _, d := range v.destinationRules {
+		for _, s := range d.GetSubsets() {
+			fmt.Fprintf(&b, "  subset %s %v\n", s.GetName(), s.GetLabels())
+		}
+	}
+	fmt.Fprintf(&b, "  ready %v\n", v.ready)
+	return b.String()
+}

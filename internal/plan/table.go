@@ -1,0 +1,264 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// tables plans VirtualServices.
+func (p *planner) tables() error {
+	wanted := map[diag.Object]bool{}
+	for i := range p.Result.Tables {
+		t := &p.Result.Tables[i]
+		name := objectOf(t)
+		wanted[name] = true
+		if err := p.table(t, p.observed[name]); err != nil {
+			return err
+		}
+	}
+	for _, seen := range p.sorted("VirtualService") {
+		if wanted[seen.Object] {
+			continue
+		}
+		if until, held := p.unpinning(seen, nil); held {
+			p.hold(Held{Object: seen.Object, Reason: StillPinned, Until: until})
+			if err := p.stay(seen, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		p.remove(seen.Object)
+	}
+	return nil
+}
+
+// table plans the VirtualService of one table: as it is wanted, without the
+// rows that may not be named yet; or as it is in place where ordinary traffic
+// may not move yet.
+func (p *planner) table(t *route.Table, seen *sight) error {
+	p.noteRouted(t, seen)
+	may := p.judge(t, seen)
+	if may.stay == nil {
+		rows := *t
+		rows.Routes = may.rows
+		for _, h := range may.dropped {
+			p.hold(h)
+		}
+		objects, diags, err := istio.Objects([]route.Table{rows}, nil)
+		if err != nil {
+			return err
+		}
+		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
+		for _, o := range objects {
+			p.write(o)
+		}
+		return nil
+	}
+	p.hold(*may.stay)
+	if seen == nil {
+		return nil
+	}
+	return p.stay(seen, t)
+}
+
+// verdict says what may be made of a table now.
+type verdict struct {
+	// stay is set where the object in place is to stay, with why.
+	stay *Held
+	// rows may be written, dropped tells of those that may not.
+	rows    []route.Route
+	dropped []Held
+}
+
+// judge asks for each row of t whether proxies could follow it.
+func (p *planner) judge(t *route.Table, seen *sight) verdict {
+	var out verdict
+	named := namedAlready(t, seen)
+	lost := p.lost(t, seen)
+	for i := range t.Routes {
+		r := &t.Routes[i]
+		m := p.missing(ours(r), named[r.Kind == route.Override])
+		held := Held{Object: objectOf(t), Version: r.Version, Reason: NotPlaced, Until: m.until}
+		blocked := m.notPlaced || m.young
+		if r.Kind != route.Override {
+			if m.notPlaced || (m.young && !lost) {
+				return verdict{stay: &held}
+			}
+		} else if until, flapping := p.flapping(r.Version); flapping {
+			held.Reason, held.Until, blocked = Flapping, until, true
+		} else if blocked && p.followed(r, seen) {
+			return verdict{stay: &held}
+		}
+		if blocked && r.Kind == route.Override {
+			out.dropped = append(out.dropped, held)
+			continue
+		}
+		out.rows = append(out.rows, *r)
+	}
+	if until, held := p.unpinning(seen, t); held {
+		return verdict{stay: &Held{Object: objectOf(t), Reason: StillPinned, Until: until}}
+	}
+	return out
+}
+
+func objectOf(t *route.Table) diag.Object {
+	return diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
+}
+
+// namedAlready lists the clusters that rows in place name, which proxies therefore
+// have: for override rows, and for others. What an override row names is good for
+// both, but not the other way round, since ordinary traffic may have had to be
+// moved in haste. Where more namespaces are to see the object, neither says anything.
+func namedAlready(t *route.Table, seen *sight) map[bool]map[Cluster]bool {
+	if seen == nil || widens(seen.VirtualService.GetExportTo(), t.ExportTo) {
+		return nil
+	}
+	return map[bool]map[Cluster]bool{true: seen.overridden, false: seen.names}
+}
+
+// widens reports whether an object is to be exported to namespaces that don't see
+// it yet. None means all.
+func widens(before, after []string) bool {
+	if len(before) == 0 || slices.Contains(before, "*") {
+		return false
+	}
+	return len(after) == 0 || slices.ContainsFunc(after, func(n string) bool { return !slices.Contains(before, n) })
+}
+
+// lost reports whether there is nothing left to be careful with: the object in
+// place sends ordinary traffic where t does not, to a subset that is not there
+// any more; or to pods none of which is ready, while those that t wants are.
+func (p *planner) lost(t *route.Table, seen *sight) bool {
+	if seen == nil {
+		return false
+	}
+	named, serving := map[Cluster]bool{}, map[string]bool{}
+	for i := range t.Routes {
+		if r := &t.Routes[i]; r.Kind != route.Override {
+			for _, c := range all(r) {
+				named[c] = true
+				serving[c.Host] = serving[c.Host] || p.serves(c)
+			}
+		}
+	}
+	for c := range seen.ordinary {
+		if c.Subset == "" || named[c] || p.services[c.Host] == nil {
+			continue
+		}
+		if _, placed := p.next.placed[c]; !placed || (serving[c.Host] && p.dead(seen, c.Host)) {
+			return true
+		}
+	}
+	return false
+}
+
+// followed reports whether there is a row in place of r's name that leads to
+// something which is there: to take it away would lose requests.
+func (p *planner) followed(r *route.Route, seen *sight) bool {
+	if seen == nil {
+		return false
+	}
+	c, ok := seen.overrides[r.Name]
+	_, placed := p.next.placed[c]
+	return ok && placed
+}
+
+// all lists the clusters that r names.
+func all(r *route.Route) []Cluster {
+	var out []Cluster
+	for _, d := range r.Destinations {
+		out = append(out, Cluster{d.Host, d.Subset})
+	}
+	mirrors := &istioapi.HTTPRoute{Mirror: r.Base.GetMirror(), Mirrors: r.Base.GetMirrors()}
+	return append(out, named(mirrors)...)
+}
+
+// ours lists the clusters that r names and that are not in the user's own route:
+// those of the user's are as old as the user made them.
+func ours(r *route.Route) []Cluster {
+	users := named(&istioapi.HTTPRoute{Route: r.Base.GetRoute()})
+	return slices.DeleteFunc(all(r), func(c Cluster) bool { return slices.Contains(users, c) })
+}
+
+// unpinning reports whether t, or nothing if it is nil, would let ordinary
+// traffic out of a pin while proxies may still have pods behind the Service that
+// are not released, and until when that may be so.
+func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
+	if seen == nil {
+		return time.Time{}, false
+	}
+	pinned := map[string]bool{}
+	for c := range seen.ordinary {
+		pinned[c.Host] = pinned[c.Host] || c.Subset != ""
+	}
+	if t != nil {
+		whole := map[string]bool{}
+		for i := range t.Routes {
+			for _, c := range all(&t.Routes[i]) {
+				if t.Routes[i].Kind != route.Override && c.Subset == "" && !seen.ordinary[c] {
+					whole[c.Host] = true
+				}
+			}
+		}
+		maps.DeleteFunc(pinned, func(host string, _ bool) bool { return !whole[host] })
+	}
+	var until time.Time
+	held := false
+	for host, yes := range pinned {
+		free, ok := p.next.free[host]
+		if yes && ok && !p.over(free) && !p.dead(seen, host) {
+			held = true
+			if at := free.Add(p.keep); at.After(until) {
+				until = at
+			}
+		}
+	}
+	return until, held
+}
+
+// stay leaves the object in place as it is, but for rows of versions that are
+// wanted no more: these can't serve. Without a table all rows for overrides go.
+func (p *planner) stay(seen *sight, t *route.Table) error {
+	wanted := map[string]bool{}
+	if t != nil {
+		for i := range t.Routes {
+			wanted[t.Routes[i].Name] = true
+		}
+	}
+	spec := seen.VirtualService.DeepCopy()
+	spec.Http = slices.DeleteFunc(spec.Http, func(h *istioapi.HTTPRoute) bool {
+		return isOverride(h) && !wanted[h.GetName()]
+	})
+	if len(spec.Http) == len(seen.VirtualService.GetHttp()) {
+		return nil
+	}
+	object, err := istio.Canonical(seen.meta(), seen.Kind, spec)
+	if err != nil {
+		return err
+	}
+	p.out.Steps = append(p.out.Steps, Step{Update, object})
+	return nil
+}
+
+// noteRouted notes which of t's versions a row in place leads to.
+func (p *planner) noteRouted(t *route.Table, seen *sight) {
+	if seen == nil {
+		return
+	}
+	for i := range t.Routes {
+		r := &t.Routes[i]
+		if r.Kind != route.Override {
+			continue
+		}
+		if _, there := seen.overrides[r.Name]; there {
+			p.next.routed[r.Version] = since(p, p.Memory.routed, r.Version)
+		}
+	}
+}

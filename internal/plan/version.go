@@ -1,0 +1,69 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// history is what is remembered of a version. A version is wanted while it can
+// serve, so that the table has rows for it.
+//
+// Contract line 3 (only what can serve is routed to) asks that rows go at once,
+// line 4 that they come and go without a loss: each time costs the callers whose
+// requests are under way, and every proxy an update. So a loss is never damped,
+// the return is: not the first, since a pod may restart once; then for Calm,
+// doubled with each further loss. A version that flaps faster than that has no
+// route, as one that is not ready has none.
+type history struct {
+	wanted bool
+	// since is when it began to be wanted, or ceased.
+	since time.Time
+	// losses counts how often it has ceased to be wanted.
+	losses int
+}
+
+// watchVersions notes which versions came and went.
+func (p *planner) watchVersions() {
+	wanted := map[route.Version]bool{}
+	for i := range p.Result.Tables {
+		for j := range p.Result.Tables[i].Routes {
+			if r := &p.Result.Tables[i].Routes[j]; r.Kind == route.Override {
+				wanted[r.Version] = true
+			}
+		}
+	}
+	for v := range wanted {
+		h, known := p.Memory.versions[v]
+		switch {
+		case !known || !h.wanted:
+			h.wanted, h.since = true, p.Now
+		case h.losses > 0 && p.Now.Sub(h.since) >= p.Options.Forgive:
+			h.losses = 0
+		}
+		p.next.versions[v] = h
+	}
+	for v, h := range p.Memory.versions {
+		switch {
+		case wanted[v]:
+		case h.wanted:
+			p.next.versions[v] = history{since: p.Now, losses: h.losses + 1}
+		case p.Now.Sub(h.since) < p.Options.Forgive:
+			p.next.versions[v] = h
+		}
+	}
+}
+
+// flapping returns until when a version is to be left without a route.
+func (p *planner) flapping(v route.Version) (time.Time, bool) {
+	h := p.next.versions[v]
+	if h.losses < 2 {
+		return time.Time{}, false
+	}
+	calm := p.Options.Calm
+	for n := 2; n < h.losses && calm < p.Options.MaxCalm; n++ {
+		calm *= 2
+	}
+	until := h.since.Add(min(calm, p.Options.MaxCalm))
+	return until, p.Now.Before(until)
+}

@@ -1,0 +1,235 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+const (
+	namespace = "shop"
+	service   = "cart"
+	host      = "cart.shop.svc.cluster.local"
+	tick      = 100 * time.Millisecond
+	// bound is how late a proxy may have what was written.
+	bound = 5 * tick
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// times are those of the operator in tests: as short as the bound allows.
+func times() plan.Options {
+	return plan.Options{Wait: bound, Keep: bound, Calm: bound, MaxCalm: 4 * bound, Forgive: 12 * bound}
+}
+
+// workload is one Deployment behind the Service.
+type workload struct {
+	version string
+	// ownSelector is set where its selector tells it from all others.
+	ownSelector bool
+	created     time.Time
+	// pods and ready are those that are there.
+	pods, ready int
+	// watched counts the ticks in which the operator ran while pods were there.
+	watched int
+}
+
+func (w *workload) labels() map[string]string {
+	return map[string]string{"app": service, "version": w.version}
+}
+
+// world is a cluster with an operator and proxies.
+type world struct {
+	now       time.Time
+	workloads map[string]*workload
+	settings  model.Settings
+	// ours are the objects that the operator wrote, as they are stored.
+	ours map[diag.Object]istio.Object
+	// users are those of the user.
+	virtualService  *istioapi.VirtualService
+	destinationRule *istioapi.DestinationRule
+
+	options plan.Options
+	memory  plan.Memory
+	output  plan.Output
+	result  compile.Result
+	// down counts the ticks for which the operator does not run.
+	down    int
+	crashed bool
+
+	log     log
+	proxies []*proxy
+	// checking is set once there is enough of a past.
+	checking bool
+	// past are the last moments, the newest last.
+	past []moment
+}
+
+// moment is what was true at a time.
+type moment struct {
+	at time.Time
+	// released are the versions that ordinary requests may reach, nil for all.
+	released map[string]bool
+	// ready are the versions with a ready pod.
+	ready map[string]bool
+	// announced are the versions that the operator says are routed to.
+	announced map[string]bool
+	// disturbed is set where the user took away what routes named.
+	disturbed bool
+	// ran is set where the operator ran, and crashed where it lost its memory.
+	ran, crashed bool
+}
+
+func newWorld(proxies int) *world {
+	w := &world{now: epoch, workloads: map[string]*workload{}, ours: map[diag.Object]istio.Object{}, options: times()}
+	for range proxies {
+		w.proxies = append(w.proxies, &proxy{seen: map[diag.Object]int{}})
+	}
+	return w
+}
+
+// snapshot is what the operator sees.
+func (w *world) snapshot() *model.Snapshot {
+	s := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{namespace}}
+	cart := model.Service{
+		Namespace: namespace, Name: service, Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}},
+		Selector: map[string]string{"app": service}, Settings: w.settings,
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
+		x := w.workloads[name]
+		b := model.Backend{
+			Workload: model.Workload{Kind: "Deployment", Name: name}, Created: x.created,
+			Labels: x.labels(), Selector: map[string]string{"app": service}, Pods: x.pods, Ready: x.ready,
+		}
+		if x.ownSelector {
+			b.Selector = x.labels()
+		}
+		cart.Backends = append(cart.Backends, b)
+	}
+	s.Services = []model.Service{cart}
+	if w.virtualService != nil {
+		s.VirtualServices = []model.VirtualService{{Namespace: namespace, Name: "users", Created: epoch, Spec: w.virtualService}}
+	}
+	if w.destinationRule != nil {
+		s.DestinationRules = []model.DestinationRule{{Namespace: namespace, Name: "users", Created: epoch, Spec: w.destinationRule}}
+	}
+	return s
+}
+
+// observed are our objects, read back from what is stored.
+func (w *world) observed(t *rapid.T) []plan.Observed {
+	var out []plan.Observed
+	for _, o := range w.ours {
+		out = append(out, observe(t, o))
+	}
+	return out
+}
+
+func observe(t *rapid.T, o istio.Object) plan.Observed {
+	out := plan.Observed{Object: o.Object}
+	var err error
+	var canonical istio.Object
+	if o.Kind == "VirtualService" {
+		var v istionetv1.VirtualService
+		if err = json.Unmarshal(o.JSON, &v); err == nil {
+			out.VirtualService, out.Labels, out.Annotations = &v.Spec, v.Labels, v.Annotations
+			canonical, err = istio.Canonical(&v.ObjectMeta, o.Kind, &v.Spec)
+		}
+	} else {
+		var d istionetv1.DestinationRule
+		if err = json.Unmarshal(o.JSON, &d); err == nil {
+			out.DestinationRule, out.Labels = &d.Spec, d.Labels
+			canonical, err = istio.Canonical(&d.ObjectMeta, o.Kind, &d.Spec)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Managed = canonical.JSON
+	return out
+}
+
+// plan runs the operator's core once.
+func (w *world) plan(t *rapid.T) plan.Output {
+	snapshot := w.snapshot()
+	w.result = compile.Compile(snapshot)
+	out, err := plan.Plan(plan.Input{
+		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
+		Memory: w.memory, Now: w.now, Options: w.options,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.memory, w.output = out.Memory, out
+	return out
+}
+
+// operate runs the operator, and reports whether all of its writes succeeded.
+func (w *world) operate(t *rapid.T, mayFail bool) bool {
+	done := true
+	for _, step := range w.plan(t).Steps {
+		if mayFail && rapid.IntRange(0, 9).Draw(t, "write fails") == 0 {
+			done = false
+			continue
+		}
+		w.apply(step)
+	}
+	return done
+}
+
+func (w *world) apply(step plan.Step) {
+	object := step.Object
+	if step.Action == plan.Delete {
+		delete(w.ours, object.Object)
+		object.JSON = nil
+	} else {
+		w.ours[object.Object] = object
+	}
+	w.log.write(w.now, object)
+}
+
+// truth notes what is true now. It is called after the operator had its turn.
+func (w *world) truth(disturbed, ran bool) {
+	m := moment{at: w.now, released: map[string]bool{}, ready: map[string]bool{}, announced: map[string]bool{}, disturbed: disturbed, ran: ran, crashed: w.crashed}
+	w.crashed = false
+	result := compile.Compile(w.snapshot())
+	s := result.Services[0]
+	for _, v := range s.Versions {
+		m.ready[v.Name] = v.Ready > 0
+		if v.Released {
+			m.released[v.Name] = true
+		}
+	}
+	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned {
+		m.released = nil
+	}
+	for v := range w.output.Routed {
+		m.announced[v.Version] = ran
+	}
+	w.past = append(w.past, m)
+}
+
+// story tells in a line what is so.
+func (w *world) story() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
+		x := w.workloads[name]
+		fmt.Fprintf(&b, "%s:%s %d/%d; ", name, x.version, x.ready, x.pods)
+	}
+	m := w.past[len(w.past)-1]
+	fmt.Fprintf(&b, "released %v; ran %t; steps %v; held %v", m.released, m.ran, w.output.Steps, w.output.Held)
+	return b.String()
+}
