@@ -14,6 +14,7 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
 )
 
 // agent is a running agent.
@@ -22,6 +23,7 @@ type agent struct {
 	client   kubernetes.Interface
 	services corelisters.ServiceLister
 	binder   *binder
+	recorder record.EventRecorder
 
 	mu      sync.Mutex
 	pool    *pool
@@ -49,6 +51,9 @@ func Run(ctx context.Context, options Options) error {
 	}
 	a := &agent{options: options, client: client, pool: newPool(options.Pods), workers: map[types.UID]entry{}}
 	a.binder = newBinder(a)
+	var stopEvents func()
+	a.recorder, stopEvents = newRecorder(client, options.NodeName)
+	defer stopEvents()
 	if err := a.registerNode(ctx); err != nil {
 		return err
 	}

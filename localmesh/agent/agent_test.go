@@ -368,5 +368,17 @@ func TestLiveness(t *testing.T) {
 	})
 	b.write("alive")
 	b.until("web", "it is ready", isReady)
+	eventually(t, "people are told", func() bool {
+		events, err := b.client.CoreV1().Events(b.namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=web"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]bool{}
+		for _, event := range events.Items {
+			told[event.Reason+" "+event.InvolvedObject.FieldPath] = true
+		}
+		const of = " spec.containers{main}"
+		return told["Started"+of] && told["Unhealthy"+of] && told["Killing"+of]
+	})
 	eventually(t, "it was stopped and started", func() bool { return strings.HasPrefix(b.events(), "main start\nmain stop\nmain start\n") })
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -113,12 +114,7 @@ func (e *environment) addAll(from corev1.EnvFromSource, v values) error {
 			return fmt.Errorf("secret %q not found", from.SecretRef.Name)
 		}
 	}
-	var names []string
-	for name := range found {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
 		e.set(from.Prefix+name, found[name])
 	}
 	return nil

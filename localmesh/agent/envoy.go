@@ -85,7 +85,7 @@ func (w *worker) hook(c *container, e *execution, handler *corev1.LifecycleHandl
 	case handler.Exec != nil && istioPart(c.spec).envoy():
 		return w.agentHook(c, e, handler.Exec.Command)
 	case handler.Exec != nil:
-		return w.exec(c.spec, handler.Exec)
+		return w.execute(c, e, handler.Exec)
 	case handler.HTTPGet != nil:
 		return func(ctx context.Context) error { return httpGet(ctx, box, at, c.spec, handler.HTTPGet) }
 	case handler.Sleep != nil:
@@ -119,7 +119,7 @@ func (w *worker) agentHook(c *container, e *execution, command []string) check {
 			return err
 		}
 	default:
-		return w.exec(c.spec, &corev1.ExecAction{Command: command})
+		return w.execute(c, e, &corev1.ExecAction{Command: command})
 	}
 }
 

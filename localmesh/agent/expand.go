@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +48,7 @@ const machineMemory = 64 << 30
 // is the node's.
 func resourceField(ref *corev1.ResourceFieldSelector, pod *corev1.Pod, c *corev1.Container) (string, error) {
 	if ref.ContainerName != "" && ref.ContainerName != c.Name {
-		all := append(append([]corev1.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...)
+		all := slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers)
 		for i := range all {
 			if all[i].Name == ref.ContainerName {
 				c = &all[i]

@@ -31,7 +31,8 @@ func httpClient(box Sandbox) *http.Client {
 		Transport: &http.Transport{
 			DialContext:       box.Dial,
 			DisableKeepAlives: true,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // as a kubelet does
+			// As a kubelet, which knows no certificates of pods.
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 		},
 		// Redirects elsewhere are not followed, and are a success.
 		CheckRedirect: func(request *http.Request, via []*http.Request) error {
@@ -117,14 +118,10 @@ func grpcHealth(ctx context.Context, box Sandbox, at place, action *corev1.GRPCA
 	return nil
 }
 
-// exec runs a command beside the container's program; 0 is success.
-func (w *worker) exec(c *corev1.Container, action *corev1.ExecAction) check {
-	a, box, pod, at := w.agent, w.box, w.pod, w.at
+// execute runs a command beside the container's program; 0 is success.
+func (w *worker) execute(c *container, e *execution, action *corev1.ExecAction) check {
+	box, dir := w.box, workingDir(c.spec)
 	return func(ctx context.Context) error {
-		env, err := a.environment(ctx, pod, c, at)
-		if err != nil {
-			return err
-		}
 		if len(action.Command) == 0 {
 			return errors.New("the command is empty")
 		}
@@ -132,7 +129,7 @@ func (w *worker) exec(c *corev1.Container, action *corev1.ExecAction) check {
 		if err != nil {
 			return err
 		}
-		process, err := box.Start(Command{Path: path, Args: action.Command[1:], Env: env.strings(), Dir: workingDir(c)})
+		process, err := box.Start(Command{Path: path, Args: action.Command[1:], Env: e.env, Dir: dir})
 		if err != nil {
 			return err
 		}

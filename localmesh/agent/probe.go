@@ -19,7 +19,7 @@ func (w *worker) probeStartup(ctx context.Context, c *container) {
 		return
 	}
 	p := w.prober(c, e, c.spec.StartupProbe)
-	p.eager, p.once = true, true
+	p.kind, p.eager, p.once = "Startup", true, true
 	go p.loop(ctx, func(good bool) {
 		if good {
 			w.probeStarted(ctx, c, e)
@@ -34,11 +34,12 @@ func (w *worker) probeStarted(ctx context.Context, c *container, e *execution) {
 	c.started = true
 	if c.spec.ReadinessProbe != nil {
 		p := w.prober(c, e, c.spec.ReadinessProbe)
-		p.eager = true
+		p.kind, p.eager = "Readiness", true
 		go p.loop(ctx, func(good bool) { c.passing = good })
 	}
 	if c.spec.LivenessProbe != nil {
 		p := w.prober(c, e, c.spec.LivenessProbe)
+		p.kind = "Liveness"
 		go p.loop(ctx, func(good bool) {
 			if !good {
 				w.unhealthy(c, "liveness", c.spec.LivenessProbe)
@@ -53,7 +54,7 @@ func (w *worker) unhealthy(c *container, kind string, probe *corev1.Probe) {
 	if w.machine.ending {
 		return
 	}
-	w.log.Info("a container failed its probe", "container", c.spec.Name, "probe", kind)
+	w.agent.event(w.pod, c, corev1.EventTypeNormal, "Killing", fmt.Sprintf("Container %s failed %s probe, will be restarted", c.spec.Name, kind))
 	grace := w.machine.grace
 	if probe.TerminationGracePeriodSeconds != nil {
 		grace = seconds(*probe.TerminationGracePeriodSeconds)
@@ -70,6 +71,8 @@ type prober struct {
 	execution *execution
 	spec      *corev1.Probe
 	check     check
+	// kind is how people call it: Startup, Readiness, Liveness.
+	kind string
 	// eager asks more often than the period says until the first success, of which
 	// the tests that wait for it know sooner. Failures count at the period alone.
 	eager bool
@@ -78,7 +81,7 @@ type prober struct {
 }
 
 func (w *worker) prober(c *container, e *execution, spec *corev1.Probe) *prober {
-	return &prober{worker: w, container: c, execution: e, spec: spec, check: w.check(c, spec.ProbeHandler)}
+	return &prober{worker: w, container: c, execution: e, spec: spec, check: w.check(c, e, spec.ProbeHandler)}
 }
 
 // loop has the worker told each verdict, until the run is over.
@@ -95,11 +98,15 @@ func (p *prober) loop(ctx context.Context, verdict func(good bool)) {
 			return
 		case <-timer.C:
 		}
-		good := p.ask(ctx)
+		failed := p.ask(ctx)
+		good := failed == nil
 		now := time.Now()
 		regular := !now.Before(due)
 		for !now.Before(due) {
 			due = due.Add(period)
+		}
+		if !good && regular && ctx.Err() == nil {
+			p.complain(failed)
 		}
 		if (good || regular) && verdicts.add(good) {
 			p.worker.post(func() {
@@ -122,15 +129,21 @@ func (p *prober) loop(ctx context.Context, verdict func(good bool)) {
 	}
 }
 
+// complain tells people of an attempt that failed.
+func (p *prober) complain(failed error) {
+	w, c := p.worker, p.container
+	w.post(func() {
+		if w.current(c, p.execution) {
+			w.agent.event(w.pod, c, corev1.EventTypeWarning, "Unhealthy", fmt.Sprintf("%s probe failed: %v", p.kind, failed))
+		}
+	})
+}
+
 // ask makes one attempt.
-func (p *prober) ask(ctx context.Context) bool {
+func (p *prober) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, seconds(max(p.spec.TimeoutSeconds, 1)))
 	defer cancel()
-	err := p.check(ctx)
-	if err != nil && ctx.Err() == nil {
-		p.worker.log.Debug("a probe failed", "container", p.container.spec.Name, "error", err)
-	}
-	return err == nil
+	return p.check(ctx)
 }
 
 // check is an attempt to find out how a container is.
@@ -138,7 +151,7 @@ type check func(ctx context.Context) error
 
 // check makes one of what a probe says. A proxy is asked itself, whatever the
 // probe says: there is no agent of Istio's that would answer for it.
-func (w *worker) check(c *container, handler corev1.ProbeHandler) check {
+func (w *worker) check(c *container, e *execution, handler corev1.ProbeHandler) check {
 	box, at := w.box, w.at
 	if istioPart(c.spec).envoy() {
 		return func(ctx context.Context) error { return envoyReady(ctx, box) }
@@ -151,7 +164,7 @@ func (w *worker) check(c *container, handler corev1.ProbeHandler) check {
 	case handler.GRPC != nil:
 		return func(ctx context.Context) error { return grpcHealth(ctx, box, at, handler.GRPC) }
 	case handler.Exec != nil:
-		return w.exec(c.spec, handler.Exec)
+		return w.execute(c, e, handler.Exec)
 	default:
 		return func(context.Context) error { return fmt.Errorf("the agent knows no such probe: %v", handler) }
 	}

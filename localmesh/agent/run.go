@@ -25,6 +25,7 @@ func (w *worker) start(ctx context.Context, c *container) {
 			refused = &refusal{"CreateContainerError", err.Error()}
 		}
 		c.failed(refused.reason, refused.message, time.Now())
+		w.agent.event(w.pod, c, corev1.EventTypeWarning, "Failed", refused.Error())
 		return
 	}
 	id := containerID(w.pod, c)
@@ -42,11 +43,14 @@ func (w *worker) start(ctx context.Context, c *container) {
 	process, err := w.box.Start(what.command)
 	c.ran(id, time.Now())
 	if err != nil {
-		c.exited(corev1.ContainerStateTerminated{ExitCode: startFailed, Reason: "StartError", Message: errors.Join(err, output.Close()).Error()}, time.Now())
+		message := errors.Join(err, output.Close()).Error()
+		c.exited(corev1.ContainerStateTerminated{ExitCode: startFailed, Reason: "StartError", Message: message}, time.Now())
+		w.agent.event(w.pod, c, corev1.EventTypeWarning, "Failed", "Error: "+message)
 		return
 	}
+	w.agent.event(w.pod, c, corev1.EventTypeNormal, "Started", "Started container "+c.spec.Name)
 	ctx, cancel := context.WithCancel(ctx)
-	e := &execution{process: process, cancel: cancel}
+	e := &execution{process: process, env: what.command.Env, cancel: cancel}
 	w.runs[c] = e
 	go w.await(c, e, output)
 	if c.hooked {
@@ -74,6 +78,9 @@ func (w *worker) await(c *container, e *execution, output *os.File) {
 		if w.runs[c] == e {
 			delete(w.runs, c)
 			c.exited(end, time.Now())
+			if end.ExitCode != 0 && !w.machine.ending && w.machine.restarts(c) {
+				w.agent.event(w.pod, c, corev1.EventTypeWarning, "BackOff", fmt.Sprintf("Back-off restarting failed container %s", c.spec.Name))
+			}
 		}
 	})
 }
@@ -101,7 +108,7 @@ func (w *worker) postStart(ctx context.Context, c *container, e *execution) {
 				return
 			}
 			if err != nil {
-				w.log.Warn("a postStart hook failed", "container", c.spec.Name, "error", err)
+				w.agent.event(w.pod, c, corev1.EventTypeWarning, "FailedPostStartHook", err.Error())
 				w.machine.halt(c, w.machine.grace, time.Now())
 				return
 			}
@@ -121,7 +128,7 @@ func (w *worker) preStop(ctx context.Context, c *container) {
 		err := hook(ctx)
 		w.post(func() {
 			if err != nil {
-				w.log.Warn("a preStop hook failed", "container", c.spec.Name, "error", err)
+				w.agent.event(w.pod, c, corev1.EventTypeWarning, "FailedPreStopHook", err.Error())
 			}
 			if w.current(c, e) {
 				c.stop.hooked = true
@@ -133,20 +140,21 @@ func (w *worker) preStop(ctx context.Context, c *container) {
 // terminate asks a container to end. A proxy is drained first.
 func (w *worker) terminate(ctx context.Context, c *container) {
 	e := w.runs[c]
+	w.agent.event(w.pod, c, corev1.EventTypeNormal, "Killing", "Stopping container "+c.spec.Name)
 	kind := istioPart(c.spec)
 	if !kind.envoy() || e.drained {
 		w.signal(c, syscall.SIGTERM)
 		return
 	}
 	box := w.box
+	ctx, cancel := context.WithTimeout(ctx, w.agent.options.Drain)
 	go func() {
+		defer cancel()
 		if err := drainEnvoy(ctx, box, kind, false); err != nil {
 			w.log.Warn("a proxy was not drained", "error", err)
 		}
-		timer := time.NewTimer(w.agent.options.Drain)
-		defer timer.Stop()
 		select {
-		case <-timer.C:
+		case <-ctx.Done():
 		case <-e.process.Done():
 		case <-w.done:
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -54,11 +55,9 @@ func (a *agent) values(ctx context.Context, namespace string, c *corev1.Containe
 		if err != nil {
 			return out, fmt.Errorf("read ConfigMap: %w", err)
 		}
-		data := map[string]string{}
-		for key, value := range object.Data {
-			data[key] = value
-		}
-		out.configMaps[name] = data
+		// Never nil, which says that there is no such object.
+		out.configMaps[name] = map[string]string{}
+		maps.Copy(out.configMaps[name], object.Data)
 	}
 	for _, name := range secrets {
 		object, err := core.Secrets(namespace).Get(ctx, name, metav1.GetOptions{})

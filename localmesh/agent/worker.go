@@ -51,7 +51,9 @@ type worker struct {
 // execution is one run of a container.
 type execution struct {
 	process Process
-	cancel  context.CancelFunc
+	// env is the program's.
+	env    []string
+	cancel context.CancelFunc
 	// drained says that its proxy takes no new connections already.
 	drained bool
 }
@@ -188,7 +190,7 @@ func (w *worker) do(ctx context.Context, s step) {
 	switch s.do {
 	case makeBox:
 		if err := w.makeBox(ctx); err != nil {
-			w.log.Warn("no sandbox yet", "error", err)
+			w.agent.event(w.pod, nil, corev1.EventTypeWarning, "FailedCreatePodSandBox", err.Error())
 			w.machine.boxAt = time.Now().Add(boxRetry)
 		}
 	case run:

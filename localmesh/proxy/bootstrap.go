@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 
@@ -10,9 +11,11 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	connectionsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -87,6 +90,10 @@ func Bootstrap(o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	overload, err := connectionLimit()
+	if err != nil {
+		return nil, err
+	}
 	config := &bootstrapv3.Bootstrap{
 		Node:             node,
 		Admin:            &bootstrapv3.Admin{Address: tcpAddress("127.0.0.1", AdminPort)},
@@ -94,6 +101,7 @@ func Bootstrap(o Options) ([]byte, error) {
 		StatsConfig:      stats(matcher),
 		DynamicResources: dynamic(),
 		StaticResources:  &bootstrapv3.Bootstrap_StaticResources{Clusters: clusters, Listeners: listeners},
+		OverloadManager:  overload,
 		ClusterManager:   &bootstrapv3.ClusterManager{UpstreamBindConfig: marked()},
 	}
 	data, err := protojson.Marshal(config)
@@ -256,6 +264,17 @@ func runtimeLayer(env map[string]string) (*bootstrapv3.RuntimeLayer, error) {
 		return nil, fmt.Errorf("make runtime: %w", err)
 	}
 	return &bootstrapv3.RuntimeLayer{Name: "global config", LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: layer}}, nil
+}
+
+// connectionLimit is Istio's: none, but said so that Envoy does not warn.
+func connectionLimit() (*overloadv3.OverloadManager, error) {
+	limit, err := anypb.New(&connectionsv3.DownstreamConnectionsConfig{MaxActiveDownstreamConnections: math.MaxInt32})
+	if err != nil {
+		return nil, fmt.Errorf("encode connection limit: %w", err)
+	}
+	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
+		Name: "envoy.resource_monitors.global_downstream_max_connections", ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: limit},
+	}}}, nil
 }
 
 func adminLayer() *bootstrapv3.RuntimeLayer {
