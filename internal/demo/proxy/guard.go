@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
-	"syscall"
 )
 
 // guardScript reads lines from standard input, which ends when this program
@@ -55,10 +54,6 @@ func NewGuard(ctx context.Context, folder string) (*Guard, error) {
 	}
 	return &Guard{cmd: cmd, stdin: stdin}, nil
 }
-
-// ownGroup puts a process into a group of its own, so that Ctrl-C reaches this
-// program alone, and the others end in order.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // watch has the guard end a process.
 func (g *Guard) watch(pid int) error { return g.tell("watch", pid) }
