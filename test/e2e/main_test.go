@@ -95,7 +95,11 @@ func programs(t *testing.T) stage.Programs {
 // t where the mesh would have to be built first, unless that is asked for.
 func mesh(t *testing.T) *stage.Mesh {
 	t.Helper()
-	options := stage.MeshOptions{Envoy: envoy(t), CRDs: []string{filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml")}, Log: os.Stderr}
+	crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := stage.MeshOptions{Envoy: envoy(t), CRDs: []string{crd}, Log: os.Stderr}
 	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
 		if _, built := program.Built(module); !built && !required {
 			t.Skipf("the programs of %s are not built: run `make e2e`", module.Name)

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
@@ -46,7 +48,51 @@ func (o *Oracle) act(e *Expectation, a *action) error {
 			operate(e.Response, a.row.Destinations[0].Headers.GetResponse())
 		}
 		operate(e.Request, base.GetHeaders().GetRequest())
-		return o.forward(e, a.of, a.row.Destinations)
+		if err := o.forward(e, a.of, a.row.Destinations); err != nil {
+			return err
+		}
+		return o.patience(e, base)
+	}
+	return nil
+}
+
+// attemptHeader tells a workload which attempt of a request it sees.
+const attemptHeader = "x-envoy-attempt-count"
+
+// patience fills in what becomes of a request before servers that are slow, or
+// fail at first: the user's timeouts and retries.
+func (o *Oracle) patience(e *Expectation, base *istioapi.HTTPRoute) error {
+	for _, s := range e.Servers {
+		l, err := o.World.Workload(o.World.server(s))
+		if err != nil {
+			return err
+		}
+		delay, failing := l.Env["DELAY"], l.Env["FAIL_FIRST"]
+		if delay != "" {
+			slow, err := time.ParseDuration(delay)
+			if err != nil {
+				return fmt.Errorf("read DELAY of %s: %w", l.Name, err)
+			}
+			e.AtLeast = slow
+			if timeout := base.GetTimeout().AsDuration(); timeout > 0 && timeout < slow {
+				e.Status, e.Servers, e.AtLeast = 504, nil, timeout
+				return nil
+			}
+		}
+		if failing != "" {
+			first, err := strconv.Atoi(failing)
+			if err != nil {
+				return fmt.Errorf("read FAIL_FIRST of %s: %w", l.Name, err)
+			}
+			retries := 0 // what Istio retries by itself is not an answer of 503
+			if base.GetRetries().GetRetryOn() == "5xx" {
+				retries = int(base.GetRetries().GetAttempts())
+			}
+			if retries < first {
+				e.Status = 503
+			}
+			e.Request[attemptHeader] = []string{fmt.Sprint(min(first, retries) + 1)}
+		}
 	}
 	return nil
 }

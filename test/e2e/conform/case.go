@@ -29,13 +29,16 @@ type Case struct {
 	// Want is what must happen, whatever the tables say; empty for cases of which
 	// nothing but agreement is asked. See [Expectation.Outcomes] for its form.
 	Want []string
+	// Cluster says that Want is for clusters, which know the age of what is in them.
+	Cluster bool
 }
 
 // Picked is the Kind of cases that somebody wrote.
 const Picked = "picked"
 
-// caseLine is "name: caller METHOD host[:port]/path [@service] [= want | want]".
-var caseLine = regexp.MustCompile(`^([a-z0-9-]+): (\S+) ([A-Z-]+) ([^/\s]+)(/\S*)(?: @(\S+))?(?: = (.+))?$`)
+// caseLine is "name: caller METHOD host[:port]/path [@service] [= want | want]", or
+// with =cluster= for =.
+var caseLine = regexp.MustCompile(`^([a-z0-9-]+): (\S+) ([A-Z-]+) ([^/\s]+)(/\S*)(?: @(\S+))?(?: (=|=cluster=) (.+))?$`)
 
 // ParseCases reads cases picked by hand. Each is a line, and the lines of its
 // headers, indented, below it:
@@ -44,7 +47,8 @@ var caseLine = regexp.MustCompile(`^([a-z0-9-]+): (\S+) ([A-Z-]+) ([^/\s]+)(/\S*
 //	name: caller METHOD host[:port]/path [@service] [= want | want]
 //	    x-override: service:v2
 //
-// Service is needed only where the host is not its name.
+// Service is needed only where the host is not its name. With =cluster= in place
+// of = the outcome is that of a cluster, and others' may be another.
 func ParseCases(w *World, data []byte) ([]Case, error) {
 	var out []Case
 	why := ""
@@ -86,8 +90,8 @@ func parseCase(w *World, line string) (Case, error) {
 		return Case{}, fmt.Errorf("read case %q: want name: caller METHOD host/path = want", line)
 	}
 	c := Case{Name: found[1], Kind: Picked, From: found[2], Method: found[3], Host: found[4], Path: found[5], Service: found[6]}
-	if found[7] != "" {
-		c.Want = strings.Split(found[7], " | ")
+	if found[8] != "" {
+		c.Want, c.Cluster = strings.Split(found[8], " | "), found[7] == "=cluster="
 	}
 	caller, err := w.Workload(c.From)
 	if err != nil {

@@ -69,8 +69,10 @@ func playedBySample(d *appsv1.Deployment) {
 		}
 		*c = corev1.Container{
 			Name: c.Name, Image: Image, Ports: c.Ports,
-			Env: sampleEnv(d.Namespace+"/"+d.Name, port),
+			Env: sampleEnv(d.Namespace+"/"+d.Name, port), StartupProbe: probe(port, 1),
 		}
 	}
 	spec.Volumes, spec.SecurityContext = nil, nil
+	// Injection would send them to a program beside the proxy that is not there.
+	delete(d.Spec.Template.Annotations, "sidecar.istio.io/rewriteAppHTTPProbers")
 }

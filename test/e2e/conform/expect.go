@@ -2,6 +2,7 @@ package conform
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,15 +18,20 @@ type Oracle struct {
 	World    *World
 	Snapshot *model.Snapshot
 	Result   *compile.Result
+	// Cluster says that they were read from a cluster.
+	Cluster bool
 }
+
+// ErrUsers says that a VirtualService of the user's decides alone.
+var ErrUsers = errors.New("the user's VirtualService decides alone")
 
 // Expectation is what is to happen to a case.
 type Expectation struct {
-	// Table is "namespace/name" of the table that decides, "" for none, and Route
-	// the name of its row that takes the request, as access logs have it; "" for
-	// none. Kind is that of the row.
-	Table, Route string
-	Kind         route.Kind
+	// Table is "namespace/name" of the table that decides, "" for none, and Row the
+	// name of its row that takes the request, "" for none; Route is that as access
+	// logs have it. Kind is that of the row.
+	Table, Row, Route string
+	Kind              route.Kind
 	// Status is that of the answer. Where a workload gives it, it is one of Servers.
 	Status  int
 	Servers []Server
@@ -79,6 +85,9 @@ func (o *Oracle) Expect(c *Case) (*Expectation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("no table and no Service is for host %s", c.Host)
 		}
+		if o.users(s) {
+			return nil, ErrUsers
+		}
 		e.Route = "default"
 		return e, o.forward(e, c, []route.Destination{{Host: s.FQDN()}})
 	}
@@ -89,7 +98,7 @@ func (o *Oracle) Expect(c *Case) (*Expectation, error) {
 		return e, nil
 	}
 	row := &table.Routes[decision.Route]
-	e.Route, e.Kind = row.Name, row.Kind
+	e.Row, e.Route, e.Kind = row.Name, row.Name, row.Kind
 	var match *route.Match
 	if decision.Match >= 0 {
 		match = &row.Matches[decision.Match]
@@ -111,10 +120,7 @@ func (o *Oracle) Table(c *Case) *route.Table {
 	if err != nil {
 		return nil
 	}
-	host := hostOnly(c.Host)
-	if s, err := o.World.Service(o.World.named(host, caller.Namespace)); err == nil {
-		host = s.FQDN()
-	}
+	host := o.Host(c)
 	for i := range o.Result.Tables {
 		t := &o.Result.Tables[i]
 		if slices.Contains(t.Hosts, host) && visible(t, caller.Namespace) {
@@ -122,6 +128,34 @@ func (o *Oracle) Table(c *Case) *route.Table {
 		}
 	}
 	return nil
+}
+
+// Host is the host that c names: of a Service, the name that every namespace knows.
+func (o *Oracle) Host(c *Case) string {
+	host := hostOnly(c.Host)
+	caller, err := o.World.Workload(c.From)
+	if err != nil {
+		return host
+	}
+	if s, err := o.World.Service(o.World.named(host, caller.Namespace)); err == nil {
+		return s.FQDN()
+	}
+	return host
+}
+
+// users reports whether a VirtualService of the user's is for the host of s.
+func (o *Oracle) users(s *Service) bool {
+	return slices.ContainsFunc(o.Snapshot.VirtualServices, func(v model.VirtualService) bool {
+		return slices.ContainsFunc(v.Spec.GetHosts(), func(host string) bool { return o.full(host, v.Namespace) == s.FQDN() })
+	})
+}
+
+// full completes a host that an object in a namespace names.
+func (o *Oracle) full(host, namespace string) string {
+	if strings.Contains(host, ".") {
+		return host
+	}
+	return host + "." + namespace + ".svc." + o.Snapshot.Options.ClusterDomain
 }
 
 func hostOnly(host string) string {
@@ -228,10 +262,7 @@ func (o *Oracle) subset(d *route.Destination) (map[string]string, bool) {
 	}
 	for i := range o.Snapshot.DestinationRules {
 		rule := &o.Snapshot.DestinationRules[i]
-		host := rule.Spec.GetHost()
-		if !strings.Contains(host, ".") {
-			host += "." + rule.Namespace + ".svc." + o.Snapshot.Options.ClusterDomain
-		}
+		host := o.full(rule.Spec.GetHost(), rule.Namespace)
 		for _, s := range rule.Spec.GetSubsets() {
 			if host == d.Host && s.GetName() == d.Subset {
 				return s.GetLabels(), true

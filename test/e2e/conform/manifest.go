@@ -103,15 +103,20 @@ func (l *Workload) container(port uint32) corev1.Container {
 		Name: fmt.Sprintf("port-%d", port), Image: Image,
 		Ports: []corev1.ContainerPort{{ContainerPort: number}},
 		Env:   sampleEnv(l.ID(), number),
-		ReadinessProbe: &corev1.Probe{
-			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(number)}},
-			PeriodSeconds: 1,
-		},
+		// Asked often until it serves, and seldom after that.
+		StartupProbe: probe(number, 1), ReadinessProbe: probe(number, 60),
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Env)) {
 		out.Env = append(out.Env, corev1.EnvVar{Name: name, Value: l.Env[name]})
 	}
 	return out
+}
+
+func probe(port, seconds int32) *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(port)}},
+		PeriodSeconds: seconds, FailureThreshold: 60,
+	}
 }
 
 // sampleEnv lets the sample answer by the name of its workload and, as its

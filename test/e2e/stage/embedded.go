@@ -150,7 +150,7 @@ func (e *Embedded) Oracle() *conform.Oracle { return e.oracle }
 // Send plays a case. All requests leave by one socket, so that the host of one
 // for another port than 80 has to name it, as clients do.
 func (e *Embedded) Send(ctx context.Context, c *conform.Case) (*conform.Observation, error) {
-	return send(ctx, e.clients[c.From], "envoy", c)
+	return send(ctx, e.clients[c.From], "envoy", "", c)
 }
 
 // Close ends everything.

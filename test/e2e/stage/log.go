@@ -24,7 +24,8 @@ type Logged struct {
 
 var logLine = regexp.MustCompile(`(?m)^case=(\S+) route=(\S+) cluster=(\S+) flags=(\S+)$`)
 
-// Logs returns what the sidecars logged of cases, by name, once all are there.
+// Logs returns what the sidecars logged of cases, by name, once all are there;
+// those that were sent since Users or Enable.
 func (d *Deployment) Logs(ctx context.Context, cases []string) (map[string][]Logged, error) {
 	var out map[string][]Logged
 	err := poll(ctx, func() (string, error) {
@@ -35,7 +36,7 @@ func (d *Deployment) Logs(ctx context.Context, cases []string) (map[string][]Log
 				return "", err
 			}
 			for _, file := range files {
-				if err := readLog(file, out); err != nil {
+				if err := readLog(file, d.phase, out); err != nil {
 					return "", err
 				}
 			}
@@ -48,14 +49,14 @@ func (d *Deployment) Logs(ctx context.Context, cases []string) (map[string][]Log
 	return out, err
 }
 
-func readLog(file string, out map[string][]Logged) error {
+func readLog(file, phase string, out map[string][]Logged) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("read the log of a sidecar: %w", err)
 	}
 	for _, found := range logLine.FindAllSubmatch(data, -1) {
 		line := Logged{Route: string(found[2]), Cluster: string(found[3]), Flags: string(found[4])}
-		if name := string(found[1]); !slices.Contains(out[name], line) {
+		if name, ok := strings.CutPrefix(string(found[1]), phase); ok && !slices.Contains(out[name], line) {
 			out[name] = append(out[name], line)
 		}
 	}
@@ -74,7 +75,7 @@ type Message struct {
 // String returns the code and the object.
 func (m Message) String() string { return m.Code + " " + m.Origin }
 
-// Analyze returns what istioctl says of the namespaces of the world.
+// Analyze returns what istioctl says of the namespaces of the world, each once.
 func (d *Deployment) Analyze(ctx context.Context) ([]Message, error) {
 	var out []Message
 	for _, namespace := range d.world.Namespaces {

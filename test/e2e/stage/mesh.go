@@ -3,11 +3,12 @@ package stage
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
+	"sync"
+	"sync/atomic"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -26,6 +27,8 @@ type Mesh struct {
 	*localmesh.Mesh
 	programs Programs
 	istioctl string
+	// settling is held while it is waited for all sidecars.
+	settling sync.Mutex
 }
 
 // MeshOptions are settings of a [Mesh].
@@ -55,19 +58,20 @@ func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 
 // Deployment is a world that runs in a mesh.
 type Deployment struct {
-	mesh      *Mesh
-	world     *conform.World
-	manifests conform.Manifests
-	oracle    *conform.Oracle
-	callers   map[string]localmesh.Pod
-	clients   map[string]*http.Client
-	made      []byte
+	mesh    *Mesh
+	world   *conform.World
+	oracle  *conform.Oracle
+	callers map[string]localmesh.Pod
+	clients map[string]*http.Client
+	made    []byte
+	// phase tells requests in the logs apart that belong to one case.
+	phase string
 }
 
 // Deploy brings up the pods of a world. Its namespaces are there already: routes
 // that are exported to namespaces name all that there are.
 func (m *Mesh) Deploy(ctx context.Context, w *conform.World, manifests conform.Manifests) (*Deployment, error) {
-	d := &Deployment{mesh: m, world: w, manifests: manifests, callers: map[string]localmesh.Pod{}, clients: map[string]*http.Client{}}
+	d := &Deployment{mesh: m, world: w, callers: map[string]localmesh.Pod{}, clients: map[string]*http.Client{}}
 	for _, manifest := range [][]byte{manifests.First, manifests.Later} {
 		if err := m.Apply(ctx, manifest); err != nil {
 			return nil, err
@@ -124,8 +128,13 @@ func selector(labels map[string]string) string {
 	return out.String()
 }
 
+var phases atomic.Int64
+
+func nextPhase() string { return fmt.Sprintf("%d/", phases.Add(1)) }
+
 // Users has the user's objects in force, and none of ours.
 func (d *Deployment) Users(ctx context.Context, objects []byte) error {
+	d.phase = nextPhase()
 	if err := d.mesh.Apply(ctx, objects); err != nil {
 		return err
 	}
@@ -137,6 +146,7 @@ func (d *Deployment) Users(ctx context.Context, objects []byte) error {
 
 // Enable has in force what "overrides generate" prints, as it was printed.
 func (d *Deployment) Enable(ctx context.Context) error {
+	d.phase = nextPhase()
 	if err := d.read(ctx); err != nil {
 		return err
 	}
@@ -187,7 +197,7 @@ func (m *Mesh) generate(ctx context.Context, namespace string) ([]byte, error) {
 
 // read compiles what is in the cluster, as generate does.
 func (d *Deployment) read(ctx context.Context) error {
-	all := &conform.Oracle{World: d.world}
+	all := &conform.Oracle{World: d.world, Cluster: true}
 	for _, namespace := range d.world.Namespaces {
 		objects, _, err := source.Cluster(ctx, d.mesh.Config, source.ClusterOptions{Namespace: namespace})
 		if err != nil {
@@ -232,16 +242,13 @@ func (d *Deployment) Send(ctx context.Context, c *conform.Case) (*conform.Observ
 	if err != nil {
 		return nil, err
 	}
-	return send(ctx, d.clients[c.From], fmt.Sprintf("%s:%d", s.FQDN(), c.Port), c)
+	return send(ctx, d.clients[c.From], fmt.Sprintf("%s:%d", s.FQDN(), c.Port), d.phase, c)
 }
 
-// Close ends the pods of the world.
-func (d *Deployment) Close(ctx context.Context) error {
+// Close lets go of what belongs to d. Its pods stay until the mesh ends: those
+// that are about to end would be in the way of others' settling.
+func (d *Deployment) Close() {
 	for _, client := range d.clients {
 		client.CloseIdleConnections()
 	}
-	return errors.Join(
-		d.Disable(ctx, d.manifests.Users),
-		d.mesh.Delete(ctx, d.manifests.First, d.manifests.Later),
-	)
 }

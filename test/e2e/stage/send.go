@@ -24,8 +24,9 @@ const timeout = 30 * time.Second
 // maxBody bounds what is read of an answer, in bytes.
 const maxBody = 1 << 20
 
-// send sends a case by a client to an address, and says what came of it.
-func send(ctx context.Context, client *http.Client, address string, c *conform.Case) (*conform.Observation, error) {
+// send sends a case by a client to an address, and says what came of it. Logs have
+// it by phase and name.
+func send(ctx context.Context, client *http.Client, address, phase string, c *conform.Case) (*conform.Observation, error) {
 	request, err := http.NewRequestWithContext(ctx, c.Method, "http://"+address+c.Path, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("make a request of case %s: %w", c.Name, err)
@@ -36,7 +37,7 @@ func send(ctx context.Context, client *http.Client, address string, c *conform.C
 		request.Header[h.Name] = append(request.Header[h.Name], h.Value)
 	}
 	request.Header.Set("User-Agent", "conform")
-	request.Header.Set(CaseHeader, c.Name)
+	request.Header.Set(CaseHeader, phase+c.Name)
 	began := time.Now()
 	response, err := client.Do(request)
 	if err != nil {

@@ -26,7 +26,10 @@ const (
 // settle returns when the sidecars of all callers have all routes, and the
 // endpoints of all clusters; those of our subsets too, with ours.
 func (d *Deployment) settle(ctx context.Context, ours bool) error {
-	if err := d.mesh.Settle(ctx); err != nil {
+	d.mesh.settling.Lock()
+	err := d.mesh.Settle(ctx)
+	d.mesh.settling.Unlock()
+	if err != nil {
 		return err
 	}
 	want := d.oracle.Endpoints(ours)

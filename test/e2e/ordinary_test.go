@@ -1,0 +1,148 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/test/e2e/conform"
+	"github.com/overrides-mesh/overrides/test/e2e/stage"
+)
+
+// ordinary is what became of an ordinary request, over several attempts.
+type ordinary struct {
+	of *conform.Case
+	// servers answered; answers are everything else that can be told of them.
+	servers []conform.Server
+	answers []string
+	// all says that it was sent often enough for servers to be all who answer.
+	all bool
+	err error
+}
+
+// samples is how often an ordinary request is sent that somebody picked. A server
+// that gets a tenth of the requests is missed once in 10⁹ times.
+const samples = 200
+
+// sendOrdinary sends all cases that carry no override.
+func sendOrdinary(t *testing.T, w *conform.World, p player) []ordinary {
+	t.Helper()
+	var out []ordinary
+	for _, c := range cases(t, w) {
+		if len(c.Lines(grammar.DefaultHeader)) == 0 && !grammar.AnyBaggage(c.Lines(grammar.BaggageHeader)) {
+			out = append(out, ordinary{of: &c})
+		}
+	}
+	parallel(len(out), func(i int) { out[i].send(t.Context(), p) })
+	return out
+}
+
+// send sends it; those that take long by themselves not as often.
+func (o *ordinary) send(ctx context.Context, p player) {
+	n := 1
+	if o.all = o.of.Kind == conform.Picked; o.all {
+		n = samples
+	}
+	for range n {
+		observed, err := p.Send(ctx, o.of)
+		if err != nil {
+			o.err = err
+			return
+		}
+		if !slices.Contains(o.servers, observed.Server) {
+			o.servers = append(o.servers, observed.Server)
+		}
+		if answer := signature(observed); !slices.Contains(o.answers, answer) {
+			o.answers = append(o.answers, answer)
+		}
+		if observed.Elapsed > slow {
+			o.all = false
+			return
+		}
+	}
+	slices.Sort(o.answers)
+}
+
+// varying headers differ from one request to the next, or by who answers. Those
+// of tracing are on the few requests only that are traced; the name of the span is
+// one of them, x-envoy-decorator-operation, and has that of the VirtualService.
+var varying = []string{
+	"x-request-id", "date", "x-envoy-upstream-service-time", "content-length", "x-forwarded-client-cert", stage.CaseHeader,
+	"traceparent", "tracestate", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-envoy-decorator-operation",
+}
+
+// signature is all of an observation but who answered, and what varies anyway.
+func signature(o *conform.Observation) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "status %d, %s %s of %s", o.Status, o.Method, o.Path, o.Host)
+	if o.Server.ID == "" {
+		fmt.Fprintf(&out, ", body %q", o.Body)
+	}
+	for _, part := range []struct {
+		name   string
+		header map[string][]string
+	}{{"answer", o.Header}, {"request", o.Seen}} {
+		for _, name := range slices.Sorted(maps.Keys(part.header)) {
+			if !slices.Contains(varying, name) {
+				fmt.Fprintf(&out, "\n  %s %s: %q", part.name, name, part.header[name])
+			}
+		}
+	}
+	return out.String()
+}
+
+// compareOrdinary holds what became of ordinary requests before ours was in force
+// against what becomes of them now: the same but for who answers, which may be
+// fewer. Who answers no more must be pods of a managed Service that are not released.
+func compareOrdinary(t *testing.T, o *conform.Oracle, before, after []ordinary) {
+	t.Helper()
+	if len(before) == 0 || len(before) != len(after) {
+		t.Fatalf("%d ordinary requests before, %d after", len(before), len(after))
+	}
+	for i := range before {
+		b, a := &before[i], &after[i]
+		t.Run(a.of.Name, func(t *testing.T) {
+			if b.err != nil || a.err != nil {
+				t.Fatalf("before: %v; after: %v", b.err, a.err)
+			}
+			where := fmt.Sprintf("from %s: %s", a.of.From, a.of.Curl())
+			if diff := cmp.Diff(b.answers, a.answers); diff != "" {
+				t.Errorf("%s\nordinary requests are answered otherwise (-before +after):\n%s", where, diff)
+			}
+			if !a.all || !b.all {
+				return
+			}
+			for _, s := range a.servers {
+				if !slices.Contains(b.servers, s) {
+					t.Errorf("%s\nordinary requests reach %v, which they did not before: %v", where, s, b.servers)
+				}
+			}
+			for _, s := range b.servers {
+				if !slices.Contains(a.servers, s) && released(o.Result, s) {
+					t.Errorf("%s\nordinary requests do not reach %v any more, which is released: %v", where, s, a.servers)
+				}
+			}
+		})
+	}
+}
+
+// released reports whether a server is to get ordinary requests.
+func released(result *compile.Result, s conform.Server) bool {
+	for i := range result.Services {
+		service := &result.Services[i]
+		namespace, name, _ := strings.Cut(s.ID, "/")
+		for _, v := range service.Versions {
+			if service.Namespace == namespace && slices.Contains(v.Workloads, "Deployment/"+name) {
+				return v.Released || service.State != compile.Managed
+			}
+		}
+	}
+	return false
+}
