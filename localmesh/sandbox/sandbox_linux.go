@@ -168,8 +168,21 @@ func (s *Sandbox) Start(c Command) (*Process, error) {
 	return p, nil
 }
 
-// Signal sends a signal to the program.
-func (p *Process) Signal(signal os.Signal) error { return p.cmd.Process.Signal(signal) }
+// Signal sends a signal to the program; SIGKILL also to what it started, as in a
+// container.
+func (p *Process) Signal(signal os.Signal) error {
+	if signal == os.Kill {
+		return p.kill()
+	}
+	return p.cmd.Process.Signal(signal)
+}
+
+func (p *Process) kill() error {
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %s: %w", p.cmd.Path, err)
+	}
+	return nil
+}
 
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -217,9 +230,8 @@ func (s *Sandbox) Close() error {
 	close(s.calls)
 	s.mu.Unlock()
 	for _, p := range running {
-		// The group has what the program started as well.
-		if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("kill %s: %w", p.cmd.Path, err)
+		if err := p.kill(); err != nil {
+			return err
 		}
 		<-p.done
 	}
