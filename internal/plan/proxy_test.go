@@ -79,7 +79,8 @@ type proxy struct {
 }
 
 // deliver lets p have some of what was written, and all that is due.
-func (p *proxy) deliver(t *rapid.T, l *log, now time.Time) {
+func (p *proxy) deliver(w *world) {
+	t, l, now := w.draw, &w.log, w.now
 	for _, object := range []diag.Object{usersVirtualService, usersDestinationRule, ourVirtualService, ourDestinationRule} {
 		entries := l.entries[object]
 		for p.seen[object] < len(entries) {
@@ -88,9 +89,9 @@ func (p *proxy) deliver(t *rapid.T, l *log, now time.Time) {
 				break
 			}
 			p.seen[object]++
-			// The control plane knows of a pod before it knows of what was written
-			// because of that pod.
-			p.endpointsUntil(l, next.at)
+			if w.ordered {
+				p.endpointsUntil(l, next.at)
+			}
 		}
 	}
 	for p.endpoints < len(l.endpoints) {

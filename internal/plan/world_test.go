@@ -53,6 +53,9 @@ func (w *workload) labels() map[string]string {
 
 // world is a cluster with an operator and proxies.
 type world struct {
+	// draw is where chance comes from; nil where nothing is left to it.
+	draw *rapid.T
+
 	now       time.Time
 	workloads map[string]*workload
 	settings  model.Settings
@@ -63,12 +66,17 @@ type world struct {
 	destinationRule *istioapi.DestinationRule
 
 	options plan.Options
+	settled time.Time
 	memory  plan.Memory
 	output  plan.Output
 	result  compile.Result
 	// down counts the ticks for which the operator does not run.
 	down    int
 	crashed bool
+
+	// ordered is set where proxies know of pods before they know of what was
+	// written because of them, as istiod sees to; else of each at any time.
+	ordered bool
 
 	log     log
 	proxies []*proxy
@@ -130,7 +138,7 @@ func (w *world) snapshot() *model.Snapshot {
 }
 
 // observed are our objects, read back from what is stored.
-func (w *world) observed(t *rapid.T) []plan.Observed {
+func (w *world) observed(t rapid.TB) []plan.Observed {
 	var out []plan.Observed
 	for _, o := range w.ours {
 		out = append(out, observe(t, o))
@@ -138,7 +146,7 @@ func (w *world) observed(t *rapid.T) []plan.Observed {
 	return out
 }
 
-func observe(t *rapid.T, o istio.Object) plan.Observed {
+func observe(t rapid.TB, o istio.Object) plan.Observed {
 	out := plan.Observed{Object: o.Object}
 	var err error
 	var canonical istio.Object
@@ -163,12 +171,12 @@ func observe(t *rapid.T, o istio.Object) plan.Observed {
 }
 
 // plan runs the operator's core once.
-func (w *world) plan(t *rapid.T) plan.Output {
+func (w *world) plan(t rapid.TB) plan.Output {
 	snapshot := w.snapshot()
 	w.result = compile.Compile(snapshot)
 	out, err := plan.Plan(plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
-		Memory: w.memory, Now: w.now, Options: w.options,
+		Memory: w.memory, Now: w.now, Settled: w.settled, Options: w.options,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -178,10 +186,11 @@ func (w *world) plan(t *rapid.T) plan.Output {
 }
 
 // operate runs the operator, and reports whether all of its writes succeeded.
-func (w *world) operate(t *rapid.T, mayFail bool) bool {
+func (w *world) operate(t rapid.TB, mayFail bool) bool {
 	done := true
+	t.Helper()
 	for _, step := range w.plan(t).Steps {
-		if mayFail && rapid.IntRange(0, 9).Draw(t, "write fails") == 0 {
+		if mayFail && rapid.IntRange(0, 9).Draw(w.draw, "write fails") == 0 {
 			done = false
 			continue
 		}

@@ -1,0 +1,136 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// start is a world with a released v1 of two pods, and no proxies.
+func start() *world {
+	w := newWorld(0)
+	w.deploy("cart-v1", "v1", true)
+	w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 2, 2
+	return w
+}
+
+// run lets the operator work for a time, and returns its steps with their ticks.
+func (w *world) run(t *testing.T, d time.Duration) []string {
+	var out []string
+	for n := range ticks(d) {
+		w.step(t, false, false)
+		for _, s := range w.output.Steps {
+			out = append(out, fmt.Sprintf("%d %s %s", n, s.Action, s.Object.Kind))
+		}
+	}
+	return out
+}
+
+func compare(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// TestOneWriteForEachObject: no change costs more writes than objects that have
+// to differ, in their order.
+func TestOneWriteForEachObject(t *testing.T) {
+	t.Parallel()
+	w := start()
+	compare(t, "nothing to override", w.run(t, 10*bound), nil)
+	w.deploy("cart-v2", "v2", true)
+	compare(t, "first preview", w.run(t, 4*bound), []string{"0 create DestinationRule", "6 create VirtualService"})
+	w.workloads["cart-v2"].ready = 1
+	compare(t, "ready", w.run(t, 4*bound), []string{"0 update VirtualService"})
+	w.workloads["cart-v2"].pods = 3
+	w.workloads["cart-v2"].ready = 3
+	compare(t, "more replicas", w.run(t, bound), nil)
+	w.deploy("cart-v3", "v3", true)
+	compare(t, "second preview", w.run(t, 4*bound), []string{"0 update DestinationRule"})
+	w.workloads["cart-v3"].ready = 1
+	compare(t, "ready too", w.run(t, bound), []string{"0 update VirtualService"})
+	delete(w.workloads, "cart-v2")
+	compare(t, "one goes", w.run(t, 4*bound), []string{"0 update VirtualService", "6 update DestinationRule"})
+	delete(w.workloads, "cart-v3")
+	compare(t, "the last one goes", w.run(t, 6*bound), []string{
+		"0 update VirtualService", "5 delete VirtualService", "11 delete DestinationRule",
+	})
+}
+
+// TestFlapping: a version that is lost has no route at once. It gets it back at
+// once the first time, and then must be ready for longer each time.
+func TestFlapping(t *testing.T) {
+	t.Parallel()
+	w := start()
+	w.deploy("cart-v2", "v2", true)
+	w.run(t, 4*bound)
+	x := w.workloads["cart-v2"]
+	x.ready = 1
+	w.run(t, bound)
+	var got []string
+	for range 5 {
+		x.ready = 0
+		lost := w.run(t, tick)
+		x.ready = 1
+		back := w.run(t, 6*bound)
+		got = append(got, strings.Join(slices.Concat(lost, back), ", "))
+	}
+	compare(t, "steps", got, []string{
+		"0 update VirtualService, 0 update VirtualService",
+		"0 update VirtualService, 5 update VirtualService",
+		"0 update VirtualService, 10 update VirtualService",
+		"0 update VirtualService, 20 update VirtualService",
+		"0 update VirtualService, 20 update VirtualService",
+	})
+	w.run(t, 12*bound)
+	x.ready = 0
+	w.run(t, tick)
+	x.ready = 1
+	compare(t, "forgiven", w.run(t, bound), []string{"0 update VirtualService"})
+	for range 20 {
+		x.ready = 0
+		w.run(t, tick)
+		x.ready = 1
+		w.run(t, 4*tick)
+	}
+	x.ready = 0
+	w.run(t, tick)
+	x.ready = 1
+	compare(t, "faster than it may", w.run(t, 4*tick), nil)
+}
+
+// TestSettled: where proxies tell what they have, nothing waits for longer.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	w := start()
+	w.run(t, 2*bound)
+	w.deploy("cart-v2", "v2", true)
+	compare(t, "subset", w.run(t, 2*tick), []string{"0 create DestinationRule"})
+	w.settled = w.now.Add(-tick)
+	compare(t, "before they had it", w.run(t, tick), nil)
+	w.settled = w.now.Add(-tick)
+	compare(t, "when they had it", w.run(t, tick), []string{"0 create VirtualService"})
+}
+
+// TestHeld: what has to wait is told, with the time until which it does.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	w := start()
+	w.run(t, 2*bound)
+	w.deploy("cart-v2", "v2", true)
+	w.run(t, 2*tick)
+	want := []plan.Held{{Object: ourVirtualService, Reason: plan.NotPlaced, Until: w.now.Add(bound)}}
+	if diff := cmp.Diff(want, w.output.Held); diff != "" {
+		t.Errorf("held (-want +got):\n%s", diff)
+	}
+	if !w.output.Again.Equal(w.now.Add(bound)) {
+		t.Errorf("again at %v, want %v", w.output.Again, w.now.Add(bound))
+	}
+}
