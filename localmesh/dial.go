@@ -53,7 +53,7 @@ func (m *Mesh) locate(ctx context.Context, pod Pod) (Pod, error) {
 		return pod, err
 	}
 	if object.Status.PodIP == "" {
-		return pod, fmt.Errorf("Pod %s has no address yet", pod.Name) //nolint:staticcheck // a Kubernetes kind
+		return pod, fmt.Errorf("Pod %s has no address yet", pod.Name)
 	}
 	pod.IP = object.Status.PodIP
 	return pod, nil

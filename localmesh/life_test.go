@@ -125,7 +125,7 @@ func TestVictim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println("victim", m.Dir)
+	fmt.Fprintln(os.Stdout, "victim", m.Dir)
 	<-t.Context().Done()
 }
 

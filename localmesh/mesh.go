@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -128,9 +129,7 @@ func (m *Mesh) startMachine(ctx context.Context) (string, error) {
 		Dir: m.Dir, Envoy: m.options.Envoy, Images: m.options.Images, CRDs: m.options.CRDs,
 		MeshConfig: map[string]any{"enableAutoMtls": m.options.MTLS},
 	}
-	for name, value := range m.options.MeshConfig {
-		config.MeshConfig[name] = value
-	}
+	maps.Copy(config.MeshConfig, m.options.MeshConfig)
 	stdin, stdout, err := m.spawn()
 	if err != nil {
 		return "", fmt.Errorf("start the mesh: %w", err)

@@ -77,7 +77,7 @@ func waitEstablished(ctx context.Context, crds dynamic.ResourceInterface, name s
 			return false, err
 		}
 		// Nothing is there before the API server has looked at it.
-		conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions") //nolint:errcheck // see above
+		conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
 		for _, condition := range conditions {
 			fields, ok := condition.(map[string]any)
 			if ok && fields["type"] == "Established" && fields["status"] == "True" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -133,9 +134,7 @@ func adaptIstio(object *unstructured.Unstructured, options IstiodOptions) error 
 			// Stock Envoys have no istio.stats filter, whose listeners they'd refuse.
 			"defaultProviders": map[string]any{}, "enableAutoMtls": false, "rootNamespace": IstioNamespace, "trustDomain": "cluster.local",
 		}
-		for name, value := range options.MeshConfig {
-			config[name] = value
-		}
+		maps.Copy(config, options.MeshConfig)
 		text, err := yaml.Marshal(config)
 		if err != nil {
 			return fmt.Errorf("encode MeshConfig: %w", err)
