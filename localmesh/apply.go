@@ -85,7 +85,7 @@ func (m *Mesh) pending(ctx context.Context, namespace string) (pending, err erro
 		want := *d.Spec.Replicas
 		s := d.Status
 		if s.ObservedGeneration != d.Generation || s.Replicas != want || s.UpdatedReplicas != want || s.ReadyReplicas != want {
-			return fmt.Errorf("Deployment %s/%s has %d of %d Pods ready", namespace, d.Name, s.ReadyReplicas, want), nil
+			return fmt.Errorf("deployment %s/%s has %d of %d Pods ready", namespace, d.Name, s.ReadyReplicas, want), nil
 		}
 	}
 	sets, err := m.client.AppsV1().StatefulSets(namespace).List(ctx, metav1.ListOptions{})
@@ -95,7 +95,7 @@ func (m *Mesh) pending(ctx context.Context, namespace string) (pending, err erro
 	for i := range sets.Items {
 		s := &sets.Items[i]
 		if want := *s.Spec.Replicas; s.Status.ObservedGeneration != s.Generation || s.Status.ReadyReplicas != want || s.Status.UpdatedReplicas != want {
-			return fmt.Errorf("StatefulSet %s/%s has %d of %d Pods ready", namespace, s.Name, s.Status.ReadyReplicas, want), nil
+			return fmt.Errorf("stateful set %s/%s has %d of %d Pods ready", namespace, s.Name, s.Status.ReadyReplicas, want), nil
 		}
 	}
 	return m.unpublished(ctx, namespace)
@@ -131,7 +131,7 @@ func (m *Mesh) unpublished(ctx context.Context, namespace string) (pending, err 
 		for j := range pods {
 			pod := &pods[j]
 			if selects(service.Spec.Selector, pod.Labels) && Ready(pod) && !published[service.Name+"/"+pod.Status.PodIP] {
-				return fmt.Errorf("Service %s/%s does not have Pod %s yet", namespace, service.Name, pod.Name), nil
+				return fmt.Errorf("service %s/%s does not have pod %s yet", namespace, service.Name, pod.Name), nil
 			}
 		}
 	}
