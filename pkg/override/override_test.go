@@ -21,10 +21,10 @@ func carried() http.Header {
 	}
 }
 
-// only returns the headers of h that are carriers or named.
-func only(h http.Header, names ...string) http.Header {
+// only returns the headers of h that are carriers.
+func only(h http.Header) http.Header {
 	out := http.Header{}
-	for _, name := range append(names, "X-Override", "Baggage") {
+	for _, name := range []string{"X-Override", "Baggage"} {
 		if lines, ok := h[name]; ok {
 			out[name] = lines
 		}

@@ -3,6 +3,7 @@ package chain_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -32,36 +33,39 @@ func service(t *testing.T, name string, next ...string) string {
 func proxy(t *testing.T, status int, body string, header http.Header) string {
 	t.Helper()
 	return start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for name, lines := range header {
-			w.Header()[name] = lines
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}))
 }
 
-func send(t *testing.T, method, url, body string, h http.Header) (*http.Response, chain.Answer) {
+// response is what came back beside the answer.
+type response struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func send(t *testing.T, method, url, body string, h http.Header) (response, chain.Answer) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, lines := range h {
-		req.Header[name] = lines
-	}
+	maps.Copy(req.Header, h)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
+	out := response{StatusCode: res.StatusCode, Header: res.Header}
 	if method == http.MethodHead {
-		return res, chain.Answer{}
+		return out, chain.Answer{}
 	}
 	answer, err := chain.Decode(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, answer
+	return out, answer
 }
 
 func TestChain(t *testing.T) {
