@@ -10,10 +10,12 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(VERSION)
 
 # The folders of all Go modules that hold tests, the main one first. The tests of
-# localmesh build and start a control plane, and have a target of their own.
+# localmesh build and start a control plane, and have a target of their own; so do
+# those of test/e2e, which play requests on a mesh.
 ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
-MODULES         ?= $(filter-out ./localmesh ./localmesh/%,$(TEST_MODULES))
+E2E_MODULES     ?= ./test/e2e
+MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES),$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
 TESTCOUNT       := .cache/testcount
 
@@ -28,7 +30,7 @@ GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd docs/re
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/overrides, which is bin/kubectl-overrides too
@@ -53,6 +55,10 @@ test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFL
 .PHONY: test-cluster
 test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane
 	@$(if $(CLUSTER_MODULES),$(ENVOY_RUN) OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
+
+.PHONY: e2e
+e2e: $(TESTCOUNT) ## Play the cases of docs/conformance.md on real data planes (TESTFLAGS='-run X'); Linux
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 $(TESTCOUNT) $(E2E_MODULES) -- -timeout 30m $(TESTFLAGS)
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
@@ -82,7 +88,7 @@ fuzz: ## Fuzz every parser, each for FUZZTIME (30s)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint and check the formatting of all modules
-	@status=0; for module in $(MODULES) $(CLUSTER_MODULES); do \
+	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(E2E_MODULES); do \
 		echo "lint $$module"; \
 		(cd "$$module" && $(GOLANGCI_LINT) run --config '$(CURDIR)/.golangci.yml' ./...) || status=1; \
 	done; exit $$status

@@ -112,13 +112,13 @@ func mesh(t *testing.T) *stage.Mesh {
 		if shared.mesh, shared.meshErr = stage.StartMesh(ctx, options); shared.meshErr != nil {
 			return
 		}
+		// All at once: routes that are exported to namespaces name those that there are.
+		names := []string{"chain"}
 		for _, w := range all {
-			manifests, err := w.Manifests()
-			if err = errors.Join(err, shared.mesh.Apply(ctx, manifests.Namespaces)); err != nil {
-				shared.meshErr = err
-				return
-			}
+			names = append(names, w.Namespaces...)
 		}
+		manifests, err := (&conform.World{Namespaces: names}).Manifests()
+		shared.meshErr = errors.Join(err, shared.mesh.Apply(ctx, manifests.Namespaces))
 	})
 	if shared.meshErr != nil {
 		t.Fatal(shared.meshErr)

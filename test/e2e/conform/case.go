@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,24 +30,28 @@ type Case struct {
 	Want []string
 	// Cluster says that Want is for clusters, which know the age of what is in them.
 	Cluster bool
+	// Known says that data planes are known to do something else than Evaluate says.
+	// It is told when they do not any more.
+	Known bool
 }
 
 // Picked is the Kind of cases that somebody wrote.
 const Picked = "picked"
 
-// caseLine is "name: caller METHOD host[:port]/path [@service] [= want | want]", or
+// caseLine is "[!]name: caller METHOD host[:port]/path [@service] [= want | want]", or
 // with =cluster= for =.
-var caseLine = regexp.MustCompile(`^([a-z0-9-]+): (\S+) ([A-Z-]+) ([^/\s]+)(/\S*)(?: @(\S+))?(?: (=|=cluster=) (.+))?$`)
+var caseLine = regexp.MustCompile(`^(!?)([a-z0-9-]+): (\S+) ([A-Z-]+) ([^/\s]+)(/\S*)(?: @(\S+))?(?: (=|=cluster=) (.+))?$`)
 
 // ParseCases reads cases picked by hand. Each is a line, and the lines of its
 // headers, indented, below it:
 //
 //	# why
-//	name: caller METHOD host[:port]/path [@service] [= want | want]
+//	[!]name: caller METHOD host[:port]/path [@service] [= want | want]
 //	    x-override: service:v2
 //
 // Service is needed only where the host is not its name. With =cluster= in place
-// of = the outcome is that of a cluster, and others' may be another.
+// of = the outcome is that of a cluster, and others' may be another. A mark before
+// the name says that the case is a known disagreement.
 func ParseCases(w *World, data []byte) ([]Case, error) {
 	var out []Case
 	why := ""
@@ -89,9 +92,12 @@ func parseCase(w *World, line string) (Case, error) {
 	if found == nil {
 		return Case{}, fmt.Errorf("read case %q: want name: caller METHOD host/path = want", line)
 	}
-	c := Case{Name: found[1], Kind: Picked, From: found[2], Method: found[3], Host: found[4], Path: found[5], Service: found[6]}
-	if found[8] != "" {
-		c.Want, c.Cluster = strings.Split(found[8], " | "), found[7] == "=cluster="
+	c := Case{
+		Name: found[2], Known: found[1] != "", Kind: Picked,
+		From: found[3], Method: found[4], Host: found[5], Path: found[6], Service: found[7],
+	}
+	if found[9] != "" {
+		c.Want, c.Cluster = strings.Split(found[9], " | "), found[8] == "=cluster="
 	}
 	caller, err := w.Workload(c.From)
 	if err != nil {
@@ -150,7 +156,7 @@ func (s *Service) names(namespace string) []string {
 // Curl is c as it would be typed in a pod of the caller.
 func (c *Case) Curl() string {
 	var out strings.Builder
-	out.WriteString("curl -i")
+	out.WriteString("curl -i --path-as-is")
 	if c.Method != "GET" {
 		out.WriteString(" -X " + c.Method)
 	}
@@ -167,18 +173,17 @@ func (c *Case) Curl() string {
 		}
 		out.WriteString(" -H " + quote + line + "'")
 	}
-	out.WriteString(" '" + c.URL().String() + "'")
+	out.WriteString(" '" + c.URL() + "'")
 	return out.String()
 }
 
 // URL is what c asks for, by the host that it names.
-func (c *Case) URL() *url.URL {
-	path, query, _ := strings.Cut(c.Path, "?")
+func (c *Case) URL() string {
 	host := c.Host
 	if !strings.Contains(host, ":") && c.Port != 80 {
 		host = fmt.Sprintf("%s:%d", host, c.Port)
 	}
-	return &url.URL{Scheme: "http", Host: host, Path: path, RawQuery: query}
+	return "http://" + host + c.Path
 }
 
 // Lines returns the lines of a header.

@@ -31,7 +31,7 @@ func (d *Deployment) Logs(ctx context.Context, cases []string) (map[string][]Log
 	err := poll(ctx, func() (string, error) {
 		out = map[string][]Logged{}
 		for _, pod := range d.callers {
-			files, err := filepath.Glob(filepath.Join(d.mesh.Dir, "logs", pod.Namespace+"_"+pod.Name+"_*", "istio-proxy", "*.log"))
+			files, err := filepath.Glob(filepath.Join(d.mesh.Dir, "logs", pod.Namespace+"_"+pod.Name+"_*", proxyContainer, "*.log"))
 			if err != nil {
 				return "", err
 			}

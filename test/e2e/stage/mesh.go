@@ -245,6 +245,9 @@ func (d *Deployment) Send(ctx context.Context, c *conform.Case) (*conform.Observ
 	return send(ctx, d.clients[c.From], fmt.Sprintf("%s:%d", s.FQDN(), c.Port), d.phase, c)
 }
 
+// Client makes requests from inside the pod of a caller.
+func (d *Deployment) Client(caller string) *http.Client { return d.clients[caller] }
+
 // Close lets go of what belongs to d. Its pods stay until the mesh ends: those
 // that are about to end would be in the way of others' settling.
 func (d *Deployment) Close() {

@@ -11,20 +11,24 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
 const (
 	// adminAddress is where a sidecar answers for itself, in its pod.
 	adminAddress = "127.0.0.1:15000"
+	// proxyContainer is that of a sidecar.
+	proxyContainer = "istio-proxy"
 	// pollInterval is how often something is asked for that takes its time, and
 	// settleTimeout how long it may take.
 	pollInterval  = 50 * time.Millisecond
 	settleTimeout = time.Minute
 )
 
-// settle returns when the sidecars of all callers have all routes, and the
-// endpoints of all clusters; those of our subsets too, with ours.
+// settle returns when all sidecars have all routes, and those of the world the
+// endpoints of its clusters; those of our subsets too, with ours.
 func (d *Deployment) settle(ctx context.Context, ours bool) error {
 	d.mesh.settling.Lock()
 	err := d.mesh.Settle(ctx)
@@ -33,12 +37,28 @@ func (d *Deployment) settle(ctx context.Context, ours bool) error {
 		return err
 	}
 	want := d.oracle.Endpoints(ours)
-	for _, name := range slices.Sorted(maps.Keys(d.callers)) {
-		if err := d.awaitEndpoints(ctx, d.callers[name], want); err != nil {
-			return fmt.Errorf("settle %s: %w", name, err)
+	for _, namespace := range d.world.Namespaces {
+		pods, err := d.mesh.Pods(ctx, namespace, "")
+		if err != nil {
+			return err
+		}
+		for i := range pods {
+			if !hasSidecar(&pods[i]) {
+				continue
+			}
+			pod := localmesh.Pod{Namespace: namespace, Name: pods[i].Name, IP: pods[i].Status.PodIP}
+			if err := d.awaitEndpoints(ctx, pod, want); err != nil {
+				return fmt.Errorf("settle %s: %w", pod.Name, err)
+			}
 		}
 	}
 	return nil
+}
+
+func hasSidecar(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers), func(c corev1.Container) bool {
+		return c.Name == proxyContainer
+	})
 }
 
 func (d *Deployment) awaitEndpoints(ctx context.Context, pod localmesh.Pod, want map[string]int) error {
