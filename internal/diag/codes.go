@@ -79,6 +79,10 @@ const (
 	TooManyRoutes  Code = "TooManyRoutes"
 	ObjectTooLarge Code = "ObjectTooLarge"
 	NotInDemo      Code = "NotInDemo"
+
+	// Writing to a cluster.
+	FieldConflict Code = "FieldConflict"
+	ObjectRefused Code = "ObjectRefused"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.

@@ -182,4 +182,13 @@ var entries = []Entry{
 		NotInDemo, Warning, "The demo's proxies are configured from Overrides' own routes alone. What a VirtualService or DestinationRule of the user's says is not played there.",
 		"leave the object out of the demo, or try it in a mesh",
 	},
+
+	{
+		FieldConflict, Error, "Somebody else has taken over fields of an object of Overrides. It stays as they made it.",
+		"delete the object, which is then made again, or have the manager that the message names give up its fields",
+	},
+	{
+		ObjectRefused, Error, "The API server or an admission webhook refused an object. The last good one stays in force.",
+		"do what the message says; it is the API server's own",
+	},
 }

@@ -1,0 +1,111 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// ErrStale says that an object is not as it was when it was last seen.
+var ErrStale = errors.New("the object has changed since it was read")
+
+// Client writes objects.
+type Client struct {
+	objects dynamic.Interface
+	dryRun  []string
+}
+
+// New returns a client for the cluster that config leads to. A dry run has
+// everything checked by the API server and stores nothing.
+func New(config *rest.Config, dryRun bool) (*Client, error) {
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	c := &Client{objects: objects}
+	if dryRun {
+		c.dryRun = []string{metav1.DryRunAll}
+	}
+	return c, nil
+}
+
+// resources are the names of the kinds that are written.
+var resources = map[string]string{"VirtualService": "virtualservices", "DestinationRule": "destinationrules"}
+
+// Do takes a step. seen is what was last seen of the object; nil for nothing. It
+// returns what is there now, nil after a deletion.
+func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, error) {
+	object := step.Object.Object
+	name, known := resources[object.Kind]
+	if !known {
+		return nil, fmt.Errorf("write %s: not a kind that is written", object)
+	}
+	resource := c.objects.Resource(schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: name}).Namespace(object.Namespace)
+	if step.Action == plan.Delete {
+		return nil, explain(step, c.remove(ctx, resource, object, seen))
+	}
+	if step.Action == plan.Create {
+		// Apply would merge ours into whatever is there by now.
+		if _, err := resource.Get(ctx, object.Name, metav1.GetOptions{}); err == nil {
+			return nil, explain(step, ErrStale)
+		} else if !apierrors.IsNotFound(err) {
+			return nil, explain(step, err)
+		}
+		seen = nil
+	} else if seen == nil {
+		return nil, explain(step, ErrStale)
+	}
+	body, err := precise(step.Object, seen)
+	if err != nil {
+		return nil, explain(step, err)
+	}
+	no := false
+	written, err := resource.Patch(ctx, object.Name, types.ApplyPatchType, body,
+		metav1.PatchOptions{FieldManager: Manager, Force: &no, DryRun: c.dryRun, FieldValidation: metav1.FieldValidationStrict})
+	if err != nil {
+		return nil, explain(step, err)
+	}
+	return Read(written)
+}
+
+func (c *Client) remove(ctx context.Context, resource dynamic.ResourceInterface, object diag.Object, seen *Seen) error {
+	if seen == nil {
+		return nil
+	}
+	err := resource.Delete(ctx, object.Name, metav1.DeleteOptions{
+		Preconditions: &metav1.Preconditions{UID: &seen.UID, ResourceVersion: &seen.ResourceVersion}, DryRun: c.dryRun,
+	})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// precise returns an object to apply that only fits what was seen.
+func precise(object istio.Object, seen *Seen) ([]byte, error) {
+	if seen == nil {
+		return object.JSON, nil
+	}
+	var body map[string]any
+	if err := json.Unmarshal(object.JSON, &body); err != nil {
+		return nil, err
+	}
+	metadata, ok := body["metadata"].(map[string]any)
+	if !ok {
+		return nil, errors.New("it has no metadata")
+	}
+	metadata["uid"], metadata["resourceVersion"] = seen.UID, seen.ResourceVersion
+	return json.Marshal(body)
+}

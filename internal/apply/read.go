@@ -1,0 +1,132 @@
+package apply
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// Manager is the field manager of all that is written.
+const Manager = "overrides"
+
+// Seen is an object of ours as it was last seen in the cluster.
+type Seen struct {
+	plan.Observed
+	UID             types.UID
+	ResourceVersion string
+}
+
+// IsOurs reports whether Overrides has made an object.
+func IsOurs(object metav1.Object) bool {
+	return object.GetLabels()[istio.ManagedByLabel] == istio.ManagedBy
+}
+
+// Read reads an object of ours. The whole of it is what proxies see; ours of it
+// are the fields that [Manager] has applied and nobody has taken over since.
+func Read(u *unstructured.Unstructured) (*Seen, error) {
+	out := &Seen{UID: u.GetUID(), ResourceVersion: u.GetResourceVersion()}
+	out.Object = diag.Object{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+	owned, err := ownedPart(u)
+	if err != nil {
+		return nil, fmt.Errorf("read managed fields of %s: %w", out.Object, err)
+	}
+	switch u.GetKind() {
+	case "VirtualService":
+		var all, ours istionetv1.VirtualService
+		if err := decode(u.Object, &all); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
+		}
+		if err := decode(owned, &ours); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
+		}
+		out.VirtualService = &all.Spec
+		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
+	case "DestinationRule":
+		var all, ours istionetv1.DestinationRule
+		if err := decode(u.Object, &all); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
+		}
+		if err := decode(owned, &ours); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
+		}
+		out.DestinationRule = &all.Spec
+		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
+	}
+	return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)
+}
+
+func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec json.Marshaler) error {
+	meta.Namespace, meta.Name = s.Namespace, s.Name
+	canonical, err := istio.Canonical(meta, s.Kind, spec)
+	s.Labels, s.Annotations, s.Managed = meta.Labels, meta.Annotations, canonical.JSON
+	return err
+}
+
+// decode converts an object to its type. Fields that the type does not know are
+// left out.
+func decode(object map[string]any, into any) error {
+	known := map[string]any{}
+	for _, key := range []string{"metadata", "spec"} {
+		if value, ok := object[key]; ok {
+			known[key] = value
+		}
+	}
+	text, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// ownedPart returns the part of an object that [Manager] has applied.
+func ownedPart(u *unstructured.Unstructured) (map[string]any, error) {
+	for _, entry := range u.GetManagedFields() {
+		if entry.Manager != Manager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" || entry.FieldsV1 == nil {
+			continue
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+			return nil, err
+		}
+		part, _ := owned(u.Object, fields).(map[string]any)
+		return part, nil
+	}
+	return nil, nil
+}
+
+// owned returns what of value is in a set of fields. In FieldsV1 "f:NAME" is a
+// field and "." the value itself; a set without fields, and one of the items of
+// a list, mean the whole value, which is true of all lists that are written here.
+func owned(value any, fields map[string]any) any {
+	object, isObject := value.(map[string]any)
+	if !isObject || !hasFields(fields) {
+		return value
+	}
+	out := map[string]any{}
+	for key, inner := range fields {
+		name, isField := strings.CutPrefix(key, "f:")
+		part, there := object[name]
+		if within, ok := inner.(map[string]any); isField && there && ok {
+			out[name] = owned(part, within)
+		}
+	}
+	return out
+}
+
+func hasFields(fields map[string]any) bool {
+	for key := range fields {
+		if strings.HasPrefix(key, "f:") {
+			return true
+		}
+	}
+	return false
+}
