@@ -206,12 +206,18 @@ func (w *world) check(t rapid.TB, v view) {
 			fail(header, o, "no endpoint")
 		case overridden && slices.ContainsFunc(o.versions, func(served string) bool { return served != version }):
 			fail(header, o, "another version served it")
-		case !overridden && version != "" && always(w.window(ticks(bound)+1), func(m moment) bool { return m.ready[version] && m.announced[version] }):
+		case !overridden && version != "" && w.announced(version):
 			fail(header, o, "the version is announced, and did not serve")
 		case !overridden:
 			w.checkReleased(window, o, func(why string) { fail(header, o, why) })
 		}
 	}
+}
+
+// announced reports whether a version was announced a tick ago and is ready still:
+// what the operator said then must hold.
+func (w *world) announced(version string) bool {
+	return always(w.past[len(w.past)-2:], func(m moment) bool { return m.ready[version] && m.announced[version] })
 }
 
 // changed reports whether a version has ceased to be ready, or, where endpoints

@@ -99,10 +99,18 @@ type Output struct {
 	Memory Memory
 	// Held lists what differs from what is wanted and has to wait.
 	Held []Held
-	// Routed says for each version since when a route to it has been in place.
-	Routed map[route.Version]time.Time
+	// Routed lists the versions that a route in place leads to.
+	Routed map[route.Version]Routed
 	// Diagnostics tells of objects that are not written.
 	Diagnostics []diag.Diagnostic
+}
+
+// Routed is a version that a route in place leads to.
+type Routed struct {
+	// Since is when the route was first seen.
+	Since time.Time
+	// Settled is set when all proxies have it.
+	Settled bool
 }
 
 // Held is something that is not yet as it is wanted.
@@ -152,7 +160,7 @@ func Plan(in Input) (Output, error) {
 		Input: &in, keep: max(in.Options.Keep, in.Options.Wait), observed: look(in.Observed), next: newMemory(),
 		services: map[string]*model.Service{}, labels: map[Cluster]map[string]string{},
 	}
-	p.out.Routed = p.next.routed
+	p.out.Routed = map[route.Version]Routed{}
 	p.place()
 	p.watchNames()
 	p.watchPins()

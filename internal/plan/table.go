@@ -254,11 +254,15 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 	}
 	for i := range t.Routes {
 		r := &t.Routes[i]
-		if r.Kind != route.Override {
+		if _, there := seen.overrides[r.Name]; !there || r.Kind != route.Override {
 			continue
 		}
-		if _, there := seen.overrides[r.Name]; there {
-			p.next.routed[r.Version] = since(p, p.Memory.routed, r.Version)
+		at := since(p, p.Memory.routed, r.Version)
+		settled := p.settled(at)
+		p.next.routed[r.Version] = at
+		p.out.Routed[r.Version] = Routed{Since: at, Settled: settled}
+		if !settled {
+			p.wake(at.Add(p.Options.Wait))
 		}
 	}
 }

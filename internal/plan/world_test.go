@@ -93,7 +93,7 @@ type moment struct {
 	released map[string]bool
 	// ready are the versions with a ready pod.
 	ready map[string]bool
-	// announced are the versions that the operator says are routed to.
+	// announced are the versions that the operator says all proxies route to.
 	announced map[string]bool
 	// disturbed is set where the user took away what routes named.
 	disturbed bool
@@ -225,8 +225,8 @@ func (w *world) truth(disturbed, ran bool) {
 	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned {
 		m.released = nil
 	}
-	for v := range w.output.Routed {
-		m.announced[v.Version] = ran
+	for v, routed := range w.output.Routed {
+		m.announced[v.Version] = ran && routed.Settled
 	}
 	w.past = append(w.past, m)
 }
