@@ -34,15 +34,14 @@ func addInput(cmd *cobra.Command) *input {
 	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to read from a cluster; with -f, that of objects that name none (default \"default\")")
 	flags.BoolVarP(&in.allNamespaces, "all-namespaces", "A", false, "read all namespaces of a cluster")
 	in.cluster.add(flags)
-	in.addOptions(flags)
+	addModelOptions(flags, &in.options)
 	flags.BoolVar(&in.strict, "strict-diagnostics", false, "exit with 1 for warnings too")
 	flags.BoolVarP(&in.quiet, "quiet", "q", false, "leave out diagnostics that need no action")
 	return in
 }
 
-// addOptions adds the flags for settings of the whole installation.
-func (in *input) addOptions(flags *pflag.FlagSet) {
-	o := &in.options
+// addModelOptions adds the flags for settings of the whole installation.
+func addModelOptions(flags *pflag.FlagSet, o *model.Options) {
 	flags.StringVar(&o.Header, "header-name", o.Header, "`name` of the override header")
 	flags.StringVar(&o.VersionLabel, "version-label", o.VersionLabel, "pod `label` whose value is the version")
 	flags.StringVar(&o.ClusterDomain, "cluster-domain", o.ClusterDomain, "DNS `suffix` of Services")

@@ -94,6 +94,7 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.generateCommand()},
 		{groupMake, a.diffCommand()},
 		{groupMake, a.checkCommand()},
+		{groupMake, a.operatorCommand()},
 		{groupAsk, a.explainCommand()},
 		{groupAsk, a.headerCommand()},
 		{groupAsk, a.versionsCommand()},

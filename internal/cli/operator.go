@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/operator"
+)
+
+const operatorLong = `Operator keeps in a cluster what generate would print for it, and runs until it is
+told to end. It manages the namespaces that are labelled overrides.mesh/enabled=true,
+those named by --namespaces, or all.
+
+A subset is made when the first pod of a version exists, its route when one is
+ready, and what routes named stays until no proxy can have such a route any more.
+Objects that it did not make are never changed. Without it, what it made goes on
+working as it is.
+
+Events on Services tell which versions can be asked for, the status of each
+OverridePolicy whether it is in force. /healthz and /readyz answer on the probe
+address, /metrics on the metrics address.`
+
+const operatorExamples = `# in the foreground, for the namespaces that are labelled
+kubectl label namespace shop overrides.mesh/enabled=true
+overrides operator
+
+# what would be written? Nothing is.
+overrides operator --all-namespaces --dry-run
+
+# two replicas, of which one writes
+overrides operator --leader-elect --lease-namespace overrides-system`
+
+// operatorFlags are the flags of the operator.
+type operatorFlags struct {
+	operator.Options
+
+	cluster   clusterFlags
+	logFormat format
+	logLevel  format
+}
+
+func (a *app) operatorCommand() *cobra.Command {
+	f := &operatorFlags{Options: operator.DefaultOptions()}
+	cmd := &cobra.Command{
+		Use:     "operator",
+		Short:   "Keep a cluster's configuration true",
+		Long:    operatorLong,
+		Example: a.examples(operatorExamples),
+		Args:    cobra.NoArgs,
+		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.operate(ctx, f) }),
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+func (f *operatorFlags) add(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&f.Namespaces, "namespaces", nil, "`namespaces` to manage, and the only ones to read, with Istio's root namespace (default those labelled overrides.mesh/enabled=true)")
+	flags.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "manage all namespaces")
+	f.cluster.add(flags)
+	addModelOptions(flags, &f.Model)
+	flags.DurationVar(&f.Plan.Wait, "wait", f.Plan.Wait, "`time` that proxies may take to have what was written, before a route relies on it")
+	flags.DurationVar(&f.Plan.Keep, "keep", f.Plan.Keep, "`time` for which a subset or a pin stays that is not needed any more")
+	flags.BoolVar(&f.DryRun, "dry-run", false, "have the API server check each write, and log it; store nothing")
+	flags.BoolVar(&f.LeaderElection, "leader-elect", false, "for several replicas: only the holder of a lease writes")
+	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default that of the pod)")
+	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", f.MetricsAddress, "`address` of /metrics; 0 for none")
+	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")
+	f.logFormat = format{value: "text", allowed: []string{"text", "json"}}
+	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
+	flags.Var(&f.logFormat, "log-format", "how to write the log, which goes to stderr")
+	flags.Var(&f.logLevel, "log-level", "the least that is logged")
+}
+
+// check returns a usage error for values that can't be used.
+func (f *operatorFlags) check() error {
+	if f.AllNamespaces && len(f.Namespaces) > 0 {
+		return usagef("--namespaces and --all-namespaces exclude each other")
+	}
+	for _, n := range f.Namespaces {
+		if err := grammar.ValidateNamespace(n); err != nil {
+			return usagef("--namespaces: %w", err)
+		}
+	}
+	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--keep": f.Plan.Keep} {
+		if d < 0 {
+			return usagef("%s: %v is negative", name, d)
+		}
+	}
+	return checkOptions(&f.Model)
+}
+
+func (a *app) operate(ctx context.Context, f *operatorFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	config, _, err := f.cluster.load()
+	if err != nil {
+		return err
+	}
+	return operator.Run(ctx, config, f.Options, a.logger(f))
+}
+
+// logger writes to stderr, at the level asked for.
+func (a *app) logger(f *operatorFlags) *slog.Logger {
+	var level slog.Level
+	// The flag allows nothing else than names of levels.
+	_ = level.UnmarshalText([]byte(f.logLevel.value))
+	options := &slog.HandlerOptions{Level: level}
+	if f.logFormat.value == "json" {
+		return slog.New(slog.NewJSONHandler(a.Err, options))
+	}
+	return slog.New(slog.NewTextHandler(a.Err, options))
+}

@@ -1,0 +1,194 @@
+package operator
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+)
+
+// kind is a kind that is watched.
+type kind struct {
+	group, name string
+	// versions are tried in turn, for kinds that not every cluster has.
+	versions []string
+	// typed is set for kinds that every cluster has.
+	typed client.Object
+	// everywhere is set where objects of namespaces that are not managed matter.
+	everywhere, clusterScoped bool
+	labels, fields            string
+}
+
+func (k *kind) groupKind() schema.GroupKind { return schema.GroupKind{Group: k.group, Kind: k.name} }
+
+// object returns an object by which the cache knows the kind, in a version.
+func (k *kind) object(version string) client.Object {
+	if k.typed != nil {
+		return k.typed
+	}
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(k.groupKind().WithVersion(version))
+	return u
+}
+
+func (k *kind) labelSelector() labels.Selector {
+	if k.labels == "" {
+		return nil
+	}
+	return must(labels.Parse(k.labels))
+}
+
+func (k *kind) fieldSelector() fields.Selector {
+	if k.fields == "" {
+		return nil
+	}
+	return must(fields.ParseSelector(k.fields))
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err) // a constant of this file is wrong
+	}
+	return value
+}
+
+const (
+	istioGroup   = "networking.istio.io"
+	gatewayGroup = "gateway.networking.k8s.io"
+)
+
+// kinds are those of package source, where what the selectors leave out is
+// explained: finished pods, and ReplicaSets that something else has made.
+var kinds = []kind{
+	{name: "Namespace", typed: &corev1.Namespace{}, clusterScoped: true},
+	{name: "Service", typed: &corev1.Service{}},
+	{name: "Pod", typed: &corev1.Pod{}, fields: "status.phase!=Succeeded,status.phase!=Failed"},
+	{group: "discovery.k8s.io", name: "EndpointSlice", typed: &discoveryv1.EndpointSlice{}},
+	{group: "apps", name: "Deployment", typed: &appsv1.Deployment{}},
+	{group: "apps", name: "StatefulSet", typed: &appsv1.StatefulSet{}},
+	{group: "apps", name: "DaemonSet", typed: &appsv1.DaemonSet{}},
+	{group: "apps", name: "ReplicaSet", typed: &appsv1.ReplicaSet{}, labels: "!pod-template-hash,!rollouts-pod-template-hash"},
+	{group: "argoproj.io", name: "Rollout", versions: []string{"v1alpha1"}},
+	{group: istioGroup, name: "VirtualService", versions: []string{"v1", "v1beta1"}, everywhere: true},
+	{group: istioGroup, name: "DestinationRule", versions: []string{"v1", "v1beta1"}, everywhere: true},
+	{group: istioGroup, name: "Gateway", versions: []string{"v1", "v1beta1"}, everywhere: true},
+	{group: gatewayGroup, name: "HTTPRoute", versions: []string{"v1", "v1beta1"}, everywhere: true},
+	{group: gatewayGroup, name: "GRPCRoute", versions: []string{"v1", "v1alpha2"}, everywhere: true},
+	{group: v1alpha1.GroupName, name: "OverridePolicy", versions: []string{"v1alpha1"}},
+}
+
+// item is one object, as far as it decides anything.
+type item struct {
+	metav1.Object
+	// diags are about the object as a document.
+	diags []diag.Diagnostic
+	// seen is set for objects of ours.
+	seen *apply.Seen
+}
+
+// transform makes of an object what is kept of it. It is called by the informers,
+// so that nothing else is ever in memory.
+func (k *kind) transform(in any) (any, error) {
+	switch x := in.(type) {
+	case *item:
+		return x, nil
+	case *unstructured.Unstructured:
+		return readItem(x)
+	case metav1.Object:
+		strip(x)
+		return &item{Object: x}, nil
+	}
+	return in, nil
+}
+
+// strip leaves what decides a route. Two states of an object that are equal
+// after it need no look at the cluster.
+func strip(object metav1.Object) {
+	discover.Slim(object)
+	object.SetResourceVersion("")
+	object.SetGeneration(0)
+	if _, isService := object.(*corev1.Service); !isService {
+		object.SetAnnotations(nil)
+	}
+	switch x := object.(type) {
+	case *corev1.Pod:
+		x.Status = corev1.PodStatus{Phase: x.Status.Phase, Conditions: readiness(x.Status.Conditions)}
+		x.Finalizers, x.DeletionGracePeriodSeconds = nil, nil
+	case *discoveryv1.EndpointSlice:
+		for i := range x.Endpoints {
+			e := &x.Endpoints[i]
+			x.Endpoints[i] = discoveryv1.Endpoint{Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready}, TargetRef: target(e.TargetRef)}
+		}
+		x.Ports = nil
+	}
+}
+
+// readiness keeps whether a pod is ready, and not since when.
+func readiness(in []corev1.PodCondition) []corev1.PodCondition {
+	for _, c := range in {
+		if c.Type == corev1.PodReady {
+			return []corev1.PodCondition{{Type: c.Type, Status: c.Status}}
+		}
+	}
+	return nil
+}
+
+func target(in *corev1.ObjectReference) *corev1.ObjectReference {
+	if in == nil {
+		return nil
+	}
+	return &corev1.ObjectReference{Kind: in.Kind, Name: in.Name}
+}
+
+// readItem reads an object as manifests are read.
+func readItem(u *unstructured.Unstructured) (*item, error) {
+	out := &item{Object: &metav1.ObjectMeta{
+		Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(), Labels: u.GetLabels(),
+	}}
+	if u.GroupVersionKind().Group == istioGroup && u.GetKind() != "Gateway" && apply.IsOurs(u) {
+		seen, err := apply.Read(u)
+		out.seen = seen
+		return out, err
+	}
+	text, err := u.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
+	}
+	var read discover.Objects
+	out.diags = read.Decode(text, u.GetNamespace(), diag.Origin{})
+	if object := only(&read); object != nil {
+		out.Object = object
+	}
+	return out, nil
+}
+
+// only returns the object that was read, nil for none.
+func only(o *discover.Objects) metav1.Object {
+	switch {
+	case len(o.VirtualServices) > 0:
+		return o.VirtualServices[0]
+	case len(o.DestinationRules) > 0:
+		return o.DestinationRules[0]
+	case len(o.Gateways) > 0:
+		return o.Gateways[0]
+	case len(o.ServiceRoutes) > 0:
+		return o.ServiceRoutes[0]
+	case len(o.Rollouts) > 0:
+		return o.Rollouts[0]
+	case len(o.Policies) > 0:
+		return o.Policies[0]
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package operator
+
+import (
+	"context"
+	"time"
+)
+
+// syncPoll is how often a starting operator looks whether its store is complete.
+const syncPoll = 20 * time.Millisecond
+
+// NeedLeaderElection says that only the leader reconciles.
+func (r *reconciler) NeedLeaderElection() bool { return true }
+
+// Start reconciles at every change, and when a plan asks for it, until ctx ends.
+// What was begun when it ends is finished.
+func (r *reconciler) Start(ctx context.Context) error {
+	if !r.waitSynced(ctx) {
+		return nil
+	}
+	r.log.Info("reconciling")
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.store.changed:
+			if !r.gather(ctx) {
+				return nil
+			}
+		case <-timer.C:
+		}
+		if again := r.pass(ctx); !again.IsZero() {
+			timer.Reset(max(time.Until(again), time.Millisecond))
+		} else {
+			timer.Reset(never)
+		}
+	}
+}
+
+// never is longer than any operator runs without a change.
+const never = 24 * time.Hour
+
+// waitSynced waits until the store is complete. It reports false if ctx ended.
+func (r *reconciler) waitSynced(ctx context.Context) bool {
+	ticker := time.NewTicker(syncPoll)
+	defer ticker.Stop()
+	for !r.synced() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+	}
+	return true
+}
+
+// gather lets further changes come, which most have: a pod that becomes ready
+// changes itself, its EndpointSlice and its workload.
+func (r *reconciler) gather(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(r.options.Debounce):
+		return true
+	}
+}

@@ -1,0 +1,53 @@
+package operator
+
+import (
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// EnabledLabel marks the namespaces that are managed, with "true", unless others
+// are named.
+const EnabledLabel = discover.AnnotationPrefix + "enabled"
+
+// Options are settings of an operator.
+type Options struct {
+	// Model are the settings that the generator has too.
+	Model model.Options
+	// Namespaces are those that are managed, and the only ones that are read. Empty
+	// means those that are labelled, or all.
+	Namespaces []string
+	// AllNamespaces manages every namespace but those of Kubernetes itself.
+	AllNamespaces bool
+	// Plan are the times that are waited.
+	Plan plan.Options
+	// Debounce is for how long changes gather before they are looked at.
+	Debounce time.Duration
+	// DryRun has every write checked by the API server, and nothing stored.
+	DryRun bool
+
+	// LeaderElection is for several replicas, of which one writes.
+	LeaderElection bool
+	// LeaseNamespace is where the lease is; that of the pod if it is empty.
+	LeaseNamespace string
+	// MetricsAddress and ProbeAddress are listened on; "0" for not.
+	MetricsAddress, ProbeAddress string
+}
+
+// Times of the lease: a leader that is gone is followed by another in less than
+// leaseDuration + retryPeriod, one that ends in order at once.
+const (
+	leaseDuration = 3500 * time.Millisecond
+	renewDeadline = 2500 * time.Millisecond
+	retryPeriod   = 500 * time.Millisecond
+)
+
+// DefaultOptions returns the options of an ordinary installation.
+func DefaultOptions() Options {
+	return Options{
+		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), Debounce: 10 * time.Millisecond,
+		MetricsAddress: ":8080", ProbeAddress: ":8081",
+	}
+}

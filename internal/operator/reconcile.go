@@ -1,0 +1,135 @@
+package operator
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// reconciler makes the cluster what it is to be.
+type reconciler struct {
+	options *Options
+	store   *store
+	synced  func() bool
+	log     *slog.Logger
+	metrics *metrics
+	writer  *writer
+	policy  *policyWriter
+	events  *announcer
+
+	memory plan.Memory
+	// busy is when the pass that is under way began, in Unix nanoseconds; zero for
+	// none. passes counts those that are over.
+	busy   atomic.Int64
+	passes atomic.Int64
+}
+
+// parts are those of a reconciler that write, or tell.
+type parts struct {
+	client   *apply.Client
+	policy   *policyWriter
+	recorder events.EventRecorder
+	metrics  *metrics
+	log      *slog.Logger
+}
+
+func newReconciler(options *Options, s *store, synced func() bool, p parts) *reconciler {
+	return &reconciler{
+		options: options, store: s, synced: synced, log: p.log, metrics: p.metrics, policy: p.policy,
+		writer: &writer{client: p.client, store: s, log: p.log, metrics: p.metrics, dryRun: options.DryRun, failed: map[diag.Object]failure{}},
+		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]bool{}},
+	}
+}
+
+// picture is what one pass works on and finds out.
+type picture struct {
+	contents
+
+	snapshot *model.Snapshot
+	result   compile.Result
+	planned  plan.Output
+	// refused are the objects that the API server would not take.
+	refused []*apply.Refusal
+	// diags are those of all steps.
+	diags []diag.Diagnostic
+}
+
+// pass looks at the cluster once, and writes what may be written now. It returns
+// when to look again though nothing has changed.
+func (r *reconciler) pass(ctx context.Context) time.Time {
+	began := time.Now()
+	r.busy.Store(began.UnixNano())
+	defer r.busy.Store(0)
+	p := r.look()
+	again, err := r.act(ctx, p)
+	if err != nil {
+		r.log.Error("plan", "error", err)
+		again = began.Add(time.Second)
+	}
+	r.writer.report(p)
+	if ctx.Err() == nil {
+		again = earlier(again, r.policy.write(ctx, p))
+		r.events.tell(p)
+	}
+	r.metrics.passed(p, time.Since(began))
+	r.passes.Add(1)
+	return again
+}
+
+// look compiles what the store holds.
+func (r *reconciler) look() *picture {
+	p := &picture{contents: r.store.take()}
+	var found []diag.Diagnostic
+	p.snapshot, found = p.objects.Snapshot(r.options.Model)
+	p.result = compile.Compile(p.snapshot)
+	p.result.Tables = slices.DeleteFunc(p.result.Tables, func(t route.Table) bool { return !p.managed(t.Namespace) })
+	p.result.SubsetRules = slices.DeleteFunc(p.result.SubsetRules, func(s route.SubsetRule) bool { return !p.managed(s.Namespace) })
+	p.diags = slices.Concat(p.diags, found, p.result.Diagnostics)
+	return p
+}
+
+// rounds bounds the plans of one pass. Each one but the last has written
+// something; what is then still to be done is done in the next pass.
+const rounds = 4
+
+// act plans and writes, until there is nothing that may be written now.
+func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
+	var again time.Time
+	for range rounds {
+		out, err := plan.Plan(plan.Input{
+			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
+			Now: time.Now(), Options: r.options.Plan,
+		})
+		if err != nil {
+			return time.Time{}, err
+		}
+		r.memory, p.planned = out.Memory, out
+		wrote, retry := r.writer.take(ctx, p)
+		again = earlier(out.Again, retry)
+		if !wrote || ctx.Err() != nil {
+			break
+		}
+		p.seen = r.store.seen()
+	}
+	p.diags = diag.Sort(slices.Concat(p.diags, p.planned.Diagnostics))
+	return again, nil
+}
+
+// earlier returns the earlier of two times, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

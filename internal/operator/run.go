@@ -1,0 +1,141 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+)
+
+// leaseName is that of the lease of the leader.
+const leaseName = "overrides-operator"
+
+// Run runs the operator until ctx ends. It returns nil if it ended in order.
+func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Logger) error {
+	logger := logr.FromSlogHandler(log.Handler())
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	config = rest.CopyConfig(config)
+	// Requests are few; the API server's own priority and fairness bounds them.
+	config.QPS = -1
+	config.UserAgent = "overrides-operator"
+	manager, err := ctrl.NewManager(config, managerOptions(&options, logger))
+	if err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	numbers := newMetrics()
+	defer numbers.register(ctrlmetrics.Registry)()
+	if err := assemble(manager, config, &options, parts{log: log, metrics: numbers}); err != nil {
+		return err
+	}
+	return manager.Start(ctx)
+}
+
+func managerOptions(options *Options, logger logr.Logger) ctrl.Options {
+	lease, renew, retry, stop := leaseDuration, renewDeadline, retryPeriod, 10*time.Second
+	return ctrl.Options{
+		Scheme: newScheme(), Logger: logger, Cache: cacheOptions(options),
+		Metrics:                server.Options{BindAddress: options.MetricsAddress},
+		HealthProbeBindAddress: options.ProbeAddress,
+		LeaderElection:         options.LeaderElection, LeaderElectionID: leaseName, LeaderElectionNamespace: options.LeaseNamespace,
+		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, RenewDeadline: &renew, RetryPeriod: &retry,
+		GracefulShutdownTimeout: &stop,
+	}
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, eventsv1.AddToScheme, metav1.AddMetaToScheme} {
+		if err := add(scheme); err != nil {
+			panic(err) // two types of one name: a mistake of this file
+		}
+	}
+	return scheme
+}
+
+// cacheOptions says what is watched of each kind, where, and what is kept of it.
+func cacheOptions(options *Options) cache.Options {
+	by := map[client.Object]cache.ByObject{definition(): {Transform: cache.TransformStripManagedFields()}}
+	for i := range kinds {
+		k := &kinds[i]
+		one := cache.ByObject{Transform: k.transform, Label: k.labelSelector(), Field: k.fieldSelector()}
+		if len(options.Namespaces) > 0 && !k.clusterScoped {
+			one.Namespaces = map[string]cache.Config{}
+			for _, n := range options.Namespaces {
+				one.Namespaces[n] = cache.Config{}
+			}
+			if k.everywhere {
+				// Rules of Istio's root namespace hold for all.
+				one.Namespaces[options.Model.RootNamespace] = cache.Config{}
+			}
+		}
+		for _, version := range append([]string{}, k.versions...) {
+			by[k.object(version)] = one
+		}
+		if k.typed != nil {
+			by[k.typed] = one
+		}
+	}
+	return cache.Options{ByObject: by}
+}
+
+// assemble adds to the manager what is to run.
+func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p parts) error {
+	writes, err := apply.New(config, options.DryRun)
+	if err != nil {
+		return err
+	}
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	s := newStore(options)
+	w := newWatcher(manager.GetCache(), s, p.log)
+	p.client, p.recorder = writes, manager.GetEventRecorder("overrides")
+	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
+	r := newReconciler(options, s, w.synced, p)
+	return errors.Join(
+		manager.Add(w),
+		manager.Add(r),
+		manager.AddHealthzCheck("loop", r.alive),
+		manager.AddReadyzCheck("synced", func(*http.Request) error {
+			if !w.synced() {
+				return errors.New("not all kinds were listed yet")
+			}
+			return nil
+		}),
+	)
+}
+
+// stuckAfter is longer than any pass takes.
+const stuckAfter = 2 * time.Minute
+
+// alive reports whether the loop goes on.
+func (r *reconciler) alive(*http.Request) error {
+	began := r.busy.Load()
+	if began != 0 && time.Since(time.Unix(0, began)) > stuckAfter {
+		return errors.New("one look at the cluster takes longer than it ever should")
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package operator
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// store is what the cluster holds, as far as it decides anything.
+type store struct {
+	options *Options
+	// changed gets a value when there is something new.
+	changed chan struct{}
+
+	mu    sync.Mutex
+	items map[diag.Object]*item
+	// since is when the first change came that was not looked at yet.
+	since time.Time
+}
+
+func newStore(options *Options) *store {
+	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}}
+}
+
+// put notes an object. One of ours that is older than what was written since is
+// not news.
+func (s *store) put(name diag.Object, new *item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.items[name]
+	if old != nil && (older(new.seen, old.seen) || same(old, new)) {
+		return
+	}
+	s.items[name] = new
+	s.touch()
+}
+
+// remove notes that an object is gone.
+func (s *store) remove(name diag.Object, last *item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.items[name]
+	if old == nil || (last != nil && old.GetUID() != last.GetUID()) {
+		return
+	}
+	delete(s.items, name)
+	s.touch()
+}
+
+// wrote notes what a write has made of an object of ours, before the informer
+// tells; nil for nothing.
+func (s *store) wrote(name diag.Object, seen *apply.Seen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if seen == nil {
+		delete(s.items, name)
+		return
+	}
+	meta := &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: seen.UID, ResourceVersion: seen.ResourceVersion, Labels: seen.Labels}
+	s.items[name] = &item{Object: meta, seen: seen}
+}
+
+// forget drops all objects of a kind.
+func (s *store) forget(kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.items, func(name diag.Object, _ *item) bool { return name.Kind == kind })
+	s.touch()
+}
+
+func (s *store) touch() {
+	if s.since.IsZero() {
+		s.since = time.Now()
+	}
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// older reports whether a is a state of the object b from before b.
+func older(a, b *apply.Seen) bool {
+	if a == nil || b == nil || a.UID != b.UID {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(a.ResourceVersion, b.ResourceVersion)
+	return err == nil && order < 0
+}
+
+// same reports whether two states of an object make no difference. Of Istio's
+// types only equal ones of ours are looked into: their comparison is costly.
+func same(a, b *item) bool {
+	if a.seen != nil && b.seen != nil {
+		return a.seen.UID == b.seen.UID && a.seen.ResourceVersion == b.seen.ResourceVersion
+	}
+	switch a.Object.(type) {
+	case *corev1.Namespace, *corev1.Service, *corev1.Pod, *discoveryv1.EndpointSlice, *appsv1.Deployment, *appsv1.StatefulSet, *appsv1.DaemonSet, *appsv1.ReplicaSet:
+		return reflect.DeepEqual(a.Object, b.Object)
+	}
+	return a.GetResourceVersion() == b.GetResourceVersion() && a.GetUID() == b.GetUID()
+}
+
+// contents is what the store holds at one moment.
+type contents struct {
+	objects *discover.Objects
+	seen    map[diag.Object]*apply.Seen
+	diags   []diag.Diagnostic
+	// managed reports whether a namespace is managed.
+	managed func(namespace string) bool
+	// since is when the oldest change came that is new in it; zero for none.
+	since time.Time
+}
+
+// observed lists our objects of managed namespaces.
+func (c *contents) observed() []plan.Observed {
+	var out []plan.Observed
+	for name, seen := range c.seen {
+		if c.managed(name.Namespace) {
+			out = append(out, seen.Observed)
+		}
+	}
+	slices.SortFunc(out, func(a, b plan.Observed) int { return a.Compare(b.Object) })
+	return out
+}
+
+// take returns what the store holds; its objects must not be changed.
+func (s *store) take() contents {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := contents{objects: &discover.Objects{Cluster: true}, seen: map[diag.Object]*apply.Seen{}, since: s.since}
+	s.since = time.Time{}
+	out.managed = s.managed()
+	for name, x := range s.items {
+		switch {
+		case x.seen != nil:
+			out.seen[name] = x.seen
+		case s.options.everywhere(name.Kind) || out.managed(name.Namespace):
+			out.diags = append(out.diags, x.diags...)
+			add(out.objects, x.Object)
+		}
+	}
+	return out
+}
+
+// everywhere reports whether objects of a kind matter wherever they are.
+func (o *Options) everywhere(name string) bool {
+	return slices.ContainsFunc(kinds, func(k kind) bool { return k.name == name && (k.everywhere || k.clusterScoped) })
+}
+
+// managed says which namespaces are managed now.
+func (s *store) managed() func(string) bool {
+	if len(s.options.Namespaces) > 0 {
+		return func(n string) bool { return slices.Contains(s.options.Namespaces, n) }
+	}
+	if s.options.AllNamespaces {
+		return func(string) bool { return true }
+	}
+	enabled := map[string]bool{}
+	for name, x := range s.items {
+		if name.Kind == "Namespace" && x.GetLabels()[EnabledLabel] == "true" {
+			enabled[name.Name] = true
+		}
+	}
+	return func(n string) bool { return enabled[n] }
+}
+
+func add(o *discover.Objects, object metav1.Object) {
+	switch x := object.(type) {
+	case *corev1.Namespace:
+		o.Namespaces = append(o.Namespaces, x)
+	case *corev1.Service:
+		o.Services = append(o.Services, x)
+	case *corev1.Pod:
+		o.Pods = append(o.Pods, x)
+	case *discoveryv1.EndpointSlice:
+		o.EndpointSlices = append(o.EndpointSlices, x)
+	case *appsv1.Deployment:
+		o.Deployments = append(o.Deployments, x)
+	case *appsv1.StatefulSet:
+		o.StatefulSets = append(o.StatefulSets, x)
+	case *appsv1.DaemonSet:
+		o.DaemonSets = append(o.DaemonSets, x)
+	case *appsv1.ReplicaSet:
+		o.ReplicaSets = append(o.ReplicaSets, x)
+	case *discover.Rollout:
+		o.Rollouts = append(o.Rollouts, x)
+	case *discover.VirtualService:
+		o.VirtualServices = append(o.VirtualServices, x)
+	case *discover.DestinationRule:
+		o.DestinationRules = append(o.DestinationRules, x)
+	case *istionetv1.Gateway:
+		o.Gateways = append(o.Gateways, x)
+	case *discover.ServiceRoute:
+		o.ServiceRoutes = append(o.ServiceRoutes, x)
+	case *v1alpha1.OverridePolicy:
+		o.Policies = append(o.Policies, x)
+	}
+}
+
+// seen lists our objects as they are now.
+func (s *store) seen() map[diag.Object]*apply.Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[diag.Object]*apply.Seen{}
+	for name, x := range s.items {
+		if x.seen != nil {
+			out[name] = x.seen
+		}
+	}
+	return out
+}

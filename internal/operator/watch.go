@@ -1,0 +1,226 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+const (
+	// servedAfter is how often a kind is asked for whose definition is there and
+	// that is not served yet; missedAfter, how often all are that are missing.
+	servedAfter = 250 * time.Millisecond
+	missedAfter = 30 * time.Second
+)
+
+// watcher keeps the store true. Kinds that are not installed are taken up when
+// their definition comes.
+type watcher struct {
+	cache cache.Cache
+	store *store
+	log   *slog.Logger
+	// definitions gets a value when a definition came or went.
+	definitions chan struct{}
+
+	mu sync.Mutex
+	// watched are the kinds that are watched; asked is set once all were tried.
+	watched map[string]watched
+	asked   bool
+	// defined are the definitions that are there, by plural and group.
+	defined map[string]bool
+}
+
+// watched is a kind that is watched.
+type watched struct {
+	object  client.Object
+	handler toolscache.ResourceEventHandlerRegistration
+}
+
+func newWatcher(c cache.Cache, s *store, log *slog.Logger) *watcher {
+	return &watcher{
+		cache: c, store: s, log: log, definitions: make(chan struct{}, 1),
+		watched: map[string]watched{}, defined: map[string]bool{},
+	}
+}
+
+// NeedLeaderElection says that all replicas watch, to be ready to lead.
+func (w *watcher) NeedLeaderElection() bool { return false }
+
+// definition is how the cache knows the definitions of kinds: by their names.
+func definition() client.Object {
+	out := &metav1.PartialObjectMetadata{}
+	out.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	return out
+}
+
+// Start watches until ctx ends.
+func (w *watcher) Start(ctx context.Context) error {
+	if err := w.watchDefinitions(ctx); err != nil {
+		return err
+	}
+	for {
+		again, err := w.watchAll(ctx)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.definitions:
+		case <-time.After(again):
+		}
+	}
+}
+
+func (w *watcher) watchDefinitions(ctx context.Context) error {
+	informer, err := w.cache.GetInformer(ctx, definition(), cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch definitions of kinds: %w", err)
+	}
+	note := func(there bool) func(any) {
+		return func(object any) {
+			if d, ok := object.(metav1.Object); ok {
+				w.define(ctx, d.GetName(), there)
+			}
+		}
+	}
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: note(true), DeleteFunc: note(false)})
+	if err != nil {
+		return fmt.Errorf("watch definitions of kinds: %w", err)
+	}
+	return nil
+}
+
+// define notes that a definition came or went.
+func (w *watcher) define(ctx context.Context, name string, there bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range kinds {
+		k := &kinds[i]
+		if k.definition() != name {
+			continue
+		}
+		w.defined[name] = there
+		if x, ok := w.watched[k.name]; ok && !there {
+			delete(w.watched, k.name)
+			if err := w.cache.RemoveInformer(ctx, x.object); err != nil {
+				w.log.Error("stop watching", "kind", k.name, "error", err)
+			}
+			w.store.forget(k.name)
+		}
+		select {
+		case w.definitions <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// definition is the name of the definition of a kind, "" for one built in.
+func (k *kind) definition() string {
+	if k.typed != nil {
+		return ""
+	}
+	plural := strings.ToLower(k.name) + "s"
+	if stem, ok := strings.CutSuffix(plural, "ys"); ok {
+		plural = stem + "ies"
+	}
+	return plural + "." + k.group
+}
+
+// watchAll begins to watch every kind that is there and not watched yet, and
+// returns when to try again.
+func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	again := missedAfter
+	for i := range kinds {
+		k := &kinds[i]
+		if _, ok := w.watched[k.name]; ok {
+			continue
+		}
+		found, err := w.watch(ctx, k)
+		switch {
+		case err != nil && k.typed != nil:
+			return 0, fmt.Errorf("watch %s: %w", k.name, err)
+		case err != nil:
+			w.log.Error("watch", "kind", k.name, "error", err)
+			again = servedAfter
+		case !found && w.defined[k.definition()]:
+			again = servedAfter
+		}
+	}
+	w.asked = true
+	return again, nil
+}
+
+// watch begins to watch a kind in the first of its versions that is served.
+func (w *watcher) watch(ctx context.Context, k *kind) (bool, error) {
+	versions := k.versions
+	if k.typed != nil {
+		versions = []string{""}
+	}
+	for _, version := range versions {
+		object := k.object(version)
+		informer, err := w.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+		switch {
+		case meta.IsNoMatchError(err):
+			continue
+		case err != nil:
+			return false, err
+		}
+		handler, err := informer.AddEventHandler(w.handler(k.name))
+		if err != nil {
+			return false, err
+		}
+		w.watched[k.name] = watched{object, handler}
+		w.log.Debug("watching", "kind", k.name, "version", version)
+		return true, nil
+	}
+	return false, nil
+}
+
+// handler passes on to the store what happens to objects of a kind.
+func (w *watcher) handler(kind string) toolscache.ResourceEventHandler {
+	put := func(object any) {
+		if x, ok := object.(*item); ok {
+			w.store.put(diag.Object{Kind: kind, Namespace: x.GetNamespace(), Name: x.GetName()}, x)
+		}
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    put,
+		UpdateFunc: func(_, object any) { put(object) },
+		DeleteFunc: func(object any) {
+			if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = unknown.Obj
+			}
+			if x, ok := object.(*item); ok {
+				w.store.remove(diag.Object{Kind: kind, Namespace: x.GetNamespace(), Name: x.GetName()}, x)
+			}
+		},
+	}
+}
+
+// synced reports whether the store holds what the cluster does: all that was
+// there when each kind began to be watched.
+func (w *watcher) synced() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, x := range w.watched {
+		if !x.handler.HasSynced() {
+			return false
+		}
+	}
+	return w.asked
+}
