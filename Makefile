@@ -58,7 +58,7 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 
 .PHONY: e2e
 e2e: $(TESTCOUNT) ## Play the cases of docs/conformance.md on real data planes (TESTFLAGS='-run X'); Linux
-	@$(ENVOY_RUN) OVERRIDES_E2E=1 $(TESTCOUNT) $(E2E_MODULES) -- -timeout 30m $(TESTFLAGS)
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 $(TESTCOUNT) $(E2E_MODULES) -- -count=1 -timeout 30m $(TESTFLAGS)
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)

@@ -29,9 +29,11 @@ const attempts = 250
 // played is what became of a case.
 type played struct {
 	expected *conform.Expectation
-	// seen are all outcomes, in the form of Want, and wrong what was not as expected.
-	seen  []string
-	wrong []string
+	// seen are all outcomes, in the form of Want, answers everything else that can
+	// be told of them but the carriers, and wrong what was not as expected.
+	seen    []string
+	answers []string
+	wrong   []string
 }
 
 // workers is how many requests are under way at a time: some take seconds.
@@ -87,7 +89,7 @@ func judge(t *testing.T, w *conform.World, o *conform.Oracle, all []conform.Case
 }
 
 // slow is how long a request takes that is sent once only.
-const slow = 500 * time.Millisecond
+const slow = 400 * time.Millisecond
 
 // send sends a case as often as it takes.
 func send(ctx context.Context, w *conform.World, p player, c *conform.Case) played {
@@ -106,6 +108,9 @@ func send(ctx context.Context, w *conform.World, p player, c *conform.Case) play
 		}
 		if outcome := w.Outcome(observed); !slices.Contains(r.seen, outcome) {
 			r.seen = append(r.seen, outcome)
+		}
+		if answer := signature(observed, carriers...); !slices.Contains(r.answers, answer) {
+			r.answers = append(r.answers, answer)
 		}
 		if r.wrong = r.expected.Compare(observed); len(r.wrong) > 0 {
 			return r

@@ -85,13 +85,13 @@ func testVariant(t *testing.T, w *conform.World, d *stage.Deployment, users []by
 	if err := d.Users(t.Context(), users); err != nil {
 		t.Fatal(err)
 	}
-	before := sendOrdinary(t, w, d)
+	before := sendOrdinary(t, w, d, true)
 	said := analyze(t, d)
 	if err := d.Enable(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("Generate", func(t *testing.T) { testGenerated(t, d) })
-	t.Run("Ordinary", func(t *testing.T) { compareOrdinary(t, d.Oracle(), before, sendOrdinary(t, w, d)) })
+	t.Run("Ordinary", func(t *testing.T) { compareOrdinary(t, d.Oracle(), before, sendOrdinary(t, w, d, false)) })
 	t.Run("Analyze", func(t *testing.T) { testAnalyze(t, d, said) })
 	all := slices.DeleteFunc(cases(t, w), func(c conform.Case) bool {
 		_, err := d.Oracle().Expect(&c)
@@ -100,7 +100,8 @@ func testVariant(t *testing.T, w *conform.World, d *stage.Deployment, users []by
 	results := sendAll(t, w, d, all)
 	logs := readLogs(t, d, all, results)
 	for i := range all {
-		results[i].wrong = append(results[i].wrong, otherRoutes(results[i].expected, logs[all[i].Name])...)
+		r := &results[i]
+		r.wrong = slices.Concat(r.wrong, otherRoutes(r.expected, logs[all[i].Name]), otherThanOrdinary(before, &all[i], r))
 	}
 	judge(t, w, d.Oracle(), all, results)
 }

@@ -1,20 +1,16 @@
 package e2e_test
 
-import (
-	"os"
-	"strings"
-	"testing"
-)
+import "testing"
 
-// TestWebhook shows that Istio's webhook is there: what the other tests apply was
-// accepted by it.
+// TestWebhook shows that Istio's webhook is in force: it accepted what the other
+// tests apply.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
-	bad, err := os.ReadFile("testdata/webhook/bad.yaml")
+	validates, err := mesh(t).Validates(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := mesh(t).Apply(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "validation.istio.io") {
-		t.Errorf("a VirtualService with a bad pattern is not refused by the webhook: %v", err)
+	if !validates {
+		t.Error("a VirtualService with a bad pattern is not refused")
 	}
 }

@@ -3,6 +3,7 @@ package stage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,7 +54,11 @@ func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mesh{Mesh: mesh, programs: o.Programs, istioctl: istioPrograms["istioctl"]}, nil
+	out := &Mesh{Mesh: mesh, programs: o.Programs, istioctl: istioPrograms["istioctl"]}
+	if err := out.awaitWebhook(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for Istio's webhook: %w", err), mesh.Stop())
+	}
+	return out, nil
 }
 
 // Deployment is a world that runs in a mesh.
