@@ -91,7 +91,7 @@ func TestPortTaken(t *testing.T) {
 func TestEnvoyThatFails(t *testing.T) {
 	t.Parallel()
 	o := demo.Options{Envoy: filepath.Join(t.TempDir(), "envoy"), TempDir: t.TempDir(), Port: freePort(t), Out: &output{}, Err: &output{}}
-	if err := os.WriteFile(o.Envoy, []byte("#!/bin/sh\necho these are my last words\nexit 3\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(o.Envoy, []byte("#!/bin/sh\necho these are my last words\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	err := demo.Run(t.Context(), o, folder(t, chain(t)))

@@ -148,7 +148,7 @@ func (m *Mesh) forward(destinations []route.Destination, port uint32) *routev3.R
 	for i := range destinations {
 		weighted.Clusters = append(weighted.Clusters, &routev3.WeightedCluster_ClusterWeight{
 			Name:   m.clusterOf(&destinations[i], port),
-			Weight: wrapperspb.UInt32(uint32(max(destinations[i].Weight, 0))), //nolint:gosec // not negative
+			Weight: wrapperspb.UInt32(uint32(max(destinations[i].Weight, 0))),
 		})
 	}
 	action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weighted}
