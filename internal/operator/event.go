@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -28,7 +30,8 @@ type announcer struct {
 	// told is set after the first pass: what was so when the operator started was
 	// told by the one before, but for diagnostics.
 	told bool
-	said map[route.Version]bool
+	// said has the workload of each version that was announced.
+	said map[route.Version]*metav1.PartialObjectMetadata
 	// diags are those of the pass before.
 	diags []diag.Diagnostic
 }
@@ -41,21 +44,22 @@ func (a *announcer) tell(p *picture) {
 	}
 	say := func(v route.Version, reason, note string) {
 		if s := services[[2]string{v.Namespace, v.Service}]; s != nil && a.told {
-			a.recorder.Eventf(s, nil, corev1.EventTypeNormal, reason, "Route", "%s", note)
+			// Events that differ in their note only are taken for one and the same.
+			a.recorder.Eventf(s, a.said[v], corev1.EventTypeNormal, reason, "Route", "%s", note)
 			a.metrics.announced.WithLabelValues(reason).Inc()
 		}
 	}
 	routed := p.planned.Routed
 	for _, v := range sortedVersions(routed) {
-		if routed[v].Settled && !a.said[v] {
-			a.said[v] = true
+		if routed[v].Settled && a.said[v] == nil {
+			a.said[v] = workload(p, v)
 			say(v, VersionOverridable, "version "+v.Version+" is reached by requests for "+v.Service+":"+v.Version)
 		}
 	}
 	for _, v := range sortedVersions(a.said) {
 		if _, still := routed[v]; !still {
-			delete(a.said, v)
 			say(v, VersionNotOverridable, "version "+v.Version+" can't serve: requests for it get the released version")
+			delete(a.said, v)
 		}
 	}
 	for _, d := range p.diags {
@@ -65,6 +69,28 @@ func (a *announcer) tell(p *picture) {
 		}
 	}
 	a.diags, a.told = p.diags, true
+}
+
+// workload is what runs a version.
+func workload(p *picture, v route.Version) *metav1.PartialObjectMetadata {
+	out := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}}
+	out.Namespace, out.Name = v.Namespace, v.Version
+	for i := range p.result.Services {
+		s := &p.result.Services[i]
+		for _, version := range s.Versions {
+			if s.Namespace == v.Namespace && s.Name == v.Service && version.Name == v.Version && len(version.Workloads) > 0 {
+				out.Kind, out.Name, _ = strings.Cut(version.Workloads[0], "/")
+				out.APIVersion = apiVersions[out.Kind]
+			}
+		}
+	}
+	return out
+}
+
+// apiVersions are those of the kinds of workloads.
+var apiVersions = map[string]string{
+	"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "ReplicaSet": "apps/v1",
+	"Rollout": "argoproj.io/v1alpha1", "Pod": "v1", "Job": "batch/v1",
 }
 
 // owner names the Service that an object is about: itself, or the one that an

@@ -74,30 +74,44 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-// cacheOptions says what is watched of each kind, where, and what is kept of it.
+// cacheOptions says what is watched of the kinds that every cluster has, where,
+// and what is kept of it.
 func cacheOptions(options *Options) cache.Options {
 	by := map[client.Object]cache.ByObject{definition(): {Transform: cache.TransformStripManagedFields()}}
 	for i := range kinds {
-		k := &kinds[i]
-		one := cache.ByObject{Transform: k.transform, Label: k.labelSelector(), Field: k.fieldSelector()}
-		if len(options.Namespaces) > 0 && !k.clusterScoped {
-			one.Namespaces = map[string]cache.Config{}
-			for _, n := range options.Namespaces {
-				one.Namespaces[n] = cache.Config{}
+		if k := &kinds[i]; k.typed != nil {
+			by[k.typed] = cache.ByObject{
+				Transform: k.transform, Label: k.labelSelector(), Field: k.fieldSelector(), Namespaces: options.namespacesOf(k),
 			}
-			if k.everywhere {
-				// Rules of Istio's root namespace hold for all.
-				one.Namespaces[options.Model.RootNamespace] = cache.Config{}
-			}
-		}
-		for _, version := range append([]string{}, k.versions...) {
-			by[k.object(version)] = one
-		}
-		if k.typed != nil {
-			by[k.typed] = one
 		}
 	}
 	return cache.Options{ByObject: by}
+}
+
+// namespacesOf lists the namespaces in which a kind is watched; nil means all.
+func (o *Options) namespacesOf(k *kind) map[string]cache.Config {
+	if len(o.Namespaces) == 0 || k.clusterScoped {
+		return nil
+	}
+	out := map[string]cache.Config{}
+	for _, n := range o.Namespaces {
+		out[n] = cache.Config{}
+	}
+	if k.everywhere {
+		// Rules of Istio's root namespace hold for all.
+		out[o.Model.RootNamespace] = cache.Config{}
+	}
+	return out
+}
+
+// cacheFor returns how to make a cache for one kind that may come and go.
+func cacheFor(manager ctrl.Manager, options *Options) func(k *kind) (cache.Cache, error) {
+	return func(k *kind) (cache.Cache, error) {
+		return cache.New(manager.GetConfig(), cache.Options{
+			HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
+			DefaultTransform: k.transform, DefaultNamespaces: options.namespacesOf(k),
+		})
+	}
 }
 
 // assemble adds to the manager what is to run.
@@ -111,7 +125,8 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 		return fmt.Errorf("make a client: %w", err)
 	}
 	s := newStore(options)
-	w := newWatcher(manager.GetCache(), s, p.log)
+	w := newWatcher(s, p.log)
+	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options)
 	p.client, p.recorder = writes, manager.GetEventRecorder("overrides")
 	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
 	r := newReconciler(options, s, w.synced, p)

@@ -28,11 +28,17 @@ const (
 // watcher keeps the store true. Kinds that are not installed are taken up when
 // their definition comes.
 type watcher struct {
-	cache cache.Cache
+	// cache has the kinds that every cluster has; of others each has one of its own,
+	// which newCache makes, once mapper knows the kind.
+	cache    cache.Cache
+	mapper   meta.RESTMapper
+	newCache func(*kind) (cache.Cache, error)
+
 	store *store
 	log   *slog.Logger
 	// definitions gets a value when a definition came or went.
 	definitions chan struct{}
+	running     sync.WaitGroup
 
 	mu sync.Mutex
 	// watched are the kinds that are watched; asked is set once all were tried.
@@ -44,15 +50,13 @@ type watcher struct {
 
 // watched is a kind that is watched.
 type watched struct {
-	object  client.Object
 	handler toolscache.ResourceEventHandlerRegistration
+	// stop ends it; nil for kinds that every cluster has.
+	stop context.CancelFunc
 }
 
-func newWatcher(c cache.Cache, s *store, log *slog.Logger) *watcher {
-	return &watcher{
-		cache: c, store: s, log: log, definitions: make(chan struct{}, 1),
-		watched: map[string]watched{}, defined: map[string]bool{},
-	}
+func newWatcher(s *store, log *slog.Logger) *watcher {
+	return &watcher{store: s, log: log, definitions: make(chan struct{}, 1), watched: map[string]watched{}, defined: map[string]bool{}}
 }
 
 // NeedLeaderElection says that all replicas watch, to be ready to lead.
@@ -77,6 +81,7 @@ func (w *watcher) Start(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			w.running.Wait()
 			return nil
 		case <-w.definitions:
 		case <-time.After(again):
@@ -92,7 +97,7 @@ func (w *watcher) watchDefinitions(ctx context.Context) error {
 	note := func(there bool) func(any) {
 		return func(object any) {
 			if d, ok := object.(metav1.Object); ok {
-				w.define(ctx, d.GetName(), there)
+				w.define(d.GetName(), there)
 			}
 		}
 	}
@@ -104,7 +109,7 @@ func (w *watcher) watchDefinitions(ctx context.Context) error {
 }
 
 // define notes that a definition came or went.
-func (w *watcher) define(ctx context.Context, name string, there bool) {
+func (w *watcher) define(name string, there bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range kinds {
@@ -115,9 +120,7 @@ func (w *watcher) define(ctx context.Context, name string, there bool) {
 		w.defined[name] = there
 		if x, ok := w.watched[k.name]; ok && !there {
 			delete(w.watched, k.name)
-			if err := w.cache.RemoveInformer(ctx, x.object); err != nil {
-				w.log.Error("stop watching", "kind", k.name, "error", err)
-			}
+			x.stop()
 			w.store.forget(k.name)
 		}
 		select {
@@ -165,30 +168,54 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 	return again, nil
 }
 
-// watch begins to watch a kind in the first of its versions that is served.
+// watch begins to watch a kind in the first of its versions that is served, and
+// reports whether there is one.
 func (w *watcher) watch(ctx context.Context, k *kind) (bool, error) {
-	versions := k.versions
 	if k.typed != nil {
-		versions = []string{""}
+		return true, w.inform(ctx, w.cache, k, k.typed)
 	}
-	for _, version := range versions {
-		object := k.object(version)
-		informer, err := w.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	for _, version := range k.versions {
+		_, err := w.mapper.RESTMapping(k.groupKind(), version)
 		switch {
 		case meta.IsNoMatchError(err):
 			continue
 		case err != nil:
 			return false, err
 		}
-		handler, err := informer.AddEventHandler(w.handler(k.name))
+		own, err := w.newCache(k)
 		if err != nil {
 			return false, err
 		}
-		w.watched[k.name] = watched{object, handler}
+		if err := w.inform(ctx, own, k, k.object(version)); err != nil {
+			return false, err
+		}
 		w.log.Debug("watching", "kind", k.name, "version", version)
 		return true, nil
 	}
 	return false, nil
+}
+
+// inform has a cache tell the store of a kind. One that is the kind's own is
+// started, and stopped with ctx or when the kind goes.
+func (w *watcher) inform(ctx context.Context, c cache.Cache, k *kind, object client.Object) error {
+	informer, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	if err != nil {
+		return err
+	}
+	x := watched{}
+	if x.handler, err = informer.AddEventHandler(w.handler(k.name)); err != nil {
+		return err
+	}
+	if c != w.cache {
+		ctx, x.stop = context.WithCancel(ctx)
+		w.running.Go(func() {
+			if err := c.Start(ctx); err != nil {
+				w.log.Error("watch", "kind", k.name, "error", err)
+			}
+		})
+	}
+	w.watched[k.name] = x
+	return nil
 }
 
 // handler passes on to the store what happens to objects of a kind.

@@ -1,0 +1,173 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	ruleName    = "destinationrules/cart-overrides"
+	serviceName = "virtualservices/cart-overrides"
+)
+
+func (r *running) expect(t *testing.T, what string, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, r.writes()); diff != "" {
+		t.Errorf("%s: writes (-want +got):\n%s", what, diff)
+	}
+}
+
+// TestLife lets versions come, get ready, fail, recover and go. After each change
+// the cluster holds what generate prints, by no more writes than objects that
+// have to differ.
+func TestLife(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "life")
+	r := run(t, s.config, options(s.namespace))
+	s.converges(t, 0)
+	s.deployment(t, "v2")
+	s.converges(t, 2)
+	r.expect(t, "a Deployment", "PATCH "+ruleName+" 201", "PATCH "+serviceName+" 201")
+	s.pod(t, "v2")
+	s.converges(t, 2)
+	r.expect(t, "and its Pod", "PATCH "+ruleName+" 200")
+	s.ready(t, "v2", true)
+	s.converges(t, 2)
+	r.expect(t, "ready", "PATCH "+serviceName+" 200")
+	s.deploy(t, "v3")
+	s.converges(t, 2)
+	s.ready(t, "v3", true)
+	s.converges(t, 2)
+	r.expect(t, "another", "PATCH "+ruleName+" 200", "PATCH "+serviceName+" 200")
+	s.ready(t, "v3", false)
+	s.converges(t, 2)
+	s.ready(t, "v3", true)
+	s.converges(t, 2)
+	r.expect(t, "failed and recovered", "PATCH "+serviceName+" 200", "PATCH "+serviceName+" 200")
+	s.remove(t, "v3")
+	s.converges(t, 2)
+	r.expect(t, "gone", "PATCH "+serviceName+" 200", "PATCH "+ruleName+" 200")
+	s.remove(t, "v2")
+	s.converges(t, 0)
+	r.expect(t, "all gone", "PATCH "+serviceName+" 200", "DELETE "+serviceName+" 200", "DELETE "+ruleName+" 200")
+}
+
+// TestIdle: what makes no difference is not written for. That the operator has
+// looked at it is shown by a write that comes after it.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "idle")
+	r := run(t, s.config, options(s.namespace))
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.converges(t, 2)
+	r.writes()
+	for i := range 20 {
+		s.touch(t, i)
+	}
+	s.deploy(t, "v3")
+	s.converges(t, 2)
+	r.expect(t, "20 touches and a version", "PATCH "+ruleName+" 200")
+}
+
+// touch changes what decides nothing: annotations, and when pods were last seen.
+func (s *shop) touch(t *testing.T, i int) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, i)
+	_, err := s.kube.CoreV1().Services(s.namespace).Patch(t.Context(), "cart", types.MergePatchType, patch, metav1.PatchOptions{})
+	check(t, err)
+	_, err = s.kube.AppsV1().Deployments(s.namespace).Patch(t.Context(), "cart-v2", types.MergePatchType, patch, metav1.PatchOptions{})
+	check(t, err)
+	_, err = s.kube.CoreV1().Pods(s.namespace).Patch(t.Context(), pod("v2"), types.MergePatchType, patch, metav1.PatchOptions{})
+	check(t, err)
+}
+
+// TestRestart: an operator that starts finds out what has changed while there was
+// none, and touches nothing else.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "restart")
+	first := run(t, s.config, options(s.namespace))
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.converges(t, 2)
+	first.stop()
+	again := run(t, s.config, options(s.namespace))
+	s.deploy(t, "v3")
+	s.converges(t, 2)
+	again.expect(t, "nothing but a version", "PATCH "+ruleName+" 200")
+	again.stop()
+	s.remove(t, "v2")
+	s.ready(t, "v3", true)
+	run(t, s.config, options(s.namespace))
+	s.converges(t, 2)
+}
+
+// TestEvents: the Service tells when a version can be asked for, and when not any
+// more, once each.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "events")
+	r := run(t, s.config, options(s.namespace))
+	s.deploy(t, "v2")
+	s.converges(t, 2)
+	s.ready(t, "v2", true)
+	s.hasEvent(t, "VersionOverridable", "cart:v2", 1)
+	s.ready(t, "v2", false)
+	s.hasEvent(t, "VersionNotOverridable", "v2", 1)
+	s.ready(t, "v2", true)
+	s.hasEvent(t, "VersionOverridable", "cart:v2", 2)
+	r.stop()
+}
+
+// hasEvent waits until there are as many Events of a reason on the Service that
+// mention a text.
+func (s *shop) hasEvent(t *testing.T, reason, text string, times int) {
+	t.Helper()
+	eventually(t, "Event "+reason, func(ctx context.Context) string {
+		list, err := s.kube.EventsV1().Events(s.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err.Error()
+		}
+		n, all := 0, ""
+		for _, e := range list.Items {
+			all += fmt.Sprintf("\n%s %s: %s", e.Regarding.Kind, e.Reason, e.Note)
+			if e.Regarding.Kind == "Service" && e.Regarding.Name == "cart" && e.Reason == reason && strings.Contains(e.Note, text) {
+				n++
+				if e.Series != nil {
+					n += int(e.Series.Count) - 1
+				}
+			}
+		}
+		if n == times {
+			return ""
+		}
+		return fmt.Sprintf("%d, want %d; there are%s", n, times, all)
+	})
+}
+
+// TestLabelledNamespaces: without names, the namespaces with the label are managed,
+// from the moment in which they have it.
+func TestLabelledNamespaces(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "labelled")
+	o := options("")
+	o.Namespaces = nil
+	run(t, s.config, o)
+	s.deploy(t, "v2")
+	label := func(value string) {
+		t.Helper()
+		patch := []byte(`{"metadata":{"labels":{"overrides.mesh/enabled":"` + value + `"}}}`)
+		_, err := s.kube.CoreV1().Namespaces().Patch(t.Context(), s.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+		check(t, err)
+	}
+	label("true")
+	s.converges(t, 2)
+
+}

@@ -1,0 +1,83 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
+	"github.com/overrides-mesh/overrides/localmesh/program"
+)
+
+const policyCRD = "../../config/crd/overrides.mesh_overridepolicies.yaml"
+
+// shared is one control plane for all tests, which keep to namespaces of their
+// own; it is started by the first that asks.
+var shared struct {
+	once  sync.Once
+	plane *controlplane.Plane
+	err   error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.plane != nil {
+		if err := shared.plane.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop the control plane:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// needPrograms skips t where the control plane would have to be built first,
+// unless that is asked for.
+func needPrograms(t *testing.T) {
+	t.Helper()
+	if _, built := program.Built(program.Kubernetes()); !built && os.Getenv("OVERRIDES_CLUSTER") == "" {
+		t.Skip("kube-apiserver and etcd are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1")
+	}
+}
+
+// sharedPlane returns the shared control plane, with Istio's kinds and ours.
+func sharedPlane(t *testing.T) *controlplane.Plane {
+	t.Helper()
+	needPrograms(t)
+	shared.once.Do(func() {
+		// The test that happens to be first must not end it, so not t.Context().
+		ctx := context.Background() //nolint:usetesting // see above
+		if shared.plane, shared.err = controlplane.Start(ctx, controlplane.Options{Log: os.Stderr}); shared.err == nil {
+			shared.err = installCRDs(ctx, shared.plane)
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.plane
+}
+
+func installCRDs(ctx context.Context, plane *controlplane.Plane) error {
+	istio, err := controlplane.IstioCRDs(ctx)
+	if err != nil {
+		return err
+	}
+	return plane.InstallCRDs(ctx, istio, policyCRD)
+}
+
+// ownPlane starts a control plane for one test, without any kinds but Kubernetes'.
+func ownPlane(t *testing.T) *controlplane.Plane {
+	t.Helper()
+	needPrograms(t)
+	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return plane
+}

@@ -1,0 +1,210 @@
+package operator_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/operator"
+	"github.com/overrides-mesh/overrides/internal/source"
+	"github.com/overrides-mesh/overrides/localmesh/meter"
+)
+
+// deadline is how long anything may take; it decides no test that passes.
+const deadline = 30 * time.Second
+
+var (
+	virtualServices  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
+	destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
+)
+
+// options are those of the tests: for one namespace, with short waits.
+func options(namespace string) operator.Options {
+	o := operator.DefaultOptions()
+	o.Namespaces = []string{namespace}
+	o.Plan.Wait, o.Plan.Keep = 200*time.Millisecond, 200*time.Millisecond
+	o.MetricsAddress, o.ProbeAddress = "0", "0"
+	return o
+}
+
+// running is an operator that runs, and counts its requests.
+type running struct {
+	meter *meter.Meter
+	stop  func()
+	log   *logBuffer
+}
+
+// run starts an operator, which ends with the test at the latest.
+func run(t *testing.T, config *rest.Config, o operator.Options) *running {
+	t.Helper()
+	proxy, err := meter.Start(t.Context(), config, t.TempDir())
+	check(t, err)
+	metered, err := clientcmd.BuildConfigFromFlags("", proxy.Kubeconfig)
+	check(t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	r := &running{meter: proxy, log: &logBuffer{}}
+	done := make(chan error, 1)
+	log := slog.New(slog.NewTextHandler(r.log, nil))
+	go func() { done <- operator.Run(ctx, metered, o, log) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the operator ended with: %v", err)
+		}
+		// Watches of the operator are over, so that this returns.
+		if err := proxy.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		r.stop()
+		if t.Failed() {
+			t.Log(r.log.String())
+		}
+	})
+	return r
+}
+
+// logBuffer keeps what an operator logs.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// writes lists what the operator has written since the last call: to objects of
+// the mesh and to the status of policies.
+func (r *running) writes() []string {
+	var out []string
+	for _, request := range r.meter.Requests() {
+		if request.Method == "GET" || strings.Contains(request.Path, "/leases") || strings.Contains(request.Path, "/events") {
+			continue
+		}
+		parts := strings.Split(request.Path, "/")
+		out = append(out, fmt.Sprintf("%s %s %d", request.Method, strings.Join(parts[6:], "/"), request.Status))
+	}
+	return out
+}
+
+// eventually waits until f returns nothing.
+func eventually(t *testing.T, what string, f func(ctx context.Context) string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		problem := f(ctx)
+		if problem == "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %s", what, problem)
+		case <-ticker.C:
+		}
+	}
+}
+
+// converges waits until the cluster holds what generate prints for it now, and as
+// many objects as that is.
+func (s *shop) converges(t *testing.T, objects int) {
+	t.Helper()
+	eventually(t, "converge", func(ctx context.Context) string {
+		want, err := s.generate(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		if len(want) != objects {
+			return fmt.Sprintf("generate prints %d objects, want %d", len(want), objects)
+		}
+		got, err := s.present(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		if slices.Equal(want, got) {
+			return ""
+		}
+		return fmt.Sprintf("there is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	})
+}
+
+// generate is what the generator prints.
+func (s *shop) generate(ctx context.Context) ([]string, error) {
+	read, _, err := source.Cluster(ctx, s.config, source.ClusterOptions{Namespace: s.namespace})
+	if err != nil {
+		return nil, err
+	}
+	snapshot, _ := read.Snapshot(model.DefaultOptions())
+	result := compile.Compile(snapshot)
+	objects, _, err := istio.Objects(result.Tables, result.SubsetRules)
+	var out []string
+	for _, o := range objects {
+		out = append(out, string(o.JSON))
+	}
+	return out, err
+}
+
+// present is what of ours is in the cluster. All of it has to be owned.
+func (s *shop) present(ctx context.Context) ([]string, error) {
+	var out []string
+	for _, resource := range []schema.GroupVersionResource{destinationRules, virtualServices} {
+		list, err := s.objects.Resource(resource).Namespace(s.namespace).List(ctx, metav1.ListOptions{LabelSelector: istio.ManagedByLabel + "=" + istio.ManagedBy})
+		if err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			seen, err := apply.Read(&list.Items[i])
+			if err != nil {
+				return nil, err
+			}
+			whole, err := wholeOf(&list.Items[i], seen)
+			if err != nil {
+				return nil, err
+			}
+			if whole != string(seen.Managed) {
+				return nil, fmt.Errorf("%s: not all of it is owned: %s", seen.Object, whole)
+			}
+			out = append(out, whole)
+		}
+	}
+	return out, nil
+}
+
+// wholeOf encodes an object, whoever owns it.
+func wholeOf(u *unstructured.Unstructured, seen *apply.Seen) (string, error) {
+	meta := &metav1.ObjectMeta{Namespace: u.GetNamespace(), Name: u.GetName(), Labels: u.GetLabels(), Annotations: u.GetAnnotations()}
+	var spec json.Marshaler = seen.VirtualService
+	if seen.DestinationRule != nil {
+		spec = seen.DestinationRule
+	}
+	o, err := istio.Canonical(meta, u.GetKind(), spec)
+	return string(o.JSON), err
+}
