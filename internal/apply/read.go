@@ -94,7 +94,7 @@ func ownedPart(u *unstructured.Unstructured) (map[string]any, error) {
 			continue
 		}
 		var fields map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			return nil, err
 		}
 		part, _ := owned(u.Object, fields).(map[string]any)

@@ -126,7 +126,7 @@ func (f *follower) change(ctx context.Context) error {
 	next, manifests, err := readFolder(ctx, f.Dir, f.Model)
 	switch {
 	case errors.Is(err, errChanging), ctx.Err() != nil:
-		return nil // there will be another look
+		return nil //nolint:nilerr // there will be another look
 	case err != nil:
 		f.watcher.taken = manifests
 		f.screen.say("%v: everything stays as it is", err)
@@ -141,7 +141,7 @@ func (f *follower) change(ctx context.Context) error {
 	}
 	if err := f.world.Update(ctx, next); err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to end
 		}
 		return fmt.Errorf("follow %s: %w", f.Dir, err)
 	}

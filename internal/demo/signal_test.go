@@ -15,12 +15,12 @@ import (
 
 // program builds the command line program once.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "overrides-demo-test") //nolint:usetesting // it is shared by tests
+	dir, err := os.MkdirTemp("", "overrides-demo-test")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "overrides")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "../../cmd/overrides") //nolint:noctx // it is shared by tests
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "../../cmd/overrides")
 	if text, err := build.CombinedOutput(); err != nil {
 		return "", errors.New(string(text))
 	}

@@ -124,7 +124,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 		p.seen = r.store.seen()
 	}
 	p.diags = diag.Sort(slices.Concat(p.diags, p.planned.Diagnostics))
-	return again, nil
+	return again, nil //nolint:nilerr // that ctx has ended is no fault
 }
 
 // earlier returns the earlier of two times, of which zero means never.

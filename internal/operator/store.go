@@ -40,14 +40,14 @@ func newStore(options *Options) *store {
 
 // put notes an object. One of ours that is older than what was written since is
 // not news.
-func (s *store) put(name diag.Object, new *item) {
+func (s *store) put(name diag.Object, next *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.items[name]
-	if old != nil && (older(new.seen, old.seen) || same(old, new)) {
+	if old != nil && (older(next.seen, old.seen) || same(old, next)) {
 		return
 	}
-	s.items[name] = new
+	s.items[name] = next
 	s.touch()
 }
 

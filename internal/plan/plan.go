@@ -174,7 +174,7 @@ func Plan(in Input) (Output, error) {
 	p.out.Steps = append(p.out.Steps, p.last...)
 	p.out.Memory = p.next
 	slices.SortStableFunc(p.out.Held, func(a, b Held) int {
-		return cmp.Or(a.Object.Compare(b.Object), compareVersions(a.Version, b.Version))
+		return cmp.Or(a.Compare(b.Object), compareVersions(a.Version, b.Version))
 	})
 	return p.out, nil
 }

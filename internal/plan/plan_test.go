@@ -22,6 +22,7 @@ func start() *world {
 
 // run lets the operator work for a time, and returns its steps with their ticks.
 func (w *world) run(t *testing.T, d time.Duration) []string {
+	t.Helper()
 	var out []string
 	for n := range ticks(d) {
 		w.step(t, false, false)

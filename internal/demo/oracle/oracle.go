@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
@@ -124,10 +125,8 @@ func (o *Oracle) reached(destinations []route.Destination) wanted {
 
 func (o *Oracle) any(fit func(Pod) bool) bool {
 	for _, pods := range o.pods {
-		for _, p := range pods {
-			if fit(p) {
-				return true
-			}
+		if slices.ContainsFunc(pods, fit) {
+			return true
 		}
 	}
 	return false
@@ -143,10 +142,8 @@ func (o *Oracle) accepts(c *Call, a *chain.Answer) (bool, string) {
 	case want.refused || a.Error != "":
 		return want.refused && a.Error != "", want.what
 	}
-	for _, p := range o.pods[a.Pod] {
-		if want.pods(p) {
-			return true, ""
-		}
+	if slices.ContainsFunc(o.pods[a.Pod], want.pods) {
+		return true, ""
 	}
 	return false, want.what
 }

@@ -97,12 +97,12 @@ func (p *process) get(path string) int {
 	return res.StatusCode
 }
 
-// until asks for a path until it has that status.
-func (p *process) until(path string, status int) {
+// until asks for its health until it has that status.
+func (p *process) until(status int) {
 	p.t.Helper()
-	for end := time.Now().Add(deadline); p.get(path) != status; {
+	for end := time.Now().Add(deadline); p.get("/healthz") != status; {
 		if time.Now().After(end) {
-			p.t.Fatalf("%s is never %d", path, status)
+			p.t.Fatalf("/healthz is never %d", status)
 		}
 	}
 }
@@ -158,15 +158,15 @@ func TestReadyAfter(t *testing.T) {
 	if health, root := later.get("/healthz"), later.get("/"); health != 503 || root != 200 {
 		t.Errorf("/healthz %d, / %d; want 503, 200", health, root)
 	}
-	run(t, "READY_AFTER=20ms").until("/healthz", 200)
+	run(t, "READY_AFTER=20ms").until(200)
 }
 
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	long := run(t, "DRAIN=1h")
-	long.until("/healthz", 200)
+	long.until(200)
 	long.signal(syscall.SIGTERM)
-	long.until("/healthz", 503)
+	long.until(503)
 	if status := long.get("/"); status != 200 {
 		t.Errorf("/ is %d while it drains", status)
 	}
@@ -197,7 +197,7 @@ func TestLastRequest(t *testing.T) {
 	go func() { status <- p.get("/") }()
 	<-arrived
 	p.signal(syscall.SIGTERM)
-	p.until("/healthz", 0)
+	p.until(0)
 	close(release)
 	if got := <-status; got != 200 {
 		t.Errorf("status %d", got)
@@ -228,7 +228,7 @@ func TestIgnoreTerm(t *testing.T) {
 		}
 	}
 	p.signal(os.Interrupt)
-	p.until("/healthz", 503)
+	p.until(503)
 }
 
 func TestListenAfter(t *testing.T) {

@@ -82,11 +82,11 @@ func play(ctx context.Context, w io.Writer, s *Step, o *Options) (bool, error) {
 
 // String returns a request as in "POST service-1, x-override: service-3:v2".
 func (r Request) String() string {
-	out := r.Method + " " + r.Service
+	words := []string{r.Method + " " + r.Service}
 	for _, line := range r.Header[header] {
-		out += ", " + strings.ToLower(header) + ": " + line
+		words = append(words, strings.ToLower(header)+": "+line)
 	}
-	return out
+	return strings.Join(words, ", ")
 }
 
 // Curl returns a request as a curl command through the proxy at address.
