@@ -105,7 +105,7 @@ func without(list, unwanted []string) []string {
 
 func decode(t *testing.T, objects *discover.Objects, f txtar.File) {
 	t.Helper()
-	for _, document := range strings.SplitSeq("\n"+string(f.Data), "\n---\n") {
+	for document := range strings.SplitSeq("\n"+string(f.Data), "\n---\n") {
 		text, err := yaml.YAMLToJSON([]byte(document))
 		if err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
