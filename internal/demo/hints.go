@@ -14,7 +14,7 @@ func (w *World) hints(s *State) string {
 		return "There is no Service yet.\n"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Try it:\n\n  curl %s\n", w.URL())
+	fmt.Fprintf(&b, "\nTry it:\n\n  curl %s\n", w.URL())
 	for _, members := range suggestions(s.others(entry)) {
 		fmt.Fprintf(&b, "  curl -H 'x-override: %s' %s\n", members, w.URL())
 	}
