@@ -1,0 +1,187 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// command builds the program once for a test; $OVERRIDES_BIN names another.
+func command(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
+		return path
+	}
+	path := filepath.Join(t.TempDir(), "overrides")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, "./cmd/overrides")
+	build.Dir = "../.."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build overrides: %v\n%s", err, output)
+	}
+	return path
+}
+
+// process is an operator that runs as a program.
+type process struct {
+	cmd  *exec.Cmd
+	log  *logBuffer
+	done chan error
+}
+
+func start(t *testing.T, path string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.CommandContext(t.Context(), path, append([]string{"operator"}, args...)...), log: &logBuffer{}, done: make(chan error, 1)}
+	p.cmd.Stderr = p.log
+	check(t, p.cmd.Start())
+	go func() { p.done <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		if t.Failed() {
+			t.Logf("operator %d:\n%s", p.cmd.Process.Pid, p.log)
+		}
+	})
+	return p
+}
+
+func (p *process) leads() bool { return strings.Contains(p.log.String(), "msg=reconciling") }
+
+// awaitLeader waits until one of processes leads.
+func awaitLeader(t *testing.T, processes ...*process) *process {
+	t.Helper()
+	var leader *process
+	eventually(t, "a leader", func(context.Context) string {
+		for _, p := range processes {
+			if p.leads() {
+				leader = p
+				return ""
+			}
+		}
+		return "nobody leads"
+	})
+	return leader
+}
+
+// TestHandover: of two operators one writes. When it is killed the other goes on,
+// and when that is told to end it does so in order, and hands over at once.
+func TestHandover(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "handover")
+	path := command(t)
+	args := []string{
+		"--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
+		"--wait", "200ms", "--keep", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
+	}
+	one, two := start(t, path, args...), start(t, path, args...)
+	leader := awaitLeader(t, one, two)
+	other := one
+	if leader == one {
+		other = two
+	}
+	s.deploy(t, "v2")
+	s.converges(t, 2)
+	if other.leads() {
+		t.Fatal("both lead")
+	}
+	began := time.Now()
+	check(t, leader.cmd.Process.Kill())
+	s.ready(t, "v2", true)
+	awaitLeader(t, other)
+	t.Logf("leader killed → the other leads: %v", time.Since(began).Round(time.Millisecond))
+	s.converges(t, 2)
+	third := start(t, path, args...)
+	s.deploy(t, "v3")
+	s.converges(t, 2)
+	began = time.Now()
+	check(t, other.cmd.Process.Signal(syscall.SIGTERM))
+	if err := <-other.done; err != nil {
+		t.Errorf("told to end: %v", err)
+	}
+	awaitLeader(t, third)
+	t.Logf("leader told to end → another leads: %v", time.Since(began).Round(time.Millisecond))
+	s.remove(t, "v2")
+	s.converges(t, 2)
+}
+
+// TestProbesAndMetrics asks a running program how it is.
+func TestProbesAndMetrics(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "probes")
+	// Ports that are free now; both ends are on loopback.
+	probe, metrics := freeAddress(t), freeAddress(t)
+	start(t, command(t), "--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace,
+		"--wait", "100ms", "--keep", "100ms", "--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.converges(t, 2)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, body := get(t, "http://"+probe+path); status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	eventually(t, "metrics", func(context.Context) string {
+		_, body := get(t, "http://"+metrics+"/metrics")
+		for _, want := range []string{
+			`overrides_services{state="Managed"} 1`, "overrides_versions 2", "overrides_versions_routed 2",
+			`overrides_writes_total{action="create",kind="VirtualService",result="done"} 1`, "overrides_route_placed_seconds_count 2",
+			"overrides_reconcile_duration_seconds_count", "overrides_leading 1",
+		} {
+			if !strings.Contains(body, want) {
+				return "no " + want
+			}
+		}
+		return ""
+	})
+}
+
+// TestDryRun: everything is checked and logged, nothing is stored.
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "dryrun")
+	o := options(s.namespace)
+	o.DryRun = true
+	s.deploy(t, "v2")
+	r := run(t, s.config, o)
+	eventually(t, "the log", func(context.Context) string {
+		if !strings.Contains(r.log.String(), `msg="would write" action=create object="DestinationRule dryrun/cart-overrides"`) {
+			return "nothing would be written"
+		}
+		return ""
+	})
+	if objects, err := s.present(t.Context()); err != nil || len(objects) > 0 {
+		t.Errorf("there is %v, %v", objects, err)
+	}
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	check(t, err)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(body)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	check(t, err)
+	defer listener.Close()
+	return fmt.Sprint(listener.Addr())
+}
