@@ -29,7 +29,7 @@ func TestCorpus(t *testing.T) {
 			}
 		}
 		names := map[string]bool{}
-		for _, c := range cases(t, w) {
+		for _, c := range casesOf(t, w, seed, w.Generated) {
 			if names[c.Name] {
 				t.Errorf("world %s has two cases %s", w.Name, c.Name)
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -157,8 +158,14 @@ func worlds(t *testing.T) []*conform.World {
 // seed is that of all generated cases.
 const seed = 20260928
 
-// cases are those of a world: picked ones, and generated ones.
+// cases are those of a world: picked ones, and generated ones. $OVERRIDES_SEED
+// gives others of these, and $OVERRIDES_TIMES so many times more.
 func cases(t *testing.T, w *conform.World) []conform.Case {
+	t.Helper()
+	return casesOf(t, w, number(t, "OVERRIDES_SEED", seed), w.Generated*number(t, "OVERRIDES_TIMES", 1))
+}
+
+func casesOf(t *testing.T, w *conform.World, seed, generated int) []conform.Case {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata/cases", w.Name+".txt"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -168,5 +175,19 @@ func cases(t *testing.T, w *conform.World) []conform.Case {
 	if err != nil {
 		t.Fatalf("testdata/cases/%s.txt: %v", w.Name, err)
 	}
-	return append(picked, conform.Generate(w, seed, w.Generated)...)
+	return append(picked, conform.Generate(w, uint64(seed), generated)...) //nolint:gosec // any number will do
+}
+
+// number reads a variable of the environment.
+func number(t *testing.T, variable string, preset int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return preset
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("read %s: %v", variable, err)
+	}
+	return n
 }

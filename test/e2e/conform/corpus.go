@@ -2,6 +2,7 @@ package conform
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -51,7 +52,7 @@ func adapt(document []byte, kind, namespace string) ([]byte, error) {
 	}
 	metadata, ok := object["metadata"].(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("it has no metadata")
+		return nil, errors.New("it has no metadata")
 	}
 	metadata["namespace"] = namespace
 	return yaml.Marshal(object)

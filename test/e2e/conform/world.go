@@ -240,9 +240,6 @@ func selects(selector, labels map[string]string) bool {
 	return true
 }
 
-// conditions lists the conditions that members for s may have.
-func (s *Service) conditions() string { return s.Annotations["overrides.mesh/conditions"] }
-
 // Header is one line of a header.
 type Header struct{ Name, Value string }
 

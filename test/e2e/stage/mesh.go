@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -78,13 +79,11 @@ type Deployment struct {
 func (m *Mesh) Deploy(ctx context.Context, w *conform.World, manifests conform.Manifests) (*Deployment, error) {
 	d := &Deployment{mesh: m, world: w, callers: map[string]localmesh.Pod{}, clients: map[string]*http.Client{}}
 	for _, manifest := range [][]byte{manifests.First, manifests.Later} {
-		if err := m.Apply(ctx, manifest); err != nil {
-			return nil, err
+		if len(manifest) == 0 {
+			continue
 		}
-		for _, namespace := range w.Namespaces {
-			if err := m.WaitReady(ctx, namespace); err != nil {
-				return nil, err
-			}
+		if err := m.bringUp(ctx, w, manifest); err != nil {
+			return nil, err
 		}
 	}
 	for _, name := range w.Callers() {
@@ -105,6 +104,26 @@ func (m *Mesh) Deploy(ctx context.Context, w *conform.World, manifests conform.M
 		d.clients[name] = client
 	}
 	return d, nil
+}
+
+// bringUp applies a manifest and waits for its pods, and until what is applied next
+// is younger: Kubernetes knows ages by the second.
+func (m *Mesh) bringUp(ctx context.Context, w *conform.World, manifest []byte) error {
+	if err := m.Apply(ctx, manifest); err != nil {
+		return err
+	}
+	applied := time.Now().Unix()
+	for _, namespace := range w.Namespaces {
+		if err := m.WaitReady(ctx, namespace); err != nil {
+			return err
+		}
+	}
+	return poll(ctx, func() (string, error) {
+		if time.Now().Unix() == applied {
+			return "the next second", nil
+		}
+		return "", nil
+	})
 }
 
 // podOf finds the pod of a caller, and checks that it is labelled as callers are
