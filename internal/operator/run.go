@@ -127,6 +127,7 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	s := newStore(options)
 	w := newWatcher(s, p.log)
 	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options)
+	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
 	p.client, p.recorder = writes, manager.GetEventRecorder("overrides")
 	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
 	r := newReconciler(options, s, w.synced, p)

@@ -8,12 +8,15 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
@@ -33,6 +36,9 @@ type watcher struct {
 	cache    cache.Cache
 	mapper   meta.RESTMapper
 	newCache func(*kind) (cache.Cache, error)
+	// reader asks the API server itself.
+	reader client.Reader
+	scheme *runtime.Scheme
 
 	store *store
 	log   *slog.Logger
@@ -89,7 +95,12 @@ func (w *watcher) Start(ctx context.Context) error {
 	}
 }
 
+// watchDefinitions notices definitions as they come, where that is allowed. Where
+// not, what is missing is asked for now and then.
 func (w *watcher) watchDefinitions(ctx context.Context) error {
+	if ok, err := w.mayList(ctx, definition()); !ok {
+		return err
+	}
 	informer, err := w.cache.GetInformer(ctx, definition(), cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("watch definitions of kinds: %w", err)
@@ -171,6 +182,13 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 // watch begins to watch a kind in the first of its versions that is served, and
 // reports whether there is one.
 func (w *watcher) watch(ctx context.Context, k *kind) (bool, error) {
+	if k.clusterScoped && len(w.store.options.Namespaces) > 0 {
+		// Who manages a few namespaces may not be allowed to see the others.
+		if ok, err := w.mayList(ctx, k.typed); !ok {
+			w.watched[k.name] = watched{}
+			return true, err
+		}
+	}
 	if k.typed != nil {
 		return true, w.inform(ctx, w.cache, k, k.typed)
 	}
@@ -218,6 +236,25 @@ func (w *watcher) inform(ctx context.Context, c cache.Cache, k *kind, object cli
 	return nil
 }
 
+// mayList reports whether a kind that is in no namespace may be listed.
+func (w *watcher) mayList(ctx context.Context, object client.Object) (bool, error) {
+	kind, err := apiutil.GVKForObject(object, w.scheme)
+	if err != nil {
+		return false, err
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	err = w.reader.List(ctx, list, client.Limit(1))
+	if apierrors.IsForbidden(err) {
+		w.log.Warn("not allowed to list, so done without", "kind", kind.Kind)
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("list %s: %w", kind.Kind, err)
+	}
+	return true, nil
+}
+
 // handler passes on to the store what happens to objects of a kind.
 func (w *watcher) handler(kind string) toolscache.ResourceEventHandler {
 	put := func(object any) {
@@ -245,7 +282,7 @@ func (w *watcher) synced() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, x := range w.watched {
-		if !x.handler.HasSynced() {
+		if x.handler != nil && !x.handler.HasSynced() {
 			return false
 		}
 	}
