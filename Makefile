@@ -15,7 +15,9 @@ LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(V
 ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
 E2E_MODULES     ?= ./test/e2e
-MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES),$(TEST_MODULES))
+# The operator is being built; its tests start API servers, and have a target too.
+OPERATOR_MODULES ?= ./test/operator
+MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
 TESTCOUNT       := .cache/testcount
 
@@ -59,6 +61,10 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 .PHONY: e2e
 e2e: $(TESTCOUNT) ## Play the cases of docs/conformance.md on real data planes (TESTFLAGS='-run X'); Linux
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 $(TESTCOUNT) $(E2E_MODULES) -- -count=1 -timeout 30m $(TESTFLAGS)
+
+.PHONY: test-operator
+test-operator: $(TESTCOUNT) ## Run the tests of the operator against a real API server
+	@OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(OPERATOR_MODULES) -- -timeout 30m $(TESTFLAGS)
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
