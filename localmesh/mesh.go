@@ -67,8 +67,10 @@ type Mesh struct {
 	ended   chan struct{}
 	failure error
 
-	mu         sync.Mutex
-	forwards   []io.Closer
+	mu       sync.Mutex
+	forwards []io.Closer
+
+	settling   sync.Mutex
 	generation int
 }
 

@@ -39,11 +39,8 @@ const sentinelURL = "http://sentinel.localmesh.svc.cluster.local/"
 // the VirtualService took to be written, and istiod collects changes for 100 ms
 // before it sends any.
 func (m *Mesh) Settle(ctx context.Context) error {
-	m.mu.Lock()
-	m.generation++
-	generation := strconv.Itoa(m.generation)
-	m.mu.Unlock()
-	if err := m.Apply(ctx, bytes.ReplaceAll(sentinel, []byte("GENERATION"), []byte(generation))); err != nil {
+	generation, err := m.writeGeneration(ctx)
+	if err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
 	pods, err := m.Pods(ctx, "", "")
@@ -62,7 +59,17 @@ func (m *Mesh) Settle(ctx context.Context) error {
 	return nil
 }
 
-func (m *Mesh) waitGeneration(ctx context.Context, from Pod, generation string) error {
+// writeGeneration writes the next generation, one call after the other: a later
+// one must not be overwritten by an earlier one.
+func (m *Mesh) writeGeneration(ctx context.Context) (int, error) {
+	m.settling.Lock()
+	defer m.settling.Unlock()
+	m.generation++
+	generation := strconv.Itoa(m.generation)
+	return m.generation, m.Apply(ctx, bytes.ReplaceAll(sentinel, []byte("GENERATION"), []byte(generation)))
+}
+
+func (m *Mesh) waitGeneration(ctx context.Context, from Pod, generation int) error {
 	client, err := m.Client(ctx, from)
 	if err != nil {
 		return err
@@ -71,8 +78,11 @@ func (m *Mesh) waitGeneration(ctx context.Context, from Pod, generation string) 
 	var last error
 	err = wait.PollUntilContextTimeout(ctx, pollInterval/2, settleTimeout, true, func(ctx context.Context) (bool, error) {
 		var seen string
-		if seen, last = get(ctx, client, sentinelURL); last == nil && seen != generation {
-			last = fmt.Errorf("the proxy has generation %q, not %s", seen, generation)
+		if seen, last = get(ctx, client, sentinelURL); last == nil {
+			// Another call may have written a later one.
+			if got, err := strconv.Atoi(seen); err != nil || got < generation {
+				last = fmt.Errorf("the proxy has generation %q, not %d", seen, generation)
+			}
 		}
 		if last == nil {
 			return true, nil
