@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -134,10 +135,8 @@ func (w *World) named(host, namespace string) string {
 	host = strings.ToLower(host)
 	for i := range w.Services {
 		s := &w.Services[i]
-		for _, form := range s.names(namespace) {
-			if host == form {
-				return w.short(s.Name, s.Namespace)
-			}
+		if slices.Contains(s.names(namespace), host) {
+			return w.short(s.Name, s.Namespace)
 		}
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -76,9 +77,7 @@ func (o *Oracle) Expect(c *Case) (*Expectation, error) {
 		return nil, err
 	}
 	e := &Expectation{Path: c.Path, Host: c.Host, Request: map[string][]string{}, Response: map[string][]string{}}
-	for name, values := range request.Header {
-		e.Request[name] = values
-	}
+	maps.Copy(e.Request, request.Header)
 	table := o.Table(c)
 	if table == nil || !possible(table, request) {
 		s, err := o.World.Service(o.World.named(hostOnly(c.Host), request.Caller.Namespace))

@@ -190,7 +190,7 @@ func (g *generator) callerNames() []string {
 func (g *generator) parameters(s *Service) []Header {
 	member := g.member(s)
 	for _, p := range g.conditions() {
-		member += one(g, []string{";", "; ", " ;", " ; "}) + p
+		member += one(g, []string{";", "; ", " ;", " ; "}) + p //nolint:modernize // a few short words
 	}
 	return []Header{override(strings.Join(g.among(member, 2), ", "))}
 }

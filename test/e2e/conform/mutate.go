@@ -59,7 +59,7 @@ func (g *generator) strict(s *Service) []Header {
 	member := g.name(s) + ":" + version
 	for _, p := range g.conditions() {
 		if p != "strict" {
-			member += ";" + p
+			member += ";" + p //nolint:modernize // a few short words
 		}
 	}
 	member += one(g, []string{";strict", "; strict", ";ttl=1;strict", ";strict;x", ";strict ", ";\tstrict"})
