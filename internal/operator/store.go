@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
@@ -30,12 +31,15 @@ type store struct {
 
 	mu    sync.Mutex
 	items map[diag.Object]*item
+	// gone are objects of ours of whose end the informer told since the last look: a
+	// write to one may yet have to be noted.
+	gone map[types.UID]bool
 	// since is when the first change came that was not looked at yet.
 	since time.Time
 }
 
 func newStore(options *Options) *store {
-	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}}
+	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, gone: map[types.UID]bool{}}
 }
 
 // put notes an object. One of ours that is older than what was written since is
@@ -55,6 +59,9 @@ func (s *store) put(name diag.Object, next *item) {
 func (s *store) remove(name diag.Object, last *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if last != nil && last.seen != nil {
+		s.gone[last.GetUID()] = true
+	}
 	old := s.items[name]
 	if old == nil || (last != nil && old.GetUID() != last.GetUID()) {
 		return
@@ -64,16 +71,20 @@ func (s *store) remove(name diag.Object, last *item) {
 }
 
 // wrote notes what a write has made of an object of ours, before the informer
-// tells; nil for nothing.
-func (s *store) wrote(name diag.Object, seen *apply.Seen) {
+// tells. on is what the write was made on, after what it made; nil for nothing.
+// The informer may have told already, and even of what came later.
+func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if seen == nil {
+	old := s.items[name]
+	switch {
+	case after == nil && old != nil && on != nil && old.GetUID() == on.UID:
 		delete(s.items, name)
-		return
+	case after == nil || s.gone[after.UID] || (old != nil && old.GetUID() == after.UID && before(after.ResourceVersion, old.GetResourceVersion())):
+	default:
+		meta := &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: after.UID, ResourceVersion: after.ResourceVersion, Labels: after.Labels}
+		s.items[name] = &item{Object: meta, seen: after}
 	}
-	meta := &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: seen.UID, ResourceVersion: seen.ResourceVersion, Labels: seen.Labels}
-	s.items[name] = &item{Object: meta, seen: seen}
 }
 
 // forget drops all objects of a kind.
@@ -96,10 +107,12 @@ func (s *store) touch() {
 
 // older reports whether a is a state of the object b from before b.
 func older(a, b *apply.Seen) bool {
-	if a == nil || b == nil || a.UID != b.UID {
-		return false
-	}
-	order, err := resourceversion.CompareResourceVersion(a.ResourceVersion, b.ResourceVersion)
+	return a != nil && b != nil && a.UID == b.UID && before(a.ResourceVersion, b.ResourceVersion)
+}
+
+// before reports whether a resource version came before another of the object.
+func before(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
 	return err == nil && order < 0
 }
 
@@ -145,6 +158,7 @@ func (s *store) take() contents {
 	defer s.mu.Unlock()
 	out := contents{objects: &discover.Objects{Cluster: true}, seen: map[diag.Object]*apply.Seen{}, since: s.since}
 	s.since = time.Time{}
+	clear(s.gone)
 	out.managed = s.managed()
 	for name, x := range s.items {
 		switch {

@@ -109,7 +109,7 @@ func (w *writer) do(ctx context.Context, step plan.Step, seen *apply.Seen) (bool
 			return false, w.fail(step, seen, nil)
 		}
 		w.log.Info("wrote", "action", step.Action, "object", object.String())
-		w.store.wrote(object, now)
+		w.store.wrote(object, seen, now)
 		return true, time.Time{}
 	}
 	if ctx.Err() != nil {

@@ -152,7 +152,7 @@ func TestDryRun(t *testing.T) {
 	s.deploy(t, "v2")
 	r := run(t, s.config, o)
 	eventually(t, "the log", func(context.Context) string {
-		if !strings.Contains(r.log.String(), `msg="would write" action=create object="DestinationRule dryrun/cart-overrides"`) {
+		if !strings.Contains(r.log.String(), `msg="would write" action=create object="DestinationRule `+s.namespace+`/cart-overrides"`) {
 			return "nothing would be written"
 		}
 		return ""

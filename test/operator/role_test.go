@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -61,12 +62,13 @@ func TestNamespacedRole(t *testing.T) {
 	applyFile(t, s.plane, "../../config/rbac/account.yaml")
 	applyFile(t, s.plane, "../../config/rbac/role.yaml")
 	root := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "istio-system"}}
-	_, err := s.kube.CoreV1().Namespaces().Create(t.Context(), root, metav1.CreateOptions{})
-	check(t, err)
+	if _, err := s.kube.CoreV1().Namespaces().Create(t.Context(), root, metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
+		check(t, err)
+	}
 	const user = "somebody"
 	for _, namespace := range []string{s.namespace, "istio-system"} {
 		_, err := s.kube.RbacV1().RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: "overrides"},
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "overrides-"},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "overrides-operator"},
 			Subjects:   []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: user}},
 		}, metav1.CreateOptions{})

@@ -30,10 +30,11 @@ type shop struct {
 	pods map[string]bool
 }
 
-// openShop makes a namespace with the Service cart and its v1.
-func openShop(t *testing.T, plane *controlplane.Plane, namespace string) *shop {
+// openShop makes a namespace, whose name begins with name, with the Service cart
+// and its v1.
+func openShop(t *testing.T, plane *controlplane.Plane, name string) *shop {
 	t.Helper()
-	s := &shop{namespace: namespace, plane: plane, config: plane.Config, pods: map[string]bool{}}
+	s := &shop{plane: plane, config: plane.Config, pods: map[string]bool{}}
 	var err error
 	if s.kube, err = kubernetes.NewForConfig(plane.Config); err != nil {
 		t.Fatal(err)
@@ -41,9 +42,10 @@ func openShop(t *testing.T, plane *controlplane.Plane, namespace string) *shop {
 	if s.objects, err = dynamic.NewForConfig(plane.Config); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	made, err := s.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-"}}, metav1.CreateOptions{})
 	check(t, err)
-	_, err = s.kube.CoreV1().Services(namespace).Create(t.Context(), &corev1.Service{
+	s.namespace = made.Name
+	_, err = s.kube.CoreV1().Services(s.namespace).Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "cart"},
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}, metav1.CreateOptions{})

@@ -1,0 +1,133 @@
+package operator
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+var name = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}
+
+func seen(uid types.UID, version string) *apply.Seen {
+	return &apply.Seen{UID: uid, ResourceVersion: version}
+}
+
+func ours(uid types.UID, version string) *item {
+	return &item{Object: &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: uid, ResourceVersion: version}, seen: seen(uid, version)}
+}
+
+func theirs(uid types.UID, version string) *item {
+	return &item{Object: &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: uid, ResourceVersion: version}}
+}
+
+// TestWritesAndEvents: what is stored is the newest that is known of an object, in
+// whatever order the answer to a write and the events of the informer come.
+func TestWritesAndEvents(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		do   func(s *store)
+		// want is the resource version in the store, "" for nothing.
+		want string
+	}{
+		{"a write is known before its event", func(s *store) { s.wrote(name, nil, seen("a", "2")) }, "2"},
+		{"the event of an earlier state is no news", func(s *store) {
+			s.wrote(name, seen("a", "1"), seen("a", "2"))
+			s.put(name, ours("a", "1"))
+		}, "2"},
+		{"a later event is", func(s *store) {
+			s.wrote(name, nil, seen("a", "2"))
+			s.put(name, ours("a", "10"))
+		}, "10"},
+		{"a later event came first", func(s *store) {
+			s.put(name, ours("a", "10"))
+			s.wrote(name, seen("a", "1"), seen("a", "2"))
+		}, "10"},
+		{"somebody took it over before the answer came", func(s *store) {
+			s.put(name, theirs("a", "10"))
+			s.wrote(name, seen("a", "1"), seen("a", "2"))
+		}, "10"},
+		{"it was deleted before the answer came", func(s *store) {
+			s.put(name, ours("a", "2"))
+			s.remove(name, ours("a", "3"))
+			s.wrote(name, nil, seen("a", "2"))
+		}, ""},
+		{"a deletion is known before its event", func(s *store) {
+			s.put(name, ours("a", "1"))
+			s.wrote(name, seen("a", "1"), nil)
+		}, ""},
+		{"it was made again before the answer to the deletion came", func(s *store) {
+			s.put(name, ours("a", "1"))
+			s.put(name, ours("b", "5"))
+			s.wrote(name, seen("a", "1"), nil)
+		}, "5"},
+		{"the end of another object of that name", func(s *store) {
+			s.put(name, ours("b", "5"))
+			s.remove(name, ours("a", "1"))
+		}, "5"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(&Options{AllNamespaces: true})
+			test.do(s)
+			got := ""
+			if x := s.items[name]; x != nil {
+				got = x.GetResourceVersion()
+			}
+			if got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestNoNews: states of an object that decide the same do not wake anybody.
+func TestNoNews(t *testing.T) {
+	t.Parallel()
+	s := newStore(&Options{AllNamespaces: true})
+	pod := diag.Object{Kind: "Pod", Namespace: "shop", Name: "cart"}
+	put := func(change func(*corev1.Pod)) bool {
+		t.Helper()
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart", Labels: map[string]string{"app": "cart"}}}
+		p.Status.Phase = corev1.PodRunning
+		change(p)
+		kept, err := (&kind{}).transform(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.put(pod, kept.(*item))
+		select {
+		case <-s.changed:
+			return true
+		default:
+			return false
+		}
+	}
+	ready := []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastProbeTime: metav1.Now()}}
+	for _, c := range []struct {
+		what   string
+		change func(*corev1.Pod)
+		want   bool
+	}{
+		{"a pod", func(*corev1.Pod) {}, true},
+		{"the same", func(p *corev1.Pod) { p.ResourceVersion = "7" }, false},
+		{"an annotation", func(p *corev1.Pod) { p.Annotations = map[string]string{"a": "b"} }, false},
+		{"its address", func(p *corev1.Pod) { p.Status.PodIP = "10.0.0.1" }, false},
+		{"readiness", func(p *corev1.Pod) { p.Status.Conditions = ready }, true},
+		{"since when", func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+		}, false},
+		{"a label", func(p *corev1.Pod) { p.Labels["version"], p.Status.Conditions = "v2", ready }, true},
+		{"its end", func(p *corev1.Pod) { now := metav1.Now(); p.DeletionTimestamp = &now }, true},
+	} {
+		if got := put(c.change); got != c.want {
+			t.Errorf("%s: news %t, want %t", c.what, got, c.want)
+		}
+	}
+}
