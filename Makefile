@@ -79,6 +79,11 @@ bench: ## Run the benchmarks (BENCH=regexp COUNT=n), with those of the last run 
 	@set -o pipefail; go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee .cache/bench/new.txt
 	@if [ -f .cache/bench/old.txt ]; then $(MAKE) --no-print-directory benchstat; fi
 
+.PHONY: bench-cost
+bench-cost: bin/sample ## Measure what overrides cost ordinary traffic, on a mesh (ARGS='-rounds 15'); Linux
+	@cd test/e2e && go build -buildvcs=false -o ../../bin/cost ./cmd/cost
+	@$(ENVOY_RUN) bin/cost -sample bin/sample $(ARGS)
+
 .PHONY: benchstat
 benchstat: $(BENCHSTAT) ## Compare the last two runs of make bench
 	@$(BENCHSTAT) .cache/bench/old.txt .cache/bench/new.txt
