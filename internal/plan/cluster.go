@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -27,6 +30,8 @@ type Memory struct {
 	free map[string]time.Time
 	// versions has what happened to each version.
 	versions map[route.Version]history
+	// made has what tables and rules were made into.
+	made map[diag.Object]made
 	// routed says since when a row for a version has been in place.
 	routed map[route.Version]time.Time
 }
@@ -34,8 +39,14 @@ type Memory struct {
 func newMemory() Memory {
 	return Memory{
 		placed: map[Cluster]placement{}, unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
-		versions: map[route.Version]history{}, routed: map[route.Version]time.Time{},
+		versions: map[route.Version]history{}, made: map[diag.Object]made{}, routed: map[route.Version]time.Time{},
 	}
+}
+
+// made is an object, and the digest of what it was made from.
+type made struct {
+	of     [sha256.Size]byte
+	object istio.Object
 }
 
 // placement is a cluster that is in place.

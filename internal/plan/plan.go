@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -183,13 +184,43 @@ func compareVersions(a, b route.Version) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Version, b.Version))
 }
 
+// make plans the object that one table or one rule becomes. Nothing is encoded
+// twice: what was made from the same before is taken from memory.
+func (p *planner) make(name diag.Object, tables []route.Table, rules []route.SubsetRule) error {
+	of, err := digest(&struct {
+		Tables []route.Table
+		Rules  []route.SubsetRule
+	}{tables, rules})
+	if err != nil {
+		return err
+	}
+	m, ok := p.Memory.made[name]
+	if !ok || m.of != of {
+		objects, diags, err := istio.Objects(tables, rules)
+		if err != nil {
+			return err
+		}
+		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
+		if len(objects) == 0 {
+			return nil
+		}
+		m = made{of: of, object: objects[0]}
+	}
+	if seen := p.observed[name]; seen != nil && bytes.Equal(seen.Managed, m.object.JSON) {
+		m.object.JSON = seen.Managed // one copy is enough
+	}
+	p.next.made[name] = m
+	p.write(m.object)
+	return nil
+}
+
 // write adds the step that makes an object what it is to be, if it isn't.
 func (p *planner) write(object istio.Object) {
 	seen := p.observed[object.Object]
 	switch {
 	case seen == nil:
 		p.out.Steps = append(p.out.Steps, Step{Create, object})
-	case string(seen.Managed) != string(object.JSON):
+	case !bytes.Equal(seen.Managed, object.JSON):
 		p.out.Steps = append(p.out.Steps, Step{Update, object})
 	}
 }

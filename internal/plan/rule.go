@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -18,13 +17,8 @@ func (p *planner) rules() error {
 		wanted[name] = true
 		rule.Subsets = slices.Concat(rule.Subsets, p.kept(p.observed[name], rule.Subsets))
 		slices.SortFunc(rule.Subsets, func(a, b route.Subset) int { return strings.Compare(a.Name, b.Name) })
-		objects, diags, err := istio.Objects(nil, []route.SubsetRule{rule})
-		if err != nil {
+		if err := p.make(name, nil, []route.SubsetRule{rule}); err != nil {
 			return err
-		}
-		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
-		for _, o := range objects {
-			p.write(o)
 		}
 	}
 	for _, seen := range p.sorted("DestinationRule") {

@@ -51,15 +51,7 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 		for _, h := range may.dropped {
 			p.hold(h)
 		}
-		objects, diags, err := istio.Objects([]route.Table{rows}, nil)
-		if err != nil {
-			return err
-		}
-		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
-		for _, o := range objects {
-			p.write(o)
-		}
-		return nil
+		return p.make(objectOf(t), []route.Table{rows}, nil)
 	}
 	p.hold(*may.stay)
 	if seen == nil {
