@@ -48,7 +48,7 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 		if err := decode(owned, &ours); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
 		}
-		out.VirtualService = &all.Spec
+		out.Routes = plan.ReadRoutes(&all.Spec)
 		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
 	case "DestinationRule":
 		var all, ours istionetv1.DestinationRule
@@ -67,7 +67,7 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec json.Marshaler) error {
 	meta.Namespace, meta.Name = s.Namespace, s.Name
 	canonical, err := istio.Canonical(meta, s.Kind, spec)
-	s.Labels, s.Annotations, s.Managed = meta.Labels, meta.Annotations, canonical.JSON
+	s.Managed = canonical.JSON
 	return err
 }
 

@@ -70,6 +70,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default that of the pod)")
 	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", f.MetricsAddress, "`address` of /metrics; 0 for none")
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")
+	flags.StringVar(&f.ProfileAddress, "pprof-bind-address", f.ProfileAddress, "`address` of /debug/pprof; 0 for none")
 	f.logFormat = format{value: "text", allowed: []string{"text", "json"}}
 	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
 	flags.Var(&f.logFormat, "log-format", "how to write the log, which goes to stderr")

@@ -32,8 +32,8 @@ type Options struct {
 	LeaderElection bool
 	// LeaseNamespace is where the lease is; that of the pod if it is empty.
 	LeaseNamespace string
-	// MetricsAddress and ProbeAddress are listened on; "0" for not.
-	MetricsAddress, ProbeAddress string
+	// MetricsAddress, ProbeAddress and ProfileAddress are listened on; "0" for not.
+	MetricsAddress, ProbeAddress, ProfileAddress string
 }
 
 // Times of the lease: a leader that is gone is followed by another in less than
@@ -48,6 +48,6 @@ const (
 func DefaultOptions() Options {
 	return Options{
 		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), Debounce: 10 * time.Millisecond,
-		MetricsAddress: ":8080", ProbeAddress: ":8081",
+		MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0",
 	}
 }

@@ -82,7 +82,7 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 		delete(s.items, name)
 	case after == nil || s.gone[after.UID] || (old != nil && old.GetUID() == after.UID && before(after.ResourceVersion, old.GetResourceVersion())):
 	default:
-		meta := &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: after.UID, ResourceVersion: after.ResourceVersion, Labels: after.Labels}
+		meta := &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: after.UID, ResourceVersion: after.ResourceVersion}
 		s.items[name] = &item{Object: meta, seen: after}
 	}
 }

@@ -36,13 +36,11 @@ type Input struct {
 // Observed is one object of ours as it is in the cluster.
 type Observed struct {
 	diag.Object
-	// Labels and Annotations are those of ours.
-	Labels, Annotations map[string]string
 	// Managed is what of it is ours, encoded as [istio.Objects] encodes it.
 	Managed []byte
-	// VirtualService or DestinationRule is the whole specification, as proxies
-	// see it; the other one is nil.
-	VirtualService  *istioapi.VirtualService
+	// Routes are those of a VirtualService, and DestinationRule is the specification
+	// of one, as proxies see them; the other one is nil.
+	Routes          *Routes
 	DestinationRule *istioapi.DestinationRule
 }
 

@@ -6,17 +6,16 @@ import (
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 // memberBegin begins every pattern of package grammar for a member.
 const memberBegin = `(?:.*,)?[ \t]*`
 
-// sight is an observed object and what its routes name.
-type sight struct {
-	*Observed
+// Routes is what the routes of a VirtualService name: all that a plan asks of one
+// that is in place.
+type Routes struct {
+	exportTo []string
 	// names are all clusters that it names: overridden those of override rows,
 	// ordinary those of others.
 	names, overridden, ordinary map[Cluster]bool
@@ -24,28 +23,43 @@ type sight struct {
 	overrides map[string]Cluster
 }
 
-// look reads what is observed.
+// ReadRoutes reads a VirtualService.
+func ReadRoutes(v *istioapi.VirtualService) *Routes {
+	r := &Routes{
+		exportTo: v.GetExportTo(), names: map[Cluster]bool{}, overridden: map[Cluster]bool{}, ordinary: map[Cluster]bool{},
+		overrides: map[string]Cluster{},
+	}
+	for _, h := range v.GetHttp() {
+		rows := r.ordinary
+		clusters := named(h)
+		if isOverride(h) {
+			rows = r.overridden
+			if len(h.GetRoute()) == 1 {
+				r.overrides[h.GetName()] = clusters[0]
+			}
+		}
+		for _, c := range clusters {
+			r.names[c], rows[c] = true, true
+		}
+	}
+	return r
+}
+
+// sight is an observed object; its Routes name nothing where it has none.
+type sight struct {
+	*Observed
+	*Routes
+}
+
+// look indexes what is observed.
 func look(observed []Observed) map[diag.Object]*sight {
 	out := make(map[diag.Object]*sight, len(observed))
 	for i := range observed {
-		s := &sight{
-			Observed: &observed[i], names: map[Cluster]bool{}, overridden: map[Cluster]bool{}, ordinary: map[Cluster]bool{},
-			overrides: map[string]Cluster{},
+		s := &sight{Observed: &observed[i], Routes: observed[i].Routes}
+		if s.Routes == nil {
+			s.Routes = &Routes{}
 		}
 		out[s.Object] = s
-		for _, h := range s.VirtualService.GetHttp() {
-			rows := s.ordinary
-			clusters := named(h)
-			if isOverride(h) {
-				rows = s.overridden
-				if len(h.GetRoute()) == 1 {
-					s.overrides[h.GetName()] = clusters[0]
-				}
-			}
-			for _, c := range clusters {
-				s.names[c], rows[c] = true, true
-			}
-		}
 	}
 	return out
 }
@@ -83,9 +97,4 @@ func isOverride(h *istioapi.HTTPRoute) bool {
 		}
 		return true
 	})
-}
-
-// meta is the metadata of ours.
-func (s *sight) meta() *metav1.ObjectMeta {
-	return &metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Labels: s.Labels, Annotations: s.Annotations}
 }

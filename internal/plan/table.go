@@ -1,11 +1,14 @@
 package plan
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -109,7 +112,7 @@ func objectOf(t *route.Table) diag.Object {
 // both, but not the other way round, since ordinary traffic may have had to be
 // moved in haste. Where more namespaces are to see the object, neither says anything.
 func namedAlready(t *route.Table, seen *sight) map[bool]map[Cluster]bool {
-	if seen == nil || widens(seen.VirtualService.GetExportTo(), t.ExportTo) {
+	if seen == nil || widens(seen.exportTo, t.ExportTo) {
 		return nil
 	}
 	return map[bool]map[Cluster]bool{true: seen.overridden, false: seen.names}
@@ -224,18 +227,31 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 			wanted[t.Routes[i].Name] = true
 		}
 	}
-	spec := seen.VirtualService.DeepCopy()
-	spec.Http = slices.DeleteFunc(spec.Http, func(h *istioapi.HTTPRoute) bool {
-		return isOverride(h) && !wanted[h.GetName()]
-	})
-	if len(spec.Http) == len(seen.VirtualService.GetHttp()) {
+	alive := 0
+	for name := range seen.overrides {
+		if wanted[name] {
+			alive++
+		}
+	}
+	if t != nil && alive == len(seen.overrides) {
 		return nil
 	}
-	object, err := istio.Canonical(seen.meta(), seen.Kind, spec)
+	var object istionetv1.VirtualService
+	if err := json.Unmarshal(seen.Managed, &object); err != nil {
+		return fmt.Errorf("decode %s: %w", seen.Object, err)
+	}
+	rows := len(object.Spec.GetHttp())
+	object.Spec.Http = slices.DeleteFunc(object.Spec.Http, func(h *istioapi.HTTPRoute) bool {
+		return isOverride(h) && !wanted[h.GetName()]
+	})
+	if len(object.Spec.GetHttp()) == rows {
+		return nil
+	}
+	stripped, err := istio.Canonical(&object.ObjectMeta, seen.Kind, &object.Spec)
 	if err != nil {
 		return err
 	}
-	p.out.Steps = append(p.out.Steps, Step{Update, object})
+	p.out.Steps = append(p.out.Steps, Step{Update, stripped})
 	return nil
 }
 

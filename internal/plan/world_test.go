@@ -153,13 +153,13 @@ func observe(t rapid.TB, o istio.Object) plan.Observed {
 	if o.Kind == "VirtualService" {
 		var v istionetv1.VirtualService
 		if err = json.Unmarshal(o.JSON, &v); err == nil {
-			out.VirtualService, out.Labels, out.Annotations = &v.Spec, v.Labels, v.Annotations
+			out.Routes = plan.ReadRoutes(&v.Spec)
 			canonical, err = istio.Canonical(&v.ObjectMeta, o.Kind, &v.Spec)
 		}
 	} else {
 		var d istionetv1.DestinationRule
 		if err = json.Unmarshal(o.JSON, &d); err == nil {
-			out.DestinationRule, out.Labels = &d.Spec, d.Labels
+			out.DestinationRule = &d.Spec
 			canonical, err = istio.Canonical(&d.ObjectMeta, o.Kind, &d.Spec)
 		}
 	}

@@ -105,7 +105,7 @@ func TestWebhook(t *testing.T) {
 	s.deploy(t, "v3")
 	s.ready(t, "v3", true)
 	s.hasEvent(t, "ObjectRefused", "v3 is not to my taste", 1)
-	s.hasCondition(t, "cart", v1alpha1.PolicyConditionProgrammed, "False", v1alpha1.PolicyReasonInvalid, "v3 is not to my taste")
+	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "False", v1alpha1.PolicyReasonInvalid, "v3 is not to my taste"})
 	after, err := s.present(t.Context())
 	check(t, err)
 	if strings.Join(before, "\n") != strings.Join(after, "\n") {
@@ -113,7 +113,7 @@ func TestWebhook(t *testing.T) {
 	}
 	remove()
 	s.converges(t, 2)
-	s.hasCondition(t, "cart", v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, "")
+	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, ""})
 }
 
 // refuse has the API server refuse objects of the mesh that contain a text, until
@@ -188,10 +188,14 @@ func (s *shop) policy(t *testing.T, service string) {
 	check(t, err)
 }
 
-// hasCondition waits for a condition of a policy's only target.
-func (s *shop) hasCondition(t *testing.T, policy, kind, status, reason, message string) {
+// condition is one that a policy is to have for its only target; the message is
+// to contain a text.
+type condition struct{ kind, status, reason, message string }
+
+// hasCondition waits for a condition.
+func (s *shop) hasCondition(t *testing.T, policy string, want condition) {
 	t.Helper()
-	eventually(t, "condition "+kind, func(ctx context.Context) string {
+	eventually(t, "condition "+want.kind, func(ctx context.Context) string {
 		u, err := s.objects.Resource(policies).Namespace(s.namespace).Get(ctx, policy, metav1.GetOptions{})
 		if err != nil {
 			return err.Error()
@@ -202,7 +206,7 @@ func (s *shop) hasCondition(t *testing.T, policy, kind, status, reason, message 
 		}
 		for _, target := range p.Status.Targets {
 			for _, c := range target.Conditions {
-				if c.Type == kind && string(c.Status) == status && c.Reason == reason && strings.Contains(c.Message, message) && c.ObservedGeneration == p.Generation {
+				if c.Type == want.kind && string(c.Status) == want.status && c.Reason == want.reason && strings.Contains(c.Message, want.message) && c.ObservedGeneration == p.Generation {
 					return ""
 				}
 			}
@@ -219,12 +223,12 @@ func TestPolicyStatus(t *testing.T) {
 	s.policy(t, "cart")
 	s.policy(t, "nobody")
 	r := run(t, s.config, options(s.namespace))
-	s.hasCondition(t, "nobody", v1alpha1.PolicyConditionAccepted, "False", v1alpha1.PolicyReasonTargetNotFound, "nobody")
-	s.hasCondition(t, "cart", v1alpha1.PolicyConditionAccepted, "True", v1alpha1.PolicyReasonAccepted, "")
-	s.hasCondition(t, "cart", v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonNothingToOverride, "")
+	s.hasCondition(t, "nobody", condition{v1alpha1.PolicyConditionAccepted, "False", v1alpha1.PolicyReasonTargetNotFound, "nobody"})
+	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionAccepted, "True", v1alpha1.PolicyReasonAccepted, ""})
+	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonNothingToOverride, ""})
 	s.deploy(t, "v2")
 	s.converges(t, 2)
-	s.hasCondition(t, "cart", v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, "")
+	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, ""})
 	r.writes()
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
@@ -251,12 +255,12 @@ func TestKindsThatCome(t *testing.T) {
 	check(t, installCRDs(t.Context(), plane))
 	s.converges(t, 2)
 	s.policy(t, "cart")
-	s.hasCondition(t, "cart", v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, "")
+	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, ""})
 	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 	check(t, s.objects.Resource(definitions).Delete(t.Context(), "overridepolicies."+v1alpha1.GroupName, metav1.DeleteOptions{}))
 	s.deploy(t, "v3")
 	s.converges(t, 2)
 	check(t, plane.InstallCRDs(t.Context(), policyCRD))
 	s.policy(t, "cart")
-	s.hasCondition(t, "cart", v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, "")
+	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, ""})
 }

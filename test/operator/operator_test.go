@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -185,7 +186,7 @@ func (s *shop) present(ctx context.Context) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			whole, err := wholeOf(&list.Items[i], seen)
+			whole, err := wholeOf(&list.Items[i])
 			if err != nil {
 				return nil, err
 			}
@@ -199,12 +200,23 @@ func (s *shop) present(ctx context.Context) ([]string, error) {
 }
 
 // wholeOf encodes an object, whoever owns it.
-func wholeOf(u *unstructured.Unstructured, seen *apply.Seen) (string, error) {
-	meta := &metav1.ObjectMeta{Namespace: u.GetNamespace(), Name: u.GetName(), Labels: u.GetLabels(), Annotations: u.GetAnnotations()}
-	var spec json.Marshaler = seen.VirtualService
-	if seen.DestinationRule != nil {
-		spec = seen.DestinationRule
+func wholeOf(u *unstructured.Unstructured) (string, error) {
+	text, err := u.MarshalJSON()
+	if err != nil {
+		return "", err
 	}
-	o, err := istio.Canonical(meta, u.GetKind(), spec)
+	if u.GetKind() == "VirtualService" {
+		var v istionetv1.VirtualService
+		if err := json.Unmarshal(text, &v); err != nil {
+			return "", err
+		}
+		o, err := istio.Canonical(&v.ObjectMeta, v.Kind, &v.Spec)
+		return string(o.JSON), err
+	}
+	var d istionetv1.DestinationRule
+	if err := json.Unmarshal(text, &d); err != nil {
+		return "", err
+	}
+	o, err := istio.Canonical(&d.ObjectMeta, d.Kind, &d.Spec)
 	return string(o.JSON), err
 }

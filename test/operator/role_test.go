@@ -47,7 +47,7 @@ func TestRoles(t *testing.T) {
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
-	s.hasCondition(t, "cart", "Programmed", "True", "Programmed", "")
+	s.hasCondition(t, "cart", condition{"Programmed", "True", "Programmed", ""})
 	s.hasEvent(t, "VersionOverridable", "cart:v2", 1)
 	s.remove(t, "v2")
 	s.converges(t, 0)
