@@ -98,6 +98,7 @@ func newApp(program string, streams Streams) *app {
 		{groupAsk, a.explainCommand()},
 		{groupAsk, a.headerCommand()},
 		{groupAsk, a.versionsCommand()},
+		{groupAsk, a.statusCommand()},
 		{groupTry, a.demoCommand()},
 		{"", a.versionCommand()},
 	} {

@@ -30,8 +30,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 )
 
-// leaseName is that of the lease of the leader.
-const leaseName = "overrides-operator"
+// LeaseName is that of the lease of the leader.
+const LeaseName = "overrides-operator"
 
 // gcPercent is how much the heap may grow between two collections.
 const gcPercent = 40
@@ -68,7 +68,7 @@ func managerOptions(options *Options, logger logr.Logger) ctrl.Options {
 		Scheme: newScheme(), Logger: logger, Cache: cacheOptions(options),
 		Metrics:                server.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: options.ProfileAddress,
-		LeaderElection: options.LeaderElection, LeaderElectionID: leaseName, LeaderElectionNamespace: options.LeaseNamespace,
+		LeaderElection: options.LeaderElection, LeaderElectionID: LeaseName, LeaderElectionNamespace: options.LeaseNamespace,
 		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, RenewDeadline: &renew, RetryPeriod: &retry,
 		GracefulShutdownTimeout: &stop,
 	}

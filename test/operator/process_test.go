@@ -92,6 +92,7 @@ func TestHandover(t *testing.T) {
 	if other.leads() {
 		t.Fatal("both lead")
 	}
+	s.statusSays(t, path, " leads\n", "yes        v1            ")
 	began := time.Now()
 	check(t, leader.cmd.Process.Kill())
 	s.ready(t, "v2", true)
@@ -110,6 +111,21 @@ func TestHandover(t *testing.T) {
 	t.Logf("leader told to end → another leads: %v", time.Since(began).Round(time.Millisecond))
 	s.remove(t, "v2")
 	s.converges(t, 2)
+}
+
+// statusSays runs the command that tells people how things are.
+func (s *shop) statusSays(t *testing.T, path string, want ...string) {
+	t.Helper()
+	status := exec.CommandContext(t.Context(), path, "status", "--kubeconfig", s.plane.Kubeconfig, "-n", s.namespace, "--lease-namespace", s.namespace)
+	output, err := status.CombinedOutput()
+	if err != nil {
+		t.Errorf("status: %v", err)
+	}
+	for _, text := range want {
+		if !strings.Contains(string(output), text) {
+			t.Errorf("status says\n%swant %q in it", output, text)
+		}
+	}
 }
 
 // TestProbesAndMetrics asks a running program how it is.

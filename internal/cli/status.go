@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/operator"
+	"github.com/overrides-mesh/overrides/internal/report"
+)
+
+const statusLong = `Status says for each Service of a cluster whether its configuration is in place, as
+generate would print it now, and which versions can be asked for. What is not in
+place may be on its way: a subset is made before a route names it. The exit code is
+1 if anything is not.
+
+It also tells whether an operator leads, by its lease.`
+
+const statusExamples = `# the namespace of the kubeconfig
+overrides status
+
+# everything, for a program
+overrides status -A -o json`
+
+func (a *app) statusCommand() *cobra.Command {
+	var output format
+	var in *input
+	lease := ""
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Say whether a cluster's configuration is in place",
+		Long:    statusLong,
+		Example: a.examples(statusExamples),
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			if in.fromFiles() {
+				return usagef("-f: the status is that of a cluster")
+			}
+			return a.status(ctx, in, lease, output.value)
+		}),
+	}
+	addFormat(cmd, &output, "how to write the status", "text", "json")
+	in = addInput(cmd)
+	cmd.Flags().StringVar(&lease, "lease-namespace", "overrides-system", "`namespace` of the operator's lease")
+	return cmd
+}
+
+// serviceStatus is what there is to say about one Service.
+type serviceStatus struct {
+	Namespace string `json:"namespace"`
+	Service   string `json:"service"`
+	// State is empty where there is no such Service.
+	State string `json:"state,omitempty"`
+	// InPlace is set where the cluster holds what generate would print.
+	InPlace bool `json:"inPlace"`
+	// Missing says what would have to be written.
+	Missing []string `json:"missing,omitempty"`
+	// Overridable are the versions that can be asked for.
+	Overridable []string `json:"overridable,omitempty"`
+}
+
+func (a *app) status(ctx context.Context, in *input, leaseNamespace, output string) error {
+	s, err := a.read(ctx, in)
+	if err != nil {
+		return err
+	}
+	var namespaces scope
+	if s.namespace != "" {
+		namespaces = scope{s.namespace: true}
+	}
+	there, err := ownObjects(s.objects, namespaces)
+	if err != nil {
+		return err
+	}
+	changes, err := compare(there, s.generated)
+	if err != nil {
+		return err
+	}
+	services := statusOf(s, changes)
+	leader := leaderOf(ctx, in, leaseNamespace)
+	if output == "json" {
+		err = writeStatusJSON(a.Out, leader, services)
+	} else {
+		a.say("operator: %s", leader)
+		err = report.Table(a.Out, statusRows(services))
+	}
+	if err == nil && len(changes) > 0 {
+		err = errReported
+	}
+	return err
+}
+
+// statusOf says of each Service what of the changes is about it.
+func statusOf(s *state, changes []change) []serviceStatus {
+	var out []serviceStatus
+	told := map[diag.Object]bool{}
+	for _, x := range s.services() {
+		one := serviceStatus{Namespace: x.Namespace, Service: x.Name, State: string(x.State), InPlace: true}
+		for i := range changes {
+			if c := &changes[i]; c.object.Namespace == x.Namespace && ownerOf(s, c.object) == x.Name {
+				one.InPlace, told[c.object] = false, true
+				one.Missing = append(one.Missing, c.verb()+" "+c.object.Kind+" "+c.object.Name)
+			}
+		}
+		for _, v := range x.Versions {
+			if v.Route != "" && one.InPlace {
+				one.Overridable = append(one.Overridable, v.Name)
+			}
+		}
+		out = append(out, one)
+	}
+	for i := range changes {
+		if c := &changes[i]; !told[c.object] {
+			// What is left of a Service that is gone, or for the hosts of a VirtualService.
+			out = append(out, serviceStatus{
+				Namespace: c.object.Namespace, Service: ownerOf(s, c.object), Missing: []string{c.verb() + " " + c.object.Kind + " " + c.object.Name},
+			})
+		}
+	}
+	return out
+}
+
+// ownerOf names the Service or VirtualService that an object of ours is for.
+func ownerOf(s *state, object diag.Object) string {
+	for i := range s.result.Tables {
+		if t := &s.result.Tables[i]; t.Namespace == object.Namespace && t.Name == object.Name {
+			return t.Owner
+		}
+	}
+	return strings.TrimSuffix(object.Name, "-overrides")
+}
+
+func statusRows(services []serviceStatus) [][]string {
+	rows := [][]string{{"NAMESPACE", "SERVICE", "STATE", "IN PLACE", "OVERRIDABLE", "MISSING"}}
+	for _, s := range services {
+		place := "no"
+		if s.InPlace {
+			place = "yes"
+		}
+		rows = append(rows, []string{
+			s.Namespace, s.Service, orNone(s.State), place, orNone(strings.Join(s.Overridable, ", ")), orNone(strings.Join(s.Missing, ", ")),
+		})
+	}
+	return rows
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "—"
+	}
+	return s
+}
+
+func writeStatusJSON(w io.Writer, leader string, services []serviceStatus) error {
+	if services == nil {
+		services = []serviceStatus{}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(struct {
+		Operator string          `json:"operator"`
+		Services []serviceStatus `json:"services"`
+	}{leader, services})
+}
+
+// leaderOf says who holds the lease of the operator.
+func leaderOf(ctx context.Context, in *input, namespace string) string {
+	lease, err := readLease(ctx, in, namespace)
+	switch {
+	case apierrors.IsNotFound(err):
+		return "none has a lease in namespace " + namespace
+	case err != nil:
+		return "not known: " + err.Error()
+	case lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" || lease.Spec.RenewTime == nil:
+		return "none leads"
+	}
+	age := time.Since(lease.Spec.RenewTime.Time)
+	if d := lease.Spec.LeaseDurationSeconds; d != nil && age > time.Duration(*d)*time.Second {
+		return fmt.Sprintf("none leads; %s did until %s ago", *lease.Spec.HolderIdentity, age.Round(time.Second))
+	}
+	return *lease.Spec.HolderIdentity + " leads"
+}
+
+func readLease(ctx context.Context, in *input, namespace string) (*coordinationv1.Lease, error) {
+	config, _, err := in.cluster.load()
+	if err != nil {
+		return nil, err
+	}
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("reach the cluster: %w", err)
+	}
+	resource := schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
+	object, err := client.Resource(resource).Namespace(namespace).Get(ctx, operator.LeaseName, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	lease := &coordinationv1.Lease{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, lease); err != nil {
+		return nil, errors.New("the lease can't be read")
+	}
+	return lease, nil
+}
