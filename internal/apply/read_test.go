@@ -1,0 +1,82 @@
+package apply
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// rule is a DestinationRule of which somebody else has added a field, and of which
+// entries say who owns what.
+func rule(entries ...metav1.ManagedFieldsEntry) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+		"metadata": map[string]any{
+			"namespace": "shop", "name": "cart-overrides", "uid": "a", "resourceVersion": "7",
+			"labels": map[string]any{"app.kubernetes.io/managed-by": "overrides", "team": "theirs"},
+		},
+		"spec": map[string]any{
+			"host": "cart", "exportTo": []any{"."},
+			"subsets":       []any{map[string]any{"name": "v1", "labels": map[string]any{"version": "v1"}}},
+			"trafficPolicy": map[string]any{"connectionPool": map[string]any{"http": map[string]any{"maxRetries": int64(3)}}, "tls": map[string]any{"mode": "DISABLE"}},
+		},
+	}}
+	u.SetManagedFields(entries)
+	return u
+}
+
+func entry(manager string, operation metav1.ManagedFieldsOperationType, fields string) metav1.ManagedFieldsEntry {
+	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+}
+
+// TestRead: of an object, ours is what we have applied and nobody has taken over.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	const (
+		begin = `{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":`
+		all   = `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/managed-by":{}}},"f:spec":{"f:host":{},"f:subsets":{}}}`
+	)
+	tests := []struct {
+		name    string
+		entries []metav1.ManagedFieldsEntry
+		want    string
+	}{
+		{
+			"all that was applied",
+			[]metav1.ManagedFieldsEntry{entry("somebody", "Update", `{"f:spec":{"f:exportTo":{}}}`), entry(Manager, "Apply", all)},
+			begin + `{"labels":{"app.kubernetes.io/managed-by":"overrides"},"name":"cart-overrides","namespace":"shop"},` +
+				`"spec":{"host":"cart","subsets":[{"name":"v1","labels":{"version":"v1"}}]}}`,
+		},
+		{
+			"a field was taken over",
+			[]metav1.ManagedFieldsEntry{entry("somebody", "Update", `{"f:spec":{"f:subsets":{}}}`), entry(Manager, "Apply", `{"f:spec":{"f:host":{}}}`)},
+			begin + `{"labels":null,"name":"cart-overrides","namespace":"shop"},"spec":{"host":"cart"}}`,
+		},
+		{
+			"fields below fields",
+			[]metav1.ManagedFieldsEntry{entry(Manager, "Apply", `{"f:spec":{"f:trafficPolicy":{".":{},"f:tls":{".":{},"f:mode":{}}}}}`)},
+			begin + `{"labels":null,"name":"cart-overrides","namespace":"shop"},"spec":{"trafficPolicy":{"tls":{}}}}`,
+		},
+		{
+			"what was not applied by us",
+			[]metav1.ManagedFieldsEntry{entry(Manager, "Update", all), entry("kubectl", "Apply", all)},
+			begin + `{"labels":null,"name":"cart-overrides","namespace":"shop"},"spec":{}}`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			seen, err := Read(rule(test.entries...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(seen.Managed); got != test.want {
+				t.Errorf("ours is\n%s\nwant\n%s", got, test.want)
+			}
+			if seen.UID != "a" || seen.ResourceVersion != "7" || len(seen.DestinationRule.GetExportTo()) != 1 {
+				t.Errorf("the whole is %+v", seen)
+			}
+		})
+	}
+}
