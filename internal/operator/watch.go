@@ -23,7 +23,8 @@ import (
 
 const (
 	// servedAfter is how often a kind is asked for whose definition is there and
-	// that is not served yet; missedAfter, how often all are that are missing.
+	// that is not served yet; missedAfter, how often all are that are missing where
+	// definitions can't be watched.
 	servedAfter = 250 * time.Millisecond
 	missedAfter = 30 * time.Second
 )
@@ -47,6 +48,8 @@ type watcher struct {
 	running     sync.WaitGroup
 
 	mu sync.Mutex
+	// told is set where definitions are watched.
+	told bool
 	// watched are the kinds that are watched; asked is set once all were tried.
 	watched map[string]watched
 	asked   bool
@@ -98,7 +101,8 @@ func (w *watcher) Start(ctx context.Context) error {
 // watchDefinitions notices definitions as they come, where that is allowed. Where
 // not, what is missing is asked for now and then.
 func (w *watcher) watchDefinitions(ctx context.Context) error {
-	if ok, err := w.mayList(ctx, definition()); !ok {
+	ok, err := w.mayList(ctx, definition())
+	if w.told = ok; !ok {
 		return err
 	}
 	informer, err := w.cache.GetInformer(ctx, definition(), cache.BlockUntilSynced(false))
@@ -159,6 +163,9 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	again := missedAfter
+	if w.told {
+		again = never
+	}
 	for i := range kinds {
 		k := &kinds[i]
 		if _, ok := w.watched[k.name]; ok {
