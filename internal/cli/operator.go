@@ -103,7 +103,9 @@ func (a *app) operate(ctx context.Context, f *operatorFlags) error {
 	if err != nil {
 		return err
 	}
-	return operator.Run(ctx, config, f.Options, a.logger(f))
+	log := a.logger(f)
+	operator.LogTo(log)
+	return operator.Run(ctx, config, f.Options, log)
 }
 
 // logger writes to stderr, at the level asked for.

@@ -31,7 +31,7 @@ func BenchmarkPass(b *testing.B) {
 			for i := range n {
 				fill(b, s, fmt.Sprintf("service-%d", i))
 			}
-			r := newReconciler(&options, s, nil, parts{})
+			r := newReconciler(&options, s, parts{})
 			settle(b, r)
 			live := liveBytes()
 			b.ReportAllocs()

@@ -22,7 +22,10 @@ import (
 type reconciler struct {
 	options *Options
 	store   *store
-	synced  func() bool
+	// synced reports whether the store is complete, hasMesh whether there is
+	// anything to write to.
+	synced, hasMesh func() bool
+
 	log     *slog.Logger
 	metrics *metrics
 	writer  *writer
@@ -30,6 +33,8 @@ type reconciler struct {
 	events  *announcer
 
 	memory plan.Memory
+	// without is set where there was nothing to write to.
+	without bool
 	// busy is when the pass that is under way began, in Unix nanoseconds; zero for
 	// none. passes counts those that are over.
 	busy   atomic.Int64
@@ -45,9 +50,9 @@ type parts struct {
 	log      *slog.Logger
 }
 
-func newReconciler(options *Options, s *store, synced func() bool, p parts) *reconciler {
+func newReconciler(options *Options, s *store, p parts) *reconciler {
 	return &reconciler{
-		options: options, store: s, synced: synced, log: p.log, metrics: p.metrics, policy: p.policy,
+		options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
 		writer: &writer{client: p.client, store: s, log: p.log, metrics: p.metrics, dryRun: options.DryRun, failed: map[diag.Object]failure{}},
 		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]*metav1.PartialObjectMetadata{}},
 	}
@@ -70,10 +75,23 @@ type picture struct {
 // when to look again though nothing has changed.
 func (r *reconciler) pass(ctx context.Context) time.Time {
 	began := time.Now()
+	if !r.synced() {
+		// A kind that has just come: half of what there is would be misunderstood.
+		return began.Add(syncPoll)
+	}
 	r.busy.Store(began.UnixNano())
 	defer r.busy.Store(0)
 	p := r.look()
-	again, err := r.act(ctx, p)
+	var again time.Time
+	var err error
+	without := !r.hasMesh()
+	switch {
+	case !without:
+		again, err = r.act(ctx, p)
+	case !r.without:
+		r.log.Warn("Istio's kinds are not installed, so nothing is written")
+	}
+	r.without = without
 	if err != nil {
 		r.log.Error("plan", "error", err)
 		again = began.Add(time.Second)

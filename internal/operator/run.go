@@ -33,14 +33,20 @@ import (
 // LeaseName is that of the lease of the leader.
 const LeaseName = "overrides-operator"
 
+// LogTo has the libraries that log for the whole program log to log. It is to be
+// called once, before anything runs.
+func LogTo(log *slog.Logger) {
+	logger := logr.FromSlogHandler(log.Handler())
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+}
+
 // gcPercent is how much the heap may grow between two collections.
 const gcPercent = 40
 
 // Run runs the operator until ctx ends. It returns nil if it ended in order.
 func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Logger) error {
 	logger := logr.FromSlogHandler(log.Handler())
-	ctrl.SetLogger(logger)
-	klog.SetLogger(logger)
 	if os.Getenv("GOGC") == "" {
 		// Each pass makes as much garbage as there is in memory: collected earlier, it
 		// takes half the space, and a few milliseconds more.
@@ -140,7 +146,8 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
 	p.client, p.recorder = writes, manager.GetEventRecorder("overrides")
 	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
-	r := newReconciler(options, s, w.synced, p)
+	r := newReconciler(options, s, p)
+	r.synced, r.hasMesh = w.synced, w.hasMesh
 	return errors.Join(
 		manager.Add(w),
 		manager.Add(r),

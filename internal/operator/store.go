@@ -95,6 +95,13 @@ func (s *store) forget(kind string) {
 	s.touch()
 }
 
+// wake asks for another look, as when a kind has come of which there is no object.
+func (s *store) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.touch()
+}
+
 func (s *store) touch() {
 	if s.since.IsZero() {
 		s.since = time.Now()

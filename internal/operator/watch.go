@@ -166,6 +166,7 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 	if w.told {
 		again = never
 	}
+	failed := false
 	for i := range kinds {
 		k := &kinds[i]
 		if _, ok := w.watched[k.name]; ok {
@@ -177,12 +178,14 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 			return 0, fmt.Errorf("watch %s: %w", k.name, err)
 		case err != nil:
 			w.log.Error("watch", "kind", k.name, "error", err)
-			again = servedAfter
+			again, failed = servedAfter, true
 		case !found && w.defined[k.definition()]:
 			again = servedAfter
 		}
 	}
-	w.asked = true
+	// A kind of which it is not known whether it is there may be the one that
+	// matters: without users' VirtualServices ours would be other ones.
+	w.asked = w.asked || !failed
 	return again, nil
 }
 
@@ -240,6 +243,7 @@ func (w *watcher) inform(ctx context.Context, c cache.Cache, k *kind, object cli
 		})
 	}
 	w.watched[k.name] = x
+	w.store.wake()
 	return nil
 }
 
@@ -281,6 +285,15 @@ func (w *watcher) handler(kind string) toolscache.ResourceEventHandler {
 			}
 		},
 	}
+}
+
+// hasMesh reports whether the kinds that are written are there.
+func (w *watcher) hasMesh() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, services := w.watched["VirtualService"]
+	_, rules := w.watched["DestinationRule"]
+	return services && rules
 }
 
 // synced reports whether the store holds what the cluster does: all that was

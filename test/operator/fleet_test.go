@@ -48,8 +48,15 @@ func TestFleet(t *testing.T) {
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 	s.holds(t, 2*n)
 	t.Logf("%d Services: all %d objects after %v, %s", n, 2*n, time.Since(began).Round(time.Millisecond), p.memory())
-	if writes := r.writes(); len(writes) != 2*n {
-		t.Errorf("%d writes, want %d", len(writes), 2*n)
+	writes := 0
+	eventually(t, "writes", func(context.Context) string {
+		if writes += len(r.writes()); writes < 2*n {
+			return fmt.Sprintf("%d, want %d", writes, 2*n)
+		}
+		return ""
+	})
+	if writes != 2*n {
+		t.Errorf("%d writes, want %d", writes, 2*n)
 	}
 	for i := range 5 {
 		s.rollOne(t, r, i%n)

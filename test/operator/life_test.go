@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -16,9 +17,18 @@ const (
 	serviceName = "virtualservices/cart-overrides"
 )
 
+// expect waits for as many writes as are wanted, and compares. A write is counted
+// when it has been answered, which may be after its effect was seen.
 func (r *running) expect(t *testing.T, what string, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, r.writes()); diff != "" {
+	var got []string
+	eventually(t, what, func(context.Context) string {
+		if got = append(got, r.writes()...); len(got) < len(want) {
+			return fmt.Sprintf("writes %v, want %v", got, want)
+		}
+		return ""
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s: writes (-want +got):\n%s", what, diff)
 	}
 }
@@ -67,13 +77,31 @@ func TestIdle(t *testing.T) {
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
-	r.writes()
+	before := s.versions(t)
 	for i := range 20 {
 		s.touch(t, i)
 	}
 	s.deploy(t, "v3")
 	s.converges(t, 2)
-	r.expect(t, "20 touches and a version", "PATCH "+ruleName+" 200")
+	after := s.versions(t)
+	if before["VirtualService"] != after["VirtualService"] || before["DestinationRule"] == after["DestinationRule"] {
+		t.Errorf("before %v, after %v: only the DestinationRule was to be written to", before, after)
+	}
+	if got := strings.Count(r.log.String(), `msg=wrote action=update object="DestinationRule`); got > 2 {
+		t.Errorf("the DestinationRule was written %d times, for two versions", got)
+	}
+}
+
+// versions are the resource versions of our objects, by kind.
+func (s *shop) versions(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, resource := range []schema.GroupVersionResource{virtualServices, destinationRules} {
+		u, err := s.objects.Resource(resource).Namespace(s.namespace).Get(t.Context(), "cart-overrides", metav1.GetOptions{})
+		check(t, err)
+		out[u.GetKind()] = u.GetResourceVersion()
+	}
+	return out
 }
 
 // touch changes what decides nothing: annotations, and when pods were last seen.

@@ -3,10 +3,12 @@ package operator_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"testing"
 
+	"github.com/overrides-mesh/overrides/internal/operator"
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
@@ -22,6 +24,7 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	operator.LogTo(slog.New(slog.DiscardHandler))
 	code := m.Run()
 	if shared.plane != nil {
 		if err := shared.plane.Stop(); err != nil {
