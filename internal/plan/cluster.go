@@ -89,11 +89,11 @@ func (p *planner) place() {
 		}
 		p.next.placed[c] = before
 	}
-	p.wanted = map[Cluster]bool{}
+	p.wanted, p.wantedLabels = map[Cluster]bool{}, map[Cluster]map[string]string{}
 	for _, rule := range p.Result.SubsetRules {
 		for _, s := range rule.Subsets {
 			c := Cluster{rule.Host, s.Name}
-			p.wanted[c] = true
+			p.wanted[c], p.wantedLabels[c] = true, s.Labels
 			if p.labels[c] == nil {
 				p.labels[c] = s.Labels
 			}

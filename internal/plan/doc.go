@@ -15,7 +15,8 @@
 //	version appears     subset, when a pod exists route, when one is ready     Wait
 //	first preview       subset of the pin         routes with the pin          Wait
 //	pin moves           subset of the new pin     routes name it; the table    Wait
-//	                                              stays as it was until then
+//	                                              stays as it was until then,
+//	                                              or names a pin that is there
 //	version not ready   route goes, at once       (the subset stays)           none
 //	… and ready again   route returns             at once the first time; a    Calm, doubled
 //	                                              flapping one waits longer    each time
@@ -33,6 +34,9 @@
 //
 //   - A route names a cluster only if the one in place names it already, or the
 //     proxies have had the cluster for long enough.
+//   - Where the wanted pin has to wait while ordinary traffic reaches pods that are
+//     not released, it goes to a subset of released pods that proxies have already,
+//     if there is one: every change of the pin begins a new wait.
 //   - A cluster goes only when no route has named it for long enough.
 //   - Ordinary traffic moves from a pin to the whole Service only when all pods
 //     behind it have been released ones for long enough, or if compile says that

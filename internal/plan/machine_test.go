@@ -76,6 +76,10 @@ func (w *world) event(t *rapid.T) {
 		disturbed = w.userChanges(t)
 	case 9:
 		w.memory, w.crashed = plan.Memory{}, true
+		// A crash costs a wait, and so pods that come up meanwhile get no pin in time.
+		for _, x := range w.workloads {
+			x.watched = 0
+		}
 		w.down = rapid.IntRange(0, 15).Draw(t, "down")
 	}
 	w.step(t, disturbed, true)

@@ -142,8 +142,9 @@ type planner struct {
 	*Input
 	keep     time.Duration
 	observed map[diag.Object]*sight
-	// wanted are the clusters that Result's rules make.
-	wanted map[Cluster]bool
+	// wanted are the clusters that Result's rules make, wantedLabels their labels.
+	wanted       map[Cluster]bool
+	wantedLabels map[Cluster]map[string]string
 	// services and labels say what stands behind hosts and subsets.
 	services map[string]*model.Service
 	labels   map[Cluster]map[string]string

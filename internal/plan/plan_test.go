@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -134,4 +136,59 @@ func TestHeld(t *testing.T) {
 	if !w.output.Again.Equal(w.now.Add(bound)) {
 		t.Errorf("again at %v, want %v", w.output.Again, w.now.Add(bound))
 	}
+}
+
+// TestPinMovesWhileItWaits changes what ordinary traffic is to be pinned to
+// faster than a pin may be named, and expects it at one that proxies have, and
+// not at all pods for as long as the changes go on.
+func TestPinMovesWhileItWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(0)
+	w.deploy("cart-v1", "v1", true)
+	w.deploy("cart-next", "v1.1", true)
+	w.workloads["cart-next"].ready = 1
+	w.settings.ReleasedVersions = []string{"v2"}
+	w.run(t, 4*bound)
+	if got := w.ordinary(t); !slices.Equal(got, []string{""}) {
+		t.Fatalf("without a released pod ordinary traffic goes to %q, want the whole Service", got)
+	}
+	w.settings.ReleasedVersions = []string{"v1", "v2"}
+	w.run(t, bound)
+	for i, change := range []func(){
+		func() { w.deploy("cart-v2", "v2", true) },
+		func() { w.workloads["cart-v1"].pods = 0 },
+		func() { delete(w.workloads, "cart-v1") },
+	} {
+		change()
+		for range ticks(bound) - 1 {
+			w.step(t, false, false)
+			if got := w.ordinary(t); slices.Contains(got, "") || slices.Contains(got, "override--v1-1-eb79768c42") {
+				t.Fatalf("%v after change %d ordinary traffic goes to %q", w.now.Sub(epoch), i, got)
+			}
+		}
+	}
+	w.run(t, 4*bound)
+	if got := w.ordinary(t); !slices.Equal(got, []string{"overrides-released"}) || len(w.output.Held) > 0 {
+		t.Errorf("in the end ordinary traffic goes to %q, held %v", got, w.output.Held)
+	}
+}
+
+// ordinary lists the subsets that ordinary traffic goes to, by the object that
+// is in place.
+func (w *world) ordinary(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, o := range w.ours {
+		var v istionetv1.VirtualService
+		if o.Kind != "VirtualService" {
+			continue
+		}
+		if err := json.Unmarshal(o.JSON, &v); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range v.Spec.GetHttp()[0].GetRoute() {
+			out = append(out, d.GetDestination().GetSubset())
+		}
+	}
+	return out
 }

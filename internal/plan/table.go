@@ -57,6 +57,13 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 		return p.make(objectOf(t), []route.Table{rows}, nil)
 	}
 	p.hold(*may.stay)
+	if other, ok := p.interim(t, seen); ok && may.stay.Reason == NotPlaced {
+		if may := p.judge(other, seen); may.stay == nil {
+			rows := *other
+			rows.Routes = may.rows
+			return p.make(objectOf(t), []route.Table{rows}, nil)
+		}
+	}
 	if seen == nil {
 		return nil
 	}

@@ -1,0 +1,160 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// interim returns t with ordinary traffic at a pin that proxies have already, for
+// hosts where it reaches pods that are not released and the pin that is wanted has
+// to wait: each change of what is wanted begins a new wait, in which such pods
+// would go on getting ordinary requests. False means that there is no such pin.
+func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
+	out, moved := *t, false
+	out.Routes = slices.Clone(t.Routes)
+	substitutes := map[string]*Cluster{}
+	for i := range out.Routes {
+		r := &out.Routes[i]
+		if r.Kind == route.Override {
+			continue
+		}
+		r.Destinations = slices.Clone(r.Destinations)
+		for j := range r.Destinations {
+			d := &r.Destinations[j]
+			m := p.missing([]Cluster{{d.Host, d.Subset}}, nil)
+			if d.Subset == "" || !m.notPlaced && !m.young || !p.strays(t, seen, d.Host) {
+				continue
+			}
+			if _, known := substitutes[d.Host]; !known {
+				substitutes[d.Host] = p.substitute(t, d.Host)
+			}
+			if c := substitutes[d.Host]; c != nil {
+				d.Subset, moved = c.Subset, true
+			}
+		}
+		r.Destinations = merge(r.Destinations)
+	}
+	return &out, moved
+}
+
+// strays reports whether ordinary traffic to host reaches, as things are, pods
+// that t does not want it to reach.
+func (p *planner) strays(t *route.Table, seen *sight, host string) bool {
+	s := p.services[host]
+	if seen == nil || s == nil || seen.ordinary[Cluster{Host: host}] {
+		return true
+	}
+	released := p.released(t, host)
+	for c := range seen.ordinary {
+		labels, known := p.labels[c]
+		if c.Host == host && known && slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
+			return b.Pods > 0 && model.HasLabels(b.Labels, labels) && !released(&b)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// substitute returns a subset of host that proxies have, and that has pods, but
+// none which t does not want ordinary traffic to reach: that with most ready
+// ones. Where none of its pods is ready though others are that are wanted, there
+// is no substitute: requests that are served are better than none.
+func (p *planner) substitute(t *route.Table, host string) *Cluster {
+	s := p.services[host]
+	if s == nil {
+		return nil
+	}
+	released := p.released(t, host)
+	var best *Cluster
+	most := -1
+	for _, c := range slices.SortedFunc(maps.Keys(p.next.placed), compareClusters) {
+		if c.Host != host || c.Subset == "" || !p.settled(p.next.placed[c].since) || !p.stays(c) {
+			continue
+		}
+		if ready, only := count(s, p.labels[c], released); only && ready > most {
+			best, most = &c, ready
+		}
+	}
+	if most == 0 && slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Ready > 0 && released(&b) }) {
+		return nil
+	}
+	return best
+}
+
+// released returns what tells the pods to which t wants ordinary traffic to go.
+func (p *planner) released(t *route.Table, host string) func(*model.Backend) bool {
+	var pins []map[string]string
+	for i := range t.Routes {
+		for _, c := range all(&t.Routes[i]) {
+			if labels, ok := p.definition(c); ok && c.Host == host && t.Routes[i].Kind != route.Override {
+				pins = append(pins, labels)
+			}
+		}
+	}
+	return func(b *model.Backend) bool {
+		return slices.ContainsFunc(pins, func(labels map[string]string) bool { return model.HasLabels(b.Labels, labels) })
+	}
+}
+
+// definition returns the labels of a subset as they are wanted, or as they are
+// where nothing is wanted of it. A whole Service has none.
+func (p *planner) definition(c Cluster) (map[string]string, bool) {
+	if labels, ok := p.wantedLabels[c]; ok {
+		return labels, true
+	}
+	labels, ok := p.labels[c]
+	return labels, ok && c.Subset != ""
+}
+
+// stays reports whether a subset will be after this plan what it is now.
+func (p *planner) stays(c Cluster) bool {
+	if labels, ok := p.wantedLabels[c]; ok {
+		return maps.Equal(labels, p.labels[c])
+	}
+	unnamed, ours := p.next.unnamed[c]
+	return !ours || !p.over(unnamed)
+}
+
+// count counts the ready pods of s with labels, and reports whether there are
+// pods with them and all of them are released.
+func count(s *model.Service, labels map[string]string, released func(*model.Backend) bool) (ready int, only bool) {
+	for i := range s.Backends {
+		b := &s.Backends[i]
+		if b.Pods == 0 || !model.HasLabels(b.Labels, labels) {
+			continue
+		}
+		if !released(b) {
+			return 0, false
+		}
+		ready, only = ready+b.Ready, true
+	}
+	return ready, only
+}
+
+// merge makes one destination of those that lead to the same place.
+func merge(in []route.Destination) []route.Destination {
+	var out []route.Destination
+	for _, d := range in {
+		same := func(o route.Destination) bool {
+			return o.Host == d.Host && o.Subset == d.Subset && o.Port == d.Port && o.Headers == d.Headers
+		}
+		if i := slices.IndexFunc(out, same); i >= 0 {
+			out[i].Weight += d.Weight
+			continue
+		}
+		out = append(out, d)
+	}
+	if len(out) == 1 {
+		out[0].Weight = 0
+	}
+	return out
+}
+
+func compareClusters(a, b Cluster) int {
+	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Subset, b.Subset))
+}
