@@ -27,7 +27,7 @@ func rule(entries ...metav1.ManagedFieldsEntry) *unstructured.Unstructured {
 }
 
 func entry(manager string, operation metav1.ManagedFieldsOperationType, fields string) metav1.ManagedFieldsEntry {
-	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, FieldsV1: metav1.NewFieldsV1(fields)}
 }
 
 // TestRead: of an object, ours is what we have applied and nobody has taken over.

@@ -27,12 +27,16 @@ func TestExplain(t *testing.T) {
 		text  string
 		stale bool
 	}{
-		{"others own a field", status(http.StatusConflict, metav1.StatusReasonConflict, "1 conflict",
-			metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Field: ".spec.http", Message: `conflict with "somebody" using v1`}),
-			diag.FieldConflict, "update VirtualService shop/cart-overrides: .spec.http: conflict with somebody using v1", false},
+		{
+			"others own a field", status(http.StatusConflict, metav1.StatusReasonConflict, "1 conflict",
+				metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Field: ".spec.http", Message: `conflict with "somebody" using v1`}),
+			diag.FieldConflict, "update VirtualService shop/cart-overrides: .spec.http: conflict with somebody using v1", false,
+		},
 		{"another version", status(http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified"), "", "", true},
-		{"a webhook", status(http.StatusBadRequest, metav1.StatusReasonBadRequest, "admission webhook \"x\" denied the request:\n  no"),
-			diag.ObjectRefused, `update VirtualService shop/cart-overrides: admission webhook "x" denied the request: no`, false},
+		{
+			"a webhook", status(http.StatusBadRequest, metav1.StatusReasonBadRequest, "admission webhook \"x\" denied the request:\n  no"),
+			diag.ObjectRefused, `update VirtualService shop/cart-overrides: admission webhook "x" denied the request: no`, false,
+		},
 		{"the schema", status(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "invalid"), diag.ObjectRefused, "update VirtualService shop/cart-overrides: invalid", false},
 		{"busy", status(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, "later"), "", "", false},
 		{"the webhook is down", status(http.StatusInternalServerError, metav1.StatusReasonInternalError, "failed calling webhook"), "", "", false},

@@ -86,7 +86,7 @@ func stored(b *testing.B, o istio.Object) *apply.Seen {
 	if err := json.Unmarshal(o.JSON, &u.Object); err != nil {
 		b.Fatal(err)
 	}
-	all := &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{},"f:annotations":{}},"f:spec":{}}`)}
+	all := metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{},"f:annotations":{}},"f:spec":{}}`)
 	u.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: apply.Manager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: all}})
 	u.SetUID(types.UID(o.Name + o.Kind))
 	seen, err := apply.Read(u)

@@ -56,8 +56,8 @@ func (d *digester) add(v reflect.Value) {
 			d.add(v.Index(i))
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			d.add(v.Field(i))
+		for _, field := range v.Fields() {
+			d.add(field)
 		}
 	case reflect.Map:
 		d.pairs(v)
@@ -76,7 +76,7 @@ func (d *digester) pointer(v reflect.Value) {
 		d.add(v.Elem())
 		return
 	}
-	message, ok := v.Interface().(proto.Message)
+	message, ok := reflect.TypeAssert[proto.Message](v)
 	if !ok {
 		return
 	}

@@ -92,8 +92,10 @@ func fill(v reflect.Value) {
 			fill(v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i))
+		for _, field := range v.Fields() {
+			fill(field)
 		}
+	default:
+		panic("nothing is known to fill " + v.Type().String() + " with")
 	}
 }
