@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -43,6 +44,9 @@ func TestEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Whoever runs the tests may have us ignore it, as nohup does, and programs that
+	// we start inherit that; what is caught here they don't.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	for name, test := range map[string]struct {
 		signal syscall.Signal
 		code   int
@@ -74,6 +78,9 @@ func TestEnds(t *testing.T) {
 			if err := cmd.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)
 			}
+			eventually(t, func() bool { return isClosed(ended) }, func() string {
+				return "it goes on after the signal:\n" + out.String()
+			})
 			<-ended
 			if code := cmd.ProcessState.ExitCode(); code != test.code {
 				t.Errorf("exit code %d, want %d\n%s", code, test.code, out)
@@ -82,6 +89,15 @@ func TestEnds(t *testing.T) {
 				return "processes are left, or files:\n" + strings.Join(alive(t, children), "\n") + "\n" + out.String()
 			})
 		})
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
