@@ -26,11 +26,11 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 		for j := range r.Destinations {
 			d := &r.Destinations[j]
 			m := p.missing([]Cluster{{d.Host, d.Subset}}, nil)
-			if d.Subset == "" || !m.notPlaced && !m.young || !p.strays(t, seen, d.Host) {
+			if d.Subset == "" || !m.notPlaced && !m.young {
 				continue
 			}
 			if _, known := substitutes[d.Host]; !known {
-				substitutes[d.Host] = p.substitute(t, d.Host)
+				substitutes[d.Host] = p.substitute(t, seen, d.Host)
 			}
 			if c := substitutes[d.Host]; c != nil {
 				d.Subset, moved = c.Subset, true
@@ -41,17 +41,15 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 	return &out, moved
 }
 
-// strays reports whether ordinary traffic to host reaches, as things are, pods
-// that t does not want it to reach.
-func (p *planner) strays(t *route.Table, seen *sight, host string) bool {
-	s := p.services[host]
-	if seen == nil || s == nil || seen.ordinary[Cluster{Host: host}] {
+// strays reports whether ordinary traffic to a Service reaches, as things are,
+// pods that are not released.
+func (p *planner) strays(seen *sight, host string, released func(*model.Backend) bool) bool {
+	if seen == nil || seen.ordinary[Cluster{Host: host}] {
 		return true
 	}
-	released := p.released(t, host)
 	for c := range seen.ordinary {
 		labels, known := p.labels[c]
-		if c.Host == host && known && slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
+		if c.Host == host && known && slices.ContainsFunc(p.services[host].Backends, func(b model.Backend) bool {
 			return b.Pods > 0 && model.HasLabels(b.Labels, labels) && !released(&b)
 		}) {
 			return true
@@ -60,16 +58,20 @@ func (p *planner) strays(t *route.Table, seen *sight, host string) bool {
 	return false
 }
 
-// substitute returns a subset of host that proxies have, and that has pods, but
-// none which t does not want ordinary traffic to reach: that with most ready
-// ones. Where none of its pods is ready though others are that are wanted, there
-// is no substitute: requests that are served are better than none.
-func (p *planner) substitute(t *route.Table, host string) *Cluster {
+// substitute returns, where ordinary traffic to host strays, a subset that proxies
+// have, and that has pods, but none which t does not want ordinary traffic to
+// reach: that with most ready ones. Where none of its pods is ready though others
+// are that are wanted, there is no substitute: requests that are served are better
+// than none.
+func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster {
 	s := p.services[host]
 	if s == nil {
 		return nil
 	}
 	released := p.released(t, host)
+	if !p.strays(seen, host, released) {
+		return nil
+	}
 	var best *Cluster
 	most := -1
 	for _, c := range slices.SortedFunc(maps.Keys(p.next.placed), compareClusters) {

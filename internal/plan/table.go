@@ -49,25 +49,30 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 	p.noteRouted(t, seen)
 	may := p.judge(t, seen)
 	if may.stay == nil {
-		rows := *t
-		rows.Routes = may.rows
 		for _, h := range may.dropped {
 			p.hold(h)
 		}
-		return p.make(objectOf(t), []route.Table{rows}, nil)
+		return p.makeTable(t, may.rows)
 	}
 	p.hold(*may.stay)
-	if other, ok := p.interim(t, seen); ok && may.stay.Reason == NotPlaced {
-		if may := p.judge(other, seen); may.stay == nil {
-			rows := *other
-			rows.Routes = may.rows
-			return p.make(objectOf(t), []route.Table{rows}, nil)
+	if may.stay.Reason == NotPlaced {
+		if other, ok := p.interim(t, seen); ok {
+			if may := p.judge(other, seen); may.stay == nil {
+				return p.makeTable(other, may.rows)
+			}
 		}
 	}
 	if seen == nil {
 		return nil
 	}
 	return p.stay(seen, t)
+}
+
+// makeTable plans the VirtualService of t with some of its rows.
+func (p *planner) makeTable(t *route.Table, rows []route.Route) error {
+	some := *t
+	some.Routes = rows
+	return p.make(objectOf(t), []route.Table{some}, nil)
 }
 
 // verdict says what may be made of a table now.
