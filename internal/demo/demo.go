@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
-	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/demo/script"
 )
 
@@ -54,7 +52,7 @@ func Script(ctx context.Context, o Options, s *State) (err error) {
 	}
 	fmt.Fprintln(o.Err)
 	return script.Play(ctx, o.Out, script.Talk(), script.Options{
-		Send:    w.send(),
+		Send:    script.Over(w.Client()),
 		Command: func(r script.Request) string { return r.Curl(w.URL()) },
 		Color:   o.OutTerminal,
 	})
@@ -75,26 +73,4 @@ func (o *Options) start(ctx context.Context, s *State) (*World, error) {
 	}
 	fmt.Fprintf(o.Err, "ready in %.1f s\n", time.Since(began).Seconds())
 	return w, nil
-}
-
-// send sends requests through the client's Envoy.
-func (w *World) send() script.Sender {
-	client := w.Client()
-	return func(ctx context.Context, r script.Request) (script.Response, error) {
-		req, err := http.NewRequestWithContext(ctx, r.Method, "http://"+r.Service+"/", http.NoBody)
-		if err != nil {
-			return script.Response{}, err
-		}
-		req.Header = r.Header.Clone()
-		res, err := client.Do(req)
-		if err != nil {
-			return script.Response{}, err
-		}
-		defer res.Body.Close()
-		answer, err := chain.Decode(res.Body)
-		if err != nil {
-			return script.Response{}, fmt.Errorf("status %d: %w", res.StatusCode, err)
-		}
-		return script.Response{Status: res.StatusCode, Header: res.Header, Answer: answer}, nil
-	}
 }

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/source"
 )
 
 // errChanging says that a folder changed while it was read.
@@ -42,39 +40,19 @@ func readFolder(ctx context.Context, dir string, options model.Options) (*State,
 
 // gather joins the files that package source would read from a folder.
 func gather(dir string) ([]byte, error) {
-	var out []byte
-	// With the separator a folder that is a link is followed.
-	root := dir + string(filepath.Separator)
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case filepath.Clean(path) == filepath.Clean(root):
-			return nil
-		case strings.HasPrefix(entry.Name(), "."):
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case entry.IsDir() || !isManifest(entry.Name()):
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		out = appendDocuments(out, data)
-		return err
-	})
+	files, err := source.Files(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read manifests: %w", err)
 	}
-	return out, nil
-}
-
-func isManifest(name string) bool {
-	switch filepath.Ext(name) {
-	case ".yaml", ".yml", ".json":
-		return strings.TrimSuffix(name, filepath.Ext(name)) != "kustomization"
+	var out []byte
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read manifests: %w", err)
+		}
+		out = appendDocuments(out, data)
 	}
-	return false
+	return out, nil
 }
 
 // watcher tells when a folder has changed and has come to rest: its files are

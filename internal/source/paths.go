@@ -103,6 +103,16 @@ func walk(root string) (files []input, errs []error) {
 	return files, errs
 }
 
+// Files lists the files that Read reads of a directory.
+func Files(dir string) ([]string, error) {
+	inputs, errs := walk(dir)
+	files := make([]string, 0, len(inputs))
+	for _, in := range inputs {
+		files = append(files, in.name)
+	}
+	return files, errors.Join(errs...)
+}
+
 func isManifest(name string) bool {
 	switch filepath.Ext(name) {
 	case ".yaml", ".yml", ".json":

@@ -7,15 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
 
 	"github.com/overrides-mesh/overrides/examples"
-	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/demo/script"
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
@@ -71,19 +68,11 @@ func demo(ctx context.Context, args []string) (err error) {
 }
 
 func deployChain(ctx context.Context, mesh *localmesh.Mesh) error {
-	files, err := fs.Glob(examples.Chain, "chain/*.yaml")
+	manifest, err := examples.ChainManifest()
 	if err != nil {
 		return err
 	}
-	var manifests [][]byte
-	for _, file := range files {
-		data, err := examples.Chain.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		manifests = append(manifests, data)
-	}
-	if err := mesh.Apply(ctx, append(manifests, client)...); err != nil {
+	if err := mesh.Apply(ctx, manifest, client); err != nil {
 		return err
 	}
 	if err := mesh.WaitReady(ctx, namespace); err != nil {
@@ -131,28 +120,9 @@ func play(ctx context.Context, mesh *localmesh.Mesh) error {
 	if err != nil {
 		return err
 	}
-	send := func(ctx context.Context, r script.Request) (script.Response, error) { return sendStep(ctx, c, r) }
 	info, err := os.Stdout.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	return script.Play(ctx, os.Stdout, script.Talk(), script.Options{Send: send, Color: terminal})
-}
-
-func sendStep(ctx context.Context, c *http.Client, r script.Request) (script.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, r.Method, "http://"+r.Service+"/", nil)
-	if err != nil {
-		return script.Response{}, err
-	}
-	request.Header = r.Header.Clone()
-	response, err := c.Do(request)
-	if err != nil {
-		return script.Response{}, err
-	}
-	defer response.Body.Close()
-	answer, err := chain.Decode(response.Body)
-	if err != nil {
-		return script.Response{}, fmt.Errorf("read the answer of %s: %w", r.Service, err)
-	}
-	return script.Response{Status: response.StatusCode, Header: response.Header, Answer: answer}, nil
+	return script.Play(ctx, os.Stdout, script.Talk(), script.Options{Send: script.Over(c), Color: terminal})
 }
 
 // stay says what to try, and waits to be interrupted.
@@ -166,10 +136,5 @@ func stay(ctx context.Context, mesh *localmesh.Mesh, port int) error {
 		fmt.Fprintf(&commands, "  # %s\n  %s\n", step.Title, step.Request.Curl("http://client."+namespace+"@"+address))
 	}
 	fmt.Fprintf(os.Stderr, "\nTry, from inside the client's Pod, through its sidecar:\n\n%s\nexport KUBECONFIG=%s\n\nCtrl-C ends it.\n", &commands, mesh.Kubeconfig)
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-mesh.Done():
-		return mesh.Err()
-	}
+	return wait(ctx, mesh)
 }

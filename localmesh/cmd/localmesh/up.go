@@ -76,6 +76,11 @@ func up(ctx context.Context, args []string) (err error) {
 	if err := describe(ctx, mesh, s.port); err != nil {
 		return err
 	}
+	return wait(ctx, mesh)
+}
+
+// wait waits to be interrupted. It is an error if the mesh ends before that.
+func wait(ctx context.Context, mesh *localmesh.Mesh) error {
 	select {
 	case <-ctx.Done():
 		return nil
