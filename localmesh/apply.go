@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
@@ -138,14 +139,9 @@ func (m *Mesh) unpublished(ctx context.Context, namespace string) (pending, err 
 	return nil, nil
 }
 
-// selects reports whether a Service with that selector has a Pod with labels.
-func selects(selector, labels map[string]string) bool {
-	for key, value := range selector {
-		if labels[key] != value {
-			return false
-		}
-	}
-	return len(selector) > 0
+// selects reports whether a Service with that selector has a Pod of those labels.
+func selects(selector, pod map[string]string) bool {
+	return len(selector) > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(pod))
 }
 
 // Ready reports whether a Pod is ready, and not about to end.

@@ -197,8 +197,10 @@ func (m *Mesh) connect(ctx context.Context, internal string) error {
 	if m.client, err = kubernetes.NewForConfig(config); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	m.applier, err = controlplane.NewApplier(config)
-	return err
+	if m.applier, err = controlplane.NewApplier(config); err != nil {
+		return err
+	}
+	return m.awaitWebhook(ctx)
 }
 
 // Done is closed when the mesh has ended, by Stop or by itself.

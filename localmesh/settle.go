@@ -48,7 +48,7 @@ func (m *Mesh) Settle(ctx context.Context) error {
 		return err
 	}
 	for i := range pods {
-		if !Ready(&pods[i]) || !hasSidecar(&pods[i]) {
+		if !Ready(&pods[i]) || !HasSidecar(&pods[i]) {
 			continue
 		}
 		from := Pod{Namespace: pods[i].Namespace, Name: pods[i].Name, IP: pods[i].Status.PodIP}
@@ -115,8 +115,8 @@ func get(ctx context.Context, client *http.Client, url string) (string, error) {
 	return string(body), err
 }
 
-// hasSidecar reports whether Istio injected a sidecar; a gateway has none.
-func hasSidecar(pod *corev1.Pod) bool { return proxyRole(pod) == "sidecar" }
+// HasSidecar reports whether Istio injected a sidecar; a gateway has none.
+func HasSidecar(pod *corev1.Pod) bool { return proxyRole(pod) == "sidecar" }
 
 // IsGateway reports whether a Pod is an Istio gateway.
 func IsGateway(pod *corev1.Pod) bool { return proxyRole(pod) == "router" }

@@ -3,12 +3,10 @@ package stage
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,8 +27,6 @@ type Mesh struct {
 	*localmesh.Mesh
 	programs Programs
 	istioctl string
-	// settling is held while it is waited for all sidecars.
-	settling sync.Mutex
 }
 
 // MeshOptions are settings of a [Mesh].
@@ -55,11 +51,7 @@ func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Mesh{Mesh: mesh, programs: o.Programs, istioctl: istioPrograms["istioctl"]}
-	if err := out.awaitWebhook(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("wait for Istio's webhook: %w", err), mesh.Stop())
-	}
-	return out, nil
+	return &Mesh{Mesh: mesh, programs: o.Programs, istioctl: istioPrograms["istioctl"]}, nil
 }
 
 // Deployment is a world that runs in a mesh.

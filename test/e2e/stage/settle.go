@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
@@ -30,10 +28,7 @@ const (
 // settle returns when all sidecars have all routes, and those of the world the
 // endpoints of its clusters; those of our subsets too, with ours.
 func (d *Deployment) settle(ctx context.Context, ours bool) error {
-	d.mesh.settling.Lock()
-	err := d.mesh.Settle(ctx)
-	d.mesh.settling.Unlock()
-	if err != nil {
+	if err := d.mesh.Settle(ctx); err != nil {
 		return err
 	}
 	want := d.oracle.Endpoints(ours)
@@ -43,7 +38,7 @@ func (d *Deployment) settle(ctx context.Context, ours bool) error {
 			return err
 		}
 		for i := range pods {
-			if !hasSidecar(&pods[i]) {
+			if !localmesh.HasSidecar(&pods[i]) {
 				continue
 			}
 			pod := localmesh.Pod{Namespace: namespace, Name: pods[i].Name, IP: pods[i].Status.PodIP}
@@ -53,12 +48,6 @@ func (d *Deployment) settle(ctx context.Context, ours bool) error {
 		}
 	}
 	return nil
-}
-
-func hasSidecar(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers), func(c corev1.Container) bool {
-		return c.Name == proxyContainer
-	})
 }
 
 func (d *Deployment) awaitEndpoints(ctx context.Context, pod localmesh.Pod, want map[string]int) error {

@@ -1,4 +1,4 @@
-package stage
+package localmesh
 
 import (
 	"context"
@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
-	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 )
 
 //go:embed bad.yaml
@@ -24,15 +25,16 @@ var virtualServices = schema.GroupVersionResource{Group: "networking.istio.io", 
 // Validates reports whether Istio's webhook is in force: whether it refuses a bad
 // VirtualService. That is not kept even where it is accepted.
 func (m *Mesh) Validates(ctx context.Context) (bool, error) {
-	object := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal(bad, &object.Object); err != nil {
+	objects, err := controlplane.Decode(bad)
+	if err != nil {
 		return false, fmt.Errorf("read bad.yaml: %w", err)
 	}
 	client, err := dynamic.NewForConfig(m.Config)
 	if err != nil {
 		return false, fmt.Errorf("make a client: %w", err)
 	}
-	_, err = client.Resource(virtualServices).Namespace(object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	resource := client.Resource(virtualServices).Namespace(metav1.NamespaceDefault)
+	_, err = resource.Create(ctx, objects[0], metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case err == nil:
 		return false, nil
@@ -45,10 +47,9 @@ func (m *Mesh) Validates(ctx context.Context) (bool, error) {
 // awaitWebhook returns when Istio's webhook is in force. istiod lets everything
 // pass until it has seen that its own webhook works.
 func (m *Mesh) awaitWebhook(ctx context.Context) error {
-	return poll(ctx, func() (string, error) {
-		if validates, err := m.Validates(ctx); !validates {
-			return "a bad VirtualService is accepted", err
-		}
-		return "", nil
-	})
+	err := wait.PollUntilContextTimeout(ctx, pollInterval, settleTimeout, true, m.Validates)
+	if err != nil {
+		return fmt.Errorf("wait for Istio's webhook: %w", err)
+	}
+	return nil
 }
