@@ -12,6 +12,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // shared is one mesh for most tests, which keep to namespaces of their own; it
@@ -47,15 +48,8 @@ func TestMain(m *testing.M) {
 // Envoy, unless it is asked for.
 func needPrograms(t *testing.T) {
 	t.Helper()
-	if os.Getenv("OVERRIDES_CLUSTER") != "" {
-		return
-	}
-	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
-		if _, built := program.Built(module); !built {
-			t.Skipf("the programs of %s are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1", module.Name)
-		}
-	}
-	if _, err := exec.LookPath("envoy"); err != nil && os.Getenv("ENVOY") == "" {
+	programtest.Need(t, program.Kubernetes(), program.Istio())
+	if _, err := exec.LookPath("envoy"); err != nil && os.Getenv("ENVOY") == "" && !programtest.Wanted() {
 		t.Skip("there is no Envoy: set ENVOY (`make envoy` prints the path of one)")
 	}
 }

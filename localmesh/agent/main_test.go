@@ -17,6 +17,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // patience is how long a test waits for what must come.
@@ -50,9 +51,7 @@ func TestMain(m *testing.M) {
 // node returns a client of an API server whose pods are run.
 func node(t *testing.T) kubernetes.Interface {
 	t.Helper()
-	if _, built := program.Built(program.Kubernetes()); !built && os.Getenv("OVERRIDES_CLUSTER") == "" {
-		t.Skip("kube-apiserver and etcd are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1")
-	}
+	programtest.Need(t, program.Kubernetes())
 	shared.once.Do(func() { shared.err = startNode() })
 	if shared.err != nil {
 		t.Fatal(shared.err)

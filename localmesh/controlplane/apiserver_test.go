@@ -17,6 +17,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 func TestVersion(t *testing.T) {
@@ -70,7 +71,7 @@ func TestInstallCRDs(t *testing.T) {
 // TestStop expects that nothing is left of a control plane that was stopped.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	needPrograms(t)
+	programtest.Need(t, program.Kubernetes())
 	server, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestStop(t *testing.T) {
 // TestStartFails expects the server's own words where it can't start.
 func TestStartFails(t *testing.T) {
 	t.Parallel()
-	needPrograms(t)
+	programtest.Need(t, program.Kubernetes())
 	_, err := controlplane.Start(t.Context(), controlplane.Options{Flags: []string{"--no-such-flag"}})
 	if err == nil || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
 		t.Errorf("start: %v", err)

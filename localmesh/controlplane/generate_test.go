@@ -17,6 +17,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/fleet"
 	"github.com/overrides-mesh/overrides/localmesh/meter"
+	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // services is how many Services TestGenerate reads, OVERRIDES_FLEET or 1,000.
@@ -115,7 +117,7 @@ func TestFleet(t *testing.T) {
 // overrides returns the command: OVERRIDES_BIN, or one built from ../cmd.
 func overrides(t *testing.T) string {
 	t.Helper()
-	needPrograms(t)
+	programtest.Need(t, program.Kubernetes())
 	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
 		return path
 	}

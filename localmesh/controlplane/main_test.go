@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // shared is one control plane for all tests, which keep to namespaces of their
@@ -31,19 +32,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needPrograms skips t where the control plane would have to be built first,
-// unless that is asked for.
-func needPrograms(t *testing.T) {
-	t.Helper()
-	if _, built := program.Built(program.Kubernetes()); !built && os.Getenv("OVERRIDES_CLUSTER") == "" {
-		t.Skip("kube-apiserver and etcd are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1")
-	}
-}
-
 // controlPlane returns the shared control plane, with Istio's kinds and ours.
 func controlPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
-	needPrograms(t)
+	programtest.Need(t, program.Kubernetes())
 	shared.once.Do(func() { shared.server, shared.err = startShared(t) })
 	if shared.err != nil {
 		t.Fatal(shared.err)

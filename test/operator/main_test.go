@@ -11,6 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/operator"
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 const policyCRD = "../../config/crd/overrides.mesh_overridepolicies.yaml"
@@ -35,19 +36,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needPrograms skips t where the control plane would have to be built first,
-// unless that is asked for.
-func needPrograms(t *testing.T) {
-	t.Helper()
-	if _, built := program.Built(program.Kubernetes()); !built && os.Getenv("OVERRIDES_CLUSTER") == "" {
-		t.Skip("kube-apiserver and etcd are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1")
-	}
-}
-
 // sharedPlane returns the shared control plane, with Istio's kinds and ours.
 func sharedPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
-	needPrograms(t)
+	programtest.Need(t, program.Kubernetes())
 	shared.once.Do(func() {
 		// The test that happens to be first must not end it, so not t.Context().
 		ctx := context.Background() //nolint:usetesting // see above
@@ -72,7 +64,7 @@ func installCRDs(ctx context.Context, plane *controlplane.Plane) error {
 // ownPlane starts a control plane for one test, without any kinds but Kubernetes'.
 func ownPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
-	needPrograms(t)
+	programtest.Need(t, program.Kubernetes())
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {
 		t.Fatal(err)

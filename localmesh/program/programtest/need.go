@@ -1,0 +1,27 @@
+// Package programtest is for tests that run the programs of package program.
+//
+// In goes what a test runs; a test that would have to build it first is skipped,
+// by name, unless that is asked for. It must never build anything.
+package programtest
+
+import (
+	"os"
+	"testing"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
+)
+
+// Wanted reports whether nothing may be skipped for want of a program: whether
+// OVERRIDES_CLUSTER is set.
+func Wanted() bool { return os.Getenv("OVERRIDES_CLUSTER") != "" }
+
+// Need skips t where programs of modules would have to be built first, unless
+// that is wanted.
+func Need(t *testing.T, modules ...program.Module) {
+	t.Helper()
+	for _, module := range modules {
+		if _, built := program.Built(module); !built && !Wanted() {
+			t.Skipf("the programs of %s are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1", module.Name)
+		}
+	}
+}
