@@ -3,7 +3,9 @@ package apply
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +25,9 @@ type Seen struct {
 	plan.Observed
 	UID             types.UID
 	ResourceVersion string
+	// Written is when [Manager] last applied it, by the API server's clock; zero if
+	// that is not known.
+	Written time.Time
 }
 
 // IsOurs reports whether Overrides has made an object.
@@ -35,7 +40,11 @@ func IsOurs(object metav1.Object) bool {
 func Read(u *unstructured.Unstructured) (*Seen, error) {
 	out := &Seen{UID: u.GetUID(), ResourceVersion: u.GetResourceVersion()}
 	out.Object = diag.Object{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
-	owned, err := ownedPart(u)
+	entry := applied(u)
+	if entry != nil && entry.Time != nil {
+		out.Written = entry.Time.Time
+	}
+	owned, err := ownedPart(u, entry)
 	if err != nil {
 		return nil, fmt.Errorf("read managed fields of %s: %w", out.Object, err)
 	}
@@ -87,20 +96,29 @@ func decode(object map[string]any, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// ownedPart returns the part of an object that [Manager] has applied.
-func ownedPart(u *unstructured.Unstructured) (map[string]any, error) {
-	for _, entry := range u.GetManagedFields() {
-		if entry.Manager != Manager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" || entry.FieldsV1 == nil {
-			continue
-		}
-		var fields map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
-			return nil, err
-		}
-		part, _ := owned(u.Object, fields).(map[string]any)
-		return part, nil
+// applied returns what is recorded of that [Manager] has applied an object.
+func applied(u *unstructured.Unstructured) *metav1.ManagedFieldsEntry {
+	fields := u.GetManagedFields()
+	i := slices.IndexFunc(fields, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == Manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
+	})
+	if i < 0 {
+		return nil
 	}
-	return nil, nil
+	return &fields[i]
+}
+
+// ownedPart returns the part of an object that [Manager] has applied.
+func ownedPart(u *unstructured.Unstructured, entry *metav1.ManagedFieldsEntry) (map[string]any, error) {
+	if entry == nil || entry.FieldsV1 == nil {
+		return nil, nil
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+		return nil, err
+	}
+	part, _ := owned(u.Object, fields).(map[string]any)
+	return part, nil
 }
 
 // owned returns what of value is in a set of fields. In FieldsV1 "f:NAME" is a

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,14 +28,19 @@ type announcer struct {
 	recorder events.EventRecorder
 	metrics  *metrics
 
-	// told is set after the first pass: what was so when the operator started was
-	// told by the one before, but for diagnostics.
+	// told is set after the first pass: versions whose routes were there long before
+	// the operator started were announced by the one before.
 	told bool
 	// said has the workload of each version that was announced.
 	said map[route.Version]*metav1.PartialObjectMetadata
 	// diags are those of the pass before.
-	diags []diag.Diagnostic
+	diags map[diag.Diagnostic]bool
 }
+
+// announcedWithin is how long after a route was written the operator that wrote it
+// may have ended without having announced the version. Within it, one that follows
+// says it, perhaps again.
+const announcedWithin = time.Minute
 
 // tell tells what has changed since the pass before.
 func (a *announcer) tell(p *picture) {
@@ -42,8 +48,44 @@ func (a *announcer) tell(p *picture) {
 	for _, s := range p.objects.Services {
 		services[[2]string{s.Namespace, s.Name}] = s
 	}
+	if !a.told {
+		a.inherit(p)
+	}
+	a.tellVersions(p, services)
+	diags := map[diag.Diagnostic]bool{}
+	for _, d := range p.diags {
+		if !severe(d) || diags[d] {
+			continue
+		}
+		diags[d] = true
+		if s := services[[2]string{d.Object.Namespace, p.owner(d.Object)}]; s != nil && !a.diags[d] {
+			a.recorder.Eventf(s, nil, corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(d.Message))
+		}
+	}
+	a.diags, a.told = diags, true
+}
+
+// inherit takes for said what an earlier operator has announced, by the time of
+// its routes.
+func (a *announcer) inherit(p *picture) {
+	for i := range p.result.Tables {
+		t := &p.result.Tables[i]
+		seen := p.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}]
+		if seen == nil || time.Since(seen.Written) < announcedWithin {
+			continue
+		}
+		for j := range t.Routes {
+			v := t.Routes[j].Version
+			if _, routed := p.planned.Routed[v]; routed {
+				a.said[v] = workload(p, v)
+			}
+		}
+	}
+}
+
+func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Service) {
 	say := func(v route.Version, reason, note string) {
-		if s := services[[2]string{v.Namespace, v.Service}]; s != nil && a.told {
+		if s := services[[2]string{v.Namespace, v.Service}]; s != nil {
 			// Events that differ in their note only are taken for one and the same.
 			a.recorder.Eventf(s, a.said[v], corev1.EventTypeNormal, reason, "Route", "%s", note)
 			a.metrics.announced.WithLabelValues(reason).Inc()
@@ -62,13 +104,6 @@ func (a *announcer) tell(p *picture) {
 			delete(a.said, v)
 		}
 	}
-	for _, d := range p.diags {
-		s := services[[2]string{d.Object.Namespace, owner(p, d.Object)}]
-		if severe(d) && s != nil && !slices.Contains(a.diags, d) {
-			a.recorder.Eventf(s, nil, corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(d.Message))
-		}
-	}
-	a.diags, a.told = p.diags, true
 }
 
 // workload is what runs a version.
@@ -95,24 +130,22 @@ var apiVersions = map[string]string{
 
 // owner names the Service that an object is about: itself, or the one that an
 // object of ours was made for.
-func owner(p *picture, object diag.Object) string {
-	switch object.Kind {
-	case "Service":
+func (p *picture) owner(object diag.Object) string {
+	if object.Kind == "Service" {
 		return object.Name
-	case "VirtualService":
+	}
+	if p.owners == nil {
+		p.owners = map[diag.Object]string{}
 		for i := range p.result.Tables {
-			if t := &p.result.Tables[i]; t.Namespace == object.Namespace && t.Name == object.Name {
-				return t.Owner
-			}
+			t := &p.result.Tables[i]
+			p.owners[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}] = t.Owner
 		}
-	case "DestinationRule":
 		for i := range p.result.SubsetRules {
-			if r := &p.result.SubsetRules[i]; r.Namespace == object.Namespace && r.Name == object.Name {
-				return r.Owner
-			}
+			r := &p.result.SubsetRules[i]
+			p.owners[diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}] = r.Owner
 		}
 	}
-	return ""
+	return p.owners[object]
 }
 
 // short cuts a note to what an Event takes (1 KiB).

@@ -154,7 +154,7 @@ func programmedFor(s *compile.Service, p *picture) *metav1.Condition {
 		return out
 	}
 	object := diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
-	about := func(o diag.Object) bool { return o.Namespace == s.Namespace && owner(p, o) == s.Name }
+	about := func(o diag.Object) bool { return o.Namespace == s.Namespace && p.owner(o) == s.Name }
 	for _, r := range p.refused {
 		if about(r.Step.Object.Object) {
 			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, r.Message)

@@ -69,6 +69,8 @@ type picture struct {
 	refused []*apply.Refusal
 	// diags are those of all steps.
 	diags []diag.Diagnostic
+	// owners are those of our objects that are wanted; nil until one is asked for.
+	owners map[diag.Object]string
 }
 
 // pass looks at the cluster once, and writes what may be written now. It returns
