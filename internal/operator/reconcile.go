@@ -35,9 +35,9 @@ type reconciler struct {
 	memory plan.Memory
 	// without is set where there was nothing to write to.
 	without bool
-	// busy is when the pass that is under way began, in Unix nanoseconds; zero for
-	// none. passes counts those that are over.
-	busy   atomic.Int64
+	// busy is when the pass that is under way began; nil for none. passes counts those
+	// that are over.
+	busy   atomic.Pointer[time.Time]
 	passes atomic.Int64
 }
 
@@ -81,8 +81,8 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 		// A kind that has just come: half of what there is would be misunderstood.
 		return began.Add(syncPoll)
 	}
-	r.busy.Store(began.UnixNano())
-	defer r.busy.Store(0)
+	r.busy.Store(&began)
+	defer r.busy.Store(nil)
 	p := r.look()
 	var again time.Time
 	var err error

@@ -166,8 +166,8 @@ const stuckAfter = 2 * time.Minute
 
 // alive reports whether the loop goes on.
 func (r *reconciler) alive(*http.Request) error {
-	began := r.busy.Load()
-	if began != 0 && time.Since(time.Unix(0, began)) > stuckAfter {
+	// A time that was read keeps to the monotonic clock, which is never set.
+	if began := r.busy.Load(); began != nil && time.Since(*began) > stuckAfter {
 		return errors.New("one look at the cluster takes longer than it ever should")
 	}
 	return nil
