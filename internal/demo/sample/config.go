@@ -27,6 +27,8 @@ type Config struct {
 	// Drain is how long the program serves on after SIGTERM, while it is not ready.
 	Drain      time.Duration
 	IgnoreTerm bool
+	// Control lets requests crash the program, and make it unready.
+	Control bool
 }
 
 // variable is one variable of the environment.
@@ -51,7 +53,8 @@ func variables() []variable {
 		{"DELAY", "0s", "how long each answer takes", duration(func(c *Config) *time.Duration { return &c.Delay })},
 		{"FAIL_FIRST", "0", "how many attempts of each request are answered with 503, by the proxies' x-envoy-attempt-count", setFailFirst},
 		{"DRAIN", "1s", "how long after SIGTERM it serves on, with /healthz 503", duration(func(c *Config) *time.Duration { return &c.Drain })},
-		{"IGNORE_TERM", "false", "true: SIGTERM is ignored", setIgnoreTerm},
+		{"IGNORE_TERM", "false", "true: SIGTERM is ignored", boolean(func(c *Config) *bool { return &c.IgnoreTerm })},
+		{"CONTROL", "false", "true: POST /control/crash ends it with 1, /control/unready?for=2s has /healthz be 503 for so long", boolean(func(c *Config) *bool { return &c.Control })},
 	}
 }
 
@@ -137,9 +140,11 @@ func setFailFirst(c *Config, value string) error {
 	return err
 }
 
-func setIgnoreTerm(c *Config, value string) (err error) {
-	c.IgnoreTerm, err = strconv.ParseBool(value)
-	return err
+func boolean(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, value string) (err error) {
+		*field(c), err = strconv.ParseBool(value)
+		return err
+	}
 }
 
 func list(value string) []string {

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrCrashed is how a service ends that was told to crash.
-var ErrCrashed = errors.New("crashed, as CRASH_AFTER says")
+var ErrCrashed = errors.New("crashed, as it was told to")
 
 // shutdown bounds how long requests that are under way may take to end, after
 // the server has stopped to take new ones.
@@ -28,7 +28,10 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	p := &program{Config: c, log: log, crash: after(c.CrashAfter)}
+	p := &program{Config: c, log: log, crash: make(chan struct{}, 1)}
+	if c.CrashAfter > 0 {
+		defer time.AfterFunc(c.CrashAfter, p.fall).Stop()
+	}
 	p.readyAt.Store(time.Now().Add(c.ReadyAfter).UnixNano())
 	options := chain.Options{
 		Service: c.Name, Version: c.Version, Pod: c.Pod, Next: c.Next,
@@ -37,7 +40,11 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	if c.Echo {
 		options.Next = nil
 	}
-	return p.run(ctx, p.health(failFirst(c.FailFirst, chain.New(options))))
+	handler := p.health(failFirst(c.FailFirst, chain.New(options)))
+	if c.Control {
+		handler = p.control(handler)
+	}
+	return p.run(ctx, handler)
 }
 
 // transport keeps as many connections to the next service, or to its proxy, as
@@ -54,17 +61,19 @@ func transport() *http.Transport {
 
 type program struct {
 	Config
-	log   *slog.Logger
-	crash <-chan time.Time
+	log *slog.Logger
+	// crash ends it.
+	crash chan struct{}
 	// readyAt is when /healthz turns 200, in Unix nanoseconds; 0 is never.
 	readyAt atomic.Int64
 }
 
-func after(d time.Duration) <-chan time.Time {
-	if d <= 0 {
-		return nil
+// fall has the program crash, unless it is about to already.
+func (p *program) fall() {
+	select {
+	case p.crash <- struct{}{}:
+	default:
 	}
-	return time.After(d)
 }
 
 // health answers /healthz while the service is not ready.

@@ -218,6 +218,47 @@ func TestCrashAfter(t *testing.T) {
 	}
 }
 
+// TestControl has requests make the program unready, and crash it, where they may.
+func TestControl(t *testing.T) {
+	t.Parallel()
+	p := run(t, "CONTROL=true")
+	p.post("/control/unready?for=300ms", http.StatusOK)
+	if status := p.get("/healthz"); status != http.StatusServiceUnavailable {
+		t.Errorf("told to be unready: /healthz is %d", status)
+	}
+	if status := p.get("/"); status != http.StatusOK {
+		t.Errorf("told to be unready: / is %d", status)
+	}
+	p.until(http.StatusOK)
+	p.post("/control/unready?for=ever", http.StatusBadRequest)
+	p.post("/control/crash", http.StatusOK)
+	if code := p.exit(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	other := run(t)
+	other.post("/control/crash", http.StatusOK)
+	if status := other.get("/healthz"); status != http.StatusOK {
+		t.Errorf("told to crash, though nobody may: /healthz is %d", status)
+	}
+}
+
+// post sends a request that controls the program. One that crashed can't answer.
+func (p *process) post(path string, want int) {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+path, http.NoBody)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return
+	}
+	defer response.Body.Close()
+	if response.StatusCode != want {
+		p.t.Errorf("%s: %s, want %d", path, response.Status, want)
+	}
+}
+
 func TestIgnoreTerm(t *testing.T) {
 	t.Parallel()
 	p := run(t, "IGNORE_TERM=true", "DRAIN=1h")

@@ -1,0 +1,28 @@
+package sample
+
+import (
+	"net/http"
+	"time"
+)
+
+// control answers what a test asks of the program itself:
+//
+//	POST /control/crash           it ends at once with 1, as if it had crashed
+//	POST /control/unready?for=2s  /healthz is 503 for so long, and all else as before
+func (p *program) control(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", next)
+	mux.HandleFunc("POST /control/crash", func(http.ResponseWriter, *http.Request) { p.fall() })
+	mux.HandleFunc("POST /control/unready", func(w http.ResponseWriter, r *http.Request) {
+		d, err := time.ParseDuration(r.FormValue("for"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		// One that drains stays as it is.
+		if at := p.readyAt.Load(); at != 0 {
+			p.readyAt.CompareAndSwap(at, time.Now().Add(d).UnixNano())
+		}
+	})
+	return mux
+}
