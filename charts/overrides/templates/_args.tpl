@@ -1,0 +1,42 @@
+{{/* What a schema can't say. */}}
+{{- define "overrides.check" -}}
+{{- if and .Values.allNamespaces .Values.namespaces -}}
+{{- fail "namespaces and allNamespaces exclude each other: name some, or manage all" -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
+{{- fail "metrics.serviceMonitor.enabled needs metrics.enabled: nothing would answer it" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The operator's command line. Always with a lease: an update of the Deployment
+runs two of them for a moment, and an uninstallation waits for the last to end. */}}
+{{- define "overrides.args" -}}
+- operator
+- --leader-elect
+- --lease-namespace={{ .Release.Namespace }}
+{{- with .Values.namespaces }}
+- --namespaces={{ join "," . }}
+{{- end }}
+{{- if .Values.allNamespaces }}
+- --all-namespaces
+{{- end }}
+- --header-name={{ .Values.headerName }}
+- --version-label={{ .Values.versionLabel }}
+- --cluster-domain={{ .Values.clusterDomain }}
+- --root-namespace={{ .Values.rootNamespace }}
+{{- range .Values.callerNamespaces }}
+- --caller-namespace={{ . }}
+{{- end }}
+- --wait={{ .Values.wait }}
+- --keep={{ .Values.keep }}
+{{- if .Values.dryRun }}
+- --dry-run
+{{- end }}
+- --log-format={{ .Values.logFormat }}
+- --log-level={{ .Values.logLevel }}
+- --health-probe-bind-address=:{{ .Values.probes.port }}
+- --metrics-bind-address={{ if .Values.metrics.enabled }}:{{ .Values.metrics.port }}{{ else }}0{{ end }}
+{{- range .Values.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,147 @@
+{{/*
+What the operator may do, and no more: read what decides routes; write our
+DestinationRules, VirtualServices and the status of OverridePolicies; tell.
+*/}}
+
+{{/* In every namespace that is managed. */}}
+{{- define "overrides.rules.managed" -}}
+- apiGroups: [""]
+  resources: [services, pods]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets, replicasets]
+  verbs: [list, watch]
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [list, watch]
+- apiGroups: [networking.istio.io]
+  resources: [gateways]
+  verbs: [list, watch]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes, grpcroutes]
+  verbs: [list, watch]
+# Server-side apply is a patch, and a creation where nothing is there.
+- apiGroups: [networking.istio.io]
+  resources: [destinationrules, virtualservices]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [overrides.mesh]
+  resources: [overridepolicies]
+  verbs: [list, watch]
+- apiGroups: [overrides.mesh]
+  resources: [overridepolicies/status]
+  verbs: [patch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/* In Istio's root namespace, whose rules hold for all. */}}
+{{- define "overrides.rules.root" -}}
+- apiGroups: [networking.istio.io]
+  resources: [destinationrules, virtualservices, gateways]
+  verbs: [list, watch]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes, grpcroutes]
+  verbs: [list, watch]
+{{- end -}}
+
+{{/* What is in no namespace. */}}
+{{- define "overrides.rules.cluster" -}}
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+# By name only: to notice when Istio, the Gateway API or Argo Rollouts come.
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [list, watch]
+{{- end -}}
+
+{{/* In the operator's own namespace. */}}
+{{- define "overrides.rules.leader" -}}
+# A creation can't be bound to a name.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [overrides-operator]
+  verbs: [get, update]
+# The leader says so in an Event of the lease.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/* What removing everything of ours takes. */}}
+{{- define "overrides.rules.cleanup" -}}
+- apiGroups: [networking.istio.io]
+  resources: [destinationrules, virtualservices]
+  verbs: [list, delete]
+- apiGroups: [overrides.mesh]
+  resources: [overridepolicies]
+  verbs: [list]
+- apiGroups: [overrides.mesh]
+  resources: [overridepolicies/status]
+  verbs: [patch]
+{{- end -}}
+
+{{- define "overrides.rules.cleanupLease" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [overrides-operator]
+  verbs: [get, update, delete]
+{{- end -}}
+
+{{/*
+A role and its binding: dict "root" $, "name", "namespace" (empty for one that
+holds for the whole cluster), "rules" (a template's name or a list of them),
+"account", "hook" (annotations).
+*/}}
+{{- define "overrides.grant" -}}
+{{- $kind := ternary "Role" "ClusterRole" (not (empty .namespace)) -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "overrides.labels" .root | nindent 4 }}
+  {{- with .annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+rules:
+  {{- range .rules }}
+  {{- include . $.root | nindent 2 }}
+  {{- end }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}Binding
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "overrides.labels" .root | nindent 4 }}
+  {{- with .annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $kind }}
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ .account }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
