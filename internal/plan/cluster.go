@@ -24,6 +24,8 @@ type Cluster struct{ Host, Subset string }
 type Memory struct {
 	// placed says since when proxies may have a cluster as it is now.
 	placed map[Cluster]placement
+	// left says since when clusters have been gone that proxies may know still.
+	left map[Cluster]time.Time
 	// unnamed says since when no route has named a subset of ours.
 	unnamed map[Cluster]time.Time
 	// free says since when a pinned host has needed no pin.
@@ -38,7 +40,7 @@ type Memory struct {
 
 func newMemory() Memory {
 	return Memory{
-		placed: map[Cluster]placement{}, unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
+		placed: map[Cluster]placement{}, left: map[Cluster]time.Time{}, unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
 		versions: map[route.Version]history{}, made: map[diag.Object]made{}, routed: map[route.Version]time.Time{},
 	}
 }
@@ -54,6 +56,8 @@ type placement struct {
 	// what tells clusters of the same name apart: labels, and who sees them.
 	what  string
 	since time.Time
+	// fresh is set where no cluster of that name was there for a while before.
+	fresh bool
 }
 
 // since returns when something began that is so now: as remembered, else now.
@@ -83,12 +87,9 @@ func (p *planner) place() {
 		}
 	}
 	for c, w := range what {
-		before, ok := p.Memory.placed[c]
-		if !ok || before.what != w {
-			before = placement{w, p.Now}
-		}
-		p.next.placed[c] = before
+		p.appear(c, w)
 	}
+	p.leave()
 	p.wanted, p.wantedLabels = map[Cluster]bool{}, map[Cluster]map[string]string{}
 	for _, rule := range p.Result.SubsetRules {
 		for _, s := range rule.Subsets {
@@ -196,8 +197,8 @@ func (p *planner) missing(clusters []Cluster, named map[Cluster]bool) missing {
 		case named[c]:
 		case !placed && p.wanted[c]:
 			return missing{notPlaced: true}
-		case placed && !p.settled(at.since):
-			out.young = true
+		case placed && !p.has(at):
+			out.young, p.awaited[c] = true, true
 			if end := at.since.Add(p.Options.Wait); end.After(out.until) {
 				out.until = end
 			}

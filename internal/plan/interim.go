@@ -75,7 +75,7 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 	var best *Cluster
 	most := -1
 	for _, c := range slices.SortedFunc(maps.Keys(p.next.placed), compareClusters) {
-		if c.Host != host || c.Subset == "" || !p.settled(p.next.placed[c].since) || !p.stays(c) {
+		if c.Host != host || c.Subset == "" || !p.has(p.next.placed[c]) || !p.stays(c) {
 			continue
 		}
 		if ready, only := count(s, p.labels[c], released); only && ready > most {

@@ -27,8 +27,8 @@ type Input struct {
 	Memory Memory
 	// Now is when Observed was read, or later.
 	Now time.Time
-	// Settled is a time such that every proxy has what was in place then; zero
-	// where that is not known.
+	// Settled is a time such that every proxy has the clusters that were in place
+	// then; zero where that is not known.
 	Settled time.Time
 	Options Options
 }
@@ -100,6 +100,8 @@ type Output struct {
 	Held []Held
 	// Routed lists the versions that a route in place leads to.
 	Routed map[route.Version]Routed
+	// Young lists the clusters that proxies may not have yet.
+	Young []Young
 	// Diagnostics tells of objects that are not written.
 	Diagnostics []diag.Diagnostic
 }
@@ -148,9 +150,11 @@ type planner struct {
 	// services and labels say what stands behind hosts and subsets.
 	services map[string]*model.Service
 	labels   map[Cluster]map[string]string
-	next     Memory
-	out      Output
-	last     []Step
+	// awaited are the clusters that something is to name, and may not yet.
+	awaited map[Cluster]bool
+	next    Memory
+	out     Output
+	last    []Step
 }
 
 // Plan returns the steps that may be taken now. An error is a bug: something
@@ -160,7 +164,7 @@ func Plan(in Input) (Output, error) {
 		Input: &in, keep: max(in.Options.Keep, in.Options.Wait), observed: look(in.Observed), next: newMemory(),
 		services: map[string]*model.Service{}, labels: map[Cluster]map[string]string{},
 	}
-	p.out.Routed = map[route.Version]Routed{}
+	p.out.Routed, p.awaited = map[route.Version]Routed{}, map[Cluster]bool{}
 	p.place()
 	p.watchNames()
 	p.watchPins()
@@ -172,7 +176,7 @@ func Plan(in Input) (Output, error) {
 		return Output{}, err
 	}
 	p.out.Steps = append(p.out.Steps, p.last...)
-	p.out.Memory = p.next
+	p.out.Memory, p.out.Young = p.next, p.young()
 	slices.SortStableFunc(p.out.Held, func(a, b Held) int {
 		return cmp.Or(a.Compare(b.Object), compareVersions(a.Version, b.Version))
 	})
@@ -242,7 +246,6 @@ func (p *planner) wake(at time.Time) {
 	}
 }
 
-// settled reports whether every proxy has what has been so since a time.
-func (p *planner) settled(since time.Time) bool {
-	return !since.After(p.Settled) || p.Now.Sub(since) >= p.Options.Wait
-}
+// settled reports whether every proxy has what has been so since a time, for all
+// that waiting says. See [planner.has] for clusters.
+func (p *planner) settled(since time.Time) bool { return p.Now.Sub(since) >= p.Options.Wait }

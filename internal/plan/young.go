@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"slices"
+	"time"
+)
+
+// Young is a cluster that proxies may not have yet, for all that Wait says.
+type Young struct {
+	Cluster
+
+	// Since is when it was first seen as it is.
+	Since time.Time
+	// New is set where no cluster of that name was there for a while before: a proxy
+	// that knows the name has this one.
+	New bool
+	// Awaited is set where something is to be named as soon as proxies have it.
+	Awaited bool
+}
+
+// appear notes that c is there, as what says.
+func (p *planner) appear(c Cluster, what string) {
+	before, known := p.Memory.placed[c]
+	if !known || before.what != what {
+		_, left := p.Memory.left[c]
+		// Of what a first plan finds nobody knows what was there before.
+		before = placement{what: what, since: p.Now, fresh: p.Memory.placed != nil && !known && !left}
+	}
+	p.next.placed[c] = before
+}
+
+// leave notes since when clusters have not been there, for as long as a proxy may
+// know them still.
+func (p *planner) leave() {
+	for c := range p.Memory.placed {
+		if _, there := p.next.placed[c]; !there {
+			p.next.left[c] = p.Now
+		}
+	}
+	for c, at := range p.Memory.left {
+		if _, there := p.next.placed[c]; !there && p.Now.Sub(at) < p.keep {
+			p.next.left[c] = at
+		}
+	}
+}
+
+// has reports whether proxies have a cluster that is placed.
+func (p *planner) has(at placement) bool { return !at.since.After(p.Settled) || p.settled(at.since) }
+
+// young lists the clusters that proxies may not have yet.
+func (p *planner) young() []Young {
+	var out []Young
+	for c, at := range p.next.placed {
+		if !p.settled(at.since) {
+			out = append(out, Young{Cluster: c, Since: at.since, New: at.fresh, Awaited: p.awaited[c] && !p.has(at)})
+		}
+	}
+	slices.SortFunc(out, func(a, b Young) int { return compareClusters(a.Cluster, b.Cluster) })
+	return out
+}
