@@ -95,6 +95,7 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.diffCommand()},
 		{groupMake, a.checkCommand()},
 		{groupMake, a.operatorCommand()},
+		{groupMake, a.cleanupCommand()},
 		{groupAsk, a.explainCommand()},
 		{groupAsk, a.headerCommand()},
 		{groupAsk, a.versionsCommand()},

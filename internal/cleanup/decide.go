@@ -1,0 +1,183 @@
+package cleanup
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+)
+
+// Decision is what is to be done with what a cluster holds.
+type Decision struct {
+	// Routes are VirtualServices to delete, Subsets DestinationRules to delete once
+	// the routes have been gone for long enough.
+	Routes, Subsets []Target
+	// Statuses are OverridePolicies that have a status of ours.
+	Statuses []Target
+	// Left are objects that look like ours and stay.
+	Left []Left
+}
+
+// Done reports whether there is nothing left to do.
+func (d *Decision) Done() bool { return len(d.Routes)+len(d.Subsets)+len(d.Statuses) == 0 }
+
+// Target is an object as it was when it was read.
+type Target struct {
+	diag.Object
+	UID             types.UID
+	ResourceVersion string
+}
+
+// Left is an object that stays, and why.
+type Left struct {
+	diag.Object
+	Why string
+	// Ours is set where the object is ours and something has to be done about it.
+	Ours bool
+}
+
+// Decide sorts out the VirtualServices, DestinationRules and OverridePolicies of a
+// cluster.
+//
+//	labelled as ours  applied by us  label owned by others too  what happens
+//	----------------  -------------  -------------------------  --------------------
+//	no                               …                          not looked at
+//	yes               no             …                          left: generate's output, applied by somebody
+//	yes               yes            yes                        left: somebody applies it too
+//	yes               yes            no                         deleted, unless a route that stays names it
+//
+// Others may own fields of an object that is ours: they have changed it, not made
+// it, and it goes with their changes.
+func Decide(objects []*unstructured.Unstructured) Decision {
+	var out Decision
+	var staying []*unstructured.Unstructured
+	for _, o := range objects {
+		why := notOurs(o)
+		switch {
+		case o.GetKind() == "OverridePolicy":
+			if owns(o, apply.Manager, "status") {
+				out.Statuses = append(out.Statuses, target(o))
+			}
+			continue
+		case apply.IsOurs(o) && why != "":
+			out.Left = append(out.Left, Left{Object: name(o), Why: why})
+		case why == "" && o.GetKind() == "VirtualService":
+			out.Routes = append(out.Routes, target(o))
+			continue
+		}
+		if o.GetKind() == "VirtualService" {
+			staying = append(staying, o)
+		}
+	}
+	for _, o := range objects {
+		if o.GetKind() != "DestinationRule" || notOurs(o) != "" {
+			continue
+		}
+		if by := namedBy(o, staying); by != "" {
+			out.Left = append(out.Left, Left{Object: name(o), Why: by + " has a route to a subset of it", Ours: true})
+			continue
+		}
+		out.Subsets = append(out.Subsets, target(o))
+	}
+	for _, list := range [][]Target{out.Routes, out.Subsets, out.Statuses} {
+		slices.SortFunc(list, func(a, b Target) int { return a.Compare(b.Object) })
+	}
+	slices.SortFunc(out.Left, func(a, b Left) int { return a.Compare(b.Object) })
+	return out
+}
+
+// notOurs says why an object is not ours, "" if it is.
+func notOurs(o *unstructured.Unstructured) string {
+	if !apply.IsOurs(o) {
+		return "it is not labelled " + istio.ManagedByLabel + "=" + istio.ManagedBy
+	}
+	applied := false
+	for _, entry := range o.GetManagedFields() {
+		switch {
+		case entry.Manager == apply.Manager && entry.Operation == metav1.ManagedFieldsOperationApply:
+			applied = true
+		case ownsLabel(entry):
+			return fmt.Sprintf("%s has applied it, with its label", entry.Manager)
+		}
+	}
+	if !applied {
+		return "the operator has not applied it"
+	}
+	return ""
+}
+
+// ownsLabel reports whether an entry is that of somebody who has set the label by
+// which we know what is ours.
+func ownsLabel(entry metav1.ManagedFieldsEntry) bool {
+	return entry.FieldsV1 != nil && strings.Contains(string(entry.FieldsV1.GetRawBytes()), `"f:`+istio.ManagedByLabel+`"`)
+}
+
+// owns reports whether a manager has applied fields of a subresource.
+func owns(o *unstructured.Unstructured, manager, subresource string) bool {
+	return slices.ContainsFunc(o.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == manager && entry.Subresource == subresource
+	})
+}
+
+// namedBy names one of routes that has a destination in a subset of a rule.
+func namedBy(rule *unstructured.Unstructured, routes []*unstructured.Unstructured) string {
+	host, _, _ := unstructured.NestedString(rule.Object, "spec", "host")
+	list, _, _ := unstructured.NestedSlice(rule.Object, "spec", "subsets")
+	subsets := map[string]bool{}
+	for _, s := range list {
+		if fields, ok := s.(map[string]any); ok {
+			name, _ := fields["name"].(string)
+			subsets[name] = true
+		}
+	}
+	for _, o := range routes {
+		found := false
+		destinations(o.Object["spec"], func(h, subset string) {
+			found = found || (subsets[subset] && sameHost(h, o.GetNamespace(), host))
+		})
+		if found {
+			return name(o).String()
+		}
+	}
+	return ""
+}
+
+// destinations calls f for everything that names a host and a subset, at whatever
+// depth: routes, mirrors, of all protocols.
+func destinations(value any, f func(host, subset string)) {
+	switch x := value.(type) {
+	case []any:
+		for _, item := range x {
+			destinations(item, f)
+		}
+	case map[string]any:
+		host, _ := x["host"].(string)
+		if subset, _ := x["subset"].(string); host != "" && subset != "" {
+			f(host, subset)
+		}
+		for _, item := range x {
+			destinations(item, f)
+		}
+	}
+}
+
+// sameHost reports whether a host that a VirtualService of namespace names is full,
+// which is whole. Istio completes names without a dot only.
+func sameHost(host, namespace, full string) bool {
+	return host == full || (!strings.Contains(host, ".") && strings.HasPrefix(full, host+"."+namespace+".svc."))
+}
+
+func name(o *unstructured.Unstructured) diag.Object {
+	return diag.Object{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+func target(o *unstructured.Unstructured) Target {
+	return Target{Object: name(o), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion()}
+}
