@@ -1,0 +1,167 @@
+package scale
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// appKey names a Service.
+type appKey struct{ namespace, name string }
+
+// app is one Service, what stands behind it, and what there is for it.
+type app struct {
+	key         appKey
+	service     *corev1.Service
+	deployments map[string]*appsv1.Deployment
+	pods        map[string]*corev1.Pod
+	slices      map[string]*discoveryv1.EndpointSlice
+
+	want, have state
+	// subsetSince says since when subsets have been there, pinned since when the
+	// pin that is wanted has been wanted.
+	subsetSince map[string]time.Time
+	pinned      time.Time
+	// pending are changes of what is wanted that are not in place.
+	pending map[mark]time.Time
+	// losses count how often versions were lost, by the names of their rows.
+	losses map[string]*loss
+	// history is what happened to each object, by its kind.
+	history map[string][]moment
+}
+
+// state is what is wanted for a Service, or what there is.
+type state struct {
+	// content has objects by kind, as the generator encodes them.
+	content map[string]string
+	// rows are the names of routes to versions, subsets those of subsets.
+	rows, subsets map[string]bool
+	// pin says where ordinary traffic goes.
+	pin string
+}
+
+// mark is a row or a subset.
+type mark struct {
+	kind, name string
+}
+
+const (
+	rowMark    = "row"
+	subsetMark = "subset"
+)
+
+// loss is how often a version was lost that had been found again.
+type loss struct {
+	times int
+	found time.Time
+}
+
+// moment is when an object was wanted otherwise, or was written.
+type moment struct {
+	at      time.Time
+	written bool
+	content string
+}
+
+func newApp(k appKey) *app {
+	return &app{
+		key: k, deployments: map[string]*appsv1.Deployment{}, pods: map[string]*corev1.Pod{}, slices: map[string]*discoveryv1.EndpointSlice{},
+		want: newState(), have: newState(), subsetSince: map[string]time.Time{}, pending: map[mark]time.Time{},
+		losses: map[string]*loss{}, history: map[string][]moment{},
+	}
+}
+
+func newState() state {
+	return state{content: map[string]string{}, rows: map[string]bool{}, subsets: map[string]bool{}}
+}
+
+// put takes over an object, or that it is gone.
+func (a *app) put(object metav1.Object, gone bool) {
+	switch x := object.(type) {
+	case *corev1.Service:
+		if a.service = x; gone {
+			a.service = nil
+		}
+	case *appsv1.Deployment:
+		set(a.deployments, x.Name, x, gone)
+	case *corev1.Pod:
+		set(a.pods, x.Name, x, gone)
+	case *discoveryv1.EndpointSlice:
+		set(a.slices, x.Name, x, gone)
+	}
+}
+
+func set[T any](m map[string]T, name string, value T, gone bool) {
+	if gone {
+		delete(m, name)
+		return
+	}
+	m[name] = value
+}
+
+// compile finds out what is wanted for the Service as things are.
+func (a *app) compile() (state, error) {
+	out := newState()
+	if a.service == nil {
+		return out, nil
+	}
+	objects := discover.Objects{
+		Cluster: true, Services: []*corev1.Service{a.service},
+		// Without any EndpointSlice pods would speak for themselves.
+		EndpointSlices: append(slices.Collect(maps.Values(a.slices)), &discoveryv1.EndpointSlice{}),
+		Deployments:    slices.Collect(maps.Values(a.deployments)),
+	}
+	for _, p := range a.pods {
+		if p.Status.Phase != corev1.PodFailed && p.Status.Phase != corev1.PodSucceeded {
+			objects.Pods = append(objects.Pods, p)
+		}
+	}
+	snapshot, _ := objects.Snapshot(model.DefaultOptions())
+	result := compile.Compile(snapshot)
+	made, _, err := istio.Objects(result.Tables, result.SubsetRules)
+	if err != nil {
+		return out, fmt.Errorf("encode what is wanted of %s: %w", a.key.name, err)
+	}
+	for _, o := range made {
+		out.content[o.Kind] = string(o.JSON)
+	}
+	for i := range result.Tables {
+		out.addRoutes(result.Tables[i].Routes)
+	}
+	for i := range result.SubsetRules {
+		for _, s := range result.SubsetRules[i].Subsets {
+			out.subsets[s.Name] = true
+		}
+	}
+	return out, nil
+}
+
+func (s *state) addRoutes(routes []route.Route) {
+	var pin []string
+	for i := range routes {
+		r := &routes[i]
+		switch r.Kind {
+		case route.Override:
+			s.rows[r.Name] = true
+		case route.Released:
+			for _, d := range r.Destinations {
+				pin = append(pin, d.Subset)
+			}
+		case route.Ordinary, route.Unavailable:
+		}
+	}
+	s.pin += strings.Join(pin, ",")
+}

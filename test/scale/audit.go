@@ -1,0 +1,91 @@
+package scale
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// request is one of the operator's, as the API server has noted it.
+type request struct {
+	Verb      string `json:"verb"`
+	Stage     string `json:"stage"`
+	ObjectRef struct {
+		Resource    string `json:"resource"`
+		Subresource string `json:"subresource"`
+		Namespace   string `json:"namespace"`
+		Name        string `json:"name"`
+	} `json:"objectRef"`
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+}
+
+// Requests counts requests by "VERB RESOURCE".
+type Requests map[string]int
+
+// audit reads the audit log on, from where it was read to before.
+type audit struct {
+	path   string
+	offset int64
+	// refused counts answers of 400 and above but 404 to a get, which asks whether
+	// there is something.
+	refused Requests
+}
+
+// next counts the requests that were answered since the last call. Of a watch its
+// begin counts.
+func (a *audit) next() (Requests, error) {
+	file, err := os.Open(a.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Requests{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	defer file.Close()
+	if _, err := file.Seek(a.offset, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	out := Requests{}
+	for reader := bufio.NewReader(file); ; {
+		line, err := reader.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return out, nil // the rest of a line is read the next time
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the audit log: %w", err)
+		}
+		a.offset += int64(len(line))
+		var r request
+		if err := json.Unmarshal(line, &r); err != nil {
+			return nil, fmt.Errorf("decode the audit log: %w", err)
+		}
+		a.count(&r, out)
+	}
+}
+
+func (a *audit) count(r *request, out Requests) {
+	isWatch := r.Verb == "watch"
+	if isWatch != (r.Stage == "ResponseStarted") {
+		return
+	}
+	resource := r.ObjectRef.Resource
+	if resource == "" {
+		resource = "discovery"
+	}
+	if r.ObjectRef.Subresource != "" {
+		resource += "/" + r.ObjectRef.Subresource
+	}
+	key := r.Verb + " " + resource
+	out[key]++
+	if code := r.ResponseStatus.Code; code >= 400 && (r.Verb != "get" || code != 404) {
+		if a.refused == nil {
+			a.refused = Requests{}
+		}
+		a.refused[fmt.Sprintf("%s %d", key, code)]++
+	}
+}

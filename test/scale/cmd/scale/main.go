@@ -1,0 +1,112 @@
+// Scale measures the operator in clusters of several sizes, one after the other,
+// and prints a table. What was measured of a commit is kept and not measured again.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/overrides-mesh/overrides/test/scale"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := measure(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(ctx context.Context) error {
+	sizes := flag.String("services", "100,1000", "how many Services, in `numbers`")
+	out := flag.String("out", ".cache/bench-cluster", "`folder` of results")
+	fresh := flag.Bool("fresh", false, "measure again what is there already")
+	flags := flag.String("flags", "", "further `flags` of the operator")
+	o := scale.Options{Log: os.Stderr}
+	flag.IntVar(&o.Seconds, "seconds", 300, "how long there are changes")
+	flag.IntVar(&o.PerSecond, "rate", 10, "changes a second")
+	flag.Uint64Var(&o.Seed, "seed", 1, "what chance begins with")
+	flag.StringVar(&o.Program, "program", "bin/overrides", "`path` of overrides")
+	flag.StringVar(&o.Root, "root", ".", "`folder` of the repository")
+	flag.StringVar(&o.Profiles, "profiles", "", "`folder` for profiles of the operator")
+	flag.Parse()
+	o.Flags = strings.Fields(*flags)
+	commit := commitOf(ctx, o.Root)
+	var results []*scale.Result
+	for text := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("-services: %w", err)
+		}
+		o.Services = n
+		path := filepath.Join(*out, fmt.Sprintf("%d-%ds-%d.json", n, o.Seconds, o.Seed))
+		result, err := kept(path)
+		if err != nil {
+			return err
+		}
+		if result == nil || result.Commit != commit || *fresh {
+			if result, err = one(ctx, o, commit, path); err != nil {
+				return err
+			}
+		}
+		results = append(results, result)
+	}
+	fmt.Print(scale.Table(results))
+	return nil
+}
+
+// one measures one size, and keeps the result.
+func one(ctx context.Context, o scale.Options, commit, path string) (*scale.Result, error) {
+	load, _ := os.ReadFile("/proc/loadavg") // none elsewhere
+	result, err := scale.Run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	result.Commit, result.Date, result.Load = commit, time.Now().UTC().Format(time.DateOnly), strings.Join(strings.Fields(string(load))[:1], "")
+	text, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	return result, os.WriteFile(path, text, 0o644)
+}
+
+// kept reads a result that is there already.
+func kept(path string) (*scale.Result, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out scale.Result
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return &out, nil
+}
+
+// commitOf names what is measured.
+func commitOf(ctx context.Context, root string) string {
+	text, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}

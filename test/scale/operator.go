@@ -1,0 +1,137 @@
+package scale
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/test/scale/child"
+)
+
+// operatorProcess is an operator that runs.
+type operatorProcess struct {
+	*child.Process
+
+	began            time.Time
+	metrics, profile string
+}
+
+// startOperator runs the program at path, for the namespaces that are labelled.
+func (c *Cluster) startOperator(ctx context.Context, path string, flags []string) (*operatorProcess, error) {
+	var free [3]string
+	for i := range free {
+		var err error
+		if free[i], err = freeAddress(ctx); err != nil {
+			return nil, err
+		}
+	}
+	args := append([]string{
+		"operator", "--kubeconfig", c.operator,
+		"--metrics-bind-address", free[0], "--health-probe-bind-address", free[1], "--pprof-bind-address", free[2],
+	}, flags...)
+	o := &operatorProcess{began: time.Now(), metrics: "http://" + free[0] + "/metrics", profile: "http://" + free[2] + "/debug/pprof/"}
+	var err error
+	// It outlives the start, so no context ends it.
+	o.Process, err = child.Start(exec.Command(path, args...), filepath.Join(c.dir, fmt.Sprintf("operator-%d.log", o.began.UnixMilli()))) //nolint:noctx // see above
+	return o, err
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+// looked reports whether the operator has looked at the whole cluster.
+func (o *operatorProcess) looked(ctx context.Context) (bool, error) {
+	body, err := get(ctx, o.metrics)
+	if err != nil {
+		select {
+		case <-o.Ended():
+			return false, fmt.Errorf("the operator has ended:\n%s", o.Tail())
+		default:
+			return false, nil //nolint:nilerr // it does not listen yet
+		}
+	}
+	for line := range strings.Lines(string(body)) {
+		if count, ok := strings.CutPrefix(line, "overrides_reconcile_duration_seconds_count "); ok {
+			return strings.TrimSpace(count) != "0", nil
+		}
+	}
+	return false, nil
+}
+
+// keepProfile writes what the operator holds in memory, or what it does, to dir.
+func (o *operatorProcess) keepProfile(ctx context.Context, dir, name, query string) error {
+	if dir == "" {
+		return nil
+	}
+	body, err := get(ctx, o.profile+query)
+	if err != nil {
+		return fmt.Errorf("get a profile: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make a folder for profiles: %w", err)
+	}
+	return os.WriteFile(filepath.Join(dir, name+".pprof"), body, 0o644)
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
+}
+
+// watchUsage notes what a process uses, each second, until ctx ends, and sends the
+// notes then.
+func watchUsage(ctx context.Context, p *child.Process) <-chan []child.Usage {
+	out := make(chan []child.Usage, 1)
+	go func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		all := []child.Usage{p.Usage()}
+		for {
+			select {
+			case <-ctx.Done():
+				out <- append(all, p.Usage())
+				return
+			case <-ticker.C:
+				all = append(all, p.Usage())
+			}
+		}
+	}()
+	return out
+}
+
+// memory sums up what a process has used.
+func memory(all []child.Usage) Memory {
+	var resident []int64
+	var out Memory
+	for _, u := range all {
+		resident = append(resident, u.Resident)
+		out.Peak = max(out.Peak, u.Peak)
+		out.Program = max(out.Program, u.Program)
+	}
+	slices.Sort(resident)
+	out.Median = resident[len(resident)/2]
+	out.Most = resident[len(resident)-1]
+	return out
+}

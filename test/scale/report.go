@@ -1,0 +1,170 @@
+package scale
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/test/scale/child"
+)
+
+// Result is what one run has found out.
+type Result struct {
+	// Commit and Date say of what and when; Load is how busy the machine was before.
+	Commit, Date, Load string
+
+	Services, Versions, Pods, Objects int
+	Seconds, PerSecond                int
+	Seed                              uint64
+
+	// FirstLook is from the start of the program to its having looked at everything,
+	// FromNothing to everything being in place where nothing was, Again to the first
+	// look where everything is.
+	FirstLook, FromNothing, Again                    time.Duration
+	FromNothingUsage, AgainUsage                     child.Usage
+	FromNothingRequests, IdleRequests, AgainRequests Requests
+
+	// CPU is processors in use while things change, IdleCPU while nothing does.
+	CPU, IdleCPU float64
+	IdleResident int64
+	Memory       Memory
+
+	// Changes counts changes by what they were; Passed those that met another.
+	Changes map[string]int
+	Passed  int
+	// Requests are those for all changes, Refused those that were not granted.
+	Requests, Refused Requests
+	Times             map[string]Distribution
+	Writes            Writes
+	NeedlessWrites    []string
+	// Differences is how many objects are not what generate prints, in the end.
+	Differences int
+}
+
+// Memory is what a process has used over a time, in bytes.
+type Memory struct {
+	// Median and Most are of what was resident each second, Peak the most since the
+	// process began. Program is the part that is the program itself.
+	Median, Most, Peak, Program int64
+}
+
+// Distribution is of times.
+type Distribution struct {
+	Count              int
+	P50, P90, P99, Max time.Duration
+}
+
+const (
+	routePlaced  = "route placed"
+	routeRemoved = "route removed"
+	subsetPlaced = "subset placed"
+)
+
+func size(bytes int64) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<<20)) }
+
+func short(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+func total(m map[string]int) int {
+	n := 0
+	for _, count := range m {
+		n += count
+	}
+	return n
+}
+
+// String lists counts by name.
+func (r Requests) String() string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		out = append(out, fmt.Sprintf("%d %s", r[name], name))
+	}
+	if len(out) == 0 {
+		return "none"
+	}
+	return strings.Join(out, ", ")
+}
+
+// writes are the requests among r that write what decides routes.
+func (r Requests) writes() int {
+	n := 0
+	for name, count := range r {
+		verb, resource, _ := strings.Cut(name, " ")
+		if verb != "get" && verb != "list" && verb != "watch" && (resource == "virtualservices" || resource == "destinationrules") {
+			n += count
+		}
+	}
+	return n
+}
+
+func (d Distribution) String() string {
+	if d.Count == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%s / %s / %s / %s (%d)", short(d.P50), short(d.P90), short(d.P99), short(d.Max), d.Count)
+}
+
+// row is one line of the table.
+type row struct {
+	name  string
+	value func(r *Result) string
+	aim   string
+}
+
+var rows = []row{
+	{"versions / pods / objects of ours", func(r *Result) string { return fmt.Sprintf("%d / %d / %d", r.Versions, r.Pods, r.Objects) }, ""},
+	{"start → everything seen, all in place already", func(r *Result) string { return short(r.Again) }, "≤ 10 s"},
+	{"start → everything in place, from nothing", func(r *Result) string { return short(r.FromNothing) }, ""},
+	{"changes, of which met another one", func(r *Result) string { return fmt.Sprintf("%d, %d", total(r.Changes)+r.Passed, r.Passed) }, ""},
+	{"ready → route written: p50 / p90 / p99 / max (n)", func(r *Result) string { return r.Times[routePlaced+" at once"].String() }, "p99 ≤ 1 s"},
+	{"… where the plan has to wait (flapping, a new pin)", func(r *Result) string { return r.Times[routePlaced+", had to wait"].String() }, ""},
+	{"not ready or gone → route removed", func(r *Result) string { return r.Times[routeRemoved].String() }, "p99 ≤ 1 s"},
+	{"first pod → subset written", func(r *Result) string { return r.Times[subsetPlaced].String() }, ""},
+	{"requests for a change", func(r *Result) string {
+		return fmt.Sprintf("%.2f", float64(total(r.Requests))/float64(max(total(r.Changes), 1)))
+	}, ""},
+	{"… all of them", func(r *Result) string { return r.Requests.String() }, ""},
+	{"… not granted", func(r *Result) string { return r.Refused.String() }, ""},
+	{"objects wanted otherwise / writes", func(r *Result) string { return fmt.Sprintf("%d / %d", r.Writes.Wanted, r.Requests.writes()) }, ""},
+	{"… of them for a change / the second of two steps / needless", func(r *Result) string {
+		return fmt.Sprintf("%d / %d / %d", r.Writes.First, r.Writes.Second, r.Writes.Needless+r.Requests.writes()-r.Writes.Stored)
+	}, "needless: 0"},
+	{"requests in 10 s in which nothing changes", func(r *Result) string { return r.IdleRequests.String() }, "none"},
+	{"resident, median / most while things change", func(r *Result) string { return size(r.Memory.Median) + " / " + size(r.Memory.Most) }, "≤ 96 MiB"},
+	{"… the most ever, from nothing included", func(r *Result) string { return size(r.Memory.Peak) }, ""},
+	{"… of it the program itself", func(r *Result) string { return size(r.Memory.Program) }, ""},
+	{"… started again, most / after 10 s", func(r *Result) string { return size(r.AgainUsage.Peak) + " / " + size(r.AgainUsage.Resident) }, ""},
+	{"processors in use while things change / idle", func(r *Result) string { return fmt.Sprintf("%.2f / %.2f", r.CPU, r.IdleCPU) }, ""},
+	{"processor time from nothing / started again", func(r *Result) string {
+		return fmt.Sprintf("%.1f s / %.1f s", r.FromNothingUsage.CPU.Seconds(), r.AgainUsage.CPU.Seconds())
+	}, ""},
+	{"objects that differ from what generate prints, in the end", func(r *Result) string { return fmt.Sprint(r.Differences) }, "0"},
+}
+
+// Table prints results side by side, in Markdown.
+func Table(results []*Result) string {
+	var b strings.Builder
+	b.WriteString("|")
+	for _, r := range results {
+		fmt.Fprintf(&b, " | %d Services", r.Services)
+	}
+	b.WriteString(" | aim |\n|---" + strings.Repeat("|---", len(results)) + "|---|\n")
+	for _, line := range rows {
+		b.WriteString("| " + line.name)
+		for _, r := range results {
+			b.WriteString(" | " + line.value(r))
+		}
+		b.WriteString(" | " + line.aim + " |\n")
+	}
+	for _, r := range results {
+		fmt.Fprintf(&b, "\n%d Services: %s, commit %s, seed %d, %d changes a second for %d s, load before %s.\n",
+			r.Services, r.Date, r.Commit, r.Seed, r.PerSecond, r.Seconds, r.Load)
+	}
+	return b.String()
+}

@@ -1,0 +1,164 @@
+package scale
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// allReady returns whether all pods of n Services are ready.
+func (t *Tracker) allReady(n int) func() (bool, error) {
+	return func() (bool, error) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for i := range n {
+			a := t.apps[key(i)]
+			if a == nil || len(podsOf(a, "v1", corev1.ConditionTrue)) != releasedPods || len(podsOf(a, "v2", corev1.ConditionTrue)) != previewPods || len(a.want.rows) != 2 {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// size counts pods and versions.
+func (t *Tracker) size() (pods, versions int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.apps {
+		pods += len(a.pods)
+		versions += len(a.deployments)
+	}
+	return pods, versions
+}
+
+// settled reports whether everything that is wanted is in place.
+func (t *Tracker) settled() (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.apps {
+		if !maps.Equal(a.want.content, a.have.content) {
+			return false, nil
+		}
+	}
+	return true, errors.Join(t.errs...)
+}
+
+// unsettled says what is not in place.
+func (t *Tracker) unsettled() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var errs []error
+	for k, a := range t.apps {
+		if !maps.Equal(a.want.content, a.have.content) {
+			errs = append(errs, fmt.Errorf("%s/%s is\n%v\nand not\n%v", k.namespace, k.name, a.have.content, a.want.content))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forget drops what was measured so far.
+func (t *Tracker) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.samples = nil
+	for _, a := range t.apps {
+		// What an object is like now stands at its beginning.
+		for kind := range resources {
+			a.history[kind] = []moment{{written: true, content: a.have.content[kind]}}
+		}
+	}
+}
+
+// sum adds up what was measured.
+func (t *Tracker) sum(out *Result) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	times := map[string][]time.Duration{}
+	for _, s := range t.samples {
+		times[s.what] = append(times[s.what], s.took)
+		if s.held {
+			times[s.what+", had to wait"] = append(times[s.what+", had to wait"], s.took)
+		} else if s.what == routePlaced {
+			times[s.what+" at once"] = append(times[s.what+" at once"], s.took)
+		}
+	}
+	out.Times = map[string]Distribution{}
+	for what, all := range times {
+		out.Times[what] = distribution(all)
+	}
+	for k, a := range t.apps {
+		for kind, history := range a.history {
+			w := count(history)
+			out.Writes.add(w)
+			if w.Needless > 0 {
+				out.NeedlessWrites = append(out.NeedlessWrites, fmt.Sprintf("%s %s/%s", kind, k.namespace, k.name))
+			}
+		}
+	}
+	slices.Sort(out.NeedlessWrites)
+	return errors.Join(t.errs...)
+}
+
+func distribution(all []time.Duration) Distribution {
+	slices.Sort(all)
+	at := func(share float64) time.Duration { return all[min(int(share*float64(len(all))), len(all)-1)] }
+	return Distribution{Count: len(all), P50: at(.5), P90: at(.9), P99: at(.99), Max: all[len(all)-1]}
+}
+
+// Writes counts what was stored of objects of ours.
+type Writes struct {
+	// Wanted is how often what is wanted of an object changed, Stored how often one
+	// was written.
+	Wanted, Stored int
+	// First are writes after what is wanted had changed, Second those that finish what
+	// make-before-break does in two steps, Needless all others.
+	First, Second, Needless int
+}
+
+func (w *Writes) add(o Writes) {
+	w.Wanted += o.Wanted
+	w.Stored += o.Stored
+	w.First += o.First
+	w.Second += o.Second
+	w.Needless += o.Needless
+}
+
+// apart is how far apart two watches may tell of things that follow from each
+// other in the wrong order.
+const apart = 300 * time.Millisecond
+
+// count looks at what happened to one object.
+func count(history []moment) Writes {
+	var out Writes
+	var before time.Time
+	for _, m := range history[1:] {
+		if !m.written {
+			out.Wanted++
+			continue
+		}
+		out.Stored++
+		changed, finished := false, false
+		for _, w := range history {
+			if w.written || w.at.After(m.at.Add(apart)) {
+				continue
+			}
+			changed = changed || w.at.After(before.Add(-apart))
+			finished = w.content == m.content
+		}
+		switch {
+		case changed:
+			out.First++
+		case finished:
+			out.Second++
+		default:
+			out.Needless++
+		}
+		before = m.at
+	}
+	return out
+}
