@@ -2,6 +2,7 @@ package compile
 
 import (
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // Service says what was found about a Service, for people.
@@ -19,6 +20,9 @@ type Service struct {
 	Versions []Version `json:"versions,omitempty"`
 	// Host is the fully qualified name.
 	Host string `json:"host"`
+	// Unreleased are the pods behind it, or templates of pods, that ordinary traffic
+	// is pinned away from; none where it is not pinned.
+	Unreleased []model.Backend `json:"-"`
 }
 
 // State is what becomes of a Service.
@@ -67,6 +71,13 @@ func (c *compiler) report(s *service) Service {
 		out.State, out.Pinned = Managed, s.pinned()
 	default:
 		out.State, out.Pinned = Idle, PinnedNowhere
+	}
+	if out.Pinned == PinnedByWorkload || out.Pinned == PinnedByVersion {
+		for _, b := range s.backends {
+			if !b.released {
+				out.Unreleased = append(out.Unreleased, *b.Backend)
+			}
+		}
 	}
 	for _, v := range s.versions {
 		version := Version{Name: v.name, Released: v.released, Pods: v.pods, Ready: v.ready, Workloads: v.workloads}

@@ -52,7 +52,8 @@ var revisionLabels = []string{
 	"apps.kubernetes.io/pod-index",
 }
 
-func withoutRevision(labels map[string]string) map[string]string {
+// WithoutRevision returns labels of a pod without those: the Labels of its Backend.
+func WithoutRevision(labels map[string]string) map[string]string {
 	for _, key := range revisionLabels {
 		if _, ok := labels[key]; ok {
 			out := maps.Clone(labels)
@@ -84,7 +85,7 @@ func (r *reader) podGroups() []*group {
 		if !counts(p) {
 			continue
 		}
-		g := &group{namespace: p.Namespace, workload: workloadOf(p), created: p.CreationTimestamp.Time, all: p.Labels, kept: withoutRevision(p.Labels)}
+		g := &group{namespace: p.Namespace, workload: workloadOf(p), created: p.CreationTimestamp.Time, all: p.Labels, kept: WithoutRevision(p.Labels)}
 		if t := byWorkload[g.key()]; t != nil {
 			g.created, g.selector = t.created, t.selector
 			seen[g.key()] = seen[g.key()] || maps.Equal(t.kept, g.kept)
@@ -166,7 +167,7 @@ func (r *reader) barePods(templates []*group) []*group {
 	for _, p := range r.Pods {
 		g := &group{
 			namespace: p.Namespace, workload: workloadOf(p), created: p.CreationTimestamp.Time,
-			all: p.Labels, kept: withoutRevision(p.Labels), pods: []pod{{name: p.Name, count: 1}},
+			all: p.Labels, kept: WithoutRevision(p.Labels), pods: []pod{{name: p.Name, count: 1}},
 		}
 		if counts(p) && !made[g.key()] {
 			out = append(out, g)

@@ -22,7 +22,7 @@ func (r *reader) templates() []*group {
 			created:   meta.CreationTimestamp.Time,
 			selector:  selectorLabels(selector),
 			all:       template.Labels,
-			kept:      withoutRevision(template.Labels),
+			kept:      WithoutRevision(template.Labels),
 			pods:      []pod{{name: meta.Name, count: count}},
 		})
 	}

@@ -36,12 +36,15 @@ type Memory struct {
 	made map[diag.Object]made
 	// routed says since when a row for a version has been in place.
 	routed map[route.Version]time.Time
+	// aside says since when pods that are not released have been set aside.
+	aside map[aside]time.Time
 }
 
 func newMemory() Memory {
 	return Memory{
 		placed: map[Cluster]placement{}, left: map[Cluster]time.Time{}, unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
 		versions: map[route.Version]history{}, made: map[diag.Object]made{}, routed: map[route.Version]time.Time{},
+		aside: map[aside]time.Time{},
 	}
 }
 

@@ -26,6 +26,7 @@ func TestNoRequestIsLost(t *testing.T) {
 		w := newWorld(3)
 		w.draw = t
 		w.ordered = rapid.Bool().Draw(t, "endpoints first")
+		w.gate = rapid.Bool().Draw(t, "gate")
 		w.deploy("cart-v1", "v1", rapid.Bool().Draw(t, "own selector"))
 		w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 2, 2
 		for range ticks(5 * bound) {
@@ -69,6 +70,7 @@ func (w *world) event(t *rapid.T) {
 	case 6:
 		if x != nil {
 			x.pods, x.ready, x.watched = 1-min(x.pods, 1), 0, 0
+			w.admit(x)
 		}
 	case 7:
 		w.settings.ReleasedVersions = rapid.SampledFrom([][]string{nil, {"v1"}, {"v2"}, {"v1", "v1.1"}, {"v1", "v2"}}).Draw(t, "released")
@@ -86,12 +88,21 @@ func (w *world) event(t *rapid.T) {
 }
 
 func (w *world) deploy(name, version string, ownSelector bool) {
-	w.workloads[name] = &workload{version: version, ownSelector: ownSelector, created: w.now, pods: 1}
+	x := &workload{version: version, ownSelector: ownSelector, created: w.now, pods: 1}
+	w.workloads[name] = x
+	if w.draw != nil {
+		x.eager = w.gate && rapid.Bool().Draw(w.draw, "eager")
+	}
+	w.admit(x)
 }
 
-// mayBeReady says that pods take some time from creation to readiness: enough
-// for the pin to reach the proxies before a pod of a preview can get requests.
+// mayBeReady says when pods may become ready. Where they have a gate, when it is
+// open; where there are no gates, it takes some time from creation to readiness:
+// enough for the pin to reach the proxies before a pod of a preview can get requests.
 func (w *world) mayBeReady(x *workload) bool {
+	if w.gate {
+		return !x.gated || x.open
+	}
 	last := w.past[len(w.past)-1]
 	return last.released[x.version] || x.watched > ticks(3*bound)
 }
@@ -153,10 +164,12 @@ func resolved(v *istioapi.VirtualService) *istioapi.VirtualService {
 // step lets a tick pass: the operator has its turn, then the proxies.
 func (w *world) step(t rapid.TB, disturbed, mayFail bool) {
 	w.now = w.now.Add(tick)
+	w.hurry()
 	w.noteEndpoints()
 	ran := w.down == 0
 	if ran {
 		ran = w.operate(t, mayFail)
+		w.openGates()
 		for _, x := range w.workloads {
 			if x.pods > 0 && ran {
 				x.watched++

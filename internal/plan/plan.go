@@ -31,6 +31,8 @@ type Input struct {
 	// then; zero where that is not known.
 	Settled time.Time
 	Options Options
+	// Gate is set where pods are held up until they may be ready: Early is asked for.
+	Gate bool
 }
 
 // Observed is one object of ours as it is in the cluster.
@@ -100,6 +102,8 @@ type Output struct {
 	Held []Held
 	// Routed lists the versions that a route in place leads to.
 	Routed map[route.Version]Routed
+	// Early lists the pods that must not be ready yet, if they were asked for.
+	Early []Early
 	// Young lists the clusters that proxies may not have yet.
 	Young []Young
 	// Diagnostics tells of objects that are not written.
@@ -150,6 +154,8 @@ type planner struct {
 	// services and labels say what stands behind hosts and subsets.
 	services map[string]*model.Service
 	labels   map[Cluster]map[string]string
+	// tablesOf are the tables that send ordinary traffic to a host; made when asked.
+	tablesOf map[string][]*route.Table
 	// awaited are the clusters that something is to name, and may not yet.
 	awaited map[Cluster]bool
 	next    Memory
@@ -169,6 +175,9 @@ func Plan(in Input) (Output, error) {
 	p.watchNames()
 	p.watchPins()
 	p.watchVersions()
+	if p.Gate {
+		p.findEarly()
+	}
 	if err := p.rules(); err != nil {
 		return Output{}, err
 	}

@@ -45,6 +45,9 @@ type workload struct {
 	pods, ready int
 	// watched counts the ticks in which the operator ran while pods were there.
 	watched int
+	// gated is set where the pods have a readiness gate, open where it is. eager ones
+	// are ready as soon as they may be.
+	gated, open, eager bool
 }
 
 func (w *workload) labels() map[string]string {
@@ -66,6 +69,8 @@ type world struct {
 	destinationRule *istioapi.DestinationRule
 
 	options plan.Options
+	// gate is set where pods that are not released get a readiness gate.
+	gate    bool
 	settled time.Time
 	memory  plan.Memory
 	output  plan.Output
@@ -176,7 +181,7 @@ func (w *world) plan(t rapid.TB) plan.Output {
 	w.result = compile.Compile(snapshot)
 	out, err := plan.Plan(plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
-		Memory: w.memory, Now: w.now, Settled: w.settled, Options: w.options,
+		Memory: w.memory, Now: w.now, Settled: w.settled, Options: w.options, Gate: w.gate,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +241,11 @@ func (w *world) story() string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
 		x := w.workloads[name]
-		fmt.Fprintf(&b, "%s:%s %d/%d; ", name, x.version, x.ready, x.pods)
+		fmt.Fprintf(&b, "%s:%s %d/%d", name, x.version, x.ready, x.pods)
+		if x.gated {
+			fmt.Fprintf(&b, " gate open %t", x.open)
+		}
+		b.WriteString("; ")
 	}
 	m := w.past[len(w.past)-1]
 	fmt.Fprintf(&b, "released %v; ran %t; steps %v; held %v", m.released, m.ran, w.output.Steps, w.output.Held)

@@ -9,8 +9,9 @@ import (
 type Young struct {
 	Cluster
 
-	// Since is when it was first seen as it is.
-	Since time.Time
+	// Since is when it was first seen as it is; HostSince when its host was, zero for
+	// one that is no Service's.
+	Since, HostSince time.Time
 	// New is set where no cluster of that name was there for a while before: a proxy
 	// that knows the name has this one.
 	New bool
@@ -52,7 +53,10 @@ func (p *planner) young() []Young {
 	var out []Young
 	for c, at := range p.next.placed {
 		if !p.settled(at.since) {
-			out = append(out, Young{Cluster: c, Since: at.since, New: at.fresh, Awaited: p.awaited[c] && !p.has(at)})
+			out = append(out, Young{
+				Cluster: c, Since: at.since, HostSince: p.next.placed[Cluster{Host: c.Host}].since,
+				New: at.fresh, Awaited: p.awaited[c] && !p.has(at),
+			})
 		}
 	}
 	slices.SortFunc(out, func(a, b Young) int { return compareClusters(a.Cluster, b.Cluster) })

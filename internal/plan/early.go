@@ -1,0 +1,177 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Early are pods behind a Service that would be ready too early if they were now:
+// they are not released, and ordinary requests may still reach them, or proxies
+// may not have the subset of their version. Pods that no Early speaks of may be
+// ready as far as routes are concerned.
+type Early struct {
+	Namespace, Service string
+	// Labels are all that the pods carry, without those of a revision.
+	Labels map[string]string
+	// Until is when the wait ends; zero where something has to be written first.
+	Until time.Time
+}
+
+// aside are pods, by their labels, that an object keeps ordinary traffic to a host
+// from, before those who see it.
+type aside struct {
+	object              diag.Object
+	host, scope, labels string
+}
+
+// findEarly lists what must not be ready yet.
+func (p *planner) findEarly() {
+	for i := range p.Result.Services {
+		s := &p.Result.Services[i]
+		if s.State != compile.Managed || len(s.Unreleased) == 0 {
+			continue
+		}
+		ordinary := p.ordinary(s.Host)
+		for j := range s.Unreleased {
+			b := &s.Unreleased[j]
+			wait := p.subsetsOf(s.Host, b)
+			for _, t := range ordinary {
+				wait = wait.and(p.away(t, s.Host, b))
+			}
+			if wait.over {
+				continue
+			}
+			p.out.Early = append(p.out.Early, Early{Namespace: s.Namespace, Service: s.Name, Labels: b.Labels, Until: wait.until})
+			p.wake(wait.until)
+		}
+	}
+	slices.SortStableFunc(p.out.Early, func(a, b Early) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(labelsText(a.Labels), labelsText(b.Labels)))
+	})
+}
+
+// wait is whether something is over, and if not, until when it lasts: zero for
+// not known.
+type wait struct {
+	over  bool
+	until time.Time
+}
+
+// and is the wait for both.
+func (w wait) and(other wait) wait {
+	switch {
+	case other.over, !w.over && w.until.IsZero():
+		return w
+	case w.over, other.until.IsZero(), other.until.After(w.until):
+		return other
+	}
+	return w
+}
+
+// settling is the wait for proxies to have what has been so since a time.
+func (p *planner) settling(since time.Time) wait {
+	return wait{over: p.settled(since), until: since.Add(p.Options.Wait)}
+}
+
+// ordinary lists the tables that send ordinary traffic to a host.
+func (p *planner) ordinary(host string) []*route.Table {
+	if p.tablesOf == nil {
+		p.tablesOf = map[string][]*route.Table{}
+		for i := range p.Result.Tables {
+			t := &p.Result.Tables[i]
+			hosts := map[string]bool{}
+			for _, c := range ordinaryOf(t) {
+				hosts[c.Host] = true
+			}
+			for h := range hosts {
+				p.tablesOf[h] = append(p.tablesOf[h], t)
+			}
+		}
+	}
+	return p.tablesOf[host]
+}
+
+// ordinaryOf lists the clusters that rows of t name which are no override rows.
+func ordinaryOf(t *route.Table) []Cluster {
+	var out []Cluster
+	for i := range t.Routes {
+		if r := &t.Routes[i]; r.Kind != route.Override {
+			out = append(out, all(r)...)
+		}
+	}
+	return out
+}
+
+// away is the wait until the object of t keeps ordinary traffic to host from pods
+// that are not to get any: until all that it names and that reaches them is what t
+// names too, as routes of a user's may.
+func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
+	seen := p.observed[objectOf(t)]
+	if seen == nil || widens(seen.exportTo, t.ExportTo) {
+		return wait{}
+	}
+	wanted := ordinaryOf(t)
+	out := wait{over: true}
+	for c := range seen.ordinary {
+		switch {
+		case c.Host != host || slices.Contains(wanted, c) && p.reaches(c, b, p.definition):
+		case p.reaches(c, b, p.present):
+			return wait{}
+		default:
+			out = out.and(p.settling(p.next.placed[c].since))
+		}
+	}
+	key := aside{seen.Object, host, strings.Join(seen.exportTo, ","), labelsText(b.Labels)}
+	at := since(p, p.Memory.aside, key)
+	p.next.aside[key] = at
+	return out.and(p.settling(at))
+}
+
+// reaches reports whether pods are in a cluster, as labels says what that is.
+func (p *planner) reaches(c Cluster, b *model.Backend, labels func(Cluster) (map[string]string, bool)) bool {
+	if c.Subset == "" {
+		return true
+	}
+	is, known := labels(c)
+	return known && model.HasLabels(b.Labels, is)
+}
+
+// present returns the labels of a subset as they are.
+func (p *planner) present(c Cluster) (map[string]string, bool) {
+	_, placed := p.next.placed[c]
+	labels, known := p.labels[c]
+	return labels, placed && known
+}
+
+// subsetsOf is the wait until proxies have the subsets of host that pods are in.
+func (p *planner) subsetsOf(host string, b *model.Backend) wait {
+	out := wait{over: true}
+	for c, labels := range p.wantedLabels {
+		if c.Host != host || !model.HasLabels(b.Labels, labels) {
+			continue
+		}
+		at, placed := p.next.placed[c]
+		if !placed || !maps.Equal(p.labels[c], labels) {
+			return wait{}
+		}
+		out = out.and(p.settling(at.since))
+	}
+	return out
+}
+
+// labelsText is the same for equal labels only.
+func labelsText(labels map[string]string) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		b.WriteString(key + "=" + labels[key] + ",")
+	}
+	return b.String()
+}

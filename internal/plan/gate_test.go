@@ -1,0 +1,38 @@
+package plan_test
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// admit gives pods that have just been made a readiness gate, where the webhook
+// would.
+func (w *world) admit(x *workload) {
+	x.gated, x.open = false, false
+	if w.gate && x.pods > 0 {
+		result := compile.Compile(w.snapshot())
+		x.gated = slices.ContainsFunc(result.Services[0].Unreleased, func(b model.Backend) bool { return maps.Equal(b.Labels, x.labels()) })
+	}
+}
+
+// openGates opens gates, as the operator does after a plan. What is open stays
+// open, whatever becomes of the operator.
+func (w *world) openGates() {
+	for _, x := range w.workloads {
+		early := slices.ContainsFunc(w.output.Early, func(e plan.Early) bool { return maps.Equal(e.Labels, x.labels()) })
+		x.open = x.open || !early
+	}
+}
+
+// hurry has pods become ready that are eager to.
+func (w *world) hurry() {
+	for _, x := range w.workloads {
+		if x.eager && x.pods > 0 && w.mayBeReady(x) {
+			x.ready, x.eager = x.pods, false
+		}
+	}
+}
