@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -31,8 +29,8 @@ type announcer struct {
 	// told is set after the first pass: versions whose routes were there long before
 	// the operator started were announced by the one before.
 	told bool
-	// said has the workload of each version that was announced.
-	said map[route.Version]*metav1.PartialObjectMetadata
+	// said has the row of each version that was announced.
+	said map[route.Version]*corev1.ObjectReference
 	// diags are those of the pass before.
 	diags map[diag.Diagnostic]bool
 }
@@ -77,7 +75,7 @@ func (a *announcer) inherit(p *picture) {
 		for j := range t.Routes {
 			v := t.Routes[j].Version
 			if _, routed := p.planned.Routed[v]; routed {
-				a.said[v] = workload(p, v)
+				a.said[v] = p.row(v)
 			}
 		}
 	}
@@ -86,7 +84,6 @@ func (a *announcer) inherit(p *picture) {
 func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Service) {
 	say := func(v route.Version, reason, note string) {
 		if s := services[[2]string{v.Namespace, v.Service}]; s != nil {
-			// Events that differ in their note only are taken for one and the same.
 			a.recorder.Eventf(s, a.said[v], corev1.EventTypeNormal, reason, "Route", "%s", note)
 			a.metrics.announced.WithLabelValues(reason).Inc()
 		}
@@ -94,7 +91,7 @@ func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Serv
 	routed := p.planned.Routed
 	for _, v := range sortedVersions(routed) {
 		if routed[v].Settled && a.said[v] == nil {
-			a.said[v] = workload(p, v)
+			a.said[v] = p.row(v)
 			say(v, VersionOverridable, "version "+v.Version+" is reached by requests for "+v.Service+":"+v.Version)
 		}
 	}
@@ -106,26 +103,24 @@ func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Serv
 	}
 }
 
-// workload is what runs a version.
-func workload(p *picture, v route.Version) *metav1.PartialObjectMetadata {
-	out := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}}
-	out.Namespace, out.Name = v.Namespace, v.Version
-	for i := range p.result.Services {
-		s := &p.result.Services[i]
-		for _, version := range s.Versions {
-			if s.Namespace == v.Namespace && s.Name == v.Service && version.Name == v.Version && len(version.Workloads) > 0 {
-				out.Kind, out.Name, _ = strings.Cut(version.Workloads[0], "/")
-				out.APIVersion = apiVersions[out.Kind]
-			}
+// row refers to the row for a version, in the object as it is now. Events that differ
+// in nothing but their note and time are taken for one, of which nobody hears
+// again for minutes; but a version may come, go and come again in seconds, each
+// time by another write of the object.
+func (p *picture) row(v route.Version) *corev1.ObjectReference {
+	out := &corev1.ObjectReference{APIVersion: "networking.istio.io/v1", Kind: "VirtualService", Namespace: v.Namespace}
+	for i := range p.result.Tables {
+		t := &p.result.Tables[i]
+		j := slices.IndexFunc(t.Routes, func(r route.Route) bool { return r.Kind == route.Override && r.Version == v })
+		seen := p.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}]
+		if j < 0 || seen == nil {
+			continue
 		}
+		out.Namespace, out.Name, out.UID, out.ResourceVersion = t.Namespace, t.Name, seen.UID, seen.ResourceVersion
+		out.FieldPath = "spec.http{" + t.Routes[j].Name + "}"
+		break
 	}
 	return out
-}
-
-// apiVersions are those of the kinds of workloads.
-var apiVersions = map[string]string{
-	"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "ReplicaSet": "apps/v1",
-	"Rollout": "argoproj.io/v1alpha1", "Pod": "v1", "Job": "batch/v1",
 }
 
 // owner names the Service that an object is about: itself, or the one that an

@@ -72,7 +72,7 @@ func TestAnnounce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			recorder := events.NewFakeRecorder(10)
-			a := &announcer{recorder: recorder, metrics: newMetrics(), said: map[route.Version]*metav1.PartialObjectMetadata{}}
+			a := &announcer{recorder: recorder, metrics: newMetrics(), said: map[route.Version]*corev1.ObjectReference{}}
 			for _, p := range test.passes {
 				a.tell(p)
 			}

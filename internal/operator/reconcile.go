@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
@@ -54,7 +54,7 @@ func newReconciler(options *Options, s *store, p parts) *reconciler {
 	return &reconciler{
 		options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
 		writer: &writer{client: p.client, store: s, log: p.log, metrics: p.metrics, dryRun: options.DryRun, failed: map[diag.Object]failure{}},
-		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]*metav1.PartialObjectMetadata{}},
+		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]*corev1.ObjectReference{}},
 	}
 }
 
