@@ -1,0 +1,2 @@
+// Command soak runs a soak and prints its counts: see package soak.
+package main

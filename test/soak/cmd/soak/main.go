@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/overrides-mesh/overrides/test/soak"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() (soak.Options, error) {
+	o := soak.DefaultOptions()
+	flag.StringVar(&o.Sample, "sample", "bin/sample", "the `program` that pods run")
+	flag.StringVar(&o.Overrides, "overrides", "bin/overrides", "the `program` that is soaked")
+	flag.StringVar(&o.CRD, "crd", "config/crd/overrides.mesh_overridepolicies.yaml", "the `file` with the kind OverridePolicy")
+	flag.StringVar(&o.Dir, "dir", ".cache/soak", "the `folder` for the journal and logs")
+	flag.Uint64Var(&o.Seed, "seed", o.Seed, "what the cycles follow from")
+	flag.IntVar(&o.From, "from", o.From, "the `number` of the first cycle")
+	flag.IntVar(&o.Cycles, "cycles", o.Cycles, "how `many` cycles")
+	flag.DurationVar(&o.Wait, "wait", o.Wait, "--wait of the operator")
+	flag.DurationVar(&o.Keep, "keep", o.Keep, "--keep of the operator")
+	flag.DurationVar(&o.Startup, "startup", o.Startup, "the least `time` that previews take to be ready")
+	flag.Func("flag", "a further `flag` of the operator, such as --flag=--log-level=debug", func(text string) error {
+		o.Flags = append(o.Flags, text)
+		return nil
+	})
+	flag.Parse()
+	var errs []error
+	for _, path := range []*string{&o.Sample, &o.Overrides, &o.CRD, &o.Dir} {
+		var err error
+		*path, err = filepath.Abs(*path)
+		errs = append(errs, err)
+	}
+	return o, errors.Join(errs...)
+}
+
+func run(ctx context.Context) (err error) {
+	o, err := parse()
+	if err != nil {
+		return err
+	}
+	s, err := soak.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return errors.Join(s.Cycles(ctx), s.Finish(ctx), s.Report(os.Stdout))
+}

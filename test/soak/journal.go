@@ -1,0 +1,77 @@
+package soak
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/overrides-mesh/overrides/test/soak/judge"
+)
+
+// journal keeps what was done in a file, a line of JSON each, and tells people of
+// what went wrong.
+type journal struct {
+	timeline *timeline
+	file     *os.File
+	log      io.Writer
+
+	mu     sync.Mutex
+	cycles int
+	// told counts failures by class: the first are told with all that happened.
+	told map[judge.Class]int
+}
+
+// tellMost is how many failures of a class are told of with what happened before.
+const tellMost = 4
+
+func openJournal(path string, t *timeline, log io.Writer) (*journal, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	return &journal{timeline: t, file: file, log: log, told: map[judge.Class]int{}}, nil
+}
+
+func (j *journal) close() error { return j.file.Close() }
+
+// line writes one line of the journal.
+func (j *journal) line(value any) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // only values of this file come here
+	}
+	_, _ = j.file.Write(append(data, '\n'))
+}
+
+// tell tells people of something.
+func (j *journal) tell(format string, args ...any) {
+	fmt.Fprintf(j.log, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}
+
+// cycle notes that a cycle is over.
+func (j *journal) cycle(number int, v judge.Version, took time.Duration, counts map[judge.Class]judge.Count) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.cycles++
+	j.line(map[string]any{"time": time.Now(), "cycle": number, "version": v.String(), "took": took.Round(time.Millisecond).String(), "requests": counts})
+	if j.cycles%10 == 0 {
+		j.tell("%d cycles: ordinary %v, announced %v, leaving %v, unready %v, crashed %v", j.cycles,
+			counts[judge.Ordinary], counts[judge.Announced], counts[judge.Leaving], counts[judge.Unready], counts[judge.Crashed])
+	}
+}
+
+// failure tells of a request that went wrong.
+func (j *journal) failure(f judge.Failure) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.told[f.Class]++
+	n := j.told[f.Class]
+	j.line(map[string]any{"time": time.Now(), "failure": f.String()})
+	j.timeline.note(f.Service, "REQUEST: %s", f)
+	if n <= tellMost {
+		j.tell("%s\n%s", f, j.timeline.of(f.Service, f.Sent.Add(-lately)))
+	}
+}

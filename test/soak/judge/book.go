@@ -1,0 +1,156 @@
+package judge
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+)
+
+// Version is one version of a Service.
+type Version struct{ Service, Name string }
+
+// String returns SERVICE:VERSION, as an override names it.
+func (v Version) String() string { return v.Service + ":" + v.Name }
+
+// Announcement is a time for which a version was announced.
+type Announcement struct {
+	Version
+
+	// ended is when the soak ended it, zero while it holds; why is how.
+	ended time.Time
+	why   Class
+}
+
+// Book keeps what is right, and what became of requests.
+type Book struct {
+	mu sync.Mutex
+	// released are the versions that ordinary requests to a Service may reach.
+	released map[string][]string
+	// robbed is until when a Service lacks an object that a user deleted.
+	robbed map[string]time.Time
+	counts map[Class]Count
+	report func(Failure)
+}
+
+// Failure is one request that went wrong.
+type Failure struct {
+	Class        Class
+	Service      string
+	Sent, Ended  time.Time
+	What, Answer string
+}
+
+// String returns a line for people.
+func (f Failure) String() string {
+	return fmt.Sprintf("%s request to %s sent %s, %v under way: %s; answer %s",
+		f.Class, f.Service, f.Sent.Format("15:04:05.000"), f.Ended.Sub(f.Sent).Round(time.Microsecond), f.What, f.Answer)
+}
+
+// NewBook returns a book for which nothing is right yet. Failures of every class
+// are told to report, which must not call the book.
+func NewBook(report func(Failure)) *Book {
+	return &Book{released: map[string][]string{}, robbed: map[string]time.Time{}, counts: map[Class]Count{}, report: report}
+}
+
+// Release says that ordinary requests to a Service may reach these versions, too.
+func (b *Book) Release(service string, versions ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.released[service] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(b.released[service], versions))))
+}
+
+// Retire says that requests sent from now on must not reach a version as
+// ordinary ones.
+func (b *Book) Retire(service, version string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.released[service] = slices.DeleteFunc(slices.Clone(b.released[service]), func(v string) bool { return v == version })
+}
+
+// Rob says that a user deletes an object of a Service, whose proxies are without
+// it until a time at the latest.
+func (b *Book) Rob(service string, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.robbed[service] = until
+}
+
+// End says why an announcement ends, before what ends it is done. One that has
+// ended stays as it is.
+func (b *Book) End(a *Announcement, at time.Time, why Class) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a.ended.IsZero() {
+		a.ended, a.why = at, why
+	}
+}
+
+// Counts returns the counts so far.
+func (b *Book) Counts() map[Class]Count {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.counts)
+}
+
+// Request is one under way.
+type Request struct {
+	book *Book
+	sent time.Time
+	// to is the Service that is called; override is nil for none.
+	to       string
+	override *Announcement
+	absent   bool
+	// released are those of all Services when it was sent.
+	released map[string][]string
+}
+
+// Begin is called before a request is sent to a Service. The announcement is that
+// of the version which it asks for.
+func (b *Book) Begin(at time.Time, to string, override *Announcement) *Request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return &Request{book: b, sent: at, to: to, override: override, released: maps.Clone(b.released)}
+}
+
+// BeginAbsent is Begin for a request that asks for a version which is not there.
+func (b *Book) BeginAbsent(at time.Time, to string) *Request {
+	r := b.Begin(at, to, nil)
+	r.absent = true
+	return r
+}
+
+// End judges a request by its answer, or by the error that came instead.
+func (r *Request) End(at time.Time, answer *chain.Answer, err error) {
+	b := r.book
+	b.mu.Lock()
+	verdict, class := r.judge(at, answer, err)
+	count := b.counts[class]
+	count.Sent++
+	switch verdict.kind {
+	case failed:
+		count.Failed++
+	case misrouted:
+		count.Misrouted++
+	case fine:
+	}
+	b.counts[class] = count
+	b.mu.Unlock()
+	if verdict.kind == fine {
+		return
+	}
+	text := "none"
+	if err != nil {
+		text = err.Error()
+	} else if answer != nil {
+		text = answer.String()
+	}
+	service := verdict.service
+	if service == "" {
+		service = r.to
+	}
+	b.report(Failure{Class: class, Service: service, Sent: r.sent, Ended: at, What: verdict.what, Answer: text})
+}

@@ -1,0 +1,276 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/overrides-mesh/overrides/internal/load"
+	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/test/soak/judge"
+)
+
+// Options are settings of a soak.
+type Options struct {
+	// Envoy, Sample and Overrides are the programs; Envoy may be empty.
+	Envoy, Sample, Overrides string
+	// CRD is the file with the kind OverridePolicy.
+	CRD string
+	// Dir is for logs and what is to be kept.
+	Dir string
+	Log io.Writer
+
+	// Seed is what cycles follow from; those from From on are run, Cycles of them.
+	Seed         uint64
+	From, Cycles int
+	// Wait and Keep are those of the operator.
+	Wait, Keep time.Duration
+	// Startup is how long previews take to be ready at least, where nothing keeps
+	// them from being so before the pin is in the proxies.
+	Startup time.Duration
+	// Flags are further ones of the operator.
+	Flags []string
+}
+
+// DefaultOptions returns the options of an ordinary soak, but for the programs.
+func DefaultOptions() Options {
+	return Options{Log: os.Stderr, Seed: 1, Cycles: 1000, Wait: time.Second, Keep: 10 * time.Second, Startup: 2500 * time.Millisecond}
+}
+
+// Soak is one that runs.
+type Soak struct {
+	options Options
+	mesh    *localmesh.Mesh
+	objects dynamic.Interface
+
+	timeline  *timeline
+	book      *judge.Book
+	versions  *versions
+	cycler    *cycler
+	sender    *sender
+	load      *load.Load
+	operators []*operator
+	converger *converger
+	keeper    *keeper
+	journal   *journal
+
+	began  time.Time
+	cancel context.CancelFunc
+}
+
+// Start brings up the mesh, the world and the operator, and the load once all is at
+// rest. Close must be called on what it returns.
+func Start(ctx context.Context, o Options) (_ *Soak, err error) {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	s := &Soak{options: o, timeline: newTimeline()}
+	if s.journal, err = openJournal(filepath.Join(o.Dir, "journal.jsonl"), s.timeline, o.Log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	s.book = judge.NewBook(s.journal.failure)
+	s.versions = newVersions(s.timeline, s.book)
+	s.mesh, err = localmesh.Start(ctx, localmesh.Options{Log: o.Log, Envoy: o.Envoy, Images: map[string]string{"*": o.Sample}, CRDs: []string{o.CRD}})
+	if err != nil {
+		return nil, err
+	}
+	if s.objects, err = dynamic.NewForConfig(s.mesh.Config); err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	s.cycler = &cycler{mesh: s.mesh, versions: s.versions, timeline: s.timeline}
+	s.converger = &converger{path: o.Overrides, kubeconfig: s.mesh.Kubeconfig, objects: s.objects, timeline: s.timeline}
+	s.keeper = &keeper{
+		cycler: s.cycler, objects: s.objects, book: s.book, random: rand.New(rand.NewPCG(o.Seed, 1<<63)),
+		done: map[string]int{}, paid: "v1", ship: 1,
+	}
+	if err := s.world(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.begin(ctx)
+}
+
+// world deploys what is there all the time.
+func (s *Soak) world(ctx context.Context) error {
+	if err := s.mesh.Apply(ctx, worldManifest); err != nil {
+		return fmt.Errorf("apply the world: %w", err)
+	}
+	deployments := s.mesh.Kubernetes().AppsV1().Deployments(namespace)
+	if _, err := deployments.Create(ctx, client(), metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("deploy the client: %w", err)
+	}
+	for _, x := range services() {
+		for i, r := range x.released {
+			w := &workload{service: x.name, name: r.workload, version: r.version, replicas: 1}
+			if _, err := deployments.Create(ctx, w.deployment(), metav1.CreateOptions{}); err != nil {
+				return fmt.Errorf("deploy %s: %w", r.workload, err)
+			}
+			if i == 0 {
+				s.book.Release(x.name, r.version)
+			}
+		}
+	}
+	return s.mesh.WaitReady(ctx, namespace)
+}
+
+// begin starts the operator, and then the load.
+func (s *Soak) begin(ctx context.Context) error {
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	pod, err := s.mesh.Pod(ctx, namespace, "app=client")
+	if err != nil {
+		return err
+	}
+	client, err := s.mesh.Client(ctx, pod)
+	if err != nil {
+		return err
+	}
+	s.sender = &sender{client: client, book: s.book}
+	s.versions.begin = func(a *judge.Announcement) func() { return s.sender.override(ctx, a) }
+	for _, v := range []string{"v1", "v2"} {
+		s.versions.deployed(judge.Version{Service: "pay", Name: v})
+	}
+	w := &watcher{timeline: s.timeline, versions: s.versions}
+	if err := w.watch(ctx, s.mesh.Config); err != nil {
+		return err
+	}
+	if err := s.operate(ctx, "operator", s.mesh.Kubeconfig); err != nil {
+		return err
+	}
+	if _, err := s.converger.converge(ctx); err != nil {
+		return err
+	}
+	if err := s.mesh.Settle(ctx); err != nil {
+		return err
+	}
+	s.began = time.Now()
+	s.load = s.sender.ordinary(ctx)
+	return nil
+}
+
+// operate starts an operator.
+func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...string) error {
+	args := slices.Concat([]string{
+		"--kubeconfig", kubeconfig, "--wait", s.options.Wait.String(), "--keep", s.options.Keep.String(),
+		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
+	}, s.options.Flags, flags)
+	o, err := startOperator(ctx, name, s.options.Overrides, s.options.Dir, s.timeline, args...)
+	if err == nil {
+		s.operators = append(s.operators, o)
+	}
+	return err
+}
+
+// Cycles runs the cycles of the options, and what happens to released versions
+// beside them.
+func (s *Soak) Cycles(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var beside, all sync.WaitGroup
+	aside, stop := context.WithCancel(ctx)
+	beside.Go(func() {
+		if err := s.keeper.run(aside, 5*time.Second); err != nil {
+			cancel(err)
+		}
+	})
+	places := slots()
+	for i, place := range places {
+		all.Go(func() {
+			for n := s.options.From + i; n < s.options.From+s.options.Cycles && ctx.Err() == nil; n += len(places) {
+				p := newPlan(s.options.Seed, n, place, s.options.Startup)
+				began := time.Now()
+				if err := s.cycler.run(ctx, p); err != nil {
+					if ctx.Err() == nil {
+						s.journal.tell("cycle %d of seed %d: %v\n%s", n, s.options.Seed, err, s.timeline.of(place.service, began))
+						cancel(fmt.Errorf("cycle %d: %w", n, err))
+					}
+					return
+				}
+				s.journal.cycle(n, p.version, time.Since(began), s.book.Counts())
+			}
+		})
+	}
+	all.Wait()
+	stop()
+	beside.Wait()
+	return context.Cause(ctx)
+}
+
+// Close ends everything.
+func (s *Soak) Close() error {
+	var errs []error
+	if s.load != nil {
+		s.load.Stop()
+		s.load = nil
+	}
+	s.versions.endAll()
+	if s.sender != nil {
+		s.sender.ended.Wait()
+		s.sender.client.CloseIdleConnections()
+	}
+	for _, o := range s.operators {
+		errs = append(errs, o.stop())
+	}
+	if s.cancel != nil {
+		s.cancel()
+	}
+	if s.mesh != nil {
+		errs = append(errs, s.mesh.Stop())
+	}
+	return errors.Join(append(errs, s.journal.close())...)
+}
+
+// Report prints the counts, and returns an error if they are not as they have to be.
+func (s *Soak) Report(w io.Writer) error {
+	took := time.Since(s.began)
+	fmt.Fprintf(w, "seed %d, cycles %d from %d, %v\n", s.options.Seed, s.journal.cycles, s.options.From, took.Round(time.Second))
+	fmt.Fprintf(w, "%-10s %9s %7s %9s\n", "requests", "sent", "failed", "misrouted")
+	var errs []error
+	counts := s.book.Counts()
+	for _, class := range judge.Classes() {
+		c := counts[class]
+		fmt.Fprintf(w, "%-10s %9d %7d %9d\n", class, c.Sent, c.Failed, c.Misrouted)
+		if !c.OK(class) {
+			errs = append(errs, fmt.Errorf("%s requests: %d failed, %d misrouted", class, c.Failed, c.Misrouted))
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.keeper.done)) {
+		fmt.Fprintf(w, "%s: %d\n", what, s.keeper.done[what])
+	}
+	s.sender.mu.Lock()
+	fmt.Fprintf(w, "ordinary requests took p50 %v, p99 %v, max %v\n", s.sender.latency.Quantile(0.5), s.sender.latency.Quantile(0.99), s.sender.latency.Max())
+	s.sender.mu.Unlock()
+	for _, class := range []judge.Class{judge.Ordinary, judge.Announced} {
+		if counts[class].Sent == 0 {
+			errs = append(errs, fmt.Errorf("no %s request was sent, which proves nothing", class))
+		}
+	}
+	for _, what := range s.versions.unasked {
+		errs = append(errs, fmt.Errorf("unasked: %s", what))
+	}
+	return errors.Join(errs...)
+}
+
+// Finish waits until the cluster is as generate prints it, now that nothing comes
+// or goes any more.
+func (s *Soak) Finish(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	_, err := s.converger.converge(ctx)
+	return err
+}

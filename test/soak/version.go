@@ -1,0 +1,267 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/overrides-mesh/overrides/test/soak/judge"
+)
+
+// versions knows of each version what the soak did to it, what is seen of it, and
+// what was announced.
+type versions struct {
+	timeline *timeline
+	book     *judge.Book
+	// begin starts to send requests for a version; what it returns ends that.
+	begin func(*judge.Announcement) (end func())
+
+	mu sync.Mutex
+	// changed is closed and made anew with each change.
+	changed chan struct{}
+	known   map[judge.Version]*version
+	// pins are the subsets that rows for no override lead to, by Service.
+	pins map[string][]string
+	// unasked counts announced versions that were lost or withdrawn though nothing was
+	// done to them.
+	unasked []string
+}
+
+// version is one that is deployed. A version is whole while all that was done to it
+// is mended.
+type version struct {
+	judge.Version
+	whole bool
+	// broken is when something was done to it last, at first its deployment; lost says
+	// that this was seen, mended when it was whole again.
+	broken, mended time.Time
+	lost           bool
+	// pods are its pods' states.
+	pods map[string]string
+	// heard is when the operator has last said that it can be asked for, by the
+	// operator's clock, which is ours; zero once it has said that it can't.
+	heard time.Time
+	// row says that there is a row for it, unrouted when there last was none.
+	row      bool
+	unrouted time.Time
+
+	announcement *judge.Announcement
+	end          func()
+}
+
+func newVersions(t *timeline, book *judge.Book) *versions {
+	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}}
+}
+
+// deployed says that a version is about to be made.
+func (vs *versions) deployed(v judge.Version) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	now := time.Now()
+	vs.known[v] = &version{Version: v, whole: true, broken: now, mended: now, unrouted: now, pods: map[string]string{}}
+}
+
+// breaks says that something is about to be done to a version after which it can't
+// be relied on: until that was seen and is mended.
+func (vs *versions) breaks(v judge.Version, why judge.Class) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	if x := vs.known[v]; x != nil {
+		x.whole, x.lost, x.broken = false, false, time.Now()
+		vs.cease(x, why)
+	}
+}
+
+// gone says that a version is about to be deleted.
+func (vs *versions) gone(v judge.Version) {
+	vs.breaks(v, judge.Leaving)
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	delete(vs.known, v)
+}
+
+// cease ends an announcement.
+func (vs *versions) cease(x *version, why judge.Class) {
+	if x.announcement == nil {
+		return
+	}
+	vs.book.End(x.announcement, time.Now(), why)
+	vs.timeline.note(x.Service, "%s is announced no more: %s", x.Version, why)
+	x.announcement = nil
+	x.end()
+}
+
+// podIs notes the state of a pod; it reports whether that is news.
+func (vs *versions) podIs(service, name, pod, state string) bool {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	x := vs.known[judge.Version{Service: service, Name: name}]
+	if x == nil {
+		return true
+	}
+	before := x.pods[pod]
+	if before == state {
+		return false
+	}
+	x.pods[pod] = state
+	if state == "gone" {
+		delete(x.pods, pod)
+	}
+	if before == "ready" && state == "not ready" && x.whole {
+		vs.unask(x, "pod "+pod+" lost its readiness")
+		x.whole, x.lost, x.broken = false, true, time.Now()
+		vs.cease(x, judge.Unready)
+	}
+	if !x.whole {
+		x.lost = x.lost || state != "ready"
+		if states := x.states(); x.lost && states["ready"] > 0 && states["not ready"] == 0 {
+			x.whole, x.mended = true, time.Now()
+		}
+	}
+	vs.look(x)
+	return true
+}
+
+func (x *version) states() map[string]int {
+	out := map[string]int{}
+	for _, state := range x.pods {
+		out[state]++
+	}
+	return out
+}
+
+func (vs *versions) unask(x *version, what string) {
+	text := fmt.Sprintf("%s %s: %s", time.Now().Format("15:04:05.000"), x.Version, what)
+	vs.unasked = append(vs.unasked, text)
+	vs.timeline.note(x.Service, "unasked: %s", text)
+}
+
+// overridable notes that the operator says that a version can be asked for.
+func (vs *versions) overridable(service, name string, at time.Time) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	if x := vs.known[judge.Version{Service: service, Name: name}]; x != nil && at.After(x.heard) {
+		x.heard = at
+		vs.look(x)
+	}
+}
+
+// withdrawn notes that the operator says that a version can't be asked for.
+func (vs *versions) withdrawn(service, name string, at time.Time) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	x := vs.known[judge.Version{Service: service, Name: name}]
+	if x == nil || at.Before(x.heard) {
+		return
+	}
+	x.heard = time.Time{}
+	if x.announcement != nil && at.After(x.mended) {
+		// Requests go on to be judged as if it had not been said.
+		vs.unask(x, "it is withdrawn, though it is whole")
+	}
+}
+
+// rows notes which rows there are for versions of a Service.
+func (vs *versions) rows(service string, rows, pins []string) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	vs.pins[service] = pins
+	for v, x := range vs.known {
+		if v.Service != service {
+			continue
+		}
+		name := service + "." + v.Name
+		x.row = slices.ContainsFunc(rows, func(r string) bool { return r == name || strings.HasPrefix(r, name+".") })
+		if !x.row {
+			x.unrouted = time.Now()
+		}
+	}
+	vs.wake()
+}
+
+// quiet is for how long a version that has lost nothing but a replica has to be
+// whole before it is taken to be announced as before.
+const quiet = 3 * time.Second
+
+// look begins to send requests for a version when it is announced: when it was said
+// after it was mended, or before, and it never had no row since.
+func (vs *versions) look(x *version) {
+	vs.wake()
+	if !x.whole || x.announcement != nil {
+		return
+	}
+	never := x.row && x.unrouted.Before(x.broken) && !x.heard.IsZero() && time.Since(x.mended) > quiet
+	if !x.heard.After(x.mended) && !never {
+		return
+	}
+	x.announcement = &judge.Announcement{Version: x.Version}
+	vs.timeline.note(x.Service, "%s is announced", x.Version)
+	x.end = vs.begin(x.announcement)
+}
+
+// wake wakes those who wait for something.
+func (vs *versions) wake() {
+	close(vs.changed)
+	vs.changed = make(chan struct{})
+}
+
+var errLate = errors.New("it takes too long")
+
+// await waits until a version is announced.
+func (vs *versions) await(ctx context.Context, v judge.Version, within time.Duration) error {
+	err := vs.until(ctx, within, func() bool {
+		x := vs.known[v]
+		if x != nil {
+			vs.look(x)
+		}
+		return x == nil || x.announcement != nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %s to be announced: %w", v, err)
+	}
+	return nil
+}
+
+// until waits for a condition, which is asked for with the lock held.
+func (vs *versions) until(ctx context.Context, within time.Duration, condition func() bool) error {
+	timer, ticker := time.NewTimer(within), time.NewTicker(time.Second)
+	defer timer.Stop()
+	defer ticker.Stop()
+	for {
+		vs.mu.Lock()
+		ok, changed := condition(), vs.changed
+		vs.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+			return errLate
+		case <-changed:
+		case <-ticker.C:
+		}
+	}
+}
+
+// pinned reports whether ordinary requests to a Service are pinned.
+func (vs *versions) pinned(service string) bool {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	return slices.ContainsFunc(vs.pins[service], func(subset string) bool { return subset != "" })
+}
+
+// end ends all announcements: the soak is over.
+func (vs *versions) endAll() {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	for _, x := range vs.known {
+		x.whole = false
+		vs.cease(x, judge.Leaving)
+	}
+}
