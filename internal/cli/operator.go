@@ -71,10 +71,23 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", f.MetricsAddress, "`address` of /metrics; 0 for none")
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")
 	flags.StringVar(&f.ProfileAddress, "pprof-bind-address", f.ProfileAddress, "`address` of /debug/pprof; 0 for none")
+	f.addGate(flags)
 	f.logFormat = format{value: "text", allowed: []string{"text", "json"}}
 	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
 	flags.Var(&f.logFormat, "log-format", "how to write the log, which goes to stderr")
 	flags.Var(&f.logLevel, "log-level", "the least that is logged")
+}
+
+func (f *operatorFlags) addGate(flags *pflag.FlagSet) {
+	g := &f.Gate
+	flags.BoolVar(&g.Enabled, "readiness-gate", false, "have pods that are not released wait until ordinary traffic is pinned; needs the webhook of config/webhook")
+	flags.DurationVar(&g.Timeout, "readiness-gate-timeout", 0, "`time` after which such a pod may be ready although ordinary traffic is not pinned; 0 for never")
+	flags.StringVar(&g.Address, "webhook-bind-address", g.Address, "`address` of the webhook that gives pods the gate")
+	flags.StringVar(&g.Namespace, "webhook-namespace", "", "`namespace` of the webhook's Service and Secret (default that of the lease, or of the pod)")
+	flags.StringVar(&g.Service, "webhook-service", g.Service, "`name` of the webhook's Service")
+	flags.StringVar(&g.Secret, "webhook-secret", g.Secret, "`name` of the Secret that keeps the webhook's certificate; it has to be there, empty at first")
+	flags.StringVar(&g.Configuration, "webhook-configuration", g.Configuration, "`name` of the MutatingWebhookConfiguration, whose caBundle is kept")
+	flags.StringSliceVar(&g.Hosts, "webhook-host", nil, "further `hosts` of the webhook's certificate, where it is called by a URL")
 }
 
 // check returns a usage error for values that can't be used.
@@ -87,7 +100,7 @@ func (f *operatorFlags) check() error {
 			return usagef("--namespaces: %w", err)
 		}
 	}
-	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--keep": f.Plan.Keep} {
+	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--keep": f.Plan.Keep, "--readiness-gate-timeout": f.Gate.Timeout} {
 		if d < 0 {
 			return usagef("%s: %v is negative", name, d)
 		}

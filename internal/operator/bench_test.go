@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"runtime"
 	"testing"
 	"time"
@@ -96,31 +97,69 @@ func stored(b *testing.B, o istio.Object) *apply.Seen {
 	return seen
 }
 
-// fill puts a Service with two versions into a store.
+// fill puts a Service with two versions, of five pods, into a store, as they come
+// from an API server: no two objects share a string.
 func fill(b *testing.B, s *store, service string) {
 	b.Helper()
-	put := func(kindName string, object metav1.Object) {
-		kept, err := (&kind{}).transform(object)
-		if err != nil {
-			b.Fatal(err)
+	put(b, s, "Service", &corev1.Service{ObjectMeta: named(service, map[string]string{"app": service}), Spec: corev1.ServiceSpec{
+		Selector: map[string]string{"app": service}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}, ClusterIP: "10.96.0.1",
+	}}, &corev1.Service{})
+	slice := &discoveryv1.EndpointSlice{ObjectMeta: named(service, map[string]string{
+		discoveryv1.LabelServiceName: service, discoveryv1.LabelManagedBy: "endpointslice-controller.k8s.io",
+	})}
+	for version, pods := range map[string]int{"v1": 3, "v2": 2} {
+		labels := map[string]string{
+			"app": service, "version": version, "app.kubernetes.io/name": service, "app.kubernetes.io/part-of": "shop", "team": "shop",
 		}
-		s.put(diag.Object{Kind: kindName, Namespace: "shop", Name: object.GetName()}, kept.(*item))
+		selector := map[string]string{"app": service, "version": version}
+		put(b, s, "Deployment", &appsv1.Deployment{ObjectMeta: named(service+"-"+version, labels), Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: selector}, Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec()},
+		}}, &appsv1.Deployment{})
+		for i := range pods {
+			pod := &corev1.Pod{ObjectMeta: named(fmt.Sprintf("%s-%s-5d4f8c7b9-%05d", service, version, i), maps.Clone(labels)), Spec: podSpec()}
+			pod.Labels["pod-template-hash"] = "5d4f8c7b9"
+			pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: service + "-" + version + "-5d4f8c7b9", UID: uid, Controller: new(true)}}
+			pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.244.0.1", Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+			put(b, s, "Pod", pod, &corev1.Pod{})
+			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+				Addresses: []string{"10.244.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: new(true), Serving: new(true)},
+				TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: pod.Name, Namespace: pod.Namespace, UID: uid}, NodeName: new("node"),
+			})
+		}
 	}
-	yes := true
-	slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: service, Labels: map[string]string{discoveryv1.LabelServiceName: service}}}
-	put("Service", &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: service}, Spec: corev1.ServiceSpec{
-		Selector: map[string]string{"app": service}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}},
-	}})
-	for _, version := range []string{"v1", "v2"} {
-		labels := map[string]string{"app": service, "version": version}
-		put("Deployment", &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: service + "-" + version}, Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}},
-		}})
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: service + "-" + version + "-hash-x", Labels: map[string]string{
-			"app": service, "version": version, "pod-template-hash": "hash",
-		}, OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: service + "-" + version + "-hash", Controller: &yes}}}}
-		put("Pod", pod)
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: pod.Name}})
+	put(b, s, "EndpointSlice", slice, &discoveryv1.EndpointSlice{})
+}
+
+const uid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+
+func named(name string, labels map[string]string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: "shop", Name: name, Labels: labels, UID: uid, ResourceVersion: "12345", CreationTimestamp: metav1.Now(),
+		Annotations: map[string]string{"deployment.kubernetes.io/revision": "1"},
 	}
-	put("EndpointSlice", slice)
+}
+
+func podSpec() corev1.PodSpec {
+	return corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{{Name: "app", Image: "example.com/app"}}}
+}
+
+// put has a store take an object as an informer does, decoded into another one.
+func put[T interface {
+	metav1.Object
+	Marshal() ([]byte, error)
+	Unmarshal([]byte) error
+}](b *testing.B, s *store, kindName string, object, decoded T) {
+	b.Helper()
+	text, err := object.Marshal()
+	if err == nil {
+		err = decoded.Unmarshal(text)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	kept, err := (&kind{}).transform(decoded)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.put(diag.Object{Kind: kindName, Namespace: "shop", Name: object.GetName()}, kept.(*item))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
 // kind is a kind that is watched.
@@ -116,6 +117,8 @@ func (k *kind) transform(in any) (any, error) {
 // strip leaves what decides a route. Two states of an object that are equal
 // after it need no look at the cluster.
 func strip(object metav1.Object) {
+	pod, _ := object.(*corev1.Pod)
+	waits := pod != nil && gate.Waits(pod)
 	discover.Slim(object)
 	object.SetResourceVersion("")
 	object.SetGeneration(0)
@@ -126,6 +129,10 @@ func strip(object metav1.Object) {
 	case *corev1.Pod:
 		x.Status = corev1.PodStatus{Phase: x.Status.Phase, Conditions: readiness(x.Status.Conditions)}
 		x.Finalizers, x.DeletionGracePeriodSeconds = nil, nil
+		if waits {
+			// A gate that is open is as none.
+			x.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: gate.Condition}}
+		}
 	case *discoveryv1.EndpointSlice:
 		for i := range x.Endpoints {
 			e := &x.Endpoints[i]

@@ -71,10 +71,14 @@ func newMetrics() *metrics {
 // register has registry show m, until the function that it returns is called. Of
 // several operators in one program, as in tests, only the first is shown.
 func (m *metrics) register(registry prometheus.Registerer) (unregister func()) {
-	var shown []prometheus.Collector
-	for _, c := range []prometheus.Collector{
+	return register(registry, []prometheus.Collector{
 		m.passes, m.placed, m.gone, m.writes, m.announced, m.services, m.versions, m.routes, m.held, m.refused, m.diagnostics, m.leading,
-	} {
+	})
+}
+
+func register(registry prometheus.Registerer, collectors []prometheus.Collector) (unregister func()) {
+	var shown []prometheus.Collector
+	for _, c := range collectors {
 		if registry.Register(c) == nil {
 			shown = append(shown, c)
 		}

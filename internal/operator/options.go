@@ -27,6 +27,8 @@ type Options struct {
 	Debounce time.Duration
 	// DryRun has every write checked by the API server, and nothing stored.
 	DryRun bool
+	// Gate has pods wait until ordinary traffic is pinned.
+	Gate GateOptions
 
 	// LeaderElection is for several replicas, of which one writes.
 	LeaderElection bool
@@ -48,6 +50,9 @@ const (
 func DefaultOptions() Options {
 	return Options{
 		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), Debounce: 10 * time.Millisecond,
+		Gate: GateOptions{
+			Address: ":9443", Service: "overrides-webhook", Secret: "overrides-webhook", Configuration: "overrides-readiness-gate",
+		},
 		MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0",
 	}
 }

@@ -31,6 +31,8 @@ type reconciler struct {
 	writer  *writer
 	policy  *policyWriter
 	events  *announcer
+	// gates is nil where there are none.
+	gates *opener
 
 	memory plan.Memory
 	// without is set where there was nothing to write to.
@@ -47,7 +49,9 @@ type parts struct {
 	policy   *policyWriter
 	recorder events.EventRecorder
 	metrics  *metrics
-	log      *slog.Logger
+	// gates is nil where there are none.
+	gates *gateMetrics
+	log   *slog.Logger
 }
 
 func newReconciler(options *Options, s *store, p parts) *reconciler {
@@ -97,6 +101,8 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 	if err != nil {
 		r.log.Error("plan", "error", err)
 		again = began.Add(time.Second)
+	} else {
+		again = earlier(again, r.gates.open(ctx, p))
 	}
 	r.writer.report(p)
 	if ctx.Err() == nil {
@@ -130,7 +136,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 	for range rounds {
 		out, err := plan.Plan(plan.Input{
 			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
-			Now: time.Now(), Options: r.options.Plan,
+			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil,
 		})
 		if err != nil {
 			return time.Time{}, err

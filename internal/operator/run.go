@@ -62,7 +62,12 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	}
 	numbers := newMetrics()
 	defer numbers.register(ctrlmetrics.Registry)()
-	if err := assemble(manager, config, &options, parts{log: log, metrics: numbers}); err != nil {
+	p := parts{log: log, metrics: numbers}
+	if options.Gate.Enabled {
+		p.gates = newGateMetrics()
+		defer register(ctrlmetrics.Registry, p.gates.all())()
+	}
+	if err := assemble(manager, config, &options, p); err != nil {
 		return err
 	}
 	return manager.Start(ctx)
@@ -148,6 +153,11 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
 	r := newReconciler(options, s, p)
 	r.synced, r.hasMesh = w.synced, w.hasMesh
+	if options.Gate.Enabled {
+		if err := addGates(manager, config, r, p); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		manager.Add(w),
 		manager.Add(r),

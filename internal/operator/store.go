@@ -20,6 +20,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
@@ -141,6 +142,9 @@ type contents struct {
 	objects *discover.Objects
 	seen    map[diag.Object]*apply.Seen
 	diags   []diag.Diagnostic
+	// gated are the pods whose readiness gate is shut, also in namespaces that are
+	// managed no more.
+	gated []*corev1.Pod
 	// managed reports whether a namespace is managed.
 	managed func(namespace string) bool
 	// since is when the oldest change came that is new in it; zero for none.
@@ -168,12 +172,32 @@ func (s *store) take() contents {
 	clear(s.gone)
 	out.managed = s.managed()
 	for name, x := range s.items {
+		if pod, ok := x.Object.(*corev1.Pod); ok && gate.Waits(pod) && pod.DeletionTimestamp == nil {
+			out.gated = append(out.gated, pod)
+		}
 		switch {
 		case x.seen != nil:
 			out.seen[name] = x.seen
 		case s.options.everywhere(name.Kind) || out.managed(name.Namespace):
 			out.diags = append(out.diags, x.diags...)
 			add(out.objects, x.Object)
+		}
+	}
+	return out
+}
+
+// around returns what a namespace holds, nil for one that is not managed; its
+// objects must not be changed.
+func (s *store) around(namespace string) *discover.Objects {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.managed()(namespace) {
+		return nil
+	}
+	out := &discover.Objects{Cluster: true}
+	for name, x := range s.items {
+		if name.Namespace == namespace && x.seen == nil {
+			add(out, x.Object)
 		}
 	}
 	return out

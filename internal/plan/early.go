@@ -76,9 +76,19 @@ func (w wait) and(other wait) wait {
 	return w
 }
 
-// settling is the wait for proxies to have what has been so since a time.
+// settling is the wait for proxies to follow what routes have said since a time.
 func (p *planner) settling(since time.Time) wait {
 	return wait{over: p.settled(since), until: since.Add(p.Options.Wait)}
+}
+
+// placing is the wait for proxies to have a cluster as it is.
+func (p *planner) placing(c Cluster) wait {
+	at := p.next.placed[c]
+	out := wait{over: p.has(at), until: at.since.Add(p.Options.Wait)}
+	if !out.over {
+		p.awaited[c] = true
+	}
+	return out
 }
 
 // ordinary lists the tables that send ordinary traffic to a host.
@@ -126,7 +136,7 @@ func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
 		case p.reaches(c, b, p.present):
 			return wait{}
 		default:
-			out = out.and(p.settling(p.next.placed[c].since))
+			out = out.and(p.placing(c))
 		}
 	}
 	key := aside{seen.Object, host, strings.Join(seen.exportTo, ","), labelsText(b.Labels)}
@@ -158,11 +168,10 @@ func (p *planner) subsetsOf(host string, b *model.Backend) wait {
 		if c.Host != host || !model.HasLabels(b.Labels, labels) {
 			continue
 		}
-		at, placed := p.next.placed[c]
-		if !placed || !maps.Equal(p.labels[c], labels) {
+		if _, placed := p.next.placed[c]; !placed || !maps.Equal(p.labels[c], labels) {
 			return wait{}
 		}
-		out = out.and(p.settling(at.since))
+		out = out.and(p.placing(c))
 	}
 	return out
 }

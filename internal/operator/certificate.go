@@ -1,0 +1,208 @@
+package operator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/open-policy-agent/cert-controller/pkg/rotator"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+)
+
+// GatePath is where the webhook answers.
+const GatePath = "/readiness-gate"
+
+// The webhook is begun again after a while, which doubles with each failure.
+const webhookAgainFirst, webhookAgainLast = time.Second, time.Minute
+
+// webhookServer serves the webhook and has its certificate kept. It has a manager
+// of its own, so that no fault of certificates ends the operator: routing goes on,
+// and pods come without a gate.
+type webhookServer struct {
+	config  *rest.Config
+	options *GateOptions
+	handler admission.Handler
+	log     *slog.Logger
+
+	// certificate is the one that is served; nil for none yet.
+	certificate atomic.Pointer[tls.Certificate]
+	serving     atomic.Bool
+}
+
+// NeedLeaderElection says that every replica serves.
+func (s *webhookServer) NeedLeaderElection() bool { return false }
+
+// Start serves until ctx ends.
+func (s *webhookServer) Start(ctx context.Context) error {
+	again := webhookAgainFirst
+	for {
+		began := time.Now()
+		err := s.serve(ctx)
+		s.serving.Store(false)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // that ctx has ended is no fault
+		}
+		if time.Since(began) > webhookAgainLast {
+			again = webhookAgainFirst
+		}
+		s.log.Error("serve the webhook of the readiness gate", "error", err, "again", again.String())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(again):
+		}
+		again = min(2*again, webhookAgainLast)
+	}
+}
+
+// ready reports whether pods can be given the gate here: a replica that can't must
+// not be asked.
+func (s *webhookServer) ready(*http.Request) error {
+	if !s.serving.Load() || s.certificate.Load() == nil {
+		return errors.New("the webhook has no certificate yet")
+	}
+	return nil
+}
+
+// serve serves until ctx ends or something fails.
+func (s *webhookServer) serve(ctx context.Context) error {
+	host, port, err := splitAddress(s.options.Address)
+	if err != nil {
+		return err
+	}
+	// The library waits for the certificate to be in a folder.
+	dir, err := os.MkdirTemp("", "overrides-webhook-")
+	if err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	manager, err := ctrl.NewManager(s.narrow(), ctrl.Options{
+		Scheme: newScheme(), Logger: logr.FromSlogHandler(s.log.Handler()),
+		Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", PprofBindAddress: "0",
+		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{s.options.Namespace: {}}},
+		WebhookServer: webhook.NewServer(webhook.Options{Host: host, Port: port, TLSOpts: []func(*tls.Config){
+			func(c *tls.Config) {
+				c.MinVersion, c.NextProtos = tls.VersionTLS13, []string{"http/1.1"}
+				c.GetCertificate = s.current
+			},
+		}}),
+	})
+	if err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	manager.GetWebhookServer().Register(GatePath, &admission.Webhook{Handler: s.handler})
+	if err := s.follow(ctx, manager.GetCache(), dir); err != nil {
+		return err
+	}
+	if err := rotator.AddRotator(manager, s.rotator(dir)); err != nil {
+		return fmt.Errorf("keep certificates: %w", err)
+	}
+	s.serving.Store(true)
+	return manager.Start(ctx)
+}
+
+// rotators counts them: no two of a program may have one name.
+var rotators atomic.Int64
+
+func (s *webhookServer) rotator(dir string) *rotator.CertRotator {
+	return &rotator.CertRotator{
+		SecretKey: types.NamespacedName{Namespace: s.options.Namespace, Name: s.options.Secret},
+		CertDir:   dir, CAName: s.options.Configuration, CAOrganization: "overrides",
+		DNSName: s.options.Service + "." + s.options.Namespace + ".svc", ExtraDNSNames: s.options.Hosts,
+		Webhooks:   []rotator.WebhookInfo{{Name: s.options.Configuration, Type: rotator.Mutating}},
+		FieldOwner: apply.Manager, IsReady: make(chan struct{}),
+		ControllerName: "certificates-" + strconv.FormatInt(rotators.Add(1), 10),
+	}
+}
+
+// follow serves what the Secret holds, as it changes.
+func (s *webhookServer) follow(ctx context.Context, c cache.Cache, dir string) error {
+	informer, err := c.GetInformer(ctx, &corev1.Secret{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch the Secret of the webhook: %w", err)
+	}
+	take := func(object any) {
+		secret, ok := object.(*corev1.Secret)
+		if !ok || secret.Name != s.options.Secret {
+			return
+		}
+		certificate, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
+		if err != nil {
+			return // empty, or broken: the library makes a new one
+		}
+		s.certificate.Store(&certificate)
+		if err := os.WriteFile(filepath.Join(dir, corev1.TLSCertKey), secret.Data[corev1.TLSCertKey], 0o600); err != nil {
+			s.log.Error("keep the certificate of the webhook", "error", err)
+		}
+	}
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: take, UpdateFunc: func(_, object any) { take(object) }})
+	if err != nil {
+		return fmt.Errorf("watch the Secret of the webhook: %w", err)
+	}
+	return nil
+}
+
+func (s *webhookServer) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if certificate := s.certificate.Load(); certificate != nil {
+		return certificate, nil
+	}
+	return nil, errors.New("no certificate yet")
+}
+
+// narrow is the configuration for one that may see one Secret and one webhook: the
+// library asks for all, and would have to be allowed to.
+func (s *webhookServer) narrow() *rest.Config {
+	only := map[string]string{"secrets": s.options.Secret, "mutatingwebhookconfigurations": s.options.Configuration}
+	out := rest.CopyConfig(s.config)
+	out.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			name, ok := only[request.URL.Path[strings.LastIndex(request.URL.Path, "/")+1:]]
+			if !ok || request.Method != http.MethodGet {
+				return next.RoundTrip(request)
+			}
+			request = request.Clone(request.Context())
+			query := request.URL.Query()
+			query.Set("fieldSelector", "metadata.name="+name)
+			request.URL.RawQuery = query.Encode()
+			return next.RoundTrip(request)
+		})
+	})
+	return out
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+func splitAddress(address string) (string, int, error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("read the address of the webhook: %w", err)
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return "", 0, fmt.Errorf("read the address of the webhook: %q is no port", text)
+	}
+	return host, int(port), nil
+}

@@ -1,0 +1,236 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/gate"
+)
+
+// GateOptions are settings of the readiness gate.
+type GateOptions struct {
+	// Enabled has pods that are not released wait for the pin. Without it nothing of
+	// what is below matters.
+	Enabled bool
+	// Timeout opens gates after a time, pinned or not; zero for never.
+	Timeout time.Duration
+	// Address is where the webhook listens.
+	Address string
+	// Namespace has the Service and the Secret; that of the lease, or of the pod, if
+	// it is empty.
+	Namespace, Service, Secret string
+	// Configuration names the MutatingWebhookConfiguration.
+	Configuration string
+	// Hosts are further ones that the certificate is for.
+	Hosts []string
+}
+
+// namespaceFile says which namespace a pod is in.
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// namespace is that of the Service and the Secret.
+func (o *GateOptions) namespace(lease string) (string, error) {
+	if o.Namespace != "" || lease != "" {
+		return cmp.Or(o.Namespace, lease), nil
+	}
+	text, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return "", fmt.Errorf("find the namespace of the webhook, which is not named: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// addGates adds to the manager what gives pods the gate, and has r open it.
+func addGates(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts) error {
+	options := r.options.Gate
+	var err error
+	if options.Namespace, err = options.namespace(r.options.LeaseNamespace); err != nil {
+		return err
+	}
+	r.gates = &opener{
+		objects: p.policy.objects, recorder: p.recorder, metrics: p.gates, log: p.log,
+		timeout: options.Timeout, dryRun: r.options.DryRun, pods: map[types.UID]*waitingPod{},
+	}
+	webhook := &webhookServer{config: config, options: &options, log: p.log, handler: &admitter{
+		store: r.store, synced: r.synced, options: r.options, metrics: p.gates, log: p.log,
+	}}
+	return errors.Join(manager.Add(webhook), manager.AddReadyzCheck("webhook", webhook.ready))
+}
+
+// opener opens readiness gates. A nil opener leaves them alone.
+type opener struct {
+	objects  dynamic.Interface
+	recorder events.EventRecorder
+	metrics  *gateMetrics
+	log      *slog.Logger
+	timeout  time.Duration
+	dryRun   bool
+
+	mu sync.Mutex
+	// pods has what is known of each pod that waits.
+	pods map[types.UID]*waitingPod
+}
+
+// waitingPod is a pod that waits, or waited when it was last looked at.
+type waitingPod struct {
+	gate.Waiting
+
+	// opened is set where the gate has been opened: the informer will tell.
+	opened bool
+	// failed is when not to try before.
+	failed time.Time
+}
+
+// open opens the gates of pods that may be ready, and returns when to look again.
+func (o *opener) open(ctx context.Context, p *picture) time.Time {
+	if o == nil {
+		return time.Time{}
+	}
+	view := &gate.View{Services: p.result.Services, Early: p.planned.Early, Now: time.Now(), Timeout: o.timeout}
+	var again time.Time
+	group := errgroup.Group{}
+	group.SetLimit(writesAtOnce)
+	for _, w := range o.waiting(p.gated, view.Now) {
+		verdict := view.Judge(&w.Waiting)
+		if verdict.Tell && !verdict.Open {
+			o.tell(w, verdict)
+			w.Told = true
+		}
+		again = earlier(again, verdict.Again)
+		switch {
+		case !verdict.Open || w.opened || o.dryRun:
+		case view.Now.Before(w.failed):
+			again = earlier(again, w.failed)
+		default:
+			group.Go(func() error {
+				o.write(ctx, w, verdict)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // what failed is noted
+	return earlier(again, o.note())
+}
+
+// waiting brings what is known up to date with the pods that wait now.
+func (o *opener) waiting(pods []*corev1.Pod, now time.Time) []*waitingPod {
+	known := o.pods
+	o.pods = make(map[types.UID]*waitingPod, len(pods))
+	out := make([]*waitingPod, 0, len(pods))
+	for _, pod := range pods {
+		w := known[pod.UID]
+		if w == nil {
+			w = &waitingPod{Waiting: gate.Waiting{Since: now}}
+		}
+		w.Pod = pod
+		o.pods[pod.UID] = w
+		out = append(out, w)
+	}
+	return out
+}
+
+// gateMetrics are those of the readiness gate.
+type gateMetrics struct {
+	admitted, opened *prometheus.CounterVec
+	waiting          prometheus.Gauge
+	waited           prometheus.Histogram
+}
+
+func newGateMetrics() *gateMetrics {
+	return &gateMetrics{
+		admitted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "overrides_gate_admissions_total", Help: "Pods that the webhook was asked about: gated, passed, unknown (as it was not known what they are) or failed.",
+		}, []string{"result"}),
+		opened:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "overrides_gate_opened_total", Help: "Readiness gates that were opened."}, []string{"reason"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_gate_waiting", Help: "Pods whose readiness gate is shut."}),
+		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "overrides_gate_wait_seconds", Help: "Time from a pod with a readiness gate being seen to its gate being open.", Buckets: seconds,
+		}),
+	}
+}
+
+func (m *gateMetrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.admitted, m.opened, m.waiting, m.waited}
+}
+
+// note counts what waits still, and returns when to try again what failed.
+func (o *opener) note() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var again time.Time
+	waiting := 0
+	for _, w := range o.pods {
+		if !w.opened {
+			waiting++
+			again = earlier(again, w.failed)
+		}
+	}
+	o.metrics.waiting.Set(float64(waiting))
+	return again
+}
+
+func (o *opener) tell(w *waitingPod, v gate.Verdict) {
+	o.recorder.Eventf(w.Pod, nil, corev1.EventTypeWarning, string(v.Reason), "OpenReadinessGate", "%s", short(v.Message))
+}
+
+// write opens the gate of a pod.
+func (o *opener) write(ctx context.Context, w *waitingPod, v gate.Verdict) {
+	err := o.apply(ctx, w.Pod, v)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case err == nil:
+		w.opened = true
+		o.metrics.opened.WithLabelValues(string(v.Reason)).Inc()
+		o.metrics.waited.Observe(time.Since(w.Since).Seconds())
+		if v.Tell {
+			o.tell(w, v)
+		}
+		o.log.Info("opened readiness gate", "object", "Pod "+w.Pod.Namespace+"/"+w.Pod.Name, "reason", v.Reason)
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err), ctx.Err() != nil:
+		// It is gone, or another one of that name: the informer will tell. Should it
+		// not, as where the condition is another's, it is tried again.
+		w.failed = time.Now().Add(failedLast)
+	default:
+		w.failed = time.Now().Add(time.Second)
+		o.log.Error("open readiness gate", "object", "Pod "+w.Pod.Namespace+"/"+w.Pod.Name, "error", err)
+	}
+}
+
+func (o *opener) apply(ctx context.Context, pod *corev1.Pod, v gate.Verdict) error {
+	body, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Pod",
+		"metadata": map[string]any{"namespace": pod.Namespace, "name": pod.Name, "uid": pod.UID},
+		"status": map[string]any{"conditions": []any{map[string]any{
+			"type": gate.Condition, "status": corev1.ConditionTrue, "reason": v.Reason, "message": v.Message,
+			"lastTransitionTime": metav1.Now(),
+		}}},
+	})
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	no := false
+	_, err = o.objects.Resource(corev1.SchemeGroupVersion.WithResource("pods")).Namespace(pod.Namespace).
+		Patch(ctx, pod.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: apply.Manager, Force: &no}, "status")
+	return err
+}
