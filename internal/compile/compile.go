@@ -33,7 +33,9 @@ type compiler struct {
 	rules    []route.SubsetRule
 	foreign  map[diag.Object]bool
 	mesh     *meshIndex
-	diags    []diag.Diagnostic
+	// checked are the shapes of pattern of which one was compiled.
+	checked map[shape]bool
+	diags   []diag.Diagnostic
 }
 
 // service is what the compiler knows of one Service.
@@ -65,7 +67,10 @@ func Compile(snapshot *model.Snapshot) Result {
 }
 
 func newCompiler(snapshot *model.Snapshot) *compiler {
-	c := &compiler{snapshot: snapshot, options: snapshot.Options, byHost: map[string]*service{}, foreign: map[diag.Object]bool{}}
+	c := &compiler{
+		snapshot: snapshot, options: snapshot.Options,
+		byHost: map[string]*service{}, foreign: map[diag.Object]bool{}, checked: map[shape]bool{},
+	}
 	for _, object := range snapshot.Foreign {
 		c.foreign[object] = true
 	}

@@ -15,18 +15,18 @@ import (
 type builder struct {
 	*compiler
 	draft *draft
-	// checked are the shapes of pattern of which one was compiled.
-	checked map[shape]bool
 }
 
-// shape tells patterns apart by more than the names that are quoted in them.
+// shape tells patterns apart by more than the names that are quoted in them: the
+// conditions of the row, and of a strict one also those that its Service has.
 type shape struct {
-	of                   *service
-	from, method, strict bool
+	from, method bool
+	strict       bool
+	judged       grammar.Judged
 }
 
-func (c *condition) shape(of *service, strict bool) shape {
-	return shape{of: of, from: c.From != "", method: c.Method != "", strict: strict}
+func (c *condition) shape() shape {
+	return shape{from: c.From != "", method: c.Method != ""}
 }
 
 // ordinary adds the i-th of the user's routes for requests without a carrier.
@@ -191,7 +191,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 	if c.Condition == (grammar.Condition{}) {
 		carriers = append(carriers, b.carrier(grammar.BaggageHeader, named.BaggagePattern(v.name), c))
 	}
-	carriers = b.withinLimit(c.shape(t, false), carriers)
+	carriers = b.withinLimit(t, c.shape(), carriers)
 	matches := conjunctions(b.draft.routes[i].matches, carriers)
 	if len(matches) == 0 {
 		return
@@ -219,8 +219,10 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 		From:   slices.Contains(t.settings.Conditions, "from"),
 		Method: slices.Contains(t.settings.Conditions, "method"),
 	}
+	shape := c.shape()
+	shape.strict, shape.judged = true, judged
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
-	carriers := b.withinLimit(c.shape(t, true), []route.Match{b.carrier(b.options.Header, named.StrictPattern(judged, c.Condition), c)})
+	carriers := b.withinLimit(t, shape, []route.Match{b.carrier(b.options.Header, named.StrictPattern(judged, c.Condition), c)})
 	matches := conjunctions(b.draft.routes[i].matches, carriers)
 	if len(matches) == 0 {
 		return
@@ -240,12 +242,11 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 }
 
 // withinLimit leaves out carriers whose pattern Istio would refuse. That a
-// pattern compiles is checked for one of each shape: the others differ from it
-// in quoted text only.
-func (b *builder) withinLimit(shape shape, carriers []route.Match) []route.Match {
-	checked := b.checked[shape]
-	b.checked[shape] = true
-	return slices.DeleteFunc(carriers, func(m route.Match) bool {
+// pattern compiles is checked for one of each shape, for all Services: the others
+// differ from it in quoted text only.
+func (b *builder) withinLimit(of *service, shape shape, carriers []route.Match) []route.Match {
+	checked, all := b.checked[shape], len(carriers)
+	out := slices.DeleteFunc(carriers, func(m route.Match) bool {
 		for header, match := range m.Headers {
 			err := error(nil)
 			switch {
@@ -255,12 +256,15 @@ func (b *builder) withinLimit(shape shape, carriers []route.Match) []route.Match
 				err = grammar.CheckPattern(match.Value)
 			}
 			if err != nil {
-				b.say(shape.of, diag.PatternInvalid, "a pattern for %s can't be used, and its route is left out: %v", header, err)
+				b.say(of, diag.PatternInvalid, "a pattern for %s can't be used, and its route is left out: %v", header, err)
 				return true
 			}
 		}
 		return false
 	})
+	// Of one that was too long nothing is known but that.
+	b.checked[shape] = checked || len(out) == all
+	return out
 }
 
 // conjunctions returns every combination of an alternative of the user's with

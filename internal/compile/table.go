@@ -189,7 +189,7 @@ type draft struct {
 // requests without any carrier, then for each of them the overrides that it
 // can follow, and the route itself.
 func (c *compiler) finishTable(d *draft) {
-	b := &builder{compiler: c, draft: d, checked: map[shape]bool{}}
+	b := &builder{compiler: c, draft: d}
 	d.table.ExportTo = d.scope
 	if d.of != nil && !slices.Contains(d.targets, d.of) {
 		c.say(d.of, diag.VirtualServiceElsewhere, "no route of %s leads to it", d.adopted.Object())
