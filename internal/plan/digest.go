@@ -14,14 +14,15 @@ import (
 // the time of a plan. It looks at every field there is, so that none can be
 // forgotten. Equal values have equal digests; those of two that differ are
 // different for all that anybody knows of SHA-256.
-func digest[T any](value *T) ([sha256.Size]byte, error) {
-	var d digester
+func digest[T any](d *digester, value *T) ([sha256.Size]byte, error) {
+	d.text, d.err = d.text[:0], nil
 	d.add(reflect.ValueOf(value).Elem())
 	return sha256.Sum256(d.text), d.err
 }
 
-// digester writes a value out, with the length or the kind before each part.
+// digester writes values out, with the length or the kind before each part.
 type digester struct {
+	// text is that of one value, kept for the room that it takes.
 	text []byte
 	err  error
 }
@@ -56,8 +57,8 @@ func (d *digester) add(v reflect.Value) {
 			d.add(v.Index(i))
 		}
 	case reflect.Struct:
-		for _, field := range v.Fields() {
-			d.add(field)
+		for i := range v.NumField() { //nolint:modernize // names of fields, which v.Fields makes too, cost more than all the rest
+			d.add(v.Field(i))
 		}
 	case reflect.Map:
 		d.pairs(v)
@@ -84,11 +85,20 @@ func (d *digester) pointer(v reflect.Value) {
 	if err != nil {
 		d.err = fmt.Errorf("digest %s: %w", v.Type(), err)
 	}
-	d.string(string(text))
+	d.number(uint64(len(text)))
+	d.text = append(d.text, text...)
 }
 
 // pairs adds a map with strings for keys.
 func (d *digester) pairs(v reflect.Value) {
+	d.number(uint64(v.Len()))
+	if v.Len() < 2 {
+		for pairs := v.MapRange(); pairs.Next(); {
+			d.string(pairs.Key().String())
+			d.add(pairs.Value())
+		}
+		return
+	}
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int {
 		switch {
@@ -99,7 +109,6 @@ func (d *digester) pairs(v reflect.Value) {
 		}
 		return 0
 	})
-	d.number(uint64(len(keys)))
 	for _, key := range keys {
 		d.string(key.String())
 		d.add(v.MapIndex(key))

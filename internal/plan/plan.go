@@ -161,6 +161,8 @@ type planner struct {
 	next    Memory
 	out     Output
 	last    []Step
+	// digester is one, for the room that it has made.
+	digester digester
 }
 
 // Plan returns the steps that may be taken now. An error is a bug: something
@@ -199,7 +201,7 @@ func compareVersions(a, b route.Version) int {
 // make plans the object that one table or one rule becomes. Nothing is encoded
 // twice: what was made from the same before is taken from memory.
 func (p *planner) make(name diag.Object, tables []route.Table, rules []route.SubsetRule) error {
-	of, err := digest(&struct {
+	of, err := digest(&p.digester, &struct {
 		Tables []route.Table
 		Rules  []route.SubsetRule
 	}{tables, rules})
