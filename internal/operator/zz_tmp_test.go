@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"syscall"
+	"time"
 	"fmt"
 	"os"
 	"runtime"
@@ -26,4 +28,34 @@ func BenchmarkZZHeap(b *testing.B) {
 	f.Close()
 	fmt.Println("all", liveBytes()>>10)
 	runtime.KeepAlive(r)
+}
+
+func cpuNow() time.Duration {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+func BenchmarkZZPass(b *testing.B) {
+	options := DefaultOptions()
+	options.AllNamespaces = true
+	s := newStore(&options)
+	for i := range 1000 {
+		fill(b, s, fmt.Sprintf("service-%d", i))
+	}
+	r := newReconciler(&options, s, parts{})
+	settle(b, r)
+	runtime.GC()
+	if f := os.Getenv("PROF"); f != "" {
+		w, _ := os.Create(f)
+		pprof.StartCPUProfile(w)
+		defer pprof.StopCPUProfile()
+	}
+	for range 3 {
+		before := cpuNow()
+		for range 20 {
+			planOf(b, r)
+		}
+		b.Logf("cpu/op %v", (cpuNow()-before)/20)
+	}
 }
