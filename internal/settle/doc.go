@@ -1,0 +1,34 @@
+// Package settle decides from what istiods say of their proxies up to which time
+// every proxy has the clusters that were put in place.
+//
+// In: what each istiod answered to "syncz", the names of clusters that some of
+// their proxies were sent ("adsz?proxyID="), the clusters in question, the pods
+// that have a proxy, and the time, as values. Out: a time for [plan.Input.Settled],
+// what to ask next, and how many proxies are in which state. It must never say of
+// a time that it is settled when a proxy may lack what was in place by then: where
+// that is not known, it says nothing, and package plan waits.
+//
+// A proxy that istiod calls in sync has acknowledged what it was sent, and that may
+// be from before istiod saw the object, or pushed it. So:
+//
+//	fact                                     taken from
+//	---------------------------------------  -----------------------------------------
+//	push V of this istiod has the cluster    a proxy's list of clusters has its name (for
+//	                                         each port of the host), and the list is of
+//	                                         what that proxy was sent in push V
+//	a proxy has the cluster                  it acknowledged clusters of push V or later,
+//	                                         or its list has the name
+//	… and may be sent requests there         it then acknowledged endpoints of V or later,
+//	                                         and has been sent none since
+//	the cluster is none of its business      its list, as of what it was sent last, has
+//	                                         no cluster of the host, which is not new
+//	no proxy is missing                      every ready pod with a proxy is in an answer
+//
+// All of it must be so for every proxy of every istiod in two rounds in a row. The
+// number of a push is in the nonces of istiod: "2026-01-02T03:04:05Z/17" and a UUID.
+// It counts pushes of one istiod since that was started; pushes are of the whole
+// configuration, so that a later one has what an earlier one had.
+//
+// The name alone says nothing where a cluster of that name was there before, with
+// other labels. Such a one is waited for.
+package settle

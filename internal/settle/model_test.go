@@ -1,0 +1,331 @@
+package settle_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/settle"
+)
+
+// host is the Service that all clusters are of.
+const host = "cart.shop.svc.cluster.local"
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func subset(n int) plan.Cluster {
+	return plan.Cluster{Host: host, Subset: fmt.Sprintf("override-v%d", n)}
+}
+
+// world is a model of istiods and their proxies, in which everything is late.
+type world struct {
+	now     time.Time
+	uuid    int
+	istiods []*istiod
+	proxies []*proxy
+	written map[plan.Cluster]time.Time
+	// broken is set where an istiod was started anew since the last round.
+	broken bool
+}
+
+// istiod has seen some of what was written, made some of that into pushes, and has
+// some proxies in its queue.
+type istiod struct {
+	name    string
+	seen    map[plan.Cluster]bool
+	push    uint64
+	context map[plan.Cluster]bool
+	streams []*stream
+}
+
+// stream is a connection of a proxy. What either side sends arrives in order.
+type stream struct {
+	proxy              *proxy
+	clusters, endpoint settle.Stream
+	names, watched     map[plan.Cluster]bool
+	context            map[plan.Cluster]bool
+	push               uint64
+	queued, greeted    bool
+	down               []message
+	up                 []message
+}
+
+// message is a response, or its acknowledgement with what is subscribed to.
+type message struct {
+	endpoints bool
+	nonce     string
+	names     map[plan.Cluster]bool
+	subscribe map[plan.Cluster]bool
+}
+
+// proxy is an Envoy. Clusters are warm when their endpoints have come.
+type proxy struct {
+	id      string
+	imports bool
+	stopped bool
+	has     map[plan.Cluster]bool
+	warm    map[plan.Cluster]bool
+	istiod  *istiod
+	stream  *stream
+}
+
+func newWorld(istiods, proxies int) *world {
+	w := &world{now: epoch, written: map[plan.Cluster]time.Time{}}
+	for i := range istiods {
+		x := &istiod{name: fmt.Sprintf("istiod-%d", i), seen: map[plan.Cluster]bool{}}
+		x.refresh()
+		w.istiods = append(w.istiods, x)
+	}
+	for i := range proxies {
+		p := &proxy{id: fmt.Sprintf("p%d.shop", i), imports: i%3 != 2, has: map[plan.Cluster]bool{}, warm: map[plan.Cluster]bool{}}
+		w.proxies = append(w.proxies, p)
+		w.connect(p, w.istiods[i%istiods])
+	}
+	return w
+}
+
+func (x *istiod) refresh() {
+	x.push++
+	x.context = maps.Clone(x.seen)
+	x.context[plan.Cluster{Host: host}] = true
+}
+
+func (w *world) nonce(push uint64) string {
+	w.uuid++
+	return fmt.Sprintf("2026-01-01T00:00:00Z/%d%036d", push, w.uuid)
+}
+
+// connect has a proxy connect to an istiod, which sends it what it has.
+func (w *world) connect(p *proxy, x *istiod) {
+	w.disconnect(p)
+	p.istiod, p.stream = x, &stream{proxy: p, names: maps.Clone(p.has), watched: map[plan.Cluster]bool{}, context: x.context, push: x.push}
+	x.streams = append(x.streams, p.stream)
+}
+
+func (w *world) disconnect(p *proxy) {
+	if p.stream != nil {
+		p.istiod.streams = slices.DeleteFunc(p.istiod.streams, func(s *stream) bool { return s == p.stream })
+	}
+	p.istiod, p.stream = nil, nil
+}
+
+// greet is the first response on a stream, which may come long after it began.
+func (w *world) greet(s *stream) {
+	if s.clusters.Sent == "" {
+		w.sendClusters(s)
+	}
+}
+
+// dequeue has an istiod push to a proxy that is in its queue.
+func (w *world) dequeue(x *istiod, s *stream) {
+	if !s.queued {
+		return
+	}
+	changed := !maps.Equal(s.context, x.context)
+	s.queued, s.context, s.push = false, x.context, x.push
+	if s.clusters.Sent != "" && s.proxy.imports && changed {
+		w.sendClusters(s)
+		w.sendEndpoints(s)
+	}
+}
+
+func (w *world) sendClusters(s *stream) {
+	s.names = map[plan.Cluster]bool{}
+	if s.proxy.imports {
+		s.names = maps.Clone(s.context)
+	}
+	s.clusters.Sent = w.nonce(s.push)
+	s.down = append(s.down, message{nonce: s.clusters.Sent, names: maps.Clone(s.names)})
+}
+
+func (w *world) sendEndpoints(s *stream) {
+	if len(s.watched) == 0 {
+		return
+	}
+	s.endpoint.Sent = w.nonce(s.push)
+	s.down = append(s.down, message{endpoints: true, nonce: s.endpoint.Sent, names: maps.Clone(s.watched)})
+}
+
+// receive has a proxy take the next response.
+func (p *proxy) receive() {
+	if p.stream == nil || p.stopped || len(p.stream.down) == 0 {
+		return
+	}
+	m := p.stream.down[0]
+	p.stream.down = p.stream.down[1:]
+	if m.endpoints {
+		for c := range m.names {
+			p.warm[c] = p.has[c]
+		}
+		p.stream.up = append(p.stream.up, message{endpoints: true, nonce: m.nonce})
+		return
+	}
+	fresh := map[plan.Cluster]bool{}
+	for c := range m.names {
+		// On a new connection it subscribes to all that it has.
+		if !p.has[c] || !p.warm[c] || !p.stream.greeted {
+			fresh[c] = true
+		}
+	}
+	p.has, p.stream.greeted = m.names, true
+	maps.DeleteFunc(p.warm, func(c plan.Cluster, _ bool) bool { return !p.has[c] })
+	ack := message{nonce: m.nonce}
+	if len(fresh) > 0 {
+		p.stream.up = append(p.stream.up, message{endpoints: true, subscribe: fresh})
+	}
+	p.stream.up = append(p.stream.up, ack)
+}
+
+// hear has an istiod take the next thing that a proxy said.
+func (w *world) hear(s *stream) {
+	if len(s.up) == 0 {
+		return
+	}
+	m := s.up[0]
+	s.up = s.up[1:]
+	kind := &s.clusters
+	if m.endpoints {
+		kind = &s.endpoint
+	}
+	if m.nonce != "" && m.nonce == kind.Sent {
+		kind.Acked = m.nonce
+	}
+	if len(m.subscribe) > 0 {
+		maps.Copy(s.watched, m.subscribe)
+		w.sendEndpoints(s)
+	}
+}
+
+// answer is what an istiod says of its proxies.
+func (x *istiod) answer() settle.Answer {
+	out := settle.Answer{Istiod: x.name}
+	for _, s := range x.streams {
+		out.Proxies = append(out.Proxies, settle.Proxy{ID: s.proxy.id, Type: "sidecar", Clusters: s.clusters, Endpoints: s.endpoint})
+	}
+	return out
+}
+
+// listOf answers a question.
+func (w *world) listOf(q settle.Question) []settle.Names {
+	for _, x := range w.istiods {
+		for _, s := range x.streams {
+			if x.name == q.Istiod && s.proxy.id == q.Proxy {
+				n := settle.Names{Question: q, Clusters: []string{"inbound|80||", "BlackHoleCluster"}}
+				for c := range s.names {
+					n.Clusters = append(n.Clusters, strings.Join([]string{"outbound", "80", c.Subset, c.Host}, "|"))
+				}
+				return []settle.Names{n}
+			}
+		}
+	}
+	return nil
+}
+
+// lacks names a proxy that has no endpoints of a cluster, though it has some of the
+// host's; empty for none.
+func (w *world) lacks(c plan.Cluster) string {
+	for _, p := range w.proxies {
+		if p.imports && !p.warm[c] {
+			return p.id
+		}
+	}
+	return ""
+}
+
+// tells reports whether each istiod with proxies has one that wants the clusters:
+// of one that has none it can't be known what it knows.
+func (w *world) tells() bool {
+	return !slices.ContainsFunc(w.istiods, func(x *istiod) bool {
+		return len(x.streams) > 0 && !slices.ContainsFunc(x.streams, func(s *stream) bool { return s.proxy.imports })
+	})
+}
+
+// event lets something happen.
+func (w *world) event(t *rapid.T) {
+	x := w.istiods[rapid.IntRange(0, len(w.istiods)-1).Draw(t, "istiod")]
+	p := w.proxies[rapid.IntRange(0, len(w.proxies)-1).Draw(t, "proxy")]
+	switch n := rapid.IntRange(0, 99).Draw(t, "event"); {
+	case n < 5:
+		if len(w.written) < 4 {
+			w.written[subset(len(w.written))] = w.now.Add(1)
+		}
+	case n < 6:
+		w.connect(p, x)
+	case n < 7:
+		w.disconnect(p)
+	case n < 9:
+		p.stopped = !p.stopped
+	case n < 10:
+		w.restart(t, x)
+	case n < 20:
+		for i := range len(w.written) {
+			if c := subset(i); rapid.Bool().Draw(t, "seen") {
+				x.seen[c] = true
+			}
+		}
+	case n < 30:
+		x.refresh()
+		for _, s := range x.streams {
+			s.queued = true
+		}
+	case n < 55:
+		if p.stream != nil {
+			w.greet(p.stream)
+			w.dequeue(p.istiod, p.stream)
+		}
+	case n < 75:
+		p.receive()
+	default:
+		if p.stream != nil {
+			w.hear(p.stream)
+		}
+	}
+}
+
+// restart has an istiod begin anew: its proxies are elsewhere until they connect,
+// it may have forgotten some of what it saw, and those who asked it notice.
+func (w *world) restart(t *rapid.T, x *istiod) {
+	for i := range len(w.written) {
+		c := subset(i)
+		x.seen[c] = x.seen[c] && rapid.Bool().Draw(t, "remembered")
+	}
+	maps.DeleteFunc(x.seen, func(_ plan.Cluster, seen bool) bool { return !seen })
+	w.broken = true
+	for _, p := range w.proxies {
+		if p.istiod == x {
+			w.disconnect(p)
+		}
+	}
+	x.push = 0
+	x.refresh()
+}
+
+// flow lets everything arrive that is on its way.
+func (w *world) flow() {
+	for _, x := range w.istiods {
+		for c := range w.written {
+			x.seen[c] = true
+		}
+		x.refresh()
+		for _, s := range x.streams {
+			s.queued = true
+		}
+	}
+	for range 400 { // more than is ever on its way
+		for i, p := range w.proxies {
+			p.stopped = false
+			if p.stream == nil {
+				w.connect(p, w.istiods[i%len(w.istiods)])
+			}
+			w.greet(p.stream)
+			w.dequeue(p.istiod, p.stream)
+			p.receive()
+			w.hear(p.stream)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package settle_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/settle"
+)
+
+// judge plays one round: istiods answer one after the other, and then what is to
+// be asked is asked, with events in between.
+func (w *world) judge(in *settle.Input, between func(*settle.Output)) settle.Output {
+	in.Now, in.Planned, in.Young = w.now, w.now, nil
+	for c, at := range w.written {
+		in.Young = append(in.Young, plan.Young{Cluster: c, Since: at, HostSince: epoch.Add(-time.Hour), New: true, Awaited: true})
+	}
+	if w.broken {
+		in.Memory, in.Names, w.broken = settle.Memory{}, nil, false
+	}
+	in.Answers, in.Pods = nil, nil
+	for _, p := range w.proxies {
+		in.Pods = append(in.Pods, p.id)
+	}
+	for _, x := range w.istiods {
+		in.Answers = append(in.Answers, x.answer())
+	}
+	out := settle.Judge(*in)
+	in.Memory, in.Names = out.Memory, nil
+	between(&out)
+	for _, q := range out.Ask {
+		if w.broken {
+			break
+		}
+		in.Names = append(in.Names, w.listOf(q)...)
+	}
+	return out
+}
+
+// TestNeverTooEarly: whatever is late, and in whatever order it comes, nothing is
+// called settled that a proxy has no endpoints of; and in the end everything is.
+func TestNeverTooEarly(t *testing.T) {
+	t.Parallel()
+	claims := 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(rapid.IntRange(1, 2).Draw(t, "istiods"), rapid.IntRange(1, 5).Draw(t, "proxies"))
+		w.flow()
+		in := &settle.Input{}
+		claimed := map[plan.Cluster]bool{}
+		check := func(out *settle.Output) {
+			for c, at := range w.written {
+				if !out.Settled.Before(at) && !claimed[c] {
+					claims++
+					claimed[c] = true
+					if id := w.lacks(c); id != "" {
+						t.Fatalf("%v is settled, and %s lacks it", c, id)
+					}
+				}
+			}
+		}
+		for range rapid.IntRange(20, 200).Draw(t, "steps") {
+			w.now = w.now.Add(10 * time.Millisecond)
+			if rapid.IntRange(0, 2).Draw(t, "round") > 0 {
+				w.event(t)
+				continue
+			}
+			w.judge(in, func(out *settle.Output) {
+				check(out)
+				for range rapid.IntRange(0, 3).Draw(t, "meanwhile") {
+					w.event(t)
+				}
+			})
+		}
+		w.flow()
+		var last settle.Output
+		for range 20 {
+			w.now = w.now.Add(30 * time.Millisecond)
+			last = w.judge(in, func(*settle.Output) {})
+		}
+		for c, at := range w.written {
+			if last.Settled.Before(at) && w.tells() {
+				t.Fatalf("%v is not settled though all proxies have it: %v", c, last.Proxies)
+			}
+		}
+	})
+	if claims == 0 {
+		t.Error("nothing was ever called settled before the end")
+	}
+}
