@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -111,16 +112,32 @@ func (s *webhookServer) serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
-	manager.GetWebhookServer().Register(GatePath, &admission.Webhook{Handler: s.handler})
-	if err := s.follow(ctx, manager.GetCache(), dir); err != nil {
+	have := make(chan struct{})
+	if err := s.follow(ctx, manager.GetCache(), dir, sync.OnceFunc(func() { close(have) })); err != nil {
 		return err
 	}
 	if err := rotator.AddRotator(manager, s.rotator(dir)); err != nil {
 		return fmt.Errorf("keep certificates: %w", err)
 	}
-	s.serving.Store(true)
-	return manager.Start(ctx)
+	listen := manager.Add(listener(func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+		case <-have:
+			// The manager starts it, since it runs already.
+			manager.GetWebhookServer().Register(GatePath, &admission.Webhook{Handler: s.handler})
+			s.serving.Store(true)
+		}
+		return nil
+	}))
+	return errors.Join(listen, manager.Start(ctx))
 }
+
+// listener begins to listen once there is a certificate.
+type listener func(context.Context) error
+
+func (f listener) Start(ctx context.Context) error { return f(ctx) }
+
+func (listener) NeedLeaderElection() bool { return false }
 
 // rotators counts them: no two of a program may have one name.
 var rotators atomic.Int64
@@ -136,8 +153,9 @@ func (s *webhookServer) rotator(dir string) *rotator.CertRotator {
 	}
 }
 
-// follow serves what the Secret holds, as it changes.
-func (s *webhookServer) follow(ctx context.Context, c cache.Cache, dir string) error {
+// follow serves what the Secret holds, as it changes, and calls have when it holds
+// something.
+func (s *webhookServer) follow(ctx context.Context, c cache.Cache, dir string, have func()) error {
 	informer, err := c.GetInformer(ctx, &corev1.Secret{}, cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("watch the Secret of the webhook: %w", err)
@@ -155,6 +173,7 @@ func (s *webhookServer) follow(ctx context.Context, c cache.Cache, dir string) e
 		if err := os.WriteFile(filepath.Join(dir, corev1.TLSCertKey), secret.Data[corev1.TLSCertKey], 0o600); err != nil {
 			s.log.Error("keep the certificate of the webhook", "error", err)
 		}
+		have()
 	}
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: take, UpdateFunc: func(_, object any) { take(object) }})
 	if err != nil {

@@ -129,20 +129,15 @@ func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
 		return wait{}
 	}
 	wanted := ordinaryOf(t)
-	out := wait{over: true}
 	for c := range seen.ordinary {
-		switch {
-		case c.Host != host || slices.Contains(wanted, c) && p.reaches(c, b, p.definition):
-		case p.reaches(c, b, p.present):
+		if c.Host == host && p.reaches(c, b, p.present) && (!slices.Contains(wanted, c) || !p.reaches(c, b, p.definition)) {
 			return wait{}
-		default:
-			out = out.and(p.placing(c))
 		}
 	}
 	key := aside{seen.Object, host, strings.Join(seen.exportTo, ","), labelsText(b.Labels)}
 	at := since(p, p.Memory.aside, key)
 	p.next.aside[key] = at
-	return out.and(p.settling(at))
+	return p.settling(at)
 }
 
 // reaches reports whether pods are in a cluster, as labels says what that is.

@@ -110,7 +110,9 @@ func (s *shop) ready(t *testing.T, version string, yes bool) {
 	}
 	p, err := s.kube.CoreV1().Pods(s.namespace).Get(t.Context(), pod(version), metav1.GetOptions{})
 	check(t, err)
-	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: status}}}
+	p.Status.Phase = corev1.PodRunning
+	p.Status.Conditions = slices.DeleteFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
+	p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: status})
 	_, err = s.kube.CoreV1().Pods(s.namespace).UpdateStatus(t.Context(), p, metav1.UpdateOptions{})
 	check(t, err)
 	s.publish(t)

@@ -1,0 +1,158 @@
+package plan_test
+
+import (
+	"fmt"
+	"testing"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// opened lets the operator work, and returns after how many ticks no pod of a
+// version had to wait any more; -1 for never.
+func (w *world) opened(t *testing.T, version string) int {
+	t.Helper()
+	for n := range ticks(10 * bound) {
+		w.step(t, false, false)
+		if !w.early(version) {
+			return n
+		}
+	}
+	return -1
+}
+
+// early reports whether pods of a version must not be ready yet.
+func (w *world) early(version string) bool {
+	for _, e := range w.output.Early {
+		if e.Labels["version"] == version {
+			return true
+		}
+	}
+	return false
+}
+
+func gated() *world {
+	w := start()
+	w.gate = true
+	w.run(&testing.T{}, 4*bound)
+	return w
+}
+
+// TestEarly: pods of a preview may be ready when the proxies have the pin, and the
+// subset. Each of these takes a wait after it was first seen to be there.
+func TestEarly(t *testing.T) {
+	t.Parallel()
+	w := gated()
+	w.deploy("cart-v2", "v2", true)
+	if got := w.opened(t, "v2"); got != 12 {
+		t.Errorf("the first preview waits for %d ticks, want 12: for the subset of the pin, and for the pin", got)
+	}
+	w.deploy("cart-v3", "v3", true)
+	if got := w.opened(t, "v3"); got != 6 {
+		t.Errorf("another preview waits for %d ticks, want 6: for its subset", got)
+	}
+	w.memory = plan.Memory{}
+	if got := w.opened(t, "v2"); got != 5 {
+		t.Errorf("after a crash it takes %d ticks, want 5", got)
+	}
+	if w.early("v1") {
+		t.Error("released pods wait")
+	}
+}
+
+// TestEarlyAgain: a plan that holds pods back says when to look again, and one that
+// does not, doesn't. Where nobody asks nothing is said.
+func TestEarlyAgain(t *testing.T) {
+	t.Parallel()
+	w := gated()
+	w.deploy("cart-v2", "v2", true)
+	w.run(t, 2*bound)
+	if e := w.output.Early; len(e) != 1 || e[0].Service != service || e[0].Namespace != namespace || !e[0].Until.Equal(w.output.Again) {
+		t.Errorf("early %v, again %v", e, w.output.Again)
+	}
+	w.run(t, 4*bound)
+	if len(w.output.Early) > 0 || !w.output.Again.IsZero() {
+		t.Errorf("early %v, again %v", w.output.Early, w.output.Again)
+	}
+	w.gate, w.memory = false, plan.Memory{}
+	w.step(t, false, false)
+	if len(w.output.Early) > 0 {
+		t.Errorf("early %v though nobody asked", w.output.Early)
+	}
+}
+
+// TestEarlyUntilWritten: as long as an object can't be written, pods wait, however
+// long that is.
+func TestEarlyUntilWritten(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		prepare func(w *world)
+		// refused is the kind that can't be written.
+		refused string
+	}{
+		{"the pin", func(*world) {}, "VirtualService"},
+		{"the subsets", func(*world) {}, "DestinationRule"},
+		{"the pin, where ordinary traffic is shared", func(w *world) {
+			// v1 is gone, so that v2 gets ordinary traffic too; then v1 comes back.
+			w.deploy("cart-v2", "v2", true)
+			w.workloads["cart-v2"].ready = 1
+			w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 0, 0
+			w.settings.ReleasedVersions = []string{"v1"}
+			w.run(t, 6*bound)
+			w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 2, 2
+		}, "VirtualService"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := gated()
+			test.prepare(w)
+			w.deploy("cart-v3", "v3", true)
+			for n := range ticks(10 * bound) {
+				w.now = w.now.Add(tick)
+				for _, step := range w.plan(t).Steps {
+					if step.Object.Kind != test.refused {
+						w.apply(step)
+					}
+				}
+				if !w.early("v3") {
+					t.Fatalf("v3 may be ready after %d ticks: %s", n, w.objects())
+				}
+			}
+			if got := w.opened(t, "v3"); got < 0 {
+				t.Errorf("v3 never may be ready: %v", w.output.Early)
+			}
+		})
+	}
+}
+
+// TestEarlyBesideUsersRoutes: what a user sends to a preview is no reason to wait,
+// what else reaches it is.
+func TestEarlyBesideUsersRoutes(t *testing.T) {
+	t.Parallel()
+	w := gated()
+	w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{{Name: "v2", Labels: map[string]string{"version": "v2"}}}}
+	w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{
+		{
+			Match: []*istioapi.HTTPMatchRequest{{Uri: &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Prefix{Prefix: "/beta"}}}},
+			Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: service, Subset: "v2"}}},
+		},
+		{Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: service}}}},
+	}}
+	w.run(t, 2*bound)
+	w.deploy("cart-v2", "v2", true)
+	if got := w.opened(t, "v2"); got != 12 {
+		t.Errorf("v2 waits for %d ticks, want 12: for what is not the user's route to it", got)
+	}
+}
+
+// objects lists what is written.
+func (w *world) objects() string {
+	out := ""
+	for name, o := range w.ours {
+		out += fmt.Sprintf("%s\n%s\n", name, o.JSON)
+	}
+	return out
+}
