@@ -1,0 +1,72 @@
+package istiod
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/settle"
+)
+
+const (
+	clusterType  = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+	endpointType = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+)
+
+// syncStatus is istiod's SyncStatus, as far as it is used.
+type syncStatus struct {
+	Proxy         string `json:"proxy"`
+	Type          string `json:"proxy_type"`
+	ClusterSent   string `json:"cluster_sent"`
+	ClusterAcked  string `json:"cluster_acked"`
+	EndpointSent  string `json:"endpoint_sent"`
+	EndpointAcked string `json:"endpoint_acked"`
+	// Resources has more, from Istio 1.27 on.
+	Resources map[string]struct {
+		SentTime time.Time `json:"sentTime"`
+	} `json:"resources"`
+}
+
+// readProxies reads the answer to "syncz".
+func readProxies(data []byte) ([]settle.Proxy, error) {
+	var all []syncStatus
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, fmt.Errorf("read %q: %w", text(data), err)
+	}
+	out := make([]settle.Proxy, 0, len(all))
+	for i := range all {
+		s := &all[i]
+		out = append(out, settle.Proxy{
+			ID: s.Proxy, Type: s.Type,
+			Clusters:  settle.Stream{Sent: s.ClusterSent, Acked: s.ClusterAcked, At: s.Resources[clusterType].SentTime},
+			Endpoints: settle.Stream{Sent: s.EndpointSent, Acked: s.EndpointAcked, At: s.Resources[endpointType].SentTime},
+		})
+	}
+	return out, nil
+}
+
+// adsClients is istiod's AdsClients, as far as it is used.
+type adsClients struct {
+	Clients []struct {
+		ConnectionID string              `json:"connectionId"`
+		Watches      map[string][]string `json:"watches"`
+	} `json:"clients"`
+}
+
+// readClusters reads the answer to "adsz?proxyID=". It reports false where that is
+// not of the proxy: istiod takes the first whose ID the text is part of; or where
+// istiod does not know what it sent, as of proxies that are sent the state of the
+// world each time.
+func readClusters(data []byte, proxy string) ([]string, bool) {
+	var all adsClients
+	if json.Unmarshal(data, &all) != nil || len(all.Clients) != 1 {
+		return nil, false
+	}
+	number, ok := strings.CutPrefix(all.Clients[0].ConnectionID, proxy+"-")
+	if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
+		return nil, false
+	}
+	names := all.Clients[0].Watches[clusterType]
+	return names, len(names) > 0
+}

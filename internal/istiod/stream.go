@@ -1,0 +1,183 @@
+package istiod
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// dialTimeout is how long a connection may take to be there.
+const dialTimeout = 2 * time.Second
+
+// Dial connects, as net.Dialer does.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// target is one istiod.
+type target struct {
+	// address is where it is, host the name that its certificate is for.
+	address, host string
+}
+
+// stream is a conversation with one istiod: a question, its answer, the next one.
+type stream struct {
+	target    target
+	transport *http.Transport
+	node      []byte
+	requests  *io.PipeWriter
+	response  chan outcome
+	body      io.ReadCloser
+	cancel    context.CancelFunc
+}
+
+// outcome is what a request comes to.
+type outcome struct {
+	response *http.Response
+	err      error
+}
+
+// open begins a conversation. Nothing is sent before the first question.
+func open(ctx context.Context, t target, who *identity, dial Dial) (*stream, error) {
+	s := &stream{target: t, node: who.node, response: make(chan outcome, 1)}
+	s.transport = &http.Transport{
+		DialContext: dial, ForceAttemptHTTP2: true, TLSHandshakeTimeout: dialTimeout, DisableCompression: true,
+		TLSClientConfig: &tls.Config{RootCAs: who.roots, ServerName: t.host, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}},
+	}
+	// The stream outlives the question that is its first.
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	var body *io.PipeReader
+	body, s.requests = io.Pipe()
+	place := url.URL{Scheme: "https", Host: t.address, Path: method}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, place.String(), body)
+	if err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("ask %s: %w", t.address, err)
+	}
+	r.Header = http.Header{
+		"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "User-Agent": {"overrides-operator"},
+		"Authorization": {"Bearer " + who.token},
+	}
+	go func() {
+		response, err := s.transport.RoundTrip(r) //nolint:bodyclose // by close
+		if err != nil {
+			_ = body.CloseWithError(err)
+		}
+		s.response <- outcome{response, err}
+	}()
+	return s, nil
+}
+
+// close ends the conversation.
+func (s *stream) close() {
+	s.cancel()
+	_ = s.requests.Close()
+	if s.body != nil {
+		_ = s.body.Close()
+	} else {
+		go func() {
+			if o := <-s.response; o.response != nil {
+				_ = o.response.Body.Close()
+			}
+		}()
+	}
+	s.transport.CloseIdleConnections()
+}
+
+// ask asks one question. After an error, or the end of ctx, the stream is of no
+// use any more.
+func (s *stream) ask(ctx context.Context, question string) (answer []byte, err error) {
+	stop := context.AfterFunc(ctx, s.cancel)
+	defer stop()
+	defer func() {
+		if err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			err = fmt.Errorf("ask %s for %s: %w", s.target.address, question, err)
+		}
+	}()
+	_, written := s.requests.Write(request(s.node, question))
+	s.node = nil
+	if s.body == nil {
+		// What went wrong tells more than that nothing could be written.
+		if err := s.begin(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if written != nil {
+		return nil, written
+	}
+	return readAnswer(s.body)
+}
+
+// begin waits for the response to begin, with the first answer.
+func (s *stream) begin(ctx context.Context) error {
+	var o outcome
+	select {
+	case o = <-s.response:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if o.err != nil {
+		return o.err
+	}
+	s.body = &trailed{o.response}
+	switch {
+	case o.response.StatusCode != http.StatusOK:
+		return fmt.Errorf("HTTP status %s", o.response.Status)
+	case o.response.Header.Get("Grpc-Status") != "":
+		return status(o.response.Header)
+	}
+	return nil
+}
+
+// trailed reads a body, whose end is told by its trailer.
+type trailed struct{ response *http.Response }
+
+func (t *trailed) Read(p []byte) (int, error) {
+	n, err := t.response.Body.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = status(t.response.Trailer)
+	}
+	return n, err
+}
+
+func (t *trailed) Close() error { return t.response.Body.Close() }
+
+// Codes of gRPC that say that istiod will not answer us.
+const (
+	permissionDenied = "7"
+	unauthenticated  = "16"
+)
+
+// ErrRefused is that we may not ask.
+var ErrRefused = errors.New("not allowed")
+
+// status makes an error of how a stream ended.
+func status(trailer http.Header) error {
+	text := trailer.Get("Grpc-Message")
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
+	}
+	switch code := trailer.Get("Grpc-Status"); code {
+	case "", "0":
+		return errEnded
+	case permissionDenied, unauthenticated:
+		return fmt.Errorf("%w: %s", ErrRefused, text)
+	default:
+		return fmt.Errorf("gRPC status %s: %s", code, text)
+	}
+}
+
+// text shortens what is no answer, for an error.
+func text(data []byte) string {
+	const most = 200
+	data = bytes.TrimSpace(data)
+	return string(data[:min(len(data), most)])
+}
