@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/overrides-mesh/overrides/internal/settle"
+	"github.com/overrides-mesh/overrides/internal/converge"
 )
 
 const (
@@ -29,18 +29,18 @@ type syncStatus struct {
 }
 
 // readProxies reads the answer to "syncz".
-func readProxies(data []byte) ([]settle.Proxy, error) {
+func readProxies(data []byte) ([]converge.Proxy, error) {
 	var all []syncStatus
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, fmt.Errorf("read %q: %w", text(data), err)
 	}
-	out := make([]settle.Proxy, 0, len(all))
+	out := make([]converge.Proxy, 0, len(all))
 	for i := range all {
 		s := &all[i]
-		out = append(out, settle.Proxy{
+		out = append(out, converge.Proxy{
 			ID: s.Proxy, Type: s.Type,
-			Clusters:  settle.Stream{Sent: s.ClusterSent, Acked: s.ClusterAcked, At: s.Resources[clusterType].SentTime},
-			Endpoints: settle.Stream{Sent: s.EndpointSent, Acked: s.EndpointAcked, At: s.Resources[endpointType].SentTime},
+			Clusters:  converge.Stream{Sent: s.ClusterSent, Acked: s.ClusterAcked, At: s.Resources[clusterType].SentTime},
+			Endpoints: converge.Stream{Sent: s.EndpointSent, Acked: s.EndpointAcked, At: s.Resources[endpointType].SentTime},
 		})
 	}
 	return out, nil

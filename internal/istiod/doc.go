@@ -3,11 +3,11 @@
 //	session.go   finds the istiods, connects to all of them, asks all at once
 //	stream.go    one xDS stream: questions and answers, over TLS
 //	frame.go     gRPC's and xDS's encodings, as far as they are needed
-//	answer.go    istiod's JSON → what package settle judges
+//	answer.go    istiod's JSON → what package converge judges
 //	identity.go  who asks: a token, and the certificate to trust
 //
-// In: access to the API server, and to istiod. Out: [settle.Answer] and
-// [settle.Names]. It must never ask a proxy's whole configuration ("config_dump"):
+// In: access to the API server, and to istiod. Out: [converge.Answer] and
+// [converge.Names]. It must never ask a proxy's whole configuration ("config_dump"):
 // istiod makes it anew for that, and may put what it makes, from an old push, into
 // the cache that proxies are served from.
 //

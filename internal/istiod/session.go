@@ -18,7 +18,7 @@ import (
 	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/overrides-mesh/overrides/internal/settle"
+	"github.com/overrides-mesh/overrides/internal/converge"
 )
 
 const (
@@ -113,16 +113,16 @@ func (s *Session) Close() {
 // Round asks every istiod first what is asked of its proxies, then for all of them.
 // After an error the session is of no use any more, and what was learnt in it is
 // not to be relied on: an istiod may have been started anew.
-func (s *Session) Round(ctx context.Context, ask []settle.Question) ([]settle.Answer, []settle.Names, error) {
+func (s *Session) Round(ctx context.Context, ask []converge.Question) ([]converge.Answer, []converge.Names, error) {
 	type told struct {
-		answer settle.Answer
-		names  []settle.Names
+		answer converge.Answer
+		names  []converge.Names
 		err    error
 	}
 	results := make(chan told)
 	for address, x := range s.streams {
 		go func() {
-			t := told{answer: settle.Answer{Istiod: address}}
+			t := told{answer: converge.Answer{Istiod: address}}
 			t.names, t.err = x.namesOf(ctx, ask)
 			if t.err == nil {
 				t.answer.Proxies, t.err = x.proxies(ctx)
@@ -130,18 +130,18 @@ func (s *Session) Round(ctx context.Context, ask []settle.Question) ([]settle.An
 			results <- t
 		}()
 	}
-	var answers []settle.Answer
-	var names []settle.Names
+	var answers []converge.Answer
+	var names []converge.Names
 	var errs []error
 	for range s.streams {
 		t := <-results
 		answers, names, errs = append(answers, t.answer), append(names, t.names...), append(errs, t.err)
 	}
-	slices.SortFunc(answers, func(a, b settle.Answer) int { return strings.Compare(a.Istiod, b.Istiod) })
+	slices.SortFunc(answers, func(a, b converge.Answer) int { return strings.Compare(a.Istiod, b.Istiod) })
 	return answers, names, errors.Join(errs...)
 }
 
-func (s *stream) proxies(ctx context.Context) ([]settle.Proxy, error) {
+func (s *stream) proxies(ctx context.Context) ([]converge.Proxy, error) {
 	data, err := s.ask(ctx, "syncz")
 	if err != nil {
 		return nil, err
@@ -150,8 +150,8 @@ func (s *stream) proxies(ctx context.Context) ([]settle.Proxy, error) {
 }
 
 // namesOf asks what is to be asked of this istiod. What it can't answer is left out.
-func (s *stream) namesOf(ctx context.Context, ask []settle.Question) ([]settle.Names, error) {
-	var out []settle.Names
+func (s *stream) namesOf(ctx context.Context, ask []converge.Question) ([]converge.Names, error) {
+	var out []converge.Names
 	for _, q := range ask {
 		if q.Istiod != s.target.address {
 			continue
@@ -161,7 +161,7 @@ func (s *stream) namesOf(ctx context.Context, ask []settle.Question) ([]settle.N
 			return nil, err
 		}
 		if clusters, ok := readClusters(data, q.Proxy); ok {
-			out = append(out, settle.Names{Question: q, Clusters: clusters})
+			out = append(out, converge.Names{Question: q, Clusters: clusters})
 		}
 	}
 	return out, nil

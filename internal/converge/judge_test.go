@@ -1,4 +1,4 @@
-package settle_test
+package converge_test
 
 import (
 	"testing"
@@ -7,18 +7,18 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
-	"github.com/overrides-mesh/overrides/internal/settle"
+	"github.com/overrides-mesh/overrides/internal/converge"
 )
 
 // judge plays one round: istiods answer one after the other, and then what is to
 // be asked is asked, with events in between.
-func (w *world) judge(in *settle.Input, between func(*settle.Output)) settle.Output {
+func (w *world) judge(in *converge.Input, between func(*converge.Output)) converge.Output {
 	in.Now, in.Planned, in.Young = w.now, w.now, nil
 	for c, at := range w.written {
 		in.Young = append(in.Young, plan.Young{Cluster: c, Since: at, HostSince: epoch.Add(-time.Hour), New: true, Awaited: true})
 	}
 	if w.broken {
-		in.Memory, in.Names, w.broken = settle.Memory{}, nil, false
+		in.Memory, in.Names, w.broken = converge.Memory{}, nil, false
 	}
 	in.Answers, in.Pods = nil, nil
 	for _, p := range w.proxies {
@@ -27,7 +27,7 @@ func (w *world) judge(in *settle.Input, between func(*settle.Output)) settle.Out
 	for _, x := range w.istiods {
 		in.Answers = append(in.Answers, x.answer())
 	}
-	out := settle.Judge(*in)
+	out := converge.Judge(*in)
 	in.Memory, in.Names = out.Memory, nil
 	between(&out)
 	for _, q := range out.Ask {
@@ -47,9 +47,9 @@ func TestNeverTooEarly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(rapid.IntRange(1, 2).Draw(t, "istiods"), rapid.IntRange(1, 5).Draw(t, "proxies"))
 		w.flow()
-		in := &settle.Input{}
+		in := &converge.Input{}
 		claimed := map[plan.Cluster]bool{}
-		check := func(out *settle.Output) {
+		check := func(out *converge.Output) {
 			for c, at := range w.written {
 				if !out.Settled.Before(at) && !claimed[c] {
 					claims++
@@ -66,7 +66,7 @@ func TestNeverTooEarly(t *testing.T) {
 				w.event(t)
 				continue
 			}
-			w.judge(in, func(out *settle.Output) {
+			w.judge(in, func(out *converge.Output) {
 				check(out)
 				for range rapid.IntRange(0, 3).Draw(t, "meanwhile") {
 					w.event(t)
@@ -74,10 +74,10 @@ func TestNeverTooEarly(t *testing.T) {
 			})
 		}
 		w.flow()
-		var last settle.Output
+		var last converge.Output
 		for range 20 {
 			w.now = w.now.Add(30 * time.Millisecond)
-			last = w.judge(in, func(*settle.Output) {})
+			last = w.judge(in, func(*converge.Output) {})
 		}
 		for c, at := range w.written {
 			if last.Settled.Before(at) && w.tells() {

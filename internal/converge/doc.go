@@ -1,4 +1,4 @@
-// Package settle decides from what istiods say of their proxies up to which time
+// Package converge decides from what istiods say of their proxies up to which time
 // every proxy has the clusters that were put in place.
 //
 // In: what each istiod answered to "syncz", the names of clusters that some of
@@ -31,4 +31,4 @@
 //
 // The name alone says nothing where a cluster of that name was there before, with
 // other labels. Such a one is waited for.
-package settle
+package converge

@@ -1,4 +1,4 @@
-package settle_test
+package converge_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
-	"github.com/overrides-mesh/overrides/internal/settle"
+	"github.com/overrides-mesh/overrides/internal/converge"
 )
 
 // host is the Service that all clusters are of.
@@ -46,7 +46,7 @@ type istiod struct {
 // stream is a connection of a proxy. What either side sends arrives in order.
 type stream struct {
 	proxy              *proxy
-	clusters, endpoint settle.Stream
+	clusters, endpoint converge.Stream
 	names, watched     map[plan.Cluster]bool
 	context            map[plan.Cluster]bool
 	push               uint64
@@ -202,24 +202,24 @@ func (w *world) hear(s *stream) {
 }
 
 // answer is what an istiod says of its proxies.
-func (x *istiod) answer() settle.Answer {
-	out := settle.Answer{Istiod: x.name}
+func (x *istiod) answer() converge.Answer {
+	out := converge.Answer{Istiod: x.name}
 	for _, s := range x.streams {
-		out.Proxies = append(out.Proxies, settle.Proxy{ID: s.proxy.id, Type: "sidecar", Clusters: s.clusters, Endpoints: s.endpoint})
+		out.Proxies = append(out.Proxies, converge.Proxy{ID: s.proxy.id, Type: "sidecar", Clusters: s.clusters, Endpoints: s.endpoint})
 	}
 	return out
 }
 
 // listOf answers a question.
-func (w *world) listOf(q settle.Question) []settle.Names {
+func (w *world) listOf(q converge.Question) []converge.Names {
 	for _, x := range w.istiods {
 		for _, s := range x.streams {
 			if x.name == q.Istiod && s.proxy.id == q.Proxy {
-				n := settle.Names{Question: q, Clusters: []string{"inbound|80||", "BlackHoleCluster"}}
+				n := converge.Names{Question: q, Clusters: []string{"inbound|80||", "BlackHoleCluster"}}
 				for c := range s.names {
 					n.Clusters = append(n.Clusters, strings.Join([]string{"outbound", "80", c.Subset, c.Host}, "|"))
 				}
-				return []settle.Names{n}
+				return []converge.Names{n}
 			}
 		}
 	}
