@@ -39,9 +39,10 @@ overrides operator --leader-elect --lease-namespace overrides-system`
 type operatorFlags struct {
 	operator.Options
 
-	cluster   clusterFlags
-	logFormat format
-	logLevel  format
+	cluster    clusterFlags
+	istiodSync format
+	logFormat  format
+	logLevel   format
 }
 
 func (a *app) operatorCommand() *cobra.Command {
@@ -64,6 +65,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	f.cluster.add(flags)
 	addModelOptions(flags, &f.Model)
 	flags.DurationVar(&f.Plan.Wait, "wait", f.Plan.Wait, "`time` that proxies may take to have what was written, before a route relies on it")
+	f.addIstiod(flags)
 	flags.DurationVar(&f.Plan.Keep, "keep", f.Plan.Keep, "`time` for which a subset or a pin stays that is not needed any more")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "have the API server check each write, and log it; store nothing")
 	flags.BoolVar(&f.LeaderElection, "leader-elect", false, "for several replicas: only the holder of a lease writes")
@@ -76,6 +78,14 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
 	flags.Var(&f.logFormat, "log-format", "how to write the log, which goes to stderr")
 	flags.Var(&f.logLevel, "log-level", "the least that is logged")
+}
+
+func (f *operatorFlags) addIstiod(flags *pflag.FlagSet) {
+	f.istiodSync = format{value: "auto", allowed: []string{"auto", "off"}}
+	flags.Var(&f.istiodSync, "istiod-sync", "whether to ask istiod what proxies have, where that is allowed, instead of waiting")
+	flags.DurationVar(&f.WaitMax, "wait-max", f.WaitMax, "`time` to wait instead of --wait while istiod says that a proxy lacks what is waited for")
+	flags.StringVar(&f.Istiod.ServiceAccount, "istiod-service-account", f.Istiod.ServiceAccount, "`name` of the service account of Istio's root namespace in whose name istiod is asked")
+	flags.StringSliceVar(&f.Istiod.Addresses, "istiod-address", nil, "`addresses`, HOST:PORT, of istiods, where they are not those of Services labelled app=istiod in Istio's root namespace")
 }
 
 func (f *operatorFlags) addGate(flags *pflag.FlagSet) {
@@ -100,7 +110,7 @@ func (f *operatorFlags) check() error {
 			return usagef("--namespaces: %w", err)
 		}
 	}
-	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--keep": f.Plan.Keep, "--readiness-gate-timeout": f.Gate.Timeout} {
+	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--wait-max": f.WaitMax, "--keep": f.Plan.Keep, "--readiness-gate-timeout": f.Gate.Timeout} {
 		if d < 0 {
 			return usagef("%s: %v is negative", name, d)
 		}
@@ -116,6 +126,7 @@ func (a *app) operate(ctx context.Context, f *operatorFlags) error {
 	if err != nil {
 		return err
 	}
+	f.AskIstiod = f.istiodSync.value == "auto"
 	log := a.logger(f)
 	operator.LogTo(log)
 	return operator.Run(ctx, config, f.Options, log)

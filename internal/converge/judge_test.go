@@ -6,8 +6,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // judge plays one round: istiods answer one after the other, and then what is to

@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // host is the Service that all clusters are of.

@@ -119,11 +119,15 @@ func (k *kind) transform(in any) (any, error) {
 func strip(object metav1.Object) {
 	pod, _ := object.(*corev1.Pod)
 	waits := pod != nil && gate.Waits(pod)
+	proxied := pod != nil && hasProxy(pod)
 	discover.Slim(object)
 	object.SetResourceVersion("")
 	object.SetGeneration(0)
 	if _, isService := object.(*corev1.Service); !isService {
 		object.SetAnnotations(nil)
+	}
+	if proxied {
+		object.SetAnnotations(withProxy)
 	}
 	switch x := object.(type) {
 	case *corev1.Pod:

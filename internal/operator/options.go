@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -21,8 +22,14 @@ type Options struct {
 	Namespaces []string
 	// AllNamespaces manages every namespace but those of Kubernetes itself.
 	AllNamespaces bool
-	// Plan are the times that are waited.
-	Plan plan.Options
+	// Plan are the times that are waited. WaitMax is what is waited instead of
+	// Plan.Wait while istiod tells of a proxy that lacks what is waited for.
+	Plan    plan.Options
+	WaitMax time.Duration
+	// AskIstiod is set where istiod is asked what proxies have, as Istiod says; its
+	// Namespace is Model's.
+	AskIstiod bool
+	Istiod    istiod.Options
 	// Debounce is for how long changes gather before they are looked at.
 	Debounce time.Duration
 	// DryRun has every write checked by the API server, and nothing stored.
@@ -49,7 +56,8 @@ const (
 // DefaultOptions returns the options of an ordinary installation.
 func DefaultOptions() Options {
 	return Options{
-		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), Debounce: 10 * time.Millisecond,
+		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), WaitMax: 5 * time.Second, Debounce: 10 * time.Millisecond,
+		AskIstiod: true, Istiod: istiod.Options{ServiceAccount: istiod.DefaultServiceAccount},
 		Gate: GateOptions{
 			Address: ":9443", Service: "overrides-webhook", Secret: "overrides-webhook", Configuration: "overrides-readiness-gate",
 		},

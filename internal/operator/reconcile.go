@@ -31,8 +31,9 @@ type reconciler struct {
 	writer  *writer
 	policy  *policyWriter
 	events  *announcer
-	// gates is nil where there are none.
+	// gates is nil where there are none, asker where istiod is not asked.
 	gates *opener
+	asker *asker
 
 	memory plan.Memory
 	// without is set where there was nothing to write to.
@@ -51,7 +52,9 @@ type parts struct {
 	metrics  *metrics
 	// gates is nil where there are none.
 	gates *gateMetrics
-	log   *slog.Logger
+	// asks is nil where istiod is not asked.
+	asks *askMetrics
+	log  *slog.Logger
 }
 
 func newReconciler(options *Options, s *store, p parts) *reconciler {
@@ -134,13 +137,16 @@ const rounds = 4
 func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 	var again time.Time
 	for range rounds {
-		out, err := plan.Plan(plan.Input{
+		in := plan.Input{
 			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
 			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil,
-		})
+		}
+		r.asker.apply(&in, r.options.WaitMax)
+		out, err := plan.Plan(in)
 		if err != nil {
 			return time.Time{}, err
 		}
+		r.asker.note(&out, in.Now)
 		r.memory, p.planned = out.Memory, out
 		wrote, retry := r.writer.take(ctx, p)
 		again = earlier(out.Again, retry)

@@ -67,6 +67,10 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 		p.gates = newGateMetrics()
 		defer register(ctrlmetrics.Registry, p.gates.all())()
 	}
+	if options.asksIstiod(log) {
+		p.asks = newAskMetrics()
+		defer p.asks.register(ctrlmetrics.Registry)()
+	}
 	if err := assemble(manager, config, &options, p); err != nil {
 		return err
 	}
@@ -155,6 +159,11 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	r.synced, r.hasMesh = w.synced, w.hasMesh
 	if options.Gate.Enabled {
 		if err := addGates(manager, config, r, p); err != nil {
+			return err
+		}
+	}
+	if p.asks != nil {
+		if err := addAsker(manager, config, r, p); err != nil {
 			return err
 		}
 	}

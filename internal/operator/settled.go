@@ -1,0 +1,253 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/converge"
+)
+
+const (
+	// roundEvery is how often istiods are asked while something waits, at most; a round
+	// that takes long is followed by a pause in proportion.
+	roundEvery = 40 * time.Millisecond
+	pauseRatio = 4
+	// roundTimeout is how long they may take to answer.
+	roundTimeout = 3 * time.Second
+	// retryFirst is when istiod is asked again after that went wrong, doubled each time
+	// up to retryLast, which holds at once where we are not allowed to.
+	retryFirst = time.Second
+	retryLast  = time.Minute
+)
+
+// asker finds out from istiod which clusters all proxies have, while something
+// waits for it. What it finds out may be lost at any time: then time alone decides.
+type asker struct {
+	client  *istiod.Client
+	store   *store
+	log     *slog.Logger
+	metrics *askMetrics
+	// changed gets a value when there is something new to ask for.
+	changed chan struct{}
+
+	mu sync.Mutex
+	// young are the clusters in question, as of planned.
+	young   []plan.Young
+	planned time.Time
+	// settled and behind are what the last round has found.
+	settled time.Time
+	behind  bool
+
+	// failed counts what went wrong in a row; nothing is asked until retry.
+	failed int
+	retry  time.Time
+}
+
+// addAsker has istiod asked for what r's plans wait for.
+func addAsker(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts) error {
+	options := r.options.Istiod
+	options.Namespace = r.options.Model.RootNamespace
+	client, err := istiod.New(config, options)
+	if err != nil {
+		return err
+	}
+	r.asker = &asker{client: client, store: r.store, log: p.log, metrics: p.asks, changed: make(chan struct{}, 1)}
+	return manager.Add(r.asker)
+}
+
+// asksIstiod reports whether istiod is to be asked. Who sees the pods of some
+// namespaces only can't know whether a proxy elsewhere is missing.
+func (o *Options) asksIstiod(log *slog.Logger) bool {
+	if o.AskIstiod && len(o.Namespaces) > 0 {
+		log.Info("istiod is not asked what proxies have, since pods of other namespaces are not known")
+		return false
+	}
+	return o.AskIstiod
+}
+
+// NeedLeaderElection says that only the leader asks: only it plans.
+func (a *asker) NeedLeaderElection() bool { return true }
+
+// apply gives a plan what is known. Where a proxy is known to lack what is waited
+// for and may be about to get it, the wait is longer, up to longest.
+func (a *asker) apply(in *plan.Input, longest time.Duration) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	in.Settled = a.settled
+	if a.behind {
+		in.Options.Wait = max(in.Options.Wait, longest)
+	}
+}
+
+// note takes from a plan what it waits for.
+func (a *asker) note(out *plan.Output, planned time.Time) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.young, a.planned = out.Young, planned
+	if !waits(a.young) {
+		// Nobody asks any more, so nobody would notice when this is no longer so.
+		a.behind = false
+		return
+	}
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// waits reports whether something waits for what istiod could tell.
+func waits(young []plan.Young) bool {
+	return slices.ContainsFunc(young, func(y plan.Young) bool { return y.New && y.Awaited })
+}
+
+// Start asks whenever something waits, until ctx ends.
+func (a *asker) Start(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.changed:
+		}
+		if time.Now().Before(a.retry) || !a.waiting() {
+			continue
+		}
+		if err := a.converse(ctx); err != nil && ctx.Err() == nil {
+			a.fail(err)
+		}
+	}
+}
+
+// waiting reports whether something waits.
+func (a *asker) waiting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return waits(a.young)
+}
+
+// converse asks round after round until nothing waits any more. Each time begins
+// with no memory: an istiod may have been started anew meanwhile.
+func (a *asker) converse(ctx context.Context) error {
+	opening, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	session, err := a.client.Open(opening)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	var memory converge.Memory
+	var ask []converge.Question
+	for {
+		began := time.Now()
+		in := converge.Input{Memory: memory, Self: a.client.Self()}
+		a.mu.Lock()
+		in.Young, in.Planned = a.young, a.planned
+		a.mu.Unlock()
+		if !waits(in.Young) {
+			return nil
+		}
+		bounded, cancel := context.WithTimeout(ctx, roundTimeout)
+		// Pods first: one that becomes ready during the round has connected before.
+		in.Pods = a.store.proxies()
+		in.Answers, in.Names, err = session.Round(bounded, ask)
+		cancel()
+		if err != nil {
+			return err
+		}
+		in.Now = time.Now()
+		out := converge.Judge(in)
+		memory, ask = out.Memory, out.Ask
+		a.publish(&in, &out)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(max(roundEvery, pauseRatio*time.Since(began))):
+		}
+	}
+}
+
+// publish lets the next plan know what a round has found.
+func (a *asker) publish(in *converge.Input, out *converge.Output) {
+	if a.failed > 0 {
+		a.log.Info("istiod tells again what proxies have")
+	}
+	a.failed, a.retry = 0, time.Time{}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.metrics.asked(in.Young, out, a.settled, in.Now)
+	news := a.behind != out.Behind
+	for _, y := range in.Young {
+		news = news || y.Awaited && y.Since.After(a.settled) && !y.Since.After(out.Settled)
+	}
+	a.behind = out.Behind
+	if out.Settled.After(a.settled) {
+		a.settled = out.Settled
+	}
+	if news {
+		a.store.wake()
+	}
+}
+
+// fail notes that nothing is known, and says so once.
+func (a *asker) fail(err error) {
+	a.mu.Lock()
+	a.behind = false
+	a.mu.Unlock()
+	a.metrics.failed()
+	if a.failed == 0 {
+		a.log.Warn("istiod can't be asked what proxies have, so all are given --wait to have what was written", "error", err)
+	}
+	pause := min(retryFirst<<min(a.failed, 10), retryLast)
+	if errors.Is(err, istiod.ErrRefused) || errors.Is(err, istiod.ErrNone) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		pause = retryLast
+	}
+	a.failed++
+	a.retry = time.Now().Add(pause)
+}
+
+// injected is the annotation of pods that Istio put a proxy into.
+const injected = "sidecar.istio.io/status"
+
+// withProxy is what is kept of the annotations of such a pod.
+var withProxy = map[string]string{injected: ""}
+
+// hasProxy reports whether Istio put a proxy into a pod.
+func hasProxy(pod *corev1.Pod) bool { _, ok := pod.Annotations[injected]; return ok }
+
+// proxies names the pods that are ready and have a proxy, as istiod names them. One
+// that is not ready yet gets all there is when it connects; one that is ending may
+// have no proxy any more.
+func (s *store) proxies() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for name, x := range s.items {
+		pod, ok := x.Object.(*corev1.Pod)
+		if ok && pod.DeletionTimestamp == nil && hasProxy(pod) && ready(pod) {
+			out = append(out, name.Name+"."+name.Namespace)
+		}
+	}
+	return out
+}
+
+func ready(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
