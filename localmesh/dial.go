@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"syscall"
 
@@ -33,14 +34,30 @@ func (m *Mesh) Dial(ctx context.Context, from Pod, address string) (net.Conn, er
 		return nil, err
 	}
 	request := machine.Request{Op: machine.Dial, Pod: from.IP, Namespace: from.Namespace, Address: address}
-	connection, err := m.ask(ctx, request)
+	file, err := m.ask(ctx, request)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", address, err)
 	}
-	if connection == nil {
+	if file == nil {
 		return nil, fmt.Errorf("dial %s: the answer had no connection", address)
 	}
-	return connection, nil
+	// A connection has a descriptor of its own.
+	defer file.Close()
+	return net.FileConn(file)
+}
+
+// Listen listens in the mesh's own network, at the node: at 127.0.0.1 for the
+// control plane, such as for a webhook that it is to call.
+func (m *Mesh) Listen(ctx context.Context, address string) (net.Listener, error) {
+	file, err := m.ask(ctx, machine.Request{Op: machine.Listen, Address: address})
+	if err != nil {
+		return nil, fmt.Errorf("listen at %s: %w", address, err)
+	}
+	if file == nil {
+		return nil, fmt.Errorf("listen at %s: the answer had no listener", address)
+	}
+	defer file.Close()
+	return net.FileListener(file)
 }
 
 // locate finds the address of a Pod, where it is not known.
@@ -73,7 +90,7 @@ func (m *Mesh) Restart(ctx context.Context, program string) error {
 	return err
 }
 
-func (m *Mesh) ask(ctx context.Context, request machine.Request) (net.Conn, error) {
+func (m *Mesh) ask(ctx context.Context, request machine.Request) (*os.File, error) {
 	socket, err := new(net.Dialer).DialContext(ctx, "unix", machine.Socket(m.Dir))
 	if err != nil {
 		return nil, err
@@ -108,6 +125,29 @@ func (m *Mesh) Forward(ctx context.Context, from Pod, address string) (string, e
 	if err != nil {
 		return "", fmt.Errorf("listen for %s: %w", address, err)
 	}
+	m.pass(listener, func() (net.Conn, error) {
+		// The forward outlives the call that made it.
+		return m.Dial(context.Background(), from, address)
+	})
+	return listener.Addr().String(), nil
+}
+
+// Expose listens on a free port of the node's loopback, inside the mesh, and passes
+// connections on to address outside, until the mesh is stopped. It returns where it
+// listens.
+func (m *Mesh) Expose(ctx context.Context, address string) (string, error) {
+	listener, err := m.Listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	m.pass(listener, func() (net.Conn, error) {
+		return new(net.Dialer).DialContext(context.Background(), "tcp", address)
+	})
+	return listener.Addr().String(), nil
+}
+
+// pass passes connections on until the mesh is stopped.
+func (m *Mesh) pass(listener net.Listener, dial func() (net.Conn, error)) {
 	m.mu.Lock()
 	m.forwards = append(m.forwards, listener)
 	m.mu.Unlock()
@@ -119,8 +159,7 @@ func (m *Mesh) Forward(ctx context.Context, from Pod, address string) (string, e
 			}
 			go func() {
 				defer near.Close()
-				// The forward outlives the call that made it.
-				far, err := m.Dial(context.Background(), from, address)
+				far, err := dial()
 				if err != nil {
 					return
 				}
@@ -129,7 +168,6 @@ func (m *Mesh) Forward(ctx context.Context, from Pod, address string) (string, e
 			}()
 		}
 	}()
-	return listener.Addr().String(), nil
 }
 
 // relay copies both ways until both ends have said all they had to.

@@ -56,6 +56,9 @@ type Op string
 const (
 	// Dial asks for a connection; the answer carries a file descriptor.
 	Dial Op = "dial"
+	// Listen asks for a listener in the node's own network; the answer carries its
+	// file descriptor.
+	Listen Op = "listen"
 	// Signal sends a signal to a program of the control plane.
 	Signal Op = "signal"
 	// Restart ends a program of the control plane and starts it again.
@@ -70,7 +73,7 @@ type Request struct {
 	Pod string `json:"pod,omitempty"`
 	// Namespace completes names of Services that are not fully qualified.
 	Namespace string `json:"namespace,omitempty"`
-	// Address is a host and port; the host may be the name of a Service.
+	// Address is a host and port; of one to dial the host may be the name of a Service.
 	Address string `json:"address,omitempty"`
 	// Program is etcd, kube-apiserver, kube-controller-manager or pilot-discovery.
 	Program string `json:"program,omitempty"`
@@ -86,9 +89,9 @@ type Response struct {
 // maxMessage bounds requests and responses.
 const maxMessage = 16 << 10
 
-// Ask sends a request and returns the connection that came with the answer, nil
-// if there was none.
-func Ask(socket *net.UnixConn, request Request) (net.Conn, error) {
+// Ask sends a request and returns the socket that came with the answer, nil if
+// there was none.
+func Ask(socket *net.UnixConn, request Request) (*os.File, error) {
 	data, err := json.Marshal(request)
 	if err != nil {
 		return nil, fmt.Errorf("encode request: %w", err)
@@ -101,7 +104,7 @@ func Ask(socket *net.UnixConn, request Request) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the machine: %w", err)
 	}
-	connection, err := received(rights[:nr])
+	file, err := received(rights[:nr])
 	if err != nil {
 		return nil, err
 	}
@@ -112,11 +115,11 @@ func Ask(socket *net.UnixConn, request Request) (net.Conn, error) {
 	if response.Error != "" {
 		return nil, errors.New(response.Error)
 	}
-	return connection, nil
+	return file, nil
 }
 
-// received makes a connection of the file descriptor that came with a message.
-func received(rights []byte) (net.Conn, error) {
+// received makes a file of the descriptor that came with a message.
+func received(rights []byte) (*os.File, error) {
 	if len(rights) == 0 {
 		return nil, nil
 	}
@@ -129,8 +132,5 @@ func received(rights []byte) (net.Conn, error) {
 		return nil, fmt.Errorf("read file descriptors: %w", err)
 	}
 	syscall.CloseOnExec(fds[0])
-	file := os.NewFile(uintptr(fds[0]), "connection")
-	// It has a descriptor of its own.
-	defer file.Close()
-	return net.FileConn(file)
+	return os.NewFile(uintptr(fds[0]), "socket"), nil
 }

@@ -47,7 +47,16 @@ func (m *machine) answer(ctx context.Context, socket *net.UnixConn) error {
 	switch request.Op {
 	case Dial:
 		connection, err := m.dial(ctx, request)
-		return reply(socket, err, connection)
+		if err != nil {
+			return reply(socket, err, nil)
+		}
+		return reply(socket, nil, connection.(*net.TCPConn))
+	case Listen:
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", request.Address)
+		if err != nil {
+			return reply(socket, err, nil)
+		}
+		return reply(socket, nil, listener.(*net.TCPListener))
 	case Signal:
 		return reply(socket, m.plane.Signal(request.Program, request.Number), nil)
 	case Restart:
@@ -56,8 +65,14 @@ func (m *machine) answer(ctx context.Context, socket *net.UnixConn) error {
 	return reply(socket, fmt.Errorf("no such request: %q", request.Op), nil)
 }
 
-// reply sends an answer, and a connection with it if there is one.
-func reply(socket *net.UnixConn, failed error, connection net.Conn) error {
+// handle is a connection or a listener.
+type handle interface {
+	SyscallConn() (syscall.RawConn, error)
+	Close() error
+}
+
+// reply sends an answer, and a connection or a listener with it if there is one.
+func reply(socket *net.UnixConn, failed error, with handle) error {
 	var response Response
 	if failed != nil {
 		response.Error = failed.Error()
@@ -66,12 +81,12 @@ func reply(socket *net.UnixConn, failed error, connection net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if connection == nil {
+	if with == nil {
 		_, err = socket.Write(data)
 		return err
 	}
-	defer connection.Close()
-	raw, err := connection.(*net.TCPConn).SyscallConn()
+	defer with.Close()
+	raw, err := with.SyscallConn()
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func mesh(t *testing.T) *stage.Mesh {
 			return
 		}
 		// All at once: routes that are exported to namespaces name those that there are.
-		names := []string{"chain"}
+		names := append([]string{"chain"}, gateNamespaces...)
 		for _, w := range all {
 			names = append(names, w.Namespaces...)
 		}
