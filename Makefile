@@ -16,7 +16,7 @@ ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
 E2E_MODULES     ?= ./test/e2e
 # The operator is being built; its tests start API servers, and have a target too.
-OPERATOR_MODULES ?= ./test/operator
+OPERATOR_MODULES ?= ./test/operator ./test/install
 MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
 TESTCOUNT       := .cache/testcount
@@ -28,7 +28,7 @@ GOFUMPT        := $(TOOLS)/gofumpt
 BENCHSTAT      := $(TOOLS)/benchstat
 
 # What make generate writes.
-GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd docs/reference)
+GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd config/install charts/overrides docs/reference)
 
 .PHONY: help
 help: ## Show this list
@@ -65,6 +65,13 @@ e2e: $(TESTCOUNT) ## Play the cases of docs/conformance.md on real data planes (
 .PHONY: test-operator
 test-operator: $(TESTCOUNT) ## Run the tests of the operator against a real API server
 	@OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(OPERATOR_MODULES) -- -timeout 30m $(TESTFLAGS)
+
+IMAGE     ?= ghcr.io/overrides-mesh/overrides:$(VERSION)
+PLATFORMS ?= linux/amd64,linux/arm64
+.PHONY: image
+image: ## Build the image IMAGE for PLATFORMS into bin/image, without a daemon (PUSH=1 pushes it)
+	@go run -C tools/image -buildvcs=false . -source ../.. -output '$(CURDIR)/bin/image' -image '$(IMAGE)' -platforms '$(PLATFORMS)' \
+		-version '$(VERSION)' -revision "$$(git rev-parse HEAD 2>/dev/null)" $(if $(PUSH),-push)
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
@@ -116,6 +123,11 @@ tidy: ## Tidy the go.mod of all modules; those under test follow the main one's
 generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and what else comes from code
 	$(CONTROLLER_GEN) object crd paths=./api/... output:crd:dir=config/crd
 	go generate ./...
+	@$(MAKE) --no-print-directory manifests
+
+.PHONY: manifests
+manifests: ## Make plain manifests, and the README's table of values, from the Helm chart
+	go run -C test/chart -buildvcs=false ./cmd/manifests ../..
 
 .PHONY: verify
 verify: ## Check that make generate changes nothing

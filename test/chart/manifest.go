@@ -1,0 +1,117 @@
+package chart
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Folder is that of the chart, in the repository.
+const Folder = "charts/overrides"
+
+const generatedNote = "# Made from " + Folder + " by `make manifests`; do not edit.\n"
+
+// plain are the manifests for those who do not use Helm, by the names of files in
+// config/install.
+var plain = map[string]struct {
+	note   string
+	values map[string]any
+}{
+	"overrides.yaml": {
+		note: "# The operator, for namespaces that are labelled overrides.mesh/enabled=true.\n",
+	},
+	"namespaced.yaml": {
+		note: "# The operator for one namespace, shop, with rights in that one and, to read, in\n" +
+			"# istio-system: nothing here holds for the whole cluster. For others, change\n" +
+			"# --namespaces, and copy the Role and RoleBinding.\n",
+		values: map[string]any{"namespaces": []any{"shop"}},
+	},
+}
+
+const namespaceText = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: ` + Namespace + `
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
+`
+
+// Manifests returns what is made from the chart of a repository, by path: plain
+// manifests, the chart's copy of the definition of OverridePolicy, and the table of
+// values in its README.
+func Manifests(ctx context.Context, repository string) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	definition, err := os.ReadFile(filepath.Join(repository, "config/crd/overrides.mesh_overridepolicies.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	out[Folder+"/files/overridepolicies.yaml"] = definition
+	for file, p := range plain {
+		r, err := Render(ctx, filepath.Join(repository, Folder), p.values)
+		if err != nil {
+			return nil, fmt.Errorf("make %s: %w", file, err)
+		}
+		out["config/install/"+file] = withoutHelm(p.note, r.Objects)
+	}
+	path := Folder + "/README.md"
+	if out[path], err = readme(filepath.Join(repository, Folder)); err != nil {
+		return nil, fmt.Errorf("make %s: %w", path, err)
+	}
+	return out, nil
+}
+
+// helms are lines that are true only of what Helm has installed.
+var helms = regexp.MustCompile(`(?m)^ +(app\.kubernetes\.io/managed-by: Helm|helm\.sh/chart: .*)\n`)
+
+// withoutHelm writes objects for kubectl, but for the definition of OverridePolicy,
+// which has to stay when the rest is deleted. There are no hooks either: what the
+// operator made is removed by a command.
+func withoutHelm(note string, objects []Object) []byte {
+	var b bytes.Buffer
+	b.WriteString(generatedNote + note + "---\n" + namespaceText)
+	for i := range objects {
+		if o := &objects[i]; o.GetKind() != "CustomResourceDefinition" {
+			b.WriteString("---\n" + helms.ReplaceAllString(o.Text, ""))
+		}
+	}
+	return b.Bytes()
+}
+
+// Write writes what Manifests returns.
+func Write(repository string, files map[string][]byte) error {
+	for path, text := range files {
+		path = filepath.Join(repository, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Marks of the table of values.
+const tableBegin, tableEnd = "<!-- values -->\n", "<!-- /values -->\n"
+
+// readme returns the README of a chart with the table of its values as it is now.
+func readme(folder string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	if err != nil {
+		return nil, err
+	}
+	before, rest, found := strings.Cut(string(text), tableBegin)
+	_, after, closed := strings.Cut(rest, tableEnd)
+	if !found || !closed {
+		return nil, fmt.Errorf("find the table: want it between %s and %s", strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
+	}
+	table, err := valuesTable(folder)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(before + tableBegin + table + tableEnd + after), nil
+}
