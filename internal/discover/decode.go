@@ -31,7 +31,7 @@ type Parsed struct {
 
 type parsedObject struct {
 	name   diag.Object
-	object metav1.Object
+	object Object
 }
 
 // Decode takes over one document of a manifest: [Parse] and [Objects.Add].
@@ -60,9 +60,8 @@ func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 func Typed[T metav1.Object](kind string, objects []T) Parsed {
 	p := Parsed{objects: make([]parsedObject, 0, len(objects))}
 	for _, object := range objects {
-		Slim(object)
 		name := diag.Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
-		p.objects = append(p.objects, parsedObject{name: name, object: object})
+		p.objects = append(p.objects, parsedObject{name: name, object: Keep(object)})
 	}
 	return p
 }
@@ -213,8 +212,7 @@ func (p *parser) parseObject(doc []byte, h *head, kind *wantedKind, at position)
 		route.Kind = name.Kind
 		route.keepServices()
 	}
-	Slim(object)
-	p.parsed.objects = append(p.parsed.objects, parsedObject{name: name, object: object})
+	p.parsed.objects = append(p.parsed.objects, parsedObject{name: name, object: Keep(object)})
 }
 
 // wantedKind is a kind that can decide a route.

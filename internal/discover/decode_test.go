@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -75,7 +74,7 @@ func decodeAll(t *testing.T, input []byte) string {
 // list names the objects, kind by kind.
 func list(o *discover.Objects) string {
 	var lines []string
-	note := func(kind string, object metav1.Object, format string, args ...any) {
+	note := func(kind string, object discover.Object, format string, args ...any) {
 		name := diag.Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
 		line := name.String() + fmt.Sprintf(format, args...)
 		if origin, ok := o.Origins[name]; !ok || origin.File != "input.yaml" {
@@ -90,25 +89,13 @@ func list(o *discover.Objects) string {
 		note("Service", x, " selector=%v", x.Spec.Selector)
 	}
 	for _, x := range o.Pods {
-		note("Pod", x, " labels=%v", x.Labels)
+		note("Pod", x, " labels=%v", x.Labels.All)
 	}
 	for _, x := range o.EndpointSlices {
-		note("EndpointSlice", x, " endpoints=%d", len(x.Endpoints))
+		note("EndpointSlice", x, " service=%s ready=%v", x.Service, x.Ready)
 	}
-	for _, x := range o.Deployments {
-		note("Deployment", x, " labels=%v containers=%d", x.Spec.Template.Labels, len(x.Spec.Template.Spec.Containers))
-	}
-	for _, x := range o.StatefulSets {
-		note("StatefulSet", x, " labels=%v", x.Spec.Template.Labels)
-	}
-	for _, x := range o.DaemonSets {
-		note("DaemonSet", x, " labels=%v", x.Spec.Template.Labels)
-	}
-	for _, x := range o.ReplicaSets {
-		note("ReplicaSet", x, " labels=%v", x.Spec.Template.Labels)
-	}
-	for _, x := range o.Rollouts {
-		note("Rollout", x, " labels=%v ref=%v", x.Spec.Template.Labels, x.Spec.WorkloadRef)
+	for _, x := range o.Workloads {
+		note(x.Kind, x, " labels=%v lent=%q", x.Template.All, x.TemplateOf)
 	}
 	for _, x := range o.VirtualServices {
 		note("VirtualService", x, " hosts=%v http=%d unknown=%v", x.Spec.Hosts, len(x.Spec.Http), x.Unknown)

@@ -1,10 +1,7 @@
 package discover
 
 import (
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -17,13 +14,9 @@ import (
 type Objects struct {
 	Namespaces       []*corev1.Namespace
 	Services         []*corev1.Service
-	Pods             []*corev1.Pod
-	EndpointSlices   []*discoveryv1.EndpointSlice
-	Deployments      []*appsv1.Deployment
-	StatefulSets     []*appsv1.StatefulSet
-	DaemonSets       []*appsv1.DaemonSet
-	ReplicaSets      []*appsv1.ReplicaSet
-	Rollouts         []*Rollout
+	Pods             []*Pod
+	EndpointSlices   []*EndpointSlice
+	Workloads        []*Workload
 	VirtualServices  []*VirtualService
 	DestinationRules []*DestinationRule
 	Gateways         []*istionetv1.Gateway
@@ -92,28 +85,23 @@ func duplicate(name diag.Object, before, now diag.Origin) diag.Diagnostic {
 	return diag.New(diag.DuplicateObject, name, "stands in %s already; this one counts", place).At(now)
 }
 
+// Put adds an object of a cluster, of which there is only one of that name.
+func (o *Objects) Put(object Object) { o.put(object, -1) }
+
 // put stores an object in the slice of its kind, at an index or, if that is
 // negative, at the end, and returns the index.
-func (o *Objects) put(object metav1.Object, at int) int {
+func (o *Objects) put(object Object, at int) int {
 	switch x := object.(type) {
 	case *corev1.Namespace:
 		return place(&o.Namespaces, x, at)
 	case *corev1.Service:
 		return place(&o.Services, x, at)
-	case *corev1.Pod:
+	case *Pod:
 		return place(&o.Pods, x, at)
-	case *discoveryv1.EndpointSlice:
+	case *EndpointSlice:
 		return place(&o.EndpointSlices, x, at)
-	case *appsv1.Deployment:
-		return place(&o.Deployments, x, at)
-	case *appsv1.StatefulSet:
-		return place(&o.StatefulSets, x, at)
-	case *appsv1.DaemonSet:
-		return place(&o.DaemonSets, x, at)
-	case *appsv1.ReplicaSet:
-		return place(&o.ReplicaSets, x, at)
-	case *Rollout:
-		return place(&o.Rollouts, x, at)
+	case *Workload:
+		return place(&o.Workloads, x, at)
 	case *VirtualService:
 		return place(&o.VirtualServices, x, at)
 	case *DestinationRule:
@@ -135,42 +123,4 @@ func place[T any](list *[]T, item T, at int) int {
 	}
 	(*list)[at] = item
 	return at
-}
-
-// Slim removes from an object what decides no route and takes most of the
-// memory: managed fields, what kubectl applied last, the pods' containers and
-// the status, except of Pods, whose phase and conditions stay.
-func Slim(object metav1.Object) {
-	object.SetManagedFields(nil)
-	if annotations := object.GetAnnotations(); annotations != nil {
-		delete(annotations, corev1.LastAppliedConfigAnnotation)
-	}
-	switch x := object.(type) {
-	case *corev1.Service:
-		x.Status = corev1.ServiceStatus{}
-	case *corev1.Pod:
-		x.Annotations = nil
-		x.Spec = corev1.PodSpec{}
-		x.Status = corev1.PodStatus{Phase: x.Status.Phase, Conditions: x.Status.Conditions}
-	case *appsv1.Deployment:
-		slimTemplate(&x.Spec.Template)
-		x.Status = appsv1.DeploymentStatus{}
-	case *appsv1.StatefulSet:
-		slimTemplate(&x.Spec.Template)
-		x.Spec.VolumeClaimTemplates = nil
-		x.Status = appsv1.StatefulSetStatus{}
-	case *appsv1.DaemonSet:
-		slimTemplate(&x.Spec.Template)
-		x.Status = appsv1.DaemonSetStatus{}
-	case *appsv1.ReplicaSet:
-		slimTemplate(&x.Spec.Template)
-		x.Status = appsv1.ReplicaSetStatus{}
-	case *Rollout:
-		slimTemplate(&x.Spec.Template)
-	}
-}
-
-func slimTemplate(template *corev1.PodTemplateSpec) {
-	template.Annotations = nil
-	template.Spec = corev1.PodSpec{}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -45,7 +44,7 @@ func (r *reader) say(code diag.Code, object diag.Object, format string, args ...
 	r.diags = append(r.diags, diag.New(code, object, format, args...).At(r.Origins[object]))
 }
 
-func (r *reader) readService(in *corev1.Service, groups groupIndex, ready map[string]map[string]bool) {
+func (r *reader) readService(in *corev1.Service, groups groupIndex, ready map[[2]string]map[string]bool) {
 	object := diag.Object{Kind: "Service", Namespace: in.Namespace, Name: in.Name}
 	out := model.Service{
 		Namespace: in.Namespace, Name: in.Name, Origin: r.Origins[object],
@@ -59,40 +58,36 @@ func (r *reader) readService(in *corev1.Service, groups groupIndex, ready map[st
 		}
 	}
 	r.readAnnotations(&out, in.ObjectMeta)
-	for _, g := range groups.selected(in.Namespace, in.Spec.Selector) {
-		out.Backends = append(out.Backends, g.backend(r.readiness(ready, in)))
-	}
-	out.Backends = mergeBackends(out.Backends)
+	out.Backends = backends(groups.selected(in.Namespace, in.Spec.Selector), r.readiness(ready, in))
 	r.snapshot.Services = append(r.snapshot.Services, out)
 }
 
 // readiness says which pods count as ready behind a Service: those that its
 // EndpointSlices call ready. Where no EndpointSlice was read at all, the pods'
 // own condition counts; from YAML every pod does.
-func (r *reader) readiness(ready map[string]map[string]bool, in *corev1.Service) func(*pod) bool {
+func (r *reader) readiness(ready map[[2]string]map[string]bool, in *corev1.Service) func(*pod) bool {
 	switch {
 	case !r.Cluster:
 		return func(*pod) bool { return true }
 	case len(r.EndpointSlices) == 0:
 		return func(p *pod) bool { return p.ready }
 	}
-	names := ready[in.Namespace+"/"+in.Name]
+	names := ready[[2]string{in.Namespace, in.Name}]
 	return func(p *pod) bool { return names[p.name] }
 }
 
-// readyPods lists the ready pods behind each Service, by "namespace/name".
-// An endpoint that does not say is ready (EndpointConditions.Ready).
-func readyPods(slices []*discoveryv1.EndpointSlice) map[string]map[string]bool {
-	out := map[string]map[string]bool{}
+// readyPods lists the ready pods behind each Service.
+func readyPods(slices []*EndpointSlice) map[[2]string]map[string]bool {
+	out := make(map[[2]string]map[string]bool, len(slices))
 	for _, s := range slices {
-		key := s.Namespace + "/" + s.Labels[discoveryv1.LabelServiceName]
-		if out[key] == nil {
-			out[key] = map[string]bool{}
+		key := [2]string{s.Namespace, s.Service}
+		names := out[key]
+		if names == nil {
+			names = make(map[string]bool, len(s.Ready))
+			out[key] = names
 		}
-		for _, e := range s.Endpoints {
-			if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
-				out[key][e.TargetRef.Name] = true
-			}
+		for _, name := range s.Ready {
+			names[name] = true
 		}
 	}
 	return out

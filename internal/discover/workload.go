@@ -1,82 +1,39 @@
 package discover
 
-import (
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/overrides-mesh/overrides/internal/model"
-)
+import "github.com/overrides-mesh/overrides/internal/model"
 
 // templates lists the pod templates of all workloads, each as a group of as
-// many pods as it asks for.
+// many pods as it asks for. A Deployment that only lends its template to a
+// Rollout, which runs the pods, has none.
 func (r *reader) templates() []*group {
+	lent, deployments := map[[2]string]bool{}, map[[2]string]*Labels{}
+	for _, w := range r.Workloads {
+		switch {
+		case w.Kind == "Deployment":
+			deployments[[2]string{w.Namespace, w.Name}] = w.Template
+		case w.TemplateOf != "":
+			lent[[2]string{w.Namespace, w.TemplateOf}] = true
+		}
+	}
 	var out []*group
-	add := func(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *metav1.LabelSelector, template *corev1.PodTemplateSpec) {
-		count := 1
-		if replicas != nil {
-			count = int(*replicas)
+	for _, w := range r.Workloads {
+		template := w.Template
+		switch {
+		case w.Kind == "Deployment" && lent[[2]string{w.Namespace, w.Name}], w.Kind == "ReplicaSet" && w.Owned:
+			continue
+		case w.TemplateOf != "":
+			template = deployments[[2]string{w.Namespace, w.TemplateOf}]
+		}
+		if template == nil {
+			continue
 		}
 		out = append(out, &group{
-			namespace: meta.Namespace,
-			workload:  model.Workload{Kind: kind, Name: meta.Name},
-			created:   meta.CreationTimestamp.Time,
-			selector:  selectorLabels(selector),
-			all:       template.Labels,
-			kept:      WithoutRevision(template.Labels),
-			pods:      []pod{{name: meta.Name, count: count}},
+			made:    made{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
+			created: w.Created, selector: w.Selector, labels: template,
+			pods: []pod{{name: w.Name, count: w.Replicas}},
 		})
 	}
-	standIns := r.standIns()
-	deployments := map[string]*corev1.PodTemplateSpec{}
-	for _, d := range r.Deployments {
-		key := d.Namespace + "/" + d.Name
-		deployments[key] = &d.Spec.Template
-		if !standIns[key] {
-			add("Deployment", &d.ObjectMeta, d.Spec.Replicas, d.Spec.Selector, &d.Spec.Template)
-		}
-	}
-	for _, s := range r.StatefulSets {
-		add("StatefulSet", &s.ObjectMeta, s.Spec.Replicas, s.Spec.Selector, &s.Spec.Template)
-	}
-	for _, d := range r.DaemonSets {
-		add("DaemonSet", &d.ObjectMeta, nil, d.Spec.Selector, &d.Spec.Template)
-	}
-	for _, s := range r.ReplicaSets {
-		if metav1.GetControllerOfNoCopy(s) == nil {
-			add("ReplicaSet", &s.ObjectMeta, s.Spec.Replicas, s.Spec.Selector, &s.Spec.Template)
-		}
-	}
-	for _, o := range r.Rollouts {
-		template := &o.Spec.Template
-		if ref := o.Spec.WorkloadRef; ref != nil && ref.Kind == "Deployment" {
-			if template = deployments[o.Namespace+"/"+ref.Name]; template == nil {
-				continue
-			}
-		}
-		add("Rollout", &o.ObjectMeta, o.Spec.Replicas, o.Spec.Selector, template)
-	}
 	return out
-}
-
-// standIns are the Deployments that only lend their template to a Rollout,
-// which runs the pods.
-func (r *reader) standIns() map[string]bool {
-	out := map[string]bool{}
-	for _, o := range r.Rollouts {
-		if ref := o.Spec.WorkloadRef; ref != nil && ref.Kind == "Deployment" {
-			out[o.Namespace+"/"+ref.Name] = true
-		}
-	}
-	return out
-}
-
-// selectorLabels returns a selector as labels, nil where it has expressions,
-// which a subset can't say.
-func selectorLabels(selector *metav1.LabelSelector) map[string]string {
-	if selector == nil || len(selector.MatchExpressions) > 0 {
-		return nil
-	}
-	return selector.MatchLabels
 }
 
 const (
@@ -91,16 +48,16 @@ func (r *reader) readCallers(groups []*group) {
 	for _, g := range groups {
 		found := false
 		for _, label := range []string{canonicalName, appName, app} {
-			name := g.all[label]
+			name := g.labels.All[label]
 			if name == "" || (found && label != app) {
 				continue
 			}
 			found = true
-			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.namespace, Name: name, Label: label})
+			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.made.namespace, Name: name, Label: label})
 		}
 		if !found {
 			// Injection labels the pods with the name of their workload.
-			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.namespace, Name: g.workload.Name, Label: canonicalName})
+			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.made.namespace, Name: g.made.workload.Name, Label: canonicalName})
 		}
 	}
 }

@@ -47,17 +47,16 @@ func Wanted(objects *discover.Objects, options model.Options, pod *corev1.Pod, n
 	if len(around.Services) == 0 {
 		return false
 	}
-	around.Pods = append(around.Pods, stub(pod, now))
+	around.Pods = append(around.Pods, discover.PodOf(stub(pod, now)))
 	snapshot, _ := around.Snapshot(options)
-	return PinnedAway(compile.Compile(snapshot).Services, pod)
+	return PinnedAway(compile.Compile(snapshot).Services, pod.Namespace, discover.LabelsOf(pod.Labels))
 }
 
 // PinnedAway reports whether ordinary traffic to one of services is to be kept
-// from pod.
-func PinnedAway(services []compile.Service, pod *corev1.Pod) bool {
-	labels := discover.WithoutRevision(pod.Labels)
+// from pods of a namespace with labels.
+func PinnedAway(services []compile.Service, namespace string, labels *discover.Labels) bool {
 	return slices.ContainsFunc(services, func(s compile.Service) bool {
-		return s.Namespace == pod.Namespace && slices.ContainsFunc(s.Unreleased, func(b model.Backend) bool { return maps.Equal(b.Labels, labels) })
+		return s.Namespace == namespace && slices.ContainsFunc(s.Unreleased, func(b model.Backend) bool { return maps.Equal(b.Labels, labels.Kept) })
 	})
 }
 
@@ -65,18 +64,14 @@ func PinnedAway(services []compile.Service, pod *corev1.Pod) bool {
 // the pods that these select, and the workloads and policies of the namespace.
 func near(all *discover.Objects, pod *corev1.Pod) *discover.Objects {
 	out := &discover.Objects{
-		Cluster:      true,
-		Services:     within(all.Services, pod.Namespace),
-		Deployments:  within(all.Deployments, pod.Namespace),
-		StatefulSets: within(all.StatefulSets, pod.Namespace),
-		DaemonSets:   within(all.DaemonSets, pod.Namespace),
-		ReplicaSets:  within(all.ReplicaSets, pod.Namespace),
-		Rollouts:     within(all.Rollouts, pod.Namespace),
-		Policies:     within(all.Policies, pod.Namespace),
+		Cluster:   true,
+		Services:  within(all.Services, pod.Namespace),
+		Workloads: within(all.Workloads, pod.Namespace),
+		Policies:  within(all.Policies, pod.Namespace),
 	}
 	out.Services = slices.DeleteFunc(out.Services, func(s *corev1.Service) bool { return !selects(s, pod.Labels) })
 	for _, p := range all.Pods {
-		if p.Namespace == pod.Namespace && slices.ContainsFunc(out.Services, func(s *corev1.Service) bool { return selects(s, p.Labels) }) {
+		if p.Namespace == pod.Namespace && slices.ContainsFunc(out.Services, func(s *corev1.Service) bool { return selects(s, p.Labels.All) }) {
 			out.Pods = append(out.Pods, p)
 		}
 	}
@@ -92,7 +87,7 @@ func selects(s *corev1.Service, labels map[string]string) bool {
 	return len(s.Spec.Selector) > 0 && model.HasLabels(labels, s.Spec.Selector)
 }
 
-func within[T metav1.Object](all []T, namespace string) []T {
+func within[T discover.Object](all []T, namespace string) []T {
 	var out []T
 	for _, object := range all {
 		if object.GetNamespace() == namespace {

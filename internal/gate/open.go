@@ -5,8 +5,6 @@ import (
 	"maps"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -31,7 +29,7 @@ const Patience = 10 * time.Second
 
 // Waiting is a pod whose gate is shut, and what is known of it.
 type Waiting struct {
-	Pod *corev1.Pod
+	Pod *discover.Pod
 	// Since is when whoever asks has first seen it wait.
 	Since time.Time
 	// Told is set where people know that it waits for long.
@@ -64,7 +62,7 @@ type Verdict struct {
 func (v *View) Judge(w *Waiting) Verdict {
 	early := v.early(w.Pod)
 	switch {
-	case early == nil && PinnedAway(v.Services, w.Pod):
+	case early == nil && PinnedAway(v.Services, w.Pod.Namespace, w.Pod.Labels):
 		return Verdict{Open: true, Reason: Pinned, Message: "ordinary traffic is pinned to released pods"}
 	case early == nil:
 		return Verdict{Open: true, Reason: NothingToPin, Message: "no Service keeps ordinary traffic from this pod"}
@@ -91,10 +89,9 @@ func (v *View) Judge(w *Waiting) Verdict {
 }
 
 // early returns what pod must wait for, nil for nothing.
-func (v *View) early(pod *corev1.Pod) *plan.Early {
-	labels := discover.WithoutRevision(pod.Labels)
+func (v *View) early(pod *discover.Pod) *plan.Early {
 	for i := range v.Early {
-		if e := &v.Early[i]; e.Namespace == pod.Namespace && maps.Equal(e.Labels, labels) {
+		if e := &v.Early[i]; e.Namespace == pod.Namespace && maps.Equal(e.Labels, pod.Labels.Kept) {
 			return e
 		}
 	}

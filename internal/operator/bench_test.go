@@ -33,7 +33,7 @@ func BenchmarkPass(b *testing.B) {
 				fill(b, s, fmt.Sprintf("service-%d", i))
 			}
 			r := newReconciler(&options, s, parts{})
-			settle(b, r)
+			settleAll(b, r)
 			live := liveBytes()
 			b.ReportAllocs()
 			for b.Loop() {
@@ -55,8 +55,8 @@ func liveBytes() uint64 {
 	return stats.HeapAlloc
 }
 
-// settle stores what is planned, as the API server would, until nothing is.
-func settle(b *testing.B, r *reconciler) {
+// settleAll stores what is planned, as the API server would, until nothing is.
+func settleAll(b *testing.B, r *reconciler) {
 	b.Helper()
 	r.options.Plan = plan.Options{}
 	for range 5 {

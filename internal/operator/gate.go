@@ -24,6 +24,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
@@ -133,7 +134,7 @@ func (o *opener) open(ctx context.Context, p *picture) time.Time {
 }
 
 // waiting brings what is known up to date with the pods that wait now.
-func (o *opener) waiting(pods []*corev1.Pod, now time.Time) []*waitingPod {
+func (o *opener) waiting(pods []*discover.Pod, now time.Time) []*waitingPod {
 	known := o.pods
 	o.pods = make(map[types.UID]*waitingPod, len(pods))
 	out := make([]*waitingPod, 0, len(pods))
@@ -190,7 +191,8 @@ func (o *opener) note() time.Time {
 }
 
 func (o *opener) tell(w *waitingPod, v gate.Verdict) {
-	o.recorder.Eventf(w.Pod, nil, corev1.EventTypeWarning, string(v.Reason), "OpenReadinessGate", "%s", short(v.Message))
+	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: w.Pod.Namespace, Name: w.Pod.Name, UID: w.Pod.UID}
+	o.recorder.Eventf(pod, nil, corev1.EventTypeWarning, string(v.Reason), "OpenReadinessGate", "%s", short(v.Message))
 }
 
 // write opens the gate of a pod.
@@ -217,7 +219,7 @@ func (o *opener) write(ctx context.Context, w *waitingPod, v gate.Verdict) {
 	}
 }
 
-func (o *opener) apply(ctx context.Context, pod *corev1.Pod, v gate.Verdict) error {
+func (o *opener) apply(ctx context.Context, pod *discover.Pod, v gate.Verdict) error {
 	body, err := json.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Pod",
 		"metadata": map[string]any{"namespace": pod.Namespace, "name": pod.Name, "uid": pod.UID},

@@ -92,11 +92,15 @@ var kinds = []kind{
 
 // item is one object, as far as it decides anything.
 type item struct {
-	metav1.Object
+	discover.Object
+	// version is its resource version, of kinds of which two states are told apart by it.
+	version string
 	// diags are about the object as a document.
 	diags []diag.Diagnostic
 	// seen is set for objects of ours.
 	seen *apply.Seen
+	// gated is set for pods whose readiness gate is shut.
+	gated bool
 }
 
 // transform makes of an object what is kept of it. It is called by the informers,
@@ -108,66 +112,34 @@ func (k *kind) transform(in any) (any, error) {
 	case *unstructured.Unstructured:
 		return readItem(x)
 	case metav1.Object:
-		strip(x)
-		return &item{Object: x}, nil
+		return keep(x), nil
 	}
 	return in, nil
 }
 
-// strip leaves what decides a route. Two states of an object that are equal
-// after it need no look at the cluster.
-func strip(object metav1.Object) {
-	pod, _ := object.(*corev1.Pod)
-	waits := pod != nil && gate.Waits(pod)
-	proxied := pod != nil && hasProxy(pod)
-	discover.Slim(object)
+// keep leaves what decides a route. Two states of an object that are equal after
+// it need no look at the cluster.
+func keep(object metav1.Object) *item {
+	out := &item{}
+	if pod, ok := object.(*corev1.Pod); ok {
+		// A gate that is open is as none.
+		out.gated = gate.Waits(pod) && pod.DeletionTimestamp == nil
+	}
 	object.SetResourceVersion("")
 	object.SetGeneration(0)
 	if _, isService := object.(*corev1.Service); !isService {
 		object.SetAnnotations(nil)
 	}
-	if proxied {
-		object.SetAnnotations(withProxy)
-	}
-	switch x := object.(type) {
-	case *corev1.Pod:
-		x.Status = corev1.PodStatus{Phase: x.Status.Phase, Conditions: readiness(x.Status.Conditions)}
-		x.Finalizers, x.DeletionGracePeriodSeconds = nil, nil
-		if waits {
-			// A gate that is open is as none.
-			x.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: gate.Condition}}
-		}
-	case *discoveryv1.EndpointSlice:
-		for i := range x.Endpoints {
-			e := &x.Endpoints[i]
-			x.Endpoints[i] = discoveryv1.Endpoint{Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready}, TargetRef: target(e.TargetRef)}
-		}
-		x.Ports = nil
-	}
-}
-
-// readiness keeps whether a pod is ready, and not since when.
-func readiness(in []corev1.PodCondition) []corev1.PodCondition {
-	for _, c := range in {
-		if c.Type == corev1.PodReady {
-			return []corev1.PodCondition{{Type: c.Type, Status: c.Status}}
-		}
-	}
-	return nil
-}
-
-func target(in *corev1.ObjectReference) *corev1.ObjectReference {
-	if in == nil {
-		return nil
-	}
-	return &corev1.ObjectReference{Kind: in.Kind, Name: in.Name}
+	out.Object = share(discover.Keep(object))
+	return out
 }
 
 // readItem reads an object as manifests are read.
 func readItem(u *unstructured.Unstructured) (*item, error) {
-	out := &item{Object: &metav1.ObjectMeta{
-		Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(), Labels: u.GetLabels(),
-	}}
+	out := &item{
+		Object:  &discover.Meta{Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID()},
+		version: u.GetResourceVersion(),
+	}
 	if u.GroupVersionKind().Group == istioGroup && u.GetKind() != "Gateway" && apply.IsOurs(u) {
 		seen, err := apply.Read(u)
 		out.seen = seen
@@ -180,13 +152,16 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 	var read discover.Objects
 	out.diags = read.Decode(text, u.GetNamespace(), diag.Origin{})
 	if object := only(&read); object != nil {
-		out.Object = object
+		out.Object = share(object)
+	}
+	if _, ok := out.Object.(*discover.Workload); ok {
+		out.version = "" // its status changes often, and does not matter
 	}
 	return out, nil
 }
 
 // only returns the object that was read, nil for none.
-func only(o *discover.Objects) metav1.Object {
+func only(o *discover.Objects) discover.Object {
 	switch {
 	case len(o.VirtualServices) > 0:
 		return o.VirtualServices[0]
@@ -196,8 +171,8 @@ func only(o *discover.Objects) metav1.Object {
 		return o.Gateways[0]
 	case len(o.ServiceRoutes) > 0:
 		return o.ServiceRoutes[0]
-	case len(o.Rollouts) > 0:
-		return o.Rollouts[0]
+	case len(o.Workloads) > 0:
+		return o.Workloads[0]
 	case len(o.Policies) > 0:
 		return o.Policies[0]
 	}

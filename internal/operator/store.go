@@ -7,20 +7,13 @@ import (
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
-
-	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
-	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
@@ -81,10 +74,10 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	switch {
 	case after == nil && old != nil && on != nil && old.GetUID() == on.UID:
 		delete(s.items, name)
-	case after == nil || s.gone[after.UID] || (old != nil && old.GetUID() == after.UID && before(after.ResourceVersion, old.GetResourceVersion())):
+	case after == nil || s.gone[after.UID] || (old != nil && old.GetUID() == after.UID && before(after.ResourceVersion, old.version)):
 	default:
-		meta := &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: after.UID, ResourceVersion: after.ResourceVersion}
-		s.items[name] = &item{Object: meta, seen: after}
+		meta := &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: after.UID}
+		s.items[name] = &item{Object: meta, version: after.ResourceVersion, seen: after}
 	}
 }
 
@@ -130,11 +123,10 @@ func same(a, b *item) bool {
 	if a.seen != nil && b.seen != nil {
 		return a.seen.UID == b.seen.UID && a.seen.ResourceVersion == b.seen.ResourceVersion
 	}
-	switch a.Object.(type) {
-	case *corev1.Namespace, *corev1.Service, *corev1.Pod, *discoveryv1.EndpointSlice, *appsv1.Deployment, *appsv1.StatefulSet, *appsv1.DaemonSet, *appsv1.ReplicaSet:
-		return reflect.DeepEqual(a.Object, b.Object)
+	if a.version == "" && b.version == "" {
+		return a.gated == b.gated && reflect.DeepEqual(a.Object, b.Object)
 	}
-	return a.GetResourceVersion() == b.GetResourceVersion() && a.GetUID() == b.GetUID()
+	return a.version == b.version && a.GetUID() == b.GetUID()
 }
 
 // contents is what the store holds at one moment.
@@ -144,7 +136,7 @@ type contents struct {
 	diags   []diag.Diagnostic
 	// gated are the pods whose readiness gate is shut, also in namespaces that are
 	// managed no more.
-	gated []*corev1.Pod
+	gated []*discover.Pod
 	// managed reports whether a namespace is managed.
 	managed func(namespace string) bool
 	// since is when the oldest change came that is new in it; zero for none.
@@ -172,7 +164,7 @@ func (s *store) take() contents {
 	clear(s.gone)
 	out.managed = s.managed()
 	for name, x := range s.items {
-		if pod, ok := x.Object.(*corev1.Pod); ok && gate.Waits(pod) && pod.DeletionTimestamp == nil {
+		if pod, ok := x.Object.(*discover.Pod); ok && x.gated {
 			out.gated = append(out.gated, pod)
 		}
 		switch {
@@ -180,7 +172,7 @@ func (s *store) take() contents {
 			out.seen[name] = x.seen
 		case s.options.everywhere(name.Kind) || out.managed(name.Namespace):
 			out.diags = append(out.diags, x.diags...)
-			add(out.objects, x.Object)
+			out.objects.Put(x.Object)
 		}
 	}
 	return out
@@ -197,7 +189,7 @@ func (s *store) around(namespace string) *discover.Objects {
 	out := &discover.Objects{Cluster: true}
 	for name, x := range s.items {
 		if name.Namespace == namespace && x.seen == nil {
-			add(out, x.Object)
+			out.Put(x.Object)
 		}
 	}
 	return out
@@ -218,44 +210,11 @@ func (s *store) managed() func(string) bool {
 	}
 	enabled := map[string]bool{}
 	for name, x := range s.items {
-		if name.Kind == "Namespace" && x.GetLabels()[EnabledLabel] == "true" {
+		if n, ok := x.Object.(*corev1.Namespace); ok && n.Labels[EnabledLabel] == "true" {
 			enabled[name.Name] = true
 		}
 	}
 	return func(n string) bool { return enabled[n] }
-}
-
-func add(o *discover.Objects, object metav1.Object) {
-	switch x := object.(type) {
-	case *corev1.Namespace:
-		o.Namespaces = append(o.Namespaces, x)
-	case *corev1.Service:
-		o.Services = append(o.Services, x)
-	case *corev1.Pod:
-		o.Pods = append(o.Pods, x)
-	case *discoveryv1.EndpointSlice:
-		o.EndpointSlices = append(o.EndpointSlices, x)
-	case *appsv1.Deployment:
-		o.Deployments = append(o.Deployments, x)
-	case *appsv1.StatefulSet:
-		o.StatefulSets = append(o.StatefulSets, x)
-	case *appsv1.DaemonSet:
-		o.DaemonSets = append(o.DaemonSets, x)
-	case *appsv1.ReplicaSet:
-		o.ReplicaSets = append(o.ReplicaSets, x)
-	case *discover.Rollout:
-		o.Rollouts = append(o.Rollouts, x)
-	case *discover.VirtualService:
-		o.VirtualServices = append(o.VirtualServices, x)
-	case *discover.DestinationRule:
-		o.DestinationRules = append(o.DestinationRules, x)
-	case *istionetv1.Gateway:
-		o.Gateways = append(o.Gateways, x)
-	case *discover.ServiceRoute:
-		o.ServiceRoutes = append(o.ServiceRoutes, x)
-	case *v1alpha1.OverridePolicy:
-		o.Policies = append(o.Policies, x)
-	}
 }
 
 // seen lists our objects as they are now.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
 var name = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}
@@ -18,11 +20,11 @@ func seen(uid types.UID, version string) *apply.Seen {
 }
 
 func ours(uid types.UID, version string) *item {
-	return &item{Object: &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: uid, ResourceVersion: version}, seen: seen(uid, version)}
+	return &item{Object: &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: uid}, version: version, seen: seen(uid, version)}
 }
 
 func theirs(uid types.UID, version string) *item {
-	return &item{Object: &metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: uid, ResourceVersion: version}}
+	return &item{Object: &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: uid}, version: version}
 }
 
 // TestWritesAndEvents: what is stored is the newest that is known of an object, in
@@ -78,7 +80,7 @@ func TestWritesAndEvents(t *testing.T) {
 			test.do(s)
 			got := ""
 			if x := s.items[name]; x != nil {
-				got = x.GetResourceVersion()
+				got = x.version
 			}
 			if got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -124,6 +126,10 @@ func TestNoNews(t *testing.T) {
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
 		}, false},
 		{"a label", func(p *corev1.Pod) { p.Labels["version"], p.Status.Conditions = "v2", ready }, true},
+		{"its readiness gate", func(p *corev1.Pod) {
+			p.Labels["version"], p.Status.Conditions = "v2", ready
+			p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: gate.Condition}}
+		}, true},
 		{"its end", func(p *corev1.Pod) { now := metav1.Now(); p.DeletionTimestamp = &now }, true},
 	} {
 		if got := put(c.change); got != c.want {

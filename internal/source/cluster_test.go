@@ -22,6 +22,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
@@ -156,7 +157,7 @@ const (
 // found names the objects that tests look for.
 func found(o *discover.Objects) []string {
 	var out []string
-	add := func(kind string, objects ...metav1.Object) {
+	add := func(kind string, objects ...discover.Object) {
 		for _, x := range objects {
 			out = append(out, diag.Object{Kind: kind, Namespace: x.GetNamespace(), Name: x.GetName()}.String())
 		}
@@ -170,8 +171,8 @@ func found(o *discover.Objects) []string {
 	for _, x := range o.Pods {
 		add("Pod", x)
 	}
-	for _, x := range o.Deployments {
-		add("Deployment", x)
+	for _, x := range o.Workloads {
+		add(x.Kind, x)
 	}
 	for _, x := range o.VirtualServices {
 		add("VirtualService", x)
@@ -349,17 +350,14 @@ func TestClusterSlims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "shop", Labels: map[string]string{"app": "a"}},
-		Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+	want := &discover.Pod{
+		Meta: discover.Meta{Namespace: "shop", Name: "a"}, Labels: discover.LabelsOf(map[string]string{"app": "a"}),
+		Workload: model.Workload{Kind: "Pod", Name: "a"}, Counts: true,
 	}
-	if d := cmp.Diff(want, objects.Pods[0]); d != "" {
+	if d := cmp.Diff(want, objects.Pods[0], cmp.AllowUnexported(discover.Labels{})); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	wantMeta := metav1.ObjectMeta{Name: "d", Namespace: "shop", Annotations: map[string]string{"a": "b"}}
-	if d := cmp.Diff(wantMeta, objects.Deployments[0].ObjectMeta); d != "" {
-		t.Errorf("-want +got:\n%s", d)
-	}
+	wantMeta := metav1.ObjectMeta{Namespace: "shop", Annotations: map[string]string{"a": "b"}}
 	wantMeta.Name = "v"
 	if d := cmp.Diff(wantMeta, objects.VirtualServices[0].ObjectMeta); d != "" {
 		t.Errorf("-want +got:\n%s", d)

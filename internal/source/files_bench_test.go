@@ -23,7 +23,7 @@ func BenchmarkRead20MB(b *testing.B) {
 		if err != nil || len(diags) > 0 {
 			b.Fatal(err, diags)
 		}
-		if got, want := len(objects.Deployments), manifesttest.Services*manifesttest.Versions; got != want {
+		if got, want := len(objects.Workloads), manifesttest.Services*manifesttest.Versions; got != want {
 			b.Fatalf("%d Deployments, want %d", got, want)
 		}
 	}

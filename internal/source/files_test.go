@@ -88,8 +88,8 @@ func report(o *discover.Objects, diags []diag.Diagnostic, err error) string {
 		name := diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
 		fmt.Fprintf(&out, "%s (%s)\n", name, o.Origins[name])
 	}
-	for _, d := range o.Deployments {
-		name := diag.Object{Kind: "Deployment", Namespace: d.Namespace, Name: d.Name}
+	for _, d := range o.Workloads {
+		name := diag.Object{Kind: d.Kind, Namespace: d.Namespace, Name: d.Name}
 		fmt.Fprintf(&out, "%s (%s)\n", name, o.Origins[name])
 	}
 	if o.PassedOver > 0 {

@@ -121,13 +121,16 @@ func (a *app) compile() (state, error) {
 	objects := discover.Objects{
 		Cluster: true, Services: []*corev1.Service{a.service},
 		// Without any EndpointSlice pods would speak for themselves.
-		EndpointSlices: append(slices.Collect(maps.Values(a.slices)), &discoveryv1.EndpointSlice{}),
-		Deployments:    slices.Collect(maps.Values(a.deployments)),
+		EndpointSlices: []*discover.EndpointSlice{{}},
 	}
-	for _, p := range a.pods {
-		if p.Status.Phase != corev1.PodFailed && p.Status.Phase != corev1.PodSucceeded {
-			objects.Pods = append(objects.Pods, p)
-		}
+	for _, x := range a.slices {
+		objects.Put(discover.Keep(x))
+	}
+	for _, x := range a.deployments {
+		objects.Put(discover.Keep(x))
+	}
+	for _, x := range a.pods {
+		objects.Put(discover.Keep(x))
 	}
 	snapshot, _ := objects.Snapshot(model.DefaultOptions())
 	result := compile.Compile(snapshot)

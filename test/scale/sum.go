@@ -115,8 +115,9 @@ type Writes struct {
 	// Wanted is how often what is wanted of an object changed, Stored how often one
 	// was written.
 	Wanted, Stored int
-	// First are writes after what is wanted had changed, Second those that finish what
-	// make-before-break does in two steps, Needless all others.
+	// First are writes after what is wanted had changed, Second further ones of an
+	// object that was not yet as it is wanted, as make-before-break takes two steps,
+	// Needless those of one that was.
 	First, Second, Needless int
 }
 
@@ -135,30 +136,30 @@ const apart = 300 * time.Millisecond
 // count looks at what happened to one object.
 func count(history []moment) Writes {
 	var out Writes
-	var before time.Time
+	before := history[0]
 	for _, m := range history[1:] {
 		if !m.written {
 			out.Wanted++
 			continue
 		}
 		out.Stored++
-		changed, finished := false, false
+		changed, wanted := false, history[0].content
 		for _, w := range history {
 			if w.written || w.at.After(m.at.Add(apart)) {
 				continue
 			}
-			changed = changed || w.at.After(before.Add(-apart))
-			finished = w.content == m.content
+			changed = changed || w.at.After(before.at.Add(-apart))
+			wanted = w.content
 		}
 		switch {
 		case changed:
 			out.First++
-		case finished:
+		case before.content != wanted:
 			out.Second++
 		default:
 			out.Needless++
 		}
-		before = m.at
+		before = m
 	}
 	return out
 }

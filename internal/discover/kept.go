@@ -1,0 +1,251 @@
+package discover
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// The types here are what is kept of kinds of which a cluster has many objects:
+// the few fields that decide a route, read once.
+
+// Object is an object that was read.
+type Object interface {
+	GetNamespace() string
+	GetName() string
+	GetUID() types.UID
+}
+
+// Meta names an object.
+type Meta struct {
+	Namespace, Name string
+	UID             types.UID
+}
+
+func metaOf(object metav1.Object) Meta {
+	return Meta{Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
+}
+
+// GetNamespace returns the namespace.
+func (m *Meta) GetNamespace() string { return m.Namespace }
+
+// GetName returns the name.
+func (m *Meta) GetName() string { return m.Name }
+
+// GetUID returns what tells objects of one name apart that were there one after
+// the other; empty from YAML.
+func (m *Meta) GetUID() types.UID { return m.UID }
+
+// Labels are those of pods, as many pods share them.
+type Labels struct {
+	// All are as they are, Kept without those that controllers add for each revision.
+	All, Kept map[string]string
+	// all and kept are the same for equal labels only.
+	all, kept string
+}
+
+// LabelsOf reads labels, which must not be changed any more.
+func LabelsOf(labels map[string]string) *Labels {
+	out := &Labels{All: labels, Kept: withoutRevision(labels), all: labelString(labels)}
+	out.kept = out.all
+	if len(out.Kept) != len(out.All) {
+		out.kept = labelString(out.Kept)
+	}
+	return out
+}
+
+// Text is the same for equal labels only.
+func (l *Labels) Text() string { return l.all }
+
+// Pod is what of a pod decides a route.
+type Pod struct {
+	Meta
+
+	Labels *Labels
+	// Workload is what has made it.
+	Workload model.Workload
+	Created  time.Time
+	// Counts is set while it may serve, now or later; Ready if it says that it is.
+	Counts, Ready bool
+}
+
+// PodOf returns what is kept of in.
+func PodOf(in *corev1.Pod) *Pod {
+	return &Pod{
+		Meta: metaOf(in), Labels: LabelsOf(in.Labels), Workload: workloadOf(in), Created: in.CreationTimestamp.Time,
+		Counts: counts(in), Ready: isReady(in),
+	}
+}
+
+// EndpointSlice is what of an EndpointSlice decides a route.
+type EndpointSlice struct {
+	Meta
+
+	// Service is the name of its Service.
+	Service string
+	// Ready are the names of the pods that it calls ready, sorted.
+	Ready []string
+}
+
+// EndpointSliceOf returns what is kept of in. An endpoint that does not say is
+// ready (EndpointConditions.Ready).
+func EndpointSliceOf(in *discoveryv1.EndpointSlice) *EndpointSlice {
+	out := &EndpointSlice{Meta: metaOf(in), Service: in.Labels[discoveryv1.LabelServiceName]}
+	for i := range in.Endpoints {
+		e := &in.Endpoints[i]
+		if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+			out.Ready = append(out.Ready, e.TargetRef.Name)
+		}
+	}
+	slices.Sort(out.Ready)
+	return out
+}
+
+// Workload is what of something that makes pods decides a route.
+type Workload struct {
+	Meta
+
+	Kind    string
+	Created time.Time
+	// Replicas is how many pods it asks for; 1 where it does not say.
+	Replicas int
+	// Selector are the labels that it selects its pods by; nil where it has
+	// expressions, which a subset can't say.
+	Selector map[string]string
+	// Template are the labels of its pods.
+	Template *Labels
+	// Owned is set where something else has made it.
+	Owned bool
+	// TemplateOf names the Deployment that lends a Rollout its template; empty for
+	// its own.
+	TemplateOf string
+}
+
+func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *metav1.LabelSelector, template *corev1.PodTemplateSpec) *Workload {
+	out := &Workload{
+		Meta: metaOf(meta), Kind: kind, Created: meta.CreationTimestamp.Time, Replicas: 1,
+		Template: LabelsOf(template.Labels), Owned: metav1.GetControllerOfNoCopy(meta) != nil,
+	}
+	if replicas != nil {
+		out.Replicas = int(*replicas)
+	}
+	if selector != nil && len(selector.MatchExpressions) == 0 {
+		out.Selector = selector.MatchLabels
+	}
+	return out
+}
+
+// Keep returns what is kept of an object: another one for kinds of which there
+// are many, else the object itself, without what takes most of the memory.
+func Keep(object metav1.Object) Object {
+	switch x := object.(type) {
+	case *corev1.Pod:
+		return PodOf(x)
+	case *discoveryv1.EndpointSlice:
+		return EndpointSliceOf(x)
+	case *appsv1.Deployment:
+		return workload("Deployment", &x.ObjectMeta, x.Spec.Replicas, x.Spec.Selector, &x.Spec.Template)
+	case *appsv1.StatefulSet:
+		return workload("StatefulSet", &x.ObjectMeta, x.Spec.Replicas, x.Spec.Selector, &x.Spec.Template)
+	case *appsv1.DaemonSet:
+		return workload("DaemonSet", &x.ObjectMeta, nil, x.Spec.Selector, &x.Spec.Template)
+	case *appsv1.ReplicaSet:
+		return workload("ReplicaSet", &x.ObjectMeta, x.Spec.Replicas, x.Spec.Selector, &x.Spec.Template)
+	case *Rollout:
+		out := workload("Rollout", &x.ObjectMeta, x.Spec.Replicas, x.Spec.Selector, &x.Spec.Template)
+		if ref := x.Spec.WorkloadRef; ref != nil && ref.Kind == "Deployment" {
+			out.TemplateOf = ref.Name
+		}
+		return out
+	}
+	slim(object)
+	return object
+}
+
+// slim removes managed fields, what kubectl applied last, and the status.
+func slim(object metav1.Object) {
+	object.SetManagedFields(nil)
+	if annotations := object.GetAnnotations(); annotations != nil {
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+	}
+	if s, ok := object.(*corev1.Service); ok {
+		s.Status = corev1.ServiceStatus{}
+	}
+}
+
+// revisionLabels are added by controllers to the pods of each revision, or of
+// each pod, and say nothing about the version.
+var revisionLabels = []string{
+	"pod-template-hash",
+	"controller-revision-hash",
+	"pod-template-generation",
+	"rollouts-pod-template-hash",
+	"statefulset.kubernetes.io/pod-name",
+	"apps.kubernetes.io/pod-index",
+}
+
+// withoutRevision returns labels without those that are added per revision; labels
+// themselves where there are none.
+func withoutRevision(labels map[string]string) map[string]string {
+	for _, key := range revisionLabels {
+		if _, ok := labels[key]; ok {
+			out := maps.Clone(labels)
+			for _, key := range revisionLabels {
+				delete(out, key)
+			}
+			return out
+		}
+	}
+	return labels
+}
+
+// labelString is the same for equal labels only.
+func labelString(labels map[string]string) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		b.WriteString(key + "=" + labels[key] + ",")
+	}
+	return b.String()
+}
+
+// counts reports whether p is a pod that may serve, now or later.
+func counts(p *corev1.Pod) bool {
+	return p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodFailed && p.Status.Phase != corev1.PodSucceeded
+}
+
+func isReady(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// workloadOf names what made p. A ReplicaSet stands for the Deployment or the
+// Rollout whose name and pod hash its own name is made of.
+func workloadOf(p *corev1.Pod) model.Workload {
+	owner := metav1.GetControllerOfNoCopy(p)
+	if owner == nil {
+		return model.Workload{Kind: "Pod", Name: p.Name}
+	}
+	if owner.Kind == "ReplicaSet" {
+		for _, by := range []struct{ label, kind string }{
+			{"rollouts-pod-template-hash", "Rollout"},
+			{"pod-template-hash", "Deployment"},
+		} {
+			if hash := p.Labels[by.label]; hash != "" {
+				if name, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
+					return model.Workload{Kind: by.kind, Name: name}
+				}
+			}
+		}
+	}
+	return model.Workload{Kind: owner.Kind, Name: owner.Name}
+}

@@ -1,0 +1,45 @@
+package operator
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/discover"
+)
+
+// TestShared: equal labels are kept once, others apart, and none for longer than
+// somebody has them.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	pod := func(version string) *discover.Pod {
+		out := &discover.Pod{Labels: discover.LabelsOf(map[string]string{"test": t.Name(), "version": version})}
+		share(out)
+		return out
+	}
+	one, same, other := pod("v1"), pod("v1"), pod("v2")
+	if one.Labels != same.Labels || one.Labels == other.Labels || other.Labels.All["version"] != "v2" {
+		t.Errorf("shared: %p, %p, %p", one.Labels, same.Labels, other.Labels)
+	}
+	text := other.Labels.Text()
+	runtime.KeepAlive(other) // and no longer
+	deadline := time.Now().Add(30 * time.Second)
+	for isShared(text) {
+		if time.Now().After(deadline) {
+			t.Fatal("v2 is shared, though nobody has it")
+		}
+		runtime.GC()
+		runtime.Gosched()
+	}
+	if again := pod("v1"); again.Labels != one.Labels {
+		t.Error("v1 was forgotten, though a pod has it")
+	}
+	runtime.KeepAlive(one)
+}
+
+func isShared(text string) bool {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	_, there := shared.labels[text]
+	return there
+}
