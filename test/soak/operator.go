@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,14 +23,15 @@ type operator struct {
 
 	mu      sync.Mutex
 	process *os.Process
-	starts  int
-	done    chan struct{}
-	cancel  context.CancelFunc
+	// offset is where the log of the present process begins.
+	offset int64
+	done   chan struct{}
+	cancel context.CancelFunc
 }
 
 // startOperator starts it with a log of its own in dir.
 func startOperator(ctx context.Context, name, path, dir string, t *timeline, args ...string) (*operator, error) {
-	log, err := os.Create(filepath.Join(dir, name+".log"))
+	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("make a log: %w", err)
 	}
@@ -66,12 +68,15 @@ func (o *operator) run(ctx context.Context) error {
 	cmd.Stderr, cmd.Stdout = o.log, o.log
 	// Were we killed, nobody would end it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	info, err := o.log.Stat()
+	if err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	o.mu.Lock()
-	o.process = cmd.Process
-	o.starts++
+	o.process, o.offset = cmd.Process, info.Size()
 	o.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	defer stop()
@@ -87,6 +92,14 @@ func (o *operator) kill() error {
 	}
 	o.timeline.note("", "%s is killed", o.name)
 	return o.process.Kill()
+}
+
+// leads reports whether the present process reconciles.
+func (o *operator) leads() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	log, err := os.ReadFile(o.log.Name())
+	return err == nil && int64(len(log)) > o.offset && bytes.Contains(log[o.offset:], []byte("msg=reconciling"))
 }
 
 // stop ends it in order.

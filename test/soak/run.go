@@ -39,13 +39,24 @@ type Options struct {
 	// Startup is how long previews take to be ready at least, where nothing keeps
 	// them from being so before the pin is in the proxies.
 	Startup time.Duration
+	// Hold keeps a preview of each Service all the time, so that each is pinned all the
+	// time: then previews may be ready at any time.
+	Hold bool
 	// Flags are further ones of the operator.
 	Flags []string
+
+	// Faults are inflicted, one each Every; after each the cluster is compared with
+	// what generate prints, after kills only after so many.
+	Faults []string
+	Every  time.Duration
+	Kills  int
 }
 
 // DefaultOptions returns the options of an ordinary soak, but for the programs.
 func DefaultOptions() Options {
-	return Options{Log: os.Stderr, Seed: 1, Cycles: 1000, Wait: time.Second, Keep: 10 * time.Second, Startup: 2500 * time.Millisecond}
+	return Options{
+		Log: os.Stderr, Seed: 1, Cycles: 1000, Wait: time.Second, Keep: 10 * time.Second, Startup: 2500 * time.Millisecond, Every: 10 * time.Second, Kills: 10,
+	}
 }
 
 // Soak is one that runs.
@@ -64,6 +75,13 @@ type Soak struct {
 	converger *converger
 	keeper    *keeper
 	journal   *journal
+	link      *link
+
+	// busy is held by each cycle, and by who wants none to be under way.
+	busy sync.RWMutex
+	// inflicted counts faults, handovers has how long those of a leader took.
+	inflicted map[string]int
+	handovers []time.Duration
 
 	began  time.Time
 	cancel context.CancelFunc
@@ -75,7 +93,7 @@ func Start(ctx context.Context, o Options) (_ *Soak, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	s := &Soak{options: o, timeline: newTimeline()}
+	s := &Soak{options: o, timeline: newTimeline(), inflicted: map[string]int{}}
 	if s.journal, err = openJournal(filepath.Join(o.Dir, "journal.jsonl"), s.timeline, o.Log); err != nil {
 		return nil, err
 	}
@@ -116,7 +134,7 @@ func (s *Soak) world(ctx context.Context) error {
 	}
 	for _, x := range services() {
 		for i, r := range x.released {
-			w := &workload{service: x.name, name: r.workload, version: r.version, replicas: 1}
+			w := &workload{service: x.name, name: r.workload, version: r.version, replicas: 1, sidecar: x.sidecar}
 			if _, err := deployments.Create(ctx, w.deployment(), metav1.CreateOptions{}); err != nil {
 				return fmt.Errorf("deploy %s: %w", r.workload, err)
 			}
@@ -125,7 +143,26 @@ func (s *Soak) world(ctx context.Context) error {
 			}
 		}
 	}
-	return s.mesh.WaitReady(ctx, namespace)
+	if s.options.Hold {
+		for _, x := range services() {
+			w := &workload{service: x.name, name: x.name + "-hold", version: "hold", replicas: 1}
+			if _, err := deployments.Create(ctx, w.deployment(), metav1.CreateOptions{}); err != nil {
+				return fmt.Errorf("deploy %s: %w", w.name, err)
+			}
+		}
+	}
+	return s.ready(ctx)
+}
+
+// ready waits until the world is, however long a machine takes that has other work.
+func (s *Soak) ready(ctx context.Context) error {
+	var err error
+	for range 5 {
+		if err = s.mesh.WaitReady(ctx, namespace); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // begin starts the operator, and then the load.
@@ -148,7 +185,10 @@ func (s *Soak) begin(ctx context.Context) error {
 	if err := w.watch(ctx, s.mesh.Config); err != nil {
 		return err
 	}
-	if err := s.operate(ctx, "operator", s.mesh.Kubeconfig); err != nil {
+	if s.link, err = openLink(ctx, s.mesh.Kubeconfig, s.options.Dir); err != nil {
+		return err
+	}
+	if err := s.operate(ctx, "operator", s.link.kubeconfig); err != nil {
 		return err
 	}
 	if _, err := s.converger.converge(ctx); err != nil {
@@ -178,6 +218,10 @@ func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...st
 // Cycles runs the cycles of the options, and what happens to released versions
 // beside them.
 func (s *Soak) Cycles(ctx context.Context) error {
+	wrong, err := chosen(s.options.Faults)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var beside, all sync.WaitGroup
@@ -187,13 +231,23 @@ func (s *Soak) Cycles(ctx context.Context) error {
 			cancel(err)
 		}
 	})
+	if len(wrong) > 0 {
+		beside.Go(func() {
+			if err := s.inflict(aside, wrong); err != nil {
+				cancel(err)
+			}
+		})
+	}
 	places := slots()
 	for i, place := range places {
 		all.Go(func() {
 			for n := s.options.From + i; n < s.options.From+s.options.Cycles && ctx.Err() == nil; n += len(places) {
-				p := newPlan(s.options.Seed, n, place, s.options.Startup)
+				p := newPlan(s.options.Seed, n, place, s.startup())
 				began := time.Now()
-				if err := s.cycler.run(ctx, p); err != nil {
+				s.busy.RLock()
+				err := s.cycler.run(ctx, p)
+				s.busy.RUnlock()
+				if err != nil {
 					if ctx.Err() == nil {
 						s.journal.tell("cycle %d of seed %d: %v\n%s", n, s.options.Seed, err, s.timeline.of(place.service, began))
 						cancel(fmt.Errorf("cycle %d: %w", n, err))
@@ -208,6 +262,14 @@ func (s *Soak) Cycles(ctx context.Context) error {
 	stop()
 	beside.Wait()
 	return context.Cause(ctx)
+}
+
+// startup is how long previews take to be ready at least.
+func (s *Soak) startup() time.Duration {
+	if s.options.Hold {
+		return 0
+	}
+	return s.options.Startup
 }
 
 // Close ends everything.
@@ -227,6 +289,9 @@ func (s *Soak) Close() error {
 	}
 	if s.cancel != nil {
 		s.cancel()
+	}
+	if s.link != nil {
+		errs = append(errs, s.link.close())
 	}
 	if s.mesh != nil {
 		errs = append(errs, s.mesh.Stop())
@@ -250,6 +315,12 @@ func (s *Soak) Report(w io.Writer) error {
 	}
 	for _, what := range slices.Sorted(maps.Keys(s.keeper.done)) {
 		fmt.Fprintf(w, "%s: %d\n", what, s.keeper.done[what])
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.inflicted)) {
+		fmt.Fprintf(w, "fault %s: %d\n", what, s.inflicted[what])
+	}
+	if len(s.handovers) > 0 {
+		fmt.Fprintf(w, "leader killed, another leads: %d times, at most %v\n", len(s.handovers), slices.Max(s.handovers).Round(time.Millisecond))
 	}
 	s.sender.mu.Lock()
 	fmt.Fprintf(w, "ordinary requests took p50 %v, p99 %v, max %v\n", s.sender.latency.Quantile(0.5), s.sender.latency.Quantile(0.99), s.sender.latency.Max())

@@ -28,8 +28,9 @@ type service struct {
 	released []released
 	// rate is in ordinary requests a second, to the Service itself.
 	rate float64
-	// pinned says that previews are there all the time.
-	pinned bool
+	// pinned says that previews are there all the time, sidecar that what is released
+	// has a sidecar though it calls nobody.
+	pinned, sidecar bool
 }
 
 type released struct{ workload, version string }
@@ -39,7 +40,7 @@ func services() []service {
 	return []service{
 		{name: "front", next: "http://cart/", through: []string{"front"}, released: []released{{"front-v1", "v1"}}, rate: 15},
 		{name: "cart", next: "http://stock/", through: []string{"cart", "front"}, released: []released{{"cart-v1", "v1"}}, rate: 15},
-		{name: "stock", through: []string{"stock", "cart", "front"}, released: []released{{"stock-v1", "v1"}}, rate: 20},
+		{name: "stock", through: []string{"stock", "cart", "front"}, sidecar: true, released: []released{{"stock-v1", "v1"}}, rate: 20},
 		{name: "pay", through: []string{"pay"}, released: []released{{"pay-v1", "v1"}, {"pay-v2", "v2"}}, rate: 20, pinned: true},
 		{name: "ship", through: []string{"ship"}, released: []released{{"ship", "r1"}}, rate: 15},
 		{name: "search", through: []string{"search"}, released: []released{{"search-v1", "v1"}}, rate: 15},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/overrides-mesh/overrides/test/soak"
@@ -35,6 +36,13 @@ func parse() (soak.Options, error) {
 	flag.DurationVar(&o.Wait, "wait", o.Wait, "--wait of the operator")
 	flag.DurationVar(&o.Keep, "keep", o.Keep, "--keep of the operator")
 	flag.DurationVar(&o.Startup, "startup", o.Startup, "the least `time` that previews take to be ready")
+	flag.BoolVar(&o.Hold, "hold", o.Hold, "keep a preview of each Service all the time, so that others may be ready at once")
+	flag.Func("faults", "what goes wrong meanwhile: all, or some of "+strings.Join(soak.FaultNames(), ","), func(text string) error {
+		o.Faults = strings.Split(text, ",")
+		return nil
+	})
+	flag.DurationVar(&o.Every, "every", o.Every, "the `time` between faults")
+	flag.IntVar(&o.Kills, "kills", o.Kills, "after how `many` kills the cluster is compared with generate")
 	flag.Func("flag", "a further `flag` of the operator, such as --flag=--log-level=debug", func(text string) error {
 		o.Flags = append(o.Flags, text)
 		return nil

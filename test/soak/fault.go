@@ -1,0 +1,196 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// fault is something that goes wrong around the operator.
+type fault struct {
+	name string
+	// inflict has it happen, and returns when it is over.
+	inflict func(*Soak, context.Context, *rand.Rand) error
+	// share is how often it is drawn among others.
+	share int
+}
+
+// faults are all that there are, by the names by which they are asked for.
+func faults() []fault {
+	return []fault{
+		{"kill", (*Soak).kill, 8},
+		{"leader", (*Soak).leader, 1},
+		{"apiserver", restart("kube-apiserver"), 1},
+		{"istiod", restart("pilot-discovery"), 1},
+		{"cut", (*Soak).cut, 1},
+		{"silence", (*Soak).silence, 1},
+		{"webhook", (*Soak).webhook, 1},
+		{"refusal", (*Soak).refusal, 1},
+		{"fight", (*Soak).fight, 1},
+		{"deletion", (*Soak).deletion, 1},
+	}
+}
+
+// FaultNames lists what may be asked for.
+func FaultNames() []string {
+	var out []string
+	for _, f := range faults() {
+		out = append(out, f.name)
+	}
+	return out
+}
+
+// chosen are the faults of the options; "all" are all.
+func chosen(names []string) ([]fault, error) {
+	if slices.Contains(names, "all") {
+		return faults(), nil
+	}
+	var out []fault
+	for _, name := range names {
+		i := slices.IndexFunc(faults(), func(f fault) bool { return f.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no fault %q, only %s", name, strings.Join(FaultNames(), ", "))
+		}
+		out = append(out, faults()[i])
+	}
+	return out, nil
+}
+
+// inflict has faults happen, one after the other, until ctx ends.
+func (s *Soak) inflict(ctx context.Context, all []fault) error {
+	random := rand.New(rand.NewPCG(s.options.Seed, 1<<62))
+	var drawn []fault
+	for _, f := range all {
+		drawn = append(drawn, slices.Repeat([]fault{f}, f.share)...)
+	}
+	kills := 0
+	for {
+		if err := pause(ctx, s.options.Every/2+time.Duration(random.Int64N(int64(s.options.Every)))); err != nil {
+			return nil //nolint:nilerr // it is over
+		}
+		f := drawn[random.IntN(len(drawn))]
+		s.timeline.note("", "FAULT: %s", f.name)
+		if err := f.inflict(s, ctx, random); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("fault %s: %w", f.name, err)
+		}
+		s.inflicted[f.name]++
+		if f.name == "kill" {
+			if kills++; kills%s.options.Kills != 0 {
+				continue
+			}
+		}
+		if err := s.rest(ctx, f.name); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("after %s: %w", f.name, err)
+		}
+	}
+}
+
+// rest lets all cycles end and no other begin, until the cluster is as generate
+// prints it.
+func (s *Soak) rest(ctx context.Context, after string) error {
+	s.busy.Lock()
+	defer s.busy.Unlock()
+	took, err := s.converger.converge(ctx)
+	if err != nil {
+		return err
+	}
+	s.journal.tell("after %s: as generate prints it, %v after the last cycle", after, took.Round(100*time.Millisecond))
+	return nil
+}
+
+// kill kills the operator.
+func (s *Soak) kill(context.Context, *rand.Rand) error { return s.operators[0].kill() }
+
+func restart(program string) func(*Soak, context.Context, *rand.Rand) error {
+	return func(s *Soak, ctx context.Context, _ *rand.Rand) error { return s.mesh.Restart(ctx, program) }
+}
+
+// cut cuts the operator off from the API server.
+func (s *Soak) cut(ctx context.Context, random *rand.Rand) error {
+	s.link.cut()
+	defer s.link.mend()
+	return pause(ctx, time.Duration(random.IntN(5000))*time.Millisecond)
+}
+
+// silence lets the operator's connections die without telling anybody.
+func (s *Soak) silence(ctx context.Context, _ *rand.Rand) error {
+	began := time.Now()
+	s.link.silence()
+	// It has noticed when it writes again: a version comes, or the rest is as it is to be.
+	_ = ctx
+	s.timeline.note("", "connections are silent since %s", began.Format("15:04:05.000"))
+	return nil
+}
+
+// webhook stops istiod for a moment: what its webhook is to be asked can't be written.
+func (s *Soak) webhook(ctx context.Context, random *rand.Rand) error {
+	if err := s.mesh.Signal(ctx, "pilot-discovery", syscall.SIGSTOP); err != nil {
+		return err
+	}
+	err := pause(ctx, time.Duration(1000+random.IntN(4000))*time.Millisecond)
+	return errors.Join(err, s.mesh.Signal(context.WithoutCancel(ctx), "pilot-discovery", syscall.SIGCONT))
+}
+
+// leader replaces the operator by two, of which the one that leads is killed.
+func (s *Soak) leader(ctx context.Context, _ *rand.Rand) (err error) {
+	if err := s.operators[0].stop(); err != nil {
+		return err
+	}
+	s.operators = s.operators[:0]
+	run := context.WithoutCancel(ctx)
+	elect := []string{"--leader-elect", "--lease-namespace", namespace}
+	for _, name := range []string{"replica-a", "replica-b"} {
+		if err := s.operate(run, name, s.link.kubeconfig, elect...); err != nil {
+			return err
+		}
+	}
+	for range 3 {
+		first, err := s.awaitLeader(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := pause(ctx, 4*time.Second); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := first.kill(); err != nil {
+			return err
+		}
+		if _, err := s.awaitLeader(ctx, first); err != nil {
+			return err
+		}
+		s.handovers = append(s.handovers, time.Since(began))
+		s.journal.tell("leader killed: another leads after %v", time.Since(began).Round(time.Millisecond))
+	}
+	for _, o := range s.operators {
+		err = errors.Join(err, o.stop())
+	}
+	s.operators = s.operators[:0]
+	return errors.Join(err, s.operate(run, "operator", s.link.kubeconfig))
+}
+
+// awaitLeader waits until an operator leads that is not the one given.
+func (s *Soak) awaitLeader(ctx context.Context, but *operator) (*operator, error) {
+	var leader *operator
+	err := poll(ctx, "an operator leads", func() (bool, error) {
+		for _, o := range s.operators {
+			if o != but && o.leads() {
+				leader = o
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	return leader, err
+}

@@ -1,0 +1,121 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// robbed is for how long proxies may be without an object that a user has deleted.
+const robbed = 5 * time.Second
+
+// refusal has the API server refuse every VirtualService that has a row for one
+// version, for a while.
+func (s *Soak) refusal(ctx context.Context, random *rand.Rand) error {
+	policies := s.mesh.Kubernetes().AdmissionregistrationV1()
+	const name = "refusal.soak.example.com"
+	fail := admissionv1.Fail
+	_, err := policies.ValidatingAdmissionPolicies().Create(ctx, &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			FailurePolicy: &fail,
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionv1.RuleWithOperations{
+					Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
+					Rule:       admissionv1.Rule{APIGroups: []string{virtualServices.Group}, APIVersions: []string{"*"}, Resources: []string{virtualServices.Resource}},
+				},
+			}}},
+			Validations: []admissionv1.Validation{{
+				Expression: `!object.spec.http.exists(h, has(h.name) && h.name.matches("^override\\.(stock|search|ship)\\.(v2|pr-1)"))`,
+				Message:    "this version is not to my taste",
+			}},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("make a policy: %w", err)
+	}
+	_, err = policies.ValidatingAdmissionPolicyBindings().Create(ctx, &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}},
+	}, metav1.CreateOptions{})
+	if err == nil {
+		err = pause(ctx, time.Duration(3000+random.IntN(5000))*time.Millisecond)
+	}
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(err,
+		policies.ValidatingAdmissionPolicyBindings().Delete(ctx, name, metav1.DeleteOptions{}),
+		policies.ValidatingAdmissionPolicies().Delete(ctx, name, metav1.DeleteOptions{}))
+}
+
+// target draws an object of ours.
+func (s *Soak) target(ctx context.Context, random *rand.Rand, resource schema.GroupVersionResource) (*unstructured.Unstructured, string, error) {
+	all := services()
+	service := all[random.IntN(len(all))].name
+	object, err := s.objects.Resource(resource).Namespace(namespace).Get(ctx, service+"-overrides", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, service, nil
+	}
+	return object, service, err
+}
+
+// deletion is a user who deletes an object of ours.
+func (s *Soak) deletion(ctx context.Context, random *rand.Rand) error {
+	resource := []schema.GroupVersionResource{virtualServices, destinationRules}[random.IntN(2)]
+	object, service, err := s.target(ctx, random, resource)
+	if err != nil || object == nil {
+		return err
+	}
+	return s.rob(ctx, resource, object.GetName(), service)
+}
+
+func (s *Soak) rob(ctx context.Context, resource schema.GroupVersionResource, name, service string) error {
+	s.timeline.note(service, "a user deletes %s %s", resource.Resource, name)
+	s.book.Rob(service, time.Now().Add(robbed))
+	err := s.objects.Resource(resource).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// fight is another field manager that writes over the routes of ours, until a user
+// deletes the object, which hands it back.
+func (s *Soak) fight(ctx context.Context, random *rand.Rand) error {
+	object, service, err := s.target(ctx, random, virtualServices)
+	if err != nil || object == nil {
+		return err
+	}
+	s.timeline.note(service, "another manager takes the routes over")
+	for range 3 {
+		object, err = s.objects.Resource(virtualServices).Namespace(namespace).Get(ctx, service+"-overrides", metav1.GetOptions{})
+		if err != nil {
+			break
+		}
+		routes, _, _ := unstructured.NestedSlice(object.Object, "spec", "http")
+		for i := range routes {
+			routes[i].(map[string]any)["timeout"] = fmt.Sprintf("%ds", 30+random.IntN(10))
+		}
+		if err = unstructured.SetNestedSlice(object.Object, routes, "spec", "http"); err != nil {
+			break
+		}
+		_, err = s.objects.Resource(virtualServices).Namespace(namespace).Update(ctx, object, metav1.UpdateOptions{FieldManager: "somebody"})
+		if err != nil && !apierrors.IsConflict(err) {
+			break
+		}
+		if err = pause(ctx, time.Second); err != nil {
+			break
+		}
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return s.rob(ctx, virtualServices, service+"-overrides", service)
+}
