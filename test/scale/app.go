@@ -2,8 +2,6 @@ package scale
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 

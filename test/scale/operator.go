@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,12 +65,28 @@ func (o *operatorProcess) looked(ctx context.Context) (bool, error) {
 			return false, nil //nolint:nilerr // it does not listen yet
 		}
 	}
-	for line := range strings.Lines(string(body)) {
-		if count, ok := strings.CutPrefix(line, "overrides_reconcile_duration_seconds_count "); ok {
-			return strings.TrimSpace(count) != "0", nil
+	return number(body, "overrides_reconcile_duration_seconds_count") > 0, nil
+}
+
+// looks counts the looks at the cluster, and says how long they took in all.
+func (o *operatorProcess) looks(ctx context.Context) (count float64, took time.Duration, err error) {
+	body, err := get(ctx, o.metrics)
+	if err != nil {
+		return 0, 0, fmt.Errorf("get metrics: %w", err)
+	}
+	seconds := number(body, "overrides_reconcile_duration_seconds_sum")
+	return number(body, "overrides_reconcile_duration_seconds_count"), time.Duration(seconds * float64(time.Second)), nil
+}
+
+// number returns a metric without labels; 0 if it is not there.
+func number(metrics []byte, name string) float64 {
+	for line := range strings.Lines(string(metrics)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, _ := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			return n
 		}
 	}
-	return false, nil
+	return 0
 }
 
 // keepProfile writes what the operator holds in memory, or what it does, to dir.

@@ -30,6 +30,10 @@ type Result struct {
 	CPU, IdleCPU float64
 	IdleResident int64
 	Memory       Memory
+	// Looks is how often the operator has looked at the cluster, Look how long one
+	// took on average, with its writes.
+	Looks int
+	Look  time.Duration
 
 	// Changes counts changes by what they were; Passed those that met another.
 	Changes map[string]int
@@ -126,6 +130,7 @@ var rows = []row{
 	{"… where the plan has to wait (flapping, a new pin)", func(r *Result) string { return r.Times[routePlaced+", had to wait"].String() }, ""},
 	{"not ready or gone → route removed", func(r *Result) string { return r.Times[routeRemoved].String() }, "p99 ≤ 1 s"},
 	{"first pod → subset written", func(r *Result) string { return r.Times[subsetPlaced].String() }, ""},
+	{"looks at the cluster, and how long one took with its writes", func(r *Result) string { return fmt.Sprintf("%d, %s", r.Looks, short(r.Look)) }, ""},
 	{"requests for a change", func(r *Result) string {
 		return fmt.Sprintf("%.2f", float64(total(r.Requests))/float64(max(total(r.Changes), 1)))
 	}, ""},

@@ -176,6 +176,10 @@ func (r *run) changes(ctx context.Context) error {
 	last := time.Duration(r.Seconds) * time.Second
 	r.say("%d changes a second for %v", r.PerSecond, last)
 	before := r.operator.Usage()
+	looksBefore, tookBefore, err := r.operator.looks(ctx)
+	if err != nil {
+		return err
+	}
 	watching, end := context.WithCancel(ctx)
 	defer end()
 	usage := watchUsage(watching, r.operator.Process)
@@ -185,6 +189,12 @@ func (r *run) changes(ctx context.Context) error {
 	end()
 	r.result.Memory = memory(<-usage)
 	after := r.operator.Usage()
+	looks, took, err := r.operator.looks(ctx)
+	if err != nil {
+		return err
+	}
+	r.result.Looks = int(looks - looksBefore)
+	r.result.Look = (took - tookBefore) / time.Duration(max(r.result.Looks, 1))
 	r.result.CPU = (after.CPU - before.CPU).Seconds() / last.Seconds()
 	r.result.Changes, r.result.Passed = c.done, c.passed
 	if err := r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("heap-%d", r.Services), "heap?gc=1"); err != nil {
@@ -200,7 +210,6 @@ func (r *run) changes(ctx context.Context) error {
 	if err := r.pause(ctx, 2*time.Second); err != nil {
 		return err
 	}
-	var err error
 	if r.result.Requests, err = r.audit.next(); err != nil {
 		return err
 	}
