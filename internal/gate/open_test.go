@@ -1,0 +1,81 @@
+package gate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/gate"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// TestJudge: a gate opens when nothing speaks against it; else it stays shut, and
+// people are told once, unless a time is set after which it opens anyway.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	own := labels("app", "cart", "version", "v2")
+	pinned := []compile.Service{
+		{Namespace: "shop", Name: "other", Unreleased: []model.Backend{{Labels: labels("app", "other")}}},
+		{Namespace: "shop", Name: "cart", Unreleased: []model.Backend{{Labels: own}}},
+	}
+	early := []plan.Early{{Namespace: "shop", Service: "cart", Labels: own}}
+	at := func(d time.Duration) time.Time { return now.Add(d) }
+	tests := []struct {
+		name   string
+		view   gate.View
+		told   bool
+		waited time.Duration
+		want   gate.Verdict
+	}{
+		{name: "pinned", view: gate.View{Services: pinned}, want: gate.Verdict{Open: true, Reason: gate.Pinned}},
+		{name: "nothing to pin", view: gate.View{}, want: gate.Verdict{Open: true, Reason: gate.NothingToPin}},
+		{
+			name: "others wait", want: gate.Verdict{Open: true, Reason: gate.Pinned},
+			view: gate.View{Services: pinned, Early: []plan.Early{
+				{Namespace: "shop", Service: "cart", Labels: labels("app", "cart", "version", "v3")},
+				{Namespace: "other", Service: "cart", Labels: own},
+				{Namespace: "shop", Service: "cart", Labels: labels("app", "cart")},
+			}},
+		},
+		{
+			name: "one of two Services holds it", view: gate.View{Services: pinned, Early: []plan.Early{{Namespace: "shop", Service: "cart-too", Labels: own}}},
+			want: gate.Verdict{Reason: gate.NotPinned, Again: at(gate.Patience)},
+		},
+		{name: "waits", view: gate.View{Services: pinned, Early: early}, waited: time.Second, want: gate.Verdict{Reason: gate.NotPinned, Again: at(gate.Patience)}},
+		{name: "waits long", view: gate.View{Early: early}, waited: gate.Patience, want: gate.Verdict{Reason: gate.NotPinned, Tell: true}},
+		{name: "waits long, as was told", view: gate.View{Early: early}, told: true, waited: time.Hour, want: gate.Verdict{Reason: gate.NotPinned}},
+		{
+			name: "a timeout comes first", view: gate.View{Early: early, Timeout: 3 * time.Second}, waited: time.Second,
+			want: gate.Verdict{Reason: gate.NotPinned, Again: at(3 * time.Second)},
+		},
+		{
+			name: "a timeout comes last", view: gate.View{Early: early, Timeout: time.Minute}, told: true, waited: gate.Patience,
+			want: gate.Verdict{Reason: gate.NotPinned, Again: at(time.Minute)},
+		},
+		{
+			name: "a timeout is over", view: gate.View{Early: early, Timeout: time.Minute}, told: true, waited: time.Minute,
+			want: gate.Verdict{Open: true, Tell: true, Reason: gate.ReadyUnpinned},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			pod := discover.PodOf(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels("app", "cart", "version", "v2", "pod-template-hash", "7")}})
+			test.view.Now = now.Add(test.waited)
+			got := test.view.Judge(&gate.Waiting{Pod: pod, Since: now, Told: test.told})
+			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreFields(gate.Verdict{}, "Message")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if (got.Message == "") != (!got.Open && !got.Tell) {
+				t.Errorf("the message is %q", got.Message)
+			}
+		})
+	}
+}
