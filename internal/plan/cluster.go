@@ -132,7 +132,7 @@ func (p *planner) addSubsets(what map[Cluster]string, host string, rule *istioap
 func (p *planner) watchNames() {
 	named := map[Cluster]bool{}
 	for _, seen := range p.observed {
-		for c := range seen.names {
+		for _, c := range seen.names {
 			named[c] = true
 		}
 	}
@@ -154,7 +154,7 @@ func (p *planner) watchPins() {
 		pinned[s.Host] = s.State == compile.Managed && s.Pinned != compile.PinnedNowhere
 	}
 	for _, seen := range p.observed {
-		for c := range seen.ordinary {
+		for _, c := range seen.ordinary {
 			if c.Subset != "" && !pinned[c.Host] {
 				p.next.free[c.Host] = since(p, p.Memory.free, c.Host)
 			}
@@ -165,7 +165,7 @@ func (p *planner) watchPins() {
 // dead reports whether none of the pods that ordinary traffic to host is pinned
 // to by the object in place is ready, while others behind the Service are.
 func (p *planner) dead(seen *sight, host string) bool {
-	for c := range seen.ordinary {
+	for _, c := range seen.ordinary {
 		if c.Host == host && p.serves(c) {
 			return false
 		}
@@ -192,12 +192,12 @@ type missing struct {
 	until            time.Time
 }
 
-func (p *planner) missing(clusters []Cluster, named map[Cluster]bool) missing {
+func (p *planner) missing(wanted []Cluster, named clusters) missing {
 	var out missing
-	for _, c := range clusters {
+	for _, c := range wanted {
 		at, placed := p.next.placed[c]
 		switch {
-		case named[c]:
+		case named.has(c):
 		case !placed && p.wanted[c]:
 			return missing{notPlaced: true}
 		case placed && !p.has(at):

@@ -129,7 +129,7 @@ func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
 		return wait{}
 	}
 	wanted := ordinaryOf(t)
-	for c := range seen.ordinary {
+	for _, c := range seen.ordinary {
 		if c.Host == host && p.reaches(c, b, p.present) && (!slices.Contains(wanted, c) || !p.reaches(c, b, p.definition)) {
 			return wait{}
 		}

@@ -44,10 +44,10 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 // strays reports whether ordinary traffic to a Service reaches, as things are,
 // pods that are not released.
 func (p *planner) strays(seen *sight, host string, released func(*model.Backend) bool) bool {
-	if seen == nil || seen.ordinary[Cluster{Host: host}] {
+	if seen == nil || seen.ordinary.has(Cluster{Host: host}) {
 		return true
 	}
-	for c := range seen.ordinary {
+	for _, c := range seen.ordinary {
 		labels, known := p.labels[c]
 		if c.Host == host && known && slices.ContainsFunc(p.services[host].Backends, func(b model.Backend) bool {
 			return b.Pods > 0 && model.HasLabels(b.Labels, labels) && !released(&b)

@@ -18,30 +18,72 @@ type Routes struct {
 	exportTo []string
 	// names are all clusters that it names: overridden those of override rows,
 	// ordinary those of others.
-	names, overridden, ordinary map[Cluster]bool
-	// overrides are the override rows: where each leads, by its name.
-	overrides map[string]Cluster
+	names, overridden, ordinary clusters
+	// overrides are the override rows, by name.
+	overrides []override
+}
+
+// clusters are sorted, and each is there once.
+type clusters []Cluster
+
+func (cs clusters) has(c Cluster) bool {
+	_, found := slices.BinarySearchFunc(cs, c, compareClusters)
+	return found
+}
+
+// sorted returns a copy that has just the room that it needs.
+func (cs clusters) sorted() clusters {
+	slices.SortFunc(cs, compareClusters)
+	return slices.Clone(slices.Compact(cs))
+}
+
+// override is an override row, and where it leads.
+type override struct {
+	name string
+	to   Cluster
+}
+
+func (o override) compare(name string) int { return strings.Compare(o.name, name) }
+
+// override finds an override row by its name.
+func (r *Routes) override(name string) (Cluster, bool) {
+	i, found := slices.BinarySearchFunc(r.overrides, name, override.compare)
+	if !found {
+		return Cluster{}, false
+	}
+	return r.overrides[i].to, true
 }
 
 // ReadRoutes reads a VirtualService.
 func ReadRoutes(v *istioapi.VirtualService) *Routes {
-	r := &Routes{
-		exportTo: v.GetExportTo(), names: map[Cluster]bool{}, overridden: map[Cluster]bool{}, ordinary: map[Cluster]bool{},
-		overrides: map[string]Cluster{},
+	r := &Routes{exportTo: v.GetExportTo()}
+	one := map[string]string{}
+	share := func(s string) string {
+		if same, ok := one[s]; ok {
+			return same
+		}
+		one[s] = s
+		return s
 	}
 	for _, h := range v.GetHttp() {
-		rows := r.ordinary
-		clusters := named(h)
+		rows, found := &r.ordinary, named(h)
+		for i, c := range found {
+			found[i] = Cluster{share(c.Host), share(c.Subset)}
+		}
 		if isOverride(h) {
-			rows = r.overridden
-			if len(h.GetRoute()) == 1 {
-				r.overrides[h.GetName()] = clusters[0]
+			rows = &r.overridden
+			if len(h.GetRoute()) == 1 && len(found) > 0 {
+				r.overrides = append(r.overrides, override{h.GetName(), found[0]})
 			}
 		}
-		for _, c := range clusters {
-			r.names[c], rows[c] = true, true
-		}
+		*rows = append(*rows, found...)
 	}
+	r.names = slices.Concat(r.ordinary, r.overridden).sorted()
+	r.ordinary, r.overridden = r.ordinary.sorted(), r.overridden.sorted()
+	// Of rows of one name, the last counts.
+	slices.Reverse(r.overrides)
+	slices.SortStableFunc(r.overrides, func(a, b override) int { return a.compare(b.name) })
+	r.overrides = slices.Clone(slices.CompactFunc(r.overrides, func(a, b override) bool { return a.name == b.name }))
 	return r
 }
 

@@ -87,11 +87,15 @@ type verdict struct {
 // judge asks for each row of t whether proxies could follow it.
 func (p *planner) judge(t *route.Table, seen *sight) verdict {
 	var out verdict
-	named := namedAlready(t, seen)
+	inOverrides, inAll := namedAlready(t, seen)
 	lost := p.lost(t, seen)
 	for i := range t.Routes {
 		r := &t.Routes[i]
-		m := p.missing(ours(r), named[r.Kind == route.Override])
+		named := inAll
+		if r.Kind == route.Override {
+			named = inOverrides
+		}
+		m := p.missing(ours(r), named)
 		held := Held{Object: objectOf(t), Version: r.Version, Reason: NotPlaced, Until: m.until}
 		blocked := m.notPlaced || m.young
 		if r.Kind != route.Override {
@@ -123,11 +127,11 @@ func objectOf(t *route.Table) diag.Object {
 // have: for override rows, and for others. What an override row names is good for
 // both, but not the other way round, since ordinary traffic may have had to be
 // moved in haste. Where more namespaces are to see the object, neither says anything.
-func namedAlready(t *route.Table, seen *sight) map[bool]map[Cluster]bool {
+func namedAlready(t *route.Table, seen *sight) (inOverrides, inAll clusters) {
 	if seen == nil || widens(seen.exportTo, t.ExportTo) {
-		return nil
+		return nil, nil
 	}
-	return map[bool]map[Cluster]bool{true: seen.overridden, false: seen.names}
+	return seen.overridden, seen.names
 }
 
 // widens reports whether an object is to be exported to namespaces that don't see
@@ -155,7 +159,7 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 			}
 		}
 	}
-	for c := range seen.ordinary {
+	for _, c := range seen.ordinary {
 		if c.Subset == "" || named[c] || p.services[c.Host] == nil {
 			continue
 		}
@@ -172,7 +176,7 @@ func (p *planner) followed(r *route.Route, seen *sight) bool {
 	if seen == nil {
 		return false
 	}
-	c, ok := seen.overrides[r.Name]
+	c, ok := seen.override(r.Name)
 	_, placed := p.next.placed[c]
 	return ok && placed
 }
@@ -202,14 +206,14 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	pinned := map[string]bool{}
-	for c := range seen.ordinary {
+	for _, c := range seen.ordinary {
 		pinned[c.Host] = pinned[c.Host] || c.Subset != ""
 	}
 	if t != nil {
 		whole := map[string]bool{}
 		for i := range t.Routes {
 			for _, c := range all(&t.Routes[i]) {
-				if t.Routes[i].Kind != route.Override && c.Subset == "" && !seen.ordinary[c] {
+				if t.Routes[i].Kind != route.Override && c.Subset == "" && !seen.ordinary.has(c) {
 					whole[c.Host] = true
 				}
 			}
@@ -240,8 +244,8 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 		}
 	}
 	alive := 0
-	for name := range seen.overrides {
-		if wanted[name] {
+	for _, o := range seen.overrides {
+		if wanted[o.name] {
 			alive++
 		}
 	}
@@ -274,7 +278,7 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 	}
 	for i := range t.Routes {
 		r := &t.Routes[i]
-		if _, there := seen.overrides[r.Name]; !there || r.Kind != route.Override {
+		if _, there := seen.override(r.Name); !there || r.Kind != route.Override {
 			continue
 		}
 		at := since(p, p.Memory.routed, r.Version)
