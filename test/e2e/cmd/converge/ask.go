@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// conversation asks istiod as the operator does.
+type conversation struct {
+	stop context.CancelFunc
+	done chan struct{}
+	err  error
+	took []time.Duration
+
+	memory converge.Memory
+	ask    []converge.Question
+
+	mu      sync.Mutex
+	young   plan.Young
+	settled time.Time
+}
+
+// end ends it.
+func (c *conversation) end() {
+	c.stop()
+	<-c.done
+}
+
+// begin says since when the subset is stored.
+func (c *conversation) begin(stored time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.young.Since = stored
+}
+
+// settledAt is when it was said that all sidecars have the subset; zero for not yet.
+func (c *conversation) settledAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.settled
+}
+
+// converse begins to ask.
+func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversation, error) {
+	session, err := b.client.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &conversation{done: make(chan struct{}), young: plan.Young{Cluster: cluster, New: true, Awaited: true, HostSince: time.Now().Add(-time.Hour)}}
+	ctx, c.stop = context.WithCancel(ctx)
+	var pods []string
+	for _, s := range b.fleet.sidecars {
+		pods = append(pods, s.id())
+	}
+	go func() {
+		defer close(c.done)
+		defer session.Close()
+		for ctx.Err() == nil && c.err == nil && c.settledAt().IsZero() {
+			c.round(ctx, session, pods, b.client.Self())
+		}
+	}()
+	return c, nil
+}
+
+// The operator's own times.
+const (
+	roundEvery = 40 * time.Millisecond
+	pauseRatio = 4
+)
+
+// round is one round of questions, with the pause after it.
+func (c *conversation) round(ctx context.Context, session *istiod.Session, pods []string, self string) {
+	began := time.Now()
+	c.mu.Lock()
+	young := c.young
+	c.mu.Unlock()
+	in := converge.Input{Memory: c.memory, Planned: began, Pods: pods, Self: self}
+	if !young.Since.IsZero() {
+		in.Young = []plan.Young{young}
+	}
+	var err error
+	if in.Answers, in.Names, err = session.Round(ctx, c.ask); err != nil {
+		if ctx.Err() == nil {
+			c.err = err
+		}
+		return
+	}
+	in.Now = time.Now()
+	out := converge.Judge(in)
+	took := time.Since(began)
+	c.memory, c.ask, c.took = out.Memory, out.Ask, append(c.took, took)
+	if !young.Since.IsZero() && !out.Settled.Before(young.Since) {
+		c.mu.Lock()
+		c.settled = time.Now()
+		c.mu.Unlock()
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(max(roundEvery, pauseRatio*took)):
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
+	"github.com/overrides-mesh/overrides/localmesh/machine"
+)
+
+// gaps are the times from the subset being stored to the route being written;
+// whenSettled means when the sync status says so.
+var gaps = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, time.Second, whenSettled}
+
+const whenSettled = -1
+
+// bench is one run.
+type bench struct {
+	settings
+
+	mesh   *localmesh.Mesh
+	fleet  *fleet
+	client *istiod.Client
+	// round counts rounds; subsets are the last one of each Service.
+	round   int
+	subsets map[string]string
+}
+
+// result is what was measured with one number of sidecars.
+type result struct {
+	proxies int
+	// warm and routed are from the object being stored to a sidecar having it.
+	warm, routed []time.Duration
+	// asked and lag are from the subset being stored, and from the last sidecar having
+	// it, to the sync status saying so; took is what a round of questions takes.
+	asked, lag, took []time.Duration
+	// early counts subsets that were called settled before a sidecar had them.
+	early int
+	order map[time.Duration]*disorder
+	// silent counts rounds with a silent sidecar; hasty those called settled anyway.
+	silent, hasty int
+}
+
+// disorder counts routes that came before their subset.
+type disorder struct {
+	rounds, affected, proxies, early int
+	longest                          time.Duration
+}
+
+func newBench(mesh *localmesh.Mesh, s settings) (*bench, error) {
+	client, err := istiod.New(mesh.Config, istiod.Options{
+		Namespace: controlplane.IstioNamespace, ServiceAccount: istiod.DefaultServiceAccount, Addresses: []string{machine.NodeAddress + ":15012"},
+		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return mesh.Dial(ctx, localmesh.Pod{}, address)
+		},
+	})
+	return &bench{settings: s, mesh: mesh, fleet: newFleet(mesh), client: client, subsets: map[string]string{}}, err
+}
+
+// measure measures with the sidecars that there are. The orders of writing take
+// turns, so that what else the machine does meets all of them.
+func (b *bench) measure(ctx context.Context) (*result, error) {
+	r := &result{proxies: len(b.fleet.sidecars), order: map[time.Duration]*disorder{}}
+	for _, gap := range gaps {
+		r.order[gap] = &disorder{}
+	}
+	for n := range b.rounds {
+		for _, gap := range gaps {
+			if err := b.play(ctx, r, gap); err != nil {
+				return nil, err
+			}
+		}
+		fmt.Fprintf(os.Stderr, "\r%d sidecars, round %d of %d", r.proxies, n+1, b.rounds)
+	}
+	fmt.Fprintln(os.Stderr)
+	for range b.silent {
+		if err := b.playSilent(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// next is a Service, its new subset, and the one that it had.
+func (b *bench) next() (service, subset, before string) {
+	service = serviceName(b.round % b.services)
+	b.round++
+	subset, before = fmt.Sprintf("r%d", b.round), b.subsets[service]
+	b.subsets[service] = subset
+	return service, subset, before
+}
+
+// play is one round.
+func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
+	service, subset, before := b.next()
+	b.fleet.begin(&aim{cluster: clusterOf(service, subset), marker: []byte("override." + subset)})
+	ask, err := b.converse(ctx, plan.Cluster{Host: hostOf(service), Subset: subset})
+	if err != nil {
+		return err
+	}
+	defer ask.end()
+	if err := b.mesh.Apply(ctx, rule(service, subset, before)); err != nil {
+		return err
+	}
+	stored := time.Now()
+	ask.begin(stored)
+	if gap == whenSettled {
+		if err := poll(ctx, "istiod to say that all sidecars have a subset", func() bool { return !ask.settledAt().IsZero() }); err != nil {
+			return err
+		}
+	} else {
+		time.Sleep(gap)
+	}
+	if err := b.mesh.Apply(ctx, routes(service, subset)); err != nil {
+		return err
+	}
+	routesStored := time.Now()
+	var warm, routed []time.Time
+	if err := poll(ctx, "all sidecars to have a route", func() (all bool) {
+		warm, routed, all = b.fleet.arrived(true)
+		return all && !ask.settledAt().IsZero()
+	}); err != nil {
+		return err
+	}
+	if ask.err != nil {
+		return ask.err
+	}
+	r.add(stored, routesStored, warm, routed)
+	r.order[gap].add(warm, routed)
+	r.judge(stored, warm, ask)
+	return nil
+}
+
+// playSilent is a round in which one sidecar takes nothing for a while.
+func (b *bench) playSilent(ctx context.Context, r *result) error {
+	service, subset, before := b.next()
+	b.fleet.begin(&aim{cluster: clusterOf(service, subset), marker: []byte("override." + subset)})
+	ask, err := b.converse(ctx, plan.Cluster{Host: hostOf(service), Subset: subset})
+	if err != nil {
+		return err
+	}
+	defer ask.end()
+	quiet := b.fleet.sidecars[b.round%len(b.fleet.sidecars)]
+	quiet.silent.Store(true)
+	defer quiet.silent.Store(false)
+	if err := b.mesh.Apply(ctx, rule(service, subset, before)); err != nil {
+		return err
+	}
+	ask.begin(time.Now())
+	time.Sleep(2 * time.Second)
+	r.silent++
+	if !ask.settledAt().IsZero() {
+		r.hasty++
+	}
+	quiet.silent.Store(false)
+	return poll(ctx, "a sidecar to come back", func() bool {
+		_, _, all := b.fleet.arrived(false)
+		return all && !ask.settledAt().IsZero()
+	})
+}
+
+func (r *result) add(stored, routesStored time.Time, warm, routed []time.Time) {
+	for i := range warm {
+		r.warm = append(r.warm, warm[i].Sub(stored))
+		r.routed = append(r.routed, routed[i].Sub(routesStored))
+	}
+}
+
+// judge holds what the sync status said against what was so.
+func (r *result) judge(stored time.Time, warm []time.Time, ask *conversation) {
+	last := slices.MaxFunc(warm, time.Time.Compare)
+	at := ask.settledAt()
+	r.asked, r.lag = append(r.asked, at.Sub(stored)), append(r.lag, at.Sub(last))
+	r.took = append(r.took, ask.took...)
+	if at.Before(last) {
+		r.early++
+	}
+}
+
+func (d *disorder) add(warm, routed []time.Time) {
+	d.rounds++
+	d.proxies += len(warm)
+	early := 0
+	for i := range warm {
+		if routed[i].Before(warm[i]) {
+			early++
+			d.longest = max(d.longest, warm[i].Sub(routed[i]))
+		}
+	}
+	d.early += early
+	if early > 0 {
+		d.affected++
+	}
+}
