@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -25,7 +26,11 @@ func shop(t *testing.T) *discover.Objects {
 	}
 	out := &discover.Objects{Cluster: true}
 	for _, document := range bytes.Split(text, []byte("---\n")) {
-		if diags := out.Decode(document, "shop", diag.Origin{}); len(diags) > 0 {
+		text, err := yaml.YAMLToJSON(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diags := out.Decode(text, "shop", diag.Origin{}); len(diags) > 0 {
 			t.Fatal(diags)
 		}
 	}
@@ -70,7 +75,7 @@ func TestWanted(t *testing.T) {
 		{"the same version of another workload", made("cart-next", labels("app", "cart", "version", "r1")), true},
 		{"without a version", made("cart-next", labels("app", "cart")), true},
 		{"a bare pod", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "try", Labels: labels("app", "cart", "version", "r2")}}, true},
-		{"marked as a preview, of the released workload", made("cart", labels("app", "cart", "track", "stable", "version", "r2", "overrides.mesh/preview", "true")), false},
+		{"marked as a preview, of the released workload", made("cart", labels("app", "cart", "track", "stable", "version", "r2", "overrides.mesh/preview", "true")), true},
 		{"of the released workload", made("cart", labels("app", "cart", "track", "stable", "version", "r1")), false},
 		{"rolled in place", made("cart", labels("app", "cart", "track", "stable", "version", "r2")), false},
 		{"of the version named as released", made("stock-canary", labels("app", "stock", "version", "v1")), false},
