@@ -195,6 +195,7 @@ func (c *compiler) finishTable(d *draft) {
 		c.say(d.of, diag.VirtualServiceElsewhere, "no route of %s leads to it", d.adopted.Object())
 	}
 	b.pinDestinations()
+	d.table.Routes = make([]route.Route, 0, b.size())
 	for i := range d.routes {
 		b.ordinary(i)
 	}
@@ -212,6 +213,15 @@ func (c *compiler) finishTable(d *draft) {
 			"%d routes in every proxy that calls it", len(d.table.Routes)))
 	}
 	c.tables = append(c.tables, d.table)
+}
+
+// size is how many rows the table has at most, where no conditions are asked for.
+func (b *builder) size() int {
+	rows := 2
+	for _, t := range b.draft.targets {
+		rows += len(t.versions) + 1
+	}
+	return rows * len(b.draft.routes)
 }
 
 // ownRoutes are the routes that a Service has by itself: one for each of its

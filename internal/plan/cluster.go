@@ -40,11 +40,13 @@ type Memory struct {
 	aside map[aside]time.Time
 }
 
-func newMemory() Memory {
+// newMemory returns an empty one, with room for as much as there was before.
+func newMemory(before *Memory) Memory {
 	return Memory{
-		placed: map[Cluster]placement{}, left: map[Cluster]time.Time{}, unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
-		versions: map[route.Version]history{}, made: map[diag.Object]made{}, routed: map[route.Version]time.Time{},
-		aside: map[aside]time.Time{},
+		placed: make(map[Cluster]placement, len(before.placed)), left: map[Cluster]time.Time{},
+		unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
+		versions: make(map[route.Version]history, len(before.versions)), made: make(map[diag.Object]made, len(before.made)),
+		routed: make(map[route.Version]time.Time, len(before.routed)), aside: map[aside]time.Time{},
 	}
 }
 
@@ -73,7 +75,7 @@ func since[K comparable](p *planner, remembered map[K]time.Time, key K) time.Tim
 
 // place notes every cluster that is there, and since when.
 func (p *planner) place() {
-	what := map[Cluster]string{}
+	what := make(map[Cluster]string, len(p.Memory.placed))
 	for i := range p.Snapshot.Services {
 		s := &p.Snapshot.Services[i]
 		h := p.fqdn(s.Name, s.Namespace)
@@ -93,7 +95,7 @@ func (p *planner) place() {
 		p.appear(c, w)
 	}
 	p.leave()
-	p.wanted, p.wantedLabels = map[Cluster]bool{}, map[Cluster]map[string]string{}
+	p.wanted, p.wantedLabels = make(map[Cluster]bool, len(what)), make(map[Cluster]map[string]string, len(what))
 	for _, rule := range p.Result.SubsetRules {
 		for _, s := range rule.Subsets {
 			c := Cluster{rule.Host, s.Name}
@@ -130,7 +132,7 @@ func (p *planner) addSubsets(what map[Cluster]string, host string, rule *istioap
 
 // watchNames notes since when subsets of ours have been named by no route.
 func (p *planner) watchNames() {
-	named := map[Cluster]bool{}
+	named := make(map[Cluster]bool, len(p.next.placed))
 	for _, seen := range p.observed {
 		for _, c := range seen.names {
 			named[c] = true

@@ -74,8 +74,8 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 	}
 	var best *Cluster
 	most := -1
-	for _, c := range slices.SortedFunc(maps.Keys(p.next.placed), compareClusters) {
-		if c.Host != host || c.Subset == "" || !p.has(p.next.placed[c]) || !p.stays(c) {
+	for _, c := range p.subsets(host) {
+		if !p.has(p.next.placed[c]) || !p.stays(c) {
 			continue
 		}
 		if ready, only := count(s, p.labels[c], released); only && ready > most {
@@ -86,6 +86,21 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 		return nil
 	}
 	return best
+}
+
+// subsets lists the subsets of a host that are placed, sorted.
+func (p *planner) subsets(host string) []Cluster {
+	if p.subsetsOfHost == nil {
+		p.subsetsOfHost = map[string][]Cluster{}
+		for c := range p.next.placed {
+			if c.Subset != "" {
+				p.subsetsOfHost[c.Host] = append(p.subsetsOfHost[c.Host], c)
+			}
+		}
+	}
+	out := p.subsetsOfHost[host]
+	slices.SortFunc(out, compareClusters)
+	return out
 }
 
 // released returns what tells the pods to which t wants ordinary traffic to go.

@@ -156,6 +156,8 @@ type planner struct {
 	labels   map[Cluster]map[string]string
 	// tablesOf are the tables that send ordinary traffic to a host; made when asked.
 	tablesOf map[string][]*route.Table
+	// subsetsOfHost are the subsets that are placed; made when asked.
+	subsetsOfHost map[string][]Cluster
 	// awaited are the clusters that something is to name, and may not yet.
 	awaited map[Cluster]bool
 	next    Memory
@@ -169,10 +171,10 @@ type planner struct {
 // that can't be encoded.
 func Plan(in Input) (Output, error) {
 	p := &planner{
-		Input: &in, keep: max(in.Options.Keep, in.Options.Wait), observed: look(in.Observed), next: newMemory(),
-		services: map[string]*model.Service{}, labels: map[Cluster]map[string]string{},
+		Input: &in, keep: max(in.Options.Keep, in.Options.Wait), observed: look(in.Observed), next: newMemory(&in.Memory),
+		services: make(map[string]*model.Service, len(in.Snapshot.Services)), labels: make(map[Cluster]map[string]string, len(in.Memory.placed)),
 	}
-	p.out.Routed, p.awaited = map[route.Version]Routed{}, map[Cluster]bool{}
+	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
 	p.place()
 	p.watchNames()
 	p.watchPins()

@@ -17,7 +17,7 @@ import (
 
 // tables plans VirtualServices.
 func (p *planner) tables() error {
-	wanted := map[diag.Object]bool{}
+	wanted := make(map[diag.Object]bool, len(p.Result.Tables))
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
 		name := objectOf(t)
@@ -107,11 +107,18 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 		} else if blocked && p.followed(r, seen) {
 			return verdict{stay: &held}
 		}
-		if blocked && r.Kind == route.Override {
+		switch {
+		case blocked && r.Kind == route.Override:
+			if len(out.dropped) == 0 {
+				out.rows = slices.Clone(t.Routes[:i])
+			}
 			out.dropped = append(out.dropped, held)
-			continue
+		case len(out.dropped) > 0:
+			out.rows = append(out.rows, *r)
 		}
-		out.rows = append(out.rows, *r)
+	}
+	if len(out.dropped) == 0 {
+		out.rows = t.Routes
 	}
 	if until, held := p.unpinning(seen, t); held {
 		return verdict{stay: &Held{Object: objectOf(t), Reason: StillPinned, Until: until}}

@@ -25,7 +25,7 @@ type history struct {
 
 // watchVersions notes which versions came and went.
 func (p *planner) watchVersions() {
-	wanted := map[route.Version]bool{}
+	wanted := make(map[route.Version]bool, len(p.Memory.versions))
 	for i := range p.Result.Tables {
 		for j := range p.Result.Tables[i].Routes {
 			if r := &p.Result.Tables[i].Routes[j]; r.Kind == route.Override {
