@@ -25,6 +25,8 @@ type reconciler struct {
 	// synced reports whether the store is complete, hasMesh whether there is
 	// anything to write to.
 	synced, hasMesh func() bool
+	// fresh reports whether all watches stand.
+	fresh func() bool
 
 	log     *slog.Logger
 	metrics *metrics
@@ -53,13 +55,14 @@ type parts struct {
 	// gates is nil where there are none.
 	gates *gateMetrics
 	// asks is nil where istiod is not asked.
-	asks *askMetrics
-	log  *slog.Logger
+	asks  *askMetrics
+	fresh *freshness
+	log   *slog.Logger
 }
 
 func newReconciler(options *Options, s *store, p parts) *reconciler {
 	return &reconciler{
-		options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
+		fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
 		writer: &writer{client: p.client, store: s, log: p.log, metrics: p.metrics, dryRun: options.DryRun, failed: map[diag.Object]failure{}},
 		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]*corev1.ObjectReference{}},
 	}
@@ -84,8 +87,9 @@ type picture struct {
 // when to look again though nothing has changed.
 func (r *reconciler) pass(ctx context.Context) time.Time {
 	began := time.Now()
-	if !r.synced() {
-		// A kind that has just come: half of what there is would be misunderstood.
+	if !r.synced() || !r.fresh() {
+		// A kind that has just come, or comes back: half of what there is would be
+		// misunderstood.
 		return began.Add(syncPoll)
 	}
 	r.busy.Store(&began)

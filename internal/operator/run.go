@@ -52,17 +52,19 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 		// takes half the space, and a few milliseconds more.
 		debug.SetGCPercent(gcPercent)
 	}
+	noticeSilence()
 	config = rest.CopyConfig(config)
+	fresh := newFreshness()
 	// Requests are few; the API server's own priority and fairness bounds them.
 	config.QPS = -1
 	config.UserAgent = "overrides-operator"
-	manager, err := ctrl.NewManager(config, managerOptions(&options, logger))
+	manager, err := ctrl.NewManager(config, managerOptions(&options, logger, fresh))
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
 	numbers := newMetrics()
 	defer numbers.register(ctrlmetrics.Registry)()
-	p := parts{log: log, metrics: numbers}
+	p := parts{log: log, metrics: numbers, fresh: fresh}
 	if options.Gate.Enabled {
 		p.gates = newGateMetrics()
 		defer register(ctrlmetrics.Registry, p.gates.all())()
@@ -77,10 +79,20 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	return manager.Start(ctx)
 }
 
-func managerOptions(options *Options, logger logr.Logger) ctrl.Options {
+// noticeSilence has a connection that has died without a word be noticed after a few
+// seconds; of itself the library asks after 30 s, and waits 15 s for the answer.
+func noticeSilence() {
+	for _, name := range []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"} {
+		if os.Getenv(name) == "" {
+			_ = os.Setenv(name, "5") // fails for bad names only
+		}
+	}
+}
+
+func managerOptions(options *Options, logger logr.Logger, fresh *freshness) ctrl.Options {
 	lease, renew, retry, stop := leaseDuration, renewDeadline, retryPeriod, 10*time.Second
 	return ctrl.Options{
-		Scheme: newScheme(), Logger: logger, Cache: cacheOptions(options),
+		Scheme: newScheme(), Logger: logger, Cache: cacheOptions(options, fresh),
 		Metrics:                server.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: options.ProfileAddress,
 		LeaderElection: options.LeaderElection, LeaderElectionID: LeaseName, LeaderElectionNamespace: options.LeaseNamespace,
@@ -101,7 +113,7 @@ func newScheme() *runtime.Scheme {
 
 // cacheOptions says what is watched of the kinds that every cluster has, where,
 // and what is kept of it.
-func cacheOptions(options *Options) cache.Options {
+func cacheOptions(options *Options, fresh *freshness) cache.Options {
 	by := map[client.Object]cache.ByObject{definition(): {Transform: cache.TransformStripManagedFields()}}
 	for i := range kinds {
 		if k := &kinds[i]; k.typed != nil {
@@ -110,7 +122,7 @@ func cacheOptions(options *Options) cache.Options {
 			}
 		}
 	}
-	return cache.Options{ByObject: by}
+	return cache.Options{ByObject: by, NewInformer: fresh.newInformer}
 }
 
 // namespacesOf lists the namespaces in which a kind is watched; nil means all.
@@ -130,11 +142,12 @@ func (o *Options) namespacesOf(k *kind) map[string]cache.Config {
 }
 
 // cacheFor returns how to make a cache for one kind that may come and go.
-func cacheFor(manager ctrl.Manager, options *Options) func(k *kind) (cache.Cache, error) {
+func cacheFor(manager ctrl.Manager, options *Options, fresh *freshness) func(k *kind) (cache.Cache, error) {
 	return func(k *kind) (cache.Cache, error) {
 		return cache.New(manager.GetConfig(), cache.Options{
 			HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
 			DefaultTransform: k.transform, DefaultNamespaces: options.namespacesOf(k),
+			NewInformer: fresh.newInformer,
 		})
 	}
 }
@@ -151,12 +164,13 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	}
 	s := newStore(options)
 	w := newWatcher(s, p.log)
-	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options)
+	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options, p.fresh)
 	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
 	p.client, p.recorder = writes, manager.GetEventRecorder("overrides")
 	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
 	r := newReconciler(options, s, p)
 	r.synced, r.hasMesh = w.synced, w.hasMesh
+	r.fresh = func() bool { return p.fresh.all(time.Now()) }
 	if options.Gate.Enabled {
 		if err := addGates(manager, config, r, p); err != nil {
 			return err

@@ -1,0 +1,138 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+)
+
+// source is an API server that can be away.
+type source struct {
+	away    bool
+	watches []*watch.FakeWatcher
+}
+
+func (s *source) stream(f *freshness) *stream {
+	lw := &toolscache.ListWatch{
+		ListWithContextFunc: func(context.Context, metav1.ListOptions) (apiruntime.Object, error) {
+			return &corev1.PodList{}, s.err()
+		},
+		WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) {
+			if s.away {
+				return nil, s.err()
+			}
+			w := watch.NewFake()
+			s.watches = append(s.watches, w)
+			return w, nil
+		},
+	}
+	return &stream{ListerWatcher: lw, under: toolscache.ToListerWatcherWithContext(lw), of: f}
+}
+
+func (s *source) err() error {
+	if s.away {
+		return errors.New("away")
+	}
+	return nil
+}
+
+func open(t *testing.T, s *stream, options metav1.ListOptions) watch.Interface {
+	t.Helper()
+	w, err := s.WatchWithContext(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestFresh loses watches and gets them back, one after the other.
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	f, pods, slices := newFreshness(), &source{}, &source{}
+	first, second := pods.stream(f), slices.stream(f)
+	watching := []watch.Interface{open(t, first, metav1.ListOptions{}), open(t, second, metav1.ListOptions{})}
+	later := time.Now().Add(time.Hour)
+	if !f.all(later) {
+		t.Fatal("both watches stand")
+	}
+	for i, s := range []*source{pods, slices} {
+		s.watches[0].Stop()
+		for range watching[i].ResultChan() { // closed by the relay, after it has noted that
+			t.Error("an event from nowhere")
+		}
+	}
+	if f.all(later) {
+		t.Error("no watch stands")
+	}
+	open(t, first, metav1.ListOptions{})
+	if f.all(later) {
+		t.Error("one watch does not stand")
+	}
+	slices.away = true
+	if _, err := second.WatchWithContext(t.Context(), metav1.ListOptions{}); err == nil || f.all(later) {
+		t.Errorf("a watch that failed stands; error %v", err)
+	}
+	slices.away = false
+	second.since = second.since.Add(-time.Minute) // it was down for long
+	open(t, second, metav1.ListOptions{})
+	if f.all(time.Now()) || !f.all(later) {
+		t.Error("what was missed needs time to come, and no more than that")
+	}
+}
+
+// TestFreshInitial expects a watch that begins with what there is to stand when
+// that is over.
+func TestFreshInitial(t *testing.T) {
+	t.Parallel()
+	f, pods := newFreshness(), &source{}
+	yes, later := true, time.Now().Add(time.Hour)
+	w := open(t, pods.stream(f), metav1.ListOptions{SendInitialEvents: &yes})
+	go pods.watches[0].Add(&corev1.Pod{})
+	<-w.ResultChan()
+	if f.all(later) {
+		t.Error("it stands before all was told")
+	}
+	end := &corev1.Pod{}
+	end.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
+	go pods.watches[0].Action(watch.Bookmark, end)
+	<-w.ResultChan()
+	for end := time.Now().Add(30 * time.Second); !f.all(later); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("it does not stand after all was told")
+		}
+	}
+}
+
+// TestFreshEnded expects nothing of a kind that nobody watches any more.
+func TestFreshEnded(t *testing.T) {
+	t.Parallel()
+	f, pods := newFreshness(), &source{away: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := pods.stream(f).ListWithContext(ctx, metav1.ListOptions{}); err == nil || f.all(time.Now()) {
+		t.Errorf("what could not be listed is fresh; error %v", err)
+	}
+	cancel()
+	if !f.all(time.Now()) {
+		t.Error("a kind that nobody watches is in the way")
+	}
+}
+
+// TestPassWaits expects nothing to be written while a watch is down.
+func TestPassWaits(t *testing.T) {
+	t.Parallel()
+	options := DefaultOptions()
+	r := newReconciler(&options, newStore(&options), parts{})
+	r.synced, r.fresh = func() bool { return true }, func() bool { return false }
+	began := time.Now()
+	if again := r.pass(t.Context()); again.Before(began) || r.passes.Load() != 0 {
+		t.Errorf("it has looked, and does again at %v", again)
+	}
+}
