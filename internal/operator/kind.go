@@ -93,14 +93,23 @@ var kinds = []kind{
 // item is one object, as far as it decides anything.
 type item struct {
 	discover.Object
-	// version is its resource version, of kinds of which two states are told apart by it.
-	version string
+	// version is its resource version. Where byVersion is set, two states are told
+	// apart by it.
+	version   string
+	byVersion bool
 	// diags are about the object as a document.
 	diags []diag.Diagnostic
 	// seen is set for objects of ours.
 	seen *apply.Seen
 	// gated is set for pods whose readiness gate is shut.
 	gated bool
+}
+
+// GetObjectMeta is how the informers know the object. They need the resource version:
+// to them an update without another one is a resync, which they may keep to
+// themselves.
+func (x *item) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Namespace: x.GetNamespace(), Name: x.GetName(), UID: x.GetUID(), ResourceVersion: x.version}
 }
 
 // transform makes of an object what is kept of it. It is called by the informers,
@@ -120,7 +129,7 @@ func (k *kind) transform(in any) (any, error) {
 // keep leaves what decides a route. Two states of an object that are equal after
 // it need no look at the cluster.
 func keep(object metav1.Object) *item {
-	out := &item{}
+	out := &item{version: object.GetResourceVersion()}
 	if pod, ok := object.(*corev1.Pod); ok {
 		// A gate that is open is as none.
 		out.gated = gate.Waits(pod) && pod.DeletionTimestamp == nil
@@ -138,7 +147,7 @@ func keep(object metav1.Object) *item {
 func readItem(u *unstructured.Unstructured) (*item, error) {
 	out := &item{
 		Object:  &discover.Meta{Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID()},
-		version: u.GetResourceVersion(),
+		version: u.GetResourceVersion(), byVersion: true,
 	}
 	if u.GroupVersionKind().Group == istioGroup && u.GetKind() != "Gateway" && apply.IsOurs(u) {
 		seen, err := apply.Read(u)
@@ -155,7 +164,7 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 		out.Object = share(object)
 	}
 	if _, ok := out.Object.(*discover.Workload); ok {
-		out.version = "" // its status changes often, and does not matter
+		out.byVersion = false // its status changes often, and does not matter
 	}
 	return out, nil
 }

@@ -77,7 +77,7 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	case after == nil || s.gone[after.UID] || (old != nil && old.GetUID() == after.UID && before(after.ResourceVersion, old.version)):
 	default:
 		meta := &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: after.UID}
-		s.items[name] = &item{Object: meta, version: after.ResourceVersion, seen: after}
+		s.items[name] = &item{Object: meta, version: after.ResourceVersion, byVersion: true, seen: after}
 	}
 }
 
@@ -123,7 +123,7 @@ func same(a, b *item) bool {
 	if a.seen != nil && b.seen != nil {
 		return a.seen.UID == b.seen.UID && a.seen.ResourceVersion == b.seen.ResourceVersion
 	}
-	if a.version == "" && b.version == "" {
+	if !a.byVersion && !b.byVersion {
 		return a.gated == b.gated && reflect.DeepEqual(a.Object, b.Object)
 	}
 	return a.version == b.version && a.GetUID() == b.GetUID()

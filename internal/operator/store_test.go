@@ -4,8 +4,10 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -20,11 +22,11 @@ func seen(uid types.UID, version string) *apply.Seen {
 }
 
 func ours(uid types.UID, version string) *item {
-	return &item{Object: &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: uid}, version: version, seen: seen(uid, version)}
+	return &item{Object: &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: uid}, version: version, byVersion: true, seen: seen(uid, version)}
 }
 
 func theirs(uid types.UID, version string) *item {
-	return &item{Object: &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: uid}, version: version}
+	return &item{Object: &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: uid}, version: version, byVersion: true}
 }
 
 // TestWritesAndEvents: what is stored is the newest that is known of an object, in
@@ -99,9 +101,16 @@ func TestNoNews(t *testing.T) {
 		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart", Labels: map[string]string{"app": "cart"}}}
 		p.Status.Phase = corev1.PodRunning
 		change(p)
+		version := p.ResourceVersion
 		kept, err := (&kind{}).transform(p)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if key, err := toolscache.MetaNamespaceKeyFunc(kept); key != "shop/cart" || err != nil {
+			t.Errorf("informers know it as %q: %v", key, err)
+		}
+		if known, err := meta.Accessor(kept); err != nil || known.GetResourceVersion() != version || known.GetUID() != p.UID {
+			t.Errorf("informers know %v of it: %v", known, err)
 		}
 		s.put(pod, kept.(*item))
 		select {
