@@ -18,8 +18,9 @@
 //	                                         what that proxy was sent in push V
 //	a proxy has the cluster                  it acknowledged clusters of push V or later,
 //	                                         or its list has the name
-//	… and may be sent requests there         it then acknowledged endpoints of V or later,
-//	                                         and has been sent none since
+//	… and may be sent requests there         it has acknowledged the endpoints that it was
+//	                                         sent last: istiod sends some with new clusters,
+//	                                         before it hears that these are acknowledged
 //	the cluster is none of its business      its list, as of what it was sent last, has
 //	                                         no cluster of the host, which is not new
 //	no proxy is missing                      every ready pod with a proxy is in an answer

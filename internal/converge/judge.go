@@ -13,6 +13,10 @@ import (
 const (
 	// apart is how far the two rounds that agree are at least.
 	apart = 20 * time.Millisecond
+	// pauseLeast is the pause between rounds, and pauseRatio how much longer at least
+	// than a round it is.
+	pauseLeast = 40 * time.Millisecond
+	pauseRatio = 2
 	// stuckAfter is how long a proxy may owe an acknowledgement and still be waited for
 	// in the hope of getting one.
 	stuckAfter = 10 * time.Second
@@ -107,10 +111,21 @@ type Output struct {
 	Behind bool
 	// Ask is what to ask before the next round.
 	Ask []Question
+	// Soon is set where the next round alone is wanting.
+	Soon bool
 	// Proxies counts them by state.
 	Proxies map[State]int
 	// Memory is for the next round.
 	Memory Memory
+}
+
+// Pause is how long to wait before the next round, after one that took some time:
+// istiod has other things to do too.
+func (o *Output) Pause(took time.Duration) time.Duration {
+	if o.Soon {
+		return apart
+	}
+	return max(pauseLeast, pauseRatio*took)
 }
 
 // round is one judgement in the making.
@@ -184,6 +199,7 @@ func (r *round) settled(y *plan.Young, missing int) bool {
 	}
 	r.next.agreed[key] = first
 	if r.Now.Sub(first) < apart {
+		r.out.Soon = true
 		return false
 	}
 	r.next.settled[key] = true
@@ -203,8 +219,8 @@ func (r *round) state(a *Answer, p *Proxy, y *plan.Young) State {
 	if listed && !list.hosts[y.Host] && !y.HostSince.IsZero() && r.Now.Sub(y.HostSince) >= hostAge {
 		return Synced
 	}
-	if push, ok := istiod.placed(p, list, y.Cluster); ok {
-		if acked, ok := number(p.Endpoints.Acked); ok && acked >= push && p.Endpoints.Sent == p.Endpoints.Acked {
+	if istiod.placed(p, list, y.Cluster) {
+		if p.Endpoints.Sent != "" && p.Endpoints.Sent == p.Endpoints.Acked {
 			return Synced
 		}
 		return r.late(&p.Endpoints)
@@ -218,17 +234,15 @@ func (r *round) state(a *Answer, p *Proxy, y *plan.Young) State {
 	return Unknown
 }
 
-// placed returns a push from which p has a cluster, and has acknowledged it.
-func (i *instance) placed(p *Proxy, list list, c plan.Cluster) (uint64, bool) {
+// placed reports whether p has acknowledged a cluster.
+func (i *instance) placed(p *Proxy, list list, c plan.Cluster) bool {
 	acked, ok := number(p.Clusters.Acked)
 	if !ok {
-		return 0, false
+		return false
 	}
-	if push, known := i.has[c]; known && acked >= push {
-		return push, true
-	}
+	push, known := i.has[c]
 	// The list is of what was sent last.
-	return acked, list.has[c] && p.Clusters.Sent == p.Clusters.Acked
+	return known && acked >= push || list.has[c] && p.Clusters.Sent == p.Clusters.Acked
 }
 
 // late tells a proxy that may be about to answer from one that is not.

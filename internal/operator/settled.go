@@ -19,10 +19,6 @@ import (
 )
 
 const (
-	// roundEvery is how often istiods are asked while something waits, at most; a round
-	// that takes long is followed by a pause in proportion.
-	roundEvery = 40 * time.Millisecond
-	pauseRatio = 4
 	// roundTimeout is how long they may take to answer.
 	roundTimeout = 3 * time.Second
 	// retryFirst is when istiod is asked again after that went wrong, doubled each time
@@ -177,7 +173,7 @@ func (a *asker) converse(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(max(roundEvery, pauseRatio*time.Since(began))):
+		case <-time.After(out.Pause(time.Since(began))):
 		}
 	}
 }

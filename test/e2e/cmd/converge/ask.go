@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type conversation struct {
 	ask    []converge.Question
 
 	mu      sync.Mutex
+	last    map[converge.State]int
 	young   plan.Young
 	settled time.Time
 }
@@ -45,6 +47,18 @@ func (c *conversation) settledAt() time.Time {
 	return c.settled
 }
 
+// told describes what was said last.
+func (c *conversation) told() string {
+	select {
+	case <-c.done:
+		return fmt.Sprintf("ended: %v", c.err)
+	default:
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprintf("%v", c.last)
+}
+
 // converse begins to ask.
 func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversation, error) {
 	session, err := b.client.Open(ctx)
@@ -67,12 +81,6 @@ func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversati
 	return c, nil
 }
 
-// The operator's own times.
-const (
-	roundEvery = 40 * time.Millisecond
-	pauseRatio = 4
-)
-
 // round is one round of questions, with the pause after it.
 func (c *conversation) round(ctx context.Context, session *istiod.Session, pods []string, self string) {
 	began := time.Now()
@@ -93,6 +101,9 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 	in.Now = time.Now()
 	out := converge.Judge(in)
 	took := time.Since(began)
+	c.mu.Lock()
+	c.last = out.Proxies
+	c.mu.Unlock()
 	c.memory, c.ask, c.took = out.Memory, out.Ask, append(c.took, took)
 	if !young.Since.IsZero() && !out.Settled.Before(young.Since) {
 		c.mu.Lock()
@@ -102,6 +113,6 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(max(roundEvery, pauseRatio*took)):
+	case <-time.After(out.Pause(took)):
 	}
 }

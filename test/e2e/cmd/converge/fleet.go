@@ -87,3 +87,14 @@ func (f *fleet) arrived(routes bool) (warm, routed []time.Time, all bool) {
 	}
 	return warm, routed, true
 }
+
+// count returns how many have the endpoints, or the routes.
+func (f *fleet) count(routes bool) int {
+	n := 0
+	for _, s := range f.sidecars {
+		if w, r := s.times(); !routes && !w.IsZero() || routes && !r.IsZero() {
+			n++
+		}
+	}
+	return n
+}

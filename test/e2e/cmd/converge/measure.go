@@ -127,10 +127,8 @@ func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
 		warm, routed, all = b.fleet.arrived(true)
 		return all && !ask.settledAt().IsZero()
 	}); err != nil {
-		return err
-	}
-	if ask.err != nil {
-		return ask.err
+		return fmt.Errorf("%w; %d of %d have the subset, %d the route; istiod last said %s", err,
+			b.fleet.count(false), r.proxies, b.fleet.count(true), ask.told())
 	}
 	r.add(stored, routesStored, warm, routed)
 	r.order[gap].add(warm, routed)
