@@ -8,6 +8,7 @@ replace (
 )
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/overrides-mesh/overrides v0.0.0
 	github.com/overrides-mesh/overrides/localmesh v0.0.0-00010101000000-000000000000
 	golang.org/x/sync v0.24.0

@@ -35,7 +35,7 @@ func (c *Cluster) startOperator(ctx context.Context, path string, flags []string
 		}
 	}
 	args := append([]string{
-		"operator", "--kubeconfig", c.operator,
+		"operator", "--kubeconfig", c.operator, "--istiod-sync=off", // there is none
 		"--metrics-bind-address", free[0], "--health-probe-bind-address", free[1], "--pprof-bind-address", free[2],
 	}, flags...)
 	o := &operatorProcess{began: time.Now(), metrics: "http://" + free[0] + "/metrics", profile: "http://" + free[2] + "/debug/pprof/"}

@@ -95,8 +95,8 @@ func (r Requests) String() string {
 	return strings.Join(out, ", ")
 }
 
-// writes are the requests among r that write what decides routes.
-func (r Requests) writes() int {
+// Writes counts the requests among r that write what decides routes.
+func (r Requests) Writes() int {
 	n := 0
 	for name, count := range r {
 		verb, resource, _ := strings.Cut(name, " ")
@@ -136,15 +136,15 @@ var rows = []row{
 	}, ""},
 	{"… all of them", func(r *Result) string { return r.Requests.String() }, ""},
 	{"… not granted", func(r *Result) string { return r.Refused.String() }, ""},
-	{"objects wanted otherwise / writes", func(r *Result) string { return fmt.Sprintf("%d / %d", r.Writes.Wanted, r.Requests.writes()) }, ""},
+	{"objects wanted otherwise / writes", func(r *Result) string { return fmt.Sprintf("%d / %d", r.Writes.Wanted, r.Requests.Writes()) }, ""},
 	{"… of them for a change / the second of two steps / needless", func(r *Result) string {
-		return fmt.Sprintf("%d / %d / %d", r.Writes.First, r.Writes.Second, r.Writes.Needless+r.Requests.writes()-r.Writes.Stored)
+		return fmt.Sprintf("%d / %d / %d", r.Writes.First, r.Writes.Second, r.Writes.Needless+r.Requests.Writes()-r.Writes.Stored)
 	}, "needless: 0"},
-	{"requests in 10 s in which nothing changes", func(r *Result) string { return r.IdleRequests.String() }, "none"},
+	{"requests while nothing changes", func(r *Result) string { return r.IdleRequests.String() }, "none"},
 	{"resident, median / most while things change", func(r *Result) string { return size(r.Memory.Median) + " / " + size(r.Memory.Most) }, "≤ 96 MiB"},
 	{"… the most ever, from nothing included", func(r *Result) string { return size(r.Memory.Peak) }, ""},
 	{"… of it the program itself", func(r *Result) string { return size(r.Memory.Program) }, ""},
-	{"… started again, most / after 10 s", func(r *Result) string { return size(r.AgainUsage.Peak) + " / " + size(r.AgainUsage.Resident) }, ""},
+	{"… started again, most / a while later", func(r *Result) string { return size(r.AgainUsage.Peak) + " / " + size(r.AgainUsage.Resident) }, ""},
 	{"processors in use while things change / idle", func(r *Result) string { return fmt.Sprintf("%.2f / %.2f", r.CPU, r.IdleCPU) }, ""},
 	{"processor time from nothing / started again", func(r *Result) string {
 		return fmt.Sprintf("%.1f s / %.1f s", r.FromNothingUsage.CPU.Seconds(), r.AgainUsage.CPU.Seconds())

@@ -23,6 +23,8 @@ type Options struct {
 	Flags []string
 	// Profiles is where profiles of the operator are kept; empty for none.
 	Profiles string
+	// Idle is for how long it is watched doing nothing.
+	Idle time.Duration
 	// Log is told how far it is.
 	Log io.Writer
 }
@@ -32,7 +34,6 @@ const (
 	// nothing changes any more: versions that flapped are kept back for half a minute.
 	settleTimeout = 3 * time.Minute
 	loadTimeout   = 15 * time.Minute
-	idle          = 10 * time.Second
 	poll          = 20 * time.Millisecond
 )
 
@@ -141,22 +142,41 @@ func (r *run) fromNothing(ctx context.Context) error {
 
 // idle looks at the operator when nothing happens.
 func (r *run) idle(ctx context.Context) error {
-	if err := r.pause(ctx, 2*time.Second); err != nil { // Events are sent behind the writes
-		return err
-	}
-	if _, err := r.audit.next(); err != nil {
+	if err := r.silent(ctx); err != nil {
 		return err
 	}
 	before := r.operator.Usage()
-	if err := r.pause(ctx, idle); err != nil {
+	if err := r.pause(ctx, r.Idle); err != nil {
 		return err
 	}
 	after := r.operator.Usage()
-	r.result.IdleCPU = (after.CPU - before.CPU).Seconds() / idle.Seconds()
+	r.result.IdleCPU = (after.CPU - before.CPU).Seconds() / r.Idle.Seconds()
 	r.result.IdleResident = after.Resident
 	var err error
 	r.result.IdleRequests, err = r.audit.next()
 	return err
+}
+
+// silent waits until the operator has made no request for some seconds: Events are
+// sent behind the writes. What it has asked for until then is nobody's.
+func (r *run) silent(ctx context.Context) error {
+	quiet := 0
+	for range 60 {
+		if err := r.pause(ctx, time.Second); err != nil {
+			return err
+		}
+		requests, err := r.audit.next()
+		if err != nil {
+			return err
+		}
+		if quiet++; len(requests) > 0 {
+			quiet = 0
+		}
+		if quiet == 3 {
+			break
+		}
+	}
+	return nil
 }
 
 // pause lets a time pass in which something is measured.
@@ -207,7 +227,7 @@ func (r *run) changes(ctx context.Context) error {
 		return errors.Join(err, r.tracker.unsettled())
 	}
 	r.say("everything is in place again")
-	if err := r.pause(ctx, 2*time.Second); err != nil {
+	if err := r.pause(ctx, 3*time.Second); err != nil { // for Events
 		return err
 	}
 	if r.result.Requests, err = r.audit.next(); err != nil {
@@ -246,7 +266,7 @@ func (r *run) again(ctx context.Context) error {
 		return err
 	}
 	r.result.Again = time.Since(r.operator.began)
-	if err := r.pause(ctx, idle); err != nil {
+	if err := r.pause(ctx, r.Idle); err != nil {
 		return err
 	}
 	r.result.AgainUsage = r.operator.Usage()

@@ -35,7 +35,7 @@ func measure(ctx context.Context) error {
 	out := flag.String("out", ".cache/bench-cluster", "`folder` of results")
 	fresh := flag.Bool("fresh", false, "measure again what is there already")
 	flags := flag.String("flags", "", "further `flags` of the operator")
-	o := scale.Options{Log: os.Stderr}
+	o := scale.Options{Log: os.Stderr, Idle: 10 * time.Second}
 	flag.IntVar(&o.Seconds, "seconds", 300, "how long there are changes")
 	flag.IntVar(&o.PerSecond, "rate", 10, "changes a second")
 	flag.Uint64Var(&o.Seed, "seed", 1, "what chance begins with")
