@@ -136,30 +136,30 @@ const apart = 300 * time.Millisecond
 // count looks at what happened to one object.
 func count(history []moment) Writes {
 	var out Writes
-	before := history[0]
+	before, wanted := history[0], history[0].content
+	told := 0 // how many changes were followed by a write
 	for _, m := range history[1:] {
 		if !m.written {
 			out.Wanted++
 			continue
 		}
 		out.Stored++
-		changed, wanted := false, history[0].content
+		changes := 0
 		for _, w := range history {
-			if w.written || w.at.After(m.at.Add(apart)) {
-				continue
+			if !w.written && !w.at.After(m.at.Add(apart)) {
+				changes++
+				wanted = w.content
 			}
-			changed = changed || w.at.After(before.at.Add(-apart))
-			wanted = w.content
 		}
 		switch {
-		case changed:
+		case changes > told:
 			out.First++
 		case before.content != wanted:
 			out.Second++
 		default:
 			out.Needless++
 		}
-		before = m
+		before, told = m, changes
 	}
 	return out
 }
