@@ -16,7 +16,7 @@ ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
 E2E_MODULES     ?= ./test/e2e
 # The operator is being built; its tests start API servers, and have a target too.
-OPERATOR_MODULES ?= ./test/operator ./test/install
+OPERATOR_MODULES ?= ./test/operator ./test/install ./test/scale
 MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
 TESTCOUNT       := .cache/testcount
@@ -34,9 +34,13 @@ GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd config/
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# gRPC's tracing pages bring html/template, for which the linker keeps every method
+# of every type: 17 MB of program, of which 10 MB would be in memory.
+BUILDTAGS := -tags grpcnotrace
+
 .PHONY: build
 build: ## Build bin/overrides, which is bin/kubectl-overrides too
-	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/overrides ./cmd/overrides
+	go build $(BUILDTAGS) -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/overrides ./cmd/overrides
 	@ln -sf overrides bin/kubectl-overrides
 
 BINDIR ?= $(or $(shell go env GOBIN),$(shell go env GOPATH)/bin)
@@ -90,6 +94,14 @@ bench: ## Run the benchmarks (BENCH=regexp COUNT=n), with those of the last run 
 bench-cost: bin/sample ## Measure what overrides cost ordinary traffic, on a mesh (ARGS='-rounds 15'); Linux
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/cost ./cmd/cost
 	@$(ENVOY_RUN) bin/cost -sample bin/sample $(ARGS)
+
+SERVICES ?= 100,1000
+SECONDS  ?= 300
+SEED     ?= 1
+.PHONY: bench-cluster
+bench-cluster: build ## Measure the operator among many Services (SERVICES=100,1000 SECONDS=300 SEED=1 FRESH=1); 20 minutes
+	@cd test/scale && go build -buildvcs=false -o ../../bin/scale ./cmd/scale
+	@bin/scale -services '$(SERVICES)' -seconds '$(SECONDS)' -seed '$(SEED)' $(if $(FRESH),-fresh) $(ARGS)
 
 .PHONY: benchstat
 benchstat: $(BENCHSTAT) ## Compare the last two runs of make bench
