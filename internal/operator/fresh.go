@@ -63,6 +63,8 @@ type stream struct {
 
 	// ctx is that of the informer. The rest is locked by of.
 	ctx context.Context //nolint:containedctx // it is only asked whether it has ended
+	// watch is the last one, nil where that has ended.
+	watch *relay
 	// down is set while no watch stands, since then; doubted is until when the store
 	// may not have all that was missed.
 	down    bool
@@ -84,18 +86,21 @@ func (s *stream) WatchWithContext(ctx context.Context, options metav1.ListOption
 	if err != nil {
 		return nil, err
 	}
-	if options.SendInitialEvents == nil || !*options.SendInitialEvents {
-		s.stands()
-	}
 	out := &relay{Interface: w, result: make(chan watch.Event), stopped: make(chan struct{})}
-	go s.relay(ctx, out)
+	s.of.mu.Lock()
+	s.watch = out
+	s.of.mu.Unlock()
+	if options.SendInitialEvents == nil || !*options.SendInitialEvents {
+		s.stands(out)
+	}
+	go s.relay(out)
 	return out, nil
 }
 
 // relay passes events on, and notes when the watch ends.
-func (s *stream) relay(ctx context.Context, r *relay) {
+func (s *stream) relay(r *relay) {
 	defer close(r.result)
-	defer s.falls(ctx)
+	defer s.ends(r)
 	for event := range r.Interface.ResultChan() {
 		select {
 		case r.result <- event:
@@ -103,7 +108,7 @@ func (s *stream) relay(ctx context.Context, r *relay) {
 			return
 		}
 		if event.Type == watch.Bookmark && endsInitial(event.Object) {
-			s.stands()
+			s.stands(r)
 		}
 	}
 }
@@ -113,19 +118,38 @@ func endsInitial(object runtime.Object) bool {
 	return err == nil && m.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true"
 }
 
+// falls notes that no watch stands, since one is about to be begun.
 func (s *stream) falls(ctx context.Context) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
-	s.ctx = ctx
+	s.ctx, s.watch = ctx, nil
 	s.of.streams[s] = true
+	s.fall()
+}
+
+// ends notes that a watch has ended, unless another one has begun already.
+func (s *stream) ends(r *relay) {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	if s.watch == r {
+		s.watch = nil
+		s.fall()
+	}
+}
+
+func (s *stream) fall() {
 	if !s.down {
 		s.down, s.since = true, time.Now()
 	}
 }
 
-func (s *stream) stands() {
+// stands notes that a watch has all that there is, and is the one that counts.
+func (s *stream) stands(r *relay) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
+	if s.watch != r {
+		return
+	}
 	now := time.Now()
 	if s.down && now.Sub(s.since) > blink {
 		s.doubted = now.Add(catchUp)

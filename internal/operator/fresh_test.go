@@ -88,6 +88,30 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+// TestFreshLateEnd expects the end of a watch to count for nothing when another has
+// followed.
+func TestFreshLateEnd(t *testing.T) {
+	t.Parallel()
+	f, pods := newFreshness(), &source{}
+	s := pods.stream(f)
+	first := open(t, s, metav1.ListOptions{})
+	second := open(t, s, metav1.ListOptions{})
+	pods.watches[0].Stop()
+	for range first.ResultChan() {
+		t.Error("an event from nowhere")
+	}
+	if !f.all(time.Now().Add(time.Hour)) {
+		t.Error("the second watch stands")
+	}
+	pods.watches[1].Stop()
+	for range second.ResultChan() {
+		t.Error("an event from nowhere")
+	}
+	if f.all(time.Now().Add(time.Hour)) {
+		t.Error("no watch stands")
+	}
+}
+
 // TestFreshInitial expects a watch that begins with what there is to stand when
 // that is over.
 func TestFreshInitial(t *testing.T) {
