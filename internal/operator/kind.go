@@ -140,6 +140,10 @@ func keep(object metav1.Object) *item {
 		object.SetAnnotations(nil)
 	}
 	out.Object = share(discover.Keep(object))
+	if w, ok := out.Object.(*discover.Workload); ok {
+		// In a cluster pods are counted, not promises.
+		w.Replicas = 1
+	}
 	return out
 }
 

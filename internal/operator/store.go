@@ -28,6 +28,9 @@ type store struct {
 	// gone are objects of ours of whose end the informer told since the last look: a
 	// write to one may yet have to be noted.
 	gone map[types.UID]bool
+	// sliced is set where the last look has seen EndpointSlices, which then say which
+	// pods are ready.
+	sliced bool
 	// since is when the first change came that was not looked at yet.
 	since time.Time
 }
@@ -46,7 +49,26 @@ func (s *store) put(name diag.Object, next *item) {
 		return
 	}
 	s.items[name] = next
-	s.touch()
+	if old == nil || !s.alike(old, next) {
+		s.touch()
+	}
+}
+
+// alike reports whether two states of a pod decide the same: that it says itself
+// whether it is ready matters to nobody where EndpointSlices do. Should these go, that
+// is a change of its own.
+func (s *store) alike(old, next *item) bool {
+	a, isPod := old.Object.(*discover.Pod)
+	b, _ := next.Object.(*discover.Pod)
+	if !isPod || b == nil || old.gated != next.gated {
+		return false
+	}
+	if !a.Counts && !b.Counts {
+		return true
+	}
+	same := *a
+	same.Ready = b.Ready
+	return s.sliced && reflect.DeepEqual(&same, b)
 }
 
 // remove notes that an object is gone.
@@ -61,7 +83,9 @@ func (s *store) remove(name diag.Object, last *item) {
 		return
 	}
 	delete(s.items, name)
-	s.touch()
+	if pod, isPod := old.Object.(*discover.Pod); !isPod || pod.Counts || old.gated {
+		s.touch()
+	}
 }
 
 // wrote notes what a write has made of an object of ours, before the informer
@@ -175,6 +199,7 @@ func (s *store) take() contents {
 			out.objects.Put(x.Object)
 		}
 	}
+	s.sliced = len(out.objects.EndpointSlices) > 0
 	return out
 }
 

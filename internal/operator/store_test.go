@@ -146,3 +146,46 @@ func TestNoNews(t *testing.T) {
 		}
 	}
 }
+
+// TestNoLook: where EndpointSlices say which pods are ready, what a pod says itself
+// wakes nobody; nor does the end of one that did not count any more.
+func TestNoLook(t *testing.T) {
+	t.Parallel()
+	pod := func(ready, counts bool, version string) *item {
+		return &item{Object: &discover.Pod{
+			Meta: discover.Meta{Namespace: "shop", Name: "cart-1"}, Labels: discover.LabelsOf(map[string]string{"version": version}), Ready: ready, Counts: counts,
+		}}
+	}
+	name := diag.Object{Kind: "Pod", Namespace: "shop", Name: "cart-1"}
+	slice := diag.Object{Kind: "EndpointSlice", Namespace: "shop", Name: "cart"}
+	s := newStore(&Options{AllNamespaces: true})
+	sliced := func() { s.put(slice, &item{Object: &discover.EndpointSlice{Service: "cart"}}) }
+	for _, step := range []struct {
+		what string
+		do   func()
+		want bool
+	}{
+		{"a pod", func() { s.put(name, pod(false, true, "v1")) }, true},
+		{"it is ready, and there are no slices", func() { s.put(name, pod(true, true, "v1")) }, true},
+		{"a slice", sliced, true},
+		{"it is not ready, and there are slices", func() { s.put(name, pod(false, true, "v1")) }, false},
+		{"it is ready and of another version", func() { s.put(name, pod(true, true, "v2")) }, true},
+		{"the slice goes", func() { s.remove(slice, nil) }, true},
+		{"it is not ready, and there are no slices any more", func() { s.put(name, pod(false, true, "v2")) }, true},
+		{"a slice again", sliced, true},
+		{"it is to end", func() { s.put(name, pod(false, false, "v2")) }, true},
+		{"it ends", func() { s.remove(name, nil) }, false},
+	} {
+		step.do()
+		got := false
+		select {
+		case <-s.changed:
+			got = true
+			s.take()
+		default:
+		}
+		if got != step.want {
+			t.Errorf("%s: a look: %t, want %t", step.what, got, step.want)
+		}
+	}
+}
