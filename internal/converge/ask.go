@@ -50,8 +50,7 @@ func (r *round) open(a *Answer) []plan.Cluster {
 	var out []plan.Cluster
 	for i := range r.Young {
 		y := &r.Young[i]
-		_, agreed := r.next.agreed[key{y.Cluster, y.Since}]
-		if y.New && !agreed && !r.next.settled[key{y.Cluster, y.Since}] && len(a.Proxies) > 0 {
+		if _, agreed := r.next.agreed[key{y.Cluster, y.Since}]; y.New && !agreed && len(a.Proxies) > 0 {
 			out = append(out, y.Cluster)
 		}
 	}

@@ -168,10 +168,6 @@ func Judge(in Input) Output {
 // before say.
 func (r *round) settled(y *plan.Young, missing int) bool {
 	key := key{y.Cluster, y.Since}
-	if r.Memory.settled[key] {
-		r.next.settled[key] = true
-		return true
-	}
 	if !y.New {
 		return false
 	}
@@ -202,7 +198,6 @@ func (r *round) settled(y *plan.Young, missing int) bool {
 		r.out.Soon = true
 		return false
 	}
-	r.next.settled[key] = true
 	return true
 }
 

@@ -60,9 +60,9 @@ func TestNeverTooEarly(t *testing.T) {
 				}
 			}
 		}
-		for range rapid.IntRange(20, 200).Draw(t, "steps") {
-			w.now = w.now.Add(10 * time.Millisecond)
-			if rapid.IntRange(0, 2).Draw(t, "round") > 0 {
+		for range rapid.IntRange(20, 300).Draw(t, "steps") {
+			w.now = w.now.Add(15 * time.Millisecond)
+			if rapid.Bool().Draw(t, "event") {
 				w.event(t)
 				continue
 			}
@@ -85,6 +85,7 @@ func TestNeverTooEarly(t *testing.T) {
 			}
 		}
 	})
+	t.Logf("%d clusters were called settled", claims)
 	if claims == 0 {
 		t.Error("nothing was ever called settled before the end")
 	}

@@ -12,10 +12,8 @@ import (
 // be where an istiod could not be asked: it may have been started anew.
 type Memory struct {
 	istiods map[string]*instance
-	// agreed is since when all rounds have found a cluster everywhere, settled those
-	// that were found to be.
-	agreed  map[key]time.Time
-	settled map[key]bool
+	// agreed is since when all rounds have found a cluster everywhere.
+	agreed map[key]time.Time
 }
 
 // key is a cluster as it is since a time.
@@ -50,7 +48,7 @@ type list struct {
 func (l *list) knows(host string) bool { _, ok := l.hosts[host]; return ok }
 
 func newMemory() Memory {
-	return Memory{istiods: map[string]*instance{}, agreed: map[key]time.Time{}, settled: map[key]bool{}}
+	return Memory{istiods: map[string]*instance{}, agreed: map[key]time.Time{}}
 }
 
 // learn notes what an istiod says, over what is known of it.

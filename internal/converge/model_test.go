@@ -273,12 +273,19 @@ func (w *world) event(t *rapid.T) {
 		for _, s := range x.streams {
 			s.queued = true
 		}
-	case n < 55:
+	case n < 45:
+		if p.stopped = false; p.stream == nil {
+			w.connect(p, x)
+		}
+		for range 8 {
+			w.pass(p)
+		}
+	case n < 60:
 		if p.stream != nil {
 			w.greet(p.stream)
 			w.dequeue(p.istiod, p.stream)
 		}
-	case n < 75:
+	case n < 78:
 		p.receive()
 	default:
 		if p.stream != nil {
@@ -322,10 +329,18 @@ func (w *world) flow() {
 			if p.stream == nil {
 				w.connect(p, w.istiods[i%len(w.istiods)])
 			}
-			w.greet(p.stream)
-			w.dequeue(p.istiod, p.stream)
-			p.receive()
-			w.hear(p.stream)
+			w.pass(p)
 		}
 	}
+}
+
+// pass lets what is on its way to a proxy and back go one step further.
+func (w *world) pass(p *proxy) {
+	if p.stream == nil {
+		return
+	}
+	w.greet(p.stream)
+	w.dequeue(p.istiod, p.stream)
+	p.receive()
+	w.hear(p.stream)
 }
