@@ -14,7 +14,7 @@ LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(V
 # those of test/e2e, which play requests on a mesh.
 ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
-E2E_MODULES     ?= ./test/e2e
+E2E_MODULES     ?= ./test/e2e ./test/soak
 # The operator is being built; its tests start API servers, and have a target too.
 OPERATOR_MODULES ?= ./test/operator ./test/install ./test/scale
 MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
@@ -76,6 +76,19 @@ PLATFORMS ?= linux/amd64,linux/arm64
 image: ## Build the image IMAGE for PLATFORMS into bin/image, without a daemon (PUSH=1 pushes it)
 	@go run -C tools/image -buildvcs=false . -source ../.. -output '$(CURDIR)/bin/image' -image '$(IMAGE)' -platforms '$(PLATFORMS)' \
 		-version '$(VERSION)' -revision "$$(git rev-parse HEAD 2>/dev/null)" $(if $(PUSH),-push)
+
+SEED ?= 1
+FROM ?= 0
+CYCLES ?= 1000
+FAULTS ?= all
+.PHONY: soak
+soak: build bin/sample bin/soak ## Soak the operator, on a mesh, under load (SEED=1 CYCLES=1000 FROM=0 FAULTS=all|none ARGS=…); half an hour, Linux
+	@$(ENVOY_RUN) bin/soak -seed $(SEED) -from $(FROM) -cycles $(CYCLES) $(if $(filter-out none,$(FAULTS)),-hold -faults $(FAULTS)) $(ARGS)
+
+EVENTS ?= 150
+.PHONY: bench-operator-times
+bench-operator-times: build bin/sample bin/soak ## Time versions from ready to served, on a mesh (EVENTS=150); Linux
+	@$(ENVOY_RUN) bin/soak -dir .cache/times -hold -times $(EVENTS) $(ARGS)
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
@@ -160,9 +173,11 @@ mesh: bin/sample bin/localmesh ## Run Kubernetes and Istio here, without contain
 		--crd config/crd/overrides.mesh_overridepolicies.yaml $(ARGS)
 
 # Go knows by itself what is to be built again.
-.PHONY: bin/sample bin/localmesh
+.PHONY: bin/sample bin/localmesh bin/soak
 bin/sample:
 	@go build -trimpath -buildvcs=false -o $@ ./cmd/sample
+bin/soak:
+	@cd test/soak && go build -buildvcs=false -o ../../bin/soak ./cmd/soak
 bin/localmesh:
 	@cd localmesh && go build -trimpath -buildvcs=false -o ../$@ ./cmd/localmesh
 

@@ -75,3 +75,10 @@ func (j *journal) failure(f judge.Failure) {
 		j.tell("%s\n%s", f, j.timeline.of(f.Service, f.Sent.Add(-lately)))
 	}
 }
+
+// timed notes when things happened to a version that came and went.
+func (j *journal) timed(v judge.Version, at map[mark]time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.line(map[string]any{"version": v.String(), "marks": at})
+}

@@ -45,6 +45,9 @@ type Options struct {
 	// Flags are further ones of the operator.
 	Flags []string
 
+	// Times is how many versions come and go to be timed, instead of all else.
+	Times int
+
 	// Faults are inflicted, one each Every; after each the cluster is compared with
 	// what generate prints, after kills only after so many.
 	Faults []string
@@ -76,6 +79,7 @@ type Soak struct {
 	keeper    *keeper
 	journal   *journal
 	link      *link
+	marks     *marks
 
 	// busy is held by each cycle, and by who wants none to be under way.
 	busy sync.RWMutex
@@ -102,6 +106,9 @@ func Start(ctx context.Context, o Options) (_ *Soak, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if o.Times > 0 {
+		s.marks = newMarks()
+	}
 	s.book = judge.NewBook(s.journal.failure)
 	s.versions = newVersions(s.timeline, s.book)
 	s.mesh, err = localmesh.Start(ctx, localmesh.Options{Log: o.Log, Envoy: o.Envoy, Images: map[string]string{"*": o.Sample}, CRDs: []string{o.CRD}})
@@ -181,7 +188,7 @@ func (s *Soak) begin(ctx context.Context) error {
 	for _, v := range []string{"v1", "v2"} {
 		s.versions.deployed(judge.Version{Service: "pay", Name: v})
 	}
-	w := &watcher{timeline: s.timeline, versions: s.versions}
+	w := &watcher{timeline: s.timeline, versions: s.versions, marks: s.marks}
 	if err := w.watch(ctx, s.mesh.Config); err != nil {
 		return err
 	}

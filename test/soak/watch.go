@@ -19,6 +19,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/test/soak/judge"
 )
 
 var (
@@ -30,6 +31,14 @@ var (
 type watcher struct {
 	timeline *timeline
 	versions *versions
+	// marks is nil where nothing is measured.
+	marks *marks
+}
+
+// watched is a kind, and who is told of its objects.
+type watched struct {
+	informer cache.SharedIndexInformer
+	seen     func(object any, gone bool)
 }
 
 // watch returns when all has been listed once. It goes on until ctx ends.
@@ -44,15 +53,16 @@ func (w *watcher) watch(ctx context.Context, config *rest.Config) error {
 	}
 	typed := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace))
 	untyped := dynamicinformer.NewFilteredDynamicSharedInformerFactory(objects, 0, namespace, nil)
-	for _, on := range []struct {
-		informer cache.SharedIndexInformer
-		seen     func(object any, gone bool)
-	}{
+	kinds := []watched{
 		{typed.Core().V1().Pods().Informer(), w.pod},
 		{typed.Events().V1().Events().Informer(), w.event},
 		{untyped.ForResource(virtualServices).Informer(), w.routes},
 		{untyped.ForResource(destinationRules).Informer(), w.subsets},
-	} {
+	}
+	if w.marks != nil {
+		kinds = append(kinds, watched{typed.Discovery().V1().EndpointSlices().Informer(), w.marks.endpoints})
+	}
+	for _, on := range kinds {
 		_, err := on.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(object any) { on.seen(object, false) },
 			UpdateFunc: func(_, object any) { on.seen(object, false) },
@@ -89,6 +99,7 @@ func (w *watcher) pod(object any, gone bool) {
 	case localmesh.Ready(pod):
 		state = "ready"
 	}
+	w.marks.pod(judge.Version{Service: service, Name: version}, state)
 	if w.versions.podIs(service, version, pod.Name, state) {
 		w.timeline.note(service, "pod %s (%s) %s", pod.Name, version, state)
 	}
@@ -148,6 +159,7 @@ func (w *watcher) routes(object any, gone bool) {
 		rows, ordinary = nil, nil
 	}
 	w.timeline.note(service, "VirtualService: gone %t, rows %v, others to %q, version %s", gone, rows, ordinary, u.GetResourceVersion())
+	w.marks.rows(service, rows)
 	w.versions.rows(service, rows, ordinary)
 }
 

@@ -117,8 +117,9 @@ func (w *workload) container(next string) corev1.Container {
 		},
 		Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
 		ReadinessProbe: &corev1.Probe{
-			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromString("http")}},
-			PeriodSeconds: period, FailureThreshold: 1,
+			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromString("http")}},
+			// A probe that is late on a busy machine is no reason to be taken for unready.
+			PeriodSeconds: period, FailureThreshold: 1, TimeoutSeconds: 20,
 		},
 	}
 }

@@ -41,6 +41,7 @@ func parse() (soak.Options, error) {
 		o.Faults = strings.Split(text, ",")
 		return nil
 	})
+	flag.IntVar(&o.Times, "times", o.Times, "let so `many` versions come and go and time them, instead of all else")
 	flag.DurationVar(&o.Every, "every", o.Every, "the `time` between faults")
 	flag.IntVar(&o.Kills, "kills", o.Kills, "after how `many` kills the cluster is compared with generate")
 	flag.Func("flag", "a further `flag` of the operator, such as --flag=--log-level=debug", func(text string) error {
@@ -67,5 +68,8 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if o.Times > 0 {
+		return errors.Join(s.Times(ctx), s.ReportTimes(os.Stdout))
+	}
 	return errors.Join(s.Cycles(ctx), s.Finish(ctx), s.Report(os.Stdout))
 }

@@ -1,0 +1,100 @@
+package soak_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/test/soak"
+)
+
+const root = "../.."
+
+// required says that nothing may be skipped for want of a program.
+var required = os.Getenv("OVERRIDES_E2E") != ""
+
+// options are those of a slice: a soak of a minute or two.
+func options(t *testing.T) soak.Options {
+	t.Helper()
+	o := soak.DefaultOptions()
+	o.Envoy = envoy(t)
+	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
+		if _, built := program.Built(module); !built && !required {
+			t.Skipf("the programs of %s are not built: run `make e2e`", module.Name)
+		}
+	}
+	o.Dir = t.TempDir()
+	o.Overrides, o.Sample = filepath.Join(o.Dir, "overrides"), filepath.Join(o.Dir, "sample")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", o.Dir+string(filepath.Separator), "./cmd/overrides", "./cmd/sample")
+	build.Dir = root
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build programs: %v\n%s", err, output)
+	}
+	var err error
+	if o.CRD, err = filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	o.Log = t.Output()
+	return o
+}
+
+func envoy(t *testing.T) string {
+	t.Helper()
+	name := os.Getenv("ENVOY")
+	if name == "" {
+		name = "envoy"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil && required {
+		t.Fatal("there is no Envoy: set ENVOY, or run `make e2e`")
+	}
+	if err != nil {
+		t.Skip("there is no Envoy: set ENVOY, or run `make e2e`")
+	}
+	return path
+}
+
+// run runs a soak, and returns what it printed and what was wrong.
+func run(t *testing.T, o soak.Options) (string, error) {
+	t.Helper()
+	s, err := soak.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(s.Cycles(t.Context()), s.Finish(t.Context()))
+	var text strings.Builder
+	err = errors.Join(err, s.Report(&text))
+	if closed := s.Close(); closed != nil && !errors.Is(closed, context.Canceled) {
+		t.Error(closed)
+	}
+	t.Log(text.String())
+	return text.String(), err
+}
+
+// TestSlice soaks the operator as it is, for a few cycles: previews come when they
+// may, and then at any time and with the operator killed again and again.
+func TestSlice(t *testing.T) {
+	for _, slice := range []struct {
+		name string
+		set  func(*soak.Options)
+	}{
+		{"Calm", func(o *soak.Options) { o.Cycles = 20 }},
+		{"Faults", func(o *soak.Options) {
+			o.Cycles, o.From, o.Hold = 20, 20, true
+			o.Faults, o.Every, o.Kills = []string{"kill", "istiod", "cut"}, soak.DefaultOptions().Every/2, 3
+		}},
+	} {
+		t.Run(slice.name, func(t *testing.T) {
+			o := options(t)
+			slice.set(&o)
+			if _, err := run(t, o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
