@@ -42,6 +42,9 @@ type Options struct {
 	// Hold keeps a preview of each Service all the time, so that each is pinned all the
 	// time: then previews may be ready at any time.
 	Hold bool
+	// Gate is the file with the webhook of the readiness gate, if previews are to wait
+	// for the pin: then they may be ready at any time, too. Empty for none.
+	Gate string
 	// Flags are further ones of the operator.
 	Flags []string
 
@@ -195,8 +198,20 @@ func (s *Soak) begin(ctx context.Context) error {
 	if s.link, err = openLink(ctx, s.mesh.Kubeconfig, s.options.Dir); err != nil {
 		return err
 	}
+	if s.options.Gate != "" {
+		flags, err := gateFlags(ctx, s.mesh, s.options.Gate)
+		if err != nil {
+			return err
+		}
+		s.options.Flags = append(s.options.Flags, flags...)
+	}
 	if err := s.operate(ctx, "operator", s.link.kubeconfig); err != nil {
 		return err
+	}
+	if s.options.Gate != "" {
+		if err := s.awaitGate(ctx); err != nil {
+			return err
+		}
 	}
 	if _, err := s.converger.converge(ctx); err != nil {
 		return err
@@ -273,7 +288,7 @@ func (s *Soak) Cycles(ctx context.Context) error {
 
 // startup is how long previews take to be ready at least.
 func (s *Soak) startup() time.Duration {
-	if s.options.Hold {
+	if s.options.Hold || s.options.Gate != "" {
 		return 0
 	}
 	return s.options.Startup

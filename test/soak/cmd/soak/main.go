@@ -37,6 +37,8 @@ func parse() (soak.Options, error) {
 	flag.DurationVar(&o.Keep, "keep", o.Keep, "--keep of the operator")
 	flag.DurationVar(&o.Startup, "startup", o.Startup, "the least `time` that previews take to be ready")
 	flag.BoolVar(&o.Hold, "hold", o.Hold, "keep a preview of each Service all the time, so that others may be ready at once")
+	gate := flag.Bool("gate", false, "have previews wait for the pin, by the readiness gate, so that they may be ready at once")
+	webhook := flag.String("webhook", "config/webhook/readiness-gate.yaml", "the `file` with the webhook of the readiness gate")
 	flag.Func("faults", "what goes wrong meanwhile: all, or some of "+strings.Join(soak.FaultNames(), ","), func(text string) error {
 		o.Faults = strings.Split(text, ",")
 		return nil
@@ -50,10 +52,13 @@ func parse() (soak.Options, error) {
 	})
 	flag.Parse()
 	var errs []error
-	for _, path := range []*string{&o.Sample, &o.Overrides, &o.CRD, &o.Dir} {
+	for _, path := range []*string{&o.Sample, &o.Overrides, &o.CRD, &o.Dir, webhook} {
 		var err error
 		*path, err = filepath.Abs(*path)
 		errs = append(errs, err)
+	}
+	if *gate {
+		o.Gate = *webhook
 	}
 	return o, errors.Join(errs...)
 }
