@@ -1,0 +1,221 @@
+package install_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// pod is a program that runs as a pod of the chart would.
+type pod struct {
+	cmd  *exec.Cmd
+	log  *logBuffer
+	done chan error
+}
+
+// logBuffer keeps what a program writes.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// kubeconfigOf lets its reader be a service account, by a token as a pod has one:
+// when the account is deleted, it is worth nothing.
+func (c *cluster) kubeconfigOf(ctx context.Context, account, folder string) (string, error) {
+	token, err := c.kube.CoreV1().ServiceAccounts(system).CreateToken(ctx, account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("get a token for %s: %w", account, err)
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters["here"] = &clientcmdapi.Cluster{Server: c.plane.Config.Host, CertificateAuthorityData: c.plane.Config.CAData, CertificateAuthority: c.plane.Config.CAFile}
+	config.AuthInfos["account"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
+	config.Contexts["here"] = &clientcmdapi.Context{Cluster: "here", AuthInfo: "account", Namespace: system}
+	config.CurrentContext = "here"
+	path := filepath.Join(folder, account+".kubeconfig")
+	return path, clientcmd.WriteToFile(*config, path)
+}
+
+// run starts the container of a pod, on this machine.
+func (c *cluster) run(ctx context.Context, spec *corev1.PodSpec, folder string, extra ...string) (*pod, error) {
+	kubeconfig, err := c.kubeconfigOf(ctx, spec.ServiceAccountName, folder)
+	if err != nil {
+		return nil, err
+	}
+	args := append(append([]string{}, spec.Containers[0].Args...), extra...)
+	p := &pod{log: &logBuffer{}, done: make(chan error, 1)}
+	p.cmd = exec.CommandContext(ctx, c.program, args...)
+	p.cmd.Env = []string{"KUBECONFIG=" + kubeconfig}
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { p.done <- p.cmd.Wait() }()
+	return p, nil
+}
+
+// startOperator runs the replicas of the chart's Deployment. Its ports are left
+// out, since all of them would be the same here.
+func (c *cluster) startOperator(t *testing.T) []*pod {
+	t.Helper()
+	d, err := c.kube.AppsV1().Deployments(system).Get(t.Context(), "overrides-operator", metav1.GetOptions{})
+	check(t, err)
+	var out []*pod
+	for range *d.Spec.Replicas {
+		p, err := c.run(t.Context(), &d.Spec.Template.Spec, t.TempDir(), "--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=text")
+		check(t, err)
+		out = append(out, p)
+		t.Cleanup(func() {
+			_ = p.cmd.Process.Kill()
+			if t.Failed() {
+				t.Logf("operator %d:\n%s", p.cmd.Process.Pid, p.log)
+			}
+		})
+	}
+	return out
+}
+
+// forbidden fails t where a program was not allowed something.
+func (p *pod) forbidden(t *testing.T) {
+	t.Helper()
+	for line := range strings.SplitSeq(p.log.String(), "\n") {
+		if (strings.Contains(line, "forbidden") && !strings.Contains(line, "istiod-reader")) || strings.Contains(line, "not allowed to list") {
+			t.Errorf("operator: %s", line)
+		}
+	}
+}
+
+// kubelet does what kubelets do when a release is uninstalled: it ends the
+// operator's pods a moment after their Deployment is gone, and runs the pods of Jobs.
+// It returns what the Jobs wrote; wait ends it.
+type kubelet struct {
+	log  logBuffer
+	errs chan error
+}
+
+// grace is how long a pod goes on after its Deployment is gone.
+const grace = 300 * time.Millisecond
+
+func (c *cluster) kubelet(t *testing.T, operators []*pod) *kubelet {
+	t.Helper()
+	k := &kubelet{errs: make(chan error, 2)}
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	t.Cleanup(cancel)
+	folder := t.TempDir()
+	go func() { k.errs <- c.endOperators(ctx, operators) }()
+	go func() { k.errs <- c.runJob(ctx, folder, &k.log) }()
+	return k
+}
+
+// wait returns once the operator has ended and the Job was run.
+func (k *kubelet) wait(t *testing.T) string {
+	t.Helper()
+	for range 2 {
+		check(t, <-k.errs)
+	}
+	return k.log.String()
+}
+
+func (c *cluster) endOperators(ctx context.Context, operators []*pod) error {
+	err := poll(ctx, func() (bool, error) {
+		_, err := c.kube.AppsV1().Deployments(system).Get(ctx, "overrides-operator", metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		return false, err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the Deployment to go: %w", err)
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	<-timer.C
+	for _, p := range operators {
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return fmt.Errorf("end the operator: %w", err)
+		}
+		<-p.done // it may no longer release its lease, which may be said
+	}
+	return nil
+}
+
+func (c *cluster) runJob(ctx context.Context, folder string, log *logBuffer) error {
+	var job *batchv1.Job
+	err := poll(ctx, func() (bool, error) {
+		jobs, err := c.kube.BatchV1().Jobs(system).List(ctx, metav1.ListOptions{})
+		if err != nil || len(jobs.Items) == 0 {
+			return false, err
+		}
+		job = &jobs.Items[0]
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for a Job: %w", err)
+	}
+	p, err := c.run(ctx, &job.Spec.Template.Spec, folder)
+	if err != nil {
+		return err
+	}
+	ended := <-p.done
+	fmt.Fprint(log, p.log)
+	now := metav1.Now()
+	job.Status.StartTime = &now
+	conditions := []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
+	if ended != nil {
+		conditions = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
+		job.Status.Failed = 1
+	} else {
+		job.Status.Succeeded, job.Status.CompletionTime = 1, &now
+	}
+	for _, kind := range conditions {
+		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, LastProbeTime: now, LastTransitionTime: now})
+	}
+	if _, err := c.kube.BatchV1().Jobs(system).UpdateStatus(ctx, job, metav1.UpdateOptions{}); err != nil {
+		return fmt.Errorf("say that the Job has ended: %w", err)
+	}
+	if ended != nil {
+		return fmt.Errorf("the Job's pod ended with %w:\n%s", ended, p.log)
+	}
+	return nil
+}
+
+func poll(ctx context.Context, f func() (bool, error)) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if done, err := f(); done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package install_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
+	"github.com/overrides-mesh/overrides/localmesh/fleet"
+	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
+)
+
+const (
+	// deadline is how long anything may take; it decides no test that passes.
+	deadline = 40 * time.Second
+	// services is how many there are, each with two versions.
+	services = 3
+	// release and system are how an ordinary installation is called, and where it is.
+	release, system = "overrides", "overrides-system"
+	shop            = "shop"
+)
+
+var (
+	virtualServices  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
+	destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
+	policies         = schema.GroupVersionResource{Group: "overrides.mesh", Version: "v1alpha1", Resource: "overridepolicies"}
+	definitions      = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+)
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually waits until f returns nothing.
+func eventually(t *testing.T, what string, f func(ctx context.Context) string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		problem := f(ctx)
+		if problem == "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %s", what, problem)
+		case <-ticker.C:
+		}
+	}
+}
+
+// cluster is a control plane for one test, with Istio's kinds, a namespace that has
+// Services, and things of users.
+type cluster struct {
+	plane   *controlplane.Plane
+	kube    *kubernetes.Clientset
+	objects dynamic.Interface
+	apply   *controlplane.Applier
+	program string
+}
+
+func open(t *testing.T) *cluster {
+	t.Helper()
+	programtest.Need(t, program.Kubernetes())
+	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
+	check(t, err)
+	t.Cleanup(func() { check(t, plane.Stop()) })
+	istio, err := controlplane.IstioCRDs(t.Context())
+	check(t, err)
+	check(t, plane.InstallCRDs(t.Context(), istio))
+	c := &cluster{plane: plane, program: build(t)}
+	c.kube, err = kubernetes.NewForConfig(plane.Config)
+	check(t, err)
+	c.objects, err = dynamic.NewForConfig(plane.Config)
+	check(t, err)
+	c.apply, err = controlplane.NewApplier(plane.Config)
+	check(t, err)
+	for _, name := range []string{system, "istio-system"} {
+		_, err := c.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		check(t, err)
+	}
+	check(t, fleet.Load(t.Context(), plane.Config, shop, services))
+	label := []byte(`{"metadata":{"labels":{"overrides.mesh/enabled":"true"}}}`)
+	_, err = c.kube.CoreV1().Namespaces().Patch(t.Context(), shop, types.MergePatchType, label, metav1.PatchOptions{})
+	check(t, err)
+	c.applyFile(t, "testdata/theirs.yaml")
+	return c
+}
+
+func (c *cluster) applyFile(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	check(t, err)
+	objects, err := controlplane.Decode(text)
+	check(t, err)
+	check(t, c.apply.Apply(t.Context(), objects...))
+}
+
+// build builds the program once for a test; $OVERRIDES_BIN names another.
+func build(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
+		return path
+	}
+	path := filepath.Join(t.TempDir(), "overrides")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, "./cmd/overrides")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build overrides: %v\n%s", err, output)
+	}
+	return path
+}
