@@ -3,10 +3,12 @@ package operator
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -25,27 +28,27 @@ func newAdmitter(synced bool) *admitter {
 	options := DefaultOptions()
 	options.Namespaces = []string{"shop"}
 	s := newStore(&options)
+	a := &admitter{store: s, synced: func() bool { return synced }, options: &options, metrics: newGateMetrics(), log: slog.New(slog.DiscardHandler)}
+	a.put(&corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+	})
+	a.put(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: "cart-v1", Labels: map[string]string{"app": "cart", "version": "v1"},
+		CreationTimestamp: metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
+	}})
+	return a
+}
+
+// put has the store know an object, as the informer does.
+func (a *admitter) put(object client.Object) {
 	for i := range kinds {
-		var object any
-		switch kinds[i].name {
-		case "Service":
-			object = &corev1.Service{
-				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"},
-				Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+		if k := &kinds[i]; k.typed != nil && reflect.TypeOf(k.typed) == reflect.TypeOf(object) {
+			if x, ok := must(k.transform(object)).(*item); ok {
+				a.store.put(diag.Object{Kind: k.name, Namespace: object.GetNamespace(), Name: object.GetName()}, x)
 			}
-		case "Pod":
-			object = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-				Namespace: "shop", Name: "cart-v1", Labels: map[string]string{"app": "cart", "version": "v1"},
-				CreationTimestamp: metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
-			}}
-		default:
-			continue
-		}
-		if x, ok := must(kinds[i].transform(object)).(*item); ok {
-			s.put(diag.Object{Kind: kinds[i].name, Namespace: x.GetNamespace(), Name: x.GetName()}, x)
 		}
 	}
-	return &admitter{store: s, synced: func() bool { return synced }, options: &options, metrics: newGateMetrics(), log: slog.New(slog.DiscardHandler)}
 }
 
 const preview = `{"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"cart-","labels":{"app":"cart","version":"v2"}},"spec":{"containers":[],"fieldOfTomorrow":1}}`
@@ -164,5 +167,29 @@ func TestAdmitOverHTTP(t *testing.T) {
 	}
 	if answer := post(review); !strings.Contains(answer, `"allowed":true`) || !strings.Contains(answer, `"patchType":"JSONPatch"`) {
 		t.Errorf("answered %s", answer)
+	}
+}
+
+// BenchmarkAdmit is one pod, in a namespace with many Services and pods.
+func BenchmarkAdmit(b *testing.B) {
+	a := newAdmitter(true)
+	for i := range 1000 {
+		s := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("s%d", i)},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": fmt.Sprintf("s%d", i)}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+		}
+		a.put(s)
+		for j := range 5 {
+			a.put(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: fmt.Sprintf("s%d-%d", i, j), Labels: map[string]string{"app": s.Name, "version": "v1"},
+			}})
+		}
+	}
+	request := create(preview)
+	b.ReportAllocs()
+	for b.Loop() {
+		if response := a.Handle(b.Context(), request); len(response.Patches) != 1 {
+			b.Fatalf("answered %v", response)
+		}
 	}
 }
