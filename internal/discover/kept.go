@@ -51,6 +51,8 @@ type Labels struct {
 	All, Kept map[string]string
 	// all and kept are the same for equal labels only.
 	all, kept string
+	// others has what is kept.
+	others *Labels
 }
 
 // LabelsOf reads labels, which must not be changed any more.
@@ -65,6 +67,16 @@ func LabelsOf(labels map[string]string) *Labels {
 
 // Text is the same for equal labels only.
 func (l *Labels) Text() string { return l.all }
+
+// KeepAs has l share what is kept of it with others of which the same is kept. It is
+// to be called before anybody else knows l.
+func (l *Labels) KeepAs(share func(*Labels) *Labels) {
+	if l.all == l.kept {
+		return
+	}
+	same := share(&Labels{All: l.Kept, Kept: l.Kept, all: l.kept, kept: l.kept})
+	l.Kept, l.kept, l.others = same.All, same.all, same
+}
 
 // Pod is what of a pod decides a route.
 type Pod struct {

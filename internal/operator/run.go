@@ -166,7 +166,8 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	w := newWatcher(s, p.log)
 	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options, p.fresh)
 	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
-	p.client, p.recorder = writes, manager.GetEventRecorder("overrides")
+	paced := newPacedRecorder(manager.GetEventRecorder("overrides"))
+	p.client, p.recorder = writes, paced
 	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
 	r := newReconciler(options, s, p)
 	r.synced, r.hasMesh = w.synced, w.hasMesh
@@ -184,6 +185,7 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	return errors.Join(
 		manager.Add(w),
 		manager.Add(r),
+		manager.Add(paced),
 		manager.AddHealthzCheck("loop", r.alive),
 		manager.AddReadyzCheck("synced", func(*http.Request) error {
 			if !w.synced() {

@@ -30,6 +30,11 @@ func share(object discover.Object) discover.Object {
 func sharedLabels(of *discover.Labels) *discover.Labels {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
+	return shareLabels(of)
+}
+
+// shareLabels is sharedLabels for who has the lock.
+func shareLabels(of *discover.Labels) *discover.Labels {
 	text := of.Text()
 	if same := shared.labels[text].Value(); same != nil {
 		return same
@@ -37,6 +42,7 @@ func sharedLabels(of *discover.Labels) *discover.Labels {
 	if shared.labels == nil {
 		shared.labels = map[string]weak.Pointer[discover.Labels]{}
 	}
+	of.KeepAs(shareLabels)
 	shared.labels[text] = weak.Make(of)
 	runtime.AddCleanup(of, forgetLabels, text)
 	return of

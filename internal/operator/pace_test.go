@@ -1,0 +1,62 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// noted notes Events.
+type noted struct{ notes []string }
+
+func (n *noted) Eventf(_, _ runtime.Object, _, _, _, note string, args ...any) {
+	n.notes = append(n.notes, fmt.Sprintf(note, args...))
+}
+
+// TestPace: some Events are sent at once, of more one after the other, all of them
+// and in order; after a while some are sent at once again.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		to := &noted{}
+		r := newPacedRecorder(to)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Start(ctx) }()
+		var want []string
+		send := func(n int) {
+			for range n {
+				want = append(want, fmt.Sprint(len(want)))
+				r.Eventf(nil, nil, "", "", "", "%s", want[len(want)-1])
+			}
+		}
+		expect := func(n int) {
+			t.Helper()
+			synctest.Wait()
+			if len(to.notes) != n {
+				t.Fatalf("%d were sent, want %d", len(to.notes), n)
+			}
+		}
+		send(eventBurst + 10)
+		expect(eventBurst)
+		time.Sleep(eventPause)
+		expect(eventBurst + 1)
+		time.Sleep(9 * eventPause)
+		expect(eventBurst + 10)
+		time.Sleep(2 * eventBurst * eventPause)
+		send(eventBurst + 10)
+		expect(2*eventBurst + 10)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if !slices.Equal(to.notes, want[:len(to.notes)]) {
+			t.Errorf("sent %v", to.notes)
+		}
+	})
+}
