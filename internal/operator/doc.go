@@ -7,6 +7,8 @@
 //	write.go      takes the steps of a plan, and leaves alone what was refused
 //	policy.go     the status of OverridePolicies
 //	event.go      Events on Services
+//	pace.go       … at a bounded rate
+//	share.go      equal labels once
 //	metric.go     Prometheus metrics
 //	run.go        the manager: leader election, probes, metrics, the end
 //
