@@ -99,12 +99,7 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	first := start(t, path, args...)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
-	eventually(t, "the subset", func(ctx context.Context) string {
-		if objects, err := s.present(ctx); err != nil || len(objects) == 0 {
-			return fmt.Sprintf("there is nothing yet: %v", err)
-		}
-		return ""
-	})
+	s.placesSomething(t)
 	check(t, first.cmd.Process.Kill())
 	<-first.done
 	if pod := s.get(t, "v2"); !gate.Waits(pod) {
@@ -118,6 +113,58 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	s.opens(t, "v2", gate.Pinned)
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
+}
+
+// TestGateOfSeveralReplicas: one that does not lead gives pods the gate too, and opens
+// it once it leads.
+func TestGateOfSeveralReplicas(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "replicas")
+	hook := s.installWebhook(t, "replicas")
+	elsewhere := *hook
+	elsewhere.address = freeAddress(t)
+	path := command(t)
+	lease := []string{"--leader-elect", "--lease-namespace", s.namespace}
+	// It would wait for longer than anybody does, and is not the one that is called.
+	leader := start(t, path, slices.Concat(elsewhere.args(s), lease, []string{"--wait", "1h"})...)
+	awaitLeader(t, leader)
+	other := start(t, path, slices.Concat(hook.args(s), lease, []string{"--wait", "200ms", "--keep", "200ms"})...)
+	s.awaitGates(t)
+	s.deploy(t, "v2")
+	if !gate.Waits(s.get(t, "v2")) {
+		t.Fatal("the pod does not wait")
+	}
+	if other.leads() {
+		t.Fatal("both lead")
+	}
+	check(t, leader.cmd.Process.Kill())
+	s.opens(t, "v2", gate.Pinned)
+	s.converges(t, 2)
+}
+
+// TestGateOfUnmanagedNamespace: in a namespace that is managed no more nothing waits.
+func TestGateOfUnmanagedNamespace(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "unmanaged")
+	hook := s.installWebhook(t, "unmanaged")
+	label := func(value string) {
+		t.Helper()
+		patch := []byte(`{"metadata":{"labels":{"overrides.mesh/enabled":"` + value + `"}}}`)
+		_, err := s.kube.CoreV1().Namespaces().Patch(t.Context(), s.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+		check(t, err)
+	}
+	label("true")
+	o := hook.options(s.namespace)
+	o.Namespaces, o.Plan.Wait = nil, time.Hour
+	run(t, s.config, o)
+	s.awaitGates(t)
+	s.deploy(t, "v2")
+	s.placesSomething(t)
+	if !gate.Waits(s.get(t, "v2")) {
+		t.Fatal("the pod does not wait")
+	}
+	label("false")
+	s.opens(t, "v2", gate.NothingToPin)
 }
 
 // TestGateOpensWithoutPin: what does not need a pin any more does not wait for one.
@@ -148,12 +195,7 @@ func TestGateOpensWithoutPin(t *testing.T) {
 			run(t, s.config, o)
 			s.awaitGates(t)
 			s.deploy(t, "v2")
-			eventually(t, "the subset", func(ctx context.Context) string {
-				if objects, err := s.present(ctx); err != nil || len(objects) == 0 {
-					return fmt.Sprintf("there is nothing yet: %v", err)
-				}
-				return ""
-			})
+			s.placesSomething(t)
 			if !gate.Waits(s.get(t, "v2")) {
 				t.Fatal("the pod does not wait")
 			}
@@ -270,6 +312,17 @@ func TestFaultsOfCertificates(t *testing.T) {
 	if status, body := get(t, "http://"+o.ProbeAddress+"/readyz"); status != 200 {
 		t.Errorf("not ready: %d %s", status, body)
 	}
+}
+
+// placesSomething waits until something of ours is there.
+func (s *shop) placesSomething(t *testing.T) {
+	t.Helper()
+	eventually(t, "the subset", func(ctx context.Context) string {
+		if objects, err := s.present(ctx); err != nil || len(objects) == 0 {
+			return fmt.Sprintf("there is nothing yet: %v", err)
+		}
+		return ""
+	})
 }
 
 // patches lists what the operator has applied in its namespace.
