@@ -5,12 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
@@ -21,12 +24,14 @@ type Decision struct {
 	Routes, Subsets []Target
 	// Statuses are OverridePolicies that have a status of ours.
 	Statuses []Target
+	// Gates are Pods whose readiness gate nobody would open any more.
+	Gates []Target
 	// Left are objects that look like ours and stay.
 	Left []Left
 }
 
 // Done reports whether there is nothing left to do.
-func (d *Decision) Done() bool { return len(d.Routes)+len(d.Subsets)+len(d.Statuses) == 0 }
+func (d *Decision) Done() bool { return len(d.Routes)+len(d.Subsets)+len(d.Statuses)+len(d.Gates) == 0 }
 
 // Target is an object as it was when it was read.
 type Target struct {
@@ -43,8 +48,8 @@ type Left struct {
 	Ours bool
 }
 
-// Decide sorts out the VirtualServices, DestinationRules and OverridePolicies of a
-// cluster.
+// Decide sorts out the VirtualServices, DestinationRules, OverridePolicies and Pods of
+// a cluster.
 //
 //	labelled as ours  applied by us  label owned by others too  what happens
 //	----------------  -------------  -------------------------  --------------------
@@ -64,6 +69,11 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 		case o.GetKind() == "OverridePolicy":
 			if owns(o, apply.Manager, "status") {
 				out.Statuses = append(out.Statuses, target(o))
+			}
+			continue
+		case o.GetKind() == "Pod":
+			if waits(o) {
+				out.Gates = append(out.Gates, target(o))
 			}
 			continue
 		case apply.IsOurs(o) && why != "":
@@ -86,7 +96,7 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 		}
 		out.Subsets = append(out.Subsets, target(o))
 	}
-	for _, list := range [][]Target{out.Routes, out.Subsets, out.Statuses} {
+	for _, list := range [][]Target{out.Routes, out.Subsets, out.Statuses, out.Gates} {
 		slices.SortFunc(list, func(a, b Target) int { return a.Compare(b.Object) })
 	}
 	slices.SortFunc(out.Left, func(a, b Left) int { return a.Compare(b.Object) })
@@ -124,6 +134,13 @@ func owns(o *unstructured.Unstructured, manager, subresource string) bool {
 	return slices.ContainsFunc(o.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == manager && entry.Subresource == subresource
 	})
+}
+
+// waits reports whether a Pod waits for its readiness gate, and not for its end.
+func waits(o *unstructured.Unstructured) bool {
+	var pod corev1.Pod
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &pod)
+	return err == nil && gate.Waits(&pod) && pod.DeletionTimestamp == nil
 }
 
 // namedBy names one of routes that has a destination in a subset of a rule.

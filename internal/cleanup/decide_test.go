@@ -42,6 +42,30 @@ var (
 	flagger  = manager{name: "flagger", operation: metav1.ManagedFieldsOperationUpdate, fields: specFields}
 )
 
+// pod is a Pod with the readiness gate of a condition, which has a status.
+func pod(t *testing.T, name, condition, status string) *unstructured.Unstructured {
+	t.Helper()
+	u := object(t, made{kind: "Pod", name: name, spec: "{readinessGates: [{conditionType: " + condition + "}]}"})
+	u.Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": condition, "status": status}}}
+	return u
+}
+
+// TestGates: pods that wait for our gate, and not for another's or for their end, need
+// not wait any more.
+func TestGates(t *testing.T) {
+	t.Parallel()
+	ending := pod(t, "ending", "overrides.mesh/pinned", "False")
+	now := metav1.Now()
+	ending.SetDeletionTimestamp(&now)
+	d := cleanup.Decide([]*unstructured.Unstructured{
+		pod(t, "waits", "overrides.mesh/pinned", "False"), pod(t, "open", "overrides.mesh/pinned", "True"),
+		pod(t, "other", "example.com/warm", "False"), object(t, made{kind: "Pod", name: "plain"}), ending,
+	})
+	if diff := cmp.Diff([]string{"gate waits"}, lines(d)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func object(t *testing.T, m made) *unstructured.Unstructured {
 	t.Helper()
 	u := &unstructured.Unstructured{Object: map[string]any{"kind": m.kind, "metadata": map[string]any{"namespace": "shop", "name": m.name}}}
@@ -166,9 +190,9 @@ func TestDecide(t *testing.T) {
 
 func lines(d cleanup.Decision) []string {
 	var out []string
-	for verb, list := range [][]cleanup.Target{d.Routes, d.Subsets, d.Statuses} {
+	for verb, list := range [][]cleanup.Target{d.Routes, d.Subsets, d.Statuses, d.Gates} {
 		for _, x := range list {
-			out = append(out, []string{"route", "subset", "status"}[verb]+" "+x.Name)
+			out = append(out, []string{"route", "subset", "status", "gate"}[verb]+" "+x.Name)
 		}
 	}
 	for _, x := range d.Left {

@@ -6,7 +6,7 @@
 //
 // In: a cluster and [Options]. Out: a cluster without VirtualServices and
 // DestinationRules of ours, without our status on OverridePolicies and without the
-// lease; a line to [Options].Report for each object. Routes go first, and subsets
+// lease, in which no pod waits for a readiness gate of ours; a line to [Options].Report for each object. Routes go first, and subsets
 // only once no proxy can have a route to them any more.
 //
 // It must never touch an object that somebody else has made, nor a field that

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,6 +20,7 @@ import (
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
 // Options are settings of a cleanup.
@@ -33,6 +35,8 @@ type Options struct {
 	Keep time.Duration
 	// CRD has the definition of OverridePolicy deleted too, if there is no policy.
 	CRD bool
+	// Gates has readiness gates opened that are shut.
+	Gates bool
 	// DryRun has everything said and nothing done.
 	DryRun bool
 	// Report is told what was done, Warn what people should know.
@@ -40,6 +44,7 @@ type Options struct {
 }
 
 var (
+	pods             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	virtualServices  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
 	destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
 	policies         = schema.GroupVersionResource{Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridepolicies"}
@@ -48,7 +53,7 @@ var (
 
 // resources are those of the kinds that are looked at.
 var resources = map[string]schema.GroupVersionResource{
-	"VirtualService": virtualServices, "DestinationRule": destinationRules, "OverridePolicy": policies,
+	"VirtualService": virtualServices, "DestinationRule": destinationRules, "OverridePolicy": policies, "Pod": pods,
 }
 
 // rounds bounds how often it is looked again after something has changed.
@@ -102,6 +107,9 @@ func (c *cleaner) pretend(ctx context.Context) error {
 	for _, t := range d.Statuses {
 		c.report("would clear the status of %s", t.Object)
 	}
+	for _, t := range d.Gates {
+		c.report("would open the readiness gate of %s", t.Object)
+	}
 	return nil
 }
 
@@ -143,7 +151,11 @@ func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 			all = append(all, list...)
 		}
 	}
-	d := Decide(all)
+	waiting, err := c.waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := Decide(append(all, waiting...))
 	for _, l := range d.Left {
 		if !c.told[l.Object] {
 			c.told[l.Object] = true
@@ -151,6 +163,27 @@ func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 		}
 	}
 	return &d, nil
+}
+
+// waiting lists the Pods whose readiness gate is shut. Who may not see Pods leaves
+// them alone.
+func (c *cleaner) waiting(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	if !c.Gates {
+		return nil, nil
+	}
+	for _, namespace := range c.namespaces() {
+		list, err := c.list(ctx, pods, namespace)
+		if apierrors.IsForbidden(err) {
+			c.warn("not allowed to list Pods: those with a shut readiness gate stay so")
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+	}
+	return out, nil
 }
 
 func (c *cleaner) namespaces() []string {
@@ -173,7 +206,10 @@ func (c *cleaner) list(ctx context.Context, resource schema.GroupVersionResource
 			return nil, fmt.Errorf("list %s: %w", resource.Resource, err)
 		}
 		for i := range page.Items {
-			out = append(out, &page.Items[i])
+			// Of the many Pods only few are of interest, and none is kept for others.
+			if o := &page.Items[i]; o.GetKind() != "Pod" || waits(o) {
+				out = append(out, o)
+			}
 		}
 		if options.Continue = page.GetContinue(); options.Continue == "" {
 			return out, nil
@@ -181,7 +217,7 @@ func (c *cleaner) list(ctx context.Context, resource schema.GroupVersionResource
 	}
 }
 
-// take takes a decision's steps: routes, a wait, subsets, statuses.
+// take takes a decision's steps: routes, a wait, subsets, statuses, gates.
 func (c *cleaner) take(ctx context.Context, d *Decision) error {
 	for _, t := range d.Routes {
 		if err := c.delete(ctx, t); err != nil {
@@ -203,6 +239,11 @@ func (c *cleaner) take(ctx context.Context, d *Decision) error {
 	}
 	for _, t := range d.Statuses {
 		if err := c.clearStatus(ctx, t); err != nil {
+			return err
+		}
+	}
+	for _, t := range d.Gates {
+		if err := c.openGate(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -228,24 +269,42 @@ func (c *cleaner) delete(ctx context.Context, t Target) error {
 // clearStatus gives up all fields of a policy's status that are ours, by applying
 // none.
 func (c *cleaner) clearStatus(ctx context.Context, t Target) error {
-	body, err := json.Marshal(map[string]any{
+	return c.applyStatus(ctx, t, "cleared the status of", map[string]any{
 		"apiVersion": v1alpha1.GroupName + "/v1alpha1", "kind": "OverridePolicy",
 		"metadata": map[string]any{"namespace": t.Namespace, "name": t.Name, "uid": t.UID},
 	})
+}
+
+// openGate lets a Pod be ready that waits for an operator.
+func (c *cleaner) openGate(ctx context.Context, t Target) error {
+	return c.applyStatus(ctx, t, "opened the readiness gate of", map[string]any{
+		"apiVersion": "v1", "kind": "Pod",
+		"metadata": map[string]any{"namespace": t.Namespace, "name": t.Name, "uid": t.UID},
+		"status": map[string]any{"conditions": []any{map[string]any{
+			"type": gate.Condition, "status": corev1.ConditionTrue, "reason": "OverridesRemoved",
+			"message": "Overrides was removed from the cluster", "lastTransitionTime": metav1.Now(),
+		}}},
+	})
+}
+
+// applyStatus applies what is to be ours of an object's status, and nothing to what
+// has come in its place.
+func (c *cleaner) applyStatus(ctx context.Context, t Target, verb string, object map[string]any) error {
+	body, err := json.Marshal(object)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
 	no := false
-	_, err = c.objects.Resource(policies).Namespace(t.Namespace).Patch(ctx, t.Name, types.ApplyPatchType, body,
+	_, err = c.objects.Resource(resources[t.Kind]).Namespace(t.Namespace).Patch(ctx, t.Name, types.ApplyPatchType, body,
 		metav1.PatchOptions{FieldManager: apply.Manager, Force: &no}, "status")
 	switch {
 	case err == nil:
-		c.report("cleared the status of %s", t.Object)
+		c.report("%s %s", verb, t.Object)
 		return nil
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return nil
 	}
-	return fmt.Errorf("clear the status of %s: %w", t.Object, err)
+	return fmt.Errorf("write the status of %s: %w", t.Object, err)
 }
 
 // deleteDefinition deletes the definition of OverridePolicy, unless that would

@@ -16,6 +16,7 @@ import (
 const cleanupLong = `Cleanup removes from a cluster what the operator has made, so that no request fails
 on the way: first VirtualServices; after the time that proxies may take to forget
 them, DestinationRules; then the status of OverridePolicies and the operator's lease.
+Pods that wait for their readiness gate need not wait any more.
 What others have made, or applied as well, stays as it is and is named. So do
 OverridePolicies, and their definition unless --crd is given and there is none.
 
@@ -65,6 +66,7 @@ func (f *cleanupFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.LeaseTimeout, "lease-timeout", time.Minute, "`time` to wait for an operator to end")
 	flags.DurationVar(&f.Keep, "keep", f.Keep, "`time` for which subsets stay after the routes to them")
 	flags.BoolVar(&f.CRD, "crd", false, "delete the definition of OverridePolicy too, if there is no policy")
+	flags.BoolVar(&f.Gates, "readiness-gates", true, "open readiness gates of the operator's that are shut")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "say what would be done, and do nothing")
 }
 

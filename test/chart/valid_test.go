@@ -193,7 +193,7 @@ func tooWide(rule rbacv1.PolicyRule) string {
 			return verb
 		}
 	}
-	for _, resource := range []string{"secrets", "configmaps", "serviceaccounts/token", "mutatingwebhookconfigurations"} {
+	for _, resource := range []string{"secrets", "configmaps", "serviceaccounts/token", "mutatingwebhookconfigurations", "leases"} {
 		if slices.Contains(rule.Resources, resource) && len(rule.ResourceNames) == 0 && !slices.Equal(rule.Verbs, []string{"create"}) {
 			return resource + " of any name"
 		}

@@ -6,6 +6,9 @@
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
 {{- fail "metrics.serviceMonitor.enabled needs metrics.enabled: nothing would answer it" -}}
 {{- end -}}
+{{- if and .Values.istiodSync.enabled .Values.namespaces -}}
+{{- fail "istiodSync.enabled needs the pods of all namespaces, and namespaces names some: leave out one of them" -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The operator's command line. Always with a lease: an update of the Deployment
@@ -36,6 +39,20 @@ runs two of them for a moment, and an uninstallation waits for the last to end. 
 - --log-level={{ .Values.logLevel }}
 - --health-probe-bind-address=:{{ .Values.probes.port }}
 - --metrics-bind-address={{ if .Values.metrics.enabled }}:{{ .Values.metrics.port }}{{ else }}0{{ end }}
+- --istiod-sync={{ ternary "auto" "off" .Values.istiodSync.enabled }}
+{{- if .Values.istiodSync.enabled }}
+- --istiod-service-account={{ include "overrides.istiodReader" . }}
+- --wait-max={{ .Values.istiodSync.waitMax }}
+{{- end }}
+{{- if .Values.readinessGate.enabled }}
+- --readiness-gate
+- --readiness-gate-timeout={{ .Values.readinessGate.timeout }}
+- --webhook-bind-address=:{{ .Values.readinessGate.port }}
+- --webhook-namespace={{ .Release.Namespace }}
+- --webhook-service={{ include "overrides.webhook" . }}
+- --webhook-secret={{ include "overrides.webhook" . }}
+- --webhook-configuration={{ include "overrides.readinessGate" . }}
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

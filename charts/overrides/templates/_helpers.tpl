@@ -18,6 +18,18 @@
 {{ include "overrides.fullname" . }}-cleanup
 {{- end -}}
 
+{{- define "overrides.webhook" -}}
+{{ include "overrides.fullname" . }}-webhook
+{{- end -}}
+
+{{- define "overrides.readinessGate" -}}
+{{ include "overrides.fullname" . }}-readiness-gate
+{{- end -}}
+
+{{- define "overrides.istiodReader" -}}
+{{ include "overrides.fullname" . }}-istiod-reader
+{{- end -}}
+
 {{- define "overrides.selector" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}

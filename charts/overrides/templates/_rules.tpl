@@ -36,6 +36,12 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.readinessGate.enabled }}
+# To say that ordinary traffic is pinned away from a pod.
+- apiGroups: [""]
+  resources: [pods/status]
+  verbs: [patch]
+{{- end }}
 {{- end -}}
 
 {{/* In Istio's root namespace, whose rules hold for all. */}}
@@ -75,6 +81,41 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
   verbs: [create, patch]
 {{- end -}}
 
+{{/*
+What the webhook of the readiness gate needs: its certificate, and to say which is
+to be trusted. A list or a watch with a name is one of that object alone.
+*/}}
+{{- define "overrides.rules.certificate" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "overrides.webhook" . }}]
+  verbs: [list, watch, update]
+{{- end -}}
+
+{{- define "overrides.rules.webhook" -}}
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingwebhookconfigurations]
+  resourceNames: [{{ include "overrides.readinessGate" . }}]
+  verbs: [list, watch, update]
+{{- end -}}
+
+{{/* In Istio's root namespace, to ask istiod what proxies have. */}}
+{{- define "overrides.rules.istiod" -}}
+- apiGroups: [""]
+  resources: [serviceaccounts/token]
+  resourceNames: [{{ include "overrides.istiodReader" . }}]
+  verbs: [create]
+# Istiod's certificate is checked against it.
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [istio-ca-root-cert]
+  verbs: [get]
+# Where istiods are.
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list]
+{{- end -}}
+
 {{/* What removing everything of ours takes. */}}
 {{- define "overrides.rules.cleanup" -}}
 - apiGroups: [networking.istio.io]
@@ -86,6 +127,15 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
 - apiGroups: [overrides.mesh]
   resources: [overridepolicies/status]
   verbs: [patch]
+{{- if .Values.readinessGate.enabled }}
+# Pods that wait for the operator would wait for ever.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+- apiGroups: [""]
+  resources: [pods/status]
+  verbs: [patch]
+{{- end }}
 {{- end -}}
 
 {{- define "overrides.rules.cleanupLease" -}}
