@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -67,7 +68,9 @@ func TestEarlyAgain(t *testing.T) {
 	t.Parallel()
 	w := gated()
 	w.deploy("cart-v2", "v2", true)
-	w.run(t, 2*bound)
+	w.run(t, 4*bound)
+	w.deploy("cart-v3", "v3", true)
+	w.run(t, 3*tick)
 	if e := w.output.Early; len(e) != 1 || e[0].Service != service || e[0].Namespace != namespace || !e[0].Until.Equal(w.output.Again) {
 		t.Errorf("early %v, again %v", e, w.output.Again)
 	}
@@ -125,6 +128,27 @@ func TestEarlyUntilWritten(t *testing.T) {
 				t.Errorf("v3 never may be ready: %v", w.output.Early)
 			}
 		})
+	}
+}
+
+// TestEarlyWithAnotherSubset: a subset of the right name that is something else is not
+// there.
+func TestEarlyWithAnotherSubset(t *testing.T) {
+	t.Parallel()
+	w := gated()
+	w.deploy("cart-v2", "v2", true)
+	if w.opened(t, "v2") < 0 {
+		t.Fatal("v2 never may be ready")
+	}
+	rule := w.ours[ourDestinationRule]
+	rule.JSON = bytes.ReplaceAll(rule.JSON, []byte(`"version":"v2"`), []byte(`"version":"x"`))
+	w.ours[ourDestinationRule] = rule
+	for range ticks(2 * bound) {
+		w.now = w.now.Add(tick)
+		w.plan(t)
+	}
+	if !w.early("v2") {
+		t.Error("v2 may be ready without its subset")
 	}
 }
 
