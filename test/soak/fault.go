@@ -23,7 +23,7 @@ type fault struct {
 // faults are all that there are, by the names by which they are asked for.
 func faults() []fault {
 	return []fault{
-		{"kill", (*Soak).kill, 8},
+		{"kill", (*Soak).kill, 20},
 		{"leader", (*Soak).leader, 1},
 		{"apiserver", restart("kube-apiserver"), 1},
 		{"istiod", restart("pilot-discovery"), 1},

@@ -24,7 +24,8 @@ type journal struct {
 	told map[judge.Class]int
 }
 
-// tellMost is how many failures of a class are told of with what happened before.
+// tellMost is how many failures of a class that must not have any are told of with
+// what happened before.
 const tellMost = 4
 
 func openJournal(path string, t *timeline, log io.Writer) (*journal, error) {
@@ -71,7 +72,7 @@ func (j *journal) failure(f judge.Failure) {
 	n := j.told[f.Class]
 	j.line(map[string]any{"time": time.Now(), "failure": f.String()})
 	j.timeline.note(f.Service, "REQUEST: %s", f)
-	if n <= tellMost {
+	if f.Class.Strict() && n <= tellMost {
 		j.tell("%s\n%s", f, j.timeline.of(f.Service, f.Sent.Add(-lately)))
 	}
 }

@@ -46,7 +46,7 @@ func (s *Soak) Times(ctx context.Context) error {
 			random := rand.New(rand.NewPCG(s.options.Seed, uint64(worker))) //nolint:gosec // a small number
 			for n := worker; n < s.options.Times && ctx.Err() == nil; n += timers {
 				v := judge.Version{Service: names[n%len(names)], Name: fmt.Sprintf("t%d", n)}
-				if err := s.time(ctx, v, time.Duration(1000+random.IntN(1000))*time.Millisecond); err != nil {
+				if err := s.time(ctx, v, time.Duration(1500+random.IntN(1500))*time.Millisecond); err != nil {
 					cancel(fmt.Errorf("time %s: %w", v, err))
 				}
 				s.journal.timed(v, s.marks.of(v))

@@ -42,8 +42,8 @@ func Classes() []Class {
 	return []Class{Ordinary, Absent, Announced, Leaving, Unready, Crashed, Robbed}
 }
 
-// strict reports whether no request of a class may fail.
-func (c Class) strict() bool { return c == Ordinary || c == Absent || c == Announced }
+// Strict reports whether no request of a class may fail.
+func (c Class) Strict() bool { return c == Ordinary || c == Absent || c == Announced }
 
 // Count is what became of the requests of a class.
 type Count struct {
@@ -54,7 +54,7 @@ type Count struct {
 
 // OK reports whether the count is as it has to be.
 func (c Count) OK(of Class) bool {
-	return of == Robbed || c.Misrouted == 0 && (c.Failed == 0 || !of.strict())
+	return of == Robbed || c.Misrouted == 0 && (c.Failed == 0 || !of.Strict())
 }
 
 // Add adds another count.

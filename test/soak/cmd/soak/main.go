@@ -38,7 +38,7 @@ func parse() (soak.Options, error) {
 	flag.DurationVar(&o.Startup, "startup", o.Startup, "the least `time` that previews take to be ready")
 	flag.BoolVar(&o.Hold, "hold", o.Hold, "keep a preview of each Service all the time, so that others may be ready at once")
 	gate := flag.Bool("gate", false, "have previews wait for the pin, by the readiness gate, so that they may be ready at once")
-	webhook := flag.String("webhook", "config/webhook/readiness-gate.yaml", "the `file` with the webhook of the readiness gate")
+	webhook := flag.String("webhook", "config/install/readiness-gate.yaml", "the `file` with the webhook of the readiness gate")
 	flag.Func("faults", "what goes wrong meanwhile: all, or some of "+strings.Join(soak.FaultNames(), ","), func(text string) error {
 		o.Faults = strings.Split(text, ",")
 		return nil
