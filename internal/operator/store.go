@@ -45,11 +45,12 @@ func (s *store) put(name diag.Object, next *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.items[name]
-	if old != nil && (older(next.seen, old.seen) || same(old, next)) {
+	if old != nil && older(next.seen, old.seen) {
 		return
 	}
+	// Also of equal states the one that the informer holds: one copy is enough.
 	s.items[name] = next
-	if old == nil || !s.alike(old, next) {
+	if old == nil || !same(old, next) && !s.alike(old, next) {
 		s.touch()
 	}
 }
@@ -98,11 +99,16 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	switch {
 	case after == nil && old != nil && on != nil && old.GetUID() == on.UID:
 		delete(s.items, name)
-	case after == nil || s.gone[after.UID] || (old != nil && old.GetUID() == after.UID && before(after.ResourceVersion, old.version)):
+	case after == nil || s.gone[after.UID] || old.knows(after):
 	default:
 		meta := &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: after.UID}
 		s.items[name] = &item{Object: meta, version: after.ResourceVersion, byVersion: true, seen: after}
 	}
+}
+
+// knows reports whether x is the object that was written, as it was then or later.
+func (x *item) knows(after *apply.Seen) bool {
+	return x != nil && x.GetUID() == after.UID && (x.version == after.ResourceVersion || before(after.ResourceVersion, x.version))
 }
 
 // forget drops all objects of a kind.

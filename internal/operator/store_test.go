@@ -189,3 +189,23 @@ func TestNoLook(t *testing.T) {
 		}
 	}
 }
+
+// TestOneCopy: of what is stored twice, by the answer to a write and by an informer,
+// the informer's is kept, which holds it anyway.
+func TestOneCopy(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		s := newStore(&Options{AllNamespaces: true})
+		informed := ours("a", "2")
+		if first {
+			s.put(name, informed)
+		}
+		s.wrote(name, nil, seen("a", "2"))
+		if !first {
+			s.put(name, informed)
+		}
+		if s.items[name] != informed {
+			t.Errorf("the informer tells first: %t: there are two copies", first)
+		}
+	}
+}
