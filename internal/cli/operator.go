@@ -90,7 +90,7 @@ func (f *operatorFlags) addIstiod(flags *pflag.FlagSet) {
 
 func (f *operatorFlags) addGate(flags *pflag.FlagSet) {
 	g := &f.Gate
-	flags.BoolVar(&g.Enabled, "readiness-gate", false, "have pods that are not released wait until ordinary traffic is pinned; needs the webhook of config/webhook")
+	flags.BoolVar(&g.Enabled, "readiness-gate", false, "have pods that are not released wait until ordinary traffic is pinned; needs the webhook of the chart, or of config/install/readiness-gate.yaml")
 	flags.DurationVar(&g.Timeout, "readiness-gate-timeout", 0, "`time` after which such a pod may be ready although ordinary traffic is not pinned; 0 for never")
 	flags.StringVar(&g.Address, "webhook-bind-address", g.Address, "`address` of the webhook that gives pods the gate")
 	flags.StringVar(&g.Namespace, "webhook-namespace", "", "`namespace` of the webhook's Service and Secret (default that of the lease, or of the pod)")

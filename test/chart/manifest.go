@@ -1,12 +1,12 @@
 package chart
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +20,8 @@ const generatedNote = "# Made from " + Folder + " by `make manifests`; do not ed
 var plain = map[string]struct {
 	note   string
 	values map[string]any
+	// adds is set for what is applied after overrides.yaml, and has only what differs.
+	adds bool
 }{
 	"overrides.yaml": {
 		note: "# The operator, for namespaces that are labelled overrides.mesh/enabled=true.\n",
@@ -29,6 +31,18 @@ var plain = map[string]struct {
 			"# istio-system: nothing here holds for the whole cluster. For others, change\n" +
 			"# --namespaces, and copy the Role and RoleBinding.\n",
 		values: map[string]any{"namespaces": []any{"shop"}},
+	},
+	"readiness-gate.yaml": {
+		note: "# After overrides.yaml: previews wait until no ordinary request can reach them.\n" +
+			"# This replaces the Deployment. The operator fills the Secret and the caBundle.\n",
+		values: map[string]any{"readinessGate": map[string]any{"enabled": true}}, adds: true,
+	},
+	"istiod-sync.yaml": {
+		note: "# After overrides.yaml: istiod is asked what proxies have, by the token of a\n" +
+			"# ServiceAccount in its namespace. Who holds that may read all that istiod tells on\n" +
+			"# its debug pages, and have a certificate of that account signed. This replaces\n" +
+			"# the Deployment.\n",
+		values: map[string]any{"istiodSync": map[string]any{"enabled": true}}, adds: true,
 	},
 }
 
@@ -50,12 +64,20 @@ func Manifests(ctx context.Context, repository string) (map[string][]byte, error
 		return nil, err
 	}
 	out[Folder+"/files/overridepolicies.yaml"] = definition
+	ordinary, err := Render(ctx, filepath.Join(repository, Folder), nil)
+	if err != nil {
+		return nil, err
+	}
 	for file, p := range plain {
 		r, err := Render(ctx, filepath.Join(repository, Folder), p.values)
 		if err != nil {
 			return nil, fmt.Errorf("make %s: %w", file, err)
 		}
-		out["config/install/"+file] = withoutHelm(p.note, r.Objects)
+		text := withoutHelm(without(r.Objects, ordinary.Objects))
+		if !p.adds {
+			text = "---\n" + namespaceText + withoutHelm(r.Objects)
+		}
+		out["config/install/"+file] = []byte(generatedNote + p.note + text)
 	}
 	path := Folder + "/README.md"
 	if out[path], err = readme(filepath.Join(repository, Folder)); err != nil {
@@ -70,15 +92,21 @@ var helms = regexp.MustCompile(`(?m)^ +(app\.kubernetes\.io/managed-by: Helm|hel
 // withoutHelm writes objects for kubectl, but for the definition of OverridePolicy,
 // which has to stay when the rest is deleted. There are no hooks either: what the
 // operator made is removed by a command.
-func withoutHelm(note string, objects []Object) []byte {
-	var b bytes.Buffer
-	b.WriteString(generatedNote + note + "---\n" + namespaceText)
+func withoutHelm(objects []Object) string {
+	var b strings.Builder
 	for i := range objects {
 		if o := &objects[i]; o.GetKind() != "CustomResourceDefinition" {
 			b.WriteString("---\n" + helms.ReplaceAllString(o.Text, ""))
 		}
 	}
-	return b.Bytes()
+	return b.String()
+}
+
+// without returns those of objects that are not, as they are, in others.
+func without(objects, others []Object) []Object {
+	return slices.DeleteFunc(slices.Clone(objects), func(o Object) bool {
+		return slices.ContainsFunc(others, func(x Object) bool { return x.Text == o.Text })
+	})
 }
 
 // Write writes what Manifests returns.

@@ -113,7 +113,7 @@ func (g *gateTest) manifest(t *testing.T, name string) []byte {
 	return bytes.ReplaceAll(text, []byte("NAMESPACE"), []byte(g.namespace))
 }
 
-// webhook installs what config/webhook has, for one namespace, and returns what the
+// webhook installs what config/install has, for one namespace, and returns what the
 // operator has to be told of it. The API server calls it at its own loopback.
 func (g *gateTest) webhook(t *testing.T) []string {
 	t.Helper()
@@ -122,7 +122,7 @@ func (g *gateTest) webhook(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "config/webhook/readiness-gate.yaml"))
+	text, err := os.ReadFile(filepath.Join(root, "config/install/readiness-gate.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

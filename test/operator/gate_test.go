@@ -231,12 +231,12 @@ func TestGateTimeout(t *testing.T) {
 	})
 }
 
-// TestGateRoles: what config/rbac allows is enough for the gate too.
+// TestGateRoles: what the chart's roles allow is enough for the gate too.
 func TestGateRoles(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "gateroles")
-	for _, file := range []string{"rbac/account", "rbac/role", "rbac/readiness-gate"} {
-		applyFile(t, s.plane, "../../config/"+file+".yaml")
+	for _, file := range []string{"overrides", "readiness-gate"} {
+		applyRights(t, s.plane, file+".yaml")
 	}
 	hook := s.installWebhook(t, "")
 	o := hook.options(s.namespace)

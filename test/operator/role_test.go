@@ -1,14 +1,16 @@
 package operator_test
 
 import (
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
@@ -23,27 +25,34 @@ func impersonating(config *rest.Config, user string) *rest.Config {
 	return out
 }
 
-// applyFile applies the objects of a manifest.
-func applyFile(t *testing.T, plane *controlplane.Plane, path string) {
+// rights are the kinds that grant something, and those that are granted it.
+var rights = []string{"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+
+// applyRights applies what of a manifest of config/install says who may do what: no
+// Deployment, since the tests run the operator themselves. It returns what it applied.
+func applyRights(t *testing.T, plane *controlplane.Plane, file string, replace ...string) []*unstructured.Unstructured {
 	t.Helper()
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile("../../config/install/" + file)
 	check(t, err)
-	objects, err := controlplane.Decode(text)
+	objects, err := controlplane.Decode([]byte(strings.NewReplacer(replace...).Replace(string(text))))
 	check(t, err)
+	objects = slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return !slices.Contains(rights, o.GetKind()) })
 	check(t, plane.Apply(t.Context(), objects...))
+	return objects
 }
 
-// TestRoles: what config/rbac allows is enough for everything, so that nothing is
-// ever forbidden.
+// TestRoles: what the chart's roles allow is enough for everything, so that nothing is
+// ever forbidden, and none of it is never used.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "roles")
-	applyFile(t, s.plane, "../../config/rbac/account.yaml")
-	applyFile(t, s.plane, "../../config/rbac/role.yaml")
+	granted := applyRights(t, s.plane, "overrides.yaml")
 	s.policy(t, "cart")
 	o := options(s.namespace)
 	o.LeaderElection, o.LeaseNamespace = true, "overrides-system"
-	r := run(t, impersonating(s.config, account), o)
+	config := impersonating(s.config, account)
+	requests := record(config)
+	r := run(t, config, o)
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
@@ -52,6 +61,9 @@ func TestRoles(t *testing.T) {
 	s.remove(t, "v2")
 	s.converges(t, 0)
 	r.noneForbidden(t)
+	for _, right := range requests.unused(t, granted) {
+		t.Errorf("never used: %s", right)
+	}
 }
 
 // TestNamespacedRole: in the namespaces that it is to manage, an operator needs
@@ -59,32 +71,35 @@ func TestRoles(t *testing.T) {
 func TestNamespacedRole(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "namespaced")
-	applyFile(t, s.plane, "../../config/rbac/account.yaml")
-	applyFile(t, s.plane, "../../config/rbac/role.yaml")
 	root := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "istio-system"}}
 	if _, err := s.kube.CoreV1().Namespaces().Create(t.Context(), root, metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
 		check(t, err)
 	}
-	const user = "somebody"
-	for _, namespace := range []string{s.namespace, "istio-system"} {
-		_, err := s.kube.RbacV1().RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{GenerateName: "overrides-"},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "overrides-operator"},
-			Subjects:   []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: user}},
-		}, metav1.CreateOptions{})
-		check(t, err)
+	// For an account of its own: that of the manifest has other rights here, too.
+	granted := applyRights(t, s.plane, "namespaced.yaml", "namespace: shop\n", "namespace: "+s.namespace+"\n", "name: overrides-operator", "name: overrides-narrow")
+	for _, o := range granted {
+		if strings.HasPrefix(o.GetKind(), "ClusterRole") {
+			t.Errorf("there is %s %s", o.GetKind(), o.GetName())
+		}
 	}
-	run(t, impersonating(s.config, user), options(s.namespace))
+	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:overrides-narrow"), options(s.namespace))
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
+	r.stop()
+	for _, request := range r.meter.Requests() {
+		// What is in no namespace is asked for, and done without.
+		if request.Status == http.StatusForbidden && !strings.HasSuffix(request.Path, "/namespaces") && !strings.HasSuffix(request.Path, "/customresourcedefinitions") {
+			t.Errorf("forbidden: %s", request)
+		}
+	}
 }
 
 // noneForbidden fails t for each request that was not allowed.
 func (r *running) noneForbidden(t *testing.T) {
 	t.Helper()
 	for _, request := range r.meter.Requests() {
-		if request.Status == 403 {
+		if request.Status == http.StatusForbidden {
 			t.Errorf("forbidden: %s", request)
 		}
 	}

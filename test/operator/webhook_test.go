@@ -27,7 +27,7 @@ type webhook struct {
 	address, namespace, name, configuration string
 }
 
-// installWebhook installs what config/webhook has, for one namespace and called by
+// installWebhook installs what config/install has, for one namespace and called by
 // URL, under names of its own; under those of the file if suffix is empty.
 func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 	t.Helper()
@@ -35,7 +35,7 @@ func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 	if suffix != "" {
 		h.namespace, h.name = s.namespace, h.name+"-"+suffix
 	}
-	text, err := os.ReadFile("../../config/webhook/readiness-gate.yaml")
+	text, err := os.ReadFile("../../config/install/readiness-gate.yaml")
 	check(t, err)
 	objects, err := controlplane.Decode(text)
 	check(t, err)

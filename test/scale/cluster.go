@@ -117,17 +117,19 @@ func (c *Cluster) connect() error {
 // admit makes the operator an account with the roles that are shipped, and no
 // others, and a kubeconfig.
 func (c *Cluster) admit(ctx context.Context, root string) error {
-	for _, file := range []string{"account.yaml", "role.yaml"} {
-		text, err := os.ReadFile(filepath.Join(root, "config/rbac", file))
-		if err != nil {
-			return fmt.Errorf("read roles: %w", err)
-		}
-		objects, err := controlplane.Decode(text)
-		if err != nil {
-			return fmt.Errorf("decode %s: %w", file, err)
-		}
-		if err := c.plane.Apply(ctx, objects...); err != nil {
-			return err
+	text, err := os.ReadFile(filepath.Join(root, "config/install/overrides.yaml"))
+	if err != nil {
+		return fmt.Errorf("read roles: %w", err)
+	}
+	objects, err := controlplane.Decode(text)
+	if err != nil {
+		return fmt.Errorf("decode roles: %w", err)
+	}
+	for _, o := range objects {
+		if kind := o.GetKind(); kind == "Namespace" || kind == "ServiceAccount" || strings.Contains(kind, "Role") {
+			if err := c.plane.Apply(ctx, o); err != nil {
+				return err
+			}
 		}
 	}
 	seconds := int64(tokenLast / time.Second)
