@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -33,6 +34,8 @@ type compiler struct {
 	rules    []route.SubsetRule
 	foreign  map[diag.Object]bool
 	mesh     *meshIndex
+	// withoutCarrier matches requests that carry no override; all tables share it.
+	withoutCarrier []route.Match
 	// checked are the shapes of pattern of which one was compiled.
 	checked map[shape]bool
 	diags   []diag.Diagnostic
@@ -71,6 +74,10 @@ func newCompiler(snapshot *model.Snapshot) *compiler {
 		snapshot: snapshot, options: snapshot.Options,
 		byHost: map[string]*service{}, foreign: map[diag.Object]bool{}, checked: map[shape]bool{},
 	}
+	c.withoutCarrier = []route.Match{{WithoutHeaders: map[string]route.StringMatch{
+		c.options.Header:      {Op: route.Present},
+		grammar.BaggageHeader: {Op: route.Regex, Value: grammar.AnyBaggagePattern},
+	}}}
 	for _, object := range snapshot.Foreign {
 		c.foreign[object] = true
 	}

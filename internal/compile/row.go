@@ -31,12 +31,8 @@ func (c *condition) shape() shape {
 
 // ordinary adds the i-th of the user's routes for requests without a carrier.
 func (b *builder) ordinary(i int) {
-	none := route.Match{WithoutHeaders: map[string]route.StringMatch{
-		b.options.Header:      {Op: route.Present},
-		grammar.BaggageHeader: {Op: route.Regex, Value: grammar.AnyBaggagePattern},
-	}}
 	r := &b.draft.routes[i]
-	matches := conjunctions(r.matches, []route.Match{none})
+	matches := conjunctions(r.matches, b.withoutCarrier)
 	if len(matches) == 0 {
 		return
 	}
