@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 )
 
@@ -18,8 +19,11 @@ func (r *reconciler) Start(ctx context.Context) error {
 		return nil
 	}
 	r.log.Info("reconciling")
-	timer := time.NewTimer(0)
+	// Listing everything has left more behind than the heap will need again.
+	debug.FreeOSMemory()
+	timer, rest := time.NewTimer(0), time.NewTimer(never)
 	defer timer.Stop()
+	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -29,14 +33,22 @@ func (r *reconciler) Start(ctx context.Context) error {
 				return nil
 			}
 		case <-timer.C:
+		case <-rest.C:
+			debug.FreeOSMemory()
+			continue
 		}
 		if again := r.pass(ctx); !again.IsZero() {
 			timer.Reset(max(time.Until(again), time.Millisecond))
 		} else {
 			timer.Reset(never)
 		}
+		rest.Reset(restAfter)
 	}
 }
+
+// restAfter is how long nothing happens before memory is given back: what looks have
+// needed is then needed by others.
+const restAfter = 5 * time.Second
 
 // never is longer than any operator runs without a change.
 const never = 24 * time.Hour
