@@ -61,8 +61,9 @@ type stream struct {
 	under toolscache.ListerWatcherWithContext
 	of    *freshness
 
-	// ctx is that of the informer. The rest is locked by of.
-	ctx context.Context //nolint:containedctx // it is only asked whether it has ended
+	// ctx is that of the informer, which is only asked whether it has ended. All of this
+	// is locked by of.
+	ctx context.Context
 	// watch is the last one, nil where that has ended.
 	watch *relay
 	// down is set while no watch stands, since then; doubted is until when the store

@@ -43,7 +43,7 @@ func (s *Soak) Times(ctx context.Context) error {
 	names := []string{"stock", "search", "ship"}
 	for worker := range timers {
 		all.Go(func() {
-			random := rand.New(rand.NewPCG(s.options.Seed, uint64(worker))) //nolint:gosec // a small number
+			random := rand.New(rand.NewPCG(s.options.Seed, uint64(worker)))
 			for n := worker; n < s.options.Times && ctx.Err() == nil; n += timers {
 				v := judge.Version{Service: names[n%len(names)], Name: fmt.Sprintf("t%d", n)}
 				if err := s.time(ctx, v, time.Duration(1500+random.IntN(1500))*time.Millisecond); err != nil {
