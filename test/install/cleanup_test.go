@@ -8,6 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
 // cleanup runs the command as an administrator.
@@ -29,6 +31,7 @@ func TestCleanup(t *testing.T) {
 	operator := c.startOperator(t)[0]
 	c.policy(t)
 	c.works(t)
+	c.applyFile(t, "testdata/waiting.yaml")
 
 	working := c.state(t)
 	if said, err := c.cleanup(t, "--dry-run"); err != nil || !strings.Contains(said, "would delete VirtualService shop/service-0-overrides") || !strings.Contains(said, "would clear the status of OverridePolicy shop/mine") {
@@ -50,6 +53,11 @@ func TestCleanup(t *testing.T) {
 	if n, err := c.ours(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d objects are left, want the one that is named; %v", n, err)
 	}
+	waiting := c.kube.CoreV1().Pods(shop)
+	if pod, err := waiting.Get(t.Context(), "waiting", metav1.GetOptions{}); err != nil || !gate.IsOpen(pod) {
+		t.Errorf("the pod waits for a gate that nobody opens: %v, %+v", err, pod.Status)
+	}
+	check(t, waiting.Delete(t.Context(), "waiting", *metav1.NewDeleteOptions(0)))
 	check(t, c.objects.Resource(virtualServices).Namespace(shop).Delete(t.Context(), "pinned", metav1.DeleteOptions{}))
 	if said, err := c.cleanup(t, "--crd"); err == nil || !strings.Contains(said, "since there are policies: shop/mine") {
 		t.Errorf("with a policy: %v: %s", err, said)

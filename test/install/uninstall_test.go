@@ -83,6 +83,8 @@ func TestUninstall(t *testing.T) {
 	for name, more := range map[string]map[string]any{
 		"labelled":   nil,
 		"namespaced": {"namespaces": []any{shop}},
+		"gated":      {"readinessGate": map[string]any{"enabled": true}},
+		"asking":     {"istiodSync": map[string]any{"enabled": true}},
 		"everything": {"allNamespaces": true, "networkPolicy": map[string]any{"enabled": true}},
 	} {
 		// One after the other: each finds the cluster as the one before has left it.
