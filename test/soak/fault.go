@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -110,7 +111,10 @@ func (s *Soak) rest(ctx context.Context, after string) error {
 }
 
 // kill kills the operator.
-func (s *Soak) kill(context.Context, *rand.Rand) error { return s.operators[0].kill() }
+func (s *Soak) kill(context.Context, *rand.Rand) error {
+	_, err := s.operators[0].kill()
+	return err
+}
 
 func restart(program string) func(*Soak, context.Context, *rand.Rand) error {
 	return func(s *Soak, ctx context.Context, _ *rand.Rand) error { return s.mesh.Restart(ctx, program) }
@@ -161,10 +165,11 @@ func (s *Soak) leader(ctx context.Context, _ *rand.Rand) (err error) {
 			return err
 		}
 		began := time.Now()
-		if err := first.kill(); err != nil {
+		killed, err := first.kill()
+		if err != nil {
 			return err
 		}
-		if _, err := s.awaitLeader(ctx, first); err != nil {
+		if _, err := s.awaitLeader(ctx, killed); err != nil {
 			return err
 		}
 		s.handovers = append(s.handovers, time.Since(began))
@@ -177,12 +182,12 @@ func (s *Soak) leader(ctx context.Context, _ *rand.Rand) (err error) {
 	return errors.Join(err, s.operate(run, "operator", s.link.kubeconfig))
 }
 
-// awaitLeader waits until an operator leads that is not the one given.
-func (s *Soak) awaitLeader(ctx context.Context, but *operator) (*operator, error) {
+// awaitLeader waits until an operator leads, by another process than one that was.
+func (s *Soak) awaitLeader(ctx context.Context, but *os.Process) (*operator, error) {
 	var leader *operator
 	err := poll(ctx, "an operator leads", func() (bool, error) {
 		for _, o := range s.operators {
-			if o != but && o.leads() {
+			if o.leads(but) {
 				leader = o
 				return true, nil
 			}

@@ -83,23 +83,24 @@ func (o *operator) run(ctx context.Context) error {
 	return cmd.Wait()
 }
 
-// kill ends it with SIGKILL. It is started again at once.
-func (o *operator) kill() error {
+// kill ends it with SIGKILL, and returns the process that it was. It is started again
+// at once.
+func (o *operator) kill() (*os.Process, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.process == nil {
-		return errors.New("the operator has not been started")
+		return nil, errors.New("the operator has not been started")
 	}
 	o.timeline.note("", "%s is killed", o.name)
-	return o.process.Kill()
+	return o.process, o.process.Kill()
 }
 
-// leads reports whether the present process reconciles.
-func (o *operator) leads() bool {
+// leads reports whether the present process reconciles, and is not one that was.
+func (o *operator) leads(but *os.Process) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	log, err := os.ReadFile(o.log.Name())
-	return err == nil && int64(len(log)) > o.offset && bytes.Contains(log[o.offset:], []byte("msg=reconciling"))
+	return err == nil && o.process != nil && o.process != but && int64(len(log)) > o.offset && bytes.Contains(log[o.offset:], []byte("msg=reconciling"))
 }
 
 // stop ends it in order.
@@ -108,7 +109,7 @@ func (o *operator) stop() error {
 	select {
 	case <-o.done:
 	case <-time.After(20 * time.Second):
-		_ = o.kill()
+		_, _ = o.kill()
 		<-o.done
 	}
 	return o.log.Close()

@@ -7,11 +7,14 @@ package judge
 //	absent      one for a version that nobody    released                never
 //	            has ever deployed
 //	announced   one, sent while its version was  the version; once it    never
-//	            announced                        has ceased, released
-//	leaving     one, sent after the soak asked   the version, released   see below
-//	            for the version's end
-//	unready     one, sent after the version's    the version, released   see below
-//	            readiness was taken away
+//	            announced, and answered before   has ceased, released
+//	            that had ended for 100 ms
+//	leaving     one, under way later than that   the version, released   see below
+//	            after the soak asked for the
+//	            version's end
+//	unready     one, under way later than that   the version, released   see below
+//	            after the version's readiness
+//	            was taken away
 //	crashed     one that was under way when the  the version, released   yes
 //	            version's program was killed, or
 //	            sent after it

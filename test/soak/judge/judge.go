@@ -60,11 +60,16 @@ func (r *Request) class(at time.Time) Class {
 	case o.why == Crashed:
 		// Even one that was sent before it may have been with the program.
 		return Crashed
-	case r.sent.Before(o.ended):
+	case r.sent.Before(o.ended) && at.Sub(o.ended) < aftermath:
 		return Announced
 	}
 	return o.why
 }
+
+// aftermath is for how long after its announcement has ended a version serves as
+// before, at the least: istiod gathers changes for so long. What is under way longer
+// than that may have been on its last hop later.
+const aftermath = 100 * time.Millisecond
 
 // unlessRobbed is the class, but for requests that a user's deletion was in the
 // way of.

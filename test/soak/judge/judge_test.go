@@ -41,7 +41,7 @@ func path(text string) *chain.Answer {
 // column of one class.
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	never := time.Time{}
+	never, just := time.Time{}, at(20).Add(-50*time.Millisecond)
 	for name, test := range map[string]struct {
 		// override asks for stock:v2, which was announced until ended.
 		override bool
@@ -63,8 +63,9 @@ func TestJudge(t *testing.T) {
 		"override, another one's hop":  {override: true, answer: path("cart:v2 stock:v2"), class: judge.Announced, want: judge.Count{Sent: 1, Misrouted: 1}},
 		"override that gets not there": {override: true, answer: path("cart:v1"), class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
 		"override, no answer":          {override: true, err: lost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
-		"leaves meanwhile":             {override: true, ended: at(15), why: judge.Leaving, answer: path("cart:v1 stock:v1"), class: judge.Announced, want: judge.Count{Sent: 1}},
-		"leaves meanwhile, no answer":  {override: true, ended: at(15), why: judge.Leaving, err: lost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
+		"leaves meanwhile":             {override: true, ended: just, why: judge.Leaving, answer: path("cart:v1 stock:v1"), class: judge.Announced, want: judge.Count{Sent: 1}},
+		"leaves meanwhile, no answer":  {override: true, ended: just, why: judge.Leaving, err: lost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
+		"left long before the answer":  {override: true, ended: at(15), why: judge.Leaving, err: lost, class: judge.Leaving, want: judge.Count{Sent: 1, Failed: 1}},
 		"leaves later":                 {override: true, ended: at(25), why: judge.Leaving, answer: path("cart:v1 stock:v1"), class: judge.Announced, want: judge.Count{Sent: 1, Misrouted: 1}},
 		"has left":                     {override: true, ended: at(5), why: judge.Leaving, answer: path("cart:v1 stock:v1"), class: judge.Leaving, want: judge.Count{Sent: 1}},
 		"has left, no answer":          {override: true, ended: at(5), why: judge.Leaving, err: lost, class: judge.Leaving, want: judge.Count{Sent: 1, Failed: 1}},
