@@ -76,6 +76,7 @@ func (s *Soak) inflict(ctx context.Context, all []fault) error {
 		}
 		f := drawn[random.IntN(len(drawn))]
 		s.timeline.note("", "FAULT: %s", f.name)
+		s.book.Phase(f.name)
 		if err := f.inflict(s, ctx, random); err != nil {
 			if ctx.Err() != nil {
 				return nil

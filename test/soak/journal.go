@@ -59,7 +59,7 @@ func (j *journal) cycle(number int, v judge.Version, took time.Duration, counts 
 	j.cycles++
 	j.line(map[string]any{"time": time.Now(), "cycle": number, "version": v.String(), "took": took.Round(time.Millisecond).String(), "requests": counts})
 	if j.cycles%10 == 0 {
-		j.tell("%d cycles: ordinary %v, announced %v, leaving %v, unready %v, crashed %v", j.cycles,
+		j.tell("%d cycles: ordinary %s, announced %s, leaving %s, unready %s, crashed %s", j.cycles,
 			counts[judge.Ordinary], counts[judge.Announced], counts[judge.Leaving], counts[judge.Unready], counts[judge.Crashed])
 	}
 }

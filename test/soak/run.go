@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -319,43 +318,6 @@ func (s *Soak) Close() error {
 		errs = append(errs, s.mesh.Stop())
 	}
 	return errors.Join(append(errs, s.journal.close())...)
-}
-
-// Report prints the counts, and returns an error if they are not as they have to be.
-func (s *Soak) Report(w io.Writer) error {
-	took := time.Since(s.began)
-	fmt.Fprintf(w, "seed %d, cycles %d from %d, %v\n", s.options.Seed, s.journal.cycles, s.options.From, took.Round(time.Second))
-	fmt.Fprintf(w, "%-10s %9s %7s %9s\n", "requests", "sent", "failed", "misrouted")
-	var errs []error
-	counts := s.book.Counts()
-	for _, class := range judge.Classes() {
-		c := counts[class]
-		fmt.Fprintf(w, "%-10s %9d %7d %9d\n", class, c.Sent, c.Failed, c.Misrouted)
-		if !c.OK(class) {
-			errs = append(errs, fmt.Errorf("%s requests: %d failed, %d misrouted", class, c.Failed, c.Misrouted))
-		}
-	}
-	for _, what := range slices.Sorted(maps.Keys(s.keeper.done)) {
-		fmt.Fprintf(w, "%s: %d\n", what, s.keeper.done[what])
-	}
-	for _, what := range slices.Sorted(maps.Keys(s.inflicted)) {
-		fmt.Fprintf(w, "fault %s: %d\n", what, s.inflicted[what])
-	}
-	if len(s.handovers) > 0 {
-		fmt.Fprintf(w, "leader killed, another leads: %d times, at most %v\n", len(s.handovers), slices.Max(s.handovers).Round(time.Millisecond))
-	}
-	s.sender.mu.Lock()
-	fmt.Fprintf(w, "ordinary requests took p50 %v, p99 %v, max %v\n", s.sender.latency.Quantile(0.5), s.sender.latency.Quantile(0.99), s.sender.latency.Max())
-	s.sender.mu.Unlock()
-	for _, class := range []judge.Class{judge.Ordinary, judge.Announced} {
-		if counts[class].Sent == 0 {
-			errs = append(errs, fmt.Errorf("no %s request was sent, which proves nothing", class))
-		}
-	}
-	for _, what := range s.versions.unasked {
-		errs = append(errs, fmt.Errorf("unasked: %s", what))
-	}
-	return errors.Join(errs...)
 }
 
 // Finish waits until the cluster is as generate prints it, now that nothing comes

@@ -32,7 +32,9 @@ type Book struct {
 	released map[string][]string
 	// robbed is until when a Service lacks an object that a user deleted.
 	robbed map[string]time.Time
-	counts map[Class]Count
+	// counts are those of each phase, which requests belong to that are sent in it.
+	phase  string
+	counts map[string]map[Class]Count
 	report func(Failure)
 }
 
@@ -53,7 +55,7 @@ func (f Failure) String() string {
 // NewBook returns a book for which nothing is right yet. Failures of every class
 // are told to report, which must not call the book.
 func NewBook(report func(Failure)) *Book {
-	return &Book{released: map[string][]string{}, robbed: map[string]time.Time{}, counts: map[Class]Count{}, report: report}
+	return &Book{released: map[string][]string{}, robbed: map[string]time.Time{}, counts: map[string]map[Class]Count{}, report: report}
 }
 
 // Release says that ordinary requests to a Service may reach these versions, too.
@@ -89,11 +91,33 @@ func (b *Book) End(a *Announcement, at time.Time, why Class) {
 	}
 }
 
-// Counts returns the counts so far.
-func (b *Book) Counts() map[Class]Count {
+// Phase gives what begins now a name, by which requests are counted.
+func (b *Book) Phase(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return maps.Clone(b.counts)
+	b.phase = name
+}
+
+// Counts returns the counts so far, of all phases together.
+func (b *Book) Counts() map[Class]Count {
+	out := map[Class]Count{}
+	for _, counts := range b.Phases() {
+		for class, count := range counts {
+			out[class] = out[class].Add(count)
+		}
+	}
+	return out
+}
+
+// Phases returns the counts so far, by phase.
+func (b *Book) Phases() map[string]map[Class]Count {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := map[string]map[Class]Count{}
+	for phase, counts := range b.counts {
+		out[phase] = maps.Clone(counts)
+	}
+	return out
 }
 
 // Request is one under way.
@@ -104,6 +128,7 @@ type Request struct {
 	to       string
 	override *Announcement
 	absent   bool
+	phase    string
 	// released are those of all Services when it was sent.
 	released map[string][]string
 }
@@ -113,7 +138,7 @@ type Request struct {
 func (b *Book) Begin(at time.Time, to string, override *Announcement) *Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return &Request{book: b, sent: at, to: to, override: override, released: maps.Clone(b.released)}
+	return &Request{book: b, sent: at, to: to, override: override, phase: b.phase, released: maps.Clone(b.released)}
 }
 
 // BeginAbsent is Begin for a request that asks for a version which is not there.
@@ -128,7 +153,10 @@ func (r *Request) End(at time.Time, answer *chain.Answer, err error) {
 	b := r.book
 	b.mu.Lock()
 	verdict, class := r.judge(at, answer, err)
-	count := b.counts[class]
+	if b.counts[r.phase] == nil {
+		b.counts[r.phase] = map[Class]Count{}
+	}
+	count := b.counts[r.phase][class]
 	count.Sent++
 	switch verdict.kind {
 	case failed:
@@ -137,7 +165,7 @@ func (r *Request) End(at time.Time, answer *chain.Answer, err error) {
 		count.Misrouted++
 	case fine:
 	}
-	b.counts[class] = count
+	b.counts[r.phase][class] = count
 	b.mu.Unlock()
 	if verdict.kind == fine {
 		return

@@ -1,5 +1,7 @@
 package judge
 
+import "fmt"
+
 // Class is what is asked of a request, decided when it has ended.
 //
 //	class       carries                          may be served by        may fail
@@ -59,6 +61,9 @@ type Count struct {
 func (c Count) OK(of Class) bool {
 	return of == Robbed || c.Misrouted == 0 && (c.Failed == 0 || !of.Strict())
 }
+
+// String returns "SENT/FAILED/MISROUTED".
+func (c Count) String() string { return fmt.Sprintf("%d/%d/%d", c.Sent, c.Failed, c.Misrouted) }
 
 // Add adds another count.
 func (c Count) Add(o Count) Count {

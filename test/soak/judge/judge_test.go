@@ -150,6 +150,25 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
+// TestPhases expects a request in the phase in which it was sent.
+func TestPhases(t *testing.T) {
+	t.Parallel()
+	b := judge.NewBook(func(judge.Failure) {})
+	b.Release("cart", "v1")
+	before := b.Begin(at(0), "cart", nil)
+	b.Phase("storm")
+	b.Begin(at(1), "cart", nil).End(at(2), path("cart!503"), nil)
+	b.Phase("calm")
+	before.End(at(3), path("cart:v1"), nil)
+	got := b.Phases()
+	if len(got) != 2 || got[""][judge.Ordinary] != (judge.Count{Sent: 1}) || got["storm"][judge.Ordinary] != (judge.Count{Sent: 1, Failed: 1}) {
+		t.Errorf("counted %v", got)
+	}
+	if all := b.Counts()[judge.Ordinary]; all != (judge.Count{Sent: 2, Failed: 1}) {
+		t.Errorf("counted %v in all", all)
+	}
+}
+
 func TestCountOK(t *testing.T) {
 	t.Parallel()
 	for class, want := range map[judge.Class][3]bool{
