@@ -1,12 +1,12 @@
-// Package converge decides from what istiods say of their proxies up to which time
-// every proxy has the clusters that were put in place.
+// Package converge decides from what istiods say of their proxies which of the
+// clusters that were put in place every proxy has.
 //
 // In: what each istiod answered to "syncz", the names of clusters that some of
 // their proxies were sent ("adsz?proxyID="), the clusters in question, the pods
-// that have a proxy, and the time, as values. Out: a time for [plan.Input.Settled],
-// what to ask next, and how many proxies are in which state. It must never say of
-// a time that it is settled when a proxy may lack what was in place by then: where
-// that is not known, it says nothing, and package plan waits.
+// that have a proxy, and the time, as values. Out: what is for [plan.Input.Settled],
+// what to ask next, and how many proxies are in which state. It must never call a
+// cluster settled that a proxy may lack: where it is not known, it says nothing, and
+// package plan waits.
 //
 // A proxy that istiod calls in sync has acknowledged what it was sent, and that may
 // be from before istiod saw the object, or pushed it. So:

@@ -84,10 +84,8 @@ func States() []State { return slices.Clone(states) }
 type Input struct {
 	// Memory is that of the round before; the zero Memory knows nothing.
 	Memory Memory
-	// Young are the clusters in question, and Planned is when they were found: later
-	// ones are not among them.
-	Young   []plan.Young
-	Planned time.Time
+	// Young are the clusters in question.
+	Young []plan.Young
 	// Answers are of all istiods; one that did not answer leaves the round without a
 	// result, and is left out by not judging at all.
 	Answers []Answer
@@ -103,9 +101,9 @@ type Input struct {
 
 // Output is a judgement.
 type Output struct {
-	// Settled is a time such that every proxy has the clusters that were in place then;
-	// zero for none.
-	Settled time.Time
+	// Settled are those of the clusters in question that every proxy has, and since when
+	// they are as they are.
+	Settled map[plan.Cluster]time.Time
 	// Behind is set where a proxy lacks a cluster that is awaited and may be about to
 	// get it.
 	Behind bool
@@ -149,13 +147,10 @@ func Judge(in Input) Output {
 		}
 	}
 	missing := r.missing()
-	r.out.Settled = r.Planned
+	r.out.Settled = map[plan.Cluster]time.Time{}
 	for i := range r.Young {
-		y := &r.Young[i]
-		if !r.settled(y, missing) {
-			if before := y.Since.Add(-1); before.Before(r.out.Settled) {
-				r.out.Settled = before
-			}
+		if y := &r.Young[i]; r.settled(y, missing) {
+			r.out.Settled[y.Cluster] = y.Since
 		}
 	}
 	r.count(missing)
@@ -183,9 +178,12 @@ func (r *round) settled(y *plan.Young, missing int) bool {
 			state := r.state(a, p, y)
 			r.note(Question{a.Istiod, p.ID}, state)
 			all = all && known && state == Synced
-			r.out.Behind = r.out.Behind || y.Awaited && state == Behind
+			if state == Behind || state == Unknown && r.Memory.behind[key] {
+				r.next.behind[key] = true
+			}
 		}
 	}
+	r.out.Behind = r.out.Behind || y.Awaited && r.next.behind[key]
 	if !all {
 		return false
 	}

@@ -14,6 +14,9 @@ type Memory struct {
 	istiods map[string]*instance
 	// agreed is since when all rounds have found a cluster everywhere.
 	agreed map[key]time.Time
+	// behind are those that a proxy was found to lack: of one of which nothing is known
+	// in the next round, nothing better is thought.
+	behind map[key]bool
 }
 
 // key is a cluster as it is since a time.
@@ -48,7 +51,7 @@ type list struct {
 func (l *list) knows(host string) bool { _, ok := l.hosts[host]; return ok }
 
 func newMemory() Memory {
-	return Memory{istiods: map[string]*instance{}, agreed: map[key]time.Time{}}
+	return Memory{istiods: map[string]*instance{}, agreed: map[key]time.Time{}, behind: map[key]bool{}}
 }
 
 // learn notes what an istiod says, over what is known of it.

@@ -147,7 +147,7 @@ func TestJudge(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			in := converge.Input{
-				Young: []plan.Young{test.young}, Planned: epoch, Pods: test.pods, Self: "us", Now: epoch,
+				Young: []plan.Young{test.young}, Pods: test.pods, Self: "us", Now: epoch,
 				Answers: []converge.Answer{{Istiod: "istiod", Proxies: test.proxies}},
 			}
 			var out converge.Output
@@ -155,8 +155,8 @@ func TestJudge(t *testing.T) {
 				out = converge.Judge(in)
 				in.Memory, in.Names, in.Now = out.Memory, test.names, in.Now.Add(time.Second)
 			}
-			if settled := !out.Settled.Before(test.young.Since); settled != test.settled {
-				t.Errorf("settled %t: %v", settled, out.Settled)
+			if at := out.Settled[test.young.Cluster]; at.Equal(test.young.Since) != test.settled {
+				t.Errorf("settled: %v", out.Settled)
 			}
 			if out.Behind != test.behind {
 				t.Errorf("behind %t", out.Behind)
@@ -173,7 +173,7 @@ func TestJudge(t *testing.T) {
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	in := converge.Input{
-		Young: []plan.Young{{Cluster: subset(0), Since: epoch, HostSince: epoch.Add(-time.Hour), New: true}}, Planned: epoch, Now: epoch,
+		Young: []plan.Young{{Cluster: subset(0), Since: epoch, HostSince: epoch.Add(-time.Hour), New: true}}, Now: epoch,
 		Answers: []converge.Answer{{Istiod: "istiod", Proxies: []converge.Proxy{sidecar("a", 3), sidecar("b", 5), sidecar("c", 4), sidecar("d", 5)}}},
 	}
 	lists := map[string]converge.Names{"a": names("a", foreign), "b": names("b", whole), "c": names("c", foreign), "d": names("d", whole, first)}

@@ -1,11 +1,8 @@
 package operator
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/converge"
 )
 
@@ -34,16 +31,11 @@ func (m *askMetrics) register(registry prometheus.Registerer) (unregister func()
 	return register(registry, []prometheus.Collector{m.proxies, m.rounds, m.settled})
 }
 
-// asked notes what a round has found, settled before it.
-func (m *askMetrics) asked(young []plan.Young, out *converge.Output, before time.Time, now time.Time) {
+// asked notes what a round has found.
+func (m *askMetrics) asked(out *converge.Output) {
 	m.rounds.WithLabelValues("done").Inc()
 	for _, s := range converge.States() {
 		m.proxies.WithLabelValues(string(s)).Set(float64(out.Proxies[s]))
-	}
-	for _, y := range young {
-		if y.New && y.Since.After(before) && !y.Since.After(out.Settled) {
-			m.settled.Observe(now.Sub(y.Since).Seconds())
-		}
 	}
 }
 

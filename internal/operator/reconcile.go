@@ -150,7 +150,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		r.asker.note(&out, in.Now)
+		r.asker.note(&out)
 		r.memory, p.planned = out.Memory, out
 		wrote, retry := r.writer.take(ctx, p)
 		again = earlier(out.Again, retry)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,9 +14,9 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/plan"
-	"github.com/overrides-mesh/overrides/internal/converge"
 )
 
 const (
@@ -38,12 +39,12 @@ type asker struct {
 	changed chan struct{}
 
 	mu sync.Mutex
-	// young are the clusters in question, as of planned.
+	// young are the clusters in question; settled those of them that all proxies were
+	// found to have.
 	young   []plan.Young
-	planned time.Time
-	// settled and behind are what the last round has found.
-	settled time.Time
-	behind  bool
+	settled map[plan.Cluster]time.Time
+	// behind is set where the last round has found a proxy that may yet get one.
+	behind bool
 
 	// failed counts what went wrong in a row; nothing is asked until retry.
 	failed int
@@ -58,7 +59,8 @@ func addAsker(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts)
 	if err != nil {
 		return err
 	}
-	r.asker = &asker{client: client, store: r.store, log: p.log, metrics: p.asks, changed: make(chan struct{}, 1)}
+	r.asker = &asker{client: client, store: r.store, log: p.log, metrics: p.asks,
+		changed: make(chan struct{}, 1), settled: map[plan.Cluster]time.Time{}}
 	return manager.Add(r.asker)
 }
 
@@ -90,13 +92,20 @@ func (a *asker) apply(in *plan.Input, longest time.Duration) {
 }
 
 // note takes from a plan what it waits for.
-func (a *asker) note(out *plan.Output, planned time.Time) {
+func (a *asker) note(out *plan.Output) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.young, a.planned = out.Young, planned
+	a.young = out.Young
+	still := map[plan.Cluster]time.Time{}
+	for _, y := range a.young {
+		if at, ok := a.settled[y.Cluster]; ok && at.Equal(y.Since) {
+			still[y.Cluster] = at
+		}
+	}
+	a.settled = still
 	if !waits(a.young) {
 		// Nobody asks any more, so nobody would notice when this is no longer so.
 		a.behind = false
@@ -153,7 +162,7 @@ func (a *asker) converse(ctx context.Context) error {
 		began := time.Now()
 		in := converge.Input{Memory: memory, Self: a.client.Self()}
 		a.mu.Lock()
-		in.Young, in.Planned = a.young, a.planned
+		in.Young = a.young
 		a.mu.Unlock()
 		if !waits(in.Young) {
 			return nil
@@ -186,14 +195,18 @@ func (a *asker) publish(in *converge.Input, out *converge.Output) {
 	a.failed, a.retry = 0, time.Time{}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.metrics.asked(in.Young, out, a.settled, in.Now)
+	a.metrics.asked(out)
 	news := a.behind != out.Behind
-	for _, y := range in.Young {
-		news = news || y.Awaited && y.Since.After(a.settled) && !y.Since.After(out.Settled)
-	}
 	a.behind = out.Behind
-	if out.Settled.After(a.settled) {
-		a.settled = out.Settled
+	// A plan may be reading what it was given.
+	a.settled = maps.Clone(a.settled)
+	for _, y := range in.Young {
+		at, ok := out.Settled[y.Cluster]
+		if before, known := a.settled[y.Cluster]; !ok || known && before.Equal(at) {
+			continue
+		}
+		a.settled[y.Cluster], news = at, true
+		a.metrics.settled.Observe(in.Now.Sub(at).Seconds())
 	}
 	if news {
 		a.store.wake()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -50,10 +49,10 @@ func newMemory(before *Memory) Memory {
 	}
 }
 
-// made is an object, and the digest of what it was made from.
+// made is an object, encoded, and the digest of what it was made from.
 type made struct {
-	of     [sha256.Size]byte
-	object istio.Object
+	of   [sha256.Size]byte
+	json []byte
 }
 
 // placement is a cluster that is in place.
@@ -202,7 +201,7 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 		case named.has(c):
 		case !placed && p.wanted[c]:
 			return missing{notPlaced: true}
-		case placed && !p.has(at):
+		case placed && !p.has(c):
 			out.young, p.awaited[c] = true, true
 			if end := at.since.Add(p.Options.Wait); end.After(out.until) {
 				out.until = end

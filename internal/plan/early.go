@@ -83,8 +83,7 @@ func (p *planner) settling(since time.Time) wait {
 
 // placing is the wait for proxies to have a cluster as it is.
 func (p *planner) placing(c Cluster) wait {
-	at := p.next.placed[c]
-	out := wait{over: p.has(at), until: at.since.Add(p.Options.Wait)}
+	out := wait{over: p.has(c), until: p.next.placed[c].since.Add(p.Options.Wait)}
 	if !out.over {
 		p.awaited[c] = true
 	}

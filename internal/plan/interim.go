@@ -75,7 +75,7 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 	var best *Cluster
 	most := -1
 	for _, c := range p.subsets(host) {
-		if !p.has(p.next.placed[c]) || !p.stays(c) {
+		if !p.has(c) || !p.stays(c) {
 			continue
 		}
 		if ready, only := count(s, p.labels[c], released); only && ready > most {

@@ -26,7 +26,7 @@ func TestNoRequestIsLost(t *testing.T) {
 		w := newWorld(3)
 		w.draw = t
 		w.ordered = rapid.Bool().Draw(t, "endpoints first")
-		w.gate = rapid.Bool().Draw(t, "gate")
+		w.gate, w.told = rapid.Bool().Draw(t, "gate"), rapid.Bool().Draw(t, "told what proxies have")
 		w.deploy("cart-v1", "v1", rapid.Bool().Draw(t, "own selector"))
 		w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 2, 2
 		for range ticks(5 * bound) {
@@ -167,6 +167,7 @@ func (w *world) step(t rapid.TB, disturbed, mayFail bool) {
 	w.hurry()
 	w.noteEndpoints()
 	ran := w.down == 0
+	w.tell()
 	if ran {
 		ran = w.operate(t, mayFail)
 		w.openGates()

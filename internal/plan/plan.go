@@ -27,9 +27,9 @@ type Input struct {
 	Memory Memory
 	// Now is when Observed was read, or later.
 	Now time.Time
-	// Settled is a time such that every proxy has the clusters that were in place
-	// then; zero where that is not known.
-	Settled time.Time
+	// Settled are clusters that every proxy is known to have as they have been since a
+	// time, as Young says it.
+	Settled map[Cluster]time.Time
 	Options Options
 	// Gate is set where pods are held up until they may be ready: Early is asked for.
 	Gate bool
@@ -220,13 +220,13 @@ func (p *planner) make(name diag.Object, tables []route.Table, rules []route.Sub
 		if len(objects) == 0 {
 			return nil
 		}
-		m = made{of: of, object: objects[0]}
+		m = made{of: of, json: objects[0].JSON}
 	}
-	if seen := p.observed[name]; seen != nil && bytes.Equal(seen.Managed, m.object.JSON) {
-		m.object.JSON = seen.Managed // one copy is enough
+	if seen := p.observed[name]; seen != nil && bytes.Equal(seen.Managed, m.json) {
+		m.json = seen.Managed // one copy is enough
 	}
 	p.next.made[name] = m
-	p.write(m.object)
+	p.write(istio.Object{Object: name, JSON: m.json})
 	return nil
 }
 

@@ -116,9 +116,25 @@ func TestSettled(t *testing.T) {
 	w.run(t, 2*bound)
 	w.deploy("cart-v2", "v2", true)
 	compare(t, "subset", w.run(t, 2*tick), []string{"0 create DestinationRule"})
-	w.settled = w.now.Add(-tick)
-	compare(t, "before they had it", w.run(t, tick), nil)
-	w.settled = w.now.Add(-tick)
+	young := w.output.Young
+	w.settled = map[plan.Cluster]time.Time{}
+	for _, y := range young {
+		w.settled[y.Cluster] = y.Since.Add(-tick)
+	}
+	compare(t, "as it was before", w.run(t, tick), nil)
+	awaited := 0
+	for _, y := range young {
+		w.settled[y.Cluster] = y.Since
+		if y.Awaited {
+			awaited++
+		}
+		if !y.New {
+			t.Errorf("%v is not new", y)
+		}
+	}
+	if awaited != 1 {
+		t.Errorf("%d clusters are awaited, want that of the pin", awaited)
+	}
 	compare(t, "when they had it", w.run(t, tick), []string{"0 create VirtualService"})
 }
 

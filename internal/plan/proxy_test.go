@@ -16,6 +16,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // log is everything that was ever written, by object.
@@ -230,6 +231,25 @@ func (v *view) subset(name string) (map[string]string, bool) {
 		}
 	}
 	return nil, false
+}
+
+// tell tells the operator what istiod could: which clusters every proxy knows by
+// name, though not what they are.
+func (w *world) tell() {
+	if !w.told {
+		return
+	}
+	w.settled = map[plan.Cluster]time.Time{}
+	for _, y := range w.output.Young {
+		lacking := func(p *proxy) bool {
+			v := p.view(&w.log)
+			_, ok := v.subset(y.Subset)
+			return !ok
+		}
+		if y.New && !slices.ContainsFunc(w.proxies, lacking) {
+			w.settled[y.Cluster] = y.Since
+		}
+	}
 }
 
 // describe prints a view for people who have to find out what went wrong.

@@ -70,8 +70,10 @@ type world struct {
 
 	options plan.Options
 	// gate is set where pods that are not released get a readiness gate.
-	gate    bool
-	settled time.Time
+	gate bool
+	// told is set where the operator is told what proxies have: settled.
+	told    bool
+	settled map[plan.Cluster]time.Time
 	memory  plan.Memory
 	output  plan.Output
 	result  compile.Result

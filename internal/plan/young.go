@@ -46,7 +46,11 @@ func (p *planner) leave() {
 }
 
 // has reports whether proxies have a cluster that is placed.
-func (p *planner) has(at placement) bool { return !at.since.After(p.Settled) || p.settled(at.since) }
+func (p *planner) has(c Cluster) bool {
+	at := p.next.placed[c].since
+	known, ok := p.Settled[c]
+	return ok && known.Equal(at) || p.settled(at)
+}
 
 // young lists the clusters that proxies may not have yet.
 func (p *planner) young() []Young {
@@ -55,7 +59,7 @@ func (p *planner) young() []Young {
 		if !p.settled(at.since) {
 			out = append(out, Young{
 				Cluster: c, Since: at.since, HostSince: p.next.placed[Cluster{Host: c.Host}].since,
-				New: at.fresh, Awaited: p.awaited[c] && !p.has(at),
+				New: at.fresh, Awaited: p.awaited[c] && !p.has(c),
 			})
 		}
 	}

@@ -87,7 +87,7 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 	c.mu.Lock()
 	young := c.young
 	c.mu.Unlock()
-	in := converge.Input{Memory: c.memory, Planned: began, Pods: pods, Self: self}
+	in := converge.Input{Memory: c.memory, Pods: pods, Self: self}
 	if !young.Since.IsZero() {
 		in.Young = []plan.Young{young}
 	}
@@ -105,7 +105,7 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 	c.last = out.Proxies
 	c.mu.Unlock()
 	c.memory, c.ask, c.took = out.Memory, out.Ask, append(c.took, took)
-	if !young.Since.IsZero() && !out.Settled.Before(young.Since) {
+	if !young.Since.IsZero() && len(out.Settled) > 0 {
 		c.mu.Lock()
 		c.settled = time.Now()
 		c.mu.Unlock()
