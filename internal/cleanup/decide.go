@@ -67,7 +67,7 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 		why := notOurs(o)
 		switch {
 		case o.GetKind() == "OverridePolicy":
-			if owns(o, apply.Manager, "status") {
+			if hasStatus(o) {
 				out.Statuses = append(out.Statuses, target(o))
 			}
 			continue
@@ -129,10 +129,10 @@ func ownsLabel(entry metav1.ManagedFieldsEntry) bool {
 	return entry.FieldsV1 != nil && strings.Contains(string(entry.FieldsV1.GetRawBytes()), `"f:`+istio.ManagedByLabel+`"`)
 }
 
-// owns reports whether a manager has applied fields of a subresource.
-func owns(o *unstructured.Unstructured, manager, subresource string) bool {
+// hasStatus reports whether fields of an object's status are ours.
+func hasStatus(o *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(o.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
-		return entry.Manager == manager && entry.Subresource == subresource
+		return entry.Manager == apply.Manager && entry.Subresource == "status"
 	})
 }
 

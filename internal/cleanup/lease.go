@@ -73,9 +73,11 @@ func (c *cleaner) holding(ctx context.Context, work func(context.Context) error)
 	case !begun.Load():
 		return fmt.Errorf("%w: %s holds lease %s/%s after %v; stop it first", errStillLed, elector.GetLeader(), c.LeaseNamespace, operator.LeaseName, c.LeaseTimeout)
 	}
-	if err := <-done; errors.Is(err, context.Canceled) {
+	err = <-done
+	switch {
+	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: the lease was lost, so the rest is left", errStillLed)
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
 	return c.deleteLease(ctx, leases)
