@@ -66,6 +66,7 @@ func (a *announcer) tell(p *picture) {
 // inherit takes for said what an earlier operator has announced, by the time of
 // its routes.
 func (a *announcer) inherit(p *picture) {
+	index := rows{picture: p}
 	for i := range p.result.Tables {
 		t := &p.result.Tables[i]
 		seen := p.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}]
@@ -75,13 +76,14 @@ func (a *announcer) inherit(p *picture) {
 		for j := range t.Routes {
 			v := t.Routes[j].Version
 			if _, routed := p.planned.Routed[v]; routed {
-				a.said[v] = p.row(v)
+				a.said[v] = index.row(v)
 			}
 		}
 	}
 }
 
 func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Service) {
+	index := rows{picture: p}
 	say := func(v route.Version, reason, note string) {
 		if s := services[[2]string{v.Namespace, v.Service}]; s != nil {
 			a.recorder.Eventf(s, a.said[v], corev1.EventTypeNormal, reason, "Route", "%s", note)
@@ -91,7 +93,7 @@ func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Serv
 	routed := p.planned.Routed
 	for _, v := range sortedVersions(routed) {
 		if routed[v].Settled && a.said[v] == nil {
-			a.said[v] = p.row(v)
+			a.said[v] = index.row(v)
 			say(v, VersionOverridable, "version "+v.Version+" is reached by requests for "+v.Service+":"+v.Version)
 		}
 	}
@@ -103,24 +105,45 @@ func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Serv
 	}
 }
 
+// rows finds the rows for versions among the tables of a picture.
+type rows struct {
+	*picture
+	// at has the places of table and row; nil until one is asked for.
+	at map[route.Version][2]int
+}
+
 // row refers to the row for a version, in the object as it is now. Events that differ
 // in nothing but their note and time are taken for one, of which nobody hears
 // again for minutes; but a version may come, go and come again in seconds, each
 // time by another write of the object.
-func (p *picture) row(v route.Version) *corev1.ObjectReference {
+func (r *rows) row(v route.Version) *corev1.ObjectReference {
+	if r.at == nil {
+		r.index()
+	}
 	out := &corev1.ObjectReference{APIVersion: "networking.istio.io/v1", Kind: "VirtualService", Namespace: v.Namespace}
-	for i := range p.result.Tables {
-		t := &p.result.Tables[i]
-		j := slices.IndexFunc(t.Routes, func(r route.Route) bool { return r.Kind == route.Override && r.Version == v })
-		seen := p.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}]
-		if j < 0 || seen == nil {
-			continue
-		}
+	if at, there := r.at[v]; there {
+		t := &r.result.Tables[at[0]]
+		seen := r.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}]
 		out.Namespace, out.Name, out.UID, out.ResourceVersion = t.Namespace, t.Name, seen.UID, seen.ResourceVersion
-		out.FieldPath = "spec.http{" + t.Routes[j].Name + "}"
-		break
+		out.FieldPath = "spec.http{" + t.Routes[at[1]].Name + "}"
 	}
 	return out
+}
+
+// index notes the first row of each version, of objects that are there.
+func (r *rows) index() {
+	r.at = map[route.Version][2]int{}
+	for i := range r.result.Tables {
+		t := &r.result.Tables[i]
+		if r.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}] == nil {
+			continue
+		}
+		for j := range t.Routes {
+			if _, known := r.at[t.Routes[j].Version]; !known && t.Routes[j].Kind == route.Override {
+				r.at[t.Routes[j].Version] = [2]int{i, j}
+			}
+		}
+	}
 }
 
 // owner names the Service that an object is about: itself, or the one that an
