@@ -131,7 +131,7 @@ func (w *Writes) add(o Writes) {
 
 // apart is how far apart two watches may tell of things that follow from each
 // other in the wrong order.
-const apart = 300 * time.Millisecond
+const apart = 3 * time.Second
 
 // count looks at what happened to one object.
 func count(history []moment) Writes {
