@@ -101,8 +101,9 @@ type item struct {
 	diags []diag.Diagnostic
 	// seen is set for objects of ours.
 	seen *apply.Seen
-	// gated is set for pods whose readiness gate is shut.
-	gated bool
+	// gated is set for pods whose readiness gate is shut, proxied for those that are
+	// ready and have a proxy of Istio's. The second decides no route.
+	gated, proxied bool
 }
 
 // GetObjectMeta is how the informers know the object. They need the resource version:
@@ -133,6 +134,7 @@ func keep(object metav1.Object) *item {
 	if pod, ok := object.(*corev1.Pod); ok {
 		// A gate that is open is as none.
 		out.gated = gate.Waits(pod) && pod.DeletionTimestamp == nil
+		out.proxied = hasProxy(pod)
 	}
 	object.SetResourceVersion("")
 	object.SetGeneration(0)

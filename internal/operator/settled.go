@@ -233,30 +233,25 @@ func (a *asker) fail(err error) {
 // injected is the annotation of pods that Istio put a proxy into.
 const injected = "sidecar.istio.io/status"
 
-// withProxy is what is kept of the annotations of such a pod.
-var withProxy = map[string]string{injected: ""}
+// hasProxy reports whether a pod is ready, is not ending, and Istio put a proxy into
+// it. One that is not ready yet gets all there is when it connects; one that is
+// ending may have no proxy any more.
+func hasProxy(pod *corev1.Pod) bool {
+	_, ok := pod.Annotations[injected]
+	return ok && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
 
-// hasProxy reports whether Istio put a proxy into a pod.
-func hasProxy(pod *corev1.Pod) bool { _, ok := pod.Annotations[injected]; return ok }
-
-// proxies names the pods that are ready and have a proxy, as istiod names them. One
-// that is not ready yet gets all there is when it connects; one that is ending may
-// have no proxy any more.
+// proxies names the pods that have a proxy, as istiod names them.
 func (s *store) proxies() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []string
 	for name, x := range s.items {
-		pod, ok := x.Object.(*corev1.Pod)
-		if ok && pod.DeletionTimestamp == nil && hasProxy(pod) && ready(pod) {
+		if x.proxied {
 			out = append(out, name.Name+"."+name.Namespace)
 		}
 	}
 	return out
-}
-
-func ready(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }

@@ -1,0 +1,144 @@
+package operator
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+var (
+	subset   = plan.Cluster{Host: "cart.shop.svc.cluster.local", Subset: "override-v2"}
+	placedAt = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func awaited(since time.Time) *plan.Output {
+	return &plan.Output{Young: []plan.Young{{Cluster: subset, Since: since, New: true, Awaited: true}}}
+}
+
+func newTestAsker(log *slog.Logger) *asker {
+	return &asker{
+		store: newStore(&Options{}), log: log, metrics: newAskMetrics(), changed: make(chan struct{}, 1), settled: map[plan.Cluster]time.Time{},
+	}
+}
+
+// TestNotAllowed: an operator that may not ask istiod says so once, however often
+// something waits, and plans with what it knows: nothing.
+func TestNotAllowed(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	asked := make(chan struct{}, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"no token for you"}`))
+		asked <- struct{}{}
+	}))
+	defer server.Close()
+	var log bytes.Buffer
+	a := newTestAsker(slog.New(slog.NewTextHandler(&log, nil)))
+	var err error
+	if a.client, err = istiod.New(&rest.Config{Host: server.URL}, istiod.Options{Namespace: "istio-system", ServiceAccount: "reader"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = a.Start(ctx) }()
+	a.note(awaited(placedAt))
+	<-asked
+	for range 10 {
+		a.note(awaited(placedAt))
+	}
+	// What was noted has been taken when the channel is empty again.
+	for deadline := time.Now().Add(10 * time.Second); len(a.changed) > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	<-ended
+	in := plan.Input{Options: plan.DefaultOptions()}
+	a.apply(&in, time.Hour)
+	if len(in.Settled) > 0 || in.Options != plan.DefaultOptions() {
+		t.Errorf("the plan was told %v and waits %v", in.Settled, in.Options.Wait)
+	}
+	if n := requests.Load(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "no token for you") {
+		t.Errorf("logged:\n%s", text)
+	}
+}
+
+// TestTold: what a round finds is for the next plan, for as long as it is about the
+// same; and a proxy that is behind makes the wait longer while something waits.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	a := newTestAsker(slog.New(slog.DiscardHandler))
+	told := func() (map[plan.Cluster]time.Time, time.Duration) {
+		in := plan.Input{Options: plan.Options{Wait: time.Second}}
+		a.apply(&in, 5*time.Second)
+		return in.Settled, in.Options.Wait
+	}
+	want := func(what string, settled map[plan.Cluster]time.Time, wait time.Duration) {
+		t.Helper()
+		got, waits := told()
+		if diff := cmp.Diff(settled, got); diff != "" || waits != wait {
+			t.Errorf("%s: wait %v, want %v; settled (-want +got):\n%s", what, waits, wait, diff)
+		}
+	}
+	none, all := map[plan.Cluster]time.Time{}, map[plan.Cluster]time.Time{subset: placedAt}
+	out := awaited(placedAt)
+	a.note(out)
+	want("before", none, time.Second)
+	in := &converge.Input{Young: out.Young, Now: placedAt.Add(time.Second)}
+	a.publish(in, &converge.Output{Behind: true})
+	want("one is behind", none, 5*time.Second)
+	a.publish(in, &converge.Output{Settled: all})
+	want("all have it", all, time.Second)
+	a.publish(in, &converge.Output{})
+	want("nothing is known of it in the next round", all, time.Second)
+	a.note(awaited(placedAt.Add(time.Minute)))
+	want("it was placed anew", none, time.Second)
+	a.publish(in, &converge.Output{Behind: true})
+	a.note(&plan.Output{})
+	want("nothing waits any more", none, time.Second)
+	if (*asker)(nil).apply(&plan.Input{}, 0); len(a.store.changed) != 1 {
+		t.Error("no plan was asked for")
+	}
+}
+
+// TestProxies: pods are expected that are ready, not ending, and have a proxy.
+func TestProxies(t *testing.T) {
+	t.Parallel()
+	s := newStore(&Options{})
+	add := func(name string, change func(*corev1.Pod)) {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Annotations: map[string]string{injected: `{"initContainers":["istio-init"]}`, "other": "x"}},
+			Status:     corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+		}
+		change(pod)
+		s.put(diag.Object{Kind: "Pod", Namespace: "shop", Name: name}, keep(pod))
+	}
+	add("there", func(*corev1.Pod) {})
+	add("without", func(p *corev1.Pod) { p.Annotations = nil })
+	add("starting", func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse })
+	add("ending", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: placedAt} })
+	if diff := cmp.Diff([]string{"there.shop"}, s.proxies()); diff != "" {
+		t.Errorf("proxies (-want +got):\n%s", diff)
+	}
+}
