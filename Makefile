@@ -108,6 +108,11 @@ bench-cost: bin/sample ## Measure what overrides cost ordinary traffic, on a mes
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/cost ./cmd/cost
 	@$(ENVOY_RUN) bin/cost -sample bin/sample $(ARGS)
 
+.PHONY: bench-converge
+bench-converge: ## Measure how long hundreds of sidecars take to have what is written (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes
+	@cd test/e2e && go build -buildvcs=false -o ../../bin/converge ./cmd/converge
+	@$(ENVOY_RUN) bin/converge $(ARGS)
+
 SERVICES ?= 100,1000
 SECONDS  ?= 300
 SEED     ?= 1

@@ -22,7 +22,7 @@ func newAskMetrics() *askMetrics {
 			Name: "overrides_istiod_rounds_total", Help: "Times that all istiods were asked what proxies have, by result: done or failed.",
 		}, []string{"result"}),
 		settled: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "overrides_settled_seconds", Help: "Time from a subset being stored to all proxies being known to have it.", Buckets: seconds,
+			Name: "overrides_settled_seconds", Help: "Time from a subset being seen in place to all proxies being known to have it.", Buckets: seconds,
 		}),
 	}
 }
