@@ -66,8 +66,14 @@ func TestNotAllowed(t *testing.T) {
 		a.note(awaited(placedAt))
 	}
 	// What was noted has been taken when the channel is empty again.
-	for deadline := time.Now().Add(10 * time.Second); len(a.changed) > 0 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+	tick, deadline := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
+	for len(a.changed) > 0 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("nobody takes what is noted")
+		}
 	}
 	cancel()
 	<-ended
