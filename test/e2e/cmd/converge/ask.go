@@ -111,8 +111,5 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 		c.mu.Unlock()
 		return
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(out.Pause(took)):
-	}
+	pause(ctx, out.Pause(took))
 }

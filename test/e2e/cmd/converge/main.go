@@ -103,3 +103,11 @@ func poll(ctx context.Context, what string, done func() bool) error {
 	}
 	return nil
 }
+
+// pause lets time pass, but not beyond ctx.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

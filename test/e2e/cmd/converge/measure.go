@@ -116,7 +116,7 @@ func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
 			return err
 		}
 	} else {
-		time.Sleep(gap)
+		pause(ctx, gap)
 	}
 	if err := b.mesh.Apply(ctx, routes(service, subset)); err != nil {
 		return err
@@ -152,7 +152,7 @@ func (b *bench) playSilent(ctx context.Context, r *result) error {
 		return err
 	}
 	ask.begin(time.Now())
-	time.Sleep(2 * time.Second)
+	pause(ctx, 2*time.Second)
 	r.silent++
 	if !ask.settledAt().IsZero() {
 		r.hasty++

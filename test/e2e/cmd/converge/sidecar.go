@@ -78,10 +78,7 @@ func (s *sidecar) run(ctx context.Context, connection *grpc.ClientConn) {
 	for ctx.Err() == nil {
 		// Istiod takes a few new streams a second; Envoy too tries again.
 		if err := s.converse(ctx, connection); err != nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(500 * time.Millisecond):
-			}
+			pause(ctx, 500*time.Millisecond)
 		}
 	}
 }
@@ -106,7 +103,7 @@ func (s *sidecar) converse(ctx context.Context, connection *grpc.ClientConn) err
 			return err
 		}
 		for s.silent.Load() && ctx.Err() == nil {
-			time.Sleep(10 * time.Millisecond)
+			pause(ctx, 10*time.Millisecond)
 		}
 		if err := s.take(stream, response); err != nil {
 			return err
