@@ -54,6 +54,9 @@ func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, err
 	}
 	resource := c.objects.Resource(schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: name}).Namespace(object.Namespace)
 	if step.Action == plan.Delete {
+		if seen != nil && seen.NotOurs != "" {
+			return nil, &Refusal{Step: step, Code: diag.FieldConflict, Message: "not needed any more, and not deleted: " + seen.NotOurs}
+		}
 		return nil, explain(step, c.remove(ctx, resource, object, seen))
 	}
 	if step.Action == plan.Create {

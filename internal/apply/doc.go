@@ -16,7 +16,7 @@
 //	create   an object                  ErrStale: look whose it is
 //	update   what was seen              applied, unless others own a field
 //	update   anything else, or nothing  ErrStale
-//	delete   what was seen              deleted
+//	delete   what was seen              deleted, unless somebody else has applied it
 //	delete   nothing                    done
 //	delete   anything else              ErrStale
 package apply

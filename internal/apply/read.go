@@ -28,6 +28,9 @@ type Seen struct {
 	// Written is when [Manager] last applied it, by the API server's clock; zero if
 	// that is not known.
 	Written time.Time
+	// NotOurs says why it is not ours alone, though it is labelled as ours; see
+	// [NotOurs].
+	NotOurs string
 }
 
 // IsOurs reports whether Overrides has made an object.
@@ -35,10 +38,29 @@ func IsOurs(object metav1.Object) bool {
 	return object.GetLabels()[istio.ManagedByLabel] == istio.ManagedBy
 }
 
+// NotOurs says why an object is not ours to delete, "" if it is. What generate has
+// printed has our label, and belongs to whoever has applied it. One who has only
+// changed fields of an object of ours has not made it.
+func NotOurs(u *unstructured.Unstructured) string {
+	if !IsOurs(u) {
+		return "it is not labelled " + istio.ManagedByLabel + "=" + istio.ManagedBy
+	}
+	for _, entry := range u.GetManagedFields() {
+		byUs := entry.Manager == Manager && entry.Operation == metav1.ManagedFieldsOperationApply
+		if !byUs && entry.FieldsV1 != nil && strings.Contains(string(entry.FieldsV1.GetRawBytes()), `"f:`+istio.ManagedByLabel+`"`) {
+			return entry.Manager + " has applied it, with its label"
+		}
+	}
+	if applied(u) == nil {
+		return "the operator has not applied it"
+	}
+	return ""
+}
+
 // Read reads an object of ours. The whole of it is what proxies see; ours of it
 // are the fields that [Manager] has applied and nobody has taken over since.
 func Read(u *unstructured.Unstructured) (*Seen, error) {
-	out := &Seen{UID: u.GetUID(), ResourceVersion: u.GetResourceVersion()}
+	out := &Seen{UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(), NotOurs: NotOurs(u)}
 	out.Object = diag.Object{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
 	entry := applied(u)
 	if entry != nil && entry.Time != nil {

@@ -1,7 +1,6 @@
 package cleanup
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/gate"
-	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
 // Decision is what is to be done with what a cluster holds.
@@ -64,7 +62,7 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 	var out Decision
 	var staying []*unstructured.Unstructured
 	for _, o := range objects {
-		why := notOurs(o)
+		why := apply.NotOurs(o)
 		switch {
 		case o.GetKind() == "OverridePolicy":
 			if hasStatus(o) {
@@ -87,7 +85,7 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 		}
 	}
 	for _, o := range objects {
-		if o.GetKind() != "DestinationRule" || notOurs(o) != "" {
+		if o.GetKind() != "DestinationRule" || apply.NotOurs(o) != "" {
 			continue
 		}
 		if by := namedBy(o, staying); by != "" {
@@ -101,32 +99,6 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 	}
 	slices.SortFunc(out.Left, func(a, b Left) int { return a.Compare(b.Object) })
 	return out
-}
-
-// notOurs says why an object is not ours, "" if it is.
-func notOurs(o *unstructured.Unstructured) string {
-	if !apply.IsOurs(o) {
-		return "it is not labelled " + istio.ManagedByLabel + "=" + istio.ManagedBy
-	}
-	applied := false
-	for _, entry := range o.GetManagedFields() {
-		switch {
-		case entry.Manager == apply.Manager && entry.Operation == metav1.ManagedFieldsOperationApply:
-			applied = true
-		case ownsLabel(entry):
-			return fmt.Sprintf("%s has applied it, with its label", entry.Manager)
-		}
-	}
-	if !applied {
-		return "the operator has not applied it"
-	}
-	return ""
-}
-
-// ownsLabel reports whether an entry is that of somebody who has set the label by
-// which we know what is ours.
-func ownsLabel(entry metav1.ManagedFieldsEntry) bool {
-	return entry.FieldsV1 != nil && strings.Contains(string(entry.FieldsV1.GetRawBytes()), `"f:`+istio.ManagedByLabel+`"`)
 }
 
 // hasStatus reports whether fields of an object's status are ours.

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/operator"
 	"github.com/overrides-mesh/overrides/internal/report"
@@ -140,7 +141,7 @@ func ownerOf(s *state, object diag.Object) string {
 			return t.Owner
 		}
 	}
-	return strings.TrimSuffix(object.Name, "-overrides")
+	return strings.TrimSuffix(object.Name, compile.ObjectSuffix)
 }
 
 func statusRows(services []serviceStatus) [][]string {

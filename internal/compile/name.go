@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// objectSuffix ends the name of every object that is made.
-	objectSuffix = "-overrides"
+	// ObjectSuffix ends the name of every object that is made.
+	ObjectSuffix = "-overrides"
 	// releasedSubset names the pods of the released workload.
 	releasedSubset = "overrides-released"
 	subsetPrefix   = "override-"
@@ -33,10 +33,10 @@ func mangled(name string) string { return withHash(name, name, maxLabel) }
 
 // objectName returns base with the suffix of our objects, within the limit of names.
 func objectName(base string) string {
-	if len(base)+len(objectSuffix) <= maxName {
-		return base + objectSuffix
+	if len(base)+len(ObjectSuffix) <= maxName {
+		return base + ObjectSuffix
 	}
-	return withHash(base, base, maxName-len(objectSuffix)) + objectSuffix
+	return withHash(base, base, maxName-len(ObjectSuffix)) + ObjectSuffix
 }
 
 // withHash returns name, cut so that with "-" and a hash of what it stands for

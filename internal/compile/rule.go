@@ -70,7 +70,7 @@ func (c *compiler) planRule(s *service) {
 }
 
 func (c *compiler) finishRule(s *service, plan existing, subsets []route.Subset) {
-	name := s.Name + objectSuffix
+	name := s.Name + ObjectSuffix
 	if c.foreign[diag.Object{Kind: "DestinationRule", Namespace: s.Namespace, Name: name}] {
 		c.leave(s, diag.NameTaken, "DestinationRule %s exists and is not ours", name)
 		return

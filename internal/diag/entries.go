@@ -184,8 +184,8 @@ var entries = []Entry{
 	},
 
 	{
-		FieldConflict, Error, "Somebody else has taken over fields of an object of Overrides. It stays as they made it.",
-		"delete the object, which is then made again, or have the manager that the message names give up its fields",
+		FieldConflict, Error, "Somebody else has taken over fields of an object of Overrides, or has applied what generate printed. It stays as they made it.",
+		"delete the object, which is made again if it is needed, or have the manager that the message names give up its fields",
 	},
 	{
 		ObjectRefused, Error, "The API server or an admission webhook refused an object. The last good one stays in force.",

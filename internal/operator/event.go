@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -163,7 +165,11 @@ func (p *picture) owner(object diag.Object) string {
 			p.owners[diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}] = r.Owner
 		}
 	}
-	return p.owners[object]
+	if name, wanted := p.owners[object]; wanted {
+		return name
+	}
+	// One that nobody wants any more is named after what it was for.
+	return strings.TrimSuffix(object.Name, compile.ObjectSuffix)
 }
 
 // short cuts a note to what an Event takes (1 KiB).

@@ -10,7 +10,7 @@ import (
 )
 
 // EnabledLabel marks the namespaces that are managed, with "true", unless others
-// are named.
+// are named; with "false" those that are not, see [scope].
 const EnabledLabel = discover.AnnotationPrefix + "enabled"
 
 // Options are settings of an operator.

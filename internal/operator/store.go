@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
@@ -31,12 +30,15 @@ type store struct {
 	// sliced is set where the last look has seen EndpointSlices, which then say which
 	// pods are ready.
 	sliced bool
+	// managing are the namespaces that have been managed, and in which there may still
+	// be something of ours.
+	managing map[string]bool
 	// since is when the first change came that was not looked at yet.
 	since time.Time
 }
 
 func newStore(options *Options) *store {
-	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, gone: map[types.UID]bool{}}
+	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, gone: map[types.UID]bool{}, managing: map[string]bool{}}
 }
 
 // put notes an object. One of ours that is older than what was written since is
@@ -167,17 +169,17 @@ type contents struct {
 	// gated are the pods whose readiness gate is shut, also in namespaces that are
 	// managed no more.
 	gated []*discover.Pod
-	// managed reports whether a namespace is managed.
-	managed func(namespace string) bool
+	scope
 	// since is when the oldest change came that is new in it; zero for none.
 	since time.Time
 }
 
-// observed lists our objects of managed namespaces.
+// observed lists our objects of namespaces that are managed, or were and are to be
+// left as they would be without us.
 func (c *contents) observed() []plan.Observed {
 	var out []plan.Observed
 	for name, seen := range c.seen {
-		if c.managed(name.Namespace) {
+		if c.managed(name.Namespace) || c.left(name.Namespace) {
 			out = append(out, seen.Observed)
 		}
 	}
@@ -192,7 +194,7 @@ func (s *store) take() contents {
 	out := contents{objects: &discover.Objects{Cluster: true}, seen: map[diag.Object]*apply.Seen{}, since: s.since}
 	s.since = time.Time{}
 	clear(s.gone)
-	out.managed = s.managed()
+	out.scope = s.scope()
 	for name, x := range s.items {
 		if pod, ok := x.Object.(*discover.Pod); ok && x.gated {
 			out.gated = append(out.gated, pod)
@@ -214,7 +216,7 @@ func (s *store) take() contents {
 func (s *store) around(namespace string) *discover.Objects {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.managed()(namespace) {
+	if !s.scope().managed(namespace) {
 		return nil
 	}
 	out := &discover.Objects{Cluster: true}
@@ -229,23 +231,6 @@ func (s *store) around(namespace string) *discover.Objects {
 // everywhere reports whether objects of a kind matter wherever they are.
 func (o *Options) everywhere(name string) bool {
 	return slices.ContainsFunc(kinds, func(k kind) bool { return k.name == name && (k.everywhere || k.clusterScoped) })
-}
-
-// managed says which namespaces are managed now.
-func (s *store) managed() func(string) bool {
-	if len(s.options.Namespaces) > 0 {
-		return func(n string) bool { return slices.Contains(s.options.Namespaces, n) }
-	}
-	if s.options.AllNamespaces {
-		return func(string) bool { return true }
-	}
-	enabled := map[string]bool{}
-	for name, x := range s.items {
-		if n, ok := x.Object.(*corev1.Namespace); ok && n.Labels[EnabledLabel] == "true" {
-			enabled[name.Name] = true
-		}
-	}
-	return func(n string) bool { return enabled[n] }
 }
 
 // seen lists our objects as they are now.

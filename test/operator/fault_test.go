@@ -84,6 +84,31 @@ func TestForeign(t *testing.T) {
 	s.converges(t, 2)
 }
 
+// TestApplied: what generate has printed and somebody has applied is theirs, also
+// when nobody needs it.
+func TestApplied(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "applied")
+	rules := s.objects.Resource(destinationRules).Namespace(s.namespace)
+	before, err := rules.Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+		"metadata": map[string]any{"name": "cart-overrides", "labels": map[string]any{"app.kubernetes.io/managed-by": "overrides"}},
+		"spec":     map[string]any{"host": "cart." + s.namespace + ".svc.cluster.local"},
+	}}, metav1.CreateOptions{FieldManager: "argocd"})
+	check(t, err)
+	r := run(t, s.config, options(s.namespace))
+	s.hasEvent(t, "FieldConflict", "argocd has applied it", 1)
+	after, err := rules.Get(t.Context(), "cart-overrides", metav1.GetOptions{})
+	check(t, err)
+	if after.GetResourceVersion() != before.GetResourceVersion() {
+		t.Errorf("the object was written to: %v", after)
+	}
+	r.expect(t, "writes")
+	check(t, rules.Delete(t.Context(), "cart-overrides", metav1.DeleteOptions{}))
+	s.deploy(t, "v2")
+	s.converges(t, 2)
+}
+
 // TestWebhook: what a webhook refuses is not written, the last good object stays
 // in force, and the webhook's words are in the status and in an Event.
 func TestWebhook(t *testing.T) {

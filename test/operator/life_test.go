@@ -191,7 +191,7 @@ func TestLabelledNamespaces(t *testing.T) {
 	s := openShop(t, sharedPlane(t), "labelled")
 	o := options("")
 	o.Namespaces = nil
-	run(t, s.config, o)
+	first := run(t, s.config, o)
 	s.deploy(t, "v2")
 	label := func(value string) {
 		t.Helper()
@@ -201,5 +201,41 @@ func TestLabelledNamespaces(t *testing.T) {
 	}
 	label("true")
 	s.converges(t, 2)
+	label("no")
+	s.empty(t)
+	label("true")
+	s.converges(t, 2)
+	first.stop()
+	s.deploy(t, "v3")
+	run(t, s.config, o)
+	s.hasSubset(t, "v3")
+	label("false")
+	s.empty(t)
+}
 
+// empty waits until there is nothing of ours.
+func (s *shop) empty(t *testing.T) {
+	t.Helper()
+	eventually(t, "nothing of ours", func(ctx context.Context) string {
+		got, err := s.present(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		return strings.Join(got, "\n")
+	})
+}
+
+// hasSubset waits until ours has a subset for a version.
+func (s *shop) hasSubset(t *testing.T, version string) {
+	t.Helper()
+	eventually(t, "a subset for "+version, func(ctx context.Context) string {
+		got, err := s.present(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		if all := strings.Join(got, "\n"); !strings.Contains(all, "override-"+version) {
+			return "there is " + all
+		}
+		return ""
+	})
 }

@@ -1,0 +1,74 @@
+package operator
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// TestScope lets the label of a namespace change in which something of ours is.
+func TestScope(t *testing.T) {
+	t.Parallel()
+	const shop = "shop"
+	type state struct{ managed, left bool }
+	tests := []struct {
+		name    string
+		options Options
+		// labels are those that the namespace has one after the other; "" for none.
+		labels []string
+		want   []state
+	}{
+		{
+			"those that are labelled", Options{}, []string{"", "true", "no", "true", "false", "true", ""},
+			[]state{{}, {managed: true}, {left: true}, {managed: true}, {left: true}, {managed: true}, {left: true}},
+		},
+		{"said at the start", Options{}, []string{"false"}, []state{{left: true}}},
+		{"all", Options{AllNamespaces: true}, []string{"", "true", "false"}, []state{{managed: true}, {managed: true}, {left: true}}},
+		{"named", Options{Namespaces: []string{shop}}, []string{"", "false"}, []state{{managed: true}, {managed: true}}},
+		{"others are named", Options{Namespaces: []string{"web"}}, []string{"true", "false"}, []state{{}, {}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(&test.options)
+			s.put(name, ours("a", "1"))
+			for i, label := range test.labels {
+				namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop, Labels: map[string]string{}}}
+				if label != "" {
+					namespace.Labels[EnabledLabel] = label
+				}
+				s.put(diag.Object{Kind: "Namespace", Name: shop}, &item{Object: namespace})
+				c := s.take()
+				if got := (state{c.managed(shop), c.left(shop)}); got != test.want[i] {
+					t.Errorf("with label %q (%d): %+v, want %+v", label, i, got, test.want[i])
+				}
+				if observed := len(c.observed()) > 0; observed != (test.want[i].managed || test.want[i].left) {
+					t.Errorf("with label %q (%d): ours is observed: %t", label, i, observed)
+				}
+			}
+		})
+	}
+}
+
+// TestScopeForgets: once nothing of ours is left in a namespace, what comes there
+// later is another's.
+func TestScopeForgets(t *testing.T) {
+	t.Parallel()
+	s := newStore(&Options{})
+	namespace := func(labels map[string]string) {
+		s.put(diag.Object{Kind: "Namespace", Name: "shop"}, &item{Object: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: labels}}})
+	}
+	namespace(map[string]string{EnabledLabel: "true"})
+	s.put(name, ours("a", "1"))
+	s.take()
+	namespace(nil)
+	s.remove(name, ours("a", "1"))
+	s.take()
+	s.put(name, ours("b", "2"))
+	if c := s.take(); c.left("shop") {
+		t.Error("what another has made since is to be taken away")
+	}
+}
