@@ -41,6 +41,24 @@ func (g *group) backend(ready func(*pod) bool) model.Backend {
 	return out
 }
 
+// revisions are the pods of one workload that differ in their revision only.
+type revisions struct {
+	made
+	kept string
+}
+
+// leaving lists the pods that are told to end, which count no more.
+func (r *reader) leaving() map[revisions][]pod {
+	out := map[revisions][]pod{}
+	for _, p := range r.Pods {
+		if r.Cluster && !p.Counts {
+			key := revisions{made{p.Namespace, p.Workload}, p.Labels.kept}
+			out[key] = append(out[key], pod{name: p.Name})
+		}
+	}
+	return out
+}
+
 // podGroups lists the pods of all workloads. In a cluster these are the pods
 // that are there; a workload of which none is there yet is a group without
 // pods. From YAML they are the templates and the bare pods.
@@ -145,7 +163,13 @@ func (x groupIndex) selected(namespace string, selector map[string]string) []*gr
 
 // backends joins groups of one workload with the same labels, which differ in
 // revision only, and sorts them.
-func backends(groups []*group, ready func(*pod) bool) []model.Backend {
+//
+// A pod that is told to end is not ready. But when a workload is rolled, its last old
+// pod is told so as soon as the new one says that it is ready, and EndpointSlices
+// have the one, and not the other, for a moment longer: so do proxies, and the pod
+// still serves. Where none of the pods that count is published as ready, those
+// that leave and are count for them.
+func backends(groups []*group, ready func(*pod) bool, leaving map[revisions][]pod) []model.Backend {
 	groups = slices.Clone(groups)
 	slices.SortStableFunc(groups, compareGroups)
 	var out []model.Backend
@@ -153,13 +177,21 @@ func backends(groups []*group, ready func(*pod) bool) []model.Backend {
 		b := g.backend(ready)
 		if i == 0 || compareGroups(groups[i-1], g) != 0 {
 			out = append(out, b)
-			continue
+		} else {
+			same := &out[len(out)-1]
+			same.Pods += b.Pods
+			same.Ready += b.Ready
+			if b.Created.Before(same.Created) {
+				same.Created = b.Created
+			}
 		}
-		same := &out[len(out)-1]
-		same.Pods += b.Pods
-		same.Ready += b.Ready
-		if b.Created.Before(same.Created) {
-			same.Created = b.Created
+		if last := &out[len(out)-1]; last.Pods > 0 && last.Ready == 0 && (i == len(groups)-1 || compareGroups(g, groups[i+1]) != 0) {
+			for _, p := range leaving[revisions{g.made, g.labels.kept}] {
+				if ready(&p) {
+					last.Ready++
+				}
+			}
+			last.Ready = min(last.Ready, last.Pods)
 		}
 	}
 	return out

@@ -21,9 +21,10 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r := &reader{Objects: o, snapshot: &model.Snapshot{Options: options}}
 	groups := r.podGroups()
 	byLabel := indexGroups(groups)
-	ready := readyPods(o.EndpointSlices)
+	ready, leaving := readyPods(o.EndpointSlices), r.leaving()
 	for _, s := range o.Services {
-		r.readService(s, byLabel, ready)
+		found := byLabel.selected(s.Namespace, s.Spec.Selector)
+		r.readService(s, backends(found, r.readiness(ready, s), leaving))
 	}
 	r.readCallers(groups)
 	r.readPolicies()
@@ -44,7 +45,7 @@ func (r *reader) say(code diag.Code, object diag.Object, format string, args ...
 	r.diags = append(r.diags, diag.New(code, object, format, args...).At(r.Origins[object]))
 }
 
-func (r *reader) readService(in *corev1.Service, groups groupIndex, ready map[[2]string]map[string]bool) {
+func (r *reader) readService(in *corev1.Service, backends []model.Backend) {
 	object := diag.Object{Kind: "Service", Namespace: in.Namespace, Name: in.Name}
 	out := model.Service{
 		Namespace: in.Namespace, Name: in.Name, Origin: r.Origins[object],
@@ -58,7 +59,7 @@ func (r *reader) readService(in *corev1.Service, groups groupIndex, ready map[[2
 		}
 	}
 	r.readAnnotations(&out, in.ObjectMeta)
-	out.Backends = backends(groups.selected(in.Namespace, in.Spec.Selector), r.readiness(ready, in))
+	out.Backends = backends
 	r.snapshot.Services = append(r.snapshot.Services, out)
 }
 
