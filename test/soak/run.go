@@ -113,6 +113,7 @@ func Start(ctx context.Context, o Options) (_ *Soak, err error) {
 	}
 	s.book = judge.NewBook(s.journal.failure)
 	s.versions = newVersions(s.timeline, s.book)
+	s.versions.tell = s.journal.tell
 	s.mesh, err = localmesh.Start(ctx, localmesh.Options{Log: o.Log, Envoy: o.Envoy, Images: map[string]string{"*": o.Sample}, CRDs: []string{o.CRD}})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ type versions struct {
 	book     *judge.Book
 	// begin starts to send requests for a version; what it returns ends that.
 	begin func(*judge.Announcement) (end func())
+	// tell tells people of something.
+	tell func(format string, args ...any)
 
 	mu sync.Mutex
 	// changed is closed and made anew with each change.
@@ -26,6 +28,8 @@ type versions struct {
 	known   map[judge.Version]*version
 	// pins are the subsets that rows for no override lead to, by Service.
 	pins map[string][]string
+	// past are the pods of versions that were deleted.
+	past map[judge.Version]map[string]bool
 	// unasked counts announced versions that were lost or withdrawn though nothing was
 	// done to them.
 	unasked []string
@@ -40,8 +44,12 @@ type version struct {
 	// that this was seen, mended when it was whole again.
 	broken, mended time.Time
 	lost           bool
-	// pods are its pods' states.
+	// pods are its pods' states; those of a version of the same name before are past.
 	pods map[string]string
+	past map[string]bool
+	// awaited is set until its first pod is ready. Missable says that what was done to it
+	// may be over before anybody has seen it.
+	awaited, missable bool
 	// heard is when the operator has last said that it can be asked for, by the
 	// operator's clock, which is ours; zero once it has said that it can't.
 	heard time.Time
@@ -54,7 +62,7 @@ type version struct {
 }
 
 func newVersions(t *timeline, book *judge.Book) *versions {
-	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}}
+	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}, past: map[judge.Version]map[string]bool{}}
 }
 
 // deployed says that a version is about to be made.
@@ -62,7 +70,11 @@ func (vs *versions) deployed(v judge.Version) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
 	now := time.Now()
-	vs.known[v] = &version{Version: v, whole: true, broken: now, mended: now, unrouted: now, pods: map[string]string{}}
+	vs.known[v] = &version{Version: v, awaited: true, lost: true, broken: now, unrouted: now, pods: map[string]string{}, past: vs.past[v]}
+	delete(vs.past, v)
+	if vs.known[v].past == nil {
+		vs.known[v].past = map[string]bool{}
+	}
 }
 
 // breaks says that something is about to be done to a version after which it can't
@@ -72,6 +84,7 @@ func (vs *versions) breaks(v judge.Version, why judge.Class) {
 	defer vs.mu.Unlock()
 	if x := vs.known[v]; x != nil {
 		x.whole, x.lost, x.broken = false, false, time.Now()
+		x.missable = why != judge.Leaving
 		vs.cease(x, why)
 	}
 }
@@ -81,6 +94,13 @@ func (vs *versions) gone(v judge.Version) {
 	vs.breaks(v, judge.Leaving)
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
+	if x := vs.known[v]; x != nil {
+		// What is heard of these is not about a version that comes later.
+		vs.past[v] = x.past
+		for pod := range x.pods {
+			vs.past[v][pod] = true
+		}
+	}
 	delete(vs.known, v)
 }
 
@@ -100,7 +120,7 @@ func (vs *versions) podIs(service, name, pod, state string) bool {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
 	x := vs.known[judge.Version{Service: service, Name: name}]
-	if x == nil {
+	if x == nil || x.past[pod] {
 		return true
 	}
 	before := x.pods[pod]
@@ -118,8 +138,8 @@ func (vs *versions) podIs(service, name, pod, state string) bool {
 	}
 	if !x.whole {
 		x.lost = x.lost || state != "ready"
-		if states := x.states(); x.lost && states["ready"] > 0 && states["not ready"] == 0 {
-			x.whole, x.mended = true, time.Now()
+		if states := x.states(); x.lost && states["ready"] > 0 && (x.awaited || states["not ready"] == 0) {
+			x.whole, x.awaited, x.mended = true, false, time.Now()
 		}
 	}
 	vs.look(x)
@@ -138,6 +158,7 @@ func (vs *versions) unask(x *version, what string) {
 	text := fmt.Sprintf("%s %s: %s", time.Now().Format("15:04:05.000"), x.Version, what)
 	vs.unasked = append(vs.unasked, text)
 	vs.timeline.note(x.Service, "unasked: %s", text)
+	vs.tell("unasked: %s\n%s", text, vs.timeline.of(x.Service, time.Now().Add(-lately)))
 }
 
 // overridable notes that the operator says that a version can be asked for.
@@ -187,10 +208,17 @@ func (vs *versions) rows(service string, rows, pins []string) {
 // whole before it is taken to be announced as before.
 const quiet = 3 * time.Second
 
+// missed is after how long what was done to a version, and was not seen, is over.
+const missed = 10 * time.Second
+
 // look begins to send requests for a version when it is announced: when it was said
 // after it was mended, or before, and it never had no row since.
 func (vs *versions) look(x *version) {
 	vs.wake()
+	if !x.whole && !x.lost && x.missable && time.Since(x.broken) > missed {
+		vs.timeline.note(x.Service, "nobody has seen what was done to %s", x.Version)
+		x.whole, x.mended = true, time.Now()
+	}
 	if !x.whole || x.announcement != nil {
 		return
 	}
