@@ -137,7 +137,7 @@ func (vs *versions) podIs(service, name, pod, state string) bool {
 		vs.cease(x, judge.Unready)
 	}
 	if !x.whole {
-		x.lost = x.lost || state != "ready"
+		x.lost = x.lost || before == "ready"
 		if states := x.states(); x.lost && states["ready"] > 0 && (x.awaited || states["not ready"] == 0) {
 			x.whole, x.awaited, x.mended = true, false, time.Now()
 		}
