@@ -1,0 +1,122 @@
+package soak
+
+import (
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/test/soak/judge"
+)
+
+var v2 = judge.Version{Service: "cart", Name: "v2"}
+
+// tracked is a book of versions that sends nothing.
+type tracked struct {
+	*versions
+	begun, ended int
+}
+
+func track() *tracked {
+	x := &tracked{versions: newVersions(newTimeline(), judge.NewBook(func(judge.Failure) {}))}
+	x.tell = func(string, ...any) {}
+	x.begin = func(*judge.Announcement) func() {
+		x.begun++
+		return func() { x.ended++ }
+	}
+	return x
+}
+
+func (x *tracked) says(overridable bool) {
+	if overridable {
+		x.overridable("cart", "v2", time.Now())
+	} else {
+		x.withdrawn("cart", "v2", time.Now())
+	}
+}
+
+func (x *tracked) expect(t *testing.T, what string, begun, ended, unasked int) {
+	t.Helper()
+	if x.begun != begun || x.ended != ended || len(x.unasked) != unasked {
+		t.Fatalf("%s: announced %d times and ended %d, want %d and %d; unasked %v, want %d", what, x.begun, x.ended, begun, ended, x.unasked, unasked)
+	}
+}
+
+// TestAnnounced plays what happens to a version, and expects requests to be sent for
+// it when it is announced, and whole.
+func TestAnnounced(t *testing.T) {
+	t.Parallel()
+	x := track()
+	x.deployed(v2)
+	x.podIs("cart", "v2", "a", "not ready")
+	x.says(true)
+	x.expect(t, "said before a pod is ready", 0, 0, 0)
+	x.podIs("cart", "v2", "a", "ready")
+	x.expect(t, "said before it was whole", 0, 0, 0)
+	x.says(true)
+	x.expect(t, "said", 1, 0, 0)
+	x.podIs("cart", "v2", "b", "not ready")
+	x.podIs("cart", "v2", "b", "ready")
+	x.podIs("cart", "v2", "a", "ends")
+	x.expect(t, "rolled", 1, 0, 0)
+	x.breaks(v2, judge.Unready)
+	x.podIs("cart", "v2", "a", "gone")
+	x.says(true)
+	x.expect(t, "broken, and not seen to be yet", 1, 1, 0)
+	x.podIs("cart", "v2", "b", "not ready")
+	x.says(false)
+	x.podIs("cart", "v2", "b", "ready")
+	x.expect(t, "mended", 1, 1, 0)
+	x.says(true)
+	x.expect(t, "said again", 2, 1, 0)
+	x.says(false)
+	x.expect(t, "withdrawn for no reason", 2, 1, 1)
+	x.podIs("cart", "v2", "b", "not ready")
+	x.expect(t, "not ready for no reason", 2, 2, 2)
+}
+
+// TestSameName expects what is heard of the pods of a version that was deleted to
+// count for nothing for one of the same name.
+func TestSameName(t *testing.T) {
+	t.Parallel()
+	x := track()
+	x.deployed(v2)
+	x.podIs("cart", "v2", "a", "ready")
+	x.says(true)
+	x.gone(v2)
+	x.deployed(v2)
+	x.podIs("cart", "v2", "a", "not ready")
+	x.podIs("cart", "v2", "a", "ready")
+	x.says(true)
+	x.expect(t, "said of the one before", 1, 1, 0)
+	x.podIs("cart", "v2", "b", "ready")
+	x.says(true)
+	x.expect(t, "said of this one", 2, 1, 0)
+}
+
+// TestRows expects a version that has lost nothing but one of its pods to be
+// announced as before, if its row has been there all the time.
+func TestRows(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []bool{true, false} {
+		x := track()
+		x.deployed(v2)
+		x.podIs("cart", "v2", "a", "ready")
+		x.podIs("cart", "v2", "b", "ready")
+		x.rows("cart", []string{"cart.v20", "cart.v2"}, nil)
+		x.says(true)
+		x.breaks(v2, judge.Crashed)
+		x.podIs("cart", "v2", "b", "not ready")
+		if !kept {
+			x.rows("cart", []string{"cart.v20"}, nil)
+			x.rows("cart", []string{"cart.v2"}, nil)
+		}
+		x.podIs("cart", "v2", "b", "ready")
+		x.known[v2].mended = time.Now().Add(-time.Minute)
+		x.known[v2].heard = x.known[v2].mended
+		x.mu.Lock()
+		x.look(x.known[v2])
+		x.mu.Unlock()
+		if want := 1 + map[bool]int{true: 1}[kept]; x.begun != want {
+			t.Errorf("row kept %t: announced %d times, want %d", kept, x.begun, want)
+		}
+	}
+}
