@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(V
 ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
 E2E_MODULES     ?= ./test/e2e ./test/soak
-# The operator is being built; its tests start API servers, and have a target too.
+# Tests of the operator that start API servers have a target too.
 OPERATOR_MODULES ?= ./test/operator ./test/install ./test/scale
 MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
@@ -136,7 +136,7 @@ fuzz: ## Fuzz every parser, each for FUZZTIME (30s)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint and check the formatting of all modules
-	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(E2E_MODULES); do \
+	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(OPERATOR_MODULES) $(E2E_MODULES); do \
 		echo "lint $$module"; \
 		(cd "$$module" && $(GOLANGCI_LINT) run --config '$(CURDIR)/.golangci.yml' ./...) || status=1; \
 	done; exit $$status
