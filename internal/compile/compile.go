@@ -38,7 +38,11 @@ type compiler struct {
 	withoutCarrier []route.Match
 	// checked are the shapes of pattern of which one was compiled.
 	checked map[shape]bool
-	diags   []diag.Diagnostic
+	// before and after are what is remembered; after is nil where nothing is to be.
+	before, after map[string]remembered
+	// text is what a table follows from, kept for the room that it takes.
+	text  []byte
+	diags []diag.Diagnostic
 }
 
 // service is what the compiler knows of one Service.

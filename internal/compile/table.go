@@ -189,6 +189,10 @@ type draft struct {
 // requests without any carrier, then for each of them the overrides that it
 // can follow, and the route itself.
 func (c *compiler) finishTable(d *draft) {
+	from, said := c.from(d), len(c.diags)
+	if c.recall(d, from) {
+		return
+	}
 	b := &builder{compiler: c, draft: d}
 	d.table.ExportTo = d.scope
 	if d.of != nil && !slices.Contains(d.targets, d.of) {
@@ -213,6 +217,7 @@ func (c *compiler) finishTable(d *draft) {
 			"%d routes in every proxy that calls it", len(d.table.Routes)))
 	}
 	c.tables = append(c.tables, d.table)
+	c.remember(d, from, said)
 }
 
 // size is how many rows the table has at most, where no conditions are asked for.
