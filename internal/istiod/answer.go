@@ -22,7 +22,7 @@ type syncStatus struct {
 	ClusterAcked  string `json:"cluster_acked"`
 	EndpointSent  string `json:"endpoint_sent"`
 	EndpointAcked string `json:"endpoint_acked"`
-	// Resources has more, from Istio 1.27 on.
+	// Resources has more, in newer Istios.
 	Resources map[string]struct {
 		SentTime time.Time `json:"sentTime"`
 	} `json:"resources"`

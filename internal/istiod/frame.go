@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// A library for gRPC would be a third more of the operator's program for one
-// method of one service, of which two messages are used.
+// A library for gRPC would be much of the operator's program, for one method of one
+// service, of which two messages are used.
 
 const (
 	// method is that of the stream.
