@@ -37,7 +37,8 @@ type reconciler struct {
 	gates *opener
 	asker *asker
 
-	memory plan.Memory
+	memory   plan.Memory
+	compiled compile.Memory
 	// without is set where there was nothing to write to.
 	without bool
 	// busy is when the pass that is under way began; nil for none. passes counts those
@@ -126,7 +127,7 @@ func (r *reconciler) look() *picture {
 	p := &picture{contents: r.store.take()}
 	var found []diag.Diagnostic
 	p.snapshot, found = p.objects.Snapshot(r.options.Model)
-	p.result = compile.Compile(p.snapshot)
+	p.result, r.compiled = compile.Again(p.snapshot, r.compiled)
 	p.result.Tables = slices.DeleteFunc(p.result.Tables, func(t route.Table) bool { return !p.managed(t.Namespace) })
 	p.result.SubsetRules = slices.DeleteFunc(p.result.SubsetRules, func(s route.SubsetRule) bool { return !p.managed(s.Namespace) })
 	p.diags = slices.Concat(p.diags, found, p.result.Diagnostics)

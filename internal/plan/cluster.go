@@ -53,6 +53,20 @@ func newMemory(before *Memory) Memory {
 type made struct {
 	of   [sha256.Size]byte
 	json []byte
+	// table is what it was made from; nil for a rule.
+	table *route.Table
+}
+
+// isOf reports whether an object was made from the very same table: one that shares
+// its routes with that one, which are never changed.
+func (m *made) isOf(tables []route.Table) bool {
+	if m.table == nil || len(tables) != 1 {
+		return false
+	}
+	a, b := m.table, &tables[0]
+	return len(a.Routes) > 0 && len(a.Routes) == len(b.Routes) && &a.Routes[0] == &b.Routes[0] &&
+		a.Namespace == b.Namespace && a.Name == b.Name && a.Owner == b.Owner && a.Adopted == b.Adopted &&
+		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo)
 }
 
 // placement is a cluster that is in place.

@@ -203,24 +203,12 @@ func compareVersions(a, b route.Version) int {
 // make plans the object that one table or one rule becomes. Nothing is encoded
 // twice: what was made from the same before is taken from memory.
 func (p *planner) make(name diag.Object, tables []route.Table, rules []route.SubsetRule) error {
-	of, err := digest(&p.digester, &struct {
-		Tables []route.Table
-		Rules  []route.SubsetRule
-	}{tables, rules})
-	if err != nil {
-		return err
-	}
 	m, ok := p.Memory.made[name]
-	if !ok || m.of != of {
-		objects, diags, err := istio.Objects(tables, rules)
-		if err != nil {
+	if !ok || !m.isOf(tables) {
+		var err error
+		if m, err = p.encode(name, tables, rules); err != nil || m.json == nil {
 			return err
 		}
-		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
-		if len(objects) == 0 {
-			return nil
-		}
-		m = made{of: of, json: objects[0].JSON}
 	}
 	if seen := p.observed[name]; seen != nil && bytes.Equal(seen.Managed, m.json) {
 		m.json = seen.Managed // one copy is enough
@@ -228,6 +216,35 @@ func (p *planner) make(name diag.Object, tables []route.Table, rules []route.Sub
 	p.next.made[name] = m
 	p.write(istio.Object{Object: name, JSON: m.json})
 	return nil
+}
+
+// encode encodes an object, unless what it is made from is equal to what it was made
+// from before.
+func (p *planner) encode(name diag.Object, tables []route.Table, rules []route.SubsetRule) (made, error) {
+	of, err := digest(&p.digester, &struct {
+		Tables []route.Table
+		Rules  []route.SubsetRule
+	}{tables, rules})
+	if err != nil {
+		return made{}, err
+	}
+	m, ok := p.Memory.made[name]
+	if !ok || m.of != of {
+		objects, diags, err := istio.Objects(tables, rules)
+		if err != nil {
+			return made{}, err
+		}
+		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
+		if len(objects) == 0 {
+			return made{}, nil
+		}
+		m = made{of: of, json: objects[0].JSON}
+	}
+	m.table = nil
+	if len(tables) == 1 {
+		m.table = &tables[0]
+	}
+	return m, nil
 }
 
 // write adds the step that makes an object what it is to be, if it isn't.
