@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -127,7 +129,14 @@ type groupIndex map[string]map[label][]*group
 
 type label struct{ key, value string }
 
-func indexGroups(groups []*group) groupIndex {
+// indexGroups indexes groups by the labels that services select by.
+func indexGroups(groups []*group, services []*corev1.Service) groupIndex {
+	selected := map[string]bool{}
+	for _, s := range services {
+		for key := range s.Spec.Selector {
+			selected[key] = true
+		}
+	}
 	out := groupIndex{}
 	for _, g := range groups {
 		x := out[g.made.namespace]
@@ -136,8 +145,10 @@ func indexGroups(groups []*group) groupIndex {
 			out[g.made.namespace] = x
 		}
 		for key, value := range g.labels.All {
-			pair := label{key, value}
-			x[pair] = append(x[pair], g)
+			if selected[key] {
+				pair := label{key, value}
+				x[pair] = append(x[pair], g)
+			}
 		}
 	}
 	return out

@@ -20,7 +20,7 @@ import (
 func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagnostic) {
 	r := &reader{Objects: o, snapshot: &model.Snapshot{Options: options}}
 	groups := r.podGroups()
-	byLabel := indexGroups(groups)
+	byLabel := indexGroups(groups, o.Services)
 	ready, leaving := readyPods(o.EndpointSlices), r.leaving()
 	for _, s := range o.Services {
 		found := byLabel.selected(s.Namespace, s.Spec.Selector)
