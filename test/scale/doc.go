@@ -9,6 +9,7 @@
 //	audit.go     the operator's requests, as the API server has noted them
 //	operator.go  the operator as a program: start, memory, processor
 //	run.go       a whole run
+//	sum.go       what was measured, added up: who wrote what needlessly
 //	compare.go   is what is there what generate prints?
 //	report.go    numbers, as a table and as JSON
 //
