@@ -104,39 +104,45 @@ func asJSON(t *rapid.T, value any) string {
 	return string(text)
 }
 
+// cartBackend is three pods of a version, some of them ready.
+func cartBackend(version string, ready int) model.Backend {
+	labels := map[string]string{"app": "cart", "version": version}
+	return model.Backend{Workload: model.Workload{Kind: "Deployment", Name: "cart-" + version}, Labels: labels, Pods: 3, Ready: ready}
+}
+
+// cart is a Service with two released versions and another one.
+func cart() *model.Snapshot {
+	return &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{"shop"}, Services: []model.Service{{
+		Namespace: "shop", Name: "cart", Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}, {Name: "admin", Number: 81, HTTP: true}},
+		Selector: map[string]string{"app": "cart"}, Settings: model.Settings{ReleasedVersions: []string{"v1", "v2"}},
+		Backends: []model.Backend{cartBackend("v1", 1), cartBackend("v2", 1), cartBackend("v3", 1)},
+	}}}
+}
+
+// cartRule is a DestinationRule of the user's with a subset of a version.
+func cartRule(version string) []model.DestinationRule {
+	return []model.DestinationRule{{Namespace: "shop", Name: "cart", Spec: &istioapi.DestinationRule{
+		Host: "cart", Subsets: []*istioapi.Subset{{Name: "theirs", Labels: map[string]string{"version": version}}},
+	}}}
+}
+
 // TestAgain: what a generated snapshot rarely changes, a table follows from too.
 func TestAgain(t *testing.T) {
 	t.Parallel()
-	backend := func(version string, ready int) model.Backend {
-		labels := map[string]string{"app": "cart", "version": version}
-		return model.Backend{Workload: model.Workload{Kind: "Deployment", Name: "cart-" + version}, Labels: labels, Pods: 3, Ready: ready}
-	}
-	base := func() *model.Snapshot {
-		return &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{"shop"}, Services: []model.Service{{
-			Namespace: "shop", Name: "cart", Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}, {Name: "admin", Number: 81, HTTP: true}},
-			Selector: map[string]string{"app": "cart"}, Settings: model.Settings{ReleasedVersions: []string{"v1", "v2"}},
-			Backends: []model.Backend{backend("v1", 1), backend("v2", 1), backend("v3", 1)},
-		}}}
-	}
-	rule := func(version string) []model.DestinationRule {
-		return []model.DestinationRule{{Namespace: "shop", Name: "cart", Spec: &istioapi.DestinationRule{
-			Host: "cart", Subsets: []*istioapi.Subset{{Name: "theirs", Labels: map[string]string{"version": version}}},
-		}}}
-	}
 	for name, change := range map[string]func(before, after *model.Snapshot){
 		"nothing":  func(_, _ *model.Snapshot) {},
-		"a weight": func(_, after *model.Snapshot) { after.Services[0].Backends[0] = backend("v1", 2) },
+		"a weight": func(_, after *model.Snapshot) { after.Services[0].Backends[0] = cartBackend("v1", 2) },
 		"a port":   func(_, after *model.Snapshot) { after.Services[0].Ports[1].Number = 82 },
 		"what a subset of the user's is": func(before, after *model.Snapshot) {
-			before.DestinationRules, after.DestinationRules = rule("v3"), rule("v4")
-			after.Services[0].Backends[2] = backend("v4", 1)
+			before.DestinationRules, after.DestinationRules = cartRule("v3"), cartRule("v4")
+			after.Services[0].Backends[2] = cartBackend("v4", 1)
 		},
 		"the port of an isolated version": func(before, after *model.Snapshot) {
 			for i, s := range []*model.Snapshot{before, after} {
 				s.Services = append(s.Services, model.Service{
 					Namespace: "shop", Name: "cart-v4", VersionOf: "cart", Version: "v4", Selector: map[string]string{"app": "cart-v4"},
 					Ports:    []model.Port{{Name: "http", Number: uint32(8080 + i), HTTP: true}, {Name: "admin", Number: 81, HTTP: true}}, //nolint:gosec // 0 or 1
-					Backends: []model.Backend{backend("v4", 1)},
+					Backends: []model.Backend{cartBackend("v4", 1)},
 				})
 			}
 		},
@@ -157,7 +163,7 @@ func TestAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			before, after := base(), base()
+			before, after := cart(), cart()
 			change(before, after)
 			_, memory := Again(before, Memory{})
 			got, _ := Again(after, memory)
