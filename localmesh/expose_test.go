@@ -40,11 +40,11 @@ func TestExpose(t *testing.T) {
 		t.Errorf("answered %q, %v", body, err)
 	}
 	if connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", address); err == nil {
-		connection.Close()
+		_ = connection.Close()
 		t.Errorf("%s is open outside too", address)
 	}
 	if listener, err := m.Listen(t.Context(), "192.0.2.1:1"); err == nil {
-		listener.Close()
+		_ = listener.Close()
 		t.Error("it listens at an address that is nobody's")
 	}
 }

@@ -25,7 +25,7 @@ func shop(t *testing.T) *discover.Objects {
 		t.Fatal(err)
 	}
 	out := &discover.Objects{Cluster: true}
-	for _, document := range bytes.Split(text, []byte("---\n")) {
+	for document := range bytes.SplitSeq(text, []byte("---\n")) {
 		text, err := yaml.YAMLToJSON(document)
 		if err != nil {
 			t.Fatal(err)

@@ -26,7 +26,7 @@ func TestJudge(t *testing.T) {
 		{Namespace: "shop", Name: "cart", Unreleased: []model.Backend{{Labels: own}}},
 	}
 	early := []plan.Early{{Namespace: "shop", Service: "cart", Labels: own}}
-	at := func(d time.Duration) time.Time { return now.Add(d) }
+	at := now.Add
 	tests := []struct {
 		name   string
 		view   gate.View

@@ -149,6 +149,7 @@ func readRequest(from io.Reader) (node, question string, err error) {
 			node = n.GetId()
 		case 3:
 			question = string(value)
+		default: // nothing else of a request matters
 		}
 	}
 	return node, question, nil

@@ -77,8 +77,10 @@ func TestAdmit(t *testing.T) {
 	}{
 		{name: "a preview", request: create(preview), want: add},
 		{name: "of a dry run", request: with(func(r *admission.Request) { yes := true; r.DryRun = &yes }), want: add},
-		{name: "with a gate of its own", request: create(strings.Replace(preview, `"containers"`, `"readinessGates":[{"conditionType":"example.com/in"}],"containers"`, 1)),
-			want: `[{"op":"add","path":"/spec/readinessGates/-","value":{"conditionType":"overrides.mesh/pinned"}}]`},
+		{
+			name: "with a gate of its own", request: create(strings.Replace(preview, `"containers"`, `"readinessGates":[{"conditionType":"example.com/in"}],"containers"`, 1)),
+			want: `[{"op":"add","path":"/spec/readinessGates/-","value":{"conditionType":"overrides.mesh/pinned"}}]`,
+		},
 		{name: "with no gates", request: create(strings.Replace(preview, `"containers"`, `"readinessGates":[],"containers"`, 1)), want: add},
 		{name: "with ours", request: create(strings.Replace(preview, `"containers"`, `"readinessGates":[{"conditionType":"overrides.mesh/pinned"}],"containers"`, 1))},
 		{name: "a released pod", request: create(strings.Replace(preview, "v2", "v1", 1))},

@@ -40,7 +40,7 @@ func TestNarrow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response.Body.Close()
+		_ = response.Body.Close()
 		if want := test.method + " " + test.want; got != want {
 			t.Errorf("asked for %s, want %s", got, want)
 		}
@@ -56,8 +56,14 @@ func TestSplitAddress(t *testing.T) {
 		address, host string
 		port          int
 	}{
-		{":9443", "", 9443}, {"127.0.0.1:1", "127.0.0.1", 1}, {"[::1]:65535", "::1", 65535},
-		{"9443", "", 0}, {":0", "", 0}, {":65536", "", 0}, {":x", "", 0}, {"", "", 0},
+		{":9443", "", 9443},
+		{"127.0.0.1:1", "127.0.0.1", 1},
+		{"[::1]:65535", "::1", 65535},
+		{"9443", "", 0},
+		{":0", "", 0},
+		{":65536", "", 0},
+		{":x", "", 0},
+		{"", "", 0},
 	}
 	for _, test := range tests {
 		host, port, err := splitAddress(test.address)

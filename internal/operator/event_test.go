@@ -25,7 +25,7 @@ func routedPicture(written time.Duration, routed map[route.Version]plan.Routed, 
 	p.result = compile.Result{Tables: []route.Table{{
 		Namespace: "shop", Name: "cart-overrides", Owner: "cart", Routes: []route.Route{{Kind: route.Override, Version: cartV2}},
 	}}}
-	p.contents.seen = map[diag.Object]*apply.Seen{name: {Written: time.Now().Add(-written)}}
+	p.seen = map[diag.Object]*apply.Seen{name: {Written: time.Now().Add(-written)}}
 	p.planned.Routed, p.diags = routed, diags
 	return p
 }

@@ -32,6 +32,8 @@ func newPacedRecorder(to events.EventRecorder) *pacedRecorder {
 }
 
 // Eventf queues an Event. What it is about must not be changed any more.
+//
+//nolint:revive // its parameters are those of the interface
 func (r *pacedRecorder) Eventf(regarding, related runtime.Object, kind, reason, action, note string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

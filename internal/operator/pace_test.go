@@ -14,6 +14,7 @@ import (
 // noted notes Events.
 type noted struct{ notes []string }
 
+//nolint:revive // its parameters are those of the interface
 func (n *noted) Eventf(_, _ runtime.Object, _, _, _, note string, args ...any) {
 	n.notes = append(n.notes, fmt.Sprintf(note, args...))
 }

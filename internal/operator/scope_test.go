@@ -22,7 +22,9 @@ func TestScope(t *testing.T) {
 		want   []state
 	}{
 		{
-			"those that are labelled", Options{}, []string{"", "true", "no", "true", "false", "true", ""},
+			"those that are labelled",
+			Options{},
+			[]string{"", "true", "no", "true", "false", "true", ""},
 			[]state{{}, {managed: true}, {left: true}, {managed: true}, {left: true}, {managed: true}, {left: true}},
 		},
 		{"said at the start", Options{}, []string{"false"}, []state{{left: true}}},

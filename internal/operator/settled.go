@@ -59,8 +59,10 @@ func addAsker(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts)
 	if err != nil {
 		return err
 	}
-	r.asker = &asker{client: client, store: r.store, log: p.log, metrics: p.asks,
-		changed: make(chan struct{}, 1), settled: map[plan.Cluster]time.Time{}}
+	r.asker = &asker{
+		client: client, store: r.store, log: p.log, metrics: p.asks,
+		changed: make(chan struct{}, 1), settled: map[plan.Cluster]time.Time{},
+	}
 	return manager.Add(r.asker)
 }
 

@@ -45,7 +45,9 @@ func TestCleanup(t *testing.T) {
 	}
 
 	check(t, operator.cmd.Process.Kill())
-	<-operator.done
+	if <-operator.done == nil {
+		t.Error("it ended in order, though it was killed")
+	}
 	c.applyFile(t, "testdata/route.yaml")
 	if said, err := c.cleanup(t); err == nil || !strings.Contains(said, "left DestinationRule shop/service-1-overrides: VirtualService shop/pinned has a route to a subset of it") {
 		t.Errorf("a user's route: %v: %s", err, said)
@@ -97,7 +99,9 @@ func TestCleanupTakenOver(t *testing.T) {
 	c.policy(t)
 	c.works(t)
 	check(t, operator.cmd.Process.Kill())
-	<-operator.done
+	if <-operator.done == nil {
+		t.Error("it ended in order, though it was killed")
+	}
 	c.applyFile(t, "testdata/printed.yaml")
 	rules := c.objects.Resource(destinationRules).Namespace(shop)
 	label := []byte(`{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"name":"service-0-overrides","labels":{"app.kubernetes.io/managed-by":"overrides"}}}`)

@@ -3,6 +3,7 @@ package install_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os/exec"
@@ -170,7 +171,11 @@ func (c *cluster) endOperators(ctx context.Context, operators []*pod) error {
 		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			return fmt.Errorf("end the operator: %w", err)
 		}
-		<-p.done // it may no longer release its lease, which may be said
+		select {
+		case <-p.done: // it may no longer release its lease, which may be said
+		case <-time.After(deadline):
+			return errors.New("the operator does not end")
+		}
 	}
 	return nil
 }

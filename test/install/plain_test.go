@@ -22,7 +22,9 @@ func TestPlain(t *testing.T) {
 	}
 	for _, p := range operators {
 		check(t, p.cmd.Process.Kill())
-		<-p.done
+		if <-p.done == nil {
+			t.Error("it ended in order, though it was killed")
+		}
 	}
 	check(t, c.kube.AppsV1().Deployments(system).Delete(t.Context(), "overrides-operator", metav1.DeleteOptions{}))
 	if said, err := c.cleanup(t); err != nil {

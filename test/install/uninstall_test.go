@@ -3,6 +3,7 @@ package install_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -17,9 +18,7 @@ import (
 // values are an ordinary installation's, with short waits.
 func values(more map[string]any) map[string]any {
 	out := map[string]any{"wait": "200ms", "keep": "300ms"}
-	for key, value := range more {
-		out[key] = value
-	}
+	maps.Copy(out, more)
 	return out
 }
 

@@ -27,10 +27,10 @@ func TestReadinessGate(t *testing.T) {
 	r := run(t, s.config, hook.options(s.namespace))
 	s.awaitGates(t)
 	s.deploy(t, "v2")
-	if !gate.Has(s.get(t, "v2")) {
+	if !gate.Has(s.preview(t)) {
 		t.Fatal("the pod came without a gate")
 	}
-	s.opens(t, "v2", gate.Pinned)
+	s.opens(t, gate.Pinned)
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
 	s.hasEvent(t, "VersionOverridable", "cart:v2", 1)
@@ -78,7 +78,7 @@ func TestNoReadinessGate(t *testing.T) {
 	r := run(t, s.config, options(s.namespace))
 	s.deploy(t, "v2")
 	s.converges(t, 2)
-	if gate.Has(s.get(t, "v2")) {
+	if gate.Has(s.preview(t)) {
 		t.Error("the pod came with a gate")
 	}
 	for _, request := range r.meter.Requests() {
@@ -101,8 +101,10 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	s.deploy(t, "v2")
 	s.placesSomething(t)
 	check(t, first.cmd.Process.Kill())
-	<-first.done
-	if pod := s.get(t, "v2"); !gate.Waits(pod) {
+	if <-first.done == nil {
+		t.Error("it ended in order, though it was killed")
+	}
+	if pod := s.preview(t); !gate.Waits(pod) {
 		t.Fatalf("the pod does not wait: %v", pod.Status.Conditions)
 	}
 	// While nobody answers, pods are made all the same.
@@ -110,7 +112,7 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 		t.Errorf("the webhook answers still: %v", gates)
 	}
 	start(t, path, append(hook.args(s), "--wait", "200ms", "--keep", "200ms")...)
-	s.opens(t, "v2", gate.Pinned)
+	s.opens(t, gate.Pinned)
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
 }
@@ -131,14 +133,14 @@ func TestGateOfSeveralReplicas(t *testing.T) {
 	other := start(t, path, slices.Concat(hook.args(s), lease, []string{"--wait", "200ms", "--keep", "200ms"})...)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
-	if !gate.Waits(s.get(t, "v2")) {
+	if !gate.Waits(s.preview(t)) {
 		t.Fatal("the pod does not wait")
 	}
 	if other.leads() {
 		t.Fatal("both lead")
 	}
 	check(t, leader.cmd.Process.Kill())
-	s.opens(t, "v2", gate.Pinned)
+	s.opens(t, gate.Pinned)
 	s.converges(t, 2)
 }
 
@@ -160,11 +162,11 @@ func TestGateOfUnmanagedNamespace(t *testing.T) {
 	s.awaitGates(t)
 	s.deploy(t, "v2")
 	s.placesSomething(t)
-	if !gate.Waits(s.get(t, "v2")) {
+	if !gate.Waits(s.preview(t)) {
 		t.Fatal("the pod does not wait")
 	}
 	label("false")
-	s.opens(t, "v2", gate.NothingToPin)
+	s.opens(t, gate.NothingToPin)
 }
 
 // TestGateOpensWithoutPin: what does not need a pin any more does not wait for one.
@@ -174,12 +176,20 @@ func TestGateOpensWithoutPin(t *testing.T) {
 		name   string
 		change func(t *testing.T, s *shop)
 	}{
-		{"the Service opts out", func(t *testing.T, s *shop) { s.annotate(t, "overrides.mesh/managed", "false") }},
-		{"the version is released", func(t *testing.T, s *shop) { s.annotate(t, "overrides.mesh/released", "v1,v2") }},
+		{"the Service opts out", func(t *testing.T, s *shop) {
+			t.Helper()
+			s.annotate(t, "overrides.mesh/managed", "false")
+		}},
+		{"the version is released", func(t *testing.T, s *shop) {
+			t.Helper()
+			s.annotate(t, "overrides.mesh/released", "v1,v2")
+		}},
 		{"the Service goes", func(t *testing.T, s *shop) {
+			t.Helper()
 			check(t, s.kube.CoreV1().Services(s.namespace).Delete(t.Context(), "cart", metav1.DeleteOptions{}))
 		}},
 		{"the pod leaves the Service", func(t *testing.T, s *shop) {
+			t.Helper()
 			patch := []byte(`{"metadata":{"labels":{"app":"other"}}}`)
 			_, err := s.kube.CoreV1().Pods(s.namespace).Patch(t.Context(), pod("v2"), types.MergePatchType, patch, metav1.PatchOptions{})
 			check(t, err)
@@ -196,11 +206,11 @@ func TestGateOpensWithoutPin(t *testing.T) {
 			s.awaitGates(t)
 			s.deploy(t, "v2")
 			s.placesSomething(t)
-			if !gate.Waits(s.get(t, "v2")) {
+			if !gate.Waits(s.preview(t)) {
 				t.Fatal("the pod does not wait")
 			}
 			test.change(t, s)
-			s.opens(t, "v2", gate.NothingToPin)
+			s.opens(t, gate.NothingToPin)
 		})
 	}
 }
@@ -216,7 +226,7 @@ func TestGateTimeout(t *testing.T) {
 	run(t, s.config, o)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
-	s.opens(t, "v2", gate.ReadyUnpinned)
+	s.opens(t, gate.ReadyUnpinned)
 	eventually(t, "the Event", func(ctx context.Context) string {
 		list, err := s.kube.EventsV1().Events(s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -243,7 +253,7 @@ func TestGateRoles(t *testing.T) {
 	r := run(t, impersonating(s.config, account), o)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
-	s.opens(t, "v2", gate.Pinned)
+	s.opens(t, gate.Pinned)
 	r.noneForbidden(t)
 }
 
@@ -300,7 +310,7 @@ func TestFaultsOfCertificates(t *testing.T) {
 	run(t, s.config, o)
 	s.deploy(t, "v2")
 	s.converges(t, 2)
-	if gate.Has(s.get(t, "v2")) {
+	if gate.Has(s.preview(t)) {
 		t.Error("the pod came with a gate")
 	}
 	if status, body := get(t, "http://"+o.ProbeAddress+"/readyz"); status != 500 {

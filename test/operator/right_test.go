@@ -21,8 +21,11 @@ func (r right) String() string { return r.verb + " " + r.resource + "." + r.grou
 // dormant are rights that a cluster without what they are for never uses, and that of
 // an Event that happens again.
 var dormant = []right{
-	{"argoproj.io", "rollouts", "read"}, {"gateway.networking.k8s.io", "httproutes", "read"}, {"gateway.networking.k8s.io", "grpcroutes", "read"},
-	{"events.k8s.io", "events", "patch"}, {"", "events", "patch"},
+	{"argoproj.io", "rollouts", "read"},
+	{"gateway.networking.k8s.io", "httproutes", "read"},
+	{"gateway.networking.k8s.io", "grpcroutes", "read"},
+	{"events.k8s.io", "events", "patch"},
+	{"", "events", "patch"},
 }
 
 // recorder notes requests as they begin: a watch that goes on is no answered one.

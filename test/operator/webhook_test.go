@@ -137,10 +137,10 @@ func lifetime(t *testing.T, text []byte) time.Duration {
 	return time.Until(certificate.NotAfter)
 }
 
-// get reads the Pod of a version.
-func (s *shop) get(t *testing.T, version string) *corev1.Pod {
+// preview reads the Pod of v2.
+func (s *shop) preview(t *testing.T) *corev1.Pod {
 	t.Helper()
-	p, err := s.kube.CoreV1().Pods(s.namespace).Get(t.Context(), pod(version), metav1.GetOptions{})
+	p, err := s.kube.CoreV1().Pods(s.namespace).Get(t.Context(), pod("v2"), metav1.GetOptions{})
 	check(t, err)
 	return p
 }
@@ -169,11 +169,11 @@ func (s *shop) awaitGates(t *testing.T) {
 	})
 }
 
-// opens waits until the gate of a version's Pod is open, for a reason.
-func (s *shop) opens(t *testing.T, version string, want gate.Reason) {
+// opens waits until the gate of v2's Pod is open, for a reason.
+func (s *shop) opens(t *testing.T, want gate.Reason) {
 	t.Helper()
-	eventually(t, "the gate of "+version, func(context.Context) string {
-		for _, c := range s.get(t, version).Status.Conditions {
+	eventually(t, "the gate of v2", func(context.Context) string {
+		for _, c := range s.preview(t).Status.Conditions {
 			switch {
 			case c.Type != gate.Condition:
 			case c.Status != corev1.ConditionTrue || c.Reason != string(want):

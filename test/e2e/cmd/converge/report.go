@@ -33,8 +33,9 @@ func name(gap time.Duration) string {
 		return "when the sync status says so"
 	case 0:
 		return "with the subset"
+	default:
+		return gap.String() + " later"
 	}
-	return gap.String() + " later"
 }
 
 // spread is median, 99th percentile and maximum.
