@@ -28,18 +28,16 @@ type versions struct {
 	known   map[judge.Version]*version
 	// pins are the subsets that rows for no override lead to, by Service.
 	pins map[string][]string
-	// past are the pods of versions that were deleted.
-	past map[judge.Version]map[string]bool
 	// unasked counts announced versions that were lost or withdrawn though nothing was
 	// done to them.
 	unasked []string
 }
 
-// version is one that is deployed. A version is whole while all that was done to it
-// is mended.
+// version is one that is deployed, or was. A version is whole while all that was done
+// to it is mended.
 type version struct {
 	judge.Version
-	whole bool
+	there, whole bool
 	// broken is when something was done to it last, at first its deployment; lost says
 	// that this was seen, mended when it was whole again.
 	broken, mended time.Time
@@ -62,19 +60,23 @@ type version struct {
 }
 
 func newVersions(t *timeline, book *judge.Book) *versions {
-	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}, past: map[judge.Version]map[string]bool{}}
+	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}}
 }
 
-// deployed says that a version is about to be made.
+// deployed says that a version is about to be made. Pods of one of the same name that
+// was deleted count for nothing; but its row may go on to be there.
 func (vs *versions) deployed(v judge.Version) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
-	now := time.Now()
-	vs.known[v] = &version{Version: v, awaited: true, lost: true, broken: now, unrouted: now, pods: map[string]string{}, past: vs.past[v]}
-	delete(vs.past, v)
-	if vs.known[v].past == nil {
-		vs.known[v].past = map[string]bool{}
+	x := vs.known[v]
+	if x == nil {
+		x = &version{Version: v, unrouted: time.Now(), past: map[string]bool{}}
+		vs.known[v] = x
 	}
+	for pod := range x.pods {
+		x.past[pod] = true
+	}
+	x.there, x.awaited, x.lost, x.broken, x.pods = true, true, true, time.Now(), map[string]string{}
 }
 
 // breaks says that something is about to be done to a version after which it can't
@@ -82,7 +84,7 @@ func (vs *versions) deployed(v judge.Version) {
 func (vs *versions) breaks(v judge.Version, why judge.Class) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
-	if x := vs.known[v]; x != nil {
+	if x := vs.known[v]; x != nil && x.there {
 		x.whole, x.lost, x.broken = false, false, time.Now()
 		x.missable = why != judge.Leaving
 		vs.cease(x, why)
@@ -95,13 +97,8 @@ func (vs *versions) gone(v judge.Version) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
 	if x := vs.known[v]; x != nil {
-		// What is heard of these is not about a version that comes later.
-		vs.past[v] = x.past
-		for pod := range x.pods {
-			vs.past[v][pod] = true
-		}
+		x.there = false
 	}
-	delete(vs.known, v)
 }
 
 // cease ends an announcement.
@@ -136,7 +133,7 @@ func (vs *versions) podIs(service, name, pod, state string) bool {
 		x.whole, x.lost, x.broken = false, true, time.Now()
 		vs.cease(x, judge.Unready)
 	}
-	if !x.whole {
+	if x.there && !x.whole {
 		x.lost = x.lost || before == "ready"
 		if states := x.states(); x.lost && states["ready"] > 0 && (x.awaited || states["not ready"] == 0) {
 			x.whole, x.awaited, x.mended = true, false, time.Now()
@@ -196,10 +193,11 @@ func (vs *versions) rows(service string, rows, pins []string) {
 			continue
 		}
 		name := service + "." + v.Name
-		x.row = slices.ContainsFunc(rows, func(r string) bool { return r == name || strings.HasPrefix(r, name+".") })
-		if !x.row {
+		there := slices.ContainsFunc(rows, func(r string) bool { return r == name || strings.HasPrefix(r, name+".") })
+		if !x.row || !there {
 			x.unrouted = time.Now()
 		}
+		x.row = there
 	}
 	vs.wake()
 }
@@ -215,11 +213,11 @@ const missed = 10 * time.Second
 // after it was mended, or before, and it never had no row since.
 func (vs *versions) look(x *version) {
 	vs.wake()
-	if !x.whole && !x.lost && x.missable && time.Since(x.broken) > missed {
+	if x.there && !x.whole && !x.lost && x.missable && time.Since(x.broken) > missed {
 		vs.timeline.note(x.Service, "nobody has seen what was done to %s", x.Version)
 		x.whole, x.mended = true, time.Now()
 	}
-	if !x.whole || x.announcement != nil {
+	if !x.there || !x.whole || x.announcement != nil {
 		return
 	}
 	never := x.row && x.unrouted.Before(x.broken) && !x.heard.IsZero() && time.Since(x.mended) > quiet
@@ -246,7 +244,7 @@ func (vs *versions) await(ctx context.Context, v judge.Version, within time.Dura
 		if x != nil {
 			vs.look(x)
 		}
-		return x == nil || x.announcement != nil
+		return x == nil || !x.there || x.announcement != nil
 	})
 	if err != nil {
 		return fmt.Errorf("wait for %s to be announced: %w", v, err)

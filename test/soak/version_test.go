@@ -33,6 +33,18 @@ func (x *tracked) says(overridable bool) {
 	}
 }
 
+// ages has a version be whole for a minute, and everything said of it be older.
+func (x *tracked) ages(v judge.Version) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	of := x.known[v]
+	of.mended = time.Now().Add(-time.Minute)
+	if !of.heard.IsZero() {
+		of.heard = of.mended
+	}
+	x.look(of)
+}
+
 func (x *tracked) expect(t *testing.T, what string, begun, ended, unasked int) {
 	t.Helper()
 	if x.begun != begun || x.ended != ended || len(x.unasked) != unasked {
@@ -92,6 +104,34 @@ func TestSameName(t *testing.T) {
 	x.expect(t, "said of this one", 2, 1, 0)
 }
 
+// TestSameRow expects a version whose row one of the same name has left to be
+// announced as that was.
+func TestSameRow(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []bool{true, false} {
+		x := track()
+		x.deployed(v2)
+		x.podIs("cart", "v2", "a", "ready")
+		x.rows("cart", []string{"cart.v2"}, nil)
+		x.says(true)
+		x.gone(v2)
+		if !kept {
+			x.rows("cart", nil, nil)
+			x.says(false)
+		}
+		x.deployed(v2)
+		x.podIs("cart", "v2", "a", "gone")
+		x.podIs("cart", "v2", "b", "ready")
+		if !kept {
+			x.rows("cart", []string{"cart.v2"}, nil)
+		}
+		x.ages(v2)
+		if want := 1 + map[bool]int{true: 1}[kept]; x.begun != want {
+			t.Errorf("row kept %t: announced %d times, want %d", kept, x.begun, want)
+		}
+	}
+}
+
 // TestRows expects a version that has lost nothing but one of its pods to be
 // announced as before, if its row has been there all the time.
 func TestRows(t *testing.T) {
@@ -110,11 +150,7 @@ func TestRows(t *testing.T) {
 			x.rows("cart", []string{"cart.v2"}, nil)
 		}
 		x.podIs("cart", "v2", "b", "ready")
-		x.known[v2].mended = time.Now().Add(-time.Minute)
-		x.known[v2].heard = x.known[v2].mended
-		x.mu.Lock()
-		x.look(x.known[v2])
-		x.mu.Unlock()
+		x.ages(v2)
 		if want := 1 + map[bool]int{true: 1}[kept]; x.begun != want {
 			t.Errorf("row kept %t: announced %d times, want %d", kept, x.begun, want)
 		}
