@@ -172,7 +172,11 @@ func (c *cluster) endOperators(ctx context.Context, operators []*pod) error {
 			return fmt.Errorf("end the operator: %w", err)
 		}
 		select {
-		case <-p.done: // it may no longer release its lease, which may be said
+		case err := <-p.done:
+			// It may no longer release its lease, which may be said by its exit code.
+			if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+				return fmt.Errorf("end the operator: %w", err)
+			}
 		case <-time.After(deadline):
 			return errors.New("the operator does not end")
 		}
