@@ -129,14 +129,17 @@ func (w *Writes) add(o Writes) {
 	w.Needless += o.Needless
 }
 
-// apart is how far apart two watches may tell of things that follow from each
-// other in the wrong order.
-const apart = 3 * time.Second
+const (
+	// apart is how far apart two watches may tell of things that follow from each
+	// other in the wrong order; near how far they usually do not.
+	apart = 3 * time.Second
+	near  = 300 * time.Millisecond
+)
 
 // count looks at what happened to one object.
 func count(history []moment) Writes {
 	var out Writes
-	before, wanted := history[0], history[0].content
+	before := history[0]
 	told := 0 // how many changes were followed by a write
 	for _, m := range history[1:] {
 		if !m.written {
@@ -146,20 +149,35 @@ func count(history []moment) Writes {
 		out.Stored++
 		changes := 0
 		for _, w := range history {
-			if !w.written && !w.at.After(m.at.Add(apart)) {
+			if !w.written && !w.at.After(m.at.Add(near)) {
 				changes++
-				wanted = w.content
 			}
 		}
 		switch {
+		case wasRight(history, before.content, m.at):
+			out.Needless++
 		case changes > told:
 			out.First++
-		case before.content != wanted:
-			out.Second++
 		default:
-			out.Needless++
+			out.Second++
 		}
 		before, told = m, changes
 	}
 	return out
+}
+
+// wasRight reports whether a content was all that was wanted of an object, from a
+// while before a time to a while after it.
+func wasRight(history []moment, content string, at time.Time) bool {
+	wanted := history[0].content
+	for _, w := range history {
+		switch {
+		case w.written || w.at.After(at.Add(apart)):
+		case w.at.Before(at.Add(-apart)):
+			wanted = w.content
+		case w.content != content:
+			return false
+		}
+	}
+	return wanted == content
 }

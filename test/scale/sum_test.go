@@ -23,9 +23,11 @@ func TestCount(t *testing.T) {
 	}{
 		{"nothing", nil, Writes{}},
 		{"one change, one write", []moment{at(1, false, "b"), at(1.1, true, "b")}, Writes{Wanted: 1, Stored: 1, First: 1}},
-		{"the write is heard of first", []moment{at(1, true, "b"), at(3, false, "b")}, Writes{Wanted: 1, Stored: 1, First: 1}},
+		{"the write is heard of first", []moment{at(1, true, "b"), at(1.2, false, "b")}, Writes{Wanted: 1, Stored: 1, First: 1}},
 		{"two changes, one write", []moment{at(1, false, "b"), at(1.1, false, "c"), at(1.2, true, "c")}, Writes{Wanted: 2, Stored: 1, First: 1}},
 		{"in two steps", []moment{at(1, false, "c"), at(1.1, true, "b"), at(9, true, "c")}, Writes{Wanted: 1, Stored: 2, First: 1, Second: 1}},
+		{"there and back", []moment{at(1, false, "b"), at(1.1, true, "b"), at(2, false, "a"), at(2.1, true, "a")}, Writes{Wanted: 2, Stored: 2, First: 2}},
+		{"there and back, both late", []moment{at(1, false, "b"), at(1.2, false, "a"), at(1.4, true, "b"), at(1.8, true, "a")}, Writes{Wanted: 2, Stored: 2, First: 1, Second: 1}},
 		{"without a change", []moment{at(1, true, "b")}, Writes{Stored: 1, Needless: 1}},
 		{"written again", []moment{at(1, false, "b"), at(1.1, true, "b"), at(9, true, "b")}, Writes{Wanted: 1, Stored: 2, First: 1, Needless: 1}},
 	} {
