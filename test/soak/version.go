@@ -73,10 +73,16 @@ func (vs *versions) deployed(v judge.Version) {
 		x = &version{Version: v, unrouted: time.Now(), past: map[string]bool{}}
 		vs.known[v] = x
 	}
+	x.forgetPods()
+	x.there, x.awaited, x.lost, x.broken = true, true, true, time.Now()
+}
+
+// forgetPods has those that there are count for nothing from now on.
+func (x *version) forgetPods() {
 	for pod := range x.pods {
 		x.past[pod] = true
 	}
-	x.there, x.awaited, x.lost, x.broken, x.pods = true, true, true, time.Now(), map[string]string{}
+	x.pods = map[string]string{}
 }
 
 // breaks says that something is about to be done to a version after which it can't
@@ -87,6 +93,12 @@ func (vs *versions) breaks(v judge.Version, why judge.Class) {
 	if x := vs.known[v]; x != nil && x.there {
 		x.whole, x.lost, x.broken = false, false, time.Now()
 		x.missable = why != judge.Leaving
+		if why == judge.Leaving {
+			// All of its pods are to end: those that are ready for a moment longer, while others
+			// end already, mend nothing.
+			x.forgetPods()
+			x.lost = true
+		}
 		vs.cease(x, why)
 	}
 }

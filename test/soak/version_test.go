@@ -85,6 +85,27 @@ func TestAnnounced(t *testing.T) {
 	x.expect(t, "not ready for no reason", 2, 2, 2)
 }
 
+// TestScaledToNone expects a version whose pods are all to go to be whole again with
+// others, not while the first of them is gone and the second is not.
+func TestScaledToNone(t *testing.T) {
+	t.Parallel()
+	x := track()
+	x.deployed(v2)
+	x.podIs("cart", "v2", "a", "ready")
+	x.podIs("cart", "v2", "b", "ready")
+	x.says(true)
+	x.breaks(v2, judge.Leaving)
+	x.podIs("cart", "v2", "a", "ends")
+	x.says(true)
+	x.podIs("cart", "v2", "b", "ends")
+	x.podIs("cart", "v2", "c", "not ready")
+	x.says(true)
+	x.expect(t, "said of those that go", 1, 1, 0)
+	x.podIs("cart", "v2", "c", "ready")
+	x.says(true)
+	x.expect(t, "said of one that came", 2, 1, 0)
+}
+
 // TestSameName expects what is heard of the pods of a version that was deleted to
 // count for nothing for one of the same name.
 func TestSameName(t *testing.T) {
