@@ -214,15 +214,16 @@ func (vs *versions) rows(service string, rows, pins []string) {
 	vs.wake()
 }
 
-// quiet is for how long a version that has lost nothing but a replica has to be
-// whole before it is taken to be announced as before.
+// quiet is for how long a version has to be whole, and to have a row, before it is
+// taken to be announced still: that was said, and has not been taken back, though
+// something was done to it. It may have lost nothing but one of several pods.
 const quiet = 3 * time.Second
 
 // missed is after how long what was done to a version, and was not seen, is over.
 const missed = 10 * time.Second
 
-// look begins to send requests for a version when it is announced: when it was said
-// after it was mended, or before, and it never had no row since.
+// look begins to send requests for a version when it is announced: when that was said
+// after it was mended, or before, and is so still.
 func (vs *versions) look(x *version) {
 	vs.wake()
 	if x.there && !x.whole && !x.lost && x.missable && time.Since(x.broken) > missed {
@@ -232,8 +233,8 @@ func (vs *versions) look(x *version) {
 	if !x.there || !x.whole || x.announcement != nil {
 		return
 	}
-	never := x.row && x.unrouted.Before(x.broken) && !x.heard.IsZero() && time.Since(x.mended) > quiet
-	if !x.heard.After(x.mended) && !never {
+	still := x.row && !x.heard.IsZero() && time.Since(x.mended) > quiet && time.Since(x.unrouted) > quiet
+	if !x.heard.After(x.mended) && !still {
 		return
 	}
 	x.announcement = &judge.Announcement{Version: x.Version}

@@ -39,6 +39,7 @@ func (x *tracked) ages(v judge.Version) {
 	defer x.mu.Unlock()
 	of := x.known[v]
 	of.mended = time.Now().Add(-time.Minute)
+	of.unrouted = of.mended
 	if !of.heard.IsZero() {
 		of.heard = of.mended
 	}
@@ -154,7 +155,8 @@ func TestSameRow(t *testing.T) {
 }
 
 // TestRows expects a version that has lost nothing but one of its pods to be
-// announced as before, if its row has been there all the time.
+// announced as before, if it has a row, and that it can be asked for was not taken
+// back.
 func TestRows(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []bool{true, false} {
@@ -168,9 +170,11 @@ func TestRows(t *testing.T) {
 		x.podIs("cart", "v2", "b", "not ready")
 		if !kept {
 			x.rows("cart", []string{"cart.v20"}, nil)
+			x.says(false)
 			x.rows("cart", []string{"cart.v2"}, nil)
 		}
 		x.podIs("cart", "v2", "b", "ready")
+		x.expect(t, "just mended", 1, 1, 0)
 		x.ages(v2)
 		if want := 1 + map[bool]int{true: 1}[kept]; x.begun != want {
 			t.Errorf("row kept %t: announced %d times, want %d", kept, x.begun, want)
