@@ -61,6 +61,9 @@ func (r *reader) leaving() map[revisions][]pod {
 	return out
 }
 
+// usual is how many pods of a workload there mostly are at most.
+const usual = 4
+
 // podGroups lists the pods of all workloads. In a cluster these are the pods
 // that are there; a workload of which none is there yet is a group without
 // pods. From YAML they are the templates and the bare pods.
@@ -77,9 +80,9 @@ func (r *reader) podGroups() []*group {
 		made
 		labels string
 	}
-	var out []*group
-	seen := map[made]bool{}
-	groups := map[key]*group{}
+	out := make([]*group, 0, len(templates))
+	seen := make(map[made]bool, len(templates))
+	groups := make(map[key]*group, len(templates))
 	for _, p := range r.Pods {
 		if !p.Counts {
 			continue
@@ -89,7 +92,7 @@ func (r *reader) podGroups() []*group {
 		k := key{by, p.Labels.all}
 		g := groups[k]
 		if g == nil {
-			g = &group{made: by, created: p.Created, labels: p.Labels}
+			g = &group{made: by, created: p.Created, labels: p.Labels, pods: make([]pod, 0, usual)}
 			if t != nil {
 				g.created, g.selector = t.created, t.selector
 				seen[by] = seen[by] || t.labels.kept == g.labels.kept

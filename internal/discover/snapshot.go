@@ -2,7 +2,6 @@ package discover
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +21,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	groups := r.podGroups()
 	byLabel := indexGroups(groups, o.Services)
 	ready, leaving := readyPods(o.EndpointSlices), r.leaving()
+	r.snapshot.Services = slices.Grow(r.snapshot.Services, len(o.Services))
 	for _, s := range o.Services {
 		found := byLabel.selected(s.Namespace, s.Spec.Selector)
 		r.readService(s, backends(found, r.readiness(ready, s), leaving))
@@ -166,13 +166,10 @@ func sortSnapshot(s *model.Snapshot) {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), byName(a.Namespace, a.Name, b.Namespace, b.Name))
 	})
 	slices.SortFunc(s.Foreign, diag.Object.Compare)
-	callers := map[model.Caller]bool{}
-	for _, c := range s.Callers {
-		callers[c] = true
-	}
-	s.Callers = slices.SortedFunc(maps.Keys(callers), func(a, b model.Caller) int {
+	slices.SortFunc(s.Callers, func(a, b model.Caller) int {
 		return cmp.Or(byName(a.Namespace, a.Name, b.Namespace, b.Name), cmp.Compare(a.Label, b.Label))
 	})
+	s.Callers = slices.Compact(s.Callers)
 }
 
 func byName(namespaceA, nameA, namespaceB, nameB string) int {

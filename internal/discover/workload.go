@@ -15,7 +15,7 @@ func (r *reader) templates() []*group {
 			lent[[2]string{w.Namespace, w.TemplateOf}] = true
 		}
 	}
-	var out []*group
+	out := make([]*group, 0, len(r.Workloads))
 	for _, w := range r.Workloads {
 		template := w.Template
 		switch {
