@@ -149,7 +149,7 @@ func (c *cycler) rest(ctx context.Context, w *workload, p plan) error {
 	}
 	return poll(ctx, "the pods of "+w.name+" are gone", func() (bool, error) {
 		pods, err := c.mesh.Pods(ctx, namespace, "workload="+w.name)
-		return len(pods) == 0, err
+		return err == nil && len(pods) == 0, nil // the API server may be away
 	})
 }
 
