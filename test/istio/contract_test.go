@@ -53,8 +53,10 @@ func generate(t *rapid.T) *world {
 			t.Fatalf("the generator made a wrong object: %v\n%s", d, o.YAML)
 		}
 	}
-	for _, d := range input.Deployments {
-		w.labels[d.Namespace+"/"+d.Name] = d.Spec.Template.Labels
+	for _, d := range input.Workloads {
+		if d.Kind == "Deployment" {
+			w.labels[d.Namespace+"/"+d.Name] = d.Template.All
+		}
 	}
 	snapshot, diags := input.Snapshot(model.DefaultOptions())
 	for _, d := range diags {
