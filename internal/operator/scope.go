@@ -8,7 +8,7 @@ import (
 )
 
 // scope says which namespaces are managed, and which are left: what is ours there
-// goes, in the order in which it may.
+// goes, in the order in which it may, and readiness gates open.
 //
 //	asked for         label "true"  label "false"  no label, or another
 //	----------------  ------------  -------------  ---------------------------------
@@ -39,7 +39,7 @@ func (s *store) scope() scope {
 	}
 	ours := map[string]bool{}
 	for name, x := range s.items {
-		if x.seen != nil {
+		if x.seen != nil || x.gated {
 			ours[name.Namespace] = true
 		}
 	}

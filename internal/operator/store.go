@@ -196,7 +196,7 @@ func (s *store) take() contents {
 	clear(s.gone)
 	out.scope = s.scope()
 	for name, x := range s.items {
-		if pod, ok := x.Object.(*discover.Pod); ok && x.gated {
+		if pod, ok := x.Object.(*discover.Pod); ok && x.gated && (out.managed(name.Namespace) || out.left(name.Namespace)) {
 			out.gated = append(out.gated, pod)
 		}
 		switch {
