@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,15 +49,16 @@ func TestFleet(t *testing.T) {
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 	s.holds(t, 2*n)
 	t.Logf("%d Services: all %d objects after %v, %s", n, 2*n, time.Since(began).Round(time.Millisecond), p.memory())
-	writes := 0
+	var writes []string
 	eventually(t, "writes", func(context.Context) string {
-		if writes += len(r.writes()); writes < 2*n {
-			return fmt.Sprintf("%d, want %d", writes, 2*n)
+		if writes = append(writes, r.writes()...); len(writes) < 2*n {
+			return fmt.Sprintf("%d, want %d", len(writes), 2*n)
 		}
 		return ""
 	})
-	if writes != 2*n {
-		t.Errorf("%d writes, want %d", writes, 2*n)
+	if len(writes) != 2*n {
+		slices.Sort(writes)
+		t.Errorf("%d writes, want %d:\n%s", len(writes), 2*n, strings.Join(writes, "\n"))
 	}
 	for i := range 5 {
 		s.rollOne(t, r, i%n)
