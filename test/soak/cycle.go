@@ -21,7 +21,7 @@ import (
 
 // within bounds every wait for the mesh. Nothing but how long a soak that fails
 // takes depends on it.
-const within = 90 * time.Second
+const within = 4 * time.Minute
 
 // slot is a place for one version of a Service at a time. Cycles of a slot follow
 // one another, slots do not wait for one another.
