@@ -62,7 +62,7 @@ func (o *operatorProcess) looked(ctx context.Context) (bool, error) {
 		case <-o.Ended():
 			return false, fmt.Errorf("the operator has ended:\n%s", o.Tail())
 		default:
-			return false, nil //nolint:nilerr // it does not listen yet
+			return false, nil // it does not listen yet
 		}
 	}
 	return number(body, "overrides_reconcile_duration_seconds_count") > 0, nil

@@ -58,7 +58,7 @@ func Run(ctx context.Context, options Options) (_ *Result, err error) {
 	if r.Cluster, err = StartCluster(ctx, options.Root, options.Log); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.Cluster.Stop()) }()
+	defer func() { err = errors.Join(err, r.Stop()) }()
 	r.audit = &audit{path: r.auditLog()}
 	for _, step := range []func(context.Context) error{r.fill, r.fromNothing, r.idle, r.changes, r.compareAll, r.again} {
 		if err := step(ctx); err != nil {

@@ -79,7 +79,7 @@ func (s *Soak) inflict(ctx context.Context, all []fault) error {
 		s.book.Phase(f.name)
 		if err := f.inflict(s, ctx, random); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it is over
 			}
 			return fmt.Errorf("fault %s: %w", f.name, err)
 		}
@@ -91,7 +91,7 @@ func (s *Soak) inflict(ctx context.Context, all []fault) error {
 		}
 		if err := s.rest(ctx, f.name); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it is over
 			}
 			return fmt.Errorf("after %s: %w", f.name, err)
 		}

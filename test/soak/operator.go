@@ -29,13 +29,15 @@ type operator struct {
 	cancel context.CancelFunc
 }
 
-// startOperator starts it with a log of its own in dir.
-func startOperator(ctx context.Context, name, path, dir string, t *timeline, args ...string) (*operator, error) {
-	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+// startOperator starts one, with a log of its own.
+func (s *Soak) startOperator(ctx context.Context, name string, args ...string) (*operator, error) {
+	log, err := os.OpenFile(filepath.Join(s.options.Dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("make a log: %w", err)
 	}
-	o := &operator{name: name, path: path, args: append([]string{"operator"}, args...), timeline: t, log: log, done: make(chan struct{})}
+	o := &operator{
+		name: name, path: s.options.Overrides, args: append([]string{"operator"}, args...), timeline: s.timeline, log: log, done: make(chan struct{}),
+	}
 	ctx, o.cancel = context.WithCancel(ctx)
 	go o.supervise(ctx)
 	return o, nil

@@ -40,7 +40,7 @@ func (k *keeper) run(ctx context.Context, every time.Duration) error {
 		}
 		err := k.once(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it is over
 		}
 		if err != nil {
 			return err

@@ -230,7 +230,7 @@ func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...st
 		"--kubeconfig", kubeconfig, "--wait", s.options.Wait.String(), "--keep", s.options.Keep.String(),
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 	}, s.options.Flags, flags)
-	o, err := startOperator(ctx, name, s.options.Overrides, s.options.Dir, s.timeline, args...)
+	o, err := s.startOperator(ctx, name, args...)
 	if err == nil {
 		s.operators = append(s.operators, o)
 	}

@@ -28,7 +28,8 @@ func newTimeline() *timeline { return &timeline{entries: map[string][]entry{}} }
 func (t *timeline) note(service, format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := append(t.entries[service], entry{time.Now(), fmt.Sprintf(format, args...)})
+	e := t.entries[service]
+	e = append(e, entry{time.Now(), fmt.Sprintf(format, args...)})
 	if len(e) > 2*kept {
 		e = append([]entry(nil), e[len(e)-kept:]...)
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	lost  = errors.New("connection reset")
+	begin   = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	errLost = errors.New("connection reset")
 )
 
 func at(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }
@@ -53,7 +53,7 @@ func TestJudge(t *testing.T) {
 		want     judge.Count
 	}{
 		"ordinary":                     {answer: path("cart:v1 stock:v1"), class: judge.Ordinary, want: judge.Count{Sent: 1}},
-		"ordinary, no answer":          {err: lost, class: judge.Ordinary, want: judge.Count{Sent: 1, Failed: 1}},
+		"ordinary, no answer":          {err: errLost, class: judge.Ordinary, want: judge.Count{Sent: 1, Failed: 1}},
 		"ordinary, a hop failed":       {answer: path("cart:v1 stock!503"), class: judge.Ordinary, want: judge.Count{Sent: 1, Failed: 1}},
 		"ordinary at a preview":        {answer: path("cart:v1 stock:v2"), class: judge.Ordinary, want: judge.Count{Sent: 1, Misrouted: 1}},
 		"ordinary at an unknown":       {answer: path("cart:v1 other:v1"), class: judge.Ordinary, want: judge.Count{Sent: 1, Misrouted: 1}},
@@ -62,16 +62,16 @@ func TestJudge(t *testing.T) {
 		"override at another":          {override: true, answer: path("cart:v1 stock:v3"), class: judge.Announced, want: judge.Count{Sent: 1, Misrouted: 1}},
 		"override, another one's hop":  {override: true, answer: path("cart:v2 stock:v2"), class: judge.Announced, want: judge.Count{Sent: 1, Misrouted: 1}},
 		"override that gets not there": {override: true, answer: path("cart:v1"), class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
-		"override, no answer":          {override: true, err: lost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
+		"override, no answer":          {override: true, err: errLost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
 		"leaves meanwhile":             {override: true, ended: just, why: judge.Leaving, answer: path("cart:v1 stock:v1"), class: judge.Announced, want: judge.Count{Sent: 1}},
-		"leaves meanwhile, no answer":  {override: true, ended: just, why: judge.Leaving, err: lost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
-		"left long before the answer":  {override: true, ended: at(15), why: judge.Leaving, err: lost, class: judge.Leaving, want: judge.Count{Sent: 1, Failed: 1}},
+		"leaves meanwhile, no answer":  {override: true, ended: just, why: judge.Leaving, err: errLost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
+		"left long before the answer":  {override: true, ended: at(15), why: judge.Leaving, err: errLost, class: judge.Leaving, want: judge.Count{Sent: 1, Failed: 1}},
 		"leaves later":                 {override: true, ended: at(25), why: judge.Leaving, answer: path("cart:v1 stock:v1"), class: judge.Announced, want: judge.Count{Sent: 1, Misrouted: 1}},
 		"has left":                     {override: true, ended: at(5), why: judge.Leaving, answer: path("cart:v1 stock:v1"), class: judge.Leaving, want: judge.Count{Sent: 1}},
-		"has left, no answer":          {override: true, ended: at(5), why: judge.Leaving, err: lost, class: judge.Leaving, want: judge.Count{Sent: 1, Failed: 1}},
+		"has left, no answer":          {override: true, ended: at(5), why: judge.Leaving, err: errLost, class: judge.Leaving, want: judge.Count{Sent: 1, Failed: 1}},
 		"has left, another's":          {override: true, ended: at(5), why: judge.Leaving, answer: path("cart:v1 stock:v3"), class: judge.Leaving, want: judge.Count{Sent: 1, Misrouted: 1}},
-		"crashes meanwhile, no answer": {override: true, ended: at(15), why: judge.Crashed, err: lost, class: judge.Crashed, want: judge.Count{Sent: 1, Failed: 1}},
-		"crashes later, no answer":     {override: true, ended: at(25), why: judge.Crashed, err: lost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
+		"crashes meanwhile, no answer": {override: true, ended: at(15), why: judge.Crashed, err: errLost, class: judge.Crashed, want: judge.Count{Sent: 1, Failed: 1}},
+		"crashes later, no answer":     {override: true, ended: at(25), why: judge.Crashed, err: errLost, class: judge.Announced, want: judge.Count{Sent: 1, Failed: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

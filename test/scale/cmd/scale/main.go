@@ -23,8 +23,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := measure(ctx); err != nil {
+	err := measure(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}
@@ -64,8 +65,8 @@ func measure(ctx context.Context) error {
 		}
 		results = append(results, result)
 	}
-	fmt.Print(scale.Table(results))
-	return nil
+	_, err := os.Stdout.WriteString(scale.Table(results))
+	return err
 }
 
 // one measures one size, and keeps the result.
