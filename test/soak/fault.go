@@ -26,8 +26,8 @@ func faults() []fault {
 	return []fault{
 		{"kill", (*Soak).kill, 20},
 		{"leader", (*Soak).leader, 1},
-		{"apiserver", restart("kube-apiserver"), 1},
-		{"istiod", restart("pilot-discovery"), 1},
+		{"apiserver", (*Soak).restartServer, 1},
+		{"istiod", (*Soak).restartIstiod, 1},
 		{"cut", (*Soak).cut, 1},
 		{"silence", (*Soak).silence, 1},
 		{"webhook", (*Soak).webhook, 1},
@@ -117,8 +117,24 @@ func (s *Soak) kill(context.Context, *rand.Rand) error {
 	return err
 }
 
-func restart(program string) func(*Soak, context.Context, *rand.Rand) error {
-	return func(s *Soak, ctx context.Context, _ *rand.Rand) error { return s.mesh.Restart(ctx, program) }
+func (s *Soak) restartServer(ctx context.Context, _ *rand.Rand) error {
+	return s.mesh.Restart(ctx, "kube-apiserver")
+}
+
+func (s *Soak) restartIstiod(ctx context.Context, _ *rand.Rand) error {
+	return s.blindly(ctx, func() error { return s.mesh.Restart(ctx, "pilot-discovery") })
+}
+
+// blindly does something to istiod, and has requests judged accordingly until all
+// proxies have again what was written.
+func (s *Soak) blindly(ctx context.Context, do func() error) error {
+	s.book.Blind(true)
+	defer s.book.Blind(false)
+	if err := do(); err != nil {
+		return err
+	}
+	// What was written before now; what is written later is pushed as ever.
+	return s.mesh.Settle(ctx)
 }
 
 // cut cuts the operator off from the API server.
@@ -137,11 +153,13 @@ func (s *Soak) silence(context.Context, *rand.Rand) error {
 
 // webhook stops istiod for a moment: what its webhook is to be asked can't be written.
 func (s *Soak) webhook(ctx context.Context, random *rand.Rand) error {
-	if err := s.mesh.Signal(ctx, "pilot-discovery", syscall.SIGSTOP); err != nil {
-		return err
-	}
-	err := pause(ctx, time.Duration(1000+random.IntN(4000))*time.Millisecond)
-	return errors.Join(err, s.mesh.Signal(context.WithoutCancel(ctx), "pilot-discovery", syscall.SIGCONT))
+	return s.blindly(ctx, func() error {
+		if err := s.mesh.Signal(ctx, "pilot-discovery", syscall.SIGSTOP); err != nil {
+			return err
+		}
+		err := pause(ctx, time.Duration(1000+random.IntN(4000))*time.Millisecond)
+		return errors.Join(err, s.mesh.Signal(context.WithoutCancel(ctx), "pilot-discovery", syscall.SIGCONT))
+	})
 }
 
 // leader replaces the operator by two, of which the one that leads is killed.

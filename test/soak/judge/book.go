@@ -32,6 +32,8 @@ type Book struct {
 	released map[string][]string
 	// robbed is until when a Service lacks an object that a user deleted.
 	robbed map[string]time.Time
+	// blind is set while proxies may not have what was written.
+	blind bool
 	// counts are those of each phase, which requests belong to that are sent in it.
 	phase  string
 	counts map[string]map[Class]Count
@@ -91,6 +93,13 @@ func (b *Book) End(a *Announcement, at time.Time, why Class) {
 	}
 }
 
+// Blind says whether proxies may not have what was written, for want of an istiod.
+func (b *Book) Blind(yes bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.blind = yes
+}
+
 // Phase gives what begins now a name, by which requests are counted.
 func (b *Book) Phase(name string) {
 	b.mu.Lock()
@@ -128,6 +137,7 @@ type Request struct {
 	to       string
 	override *Announcement
 	absent   bool
+	blind    bool
 	phase    string
 	// released are those of all Services when it was sent.
 	released map[string][]string
@@ -138,7 +148,7 @@ type Request struct {
 func (b *Book) Begin(at time.Time, to string, override *Announcement) *Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return &Request{book: b, sent: at, to: to, override: override, phase: b.phase, released: maps.Clone(b.released)}
+	return &Request{book: b, sent: at, to: to, override: override, blind: b.blind, phase: b.phase, released: maps.Clone(b.released)}
 }
 
 // BeginAbsent is Begin for a request that asks for a version which is not there.

@@ -11,6 +11,9 @@ import "fmt"
 //	announced   one, sent while its version was  the version; once it    never
 //	            announced, and answered before   has ceased, released
 //	            that had ended for 100 ms
+//	blind       the same, sent while istiod was  the version, released   never
+//	            away, or proxies may not have
+//	            had what was written meanwhile
 //	leaving     one, under way later than that   the version, released   see below
 //	            after the soak asked for the
 //	            version's end
@@ -22,6 +25,9 @@ import "fmt"
 //	            sent after it
 //	robbed      any, under way while a user had  anybody                 yes
 //	            deleted an object of ours
+//
+// What proxies have can't be known while istiod is away: the operator announces what
+// it has written after its wait.
 //
 // A version that leaves or loses its readiness has no endpoint any more, and no
 // route: both go to each proxy in one push of istiod's, clusters' endpoints first
@@ -36,6 +42,7 @@ const (
 	Ordinary  Class = "ordinary"
 	Absent    Class = "absent"
 	Announced Class = "announced"
+	Blind     Class = "blind"
 	Leaving   Class = "leaving"
 	Unready   Class = "unready"
 	Crashed   Class = "crashed"
@@ -44,11 +51,11 @@ const (
 
 // Classes lists all, in the order in which they are printed.
 func Classes() []Class {
-	return []Class{Ordinary, Absent, Announced, Leaving, Unready, Crashed, Robbed}
+	return []Class{Ordinary, Absent, Announced, Blind, Leaving, Unready, Crashed, Robbed}
 }
 
 // Strict reports whether no request of a class may fail.
-func (c Class) Strict() bool { return c == Ordinary || c == Absent || c == Announced }
+func (c Class) Strict() bool { return c == Ordinary || c == Absent || c == Announced || c == Blind }
 
 // Count is what became of the requests of a class.
 type Count struct {

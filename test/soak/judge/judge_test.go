@@ -137,6 +137,29 @@ func TestRobbed(t *testing.T) {
 	}
 }
 
+// TestBlind expects a request that is sent while istiod is away to be served by the
+// version or by the released one, and served.
+func TestBlind(t *testing.T) {
+	t.Parallel()
+	b := judge.NewBook(func(judge.Failure) {})
+	b.Release("stock", "v1")
+	a := &judge.Announcement{Version: judge.Version{Service: "stock", Name: "v2"}}
+	b.Blind(true)
+	for _, answer := range []string{"stock:v1", "stock:v2", "stock:v3", "stock!503"} {
+		b.Begin(at(0), "stock", a).End(at(1), path(answer), nil)
+	}
+	b.Begin(at(0), "stock", nil).End(at(1), path("stock:v2"), nil)
+	b.Blind(false)
+	b.Begin(at(2), "stock", a).End(at(3), path("stock:v1"), nil)
+	for class, want := range map[judge.Class]judge.Count{
+		judge.Blind: {Sent: 4, Failed: 1, Misrouted: 1}, judge.Ordinary: {Sent: 1, Misrouted: 1}, judge.Announced: {Sent: 1, Misrouted: 1},
+	} {
+		if got := b.Counts()[class]; got != want {
+			t.Errorf("%s: counted %v, want %v", class, got, want)
+		}
+	}
+}
+
 // TestAbsent expects a request for a version that is not there to be served as an
 // ordinary one.
 func TestAbsent(t *testing.T) {
@@ -174,7 +197,7 @@ func TestCountOK(t *testing.T) {
 	for class, want := range map[judge.Class][3]bool{
 		judge.Ordinary: {true, false, false}, judge.Absent: {true, false, false}, judge.Announced: {true, false, false},
 		judge.Leaving: {true, true, false}, judge.Unready: {true, true, false}, judge.Crashed: {true, true, false},
-		judge.Robbed: {true, true, true},
+		judge.Robbed: {true, true, true}, judge.Blind: {true, false, false},
 	} {
 		got := [3]bool{
 			judge.Count{Sent: 1}.OK(class), judge.Count{Sent: 1, Failed: 1}.OK(class), judge.Count{Sent: 1, Misrouted: 1}.OK(class),
