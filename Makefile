@@ -16,8 +16,10 @@ ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
 E2E_MODULES     ?= ./test/e2e ./test/soak
 # Tests of the operator that start API servers have a target too.
-OPERATOR_MODULES ?= ./test/operator ./test/install ./test/scale
-MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
+OPERATOR_MODULES ?= ./test/operator ./test/install
+# A slice of make bench-cluster; it fails now and then, see docs/operator.md.
+SCALE_MODULES   ?= ./test/scale
+MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES) $(SCALE_MODULES),$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
 TESTCOUNT       := .cache/testcount
 
@@ -90,6 +92,10 @@ EVENTS ?= 150
 bench-operator-times: build bin/sample bin/soak ## Time versions from ready to served, on a mesh (EVENTS=150); Linux
 	@$(ENVOY_RUN) bin/soak -dir .cache/times -hold -times $(EVENTS) $(ARGS)
 
+.PHONY: test-scale
+test-scale: $(TESTCOUNT) ## Run a slice of make bench-cluster as a test; Linux
+	@OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(SCALE_MODULES) -- -timeout 30m $(TESTFLAGS)
+
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
 	@$(ENVOY_RUN) CGO_ENABLED=1 $(TESTCOUNT) . -- -race $(TESTFLAGS)
@@ -136,7 +142,7 @@ fuzz: ## Fuzz every parser, each for FUZZTIME (30s)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint and check the formatting of all modules
-	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(OPERATOR_MODULES) $(E2E_MODULES); do \
+	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(OPERATOR_MODULES) $(SCALE_MODULES) $(E2E_MODULES); do \
 		echo "lint $$module"; \
 		(cd "$$module" && $(GOLANGCI_LINT) run --config '$(CURDIR)/.golangci.yml' ./...) || status=1; \
 	done; exit $$status
