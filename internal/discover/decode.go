@@ -56,7 +56,7 @@ func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 }
 
 // Typed is [Parse] for objects of one kind that were decoded already, as those
-// of an API server are. They are slimmed, see [Slim].
+// of an API server are. Of each is left what [Keep] keeps.
 func Typed[T metav1.Object](kind string, objects []T) Parsed {
 	p := Parsed{objects: make([]parsedObject, 0, len(objects))}
 	for _, object := range objects {

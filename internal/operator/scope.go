@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 // scope says which namespaces are managed, and which are left: what is ours there
@@ -21,35 +23,55 @@ import (
 // there at the start stays.
 type scope struct{ managed, left func(namespace string) bool }
 
-// scope says what is to become of namespaces now. The caller has locked s.
-func (s *store) scope() scope {
-	none := func(string) bool { return false }
-	if named := s.options.Namespaces; len(named) > 0 {
-		return scope{managed: func(n string) bool { return slices.Contains(named, n) }, left: none}
+// manages reports whether a namespace is managed whose [EnabledLabel] has a value;
+// "" for none.
+func (o *Options) manages(namespace, label string) bool {
+	switch {
+	case len(o.Namespaces) > 0:
+		return slices.Contains(o.Namespaces, namespace)
+	case o.AllNamespaces:
+		return label != "false"
 	}
-	labelled := map[string]string{}
-	for name, x := range s.items {
+	return label == "true"
+}
+
+// label is the [EnabledLabel] of a namespace; "" for none. The caller has locked s.
+func (s *store) label(namespace string) string {
+	if x := s.items[diag.Object{Kind: "Namespace", Name: namespace}]; x != nil {
 		if n, ok := x.Object.(*corev1.Namespace); ok {
-			labelled[name.Name] = n.Labels[EnabledLabel]
+			return n.Labels[EnabledLabel]
 		}
 	}
-	out := scope{managed: func(n string) bool { return labelled[n] == "true" }}
-	if s.options.AllNamespaces {
-		out.managed = func(n string) bool { return labelled[n] != "false" }
+	return ""
+}
+
+// scope says what is to become of namespaces now. The caller has locked s.
+func (s *store) scope() scope {
+	if len(s.options.Namespaces) > 0 {
+		return scope{
+			managed: func(n string) bool { return s.options.manages(n, "") },
+			left:    func(string) bool { return false },
+		}
 	}
-	ours := map[string]bool{}
+	labels, ours := map[string]string{}, map[string]bool{}
 	for name, x := range s.items {
+		if name.Kind == "Namespace" {
+			labels[name.Name] = s.label(name.Name)
+		}
 		if x.seen != nil || x.gated {
 			ours[name.Namespace] = true
 		}
 	}
+	managed := func(n string) bool { return s.options.manages(n, labels[n]) }
 	maps.DeleteFunc(s.managing, func(n string, _ bool) bool { return !ours[n] })
 	for n := range ours {
-		if out.managed(n) {
+		if managed(n) {
 			s.managing[n] = true
 		}
 	}
 	before := maps.Clone(s.managing)
-	out.left = func(n string) bool { return !out.managed(n) && (labelled[n] == "false" || before[n]) }
-	return out
+	return scope{
+		managed: managed,
+		left:    func(n string) bool { return !managed(n) && (labels[n] == "false" || before[n]) },
+	}
 }

@@ -47,6 +47,9 @@ func TestScope(t *testing.T) {
 				if got := (state{c.managed(shop), c.left(shop)}); got != test.want[i] {
 					t.Errorf("with label %q (%d): %+v, want %+v", label, i, got, test.want[i])
 				}
+				if known := s.around(shop) != nil; known != test.want[i].managed {
+					t.Errorf("with label %q (%d): the webhook is told what is there: %t", label, i, known)
+				}
 				if observed := len(c.observed()) > 0; observed != (test.want[i].managed || test.want[i].left) {
 					t.Errorf("with label %q (%d): ours is observed: %t", label, i, observed)
 				}

@@ -166,8 +166,8 @@ type contents struct {
 	objects *discover.Objects
 	seen    map[diag.Object]*apply.Seen
 	diags   []diag.Diagnostic
-	// gated are the pods whose readiness gate is shut, also in namespaces that are
-	// managed no more.
+	// gated are the pods whose readiness gate is shut, in namespaces that are managed
+	// or left.
 	gated []*discover.Pod
 	scope
 	// since is when the oldest change came that is new in it; zero for none.
@@ -216,7 +216,7 @@ func (s *store) take() contents {
 func (s *store) around(namespace string) *discover.Objects {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.scope().managed(namespace) {
+	if !s.options.manages(namespace, s.label(namespace)) {
 		return nil
 	}
 	out := &discover.Objects{Cluster: true}
