@@ -8,7 +8,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -41,18 +40,15 @@ func New(config *rest.Config, dryRun bool) (*Client, error) {
 	return c, nil
 }
 
-// resources are the names of the kinds that are written.
-var resources = map[string]string{"VirtualService": "virtualservices", "DestinationRule": "destinationrules"}
-
 // Do takes a step. seen is what was last seen of the object; nil for nothing. It
 // returns what is there now, nil after a deletion.
 func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, error) {
 	object := step.Object.Object
-	name, known := resources[object.Kind]
-	if !known {
+	kind, known := Resources[object.Kind]
+	if !known || kind.Group != istioGroup {
 		return nil, fmt.Errorf("write %s: not a kind that is written", object)
 	}
-	resource := c.objects.Resource(schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: name}).Namespace(object.Namespace)
+	resource := c.objects.Resource(kind).Namespace(object.Namespace)
 	if step.Action == plan.Delete {
 		if seen != nil && seen.NotOurs != "" {
 			return nil, &Refusal{Step: step, Code: diag.FieldConflict, Message: "not needed any more, and not deleted: " + seen.NotOurs}

@@ -2,22 +2,18 @@ package cleanup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
-	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/gate"
@@ -43,18 +39,7 @@ type Options struct {
 	Report, Warn func(line string)
 }
 
-var (
-	pods             = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	virtualServices  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
-	destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
-	policies         = schema.GroupVersionResource{Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridepolicies"}
-	definitions      = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-)
-
-// resources are those of the kinds that are looked at.
-var resources = map[string]schema.GroupVersionResource{
-	"VirtualService": virtualServices, "DestinationRule": destinationRules, "OverridePolicy": policies, "Pod": pods,
-}
+var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
 // rounds bounds how often it is looked again after something has changed.
 const rounds = 5
@@ -142,9 +127,9 @@ func (c *cleaner) verdict(d *Decision) error {
 // look reads the cluster and decides.
 func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 	var all []*unstructured.Unstructured
-	for _, resource := range []schema.GroupVersionResource{virtualServices, destinationRules, policies} {
+	for _, kind := range []string{"VirtualService", "DestinationRule", "OverridePolicy"} {
 		for _, namespace := range c.namespaces() {
-			list, err := c.list(ctx, resource, namespace)
+			list, err := c.list(ctx, apply.Resources[kind], namespace)
 			if err != nil {
 				return nil, err
 			}
@@ -173,7 +158,7 @@ func (c *cleaner) waiting(ctx context.Context) ([]*unstructured.Unstructured, er
 		return nil, nil
 	}
 	for _, namespace := range c.namespaces() {
-		list, err := c.list(ctx, pods, namespace)
+		list, err := c.list(ctx, apply.Resources["Pod"], namespace)
 		if apierrors.IsForbidden(err) {
 			c.warn("not allowed to list Pods: those with a shut readiness gate stay so")
 			return nil, nil
@@ -253,7 +238,7 @@ func (c *cleaner) take(ctx context.Context, d *Decision) error {
 // delete deletes an object as it was seen. One that has changed since is looked at
 // again.
 func (c *cleaner) delete(ctx context.Context, t Target) error {
-	err := c.objects.Resource(resources[t.Kind]).Namespace(t.Namespace).Delete(ctx, t.Name, metav1.DeleteOptions{
+	err := c.objects.Resource(apply.Resources[t.Kind]).Namespace(t.Namespace).Delete(ctx, t.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &t.UID, ResourceVersion: &t.ResourceVersion},
 	})
 	switch {
@@ -266,37 +251,20 @@ func (c *cleaner) delete(ctx context.Context, t Target) error {
 	return fmt.Errorf("delete %s: %w", t.Object, err)
 }
 
-// clearStatus gives up all fields of a policy's status that are ours, by applying
-// none.
+// clearStatus gives up all fields of a policy's status that are ours.
 func (c *cleaner) clearStatus(ctx context.Context, t Target) error {
-	return c.applyStatus(ctx, t, "cleared the status of", map[string]any{
-		"apiVersion": v1alpha1.GroupName + "/v1alpha1", "kind": "OverridePolicy",
-		"metadata": map[string]any{"namespace": t.Namespace, "name": t.Name, "uid": t.UID},
-	})
+	return c.applyStatus(ctx, t, "cleared the status of", nil)
 }
 
 // openGate lets a Pod be ready that waits for an operator.
 func (c *cleaner) openGate(ctx context.Context, t Target) error {
-	return c.applyStatus(ctx, t, "opened the readiness gate of", map[string]any{
-		"apiVersion": "v1", "kind": "Pod",
-		"metadata": map[string]any{"namespace": t.Namespace, "name": t.Name, "uid": t.UID},
-		"status": map[string]any{"conditions": []any{map[string]any{
-			"type": gate.Condition, "status": corev1.ConditionTrue, "reason": "OverridesRemoved",
-			"message": "Overrides was removed from the cluster", "lastTransitionTime": metav1.Now(),
-		}}},
-	})
+	return c.applyStatus(ctx, t, "opened the readiness gate of", gate.Opened(gate.Removed, "Overrides was removed from the cluster", time.Now()))
 }
 
-// applyStatus applies what is to be ours of an object's status, and nothing to what
-// has come in its place.
-func (c *cleaner) applyStatus(ctx context.Context, t Target, verb string, object map[string]any) error {
-	body, err := json.Marshal(object)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	no := false
-	_, err = c.objects.Resource(resources[t.Kind]).Namespace(t.Namespace).Patch(ctx, t.Name, types.ApplyPatchType, body,
-		metav1.PatchOptions{FieldManager: apply.Manager, Force: &no}, "status")
+// applyStatus applies what is to be ours of an object's status. One that is gone, or
+// has become another, is looked at again.
+func (c *cleaner) applyStatus(ctx context.Context, t Target, verb string, status any) error {
+	err := apply.Status(ctx, c.objects, t.Object, t.UID, status)
 	switch {
 	case err == nil:
 		c.report("%s %s", verb, t.Object)
@@ -310,6 +278,7 @@ func (c *cleaner) applyStatus(ctx context.Context, t Target, verb string, object
 // deleteDefinition deletes the definition of OverridePolicy, unless that would
 // delete a policy.
 func (c *cleaner) deleteDefinition(ctx context.Context) error {
+	policies := apply.Resources["OverridePolicy"]
 	left, err := c.list(ctx, policies, metav1.NamespaceAll)
 	if err != nil {
 		return err

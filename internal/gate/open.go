@@ -5,6 +5,9 @@ import (
 	"maps"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -20,6 +23,8 @@ const (
 	NothingToPin Reason = "NothingToPin"
 	// NotPinned is that the pod has waited for long.
 	NotPinned Reason = "NotPinned"
+	// Removed is that nobody is left to open it later.
+	Removed Reason = "OverridesRemoved"
 	// ReadyUnpinned is that it has waited for longer than it was to.
 	ReadyUnpinned Reason = "ReadyUnpinned"
 )
@@ -86,6 +91,13 @@ func (v *View) Judge(w *Waiting) Verdict {
 		out.Again = end
 	}
 	return out
+}
+
+// Opened is the status of a pod that opens its gate, as server-side apply takes it.
+func Opened(reason Reason, message string, at time.Time) map[string]any {
+	return map[string]any{"conditions": []any{map[string]any{
+		"type": Condition, "status": corev1.ConditionTrue, "reason": reason, "message": message, "lastTransitionTime": metav1.NewTime(at),
+	}}}
 }
 
 // early returns what pod must wait for, nil for nothing.

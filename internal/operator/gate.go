@@ -3,7 +3,6 @@ package operator
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -24,6 +22,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/gate"
 )
@@ -197,7 +196,8 @@ func (o *opener) tell(w *waitingPod, v gate.Verdict) {
 
 // write opens the gate of a pod.
 func (o *opener) write(ctx context.Context, w *waitingPod, v gate.Verdict) {
-	err := o.apply(ctx, w.Pod, v)
+	object := diag.Object{Kind: "Pod", Namespace: w.Pod.Namespace, Name: w.Pod.Name}
+	err := apply.Status(ctx, o.objects, object, w.Pod.UID, gate.Opened(v.Reason, v.Message, time.Now()))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -208,31 +208,13 @@ func (o *opener) write(ctx context.Context, w *waitingPod, v gate.Verdict) {
 		if v.Tell {
 			o.tell(w, v)
 		}
-		o.log.Info("opened readiness gate", "object", "Pod "+w.Pod.Namespace+"/"+w.Pod.Name, "reason", v.Reason)
+		o.log.Info("opened readiness gate", "object", object.String(), "reason", v.Reason)
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err), ctx.Err() != nil:
 		// It is gone, or another one of that name: the informer will tell. Should it
 		// not, as where the condition is another's, it is tried again.
 		w.failed = time.Now().Add(failedLast)
 	default:
 		w.failed = time.Now().Add(time.Second)
-		o.log.Error("open readiness gate", "object", "Pod "+w.Pod.Namespace+"/"+w.Pod.Name, "error", err)
+		o.log.Error("open readiness gate", "object", object.String(), "error", err)
 	}
-}
-
-func (o *opener) apply(ctx context.Context, pod *discover.Pod, v gate.Verdict) error {
-	body, err := json.Marshal(map[string]any{
-		"apiVersion": "v1", "kind": "Pod",
-		"metadata": map[string]any{"namespace": pod.Namespace, "name": pod.Name, "uid": pod.UID},
-		"status": map[string]any{"conditions": []any{map[string]any{
-			"type": gate.Condition, "status": corev1.ConditionTrue, "reason": v.Reason, "message": v.Message,
-			"lastTransitionTime": metav1.Now(),
-		}}},
-	})
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	no := false
-	_, err = o.objects.Resource(corev1.SchemeGroupVersion.WithResource("pods")).Namespace(pod.Namespace).
-		Patch(ctx, pod.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: apply.Manager, Force: &no}, "status")
-	return err
 }

@@ -2,8 +2,6 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -12,7 +10,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
@@ -49,29 +46,14 @@ func (w *policyWriter) write(ctx context.Context, p *picture) time.Time {
 			continue
 		}
 		delete(w.failed, policy.UID)
-		if err := w.apply(ctx, policy, &want); err != nil && ctx.Err() == nil {
-			w.log.Error("write status", "object", "OverridePolicy "+policy.Namespace+"/"+policy.Name, "error", err)
+		object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
+		if err := apply.Status(ctx, w.objects, object, policy.UID, &want); err != nil && ctx.Err() == nil {
+			w.log.Error("write status", "object", object.String(), "error", err)
 			w.failed[policy.UID] = time.Now().Add(failedLast)
 			again = earlier(again, w.failed[policy.UID])
 		}
 	}
 	return again
-}
-
-func (w *policyWriter) apply(ctx context.Context, policy *v1alpha1.OverridePolicy, status *v1alpha1.OverridePolicyStatus) error {
-	body, err := json.Marshal(map[string]any{
-		"apiVersion": v1alpha1.GroupName + "/v1alpha1", "kind": "OverridePolicy",
-		"metadata": map[string]any{"namespace": policy.Namespace, "name": policy.Name, "uid": policy.UID},
-		"status":   status,
-	})
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	resource := schema.GroupVersionResource{Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridepolicies"}
-	no := false
-	_, err = w.objects.Resource(resource).Namespace(policy.Namespace).Patch(ctx, policy.Name, types.ApplyPatchType, body,
-		metav1.PatchOptions{FieldManager: apply.Manager, Force: &no}, "status")
-	return err
 }
 
 // statusOf says what became of a policy. Where nothing is new, times stay as they
