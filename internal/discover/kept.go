@@ -57,10 +57,10 @@ type Labels struct {
 
 // LabelsOf reads labels, which must not be changed any more.
 func LabelsOf(labels map[string]string) *Labels {
-	out := &Labels{All: labels, Kept: withoutRevision(labels), all: labelString(labels)}
+	out := &Labels{All: labels, Kept: withoutRevision(labels), all: model.LabelString(labels)}
 	out.kept = out.all
 	if len(out.Kept) != len(out.All) {
-		out.kept = labelString(out.Kept)
+		out.kept = model.LabelString(out.Kept)
 	}
 	return out
 }
@@ -218,15 +218,6 @@ func withoutRevision(labels map[string]string) map[string]string {
 		}
 	}
 	return labels
-}
-
-// labelString is the same for equal labels only.
-func labelString(labels map[string]string) string {
-	var b strings.Builder
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		b.WriteString(key + "=" + labels[key] + ",")
-	}
-	return b.String()
 }
 
 // counts reports whether p is a pod that may serve, now or later.

@@ -54,7 +54,7 @@ func (p *planner) findEarly() {
 		}
 	}
 	slices.SortStableFunc(p.out.Early, func(a, b Early) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(labelsText(a.Labels), labelsText(b.Labels)))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(model.LabelString(a.Labels), model.LabelString(b.Labels)))
 	})
 }
 
@@ -133,7 +133,7 @@ func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
 			return wait{}
 		}
 	}
-	key := aside{seen.Object, host, strings.Join(seen.exportTo, ","), labelsText(b.Labels)}
+	key := aside{seen.Object, host, strings.Join(seen.exportTo, ","), model.LabelString(b.Labels)}
 	at := since(p, p.Memory.aside, key)
 	p.next.aside[key] = at
 	return p.settling(at)
@@ -168,13 +168,4 @@ func (p *planner) subsetsOf(host string, b *model.Backend) wait {
 		out = out.and(p.placing(c))
 	}
 	return out
-}
-
-// labelsText is the same for equal labels only.
-func labelsText(labels map[string]string) string {
-	var b strings.Builder
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		b.WriteString(key + "=" + labels[key] + ",")
-	}
-	return b.String()
 }
