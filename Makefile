@@ -14,12 +14,10 @@ LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(V
 # those of test/e2e, which play requests on a mesh.
 ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
-E2E_MODULES     ?= ./test/e2e ./test/soak
+E2E_MODULES     ?= ./test/e2e ./test/soak ./test/scale
 # Tests of the operator that start API servers have a target too.
 OPERATOR_MODULES ?= ./test/operator ./test/install
-# A slice of make bench-cluster; it fails now and then, see docs/operator.md.
-SCALE_MODULES   ?= ./test/scale
-MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES) $(SCALE_MODULES),$(TEST_MODULES))
+MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
 TESTCOUNT       := .cache/testcount
 
@@ -65,8 +63,8 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 	@$(if $(CLUSTER_MODULES),$(ENVOY_RUN) OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
 
 .PHONY: e2e
-e2e: $(TESTCOUNT) ## Play the cases of docs/conformance.md on real data planes (TESTFLAGS='-run X'); Linux
-	@$(ENVOY_RUN) OVERRIDES_E2E=1 $(TESTCOUNT) $(E2E_MODULES) -- -count=1 -timeout 30m $(TESTFLAGS)
+e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, and slices of soak and bench-cluster (TESTFLAGS='-run X'); Linux
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_MODULES) -- -count=1 -timeout 30m $(TESTFLAGS)
 
 .PHONY: test-operator
 test-operator: $(TESTCOUNT) ## Run the tests of the operator against a real API server
@@ -91,10 +89,6 @@ EVENTS ?= 150
 .PHONY: bench-operator-times
 bench-operator-times: build bin/sample bin/soak ## Time versions from ready to served, on a mesh (EVENTS=150); Linux
 	@$(ENVOY_RUN) bin/soak -dir .cache/times -hold -times $(EVENTS) $(ARGS)
-
-.PHONY: test-scale
-test-scale: $(TESTCOUNT) ## Run a slice of make bench-cluster as a test; Linux
-	@OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(SCALE_MODULES) -- -timeout 30m $(TESTFLAGS)
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
@@ -142,7 +136,7 @@ fuzz: ## Fuzz every parser, each for FUZZTIME (30s)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint and check the formatting of all modules
-	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(OPERATOR_MODULES) $(SCALE_MODULES) $(E2E_MODULES); do \
+	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(OPERATOR_MODULES) $(E2E_MODULES); do \
 		echo "lint $$module"; \
 		(cd "$$module" && $(GOLANGCI_LINT) run --config '$(CURDIR)/.golangci.yml' ./...) || status=1; \
 	done; exit $$status

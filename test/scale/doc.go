@@ -6,6 +6,7 @@
 //	change.go    what happens to them: seeded, and random
 //	tracker.go   the measurer's own watch: what is wanted, what is there, since when
 //	app.go       one Service of it
+//	rest.go      when nothing more will happen of itself; what was written since
 //	audit.go     the operator's requests, as the API server has noted them
 //	operator.go  the operator as a program: start, memory, processor
 //	run.go       a whole run

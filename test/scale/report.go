@@ -25,6 +25,9 @@ type Result struct {
 	FirstLook, FromNothing, Again                    time.Duration
 	FromNothingUsage, AgainUsage                     child.Usage
 	FromNothingRequests, IdleRequests, AgainRequests Requests
+	// AgainWritten tells of each object that was written after the start where
+	// everything was in place.
+	AgainWritten []string
 
 	// CPU is processors in use while things change, IdleCPU while nothing does.
 	CPU, IdleCPU float64

@@ -223,6 +223,9 @@ func (r *run) changes(ctx context.Context) error {
 	if err := errors.Join(c.errs...); err != nil {
 		return err
 	}
+	if err := until(ctx, settleTimeout, "the last pods have come and gone", r.tracker.atRest); err != nil {
+		return err
+	}
 	if err := until(ctx, settleTimeout, "everything is in place again", r.tracker.settled); err != nil {
 		return errors.Join(err, r.tracker.unsettled())
 	}
@@ -258,6 +261,7 @@ func (r *run) again(ctx context.Context) error {
 	if _, err := r.audit.next(); err != nil {
 		return err
 	}
+	r.tracker.forget()
 	var err error
 	if r.operator, err = r.startOperator(ctx, r.Program, r.Flags); err != nil {
 		return err
@@ -273,6 +277,7 @@ func (r *run) again(ctx context.Context) error {
 	if r.result.AgainRequests, err = r.audit.next(); err != nil {
 		return err
 	}
+	r.result.AgainWritten = r.tracker.written()
 	r.say("started again: everything was seen after %v", r.result.Again.Round(time.Millisecond))
 	return r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("heap-again-%d", r.Services), "heap?gc=1")
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestSlice(t *testing.T) {
 		t.Errorf("while nothing changed: %s", result.IdleRequests)
 	}
 	if result.AgainRequests.Writes() > 0 {
-		t.Errorf("started again with everything in place: %s", result.AgainRequests)
+		t.Errorf("started again with everything in place: %s\n%s", result.AgainRequests, strings.Join(result.AgainWritten, "\n"))
 	}
 	if len(result.Refused) > 0 {
 		t.Errorf("not granted: %s", result.Refused)

@@ -1,0 +1,84 @@
+package scale
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/overrides-mesh/overrides/internal/discover"
+)
+
+// atRest reports whether nothing will happen to any Service that nobody has asked for
+// yet: pods come and go for seconds after their Deployments did, and with them what is
+// wanted.
+func (t *Tracker) atRest() (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.apps {
+		if !a.atRest() {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// atRest reports whether the pods are those that are asked for, each has been ready
+// once, and EndpointSlices tell of them as they are.
+func (a *app) atRest() bool {
+	asked := 0
+	for _, d := range a.deployments {
+		pods := int(*d.Spec.Replicas)
+		if d.Status.ObservedGeneration < d.Generation || int(d.Status.Replicas) != pods || int(d.Status.UpdatedReplicas) != pods {
+			return false
+		}
+		asked += pods
+	}
+	if len(a.pods) != asked {
+		return false
+	}
+	var ready, told []string
+	for name, p := range a.pods {
+		i := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
+		if i < 0 || p.DeletionTimestamp != nil {
+			return false
+		}
+		if p.Status.Conditions[i].Status == corev1.ConditionTrue {
+			ready = append(ready, name)
+		}
+	}
+	for _, s := range a.slices {
+		told = append(told, discover.EndpointSliceOf(s).Ready...)
+	}
+	slices.Sort(ready)
+	slices.Sort(told)
+	return slices.Equal(ready, told)
+}
+
+// written tells what was written of each object since [Tracker.forget], and what was
+// wanted of it.
+func (t *Tracker) written() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for k, a := range t.apps {
+		for _, kind := range slices.Sorted(maps.Keys(a.history)) {
+			h := a.history[kind]
+			if !slices.ContainsFunc(h[1:], func(m moment) bool { return m.written }) {
+				continue
+			}
+			text := fmt.Sprintf("%s %s/%s, which was\n%s", kind, k.namespace, k.name, h[0].content)
+			for _, m := range h[1:] {
+				what := "wanted"
+				if m.written {
+					what = "written"
+				}
+				text += fmt.Sprintf("\n%s %s\n%s", m.at.Format("15:04:05.000"), what, m.content)
+			}
+			out = append(out, text)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
