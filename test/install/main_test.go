@@ -48,21 +48,7 @@ func check(t *testing.T, err error) {
 // eventually waits until f returns nothing.
 func eventually(t *testing.T, what string, f func(ctx context.Context) string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), deadline)
-	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		problem := f(ctx)
-		if problem == "" {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %s", what, problem)
-		case <-ticker.C:
-		}
-	}
+	programtest.Eventually(t, deadline, 50*time.Millisecond, what, f)
 }
 
 // cluster is a control plane for one test, with Istio's kinds, a namespace that has

@@ -25,6 +25,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/operator"
 	"github.com/overrides-mesh/overrides/internal/source"
 	"github.com/overrides-mesh/overrides/localmesh/meter"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // deadline is how long anything may take; it decides no test that passes.
@@ -117,21 +118,7 @@ func (r *running) writes() []string {
 // eventually waits until f returns nothing.
 func eventually(t *testing.T, what string, f func(ctx context.Context) string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), deadline)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		problem := f(ctx)
-		if problem == "" {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %s", what, problem)
-		case <-ticker.C:
-		}
-	}
+	programtest.Eventually(t, deadline, 20*time.Millisecond, what, f)
 }
 
 // converges waits until the cluster holds what generate prints for it now, and as

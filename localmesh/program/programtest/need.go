@@ -1,7 +1,3 @@
-// Package programtest is for tests that run the programs of package program.
-//
-// In goes what a test runs; a test that would have to build it first is skipped,
-// by name, unless that is asked for. It must never build anything.
 package programtest
 
 import (

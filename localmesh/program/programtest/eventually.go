@@ -1,0 +1,28 @@
+package programtest
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// Eventually calls f, at once and at each tick, until it returns nothing. Where it
+// goes on returning a problem until the deadline, t ends with the last one.
+func Eventually(t *testing.T, deadline, tick time.Duration, what string, f func(ctx context.Context) string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		problem := f(ctx)
+		if problem == "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %s", what, problem)
+		case <-ticker.C:
+		}
+	}
+}
