@@ -1,7 +1,6 @@
 package install_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,31 +19,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // pod is a program that runs as a pod of the chart would.
 type pod struct {
 	cmd  *exec.Cmd
-	log  *logBuffer
+	log  *programtest.Log
 	done chan error
-}
-
-// logBuffer keeps what a program writes.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // kubeconfigOf lets its reader be a service account, by a token as a pod has one:
@@ -71,7 +53,7 @@ func (c *cluster) run(ctx context.Context, spec *corev1.PodSpec, folder string, 
 		return nil, err
 	}
 	args := append(append([]string{}, spec.Containers[0].Args...), extra...)
-	p := &pod{log: &logBuffer{}, done: make(chan error, 1)}
+	p := &pod{log: &programtest.Log{}, done: make(chan error, 1)}
 	p.cmd = exec.CommandContext(ctx, c.program, args...)
 	p.cmd.Env = []string{"KUBECONFIG=" + kubeconfig}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
@@ -126,7 +108,7 @@ func (p *pod) forbidden(t *testing.T) {
 // operator's pods a moment after their Deployment is gone, and runs the pods of Jobs.
 // It returns what the Jobs wrote; wait ends it.
 type kubelet struct {
-	log  logBuffer
+	log  programtest.Log
 	errs chan error
 }
 
@@ -184,7 +166,7 @@ func (c *cluster) endOperators(ctx context.Context, operators []*pod) error {
 	return nil
 }
 
-func (c *cluster) runJob(ctx context.Context, folder string, log *logBuffer) error {
+func (c *cluster) runJob(ctx context.Context, folder string, log *programtest.Log) error {
 	var job *batchv1.Job
 	err := poll(ctx, func() (bool, error) {
 		jobs, err := c.kube.BatchV1().Jobs(system).List(ctx, metav1.ListOptions{})

@@ -49,7 +49,7 @@ func options(namespace string) operator.Options {
 type running struct {
 	meter *meter.Meter
 	stop  func()
-	log   *logBuffer
+	log   *programtest.Log
 }
 
 // run starts an operator, which ends with the test at the latest.
@@ -60,7 +60,7 @@ func run(t *testing.T, config *rest.Config, o operator.Options) *running {
 	metered, err := clientcmd.BuildConfigFromFlags("", proxy.Kubeconfig)
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	r := &running{meter: proxy, log: &logBuffer{}}
+	r := &running{meter: proxy, log: &programtest.Log{}}
 	done := make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	go func() { done <- operator.Run(ctx, metered, o, log) }()
@@ -81,24 +81,6 @@ func run(t *testing.T, config *rest.Config, o operator.Options) *running {
 		}
 	})
 	return r
-}
-
-// logBuffer keeps what an operator logs.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // writes lists what the operator has written since the last call: to objects of

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // command builds the program once for a test; $OVERRIDES_BIN names another.
@@ -34,13 +36,13 @@ func command(t *testing.T) string {
 // process is an operator that runs as a program.
 type process struct {
 	cmd  *exec.Cmd
-	log  *logBuffer
+	log  *programtest.Log
 	done chan error
 }
 
 func start(t *testing.T, path string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), path, append([]string{"operator"}, args...)...), log: &logBuffer{}, done: make(chan error, 1)}
+	p := &process{cmd: exec.CommandContext(t.Context(), path, append([]string{"operator"}, args...)...), log: &programtest.Log{}, done: make(chan error, 1)}
 	p.cmd.Stderr = p.log
 	check(t, p.cmd.Start())
 	go func() { p.done <- p.cmd.Wait() }()
