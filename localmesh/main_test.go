@@ -59,9 +59,10 @@ func mesh(t *testing.T) *localmesh.Mesh {
 	t.Helper()
 	needPrograms(t)
 	shared.once.Do(func() {
-		if shared.err = buildSample(); shared.err == nil {
-			// The test that happens to be first must not end it, so not t.Context().
-			shared.mesh, shared.err = localmesh.Start(context.Background(), options(false)) //nolint:usetesting // see above
+		// The test that happens to be first must not end it, so not t.Context().
+		ctx := context.Background() //nolint:usetesting // see above
+		if shared.err = programtest.Build(ctx, "..", filepath.Dir(shared.sample), "./cmd/sample"); shared.err == nil {
+			shared.mesh, shared.err = localmesh.Start(ctx, options(false))
 		}
 	})
 	if shared.err != nil {
@@ -72,17 +73,6 @@ func mesh(t *testing.T) *localmesh.Mesh {
 
 func options(mtls bool) localmesh.Options {
 	return localmesh.Options{Log: os.Stderr, Images: map[string]string{"sample": shared.sample}, MTLS: mtls}
-}
-
-// buildSample builds the program that Pods run.
-func buildSample() error {
-	build := exec.Command("go", "build", "-o", shared.sample, "./cmd/sample") //nolint:noctx // of TestMain's life
-	build.Dir = ".."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the sample: %w: %s", err, output)
-	}
-	return nil
 }
 
 // manifest reads a file of testdata, with NAMESPACE filled in and other words by

@@ -2,10 +2,8 @@ package controlplane_test
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,7 +37,8 @@ func services(t *testing.T) int {
 // the API server for: lists, by pages, and nothing for each Service. How long
 // it takes is for the log: a machine that does other things proves nothing.
 func TestGenerate(t *testing.T) {
-	command := overrides(t)
+	programtest.Need(t, program.Kubernetes())
+	command := programtest.Overrides(t, "../..", "-trimpath")
 	// Not the shared one: its other tests would be in the numbers.
 	server := startAlone(t)
 	n := services(t)
@@ -112,30 +111,6 @@ func TestFleet(t *testing.T) {
 	if err := fleet.Load(t.Context(), server.Config, "fleet", 1); err == nil {
 		t.Error("loaded into a namespace that was there already")
 	}
-}
-
-// overrides returns the command: OVERRIDES_BIN, or one built from ../cmd.
-func overrides(t *testing.T) string {
-	t.Helper()
-	programtest.Need(t, program.Kubernetes())
-	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
-		return path
-	}
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(root, "cmd", "overrides", "main.go")); errors.Is(err, os.ErrNotExist) {
-		t.Skip("there is no cmd/overrides, and OVERRIDES_BIN is not set")
-	}
-	path := filepath.Join(t.TempDir(), "overrides")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", path, "./cmd/overrides")
-	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build overrides: %v\n%s", err, output)
-	}
-	return path
 }
 
 // startAlone starts a control plane for one test.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
@@ -84,7 +85,9 @@ func programs(t *testing.T) stage.Programs {
 	t.Helper()
 	shared.programsOnce.Do(func() {
 		// The test that happens to be first must not end it, so not t.Context().
-		shared.programs, shared.programsErr = stage.BuildPrograms(context.Background(), root, shared.dir) //nolint:usetesting // see above
+		ctx := context.Background() //nolint:usetesting // see above
+		shared.programs = stage.Programs{Overrides: filepath.Join(shared.dir, "overrides"), Sample: filepath.Join(shared.dir, "sample")}
+		shared.programsErr = programtest.Build(ctx, root, shared.dir, "./cmd/overrides", "./cmd/sample")
 	})
 	if shared.programsErr != nil {
 		t.Fatal(shared.programsErr)

@@ -3,8 +3,6 @@ package install_test
 import (
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -70,7 +68,7 @@ func open(t *testing.T) *cluster {
 	istio, err := controlplane.IstioCRDs(t.Context())
 	check(t, err)
 	check(t, plane.InstallCRDs(t.Context(), istio))
-	c := &cluster{plane: plane, program: build(t)}
+	c := &cluster{plane: plane, program: programtest.Overrides(t, "../..")}
 	c.kube, err = kubernetes.NewForConfig(plane.Config)
 	check(t, err)
 	c.objects, err = dynamic.NewForConfig(plane.Config)
@@ -96,20 +94,4 @@ func (c *cluster) applyFile(t *testing.T, path string) {
 	objects, err := controlplane.Decode(text)
 	check(t, err)
 	check(t, c.apply.Apply(t.Context(), objects...))
-}
-
-// build builds the program once for a test; $OVERRIDES_BIN names another.
-func build(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "overrides")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, "./cmd/overrides")
-	cmd.Dir = "../.."
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build overrides: %v\n%s", err, output)
-	}
-	return path
 }

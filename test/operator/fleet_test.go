@@ -18,6 +18,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/localmesh/fleet"
 	"github.com/overrides-mesh/overrides/localmesh/meter"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // TestFleet starts an operator where there are many Services already, OVERRIDES_FLEET
@@ -45,7 +46,7 @@ func TestFleet(t *testing.T) {
 	check(t, err)
 	r := &running{meter: proxy}
 	began := time.Now()
-	p := start(t, command(t), "--kubeconfig", proxy.Kubeconfig, "--all-namespaces", "--istiod-sync", "off", "--wait", "1s", "--keep", "1s",
+	p := start(t, programtest.Overrides(t, "../.."), "--kubeconfig", proxy.Kubeconfig, "--all-namespaces", "--istiod-sync", "off", "--wait", "1s", "--keep", "1s",
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 	s.holds(t, 2*n)
 	t.Logf("%d Services: all %d objects after %v, %s", n, 2*n, time.Since(began).Round(time.Millisecond), p.memory())

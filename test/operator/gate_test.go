@@ -15,6 +15,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/operator"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // TestReadinessGate: a pod that is not released comes with a gate, which opens when
@@ -94,7 +95,7 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "killed")
 	hook := s.installWebhook(t, "killed")
-	path := command(t)
+	path := programtest.Overrides(t, "../..")
 	args := append(hook.args(s), "--wait", "1h")
 	first := start(t, path, args...)
 	s.awaitGates(t)
@@ -125,7 +126,7 @@ func TestGateOfSeveralReplicas(t *testing.T) {
 	hook := s.installWebhook(t, "replicas")
 	elsewhere := *hook
 	elsewhere.address = freeAddress(t)
-	path := command(t)
+	path := programtest.Overrides(t, "../..")
 	lease := []string{"--leader-elect", "--lease-namespace", s.namespace}
 	// It would wait for longer than anybody does, and is not the one that is called.
 	leader := start(t, path, slices.Concat(elsewhere.args(s), lease, []string{"--wait", "1h"})...)

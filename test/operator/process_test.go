@@ -6,9 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,22 +14,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
-
-// command builds the program once for a test; $OVERRIDES_BIN names another.
-func command(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "overrides")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, "./cmd/overrides")
-	build.Dir = "../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build overrides: %v\n%s", err, output)
-	}
-	return path
-}
 
 // process is an operator that runs as a program.
 type process struct {
@@ -78,7 +60,7 @@ func awaitLeader(t *testing.T, processes ...*process) *process {
 func TestHandover(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "handover")
-	path := command(t)
+	path := programtest.Overrides(t, "../..")
 	args := []string{
 		"--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
 		"--wait", "200ms", "--keep", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
@@ -136,7 +118,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	s := openShop(t, sharedPlane(t), "probes")
 	// Ports that are free now; both ends are on loopback.
 	probe, metrics := freeAddress(t), freeAddress(t)
-	start(t, command(t), "--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace,
+	start(t, programtest.Overrides(t, "../.."), "--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace,
 		"--wait", "100ms", "--keep", "100ms", "--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)

@@ -1,9 +1,6 @@
 package scale_test
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +20,7 @@ func TestSlice(t *testing.T) {
 	programtest.Need(t, program.Kubernetes(), kwok.Module())
 	result, err := scale.Run(t.Context(), scale.Options{
 		Services: 40, Seconds: 10, PerSecond: 10, Seed: 1, Idle: 2 * time.Second,
-		Program: command(t), Root: root, Flags: []string{"--keep", "1s"}, Log: t.Output(),
+		Program: programtest.Overrides(t, root, "-tags=grpcnotrace"), Root: root, Flags: []string{"--keep", "1s"}, Log: t.Output(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,20 +47,4 @@ func TestSlice(t *testing.T) {
 	if len(result.Refused) > 0 {
 		t.Errorf("not granted: %s", result.Refused)
 	}
-}
-
-// command builds the program; $OVERRIDES_BIN names another.
-func command(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "overrides")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-tags=grpcnotrace", "-o", path, "./cmd/overrides")
-	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build overrides: %v\n%s", err, output)
-	}
-	return path
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/soak"
 )
 
@@ -30,12 +31,10 @@ func options(t *testing.T) soak.Options {
 	}
 	o.Dir = t.TempDir()
 	o.Overrides, o.Sample = filepath.Join(o.Dir, "overrides"), filepath.Join(o.Dir, "sample")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", o.Dir+string(filepath.Separator), "./cmd/overrides", "./cmd/sample")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build programs: %v\n%s", err, output)
+	err := programtest.Build(t.Context(), root, o.Dir, "./cmd/overrides", "./cmd/sample")
+	if err != nil {
+		t.Fatal(err)
 	}
-	var err error
 	if o.CRD, err = filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml")); err != nil {
 		t.Fatal(err)
 	}
