@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/overrides-mesh/overrides/localmesh/port"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
@@ -29,7 +30,7 @@ func (p *Plane) StartControllers(ctx context.Context) error {
 	if _, err := p.writeKubeconfig(kubeconfig, "system:kube-controller-manager"); err != nil {
 		return err
 	}
-	ports, err := freePorts(ctx, 1)
+	ports, err := port.Free(ctx, 1)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 
@@ -18,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/overrides-mesh/overrides/localmesh/port"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
@@ -99,7 +99,7 @@ func startPlane(ctx context.Context, paths program.Paths, options Options) (_ *P
 			err = errors.Join(err, p.Stop())
 		}
 	}()
-	ports, err := freePorts(ctx, 3)
+	ports, err := port.Free(ctx, 3)
 	if err != nil {
 		return nil, err
 	}
@@ -256,18 +256,4 @@ func getReady(transport http.RoundTripper, url string) func(context.Context) err
 		}
 		return nil
 	}
-}
-
-// freePorts returns n ports of loopback that nobody listened on just now.
-func freePorts(ctx context.Context, n int) ([]string, error) {
-	var ports []string
-	for range n {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer listener.Close()
-		ports = append(ports, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
-	}
-	return ports, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
@@ -117,7 +117,7 @@ func (g *gateTest) manifest(t *testing.T, name string) []byte {
 // operator has to be told of it. The API server calls it at its own loopback.
 func (g *gateTest) webhook(t *testing.T) []string {
 	t.Helper()
-	address := freeAddress(t)
+	address := programtest.FreeAddress(t)
 	inside, err := g.mesh.Expose(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
@@ -148,16 +148,6 @@ func (g *gateTest) webhook(t *testing.T) []string {
 		"--readiness-gate", "--webhook-bind-address", address, "--webhook-namespace", g.namespace,
 		"--webhook-configuration", config.Name, "--webhook-host", "localhost",
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // start starts the operator, and returns what kills it.

@@ -27,6 +27,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/machine"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/localmesh/proxy"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
@@ -70,7 +71,7 @@ type syncTest struct {
 
 func openSyncTest(t *testing.T, m *stage.Mesh) *syncTest {
 	t.Helper()
-	s := &syncTest{mesh: m, metrics: freeAddress(t)}
+	s := &syncTest{mesh: m, metrics: programtest.FreeAddress(t)}
 	s.apply(t, "shop")
 	for _, name := range []string{"overrides", "istiod-sync"} {
 		text, err := os.ReadFile(filepath.Join(root, "config/install", name+".yaml"))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -73,7 +72,7 @@ func (c *cluster) startOperator(t *testing.T) []*pod {
 	var out []*pod
 	for range *d.Spec.Replicas {
 		p, err := c.run(t.Context(), &d.Spec.Template.Spec, t.TempDir(),
-			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address="+freeAddress(t), "--log-format=text")
+			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address="+programtest.FreeAddress(t), "--log-format=text")
 		check(t, err)
 		out = append(out, p)
 		t.Cleanup(func() {
@@ -84,14 +83,6 @@ func (c *cluster) startOperator(t *testing.T) []*pod {
 		})
 	}
 	return out
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	check(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // forbidden fails t where a program was not allowed something.

@@ -125,7 +125,7 @@ func TestGateOfSeveralReplicas(t *testing.T) {
 	s := openShop(t, sharedPlane(t), "replicas")
 	hook := s.installWebhook(t, "replicas")
 	elsewhere := *hook
-	elsewhere.address = freeAddress(t)
+	elsewhere.address = programtest.FreeAddress(t)
 	path := programtest.Overrides(t, "../..")
 	lease := []string{"--leader-elect", "--lease-namespace", s.namespace}
 	// It would wait for longer than anybody does, and is not the one that is called.
@@ -307,7 +307,7 @@ func TestFaultsOfCertificates(t *testing.T) {
 	secrets := s.kube.CoreV1().Secrets(hook.namespace)
 	check(t, secrets.Delete(t.Context(), hook.name, metav1.DeleteOptions{}))
 	o := hook.options(s.namespace)
-	o.ProbeAddress = freeAddress(t)
+	o.ProbeAddress = programtest.FreeAddress(t)
 	run(t, s.config, o)
 	s.deploy(t, "v2")
 	s.converges(t, 2)

@@ -2,9 +2,7 @@ package operator_test
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -117,7 +115,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "probes")
 	// Ports that are free now; both ends are on loopback.
-	probe, metrics := freeAddress(t), freeAddress(t)
+	probe, metrics := programtest.FreeAddress(t), programtest.FreeAddress(t)
 	start(t, programtest.Overrides(t, "../.."), "--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace,
 		"--wait", "100ms", "--keep", "100ms", "--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
 	s.deploy(t, "v2")
@@ -176,12 +174,4 @@ func get(t *testing.T, url string) (int, string) {
 		return 0, err.Error()
 	}
 	return response.StatusCode, string(body)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	check(t, err)
-	defer listener.Close()
-	return fmt.Sprint(listener.Addr())
 }

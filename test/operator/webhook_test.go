@@ -20,6 +20,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // webhook is what is installed for the readiness gate.
@@ -31,7 +32,7 @@ type webhook struct {
 // URL, under names of its own; under those of the file if suffix is empty.
 func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 	t.Helper()
-	h := &webhook{address: freeAddress(t), namespace: "overrides-system", name: "overrides-webhook"}
+	h := &webhook{address: programtest.FreeAddress(t), namespace: "overrides-system", name: "overrides-webhook"}
 	if suffix != "" {
 		h.namespace, h.name = s.namespace, h.name+"-"+suffix
 	}

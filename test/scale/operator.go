@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/overrides-mesh/overrides/localmesh/port"
 	"github.com/overrides-mesh/overrides/test/scale/child"
 )
 
@@ -27,31 +28,21 @@ type operatorProcess struct {
 
 // startOperator runs the program at path, for the namespaces that are labelled.
 func (c *Cluster) startOperator(ctx context.Context, path string, flags []string) (*operatorProcess, error) {
-	var free [3]string
+	free, err := port.Free(ctx, 3)
+	if err != nil {
+		return nil, err
+	}
 	for i := range free {
-		var err error
-		if free[i], err = freeAddress(ctx); err != nil {
-			return nil, err
-		}
+		free[i] = net.JoinHostPort("127.0.0.1", free[i])
 	}
 	args := append([]string{
 		"operator", "--kubeconfig", c.operator, "--istiod-sync=off", // there is none
 		"--metrics-bind-address", free[0], "--health-probe-bind-address", free[1], "--pprof-bind-address", free[2],
 	}, flags...)
 	o := &operatorProcess{began: time.Now(), metrics: "http://" + free[0] + "/metrics", profile: "http://" + free[2] + "/debug/pprof/"}
-	var err error
 	// It outlives the start, so no context ends it.
 	o.Process, err = child.Start(exec.Command(path, args...), filepath.Join(c.dir, fmt.Sprintf("operator-%d.log", o.began.UnixMilli()))) //nolint:noctx // see above
 	return o, err
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 // looked reports whether the operator has looked at the whole cluster.

@@ -15,19 +15,17 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/port"
 )
 
 // gateFlags installs the webhook of the readiness gate, as the manifest has it, and
 // returns what the operator has to be told of it. The API server calls it by URL.
 func gateFlags(ctx context.Context, mesh *localmesh.Mesh, manifest string) ([]string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	free, err := port.Free(ctx, 1)
 	if err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
+		return nil, err
 	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
-	}
+	address := net.JoinHostPort("127.0.0.1", free[0])
 	inside, err := mesh.Expose(ctx, address)
 	if err != nil {
 		return nil, err
