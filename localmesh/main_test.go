@@ -48,8 +48,8 @@ func TestMain(m *testing.M) {
 // Envoy, unless it is asked for.
 func needPrograms(t *testing.T) {
 	t.Helper()
-	programtest.Need(t, program.Kubernetes(), program.Istio())
-	if _, err := exec.LookPath("envoy"); err != nil && os.Getenv("ENVOY") == "" && !programtest.Wanted() {
+	programtest.Cluster.Need(t, program.Kubernetes(), program.Istio())
+	if _, err := exec.LookPath("envoy"); err != nil && os.Getenv("ENVOY") == "" && !programtest.Cluster.Wanted() {
 		t.Skip("there is no Envoy: set ENVOY (`make envoy` prints the path of one)")
 	}
 }

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 // node returns a client of an API server whose pods are run.
 func node(t *testing.T) kubernetes.Interface {
 	t.Helper()
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	shared.once.Do(func() { shared.err = startNode() })
 	if shared.err != nil {
 		t.Fatal(shared.err)

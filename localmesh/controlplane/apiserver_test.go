@@ -71,7 +71,7 @@ func TestInstallCRDs(t *testing.T) {
 // TestStop expects that nothing is left of a control plane that was stopped.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	server, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestStop(t *testing.T) {
 // TestStartFails expects the server's own words where it can't start.
 func TestStartFails(t *testing.T) {
 	t.Parallel()
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	_, err := controlplane.Start(t.Context(), controlplane.Options{Flags: []string{"--no-such-flag"}})
 	if err == nil || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
 		t.Errorf("start: %v", err)

@@ -37,7 +37,7 @@ func services(t *testing.T) int {
 // the API server for: lists, by pages, and nothing for each Service. How long
 // it takes is for the log: a machine that does other things proves nothing.
 func TestGenerate(t *testing.T) {
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	command := programtest.Overrides(t, "../..", "-trimpath")
 	// Not the shared one: its other tests would be in the numbers.
 	server := startAlone(t)

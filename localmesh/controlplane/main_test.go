@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // controlPlane returns the shared control plane, with Istio's kinds and ours.
 func controlPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	shared.once.Do(func() { shared.server, shared.err = startShared(t) })
 	if shared.err != nil {
 		t.Fatal(shared.err)

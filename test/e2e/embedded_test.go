@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"testing"
 
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
@@ -10,7 +11,7 @@ import (
 // without routes of a user's. For others it says that it does not play them.
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
-	path := envoy(t)
+	path := programtest.E2E.Envoy(t)
 	for _, w := range worlds(t) {
 		if len(w.Corpus) > 0 || w.Generated == 0 {
 			continue

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -23,9 +22,6 @@ const (
 	root   = "../.."
 	corpus = "../../../shared/corpus"
 )
-
-// required says that nothing may be skipped for want of a program.
-var required = os.Getenv("OVERRIDES_E2E") != ""
 
 // shared is one mesh for all tests, started by the first that asks.
 var shared struct {
@@ -59,28 +55,6 @@ func run(m *testing.M) int {
 	return code
 }
 
-// envoy returns the path of an Envoy, and skips t where there is none.
-func envoy(t *testing.T) string {
-	t.Helper()
-	name := os.Getenv("ENVOY")
-	if name == "" {
-		name = "envoy"
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		skip(t, "there is no Envoy: set ENVOY, or run `make e2e`")
-	}
-	return path
-}
-
-func skip(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if required {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 func programs(t *testing.T) stage.Programs {
 	t.Helper()
 	shared.programsOnce.Do(func() {
@@ -103,12 +77,8 @@ func mesh(t *testing.T) *stage.Mesh {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := stage.MeshOptions{Envoy: envoy(t), CRDs: []string{crd}, Log: os.Stderr}
-	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
-		if _, built := program.Built(module); !built && !required {
-			t.Skipf("the programs of %s are not built: run `make e2e`", module.Name)
-		}
-	}
+	options := stage.MeshOptions{Envoy: programtest.E2E.Envoy(t), CRDs: []string{crd}, Log: os.Stderr}
+	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	options.Programs = programs(t)
 	all := worlds(t)
 	shared.meshOnce.Do(func() {

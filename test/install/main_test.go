@@ -61,7 +61,7 @@ type cluster struct {
 
 func open(t *testing.T) *cluster {
 	t.Helper()
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
 	check(t, err)
 	t.Cleanup(func() { check(t, plane.Stop()) })

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 // sharedPlane returns the shared control plane, with Istio's kinds and ours.
 func sharedPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	shared.once.Do(func() {
 		// The test that happens to be first must not end it, so not t.Context().
 		ctx := context.Background() //nolint:usetesting // see above
@@ -64,7 +64,7 @@ func installCRDs(ctx context.Context, plane *controlplane.Plane) error {
 // ownPlane starts a control plane for one test, without any kinds but Kubernetes'.
 func ownPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
-	programtest.Need(t, program.Kubernetes())
+	programtest.Cluster.Need(t, program.Kubernetes())
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
 	if err != nil {
 		t.Fatal(err)

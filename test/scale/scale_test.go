@@ -17,7 +17,7 @@ const root = "../.."
 // what has to be written is written, once, and nothing else.
 func TestSlice(t *testing.T) {
 	t.Parallel()
-	programtest.Need(t, program.Kubernetes(), kwok.Module())
+	programtest.Cluster.Need(t, program.Kubernetes(), kwok.Module())
 	result, err := scale.Run(t.Context(), scale.Options{
 		Services: 40, Seconds: 10, PerSecond: 10, Seed: 1, Idle: 2 * time.Second,
 		Program: programtest.Overrides(t, root, "-tags=grpcnotrace"), Root: root, Flags: []string{"--keep", "1s"}, Log: t.Output(),

@@ -3,8 +3,6 @@ package soak_test
 import (
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,19 +14,12 @@ import (
 
 const root = "../.."
 
-// required says that nothing may be skipped for want of a program.
-var required = os.Getenv("OVERRIDES_E2E") != ""
-
 // options are those of a slice: a soak of a minute or two.
 func options(t *testing.T) soak.Options {
 	t.Helper()
 	o := soak.DefaultOptions()
-	o.Envoy = envoy(t)
-	for _, module := range []program.Module{program.Kubernetes(), program.Istio()} {
-		if _, built := program.Built(module); !built && !required {
-			t.Skipf("the programs of %s are not built: run `make e2e`", module.Name)
-		}
-	}
+	o.Envoy = programtest.E2E.Envoy(t)
+	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	o.Dir = t.TempDir()
 	o.Overrides, o.Sample = filepath.Join(o.Dir, "overrides"), filepath.Join(o.Dir, "sample")
 	err := programtest.Build(t.Context(), root, o.Dir, "./cmd/overrides", "./cmd/sample")
@@ -40,22 +31,6 @@ func options(t *testing.T) soak.Options {
 	}
 	o.Log = t.Output()
 	return o
-}
-
-func envoy(t *testing.T) string {
-	t.Helper()
-	name := os.Getenv("ENVOY")
-	if name == "" {
-		name = "envoy"
-	}
-	path, err := exec.LookPath(name)
-	if err != nil && required {
-		t.Fatal("there is no Envoy: set ENVOY, or run `make e2e`")
-	}
-	if err != nil {
-		t.Skip("there is no Envoy: set ENVOY, or run `make e2e`")
-	}
-	return path
 }
 
 // run runs a soak, and returns what it printed and what was wrong.

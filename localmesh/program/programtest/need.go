@@ -2,22 +2,53 @@ package programtest
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
+// Target is a target of make, which sets a variable for the tests that it runs: of
+// these nothing may be skipped for want of a program.
+type Target struct{ name, variable string }
+
+var (
+	// Cluster is for tests that start a control plane.
+	Cluster = Target{"test-cluster", "OVERRIDES_CLUSTER"}
+	// E2E is for tests that play requests on a mesh.
+	E2E = Target{"e2e", "OVERRIDES_E2E"}
+)
+
 // Wanted reports whether nothing may be skipped for want of a program: whether
-// OVERRIDES_CLUSTER is set.
-func Wanted() bool { return os.Getenv("OVERRIDES_CLUSTER") != "" }
+// the target's variable is set.
+func (g Target) Wanted() bool { return os.Getenv(g.variable) != "" }
 
 // Need skips t where programs of modules would have to be built first, unless
 // that is wanted.
-func Need(t *testing.T, modules ...program.Module) {
+func (g Target) Need(t *testing.T, modules ...program.Module) {
 	t.Helper()
 	for _, module := range modules {
-		if _, built := program.Built(module); !built && !Wanted() {
-			t.Skipf("the programs of %s are not built: run `make test-cluster`, or set OVERRIDES_CLUSTER=1", module.Name)
+		if _, built := program.Built(module); !built && !g.Wanted() {
+			t.Skipf("the programs of %s are not built: run `make %s`, or set %s=1", module.Name, g.name, g.variable)
 		}
 	}
+}
+
+// Envoy returns the path of an Envoy: $ENVOY, or the one that is in the PATH. Where
+// there is none it skips t, or fails it where it is wanted.
+func (g Target) Envoy(t *testing.T) string {
+	t.Helper()
+	name := os.Getenv("ENVOY")
+	if name == "" {
+		name = "envoy"
+	}
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if g.Wanted() {
+		t.Fatalf("there is no Envoy: set ENVOY, or run `make %s`", g.name)
+	}
+	t.Skipf("there is no Envoy: set ENVOY, or run `make %s`", g.name)
+	return ""
 }
