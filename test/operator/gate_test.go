@@ -18,15 +18,22 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
+// openGated opens a shop, with a webhook and an operator that has taken it up.
+func openGated(t *testing.T, name string) (*shop, *webhook, *running) {
+	t.Helper()
+	s := openShop(t, sharedPlane(t), name)
+	hook := s.installWebhook(t, name)
+	r := run(t, s.config, hook.options(s.namespace))
+	s.awaitGates(t)
+	return s, hook, r
+}
+
 // TestReadinessGate: a pod that is not released comes with a gate, which opens when
 // ordinary traffic is pinned and the subset of its version is there; others come
 // without.
 func TestReadinessGate(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, sharedPlane(t), "gate")
-	hook := s.installWebhook(t, "gate")
-	r := run(t, s.config, hook.options(s.namespace))
-	s.awaitGates(t)
+	s, _, r := openGated(t, "gate")
 	s.deploy(t, "v2")
 	if !gate.Has(s.preview(t)) {
 		t.Fatal("the pod came without a gate")
@@ -150,13 +157,7 @@ func TestGateOfUnmanagedNamespace(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "unmanaged")
 	hook := s.installWebhook(t, "unmanaged")
-	label := func(value string) {
-		t.Helper()
-		patch := []byte(`{"metadata":{"labels":{"overrides.mesh/enabled":"` + value + `"}}}`)
-		_, err := s.kube.CoreV1().Namespaces().Patch(t.Context(), s.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
-		check(t, err)
-	}
-	label("true")
+	s.label(t, "true")
 	o := hook.options(s.namespace)
 	o.Namespaces, o.Plan.Wait = nil, time.Hour
 	run(t, s.config, o)
@@ -166,7 +167,7 @@ func TestGateOfUnmanagedNamespace(t *testing.T) {
 	if !gate.Waits(s.preview(t)) {
 		t.Fatal("the pod does not wait")
 	}
-	label("false")
+	s.label(t, "false")
 	s.opens(t, gate.NothingToPin)
 }
 
@@ -262,10 +263,7 @@ func TestGateRoles(t *testing.T) {
 // and the API server goes on being answered.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, sharedPlane(t), "certificates")
-	hook := s.installWebhook(t, "certificates")
-	r := run(t, s.config, hook.options(s.namespace))
-	s.awaitGates(t)
+	s, hook, r := openGated(t, "certificates")
 	first := hook.secret(t, s)
 	hook.replace(t, s, endingSoon(t, first, hook))
 	eventually(t, "another certificate of the same authority", func(context.Context) string {

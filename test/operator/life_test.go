@@ -193,23 +193,17 @@ func TestLabelledNamespaces(t *testing.T) {
 	o.Namespaces = nil
 	first := run(t, s.config, o)
 	s.deploy(t, "v2")
-	label := func(value string) {
-		t.Helper()
-		patch := []byte(`{"metadata":{"labels":{"overrides.mesh/enabled":"` + value + `"}}}`)
-		_, err := s.kube.CoreV1().Namespaces().Patch(t.Context(), s.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
-		check(t, err)
-	}
-	label("true")
+	s.label(t, "true")
 	s.converges(t, 2)
-	label("no")
+	s.label(t, "no")
 	s.empty(t)
-	label("true")
+	s.label(t, "true")
 	s.converges(t, 2)
 	first.stop()
 	s.deploy(t, "v3")
 	run(t, s.config, o)
 	s.hasSubset(t, "v3")
-	label("false")
+	s.label(t, "false")
 	s.empty(t)
 }
 

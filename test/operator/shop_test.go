@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -53,6 +54,14 @@ func openShop(t *testing.T, plane *controlplane.Plane, name string) *shop {
 	s.deploy(t, "v1")
 	s.ready(t, "v1", true)
 	return s
+}
+
+// label says of the namespace whether it is managed, for operators that go by labels.
+func (s *shop) label(t *testing.T, enabled string) {
+	t.Helper()
+	patch := []byte(`{"metadata":{"labels":{"overrides.mesh/enabled":"` + enabled + `"}}}`)
+	_, err := s.kube.CoreV1().Namespaces().Patch(t.Context(), s.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+	check(t, err)
 }
 
 func check(t *testing.T, err error) {
