@@ -55,8 +55,8 @@ type Plane struct {
 	address   string
 	authority *authority
 
-	mu        sync.Mutex
-	processes []*process
+	mu       sync.Mutex
+	children []*child
 }
 
 // Start brings up etcd and kube-apiserver, and builds them first if need be.
@@ -128,10 +128,10 @@ func (p *Plane) Stop() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
-	for _, process := range slices.Backward(p.processes) {
-		errs = append(errs, process.stop())
+	for _, child := range slices.Backward(p.children) {
+		errs = append(errs, child.Stop())
 	}
-	p.processes = nil
+	p.children = nil
 	return errors.Join(append(errs, os.RemoveAll(p.Dir))...)
 }
 
@@ -139,9 +139,9 @@ func (p *Plane) Stop() error {
 func (p *Plane) Signal(name string, signal syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, process := range p.processes {
-		if process.name == name {
-			return process.cmd.Process.Signal(signal)
+	for _, child := range p.children {
+		if child.command.name() == name {
+			return child.Signal(signal)
 		}
 	}
 	return fmt.Errorf("signal %s: no such program", name)
@@ -157,33 +157,33 @@ func (p *Plane) Restart(ctx context.Context, name string) error {
 	return again.waitReady(ctx)
 }
 
-func (p *Plane) restart(name string) (*process, error) {
+func (p *Plane) restart(name string) (*child, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.processes, func(process *process) bool { return process.name == name })
+	i := slices.IndexFunc(p.children, func(c *child) bool { return c.command.name() == name })
 	if i < 0 {
 		return nil, errors.New("no such program")
 	}
-	if err := p.processes[i].stop(); err != nil {
+	if err := p.children[i].Stop(); err != nil {
 		return nil, err
 	}
-	again, err := startProcess(p.processes[i].command)
+	again, err := startChild(p.children[i].command)
 	if err == nil {
-		p.processes[i] = again
+		p.children[i] = again
 	}
 	return again, err
 }
 
 // start runs a program and waits until it is ready.
 func (p *Plane) start(ctx context.Context, c command) error {
-	process, err := startProcess(c)
+	started, err := startChild(c)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.processes = append(p.processes, process)
+	p.children = append(p.children, started)
 	p.mu.Unlock()
-	return process.waitReady(ctx)
+	return started.waitReady(ctx)
 }
 
 // writeIdentities makes all keys and certificates, and the kubeconfig.

@@ -19,7 +19,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
-	"github.com/overrides-mesh/overrides/test/scale/child"
+	"github.com/overrides-mesh/overrides/localmesh/process"
 	"github.com/overrides-mesh/overrides/test/scale/kwok"
 )
 
@@ -33,7 +33,7 @@ const (
 // Cluster is a control plane, and kwok.
 type Cluster struct {
 	plane *controlplane.Plane
-	kwok  *child.Process
+	kwok  *process.Process
 	// dir holds logs, the audit log among them.
 	dir string
 	// operator is the path of a kubeconfig that is the operator's.

@@ -8,7 +8,8 @@
 //	app.go       one Service of it
 //	rest.go      when nothing more will happen of itself; what was written since
 //	audit.go     the operator's requests, as the API server has noted them
-//	operator.go  the operator as a program: start, memory, processor
+//	operator.go  the operator as a program: start, looks, profiles
+//	usage.go     its memory and its time on processors
 //	run.go       a whole run
 //	sum.go       what was measured, added up: who wrote what needlessly
 //	compare.go   is what is there what generate prints?

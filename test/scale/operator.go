@@ -9,18 +9,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/overrides-mesh/overrides/localmesh/port"
-	"github.com/overrides-mesh/overrides/test/scale/child"
+	"github.com/overrides-mesh/overrides/localmesh/process"
 )
 
 // operatorProcess is an operator that runs.
 type operatorProcess struct {
-	*child.Process
+	*process.Process
 
 	began            time.Time
 	metrics, profile string
@@ -41,7 +40,7 @@ func (c *Cluster) startOperator(ctx context.Context, path string, flags []string
 	}, flags...)
 	o := &operatorProcess{began: time.Now(), metrics: "http://" + free[0] + "/metrics", profile: "http://" + free[2] + "/debug/pprof/"}
 	// It outlives the start, so no context ends it.
-	o.Process, err = child.Start(exec.Command(path, args...), filepath.Join(c.dir, fmt.Sprintf("operator-%d.log", o.began.UnixMilli()))) //nolint:noctx // see above
+	o.Process, err = process.Start(exec.Command(path, args...), filepath.Join(c.dir, fmt.Sprintf("operator-%d.log", o.began.UnixMilli()))) //nolint:noctx // see above
 	return o, err
 }
 
@@ -106,40 +105,4 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	}
 	defer response.Body.Close()
 	return io.ReadAll(response.Body)
-}
-
-// watchUsage notes what a process uses, each second, until ctx ends, and sends the
-// notes then.
-func watchUsage(ctx context.Context, p *child.Process) <-chan []child.Usage {
-	out := make(chan []child.Usage, 1)
-	go func() {
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		all := []child.Usage{p.Usage()}
-		for {
-			select {
-			case <-ctx.Done():
-				out <- append(all, p.Usage())
-				return
-			case <-ticker.C:
-				all = append(all, p.Usage())
-			}
-		}
-	}()
-	return out
-}
-
-// memory sums up what a process has used.
-func memory(all []child.Usage) Memory {
-	var resident []int64
-	var out Memory
-	for _, u := range all {
-		resident = append(resident, u.Resident)
-		out.Peak = max(out.Peak, u.Peak)
-		out.Program = max(out.Program, u.Program)
-	}
-	slices.Sort(resident)
-	out.Median = resident[len(resident)/2]
-	out.Most = resident[len(resident)-1]
-	return out
 }

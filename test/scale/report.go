@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/overrides-mesh/overrides/test/scale/child"
 )
 
 // Result is what one run has found out.
@@ -23,7 +21,7 @@ type Result struct {
 	// FromNothing to everything being in place where nothing was, Again to the first
 	// look where everything is.
 	FirstLook, FromNothing, Again                    time.Duration
-	FromNothingUsage, AgainUsage                     child.Usage
+	FromNothingUsage, AgainUsage                     Usage
 	FromNothingRequests, IdleRequests, AgainRequests Requests
 	// AgainWritten tells of each object that was written after the start where
 	// everything was in place.

@@ -132,7 +132,7 @@ func (r *run) fromNothing(ctx context.Context) error {
 		return err
 	}
 	r.result.FromNothing = time.Since(r.operator.began)
-	r.result.FromNothingUsage = r.operator.Usage()
+	r.result.FromNothingUsage = r.operator.usage()
 	if r.result.FromNothingRequests, err = r.audit.next(); err != nil {
 		return err
 	}
@@ -145,11 +145,11 @@ func (r *run) idle(ctx context.Context) error {
 	if err := r.silent(ctx); err != nil {
 		return err
 	}
-	before := r.operator.Usage()
+	before := r.operator.usage()
 	if err := r.pause(ctx, r.Idle); err != nil {
 		return err
 	}
-	after := r.operator.Usage()
+	after := r.operator.usage()
 	r.result.IdleCPU = (after.CPU - before.CPU).Seconds() / r.Idle.Seconds()
 	r.result.IdleResident = after.Resident
 	var err error
@@ -195,20 +195,20 @@ func (r *run) changes(ctx context.Context) error {
 	r.tracker.forget()
 	last := time.Duration(r.Seconds) * time.Second
 	r.say("%d changes a second for %v", r.PerSecond, last)
-	before := r.operator.Usage()
+	before := r.operator.usage()
 	looksBefore, tookBefore, err := r.operator.looks(ctx)
 	if err != nil {
 		return err
 	}
 	watching, end := context.WithCancel(ctx)
 	defer end()
-	usage := watchUsage(watching, r.operator.Process)
+	usage := r.operator.watchUsage(watching)
 	if err := c.run(ctx, r.PerSecond, last); err != nil {
 		return err
 	}
 	end()
 	r.result.Memory = memory(<-usage)
-	after := r.operator.Usage()
+	after := r.operator.usage()
 	looks, took, err := r.operator.looks(ctx)
 	if err != nil {
 		return err
@@ -273,7 +273,7 @@ func (r *run) again(ctx context.Context) error {
 	if err := r.pause(ctx, r.Idle); err != nil {
 		return err
 	}
-	r.result.AgainUsage = r.operator.Usage()
+	r.result.AgainUsage = r.operator.usage()
 	if r.result.AgainRequests, err = r.audit.next(); err != nil {
 		return err
 	}

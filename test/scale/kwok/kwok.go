@@ -17,8 +17,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/overrides-mesh/overrides/localmesh/process"
 	"github.com/overrides-mesh/overrides/localmesh/program"
-	"github.com/overrides-mesh/overrides/test/scale/child"
 )
 
 var (
@@ -38,7 +38,7 @@ func Module() program.Module {
 }
 
 // Start has kwok play all nodes of a cluster. Its files are in dir, its log too.
-func Start(ctx context.Context, kubeconfig, dir string, log io.Writer) (*child.Process, error) {
+func Start(ctx context.Context, kubeconfig, dir string, log io.Writer) (*process.Process, error) {
 	paths, err := program.Build(ctx, Module(), log)
 	if err != nil {
 		return nil, err
@@ -51,5 +51,5 @@ func Start(ctx context.Context, kubeconfig, dir string, log io.Writer) (*child.P
 	cmd := exec.Command(paths["kwok"], "--kubeconfig="+kubeconfig, "--manage-all-nodes=true", "--config="+config, //nolint:noctx // see above
 		"--cidr=10.0.0.1/8", "--node-lease-duration-seconds=200")
 	cmd.Env = append(os.Environ(), "HOME="+dir)
-	return child.Start(cmd, filepath.Join(dir, "kwok.log"))
+	return process.Start(cmd, filepath.Join(dir, "kwok.log"))
 }
