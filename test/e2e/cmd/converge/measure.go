@@ -97,11 +97,16 @@ func (b *bench) next() (service, subset, before string) {
 	return service, subset, before
 }
 
+// follow watches the sidecars for a subset, and begins to ask istiod about it.
+func (b *bench) follow(ctx context.Context, service, subset string) (*conversation, error) {
+	b.fleet.begin(&aim{cluster: clusterOf(service, subset), marker: []byte("override." + subset)})
+	return b.converse(ctx, plan.Cluster{Host: hostOf(service), Subset: subset})
+}
+
 // play is one round.
 func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
 	service, subset, before := b.next()
-	b.fleet.begin(&aim{cluster: clusterOf(service, subset), marker: []byte("override." + subset)})
-	ask, err := b.converse(ctx, plan.Cluster{Host: hostOf(service), Subset: subset})
+	ask, err := b.follow(ctx, service, subset)
 	if err != nil {
 		return err
 	}
@@ -139,8 +144,7 @@ func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
 // playSilent is a round in which one sidecar takes nothing for a while.
 func (b *bench) playSilent(ctx context.Context, r *result) error {
 	service, subset, before := b.next()
-	b.fleet.begin(&aim{cluster: clusterOf(service, subset), marker: []byte("override." + subset)})
-	ask, err := b.converse(ctx, plan.Cluster{Host: hostOf(service), Subset: subset})
+	ask, err := b.follow(ctx, service, subset)
 	if err != nil {
 		return err
 	}
