@@ -123,6 +123,18 @@ func (c *compiler) readRoutes(v *model.VirtualService) ([]userRoute, *diag.Diagn
 		d := diag.New(code, v.Object(), "%s %s", v.Object(), fmt.Sprintf(format, args...)).At(v.Origin)
 		return nil, &d
 	}
+	for _, h := range v.Spec.GetHttp() {
+		if h.GetDelegate() == nil {
+			continue
+		}
+		name := delegateName(v, h.GetDelegate())
+		switch d := c.mesh.byName[name]; {
+		case d == nil:
+			return problem(diag.DelegateNotFound, "delegates to VirtualService %s/%s, which is not there", name[0], name[1])
+		case len(d.Unknown) > 0:
+			return problem(diag.VirtualServiceUnknownField, "delegates to %s, which has fields that are not known here: %s", d.Object(), list(d.Unknown))
+		}
+	}
 	switch {
 	case len(v.Unknown) > 0:
 		return problem(diag.VirtualServiceUnknownField, "has fields that are not known here: %s", list(v.Unknown))

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -47,18 +48,19 @@ func (c *compiler) flatten(v *model.VirtualService) []*istioapi.HTTPRoute {
 	return out
 }
 
+// delegateName is the namespace and the name of what a route of v delegates to.
+func delegateName(v *model.VirtualService, ref *istioapi.Delegate) [2]string {
+	return [2]string{cmp.Or(ref.GetNamespace(), v.Namespace), ref.GetName()}
+}
+
 // delegateOf finds the VirtualService that a route of root delegates to: one
-// without hosts, exported to the namespace of root.
+// without hosts, exported to the namespace of root. Another one Istio passes over.
 func (c *compiler) delegateOf(root *model.VirtualService, ref *istioapi.Delegate) *model.VirtualService {
-	namespace := ref.GetNamespace()
-	if namespace == "" {
-		namespace = root.Namespace
-	}
-	v := c.mesh.byName[[2]string{namespace, ref.GetName()}]
+	v := c.mesh.byName[delegateName(root, ref)]
 	why := ""
 	switch {
 	case v == nil:
-		why = "is not there"
+		return nil
 	case len(v.Spec.GetHosts()) > 0:
 		why = "has hosts, so that it is no delegate"
 	default:
@@ -70,7 +72,7 @@ func (c *compiler) delegateOf(root *model.VirtualService, ref *istioapi.Delegate
 	if why == "" {
 		return v
 	}
-	c.add(diag.New(diag.DelegateNotFound, root.Object(), "the delegate %s/%s %s", namespace, ref.GetName(), why).At(root.Origin))
+	c.add(diag.New(diag.DelegateRouteDropped, root.Object(), "Istio passes over a route, since its delegate %s/%s %s", v.Namespace, v.Name, why).At(root.Origin))
 	return nil
 }
 

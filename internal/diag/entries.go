@@ -10,7 +10,7 @@ var entries = []Entry{
 		"add apiVersion and kind, or leave the document out of the input",
 	},
 	{
-		UndecodableObject, Error, "An object does not fit the schema of its kind. It was passed over.",
+		UndecodableObject, Error, "An object does not fit the schema of its kind. It was passed over; what a VirtualService is for is left alone.",
 		"correct the field named in the message",
 	},
 	{
@@ -140,12 +140,12 @@ var entries = []Entry{
 		"route to the Service, or ask for versions of the Services that it routes to",
 	},
 	{
-		DelegateNotFound, Warning, "A route delegates to a VirtualService that is not there, or not exported to it. Istio passes over that route, and so does the adopted one.",
-		"add the VirtualService to the input, or correct the delegate",
+		DelegateNotFound, Warning, "A route for this host delegates to a VirtualService that is not there, or that was not read. What it says would be lost. Nothing is written.",
+		"add the VirtualService to the input, or remove the route",
 	},
 	{
-		DelegateRouteDropped, Warning, "A delegate's route conflicts with the route that delegates to it. Istio passes over it, and so does the adopted one.",
-		"make the delegate's match a subset of the root's",
+		DelegateRouteDropped, Warning, "Istio passes over a route that delegates, since its delegate has hosts or is not exported to it, or over a delegate's route, since its match conflicts. The adopted one does the same.",
+		"give the delegate no hosts, export it, or make its match a subset of the root's",
 	},
 	{GatewayRoutes, Info, "A VirtualService leads to the Service from a gateway. Overrides are followed from the second hop on; the gateway itself routes as before.", ""},
 	{

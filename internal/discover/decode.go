@@ -47,7 +47,8 @@ func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin
 //	null                                      nothing
 //	no object, or has no apiVersion or kind   NotAnObject
 //	a List, or the list of a wanted kind      each item as if it stood alone
-//	of a wanted kind, but does not fit it     UndecodableObject, passed over
+//	of a wanted kind, but does not fit it     UndecodableObject, passed over; of rules
+//	                                          of Istio's is kept whom they are about
 //	of another kind                           counted
 func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 	p := parser{namespace: defaultNamespace, parsed: Parsed{Origin: origin}}
@@ -196,7 +197,9 @@ func (p *parser) parseObject(doc []byte, h *head, kind *wantedKind, at position)
 	object, err := kind.decode(doc)
 	if err != nil {
 		p.say(diag.UndecodableObject, name, position{}, "%s", explain(doc, kind.decode, err, at.path))
-		return
+		if object = outline(name.Kind, doc); object == nil {
+			return
+		}
 	}
 	switch {
 	case object.GetName() != "":

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	istioapi "istio.io/api/networking/v1alpha3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
@@ -64,6 +65,41 @@ func decodeIstio(doc []byte, object any, spec protoreflect.MessageDescriptor) ([
 		doc = known
 	}
 	return s.unknown, kjson.UnmarshalCaseSensitivePreserveInts(doc, object)
+}
+
+// outline keeps of a VirtualService or a DestinationRule that could not be decoded
+// which hosts it is for, and who sees it: nothing is to be written beside it as if it
+// was not there. It returns nil for what does not even say that.
+func outline(kind string, doc []byte) metav1.Object {
+	var said struct {
+		Metadata struct {
+			Name              string            `json:"name"`
+			CreationTimestamp metav1.Time       `json:"creationTimestamp"`
+			Labels            map[string]string `json:"labels"`
+		} `json:"metadata"`
+		Spec struct {
+			Host     string   `json:"host"`
+			Hosts    []string `json:"hosts"`
+			Gateways []string `json:"gateways"`
+			ExportTo []string `json:"exportTo"`
+		} `json:"spec"`
+	}
+	if kind != "VirtualService" && kind != "DestinationRule" {
+		return nil
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(doc, &said); err != nil || said.Metadata.Name == "" {
+		return nil
+	}
+	meta := metav1.ObjectMeta{Name: said.Metadata.Name, CreationTimestamp: said.Metadata.CreationTimestamp, Labels: said.Metadata.Labels}
+	unknown := []string{"spec (it can't be decoded)"}
+	if kind == "VirtualService" {
+		return &VirtualService{Unknown: unknown, VirtualService: &istionetv1.VirtualService{
+			ObjectMeta: meta, Spec: istioapi.VirtualService{Hosts: said.Spec.Hosts, Gateways: said.Spec.Gateways, ExportTo: said.Spec.ExportTo},
+		}}
+	}
+	return &DestinationRule{Unknown: unknown, DestinationRule: &istionetv1.DestinationRule{
+		ObjectMeta: meta, Spec: istioapi.DestinationRule{Host: said.Spec.Host, ExportTo: said.Spec.ExportTo},
+	}}
 }
 
 // sieve removes from JSON values of messages what the messages do not know.
