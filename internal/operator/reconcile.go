@@ -153,15 +153,43 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 		}
 		r.asker.note(&out)
 		r.memory, p.planned = out.Memory, out
-		wrote, retry := r.writer.take(ctx, p)
+		taken, retry := r.writer.take(ctx, p)
 		again = earlier(out.Again, retry)
-		if !wrote || ctx.Err() != nil {
+		if len(taken) == 0 || ctx.Err() != nil {
 			break
 		}
 		p.seen = r.store.seen()
+		if r.store.news() {
+			// The next look is due, and its plan goes on from here.
+			p.took(taken)
+			break
+		}
 	}
 	p.diags = diag.Sort(slices.Concat(p.diags, p.planned.Diagnostics))
 	return again, nil //nolint:nilerr // that ctx has ended is no fault
+}
+
+// took brings the plan of p up to date with steps that were taken.
+func (p *picture) took(steps []plan.Step) {
+	taken := make(map[diag.Object]bool, len(steps))
+	for _, s := range steps {
+		taken[s.Object.Object] = true
+	}
+	p.planned.Steps = slices.DeleteFunc(slices.Clone(p.planned.Steps), func(s plan.Step) bool { return taken[s.Object.Object] })
+	for i := range p.result.Tables {
+		t := &p.result.Tables[i]
+		object := diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
+		seen := p.seen[object]
+		if !taken[object] || seen == nil || seen.Routes == nil {
+			continue
+		}
+		for j := range t.Routes {
+			r := &t.Routes[j]
+			if _, known := p.planned.Routed[r.Version]; !known && r.Kind == route.Override && seen.Routes.Overrides(r.Name) {
+				p.planned.Routed[r.Version] = plan.Routed{Since: time.Now()}
+			}
+		}
+	}
 }
 
 // earlier returns the earlier of two times, of which zero means never.

@@ -138,6 +138,13 @@ func (s *store) touch() {
 	}
 }
 
+// news reports whether something has changed since the last look.
+func (s *store) news() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.since.IsZero()
+}
+
 // older reports whether a is a state of the object b from before b.
 func older(a, b *apply.Seen) bool {
 	return a != nil && b != nil && a.UID == b.UID && before(a.ResourceVersion, b.ResourceVersion)

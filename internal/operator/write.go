@@ -48,9 +48,9 @@ type failure struct {
 	refusal          *apply.Refusal
 }
 
-// take takes the steps of the plan of p. It reports whether any was, and when
+// take takes the steps of the plan of p. It returns those that were taken, and when
 // one that was not may be tried again.
-func (w *writer) take(ctx context.Context, p *picture) (wrote bool, again time.Time) {
+func (w *writer) take(ctx context.Context, p *picture) (taken []plan.Step, again time.Time) {
 	w.forget(p)
 	var group errgroup.Group
 	group.SetLimit(writesAtOnce)
@@ -67,13 +67,15 @@ func (w *writer) take(ctx context.Context, p *picture) (wrote bool, again time.T
 			done, until := w.do(ctx, step, seen)
 			mu.Lock()
 			defer mu.Unlock()
-			wrote = wrote || done
+			if done {
+				taken = append(taken, step)
+			}
 			again = earlier(again, until)
 			return nil
 		})
 	}
 	_ = group.Wait() // no step returns an error
-	return wrote, again
+	return taken, again
 }
 
 // waits reports whether a step has failed before and is not to be taken yet.

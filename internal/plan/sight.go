@@ -54,6 +54,12 @@ func (r *Routes) override(name string) (Cluster, bool) {
 	return r.overrides[i].to, true
 }
 
+// Overrides reports whether there is an override row of a name.
+func (r *Routes) Overrides(name string) bool {
+	_, found := r.override(name)
+	return found
+}
+
 // ReadRoutes reads a VirtualService.
 func ReadRoutes(v *istioapi.VirtualService) *Routes {
 	r := &Routes{exportTo: v.GetExportTo()}
