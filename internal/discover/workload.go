@@ -1,6 +1,10 @@
 package discover
 
-import "github.com/overrides-mesh/overrides/internal/model"
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
 
 // templates lists the pod templates of all workloads, each as a group of as
 // many pods as it asks for. A Deployment that only lends its template to a
@@ -45,6 +49,7 @@ const (
 // readCallers names every workload as conditions may: by its app label and by
 // its canonical name (istio pkg/kube/labels: CanonicalService).
 func (r *reader) readCallers(groups []*group) {
+	r.snapshot.Callers = slices.Grow(r.snapshot.Callers, 2*len(groups))
 	for _, g := range groups {
 		found := false
 		for _, label := range []string{canonicalName, appName, app} {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	goruntime "runtime"
 	"runtime/debug"
 	"time"
 
@@ -51,6 +52,9 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	if os.Getenv("GOGC") == "" {
 		// Memory is scarcer than the few milliseconds that it takes to collect early.
 		debug.SetGCPercent(gcPercent)
+	}
+	if options.ProfileAddress == "0" {
+		goruntime.MemProfileRate = 0 // what would be known of the heap has nobody to ask for it
 	}
 	noticeSilence()
 	config = rest.CopyConfig(config)

@@ -184,7 +184,7 @@ type contents struct {
 // observed lists our objects of namespaces that are managed, or were and are to be
 // left as they would be without us.
 func (c *contents) observed() []plan.Observed {
-	var out []plan.Observed
+	out := make([]plan.Observed, 0, len(c.seen))
 	for name, seen := range c.seen {
 		if c.managed(name.Namespace) || c.left(name.Namespace) {
 			out = append(out, seen.Observed)

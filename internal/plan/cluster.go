@@ -37,6 +37,8 @@ type Memory struct {
 	routed map[route.Version]time.Time
 	// aside says since when pods that are not released have been set aside.
 	aside map[aside]time.Time
+	// room is what the plan was made in.
+	room *room
 }
 
 // newMemory returns an empty one, with room for as much as there was before.
@@ -88,31 +90,29 @@ func since[K comparable](p *planner, remembered map[K]time.Time, key K) time.Tim
 
 // place notes every cluster that is there, and since when.
 func (p *planner) place() {
-	what := make(map[Cluster]string, len(p.Memory.placed))
 	for i := range p.Snapshot.Services {
 		s := &p.Snapshot.Services[i]
 		h := p.fqdn(s.Name, s.Namespace)
-		what[Cluster{Host: h}] = "service"
+		p.what[Cluster{Host: h}] = "service"
 		p.services[h] = s
 	}
 	for i := range p.Snapshot.DestinationRules {
 		d := &p.Snapshot.DestinationRules[i]
-		p.addSubsets(what, p.resolve(d.Spec.GetHost(), d.Namespace), d.Spec)
+		p.addSubsets(p.resolve(d.Spec.GetHost(), d.Namespace), d.Spec)
 	}
 	for _, seen := range p.observed {
 		if rule := seen.DestinationRule; rule != nil {
-			p.addSubsets(what, rule.GetHost(), rule)
+			p.addSubsets(rule.GetHost(), rule)
 		}
 	}
-	for c, w := range what {
+	for c, w := range p.what {
 		p.appear(c, w)
 	}
 	p.leave()
-	p.wanted, p.wantedLabels = make(map[Cluster]bool, len(what)), make(map[Cluster]map[string]string, len(what))
 	for _, rule := range p.Result.SubsetRules {
 		for _, s := range rule.Subsets {
 			c := Cluster{rule.Host, s.Name}
-			p.wanted[c], p.wantedLabels[c] = true, s.Labels
+			p.wanted[c] = s.Labels
 			if p.labels[c] == nil {
 				p.labels[c] = s.Labels
 			}
@@ -122,38 +122,46 @@ func (p *planner) place() {
 
 // addSubsets describes the subsets of a rule. Of one that stands in two rules
 // the description is that of both.
-func (p *planner) addSubsets(what map[Cluster]string, host string, rule *istioapi.DestinationRule) {
+func (p *planner) addSubsets(host string, rule *istioapi.DestinationRule) {
 	scope := strings.Join(slices.Sorted(slices.Values(rule.GetExportTo())), ",")
 	for _, s := range rule.GetSubsets() {
-		var b strings.Builder
-		b.WriteString(scope)
-		for _, key := range slices.Sorted(maps.Keys(s.GetLabels())) {
-			b.WriteString("\x00" + key + "=" + s.GetLabels()[key])
-		}
 		c := Cluster{host, s.GetName()}
 		p.labels[c] = s.GetLabels()
-		switch same := what[c]; {
-		case same == "" || same == b.String():
-			what[c] = b.String()
-		case same < b.String():
-			what[c] = same + "\x01" + b.String()
+		is := p.describe(c, scope, s.GetLabels())
+		switch other := p.what[c]; {
+		case other == "" || other == is:
+			p.what[c] = is
+		case other < is:
+			p.what[c] = other + "\x01" + is
 		default:
-			what[c] = b.String() + "\x01" + same
+			p.what[c] = is + "\x01" + other
 		}
 	}
 }
 
+// describe writes down what a subset is: the string of its placement, if that says
+// the same.
+func (p *planner) describe(c Cluster, scope string, labels map[string]string) string {
+	p.text = append(p.text[:0], scope...)
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		p.text = append(append(append(append(p.text, 0), key...), '='), labels[key]...)
+	}
+	if before := p.Memory.placed[c].what; before == string(p.text) {
+		return before
+	}
+	return string(p.text)
+}
+
 // watchNames notes since when subsets of ours have been named by no route.
 func (p *planner) watchNames() {
-	named := make(map[Cluster]bool, len(p.next.placed))
 	for _, seen := range p.observed {
 		for _, c := range seen.names {
-			named[c] = true
+			p.named[c] = true
 		}
 	}
 	for _, seen := range p.observed {
 		for _, s := range seen.DestinationRule.GetSubsets() {
-			if c := (Cluster{seen.DestinationRule.GetHost(), s.GetName()}); !named[c] {
+			if c := (Cluster{seen.DestinationRule.GetHost(), s.GetName()}); !p.named[c] {
 				p.next.unnamed[c] = since(p, p.Memory.unnamed, c)
 			}
 		}
@@ -213,9 +221,11 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 		at, placed := p.next.placed[c]
 		switch {
 		case named.has(c):
-		case !placed && p.wanted[c]:
-			return missing{notPlaced: true}
-		case placed && !p.has(c):
+		case !placed:
+			if _, wanted := p.wanted[c]; wanted {
+				return missing{notPlaced: true}
+			}
+		case !p.has(c):
 			out.young, p.awaited[c] = true, true
 			if end := at.since.Add(p.Options.Wait); end.After(out.until) {
 				out.until = end

@@ -158,14 +158,30 @@ func (p *planner) present(c Cluster) (map[string]string, bool) {
 // subsetsOf is the wait until proxies have the subsets of host that pods are in.
 func (p *planner) subsetsOf(host string, b *model.Backend) wait {
 	out := wait{over: true}
-	for c, labels := range p.wantedLabels {
-		if c.Host != host || !model.HasLabels(b.Labels, labels) {
-			continue
+	for _, rule := range p.rulesFor(host) {
+		for i := range rule.Subsets {
+			c := Cluster{host, rule.Subsets[i].Name}
+			labels := p.wanted[c]
+			if !model.HasLabels(b.Labels, labels) {
+				continue
+			}
+			if _, placed := p.next.placed[c]; !placed || !maps.Equal(p.labels[c], labels) {
+				return wait{}
+			}
+			out = out.and(p.placing(c))
 		}
-		if _, placed := p.next.placed[c]; !placed || !maps.Equal(p.labels[c], labels) {
-			return wait{}
-		}
-		out = out.and(p.placing(c))
 	}
 	return out
+}
+
+// rulesFor lists the rules for a host.
+func (p *planner) rulesFor(host string) []*route.SubsetRule {
+	if p.rulesOf == nil {
+		p.rulesOf = map[string][]*route.SubsetRule{}
+		for i := range p.Result.SubsetRules {
+			r := &p.Result.SubsetRules[i]
+			p.rulesOf[r.Host] = append(p.rulesOf[r.Host], r)
+		}
+	}
+	return p.rulesOf[host]
 }

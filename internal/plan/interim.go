@@ -121,7 +121,7 @@ func (p *planner) released(t *route.Table, host string) func(*model.Backend) boo
 // definition returns the labels of a subset as they are wanted, or as they are
 // where nothing is wanted of it. A whole Service has none.
 func (p *planner) definition(c Cluster) (map[string]string, bool) {
-	if labels, ok := p.wantedLabels[c]; ok {
+	if labels, ok := p.wanted[c]; ok {
 		return labels, true
 	}
 	labels, ok := p.labels[c]
@@ -130,7 +130,7 @@ func (p *planner) definition(c Cluster) (map[string]string, bool) {
 
 // stays reports whether a subset will be after this plan what it is now.
 func (p *planner) stays(c Cluster) bool {
-	if labels, ok := p.wantedLabels[c]; ok {
+	if labels, ok := p.wanted[c]; ok {
 		return maps.Equal(labels, p.labels[c])
 	}
 	unnamed, ours := p.next.unnamed[c]

@@ -146,16 +146,13 @@ const (
 // planner is one plan in the making.
 type planner struct {
 	*Input
-	keep     time.Duration
-	observed map[diag.Object]*sight
-	// wanted are the clusters that Result's rules make, wantedLabels their labels.
-	wanted       map[Cluster]bool
-	wantedLabels map[Cluster]map[string]string
-	// services and labels say what stands behind hosts and subsets.
-	services map[string]*model.Service
-	labels   map[Cluster]map[string]string
+	*room
+
+	keep time.Duration
 	// tablesOf are the tables that send ordinary traffic to a host; made when asked.
 	tablesOf map[string][]*route.Table
+	// rulesOf are the rules for a host; made when asked.
+	rulesOf map[string][]*route.SubsetRule
 	// subsetsOfHost are the subsets that are placed; made when asked.
 	subsetsOfHost map[string][]Cluster
 	// awaited are the clusters that something is to name, and may not yet.
@@ -163,18 +160,16 @@ type planner struct {
 	next    Memory
 	out     Output
 	last    []Step
-	// digester is one, for the room that it has made.
-	digester digester
 }
 
 // Plan returns the steps that may be taken now. An error is a bug: something
 // that can't be encoded.
 func Plan(in Input) (Output, error) {
-	p := &planner{
-		Input: &in, keep: max(in.Options.Keep, in.Options.Wait), observed: look(in.Observed), next: newMemory(&in.Memory),
-		services: make(map[string]*model.Service, len(in.Snapshot.Services)), labels: make(map[Cluster]map[string]string, len(in.Memory.placed)),
-	}
+	p := &planner{Input: &in, room: in.Memory.room.enter(), keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
+	defer p.room.empty()
+	p.next.room = p.room
 	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
+	p.look()
 	p.place()
 	p.watchNames()
 	p.watchPins()

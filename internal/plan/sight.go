@@ -1,12 +1,11 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	istioapi "istio.io/api/networking/v1alpha3"
-
-	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 // memberBegin begins every pattern of package grammar for a member.
@@ -100,16 +99,13 @@ type sight struct {
 }
 
 // look indexes what is observed.
-func look(observed []Observed) map[diag.Object]*sight {
-	out := make(map[diag.Object]*sight, len(observed))
-	for i := range observed {
-		s := &sight{Observed: &observed[i], Routes: observed[i].Routes}
-		if s.Routes == nil {
-			s.Routes = &Routes{}
-		}
-		out[s.Object] = s
+func (p *planner) look() {
+	sights, none := make([]sight, len(p.Observed)), &Routes{}
+	for i := range p.Observed {
+		s := &sights[i]
+		s.Observed, s.Routes = &p.Observed[i], cmp.Or(p.Observed[i].Routes, none)
+		p.observed[s.Object] = s
 	}
-	return out
 }
 
 // named lists the clusters that a route names, the destinations first.

@@ -88,18 +88,17 @@ type verdict struct {
 func (p *planner) judge(t *route.Table, seen *sight) verdict {
 	var out verdict
 	inOverrides, inAll := namedAlready(t, seen)
-	lost := p.lost(t, seen)
 	for i := range t.Routes {
 		r := &t.Routes[i]
 		named := inAll
 		if r.Kind == route.Override {
 			named = inOverrides
 		}
-		m := p.missing(ours(r), named)
+		m := p.missing(p.ours(r), named)
 		held := Held{Object: objectOf(t), Version: r.Version, Reason: NotPlaced, Until: m.until}
 		blocked := m.notPlaced || m.young
 		if r.Kind != route.Override {
-			if m.notPlaced || (m.young && !lost) {
+			if m.notPlaced || (m.young && !p.lost(t, seen)) {
 				return verdict{stay: &held}
 			}
 		} else if until, flapping := p.flapping(r.Version); flapping {
@@ -189,20 +188,29 @@ func (p *planner) followed(r *route.Route, seen *sight) bool {
 }
 
 // all lists the clusters that r names.
-func all(r *route.Route) []Cluster {
-	var out []Cluster
+func all(r *route.Route) []Cluster { return addAll(nil, r) }
+
+// addAll adds the clusters that r names to a list.
+func addAll(to []Cluster, r *route.Route) []Cluster {
 	for _, d := range r.Destinations {
-		out = append(out, Cluster{d.Host, d.Subset})
+		to = append(to, Cluster{d.Host, d.Subset})
 	}
-	mirrors := &istioapi.HTTPRoute{Mirror: r.Base.GetMirror(), Mirrors: r.Base.GetMirrors()}
-	return append(out, named(mirrors)...)
+	if r.Base.GetMirror() != nil || len(r.Base.GetMirrors()) > 0 {
+		to = append(to, named(&istioapi.HTTPRoute{Mirror: r.Base.GetMirror(), Mirrors: r.Base.GetMirrors()})...)
+	}
+	return to
 }
 
 // ours lists the clusters that r names and that are not in the user's own route:
-// those of the user's are as old as the user made them.
-func ours(r *route.Route) []Cluster {
-	users := named(&istioapi.HTTPRoute{Route: r.Base.GetRoute()})
-	return slices.DeleteFunc(all(r), func(c Cluster) bool { return slices.Contains(users, c) })
+// those of the user's are as old as the user made them. The list is good until the
+// next one is asked for.
+func (p *planner) ours(r *route.Route) []Cluster {
+	p.clusters = addAll(p.clusters[:0], r)
+	if len(r.Base.GetRoute()) > 0 {
+		users := named(&istioapi.HTTPRoute{Route: r.Base.GetRoute()})
+		p.clusters = slices.DeleteFunc(p.clusters, func(c Cluster) bool { return slices.Contains(users, c) })
+	}
+	return p.clusters
 }
 
 // unpinning reports whether t, or nothing if it is nil, would let ordinary

@@ -181,7 +181,7 @@ func observe(t rapid.TB, o istio.Object) plan.Observed {
 func (w *world) plan(t rapid.TB) plan.Output {
 	snapshot := w.snapshot()
 	w.result = compile.Compile(snapshot)
-	out, err := plan.Plan(plan.Input{
+	out, err := plan.Anew(t, plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
 		Memory: w.memory, Now: w.now, Settled: w.settled, Options: w.options, Gate: w.gate,
 	})
