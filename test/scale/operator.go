@@ -26,7 +26,8 @@ type operatorProcess struct {
 }
 
 // startOperator runs the program at path, for the namespaces that are labelled.
-func (c *Cluster) startOperator(ctx context.Context, path string, flags []string) (*operatorProcess, error) {
+// To be asked for profiles it needs some memory more.
+func (c *Cluster) startOperator(ctx context.Context, path string, profiled bool, flags []string) (*operatorProcess, error) {
 	free, err := port.Free(ctx, 3)
 	if err != nil {
 		return nil, err
@@ -36,8 +37,11 @@ func (c *Cluster) startOperator(ctx context.Context, path string, flags []string
 	}
 	args := append([]string{
 		"operator", "--kubeconfig", c.operator, "--istiod-sync=off", // there is none
-		"--metrics-bind-address", free[0], "--health-probe-bind-address", free[1], "--pprof-bind-address", free[2],
+		"--metrics-bind-address", free[0], "--health-probe-bind-address", free[1],
 	}, flags...)
+	if profiled {
+		args = append(args, "--pprof-bind-address", free[2])
+	}
 	o := &operatorProcess{began: time.Now(), metrics: "http://" + free[0] + "/metrics", profile: "http://" + free[2] + "/debug/pprof/"}
 	// It outlives the start, so no context ends it.
 	o.Process, err = process.Start(exec.Command(path, args...), filepath.Join(c.dir, fmt.Sprintf("operator-%d.log", o.began.UnixMilli()))) //nolint:noctx // see above

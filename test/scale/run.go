@@ -121,7 +121,7 @@ func (r *run) fill(ctx context.Context) error {
 // fromNothing starts the operator where nothing of it is there.
 func (r *run) fromNothing(ctx context.Context) error {
 	var err error
-	if r.operator, err = r.startOperator(ctx, r.Program, r.Flags); err != nil {
+	if r.operator, err = r.startOperator(ctx, r.Program, r.Profiles != "", r.Flags); err != nil {
 		return err
 	}
 	if err := until(ctx, settleTimeout, "the first look", func() (bool, error) { return r.operator.looked(ctx) }); err != nil {
@@ -263,7 +263,7 @@ func (r *run) again(ctx context.Context) error {
 	}
 	r.tracker.forget()
 	var err error
-	if r.operator, err = r.startOperator(ctx, r.Program, r.Flags); err != nil {
+	if r.operator, err = r.startOperator(ctx, r.Program, r.Profiles != "", r.Flags); err != nil {
 		return err
 	}
 	if err := until(ctx, settleTimeout, "the first look", func() (bool, error) { return r.operator.looked(ctx) }); err != nil {
