@@ -68,12 +68,14 @@ func (r *reconciler) waitSynced(ctx context.Context) bool {
 }
 
 // gather lets further changes come, which most have: a pod that becomes ready
-// changes itself, its EndpointSlice and its workload.
+// changes itself, its EndpointSlice and its workload. Where a look takes long they gather
+// for as long as the last one took, so that no more than half of the time is
+// spent on looking.
 func (r *reconciler) gather(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(r.options.Debounce):
+	case <-time.After(max(r.options.Debounce, r.looked)):
 		return true
 	}
 }

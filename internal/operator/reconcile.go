@@ -41,6 +41,8 @@ type reconciler struct {
 	compiled compile.Memory
 	// without is set where there was nothing to write to.
 	without bool
+	// looked is how long the last look took, without what was done about it.
+	looked time.Duration
 	// busy is when the pass that is under way began; nil for none. passes counts those
 	// that are over.
 	busy   atomic.Pointer[time.Time]
@@ -96,6 +98,7 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 	r.busy.Store(&began)
 	defer r.busy.Store(nil)
 	p := r.look()
+	r.looked = time.Since(began)
 	var again time.Time
 	var err error
 	without := !r.hasMesh()

@@ -44,7 +44,7 @@ func LogTo(log *slog.Logger) {
 
 // gcPercent is how much the heap may grow between two collections. Half of it is what
 // is known of the cluster; a look at it makes nearly as much again, all of it garbage.
-const gcPercent = 25
+const gcPercent = 15
 
 // Run runs the operator until ctx ends. It returns nil if it ended in order.
 func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Logger) error {
