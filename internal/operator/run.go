@@ -54,7 +54,7 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 		debug.SetGCPercent(gcPercent)
 	}
 	if options.ProfileAddress == "0" {
-		goruntime.MemProfileRate = 0 // what would be known of the heap has nobody to ask for it
+		goruntime.MemProfileRate = 0 // nobody can ask for a profile
 	}
 	noticeSilence()
 	config = rest.CopyConfig(config)
