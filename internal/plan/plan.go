@@ -166,7 +166,7 @@ type planner struct {
 // that can't be encoded.
 func Plan(in Input) (Output, error) {
 	p := &planner{Input: &in, room: in.Memory.room.enter(), keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
-	defer p.room.empty()
+	defer p.empty()
 	p.next.room = p.room
 	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
 	p.look()

@@ -12,7 +12,7 @@ import (
 
 // Anew has a plan made in the room of the one before, and again in one of its own, and
 // fails where the two differ.
-func Anew(t interface{ Fatalf(string, ...any) }, in Input) (Output, error) { //nolint:thelper // it is for tests of package plan_test
+func Anew(t interface{ Fatalf(string, ...any) }, in Input) (Output, error) {
 	bare := in
 	bare.Memory.room = nil
 	want, wantErr := Plan(bare)
@@ -28,7 +28,7 @@ func Anew(t interface{ Fatalf(string, ...any) }, in Input) (Output, error) { //n
 // TestRoom: plans that follow on one memory at the same time do not share a room.
 func TestRoom(t *testing.T) {
 	t.Parallel()
-	in := Input{Snapshot: &model.Snapshot{Services: []model.Service{{Namespace: "shop", Name: "cart"}}}, Result: &compile.Result{}, Now: time.Now()}
+	in := Input{Snapshot: &model.Snapshot{Services: []model.Service{{Namespace: "shop", Name: "cart"}}}, Result: &compile.Result{}, Now: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)}
 	first, err := Plan(in)
 	if err != nil {
 		t.Fatal(err)
