@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -68,15 +69,16 @@ func (t *Tracker) written() []string {
 			if !slices.ContainsFunc(h[1:], func(m moment) bool { return m.written }) {
 				continue
 			}
-			text := fmt.Sprintf("%s %s/%s, which was\n%s", kind, k.namespace, k.name, h[0].content)
+			var text strings.Builder
+			fmt.Fprintf(&text, "%s %s/%s, which was\n%s", kind, k.namespace, k.name, h[0].content)
 			for _, m := range h[1:] {
 				what := "wanted"
 				if m.written {
 					what = "written"
 				}
-				text += fmt.Sprintf("\n%s %s\n%s", m.at.Format("15:04:05.000"), what, m.content)
+				fmt.Fprintf(&text, "\n%s %s\n%s", m.at.Format("15:04:05.000"), what, m.content)
 			}
-			out = append(out, text)
+			out = append(out, text.String())
 		}
 	}
 	slices.Sort(out)
