@@ -38,6 +38,7 @@ type reconciler struct {
 	asker *asker
 
 	memory   plan.Memory
+	room     *plan.Room
 	compiled compile.Memory
 	// without is set where there was nothing to write to.
 	without bool
@@ -65,7 +66,7 @@ type parts struct {
 
 func newReconciler(options *Options, s *store, p parts) *reconciler {
 	return &reconciler{
-		fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
+		room: plan.NewRoom(), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
 		writer: &writer{client: p.client, store: s, log: p.log, metrics: p.metrics, dryRun: options.DryRun, failed: map[diag.Object]failure{}},
 		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]*corev1.ObjectReference{}},
 	}
@@ -147,7 +148,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 	for range rounds {
 		in := plan.Input{
 			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
-			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil,
+			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Room: r.room,
 		}
 		r.asker.apply(&in, r.options.WaitMax)
 		out, err := plan.Plan(in)

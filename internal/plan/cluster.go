@@ -37,8 +37,6 @@ type Memory struct {
 	routed map[route.Version]time.Time
 	// aside says since when pods that are not released have been set aside.
 	aside map[aside]time.Time
-	// room is what the plan was made in.
-	room *room
 }
 
 // newMemory returns an empty one, with room for as much as there was before.

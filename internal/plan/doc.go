@@ -40,7 +40,9 @@
 //   - A cluster goes only when no route has named it for long enough.
 //   - Ordinary traffic moves from a pin to the whole Service only when all pods
 //     behind it have been released ones for long enough, or if compile says that
-//     there is nothing to pin to.
+//     there is nothing to pin to. Where no pinned pod is ready any more and others
+//     are, it moves as soon as proxies have forgotten those that have just gone
+//     and were not released.
 //   - What can't serve is not routed to: an override row goes without waiting.
 //
 // A DestinationRule thus holds what is wanted and what may still be named. A

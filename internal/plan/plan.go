@@ -31,6 +31,9 @@ type Input struct {
 	// time, as Young says it.
 	Settled map[Cluster]time.Time
 	Options Options
+	// Room is where the plan is made; one of its own if it is nil. Nothing of it is in
+	// the output.
+	Room *Room
 	// Gate is set where pods are held up until they may be ready: Early is asked for.
 	Gate bool
 }
@@ -146,7 +149,7 @@ const (
 // planner is one plan in the making.
 type planner struct {
 	*Input
-	*room
+	*Room
 
 	keep time.Duration
 	// tablesOf are the tables that send ordinary traffic to a host; made when asked.
@@ -165,9 +168,11 @@ type planner struct {
 // Plan returns the steps that may be taken now. An error is a bug: something
 // that can't be encoded.
 func Plan(in Input) (Output, error) {
-	p := &planner{Input: &in, room: in.Memory.room.enter(), keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
+	if in.Room == nil {
+		in.Room = NewRoom()
+	}
+	p := &planner{Input: &in, Room: in.Room, keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
 	defer p.empty()
-	p.next.room = p.room
 	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
 	p.look()
 	p.place()

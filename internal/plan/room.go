@@ -1,18 +1,13 @@
 package plan
 
 import (
-	"sync"
-
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// room is what a plan works in. It goes from plan to plan with the memory, since to
-// make it anew would be much of what a plan costs; but it says nothing: a plan finds it
-// empty, and leaves it so.
-type room struct {
-	mu sync.Mutex
-
+// Room is what plans work in, one at a time. To make it anew for each would be much of
+// what a plan costs; but it says nothing: a plan finds it empty, and leaves it so.
+type Room struct {
 	observed map[diag.Object]*sight
 	// services and labels say what stands behind hosts and subsets.
 	services map[string]*model.Service
@@ -29,26 +24,21 @@ type room struct {
 	digester digester
 }
 
-// enter returns a room that nobody else is in: r, if it can be had.
-func (r *room) enter() *room {
-	if r == nil || !r.mu.TryLock() {
-		r = &room{
-			observed: map[diag.Object]*sight{}, services: map[string]*model.Service{},
-			labels: map[Cluster]map[string]string{}, wanted: map[Cluster]map[string]string{},
-			what: map[Cluster]string{}, named: map[Cluster]bool{},
-		}
-		r.mu.Lock()
+// NewRoom returns an empty one.
+func NewRoom() *Room {
+	return &Room{
+		observed: map[diag.Object]*sight{}, services: map[string]*model.Service{},
+		labels: map[Cluster]map[string]string{}, wanted: map[Cluster]map[string]string{},
+		what: map[Cluster]string{}, named: map[Cluster]bool{},
 	}
-	return r
 }
 
-// empty ends the plan's stay: nothing of what it was about is held in memory.
-func (r *room) empty() {
+// empty ends a plan's stay: nothing of what it was about is held in memory.
+func (r *Room) empty() {
 	clear(r.observed)
 	clear(r.services)
 	clear(r.labels)
 	clear(r.wanted)
 	clear(r.what)
 	clear(r.named)
-	r.mu.Unlock()
 }

@@ -239,11 +239,16 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 	held := false
 	for host, yes := range pinned {
 		free, ok := p.next.free[host]
-		if yes && ok && !p.over(free) && !p.dead(seen, host) {
-			held = true
-			if at := free.Add(p.keep); at.After(until) {
-				until = at
-			}
+		if !yes || !ok || p.over(free) {
+			continue
+		}
+		at, wait := free.Add(p.keep), true
+		if p.dead(seen, host) {
+			// Requests that are served are better than none; but not by what is leaving.
+			at, wait = p.gone(p.services[host])
+		}
+		if held = held || wait; wait && at.After(until) {
+			until = at
 		}
 	}
 	return until, held

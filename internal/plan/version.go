@@ -3,6 +3,7 @@ package plan
 import (
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -17,6 +18,8 @@ import (
 // route, as one that is not ready has none.
 type history struct {
 	wanted bool
+	// released is set for the version that ordinary traffic gets.
+	released bool
 	// since is when it began to be wanted, or ceased.
 	since time.Time
 	// losses counts how often it has ceased to be wanted.
@@ -33,6 +36,7 @@ func (p *planner) watchVersions() {
 			}
 		}
 	}
+	released := p.releasedVersions()
 	for v := range wanted {
 		h, known := p.Memory.versions[v]
 		switch {
@@ -41,13 +45,14 @@ func (p *planner) watchVersions() {
 		case h.losses > 0 && p.Now.Sub(h.since) >= p.Options.Forgive:
 			h.losses = 0
 		}
+		h.released = released[v]
 		p.next.versions[v] = h
 	}
 	for v, h := range p.Memory.versions {
 		switch {
 		case wanted[v]:
 		case h.wanted:
-			p.next.versions[v] = history{since: p.Now, losses: h.losses + 1}
+			p.next.versions[v] = history{since: p.Now, losses: h.losses + 1, released: h.released}
 		case p.Now.Sub(h.since) < p.Options.Forgive:
 			p.next.versions[v] = h
 		}
@@ -66,4 +71,36 @@ func (p *planner) flapping(v route.Version) (time.Time, bool) {
 	}
 	until := h.since.Add(min(calm, p.Options.MaxCalm))
 	return until, p.Now.Before(until)
+}
+
+// releasedVersions lists the versions that ordinary traffic gets.
+func (p *planner) releasedVersions() map[route.Version]bool {
+	out := make(map[route.Version]bool, len(p.Result.Services))
+	for i := range p.Result.Services {
+		s := &p.Result.Services[i]
+		for j := range s.Versions {
+			if s.Versions[j].Released {
+				out[route.Version{Namespace: s.Namespace, Service: s.Name, Version: s.Versions[j].Name}] = true
+			}
+		}
+	}
+	return out
+}
+
+// gone returns until when proxies may have pods of versions of a Service that have
+// just ceased to serve and were not released; false if there are none.
+func (p *planner) gone(s *model.Service) (time.Time, bool) {
+	var until time.Time
+	if s == nil {
+		return until, false
+	}
+	for v, h := range p.next.versions {
+		if v.Namespace != s.Namespace || v.Service != s.Name || h.wanted || h.released || p.settled(h.since) {
+			continue
+		}
+		if end := h.since.Add(p.Options.Wait); end.After(until) {
+			until = end
+		}
+	}
+	return until, !until.IsZero()
 }

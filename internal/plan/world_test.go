@@ -75,6 +75,7 @@ type world struct {
 	told    bool
 	settled map[plan.Cluster]time.Time
 	memory  plan.Memory
+	room    *plan.Room
 	output  plan.Output
 	result  compile.Result
 	// down counts the ticks for which the operator does not run.
@@ -181,7 +182,10 @@ func observe(t rapid.TB, o istio.Object) plan.Observed {
 func (w *world) plan(t rapid.TB) plan.Output {
 	snapshot := w.snapshot()
 	w.result = compile.Compile(snapshot)
-	out, err := plan.Anew(t, plan.Input{
+	if w.room == nil {
+		w.room = plan.NewRoom()
+	}
+	out, err := plan.InRoom(t, w.room, plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
 		Memory: w.memory, Now: w.now, Settled: w.settled, Options: w.options, Gate: w.gate,
 	})
