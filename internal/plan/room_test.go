@@ -2,12 +2,15 @@ package plan
 
 import "reflect"
 
-// InRoom has a plan made in a room, and again in one of its own, and fails where the
-// two differ, or where something is left in the room.
-func InRoom(t interface {
+// reporter is what a test reports to.
+type reporter interface {
 	Helper()
 	Fatalf(format string, args ...any)
-}, room *Room, in Input) (Output, error) {
+}
+
+// InRoom has a plan made in a room, and again in one of its own, and fails where the
+// two differ, or where something is left in the room.
+func InRoom(t reporter, room *Room, in Input) (Output, error) {
 	t.Helper()
 	want, wantErr := Plan(in)
 	in.Room = room
