@@ -71,7 +71,7 @@ func (a *announcer) inherit(p *picture) {
 	index := rows{picture: p}
 	for i := range p.result.Tables {
 		t := &p.result.Tables[i]
-		seen := p.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}]
+		seen := p.seen[t.Object()]
 		if seen == nil || time.Since(seen.Written) < announcedWithin {
 			continue
 		}
@@ -125,7 +125,7 @@ func (r *rows) row(v route.Version) *corev1.ObjectReference {
 	out := &corev1.ObjectReference{APIVersion: "networking.istio.io/v1", Kind: "VirtualService", Namespace: v.Namespace}
 	if at, there := r.at[v]; there {
 		t := &r.result.Tables[at[0]]
-		seen := r.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}]
+		seen := r.seen[t.Object()]
 		out.Namespace, out.Name, out.UID, out.ResourceVersion = t.Namespace, t.Name, seen.UID, seen.ResourceVersion
 		out.FieldPath = "spec.http{" + t.Routes[at[1]].Name + "}"
 	}
@@ -137,7 +137,7 @@ func (r *rows) index() {
 	r.at = map[route.Version][2]int{}
 	for i := range r.result.Tables {
 		t := &r.result.Tables[i]
-		if r.seen[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}] == nil {
+		if r.seen[t.Object()] == nil {
 			continue
 		}
 		for j := range t.Routes {
@@ -158,7 +158,7 @@ func (p *picture) owner(object diag.Object) string {
 		p.owners = map[diag.Object]string{}
 		for i := range p.result.Tables {
 			t := &p.result.Tables[i]
-			p.owners[diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}] = t.Owner
+			p.owners[t.Object()] = t.Owner
 		}
 		for i := range p.result.SubsetRules {
 			r := &p.result.SubsetRules[i]

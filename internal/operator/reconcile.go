@@ -182,7 +182,7 @@ func (p *picture) took(steps []plan.Step) {
 	p.planned.Steps = slices.DeleteFunc(slices.Clone(p.planned.Steps), func(s plan.Step) bool { return taken[s.Object.Object] })
 	for i := range p.result.Tables {
 		t := &p.result.Tables[i]
-		object := diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
+		object := t.Object()
 		seen := p.seen[object]
 		if !taken[object] || seen == nil || seen.Routes == nil {
 			continue

@@ -123,7 +123,7 @@ func ordinaryOf(t *route.Table) []Cluster {
 // that are not to get any: until all that it names and that reaches them is what t
 // names too, as routes of a user's may.
 func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
-	seen := p.observed[objectOf(t)]
+	seen := p.observed[t.Object()]
 	if seen == nil || widens(seen.exportTo, t.ExportTo) {
 		return wait{}
 	}

@@ -20,7 +20,7 @@ func (p *planner) tables() error {
 	wanted := make(map[diag.Object]bool, len(p.Result.Tables))
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
-		name := objectOf(t)
+		name := t.Object()
 		wanted[name] = true
 		if err := p.table(t, p.observed[name]); err != nil {
 			return err
@@ -72,7 +72,7 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 func (p *planner) makeTable(t *route.Table, rows []route.Route) error {
 	some := *t
 	some.Routes = rows
-	return p.make(objectOf(t), []route.Table{some}, nil)
+	return p.make(t.Object(), []route.Table{some}, nil)
 }
 
 // verdict says what may be made of a table now.
@@ -95,7 +95,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 			named = inOverrides
 		}
 		m := p.missing(p.ours(r), named)
-		held := Held{Object: objectOf(t), Version: r.Version, Reason: NotPlaced, Until: m.until}
+		held := Held{Object: t.Object(), Version: r.Version, Reason: NotPlaced, Until: m.until}
 		blocked := m.notPlaced || m.young
 		if r.Kind != route.Override {
 			if m.notPlaced || (m.young && !p.lost(t, seen)) {
@@ -120,13 +120,9 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 		out.rows = t.Routes
 	}
 	if until, held := p.unpinning(seen, t); held {
-		return verdict{stay: &Held{Object: objectOf(t), Reason: StillPinned, Until: until}}
+		return verdict{stay: &Held{Object: t.Object(), Reason: StillPinned, Until: until}}
 	}
 	return out
-}
-
-func objectOf(t *route.Table) diag.Object {
-	return diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
 }
 
 // namedAlready lists the clusters that rows in place name, which proxies therefore

@@ -2,6 +2,8 @@ package route
 
 import (
 	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 // Kind says which part of the table a route belongs to.
@@ -32,6 +34,11 @@ type Table struct {
 	// ExportTo lists the namespaces that see it; empty means all.
 	ExportTo []string
 	Routes   []Route
+}
+
+// Object names the VirtualService that t becomes.
+func (t *Table) Object() diag.Object {
+	return diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
 }
 
 // Route is one row. Its matches are alternatives; no match means any request.
