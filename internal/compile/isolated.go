@@ -34,7 +34,7 @@ func (c *compiler) gatherIsolated() {
 
 func (c *compiler) readIsolated(s, base *service) (isolated, bool) {
 	iso := isolated{service: s, version: s.Version}
-	if s.Headless || s.ExternalName {
+	if s.Headless || s.ExternalName != "" {
 		c.say(s, diag.IsolatedUnreachable, "it has no cluster IP, so that a proxy can't be sent to it as version of %s", base.Name)
 		return iso, false
 	}

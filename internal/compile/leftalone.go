@@ -15,7 +15,7 @@ func (c *compiler) leaveAlone(s *service) bool {
 		c.leave(s, diag.OptedOut, "left alone, as it asks to be")
 	case s.VersionOf != "":
 		s.leftAlone = true
-	case s.ExternalName:
+	case s.ExternalName != "":
 		c.leave(s, diag.ExternalNameService, "left alone: it is an ExternalName")
 	case len(s.Selector) == 0:
 		c.leave(s, diag.NoSelector, "left alone: it has no selector")

@@ -49,7 +49,8 @@ func (r *reader) readService(in *corev1.Service, backends []model.Backend) {
 	object := diag.Object{Kind: "Service", Namespace: in.Namespace, Name: in.Name}
 	out := model.Service{
 		Namespace: in.Namespace, Name: in.Name, Origin: r.Origins[object],
-		ExternalName: in.Spec.Type == corev1.ServiceTypeExternalName,
+		Created:      in.CreationTimestamp.Time,
+		ExternalName: externalName(in),
 		Headless:     in.Spec.ClusterIP == corev1.ClusterIPNone,
 		Selector:     in.Spec.Selector,
 	}
@@ -61,6 +62,14 @@ func (r *reader) readService(in *corev1.Service, backends []model.Backend) {
 	r.readAnnotations(&out, in.ObjectMeta)
 	out.Backends = backends
 	r.snapshot.Services = append(r.snapshot.Services, out)
+}
+
+// externalName returns what in stands for, empty for a Service with pods.
+func externalName(in *corev1.Service) string {
+	if in.Spec.Type != corev1.ServiceTypeExternalName {
+		return ""
+	}
+	return in.Spec.ExternalName
 }
 
 // readiness says which pods count as ready behind a Service: those that its

@@ -93,7 +93,7 @@ func NewMesh(snapshot *model.Snapshot, result *compile.Result, pods []Pod) (*Mes
 }
 
 func (m *Mesh) addService(in *model.Service, domain string, pods []Pod) {
-	if in.ExternalName {
+	if in.ExternalName != "" {
 		return
 	}
 	s := service{namespace: in.Namespace, name: in.Name, host: in.Name + "." + in.Namespace + ".svc." + domain}

@@ -18,6 +18,16 @@ type Snapshot struct {
 	VirtualServices  []VirtualService
 	DestinationRules []DestinationRule
 	ServiceRoutes    []ServiceRoute
+	Sidecars         []Sidecar
+	ServiceEntries   []ServiceEntry
+	// Entrances are the ways into the cluster that lead to Services.
+	Entrances []Entrance
+	// Mesh is what the mesh configuration says about visibility.
+	Mesh MeshConfig
+	// Revisions names the revision of Istio that each namespace's proxies are
+	// of, where its labels say so; Tags the revision that each tag stands for.
+	Revisions map[string]string
+	Tags      map[string]string
 	// Foreign names objects of the kinds and names that Overrides would write,
 	// but that somebody else made: they are never overwritten.
 	Foreign []diag.Object
@@ -52,10 +62,22 @@ func DefaultOptions() Options {
 type Service struct {
 	Namespace, Name string
 	Origin          diag.Origin
-	Ports           []Port
-	ExternalName    bool
-	Headless        bool
-	Selector        map[string]string
+	// Created is when it was made; zero where that is not known.
+	Created time.Time
+	Ports   []Port
+	// ExternalName is what a Service of that type stands for; empty for others.
+	ExternalName string
+	Headless     bool
+	Selector     map[string]string
+	// ExportTo is the value of the annotation networking.istio.io/exportTo; nil
+	// where there is none, which means the mesh's default.
+	ExportTo []string
+	// Reachable lists the ways to its pods that no sidecar of a caller is part
+	// of, as "NodePort 30080" or "LoadBalancer"; empty for a plain ClusterIP.
+	Reachable []string
+	// Unread are endpoints behind it of which the pods' labels are not known:
+	// objects that make pods or name addresses, and that are of no kind that is read.
+	Unread []Unread
 	// Settings are those that the Service's own annotations say.
 	Settings Settings
 	// VersionOf names the Service, in the same namespace, of which this one is
@@ -79,6 +101,16 @@ type Port struct {
 	// HTTP is set where Istio applies HTTP routes: declared HTTP protocols and
 	// ports whose protocol is detected.
 	HTTP bool
+	// Detected is set where nothing declares the protocol, so that proxies detect
+	// it for each connection: HTTP routes hold for HTTP only.
+	Detected bool
+}
+
+// Unread is something behind a Service that is not read as a workload.
+type Unread struct {
+	Object diag.Object
+	// Labels are those of its pods; nil where these are not known either.
+	Labels map[string]string
 }
 
 // Workload names what made a pod: a Deployment, StatefulSet, DaemonSet,
@@ -113,6 +145,8 @@ type Caller struct {
 	Namespace, Name string
 	// Label is the key of the pod label whose value is Name.
 	Label string
+	// NoSidecar is set where its pods are known to have no sidecar.
+	NoSidecar bool
 }
 
 // StrictMode says when a member with ";strict" is answered.
@@ -160,6 +194,9 @@ type VirtualService struct {
 	Namespace, Name string
 	Origin          diag.Origin
 	Created         time.Time
+	// Revision is the value of the label istio.io/rev: of which istiod alone reads
+	// it; empty where all do.
+	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.VirtualService
 	// Unknown lists fields that this version of Overrides does not know, and
@@ -177,6 +214,9 @@ type DestinationRule struct {
 	Namespace, Name string
 	Origin          diag.Origin
 	Created         time.Time
+	// Revision is the value of the label istio.io/rev: of which istiod alone reads
+	// it; empty where all do.
+	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.DestinationRule
 	// Unknown lists fields that this version of Overrides does not know.
@@ -198,4 +238,54 @@ type ServiceRoute struct {
 // Object returns the name of r for diagnostics.
 func (r *ServiceRoute) Object() diag.Object {
 	return diag.Object{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+}
+
+// Sidecar is a Sidecar of Istio's: what proxies import.
+type Sidecar struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	Revision        string
+	// Spec is the user's specification; never changed.
+	Spec *istioapi.Sidecar
+}
+
+// Object returns the name of s for diagnostics.
+func (s *Sidecar) Object() diag.Object {
+	return diag.Object{Kind: "Sidecar", Namespace: s.Namespace, Name: s.Name}
+}
+
+// ServiceEntry is a ServiceEntry of Istio's: hosts that the mesh knows.
+type ServiceEntry struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	Revision        string
+	// Spec is the user's specification; never changed.
+	Spec *istioapi.ServiceEntry
+}
+
+// Object returns the name of s for diagnostics.
+func (s *ServiceEntry) Object() diag.Object {
+	return diag.Object{Kind: "ServiceEntry", Namespace: s.Namespace, Name: s.Name}
+}
+
+// Entrance is an Ingress, or a route of the Gateway API that is attached to
+// gateways: requests come in by it that no sidecar of a caller routes.
+type Entrance struct {
+	Kind, Namespace, Name string
+	Origin                diag.Origin
+	// Services are its backends, as namespace and name.
+	Services [][2]string
+}
+
+// Object returns the name of e for diagnostics.
+func (e *Entrance) Object() diag.Object {
+	return diag.Object{Kind: e.Kind, Namespace: e.Namespace, Name: e.Name}
+}
+
+// MeshConfig is what Istio's mesh configuration says about who sees objects that
+// don't say it themselves. Nil is Istio's own default, every namespace.
+type MeshConfig struct {
+	VirtualServiceExportTo, DestinationRuleExportTo, ServiceExportTo []string
 }

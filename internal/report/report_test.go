@@ -86,7 +86,7 @@ func snapshot() *model.Snapshot {
 			Settings: model.Settings{ReleasedVersions: []string{"v1"}},
 			Backends: []model.Backend{pods("cart", "v1", 2), pods("cart-2", "v2", 1), pods("cart-3", "v3", 0), pods("cart-x", "", 2)},
 		},
-		{Namespace: "shop", Name: "alias", ExternalName: true},
+		{Namespace: "shop", Name: "alias", ExternalName: "example.com"},
 	}}
 }
 
