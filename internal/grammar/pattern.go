@@ -35,6 +35,37 @@ type Judged struct{ From, Method bool }
 // whichever Service and whether well-formed or not.
 const AnyBaggagePattern = `(?:.*,)?[ \t]*override\..*`
 
+// NeedsBaggageOverride reports whether a pattern of [Service.BaggagePattern] is
+// recognized: every header that matches it matches [AnyBaggagePattern] as well. It
+// looks at the beginning, and that no alternative stands beside it.
+func NeedsBaggageOverride(pattern string) bool {
+	rest, found := strings.CutPrefix(pattern, memberBegin+regexp.QuoteMeta(baggagePrefix))
+	if !found || (rest != "" && strings.ContainsRune("?*+{", rune(rest[0]))) {
+		return false
+	}
+	depth, inClass := 0, false
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; {
+		case c == '\\':
+			i++
+		case inClass:
+			inClass = c != ']'
+		case c == '[':
+			inClass = true
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == '|' && depth == 0:
+			return false
+		}
+		if depth < 0 {
+			return false
+		}
+	}
+	return depth == 0
+}
+
 const (
 	space       = `[ \t]*`
 	memberBegin = `(?:.*,)?` + space

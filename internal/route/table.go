@@ -33,6 +33,8 @@ type Table struct {
 	Hosts []string
 	// ExportTo lists the namespaces that see it; empty means all.
 	ExportTo []string
+	// Revision is that of the istiod which alone is to read it; empty for all.
+	Revision string
 	Routes   []Route
 }
 
@@ -94,6 +96,8 @@ type SubsetRule struct {
 	Host  string
 	// ExportTo is raw, as Istio compares it when it merges rules.
 	ExportTo []string
+	// Revision is that of the istiod which alone is to read it; empty for all.
+	Revision string
 	// Policy was copied from a rule of the user's that this one would hide.
 	Policy  *istioapi.TrafficPolicy
 	Subsets []Subset

@@ -1,4 +1,4 @@
-package compile
+package mesh
 
 import (
 	"cmp"
@@ -8,88 +8,91 @@ import (
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
-	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// flattenQuietly is flatten without what it has to say.
-func (c *compiler) flattenQuietly(v *model.VirtualService) []*istioapi.HTTPRoute {
-	said := len(c.diags)
-	out := c.flatten(v)
-	c.diags = c.diags[:said]
-	return out
+// Dropped is a route that Istio passes over since it delegates, and why.
+type Dropped struct {
+	// Root is the VirtualService that delegates.
+	Root *model.VirtualService
+	// Delegate names the other one; Found is nil where that is not there.
+	Delegate [2]string
+	Found    *model.VirtualService
+	// Route is the name of the delegate's route whose match conflicts with the
+	// root's; Conflict is set for these.
+	Route    string
+	Conflict bool
+	// Why says it for people, as in "is not exported to namespace shop".
+	Why string
 }
 
 // flatten returns copies of the HTTP routes of v with hosts resolved and each
 // delegating route replaced by those of its delegate, as istiod does before it
-// looks at anything else (pilot/pkg/model: mergeVirtualServicesIfNeeded).
-func (c *compiler) flatten(v *model.VirtualService) []*istioapi.HTTPRoute {
+// looks at anything else (pilot/pkg/model: mergeVirtualServices).
+func (m *Mesh) flatten(v *model.VirtualService) ([]*istioapi.HTTPRoute, []Dropped) {
 	var out []*istioapi.HTTPRoute
+	var dropped []Dropped
 	for _, h := range v.Spec.GetHttp() {
-		root := c.resolved(h, v.Namespace)
+		root := m.resolved(h, v.Namespace)
 		if h.GetDelegate() == nil {
 			out = append(out, root)
 			continue
 		}
-		delegate := c.delegateOf(v, h.GetDelegate())
-		if delegate == nil {
+		name := DelegateName(v, h.GetDelegate())
+		delegate := m.byName[name]
+		if why := m.refusesDelegate(v, delegate); why != "" {
+			dropped = append(dropped, Dropped{Root: v, Delegate: name, Found: delegate, Why: why})
 			continue
 		}
 		for _, sub := range delegate.Spec.GetHttp() {
-			merged := mergeDelegated(root, c.resolved(sub, delegate.Namespace))
+			merged := mergeDelegated(root, m.resolved(sub, delegate.Namespace))
 			if merged == nil {
-				c.add(diag.New(diag.DelegateRouteDropped, delegate.Object(),
-					"a match of route %q conflicts with %s, so that Istio passes over the route", sub.GetName(), v.Object()).At(delegate.Origin))
+				dropped = append(dropped, Dropped{Root: v, Delegate: name, Found: delegate, Route: sub.GetName(), Conflict: true})
 				continue
 			}
 			out = append(out, merged)
 		}
 	}
-	return out
+	return out, dropped
 }
 
-// delegateName is the namespace and the name of what a route of v delegates to.
-func delegateName(v *model.VirtualService, ref *istioapi.Delegate) [2]string {
+// DelegateName is the namespace and the name of what a route of v delegates to.
+func DelegateName(v *model.VirtualService, ref *istioapi.Delegate) [2]string {
 	return [2]string{cmp.Or(ref.GetNamespace(), v.Namespace), ref.GetName()}
 }
 
-// delegateOf finds the VirtualService that a route of root delegates to: one
-// without hosts, exported to the namespace of root. Another one Istio passes over.
-func (c *compiler) delegateOf(root *model.VirtualService, ref *istioapi.Delegate) *model.VirtualService {
-	v := c.mesh.byName[delegateName(root, ref)]
-	why := ""
+// Delegate returns the VirtualService of a namespace and a name.
+func (m *Mesh) Delegate(name [2]string) *model.VirtualService { return m.byName[name] }
+
+// refusesDelegate says why Istio passes over a route of root that delegates to v: a
+// delegate has no hosts, and is exported to the namespace of root; of another
+// revision it is not known to the istiod that reads root.
+func (m *Mesh) refusesDelegate(root, v *model.VirtualService) string {
 	switch {
 	case v == nil:
-		return nil
+		return "is not there"
 	case len(v.Spec.GetHosts()) > 0:
-		why = "has hosts, so that it is no delegate"
-	default:
-		visible := visibleIn(v.Spec.GetExportTo(), v.Namespace)
-		if visible != nil && !slices.Contains(visible, root.Namespace) {
-			why = "is not exported to namespace " + root.Namespace
-		}
+		return "has hosts, so that it is no delegate"
+	case !scopeOf(v.Spec.GetExportTo(), m.snapshot.Mesh.VirtualServiceExportTo, v.Namespace).Includes(root.Namespace):
+		return "is not exported to namespace " + root.Namespace
 	}
-	if why == "" {
-		return v
-	}
-	c.add(diag.New(diag.DelegateRouteDropped, root.Object(), "Istio passes over a route, since its delegate %s/%s %s", v.Namespace, v.Name, why).At(root.Origin))
-	return nil
+	return ""
 }
 
 // resolved returns a copy of h in which hosts are fully qualified.
-func (c *compiler) resolved(h *istioapi.HTTPRoute, namespace string) *istioapi.HTTPRoute {
+func (m *Mesh) resolved(h *istioapi.HTTPRoute, namespace string) *istioapi.HTTPRoute {
 	out := h.DeepCopy()
 	resolve := func(d *istioapi.Destination) {
 		if d != nil {
-			d.Host = c.resolve(d.GetHost(), namespace)
+			d.Host = m.Resolve(d.GetHost(), namespace)
 		}
 	}
 	for _, r := range out.GetRoute() {
 		resolve(r.GetDestination())
 	}
 	resolve(out.GetMirror())
-	for _, m := range out.GetMirrors() {
-		resolve(m.GetDestination())
+	for _, mirror := range out.GetMirrors() {
+		resolve(mirror.GetDestination())
 	}
 	return out
 }

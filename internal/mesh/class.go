@@ -1,0 +1,313 @@
+package mesh
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Class is callers that the objects of an [Island] don't tell apart.
+type Class struct {
+	// Namespace is one of Namespaces, or [Elsewhere].
+	Namespace string
+	// Namespaces are all in which such callers are, sorted.
+	Namespaces []string
+	// Labels are those that selectors ask for and such callers have.
+	Labels map[string]string
+	// Revision is that of their proxies; empty for one that no object names.
+	Revision string
+
+	// byRevision is set where objects of the island are of one revision only.
+	byRevision bool
+}
+
+// Elsewhere stands for namespaces that nothing names.
+const Elsewhere = "(elsewhere)"
+
+// MaxLabels is how many different labels of callers are told apart in a namespace.
+const MaxLabels = 64
+
+// reads reports whether the istiod of c reads an object of a revision: one of its
+// own, or of none (pkg/config: LabelsInRevision; tags are not looked up there).
+func (c *Class) reads(revision string) bool { return revision == "" || revision == c.Revision }
+
+// String returns "callers in namespace shop with labels app=web, of revision canary".
+func (c *Class) String() string {
+	var b strings.Builder
+	switch {
+	case c.Namespace == Elsewhere:
+		b.WriteString("callers in other namespaces")
+	case len(c.Namespaces) > 1:
+		b.WriteString("callers in namespaces " + listNames(c.Namespaces))
+	default:
+		b.WriteString("callers in namespace " + c.Namespace)
+	}
+	if len(c.Labels) > 0 {
+		b.WriteString(" with labels " + strings.TrimSuffix(model.LabelString(c.Labels), ","))
+	}
+	if c.byRevision {
+		b.WriteString(" of revision " + cmp.Or(c.Revision, "(any other)"))
+	}
+	return b.String()
+}
+
+func listNames(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + " and others"
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// classes lists the callers that the objects of an island tell apart. It reports
+// false if there are too many to look at.
+func (x *Island) classes() ([]*Class, bool) {
+	special := x.specialNamespaces()
+	groups := map[string]*Class{}
+	var order []string
+	all := map[string]bool{Elsewhere: true}
+	for _, n := range x.mesh.snapshot.Namespaces {
+		all[n] = true
+	}
+	for n := range special {
+		all[n] = true
+	}
+	for _, scope := range x.scopes() {
+		for _, n := range scope.Namespaces {
+			all[n] = true
+		}
+	}
+	revisions := x.revisions()
+	for _, n := range slices.Sorted(maps.Keys(all)) {
+		for _, revision := range x.revisionsOf(n, revisions) {
+			key := revision + "\x00" + x.signature(n, special)
+			if groups[key] == nil {
+				groups[key] = &Class{Namespace: n, Revision: revision, byRevision: len(revisions) > 0}
+				order = append(order, key)
+			}
+			if n != Elsewhere {
+				groups[key].Namespaces = append(groups[key].Namespaces, n)
+			}
+		}
+	}
+	var out []*Class
+	for _, key := range order {
+		c := groups[key]
+		sets, ok := x.labelSets(c.Namespace)
+		if !ok {
+			return nil, false
+		}
+		for _, labels := range sets {
+			with := *c
+			with.Labels = labels
+			out = append(out, &with)
+		}
+	}
+	return out, true
+}
+
+// specialNamespaces are those that an object of the island has a rule for by its
+// place: no other namespace is like them.
+func (x *Island) specialNamespaces() map[string]bool {
+	out := map[string]bool{x.mesh.snapshot.Options.RootNamespace: true}
+	for _, s := range x.sources {
+		out[s.Namespace] = true
+		for i := range s.Routes {
+			if n := s.Routes[i].Match.SourceNamespace; n != "" && !x.mesh.overrideOnly(&s.Routes[i]) {
+				out[n] = true
+			}
+		}
+	}
+	for _, s := range x.services {
+		out[s.Namespace] = true
+		for _, a := range s.Aliases {
+			if alias := x.mesh.services[a]; alias != nil {
+				out[alias.Namespace] = true
+			}
+		}
+	}
+	for _, host := range x.ruleHosts() {
+		for _, r := range x.rulesOf(host) {
+			out[r.Namespace] = true
+		}
+	}
+	for n := range x.mesh.sidecars {
+		out[n] = true
+	}
+	return out
+}
+
+// scopes are those of all objects of the island that are not public.
+func (x *Island) scopes() []Scope {
+	if x.allScopes != nil {
+		return x.allScopes
+	}
+	out := []Scope{}
+	add := func(s Scope) {
+		if !s.Public && len(s.Namespaces) > 1 {
+			out = append(out, s)
+		}
+	}
+	for _, s := range x.sources {
+		add(s.scope)
+	}
+	for _, s := range x.services {
+		add(s.scope)
+	}
+	for _, host := range x.ruleHosts() {
+		for _, r := range x.rulesOf(host) {
+			if len(r.ExportTo) > 0 {
+				add(scopeOf(r.ExportTo, nil, r.Namespace))
+			}
+		}
+	}
+	x.allScopes = out
+	return out
+}
+
+// signature is the same for namespaces that no object tells apart.
+func (x *Island) signature(namespace string, special map[string]bool) string {
+	if special[namespace] {
+		return namespace
+	}
+	var b strings.Builder
+	for _, s := range x.scopes() {
+		if s.Includes(namespace) {
+			b.WriteByte('1')
+		} else {
+			b.WriteByte('0')
+		}
+	}
+	// Lists of a single namespace, which scopes leaves out.
+	for _, s := range x.sources {
+		if !s.scope.Public && len(s.scope.Namespaces) == 1 && s.scope.Namespaces[0] == namespace {
+			b.WriteString(namespace)
+		}
+	}
+	for _, s := range x.services {
+		if !s.scope.Public && len(s.scope.Namespaces) == 1 && s.scope.Namespaces[0] == namespace {
+			b.WriteString(namespace)
+		}
+	}
+	for _, host := range x.ruleHosts() {
+		for _, r := range x.rulesOf(host) {
+			if len(r.ExportTo) == 1 && r.ExportTo[0] == namespace {
+				b.WriteString(namespace)
+			}
+		}
+	}
+	return b.String()
+}
+
+// revisions lists those that objects of the island are of.
+func (x *Island) revisions() []string {
+	seen := map[string]bool{}
+	add := func(r string) {
+		if r != "" {
+			seen[r] = true
+		}
+	}
+	for _, s := range x.sources {
+		add(s.Revision)
+	}
+	for _, host := range x.ruleHosts() {
+		for _, r := range x.rulesOf(host) {
+			add(r.Revision)
+		}
+	}
+	for _, list := range x.mesh.sidecars {
+		for _, s := range list {
+			add(s.Revision)
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// revisionsOf lists the revisions that callers of a namespace may be of: the one that
+// it says, else any.
+func (x *Island) revisionsOf(namespace string, named []string) []string {
+	if len(named) == 0 {
+		return []string{""}
+	}
+	s := x.mesh.snapshot
+	if own, known := s.Revisions[namespace]; known {
+		if of, isTag := s.Tags[own]; isTag {
+			own = of
+		}
+		return []string{own}
+	}
+	return append([]string{""}, named...)
+}
+
+// labelSets lists the labels of callers in a namespace that matter: every set that
+// some selectors ask for together, and none.
+func (x *Island) labelSets(namespace string) ([]map[string]string, bool) {
+	sets := []map[string]string{nil}
+	seen := map[string]bool{"": true}
+	add := func(labels map[string]string) bool {
+		if len(labels) == 0 {
+			return true
+		}
+		for _, have := range slices.Clone(sets) {
+			joined, ok := joinLabels(have, labels)
+			if !ok {
+				continue
+			}
+			if key := model.LabelString(joined); !seen[key] {
+				seen[key] = true
+				sets = append(sets, joined)
+			}
+		}
+		return len(sets) <= MaxLabels
+	}
+	for _, selector := range x.selectors(namespace) {
+		if !add(selector) {
+			return nil, false
+		}
+	}
+	return sets, true
+}
+
+// selectors are the labels that objects of the island ask of callers in a namespace.
+func (x *Island) selectors(namespace string) []map[string]string {
+	var out []map[string]string
+	for _, s := range x.sources {
+		for i := range s.Routes {
+			if labels := s.Routes[i].Match.SourceLabels; len(labels) > 0 && !x.mesh.overrideOnly(&s.Routes[i]) {
+				out = append(out, labels)
+			}
+		}
+	}
+	for _, host := range x.ruleHosts() {
+		for _, r := range x.rulesOf(host) {
+			if r.Selector != nil && r.Namespace == namespace {
+				out = append(out, r.Selector)
+			}
+		}
+	}
+	for _, s := range x.mesh.sidecars[namespace] {
+		out = append(out, s.Spec.GetWorkloadSelector().GetLabels())
+	}
+	return out
+}
+
+// overrideOnly reports whether no ordinary request takes a row of ours.
+func (m *Mesh) overrideOnly(r *Route) bool {
+	return r.row != nil && NeedsOverride(&r.Match, m.snapshot.Options.Header)
+}
+
+// joinLabels returns the labels of a caller that has both; false if none can.
+func joinLabels(a, b map[string]string) (map[string]string, bool) {
+	out := make(map[string]string, len(a)+len(b))
+	maps.Copy(out, a)
+	for key, value := range b {
+		if have, ok := out[key]; ok && have != value {
+			return nil, false
+		}
+		out[key] = value
+	}
+	return out, true
+}

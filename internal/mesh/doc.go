@@ -1,0 +1,26 @@
+// Package mesh answers what a proxy sees: for a class of callers, a port and an
+// authority, whose routes are in force, which DestinationRules, and so which
+// subsets exist. It is the only place that decides about visibility.
+//
+// In go the objects of users, as a [model.Snapshot], and optionally those that
+// Overrides makes, as tables and subset rules. The rules are those of istiod's
+// translation, restricted to sidecars; each one names its source there. The files
+// are
+//
+//	scope.go           exportTo, and the defaults of the mesh
+//	service.go         hosts of the registry, their aliases and alternative domains
+//	virtualservice.go  VirtualServices as lists of routes
+//	delegate.go        … with their delegates merged in
+//	match.go           … and their matches
+//	rule.go            DestinationRules, and how they are merged
+//	sidecar.go         what a Sidecar imports
+//	island.go          the objects that decide about a few hosts
+//	class.go           the callers that these tell apart
+//	virtualhost.go     virtual hosts: the answer
+//
+// Proxies of gateways and waypoints are not described.
+//
+// Where the age of an object is not known (manifests have none), the order of
+// objects is not known either: [Order] says which one is assumed, and what is to
+// hold for all has to be asked for each.
+package mesh

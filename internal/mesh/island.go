@@ -1,0 +1,191 @@
+package mesh
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Island is the objects that decide what callers of a few hosts get: with our
+// objects, or without.
+type Island struct {
+	mesh  *Mesh
+	ours  *Ours
+	order Order
+	// domains are those that the hosts have for some caller.
+	domains map[string]bool
+	// sources are in istiod's order.
+	sources  []*Source
+	services map[string]*Service
+
+	// What follows is made when it is asked for.
+	sorted    map[string][]*Rule
+	inForce   map[ruleKey]*Merged
+	allScopes []Scope
+	hosts     []string
+	callers   []*Class
+	tooMany   bool
+}
+
+// Island gathers what decides about hosts, which are resolved: the VirtualServices
+// that may have one of their domains, for some caller, with the Services beside them
+// and behind them. Ours is nil for the mesh without our objects.
+func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
+	x := &Island{
+		mesh: m, ours: ours, order: order, domains: map[string]bool{}, services: map[string]*Service{},
+		sorted: map[string][]*Rule{}, inForce: map[ruleKey]*Merged{},
+	}
+	for _, host := range hosts {
+		x.addHost(host)
+	}
+	found := map[*Source]bool{}
+	for domain := range x.domains {
+		x.claims(domain, found)
+	}
+	// A Service of which a domain is another one's host, and those beside and behind:
+	// they don't add domains.
+	for s := range found {
+		x.reach(s)
+	}
+	if m.leading != nil {
+		for host := range maps.Clone(x.services) {
+			for _, s := range m.leading[host] {
+				found[s] = true
+			}
+			x.lead(host, found)
+		}
+	}
+	x.sources = slices.Collect(maps.Keys(found))
+	slices.SortFunc(x.sources, func(a, b *Source) int {
+		return cmp.Or(order.compare(age{a.Created, a.Object, a.Ours()}, age{b.Created, b.Object, b.Ours()}), a.Object.Compare(b.Object))
+	})
+	return x
+}
+
+// Order says which order of objects is assumed.
+func (x *Island) Order() Order { return x.order }
+
+// Domains lists all names that the hosts have for some caller, sorted.
+func (x *Island) Domains() []string { return slices.Sorted(maps.Keys(x.domains)) }
+
+// Sources lists the VirtualServices, in istiod's order.
+func (x *Island) Sources() []*Source { return x.sources }
+
+func (x *Island) addHost(host string) {
+	x.domains[host] = true
+	if !isWildcard(host) {
+		for _, s := range x.mesh.named(host) {
+			x.addService(s)
+		}
+	}
+}
+
+// addService adds all domains of a Service.
+func (x *Island) addService(s *Service) {
+	x.services[s.Host] = s
+	for _, caller := range append([]string{""}, x.callersOfNames(s)...) {
+		domains, _ := x.mesh.names(s, caller)
+		for _, d := range domains {
+			x.domains[d] = true
+		}
+	}
+}
+
+// callersOfNames lists the namespaces in which s, or an alias of it, has a short name.
+func (x *Island) callersOfNames(s *Service) []string {
+	out := []string{s.Namespace}
+	for _, a := range s.Aliases {
+		if alias := x.mesh.services[a]; alias != nil {
+			x.services[a] = alias
+			out = append(out, alias.Namespace)
+		}
+	}
+	return out
+}
+
+// claims adds the sources that may have a domain, and the Services.
+func (x *Island) claims(domain string, found map[*Source]bool) {
+	indexes := []*sourceIndex{&x.mesh.sources}
+	if x.ours != nil {
+		indexes = append(indexes, &x.ours.sources)
+	}
+	for _, index := range indexes {
+		if isWildcard(domain) {
+			for _, s := range index.wildcard[domain] {
+				found[s] = true
+			}
+			continue
+		}
+		for _, s := range index.exact[domain] {
+			found[s] = true
+		}
+		for _, s := range index.overlapping(domain) {
+			found[s] = true
+		}
+	}
+	if isWildcard(domain) {
+		return
+	}
+	for _, s := range x.mesh.named(domain) {
+		if x.services[s.Host] == nil {
+			x.services[s.Host] = s
+			for _, index := range indexes {
+				for _, v := range index.exact[s.Host] {
+					found[v] = true
+				}
+			}
+		}
+	}
+}
+
+// reach adds the Services that s names, as hosts and as destinations.
+func (x *Island) reach(s *Source) {
+	for _, host := range s.Hosts {
+		if service := x.mesh.services[host]; service != nil {
+			x.services[host] = service
+		}
+	}
+	for _, host := range s.leadsTo() {
+		for range 2 { // an alias, and what it stands for
+			if service := x.mesh.services[host]; service != nil {
+				x.services[host] = service
+				host = service.Stands
+			}
+		}
+	}
+}
+
+// lead adds the tables of ours that lead to a host.
+func (x *Island) lead(host string, found map[*Source]bool) {
+	if x.ours == nil {
+		return
+	}
+	for _, s := range x.ours.sources.all {
+		if !found[s] && slices.Contains(s.leadsTo(), host) {
+			found[s] = true
+		}
+	}
+}
+
+// ruleHosts lists the hosts of which rules matter: those of Services.
+func (x *Island) ruleHosts() []string {
+	if x.hosts == nil {
+		x.hosts = slices.Sorted(maps.Keys(x.services))
+	}
+	return x.hosts
+}
+
+// Classes lists the callers that the objects of the island tell apart. It reports
+// false if there are too many to look at.
+func (x *Island) Classes() ([]*Class, bool) {
+	if x.callers == nil && !x.tooMany {
+		classes, ok := x.classes()
+		x.callers, x.tooMany = classes, !ok
+	}
+	return x.callers, !x.tooMany
+}
+
+// Class returns the class of one caller.
+func (x *Island) Class(namespace, revision string, labels map[string]string) *Class {
+	return &Class{Namespace: namespace, Namespaces: []string{namespace}, Revision: revision, Labels: labels}
+}

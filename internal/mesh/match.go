@@ -1,0 +1,129 @@
+package mesh
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// meshGateway is the name that stands for all sidecars.
+const meshGateway = "mesh"
+
+// readMatches translates the alternatives that sidecars have. It reports false
+// if all of them are for gateways only.
+func readMatches(in []*istioapi.HTTPMatchRequest) ([]route.Match, bool, error) {
+	var out []route.Match
+	for i, m := range in {
+		if gateways := m.GetGateways(); len(gateways) > 0 && !slices.Contains(gateways, meshGateway) {
+			continue
+		}
+		match, err := readMatch(m)
+		if err != nil {
+			return nil, false, fmt.Errorf("match[%d].%w", i, err)
+		}
+		out = append(out, match)
+	}
+	return out, len(in) == 0 || len(out) > 0, nil
+}
+
+// readMatch translates one alternative. Where it names gateways, Istio does
+// not look at the labels and the namespace of the caller.
+func readMatch(in *istioapi.HTTPMatchRequest) (route.Match, error) {
+	out := route.Match{
+		Name: in.GetName(), StatPrefix: in.GetStatPrefix(),
+		IgnoreURICase: in.GetIgnoreUriCase(), Port: in.GetPort(),
+	}
+	if len(in.GetGateways()) == 0 {
+		out.SourceLabels, out.SourceNamespace = in.GetSourceLabels(), in.GetSourceNamespace()
+	}
+	for _, f := range []struct {
+		name string
+		in   *istioapi.StringMatch
+		out  **route.StringMatch
+	}{
+		{"uri", in.GetUri(), &out.URI},
+		{"scheme", in.GetScheme(), &out.Scheme},
+		{"method", in.GetMethod(), &out.Method},
+		{"authority", in.GetAuthority(), &out.Authority},
+	} {
+		if f.in == nil {
+			continue
+		}
+		match, err := readString(f.in)
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", f.name, err)
+		}
+		*f.out = &match
+	}
+	for _, f := range []struct {
+		name string
+		in   map[string]*istioapi.StringMatch
+		out  *map[string]route.StringMatch
+	}{
+		{"headers", in.GetHeaders(), &out.Headers},
+		{"withoutHeaders", in.GetWithoutHeaders(), &out.WithoutHeaders},
+		{"queryParams", in.GetQueryParams(), &out.QueryParams},
+	} {
+		matches, err := readStrings(f.in, f.name != "queryParams")
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", f.name, err)
+		}
+		*f.out = matches
+	}
+	return out, nil
+}
+
+func readStrings(in map[string]*istioapi.StringMatch, fold bool) (map[string]route.StringMatch, error) {
+	if len(in) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]route.StringMatch, len(in))
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		match, err := readString(in[name])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if strings.HasPrefix(name, "@request.auth.claims") {
+			return nil, fmt.Errorf("%s: claims can be matched at gateways only", name)
+		}
+		key := name
+		if fold {
+			key = strings.ToLower(name)
+		}
+		if _, twice := out[key]; twice {
+			return nil, fmt.Errorf("%s: the same header stands twice in different case", name)
+		}
+		out[key] = match
+	}
+	return out, nil
+}
+
+// readString translates a StringMatch; none, {} and the pattern "*" ask for
+// presence (Istio's canBeConvertedToPresentMatch).
+func readString(in *istioapi.StringMatch) (route.StringMatch, error) {
+	switch m := in.GetMatchType().(type) {
+	case *istioapi.StringMatch_Exact:
+		return route.StringMatch{Op: route.Exact, Value: m.Exact}, nil
+	case *istioapi.StringMatch_Prefix:
+		return route.StringMatch{Op: route.Prefix, Value: m.Prefix}, nil
+	case *istioapi.StringMatch_Regex:
+		if m.Regex == "*" {
+			return route.StringMatch{Op: route.Present}, nil
+		}
+		if len(m.Regex) > grammar.MaxPatternBytes {
+			return route.StringMatch{}, fmt.Errorf("the pattern is longer than %d bytes", grammar.MaxPatternBytes)
+		}
+		if _, err := regexp.Compile(m.Regex); err != nil {
+			return route.StringMatch{}, fmt.Errorf("the pattern does not compile: %w", err)
+		}
+		return route.StringMatch{Op: route.Regex, Value: m.Regex}, nil
+	}
+	return route.StringMatch{Op: route.Present}, nil
+}

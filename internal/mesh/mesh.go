@@ -1,0 +1,186 @@
+package mesh
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Mesh is the objects of users, indexed. It is not safe for concurrent use.
+type Mesh struct {
+	snapshot *model.Snapshot
+	services map[string]*Service
+	aliases  []*Service
+	// entries are the hosts of ServiceEntries.
+	entries []*Service
+	// byName finds every VirtualService, delegates too.
+	byName   map[[2]string]*model.VirtualService
+	sources  sourceIndex
+	rules    ruleIndex
+	sidecars map[string][]*model.Sidecar
+	// leading has, if there are Sidecars, the sources that lead to a host.
+	leading map[string][]*Source
+}
+
+// New indexes what users made. The snapshot is not changed.
+func New(snapshot *model.Snapshot) *Mesh {
+	m := &Mesh{snapshot: snapshot, byName: map[[2]string]*model.VirtualService{}, sidecars: map[string][]*model.Sidecar{}}
+	m.indexServices()
+	m.indexVirtualServices()
+	m.indexRules()
+	m.indexSidecars()
+	if len(m.sidecars) > 0 {
+		m.leading = map[string][]*Source{}
+		for _, s := range m.sources.all {
+			for _, host := range s.leadsTo() {
+				m.leading[host] = append(m.leading[host], s)
+			}
+		}
+	}
+	return m
+}
+
+// Service returns the Service of a host, nil for none.
+func (m *Mesh) Service(host string) *Service { return m.services[host] }
+
+// Entries lists the hosts of ServiceEntries.
+func (m *Mesh) Entries() []*Service { return m.entries }
+
+// Sources lists the user's VirtualServices that sidecars look at, by namespace and name.
+func (m *Mesh) Sources() []*Source { return m.sources.all }
+
+// Source returns the user's VirtualService as sidecars see it; nil where they don't.
+func (m *Mesh) Source(v *model.VirtualService) *Source { return m.sources.byUser[v] }
+
+// sourceIndex finds VirtualServices by host.
+type sourceIndex struct {
+	all    []*Source
+	byUser map[*model.VirtualService]*Source
+	exact  map[string][]*Source
+	// wildcard has a key for each wildcard.
+	wildcard map[string][]*Source
+}
+
+func (x *sourceIndex) add(s *Source) {
+	if x.exact == nil {
+		x.exact, x.wildcard, x.byUser = map[string][]*Source{}, map[string][]*Source{}, map[*model.VirtualService]*Source{}
+	}
+	x.all = append(x.all, s)
+	if s.User != nil {
+		x.byUser[s.User] = s
+	}
+	for _, h := range s.Hosts {
+		if isWildcard(h) {
+			x.wildcard[h] = append(x.wildcard[h], s)
+		} else {
+			x.exact[h] = append(x.exact[h], s)
+		}
+	}
+}
+
+// overlapping lists the sources of wildcards that cover host, or, if host is a
+// wildcard itself, have names in common with it.
+func (x *sourceIndex) overlapping(host string) []*Source {
+	var out []*Source
+	for pattern, sources := range x.wildcard {
+		if overlaps(pattern, host) {
+			out = append(out, sources...)
+		}
+	}
+	return out
+}
+
+// leadsTo lists the hosts that s has for destinations and mirrors.
+func (s *Source) leadsTo() []string {
+	var out []string
+	for i := range s.Routes {
+		for _, d := range s.Routes[i].Destinations {
+			out = append(out, d.Host)
+		}
+		for _, d := range s.Routes[i].Mirrors {
+			out = append(out, d.Host)
+		}
+	}
+	for _, d := range s.other {
+		out = append(out, d.Host)
+	}
+	return out
+}
+
+// Ours is what Overrides makes, indexed.
+type Ours struct {
+	sources sourceIndex
+	// rules are by host.
+	rules map[string][]*Rule
+}
+
+// Ours indexes tables and subset rules, which are not changed.
+func (m *Mesh) Ours(tables []route.Table, rules []route.SubsetRule) *Ours {
+	o := &Ours{rules: make(map[string][]*Rule, len(rules))}
+	for i := range tables {
+		o.sources.add(m.tableSource(&tables[i]))
+	}
+	for i := range rules {
+		o.rules[rules[i].Host] = append(o.rules[rules[i].Host], m.ourRule(&rules[i]))
+	}
+	return o
+}
+
+// Sources lists the tables.
+func (o *Ours) Sources() []*Source { return o.sources.all }
+
+// Rules lists the subset rules of a host.
+func (o *Ours) Rules(host string) []*Rule { return o.rules[host] }
+
+// Order is what is assumed of the order of objects where their ages are not known:
+// by name and namespace among users' objects, as for objects of one second, or the
+// reverse; and of ours, that they are older than all others, or younger. What is the
+// same for [Orders] is the same for every order: the first object that claims a
+// domain has it, and each object is once before all those of unknown age and once
+// behind them.
+type Order struct{ Reverse, OursLast bool }
+
+// Orders are all of them.
+var orders = []Order{{}, {Reverse: true}, {OursLast: true}, {Reverse: true, OursLast: true}}
+
+// Orders lists the orders that are to be looked at: with our objects, or without.
+func Orders(withOurs bool) []Order {
+	if withOurs {
+		return orders
+	}
+	return orders[:2]
+}
+
+// age is what istiod orders objects by (pilot/pkg/model: configCompareByCreationTime).
+type age struct {
+	created time.Time
+	object  diag.Object
+	ours    bool
+}
+
+func (o Order) compare(a, b age) int {
+	byName := cmp.Or(cmp.Compare(a.object.Name, b.object.Name), cmp.Compare(a.object.Namespace, b.object.Namespace))
+	switch {
+	case a.ours && b.ours:
+	case a.ours || b.ours:
+		if a.ours != o.OursLast {
+			return -1
+		}
+		return 1
+	case a.created.IsZero() && b.created.IsZero():
+	case a.created.IsZero() || b.created.IsZero():
+		if a.created.IsZero() != o.Reverse {
+			return -1
+		}
+		return 1
+	default:
+		return cmp.Or(a.created.Compare(b.created), byName)
+	}
+	if o.Reverse {
+		return -byName
+	}
+	return byName
+}

@@ -1,0 +1,188 @@
+package mesh
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Service is a host that the mesh's registry knows: a Kubernetes Service, or a host
+// of a ServiceEntry.
+type Service struct {
+	Host, Namespace string
+	// Kubernetes is the Service; nil for a host of a ServiceEntry.
+	Kubernetes *model.Service
+	Ports      []model.Port
+	// Stands is the host that an ExternalName Service stands for, one step on;
+	// empty for others.
+	Stands string
+	// Aliases are the hosts that stand for this one, sorted.
+	Aliases []string
+	scope   Scope
+}
+
+// hasPort reports whether HTTP routes apply to a port of s.
+func (s *Service) hasPort(number uint32) bool {
+	return slices.ContainsFunc(s.Ports, func(p model.Port) bool { return p.Number == number })
+}
+
+func (s *Service) carriesHTTP(number uint32) bool {
+	return slices.ContainsFunc(s.Ports, func(p model.Port) bool { return p.Number == number && p.HTTP })
+}
+
+// indexServices takes over the registry. Of hosts that several objects name, a
+// Kubernetes Service counts, else the first by namespace and name.
+func (m *Mesh) indexServices() {
+	s := m.snapshot
+	m.services = make(map[string]*Service, len(s.Services))
+	all := make([]Service, len(s.Services))
+	for i := range s.Services {
+		k := &s.Services[i]
+		all[i] = Service{
+			Host: m.FQDN(k.Name, k.Namespace), Namespace: k.Namespace, Kubernetes: k, Ports: k.Ports, Stands: strings.ToLower(k.ExternalName),
+			scope: scopeOf(k.ExportTo, s.Mesh.ServiceExportTo, k.Namespace),
+		}
+		m.services[all[i].Host] = &all[i]
+		if k.ExternalName != "" {
+			m.aliases = append(m.aliases, &all[i])
+		}
+	}
+	for i := range s.ServiceEntries {
+		e := &s.ServiceEntries[i]
+		for _, host := range e.Spec.GetHosts() {
+			host = strings.ToLower(host)
+			if m.services[host] != nil {
+				continue
+			}
+			x := &Service{Host: host, Namespace: e.Namespace, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
+			for _, p := range e.Spec.GetPorts() {
+				x.Ports = append(x.Ports, model.Port{Name: p.GetName(), Number: p.GetNumber(), HTTP: entryCarriesHTTP(p.GetProtocol())})
+			}
+			m.services[host] = x
+			m.entries = append(m.entries, x)
+		}
+	}
+	m.resolveAliases()
+}
+
+// entryCarriesHTTP reads the protocol of a ServiceEntry's port (pkg/config/protocol: Parse, IsHTTPOrSniffed).
+func entryCarriesHTTP(name string) bool {
+	switch strings.ToLower(name) {
+	case "http", "http2", "grpc", "grpc-web", "http_proxy", "":
+		return true
+	}
+	return false
+}
+
+// resolveAliases gives each Service the hosts of the ExternalName Services that
+// stand for it, through others if need be; a circle stands for nothing
+// (pilot/pkg/model: resolveServiceAliases).
+func (m *Mesh) resolveAliases() {
+	for _, a := range m.aliases {
+		if s := m.services[m.concrete(a.Host)]; s != nil && s.Stands == "" {
+			s.Aliases = append(s.Aliases, a.Host)
+		}
+	}
+	for _, s := range m.services {
+		slices.Sort(s.Aliases)
+	}
+}
+
+// concrete follows ExternalName Services from host to what they stand for in the
+// end; empty for a circle.
+func (m *Mesh) concrete(host string) string {
+	for range len(m.aliases) + 1 {
+		s := m.services[host]
+		if s == nil || s.Stands == "" {
+			return host
+		}
+		host = s.Stands
+	}
+	return ""
+}
+
+// Concrete returns the host of the Service that requests to host reach: host itself,
+// or what an ExternalName Service of that name stands for. Istio follows one step
+// only where it translates a destination (pilot/pkg/networking/core/route:
+// GetDestinationCluster).
+func (m *Mesh) Concrete(host string) string {
+	if s := m.services[host]; s != nil && s.Stands != "" {
+		return s.Stands
+	}
+	return host
+}
+
+// suffix is what the hosts of Kubernetes Services end in.
+func (m *Mesh) suffix() string { return ".svc." + m.snapshot.Options.ClusterDomain }
+
+// FQDN returns the name under which the mesh knows a Kubernetes Service.
+func (m *Mesh) FQDN(name, namespace string) string { return name + "." + namespace + m.suffix() }
+
+// Resolve returns host as Istio reads it in an object of namespace: a name without
+// a dot is a Service of that namespace, everything else stands as it is
+// (pilot/pkg/model: ResolveShortnameToFQDN).
+func (m *Mesh) Resolve(host, namespace string) string {
+	if host == "" || strings.ContainsAny(host, ".*:") {
+		return host
+	}
+	return m.FQDN(host, namespace)
+}
+
+// names are the domains by which callers of a namespace may call s: its host and
+// those of its aliases, each with the dot that ends a name, and the shorter forms
+// that resolve in that namespace (pilot/pkg/networking/core: generateVirtualHostDomains,
+// GenerateAltVirtualHosts). Alternative ones are reported too. Addresses are left out.
+func (m *Mesh) names(s *Service, caller string) (domains []string, alternative map[string]bool) {
+	alternative = make(map[string]bool, 4*(1+len(s.Aliases)))
+	add := func(host string) {
+		domains = append(domains, host)
+		for _, alt := range m.alternatives(host, caller) {
+			domains, alternative[alt] = append(domains, alt), true
+		}
+	}
+	add(s.Host)
+	for _, a := range s.Aliases {
+		add(a)
+	}
+	if s.Kubernetes != nil && s.Kubernetes.Headless {
+		for _, d := range slices.Clone(domains) {
+			domains = append(domains, "*."+d)
+		}
+	}
+	return domains, alternative
+}
+
+func (m *Mesh) alternatives(host, caller string) []string {
+	out := []string{host + "."}
+	short, found := strings.CutSuffix(host, m.suffix())
+	name, namespace, dotted := strings.Cut(short, ".")
+	if !found || !dotted {
+		return out
+	}
+	out = append(out, short+".svc", short)
+	if namespace == caller {
+		out = append(out, name)
+	}
+	return out
+}
+
+// named lists the Services that a domain may name, for some caller: those of which it
+// is the host or one of the alternatives.
+func (m *Mesh) named(domain string) []*Service {
+	var out []*Service
+	add := func(host string) {
+		if s := m.services[host]; s != nil {
+			if s.Stands != "" {
+				s = m.services[m.concrete(host)]
+			}
+			if s != nil && s.Stands == "" && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	domain = strings.TrimSuffix(domain, ".")
+	add(domain)
+	add(strings.TrimSuffix(domain, ".svc") + m.suffix())
+	return out
+}

@@ -1,0 +1,131 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// imports is what an egress listener of a Sidecar imports (pilot/pkg/model:
+// convertIstioListenerToWrapper).
+type imports struct {
+	// port is that of the listener, zero for the one that takes all others.
+	port uint32
+	// hosts are those of each namespace, "*" for all of them; excluded those left out.
+	hosts, excluded map[string][]string
+}
+
+// indexSidecars takes over the Sidecars, in istiod's order: those with a selector
+// first, by age (pilot/pkg/model: initSidecarScopes).
+func (m *Mesh) indexSidecars() {
+	for i := range m.snapshot.Sidecars {
+		s := &m.snapshot.Sidecars[i]
+		m.sidecars[s.Namespace] = append(m.sidecars[s.Namespace], s)
+	}
+	for _, list := range m.sidecars {
+		slices.SortStableFunc(list, func(a, b *model.Sidecar) int {
+			x, y := a.Spec.GetWorkloadSelector() != nil, b.Spec.GetWorkloadSelector() != nil
+			if x != y {
+				if x {
+					return -1
+				}
+				return 1
+			}
+			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
+		})
+	}
+}
+
+// sidecarOf returns the Sidecar that is in force for callers of a class, nil for none:
+// the first of their namespace that selects them, else the root namespace's one
+// without a selector (pilot/pkg/model: PushContext.getSidecarScope).
+func (m *Mesh) sidecarOf(class *Class) *model.Sidecar {
+	for _, s := range m.sidecars[class.Namespace] {
+		selector := s.Spec.GetWorkloadSelector()
+		if class.reads(s.Revision) && (selector == nil || model.HasLabels(class.Labels, selector.GetLabels())) {
+			return s
+		}
+	}
+	for _, s := range m.sidecars[m.snapshot.Options.RootNamespace] {
+		if class.reads(s.Revision) && s.Spec.GetWorkloadSelector() == nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// importsOf returns what callers of a class import on a port; nil for everything
+// (pilot/pkg/model: SidecarScope.GetEgressListenerForRDS). It reports false where no
+// listener takes the port.
+func (m *Mesh) importsOf(class *Class, port uint32) (*imports, bool) {
+	s := m.sidecarOf(class)
+	if s == nil || len(s.Spec.GetEgress()) == 0 {
+		return nil, true
+	}
+	for _, e := range s.Spec.GetEgress() {
+		number := e.GetPort().GetNumber()
+		if number != 0 && number != port {
+			continue
+		}
+		return readImports(e.GetHosts(), class.Namespace, number), true
+	}
+	return nil, false
+}
+
+func readImports(hosts []string, namespace string, port uint32) *imports {
+	out := &imports{port: port, hosts: map[string][]string{}, excluded: map[string][]string{}}
+	for _, h := range hosts {
+		of, name, found := strings.Cut(h, "/")
+		if !found || strings.Contains(name, "/") {
+			continue
+		}
+		to := out.hosts
+		if rest, excluded := strings.CutPrefix(of, nobody); excluded {
+			of, to = cmp.Or(rest, public), out.excluded
+		}
+		if of == private {
+			of = namespace
+		}
+		to[of] = append(to[of], name)
+	}
+	return out
+}
+
+// has reports whether a host of an object in namespace is imported
+// (pilot/pkg/model: hostClassification.VSMatches, Matches). A VirtualService is also
+// imported for a wildcard that one of the imported hosts fits.
+func (i *imports) has(host, namespace string, virtualService bool) bool {
+	if i == nil {
+		return true
+	}
+	if subsetOfAny(host, i.excluded[namespace]) || subsetOfAny(host, i.excluded[public]) {
+		return false
+	}
+	for _, of := range []string{namespace, public} {
+		for _, imported := range i.hosts[of] {
+			if subsetOf(host, imported) || (virtualService && overlaps(host, imported)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func subsetOfAny(host string, list []string) bool {
+	return slices.ContainsFunc(list, func(of string) bool { return subsetOf(host, of) })
+}
+
+// subsetOf reports whether of is host, or a wildcard that covers it (pkg/config/host:
+// Name.SubsetOf).
+func subsetOf(host, of string) bool {
+	if !isWildcard(of) {
+		return host == of
+	}
+	return covers(of, host)
+}
+
+// overlaps reports whether two hosts, of which each may be a wildcard, have names in
+// common (pkg/config/host: Name.Matches).
+func overlaps(a, b string) bool { return subsetOf(a, b) || subsetOf(b, a) }

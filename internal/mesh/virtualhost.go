@@ -1,0 +1,321 @@
+package mesh
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// VirtualHost is what callers get by some domains on a port.
+type VirtualHost struct {
+	// Domains are those of the island that it has, sorted.
+	Domains []string
+	// Source is the VirtualService that its routes are of; nil for a Service's own.
+	Source *Source
+	// Service is the Service that it is for; nil where its domains are no Service's.
+	Service *Service
+	// Routes are in order; nothing follows one that fits everything.
+	Routes []Route
+}
+
+// VirtualHosts returns the virtual hosts that have a domain of the island, as callers
+// of a class have them on a port (pilot/pkg/networking/core:
+// BuildSidecarOutboundVirtualHosts; core/route: BuildSidecarVirtualHostWrapper).
+func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
+	imported, listens := x.mesh.importsOf(class, port)
+	if !listens {
+		return nil
+	}
+	b := &hostBuilder{Island: x, class: class, port: port, registry: x.registry(class, imported, port), claimed: map[string]bool{}}
+	selected := b.selectSources(imported)
+	mostSpecific := b.mostSpecific(selected)
+	type wrapper struct {
+		source   *Source
+		hosts    []string
+		services []*Service
+		routes   []Route
+	}
+	var wrappers []wrapper
+	served := map[string]bool{}
+	for _, s := range selected {
+		routes := x.mesh.routesFor(s, class, port)
+		if len(routes) == 0 && s.Problem == nil {
+			continue
+		}
+		hosts, services := b.split(s, mostSpecific)
+		services = slices.DeleteFunc(services, func(s *Service) bool { return !s.carriesHTTP(port) })
+		if len(services) == 0 && port != httpPort {
+			continue
+		}
+		for _, service := range services {
+			served[service.Host] = true
+		}
+		wrappers = append(wrappers, wrapper{s, hosts, services, routes})
+	}
+	for _, host := range slices.Sorted(maps.Keys(b.registry)) {
+		if s := b.registry[host]; !served[host] && s.Stands == "" && s.carriesHTTP(port) {
+			own := []Route{{Destinations: []route.Destination{{Host: host, Port: port}}}}
+			wrappers = append(wrappers, wrapper{services: []*Service{s}, routes: own})
+		}
+	}
+	known := map[string]bool{}
+	for _, w := range wrappers {
+		for _, s := range w.services {
+			known[s.Host] = true
+		}
+	}
+	var out []VirtualHost
+	add := func(h VirtualHost, domains []string, alternative map[string]bool) {
+		for _, d := range domains {
+			if b.claimed[d] || (alternative[d] && known[d]) {
+				continue
+			}
+			b.claimed[d] = true
+			if x.domains[d] {
+				h.Domains = append(h.Domains, d)
+			}
+		}
+		if len(h.Domains) > 0 {
+			slices.Sort(h.Domains)
+			out = append(out, h)
+		}
+	}
+	for _, w := range wrappers {
+		for _, host := range w.hosts {
+			add(VirtualHost{Source: w.source, Routes: w.routes}, []string{host}, nil)
+		}
+		for _, s := range w.services {
+			domains, alternative := x.mesh.names(s, class.Namespace)
+			add(VirtualHost{Source: w.source, Service: s, Routes: w.routes}, domains, alternative)
+		}
+	}
+	return out
+}
+
+// httpPort is the only port on which hosts that are no Service's have virtual hosts
+// of their own.
+const httpPort = 80
+
+// hostBuilder builds the virtual hosts of a class and a port.
+type hostBuilder struct {
+	*Island
+	class *Class
+	port  uint32
+	// registry has the Services that are imported and have the port.
+	registry map[string]*Service
+	claimed  map[string]bool
+}
+
+// registry returns the Services that callers import on a port.
+func (x *Island) registry(class *Class, imported *imports, port uint32) map[string]*Service {
+	out := make(map[string]*Service, len(x.services))
+	for host, s := range x.services {
+		if !s.scope.Includes(class.Namespace) || !s.hasPort(port) || !imported.has(host, s.Namespace, false) {
+			continue
+		}
+		out[host] = s
+	}
+	return out
+}
+
+// selectSources lists the VirtualServices that callers see and import, in order
+// (pilot/pkg/model: SelectVirtualServices; pilot/pkg/networking/core:
+// selectVirtualServices).
+func (b *hostBuilder) selectSources(imported *imports) []*Source {
+	var buckets [3][]*Source
+	for _, s := range b.sources {
+		at, seen := s.scope.bucket(s.Namespace, b.class.Namespace)
+		if !seen || !b.class.reads(s.Revision) {
+			continue
+		}
+		if !slices.ContainsFunc(s.Hosts, func(h string) bool { return imported.has(h, s.Namespace, true) }) {
+			continue
+		}
+		if b.port != httpPort && !b.matchesService(s) {
+			continue
+		}
+		buckets[at] = append(buckets[at], s)
+	}
+	return slices.Concat(buckets[:]...)
+}
+
+func (b *hostBuilder) matchesService(s *Source) bool {
+	return slices.ContainsFunc(s.Hosts, func(h string) bool {
+		if b.registry[h] != nil {
+			return true
+		}
+		for host := range b.registry {
+			if (isWildcard(h) || isWildcard(host)) && overlaps(h, host) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// mostSpecific finds for each Service the VirtualService whose host fits it best
+// (pilot/pkg/model: computeWildcardHostVirtualServiceIndex).
+func (b *hostBuilder) mostSpecific(selected []*Source) map[string]*Source {
+	out := make(map[string]*Source, len(b.registry))
+	for host := range b.registry {
+		best := ""
+		for _, s := range selected {
+			for _, h := range s.Hosts {
+				if subsetOf(host, h) && best != host && (best == "" || h == host || len(h) > len(best)) {
+					out[host], best = s, h
+				}
+			}
+		}
+	}
+	return out
+}
+
+// split tells the hosts of s that are no Service's from the Services that it is for
+// (pilot/pkg/networking/core/route: separateVSHostsAndServices).
+func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts []string, services []*Service) {
+	for _, h := range s.Hosts {
+		switch {
+		case isWildcard(h):
+		case b.registry[h] != nil:
+			services = append(services, b.registry[h])
+		default:
+			hosts = append(hosts, h)
+		}
+	}
+	for _, h := range s.Hosts {
+		if !isWildcard(h) {
+			continue
+		}
+		found := false
+		for _, host := range slices.Sorted(maps.Keys(b.registry)) {
+			if !overlaps(host, h) {
+				continue
+			}
+			found = true
+			if mostSpecific[host] == s {
+				services = append(services, b.registry[host])
+			}
+		}
+		if !found && !b.mesh.anyCovered(h, b.class, b.port) {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts, services
+}
+
+// anyCovered reports whether any Service at all is under a wildcard, for callers of a
+// class on a port.
+func (m *Mesh) anyCovered(wildcard string, class *Class, port uint32) bool {
+	imported, _ := m.importsOf(class, port)
+	for host, s := range m.services {
+		if covers(wildcard, host) && s.scope.Includes(class.Namespace) && s.hasPort(port) && imported.has(host, s.Namespace, false) {
+			return true
+		}
+	}
+	return false
+}
+
+// routesFor lists the routes that callers of a class have of s on a port
+// (pilot/pkg/networking/core/route: BuildHTTPRoutesForVirtualService).
+func (m *Mesh) routesFor(s *Source, class *Class, port uint32) []Route {
+	var out []Route
+	for i := range s.Routes {
+		r := &s.Routes[i]
+		if (r.Match.Port != 0 && r.Match.Port != port) ||
+			(r.Match.SourceNamespace != "" && r.Match.SourceNamespace != class.Namespace) ||
+			!model.HasLabels(class.Labels, r.Match.SourceLabels) {
+			continue
+		}
+		out = append(out, *r)
+		if r.catchesAll() {
+			break
+		}
+	}
+	return out
+}
+
+// Lookup returns the virtual host that takes requests of an authority: that of the
+// name itself, else of the longest wildcard; nil for none.
+func Lookup(hosts []VirtualHost, authority string) *VirtualHost {
+	authority = strings.ToLower(authority)
+	var best *VirtualHost
+	length := -1
+	for i := range hosts {
+		for _, d := range hosts[i].Domains {
+			if d == authority {
+				return &hosts[i]
+			}
+			if isWildcard(d) && len(d) > length && subsetOf(authority, d) {
+				best, length = &hosts[i], len(d)
+			}
+		}
+	}
+	return best
+}
+
+// Cluster is where a destination leads.
+type Cluster struct {
+	Host, Subset string
+	Port         uint32
+}
+
+// Cluster returns the cluster that a destination of a route names, for callers of a
+// class on a port (pilot/pkg/networking/core/route: GetDestinationCluster).
+func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluster {
+	out := Cluster{d.Host, d.Subset, d.Port}
+	if out.Port == 0 {
+		out.Port = port
+	}
+	s := x.services[d.Host]
+	if s == nil || s.Stands == "" || !s.hasPort(port) || !s.scope.Includes(class.Namespace) {
+		return out
+	}
+	if imported, _ := x.mesh.importsOf(class, port); imported.has(d.Host, s.Namespace, false) {
+		out.Host = s.Stands
+	}
+	return out
+}
+
+// Exists reports whether callers of a class have a cluster: its Service is imported,
+// or led to by a VirtualService that is, has the port, and a rule that is in force
+// has the subset (pilot/pkg/model: SidecarScope.collectImportedServices).
+func (x *Island) Exists(class *Class, c Cluster) bool {
+	s := x.services[c.Host]
+	if s == nil || !s.hasPort(c.Port) || !s.scope.Includes(class.Namespace) {
+		return false
+	}
+	if !x.imports(class, s, c.Port) {
+		return false
+	}
+	if c.Subset == "" {
+		return true
+	}
+	_, found := x.Rule(class, c.Host).Subset(c.Subset)
+	return found
+}
+
+func (x *Island) imports(class *Class, s *Service, port uint32) bool {
+	sidecar := x.mesh.sidecarOf(class)
+	if sidecar == nil || len(sidecar.Spec.GetEgress()) == 0 {
+		return true
+	}
+	for _, e := range sidecar.Spec.GetEgress() {
+		of := readImports(e.GetHosts(), class.Namespace, e.GetPort().GetNumber())
+		if of.port != 0 && of.port != port {
+			continue
+		}
+		if of.has(s.Host, s.Namespace, false) {
+			return true
+		}
+		b := &hostBuilder{Island: x, class: class, port: httpPort}
+		for _, v := range b.selectSources(of) {
+			if slices.Contains(v.leadsTo(), s.Host) {
+				return true
+			}
+		}
+	}
+	return false
+}

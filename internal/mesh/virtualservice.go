@@ -1,0 +1,234 @@
+package mesh
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Source is a VirtualService as sidecars see it.
+type Source struct {
+	Object    diag.Object
+	Namespace string
+	Created   time.Time
+	// Revision is that of the istiod which reads it; empty for all.
+	Revision string
+	// Hosts are resolved; those of Services in lower case.
+	Hosts []string
+	// User is the user's VirtualService, Table ours; one of them is nil.
+	User  *model.VirtualService
+	Table *route.Table
+
+	// Routes are its HTTP routes for sidecars, each with one match, in order. Those of a
+	// source with a Problem are not known.
+	Routes []Route
+	// Dropped are routes that Istio passes over.
+	Dropped []Dropped
+	// Problem says why the routes are not known: Istio refuses the object, or it has
+	// fields that are newer than this program. Nil for others.
+	Problem error
+
+	scope Scope
+	// other are destinations of TCP and TLS routes.
+	other []route.Destination
+}
+
+// Ours reports whether Overrides makes s.
+func (s *Source) Ours() bool { return s.Table != nil }
+
+// Route is one route of a VirtualService, with one of its matches, or one of a
+// Service's own.
+type Route struct {
+	// Match fits the requests that take it; the zero Match fits every one.
+	Match route.Match
+	// HTTP is the user's route, with hosts resolved; nil for a Service's own and where
+	// Response answers. It is shared by the routes of all its matches, and its match,
+	// route, mirror and mirrors count for nothing.
+	HTTP         *istioapi.HTTPRoute
+	Destinations []route.Destination
+	Mirrors      []route.Destination
+	Response     *route.Response
+	// Index is the place of the route among those of its object.
+	Index int
+	// row is the row of a table of ours; nil for others.
+	row *route.Route
+}
+
+// Row is the row of the table that r is made from; nil for users' routes.
+func (r *Route) Row() *route.Route { return r.row }
+
+// catchesAll reports whether Istio looks at no route after r
+// (pilot/pkg/networking/core/route: IsCatchAllRoute).
+func (r *Route) catchesAll() bool {
+	m := &r.Match
+	if m.Method != nil || m.Scheme != nil || m.Authority != nil || len(m.Headers) > 0 || len(m.WithoutHeaders) > 0 || len(m.QueryParams) > 0 {
+		return false
+	}
+	if m.URI == nil {
+		return true
+	}
+	return (m.URI.Op == route.Prefix && m.URI.Value == "/") || (m.URI.Op == route.Regex && m.URI.Value == ".*")
+}
+
+// boundToMesh reports whether sidecars look at v at all.
+func boundToMesh(v *model.VirtualService) bool {
+	gateways := v.Spec.GetGateways()
+	return len(gateways) == 0 || slices.Contains(gateways, meshGateway)
+}
+
+// indexVirtualServices takes over the user's VirtualServices.
+func (m *Mesh) indexVirtualServices() {
+	for i := range m.snapshot.VirtualServices {
+		v := &m.snapshot.VirtualServices[i]
+		m.byName[[2]string{v.Namespace, v.Name}] = v
+	}
+	for i := range m.snapshot.VirtualServices {
+		v := &m.snapshot.VirtualServices[i]
+		if len(v.Spec.GetHosts()) > 0 && boundToMesh(v) {
+			m.sources.add(m.userSource(v))
+		}
+	}
+}
+
+func (m *Mesh) userSource(v *model.VirtualService) *Source {
+	s := &Source{
+		Object: v.Object(), Namespace: v.Namespace, Created: v.Created, Revision: v.Revision, User: v,
+		scope: scopeOf(v.Spec.GetExportTo(), m.snapshot.Mesh.VirtualServiceExportTo, v.Namespace),
+	}
+	for _, h := range v.Spec.GetHosts() {
+		h = strings.ToLower(m.Resolve(h, v.Namespace))
+		if !slices.Contains(s.Hosts, h) {
+			s.Hosts = append(s.Hosts, h)
+		}
+	}
+	s.Routes, s.Dropped, s.Problem = m.readRoutes(v)
+	s.other = m.otherDestinations(v)
+	return s
+}
+
+func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
+	var out []route.Destination
+	add := func(list []*istioapi.RouteDestination) {
+		for _, d := range list {
+			out = append(out, m.destination(d.GetDestination(), v.Namespace))
+		}
+	}
+	for _, t := range v.Spec.GetTcp() {
+		add(t.GetRoute())
+	}
+	for _, t := range v.Spec.GetTls() {
+		add(t.GetRoute())
+	}
+	return out
+}
+
+func (m *Mesh) destination(d *istioapi.Destination, namespace string) route.Destination {
+	return route.Destination{Host: m.Resolve(d.GetHost(), namespace), Subset: d.GetSubset(), Port: d.GetPort().GetNumber()}
+}
+
+// readRoutes returns the routes that sidecars take from v.
+func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
+	flat, dropped := m.flatten(v)
+	var out []Route
+	for i, h := range flat {
+		matches, forMesh, err := readMatches(h.GetMatch())
+		if err != nil {
+			return nil, dropped, &MatchError{Route: i, Err: err}
+		}
+		if !forMesh {
+			continue
+		}
+		if len(matches) == 0 {
+			matches = []route.Match{{}}
+		}
+		r := Route{HTTP: h, Index: i}
+		for _, d := range h.GetRoute() {
+			to := m.destination(d.GetDestination(), v.Namespace)
+			to.Weight, to.Headers = d.GetWeight(), d.GetHeaders()
+			r.Destinations = append(r.Destinations, to)
+		}
+		r.Mirrors = m.mirrors(h, v.Namespace)
+		for _, match := range matches {
+			r.Match = match
+			out = append(out, r)
+		}
+	}
+	return out, dropped, nil
+}
+
+func (m *Mesh) mirrors(h *istioapi.HTTPRoute, namespace string) []route.Destination {
+	var out []route.Destination
+	if h.GetMirror() != nil {
+		out = append(out, m.destination(h.GetMirror(), namespace))
+	}
+	for _, mirror := range h.GetMirrors() {
+		out = append(out, m.destination(mirror.GetDestination(), namespace))
+	}
+	return out
+}
+
+// MatchError is a match that Istio refuses.
+type MatchError struct {
+	// Route is the index of the route.
+	Route int
+	Err   error
+}
+
+func (e *MatchError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong with the match.
+func (e *MatchError) Unwrap() error { return e.Err }
+
+// tableSource takes over a table of ours.
+func (m *Mesh) tableSource(t *route.Table) *Source {
+	s := &Source{Object: t.Object(), Namespace: t.Namespace, Revision: t.Revision, Table: t}
+	s.scope = scopeOf(t.ExportTo, m.snapshot.Mesh.VirtualServiceExportTo, t.Namespace)
+	for _, h := range t.Hosts {
+		s.Hosts = append(s.Hosts, strings.ToLower(m.Resolve(h, t.Namespace)))
+	}
+	n := 0
+	for i := range t.Routes {
+		n += max(len(t.Routes[i].Matches), 1)
+	}
+	s.Routes = make([]Route, 0, n)
+	for i := range t.Routes {
+		row := &t.Routes[i]
+		r := Route{HTTP: row.Base, Destinations: row.Destinations, Response: row.Response, Index: i, row: row}
+		if row.Base.GetMirror() != nil || len(row.Base.GetMirrors()) > 0 {
+			r.Mirrors = m.mirrors(row.Base, t.Namespace)
+		}
+		if len(row.Matches) == 0 {
+			s.Routes = append(s.Routes, r)
+		}
+		for j := range row.Matches {
+			r.Match = row.Matches[j]
+			s.Routes = append(s.Routes, r)
+		}
+	}
+	return s
+}
+
+// NeedsOverride reports whether only requests that carry an override fit m: it asks
+// for the override header, or for a baggage header with a member that is an override.
+func NeedsOverride(m *route.Match, header string) bool {
+	for name, want := range m.Headers {
+		switch {
+		case strings.EqualFold(name, header):
+			return true
+		case strings.EqualFold(name, grammar.BaggageHeader) && want.Op == route.Regex && grammar.NeedsBaggageOverride(want.Value):
+			return true
+		case strings.EqualFold(name, grammar.BaggageHeader) && want.Op == route.Exact && anyBaggage.Match(want.Value):
+			return true
+		}
+	}
+	return false
+}
+
+var anyBaggage = route.StringMatch{Op: route.Regex, Value: grammar.AnyBaggagePattern}
