@@ -1,23 +1,25 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/grammar"
-	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // userRoute is one HTTP route as the user wrote it, or the one that a Service
 // has by itself.
 type userRoute struct {
+	// index is its place in the user's VirtualService.
+	index   int
 	name    string
 	matches []route.Match
 	// base is a copy of the user's, with hosts resolved; nil for a Service's own.
@@ -25,100 +27,73 @@ type userRoute struct {
 	destinations []route.Destination
 }
 
-// choice is the user's VirtualService for a host.
-type choice struct {
-	// virtualService is nil where there is none.
-	virtualService *model.VirtualService
-	// excluded are namespaces that have one of their own, which holds there.
-	excluded []string
-}
-
-// virtualServiceOf finds the VirtualService that sidecars use for the host of
-// s. It reports false, with a diagnostic, where that can't be told or the one
-// found can't be adopted.
-func (c *compiler) virtualServiceOf(s *service) (choice, bool) {
-	if r := c.mesh.serviceRoutes[[2]string{s.Namespace, s.Name}]; r != nil {
+// virtualServiceOf finds whose routes callers of s get, and says for whom it is
+// something else. It reports false, with a diagnostic, where s is left alone for it.
+func (c *compiler) virtualServiceOf(s *service) (pick, bool) {
+	if r := c.serviceRoutes[[2]string{s.Namespace, s.Name}]; r != nil {
 		c.leave(s, diag.ServiceRouteInTheWay, "left alone: %s is attached to it", r.Object())
-		return choice{}, false
+		return pick{}, false
 	}
-	candidates := c.candidates(s.host)
-	picked, problem := choose(candidates, s.Namespace)
-	if problem != nil {
-		c.leave(s, problem.Code, "left alone: %s", problem.Message)
-		return choice{}, false
+	claims, ok := c.claims(s.host, s.host, httpPorts(s.Service))
+	if !ok {
+		c.leave(s, diag.TooManyCallers, "left alone: more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
+		return pick{}, false
 	}
-	for _, v := range candidates {
-		if slices.Contains(picked.excluded, v.Namespace) {
-			c.say(s, diag.VirtualServiceOfCaller, "callers in namespace %s use %s, and follow no overrides", v.Namespace, v.Object())
+	picked, ok := claims.choose(s.Namespace, c.namespacesOf(s))
+	if !ok {
+		d := c.whyNone(claims, s)
+		c.leave(s, d.Code, "left alone: %s", d.Message)
+		return pick{}, false
+	}
+	for _, n := range slices.Sorted(maps.Keys(picked.others)) {
+		if n != mesh.Elsewhere {
+			c.say(s, diag.VirtualServiceOfCaller, "callers in namespace %s %s, and follow no overrides", n, picked.others[n].uses())
 		}
 	}
 	return picked, true
 }
 
-// candidates lists the user's VirtualServices for a resolved host: those that
-// name it, else those of the longest wildcard that covers it.
-func (c *compiler) candidates(host string) []*model.VirtualService {
-	if strings.HasPrefix(host, "*") {
-		return c.mesh.virtualServices.wildcard[host]
+// uses says what callers get, as in "use VirtualService shop/cart".
+func (c *claim) uses() string {
+	if len(c.sources) == 0 {
+		return "use the Service without any routes"
 	}
-	if exact := c.mesh.virtualServices.exact[host]; len(exact) > 0 {
-		return exact
+	var names []string
+	for _, s := range c.sources {
+		names = append(names, s.Object.String())
 	}
-	for _, pattern := range c.mesh.virtualServices.covering(host) {
-		return c.mesh.virtualServices.wildcard[pattern]
-	}
-	return nil
+	slices.Sort(names)
+	return "use " + list(names)
 }
 
-// choose picks the VirtualService in force among candidates, which are in
-// Istio's order. Where several are public the oldest is, if ages are known.
-func choose(candidates []*model.VirtualService, namespace string) (choice, *diag.Diagnostic) {
-	var out choice
-	var public []*model.VirtualService
-	for _, v := range candidates {
-		visible := visibleIn(v.Spec.GetExportTo(), v.Namespace)
-		switch {
-		case visible == nil:
-			public = append(public, v)
-		case slices.Equal(visible, []string{v.Namespace}) && v.Namespace != namespace:
-			out.excluded = append(out.excluded, v.Namespace)
-		default:
-			d := diag.New(diag.VirtualServiceScoped, v.Object(), "%s exports itself to %s", v.Object(), list(visible))
-			return out, &d
-		}
+// whyNone says why nobody's routes can be taken over.
+func (c *compiler) whyNone(claims inForce, s *service) diag.Diagnostic {
+	own := claims[s.Namespace]
+	if own == nil || len(own.sources) == 0 {
+		return diag.New(diag.VirtualServiceScoped, s.Object(), "no namespace is known in which callers have it")
 	}
-	if len(public) == 0 {
-		return out, nil
+	first := own.sources[0]
+	if len(own.sources) == 1 {
+		return diag.New(diag.VirtualServiceScoped, first.Object, "%s exports itself to %s", first.Object, list(first.Scope().Namespaces))
 	}
-	out.virtualService = public[0]
-	why := ""
-	switch {
-	case len(public) == 1:
-	case public[0].Created.IsZero() || public[0].Created.Equal(public[1].Created):
+	why := "none of them has a route for all ports and callers"
+	if own.sources[0].Created.IsZero() || own.sources[1].Created.IsZero() {
 		why = "their ages are not known"
-	case !routesForAll(public[0].Spec):
-		why = "the older has no route for some ports or callers"
 	}
-	if why == "" {
-		return out, nil
-	}
-	d := diag.New(diag.VirtualServiceAmbiguous, public[0].Object(), "%s and %s are both for this host, and %s", public[0].Object(), public[1].Object(), why)
-	return out, &d
+	names := []string{own.sources[0].Object.String(), own.sources[1].Object.String()}
+	slices.Sort(names)
+	return diag.New(diag.VirtualServiceAmbiguous, first.Object, "%s and %s are both for this host, and %s", names[0], names[1], why)
 }
 
-// routesForAll reports whether v has a route for every port and caller. Where
-// it has none, Istio takes the next VirtualService for the host.
-func routesForAll(v *istioapi.VirtualService) bool {
-	return slices.ContainsFunc(v.GetHttp(), func(h *istioapi.HTTPRoute) bool {
-		return h.GetDelegate() == nil && (len(h.GetMatch()) == 0 || slices.ContainsFunc(h.GetMatch(), func(m *istioapi.HTTPMatchRequest) bool {
-			return m.GetPort() == 0 && len(m.GetSourceLabels()) == 0 && m.GetSourceNamespace() == "" && len(m.GetGateways()) == 0
-		}))
-	})
+// namespacesOf lists the namespaces from which s may be called.
+func (c *compiler) namespacesOf(s *service) []string {
+	return c.callerNamespaces(&draft{settings: s.settings, seen: []*service{s}})
 }
 
 // readRoutes returns the routes that sidecars take from v. The problem is nil
 // where v can be adopted.
-func (c *compiler) readRoutes(v *model.VirtualService) ([]userRoute, *diag.Diagnostic) {
+func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnostic) {
+	v := source.User
 	problem := func(code diag.Code, format string, args ...any) ([]userRoute, *diag.Diagnostic) {
 		d := diag.New(code, v.Object(), "%s %s", v.Object(), fmt.Sprintf(format, args...)).At(v.Origin)
 		return nil, &d
@@ -127,8 +102,8 @@ func (c *compiler) readRoutes(v *model.VirtualService) ([]userRoute, *diag.Diagn
 		if h.GetDelegate() == nil {
 			continue
 		}
-		name := delegateName(v, h.GetDelegate())
-		switch d := c.mesh.byName[name]; {
+		name := mesh.DelegateName(v, h.GetDelegate())
+		switch d := c.mesh.Delegate(name); {
 		case d == nil:
 			return problem(diag.DelegateNotFound, "delegates to VirtualService %s/%s, which is not there", name[0], name[1])
 		case len(d.Unknown) > 0:
@@ -145,30 +120,62 @@ func (c *compiler) readRoutes(v *model.VirtualService) ([]userRoute, *diag.Diagn
 	case len(v.Spec.GetHttp()) == 0:
 		return problem(diag.VirtualServiceInvalid, "has no routes")
 	}
+	var bad *mesh.MatchError
+	if errors.As(source.Problem, &bad) {
+		return problem(diag.VirtualServiceInvalid, "has a match that Istio refuses (http[%d]): %v", bad.Route, bad.Err)
+	}
+	c.sayDropped(source)
 	var out []userRoute
-	for i, h := range c.flatten(v) {
-		if why := settleAction(h); why != "" {
-			return problem(diag.VirtualServiceInvalid, "%s (route %d)", why, i+1)
-		}
-		matches, forMesh, err := readMatches(h.GetMatch())
-		switch {
-		case err != nil:
-			return problem(diag.VirtualServiceInvalid, "has a match that Istio refuses (http[%d]): %v", i, err)
-		case !forMesh:
+	for i := range source.Routes {
+		r := &source.Routes[i]
+		if n := len(out); n > 0 && out[n-1].index == r.Index {
+			out[n-1].matches = append(out[n-1].matches, r.Match)
 			continue
-		case usesHeader(matches, c.options.Header):
+		}
+		// What is pinned below is pinned in a copy.
+		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP)}
+		if why := settleAction(u.base); why != "" {
+			return problem(diag.VirtualServiceInvalid, "%s (route %d)", why, r.Index+1)
+		}
+		if len(r.HTTP.GetMatch()) > 0 {
+			u.matches = []route.Match{r.Match}
+		}
+		if len(u.base.GetRoute()) > 0 {
+			u.destinations = c.concrete(r.Destinations)
+		}
+		out = append(out, u)
+	}
+	for i := range out {
+		if usesHeader(out[i].matches, c.options.Header) {
 			return problem(diag.VirtualServiceUsesCarrier, "matches header %s itself", c.options.Header)
 		}
-		r := userRoute{name: h.GetName(), matches: matches, base: h}
-		for _, d := range h.GetRoute() {
-			r.destinations = append(r.destinations, route.Destination{
-				Host: d.GetDestination().GetHost(), Subset: d.GetDestination().GetSubset(),
-				Port: d.GetDestination().GetPort().GetNumber(), Weight: d.GetWeight(), Headers: d.GetHeaders(),
-			})
-		}
-		out = append(out, r)
 	}
 	return out, nil
+}
+
+// concrete returns destinations with what ExternalName Services stand for, where that
+// is a Service: no subset can be made for an alias.
+func (c *compiler) concrete(in []route.Destination) []route.Destination {
+	out := slices.Clone(in)
+	for i := range out {
+		if host := c.mesh.Concrete(out[i].Host); c.byHost[host] != nil {
+			out[i].Host = host
+		}
+	}
+	return out
+}
+
+// sayDropped tells of routes that Istio passes over for their delegates.
+func (c *compiler) sayDropped(source *mesh.Source) {
+	for _, d := range source.Dropped {
+		if d.Conflict {
+			c.add(diag.New(diag.DelegateRouteDropped, d.Found.Object(),
+				"a match of route %q conflicts with %s, so that Istio passes over the route", d.Route, d.Root.Object()).At(d.Found.Origin))
+			continue
+		}
+		c.add(diag.New(diag.DelegateRouteDropped, d.Root.Object(), "Istio passes over a route, since its delegate %s/%s %s",
+			d.Delegate[0], d.Delegate[1], d.Why).At(d.Root.Origin))
+	}
 }
 
 // overlap returns a host that another one of the list is, or covers.
@@ -219,116 +226,4 @@ func usesHeader(matches []route.Match, name string) bool {
 		}
 	}
 	return false
-}
-
-// readMatches translates the alternatives that sidecars have. It reports false
-// if all of them are for gateways only.
-func readMatches(in []*istioapi.HTTPMatchRequest) ([]route.Match, bool, error) {
-	var out []route.Match
-	for i, m := range in {
-		if gateways := m.GetGateways(); len(gateways) > 0 && !slices.Contains(gateways, meshGateway) {
-			continue
-		}
-		match, err := readMatch(m)
-		if err != nil {
-			return nil, false, fmt.Errorf("match[%d].%w", i, err)
-		}
-		out = append(out, match)
-	}
-	return out, len(in) == 0 || len(out) > 0, nil
-}
-
-// readMatch translates one alternative. Where it names gateways, Istio does
-// not look at the labels and the namespace of the caller.
-func readMatch(in *istioapi.HTTPMatchRequest) (route.Match, error) {
-	out := route.Match{
-		Name: in.GetName(), StatPrefix: in.GetStatPrefix(),
-		IgnoreURICase: in.GetIgnoreUriCase(), Port: in.GetPort(),
-	}
-	if len(in.GetGateways()) == 0 {
-		out.SourceLabels, out.SourceNamespace = in.GetSourceLabels(), in.GetSourceNamespace()
-	}
-	for _, f := range []struct {
-		name string
-		in   *istioapi.StringMatch
-		out  **route.StringMatch
-	}{
-		{"uri", in.GetUri(), &out.URI},
-		{"scheme", in.GetScheme(), &out.Scheme},
-		{"method", in.GetMethod(), &out.Method},
-		{"authority", in.GetAuthority(), &out.Authority},
-	} {
-		if f.in == nil {
-			continue
-		}
-		match, err := readString(f.in)
-		if err != nil {
-			return out, fmt.Errorf("%s: %w", f.name, err)
-		}
-		*f.out = &match
-	}
-	for _, f := range []struct {
-		name string
-		in   map[string]*istioapi.StringMatch
-		out  *map[string]route.StringMatch
-	}{
-		{"headers", in.GetHeaders(), &out.Headers},
-		{"withoutHeaders", in.GetWithoutHeaders(), &out.WithoutHeaders},
-		{"queryParams", in.GetQueryParams(), &out.QueryParams},
-	} {
-		matches, err := readStrings(f.in, f.name != "queryParams")
-		if err != nil {
-			return out, fmt.Errorf("%s: %w", f.name, err)
-		}
-		*f.out = matches
-	}
-	return out, nil
-}
-
-func readStrings(in map[string]*istioapi.StringMatch, fold bool) (map[string]route.StringMatch, error) {
-	if len(in) == 0 {
-		return nil, nil
-	}
-	out := make(map[string]route.StringMatch, len(in))
-	for _, name := range slices.Sorted(maps.Keys(in)) {
-		match, err := readString(in[name])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if strings.HasPrefix(name, "@request.auth.claims") {
-			return nil, fmt.Errorf("%s: claims can be matched at gateways only", name)
-		}
-		key := name
-		if fold {
-			key = strings.ToLower(name)
-		}
-		if _, twice := out[key]; twice {
-			return nil, fmt.Errorf("%s: the same header stands twice in different case", name)
-		}
-		out[key] = match
-	}
-	return out, nil
-}
-
-// readString translates a StringMatch; none, {} and the pattern "*" ask for
-// presence (Istio's canBeConvertedToPresentMatch).
-func readString(in *istioapi.StringMatch) (route.StringMatch, error) {
-	switch m := in.GetMatchType().(type) {
-	case *istioapi.StringMatch_Exact:
-		return route.StringMatch{Op: route.Exact, Value: m.Exact}, nil
-	case *istioapi.StringMatch_Prefix:
-		return route.StringMatch{Op: route.Prefix, Value: m.Prefix}, nil
-	case *istioapi.StringMatch_Regex:
-		if m.Regex == "*" {
-			return route.StringMatch{Op: route.Present}, nil
-		}
-		if len(m.Regex) > grammar.MaxPatternBytes {
-			return route.StringMatch{}, fmt.Errorf("the pattern is longer than %d bytes", grammar.MaxPatternBytes)
-		}
-		if _, err := regexp.Compile(m.Regex); err != nil {
-			return route.StringMatch{}, fmt.Errorf("the pattern does not compile: %w", err)
-		}
-		return route.StringMatch{Op: route.Regex, Value: m.Regex}, nil
-	}
-	return route.StringMatch{Op: route.Present}, nil
 }

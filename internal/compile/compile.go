@@ -6,6 +6,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -33,7 +34,13 @@ type compiler struct {
 	tables   []route.Table
 	rules    []route.SubsetRule
 	foreign  map[diag.Object]bool
-	mesh     *meshIndex
+	mesh     *mesh.Mesh
+	// serviceRoutes finds Gateway API routes by the Service they are attached to.
+	serviceRoutes map[[2]string]*model.ServiceRoute
+	// fromGateways finds a VirtualService bound to a gateway by its destinations.
+	fromGateways map[string]*model.VirtualService
+	// refused is what a proof does not let pass.
+	refused Refused
 	// withoutCarrier matches requests that carry no override; all tables share it.
 	withoutCarrier []route.Match
 	// checked are the shapes of pattern of which one was compiled.
@@ -66,9 +73,14 @@ func (s *service) active() bool {
 	return !s.leftAlone && (s.pin.needed || len(s.isolated) > 0 || s.hasOthers() || s.settings.Strict == model.StrictAlways)
 }
 
-// Compile returns the tables, subsets and diagnostics that follow from snapshot.
-func Compile(snapshot *model.Snapshot) Result {
+// Compile returns the tables, subsets and diagnostics that follow from snapshot. What
+// is written anywhere goes through a proof first: see package prove.
+func Compile(snapshot *model.Snapshot) Result { return Without(snapshot, Refused{}) }
+
+// Without is [Compile] without what is refused.
+func Without(snapshot *model.Snapshot, refused Refused) Result {
 	c := newCompiler(snapshot)
+	c.refused = refused
 	c.run()
 	return c.result()
 }
@@ -91,7 +103,8 @@ func newCompiler(snapshot *model.Snapshot) *compiler {
 		c.services = append(c.services, s)
 		c.byHost[s.host] = s
 	}
-	c.mesh = c.indexMesh()
+	c.mesh = mesh.New(snapshot)
+	c.indexEntrances()
 	return c
 }
 
@@ -138,6 +151,35 @@ func (c *compiler) say(s *service, code diag.Code, format string, args ...any) {
 }
 
 func (c *compiler) add(d diag.Diagnostic) { c.diags = append(c.diags, d) }
+
+// indexEntrances notes which routes are attached to Services, and which hosts
+// VirtualServices lead to from gateways.
+func (c *compiler) indexEntrances() {
+	c.serviceRoutes, c.fromGateways = map[[2]string]*model.ServiceRoute{}, map[string]*model.VirtualService{}
+	for i := range c.snapshot.ServiceRoutes {
+		r := &c.snapshot.ServiceRoutes[i]
+		for _, s := range r.Services {
+			c.serviceRoutes[s] = r
+		}
+	}
+	for i := range c.snapshot.VirtualServices {
+		v := &c.snapshot.VirtualServices[i]
+		if !slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != meshGateway }) {
+			continue
+		}
+		for _, h := range v.Spec.GetHttp() {
+			for _, r := range h.GetRoute() {
+				host := c.mesh.Concrete(c.mesh.Resolve(r.GetDestination().GetHost(), v.Namespace))
+				if c.fromGateways[host] == nil {
+					c.fromGateways[host] = v
+				}
+			}
+		}
+	}
+}
+
+// meshGateway is the name that stands for all sidecars.
+const meshGateway = "mesh"
 
 // fqdn returns the name under which the mesh knows a Service.
 func (c *compiler) fqdn(name, namespace string) string {

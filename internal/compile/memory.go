@@ -38,8 +38,11 @@ func Again(snapshot *model.Snapshot, before Memory) (Result, Memory) {
 
 // plain reports whether the table of d follows from what from writes out.
 func (d *draft) plain() bool {
-	s := d.of
-	if s == nil || d.adopted != nil || len(d.targets) != 1 || d.targets[0] != s || len(s.settings.Conditions) > 0 {
+	if len(d.of) != 1 {
+		return false
+	}
+	s := d.of[0]
+	if d.adopted != nil || len(d.targets) != 1 || d.targets[0] != s || len(s.settings.Conditions) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(s.versions, func(v version) bool { return v.isolated != nil })
@@ -52,7 +55,7 @@ func (c *compiler) from(d *draft) []byte {
 		return nil
 	}
 	w := writer{c.text[:0]}
-	w.strings(c.options.Header, d.table.Namespace, d.table.Name, d.table.Owner, d.of.Name)
+	w.strings(c.options.Header, d.table.Namespace, d.table.Name, d.table.Owner, d.of[0].Name)
 	w.list(d.table.Hosts)
 	w.list(d.scope)
 	w.number(len(d.routes))
@@ -68,14 +71,14 @@ func (c *compiler) from(d *draft) []byte {
 			w.number(int(r.destinations[j].Port))
 		}
 	}
-	w.number(len(d.of.pin.parts))
-	for i := range d.of.pin.parts {
-		p := &d.of.pin.parts[i]
+	w.number(len(d.of[0].pin.parts))
+	for i := range d.of[0].pin.parts {
+		p := &d.of[0].pin.parts[i]
 		w.strings(p.subset)
 		w.number(int(p.weight))
 	}
-	for i := range d.of.versions {
-		if v := &d.of.versions[i]; v.routable() {
+	for i := range d.of[0].versions {
+		if v := &d.of[0].versions[i]; v.routable() {
 			w.strings(v.name, v.subset)
 		}
 	}

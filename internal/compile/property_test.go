@@ -2,14 +2,9 @@ package compile
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-	istioapi "istio.io/api/networking/v1alpha3"
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/compile/compiletest"
@@ -24,112 +19,6 @@ func compiled(t *rapid.T) (*compiler, Result) {
 	c := newCompiler(compiletest.Snapshot().Draw(t, "snapshot"))
 	c.run()
 	return c, c.result()
-}
-
-// TestOrdinaryTrafficIsUntouched is the contract's first line: a request
-// without a carrier takes, also with the override rows removed, the route that
-// it would take in the user's own VirtualService, with the same destinations but
-// for the pin.
-func TestOrdinaryTrafficIsUntouched(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		c, result := compiled(t)
-		for i := range result.Tables {
-			table := &result.Tables[i]
-			users := usersTable(t, c, table)
-			stripped := *table
-			stripped.Routes = keep(table.Routes, func(r route.Route) bool {
-				return r.Kind == route.Ordinary || r.Kind == route.Released
-			})
-			for range 5 {
-				request := compiletest.Request(false).Draw(t, "request")
-				for _, got := range []*route.Table{table, &stripped} {
-					compareDecisions(t, c, users, got, request)
-				}
-			}
-		}
-	})
-}
-
-// usersTable is what holds for the hosts of table without Overrides.
-func usersTable(t *rapid.T, c *compiler, table *route.Table) *route.Table {
-	out := &route.Table{}
-	if table.Adopted == "" {
-		s := c.byHost[table.Hosts[0]]
-		for _, r := range ownRoutes(s) {
-			out.Routes = append(out.Routes, route.Route{Matches: r.matches, Destinations: r.destinations})
-		}
-		return out
-	}
-	namespace, name, _ := strings.Cut(table.Adopted, "/")
-	routes, problem := c.readRoutes(c.mesh.byName[[2]string{namespace, name}])
-	if problem != nil {
-		t.Fatalf("adopted in spite of %v", problem)
-	}
-	if s := c.byHost[table.Hosts[0]]; s != nil && s.active() {
-		routes = append(routes, uncoveredPorts(s, routes)...)
-	}
-	for _, r := range routes {
-		out.Routes = append(out.Routes, route.Route{Matches: r.matches, Destinations: r.destinations, Base: r.base})
-	}
-	return out
-}
-
-func compareDecisions(t *rapid.T, c *compiler, users, table *route.Table, request *route.Request) {
-	want, got := route.Evaluate(users, request), route.Evaluate(table, request)
-	if want.Route < 0 || got.Route < 0 {
-		if want.Route != got.Route {
-			t.Fatalf("the user's route is %d, ours %d", want.Route, got.Route)
-		}
-		return
-	}
-	theirs, ours := users.Routes[want.Route], table.Routes[got.Route]
-	if ours.Kind != route.Ordinary && ours.Kind != route.Released {
-		t.Fatalf("an ordinary request took %s", ours.Name)
-	}
-	if !proto.Equal(unpinned(theirs.Base), unpinned(ours.Base)) {
-		t.Fatalf("route differs:\n%v\n%v", theirs.Base, ours.Base)
-	}
-	if w, g := shares(c, theirs.Destinations), shares(c, ours.Destinations); !equalShares(w, g) {
-		t.Fatalf("destinations differ: the user's %v, ours %v", w, g)
-	}
-}
-
-// unpinned is a route without its mirror's subset, which a pin may have added.
-func unpinned(r *istioapi.HTTPRoute) *istioapi.HTTPRoute {
-	if r == nil {
-		return nil
-	}
-	out := r.DeepCopy()
-	if out.Mirror != nil {
-		out.Mirror.Subset = ""
-	}
-	return out
-}
-
-// shares sums the weights of destinations, with pinned ones as their Service.
-func shares(c *compiler, destinations []route.Destination) map[string]float64 {
-	out, sum := map[string]float64{}, 0.0
-	for _, d := range destinations {
-		subset := d.Subset
-		if s := c.byHost[d.Host]; s != nil && slices.ContainsFunc(s.pin.parts, func(p part) bool { return p.subset == subset }) {
-			subset = ""
-		}
-		weight := float64(d.Weight)
-		if len(destinations) == 1 {
-			weight = 1
-		}
-		out[fmt.Sprint(d.Host, "|", subset, "|", d.Port, "|", d.Headers)] += weight
-		sum += weight
-	}
-	for key := range out {
-		out[key] /= sum
-	}
-	return out
-}
-
-func equalShares(a, b map[string]float64) bool {
-	return maps.EqualFunc(a, b, func(x, y float64) bool { return x-y < 1e-6 && y-x < 1e-6 })
 }
 
 // TestPinsLeadToReleasedPodsOnly: where ordinary traffic is pinned, no pod that
@@ -231,79 +120,6 @@ func checkNotFollowed(t *rapid.T, c *compiler, table *route.Table, taken route.R
 	if due := grammar.StrictDue(request.Header["x-override"], named, judged, grammar.Condition{}); due != (taken.Kind == route.Unavailable) {
 		t.Fatalf("strict is due: %v, but %s was taken: %v", due, taken.Name, request.Header)
 	}
-}
-
-// TestEverySubsetExists is the contract's fifth line: from every namespace that
-// sees a table, the rule in force for each host has each subset that is named.
-func TestEverySubsetExists(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		c, result := compiled(t)
-		for _, table := range result.Tables {
-			namespaces := table.ExportTo
-			if namespaces == nil {
-				namespaces = []string{"shop", "lab", "somewhere"}
-			}
-			for _, r := range table.Routes {
-				for _, d := range r.Destinations {
-					for _, namespace := range namespaces {
-						if d.Subset != "" && !slices.Contains(subsetsFrom(c, result, namespace, d.Host), d.Subset) {
-							t.Fatalf("%s: %s: no subset %s of %s seen from %s", table.Name, r.Name, d.Subset, d.Host, namespace)
-						}
-					}
-				}
-			}
-		}
-	})
-}
-
-// subsetsFrom lists the subsets of a host that a proxy in a namespace has, by
-// istiod's look-up: client's namespace, Service's namespace, root namespace; in
-// each the most specific host; equal exportTo merged, else the youngest whole.
-func subsetsFrom(c *compiler, result Result, namespace, host string) []string {
-	rules := slices.Clone(c.snapshot.DestinationRules)
-	for _, own := range result.SubsetRules {
-		spec := &istioapi.DestinationRule{Host: own.Host, ExportTo: own.ExportTo}
-		for _, s := range own.Subsets {
-			spec.Subsets = append(spec.Subsets, &istioapi.Subset{Name: s.Name, Labels: s.Labels})
-		}
-		rules = append(rules, model.DestinationRule{Namespace: own.Namespace, Name: "~ours", Spec: spec})
-	}
-	serviceNamespace := strings.Split(host, ".")[1]
-	for _, step := range []string{namespace, serviceNamespace, "istio-system"} {
-		best := ""
-		var found []model.DestinationRule
-		for _, d := range rules {
-			resolved := c.resolve(d.Spec.Host, d.Namespace)
-			covers := resolved == host || (strings.HasPrefix(resolved, "*") && strings.HasSuffix(host, resolved[1:]))
-			visible := visibleIn(d.Spec.ExportTo, d.Namespace)
-			if d.Namespace != step || !covers || (visible != nil && !slices.Contains(visible, namespace)) {
-				continue
-			}
-			switch specific := resolved == host; {
-			case best == "" || (specific && best != host) || (best != host && len(resolved) > len(best)):
-				best, found = resolved, []model.DestinationRule{d}
-			case resolved == best:
-				found = append(found, d)
-			}
-		}
-		if len(found) > 0 {
-			return mergedSubsets(found)
-		}
-	}
-	return nil
-}
-
-func mergedSubsets(found []model.DestinationRule) []string {
-	var out []string
-	for _, d := range found {
-		if sameStrings(d.Spec.ExportTo, found[len(found)-1].Spec.ExportTo) {
-			for _, s := range d.Spec.Subsets {
-				out = append(out, s.Name)
-			}
-		}
-	}
-	return out
 }
 
 // TestOutputIsValid: names, patterns and weights are within the limits of Istio,

@@ -8,6 +8,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -62,7 +63,7 @@ func (c *compiler) planRule(s *service) {
 		}
 	}
 	s.rule.visible = plan.visible
-	s.rule.hiddenIn = c.rulesOfCallers(s)
+	s.rule.hiddenIn = c.hiddenFrom(s, &plan)
 	if len(subsets) == 0 {
 		return
 	}
@@ -71,8 +72,13 @@ func (c *compiler) planRule(s *service) {
 
 func (c *compiler) finishRule(s *service, plan existing, subsets []route.Subset) {
 	name := s.Name + ObjectSuffix
-	if c.foreign[diag.Object{Kind: "DestinationRule", Namespace: s.Namespace, Name: name}] {
-		c.leave(s, diag.NameTaken, "DestinationRule %s exists and is not ours", name)
+	object := diag.Object{Kind: "DestinationRule", Namespace: s.Namespace, Name: name}
+	if why, refused := c.refused.Objects[object]; refused {
+		c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", why)
+		return
+	}
+	if c.foreign[object] {
+		c.leave(s, diag.NameTaken, "left alone: DestinationRule %s exists and is not ours", name)
 		return
 	}
 	if plan.copied != nil {
@@ -88,8 +94,12 @@ func (c *compiler) finishRule(s *service, plan existing, subsets []route.Subset)
 
 // existing is what the user's DestinationRules leave for ours.
 type existing struct {
-	// subsets are the user's, of rules that ours is merged with.
-	subsets []*istioapi.Subset
+	// of are the user's rules that ours is merged with, or takes the place of.
+	of []*mesh.Rule
+	// subsets are those of rules that ours is merged with and that all proxies read;
+	// names are taken by them and by others.
+	subsets []route.Subset
+	names   []string
 	// exportTo is the user's, raw: Istio merges only rules in which it is equal.
 	exportTo []string
 	visible  []string
@@ -104,11 +114,15 @@ type existing struct {
 // be sent to must not bring a policy of its own.
 func (x *existing) find(labels, selector map[string]string, forPin bool) string {
 	for _, subset := range x.subsets {
-		if maps.Equal(without(subset.GetLabels(), selector), without(labels, selector)) && (!forPin || subset.GetTrafficPolicy() == nil) && x.unique(subset.GetName()) {
-			return subset.GetName()
+		if maps.Equal(without(subset.Labels, selector), without(labels, selector)) && (!forPin || subset.Policy == nil) && x.unique(subset.Name) {
+			return subset.Name
 		}
 	}
 	return ""
+}
+
+func (x *existing) has(r *mesh.Rule) bool {
+	return slices.ContainsFunc(x.of, func(mine *mesh.Rule) bool { return mine.Object == r.Object })
 }
 
 // without returns labels but for the pairs that common has too.
@@ -123,62 +137,48 @@ func without(labels, common map[string]string) map[string]string {
 
 func (x *existing) unique(name string) bool {
 	n := 0
-	for _, subset := range x.subsets {
-		if subset.GetName() == name {
+	for _, taken := range x.names {
+		if taken == name {
 			n++
 		}
 	}
 	return n == 1
 }
 
-func (x *existing) taken(name string) bool {
-	return slices.ContainsFunc(x.subsets, func(s *istioapi.Subset) bool { return s.GetName() == name }) ||
-		slices.ContainsFunc(x.copiedSubsets, func(s route.Subset) bool { return s.Name == name })
-}
+func (x *existing) taken(name string) bool { return slices.Contains(x.names, name) }
 
-// existingRule finds the user's rule that is in force for s: the exact ones of
-// its namespace, else the most specific wildcard there, else the same in the
-// root namespace (istiod looks in that order and inherits nothing).
+// existingRule finds the user's rule that is in force for callers in the namespace of
+// s: the exact ones of that namespace, else the most specific wildcard there, else the
+// same in the root namespace (istiod looks in that order and inherits nothing).
 func (c *compiler) existingRule(s *service) (existing, bool) {
+	all := c.mesh.UserRules(s.host)
 	for _, namespace := range []string{s.Namespace, c.options.RootNamespace} {
-		for _, host := range append([]string{s.host}, c.mesh.rules.covering(s.host)...) {
-			rules := inNamespace(c.rulesFor(host), namespace)
-			if namespace != s.Namespace {
-				rules = visibleTo(rules, s.Namespace)
-			}
-			if len(rules) == 0 {
-				continue
-			}
-			if why := unmergeable(rules); why != "" {
-				c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s", why)
-				return existing{}, false
-			}
-			if host == s.host && namespace == s.Namespace {
-				return joined(rules), true
-			}
-			return c.copyOf(s, rules)
+		rules := keep(all, func(r *mesh.Rule) bool {
+			return r.Namespace == namespace && (namespace == s.Namespace || c.mesh.RuleScope(r).Includes(s.Namespace))
+		})
+		if len(rules) == 0 {
+			continue
 		}
+		rules = keep(rules, func(r *mesh.Rule) bool { return r.Host == rules[0].Host })
+		if why := unmergeable(rules); why != "" {
+			c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s", why)
+			return existing{}, false
+		}
+		if rules[0].Host == s.host && namespace == s.Namespace {
+			return c.joined(rules), true
+		}
+		return c.copyOf(s, rules)
 	}
-	return existing{}, true
+	return existing{exportTo: c.everybody()}, true
 }
 
-// rulesFor returns the rules whose host is exactly host, which may be a wildcard.
-func (c *compiler) rulesFor(host string) []*model.DestinationRule {
-	if strings.HasPrefix(host, "*") {
-		return c.mesh.rules.wildcard[host]
+// everybody is the exportTo with which everybody sees a DestinationRule: none, unless
+// the mesh has another default.
+func (c *compiler) everybody() []string {
+	if c.snapshot.Mesh.DestinationRuleExportTo == nil {
+		return nil
 	}
-	return c.mesh.rules.exact[host]
-}
-
-func inNamespace(rules []*model.DestinationRule, namespace string) []*model.DestinationRule {
-	return keep(rules, func(d *model.DestinationRule) bool { return d.Namespace == namespace })
-}
-
-func visibleTo(rules []*model.DestinationRule, namespace string) []*model.DestinationRule {
-	return keep(rules, func(d *model.DestinationRule) bool {
-		visible := visibleIn(d.Spec.GetExportTo(), d.Namespace)
-		return visible == nil || slices.Contains(visible, namespace)
-	})
+	return []string{"*"}
 }
 
 func keep[T any](list []T, want func(T) bool) []T {
@@ -192,13 +192,13 @@ func keep[T any](list []T, want func(T) bool) []T {
 }
 
 // unmergeable says why Istio would not merge another rule with these.
-func unmergeable(rules []*model.DestinationRule) string {
-	for _, d := range rules {
+func unmergeable(rules []*mesh.Rule) string {
+	for _, r := range rules {
 		switch {
-		case d.Spec.GetWorkloadSelector() != nil:
-			return d.Object().String() + " has a workloadSelector, so that selected callers see no other rule"
-		case !sameStrings(d.Spec.GetExportTo(), rules[0].Spec.GetExportTo()):
-			return d.Object().String() + " and " + rules[0].Object().String() + " have different exportTo, so that Istio keeps them apart"
+		case r.Selector != nil:
+			return r.Object.String() + " has a workloadSelector, so that selected callers see no other rule"
+		case !sameStrings(r.ExportTo, rules[0].ExportTo):
+			return r.Object.String() + " and " + rules[0].Object.String() + " have different exportTo, so that Istio keeps them apart"
 		}
 	}
 	return ""
@@ -208,56 +208,89 @@ func sameStrings(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// joined is the plan beside rules that ours is merged with.
-func joined(rules []*model.DestinationRule) existing {
-	out := existing{exportTo: rules[0].Spec.GetExportTo(), visible: visibleIn(rules[0].Spec.GetExportTo(), rules[0].Namespace)}
-	for _, d := range rules {
-		out.subsets = append(out.subsets, d.Spec.GetSubsets()...)
+// joined is the plan beside rules that ours is merged with. A rule of one revision
+// lends nothing: in others there is none of it.
+func (c *compiler) joined(rules []*mesh.Rule) existing {
+	out := existing{exportTo: rules[0].ExportTo, visible: c.visible(rules[0]), of: rules}
+	for _, r := range rules {
+		for _, subset := range r.Subsets {
+			if r.Revision == "" {
+				out.subsets = append(out.subsets, subset)
+			}
+			out.names = append(out.names, subset.Name)
+		}
 	}
 	return out
 }
 
+// visible lists the namespaces that see a rule; nil for all.
+func (c *compiler) visible(r *mesh.Rule) []string {
+	scope := c.mesh.RuleScope(r)
+	if scope.Public {
+		return nil
+	}
+	return append([]string{}, scope.Namespaces...)
+}
+
 // copyOf is the plan where ours hides rules: what they say is copied.
-func (c *compiler) copyOf(s *service, rules []*model.DestinationRule) (existing, bool) {
+func (c *compiler) copyOf(s *service, rules []*mesh.Rule) (existing, bool) {
 	d := rules[0]
 	switch {
 	case len(rules) > 1:
-		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s and %s apply to it by a wildcard, and only one can be copied", d.Object(), rules[1].Object())
+		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s and %s apply to it by a wildcard, and only one can be copied", d.Object, rules[1].Object)
 		return existing{}, false
-	case len(d.Unknown) > 0:
-		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s applies to it and has fields that are not known here: %s", d.Object(), list(d.Unknown))
+	case len(d.User.Unknown) > 0:
+		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s applies to it and has fields that are not known here: %s", d.Object, list(d.User.Unknown))
 		return existing{}, false
 	}
-	out := existing{copied: d, policy: d.Spec.GetTrafficPolicy()}
+	out := existing{copied: d.User, policy: d.Policy, visible: c.visible(d), of: rules, exportTo: c.everybody()}
 	if d.Namespace == s.Namespace {
-		out.exportTo = d.Spec.GetExportTo()
-		out.visible = visibleIn(out.exportTo, d.Namespace)
-	} else if visible := visibleIn(d.Spec.GetExportTo(), d.Namespace); visible != nil {
-		out.exportTo, out.visible = visible, visible
+		out.exportTo = d.ExportTo
+	} else if out.visible != nil {
+		out.exportTo = out.visible
 	}
-	for _, subset := range d.Spec.GetSubsets() {
-		out.copiedSubsets = append(out.copiedSubsets, route.Subset{
-			Name: subset.GetName(), Labels: subset.GetLabels(), Policy: subset.GetTrafficPolicy(),
-		})
+	for _, subset := range d.Subsets {
+		out.copiedSubsets = append(out.copiedSubsets, subset)
+		out.names = append(out.names, subset.Name)
 	}
 	return out, true
 }
 
-// rulesOfCallers lists the namespaces of callers that have a rule of their own
-// for the host of s, which hides those of the Service's namespace.
-func (c *compiler) rulesOfCallers(s *service) []string {
-	var out []string
-	for _, host := range append([]string{s.host}, c.mesh.rules.covering(s.host)...) {
-		for _, d := range c.rulesFor(host) {
-			if d.Namespace == s.Namespace || d.Namespace == c.options.RootNamespace || slices.Contains(out, d.Namespace) {
+// hiddenFrom lists the namespaces of callers that see another rule for the host of s
+// than those that ours is merged with, or takes the place of: proxies there see no
+// subset of ours.
+func (c *compiler) hiddenFrom(s *service, plan *existing) []string {
+	if len(c.mesh.UserRules(s.host)) == 0 {
+		return nil
+	}
+	hidden := map[string]bool{}
+	for _, order := range mesh.Orders(false) {
+		x := c.mesh.Island([]string{s.host}, nil, order)
+		classes, ok := x.Classes()
+		if !ok {
+			c.leave(s, diag.TooManyCallers, "left alone: more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
+			return nil
+		}
+		for _, class := range classes {
+			r := x.Rule(class, s.host)
+			if r == nil || !slices.ContainsFunc(r.From, func(f *mesh.Rule) bool { return !plan.has(f) }) {
 				continue
 			}
-			if visible := visibleIn(d.Spec.GetExportTo(), d.Namespace); visible == nil || slices.Contains(visible, d.Namespace) {
-				out = append(out, d.Namespace)
-				c.say(s, diag.DestinationRuleOfCaller, "callers in namespace %s see %s instead of the subsets of the versions: overrides are not followed there, and ordinary traffic from there goes to all pods", d.Namespace, d.Object())
+			for _, n := range class.Namespaces {
+				if !hidden[n] {
+					hidden[n] = true
+					c.say(s, diag.DestinationRuleOfCaller, "callers in namespace %s see %s instead of the subsets of the versions: overrides are not followed there, and ordinary traffic from there goes to all pods", n, list(names(r.Objects())))
+				}
 			}
 		}
 	}
-	slices.Sort(out)
+	return slices.Sorted(maps.Keys(hidden))
+}
+
+func names(objects []diag.Object) []string {
+	var out []string
+	for _, o := range objects {
+		out = append(out, o.String())
+	}
 	return out
 }

@@ -5,28 +5,25 @@ import "slices"
 // tableScope lists the namespaces whose proxies are to see the table of d, nil
 // for all; it reports false if nobody is left to see it. A table that stands
 // beside one of the user's is scoped always, since proxies prefer it only then.
-// Namespaces that have a VirtualService of their own for the host, or don't see
-// the subsets of a target, keep what they have.
+// Namespaces in which something else is in force, or that don't see the subsets of a
+// target, keep what they have.
 func (c *compiler) tableScope(d *draft) ([]string, bool) {
-	hidden := d.excluded
+	hidden := slices.Clone(d.excluded)
+	for n := range c.refused.namespaces(d.table.Object()) {
+		hidden = append(hidden, n)
+	}
 	var visible [][]string
-	for _, t := range d.targets {
-		hidden = slices.Concat(hidden, t.rule.hiddenIn)
+	for _, t := range d.seen {
+		hidden = append(hidden, t.rule.hiddenIn...)
 		if t.rule.visible != nil {
 			visible = append(visible, t.rule.visible)
 		}
 	}
-	var scope []string
-	switch {
-	case len(hidden) > 0 || d.adopted != nil:
-		scope = c.callerNamespaces(d)
-	case len(visible) > 0:
-		scope = visible[0]
-	default:
+	if len(hidden) == 0 && len(visible) == 0 && d.adopted == nil && !d.scoped {
 		return nil, true
 	}
-	scope = keep(scope, func(n string) bool {
-		return !slices.Contains(hidden, n) &&
+	scope := keep(c.callerNamespaces(d), func(n string) bool {
+		return !slices.Contains(hidden, n) && (d.within == nil || slices.Contains(d.within, n)) &&
 			!slices.ContainsFunc(visible, func(v []string) bool { return !slices.Contains(v, n) })
 	})
 	return scope, len(scope) > 0
@@ -40,8 +37,11 @@ func (c *compiler) callerNamespaces(d *draft) []string {
 	}
 	if out == nil {
 		out = slices.Clone(c.snapshot.Namespaces)
-		for _, t := range d.targets {
+		for _, t := range d.seen {
 			out = append(out, t.Namespace)
+		}
+		if !slices.Contains(out, c.options.RootNamespace) && d.within != nil {
+			out = append(out, c.options.RootNamespace)
 		}
 	}
 	out = slices.Sorted(slices.Values(out))

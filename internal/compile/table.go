@@ -3,10 +3,14 @@ package compile
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	istioapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -21,8 +25,8 @@ const manyRoutes = 1000
 // settled before the first table is built.
 func (c *compiler) buildTables() {
 	drafts := c.draftServices()
-	for i := range c.snapshot.VirtualServices {
-		if d := c.draftHosts(&c.snapshot.VirtualServices[i], drafts); d != nil {
+	for _, source := range c.mesh.Sources() {
+		if d := c.draftHosts(source, drafts); d != nil {
 			drafts = append(drafts, d)
 		}
 	}
@@ -39,7 +43,7 @@ func (c *compiler) buildTables() {
 func (c *compiler) draftServices() []*draft {
 	var out []*draft
 	for _, s := range c.services {
-		if s.active() {
+		if s.active() && !c.coveredBy(out, s) {
 			if d := c.draftService(s); d != nil {
 				out = append(out, d)
 			}
@@ -48,84 +52,237 @@ func (c *compiler) draftServices() []*draft {
 	return out
 }
 
+// coveredBy reports whether a table has the host of s already.
+func (c *compiler) coveredBy(drafts []*draft, s *service) bool {
+	return slices.ContainsFunc(drafts, func(d *draft) bool { return slices.Contains(d.of, s) })
+}
+
 // draftService starts the table of a Service's own host; nil if s is left alone.
 func (c *compiler) draftService(s *service) *draft {
+	d := &draft{
+		table:    route.Table{Namespace: s.Namespace, Name: objectName(s.Name), Owner: s.Name, Hosts: []string{s.host}},
+		settings: s.settings, of: []*service{s}, routes: ownRoutes(s),
+	}
+	if why, refused := c.refused.Objects[d.table.Object()]; refused {
+		c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", why)
+		return nil
+	}
 	picked, ok := c.virtualServiceOf(s)
 	if !ok {
 		return nil
 	}
-	d := &draft{
-		table:    route.Table{Namespace: s.Namespace, Name: objectName(s.Name), Owner: s.Name, Hosts: []string{s.host}},
-		settings: s.settings, of: s, excluded: picked.excluded, routes: ownRoutes(s),
+	d.scoped, d.within = picked.namespaces != nil, picked.namespaces
+	d.excluded = slices.Sorted(maps.Keys(picked.others))
+	if picked.source != nil && !c.adopt(d, s, picked) {
+		return nil
 	}
-	if v := picked.virtualService; v != nil {
-		routes, problem := c.readRoutes(v)
-		if problem != nil {
-			c.leave(s, problem.Code, "left alone: %s", problem.Message)
-			return nil
-		}
-		d.routes = slices.Concat(routes, uncoveredPorts(s, routes))
-		d.adopted = v
-	}
-	if c.foreign[diag.Object{Kind: "VirtualService", Namespace: s.Namespace, Name: d.table.Name}] {
+	if c.foreign[d.table.Object()] {
 		c.leave(s, diag.NameTaken, "left alone: VirtualService %s exists and is not ours", d.table.Name)
 		return nil
 	}
-	if v := c.mesh.fromGateways[s.host]; v != nil {
+	if v := c.fromGateways[s.host]; v != nil {
 		c.say(s, diag.GatewayRoutes, "%s leads to it from a gateway, which does not follow overrides itself", v.Object())
 	}
 	return d
 }
 
+// adopt gives d the routes of a VirtualService of the user's, and the Service's own for
+// the ports on which that has none for some callers. Where it names other hosts beside
+// Services, which it gives routes to on these Services' ports, they are hosts of one table.
+func (c *compiler) adopt(d *draft, s *service, picked pick) bool {
+	source := picked.source
+	routes, problem := c.readRoutes(source)
+	if problem != nil {
+		c.leave(s, problem.Code, "left alone: %s", problem.Message)
+		return false
+	}
+	d.adopted, d.table.Revision = source.User, source.Revision
+	d.routes = slices.Concat(routes, ownRoutesOn(s, picked.ownPorts))
+	if extra := c.hostsBeside(source, s, picked); len(extra) > 0 {
+		d.table.Hosts = extra
+		for _, host := range extra {
+			if other := c.byHost[host]; other != nil && other != s && other.active() {
+				d.of = append(d.of, other)
+			}
+		}
+	}
+	return true
+}
+
+// hostsBeside lists all hosts of source, if there are any beside those of Services and
+// it names the host of s itself: those for which it is in force for the same callers.
+// Hosts that are no Services are verbatim, since Istio compares them before it resolves
+// them.
+func (c *compiler) hostsBeside(source *mesh.Source, s *service, picked pick) []string {
+	if !slices.Contains(source.Hosts, s.host) {
+		return nil
+	}
+	var out []string
+	beside := false
+	for i, h := range source.Hosts {
+		switch isService := c.mesh.Service(h) != nil; {
+		case h == s.host:
+			out = append(out, h)
+		case !c.inForceFor(source, h, picked.namespaces):
+		case isService:
+			out = append(out, h)
+		default:
+			out, beside = append(out, source.Verbatim(i)), true
+		}
+	}
+	if !beside {
+		return nil
+	}
+	return out
+}
+
+// inForceFor reports whether callers in all these namespaces get the routes of source,
+// and no others, by a host.
+func (c *compiler) inForceFor(source *mesh.Source, host string, namespaces []string) bool {
+	claims, ok := c.claims(host, host, c.portsOf(source))
+	if !ok {
+		return false
+	}
+	for _, n := range namespaces {
+		if x := claims[n]; x == nil || len(x.sources) != 1 || x.sources[0] != source || x.service {
+			return false
+		}
+	}
+	return len(namespaces) > 0
+}
+
+// portsOf lists the ports on which hosts of source may have routes that are no Services:
+// those of the Services beside them, and 80.
+func (c *compiler) portsOf(source *mesh.Source) []uint32 {
+	out := []uint32{80}
+	for _, h := range source.Hosts {
+		if s := c.mesh.Service(h); s != nil {
+			for _, p := range s.Ports {
+				if p.HTTP {
+					out = append(out, p.Number)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // draftHosts starts the table of the hosts of v that are no active Services,
 // where v leads to one that is: its destinations are to be pinned, and
 // overrides followed, there too. It returns nil where there is nothing to do.
-func (c *compiler) draftHosts(v *model.VirtualService, others []*draft) *draft {
-	if !boundToMesh(v) || !c.leadsToActive(v) {
-		return nil
-	}
-	hosts, excluded := c.otherHosts(v)
-	if len(hosts) == 0 {
-		return nil
-	}
-	routes, problem := c.readRoutes(v)
-	if problem != nil {
-		c.refuse(v, problem.Code, "%s", problem.Message)
+func (c *compiler) draftHosts(source *mesh.Source, others []*draft) *draft {
+	v := source.User
+	if !c.leadsToActive(source) || slices.ContainsFunc(others, func(d *draft) bool { return d.adopted == v && len(d.table.Hosts) > 1 }) {
 		return nil
 	}
 	name := objectName(v.Name)
 	if slices.ContainsFunc(others, func(d *draft) bool { return d.table.Namespace == v.Namespace && d.table.Name == name }) {
 		name = objectName(v.Name + "-hosts")
 	}
-	if c.foreign[diag.Object{Kind: "VirtualService", Namespace: v.Namespace, Name: name}] {
+	d := &draft{
+		table:   route.Table{Namespace: v.Namespace, Name: name, Owner: v.Name, Revision: v.Revision},
+		adopted: v, scoped: true,
+	}
+	if why, refused := c.refused.Objects[d.table.Object()]; refused {
+		c.refuse(v, diag.OrdinaryTrafficWouldChange, "%s", why)
+		return nil
+	}
+	if c.otherHosts(d, source); len(d.table.Hosts) == 0 {
+		return nil
+	}
+	routes, problem := c.readRoutes(source)
+	if problem != nil {
+		c.refuse(v, problem.Code, "%s", problem.Message)
+		return nil
+	}
+	if c.foreign[d.table.Object()] {
 		c.refuse(v, diag.NameTaken, "VirtualService %s exists and is not ours", name)
 		return nil
 	}
-	return &draft{
-		table:   route.Table{Namespace: v.Namespace, Name: name, Owner: v.Name, Hosts: hosts},
-		adopted: v, excluded: excluded, routes: routes,
-	}
+	d.routes = routes
+	return d
 }
 
-// otherHosts lists the hosts of v that are no active Services and for which v
-// is in force, verbatim, since Istio compares hosts before it resolves them;
-// and the namespaces that have another VirtualService for one of them.
-func (c *compiler) otherHosts(v *model.VirtualService) (hosts, excluded []string) {
-	for _, h := range v.Spec.GetHosts() {
-		host := strings.ToLower(c.resolve(h, v.Namespace))
+// otherHosts gives d the hosts of source that are no active Services and for which it is
+// in force, verbatim, and the namespaces in which that is so for all of them.
+func (c *compiler) otherHosts(d *draft, source *mesh.Source) {
+	v := source.User
+	for i, host := range source.Hosts {
 		if s := c.byHost[host]; s != nil && s.active() {
 			continue
 		}
-		picked, problem := choose(c.candidates(host), v.Namespace)
-		switch {
-		case problem != nil:
-			c.refuse(v, problem.Code, "it leads to Services with several versions, but host %s can't be adopted: %s", h, problem.Message)
-		case picked.virtualService == v:
-			hosts = append(hosts, h)
-			excluded = append(excluded, picked.excluded...)
+		within, problem := c.withinOf(source, host)
+		if problem != nil {
+			c.refuse(v, problem.Code, "it leads to Services with several versions, but host %s can't be adopted: %s", host, problem.Message)
+		}
+		if len(within) == 0 {
+			continue
+		}
+		d.table.Hosts = append(d.table.Hosts, source.Verbatim(i))
+		if d.within == nil {
+			d.within = within
+		}
+		d.within = keep(d.within, func(n string) bool { return slices.Contains(within, n) })
+	}
+}
+
+// withinOf lists the namespaces in which callers get the routes of source by a host, and
+// a table could take its place; by a wildcard, for all Services under it that have no
+// table of their own.
+func (c *compiler) withinOf(source *mesh.Source, host string) ([]string, *diag.Diagnostic) {
+	domains := []string{host}
+	if under := c.mesh.Under(host); strings.HasPrefix(host, "*") && len(under) > 0 {
+		domains = nil
+		for _, s := range under {
+			if own := c.byHost[s.Host]; own == nil || !own.active() {
+				domains = append(domains, s.Host)
+			}
 		}
 	}
-	return hosts, excluded
+	var within []string
+	for i, domain := range domains {
+		claims, ok := c.claims(domain, domain, c.portsUnder(source, domain))
+		if !ok {
+			d := diag.New(diag.TooManyCallers, source.Object, "more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
+			return nil, &d
+		}
+		var found []string
+		ambiguous := ""
+		for _, n := range slices.Sorted(maps.Keys(claims)) {
+			x := claims[n]
+			switch want, ok := x.want(n, source.Namespace); {
+			case n == mesh.Elsewhere:
+			case ok && want == source:
+				found = append(found, n)
+			case slices.Contains(x.sources, source):
+				ambiguous = x.uses()
+			}
+		}
+		if ambiguous != "" && len(found) == 0 {
+			d := diag.New(diag.VirtualServiceAmbiguous, source.Object, "callers %s", ambiguous)
+			return nil, &d
+		}
+		if i == 0 {
+			within = found
+		}
+		within = keep(within, func(n string) bool { return slices.Contains(found, n) })
+	}
+	return within, nil
+}
+
+// portsUnder lists the ports on which a domain may have routes of source.
+func (c *compiler) portsUnder(source *mesh.Source, domain string) []uint32 {
+	if s := c.mesh.Service(domain); s != nil {
+		var out []uint32
+		for _, p := range sortedPorts(s.Ports) {
+			if p.HTTP {
+				out = append(out, p.Number)
+			}
+		}
+		return out
+	}
+	return c.portsOf(source)
 }
 
 // settle gives each draft its targets and scope. Leaving one Service alone may
@@ -135,15 +292,18 @@ func (c *compiler) settle(drafts []*draft) []*draft {
 		changed = false
 		drafts = keep(drafts, func(d *draft) bool {
 			d.targets = c.targetsOf(d)
+			d.seen = slices.Concat(d.targets, c.mirroredBy(d))
 			var seen bool
 			d.scope, seen = c.tableScope(d)
 			switch {
-			case d.of == nil && len(d.targets) == 0:
+			case d.of == nil && len(d.seen) == 0:
 				return false
 			case seen:
 				return true
 			case d.of != nil:
-				c.leave(d.of, diag.DestinationRuleOfCaller, "left alone: every namespace that could call it has its own rules")
+				for _, s := range d.of {
+					c.leaveUnseen(s, d)
+				}
 				changed = true
 			default:
 				c.refuse(d.adopted, diag.VirtualServiceScoped, "no namespace is left that could see its routes with overrides")
@@ -158,10 +318,24 @@ func (c *compiler) refuse(v *model.VirtualService, code diag.Code, format string
 	c.add(diag.New(code, v.Object(), format, args...).At(v.Origin))
 }
 
-func (c *compiler) leadsToActive(v *model.VirtualService) bool {
-	for _, h := range c.flattenQuietly(v) {
-		for _, d := range h.GetRoute() {
-			if s := c.byHost[d.GetDestination().GetHost()]; s != nil && s.active() {
+// leaveUnseen leaves s alone where no namespace is left that could see its table.
+func (c *compiler) leaveUnseen(s *service, d *draft) {
+	refused := c.refused.namespaces(d.table.Object())
+	if len(refused) == 0 {
+		c.leave(s, diag.DestinationRuleOfCaller, "left alone: every namespace that could call it has its own rules")
+		return
+	}
+	first := slices.Sorted(maps.Keys(refused))[0]
+	c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", refused[first])
+}
+
+// leadsToActive reports whether a route of source leads, or copies requests, to an
+// active Service.
+func (c *compiler) leadsToActive(source *mesh.Source) bool {
+	for i := range source.Routes {
+		r := &source.Routes[i]
+		for _, d := range slices.Concat(r.Destinations, r.Mirrors) {
+			if s := c.byHost[c.mesh.Concrete(d.Host)]; s != nil && s.active() {
 				return true
 			}
 		}
@@ -169,18 +343,51 @@ func (c *compiler) leadsToActive(v *model.VirtualService) bool {
 	return false
 }
 
+// mirroredBy lists the active Services that routes of d copy requests to.
+func (c *compiler) mirroredBy(d *draft) []*service {
+	var out []*service
+	for i := range d.routes {
+		r := d.routes[i].base
+		for _, to := range mirrorsOf(r) {
+			if s := c.byHost[c.mesh.Concrete(to.GetHost())]; s != nil && s.active() && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// mirrorsOf lists where a route copies requests to.
+func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
+	var out []*istioapi.Destination
+	if r.GetMirror() != nil {
+		out = append(out, r.GetMirror())
+	}
+	for _, m := range r.GetMirrors() {
+		if m.GetDestination() != nil {
+			out = append(out, m.GetDestination())
+		}
+	}
+	return out
+}
+
 // draft is a table in the making.
 type draft struct {
 	table    route.Table
 	settings model.Settings
-	// of is the Service whose host it is; nil for other hosts.
-	of *service
+	// of are the Services whose hosts it has; none for other hosts.
+	of []*service
 	// adopted is the user's VirtualService that it stands beside; nil for none.
 	adopted  *model.VirtualService
 	excluded []string
 	routes   []userRoute
-	// targets are the active Services that a route leads to.
-	targets []*service
+	// targets are the active Services that a route leads to; seen also those that
+	// requests are copied to: callers that see the table must see their subsets.
+	targets, seen []*service
+	// scoped is set where the table must name the namespaces that see it; within are
+	// those it may name, nil for all that callers are in.
+	scoped bool
+	within []string
 	// scope lists the namespaces that are to see the table; nil for all.
 	scope []string
 }
@@ -195,8 +402,10 @@ func (c *compiler) finishTable(d *draft) {
 	}
 	b := &builder{compiler: c, draft: d}
 	d.table.ExportTo = d.scope
-	if d.of != nil && !slices.Contains(d.targets, d.of) {
-		c.say(d.of, diag.VirtualServiceElsewhere, "no route of %s leads to it", d.adopted.Object())
+	for _, s := range d.of {
+		if !slices.Contains(d.targets, s) && d.adopted != nil {
+			c.say(s, diag.VirtualServiceElsewhere, "no route of %s leads to it", d.adopted.Object())
+		}
 	}
 	b.pinDestinations()
 	d.table.Routes = make([]route.Route, 0, b.size())
@@ -251,17 +460,12 @@ func portRoute(s *service, p model.Port) userRoute {
 	}
 }
 
-// uncoveredPorts are the Service's own routes for ports that the user's
-// VirtualService has no route for: there, Istio leaves the Service as it is.
-func uncoveredPorts(s *service, routes []userRoute) []userRoute {
+// ownRoutesOn are the Service's own routes on ports: where the user's VirtualService has
+// no route for a caller at all, Istio leaves the Service as it is.
+func ownRoutesOn(s *service, ports map[uint32]bool) []userRoute {
 	var out []userRoute
 	for _, p := range sortedPorts(s.Ports) {
-		covered := slices.ContainsFunc(routes, func(r userRoute) bool {
-			return len(r.matches) == 0 || slices.ContainsFunc(r.matches, func(m route.Match) bool {
-				return m.Port == 0 || m.Port == p.Number
-			})
-		})
-		if p.HTTP && !covered {
+		if p.HTTP && ports[p.Number] {
 			out = append(out, portRoute(s, p))
 		}
 	}

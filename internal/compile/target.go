@@ -31,11 +31,11 @@ func (c *compiler) targetsOf(d *draft) []*service {
 // destinations stands for it, then those that are destinations themselves.
 func (b *builder) targets(i int) []*service {
 	var out []*service
-	of := b.draft.of
-	for _, d := range b.draft.routes[i].destinations {
-		if of != nil && of.active() && standsFor(b.byHost[d.Host], of) {
+	for _, of := range b.draft.of {
+		if of.active() && slices.ContainsFunc(b.draft.routes[i].destinations, func(d route.Destination) bool {
+			return standsFor(b.byHost[d.Host], of)
+		}) {
 			out = append(out, of)
-			break
 		}
 	}
 	for _, d := range b.draft.routes[i].destinations {
@@ -119,9 +119,8 @@ func (b *builder) pinDestinations() {
 		if r.base == nil {
 			continue
 		}
-		b.pinMirror(r.base.GetMirror())
-		for _, m := range r.base.GetMirrors() {
-			b.pinMirror(m.GetDestination())
+		for _, to := range mirrorsOf(r.base) {
+			b.pinMirror(to)
 		}
 	}
 }
@@ -129,10 +128,12 @@ func (b *builder) pinDestinations() {
 // pinMirror changes d, which belongs to a copy. Copies of requests go to the
 // subset of the largest share where there are several.
 func (b *builder) pinMirror(d *istioapi.Destination) {
-	parts := b.partsOf(d.GetHost(), d.GetSubset())
+	host := b.mesh.Concrete(d.GetHost())
+	parts := b.partsOf(host, d.GetSubset())
 	if len(parts) == 0 {
 		return
 	}
+	d.Host = host
 	largest := slices.MaxFunc(parts, func(x, y part) int { return cmp.Compare(x.weight, y.weight) })
 	d.Subset = largest.subset
 }

@@ -72,6 +72,8 @@ const (
 	DestinationRuleUnmergeable Code = "DestinationRuleUnmergeable"
 	DestinationRuleOfCaller    Code = "DestinationRuleOfCaller"
 	DestinationRuleCopied      Code = "DestinationRuleCopied"
+	TooManyCallers             Code = "TooManyCallers"
+	OrdinaryTrafficWouldChange Code = "OrdinaryTrafficWouldChange"
 
 	// Output.
 	NameTaken      Code = "NameTaken"

@@ -161,6 +161,14 @@ var entries = []Entry{
 		"move that DestinationRule to the Service's namespace",
 	},
 	{DestinationRuleCopied, Info, "The policy of a DestinationRule was copied, since the new one hides it.", ""},
+	{
+		TooManyCallers, Warning, "Selectors of Sidecars, DestinationRules and routes tell so many kinds of callers apart that ordinary traffic can't be looked at for each. Nothing is made.",
+		"use fewer sourceLabels and workloadSelectors for callers of this host",
+	},
+	{
+		OrdinaryTrafficWouldChange, Warning, "What would be made fails the proof: ordinary requests of some callers would change. It is not made for these, or not at all.",
+		"change the objects named in the message, or annotate the Service with overrides.mesh/managed: \"false\"",
+	},
 
 	{
 		NameTaken, Error, "An object of the name that Overrides would write exists and was made by somebody else. Nothing is written.",

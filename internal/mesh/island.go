@@ -73,11 +73,28 @@ func (x *Island) Sources() []*Source { return x.sources }
 
 func (x *Island) addHost(host string) {
 	x.domains[host] = true
-	if !isWildcard(host) {
-		for _, s := range x.mesh.named(host) {
+	if isWildcard(host) {
+		for _, s := range x.mesh.Under(host) {
 			x.addService(s)
 		}
+		return
 	}
+	for _, s := range x.mesh.named(host) {
+		x.addService(s)
+	}
+}
+
+// Under lists the Services that a wildcard covers, by host. Those that stand for
+// others are not among them: callers get these.
+func (m *Mesh) Under(wildcard string) []*Service {
+	var out []*Service
+	for host, s := range m.services {
+		if covers(wildcard, host) && s.Stands == "" {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Service) int { return cmp.Compare(a.Host, b.Host) })
+	return out
 }
 
 // addService adds all domains of a Service.
@@ -173,6 +190,20 @@ func (x *Island) ruleHosts() []string {
 		x.hosts = slices.Sorted(maps.Keys(x.services))
 	}
 	return x.hosts
+}
+
+// HasUsers reports whether anything that users made may decide about the hosts beside
+// DestinationRules: where nothing does, all callers get the Services as they are.
+func (x *Island) HasUsers() bool {
+	if len(x.mesh.sidecars) > 0 || slices.ContainsFunc(x.sources, func(s *Source) bool { return !s.Ours() }) {
+		return true
+	}
+	for _, s := range x.services {
+		if !s.scope.Public {
+			return true
+		}
+	}
+	return false
 }
 
 // Classes lists the callers that the objects of the island tell apart. It reports

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -319,4 +320,30 @@ func (x *Island) exportedRules(host, namespace string, class *Class) []*Merged {
 	return slices.DeleteFunc(x.mostSpecific(host, namespace, exported, class), func(r *Merged) bool {
 		return len(r.exportTo) > 0 && !slices.Contains(r.exportTo, public) && !slices.Contains(r.exportTo, class.Namespace)
 	})
+}
+
+// UserRules lists the user's rules that a host may be under, of all namespaces: those
+// of the most specific host first, and of one host by age, name and namespace.
+func (m *Mesh) UserRules(host string) []*Rule {
+	out := slices.Clone(m.rules.covering(host))
+	slices.SortFunc(out, func(a, b *Rule) int {
+		return cmp.Or(cmp.Compare(len(b.Host), len(a.Host)), cmp.Compare(a.Host, b.Host), a.Created.Compare(b.Created),
+			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Namespace, b.Namespace))
+	})
+	// The host itself is as specific as can be, though a wildcard may be as long.
+	slices.SortStableFunc(out, func(a, b *Rule) int {
+		switch {
+		case (a.Host == host) == (b.Host == host):
+			return 0
+		case a.Host == host:
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// RuleScope is which namespaces see r, but for those that have rules of their own.
+func (m *Mesh) RuleScope(r *Rule) Scope {
+	return scopeOf(r.ExportTo, m.snapshot.Mesh.DestinationRuleExportTo, r.Namespace)
 }

@@ -21,7 +21,8 @@ type Source struct {
 	// Revision is that of the istiod which reads it; empty for all.
 	Revision string
 	// Hosts are resolved; those of Services in lower case.
-	Hosts []string
+	Hosts    []string
+	verbatim []string
 	// User is the user's VirtualService, Table ours; one of them is nil.
 	User  *model.VirtualService
 	Table *route.Table
@@ -42,6 +43,23 @@ type Source struct {
 
 // Ours reports whether Overrides makes s.
 func (s *Source) Ours() bool { return s.Table != nil }
+
+// Verbatim is the i-th host as the user wrote it.
+func (s *Source) Verbatim(i int) string { return s.verbatim[i] }
+
+// OutrankedIn reports whether proxies of caller look for s behind a VirtualService of
+// namespace that names their namespace in its exportTo, whatever the ages are.
+func (s *Source) OutrankedIn(caller, namespace string) bool {
+	at, seen := s.scope.bucket(s.Namespace, caller)
+	ours, _ := Scope{Namespaces: []string{caller}}.bucket(namespace, caller)
+	return seen && at > ours
+}
+
+// Public reports whether all namespaces see s.
+func (s *Source) Public() bool { return s.scope.Public }
+
+// Scope is which namespaces see s.
+func (s *Source) Scope() Scope { return s.scope }
 
 // Route is one route of a VirtualService, with one of its matches, or one of a
 // Service's own.
@@ -103,9 +121,9 @@ func (m *Mesh) userSource(v *model.VirtualService) *Source {
 		scope: scopeOf(v.Spec.GetExportTo(), m.snapshot.Mesh.VirtualServiceExportTo, v.Namespace),
 	}
 	for _, h := range v.Spec.GetHosts() {
-		h = strings.ToLower(m.Resolve(h, v.Namespace))
-		if !slices.Contains(s.Hosts, h) {
-			s.Hosts = append(s.Hosts, h)
+		resolved := strings.ToLower(m.Resolve(h, v.Namespace))
+		if !slices.Contains(s.Hosts, resolved) {
+			s.Hosts, s.verbatim = append(s.Hosts, resolved), append(s.verbatim, h)
 		}
 	}
 	s.Routes, s.Dropped, s.Problem = m.readRoutes(v)
@@ -136,6 +154,9 @@ func (m *Mesh) destination(d *istioapi.Destination, namespace string) route.Dest
 // readRoutes returns the routes that sidecars take from v.
 func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
 	flat, dropped := m.flatten(v)
+	if unknown := m.unknownFields(v); unknown != nil {
+		return nil, dropped, unknown
+	}
 	var out []Route
 	for i, h := range flat {
 		matches, forMesh, err := readMatches(h.GetMatch())
@@ -161,6 +182,37 @@ func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
 		}
 	}
 	return out, dropped, nil
+}
+
+// UnknownFieldsError is that an object has fields which are newer than this program.
+type UnknownFieldsError struct {
+	Object diag.Object
+	Fields []string
+}
+
+func (e *UnknownFieldsError) Error() string {
+	return e.Object.String() + " has fields that are not known here: " + strings.Join(e.Fields, ", ")
+}
+
+// unknownFields says which fields of v, or of one that it delegates to, are not known. A
+// delegate that is not read by every istiod that reads v is as unknown as these.
+func (m *Mesh) unknownFields(v *model.VirtualService) error {
+	if len(v.Unknown) > 0 {
+		return &UnknownFieldsError{v.Object(), v.Unknown}
+	}
+	for _, h := range v.Spec.GetHttp() {
+		if h.GetDelegate() == nil {
+			continue
+		}
+		switch d := m.byName[DelegateName(v, h.GetDelegate())]; {
+		case d == nil:
+		case len(d.Unknown) > 0:
+			return &UnknownFieldsError{d.Object(), d.Unknown}
+		case d.Revision != "" && d.Revision != v.Revision:
+			return &UnknownFieldsError{d.Object(), []string{"metadata.labels[istio.io/rev] (another revision)"}}
+		}
+	}
+	return nil
 }
 
 func (m *Mesh) mirrors(h *istioapi.HTTPRoute, namespace string) []route.Destination {

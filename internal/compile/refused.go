@@ -1,0 +1,15 @@
+package compile
+
+import "github.com/overrides-mesh/overrides/internal/diag"
+
+// Refused is what must not be made, since it would change ordinary traffic: the
+// outcome of a proof. The zero Refused refuses nothing.
+type Refused struct {
+	// Namespaces are those of callers that must not see a VirtualService, with what
+	// would change for them.
+	Namespaces map[diag.Object]map[string]string
+	// Objects must not be made at all, with the reason.
+	Objects map[diag.Object]string
+}
+
+func (r *Refused) namespaces(object diag.Object) map[string]string { return r.Namespaces[object] }
