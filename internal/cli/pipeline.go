@@ -11,6 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/report"
 	"github.com/overrides-mesh/overrides/internal/source"
 )
@@ -20,6 +21,7 @@ type state struct {
 	objects   *discover.Objects
 	snapshot  *model.Snapshot
 	result    compile.Result
+	proof     prove.Report
 	generated []istio.Object
 	diags     []diag.Diagnostic
 	// namespace is the only one that is spoken of; empty for all. All of them
@@ -87,7 +89,7 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		diags = append(diags, diag.New(diag.NoServices, diag.Object{}, "there is no Service in %s", in.place()))
 	}
 	s.snapshot = snapshot
-	s.result = compile.Compile(snapshot)
+	s.result, s.proof = prove.Compile(snapshot)
 	diags = append(diags, s.result.Diagnostics...)
 	generated, found, err := istio.Objects(s.result.Tables, s.result.SubsetRules)
 	if err != nil {

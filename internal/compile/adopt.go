@@ -145,12 +145,27 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 		}
 		out = append(out, u)
 	}
+	out = upToCatchAll(out)
 	for i := range out {
 		if usesHeader(out[i].matches, c.options.Header) {
 			return problem(diag.VirtualServiceUsesCarrier, "matches header %s itself", c.options.Header)
 		}
 	}
 	return out, nil
+}
+
+// upToCatchAll leaves out the routes behind one that fits every request of every caller:
+// Istio looks no further.
+func upToCatchAll(routes []userRoute) []userRoute {
+	at := slices.IndexFunc(routes, func(r userRoute) bool {
+		return len(r.matches) == 0 || slices.ContainsFunc(r.matches, func(m route.Match) bool {
+			return m.Port == 0 && m.SourceNamespace == "" && len(m.SourceLabels) == 0 && mesh.CatchesAll(&m)
+		})
+	})
+	if at < 0 {
+		return routes
+	}
+	return routes[:at+1]
 }
 
 // concrete returns destinations with what ExternalName Services stand for, where that

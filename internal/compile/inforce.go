@@ -17,6 +17,9 @@ type claim struct {
 	// own are the ports on which some callers get the Service's own route: those of
 	// which the istiod reads the source, else all.
 	own map[*mesh.Source]map[uint32]bool
+	// open are the ports on which some callers of a source get routes that don't take
+	// every request: what they don't take must stay without an answer.
+	open map[uint32]bool
 	// service is set where the Service's own route is in force for some callers.
 	service bool
 }
@@ -26,6 +29,9 @@ func (c *claim) add(class *mesh.Class, port uint32, h *mesh.VirtualHost, among [
 	if h.Source != nil {
 		if !slices.Contains(c.sources, h.Source) {
 			c.sources = append(c.sources, h.Source)
+		}
+		if n := len(h.Routes); n == 0 || !mesh.CatchesAll(&h.Routes[n-1].Match) {
+			c.open[port] = true
 		}
 		return
 	}
@@ -69,7 +75,7 @@ func (c *compiler) claims(host, domain string, ports []uint32) (inForce, bool) {
 				}
 				for _, n := range append([]string{class.Namespace}, class.Namespaces...) {
 					if out[n] == nil {
-						out[n] = &claim{own: map[*mesh.Source]map[uint32]bool{}}
+						out[n] = &claim{own: map[*mesh.Source]map[uint32]bool{}, open: map[uint32]bool{}}
 					}
 					out[n].add(class, port, h, x.Sources())
 				}
@@ -85,7 +91,8 @@ type pick struct {
 	source *mesh.Source
 	// namespaces are those of callers that get these now; nil for all there are.
 	namespaces []string
-	// ownPorts are those on which some of them get the Service's own route.
+	// ownPorts are those on which some of them get the Service's own route, which a table
+	// can have behind the others: these leave no request to it.
 	ownPorts map[uint32]bool
 	// others are namespaces of callers that get something else, by what.
 	others map[string]*claim
@@ -115,6 +122,7 @@ func (f inForce) choose(namespace string, known []string) (pick, bool) {
 		}
 	}
 	out := pick{source: best, ownPorts: map[uint32]bool{}, others: map[string]*claim{}}
+	open := map[uint32]bool{}
 	scoped := best != nil
 	for _, n := range append([]string{mesh.Elsewhere}, known...) {
 		want, ok := f[n].want(n, namespace)
@@ -128,8 +136,10 @@ func (f inForce) choose(namespace string, known []string) (pick, bool) {
 		default:
 			out.namespaces = append(out.namespaces, n)
 			maps.Copy(out.ownPorts, f[n].own[best])
+			maps.Copy(open, f[n].open)
 		}
 	}
+	maps.DeleteFunc(out.ownPorts, func(port uint32, _ bool) bool { return open[port] })
 	if !scoped {
 		out.namespaces = nil
 	}

@@ -26,10 +26,11 @@ type remembered struct {
 	table route.Table
 }
 
-// Again is [Compile] with a Memory, which is not changed, and returns the Memory
+// Again is [Without] with a Memory, which is not changed, and returns the Memory
 // for the next time. Tables that are in both share their routes.
-func Again(snapshot *model.Snapshot, before Memory) (Result, Memory) {
+func Again(snapshot *model.Snapshot, before Memory, refused Refused) (Result, Memory) {
 	c := newCompiler(snapshot)
+	c.refused = refused
 	c.before = before.tables
 	c.after = make(map[string]remembered, len(before.tables))
 	c.run()

@@ -27,7 +27,7 @@ func TestAgainIsCompile(t *testing.T) {
 		var memory Memory
 		for range 6 {
 			before := texts(t, memory)
-			result, after := Again(snapshot, memory)
+			result, after := Again(snapshot, memory, Refused{})
 			if diff := cmp.Diff(asJSON(t, Compile(snapshot)), asJSON(t, result)); diff != "" {
 				t.Fatalf("-fresh +remembered:\n%s", diff)
 			}
@@ -165,8 +165,8 @@ func TestAgain(t *testing.T) {
 			t.Parallel()
 			before, after := cart(), cart()
 			change(before, after)
-			_, memory := Again(before, Memory{})
-			got, _ := Again(after, memory)
+			_, memory := Again(before, Memory{}, Refused{})
+			got, _ := Again(after, memory, Refused{})
 			want := Compile(after)
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 				t.Errorf("-fresh +remembered:\n%s", diff)

@@ -31,6 +31,7 @@ func (c *compiler) buildTables() {
 		}
 	}
 	for _, d := range c.settle(drafts) {
+		c.sayRefused(d)
 		c.finishTable(d)
 	}
 	for _, s := range c.services {
@@ -38,6 +39,28 @@ func (c *compiler) buildTables() {
 			c.rules = append(c.rules, *s.rule.own)
 		}
 	}
+}
+
+// sayRefused says for whom the table of d is not made, since it would change ordinary
+// requests.
+func (c *compiler) sayRefused(d *draft) {
+	byReason := map[string][]string{}
+	for n, why := range c.refused.namespaces(d.table.Object()) {
+		byReason[why] = append(byReason[why], n)
+	}
+	for _, why := range slices.Sorted(maps.Keys(byReason)) {
+		namespaces := byReason[why]
+		slices.Sort(namespaces)
+		c.add(diag.New(diag.OrdinaryTrafficWouldChange, d.object(), "not made for callers in %s, who keep what they have: %s", list(namespaces), why))
+	}
+}
+
+// object is what d is made for: a Service, or the VirtualService whose hosts it has.
+func (d *draft) object() diag.Object {
+	if len(d.of) > 0 {
+		return d.of[0].Object()
+	}
+	return d.adopted.Object()
 }
 
 func (c *compiler) draftServices() []*draft {

@@ -14,6 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/envoy"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
@@ -63,7 +64,8 @@ func read(ctx context.Context, paths []string, manifests []byte, options model.O
 	}
 	s := &State{Workloads: workload.Parse(manifests, defaultNamespace)}
 	snapshot, found := objects.Snapshot(options)
-	s.Snapshot, s.Result = snapshot, compile.Compile(snapshot)
+	s.Snapshot = snapshot
+	s.Result, _ = prove.Compile(snapshot)
 	_, refused := envoy.NewMesh(snapshot, &s.Result, nil)
 	s.Diagnostics = diag.Sort(slices.Concat(diags, found, s.Result.Diagnostics, refused, s.checkWorkloads()))
 	return s, nil

@@ -74,6 +74,7 @@ const (
 	DestinationRuleCopied      Code = "DestinationRuleCopied"
 	TooManyCallers             Code = "TooManyCallers"
 	OrdinaryTrafficWouldChange Code = "OrdinaryTrafficWouldChange"
+	AffinityLost               Code = "AffinityLost"
 
 	// Output.
 	NameTaken      Code = "NameTaken"

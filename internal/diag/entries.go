@@ -169,6 +169,10 @@ var entries = []Entry{
 		OrdinaryTrafficWouldChange, Warning, "What would be made fails the proof: ordinary requests of some callers would change. It is not made for these, or not at all.",
 		"change the objects named in the message, or annotate the Service with overrides.mesh/managed: \"false\"",
 	},
+	{
+		AffinityLost, Warning, "A DestinationRule keeps requests of one client at one pod, and ordinary traffic is pinned to several subsets: each request draws a subset anew, so that clients are kept within it only.",
+		"give all released pods a label in common that no other pod has, or release one version only",
+	},
 
 	{
 		NameTaken, Error, "An object of the name that Overrides would write exists and was made by somebody else. Nothing is written.",

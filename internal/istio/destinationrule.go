@@ -14,6 +14,9 @@ func DestinationRule(rule *route.SubsetRule) *istionetv1.DestinationRule {
 		TypeMeta:   metav1.TypeMeta{APIVersion: apiVersion, Kind: "DestinationRule"},
 		ObjectMeta: objectMeta(rule.Namespace, rule.Name, rule.Owner),
 	}
+	if rule.Revision != "" {
+		out.Labels[RevisionLabel] = rule.Revision
+	}
 	out.Spec.Host = rule.Host
 	out.Spec.ExportTo = rule.ExportTo
 	out.Spec.TrafficPolicy = rule.Policy.DeepCopy()

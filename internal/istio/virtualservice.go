@@ -18,6 +18,8 @@ const (
 	ManagedBy = "overrides"
 	// OwnerLabel names the Service or VirtualService that an object was made for.
 	OwnerLabel = "overrides.mesh/owner"
+	// RevisionLabel is Istio's: of which istiod alone reads an object.
+	RevisionLabel = "istio.io/rev"
 	// AdoptedAnnotation names the user's VirtualService that an object stands beside.
 	AdoptedAnnotation = "overrides.mesh/adopted"
 
@@ -29,6 +31,9 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 	out := &istionetv1.VirtualService{
 		TypeMeta:   metav1.TypeMeta{APIVersion: apiVersion, Kind: "VirtualService"},
 		ObjectMeta: objectMeta(table.Namespace, table.Name, table.Owner),
+	}
+	if table.Revision != "" {
+		out.Labels[RevisionLabel] = table.Revision
 	}
 	if table.Adopted != "" {
 		out.Annotations = map[string]string{AdoptedAnnotation: table.Adopted}

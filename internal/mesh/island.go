@@ -206,6 +206,35 @@ func (x *Island) HasUsers() bool {
 	return false
 }
 
+// OrderMatters reports whether the order of objects may decide about the hosts: users
+// made something for them.
+func (x *Island) OrderMatters() bool {
+	if len(x.sources) > 1 && slices.ContainsFunc(x.sources, func(s *Source) bool { return !s.Ours() }) {
+		return true
+	}
+	for _, host := range x.ruleHosts() {
+		if rules := x.rulesOf(host); len(rules) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// Ports lists the ports on which callers may get something by a domain of the island:
+// the HTTP ports of its Services, and 80.
+func (x *Island) Ports() []uint32 {
+	out := []uint32{httpPort}
+	for _, s := range x.services {
+		for _, p := range s.Ports {
+			if p.HTTP && !slices.Contains(out, p.Number) {
+				out = append(out, p.Number)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Classes lists the callers that the objects of the island tell apart. It reports
 // false if there are too many to look at.
 func (x *Island) Classes() ([]*Class, bool) {

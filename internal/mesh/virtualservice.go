@@ -82,10 +82,12 @@ type Route struct {
 // Row is the row of the table that r is made from; nil for users' routes.
 func (r *Route) Row() *route.Route { return r.row }
 
-// catchesAll reports whether Istio looks at no route after r
+// catchesAll reports whether Istio looks at no route after r.
+func (r *Route) catchesAll() bool { return CatchesAll(&r.Match) }
+
+// CatchesAll reports whether every request fits m, of callers and on ports that do
 // (pilot/pkg/networking/core/route: IsCatchAllRoute).
-func (r *Route) catchesAll() bool {
-	m := &r.Match
+func CatchesAll(m *route.Match) bool {
 	if m.Method != nil || m.Scheme != nil || m.Authority != nil || len(m.Headers) > 0 || len(m.WithoutHeaders) > 0 || len(m.QueryParams) > 0 {
 		return false
 	}

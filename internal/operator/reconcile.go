@@ -15,6 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -131,9 +132,16 @@ func (r *reconciler) look() *picture {
 	p := &picture{contents: r.store.take()}
 	var found []diag.Diagnostic
 	p.snapshot, found = p.objects.Snapshot(r.options.Model)
-	p.result, r.compiled = compile.Again(p.snapshot, r.compiled)
-	p.result.Tables = slices.DeleteFunc(p.result.Tables, func(t route.Table) bool { return !p.managed(t.Namespace) })
-	p.result.SubsetRules = slices.DeleteFunc(p.result.SubsetRules, func(s route.SubsetRule) bool { return !p.managed(s.Namespace) })
+	var compiled compile.Memory
+	p.result, _ = prove.Made(p.snapshot, func(refused compile.Refused) compile.Result {
+		result, memory := compile.Again(p.snapshot, r.compiled, refused)
+		compiled = memory
+		// What is not written is not proved with the rest.
+		result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return !p.managed(t.Namespace) })
+		result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(s route.SubsetRule) bool { return !p.managed(s.Namespace) })
+		return result
+	})
+	r.compiled = compiled
 	p.diags = slices.Concat(p.diags, found, p.result.Diagnostics)
 	return p
 }

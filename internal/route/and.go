@@ -118,12 +118,12 @@ func neither(a, b StringMatch) (StringMatch, bool) {
 	case b.Op == Present:
 		return b, !a.Match("")
 	}
-	return StringMatch{Op: Regex, Value: "(?:" + a.pattern() + ")|(?:" + b.pattern() + ")"}, true
+	return StringMatch{Op: Regex, Value: "(?:" + a.Pattern() + ")|(?:" + b.Pattern() + ")"}, true
 }
 
-// pattern returns s as a regular expression. The s flag makes a prefix match
+// Pattern returns s as a regular expression. The s flag makes a prefix match
 // whatever follows it.
-func (s StringMatch) pattern() string {
+func (s StringMatch) Pattern() string {
 	switch s.Op {
 	case Exact:
 		return regexp.QuoteMeta(s.Value)

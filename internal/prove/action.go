@@ -1,0 +1,259 @@
+package prove
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// sameAction says in what two routes differ beside their match; "" if they don't.
+func (p *pair) sameAction(before, after *mesh.Route) string {
+	if after.Response != nil {
+		return "it would be answered by Overrides"
+	}
+	if field := differentField(before.HTTP, after.HTTP); field != "" {
+		return field + " would be another"
+	}
+	if before.HTTP.GetRedirect() != nil || before.HTTP.GetDirectResponse() != nil {
+		return ""
+	}
+	if why := p.sameDestinations(before.Destinations, after.Destinations); why != "" {
+		return why
+	}
+	return p.sameMirrors(before, after)
+}
+
+// compared apart, or of no meaning for what a route does.
+var notCompared = map[protoreflect.Name]bool{
+	"name": true, "match": true, "route": true, "delegate": true, "mirror": true, "mirrors": true,
+}
+
+// differentField names the first field that two routes of users differ in. Of several
+// answers Istio gives the redirect, else the direct response, and rewrites none of them.
+func differentField(before, after *istioapi.HTTPRoute) string {
+	skip := func(name protoreflect.Name) bool {
+		return notCompared[name] ||
+			(name == "direct_response" && before.GetRedirect() != nil) ||
+			(name == "rewrite" && (before.GetRedirect() != nil || before.GetDirectResponse() != nil))
+	}
+	x, y := before.ProtoReflect(), after.ProtoReflect()
+	different := ""
+	compare := func(a, b protoreflect.Message) func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
+		return func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+			if skip(field.Name()) {
+				return true
+			}
+			if !b.Has(field) || !value.Equal(b.Get(field)) {
+				different = string(field.Name())
+			}
+			return different == ""
+		}
+	}
+	x.Range(compare(x, y))
+	if different == "" {
+		y.Range(compare(y, x))
+	}
+	return different
+}
+
+// service is a Service that requests may go to on a port, with what is done to their
+// headers.
+type service struct {
+	host    string
+	port    uint32
+	headers string
+}
+
+// shares are the parts of the requests that go to subsets of a Service, and with an
+// empty name to the Service as a whole.
+type shares map[string]float64
+
+// tolerance is how far shares may differ for weights being whole numbers.
+const tolerance = 1e-6
+
+func differ(x, y float64) bool { return x-y > tolerance || y-x > tolerance }
+
+// sameDestinations compares the shares of requests that go to each Service and subset,
+// with those that are pins counting as the whole Service.
+func (p *pair) sameDestinations(before, after []route.Destination) string {
+	theirs, why := p.sharesOf(p.before, before)
+	if why != "" {
+		return why
+	}
+	now, why := p.sharesOf(p.after, after)
+	if why != "" {
+		return why
+	}
+	for s, got := range now {
+		if theirs[s] == nil {
+			return "requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
+		}
+		if why := p.sameShares(s, theirs[s], got); why != "" {
+			return why
+		}
+	}
+	for s := range theirs {
+		if now[s] == nil {
+			return "no requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
+		}
+	}
+	return ""
+}
+
+// sameShares compares what a Service and its subsets get. Where it is pinned, what the
+// whole got is divided among the subsets of the pin, beside what the user gave to these.
+func (p *pair) sameShares(s service, before, after shares) string {
+	divided, pins := 0.0, 0
+	for subset, got := range after {
+		want := before[subset]
+		cluster := mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}
+		switch {
+		case !differ(got, want):
+		case subset == "" || got < want || differ(after[""], 0):
+			return fmt.Sprintf("%s would get %.4g %% of the requests instead of %.4g %%", clusterName(cluster), 100*got, 100*want)
+		default:
+			if why := p.noPin(cluster); why != "" {
+				return why
+			}
+			divided += got - want
+			pins++
+		}
+	}
+	for subset, want := range before {
+		if _, found := after[subset]; !found && subset != "" {
+			return fmt.Sprintf("%s would get nothing instead of %.4g %% of the requests", clusterName(mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}), 100*want)
+		}
+	}
+	if !differ(after[""], before[""]) {
+		return ""
+	}
+	if differ(divided, before[""]) {
+		return fmt.Sprintf("%s would get %.4g %% of the requests instead of %.4g %%", clusterName(mesh.Cluster{Host: s.host, Port: s.port}), 100*divided, 100*before[""])
+	}
+	if pins > 1 {
+		p.keepsTogether(s.host, s.port)
+	}
+	return ""
+}
+
+// sharesOf sums up the destinations of a route. Of several, those of weight 0 get nothing.
+func (p *pair) sharesOf(x *mesh.Island, in []route.Destination) (map[service]shares, string) {
+	out, sum := map[service]shares{}, 0.0
+	for i := range in {
+		d := &in[i]
+		weight := float64(d.Weight)
+		if len(in) == 1 {
+			weight = 1
+		}
+		if weight == 0 {
+			continue
+		}
+		to := x.Cluster(p.class, p.port, d)
+		key := service{host: to.Host, port: to.Port}
+		if d.Headers != nil {
+			text, err := proto.MarshalOptions{Deterministic: true}.Marshal(d.Headers)
+			if err != nil {
+				return nil, "its headers can't be read"
+			}
+			key.headers = string(text)
+		}
+		if out[key] == nil {
+			out[key] = shares{}
+		}
+		out[key][to.Subset] += weight
+		sum += weight
+	}
+	for _, s := range out {
+		for subset := range s {
+			s[subset] /= sum
+		}
+	}
+	return out, ""
+}
+
+// noPin says why a subset does not stand for the Service as a whole: a pin has pods of
+// the Service, none of which is to be kept from ordinary requests, and the policy of the
+// whole.
+func (p *pair) noPin(c mesh.Cluster) string {
+	subset, found := p.after.Rule(p.class, c.Host).Subset(c.Subset)
+	if !found {
+		return clusterName(c) + " is not there"
+	}
+	unreleased := p.unreleased[c.Host]
+	for i := range unreleased {
+		if model.HasLabels(unreleased[i].Labels, subset.Labels) {
+			return fmt.Sprintf("%s has pods of %s, which is not released", clusterName(c), unreleased[i].Workload)
+		}
+	}
+	s := p.services[c.Host]
+	switch {
+	case len(unreleased) == 0 || s == nil:
+		return clusterName(c) + " would get what the whole Service gets, which has no other pods"
+	case !slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return model.HasLabels(b.Labels, subset.Labels) }):
+		return clusterName(c) + " has no pod"
+	case subset.Policy != nil:
+		return clusterName(c) + " has a policy of its own"
+	}
+	return ""
+}
+
+// keepsTogether notes that a pin of several parts divides requests which a rule wants to
+// keep together: a proxy draws a part for each request.
+func (p *pair) keepsTogether(host string, port uint32) {
+	rule := p.after.Rule(p.class, host)
+	if rule == nil || !consistent(rule.Policy, port) {
+		return
+	}
+	for _, from := range rule.From {
+		if from.Policy != nil {
+			p.split[Split{host, from.Object.String()}] = true
+			return
+		}
+	}
+}
+
+func consistent(policy *istioapi.TrafficPolicy, port uint32) bool {
+	for _, l := range policy.GetPortLevelSettings() {
+		if l.GetPort().GetNumber() == port && l.GetLoadBalancer().GetConsistentHash() != nil {
+			return true
+		}
+	}
+	return policy.GetLoadBalancer().GetConsistentHash() != nil
+}
+
+// sameMirrors compares where copies of requests go. A pin of several parts has only one
+// of them.
+func (p *pair) sameMirrors(before, after *mesh.Route) string {
+	if len(before.Mirrors) != len(after.Mirrors) {
+		return "other copies of requests would be made"
+	}
+	for i := range before.Mirrors {
+		want := p.before.Cluster(p.class, p.port, &before.Mirrors[i])
+		got := p.after.Cluster(p.class, p.port, &after.Mirrors[i])
+		if got == want {
+			continue
+		}
+		whole := got
+		whole.Subset = ""
+		if whole != want {
+			return fmt.Sprintf("copies of requests would go to %s instead of %s", clusterName(got), clusterName(want))
+		}
+		if why := p.noPin(got); why != "" {
+			return why
+		}
+	}
+	x, y := before.HTTP.GetMirrors(), after.HTTP.GetMirrors()
+	for i := range min(len(x), len(y)) {
+		if !proto.Equal(x[i].GetPercentage(), y[i].GetPercentage()) {
+			return "another share of requests would be copied"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,238 @@
+package prove
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Report is the outcome of a proof.
+type Report struct {
+	Compared Compared `json:"compared"`
+	// Failures are sorted; none where ordinary traffic stays as it is.
+	Failures []Failure `json:"failures"`
+	// Split are the pins that divide requests which a user wants to keep together.
+	Split []Split `json:"split,omitempty"`
+}
+
+// Compared counts what a proof looked at.
+type Compared struct {
+	// Tables and Rules are our objects, Callers the classes of callers of each table,
+	// Domains the names on a port for each of these, and Routes what those lead to.
+	Tables  int `json:"tables"`
+	Rules   int `json:"rules"`
+	Callers int `json:"callers"`
+	Domains int `json:"domains"`
+	Routes  int `json:"routes"`
+}
+
+// Failure is one difference that an object of ours would make.
+type Failure struct {
+	Object diag.Object `json:"object"`
+	// Callers says for whom it is, Namespaces where they are, [mesh.Elsewhere] among
+	// them if that may be anywhere.
+	Callers    string   `json:"callers"`
+	Namespaces []string `json:"namespaces"`
+	// Port and Domain say by which name; zero and empty for rules.
+	Port   uint32 `json:"port,omitempty"`
+	Domain string `json:"domain,omitempty"`
+	// Change says what would be different.
+	Change string `json:"change"`
+}
+
+// String returns the failure as a sentence without its end.
+func (f Failure) String() string {
+	if f.Domain == "" {
+		return fmt.Sprintf("%s: %s", f.Callers, f.Change)
+	}
+	return fmt.Sprintf("%s, by %s on port %d: %s", f.Callers, f.Domain, f.Port, f.Change)
+}
+
+func (f Failure) compare(g Failure) int {
+	return cmp.Or(f.Object.Compare(g.Object), cmp.Compare(f.Port, g.Port), cmp.Compare(f.Domain, g.Domain), cmp.Compare(f.Callers, g.Callers), cmp.Compare(f.Change, g.Change))
+}
+
+// Split is a Service whose pin has several parts, of which a proxy draws one for each
+// request, though a DestinationRule asks for requests to be kept together.
+type Split struct {
+	Host string `json:"host"`
+	Rule string `json:"rule"`
+}
+
+// checker is one proof.
+type checker struct {
+	mesh *mesh.Mesh
+	ours *mesh.Ours
+	// header is the name of the override header.
+	header string
+	// unreleased are the pods of a host that ordinary requests are to be kept from.
+	unreleased map[string][]model.Backend
+	services   map[string]*model.Service
+	split      map[Split]bool
+	report     Report
+}
+
+// Check proves that the tables and rules of a result change nothing for ordinary
+// requests but for the pin. Nothing that it is given is changed.
+func Check(snapshot *model.Snapshot, result *compile.Result) Report {
+	c := &checker{
+		mesh: mesh.New(snapshot), header: snapshot.Options.Header, split: map[Split]bool{},
+		unreleased: make(map[string][]model.Backend, len(result.Services)), services: make(map[string]*model.Service, len(snapshot.Services)),
+	}
+	c.ours = c.mesh.Ours(result.Tables, result.SubsetRules)
+	for i := range result.Services {
+		c.unreleased[result.Services[i].Host] = result.Services[i].Unreleased
+	}
+	for i := range snapshot.Services {
+		s := &snapshot.Services[i]
+		c.services[c.mesh.FQDN(s.Name, s.Namespace)] = s
+	}
+	for _, s := range c.ours.Sources() {
+		c.table(s)
+	}
+	for i := range result.SubsetRules {
+		c.rule(&result.SubsetRules[i])
+	}
+	c.report.Compared.Tables, c.report.Compared.Rules = len(result.Tables), len(result.SubsetRules)
+	slices.SortFunc(c.report.Failures, Failure.compare)
+	c.report.Failures = slices.CompactFunc(c.report.Failures, func(f, g Failure) bool { return f.compare(g) == 0 })
+	c.report.Split = slices.SortedFunc(maps.Keys(c.split), func(a, b Split) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Rule, b.Rule))
+	})
+	return c.report
+}
+
+// pair is the mesh without our objects and with them, for callers of one class.
+type pair struct {
+	*checker
+	before, after *mesh.Island
+	class         *mesh.Class
+	port          uint32
+	object        diag.Object
+}
+
+// fail notes what would change by a domain: for the table that would have it then, else
+// for each one that may have to do with it.
+func (p *pair) fail(domain string, now *mesh.VirtualHost, format string, args ...any) {
+	objects := []diag.Object{p.object}
+	switch {
+	case domain == "":
+	case now != nil && now.Source != nil && now.Source.Ours():
+		objects = []diag.Object{now.Source.Object}
+	default:
+		for _, s := range p.after.Sources() {
+			if s.Ours() && s.Object != p.object {
+				objects = append(objects, s.Object)
+			}
+		}
+	}
+	for _, object := range objects {
+		p.report.Failures = append(p.report.Failures, Failure{
+			Object: object, Callers: p.class.String(), Namespaces: namespacesOf(p.class),
+			Port: p.port, Domain: domain, Change: fmt.Sprintf(format, args...),
+		})
+	}
+}
+
+func namespacesOf(c *mesh.Class) []string {
+	if c.Namespace == mesh.Elsewhere {
+		return append([]string{mesh.Elsewhere}, c.Namespaces...)
+	}
+	return c.Namespaces
+}
+
+// pairs calls look for every order of objects that there may be and every class of
+// callers of hosts.
+func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
+	orders := mesh.Orders(true)
+	for i, order := range orders {
+		p := &pair{checker: c, object: object, before: c.mesh.Island(hosts, nil, order), after: c.mesh.Island(hosts, c.ours, order)}
+		classes, ok := p.after.Classes()
+		if !ok {
+			p.class = p.after.Class(mesh.Elsewhere, "", nil)
+			p.fail("", nil, "more than %d kinds of callers are told apart by labels, too many to look at", mesh.MaxLabels)
+			return
+		}
+		for _, class := range classes {
+			p.class = class
+			if i == 0 {
+				c.report.Compared.Callers++
+			}
+			look(p)
+		}
+		if !p.after.OrderMatters() {
+			return
+		}
+	}
+}
+
+// table proves one table: every domain that its hosts have for some caller gets what it
+// has without our objects.
+func (c *checker) table(s *mesh.Source) {
+	c.pairs(s.Object, s.Hosts, func(p *pair) {
+		for _, port := range p.after.Ports() {
+			p.port = port
+			p.domains()
+		}
+	})
+}
+
+// domains compares what callers get by every domain on a port.
+func (p *pair) domains() {
+	before, after := p.before.VirtualHosts(p.class, p.port), p.after.VirtualHosts(p.class, p.port)
+	type hosts struct{ before, after *mesh.VirtualHost }
+	done := map[hosts]bool{}
+	for _, h := range slices.Concat(before, after) {
+		for _, domain := range h.Domains {
+			x := hosts{mesh.Lookup(before, domain), mesh.Lookup(after, domain)}
+			p.report.Compared.Domains++
+			if !done[x] {
+				done[x] = true
+				p.virtualHosts(domain, x.before, x.after)
+			}
+		}
+	}
+}
+
+// virtualHosts compares what callers get by a domain.
+func (p *pair) virtualHosts(domain string, before, after *mesh.VirtualHost) {
+	switch {
+	case before == nil && after == nil:
+	case before == nil:
+		p.fail(domain, after, "there is nothing, and would be %s", describe(after))
+	case after == nil:
+		p.fail(domain, after, "there is %s, and would be nothing", describe(before))
+	case after.Source != nil && after.Source.Ours():
+		p.routes(domain, before, after)
+	case before.Source != nil && before.Source.Problem != nil:
+		if after.Source == nil || after.Source.User != before.Source.User {
+			p.fail(domain, after, "there is %s, and would be %s", describe(before), describe(after))
+		}
+	default:
+		// Not ours: routes of the same objects are the same, but what they lead to
+		// may not be there any more.
+		p.routes(domain, before, after)
+	}
+}
+
+func describe(h *mesh.VirtualHost) string {
+	switch {
+	case h.Source == nil:
+		return "Service " + h.Service.Host + " as it is"
+	case h.Source.Ours():
+		return "the table " + h.Source.Object.String()
+	}
+	return h.Source.Object.String()
+}
+
+// destinationsOf lists where a route leads and copies requests to.
+func destinationsOf(r *mesh.Route) []route.Destination {
+	return slices.Concat(r.Destinations, r.Mirrors)
+}

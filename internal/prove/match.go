@@ -1,0 +1,127 @@
+package prove
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// request is a kind of ordinary request.
+type request int
+
+const (
+	// plain requests carry no override at all.
+	plain request = iota
+	// others carry overrides, none of which the table follows.
+	others
+)
+
+// meets returns what of a match of ours such a request meets, as text that is the same
+// for equal matches; false if it can't fit. What istiod decides about callers and ports
+// is decided already. For a plain request, that it carries no override holds, and says
+// nothing more; for another one it does not hold.
+func (c *checker) meets(m *route.Match, kind request) (string, bool) {
+	if mesh.NeedsOverride(m, c.header) {
+		return "", false
+	}
+	without := m.WithoutHeaders
+	for name, unwanted := range m.WithoutHeaders {
+		stripped, ours := c.withoutOurs(name, unwanted)
+		if !ours {
+			continue
+		}
+		if kind == others {
+			return "", false
+		}
+		if len(without) == len(m.WithoutHeaders) {
+			without = maps.Clone(without)
+		}
+		delete(without, name)
+		if stripped != nil {
+			without[name] = *stripped
+		}
+	}
+	return text(m, without), true
+}
+
+// withoutOurs returns what is left of a header that must be absent without our part of
+// it; false if there is no such part.
+func (c *checker) withoutOurs(name string, unwanted route.StringMatch) (*route.StringMatch, bool) {
+	switch {
+	case strings.EqualFold(name, c.header):
+		return nil, unwanted.Op == route.Present
+	case !strings.EqualFold(name, grammar.BaggageHeader) || unwanted.Op != route.Regex:
+		return nil, false
+	case unwanted.Value == grammar.AnyBaggagePattern:
+		return nil, true
+	}
+	const begin, end = "(?:", ")|(?:" + grammar.AnyBaggagePattern + ")"
+	users, found := strings.CutSuffix(unwanted.Value, end)
+	if !found || !strings.HasPrefix(users, begin) {
+		return nil, false
+	}
+	return &route.StringMatch{Op: route.Regex, Value: strings.TrimPrefix(users, begin)}, true
+}
+
+// fits reports whether a request of a kind can fit a match of a user's, who may ask for
+// a header that only overrides have.
+func (c *checker) fits(m *route.Match, kind request) bool {
+	return kind == others || !mesh.NeedsOverride(m, c.header)
+}
+
+// text writes a match out: the same for matches that fit the same requests, as far as
+// that can be seen from them.
+func text(m *route.Match, without map[string]route.StringMatch) string {
+	var b strings.Builder
+	one := func(what string, s *route.StringMatch) {
+		if s != nil {
+			write(&b, what, "", *s)
+		}
+	}
+	if m.URI != nil && m.URI.Op != route.Present && (m.URI.Op != route.Prefix || m.URI.Value != "/") {
+		write(&b, "path", strconv.FormatBool(m.IgnoreURICase && m.URI.Op != route.Regex), *m.URI)
+	}
+	one("method", m.Method)
+	one("scheme", m.Scheme)
+	one("authority", m.Authority)
+	for _, f := range []struct {
+		what string
+		of   map[string]route.StringMatch
+	}{{"header", m.Headers}, {"without", without}, {"query", m.QueryParams}} {
+		if len(f.of) == 0 {
+			continue
+		}
+		var lines []string
+		for name, s := range f.of {
+			var line strings.Builder
+			if f.what != "query" {
+				name = strings.ToLower(name)
+			}
+			write(&line, f.what, name, s)
+			lines = append(lines, line.String())
+		}
+		slices.Sort(lines)
+		for _, line := range slices.Compact(lines) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+func write(b *strings.Builder, what, name string, s route.StringMatch) {
+	if what == "without" && s.Op != route.Present {
+		// Joined with ours, every value is a pattern.
+		s = route.StringMatch{Op: route.Regex, Value: s.Pattern()}
+	}
+	for _, part := range []string{what, name, string(s.Op), s.Value} {
+		b.WriteString(strconv.Itoa(len(part)))
+		b.WriteByte(':')
+		b.WriteString(part)
+	}
+	b.WriteByte('\n')
+}

@@ -1,0 +1,152 @@
+package prove
+
+import (
+	"fmt"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+)
+
+// step is one route that a kind of request may take.
+type step struct {
+	match string
+	route *mesh.Route
+}
+
+// routes compares the routes of a virtual host without our objects with those with
+// them, which may be a table of ours.
+func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
+	if before.Source != nil && before.Source.Problem != nil {
+		p.fail(domain, after, "the routes of %s are not known: %v", before.Source.Object, before.Source.Problem)
+		return
+	}
+	if after.Source != nil && after.Source.Problem != nil {
+		p.fail(domain, after, "there is %s, and would be %s", describe(before), describe(after))
+		return
+	}
+	for _, kind := range []request{plain, others} {
+		var theirs, now []step
+		for i := range before.Routes {
+			if r := &before.Routes[i]; p.fits(&r.Match, kind) {
+				theirs = append(theirs, step{text(&r.Match, r.Match.WithoutHeaders), r})
+			}
+		}
+		for i := range after.Routes {
+			r := &after.Routes[i]
+			if match, fits := p.meets(&r.Match, kind); fits && p.fits(&r.Match, kind) {
+				now = append(now, step{match, r})
+			}
+		}
+		now = reached(now)
+		if why := p.same(reached(theirs), now); why != "" {
+			p.fail(domain, after, "%s", why)
+			return
+		}
+		for _, s := range now {
+			p.there(domain, before, after, s.route)
+		}
+	}
+	for i := range after.Routes {
+		if r := &after.Routes[i]; mesh.NeedsOverride(&r.Match, p.header) {
+			p.there(domain, before, after, r)
+		}
+	}
+}
+
+// reached leaves of routes those that a request can come to: none after one of the same
+// match, or after one that fits everything.
+func reached(in []step) []step {
+	seen := make(map[string]bool, len(in))
+	var out []step
+	for _, s := range in {
+		if seen[s.match] {
+			continue
+		}
+		seen[s.match] = true
+		out = append(out, s)
+		if s.match == "" {
+			break
+		}
+	}
+	return out
+}
+
+// same says in what two lists of routes differ; "" if they don't.
+func (p *pair) same(before, after []step) string {
+	p.report.Compared.Routes += len(before)
+	for i := range max(len(before), len(after)) {
+		switch {
+		case i >= len(after):
+			return fmt.Sprintf("the user's route %s is missing", name(before[i].route, i))
+		case i >= len(before):
+			return fmt.Sprintf("route %s is not the user's", name(after[i].route, i))
+		case before[i].match != after[i].match:
+			return fmt.Sprintf("route %s would be taken by other requests than %s", name(after[i].route, i), name(before[i].route, i))
+		}
+		if why := p.sameAction(before[i].route, after[i].route); why != "" {
+			return fmt.Sprintf("route %s: %s", name(before[i].route, i), why)
+		}
+	}
+	return ""
+}
+
+func name(r *mesh.Route, i int) string {
+	switch {
+	case r.Row() != nil:
+		return r.Row().Name
+	case r.HTTP.GetName() != "":
+		return r.HTTP.GetName()
+	}
+	return fmt.Sprintf("%d", i+1)
+}
+
+// there fails for clusters that r names and callers don't have, unless a route that is
+// there without our objects names them already.
+func (p *pair) there(domain string, before, after *mesh.VirtualHost, r *mesh.Route) {
+	for _, d := range destinationsOf(r) {
+		to := p.after.Cluster(p.class, p.port, &d)
+		if p.after.Exists(p.class, to) || p.dangles(before, r, to) {
+			continue
+		}
+		p.fail(domain, after, "route %s would lead to %s, which callers don't have", name(r, r.Index), clusterName(to))
+		return
+	}
+}
+
+func clusterName(c mesh.Cluster) string {
+	if c.Subset == "" {
+		return fmt.Sprintf("%s:%d", c.Host, c.Port)
+	}
+	return fmt.Sprintf("subset %s of %s:%d", c.Subset, c.Host, c.Port)
+}
+
+// dangles reports whether a cluster, or the whole Service that it is a part of, is named
+// without our objects too though callers don't have it; for an override, whether the
+// port is one that the user's own destination does not have.
+func (p *pair) dangles(before *mesh.VirtualHost, r *mesh.Route, c mesh.Cluster) bool {
+	override := mesh.NeedsOverride(&r.Match, p.header)
+	for i := range before.Routes {
+		for _, d := range destinationsOf(&before.Routes[i]) {
+			to := p.before.Cluster(p.class, p.port, &d)
+			if p.before.Exists(p.class, to) {
+				continue
+			}
+			if to == c || (to.Host == c.Host && to.Port == c.Port && to.Subset == "") || (override && to.Port == c.Port) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// objectNames joins the names of objects.
+func objectNames(objects []diag.Object) string {
+	out := ""
+	for i, o := range objects {
+		if i > 0 {
+			out += ", "
+		}
+		out += o.String()
+	}
+	return out
+}

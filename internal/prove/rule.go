@@ -1,0 +1,45 @@
+package prove
+
+import (
+	"maps"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// rule proves one DestinationRule: for every caller, what users' rules say of the host
+// as a whole and of each of their subsets stays.
+func (c *checker) rule(r *route.SubsetRule) {
+	object := diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}
+	c.pairs(object, []string{r.Host}, func(p *pair) {
+		if why := sameRule(p.before.Rule(p.class, r.Host), p.after.Rule(p.class, r.Host)); why != "" {
+			p.fail("", nil, "%s", why)
+		}
+	})
+}
+
+func sameRule(before, after *mesh.Merged) string {
+	switch {
+	case before == nil && after == nil:
+		return ""
+	case before == nil:
+		if after.Policy != nil && proto.Size(after.Policy) > 0 {
+			return "there is no policy, and would be one"
+		}
+		return ""
+	case after == nil:
+		return objectNames(before.Objects()) + " would not be in force any more"
+	case !proto.Equal(before.Policy, after.Policy) && proto.Size(before.Policy)+proto.Size(after.Policy) > 0:
+		return "the policy of " + objectNames(before.Objects()) + " would not be in force any more"
+	}
+	for _, s := range before.Subsets {
+		now, found := after.Subset(s.Name)
+		if !found || !maps.Equal(s.Labels, now.Labels) || !proto.Equal(s.Policy, now.Policy) {
+			return "subset " + s.Name + " of " + objectNames(before.Objects()) + " would be another, or missing"
+		}
+	}
+	return ""
+}
