@@ -129,7 +129,7 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 	for i := range source.Routes {
 		r := &source.Routes[i]
 		if n := len(out); n > 0 && out[n-1].index == r.Index {
-			out[n-1].matches = append(out[n-1].matches, r.Match)
+			out[n-1].matches = append(out[n-1].matches, *r.Match)
 			continue
 		}
 		// What is pinned below is pinned in a copy.
@@ -138,7 +138,7 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 			return problem(diag.VirtualServiceInvalid, "%s (route %d)", why, r.Index+1)
 		}
 		if len(r.HTTP.GetMatch()) > 0 {
-			u.matches = []route.Match{r.Match}
+			u.matches = []route.Match{*r.Match}
 		}
 		if len(u.base.GetRoute()) > 0 {
 			u.destinations = c.concrete(r.Destinations)

@@ -30,7 +30,7 @@ func (c *claim) add(class *mesh.Class, port uint32, h *mesh.VirtualHost, among [
 		if !slices.Contains(c.sources, h.Source) {
 			c.sources = append(c.sources, h.Source)
 		}
-		if n := len(h.Routes); n == 0 || !mesh.CatchesAll(&h.Routes[n-1].Match) {
+		if n := len(h.Routes); n == 0 || !mesh.CatchesAll(h.Routes[n-1].Match) {
 			c.open[port] = true
 		}
 		return
@@ -54,12 +54,12 @@ type inForce map[string]*claim
 // on ports. Where nothing of users decides, there is nothing to ask, and it returns
 // nil. It reports false if there are too many kinds of callers to tell apart.
 func (c *compiler) claims(host, domain string, ports []uint32) (inForce, bool) {
+	if !c.mesh.Touched(host) {
+		return nil, true
+	}
 	var out inForce
 	for _, order := range mesh.Orders(false) {
 		x := c.mesh.Island([]string{host}, nil, order)
-		if !x.HasUsers() {
-			return nil, true
-		}
 		classes, ok := x.Classes()
 		if !ok {
 			return nil, false

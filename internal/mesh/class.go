@@ -116,7 +116,7 @@ func (x *Island) specialNamespaces() map[string]bool {
 	for _, s := range x.sources {
 		out[s.Namespace] = true
 		for i := range s.Routes {
-			if n := s.Routes[i].Match.SourceNamespace; n != "" && !x.mesh.overrideOnly(&s.Routes[i]) {
+			if n := s.Routes[i].Match.SourceNamespace; n != "" && !s.Routes[i].NeedsOverride {
 				out[n] = true
 			}
 		}
@@ -276,7 +276,7 @@ func (x *Island) selectors(namespace string) []map[string]string {
 	var out []map[string]string
 	for _, s := range x.sources {
 		for i := range s.Routes {
-			if labels := s.Routes[i].Match.SourceLabels; len(labels) > 0 && !x.mesh.overrideOnly(&s.Routes[i]) {
+			if labels := s.Routes[i].Match.SourceLabels; len(labels) > 0 && !s.Routes[i].NeedsOverride {
 				out = append(out, labels)
 			}
 		}
@@ -292,11 +292,6 @@ func (x *Island) selectors(namespace string) []map[string]string {
 		out = append(out, s.Spec.GetWorkloadSelector().GetLabels())
 	}
 	return out
-}
-
-// overrideOnly reports whether no ordinary request takes a row of ours.
-func (m *Mesh) overrideOnly(r *Route) bool {
-	return r.row != nil && NeedsOverride(&r.Match, m.snapshot.Options.Header)
 }
 
 // joinLabels returns the labels of a caller that has both; false if none can.

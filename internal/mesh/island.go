@@ -192,18 +192,24 @@ func (x *Island) ruleHosts() []string {
 	return x.hosts
 }
 
-// HasUsers reports whether anything that users made may decide about the hosts beside
-// DestinationRules: where nothing does, all callers get the Services as they are.
-func (x *Island) HasUsers() bool {
-	if len(x.mesh.sidecars) > 0 || slices.ContainsFunc(x.sources, func(s *Source) bool { return !s.Ours() }) {
+// Touched reports whether anything that users made may decide about a host beside
+// DestinationRules: where nothing does, all callers get the Service as it is, by all
+// its names.
+func (m *Mesh) Touched(host string) bool {
+	s := m.services[host]
+	if s == nil || s.Stands != "" || len(s.Aliases) > 0 || !s.scope.Public || len(m.sidecars) > 0 || len(m.sources.overlapping(host)) > 0 {
 		return true
 	}
-	for _, s := range x.services {
-		if !s.scope.Public {
-			return true
-		}
+	if s.Kubernetes != nil && s.Kubernetes.Headless {
+		return true
 	}
-	return false
+	if len(m.sources.all) == 0 && len(m.entries) == 0 {
+		return false
+	}
+	domains, _ := m.names(s, s.Namespace)
+	return slices.ContainsFunc(domains, func(d string) bool {
+		return len(m.sources.exact[d]) > 0 || (d != host && m.services[d] != nil)
+	})
 }
 
 // OrderMatters reports whether the order of objects may decide about the hosts: users
@@ -219,6 +225,10 @@ func (x *Island) OrderMatters() bool {
 	}
 	return false
 }
+
+// AnyCaller returns a class that stands for all callers, where nothing of users tells
+// them apart and our objects are public.
+func (m *Mesh) AnyCaller() *Class { return &Class{Namespace: Elsewhere} }
 
 // Ports lists the ports on which callers may get something by a domain of the island:
 // the HTTP ports of its Services, and 80.

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -131,6 +132,25 @@ func (m *Mesh) Ours(tables []route.Table, rules []route.SubsetRule) *Ours {
 
 // Sources lists the tables.
 func (o *Ours) Sources() []*Source { return o.sources.all }
+
+// For lists the tables that name a host.
+func (o *Ours) For(host string) []*Source { return o.sources.exact[host] }
+
+// LeadsElsewhere reports whether a route of s that ordinary requests take leads to
+// another host, or asks something of callers.
+func (s *Source) LeadsElsewhere(host string) bool {
+	for i := range s.Routes {
+		r := &s.Routes[i]
+		if r.NeedsOverride {
+			continue
+		}
+		if len(r.Mirrors) > 0 || r.Match.SourceNamespace != "" || len(r.Match.SourceLabels) > 0 ||
+			slices.ContainsFunc(r.Destinations, func(d route.Destination) bool { return d.Host != host }) {
+			return true
+		}
+	}
+	return false
+}
 
 // Rules lists the subset rules of a host.
 func (o *Ours) Rules(host string) []*Rule { return o.rules[host] }

@@ -57,7 +57,7 @@ func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
 	}
 	for _, host := range slices.Sorted(maps.Keys(b.registry)) {
 		if s := b.registry[host]; !served[host] && s.Stands == "" && s.carriesHTTP(port) {
-			own := []Route{{Destinations: []route.Destination{{Host: host, Port: port}}}}
+			own := []Route{{Match: everything, Destinations: []route.Destination{{Host: host, Port: port}}}}
 			wrappers = append(wrappers, wrapper{services: []*Service{s}, routes: own})
 		}
 	}
@@ -221,6 +221,21 @@ func (m *Mesh) anyCovered(wildcard string, class *Class, port uint32) bool {
 // routesFor lists the routes that callers of a class have of s on a port
 // (pilot/pkg/networking/core/route: BuildHTTPRoutesForVirtualService).
 func (m *Mesh) routesFor(s *Source, class *Class, port uint32) []Route {
+	cut := len(s.Routes)
+	for i := range s.Routes {
+		r := &s.Routes[i]
+		if r.Match.Port != 0 || r.Match.SourceNamespace != "" || len(r.Match.SourceLabels) > 0 {
+			cut = -1
+			break
+		}
+		if r.catchesAll() {
+			cut = i + 1
+			break
+		}
+	}
+	if cut >= 0 {
+		return s.Routes[:cut:cut] // the same for all callers
+	}
 	var out []Route
 	for i := range s.Routes {
 		r := &s.Routes[i]

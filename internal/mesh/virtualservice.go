@@ -64,8 +64,9 @@ func (s *Source) Scope() Scope { return s.scope }
 // Route is one route of a VirtualService, with one of its matches, or one of a
 // Service's own.
 type Route struct {
-	// Match fits the requests that take it; the zero Match fits every one.
-	Match route.Match
+	// Match fits the requests that take it; the zero Match fits every one. It is never
+	// changed.
+	Match *route.Match
 	// HTTP is the user's route, with hosts resolved; nil for a Service's own and where
 	// Response answers. It is shared by the routes of all its matches, and its match,
 	// route, mirror and mirrors count for nothing.
@@ -75,6 +76,8 @@ type Route struct {
 	Response     *route.Response
 	// Index is the place of the route among those of its object.
 	Index int
+	// NeedsOverride is set for routes of ours that no ordinary request takes.
+	NeedsOverride bool
 	// row is the row of a table of ours; nil for others.
 	row *route.Route
 }
@@ -83,7 +86,7 @@ type Route struct {
 func (r *Route) Row() *route.Route { return r.row }
 
 // catchesAll reports whether Istio looks at no route after r.
-func (r *Route) catchesAll() bool { return CatchesAll(&r.Match) }
+func (r *Route) catchesAll() bool { return CatchesAll(r.Match) }
 
 // CatchesAll reports whether every request fits m, of callers and on ports that do
 // (pilot/pkg/networking/core/route: IsCatchAllRoute).
@@ -178,8 +181,8 @@ func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
 			r.Destinations = append(r.Destinations, to)
 		}
 		r.Mirrors = m.mirrors(h, v.Namespace)
-		for _, match := range matches {
-			r.Match = match
+		for j := range matches {
+			r.Match = &matches[j]
 			out = append(out, r)
 		}
 	}
@@ -240,6 +243,9 @@ func (e *MatchError) Error() string { return e.Err.Error() }
 // Unwrap returns what is wrong with the match.
 func (e *MatchError) Unwrap() error { return e.Err }
 
+// everything is the match that fits every request.
+var everything = &route.Match{}
+
 // tableSource takes over a table of ours.
 func (m *Mesh) tableSource(t *route.Table) *Source {
 	s := &Source{Object: t.Object(), Namespace: t.Namespace, Revision: t.Revision, Table: t}
@@ -259,10 +265,12 @@ func (m *Mesh) tableSource(t *route.Table) *Source {
 			r.Mirrors = m.mirrors(row.Base, t.Namespace)
 		}
 		if len(row.Matches) == 0 {
+			r.Match = everything
 			s.Routes = append(s.Routes, r)
 		}
 		for j := range row.Matches {
-			r.Match = row.Matches[j]
+			r.Match = &row.Matches[j]
+			r.NeedsOverride = NeedsOverride(r.Match, m.snapshot.Options.Header)
 			s.Routes = append(s.Routes, r)
 		}
 	}

@@ -25,10 +25,11 @@ const (
 // for equal matches; false if it can't fit. What istiod decides about callers and ports
 // is decided already. For a plain request, that it carries no override holds, and says
 // nothing more; for another one it does not hold.
-func (c *checker) meets(m *route.Match, kind request) (string, bool) {
-	if mesh.NeedsOverride(m, c.header) {
+func (c *checker) meets(r *mesh.Route, kind request) (string, bool) {
+	if r.NeedsOverride {
 		return "", false
 	}
+	m := r.Match
 	without := m.WithoutHeaders
 	for name, unwanted := range m.WithoutHeaders {
 		stripped, ours := c.withoutOurs(name, unwanted)
@@ -70,8 +71,8 @@ func (c *checker) withoutOurs(name string, unwanted route.StringMatch) (*route.S
 
 // fits reports whether a request of a kind can fit a match of a user's, who may ask for
 // a header that only overrides have.
-func (c *checker) fits(m *route.Match, kind request) bool {
-	return kind == others || !mesh.NeedsOverride(m, c.header)
+func (c *checker) fits(r *mesh.Route, kind request) bool {
+	return kind == others || r.NeedsOverride || !mesh.NeedsOverride(r.Match, c.header)
 }
 
 // text writes a match out: the same for matches that fit the same requests, as far as

@@ -27,13 +27,13 @@ func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 	for _, kind := range []request{plain, others} {
 		var theirs, now []step
 		for i := range before.Routes {
-			if r := &before.Routes[i]; p.fits(&r.Match, kind) {
-				theirs = append(theirs, step{text(&r.Match, r.Match.WithoutHeaders), r})
+			if r := &before.Routes[i]; p.fits(r, kind) {
+				theirs = append(theirs, step{text(r.Match, r.Match.WithoutHeaders), r})
 			}
 		}
 		for i := range after.Routes {
 			r := &after.Routes[i]
-			if match, fits := p.meets(&r.Match, kind); fits && p.fits(&r.Match, kind) {
+			if match, fits := p.meets(r, kind); fits && p.fits(r, kind) {
 				now = append(now, step{match, r})
 			}
 		}
@@ -47,7 +47,7 @@ func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 		}
 	}
 	for i := range after.Routes {
-		if r := &after.Routes[i]; mesh.NeedsOverride(&r.Match, p.header) {
+		if r := &after.Routes[i]; r.NeedsOverride {
 			p.there(domain, before, after, r)
 		}
 	}
@@ -124,7 +124,7 @@ func clusterName(c mesh.Cluster) string {
 // without our objects too though callers don't have it; for an override, whether the
 // port is one that the user's own destination does not have.
 func (p *pair) dangles(before *mesh.VirtualHost, r *mesh.Route, c mesh.Cluster) bool {
-	override := mesh.NeedsOverride(&r.Match, p.header)
+	override := r.NeedsOverride
 	for i := range before.Routes {
 		for _, d := range destinationsOf(&before.Routes[i]) {
 			to := p.before.Cluster(p.class, p.port, &d)
