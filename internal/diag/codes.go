@@ -26,12 +26,16 @@ const (
 	EmptyInput        Code = "EmptyInput"
 	NoServices        Code = "NoServices"
 	Forbidden         Code = "Forbidden"
+	UnknownField      Code = "UnknownField"
 
 	// Settings.
 	InvalidAnnotation    Code = "InvalidAnnotation"
 	InvalidPolicy        Code = "InvalidPolicy"
 	PolicyTargetNotFound Code = "PolicyTargetNotFound"
 	PolicyConflict       Code = "PolicyConflict"
+	MeshConfigInvalid    Code = "MeshConfigInvalid"
+	MeshConfigsDiffer    Code = "MeshConfigsDiffer"
+	MeshConfigUnread     Code = "MeshConfigUnread"
 
 	// Services left alone.
 	ExternalNameService Code = "ExternalNameService"

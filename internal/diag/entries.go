@@ -29,6 +29,10 @@ var entries = []Entry{
 		Forbidden, Warning, "The cluster does not allow a kind to be listed. What depends on it is missing from the output.",
 		"grant list on the resource named in the message",
 	},
+	{
+		UnknownField, Warning, "A Sidecar or a ServiceEntry has fields that this version of Overrides does not know, so that more or less may be visible than it says. The rest of it is taken as it is.",
+		"update Overrides, or remove the field",
+	},
 
 	{
 		InvalidAnnotation, Error, "An annotation of Overrides has a value that can't be used. It was passed over.",
@@ -45,6 +49,18 @@ var entries = []Entry{
 	{
 		PolicyConflict, Warning, "Several OverridePolicies name one Service. The oldest is in force, by name where ages are equal.",
 		"leave one policy for each Service",
+	},
+	{
+		MeshConfigInvalid, Warning, "The mesh configuration in a ConfigMap of Istio's can't be read. Istio's own defaults are taken for it: objects without exportTo are visible to every namespace.",
+		"correct the field named in the message, or say what holds with --default-virtual-service-export-to, --default-destination-rule-export-to and --default-service-export-to",
+	},
+	{
+		MeshConfigsDiffer, Warning, "Revisions of Istio have mesh configurations that differ in what is visible. That of the least visibility is taken for all.",
+		"give them the same defaults, or say what holds with --default-virtual-service-export-to, --default-destination-rule-export-to and --default-service-export-to",
+	},
+	{
+		MeshConfigUnread, Warning, "The proxies of a namespace are of a revision of Istio whose mesh configuration is not read. That of the other revisions, or else Istio's own defaults, are taken for it.",
+		"name the revision with --istio-revision (istioRevisions of the Helm chart)",
 	},
 
 	{ExternalNameService, Info, "A Service of type ExternalName is an alias without pods; it is left alone.", ""},

@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
@@ -34,14 +31,22 @@ type parsedObject struct {
 	object Object
 }
 
+// Only returns the first object that was parsed, nil if there is none.
+func (p *Parsed) Only() Object {
+	if len(p.objects) == 0 {
+		return nil
+	}
+	return p.objects[0].object
+}
+
 // Decode takes over one document of a manifest: [Parse] and [Objects.Add].
 func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin) []diag.Diagnostic {
 	return o.Add(Parse(doc, defaultNamespace, origin))
 }
 
 // Parse reads one JSON object: a Kubernetes object or a list of them, of
-// whatever kinds. Kinds that decide no route are counted and not looked into.
-// Objects without a namespace are in defaultNamespace.
+// whatever kinds. Kinds that decide no route are counted, and not looked into but
+// for pod templates. Objects without a namespace are in defaultNamespace.
 //
 //	the document is                           what becomes of it
 //	null                                      nothing
@@ -49,6 +54,7 @@ func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin
 //	a List, or the list of a wanted kind      each item as if it stood alone
 //	of a wanted kind, but does not fit it     UndecodableObject, passed over; of rules
 //	                                          of Istio's is kept whom they are about
+//	of another kind, with a pod template      an [Unread]
 //	of another kind                           counted
 func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 	p := parser{namespace: defaultNamespace, parsed: Parsed{Origin: origin}}
@@ -62,17 +68,33 @@ func Typed[T metav1.Object](kind string, objects []T) Parsed {
 	p := Parsed{objects: make([]parsedObject, 0, len(objects))}
 	for _, object := range objects {
 		name := diag.Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
-		p.objects = append(p.objects, parsedObject{name: name, object: Keep(object)})
+		p.add(name, Keep(object))
 	}
 	return p
 }
 
-// Wanted reports whether objects of a kind can decide a route. What it says no
-// to is counted by [Parse] and need not be decoded.
-func Wanted(apiVersion, kind string) bool {
-	group := schema.FromAPIVersionAndKind(apiVersion, kind).Group
-	return kind == "List" || wantedKinds[schema.GroupKind{Group: group, Kind: strings.TrimSuffix(kind, "List")}] != nil
+// add takes over an object, or counts one of which nothing is kept.
+func (p *Parsed) add(name diag.Object, object Object) {
+	if object == nil {
+		p.PassedOver++
+		return
+	}
+	p.objects = append(p.objects, parsedObject{name: name, object: object})
 }
+
+// Wanted reports whether an object of a kind can decide a route; text is its
+// document, in YAML or JSON. What it says no to is counted by [Parse], which needs
+// nothing of it but the type.
+func Wanted(apiVersion, kind string, text []byte) bool {
+	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
+	if isConfigMap(gvk) {
+		return mayConfigureMesh(text)
+	}
+	gvk.Kind = strings.TrimSuffix(kind, "List")
+	return kind == "List" || wantedKinds[gvk.GroupKind()] != nil || mayMakePods(gvk.Group, text)
+}
+
+func isConfigMap(gvk schema.GroupVersionKind) bool { return gvk.Group == "" && gvk.Kind == "ConfigMap" }
 
 // maxDepth bounds lists of lists, each level of which is parsed once more.
 const maxDepth = 8
@@ -99,13 +121,13 @@ type head struct {
 }
 
 // name names the object as far as it can be told.
-func (h *head) name(kind *wantedKind, defaultNamespace string) diag.Object {
+func (h *head) name(kind *Kind, defaultNamespace string) diag.Object {
 	name := diag.Object{}
 	name.Kind, _ = h.Kind.(string)
 	metadata, _ := h.Metadata.(map[string]any)
 	name.Name, _ = metadata["name"].(string)
 	// Without a name, a namespace says nothing.
-	if !kind.clusterScoped && name.Name != "" {
+	if kind.Scope != Unscoped && name.Name != "" {
 		name.Namespace, _ = metadata["namespace"].(string)
 		if name.Namespace == "" {
 			name.Namespace = defaultNamespace
@@ -145,14 +167,16 @@ func (p *parser) parse(doc []byte, at position) {
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	wanted := wantedKinds[gvk.GroupKind()]
 	switch item, isList := p.itemType(gvk); {
-	case wanted != nil && !slices.Contains(wanted.versions, gvk.Version):
+	case isConfigMap(gvk) && !(mayConfigureMesh(doc) && isMeshConfig(h.name(wanted, p.namespace).Name)):
+		p.parsed.PassedOver++
+	case wanted != nil && !slices.Contains(wanted.Versions, gvk.Version):
 		p.say(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not one that is read: use %s",
-			apiVersion, schema.GroupVersion{Group: gvk.Group, Version: wanted.versions[0]})
+			apiVersion, schema.GroupVersion{Group: gvk.Group, Version: wanted.Versions[0]})
 	case wanted != nil:
 		p.parseObject(doc, &h, wanted, at)
 	case isList:
 		p.parseList(doc, &h, at, item)
-	default:
+	case !p.parseUnread(doc, &h, gvk):
 		p.parsed.PassedOver++
 	}
 }
@@ -192,7 +216,7 @@ func (p *parser) parseList(doc []byte, h *head, at, item position) {
 	}
 }
 
-func (p *parser) parseObject(doc []byte, h *head, kind *wantedKind, at position) {
+func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	name := h.name(kind, p.namespace)
 	object, err := kind.decode(doc)
 	if err != nil {
@@ -211,48 +235,26 @@ func (p *parser) parseObject(doc []byte, h *head, kind *wantedKind, at position)
 		return
 	}
 	object.SetNamespace(name.Namespace)
-	if route, ok := object.(*ServiceRoute); ok {
-		route.Kind = name.Kind
-		route.keepServices()
+	switch x := object.(type) {
+	case *gatewayRoute:
+		x.Kind = name.Kind
+	case *Sidecar:
+		p.sayUnknown(name, at, x.Unknown, "spec.ingress", "spec.inboundConnectionPool", "spec.outboundTrafficPolicy")
+	case *ServiceEntry:
+		p.sayUnknown(name, at, x.Unknown)
 	}
-	p.parsed.objects = append(p.parsed.objects, parsedObject{name: name, object: Keep(object)})
+	p.parsed.add(name, Keep(object))
 }
 
-// wantedKind is a kind that can decide a route.
-type wantedKind struct {
-	// versions are those that can be decoded; the first is the one to write.
-	versions      []string
-	clusterScoped bool
-	decode        func(doc []byte) (metav1.Object, error)
-}
-
-const (
-	istioGroup   = "networking.istio.io"
-	gatewayGroup = "gateway.networking.k8s.io"
-)
-
-// istioVersions and gatewayVersions differ in name only, for the kinds read.
-var (
-	istioVersions   = []string{"v1", "v1beta1", "v1alpha3"}
-	gatewayVersions = []string{"v1", "v1beta1", "v1alpha2"}
-)
-
-var wantedKinds = map[schema.GroupKind]*wantedKind{
-	{Kind: "Namespace"}: {versions: []string{"v1"}, clusterScoped: true, decode: decodeAs[corev1.Namespace]},
-	{Kind: "Service"}:   {versions: []string{"v1"}, decode: decodeAs[corev1.Service]},
-	{Kind: "Pod"}:       {versions: []string{"v1"}, decode: decodeAs[corev1.Pod]},
-	{Group: "discovery.k8s.io", Kind: "EndpointSlice"}:  {versions: []string{"v1"}, decode: decodeAs[discoveryv1.EndpointSlice]},
-	{Group: "apps", Kind: "Deployment"}:                 {versions: []string{"v1"}, decode: decodeAs[appsv1.Deployment]},
-	{Group: "apps", Kind: "StatefulSet"}:                {versions: []string{"v1"}, decode: decodeAs[appsv1.StatefulSet]},
-	{Group: "apps", Kind: "DaemonSet"}:                  {versions: []string{"v1"}, decode: decodeAs[appsv1.DaemonSet]},
-	{Group: "apps", Kind: "ReplicaSet"}:                 {versions: []string{"v1"}, decode: decodeAs[appsv1.ReplicaSet]},
-	{Group: "argoproj.io", Kind: "Rollout"}:             {versions: []string{"v1alpha1"}, decode: decodeAs[Rollout]},
-	{Group: gatewayGroup, Kind: "HTTPRoute"}:            {versions: gatewayVersions, decode: decodeAs[ServiceRoute]},
-	{Group: gatewayGroup, Kind: "GRPCRoute"}:            {versions: gatewayVersions, decode: decodeAs[ServiceRoute]},
-	{Group: istioGroup, Kind: "VirtualService"}:         {versions: istioVersions, decode: decodeVirtualService},
-	{Group: istioGroup, Kind: "DestinationRule"}:        {versions: istioVersions, decode: decodeDestinationRule},
-	{Group: istioGroup, Kind: "Gateway"}:                {versions: istioVersions, decode: decodeGateway},
-	{Group: v1alpha1.GroupName, Kind: "OverridePolicy"}: {versions: []string{"v1alpha1"}, decode: decodePolicy},
+// sayUnknown tells of fields that are not known, but for those below one of some
+// paths, which don't matter.
+func (p *parser) sayUnknown(object diag.Object, at position, unknown []string, but ...string) {
+	unknown = slices.DeleteFunc(slices.Clone(unknown), func(path string) bool {
+		return slices.ContainsFunc(but, func(b string) bool { return strings.HasPrefix(path, b) })
+	})
+	if len(unknown) > 0 {
+		p.say(diag.UnknownField, object, at, "%s", strings.Join(unknown, ", "))
+	}
 }
 
 // decodeAs decodes a T as the API server does: keys are case-sensitive, and a

@@ -32,6 +32,18 @@ func decodeGateway(doc []byte) (metav1.Object, error) {
 	return object, err
 }
 
+func decodeSidecar(doc []byte) (metav1.Object, error) {
+	object := &istionetv1.Sidecar{}
+	unknown, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
+	return &Sidecar{Sidecar: object, Unknown: unknown}, err
+}
+
+func decodeServiceEntry(doc []byte) (metav1.Object, error) {
+	object := &istionetv1.ServiceEntry{}
+	unknown, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
+	return &ServiceEntry{ServiceEntry: object, Unknown: unknown}, err
+}
+
 // decodeIstio decodes doc into object and lists what spec does not know. Istio's
 // types pass over unknown fields in silence, and refuse an object for one
 // enumeration value that is newer than they are. Neither will do here: the one

@@ -114,7 +114,7 @@ func (l *locator) reason() string {
 // that it came from.
 func jsonMessage(err error) string {
 	message := err.Error()
-	for _, prefix := range []string{"json: ", "proto: "} {
+	for _, prefix := range []string{"json: ", "proto: ", "yaml: "} {
 		message = strings.TrimPrefix(message, prefix)
 	}
 	return strings.Join(strings.Fields(message), " ")

@@ -92,7 +92,7 @@ func list(o *discover.Objects) string {
 		note("Pod", x, " labels=%v", x.Labels.All)
 	}
 	for _, x := range o.EndpointSlices {
-		note("EndpointSlice", x, " service=%s ready=%v", x.Service, x.Ready)
+		note("EndpointSlice", x, " service=%s ready=%v foreign=%t", x.Service, x.Ready, x.Foreign)
 	}
 	for _, x := range o.Workloads {
 		note(x.Kind, x, " labels=%v lent=%q", x.Template.All, x.TemplateOf)
@@ -106,12 +106,27 @@ func list(o *discover.Objects) string {
 	for _, x := range o.Gateways {
 		note("Gateway", x, " servers=%d", len(x.Spec.Servers))
 	}
-	for _, x := range o.ServiceRoutes {
-		var parents []string
-		for _, p := range x.Spec.ParentRefs {
-			parents = append(parents, p.Namespace+"/"+p.Name)
+	for _, x := range o.Sidecars {
+		note("Sidecar", x, " egress=%d unknown=%v", len(x.Spec.Egress), x.Unknown)
+	}
+	for _, x := range o.ServiceEntries {
+		note("ServiceEntry", x, " hosts=%v unknown=%v", x.Spec.Hosts, x.Unknown)
+	}
+	for _, x := range o.Routes {
+		note(x.Kind, x, " parents=%v backends=%v", x.Parents, x.Backends)
+	}
+	for _, x := range o.Unread {
+		var templates []string
+		for _, labels := range x.Templates {
+			templates = append(templates, labels.Text())
 		}
-		note(x.Kind, x, " parents=%v", parents)
+		lines = append(lines, fmt.Sprintf("unread %s %s/%s templates=%q service=%q", x.Kind, x.Namespace, x.Name, templates, x.Service))
+	}
+	for _, x := range o.MeshConfigs {
+		note("ConfigMap", x, " %v root=%q fault=%q", x.Defaults, x.RootNamespace, x.Fault)
+	}
+	for _, x := range o.Tags {
+		note("MutatingWebhookConfiguration", x, " tag=%s revision=%s", x.Tag, x.Revision)
 	}
 	for _, x := range o.Policies {
 		note("OverridePolicy", x, " targets=%d", len(x.Spec.TargetRefs))

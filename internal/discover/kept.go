@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -88,13 +89,15 @@ type Pod struct {
 	Created  time.Time
 	// Counts is set while it may serve, now or later; Ready if it says that it is.
 	Counts, Ready bool
+
+	sidecar sidecar
 }
 
 // PodOf returns what is kept of in.
 func PodOf(in *corev1.Pod) *Pod {
 	return &Pod{
 		Meta: metaOf(in), Labels: LabelsOf(in.Labels), Workload: workloadOf(in), Created: in.CreationTimestamp.Time,
-		Counts: counts(in), Ready: isReady(in),
+		Counts: counts(in), Ready: isReady(in), sidecar: sidecarOf(&in.ObjectMeta, &in.Spec),
 	}
 }
 
@@ -106,12 +109,14 @@ type EndpointSlice struct {
 	Service string
 	// Ready are the names of the pods that it calls ready, sorted.
 	Ready []string
+	// Foreign is set where it has endpoints that are no pods of the cluster, as far as it says.
+	Foreign bool
 }
 
 // EndpointSliceOf returns what is kept of in. An endpoint that does not say is
 // ready (EndpointConditions.Ready).
 func EndpointSliceOf(in *discoveryv1.EndpointSlice) *EndpointSlice {
-	out := &EndpointSlice{Meta: metaOf(in), Service: in.Labels[discoveryv1.LabelServiceName]}
+	out := &EndpointSlice{Meta: metaOf(in), Service: in.Labels[discoveryv1.LabelServiceName], Foreign: isForeign(in)}
 	for i := range in.Endpoints {
 		e := &in.Endpoints[i]
 		if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
@@ -136,7 +141,8 @@ type Workload struct {
 	// Template are the labels of its pods.
 	Template *Labels
 	// Owned is set where something else has made it.
-	Owned bool
+	Owned   bool
+	sidecar sidecar
 	// TemplateOf names the Deployment that lends a Rollout its template; empty for
 	// its own.
 	TemplateOf string
@@ -146,6 +152,7 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 	out := &Workload{
 		Meta: metaOf(meta), Kind: kind, Created: meta.CreationTimestamp.Time, Replicas: 1,
 		Template: LabelsOf(template.Labels), Owned: metav1.GetControllerOfNoCopy(meta) != nil,
+		sidecar: sidecarOf(&template.ObjectMeta, &template.Spec),
 	}
 	if replicas != nil {
 		out.Replicas = int(*replicas)
@@ -157,7 +164,8 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 }
 
 // Keep returns what is kept of an object: another one for kinds of which there
-// are many, else the object itself, without what takes most of the memory.
+// are many, else the object itself, without what takes most of the memory; nil for
+// one that decides nothing.
 func Keep(object metav1.Object) Object {
 	switch x := object.(type) {
 	case *corev1.Pod:
@@ -178,9 +186,34 @@ func Keep(object metav1.Object) Object {
 			out.TemplateOf = ref.Name
 		}
 		return out
+	case *gatewayRoute:
+		return x.keepRoute()
+	case *networkingv1.Ingress:
+		return ingressRoute(x)
+	case *workloadEntry:
+		return orNil(x.unreadOf())
+	case *workloadGroup:
+		return orNil(x.unreadOf())
+	case *endpoints:
+		return orNil(x.unreadOf())
+	case *corev1.ConfigMap:
+		return orNil(meshConfigOf(x))
+	case *metav1.PartialObjectMetadata:
+		return orNil(tagOf(x))
 	}
 	slim(object)
 	return object
+}
+
+// orNil returns x as an Object, which is nil where x is.
+func orNil[T any, P interface {
+	*T
+	Object
+}](x P) Object {
+	if x == nil {
+		return nil
+	}
+	return x
 }
 
 // slim removes managed fields, what kubectl applied last, and the status.
@@ -203,6 +236,8 @@ var revisionLabels = []string{
 	"rollouts-pod-template-hash",
 	"statefulset.kubernetes.io/pod-name",
 	"apps.kubernetes.io/pod-index",
+	"apps.kruise.io/cloneset-instance-id",
+	"lifecycle.apps.kruise.io/state",
 }
 
 // withoutRevision returns labels without those that are added per revision; labels
@@ -231,8 +266,9 @@ func isReady(p *corev1.Pod) bool {
 	})
 }
 
-// workloadOf names what made p. A ReplicaSet stands for the Deployment or the
-// Rollout whose name and pod hash its own name is made of.
+// workloadOf names what made p, of whatever kind it is. A ReplicaSet stands for the
+// Deployment or the Rollout whose name and pod hash its own name is made of, a
+// ReplicationController for the DeploymentConfig that its pods name.
 func workloadOf(p *corev1.Pod) model.Workload {
 	owner := metav1.GetControllerOfNoCopy(p)
 	if owner == nil {
@@ -249,6 +285,9 @@ func workloadOf(p *corev1.Pod) model.Workload {
 				}
 			}
 		}
+	}
+	if name := p.Labels["deploymentconfig"]; owner.Kind == "ReplicationController" && name != "" && strings.HasPrefix(owner.Name, name+"-") {
+		return model.Workload{Kind: "DeploymentConfig", Name: name}
 	}
 	return model.Workload{Kind: owner.Kind, Name: owner.Name}
 }

@@ -1,6 +1,8 @@
 package discover
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
@@ -20,7 +22,12 @@ type Objects struct {
 	VirtualServices  []*VirtualService
 	DestinationRules []*DestinationRule
 	Gateways         []*istionetv1.Gateway
-	ServiceRoutes    []*ServiceRoute
+	Sidecars         []*Sidecar
+	ServiceEntries   []*ServiceEntry
+	Routes           []*Route
+	Unread           []*Unread
+	MeshConfigs      []*MeshConfig
+	Tags             []*Tag
 	Policies         []*v1alpha1.OverridePolicy
 
 	// Cluster is set when they were read from a cluster, where pods speak for
@@ -50,6 +57,20 @@ type DestinationRule struct {
 	Unknown []string
 }
 
+// Sidecar is a Sidecar of Istio's.
+type Sidecar struct {
+	*istionetv1.Sidecar
+	// Unknown lists the JSON paths of what this version of Overrides does not know.
+	Unknown []string
+}
+
+// ServiceEntry is a ServiceEntry of Istio's.
+type ServiceEntry struct {
+	*istionetv1.ServiceEntry
+	// Unknown lists the JSON paths of what this version of Overrides does not know.
+	Unknown []string
+}
+
 // Add takes over what was parsed. Of an object that is there already the later
 // one counts, as with kubectl apply; a diagnostic says so.
 func (o *Objects) Add(p Parsed) []diag.Diagnostic {
@@ -60,6 +81,10 @@ func (o *Objects) Add(p Parsed) []diag.Diagnostic {
 		o.Origins = map[diag.Object]diag.Origin{}
 	}
 	for _, item := range p.objects {
+		if isGenerated(item.name.Name) {
+			o.put(item.object, -1)
+			continue
+		}
 		at, again := o.index[item.name]
 		if again {
 			diags = append(diags, duplicate(item.name, o.Origins[item.name], p.Origin))
@@ -73,6 +98,10 @@ func (o *Objects) Add(p Parsed) []diag.Diagnostic {
 	}
 	return diags
 }
+
+// isGenerated reports whether a name is the beginning of one that the API server
+// has yet to give: any number of objects may have that.
+func isGenerated(name string) bool { return name == "" || strings.HasSuffix(name, "-") }
 
 func duplicate(name diag.Object, before, now diag.Origin) diag.Diagnostic {
 	place := before.String()
@@ -108,8 +137,18 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.DestinationRules, x, at)
 	case *istionetv1.Gateway:
 		return place(&o.Gateways, x, at)
-	case *ServiceRoute:
-		return place(&o.ServiceRoutes, x, at)
+	case *Sidecar:
+		return place(&o.Sidecars, x, at)
+	case *ServiceEntry:
+		return place(&o.ServiceEntries, x, at)
+	case *Route:
+		return place(&o.Routes, x, at)
+	case *Unread:
+		return place(&o.Unread, x, at)
+	case *MeshConfig:
+		return place(&o.MeshConfigs, x, at)
+	case *Tag:
+		return place(&o.Tags, x, at)
 	case *v1alpha1.OverridePolicy:
 		return place(&o.Policies, x, at)
 	}

@@ -24,6 +24,8 @@ type group struct {
 	selector map[string]string
 	labels   *Labels
 	pods     []pod
+	// noSidecar is set where any of them is known to have none.
+	noSidecar bool
 }
 
 // made names what makes pods.
@@ -104,6 +106,8 @@ func (r *reader) podGroups() []*group {
 			g.created = p.Created
 		}
 		g.pods = append(g.pods, pod{name: p.Name, count: 1, ready: p.Ready})
+		// Of a pod that is there, nothing is to be added any more.
+		g.noSidecar = g.noSidecar || p.sidecar != present
 	}
 	for _, t := range templates {
 		if !seen[t.made] {
@@ -116,11 +120,15 @@ func (r *reader) podGroups() []*group {
 
 // barePods are the pods of YAML input that no workload of the input has made.
 func (r *reader) barePods(byWorkload map[made]*group) []*group {
+	uninjected := r.uninjected()
 	var out []*group
 	for _, p := range r.Pods {
 		by := made{p.Namespace, p.Workload}
 		if p.Counts && byWorkload[by] == nil {
-			out = append(out, &group{made: by, created: p.Created, labels: p.Labels, pods: []pod{{name: p.Name, count: 1}}})
+			out = append(out, &group{
+				made: by, created: p.Created, labels: p.Labels, pods: []pod{{name: p.Name, count: 1}},
+				noSidecar: p.sidecar == refused || p.sidecar == unsaid && uninjected[p.Namespace],
+			})
 		}
 	}
 	return out

@@ -8,28 +8,27 @@ import (
 )
 
 // carriesHTTP reports whether Istio applies HTTP routes to a port: it is
-// declared as HTTP, or its protocol is detected (istio pkg/config/kube:
-// ConvertProtocol, pkg/config/protocol: IsHTTPOrSniffed).
-func carriesHTTP(p *corev1.ServicePort) bool {
+// declared as HTTP, or its protocol is detected, which is reported too (istio
+// pkg/config/kube: ConvertProtocol, pkg/config/protocol: IsHTTPOrSniffed).
+func carriesHTTP(p *corev1.ServicePort) (http, detected bool) {
 	if p.Protocol == corev1.ProtocolUDP {
-		return false
+		return false, false
 	}
 	declared := p.Name
 	if p.AppProtocol != nil {
 		switch *p.AppProtocol {
 		case "kubernetes.io/h2c", "kubernetes.io/ws":
-			return true
+			return true, false
 		case "kubernetes.io/wss":
-			return false
+			return false, false
 		}
 		declared = *p.AppProtocol
 	}
-	switch http, known := declaredHTTP(declared); {
-	case known:
-		return http
-	default:
-		return !slices.Contains(knownTCPPorts, p.Port)
+	if http, known := declaredHTTP(declared); known {
+		return http, false
 	}
+	detected = !slices.Contains(knownTCPPorts, p.Port)
+	return detected, detected
 }
 
 // knownTCPPorts are not detected, since clients there wait for the server to speak.

@@ -3,7 +3,6 @@ package discover
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,14 +20,20 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	groups := r.podGroups()
 	byLabel := indexGroups(groups, o.Services)
 	ready, leaving := readyPods(o.EndpointSlices), r.leaving()
+	unread := r.indexUnread()
 	r.snapshot.Services = slices.Grow(r.snapshot.Services, len(o.Services))
 	for _, s := range o.Services {
 		found := byLabel.selected(s.Namespace, s.Spec.Selector)
-		r.readService(s, backends(found, r.readiness(ready, s), leaving))
+		out := r.readService(s)
+		out.Backends = backends(found, r.readiness(ready, s), leaving)
+		out.Unread = unread.behind(s.Namespace, s.Name, s.Spec.Selector)
+		r.snapshot.Services = append(r.snapshot.Services, out)
 	}
 	r.readCallers(groups)
 	r.readPolicies()
 	r.readMesh()
+	r.readRoutes()
+	r.readMeshConfig()
 	r.readNamespaces()
 	sortSnapshot(r.snapshot)
 	return r.snapshot, diag.Sort(r.diags)
@@ -43,33 +48,6 @@ type reader struct {
 
 func (r *reader) say(code diag.Code, object diag.Object, format string, args ...any) {
 	r.diags = append(r.diags, diag.New(code, object, format, args...).At(r.Origins[object]))
-}
-
-func (r *reader) readService(in *corev1.Service, backends []model.Backend) {
-	object := diag.Object{Kind: "Service", Namespace: in.Namespace, Name: in.Name}
-	out := model.Service{
-		Namespace: in.Namespace, Name: in.Name, Origin: r.Origins[object],
-		Created:      in.CreationTimestamp.Time,
-		ExternalName: externalName(in),
-		Headless:     in.Spec.ClusterIP == corev1.ClusterIPNone,
-		Selector:     in.Spec.Selector,
-	}
-	for _, p := range in.Spec.Ports {
-		if p.Port > 0 {
-			out.Ports = append(out.Ports, model.Port{Name: p.Name, Number: uint32(p.Port), HTTP: carriesHTTP(&p)}) //nolint:gosec // positive
-		}
-	}
-	r.readAnnotations(&out, in.ObjectMeta)
-	out.Backends = backends
-	r.snapshot.Services = append(r.snapshot.Services, out)
-}
-
-// externalName returns what in stands for, empty for a Service with pods.
-func externalName(in *corev1.Service) string {
-	if in.Spec.Type != corev1.ServiceTypeExternalName {
-		return ""
-	}
-	return in.Spec.ExternalName
 }
 
 // readiness says which pods count as ready behind a Service: those that its
@@ -114,7 +92,7 @@ func (r *reader) readMesh() {
 		r.snapshot.Foreign = append(r.snapshot.Foreign, object)
 		r.snapshot.VirtualServices = append(r.snapshot.VirtualServices, model.VirtualService{
 			Namespace: v.Namespace, Name: v.Name, Origin: r.Origins[object],
-			Created: v.CreationTimestamp.Time, Spec: &v.Spec, Unknown: v.Unknown,
+			Created: v.CreationTimestamp.Time, Revision: v.Labels[revisionLabel], Spec: &v.Spec, Unknown: v.Unknown,
 		})
 	}
 	for _, d := range r.DestinationRules {
@@ -125,11 +103,22 @@ func (r *reader) readMesh() {
 		r.snapshot.Foreign = append(r.snapshot.Foreign, object)
 		r.snapshot.DestinationRules = append(r.snapshot.DestinationRules, model.DestinationRule{
 			Namespace: d.Namespace, Name: d.Name, Origin: r.Origins[object],
-			Created: d.CreationTimestamp.Time, Spec: &d.Spec, Unknown: d.Unknown,
+			Created: d.CreationTimestamp.Time, Revision: d.Labels[revisionLabel], Spec: &d.Spec, Unknown: d.Unknown,
 		})
 	}
-	for _, s := range r.ServiceRoutes {
-		r.readServiceRoute(s)
+	for _, s := range r.Sidecars {
+		out := model.Sidecar{
+			Namespace: s.Namespace, Name: s.Name, Created: s.CreationTimestamp.Time, Revision: s.Labels[revisionLabel], Spec: &s.Spec,
+		}
+		out.Origin = r.Origins[out.Object()]
+		r.snapshot.Sidecars = append(r.snapshot.Sidecars, out)
+	}
+	for _, s := range r.ServiceEntries {
+		out := model.ServiceEntry{
+			Namespace: s.Namespace, Name: s.Name, Created: s.CreationTimestamp.Time, Revision: s.Labels[revisionLabel], Spec: &s.Spec,
+		}
+		out.Origin = r.Origins[out.Object()]
+		r.snapshot.ServiceEntries = append(r.snapshot.ServiceEntries, out)
 	}
 }
 
@@ -138,8 +127,13 @@ func isOurs(meta *metav1.ObjectMeta) bool {
 	return meta.Labels[istio.ManagedByLabel] == istio.ManagedBy
 }
 
+// kubernetesOwn are the namespaces that Kubernetes makes for itself. Others whose
+// names begin alike are anybody's.
+var kubernetesOwn = []string{"kube-system", "kube-public", "kube-node-lease"}
+
 // readNamespaces lists the namespaces that callers may be in: all of a
-// cluster's but Kubernetes' own, or those that the manifests name.
+// cluster's but Kubernetes' own, or those that the manifests name; and says of
+// which revisions of Istio they are.
 func (r *reader) readNamespaces() {
 	seen := map[string]bool{}
 	for _, n := range r.Namespaces {
@@ -154,10 +148,12 @@ func (r *reader) readNamespaces() {
 		seen[c.Namespace] = true
 	}
 	for name := range seen {
-		if !strings.HasPrefix(name, "kube-") {
+		if !slices.Contains(kubernetesOwn, name) {
 			r.snapshot.Namespaces = append(r.snapshot.Namespaces, name)
 		}
 	}
+	r.snapshot.Tags = r.tags()
+	r.snapshot.Revisions = r.revisions(r.snapshot.Tags)
 }
 
 // sortSnapshot makes the snapshot independent of the order of the input.
@@ -171,27 +167,14 @@ func sortSnapshot(s *model.Snapshot) {
 	slices.SortFunc(s.DestinationRules, func(a, b model.DestinationRule) int {
 		return byName(a.Namespace, a.Name, b.Namespace, b.Name)
 	})
-	slices.SortFunc(s.ServiceRoutes, func(a, b model.ServiceRoute) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), byName(a.Namespace, a.Name, b.Namespace, b.Name))
-	})
+	slices.SortFunc(s.ServiceRoutes, func(a, b model.ServiceRoute) int { return a.Object().Compare(b.Object()) })
+	slices.SortFunc(s.Sidecars, func(a, b model.Sidecar) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
+	slices.SortFunc(s.ServiceEntries, func(a, b model.ServiceEntry) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
+	slices.SortFunc(s.Entrances, func(a, b model.Entrance) int { return a.Object().Compare(b.Object()) })
 	slices.SortFunc(s.Foreign, diag.Object.Compare)
-	slices.SortFunc(s.Callers, func(a, b model.Caller) int {
-		return cmp.Or(byName(a.Namespace, a.Name, b.Namespace, b.Name), cmp.Compare(a.Label, b.Label))
-	})
-	s.Callers = slices.Compact(s.Callers)
+	s.Callers = compactCallers(s.Callers)
 }
 
 func byName(namespaceA, nameA, namespaceB, nameB string) int {
 	return cmp.Or(cmp.Compare(namespaceA, namespaceB), cmp.Compare(nameA, nameB))
-}
-
-// readServiceRoute takes over a Gateway API route that is attached to Services.
-func (r *reader) readServiceRoute(in *ServiceRoute) {
-	out := model.ServiceRoute{Kind: in.Kind, Namespace: in.Namespace, Name: in.Name}
-	for _, p := range in.Spec.ParentRefs {
-		out.Services = append(out.Services, [2]string{p.Namespace, p.Name})
-	}
-	if len(out.Services) > 0 {
-		r.snapshot.ServiceRoutes = append(r.snapshot.ServiceRoutes, out)
-	}
 }

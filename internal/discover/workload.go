@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -10,6 +11,7 @@ import (
 // many pods as it asks for. A Deployment that only lends its template to a
 // Rollout, which runs the pods, has none.
 func (r *reader) templates() []*group {
+	uninjected := r.uninjected()
 	lent, deployments := map[[2]string]bool{}, map[[2]string]*Labels{}
 	for _, w := range r.Workloads {
 		switch {
@@ -34,7 +36,8 @@ func (r *reader) templates() []*group {
 		out = append(out, &group{
 			made:    made{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
 			created: w.Created, selector: w.Selector, labels: template,
-			pods: []pod{{name: w.Name, count: w.Replicas}},
+			noSidecar: w.sidecar == refused || w.sidecar == unsaid && uninjected[w.Namespace],
+			pods:      []pod{{name: w.Name, count: w.Replicas}},
 		})
 	}
 	return out
@@ -47,10 +50,15 @@ const (
 )
 
 // readCallers names every workload as conditions may: by its app label and by
-// its canonical name (istio pkg/kube/labels: CanonicalService).
+// its canonical name (istio pkg/kube/labels: CanonicalService). A name under which
+// any pods are known to have no sidecar is one of callers without: some of them are
+// enough to reach what ordinary requests are not to reach.
 func (r *reader) readCallers(groups []*group) {
 	r.snapshot.Callers = slices.Grow(r.snapshot.Callers, 2*len(groups))
 	for _, g := range groups {
+		add := func(name, label string) {
+			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.made.namespace, Name: name, Label: label, NoSidecar: g.noSidecar})
+		}
 		found := false
 		for _, label := range []string{canonicalName, appName, app} {
 			name := g.labels.All[label]
@@ -58,11 +66,28 @@ func (r *reader) readCallers(groups []*group) {
 				continue
 			}
 			found = true
-			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.made.namespace, Name: name, Label: label})
+			add(name, label)
 		}
 		if !found {
 			// Injection labels the pods with the name of their workload.
-			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.made.namespace, Name: g.made.workload.Name, Label: canonicalName})
+			add(g.made.workload.Name, canonicalName)
 		}
 	}
+}
+
+// compactCallers names each caller once, in order.
+func compactCallers(callers []model.Caller) []model.Caller {
+	slices.SortFunc(callers, func(a, b model.Caller) int {
+		without := 0
+		if a.NoSidecar != b.NoSidecar {
+			without = 1
+			if a.NoSidecar {
+				without = -1
+			}
+		}
+		return cmp.Or(byName(a.Namespace, a.Name, b.Namespace, b.Name), cmp.Compare(a.Label, b.Label), without)
+	})
+	return slices.CompactFunc(callers, func(a, b model.Caller) bool {
+		return a.Namespace == b.Namespace && a.Name == b.Name && a.Label == b.Label
+	})
 }

@@ -46,6 +46,9 @@ type Options struct {
 	// CallerNamespaces are the namespaces whose proxies get scoped
 	// VirtualServices; empty means every namespace of the snapshot.
 	CallerNamespaces []string
+	// Mesh is what is said of the mesh configuration by hand: a field that is not
+	// nil wins over the configuration that was read.
+	Mesh MeshConfig
 }
 
 // DefaultOptions returns the options of an ordinary installation.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -31,8 +32,10 @@ type ClusterOptions struct {
 const pageSize = 1000
 
 // Cluster reads the cluster that config leads to, by one list request for each
-// of 15 kinds, and one more for every further 1,000 objects of it. Kinds are
-// listed at the same time, pages of a kind one after the other.
+// of some 20 kinds, and one more for every further 1,000 objects of it. Kinds are
+// listed at the same time, pages of a kind one after the other; then the mesh
+// configurations of Istio's revisions other than the default one, if namespaces
+// ask for any.
 //
 // The lists ask for no resourceVersion, so that each shows what was written
 // before it: a pipeline reads what it has just applied. Version "0" would be
@@ -52,29 +55,63 @@ func Cluster(ctx context.Context, config *rest.Config, options ClusterOptions) (
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	listed := make([]listing, len(resources))
+	c := cluster{client: client, options: options, cancel: cancel, objects: &discover.Objects{Cluster: true}}
+	if err := c.read(ctx, resources()); err != nil {
+		return nil, nil, err
+	}
+	if err := c.read(ctx, c.meshConfigs()); err != nil {
+		return nil, nil, err
+	}
+	return c.objects, c.diags, nil
+}
+
+// cluster is a cluster that is being read.
+type cluster struct {
+	client  *rest.RESTClient
+	options ClusterOptions
+	cancel  context.CancelCauseFunc
+	objects *discover.Objects
+	diags   []diag.Diagnostic
+}
+
+// read lists kinds, all at the same time, and takes over what it finds.
+func (c *cluster) read(ctx context.Context, kinds []discover.Kind) error {
+	listed := make([]listing, len(kinds))
 	var wait sync.WaitGroup
-	for i := range resources {
+	for i := range kinds {
 		wait.Go(func() {
-			listed[i] = listing{client: client, resource: &resources[i], options: options}
+			listed[i] = listing{client: c.client, kind: &kinds[i], options: c.options}
 			if err := listed[i].run(ctx); err != nil {
-				cancel(fmt.Errorf("list %s: %w", resources[i].name, err))
+				c.cancel(fmt.Errorf("list %s: %w", kinds[i].Plural, err))
 			}
 		})
 	}
 	wait.Wait()
 	if err := context.Cause(ctx); err != nil {
-		return nil, nil, err
+		return err
 	}
-	objects := &discover.Objects{Cluster: true}
-	var diags []diag.Diagnostic
 	for i := range listed {
 		for _, found := range listed[i].found {
-			diags = append(diags, objects.Add(found)...)
+			c.diags = append(c.diags, c.objects.Add(found)...)
 		}
-		diags = append(diags, listed[i].diags...)
+		c.diags = append(c.diags, listed[i].diags...)
 	}
-	return objects, diags, nil
+	return nil
+}
+
+// meshConfigs are the ConfigMaps with the mesh configurations of the revisions that
+// namespaces ask for and that were not read yet, each asked for by its name.
+func (c *cluster) meshConfigs() []discover.Kind {
+	kinds := discover.Kinds()
+	configMaps := kinds[slices.IndexFunc(kinds, func(k discover.Kind) bool { return k.Name == "ConfigMap" })]
+	var out []discover.Kind
+	for _, revision := range c.objects.Revisions() {
+		k := configMaps
+		if k.Fields = "metadata.name=" + discover.MeshConfigMap(revision); k.Fields != configMaps.Fields {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // newClient returns a client for any path of the API server.
@@ -93,34 +130,38 @@ func newClient(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.UnversionedRESTClientForConfigAndClient(config, transport)
 }
 
-// listing is the listing of one resource.
+// listing is the listing of one kind.
 type listing struct {
-	client   *rest.RESTClient
-	resource *resource
-	options  ClusterOptions
-	found    []discover.Parsed
-	diags    []diag.Diagnostic
+	client  *rest.RESTClient
+	kind    *discover.Kind
+	options ClusterOptions
+	found   []discover.Parsed
+	diags   []diag.Diagnostic
 }
 
 func (l *listing) run(ctx context.Context) error {
 	namespace := ""
-	if l.resource.scope == there {
+	switch l.kind.Scope {
+	case discover.Near:
 		namespace = l.options.Namespace
+	case discover.Root:
+		namespace = l.options.RootNamespace
+	case discover.Everywhere, discover.Unscoped:
 	}
 	err := l.list(ctx, namespace)
 	if !apierrors.IsForbidden(err) {
 		return err
 	}
-	if l.resource.scope != everywhere || l.options.Namespace == "" {
-		l.forbidden(namespace, l.resource.without)
+	if l.kind.Scope != discover.Everywhere || l.options.Namespace == "" {
+		l.forbidden(namespace, l.kind.Without)
 		return nil
 	}
-	l.forbidden("", "those of other namespaces are not known: "+l.resource.without)
+	l.forbidden("", "those of other namespaces are not known: "+l.kind.Without)
 	for _, namespace := range l.nearby() {
 		err := l.list(ctx, namespace)
 		switch {
 		case apierrors.IsForbidden(err):
-			l.forbidden(namespace, l.resource.without)
+			l.forbidden(namespace, l.kind.Without)
 		case err != nil:
 			return err
 		}
@@ -138,35 +179,24 @@ func (l *listing) nearby() []string {
 }
 
 func (l *listing) forbidden(namespace, without string) {
-	where := "in all namespaces"
-	switch {
-	case l.resource.scope == unscoped:
-		where = "in the cluster"
-	case namespace != "":
-		where = "in namespace " + namespace
-	}
-	resource := l.resource.name
-	if l.resource.group != "" {
-		resource += "." + l.resource.group
-	}
-	d := diag.New(diag.Forbidden, diag.Object{}, "list %s %s is not allowed: %s", resource, where, without)
-	if resource == "services" || resource == "pods" {
+	d := l.kind.Forbidden(namespace, without)
+	if l.kind.Name == "Service" || l.kind.Name == "Pod" {
 		// Next to nothing would be made, and a diff would delete what is there.
 		d.Severity = diag.Error
 	}
 	l.diags = append(l.diags, d)
 }
 
-// list lists the resource, in the first of its versions that the cluster has.
+// list lists the kind, in the first of its versions that the cluster has.
 func (l *listing) list(ctx context.Context, namespace string) error {
 	var err error
-	for _, version := range l.resource.versions {
+	for _, version := range l.kind.Served {
 		err = l.listVersion(ctx, version, namespace)
 		if !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
-	if l.resource.builtIn {
+	if l.kind.BuiltIn {
 		return err
 	}
 	return nil
@@ -178,8 +208,12 @@ func (l *listing) list(ctx context.Context, namespace string) error {
 func (l *listing) listVersion(ctx context.Context, version, namespace string) error {
 	before := len(l.found)
 	token, limit := "", pageSize
+	read := pages[l.kind.Name]
+	if read == nil {
+		read = untyped
+	}
 	for {
-		found, next, err := l.resource.page(ctx, l.request(version, namespace, limit, token))
+		found, next, err := read(ctx, l.request(version, namespace, limit, token))
 		switch {
 		case token != "" && isExpired(err):
 			l.found = l.found[:before]
@@ -200,16 +234,16 @@ func isExpired(err error) bool {
 }
 
 func (l *listing) request(version, namespace string, limit int, token string) *rest.Request {
-	r := l.resource
-	at := path.Join("/apis", r.group, version)
-	if r.group == "" {
+	k := l.kind
+	at := path.Join("/apis", k.Group, version)
+	if k.Group == "" {
 		at = path.Join("/api", version)
 	}
 	if namespace != "" {
 		at = path.Join(at, "namespaces", namespace)
 	}
-	request := l.client.Verb(http.MethodGet).AbsPath(at, r.name)
-	for name, value := range map[string]string{"labelSelector": r.labels, "fieldSelector": r.fields, "continue": token} {
+	request := l.client.Verb(http.MethodGet).AbsPath(at, k.Plural)
+	for name, value := range map[string]string{"labelSelector": k.Labels, "fieldSelector": k.Fields, "continue": token} {
 		if value != "" {
 			request.Param(name, value)
 		}

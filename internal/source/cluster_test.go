@@ -79,6 +79,8 @@ var builtIn = map[string]string{
 	"endpointslices": "discovery.k8s.io/v1 EndpointSlice",
 	"deployments":    "apps/v1 Deployment", "statefulsets": "apps/v1 StatefulSet",
 	"daemonsets": "apps/v1 DaemonSet", "replicasets": "apps/v1 ReplicaSet",
+	"ingresses": "networking.k8s.io/v1 Ingress", "configmaps": "v1 ConfigMap",
+	"mutatingwebhookconfigurations": "admissionregistration.k8s.io/v1 MutatingWebhookConfiguration",
 }
 
 func refuse(w http.ResponseWriter, code int) {
@@ -135,6 +137,27 @@ func listOf(apiVersion, kind, next string, names ...string) *object {
 	return list
 }
 
+const tagsOfWebhooks = "mutatingwebhookconfigurations"
+
+// with gives the only object of a list a field in its specification.
+func with(list *object, field string, value any) *object {
+	list.Items[0]["spec"] = map[string]any{field: value}
+	return list
+}
+
+// labelled gives the only object of a list labels.
+func labelled(list *object, labels map[string]any) *object {
+	list.Items[0]["metadata"].(map[string]any)["labels"] = labels
+	return list
+}
+
+// meshConfig is a list of a ConfigMap with a mesh configuration.
+func meshConfig(name string) *object {
+	list := listOf("v1", "ConfigMap", "", "istio-system/"+name)
+	list.Items[0]["data"] = map[string]any{"mesh": "{}"}
+	return list
+}
+
 func pods(next string, names ...string) *corev1.PodList {
 	list := &corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: metav1.ListMeta{Continue: next}}
 	for _, name := range names {
@@ -180,8 +203,23 @@ func found(o *discover.Objects) []string {
 	for _, x := range o.DestinationRules {
 		add("DestinationRule", x)
 	}
-	for _, x := range o.ServiceRoutes {
+	for _, x := range o.Routes {
 		add(x.Kind, x)
+	}
+	for _, x := range o.Sidecars {
+		add("Sidecar", x)
+	}
+	for _, x := range o.ServiceEntries {
+		add("ServiceEntry", x)
+	}
+	for _, x := range o.Unread {
+		add(x.Kind, x)
+	}
+	for _, x := range o.MeshConfigs {
+		add("ConfigMap", x)
+	}
+	for _, x := range o.Tags {
+		add("MutatingWebhookConfiguration", x)
 	}
 	for _, x := range o.Policies {
 		add("OverridePolicy", x)
@@ -251,9 +289,38 @@ func TestCluster(t *testing.T) {
 			},
 			want: []string{"Pod shop/a"},
 			diags: []string{
-				"list namespaces in the cluster is not allowed: only namespaces with Services or workloads that were read are taken for those of callers",
-				"list endpointslices.discovery.k8s.io in all namespaces is not allowed: the pods' own readiness is taken for that of endpoints",
+				"list namespaces in the cluster is not allowed: only namespaces with Services or workloads that were read are taken for those of callers, and their revisions of Istio are not known",
+				"list endpointslices.discovery.k8s.io in all namespaces is not allowed: the pods' own readiness is taken for that of endpoints, and endpoints that are no pods are not seen",
 				"list virtualservices.networking.istio.io in all namespaces is not allowed: routes of users are not known, and may be overruled",
+			},
+		},
+		{
+			name: "what says who sees what, and the ways in",
+			server: &apiServer{pages: map[string][]runtime.Object{
+				"/apis/networking.istio.io/v1/sidecars":                   {listOf("networking.istio.io/v1", "Sidecar", "", "shop/a")},
+				"/apis/networking.istio.io/v1/serviceentries":             {listOf("networking.istio.io/v1", "ServiceEntry", "", "shop/a")},
+				"/apis/networking.istio.io/v1beta1/workloadentries":       {with(listOf("networking.istio.io/v1beta1", "WorkloadEntry", "", "shop/a"), "labels", map[string]any{"app": "a"})},
+				"/apis/gateway.networking.k8s.io/v1alpha2/tcproutes":      {listOf("gateway.networking.k8s.io/v1alpha2", "TCPRoute", "", "shop/a")},
+				"/apis/gateway.networking.k8s.io/v1alpha3/tlsroutes":      {listOf("gateway.networking.k8s.io/v1alpha3", "TLSRoute", "", "shop/a")},
+				"/apis/networking.k8s.io/v1/ingresses":                    {listOf("networking.k8s.io/v1", "Ingress", "", "shop/a")},
+				"/api/v1/namespaces/istio-system/configmaps":              {meshConfig("istio")},
+				"/apis/admissionregistration.k8s.io/v1/" + tagsOfWebhooks: {labelled(listOf("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "/a"), map[string]any{"istio.io/tag": "prod", "istio.io/rev": "1-30"})},
+			}},
+			want: []string{
+				"TCPRoute shop/a", "TLSRoute shop/a", "Ingress shop/a", "Sidecar shop/a", "ServiceEntry shop/a", "WorkloadEntry shop/a",
+				"ConfigMap istio-system/istio", "MutatingWebhookConfiguration a",
+			},
+		},
+		{
+			name:    "a mesh configuration may not be read",
+			options: source.ClusterOptions{Namespace: "shop", RootNamespace: "mesh"},
+			server: &apiServer{status: map[string]int{
+				"/api/v1/namespaces/mesh/configmaps":                      http.StatusForbidden,
+				"/apis/admissionregistration.k8s.io/v1/" + tagsOfWebhooks: http.StatusForbidden,
+			}},
+			diags: []string{
+				"list configmaps istio in namespace mesh is not allowed: Istio's own defaults are taken for those of the mesh (the flags --default-…-export-to say others)",
+				"list mutatingwebhookconfigurations.admissionregistration.k8s.io in the cluster is not allowed: a namespace that is labelled with a revision tag of Istio is taken for one of a revision of that name",
 			},
 		},
 		{
@@ -318,8 +385,9 @@ func TestClusterRequests(t *testing.T) {
 	if _, _, err := source.Cluster(t.Context(), server.start(t), source.ClusterOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// 15 kinds, of which 5 were tried in an older version too.
-	if got, want := len(server.requests), 20; got != want {
+	// 23 kinds, of which those of Istio and of the Gateway API were tried in an older
+	// version too, TLSRoutes in two.
+	if got, want := len(server.requests), 34; got != want {
 		t.Errorf("%d requests, want %d: %s", got, want, strings.Join(server.requests, "\n"))
 	}
 	for _, r := range server.requests {
@@ -330,10 +398,44 @@ func TestClusterRequests(t *testing.T) {
 	for _, want := range []string{
 		"/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed&limit=1000",
 		"/apis/apps/v1/replicasets?labelSelector=%21pod-template-hash%2C%21rollouts-pod-template-hash&limit=1000",
+		"/api/v1/namespaces/istio-system/configmaps?fieldSelector=metadata.name%3Distio&limit=1000",
+		"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations?labelSelector=istio.io%2Ftag&limit=1000",
 	} {
 		if !slices.Contains(server.requests, want) {
 			t.Errorf("%s: was not asked for", want)
 		}
+	}
+}
+
+// TestClusterRevisions wants the mesh configuration of each revision that namespaces
+// ask for, under its own name or a tag, to be asked for once.
+func TestClusterRevisions(t *testing.T) {
+	t.Parallel()
+	namespace := func(name, revision string) map[string]any {
+		return labelled(listOf("v1", "Namespace", "", "/"+name), map[string]any{"istio.io/rev": revision}).Items[0]
+	}
+	namespaces := listOf("v1", "Namespace", "")
+	namespaces.Items = []map[string]any{namespace("a", "1-31"), namespace("b", "prod"), namespace("c", "1-30"), namespace("d", "default"), {"metadata": map[string]any{"name": "e"}}}
+	server := &apiServer{pages: map[string][]runtime.Object{
+		"/api/v1/namespaces": {namespaces},
+		"/apis/admissionregistration.k8s.io/v1/" + tagsOfWebhooks: {labelled(listOf("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "/a"), map[string]any{"istio.io/tag": "prod", "istio.io/rev": "1-30"})},
+	}}
+	if _, _, err := source.Cluster(t.Context(), server.start(t), source.ClusterOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range server.requests {
+		if strings.Contains(r, "/configmaps?") {
+			got = append(got, r)
+		}
+	}
+	slices.Sort(got)
+	var want []string
+	for _, name := range []string{"istio", "istio-1-30", "istio-1-31"} {
+		want = append(want, "/api/v1/namespaces/istio-system/configmaps?fieldSelector=metadata.name%3D"+name+"&limit=1000")
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
 	}
 }
 
@@ -354,7 +456,7 @@ func TestClusterSlims(t *testing.T) {
 		Meta: discover.Meta{Namespace: "shop", Name: "a"}, Labels: discover.LabelsOf(map[string]string{"app": "a"}),
 		Workload: model.Workload{Kind: "Pod", Name: "a"}, Counts: true,
 	}
-	if d := cmp.Diff(want, objects.Pods[0], cmp.AllowUnexported(discover.Labels{})); d != "" {
+	if d := cmp.Diff(want, objects.Pods[0], cmp.AllowUnexported(discover.Labels{}, discover.Pod{})); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
 	wantMeta := metav1.ObjectMeta{Namespace: "shop", Annotations: map[string]string{"a": "b"}}

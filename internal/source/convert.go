@@ -22,8 +22,8 @@ import (
 // Other than there, a key given twice is an error, as is anything after the
 // document, and aliases can't make the result arbitrarily large.
 //
-// Of a document whose kind decides no route only the syntax is checked, which
-// takes half the time; the result is its type alone.
+// Of a document that decides no route only the syntax is checked, which takes half
+// the time; the result is its type alone.
 func toJSON(text []byte) (out []byte, err error) {
 	defer func() {
 		// The parser reports bad input by panics of its own, which it catches;
@@ -32,7 +32,7 @@ func toJSON(text []byte) (out []byte, err error) {
 			err = fmt.Errorf("the YAML parser gave up: %v", r)
 		}
 	}()
-	if apiVersion, kind := glance(text); kind != "" && !discover.Wanted(apiVersion, kind) {
+	if apiVersion, kind := glance(text); kind != "" && !discover.Wanted(apiVersion, kind, text) {
 		var head struct {
 			APIVersion any `yaml:"apiVersion"`
 			Kind       any `yaml:"kind"`

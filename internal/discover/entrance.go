@@ -1,0 +1,197 @@
+package discover
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	networkingv1beta1 "k8s.io/api/networking/v1beta1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Route is what of an Ingress, or of a route of the Gateway API, decides a route.
+// Services are said as namespace and name, each once.
+type Route struct {
+	Meta
+
+	Kind string
+	// Parents are the Services that it is attached to.
+	Parents [][2]string
+	// Backends are the Services that requests, or copies of them, go to that come in
+	// by gateways; there are none where it is attached to no gateway.
+	Backends [][2]string
+}
+
+// gatewayRoute is an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute of the Gateway API,
+// as far as it says what it is attached to and where it leads.
+type gatewayRoute struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	Spec struct {
+		ParentRefs []reference `json:"parentRefs"`
+		Rules      []struct {
+			Filters     []routeFilter `json:"filters"`
+			BackendRefs []struct {
+				reference
+				Filters []routeFilter `json:"filters"`
+			} `json:"backendRefs"`
+		} `json:"rules"`
+	} `json:"spec"`
+}
+
+// reference names an object of any kind. What a nil Group and an empty Kind mean
+// depends on what the reference is for.
+type reference struct {
+	Group     *string `json:"group"`
+	Kind      string  `json:"kind"`
+	Namespace string  `json:"namespace"`
+	Name      string  `json:"name"`
+}
+
+type routeFilter struct {
+	RequestMirror *struct {
+		BackendRef reference `json:"backendRef"`
+	} `json:"requestMirror"`
+}
+
+// as returns the group and the kind of what r names; group and kind are those of
+// a reference that does not say them.
+func (r *reference) as(group, kind string) (string, string) {
+	if r.Group != nil {
+		group = *r.Group
+	}
+	if group == "core" {
+		group = "" // an older way to say it (GEP-1294)
+	}
+	return group, cmp.Or(r.Kind, kind)
+}
+
+// service returns the Service that a backend is, if it is one (istio
+// pilot/pkg/config/kube/gateway: buildDestination). namespace is the route's.
+func (r *reference) service(namespace string) ([2]string, bool) {
+	namespace = cmp.Or(r.Namespace, namespace)
+	switch group, kind := r.as("", "Service"); {
+	case r.Name == "":
+	case group == "" && kind == "Service", group == "multicluster.x-k8s.io" && kind == "ServiceImport":
+		return [2]string{namespace, r.Name}, true
+	case group == istioGroup && kind == "Hostname":
+		if name := strings.SplitN(r.Name, ".", 4); len(name) > 2 && name[2] == "svc" {
+			return [2]string{name[1], name[0]}, true
+		}
+	}
+	return [2]string{}, false
+}
+
+// keepRoute returns what is kept of in.
+func (in *gatewayRoute) keepRoute() *Route {
+	out := &Route{Meta: metaOf(in), Kind: in.Kind}
+	entry := false
+	for i := range in.Spec.ParentRefs {
+		p := &in.Spec.ParentRefs[i]
+		switch group, kind := p.as(gatewayGroup, "Gateway"); {
+		case group == "" && kind == "Service":
+			out.Parents = append(out.Parents, [2]string{cmp.Or(p.Namespace, in.Namespace), p.Name})
+		case group == istioGroup && kind == "ServiceEntry":
+			// Waypoints have such a route, and no gateway.
+		default:
+			entry = true
+		}
+	}
+	add := func(r *reference) {
+		if service, ok := r.service(in.Namespace); ok && entry {
+			out.Backends = append(out.Backends, service)
+		}
+	}
+	mirrors := func(filters []routeFilter) {
+		for i := range filters {
+			if m := filters[i].RequestMirror; m != nil {
+				add(&m.BackendRef)
+			}
+		}
+	}
+	for i := range in.Spec.Rules {
+		rule := &in.Spec.Rules[i]
+		mirrors(rule.Filters)
+		for j := range rule.BackendRefs {
+			add(&rule.BackendRefs[j].reference)
+			mirrors(rule.BackendRefs[j].Filters)
+		}
+	}
+	out.Parents, out.Backends = sortedServices(out.Parents), sortedServices(out.Backends)
+	return out
+}
+
+// decodeIngress decodes an Ingress. Of v1beta1, which no API server takes any more
+// but which manifests still have, backends are turned into what they are now.
+func decodeIngress(doc []byte) (metav1.Object, error) {
+	out := &networkingv1.Ingress{}
+	if err := strictly(doc, out, kjson.DisallowDuplicateFields); err != nil || out.APIVersion != networkingv1beta1.SchemeGroupVersion.String() {
+		return out, err
+	}
+	old := &networkingv1beta1.Ingress{}
+	err := strictly(doc, old, kjson.DisallowDuplicateFields)
+	convert := func(b *networkingv1beta1.IngressBackend) *networkingv1.IngressBackend {
+		if b == nil || b.ServiceName == "" {
+			return nil
+		}
+		return &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: b.ServiceName}}
+	}
+	out.Spec.DefaultBackend = convert(old.Spec.Backend)
+	for i := range old.Spec.Rules {
+		for j := 0; old.Spec.Rules[i].HTTP != nil && j < len(old.Spec.Rules[i].HTTP.Paths); j++ {
+			if b := convert(&old.Spec.Rules[i].HTTP.Paths[j].Backend); b != nil {
+				out.Spec.Rules[i].HTTP.Paths[j].Backend = *b
+			}
+		}
+	}
+	return out, err
+}
+
+// ingressRoute returns what is kept of an Ingress. A backend that is no Service is
+// some object that the ingress controller knows.
+func ingressRoute(in *networkingv1.Ingress) *Route {
+	out := &Route{Meta: metaOf(in), Kind: "Ingress"}
+	add := func(b *networkingv1.IngressBackend) {
+		if b != nil && b.Service != nil && b.Service.Name != "" {
+			out.Backends = append(out.Backends, [2]string{in.Namespace, b.Service.Name})
+		}
+	}
+	add(in.Spec.DefaultBackend)
+	for i := range in.Spec.Rules {
+		if http := in.Spec.Rules[i].HTTP; http != nil {
+			for j := range http.Paths {
+				add(&http.Paths[j].Backend)
+			}
+		}
+	}
+	out.Backends = sortedServices(out.Backends)
+	return out
+}
+
+func sortedServices(services [][2]string) [][2]string {
+	slices.SortFunc(services, func(a, b [2]string) int { return byName(a[0], a[1], b[0], b[1]) })
+	return slices.Compact(services)
+}
+
+// readRoutes takes over the Ingresses and the routes of the Gateway API.
+func (r *reader) readRoutes() {
+	for _, in := range r.Routes {
+		object := diag.Object{Kind: in.Kind, Namespace: in.Namespace, Name: in.Name}
+		if len(in.Parents) > 0 {
+			r.snapshot.ServiceRoutes = append(r.snapshot.ServiceRoutes, model.ServiceRoute{
+				Kind: in.Kind, Namespace: in.Namespace, Name: in.Name, Services: in.Parents,
+			})
+		}
+		if len(in.Backends) > 0 {
+			r.snapshot.Entrances = append(r.snapshot.Entrances, model.Entrance{
+				Kind: in.Kind, Namespace: in.Namespace, Name: in.Name, Origin: r.Origins[object], Services: in.Backends,
+			})
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package discover
+
+import (
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// Kind is a kind that can decide a route. The list of them, [Kinds], is the only
+// one: manifests are decoded by it, clusters are listed and watched by it, and a
+// test holds the roles of the operator against it.
+type Kind struct {
+	Group, Name string
+	// Plural is its name in paths and in roles.
+	Plural string
+	// Versions are those that can be decoded; the first is the one to write.
+	Versions []string
+	// Served are the versions that a cluster is asked for, in turn: not every
+	// cluster has the newest. It is nil where a cluster is not asked, since there
+	// other kinds say the same.
+	Served []string
+	// BuiltIn is set for what every cluster has; of anything else that is not
+	// installed there is none.
+	BuiltIn bool
+	Scope   Scope
+	// Labels and Fields leave out, at the API server, what decides no route.
+	Labels, Fields string
+	// Without says what a reader without the right to list it will miss.
+	Without string
+
+	decode decodeFunc
+}
+
+// Scope says where objects are looked for if some namespaces are asked for.
+type Scope int
+
+const (
+	// Near is in these namespaces.
+	Near Scope = iota
+	// Everywhere is in all namespaces: objects of others may be about these.
+	Everywhere
+	// Root is in Istio's root namespace only.
+	Root
+	// Unscoped is for kinds that are in no namespace.
+	Unscoped
+)
+
+// Finished pods serve no more and may be many; a ReplicaSet that a Deployment or
+// a Rollout has made says nothing that its maker does not, and there are up to
+// ten old ones of each.
+const (
+	notFinished   = "status.phase!=Succeeded,status.phase!=Failed"
+	notMadeByThem = "!pod-template-hash,!rollouts-pod-template-hash"
+)
+
+const (
+	istioGroup   = "networking.istio.io"
+	gatewayGroup = "gateway.networking.k8s.io"
+)
+
+var v1, v1alpha = []string{"v1"}, []string{"v1alpha1"}
+
+const (
+	withoutWorkloads = "the ages and selectors of workloads are not known, and those without pods are not seen"
+	withoutRoutes    = "those that are attached to Services may be overruled, and those that lead to previews from gateways are not seen"
+)
+
+var kinds = []Kind{
+	{
+		Name: "Namespace", Plural: "namespaces", Versions: v1, Served: v1, BuiltIn: true, Scope: Unscoped, decode: decodeAs[corev1.Namespace],
+		Without: "only namespaces with Services or workloads that were read are taken for those of callers, and their revisions of Istio are not known",
+	},
+	{
+		Name: "Service", Plural: "services", Versions: v1, Served: v1, BuiltIn: true, decode: decodeAs[corev1.Service],
+		Without: "there is nothing to route",
+	},
+	{
+		Name: "Pod", Plural: "pods", Versions: v1, Served: v1, BuiltIn: true, Fields: notFinished, decode: decodeAs[corev1.Pod],
+		Without: "no version is seen",
+	},
+	{
+		Group: "discovery.k8s.io", Name: "EndpointSlice", Plural: "endpointslices", Versions: v1, Served: v1, BuiltIn: true,
+		decode:  decodeAs[discoveryv1.EndpointSlice],
+		Without: "the pods' own readiness is taken for that of endpoints, and endpoints that are no pods are not seen",
+	},
+	// In a cluster each of its addresses stands in an EndpointSlice too.
+	{Name: "Endpoints", Plural: "endpoints", Versions: v1, BuiltIn: true, decode: decodeEndpoints},
+	workloads("Deployment", "deployments", "", decodeAs[appsv1.Deployment]),
+	workloads("StatefulSet", "statefulsets", "", decodeAs[appsv1.StatefulSet]),
+	workloads("DaemonSet", "daemonsets", "", decodeAs[appsv1.DaemonSet]),
+	workloads("ReplicaSet", "replicasets", notMadeByThem, decodeAs[appsv1.ReplicaSet]),
+	{
+		Group: "argoproj.io", Name: "Rollout", Plural: "rollouts", Versions: v1alpha, Served: v1alpha, decode: decodeAs[Rollout],
+		Without: withoutWorkloads,
+	},
+	mesh("VirtualService", "virtualservices", decodeVirtualService, "routes of users are not known, and may be overruled"),
+	mesh("DestinationRule", "destinationrules", decodeDestinationRule, "subsets and policies of users are not known, and may be overruled"),
+	mesh("Gateway", "gateways", decodeGateway, "gateways are not known"),
+	mesh("Sidecar", "sidecars", decodeSidecar, "every proxy is taken for one that imports all hosts"),
+	mesh("ServiceEntry", "serviceentries", decodeServiceEntry, "hosts that lead to the same pods as a Service are not seen"),
+	{
+		Group: istioGroup, Name: "WorkloadEntry", Plural: "workloadentries", Versions: istioVersions, Served: istioVersions[:2],
+		decode:  decodeWorkloadEntry,
+		Without: "workloads outside the cluster that stand behind a Service are not seen, and may lose ordinary traffic",
+	},
+	// In a cluster the WorkloadEntries of a group say which of its workloads are there.
+	{Group: istioGroup, Name: "WorkloadGroup", Plural: "workloadgroups", Versions: istioVersions, decode: decodeWorkloadGroup},
+	gatewayRoutes("HTTPRoute", "httproutes", "v1", "v1beta1"),
+	gatewayRoutes("GRPCRoute", "grpcroutes", "v1", "v1alpha2"),
+	gatewayRoutes("TCPRoute", "tcproutes", "v1", "v1alpha2"),
+	gatewayRoutes("TLSRoute", "tlsroutes", "v1", "v1alpha3", "v1alpha2"),
+	{
+		Group: "networking.k8s.io", Name: "Ingress", Plural: "ingresses", Versions: []string{"v1", "v1beta1"}, Served: v1, BuiltIn: true,
+		decode:  decodeIngress,
+		Without: "those that lead to previews are not seen",
+	},
+	{
+		Name: "ConfigMap", Plural: "configmaps", Versions: v1, Served: v1, BuiltIn: true, Scope: Root,
+		Fields: "metadata.name=" + meshConfigMap, decode: decodeAs[corev1.ConfigMap],
+		Without: "Istio's own defaults are taken for those of the mesh (the flags --default-…-export-to say others)",
+	},
+	{
+		Group: "admissionregistration.k8s.io", Name: "MutatingWebhookConfiguration", Plural: "mutatingwebhookconfigurations",
+		Versions: v1, Served: v1, BuiltIn: true, Scope: Unscoped, Labels: tagLabel, decode: decodeAs[metav1.PartialObjectMetadata],
+		Without: "a namespace that is labelled with a revision tag of Istio is taken for one of a revision of that name",
+	},
+	{
+		Group: v1alpha1.GroupName, Name: "OverridePolicy", Plural: "overridepolicies", Versions: v1alpha, Served: v1alpha, decode: decodePolicy,
+		Without: "only annotations say what is wanted",
+	},
+}
+
+// Kinds returns the kinds that can decide a route. Its parts must not be changed.
+func Kinds() []Kind { return slices.Clone(kinds) }
+
+// wantedKinds finds the kinds.
+var wantedKinds = func() map[schema.GroupKind]*Kind {
+	out := make(map[schema.GroupKind]*Kind, len(kinds))
+	for i := range kinds {
+		out[schema.GroupKind{Group: kinds[i].Group, Kind: kinds[i].Name}] = &kinds[i]
+	}
+	return out
+}()
+
+func workloads(name, plural, labels string, decode decodeFunc) Kind {
+	return Kind{
+		Group: "apps", Name: name, Plural: plural, Versions: v1, Served: v1, BuiltIn: true, Labels: labels, decode: decode,
+		Without: withoutWorkloads,
+	}
+}
+
+// istioVersions differ in name only, for the kinds read. All but the last are
+// asked for: no Istio that is still in use serves that one only.
+var istioVersions = []string{"v1", "v1beta1", "v1alpha3"}
+
+func mesh(name, plural string, decode decodeFunc, without string) Kind {
+	return Kind{
+		Group: istioGroup, Name: name, Plural: plural, Versions: istioVersions, Served: istioVersions[:2], Scope: Everywhere,
+		decode: decode, Without: without,
+	}
+}
+
+// gatewayVersions differ in name only, for the fields read.
+var gatewayVersions = []string{"v1", "v1beta1", "v1alpha3", "v1alpha2"}
+
+func gatewayRoutes(name, plural string, served ...string) Kind {
+	return Kind{
+		Group: gatewayGroup, Name: name, Plural: plural, Versions: gatewayVersions, Served: served, Scope: Everywhere,
+		decode: decodeAs[gatewayRoute], Without: withoutRoutes,
+	}
+}
+
+// Forbidden says that objects of k may not be listed in a namespace, or in all if that is
+// empty, and what is missing without it.
+func (k *Kind) Forbidden(namespace, without string) diag.Diagnostic {
+	where := "in all namespaces"
+	switch {
+	case k.Scope == Unscoped:
+		where = "in the cluster"
+	case namespace != "":
+		where = "in namespace " + namespace
+	}
+	resource := k.Plural
+	if k.Group != "" {
+		resource += "." + k.Group
+	}
+	if name, one := strings.CutPrefix(k.Fields, "metadata.name="); one {
+		resource += " " + name
+	}
+	return diag.New(diag.Forbidden, diag.Object{}, "list %s %s is not allowed: %s", resource, where, without)
+}

@@ -1,0 +1,242 @@
+package discover
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// meshConfigMap is the ConfigMap that has the mesh configuration of the default
+// revision, in the namespace of istiod; that of another has its name behind a dash
+// (istio pilot/pkg/bootstrap: getMeshConfigMapName; pkg/config/mesh/kubemesh:
+// MeshConfigKey).
+const (
+	meshConfigMap = "istio"
+	meshConfigKey = "mesh"
+)
+
+// MeshConfigMap returns the name of the ConfigMap that has the mesh configuration
+// of a revision of Istio.
+func MeshConfigMap(revision string) string {
+	if revision == "" || revision == defaultRevision {
+		return meshConfigMap
+	}
+	return meshConfigMap + "-" + revision
+}
+
+// MeshConfig is what of a ConfigMap with a mesh configuration decides a route.
+type MeshConfig struct {
+	Meta
+
+	// Defaults are nil where they are Istio's own.
+	Defaults model.MeshConfig
+	// RootNamespace is empty where it is not said.
+	RootNamespace string
+	// Fault is why the configuration can't be read; empty if it can.
+	Fault string
+}
+
+// revision is the one whose mesh configuration c is.
+func (c *MeshConfig) revision() string {
+	_, revision, _ := strings.Cut(c.Name, "-")
+	return cmp.Or(revision, defaultRevision)
+}
+
+// isMeshConfig reports whether a ConfigMap of a name may have a mesh configuration.
+func isMeshConfig(name string) bool {
+	return name == meshConfigMap || strings.HasPrefix(name, meshConfigMap+"-")
+}
+
+// mayConfigureMesh reports whether text, a ConfigMap in YAML or JSON, may have a
+// mesh configuration. Most ConfigMaps have none, and some are large.
+func mayConfigureMesh(text []byte) bool {
+	return bytes.Contains(text, []byte(meshConfigMap)) && bytes.Contains(text, []byte(meshConfigKey))
+}
+
+// meshConfigOf returns what is kept of a ConfigMap, nil for one without a mesh
+// configuration.
+func meshConfigOf(in *corev1.ConfigMap) *MeshConfig {
+	text, said := in.Data[meshConfigKey]
+	if !said || !isMeshConfig(in.Name) {
+		return nil
+	}
+	out := &MeshConfig{Meta: metaOf(in)}
+	if err := out.read(text); err != nil {
+		out.Fault = jsonMessage(err)
+	}
+	return out
+}
+
+// read reads a mesh configuration as istiod does (istio pkg/config/mesh:
+// ApplyMeshConfig, pkg/util/protomarshal: ApplyYAML): YAML whose fields have their
+// names of JSON or those of the protocol buffer, and any number of others. An empty
+// list is as none.
+func (c *MeshConfig) read(text string) error {
+	doc, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		return err
+	}
+	var tree map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(doc, &tree); err != nil {
+		return fmt.Errorf("is %s, not an object", describe(doc))
+	}
+	for _, f := range []struct {
+		names [2]string
+		into  *[]string
+	}{
+		{[2]string{"defaultVirtualServiceExportTo", "default_virtual_service_export_to"}, &c.Defaults.VirtualServiceExportTo},
+		{[2]string{"defaultDestinationRuleExportTo", "default_destination_rule_export_to"}, &c.Defaults.DestinationRuleExportTo},
+		{[2]string{"defaultServiceExportTo", "default_service_export_to"}, &c.Defaults.ServiceExportTo},
+	} {
+		for _, name := range f.names {
+			if *f.into, err = stringList(tree[name], *f.into); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	for _, name := range []string{"rootNamespace", "root_namespace"} {
+		switch v := tree[name].(type) {
+		case nil:
+		case string:
+			c.RootNamespace = cmp.Or(v, c.RootNamespace)
+		default:
+			return fmt.Errorf("%s: is %s, where a string is wanted", name, describeValue(v))
+		}
+	}
+	return nil
+}
+
+// stringList returns value, a list of strings, or otherwise for an empty one.
+func stringList(value any, otherwise []string) ([]string, error) {
+	if value == nil {
+		return otherwise, nil
+	}
+	list, ok := value.([]any)
+	if !ok {
+		return nil, fmt.Errorf("is %s, where a list is wanted", describeValue(value))
+	}
+	out := slices.Clone(otherwise)
+	for i, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return nil, fmt.Errorf("[%d] is %s, where a string is wanted", i, describeValue(v))
+		}
+		out = append(out, text)
+	}
+	return out, nil
+}
+
+// readMeshConfig takes over what the mesh configurations of all revisions say, and
+// what the options say instead. Each revision has a configuration of its own; the
+// snapshot has one for all, which is for each kind of object the one of the least
+// visibility: who is not known to see an object is not relied on to see it.
+func (r *reader) readMeshConfig() {
+	of := r.meshConfigs()
+	out := &r.snapshot.Mesh
+	for _, f := range []struct {
+		what string
+		of   func(*model.MeshConfig) *[]string
+	}{
+		{"defaultVirtualServiceExportTo", func(c *model.MeshConfig) *[]string { return &c.VirtualServiceExportTo }},
+		{"defaultDestinationRuleExportTo", func(c *model.MeshConfig) *[]string { return &c.DestinationRuleExportTo }},
+		{"defaultServiceExportTo", func(c *model.MeshConfig) *[]string { return &c.ServiceExportTo }},
+	} {
+		said := *f.of(&r.snapshot.Options.Mesh)
+		if said == nil {
+			said = r.leastVisible(of, f.what, func(c *MeshConfig) []string { return *f.of(&c.Defaults) })
+		}
+		*f.of(out) = said
+	}
+	roots := map[string]bool{}
+	for _, c := range of {
+		roots[cmp.Or(c.RootNamespace, r.snapshot.Options.RootNamespace)] = true
+	}
+	switch names := slices.Sorted(maps.Keys(roots)); {
+	case len(names) == 1:
+		r.snapshot.Options.RootNamespace = names[0]
+	case len(names) > 1:
+		r.say(diag.MeshConfigsDiffer, of[0].object(), "rootNamespace: revisions of Istio differ (%s): %s is taken for all", strings.Join(names, ", "), r.snapshot.Options.RootNamespace)
+	}
+}
+
+// meshConfigs lists the mesh configurations, by the names of their revisions. One
+// that can't be read says nothing: istiod itself goes on with what it had, or with
+// Istio's own defaults (istio pkg/config/mesh/meshwatcher: NewCollection).
+func (r *reader) meshConfigs() []*MeshConfig {
+	var out []*MeshConfig
+	for _, c := range r.MeshConfigs {
+		switch {
+		case c.Namespace != r.snapshot.Options.RootNamespace:
+		case c.Fault != "":
+			r.say(diag.MeshConfigInvalid, c.object(), "data.%s: %s", meshConfigKey, c.Fault)
+			out = append(out, &MeshConfig{Meta: c.Meta})
+		default:
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b *MeshConfig) int { return cmp.Compare(a.revision(), b.revision()) })
+	return out
+}
+
+func (c *MeshConfig) object() diag.Object {
+	return diag.Object{Kind: "ConfigMap", Namespace: c.Namespace, Name: c.Name}
+}
+
+// leastVisible returns what the configuration says that has the least visibility, and
+// says so where others say something else.
+func (r *reader) leastVisible(of []*MeshConfig, what string, read func(*MeshConfig) []string) []string {
+	if len(of) == 0 {
+		return nil
+	}
+	least, same := of[0], true
+	for _, c := range of[1:] {
+		same = same && slices.Equal(exported(read(c)), exported(read(of[0])))
+		if compareVisibility(read(c), read(least)) < 0 {
+			least = c
+		}
+	}
+	if !same {
+		var each []string
+		for _, c := range of {
+			each = append(each, fmt.Sprintf("%s has %q", c.revision(), exported(read(c))))
+		}
+		r.say(diag.MeshConfigsDiffer, least.object(), "%s: revisions of Istio differ (%s): that of %s is taken for all", what, strings.Join(each, ", "), least.revision())
+	}
+	return read(least)
+}
+
+// exported returns a default of the mesh, of which nil is everybody.
+func exported(to []string) []string {
+	if len(to) == 0 {
+		return []string{"*"}
+	}
+	return to
+}
+
+// compareVisibility orders defaults by who sees what has them: nobody, the own
+// namespace, some namespaces, everybody.
+func compareVisibility(a, b []string) int {
+	rank := func(to []string) int {
+		switch {
+		case slices.Contains(to, "*"):
+			return 3
+		case slices.Contains(to, "~"):
+			return 0
+		case slices.Equal(to, []string{"."}):
+			return 1
+		}
+		return 2
+	}
+	a, b = exported(a), exported(b)
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a), len(b)), slices.Compare(a, b))
+}
