@@ -11,6 +11,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
 // serveCluster is the command "cluster FILE [FORBIDDEN...]", which starts an
@@ -70,20 +72,19 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func plural(kind string) string {
-	if stem, found := strings.CutSuffix(kind, "y"); found {
-		return stem + "ies"
+	for _, k := range discover.Kinds() {
+		if k.Name == kind {
+			return k.Plural
+		}
 	}
-	return kind + "s"
+	return kind
 }
 
 // listKind returns the kind of a list, also of an empty one.
 func listKind(kind, resource string) string {
-	for _, known := range []string{
-		"Namespace", "Service", "Pod", "EndpointSlice", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout",
-		"VirtualService", "DestinationRule", "Gateway", "HTTPRoute", "GRPCRoute", "OverridePolicy",
-	} {
-		if strings.EqualFold(plural(known), resource) {
-			kind = known
+	for _, known := range discover.Kinds() {
+		if known.Plural == resource {
+			kind = known.Name
 		}
 	}
 	return kind + "List"

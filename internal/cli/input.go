@@ -45,8 +45,25 @@ func addModelOptions(flags *pflag.FlagSet, o *model.Options) {
 	flags.StringVar(&o.Header, "header-name", o.Header, "`name` of the override header")
 	flags.StringVar(&o.VersionLabel, "version-label", o.VersionLabel, "pod `label` whose value is the version")
 	flags.StringVar(&o.ClusterDomain, "cluster-domain", o.ClusterDomain, "DNS `suffix` of Services")
-	flags.StringVar(&o.RootNamespace, "root-namespace", o.RootNamespace, "Istio's root `namespace`")
+	flags.StringVar(&o.RootNamespace, "root-namespace", o.RootNamespace, "Istio's root `namespace`, in which its mesh configuration is looked for")
+	for _, f := range exportToFlags(o) {
+		flags.StringSliceVar(f.to, f.name, nil, "`namespaces` that see a "+f.kind+" without exportTo: ., * or ~, as in the mesh configuration (default what that says)")
+	}
 	flags.StringSliceVar(&o.CallerNamespaces, "caller-namespace", nil, "`namespace` whose proxies follow overrides where that must be said (default all). Repeatable")
+}
+
+// exportToFlag says what a mesh configuration would say of one kind.
+type exportToFlag struct {
+	name, kind string
+	to         *[]string
+}
+
+func exportToFlags(o *model.Options) []exportToFlag {
+	return []exportToFlag{
+		{"default-virtual-service-export-to", "VirtualService", &o.Mesh.VirtualServiceExportTo},
+		{"default-destination-rule-export-to", "DestinationRule", &o.Mesh.DestinationRuleExportTo},
+		{"default-service-export-to", "Service", &o.Mesh.ServiceExportTo},
+	}
 }
 
 // fromFiles reports whether manifests are read and not a cluster.
@@ -88,6 +105,16 @@ func checkOptions(o *model.Options) error {
 	for _, n := range o.CallerNamespaces {
 		if err := grammar.ValidateNamespace(n); err != nil {
 			return usagef("--caller-namespace: %w", err)
+		}
+	}
+	for _, f := range exportToFlags(o) {
+		for _, n := range *f.to {
+			if slices.Contains([]string{".", "*", "~"}, n) {
+				continue
+			}
+			if err := grammar.ValidateNamespace(n); err != nil {
+				return usagef("--%s: %w", f.name, err)
+			}
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/operator"
@@ -64,6 +65,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "manage all namespaces")
 	f.cluster.add(flags)
 	addModelOptions(flags, &f.Model)
+	flags.StringSliceVar(&f.Revisions, "istio-revision", nil, "`revision` of Istio whose mesh configuration is read besides that of the default one. Repeatable")
 	flags.DurationVar(&f.Plan.Wait, "wait", f.Plan.Wait, "`time` that proxies may take to have what was written, before a route relies on it")
 	f.addIstiod(flags)
 	flags.DurationVar(&f.Plan.Keep, "keep", f.Plan.Keep, "`time` for which a subset or a pin stays that is not needed any more")
@@ -108,6 +110,11 @@ func (f *operatorFlags) check() error {
 	for _, n := range f.Namespaces {
 		if err := grammar.ValidateNamespace(n); err != nil {
 			return usagef("--namespaces: %w", err)
+		}
+	}
+	for _, r := range f.Revisions {
+		if problems := validation.IsDNS1123Label(r); len(problems) > 0 {
+			return usagef("--istio-revision: %q: %s", r, problems[0])
 		}
 	}
 	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--wait-max": f.WaitMax, "--keep": f.Plan.Keep, "--readiness-gate-timeout": f.Gate.Timeout} {

@@ -152,7 +152,7 @@ func (r *reader) readMeshConfig() {
 		{"defaultServiceExportTo", func(c *model.MeshConfig) *[]string { return &c.ServiceExportTo }},
 	} {
 		said := *f.of(&r.snapshot.Options.Mesh)
-		if said == nil {
+		if len(said) == 0 {
 			said = r.leastVisible(of, f.what, func(c *MeshConfig) []string { return *f.of(&c.Defaults) })
 		}
 		*f.of(out) = said

@@ -45,7 +45,7 @@ func (a *admitter) put(object client.Object) {
 	for i := range kinds {
 		if k := &kinds[i]; k.typed != nil && reflect.TypeOf(k.typed) == reflect.TypeOf(object) {
 			if x, ok := must(k.transform(object)).(*item); ok {
-				a.store.put(diag.Object{Kind: k.name, Namespace: object.GetNamespace(), Name: object.GetName()}, x)
+				a.store.put(diag.Object{Kind: k.Name, Namespace: object.GetNamespace(), Name: object.GetName()}, x)
 			}
 		}
 	}

@@ -2,10 +2,12 @@ package operator
 
 import (
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -13,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -22,17 +23,27 @@ import (
 
 // kind is a kind that is watched.
 type kind struct {
-	group, name string
-	// versions are tried in turn, for kinds that not every cluster has.
-	versions []string
+	discover.Kind
 	// typed is set for kinds that every cluster has.
 	typed client.Object
-	// everywhere is set where objects of namespaces that are not managed matter.
-	everywhere, clusterScoped bool
-	labels, fields            string
 }
 
-func (k *kind) groupKind() schema.GroupKind { return schema.GroupKind{Group: k.group, Kind: k.name} }
+// key tells the kinds apart that are watched: of ConfigMaps each by its name.
+func (k *kind) key() string {
+	if k.Scope == discover.Root {
+		return k.Name + " " + k.Fields
+	}
+	return k.Name
+}
+
+// alone reports whether a kind is watched by a cache of its own: since it may come
+// and go, or since a cache knows one selector for each kind.
+func (k *kind) alone() bool { return k.typed == nil || k.Scope == discover.Root }
+
+// everywhere reports whether objects of namespaces that are not managed matter.
+func (k *kind) everywhere() bool { return k.Scope != discover.Near }
+
+func (k *kind) groupKind() schema.GroupKind { return schema.GroupKind{Group: k.Group, Kind: k.Name} }
 
 // object returns an object by which the cache knows the kind, in a version.
 func (k *kind) object(version string) client.Object {
@@ -45,50 +56,89 @@ func (k *kind) object(version string) client.Object {
 }
 
 func (k *kind) labelSelector() labels.Selector {
-	if k.labels == "" {
+	if k.Labels == "" {
 		return nil
 	}
-	return must(labels.Parse(k.labels))
+	return must(labels.Parse(k.Labels))
 }
 
 func (k *kind) fieldSelector() fields.Selector {
-	if k.fields == "" {
+	if k.Fields == "" {
 		return nil
 	}
-	return must(fields.ParseSelector(k.fields))
+	return must(fields.ParseSelector(k.Fields))
 }
 
 func must[T any](value T, err error) T {
 	if err != nil {
-		panic(err) // a constant of this file is wrong
+		panic(err) // a selector of the list of kinds is wrong
 	}
 	return value
 }
 
-const (
-	istioGroup   = "networking.istio.io"
-	gatewayGroup = "gateway.networking.k8s.io"
-)
-
-// kinds are those of package source, where what the selectors leave out is
-// explained: finished pods, and ReplicaSets that something else has made.
-var kinds = []kind{
-	{name: "Namespace", typed: &corev1.Namespace{}, clusterScoped: true},
-	{name: "Service", typed: &corev1.Service{}},
-	{name: "Pod", typed: &corev1.Pod{}, fields: "status.phase!=Succeeded,status.phase!=Failed"},
-	{group: "discovery.k8s.io", name: "EndpointSlice", typed: &discoveryv1.EndpointSlice{}},
-	{group: "apps", name: "Deployment", typed: &appsv1.Deployment{}},
-	{group: "apps", name: "StatefulSet", typed: &appsv1.StatefulSet{}},
-	{group: "apps", name: "DaemonSet", typed: &appsv1.DaemonSet{}},
-	{group: "apps", name: "ReplicaSet", typed: &appsv1.ReplicaSet{}, labels: "!pod-template-hash,!rollouts-pod-template-hash"},
-	{group: "argoproj.io", name: "Rollout", versions: []string{"v1alpha1"}},
-	{group: istioGroup, name: "VirtualService", versions: []string{"v1", "v1beta1"}, everywhere: true},
-	{group: istioGroup, name: "DestinationRule", versions: []string{"v1", "v1beta1"}, everywhere: true},
-	{group: istioGroup, name: "Gateway", versions: []string{"v1", "v1beta1"}, everywhere: true},
-	{group: gatewayGroup, name: "HTTPRoute", versions: []string{"v1", "v1beta1"}, everywhere: true},
-	{group: gatewayGroup, name: "GRPCRoute", versions: []string{"v1", "v1alpha2"}, everywhere: true},
-	{group: v1alpha1.GroupName, name: "OverridePolicy", versions: []string{"v1alpha1"}},
+// typedObjects are the kinds that every cluster has; the others may come and go.
+// Of webhooks nothing matters but their labels.
+var typedObjects = map[string]client.Object{
+	"Namespace": &corev1.Namespace{}, "Service": &corev1.Service{}, "Pod": &corev1.Pod{}, "ConfigMap": &corev1.ConfigMap{},
+	"EndpointSlice": &discoveryv1.EndpointSlice{}, "Ingress": &networkingv1.Ingress{},
+	"Deployment": &appsv1.Deployment{}, "StatefulSet": &appsv1.StatefulSet{}, "DaemonSet": &appsv1.DaemonSet{}, "ReplicaSet": &appsv1.ReplicaSet{},
+	"MutatingWebhookConfiguration": metadataOf("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
 }
+
+// metadataOf returns an object by which the cache knows a kind of which only the
+// metadata is read.
+func metadataOf(group, name string) client.Object {
+	out := &metav1.PartialObjectMetadata{}
+	out.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: "v1", Kind: name})
+	return out
+}
+
+// kinds are those of package discover that a cluster is asked for.
+var kinds = func() []kind {
+	var out []kind
+	for _, k := range discover.Kinds() {
+		if k.Served != nil {
+			out = append(out, kind{Kind: k, typed: typedObjects[k.Name]})
+		}
+	}
+	return out
+}()
+
+// kinds are those that are watched, with the mesh configurations of all revisions
+// of Istio that are named.
+func (o *Options) kinds() []kind {
+	out := slices.Clone(kinds)
+	for _, k := range kinds {
+		if k.Name != "ConfigMap" {
+			continue
+		}
+		for _, revision := range o.Revisions {
+			other := k
+			other.Fields = "metadata.name=" + discover.MeshConfigMap(revision)
+			if !slices.ContainsFunc(out, func(k kind) bool { return k.key() == other.key() }) {
+				out = append(out, other)
+			}
+		}
+	}
+	return out
+}
+
+// needed are the kinds without which nothing can be done right: an operator that
+// may not list one of them is never ready. All others it does without.
+var needed = []string{
+	"Service", "Pod", "EndpointSlice", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "VirtualService", "DestinationRule",
+}
+
+// optional reports whether an operator does without a kind that it may not list.
+// Namespaces say what is managed, where it is not named.
+func (o *Options) optional(k *kind) bool {
+	if k.Name == "Namespace" {
+		return len(o.Namespaces) > 0
+	}
+	return !slices.Contains(needed, k.Name)
+}
+
+const istioGroup = "networking.istio.io"
 
 // item is one object, as far as it decides anything.
 type item struct {
@@ -138,10 +188,10 @@ func keep(object metav1.Object) *item {
 	}
 	object.SetResourceVersion("")
 	object.SetGeneration(0)
-	if _, isService := object.(*corev1.Service); !isService {
+	if _, isNamespace := object.(*corev1.Namespace); isNamespace {
 		object.SetAnnotations(nil)
 	}
-	out.Object = share(discover.Keep(object))
+	out.Object = orMeta(object, discover.Keep(object))
 	if w, ok := out.Object.(*discover.Workload); ok {
 		// In a cluster pods are counted, not promises.
 		w.Replicas = 1
@@ -149,13 +199,22 @@ func keep(object metav1.Object) *item {
 	return out
 }
 
+// orMeta returns what is kept of an object, or, where that is nothing, its name, by
+// which the informers know it.
+func orMeta(object metav1.Object, kept discover.Object) discover.Object {
+	if kept == nil {
+		return &discover.Meta{Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
+	}
+	return share(kept)
+}
+
+// written are the kinds that are written.
+var written = []string{"VirtualService", "DestinationRule"}
+
 // readItem reads an object as manifests are read.
 func readItem(u *unstructured.Unstructured) (*item, error) {
-	out := &item{
-		Object:  &discover.Meta{Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID()},
-		version: u.GetResourceVersion(), byVersion: true,
-	}
-	if u.GroupVersionKind().Group == istioGroup && u.GetKind() != "Gateway" && apply.IsOurs(u) {
+	out := &item{Object: orMeta(u, nil), version: u.GetResourceVersion(), byVersion: true}
+	if u.GroupVersionKind().Group == istioGroup && slices.Contains(written, u.GetKind()) && apply.IsOurs(u) {
 		seen, err := apply.Read(u)
 		out.seen = seen
 		return out, err
@@ -164,32 +223,11 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode %s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 	}
-	var read discover.Objects
-	out.diags = read.Decode(text, u.GetNamespace(), diag.Origin{})
-	if object := only(&read); object != nil {
-		out.Object = share(object)
-	}
-	if _, ok := out.Object.(*discover.Workload); ok {
-		out.byVersion = false // its status changes often, and does not matter
+	read := discover.Parse(text, u.GetNamespace(), diag.Origin{})
+	out.diags, out.Object = read.Diagnostics, orMeta(u, read.Only())
+	switch out.Object.(type) {
+	case *discover.Workload, *discover.Route, *discover.Unread:
+		out.byVersion = false // their status changes often, and does not matter
 	}
 	return out, nil
-}
-
-// only returns the object that was read, nil for none.
-func only(o *discover.Objects) discover.Object {
-	switch {
-	case len(o.VirtualServices) > 0:
-		return o.VirtualServices[0]
-	case len(o.DestinationRules) > 0:
-		return o.DestinationRules[0]
-	case len(o.Gateways) > 0:
-		return o.Gateways[0]
-	case len(o.ServiceRoutes) > 0:
-		return o.ServiceRoutes[0]
-	case len(o.Workloads) > 0:
-		return o.Workloads[0]
-	case len(o.Policies) > 0:
-		return o.Policies[0]
-	}
-	return nil
 }

@@ -20,8 +20,11 @@ type Options struct {
 	// Namespaces are those that are managed, and the only ones that are read. Empty
 	// means those that are labelled, or all.
 	Namespaces []string
-	// AllNamespaces manages every namespace but those of Kubernetes itself.
+	// AllNamespaces manages every namespace but those that are labelled with "false".
 	AllNamespaces bool
+	// Revisions are those of Istio whose mesh configurations are read besides that of
+	// the default one.
+	Revisions []string
 	// Plan are the times that are waited. WaitMax is what is waited instead of
 	// Plan.Wait while istiod tells of a proxy that lacks what is waited for.
 	Plan    plan.Options

@@ -132,6 +132,7 @@ func (r *reconciler) look() *picture {
 	p := &picture{contents: r.store.take()}
 	var found []diag.Diagnostic
 	p.snapshot, found = p.objects.Snapshot(r.options.Model)
+	found = append(found, r.options.unreadRevisions(p.snapshot)...)
 	var compiled compile.Memory
 	p.result, _ = prove.Made(p.snapshot, func(refused compile.Refused) compile.Result {
 		result, memory := compile.Again(p.snapshot, r.compiled, refused)

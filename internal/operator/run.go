@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -29,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
 // LeaseName is that of the lease of the leader.
@@ -107,7 +109,7 @@ func managerOptions(options *Options, logger logr.Logger, fresh *freshness) ctrl
 
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, eventsv1.AddToScheme, metav1.AddMetaToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, eventsv1.AddToScheme, metav1.AddMetaToScheme} {
 		if err := add(scheme); err != nil {
 			panic(err) // two types of one name: a mistake of this file
 		}
@@ -120,7 +122,7 @@ func newScheme() *runtime.Scheme {
 func cacheOptions(options *Options, fresh *freshness) cache.Options {
 	by := map[client.Object]cache.ByObject{definition(): {Transform: cache.TransformStripManagedFields()}}
 	for i := range kinds {
-		if k := &kinds[i]; k.typed != nil {
+		if k := &kinds[i]; !k.alone() {
 			by[k.typed] = cache.ByObject{
 				Transform: k.transform, Label: k.labelSelector(), Field: k.fieldSelector(), Namespaces: options.namespacesOf(k),
 			}
@@ -131,26 +133,31 @@ func cacheOptions(options *Options, fresh *freshness) cache.Options {
 
 // namespacesOf lists the namespaces in which a kind is watched; nil means all.
 func (o *Options) namespacesOf(k *kind) map[string]cache.Config {
-	if len(o.Namespaces) == 0 || k.clusterScoped {
+	out := map[string]cache.Config{}
+	switch {
+	case k.Scope == discover.Root:
+		out[o.Model.RootNamespace] = cache.Config{}
+		return out
+	case len(o.Namespaces) == 0, k.Scope == discover.Unscoped:
 		return nil
 	}
-	out := map[string]cache.Config{}
 	for _, n := range o.Namespaces {
 		out[n] = cache.Config{}
 	}
-	if k.everywhere {
+	if k.Scope == discover.Everywhere {
 		// Rules of Istio's root namespace hold for all.
 		out[o.Model.RootNamespace] = cache.Config{}
 	}
 	return out
 }
 
-// cacheFor returns how to make a cache for one kind that may come and go.
+// cacheFor returns how to make a cache for one kind alone.
 func cacheFor(manager ctrl.Manager, options *Options, fresh *freshness) func(k *kind) (cache.Cache, error) {
 	return func(k *kind) (cache.Cache, error) {
 		return cache.New(manager.GetConfig(), cache.Options{
 			HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
 			DefaultTransform: k.transform, DefaultNamespaces: options.namespacesOf(k),
+			DefaultLabelSelector: k.labelSelector(), DefaultFieldSelector: k.fieldSelector(),
 			NewInformer: fresh.newInformer,
 		})
 	}

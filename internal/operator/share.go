@@ -23,6 +23,10 @@ func share(object discover.Object) discover.Object {
 		x.Labels = sharedLabels(x.Labels)
 	case *discover.Workload:
 		x.Template = sharedLabels(x.Template)
+	case *discover.Unread:
+		for i := range x.Templates {
+			x.Templates[i] = sharedLabels(x.Templates[i])
+		}
 	}
 	return object
 }

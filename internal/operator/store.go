@@ -30,6 +30,8 @@ type store struct {
 	// sliced is set where the last look has seen EndpointSlices, which then say which
 	// pods are ready.
 	sliced bool
+	// denied are the kinds that are done without, each with what to say about it.
+	denied map[string]diag.Diagnostic
 	// managing are the namespaces that have been managed, and in which there may still
 	// be something of ours.
 	managing map[string]bool
@@ -38,7 +40,7 @@ type store struct {
 }
 
 func newStore(options *Options) *store {
-	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, gone: map[types.UID]bool{}, managing: map[string]bool{}}
+	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, gone: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, managing: map[string]bool{}}
 }
 
 // put notes an object. One of ours that is older than what was written since is
@@ -119,6 +121,24 @@ func (s *store) forget(kind string) {
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.items, func(name diag.Object, _ *item) bool { return name.Kind == kind })
 	s.touch()
+}
+
+// deny notes that a kind may not be listed, and reports whether that is news.
+func (s *store) deny(kind string, d diag.Diagnostic) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, known := s.denied[kind]
+	if s.denied[kind] = d; !known {
+		s.touch()
+	}
+	return !known
+}
+
+// permit notes that a kind may be listed.
+func (s *store) permit(kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.denied, kind)
 }
 
 // wake asks for another look, as when a kind has come of which there is no object.
@@ -214,6 +234,9 @@ func (s *store) take() contents {
 			out.objects.Put(x.Object)
 		}
 	}
+	for _, kind := range slices.Sorted(maps.Keys(s.denied)) {
+		out.diags = append(out.diags, s.denied[kind])
+	}
 	s.sliced = len(out.objects.EndpointSlices) > 0
 	return out
 }
@@ -237,7 +260,7 @@ func (s *store) around(namespace string) *discover.Objects {
 
 // everywhere reports whether objects of a kind matter wherever they are.
 func (o *Options) everywhere(name string) bool {
-	return slices.ContainsFunc(kinds, func(k kind) bool { return k.name == name && (k.everywhere || k.clusterScoped) })
+	return slices.ContainsFunc(kinds, func(k kind) bool { return k.Name == name && k.everywhere() })
 }
 
 // seen lists our objects as they are now.

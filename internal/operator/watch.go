@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,13 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
 const (
@@ -32,6 +33,7 @@ const (
 // watcher keeps the store true. Kinds that are not installed are taken up when
 // their definition comes.
 type watcher struct {
+	kinds []kind
 	// cache has the kinds that every cluster has; of others each has one of its own,
 	// which newCache makes, once mapper knows the kind.
 	cache    cache.Cache
@@ -65,18 +67,14 @@ type watched struct {
 }
 
 func newWatcher(s *store, log *slog.Logger) *watcher {
-	return &watcher{store: s, log: log, definitions: make(chan struct{}, 1), watched: map[string]watched{}, defined: map[string]bool{}}
+	return &watcher{kinds: s.options.kinds(), store: s, log: log, definitions: make(chan struct{}, 1), watched: map[string]watched{}, defined: map[string]bool{}}
 }
 
 // NeedLeaderElection says that all replicas watch, to be ready to lead.
 func (w *watcher) NeedLeaderElection() bool { return false }
 
 // definition is how the cache knows the definitions of kinds: by their names.
-func definition() client.Object {
-	out := &metav1.PartialObjectMetadata{}
-	out.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	return out
-}
+func definition() client.Object { return metadataOf("apiextensions.k8s.io", "CustomResourceDefinition") }
 
 // Start watches until ctx ends.
 func (w *watcher) Start(ctx context.Context) error {
@@ -103,6 +101,9 @@ func (w *watcher) Start(ctx context.Context) error {
 func (w *watcher) watchDefinitions(ctx context.Context) error {
 	ok, err := w.mayList(ctx, definition())
 	if w.told = ok; !ok {
+		if err == nil {
+			w.log.Warn("not allowed to list, so asked for now and then", "kind", "CustomResourceDefinition")
+		}
 		return err
 	}
 	informer, err := w.cache.GetInformer(ctx, definition(), cache.BlockUntilSynced(false))
@@ -127,16 +128,16 @@ func (w *watcher) watchDefinitions(ctx context.Context) error {
 func (w *watcher) define(name string, there bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range kinds {
-		k := &kinds[i]
+	for i := range w.kinds {
+		k := &w.kinds[i]
 		if k.definition() != name {
 			continue
 		}
 		w.defined[name] = there
-		if x, ok := w.watched[k.name]; ok && !there {
-			delete(w.watched, k.name)
+		if x, ok := w.watched[k.key()]; ok && !there {
+			delete(w.watched, k.key())
 			x.stop()
-			w.store.forget(k.name)
+			w.store.forget(k.Name)
 		}
 		select {
 		case w.definitions <- struct{}{}:
@@ -147,14 +148,10 @@ func (w *watcher) define(name string, there bool) {
 
 // definition is the name of the definition of a kind, "" for one built in.
 func (k *kind) definition() string {
-	if k.typed != nil {
+	if k.BuiltIn {
 		return ""
 	}
-	plural := strings.ToLower(k.name) + "s"
-	if stem, ok := strings.CutSuffix(plural, "ys"); ok {
-		plural = stem + "ies"
-	}
-	return plural + "." + k.group
+	return k.Plural + "." + k.Group
 }
 
 // watchAll begins to watch every kind that is there and not watched yet, and
@@ -167,19 +164,21 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 		again = never
 	}
 	failed := false
-	for i := range kinds {
-		k := &kinds[i]
-		if _, ok := w.watched[k.name]; ok {
+	for i := range w.kinds {
+		k := &w.kinds[i]
+		if _, ok := w.watched[k.key()]; ok {
 			continue
 		}
 		found, err := w.watch(ctx, k)
 		switch {
-		case err != nil && k.typed != nil:
-			return 0, fmt.Errorf("watch %s: %w", k.name, err)
+		case err != nil && k.typed != nil && !w.store.options.optional(k):
+			return 0, fmt.Errorf("watch %s: %w", k.Name, err)
 		case err != nil:
-			w.log.Error("watch", "kind", k.name, "error", err)
+			w.log.Error("watch", "kind", k.Name, "error", err)
 			again, failed = servedAfter, true
-		case !found && w.defined[k.definition()]:
+		case found == denied:
+			again = min(again, missedAfter)
+		case found == missing && w.defined[k.definition()]:
 			again = servedAfter
 		}
 	}
@@ -189,38 +188,97 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 	return again, nil
 }
 
-// watch begins to watch a kind in the first of its versions that is served, and
-// reports whether there is one.
-func (w *watcher) watch(ctx context.Context, k *kind) (bool, error) {
-	if k.clusterScoped && len(w.store.options.Namespaces) > 0 {
-		// Who manages a few namespaces may not be allowed to see the others.
-		if ok, err := w.mayList(ctx, k.typed); !ok {
-			w.watched[k.name] = watched{}
-			return true, err
+// found says what became of a kind that was to be watched.
+type found int
+
+const (
+	watching found = iota
+	// missing is a kind that is not installed, or not served yet.
+	missing
+	// denied is one that may not be listed.
+	denied
+)
+
+// watch begins to watch a kind in the first of its versions that is served.
+func (w *watcher) watch(ctx context.Context, k *kind) (found, error) {
+	version := k.Served[0]
+	if k.typed == nil {
+		var err error
+		if version, err = w.served(k); version == "" {
+			return missing, err
 		}
 	}
-	if k.typed != nil {
-		return true, w.inform(ctx, w.cache, k, k.typed)
+	object := k.object(version)
+	if ok, err := w.permitted(ctx, k, object); !ok {
+		return denied, err
 	}
-	for _, version := range k.versions {
+	if !k.alone() {
+		return watching, w.inform(ctx, w.cache, k, object)
+	}
+	own, err := w.newCache(k)
+	if err != nil {
+		return missing, err
+	}
+	if err := w.inform(ctx, own, k, object); err != nil {
+		return missing, err
+	}
+	w.log.Debug("watching", "kind", k.key(), "version", version)
+	return watching, nil
+}
+
+// served returns the first version of a kind that is served, "" for none.
+func (w *watcher) served(k *kind) (string, error) {
+	for _, version := range k.Served {
 		_, err := w.mapper.RESTMapping(k.groupKind(), version)
 		switch {
 		case meta.IsNoMatchError(err):
-			continue
 		case err != nil:
-			return false, err
+			return "", err
+		default:
+			return version, nil
 		}
-		own, err := w.newCache(k)
+	}
+	return "", nil
+}
+
+// permitted reports whether a kind may be listed wherever it is to be watched. One
+// that may not, and can be done without, is said so, and asked for again now and
+// then: but not one that is in no namespace, by an operator of a few.
+func (w *watcher) permitted(ctx context.Context, k *kind, object client.Object) (bool, error) {
+	options := w.store.options
+	if !options.optional(k) {
+		return true, nil
+	}
+	namespaces := slices.Sorted(maps.Keys(options.namespacesOf(k)))
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	for _, namespace := range namespaces {
+		ok, err := w.mayList(ctx, object, client.InNamespace(namespace), selectors{k})
 		if err != nil {
 			return false, err
 		}
-		if err := w.inform(ctx, own, k, k.object(version)); err != nil {
-			return false, err
+		if !ok {
+			d := k.Forbidden(namespace, k.Without)
+			if w.store.deny(k.key(), d) {
+				w.log.Warn("not allowed to list, so done without", "kind", k.key(), "missing", k.Without)
+			}
+			if k.Scope == discover.Unscoped && len(options.Namespaces) > 0 {
+				w.watched[k.key()] = watched{}
+			}
+			return false, nil
 		}
-		w.log.Debug("watching", "kind", k.name, "version", version)
-		return true, nil
 	}
-	return false, nil
+	w.store.permit(k.key())
+	return true, nil
+}
+
+// selectors narrows a list to what is watched of a kind.
+type selectors struct{ *kind }
+
+// ApplyToList implements client.ListOption.
+func (s selectors) ApplyToList(options *client.ListOptions) {
+	options.LabelSelector, options.FieldSelector = s.labelSelector(), s.fieldSelector()
 }
 
 // inform has a cache tell the store of a kind. One that is the kind's own is
@@ -231,36 +289,35 @@ func (w *watcher) inform(ctx context.Context, c cache.Cache, k *kind, object cli
 		return err
 	}
 	x := watched{}
-	if x.handler, err = informer.AddEventHandler(w.handler(k.name)); err != nil {
+	if x.handler, err = informer.AddEventHandler(w.handler(k.Name)); err != nil {
 		return err
 	}
 	if c != w.cache {
 		ctx, x.stop = context.WithCancel(ctx)
 		w.running.Go(func() {
 			if err := c.Start(ctx); err != nil {
-				w.log.Error("watch", "kind", k.name, "error", err)
+				w.log.Error("watch", "kind", k.Name, "error", err)
 			}
 		})
 	}
-	w.watched[k.name] = x
+	w.watched[k.key()] = x
 	w.store.wake()
 	return nil
 }
 
-// mayList reports whether a kind that is in no namespace may be listed.
-func (w *watcher) mayList(ctx context.Context, object client.Object) (bool, error) {
+// mayList reports whether objects of a kind may be listed.
+func (w *watcher) mayList(ctx context.Context, object client.Object, options ...client.ListOption) (bool, error) {
 	kind, err := apiutil.GVKForObject(object, w.scheme)
 	if err != nil {
 		return false, err
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-	err = w.reader.List(ctx, list, client.Limit(1))
-	if apierrors.IsForbidden(err) {
-		w.log.Warn("not allowed to list, so done without", "kind", kind.Kind)
+	err = w.reader.List(ctx, list, append(options, client.Limit(1))...)
+	switch {
+	case apierrors.IsForbidden(err):
 		return false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return false, fmt.Errorf("list %s: %w", kind.Kind, err)
 	}
 	return true, nil

@@ -27,6 +27,9 @@ runs two of them for a moment, and an uninstallation waits for the last to end. 
 - --version-label={{ .Values.versionLabel }}
 - --cluster-domain={{ .Values.clusterDomain }}
 - --root-namespace={{ .Values.rootNamespace }}
+{{- range .Values.istioRevisions }}
+- --istio-revision={{ . }}
+{{- end }}
 {{- range .Values.callerNamespaces }}
 - --caller-namespace={{ . }}
 {{- end }}

@@ -18,10 +18,13 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
   resources: [rollouts]
   verbs: [list, watch]
 - apiGroups: [networking.istio.io]
-  resources: [gateways]
+  resources: [gateways, sidecars, serviceentries, workloadentries]
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [httproutes, grpcroutes]
+  resources: [httproutes, grpcroutes, tcproutes, tlsroutes]
+  verbs: [list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
   verbs: [list, watch]
 # Server-side apply is a patch, and a creation where nothing is there.
 - apiGroups: [networking.istio.io]
@@ -47,10 +50,19 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
 {{/* In Istio's root namespace, whose rules hold for all. */}}
 {{- define "overrides.rules.root" -}}
 - apiGroups: [networking.istio.io]
-  resources: [destinationrules, virtualservices, gateways]
+  resources: [destinationrules, virtualservices, gateways, sidecars, serviceentries]
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [httproutes, grpcroutes]
+  resources: [httproutes, grpcroutes, tcproutes, tlsroutes]
+  verbs: [list, watch]
+{{- end -}}
+
+{{/* In Istio's root namespace: the mesh configuration of each revision. A list or a
+watch with a name is one of that object alone. */}}
+{{- define "overrides.rules.mesh" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [istio{{ range .Values.istioRevisions }}, istio-{{ . }}{{ end }}]
   verbs: [list, watch]
 {{- end -}}
 
@@ -58,6 +70,10 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
 {{- define "overrides.rules.cluster" -}}
 - apiGroups: [""]
   resources: [namespaces]
+  verbs: [list, watch]
+# For the labels of Istio's revision tags.
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingwebhookconfigurations]
   verbs: [list, watch]
 # By name only: to notice when Istio, the Gateway API or Argo Rollouts come.
 - apiGroups: [apiextensions.k8s.io]

@@ -1,0 +1,35 @@
+package operator
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// unreadRevisions tells of each revision of Istio that namespaces are of, and whose
+// mesh configuration is not read, unless its place is taken by what flags say.
+func (o *Options) unreadRevisions(snapshot *model.Snapshot) []diag.Diagnostic {
+	mesh := &snapshot.Options.Mesh
+	if len(mesh.VirtualServiceExportTo) > 0 && len(mesh.DestinationRuleExportTo) > 0 && len(mesh.ServiceExportTo) > 0 {
+		return nil
+	}
+	read := map[string]bool{discover.MeshConfigMap(""): true}
+	for _, revision := range o.Revisions {
+		read[discover.MeshConfigMap(revision)] = true
+	}
+	var out []diag.Diagnostic
+	for _, namespace := range slices.Sorted(maps.Keys(snapshot.Revisions)) {
+		revision := snapshot.Revisions[namespace]
+		name := discover.MeshConfigMap(revision)
+		if read[name] {
+			continue
+		}
+		read[name] = true // once is enough
+		out = append(out, diag.New(diag.MeshConfigUnread, diag.Object{Kind: "Namespace", Name: namespace},
+			"it is of revision %s, whose ConfigMap %s is not read", revision, name))
+	}
+	return out
+}
