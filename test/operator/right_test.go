@@ -24,6 +24,8 @@ var dormant = []right{
 	{"argoproj.io", "rollouts", "read"},
 	{"gateway.networking.k8s.io", "httproutes", "read"},
 	{"gateway.networking.k8s.io", "grpcroutes", "read"},
+	{"gateway.networking.k8s.io", "tcproutes", "read"},
+	{"gateway.networking.k8s.io", "tlsroutes", "read"},
 	{"events.k8s.io", "events", "patch"},
 	{"", "events", "patch"},
 }

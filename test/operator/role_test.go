@@ -3,6 +3,7 @@ package operator_test
 import (
 	"net/http"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ func applyRights(t *testing.T, plane *controlplane.Plane, file string, replace .
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "roles")
+	s.root(t)
 	granted := applyRights(t, s.plane, "overrides.yaml")
 	s.policy(t, "cart")
 	o := options(s.namespace)
@@ -71,10 +73,7 @@ func TestRoles(t *testing.T) {
 func TestNamespacedRole(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "namespaced")
-	root := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "istio-system"}}
-	if _, err := s.kube.CoreV1().Namespaces().Create(t.Context(), root, metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
-		check(t, err)
-	}
+	s.root(t)
 	// For an account of its own: that of the manifest has other rights here, too.
 	granted := applyRights(t, s.plane, "namespaced.yaml", "namespace: shop\n", "namespace: "+s.namespace+"\n", "name: overrides-operator", "name: overrides-narrow")
 	for _, o := range granted {
@@ -89,8 +88,45 @@ func TestNamespacedRole(t *testing.T) {
 	r.stop()
 	for _, request := range r.meter.Requests() {
 		// What is in no namespace is asked for, and done without.
-		if request.Status == http.StatusForbidden && !strings.HasSuffix(request.Path, "/namespaces") && !strings.HasSuffix(request.Path, "/customresourcedefinitions") {
+		if request.Status == http.StatusForbidden && !slices.Contains(inNone, path.Base(request.Path)) {
 			t.Errorf("forbidden: %s", request)
+		}
+	}
+}
+
+// inNone are the kinds of which an operator of some namespaces may see nothing.
+var inNone = []string{"namespaces", "customresourcedefinitions", "mutatingwebhookconfigurations"}
+
+// root makes Istio's root namespace, if no other test has.
+func (s *shop) root(t *testing.T) {
+	t.Helper()
+	root := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "istio-system"}}
+	if _, err := s.kube.CoreV1().Namespaces().Create(t.Context(), root, metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
+		check(t, err)
+	}
+}
+
+// TestOlderRoles: with the roles of an older release an operator does without what it
+// may not list, says so once for each kind, and goes on.
+func TestOlderRoles(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "older-roles")
+	s.root(t)
+	const older = "overrides-older"
+	applyRights(t, s.plane, "overrides.yaml", "name: overrides-operator", "name: "+older,
+		"[ingresses]", "[ingressclasses]", "[configmaps]", "[endpoints]", "gateways, sidecars, serviceentries, workloadentries", "gateways",
+		"[mutatingwebhookconfigurations]", "[validatingwebhookconfigurations]")
+	o := options("")
+	o.Namespaces, o.AllNamespaces = nil, false
+	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:"+older), o)
+	s.label(t, "true")
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.converges(t, 2)
+	r.stop()
+	for _, kind := range []string{"Ingress", "ConfigMap", "Sidecar", "ServiceEntry", "WorkloadEntry", "MutatingWebhookConfiguration"} {
+		if n := strings.Count(r.log.String(), "done without\" kind="+kind+" ") + strings.Count(r.log.String(), "done without\" kind=\""+kind+" "); n != 1 {
+			t.Errorf("%s: is said %d times to be done without", kind, n)
 		}
 	}
 }
