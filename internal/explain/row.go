@@ -32,14 +32,14 @@ func (e *evaluation) rows(decision *route.Decision) []Row {
 }
 
 // mismatches returns why each alternative of a row does not fit; nil if one does.
-func (e *evaluation) mismatches(r *route.Route) []string {
+func (e *evaluation) mismatches(r *route.Route) []*route.Mismatch {
 	if len(r.Matches) == 0 {
 		return nil
 	}
-	var out []string
+	var out []*route.Mismatch
 	for i := range r.Matches {
 		reason := r.Matches[i].Mismatch(&e.request)
-		if reason == "" {
+		if reason == nil {
 			return nil
 		}
 		out = append(out, reason)
@@ -91,13 +91,13 @@ func withoutCarriers(header map[string][]string, name string) map[string][]strin
 // whyNot joins the reasons of a row's alternatives. Patterns of the carriers
 // are nothing to read; what they ask for is said in words, and only where
 // nothing else is in the way.
-func (e *evaluation) whyNot(r *route.Route, reasons []string) string {
+func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 	var others []string
 	carriers := false
 	for _, reason := range reasons {
 		if e.aboutCarrier(r.Kind, reason) {
 			carriers = true
-		} else if text := reword(reason); !slices.Contains(others, text) {
+		} else if text := reason.String(); !slices.Contains(others, text) {
 			others = append(others, text)
 		}
 	}
@@ -118,33 +118,18 @@ func (e *evaluation) whyNot(r *route.Route, reasons []string) string {
 // aboutCarrier reports whether a reason speaks of what rows of a kind ask of
 // the carriers: ordinary ones that they ask for nothing, and those of versions
 // that they do. Anything else about them was asked by the user.
-func (e *evaluation) aboutCarrier(kind route.Kind, reason string) bool {
-	prefix := ""
-	switch kind {
-	case route.Override, route.Unavailable:
-		prefix = "not: "
-	case route.Ordinary:
-	case route.Released:
+func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool {
+	if reason.Field != route.Header || (reason.Name != e.snapshot.Options.Header && reason.Name != grammar.BaggageHeader) {
 		return false
 	}
-	for _, carrier := range []string{e.snapshot.Options.Header, grammar.BaggageHeader} {
-		if strings.HasPrefix(reason, prefix+"header "+carrier+" ") {
-			return true
-		}
+	switch kind {
+	case route.Override, route.Unavailable:
+		return !reason.Negated
+	case route.Ordinary:
+		return reason.Negated
+	case route.Released:
 	}
 	return false
-}
-
-// reword turns "not: method is X" into "method is not X".
-func reword(reason string) string {
-	rest, negated := strings.CutPrefix(reason, "not: ")
-	if !negated {
-		return reason
-	}
-	if what, value, found := strings.Cut(rest, " is "); found {
-		return what + " is not " + value
-	}
-	return "does not hold: " + rest
 }
 
 func memberList(members []grammar.Member) string {

@@ -17,7 +17,7 @@ type Step struct {
 	Route int
 	// Reasons has one entry for each alternative that did not fit; it is empty
 	// for the route that was taken.
-	Reasons []string
+	Reasons []*Mismatch
 }
 
 // Evaluate returns which route of table takes request: the first that fits.
@@ -32,7 +32,7 @@ func Evaluate(table *Table, request *Request) Decision {
 		}
 		for j := range matches {
 			reason := matches[j].Mismatch(request)
-			if reason == "" {
+			if reason == nil {
 				decision.Route, decision.Match, step.Reasons = i, j, nil
 				break
 			}

@@ -119,104 +119,106 @@ func (r *Request) header(name string) (string, bool) {
 	return strings.Join(values, ","), ok && len(values) > 0
 }
 
-// Mismatch returns why request does not fit m, or "" if it does.
-func (m *Match) Mismatch(request *Request) string {
-	for _, check := range []func(*Request) string{m.caller, m.pseudoHeaders, m.headers, m.withoutHeaders, m.query} {
-		if reason := check(request); reason != "" {
+// Mismatch returns why request does not fit m, nil if it does.
+func (m *Match) Mismatch(request *Request) *Mismatch {
+	for _, check := range []func(*Request) *Mismatch{m.caller, m.pseudoHeaders, m.headers, m.withoutHeaders, m.query} {
+		if reason := check(request); reason != nil {
 			return reason
 		}
 	}
-	return ""
+	return nil
 }
 
 // caller checks what istiod decides for each proxy, before any request.
-func (m *Match) caller(request *Request) string {
+func (m *Match) caller(request *Request) *Mismatch {
 	if m.Port != 0 && request.Port != 0 && m.Port != request.Port {
-		return fmt.Sprintf("the port is %d, not %d", request.Port, m.Port)
+		return &Mismatch{Field: Port, Want: exactly(fmt.Sprint(m.Port)), Got: fmt.Sprint(request.Port)}
 	}
 	if m.SourceNamespace != "" && m.SourceNamespace != request.Caller.Namespace {
-		return fmt.Sprintf("the caller is not in namespace %s", m.SourceNamespace)
+		return &Mismatch{Field: SourceNamespace, Want: exactly(m.SourceNamespace), Got: request.Caller.Namespace}
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.SourceLabels)) {
-		if want := m.SourceLabels[key]; request.Caller.Labels[key] != want {
-			return fmt.Sprintf("the caller is not labelled %s=%s", key, want)
+		if want, got := m.SourceLabels[key], request.Caller.Labels[key]; got != want {
+			return &Mismatch{Field: SourceLabel, Name: key, Want: exactly(want), Got: got}
 		}
 	}
-	return ""
+	return nil
 }
 
-func (m *Match) pseudoHeaders(request *Request) string {
-	if reason := m.uri(request.Path); reason != "" {
+func exactly(value string) StringMatch { return StringMatch{Op: Exact, Value: value} }
+
+func (m *Match) pseudoHeaders(request *Request) *Mismatch {
+	if reason := m.uri(request.Path); reason != nil {
 		return reason
 	}
 	for _, c := range []struct {
-		what  string
+		field Field
 		match *StringMatch
 		value string
 	}{
-		{"method", m.Method, request.Method},
-		{"authority", m.Authority, request.Authority},
-		{"scheme", m.Scheme, request.Scheme},
+		{Method, m.Method, request.Method},
+		{Authority, m.Authority, request.Authority},
+		{Scheme, m.Scheme, request.Scheme},
 	} {
 		if c.match != nil && !c.match.Match(c.value) {
-			return fmt.Sprintf("not: %s %s", c.what, c.match)
+			return &Mismatch{Field: c.field, Want: *c.match, Got: c.value}
 		}
 	}
-	return ""
+	return nil
 }
 
 // uri compares the path without its query. Case is ignored in exact and prefix
 // matches only, as in Envoy.
-func (m *Match) uri(path string) string {
+func (m *Match) uri(path string) *Mismatch {
 	if m.URI == nil || m.URI.Op == Present {
-		return ""
+		return nil
 	}
 	path, _, _ = strings.Cut(path, "?")
 	path, _, _ = strings.Cut(path, "#")
-	want := *m.URI
+	want, got := *m.URI, path
 	if m.IgnoreURICase && want.Op != Regex {
-		path, want.Value = strings.ToLower(path), strings.ToLower(want.Value)
+		got, want.Value = strings.ToLower(got), strings.ToLower(want.Value)
 	}
-	if !want.Match(path) {
-		return fmt.Sprintf("not: path %s", m.URI)
+	if !want.Match(got) {
+		return &Mismatch{Field: URI, Want: *m.URI, Got: path}
 	}
-	return ""
+	return nil
 }
 
-func (m *Match) headers(request *Request) string {
+func (m *Match) headers(request *Request) *Mismatch {
 	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
 		value, ok := request.header(name)
 		if want := m.Headers[name]; !ok || !want.Match(value) {
-			return fmt.Sprintf("not: header %s %s", name, want)
+			return &Mismatch{Field: Header, Name: name, Want: want, Got: value}
 		}
 	}
-	return ""
+	return nil
 }
 
-func (m *Match) withoutHeaders(request *Request) string {
+func (m *Match) withoutHeaders(request *Request) *Mismatch {
 	for _, name := range slices.Sorted(maps.Keys(m.WithoutHeaders)) {
 		value, ok := request.header(name)
 		unwanted := m.WithoutHeaders[name]
 		if (ok || unwanted.Op != Present) && unwanted.Match(value) {
-			return fmt.Sprintf("header %s %s", name, unwanted)
+			return &Mismatch{Field: Header, Name: name, Want: unwanted, Got: value, Negated: true}
 		}
 	}
-	return ""
+	return nil
 }
 
 // query compares parameters as Envoy does: not decoded, the first of a name.
-func (m *Match) query(request *Request) string {
+func (m *Match) query(request *Request) *Mismatch {
 	if len(m.QueryParams) == 0 {
-		return ""
+		return nil
 	}
 	params := queryParams(request.Path)
 	for _, name := range slices.Sorted(maps.Keys(m.QueryParams)) {
 		value, ok := params[name]
 		if want := m.QueryParams[name]; !ok || !want.Match(value) {
-			return fmt.Sprintf("not: query parameter %s %s", name, want)
+			return &Mismatch{Field: QueryParam, Name: name, Want: want, Got: value}
 		}
 	}
-	return ""
+	return nil
 }
 
 func queryParams(path string) map[string]string {

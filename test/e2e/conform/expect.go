@@ -176,7 +176,7 @@ func possible(t *route.Table, request *route.Request) bool {
 		}
 		for _, m := range t.Routes[i].Matches {
 			only := route.Match{Port: m.Port, SourceLabels: m.SourceLabels, SourceNamespace: m.SourceNamespace}
-			if only.Mismatch(request) == "" {
+			if only.Mismatch(request) == nil {
 				return true
 			}
 		}
