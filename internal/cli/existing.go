@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -61,21 +60,23 @@ func (s scope) within(namespace string) bool {
 // listed in the namespaces of a scope, "" if all of them were. Where a kind may
 // not be listed in all namespaces, it was in the one that was asked for.
 func notListed(list []diag.Diagnostic, asked string, namespaces scope) string {
-	for _, d := range list {
-		rest, found := strings.CutPrefix(d.Message, "list virtualservices.networking.istio.io in ")
-		if !found {
-			rest, found = strings.CutPrefix(d.Message, "list destinationrules.networking.istio.io in ")
-		}
-		if d.Code != diag.Forbidden || !found {
+	for i := range list {
+		d := &list[i]
+		if d.Code != diag.Forbidden || !ownKinds[[2]string{d.List.Group, d.List.Resource}] {
 			continue
 		}
-		where, _, _ := strings.Cut(rest, " is not allowed")
-		namespace, one := strings.CutPrefix(where, "namespace ")
-		if (one && namespaces.has(namespace)) || (!one && !namespaces.within(asked)) {
+		namespace := d.List.Namespace
+		if (namespace != "" && namespaces.has(namespace)) || (namespace == "" && !namespaces.within(asked)) {
 			return d.Message
 		}
 	}
 	return ""
+}
+
+// ownKinds are the kinds of which Overrides makes objects, by group and resource.
+var ownKinds = map[[2]string]bool{
+	{"networking.istio.io", "virtualservices"}:  true,
+	{"networking.istio.io", "destinationrules"}: true,
 }
 
 // inputNamespaces lists the namespaces that an input is about.

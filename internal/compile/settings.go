@@ -58,14 +58,17 @@ func (c *compiler) attach(p *model.Policy, governing map[*service]*model.Policy)
 	report := PolicyReport{Namespace: p.Namespace, Name: p.Name}
 	for _, name := range p.Services {
 		target := PolicyTarget{Service: name}
+		named := diag.Object{Kind: "Service", Namespace: p.Namespace, Name: name}
 		s := c.byHost[c.fqdn(name, p.Namespace)]
 		switch {
 		case s == nil:
 			target.Reason = diag.PolicyTargetNotFound
-			c.add(diag.New(target.Reason, p.Object(), "there is no Service %s in namespace %s", name, p.Namespace).At(p.Origin))
+			c.add(diag.New(target.Reason, p.Object(), "there is no Service %s in namespace %s", name, p.Namespace).
+				For(named).At(p.Origin))
 		case governing[s] != nil:
 			target.Reason = diag.PolicyConflict
-			c.add(diag.New(target.Reason, p.Object(), "Service %s is governed by OverridePolicy %s already", name, governing[s].Name).At(p.Origin))
+			c.add(diag.New(target.Reason, p.Object(), "Service %s is governed by OverridePolicy %s already", name, governing[s].Name).
+				For(named).At(p.Origin))
 		default:
 			governing[s] = p
 		}

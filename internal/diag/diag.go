@@ -86,6 +86,20 @@ type Diagnostic struct {
 	Message string `json:"message"`
 	// Fix says what to do about it; empty where nothing needs doing.
 	Fix string `json:"fix,omitempty"`
+
+	// Target is the other object that the message names, such as the Service that
+	// a policy is meant for. Programs compare it; it is not printed.
+	Target Object `json:"-"`
+	// List is the list request that was refused, for the code Forbidden. Programs
+	// compare it; it is not printed.
+	List List `json:"-"`
+}
+
+// List names the objects that a list request asks for.
+type List struct {
+	Group, Resource string
+	// Namespace is empty for all namespaces, and for kinds that are in none.
+	Namespace string
 }
 
 // New returns a diagnostic with the severity and the fix that the list of
@@ -110,6 +124,12 @@ func (d Diagnostic) WithFix(format string, args ...any) Diagnostic {
 // At returns d with the place its object was read from.
 func (d Diagnostic) At(origin Origin) Diagnostic {
 	d.Origin = origin
+	return d
+}
+
+// For returns d with the other object that its message names.
+func (d Diagnostic) For(target Object) Diagnostic {
+	d.Target = target
 	return d
 }
 

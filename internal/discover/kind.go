@@ -195,5 +195,7 @@ func (k *Kind) Forbidden(namespace, without string) diag.Diagnostic {
 	if name, one := strings.CutPrefix(k.Fields, "metadata.name="); one {
 		resource += " " + name
 	}
-	return diag.New(diag.Forbidden, diag.Object{}, "list %s %s is not allowed: %s", resource, where, without)
+	d := diag.New(diag.Forbidden, diag.Object{}, "list %s %s is not allowed: %s", resource, where, without)
+	d.List = diag.List{Group: k.Group, Resource: k.Plural, Namespace: namespace}
+	return d
 }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -94,18 +93,19 @@ func presentConditions(policy *v1alpha1.OverridePolicy, ref v1alpha1.TargetRefer
 func conditions(policy *v1alpha1.OverridePolicy, service string, p *picture, report int) (accepted, programmed *metav1.Condition) {
 	accepted = &metav1.Condition{Type: v1alpha1.PolicyConditionAccepted, Status: metav1.ConditionFalse}
 	object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
+	about := diag.Object{Kind: "Service", Namespace: policy.Namespace, Name: service}
 	if report < 0 {
-		accepted.Reason, accepted.Message = v1alpha1.PolicyReasonInvalid, message(p, object, diag.InvalidPolicy, "")
+		accepted.Reason, accepted.Message = v1alpha1.PolicyReasonInvalid, message(p, object, diag.InvalidPolicy, diag.Object{})
 		return accepted, nil
 	}
 	for _, target := range p.result.Policies[report].Targets {
 		switch {
 		case target.Service != service:
 		case target.Reason == diag.PolicyTargetNotFound:
-			accepted.Reason, accepted.Message = v1alpha1.PolicyReasonTargetNotFound, message(p, object, target.Reason, service)
+			accepted.Reason, accepted.Message = v1alpha1.PolicyReasonTargetNotFound, message(p, object, target.Reason, about)
 			return accepted, nil
 		case target.Reason == diag.PolicyConflict:
-			accepted.Reason, accepted.Message = v1alpha1.PolicyReasonConflicted, message(p, object, target.Reason, service)
+			accepted.Reason, accepted.Message = v1alpha1.PolicyReasonConflicted, message(p, object, target.Reason, about)
 			return accepted, nil
 		}
 	}
@@ -118,10 +118,11 @@ func conditions(policy *v1alpha1.OverridePolicy, service string, p *picture, rep
 	return accepted, nil
 }
 
-// message is that of the diagnostic of a code about an object that mentions a name.
-func message(p *picture, object diag.Object, code diag.Code, name string) string {
-	for _, d := range p.diags {
-		if d.Object == object && d.Code == code && mentions(d.Message, name) {
+// message is that of the first diagnostic of a code about an object and its target,
+// which is zero for codes without one.
+func message(p *picture, object diag.Object, code diag.Code, target diag.Object) string {
+	for i := range p.diags {
+		if d := &p.diags[i]; d.Object == object && d.Code == code && d.Target == target {
 			return d.Message
 		}
 	}
@@ -143,7 +144,7 @@ func programmedFor(s *compile.Service, p *picture) *metav1.Condition {
 		}
 	}
 	if s.State == compile.LeftAlone && s.Reason != diag.OptedOut && s.Reason != "" {
-		return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, message(p, object, s.Reason, ""))
+		return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, message(p, object, s.Reason, diag.Object{}))
 	}
 	for _, h := range p.planned.Held {
 		if about(h.Object) && (h.Reason == plan.NotPlaced || h.Reason == plan.StillPinned) {
@@ -160,5 +161,3 @@ func programmedFor(s *compile.Service, p *picture) *metav1.Condition {
 	}
 	return is(metav1.ConditionTrue, v1alpha1.PolicyReasonProgrammed, "")
 }
-
-func mentions(text, name string) bool { return name == "" || strings.Contains(text, name) }

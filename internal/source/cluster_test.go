@@ -235,6 +235,8 @@ func TestCluster(t *testing.T) {
 		options source.ClusterOptions
 		want    []string
 		diags   []string
+		// lists are the requests that diags speak of.
+		lists []diag.List
 	}{
 		{
 			name:   "nothing but Kubernetes",
@@ -293,6 +295,11 @@ func TestCluster(t *testing.T) {
 				"list endpointslices.discovery.k8s.io in all namespaces is not allowed: the pods' own readiness is taken for that of endpoints, and endpoints that are no pods are not seen",
 				"list virtualservices.networking.istio.io in all namespaces is not allowed: routes of users are not known, and may be overruled",
 			},
+			lists: []diag.List{
+				{Resource: "namespaces"},
+				{Group: "discovery.k8s.io", Resource: "endpointslices"},
+				{Group: "networking.istio.io", Resource: "virtualservices"},
+			},
 		},
 		{
 			name: "what says who sees what, and the ways in",
@@ -345,6 +352,12 @@ func TestCluster(t *testing.T) {
 				"list destinationrules.networking.istio.io in all namespaces is not allowed: those of other namespaces are not known: subsets and policies of users are not known, and may be overruled",
 				"list destinationrules.networking.istio.io in namespace mesh is not allowed: subsets and policies of users are not known, and may be overruled",
 			},
+			lists: []diag.List{
+				{Resource: "services", Namespace: "shop"},
+				{Group: "networking.istio.io", Resource: "virtualservices"},
+				{Group: "networking.istio.io", Resource: "destinationrules"},
+				{Group: "networking.istio.io", Resource: "destinationrules", Namespace: "mesh"},
+			},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -360,13 +373,18 @@ func TestCluster(t *testing.T) {
 				t.Errorf("-want +got:\n%s", d)
 			}
 			var said []string
+			var lists []diag.List
 			for _, d := range diags {
+				lists = append(lists, d.List)
 				if d.Code != diag.Forbidden {
 					t.Errorf("unexpected: %v", d)
 				}
 				said = append(said, d.Message)
 			}
 			if d := cmp.Diff(c.diags, said); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			if d := cmp.Diff(c.lists, lists); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})

@@ -1,0 +1,50 @@
+package operator
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// TestStatusNamesItsTarget: each target gets the message about itself, also where
+// its name is a part of another one's.
+func TestStatusNamesItsTarget(t *testing.T) {
+	t.Parallel()
+	policy := func(name string, targets ...string) (*v1alpha1.OverridePolicy, model.Policy) {
+		out := &v1alpha1.OverridePolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+		for _, target := range targets {
+			out.Spec.TargetRefs = append(out.Spec.TargetRefs, v1alpha1.TargetReference{Kind: "Service", Name: target})
+		}
+		return out, model.Policy{Namespace: "shop", Name: name, Services: targets}
+	}
+	_, governing := policy("a", "cart", "cart-old")
+	_, also := policy("b", "cart-canary")
+	asked, second := policy("c", "cart-v2", "v2", "cart-canary", "cart-old", "cart")
+	snapshot := &model.Snapshot{Options: model.DefaultOptions(), Policies: []model.Policy{governing, also, second}}
+	for _, name := range []string{"cart", "cart-canary", "cart-old"} {
+		snapshot.Services = append(snapshot.Services, model.Service{Namespace: "shop", Name: name})
+	}
+	p := &picture{result: compile.Compile(snapshot)}
+	p.diags = p.result.Diagnostics
+	got := map[string]string{}
+	status := statusOf(asked, p)
+	for _, target := range status.Targets {
+		got[target.TargetRef.Name] = meta.FindStatusCondition(target.Conditions, v1alpha1.PolicyConditionAccepted).Message
+	}
+	want := map[string]string{
+		"cart-v2":     "there is no Service cart-v2 in namespace shop",
+		"v2":          "there is no Service v2 in namespace shop",
+		"cart":        "Service cart is governed by OverridePolicy a already",
+		"cart-old":    "Service cart-old is governed by OverridePolicy a already",
+		"cart-canary": "Service cart-canary is governed by OverridePolicy b already",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
