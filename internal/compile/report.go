@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -23,6 +25,12 @@ type Service struct {
 	// Unreleased are the pods behind it, or templates of pods, that ordinary traffic
 	// is pinned away from; none where it is not pinned.
 	Unreleased []model.Backend `json:"-"`
+	// ReleasedWorkloads are the workloads of released pods.
+	ReleasedWorkloads []model.Workload `json:"-"`
+	// Settings are those in force: of annotations, of policies, and defaults.
+	Settings model.Settings `json:"-"`
+	// Callers are the workloads that rows of the condition "from" are for.
+	Callers []model.Caller `json:"-"`
 }
 
 // State is what becomes of a Service.
@@ -63,7 +71,12 @@ type Version struct {
 }
 
 func (c *compiler) report(s *service) Service {
-	out := Service{Namespace: s.Namespace, Name: s.Name, Host: s.host, Reason: s.reason, Released: s.released.why}
+	out := Service{
+		Namespace: s.Namespace, Name: s.Name, Host: s.host, Reason: s.reason, Released: s.released.why, Settings: s.settings,
+	}
+	if slices.Contains(s.settings.Conditions, "from") {
+		out.Callers = c.callers(s)
+	}
 	switch {
 	case s.leftAlone:
 		out.State = LeftAlone
@@ -77,6 +90,11 @@ func (c *compiler) report(s *service) Service {
 			if !b.released {
 				out.Unreleased = append(out.Unreleased, *b.Backend)
 			}
+		}
+	}
+	for _, b := range s.backends {
+		if n := len(out.ReleasedWorkloads); b.released && (n == 0 || out.ReleasedWorkloads[n-1] != b.Workload) {
+			out.ReleasedWorkloads = append(out.ReleasedWorkloads, b.Workload)
 		}
 	}
 	for _, v := range s.versions {

@@ -126,9 +126,9 @@ func (b *builder) froms(t *service) []condition {
 
 // callers are the workloads of the Service's namespace and those that its
 // settings name, sorted by name and namespace.
-func (b *builder) callers(t *service) []model.Caller {
+func (c *compiler) callers(t *service) []model.Caller {
 	var out []model.Caller
-	for _, caller := range b.snapshot.Callers {
+	for _, caller := range c.snapshot.Callers {
 		if caller.Namespace == t.Namespace {
 			out = append(out, caller)
 		}
@@ -138,7 +138,7 @@ func (b *builder) callers(t *service) []model.Caller {
 			named.Namespace = t.Namespace
 		}
 		if named.Label == "" {
-			named.Label = b.callerLabel(named)
+			named.Label = c.callerLabel(named)
 		}
 		out = append(out, named)
 	}
@@ -148,8 +148,8 @@ func (b *builder) callers(t *service) []model.Caller {
 // canonicalName is the label that Istio's injection puts on every pod.
 const canonicalName = "service.istio.io/canonical-name"
 
-func (b *builder) callerLabel(named model.Caller) string {
-	for _, caller := range b.snapshot.Callers {
+func (c *compiler) callerLabel(named model.Caller) string {
+	for _, caller := range c.snapshot.Callers {
 		if caller.Namespace == named.Namespace && caller.Name == named.Name {
 			return caller.Label
 		}
@@ -161,12 +161,8 @@ func (b *builder) methods(t *service) []condition {
 	if !slices.Contains(t.settings.Conditions, "method") {
 		return nil
 	}
-	names := t.settings.Methods
-	if len(names) == 0 {
-		names = defaultMethods
-	}
 	var out []condition
-	for _, m := range slices.Compact(slices.Sorted(slices.Values(names))) {
+	for _, m := range slices.Compact(slices.Sorted(slices.Values(t.settings.Methods))) {
 		out = append(out, condition{
 			Condition: grammar.Condition{Method: m},
 			match:     route.Match{Method: &route.StringMatch{Op: route.Exact, Value: m}},

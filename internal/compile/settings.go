@@ -51,6 +51,9 @@ func (c *compiler) resolveSettings() {
 		if s.settings.VersionLabel == "" {
 			s.settings.VersionLabel = c.options.VersionLabel
 		}
+		if len(s.settings.Methods) == 0 && slices.Contains(s.settings.Conditions, "method") {
+			s.settings.Methods = slices.Clone(defaultMethods)
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func (x *index) usersSubset(e *entry, name string) (map[string]string, bool) {
 func versionsOf(e *entry, pods []model.Backend) []string {
 	var out []string
 	for i := range pods {
-		version := pods[i].Labels[e.settings.versionLabel]
+		version := pods[i].Labels[e.report.Settings.VersionLabel]
 		if version == "" && e.VersionOf != "" {
 			version = e.Version
 		}

@@ -27,16 +27,7 @@ type index struct {
 // entry is a Service, with what was found about it.
 type entry struct {
 	*model.Service
-	report   *compile.Service
-	settings settings
-}
-
-// settings are those that decide which members are followed.
-type settings struct {
-	versionLabel string
-	conditions   []string
-	methods      []string
-	callers      []model.Caller
+	report *compile.Service
 }
 
 func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
@@ -47,7 +38,7 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 	}
 	for i := range snapshot.Services {
 		s := &snapshot.Services[i]
-		e := &entry{Service: s, settings: overlay(settings{versionLabel: snapshot.Options.VersionLabel}, &s.Settings)}
+		e := &entry{Service: s}
 		x.services[[2]string{s.Namespace, s.Name}] = e
 		x.byName[s.Name] = append(x.byName[s.Name], e)
 	}
@@ -58,7 +49,6 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 			x.byHost[report.Host] = e
 		}
 	}
-	x.readPolicies()
 	for i := range result.Tables {
 		for _, host := range result.Tables[i].Hosts {
 			host = strings.ToLower(host)
@@ -71,39 +61,6 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 		}
 	}
 	return x
-}
-
-// readPolicies applies the OverridePolicies that are in force.
-func (x *index) readPolicies() {
-	byName := map[[2]string]*model.Policy{}
-	for i := range x.snapshot.Policies {
-		p := &x.snapshot.Policies[i]
-		byName[[2]string{p.Namespace, p.Name}] = p
-	}
-	for _, report := range x.result.Policies {
-		p := byName[[2]string{report.Namespace, report.Name}]
-		for _, t := range report.Targets {
-			if e := x.services[[2]string{report.Namespace, t.Service}]; e != nil && p != nil && t.Reason == "" {
-				e.settings = overlay(e.settings, &p.Settings)
-			}
-		}
-	}
-}
-
-func overlay(base settings, over *model.Settings) settings {
-	if over.VersionLabel != "" {
-		base.versionLabel = over.VersionLabel
-	}
-	if over.Conditions != nil {
-		base.conditions = over.Conditions
-	}
-	if over.Methods != nil {
-		base.methods = over.Methods
-	}
-	if over.Callers != nil {
-		base.callers = over.Callers
-	}
-	return base
 }
 
 // target is what a name of the query means: a Service, or a host that a table

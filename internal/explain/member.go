@@ -119,7 +119,7 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 	case e.report.Versions[at].Ready == 0:
 		n = note(diag.Warning, "version %s of %s.%s has no ready pod, so that no route leads to it", m.Version, e.Name, e.Namespace)
 	default:
-		return x.checkConditions(e, m)
+		return checkConditions(e, m)
 	}
 	return &n
 }
@@ -136,7 +136,7 @@ func (x *index) noSuchVersion(e *entry, version string) Note {
 	}
 	if len(shown) == 0 {
 		n := note(diag.Warning, "Service %s.%s has no version %s, nor any other", e.Name, e.Namespace, version)
-		n.Fix = "label the pods' template with " + e.settings.versionLabel + ": " + version
+		n.Fix = "label the pods' template with " + e.report.Settings.VersionLabel + ": " + version
 		return n
 	}
 	suggestion := ""
@@ -148,19 +148,21 @@ func (x *index) noSuchVersion(e *entry, version string) Note {
 
 // checkConditions returns why the parameters of m are not understood at a
 // Service, whose table has rows only for conditions that it asks for.
-func (x *index) checkConditions(e *entry, m grammar.Member) *Note {
+func checkConditions(e *entry, m grammar.Member) *Note {
 	for _, c := range []struct {
 		condition, value string
 		known            func() bool
 	}{
-		{"from", m.From, func() bool { return x.isCaller(e, m.From) }},
-		{"method", m.Method, func() bool { return len(e.settings.methods) == 0 || slices.Contains(e.settings.methods, m.Method) }},
+		{"from", m.From, func() bool {
+			return slices.ContainsFunc(e.report.Callers, func(c model.Caller) bool { return c.Name == m.From })
+		}},
+		{"method", m.Method, func() bool { return slices.Contains(e.report.Settings.Methods, m.Method) }},
 	} {
 		var n Note
 		switch {
 		case c.value == "":
 			continue
-		case !slices.Contains(e.settings.conditions, c.condition):
+		case !slices.Contains(e.report.Settings.Conditions, c.condition):
 			n = note(diag.Warning, "Service %s.%s has no rows for %s=, so that the member is not followed there", e.Name, e.Namespace, c.condition)
 			n.Fix = "annotate the Service with overrides.mesh/conditions: " + c.condition
 		case !c.known():
@@ -172,12 +174,6 @@ func (x *index) checkConditions(e *entry, m grammar.Member) *Note {
 		return &n
 	}
 	return nil
-}
-
-// isCaller reports whether a Service has rows for calls of a workload.
-func (x *index) isCaller(e *entry, name string) bool {
-	return slices.ContainsFunc(e.settings.callers, func(c model.Caller) bool { return c.Name == name }) ||
-		slices.ContainsFunc(x.snapshot.Callers, func(c model.Caller) bool { return c.Namespace == e.Namespace && c.Name == name })
 }
 
 // unjoin returns the errors that err joins.

@@ -131,3 +131,19 @@ func TestServicesSaysThatOrdinaryTrafficIsShared(t *testing.T) {
 		}
 	}
 }
+
+// TestServicesTellsNamesApart: a version that is called like a workload releases
+// no pods of that workload.
+func TestServicesTellsNamesApart(t *testing.T) {
+	t.Parallel()
+	in := snapshot()
+	in.Services[0].Settings.ReleasedVersions = []string{"cart-x"}
+	result := compile.Compile(in)
+	for _, s := range report.Services(in, &result) {
+		for _, v := range s.Versions {
+			if v.Released {
+				t.Errorf("pods of %v are released: %s", v.Workloads, v.Why)
+			}
+		}
+	}
+}

@@ -147,9 +147,7 @@ func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
 		out.Pods += b.Pods
 		out.Ready += b.Ready
 		out.Workloads = append(out.Workloads, name)
-		if strings.HasSuffix(s.Released, ": "+name) || strings.HasSuffix(s.Released, ": "+b.Workload.Name) {
-			out.Released = true
-		}
+		out.Released = out.Released || slices.Contains(s.ReleasedWorkloads, b.Workload)
 	}
 	slices.Sort(out.Workloads)
 	out.Workloads = slices.Compact(out.Workloads)
