@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
@@ -172,13 +173,17 @@ func (p *picture) owner(object diag.Object) string {
 	return strings.TrimSuffix(object.Name, compile.ObjectSuffix)
 }
 
-// short cuts a note to what an Event takes (1 KiB).
+// short cuts a note to what an Event takes (1 KiB), between characters.
 func short(note string) string {
 	const most = 1000
 	if len(note) <= most {
 		return note
 	}
-	return note[:most] + "…"
+	end := most
+	for end > 0 && !utf8.RuneStart(note[end]) {
+		end--
+	}
+	return note[:end] + "…"
 }
 
 func sortedVersions[T any](m map[route.Version]T) []route.Version {

@@ -1,8 +1,10 @@
 package operator
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -85,5 +87,23 @@ func TestAnnounce(t *testing.T) {
 				t.Errorf("Events (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestShort: a note that is too long for an Event is cut between characters.
+func TestShort(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ note, want string }{
+		{"taken", "taken"},
+		{strings.Repeat("a", 1000), strings.Repeat("a", 1000)},
+		{strings.Repeat("a", 1001), strings.Repeat("a", 1000) + "…"},
+		{strings.Repeat("é", 500), strings.Repeat("é", 500)},
+		{"a" + strings.Repeat("é", 500), "a" + strings.Repeat("é", 499) + "…"},
+		{"abc" + strings.Repeat("\U0001f600", 250), "abc" + strings.Repeat("\U0001f600", 249) + "…"},
+	} {
+		got := short(test.note)
+		if got != test.want || !utf8.ValidString(got) || len(got) > 1024 {
+			t.Errorf("short(%q) = %q (%d bytes)", test.note, got, len(got))
+		}
 	}
 }
