@@ -15,6 +15,8 @@ import (
 type builder struct {
 	*compiler
 	draft *draft
+	// names are those of the rows that are being added.
+	names rowNames
 }
 
 // shape tells patterns apart by more than the names that are quoted in them: the
@@ -70,6 +72,7 @@ func (b *builder) add(r route.Route) {
 func (b *builder) overrides(i int) {
 	targets := b.targets(i)
 	for _, t := range targets {
+		b.names = b.rowNamesOf(i, t)
 		for _, c := range b.conditions(t) {
 			for j := range t.versions {
 				if v := &t.versions[j]; v.routable() {
@@ -79,6 +82,7 @@ func (b *builder) overrides(i int) {
 		}
 	}
 	for _, t := range targets {
+		b.names = b.rowNamesOf(i, t)
 		for _, c := range b.conditions(t) {
 			b.unavailable(i, t, c)
 		}
@@ -90,6 +94,10 @@ type condition struct {
 	grammar.Condition
 	match  route.Match
 	suffix string
+	// caller is the workload that From names; namesake is set where another one
+	// of that name comes before it.
+	caller   model.Caller
+	namesake bool
 }
 
 // conditions lists the combinations that t has rows for, the one without any last.
@@ -99,7 +107,9 @@ func (b *builder) conditions(t *service) []condition {
 	for _, f := range froms {
 		for _, m := range methods {
 			if match, ok := f.match.And(m.match); ok {
-				out = append(out, condition{grammar.Condition{From: f.From, Method: m.Method}, match, f.suffix + m.suffix})
+				c := f
+				c.Condition, c.match, c.suffix = grammar.Condition{From: f.From, Method: m.Method}, match, f.suffix+m.suffix
+				out = append(out, c)
 			}
 		}
 	}
@@ -118,7 +128,8 @@ func (b *builder) froms(t *service) []condition {
 				SourceLabels:    map[string]string{caller.Label: caller.Name},
 				SourceNamespace: caller.Namespace,
 			},
-			suffix: ".from-" + caller.Name,
+			suffix: fromPrefix + caller.Name, caller: caller,
+			namesake: len(out) > 0 && out[len(out)-1].From == caller.Name,
 		})
 	}
 	return out
@@ -166,7 +177,7 @@ func (b *builder) methods(t *service) []condition {
 		out = append(out, condition{
 			Condition: grammar.Condition{Method: m},
 			match:     route.Match{Method: &route.StringMatch{Op: route.Exact, Value: m}},
-			suffix:    ".method-" + m,
+			suffix:    methodPrefix + m,
 		})
 	}
 	return out
@@ -189,7 +200,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 		return
 	}
 	b.add(route.Route{
-		Name:         "override." + t.Name + "." + v.name + c.suffix + b.draft.label(i),
+		Name:         b.names.name(route.Override, v.name, &c),
 		Kind:         route.Override,
 		Matches:      matches,
 		Version:      route.Version{Service: t.Name, Namespace: t.Namespace, Version: v.name},
@@ -220,7 +231,7 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 		return
 	}
 	b.add(route.Route{
-		Name:    "unavailable." + t.Name + c.suffix + b.draft.label(i),
+		Name:    b.names.name(route.Unavailable, "", &c),
 		Kind:    route.Unavailable,
 		Matches: matches,
 		Version: route.Version{Service: t.Name, Namespace: t.Namespace},
