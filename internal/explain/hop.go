@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -37,9 +38,9 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 		Authority: cmp.Or(e.query.Authority, e.target.name), Port: port, Header: e.query.Header,
 		Caller: route.Caller{Namespace: e.caller.namespace, Labels: e.caller.labels},
 	}
-	var exists bool
-	if e.table, exists = e.index.table(e.target.host, e.caller.namespace); e.table == nil {
-		e.withoutTable(&out, exists)
+	found := e.routing.inForce(&call{caller: e.caller, host: e.target.host, port: port})
+	if e.table = found.table; e.table == nil {
+		e.withoutTable(&out, &found)
 		return out, e.next([]route.Destination{{Host: e.target.host}}), nil
 	}
 	out.Table = e.table.Namespace + "/" + e.table.Name
@@ -79,7 +80,7 @@ func (e *evaluation) port() (uint32, error) {
 }
 
 // withoutTable says where a request goes that no table of ours decides about.
-func (e *evaluation) withoutTable(out *Hop, exists bool) {
+func (e *evaluation) withoutTable(out *Hop, found *inForce) {
 	s := e.target.service
 	if s == nil {
 		out.Reached = "ordinary routing"
@@ -88,11 +89,11 @@ func (e *evaluation) withoutTable(out *Hop, exists bool) {
 	}
 	out.State, out.Code = s.report.State, s.report.Reason
 	out.Reached = e.shares([]route.Destination{{Host: e.target.host}})
-	if v := e.usersVirtualService(e.target.host); v != "" {
-		out.Reached = "where " + v + " leads"
+	if found.users != (diag.Object{}) {
+		out.Reached = "where " + found.users.String() + " leads"
 	}
 	switch {
-	case exists:
+	case found.hidden:
 		out.Why = fmt.Sprintf("the VirtualService that follows overrides is not exported to namespace %s: ordinary routing applies there", e.caller.namespace)
 	case s.VersionOf != "":
 		out.Why = fmt.Sprintf("it stands for a version of %s, and is called as it is", s.VersionOf)

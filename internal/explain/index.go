@@ -18,8 +18,10 @@ type index struct {
 	services map[[2]string]*entry
 	byName   map[string][]*entry
 	byHost   map[string]*entry
-	// tables are those of exact hosts.
+	// tables are those of each host.
 	tables map[string][]*route.Table
+	// routing says which of them are in force, and for whom.
+	routing routing
 	// subsets are the labels of the subsets that were made, by host and name.
 	subsets map[[2]string]map[string]string
 }
@@ -55,6 +57,7 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 			x.tables[host] = append(x.tables[host], &result.Tables[i])
 		}
 	}
+	x.routing = &hostRouting{snapshot: snapshot, tables: x.tables}
 	for _, rule := range result.SubsetRules {
 		for _, s := range rule.Subsets {
 			x.subsets[[2]string{rule.Host, s.Name}] = s.Labels
@@ -139,44 +142,4 @@ func (x *index) suggest(name, namespace string) string {
 		return didYouMean(near)
 	}
 	return didYouMean(Nearest(name, slices.Collect(maps.Keys(x.byName))))
-}
-
-// usersVirtualService names the user's VirtualService that sidecars follow for a
-// host; "" if there is none.
-func (x *index) usersVirtualService(host string) string {
-	for i := range x.snapshot.VirtualServices {
-		v := &x.snapshot.VirtualServices[i]
-		if gateways := v.Spec.GetGateways(); len(gateways) > 0 && !slices.Contains(gateways, "mesh") {
-			continue
-		}
-		for _, h := range v.Spec.GetHosts() {
-			if !strings.Contains(h, ".") {
-				h += "." + v.Namespace + ".svc." + x.snapshot.Options.ClusterDomain
-			}
-			if strings.EqualFold(h, host) {
-				return v.Object().String()
-			}
-		}
-	}
-	return ""
-}
-
-// table returns the table in force for a host where callers of namespace see
-// it, and whether there is one at all.
-func (x *index) table(host, namespace string) (table *route.Table, exists bool) {
-	candidates := x.tables[host]
-	for pattern := host; len(candidates) == 0; {
-		_, rest, more := strings.Cut(pattern, ".")
-		if !more {
-			break
-		}
-		candidates, pattern = x.tables["*."+rest], rest
-	}
-	for _, t := range candidates {
-		if len(t.ExportTo) == 0 || slices.Contains(t.ExportTo, "*") || slices.Contains(t.ExportTo, namespace) ||
-			(slices.Contains(t.ExportTo, ".") && t.Namespace == namespace) {
-			return t, true
-		}
-	}
-	return nil, len(candidates) > 0
 }
