@@ -38,7 +38,7 @@ type world struct {
 }
 
 func generate(t *rapid.T) *world {
-	w := &world{manifests: compiletest.Manifests(compiletest.Snapshot().Draw(t, "snapshot")), labels: map[string]map[string]string{}, http: map[string][]uint32{}}
+	w := &world{manifests: compiletest.Manifests(compiletest.Snapshot(compiletest.Plain).Draw(t, "snapshot")), labels: map[string]map[string]string{}, http: map[string][]uint32{}}
 	objects, err := manifest.Split(w.manifests)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestContractInIstio(t *testing.T) {
 
 func (w *world) checkRequest(t *rapid.T, table *route.Table) {
 	carriers := rapid.Bool().Draw(t, "carriers")
-	request := compiletest.Request(carriers).Draw(t, "request")
+	request := compiletest.Request(carriers, compiletest.Plain).Draw(t, "request")
 	host := table.Hosts[0]
 	if !strings.HasSuffix(host, ".svc.cluster.local") || strings.HasPrefix(host, "*") {
 		return // no Service to connect to

@@ -110,14 +110,14 @@ func TestEnvoyEvaluates(t *testing.T) {
 	}
 	kinds := map[route.Kind]int{}
 	rapid.Check(t, func(r *rapid.T) {
-		snapshot := compiletest.Snapshot().Draw(r, "snapshot")
+		snapshot := compiletest.Snapshot(compiletest.Plain).Draw(r, "snapshot")
 		snapshot.VirtualServices, snapshot.DestinationRules = nil, nil
 		result := compile.Compile(snapshot)
 		mesh, diags := envoy.NewMesh(snapshot, &result, nil)
 		if len(diags) > 0 {
 			r.Fatal(diags)
 		}
-		requests := rapid.SliceOfN(compiletest.Request(true), 1, 8).Draw(r, "requests")
+		requests := rapid.SliceOfN(compiletest.Request(true, compiletest.Plain), 1, 8).Draw(r, "requests")
 		config := mesh.Config(envoy.Proxy{Caller: requests[0].Caller})
 		if err := p.Apply(t.Context(), named(config)); err != nil {
 			r.Fatal(err)
