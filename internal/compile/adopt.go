@@ -233,12 +233,5 @@ func settleAction(h *istioapi.HTTPRoute) string {
 }
 
 func usesHeader(matches []route.Match, name string) bool {
-	for _, m := range matches {
-		for _, headers := range []map[string]route.StringMatch{m.Headers, m.WithoutHeaders} {
-			if _, ok := headers[name]; ok {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(matches, func(m route.Match) bool { return m.Mentions(name) })
 }

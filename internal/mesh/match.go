@@ -93,14 +93,10 @@ func readStrings(in map[string]*istioapi.StringMatch, fold bool) (map[string]rou
 		if strings.HasPrefix(name, "@request.auth.claims") {
 			return nil, fmt.Errorf("%s: claims can be matched at gateways only", name)
 		}
-		key := name
-		if fold {
-			key = strings.ToLower(name)
-		}
-		if _, twice := out[key]; twice {
-			return nil, fmt.Errorf("%s: the same header stands twice in different case", name)
-		}
-		out[key] = match
+		out[name] = match
+	}
+	if fold {
+		out = route.Fold(out)
 	}
 	return out, nil
 }

@@ -32,8 +32,7 @@ func (c *checker) meets(r *mesh.Route, kind request) (string, bool) {
 	m := r.Match
 	without := m.WithoutHeaders
 	for name, unwanted := range m.WithoutHeaders {
-		stripped, ours := c.withoutOurs(name, unwanted)
-		if !ours {
+		if !c.isOurs(name, unwanted) {
 			continue
 		}
 		if kind == others {
@@ -43,30 +42,20 @@ func (c *checker) meets(r *mesh.Route, kind request) (string, bool) {
 			without = maps.Clone(without)
 		}
 		delete(without, name)
-		if stripped != nil {
-			without[name] = *stripped
-		}
 	}
 	return text(m, without), true
 }
 
-// withoutOurs returns what is left of a header that must be absent without our part of
-// it; false if there is no such part.
-func (c *checker) withoutOurs(name string, unwanted route.StringMatch) (*route.StringMatch, bool) {
+// isOurs reports whether a header must be absent since requests with overrides are not
+// meant.
+func (c *checker) isOurs(name string, unwanted route.StringMatch) bool {
 	switch {
 	case strings.EqualFold(name, c.header):
-		return nil, unwanted.Op == route.Present
+		return unwanted.Op == route.Present
 	case !strings.EqualFold(name, grammar.BaggageHeader) || unwanted.Op != route.Regex:
-		return nil, false
-	case unwanted.Value == grammar.AnyBaggagePattern:
-		return nil, true
+		return false
 	}
-	const begin, end = "(?:", ")|(?:" + grammar.AnyBaggagePattern + ")"
-	users, found := strings.CutSuffix(unwanted.Value, end)
-	if !found || !strings.HasPrefix(users, begin) {
-		return nil, false
-	}
-	return &route.StringMatch{Op: route.Regex, Value: strings.TrimPrefix(users, begin)}, true
+	return unwanted.Value == grammar.AnyBaggagePattern
 }
 
 // fits reports whether a request of a kind can fit a match of a user's, who may ask for
@@ -115,10 +104,6 @@ func text(m *route.Match, without map[string]route.StringMatch) string {
 }
 
 func write(b *strings.Builder, what, name string, s route.StringMatch) {
-	if what == "without" && s.Op != route.Present {
-		// Joined with ours, every value is a pattern.
-		s = route.StringMatch{Op: route.Regex, Value: s.Pattern()}
-	}
 	for _, part := range []string{what, name, string(s.Op), s.Value} {
 		b.WriteString(strconv.Itoa(len(part)))
 		b.WriteByte(':')

@@ -2,13 +2,15 @@ package route
 
 import (
 	"maps"
-	"regexp"
+	"slices"
+	"strings"
 )
 
 // And returns the match that fits what both m and n fit. It reports false if
 // no request fits both, or if the conjunction can't be said: a match has one
-// matcher for each header, so that two different ones can be joined only where
-// one implies the other or both are to be absent.
+// matcher for the path, the method and each query parameter, so that two
+// different ones can be joined only where one implies the other. Of headers
+// both are kept where need be, see [joinHeaders].
 func (m Match) And(n Match) (Match, bool) {
 	out := m
 	ok := true
@@ -31,9 +33,12 @@ func (m Match) And(n Match) (Match, bool) {
 		keep(good)
 		*f.dst = joined
 	}
-	keep(join(&out.Headers, m.Headers, n.Headers, both))
-	keep(join(&out.QueryParams, m.QueryParams, n.QueryParams, both))
-	keep(join(&out.WithoutHeaders, m.WithoutHeaders, n.WithoutHeaders, neither))
+	keep(joinHeaders(&out.Headers, m.Headers, n.Headers, both))
+	keep(joinHeaders(&out.WithoutHeaders, m.WithoutHeaders, n.WithoutHeaders, neither))
+	keep(join(&out.QueryParams, m.QueryParams, n.QueryParams, func(a, b StringMatch) (StringMatch, bool) {
+		joined, how := both(a, b)
+		return joined, how == asOne
+	}))
 	keep(join(&out.SourceLabels, m.SourceLabels, n.SourceLabels, equal[string]))
 	var good bool
 	out.SourceNamespace, good = eitherOrEqual(m.SourceNamespace, n.SourceNamespace)
@@ -65,6 +70,64 @@ func join[V any](dst *map[string]V, a, b map[string]V, resolve func(V, V) (V, bo
 	return ok
 }
 
+// relation is how two matchers of one value go together.
+type relation int
+
+const (
+	// asOne is that a single matcher says the same.
+	asOne relation = iota
+	// apart is that it takes both of them.
+	apart
+	// never is that no value fits both.
+	never
+)
+
+// joinHeaders writes to dst what a and b ask for together. Two matchers of one
+// header that can't be said as one are both kept, under two spellings of its
+// name. It reports false where nothing fits both, or the name has no spelling left.
+func joinHeaders(dst *map[string]StringMatch, a, b map[string]StringMatch, resolve func(a, b StringMatch) (StringMatch, relation)) bool {
+	if len(b) == 0 {
+		return true
+	}
+	out := maps.Clone(a)
+	if out == nil {
+		out = map[string]StringMatch{}
+	}
+	*dst = out
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		if !addHeader(out, name, b[name], resolve) {
+			return false
+		}
+	}
+	return true
+}
+
+func addHeader(to map[string]StringMatch, name string, match StringMatch, resolve func(a, b StringMatch) (StringMatch, relation)) bool {
+	at := ""
+	for _, spelling := range slices.Sorted(maps.Keys(to)) {
+		if !strings.EqualFold(spelling, name) {
+			continue
+		}
+		switch joined, how := resolve(to[spelling], match); how {
+		case never:
+			return false
+		case asOne:
+			if at == "" {
+				at, match = spelling, joined
+			}
+		case apart:
+		}
+	}
+	if at == "" {
+		at = freeSpelling(name, to)
+	}
+	if at == "" {
+		return false
+	}
+	to[at] = match
+	return true
+}
+
 func equal[V comparable](a, b V) (V, bool) { return a, a == b }
 
 func eitherOrEqual[V comparable](a, b V) (V, bool) {
@@ -82,54 +145,47 @@ func bothPointers(a, b *StringMatch) (*StringMatch, bool) {
 		}
 		return a, true
 	}
-	joined, ok := both(*a, *b)
-	return &joined, ok
+	joined, how := both(*a, *b)
+	return &joined, how == asOne
 }
 
 // both returns the matcher that fits what a and b fit.
-func both(a, b StringMatch) (StringMatch, bool) {
+func both(a, b StringMatch) (StringMatch, relation) {
 	switch {
 	case a == b || b.Op == Present:
-		return a, true
+		return a, asOne
 	case a.Op == Present:
-		return b, true
+		return b, asOne
 	case a.Op == Exact:
-		return a, b.Match(a.Value)
+		return a, asOneIf(b.Match(a.Value))
 	case b.Op == Exact:
-		return b, a.Match(b.Value)
+		return b, asOneIf(a.Match(b.Value))
 	case a.Op == Prefix && b.Op == Prefix:
 		if len(a.Value) < len(b.Value) {
 			a, b = b, a
 		}
-		return a, b.Match(a.Value)
+		return a, asOneIf(b.Match(a.Value))
 	}
-	return a, false
+	return a, apart
 }
 
-// neither returns the matcher to be absent where both a and b are: their
-// alternative. Absence of a header that is present in no form leaves the
-// other with an empty value.
-func neither(a, b StringMatch) (StringMatch, bool) {
+// neither returns the matcher to be absent where both a and b are. Absence of a
+// header that is present in no form leaves the other with an empty value.
+func neither(a, b StringMatch) (StringMatch, relation) {
 	switch {
 	case a == b:
-		return a, true
+		return a, asOne
 	case a.Op == Present:
-		return a, !b.Match("")
+		return a, asOneIf(!b.Match(""))
 	case b.Op == Present:
-		return b, !a.Match("")
+		return b, asOneIf(!a.Match(""))
 	}
-	return StringMatch{Op: Regex, Value: "(?:" + a.Pattern() + ")|(?:" + b.Pattern() + ")"}, true
+	return a, apart
 }
 
-// Pattern returns s as a regular expression. The s flag makes a prefix match
-// whatever follows it.
-func (s StringMatch) Pattern() string {
-	switch s.Op {
-	case Exact:
-		return regexp.QuoteMeta(s.Value)
-	case Prefix:
-		return regexp.QuoteMeta(s.Value) + "(?s:.*)"
-	case Regex, Present:
+func asOneIf(possible bool) relation {
+	if possible {
+		return asOne
 	}
-	return s.Value
+	return never
 }

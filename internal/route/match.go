@@ -72,9 +72,11 @@ type Match struct {
 	Scheme        *StringMatch
 	Method        *StringMatch
 	Authority     *StringMatch
-	Headers       map[string]StringMatch
-	// WithoutHeaders must not fit; a missing header counts as an empty one,
-	// but for Present.
+	// Headers must all fit. Its keys are names of headers in any spelling, and two
+	// that differ in case only are two matchers of one header (see spelling.go).
+	Headers map[string]StringMatch
+	// WithoutHeaders, keyed likewise, must all not fit; a missing header counts as
+	// an empty one, but for Present.
 	WithoutHeaders map[string]StringMatch
 	QueryParams    map[string]StringMatch
 	// Port is that of the Service, zero for any.
@@ -105,17 +107,18 @@ type Caller struct {
 
 // header returns the value that Envoy matches: all lines joined by a comma.
 func (r *Request) header(name string) (string, bool) {
+	name = strings.ToLower(name)
 	switch name {
 	case ":method":
 		return r.Method, true
 	case ":path":
 		return r.Path, true
-	case ":authority":
+	case ":authority", "host":
 		return r.Authority, true
 	case ":scheme":
 		return r.Scheme, true
 	}
-	values, ok := r.Header[strings.ToLower(name)]
+	values, ok := r.Header[name]
 	return strings.Join(values, ","), ok && len(values) > 0
 }
 
@@ -186,21 +189,21 @@ func (m *Match) uri(path string) *Mismatch {
 }
 
 func (m *Match) headers(request *Request) *Mismatch {
-	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
+	for _, name := range names(m.Headers) {
 		value, ok := request.header(name)
 		if want := m.Headers[name]; !ok || !want.Match(value) {
-			return &Mismatch{Field: Header, Name: name, Want: want, Got: value}
+			return &Mismatch{Field: Header, Name: strings.ToLower(name), Want: want, Got: value}
 		}
 	}
 	return nil
 }
 
 func (m *Match) withoutHeaders(request *Request) *Mismatch {
-	for _, name := range slices.Sorted(maps.Keys(m.WithoutHeaders)) {
+	for _, name := range names(m.WithoutHeaders) {
 		value, ok := request.header(name)
 		unwanted := m.WithoutHeaders[name]
 		if (ok || unwanted.Op != Present) && unwanted.Match(value) {
-			return &Mismatch{Field: Header, Name: name, Want: unwanted, Got: value, Negated: true}
+			return &Mismatch{Field: Header, Name: strings.ToLower(name), Want: unwanted, Got: value, Negated: true}
 		}
 	}
 	return nil
@@ -212,7 +215,7 @@ func (m *Match) query(request *Request) *Mismatch {
 		return nil
 	}
 	params := queryParams(request.Path)
-	for _, name := range slices.Sorted(maps.Keys(m.QueryParams)) {
+	for _, name := range names(m.QueryParams) {
 		value, ok := params[name]
 		if want := m.QueryParams[name]; !ok || !want.Match(value) {
 			return &Mismatch{Field: QueryParam, Name: name, Want: want, Got: value}

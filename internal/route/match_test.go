@@ -1,6 +1,8 @@
 package route_test
 
 import (
+	"maps"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -71,6 +73,10 @@ func TestMatch(t *testing.T) {
 		"source label, other":                    {route.Match{SourceLabels: map[string]string{"app": "a"}}, caller("n", "b"), false},
 		"source namespace, other":                {route.Match{SourceNamespace: "m"}, caller("n", "a"), false},
 		"header names of requests are lowercase": {route.Match{Headers: map[string]route.StringMatch{"X": exact("a")}}, x("a"), true},
+		"two spellings, both fit":                {route.Match{Headers: map[string]route.StringMatch{"X": prefix("st"), "x": regex(".*ing")}}, x("staging"), true},
+		"two spellings, one fits":                {route.Match{Headers: map[string]route.StringMatch{"X": prefix("st"), "x": regex(".*ing")}}, x("stage"), false},
+		"without: two spellings":                 {route.Match{WithoutHeaders: map[string]route.StringMatch{"X": exact("a"), "x": exact("b")}}, x("a"), false},
+		"without: neither of two":                {route.Match{WithoutHeaders: map[string]route.StringMatch{"X": exact("a"), "x": exact("b")}}, x("c"), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,8 +88,9 @@ func TestMatch(t *testing.T) {
 }
 
 // TestAnd: where a conjunction can be said, it fits exactly the requests that
-// fit both matches; where it is refused as impossible for reasons other than
-// two patterns for one value, no request fits both.
+// fit both matches; where it is refused, no request fits both, or it is one that
+// can't be said: two patterns for one method, or more matchers of one header than
+// its name has spellings.
 func TestAnd(t *testing.T) {
 	t.Parallel()
 	values := []string{"", "a", "ab", "b"}
@@ -95,10 +102,10 @@ func TestAnd(t *testing.T) {
 		}
 		return m
 	})
-	maps := rapid.MapOfN(rapid.SampledFrom([]string{"x", "y"}), stringMatch, 0, 2)
+	matchers := rapid.MapOfN(rapid.SampledFrom([]string{"x-y", "X-Y", "x-Y", "z", "Z", "7"}), stringMatch, 0, 4)
 	match := rapid.Custom(func(t *rapid.T) route.Match {
 		m := route.Match{
-			Headers: maps.Draw(t, "headers"), WithoutHeaders: maps.Draw(t, "without"),
+			Headers: matchers.Draw(t, "headers"), WithoutHeaders: matchers.Draw(t, "without"),
 			Port:            uint32(rapid.SampledFrom([]int{0, 80, 81}).Draw(t, "port")),
 			SourceNamespace: rapid.SampledFrom([]string{"", "n", "m"}).Draw(t, "ns"),
 			SourceLabels:    rapid.MapOfN(rapid.Just("app"), rapid.SampledFrom([]string{"a", "b"}), 0, 1).Draw(t, "labels"),
@@ -122,7 +129,7 @@ func TestAnd(t *testing.T) {
 					Labels:    map[string]string{"app": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "callerApp")},
 				},
 			}
-			for _, name := range []string{"x", "y"} {
+			for _, name := range []string{"x-y", "z", "7"} {
 				if rapid.Bool().Draw(t, "has"+name) {
 					request.Header[name] = []string{rapid.SampledFrom(values).Draw(t, name)}
 				}
@@ -131,25 +138,118 @@ func TestAnd(t *testing.T) {
 			if ok && fits != (both.Mismatch(&request) == nil) {
 				t.Fatalf("And fits %v, both fit %v\nrequest %+v\nand %+v", !fits, fits, request, both)
 			}
-			if !ok && fits && !patterns(m, n) {
+			if !ok && fits && !unsayable(m, n) {
 				t.Fatalf("And says that nothing fits both, but %+v does", request)
 			}
 		}
 	})
 }
 
-// patterns reports whether m and n have patterns for one value, which can't be joined.
-func patterns(m, n route.Match) bool {
-	either := func(a, b route.StringMatch) bool { return a.Op == route.Regex || b.Op == route.Regex }
-	if m.Method != nil && n.Method != nil && either(*m.Method, *n.Method) {
+// unsayable reports whether the conjunction of m and n may be one that has no
+// form: both have patterns for the method, or a header is asked more than its name
+// has spellings.
+func unsayable(m, n route.Match) bool {
+	pattern := func(s *route.StringMatch) bool { return s != nil && s.Op == route.Regex }
+	if m.Method != nil && n.Method != nil && (pattern(m.Method) || pattern(n.Method)) {
 		return true
 	}
-	for name, a := range m.Headers {
-		if b, shared := n.Headers[name]; shared && either(a, b) {
-			return true
+	spellings := map[string]int{"x-y": 4, "z": 2, "7": 1}
+	for _, lists := range [][2]map[string]route.StringMatch{{m.Headers, n.Headers}, {m.WithoutHeaders, n.WithoutHeaders}} {
+		asked := map[string]int{}
+		for _, list := range lists {
+			for name := range list {
+				asked[strings.ToLower(name)]++
+			}
+		}
+		for name, times := range asked {
+			if times > spellings[name] {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// TestAndOfOneHeader: what is kept of two matchers of one header, and how it is spelled.
+func TestAndOfOneHeader(t *testing.T) {
+	t.Parallel()
+	type matchers = map[string]route.StringMatch
+	regex := func(v string) route.StringMatch { return route.StringMatch{Op: route.Regex, Value: v} }
+	prefix := func(v string) route.StringMatch { return route.StringMatch{Op: route.Prefix, Value: v} }
+	present := route.StringMatch{Op: route.Present}
+	for name, test := range map[string]struct {
+		a, b   matchers
+		want   matchers // nil where And is false
+		absent matchers // the same for WithoutHeaders
+	}{
+		"other headers": {
+			matchers{"a": present}, matchers{"b": present},
+			matchers{"a": present, "b": present}, matchers{"a": present, "b": present},
+		},
+		"the same": {
+			matchers{"Baggage": regex("x")}, matchers{"baggage": regex("x")},
+			matchers{"Baggage": regex("x")}, matchers{"Baggage": regex("x")},
+		},
+		"one implies the other": {
+			matchers{"x": prefix("a")}, matchers{"X": prefix("ab")},
+			matchers{"x": prefix("ab")}, matchers{"x": prefix("a"), "X": prefix("ab")},
+		},
+		"two patterns": {
+			matchers{"baggage": regex("a")}, matchers{"baggage": regex("b")},
+			matchers{"baggage": regex("a"), "Baggage": regex("b")}, matchers{"baggage": regex("a"), "Baggage": regex("b")},
+		},
+		"the parts of a name": {
+			matchers{"x-env": regex("a")}, matchers{"x-env": regex("b")},
+			matchers{"x-env": regex("a"), "X-Env": regex("b")}, matchers{"x-env": regex("a"), "X-Env": regex("b")},
+		},
+		"a third one": {
+			matchers{"x-env": regex("a"), "X-Env": regex("b")}, matchers{"x-env": regex("c")},
+			matchers{"x-env": regex("a"), "X-Env": regex("b"), "X-env": regex("c")},
+			matchers{"x-env": regex("a"), "X-Env": regex("b"), "X-env": regex("c")},
+		},
+		"no spelling left": {matchers{"x": regex("a"), "X": regex("b")}, matchers{"x": regex("c")}, nil, nil},
+		"no letters":       {matchers{"7": regex("a")}, matchers{"7": regex("b")}, nil, nil},
+		"a pseudo-header":  {matchers{":path": regex("a")}, matchers{":path": regex("b")}, nil, nil},
+		"nothing fits":     {matchers{"x": {Op: route.Exact, Value: "a"}}, matchers{"X": prefix("b")}, nil, matchers{"x": {Op: route.Exact, Value: "a"}, "X": prefix("b")}},
+		"absent and present": {
+			matchers{"x": present}, matchers{"X": regex("a*")},
+			matchers{"x": regex("a*")}, nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check := func(what string, want, got matchers, ok bool) {
+				switch {
+				case ok != (want != nil):
+					t.Errorf("%s: And is %v", what, ok)
+				case ok && !maps.Equal(want, got):
+					t.Errorf("%s: %v, want %v", what, got, want)
+				}
+			}
+			before := maps.Clone(test.a)
+			got, ok := route.Match{Headers: test.a}.And(route.Match{Headers: test.b})
+			check("headers", test.want, got.Headers, ok)
+			got, ok = route.Match{WithoutHeaders: test.a}.And(route.Match{WithoutHeaders: test.b})
+			check("withoutHeaders", test.absent, got.WithoutHeaders, ok)
+			if !maps.Equal(before, test.a) {
+				t.Errorf("And changed its input to %v", test.a)
+			}
+		})
+	}
+}
+
+func TestFold(t *testing.T) {
+	t.Parallel()
+	present := route.StringMatch{Op: route.Present}
+	got := route.Fold(map[string]route.StringMatch{"X-User": present, "X-Env": present, "x-env": present})
+	want := map[string]route.StringMatch{"x-user": present, "X-Env": present, "x-env": present}
+	if !maps.Equal(got, want) {
+		t.Errorf("Fold: %v, want %v", got, want)
+	}
+	m := route.Match{WithoutHeaders: got}
+	if !m.Mentions("x-user") || !m.Mentions("X-ENV") || m.Mentions("x") {
+		t.Error("Mentions is wrong")
+	}
 }
 
 func TestEvaluateTakesTheFirstThatFits(t *testing.T) {

@@ -129,7 +129,9 @@ var routeShapes = []occurrence{
 	{compiletest.BaggageMatches, "baggage by regex", match(func(m *istioapi.HTTPMatchRequest) bool {
 		return strings.Contains(m.Headers["baggage"].GetRegex(), "canary")
 	})},
-	{compiletest.Weights, "weight 0", route(func(r *istioapi.HTTPRoute) bool { return len(r.Route) == 2 && r.Route[0].Weight == 100 && r.Route[1].Weight == 0 })},
+	{compiletest.Weights, "weight 0", route(func(r *istioapi.HTTPRoute) bool {
+		return len(r.Route) == 2 && r.Route[0].Weight == 100 && r.Route[1].Weight == 0
+	})},
 	{compiletest.Weights, "large weights", route(func(r *istioapi.HTTPRoute) bool { return len(r.Route) == 2 && r.Route[1].Weight > 1e9 })},
 	{compiletest.Weights, "many pods", func(s look) bool {
 		return s.anyBackend(func(_ *model.Service, b *model.Backend) bool { return b.Pods == 997 })

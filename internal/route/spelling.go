@@ -1,0 +1,112 @@
+package route
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The matchers of a [Match] for headers are keyed by the name of the header in
+// some spelling. Istio's HTTPMatchRequest has one entry for each spelling, too, and
+// Istio gives Envoy a matcher for each (pilot/pkg/networking/core/route:
+// TranslateRouteMatch); Envoy compares names of headers without case. So a match
+// asks two things of one header by naming it twice:
+//
+//	headers:
+//	  baggage: {regex: ".*tenant=a.*"}
+//	  Baggage: {regex: ".*override\\.cart=v2.*"}
+
+// Mentions reports whether m asks anything of a header, in whichever spelling.
+func (m *Match) Mentions(header string) bool {
+	for _, matchers := range []map[string]StringMatch{m.Headers, m.WithoutHeaders} {
+		for name := range matchers {
+			if strings.EqualFold(name, header) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Fold returns matchers with the names of headers in lower case, where a header is
+// named once. One that is named in several spellings keeps them.
+func Fold(matchers map[string]StringMatch) map[string]StringMatch {
+	if matchers == nil {
+		return nil
+	}
+	times := map[string]int{}
+	for name := range matchers {
+		times[strings.ToLower(name)]++
+	}
+	out := make(map[string]StringMatch, len(matchers))
+	for name, match := range matchers {
+		if lower := strings.ToLower(name); times[lower] == 1 {
+			name = lower
+		}
+		out[name] = match
+	}
+	return out
+}
+
+// freeSpelling returns a spelling of a header's name that taken has not: as it
+// is, else as HTTP/1 writes it, else with other letters in upper case. It returns
+// "" if there is none, as for names without letters; of pseudo-headers (":path")
+// there is but one spelling that Istio accepts.
+func freeSpelling(name string, taken map[string]StringMatch) string {
+	free := func(spelling string) bool {
+		_, there := taken[spelling]
+		return !there
+	}
+	if free(name) {
+		return name
+	}
+	if strings.HasPrefix(name, ":") {
+		return ""
+	}
+	lower := strings.ToLower(name)
+	for _, spelling := range []string{lower, canonical(lower)} {
+		if free(spelling) {
+			return spelling
+		}
+	}
+	letters := lettersOf(lower)
+	// Each spelling in taken rules out one, so that one more is enough.
+	for mask := range min(1<<min(len(letters), 30), len(taken)+1) {
+		spelling := []byte(lower)
+		for i, at := range letters {
+			if mask&(1<<i) != 0 {
+				spelling[at] -= 'a' - 'A'
+			}
+		}
+		if free(string(spelling)) {
+			return string(spelling)
+		}
+	}
+	return ""
+}
+
+// canonical returns a lower-case name with the first letter of each part in upper
+// case, as in "X-Env".
+func canonical(lower string) string {
+	out := []byte(lower)
+	for _, at := range lettersOf(lower) {
+		if at == 0 || out[at-1] == '-' {
+			out[at] -= 'a' - 'A'
+		}
+	}
+	return string(out)
+}
+
+// lettersOf returns where the letters of a lower-case name are.
+func lettersOf(lower string) []int {
+	var out []int
+	for i := range len(lower) {
+		if 'a' <= lower[i] && lower[i] <= 'z' {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// names returns the names of matchers in an order that depends on nothing else.
+func names(matchers map[string]StringMatch) []string { return slices.Sorted(maps.Keys(matchers)) }
