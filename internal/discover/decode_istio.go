@@ -68,7 +68,7 @@ func decodeIstio(doc []byte, object any, spec protoreflect.MessageDescriptor) ([
 		return nil, strictError{s.conflicts}
 	}
 	// The status is Istio's, and of types that don't matter here.
-	if _, ok := tree["status"]; ok || len(s.unknown) > 0 {
+	if _, ok := tree["status"]; ok || s.nulls || len(s.unknown) > 0 {
 		delete(tree, "status")
 		known, err := json.Marshal(tree)
 		if err != nil {
@@ -121,6 +121,10 @@ type sieve struct {
 	// conflicts are fields of which only one may be given; the decoder would
 	// take the last.
 	conflicts []error
+	// nulls is set where a value of a map was null and is removed. An API server
+	// removes them, while Istio's types take them for an empty value: a matcher that
+	// is null would be one that asks for presence.
+	nulls bool
 }
 
 // message sifts a JSON value of a message's type. Values of the wrong type
@@ -158,6 +162,11 @@ func (s *sieve) field(value any, field protoreflect.FieldDescriptor, path string
 	case field.IsMap():
 		values, _ := value.(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if values[key] == nil {
+				delete(values, key)
+				s.nulls = true
+				continue
+			}
 			if element := field.MapValue().Message(); element != nil {
 				s.message(values[key], element, keyPath(path, key))
 			}
@@ -165,6 +174,9 @@ func (s *sieve) field(value any, field protoreflect.FieldDescriptor, path string
 	case field.IsList():
 		values, _ := value.([]any)
 		for i := range values {
+			if values[i] == nil {
+				s.conflicts = append(s.conflicts, fmt.Errorf("%s[%d]: it is null", path, i))
+			}
 			if element := field.Message(); element != nil {
 				s.message(values[i], element, fmt.Sprintf("%s[%d]", path, i))
 			}

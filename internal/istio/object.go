@@ -100,27 +100,31 @@ func encode(meta *metav1.ObjectMeta, kind string, spec json.Marshaler) ([]byte, 
 		Name        string            `json:"name"`
 		Namespace   string            `json:"namespace"`
 	}
+	whole, err := integers(spec)
+	if err != nil {
+		return nil, err
+	}
 	return json.Marshal(struct {
 		APIVersion string         `json:"apiVersion"`
 		Kind       string         `json:"kind"`
 		Metadata   metadata       `json:"metadata"`
 		Spec       json.Marshaler `json:"spec"`
-	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, spec})
+	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
 }
 
 // YAML returns o as one YAML document without a separator; the same object
 // gives the same bytes. Long lines are not folded: patterns are to be read, and
 // searched for, in one piece.
 func (o Object) YAML() ([]byte, error) {
-	var value any
-	if err := json.Unmarshal(o.JSON, &value); err != nil {
+	value, err := decode(o.JSON)
+	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.Object, err)
 	}
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
 	encoder.CompactSeqIndent()
-	if err := encoder.Encode(value); err != nil {
+	if err := encoder.Encode(numbers(value)); err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.Object, err)
 	}
 	return out.Bytes(), encoder.Close()

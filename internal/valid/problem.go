@@ -1,0 +1,88 @@
+package valid
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Problem is one reason for which an object would be refused.
+type Problem struct {
+	// Path is the field, as in "http[0].match[1].headers[x y]".
+	Path    string
+	Message string
+	// Schema is set where the schema of the CustomResourceDefinition refuses, and
+	// Istio's webhook does not.
+	Schema bool
+}
+
+// String returns "path: message".
+func (p Problem) String() string {
+	if p.Path == "" {
+		return p.Message
+	}
+	return p.Path + ": " + p.Message
+}
+
+// Checker checks objects one after another. It remembers which patterns compile,
+// so that a pattern which stands in many routes is compiled once. The zero Checker
+// is ready.
+type Checker struct {
+	patterns map[string]error
+	problems []Problem
+	// namespace is that of the object that is checked.
+	namespace string
+}
+
+// path is a field within an object. It becomes text only where there is a problem.
+type path struct {
+	parent *path
+	name   string
+	// index is the place in a list plus one, key the one in a map.
+	index int
+	key   string
+}
+
+func (p *path) field(name string) path { return path{parent: p, name: name} }
+
+func (p *path) at(name string, index int) path { return path{parent: p, name: name, index: index + 1} }
+
+func (p *path) under(name, key string) path { return path{parent: p, name: name, key: key} }
+
+func (p *path) String() string {
+	var parts []string
+	for ; p != nil; p = p.parent {
+		switch {
+		case p.index > 0:
+			parts = append(parts, p.name+"["+strconv.Itoa(p.index-1)+"]")
+		case p.key != "":
+			parts = append(parts, p.name+"["+p.key+"]")
+		case p.name != "":
+			parts = append(parts, p.name)
+		}
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, ".")
+}
+
+func (c *Checker) add(at *path, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Path: at.String(), Message: fmt.Sprintf(format, args...)})
+}
+
+// addSchema adds a problem that the schema has and the webhook has not.
+func (c *Checker) addSchema(at *path, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Path: at.String(), Message: fmt.Sprintf(format, args...), Schema: true})
+}
+
+// take returns the problems that were found, in an order that depends on nothing
+// but them.
+func (c *Checker) take() []Problem {
+	out := c.problems
+	c.problems = nil
+	slices.SortFunc(out, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(out)
+}
