@@ -10,7 +10,7 @@ import (
 func (a Answer) String() string {
 	switch {
 	case a.Index < 0:
-		return "404"
+		return fmt.Sprint(a.Status)
 	case a.Location != "":
 		return fmt.Sprintf("%s: %d %s", a.Name, a.Status, a.Location)
 	case a.Status != 0:
@@ -27,8 +27,11 @@ func (a Answer) String() string {
 // lacks; the domain of hosts is left out up to their namespace.
 func (d Destination) String() string {
 	name, _, _ := strings.Cut(d.Host, ".svc.")
-	if d.Host == "" {
+	switch {
+	case d.Host == "" && len(d.Pods) == 0:
 		return d.Cluster
+	case d.Host == "":
+		return d.Cluster + " (" + strings.Join(d.Pods, " ") + ")"
 	}
 	if d.Subset != "" {
 		name += " " + d.Subset

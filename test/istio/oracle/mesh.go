@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -9,9 +10,7 @@ import (
 	"istio.io/istio/pilot/pkg/config/memory"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/pkg/networking/core"
-	memregistry "istio.io/istio/pilot/pkg/serviceregistry/memory"
 	"istio.io/istio/pkg/config"
-	"istio.io/istio/pkg/config/mesh"
 	"istio.io/istio/pkg/config/mesh/meshwatcher"
 	"istio.io/istio/pkg/config/schema/collection"
 	"istio.io/istio/pkg/config/schema/collections"
@@ -22,15 +21,20 @@ import (
 // clusterID is the one cluster that everything is in.
 const clusterID = "Kubernetes"
 
-// Mesh is one set of objects, translated. It is safe for concurrent use.
+// Mesh is one set of objects, translated by one revision of istiod. It is safe
+// for concurrent use.
 type Mesh struct {
 	domain    string
+	revision  string
 	env       *model.Environment
 	generator *core.ConfigGeneratorImpl
 	services  []*model.Service
 	// pods has the name of the pod behind each endpoint address.
 	pods map[string]string
-	stop chan struct{}
+	// behind has the pods that the Service of each host selects: those that
+	// Kubernetes itself, without any proxy, sends a connection to.
+	behind map[string][]string
+	stop   chan struct{}
 
 	mu      sync.Mutex
 	proxies map[string]*sidecar
@@ -40,12 +44,20 @@ type Mesh struct {
 type Options struct {
 	// Domain is the DNS suffix of Services, cluster.local if empty.
 	Domain string
+	// Revision is the one of the istiod that translates, "default" if empty: it
+	// reads no object that the label istio.io/rev gives to another one.
+	Revision string
+	// RootNamespace is where the mesh configuration is looked for, and Istio's root
+	// namespace unless that says otherwise; istio-system if empty.
+	RootNamespace string
 }
 
-// meshConfig is shared by all meshes, since Istio keeps every watcher for ever.
-var meshConfig = sync.OnceValue(func() meshwatcher.TestWatcher {
-	return meshwatcher.NewTestWatcher(mesh.DefaultMeshConfig())
-})
+func (o Options) withDefaults() Options {
+	o.Domain = cmp.Or(o.Domain, "cluster.local")
+	o.Revision = cmp.Or(o.Revision, defaultRevision)
+	o.RootNamespace = cmp.Or(o.RootNamespace, "istio-system")
+	return o
+}
 
 // kinds are what a mesh can be configured with. Istio asks for other kinds too
 // and finds none.
@@ -53,23 +65,25 @@ var kinds = collection.SchemasFor(
 	collections.VirtualService,
 	collections.DestinationRule,
 	collections.Sidecar,
+	collections.Gateway,
+	collections.ServiceEntry,
+	collections.WorkloadEntry,
 )
 
 // Load translates the objects in manifests. Close must be called on the result.
 func Load(manifests []byte, options Options) (*Mesh, error) {
-	if options.Domain == "" {
-		options.Domain = "cluster.local"
-	}
-	world, err := read(manifests, options.Domain)
+	options = options.withDefaults()
+	world, err := read(manifests, options)
 	if err != nil {
 		return nil, err
 	}
 	m := &Mesh{
 		domain:    options.Domain,
+		revision:  options.Revision,
 		env:       model.NewEnvironment(),
 		generator: core.NewConfigGenerator(&model.DisabledCache{}),
-		services:  world.services,
 		pods:      world.podByAddress,
+		behind:    world.behind,
 		stop:      make(chan struct{}),
 		proxies:   map[string]*sidecar{},
 	}
@@ -92,30 +106,34 @@ func (m *Mesh) start(world *world) error {
 		}
 	}
 	updater := model.NewEndpointIndexUpdater(m.env.EndpointIndex)
-	registry := memregistry.NewServiceDiscovery(world.services...)
-	registry.ClusterID = clusterID
-	registry.XdsUpdater = updater
-	for _, instance := range world.instances {
-		registry.AddInstance(instance)
-	}
+	watcher := newWatcher(world.mesh)
+	virtualServices := model.NewVirtualServiceController(store,
+		model.VSControllerOptions{KrtDebugger: new(krt.DebugHandler), XDSUpdater: updater}, watcher)
 
 	m.env.DomainSuffix = m.domain
-	m.env.Watcher = meshConfig()
+	m.env.Watcher = watcher
 	m.env.NetworksWatcher = meshwatcher.NewFixedNetworksWatcher(nil)
-	m.env.ServiceDiscovery = registry
 	m.env.ConfigStore = store
-	virtualServices := model.NewVirtualServiceController(store,
-		model.VSControllerOptions{KrtDebugger: new(krt.DebugHandler), XDSUpdater: updater}, meshConfig())
 	m.env.VirtualServiceController = virtualServices
+	registries, err := newRegistries(m, world, store, watcher)
+	if err != nil {
+		return err
+	}
+	m.env.ServiceDiscovery = registries.discovery
 	m.env.Init()
 
 	go store.Run(m.stop)
 	go virtualServices.Run(m.stop)
-	err := wait.PollUntilContextTimeout(context.Background(), time.Millisecond, 10*time.Second, true,
-		func(context.Context) (bool, error) { return store.HasSynced() && virtualServices.HasSynced(), nil })
+	registries.run(m.stop)
+	err = wait.PollUntilContextTimeout(context.Background(), time.Millisecond, 10*time.Second, true,
+		func(context.Context) (bool, error) {
+			return store.HasSynced() && virtualServices.HasSynced() && registries.synced(), nil
+		})
 	if err != nil {
 		return fmt.Errorf("wait for Istio's controllers: %w", err)
 	}
+	registries.finish()
+	m.services = m.env.ServiceDiscovery.Services()
 	if err := m.env.InitNetworksManager(updater); err != nil {
 		return fmt.Errorf("start Istio's networks manager: %w", err)
 	}
@@ -123,10 +141,13 @@ func (m *Mesh) start(world *world) error {
 	return nil
 }
 
-// world is what manifests say, in Istio's terms.
-type world struct {
-	configs      []config.Config
-	services     []*model.Service
-	instances    []*model.ServiceInstance
-	podByAddress map[string]string
+// configsOf leaves out what an istiod of revision does not read.
+func configsOf(configs []config.Config, revision string) []config.Config {
+	var out []config.Config
+	for i := range configs {
+		if config.ObjectInRevision(&configs[i], revision) {
+			out = append(out, configs[i])
+		}
+	}
+	return out
 }

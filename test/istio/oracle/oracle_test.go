@@ -19,11 +19,13 @@ import (
 var update = flag.Bool("update", false, "write the answers into testdata")
 
 // TestSend runs the requests of each file of testdata. Its sections are
-// manifests and "requests", with one line for each:
+// manifests, "requests", and "requests-NAME" for the proxies of a revision, with
+// one line for each:
 //
 //	caller namespace and labels | method | host:port/path | header: value | … => answer
 //
-// "name.namespace" at the beginning of host is the Service that is called.
+// "name.namespace" at the beginning of host is the Service that is called; the
+// caller "gateway/namespace" is a gateway.
 func TestSend(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -38,36 +40,38 @@ func TestSend(t *testing.T) {
 				t.Fatal(err)
 			}
 			manifests, requests := sections(t, archive)
-			mesh, err := oracle.Load(manifests, oracle.Options{})
-			if err != nil {
-				t.Fatal(err)
+			for _, section := range requests {
+				mesh, err := oracle.Load(manifests, oracle.Options{Revision: strings.TrimPrefix(section.Name[len("requests"):], "-")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(mesh.Close)
+				want := string(section.Data)
+				got := answer(t, mesh, want)
+				if *update {
+					section.Data = []byte(got)
+				} else if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: answers (-want +got):\n%s", section.Name, diff)
+				}
 			}
-			t.Cleanup(mesh.Close)
-			want := string(requests.Data)
-			got := answer(t, mesh, want)
 			if *update {
-				requests.Data = []byte(got)
 				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
 				}
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("answers (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
 // sections returns all manifests of archive as one stream, and its requests.
-func sections(t *testing.T, archive *txtar.Archive) ([]byte, *txtar.File) {
+func sections(t *testing.T, archive *txtar.Archive) ([]byte, []*txtar.File) {
 	t.Helper()
 	var manifests []byte
-	var requests *txtar.File
+	var requests []*txtar.File
 	for i := range archive.Files {
 		file := &archive.Files[i]
-		if file.Name == "requests" {
-			requests = file
+		if strings.HasPrefix(file.Name, "requests") {
+			requests = append(requests, file)
 			continue
 		}
 		manifests = append(append(manifests, "\n---\n"...), file.Data...)
@@ -107,7 +111,8 @@ func parse(t *testing.T, line string) (oracle.Proxy, oracle.Request) {
 		t.Fatalf("%q: want caller | method | url", line)
 	}
 	caller := strings.Fields(fields[0])
-	proxy := oracle.Proxy{Namespace: caller[0], Labels: map[string]string{}}
+	namespace, isGateway := strings.CutPrefix(caller[0], "gateway/")
+	proxy := oracle.Proxy{Namespace: namespace, Gateway: isGateway, Labels: map[string]string{}}
 	for _, label := range caller[1:] {
 		key, value, _ := strings.Cut(label, "=")
 		proxy.Labels[key] = value

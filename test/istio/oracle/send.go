@@ -5,7 +5,9 @@ import (
 	"maps"
 	"strings"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"istio.io/istio/pilot/pkg/model"
 )
 
@@ -25,22 +27,28 @@ type Request struct {
 
 // Answer is where a request goes.
 type Answer struct {
-	// VirtualHost is the name of the one that the authority selects, "" for none.
-	VirtualHost string
+	// VirtualHost is the one that the authority selects, nil for none.
+	VirtualHost *routev3.VirtualHost
 	// Index is that of the route within its virtual host, -1 if none takes the
 	// request; Status is then 404.
 	Index int
-	// Name is that of the route, as in access logs.
+	// Name is that of the route, as in access logs; "tcp" for a connection.
 	Name string
 	// Status is that of an answer which the proxy gives by itself, else 0. Body
 	// and Location (as much of it as the route fixes) belong to such answers.
 	Status   uint32
 	Body     string
 	Location string
+	// Path is the request's as it is sent on.
+	Path string
 	// Destinations are where the request may go, none if Status is set.
 	Destinations []Destination
-	// Route is all of the route, nil for none.
+	// Mirrors are where copies of it go.
+	Mirrors []Destination
+	// Route is all of the route, nil for none and for connections.
 	Route *routev3.Route
+	// TCP is all of what decides over a connection.
+	TCP *tcpv3.TcpProxy
 }
 
 // Destination is a cluster and its share.
@@ -55,9 +63,14 @@ type Destination struct {
 	Weight uint32
 	// Missing is set where the proxy has no such cluster: it answers 503 (NC).
 	Missing bool
+	// Configuration is that of the cluster, nil where it is missing.
+	Configuration *clusterv3.Cluster
 	// Pods are the names of the ready pods that may get the request.
 	Pods []string
 }
+
+// TCP is the method of requests that are connections of another protocol.
+const TCP = "TCP"
 
 // Send returns where request goes if p sends it.
 func (m *Mesh) Send(p Proxy, request Request) (Answer, error) {
@@ -67,20 +80,31 @@ func (m *Mesh) Send(p Proxy, request Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	routes, err := m.routesOf(s, request.To, request.Port)
+	answer, err := m.ask(s, request)
 	if err != nil {
 		return Answer{}, err
 	}
-	answer := Evaluate(routes, request)
 	for i := range answer.Destinations {
-		d := &answer.Destinations[i]
-		_, ok := s.clusters[d.Cluster]
-		d.Missing = !ok
-		if ok {
-			d.Pods = m.endpoints(s, d.Cluster)
-		}
+		m.complete(s, &answer.Destinations[i], request.To)
+	}
+	for i := range answer.Mirrors {
+		m.complete(s, &answer.Mirrors[i], request.To)
 	}
 	return answer, nil
+}
+
+func (m *Mesh) ask(s *sidecar, request Request) (Answer, error) {
+	if request.Method == TCP {
+		return m.connection(s, request)
+	}
+	routes, err := m.routesOf(s, request.To, request.Port)
+	switch {
+	case err != nil:
+		return Answer{}, err
+	case routes == nil: // no listener: whatever the protocol
+		return m.connection(s, request)
+	}
+	return Evaluate(routes, request), nil
 }
 
 // Evaluate returns where routes send request, as far as that can be told from
@@ -92,11 +116,11 @@ func Evaluate(routes *routev3.RouteConfiguration, request Request) Answer {
 	if host == nil {
 		return answer
 	}
-	answer.VirtualHost = host.Name
+	answer.VirtualHost = host
 	for i, route := range host.Routes {
 		if matches(route.Match, &request) {
 			answer.Index, answer.Name, answer.Route = i, route.Name, route
-			answer.act(route)
+			answer.act(route, request.Path)
 			return answer
 		}
 	}
@@ -126,7 +150,7 @@ var redirectStatus = map[routev3.RedirectAction_RedirectResponseCode]uint32{
 	routev3.RedirectAction_PERMANENT_REDIRECT: 308,
 }
 
-func (a *Answer) act(route *routev3.Route) {
+func (a *Answer) act(route *routev3.Route, path string) {
 	a.Status = 0
 	switch {
 	case route.GetDirectResponse() != nil:
@@ -136,13 +160,29 @@ func (a *Answer) act(route *routev3.Route) {
 	case route.GetRedirect() != nil:
 		redirect := route.GetRedirect()
 		a.Status = redirectStatus[redirect.ResponseCode]
-		a.Location = redirect.GetSchemeRedirect() + "//" + redirect.HostRedirect + redirect.GetPathRedirect() + redirect.GetPrefixRewrite()
-	case route.GetRoute().GetWeightedClusters() != nil:
-		for _, c := range route.GetRoute().GetWeightedClusters().Clusters {
+		to := redirect.GetPathRedirect()
+		if prefix := redirect.GetPrefixRewrite(); prefix != "" {
+			to = rewritePrefix(route.Match, path, prefix)
+		}
+		a.Location = redirect.GetSchemeRedirect() + "//" + redirect.HostRedirect + to
+	case route.GetRoute() != nil:
+		a.send(route, path)
+	}
+}
+
+// send fills in where route sends a request for path.
+func (a *Answer) send(route *routev3.Route, path string) {
+	action := route.GetRoute()
+	a.Path = rewrite(route, path)
+	if weighted := action.GetWeightedClusters(); weighted != nil {
+		for _, c := range weighted.Clusters {
 			a.Destinations = append(a.Destinations, destination(c.Name, c.Weight.GetValue()))
 		}
-	case route.GetRoute() != nil:
-		a.Destinations = []Destination{destination(route.GetRoute().GetCluster(), 1)}
+	} else {
+		a.Destinations = []Destination{destination(action.GetCluster(), 1)}
+	}
+	for _, mirror := range action.RequestMirrorPolicies {
+		a.Mirrors = append(a.Mirrors, destination(mirror.Cluster, 1))
 	}
 }
 

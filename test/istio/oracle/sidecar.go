@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"istio.io/istio/pilot/pkg/model"
-	"istio.io/istio/pilot/pkg/xds/endpoints"
 	"istio.io/istio/pkg/cluster"
 	"istio.io/istio/pkg/config/labels"
 	"istio.io/istio/pkg/wellknown"
@@ -21,10 +18,15 @@ import (
 // anyAddress is where a listener listens that takes every address of its port.
 const anyAddress = "0.0.0.0"
 
-// Proxy is the sidecar of a calling pod.
+// proxyVersion is the version of Istio that proxies say they are of.
+const proxyVersion = "1.31.0"
+
+// Proxy is the sidecar of a calling pod, or a gateway.
 type Proxy struct {
 	Namespace string
 	Labels    map[string]string
+	// Gateway is set for a gateway, which Gateway objects select by Labels.
+	Gateway bool
 }
 
 // sidecar is what a proxy is sent, as far as it was asked for.
@@ -37,30 +39,12 @@ type sidecar struct {
 
 // sidecar returns the configuration of p, made on first use. m.mu is held.
 func (m *Mesh) sidecar(p Proxy) (*sidecar, error) {
-	key := p.Namespace + "/" + labels.Instance(p.Labels).String()
+	key := fmt.Sprint(p.Gateway, " ", p.Namespace, "/", labels.Instance(p.Labels))
 	if s, ok := m.proxies[key]; ok {
 		return s, nil
 	}
 	push := m.env.PushContext()
-	node := &model.Proxy{
-		Type:            model.SidecarProxy,
-		ID:              "caller." + p.Namespace,
-		ConfigNamespace: p.Namespace,
-		DNSDomain:       p.Namespace + ".svc." + m.domain,
-		IPAddresses:     []string{"10.244.255.254"},
-		Labels:          maps.Clone(p.Labels),
-		IstioVersion:    model.ParseIstioVersion("1.31.0"),
-		Metadata: &model.NodeMetadata{
-			Namespace:    p.Namespace,
-			Labels:       maps.Clone(p.Labels),
-			IstioVersion: "1.31.0",
-			ClusterID:    cluster.ID(clusterID),
-		},
-	}
-	node.SetSidecarScope(push)
-	node.SetServiceTargets(m.env.ServiceDiscovery)
-	node.DiscoverIPMode()
-
+	node := m.node(p, push)
 	s := &sidecar{
 		node:      node,
 		listeners: m.generator.BuildListeners(node, push),
@@ -79,9 +63,37 @@ func (m *Mesh) sidecar(p Proxy) (*sidecar, error) {
 	return s, nil
 }
 
+// node is what istiod knows of p once it is connected.
+func (m *Mesh) node(p Proxy, push *model.PushContext) *model.Proxy {
+	node := &model.Proxy{
+		Type:            model.SidecarProxy,
+		ID:              "caller." + p.Namespace,
+		ConfigNamespace: p.Namespace,
+		DNSDomain:       p.Namespace + ".svc." + m.domain,
+		IPAddresses:     []string{"10.244.255.254"},
+		Labels:          maps.Clone(p.Labels),
+		IstioVersion:    model.ParseIstioVersion(proxyVersion),
+		Metadata: &model.NodeMetadata{
+			Namespace:    p.Namespace,
+			Labels:       maps.Clone(p.Labels),
+			IstioVersion: proxyVersion,
+			ClusterID:    cluster.ID(clusterID),
+		},
+	}
+	if p.Gateway {
+		node.Type = model.Router
+	}
+	node.SetSidecarScope(push)
+	node.SetServiceTargets(m.env.ServiceDiscovery)
+	node.SetGatewaysForProxy(push)
+	node.DiscoverIPMode()
+	return node
+}
+
 // Routes returns the RouteConfiguration that decides over requests that p sends
 // to port of the Service to, a fully qualified host; of any host that is no
-// Service if to is "". It is an error if that port carries no HTTP for p.
+// Service if to is "". It is an error if that port carries no HTTP for p, and nil
+// if p has no listener for it.
 func (m *Mesh) Routes(p Proxy, to string, port uint32) (*routev3.RouteConfiguration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,15 +105,17 @@ func (m *Mesh) Routes(p Proxy, to string, port uint32) (*routev3.RouteConfigurat
 }
 
 func (m *Mesh) routesOf(s *sidecar, to string, port uint32) (*routev3.RouteConfiguration, error) {
-	address := anyAddress
-	if i := slices.IndexFunc(m.services, func(svc *model.Service) bool { return string(svc.Hostname) == to }); i >= 0 {
-		address = m.services[i].GetAddressForProxy(s.node)
-	} else if to != "" {
-		return nil, fmt.Errorf("no Service %s", to)
-	}
-	name, err := routeName(s.listeners, address, port)
+	address, err := m.address(s, to)
 	if err != nil {
 		return nil, err
+	}
+	listener := s.listener(address, port)
+	if listener == nil {
+		return nil, nil //nolint:nilnil // what has no listener has no routes
+	}
+	name := httpRoutes(listener)
+	if name == "" {
+		return nil, fmt.Errorf("listener %s carries no HTTP", listener.Name)
 	}
 	if routes, ok := s.routes[name]; ok {
 		return routes, nil
@@ -118,23 +132,42 @@ func (m *Mesh) routesOf(s *sidecar, to string, port uint32) (*routev3.RouteConfi
 	return routes, nil
 }
 
-// routeName returns the name of the RouteConfiguration of the listener that
-// takes connections to address and port: the one bound to that very address,
-// else the one for every address.
-func routeName(listeners []*listenerv3.Listener, address string, port uint32) (string, error) {
+// address returns the address that a client connects to which looks up to: that
+// of the Service, also where to is an alias of it.
+func (m *Mesh) address(s *sidecar, to string) (string, error) {
+	if to == "" {
+		return anyAddress, nil
+	}
+	for range len(m.services) {
+		i := slices.IndexFunc(m.services, func(svc *model.Service) bool { return string(svc.Hostname) == to })
+		if i < 0 {
+			return "", fmt.Errorf("no Service %s", to)
+		}
+		svc := m.services[i]
+		if svc.Resolution != model.Alias {
+			return svc.GetAddressForProxy(s.node), nil
+		}
+		next := svc.Attributes.K8sAttributes.ExternalName
+		if !slices.ContainsFunc(m.services, func(svc *model.Service) bool { return string(svc.Hostname) == next }) {
+			return anyAddress, nil // somewhere outside
+		}
+		to = next
+	}
+	return "", fmt.Errorf("%s is an alias of itself", to)
+}
+
+// listener returns the listener that takes connections to address and port: the
+// one bound to that very address, else the one for every address, else nil.
+func (s *sidecar) listener(address string, port uint32) *listenerv3.Listener {
 	for _, bind := range []string{address, anyAddress} {
-		for _, l := range listeners {
+		for _, l := range s.listeners {
 			socket := l.GetAddress().GetSocketAddress()
-			if socket.GetAddress() != bind || socket.GetPortValue() != port {
-				continue
+			if socket.GetAddress() == bind && socket.GetPortValue() == port && l.Name != model.VirtualOutboundListenerName {
+				return l
 			}
-			if name := httpRoutes(l); name != "" {
-				return name, nil
-			}
-			return "", fmt.Errorf("listener %s carries no HTTP", l.Name)
 		}
 	}
-	return "", fmt.Errorf("no listener for %s:%d", address, port)
+	return nil
 }
 
 // httpRoutes returns the name of the RouteConfiguration of l, "" if none of its
@@ -154,25 +187,6 @@ func httpRoutes(l *listenerv3.Listener) string {
 	return ""
 }
 
-// Clusters returns the names of all clusters that p is sent for Services,
-// sorted: "outbound|PORT|SUBSET|HOST".
-func (m *Mesh) Clusters(p Proxy) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, err := m.sidecar(p)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for name := range s.clusters {
-		if strings.HasPrefix(name, string(model.TrafficDirectionOutbound)+"|") {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
 // Cluster returns the configuration of one cluster of p, nil if p has none of
 // that name.
 func (m *Mesh) Cluster(p Proxy, name string) (*clusterv3.Cluster, error) {
@@ -183,26 +197,4 @@ func (m *Mesh) Cluster(p Proxy, name string) (*clusterv3.Cluster, error) {
 		return nil, err
 	}
 	return s.clusters[name], nil
-}
-
-// endpoints returns the names of the pods behind a cluster, sorted.
-func (m *Mesh) endpoints(s *sidecar, cluster string) []string {
-	if !model.IsValidSubsetKey(cluster) {
-		return nil
-	}
-	builder := endpoints.NewEndpointBuilder(cluster, s.node, m.env.PushContext())
-	assignment := builder.BuildClusterLoadAssignment(m.env.EndpointIndex)
-	var names []string
-	for _, locality := range assignment.GetEndpoints() {
-		for _, endpoint := range locality.GetLbEndpoints() {
-			address := endpoint.GetEndpoint().GetAddress().GetSocketAddress()
-			name, ok := m.pods[address.GetAddress()]
-			if !ok {
-				name = address.GetAddress() + ":" + strconv.Itoa(int(address.GetPortValue()))
-			}
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

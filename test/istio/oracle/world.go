@@ -4,46 +4,81 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
+	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
 	"istio.io/istio/pilot/pkg/model"
 	kubeconversion "istio.io/istio/pilot/pkg/serviceregistry/kube"
-	"istio.io/istio/pkg/config/labels"
+	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/schema/resource"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/test/istio/manifest"
 )
 
+// world is what manifests say, in Istio's terms.
+type world struct {
+	mesh         *meshconfig.MeshConfig
+	configs      []config.Config
+	services     []*model.Service
+	instances    []*model.ServiceInstance
+	workloads    []*model.WorkloadInstance
+	podByAddress map[string]string
+	behind       map[string][]string
+
+	pods   []pod
+	slices []*discoveryv1.EndpointSlice
+}
+
+// objects are those of Kubernetes' own.
+type objects struct {
+	services   []*corev1.Service
+	pods       []*corev1.Pod
+	configMaps []*corev1.ConfigMap
+}
+
 // read turns manifests into Istio's terms. Kinds that have no part in routing
 // are passed over.
-func read(manifests []byte, domain string) (*world, error) {
-	objects, err := manifest.Split(manifests)
+func read(manifests []byte, options Options) (*world, error) {
+	split, err := manifest.Split(manifests)
 	if err != nil {
 		return nil, err
 	}
 	var errs []error
-	var services []*corev1.Service
-	var pods []*corev1.Pod
-	w := &world{podByAddress: map[string]string{}}
-	for _, object := range objects {
-		if err := w.add(object, domain, &services, &pods); err != nil {
+	var found objects
+	w := &world{podByAddress: map[string]string{}, behind: map[string][]string{}}
+	for _, object := range split {
+		if err := w.read(object, options.Domain, &found); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", object, err))
 		}
 	}
-	assignAddresses(services, pods)
-	for _, service := range services {
-		w.connect(service, pods, domain)
+	w.configs = configsOf(w.configs, options.Revision)
+	if w.mesh, err = readMesh(found.configMaps, options); err != nil {
+		errs = append(errs, err)
+	}
+	assignAddresses(found.services, found.pods)
+	for _, p := range found.pods {
+		if ready(p) {
+			w.pods = append(w.pods, fromPod(p))
+			w.workloads = append(w.workloads, w.pods[len(w.pods)-1].instance())
+		}
+	}
+	w.pods = append(w.pods, entries(w.configs)...)
+	for i := range w.pods {
+		w.podByAddress[w.pods[i].address] = w.pods[i].name
+	}
+	for _, service := range found.services {
+		converted := kubeconversion.ConvertService(*service, nil, options.Domain, clusterID, options.Domain)
+		w.services = append(w.services, converted)
+		w.connect(service, converted)
 	}
 	return w, errors.Join(errs...)
 }
 
-func (w *world) add(object manifest.Object, domain string, services *[]*corev1.Service, pods *[]*corev1.Pod) error {
+func (w *world) read(object manifest.Object, domain string, found *objects) error {
 	gvk := object.GroupVersionKind()
 	if schema, ok := kinds.FindByGroupVersionAliasesKind(resource.FromKubernetesGVK(&gvk)); ok {
 		var kind crd.IstioKind
@@ -58,37 +93,61 @@ func (w *world) add(object manifest.Object, domain string, services *[]*corev1.S
 		w.configs = append(w.configs, *config)
 		return nil
 	}
-	switch object.Kind {
-	case "Service":
-		var service corev1.Service
-		if err := yaml.UnmarshalStrict(object.YAML, &service); err != nil {
-			return err
-		}
-		service.Namespace = cmp.Or(service.Namespace, "default")
-		*services = append(*services, &service)
-	case "Pod":
-		var pod corev1.Pod
-		if err := yaml.UnmarshalStrict(object.YAML, &pod); err != nil {
-			return err
-		}
-		pod.Namespace = cmp.Or(pod.Namespace, "default")
-		*pods = append(*pods, &pod)
-	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet":
-		// One pod stands for all replicas: routing asks for labels only.
-		var workload struct {
-			metav1.ObjectMeta `json:"metadata"`
-			Spec              struct {
-				Template corev1.PodTemplateSpec `json:"template"`
-			} `json:"spec"`
-		}
-		if err := yaml.Unmarshal(object.YAML, &workload); err != nil {
-			return err
-		}
-		pod := corev1.Pod{ObjectMeta: workload.Spec.Template.ObjectMeta, Spec: workload.Spec.Template.Spec}
-		pod.Name, pod.Namespace = workload.Name, cmp.Or(workload.Namespace, "default")
-		*pods = append(*pods, &pod)
+	switch {
+	case gvk.Group == "" && gvk.Kind == "Service":
+		return decodeInto(&found.services, object)
+	case gvk.Group == "" && gvk.Kind == "ConfigMap":
+		return decodeInto(&found.configMaps, object)
+	case gvk.Kind == "EndpointSlice":
+		return decodeInto(&w.slices, object)
+	case gvk.Group == "" && gvk.Kind == "Pod":
+		return decodeInto(&found.pods, object)
 	}
+	pod, err := template(object)
+	if pod != nil {
+		found.pods = append(found.pods, pod)
+	}
+	return err
+}
+
+// decodeInto reads object, of one of Kubernetes' own kinds, strictly.
+func decodeInto[T any, P interface {
+	*T
+	metav1.Object
+}](list *[]P, object manifest.Object) error {
+	out := P(new(T))
+	if err := yaml.UnmarshalStrict(object.YAML, out); err != nil {
+		return err
+	}
+	out.SetNamespace(cmp.Or(out.GetNamespace(), "default"))
+	*list = append(*list, out)
 	return nil
+}
+
+// template returns the pod that a workload makes, of whatever kind it is: one
+// stands for all replicas, since routing asks for labels only. It is nil for
+// what makes no pods that Services could select.
+func template(object manifest.Object) (*corev1.Pod, error) {
+	var workload struct {
+		metav1.ObjectMeta `json:"metadata"`
+		Spec              struct {
+			Replicas *int32                  `json:"replicas"`
+			Template *corev1.PodTemplateSpec `json:"template"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal(object.YAML, &workload); err != nil {
+		if object.GroupVersionKind().Group == "apps" {
+			return nil, err
+		}
+		return nil, nil //nolint:nilnil // a kind with something else of that name
+	}
+	spec := workload.Spec
+	if spec.Template == nil || len(spec.Template.Labels) == 0 || spec.Replicas != nil && *spec.Replicas == 0 {
+		return nil, nil //nolint:nilnil // no pods
+	}
+	pod := &corev1.Pod{ObjectMeta: spec.Template.ObjectMeta, Spec: spec.Template.Spec}
+	pod.Name, pod.Namespace = workload.Name, cmp.Or(workload.Namespace, "default")
+	return pod, nil
 }
 
 // assignAddresses gives Services and Pods the addresses that they lack, as an
@@ -104,54 +163,4 @@ func assignAddresses(services []*corev1.Service, pods []*corev1.Pod) {
 			pod.Status.PodIP = fmt.Sprintf("10.244.%d.%d", i/250, i%250+1)
 		}
 	}
-}
-
-// connect adds service with the pods behind it.
-func (w *world) connect(service *corev1.Service, pods []*corev1.Pod, domain string) {
-	converted := kubeconversion.ConvertService(*service, nil, domain, clusterID, domain)
-	w.services = append(w.services, converted)
-	if len(service.Spec.Selector) == 0 {
-		return
-	}
-	for _, pod := range pods {
-		if pod.Namespace != service.Namespace || !labels.Instance(service.Spec.Selector).SubsetOf(pod.Labels) || !ready(pod) {
-			continue
-		}
-		w.podByAddress[pod.Status.PodIP] = pod.Name
-		for i, port := range converted.Ports {
-			w.instances = append(w.instances, &model.ServiceInstance{
-				Service:     converted,
-				ServicePort: port,
-				Endpoint: &model.IstioEndpoint{
-					Addresses:       []string{pod.Status.PodIP},
-					EndpointPort:    targetPort(&service.Spec.Ports[i], pod),
-					ServicePortName: port.Name,
-					Labels:          maps.Clone(pod.Labels),
-					Namespace:       pod.Namespace,
-					WorkloadName:    pod.Name,
-					HealthStatus:    model.Healthy,
-				},
-			})
-		}
-	}
-}
-
-// ready reports whether pod serves. A pod whose manifest has no status does.
-func ready(pod *corev1.Pod) bool {
-	i := slices.IndexFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
-	return pod.DeletionTimestamp == nil && (i < 0 || pod.Status.Conditions[i].Status == corev1.ConditionTrue)
-}
-
-func targetPort(port *corev1.ServicePort, pod *corev1.Pod) uint32 {
-	if port.TargetPort.Type == intstr.Int && port.TargetPort.IntVal != 0 {
-		return uint32(port.TargetPort.IntVal)
-	}
-	for i := range pod.Spec.Containers {
-		for _, declared := range pod.Spec.Containers[i].Ports {
-			if port.TargetPort.Type == intstr.String && declared.Name == port.TargetPort.StrVal {
-				return uint32(declared.ContainerPort)
-			}
-		}
-	}
-	return uint32(port.Port)
 }

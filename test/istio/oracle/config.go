@@ -1,0 +1,66 @@
+package oracle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"istio.io/api/label"
+	meshconfig "istio.io/api/mesh/v1alpha1"
+	"istio.io/istio/pkg/config/mesh"
+	"istio.io/istio/pkg/config/mesh/meshwatcher"
+	"istio.io/istio/pkg/kube/krt"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/overrides-mesh/overrides/test/istio/manifest"
+)
+
+// defaultRevision is the one of an istiod that was installed without naming one
+// (Istio's chart sets REVISION to it).
+const defaultRevision = "default"
+
+// Revisions returns the revisions of istiod that manifests tell apart, sorted:
+// the default one, and those that the label istio.io/rev of an object names.
+func Revisions(manifests []byte) ([]string, error) {
+	objects, err := manifest.Split(manifests)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]bool{defaultRevision: true}
+	for _, object := range objects {
+		if revision := object.Metadata.Labels[label.IoIstioRev.Name]; revision != "" {
+			found[revision] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// readMesh returns the mesh configuration that an istiod of the revision reads:
+// that of the ConfigMap istio-REVISION in the root namespace, or of istio for the
+// default revision (pilot/pkg/bootstrap, initMeshConfiguration). A revision that
+// has no ConfigMap of its own is taken to be configured as the default one.
+func readMesh(configMaps []*corev1.ConfigMap, options Options) (*meshconfig.MeshConfig, error) {
+	out := mesh.DefaultMeshConfig()
+	out.RootNamespace = options.RootNamespace
+	for _, name := range []string{"istio-" + options.Revision, "istio"} {
+		i := slices.IndexFunc(configMaps, func(c *corev1.ConfigMap) bool {
+			return c.Name == name && c.Namespace == options.RootNamespace
+		})
+		if i < 0 || options.Revision == defaultRevision && name != "istio" {
+			continue
+		}
+		out, err := mesh.ApplyMeshConfig(configMaps[i].Data["mesh"], out)
+		if err != nil {
+			return nil, fmt.Errorf("read the mesh configuration in ConfigMap %s: %w", name, err)
+		}
+		return out, nil
+	}
+	return out, nil
+}
+
+// newWatcher returns a watcher of a mesh configuration that never changes. It
+// goes when the mesh does: those that Istio makes for tests are kept by a global
+// debug handler for ever.
+func newWatcher(config *meshconfig.MeshConfig) meshwatcher.WatcherCollection {
+	return meshwatcher.ConfigAdapter(krt.NewStatic(&meshwatcher.MeshConfigResource{MeshConfig: config}, true))
+}

@@ -1,0 +1,106 @@
+package oracle
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"istio.io/istio/pilot/pkg/model"
+)
+
+// HostView is a virtual host of a proxy, in short.
+type HostView struct {
+	Name    string
+	Domains []string
+	Routes  []RouteView
+}
+
+// RouteView is a route of a virtual host, in short.
+type RouteView struct {
+	Name string
+	// VirtualService is "namespace/name" of the one that the route comes from, ""
+	// for the route of a Service that has none.
+	VirtualService string
+	// Clusters are those of its destinations, Mirrors those of its mirrors.
+	Clusters []string
+	Mirrors  []string
+}
+
+// Hosts returns all virtual hosts that decide over requests of p to port of the
+// Service to, or of hosts that are no Service if to is "", in Envoy's order. It
+// fails as Routes does.
+func (m *Mesh) Hosts(p Proxy, to string, port uint32) ([]HostView, error) {
+	routes, err := m.Routes(p, to, port)
+	if err != nil {
+		return nil, err
+	}
+	var out []HostView
+	for _, host := range routes.GetVirtualHosts() {
+		view := HostView{Name: host.Name, Domains: host.Domains}
+		for _, route := range host.Routes {
+			view.Routes = append(view.Routes, viewOf(route))
+		}
+		out = append(out, view)
+	}
+	return out, nil
+}
+
+func viewOf(route *routev3.Route) RouteView {
+	out := RouteView{Name: route.Name, VirtualService: configOf(route.GetMetadata(), "virtual-service")}
+	action := route.GetRoute()
+	if weighted := action.GetWeightedClusters(); weighted != nil {
+		for _, c := range weighted.Clusters {
+			out.Clusters = append(out.Clusters, c.Name)
+		}
+	} else if cluster := action.GetCluster(); cluster != "" {
+		out.Clusters = []string{cluster}
+	}
+	for _, mirror := range action.GetRequestMirrorPolicies() {
+		out.Mirrors = append(out.Mirrors, mirror.Cluster)
+	}
+	return out
+}
+
+// Rules returns the DestinationRule that each cluster of p for a Service comes
+// from, as "namespace/name": that which Istio calls its config, the oldest of
+// those that were merged, "" for none.
+func (m *Mesh) Rules(p Proxy) (map[string]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.sidecar(p)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for name, cluster := range s.clusters {
+		if isOutbound(name) {
+			out[name] = configOf(cluster.GetMetadata(), "destination-rule")
+		}
+	}
+	return out, nil
+}
+
+// Clusters returns the names of all clusters that p is sent for Services,
+// sorted: "outbound|PORT|SUBSET|HOST".
+func (m *Mesh) Clusters(p Proxy) ([]string, error) {
+	rules, err := m.Rules(p)
+	return slices.Sorted(maps.Keys(rules)), err
+}
+
+func isOutbound(cluster string) bool {
+	return strings.HasPrefix(cluster, string(model.TrafficDirectionOutbound)+"|")
+}
+
+// configOf returns the object of kind that metadata names, as "namespace/name":
+// istiod notes its path as that of an API server.
+func configOf(metadata *corev3.Metadata, kind string) string {
+	path := metadata.GetFilterMetadata()["istio"].GetFields()["config"].GetStringValue()
+	_, path, _ = strings.Cut(path, "/namespaces/")
+	namespace, rest, _ := strings.Cut(path, "/")
+	if name, ok := strings.CutPrefix(rest, kind+"/"); ok {
+		return namespace + "/" + name
+	}
+	return ""
+}
