@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
@@ -32,6 +33,10 @@ type world struct {
 	pods   []pod
 	slices []*discoveryv1.EndpointSlice
 }
+
+// undated is the age of objects that say none: one for all, and older than those
+// that do. Istio's store would take the time at which it got each.
+var undated = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // objects are those of Kubernetes' own.
 type objects struct {
@@ -89,6 +94,9 @@ func (w *world) read(object manifest.Object, domain string, found *objects) erro
 		config, err := crd.ConvertObject(schema, &kind, domain)
 		if err != nil {
 			return err
+		}
+		if config.CreationTimestamp.IsZero() {
+			config.CreationTimestamp = undated
 		}
 		w.configs = append(w.configs, *config)
 		return nil
