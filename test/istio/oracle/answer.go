@@ -2,6 +2,8 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -44,4 +46,25 @@ func (d Destination) String() string {
 		return name + " (no cluster)"
 	}
 	return name + " (" + strings.Join(d.Pods, " ") + ")"
+}
+
+// Details returns what String leaves out and people look for: the path if it was
+// rewritten, the timeout, faults, copies; "" where there is none of these.
+func (a Answer) Details(path string) string {
+	var out []string
+	if a.Status == 0 && a.Path != path {
+		out = append(out, "path "+a.Path)
+	}
+	action := a.Route.GetRoute()
+	if timeout := action.GetTimeout(); timeout.AsDuration() != 0 {
+		out = append(out, "timeout "+timeout.AsDuration().String())
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Route.GetTypedPerFilterConfig())) {
+		out = append(out, name[strings.LastIndexByte(name, '.')+1:])
+	}
+	for i, mirror := range a.Mirrors {
+		fraction := action.GetRequestMirrorPolicies()[i].GetRuntimeFraction().GetDefaultValue()
+		out = append(out, fmt.Sprintf("copy %d/%s to %s", fraction.GetNumerator(), fraction.GetDenominator(), mirror))
+	}
+	return strings.Join(out, ", ")
 }

@@ -15,7 +15,7 @@ import (
 type normal struct{ pin Pin }
 
 // rename turns the name of a cluster, or the SNI that stands for it, into that of
-// the host which it pins; other strings stay.
+// what it pins; other strings stay.
 func (n normal) rename(name string) string {
 	for _, separator := range []string{"|", "_."} {
 		parts := strings.Split(name, separator)
@@ -24,7 +24,7 @@ func (n normal) rename(name string) string {
 		}
 		host := strings.Join(parts[3:], separator)
 		if pinned, ok := n.pin(host, parts[2]); ok {
-			return strings.Join([]string{parts[0], parts[1], "", pinned}, separator)
+			return strings.Join([]string{parts[0], parts[1], pinned.Subset, pinned.Host}, separator)
 		}
 	}
 	return name

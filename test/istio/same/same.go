@@ -12,9 +12,12 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 )
 
-// Pin returns the host whose ordinary traffic subset of host is for, false if it
-// is a subset like any other.
-type Pin func(host, subset string) (pinned string, ok bool)
+// Pin returns what subset of host stands for where requests are ordinary: a host
+// with a subset of the user's or none, false if it is a subset like any other.
+type Pin func(host, subset string) (pinned Target, ok bool)
+
+// Target is a Service or a subset of it.
+type Target struct{ Host, Subset string }
 
 // Differences returns what is not the same after as before, nil if all is.
 func Differences(before, after oracle.Answer, pin Pin) []string {
@@ -26,12 +29,16 @@ func Differences(before, after oracle.Answer, pin Pin) []string {
 	d.shares("share", was.parts, is.parts)
 	d.shares("share of copies", was.copies, is.copies)
 	if was.affine && is.draws > was.draws {
-		d.add("affinity is lost: a destination is drawn for each request, of %d instead of %d", is.draws, was.draws)
+		d.add(LostAffinity+": a destination is drawn for each request, of %d instead of %d", is.draws, was.draws)
 	}
 	d.destinations("destination", before.Destinations, after.Destinations)
 	d.destinations("mirror", before.Mirrors, after.Mirrors)
 	return d.found
 }
+
+// LostAffinity begins the sentence which says that requests that are alike do not
+// go to one pod any more.
+const LostAffinity = "affinity is lost"
 
 type differences struct {
 	normal

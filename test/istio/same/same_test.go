@@ -46,8 +46,8 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-func pin(host, subset string) (string, bool) {
-	return host, strings.HasPrefix(subset, "released")
+func pin(host, subset string) (same.Target, bool) {
+	return same.Target{Host: host}, strings.HasPrefix(subset, "released")
 }
 
 func send(t *testing.T, manifests []byte) oracle.Answer {

@@ -1,0 +1,180 @@
+package istio_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+	"github.com/overrides-mesh/overrides/internal/source"
+	"github.com/overrides-mesh/overrides/test/istio/oracle"
+	"github.com/overrides-mesh/overrides/test/istio/same"
+)
+
+// cluster is what users made, and what Overrides adds to it.
+type cluster struct {
+	users    []byte
+	objects  []istio.Object
+	made     []byte
+	snapshot *model.Snapshot
+	result   compile.Result
+	diags    []diag.Diagnostic
+}
+
+// readCluster does with manifests what the command does.
+func readCluster(ctx context.Context, users []byte) (*cluster, error) {
+	c := &cluster{users: users}
+	objects, diags, err := source.Read(ctx, []string{"-"}, bytes.NewReader(users), source.FileOptions{})
+	if err != nil {
+		return nil, err
+	}
+	snapshot, found := objects.Snapshot(model.DefaultOptions())
+	diags = append(diags, found...)
+	c.snapshot, c.result = snapshot, compile.Compile(snapshot)
+	diags = append(diags, c.result.Diagnostics...)
+	c.objects, found, err = istio.Objects(c.result.Tables, c.result.SubsetRules)
+	if err != nil {
+		return nil, err
+	}
+	c.diags = diag.Sort(append(diags, found...))
+	for _, o := range c.objects {
+		data, err := o.YAML()
+		if err != nil {
+			return nil, err
+		}
+		c.made = append(append(c.made, "---\n"...), data...)
+	}
+	return c, nil
+}
+
+// age is when the objects were made that Overrides adds, beside those of users.
+type age struct{ name, created string }
+
+// ages are all that may make a difference: istiod goes by age, and by name among
+// objects of one age. Objects that say no age are all of one.
+func (c *cluster) ages() []age {
+	out := []age{{"younger", "2040-01-01T00:00:00Z"}, {"older", "1990-01-01T00:00:00Z"}, {"as old", ""}}
+	var stamps []string
+	for _, match := range timestamps.FindAllSubmatch(c.users, -1) {
+		stamps = append(stamps, string(match[1]))
+	}
+	slices.Sort(stamps)
+	for _, stamp := range slices.Compact(stamps) {
+		out = append(out, age{"of " + stamp, stamp})
+	}
+	return out
+}
+
+var timestamps = regexp.MustCompile(`creationTimestamp: "?([-0-9T:Z]{20})`)
+
+// with returns all objects, those that Overrides adds being of an age.
+func (c *cluster) with(a age) []byte {
+	made := string(c.made)
+	if a.created != "" {
+		made = strings.ReplaceAll(made, "\nmetadata:\n", "\nmetadata:\n  creationTimestamp: \""+a.created+"\"\n")
+	}
+	return slices.Concat(c.users, []byte("\n---\n"), []byte(made))
+}
+
+// load returns the mesh as one revision has it, without what Overrides adds and
+// with it at each age.
+func (c *cluster) load(revision string) (before *oracle.Mesh, after []*oracle.Mesh, err error) {
+	options := oracle.Options{Revision: revision}
+	if before, err = oracle.Load(c.users, options); err != nil {
+		return nil, nil, fmt.Errorf("before: %w", err)
+	}
+	for _, a := range c.ages() {
+		mesh, err := oracle.Load(c.with(a), options)
+		if err != nil {
+			return nil, nil, fmt.Errorf("after, %s: %w", a.name, err)
+		}
+		after = append(after, mesh)
+	}
+	return before, after, nil
+}
+
+func closeAll(before *oracle.Mesh, after []*oracle.Mesh) {
+	for _, mesh := range append([]*oracle.Mesh{before}, after...) {
+		mesh.Close()
+	}
+}
+
+// pin knows the subsets that rows for ordinary requests lead to and that were not
+// there in the user's route: they stand for what that route leads to.
+func (c *cluster) pin() same.Pin {
+	named := c.subsetsOfUsers()
+	pins := map[same.Target]same.Target{}
+	for i := range c.result.Tables {
+		for j := range c.result.Tables[i].Routes {
+			r := &c.result.Tables[i].Routes[j]
+			if r.Kind != route.Ordinary && r.Kind != route.Released {
+				continue
+			}
+			addPins(pins, r)
+			for _, to := range mirrorsOf(r.Base) {
+				if to.GetSubset() != "" && !named[to.GetSubset()] {
+					pins[same.Target{Host: to.GetHost(), Subset: to.GetSubset()}] = same.Target{Host: to.GetHost()}
+				}
+			}
+		}
+	}
+	return func(host, subset string) (same.Target, bool) {
+		pinned, ok := pins[same.Target{Host: host, Subset: subset}]
+		return pinned, ok
+	}
+}
+
+func addPins(pins map[same.Target]same.Target, r *route.Route) {
+	var users []string
+	for _, d := range r.Base.GetRoute() {
+		users = append(users, d.GetDestination().GetSubset())
+	}
+	slices.Sort(users)
+	users = slices.Compact(users)
+	for _, d := range r.Destinations {
+		if d.Subset == "" || slices.Contains(users, d.Subset) {
+			continue
+		}
+		pinned := same.Target{Host: d.Host}
+		if len(users) == 1 {
+			pinned.Subset = users[0]
+		}
+		pins[same.Target{Host: d.Host, Subset: d.Subset}] = pinned
+	}
+}
+
+// subsetsOfUsers are the names of subsets that users' VirtualServices lead to.
+func (c *cluster) subsetsOfUsers() map[string]bool {
+	out := map[string]bool{}
+	for _, v := range c.snapshot.VirtualServices {
+		for _, r := range v.Spec.GetHttp() {
+			for _, d := range r.GetRoute() {
+				out[d.GetDestination().GetSubset()] = true
+			}
+			for _, d := range mirrorsOf(r) {
+				out[d.GetSubset()] = true
+			}
+		}
+	}
+	return out
+}
+
+func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
+	var out []*istioapi.Destination
+	if r.GetMirror() != nil {
+		out = append(out, r.GetMirror())
+	}
+	for _, m := range r.GetMirrors() {
+		out = append(out, m.GetDestination())
+	}
+	return out
+}
