@@ -14,6 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/route"
 	"github.com/overrides-mesh/overrides/internal/source"
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
@@ -39,7 +40,8 @@ func readCluster(ctx context.Context, users []byte) (*cluster, error) {
 	}
 	snapshot, found := objects.Snapshot(model.DefaultOptions())
 	diags = append(diags, found...)
-	c.snapshot, c.result = snapshot, compile.Compile(snapshot)
+	c.snapshot = snapshot
+	c.result, _ = prove.Compile(snapshot)
 	diags = append(diags, c.result.Diagnostics...)
 	c.objects, found, err = istio.Objects(c.result.Tables, c.result.SubsetRules)
 	if err != nil {
