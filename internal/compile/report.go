@@ -25,6 +25,12 @@ type Service struct {
 	// Unreleased are the pods behind it, or templates of pods, that ordinary traffic
 	// is pinned away from; none where it is not pinned.
 	Unreleased []model.Backend `json:"-"`
+	// Previews are the pods behind it, or templates of pods, that are not meant to get
+	// ordinary traffic, pinned or not.
+	Previews []model.Backend `json:"-"`
+	// Doors are the ways to its pods, where it has previews. They are found by the
+	// proof.
+	Doors []Door `json:"doors,omitempty"`
 	// ReleasedWorkloads are the workloads of released pods.
 	ReleasedWorkloads []model.Workload `json:"-"`
 	// Settings are those in force: of annotations, of policies, and defaults.
@@ -97,12 +103,30 @@ func (c *compiler) report(s *service) Service {
 			out.ReleasedWorkloads = append(out.ReleasedWorkloads, b.Workload)
 		}
 	}
+	out.Previews = s.previews()
 	for _, v := range s.versions {
 		version := Version{Name: v.name, Released: v.released, Pods: v.pods, Ready: v.ready, Workloads: v.workloads}
 		if v.isolated != nil {
 			version.Isolated = v.isolated.service.Name
 		}
 		out.Versions = append(out.Versions, version)
+	}
+	return out
+}
+
+// previews are the pods behind s that are not released; where nothing says which are,
+// those that are labelled as previews. Of a Service that asks to be left alone, or that
+// is a preview's own, there are none.
+func (s *service) previews() []model.Backend {
+	if s.reason == diag.OptedOut || s.VersionOf != "" || s.Headless {
+		return nil
+	}
+	decided := s.released.why != ""
+	var out []model.Backend
+	for _, b := range s.backends {
+		if (decided && !b.released) || (!decided && b.preview) {
+			out = append(out, *b.Backend)
+		}
 	}
 	return out
 }

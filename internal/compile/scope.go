@@ -13,7 +13,7 @@ func (c *compiler) tableScope(d *draft) ([]string, bool) {
 		hidden = append(hidden, n)
 	}
 	var visible [][]string
-	for _, t := range d.seen {
+	for _, t := range d.targets {
 		hidden = append(hidden, t.rule.hiddenIn...)
 		if t.rule.visible != nil {
 			visible = append(visible, t.rule.visible)

@@ -328,6 +328,8 @@ func (c *compiler) settle(drafts []*draft) []*draft {
 					c.leaveUnseen(s, d)
 				}
 				changed = true
+			case len(c.refused.namespaces(d.table.Object())) > 0:
+				c.sayRefused(d)
 			default:
 				c.refuse(d.adopted, diag.VirtualServiceScoped, "no namespace is left that could see its routes with overrides")
 			}
@@ -404,8 +406,8 @@ type draft struct {
 	adopted  *model.VirtualService
 	excluded []string
 	routes   []userRoute
-	// targets are the active Services that a route leads to; seen also those that
-	// requests are copied to: callers that see the table must see their subsets.
+	// targets are the active Services that a route leads to: callers that see the table
+	// must see their subsets. In seen are also those that requests are copied to.
 	targets, seen []*service
 	// scoped is set where the table must name the namespaces that see it; within are
 	// those it may name, nil for all that callers are in.

@@ -130,12 +130,23 @@ func (b *builder) pinDestinations() {
 func (b *builder) pinMirror(d *istioapi.Destination) {
 	host := b.mesh.Concrete(d.GetHost())
 	parts := b.partsOf(host, d.GetSubset())
-	if len(parts) == 0 {
+	if len(parts) == 0 || !b.seesSubsets(b.byHost[host]) {
 		return
 	}
 	d.Host = host
 	largest := slices.MaxFunc(parts, func(x, y part) int { return cmp.Compare(x.weight, y.weight) })
 	d.Subset = largest.subset
+}
+
+// seesSubsets reports whether all callers that see the table see the subsets of s too.
+func (b *builder) seesSubsets(s *service) bool {
+	scope := b.draft.scope
+	if scope == nil {
+		return s.rule.visible == nil && len(s.rule.hiddenIn) == 0
+	}
+	return !slices.ContainsFunc(scope, func(n string) bool {
+		return slices.Contains(s.rule.hiddenIn, n) || (s.rule.visible != nil && !slices.Contains(s.rule.visible, n))
+	})
 }
 
 // partsOf returns the pin of the Service that host means.

@@ -79,6 +79,14 @@ const (
 	TooManyCallers             Code = "TooManyCallers"
 	OrdinaryTrafficWouldChange Code = "OrdinaryTrafficWouldChange"
 	AffinityLost               Code = "AffinityLost"
+	CallersNotPinned           Code = "CallersNotPinned"
+	SubsetHoldsPreview         Code = "SubsetHoldsPreview"
+	ServiceEntryReachesPods    Code = "ServiceEntryReachesPods"
+	EntranceNotPinned          Code = "EntranceNotPinned"
+	ExposedWithoutMesh         Code = "ExposedWithoutMesh"
+	CallersWithoutSidecar      Code = "CallersWithoutSidecar"
+	DetectedPortShared         Code = "DetectedPortShared"
+	UnreadEndpoints            Code = "UnreadEndpoints"
 
 	// Output.
 	NameTaken      Code = "NameTaken"

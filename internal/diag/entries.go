@@ -189,6 +189,38 @@ var entries = []Entry{
 		AffinityLost, Warning, "A DestinationRule keeps requests of one client at one pod, and ordinary traffic is pinned to several subsets: each request draws a subset anew, so that clients are kept within it only.",
 		"give all released pods a label in common that no other pod has, or release one version only",
 	},
+	{
+		CallersNotPinned, Warning, "Ordinary requests of some callers reach pods that are not released, since no route of Overrides is in force for them.",
+		"list the namespaces of callers in the annotation overrides.mesh/caller-namespaces, change the object named in the message, or give previews labels that the Service does not select",
+	},
+	{
+		SubsetHoldsPreview, Warning, "A user's route leads to a subset of the user's whose labels a preview has too, so that the preview gets a share of ordinary requests.",
+		"add a label to the subset that previews don't have, such as the version",
+	},
+	{
+		ServiceEntryReachesPods, Warning, "A ServiceEntry selects pods of a Service, previews among them. Its host is not pinned.",
+		"add a label to its workloadSelector that previews don't have",
+	},
+	{
+		EntranceNotPinned, Warning, "An Ingress or a Gateway API route leads to the Service from outside. Its requests are shared by the pods of all versions.",
+		"lead it to a Service that selects released pods only, or give previews labels that this Service does not select",
+	},
+	{
+		ExposedWithoutMesh, Warning, "The Service is reached by a port of the nodes, a load balancer or an external address, where no sidecar routes. These connections are shared by the pods of all versions.",
+		"expose a Service that selects released pods only, or give previews labels that this Service does not select",
+	},
+	{
+		CallersWithoutSidecar, Warning, "Some callers are known to have no sidecar. Their requests are shared by the pods of all versions.",
+		"give them sidecars, or give previews labels that the Service does not select",
+	},
+	{
+		DetectedPortShared, Warning, "The protocol of a port is detected. HTTP is pinned there, anything else is shared by the pods of all versions.",
+		"declare the protocol: name the port http-…, tcp-…, or set appProtocol",
+	},
+	{
+		UnreadEndpoints, Warning, "Something that is no workload Overrides reads stands behind the Service. It can't be told which pods are released by counting workloads, and what a pin does to it is said in the message.",
+		"annotate the Service with overrides.mesh/released, and give those endpoints the labels of the released pods",
+	},
 
 	{
 		NameTaken, Error, "An object of the name that Overrides would write exists and was made by somebody else. Nothing is written.",

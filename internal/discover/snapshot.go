@@ -136,6 +136,7 @@ var kubernetesOwn = []string{"kube-system", "kube-public", "kube-node-lease"}
 // which revisions of Istio they are.
 func (r *reader) readNamespaces() {
 	seen := map[string]bool{}
+	r.snapshot.AllNamespaces = r.Cluster && len(r.Namespaces) > 0
 	for _, n := range r.Namespaces {
 		if n.DeletionTimestamp == nil {
 			seen[n.Name] = true

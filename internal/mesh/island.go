@@ -47,7 +47,7 @@ func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
 	for s := range found {
 		x.reach(s)
 	}
-	if m.leading != nil {
+	if len(m.sidecars) > 0 {
 		for host := range maps.Clone(x.services) {
 			for _, s := range m.leading[host] {
 				found[s] = true

@@ -22,7 +22,7 @@ type Mesh struct {
 	sources  sourceIndex
 	rules    ruleIndex
 	sidecars map[string][]*model.Sidecar
-	// leading has, if there are Sidecars, the sources that lead to a host.
+	// leading has the sources that lead, or copy requests, to a host.
 	leading map[string][]*Source
 }
 
@@ -33,11 +33,11 @@ func New(snapshot *model.Snapshot) *Mesh {
 	m.indexVirtualServices()
 	m.indexRules()
 	m.indexSidecars()
-	if len(m.sidecars) > 0 {
-		m.leading = map[string][]*Source{}
-		for _, s := range m.sources.all {
-			for _, host := range s.leadsTo() {
-				m.leading[host] = append(m.leading[host], s)
+	m.leading = map[string][]*Source{}
+	for _, s := range m.sources.all {
+		for _, host := range s.leadsTo() {
+			if list := m.leading[host]; len(list) == 0 || list[len(list)-1] != s {
+				m.leading[host] = append(list, s)
 			}
 		}
 	}
@@ -52,6 +52,18 @@ func (m *Mesh) Entries() []*Service { return m.entries }
 
 // Sources lists the user's VirtualServices that sidecars look at, by namespace and name.
 func (m *Mesh) Sources() []*Source { return m.sources.all }
+
+// LeadingTo lists the user's VirtualServices that lead, or copy requests, to a host, or
+// to an alias of it.
+func (m *Mesh) LeadingTo(host string) []*Source {
+	out := m.leading[host]
+	if s := m.services[host]; s != nil {
+		for _, a := range s.Aliases {
+			out = slices.Concat(out, m.leading[a])
+		}
+	}
+	return out
+}
 
 // Source returns the user's VirtualService as sidecars see it; nil where they don't.
 func (m *Mesh) Source(v *model.VirtualService) *Source { return m.sources.byUser[v] }

@@ -167,6 +167,13 @@ func (m *Mesh) alternatives(host, caller string) []string {
 	return out
 }
 
+// LacksPort reports whether a domain names a Service, for some caller, that does not
+// have a port.
+func (m *Mesh) LacksPort(domain string, port uint32) bool {
+	found := m.named(domain)
+	return len(found) > 0 && !slices.ContainsFunc(found, func(s *Service) bool { return s.hasPort(port) })
+}
+
 // named lists the Services that a domain may name, for some caller: those of which it
 // is the host or one of the alternatives.
 func (m *Mesh) named(domain string) []*Service {

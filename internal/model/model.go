@@ -10,8 +10,11 @@ import (
 
 // Snapshot is everything that decides routes, at one moment.
 type Snapshot struct {
-	Options          Options
+	Options Options
+	// Namespaces are those that callers may be in. AllNamespaces is set where there are
+	// no others, as in a cluster whose namespaces were listed.
 	Namespaces       []string
+	AllNamespaces    bool
 	Services         []Service
 	Callers          []Caller
 	Policies         []Policy

@@ -68,22 +68,29 @@ type Split struct {
 
 // checker is one proof.
 type checker struct {
-	mesh *mesh.Mesh
-	ours *mesh.Ours
+	snapshot *model.Snapshot
+	mesh     *mesh.Mesh
+	ours     *mesh.Ours
 	// header is the name of the override header.
 	header string
 	// unreleased are the pods of a host that ordinary requests are to be kept from.
 	unreleased map[string][]model.Backend
 	services   map[string]*model.Service
 	split      map[Split]bool
+	entrances  map[string][]compile.Door
 	report     Report
 }
 
 // Check proves that the tables and rules of a result change nothing for ordinary
 // requests but for the pin. Nothing that it is given is changed.
 func Check(snapshot *model.Snapshot, result *compile.Result) Report {
+	return check(snapshot, result).report
+}
+
+// check is Check, and returns all that was looked at for it.
+func check(snapshot *model.Snapshot, result *compile.Result) *checker {
 	c := &checker{
-		mesh: mesh.New(snapshot), header: snapshot.Options.Header, split: map[Split]bool{},
+		snapshot: snapshot, mesh: mesh.New(snapshot), header: snapshot.Options.Header, split: map[Split]bool{},
 		unreleased: make(map[string][]model.Backend, len(result.Services)), services: make(map[string]*model.Service, len(snapshot.Services)),
 	}
 	c.ours = c.mesh.Ours(result.Tables, result.SubsetRules)
@@ -106,7 +113,7 @@ func Check(snapshot *model.Snapshot, result *compile.Result) Report {
 	c.report.Split = slices.SortedFunc(maps.Keys(c.split), func(a, b Split) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Rule, b.Rule))
 	})
-	return c.report
+	return c
 }
 
 // pair is the mesh without our objects and with them, for callers of one class.
@@ -231,6 +238,9 @@ func (p *pair) domains() {
 func (p *pair) virtualHosts(domain string, before, after *mesh.VirtualHost) {
 	switch {
 	case before == nil && after == nil:
+	case before == nil && after.Service == nil && p.mesh.LacksPort(domain, p.port):
+		// A name of a Service on a port that it does not have: istiod has our routes there
+		// on port 80, but nothing listens that requests were sent to.
 	case before == nil:
 		p.fail(domain, after, "there is nothing, and would be %s", describe(after))
 	case after == nil:

@@ -19,4 +19,5 @@
 //	action.go    what a route does
 //	match.go     what an ordinary request meets of a match
 //	rule.go      DestinationRules
+//	door.go      the ways to pods that are not released, pinned or not
 package prove

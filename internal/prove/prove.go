@@ -19,29 +19,28 @@ func Compile(snapshot *model.Snapshot) (compile.Result, Report) {
 // Made is [Compile] with another way to make things.
 func Made(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Result) (compile.Result, Report) {
 	refused := compile.Refused{Namespaces: map[diag.Object]map[string]string{}, Objects: map[diag.Object]string{}}
+	var result compile.Result
+	var c *checker
 	for round := range rounds {
-		result := compiled(refused)
-		report := Check(snapshot, &result)
-		if len(report.Failures) == 0 {
-			sayAll(&result, report)
-			return result, report
+		result = compiled(refused)
+		if c = check(snapshot, &result); len(c.report.Failures) == 0 {
+			break
 		}
-		for _, f := range report.Failures {
+		for _, f := range c.report.Failures {
 			refuse(&refused, f, round >= rounds/2)
 		}
 	}
-	// What fails though it was refused is a fault of ours: nothing is made at all.
-	result := compiled(refused)
-	report := Check(snapshot, &result)
-	if len(report.Failures) > 0 {
-		for _, f := range report.Failures {
+	if failed := c.report.Failures; len(failed) > 0 {
+		// What fails though it was refused is a fault of ours: nothing is made at all.
+		for _, f := range failed {
 			result.Diagnostics = append(result.Diagnostics, diag.New(diag.OrdinaryTrafficWouldChange, f.Object, "not made: %s", f))
 		}
 		result.Tables, result.SubsetRules = nil, nil
-		report = Check(snapshot, &result)
+		c = check(snapshot, &result)
 	}
-	sayAll(&result, report)
-	return result, report
+	c.doors(&result)
+	sayAll(&result, c.report)
+	return result, c.report
 }
 
 // refuse notes what must not be made for a failure: for some callers, or at all.

@@ -1,0 +1,384 @@
+package prove
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// doors finds the ways to the pods of every Service that has previews, and says of each
+// one that is not pinned who comes in by it.
+func (c *checker) doors(result *compile.Result) {
+	c.entrances = map[string][]compile.Door{}
+	c.indexEntrances()
+	for i := range result.Services {
+		s := &result.Services[i]
+		if len(s.Previews) == 0 || c.services[s.Host] == nil {
+			continue
+		}
+		f := &doorFinder{checker: c, service: s, of: c.services[s.Host], found: map[compile.Door]*callers{}, result: result}
+		f.sidecars()
+		f.subsets()
+		f.outside()
+		f.ports()
+		f.say()
+	}
+}
+
+// doorFinder finds the doors of one Service.
+type doorFinder struct {
+	*checker
+	service *compile.Service
+	of      *model.Service
+	result  *compile.Result
+	// found are the doors that sidecars are, with who comes in unpinned.
+	found map[compile.Door]*callers
+}
+
+// callers are where some callers are.
+type callers struct{ namespaces map[string]bool }
+
+func (f *doorFinder) add(d compile.Door) { f.service.Doors = append(f.service.Doors, d) }
+
+// holds reports whether a preview has all of labels.
+func (f *doorFinder) holds(labels map[string]string) bool {
+	return slices.ContainsFunc(f.service.Previews, func(b model.Backend) bool { return model.HasLabels(b.Labels, labels) })
+}
+
+// sidecars looks at what ordinary requests get through sidecars, by every host that
+// leads to the Service.
+func (f *doorFinder) sidecars() {
+	hosts := []string{f.service.Host}
+	for _, s := range f.mesh.LeadingTo(f.service.Host) {
+		for _, h := range s.Hosts {
+			if !slices.Contains(hosts, h) {
+				hosts = append(hosts, h)
+			}
+		}
+	}
+	own := compile.Door{Kind: compile.DoorSidecars, Name: f.service.Host}
+	f.found[own] = &callers{map[string]bool{}}
+	if len(hosts) == 1 && !f.mesh.Touched(f.service.Host) && len(f.mesh.UserRules(f.service.Host)) == 0 && f.tablesArePublic() {
+		f.look(f.mesh.Island(hosts, f.ours, mesh.Order{OursLast: true}), f.mesh.AnyCaller())
+	} else {
+		x := f.mesh.Island(hosts, f.ours, mesh.Order{OursLast: true})
+		classes, _ := x.Classes()
+		for _, class := range classes {
+			f.look(x, class)
+		}
+	}
+}
+
+// tablesArePublic reports whether what is ours for the Service is seen by all callers.
+func (f *doorFinder) tablesArePublic() bool {
+	for _, s := range f.ours.For(f.service.Host) {
+		if !s.Public() || s.Revision != "" {
+			return false
+		}
+	}
+	for _, r := range f.ours.Rules(f.service.Host) {
+		if !f.mesh.RuleScope(r).Public {
+			return false
+		}
+	}
+	return true
+}
+
+// look notes what callers of a class reach.
+func (f *doorFinder) look(x *mesh.Island, class *mesh.Class) {
+	for _, port := range x.Ports() {
+		hosts := x.VirtualHosts(class, port)
+		for i := range hosts {
+			for _, kind := range []request{plain, others} {
+				f.lookAt(x, class, port, &hosts[i], kind)
+			}
+		}
+	}
+}
+
+func (f *doorFinder) lookAt(x *mesh.Island, class *mesh.Class, port uint32, h *mesh.VirtualHost, kind request) {
+	own := h.Service != nil && h.Service.Host == f.service.Host
+	for i := range h.Routes {
+		r := &h.Routes[i]
+		if _, fits := f.meets(r, kind); !fits {
+			continue
+		}
+		for _, d := range r.Destinations {
+			if d.Weight == 0 && len(r.Destinations) > 1 {
+				continue
+			}
+			door := compile.Door{Kind: compile.DoorRoute, Name: h.Domains[0]}
+			if own {
+				door = compile.Door{Kind: compile.DoorSidecars, Name: f.service.Host}
+			}
+			f.reach(x, class, port, door, d)
+		}
+		for _, d := range r.Mirrors {
+			f.reach(x, class, port, compile.Door{Kind: compile.DoorMirror, Name: h.Domains[0]}, d)
+		}
+		if mesh.CatchesAll(r.Match) {
+			break
+		}
+	}
+}
+
+// reach notes whether a destination holds previews, for callers of a class.
+func (f *doorFinder) reach(x *mesh.Island, class *mesh.Class, port uint32, door compile.Door, d route.Destination) {
+	to := x.Cluster(class, port, &d)
+	if to.Host != f.service.Host || !x.Exists(class, to) {
+		return
+	}
+	if f.found[door] == nil {
+		f.found[door] = &callers{map[string]bool{}}
+	}
+	labels := map[string]string(nil)
+	if to.Subset != "" {
+		subset, _ := x.Rule(class, to.Host).Subset(to.Subset)
+		labels = subset.Labels
+		if f.holds(labels) && !f.isOurs(to.Subset) {
+			door = compile.Door{Kind: compile.DoorSubset, Name: to.Subset}
+			if f.found[door] == nil {
+				f.found[door] = &callers{map[string]bool{}}
+			}
+		}
+	}
+	if !f.holds(labels) {
+		return
+	}
+	for _, n := range namespacesOf(class) {
+		f.found[door].namespaces[n] = true
+	}
+}
+
+// isOurs reports whether a subset of the Service is one that Overrides makes.
+func (f *doorFinder) isOurs(subset string) bool {
+	for _, r := range f.ours.Rules(f.service.Host) {
+		for _, s := range r.Subsets {
+			if s.Name == subset {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// subsets turns what was found into doors, with what there is to say.
+func (f *doorFinder) subsets() {
+	doors := slices.SortedFunc(maps.Keys(f.found), func(a, b compile.Door) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	for _, door := range doors {
+		from := f.found[door].namespaces
+		if f.all() {
+			delete(from, mesh.Elsewhere)
+		}
+		if len(from) == 0 {
+			door.Pinned = true
+			f.add(door)
+			continue
+		}
+		door.Callers = where(from)
+		f.add(door)
+	}
+}
+
+// all reports whether callers can't be in namespaces that nothing names.
+func (f *doorFinder) all() bool {
+	s := f.snapshot
+	return s.AllNamespaces || s.Options.CallerNamespaces != nil || f.of.Settings.CallerNamespaces != nil
+}
+
+// where says in which namespaces callers are.
+func where(from map[string]bool) string {
+	var names []string
+	for _, n := range slices.Sorted(maps.Keys(from)) {
+		if n != mesh.Elsewhere {
+			names = append(names, n)
+		}
+	}
+	text := ""
+	const most = 5
+	switch {
+	case len(names) > most:
+		text = "namespaces " + strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	case len(names) == 1:
+		text = "namespace " + names[0]
+	case len(names) > 1:
+		text = "namespaces " + strings.Join(names, ", ")
+	}
+	switch {
+	case !from[mesh.Elsewhere]:
+	case text == "":
+		text = "namespaces that the input does not name"
+	default:
+		text += " and in those that the input does not name"
+	}
+	return text
+}
+
+// outside lists the doors that are no sidecars of callers.
+func (f *doorFinder) outside() {
+	for _, d := range f.entrances[f.service.Host] {
+		if d.Kind == compile.DoorGateway && d.Callers != "" {
+			// The subset that it leads to is in Callers.
+			d.Pinned, d.Callers = !f.userSubsetHolds(d.Callers), ""
+		}
+		f.add(d)
+	}
+	for _, way := range f.of.Reachable {
+		f.add(compile.Door{Kind: compile.DoorExposed, Name: way})
+	}
+	for i := range f.snapshot.ServiceEntries {
+		e := &f.snapshot.ServiceEntries[i]
+		if selector := e.Spec.GetWorkloadSelector().GetLabels(); len(selector) > 0 && e.Namespace == f.of.Namespace && f.holds(selector) {
+			f.add(compile.Door{Kind: compile.DoorServiceEntry, Name: e.Object().String()})
+		}
+	}
+	var without []string
+	for _, caller := range f.snapshot.Callers {
+		if caller.NoSidecar {
+			without = append(without, caller.Namespace+"/"+caller.Name)
+		}
+	}
+	slices.Sort(without)
+	if without = slices.Compact(without); len(without) > 0 {
+		f.add(compile.Door{Kind: compile.DoorNoSidecar, Name: few(without)})
+	}
+}
+
+func few(names []string) string {
+	const most = 3
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// userSubsetHolds reports whether a subset of a user's holds a preview, or is not known.
+func (f *doorFinder) userSubsetHolds(name string) bool {
+	found := false
+	for _, r := range f.mesh.UserRules(f.service.Host) {
+		for _, s := range r.Subsets {
+			if s.Name == name {
+				found = true
+				if f.holds(s.Labels) {
+					return true
+				}
+			}
+		}
+	}
+	return !found
+}
+
+// ports lists the ports on which not all traffic is pinned.
+func (f *doorFinder) ports() {
+	for _, p := range f.of.Ports {
+		switch {
+		case !p.HTTP:
+			f.add(compile.Door{Kind: compile.DoorOtherPort, Name: fmt.Sprint(p.Number)})
+		case p.Detected:
+			f.add(compile.Door{Kind: compile.DoorDetectedPort, Name: fmt.Sprint(p.Number)})
+		}
+	}
+}
+
+// say tells of the doors that are not pinned.
+func (f *doorFinder) say() {
+	object := f.of.Object()
+	tell := func(code diag.Code, format string, args ...any) {
+		f.result.Diagnostics = append(f.result.Diagnostics, diag.New(code, object, format, args...).At(f.of.Origin))
+	}
+	for _, d := range f.service.Doors {
+		if d.Pinned {
+			continue
+		}
+		switch d.Kind {
+		case compile.DoorSidecars:
+			tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
+		case compile.DoorRoute:
+			tell(diag.CallersNotPinned, "ordinary requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
+		case compile.DoorMirror:
+			tell(diag.CallersNotPinned, "copies of requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
+		case compile.DoorSubset:
+			tell(diag.SubsetHoldsPreview, "subset %s holds %s too, and ordinary requests are routed to it", d.Name, f.previews())
+		case compile.DoorServiceEntry:
+			tell(diag.ServiceEntryReachesPods, "%s selects %s too", d.Name, f.previews())
+		case compile.DoorGateway:
+			tell(diag.EntranceNotPinned, "%s leads to it from a gateway: ordinary requests there reach %s", d.Name, f.previews())
+		case compile.DoorEntrance:
+			tell(diag.EntranceNotPinned, "%s leads to it: ordinary requests there reach %s", d.Name, f.previews())
+		case compile.DoorExposed:
+			tell(diag.ExposedWithoutMesh, "%s leads to %s too", d.Name, f.previews())
+		case compile.DoorNoSidecar:
+			tell(diag.CallersWithoutSidecar, "%s have no sidecar: requests of theirs reach %s", d.Name, f.previews())
+		case compile.DoorDetectedPort:
+			tell(diag.DetectedPortShared, "the protocol of port %s is detected: what is not HTTP reaches %s", d.Name, f.previews())
+		case compile.DoorOtherPort:
+			tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: its traffic is shared by the pods of all versions", d.Name)
+		}
+	}
+}
+
+// previews names the workloads of the previews.
+func (f *doorFinder) previews() string {
+	var names []string
+	for _, b := range f.service.Previews {
+		names = append(names, b.Workload.String())
+	}
+	slices.Sort(names)
+	return few(slices.Compact(names)) + ", which is not released"
+}
+
+// indexEntrances notes which Services gateways, Ingresses and routes on gateways lead to.
+func (c *checker) indexEntrances() {
+	add := func(host string, d compile.Door) {
+		host = c.mesh.Concrete(host)
+		if !slices.Contains(c.entrances[host], d) {
+			c.entrances[host] = append(c.entrances[host], d)
+		}
+	}
+	for i := range c.snapshot.VirtualServices {
+		v := &c.snapshot.VirtualServices[i]
+		if !onGateway(v) {
+			continue
+		}
+		for _, h := range v.Spec.GetHttp() {
+			for _, r := range h.GetRoute() {
+				to := r.GetDestination()
+				add(c.mesh.Resolve(to.GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: to.GetSubset()})
+			}
+			if h.GetMirror() != nil {
+				add(c.mesh.Resolve(h.GetMirror().GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: h.GetMirror().GetSubset()})
+			}
+		}
+		for _, t := range v.Spec.GetTcp() {
+			for _, r := range t.GetRoute() {
+				add(c.mesh.Resolve(r.GetDestination().GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: r.GetDestination().GetSubset()})
+			}
+		}
+		for _, t := range v.Spec.GetTls() {
+			for _, r := range t.GetRoute() {
+				add(c.mesh.Resolve(r.GetDestination().GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: r.GetDestination().GetSubset()})
+			}
+		}
+	}
+	for i := range c.snapshot.Entrances {
+		e := &c.snapshot.Entrances[i]
+		for _, s := range e.Services {
+			add(c.mesh.FQDN(s[1], s[0]), compile.Door{Kind: compile.DoorEntrance, Name: e.Object().String()})
+		}
+	}
+}
+
+// onGateway reports whether gateways, and not sidecars only, look at v.
+func onGateway(v *model.VirtualService) bool {
+	return slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != "mesh" })
+}
