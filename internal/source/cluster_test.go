@@ -329,6 +329,10 @@ func TestCluster(t *testing.T) {
 				"list configmaps istio in namespace mesh is not allowed: Istio's own defaults are taken for those of the mesh (the flags --default-…-export-to say others)",
 				"list mutatingwebhookconfigurations.admissionregistration.k8s.io in the cluster is not allowed: a namespace that is labelled with a revision tag of Istio is taken for one of a revision of that name",
 			},
+			lists: []diag.List{
+				{Resource: "configmaps", Namespace: "mesh"},
+				{Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations"},
+			},
 		},
 		{
 			name:    "other namespaces may not be listed",
