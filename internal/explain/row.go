@@ -52,7 +52,11 @@ func (e *evaluation) whyTaken(r *route.Route, at int) string {
 	case route.Ordinary:
 		return "the request carries no override"
 	case route.Override:
-		return "asked for by " + cmp.Or(e.decisive(at, e.carried.names(r.Version)), "the carriers together")
+		members := e.carried.names(r.Version)
+		if len(members) == 1 {
+			return "asked for by " + members[0].String()
+		}
+		return "asked for by " + cmp.Or(e.decisive(at, members), "the carriers together")
 	case route.Unavailable:
 		return cmp.Or(e.decisive(at, e.carried.header), "a strict member") + " can't be served"
 	case route.Released:
@@ -117,20 +121,25 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 
 // aboutCarrier reports whether a reason speaks of what rows of a kind ask of
 // the carriers: ordinary ones that they ask for nothing, and those of versions
-// that they do. Anything else about them was asked by the user.
+// that they do. Anything else about them was asked by the user, who may ask
+// something of baggage too.
 func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool {
-	if reason.Field != route.Header || (reason.Name != e.snapshot.Options.Header && reason.Name != grammar.BaggageHeader) {
+	baggage := reason.Name == grammar.BaggageHeader
+	if reason.Field != route.Header || (!baggage && reason.Name != e.snapshot.Options.Header) {
 		return false
 	}
 	switch kind {
 	case route.Override, route.Unavailable:
-		return !reason.Negated
+		return !reason.Negated && (!baggage || grammar.NeedsBaggageOverride(reason.Want.Value))
 	case route.Ordinary:
-		return reason.Negated
+		return reason.Negated && (!baggage || anyBaggage.Match(reason.Got))
 	case route.Released:
 	}
 	return false
 }
+
+// anyBaggage fits baggage that asks for a version.
+var anyBaggage = route.StringMatch{Op: route.Regex, Value: grammar.AnyBaggagePattern}
 
 func memberList(members []grammar.Member) string {
 	var out []string
