@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -109,48 +110,30 @@ func common(pods []model.Backend) map[string]string {
 	return out
 }
 
-// podsOf returns the pods that a destination means, and false if it names a
-// subset or a Service that is not there.
-func (x *index) podsOf(d *route.Destination) ([]model.Backend, bool) {
-	e := x.byHost[d.Host]
-	if e == nil || d.Subset == "" {
-		return e.pods(), e != nil
+// podsOf returns the pods that a destination means for the caller, and "" or what of
+// it is not there.
+func (e *evaluation) podsOf(d *route.Destination) (pods []model.Backend, missing string) {
+	c := e.found.proxy.cluster(d)
+	s := e.byHost[c.Host]
+	switch {
+	case s == nil:
+		return nil, ""
+	case c.Port != 0 && !slices.ContainsFunc(s.Ports, func(p model.Port) bool { return p.Number == c.Port }):
+		return nil, fmt.Sprintf("port %d", c.Port)
+	case c.Subset == "":
+		return s.Backends, ""
 	}
-	labels, ok := x.subsets[[2]string{d.Host, d.Subset}]
-	if !ok {
-		labels, ok = x.usersSubset(e, d.Subset)
+	labels, found := e.found.proxy.subset(c)
+	if !found {
+		return nil, "subset " + c.Subset
 	}
 	var out []model.Backend
-	for _, b := range e.Backends {
-		if ok && model.HasLabels(b.Labels, labels) {
+	for _, b := range s.Backends {
+		if model.HasLabels(b.Labels, labels) {
 			out = append(out, b)
 		}
 	}
-	return out, ok
-}
-
-// pods returns the pods behind a Service, which may be nil.
-func (e *entry) pods() []model.Backend {
-	if e == nil {
-		return nil
-	}
-	return e.Backends
-}
-
-// usersSubset finds a subset in the user's DestinationRules for a Service.
-func (x *index) usersSubset(e *entry, name string) (map[string]string, bool) {
-	for i := range x.snapshot.DestinationRules {
-		d := &x.snapshot.DestinationRules[i]
-		if host := d.Spec.GetHost(); host != e.report.Host && (host != e.Name || d.Namespace != e.Namespace) {
-			continue
-		}
-		for _, s := range d.Spec.GetSubsets() {
-			if s.GetName() == name {
-				return s.GetLabels(), true
-			}
-		}
-	}
-	return nil, false
+	return out, ""
 }
 
 // versionsOf lists the versions that pods are of; "" stands for pods without one.

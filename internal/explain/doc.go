@@ -6,6 +6,7 @@
 // the override carriers whether it can have an effect at all. It can be written
 // as text, JSON, Mermaid or Graphviz.
 //
-// The decision itself is that of route.Evaluate; nothing is decided here. The
-// package does no I/O and changes none of its input.
+// Nothing is decided here: package mesh says whose routes the caller's proxy has,
+// and route.Evaluate which of them takes the request. The package does no I/O and
+// changes none of its input.
 package explain

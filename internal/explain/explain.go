@@ -88,6 +88,7 @@ type Row struct {
 // that the question can't be answered: a service of the chain is not there.
 func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanation, error) {
 	x := newIndex(snapshot, result)
+	x.routing = newRouting(snapshot, result)
 	chain, err := x.resolveChain(q)
 	if err != nil {
 		return nil, err
@@ -105,6 +106,7 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 			return nil, err
 		}
 		out.Hops = append(out.Hops, hop)
+		out.Notes = append(out.Notes, e.notes...)
 		if next == nil && i < len(chain)-1 {
 			for _, missed := range chain[i+1:] {
 				out.Unreached = append(out.Unreached, missed.name)

@@ -18,8 +18,11 @@ type evaluation struct {
 	query   *Query
 	carried *carried
 	caller  *caller
+	// found is whose routes decide, and table those of ours if they do.
+	found   inForce
 	table   *route.Table
 	request route.Request
+	notes   []Note
 }
 
 // hop answers for one call, and returns who makes the next; nil where the
@@ -38,16 +41,17 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 		Authority: cmp.Or(e.query.Authority, e.target.name), Port: port, Header: e.query.Header,
 		Caller: route.Caller{Namespace: e.caller.namespace, Labels: e.caller.labels},
 	}
-	found := e.routing.inForce(&call{caller: e.caller, host: e.target.host, port: port})
-	if e.table = found.table; e.table == nil {
-		e.withoutTable(&out, &found)
-		return out, e.next([]route.Destination{{Host: e.target.host}}), nil
+	e.found = e.routing.inForce(&call{caller: e.request.Caller, host: e.target.host, authority: e.query.Authority, port: port})
+	e.noteOrder()
+	if e.table = e.found.table; e.table == nil {
+		destinations := e.withoutTable(&out)
+		return out, e.next(destinations), nil
 	}
 	out.Table = e.table.Namespace + "/" + e.table.Name
 	decision := route.Evaluate(e.table, &e.request)
 	out.Rows = e.rows(&decision)
 	if decision.Route < 0 {
-		out.Reached = "404: no route fits"
+		out.Reached = noRoute
 		return out, nil, nil
 	}
 	taken := &e.table.Routes[decision.Route]
@@ -56,12 +60,18 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 	return out, e.next(taken.Destinations), nil
 }
 
+// httpPort is the port of HTTP where nothing says another one.
+const httpPort = 80
+
+// noRoute is what a proxy answers if no route of a VirtualService fits.
+const noRoute = "404: no route fits"
+
 // port returns the port that is called: the one asked for, or the first that
-// carries HTTP.
+// carries HTTP, which for a host that is no Service's is 80.
 func (e *evaluation) port() (uint32, error) {
 	s := e.target.service
 	if s == nil {
-		return e.query.Port, nil
+		return cmp.Or(e.query.Port, httpPort), nil
 	}
 	var known []string
 	for _, p := range s.Ports {
@@ -79,28 +89,82 @@ func (e *evaluation) port() (uint32, error) {
 	return 0, fmt.Errorf("there is no port %d at Service %s.%s; it has %s", e.query.Port, s.Name, s.Namespace, join(known, "and"))
 }
 
-// withoutTable says where a request goes that no table of ours decides about.
-func (e *evaluation) withoutTable(out *Hop, found *inForce) {
+// withoutTable says where a request goes that no table of ours decides about, and
+// returns the destinations.
+func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	s := e.target.service
-	if s == nil {
-		out.Reached = "ordinary routing"
-		out.Why = fmt.Sprintf("its VirtualService is not exported to namespace %s", e.caller.namespace)
-		return
+	if s != nil {
+		out.State, out.Code = s.report.State, s.report.Reason
 	}
-	out.State, out.Code = s.report.State, s.report.Reason
-	out.Reached = e.shares([]route.Destination{{Host: e.target.host}})
-	if found.users != (diag.Object{}) {
-		out.Reached = "where " + found.users.String() + " leads"
+	destinations := e.ordinary(out)
+	what := e.whatApplies()
+	switch {
+	case s != nil && s.VersionOf != "":
+		out.Why = fmt.Sprintf("it stands for a version of %s, and is called as it is", s.VersionOf)
+	case s != nil && s.report.State == compile.LeftAlone:
+		out.Why = fmt.Sprintf("Overrides makes nothing for it, and ordinary routing applies: %s", s.report.Reason.Entry().Meaning)
+	case e.found.hidden:
+		out.Why = fmt.Sprintf("the VirtualService that follows overrides is not exported to namespace %s: %s", e.caller.namespace, what)
+	case s != nil && s.report.State == compile.Idle:
+		out.Why = "Overrides makes nothing for it, and ordinary routing applies: there is nothing to override"
+	default:
+		out.Why = what
+	}
+	return destinations
+}
+
+// ordinary fills in where a request goes by routes that are not ours.
+func (e *evaluation) ordinary(out *Hop) []route.Destination {
+	f := &e.found
+	everything := []route.Destination{{Host: cmp.Or(f.own, e.target.host)}}
+	switch {
+	case f.users != (diag.Object{}) && f.routes == nil:
+		out.Reached = "where " + f.users.String() + " leads"
+		return everything
+	case f.users != (diag.Object{}):
+		decision := route.Evaluate(&route.Table{Routes: f.routes}, &e.request)
+		if decision.Route < 0 {
+			out.Reached = noRoute
+			return nil
+		}
+		taken := &f.routes[decision.Route]
+		out.Reached, out.Destinations = e.to(taken), taken.Destinations
+		return taken.Destinations
+	case f.own == "" && e.target.service == nil:
+		out.Reached = "ordinary routing"
+		return everything
+	case f.own == "":
+		// A proxy that does not know the name passes the request on to the address that
+		// the caller has of the Service.
+		everything[0].Host = e.target.service.report.Host
+	}
+	out.Reached = e.shares(everything)
+	return everything
+}
+
+// whatApplies says which routes that are not ours are in force, and why not others.
+func (e *evaluation) whatApplies() string {
+	f := &e.found
+	var without []string
+	for _, o := range f.without {
+		without = append(without, o.String())
 	}
 	switch {
-	case found.hidden:
-		out.Why = fmt.Sprintf("the VirtualService that follows overrides is not exported to namespace %s: ordinary routing applies there", e.caller.namespace)
-	case s.VersionOf != "":
-		out.Why = fmt.Sprintf("it stands for a version of %s, and is called as it is", s.VersionOf)
-	case s.report.State == compile.LeftAlone:
-		out.Why = fmt.Sprintf("Overrides makes nothing for it, and ordinary routing applies: %s", s.report.Reason.Entry().Meaning)
-	default:
-		out.Why = "Overrides makes nothing for it, and ordinary routing applies: there is nothing to override"
+	case f.users != (diag.Object{}):
+		return f.users.String() + " decides"
+	case f.own == "":
+		return fmt.Sprintf("the caller's proxy knows no %s on port %d", cmp.Or(e.query.Authority, e.target.host), e.request.Port)
+	case len(without) > 0:
+		return fmt.Sprintf("%s has no route for this caller on port %d, so that the Service's own route applies", join(without, "and"), e.request.Port)
+	}
+	return "the Service's own route applies"
+}
+
+// noteOrder notes that the answer is for one order of VirtualServices among several.
+func (e *evaluation) noteOrder() {
+	if e.found.orderMatters {
+		n := note(diag.Warning, "%s: whose routes are in force depends on which VirtualService is older, and the input does not say", e.target.name)
+		e.notes = append(e.notes, n)
 	}
 }
 
@@ -114,7 +178,7 @@ func (e *evaluation) next(destinations []route.Destination) *caller {
 	for i := range destinations {
 		reached, _ := e.podsOf(&destinations[i])
 		pods = append(pods, reached...)
-		if s := e.byHost[destinations[i].Host]; s != nil {
+		if s := e.byHost[e.found.proxy.cluster(&destinations[i]).Host]; s != nil {
 			namespace = s.Namespace
 		}
 	}
@@ -127,6 +191,9 @@ func (e *evaluation) to(r *route.Route) string {
 	case r.Response != nil:
 		return fmt.Sprint(r.Response.Status)
 	case r.Kind == route.Override && len(r.Destinations) > 0:
+		if _, missing := e.podsOf(&r.Destinations[0]); missing != "" {
+			return e.destination(&r.Destinations[0])
+		}
 		if r.Version.Service != e.target.name || r.Version.Namespace != e.target.namespace {
 			return r.Version.Service + ":" + r.Version.Version
 		}
@@ -167,23 +234,23 @@ func percent(part, total int64) string {
 // destination names the versions that d means: "v1", "v1 or v2", or "ratings:v1"
 // where it is another Service.
 func (e *evaluation) destination(d *route.Destination) string {
-	s := e.byHost[d.Host]
+	s := e.byHost[e.found.proxy.cluster(d).Host]
 	if s == nil {
 		return strings.TrimSuffix(d.Host+" "+d.Subset, " ")
 	}
-	pods, found := e.podsOf(d)
+	pods, missing := e.podsOf(d)
 	var versions []string
 	for _, v := range versionsOf(s, pods) {
 		versions = append(versions, cmp.Or(v, "no version label"))
 	}
 	text := strings.Join(versions, " or ")
 	switch {
-	case !found:
-		text = "subset " + d.Subset + ", which is not there"
+	case missing != "":
+		text = missing + ", which is not there"
 	case len(versions) == 0:
 		text = "no pods"
 	}
-	if s != e.target.service && s.VersionOf != e.target.name {
+	if (s != e.target.service || s.Name != e.target.name) && s.VersionOf != e.target.name {
 		return s.Name + ":" + text
 	}
 	return text

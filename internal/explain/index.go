@@ -20,10 +20,8 @@ type index struct {
 	byHost   map[string]*entry
 	// tables are those of each host.
 	tables map[string][]*route.Table
-	// routing says which of them are in force, and for whom.
+	// routing says which of them are in force, and for whom; nil where nobody asks.
 	routing routing
-	// subsets are the labels of the subsets that were made, by host and name.
-	subsets map[[2]string]map[string]string
 }
 
 // entry is a Service, with what was found about it.
@@ -36,7 +34,7 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 	x := &index{
 		snapshot: snapshot, result: result,
 		services: map[[2]string]*entry{}, byName: map[string][]*entry{}, byHost: map[string]*entry{},
-		tables: map[string][]*route.Table{}, subsets: map[[2]string]map[string]string{},
+		tables: map[string][]*route.Table{},
 	}
 	for i := range snapshot.Services {
 		s := &snapshot.Services[i]
@@ -57,12 +55,6 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 			x.tables[host] = append(x.tables[host], &result.Tables[i])
 		}
 	}
-	x.routing = &hostRouting{snapshot: snapshot, tables: x.tables}
-	for _, rule := range result.SubsetRules {
-		for _, s := range rule.Subsets {
-			x.subsets[[2]string{rule.Host, s.Name}] = s.Labels
-		}
-	}
 	return x
 }
 
@@ -71,21 +63,23 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 type target struct {
 	// name is how the query calls it, without a namespace.
 	name, namespace, host string
-	// service is nil for hosts that are no Services.
+	// service is the one whose pods stand behind it: for an ExternalName Service the
+	// one that it stands for. It is nil for hosts that are no Services.
 	service *entry
 }
 
 // resolve finds what name means to somebody in namespace.
 func (x *index) resolve(name, namespace string) (*target, error) {
+	name = strings.TrimSuffix(name, ".")
 	host := strings.ToLower(name)
 	if e := x.byHost[host]; e != nil {
-		return targetOf(e), nil
+		return x.targetOf(e), nil
 	}
 	short, rest, qualified := strings.Cut(name, ".")
 	if qualified {
 		wanted, domain, _ := strings.Cut(rest, ".")
 		if e := x.services[[2]string{wanted, short}]; e != nil && (domain == "" || domain == "svc") {
-			return targetOf(e), nil
+			return x.targetOf(e), nil
 		}
 		if tables := x.tables[host]; len(tables) > 0 {
 			return &target{name: name, namespace: tables[0].Namespace, host: host}, nil
@@ -93,20 +87,28 @@ func (x *index) resolve(name, namespace string) (*target, error) {
 		return nil, x.unknown(short, wanted)
 	}
 	if e := x.services[[2]string{namespace, name}]; e != nil {
-		return targetOf(e), nil
+		return x.targetOf(e), nil
 	}
 	switch same := x.byName[name]; len(same) {
 	case 0:
 		return nil, x.unknown(name, "")
 	case 1:
-		return targetOf(same[0]), nil
+		return x.targetOf(same[0]), nil
 	default:
 		return nil, fmt.Errorf("several Services are called %s: say which, %s", name, join(qualifiedNames(same), "or"))
 	}
 }
 
-func targetOf(e *entry) *target {
-	return &target{name: e.Name, namespace: e.Namespace, host: e.report.Host, service: e}
+func (x *index) targetOf(e *entry) *target {
+	out := &target{name: e.Name, namespace: e.Namespace, host: e.report.Host, service: e}
+	for range len(x.byHost) {
+		next := x.byHost[strings.ToLower(strings.TrimSuffix(out.service.ExternalName, "."))]
+		if next == nil {
+			break
+		}
+		out.service = next
+	}
+	return out
 }
 
 func qualifiedNames(services []*entry) []string {

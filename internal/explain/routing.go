@@ -4,17 +4,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // call is what a caller's proxy knows of a call before it looks at the routes.
 type call struct {
-	caller *caller
+	caller route.Caller
 	// host is that of the Service that is called, or one that is no Service's.
 	host string
-	// port is that of the Service; zero where it is not known.
+	// authority is the name in the request; empty for host.
+	authority string
+	// port is that of the Service.
 	port uint32
 }
 
@@ -25,59 +29,151 @@ type routing interface {
 	inForce(c *call) inForce
 }
 
-// inForce is whose routes decide about a call. Where neither a table nor a
-// VirtualService of the user's is in force, the Service's own route is: it leads to
-// all pods of the Service.
+// inForce is whose routes decide about a call: those of a table, those of a
+// VirtualService of the user's, a Service's own one, or none.
 type inForce struct {
 	// table is the one that Overrides made; nil where it is not in force.
 	table *route.Table
-	// users is the user's VirtualService; zero where it is not in force.
-	users diag.Object
-	// hidden is set where there is a table for the host that the caller does not get.
+	// users is the user's VirtualService, and routes its routes for the caller; zero
+	// where it is not in force.
+	users  diag.Object
+	routes []route.Route
+	// own is the host of the Service whose own route is in force: it leads to all of
+	// its pods.
+	own string
+
+	// hidden is set where there is a table for the host which the caller's namespace
+	// does not see.
 	hidden bool
+	// without are the VirtualServices for the host that the caller sees, and which have
+	// no route for it on this port.
+	without []diag.Object
+	// orderMatters is set where the answer depends on the ages of VirtualServices,
+	// which are not known.
+	orderMatters bool
+	// proxy is what else the caller's proxy has.
+	proxy proxy
 }
 
-// hostRouting is a routing that goes by hosts and by the namespaces that see a table.
-type hostRouting struct {
+// proxy is the clusters that a caller's proxy has.
+type proxy interface {
+	// cluster returns where a destination leads.
+	cluster(d *route.Destination) mesh.Cluster
+	// subset returns the labels of the pods of a cluster's subset; false where there is none.
+	subset(c mesh.Cluster) (map[string]string, bool)
+}
+
+// meshRouting is the routing of the model of the mesh, with the objects that
+// Overrides makes.
+type meshRouting struct {
+	mesh     *mesh.Mesh
+	ours     *mesh.Ours
 	snapshot *model.Snapshot
-	// tables are those of each host.
-	tables map[string][]*route.Table
 }
 
-func (r *hostRouting) inForce(c *call) inForce {
-	candidates := r.tables[c.host]
-	for pattern := c.host; len(candidates) == 0; {
-		_, rest, more := strings.Cut(pattern, ".")
-		if !more {
-			break
-		}
-		candidates, pattern = r.tables["*."+rest], rest
-	}
-	for _, t := range candidates {
-		if len(t.ExportTo) == 0 || slices.Contains(t.ExportTo, "*") || slices.Contains(t.ExportTo, c.caller.namespace) ||
-			(slices.Contains(t.ExportTo, ".") && t.Namespace == c.caller.namespace) {
-			return inForce{table: t}
-		}
-	}
-	return inForce{users: r.usersVirtualService(c.host), hidden: len(candidates) > 0}
+func newRouting(snapshot *model.Snapshot, result *compile.Result) *meshRouting {
+	m := mesh.New(snapshot)
+	return &meshRouting{mesh: m, ours: m.Ours(result.Tables, result.SubsetRules), snapshot: snapshot}
 }
 
-// usersVirtualService names the user's VirtualService that sidecars follow for a
-// host; zero if there is none.
-func (r *hostRouting) usersVirtualService(host string) diag.Object {
-	for i := range r.snapshot.VirtualServices {
-		v := &r.snapshot.VirtualServices[i]
-		if gateways := v.Spec.GetGateways(); len(gateways) > 0 && !slices.Contains(gateways, "mesh") {
+func (r *meshRouting) inForce(c *call) inForce {
+	var out inForce
+	for i, order := range mesh.Orders(true) {
+		found := r.inOrder(c, order)
+		if i == 0 {
+			out = found
 			continue
 		}
-		for _, h := range v.Spec.GetHosts() {
-			if !strings.Contains(h, ".") {
-				h += "." + v.Namespace + ".svc." + r.snapshot.Options.ClusterDomain
-			}
-			if strings.EqualFold(h, host) {
-				return v.Object()
-			}
+		out.orderMatters = out.orderMatters || found.table != out.table || found.users != out.users || found.own != out.own
+	}
+	return out
+}
+
+// inOrder answers for one order of the objects whose ages are not known.
+func (r *meshRouting) inOrder(c *call, order mesh.Order) inForce {
+	authority := c.host
+	hosts := []string{c.host}
+	if c.authority != "" {
+		authority = hostOnly(c.authority)
+		hosts = append(hosts, authority, r.mesh.Resolve(authority, c.caller.Namespace))
+	}
+	x := r.mesh.Island(hosts, r.ours, order)
+	class := x.Class(c.caller.Namespace, r.revision(c.caller.Namespace), c.caller.Labels)
+	out := inForce{proxy: &clusters{x, class, c.port}}
+	h := mesh.Lookup(x.VirtualHosts(class, c.port), authority)
+	switch {
+	case h == nil:
+	case h.Source == nil:
+		out.own = h.Service.Host
+	case h.Source.Ours():
+		out.table = h.Source.Table
+	default:
+		out.users = h.Source.Object
+		for i := range h.Routes {
+			m := &h.Routes[i]
+			out.routes = append(out.routes, route.Route{
+				Matches: []route.Match{*m.Match}, Destinations: m.Destinations, Response: m.Response, Base: m.HTTP,
+			})
 		}
 	}
-	return diag.Object{}
+	for _, s := range x.Sources() {
+		switch {
+		case !forHost(s, c.host) || (h != nil && h.Source == s) || !reads(class, s):
+		case !s.Scope().Includes(c.caller.Namespace):
+			out.hidden = out.hidden || s.Ours()
+		case !hasRouteFor(s, c):
+			out.without = append(out.without, s.Object)
+		}
+	}
+	return out
+}
+
+// reads reports whether proxies of a class are told of s.
+func reads(class *mesh.Class, s *mesh.Source) bool {
+	return s.Revision == "" || s.Revision == class.Revision
+}
+
+// forHost reports whether s has a host, or a wildcard that covers it.
+func forHost(s *mesh.Source, host string) bool {
+	return slices.ContainsFunc(s.Hosts, func(h string) bool {
+		return h == host || (strings.HasPrefix(h, "*") && strings.HasSuffix(host, h[1:]))
+	})
+}
+
+// hasRouteFor reports whether any route of s is for the caller, on the port.
+func hasRouteFor(s *mesh.Source, c *call) bool {
+	request := &route.Request{Port: c.port, Caller: c.caller}
+	return s.Problem != nil || slices.ContainsFunc(s.Routes, func(r mesh.Route) bool {
+		only := route.Match{Port: r.Match.Port, SourceLabels: r.Match.SourceLabels, SourceNamespace: r.Match.SourceNamespace}
+		return only.Mismatch(request) == nil
+	})
+}
+
+// revision returns that of the proxies of a namespace; empty where it is not known.
+func (r *meshRouting) revision(namespace string) string {
+	named := r.snapshot.Revisions[namespace]
+	if revision, isTag := r.snapshot.Tags[named]; isTag {
+		return revision
+	}
+	return named
+}
+
+// clusters are those of the proxies of a class, on a port.
+type clusters struct {
+	*mesh.Island
+	class *mesh.Class
+	port  uint32
+}
+
+func (x *clusters) cluster(d *route.Destination) mesh.Cluster { return x.Cluster(x.class, x.port, d) }
+
+func (x *clusters) subset(c mesh.Cluster) (map[string]string, bool) {
+	s, found := x.Rule(x.class, c.Host).Subset(c.Subset)
+	return s.Labels, found
+}
+
+// hostOnly returns an authority without its port, in lower case.
+func hostOnly(authority string) string {
+	host, _, _ := strings.Cut(authority, ":")
+	return strings.ToLower(host)
 }
