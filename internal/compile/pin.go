@@ -5,7 +5,10 @@ import (
 	"math"
 	"slices"
 
+	istioapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -34,6 +37,7 @@ func (c *compiler) choosePin(s *service) {
 	if !s.hasOthers() {
 		return
 	}
+	defer c.checkUnread(s)
 	s.pin.needed = true
 	c.warnOfOtherPorts(s)
 	if s.released.gone || !slices.ContainsFunc(s.backends, func(b backend) bool { return b.released }) {
@@ -44,6 +48,11 @@ func (c *compiler) choosePin(s *service) {
 		return
 	}
 	if parts, ok := byVersions(s); ok {
+		if len(parts) > 1 && c.keepsTogether(s) {
+			if one, ok := byCommonLabels(s); ok {
+				parts = one
+			}
+		}
 		s.pin.parts = parts
 		return
 	}
@@ -77,6 +86,36 @@ func bySelector(s *service) ([]part, bool) {
 		}
 	}
 	return []part{{labels: selector}}, selector != nil
+}
+
+// keepsTogether reports whether a rule of a user's keeps requests of a client at one pod:
+// a pin of several parts would draw one of these for each request.
+func (c *compiler) keepsTogether(s *service) bool {
+	hashes := func(l *istioapi.LoadBalancerSettings) bool { return l.GetConsistentHash() != nil }
+	return slices.ContainsFunc(c.mesh.UserRules(s.host), func(r *mesh.Rule) bool {
+		return hashes(r.Policy.GetLoadBalancer()) || slices.ContainsFunc(r.Policy.GetPortLevelSettings(), func(p *istioapi.TrafficPolicy_PortTrafficPolicy) bool {
+			return hashes(p.GetLoadBalancer())
+		})
+	})
+}
+
+// byCommonLabels pins to all labels that the released pods have in common, where no other
+// pod has them all.
+func byCommonLabels(s *service) ([]part, bool) {
+	var common map[string]string
+	for _, b := range s.backends {
+		if !b.released {
+			continue
+		}
+		if common == nil {
+			common = maps.Clone(b.Labels)
+		}
+		maps.DeleteFunc(common, func(key, value string) bool { return b.Labels[key] != value })
+	}
+	if len(common) == 0 || slices.ContainsFunc(s.backends, func(b backend) bool { return !b.released && model.HasLabels(b.Labels, common) }) {
+		return nil, false
+	}
+	return []part{{labels: common}}, true
 }
 
 // byVersions pins to the released versions, weighted by their ready pods.

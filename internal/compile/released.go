@@ -73,6 +73,14 @@ func (c *compiler) findReleased(s *service) {
 		}
 		return
 	}
+	if len(s.Unread) > 0 && alone(s) {
+		// Nothing is to be told from the rest, whatever that is.
+		s.released.why = "the only workload that is read: " + s.backends[0].Workload.String()
+		for i := range s.backends {
+			s.backends[i].released = true
+		}
+		return
+	}
 	for _, rule := range releasedRules {
 		isReleased, why := rule(s)
 		if isReleased == nil {
@@ -86,14 +94,24 @@ func (c *compiler) findReleased(s *service) {
 		c.checkReleased(s)
 		return
 	}
-	c.leave(s, diag.ReleasedUnknown, "left alone: %s stand behind it, and nothing says which is released", list(workloads(s.backends)))
+	if len(s.Unread) > 0 {
+		c.sayUnread(s, "which pods are released is not told by the workloads that are read alone")
+	}
+	c.leave(s, diag.ReleasedUnknown, "left alone: %s stand behind it, and nothing says which is released", list(append(workloads(s.backends), unread(s.Unread)...)))
 }
 
 // onlyPreview reports whether one workload, a preview, is all that stands
 // behind s, and nothing was said of what is released.
 func onlyPreview(s *service) bool {
-	return s.settings.ReleasedVersions == nil && s.settings.ReleasedWorkload == nil &&
+	return len(s.Unread) == 0 && s.settings.ReleasedVersions == nil && s.settings.ReleasedWorkload == nil &&
 		!slices.ContainsFunc(s.backends, func(b backend) bool { return !b.preview || b.Workload != s.backends[0].Workload })
+}
+
+// alone reports whether all that is read behind s is one workload, no preview, and
+// nothing was said of what is released.
+func alone(s *service) bool {
+	return s.settings.ReleasedVersions == nil && s.settings.ReleasedWorkload == nil &&
+		!slices.ContainsFunc(s.backends, func(b backend) bool { return b.preview || b.Workload != s.backends[0].Workload })
 }
 
 // checkReleased says when the released version is not there.
@@ -136,6 +154,9 @@ func namedWorkload(s *service) (func(*backend) bool, string) {
 }
 
 func onlyWorkload(s *service) (func(*backend) bool, string) {
+	if len(s.Unread) > 0 {
+		return nil, "" // it may not be the only one
+	}
 	candidates := candidates(s)
 	if len(candidates) == 0 {
 		return func(*backend) bool { return false }, "all pods are previews"
@@ -159,6 +180,9 @@ func versionV1(s *service) (func(*backend) bool, string) {
 // oldestWorkload knows the answer where all ages are known and one workload is
 // older than every other.
 func oldestWorkload(s *service) (func(*backend) bool, string) {
+	if len(s.Unread) > 0 {
+		return nil, "" // something else may have been there first
+	}
 	var oldest *backend
 	unique := false
 	for _, b := range candidates(s) {

@@ -74,7 +74,9 @@ func newWatcher(s *store, log *slog.Logger) *watcher {
 func (w *watcher) NeedLeaderElection() bool { return false }
 
 // definition is how the cache knows the definitions of kinds: by their names.
-func definition() client.Object { return metadataOf("apiextensions.k8s.io", "CustomResourceDefinition") }
+func definition() client.Object {
+	return metadataOf("apiextensions.k8s.io", "CustomResourceDefinition")
+}
 
 // Start watches until ctx ends.
 func (w *watcher) Start(ctx context.Context) error {
