@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	istioapi "istio.io/api/networking/v1alpha3"
@@ -108,6 +107,8 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 			return problem(diag.DelegateNotFound, "delegates to VirtualService %s/%s, which is not there", name[0], name[1])
 		case len(d.Unknown) > 0:
 			return problem(diag.VirtualServiceUnknownField, "delegates to %s, which has fields that are not known here: %s", d.Object(), list(d.Unknown))
+		case c.refusal(d) != "":
+			return problem(diag.VirtualServiceInvalid, "delegates to %s, which Istio refuses: %s", d.Object(), c.refusal(d))
 		}
 	}
 	switch {
@@ -115,8 +116,8 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 		return problem(diag.VirtualServiceUnknownField, "has fields that are not known here: %s", list(v.Unknown))
 	case len(v.Spec.GetTcp()) > 0 || len(v.Spec.GetTls()) > 0:
 		return problem(diag.VirtualServiceNotHTTP, "has TCP or TLS routes")
-	case overlap(v.Spec.GetHosts()) != "":
-		return problem(diag.VirtualServiceInvalid, "has hosts that cover each other, which Istio refuses: %s", overlap(v.Spec.GetHosts()))
+	case c.refusal(v) != "":
+		return problem(diag.VirtualServiceInvalid, "is refused by Istio: %s", c.refusal(v))
 	case len(v.Spec.GetHttp()) == 0:
 		return problem(diag.VirtualServiceInvalid, "has no routes")
 	}
@@ -191,19 +192,6 @@ func (c *compiler) sayDropped(source *mesh.Source) {
 		c.add(diag.New(diag.DelegateRouteDropped, d.Root.Object(), "Istio passes over a route, since its delegate %s/%s %s",
 			d.Delegate[0], d.Delegate[1], d.Why).At(d.Root.Origin))
 	}
-}
-
-// overlap returns a host that another one of the list is, or covers.
-func overlap(hosts []string) string {
-	for i, host := range hosts {
-		for j, other := range hosts {
-			suffix, wildcard := strings.CutPrefix(other, "*")
-			if i != j && (host == other || (wildcard && strings.HasSuffix(host, suffix))) {
-				return host
-			}
-		}
-	}
-	return ""
 }
 
 // settleAction leaves h, which is a copy, with the one action that Istio would

@@ -43,6 +43,7 @@ type compiler struct {
 	refused Refused
 	// withoutCarrier matches requests that carry no override; all tables share it.
 	withoutCarrier []route.Match
+	verdicts       verdicts
 	// checked are the shapes of pattern of which one was compiled.
 	checked map[shape]bool
 	// before and after are what is remembered; after is nil where nothing is to be.

@@ -13,6 +13,7 @@
 //	rule.go       the user's DestinationRules, and the subsets beside them
 //	scope.go      which namespaces see what is made
 //	adopt.go      the user's VirtualServices as lists of routes
+//	invalid.go    … but for those that Istio would refuse
 //	delegate.go   … with their delegates merged in, as Istio merges them
 //	table.go      the route table of a host
 //	row.go        … and its rows

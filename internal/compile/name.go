@@ -1,9 +1,14 @@
 package compile
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 const (
@@ -64,4 +69,107 @@ func lowerLabel(s string) string {
 		return '-'
 	}, s)
 	return strings.Trim(mapped, "-")
+}
+
+// wanted is what a table would be named.
+type wanted struct {
+	namespace string
+	// wants are bases of names, the best first; at least one.
+	wants []string
+	// rank comes first: claims of a lower one have their choice before all others.
+	rank int
+	// key tells claims apart that want the same.
+	key string
+}
+
+// uniqueNames returns a name for each claim, none of which stands twice in a
+// namespace. It depends on the claims and not on their order. All first choices are
+// heard before any second one, so that a name stays as it is as long as nobody else
+// has a better right to it:
+//
+//	claim, of rank        wants            gets
+//	Service foo, 0        foo              foo-overrides
+//	Service foo-hosts, 0  foo-hosts        foo-hosts-overrides
+//	VirtualService foo, 1 foo, foo-hosts   foo-hosts-HASH-overrides
+//
+// A name that somebody else's object has is given to nobody who has another choice;
+// as a first choice it is returned, for the caller to say that it is taken.
+func uniqueNames(claims []wanted, foreign func(namespace, name string) bool) []string {
+	order := make([]int, len(claims))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := &claims[i], &claims[j]
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.namespace, b.namespace), slices.Compare(a.wants, b.wants), cmp.Compare(a.key, b.key))
+	})
+	out := make([]string, len(claims))
+	taken := map[[2]string]bool{}
+	for round := 0; len(order) > 0; round++ {
+		order = slices.DeleteFunc(order, func(i int) bool {
+			name := claims[i].choice(round)
+			id := [2]string{claims[i].namespace, name}
+			if taken[id] || (round > 0 && foreign(id[0], id[1])) {
+				return false
+			}
+			taken[id], out[i] = true, name
+			return true
+		})
+	}
+	return out
+}
+
+// choice returns the name that c asks for in a round: those that it wants, then the
+// last of them with a hash that differs from round to round.
+func (c *wanted) choice(round int) string {
+	if round < len(c.wants) {
+		return objectName(c.wants[round])
+	}
+	last := c.wants[len(c.wants)-1]
+	return withHash(last, c.key+"/"+last+"/"+strconv.Itoa(round), maxName-len(ObjectSuffix)) + ObjectSuffix
+}
+
+// nameTables names the tables of hosts that are no Services, by the VirtualServices
+// that they stand beside; those of Services have their names, which no other table
+// gets, whether the Service has one now or not: a name that came and went with
+// previews would be another object each time. It returns the drafts without those
+// that must not have their name, or must not be made.
+func (c *compiler) nameTables(drafts []*draft) []*draft {
+	claims := make([]wanted, 0, len(drafts)+len(c.services))
+	var hosts []*draft
+	for _, d := range drafts {
+		if len(d.of) > 0 {
+			continue
+		}
+		hosts = append(hosts, d)
+		claims = append(claims, wanted{
+			namespace: d.table.Namespace, wants: []string{d.table.Owner, d.table.Owner + "-hosts"}, rank: 1, key: d.table.Owner,
+		})
+	}
+	if len(hosts) == 0 {
+		return drafts
+	}
+	for _, s := range c.services {
+		claims = append(claims, wanted{namespace: s.Namespace, wants: []string{s.Name}, key: s.Name})
+	}
+	names := uniqueNames(claims, func(namespace, name string) bool {
+		return c.foreign[diag.Object{Kind: "VirtualService", Namespace: namespace, Name: name}]
+	})
+	for i, d := range hosts {
+		d.table.Name = names[i]
+	}
+	return keep(drafts, func(d *draft) bool {
+		if len(d.of) > 0 {
+			return true
+		}
+		if why, refused := c.refused.Objects[d.table.Object()]; refused {
+			c.refuse(d.adopted, diag.OrdinaryTrafficWouldChange, "%s", why)
+			return false
+		}
+		if c.foreign[d.table.Object()] {
+			c.refuse(d.adopted, diag.NameTaken, "VirtualService %s exists and is not ours", d.table.Name)
+			return false
+		}
+		return true
+	})
 }

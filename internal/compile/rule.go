@@ -160,6 +160,9 @@ func (c *compiler) existingRule(s *service) (existing, bool) {
 			continue
 		}
 		rules = keep(rules, func(r *mesh.Rule) bool { return r.Host == rules[0].Host })
+		if c.refusedRule(s, rules) {
+			return existing{}, false
+		}
 		if why := unmergeable(rules); why != "" {
 			c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s", why)
 			return existing{}, false
@@ -241,6 +244,9 @@ func (c *compiler) copyOf(s *service, rules []*mesh.Rule) (existing, bool) {
 		return existing{}, false
 	case len(d.User.Unknown) > 0:
 		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s applies to it and has fields that are not known here: %s", d.Object, list(d.User.Unknown))
+		return existing{}, false
+	case c.refusedCopy(s, d.User) != "":
+		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s applies to it and can't be copied into its namespace: %s", d.Object, c.refusedCopy(s, d.User))
 		return existing{}, false
 	}
 	out := existing{copied: d.User, policy: d.Policy, visible: c.visible(d), of: rules, exportTo: c.everybody()}

@@ -30,7 +30,7 @@ func (c *compiler) buildTables() {
 			drafts = append(drafts, d)
 		}
 	}
-	for _, d := range c.settle(drafts) {
+	for _, d := range c.settle(c.nameTables(drafts)) {
 		c.sayRefused(d)
 		c.finishTable(d)
 	}
@@ -199,17 +199,9 @@ func (c *compiler) draftHosts(source *mesh.Source, others []*draft) *draft {
 	if !c.leadsToActive(source) || slices.ContainsFunc(others, func(d *draft) bool { return d.adopted == v && len(d.table.Hosts) > 1 }) {
 		return nil
 	}
-	name := objectName(v.Name)
-	if slices.ContainsFunc(others, func(d *draft) bool { return d.table.Namespace == v.Namespace && d.table.Name == name }) {
-		name = objectName(v.Name + "-hosts")
-	}
 	d := &draft{
-		table:   route.Table{Namespace: v.Namespace, Name: name, Owner: v.Name, Revision: v.Revision},
+		table:   route.Table{Namespace: v.Namespace, Owner: v.Name, Revision: v.Revision},
 		adopted: v, scoped: true,
-	}
-	if why, refused := c.refused.Objects[d.table.Object()]; refused {
-		c.refuse(v, diag.OrdinaryTrafficWouldChange, "%s", why)
-		return nil
 	}
 	if c.otherHosts(d, source); len(d.table.Hosts) == 0 {
 		return nil
@@ -217,10 +209,6 @@ func (c *compiler) draftHosts(source *mesh.Source, others []*draft) *draft {
 	routes, problem := c.readRoutes(source)
 	if problem != nil {
 		c.refuse(v, problem.Code, "%s", problem.Message)
-		return nil
-	}
-	if c.foreign[d.table.Object()] {
-		c.refuse(v, diag.NameTaken, "VirtualService %s exists and is not ours", name)
 		return nil
 	}
 	d.routes = routes

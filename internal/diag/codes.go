@@ -38,13 +38,14 @@ const (
 	MeshConfigUnread     Code = "MeshConfigUnread"
 
 	// Services left alone.
-	ExternalNameService Code = "ExternalNameService"
-	NoSelector          Code = "NoSelector"
-	NoHTTPPort          Code = "NoHTTPPort"
-	HeadlessService     Code = "HeadlessService"
-	KubernetesService   Code = "KubernetesService"
-	OptedOut            Code = "OptedOut"
-	ReleasedUnknown     Code = "ReleasedUnknown"
+	ExternalNameService    Code = "ExternalNameService"
+	NoSelector             Code = "NoSelector"
+	NoHTTPPort             Code = "NoHTTPPort"
+	HeadlessService        Code = "HeadlessService"
+	KubernetesService      Code = "KubernetesService"
+	OptedOut               Code = "OptedOut"
+	ReleasedUnknown        Code = "ReleasedUnknown"
+	ServiceNameUnsupported Code = "ServiceNameUnsupported"
 
 	// Versions and ordinary traffic.
 	ReleasedNotFound      Code = "ReleasedNotFound"
@@ -73,6 +74,7 @@ const (
 	DelegateRouteDropped       Code = "DelegateRouteDropped"
 	GatewayRoutes              Code = "GatewayRoutes"
 	ServiceRouteInTheWay       Code = "ServiceRouteInTheWay"
+	DestinationRuleInvalid     Code = "DestinationRuleInvalid"
 	DestinationRuleUnmergeable Code = "DestinationRuleUnmergeable"
 	DestinationRuleOfCaller    Code = "DestinationRuleOfCaller"
 	DestinationRuleCopied      Code = "DestinationRuleCopied"
@@ -93,6 +95,7 @@ const (
 	PatternInvalid Code = "PatternInvalid"
 	TooManyRoutes  Code = "TooManyRoutes"
 	ObjectTooLarge Code = "ObjectTooLarge"
+	ObjectInvalid  Code = "ObjectInvalid"
 	NotInDemo      Code = "NotInDemo"
 
 	// Writing to a cluster.

@@ -79,6 +79,10 @@ var entries = []Entry{
 		ReleasedUnknown, Warning, "Several workloads stand behind the Service and nothing says which one is released; it is left alone.",
 		"annotate the Service with overrides.mesh/released: VERSION, or label the other pods overrides.mesh/preview: \"true\"",
 	},
+	{
+		ServiceNameUnsupported, Warning, "The name of the Service begins with a digit, or is for another reason no DNS-1035 label. No override can name it: members of the header are RFC 9651 tokens, which begin with a letter. It is left alone.",
+		"put another Service beside it whose name begins with a letter, and let callers use that",
+	},
 
 	{
 		ReleasedNotFound, Warning, "What is named as released is not behind the Service.",
@@ -169,6 +173,10 @@ var entries = []Entry{
 		"detach the route, or write the override rules into it",
 	},
 	{
+		DestinationRuleInvalid, Warning, "A DestinationRule for this host is not one that Istio would accept. It is neither copied nor relied on, and nothing is written.",
+		"correct the field named in the message",
+	},
+	{
 		DestinationRuleUnmergeable, Warning, "A DestinationRule for this host would not be merged with the subsets that overrides need. Nothing is written.",
 		"write one DestinationRule for the host, in the Service's namespace, without workloadSelector",
 	},
@@ -237,6 +245,10 @@ var entries = []Entry{
 	{
 		ObjectTooLarge, Error, "An object would be larger than the API server accepts. It is not written.",
 		"remove versions that are no longer tested, or conditions that are not needed",
+	},
+	{
+		ObjectInvalid, Error, "Istio or the API server would refuse an object, or two objects have one name. It is not written, and nothing that needs it.",
+		"what was there before stays in force; this is a mistake in Overrides, so please report it with the input",
 	},
 	{
 		NotInDemo, Warning, "The demo's proxies are configured from Overrides' own routes alone. What a VirtualService or DestinationRule of the user's says is not played there.",

@@ -2,7 +2,7 @@
 //
 // What comes out is meant to be read by people as well: route names say what a
 // route is for (they appear in access logs), everything is sorted, and
-// [Marshal] prints the same bytes for the same object. [Check] holds an object
-// against those limits of Istio and of the API server that the input can
-// exceed; Istio's own validation is run on everything in tests.
+// [Object.YAML] prints the same bytes for the same object. [Objects] holds each
+// object against Istio's rules and the limits of the API server (see the package
+// valid), and leaves out what would be refused.
 package istio

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,66 +28,21 @@ const MaxObjectBytes = 1_300_000
 // their subsets. An object that the API server or Istio would refuse is
 // left out with a diagnostic, and so is what belongs with it.
 func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic, error) {
-	var out []Object
-	add := func(meta *metav1.ObjectMeta, kind string, spec json.Marshaler) error {
-		object := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
-		data, err := encode(meta, kind, spec)
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", object, err)
-		}
-		out = append(out, Object{Object: object, JSON: data})
-		return nil
-	}
+	c := collector{left: map[diag.Object]bool{}}
 	for i := range rules {
 		rule := DestinationRule(&rules[i])
-		if err := add(&rule.ObjectMeta, rule.Kind, &rule.Spec); err != nil {
+		if err := c.add(&rule.ObjectMeta, rule.Kind, &rule.Spec, c.checker.DestinationRule(&rule.Spec, rule.Namespace)); err != nil {
 			return nil, nil, err
 		}
 	}
 	for i := range tables {
 		service := VirtualService(&tables[i])
-		if err := add(&service.ObjectMeta, service.Kind, &service.Spec); err != nil {
+		if err := c.add(&service.ObjectMeta, service.Kind, &service.Spec, c.checker.VirtualService(&service.Spec, service.Namespace)); err != nil {
 			return nil, nil, err
 		}
 	}
-	out, diags := withinLimits(out, tables, rules)
-	slices.SortFunc(out, func(a, b Object) int {
-		return a.Compare(b.Object)
-	})
-	return out, diags, nil
-}
-
-// withinLimits leaves out objects that are too large. A DestinationRule that
-// is left out takes every VirtualService with it that names its subsets.
-func withinLimits(objects []Object, tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic) {
-	var diags []diag.Diagnostic
-	dropped := map[diag.Object]bool{}
-	for _, o := range objects {
-		if len(o.JSON) > MaxObjectBytes {
-			dropped[o.Object] = true
-			diags = append(diags, diag.New(diag.ObjectTooLarge, o.Object, "it would be %d bytes, more than %d", len(o.JSON), MaxObjectBytes))
-		}
-	}
-	if len(dropped) == 0 {
-		return objects, nil
-	}
-	for _, rule := range rules {
-		if !dropped[diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}] {
-			continue
-		}
-		for i := range tables {
-			if namesSubsetOf(&tables[i], rule.Host) {
-				dropped[diag.Object{Kind: "VirtualService", Namespace: tables[i].Namespace, Name: tables[i].Name}] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(objects, func(o Object) bool { return dropped[o.Object] }), diags
-}
-
-func namesSubsetOf(table *route.Table, host string) bool {
-	return slices.ContainsFunc(table.Routes, func(r route.Route) bool {
-		return slices.ContainsFunc(r.Destinations, func(d route.Destination) bool { return d.Host == host && d.Subset != "" })
-	})
+	c.leaveOut(tables, rules)
+	return c.objects, c.diags, nil
 }
 
 // encode returns an object as JSON, without the empty fields that Kubernetes'

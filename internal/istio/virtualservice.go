@@ -1,8 +1,11 @@
 package istio
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 
 	istioapi "istio.io/api/networking/v1alpha3"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
@@ -47,15 +50,26 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 }
 
 func objectMeta(namespace, name, owner string) metav1.ObjectMeta {
-	const maxLabelValue = 63
 	return metav1.ObjectMeta{
 		Namespace: namespace,
 		Name:      name,
 		Labels: map[string]string{
 			ManagedByLabel: ManagedBy,
-			OwnerLabel:     owner[:min(len(owner), maxLabelValue)],
+			OwnerLabel:     OwnerValue(owner),
 		},
 	}
+}
+
+// OwnerValue returns the value of OwnerLabel for an owner: its name, or, where that
+// is longer than a label's value may be, as much of it as fits with a hash of the
+// whole. Two owners have different values, and each is one that an API server accepts.
+func OwnerValue(owner string) string {
+	const longest, digits = 63, 10
+	if len(owner) <= longest {
+		return owner
+	}
+	sum := sha256.Sum256([]byte(owner))
+	return strings.TrimRight(owner[:longest-digits-1], "-._") + "-" + hex.EncodeToString(sum[:])[:digits]
 }
 
 // httpRoute translates one row. What the user wrote beside matches and

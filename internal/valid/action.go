@@ -266,6 +266,9 @@ func (c *Checker) rewrite(at *path, r *istioapi.HTTPRewrite) {
 // be set in one place. Istio passes over empty values, if it comes to them first;
 // two of which one is empty are refused here, in whichever order they stand.
 func (c *Checker) authority(at *path, r *istioapi.HTTPRewrite, headers *istioapi.Headers) {
+	if headers == nil {
+		return
+	}
 	changed := r.GetAuthority() != ""
 	for _, values := range [...]map[string]string{headers.GetRequest().GetSet(), headers.GetRequest().GetAdd()} {
 		times, filled := 0, false

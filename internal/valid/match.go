@@ -58,29 +58,18 @@ func (c *Checker) matchedCaller(at *path, port uint32, labels map[string]string,
 	c.gateways(at, gateways)
 }
 
-// matchedName follows validation.go: ValidateHTTPHeaderNameOrJwtClaimRoute.
+// matchedName follows validation.go: ValidateHTTPHeaderNameOrJwtClaimRoute, and of
+// ValidateVirtualService that claims of tokens are matched at gateways only.
 func (c *Checker) matchedName(at *path, name string) {
-	switch name {
-	case ":method", ":scheme", ":authority", ":path", ":status":
-		return
-	}
-	if !isToken(name) && !isClaim(name) {
-		c.add(at, "%q is no name of a header", name)
-	}
-}
-
-// noClaims checks that a route for sidecars matches no claims of tokens.
-func (c *Checker) noClaims(at *path, r *istioapi.HTTPRoute) {
-	for i, m := range r.GetMatch() {
-		for field, headers := range map[string]map[string]*istioapi.StringMatch{"headers": m.GetHeaders(), "withoutHeaders": m.GetWithoutHeaders()} {
-			for name := range headers {
-				if isClaim(name) {
-					match := at.at("match", i)
-					here := match.under(field, name)
-					c.add(&here, "claims can be matched at gateways only")
-				}
-			}
+	switch {
+	case isToken(name):
+	case isClaim(name):
+		if c.forMesh {
+			c.add(at, "claims can be matched at gateways only")
 		}
+	case name == ":method", name == ":scheme", name == ":authority", name == ":path", name == ":status":
+	default:
+		c.add(at, "%q is no name of a header", name)
 	}
 }
 

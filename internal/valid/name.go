@@ -39,7 +39,7 @@ func isWildcardLabel(s string) bool {
 }
 
 func isAlnum(b byte) bool {
-	return 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || 'A' <= b && b <= 'Z'
+	return b-'0' < 10 || (b|0x20)-'a' < 26 // both wrap around
 }
 
 // isQualified reports whether s is letters, digits, "-", "_" and ".", beginning and

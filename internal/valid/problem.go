@@ -34,6 +34,8 @@ type Checker struct {
 	problems []Problem
 	// namespace is that of the object that is checked.
 	namespace string
+	// forMesh is set for a VirtualService that sidecars use.
+	forMesh bool
 }
 
 // path is a field within an object. It becomes text only where there is a problem.
@@ -51,20 +53,31 @@ func (p *path) at(name string, index int) path { return path{parent: p, name: na
 
 func (p *path) under(name, key string) path { return path{parent: p, name: name, key: key} }
 
+// String copies what p holds, so that a path that is never printed needs no memory
+// of its own.
 func (p *path) String() string {
-	var parts []string
-	for ; p != nil; p = p.parent {
-		switch {
-		case p.index > 0:
-			parts = append(parts, p.name+"["+strconv.Itoa(p.index-1)+"]")
-		case p.key != "":
-			parts = append(parts, p.name+"["+p.key+"]")
-		case p.name != "":
-			parts = append(parts, p.name)
-		}
+	var b strings.Builder
+	p.write(&b)
+	return b.String()
+}
+
+func (p *path) write(b *strings.Builder) {
+	if p.parent != nil {
+		p.parent.write(b)
 	}
-	slices.Reverse(parts)
-	return strings.Join(parts, ".")
+	if p.name == "" {
+		return
+	}
+	if b.Len() > 0 {
+		b.WriteByte('.')
+	}
+	b.WriteString(p.name)
+	switch {
+	case p.index > 0:
+		b.WriteString("[" + strconv.Itoa(p.index-1) + "]")
+	case p.key != "":
+		b.WriteString("[" + p.key + "]")
+	}
 }
 
 func (c *Checker) add(at *path, format string, args ...any) {

@@ -15,6 +15,7 @@ func VirtualService(spec *istioapi.VirtualService, namespace string) []Problem {
 // VirtualService is the function of this name (validation: ValidateVirtualService).
 func (c *Checker) VirtualService(spec *istioapi.VirtualService, namespace string) []Problem {
 	c.namespace = namespace
+	c.forMesh = len(spec.GetGateways()) == 0 || !isGateway(spec)
 	root := path{}
 	if len(spec.GetHosts()) == 0 {
 		c.delegate(&root, spec)
@@ -31,9 +32,6 @@ func (c *Checker) VirtualService(spec *istioapi.VirtualService, namespace string
 			continue
 		}
 		c.httpRoute(&at, r, len(spec.GetHosts()) == 0)
-		if !isGateway(spec) || len(spec.GetGateways()) == 0 {
-			c.noClaims(&at, r)
-		}
 	}
 	for i, r := range spec.GetTls() {
 		at := root.at("tls", i)
@@ -70,8 +68,7 @@ func isGateway(spec *istioapi.VirtualService) bool {
 
 func (c *Checker) hosts(at *path, spec *istioapi.VirtualService) {
 	hosts := spec.GetHosts()
-	forMesh := len(spec.GetGateways()) == 0 || !isGateway(spec)
-	sni := !forMesh && hasSNIHosts(spec)
+	sni := !c.forMesh && hasSNIHosts(spec)
 	valid := true
 	for i, host := range hosts {
 		why, special := "", false
@@ -84,7 +81,7 @@ func (c *Checker) hosts(at *path, spec *istioapi.VirtualService) {
 		switch {
 		case why != "" && isIP(host):
 			continue
-		case why == "" && forMesh && host == "*":
+		case why == "" && c.forMesh && host == "*":
 			why = "the host * is not allowed where sidecars use it (gateway mesh)"
 		}
 		if why != "" {

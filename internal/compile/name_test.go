@@ -1,0 +1,115 @@
+package compile
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/valid"
+)
+
+func TestUniqueNames(t *testing.T) {
+	t.Parallel()
+	service := func(name string) wanted { return wanted{namespace: "shop", wants: []string{name}, key: name} }
+	hosts := func(name string) wanted {
+		return wanted{namespace: "shop", wants: []string{name, name + "-hosts"}, rank: 1, key: name}
+	}
+	elsewhere := hosts("foo")
+	elsewhere.namespace = "lab"
+	for name, test := range map[string]struct {
+		claims  []wanted
+		foreign []string
+		want    []string
+	}{
+		"nobody in the way": {
+			[]wanted{service("foo"), hosts("bar"), elsewhere}, nil,
+			[]string{"foo-overrides", "bar-overrides", "foo-overrides"},
+		},
+		"a Service of that name": {
+			[]wanted{hosts("foo"), service("foo")}, nil, []string{"foo-hosts-overrides", "foo-overrides"},
+		},
+		"two Services in the way": {
+			[]wanted{hosts("foo"), service("foo"), service("foo-hosts")}, nil,
+			[]string{"foo-hosts-99a354d91a-overrides", "foo-overrides", "foo-hosts-overrides"},
+		},
+		"a first choice before a second one": {
+			[]wanted{hosts("foo"), hosts("foo-hosts"), service("foo")}, nil,
+			[]string{"foo-hosts-99a354d91a-overrides", "foo-hosts-overrides", "foo-overrides"},
+		},
+		"an object of somebody else's": {
+			[]wanted{service("foo"), hosts("bar")}, []string{"foo-overrides", "bar-overrides"},
+			[]string{"foo-overrides", "bar-overrides"},
+		},
+		"an object of somebody else's in place of the second choice": {
+			[]wanted{hosts("foo"), service("foo")}, []string{"foo-hosts-overrides"},
+			[]string{"foo-hosts-99a354d91a-overrides", "foo-overrides"},
+		},
+		"and in place of the third": {
+			[]wanted{hosts("foo"), service("foo")}, []string{"foo-hosts-overrides", "foo-hosts-99a354d91a-overrides"},
+			[]string{"foo-hosts-9c11df8ccd-overrides", "foo-overrides"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := uniqueNames(test.claims, func(_, name string) bool { return slices.Contains(test.foreign, name) })
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("names (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestUniqueNamesProperties: names are valid, none stands twice, none is somebody
+// else's but as a first choice, and their order does not matter.
+func TestUniqueNamesProperties(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 250)
+	base := rapid.SampledFrom([]string{"foo", "foo-hosts", "foo-hosts-hosts", "foo.bar", long, long + "b", strings.Repeat("a.", 126) + "c"})
+	type id struct{ namespace, name string }
+	rapid.Check(t, func(t *rapid.T) {
+		var claims []wanted
+		seen := map[id]bool{}
+		for range rapid.IntRange(0, 8).Draw(t, "claims") {
+			c := wanted{namespace: rapid.SampledFrom([]string{"shop", "lab"}).Draw(t, "namespace"), rank: rapid.IntRange(0, 1).Draw(t, "rank")}
+			c.key = base.Draw(t, "base")
+			c.wants = []string{c.key}
+			if c.rank == 1 {
+				c.wants = append(c.wants, c.key+"-hosts")
+			}
+			if i := (id{c.namespace, strings.Repeat("VirtualService ", c.rank) + c.key}); !seen[i] {
+				claims, seen[i] = append(claims, c), true
+			}
+		}
+		others := map[id]bool{}
+		for range rapid.IntRange(0, 4).Draw(t, "foreign") {
+			others[id{"shop", objectName(base.Draw(t, "foreign"))}] = true
+		}
+		foreign := func(namespace, name string) bool { return others[id{namespace, name}] }
+		names := uniqueNames(claims, foreign)
+		byClaim, taken := map[id]string{}, map[id]bool{}
+		for i, c := range claims {
+			if taken[id{c.namespace, names[i]}] {
+				t.Fatalf("%s stands twice: %v", names[i], claims)
+			}
+			taken[id{c.namespace, names[i]}] = true
+			if foreign(c.namespace, names[i]) && names[i] != objectName(c.wants[0]) {
+				t.Fatalf("%s is somebody else's", names[i])
+			}
+			if problems := valid.Metadata(&metav1.ObjectMeta{Name: names[i], Namespace: "x"}); len(problems) > 0 {
+				t.Fatalf("%s: %v", names[i], problems)
+			}
+			byClaim[id{c.namespace, strings.Repeat("VirtualService ", c.rank) + c.key}] = names[i]
+		}
+		shuffled := rapid.Permutation(claims).Draw(t, "shuffled")
+		for i, name := range uniqueNames(shuffled, foreign) {
+			c := shuffled[i]
+			if want := byClaim[id{c.namespace, strings.Repeat("VirtualService ", c.rank) + c.key}]; name != want {
+				t.Fatalf("in another order %s is %s", want, name)
+			}
+		}
+	})
+}
