@@ -2,7 +2,6 @@ package compile
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	istioapi "istio.io/api/networking/v1alpha3"
@@ -160,56 +159,28 @@ func (b *builder) partsOf(host, subset string) []part {
 // pinned replaces each destination that means a pinned Service by the parts of
 // the pin, which divide its share.
 func (b *builder) pinned(in []route.Destination) []route.Destination {
-	scale := int64(1)
-	for _, d := range in {
-		scale *= max(total(b.partsOf(d.Host, d.Subset)), 1)
-	}
 	var out []route.Destination
-	var weights []int64
+	shares := make([]share, 0, len(in))
 	for _, d := range in {
-		share := int64(d.Weight)
+		s := share{weight: d.Weight}
 		if len(in) == 1 {
-			share = 1
+			s.weight = 1
 		}
 		parts := b.partsOf(d.Host, d.Subset)
 		if len(parts) == 0 {
-			out, weights = append(out, d), append(weights, share*scale)
+			out = append(out, d)
 		}
 		for _, p := range parts {
 			pinned := d
 			pinned.Subset = p.subset
-			out, weights = append(out, pinned), append(weights, share*scale/max(total(parts), 1)*int64(max(p.weight, 1)))
+			out, s.parts = append(out, pinned), append(s.parts, p.weight)
 		}
+		shares = append(shares, s)
 	}
-	if scale > 1 {
-		setWeights(out, weights)
+	for i, weight := range weigh(shares) {
+		out[i].Weight = weight
 	}
 	return out
-}
-
-// total is the sum of the weights of a pin; zero where it has no weights.
-func total(parts []part) int64 {
-	sum := int64(0)
-	for _, p := range parts {
-		sum += int64(p.weight)
-	}
-	return sum
-}
-
-// setWeights gives destinations their weights in lowest terms, within what an
-// int32 holds.
-func setWeights(destinations []route.Destination, weights []int64) {
-	divisor, largest := int64(0), int64(0)
-	for _, w := range weights {
-		divisor, largest = gcd(divisor, w), max(largest, w)
-	}
-	divisor = max(divisor, 1)
-	for largest/divisor > math.MaxInt32/int64(len(weights)) {
-		divisor *= 2
-	}
-	for i, w := range weights {
-		destinations[i].Weight = int32(w / divisor) //nolint:gosec // bounded above
-	}
 }
 
 func compareCallers(a, b model.Caller) int {
