@@ -2,6 +2,7 @@ package compile
 
 import (
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -21,10 +22,26 @@ func (c *compiler) leaveAlone(s *service) bool {
 		c.leave(s, diag.NoSelector, "left alone: it has no selector")
 	case !hasHTTP(s.Ports):
 		c.leave(s, diag.NoHTTPPort, "left alone: no port carries HTTP")
+	case grammar.ValidateService(s.Name) != nil:
+		c.leaveUnnameable(s)
 	case s.Headless && len(s.isolated) == 0:
 		c.leave(s, diag.HeadlessService, "left alone: it is headless, and no isolated versions of it are there")
 	}
 	return s.leftAlone
+}
+
+// leaveUnnameable leaves a Service alone that no member of a header can name
+// ([grammar.ValidateService] decides, for parsers, patterns and tools alike): what
+// proxies followed, no tool could ask for. Kubernetes takes names that begin with a
+// digit, which no RFC 9651 token does. It is worth a warning where there is something
+// to override.
+func (c *compiler) leaveUnnameable(s *service) {
+	s.leftAlone, s.reason = true, diag.ServiceNameUnsupported
+	d := diag.New(s.reason, s.Object(), "left alone: overrides can't name it: %v", grammar.ValidateService(s.Name)).At(s.Origin)
+	if len(s.backends) < 2 && len(s.isolated) == 0 {
+		d.Severity, d.Fix = diag.Info, ""
+	}
+	c.add(d)
 }
 
 func hasHTTP(ports []model.Port) bool {

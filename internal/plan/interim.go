@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -156,15 +157,26 @@ func count(s *model.Service, labels map[string]string, released func(*model.Back
 // merge makes one destination of those that lead to the same place.
 func merge(in []route.Destination) []route.Destination {
 	var out []route.Destination
+	var weights []int64
+	total := int64(0)
 	for _, d := range in {
+		total += int64(d.Weight)
 		same := func(o route.Destination) bool {
 			return o.Host == d.Host && o.Subset == d.Subset && o.Port == d.Port && o.Headers == d.Headers
 		}
 		if i := slices.IndexFunc(out, same); i >= 0 {
-			out[i].Weight += d.Weight
+			weights[i] += int64(d.Weight)
 			continue
 		}
-		out = append(out, d)
+		out, weights = append(out, d), append(weights, int64(d.Weight))
+	}
+	// A user's weights may be so large that two of them are more than an int32 holds.
+	divisor := (total-1)/math.MaxInt32 + 1
+	for i, w := range weights {
+		if w > 0 {
+			w = max(w/divisor, 1)
+		}
+		out[i].Weight = int32(w) //nolint:gosec // bounded above
 	}
 	if len(out) == 1 {
 		out[0].Weight = 0

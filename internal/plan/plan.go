@@ -160,9 +160,11 @@ type planner struct {
 	subsetsOfHost map[string][]Cluster
 	// awaited are the clusters that something is to name, and may not yet.
 	awaited map[Cluster]bool
-	next    Memory
-	out     Output
-	last    []Step
+	// twice are the names under which two objects are wanted.
+	twice map[diag.Object]bool
+	next  Memory
+	out   Output
+	last  []Step
 }
 
 // Plan returns the steps that may be taken now. An error is a bug: something
@@ -174,6 +176,7 @@ func Plan(in Input) (Output, error) {
 	p := &planner{Input: &in, Room: in.Room, keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
 	defer p.empty()
 	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
+	p.findTwice()
 	p.look()
 	p.place()
 	p.watchNames()

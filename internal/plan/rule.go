@@ -13,8 +13,11 @@ import (
 func (p *planner) rules() error {
 	wanted := map[diag.Object]bool{}
 	for _, rule := range p.Result.SubsetRules {
-		name := diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}
+		name := nameOf(&rule)
 		wanted[name] = true
+		if p.twice[name] {
+			continue
+		}
 		rule.Subsets = slices.Concat(rule.Subsets, p.kept(p.observed[name], rule.Subsets))
 		slices.SortFunc(rule.Subsets, func(a, b route.Subset) int { return strings.Compare(a.Name, b.Name) })
 		if err := p.make(name, nil, []route.SubsetRule{rule}); err != nil {

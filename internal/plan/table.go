@@ -22,6 +22,9 @@ func (p *planner) tables() error {
 		t := &p.Result.Tables[i]
 		name := t.Object()
 		wanted[name] = true
+		if p.twice[name] {
+			continue
+		}
 		if err := p.table(t, p.observed[name]); err != nil {
 			return err
 		}

@@ -1,0 +1,32 @@
+package plan
+
+import (
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// findTwice finds the names under which two objects are wanted. Each would undo the
+// other's writes for ever, so that neither is written, and what is in place stays.
+func (p *planner) findTwice() {
+	seen := make(map[diag.Object]bool, len(p.Result.Tables)+len(p.Result.SubsetRules))
+	note := func(name diag.Object) {
+		if seen[name] && !p.twice[name] {
+			if p.twice == nil {
+				p.twice = map[diag.Object]bool{}
+			}
+			p.twice[name] = true
+			p.out.Diagnostics = append(p.out.Diagnostics, diag.New(diag.ObjectInvalid, name, "two objects would have this name"))
+		}
+		seen[name] = true
+	}
+	for i := range p.Result.SubsetRules {
+		note(nameOf(&p.Result.SubsetRules[i]))
+	}
+	for i := range p.Result.Tables {
+		note(p.Result.Tables[i].Object())
+	}
+}
+
+func nameOf(rule *route.SubsetRule) diag.Object {
+	return diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}
+}
