@@ -291,6 +291,7 @@ func conjunctions(users, ours []route.Match) []route.Match {
 func sortedCallers(callers []model.Caller) []model.Caller {
 	byKey := map[model.Caller]bool{}
 	for _, c := range callers {
+		c.NoSidecar = false // of no meaning for a row
 		byKey[c] = true
 	}
 	return slices.SortedFunc(maps.Keys(byKey), compareCallers)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -84,7 +86,7 @@ func (c *compiler) coveredBy(drafts []*draft, s *service) bool {
 func (c *compiler) draftService(s *service) *draft {
 	d := &draft{
 		table:    route.Table{Namespace: s.Namespace, Name: objectName(s.Name), Owner: s.Name, Hosts: []string{s.host}},
-		settings: s.settings, of: []*service{s}, routes: ownRoutes(s),
+		settings: s.settings, of: []*service{s}, routes: c.ownRoutes(s),
 	}
 	if why, refused := c.refused.Objects[d.table.Object()]; refused {
 		c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", why)
@@ -120,7 +122,7 @@ func (c *compiler) adopt(d *draft, s *service, picked pick) bool {
 		return false
 	}
 	d.adopted, d.table.Revision = source.User, source.Revision
-	d.routes = slices.Concat(routes, ownRoutesOn(s, picked.ownPorts))
+	d.routes = slices.Concat(routes, c.ownRoutesOn(s, picked.ownPorts))
 	if extra := c.hostsBeside(source, s, picked); len(extra) > 0 {
 		d.table.Hosts = extra
 		for _, host := range extra {
@@ -453,33 +455,45 @@ func (b *builder) size() int {
 
 // ownRoutes are the routes that a Service has by itself: one for each of its
 // HTTP ports. A Service of one port needs no condition on it.
-func ownRoutes(s *service) []userRoute {
-	if len(s.Ports) == 1 {
+func (c *compiler) ownRoutes(s *service) []userRoute {
+	if len(s.Ports) == 1 && !c.keepsTogether(s) {
 		return []userRoute{{destinations: []route.Destination{{Host: s.host}}}}
 	}
 	var out []userRoute
 	for _, p := range sortedPorts(s.Ports) {
 		if p.HTTP {
-			out = append(out, portRoute(s, p))
+			out = append(out, c.portRoute(s, p))
 		}
 	}
 	return out
 }
 
-func portRoute(s *service, p model.Port) userRoute {
-	return userRoute{
+// portRoute is the Service's own route on a port. Where a rule keeps requests of a client
+// together, Istio would try the same pod again for a route of a VirtualService, which for
+// a Service's own it does not: so the route says that it must not.
+func (c *compiler) portRoute(s *service, p model.Port) userRoute {
+	r := userRoute{
+		index:        -1,
 		matches:      []route.Match{{Port: p.Number}},
 		destinations: []route.Destination{{Host: s.host, Port: p.Number}},
 	}
+	if c.keepsTogether(s) {
+		retries := proto.CloneOf(c.mesh.DefaultRetries())
+		if retries.GetAttempts() > 0 && retries.RetryIgnorePreviousHosts == nil {
+			retries.RetryIgnorePreviousHosts = wrapperspb.Bool(true)
+		}
+		r.base = &istioapi.HTTPRoute{Retries: retries}
+	}
+	return r
 }
 
 // ownRoutesOn are the Service's own routes on ports: where the user's VirtualService has
 // no route for a caller at all, Istio leaves the Service as it is.
-func ownRoutesOn(s *service, ports map[uint32]bool) []userRoute {
+func (c *compiler) ownRoutesOn(s *service, ports map[uint32]bool) []userRoute {
 	var out []userRoute
 	for _, p := range sortedPorts(s.Ports) {
 		if p.HTTP && ports[p.Number] {
-			out = append(out, portRoute(s, p))
+			out = append(out, c.portRoute(s, p))
 		}
 	}
 	return out
@@ -496,7 +510,7 @@ func (d *draft) label(i int) string {
 	switch {
 	case r.name != "":
 		return "." + r.name
-	case r.base == nil && len(r.matches) == 1 && r.matches[0].Port != 0:
+	case r.index < 0 && len(r.matches) == 1 && r.matches[0].Port != 0:
 		return fmt.Sprintf(":%d", r.matches[0].Port)
 	case len(d.routes) > 1:
 		return fmt.Sprintf("#%d", i+1)

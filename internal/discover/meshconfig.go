@@ -3,7 +3,9 @@ package discover
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
+	istioapi "istio.io/api/networking/v1alpha3"
 	"maps"
 	"slices"
 	"strings"
@@ -104,6 +106,19 @@ func (c *MeshConfig) read(text string) error {
 			}
 		}
 	}
+	for _, name := range []string{"defaultHttpRetryPolicy", "default_http_retry_policy"} {
+		if tree[name] == nil {
+			continue
+		}
+		doc, err := json.Marshal(tree[name])
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		c.Defaults.Retries = &istioapi.HTTPRetry{}
+		if err := json.Unmarshal(doc, c.Defaults.Retries); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	for _, name := range []string{"rootNamespace", "root_namespace"} {
 		switch v := tree[name].(type) {
 		case nil:
@@ -156,6 +171,9 @@ func (r *reader) readMeshConfig() {
 			said = r.leastVisible(of, f.what, func(c *MeshConfig) []string { return *f.of(&c.Defaults) })
 		}
 		*f.of(out) = said
+	}
+	if len(of) > 0 {
+		out.Retries = of[0].Defaults.Retries
 	}
 	roots := map[string]bool{}
 	for _, c := range of {

@@ -294,4 +294,6 @@ func (e *Entrance) Object() diag.Object {
 // don't say it themselves. Nil is Istio's own default, every namespace.
 type MeshConfig struct {
 	VirtualServiceExportTo, DestinationRuleExportTo, ServiceExportTo []string
+	// Retries is the policy of routes that don't say one; nil for Istio's own.
+	Retries *istioapi.HTTPRetry
 }

@@ -6,11 +6,11 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
-	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // sameAction says in what two routes differ beside their match; "" if they don't.
@@ -24,15 +24,45 @@ func (p *pair) sameAction(before, after *mesh.Route) string {
 	if before.HTTP.GetRedirect() != nil || before.HTTP.GetDirectResponse() != nil {
 		return ""
 	}
-	if why := p.sameDestinations(before.Destinations, after.Destinations); why != "" {
+	if why := p.sameDestinations(before, after); why != "" {
 		return why
+	}
+	if !proto.Equal(p.retries(p.before, before), p.retries(p.after, after)) {
+		return "retries would be others"
 	}
 	return p.sameMirrors(before, after)
 }
 
+// retries returns the policy that is in force for a route. One that goes to a single
+// destination at which requests are kept together tries that again, unless it says
+// otherwise; a Service's own route never does (pilot/pkg/networking/core/route/retry:
+// ConvertPolicy).
+func (p *pair) retries(x *mesh.Island, r *mesh.Route) *istioapi.HTTPRetry {
+	own := isOwn(r)
+	policy := r.HTTP.GetRetries()
+	if policy == nil {
+		policy = p.mesh.DefaultRetries()
+	}
+	if policy.GetAttempts() <= 0 {
+		return &istioapi.HTTPRetry{}
+	}
+	policy = proto.CloneOf(policy)
+	if policy.RetryIgnorePreviousHosts == nil {
+		kept := !own && len(r.Destinations) == 1 && x.Hash(p.class, &r.Destinations[0], false) != nil
+		policy.RetryIgnorePreviousHosts = wrapperspb.Bool(!kept)
+	}
+	if policy.GetRetryRemoteLocalities() != nil && !policy.GetRetryRemoteLocalities().GetValue() {
+		policy.RetryRemoteLocalities = nil
+	}
+	return policy
+}
+
+// isOwn reports whether r is a Service's own route, as istiod makes it.
+func isOwn(r *mesh.Route) bool { return r.HTTP == nil && r.Row() == nil }
+
 // compared apart, or of no meaning for what a route does.
 var notCompared = map[protoreflect.Name]bool{
-	"name": true, "match": true, "route": true, "delegate": true, "mirror": true, "mirrors": true,
+	"name": true, "match": true, "route": true, "delegate": true, "mirror": true, "mirrors": true, "retries": true,
 }
 
 // differentField names the first field that two routes of users differ in. Of several
@@ -69,6 +99,8 @@ type service struct {
 	host    string
 	port    uint32
 	headers string
+	// hash is by what requests are kept together there.
+	hash string
 }
 
 // shares are the parts of the requests that go to subsets of a Service, and with an
@@ -82,7 +114,7 @@ func differ(x, y float64) bool { return x-y > tolerance || y-x > tolerance }
 
 // sameDestinations compares the shares of requests that go to each Service and subset,
 // with those that are pins counting as the whole Service.
-func (p *pair) sameDestinations(before, after []route.Destination) string {
+func (p *pair) sameDestinations(before, after *mesh.Route) string {
 	theirs, why := p.sharesOf(p.before, before)
 	if why != "" {
 		return why
@@ -144,7 +176,8 @@ func (p *pair) sameShares(s service, before, after shares) string {
 }
 
 // sharesOf sums up the destinations of a route. Of several, those of weight 0 get nothing.
-func (p *pair) sharesOf(x *mesh.Island, in []route.Destination) (map[service]shares, string) {
+func (p *pair) sharesOf(x *mesh.Island, r *mesh.Route) (map[service]shares, string) {
+	in := r.Destinations
 	out, sum := map[service]shares{}, 0.0
 	for i := range in {
 		d := &in[i]
@@ -163,6 +196,13 @@ func (p *pair) sharesOf(x *mesh.Island, in []route.Destination) (map[service]sha
 				return nil, "its headers can't be read"
 			}
 			key.headers = string(text)
+		}
+		if hash := x.Hash(p.class, d, isOwn(r)); hash != nil {
+			text, err := proto.MarshalOptions{Deterministic: true}.Marshal(hash)
+			if err != nil {
+				return nil, "by what requests are kept together can't be read"
+			}
+			key.hash = string(text) + "."
 		}
 		if out[key] == nil {
 			out[key] = shares{}

@@ -25,7 +25,9 @@ type Fault struct {
 // leads nowhere.
 func Faults() []Fault {
 	return []Fault{
-		{"a timeout is another", rows(func(r *route.Route) bool { return edit(r, func(h *istioapi.HTTPRoute) { h.Timeout = durationpb.New(77 * time.Second) }) })},
+		{"a timeout is another", rows(func(r *route.Route) bool {
+			return edit(r, func(h *istioapi.HTTPRoute) { h.Timeout = durationpb.New(77 * time.Second) })
+		})},
 		{"what users say of a route is lost", rows(func(r *route.Route) bool {
 			had := r.Base != nil && proto.Size(&istioapi.HTTPRoute{
 				Timeout: r.Base.GetTimeout(), Retries: r.Base.GetRetries(), Rewrite: r.Base.GetRewrite(), Headers: r.Base.GetHeaders(),
