@@ -238,3 +238,40 @@ func TestReadCancelled(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
+
+// TestReadUnread wants objects of kinds that are not read to be looked into where
+// they may make pods, and a ConfigMap where it may configure the mesh; of all others
+// the type is enough, however it is written.
+func TestReadUnread(t *testing.T) {
+	t.Parallel()
+	const text = `
+apiVersion: apps.kruise.io/v1alpha1
+kind: CloneSet
+metadata: {name: a}
+spec: {template: {metadata: {labels: {app: a}}, spec: {containers: []}}}
+---
+{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "b"}, "spec": {"template": {"metadata": {"labels": {"app": "b"}}, "spec": {"containers": []}}}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: ""}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {a: b}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: c}
+`
+	objects, diags, err := source.Read(t.Context(), []string{"-"}, strings.NewReader(text), source.FileOptions{})
+	if err != nil || len(diags) > 0 {
+		t.Fatal(diags, err)
+	}
+	want := []string{"CloneSet default/a", "Job default/b", "ConfigMap istio-system/istio"}
+	if d := cmp.Diff(want, found(objects)); d != "" || objects.PassedOver != 2 {
+		t.Errorf("%d were passed over, want 2; -want +got:\n%s", objects.PassedOver, d)
+	}
+}
