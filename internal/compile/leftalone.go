@@ -24,6 +24,8 @@ func (c *compiler) leaveAlone(s *service) bool {
 		c.leave(s, diag.NoHTTPPort, "left alone: no port carries HTTP")
 	case grammar.ValidateService(s.Name) != nil:
 		c.leaveUnnameable(s)
+	case len(c.contested(s)) > 0:
+		c.leave(s, diag.HostContested, "left alone: %s has its host too", list(names(c.contested(s))))
 	case s.Headless && len(s.isolated) == 0:
 		c.leave(s, diag.HeadlessService, "left alone: it is headless, and no isolated versions of it are there")
 	}
@@ -51,4 +53,12 @@ func hasHTTP(ports []model.Port) bool {
 		}
 	}
 	return false
+}
+
+// contested names the ServiceEntries that have the host of s too.
+func (c *compiler) contested(s *service) []diag.Object {
+	if found := c.mesh.Service(s.host); found != nil {
+		return found.Contested
+	}
+	return nil
 }

@@ -89,6 +89,7 @@ const (
 	CallersWithoutSidecar      Code = "CallersWithoutSidecar"
 	DetectedPortShared         Code = "DetectedPortShared"
 	UnreadEndpoints            Code = "UnreadEndpoints"
+	HostContested              Code = "HostContested"
 
 	// Output.
 	NameTaken      Code = "NameTaken"

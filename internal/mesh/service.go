@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -19,7 +20,11 @@ type Service struct {
 	Stands string
 	// Aliases are the hosts that stand for this one, sorted.
 	Aliases []string
-	scope   Scope
+	// Contested are the ServiceEntries that have the host of a Kubernetes Service too:
+	// which of them callers get depends on where these are (pilot/pkg/model:
+	// IstioEgressListenerWrapper.selectServices), and is not described here.
+	Contested []diag.Object
+	scope     Scope
 }
 
 // hasPort reports whether HTTP routes apply to a port of s.
@@ -52,7 +57,10 @@ func (m *Mesh) indexServices() {
 		e := &s.ServiceEntries[i]
 		for _, host := range e.Spec.GetHosts() {
 			host = strings.ToLower(host)
-			if m.services[host] != nil {
+			if have := m.services[host]; have != nil {
+				if have.Kubernetes != nil {
+					have.Contested = append(have.Contested, e.Object())
+				}
 				continue
 			}
 			x := &Service{Host: host, Namespace: e.Namespace, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}

@@ -24,6 +24,10 @@ func (d *draw) serviceEntries() []model.ServiceEntry {
 			Namespace: pick(d, "namespace of a ServiceEntry", "shop", "shop", "lab", front),
 			Name:      fmt.Sprintf("entry-%d", i), Created: d.age(), Revision: d.revision(),
 		}
+		if i == len(hosts)-1 && d.has(EntriesOfServices) && e.Namespace == "shop" {
+			// In the namespace of the Service it is chance which of them istiod takes.
+			e.Namespace = "lab"
+		}
 		e.Spec = &istioapi.ServiceEntry{
 			Hosts: []string{host}, Location: istioapi.ServiceEntry_MESH_INTERNAL, ExportTo: d.exportTo(e.Namespace),
 			Ports:      []*istioapi.ServicePort{{Number: pick[uint32](d, "port of a ServiceEntry", 80, 80, 9090), Name: "http", Protocol: "HTTP"}},
