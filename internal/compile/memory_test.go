@@ -23,7 +23,7 @@ func TestAgainIsCompile(t *testing.T) {
 	t.Parallel()
 	recalled := 0
 	rapid.Check(t, func(t *rapid.T) {
-		snapshot := compiletest.Snapshot(compiletest.Plain).Draw(t, "snapshot")
+		snapshot := compiletest.Snapshot().Draw(t, "snapshot")
 		var memory Memory
 		for range 6 {
 			before := texts(t, memory)
@@ -52,7 +52,7 @@ func TestAgainIsCompile(t *testing.T) {
 
 // change returns a snapshot in which some is as in another one.
 func change(t *rapid.T, in *model.Snapshot) *model.Snapshot {
-	other := compiletest.Snapshot(compiletest.Plain).Draw(t, "other snapshot")
+	other := compiletest.Snapshot().Draw(t, "other snapshot")
 	out := *in
 	out.Services = slices.Clone(in.Services)
 	for i := range out.Services {

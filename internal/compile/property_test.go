@@ -16,7 +16,7 @@ import (
 
 // compiled is a compiler that has run, with its result.
 func compiled(t *rapid.T) (*compiler, Result) {
-	c := newCompiler(compiletest.Snapshot(compiletest.Plain).Draw(t, "snapshot"))
+	c := newCompiler(compiletest.Snapshot().Draw(t, "snapshot"))
 	c.run()
 	return c, c.result()
 }
@@ -55,7 +55,7 @@ func TestOverrideIsExact(t *testing.T) {
 		c, result := compiled(t)
 		for i := range result.Tables {
 			table := &result.Tables[i]
-			request := compiletest.Request(true, compiletest.Plain).Draw(t, "request")
+			request := compiletest.Request(true).Draw(t, "request")
 			decision := route.Evaluate(table, request)
 			if decision.Route < 0 {
 				continue
@@ -128,7 +128,7 @@ func checkNotFollowed(t *rapid.T, c *compiler, table *route.Table, taken route.R
 func TestOutputIsValid(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		snapshot := compiletest.Snapshot(compiletest.Plain).Draw(t, "snapshot")
+		snapshot := compiletest.Snapshot().Draw(t, "snapshot")
 		before, _ := json.Marshal(snapshot)
 		result := Compile(snapshot)
 		again, _ := json.Marshal(Compile(snapshot))

@@ -21,8 +21,8 @@ import (
 func TestRowsAreThoseOfEvaluate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		snapshot := compiletest.Snapshot(compiletest.Plain).Draw(t, "snapshot")
-		request := compiletest.Request(true, compiletest.Plain).Draw(t, "request")
+		snapshot := compiletest.Snapshot().Draw(t, "snapshot")
+		request := compiletest.Request(true).Draw(t, "request")
 		result := compile.Compile(snapshot)
 		for i := range result.Services {
 			s := &result.Services[i]
