@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // Island is the objects that decide what callers of a few hosts get: with our
@@ -212,18 +214,86 @@ func (m *Mesh) Touched(host string) bool {
 	})
 }
 
-// OrderMatters reports whether the order of objects may decide about the hosts: users
-// made something for them.
-func (x *Island) OrderMatters() bool {
-	if len(x.sources) > 1 && slices.ContainsFunc(x.sources, func(s *Source) bool { return !s.Ours() }) {
+// Orders lists the orders of objects that may decide about the hosts differently.
+func (x *Island) Orders() []Order {
+	out := []Order{{}}
+	if x.agesMatter() {
+		out = append(out, Order{Reverse: true})
+	}
+	if x.ours != nil && x.oursMatters() {
+		for _, o := range slices.Clone(out) {
+			o.OursLast = true
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// agesMatter reports whether there are objects of users, or several of ours, of which it
+// is not known which is the older.
+func (x *Island) agesMatter() bool {
+	users, unknown, ours := 0, 0, 0
+	for _, s := range x.sources {
+		if s.Ours() {
+			ours++
+		} else {
+			users++
+			if s.Created.IsZero() {
+				unknown++
+			}
+		}
+	}
+	if (users > 1 && unknown > 0) || ours > 1 {
 		return true
 	}
 	for _, host := range x.ruleHosts() {
-		if rules := x.rulesOf(host); len(rules) > 1 {
+		users, unknown = 0, 0
+		for _, r := range x.rulesOf(host) {
+			if r.Ours == nil {
+				users++
+				if r.Created.IsZero() {
+					unknown++
+				}
+			}
+		}
+		if users > 1 && unknown > 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// oursMatters reports whether an object of ours and one of a user's, or two of ours, are
+// where the older is preferred.
+func (x *Island) oursMatters() bool {
+	for i, a := range x.sources {
+		for _, b := range x.sources[i+1:] {
+			if (a.Ours() || b.Ours()) && a.scope.Public == b.scope.Public {
+				return true
+			}
+		}
+	}
+	for _, host := range x.ruleHosts() {
+		rules := x.rulesOf(host)
+		for i, a := range rules {
+			for _, b := range rules[i+1:] {
+				if (a.Ours != nil || b.Ours != nil) && a.Host == b.Host && compete(a, b) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// compete reports whether two rules say something of the same thing, or are not merged.
+func compete(a, b *Rule) bool {
+	if !equalSets(a.ExportTo, b.ExportTo) || a.Selector != nil || b.Selector != nil || (a.Policy != nil && b.Policy != nil) {
+		return true
+	}
+	return slices.ContainsFunc(a.Subsets, func(s route.Subset) bool {
+		return slices.ContainsFunc(b.Subsets, func(t route.Subset) bool { return s.Name == t.Name })
+	})
 }
 
 // AnyCaller returns a class that stands for all callers, where nothing of users tells

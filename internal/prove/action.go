@@ -18,7 +18,13 @@ func (p *pair) sameAction(before, after *mesh.Route) string {
 	if after.Response != nil {
 		return "it would be answered by Overrides"
 	}
-	if field := differentField(before.HTTP, after.HTTP); field != "" {
+	key := [2]*istioapi.HTTPRoute{before.HTTP, after.HTTP}
+	field, known := p.fields[key]
+	if !known {
+		field = differentField(before.HTTP, after.HTTP)
+		p.fields[key] = field
+	}
+	if field != "" {
 		return field + " would be another"
 	}
 	if before.HTTP.GetRedirect() != nil || before.HTTP.GetDirectResponse() != nil {
@@ -27,7 +33,9 @@ func (p *pair) sameAction(before, after *mesh.Route) string {
 	if why := p.sameDestinations(before, after); why != "" {
 		return why
 	}
-	if !proto.Equal(p.retries(p.before, before), p.retries(p.after, after)) {
+	alike := isOwn(before) == isOwn(after) && (len(before.Destinations) == 1) == (len(after.Destinations) == 1) &&
+		proto.Equal(before.HTTP.GetRetries(), after.HTTP.GetRetries())
+	if !alike && !proto.Equal(p.retries(p.before, before), p.retries(p.after, after)) {
 		return "retries would be others"
 	}
 	return p.sameMirrors(before, after)

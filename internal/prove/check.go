@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	istioapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/mesh"
@@ -77,8 +79,10 @@ type checker struct {
 	unreleased map[string][]model.Backend
 	services   map[string]*model.Service
 	split      map[Split]bool
-	entrances  map[string][]compile.Door
-	report     Report
+	// fields are those in which two routes of users were found to differ.
+	fields    map[[2]*istioapi.HTTPRoute]string
+	entrances map[string][]compile.Door
+	report    Report
 }
 
 // Check proves that the tables and rules of a result change nothing for ordinary
@@ -90,7 +94,7 @@ func Check(snapshot *model.Snapshot, result *compile.Result) Report {
 // check is Check, and returns all that was looked at for it.
 func check(snapshot *model.Snapshot, result *compile.Result) *checker {
 	c := &checker{
-		snapshot: snapshot, mesh: mesh.New(snapshot), header: snapshot.Options.Header, split: map[Split]bool{},
+		snapshot: snapshot, mesh: mesh.New(snapshot), header: snapshot.Options.Header, split: map[Split]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
 		unreleased: make(map[string][]model.Backend, len(result.Services)), services: make(map[string]*model.Service, len(snapshot.Services)),
 	}
 	c.ours = c.mesh.Ours(result.Tables, result.SubsetRules)
@@ -165,8 +169,7 @@ func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
 		look(p)
 		return
 	}
-	orders := mesh.Orders(true)
-	for i, order := range orders {
+	for i, order := range c.mesh.Island(hosts, c.ours, mesh.Order{}).Orders() {
 		p := &pair{checker: c, object: object, before: c.mesh.Island(hosts, nil, order), after: c.mesh.Island(hosts, c.ours, order)}
 		classes, ok := p.after.Classes()
 		if !ok {
@@ -180,9 +183,6 @@ func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
 				c.report.Compared.Callers++
 			}
 			look(p)
-		}
-		if !p.after.OrderMatters() {
-			return
 		}
 	}
 }
