@@ -50,6 +50,12 @@ func (c *compiler) readIsolated(s, base *service) (isolated, bool) {
 		iso.ready += b.Ready
 		iso.workloads = append(iso.workloads, b.Workload.String())
 	}
+	for _, u := range s.Unread {
+		if v := u.Labels[base.settings.VersionLabel]; s.Version == "" && v != iso.version {
+			c.say(s, diag.IsolatedNoVersion, "behind it is also %s, which is not known to be of version %q", u.Object, iso.version)
+			return iso, false
+		}
+	}
 	if iso.version == "" {
 		c.say(s, diag.IsolatedNoVersion, "it says that it is a version of Service %s, but not which", base.Name)
 		return iso, false
