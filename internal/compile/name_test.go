@@ -26,30 +26,36 @@ func TestUniqueNames(t *testing.T) {
 		want    []string
 	}{
 		"nobody in the way": {
-			[]wanted{service("foo"), hosts("bar"), elsewhere}, nil,
+			[]wanted{service("foo"), hosts("bar"), elsewhere},
+			nil,
 			[]string{"foo-overrides", "bar-overrides", "foo-overrides"},
 		},
 		"a Service of that name": {
 			[]wanted{hosts("foo"), service("foo")}, nil, []string{"foo-hosts-overrides", "foo-overrides"},
 		},
 		"two Services in the way": {
-			[]wanted{hosts("foo"), service("foo"), service("foo-hosts")}, nil,
+			[]wanted{hosts("foo"), service("foo"), service("foo-hosts")},
+			nil,
 			[]string{"foo-hosts-99a354d91a-overrides", "foo-overrides", "foo-hosts-overrides"},
 		},
 		"a first choice before a second one": {
-			[]wanted{hosts("foo"), hosts("foo-hosts"), service("foo")}, nil,
+			[]wanted{hosts("foo"), hosts("foo-hosts"), service("foo")},
+			nil,
 			[]string{"foo-hosts-99a354d91a-overrides", "foo-hosts-overrides", "foo-overrides"},
 		},
 		"an object of somebody else's": {
-			[]wanted{service("foo"), hosts("bar")}, []string{"foo-overrides", "bar-overrides"},
+			[]wanted{service("foo"), hosts("bar")},
+			[]string{"foo-overrides", "bar-overrides"},
 			[]string{"foo-overrides", "bar-overrides"},
 		},
 		"an object of somebody else's in place of the second choice": {
-			[]wanted{hosts("foo"), service("foo")}, []string{"foo-hosts-overrides"},
+			[]wanted{hosts("foo"), service("foo")},
+			[]string{"foo-hosts-overrides"},
 			[]string{"foo-hosts-99a354d91a-overrides", "foo-overrides"},
 		},
 		"and in place of the third": {
-			[]wanted{hosts("foo"), service("foo")}, []string{"foo-hosts-overrides", "foo-hosts-99a354d91a-overrides"},
+			[]wanted{hosts("foo"), service("foo")},
+			[]string{"foo-hosts-overrides", "foo-hosts-99a354d91a-overrides"},
 			[]string{"foo-hosts-9c11df8ccd-overrides", "foo-overrides"},
 		},
 	} {

@@ -27,8 +27,8 @@ func to(subset string) route.Route {
 	return route.Route{Name: "r", Destinations: []route.Destination{{Host: host, Subset: subset}}}
 }
 
-func rule(name string, subsets ...route.Subset) route.SubsetRule {
-	return route.SubsetRule{Namespace: "shop", Name: name, Owner: "web", Host: host, Subsets: subsets}
+func rule(subsets ...route.Subset) route.SubsetRule {
+	return route.SubsetRule{Namespace: "shop", Name: "b", Owner: "web", Host: host, Subsets: subsets}
 }
 
 // TestObjectsLeavesOut: what would be refused is not written, nor what needs it.
@@ -48,33 +48,37 @@ func TestObjectsLeavesOut(t *testing.T) {
 		diags  []string
 	}{
 		"fine": {
-			[]route.Table{table("a", to("v1"))}, []route.SubsetRule{rule("b", v1)},
-			[]string{"DestinationRule shop/b", "VirtualService shop/a"}, nil,
+			[]route.Table{table("a", to("v1"))},
+			[]route.SubsetRule{rule(v1)},
+			[]string{"DestinationRule shop/b", "VirtualService shop/a"},
+			nil,
 		},
 		"a VirtualService": {
 			[]route.Table{table("a", to("v1")), table("c", route.Route{Name: "r", Matches: []route.Match{long}, Destinations: to("").Destinations})},
-			[]route.SubsetRule{rule("b", v1)},
+			[]route.SubsetRule{rule(v1)},
 			[]string{"DestinationRule shop/b", "VirtualService shop/a"},
 			[]string{"VirtualService shop/c: it would be refused: http[0].match[0].headers[x]: the regular expression has 1025 bytes, 1024 are allowed"},
 		},
 		"a DestinationRule, and what names its subsets": {
 			[]route.Table{table("a", to("v1")), table("c", to("")), table("d", mirrored)},
-			[]route.SubsetRule{rule("b", v1, bad, bad)},
+			[]route.SubsetRule{rule(v1, bad, bad)},
 			[]string{"VirtualService shop/c"},
 			[]string{`DestinationRule shop/b: it would be refused: subsets[1].name: "V_1" is no name of a subset (and 2 more)`},
 		},
 		"two of one name": {
 			[]route.Table{table("a", to("v1")), table("a", to("")), table("a", to("v2")), table("c", to("v1"))},
-			[]route.SubsetRule{rule("b", v1)},
+			[]route.SubsetRule{rule(v1)},
 			[]string{"DestinationRule shop/b", "VirtualService shop/c"},
 			[]string{"VirtualService shop/a: two objects would have this name"},
 		},
 		"a name": {
-			[]route.Table{table("a-", to(""))}, nil, nil,
+			[]route.Table{table("a-", to(""))},
+			nil, nil,
 			[]string{`VirtualService shop/a-: it would be refused: metadata.name: "a-" is no name of an object`},
 		},
 		"too large": {
-			[]route.Table{table("a", route.Route{Name: strings.Repeat("x", istio.MaxObjectBytes), Destinations: to("").Destinations})}, nil, nil,
+			[]route.Table{table("a", route.Route{Name: strings.Repeat("x", istio.MaxObjectBytes), Destinations: to("").Destinations})},
+			nil, nil,
 			[]string{"VirtualService shop/a: it would be 1300322 bytes, more than 1300000"},
 		},
 	} {
@@ -109,7 +113,8 @@ func TestObjectsLeavesOut(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	hash := &istioapi.LoadBalancerSettings_ConsistentHashLB{
-		MinimumRingSize: math.MaxUint64, HashKey: &istioapi.LoadBalancerSettings_ConsistentHashLB_UseSourceIp{UseSourceIp: true},
+		MinimumRingSize: math.MaxUint64, //nolint:staticcheck // deprecated, and still copied
+		HashKey:         &istioapi.LoadBalancerSettings_ConsistentHashLB_UseSourceIp{UseSourceIp: true},
 	}
 	maglev := &istioapi.LoadBalancerSettings_ConsistentHashLB{
 		HashAlgorithm: &istioapi.LoadBalancerSettings_ConsistentHashLB_Maglev{Maglev: &istioapi.LoadBalancerSettings_ConsistentHashLB_MagLev{TableSize: 1_000_003}},
@@ -120,7 +125,7 @@ func TestNumbers(t *testing.T) {
 	policy := func(h *istioapi.LoadBalancerSettings_ConsistentHashLB) *istioapi.TrafficPolicy {
 		return &istioapi.TrafficPolicy{LoadBalancer: &istioapi.LoadBalancerSettings{LbPolicy: &istioapi.LoadBalancerSettings_ConsistentHash{ConsistentHash: h}}}
 	}
-	r := rule("b",
+	r := rule(
 		route.Subset{Name: "a", Labels: map[string]string{"tableSize": "5", "consistentHash": "6"}, Policy: policy(hash)},
 		route.Subset{Name: "b", Policy: policy(maglev)}, route.Subset{Name: "c", Policy: policy(ring)},
 	)

@@ -183,27 +183,38 @@ func TestAndOfOneHeader(t *testing.T) {
 		absent matchers // the same for WithoutHeaders
 	}{
 		"other headers": {
-			matchers{"a": present}, matchers{"b": present},
-			matchers{"a": present, "b": present}, matchers{"a": present, "b": present},
+			matchers{"a": present},
+			matchers{"b": present},
+			matchers{"a": present, "b": present},
+			matchers{"a": present, "b": present},
 		},
 		"the same": {
-			matchers{"Baggage": regex("x")}, matchers{"baggage": regex("x")},
-			matchers{"Baggage": regex("x")}, matchers{"Baggage": regex("x")},
+			matchers{"Baggage": regex("x")},
+			matchers{"baggage": regex("x")},
+			matchers{"Baggage": regex("x")},
+			matchers{"Baggage": regex("x")},
 		},
 		"one implies the other": {
-			matchers{"x": prefix("a")}, matchers{"X": prefix("ab")},
-			matchers{"x": prefix("ab")}, matchers{"x": prefix("a"), "X": prefix("ab")},
+			matchers{"x": prefix("a")},
+			matchers{"X": prefix("ab")},
+			matchers{"x": prefix("ab")},
+			matchers{"x": prefix("a"), "X": prefix("ab")},
 		},
 		"two patterns": {
-			matchers{"baggage": regex("a")}, matchers{"baggage": regex("b")},
-			matchers{"baggage": regex("a"), "Baggage": regex("b")}, matchers{"baggage": regex("a"), "Baggage": regex("b")},
+			matchers{"baggage": regex("a")},
+			matchers{"baggage": regex("b")},
+			matchers{"baggage": regex("a"), "Baggage": regex("b")},
+			matchers{"baggage": regex("a"), "Baggage": regex("b")},
 		},
 		"the parts of a name": {
-			matchers{"x-env": regex("a")}, matchers{"x-env": regex("b")},
-			matchers{"x-env": regex("a"), "X-Env": regex("b")}, matchers{"x-env": regex("a"), "X-Env": regex("b")},
+			matchers{"x-env": regex("a")},
+			matchers{"x-env": regex("b")},
+			matchers{"x-env": regex("a"), "X-Env": regex("b")},
+			matchers{"x-env": regex("a"), "X-Env": regex("b")},
 		},
 		"a third one": {
-			matchers{"x-env": regex("a"), "X-Env": regex("b")}, matchers{"x-env": regex("c")},
+			matchers{"x-env": regex("a"), "X-Env": regex("b")},
+			matchers{"x-env": regex("c")},
 			matchers{"x-env": regex("a"), "X-Env": regex("b"), "X-env": regex("c")},
 			matchers{"x-env": regex("a"), "X-Env": regex("b"), "X-env": regex("c")},
 		},
@@ -212,8 +223,10 @@ func TestAndOfOneHeader(t *testing.T) {
 		"a pseudo-header":  {matchers{":path": regex("a")}, matchers{":path": regex("b")}, nil, nil},
 		"nothing fits":     {matchers{"x": {Op: route.Exact, Value: "a"}}, matchers{"X": prefix("b")}, nil, matchers{"x": {Op: route.Exact, Value: "a"}, "X": prefix("b")}},
 		"absent and present": {
-			matchers{"x": present}, matchers{"X": regex("a*")},
-			matchers{"x": regex("a*")}, nil,
+			matchers{"x": present},
+			matchers{"X": regex("a*")},
+			matchers{"x": regex("a*")},
+			nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

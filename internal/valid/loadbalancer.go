@@ -27,7 +27,7 @@ func (c *Checker) loadBalancer(parent *path, lb *istioapi.LoadBalancerSettings) 
 	c.locality(&at, lb.GetLocalityLbSetting())
 	c.zoneAware(&at, lb.GetZoneAwareLbSetting())
 	c.warmup(&at, lb.GetWarmup())
-	c.schemaDuration(&at, "warmupDurationSecs", lb.GetWarmupDurationSecs()) //nolint:staticcheck // deprecated, and still in the schema
+	c.schemaDuration(&at, "warmupDurationSecs", lb.GetWarmupDurationSecs())
 }
 
 func (c *Checker) consistentHash(at *path, h *istioapi.LoadBalancerSettings_ConsistentHashLB) {

@@ -144,8 +144,10 @@ func (c *Checker) httpPool(at *path, h *istioapi.ConnectionPoolSettings_HTTPSett
 		name  string
 		value int32
 	}{
-		{"http1MaxPendingRequests", h.GetHttp1MaxPendingRequests()}, {"http2MaxRequests", h.GetHttp2MaxRequests()},
-		{"maxRequestsPerConnection", h.GetMaxRequestsPerConnection()}, {"maxRetries", h.GetMaxRetries()},
+		{"http1MaxPendingRequests", h.GetHttp1MaxPendingRequests()},
+		{"http2MaxRequests", h.GetHttp2MaxRequests()},
+		{"maxRequestsPerConnection", h.GetMaxRequestsPerConnection()},
+		{"maxRetries", h.GetMaxRetries()},
 		{"maxConcurrentStreams", h.GetMaxConcurrentStreams()},
 	} {
 		c.notNegative(at, f.name, f.value)

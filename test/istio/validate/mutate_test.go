@@ -34,8 +34,19 @@ var (
 	uint64s = []uint64{0, 1, 2, 3, 4, 9, 1024, 65536, 65537, 5000011, 5000009, 4999999}
 	doubles = []float64{0, 0.00001, 0.0001, 0.5, 50, 100, 100.5, -1, math.NaN(), math.Inf(1)}
 	lengths = []*durationpb.Duration{
-		{}, {Nanos: 1}, {Nanos: 999_999}, {Nanos: 1_000_000}, {Nanos: 1_500_000}, {Seconds: 1}, {Seconds: 3600}, {Seconds: 3601},
-		{Seconds: -1}, {Seconds: -1, Nanos: -5}, {Seconds: 9_223_372_035}, {Seconds: 9_223_372_037}, {Seconds: 315_576_000_000},
+		{},
+		{Nanos: 1},
+		{Nanos: 999_999},
+		{Nanos: 1_000_000},
+		{Nanos: 1_500_000},
+		{Seconds: 1},
+		{Seconds: 3600},
+		{Seconds: 3601},
+		{Seconds: -1},
+		{Seconds: -1, Nanos: -5},
+		{Seconds: 9_223_372_035},
+		{Seconds: 9_223_372_037},
+		{Seconds: 315_576_000_000},
 	}
 )
 
