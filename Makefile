@@ -6,6 +6,12 @@ SHELL := bash
 # Nothing here needs a C compiler, but for the race detector.
 export CGO_ENABLED ?= 0
 
+# A version of the Go module istio.io/istio that the local mesh runs, instead of the
+# one that is pinned: make e2e ISTIO=v0.0.0-20260423205519-b01690e6db7d
+ifdef ISTIO
+export OVERRIDES_ISTIO := $(ISTIO)
+endif
+
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(VERSION)
 

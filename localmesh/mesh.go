@@ -44,6 +44,9 @@ type Options struct {
 	MTLS bool
 	// MeshConfig are Istio's MeshConfig fields, over what is set here.
 	MeshConfig map[string]any
+	// Revisions are those of further istiods, besides the one that is called
+	// "default". A namespace chooses its proxies' by the label istio.io/rev.
+	Revisions []string
 	// CRDs are files with further CustomResourceDefinitions.
 	CRDs []string
 }
@@ -128,7 +131,7 @@ func findEnvoy(given string) (string, error) {
 // kubeconfig that is good inside it.
 func (m *Mesh) startMachine(ctx context.Context) (string, error) {
 	config := machine.Config{
-		Dir: m.Dir, Envoy: m.options.Envoy, Images: m.options.Images, CRDs: m.options.CRDs,
+		Dir: m.Dir, Envoy: m.options.Envoy, Images: m.options.Images, CRDs: m.options.CRDs, Revisions: m.options.Revisions,
 		MeshConfig: map[string]any{"enableAutoMtls": m.options.MTLS},
 	}
 	maps.Copy(config.MeshConfig, m.options.MeshConfig)

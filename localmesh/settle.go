@@ -34,6 +34,8 @@ const sentinelURL = "http://sentinel.localmesh.svc.cluster.local/"
 // answers by: istiod sees it after what was written before it, and gives a
 // proxy its routes as a whole.
 //
+// A Sidecar must leave a proxy the namespace localmesh, where that VirtualService is.
+//
 // Endpoints come to istiod by another way, and are not waited for as strictly:
 // those that EndpointSlices had before the call have been on it for as long as
 // the VirtualService took to be written, and istiod collects changes for 100 ms

@@ -103,7 +103,7 @@ func (w *worker) prepareEnvoy(c *container, kind part, env environment) (launch,
 		Labels:       w.pod.Labels,
 		Annotations:  w.pod.Annotations,
 		IstioVersion: proxyVersion(c.spec.Image),
-		XDS:          w.agent.options.XDS,
+		XDS:          w.agent.options.istiod(w.pod.Annotations),
 		SDS:          w.agent.options.SDS,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -25,6 +26,9 @@ type Options struct {
 	Envoy string
 	// XDS is istiod's plaintext address, as pods see it.
 	XDS string
+	// Revisions are the addresses of further istiods, by their revision: proxies that
+	// one of them injected are served by it.
+	Revisions map[string]string
 	// SDS is the path of the socket that gives proxies their certificates.
 	SDS string
 	// DNS is the address of the cluster's name server, and the node's own.
@@ -43,6 +47,14 @@ type Options struct {
 	Restart, RestartMax time.Duration
 	// Log is told what the agent does; nil for nobody.
 	Log *slog.Logger
+}
+
+// revisionAnnotation is what Istio's injection writes on pods.
+const revisionAnnotation = "istio.io/rev"
+
+// istiod returns the address of the istiod that injected a pod of some annotations.
+func (o *Options) istiod(annotations map[string]string) string {
+	return cmp.Or(o.Revisions[annotations[revisionAnnotation]], o.XDS)
 }
 
 // Program stands for an image.

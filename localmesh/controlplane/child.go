@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ var errEnded = errors.New("ended before it was ready")
 // command is what is run, and how it is known that it is ready.
 type command struct {
 	path string
+	// as is its name, if that is not the file's.
+	as   string
 	args []string
 	// env is added to our own environment.
 	env []string
@@ -33,7 +36,7 @@ type command struct {
 	ready func(context.Context) error
 }
 
-func (c command) name() string { return filepath.Base(c.path) }
+func (c command) name() string { return cmp.Or(c.as, filepath.Base(c.path)) }
 
 // child is a program that was started.
 type child struct {

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -25,16 +27,37 @@ const (
 	// IstiodHTTPPort serves istiod's readiness and debug pages.
 	IstiodHTTPPort = 8080
 
-	webhookPort = "15017"
+	webhookPort = 15017
+	// portsApart is by how much the ports of one istiod are higher than those of the
+	// one before it.
+	portsApart = 100
 )
 
-// IstiodOptions are settings of Istio. The ports are Istio's own, so there is
-// one istiod for each network namespace.
+// IstiodOptions are settings of Istio.
 type IstiodOptions struct {
 	// Address is the IP address at which proxies reach it.
 	Address string
 	// MeshConfig are Istio's MeshConfig fields, over the defaults used here.
 	MeshConfig map[string]any
+	// Revision is that of an istiod beside the first, which is called "default" and
+	// has to be there already; empty for the first.
+	Revision string
+	// Nth is 0 for the first istiod, whose ports are Istio's own, and counts the others.
+	Nth int
+}
+
+// port returns where an istiod has what the first has at a port.
+func (o IstiodOptions) port(first int) string { return fmt.Sprint(first + portsApart*o.Nth) }
+
+// XDS is where it serves proxies, in plain text.
+func (o IstiodOptions) XDS() string { return net.JoinHostPort(o.Address, o.port(XDSPort)) }
+
+// program is what [Plane.Restart] knows it as.
+func (o IstiodOptions) program() string {
+	if o.Revision == "" {
+		return "pilot-discovery"
+	}
+	return "pilot-discovery-" + o.Revision
 }
 
 // StartIstiod installs Istio, as "istioctl install --set profile=minimal" does,
@@ -44,7 +67,7 @@ func (p *Plane) StartIstiod(ctx context.Context, options IstiodOptions) error {
 	if err != nil {
 		return err
 	}
-	objects, err := istioObjects(ctx, paths["istioctl"])
+	objects, err := istioObjects(ctx, paths["istioctl"], options.Revision)
 	if err != nil {
 		return err
 	}
@@ -62,7 +85,7 @@ func (p *Plane) StartIstiod(ctx context.Context, options IstiodOptions) error {
 func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOptions) error {
 	// It writes ./var/run/secrets and logs in by its own service account's name,
 	// so that the permissions of Istio's chart apply to it as in a cluster.
-	dir := filepath.Join(p.Dir, "istiod")
+	dir := filepath.Join(p.Dir, strings.Replace(options.program(), "pilot-discovery", "istiod", 1))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
@@ -71,19 +94,20 @@ func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOption
 		"system:serviceaccounts", "system:serviceaccounts:"+IstioNamespace); err != nil {
 		return err
 	}
-	on := func(port string) string { return net.JoinHostPort(options.Address, port) }
+	on := func(port int) string { return net.JoinHostPort(options.Address, options.port(port)) }
 	// Its debug pages are for callers from loopback alone.
-	health := "http://" + net.JoinHostPort(loopback, fmt.Sprint(IstiodHTTPPort)) + "/ready"
+	inside := func(port int) string { return net.JoinHostPort(loopback, options.port(port)) }
 	return p.start(ctx, command{
-		path: path, dir: dir, ready: getReady(&http.Transport{DisableKeepAlives: true}, health),
+		path: path, as: options.program(), dir: dir,
+		ready: getReady(&http.Transport{DisableKeepAlives: true}, "http://"+inside(IstiodHTTPPort)+"/ready"),
 		args: []string{
 			"discovery", "--kubeconfig=" + kubeconfig, "--domain=cluster.local",
-			"--httpAddr=" + net.JoinHostPort(loopback, fmt.Sprint(IstiodHTTPPort)), "--grpcAddr=" + on(fmt.Sprint(XDSPort)), "--secureGRPCAddr=" + on("15012"),
-			"--httpsAddr=" + net.JoinHostPort(loopback, webhookPort), "--monitoringAddr=" + on("15014"),
-			"--ctrlz_address=" + loopback, "--log_output_level=default:info",
+			"--httpAddr=" + inside(IstiodHTTPPort), "--grpcAddr=" + on(XDSPort), "--secureGRPCAddr=" + on(15012),
+			"--httpsAddr=" + inside(webhookPort), "--monitoringAddr=" + on(15014),
+			"--ctrlz_address=" + loopback, "--ctrlz_port=" + options.port(9876), "--log_output_level=default:info",
 		},
 		env: []string{
-			"POD_NAME=istiod-0", "POD_NAMESPACE=" + IstioNamespace, "SERVICE_ACCOUNT=istiod", "REVISION=default", "CLUSTER_ID=Kubernetes",
+			"POD_NAME=istiod-0", "POD_NAMESPACE=" + IstioNamespace, "SERVICE_ACCOUNT=istiod", "REVISION=" + cmp.Or(options.Revision, "default"), "CLUSTER_ID=Kubernetes",
 			"PILOT_CERT_PROVIDER=istiod", "ISTIOD_CUSTOM_HOST=localhost",
 			// What a stock Envoy does not know.
 			"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false",
@@ -92,11 +116,20 @@ func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOption
 	})
 }
 
-// istioObjects returns what istioctl would install.
-func istioObjects(ctx context.Context, istioctl string) ([]*unstructured.Unstructured, error) {
-	cmd := exec.CommandContext(ctx, istioctl, "manifest", "generate", "--set", "profile=minimal", "--set", "values.defaultRevision=default",
+// istioObjects returns what istioctl would install; for a revision, what the first
+// istiod has not brought already.
+func istioObjects(ctx context.Context, istioctl, revision string) ([]*unstructured.Unstructured, error) {
+	args := []string{
+		"manifest", "generate", "--set", "profile=minimal",
 		// Nothing here takes probes in the proxy's place.
-		"--set", "values.sidecarInjectorWebhook.rewriteAppHTTPProbe=false")
+		"--set", "values.sidecarInjectorWebhook.rewriteAppHTTPProbe=false",
+	}
+	if revision == "" {
+		args = append(args, "--set", "values.defaultRevision=default")
+	} else {
+		args = append(args, "--revision", revision)
+	}
+	cmd := exec.CommandContext(ctx, istioctl, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	output, err := cmd.Output()
@@ -114,6 +147,10 @@ func istioObjects(ctx context.Context, istioctl string) ([]*unstructured.Unstruc
 		switch object.GetKind() {
 		case "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Namespace":
 			// istiod is a process here.
+		case "CustomResourceDefinition":
+			if revision == "" {
+				objects = append(objects, object)
+			}
 		default:
 			objects = append(objects, object)
 		}
@@ -125,9 +162,9 @@ func istioObjects(ctx context.Context, istioctl string) ([]*unstructured.Unstruc
 func adaptIstio(object *unstructured.Unstructured, options IstiodOptions) error {
 	switch object.GetKind() {
 	case "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration":
-		return pointWebhooks(object)
+		return pointWebhooks(object, options.port(webhookPort))
 	case "ConfigMap":
-		if object.GetName() != "istio" {
+		if object.GetName() != configMap(options.Revision) {
 			return nil
 		}
 		config := map[string]any{
@@ -144,8 +181,16 @@ func adaptIstio(object *unstructured.Unstructured, options IstiodOptions) error 
 	return nil
 }
 
+// configMap is the name of the one with the MeshConfig of a revision.
+func configMap(revision string) string {
+	if revision == "" {
+		return "istio"
+	}
+	return "istio-" + revision
+}
+
 // pointWebhooks has them called by URL, since no Service stands for the process.
-func pointWebhooks(object *unstructured.Unstructured) error {
+func pointWebhooks(object *unstructured.Unstructured, port string) error {
 	webhooks, _, err := unstructured.NestedSlice(object.Object, "webhooks")
 	if err != nil {
 		return fmt.Errorf("read webhooks of %s: %w", object.GetName(), err)
@@ -160,7 +205,7 @@ func pointWebhooks(object *unstructured.Unstructured) error {
 			return fmt.Errorf("read webhooks of %s: %w", object.GetName(), err)
 		}
 		delete(config, "service")
-		config["url"] = "https://localhost:" + webhookPort + path
+		config["url"] = "https://localhost:" + port + path
 	}
 	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
 }

@@ -170,13 +170,24 @@ func (m *machine) startControlPlane(ctx context.Context, events *events) (err er
 		return nil
 	})
 	group.Go(func() error {
-		if err := m.plane.StartIstiod(ctx, controlplane.IstiodOptions{Address: NodeAddress, MeshConfig: m.config.MeshConfig}); err != nil {
-			return err
+		for _, options := range m.istiods() {
+			if err := m.plane.StartIstiod(ctx, options); err != nil {
+				return err
+			}
+			events.say(Event{Message: strings.Join(strings.Fields("istiod "+options.Revision+" is ready"), " ")})
 		}
-		events.say(Event{Message: "istiod is ready"})
 		return m.plane.InstallCRDs(ctx, m.config.CRDs...)
 	})
 	return group.Wait()
+}
+
+// istiods are all of the mesh: the first, and one for each further revision.
+func (m *machine) istiods() []controlplane.IstiodOptions {
+	out := []controlplane.IstiodOptions{{Address: NodeAddress, MeshConfig: m.config.MeshConfig}}
+	for i, revision := range m.config.Revisions {
+		out = append(out, controlplane.IstiodOptions{Address: NodeAddress, MeshConfig: m.config.MeshConfig, Revision: revision, Nth: i + 1})
+	}
+	return out
 }
 
 // startNode brings up what runs Pods.
@@ -205,11 +216,15 @@ func (m *machine) startNode(ctx context.Context, events *events) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
+	revisions := map[string]string{}
+	for _, istiod := range m.istiods()[1:] {
+		revisions[istiod.Revision] = istiod.XDS()
+	}
 	m.pods = &pods{network: m.network, dir: dir, byIP: map[netip.Addr]*sandbox.Sandbox{}}
 	m.work.Go(func() error {
 		return agent.Run(ctx, agent.Options{
 			Config: m.plane.Config, Sandboxes: m.pods, Images: m.image, Envoy: m.config.Envoy,
-			XDS: net.JoinHostPort(NodeAddress, fmt.Sprint(controlplane.XDSPort)), SDS: sds,
+			XDS: m.istiods()[0].XDS(), Revisions: revisions, SDS: sds,
 			DNS: netip.MustParseAddr(NodeAddress), LogDir: filepath.Join(m.config.Dir, "logs"), Log: m.log,
 		})
 	})

@@ -30,6 +30,8 @@ type Config struct {
 	Images map[string]string
 	// MeshConfig are Istio's MeshConfig fields.
 	MeshConfig map[string]any
+	// Revisions are those of further istiods.
+	Revisions []string
 	// CRDs are files with further CustomResourceDefinitions.
 	CRDs []string
 }
@@ -75,7 +77,8 @@ type Request struct {
 	Namespace string `json:"namespace,omitempty"`
 	// Address is a host and port; of one to dial the host may be the name of a Service.
 	Address string `json:"address,omitempty"`
-	// Program is etcd, kube-apiserver, kube-controller-manager or pilot-discovery.
+	// Program is etcd, kube-apiserver, kube-controller-manager, pilot-discovery, or
+	// pilot-discovery-REVISION.
 	Program string `json:"program,omitempty"`
 	// Number is that of the signal.
 	Number syscall.Signal `json:"number,omitempty"`

@@ -73,7 +73,13 @@ func Build(ctx context.Context, m Module, log io.Writer) (Paths, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
-	for _, program := range m.Programs {
+	programs := m.Programs
+	if m.resolve != nil {
+		if programs, err = m.resolve(ctx, work); err != nil {
+			return nil, err
+		}
+	}
+	for _, program := range programs {
 		fmt.Fprintf(log, "building %s of %s\n", program.Name, m.Name)
 		if err := build(ctx, work, program, filepath.Join(dir, program.Name), log); err != nil {
 			return nil, err
@@ -125,7 +131,12 @@ func Source(ctx context.Context, m Module, path string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	cmd := goCommand(ctx, work, "mod", "download", "-json", path)
+	return download(ctx, work, path)
+}
+
+// download fetches the source of a module that the go.mod in dir requires.
+func download(ctx context.Context, dir, path string) (string, error) {
+	cmd := goCommand(ctx, dir, "mod", "download", "-json", path)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, runErr := cmd.Output()

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"context"
 	"crypto/sha256"
 	_ "embed" // the modules' go.mod and go.sum
 	"encoding/hex"
@@ -12,19 +13,11 @@ import (
 // API server says it has.
 const KubernetesVersion = "v1.36.3"
 
-// IstioVersion is what istiod and istioctl say they are. istio.mod pins the
-// commit, which has no tag of its own in Go's terms.
-const IstioVersion = "1.31.0"
-
 var (
 	//go:embed kubernetes.mod
 	kubernetesMod []byte
 	//go:embed kubernetes.sum
 	kubernetesSum []byte
-	//go:embed istio.mod
-	istioMod []byte
-	//go:embed istio.sum
-	istioSum []byte
 )
 
 // Module is where some programs are built.
@@ -34,6 +27,9 @@ type Module struct {
 	// Mod and Sum are the contents of its go.mod and go.sum.
 	Mod, Sum []byte
 	Programs []Program
+	// resolve completes what Mod and Sum leave open, in a folder with their contents,
+	// and returns the programs to build there; nil where they pin all.
+	resolve func(ctx context.Context, dir string) ([]Program, error)
 }
 
 // Program is one main package.
@@ -61,22 +57,6 @@ func Kubernetes() Module {
 			{Name: "etcd", Package: "go.etcd.io/etcd/server/v3", Flags: stripped},
 			{Name: "kube-apiserver", Package: "k8s.io/kubernetes/cmd/kube-apiserver", Flags: versioned},
 			{Name: "kube-controller-manager", Package: "k8s.io/kubernetes/cmd/kube-controller-manager", Flags: versioned},
-		},
-	}
-}
-
-// Istio returns the module of pilot-discovery, which is istiod, and istioctl.
-func Istio() Module {
-	const version = "istio.io/istio/pkg/version."
-	// Istio leaves out what its own images do: generated code takes its place.
-	flags := []string{"-tags=vtprotobuf,disable_pgv", "-ldflags=-s -w -X " + version + "buildVersion=" + IstioVersion}
-	return Module{
-		Name: "istio",
-		Mod:  istioMod,
-		Sum:  istioSum,
-		Programs: []Program{
-			{Name: "pilot-discovery", Package: "istio.io/istio/pilot/cmd/pilot-discovery", Flags: flags},
-			{Name: "istioctl", Package: "istio.io/istio/istioctl/cmd/istioctl", Flags: flags},
 		},
 	}
 }

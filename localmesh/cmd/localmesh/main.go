@@ -20,7 +20,7 @@ import (
 )
 
 const usage = `usage: localmesh build
-       localmesh up [--image REPOSITORY=PROGRAM]... [--crd FILE]... [--mtls] [FILE|DIR]...
+       localmesh up [--image REPOSITORY=PROGRAM]... [--crd FILE]... [--revision NAME]... [--mtls] [FILE|DIR]...
        localmesh demo [--script] [--sample PROGRAM] [--overrides PROGRAM]
 `
 

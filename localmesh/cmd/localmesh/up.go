@@ -22,7 +22,9 @@ import (
 type settings struct {
 	images map[string]string
 	crds   []string
-	mtls   bool
+	// revisions are those of further istiods.
+	revisions []string
+	mtls      bool
 	port   int
 	paths  []string
 }
@@ -44,6 +46,10 @@ func parseSettings(args []string) (settings, error) {
 		s.crds = append(s.crds, path)
 		return err
 	})
+	flags.Func("revision", "the `name` of a further istiod, for namespaces labelled istio.io/rev=NAME", func(value string) error {
+		s.revisions = append(s.revisions, value)
+		return nil
+	})
 	flags.IntVar(&s.port, "port", 0, "the `port` of loopback for requests into the mesh; 0 for a free one")
 	flags.BoolVar(&s.mtls, "mtls", false, "let sidecars use mutual TLS")
 	err := flags.Parse(args)
@@ -61,7 +67,9 @@ func up(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	began := time.Now()
-	mesh, err := localmesh.Start(ctx, localmesh.Options{Log: os.Stderr, Images: s.images, CRDs: s.crds, MTLS: s.mtls})
+	mesh, err := localmesh.Start(ctx, localmesh.Options{
+		Log: os.Stderr, Images: s.images, CRDs: s.crds, Revisions: s.revisions, MTLS: s.mtls,
+	})
 	if err != nil {
 		return err
 	}
