@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/overrides-mesh/overrides/localmesh/program"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
@@ -73,13 +72,7 @@ func programs(t *testing.T) stage.Programs {
 // t where the mesh would have to be built first, unless that is asked for.
 func mesh(t *testing.T) *stage.Mesh {
 	t.Helper()
-	crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := stage.MeshOptions{Envoy: programtest.E2E.Envoy(t), CRDs: []string{crd}, Log: os.Stderr}
-	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
-	options.Programs = programs(t)
+	options := meshOptions(t)
 	all := worlds(t)
 	shared.meshOnce.Do(func() {
 		ctx := context.Background() //nolint:usetesting // the mesh outlives the test
@@ -100,16 +93,22 @@ func mesh(t *testing.T) *stage.Mesh {
 	return shared.mesh
 }
 
-// worlds reads all worlds of testdata.
+// worlds reads all worlds whose cases are held against what is compiled.
 func worlds(t *testing.T) []*conform.World {
 	t.Helper()
-	dirs, err := filepath.Glob("testdata/worlds/*")
-	if err != nil || len(dirs) == 0 {
+	return worldsIn(t, "testdata/worlds")
+}
+
+// worldsIn reads the worlds in a folder.
+func worldsIn(t *testing.T, folder string) []*conform.World {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(folder, "*/world.yaml"))
+	if err != nil || len(found) == 0 {
 		t.Fatalf("no worlds: %v", err)
 	}
 	var out []*conform.World
-	for _, dir := range dirs {
-		files := map[string][]byte{}
+	for _, file := range found {
+		dir, files := filepath.Dir(file), map[string][]byte{}
 		paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 		if err != nil {
 			t.Fatal(err)

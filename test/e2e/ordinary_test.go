@@ -23,8 +23,12 @@ type ordinary struct {
 	// servers answered; answers are everything else that can be told of them.
 	servers []conform.Server
 	answers []string
+	// outcomes are what came of it, in the form of Want.
+	outcomes []string
 	// stripped are answers without what is said of the carriers.
 	stripped []string
+	// samples is how often it is sent, if that is not what a constant says.
+	samples int
 	// all says that it was sent often enough for servers to be all who answer.
 	all bool
 	err error
@@ -71,6 +75,9 @@ func (o *ordinary) send(ctx context.Context, p player) {
 	if o.all = o.of.Kind == conform.Picked; o.all {
 		n = samples
 	}
+	if o.samples > 0 {
+		n = o.samples
+	}
 	for range n {
 		observed, err := p.Send(ctx, o.of)
 		if err != nil {
@@ -79,6 +86,9 @@ func (o *ordinary) send(ctx context.Context, p player) {
 		}
 		if !slices.Contains(o.servers, observed.Server) {
 			o.servers = append(o.servers, observed.Server)
+		}
+		if w := p.Oracle().World.Outcome(observed); !slices.Contains(o.outcomes, w) {
+			o.outcomes = append(o.outcomes, w)
 		}
 		if answer := signature(observed); !slices.Contains(o.answers, answer) {
 			o.answers = append(o.answers, answer)
@@ -92,6 +102,7 @@ func (o *ordinary) send(ctx context.Context, p player) {
 		}
 	}
 	slices.Sort(o.answers)
+	slices.Sort(o.outcomes)
 }
 
 // varying headers differ from one request to the next, or by who answers. Those

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -37,7 +38,7 @@ func (w *World) Manifests() (m Manifests, err error) {
 	for _, n := range w.Namespaces {
 		add(&m.Namespaces, &corev1.Namespace{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-			ObjectMeta: metav1.ObjectMeta{Name: n, Labels: map[string]string{"istio-injection": "enabled"}},
+			ObjectMeta: metav1.ObjectMeta{Name: n, Labels: injection(w.Revisions[n])},
 		})
 	}
 	for i := range w.Services {
@@ -48,7 +49,7 @@ func (w *World) Manifests() (m Manifests, err error) {
 	}
 	for i := range w.Workloads {
 		switch l := &w.Workloads[i]; {
-		case l.Corpus:
+		case l.Corpus, l.Shared && len(w.Services) > 0:
 		case l.Later:
 			add(&m.Later, l.manifest())
 		default:
@@ -59,6 +60,14 @@ func (w *World) Manifests() (m Manifests, err error) {
 		m.Users = append(append(m.Users, "---\n"...), w.Objects[file]...)
 	}
 	return m, err
+}
+
+// injection is how a namespace asks for the sidecars of a revision.
+func injection(revision string) map[string]string {
+	if revision == "" {
+		return map[string]string{"istio-injection": "enabled"}
+	}
+	return map[string]string{"istio.io/rev": revision}
 }
 
 func (s *Service) manifest() *corev1.Service {
@@ -79,8 +88,8 @@ func (s *Service) manifest() *corev1.Service {
 // which was reached. Servers have no sidecar: it is the caller's that routes.
 func (l *Workload) manifest() *appsv1.Deployment {
 	pod := maps.Clone(l.Labels)
-	if !l.Caller {
-		pod["sidecar.istio.io/inject"] = "false"
+	if !l.Caller || l.Shared { // whose namespace may ask for no sidecars
+		pod["sidecar.istio.io/inject"] = strconv.FormatBool(l.Caller)
 	}
 	out := &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},

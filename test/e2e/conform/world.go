@@ -19,9 +19,13 @@ type World struct {
 	// About says what it is there for.
 	About string `json:"about"`
 	// Namespaces are made for it. What names none is in the first.
-	Namespaces []string   `json:"namespaces"`
-	Services   []Service  `json:"services"`
-	Workloads  []Workload `json:"workloads"`
+	Namespaces []string `json:"namespaces"`
+	// Revisions are those of the proxies of namespaces, where it is not "default".
+	Revisions map[string]string `json:"revisions"`
+	// Mesh names what the mesh is like that it needs, where it is not an ordinary one.
+	Mesh      string     `json:"mesh"`
+	Services  []Service  `json:"services"`
+	Workloads []Workload `json:"workloads"`
 	// Generated is how many cases are generated.
 	Generated int `json:"generated"`
 	// Vocabulary is what generated requests are made of, besides "/".
@@ -33,6 +37,8 @@ type World struct {
 	// Variants are what a user has in a world, by name, as paths below the corpus;
 	// a world without any has its Objects.
 	Variants map[string][]string `json:"variants"`
+	// Scoped says that proxies need not have all of its clusters.
+	Scoped bool `json:"-"`
 	// Objects are further manifests, by name of file: those that a user of Istio
 	// would have.
 	Objects map[string][]byte `json:"-"`
@@ -86,6 +92,10 @@ type Workload struct {
 	Corpus bool `json:"corpus"`
 	// Caller gives its pods a sidecar, and lets cases call from there.
 	Caller bool `json:"caller"`
+	// Preview ones are to get no ordinary requests.
+	Preview bool `json:"preview"`
+	// Shared ones are of several worlds: a world without Services makes them.
+	Shared bool `json:"-"`
 }
 
 // defaultPort is where a pod listens.
@@ -178,6 +188,31 @@ func (w *World) Service(short string) (*Service, error) {
 		}
 	}
 	return nil, fmt.Errorf("find Service %s: there is none in world %s", short, w.Name)
+}
+
+// Share adds callers that are there for several worlds, some of which don't know
+// all that there is.
+func (w *World) Share(callers []Workload) {
+	w.Scoped = true
+	for _, l := range callers {
+		l.Caller, l.Shared = true, true
+		w.Workloads = append(w.Workloads, l)
+	}
+	w.complete()
+}
+
+// Behind lists the Services that select a workload, by its ID.
+func (w *World) Behind(id string) []*Service {
+	var out []*Service
+	for i := range w.Workloads {
+		l := &w.Workloads[i]
+		for j := range w.Services {
+			if s := &w.Services[j]; l.ID() == id && l.Namespace == s.Namespace && selects(s.Selector, l.Labels) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // FQDN is the name of s that every namespace knows.

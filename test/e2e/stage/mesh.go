@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os/exec"
 	"sync/atomic"
@@ -35,7 +36,11 @@ type MeshOptions struct {
 	Programs Programs
 	// CRDs are files with our own kinds.
 	CRDs []string
-	Log  io.Writer
+	// MeshConfig is Istio's, over what is set here; Revisions are those of further
+	// istiods.
+	MeshConfig map[string]any
+	Revisions  []string
+	Log        io.Writer
 }
 
 // StartMesh brings up a mesh whose pods all run the sample.
@@ -44,9 +49,11 @@ func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
+	config := map[string]any{"accessLogFile": "/dev/stdout", "accessLogFormat": accessLog}
+	maps.Copy(config, o.MeshConfig)
 	mesh, err := localmesh.Start(ctx, localmesh.Options{
 		Log: o.Log, Envoy: o.Envoy, Images: map[string]string{"*": o.Programs.Sample}, CRDs: o.CRDs, MTLS: true,
-		MeshConfig: map[string]any{"accessLogFile": "/dev/stdout", "accessLogFormat": accessLog},
+		MeshConfig: config, Revisions: o.Revisions,
 	})
 	if err != nil {
 		return nil, err
@@ -104,14 +111,19 @@ func (m *Mesh) bringUp(ctx context.Context, w *conform.World, manifest []byte) e
 	if err := m.Apply(ctx, manifest); err != nil {
 		return err
 	}
-	applied := time.Now().Unix()
+	applied := time.Now()
 	for _, namespace := range w.Namespaces {
 		if err := m.WaitReady(ctx, namespace); err != nil {
 			return err
 		}
 	}
+	return secondAfter(ctx, applied)
+}
+
+// secondAfter returns in another second than that of a time.
+func secondAfter(ctx context.Context, moment time.Time) error {
 	return poll(ctx, func() (string, error) {
-		if time.Now().Unix() == applied {
+		if time.Now().Unix() == moment.Unix() {
 			return "the next second", nil
 		}
 		return "", nil

@@ -31,29 +31,42 @@ func (d *Deployment) settle(ctx context.Context, ours bool) error {
 	if err := d.mesh.Settle(ctx); err != nil {
 		return err
 	}
+	proxies, err := d.proxies(ctx)
+	if err != nil {
+		return err
+	}
 	want := d.oracle.Endpoints(ours)
-	for _, namespace := range d.world.Namespaces {
-		pods, err := d.mesh.Pods(ctx, namespace, "")
-		if err != nil {
-			return err
-		}
-		for i := range pods {
-			if !localmesh.HasSidecar(&pods[i]) {
-				continue
-			}
-			pod := localmesh.Pod{Namespace: namespace, Name: pods[i].Name, IP: pods[i].Status.PodIP}
-			if err := d.awaitEndpoints(ctx, pod, want); err != nil {
-				return fmt.Errorf("settle %s: %w", pod.Name, err)
-			}
+	for _, pod := range proxies {
+		if err := d.awaitEndpoints(ctx, pod, want); err != nil {
+			return fmt.Errorf("settle %s: %w", pod.Name, err)
 		}
 	}
 	return nil
 }
 
+// proxies are the pods with a sidecar that are in the world's namespaces, and the
+// callers elsewhere.
+func (d *Deployment) proxies(ctx context.Context) ([]localmesh.Pod, error) {
+	found := map[localmesh.Pod]bool{}
+	for _, pod := range d.callers {
+		found[pod] = true
+	}
+	for _, namespace := range d.world.Namespaces {
+		pods, err := d.mesh.Pods(ctx, namespace, "")
+		if err != nil {
+			return nil, err
+		}
+		for i := range pods {
+			if localmesh.HasSidecar(&pods[i]) {
+				found[localmesh.Pod{Namespace: namespace, Name: pods[i].Name, IP: pods[i].Status.PodIP}] = true
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(found)), nil
+}
+
 func (d *Deployment) awaitEndpoints(ctx context.Context, pod localmesh.Pod, want map[string]int) error {
-	admin := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return d.mesh.Dial(ctx, pod, adminAddress)
-	}}}
+	admin := d.admin(pod)
 	defer admin.CloseIdleConnections()
 	return poll(ctx, func() (string, error) {
 		got, err := endpoints(ctx, admin)
@@ -61,12 +74,22 @@ func (d *Deployment) awaitEndpoints(ctx context.Context, pod localmesh.Pod, want
 			return "", err
 		}
 		for _, name := range slices.Sorted(maps.Keys(want)) {
+			if count, known := got[name]; d.world.Scoped && (!known || count >= want[name]) {
+				continue // some are known, or come from, where it was not looked
+			}
 			if got[name] != want[name] {
 				return fmt.Sprintf("cluster %s has %d endpoints, want %d", name, got[name], want[name]), nil
 			}
 		}
 		return "", nil
 	})
+}
+
+// admin returns a client for the admin interface of a sidecar.
+func (d *Deployment) admin(pod localmesh.Pod) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return d.mesh.Dial(ctx, pod, adminAddress)
+	}}}
 }
 
 // endpoints counts the healthy endpoints of each cluster of an Envoy.
@@ -83,8 +106,9 @@ func endpoints(ctx context.Context, admin *http.Client) (map[string]int, error) 
 	out := map[string]int{}
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		// NAME::ADDRESS::health_flags::healthy
-		if rest, ok := strings.CutSuffix(lines.Text(), "::health_flags::healthy"); ok {
-			name, _, _ := strings.Cut(rest, "::")
+		rest, healthy := strings.CutSuffix(lines.Text(), "::health_flags::healthy")
+		name, _, _ := strings.Cut(rest, "::")
+		if out[name] += 0; healthy {
 			out[name]++
 		}
 	}

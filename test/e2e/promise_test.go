@@ -1,0 +1,391 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
+	"github.com/overrides-mesh/overrides/test/e2e/conform"
+	"github.com/overrides-mesh/overrides/test/e2e/stage"
+)
+
+// promiseMeshes are what meshes the worlds of testdata/promise run in.
+var promiseMeshes = []struct {
+	name string
+	// mesh is what worlds call it.
+	mesh      string
+	config    map[string]any
+	revisions []string
+}{
+	{name: "two revisions", revisions: []string{"canary"}},
+	{name: "private by default", mesh: "private", config: map[string]any{
+		"defaultVirtualServiceExportTo": []string{"."}, "defaultDestinationRuleExportTo": []string{"."},
+	}},
+}
+
+// everywhere are the callers of every world: elsewhere, where a Sidecar says what
+// is imported, in the root namespace, and under another istiod.
+func everywhere(revisions []string) []conform.Workload {
+	out := []conform.Workload{
+		{Name: "web", Namespace: "front", Labels: map[string]string{"app": "web"}},
+		{Name: "web", Namespace: "scoped", Labels: map[string]string{"app": "web"}},
+		{Name: "prober", Namespace: "istio-system", Labels: map[string]string{"app": "prober"}},
+	}
+	for _, revision := range revisions {
+		out = append(out, conform.Workload{Name: "web", Namespace: revision, Labels: map[string]string{"app": "web"}})
+	}
+	return out
+}
+
+// TestPromise sends ordinary requests before anything of ours is in force and after
+// it, in worlds where it is not obvious who sees what, and asks nobody else what is
+// right: answers stay the same, and of those who answer none is missing but previews.
+// Where a preview gets a request or a copy of one, "overrides check" has said so.
+func TestPromise(t *testing.T) {
+	for _, kind := range promiseMeshes {
+		t.Run(kind.name, func(t *testing.T) {
+			worlds := promiseWorlds(t, kind.mesh)
+			callers := everywhere(kind.revisions)
+			options := meshOptions(t)
+			options.MeshConfig, options.Revisions = kind.config, kind.revisions
+			m, err := stage.StartMesh(t.Context(), options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := m.Stop(); err != nil {
+					t.Error(err)
+				}
+			})
+			makeCallers(t, m, worlds, callers, kind.revisions)
+			t.Run("worlds", func(t *testing.T) {
+				for _, w := range worlds {
+					w.Share(callers)
+					t.Run(w.Name, func(t *testing.T) {
+						t.Parallel()
+						testPromise(t, m, w)
+					})
+				}
+			})
+		})
+	}
+}
+
+// meshOptions skips t where a mesh would have to be built first, unless that is asked for.
+func meshOptions(t *testing.T) stage.MeshOptions {
+	t.Helper()
+	crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := stage.MeshOptions{Envoy: programtest.E2E.Envoy(t), CRDs: []string{crd}, Log: os.Stderr}
+	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
+	options.Programs = programs(t)
+	return options
+}
+
+func promiseWorlds(t *testing.T, mesh string) []*conform.World {
+	t.Helper()
+	return slices.DeleteFunc(worldsIn(t, "testdata/promise"), func(w *conform.World) bool { return w.Mesh != mesh })
+}
+
+// makeCallers makes the namespaces of all worlds, and the callers that are in none.
+func makeCallers(t *testing.T, m *stage.Mesh, worlds []*conform.World, callers []conform.Workload, revisions []string) {
+	t.Helper()
+	all := &conform.World{Namespaces: append([]string{"front", "scoped"}, revisions...), Revisions: map[string]string{}}
+	for _, revision := range revisions {
+		all.Revisions[revision] = revision
+	}
+	for _, w := range worlds {
+		all.Namespaces = append(all.Namespaces, w.Namespaces...)
+	}
+	all.Share(callers)
+	manifests, err := all.Manifests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scoped, err := os.ReadFile("testdata/promise/scoped.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Apply(t.Context(), manifests.Namespaces, scoped, manifests.First); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range callers {
+		if err := m.WaitReady(t.Context(), l.Namespace); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// testPromise tests one world.
+func testPromise(t *testing.T, m *stage.Mesh, w *conform.World) {
+	t.Helper()
+	younger := w.Objects["younger.yaml"]
+	delete(w.Objects, "younger.yaml")
+	cases := promiseCases(t, w)
+	manifests, err := w.Manifests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := m.Deploy(t.Context(), w, manifests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	users := slices.Concat(addressed(t, m, w, manifests.Users), []byte("---\n"), younger)
+	if err := d.Users(t.Context(), users); err != nil {
+		t.Fatal(err)
+	}
+	before := sendSamples(t, d, cases, true)
+	if len(younger) > 0 {
+		err = d.Younger(t.Context(), younger)
+	} else {
+		err = d.Enable(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	warnings, err := d.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	promise := &promise{world: w, warnings: warnings}
+	served := servedBy(t, d)
+	after := sendSamples(t, d, cases, true)
+	promise.copies(t, served, servedBy(t, d))
+	overridden := sendSamples(t, d, cases, false)
+	promise.logged = loggedBy(t, d, cases)
+	promise.ordinary(t, before, after)
+	promise.overrides(t, overridden)
+	if t.Failed() {
+		t.Logf("warnings of overrides check: %+v\nwhat was generated:\n%s", warnings, d.Made())
+	}
+}
+
+// promiseCases reads the cases of a world. Those of the caller ANY are there for
+// each that the world has.
+func promiseCases(t *testing.T, w *conform.World) []conform.Case {
+	t.Helper()
+	file := filepath.Join("testdata/promise", w.Name, "cases.txt")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var expanded strings.Builder
+	for _, block := range blocks(string(text)) {
+		name, rest, ok := strings.Cut(block, ": ANY ")
+		if !ok {
+			expanded.WriteString(block)
+			continue
+		}
+		for _, caller := range w.Callers() {
+			fmt.Fprintf(&expanded, "%s-%s: %s %s", name, strings.ReplaceAll(caller, ".", "-"), caller, rest)
+		}
+	}
+	cases, err := conform.ParseCases(w, []byte(expanded.String()))
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return cases
+}
+
+// blocks cuts a file of cases into lines, each case with its headers.
+func blocks(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "    ") && len(out) > 0 {
+			out[len(out)-1] += line
+		} else {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// addressed fills in addresses of pods where objects name them.
+func addressed(t *testing.T, m *stage.Mesh, w *conform.World, objects []byte) []byte {
+	t.Helper()
+	out := string(objects)
+	for i := range w.Workloads {
+		l := &w.Workloads[i]
+		if word := "ADDRESS-OF-" + l.Name; strings.Contains(out, word) {
+			pod, err := m.Pod(t.Context(), l.Namespace, "app="+l.Labels["app"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = strings.ReplaceAll(out, word, pod.IP)
+		}
+	}
+	return []byte(out)
+}
+
+// promiseSamples is how often a request is sent. A server that gets a third of the
+// requests is missed once in 10¹⁰ times.
+const promiseSamples = 60
+
+// sendSamples sends all cases that carry no override, or those that do.
+func sendSamples(t *testing.T, d *stage.Deployment, cases []conform.Case, plain bool) []ordinary {
+	t.Helper()
+	var out []ordinary
+	for i := range cases {
+		if c := &cases[i]; plain == (len(withoutCarriers(*c).Header) == len(c.Header)) {
+			out = append(out, ordinary{of: c, samples: promiseSamples})
+		}
+	}
+	parallel(len(out), func(i int) { out[i].send(t.Context(), d) })
+	return out
+}
+
+func servedBy(t *testing.T, d *stage.Deployment) map[string]int {
+	t.Helper()
+	served, err := d.Served(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return served
+}
+
+func loggedBy(t *testing.T, d *stage.Deployment, cases []conform.Case) map[string][]stage.Logged {
+	t.Helper()
+	var names []string
+	for i := range cases {
+		names = append(names, cases[i].Name)
+	}
+	logs, err := d.Logs(t.Context(), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return logs
+}
+
+// promise judges what was seen in a world.
+type promise struct {
+	world    *conform.World
+	warnings []stage.Warning
+	// logged is what sidecars logged of each case with ours in force.
+	logged map[string][]stage.Logged
+}
+
+// preview reports whether a workload is to get no ordinary requests.
+func (p *promise) preview(id string) bool {
+	return slices.ContainsFunc(p.world.Workloads, func(l conform.Workload) bool { return l.ID() == id && l.Preview })
+}
+
+// warned reports whether something was said about a Service that a workload stands behind.
+func (p *promise) warned(id string) bool {
+	return slices.ContainsFunc(p.world.Behind(id), func(s *conform.Service) bool { return p.warnedOf(s) })
+}
+
+func (p *promise) warnedOf(s *conform.Service) bool {
+	return slices.ContainsFunc(p.warnings, func(w stage.Warning) bool {
+		return w.Object == "Service "+s.Namespace+"/"+s.Name || strings.Contains(w.Message, s.Namespace+"/"+s.Name) ||
+			strings.Contains(w.Message, s.FQDN())
+	})
+}
+
+// copies looks at all that sidecars have sent while requests were ordinary.
+func (p *promise) copies(t *testing.T, before, after map[string]int) {
+	t.Helper()
+	for i := range p.world.Workloads {
+		id := p.world.Workloads[i].ID()
+		if count := after[id] - before[id]; count > 0 && p.preview(id) && !p.warned(id) {
+			t.Errorf("%s got %d ordinary requests or copies of such, without a warning", id, count)
+		}
+	}
+}
+
+// ordinary compares what became of ordinary requests.
+func (p *promise) ordinary(t *testing.T, before, after []ordinary) {
+	t.Helper()
+	reached := false
+	for i := range after {
+		b, a := &before[i], &after[i]
+		reached = reached || slices.ContainsFunc(b.servers, func(s conform.Server) bool { return p.preview(s.ID) })
+		t.Run(a.of.Name, func(t *testing.T) {
+			if err := errors.Join(b.err, a.err); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(b.answers, a.answers); diff != "" {
+				t.Errorf("ordinary requests are answered otherwise (-before +after):\n%s", diff)
+			}
+			if strings.HasPrefix(a.of.Name, "sticky") {
+				p.sticky(t, b, a)
+			} else {
+				p.servers(t, b, a)
+			}
+			p.wanted(t, a)
+			if t.Failed() {
+				t.Logf("from %s: %s\nbefore: %v\nafter: %v, by %+v", a.of.From, a.of.Curl(), b.outcomes, a.outcomes, p.logged[a.of.Name])
+			}
+		})
+	}
+	if !reached {
+		t.Error("no ordinary request reached a preview before: the world proves nothing")
+	}
+}
+
+// servers compares who answered.
+func (p *promise) servers(t *testing.T, before, after *ordinary) {
+	t.Helper()
+	for _, s := range after.servers {
+		if !slices.Contains(before.servers, s) {
+			t.Errorf("ordinary requests reach %s, which they did not before", s.ID)
+		}
+		if p.preview(s.ID) && !p.warned(s.ID) {
+			t.Errorf("ordinary requests reach %s without a warning", s.ID)
+		}
+	}
+	for _, s := range before.servers {
+		if !slices.Contains(after.servers, s) && !p.preview(s.ID) {
+			t.Errorf("ordinary requests do not reach %s any more, which is no preview", s.ID)
+		}
+	}
+}
+
+// sticky expects one server for all requests of a session.
+func (p *promise) sticky(t *testing.T, before, after *ordinary) {
+	t.Helper()
+	if len(before.servers) != 1 {
+		t.Errorf("a session has servers %v before ours: the case proves nothing", before.servers)
+	}
+	if s := after.servers; len(s) != 1 && !p.warned(s[0].ID) {
+		t.Errorf("a session is served by %v, and nothing was said", s)
+	}
+	for _, s := range after.servers {
+		if p.preview(s.ID) && !p.warned(s.ID) {
+			t.Errorf("a session is served by %s without a warning", s.ID)
+		}
+	}
+}
+
+func (p *promise) wanted(t *testing.T, got *ordinary) {
+	t.Helper()
+	if want := slices.Sorted(slices.Values(got.of.Want)); len(want) > 0 && !slices.Equal(want, got.outcomes) {
+		t.Errorf("answered by %v, want %v", got.outcomes, want)
+	}
+}
+
+// overrides holds what became of requests with an override against what is wanted.
+func (p *promise) overrides(t *testing.T, seen []ordinary) {
+	t.Helper()
+	for i := range seen {
+		t.Run(seen[i].of.Name, func(t *testing.T) {
+			if err := seen[i].err; err != nil {
+				t.Fatal(err)
+			}
+			p.wanted(t, &seen[i])
+			if t.Failed() {
+				t.Logf("from %s: %s\nby %+v", seen[i].of.From, seen[i].of.Curl(), p.logged[seen[i].of.Name])
+			}
+		})
+	}
+}
