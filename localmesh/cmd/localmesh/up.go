@@ -25,8 +25,8 @@ type settings struct {
 	// revisions are those of further istiods.
 	revisions []string
 	mtls      bool
-	port   int
-	paths  []string
+	port      int
+	paths     []string
 }
 
 func parseSettings(args []string) (settings, error) {
