@@ -91,3 +91,16 @@ func TestBuildFails(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// TestIstioAt expects another version to be another module, and the pinned one the same.
+func TestIstioAt(t *testing.T) {
+	pinned := IstioAt("")
+	t.Setenv(IstioVariable, "v0.0.0-20260423205519-b01690e6db7d")
+	other := Istio()
+	if other.key() == pinned.key() || other.resolve == nil {
+		t.Errorf("%s names no other version: %s", IstioVariable, other.Mod)
+	}
+	if again := IstioAt("v0.0.0-20260827124520-eed52ebb66ad"); again.key() != pinned.key() || again.resolve != nil {
+		t.Error("the pinned version, by its name, is another one")
+	}
+}
