@@ -172,7 +172,7 @@ func testPromise(t *testing.T, m *stage.Mesh, w *conform.World) {
 }
 
 // promiseCases reads the cases of a world. Those of the caller ANY are there for
-// each that the world has.
+// each caller that the world has, those of ELSEWHERE for those in no namespace of its own.
 func promiseCases(t *testing.T, w *conform.World) []conform.Case {
 	t.Helper()
 	file := filepath.Join("testdata/promise", w.Name, "cases.txt")
@@ -182,13 +182,19 @@ func promiseCases(t *testing.T, w *conform.World) []conform.Case {
 	}
 	var expanded strings.Builder
 	for _, block := range blocks(string(text)) {
-		name, rest, ok := strings.Cut(block, ": ANY ")
-		if !ok {
+		name, rest, anywhere := strings.Cut(block, ": ANY ")
+		elsewhere := false
+		if !anywhere {
+			name, rest, elsewhere = strings.Cut(block, ": ELSEWHERE ")
+		}
+		if !anywhere && !elsewhere {
 			expanded.WriteString(block)
 			continue
 		}
 		for _, caller := range w.Callers() {
-			fmt.Fprintf(&expanded, "%s-%s: %s %s", name, strings.ReplaceAll(caller, ".", "-"), caller, rest)
+			if l, err := w.Workload(caller); err == nil && (anywhere || l.Shared) {
+				fmt.Fprintf(&expanded, "%s-%s: %s %s", name, strings.ReplaceAll(caller, ".", "-"), caller, rest)
+			}
 		}
 	}
 	cases, err := conform.ParseCases(w, []byte(expanded.String()))
