@@ -7,10 +7,10 @@ import (
 )
 
 // isToken reports whether s is a name of a header (validation.go:
-// validHeaderNameRegex).
+// validHeaderNameRegex, in which "+-." is a range, so that a comma is taken too).
 func isToken(s string) bool {
 	for i := range len(s) {
-		if !isAlnum(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
+		if !isAlnum(s[i]) && strings.IndexByte("!#$%&'*+,-.^_`|~", s[i]) < 0 {
 			return false
 		}
 	}
