@@ -46,6 +46,9 @@ func (d *draft) plain() bool {
 	if d.adopted != nil || len(d.targets) != 1 || d.targets[0] != s || len(s.settings.Conditions) > 0 {
 		return false
 	}
+	if slices.ContainsFunc(d.routes, func(r userRoute) bool { return r.base != nil }) {
+		return false
+	}
 	return !slices.ContainsFunc(s.versions, func(v version) bool { return v.isolated != nil })
 }
 
