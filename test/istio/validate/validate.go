@@ -76,14 +76,14 @@ func validateObject(validator *istiocrd.Validator, object manifest.Object) (errs
 	if !ok || !strings.HasSuffix(gvk.Group, ".istio.io") {
 		return []error{errors.New("not a kind of Istio's")}, nil
 	}
-	var content unstructured.Unstructured
-	if err := yaml.UnmarshalStrict(object.YAML, &content.Object); err != nil {
+	content, err := decode(object.YAML)
+	if err != nil {
 		return []error{err}, nil
 	}
-	for _, err := range validateMetadata(&content) {
+	for _, err := range validateMetadata(content) {
 		errs = append(errs, err)
 	}
-	if err := validator.ValidateCustomResource(&content); err != nil {
+	if err := validator.ValidateCustomResource(content); err != nil {
 		errs = append(errs, fmt.Errorf("schema: %w", err))
 	}
 
@@ -97,6 +97,17 @@ func validateObject(validator *istiocrd.Validator, object manifest.Object) (errs
 	}
 	warning, err := schema.ValidateConfig(*config)
 	return append(errs, split("webhook", err)...), split("webhook", warning)
+}
+
+// decode reads an object as an API server does: no key twice, and whole numbers as
+// such, on which rules of the schemas insist.
+func decode(document []byte) (*unstructured.Unstructured, error) {
+	text, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return nil, err
+	}
+	var content unstructured.Unstructured
+	return &content, content.UnmarshalJSON(text)
 }
 
 // validateMetadata checks names, labels and annotations as an API server does.
