@@ -64,6 +64,13 @@ ENVOY_RUN = ENVOY="$$(tools/envoy/install)"
 test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFLAGS='-run X')
 	@$(ENVOY_RUN) $(TESTCOUNT) $(MODULES) -- $(TESTFLAGS)
 
+# Other versions of Istio have a go.mod of their own beside that of test/istio, and a
+# build tag for what their packages name otherwise.
+ISTIO ?= $(patsubst go.istio-%.mod,%,$(notdir $(lastword $(sort $(wildcard test/istio/go.istio-*.mod)))))
+.PHONY: test-istio
+test-istio: $(TESTCOUNT) ## Run the tests of test/istio against another Istio (ISTIO=1.30, as in test/istio/go.istio-1.30.mod)
+	@$(TESTCOUNT) ./test/istio -- -modfile=go.istio-$(ISTIO).mod -tags istio_$(subst .,_,$(ISTIO)) $(TESTFLAGS)
+
 .PHONY: test-cluster
 test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane
 	@$(if $(CLUSTER_MODULES),$(ENVOY_RUN) OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
@@ -154,6 +161,7 @@ fmt: $(GOFUMPT) ## Format all Go files
 .PHONY: tidy
 tidy: ## Tidy the go.mod of all modules; those under test follow the main one's
 	@for module in $(TEST_MODULES); do (cd "$$module" && go mod tidy) || exit 1; done
+	@cd test/istio && for file in go.istio-*.mod; do go mod tidy -modfile="$$file" || exit 1; done
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and what else comes from code

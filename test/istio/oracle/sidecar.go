@@ -18,9 +18,6 @@ import (
 // anyAddress is where a listener listens that takes every address of its port.
 const anyAddress = "0.0.0.0"
 
-// proxyVersion is the version of Istio that proxies say they are of.
-const proxyVersion = "1.31.0"
-
 // Proxy is the sidecar of a calling pod, or a gateway.
 type Proxy struct {
 	Namespace string
@@ -144,6 +141,9 @@ func (m *Mesh) address(s *sidecar, to string) (string, error) {
 			return "", fmt.Errorf("no Service %s", to)
 		}
 		svc := m.services[i]
+		if behind := m.behind[to]; svc.Resolution == model.Passthrough && len(behind) > 0 {
+			return behind[0].address, nil // a headless Service: that of a pod
+		}
 		if svc.Resolution != model.Alias {
 			return svc.GetAddressForProxy(s.node), nil
 		}

@@ -39,7 +39,7 @@ var schemas = sync.OnceValues(func() (*istiocrd.Validator, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("find Istio's CustomResourceDefinitions: %w", err)
 	}
-	return istiocrd.NewValidatorFromFilesWithOptions([]string{file}, istiocrd.WithoutCRDValidation())
+	return newValidator(file)
 })
 
 // Objects validates every object in the YAML documents of data, those in Lists
