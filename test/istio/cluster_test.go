@@ -87,10 +87,8 @@ func (c *cluster) with(a age) []byte {
 	return slices.Concat(c.users, []byte("\n---\n"), []byte(made))
 }
 
-// load returns the mesh as one revision has it, without what Overrides adds and
-// with it at each age.
-func (c *cluster) load(revision string) (before *oracle.Mesh, after []*oracle.Mesh, err error) {
-	options := oracle.Options{Revision: revision}
+// load returns the mesh, without what Overrides adds and with it at each age.
+func (c *cluster) load(options oracle.Options) (before *oracle.Mesh, after []*oracle.Mesh, err error) {
 	if before, err = oracle.Load(c.users, options); err != nil {
 		return nil, nil, fmt.Errorf("before: %w", err)
 	}

@@ -115,13 +115,20 @@ func (f *found) ask(t *testing.T) {
 	slices.SortStableFunc(revisions, func(a, b string) int {
 		return strings.Compare(strings.TrimPrefix(a, "default"), strings.TrimPrefix(b, "default"))
 	})
+	var all []oracle.Options
 	for _, revision := range revisions {
-		before, after, err := f.load(revision)
+		all = append(all, oracle.Options{Revision: revision}, oracle.Options{Revision: revision, Reverse: true})
+	}
+	for _, options := range all {
+		before, after, err := f.load(options)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, q := range f.questions {
-			a := answered{revision: revision}
+			a := answered{revision: options.Revision}
+			if options.Reverse {
+				a.revision += " reversed"
+			}
 			a.before, a.beforeFailed = before.Send(q.from, q.request)
 			for i, age := range f.ages() {
 				a.age = age.name

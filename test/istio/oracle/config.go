@@ -1,12 +1,15 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"istio.io/api/label"
 	meshconfig "istio.io/api/mesh/v1alpha1"
+	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/mesh"
 	"istio.io/istio/pkg/config/mesh/meshwatcher"
 	"istio.io/istio/pkg/kube/krt"
@@ -63,4 +66,24 @@ func readMesh(configMaps []*corev1.ConfigMap, options Options) (*meshconfig.Mesh
 // debug handler for ever.
 func newWatcher(config *meshconfig.MeshConfig) meshwatcher.WatcherCollection {
 	return meshwatcher.ConfigAdapter(krt.NewStatic(&meshwatcher.MeshConfigResource{MeshConfig: config}, true))
+}
+
+// date gives objects an age that say none: Istio's store would take the time at
+// which it got each. See Options.Reverse.
+func date(configs []config.Config, reverse bool) {
+	var undated []*config.Config
+	for i := range configs {
+		if configs[i].CreationTimestamp.IsZero() {
+			undated = append(undated, &configs[i])
+		}
+	}
+	slices.SortFunc(undated, func(a, b *config.Config) int {
+		return cmp.Or(cmp.Compare(b.Name, a.Name), cmp.Compare(b.Namespace, a.Namespace))
+	})
+	for i, object := range undated {
+		object.CreationTimestamp = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+		if reverse {
+			object.CreationTimestamp = time.Date(2035, 1, 1, 0, 0, i, 0, time.UTC)
+		}
+	}
 }

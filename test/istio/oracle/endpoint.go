@@ -32,7 +32,12 @@ func (m *Mesh) complete(s *sidecar, d *Destination, to string) {
 
 // selected returns the pods that Kubernetes sends connections to host to.
 func (m *Mesh) selected(host string) []string {
-	return slices.Sorted(slices.Values(m.behind[host]))
+	var names []string
+	for _, p := range m.behind[host] {
+		names = append(names, p.name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // names returns the names of the pods of assignment, or else their addresses.

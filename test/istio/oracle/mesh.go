@@ -33,7 +33,7 @@ type Mesh struct {
 	pods map[string]string
 	// behind has the pods that the Service of each host selects: those that
 	// Kubernetes itself, without any proxy, sends a connection to.
-	behind map[string][]string
+	behind map[string][]pod
 	stop   chan struct{}
 
 	mu      sync.Mutex
@@ -50,6 +50,10 @@ type Options struct {
 	// RootNamespace is where the mesh configuration is looked for, and Istio's root
 	// namespace unless that says otherwise; istio-system if empty.
 	RootNamespace string
+	// Reverse has objects that don't say their age be younger than those that do, and
+	// of one another the older the later their names are. Without it they are older,
+	// and all of one age, so that the first by name comes first.
+	Reverse bool
 }
 
 func (o Options) withDefaults() Options {

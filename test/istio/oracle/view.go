@@ -8,6 +8,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"istio.io/istio/pilot/pkg/model"
+	core "istio.io/istio/pilot/pkg/networking/core/route"
 )
 
 // HostView is a virtual host of a proxy, in short.
@@ -26,6 +27,8 @@ type RouteView struct {
 	// Clusters are those of its destinations, Mirrors those of its mirrors.
 	Clusters []string
 	Mirrors  []string
+	// CatchesAll is set where nothing can get past it.
+	CatchesAll bool
 }
 
 // Hosts returns all virtual hosts that decide over requests of p to port of the
@@ -38,17 +41,36 @@ func (m *Mesh) Hosts(p Proxy, to string, port uint32) ([]HostView, error) {
 	}
 	var out []HostView
 	for _, host := range routes.GetVirtualHosts() {
-		view := HostView{Name: host.Name, Domains: host.Domains}
-		for _, route := range host.Routes {
-			view.Routes = append(view.Routes, viewOf(route))
-		}
-		out = append(out, view)
+		out = append(out, viewOfHost(host))
 	}
 	return out, nil
 }
 
+// Host returns the virtual host that takes requests of an authority, nil for none.
+// It fails as Routes does.
+func (m *Mesh) Host(p Proxy, to string, port uint32, authority string) (*HostView, error) {
+	routes, err := m.Routes(p, to, port)
+	if err != nil || routes == nil {
+		return nil, err
+	}
+	host := virtualHost(routes, authority)
+	if host == nil {
+		return nil, nil //nolint:nilnil // no virtual host fits
+	}
+	view := viewOfHost(host)
+	return &view, nil
+}
+
+func viewOfHost(host *routev3.VirtualHost) HostView {
+	view := HostView{Name: host.Name, Domains: host.Domains}
+	for _, route := range host.Routes {
+		view.Routes = append(view.Routes, viewOf(route))
+	}
+	return view
+}
+
 func viewOf(route *routev3.Route) RouteView {
-	out := RouteView{Name: route.Name, VirtualService: configOf(route.GetMetadata(), "virtual-service")}
+	out := RouteView{Name: route.Name, VirtualService: configOf(route.GetMetadata(), "virtual-service"), CatchesAll: core.IsCatchAllRoute(route)}
 	action := route.GetRoute()
 	if weighted := action.GetWeightedClusters(); weighted != nil {
 		for _, c := range weighted.Clusters {

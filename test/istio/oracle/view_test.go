@@ -32,9 +32,9 @@ func TestViews(t *testing.T) {
 		{
 			Name:    host + ":80",
 			Domains: []string{host, host + ".", "cart", "cart.shop.svc", "cart.shop", "10.96.0.1"},
-			Routes:  []oracle.RouteView{{VirtualService: "shop/cart", Clusters: []string{"outbound|80|v1|" + host}}},
+			Routes:  []oracle.RouteView{{VirtualService: "shop/cart", Clusters: []string{"outbound|80|v1|" + host}, CatchesAll: true}},
 		},
-		{Name: "block_all", Domains: []string{"*"}, Routes: []oracle.RouteView{{Name: "block_all"}}},
+		{Name: "block_all", Domains: []string{"*"}, Routes: []oracle.RouteView{{Name: "block_all", CatchesAll: true}}},
 	}
 	if diff := cmp.Diff(want, hosts); diff != "" {
 		t.Errorf("virtual hosts (-want +got):\n%s", diff)

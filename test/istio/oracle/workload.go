@@ -103,7 +103,7 @@ func (w *world) connect(service *corev1.Service, converted *model.Service) {
 			continue // no Service that is headless has WorkloadEntries behind it
 		}
 		if !p.entry {
-			w.behind[host] = append(w.behind[host], p.name)
+			w.behind[host] = append(w.behind[host], *p)
 		}
 		w.add(service, converted, p)
 	}
@@ -126,8 +126,8 @@ func (w *world) addSlice(service *corev1.Service, converted *model.Service, slic
 				p = w.pods[i]
 			}
 			host := string(converted.Hostname)
-			if !slices.Contains(w.behind[host], p.name) {
-				w.behind[host] = append(w.behind[host], p.name)
+			if !slices.ContainsFunc(w.behind[host], func(known pod) bool { return known.address == address }) {
+				w.behind[host] = append(w.behind[host], p)
 				w.add(service, converted, &p)
 			}
 		}

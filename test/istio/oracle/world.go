@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"time"
 
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
@@ -28,15 +27,11 @@ type world struct {
 	instances    []*model.ServiceInstance
 	workloads    []*model.WorkloadInstance
 	podByAddress map[string]string
-	behind       map[string][]string
+	behind       map[string][]pod
 
 	pods   []pod
 	slices []*discoveryv1.EndpointSlice
 }
-
-// undated is the age of objects that say none: one for all, and older than those
-// that do. Istio's store would take the time at which it got each.
-var undated = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // objects are those of Kubernetes' own.
 type objects struct {
@@ -54,13 +49,14 @@ func read(manifests []byte, options Options) (*world, error) {
 	}
 	var errs []error
 	var found objects
-	w := &world{podByAddress: map[string]string{}, behind: map[string][]string{}}
+	w := &world{podByAddress: map[string]string{}, behind: map[string][]pod{}}
 	for _, object := range split {
 		if err := w.read(object, options.Domain, &found); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", object, err))
 		}
 	}
 	w.configs = configsOf(w.configs, options.Revision)
+	date(w.configs, options.Reverse)
 	if w.mesh, err = readMesh(found.configMaps, options); err != nil {
 		errs = append(errs, err)
 	}
@@ -94,9 +90,6 @@ func (w *world) read(object manifest.Object, domain string, found *objects) erro
 		config, err := crd.ConvertObject(schema, &kind, domain)
 		if err != nil {
 			return err
-		}
-		if config.CreationTimestamp.IsZero() {
-			config.CreationTimestamp = undated
 		}
 		w.configs = append(w.configs, *config)
 		return nil
