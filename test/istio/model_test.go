@@ -1,0 +1,199 @@
+package istio_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/compile/compiletest"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/test/istio/oracle"
+)
+
+// TestModel holds package mesh against the real istiod: for generated clusters,
+// with and without what Overrides makes, any caller, port and name, both say that
+// the same routes of the same VirtualService are in force, that these lead to the
+// same clusters, and which of these there are; and for any host of a Service the
+// same DestinationRule with the same subsets.
+func TestModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many meshes to translate")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		c, err := readCluster(t.Context(), compiletest.Manifests(compiletest.Snapshot().Draw(t, "snapshot")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.snapshot.Services) == 0 {
+			return
+		}
+		p := newPair(t, c)
+		defer p.real.Close()
+		for range 5 {
+			p.compare(t)
+		}
+	})
+}
+
+// pair is one mesh as package mesh has it, and as istiod does.
+type pair struct {
+	*cluster
+	mesh    *mesh.Mesh
+	ours    *mesh.Ours
+	order   mesh.Order
+	options oracle.Options
+	real    *oracle.Mesh
+}
+
+func newPair(t *rapid.T, c *cluster) *pair {
+	p := &pair{cluster: c, mesh: mesh.New(c.snapshot), options: c.options(t)}
+	p.order.Reverse = p.options.Reverse
+	manifests := c.users
+	if rapid.Bool().Draw(t, "ours") {
+		p.ours = p.mesh.Ours(c.result.Tables, c.result.SubsetRules)
+		a := age{"older", "1990-01-01T00:00:00Z"}
+		if p.order.OursLast = rapid.Bool().Draw(t, "oursLast"); p.order.OursLast {
+			a = age{"younger", "2040-01-01T00:00:00Z"}
+		}
+		manifests = c.with(a)
+	}
+	var err error
+	if p.real, err = oracle.Load(manifests, p.options); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// compare asks both about one host and one caller.
+func (p *pair) compare(t *rapid.T) {
+	request := compiletest.Request(false).Draw(t, "request")
+	service := rapid.SampledFrom(p.snapshot.Services).Draw(t, "service")
+	host := p.mesh.FQDN(service.Name, service.Namespace)
+	x := p.mesh.Island([]string{host}, p.ours, p.order)
+	class := x.Class(request.Caller.Namespace, p.options.Revision, request.Caller.Labels)
+	caller := oracle.Proxy{Namespace: request.Caller.Namespace, Labels: request.Caller.Labels}
+	for _, port := range x.Ports() {
+		hosts := x.VirtualHosts(class, port)
+		for _, domain := range x.Domains() {
+			to := p.resolve(domain, caller.Namespace)
+			if strings.HasPrefix(domain, "*") || !strings.Contains(domain, ".") && p.mesh.Concrete(to) != p.mesh.Concrete(host) {
+				continue // no name, or one of another Service for this caller
+			}
+			if routes, err := p.real.Routes(caller, to, port); err != nil || routes == nil {
+				continue // no HTTP, or no listener at all: whatever the routes are
+			}
+			view, err := p.real.Host(caller, to, port, domain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			where := fmt.Sprintf("island of %s: %s, port %d, by %s (%+v):\n", service.Object(), class, port, domain, p.order)
+			p.compareHost(t, where, mesh.Lookup(hosts, domain), view, func(route *mesh.Route) []string {
+				return p.clustersOf(t, x, class, port, route)
+			})
+		}
+	}
+	if service.ExternalName == "" {
+		p.compareRule(t, x, class, caller, &service)
+	}
+}
+
+// resolve returns the Service whose address DNS gives for a name, "" for none.
+func (p *pair) resolve(name, namespace string) string {
+	parts := strings.Split(strings.TrimSuffix(name, "."), ".")
+	if len(parts) > 1 {
+		namespace = parts[1]
+	}
+	if rest := strings.Join(parts[min(len(parts), 2):], "."); rest != "" && rest != "svc" && rest != "svc.cluster.local" {
+		return ""
+	}
+	host := p.mesh.FQDN(parts[0], namespace)
+	if s := p.mesh.Service(host); s == nil || s.Kubernetes == nil {
+		return ""
+	}
+	return host
+}
+
+func (p *pair) compareHost(t *rapid.T, where string, said *mesh.VirtualHost, view *oracle.HostView, clusters func(*mesh.Route) []string) {
+	passes := view == nil || view.Name == "allow_any" || view.Name == "block_all"
+	if (said == nil) != passes {
+		p.fail(t, fmt.Sprintf("%sthe model has %+v, istiod %+v", where, said, view))
+	}
+	if said == nil || said.Source != nil && said.Source.Problem != nil {
+		return
+	}
+	source := ""
+	if said.Source != nil {
+		source = said.Source.Object.Namespace + "/" + said.Source.Object.Name
+	}
+	if len(view.Routes) == 0 || view.Routes[0].VirtualService != source {
+		p.fail(t, fmt.Sprintf("%sthe model takes %q, istiod %+v", where, source, view.Routes))
+	}
+	// The model may have more, behind one that fits everything.
+	if len(said.Routes) < len(view.Routes) || len(said.Routes) > len(view.Routes) && !view.Routes[len(view.Routes)-1].CatchesAll {
+		p.fail(t, fmt.Sprintf("%s%s: %d routes, istiod has %+v", where, source, len(said.Routes), view.Routes))
+	}
+	for i := range view.Routes {
+		if got := clusters(&said.Routes[i]); !slices.Equal(got, view.Routes[i].Clusters) {
+			p.fail(t, fmt.Sprintf("%s%s: route %d leads to %v, istiod's to %v", where, source, i, got, view.Routes[i].Clusters))
+		}
+	}
+}
+
+// clustersOf lists where a route leads, as Envoy's names of clusters, and compares
+// which of these there are.
+func (p *pair) clustersOf(t *rapid.T, x *mesh.Island, class *mesh.Class, port uint32, route *mesh.Route) []string {
+	rules, err := p.real.Rules(oracle.Proxy{Namespace: class.Namespace, Labels: class.Labels})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for i := range route.Destinations {
+		d := &route.Destinations[i]
+		if d.Weight == 0 && len(route.Destinations) > 1 {
+			continue
+		}
+		c := x.Cluster(class, port, d)
+		name := fmt.Sprintf("outbound|%d|%s|%s", c.Port, c.Subset, c.Host)
+		out = append(out, name)
+		if _, there := rules[name]; there != x.Exists(class, c) {
+			p.fail(t, fmt.Sprintf("%s, port %d (%+v): cluster %s: the model says %v, istiod %v", class, port, p.order, name, !there, there))
+		}
+	}
+	return out
+}
+
+// compareRule compares the clusters of a Service's host, and the rule they are of.
+func (p *pair) compareRule(t *rapid.T, x *mesh.Island, class *mesh.Class, caller oracle.Proxy, service *model.Service) {
+	rules, err := p.real.Rules(caller)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := p.mesh.FQDN(service.Name, service.Namespace)
+	rule := x.Rule(class, host)
+	for _, port := range service.Ports {
+		for _, subset := range []string{"", "v1", "v2", "stable", "canary", "overrides-released", "override-v1", "override-v2"} {
+			name := fmt.Sprintf("outbound|%d|%s|%s", port.Number, subset, host)
+			from, there := rules[name]
+			where := fmt.Sprintf("%s: %s (%+v): ", class, name, p.order)
+			if exists := x.Exists(class, mesh.Cluster{Host: host, Subset: subset, Port: port.Number}); exists != there {
+				p.fail(t, fmt.Sprintf("%sthe model says %v, istiod %v\nrule %v", where, exists, there, rule.Objects()))
+			}
+			if !there {
+				continue
+			}
+			said := ""
+			if rule != nil {
+				said = rule.Objects()[0].Namespace + "/" + rule.Objects()[0].Name
+			}
+			if said != from {
+				p.fail(t, fmt.Sprintf("%sthe model takes %v, istiod %q", where, rule.Objects(), from))
+			}
+		}
+	}
+}
+
+func (p *pair) fail(t *rapid.T, message string) { (&world{cluster: p.cluster}).fail(t, message) }
