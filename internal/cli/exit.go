@@ -22,8 +22,9 @@ const (
 const exitHelp = `Exit codes:
   0    fine
   1    errors in the input (with --strict-diagnostics also warnings), a cluster that
-       does not answer; for diff also: there are differences; for demo also: a request
-       failed or took a wrong path
+       does not answer; for diff also: there are differences; for prove also: something
+       is left out, or with --before ordinary traffic would change; for demo also: a
+       request failed or took a wrong path
   2    wrong usage: unknown command or flag, bad value of a flag, a path that is not there
   130  interrupted`
 

@@ -94,6 +94,7 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.generateCommand()},
 		{groupMake, a.diffCommand()},
 		{groupMake, a.checkCommand()},
+		{groupMake, a.proveCommand()},
 		{groupMake, a.operatorCommand()},
 		{groupMake, a.cleanupCommand()},
 		{groupAsk, a.explainCommand()},

@@ -20,6 +20,9 @@ type Report struct {
 	Compared Compared `json:"compared"`
 	// Failures are sorted; none where ordinary traffic stays as it is.
 	Failures []Failure `json:"failures"`
+	// Refused are the failures of objects that are not made because of them, or are made
+	// for fewer callers; sorted. Only [Compile] and [Made] have them.
+	Refused []Failure `json:"refused"`
 	// Split are the pins that divide requests which a user wants to keep together.
 	Split []Split `json:"split,omitempty"`
 }
@@ -28,10 +31,10 @@ type Report struct {
 type Compared struct {
 	// Tables and Rules are our objects, Callers the classes of callers of each table,
 	// Domains the names on a port for each of these, and Routes what those lead to.
-	Tables  int `json:"tables"`
-	Rules   int `json:"rules"`
+	Tables  int `json:"virtualServices"`
+	Rules   int `json:"destinationRules"`
 	Callers int `json:"callers"`
-	Domains int `json:"domains"`
+	Domains int `json:"names"`
 	Routes  int `json:"routes"`
 }
 
@@ -59,6 +62,12 @@ func (f Failure) String() string {
 
 func (f Failure) compare(g Failure) int {
 	return cmp.Or(f.Object.Compare(g.Object), cmp.Compare(f.Port, g.Port), cmp.Compare(f.Domain, g.Domain), cmp.Compare(f.Callers, g.Callers), cmp.Compare(f.Change, g.Change))
+}
+
+// sorted sorts failures, and drops repetitions.
+func sorted(in []Failure) []Failure {
+	slices.SortFunc(in, Failure.compare)
+	return slices.CompactFunc(in, func(f, g Failure) bool { return f.compare(g) == 0 })
 }
 
 // Split is a Service whose pin has several parts, of which a proxy draws one for each
@@ -112,8 +121,7 @@ func check(snapshot *model.Snapshot, result *compile.Result) *checker {
 		c.rule(&result.SubsetRules[i])
 	}
 	c.report.Compared.Tables, c.report.Compared.Rules = len(result.Tables), len(result.SubsetRules)
-	slices.SortFunc(c.report.Failures, Failure.compare)
-	c.report.Failures = slices.CompactFunc(c.report.Failures, func(f, g Failure) bool { return f.compare(g) == 0 })
+	c.report.Failures = sorted(c.report.Failures)
 	c.report.Split = slices.SortedFunc(maps.Keys(c.split), func(a, b Split) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Rule, b.Rule))
 	})

@@ -11,7 +11,8 @@ import (
 const rounds = 8
 
 // Compile makes what follows from snapshot and passes the proof, and says what does not.
-// The report is of what is made, and has no failures.
+// The report is of what is made, and has no failures; those of what is not made are
+// refused.
 func Compile(snapshot *model.Snapshot) (compile.Result, Report) {
 	return Made(snapshot, func(refused compile.Refused) compile.Result { return compile.Without(snapshot, refused) })
 }
@@ -21,11 +22,13 @@ func Made(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Resul
 	refused := compile.Refused{Namespaces: map[diag.Object]map[string]string{}, Objects: map[diag.Object]string{}}
 	var result compile.Result
 	var c *checker
+	var left []Failure
 	for round := range rounds {
 		result = compiled(refused)
 		if c = check(snapshot, &result); len(c.report.Failures) == 0 {
 			break
 		}
+		left = append(left, c.report.Failures...)
 		for _, f := range c.report.Failures {
 			refuse(&refused, f, round >= rounds/2)
 		}
@@ -38,6 +41,7 @@ func Made(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Resul
 		result.Tables, result.SubsetRules = nil, nil
 		c = check(snapshot, &result)
 	}
+	c.report.Refused = sorted(left)
 	c.doors(&result)
 	sayAll(&result, c.report)
 	return result, c.report

@@ -12,6 +12,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/prove"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // TestCompilePasses: what is made passes the proof, and little of what package compile
@@ -60,6 +61,35 @@ func keep(t *rapid.T, snapshot *model.Snapshot, result *compile.Result) {
 	for name, data := range map[string][]byte{"users.yaml": compiletest.Manifests(snapshot), "made.yaml": text} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestRefusedIsKept: a compiler that leads ordinary requests elsewhere is not followed,
+// and the report says for each object what would have changed.
+func TestRefusedIsKept(t *testing.T) {
+	t.Parallel()
+	snapshot := compiletest.Large(2, 2, 0)
+	faulty := func(refused compile.Refused) compile.Result {
+		result := compile.Without(snapshot, refused)
+		for i := range result.Tables {
+			if table := &result.Tables[i]; table.Owner == snapshot.Services[0].Name {
+				table.Routes[0].Destinations = []route.Destination{{Host: "elsewhere.example.com", Port: 80}}
+			}
+		}
+		return result
+	}
+	result, report := prove.Made(snapshot, faulty)
+	if len(result.Tables) != 1 || len(report.Failures) > 0 {
+		t.Fatalf("%d tables and %d failures, want 1 and none", len(result.Tables), len(report.Failures))
+	}
+	want := snapshot.Services[0].Name + compile.ObjectSuffix
+	if len(report.Refused) == 0 {
+		t.Fatal("nothing is said about the table that is not made")
+	}
+	for _, f := range report.Refused {
+		if f.Object.Name != want || f.Change == "" {
+			t.Errorf("refused: %s: %s, want VirtualService %s with a change", f.Object, f, want)
 		}
 	}
 }

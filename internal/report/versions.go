@@ -25,6 +25,8 @@ type Service struct {
 	// Pinned says how ordinary traffic is held to the released pods.
 	Pinned   compile.Pinned `json:"pinned,omitempty"`
 	Versions []Version      `json:"versions,omitempty"`
+	// Doors are the ways to its pods, where it has previews.
+	Doors []compile.Door `json:"doors,omitempty"`
 }
 
 // Version is one version of a Service, or its pods without a version label.
@@ -56,6 +58,7 @@ func Services(snapshot *model.Snapshot, result *compile.Result) []Service {
 		in := inputs[[2]string{s.Namespace, s.Name}]
 		service := Service{
 			Namespace: s.Namespace, Name: s.Name, State: s.State, Reason: s.Reason, Pinned: s.Pinned, Why: whyState(s, in),
+			Doors: s.Doors,
 		}
 		for _, v := range s.Versions {
 			service.Versions = append(service.Versions, version(s, v, routes))
