@@ -20,6 +20,8 @@ type Class struct {
 	// Revision is that of their proxies; empty for one that no object names.
 	Revision string
 
+	// any is set where the class stands for all callers.
+	any bool
 	// byRevision is set where objects of the island are of one revision only.
 	byRevision bool
 }
@@ -30,6 +32,9 @@ const Elsewhere = "(elsewhere)"
 // MaxLabels is how many different labels of callers are told apart in a namespace.
 const MaxLabels = 64
 
+// Any reports whether c stands for all callers.
+func (c *Class) Any() bool { return c.any }
+
 // reads reports whether the istiod of c reads an object of a revision: one of its
 // own, or of none (pkg/config: LabelsInRevision; tags are not looked up there).
 func (c *Class) reads(revision string) bool { return revision == "" || revision == c.Revision }
@@ -38,6 +43,8 @@ func (c *Class) reads(revision string) bool { return revision == "" || revision 
 func (c *Class) String() string {
 	var b strings.Builder
 	switch {
+	case c.any:
+		return "all callers"
 	case c.Namespace == Elsewhere:
 		b.WriteString("callers in other namespaces")
 	case len(c.Namespaces) > 1:
@@ -62,28 +69,37 @@ func listNames(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// classes lists the callers that the objects of an island tell apart. It reports
-// false if there are too many to look at.
-func (x *Island) classes() ([]*Class, bool) {
-	special := x.specialNamespaces()
-	groups := map[string]*Class{}
-	var order []string
-	all := map[string]bool{Elsewhere: true}
-	for _, n := range x.mesh.snapshot.Namespaces {
-		all[n] = true
-	}
-	for n := range special {
-		all[n] = true
-	}
-	for _, scope := range x.scopes() {
-		for _, n := range scope.Namespaces {
+// SharedClasses lists the callers that the objects of any of islands tell apart. The
+// islands may be of several states of a cluster: a class has the revision of the last
+// one, and [Island.Here] the one of each. It reports false if there are too many to
+// look at.
+func SharedClasses(islands ...*Island) ([]*Class, bool) {
+	special, all, named := map[string]bool{}, map[string]bool{Elsewhere: true}, map[string]bool{}
+	for _, x := range islands {
+		maps.Copy(special, x.specialNamespaces())
+		for _, n := range x.mesh.snapshot.Namespaces {
 			all[n] = true
 		}
+		for _, scope := range x.scopes() {
+			for _, n := range scope.Namespaces {
+				all[n] = true
+			}
+		}
+		for _, r := range x.revisions() {
+			named[r] = true
+		}
 	}
-	revisions := x.revisions()
+	maps.Copy(all, special)
+	revisions := slices.Sorted(maps.Keys(named))
+	groups := map[string]*Class{}
+	var order []string
 	for _, n := range slices.Sorted(maps.Keys(all)) {
-		for _, revision := range x.revisionsOf(n, revisions) {
-			key := revision + "\x00" + x.signature(n, special)
+		var signature strings.Builder
+		for _, x := range islands {
+			signature.WriteString(x.signature(n, special) + "\x00" + x.ownRevision(n, revisions) + "\x00")
+		}
+		for _, revision := range revisionsOf(islands, n, revisions) {
+			key := revision + "\x00" + signature.String()
 			if groups[key] == nil {
 				groups[key] = &Class{Namespace: n, Revision: revision, byRevision: len(revisions) > 0}
 				order = append(order, key)
@@ -96,7 +112,7 @@ func (x *Island) classes() ([]*Class, bool) {
 	var out []*Class
 	for _, key := range order {
 		c := groups[key]
-		sets, ok := x.labelSets(c.Namespace)
+		sets, ok := labelSets(islands, c.Namespace)
 		if !ok {
 			return nil, false
 		}
@@ -107,6 +123,21 @@ func (x *Island) classes() ([]*Class, bool) {
 		}
 	}
 	return out, true
+}
+
+// Here returns c with the revision that its namespace says in the state of x: c itself
+// where that is the same, or none is said.
+func (x *Island) Here(c *Class) *Class {
+	if !c.byRevision {
+		return c
+	}
+	own, known := x.mesh.revisionOf(c.Namespace)
+	if !known || own == c.Revision {
+		return c
+	}
+	out := *c
+	out.Revision = own
+	return &out
 }
 
 // specialNamespaces are those that an object of the island has a rule for by its
@@ -226,25 +257,41 @@ func (x *Island) revisions() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
+// revisionOf is the revision that a namespace says its callers are of.
+func (m *Mesh) revisionOf(namespace string) (string, bool) {
+	own, known := m.snapshot.Revisions[namespace]
+	if of, isTag := m.snapshot.Tags[own]; known && isTag {
+		own = of
+	}
+	return own, known
+}
+
+// ownRevision is the revision that a namespace says, where revisions are told apart.
+func (x *Island) ownRevision(namespace string, named []string) string {
+	if len(named) == 0 {
+		return ""
+	}
+	own, _ := x.mesh.revisionOf(namespace)
+	return own
+}
+
 // revisionsOf lists the revisions that callers of a namespace may be of: the one that
-// it says, else any.
-func (x *Island) revisionsOf(namespace string, named []string) []string {
+// it says, in the last of the islands that says one, else any.
+func revisionsOf(islands []*Island, namespace string, named []string) []string {
 	if len(named) == 0 {
 		return []string{""}
 	}
-	s := x.mesh.snapshot
-	if own, known := s.Revisions[namespace]; known {
-		if of, isTag := s.Tags[own]; isTag {
-			own = of
+	for _, x := range slices.Backward(islands) {
+		if own, known := x.mesh.revisionOf(namespace); known {
+			return []string{own}
 		}
-		return []string{own}
 	}
 	return append([]string{""}, named...)
 }
 
 // labelSets lists the labels of callers in a namespace that matter: every set that
 // some selectors ask for together, and none.
-func (x *Island) labelSets(namespace string) ([]map[string]string, bool) {
+func labelSets(islands []*Island, namespace string) ([]map[string]string, bool) {
 	sets := []map[string]string{nil}
 	seen := map[string]bool{"": true}
 	add := func(labels map[string]string) bool {
@@ -263,9 +310,11 @@ func (x *Island) labelSets(namespace string) ([]map[string]string, bool) {
 		}
 		return len(sets) <= MaxLabels
 	}
-	for _, selector := range x.selectors(namespace) {
-		if !add(selector) {
-			return nil, false
+	for _, x := range islands {
+		for _, selector := range x.selectors(namespace) {
+			if !add(selector) {
+				return nil, false
+			}
 		}
 	}
 	return sets, true

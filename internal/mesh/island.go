@@ -298,7 +298,7 @@ func compete(a, b *Rule) bool {
 
 // AnyCaller returns a class that stands for all callers, where nothing of users tells
 // them apart and our objects are public.
-func (m *Mesh) AnyCaller() *Class { return &Class{Namespace: Elsewhere} }
+func (m *Mesh) AnyCaller() *Class { return &Class{Namespace: Elsewhere, any: true} }
 
 // Ports lists the ports on which callers may get something by a domain of the island:
 // the HTTP ports of its Services, and 80.
@@ -319,7 +319,7 @@ func (x *Island) Ports() []uint32 {
 // false if there are too many to look at.
 func (x *Island) Classes() ([]*Class, bool) {
 	if x.callers == nil && !x.tooMany {
-		classes, ok := x.classes()
+		classes, ok := SharedClasses(x)
 		x.callers, x.tooMany = classes, !ok
 	}
 	return x.callers, !x.tooMany

@@ -66,7 +66,7 @@ func (f *doorFinder) sidecars() {
 	}
 	own := compile.Door{Kind: compile.DoorSidecars, Name: f.service.Host}
 	f.found[own] = &callers{map[string]bool{}}
-	if len(hosts) == 1 && !f.mesh.Touched(f.service.Host) && len(f.mesh.UserRules(f.service.Host)) == 0 && f.tablesArePublic() {
+	if len(hosts) == 1 && !f.mesh.Touched(f.service.Host) && len(f.mesh.UserRules(f.service.Host)) == 0 && tablesArePublic(f.mesh, f.ours, f.service.Host) {
 		f.look(f.mesh.Island(hosts, f.ours, mesh.Order{OursLast: true}), f.mesh.AnyCaller())
 	} else {
 		x := f.mesh.Island(hosts, f.ours, mesh.Order{OursLast: true})
@@ -77,15 +77,15 @@ func (f *doorFinder) sidecars() {
 	}
 }
 
-// tablesArePublic reports whether what is ours for the Service is seen by all callers.
-func (f *doorFinder) tablesArePublic() bool {
-	for _, s := range f.ours.For(f.service.Host) {
+// tablesArePublic reports whether all callers see the objects of Overrides for a host.
+func tablesArePublic(m *mesh.Mesh, ours *mesh.Ours, host string) bool {
+	for _, s := range ours.For(host) {
 		if !s.Public() || s.Revision != "" {
 			return false
 		}
 	}
-	for _, r := range f.ours.Rules(f.service.Host) {
-		if !f.mesh.RuleScope(r).Public {
+	for _, r := range ours.Rules(host) {
+		if !m.RuleScope(r).Public || r.Revision != "" {
 			return false
 		}
 	}
@@ -153,9 +153,7 @@ func (f *doorFinder) reach(x *mesh.Island, class *mesh.Class, port uint32, door 
 	if !f.holds(labels) {
 		return
 	}
-	for _, n := range namespacesOf(class) {
-		f.found[door].namespaces[n] = true
-	}
+	maps.Copy(f.found[door].namespaces, placesOf(class))
 }
 
 // isOurs reports whether a subset of the Service is one that Overrides makes.
@@ -176,10 +174,7 @@ func (f *doorFinder) subsets() {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	for _, door := range doors {
-		from := f.found[door].namespaces
-		if f.all() {
-			delete(from, mesh.Elsewhere)
-		}
+		from := callersIn(f.snapshot, f.service, f.found[door].namespaces)
 		if len(from) == 0 {
 			door.Pinned = true
 			f.add(door)
@@ -188,40 +183,6 @@ func (f *doorFinder) subsets() {
 		door.Callers = where(from)
 		f.add(door)
 	}
-}
-
-// all reports whether callers can't be in namespaces that nothing names.
-func (f *doorFinder) all() bool {
-	s := f.snapshot
-	return s.AllNamespaces || s.Options.CallerNamespaces != nil || f.of.Settings.CallerNamespaces != nil
-}
-
-// where says in which namespaces callers are.
-func where(from map[string]bool) string {
-	var names []string
-	for _, n := range slices.Sorted(maps.Keys(from)) {
-		if n != mesh.Elsewhere {
-			names = append(names, n)
-		}
-	}
-	text := ""
-	const most = 5
-	switch {
-	case len(names) > most:
-		text = "namespaces " + strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
-	case len(names) == 1:
-		text = "namespace " + names[0]
-	case len(names) > 1:
-		text = "namespaces " + strings.Join(names, ", ")
-	}
-	switch {
-	case !from[mesh.Elsewhere]:
-	case text == "":
-		text = "namespaces that the input does not name"
-	default:
-		text += " and in those that the input does not name"
-	}
-	return text
 }
 
 // outside lists the doors that are no sidecars of callers.
