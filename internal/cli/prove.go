@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/report"
 )
@@ -19,13 +21,27 @@ lists it, with the callers and the change. The exit code is 1 then.
 
 It also lists the doors of each Service that has previews: all ways to its pods, and
 whether ordinary requests are kept from previews there. A door that is not pinned is a
-warning, as in check.`
+warning, as in check.
+
+With --before it compares two states instead, those of a repository before and after a
+change: does the change from the manifests there to the input change what ordinary
+requests get? For every class of callers and every name of a Service or VirtualService
+of either state, the routes must be the same, with the policies of what they lead to,
+and they must reach the same workloads with the same labels. A preview that is added
+changes nothing; a version that is released does. Pods are compared by the labels of
+their templates only. The exit code is 1 if there is any change. Routes of gateways,
+TCP and TLS are not compared: VirtualServices that have any and differ are listed, and
+so are doors beside sidecars by which ordinary requests would reach previews then.`
 
 const proveExamples = `# what is compared, what is left out, and which doors there are
 overrides prove -f examples/chain
 
 # what runs in a cluster, for a program
 overrides prove -A -o json
+
+# does this pull request change ordinary traffic?
+git worktree add base origin/main
+overrides prove -f deploy/ --before base/deploy
 
 # fail a pipeline for doors that are not pinned too
 overrides prove -f deploy/ --strict-diagnostics`
@@ -34,6 +50,7 @@ overrides prove -f deploy/ --strict-diagnostics`
 type proveOptions struct {
 	*input
 	output format
+	before string
 }
 
 func (a *app) proveCommand() *cobra.Command {
@@ -45,9 +62,13 @@ func (a *app) proveCommand() *cobra.Command {
 		Example: a.examples(proveExamples),
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
+			if o.before != "" {
+				return a.compareStates(ctx, o)
+			}
 			return a.prove(ctx, o)
 		}),
 	}
+	cmd.Flags().StringVar(&o.before, "before", "", "`file` or folder with the manifests of an earlier state to compare with, - is stdin")
 	addFormat(cmd, &o.output, "how to write what was found", "text", "json")
 	o.input = addInput(cmd)
 	return cmd
@@ -71,6 +92,66 @@ func (a *app) prove(ctx context.Context, o *proveOptions) error {
 		return errReported
 	}
 	return verdict(s.diags, o.strict)
+}
+
+// compareStates compares the state that --before names with the input.
+func (a *app) compareStates(ctx context.Context, o *proveOptions) error {
+	if o.before == "-" && slices.Contains(o.filenames, "-") {
+		return usagef("--before -: stdin can be read once only")
+	}
+	after, err := a.read(ctx, o.input)
+	if err != nil {
+		return err
+	}
+	a.tell(o.input, after.diags)
+	before, err := a.readBefore(ctx, o)
+	if err != nil {
+		return err
+	}
+	difference := prove.Changes(before, prove.State{Snapshot: after.snapshot, Result: &after.result})
+	if after.namespace != "" {
+		narrow(&difference, after.namespace)
+	}
+	write := report.DifferenceText
+	if o.output.value == "json" {
+		write = report.DifferenceJSON
+	}
+	if err := write(a.Out, &difference); err != nil {
+		return err
+	}
+	if len(difference.Changes) > 0 {
+		return errReported
+	}
+	return verdict(after.diags, o.strict)
+}
+
+// readBefore reads the state that --before names, and proves it. What there is to say
+// about it was said when it was made, but for what can't be read.
+func (a *app) readBefore(ctx context.Context, o *proveOptions) (prove.State, error) {
+	objects, diags, err := a.readFiles(ctx, []string{o.before}, o.defaultNamespace())
+	if err != nil {
+		return prove.State{}, fmt.Errorf("--before: %w", err)
+	}
+	snapshot, found := objects.Snapshot(o.options)
+	diags = slices.DeleteFunc(append(diags, found...), func(d diag.Diagnostic) bool {
+		// A folder without any object yet is one to compare with.
+		return d.Severity != diag.Error || d.Code == diag.EmptyInput
+	})
+	a.tell(o.input, diags)
+	if len(diags) > 0 {
+		return prove.State{}, fmt.Errorf("--before %s: there are objects that can't be read", o.before)
+	}
+	result, _ := prove.Compile(snapshot)
+	return prove.State{Snapshot: snapshot, Result: &result}, nil
+}
+
+// narrow leaves of a difference what is about Services and objects of a namespace.
+func narrow(d *prove.Difference, namespace string) {
+	d.Changes = slices.DeleteFunc(d.Changes, func(c prove.Change) bool {
+		return c.Service.Namespace != "" && c.Service.Namespace != namespace
+	})
+	d.Opened = slices.DeleteFunc(d.Opened, func(o prove.Opened) bool { return o.Service.Namespace != namespace })
+	d.NotCompared = slices.DeleteFunc(d.NotCompared, func(o diag.Object) bool { return o.Namespace != namespace })
 }
 
 // report is the proof of what is spoken of. The counts are of all that was read.

@@ -182,6 +182,10 @@ func (m *Mesh) LacksPort(domain string, port uint32) bool {
 	return len(found) > 0 && !slices.ContainsFunc(found, func(s *Service) bool { return s.hasPort(port) })
 }
 
+// Named lists the Services that a domain may name, whoever calls by it: those of which it
+// is the host or one of the alternatives, but for the shortest.
+func (m *Mesh) Named(domain string) []*Service { return m.named(domain) }
+
 // named lists the Services that a domain may name, for some caller: those of which it
 // is the host or one of the alternatives.
 func (m *Mesh) named(domain string) []*Service {

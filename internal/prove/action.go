@@ -11,6 +11,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // sameAction says in what two routes differ beside their match; "" if they don't.
@@ -33,30 +34,35 @@ func (p *pair) sameAction(before, after *mesh.Route) string {
 	if why := p.sameDestinations(before, after); why != "" {
 		return why
 	}
-	alike := isOwn(before) == isOwn(after) && (len(before.Destinations) == 1) == (len(after.Destinations) == 1) &&
-		proto.Equal(before.HTTP.GetRetries(), after.HTTP.GetRetries())
-	if !alike && !proto.Equal(p.retries(p.before, before), p.retries(p.after, after)) {
+	if !sameRetrying(before, after) && !proto.Equal(retries(p.mesh, p.before, p.class, before), retries(p.mesh, p.after, p.class, after)) {
 		return "retries would be others"
 	}
 	return p.sameMirrors(before, after)
+}
+
+// sameRetrying reports whether nothing that the routes say themselves tells their retries
+// apart.
+func sameRetrying(before, after *mesh.Route) bool {
+	return isOwn(before) == isOwn(after) && (len(before.Destinations) == 1) == (len(after.Destinations) == 1) &&
+		proto.Equal(before.HTTP.GetRetries(), after.HTTP.GetRetries())
 }
 
 // retries returns the policy that is in force for a route. One that goes to a single
 // destination at which requests are kept together tries that again, unless it says
 // otherwise; a Service's own route never does (pilot/pkg/networking/core/route/retry:
 // ConvertPolicy).
-func (p *pair) retries(x *mesh.Island, r *mesh.Route) *istioapi.HTTPRetry {
+func retries(m *mesh.Mesh, x *mesh.Island, class *mesh.Class, r *mesh.Route) *istioapi.HTTPRetry {
 	own := isOwn(r)
 	policy := r.HTTP.GetRetries()
 	if policy == nil {
-		policy = p.mesh.DefaultRetries()
+		policy = m.DefaultRetries()
 	}
 	if policy.GetAttempts() <= 0 {
 		return &istioapi.HTTPRetry{}
 	}
 	policy = proto.CloneOf(policy)
 	if policy.RetryIgnorePreviousHosts == nil {
-		kept := !own && len(r.Destinations) == 1 && x.Hash(p.class, &r.Destinations[0], false) != nil
+		kept := !own && len(r.Destinations) == 1 && x.Hash(class, &r.Destinations[0], false) != nil
 		policy.RetryIgnorePreviousHosts = wrapperspb.Bool(!kept)
 	}
 	if policy.GetRetryRemoteLocalities() != nil && !policy.GetRetryRemoteLocalities().GetValue() {
@@ -123,11 +129,11 @@ func differ(x, y float64) bool { return x-y > tolerance || y-x > tolerance }
 // sameDestinations compares the shares of requests that go to each Service and subset,
 // with those that are pins counting as the whole Service.
 func (p *pair) sameDestinations(before, after *mesh.Route) string {
-	theirs, why := p.sharesOf(p.before, before)
+	theirs, why := sharesOf(p.before, p.class, before, func(d *route.Destination) mesh.Cluster { return p.before.Cluster(p.class, p.port, d) })
 	if why != "" {
 		return why
 	}
-	now, why := p.sharesOf(p.after, after)
+	now, why := sharesOf(p.after, p.class, after, func(d *route.Destination) mesh.Cluster { return p.after.Cluster(p.class, p.port, d) })
 	if why != "" {
 		return why
 	}
@@ -183,8 +189,9 @@ func (p *pair) sameShares(s service, before, after shares) string {
 	return ""
 }
 
-// sharesOf sums up the destinations of a route. Of several, those of weight 0 get nothing.
-func (p *pair) sharesOf(x *mesh.Island, r *mesh.Route) (map[service]shares, string) {
+// sharesOf sums up the destinations of a route by the clusters that they lead to. Of
+// several, those of weight 0 get nothing.
+func sharesOf(x *mesh.Island, class *mesh.Class, r *mesh.Route, cluster func(*route.Destination) mesh.Cluster) (map[service]shares, string) {
 	in := r.Destinations
 	out, sum := map[service]shares{}, 0.0
 	for i := range in {
@@ -196,7 +203,7 @@ func (p *pair) sharesOf(x *mesh.Island, r *mesh.Route) (map[service]shares, stri
 		if weight == 0 {
 			continue
 		}
-		to := x.Cluster(p.class, p.port, d)
+		to := cluster(d)
 		key := service{host: to.Host, port: to.Port}
 		if d.Headers != nil {
 			text, err := proto.MarshalOptions{Deterministic: true}.Marshal(d.Headers)
@@ -205,7 +212,7 @@ func (p *pair) sharesOf(x *mesh.Island, r *mesh.Route) (map[service]shares, stri
 			}
 			key.headers = string(text)
 		}
-		if hash := x.Hash(p.class, d, isOwn(r)); hash != nil {
+		if hash := x.Hash(class, d, isOwn(r)); hash != nil {
 			text, err := proto.MarshalOptions{Deterministic: true}.Marshal(hash)
 			if err != nil {
 				return nil, "by what requests are kept together can't be read"

@@ -79,11 +79,10 @@ type Split struct {
 
 // checker is one proof.
 type checker struct {
+	requests
 	snapshot *model.Snapshot
 	mesh     *mesh.Mesh
 	ours     *mesh.Ours
-	// header is the name of the override header.
-	header string
 	// unreleased are the pods of a host that ordinary requests are to be kept from.
 	unreleased map[string][]model.Backend
 	services   map[string]*model.Service
@@ -103,7 +102,7 @@ func Check(snapshot *model.Snapshot, result *compile.Result) Report {
 // check is Check, and returns all that was looked at for it.
 func check(snapshot *model.Snapshot, result *compile.Result) *checker {
 	c := &checker{
-		snapshot: snapshot, mesh: mesh.New(snapshot), header: snapshot.Options.Header, split: map[Split]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
+		snapshot: snapshot, mesh: mesh.New(snapshot), requests: requests{snapshot.Options.Header}, split: map[Split]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
 		unreleased: make(map[string][]model.Backend, len(result.Services)), services: make(map[string]*model.Service, len(snapshot.Services)),
 	}
 	c.ours = c.mesh.Ours(result.Tables, result.SubsetRules)

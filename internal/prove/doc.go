@@ -13,6 +13,9 @@
 // compile nor what it read: it reads the snapshot itself. What it takes from the
 // compilation is which pods are released.
 //
+// [Changes] compares two states of a cluster, each of which has passed the proof: does
+// the step from one to the other change ordinary traffic?
+//
 //	prove.go     Compile: make, prove, make less
 //	check.go     what is compared with what
 //	route.go     lists of routes
@@ -20,4 +23,8 @@
 //	match.go     what an ordinary request meets of a match
 //	rule.go      DestinationRules
 //	door.go      the ways to pods that are not released, pinned or not
+//	caller.go    who comes in by them
+//	change.go    two states of a cluster: what becomes of hosts
+//	names.go     … and of their names, for each class of callers
+//	reach.go     … and of what routes do, and the pods that they reach
 package prove

@@ -21,11 +21,17 @@ const (
 	others
 )
 
+// requests says which header overrides are in.
+type requests struct {
+	// header is the name of the override header.
+	header string
+}
+
 // meets returns what of a match of ours such a request meets, as text that is the same
 // for equal matches; false if it can't fit. What istiod decides about callers and ports
 // is decided already. For a plain request, that it carries no override holds, and says
 // nothing more; for another one it does not hold.
-func (c *checker) meets(r *mesh.Route, kind request) (string, bool) {
+func (c requests) meets(r *mesh.Route, kind request) (string, bool) {
 	if r.NeedsOverride {
 		return "", false
 	}
@@ -48,7 +54,7 @@ func (c *checker) meets(r *mesh.Route, kind request) (string, bool) {
 
 // isOurs reports whether a header must be absent since requests with overrides are not
 // meant.
-func (c *checker) isOurs(name string, unwanted route.StringMatch) bool {
+func (c requests) isOurs(name string, unwanted route.StringMatch) bool {
 	switch {
 	case strings.EqualFold(name, c.header):
 		return unwanted.Op == route.Present
@@ -60,7 +66,7 @@ func (c *checker) isOurs(name string, unwanted route.StringMatch) bool {
 
 // fits reports whether a request of a kind can fit a match of a user's, who may ask for
 // a header that only overrides have.
-func (c *checker) fits(r *mesh.Route, kind request) bool {
+func (c requests) fits(r *mesh.Route, kind request) bool {
 	return kind == others || r.NeedsOverride || !mesh.NeedsOverride(r.Match, c.header)
 }
 

@@ -1,0 +1,304 @@
+package prove
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// users compares what users said that a route does, and the policies of what it leads
+// to.
+func (l *lookout) users(host, title string, before, after *mesh.Route) bool {
+	say := func(why string) bool {
+		l.say(host, "route "+title+": "+why)
+		return true
+	}
+	if field := differentField(before.HTTP, after.HTTP); field != "" {
+		return say(field + " would be another")
+	}
+	if before.HTTP.GetRedirect() != nil || before.HTTP.GetDirectResponse() != nil {
+		return false
+	}
+	if why := l.shares(before, after); why != "" {
+		return say(why)
+	}
+	if !proto.Equal(l.plain[0].retries(before), l.plain[1].retries(after)) {
+		return say("retries would be others")
+	}
+	if why := l.mirrors(before, after); why != "" {
+		return say(why)
+	}
+	return l.policies(after)
+}
+
+// shares compares the shares of requests that Services and their subsets get.
+func (l *lookout) shares(before, after *mesh.Route) string {
+	b, why := l.plain[0].shares(before)
+	if why != "" {
+		return why
+	}
+	a, why := l.plain[1].shares(after)
+	if why != "" {
+		return why
+	}
+	for s := range a {
+		if b[s] == nil {
+			return "requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
+		}
+	}
+	for s, want := range b {
+		got := a[s]
+		if got == nil {
+			return "no requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
+		}
+		for _, subset := range union(slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got))) {
+			if differ(got[subset], want[subset]) {
+				return "requests would be divided otherwise among the pods of " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
+			}
+		}
+	}
+	return ""
+}
+
+// mirrors compares where copies of requests go, and how many.
+func (l *lookout) mirrors(before, after *mesh.Route) string {
+	if len(before.Mirrors) != len(after.Mirrors) {
+		return "other copies of requests would be made"
+	}
+	for i := range before.Mirrors {
+		if b, a := l.plain[0].target(&before.Mirrors[i]), l.plain[1].target(&after.Mirrors[i]); b != a {
+			a.Subset = ""
+			return "other copies of requests would go to " + clusterName(a)
+		}
+	}
+	x, y := before.HTTP.GetMirrors(), after.HTTP.GetMirrors()
+	for i := range min(len(x), len(y)) {
+		if !proto.Equal(x[i].GetPercentage(), y[i].GetPercentage()) {
+			return "another share of requests would be copied"
+		}
+	}
+	return ""
+}
+
+// policies compares the policies for the Services that a route leads to.
+func (l *lookout) policies(r *mesh.Route) bool {
+	different := false
+	done := map[string]bool{}
+	for _, d := range destinationsOf(r) {
+		host := l.plain[1].cluster(&d).Host
+		if done[host] {
+			continue
+		}
+		done[host] = true
+		b, a := l.plain[0].island.Rule(l.plain[0].class, host), l.plain[1].island.Rule(l.plain[1].class, host)
+		if !samePolicy(policyOf(b), policyOf(a)) {
+			l.say(host, "another policy of DestinationRules would be in force")
+			different = true
+		}
+		x, y := l.before.entries[host], l.after.entries[host]
+		if x != nil && y != nil && !sameEntry(x, y) {
+			l.say(host, "the "+y.Object().String()+" would be another")
+			different = true
+		}
+	}
+	return different
+}
+
+func policyOf(r *mesh.Merged) *istioapi.TrafficPolicy {
+	if r == nil {
+		return nil
+	}
+	return r.Policy
+}
+
+// samePolicy compares policies, of which an empty one says nothing.
+func samePolicy(a, b *istioapi.TrafficPolicy) bool {
+	return proto.Size(a)+proto.Size(b) == 0 || proto.Equal(a, b)
+}
+
+// sameEntry compares what two ServiceEntries say of one of their hosts. Which hosts they
+// have, and who sees these, is compared as what callers get.
+func sameEntry(a, b *model.ServiceEntry) bool {
+	strip := func(e *model.ServiceEntry) *istioapi.ServiceEntry {
+		out, _ := proto.Clone(e.Spec).(*istioapi.ServiceEntry)
+		out.Hosts, out.ExportTo = nil, nil
+		return out
+	}
+	return proto.Equal(strip(a), strip(b))
+}
+
+// shares sums up the destinations of a route, with subsets named by what they are.
+func (v *view) shares(r *mesh.Route) (map[service]shares, string) {
+	return sharesOf(v.island, v.class, r, v.target)
+}
+
+func (v *view) retries(r *mesh.Route) *istioapi.HTTPRetry {
+	return retries(v.mesh, v.island, v.class, r)
+}
+
+func (v *view) cluster(d *route.Destination) mesh.Cluster {
+	return v.island.Cluster(v.class, v.port, d)
+}
+
+// target is the cluster that a destination means, with a subset named by what it is: its
+// labels and its policy.
+func (v *view) target(d *route.Destination) mesh.Cluster {
+	to := v.cluster(d)
+	if !v.island.Exists(v.class, to) {
+		to.Subset = "missing " + to.Subset
+		return to
+	}
+	if to.Subset == "" {
+		return to
+	}
+	subset, _ := v.island.Rule(v.class, to.Host).Subset(to.Subset)
+	to.Subset = "labels " + model.LabelString(subset.Labels)
+	if proto.Size(subset.Policy) > 0 {
+		text, err := proto.MarshalOptions{Deterministic: true}.Marshal(subset.Policy)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		to.Subset += string(text)
+	}
+	return to
+}
+
+// reached compares the workloads that a route leads to, with the pins of each state.
+func (l *lookout) reached(_, title string, before, after *mesh.Route) bool {
+	b, a := l.full[0].reach(before.Destinations), l.full[1].reach(after.Destinations)
+	different := false
+	for _, host := range union(slices.Collect(maps.Keys(b)), slices.Collect(maps.Keys(a))) {
+		if why := moved(b[host], a[host]); why != "" && l.mayCall(host) {
+			l.say(host, "ordinary requests would "+why)
+			different = true
+		}
+	}
+	// A pin of several parts has only one of them for copies.
+	for i := range min(len(before.Mirrors), len(after.Mirrors)) {
+		host := l.full[1].cluster(&after.Mirrors[i]).Host
+		b, a := l.full[0].reach(before.Mirrors[i : i+1])[host], l.full[1].reach(after.Mirrors[i : i+1])[host]
+		if !within(a, b) && !within(b, a) && l.mayCall(host) {
+			l.say(host, "copies of ordinary requests, by route "+title+", would "+moved(b, a))
+			different = true
+		}
+	}
+	return different
+}
+
+// mayCall reports whether there may be callers of the class that is being looked at, of
+// a Service that may say where its callers are.
+func (l *lookout) mayCall(host string) bool {
+	service := l.after.results[host]
+	return service == nil || len(callersIn(l.after.Snapshot, service, placesOf(l.class))) > 0
+}
+
+// pods are the labels of pods, as text, by workload.
+type pods map[string][]string
+
+func (p pods) has(b *model.Backend) bool {
+	return slices.Contains(p[b.Workload.String()], model.LabelString(b.Labels))
+}
+
+func (p pods) add(b *model.Backend) {
+	if workload := b.Workload.String(); !p.has(b) {
+		p[workload] = append(p[workload], model.LabelString(b.Labels))
+		slices.Sort(p[workload])
+	}
+}
+
+// reach lists the pods that destinations lead to, by host. Of several, those of weight 0
+// lead nowhere.
+func (v *view) reach(in []route.Destination) map[string]pods {
+	out := map[string]pods{}
+	for i := range in {
+		d := &in[i]
+		if d.Weight == 0 && len(in) > 1 {
+			continue
+		}
+		to := v.cluster(d)
+		if out[to.Host] == nil {
+			out[to.Host] = pods{}
+		}
+		s := v.services[to.Host]
+		if s == nil || !v.island.Exists(v.class, to) {
+			continue
+		}
+		var labels map[string]string
+		if to.Subset != "" {
+			subset, _ := v.island.Rule(v.class, to.Host).Subset(to.Subset)
+			labels = subset.Labels
+		}
+		for j := range s.Backends {
+			if b := &s.Backends[j]; model.HasLabels(b.Labels, labels) {
+				out[to.Host].add(b)
+			}
+		}
+	}
+	return out
+}
+
+// released lists the pods behind a Service that are no previews.
+func (s *side) released(host string, service *model.Service) pods {
+	previews := pods{}
+	if result := s.results[host]; result != nil {
+		for i := range result.Previews {
+			previews.add(&result.Previews[i])
+		}
+	}
+	out := pods{}
+	for i := range service.Backends {
+		if b := &service.Backends[i]; !previews.has(b) {
+			out.add(b)
+		}
+	}
+	return out
+}
+
+func within(a, b pods) bool {
+	for workload, labels := range a {
+		if !slices.Equal(b[workload], labels) {
+			return false
+		}
+	}
+	return len(a) > 0 || len(b) == 0
+}
+
+// moved says what of before is not in after, and the other way round; "" if they are the
+// same.
+func moved(before, after pods) string {
+	var lost, gained, labels []string
+	for _, w := range union(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after))) {
+		b, was := before[w]
+		a, is := after[w]
+		switch {
+		case !is:
+			lost = append(lost, w)
+		case !was:
+			gained = append(gained, w)
+		case !slices.Equal(a, b):
+			labels = append(labels, w)
+		}
+	}
+	var parts []string
+	for _, p := range []struct {
+		format    string
+		workloads []string
+	}{
+		{"reach %s", gained},
+		{"not reach %s any more", lost},
+		{"reach pods of %s with other labels", labels},
+	} {
+		if len(p.workloads) > 0 {
+			parts = append(parts, fmt.Sprintf(p.format, few(p.workloads)))
+		}
+	}
+	return strings.Join(parts, ", and ")
+}
