@@ -67,6 +67,11 @@ test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFL
 # Other versions of Istio have a go.mod of their own beside that of test/istio, and a
 # build tag for what their packages name otherwise.
 ISTIO ?= $(patsubst go.istio-%.mod,%,$(notdir $(lastword $(sort $(wildcard test/istio/go.istio-*.mod)))))
+CHECKS ?= 20000
+.PHONY: prove-long
+prove-long: ## Hold the model of the mesh and the contract against istiod on many generated meshes (CHECKS=20000 TESTFLAGS=-rapid.seed=N); hours
+	@cd test/istio && go test -count=1 -timeout 0 -run 'TestModel|TestContractInIstio' . -rapid.checks=$(CHECKS) $(TESTFLAGS)
+
 .PHONY: test-istio
 test-istio: $(TESTCOUNT) ## Run the tests of test/istio against another Istio (ISTIO=1.30, as in test/istio/go.istio-1.30.mod)
 	@$(TESTCOUNT) ./test/istio -- -modfile=go.istio-$(ISTIO).mod -tags istio_$(subst .,_,$(ISTIO)) $(TESTFLAGS)
