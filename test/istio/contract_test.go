@@ -24,7 +24,9 @@ type world struct {
 	*cluster
 	before *oracle.Mesh
 	after  []*oracle.Mesh
-	pinned same.Pin
+	// revision is that of the istiod which made both.
+	revision string
+	pinned   same.Pin
 	// hosts are those that requests may be for, Services first.
 	hosts []string
 }
@@ -52,7 +54,9 @@ func TestContractInIstio(t *testing.T) {
 		if len(w.result.Tables) == 0 {
 			return
 		}
-		if w.before, w.after, err = w.load(w.options(t)); err != nil {
+		options := w.options(t)
+		w.revision = options.Revision
+		if w.before, w.after, err = w.load(options); err != nil {
 			t.Fatal(err)
 		}
 		defer closeAll(w.before, w.after)
@@ -97,6 +101,13 @@ func (c *cluster) options(t *rapid.T) oracle.Options {
 	}
 }
 
+// serves reports whether the istiod of a revision may serve proxies in a namespace: one
+// that is labelled with a revision, or a tag of one, has proxies of that alone.
+func (c *cluster) serves(revision, namespace string) bool {
+	of, labelled := c.snapshot.Revisions[namespace]
+	return !labelled || of == revision
+}
+
 // checkOrdinary sends a request without an override to any Service, by any of its
 // names or by that of no Service.
 func (w *world) checkOrdinary(t *rapid.T) {
@@ -111,6 +122,9 @@ func (w *world) checkOrdinary(t *rapid.T) {
 		asked.To, name, name + "." + namespace, request.Authority, request.Authority,
 	}).Draw(t, "authority")
 	from := oracle.Proxy{Namespace: request.Caller.Namespace, Labels: request.Caller.Labels}
+	if !w.serves(w.revision, from.Namespace) {
+		return
+	}
 	before, beforeErr := w.before.Send(from, asked)
 	for i, a := range w.ages() {
 		after, err := w.after[i].Send(from, asked)
@@ -147,6 +161,9 @@ func (w *world) checkTable(t *rapid.T, table *route.Table) {
 		Authority: host, Path: request.Path, Header: request.Header,
 	}
 	from := oracle.Proxy{Namespace: request.Caller.Namespace, Labels: request.Caller.Labels}
+	if !w.serves(w.revision, from.Namespace) {
+		return
+	}
 	before, err := w.before.Send(from, asked)
 	if err != nil {
 		t.Fatalf("%+v: before: %v", asked, err)
