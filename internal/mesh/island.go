@@ -103,7 +103,7 @@ func (m *Mesh) Under(wildcard string) []*Service {
 func (x *Island) addService(s *Service) {
 	x.services[s.Host] = s
 	for _, caller := range append([]string{""}, x.callersOfNames(s)...) {
-		domains, _ := x.mesh.names(s, caller)
+		domains, _ := x.mesh.names(s, caller, nil)
 		for _, d := range domains {
 			x.domains[d] = true
 		}
@@ -208,7 +208,7 @@ func (m *Mesh) Touched(host string) bool {
 	if len(m.sources.all) == 0 && len(m.entries) == 0 {
 		return false
 	}
-	domains, _ := m.names(s, s.Namespace)
+	domains, _ := m.names(s, s.Namespace, nil)
 	return slices.ContainsFunc(domains, func(d string) bool {
 		return len(m.sources.exact[d]) > 0 || (d != host && m.services[d] != nil)
 	})

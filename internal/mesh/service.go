@@ -140,8 +140,9 @@ func (m *Mesh) Resolve(host, namespace string) string {
 // names are the domains by which callers of a namespace may call s: its host and
 // those of its aliases, each with the dot that ends a name, and the shorter forms
 // that resolve in that namespace (pilot/pkg/networking/core: generateVirtualHostDomains,
-// GenerateAltVirtualHosts). Alternative ones are reported too. Addresses are left out.
-func (m *Mesh) names(s *Service, caller string) (domains []string, alternative map[string]bool) {
+// GenerateAltVirtualHosts). Alternative ones are reported too. Addresses are left out, and
+// so are aliases that are not imported.
+func (m *Mesh) names(s *Service, caller string, imported *imports) (domains []string, alternative map[string]bool) {
 	alternative = make(map[string]bool, 4*(1+len(s.Aliases)))
 	add := func(host string) {
 		domains = append(domains, host)
@@ -151,7 +152,9 @@ func (m *Mesh) names(s *Service, caller string) (domains []string, alternative m
 	}
 	add(s.Host)
 	for _, a := range s.Aliases {
-		add(a)
+		if imported.hasAlias(a, s.Host, s.Namespace) {
+			add(a)
+		}
 	}
 	if s.Kubernetes != nil && s.Kubernetes.Headless {
 		for _, d := range slices.Clone(domains) {

@@ -113,6 +113,21 @@ func (i *imports) has(host, namespace string, virtualService bool) bool {
 	return false
 }
 
+// hasAlias reports whether an alias of a Service is imported with it: by the hosts that
+// import the Service, whatever the namespace of the alias (pilot/pkg/model:
+// matchingAliasService).
+func (i *imports) hasAlias(alias, host, namespace string) bool {
+	if i == nil {
+		return true
+	}
+	for _, of := range []string{namespace, public} {
+		if subsetOfAny(host, i.hosts[of]) {
+			return subsetOfAny(alias, i.hosts[of])
+		}
+	}
+	return false
+}
+
 func subsetOfAny(host string, list []string) bool {
 	return slices.ContainsFunc(list, func(of string) bool { return subsetOf(host, of) })
 }

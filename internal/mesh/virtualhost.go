@@ -74,7 +74,7 @@ func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
 				continue
 			}
 			b.claimed[d] = true
-			if x.domains[d] {
+			if x.domains[d] || x.coversAny(d) {
 				h.Domains = append(h.Domains, d)
 			}
 		}
@@ -88,11 +88,24 @@ func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
 			add(VirtualHost{Source: w.source, Routes: w.routes}, []string{host}, nil)
 		}
 		for _, s := range w.services {
-			domains, alternative := x.mesh.names(s, class.Namespace)
+			domains, alternative := x.mesh.names(s, class.Namespace, imported)
 			add(VirtualHost{Source: w.source, Service: s, Routes: w.routes}, domains, alternative)
 		}
 	}
 	return out
+}
+
+// coversAny reports whether a wildcard covers a domain of the island.
+func (x *Island) coversAny(wildcard string) bool {
+	if !isWildcard(wildcard) {
+		return false
+	}
+	for d := range x.domains {
+		if subsetOf(d, wildcard) {
+			return true
+		}
+	}
+	return false
 }
 
 // httpPort is the only port on which hosts that are no Service's have virtual hosts
