@@ -85,6 +85,8 @@ func TestCleanup(t *testing.T) {
 var helms = []string{
 	"serviceaccounts overrides-system/", "clusterroles.rbac.authorization.k8s.io /overrides-", "clusterrolebindings.rbac.authorization.k8s.io /overrides-",
 	"roles.rbac.authorization.k8s.io overrides-system/", "rolebindings.rbac.authorization.k8s.io overrides-system/", "deployments.apps overrides-system/",
+	// The mesh configuration is read in Istio's root namespace.
+	"roles.rbac.authorization.k8s.io istio-system/overrides-", "rolebindings.rbac.authorization.k8s.io istio-system/overrides-",
 	"services overrides-system/", "poddisruptionbudgets.policy overrides-system/", "secrets overrides-system/sh.helm.release",
 }
 

@@ -118,11 +118,14 @@ func (p *pair) resolve(name, namespace string) string {
 }
 
 func (p *pair) compareHost(t *rapid.T, where string, said *mesh.VirtualHost, view *oracle.HostView, clusters func(*mesh.Route) []string) {
+	if said != nil && said.Source != nil && said.Source.Problem != nil {
+		return // the model says that it does not know
+	}
 	passes := view == nil || view.Name == "allow_any" || view.Name == "block_all"
 	if (said == nil) != passes {
 		p.fail(t, fmt.Sprintf("%sthe model has %+v, istiod %+v", where, said, view))
 	}
-	if said == nil || said.Source != nil && said.Source.Problem != nil {
+	if said == nil {
 		return
 	}
 	source := ""
