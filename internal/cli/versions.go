@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -17,6 +19,10 @@ const versionsLong = `Versions prints a table of the Services and their versions
 traffic gets and by which rule, how many pods are ready, and what an override
 leads to. Services that are left alone stand there with the reason.
 
+Below it are the doors of Services that have previews: ways to their pods by which
+ordinary requests reach previews, with the callers that come in there; with --doors
+also those at which ordinary requests are kept from previews. JSON has all of them.
+
 The released version is, by the first rule that applies: the one that is named
 (annotation overrides.mesh/released, or an OverridePolicy); the workload that is
 named; the only workload; v1; in a cluster, the workload that was there first.`
@@ -27,12 +33,16 @@ overrides versions -f examples/chain
 # two of them
 overrides versions -f examples/chain service-1 service-3.chain
 
+# all ways to the pods of services with previews
+overrides versions -f examples/chain --doors
+
 # what is running in a namespace, for a program
 overrides versions -n chain -o json`
 
 func (a *app) versionsCommand() *cobra.Command {
 	var output format
 	var in *input
+	var doors bool
 	cmd := &cobra.Command{
 		Use:     "versions [SERVICE[.NAMESPACE]...]",
 		Short:   "List services, their versions and which one is released",
@@ -49,7 +59,7 @@ func (a *app) versionsCommand() *cobra.Command {
 			if output.value == "json" {
 				err = report.VersionsJSON(a.Out, services)
 			} else if len(services) > 0 {
-				err = report.Versions(a.Out, services)
+				err = writeVersions(a.Out, services, doors)
 			}
 			if err = errors.Join(err, missing); err != nil {
 				return err
@@ -57,9 +67,20 @@ func (a *app) versionsCommand() *cobra.Command {
 			return verdict(diags, in.strict)
 		}),
 	}
+	cmd.Flags().BoolVar(&doors, "doors", false, "list the doors that are pinned too")
 	addFormat(cmd, &output, "how to write the table", "text", "json")
 	in = addInput(cmd)
 	return cmd
+}
+
+// writeVersions writes the table of services, and that of their doors below it.
+func writeVersions(w io.Writer, services []report.Service, all bool) error {
+	var doors bytes.Buffer
+	err := errors.Join(report.Versions(w, services), report.Doors(&doors, report.DoorsOf(services), all))
+	if err == nil && doors.Len() > 0 {
+		_, err = io.WriteString(w, "\n"+doors.String())
+	}
+	return err
 }
 
 // services lists the Services that are spoken of.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -59,8 +60,13 @@ func (a *announcer) tell(p *picture) {
 			continue
 		}
 		diags[d] = true
-		if s := services[[2]string{d.Object.Namespace, p.owner(d.Object)}]; s != nil && !a.diags[d] {
-			a.recorder.Eventf(s, nil, corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(d.Message))
+		if a.diags[d] {
+			continue
+		}
+		for _, name := range p.concerned(d.Object) {
+			if s := services[name]; s != nil {
+				a.recorder.Eventf(s, nil, corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(noteOn(name, &d)))
+			}
 		}
 	}
 	a.diags, a.told = diags, true
@@ -149,12 +155,73 @@ func (r *rows) index() {
 	}
 }
 
+// noteOn is what an Event on a Service says of d, which may be about a VirtualService.
+func noteOn(service [2]string, d *diag.Diagnostic) string {
+	if d.Object.Kind == "VirtualService" && d.Object.Name != service[1]+compile.ObjectSuffix {
+		return d.Object.String() + ": " + d.Message
+	}
+	return d.Message
+}
+
+// concerned names the Services that an object is about: itself, the one that an object
+// of ours was made for, or those with versions that a user's VirtualService leads to.
+func (p *picture) concerned(object diag.Object) [][2]string {
+	if _, wanted := p.ours()[object]; object.Kind == "VirtualService" && !wanted && p.snapshot != nil {
+		for i := range p.snapshot.VirtualServices {
+			if v := &p.snapshot.VirtualServices[i]; v.Object() == object {
+				return p.ledTo(v)
+			}
+		}
+	}
+	return [][2]string{{object.Namespace, p.owner(object)}}
+}
+
+// ledTo names the Services with routes or previews that v is for, leads to, or copies
+// requests to.
+func (p *picture) ledTo(v *model.VirtualService) [][2]string {
+	hosts := map[string]bool{}
+	add := func(host string) {
+		if !strings.Contains(host, ".") {
+			host += "." + v.Namespace + ".svc." + p.snapshot.Options.ClusterDomain
+		}
+		hosts[host] = true
+	}
+	for _, host := range v.Spec.GetHosts() {
+		add(host)
+	}
+	for _, h := range v.Spec.GetHttp() {
+		for _, r := range h.GetRoute() {
+			add(r.GetDestination().GetHost())
+		}
+		add(h.GetMirror().GetHost())
+		for _, m := range h.GetMirrors() {
+			add(m.GetDestination().GetHost())
+		}
+	}
+	var out [][2]string
+	for i := range p.result.Services {
+		if s := &p.result.Services[i]; hosts[s.Host] && (s.State == compile.Managed || len(s.Previews) > 0) {
+			out = append(out, [2]string{s.Namespace, s.Name})
+		}
+	}
+	return out
+}
+
 // owner names the Service that an object is about: itself, or the one that an
 // object of ours was made for.
 func (p *picture) owner(object diag.Object) string {
 	if object.Kind == "Service" {
 		return object.Name
 	}
+	if name, wanted := p.ours()[object]; wanted {
+		return name
+	}
+	// One that nobody wants any more is named after what it was for.
+	return strings.TrimSuffix(object.Name, compile.ObjectSuffix)
+}
+
+// ours names the owners of our objects that are wanted.
+func (p *picture) ours() map[diag.Object]string {
 	if p.owners == nil {
 		p.owners = map[diag.Object]string{}
 		for i := range p.result.Tables {
@@ -166,11 +233,7 @@ func (p *picture) owner(object diag.Object) string {
 			p.owners[diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}] = r.Owner
 		}
 	}
-	if name, wanted := p.owners[object]; wanted {
-		return name
-	}
-	// One that nobody wants any more is named after what it was for.
-	return strings.TrimSuffix(object.Name, compile.ObjectSuffix)
+	return p.owners
 }
 
 // short cuts a note to what an Event takes (1 KiB), between characters.

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	istioapi "istio.io/api/networking/v1alpha3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -15,6 +16,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -88,6 +90,65 @@ func TestAnnounce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWarningsReachServices: every warning that a proof has about the doors of a Service
+// is an Event on it, and so is one about a user's VirtualService that leads to it.
+func TestWarningsReachServices(t *testing.T) {
+	t.Parallel()
+	service := diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}
+	routes := diag.Object{Kind: "VirtualService", Namespace: "edge", Name: "shop"}
+	tests := []struct {
+		name string
+		diag diag.Diagnostic
+		want []string
+	}{
+		{"sidecars", diag.New(diag.CallersNotPinned, service, "note"), []string{"Warning CallersNotPinned note"}},
+		{"subset", diag.New(diag.SubsetHoldsPreview, service, "note"), []string{"Warning SubsetHoldsPreview note"}},
+		{"ServiceEntry", diag.New(diag.ServiceEntryReachesPods, service, "note"), []string{"Warning ServiceEntryReachesPods note"}},
+		{"entrance", diag.New(diag.EntranceNotPinned, service, "note"), []string{"Warning EntranceNotPinned note"}},
+		{"node port", diag.New(diag.ExposedWithoutMesh, service, "note"), []string{"Warning ExposedWithoutMesh note"}},
+		{"no sidecar", diag.New(diag.CallersWithoutSidecar, service, "note"), []string{"Warning CallersWithoutSidecar note"}},
+		{"detected port", diag.New(diag.DetectedPortShared, service, "note"), []string{"Warning DetectedPortShared note"}},
+		{"other port", diag.New(diag.NonHTTPPortShared, service, "note"), []string{"Warning NonHTTPPortShared note"}},
+		{"affinity", diag.New(diag.AffinityLost, service, "note"), []string{"Warning AffinityLost note"}},
+		{"left out", diag.New(diag.OrdinaryTrafficWouldChange, service, "note"), []string{"Warning OrdinaryTrafficWouldChange note"}},
+		{
+			"left out beside a user's routes", diag.New(diag.OrdinaryTrafficWouldChange, routes, "note"),
+			[]string{"Warning OrdinaryTrafficWouldChange VirtualService edge/shop: note"},
+		},
+		{"about what leads elsewhere", diag.New(diag.OrdinaryTrafficWouldChange, diag.Object{Kind: "VirtualService", Namespace: "edge", Name: "other"}, "note"), nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := routedPicture(0, nil, test.diag)
+			p.snapshot = &model.Snapshot{Options: model.DefaultOptions(), VirtualServices: []model.VirtualService{
+				leading("shop", "cart.shop.svc.cluster.local"), leading("other", "blog.shop.svc.cluster.local"),
+			}}
+			p.result.Services = []compile.Service{{Namespace: "shop", Name: "cart", Host: "cart.shop.svc.cluster.local", State: compile.Managed}}
+			recorder := events.NewFakeRecorder(10)
+			a := &announcer{recorder: recorder, metrics: newMetrics(), said: map[route.Version]*corev1.ObjectReference{}}
+			a.tell(p)
+			a.tell(p)
+			close(recorder.Events)
+			var got []string
+			for e := range recorder.Events {
+				got = append(got, e)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("Events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// leading is a VirtualService of namespace edge that leads to a host.
+func leading(name, host string) model.VirtualService {
+	return model.VirtualService{Namespace: "edge", Name: name, Spec: &istioapi.VirtualService{
+		Hosts: []string{name + ".example.com"},
+		Http:  []*istioapi.HTTPRoute{{Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: host}}}}},
+	}}
 }
 
 // TestShort: a note that is too long for an Event is cut between characters.
