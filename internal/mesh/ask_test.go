@@ -154,7 +154,7 @@ func (a *answerer) hostsOf(namespace, authority string) []string {
 	_, parent, _ := strings.Cut(name, ".") // of a pod of a headless Service
 	out := []string{name}
 	for _, name := range []string{name, parent} {
-		for _, host := range []string{name + "." + namespace + ".svc.cluster.local", name + ".svc.cluster.local", name + ".cluster.local"} {
+		for _, host := range []string{name + "." + namespace + ".svc.cluster.local", name + ".svc.cluster.local", name + ".cluster.local", name} {
 			if a.mesh.Service(host) != nil {
 				out = append(out, host)
 			}

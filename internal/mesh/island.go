@@ -49,13 +49,14 @@ func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
 	for s := range found {
 		x.reach(s)
 	}
-	if len(m.sidecars) > 0 {
-		for host := range maps.Clone(x.services) {
-			for _, s := range m.leading[host] {
-				found[s] = true
-			}
-			x.lead(host, found)
+	for host, service := range maps.Clone(x.services) {
+		if len(m.sidecars) == 0 && service.scope.Public {
+			continue
 		}
+		for _, s := range m.leading[host] {
+			found[s] = true
+		}
+		x.lead(host, found)
 	}
 	x.sources = slices.Collect(maps.Keys(found))
 	slices.SortFunc(x.sources, func(a, b *Source) int {

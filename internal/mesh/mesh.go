@@ -123,6 +123,38 @@ func (s *Source) leadsTo() []string {
 	return out
 }
 
+// leadsCallers reports whether callers of a namespace import a port of a host since s
+// leads to it: by a route that is not for other namespaces, and that names no other port
+// (pilot/pkg/model: virtualServiceDestinationsFilteredBySourceNamespace,
+// serviceMatchingVirtualServicePorts).
+func (s *Source) leadsCallers(namespace, host string, port uint32) bool {
+	to := func(d route.Destination) bool { return d.Host == host && (d.Port == 0 || d.Port == port) }
+	for i := range s.Routes {
+		r := &s.Routes[i]
+		if (slices.ContainsFunc(r.Destinations, to) || slices.ContainsFunc(r.Mirrors, to)) && r.forNamespace(namespace) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.other, to)
+}
+
+// forNamespace reports whether one of the matches of a route is for a namespace, or none
+// of them asks for one. Here Istio looks at those that name gateways, too.
+func (r *Route) forNamespace(namespace string) bool {
+	var asked []string
+	if r.row == nil {
+		for _, m := range r.HTTP.GetMatch() {
+			asked = append(asked, m.GetSourceNamespace())
+		}
+	} else {
+		for _, m := range r.row.Matches {
+			asked = append(asked, m.SourceNamespace)
+		}
+	}
+	asked = slices.DeleteFunc(asked, func(n string) bool { return n == "" })
+	return len(asked) == 0 || slices.Contains(asked, namespace)
+}
+
 // Ours is what Overrides makes, indexed.
 type Ours struct {
 	sources sourceIndex

@@ -140,8 +140,8 @@ func (m *Mesh) Resolve(host, namespace string) string {
 // names are the domains by which callers of a namespace may call s: its host and
 // those of its aliases, each with the dot that ends a name, and the shorter forms
 // that resolve in that namespace (pilot/pkg/networking/core: generateVirtualHostDomains,
-// GenerateAltVirtualHosts). Alternative ones are reported too. Addresses are left out, and
-// so are aliases that are not imported.
+// GenerateAltVirtualHosts). Alternative ones are reported too. Addresses are left out.
+// Of aliases, those count that callers import; all where that is nil.
 func (m *Mesh) names(s *Service, caller string, imported *imports) (domains []string, alternative map[string]bool) {
 	alternative = make(map[string]bool, 4*(1+len(s.Aliases)))
 	add := func(host string) {
@@ -152,7 +152,7 @@ func (m *Mesh) names(s *Service, caller string, imported *imports) (domains []st
 	}
 	add(s.Host)
 	for _, a := range s.Aliases {
-		if imported.hasAlias(a, s.Host, s.Namespace) {
+		if imported.hasAlias(s, a) {
 			add(a)
 		}
 	}

@@ -74,6 +74,19 @@ func (m *Mesh) importsOf(class *Class, port uint32) (*imports, bool) {
 	return nil, false
 }
 
+// listeners are what all listeners of callers of a class import, nil for everything.
+func (m *Mesh) listeners(class *Class) []*imports {
+	s := m.sidecarOf(class)
+	if s == nil || len(s.Spec.GetEgress()) == 0 {
+		return []*imports{nil}
+	}
+	var out []*imports
+	for _, e := range s.Spec.GetEgress() {
+		out = append(out, readImports(e.GetHosts(), class.Namespace, e.GetPort().GetNumber()))
+	}
+	return out
+}
+
 func readImports(hosts []string, namespace string, port uint32) *imports {
 	out := &imports{port: port, hosts: map[string][]string{}, excluded: map[string][]string{}}
 	for _, h := range hosts {
@@ -113,19 +126,17 @@ func (i *imports) has(host, namespace string, virtualService bool) bool {
 	return false
 }
 
-// hasAlias reports whether an alias of a Service is imported with it: by the hosts that
-// import the Service, whatever the namespace of the alias (pilot/pkg/model:
-// matchingAliasService).
-func (i *imports) hasAlias(alias, host, namespace string) bool {
+// hasAlias reports whether an alias of s is known where s is imported: by the hosts that
+// s is imported by (pilot/pkg/model: matchingAliasService).
+func (i *imports) hasAlias(s *Service, alias string) bool {
 	if i == nil {
 		return true
 	}
-	for _, of := range []string{namespace, public} {
-		if subsetOfAny(host, i.hosts[of]) {
-			return subsetOfAny(alias, i.hosts[of])
-		}
+	of := i.hosts[s.Namespace]
+	if !subsetOfAny(s.Host, of) {
+		of = i.hosts[public]
 	}
-	return false
+	return subsetOfAny(alias, of)
 }
 
 func subsetOfAny(host string, list []string) bool {

@@ -144,7 +144,7 @@ func (b *hostBuilder) selectSources(imported *imports) []*Source {
 		if !seen || !b.class.reads(s.Revision) {
 			continue
 		}
-		if !slices.ContainsFunc(s.Hosts, func(h string) bool { return imported.has(h, s.Namespace, true) }) {
+		if !slices.ContainsFunc(s.written, func(h string) bool { return imported.has(h, s.Namespace, true) }) {
 			continue
 		}
 		if b.port != httpPort && !b.matchesService(s) {
@@ -169,14 +169,14 @@ func (b *hostBuilder) matchesService(s *Source) bool {
 	})
 }
 
-// mostSpecific finds for each Service the VirtualService whose host fits it best
-// (pilot/pkg/model: computeWildcardHostVirtualServiceIndex).
+// mostSpecific finds for each Service the VirtualService whose host fits it best, in the
+// case that it is written in (pilot/pkg/model: computeWildcardHostVirtualServiceIndex).
 func (b *hostBuilder) mostSpecific(selected []*Source) map[string]*Source {
 	out := make(map[string]*Source, len(b.registry))
 	for host := range b.registry {
 		best := ""
 		for _, s := range selected {
-			for _, h := range s.Hosts {
+			for _, h := range s.written {
 				if subsetOf(host, h) && best != host && (best == "" || h == host || len(h) > len(best)) {
 					out[host], best = s, h
 				}
@@ -309,10 +309,11 @@ func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluste
 
 // Exists reports whether callers of a class have a cluster: its Service is imported,
 // or led to by a VirtualService that is, has the port, and a rule that is in force
-// has the subset (pilot/pkg/model: SidecarScope.collectImportedServices).
+// has the subset (pilot/pkg/model: SidecarScope.collectImportedServices). Aliases have
+// none (pilot/pkg/networking/core: buildOutboundClusters).
 func (x *Island) Exists(class *Class, c Cluster) bool {
 	s := x.services[c.Host]
-	if s == nil || !s.hasPort(c.Port) || !s.scope.Includes(class.Namespace) {
+	if s == nil || s.Stands != "" || !s.hasPort(c.Port) {
 		return false
 	}
 	if !x.imports(class, s, c.Port) {
@@ -325,22 +326,23 @@ func (x *Island) Exists(class *Class, c Cluster) bool {
 	return found
 }
 
+// imports reports whether callers of a class have s on a port. What a VirtualService
+// leads to need not be exported to its own namespace.
 func (x *Island) imports(class *Class, s *Service, port uint32) bool {
-	sidecar := x.mesh.sidecarOf(class)
-	if sidecar == nil || len(sidecar.Spec.GetEgress()) == 0 {
-		return true
+	seen := s.scope.Includes(class.Namespace)
+	if !seen && s.Namespace != class.Namespace {
+		return false
 	}
-	for _, e := range sidecar.Spec.GetEgress() {
-		of := readImports(e.GetHosts(), class.Namespace, e.GetPort().GetNumber())
-		if of.port != 0 && of.port != port {
+	for _, of := range x.mesh.listeners(class) {
+		if of != nil && of.port != 0 && of.port != port {
 			continue
 		}
-		if of.has(s.Host, s.Namespace, false) {
+		if seen && of.has(s.Host, s.Namespace, false) {
 			return true
 		}
 		b := &hostBuilder{Island: x, class: class, port: httpPort}
 		for _, v := range b.selectSources(of) {
-			if slices.Contains(v.leadsTo(), s.Host) {
+			if v.leadsCallers(class.Namespace, s.Host, port) {
 				return true
 			}
 		}

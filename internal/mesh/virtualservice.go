@@ -23,6 +23,9 @@ type Source struct {
 	// Hosts are resolved; those of Services in lower case.
 	Hosts    []string
 	verbatim []string
+	// written are the resolved hosts in the case that they are written in: in some
+	// places Istio compares them so.
+	written []string
 	// User is the user's VirtualService, Table ours; one of them is nil.
 	User  *model.VirtualService
 	Table *route.Table
@@ -126,6 +129,7 @@ func (m *Mesh) userSource(v *model.VirtualService) *Source {
 		scope: scopeOf(v.Spec.GetExportTo(), m.snapshot.Mesh.VirtualServiceExportTo, v.Namespace),
 	}
 	for _, h := range v.Spec.GetHosts() {
+		s.written = append(s.written, m.Resolve(h, v.Namespace))
 		resolved := strings.ToLower(m.Resolve(h, v.Namespace))
 		if !slices.Contains(s.Hosts, resolved) {
 			s.Hosts, s.verbatim = append(s.Hosts, resolved), append(s.verbatim, h)
@@ -251,6 +255,7 @@ func (m *Mesh) tableSource(t *route.Table) *Source {
 	s := &Source{Object: t.Object(), Namespace: t.Namespace, Revision: t.Revision, Table: t}
 	s.scope = scopeOf(t.ExportTo, m.snapshot.Mesh.VirtualServiceExportTo, t.Namespace)
 	for _, h := range t.Hosts {
+		s.written = append(s.written, m.Resolve(h, t.Namespace))
 		s.Hosts = append(s.Hosts, strings.ToLower(m.Resolve(h, t.Namespace)))
 	}
 	n := 0

@@ -219,15 +219,11 @@ func (w *world) checkPods(t *rapid.T, context string, taken route.Route, after o
 			w.fail(t, context+"an override reaches no pod")
 		}
 		for _, pod := range d.Pods {
-<<<<<<< HEAD
 			labels, known := w.labelsOf(taken.Version.Namespace, pod)
 			if !known {
 				continue // no workload that is read: of what version it is was said for its Service
 			}
 			if labels["version"] != taken.Version.Version {
-=======
-			if labels := w.labelsOf(taken.Version.Namespace, pod); labels != nil && labels["version"] != taken.Version.Version {
->>>>>>> 143b7bc (test/istio: callers are of the revision that their namespace says)
 				w.fail(t, context+fmt.Sprintf("%s reaches pod %s, which is %v", taken.Name, pod, labels))
 			}
 		}
