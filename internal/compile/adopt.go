@@ -11,6 +11,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -93,37 +94,16 @@ func (c *compiler) namespacesOf(s *service) []string {
 // where v can be adopted.
 func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnostic) {
 	v := source.User
-	problem := func(code diag.Code, format string, args ...any) ([]userRoute, *diag.Diagnostic) {
-		d := diag.New(code, v.Object(), "%s %s", v.Object(), fmt.Sprintf(format, args...)).At(v.Origin)
+	problem := func(code diag.Code, text string) ([]userRoute, *diag.Diagnostic) {
+		d := diag.New(code, v.Object(), "%s %s", v.Object(), text).At(v.Origin)
 		return nil, &d
 	}
-	for _, h := range v.Spec.GetHttp() {
-		if h.GetDelegate() == nil {
-			continue
-		}
-		name := mesh.DelegateName(v, h.GetDelegate())
-		switch d := c.mesh.Delegate(name); {
-		case d == nil:
-			return problem(diag.DelegateNotFound, "delegates to VirtualService %s/%s, which is not there", name[0], name[1])
-		case len(d.Unknown) > 0:
-			return problem(diag.VirtualServiceUnknownField, "delegates to %s, which has fields that are not known here: %s", d.Object(), list(d.Unknown))
-		case c.refusal(d) != "":
-			return problem(diag.VirtualServiceInvalid, "delegates to %s, which Istio refuses: %s", d.Object(), c.refusal(d))
-		}
+	code, why := c.delegateProblem(v)
+	if why == "" {
+		code, why = c.routesProblem(source)
 	}
-	switch {
-	case len(v.Unknown) > 0:
-		return problem(diag.VirtualServiceUnknownField, "has fields that are not known here: %s", list(v.Unknown))
-	case len(v.Spec.GetTcp()) > 0 || len(v.Spec.GetTls()) > 0:
-		return problem(diag.VirtualServiceNotHTTP, "has TCP or TLS routes")
-	case c.refusal(v) != "":
-		return problem(diag.VirtualServiceInvalid, "is refused by Istio: %s", c.refusal(v))
-	case len(v.Spec.GetHttp()) == 0:
-		return problem(diag.VirtualServiceInvalid, "has no routes")
-	}
-	var bad *mesh.MatchError
-	if errors.As(source.Problem, &bad) {
-		return problem(diag.VirtualServiceInvalid, "has a match that Istio refuses (http[%d]): %v", bad.Route, bad.Err)
+	if why != "" {
+		return problem(code, why)
 	}
 	c.sayDropped(source)
 	var out []userRoute
@@ -136,7 +116,7 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 		// What is pinned below is pinned in a copy.
 		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP)}
 		if why := settleAction(u.base); why != "" {
-			return problem(diag.VirtualServiceInvalid, "%s (route %d)", why, r.Index+1)
+			return problem(diag.VirtualServiceInvalid, fmt.Sprintf("%s (route %d)", why, r.Index+1))
 		}
 		if len(r.HTTP.GetMatch()) > 0 {
 			u.matches = []route.Match{*r.Match}
@@ -149,10 +129,48 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 	out = upToCatchAll(out)
 	for i := range out {
 		if usesHeader(out[i].matches, c.options.Header) {
-			return problem(diag.VirtualServiceUsesCarrier, "matches header %s itself", c.options.Header)
+			return problem(diag.VirtualServiceUsesCarrier, "matches header "+c.options.Header+" itself")
 		}
 	}
 	return out, nil
+}
+
+// delegateProblem says why what v delegates to can't be taken over; "" if it can.
+func (c *compiler) delegateProblem(v *model.VirtualService) (diag.Code, string) {
+	for _, h := range v.Spec.GetHttp() {
+		if h.GetDelegate() == nil {
+			continue
+		}
+		name := mesh.DelegateName(v, h.GetDelegate())
+		switch d := c.mesh.Delegate(name); {
+		case d == nil:
+			return diag.DelegateNotFound, fmt.Sprintf("delegates to VirtualService %s/%s, which is not there", name[0], name[1])
+		case len(d.Unknown) > 0:
+			return diag.VirtualServiceUnknownField, fmt.Sprintf("delegates to %s, which has fields that are not known here: %s", d.Object(), list(d.Unknown))
+		case c.refusal(d) != "":
+			return diag.VirtualServiceInvalid, fmt.Sprintf("delegates to %s, which Istio refuses: %s", d.Object(), c.refusal(d))
+		}
+	}
+	return "", ""
+}
+
+// routesProblem says why the routes of source can't be taken over; "" if they can.
+func (c *compiler) routesProblem(source *mesh.Source) (diag.Code, string) {
+	v := source.User
+	switch {
+	case len(v.Unknown) > 0:
+		return diag.VirtualServiceUnknownField, "has fields that are not known here: " + list(v.Unknown)
+	case len(v.Spec.GetTcp()) > 0 || len(v.Spec.GetTls()) > 0:
+		return diag.VirtualServiceNotHTTP, "has TCP or TLS routes"
+	case c.refusal(v) != "":
+		return diag.VirtualServiceInvalid, "is refused by Istio: " + c.refusal(v)
+	case len(v.Spec.GetHttp()) == 0:
+		return diag.VirtualServiceInvalid, "has no routes"
+	}
+	if bad, ok := errors.AsType[*mesh.MatchError](source.Problem); ok {
+		return diag.VirtualServiceInvalid, fmt.Sprintf("has a match that Istio refuses (http[%d]): %v", bad.Route, bad.Err)
+	}
+	return "", ""
 }
 
 // upToCatchAll leaves out the routes behind one that fits every request of every caller:

@@ -161,13 +161,11 @@ func (c *claim) want(caller, namespace string) (*mesh.Source, bool) {
 
 func compareSources(a, b *mesh.Source) int {
 	switch {
-	case a == nil || b == nil:
-		if a == b {
-			return 0
-		}
-		if a == nil {
-			return -1
-		}
+	case a == b:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
 		return 1
 	}
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Object.Name, b.Object.Name))

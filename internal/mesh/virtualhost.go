@@ -30,37 +30,7 @@ func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
 		return nil
 	}
 	b := &hostBuilder{Island: x, class: class, port: port, registry: x.registry(class, imported, port), claimed: map[string]bool{}}
-	selected := b.selectSources(imported)
-	mostSpecific := b.mostSpecific(selected)
-	type wrapper struct {
-		source   *Source
-		hosts    []string
-		services []*Service
-		routes   []Route
-	}
-	var wrappers []wrapper
-	served := map[string]bool{}
-	for _, s := range selected {
-		routes := x.mesh.routesFor(s, class, port)
-		if len(routes) == 0 && s.Problem == nil {
-			continue
-		}
-		hosts, services := b.split(s, mostSpecific)
-		services = slices.DeleteFunc(services, func(s *Service) bool { return !s.carriesHTTP(port) })
-		if len(services) == 0 && port != httpPort {
-			continue
-		}
-		for _, service := range services {
-			served[service.Host] = true
-		}
-		wrappers = append(wrappers, wrapper{s, hosts, services, routes})
-	}
-	for _, host := range slices.Sorted(maps.Keys(b.registry)) {
-		if s := b.registry[host]; !served[host] && s.Stands == "" && s.carriesHTTP(port) {
-			own := []Route{{Match: everything, Destinations: []route.Destination{{Host: host, Port: port}}}}
-			wrappers = append(wrappers, wrapper{services: []*Service{s}, routes: own})
-		}
-	}
+	wrappers := b.wrappers(b.selectSources(imported))
 	known := map[string]bool{}
 	for _, w := range wrappers {
 		for _, s := range w.services {
@@ -106,6 +76,45 @@ func (x *Island) coversAny(wildcard string) bool {
 		}
 	}
 	return false
+}
+
+// wrapper is the routes of a VirtualService, or of a Service as it is, with what they are
+// for: hosts that are no Service's, and Services.
+type wrapper struct {
+	source   *Source
+	hosts    []string
+	services []*Service
+	routes   []Route
+}
+
+// wrappers lists those of the VirtualServices that callers look at, in order, and of the
+// Services that none of these is for.
+func (b *hostBuilder) wrappers(selected []*Source) []wrapper {
+	mostSpecific := b.mostSpecific(selected)
+	var out []wrapper
+	served := map[string]bool{}
+	for _, s := range selected {
+		routes := b.mesh.routesFor(s, b.class, b.port)
+		if len(routes) == 0 && s.Problem == nil {
+			continue
+		}
+		hosts, services := b.split(s, mostSpecific)
+		services = slices.DeleteFunc(services, func(s *Service) bool { return !s.carriesHTTP(b.port) })
+		if len(services) == 0 && b.port != httpPort {
+			continue
+		}
+		for _, service := range services {
+			served[service.Host] = true
+		}
+		out = append(out, wrapper{s, hosts, services, routes})
+	}
+	for _, host := range slices.Sorted(maps.Keys(b.registry)) {
+		if s := b.registry[host]; !served[host] && s.Stands == "" && s.carriesHTTP(b.port) {
+			own := []Route{{Match: everything, Destinations: []route.Destination{{Host: host, Port: b.port}}}}
+			out = append(out, wrapper{services: []*Service{s}, routes: own})
+		}
+	}
+	return out
 }
 
 // httpPort is the only port on which hosts that are no Service's have virtual hosts

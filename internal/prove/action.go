@@ -89,20 +89,20 @@ func differentField(before, after *istioapi.HTTPRoute) string {
 	}
 	x, y := before.ProtoReflect(), after.ProtoReflect()
 	different := ""
-	compare := func(a, b protoreflect.Message) func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
+	compare := func(other protoreflect.Message) func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
 		return func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 			if skip(field.Name()) {
 				return true
 			}
-			if !b.Has(field) || !value.Equal(b.Get(field)) {
+			if !other.Has(field) || !value.Equal(other.Get(field)) {
 				different = string(field.Name())
 			}
 			return different == ""
 		}
 	}
-	x.Range(compare(x, y))
+	x.Range(compare(y))
 	if different == "" {
-		y.Range(compare(y, x))
+		y.Range(compare(x))
 	}
 	return different
 }

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/mesh"
@@ -141,12 +142,9 @@ func (p *pair) dangles(before *mesh.VirtualHost, r *mesh.Route, c mesh.Cluster) 
 
 // objectNames joins the names of objects.
 func objectNames(objects []diag.Object) string {
-	out := ""
-	for i, o := range objects {
-		if i > 0 {
-			out += ", "
-		}
-		out += o.String()
+	names := make([]string, 0, len(objects))
+	for _, o := range objects {
+		names = append(names, o.String())
 	}
-	return out
+	return strings.Join(names, ", ")
 }

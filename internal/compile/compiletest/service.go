@@ -2,6 +2,7 @@ package compiletest
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -141,9 +142,7 @@ func (d *draw) versioned(app, version string) model.Backend {
 // unread draws something behind a Service of a kind that is not read.
 func (d *draw) unread(s *model.Service) model.Unread {
 	labels := map[string]string{}
-	for key, value := range s.Selector {
-		labels[key] = value
-	}
+	maps.Copy(labels, s.Selector)
 	if d.oneIn(2, "unread version") {
 		labels["version"] = pick(d, "version of the unread", "v1", "v2")
 	}

@@ -23,7 +23,10 @@ type Fault struct {
 
 // Faults lists all faults. Each leaves objects that Istio accepts, but for one that
 // leads nowhere.
-func Faults() []Fault {
+func Faults() []Fault { return slices.Concat(faultsOfRows(), faultsOfObjects()) }
+
+// faultsOfRows are faults in single rows of tables.
+func faultsOfRows() []Fault {
 	return []Fault{
 		{"a timeout is another", rows(func(r *route.Route) bool {
 			return edit(r, func(h *istioapi.HTTPRoute) { h.Timeout = durationpb.New(77 * time.Second) })
@@ -43,6 +46,20 @@ func Faults() []Fault {
 				}}
 			})
 		})},
+		{"requests go to another Service", rows(func(r *route.Route) bool {
+			if len(r.Destinations) == 0 {
+				return false
+			}
+			r.Destinations = slices.Clone(r.Destinations)
+			r.Destinations[0].Host, r.Destinations[0].Subset = "elsewhere.example.com", ""
+			return true
+		})},
+	}
+}
+
+// faultsOfObjects are faults in tables and rules as a whole.
+func faultsOfObjects() []Fault {
+	return []Fault{
 		{"a route is forgotten", tables(func(t *route.Table) bool {
 			kept := slices.DeleteFunc(slices.Clone(t.Routes), func(r route.Route) bool { return r.Kind == route.Released })
 			lost := len(kept) < len(t.Routes)
@@ -57,14 +74,6 @@ func Faults() []Fault {
 			first := t.Routes[at]
 			first.Matches = nil
 			t.Routes = slices.Insert(slices.Clone(t.Routes), 0, first)
-			return true
-		})},
-		{"requests go to another Service", rows(func(r *route.Route) bool {
-			if len(r.Destinations) == 0 {
-				return false
-			}
-			r.Destinations = slices.Clone(r.Destinations)
-			r.Destinations[0].Host, r.Destinations[0].Subset = "elsewhere.example.com", ""
 			return true
 		})},
 		{"a subset is missing", rules(func(r *route.SubsetRule) bool {
