@@ -1,7 +1,9 @@
 package prove
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -88,23 +90,17 @@ func differentField(before, after *istioapi.HTTPRoute) string {
 			(name == "rewrite" && (before.GetRedirect() != nil || before.GetDirectResponse() != nil))
 	}
 	x, y := before.ProtoReflect(), after.ProtoReflect()
-	different := ""
-	compare := func(other protoreflect.Message) func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
-		return func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-			if skip(field.Name()) {
-				return true
-			}
-			if !other.Has(field) || !value.Equal(other.Get(field)) {
-				different = string(field.Name())
-			}
-			return different == ""
+	fields := x.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if skip(field.Name()) || (!x.Has(field) && !y.Has(field)) {
+			continue
+		}
+		if x.Has(field) != y.Has(field) || !x.Get(field).Equal(y.Get(field)) {
+			return string(field.Name())
 		}
 	}
-	x.Range(compare(y))
-	if different == "" {
-		y.Range(compare(x))
-	}
-	return different
+	return ""
 }
 
 // service is a Service that requests may go to on a port, with what is done to their
@@ -115,6 +111,10 @@ type service struct {
 	headers string
 	// hash is by what requests are kept together there.
 	hash string
+}
+
+func (s service) compare(t service) int {
+	return cmp.Or(cmp.Compare(s.host, t.host), cmp.Compare(s.port, t.port), cmp.Compare(s.headers, t.headers), cmp.Compare(s.hash, t.hash))
 }
 
 // shares are the parts of the requests that go to subsets of a Service, and with an
@@ -137,15 +137,15 @@ func (p *pair) sameDestinations(before, after *mesh.Route) string {
 	if why != "" {
 		return why
 	}
-	for s, got := range now {
+	for _, s := range slices.SortedFunc(maps.Keys(now), service.compare) {
 		if theirs[s] == nil {
 			return "requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
 		}
-		if why := p.sameShares(s, theirs[s], got); why != "" {
+		if why := p.sameShares(s, theirs[s], now[s]); why != "" {
 			return why
 		}
 	}
-	for s := range theirs {
+	for _, s := range slices.SortedFunc(maps.Keys(theirs), service.compare) {
 		if now[s] == nil {
 			return "no requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
 		}
@@ -157,8 +157,8 @@ func (p *pair) sameDestinations(before, after *mesh.Route) string {
 // whole got is divided among the subsets of the pin, beside what the user gave to these.
 func (p *pair) sameShares(s service, before, after shares) string {
 	divided, pins := 0.0, 0
-	for subset, got := range after {
-		want := before[subset]
+	for _, subset := range slices.Sorted(maps.Keys(after)) {
+		got, want := after[subset], before[subset]
 		cluster := mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}
 		switch {
 		case !differ(got, want):
@@ -172,9 +172,9 @@ func (p *pair) sameShares(s service, before, after shares) string {
 			pins++
 		}
 	}
-	for subset, want := range before {
+	for _, subset := range slices.Sorted(maps.Keys(before)) {
 		if _, found := after[subset]; !found && subset != "" {
-			return fmt.Sprintf("%s would get nothing instead of %.4g %% of the requests", clusterName(mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}), 100*want)
+			return fmt.Sprintf("%s would get nothing instead of %.4g %% of the requests", clusterName(mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}), 100*before[subset])
 		}
 	}
 	if !differ(after[""], before[""]) {

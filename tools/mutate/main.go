@@ -1,11 +1,12 @@
 // Mutate takes rules out of packages, one at a time, and runs their tests: a rule that
 // no test misses is a rule that no test holds.
 //
-//	mutate [-o FILE] [-run RULE] MODULE PACKAGE...
+//	mutate [-o FILE] [-run RULE] [-first TESTS] [-p N] MODULE PACKAGE...
 //
 // It reads testdata/mutants.txt of each PACKAGE, a folder below MODULE, and changes
 // nothing there: each mutant is laid over its file (go test -overlay). The table that it
-// prints, and writes to FILE, says which test fails without the rule. The exit code is 1
+// prints, and writes to FILE, says which test fails without the rule. Those that match
+// TESTS, a pattern, are run first, the others where none of these fails. The exit code is 1
 // if a mutant survives, does not build, or names text that is not there exactly once,
 // and 2 if it was called wrongly.
 package main
@@ -14,6 +15,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,6 +24,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -37,15 +40,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	file := flags.String("o", "", "write the table to `FILE` too")
 	only := flags.String("run", "", "only rules that match `RULE`, a pattern")
+	first := flags.String("first", "Test", "`TESTS` that are run before all others")
+	parallel := flags.Int("p", 2, "run the tests of `N` mutants at once")
 	if flags.Parse(args) != nil {
 		return 2
 	}
 	pattern, err := regexp.Compile(*only)
 	if err != nil || flags.NArg() < 2 {
-		fmt.Fprintln(stderr, "usage: mutate [-o FILE] [-run RULE] MODULE PACKAGE...")
+		fmt.Fprintln(stderr, "usage: mutate [-o FILE] [-run RULE] [-first TESTS] [-p N] MODULE PACKAGE...")
 		return 2
 	}
-	r := &runner{ctx: ctx, module: flags.Arg(0), only: pattern, out: stdout}
+	r := &runner{ctx: ctx, module: flags.Arg(0), only: pattern, first: *first, parallel: max(*parallel, 1), out: stdout}
 	for _, name := range flags.Args()[1:] {
 		if err := r.testPackage(name); err != nil {
 			fmt.Fprintf(stderr, "mutate: %v\n", err)
@@ -93,6 +98,8 @@ type runner struct {
 	ctx          context.Context //nolint:containedctx // of one run
 	module       string
 	only         *regexp.Regexp
+	first        string
+	parallel     int
 	out          io.Writer
 	count, alive int
 	table        strings.Builder
@@ -108,68 +115,93 @@ func (r *runner) testPackage(name string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	fmt.Fprintf(&r.table, "\n## %s\n\n| rule | file | killed by |\n|---|---|---|\n", name)
-	for _, m := range mutants {
-		if !r.only.MatchString(m.rule) {
-			continue
-		}
-		how, killed, err := r.test(name, m)
-		if err != nil {
-			return fmt.Errorf("%s: %s: %w", m.file, m.rule, err)
+	mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return !r.only.MatchString(m.rule) })
+	outcomes := make([]chan outcome, len(mutants))
+	free := make(chan struct{}, r.parallel)
+	for i := range mutants {
+		outcomes[i] = make(chan outcome, 1)
+		go func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			outcomes[i] <- r.test(name, mutants[i])
+		}()
+	}
+	for i, m := range mutants {
+		o := <-outcomes[i]
+		if o.err != nil {
+			return fmt.Errorf("%s: %s: %w", m.file, m.rule, o.err)
 		}
 		r.count++
-		if !killed {
+		if !o.killed {
 			r.alive++
 		}
-		fmt.Fprintf(r.out, "%-72s %s\n", m.rule, how)
-		fmt.Fprintf(&r.table, "| %s | %s | %s |\n", m.rule, m.file, how)
+		fmt.Fprintf(r.out, "%-72s %s\n", m.rule, o.how)
+		fmt.Fprintf(&r.table, "| %s | %s | %s |\n", m.rule, m.file, o.how)
 	}
 	return nil
 }
 
-// test runs the tests of a package with a mutant in it, and says what kills it.
-func (r *runner) test(name string, m mutant) (how string, killed bool, err error) {
+// outcome is what tests say of a mutant.
+type outcome struct {
+	how    string
+	killed bool
+	err    error
+}
+
+// test runs the tests of a package with a mutant in it.
+func (r *runner) test(name string, m mutant) outcome {
 	path, err := filepath.Abs(filepath.Join(r.module, name, m.file))
 	if err != nil {
-		return "", false, err
+		return outcome{err: err}
 	}
 	source, err := os.ReadFile(path)
 	if err != nil {
-		return "", false, err
+		return outcome{err: err}
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
-		return fmt.Sprintf("NOT APPLIED: its text is there %d times", n), false, nil
+		return outcome{how: fmt.Sprintf("NOT APPLIED: its text is there %d times", n)}
 	}
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
-		return "", false, err
+		return outcome{err: err}
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	changed, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), m.old, m.instead, 1)), 0o600); err != nil {
-		return "", false, err
+	overlay, err := lay(dir, path, strings.Replace(string(source), m.old, m.instead, 1))
+	if err != nil {
+		return outcome{err: err}
 	}
+	var o outcome
+	for _, tests := range []string{r.first, "Test"} {
+		// Most of the time is the linker's: it leaves out what debuggers need.
+		cmd := exec.CommandContext(r.ctx, "go", "test", "-count=1", "-short", "-vet=off", "-ldflags=-s -w", "-timeout=2m", "-overlay", overlay, "-run", tests, "./"+name)
+		cmd.Dir = r.module
+		said, err := cmd.CombinedOutput()
+		if r.ctx.Err() != nil {
+			return outcome{err: r.ctx.Err()}
+		}
+		if o.how, o.killed = verdict(said, err == nil); o.how != survived || r.first == "Test" {
+			break
+		}
+	}
+	return o
+}
+
+// lay writes an overlay of one file into a folder, and returns its name.
+func lay(dir, path, source string) (string, error) {
+	changed, overlay := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
 	data, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
-	if err := os.WriteFile(overlay, data, 0o600); err != nil {
-		return "", false, err
-	}
-	// Most of the time is the linker's: it leaves out what debuggers need.
-	cmd := exec.CommandContext(r.ctx, "go", "test", "-count=1", "-short", "-vet=off", "-ldflags=-s -w", "-timeout=2m", "-overlay", overlay, "./"+name)
-	cmd.Dir = r.module
-	said, err := cmd.CombinedOutput()
-	if r.ctx.Err() != nil {
-		return "", false, r.ctx.Err()
-	}
-	how, killed = verdict(said, err == nil)
-	return how, killed, nil
+	return overlay, errors.Join(os.WriteFile(changed, []byte(source), 0o600), os.WriteFile(overlay, data, 0o600))
 }
+
+const survived = "SURVIVED"
 
 // verdict reads what go test says.
 func verdict(said []byte, passed bool) (how string, killed bool) {
 	if passed {
-		return "SURVIVED", false
+		return survived, false
 	}
 	if bytes.Contains(said, []byte("[build failed]")) || bytes.Contains(said, []byte("[setup failed]")) {
 		return "NOT APPLIED: does not build", false
