@@ -132,7 +132,7 @@ func (p *pair) dangles(before *mesh.VirtualHost, r *mesh.Route, c mesh.Cluster) 
 			if p.before.Exists(p.class, to) {
 				continue
 			}
-			if to == c || (to.Host == c.Host && to.Port == c.Port && to.Subset == "") || (override && to.Port == c.Port) {
+			if to == c || (to.Host == c.Host && to.Port == c.Port && to.Subset == "") || (override && to.Port == c.Port && !p.before.Exists(p.class, mesh.Cluster{Host: to.Host, Port: to.Port})) {
 				return true
 			}
 		}
