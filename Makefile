@@ -76,6 +76,10 @@ prove-long: ## Hold the model of the mesh and the contract against istiod on man
 test-istio: $(TESTCOUNT) ## Run the tests of test/istio against another Istio (ISTIO=1.30, as in test/istio/go.istio-1.30.mod)
 	@$(TESTCOUNT) ./test/istio -- -modfile=go.istio-$(ISTIO).mod -tags istio_$(subst .,_,$(ISTIO)) $(TESTFLAGS)
 
+.PHONY: mutants
+mutants: ## Take each rule of the model and of the proof out, and see which test fails (MUTANTS=regexp)
+	@go run -C tools -buildvcs=false ./mutate $(if $(MUTANTS),-run '$(MUTANTS)',-o '$(CURDIR)/docs/mutations.md') -first 'TestGolden|TestTables' '$(CURDIR)' internal/mesh internal/prove
+
 .PHONY: test-cluster
 test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane
 	@$(if $(CLUSTER_MODULES),$(ENVOY_RUN) OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")

@@ -120,12 +120,18 @@ func (r *runner) testPackage(name string) error {
 	free := make(chan struct{}, r.parallel)
 	for i := range mutants {
 		outcomes[i] = make(chan outcome, 1)
-		go func() {
-			free <- struct{}{}
-			defer func() { <-free }()
-			outcomes[i] <- r.test(name, mutants[i])
-		}()
 	}
+	go func() {
+		for i := range mutants {
+			free <- struct{}{}
+			go func() {
+				defer func() { <-free }()
+				o := r.test(name, mutants[i])
+				fmt.Fprintf(r.out, "%-72s %s\n", mutants[i].rule, o.how)
+				outcomes[i] <- o
+			}()
+		}
+	}()
 	for i, m := range mutants {
 		o := <-outcomes[i]
 		if o.err != nil {
@@ -135,7 +141,6 @@ func (r *runner) testPackage(name string) error {
 		if !o.killed {
 			r.alive++
 		}
-		fmt.Fprintf(r.out, "%-72s %s\n", m.rule, o.how)
 		fmt.Fprintf(&r.table, "| %s | %s | %s |\n", m.rule, m.file, o.how)
 	}
 	return nil
@@ -158,6 +163,9 @@ func (r *runner) test(name string, m mutant) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
+	if r.ctx.Err() != nil {
+		return outcome{how: "NOT RUN: it was interrupted"}
+	}
 	if n := strings.Count(string(source), m.old); n != 1 {
 		return outcome{how: fmt.Sprintf("NOT APPLIED: its text is there %d times", n)}
 	}
@@ -177,7 +185,7 @@ func (r *runner) test(name string, m mutant) outcome {
 		cmd.Dir = r.module
 		said, err := cmd.CombinedOutput()
 		if r.ctx.Err() != nil {
-			return outcome{err: r.ctx.Err()}
+			return outcome{how: "NOT RUN: it was interrupted"}
 		}
 		if o.how, o.killed = verdict(said, err == nil); o.how != survived || r.first == "Test" {
 			break
