@@ -29,10 +29,17 @@ type cluster struct {
 	snapshot *model.Snapshot
 	result   compile.Result
 	diags    []diag.Diagnostic
+	// planted is set where a fault changed anything.
+	planted bool
 }
 
 // readCluster does with manifests what the command does.
 func readCluster(ctx context.Context, users []byte) (*cluster, error) {
+	return readWith(ctx, users, func(*compile.Result) bool { return true })
+}
+
+// readWith is readCluster with a fault in what is compiled, in front of the proof.
+func readWith(ctx context.Context, users []byte, plant func(*compile.Result) bool) (*cluster, error) {
 	c := &cluster{users: users}
 	objects, diags, err := source.Read(ctx, []string{"-"}, bytes.NewReader(users), source.FileOptions{})
 	if err != nil {
@@ -41,7 +48,11 @@ func readCluster(ctx context.Context, users []byte) (*cluster, error) {
 	snapshot, found := objects.Snapshot(model.DefaultOptions())
 	diags = append(diags, found...)
 	c.snapshot = snapshot
-	c.result, _ = prove.Compile(snapshot)
+	c.result, _ = prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+		made := compile.Without(snapshot, refused)
+		c.planted = plant(&made) || c.planted
+		return made
+	})
 	diags = append(diags, c.result.Diagnostics...)
 	c.objects, found, err = istio.Objects(c.result.Tables, c.result.SubsetRules)
 	if err != nil {

@@ -9,9 +9,11 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/compile/compiletest"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/prove/provetest"
 	"github.com/overrides-mesh/overrides/internal/route"
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 	"github.com/overrides-mesh/overrides/test/istio/same"
@@ -71,9 +73,47 @@ func TestContractInIstio(t *testing.T) {
 	})
 }
 
+// TestFaultsInIstio plants faults into what is compiled: nothing that changes an ordinary
+// request in istiod's own configuration gets through the proof.
+func TestFaultsInIstio(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many meshes to translate")
+	}
+	planted := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		fault := rapid.SampledFrom(provetest.Faults()).Draw(t, "fault")
+		w := generateWith(t, fault.Plant)
+		if !w.planted || len(w.result.Tables)+len(w.result.SubsetRules) == 0 {
+			return
+		}
+		planted[fault.Name]++
+		options := w.options(t)
+		w.revision = options.Revision
+		var err error
+		if w.before, w.after, err = w.load(options); err != nil {
+			t.Fatal(err)
+		}
+		defer closeAll(w.before, w.after)
+		for range 6 {
+			w.checkOrdinary(t)
+		}
+	})
+	if len(planted) < minFaults {
+		t.Errorf("only %v were planted where something was made all the same", planted)
+	}
+}
+
+// minFaults is how many different faults must have been planted in meshes of which
+// something was left.
+const minFaults = 5
+
 func generate(t *rapid.T) *world {
+	return generateWith(t, func(*compile.Result) bool { return true })
+}
+
+func generateWith(t *rapid.T, plant func(*compile.Result) bool) *world {
 	generated := compiletest.Snapshot().Draw(t, "snapshot")
-	c, err := readCluster(t.Context(), compiletest.Manifests(generated))
+	c, err := readWith(t.Context(), compiletest.Manifests(generated), plant)
 	if err != nil {
 		t.Fatal(err)
 	}
