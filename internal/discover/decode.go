@@ -167,7 +167,7 @@ func (p *parser) parse(doc []byte, at position) {
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	wanted := wantedKinds[gvk.GroupKind()]
 	switch item, isList := p.itemType(gvk); {
-	case isConfigMap(gvk) && !(mayConfigureMesh(doc) && isMeshConfig(h.name(wanted, p.namespace).Name)):
+	case isConfigMap(gvk) && (!mayConfigureMesh(doc) || !isMeshConfig(h.name(wanted, p.namespace).Name)):
 		p.parsed.PassedOver++
 	case wanted != nil && !slices.Contains(wanted.Versions, gvk.Version):
 		p.say(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not one that is read: use %s",

@@ -5,11 +5,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	istioapi "istio.io/api/networking/v1alpha3"
 	"maps"
 	"slices"
 	"strings"
 
+	istioapi "istio.io/api/networking/v1alpha3"
 	corev1 "k8s.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"

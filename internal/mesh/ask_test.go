@@ -138,7 +138,7 @@ func (a *answerer) caller(x *mesh.Island, text string) *mesh.Class {
 	who, revision, _ := strings.Cut(text, "@")
 	namespace, pairs, _ := strings.Cut(who, ",")
 	labels := map[string]string{}
-	for _, pair := range strings.Split(pairs, ",") {
+	for pair := range strings.SplitSeq(pairs, ",") {
 		if key, value, ok := strings.Cut(pair, "="); ok {
 			labels[key] = value
 		}

@@ -26,22 +26,26 @@ func TestMismatch(t *testing.T) {
 	}{
 		{route.Match{Port: 81}, route.Mismatch{Field: route.Port, Want: *exact("81"), Got: "80"}, `the port is 80, not 81`},
 		{
-			route.Match{SourceNamespace: "lab"}, route.Mismatch{Field: route.SourceNamespace, Want: *exact("lab"), Got: "shop"},
+			route.Match{SourceNamespace: "lab"},
+			route.Mismatch{Field: route.SourceNamespace, Want: *exact("lab"), Got: "shop"},
 			`the caller is not in namespace lab`,
 		},
 		{
 			route.Match{SourceLabels: map[string]string{"app": "cart"}},
-			route.Mismatch{Field: route.SourceLabel, Name: "app", Want: *exact("cart"), Got: "web"}, `the caller is not labelled app=cart`,
+			route.Mismatch{Field: route.SourceLabel, Name: "app", Want: *exact("cart"), Got: "web"},
+			`the caller is not labelled app=cart`,
 		},
 		{route.Match{Method: exact("PUT")}, route.Mismatch{Field: route.Method, Want: *exact("PUT"), Got: "GET"}, `method is not "PUT"`},
 		{
-			route.Match{Authority: exact("cart")}, route.Mismatch{Field: route.Authority, Want: *exact("cart"), Got: "reviews"},
+			route.Match{Authority: exact("cart")},
+			route.Mismatch{Field: route.Authority, Want: *exact("cart"), Got: "reviews"},
 			`authority is not "cart"`,
 		},
 		{route.Match{Scheme: exact("https")}, route.Mismatch{Field: route.Scheme, Want: *exact("https"), Got: "http"}, `scheme is not "https"`},
 		{
 			route.Match{URI: &route.StringMatch{Op: route.Prefix, Value: "/Old"}, IgnoreURICase: true},
-			route.Mismatch{Field: route.URI, Want: route.StringMatch{Op: route.Prefix, Value: "/Old"}, Got: "/Api"}, `path does not start with "/Old"`,
+			route.Mismatch{Field: route.URI, Want: route.StringMatch{Op: route.Prefix, Value: "/Old"}, Got: "/Api"},
+			`path does not start with "/Old"`,
 		},
 		{
 			route.Match{Headers: one("x", route.Regex, ".* is not .*")},
@@ -50,7 +54,8 @@ func TestMismatch(t *testing.T) {
 		},
 		{
 			route.Match{Headers: one("y", route.Present, "")},
-			route.Mismatch{Field: route.Header, Name: "y", Want: route.StringMatch{Op: route.Present}}, `header y is not present`,
+			route.Mismatch{Field: route.Header, Name: "y", Want: route.StringMatch{Op: route.Present}},
+			`header y is not present`,
 		},
 		{
 			route.Match{WithoutHeaders: one("x", route.Regex, ".* is .*")},
@@ -61,7 +66,8 @@ func TestMismatch(t *testing.T) {
 		},
 		{
 			route.Match{QueryParams: one("q", route.Exact, "2")},
-			route.Mismatch{Field: route.QueryParam, Name: "q", Want: *exact("2"), Got: "1"}, `query parameter q is not "2"`,
+			route.Mismatch{Field: route.QueryParam, Name: "q", Want: *exact("2"), Got: "1"},
+			`query parameter q is not "2"`,
 		},
 	} {
 		t.Run(test.text, func(t *testing.T) {
