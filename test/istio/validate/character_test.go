@@ -1,3 +1,5 @@
+//go:build !istio_1_30
+
 package validate_test
 
 import (
