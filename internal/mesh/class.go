@@ -141,11 +141,17 @@ func (x *Island) Here(c *Class) *Class {
 }
 
 // specialNamespaces are those that an object of the island has a rule for by its
-// place: no other namespace is like them.
+// place, or that it alone is exported to: no other namespace is like them.
 func (x *Island) specialNamespaces() map[string]bool {
 	out := map[string]bool{x.mesh.snapshot.Options.RootNamespace: true}
+	alone := func(s Scope) {
+		if !s.Public && len(s.Namespaces) == 1 {
+			out[s.Namespaces[0]] = true
+		}
+	}
 	for _, s := range x.sources {
 		out[s.Namespace] = true
+		alone(s.scope)
 		for i := range s.Routes {
 			if n := s.Routes[i].Match.SourceNamespace; n != "" && !s.Routes[i].NeedsOverride {
 				out[n] = true
@@ -154,6 +160,7 @@ func (x *Island) specialNamespaces() map[string]bool {
 	}
 	for _, s := range x.services {
 		out[s.Namespace] = true
+		alone(s.scope)
 		for _, a := range s.Aliases {
 			if alias := x.mesh.services[a]; alias != nil {
 				out[alias.Namespace] = true
@@ -163,6 +170,9 @@ func (x *Island) specialNamespaces() map[string]bool {
 	for _, host := range x.ruleHosts() {
 		for _, r := range x.rulesOf(host) {
 			out[r.Namespace] = true
+			if len(r.ExportTo) > 0 {
+				alone(scopeOf(r.ExportTo, nil, r.Namespace))
+			}
 		}
 	}
 	for n := range x.mesh.sidecars {
@@ -210,24 +220,6 @@ func (x *Island) signature(namespace string, special map[string]bool) string {
 			b.WriteByte('1')
 		} else {
 			b.WriteByte('0')
-		}
-	}
-	// Lists of a single namespace, which scopes leaves out.
-	for _, s := range x.sources {
-		if !s.scope.Public && len(s.scope.Namespaces) == 1 && s.scope.Namespaces[0] == namespace {
-			b.WriteString(namespace)
-		}
-	}
-	for _, s := range x.services {
-		if !s.scope.Public && len(s.scope.Namespaces) == 1 && s.scope.Namespaces[0] == namespace {
-			b.WriteString(namespace)
-		}
-	}
-	for _, host := range x.ruleHosts() {
-		for _, r := range x.rulesOf(host) {
-			if len(r.ExportTo) == 1 && r.ExportTo[0] == namespace {
-				b.WriteString(namespace)
-			}
 		}
 	}
 	return b.String()
