@@ -92,12 +92,15 @@ type side struct {
 	services map[string]*model.Service
 	entries  map[string]*model.ServiceEntry
 	results  map[string]*compile.Service
+	// texts are workloads and labels as text, of which many are asked for again.
+	texts map[*model.Backend][2]string
 }
 
 func newSide(state State) *side {
 	s := &side{
 		State: state, mesh: mesh.New(state.Snapshot),
 		services: map[string]*model.Service{}, entries: map[string]*model.ServiceEntry{}, results: map[string]*compile.Service{},
+		texts: map[*model.Backend][2]string{},
 	}
 	s.ours = s.mesh.Ours(state.Result.Tables, state.Result.SubsetRules)
 	for i := range state.Snapshot.Services {

@@ -15,7 +15,7 @@ import (
 func (c *comparison) names(host string) {
 	alike := c.before.alike(host) && c.after.alike(host)
 	found := map[finding]*place{}
-	callers := 0
+	var callers []*mesh.Class
 	for i, order := range c.orders(host) {
 		b, a := c.before.islands(host, order), c.after.islands(host, order)
 		classes, ok := []*mesh.Class{c.after.mesh.AnyCaller()}, true
@@ -27,8 +27,8 @@ func (c *comparison) names(host string) {
 			return
 		}
 		if i == 0 {
-			callers = len(classes)
-			c.compared.Callers += callers
+			callers = classes
+			c.compared.Callers += len(classes)
 		}
 		for _, class := range classes {
 			for _, port := range union(b.full.Ports(), a.full.Ports()) {
@@ -43,7 +43,9 @@ func (c *comparison) names(host string) {
 	}
 	for f, w := range found {
 		into := at(c.found, f)
-		into.everyone = into.everyone || len(w.callers) == callers
+		into.everyone = into.everyone || !slices.ContainsFunc(callers, func(class *mesh.Class) bool {
+			return !w.callers[class.String()] && c.mayCall(class, f.host)
+		})
 		maps.Copy(into.callers, w.callers)
 		maps.Copy(into.domains, w.domains)
 		maps.Copy(into.ports, w.ports)
@@ -169,9 +171,10 @@ func (l *lookout) virtualHosts(before, after *mesh.VirtualHost, action func(host
 		}
 		return true
 	}
-	different := false
-	for _, kind := range []request{plain, others} {
-		different = l.routes(host, l.steps(before, kind), l.steps(after, kind), action) || different
+	b, a := l.steps(before, plain), l.steps(after, plain)
+	different := l.routes(host, b, a, action)
+	if x, y := l.steps(before, others), l.steps(after, others); !slices.Equal(b, x) || !slices.Equal(a, y) {
+		different = l.routes(host, x, y, action) || different
 	}
 	return different
 }

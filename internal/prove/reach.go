@@ -49,20 +49,18 @@ func (l *lookout) shares(before, after *mesh.Route) string {
 	if why != "" {
 		return why
 	}
-	for s := range a {
-		if b[s] == nil {
-			return "requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
-		}
-	}
-	for s, want := range b {
-		got := a[s]
-		if got == nil {
-			return "no requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
-		}
-		for _, subset := range union(slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got))) {
-			if differ(got[subset], want[subset]) {
-				return "requests would be divided otherwise among the pods of " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
-			}
+	all := maps.Clone(b)
+	maps.Copy(all, a)
+	for _, s := range slices.SortedFunc(maps.Keys(all), service.compare) {
+		cluster := clusterName(mesh.Cluster{Host: s.host, Port: s.port})
+		want, got := b[s], a[s]
+		switch {
+		case want == nil:
+			return "requests would go to " + cluster
+		case got == nil:
+			return "no requests would go to " + cluster
+		case !maps.EqualFunc(want, got, func(x, y float64) bool { return !differ(x, y) }):
+			return "requests would be divided otherwise among the pods of " + cluster
 		}
 	}
 	return ""
@@ -176,7 +174,7 @@ func (l *lookout) reached(_, title string, before, after *mesh.Route) bool {
 	b, a := l.full[0].reach(before.Destinations), l.full[1].reach(after.Destinations)
 	different := false
 	for _, host := range union(slices.Collect(maps.Keys(b)), slices.Collect(maps.Keys(a))) {
-		if why := moved(b[host], a[host]); why != "" && l.mayCall(host) {
+		if why := moved(b[host], a[host]); why != "" && l.mayCall(l.class, host) {
 			l.say(host, "ordinary requests would "+why)
 			different = true
 		}
@@ -185,7 +183,7 @@ func (l *lookout) reached(_, title string, before, after *mesh.Route) bool {
 	for i := range min(len(before.Mirrors), len(after.Mirrors)) {
 		host := l.full[1].cluster(&after.Mirrors[i]).Host
 		b, a := l.full[0].reach(before.Mirrors[i : i+1])[host], l.full[1].reach(after.Mirrors[i : i+1])[host]
-		if !within(a, b) && !within(b, a) && l.mayCall(host) {
+		if !within(a, b) && !within(b, a) && l.mayCall(l.class, host) {
 			l.say(host, "copies of ordinary requests, by route "+title+", would "+moved(b, a))
 			different = true
 		}
@@ -193,25 +191,31 @@ func (l *lookout) reached(_, title string, before, after *mesh.Route) bool {
 	return different
 }
 
-// mayCall reports whether there may be callers of the class that is being looked at, of
-// a Service that may say where its callers are.
-func (l *lookout) mayCall(host string) bool {
-	service := l.after.results[host]
-	return service == nil || len(callersIn(l.after.Snapshot, service, placesOf(l.class))) > 0
+// mayCall reports whether there may be callers of a class, of a Service that may say
+// where its callers are.
+func (c *comparison) mayCall(class *mesh.Class, host string) bool {
+	service := c.after.results[host]
+	return service == nil || len(callersIn(c.after.Snapshot, service, placesOf(class))) > 0
 }
 
 // pods are the labels of pods, as text, by workload.
 type pods map[string][]string
 
-func (p pods) has(b *model.Backend) bool {
-	return slices.Contains(p[b.Workload.String()], model.LabelString(b.Labels))
-}
-
-func (p pods) add(b *model.Backend) {
-	if workload := b.Workload.String(); !p.has(b) {
-		p[workload] = append(p[workload], model.LabelString(b.Labels))
+func (p pods) add(workload, labels string) {
+	if !slices.Contains(p[workload], labels) {
+		p[workload] = append(p[workload], labels)
 		slices.Sort(p[workload])
 	}
+}
+
+// textOf returns a workload and the labels of its pods as text.
+func (s *side) textOf(b *model.Backend) (workload, labels string) {
+	text, known := s.texts[b]
+	if !known {
+		text = [2]string{b.Workload.String(), model.LabelString(b.Labels)}
+		s.texts[b] = text
+	}
+	return text[0], text[1]
 }
 
 // reach lists the pods that destinations lead to, by host. Of several, those of weight 0
@@ -238,7 +242,7 @@ func (v *view) reach(in []route.Destination) map[string]pods {
 		}
 		for j := range s.Backends {
 			if b := &s.Backends[j]; model.HasLabels(b.Labels, labels) {
-				out[to.Host].add(b)
+				out[to.Host].add(v.textOf(b))
 			}
 		}
 	}
@@ -250,13 +254,13 @@ func (s *side) released(host string, service *model.Service) pods {
 	previews := pods{}
 	if result := s.results[host]; result != nil {
 		for i := range result.Previews {
-			previews.add(&result.Previews[i])
+			previews.add(s.textOf(&result.Previews[i]))
 		}
 	}
 	out := pods{}
 	for i := range service.Backends {
-		if b := &service.Backends[i]; !previews.has(b) {
-			out.add(b)
+		if workload, labels := s.textOf(&service.Backends[i]); !slices.Contains(previews[workload], labels) {
+			out.add(workload, labels)
 		}
 	}
 	return out
