@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -246,6 +247,11 @@ func (x *Island) agesMatter() bool {
 	}
 	if (users > 1 && unknown > 0) || ours > 1 {
 		return true
+	}
+	for _, list := range x.mesh.sidecars {
+		if len(list) > 1 && slices.ContainsFunc(list, func(s *model.Sidecar) bool { return s.Created.IsZero() }) {
+			return true
+		}
 	}
 	for _, host := range x.ruleHosts() {
 		users, unknown = 0, 0

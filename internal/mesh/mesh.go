@@ -18,17 +18,18 @@ type Mesh struct {
 	// entries are the hosts of ServiceEntries.
 	entries []*Service
 	// byName finds every VirtualService, delegates too.
-	byName   map[[2]string]*model.VirtualService
-	sources  sourceIndex
-	rules    ruleIndex
-	sidecars map[string][]*model.Sidecar
+	byName  map[[2]string]*model.VirtualService
+	sources sourceIndex
+	rules   ruleIndex
+	// sidecars are by namespace, in istiod's order; reversed where ages are not known.
+	sidecars, sidecarsReversed map[string][]*model.Sidecar
 	// leading has the sources that lead, or copy requests, to a host.
 	leading map[string][]*Source
 }
 
 // New indexes what users made. The snapshot is not changed.
 func New(snapshot *model.Snapshot) *Mesh {
-	m := &Mesh{snapshot: snapshot, byName: map[[2]string]*model.VirtualService{}, sidecars: map[string][]*model.Sidecar{}}
+	m := &Mesh{snapshot: snapshot, byName: map[[2]string]*model.VirtualService{}, sidecars: map[string][]*model.Sidecar{}, sidecarsReversed: map[string][]*model.Sidecar{}}
 	m.indexServices()
 	m.indexVirtualServices()
 	m.indexRules()

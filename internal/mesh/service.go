@@ -195,10 +195,11 @@ func (m *Mesh) named(domain string) []*Service {
 	var out []*Service
 	add := func(host string) {
 		if s := m.services[host]; s != nil {
-			if s.Stands != "" {
-				s = m.services[m.concrete(host)]
+			// What stands for a host that the mesh does not know is itself all there is.
+			if of := m.services[m.concrete(host)]; of != nil {
+				s = of
 			}
-			if s != nil && s.Stands == "" && !slices.Contains(out, s) {
+			if !slices.Contains(out, s) {
 				out = append(out, s)
 			}
 		}

@@ -24,31 +24,41 @@ func (m *Mesh) indexSidecars() {
 		s := &m.snapshot.Sidecars[i]
 		m.sidecars[s.Namespace] = append(m.sidecars[s.Namespace], s)
 	}
-	for _, list := range m.sidecars {
-		slices.SortStableFunc(list, func(a, b *model.Sidecar) int {
-			x, y := a.Spec.GetWorkloadSelector() != nil, b.Spec.GetWorkloadSelector() != nil
-			if x != y {
-				if x {
-					return -1
-				}
-				return 1
-			}
-			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
-		})
+	for namespace, list := range m.sidecars {
+		m.sidecarsReversed[namespace] = slices.Clone(list)
+		sortSidecars(list, Order{})
+		sortSidecars(m.sidecarsReversed[namespace], Order{Reverse: true})
 	}
+}
+
+func sortSidecars(list []*model.Sidecar, order Order) {
+	slices.SortStableFunc(list, func(a, b *model.Sidecar) int {
+		x, y := a.Spec.GetWorkloadSelector() != nil, b.Spec.GetWorkloadSelector() != nil
+		if x != y {
+			if x {
+				return -1
+			}
+			return 1
+		}
+		return order.compare(age{a.Created, a.Object(), false}, age{b.Created, b.Object(), false})
+	})
 }
 
 // sidecarOf returns the Sidecar that is in force for callers of a class, nil for none:
 // the first of their namespace that selects them, else the root namespace's one
 // without a selector (pilot/pkg/model: PushContext.getSidecarScope).
-func (m *Mesh) sidecarOf(class *Class) *model.Sidecar {
-	for _, s := range m.sidecars[class.Namespace] {
+func (x *Island) sidecarOf(class *Class) *model.Sidecar {
+	of := x.mesh.sidecars
+	if x.order.Reverse {
+		of = x.mesh.sidecarsReversed
+	}
+	for _, s := range of[class.Namespace] {
 		selector := s.Spec.GetWorkloadSelector()
 		if class.reads(s.Revision) && (selector == nil || model.HasLabels(class.Labels, selector.GetLabels())) {
 			return s
 		}
 	}
-	for _, s := range m.sidecars[m.snapshot.Options.RootNamespace] {
+	for _, s := range of[x.mesh.snapshot.Options.RootNamespace] {
 		if class.reads(s.Revision) && s.Spec.GetWorkloadSelector() == nil {
 			return s
 		}
@@ -59,8 +69,8 @@ func (m *Mesh) sidecarOf(class *Class) *model.Sidecar {
 // importsOf returns what callers of a class import on a port; nil for everything
 // (pilot/pkg/model: SidecarScope.GetEgressListenerForRDS). It reports false where no
 // listener takes the port.
-func (m *Mesh) importsOf(class *Class, port uint32) (*imports, bool) {
-	s := m.sidecarOf(class)
+func (x *Island) importsOf(class *Class, port uint32) (*imports, bool) {
+	s := x.sidecarOf(class)
 	if s == nil || len(s.Spec.GetEgress()) == 0 {
 		return nil, true
 	}
@@ -75,8 +85,8 @@ func (m *Mesh) importsOf(class *Class, port uint32) (*imports, bool) {
 }
 
 // listeners are what all listeners of callers of a class import, nil for everything.
-func (m *Mesh) listeners(class *Class) []*imports {
-	s := m.sidecarOf(class)
+func (x *Island) listeners(class *Class) []*imports {
+	s := x.sidecarOf(class)
 	if s == nil || len(s.Spec.GetEgress()) == 0 {
 		return []*imports{nil}
 	}

@@ -25,7 +25,7 @@ type VirtualHost struct {
 // of a class have them on a port (pilot/pkg/networking/core:
 // BuildSidecarOutboundVirtualHosts; core/route: BuildSidecarVirtualHostWrapper).
 func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
-	imported, listens := x.mesh.importsOf(class, port)
+	imported, listens := x.importsOf(class, port)
 	if !listens {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts [
 				services = append(services, b.registry[host])
 			}
 		}
-		if !found && !b.mesh.anyCovered(h, b.class, b.port) {
+		if !found && !b.anyCovered(h, b.class, b.port) {
 			hosts = append(hosts, h)
 		}
 	}
@@ -230,9 +230,9 @@ func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts [
 
 // anyCovered reports whether any Service at all is under a wildcard, for callers of a
 // class on a port.
-func (m *Mesh) anyCovered(wildcard string, class *Class, port uint32) bool {
-	imported, _ := m.importsOf(class, port)
-	for host, s := range m.services {
+func (x *Island) anyCovered(wildcard string, class *Class, port uint32) bool {
+	imported, _ := x.importsOf(class, port)
+	for host, s := range x.mesh.services {
 		if covers(wildcard, host) && s.scope.Includes(class.Namespace) && s.hasPort(port) && imported.has(host, s.Namespace, false) {
 			return true
 		}
@@ -310,7 +310,7 @@ func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluste
 	if s == nil || s.Stands == "" || !s.hasPort(port) || !s.scope.Includes(class.Namespace) {
 		return out
 	}
-	if imported, _ := x.mesh.importsOf(class, port); imported.has(d.Host, s.Namespace, false) {
+	if imported, _ := x.importsOf(class, port); imported.has(d.Host, s.Namespace, false) {
 		out.Host = s.Stands
 	}
 	return out
@@ -342,7 +342,7 @@ func (x *Island) imports(class *Class, s *Service, port uint32) bool {
 	if !seen && s.Namespace != class.Namespace {
 		return false
 	}
-	for _, of := range x.mesh.listeners(class) {
+	for _, of := range x.listeners(class) {
 		if of != nil && of.port != 0 && of.port != port {
 			continue
 		}

@@ -97,8 +97,8 @@ func CatchesAll(m *route.Match) bool {
 	if m.Method != nil || m.Scheme != nil || m.Authority != nil || len(m.Headers) > 0 || len(m.WithoutHeaders) > 0 || len(m.QueryParams) > 0 {
 		return false
 	}
-	if m.URI == nil {
-		return true
+	if m.URI == nil || m.URI.Op == route.Present {
+		return true // a path that is only asked to be there always is
 	}
 	return (m.URI.Op == route.Prefix && m.URI.Value == "/") || (m.URI.Op == route.Regex && m.URI.Value == ".*")
 }
