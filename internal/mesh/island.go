@@ -165,6 +165,12 @@ func (x *Island) reach(s *Source) {
 		if service := x.mesh.services[host]; service != nil {
 			x.services[host] = service
 		}
+		if isWildcard(host) && len(s.Hosts) > 1 {
+			// The other hosts have routes on the ports of the Services that it covers.
+			for _, service := range x.mesh.Under(host) {
+				x.services[service.Host] = service
+			}
+		}
 	}
 	for _, host := range s.leadsTo() {
 		for range 2 { // an alias, and what it stands for

@@ -147,6 +147,17 @@ func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
 			out = append(out, m.destination(d.GetDestination(), v.Namespace))
 		}
 	}
+	// HTTP routes for gateways only lead to Services for the imports of Sidecars too.
+	flat, _ := m.flatten(v)
+	for _, h := range flat {
+		if _, forMesh, err := readMatches(h.GetMatch()); err != nil || forMesh {
+			continue
+		}
+		for _, r := range h.GetRoute() {
+			out = append(out, m.destination(r.GetDestination(), v.Namespace))
+		}
+		out = append(out, m.mirrors(h, v.Namespace)...)
+	}
 	for _, t := range v.Spec.GetTcp() {
 		add(t.GetRoute())
 	}
