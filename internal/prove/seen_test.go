@@ -3,7 +3,9 @@ package prove_test
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -27,6 +29,34 @@ func TestChangesAreSeen(t *testing.T) {
 			route(s).Route[0].Destination.Subset = "one"
 		}, ""},
 		{"a pod's count", func(s *model.Snapshot) { s.Services[0].Backends[0].Pods = 5 }, ""},
+		{"a timeout", func(s *model.Snapshot) { route(s).Timeout = durationpb.New(time.Second) }, "route 1: timeout would be another"},
+		{"a policy", func(s *model.Snapshot) {
+			s.DestinationRules[0].Spec.TrafficPolicy = &istioapi.TrafficPolicy{Tls: &istioapi.ClientTLSSettings{Mode: istioapi.ClientTLSSettings_SIMPLE}}
+		}, "another policy of DestinationRules would be in force"},
+		{"an empty policy", func(s *model.Snapshot) { s.DestinationRules[0].Spec.TrafficPolicy = &istioapi.TrafficPolicy{} }, ""},
+		{"the last route", func(s *model.Snapshot) {
+			spec := s.VirtualServices[0].Spec
+			spec.Http = spec.GetHttp()[:1]
+		}, "route 2 would be missing"},
+		{"one route more", func(s *model.Snapshot) {
+			spec := s.VirtualServices[0].Spec
+			spec.Http[1].Match = []*istioapi.HTTPMatchRequest{{Uri: &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Prefix{Prefix: "/b"}}}}
+		}, "would be taken by other requests"},
+		{"another public name", func(s *model.Snapshot) {
+			s.VirtualServices[0].Spec.Hosts = []string{"cart", "shop.example.com"}
+		}, "there is nothing, and would be VirtualService shop/cart"},
+		{"a Service that is gone", func(s *model.Snapshot) { s.Services = s.Services[:3] }, "it would be gone"},
+		{"a Service that is new", func(s *model.Snapshot) {
+			s.Services = append(s.Services, model.Service{Namespace: "shop", Name: "blog"})
+		}, "it would be new"},
+		{"an isolated version that is new", func(s *model.Snapshot) {
+			s.Services = append(s.Services, model.Service{Namespace: "shop", Name: "cart-next", VersionOf: "cart"})
+		}, ""},
+		{"a destination that is gone", func(s *model.Snapshot) { s.ServiceEntries = nil }, "requests would be divided otherwise among the pods of pay.example.com:80"},
+		{"where copies arrive", func(s *model.Snapshot) { s.Services[1].Backends[0].Workload.Name = "other" }, "copies of ordinary requests, by route 1, would reach Deployment/other"},
+		{"pods of a destination without weight", func(s *model.Snapshot) {
+			route(s).Route[0].Weight, route(s).Route[1].Weight = 0, 100
+		}, "no requests would go to cart.shop.svc.cluster.local:80"},
 		{"retries", func(s *model.Snapshot) { route(s).Retries = &istioapi.HTTPRetry{Attempts: 7} }, "retries would be others"},
 		{"retries of the mesh", func(s *model.Snapshot) { s.Mesh.Retries = &istioapi.HTTPRetry{Attempts: 7} }, "retries would be others"},
 		{"a match", func(s *model.Snapshot) { route(s).Match[0].IgnoreUriCase = true }, "would be taken by other requests"},
@@ -72,6 +102,50 @@ func TestChangesAreSeen(t *testing.T) {
 				t.Errorf("no change says %q", test.want)
 			}
 		})
+	}
+}
+
+// TestWeightOfNothing: who is behind a destination of weight 0 does not matter.
+func TestWeightOfNothing(t *testing.T) {
+	t.Parallel()
+	before, after := smallMesh(), smallMesh()
+	for _, s := range []*model.Snapshot{before, after} {
+		s.VirtualServices[1].Revision = ""
+		http := s.VirtualServices[1].Spec.GetHttp()[0]
+		http.Route = append(http.Route, &istioapi.HTTPRouteDestination{Destination: &istioapi.Destination{Host: "idle"}})
+		http.Route[0].Weight = 100
+		s.Services = append(s.Services, model.Service{Namespace: "shop", Name: "idle", VersionOf: "cart", Ports: s.Services[0].Ports, Backends: []model.Backend{{
+			Workload: model.Workload{Kind: "Deployment", Name: "idle"}, Labels: map[string]string{"app": "idle"},
+		}}})
+	}
+	after.Services[4].Backends[0].Workload.Name = "other"
+	for _, c := range prove.Changes(stateOf(before), stateOf(after)).Changes {
+		t.Errorf("%s: %s", c.Host, c.Change)
+	}
+}
+
+// TestDoorsThatOpen: a door beside sidecars is told once it is not pinned, and an object
+// that is not compared where it differs.
+func TestDoorsThatOpen(t *testing.T) {
+	t.Parallel()
+	after := smallMesh()
+	cart := &after.Services[0]
+	cart.Backends = append(cart.Backends, model.Backend{
+		Workload: model.Workload{Kind: "Deployment", Name: "cart-next"}, Labels: map[string]string{"app": "cart", "version": "v2"}, Pods: 1, Ready: 1,
+	})
+	cart.Reachable = []string{"NodePort 30080"}
+	after.VirtualServices = append(after.VirtualServices, model.VirtualService{Namespace: "shop", Name: "edge", Spec: &istioapi.VirtualService{
+		Hosts: []string{"shop.example.com"}, Gateways: []string{"edge"},
+	}})
+	d := prove.Changes(stateOf(smallMesh()), stateOf(after))
+	if len(d.Opened) != 1 || d.Opened[0].Door.Name != "NodePort 30080" || d.Opened[0].Service.Name != "cart" {
+		t.Errorf("opened %v, want the NodePort of cart", d.Opened)
+	}
+	if len(d.NotCompared) != 1 || d.NotCompared[0].Name != "edge" {
+		t.Errorf("not compared: %v, want VirtualService edge", d.NotCompared)
+	}
+	if same := prove.Changes(stateOf(after), stateOf(after)); len(same.Opened)+len(same.NotCompared) > 0 {
+		t.Errorf("opened %v, not compared %v, want nothing", same.Opened, same.NotCompared)
 	}
 }
 
