@@ -148,7 +148,10 @@ func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
 		}
 	}
 	// HTTP routes for gateways only lead to Services for the imports of Sidecars too.
-	flat, _ := m.flatten(v)
+	var flat []*istioapi.HTTPRoute
+	if len(v.Spec.GetGateways()) > 0 {
+		flat, _ = m.flatten(v)
+	}
 	for _, h := range flat {
 		if _, forMesh, err := readMatches(h.GetMatch()); err != nil || forMesh {
 			continue
