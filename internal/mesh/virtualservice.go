@@ -149,7 +149,7 @@ func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
 	}
 	// HTTP routes for gateways only lead to Services for the imports of Sidecars too.
 	var flat []*istioapi.HTTPRoute
-	if len(v.Spec.GetGateways()) > 0 {
+	if namesGateways(v) {
 		flat, _ = m.flatten(v)
 	}
 	for _, h := range flat {
@@ -168,6 +168,13 @@ func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
 		add(t.GetRoute())
 	}
 	return out
+}
+
+// namesGateways reports whether a match of v, or what it delegates to, may be for gateways.
+func namesGateways(v *model.VirtualService) bool {
+	return slices.ContainsFunc(v.Spec.GetHttp(), func(h *istioapi.HTTPRoute) bool {
+		return h.GetDelegate() != nil || slices.ContainsFunc(h.GetMatch(), func(m *istioapi.HTTPMatchRequest) bool { return len(m.GetGateways()) > 0 })
+	})
 }
 
 func (m *Mesh) destination(d *istioapi.Destination, namespace string) route.Destination {
