@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
@@ -216,12 +217,30 @@ func (c *checker) plain(object diag.Object, hosts []string) bool {
 // table proves one table: every domain that its hosts have for some caller gets what it
 // has without our objects.
 func (c *checker) table(s *mesh.Source) {
-	c.pairs(s.Object, s.Hosts, func(p *pair) {
+	c.pairs(s.Object, c.withBeside(s.Hosts), func(p *pair) {
 		for _, port := range p.after.Ports() {
 			p.port = port
 			p.domains()
 		}
 	})
+}
+
+// withBeside returns hosts, and those beside them in VirtualServices of users that are no
+// Services: these have routes on the ports of the Services, as long as one is left to the
+// VirtualService.
+func (c *checker) withBeside(hosts []string) []string {
+	if len(hosts) == 1 && !c.mesh.Touched(hosts[0]) {
+		return hosts
+	}
+	out := slices.Clone(hosts)
+	for _, s := range c.mesh.Island(hosts, nil, mesh.Order{}).Sources() {
+		for _, h := range s.Hosts {
+			if c.mesh.Service(h) == nil && !strings.HasPrefix(h, "*") && !slices.Contains(out, h) {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
 }
 
 // domains compares what callers get by every domain on a port.
