@@ -11,6 +11,8 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -117,6 +119,12 @@ func (c *Cluster) connect() error {
 // admit makes the operator an account with the roles that are shipped, and no
 // others, and a kubeconfig.
 func (c *Cluster) admit(ctx context.Context, root string) error {
+	// The operator reads the mesh configuration in Istio's root namespace, which is there
+	// where Istio is.
+	mesh := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "istio-system"}}
+	if _, err := c.kube.CoreV1().Namespaces().Create(ctx, mesh, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("make the root namespace: %w", err)
+	}
 	text, err := os.ReadFile(filepath.Join(root, "config/install/overrides.yaml"))
 	if err != nil {
 		return fmt.Errorf("read roles: %w", err)
