@@ -155,7 +155,7 @@ func proxyOf(text string) (oracle.Proxy, string) {
 	who, revision, _ := strings.Cut(text, "@")
 	namespace, pairs, _ := strings.Cut(who, ",")
 	p := oracle.Proxy{Namespace: namespace, Labels: map[string]string{}}
-	for _, pair := range strings.Split(pairs, ",") {
+	for pair := range strings.SplitSeq(pairs, ",") {
 		if key, value, ok := strings.Cut(pair, "="); ok {
 			p.Labels[key] = value
 		}

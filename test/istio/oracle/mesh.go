@@ -137,7 +137,7 @@ func (m *Mesh) start(world *world) error {
 		return fmt.Errorf("wait for Istio's controllers: %w", err)
 	}
 	registries.finish()
-	m.services = m.env.ServiceDiscovery.Services()
+	m.services = m.env.Services()
 	if err := m.env.InitNetworksManager(updater); err != nil {
 		return fmt.Errorf("start Istio's networks manager: %w", err)
 	}

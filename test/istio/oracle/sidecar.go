@@ -147,7 +147,7 @@ func (m *Mesh) address(s *sidecar, to string) (string, error) {
 		if svc.Resolution != model.Alias {
 			return svc.GetAddressForProxy(s.node), nil
 		}
-		next := svc.Attributes.K8sAttributes.ExternalName
+		next := svc.Attributes.ExternalName
 		if !slices.ContainsFunc(m.services, func(svc *model.Service) bool { return string(svc.Hostname) == next }) {
 			return anyAddress, nil // somewhere outside
 		}
