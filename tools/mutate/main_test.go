@@ -22,8 +22,8 @@ func TestVerdict(t *testing.T) {
 	for said, want := range map[string]string{
 		"ok": "SURVIVED",
 		"--- FAIL: TestA (0.0s)\n    --- FAIL: TestA/b (0.0s)\nFAIL": "TestA/b",
-		"FAIL\tx [build failed]": "NOT APPLIED: does not build",
-		"panic: oh":              "a panic, or a test that does not end",
+		"FAIL\tx [build failed]":                                     "NOT APPLIED: does not build",
+		"panic: oh":                                                  "a panic, or a test that does not end",
 	} {
 		if got, _ := verdict([]byte(said), said == "ok"); got != want {
 			t.Errorf("%q: got %q, want %q", said, got, want)
