@@ -47,8 +47,8 @@ func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
 	}
 	// A Service of which a domain is another one's host, and those beside and behind:
 	// they don't add domains.
-	for s := range found {
-		x.reach(s)
+	for s := range maps.Clone(found) {
+		x.reach(s, found)
 	}
 	for host, service := range maps.Clone(x.services) {
 		if len(m.sidecars) == 0 && service.scope.Public {
@@ -126,31 +126,19 @@ func (x *Island) callersOfNames(s *Service) []string {
 
 // claims adds the sources that may have a domain, and the Services.
 func (x *Island) claims(domain string, found map[*Source]bool) {
-	indexes := []*sourceIndex{&x.mesh.sources}
-	if x.ours != nil {
-		indexes = append(indexes, &x.ours.sources)
-	}
-	for _, index := range indexes {
-		if isWildcard(domain) {
+	if isWildcard(domain) {
+		for _, index := range x.indexes() {
 			for _, s := range index.wildcard[domain] {
 				found[s] = true
 			}
-			continue
 		}
-		for _, s := range index.exact[domain] {
-			found[s] = true
-		}
-		for _, s := range index.overlapping(domain) {
-			found[s] = true
-		}
-	}
-	if isWildcard(domain) {
 		return
 	}
+	x.claimants(domain, found)
 	for _, s := range x.mesh.named(domain) {
 		if x.services[s.Host] == nil {
 			x.services[s.Host] = s
-			for _, index := range indexes {
+			for _, index := range x.indexes() {
 				for _, v := range index.exact[s.Host] {
 					found[v] = true
 				}
@@ -159,8 +147,28 @@ func (x *Island) claims(domain string, found map[*Source]bool) {
 	}
 }
 
-// reach adds the Services that s names, as hosts and as destinations.
-func (x *Island) reach(s *Source) {
+// claimants adds the sources that have a host itself, or a wildcard that covers it.
+func (x *Island) claimants(host string, found map[*Source]bool) {
+	for _, index := range x.indexes() {
+		for _, s := range index.exact[host] {
+			found[s] = true
+		}
+		for _, s := range index.overlapping(host) {
+			found[s] = true
+		}
+	}
+}
+
+func (x *Island) indexes() []*sourceIndex {
+	if x.ours == nil {
+		return []*sourceIndex{&x.mesh.sources}
+	}
+	return []*sourceIndex{&x.mesh.sources, &x.ours.sources}
+}
+
+// reach adds the Services that s names, as hosts and as destinations. Of those under
+// its wildcard, the sources are added with which s competes for them.
+func (x *Island) reach(s *Source, found map[*Source]bool) {
 	for _, host := range s.Hosts {
 		if service := x.mesh.services[host]; service != nil {
 			x.services[host] = service
@@ -169,6 +177,7 @@ func (x *Island) reach(s *Source) {
 			// The other hosts have routes on the ports of the Services that it covers.
 			for _, service := range x.mesh.Under(host) {
 				x.services[service.Host] = service
+				x.claimants(service.Host, found)
 			}
 		}
 	}
