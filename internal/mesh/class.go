@@ -236,6 +236,9 @@ func (x *Island) revisions() []string {
 	for _, s := range x.sources {
 		add(s.Revision)
 	}
+	for _, s := range x.services {
+		add(s.revision)
+	}
 	for _, host := range x.ruleHosts() {
 		for _, r := range x.rulesOf(host) {
 			add(r.Revision)

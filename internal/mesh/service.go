@@ -25,7 +25,12 @@ type Service struct {
 	// IstioEgressListenerWrapper.selectServices), and is not described here.
 	Contested []diag.Object
 	scope     Scope
+	// revision is that of a ServiceEntry; empty for one that every istiod reads.
+	revision string
 }
+
+// seenBy reports whether callers of a class know s.
+func (s *Service) seenBy(c *Class) bool { return s.scope.Includes(c.Namespace) && c.reads(s.revision) }
 
 // hasPort reports whether HTTP routes apply to a port of s.
 func (s *Service) hasPort(number uint32) bool {
@@ -63,7 +68,7 @@ func (m *Mesh) indexServices() {
 				}
 				continue
 			}
-			x := &Service{Host: host, Namespace: e.Namespace, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
+			x := &Service{Host: host, Namespace: e.Namespace, revision: e.Revision, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
 			for _, p := range e.Spec.GetPorts() {
 				x.Ports = append(x.Ports, model.Port{Name: p.GetName(), Number: p.GetNumber(), HTTP: entryCarriesHTTP(p.GetProtocol())})
 			}

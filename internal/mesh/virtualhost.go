@@ -135,7 +135,7 @@ type hostBuilder struct {
 func (x *Island) registry(class *Class, imported *imports, port uint32) map[string]*Service {
 	out := make(map[string]*Service, len(x.services))
 	for host, s := range x.services {
-		if !s.scope.Includes(class.Namespace) || !s.hasPort(port) || !imported.has(host, s.Namespace, false) {
+		if !s.seenBy(class) || !s.hasPort(port) || !imported.has(host, s.Namespace, false) {
 			continue
 		}
 		out[host] = s
@@ -233,7 +233,7 @@ func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts [
 func (x *Island) anyCovered(wildcard string, class *Class, port uint32) bool {
 	imported, _ := x.importsOf(class, port)
 	for host, s := range x.mesh.services {
-		if covers(wildcard, host) && s.scope.Includes(class.Namespace) && s.hasPort(port) && imported.has(host, s.Namespace, false) {
+		if covers(wildcard, host) && s.seenBy(class) && s.hasPort(port) && imported.has(host, s.Namespace, false) {
 			return true
 		}
 	}
@@ -307,7 +307,7 @@ func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluste
 		out.Port = port
 	}
 	s := x.services[d.Host]
-	if s == nil || s.Stands == "" || !s.hasPort(port) || !s.scope.Includes(class.Namespace) {
+	if s == nil || s.Stands == "" || !s.hasPort(port) || !s.seenBy(class) {
 		return out
 	}
 	if imported, _ := x.importsOf(class, port); imported.has(d.Host, s.Namespace, false) {
@@ -338,8 +338,8 @@ func (x *Island) Exists(class *Class, c Cluster) bool {
 // imports reports whether callers of a class have s on a port. What a VirtualService
 // leads to need not be exported to its own namespace.
 func (x *Island) imports(class *Class, s *Service, port uint32) bool {
-	seen := s.scope.Includes(class.Namespace)
-	if !seen && s.Namespace != class.Namespace {
+	seen := s.seenBy(class)
+	if !seen && (s.Namespace != class.Namespace || !class.reads(s.revision)) {
 		return false
 	}
 	for _, of := range x.listeners(class) {

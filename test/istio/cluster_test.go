@@ -2,11 +2,13 @@ package istio_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
@@ -70,33 +72,59 @@ func readWith(ctx context.Context, users []byte, plant func(*compile.Result) boo
 }
 
 // age is when the objects were made that Overrides adds, beside those of users.
-type age struct{ name, created string }
+type age struct {
+	name, created string
+	// reverse has those come first that would come last by name.
+	reverse bool
+}
 
 // ages are all that may make a difference: istiod goes by age, and by name among
 // objects of one age. Objects that say no age are all of one.
 func (c *cluster) ages() []age {
-	out := []age{{"younger", "2040-01-01T00:00:00Z"}, {"older", "1990-01-01T00:00:00Z"}, {"as old", ""}}
+	out := []age{
+		{name: "younger", created: younger},
+		{name: "younger, the last by name first", created: younger, reverse: true},
+		{name: "older", created: older},
+		{name: "as old"},
+	}
 	var stamps []string
 	for _, match := range timestamps.FindAllSubmatch(c.users, -1) {
 		stamps = append(stamps, string(match[1]))
 	}
 	slices.Sort(stamps)
 	for _, stamp := range slices.Compact(stamps) {
-		out = append(out, age{"of " + stamp, stamp})
+		out = append(out, age{name: "of " + stamp, created: stamp})
 	}
 	return out
 }
+
+// When what Overrides adds was made before all else, and after.
+const older, younger = "1990-01-01T00:00:00Z", "2040-01-01T00:00:00Z"
 
 var timestamps = regexp.MustCompile(`creationTimestamp: "?([-0-9T:Z]{20})`)
 
 // with returns all objects, those that Overrides adds being of an age.
 func (c *cluster) with(a age) []byte {
-	made := string(c.made)
-	if a.created != "" {
-		made = strings.ReplaceAll(made, "\nmetadata:\n", "\nmetadata:\n  creationTimestamp: \""+a.created+"\"\n")
+	if a.created == "" {
+		return slices.Concat(c.users, []byte("\n---\n"), c.made)
 	}
-	return slices.Concat(c.users, []byte("\n---\n"), []byte(made))
+	parts := strings.Split(string(c.made), "---\n")
+	if a.reverse {
+		slices.SortStableFunc(parts, func(a, b string) int { return cmp.Compare(name.FindString(b), name.FindString(a)) })
+	}
+	from, _ := time.Parse(time.RFC3339, a.created)
+	for i, part := range parts {
+		created := a.created
+		if a.reverse {
+			created = from.Add(time.Duration(i) * time.Second).Format(time.RFC3339)
+		}
+		parts[i] = strings.ReplaceAll(part, "\nmetadata:\n", "\nmetadata:\n  creationTimestamp: \""+created+"\"\n")
+	}
+	return slices.Concat(c.users, []byte("\n---\n"), []byte(strings.Join(parts, "---\n")))
 }
+
+// name is where a written object says its name.
+var name = regexp.MustCompile(`\n  name: .*`)
 
 // load returns the mesh, without what Overrides adds and with it at each age.
 func (c *cluster) load(options oracle.Options) (before *oracle.Mesh, after []*oracle.Mesh, err error) {

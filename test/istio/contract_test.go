@@ -41,10 +41,7 @@ type world struct {
 //   - no request is sent to a cluster that is not there, where it was not before;
 //   - the route taken is the one that Evaluate says, for every request.
 func TestContractInIstio(t *testing.T) {
-	if testing.Short() {
-		t.Skip("many meshes to translate")
-	}
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		w := generate(t)
 		report, err := validate.Objects(w.made)
 		if err != nil {
@@ -76,11 +73,8 @@ func TestContractInIstio(t *testing.T) {
 // TestFaultsInIstio plants faults into what is compiled: nothing that changes an ordinary
 // request in istiod's own configuration gets through the proof.
 func TestFaultsInIstio(t *testing.T) {
-	if testing.Short() {
-		t.Skip("many meshes to translate")
-	}
 	planted := map[string]int{}
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		fault := rapid.SampledFrom(provetest.Faults()).Draw(t, "fault")
 		w := generateWith(t, fault.Plant)
 		if !w.planted || len(w.result.Tables)+len(w.result.SubsetRules) == 0 {
