@@ -9,6 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/prove"
@@ -89,14 +90,12 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		diags = append(diags, diag.New(diag.NoServices, diag.Object{}, "there is no Service in %s", in.place()))
 	}
 	s.snapshot = snapshot
-	s.result, s.proof = prove.Compile(snapshot)
-	diags = append(diags, s.result.Diagnostics...)
-	generated, found, err := istio.Objects(s.result.Tables, s.result.SubsetRules)
+	made, err := generate.From(snapshot)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
-	diags = append(diags, found...)
-	s.generated, s.diags = generated, diags
+	s.result, s.proof, s.generated = made.Result, made.Proof, made.Objects
+	s.diags = append(diags, s.result.Diagnostics...)
 	if s.namespace != "" {
 		s.generated = slices.DeleteFunc(s.generated, func(o istio.Object) bool { return o.Namespace != s.namespace })
 		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {

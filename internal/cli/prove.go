@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/report"
 )
@@ -141,8 +142,11 @@ func (a *app) readBefore(ctx context.Context, o *proveOptions) (prove.State, err
 	if len(diags) > 0 {
 		return prove.State{}, fmt.Errorf("--before %s: there are objects that can't be read", o.before)
 	}
-	result, _ := prove.Compile(snapshot)
-	return prove.State{Snapshot: snapshot, Result: &result}, nil
+	made, err := generate.From(snapshot)
+	if err != nil {
+		return prove.State{}, fmt.Errorf("--before: %w", err)
+	}
+	return prove.State{Snapshot: snapshot, Result: &made.Result}, nil
 }
 
 // narrow leaves of a difference what is about Services and objects of a namespace.

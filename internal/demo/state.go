@@ -14,7 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/envoy"
 	"github.com/overrides-mesh/overrides/internal/model"
-	"github.com/overrides-mesh/overrides/internal/prove"
+	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
@@ -65,7 +65,11 @@ func read(ctx context.Context, paths []string, manifests []byte, options model.O
 	s := &State{Workloads: workload.Parse(manifests, defaultNamespace)}
 	snapshot, found := objects.Snapshot(options)
 	s.Snapshot = snapshot
-	s.Result, _ = prove.Compile(snapshot)
+	made, err := generate.From(snapshot)
+	if err != nil {
+		return nil, err
+	}
+	s.Result = made.Result
 	_, refused := envoy.NewMesh(snapshot, &s.Result, nil)
 	s.Diagnostics = diag.Sort(slices.Concat(diags, found, s.Result.Diagnostics, refused, s.checkWorkloads()))
 	return s, nil

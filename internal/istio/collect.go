@@ -63,7 +63,7 @@ func (c *collector) leaveOut(tables []route.Table, rules []route.SubsetRule) {
 		return
 	}
 	for _, rule := range rules {
-		if !c.left[diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}] {
+		if !c.left[rule.Object()] {
 			continue
 		}
 		for i := range tables {

@@ -62,7 +62,7 @@ func notNil(labels map[string]string) map[string]string {
 
 func (m *Mesh) ourRule(r *route.SubsetRule) *Rule {
 	return &Rule{
-		Object:    diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name},
+		Object:    r.Object(),
 		Namespace: r.Namespace, Revision: r.Revision, Host: r.Host, ExportTo: r.ExportTo, Policy: r.Policy, Subsets: r.Subsets, Ours: r,
 	}
 }

@@ -230,7 +230,7 @@ func (p *picture) ours() map[diag.Object]string {
 		}
 		for i := range p.result.SubsetRules {
 			r := &p.result.SubsetRules[i]
-			p.owners[diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}] = r.Owner
+			p.owners[r.Object()] = r.Owner
 		}
 	}
 	return p.owners

@@ -13,7 +13,7 @@ import (
 func (p *planner) rules() error {
 	wanted := map[diag.Object]bool{}
 	for _, rule := range p.Result.SubsetRules {
-		name := nameOf(&rule)
+		name := rule.Object()
 		wanted[name] = true
 		if p.twice[name] {
 			continue

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // findTwice finds the names under which two objects are wanted. Each would undo the
@@ -20,13 +19,9 @@ func (p *planner) findTwice() {
 		seen[name] = true
 	}
 	for i := range p.Result.SubsetRules {
-		note(nameOf(&p.Result.SubsetRules[i]))
+		note(p.Result.SubsetRules[i].Object())
 	}
 	for i := range p.Result.Tables {
 		note(p.Result.Tables[i].Object())
 	}
-}
-
-func nameOf(rule *route.SubsetRule) diag.Object {
-	return diag.Object{Kind: "DestinationRule", Namespace: rule.Namespace, Name: rule.Name}
 }

@@ -103,6 +103,11 @@ type SubsetRule struct {
 	Subsets []Subset
 }
 
+// Object names the DestinationRule that r becomes.
+func (r *SubsetRule) Object() diag.Object {
+	return diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}
+}
+
 // Subset is a name for the pods that carry labels.
 type Subset struct {
 	Name   string

@@ -14,9 +14,9 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
-	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/route"
 	"github.com/overrides-mesh/overrides/internal/source"
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
@@ -50,17 +50,16 @@ func readWith(ctx context.Context, users []byte, plant func(*compile.Result) boo
 	snapshot, found := objects.Snapshot(model.DefaultOptions())
 	diags = append(diags, found...)
 	c.snapshot = snapshot
-	c.result, _ = prove.Made(snapshot, func(refused compile.Refused) compile.Result {
-		made := compile.Without(snapshot, refused)
-		c.planted = plant(&made) || c.planted
-		return made
+	made, err := generate.With(snapshot, func(refused compile.Refused) compile.Result {
+		result := compile.Without(snapshot, refused)
+		c.planted = plant(&result) || c.planted
+		return result
 	})
-	diags = append(diags, c.result.Diagnostics...)
-	c.objects, found, err = istio.Objects(c.result.Tables, c.result.SubsetRules)
 	if err != nil {
 		return nil, err
 	}
-	c.diags = diag.Sort(append(diags, found...))
+	c.result, c.objects = made.Result, made.Objects
+	c.diags = diag.Sort(append(diags, c.result.Diagnostics...))
 	for _, o := range c.objects {
 		data, err := o.YAML()
 		if err != nil {

@@ -42,7 +42,7 @@ type world struct {
 //   - the route taken is the one that Evaluate says, for every request.
 func TestContractInIstio(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := generate(t)
+		w := drawWorld(t)
 		report, err := validate.Objects(w.made)
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func TestFaultsInIstio(t *testing.T) {
 	planted := map[string]int{}
 	check(t, func(t *rapid.T) {
 		fault := rapid.SampledFrom(provetest.Faults()).Draw(t, "fault")
-		w := generateWith(t, fault.Plant)
+		w := drawWorldWith(t, fault.Plant)
 		if !w.planted || len(w.result.Tables)+len(w.result.SubsetRules) == 0 {
 			return
 		}
@@ -101,11 +101,11 @@ func TestFaultsInIstio(t *testing.T) {
 // something was left.
 const minFaults = 5
 
-func generate(t *rapid.T) *world {
-	return generateWith(t, func(*compile.Result) bool { return true })
+func drawWorld(t *rapid.T) *world {
+	return drawWorldWith(t, func(*compile.Result) bool { return true })
 }
 
-func generateWith(t *rapid.T, plant func(*compile.Result) bool) *world {
+func drawWorldWith(t *rapid.T, plant func(*compile.Result) bool) *world {
 	generated := compiletest.Snapshot().Draw(t, "snapshot")
 	c, err := readWith(t.Context(), compiletest.Manifests(generated), plant)
 	if err != nil {

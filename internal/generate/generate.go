@@ -1,0 +1,72 @@
+// Package generate makes what is to be written for a cluster: compiled, proved, and in
+// the form of objects.
+package generate
+
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/prove"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Output is what is to be written. Its tables and rules are those of its objects.
+type Output struct {
+	compile.Result
+	// Proof is of what is written.
+	Proof   prove.Report
+	Objects []istio.Object
+}
+
+// From makes what follows from snapshot.
+func From(snapshot *model.Snapshot) (Output, error) {
+	return With(snapshot, func(refused compile.Refused) compile.Result { return compile.Without(snapshot, refused) })
+}
+
+// With is [From] with another way to compile. What can't be written, being too large or
+// such that Istio refuses it, is not proved with the rest: where there is any, the
+// rest is proved again.
+func With(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Result) (Output, error) {
+	left := map[diag.Object]bool{}
+	var unwritten []diag.Diagnostic
+	for {
+		var out Output
+		out.Result, out.Proof = prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+			result := compiled(refused)
+			result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return left[t.Object()] })
+			result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(r route.SubsetRule) bool { return left[r.Object()] })
+			return result
+		})
+		objects, found, err := istio.Objects(out.Tables, out.SubsetRules)
+		if err != nil {
+			return Output{}, err
+		}
+		unwritten = append(unwritten, found...)
+		if len(found) == 0 {
+			out.Objects, out.Diagnostics = objects, append(out.Diagnostics, unwritten...)
+			return out, nil
+		}
+		leave(left, &out.Result, objects)
+	}
+}
+
+// leave notes what of result is not among objects.
+func leave(left map[diag.Object]bool, result *compile.Result, objects []istio.Object) {
+	written := map[diag.Object]bool{}
+	for _, o := range objects {
+		written[o.Object] = true
+	}
+	for i := range result.Tables {
+		if o := result.Tables[i].Object(); !written[o] {
+			left[o] = true
+		}
+	}
+	for i := range result.SubsetRules {
+		if o := result.SubsetRules[i].Object(); !written[o] {
+			left[o] = true
+		}
+	}
+}
