@@ -237,7 +237,7 @@ func (x *Island) revisions() []string {
 		add(s.Revision)
 	}
 	for _, s := range x.services {
-		add(s.revision)
+		add(s.revision())
 	}
 	for _, host := range x.ruleHosts() {
 		for _, r := range x.rulesOf(host) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	istioapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -25,12 +27,38 @@ type Service struct {
 	// IstioEgressListenerWrapper.selectServices), and is not described here.
 	Contested []diag.Object
 	scope     Scope
-	// revision is that of a ServiceEntry; empty for one that every istiod reads.
-	revision string
+	// entry is the ServiceEntry that has the host; nil for a Kubernetes Service.
+	entry *model.ServiceEntry
 }
 
 // seenBy reports whether callers of a class know s.
-func (s *Service) seenBy(c *Class) bool { return s.scope.Includes(c.Namespace) && c.reads(s.revision) }
+func (s *Service) seenBy(c *Class) bool { return s.scope.Includes(c.Namespace) && c.reads(s.revision()) }
+
+// revision is that of a ServiceEntry; empty for what every istiod reads.
+func (s *Service) revision() string {
+	if s.entry == nil {
+		return ""
+	}
+	return s.entry.Revision
+}
+
+// hasSubset reports whether a subset has a cluster: what proxies resolve by DNS has one
+// only where an endpoint that the ServiceEntry lists has the labels
+// (pilot/pkg/networking/core: ClusterBuilder.buildCluster). Endpoints that it selects
+// are taken for none.
+func (s *Service) hasSubset(labels map[string]string) bool {
+	if s.entry == nil {
+		return true
+	}
+	switch s.entry.Spec.GetResolution() {
+	case istioapi.ServiceEntry_DNS, istioapi.ServiceEntry_DNS_ROUND_ROBIN:
+		return slices.ContainsFunc(s.entry.Spec.GetEndpoints(), func(e *istioapi.WorkloadEntry) bool {
+			return model.HasLabels(e.GetLabels(), labels)
+		})
+	default:
+		return true
+	}
+}
 
 // hasPort reports whether HTTP routes apply to a port of s.
 func (s *Service) hasPort(number uint32) bool {
@@ -68,7 +96,7 @@ func (m *Mesh) indexServices() {
 				}
 				continue
 			}
-			x := &Service{Host: host, Namespace: e.Namespace, revision: e.Revision, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
+			x := &Service{Host: host, Namespace: e.Namespace, entry: e, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
 			for _, p := range e.Spec.GetPorts() {
 				x.Ports = append(x.Ports, model.Port{Name: p.GetName(), Number: p.GetNumber(), HTTP: entryCarriesHTTP(p.GetProtocol())})
 			}

@@ -331,15 +331,15 @@ func (x *Island) Exists(class *Class, c Cluster) bool {
 	if c.Subset == "" {
 		return true
 	}
-	_, found := x.Rule(class, c.Host).Subset(c.Subset)
-	return found
+	subset, found := x.Rule(class, c.Host).Subset(c.Subset)
+	return found && s.hasSubset(subset.Labels)
 }
 
 // imports reports whether callers of a class have s on a port. What a VirtualService
 // leads to need not be exported to its own namespace.
 func (x *Island) imports(class *Class, s *Service, port uint32) bool {
 	seen := s.seenBy(class)
-	if !seen && (s.Namespace != class.Namespace || !class.reads(s.revision)) {
+	if !seen && (s.Namespace != class.Namespace || !class.reads(s.revision())) {
 		return false
 	}
 	for _, of := range x.listeners(class) {
