@@ -1,6 +1,9 @@
 package compile
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -21,13 +24,13 @@ func (c *compiler) leaveAlone(s *service) bool {
 	case len(s.Selector) == 0:
 		c.leave(s, diag.NoSelector, "left alone: it has no selector")
 	case !hasHTTP(s.Ports):
-		c.leave(s, diag.NoHTTPPort, "left alone: no port carries HTTP")
+		c.leaveServing(s, diag.NoHTTPPort, "left alone: no port carries HTTP")
 	case grammar.ValidateService(s.Name) != nil:
 		c.leaveUnnameable(s)
 	case len(c.contested(s)) > 0:
 		c.leave(s, diag.HostContested, "left alone: %s has its host too", list(names(c.contested(s))))
 	case s.Headless && len(s.isolated) == 0:
-		c.leave(s, diag.HeadlessService, "left alone: it is headless, and no isolated versions of it are there")
+		c.leaveServing(s, diag.HeadlessService, "left alone: it is headless, and no isolated versions of it are there")
 	}
 	return s.leftAlone
 }
@@ -44,6 +47,38 @@ func (c *compiler) leaveUnnameable(s *service) {
 		d.Severity, d.Fix = diag.Info, ""
 	}
 	c.add(d)
+}
+
+// leaveServing leaves a Service alone which can't be pinned, being what it is. That is
+// worth a warning where some of its pods are said not to be released.
+func (c *compiler) leaveServing(s *service, code diag.Code, why string) {
+	s.leftAlone, s.reason = true, code
+	previews := saidPreviews(s)
+	if len(previews) > 0 {
+		why += fmt.Sprintf(", so ordinary traffic reaches %s, which is not released", list(previews))
+	}
+	d := diag.New(code, s.Object(), "%s", why).At(s.Origin)
+	if len(previews) > 0 {
+		d.Severity = diag.Warning
+	}
+	c.add(d)
+}
+
+// saidPreviews names the workloads that are marked as previews, or are not of the versions
+// that are said to be released.
+func saidPreviews(s *service) []string {
+	if onlyPreview(s) {
+		return nil
+	}
+	var out []string
+	for _, b := range s.backends {
+		named := s.settings.ReleasedVersions != nil && b.version != ""
+		if b.preview || (named && !slices.Contains(s.settings.ReleasedVersions, b.version)) {
+			out = append(out, b.Workload.String())
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func hasHTTP(ports []model.Port) bool {

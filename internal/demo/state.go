@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/workload"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/envoy"
-	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/generate"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 

@@ -32,7 +32,9 @@ type Service struct {
 }
 
 // seenBy reports whether callers of a class know s.
-func (s *Service) seenBy(c *Class) bool { return s.scope.Includes(c.Namespace) && c.reads(s.revision()) }
+func (s *Service) seenBy(c *Class) bool {
+	return s.scope.Includes(c.Namespace) && c.reads(s.revision())
+}
 
 // revision is that of a ServiceEntry; empty for what every istiod reads.
 func (s *Service) revision() string {

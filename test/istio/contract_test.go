@@ -38,6 +38,8 @@ type world struct {
 // objects of users in them, whatever the age of what is made:
 //   - everything made passes Istio's validation;
 //   - for an ordinary request nothing differs but for the pin;
+//   - where one reaches pods of a version that is not the released one, a warning is
+//     about their Service, or names it;
 //   - no request is sent to a cluster that is not there, where it was not before;
 //   - the route taken is the one that Evaluate says, for every request.
 func TestContractInIstio(t *testing.T) {
@@ -161,7 +163,34 @@ func (w *world) checkOrdinary(t *rapid.T) {
 		if found := same.Differences(before, after, w.pinned); len(found) > 0 && !w.allowed(found) {
 			w.fail(t, fmt.Sprintf("from %+v: %+v\nbefore %v\nafter  %v\nours are %s\n%s", from, asked, before, after, a.name, strings.Join(found, "\n")))
 		}
+		for _, pod := range w.unreleased(after) {
+			if !w.warnsOf(pod) {
+				w.fail(t, fmt.Sprintf("from %+v: %+v\nbefore %v\nafter  %v\nours are %s\nreaches %s, and no warning says so", from, asked, before, after, a.name, pod))
+			}
+		}
 	}
+}
+
+// unreleased lists the pods that a request, or a copy of it, may get to as those of
+// a Service which says what versions are released, and that are of none of these. What
+// is for no name of the mesh's goes past all that it has; who calls the Service that an
+// isolated version has of its own means it.
+func (w *world) unreleased(a oracle.Answer) []string {
+	var out []string
+	for _, d := range slices.Concat(a.Destinations, a.Mirrors) {
+		for i := range w.snapshot.Services {
+			s := &w.snapshot.Services[i]
+			if a.Name == "passthrough" || d.Host != s.Name+"."+s.Namespace+".svc.cluster.local" || len(s.Settings.ReleasedVersions) == 0 || s.VersionOf != "" {
+				continue
+			}
+			for _, b := range s.Backends {
+				if version := b.Labels["version"]; slices.Contains(d.Pods, b.Workload.Name) && version != "" && !slices.Contains(s.Settings.ReleasedVersions, version) {
+					out = append(out, b.Workload.Name)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // reaches reports whether there may be proxies of w's revision in a namespace.
@@ -176,9 +205,16 @@ func (c *cluster) allowed(found []string) bool {
 		slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Code == diag.AffinityLost })
 }
 
-// warns reports whether anything is warned of.
-func (c *cluster) warns() bool {
-	return slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Severity == diag.Warning })
+// warnsOf reports whether a warning is about a Service that has a pod, or names it.
+func (c *cluster) warnsOf(pod string) bool {
+	return slices.ContainsFunc(c.snapshot.Services, func(s model.Service) bool {
+		has := slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Workload.Name == pod }) ||
+			slices.ContainsFunc(s.Unread, func(u model.Unread) bool { return u.Object.Name == pod })
+		return has &&
+			slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool {
+				return d.Severity >= diag.Warning && (d.Object == s.Object() || strings.Contains(d.Message, s.Name+"."+s.Namespace))
+			})
+	})
 }
 
 // checkTable sends any request to a host of table.

@@ -127,9 +127,12 @@ func (p *pair) hosts() []string {
 
 // knowsLess reports whether the model may not know of a cluster that istiod has: a Sidecar
 // imports what any VirtualService that it imports leads to, and an island has but some of
-// these. What the model does not know it takes for missing, and nothing is made that
+// these; and nothing is known of where one leads whose routes are not known. What the model does not know it takes for missing, and nothing is made that
 // leads there.
-func (p *pair) knowsLess(there bool) bool { return there && len(p.snapshot.Sidecars) > 0 }
+func (p *pair) knowsLess(there bool) bool {
+	unknown := func(s *mesh.Source) bool { return s.Problem != nil }
+	return there && (len(p.snapshot.Sidecars) > 0 || slices.ContainsFunc(p.mesh.Sources(), unknown))
+}
 
 // resolve returns the Service whose address DNS gives for a name, "" for none.
 func (p *pair) resolve(name, namespace string) string {
