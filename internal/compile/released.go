@@ -71,6 +71,11 @@ func (c *compiler) findReleased(s *service) {
 		for i := range s.backends {
 			s.backends[i].released = true
 		}
+		if previews := saidPreviews(s); len(previews) > 0 {
+			d := diag.New(diag.HeadlessService, s.Object(), "it is headless: ordinary traffic reaches %s, which is not released", list(previews)).At(s.Origin)
+			d.Severity = diag.Warning
+			c.add(d)
+		}
 		return
 	}
 	if len(s.Unread) > 0 && alone(s) {

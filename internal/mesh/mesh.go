@@ -110,12 +110,14 @@ func (x *sourceIndex) overlapping(host string) []*Source {
 // leadsTo lists the hosts that s has for destinations and mirrors.
 func (s *Source) leadsTo() []string {
 	var out []string
-	for i := range s.Routes {
-		for _, d := range s.Routes[i].Destinations {
-			out = append(out, d.Host)
-		}
-		for _, d := range s.Routes[i].Mirrors {
-			out = append(out, d.Host)
+	for _, routes := range [][]Route{s.Routes, s.gateways} {
+		for i := range routes {
+			for _, d := range routes[i].Destinations {
+				out = append(out, d.Host)
+			}
+			for _, d := range routes[i].Mirrors {
+				out = append(out, d.Host)
+			}
 		}
 	}
 	for _, d := range s.other {
@@ -130,10 +132,12 @@ func (s *Source) leadsTo() []string {
 // serviceMatchingVirtualServicePorts).
 func (s *Source) leadsCallers(namespace, host string, port uint32) bool {
 	to := func(d route.Destination) bool { return d.Host == host && (d.Port == 0 || d.Port == port) }
-	for i := range s.Routes {
-		r := &s.Routes[i]
-		if (slices.ContainsFunc(r.Destinations, to) || slices.ContainsFunc(r.Mirrors, to)) && r.forNamespace(namespace) {
-			return true
+	for _, routes := range [][]Route{s.Routes, s.gateways} {
+		for i := range routes {
+			r := &routes[i]
+			if (slices.ContainsFunc(r.Destinations, to) || slices.ContainsFunc(r.Mirrors, to)) && r.forNamespace(namespace) {
+				return true
+			}
 		}
 	}
 	return slices.ContainsFunc(s.other, to)

@@ -40,8 +40,10 @@ type Source struct {
 	Problem error
 
 	scope Scope
-	// other are destinations of TCP and TLS routes.
-	other []route.Destination
+	// other are destinations of TCP and TLS routes, gateways those HTTP routes that
+	// sidecars don't take: both lead to Services for the imports of Sidecars.
+	other    []route.Destination
+	gateways []Route
 }
 
 // Ours reports whether Overrides makes s.
@@ -136,18 +138,13 @@ func (m *Mesh) userSource(v *model.VirtualService) *Source {
 		}
 	}
 	s.Routes, s.Dropped, s.Problem = m.readRoutes(v)
-	s.other = m.otherDestinations(v)
+	s.other, s.gateways = m.otherDestinations(v), m.gatewayRoutes(v)
 	return s
 }
 
-func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
-	var out []route.Destination
-	add := func(list []*istioapi.RouteDestination) {
-		for _, d := range list {
-			out = append(out, m.destination(d.GetDestination(), v.Namespace))
-		}
-	}
-	// HTTP routes for gateways only lead to Services for the imports of Sidecars too.
+// gatewayRoutes lists the routes that are for gateways only.
+func (m *Mesh) gatewayRoutes(v *model.VirtualService) []Route {
+	var out []Route
 	var flat []*istioapi.HTTPRoute
 	if namesGateways(v) {
 		flat, _ = m.flatten(v)
@@ -156,10 +153,21 @@ func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
 		if _, forMesh, err := readMatches(h.GetMatch()); err != nil || forMesh {
 			continue
 		}
-		for _, r := range h.GetRoute() {
-			out = append(out, m.destination(r.GetDestination(), v.Namespace))
+		r := Route{HTTP: h, Mirrors: m.mirrors(h, v.Namespace)}
+		for _, d := range h.GetRoute() {
+			r.Destinations = append(r.Destinations, m.destination(d.GetDestination(), v.Namespace))
 		}
-		out = append(out, m.mirrors(h, v.Namespace)...)
+		out = append(out, r)
+	}
+	return out
+}
+
+func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
+	var out []route.Destination
+	add := func(list []*istioapi.RouteDestination) {
+		for _, d := range list {
+			out = append(out, m.destination(d.GetDestination(), v.Namespace))
+		}
 	}
 	for _, t := range v.Spec.GetTcp() {
 		add(t.GetRoute())
