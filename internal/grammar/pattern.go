@@ -39,7 +39,7 @@ const AnyBaggagePattern = `(?:.*,)?[ \t]*override\..*`
 // recognized: every header that matches it matches [AnyBaggagePattern] as well. It
 // looks at the beginning, and that no alternative stands beside it.
 func NeedsBaggageOverride(pattern string) bool {
-	rest, found := strings.CutPrefix(pattern, memberBegin+regexp.QuoteMeta(baggagePrefix))
+	rest, found := strings.CutPrefix(pattern, memberBegin+quotedBaggagePrefix)
 	if !found || (rest != "" && strings.ContainsRune("?*+{", rune(rest[0]))) {
 		return false
 	}
@@ -75,18 +75,25 @@ const (
 	fromPrefix   = "from="
 	methodPrefix = "method="
 	strictWord   = "strict"
+
+	// The pattern of baggagePrefix.
+	quotedBaggagePrefix = `override\.`
+	// optionalStrict are the parameters of a member without conditions.
+	optionalStrict = `(?:;` + space + strictWord + space + `)?`
 )
 
 // Pattern matches an override header with a member for this version of s under
 // exactly these conditions, parameters in any order, with or without strict.
 func (s Service) Pattern(version string, c Condition) string {
-	return memberBegin + s.quoted() + ":" + regexp.QuoteMeta(version) + space + orders(c) + memberEnd
+	name, open, namespace, end := s.quoted()
+	return memberBegin + name + open + namespace + end + ":" + regexp.QuoteMeta(version) + space + orders(c) + memberEnd
 }
 
 // BaggagePattern matches a baggage header with a member for this version of s,
 // whatever its properties.
 func (s Service) BaggagePattern(version string) string {
-	return memberBegin + regexp.QuoteMeta(baggagePrefix) + s.quoted() + space + "=" + space +
+	name, open, namespace, end := s.quoted()
+	return memberBegin + quotedBaggagePrefix + name + open + namespace + end + space + "=" + space +
 		regexp.QuoteMeta(version) + space + `(?:;[^,]*)?` + memberEnd
 }
 
@@ -108,7 +115,8 @@ func (s Service) StrictPattern(j Judged, c Condition) string {
 		}
 	}
 	other := `(?:;` + alternatives(append(own, notPrefixed(refused))) + `)*`
-	return memberBegin + s.quoted() + `:[^,;]+` + other + parameter(strictWord) + other + memberEnd
+	name, open, namespace, end := s.quoted()
+	return memberBegin + name + open + namespace + end + `:[^,;]+` + other + parameter(strictWord) + other + memberEnd
 }
 
 // CheckPattern returns an error when a proxy would not accept the pattern: it
@@ -128,12 +136,13 @@ func CheckPattern(pattern string) error {
 	return nil
 }
 
-// quoted matches the names of s: with or without its namespace.
-func (s Service) quoted() string {
-	if s.Namespace == "" {
-		return regexp.QuoteMeta(s.Name)
+// quoted returns the parts of what matches the names of s, with or without its namespace.
+// Patterns are written in one go: there are two for each version of each Service.
+func (s Service) quoted() (name, open, namespace, end string) {
+	if s.Namespace != "" {
+		open, namespace, end = `(?:\.`, regexp.QuoteMeta(s.Namespace), `)?`
 	}
-	return regexp.QuoteMeta(s.Name) + `(?:\.` + regexp.QuoteMeta(s.Namespace) + `)?`
+	return regexp.QuoteMeta(s.Name), open, namespace, end
 }
 
 // parameter matches one parameter and the white space around it.
@@ -141,11 +150,12 @@ func parameter(text string) string { return ";" + space + regexp.QuoteMeta(text)
 
 // orders matches the parameters of c, each once, and strict at most once, in any order.
 func orders(c Condition) string {
+	if c == (Condition{}) {
+		return optionalStrict
+	}
 	s := parameter(strictWord)
 	f, m := parameter(fromPrefix+c.From), parameter(methodPrefix+c.Method)
 	switch {
-	case c == Condition{}:
-		return optional(s)
 	case c.Method == "":
 		return oneOrder(f, s)
 	case c.From == "":

@@ -74,44 +74,44 @@ func listNames(names []string) string {
 // one, and [Island.Here] the one of each. It reports false if there are too many to
 // look at.
 func SharedClasses(islands ...*Island) ([]*Class, bool) {
-	special, all, named := map[string]bool{}, map[string]bool{Elsewhere: true}, map[string]bool{}
-	for _, x := range islands {
+	special := map[string]bool{}
+	all, revisions := slices.Clone(islands[0].mesh.namespaces), []string(nil)
+	for i, x := range islands {
+		if i > 0 {
+			all = addTo(all, x.mesh.namespaces)
+		}
 		maps.Copy(special, x.specialNamespaces())
-		for _, n := range x.mesh.snapshot.Namespaces {
-			all[n] = true
-		}
 		for _, scope := range x.scopes() {
-			for _, n := range scope.Namespaces {
-				all[n] = true
-			}
+			all = addTo(all, scope.Namespaces)
 		}
-		for _, r := range x.revisions() {
-			named[r] = true
-		}
+		revisions = addTo(revisions, x.revisions())
 	}
-	maps.Copy(all, special)
-	revisions := slices.Sorted(maps.Keys(named))
+	for n := range special {
+		all = addTo(all, []string{n})
+	}
 	groups := map[string]*Class{}
-	var order []string
-	for _, n := range slices.Sorted(maps.Keys(all)) {
-		var signature strings.Builder
-		for _, x := range islands {
-			signature.WriteString(x.signature(n, special) + "\x00" + x.ownRevision(n, revisions) + "\x00")
-		}
+	var order []*Class
+	var key []byte
+	for _, n := range all {
 		for _, revision := range revisionsOf(islands, n, revisions) {
-			key := revision + "\x00" + signature.String()
-			if groups[key] == nil {
-				groups[key] = &Class{Namespace: n, Revision: revision, byRevision: len(revisions) > 0}
-				order = append(order, key)
+			key = append(append(key[:0], revision...), 0)
+			for _, x := range islands {
+				key = append(x.appendSignature(key, n, special), 0)
+				key = append(append(key, x.ownRevision(n, revisions)...), 0)
+			}
+			group := groups[string(key)]
+			if group == nil {
+				group = &Class{Namespace: n, Revision: revision, byRevision: len(revisions) > 0}
+				groups[string(key)] = group
+				order = append(order, group)
 			}
 			if n != Elsewhere {
-				groups[key].Namespaces = append(groups[key].Namespaces, n)
+				group.Namespaces = append(group.Namespaces, n)
 			}
 		}
 	}
 	var out []*Class
-	for _, key := range order {
-		c := groups[key]
+	for _, c := range order {
 		sets, ok := labelSets(islands, c.Namespace)
 		if !ok {
 			return nil, false
@@ -123,6 +123,16 @@ func SharedClasses(islands ...*Island) ([]*Class, bool) {
 		}
 	}
 	return out, true
+}
+
+// addTo adds to a sorted list those of more that are not there yet.
+func addTo(sorted, more []string) []string {
+	for _, s := range more {
+		if at, found := slices.BinarySearch(sorted, s); !found {
+			sorted = slices.Insert(sorted, at, s)
+		}
+	}
+	return sorted
 }
 
 // Here returns c with the revision that its namespace says in the state of x: c itself
@@ -167,8 +177,8 @@ func (x *Island) specialNamespaces() map[string]bool {
 			}
 		}
 	}
-	for _, host := range x.ruleHosts() {
-		for _, r := range x.rulesOf(host) {
+	for _, s := range x.services {
+		for _, r := range x.rulesOf(s.Host) {
 			out[r.Namespace] = true
 			if len(r.ExportTo) > 0 {
 				alone(scopeOf(r.ExportTo, nil, r.Namespace))
@@ -198,8 +208,8 @@ func (x *Island) scopes() []Scope {
 	for _, s := range x.services {
 		add(s.scope)
 	}
-	for _, host := range x.ruleHosts() {
-		for _, r := range x.rulesOf(host) {
+	for _, s := range x.services {
+		for _, r := range x.rulesOf(s.Host) {
 			if len(r.ExportTo) > 0 {
 				add(scopeOf(r.ExportTo, nil, r.Namespace))
 			}
@@ -209,20 +219,19 @@ func (x *Island) scopes() []Scope {
 	return out
 }
 
-// signature is the same for namespaces that no object tells apart.
-func (x *Island) signature(namespace string, special map[string]bool) string {
+// appendSignature appends what is the same for namespaces that no object tells apart.
+func (x *Island) appendSignature(to []byte, namespace string, special map[string]bool) []byte {
 	if special[namespace] {
-		return namespace
+		return append(to, namespace...)
 	}
-	var b strings.Builder
 	for _, s := range x.scopes() {
 		if s.Includes(namespace) {
-			b.WriteByte('1')
+			to = append(to, '1')
 		} else {
-			b.WriteByte('0')
+			to = append(to, '0')
 		}
 	}
-	return b.String()
+	return to
 }
 
 // revisions lists those that objects of the island are of.
@@ -238,9 +247,7 @@ func (x *Island) revisions() []string {
 	}
 	for _, s := range x.services {
 		add(s.revision())
-	}
-	for _, host := range x.ruleHosts() {
-		for _, r := range x.rulesOf(host) {
+		for _, r := range x.rulesOf(s.Host) {
 			add(r.Revision)
 		}
 	}
@@ -274,7 +281,7 @@ func (x *Island) ownRevision(namespace string, named []string) string {
 // it says, in the last of the islands that says one, else any.
 func revisionsOf(islands []*Island, namespace string, named []string) []string {
 	if len(named) == 0 {
-		return []string{""}
+		return noRevision
 	}
 	for _, x := range slices.Backward(islands) {
 		if own, known := x.mesh.revisionOf(namespace); known {
@@ -283,6 +290,9 @@ func revisionsOf(islands []*Island, namespace string, named []string) []string {
 	}
 	return append([]string{""}, named...)
 }
+
+// noRevision is where revisions are not told apart.
+var noRevision = []string{""}
 
 // labelSets lists the labels of callers in a namespace that matter: every set that
 // some selectors ask for together, and none.
@@ -325,8 +335,8 @@ func (x *Island) selectors(namespace string) []map[string]string {
 			}
 		}
 	}
-	for _, host := range x.ruleHosts() {
-		for _, r := range x.rulesOf(host) {
+	for _, s := range x.services {
+		for _, r := range x.rulesOf(s.Host) {
 			if r.Selector != nil && r.Namespace == namespace {
 				out = append(out, r.Selector)
 			}

@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -15,17 +14,17 @@ type Island struct {
 	mesh  *Mesh
 	ours  *Ours
 	order Order
-	// domains are those that the hosts have for some caller.
-	domains map[string]bool
+	// domains are those that the hosts have for some caller, sorted.
+	domains []string
 	// sources are in istiod's order.
 	sources  []*Source
-	services map[string]*Service
+	services serviceSet
 
 	// What follows is made when it is asked for.
 	sorted    map[string][]*Rule
 	inForce   map[ruleKey]*Merged
+	hosts     map[hostsKey][]VirtualHost
 	allScopes []Scope
-	hosts     []string
 	callers   []*Class
 	tooMany   bool
 }
@@ -34,49 +33,60 @@ type Island struct {
 // that may have one of their domains, for some caller, with the Services beside them
 // and behind them. Ours is nil for the mesh without our objects.
 func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
-	x := &Island{
-		mesh: m, ours: ours, order: order, domains: map[string]bool{}, services: map[string]*Service{},
-		sorted: map[string][]*Rule{}, inForce: map[ruleKey]*Merged{},
-	}
+	x := &Island{mesh: m, ours: ours, order: order}
 	for _, host := range hosts {
 		x.addHost(host)
 	}
-	found := map[*Source]bool{}
-	for domain := range x.domains {
-		x.claims(domain, found)
+	slices.Sort(x.domains)
+	x.domains = slices.Compact(x.domains)
+	for _, domain := range x.domains {
+		x.claims(domain)
 	}
 	// A Service of which a domain is another one's host, and those beside and behind:
 	// they don't add domains.
-	for s := range maps.Clone(found) {
-		x.reach(s, found)
+	for _, s := range slices.Clone(x.sources) {
+		x.reach(s)
 	}
-	for host, service := range maps.Clone(x.services) {
-		if len(m.sidecars) == 0 && service.scope.Public {
+	for _, s := range x.services {
+		if len(m.sidecars) == 0 && s.scope.Public {
 			continue
 		}
-		for _, s := range m.leading[host] {
-			found[s] = true
+		x.addSources(m.leading[s.Host])
+		if ours != nil {
+			x.addSources(ours.leadingTo(s.Host))
 		}
-		x.lead(host, found)
 	}
-	x.sources = slices.Collect(maps.Keys(found))
-	slices.SortFunc(x.sources, func(a, b *Source) int {
-		return cmp.Or(order.compare(age{a.Created, a.Object, a.Ours()}, age{b.Created, b.Object, b.Ours()}), a.Object.Compare(b.Object))
-	})
 	return x
+}
+
+// addSources adds those of sources that are not there yet, where they are in istiod's
+// order.
+func (x *Island) addSources(sources []*Source) {
+	for _, s := range sources {
+		if at, found := slices.BinarySearchFunc(x.sources, s, x.compareSources); !found {
+			x.sources = slices.Insert(x.sources, at, s)
+		}
+	}
+}
+
+func (x *Island) compareSources(a, b *Source) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Or(x.order.compare(age{a.Created, a.Object, a.Ours()}, age{b.Created, b.Object, b.Ours()}), a.Object.Compare(b.Object))
 }
 
 // Order says which order of objects is assumed.
 func (x *Island) Order() Order { return x.order }
 
 // Domains lists all names that the hosts have for some caller, sorted.
-func (x *Island) Domains() []string { return slices.Sorted(maps.Keys(x.domains)) }
+func (x *Island) Domains() []string { return x.domains }
 
 // Sources lists the VirtualServices, in istiod's order.
 func (x *Island) Sources() []*Source { return x.sources }
 
 func (x *Island) addHost(host string) {
-	x.domains[host] = true
+	x.domains = append(x.domains, host)
 	if isWildcard(host) {
 		for _, s := range x.mesh.Under(host) {
 			x.addService(s)
@@ -84,7 +94,9 @@ func (x *Island) addHost(host string) {
 		return
 	}
 	for _, s := range x.mesh.named(host) {
-		x.addService(s)
+		if s != nil {
+			x.addService(s)
+		}
 	}
 }
 
@@ -103,59 +115,44 @@ func (m *Mesh) Under(wildcard string) []*Service {
 
 // addService adds all domains of a Service.
 func (x *Island) addService(s *Service) {
-	x.services[s.Host] = s
-	for _, caller := range append([]string{""}, x.callersOfNames(s)...) {
-		domains, _ := x.mesh.names(s, caller, nil)
-		for _, d := range domains {
-			x.domains[d] = true
-		}
+	x.services.add(s)
+	// In the namespaces of s and of its aliases these have a name that is shorter still.
+	x.addNames(s, s.Namespace)
+	for _, a := range s.Aliases {
+		alias := x.mesh.services[a]
+		x.services.add(alias)
+		x.addNames(s, alias.Namespace)
 	}
 }
 
-// callersOfNames lists the namespaces in which s, or an alias of it, has a short name.
-func (x *Island) callersOfNames(s *Service) []string {
-	out := []string{s.Namespace}
-	for _, a := range s.Aliases {
-		if alias := x.mesh.services[a]; alias != nil {
-			x.services[a] = alias
-			out = append(out, alias.Namespace)
-		}
-	}
-	return out
+func (x *Island) addNames(s *Service, caller string) {
+	domains, _ := x.mesh.names(s, caller, nil)
+	x.domains = append(x.domains, domains...)
 }
 
 // claims adds the sources that may have a domain, and the Services.
-func (x *Island) claims(domain string, found map[*Source]bool) {
+func (x *Island) claims(domain string) {
 	if isWildcard(domain) {
 		for _, index := range x.indexes() {
-			for _, s := range index.wildcard[domain] {
-				found[s] = true
-			}
+			x.addSources(index.wildcard[domain])
 		}
 		return
 	}
-	x.claimants(domain, found)
+	x.claimants(domain)
 	for _, s := range x.mesh.named(domain) {
-		if x.services[s.Host] == nil {
-			x.services[s.Host] = s
+		if s != nil && x.services.add(s) {
 			for _, index := range x.indexes() {
-				for _, v := range index.exact[s.Host] {
-					found[v] = true
-				}
+				x.addSources(index.exact[s.Host])
 			}
 		}
 	}
 }
 
 // claimants adds the sources that have a host itself, or a wildcard that covers it.
-func (x *Island) claimants(host string, found map[*Source]bool) {
+func (x *Island) claimants(host string) {
 	for _, index := range x.indexes() {
-		for _, s := range index.exact[host] {
-			found[s] = true
-		}
-		for _, s := range index.overlapping(host) {
-			found[s] = true
-		}
+		x.addSources(index.exact[host])
+		x.addSources(index.overlapping(host))
 	}
 }
 
@@ -168,47 +165,27 @@ func (x *Island) indexes() []*sourceIndex {
 
 // reach adds the Services that s names, as hosts and as destinations. Of those under
 // its wildcard, the sources are added with which s competes for them.
-func (x *Island) reach(s *Source, found map[*Source]bool) {
+func (x *Island) reach(s *Source) {
 	for _, host := range s.Hosts {
 		if service := x.mesh.services[host]; service != nil {
-			x.services[host] = service
+			x.services.add(service)
 		}
 		if isWildcard(host) && len(s.Hosts) > 1 {
 			// The other hosts have routes on the ports of the Services that it covers.
 			for _, service := range x.mesh.Under(host) {
-				x.services[service.Host] = service
-				x.claimants(service.Host, found)
+				x.services.add(service)
+				x.claimants(service.Host)
 			}
 		}
 	}
-	for _, host := range s.leadsTo() {
+	for _, host := range s.leadsTo {
 		for range 2 { // an alias, and what it stands for
 			if service := x.mesh.services[host]; service != nil {
-				x.services[host] = service
+				x.services.add(service)
 				host = service.Stands
 			}
 		}
 	}
-}
-
-// lead adds the tables of ours that lead to a host.
-func (x *Island) lead(host string, found map[*Source]bool) {
-	if x.ours == nil {
-		return
-	}
-	for _, s := range x.ours.sources.all {
-		if !found[s] && slices.Contains(s.leadsTo(), host) {
-			found[s] = true
-		}
-	}
-}
-
-// ruleHosts lists the hosts of which rules matter: those of Services.
-func (x *Island) ruleHosts() []string {
-	if x.hosts == nil {
-		x.hosts = slices.Sorted(maps.Keys(x.services))
-	}
-	return x.hosts
 }
 
 // Touched reports whether anything that users made may decide about a host beside
@@ -268,9 +245,9 @@ func (x *Island) agesMatter() bool {
 			return true
 		}
 	}
-	for _, host := range x.ruleHosts() {
+	for _, s := range x.services {
 		users, unknown = 0, 0
-		for _, r := range x.rulesOf(host) {
+		for _, r := range x.rulesOf(s.Host) {
 			if r.Ours == nil {
 				users++
 				if r.Created.IsZero() {
@@ -295,8 +272,8 @@ func (x *Island) oursMatters() bool {
 			}
 		}
 	}
-	for _, host := range x.ruleHosts() {
-		rules := x.rulesOf(host)
+	for _, s := range x.services {
+		rules := x.rulesOf(s.Host)
 		for i, a := range rules {
 			for _, b := range rules[i+1:] {
 				if (a.Ours != nil || b.Ours != nil) && a.Host == b.Host && compete(a, b) {
@@ -320,7 +297,7 @@ func compete(a, b *Rule) bool {
 
 // AnyCaller returns a class that stands for all callers, where nothing of users tells
 // them apart and our objects are public.
-func (m *Mesh) AnyCaller() *Class { return &Class{Namespace: Elsewhere, any: true} }
+func (m *Mesh) AnyCaller() *Class { return &m.anyCaller }
 
 // Ports lists the ports on which callers may get something by a domain of the island:
 // the HTTP ports of its Services, and 80.

@@ -25,24 +25,40 @@ type Mesh struct {
 	sidecars, sidecarsReversed map[string][]*model.Sidecar
 	// leading has the sources that lead, or copy requests, to a host.
 	leading map[string][]*Source
+	// suffix is what the hosts of Kubernetes Services end in.
+	suffix string
+	// namespaces are those that the snapshot names, and Elsewhere, sorted.
+	namespaces []string
+	// anyCaller stands for all callers.
+	anyCaller Class
+	// text is kept for the room that it takes.
+	text []byte
 }
 
 // New indexes what users made. The snapshot is not changed.
 func New(snapshot *model.Snapshot) *Mesh {
-	m := &Mesh{snapshot: snapshot, byName: map[[2]string]*model.VirtualService{}, sidecars: map[string][]*model.Sidecar{}, sidecarsReversed: map[string][]*model.Sidecar{}}
+	m := &Mesh{
+		snapshot: snapshot, byName: map[[2]string]*model.VirtualService{}, suffix: ".svc." + snapshot.Options.ClusterDomain, anyCaller: Class{Namespace: Elsewhere, any: true},
+		sidecars: map[string][]*model.Sidecar{}, sidecarsReversed: map[string][]*model.Sidecar{},
+	}
+	m.namespaces = slices.Compact(slices.Sorted(slices.Values(append([]string{Elsewhere}, snapshot.Namespaces...))))
 	m.indexServices()
 	m.indexVirtualServices()
 	m.indexRules()
 	m.indexSidecars()
-	m.leading = map[string][]*Source{}
-	for _, s := range m.sources.all {
-		for _, host := range s.leadsTo() {
-			if list := m.leading[host]; len(list) == 0 || list[len(list)-1] != s {
-				m.leading[host] = append(list, s)
-			}
+	m.leading = leading(m.sources.all)
+	return m
+}
+
+// leading finds sources by the hosts that they lead to.
+func leading(sources []*Source) map[string][]*Source {
+	out := map[string][]*Source{}
+	for _, s := range sources {
+		for _, host := range s.leadsTo {
+			out[host] = append(out[host], s)
 		}
 	}
-	return m
+	return out
 }
 
 // Service returns the Service of a host, nil for none.
@@ -107,23 +123,22 @@ func (x *sourceIndex) overlapping(host string) []*Source {
 	return out
 }
 
-// leadsTo lists the hosts that s has for destinations and mirrors.
-func (s *Source) leadsTo() []string {
-	var out []string
-	for _, routes := range [][]Route{s.Routes, s.gateways} {
-		for i := range routes {
-			for _, d := range routes[i].Destinations {
-				out = append(out, d.Host)
-			}
-			for _, d := range routes[i].Mirrors {
-				out = append(out, d.Host)
+// listDestinations notes the hosts that s has for destinations and mirrors.
+func (s *Source) listDestinations() {
+	add := func(list []route.Destination) {
+		for i := range list {
+			if !slices.Contains(s.leadsTo, list[i].Host) {
+				s.leadsTo = append(s.leadsTo, list[i].Host)
 			}
 		}
 	}
-	for _, d := range s.other {
-		out = append(out, d.Host)
+	for _, routes := range [][]Route{s.Routes, s.gateways} {
+		for i := range routes {
+			add(routes[i].Destinations)
+			add(routes[i].Mirrors)
+		}
 	}
-	return out
+	add(s.other)
 }
 
 // leadsCallers reports whether callers of a namespace import a port of a host since s
@@ -165,6 +180,16 @@ type Ours struct {
 	sources sourceIndex
 	// rules are by host.
 	rules map[string][]*Rule
+	// leading has the tables that lead, or copy requests, to a host, once it was asked for.
+	leading map[string][]*Source
+}
+
+// leadingTo lists the tables that lead, or copy requests, to a host.
+func (o *Ours) leadingTo(host string) []*Source {
+	if o.leading == nil {
+		o.leading = leading(o.sources.all)
+	}
+	return o.leading[host]
 }
 
 // Ours indexes tables and subset rules, which are not changed.

@@ -167,7 +167,7 @@ func merge(rules []*Rule) []*Merged {
 			have.take(r)
 		}
 		if separate {
-			out = append(out, &Merged{From: []*Rule{r}, Selector: r.Selector, Policy: r.Policy, Subsets: slices.Clone(r.Subsets), exportTo: r.ExportTo})
+			out = append(out, &Merged{From: []*Rule{r}, Selector: r.Selector, Policy: r.Policy, Subsets: slices.Clip(r.Subsets), exportTo: r.ExportTo})
 		}
 	}
 	return out
@@ -254,6 +254,9 @@ func (x *Island) rulesOf(host string) []*Rule {
 	if x.ours != nil {
 		list = append(list, x.ours.rules[host]...)
 	}
+	if x.sorted == nil {
+		x.sorted = map[string][]*Rule{}
+	}
 	slices.SortStableFunc(list, func(a, b *Rule) int {
 		if (a.Selector == nil) != (b.Selector == nil) {
 			if a.Selector != nil {
@@ -276,6 +279,9 @@ func (x *Island) Rule(class *Class, host string) *Merged {
 		return r
 	}
 	r := x.rule(class, host)
+	if x.inForce == nil {
+		x.inForce = map[ruleKey]*Merged{}
+	}
 	x.inForce[key] = r
 	return r
 }

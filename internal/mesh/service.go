@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,32 @@ type Service struct {
 	scope     Scope
 	// entry is the ServiceEntry that has the host; nil for a Kubernetes Service.
 	entry *model.ServiceEntry
+	// rooted is Host with the dot that ends a name.
+	rooted string
+}
+
+// serviceSet is Services, sorted by host.
+type serviceSet []*Service
+
+// of returns the Service of a host, nil for none.
+func (l serviceSet) of(host string) *Service {
+	if at, found := l.find(host); found {
+		return l[at]
+	}
+	return nil
+}
+
+// add adds s, and reports whether it was not there yet.
+func (l *serviceSet) add(s *Service) bool {
+	at, found := l.find(s.Host)
+	if !found {
+		*l = slices.Insert(*l, at, s)
+	}
+	return !found
+}
+
+func (l serviceSet) find(host string) (int, bool) {
+	return slices.BinarySearchFunc(l, host, func(s *Service, host string) int { return cmp.Compare(s.Host, host) })
 }
 
 // seenBy reports whether callers of a class know s.
@@ -79,8 +106,9 @@ func (m *Mesh) indexServices() {
 	all := make([]Service, len(s.Services))
 	for i := range s.Services {
 		k := &s.Services[i]
+		rooted := k.Name + "." + k.Namespace + m.suffix + "."
 		all[i] = Service{
-			Host: m.FQDN(k.Name, k.Namespace), Namespace: k.Namespace, Kubernetes: k, Ports: k.Ports, Stands: strings.ToLower(k.ExternalName),
+			Host: rooted[:len(rooted)-1], rooted: rooted, Namespace: k.Namespace, Kubernetes: k, Ports: k.Ports, Stands: strings.ToLower(k.ExternalName),
 			scope: scopeOf(k.ExportTo, s.Mesh.ServiceExportTo, k.Namespace),
 		}
 		m.services[all[i].Host] = &all[i]
@@ -98,7 +126,7 @@ func (m *Mesh) indexServices() {
 				}
 				continue
 			}
-			x := &Service{Host: host, Namespace: e.Namespace, entry: e, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
+			x := &Service{Host: host, rooted: host + ".", Namespace: e.Namespace, entry: e, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
 			for _, p := range e.Spec.GetPorts() {
 				x.Ports = append(x.Ports, model.Port{Name: p.GetName(), Number: p.GetNumber(), HTTP: entryCarriesHTTP(p.GetProtocol())})
 			}
@@ -156,11 +184,8 @@ func (m *Mesh) Concrete(host string) string {
 	return host
 }
 
-// suffix is what the hosts of Kubernetes Services end in.
-func (m *Mesh) suffix() string { return ".svc." + m.snapshot.Options.ClusterDomain }
-
 // FQDN returns the name under which the mesh knows a Kubernetes Service.
-func (m *Mesh) FQDN(name, namespace string) string { return name + "." + namespace + m.suffix() }
+func (m *Mesh) FQDN(name, namespace string) string { return name + "." + namespace + m.suffix }
 
 // Resolve returns host as Istio reads it in an object of namespace: a name without
 // a dot is a Service of that namespace, everything else stands as it is
@@ -175,22 +200,22 @@ func (m *Mesh) Resolve(host, namespace string) string {
 // names are the domains by which callers of a namespace may call s: its host and
 // those of its aliases, each with the dot that ends a name, and the shorter forms
 // that resolve in that namespace (pilot/pkg/networking/core: generateVirtualHostDomains,
-// GenerateAltVirtualHosts). Alternative ones are reported too. Addresses are left out.
+// GenerateAltVirtualHosts). Alternative ones are among them. Addresses are left out.
 // Of aliases, those count that callers import; all where that is nil.
-func (m *Mesh) names(s *Service, caller string, imported *imports) (domains []string, alternative map[string]bool) {
-	alternative = make(map[string]bool, 4*(1+len(s.Aliases)))
-	add := func(host string) {
-		domains = append(domains, host)
-		for _, alt := range m.alternatives(host, caller) {
-			domains, alternative[alt] = append(domains, alt), true
-		}
-	}
-	add(s.Host)
+func (m *Mesh) names(s *Service, caller string, imported *imports) (domains, alternative []string) {
+	domains = make([]string, 0, namesPerHost*(1+len(s.Aliases)))
+	domains = append(domains, s.Host)
 	for _, a := range s.Aliases {
 		if imported.hasAlias(s, a) {
-			add(a)
+			domains = append(domains, a)
 		}
 	}
+	hosts := domains
+	domains = m.addAlternatives(domains, s, caller)
+	for _, a := range hosts[1:] {
+		domains = m.addAlternatives(domains, m.services[a], caller)
+	}
+	alternative = domains[len(hosts):]
 	if s.Kubernetes != nil && s.Kubernetes.Headless {
 		for _, d := range slices.Clone(domains) {
 			domains = append(domains, "*."+d)
@@ -199,48 +224,64 @@ func (m *Mesh) names(s *Service, caller string, imported *imports) (domains []st
 	return domains, alternative
 }
 
-func (m *Mesh) alternatives(host, caller string) []string {
-	out := []string{host + "."}
-	short, found := strings.CutSuffix(host, m.suffix())
+// namesPerHost is how many names a host has at most.
+const namesPerHost = 5
+
+// addAlternatives adds the other names that the host of s has for callers.
+func (m *Mesh) addAlternatives(domains []string, s *Service, caller string) []string {
+	domains = append(domains, s.rooted)
+	short, found := strings.CutSuffix(s.Host, m.suffix)
 	name, namespace, dotted := strings.Cut(short, ".")
 	if !found || !dotted {
-		return out
+		return domains
 	}
-	out = append(out, short+".svc", short)
+	domains = append(domains, s.Host[:len(short)+len(".svc")], short)
 	if namespace == caller {
-		out = append(out, name)
+		domains = append(domains, name)
 	}
-	return out
+	return domains
 }
 
 // LacksPort reports whether a domain names a Service, for some caller, that does not
 // have a port.
 func (m *Mesh) LacksPort(domain string, port uint32) bool {
-	found := m.named(domain)
+	found := m.Named(domain)
 	return len(found) > 0 && !slices.ContainsFunc(found, func(s *Service) bool { return s.hasPort(port) })
 }
 
 // Named lists the Services that a domain may name, whoever calls by it: those of which it
 // is the host or one of the alternatives, but for the shortest.
-func (m *Mesh) Named(domain string) []*Service { return m.named(domain) }
-
-// named lists the Services that a domain may name, for some caller: those of which it
-// is the host or one of the alternatives.
-func (m *Mesh) named(domain string) []*Service {
+func (m *Mesh) Named(domain string) []*Service {
 	var out []*Service
-	add := func(host string) {
-		if s := m.services[host]; s != nil {
-			// What stands for a host that the mesh does not know is itself all there is.
-			if of := m.services[m.concrete(host)]; of != nil {
-				s = of
-			}
-			if !slices.Contains(out, s) {
-				out = append(out, s)
-			}
+	for _, s := range m.named(domain) {
+		if s != nil {
+			out = append(out, s)
 		}
 	}
-	domain = strings.TrimSuffix(domain, ".")
-	add(domain)
-	add(strings.TrimSuffix(domain, ".svc") + m.suffix())
 	return out
+}
+
+// named returns the Services that a domain may name, for some caller: the one of which it
+// is the host, and the one of which it is an alternative; nil for none, and for the same.
+func (m *Mesh) named(domain string) [2]*Service {
+	domain = strings.TrimSuffix(domain, ".")
+	own := m.standsFor(m.services[domain])
+	m.text = append(append(m.text[:0], strings.TrimSuffix(domain, ".svc")...), m.suffix...)
+	longer := m.standsFor(m.services[string(m.text)])
+	if longer == own {
+		longer = nil
+	}
+	return [2]*Service{own, longer}
+}
+
+// standsFor returns what s stands for in the end. What stands for a host that the mesh
+// does not know is itself all there is.
+func (m *Mesh) standsFor(s *Service) *Service {
+	if s == nil || s.Stands == "" {
+		return s
+	}
+	if of := m.services[m.concrete(s.Host)]; of != nil {
+		return of
+	}
+	return s
 }

@@ -88,7 +88,7 @@ func (x *Island) importsOf(class *Class, port uint32) (*imports, bool) {
 func (x *Island) listeners(class *Class) []*imports {
 	s := x.sidecarOf(class)
 	if s == nil || len(s.Spec.GetEgress()) == 0 {
-		return []*imports{nil}
+		return everywhere
 	}
 	var out []*imports
 	for _, e := range s.Spec.GetEgress() {
@@ -96,6 +96,9 @@ func (x *Island) listeners(class *Class) []*imports {
 	}
 	return out
 }
+
+// everywhere is one listener that imports everything.
+var everywhere = []*imports{nil}
 
 func readImports(hosts []string, namespace string, port uint32) *imports {
 	out := &imports{port: port, hosts: map[string][]string{}, excluded: map[string][]string{}}

@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -25,26 +24,45 @@ type VirtualHost struct {
 // of a class have them on a port (pilot/pkg/networking/core:
 // BuildSidecarOutboundVirtualHosts; core/route: BuildSidecarVirtualHostWrapper).
 func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
+	key := hostsKey{class, port}
+	out, known := x.hosts[key]
+	if !known {
+		if x.hosts == nil {
+			x.hosts = map[hostsKey][]VirtualHost{}
+		}
+		out = x.virtualHosts(class, port)
+		x.hosts[key] = out
+	}
+	return out
+}
+
+type hostsKey struct {
+	class *Class
+	port  uint32
+}
+
+func (x *Island) virtualHosts(class *Class, port uint32) []VirtualHost {
 	imported, listens := x.importsOf(class, port)
 	if !listens {
 		return nil
 	}
-	b := &hostBuilder{Island: x, class: class, port: port, registry: x.registry(class, imported, port), claimed: map[string]bool{}}
+	b := &hostBuilder{Island: x, class: class, port: port, registry: x.registry(class, imported, port)}
 	wrappers := b.wrappers(b.selectSources(imported))
-	known := map[string]bool{}
+	var known serviceSet
 	for _, w := range wrappers {
 		for _, s := range w.services {
-			known[s.Host] = true
+			known.add(s)
 		}
 	}
-	var out []VirtualHost
-	add := func(h VirtualHost, domains []string, alternative map[string]bool) {
+	claimed := map[string]bool{}
+	out := make([]VirtualHost, 0, len(known))
+	add := func(h VirtualHost, domains, alternative []string) {
 		for _, d := range domains {
-			if b.claimed[d] || (alternative[d] && known[d]) {
+			if claimed[d] || (known.of(d) != nil && slices.Contains(alternative, d)) {
 				continue
 			}
-			b.claimed[d] = true
-			if x.domains[d] || x.coversAny(d) {
+			claimed[d] = true
+			if x.has(d) || x.coversAny(d) {
 				h.Domains = append(h.Domains, d)
 			}
 		}
@@ -65,12 +83,18 @@ func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
 	return out
 }
 
+// has reports whether a domain is one of the island.
+func (x *Island) has(domain string) bool {
+	_, found := slices.BinarySearch(x.domains, domain)
+	return found
+}
+
 // coversAny reports whether a wildcard covers a domain of the island.
 func (x *Island) coversAny(wildcard string) bool {
 	if !isWildcard(wildcard) {
 		return false
 	}
-	for d := range x.domains {
+	for _, d := range x.domains {
 		if subsetOf(d, wildcard) {
 			return true
 		}
@@ -108,9 +132,9 @@ func (b *hostBuilder) wrappers(selected []*Source) []wrapper {
 		}
 		out = append(out, wrapper{s, hosts, services, routes})
 	}
-	for _, host := range slices.Sorted(maps.Keys(b.registry)) {
-		if s := b.registry[host]; !served[host] && s.Stands == "" && s.carriesHTTP(b.port) {
-			own := []Route{{Match: everything, Destinations: []route.Destination{{Host: host, Port: b.port}}}}
+	for _, s := range b.registry {
+		if !served[s.Host] && s.Stands == "" && s.carriesHTTP(b.port) {
+			own := []Route{{Match: everything, Destinations: []route.Destination{{Host: s.Host, Port: b.port}}}}
 			out = append(out, wrapper{services: []*Service{s}, routes: own})
 		}
 	}
@@ -127,18 +151,17 @@ type hostBuilder struct {
 	class *Class
 	port  uint32
 	// registry has the Services that are imported and have the port.
-	registry map[string]*Service
-	claimed  map[string]bool
+	registry serviceSet
 }
 
 // registry returns the Services that callers import on a port.
-func (x *Island) registry(class *Class, imported *imports, port uint32) map[string]*Service {
-	out := make(map[string]*Service, len(x.services))
-	for host, s := range x.services {
-		if !s.seenBy(class) || !s.hasPort(port) || !imported.has(host, s.Namespace, false) {
+func (x *Island) registry(class *Class, imported *imports, port uint32) serviceSet {
+	out := make(serviceSet, 0, len(x.services))
+	for _, s := range x.services {
+		if !s.seenBy(class) || !s.hasPort(port) || !imported.has(s.Host, s.Namespace, false) {
 			continue
 		}
-		out[host] = s
+		out = append(out, s)
 	}
 	return out
 }
@@ -166,24 +189,24 @@ func (b *hostBuilder) selectSources(imported *imports) []*Source {
 
 func (b *hostBuilder) matchesService(s *Source) bool {
 	return slices.ContainsFunc(s.Hosts, func(h string) bool {
-		if b.registry[h] != nil {
+		if b.registry.of(h) != nil {
 			return true
 		}
-		for host := range b.registry {
-			if (isWildcard(h) || isWildcard(host)) && overlaps(h, host) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(b.registry, func(s *Service) bool {
+			return (isWildcard(h) || isWildcard(s.Host)) && overlaps(h, s.Host)
+		})
 	})
 }
 
 // mostSpecific finds for each Service the VirtualService whose host fits it best, in the
 // case that it is written in (pilot/pkg/model: computeWildcardHostVirtualServiceIndex).
 func (b *hostBuilder) mostSpecific(selected []*Source) map[string]*Source {
+	if !slices.ContainsFunc(selected, func(s *Source) bool { return slices.ContainsFunc(s.Hosts, isWildcard) }) {
+		return nil // nobody asks
+	}
 	out := make(map[string]*Source, len(b.registry))
-	for host := range b.registry {
-		best := ""
+	for _, service := range b.registry {
+		host, best := service.Host, ""
 		for _, s := range selected {
 			for _, h := range s.written {
 				if subsetOf(host, h) && best != host && (best == "" || h == host || len(h) > len(best)) {
@@ -201,8 +224,8 @@ func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts [
 	for _, h := range s.Hosts {
 		switch {
 		case isWildcard(h):
-		case b.registry[h] != nil:
-			services = append(services, b.registry[h])
+		case b.registry.of(h) != nil:
+			services = append(services, b.registry.of(h))
 		default:
 			hosts = append(hosts, h)
 		}
@@ -212,13 +235,13 @@ func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts [
 			continue
 		}
 		found := false
-		for _, host := range slices.Sorted(maps.Keys(b.registry)) {
-			if !overlaps(host, h) {
+		for _, service := range b.registry {
+			if !overlaps(service.Host, h) {
 				continue
 			}
 			found = true
-			if mostSpecific[host] == s {
-				services = append(services, b.registry[host])
+			if mostSpecific[service.Host] == s {
+				services = append(services, service)
 			}
 		}
 		if !found && !b.anyCovered(h, b.class, b.port) {
@@ -306,7 +329,7 @@ func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluste
 	if out.Port == 0 {
 		out.Port = port
 	}
-	s := x.services[d.Host]
+	s := x.services.of(d.Host)
 	if s == nil || s.Stands == "" || !s.hasPort(port) || !s.seenBy(class) {
 		return out
 	}
@@ -321,7 +344,7 @@ func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluste
 // has the subset (pilot/pkg/model: SidecarScope.collectImportedServices). Aliases have
 // none (pilot/pkg/networking/core: buildOutboundClusters).
 func (x *Island) Exists(class *Class, c Cluster) bool {
-	s := x.services[c.Host]
+	s := x.services.of(c.Host)
 	if s == nil || s.Stands != "" || !s.hasPort(c.Port) {
 		return false
 	}

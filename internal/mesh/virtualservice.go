@@ -44,6 +44,8 @@ type Source struct {
 	// sidecars don't take: both lead to Services for the imports of Sidecars.
 	other    []route.Destination
 	gateways []Route
+	// leadsTo are the hosts that any destination or mirror has.
+	leadsTo []string
 }
 
 // Ours reports whether Overrides makes s.
@@ -139,6 +141,7 @@ func (m *Mesh) userSource(v *model.VirtualService) *Source {
 	}
 	s.Routes, s.Dropped, s.Problem = m.readRoutes(v)
 	s.other, s.gateways = m.otherDestinations(v), m.gatewayRoutes(v)
+	s.listDestinations()
 	return s
 }
 
@@ -308,23 +311,29 @@ func (m *Mesh) tableSource(t *route.Table) *Source {
 			s.Routes = append(s.Routes, r)
 		}
 	}
+	s.listDestinations()
 	return s
 }
 
 // NeedsOverride reports whether only requests that carry an override fit m: it asks
 // for the override header, or for a baggage header with a member that is an override.
 func NeedsOverride(m *route.Match, header string) bool {
+	// The usual spellings are found without going through them all.
+	if _, found := m.Headers[header]; found || needsBaggageOverride(m.Headers[grammar.BaggageHeader]) {
+		return true
+	}
 	for name, want := range m.Headers {
-		switch {
-		case strings.EqualFold(name, header):
-			return true
-		case strings.EqualFold(name, grammar.BaggageHeader) && want.Op == route.Regex && grammar.NeedsBaggageOverride(want.Value):
-			return true
-		case strings.EqualFold(name, grammar.BaggageHeader) && want.Op == route.Exact && anyBaggage.Match(want.Value):
+		if strings.EqualFold(name, header) || (strings.EqualFold(name, grammar.BaggageHeader) && needsBaggageOverride(want)) {
 			return true
 		}
 	}
 	return false
+}
+
+// needsBaggageOverride reports whether only baggage with an override fits a matcher.
+func needsBaggageOverride(want route.StringMatch) bool {
+	return (want.Op == route.Regex && grammar.NeedsBaggageOverride(want.Value)) ||
+		(want.Op == route.Exact && anyBaggage.Match(want.Value))
 }
 
 var anyBaggage = route.StringMatch{Op: route.Regex, Value: grammar.AnyBaggagePattern}

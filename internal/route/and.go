@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// And returns the match that fits what both m and n fit. It reports false if
+// And returns the match that fits what both m and n fit; it may share maps with
+// them, which nobody changes. It reports false if
 // no request fits both, or if the conjunction can't be said: a match has one
 // matcher for the path, the method and each query parameter, so that two
 // different ones can be joined only where one implies the other. Of headers
@@ -53,10 +54,11 @@ func join[V any](dst *map[string]V, a, b map[string]V, resolve func(V, V) (V, bo
 	if len(b) == 0 {
 		return true
 	}
-	out := maps.Clone(a)
-	if out == nil {
-		out = map[string]V{}
+	if len(a) == 0 {
+		*dst = b
+		return true
 	}
+	out := maps.Clone(a)
 	*dst = out
 	ok := true
 	for key, value := range b {
@@ -89,10 +91,11 @@ func joinHeaders(dst *map[string]StringMatch, a, b map[string]StringMatch, resol
 	if len(b) == 0 {
 		return true
 	}
-	out := maps.Clone(a)
-	if out == nil {
-		out = map[string]StringMatch{}
+	if len(a) == 0 {
+		*dst = b
+		return true
 	}
+	out := maps.Clone(a)
 	*dst = out
 	for _, name := range slices.Sorted(maps.Keys(b)) {
 		if !addHeader(out, name, b[name], resolve) {
