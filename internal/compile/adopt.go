@@ -39,6 +39,9 @@ func (c *compiler) virtualServiceOf(s *service) (pick, bool) {
 		c.leave(s, diag.TooManyCallers, "left alone: more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
 		return pick{}, false
 	}
+	if claims == nil {
+		return pick{}, true // nothing of users decides
+	}
 	picked, ok := claims.choose(s.Namespace, c.namespacesOf(s))
 	if !ok {
 		d := c.whyNone(claims, s)

@@ -35,6 +35,8 @@ type compiler struct {
 	rules    []route.SubsetRule
 	foreign  map[diag.Object]bool
 	mesh     *mesh.Mesh
+	// islands are what decides about hosts, for every order of objects.
+	islands map[string][]*mesh.Island
 	// serviceRoutes finds Gateway API routes by the Service they are attached to.
 	serviceRoutes map[[2]string]*model.ServiceRoute
 	// fromGateways finds a VirtualService bound to a gateway by its destinations.
@@ -44,6 +46,9 @@ type compiler struct {
 	// withoutCarrier matches requests that carry no override; all tables share it.
 	withoutCarrier []route.Match
 	verdicts       verdicts
+	// ofVersions has the subset of each version label and version: Services that have a
+	// version of one name share it.
+	ofVersions map[[2]string]route.Subset
 	// checked are the shapes of pattern of which one was compiled.
 	checked map[shape]bool
 	// before and after are what is remembered; after is nil where nothing is to be.
@@ -67,6 +72,8 @@ type service struct {
 	isolated  []isolated
 	pin       pin
 	rule      rule
+	// others are the backends that are not released, once they were asked for.
+	others []model.Backend
 }
 
 // active reports whether there is anything to make for s.
@@ -89,7 +96,7 @@ func Without(snapshot *model.Snapshot, refused Refused) Result {
 func newCompiler(snapshot *model.Snapshot) *compiler {
 	c := &compiler{
 		snapshot: snapshot, options: snapshot.Options,
-		byHost: map[string]*service{}, foreign: map[diag.Object]bool{}, checked: map[shape]bool{},
+		byHost: map[string]*service{}, foreign: map[diag.Object]bool{}, checked: map[shape]bool{}, ofVersions: map[[2]string]route.Subset{}, islands: map[string][]*mesh.Island{},
 	}
 	c.withoutCarrier = []route.Match{{WithoutHeaders: map[string]route.StringMatch{
 		c.options.Header:      {Op: route.Present},

@@ -58,8 +58,7 @@ func (c *compiler) claims(host, domain string, ports []uint32) (inForce, bool) {
 		return nil, true
 	}
 	var out inForce
-	for _, order := range mesh.Orders(false) {
-		x := c.mesh.Island([]string{host}, nil, order)
+	for _, x := range c.islandsOf(host) {
 		classes, ok := x.Classes()
 		if !ok {
 			return nil, false
@@ -85,6 +84,23 @@ func (c *compiler) claims(host, domain string, ports []uint32) (inForce, bool) {
 	return out, true
 }
 
+// islandsOf returns what decides about a host, for every order of objects that may
+// matter. It is made once for each host.
+func (c *compiler) islandsOf(host string) []*mesh.Island {
+	if out, known := c.islands[host]; known {
+		return out
+	}
+	first := c.mesh.Island([]string{host}, nil, mesh.Order{})
+	out := []*mesh.Island{first}
+	for _, order := range first.Orders() {
+		if order != first.Order() {
+			out = append(out, c.mesh.Island([]string{host}, nil, order))
+		}
+	}
+	c.islands[host] = out
+	return out
+}
+
 // pick is the choice of whose routes a table takes over.
 type pick struct {
 	// source is the user's VirtualService; nil for the Service's own routes.
@@ -102,9 +118,6 @@ type pick struct {
 // own, or if a table could not outrank these, those that are in force in the most
 // namespaces. It reports false where none can be picked.
 func (f inForce) choose(namespace string, known []string) (pick, bool) {
-	if f == nil {
-		return pick{}, true
-	}
 	count := map[*mesh.Source]int{}
 	best, found := (*mesh.Source)(nil), false
 	for _, n := range known {

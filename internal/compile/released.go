@@ -209,7 +209,7 @@ func oldestWorkload(s *service) (func(*backend) bool, string) {
 
 // candidates are the backends that may be released.
 func candidates(s *service) []*backend {
-	var out []*backend
+	out := make([]*backend, 0, len(s.backends))
 	for i := range s.backends {
 		if b := &s.backends[i]; !b.preview {
 			out = append(out, b)

@@ -92,11 +92,7 @@ func (c *compiler) report(s *service) Service {
 		out.State, out.Pinned = Idle, PinnedNowhere
 	}
 	if out.Pinned == PinnedByWorkload || out.Pinned == PinnedByVersion {
-		for _, b := range s.backends {
-			if !b.released {
-				out.Unreleased = append(out.Unreleased, *b.Backend)
-			}
-		}
+		out.Unreleased = s.unreleased()
 	}
 	for _, b := range s.backends {
 		if n := len(out.ReleasedWorkloads); b.released && (n == 0 || out.ReleasedWorkloads[n-1] != b.Workload) {
@@ -104,6 +100,9 @@ func (c *compiler) report(s *service) Service {
 		}
 	}
 	out.Previews = s.previews()
+	if len(s.versions) > 0 {
+		out.Versions = make([]Version, 0, len(s.versions))
+	}
 	for _, v := range s.versions {
 		version := Version{Name: v.name, Released: v.released, Pods: v.pods, Ready: v.ready, Workloads: v.workloads}
 		if v.isolated != nil {
@@ -121,10 +120,34 @@ func (s *service) previews() []model.Backend {
 	if s.reason == diag.OptedOut || s.VersionOf != "" || s.Headless {
 		return nil
 	}
-	decided := s.released.why != ""
-	var out []model.Backend
-	for _, b := range s.backends {
-		if (decided && !b.released) || (!decided && b.preview) {
+	if s.released.why != "" {
+		return s.unreleased()
+	}
+	return s.backendsThat(func(b *backend) bool { return b.preview })
+}
+
+// unreleased are the pods behind s that are not released. All that ask share the list.
+func (s *service) unreleased() []model.Backend {
+	if s.others == nil {
+		s.others = s.backendsThat(func(b *backend) bool { return !b.released })
+	}
+	return s.others
+}
+
+// backendsThat lists the pods behind s of which a condition holds.
+func (s *service) backendsThat(holds func(*backend) bool) []model.Backend {
+	n := 0
+	for i := range s.backends {
+		if holds(&s.backends[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]model.Backend, 0, n)
+	for i := range s.backends {
+		if b := &s.backends[i]; holds(b) {
 			out = append(out, *b.Backend)
 		}
 	}

@@ -17,18 +17,27 @@ type builder struct {
 	draft *draft
 	// names are those of the rows that are being added.
 	names rowNames
+	// carriers are what requests for a version carry, where several routes ask for it.
+	carriers map[carrierKey][]route.Match
+}
+
+type carrierKey struct {
+	of     *version
+	caller model.Caller
+	method string
 }
 
 // shape tells patterns apart by more than the names that are quoted in them: the
 // conditions of the row, and of a strict one also those that its Service has.
 type shape struct {
+	header       string
 	from, method bool
 	strict       bool
 	judged       grammar.Judged
 }
 
-func (c *condition) shape() shape {
-	return shape{from: c.From != "", method: c.Method != ""}
+func (c *condition) shape(header string) shape {
+	return shape{header: header, from: c.From != "", method: c.Method != ""}
 }
 
 // ordinary adds the i-th of the user's routes for requests without a carrier.
@@ -102,6 +111,9 @@ type condition struct {
 
 // conditions lists the combinations that t has rows for, the one without any last.
 func (b *builder) conditions(t *service) []condition {
+	if len(t.settings.Conditions) == 0 {
+		return unconditional
+	}
 	froms, methods := b.froms(t), b.methods(t)
 	var out []condition
 	for _, f := range froms {
@@ -113,8 +125,11 @@ func (b *builder) conditions(t *service) []condition {
 			}
 		}
 	}
-	return slices.Concat(out, froms, methods, []condition{{}})
+	return slices.Concat(out, froms, methods, unconditional)
 }
+
+// unconditional is the combination that asks for nothing.
+var unconditional = []condition{{}}
 
 func (b *builder) froms(t *service) []condition {
 	if !slices.Contains(t.settings.Conditions, "from") {
@@ -189,13 +204,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 	if !ok {
 		return
 	}
-	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
-	carriers := []route.Match{b.carrier(b.options.Header, named.Pattern(v.name, c.Condition), c)}
-	if c.Condition == (grammar.Condition{}) {
-		carriers = append(carriers, b.carrier(grammar.BaggageHeader, named.BaggagePattern(v.name), c))
-	}
-	carriers = b.withinLimit(t, c.shape(), carriers)
-	matches := conjunctions(b.draft.routes[i].matches, carriers)
+	matches := conjunctions(b.draft.routes[i].matches, b.carriersOf(t, v, c))
 	if len(matches) == 0 {
 		return
 	}
@@ -209,7 +218,32 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 	})
 }
 
-func (b *builder) carrier(header, pattern string, c condition) route.Match {
+// carriersOf are the alternatives of what a request for v carries.
+func (b *builder) carriersOf(t *service, v *version, c condition) []route.Match {
+	key := carrierKey{v, c.caller, c.Method}
+	if out, known := b.carriers[key]; known {
+		return out
+	}
+	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
+	out := make([]route.Match, 0, 2)
+	if pattern := named.Pattern(v.name, c.Condition); b.usable(t, c.shape(b.options.Header), pattern) {
+		out = append(out, c.carrier(b.options.Header, pattern))
+	}
+	if c.Condition == (grammar.Condition{}) {
+		if pattern := named.BaggagePattern(v.name); b.usable(t, c.shape(grammar.BaggageHeader), pattern) {
+			out = append(out, c.carrier(grammar.BaggageHeader, pattern))
+		}
+	}
+	if len(b.draft.routes) > 1 {
+		if b.carriers == nil {
+			b.carriers = map[carrierKey][]route.Match{}
+		}
+		b.carriers[key] = out
+	}
+	return out
+}
+
+func (c *condition) carrier(header, pattern string) route.Match {
 	m := c.match
 	m.Headers = map[string]route.StringMatch{header: {Op: route.Regex, Value: pattern}}
 	return m
@@ -222,11 +256,14 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 		From:   slices.Contains(t.settings.Conditions, "from"),
 		Method: slices.Contains(t.settings.Conditions, "method"),
 	}
-	shape := c.shape()
+	shape := c.shape(b.options.Header)
 	shape.strict, shape.judged = true, judged
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
-	carriers := b.withinLimit(t, shape, []route.Match{b.carrier(b.options.Header, named.StrictPattern(judged, c.Condition), c)})
-	matches := conjunctions(b.draft.routes[i].matches, carriers)
+	pattern := named.StrictPattern(judged, c.Condition)
+	if !b.usable(t, shape, pattern) {
+		return
+	}
+	matches := conjunctions(b.draft.routes[i].matches, []route.Match{c.carrier(b.options.Header, pattern)})
 	if len(matches) == 0 {
 		return
 	}
@@ -244,30 +281,22 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 	})
 }
 
-// withinLimit leaves out carriers whose pattern Istio would refuse. That a
-// pattern compiles is checked for one of each shape, for all Services: the others
+// usable reports whether Istio would take a pattern for a header, and says why not. That
+// a pattern compiles is checked for one of each shape, for all Services: the others
 // differ from it in quoted text only.
-func (b *builder) withinLimit(of *service, shape shape, carriers []route.Match) []route.Match {
-	checked, all := b.checked[shape], len(carriers)
-	out := slices.DeleteFunc(carriers, func(m route.Match) bool {
-		for header, match := range m.Headers {
-			err := error(nil)
-			switch {
-			case len(match.Value) > grammar.MaxPatternBytes:
-				err = fmt.Errorf("%d bytes, where Istio allows %d", len(match.Value), grammar.MaxPatternBytes)
-			case !checked:
-				err = grammar.CheckPattern(match.Value)
-			}
-			if err != nil {
-				b.say(of, diag.PatternInvalid, "a pattern for %s can't be used, and its route is left out: %v", header, err)
-				return true
-			}
-		}
-		return false
-	})
-	// Of one that was too long nothing is known but that.
-	b.checked[shape] = checked || len(out) == all
-	return out
+func (b *builder) usable(of *service, shape shape, pattern string) bool {
+	err := error(nil)
+	switch {
+	case len(pattern) > grammar.MaxPatternBytes:
+		err = fmt.Errorf("%d bytes, where Istio allows %d", len(pattern), grammar.MaxPatternBytes)
+	case !b.checked[shape]:
+		err = grammar.CheckPattern(pattern)
+		b.checked[shape] = err == nil
+	}
+	if err != nil {
+		b.say(of, diag.PatternInvalid, "a pattern for %s can't be used, and its route is left out: %v", shape.header, err)
+	}
+	return err == nil
 }
 
 // conjunctions returns every combination of an alternative of the user's with

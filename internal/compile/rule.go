@@ -35,18 +35,18 @@ func (c *compiler) planRule(s *service) {
 	if !ok {
 		return
 	}
-	var subsets []route.Subset
-	need := func(name string, labels map[string]string, forPin bool) string {
-		if existing := plan.find(labels, s.Selector, forPin); existing != "" {
+	subsets := make([]route.Subset, 0, len(s.pin.parts)+len(s.versions))
+	need := func(subset route.Subset, forPin bool) string {
+		if existing := plan.find(subset.Labels, s.Selector, forPin); existing != "" {
 			return existing
 		}
-		for plan.taken(name) {
-			name = mangled(name)
+		for plan.taken(subset.Name) {
+			subset.Name = mangled(subset.Name)
 		}
-		if !slices.ContainsFunc(subsets, func(x route.Subset) bool { return x.Name == name }) {
-			subsets = append(subsets, route.Subset{Name: name, Labels: labels})
+		if !slices.ContainsFunc(subsets, func(x route.Subset) bool { return x.Name == subset.Name }) {
+			subsets = append(subsets, subset)
 		}
-		return name
+		return subset.Name
 	}
 	for i := range s.pin.parts {
 		p := &s.pin.parts[i]
@@ -54,12 +54,12 @@ func (c *compiler) planRule(s *service) {
 		if p.version != "" {
 			name = subsetName(p.version)
 		}
-		p.subset = need(name, p.labels, true)
+		p.subset = need(route.Subset{Name: name, Labels: p.labels}, true)
 	}
 	for i := range s.versions {
 		v := &s.versions[i]
 		if v.isolated == nil && v.pods > 0 {
-			v.subset = need(subsetName(v.name), map[string]string{s.settings.VersionLabel: v.name}, false)
+			v.subset = need(c.subsetOf(s.settings.VersionLabel, v.name), false)
 		}
 	}
 	s.rule.visible = plan.visible
@@ -68,6 +68,17 @@ func (c *compiler) planRule(s *service) {
 		return
 	}
 	c.finishRule(s, plan, subsets)
+}
+
+// subsetOf is the subset of the pods whose version label says version.
+func (c *compiler) subsetOf(label, version string) route.Subset {
+	key := [2]string{label, version}
+	out, known := c.ofVersions[key]
+	if !known {
+		out = route.Subset{Name: subsetName(version), Labels: map[string]string{label: version}}
+		c.ofVersions[key] = out
+	}
+	return out
 }
 
 func (c *compiler) finishRule(s *service, plan existing, subsets []route.Subset) {
@@ -270,8 +281,7 @@ func (c *compiler) hiddenFrom(s *service, plan *existing) []string {
 		return nil
 	}
 	hidden := map[string]bool{}
-	for _, order := range mesh.Orders(false) {
-		x := c.mesh.Island([]string{s.host}, nil, order)
+	for _, x := range c.islandsOf(s.host) {
 		classes, ok := x.Classes()
 		if !ok {
 			c.leave(s, diag.TooManyCallers, "left alone: more than %d kinds of callers are told apart by labels", mesh.MaxLabels)

@@ -22,8 +22,12 @@ func (c *compiler) tableScope(d *draft) ([]string, bool) {
 	if len(hidden) == 0 && len(visible) == 0 && d.adopted == nil && !d.scoped {
 		return nil, true
 	}
+	within := make(map[string]bool, len(d.within))
+	for _, n := range d.within {
+		within[n] = true
+	}
 	scope := keep(c.callerNamespaces(d), func(n string) bool {
-		return !slices.Contains(hidden, n) && (d.within == nil || slices.Contains(d.within, n)) &&
+		return !slices.Contains(hidden, n) && (d.within == nil || within[n]) &&
 			!slices.ContainsFunc(visible, func(v []string) bool { return !slices.Contains(v, n) })
 	})
 	return scope, len(scope) > 0
@@ -31,9 +35,9 @@ func (c *compiler) tableScope(d *draft) ([]string, bool) {
 
 // callerNamespaces lists the namespaces from which the host of d may be called.
 func (c *compiler) callerNamespaces(d *draft) []string {
-	out := d.settings.CallerNamespaces
+	out := slices.Clone(d.settings.CallerNamespaces)
 	if out == nil {
-		out = c.options.CallerNamespaces
+		out = slices.Clone(c.options.CallerNamespaces)
 	}
 	if out == nil {
 		out = slices.Clone(c.snapshot.Namespaces)
@@ -44,6 +48,6 @@ func (c *compiler) callerNamespaces(d *draft) []string {
 			out = append(out, c.options.RootNamespace)
 		}
 	}
-	out = slices.Sorted(slices.Values(out))
+	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -67,19 +67,19 @@ func (d *draft) object() diag.Object {
 
 func (c *compiler) draftServices() []*draft {
 	var out []*draft
+	covered := map[*service]bool{} // a table has their host already
 	for _, s := range c.services {
-		if s.active() && !c.coveredBy(out, s) {
-			if d := c.draftService(s); d != nil {
-				out = append(out, d)
+		if !s.active() || covered[s] {
+			continue
+		}
+		if d := c.draftService(s); d != nil {
+			out = append(out, d)
+			for _, other := range d.of {
+				covered[other] = true
 			}
 		}
 	}
 	return out
-}
-
-// coveredBy reports whether a table has the host of s already.
-func (c *compiler) coveredBy(drafts []*draft, s *service) bool {
-	return slices.ContainsFunc(drafts, func(d *draft) bool { return slices.Contains(d.of, s) })
 }
 
 // draftService starts the table of a Service's own host; nil if s is left alone.

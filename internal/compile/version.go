@@ -33,31 +33,40 @@ func (s *service) hasOthers() bool {
 // listVersions gathers the versions of s, sorted by name. An isolated version
 // takes the place of one of the same name behind the Service itself.
 func (c *compiler) listVersions(s *service) {
-	found := map[string]*version{}
+	s.versions = make([]version, 0, len(s.backends)+len(s.isolated))
 	if !s.Headless {
-		c.gatherVersions(s, found)
+		c.gatherVersions(s)
 	}
 	for i := range s.isolated {
 		iso := &s.isolated[i]
-		v := &version{name: iso.version, pods: iso.pods, ready: iso.ready, workloads: iso.workloads, isolated: iso}
-		if same := found[iso.version]; same != nil {
-			v.released = same.released
-		}
-		found[iso.version] = v
+		v := s.version(iso.version)
+		*v = version{name: iso.version, pods: iso.pods, ready: iso.ready, workloads: iso.workloads, isolated: iso, released: v.released}
 	}
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		v := found[name]
+	slices.SortFunc(s.versions, func(a, b version) int { return cmp.Compare(a.name, b.name) })
+	for i := range s.versions {
+		v := &s.versions[i]
 		slices.Sort(v.workloads)
 		v.workloads = slices.Compact(v.workloads)
-		s.versions = append(s.versions, *v)
 		if !v.routable() && (s.hasOthers() || v.isolated != nil) {
-			c.say(s, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", name, v.ready, v.pods)
+			c.say(s, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", v.name, v.ready, v.pods)
 		}
 	}
 }
 
-func (c *compiler) gatherVersions(s *service, found map[string]*version) {
+// version returns the version of s of a name, which is added where there is none. It is
+// good until the next one is added.
+func (s *service) version(name string) *version {
+	at := slices.IndexFunc(s.versions, func(v version) bool { return v.name == name })
+	if at < 0 {
+		at = len(s.versions)
+		s.versions = append(s.versions, version{name: name})
+	}
+	return &s.versions[at]
+}
+
+func (c *compiler) gatherVersions(s *service) {
 	var nameless []string
+	workloads := make([]string, len(s.backends)) // one for each version, mostly
 	for i := range s.backends {
 		b := &s.backends[i]
 		if b.version == "" {
@@ -70,14 +79,13 @@ func (c *compiler) gatherVersions(s *service, found map[string]*version) {
 			c.say(s, diag.InvalidVersion, "%s: %v", b.Workload, err)
 			continue
 		}
-		v := found[b.version]
-		if v == nil {
-			v = &version{name: b.version}
-			found[b.version] = v
-		}
+		v := s.version(b.version)
 		v.pods += b.Pods
 		v.ready += b.Ready
 		v.released = v.released || b.released
+		if v.workloads == nil {
+			v.workloads = workloads[i : i : i+1]
+		}
 		v.workloads = append(v.workloads, b.Workload.String())
 	}
 	if len(nameless) > 0 {
