@@ -3,7 +3,6 @@ package prove
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -36,17 +35,21 @@ func (p *pair) sameAction(before, after *mesh.Route) string {
 	if why := p.sameDestinations(before, after); why != "" {
 		return why
 	}
-	if !sameRetrying(before, after) && !proto.Equal(retries(p.mesh, p.before, p.class, before), retries(p.mesh, p.after, p.class, after)) {
+	if !p.sameRetrying(before, after) && !proto.Equal(retries(p.mesh, p.before, p.class, before), retries(p.mesh, p.after, p.class, after)) {
 		return "retries would be others"
 	}
 	return p.sameMirrors(before, after)
 }
 
-// sameRetrying reports whether nothing that the routes say themselves tells their retries
-// apart.
-func sameRetrying(before, after *mesh.Route) bool {
-	return isOwn(before) == isOwn(after) && (len(before.Destinations) == 1) == (len(after.Destinations) == 1) &&
-		proto.Equal(before.HTTP.GetRetries(), after.HTTP.GetRetries())
+// sameRetrying reports whether all that retries follow from is the same.
+func (p *pair) sameRetrying(before, after *mesh.Route) bool {
+	return proto.Equal(before.HTTP.GetRetries(), after.HTTP.GetRetries()) && kept(p.before, p.class, before) == kept(p.after, p.class, after)
+}
+
+// kept reports whether retries go where the request went before: to a single destination
+// at which requests are kept together.
+func kept(x *mesh.Island, class *mesh.Class, r *mesh.Route) bool {
+	return !isOwn(r) && len(r.Destinations) == 1 && x.Hash(class, &r.Destinations[0], false) != nil
 }
 
 // retries returns the policy that is in force for a route. One that goes to a single
@@ -54,7 +57,6 @@ func sameRetrying(before, after *mesh.Route) bool {
 // otherwise; a Service's own route never does (pilot/pkg/networking/core/route/retry:
 // ConvertPolicy).
 func retries(m *mesh.Mesh, x *mesh.Island, class *mesh.Class, r *mesh.Route) *istioapi.HTTPRetry {
-	own := isOwn(r)
 	policy := r.HTTP.GetRetries()
 	if policy == nil {
 		policy = m.DefaultRetries()
@@ -64,8 +66,7 @@ func retries(m *mesh.Mesh, x *mesh.Island, class *mesh.Class, r *mesh.Route) *is
 	}
 	policy = proto.CloneOf(policy)
 	if policy.RetryIgnorePreviousHosts == nil {
-		kept := !own && len(r.Destinations) == 1 && x.Hash(class, &r.Destinations[0], false) != nil
-		policy.RetryIgnorePreviousHosts = wrapperspb.Bool(!kept)
+		policy.RetryIgnorePreviousHosts = wrapperspb.Bool(!kept(x, class, r))
 	}
 	if policy.GetRetryRemoteLocalities() != nil && !policy.GetRetryRemoteLocalities().GetValue() {
 		policy.RetryRemoteLocalities = nil
@@ -117,9 +118,57 @@ func (s service) compare(t service) int {
 	return cmp.Or(cmp.Compare(s.host, t.host), cmp.Compare(s.port, t.port), cmp.Compare(s.headers, t.headers), cmp.Compare(s.hash, t.hash))
 }
 
-// shares are the parts of the requests that go to subsets of a Service, and with an
-// empty name to the Service as a whole.
-type shares map[string]float64
+// share is the part of the requests that goes to a subset of a Service; with an empty
+// name, to the Service as a whole.
+type share struct {
+	subset string
+	part   float64
+}
+
+// shares are those of one Service, sorted by subset.
+type shares []share
+
+// of returns the share of a subset, and whether there is one.
+func (l shares) of(subset string) (float64, bool) {
+	for _, s := range l {
+		if s.subset == subset {
+			return s.part, true
+		}
+	}
+	return 0, false
+}
+
+// division is how requests are divided among Services, sorted by these.
+type division []served
+
+type served struct {
+	service
+	shares
+}
+
+// of returns the shares of a Service; nil for none.
+func (d division) of(s service) shares {
+	for i := range d {
+		if d[i].service == s {
+			return d[i].shares
+		}
+	}
+	return nil
+}
+
+// add adds to the share of a subset.
+func (d *division) add(s service, subset string, part float64) {
+	at, found := slices.BinarySearchFunc(*d, s, func(x served, s service) int { return x.compare(s) })
+	if !found {
+		*d = slices.Insert(*d, at, served{service: s})
+	}
+	of := &(*d)[at].shares
+	i, found := slices.BinarySearchFunc(*of, subset, func(x share, subset string) int { return cmp.Compare(x.subset, subset) })
+	if !found {
+		*of = slices.Insert(*of, i, share{subset: subset})
+	}
+	(*of)[i].part += part
+}
 
 // tolerance is how far shares may differ for weights being whole numbers.
 const tolerance = 1e-6
@@ -137,16 +186,17 @@ func (p *pair) sameDestinations(before, after *mesh.Route) string {
 	if why != "" {
 		return why
 	}
-	for _, s := range slices.SortedFunc(maps.Keys(now), service.compare) {
-		if theirs[s] == nil {
+	for _, s := range now {
+		want := theirs.of(s.service)
+		if want == nil {
 			return "requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
 		}
-		if why := p.sameShares(s, theirs[s], now[s]); why != "" {
+		if why := p.sameShares(s.service, want, s.shares); why != "" {
 			return why
 		}
 	}
-	for _, s := range slices.SortedFunc(maps.Keys(theirs), service.compare) {
-		if now[s] == nil {
+	for _, s := range theirs {
+		if now.of(s.service) == nil {
 			return "no requests would go to " + clusterName(mesh.Cluster{Host: s.host, Port: s.port})
 		}
 	}
@@ -156,13 +206,16 @@ func (p *pair) sameDestinations(before, after *mesh.Route) string {
 // sameShares compares what a Service and its subsets get. Where it is pinned, what the
 // whole got is divided among the subsets of the pin, beside what the user gave to these.
 func (p *pair) sameShares(s service, before, after shares) string {
+	wholeBefore, _ := before.of("")
+	wholeAfter, _ := after.of("")
 	divided, pins := 0.0, 0
-	for _, subset := range slices.Sorted(maps.Keys(after)) {
-		got, want := after[subset], before[subset]
+	for _, x := range after {
+		subset, got := x.subset, x.part
+		want, _ := before.of(subset)
 		cluster := mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}
 		switch {
 		case !differ(got, want):
-		case subset == "" || got < want || differ(after[""], 0):
+		case subset == "" || got < want || differ(wholeAfter, 0):
 			return fmt.Sprintf("%s would get %.4g %% of the requests instead of %.4g %%", clusterName(cluster), 100*got, 100*want)
 		default:
 			if why := p.noPin(cluster); why != "" {
@@ -172,16 +225,16 @@ func (p *pair) sameShares(s service, before, after shares) string {
 			pins++
 		}
 	}
-	for _, subset := range slices.Sorted(maps.Keys(before)) {
-		if _, found := after[subset]; !found && subset != "" {
-			return fmt.Sprintf("%s would get nothing instead of %.4g %% of the requests", clusterName(mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}), 100*before[subset])
+	for _, x := range before {
+		if _, found := after.of(x.subset); !found && x.subset != "" {
+			return fmt.Sprintf("%s would get nothing instead of %.4g %% of the requests", clusterName(mesh.Cluster{Host: s.host, Subset: x.subset, Port: s.port}), 100*x.part)
 		}
 	}
-	if !differ(after[""], before[""]) {
+	if !differ(wholeAfter, wholeBefore) {
 		return ""
 	}
-	if differ(divided, before[""]) {
-		return fmt.Sprintf("%s would get %.4g %% of the requests instead of %.4g %%", clusterName(mesh.Cluster{Host: s.host, Port: s.port}), 100*divided, 100*before[""])
+	if differ(divided, wholeBefore) {
+		return fmt.Sprintf("%s would get %.4g %% of the requests instead of %.4g %%", clusterName(mesh.Cluster{Host: s.host, Port: s.port}), 100*divided, 100*wholeBefore)
 	}
 	if pins > 1 {
 		p.keepsTogether(s.host, s.port)
@@ -191,9 +244,9 @@ func (p *pair) sameShares(s service, before, after shares) string {
 
 // sharesOf sums up the destinations of a route by the clusters that they lead to. Of
 // several, those of weight 0 get nothing.
-func sharesOf(x *mesh.Island, class *mesh.Class, r *mesh.Route, cluster func(*route.Destination) mesh.Cluster) (map[service]shares, string) {
+func sharesOf(x *mesh.Island, class *mesh.Class, r *mesh.Route, cluster func(*route.Destination) mesh.Cluster) (division, string) {
 	in := r.Destinations
-	out, sum := map[service]shares{}, 0.0
+	out, sum := division(nil), 0.0
 	for i := range in {
 		d := &in[i]
 		weight := float64(d.Weight)
@@ -219,15 +272,12 @@ func sharesOf(x *mesh.Island, class *mesh.Class, r *mesh.Route, cluster func(*ro
 			}
 			key.hash = string(text) + "."
 		}
-		if out[key] == nil {
-			out[key] = shares{}
-		}
-		out[key][to.Subset] += weight
+		out.add(key, to.Subset, weight)
 		sum += weight
 	}
 	for _, s := range out {
-		for subset := range s {
-			s[subset] /= sum
+		for i := range s.shares {
+			s.shares[i].part /= sum
 		}
 	}
 	return out, ""
@@ -242,16 +292,14 @@ func (p *pair) noPin(c mesh.Cluster) string {
 		return clusterName(c) + " is not there"
 	}
 	unreleased := p.unreleased[c.Host]
-	for i := range unreleased {
-		if model.HasLabels(unreleased[i].Labels, subset.Labels) {
-			return fmt.Sprintf("%s has pods of %s, which is not released", clusterName(c), unreleased[i].Workload)
-		}
+	if b := model.FirstWithLabels(unreleased, subset.Labels); b != nil {
+		return fmt.Sprintf("%s has pods of %s, which is not released", clusterName(c), b.Workload)
 	}
-	s := p.services[c.Host]
+	s := p.service(c.Host)
 	switch {
 	case len(unreleased) == 0 || s == nil:
 		return clusterName(c) + " would get what the whole Service gets, which has no other pods"
-	case !slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return model.HasLabels(b.Labels, subset.Labels) }):
+	case model.FirstWithLabels(s.Backends, subset.Labels) == nil:
 		return clusterName(c) + " has no pod"
 	case subset.Policy != nil:
 		return clusterName(c) + " has a policy of its own"

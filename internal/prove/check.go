@@ -86,33 +86,35 @@ type checker struct {
 	ours     *mesh.Ours
 	// unreleased are the pods of a host that ordinary requests are to be kept from.
 	unreleased map[string][]model.Backend
-	services   map[string]*model.Service
 	split      map[Split]bool
+	// islands are those of single hosts, which are asked for by their table, their rule and
+	// their doors.
+	islands map[islandKey]*mesh.Island
 	// fields are those in which two routes of users were found to differ.
-	fields    map[[2]*istioapi.HTTPRoute]string
+	fields map[[2]*istioapi.HTTPRoute]string
+	// entrances are the doors beside sidecars by host, selecting the ServiceEntries with a
+	// selector by namespace, and noSidecar names callers.
 	entrances map[string][]compile.Door
+	selecting map[string][]*model.ServiceEntry
+	noSidecar string
 	report    Report
 }
 
 // Check proves that the tables and rules of a result change nothing for ordinary
 // requests but for the pin. Nothing that it is given is changed.
 func Check(snapshot *model.Snapshot, result *compile.Result) Report {
-	return check(snapshot, result).report
+	return check(snapshot, mesh.New(snapshot), result).report
 }
 
-// check is Check, and returns all that was looked at for it.
-func check(snapshot *model.Snapshot, result *compile.Result) *checker {
+// check is Check with the mesh of snapshot, and returns all that was looked at for it.
+func check(snapshot *model.Snapshot, users *mesh.Mesh, result *compile.Result) *checker {
 	c := &checker{
-		snapshot: snapshot, mesh: mesh.New(snapshot), requests: requests{snapshot.Options.Header}, split: map[Split]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
-		unreleased: make(map[string][]model.Backend, len(result.Services)), services: make(map[string]*model.Service, len(snapshot.Services)),
+		snapshot: snapshot, mesh: users, requests: requests{snapshot.Options.Header}, split: map[Split]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
+		unreleased: make(map[string][]model.Backend, len(result.Services)), islands: make(map[islandKey]*mesh.Island, 2*len(result.Tables)),
 	}
 	c.ours = c.mesh.Ours(result.Tables, result.SubsetRules)
 	for i := range result.Services {
 		c.unreleased[result.Services[i].Host] = result.Services[i].Unreleased
-	}
-	for i := range snapshot.Services {
-		s := &snapshot.Services[i]
-		c.services[c.mesh.FQDN(s.Name, s.Namespace)] = s
 	}
 	for _, s := range c.ours.Sources() {
 		c.table(s)
@@ -172,13 +174,13 @@ func namespacesOf(c *mesh.Class) []string {
 func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
 	if c.plain(object, hosts) {
 		p := &pair{checker: c, object: object, class: c.mesh.AnyCaller()}
-		p.before, p.after = c.mesh.Island(hosts, nil, mesh.Order{}), c.mesh.Island(hosts, c.ours, mesh.Order{})
+		p.before, p.after = c.without(hosts, mesh.Order{}), c.with(hosts, mesh.Order{})
 		c.report.Compared.Callers++
 		look(p)
 		return
 	}
-	for i, order := range c.mesh.Island(hosts, c.ours, mesh.Order{}).Orders() {
-		p := &pair{checker: c, object: object, before: c.mesh.Island(hosts, nil, order), after: c.mesh.Island(hosts, c.ours, order)}
+	for i, order := range c.with(hosts, mesh.Order{}).Orders() {
+		p := &pair{checker: c, object: object, before: c.without(hosts, order), after: c.with(hosts, order)}
 		classes, ok := p.after.Classes()
 		if !ok {
 			p.class = p.after.Class(mesh.Elsewhere, "", nil)
@@ -193,6 +195,43 @@ func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
 			look(p)
 		}
 	}
+}
+
+// without returns what decides about hosts without our objects.
+func (c *checker) without(hosts []string, order mesh.Order) *mesh.Island {
+	return c.island(hosts, nil, order)
+}
+
+// with returns what decides about hosts with our objects.
+func (c *checker) with(hosts []string, order mesh.Order) *mesh.Island {
+	return c.island(hosts, c.ours, order)
+}
+
+type islandKey struct {
+	host  string
+	ours  bool
+	order mesh.Order
+}
+
+func (c *checker) island(hosts []string, ours *mesh.Ours, order mesh.Order) *mesh.Island {
+	if len(hosts) != 1 {
+		return c.mesh.Island(hosts, ours, order)
+	}
+	key := islandKey{hosts[0], ours != nil, order}
+	x := c.islands[key]
+	if x == nil {
+		x = c.mesh.Island(hosts, ours, order)
+		c.islands[key] = x
+	}
+	return x
+}
+
+// service returns the Kubernetes Service of a host; nil for none.
+func (c *checker) service(host string) *model.Service {
+	if s := c.mesh.Service(host); s != nil {
+		return s.Kubernetes
+	}
+	return nil
 }
 
 // plain reports whether nothing of users decides about hosts, and what is ours is seen by
@@ -233,7 +272,7 @@ func (c *checker) withBeside(hosts []string) []string {
 		return hosts
 	}
 	out := slices.Clone(hosts)
-	for _, s := range c.mesh.Island(hosts, nil, mesh.Order{}).Sources() {
+	for _, s := range c.without(hosts, mesh.Order{}).Sources() {
 		for _, h := range s.Hosts {
 			if c.mesh.Service(h) == nil && !strings.HasPrefix(h, "*") && !slices.Contains(out, h) {
 				out = append(out, h)

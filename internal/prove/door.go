@@ -17,14 +17,14 @@ import (
 // doors finds the ways to the pods of every Service that has previews, and says of each
 // one that is not pinned who comes in by it.
 func (c *checker) doors(result *compile.Result) {
-	c.entrances = map[string][]compile.Door{}
 	c.indexEntrances()
 	for i := range result.Services {
 		s := &result.Services[i]
-		if len(s.Previews) == 0 || c.services[s.Host] == nil {
+		of := c.service(s.Host)
+		if len(s.Previews) == 0 || of == nil {
 			continue
 		}
-		f := &doorFinder{checker: c, service: s, of: c.services[s.Host], found: map[compile.Door]*callers{}, result: result}
+		f := &doorFinder{checker: c, service: s, of: of, result: result}
 		f.sidecars()
 		f.subsets()
 		f.outside()
@@ -39,18 +39,31 @@ type doorFinder struct {
 	service *compile.Service
 	of      *model.Service
 	result  *compile.Result
-	// found are the doors that sidecars are, with who comes in unpinned.
-	found map[compile.Door]*callers
+	// found are the doors that sidecars are.
+	found []foundDoor
 }
 
-// callers are where some callers are.
-type callers struct{ namespaces map[string]bool }
+// foundDoor is a door with the namespaces of those who come in unpinned.
+type foundDoor struct {
+	compile.Door
+	namespaces map[string]bool
+}
+
+// at returns where a door is in found, to which it is added.
+func (f *doorFinder) at(d compile.Door) *foundDoor {
+	at := slices.IndexFunc(f.found, func(x foundDoor) bool { return x.Door == d })
+	if at < 0 {
+		at = len(f.found)
+		f.found = append(f.found, foundDoor{Door: d})
+	}
+	return &f.found[at]
+}
 
 func (f *doorFinder) add(d compile.Door) { f.service.Doors = append(f.service.Doors, d) }
 
 // holds reports whether a preview has all of labels.
 func (f *doorFinder) holds(labels map[string]string) bool {
-	return slices.ContainsFunc(f.service.Previews, func(b model.Backend) bool { return model.HasLabels(b.Labels, labels) })
+	return model.FirstWithLabels(f.service.Previews, labels) != nil
 }
 
 // sidecars looks at what ordinary requests get through sidecars, by every host that
@@ -64,16 +77,18 @@ func (f *doorFinder) sidecars() {
 			}
 		}
 	}
-	own := compile.Door{Kind: compile.DoorSidecars, Name: f.service.Host}
-	f.found[own] = &callers{map[string]bool{}}
+	f.at(compile.Door{Kind: compile.DoorSidecars, Name: f.service.Host})
 	if len(hosts) == 1 && !f.mesh.Touched(f.service.Host) && len(f.mesh.UserRules(f.service.Host)) == 0 && tablesArePublic(f.mesh, f.ours, f.service.Host) {
-		f.look(f.mesh.Island(hosts, f.ours, mesh.Order{OursLast: true}), f.mesh.AnyCaller())
-	} else {
-		x := f.mesh.Island(hosts, f.ours, mesh.Order{OursLast: true})
-		classes, _ := x.Classes()
-		for _, class := range classes {
-			f.look(x, class)
-		}
+		f.look(f.with(hosts, mesh.Order{}), f.mesh.AnyCaller())
+		return
+	}
+	x := f.with(hosts, mesh.Order{})
+	if last := (mesh.Order{OursLast: true}); slices.Contains(x.Orders(), last) {
+		x = f.with(hosts, last)
+	}
+	classes, _ := x.Classes()
+	for _, class := range classes {
+		f.look(x, class)
 	}
 }
 
@@ -136,24 +151,22 @@ func (f *doorFinder) reach(x *mesh.Island, class *mesh.Class, port uint32, door 
 	if to.Host != f.service.Host || !x.Exists(class, to) {
 		return
 	}
-	if f.found[door] == nil {
-		f.found[door] = &callers{map[string]bool{}}
-	}
+	found := f.at(door)
 	labels := map[string]string(nil)
 	if to.Subset != "" {
 		subset, _ := x.Rule(class, to.Host).Subset(to.Subset)
 		labels = subset.Labels
-		if f.holds(labels) && !f.isOurs(to.Subset) {
-			door = compile.Door{Kind: compile.DoorSubset, Name: to.Subset}
-			if f.found[door] == nil {
-				f.found[door] = &callers{map[string]bool{}}
-			}
-		}
 	}
 	if !f.holds(labels) {
 		return
 	}
-	maps.Copy(f.found[door].namespaces, placesOf(class))
+	if to.Subset != "" && !f.isOurs(to.Subset) {
+		found = f.at(compile.Door{Kind: compile.DoorSubset, Name: to.Subset})
+	}
+	if found.namespaces == nil {
+		found.namespaces = map[string]bool{}
+	}
+	maps.Copy(found.namespaces, placesOf(class))
 }
 
 // isOurs reports whether a subset of the Service is one that Overrides makes.
@@ -170,17 +183,16 @@ func (f *doorFinder) isOurs(subset string) bool {
 
 // subsets turns what was found into doors, with what there is to say.
 func (f *doorFinder) subsets() {
-	doors := slices.SortedFunc(maps.Keys(f.found), func(a, b compile.Door) int {
+	slices.SortFunc(f.found, func(a, b foundDoor) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
-	for _, door := range doors {
-		from := callersIn(f.snapshot, f.service, f.found[door].namespaces)
-		if len(from) == 0 {
+	for _, d := range f.found {
+		door := d.Door
+		if from := callersIn(f.snapshot, f.service, d.namespaces); len(from) > 0 {
+			door.Callers = where(from)
+		} else {
 			door.Pinned = true
-			f.add(door)
-			continue
 		}
-		door.Callers = where(from)
 		f.add(door)
 	}
 }
@@ -197,21 +209,13 @@ func (f *doorFinder) outside() {
 	for _, way := range f.of.Reachable {
 		f.add(compile.Door{Kind: compile.DoorExposed, Name: way})
 	}
-	for i := range f.snapshot.ServiceEntries {
-		e := &f.snapshot.ServiceEntries[i]
-		if selector := e.Spec.GetWorkloadSelector().GetLabels(); len(selector) > 0 && e.Namespace == f.of.Namespace && f.holds(selector) {
+	for _, e := range f.selecting[f.of.Namespace] {
+		if f.holds(e.Spec.GetWorkloadSelector().GetLabels()) {
 			f.add(compile.Door{Kind: compile.DoorServiceEntry, Name: e.Object().String()})
 		}
 	}
-	var without []string
-	for _, caller := range f.snapshot.Callers {
-		if caller.NoSidecar {
-			without = append(without, caller.Namespace+"/"+caller.Name)
-		}
-	}
-	slices.Sort(without)
-	if without = slices.Compact(without); len(without) > 0 {
-		f.add(compile.Door{Kind: compile.DoorNoSidecar, Name: few(without)})
+	if f.noSidecar != "" {
+		f.add(compile.Door{Kind: compile.DoorNoSidecar, Name: f.noSidecar})
 	}
 }
 
@@ -298,8 +302,28 @@ func (f *doorFinder) previews() string {
 	return few(slices.Compact(names)) + ", which is not released"
 }
 
-// indexEntrances notes which Services gateways, Ingresses and routes on gateways lead to.
+// indexEntrances notes what doors there are beside sidecars: which Services gateways,
+// Ingresses and routes on gateways lead to, which ServiceEntries select pods, and who has
+// no sidecar.
 func (c *checker) indexEntrances() {
+	c.entrances, c.selecting = map[string][]compile.Door{}, map[string][]*model.ServiceEntry{}
+	for i := range c.snapshot.ServiceEntries {
+		if e := &c.snapshot.ServiceEntries[i]; len(e.Spec.GetWorkloadSelector().GetLabels()) > 0 {
+			c.selecting[e.Namespace] = append(c.selecting[e.Namespace], e)
+		}
+	}
+	var without []string
+	for _, caller := range c.snapshot.Callers {
+		if caller.NoSidecar {
+			without = append(without, caller.Namespace+"/"+caller.Name)
+		}
+	}
+	slices.Sort(without)
+	c.noSidecar = few(slices.Compact(without))
+	c.indexGateways()
+}
+
+func (c *checker) indexGateways() {
 	add := func(host string, d compile.Door) {
 		host = c.mesh.Concrete(host)
 		if !slices.Contains(c.entrances[host], d) {

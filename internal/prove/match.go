@@ -1,7 +1,6 @@
 package prove
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,18 +35,18 @@ func (c requests) meets(r *mesh.Route, kind request) (string, bool) {
 		return "", false
 	}
 	m := r.Match
-	without := m.WithoutHeaders
+	var without map[string]route.StringMatch
 	for name, unwanted := range m.WithoutHeaders {
-		if !c.isOurs(name, unwanted) {
+		if c.isOurs(name, unwanted) {
+			if kind == others {
+				return "", false
+			}
 			continue
 		}
-		if kind == others {
-			return "", false
+		if without == nil {
+			without = make(map[string]route.StringMatch, len(m.WithoutHeaders))
 		}
-		if len(without) == len(m.WithoutHeaders) {
-			without = maps.Clone(without)
-		}
-		delete(without, name)
+		without[name] = unwanted
 	}
 	return text(m, without), true
 }

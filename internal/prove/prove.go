@@ -3,6 +3,7 @@ package prove
 import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -20,12 +21,13 @@ func Compile(snapshot *model.Snapshot) (compile.Result, Report) {
 // Made is [Compile] with another way to make things.
 func Made(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Result) (compile.Result, Report) {
 	refused := compile.Refused{Namespaces: map[diag.Object]map[string]string{}, Objects: map[diag.Object]string{}}
+	users := mesh.New(snapshot)
 	var result compile.Result
 	var c *checker
 	var left []Failure
 	for round := range rounds {
 		result = compiled(refused)
-		if c = check(snapshot, &result); len(c.report.Failures) == 0 {
+		if c = check(snapshot, users, &result); len(c.report.Failures) == 0 {
 			break
 		}
 		left = append(left, c.report.Failures...)
@@ -39,7 +41,7 @@ func Made(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Resul
 			result.Diagnostics = append(result.Diagnostics, diag.New(diag.OrdinaryTrafficWouldChange, f.Object, "not made: %s", f))
 		}
 		result.Tables, result.SubsetRules = nil, nil
-		c = check(snapshot, &result)
+		c = check(snapshot, users, &result)
 	}
 	c.report.Refused = sorted(left)
 	c.doors(&result)

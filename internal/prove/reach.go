@@ -49,17 +49,17 @@ func (l *lookout) shares(before, after *mesh.Route) string {
 	if why != "" {
 		return why
 	}
-	all := maps.Clone(b)
-	maps.Copy(all, a)
-	for _, s := range slices.SortedFunc(maps.Keys(all), service.compare) {
+	all := slices.Concat(b, a)
+	slices.SortFunc(all, func(x, y served) int { return x.compare(y.service) })
+	for _, s := range all {
 		cluster := clusterName(mesh.Cluster{Host: s.host, Port: s.port})
-		want, got := b[s], a[s]
+		want, got := b.of(s.service), a.of(s.service)
 		switch {
 		case want == nil:
 			return "requests would go to " + cluster
 		case got == nil:
 			return "no requests would go to " + cluster
-		case !maps.EqualFunc(want, got, func(x, y float64) bool { return !differ(x, y) }):
+		case !slices.EqualFunc(want, got, func(x, y share) bool { return x.subset == y.subset && !differ(x.part, y.part) }):
 			return "requests would be divided otherwise among the pods of " + cluster
 		}
 	}
@@ -134,7 +134,7 @@ func sameEntry(a, b *model.ServiceEntry) bool {
 }
 
 // shares sums up the destinations of a route, with subsets named by what they are.
-func (v *view) shares(r *mesh.Route) (map[service]shares, string) {
+func (v *view) shares(r *mesh.Route) (division, string) {
 	return sharesOf(v.island, v.class, r, v.target)
 }
 

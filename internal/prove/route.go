@@ -2,10 +2,12 @@ package prove
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // step is one route that a kind of request may take.
@@ -25,6 +27,7 @@ func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 		p.fail(domain, after, "there is %s, and would be %s", describe(before), describe(after))
 		return
 	}
+	var last [2][]step
 	for _, kind := range []request{plain, others} {
 		var theirs, now []step
 		for i := range before.Routes {
@@ -38,8 +41,13 @@ func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 				now = append(now, step{match, r})
 			}
 		}
-		now = reached(now)
-		if why := p.same(reached(theirs), now); why != "" {
+		theirs, now = reached(theirs), reached(now)
+		p.report.Compared.Routes += len(theirs)
+		if alike(theirs, last[0]) && alike(now, last[1]) {
+			continue // these take what plain requests take
+		}
+		last = [2][]step{theirs, now}
+		if why := p.same(theirs, now); why != "" {
 			p.fail(domain, after, "%s", why)
 			return
 		}
@@ -57,24 +65,35 @@ func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 // reached leaves of routes those that a request can come to: none after one of the same
 // match, or after one that fits everything.
 func reached(in []step) []step {
+	if i := slices.IndexFunc(in, func(s step) bool { return s.match == "" }); i >= 0 {
+		in = in[:i+1]
+	}
+	if len(in) < 2 {
+		return in
+	}
 	seen := make(map[string]bool, len(in))
-	var out []step
-	for _, s := range in {
+	return slices.DeleteFunc(in, func(s step) bool {
 		if seen[s.match] {
-			continue
+			return true
 		}
 		seen[s.match] = true
-		out = append(out, s)
-		if s.match == "" {
-			break
-		}
-	}
-	return out
+		return false
+	})
+}
+
+// alike reports whether requests that take a list of routes get what those of the other
+// one get, since the routes share what they do. Where that is not seen, they are compared.
+func alike(a, b []step) bool {
+	return slices.EqualFunc(a, b, func(x, y step) bool {
+		r, s := x.route, y.route
+		return x.match == y.match && r.HTTP == s.HTTP && r.Response == s.Response && isOwn(r) == isOwn(s) &&
+			len(r.Mirrors)+len(s.Mirrors) == 0 && len(r.Destinations) == len(s.Destinations) &&
+			(len(r.Destinations) == 0 || &r.Destinations[0] == &s.Destinations[0])
+	})
 }
 
 // same says in what two lists of routes differ; "" if they don't.
 func (p *pair) same(before, after []step) string {
-	p.report.Compared.Routes += len(before)
 	for i := range max(len(before), len(after)) {
 		switch {
 		case i >= len(after):
@@ -104,13 +123,15 @@ func name(r *mesh.Route, i int) string {
 // there fails for clusters that r names and callers don't have, unless a route that is
 // there without our objects names them already.
 func (p *pair) there(domain string, before, after *mesh.VirtualHost, r *mesh.Route) {
-	for _, d := range destinationsOf(r) {
-		to := p.after.Cluster(p.class, p.port, &d)
-		if p.after.Exists(p.class, to) || p.dangles(before, r, to) {
-			continue
+	for _, list := range [][]route.Destination{r.Destinations, r.Mirrors} {
+		for i := range list {
+			to := p.after.Cluster(p.class, p.port, &list[i])
+			if p.after.Exists(p.class, to) || p.dangles(before, r, to) {
+				continue
+			}
+			p.fail(domain, after, "route %s would lead to %s, which callers don't have", name(r, r.Index), clusterName(to))
+			return
 		}
-		p.fail(domain, after, "route %s would lead to %s, which callers don't have", name(r, r.Index), clusterName(to))
-		return
 	}
 }
 
