@@ -66,11 +66,11 @@ var entries = []Entry{
 	{ExternalNameService, Info, "A Service of type ExternalName is an alias without pods; it is left alone.", ""},
 	{NoSelector, Info, "A Service without a selector names no pods; it is left alone.", ""},
 	{
-		NoHTTPPort, Info, "No port of the Service carries HTTP, so there is no header to match; it is left alone. It is a warning where some of its pods are said not to be released.",
+		NoHTTPPort, Info, "No port of the Service carries HTTP, so there is no header to match; it is left alone.",
 		"if a port does carry HTTP, say so: name it http-… or set appProtocol: http",
 	},
 	{
-		HeadlessService, Info, "Proxies send requests for a headless Service to the pod that the client chose, whatever the version; it is left alone. It is a warning where some of its pods are said not to be released.",
+		HeadlessService, Info, "Proxies send requests for a headless Service to the pod that the client chose, whatever the version; it is left alone.",
 		"give each version a Service of its own, annotated overrides.mesh/version-of",
 	},
 	{KubernetesService, Info, "The Service of the API server is left alone.", ""},
