@@ -4,28 +4,28 @@
 //	mutate [-o FILE] [-run RULE] [-first TESTS] [-p N] MODULE PACKAGE...
 //
 // It reads testdata/mutants.txt of each PACKAGE, a folder below MODULE, and changes
-// nothing there: each mutant is laid over its file (go test -overlay). The table that it
+// nothing there: mutants are in an overlay (go test -overlay), many in one binary. The table that it
 // prints, and writes to FILE, says which test fails without the rule. Those that match
-// TESTS, a pattern, are run first, the others where none of these fails. The exit code is 1
-// if a mutant survives, does not build, or names text that is not there exactly once,
-// and 2 if it was called wrongly.
+// TESTS, a pattern, are run first, the others where none of these fails. With RULE, a
+// pattern, only rules that match it are taken out: FILE keeps its lines of the others. The
+// exit code is 1 if a mutant survives, does not build, or names text that is not there
+// exactly once, and 2 if it was called wrongly.
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 func main() {
@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	r := &runner{ctx: ctx, module: flags.Arg(0), only: pattern, first: *first, parallel: max(*parallel, 1), out: stdout}
+	if page, err := os.ReadFile(*file); err == nil {
+		r.kept = lines(string(page))
+	}
 	for _, name := range flags.Args()[1:] {
 		if err := r.testPackage(name); err != nil {
 			fmt.Fprintf(stderr, "mutate: %v\n", err)
@@ -95,16 +98,28 @@ func parse(text string) ([]mutant, error) {
 
 // runner runs the tests of mutants.
 type runner struct {
-	ctx          context.Context //nolint:containedctx // of one run
-	module       string
-	only         *regexp.Regexp
-	first        string
-	parallel     int
-	out          io.Writer
+	ctx      context.Context //nolint:containedctx // of one run
+	module   string
+	only     *regexp.Regexp
+	first    string
+	parallel int
+	out      io.Writer
+	// kept are outcomes of rules that are not run.
+	kept         map[line]string
 	count, alive int
 	table        strings.Builder
 }
 
+// atOnce is how many mutants are in one binary.
+const atOnce = 16
+
+// outcome is what tests say of a mutant.
+type outcome struct {
+	how    string
+	killed bool
+}
+
+// testPackage tests the mutants of a package that are to be run.
 func (r *runner) testPackage(name string) error {
 	text, err := os.ReadFile(filepath.Join(r.module, name, "testdata", "mutants.txt"))
 	if err != nil {
@@ -114,28 +129,22 @@ func (r *runner) testPackage(name string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	fmt.Fprintf(&r.table, "\n## %s\n\n| rule | file | killed by |\n|---|---|---|\n", name)
-	mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return !r.only.MatchString(m.rule) })
-	outcomes := make([]chan outcome, len(mutants))
-	free := make(chan struct{}, r.parallel)
-	for i := range mutants {
-		outcomes[i] = make(chan outcome, 1)
+	dir, err := filepath.Abs(filepath.Join(r.module, name))
+	if err != nil {
+		return err
 	}
-	go func() {
-		for i := range mutants {
-			free <- struct{}{}
-			go func() {
-				defer func() { <-free }()
-				o := r.test(name, mutants[i])
-				fmt.Fprintf(r.out, "%-72s %s\n", mutants[i].rule, o.how)
-				outcomes[i] <- o
-			}()
-		}
-	}()
-	for i, m := range mutants {
-		o := <-outcomes[i]
-		if o.err != nil {
-			return fmt.Errorf("%s: %s: %w", m.file, m.rule, o.err)
+	run := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !r.only.MatchString(m.rule) })
+	found, err := r.testAll(slices.Chunk(run, atOnce), func(part []mutant) *batch {
+		return &batch{runner: r, name: name, dir: dir, mutants: part}
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(&r.table, "\n## %s\n\n| rule | file | killed by |\n|---|---|---|\n", name)
+	for _, m := range mutants {
+		o, isRun := found[m]
+		if !isRun {
+			o = keep(r.kept[line{name, m.rule, m.file}])
 		}
 		r.count++
 		if !o.killed {
@@ -146,99 +155,27 @@ func (r *runner) testPackage(name string) error {
 	return nil
 }
 
-// outcome is what tests say of a mutant.
-type outcome struct {
-	how    string
-	killed bool
-	err    error
-}
-
-// test runs the tests of a package with a mutant in it.
-func (r *runner) test(name string, m mutant) outcome {
-	path, err := filepath.Abs(filepath.Join(r.module, name, m.file))
-	if err != nil {
-		return outcome{err: err}
+// testAll tests parts of mutants, several at once.
+func (r *runner) testAll(parts iter.Seq[[]mutant], batchOf func([]mutant) *batch) (map[mutant]outcome, error) {
+	found := map[mutant]outcome{}
+	var failed error
+	var lock sync.Mutex
+	var wait sync.WaitGroup
+	free := make(chan struct{}, r.parallel)
+	for part := range parts {
+		free <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-free }()
+			outcomes, err := batchOf(part).test()
+			lock.Lock()
+			defer lock.Unlock()
+			failed = errors.Join(failed, err)
+			for i, o := range outcomes {
+				found[part[i]] = o
+				fmt.Fprintf(r.out, "%-72s %s\n", part[i].rule, o.how)
+			}
+		})
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return outcome{err: err}
-	}
-	if r.ctx.Err() != nil {
-		return outcome{how: "NOT RUN: it was interrupted"}
-	}
-	if n := strings.Count(string(source), m.old); n != 1 {
-		return outcome{how: fmt.Sprintf("NOT APPLIED: its text is there %d times", n)}
-	}
-	dir, err := os.MkdirTemp("", "mutate")
-	if err != nil {
-		return outcome{err: err}
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	overlay, err := lay(dir, path, strings.Replace(string(source), m.old, m.instead, 1))
-	if err != nil {
-		return outcome{err: err}
-	}
-	var o outcome
-	for _, tests := range []string{r.first, "Test"} {
-		// Most of the time is the linker's: it leaves out what debuggers need.
-		cmd := exec.CommandContext(r.ctx, "go", "test", "-count=1", "-short", "-vet=off", "-ldflags=-s -w", "-timeout=2m", "-overlay", overlay, "-run", tests, "./"+name)
-		cmd.Dir = r.module
-		said, err := cmd.CombinedOutput()
-		if r.ctx.Err() != nil {
-			return outcome{how: "NOT RUN: it was interrupted"}
-		}
-		if o.how, o.killed = verdict(said, err == nil); o.how != survived || r.first == "Test" {
-			break
-		}
-	}
-	return o
-}
-
-// lay writes an overlay of one file into a folder, and returns its name.
-func lay(dir, path, source string) (string, error) {
-	changed, overlay := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
-	data, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	if err != nil {
-		return "", err
-	}
-	return overlay, errors.Join(os.WriteFile(changed, []byte(source), 0o600), os.WriteFile(overlay, data, 0o600))
-}
-
-const survived = "SURVIVED"
-
-// verdict reads what go test says.
-func verdict(said []byte, passed bool) (how string, killed bool) {
-	if passed {
-		return survived, false
-	}
-	if bytes.Contains(said, []byte("[build failed]")) || bytes.Contains(said, []byte("[setup failed]")) {
-		return "NOT APPLIED: does not build", false
-	}
-	failed := failures.FindAllSubmatch(said, -1)
-	if len(failed) == 0 {
-		return "a panic, or a test that does not end", true
-	}
-	// A test is named before its subtests: those say more.
-	name := string(failed[0][1])
-	for _, f := range failed {
-		if strings.HasPrefix(string(f[1]), name+"/") {
-			name = string(f[1])
-		}
-	}
-	return name, true
-}
-
-var failures = regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`)
-
-// document is the table as a page.
-func (r *runner) document() string {
-	return fmt.Sprintf(`# Rules that tests hold
-
-Each line is a rule that was taken out of a package, and the test that fails without it.
-`+"`make mutants`"+` takes them out again, and writes this page. The rules are in
-`+"`testdata/mutants.txt`"+` of each package: a text of a file and what is there instead. A
-rule that survives, or whose text is not there any more, fails it.
-
-%d rules, %d of which no test holds.
-%s`, r.count, r.alive, r.table.String())
+	wait.Wait()
+	return found, failed
 }
