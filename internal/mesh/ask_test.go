@@ -148,7 +148,7 @@ func (a *answerer) caller(x *mesh.Island, text string) *mesh.Class {
 }
 
 // hostsOf are the hosts of which authority may be a name, for callers of a namespace:
-// of a Service, of a VirtualService, and wildcards that somebody has.
+// of a Service, of a VirtualService, and wildcards of ServiceEntries.
 func (a *answerer) hostsOf(namespace, authority string) []string {
 	name := strings.TrimSuffix(strings.ToLower(authority), ".")
 	_, parent, _ := strings.Cut(name, ".") // of a pod of a headless Service
@@ -163,9 +163,6 @@ func (a *answerer) hostsOf(namespace, authority string) []string {
 	var hosts []string
 	for _, s := range a.mesh.Entries() {
 		hosts = append(hosts, s.Host)
-	}
-	for _, s := range a.mesh.Sources() {
-		hosts = append(hosts, s.Hosts...)
 	}
 	for _, host := range hosts {
 		if suffix, found := strings.CutPrefix(host, "*"); found && strings.HasSuffix(name, suffix) {

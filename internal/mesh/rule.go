@@ -100,7 +100,7 @@ func isWildcard(host string) bool { return strings.HasPrefix(host, "*") }
 
 // covers reports whether a wildcard covers a host, or another wildcard.
 func covers(wildcard, host string) bool {
-	return strings.HasSuffix(strings.TrimPrefix(host, "*"), wildcard[1:]) && (!isWildcard(host) || len(host) >= len(wildcard))
+	return strings.HasSuffix(strings.TrimPrefix(host, "*"), wildcard[1:])
 }
 
 // Merged is one entry of what istiod makes of the rules of a host in a namespace.
@@ -309,12 +309,13 @@ func (x *Island) rule(class *Class, host string) *Merged {
 	if len(list) == 0 {
 		list = x.exportedRules(host, root, class)
 	}
+	// Those with a selector are private: they are of the namespace of the callers.
 	var last *Merged
 	for _, r := range list {
 		switch {
 		case r.Selector == nil:
 			last = r
-		case r.From[0].Namespace == class.Namespace && model.HasLabels(class.Labels, r.Selector):
+		case model.HasLabels(class.Labels, r.Selector):
 			return r
 		}
 	}

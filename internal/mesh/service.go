@@ -99,7 +99,8 @@ func (s *Service) carriesHTTP(number uint32) bool {
 }
 
 // indexServices takes over the registry. Of hosts that several objects name, a
-// Kubernetes Service counts, else the first by namespace and name.
+// Kubernetes Service counts, else the first by namespace and name; further ServiceEntries
+// of its namespace add ports.
 func (m *Mesh) indexServices() {
 	s := m.snapshot
 	m.services = make(map[string]*Service, len(s.Services))
@@ -123,18 +124,28 @@ func (m *Mesh) indexServices() {
 			if have := m.services[host]; have != nil {
 				if have.Kubernetes != nil {
 					have.Contested = append(have.Contested, e.Object())
+				} else if have.Namespace == e.Namespace && have.entry.Revision == e.Revision {
+					have.addPorts(e)
 				}
 				continue
 			}
 			x := &Service{Host: host, rooted: host + ".", Namespace: e.Namespace, entry: e, scope: scopeOf(e.Spec.GetExportTo(), s.Mesh.ServiceExportTo, e.Namespace)}
-			for _, p := range e.Spec.GetPorts() {
-				x.Ports = append(x.Ports, model.Port{Name: p.GetName(), Number: p.GetNumber(), HTTP: entryCarriesHTTP(p.GetProtocol())})
-			}
+			x.addPorts(e)
 			m.services[host] = x
 			m.entries = append(m.entries, x)
 		}
 	}
 	m.resolveAliases()
+}
+
+// addPorts adds the ports of a ServiceEntry that s does not have: one of several of a host
+// counts on each of its ports (pilot/pkg/networking/core: buildSidecarOutboundVirtualHosts).
+func (s *Service) addPorts(e *model.ServiceEntry) {
+	for _, p := range e.Spec.GetPorts() {
+		if !s.hasPort(p.GetNumber()) {
+			s.Ports = append(s.Ports, model.Port{Name: p.GetName(), Number: p.GetNumber(), HTTP: entryCarriesHTTP(p.GetProtocol())})
+		}
+	}
 }
 
 // entryCarriesHTTP reads the protocol of a ServiceEntry's port (pkg/config/protocol: Parse, IsHTTPOrSniffed).
@@ -151,7 +162,7 @@ func entryCarriesHTTP(name string) bool {
 // (pilot/pkg/model: resolveServiceAliases).
 func (m *Mesh) resolveAliases() {
 	for _, a := range m.aliases {
-		if s := m.services[m.concrete(a.Host)]; s != nil && s.Stands == "" {
+		if s := m.services[m.concrete(a.Host)]; s != nil {
 			s.Aliases = append(s.Aliases, a.Host)
 		}
 	}

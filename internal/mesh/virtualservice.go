@@ -57,9 +57,9 @@ func (s *Source) Verbatim(i int) string { return s.verbatim[i] }
 // OutrankedIn reports whether proxies of caller look for s behind a VirtualService of
 // namespace that names their namespace in its exportTo, whatever the ages are.
 func (s *Source) OutrankedIn(caller, namespace string) bool {
-	at, seen := s.scope.bucket(s.Namespace, caller)
+	at, _ := s.scope.bucket(s.Namespace, caller) // the first one where callers don't see s
 	ours, _ := Scope{Namespaces: []string{caller}}.bucket(namespace, caller)
-	return seen && at > ours
+	return at > ours
 }
 
 // Public reports whether all namespaces see s.
