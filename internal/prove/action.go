@@ -215,7 +215,7 @@ func (p *pair) sameShares(s service, before, after shares) string {
 		cluster := mesh.Cluster{Host: s.host, Subset: subset, Port: s.port}
 		switch {
 		case !differ(got, want):
-		case subset == "" || got < want || differ(wholeAfter, 0):
+		case subset == "" || got < want:
 			return fmt.Sprintf("%s would get %.4g %% of the requests instead of %.4g %%", clusterName(cluster), 100*got, 100*want)
 		default:
 			if why := p.noPin(cluster); why != "" {

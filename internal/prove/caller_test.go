@@ -23,6 +23,10 @@ func TestDoorCallers(t *testing.T) {
 		{"pinned for nobody, wherever callers are said to be", []func(*model.Snapshot){plain, shared, inShop}, "all namespaces"},
 		{"pinned beside a user's routes, where those are known to be", nil, "namespaces that the input does not name"},
 		{"callers are said to be in a namespace", []func(*model.Snapshot){inShop}, ""},
+		{"all namespaces are read", []func(*model.Snapshot){func(s *model.Snapshot) { s.AllNamespaces = true }}, ""},
+		{"the Service says where its callers are", []func(*model.Snapshot){func(s *model.Snapshot) {
+			s.Services[0].Settings.CallerNamespaces = []string{"shop"}
+		}}, ""},
 		{"… and there is one without the table", []func(*model.Snapshot){inShop, func(s *model.Snapshot) {
 			s.Namespaces = append(s.Namespaces, "web")
 		}}, "namespace web"},

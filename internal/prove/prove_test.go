@@ -1,14 +1,17 @@
 package prove_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/compile/compiletest"
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/prove"
@@ -91,5 +94,75 @@ func TestRefusedIsKept(t *testing.T) {
 		if f.Object.Name != want || f.Change == "" {
 			t.Errorf("refused: %s: %s, want VirtualService %s with a change", f.Object, f, want)
 		}
+	}
+}
+
+// TestRefusedForSome: a table is refused for the callers that it fails for, before it is
+// refused as a whole.
+func TestRefusedForSome(t *testing.T) {
+	t.Parallel()
+	snapshot := compiletest.Large(2, 2, 0)
+	snapshot.Namespaces = append(snapshot.Namespaces, "web")
+	var first compile.Refused
+	rounds := 0
+	prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+		if rounds++; rounds == 2 {
+			first = compile.Refused{Namespaces: maps.Clone(refused.Namespaces), Objects: maps.Clone(refused.Objects)}
+		}
+		result := compile.Without(snapshot, refused)
+		for i := range result.Tables {
+			result.Tables[i].Routes[0].Destinations = []route.Destination{{Host: "elsewhere.example.com", Port: 80}}
+		}
+		return result
+	})
+	if len(first.Namespaces) != 2 || len(first.Objects) != 0 {
+		t.Errorf("refused at first: for callers %v, as a whole %v, want 2 tables for callers", first.Namespaces, first.Objects)
+	}
+}
+
+// TestRefusedForNothing: where what was refused is made all the same, nothing is.
+func TestRefusedForNothing(t *testing.T) {
+	t.Parallel()
+	snapshot := compiletest.Large(2, 2, 0)
+	result, report := prove.Made(snapshot, func(compile.Refused) compile.Result {
+		result := compile.Compile(snapshot)
+		result.Tables[0].Routes[0].Destinations = []route.Destination{{Host: "elsewhere.example.com", Port: 80}}
+		return result
+	})
+	said := slices.ContainsFunc(result.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.OrdinaryTrafficWouldChange })
+	if len(result.Tables)+len(result.SubsetRules)+len(report.Failures) > 0 || len(report.Refused) == 0 || !said {
+		t.Errorf("%d tables, %d rules, %d failures, %d refused, said %t", len(result.Tables), len(result.SubsetRules), len(report.Failures), len(report.Refused), said)
+	}
+}
+
+// TestDoorsOfSome: a table that only some callers see is no pin for others.
+func TestDoorsOfSome(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(*route.Table)
+		want   string
+	}{
+		{"everybody", func(*route.Table) {}, ""},
+		{"one namespace", func(table *route.Table) { table.ExportTo = []string{"."} }, "namespaces that the input does not name"},
+		{"one revision", func(table *route.Table) { table.Revision = "canary" }, "namespace shop and those that the input does not name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			snapshot := smallMesh()
+			snapshot.VirtualServices, snapshot.DestinationRules, snapshot.ServiceEntries = nil, nil, nil
+			snapshot.AllNamespaces, snapshot.Namespaces = false, []string{"shop"}
+			snapshot.Services = snapshot.Services[:1]
+			snapshot.Services[0].Backends = append(snapshot.Services[0].Backends, backend("cart-2", "cart", "v2"))
+			result, _ := prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+				result := compile.Without(snapshot, refused)
+				test.change(&result.Tables[0])
+				return result
+			})
+			want := compile.Door{Kind: compile.DoorSidecars, Name: "cart.shop.svc.cluster.local", Callers: test.want, Pinned: test.want == ""}
+			if doors := result.Services[0].Doors; !slices.Contains(doors, want) {
+				t.Errorf("doors %+v, want %+v", doors, want)
+			}
+		})
 	}
 }
