@@ -183,13 +183,13 @@ func (c *compiler) existingRule(s *service) (existing, bool) {
 		}
 		return c.copyOf(s, rules)
 	}
-	return existing{exportTo: c.everybody()}, true
+	return existing{exportTo: everybody(c.snapshot.Mesh.DestinationRuleExportTo)}, true
 }
 
-// everybody is the exportTo with which everybody sees a DestinationRule: none, unless
-// the mesh has another default.
-func (c *compiler) everybody() []string {
-	if c.snapshot.Mesh.DestinationRuleExportTo == nil {
+// everybody is the exportTo with which everybody sees an object: none, unless the mesh
+// has another default for its kind.
+func everybody(byDefault []string) []string {
+	if byDefault == nil {
 		return nil
 	}
 	return []string{"*"}
@@ -260,7 +260,7 @@ func (c *compiler) copyOf(s *service, rules []*mesh.Rule) (existing, bool) {
 		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s applies to it and can't be copied into its namespace: %s", d.Object, c.refusedCopy(s, d.User))
 		return existing{}, false
 	}
-	out := existing{copied: d.User, policy: d.Policy, visible: c.visible(d), of: rules, exportTo: c.everybody()}
+	out := existing{copied: d.User, policy: d.Policy, visible: c.visible(d), of: rules, exportTo: everybody(c.snapshot.Mesh.DestinationRuleExportTo)}
 	if d.Namespace == s.Namespace {
 		out.exportTo = d.ExportTo
 	} else if out.visible != nil {

@@ -295,6 +295,9 @@ func (c *compiler) finishTable(d *draft) {
 	}
 	b := &builder{compiler: c, draft: d}
 	d.table.ExportTo = d.scope
+	if d.scope == nil {
+		d.table.ExportTo = everybody(c.snapshot.Mesh.VirtualServiceExportTo)
+	}
 	for _, s := range d.of {
 		if !slices.Contains(d.targets, s) && d.adopted != nil {
 			c.say(s, diag.VirtualServiceElsewhere, "no route of %s leads to it", d.adopted.Object())

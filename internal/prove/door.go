@@ -82,13 +82,12 @@ func (f *doorFinder) sidecars() {
 		f.look(f.with(hosts, mesh.Order{}), f.mesh.AnyCaller())
 		return
 	}
-	x := f.with(hosts, mesh.Order{})
-	if last := (mesh.Order{OursLast: true}); slices.Contains(x.Orders(), last) {
-		x = f.with(hosts, last)
-	}
-	classes, _ := x.Classes()
-	for _, class := range classes {
-		f.look(x, class)
+	for _, order := range f.with(hosts, mesh.Order{}).Orders() {
+		x := f.with(hosts, order)
+		classes, _ := x.Classes()
+		for _, class := range classes {
+			f.look(x, class)
+		}
 	}
 }
 

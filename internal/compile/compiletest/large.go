@@ -34,7 +34,7 @@ func Large(services, versions, percent int) *model.Snapshot {
 			s.Namespaces = append(s.Namespaces, namespace)
 		}
 		s.Services = append(s.Services, service)
-		if i%100 < percent {
+		if i*37%100 < percent { // spread evenly
 			s.VirtualServices = append(s.VirtualServices, largeVirtualService(namespace, name))
 			s.DestinationRules = append(s.DestinationRules, model.DestinationRule{
 				Namespace: namespace, Name: name, Created: epoch,
