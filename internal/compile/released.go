@@ -59,18 +59,12 @@ func (c *compiler) findReleased(s *service) {
 	if onlyPreview(s) {
 		// The Service is the preview's own, such as the canary Service of a
 		// progressive delivery: whoever calls it means it.
-		s.released.why = "a preview alone: " + s.backends[0].Workload.String()
-		for i := range s.backends {
-			s.backends[i].released = true
-		}
+		s.releaseAll("a preview alone: " + s.backends[0].Workload.String())
 		return
 	}
 	if s.Headless {
 		// Its own pods can't be told apart by subsets; only isolated versions can be reached.
-		s.released.why = "headless"
-		for i := range s.backends {
-			s.backends[i].released = true
-		}
+		s.releaseAll("headless")
 		if previews := saidPreviews(s); len(previews) > 0 {
 			d := diag.New(diag.HeadlessService, s.Object(), "it is headless: ordinary traffic reaches %s, which is not released", list(previews)).At(s.Origin)
 			d.Severity = diag.Warning
@@ -80,10 +74,7 @@ func (c *compiler) findReleased(s *service) {
 	}
 	if len(s.Unread) > 0 && alone(s) {
 		// Nothing is to be told from the rest, whatever that is.
-		s.released.why = "the only workload that is read: " + s.backends[0].Workload.String()
-		for i := range s.backends {
-			s.backends[i].released = true
-		}
+		s.releaseAll("the only workload that is read: " + s.backends[0].Workload.String())
 		return
 	}
 	for _, rule := range releasedRules {
@@ -103,6 +94,14 @@ func (c *compiler) findReleased(s *service) {
 		c.sayUnread(s, "which pods are released is not told by the workloads that are read alone")
 	}
 	c.leave(s, diag.ReleasedUnknown, "left alone: %s stand behind it, and nothing says which is released", list(append(workloads(s.backends), unread(s.Unread)...)))
+}
+
+// releaseAll takes all pods for released.
+func (s *service) releaseAll(why string) {
+	s.released.why = why
+	for i := range s.backends {
+		s.backends[i].released = true
+	}
 }
 
 // onlyPreview reports whether one workload, a preview, is all that stands
