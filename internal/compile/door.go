@@ -7,6 +7,8 @@ type Door struct {
 	Name string `json:"name,omitempty"`
 	// Callers says who comes in by it, where not everybody does.
 	Callers string `json:"callers,omitempty"`
+	// Unknown is the VirtualService that decides, where what it says is not known.
+	Unknown string `json:"unknown,omitempty"`
 	// Pinned is set where no ordinary request reaches a preview by it.
 	Pinned bool `json:"pinned"`
 }

@@ -47,6 +47,17 @@ type doorFinder struct {
 type foundDoor struct {
 	compile.Door
 	namespaces map[string]bool
+	// unknown is a VirtualService that decides for some of them, and of which it is not
+	// known what it says.
+	unknown string
+}
+
+// open notes that callers of a class come in unpinned.
+func (d *foundDoor) open(class *mesh.Class) {
+	if d.namespaces == nil {
+		d.namespaces = map[string]bool{}
+	}
+	maps.Copy(d.namespaces, placesOf(class))
 }
 
 // at returns where a door is in found, to which it is added.
@@ -120,6 +131,12 @@ func (f *doorFinder) look(x *mesh.Island, class *mesh.Class) {
 
 func (f *doorFinder) lookAt(x *mesh.Island, class *mesh.Class, port uint32, h *mesh.VirtualHost, kind request) {
 	own := h.Service != nil && h.Service.Host == f.service.Host
+	if own && h.Source != nil && h.Source.Problem != nil {
+		found := f.at(compile.Door{Kind: compile.DoorSidecars, Name: f.service.Host})
+		found.unknown = h.Source.Object.String()
+		found.open(class)
+		return
+	}
 	for i := range h.Routes {
 		r := &h.Routes[i]
 		if _, fits := f.meets(r, kind); !fits {
@@ -162,10 +179,7 @@ func (f *doorFinder) reach(x *mesh.Island, class *mesh.Class, port uint32, door 
 	if to.Subset != "" && !f.isOurs(to.Subset) {
 		found = f.at(compile.Door{Kind: compile.DoorSubset, Name: to.Subset})
 	}
-	if found.namespaces == nil {
-		found.namespaces = map[string]bool{}
-	}
-	maps.Copy(found.namespaces, placesOf(class))
+	found.open(class)
 }
 
 // isOurs reports whether a subset of the Service is one that Overrides makes.
@@ -188,7 +202,7 @@ func (f *doorFinder) subsets() {
 	for _, d := range f.found {
 		door := d.Door
 		if from := callersIn(f.snapshot, f.service, d.namespaces); len(from) > 0 {
-			door.Callers = where(from)
+			door.Callers, door.Unknown = where(from), d.unknown
 		} else {
 			door.Pinned = true
 		}
@@ -266,6 +280,10 @@ func (f *doorFinder) say() {
 		}
 		switch d.Kind {
 		case compile.DoorSidecars:
+			if d.Unknown != "" {
+				tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
+				continue
+			}
 			tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
 		case compile.DoorRoute:
 			tell(diag.CallersNotPinned, "ordinary requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
