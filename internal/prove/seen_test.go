@@ -30,6 +30,7 @@ func TestChangesAreSeen(t *testing.T) {
 		}, ""},
 		{"a pod's count", func(s *model.Snapshot) { s.Services[0].Backends[0].Pods = 5 }, ""},
 		{"a timeout", func(s *model.Snapshot) { route(s).Timeout = durationpb.New(time.Second) }, "route 1: timeout would be another"},
+		{"a policy that says nothing", func(s *model.Snapshot) { route(s).CorsPolicy = &istioapi.CorsPolicy{} }, "route 1: cors_policy would be another"},
 		{"a policy", func(s *model.Snapshot) {
 			s.DestinationRules[0].Spec.TrafficPolicy = &istioapi.TrafficPolicy{Tls: &istioapi.ClientTLSSettings{Mode: istioapi.ClientTLSSettings_SIMPLE}}
 		}, "another policy of DestinationRules would be in force"},
