@@ -18,7 +18,8 @@ const (
 
 // scopeOf reads an exportTo of an object of namespace; where it says nothing, the
 // mesh's default counts, and where that is not set, everybody sees the object
-// (pilot/pkg/model: PushContext.initDefaultExportMaps, initVirtualServices).
+// (pilot/pkg/model: PushContext.initDefaultExportMaps, initVirtualServices). A default for
+// VirtualServices that names namespaces counts from Istio 1.31 on; before, nobody sees them.
 func scopeOf(exportTo, byDefault []string, namespace string) Scope {
 	if len(exportTo) == 0 {
 		exportTo = byDefault

@@ -100,6 +100,8 @@ func (x *Island) listeners(class *Class) []*imports {
 // everywhere is one listener that imports everything.
 var everywhere = []*imports{nil}
 
+// readImports reads hosts of a listener. They leave hosts out by "~" from Istio 1.31 on;
+// before, such a host imports nothing and leaves nothing out.
 func readImports(hosts []string, namespace string, port uint32) *imports {
 	out := &imports{port: port, hosts: map[string][]string{}, excluded: map[string][]string{}}
 	for _, h := range hosts {

@@ -31,6 +31,9 @@ func TestMeshGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if before131 && strings.Contains(string(archive.Comment), "From 1.31 on") {
+				t.Skip("an older Istio")
+			}
 			a := &goldenAsker{loaded: map[string]*oracle.Mesh{}}
 			want := ""
 			for _, f := range archive.Files {
