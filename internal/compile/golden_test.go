@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
+	"github.com/overrides-mesh/overrides/internal/archivetest"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -39,25 +40,11 @@ const corpus = "../../../shared/corpus"
 //	want.routes   which route each request takes, and where it leads
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no testdata: %v", err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), ".txtar")
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			testArchive(t, file)
-		})
-	}
+	archivetest.Each(t, "testdata/*/*.txtar", testArchive)
 }
 
-func testArchive(t *testing.T, file string) {
+func testArchive(t *testing.T, file string, archive *txtar.Archive) {
 	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	in := input{options: model.DefaultOptions()}
 	want := map[string]string{}
 	for _, f := range archive.Files {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
+	"github.com/overrides-mesh/overrides/internal/archivetest"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
@@ -24,33 +24,10 @@ var update = flag.Bool("update", false, "rewrite the expectations in testdata")
 // found and what was said with want.txt.
 func TestDecode(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/decode/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no tests found: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(archive.Files) != 2 || archive.Files[0].Name != "input.yaml" || archive.Files[1].Name != "want.txt" {
-				t.Fatal("input.yaml and want.txt are wanted, in this order")
-			}
-			got := decodeAll(t, archive.Files[0].Data)
-			if *update {
-				archive.Files[1].Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if d := cmp.Diff(string(archive.Files[1].Data), got); d != "" {
-				t.Errorf("-want +got:\n%s", d)
-			}
-		})
-	}
+	archivetest.Each(t, "testdata/decode/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
+		t.Helper()
+		archivetest.Want(t, *update, file, archive, decodeAll(t, []byte(archivetest.InputAndWant(t, archive))))
+	})
 }
 
 func decodeAll(t *testing.T, input []byte) string {

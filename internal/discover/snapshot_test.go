@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
+	"github.com/overrides-mesh/overrides/internal/archivetest"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -24,39 +23,17 @@ import (
 // of the comment that begins with "cluster:" takes them for those of a cluster.
 func TestSnapshot(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/snapshot/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no tests found: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(archive.Files) != 2 || archive.Files[0].Name != "input.yaml" || archive.Files[1].Name != "want.txt" {
-				t.Fatal("input.yaml and want.txt are wanted, in this order")
-			}
-			docs := bytes.Split(archive.Files[0].Data, []byte("---\n"))
-			cluster := bytes.HasPrefix(archive.Comment, []byte("cluster:"))
-			got := snapshotOf(t, docs, cluster)
-			slices.Reverse(docs)
-			if d := cmp.Diff(got, snapshotOf(t, docs, cluster)); d != "" {
-				t.Errorf("the order of the input matters: -forwards +backwards:\n%s", d)
-			}
-			if *update {
-				archive.Files[1].Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if d := cmp.Diff(string(archive.Files[1].Data), got); d != "" {
-				t.Errorf("-want +got:\n%s", d)
-			}
-		})
-	}
+	archivetest.Each(t, "testdata/snapshot/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
+		t.Helper()
+		docs := bytes.Split([]byte(archivetest.InputAndWant(t, archive)), []byte("---\n"))
+		cluster := bytes.HasPrefix(archive.Comment, []byte("cluster:"))
+		got := snapshotOf(t, docs, cluster)
+		slices.Reverse(docs)
+		if d := cmp.Diff(got, snapshotOf(t, docs, cluster)); d != "" {
+			t.Errorf("the order of the input matters: -forwards +backwards:\n%s", d)
+		}
+		archivetest.Want(t, *update, file, archive, got)
+	})
 }
 
 func snapshotOf(t *testing.T, docs [][]byte, cluster bool) string {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
 
+	"github.com/overrides-mesh/overrides/internal/archivetest"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -36,28 +36,15 @@ var update = flag.Bool("update", false, "rewrite the want.* sections of testdata
 //	want.diag       the diagnostics
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no testdata: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			testArchive(t, file)
-		})
-	}
+	archivetest.Each(t, "testdata/*.txtar", testArchive)
 }
 
 // repeated fields are the same in each route and cluster, and shown where an
 // archive asks for them.
 var repeated = []string{"retry_policy", "timeout", "circuit_breakers", "common_lb_config", "connect_timeout", "lb_policy", "type", "cluster_name"}
 
-func testArchive(t *testing.T, file string) {
+func testArchive(t *testing.T, file string, archive *txtar.Archive) {
 	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	objects := &discover.Objects{}
 	proxy := envoy.Proxy{}
 	hide := repeated

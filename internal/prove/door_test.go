@@ -2,15 +2,12 @@ package prove_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/overrides-mesh/overrides/internal/archivetest"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/prove"
@@ -20,40 +17,11 @@ import (
 // said of those that are not pinned, and of pins of several parts.
 func TestDoors(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/doors/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no testdata: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			testDoors(t, file)
-		})
-	}
-}
-
-func testDoors(t *testing.T, file string) {
-	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want.txt" })
-	if len(archive.Files) != 2 || archive.Files[0].Name != "input.yaml" || at != 1 {
-		t.Fatalf("sections: want input.yaml and want.txt")
-	}
-	result, _ := prove.Compile(readSnapshot(t, string(archive.Files[0].Data)))
-	got := doorsOf(&result)
-	if *update {
-		archive.Files[at].Data = []byte(got)
-		if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if d := cmp.Diff(string(archive.Files[at].Data), got); d != "" {
-		t.Errorf("run with -update to accept (-want +got):\n%s", d)
-	}
+	archivetest.Each(t, "testdata/doors/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
+		t.Helper()
+		result, _ := prove.Compile(archivetest.Snapshot(t, archivetest.InputAndWant(t, archive)))
+		archivetest.Want(t, *update, file, archive, doorsOf(&result))
+	})
 }
 
 // doorsOf writes out what a result says of doors.
