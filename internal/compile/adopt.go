@@ -34,7 +34,7 @@ func (c *compiler) virtualServiceOf(s *service) (pick, bool) {
 		c.leave(s, diag.ServiceRouteInTheWay, "left alone: %s is attached to it", r.Object())
 		return pick{}, false
 	}
-	claims, ok := c.claims(s.host, s.host, httpPorts(s.Service))
+	claims, ok := c.claims(s.host, s.host, httpPorts(s.Ports))
 	if !ok {
 		c.leave(s, diag.TooManyCallers, "left alone: more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
 		return pick{}, false

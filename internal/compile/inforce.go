@@ -184,10 +184,10 @@ func compareSources(a, b *mesh.Source) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Object.Name, b.Object.Name))
 }
 
-// httpPorts are the ports of s that carry HTTP.
-func httpPorts(s *model.Service) []uint32 {
+// httpPorts are those of ports that carry HTTP, sorted.
+func httpPorts(ports []model.Port) []uint32 {
 	var out []uint32
-	for _, p := range sortedPorts(s.Ports) {
+	for _, p := range sortedPorts(ports) {
 		if p.HTTP {
 			out = append(out, p.Number)
 		}

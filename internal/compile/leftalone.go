@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -52,15 +51,19 @@ func (c *compiler) leaveUnnameable(s *service) {
 // leaveServing leaves a Service alone which can't be pinned, being what it is. That is
 // worth a warning where some of its pods are said not to be released.
 func (c *compiler) leaveServing(s *service, code diag.Code, why string) {
-	s.leftAlone, s.reason = true, code
 	previews := saidPreviews(s)
-	if len(previews) > 0 {
-		why += fmt.Sprintf(", so ordinary traffic reaches %s, which is not released", list(previews))
+	if len(previews) == 0 {
+		c.leave(s, code, "%s", why)
+		return
 	}
-	d := diag.New(code, s.Object(), "%s", why).At(s.Origin)
-	if len(previews) > 0 {
-		d.Severity = diag.Warning
-	}
+	s.leftAlone, s.reason = true, code
+	c.warn(s, code, "%s, so ordinary traffic reaches %s, which is not released", why, list(previews))
+}
+
+// warn says something of s that is a warning here, and less elsewhere.
+func (c *compiler) warn(s *service, code diag.Code, format string, args ...any) {
+	d := diag.New(code, s.Object(), format, args...).At(s.Origin)
+	d.Severity = diag.Warning
 	c.add(d)
 }
 

@@ -104,13 +104,7 @@ func (c *compiler) withinOf(source *mesh.Source, host string) ([]string, *diag.D
 // portsUnder lists the ports on which a domain may have routes of source.
 func (c *compiler) portsUnder(source *mesh.Source, domain string) []uint32 {
 	if s := c.mesh.Service(domain); s != nil {
-		var out []uint32
-		for _, p := range sortedPorts(s.Ports) {
-			if p.HTTP {
-				out = append(out, p.Number)
-			}
-		}
-		return out
+		return httpPorts(s.Ports)
 	}
 	return c.portsOf(source)
 }
@@ -121,11 +115,7 @@ func (c *compiler) portsOf(source *mesh.Source) []uint32 {
 	out := []uint32{80}
 	for _, h := range source.Hosts {
 		if s := c.mesh.Service(h); s != nil {
-			for _, p := range s.Ports {
-				if p.HTTP {
-					out = append(out, p.Number)
-				}
-			}
+			out = append(out, httpPorts(s.Ports)...)
 		}
 	}
 	slices.Sort(out)

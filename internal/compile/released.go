@@ -66,9 +66,7 @@ func (c *compiler) findReleased(s *service) {
 		// Its own pods can't be told apart by subsets; only isolated versions can be reached.
 		s.releaseAll("headless")
 		if previews := saidPreviews(s); len(previews) > 0 {
-			d := diag.New(diag.HeadlessService, s.Object(), "it is headless: ordinary traffic reaches %s, which is not released", list(previews)).At(s.Origin)
-			d.Severity = diag.Warning
-			c.add(d)
+			c.warn(s, diag.HeadlessService, "it is headless: ordinary traffic reaches %s, which is not released", list(previews))
 		}
 		return
 	}
