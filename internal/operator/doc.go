@@ -4,7 +4,11 @@
 //	store.go      what the cluster holds, and when it last changed
 //	loop.go       waits for changes, and lets a few milliseconds of them gather
 //	reconcile.go  store → Snapshot → compile → plan → writes, all of it each time
-//	write.go      takes the steps of a plan, and leaves alone what was refused
+//	write.go      takes the steps of a plan beside the loop, several at once
+//	queue.go      … which of them begins next, and what it waits for
+//	failure.go    … and when one that failed is taken again
+//	change.go     what a write changes, and why, for the log
+//	beside.go     other requests beside the loop
 //	policy.go     the status of OverridePolicies
 //	event.go      Events on Services
 //	pace.go       … at a bounded rate

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +24,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/gate"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // GateOptions are settings of the readiness gate.
@@ -68,7 +68,7 @@ func addGates(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts)
 		return err
 	}
 	r.gates = &opener{
-		objects: p.policy.objects, recorder: p.recorder, metrics: p.gates, log: p.log,
+		objects: p.policy.objects, recorder: p.recorder, metrics: p.gates, log: p.log, beside: r.beside,
 		timeout: options.Timeout, dryRun: r.options.DryRun, pods: map[types.UID]*waitingPod{},
 	}
 	webhook := &webhookServer{config: config, options: &options, log: p.log, handler: &admitter{
@@ -83,6 +83,7 @@ type opener struct {
 	recorder events.EventRecorder
 	metrics  *gateMetrics
 	log      *slog.Logger
+	beside   *beside
 	timeout  time.Duration
 	dryRun   bool
 
@@ -95,41 +96,62 @@ type opener struct {
 type waitingPod struct {
 	gate.Waiting
 
-	// opened is set where the gate has been opened: the informer will tell.
-	opened bool
+	// opening is set while the gate is being opened, opened where it has been: the
+	// informer will tell.
+	opening, opened bool
 	// failed is when not to try before.
 	failed time.Time
 }
 
-// open opens the gates of pods that may be ready, and returns when to look again.
-func (o *opener) open(ctx context.Context, p *picture) time.Time {
+// open opens the gates of pods that may be ready, and returns when to look again. While
+// flyingSince says that a route or subset for a pod's Service is being written, it is not
+// known whether ordinary traffic is pinned, and the end of that write has it looked at
+// again.
+func (o *opener) open(ctx context.Context, p *picture, flyingSince func(host string) time.Time) time.Time {
 	if o == nil {
 		return time.Time{}
 	}
 	view := &gate.View{Services: p.result.Services, Early: p.planned.Early, Now: time.Now(), Timeout: o.timeout}
 	var again time.Time
-	group := errgroup.Group{}
-	group.SetLimit(writesAtOnce)
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, w := range o.waiting(p.gated, view.Now) {
 		verdict := view.Judge(&w.Waiting)
 		if verdict.Tell && !verdict.Open {
-			o.tell(w, verdict)
+			o.tell(w.Pod, verdict)
 			w.Told = true
 		}
 		again = earlier(again, verdict.Again)
 		switch {
-		case !verdict.Open || w.opened || o.dryRun:
+		case !verdict.Open || w.opened || w.opening || o.dryRun:
 		case view.Now.Before(w.failed):
 			again = earlier(again, w.failed)
+		case verdict.Reason != gate.ReadyUnpinned && p.writes(w.Pod, flyingSince):
 		default:
-			group.Go(func() error {
-				o.write(ctx, w, verdict)
-				return nil
-			})
+			w.opening = true
+			pod := w.Pod
+			o.beside.send(func() bool { return o.write(ctx, w, pod, verdict) })
 		}
 	}
-	_ = group.Wait() // what failed is noted
-	return earlier(again, o.note())
+	o.count()
+	return again
+}
+
+// writes reports whether something is being written for a Service that selects a pod.
+func (p *picture) writes(pod *discover.Pod, flyingSince func(host string) time.Time) bool {
+	for i := range p.snapshot.Services {
+		s := &p.snapshot.Services[i]
+		if s.Namespace == pod.Namespace && len(s.Selector) > 0 && model.HasLabels(pod.Labels.All, s.Selector) &&
+			!flyingSince(p.host(s.Namespace, s.Name)).IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// host is the full name of a Service.
+func (p *picture) host(namespace, service string) string {
+	return service + "." + namespace + ".svc." + p.snapshot.Options.ClusterDomain
 }
 
 // waiting brings what is known up to date with the pods that wait now.
@@ -173,41 +195,38 @@ func (m *gateMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.admitted, m.opened, m.waiting, m.waited}
 }
 
-// note counts what waits still, and returns when to try again what failed.
-func (o *opener) note() time.Time {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var again time.Time
+// count counts what waits still. The caller has locked o.
+func (o *opener) count() {
 	waiting := 0
 	for _, w := range o.pods {
 		if !w.opened {
 			waiting++
-			again = earlier(again, w.failed)
 		}
 	}
 	o.metrics.waiting.Set(float64(waiting))
-	return again
 }
 
-func (o *opener) tell(w *waitingPod, v gate.Verdict) {
-	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: w.Pod.Namespace, Name: w.Pod.Name, UID: w.Pod.UID}
+func (o *opener) tell(about *discover.Pod, v gate.Verdict) {
+	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: about.Namespace, Name: about.Name, UID: about.UID}
 	o.recorder.Eventf(pod, nil, corev1.EventTypeWarning, string(v.Reason), "OpenReadinessGate", "%s", short(v.Message))
 }
 
-// write opens the gate of a pod.
-func (o *opener) write(ctx context.Context, w *waitingPod, v gate.Verdict) {
-	object := diag.Object{Kind: "Pod", Namespace: w.Pod.Namespace, Name: w.Pod.Name}
-	err := apply.Status(ctx, o.objects, object, w.Pod.UID, gate.Opened(v.Reason, v.Message, time.Now()))
+// write opens the gate of a pod. It reports whether that is not to be tried again.
+func (o *opener) write(ctx context.Context, w *waitingPod, pod *discover.Pod, v gate.Verdict) bool {
+	object := diag.Object{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}
+	err := apply.Status(ctx, o.objects, object, pod.UID, gate.Opened(v.Reason, v.Message, time.Now()))
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	w.opening = false
 	switch {
 	case err == nil:
 		w.opened = true
 		o.metrics.opened.WithLabelValues(string(v.Reason)).Inc()
 		o.metrics.waited.Observe(time.Since(w.Since).Seconds())
 		if v.Tell {
-			o.tell(w, v)
+			o.tell(pod, v)
 		}
+		o.count()
 		o.log.Info("opened readiness gate", "object", object.String(), "reason", v.Reason)
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err), ctx.Err() != nil:
 		// It is gone, or another one of that name: the informer will tell. Should it
@@ -217,4 +236,5 @@ func (o *opener) write(ctx context.Context, w *waitingPod, v gate.Verdict) {
 		w.failed = time.Now().Add(time.Second)
 		o.log.Error("open readiness gate", "object", object.String(), "error", err)
 	}
+	return err == nil
 }

@@ -24,6 +24,7 @@ func (r *reconciler) Start(ctx context.Context) error {
 	timer, rest := time.NewTimer(0), time.NewTimer(never)
 	defer timer.Stop()
 	defer rest.Stop()
+	defer r.finish()
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,6 +34,11 @@ func (r *reconciler) Start(ctx context.Context) error {
 				return nil
 			}
 		case <-timer.C:
+		case <-r.writer.ended:
+			if !r.writer.due() {
+				continue
+			}
+		case <-r.beside.failed:
 		case <-rest.C:
 			debug.FreeOSMemory()
 			continue
@@ -44,6 +50,12 @@ func (r *reconciler) Start(ctx context.Context) error {
 		}
 		rest.Reset(restAfter)
 	}
+}
+
+// finish waits until nothing is written any more.
+func (r *reconciler) finish() {
+	r.writer.wait()
+	r.beside.wait()
 }
 
 // restAfter is how long nothing happens before memory is given back: what looks have

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,36 +24,119 @@ import (
 type policyWriter struct {
 	objects dynamic.Interface
 	log     *slog.Logger
+	beside  *beside
 	dryRun  bool
-	// failed says until when a policy's status is not tried again.
-	failed map[types.UID]time.Time
+
+	mu sync.Mutex
+	// statuses has what is known of the status of each policy.
+	statuses map[types.UID]*policyStatus
 }
 
-// write writes the status of each policy of which it differs, and returns when to
-// try again what failed.
-func (w *policyWriter) write(ctx context.Context, p *picture) time.Time {
+// policyStatus is what is known of writes of a policy's status.
+type policyStatus struct {
+	// writing is what is being written; nil for nothing. stale is set where something
+	// else is to be written since.
+	writing *v1alpha1.OverridePolicyStatus
+	stale   bool
+	// failed says until when it is not tried again.
+	failed time.Time
+	// written is what was written last, where on was in place: the informer may not have
+	// told of it yet.
+	written, on *v1alpha1.OverridePolicyStatus
+}
+
+// write has the status of each policy written of which it differs, and returns when to
+// look again. While something is being written for a target, flyingSince says since
+// when: what is over in a moment is not told.
+func (w *policyWriter) write(ctx context.Context, p *picture, flyingSince func(host string) time.Time) time.Time {
 	var again time.Time
 	if w.dryRun {
 		return again
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	known := w.statuses
+	w.statuses = make(map[types.UID]*policyStatus, len(p.objects.Policies))
 	for _, policy := range p.objects.Policies {
+		x := known[policy.UID]
+		if x == nil {
+			x = &policyStatus{}
+		}
+		w.statuses[policy.UID] = x
 		want := statusOf(policy, p)
-		if reflect.DeepEqual(want, policy.Status) {
-			continue
-		}
-		if until := w.failed[policy.UID]; time.Now().Before(until) {
-			again = earlier(again, until)
-			continue
-		}
-		delete(w.failed, policy.UID)
-		object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
-		if err := apply.Status(ctx, w.objects, object, policy.UID, &want); err != nil && ctx.Err() == nil {
-			w.log.Error("write status", "object", object.String(), "error", err)
-			w.failed[policy.UID] = time.Now().Add(failedLast)
-			again = earlier(again, w.failed[policy.UID])
+		switch {
+		case x.writing != nil:
+			x.stale = x.stale || !sameStatus(x.writing, &want)
+		case reflect.DeepEqual(want, policy.Status) || x.told(policy, &want):
+		default:
+			if until := later(x.failed, toldAfter(policy, p, flyingSince)); time.Now().Before(until) {
+				again = earlier(again, until)
+				continue
+			}
+			x.writing, x.stale = &want, false
+			w.beside.send(func() bool { return w.apply(ctx, policy, x, &want) })
 		}
 	}
 	return again
+}
+
+// momentary is how long a write takes that is not told in the status of a policy.
+const momentary = 2 * time.Second
+
+// toldAfter returns until when the status of a policy is left as it is.
+func toldAfter(policy *v1alpha1.OverridePolicy, p *picture, flyingSince func(host string) time.Time) time.Time {
+	var out time.Time
+	for _, ref := range policy.Spec.TargetRefs {
+		if since := flyingSince(p.host(policy.Namespace, ref.Name)); !since.IsZero() {
+			out = later(out, since.Add(momentary))
+		}
+	}
+	return out
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// told reports whether a status was written already, and the policy is the one of
+// before.
+func (x *policyStatus) told(policy *v1alpha1.OverridePolicy, want *v1alpha1.OverridePolicyStatus) bool {
+	return x.written != nil && sameStatus(x.written, want) && reflect.DeepEqual(*x.on, policy.Status)
+}
+
+// sameStatus reports whether two statuses say the same, at whatever time.
+func sameStatus(a, b *v1alpha1.OverridePolicyStatus) bool {
+	a, b = a.DeepCopy(), b.DeepCopy()
+	for _, s := range []*v1alpha1.OverridePolicyStatus{a, b} {
+		for i := range s.Targets {
+			for j := range s.Targets[i].Conditions {
+				s.Targets[i].Conditions[j].LastTransitionTime = metav1.Time{}
+			}
+		}
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// apply writes the status of a policy. It reports whether it succeeded, and nothing
+// else is to be written by now.
+func (w *policyWriter) apply(ctx context.Context, policy *v1alpha1.OverridePolicy, x *policyStatus, want *v1alpha1.OverridePolicyStatus) bool {
+	object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
+	err := apply.Status(ctx, w.objects, object, policy.UID, want)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x.writing = nil
+	if err == nil {
+		x.written, x.on = want, &policy.Status
+		return !x.stale
+	}
+	if ctx.Err() == nil {
+		w.log.Error("write status", "object", object.String(), "error", err)
+		x.failed = time.Now().Add(failedLast)
+	}
+	return false
 }
 
 // statusOf says what became of a policy. Where nothing is new, times stay as they

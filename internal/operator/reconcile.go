@@ -32,6 +32,7 @@ type reconciler struct {
 	log     *slog.Logger
 	metrics *metrics
 	writer  *writer
+	beside  *beside
 	policy  *policyWriter
 	events  *announcer
 	// gates is nil where there are none, asker where istiod is not asked.
@@ -55,6 +56,7 @@ type reconciler struct {
 type parts struct {
 	client   *apply.Client
 	policy   *policyWriter
+	beside   *beside
 	recorder events.EventRecorder
 	metrics  *metrics
 	// gates is nil where there are none.
@@ -66,9 +68,13 @@ type parts struct {
 }
 
 func newReconciler(options *Options, s *store, p parts) *reconciler {
+	if p.beside == nil {
+		p.beside = newBeside()
+	}
 	return &reconciler{
-		room: plan.NewRoom(), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
-		writer: &writer{client: p.client, store: s, log: p.log, metrics: p.metrics, dryRun: options.DryRun, failed: map[diag.Object]failure{}},
+		beside: p.beside,
+		room:   plan.NewRoom(), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
+		writer: newWriter(p.client, s, &p, options.DryRun),
 		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]*corev1.ObjectReference{}},
 	}
 }
@@ -115,11 +121,11 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 		r.log.Error("plan", "error", err)
 		again = began.Add(time.Second)
 	} else {
-		again = earlier(again, r.gates.open(ctx, p))
+		again = earlier(again, r.gates.open(ctx, p, r.writer.flyingSince))
 	}
 	r.writer.report(p)
 	if ctx.Err() == nil {
-		again = earlier(again, r.policy.write(ctx, p))
+		again = earlier(again, r.policy.write(ctx, p, r.writer.flyingSince))
 		r.events.tell(p)
 	}
 	r.metrics.passed(p, time.Since(began))
@@ -129,6 +135,7 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 
 // look compiles what the store holds.
 func (r *reconciler) look() *picture {
+	r.writer.observe()
 	p := &picture{contents: r.store.take()}
 	var found []diag.Diagnostic
 	p.snapshot, found = p.objects.Snapshot(r.options.Model)
@@ -147,11 +154,11 @@ func (r *reconciler) look() *picture {
 	return p
 }
 
-// rounds bounds the plans of one pass. Each one but the last has written
-// something; what is then still to be done is done in the next pass.
+// rounds bounds the plans of one pass. Each one but the last has written something.
 const rounds = 4
 
-// act plans and writes, until there is nothing that may be written now.
+// act plans and writes, until there is nothing that may be written now, or what is
+// being written takes longer than a pass waits.
 func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 	var again time.Time
 	for range rounds {
@@ -166,17 +173,20 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 		}
 		r.asker.note(&out)
 		r.memory, p.planned = out.Memory, out
-		taken, retry := r.writer.take(ctx, p)
-		again = earlier(out.Again, retry)
+		r.writer.start(ctx, p)
+		taken := r.writer.await(ctx)
+		again = earlier(out.Again, r.writer.retry())
 		if len(taken) == 0 || ctx.Err() != nil {
 			break
 		}
+		r.writer.observe()
 		p.seen = r.store.seen()
 		if r.store.news() {
 			// The next look is due, and its plan goes on from here.
 			p.took(taken)
 			break
 		}
+		again = in.Now // where this was the last round
 	}
 	p.diags = diag.Sort(slices.Concat(p.diags, p.planned.Diagnostics))
 	return again, nil //nolint:nilerr // that ctx has ended is no fault

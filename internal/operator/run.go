@@ -19,7 +19,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
@@ -179,7 +178,8 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
 	paced := newPacedRecorder(manager.GetEventRecorder("overrides"))
 	p.client, p.recorder = writes, paced
-	p.policy = &policyWriter{objects: objects, log: p.log, dryRun: options.DryRun, failed: map[types.UID]time.Time{}}
+	p.beside = newBeside()
+	p.policy = &policyWriter{objects: objects, log: p.log, beside: p.beside, dryRun: options.DryRun}
 	r := newReconciler(options, s, p)
 	r.synced, r.hasMesh = w.synced, w.hasMesh
 	r.fresh = func() bool { return p.fresh.all(time.Now()) }

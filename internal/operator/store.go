@@ -152,6 +152,11 @@ func (s *store) touch() {
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
+	s.again()
+}
+
+// again says that there is something new, to whoever listens next.
+func (s *store) again() {
 	select {
 	case s.changed <- struct{}{}:
 	default:

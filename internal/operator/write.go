@@ -2,167 +2,239 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-const (
-	// writesAtOnce bounds requests at the same time. Steps of a plan do not depend
-	// on each other.
-	writesAtOnce = 8
-	// A step that failed is taken again after a while, that doubles each time: one
-	// that was refused only rarely, since nothing but a webhook has changed then.
-	failedFirst, failedLast   = 100 * time.Millisecond, 10 * time.Second
-	refusedFirst, refusedLast = time.Second, 5 * time.Minute
-)
+// taker takes a step, as [apply.Client] does.
+type taker interface {
+	Do(ctx context.Context, step plan.Step, seen *apply.Seen) (*apply.Seen, error)
+}
 
-// writer takes steps.
+// patience is how long a pass waits for its writes, so that what follows from them is
+// done in the same pass. Writes that take longer go on by themselves.
+const patience = 100 * time.Millisecond
+
+// replanAfter is how often there is a new plan at least while many steps of one are
+// being taken.
+const replanAfter = 500 * time.Millisecond
+
+// writer takes steps, several at once, beside the loop.
 type writer struct {
-	client  *apply.Client
+	client  taker
 	store   *store
 	log     *slog.Logger
 	metrics *metrics
 	dryRun  bool
+	// ended gets a value when a write is over.
+	ended chan struct{}
 
-	mu sync.Mutex
-	// failed has the last failure of each object.
-	failed map[diag.Object]failure
+	mu    sync.Mutex
+	queue *queue
+	// observed is when the effects of writes were last read.
+	observed time.Time
+	// seen is what the latest plan was made from.
+	seen map[diag.Object]*apply.Seen
+	// taken are the steps that were taken since the last call of await; unheard is set
+	// where a write has ended since then.
+	taken    []plan.Step
+	unheard  bool
+	failures failures
+	running  sync.WaitGroup
+	// slow begins what waits for the place of a write that has become a slow one.
+	slow *time.Timer
 }
 
-// failure is a step that could not be taken.
-type failure struct {
-	// action, content and version say which step it was, and on what.
-	action           plan.Action
-	content, version string
-	times            int
-	until            time.Time
-	refusal          *apply.Refusal
+func newWriter(client taker, s *store, p *parts, dryRun bool) *writer {
+	return &writer{
+		client: client, store: s, log: p.log, metrics: p.metrics, dryRun: dryRun, ended: make(chan struct{}, 1),
+		queue: newQueue(defaultLimits()), failures: failures{},
+	}
 }
 
-// take takes the steps of the plan of p. It returns those that were taken, and when
-// one that was not may be tried again.
-func (w *writer) take(ctx context.Context, p *picture) (taken []plan.Step, again time.Time) {
-	w.forget(p)
-	var group errgroup.Group
-	group.SetLimit(writesAtOnce)
-	var mu sync.Mutex
+// observe is to be called before the store is read for a plan.
+func (w *writer) observe() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue.observe()
+	w.observed = time.Now()
+}
+
+// start begins to take the steps of the plan of p, and goes on with that until there is
+// another plan.
+func (w *writer) start(ctx context.Context, p *picture) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failures.keepPlanned(p.planned.Steps)
+	now := time.Now()
+	var steps []queued
+	about := p.about()
 	for _, step := range p.planned.Steps {
 		seen := p.seen[step.Object.Object]
-		if until, wait := w.waits(step, seen); wait {
-			mu.Lock()
-			again = earlier(again, until)
-			mu.Unlock()
+		if w.failures.waits(step, seen, now) {
 			continue
 		}
-		group.Go(func() error {
-			done, until := w.do(ctx, step, seen)
-			mu.Lock()
-			defer mu.Unlock()
-			if done {
-				taken = append(taken, step)
-			}
-			again = earlier(again, until)
-			return nil
-		})
+		w.failures.try(step.Object.Object)
+		steps = append(steps, queued{Step: step, change: about.change(step, seen)})
 	}
-	_ = group.Wait() // no step returns an error
-	return taken, again
+	w.seen = p.seen
+	w.queue.install(ranked(steps))
+	w.pump(ctx)
 }
 
-// waits reports whether a step has failed before and is not to be taken yet.
-func (w *writer) waits(step plan.Step, seen *apply.Seen) (time.Time, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f, ok := w.failed[step.Object.Object]
-	return f.until, ok && f.is(step, seen) && time.Now().Before(f.until)
-}
-
-func (f *failure) is(step plan.Step, seen *apply.Seen) bool {
-	return f.action == step.Action && f.content == string(step.Object.JSON) && f.version == versionOf(seen)
-}
-
-func versionOf(seen *apply.Seen) string {
-	if seen == nil {
-		return ""
+// pump begins what may begin. The caller has locked w.
+func (w *writer) pump(ctx context.Context) {
+	for ctx.Err() == nil {
+		now := time.Now()
+		step, ok := w.queue.begin(now)
+		if !ok {
+			w.pumpAt(ctx, now)
+			return
+		}
+		seen := w.seen[step.Object.Object]
+		w.running.Go(func() { w.do(ctx, step, seen) })
 	}
-	return string(seen.UID) + "/" + seen.ResourceVersion
 }
 
-// do takes one step.
-func (w *writer) do(ctx context.Context, step plan.Step, seen *apply.Seen) (bool, time.Time) {
-	object := step.Object.Object
-	now, err := w.client.Do(ctx, step, seen)
-	w.metrics.wrote(step, err)
-	if err == nil {
+// pumpAt has more begun once a write has become a slow one.
+func (w *writer) pumpAt(ctx context.Context, now time.Time) {
+	at := w.queue.slowAt(now)
+	if w.slow != nil {
+		w.slow.Stop()
+		w.slow = nil
+	}
+	if len(w.queue.steps) == 0 || at.IsZero() {
+		return
+	}
+	w.slow = time.AfterFunc(at.Sub(now)+time.Millisecond, func() {
 		w.mu.Lock()
-		delete(w.failed, object)
+		defer w.mu.Unlock()
+		w.pump(ctx)
+	})
+}
+
+// await waits until the steps of the latest plan are taken or have failed, the store
+// has changed, or for a little while. It returns the steps that were taken meanwhile.
+func (w *writer) await(ctx context.Context) []plan.Step {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for waiting := true; waiting && !w.idle(); {
+		select {
+		case <-ctx.Done():
+			waiting = false
+		case <-limit.C:
+			waiting = false
+		case <-w.store.changed:
+			w.store.again()
+			waiting = false
+		case <-w.ended:
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	taken := w.taken
+	w.taken, w.unheard = nil, false
+	return taken
+}
+
+func (w *writer) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queue.idle()
+}
+
+// due reports whether the end of a write that no pass has waited for is a reason to
+// plan again: not while steps of the last plan are being taken, unless for long.
+func (w *writer) due() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unheard && (w.queue.idle() || time.Since(w.observed) >= replanAfter)
+}
+
+// wait waits until no write is in flight.
+func (w *writer) wait() {
+	w.mu.Lock()
+	w.queue.steps = nil
+	w.mu.Unlock()
+	w.running.Wait()
+}
+
+// flyingSince returns since when a write for a host is in flight, or has not been
+// observed; zero where there is none.
+func (w *writer) flyingSince(host string) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queue.flyingSince(host)
+}
+
+// do takes one step, and begins others.
+func (w *writer) do(ctx context.Context, step queued, seen *apply.Seen) {
+	now, err := w.client.Do(ctx, step.Step, seen)
+	w.metrics.wrote(step.Step, err)
+	w.note(ctx, step, seen, now, err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue.end(step.Object.Object)
+	w.unheard = true
+	w.pump(ctx)
+	select {
+	case w.ended <- struct{}{}:
+	default:
+	}
+}
+
+// note notes what became of a step.
+func (w *writer) note(ctx context.Context, step queued, seen, after *apply.Seen, err error) {
+	object := step.Object.Object
+	log := w.log.With("action", step.Action, "object", object.String())
+	switch {
+	case err == nil && w.dryRun:
+		log.Info("would write", "changes", step.change.text(), "reason", step.change.reason())
+		w.fail(step, seen, nil)
+	case err == nil:
+		log.Info("wrote", "changes", step.change.text(), "reason", step.change.reason())
+		w.store.wrote(object, seen, after)
+		w.mu.Lock()
+		w.taken = append(w.taken, step.Step)
+		w.failures.accepted(object, step.change.hosts(), time.Now())
 		w.mu.Unlock()
-		if w.dryRun {
-			w.log.Info("would write", "action", step.Action, "object", object.String())
-			return false, w.fail(step, seen, nil)
+	case ctx.Err() != nil:
+	default:
+		until := w.fail(step, seen, err)
+		if isStale(err) {
+			log.Debug("stale", "error", err)
+			return
 		}
-		w.log.Info("wrote", "action", step.Action, "object", object.String())
-		w.store.wrote(object, seen, now)
-		return true, time.Time{}
+		log.Error("write", "error", err, "changes", step.change.text(), "reason", step.change.reason(),
+			"again", time.Until(until).Round(time.Millisecond).String())
 	}
-	if ctx.Err() != nil {
-		return false, time.Time{}
-	}
-	until := w.fail(step, seen, err)
-	if !errors.Is(err, apply.ErrStale) {
-		w.log.Error("write", "error", err, "again", time.Until(until).Round(time.Millisecond).String())
-	}
-	return false, until
 }
 
-// fail notes that a step could not be taken, and returns when it may be again.
-func (w *writer) fail(step plan.Step, seen *apply.Seen, err error) time.Time {
+func (w *writer) fail(step queued, seen *apply.Seen, err error) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f := w.failed[step.Object.Object]
-	if !f.is(step, seen) {
-		f = failure{action: step.Action, content: string(step.Object.JSON), version: versionOf(seen)}
-	}
-	f.times++
-	first, last := failedFirst, failedLast
-	if errors.As(err, &f.refusal) || err == nil {
-		first, last = refusedFirst, refusedLast
-	}
-	f.until = time.Now().Add(min(first<<min(f.times-1, 20), last))
-	w.failed[step.Object.Object] = f
-	return f.until
+	return w.failures.add(step, seen, err, time.Now())
 }
 
-// forget drops failures of steps that are not planned any more.
-func (w *writer) forget(p *picture) {
+// retry returns when a step that has failed may be taken again; zero for never.
+func (w *writer) retry() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for object := range w.failed {
-		if !slices.ContainsFunc(p.planned.Steps, func(s plan.Step) bool { return s.Object.Object == object }) {
-			delete(w.failed, object)
-		}
-	}
+	return w.failures.next()
 }
 
 // report tells of what was refused.
 func (w *writer) report(p *picture) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, f := range w.failed {
-		if f.refusal != nil {
-			p.refused = append(p.refused, f.refusal)
-			p.diags = append(p.diags, f.refusal.Diagnostic())
-		}
+	p.refused = w.failures.refused()
+	for _, r := range p.refused {
+		p.diags = append(p.diags, r.Diagnostic())
 	}
-	slices.SortFunc(p.refused, func(a, b *apply.Refusal) int { return a.Step.Object.Compare(b.Step.Object.Object) })
 	p.diags = diag.Sort(p.diags)
 }

@@ -140,17 +140,29 @@ func TestWebhook(t *testing.T) {
 // the function that it returns is called.
 func (s *shop) refuse(t *testing.T, text, why string) (remove func()) {
 	t.Helper()
+	remove = s.review(t, func(review *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+		if !strings.Contains(string(review.Object.Raw), text) {
+			return &admissionv1.AdmissionResponse{Allowed: true}
+		}
+		return &admissionv1.AdmissionResponse{Result: &metav1.Status{Message: why, Code: http.StatusBadRequest}}
+	})
+	s.awaitRefusal(t, text)
+	return remove
+}
+
+// review has the API server ask a webhook about objects of the mesh, until the function
+// that it returns is called.
+func (s *shop) review(t *testing.T, answer func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) (remove func()) {
+	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review admissionv1.AdmissionReview
 		if err := json.NewDecoder(r.Body).Decode(&review); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer := &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: !strings.Contains(string(review.Request.Object.Raw), text)}
-		if !answer.Allowed {
-			answer.Result = &metav1.Status{Message: why, Code: http.StatusBadRequest}
-		}
-		review.Request, review.Response = nil, answer
+		review.Response = answer(review.Request)
+		review.Response.UID = review.Request.UID
+		review.Request = nil
 		_ = json.NewEncoder(w).Encode(review)
 	}))
 	t.Cleanup(server.Close)
@@ -170,11 +182,9 @@ func (s *shop) refuse(t *testing.T, text, why string) (remove func()) {
 		}},
 	}, metav1.CreateOptions{})
 	check(t, err)
-	remove = func() {
+	return func() {
 		check(t, hooks.Delete(context.WithoutCancel(t.Context()), s.namespace, metav1.DeleteOptions{}))
 	}
-	s.awaitRefusal(t, text)
-	return remove
 }
 
 // awaitRefusal waits until the API server asks the webhook.

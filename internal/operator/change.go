@@ -1,0 +1,261 @@
+package operator
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// change is what a write makes of an object, and what it was made for.
+type change struct {
+	// before and after are the object as JSON; empty where it is not there.
+	before, after []byte
+	// adopted is "namespace/name" of the user's VirtualService whose routes the object
+	// has.
+	adopted string
+	// services are those that the object routes to, by their hosts; nobody changes them.
+	services map[string]*compile.Service
+	// local is what makes the short name of a host a full one: ".shop.svc.cluster.local".
+	local string
+	read  *decoded
+}
+
+// decoded is a change whose JSON has been read, at most once.
+type decoded struct {
+	once  sync.Once
+	lines []string
+	hosts []string
+}
+
+func newChange(before, after []byte) change {
+	return change{before: before, after: after, read: &decoded{}}
+}
+
+func (c *change) decode() *decoded {
+	c.read.once.Do(func() {
+		var before, after map[string]any
+		// They are JSON that this program has encoded.
+		_, _ = json.Unmarshal(orNull(c.before), &before), json.Unmarshal(orNull(c.after), &after)
+		hosts := map[string]bool{}
+		for _, object := range []map[string]any{before, after} {
+			findHosts(object, c.local, hosts)
+		}
+		c.read.hosts = slices.Sorted(maps.Keys(hosts))
+		c.read.lines = compareObjects(before, after)
+	})
+	return c.read
+}
+
+func orNull(text []byte) []byte {
+	if len(text) == 0 {
+		return []byte("null")
+	}
+	return text
+}
+
+// hosts lists the hosts that the object has rules for, or sends requests to, before
+// the write or after.
+func (c *change) hosts() []string { return c.decode().hosts }
+
+// findHosts adds the host of each DestinationRule and of each destination in value.
+func findHosts(value any, local string, to map[string]bool) {
+	switch x := value.(type) {
+	case map[string]any:
+		if host, ok := x["host"].(string); ok {
+			if !strings.Contains(host, ".") {
+				host += local
+			}
+			to[host] = true
+		}
+		for _, inner := range x {
+			findHosts(inner, local, to)
+		}
+	case []any:
+		for _, inner := range x {
+			findHosts(inner, local, to)
+		}
+	}
+}
+
+// followsUser reports whether ordinary routes are changed that come from a user's
+// VirtualService.
+func (c *change) followsUser() bool {
+	return c.adopted != "" && slices.ContainsFunc(c.decode().lines, func(line string) bool {
+		return strings.HasPrefix(line, "route "+string(route.Ordinary)+".") || strings.HasPrefix(line, "route "+string(route.Released)+".")
+	})
+}
+
+// text says what is changed: "route override.cart.v2 added".
+func (c *change) text() string {
+	lines := c.decode().lines
+	switch {
+	case len(c.before) == 0 && len(lines) == 0:
+		return "made"
+	case len(c.after) == 0:
+		return "removed"
+	}
+	return strings.Join(lines, "; ")
+}
+
+// compareObjects says in which routes, subsets and other fields two objects differ.
+// Routes and subsets are told apart by their names.
+func compareObjects(before, after map[string]any) []string {
+	var out []string
+	out = append(out, compareLists("route", list(before, "http"), list(after, "http"))...)
+	out = append(out, compareLists("subset", list(before, "subsets"), list(after, "subsets"))...)
+	out = append(out, compareFields(before, after, "metadata", "labels", "annotations")...)
+	return append(out, compareFields(before, after, "spec", "hosts", "exportTo", "host", "trafficPolicy", "workloadSelector", "gateways")...)
+}
+
+func compareFields(before, after map[string]any, of string, fields ...string) []string {
+	if before == nil || after == nil {
+		return nil
+	}
+	was, _ := before[of].(map[string]any)
+	is, _ := after[of].(map[string]any)
+	var out []string
+	for _, field := range fields {
+		if !reflect.DeepEqual(was[field], is[field]) {
+			out = append(out, field+" changed")
+		}
+	}
+	return out
+}
+
+func list(object map[string]any, field string) []any {
+	spec, _ := object["spec"].(map[string]any)
+	out, _ := spec[field].([]any)
+	return out
+}
+
+// compareLists says which items were added, removed and changed, in this order.
+func compareLists(what string, before, after []any) []string {
+	was, is := itemsByName(before), itemsByName(after)
+	var added, removed, changed []string
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if old, there := was[name]; !there {
+			added = append(added, name)
+		} else if !reflect.DeepEqual(old, is[name]) {
+			changed = append(changed, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if _, there := is[name]; !there {
+			removed = append(removed, name)
+		}
+	}
+	var out []string
+	for _, x := range []struct {
+		names []string
+		verb  string
+	}{{added, "added"}, {removed, "removed"}, {changed, "changed"}} {
+		for _, name := range x.names {
+			out = append(out, what+" "+name+" "+x.verb)
+		}
+	}
+	if len(out) == 0 && !reflect.DeepEqual(before, after) {
+		out = append(out, what+"s in another order")
+	}
+	return out
+}
+
+// itemsByName returns items by their names. Items of one name, which Istio allows for
+// routes, count as one.
+func itemsByName(items []any) map[string][]any {
+	out := map[string][]any{}
+	for _, item := range items {
+		fields, _ := item.(map[string]any)
+		name, _ := fields["name"].(string)
+		out[name] = append(out[name], item)
+	}
+	return out
+}
+
+// reason says why: what is known of the Services that the object is about.
+func (c *change) reason() string {
+	var out []string
+	for _, host := range c.hosts() {
+		if s := c.services[host]; s != nil {
+			out = append(out, reasonOf(s))
+		}
+	}
+	if len(out) == 0 {
+		return "nothing needs it"
+	}
+	return strings.Join(out, "; ")
+}
+
+// reasonOf says of a Service "cart: pin by version (released: by annotation); v1
+// released, 2 of 2 pods ready; v2 1 of 1 pods ready".
+func reasonOf(s *compile.Service) string {
+	out := s.Name + ": "
+	switch s.State {
+	case compile.Managed:
+		if s.Pinned == compile.NotPinned {
+			out += "not pinned"
+		} else {
+			out += "pin " + string(s.Pinned)
+		}
+		if s.Released != "" {
+			out += " (released: " + s.Released + ")"
+		}
+	case compile.Idle:
+		return out + "nothing to override"
+	case compile.LeftAlone:
+		return out + "left alone (" + string(s.Reason) + ")"
+	}
+	for _, v := range s.Versions {
+		released := ""
+		if v.Released {
+			released = "released, "
+		}
+		out += fmt.Sprintf("; %s %s%d of %d pods ready", v.Name, released, v.Ready, v.Pods)
+	}
+	return out
+}
+
+// about knows what the objects of ours are for.
+type about struct {
+	domain   string
+	services map[string]*compile.Service
+	adopted  map[diag.Object]string
+}
+
+// about collects what the objects of ours are for.
+func (p *picture) about() *about {
+	out := &about{services: map[string]*compile.Service{}, adopted: map[diag.Object]string{}}
+	if p.snapshot != nil {
+		out.domain = p.snapshot.Options.ClusterDomain
+	}
+	for i := range p.result.Services {
+		out.services[p.result.Services[i].Host] = &p.result.Services[i]
+	}
+	for i := range p.result.Tables {
+		if t := &p.result.Tables[i]; t.Adopted != "" {
+			out.adopted[t.Object()] = t.Adopted
+		}
+	}
+	return out
+}
+
+// change is what a step makes of an object.
+func (a *about) change(step plan.Step, seen *apply.Seen) change {
+	var before []byte
+	if seen != nil {
+		before = seen.Managed
+	}
+	out := newChange(before, step.Object.JSON)
+	out.adopted, out.services = a.adopted[step.Object.Object], a.services
+	out.local = "." + step.Object.Namespace + ".svc." + a.domain
+	return out
+}

@@ -1,0 +1,139 @@
+package operator
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// A step that failed is taken again after a while that doubles each time. A refused one
+// is taken again rarely: only a change can help, and most of these are noticed (see
+// [failures.accepted]), but not those of the webhook that refuses.
+const (
+	failedFirst, failedLast   = 100 * time.Millisecond, 10 * time.Second
+	refusedFirst, refusedLast = time.Second, time.Minute
+)
+
+// failures has the last failure of each object.
+type failures map[diag.Object]failure
+
+// failure is a step that could not be taken.
+type failure struct {
+	// action, content and version say which step it was, and on what.
+	action           plan.Action
+	content, version string
+	// hosts are those that the object has rules for, or sends requests to.
+	hosts   []string
+	times   int
+	until   time.Time
+	refusal *apply.Refusal
+	// tried is set where the step is being taken again.
+	tried bool
+}
+
+// is reports whether f is the failure of this step, on this state of its object.
+func (f *failure) is(step plan.Step, seen *apply.Seen) bool {
+	return f.action == step.Action && f.content == string(step.Object.JSON) && f.version == versionOf(seen)
+}
+
+func versionOf(seen *apply.Seen) string {
+	if seen == nil {
+		return ""
+	}
+	return string(seen.UID) + "/" + seen.ResourceVersion
+}
+
+func isStale(err error) bool { return errors.Is(err, apply.ErrStale) }
+
+// waits reports whether a step has failed before and is not to be taken yet. With
+// another content, or on another state of the object, it is taken at once.
+func (fs failures) waits(step plan.Step, seen *apply.Seen, now time.Time) bool {
+	f, ok := fs[step.Object.Object]
+	return ok && f.is(step, seen) && now.Before(f.until)
+}
+
+// add notes that a step could not be taken, and returns when it may be again.
+func (fs failures) add(step queued, seen *apply.Seen, err error, now time.Time) time.Time {
+	f := fs[step.Object.Object]
+	if !f.is(step.Step, seen) {
+		f = failure{action: step.Action, content: string(step.Object.JSON), version: versionOf(seen)}
+	}
+	f.times++
+	f.tried = false
+	f.hosts = step.change.hosts()
+	first, last := failedFirst, failedLast
+	if errors.As(err, &f.refusal) || err == nil {
+		first, last = refusedFirst, refusedLast
+	}
+	f.until = now.Add(min(first<<min(f.times-1, 20), last))
+	fs[step.Object.Object] = f
+	return f.until
+}
+
+// accepted notes that a write was accepted. Refused objects are tried again at once
+//
+//	that have a host in common with it   a webhook may have missed what is there now
+//	all of them, if it was refused too   who refused has changed its mind
+func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) {
+	_, failed := fs[object]
+	all := failed && fs[object].refusal != nil
+	delete(fs, object)
+	for other, f := range fs {
+		if f.refusal != nil && (all || shareHost(f.hosts, hosts)) {
+			f.until = earlier(f.until, now)
+			f.times = min(f.times, 1)
+			fs[other] = f
+		}
+	}
+}
+
+// keepPlanned drops the failures of objects for which no step is planned any more.
+func (fs failures) keepPlanned(steps []plan.Step) {
+	if len(fs) == 0 {
+		return
+	}
+	planned := make(map[diag.Object]bool, len(steps))
+	for i := range steps {
+		planned[steps[i].Object.Object] = true
+	}
+	for object := range fs {
+		if !planned[object] {
+			delete(fs, object)
+		}
+	}
+}
+
+// try notes that a step is being taken again.
+func (fs failures) try(object diag.Object) {
+	if f, ok := fs[object]; ok {
+		f.tried = true
+		fs[object] = f
+	}
+}
+
+// next returns when the first of the steps may be taken again; zero for never.
+func (fs failures) next() time.Time {
+	var out time.Time
+	for _, f := range fs {
+		if !f.tried {
+			out = earlier(out, f.until)
+		}
+	}
+	return out
+}
+
+// refused lists what was refused, sorted by object.
+func (fs failures) refused() []*apply.Refusal {
+	var out []*apply.Refusal
+	for _, f := range fs {
+		if f.refusal != nil {
+			out = append(out, f.refusal)
+		}
+	}
+	slices.SortFunc(out, func(a, b *apply.Refusal) int { return a.Step.Object.Compare(b.Step.Object.Object) })
+	return out
+}

@@ -1,0 +1,177 @@
+package operator
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// queuedStep parses "vs shop/cart-overrides of cart, pay": a write of a VirtualService or
+// ("dr") DestinationRule that names hosts.
+func queuedStep(t *testing.T, text string) queued {
+	t.Helper()
+	head, hosts, _ := strings.Cut(text, " of ")
+	short, name, _ := strings.Cut(head, " ")
+	namespace, name, _ := strings.Cut(name, "/")
+	kind := map[string]string{"vs": "VirtualService", "dr": "DestinationRule"}[short]
+	if kind == "" {
+		t.Fatalf("%q: no kind", text)
+	}
+	var named []string
+	for host := range strings.SplitSeq(hosts, ", ") {
+		named = append(named, fmt.Sprintf(`{"host":%q}`, host))
+	}
+	json := `{"spec":{"x":[` + strings.Join(named, ",") + `]}}`
+	step := plan.Step{Action: plan.Update, Object: istio.Object{Object: diag.Object{Kind: kind, Namespace: namespace, Name: name}, JSON: []byte(json)}}
+	c := newChange(nil, step.Object.JSON)
+	c.local = ".shop.svc.cluster.local"
+	return queued{Step: step, change: c}
+}
+
+// TestQueueBegin: what begins while writes of an earlier plan are in flight, or over but
+// not observed.
+func TestQueueBegin(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name            string
+		flying, planned []string
+		want            string
+		over            bool
+	}{
+		{"nothing in flight", nil, []string{"vs shop/cart of cart", "dr shop/cart of cart"}, "cart cart", false},
+		{"the same object", []string{"vs shop/cart of cart"}, []string{"vs shop/cart of cart", "vs shop/pay of pay"}, "pay", false},
+		{"the subsets of a route in flight", []string{"vs shop/cart of cart"}, []string{"dr shop/cart of cart", "dr shop/pay of pay"}, "pay", false},
+		{"routes to a subset in flight", []string{"dr shop/cart of cart"}, []string{"vs shop/front of cart, pay", "vs shop/pay of pay"}, "pay", false},
+		{"a host's short name", []string{"dr shop/cart of cart.shop.svc.cluster.local"}, []string{"vs shop/front of cart"}, "", false},
+		{"other routes to the same host", []string{"vs shop/front of cart"}, []string{"vs shop/cart of cart"}, "cart", false},
+		{"over, and not observed", []string{"dr shop/cart of cart"}, []string{"vs shop/cart of cart"}, "", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			q, now := newQueue(defaultLimits()), time.Now()
+			install := func(texts []string) {
+				var steps []queued
+				for _, text := range texts {
+					steps = append(steps, queuedStep(t, text))
+				}
+				q.install(steps)
+			}
+			begin := func() (names []string) {
+				for {
+					s, ok := q.begin(now)
+					if !ok {
+						return names
+					}
+					names = append(names, s.Object.Name)
+				}
+			}
+			install(test.flying)
+			begun := begin()
+			if len(begun) != len(test.flying) {
+				t.Fatalf("began %v", begun)
+			}
+			q.observe()
+			for _, text := range test.flying {
+				if test.over {
+					q.end(queuedStep(t, text).Object.Object)
+				}
+			}
+			install(test.planned)
+			if got := strings.Join(begin(), " "); got != test.want {
+				t.Errorf("began %q, want %q", got, test.want)
+			}
+			for _, text := range test.flying {
+				q.end(queuedStep(t, text).Object.Object)
+			}
+			q.observe()
+			install(test.planned)
+			for _, text := range test.planned {
+				q.end(queuedStep(t, text).Object.Object)
+			}
+			q.observe()
+			install(test.planned)
+			if got := begin(); len(got) != len(test.planned) {
+				t.Errorf("after all was observed, began %v, want all", got)
+			}
+		})
+	}
+}
+
+// TestQueueLimits: few fast writes at once; slow ones don't count, until there are many,
+// or many of one namespace.
+func TestQueueLimits(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(limits{fast: 2, slowAfter: time.Second, all: 6, namespace: 4}), time.Now()
+	var steps []queued
+	for i := range 9 {
+		steps = append(steps, queuedStep(t, fmt.Sprintf("vs shop/s%d of s%d", i, i)))
+	}
+	steps = append(steps, queuedStep(t, "vs bank/b of b"))
+	q.install(steps)
+	begins := func(want string) {
+		t.Helper()
+		var got []string
+		for {
+			s, ok := q.begin(now)
+			if !ok {
+				break
+			}
+			got = append(got, s.Object.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("began %q, want %q", got, want)
+		}
+	}
+	begins("s0 s1")
+	begins("")
+	if at := q.slowAt(now); !at.Equal(now.Add(time.Second)) {
+		t.Errorf("a place is free at %v", at)
+	}
+	now = now.Add(2 * time.Second)
+	begins("s2 s3")
+	now = now.Add(2 * time.Second)
+	begins("b") // four of shop are in flight
+	q.end(queuedStep(t, "vs shop/s0").Object.Object)
+	begins("s4")
+	now = now.Add(2 * time.Second)
+	q.end(queuedStep(t, "vs shop/s1").Object.Object)
+	begins("s5")
+}
+
+// TestRanked: what follows a change of a user's routes is written first, and what
+// nobody needs is removed last.
+func TestRanked(t *testing.T) {
+	t.Parallel()
+	step := func(action plan.Action, kind, name, adopted, before, after string) queued {
+		s := queued{Step: plan.Step{Action: action, Object: istio.Object{Object: diag.Object{Kind: kind, Name: name}}}}
+		s.change = newChange([]byte(before), []byte(after))
+		s.change.adopted = adopted
+		return s
+	}
+	const (
+		one   = `{"spec":{"http":[{"name":"ordinary.cart","route":1}]}}`
+		other = `{"spec":{"http":[{"name":"ordinary.cart","route":2}]}}`
+		more  = `{"spec":{"http":[{"name":"ordinary.cart","route":1},{"name":"override.cart.v2"}]}}`
+	)
+	steps := []queued{
+		step(plan.Delete, "VirtualService", "gone", "", one, ""),
+		step(plan.Create, "DestinationRule", "subset", "", "", one),
+		step(plan.Create, "VirtualService", "new", "", "", one),
+		step(plan.Update, "VirtualService", "pinned", "", one, other),
+		step(plan.Update, "VirtualService", "row", "shop/front", one, more),
+		step(plan.Update, "VirtualService", "weights", "shop/front", one, other),
+	}
+	var got []string
+	for _, s := range ranked(steps) {
+		got = append(got, s.Object.Name)
+	}
+	if want := "weights pinned row subset new gone"; strings.Join(got, " ") != want {
+		t.Errorf("order %v, want %s", got, want)
+	}
+}
