@@ -23,11 +23,16 @@ type clusterFlags struct {
 }
 
 func (c *clusterFlags) add(flags *pflag.FlagSet) {
+	c.addCluster(flags)
+	flags.StringVar(&c.overrides.Timeout, "request-timeout", "0", "`time` to wait for an answer of the cluster, as in 30s; 0 is no limit")
+}
+
+// addCluster adds those that say which cluster it is.
+func (c *clusterFlags) addCluster(flags *pflag.FlagSet) {
 	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` that says how to reach clusters (default $KUBECONFIG, else ~/.kube/config, else the pod's own cluster)")
 	flags.StringVar(&c.overrides.CurrentContext, "context", "", "`context` of the kubeconfig to use")
 	flags.StringVar(&c.overrides.Context.Cluster, "cluster", "", "`cluster` of the kubeconfig to use")
 	flags.StringVar(&c.overrides.Context.AuthInfo, "user", "", "`user` of the kubeconfig to use")
-	flags.StringVar(&c.overrides.Timeout, "request-timeout", "0", "`time` to wait for an answer of the cluster, as in 30s; 0 is no limit")
 }
 
 // load returns how to reach the cluster, and the namespace that the kubeconfig

@@ -63,7 +63,7 @@ func (a *app) operatorCommand() *cobra.Command {
 func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.Namespaces, "namespaces", nil, "`namespaces` to manage, and the only ones to read, with Istio's root namespace (default those labelled overrides.mesh/enabled=true)")
 	flags.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "manage all namespaces")
-	f.cluster.add(flags)
+	f.cluster.addCluster(flags)
 	addModelOptions(flags, &f.Model)
 	flags.StringSliceVar(&f.Revisions, "istio-revision", nil, "`revision` of Istio whose mesh configuration is read besides that of the default one. Repeatable")
 	flags.DurationVar(&f.Plan.Wait, "wait", f.Plan.Wait, "`time` that proxies may take to have what was written, before a route relies on it")
@@ -72,6 +72,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.DryRun, "dry-run", false, "have the API server check each write, and log it; store nothing")
 	flags.BoolVar(&f.LeaderElection, "leader-elect", false, "for several replicas: only the holder of a lease writes")
 	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default that of the pod)")
+	f.addLease(flags)
 	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", f.MetricsAddress, "`address` of /metrics; 0 for none")
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")
 	flags.StringVar(&f.ProfileAddress, "pprof-bind-address", f.ProfileAddress, "`address` of /debug/pprof; 0 for none")
@@ -80,6 +81,14 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
 	flags.Var(&f.logFormat, "log-format", "how to write the log, which goes to stderr")
 	flags.Var(&f.logLevel, "log-level", "the least that is logged")
+}
+
+func (f *operatorFlags) addLease(flags *pflag.FlagSet) {
+	l := &f.Lease
+	flags.DurationVar(&l.Duration, "lease-duration", l.Duration, "`time` after which another replica leads where the leader is gone; whole seconds")
+	flags.DurationVar(&l.RenewDeadline, "lease-renew-deadline", l.RenewDeadline, "`time` for which a leader tries to renew its lease before it stops to write. A request for it may take half of that")
+	flags.DurationVar(&l.RetryPeriod, "lease-retry-period", l.RetryPeriod, "`time` between tries to get or to renew the lease")
+	flags.DurationVar(&f.RequestTimeout, "request-timeout", f.RequestTimeout, "`time` that the API server, with its webhooks, may take to answer a request that is not a watch; 0 is no limit")
 }
 
 func (f *operatorFlags) addIstiod(flags *pflag.FlagSet) {
@@ -120,6 +129,11 @@ func (f *operatorFlags) check() error {
 	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--wait-max": f.WaitMax, "--keep": f.Plan.Keep, "--readiness-gate-timeout": f.Gate.Timeout} {
 		if d < 0 {
 			return usagef("%s: %v is negative", name, d)
+		}
+	}
+	for _, err := range []error{f.Lease.Check(), operator.CheckRequestTimeout(f.RequestTimeout)} {
+		if err != nil {
+			return usagef("%w", err)
 		}
 	}
 	return checkOptions(&f.Model)

@@ -54,13 +54,18 @@ func splitFlags(c *cobra.Command) (own, input *pflag.FlagSet) {
 	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		switch {
 		case f.Name == "help":
-		case scratch.Flags().Lookup(f.Name) != nil:
+		case isSame(f, scratch.Flags().Lookup(f.Name)):
 			input.AddFlag(f)
 		default:
 			own.AddFlag(f)
 		}
 	})
 	return own, input
+}
+
+// isSame reports whether a flag is that of the input, and means the same.
+func isSame(f, g *pflag.Flag) bool {
+	return g != nil && (f.Name != "request-timeout" || f.Usage == g.Usage)
 }
 
 func writeFlags(b *bytes.Buffer, flags *pflag.FlagSet) {

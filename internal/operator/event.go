@@ -44,6 +44,12 @@ type announcer struct {
 // says it, perhaps again.
 const announcedWithin = time.Minute
 
+// forget forgets what was said, as one that follows another operator. Warnings that go
+// on are not said again.
+func (a *announcer) forget() {
+	a.told, a.said = false, map[route.Version]*corev1.ObjectReference{}
+}
+
 // tell tells what has changed since the pass before.
 func (a *announcer) tell(p *picture) {
 	services := map[[2]string]*corev1.Service{}

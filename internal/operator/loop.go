@@ -3,20 +3,39 @@ package operator
 import (
 	"context"
 	"runtime/debug"
+	"sync"
 	"time"
+
+	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // syncPoll is how often a starting operator looks whether its store is complete.
 const syncPoll = 20 * time.Millisecond
 
-// NeedLeaderElection says that only the leader reconciles.
-func (r *reconciler) NeedLeaderElection() bool { return true }
+// lead reconciles, and asks istiod for what that waits for, until ctx ends.
+func (r *reconciler) lead(ctx context.Context) {
+	var asking sync.WaitGroup
+	if r.asker != nil {
+		asking.Go(func() { r.asker.run(ctx) })
+	}
+	r.run(ctx)
+	asking.Wait()
+}
 
-// Start reconciles at every change, and when a plan asks for it, until ctx ends.
-// What was begun when it ends is finished.
-func (r *reconciler) Start(ctx context.Context) error {
+// forget forgets what may not be so any more when this replica leads again.
+func (r *reconciler) forget() {
+	r.metrics.leading.Set(0)
+	r.memory = plan.Memory{}
+	r.writer.forget()
+	r.asker.forget()
+	r.events.forget()
+}
+
+// run reconciles at every change, and when a plan asks for it, until ctx ends. Nothing
+// is written any more when it returns.
+func (r *reconciler) run(ctx context.Context) {
 	if !r.waitSynced(ctx) {
-		return nil
+		return
 	}
 	r.log.Info("reconciling")
 	// Listing everything has left more behind than the heap will need again.
@@ -28,10 +47,10 @@ func (r *reconciler) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-r.store.changed:
 			if !r.gather(ctx) {
-				return nil
+				return
 			}
 		case <-timer.C:
 		case <-r.writer.ended:

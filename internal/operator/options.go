@@ -44,17 +44,13 @@ type Options struct {
 	LeaderElection bool
 	// LeaseNamespace is where the lease is; that of the pod if it is empty.
 	LeaseNamespace string
+	Lease          LeaseOptions
+	// RequestTimeout is how long the API server may take to answer a request that is no
+	// watch; zero for as long as it likes.
+	RequestTimeout time.Duration
 	// MetricsAddress, ProbeAddress and ProfileAddress are listened on; "0" for not.
 	MetricsAddress, ProbeAddress, ProfileAddress string
 }
-
-// Times of the lease: a leader that is gone is followed by another in less than
-// leaseDuration + retryPeriod, one that ends in order at once.
-const (
-	leaseDuration = 3500 * time.Millisecond
-	renewDeadline = 2500 * time.Millisecond
-	retryPeriod   = 500 * time.Millisecond
-)
 
 // DefaultOptions returns the options of an ordinary installation.
 func DefaultOptions() Options {
@@ -64,6 +60,8 @@ func DefaultOptions() Options {
 		Gate: GateOptions{
 			Address: ":9443", Service: "overrides-webhook", Secret: "overrides-webhook", Configuration: "overrides-readiness-gate",
 		},
+		// Webhooks may take 10 s, where they don't say otherwise.
+		Lease: DefaultLeaseOptions(), RequestTimeout: 15 * time.Second,
 		MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0",
 	}
 }

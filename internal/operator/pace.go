@@ -44,6 +44,9 @@ func (r *pacedRecorder) Eventf(regarding, related runtime.Object, kind, reason, 
 	}
 }
 
+// NeedLeaderElection says that it runs always; who does not lead says nothing.
+func (r *pacedRecorder) NeedLeaderElection() bool { return false }
+
 // Start sends what is queued until ctx ends. What is queued then is lost, as Events
 // may be.
 func (r *pacedRecorder) Start(ctx context.Context) error {

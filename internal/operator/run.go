@@ -25,6 +25,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlelection "sigs.k8s.io/controller-runtime/pkg/leaderelection"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -95,13 +96,11 @@ func noticeSilence() {
 }
 
 func managerOptions(options *Options, logger logr.Logger, fresh *freshness) ctrl.Options {
-	lease, renew, retry, stop := leaseDuration, renewDeadline, retryPeriod, 10*time.Second
+	stop := 10 * time.Second
 	return ctrl.Options{
 		Scheme: newScheme(), Logger: logger, Cache: cacheOptions(options, fresh),
 		Metrics:                server.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: options.ProfileAddress,
-		LeaderElection: options.LeaderElection, LeaderElectionID: LeaseName, LeaderElectionNamespace: options.LeaseNamespace,
-		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, RenewDeadline: &renew, RetryPeriod: &retry,
 		GracefulShutdownTimeout: &stop,
 	}
 }
@@ -164,11 +163,13 @@ func cacheFor(manager ctrl.Manager, options *Options, fresh *freshness) func(k *
 
 // assemble adds to the manager what is to run.
 func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p parts) error {
-	writes, err := apply.New(config, options.DryRun)
+	bounded := rest.CopyConfig(config)
+	bounded.Timeout = options.RequestTimeout
+	writes, err := apply.New(bounded, options.DryRun)
 	if err != nil {
 		return err
 	}
-	objects, err := dynamic.NewForConfig(config)
+	objects, err := dynamic.NewForConfig(bounded)
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
@@ -189,13 +190,17 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 		}
 	}
 	if p.asks != nil {
-		if err := addAsker(manager, config, r, p); err != nil {
+		if err := addAsker(config, r, p); err != nil {
 			return err
 		}
 	}
+	leads, err := newTerms(manager, config, options, r)
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		manager.Add(w),
-		manager.Add(r),
+		manager.Add(leads),
 		manager.Add(paced),
 		manager.AddHealthzCheck("loop", r.alive),
 		manager.AddReadyzCheck("synced", func(*http.Request) error {
@@ -205,6 +210,18 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 			return nil
 		}),
 	)
+}
+
+// newTerms has r lead whenever it may.
+func newTerms(manager ctrl.Manager, config *rest.Config, options *Options, r *reconciler) (*terms, error) {
+	lock, err := ctrlelection.NewResourceLock(config, manager, ctrlelection.Options{
+		LeaderElection: options.LeaderElection, LeaderElectionID: LeaseName, LeaderElectionNamespace: options.LeaseNamespace,
+		RenewDeadline: options.Lease.RenewDeadline,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the lease: %w", err)
+	}
+	return &terms{lock: lock, times: options.Lease, log: r.log, lead: r.lead, lost: r.forget}, nil
 }
 
 // stuckAfter is longer than any pass takes.

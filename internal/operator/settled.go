@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/istiod"
@@ -52,7 +51,7 @@ type asker struct {
 }
 
 // addAsker has istiod asked for what r's plans wait for.
-func addAsker(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts) error {
+func addAsker(config *rest.Config, r *reconciler, p parts) error {
 	options := r.options.Istiod
 	options.Namespace = r.options.Model.RootNamespace
 	client, err := istiod.New(config, options)
@@ -63,7 +62,7 @@ func addAsker(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts)
 		client: client, store: r.store, log: p.log, metrics: p.asks,
 		changed: make(chan struct{}, 1), settled: map[plan.Cluster]time.Time{},
 	}
-	return manager.Add(r.asker)
+	return nil
 }
 
 // asksIstiod reports whether istiod is to be asked. Who sees the pods of some
@@ -76,8 +75,15 @@ func (o *Options) asksIstiod(log *slog.Logger) bool {
 	return o.AskIstiod
 }
 
-// NeedLeaderElection says that only the leader asks: only it plans.
-func (a *asker) NeedLeaderElection() bool { return true }
+// forget forgets what was found out.
+func (a *asker) forget() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.young, a.settled, a.behind = nil, map[plan.Cluster]time.Time{}, false
+}
 
 // apply gives a plan what is known. Where a proxy is known to lack what is waited
 // for and may be about to get it, the wait is longer, up to longest.
@@ -124,12 +130,12 @@ func waits(young []plan.Young) bool {
 	return slices.ContainsFunc(young, func(y plan.Young) bool { return y.New && y.Awaited })
 }
 
-// Start asks whenever something waits, until ctx ends.
-func (a *asker) Start(ctx context.Context) error {
+// run asks whenever something waits, until ctx ends.
+func (a *asker) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-a.changed:
 		}
 		if time.Now().Before(a.retry) || !a.waiting() {

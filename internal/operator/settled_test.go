@@ -59,7 +59,7 @@ func TestNotAllowed(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); _ = a.Start(ctx) }()
+	go func() { defer close(ended); a.run(ctx) }()
 	a.note(awaited(placedAt))
 	<-asked
 	for range 10 {

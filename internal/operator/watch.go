@@ -313,6 +313,11 @@ func (w *watcher) mayList(ctx context.Context, object client.Object, options ...
 	if err != nil {
 		return false, err
 	}
+	if limit := w.store.options.RequestTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 	err = w.reader.List(ctx, list, append(options, client.Limit(1))...)

@@ -156,6 +156,13 @@ func (w *writer) due() bool {
 	return w.unheard && (w.queue.idle() || time.Since(w.observed) >= replanAfter)
 }
 
+// forget forgets what has failed, and what was in flight.
+func (w *writer) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue, w.failures, w.taken, w.unheard = newQueue(w.queue.limits), failures{}, nil, false
+}
+
 // wait waits until no write is in flight.
 func (w *writer) wait() {
 	w.mu.Lock()

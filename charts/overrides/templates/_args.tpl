@@ -17,6 +17,10 @@ runs two of them for a moment, and an uninstallation waits for the last to end. 
 - operator
 - --leader-elect
 - --lease-namespace={{ .Release.Namespace }}
+- --lease-duration={{ .Values.lease.duration }}
+- --lease-renew-deadline={{ .Values.lease.renewDeadline }}
+- --lease-retry-period={{ .Values.lease.retryPeriod }}
+- --request-timeout={{ .Values.requestTimeout }}
 {{- with .Values.namespaces }}
 - --namespaces={{ join "," . }}
 {{- end }}
