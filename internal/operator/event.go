@@ -2,6 +2,7 @@ package operator
 
 import (
 	"cmp"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ const (
 type announcer struct {
 	recorder events.EventRecorder
 	metrics  *metrics
+	log      *slog.Logger
 
 	// told is set after the first pass: versions whose routes were there long before
 	// the operator started were announced by the one before.
@@ -69,13 +71,28 @@ func (a *announcer) tell(p *picture) {
 		if a.diags[d] {
 			continue
 		}
+		a.log.Warn("diagnostic", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
 		for _, name := range p.concerned(d.Object) {
 			if s := services[name]; s != nil {
 				a.recorder.Eventf(s, nil, corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(noteOn(name, &d)))
 			}
 		}
 	}
+	for _, d := range ended(a.diags, diags) {
+		a.log.Info("diagnostic no longer", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
+	}
 	a.diags, a.told = diags, true
+}
+
+// ended lists the diagnostics of before that are not there now, sorted.
+func ended(before, now map[diag.Diagnostic]bool) []diag.Diagnostic {
+	var out []diag.Diagnostic
+	for d := range before {
+		if !now[d] {
+			out = append(out, d)
+		}
+	}
+	return diag.Sort(out)
 }
 
 // inherit takes for said what an earlier operator has announced, by the time of

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func TestAnnounce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			recorder := events.NewFakeRecorder(10)
-			a := &announcer{recorder: recorder, metrics: newMetrics(), said: map[route.Version]*corev1.ObjectReference{}}
+			a := &announcer{recorder: recorder, metrics: newMetrics(), log: slog.New(slog.DiscardHandler), said: map[route.Version]*corev1.ObjectReference{}}
 			for _, p := range test.passes {
 				a.tell(p)
 			}
@@ -128,7 +129,7 @@ func TestWarningsReachServices(t *testing.T) {
 			}}
 			p.result.Services = []compile.Service{{Namespace: "shop", Name: "cart", Host: "cart.shop.svc.cluster.local", State: compile.Managed}}
 			recorder := events.NewFakeRecorder(10)
-			a := &announcer{recorder: recorder, metrics: newMetrics(), said: map[route.Version]*corev1.ObjectReference{}}
+			a := &announcer{recorder: recorder, metrics: newMetrics(), log: slog.New(slog.DiscardHandler), said: map[route.Version]*corev1.ObjectReference{}}
 			a.tell(p)
 			a.tell(p)
 			close(recorder.Events)
@@ -166,5 +167,31 @@ func TestShort(t *testing.T) {
 		if got != test.want || !utf8.ValidString(got) || len(got) > 1024 {
 			t.Errorf("short(%q) = %q (%d bytes)", test.note, got, len(got))
 		}
+	}
+}
+
+// TestWarningsAreLogged: the log has each warning when it begins and when it ends.
+func TestWarningsAreLogged(t *testing.T) {
+	t.Parallel()
+	taken := diag.New(diag.NameTaken, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "taken")
+	var log strings.Builder
+	options := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
+	a := &announcer{
+		recorder: events.NewFakeRecorder(10), metrics: newMetrics(), log: slog.New(slog.NewTextHandler(&log, options)),
+		said: map[route.Version]*corev1.ObjectReference{},
+	}
+	for _, p := range []*picture{routedPicture(0, nil, taken), routedPicture(0, nil, taken), routedPicture(0, nil)} {
+		a.tell(p)
+	}
+	const want = `level=WARN msg=diagnostic code=NameTaken object="VirtualService shop/cart-overrides" message=taken
+level=INFO msg="diagnostic no longer" code=NameTaken object="VirtualService shop/cart-overrides" message=taken
+`
+	if log.String() != want {
+		t.Errorf("logged\n%swant\n%s", log.String(), want)
 	}
 }

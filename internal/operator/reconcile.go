@@ -42,6 +42,8 @@ type reconciler struct {
 	memory   plan.Memory
 	room     *plan.Room
 	compiled compile.Memory
+	// missing are the namespaces that are named and not there.
+	missing []string
 	// without is set where there was nothing to write to.
 	without bool
 	// looked is how long the last look took, without what was done about it.
@@ -75,7 +77,7 @@ func newReconciler(options *Options, s *store, p parts) *reconciler {
 		beside: p.beside,
 		room:   plan.NewRoom(), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
 		writer: newWriter(p.client, s, &p, options.DryRun),
-		events: &announcer{recorder: p.recorder, metrics: p.metrics, said: map[route.Version]*corev1.ObjectReference{}},
+		events: &announcer{recorder: p.recorder, metrics: p.metrics, log: p.log, said: map[route.Version]*corev1.ObjectReference{}},
 	}
 }
 
@@ -106,6 +108,7 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 	r.busy.Store(&began)
 	defer r.busy.Store(nil)
 	p := r.look()
+	r.tellMissing(p.objects.Namespaces)
 	r.looked = time.Since(began)
 	var again time.Time
 	var err error

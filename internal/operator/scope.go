@@ -75,3 +75,35 @@ func (s *store) scope() scope {
 		left:    func(n string) bool { return !managed(n) && (labels[n] == "false" || before[n]) },
 	}
 }
+
+// missing lists the namespaces that are named and not there, as far as namespaces may be
+// listed: there is always one.
+func (o *Options) missing(there []*corev1.Namespace) []string {
+	if len(there) == 0 {
+		return nil
+	}
+	var out []string
+	for _, n := range o.Namespaces {
+		if !slices.ContainsFunc(there, func(x *corev1.Namespace) bool { return x.Name == n }) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// tellMissing logs which of the namespaces that are named are not there, when that
+// changes.
+func (r *reconciler) tellMissing(there []*corev1.Namespace) {
+	missing := r.options.missing(there)
+	for _, n := range missing {
+		if !slices.Contains(r.missing, n) {
+			r.log.Warn("a namespace that is to be managed is not there", "namespace", n)
+		}
+	}
+	for _, n := range r.missing {
+		if !slices.Contains(missing, n) {
+			r.log.Info("a namespace that was not there is managed now", "namespace", n)
+		}
+	}
+	r.missing = missing
+}

@@ -77,3 +77,17 @@ func TestScopeForgets(t *testing.T) {
 		t.Error("what another has made since is to be taken away")
 	}
 }
+
+// TestMissingNamespaces: of the namespaces that are named, those are told that are not
+// there, where namespaces may be listed.
+func TestMissingNamespaces(t *testing.T) {
+	t.Parallel()
+	o := &Options{Namespaces: []string{"shop", "nosuch"}}
+	there := []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, {ObjectMeta: metav1.ObjectMeta{Name: "shop"}}}
+	if got := o.missing(there); len(got) != 1 || got[0] != "nosuch" {
+		t.Errorf("missing %v, want nosuch", got)
+	}
+	if got := o.missing(nil); got != nil {
+		t.Errorf("missing %v where namespaces may not be listed", got)
+	}
+}
