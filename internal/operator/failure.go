@@ -91,6 +91,14 @@ func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) {
 	}
 }
 
+// retryNow has every step tried again.
+func (fs failures) retryNow(now time.Time) {
+	for object, f := range fs {
+		f.until, f.times = earlier(f.until, now), min(f.times, 1)
+		fs[object] = f
+	}
+}
+
 // keepPlanned drops the failures of objects for which no step is planned any more.
 func (fs failures) keepPlanned(steps []plan.Step) {
 	if len(fs) == 0 {

@@ -47,6 +47,19 @@ func (f *freshness) all(now time.Time) bool {
 	return true
 }
 
+// downFor returns for how long a watch has been down; zero where all stand.
+func (f *freshness) downFor(now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var longest time.Duration
+	for s := range f.streams {
+		if s.ctx.Err() == nil && s.down {
+			longest = max(longest, now.Sub(s.since))
+		}
+	}
+	return longest
+}
+
 // newInformer makes an informer of whose watch is known whether it stands.
 func (f *freshness) newInformer(
 	lw toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers,

@@ -64,9 +64,10 @@ type parts struct {
 	// gates is nil where there are none.
 	gates *gateMetrics
 	// asks is nil where istiod is not asked.
-	asks  *askMetrics
-	fresh *freshness
-	log   *slog.Logger
+	asks   *askMetrics
+	fresh  *freshness
+	rights *rights
+	log    *slog.Logger
 }
 
 func newReconciler(options *Options, s *store, p parts) *reconciler {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -20,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
+	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -64,13 +66,16 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	// Requests are few; the API server's own priority and fairness bounds them.
 	config.QPS = -1
 	config.UserAgent = "overrides-operator"
+	lacks := newRights(log, fresh)
+	config.Wrap(lacks.wrap)
+	defer register(ctrlmetrics.Registry, []prometheus.Collector{lacks.failed, lacks.missing})()
 	manager, err := ctrl.NewManager(config, managerOptions(&options, logger, fresh))
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
 	numbers := newMetrics()
 	defer numbers.register(ctrlmetrics.Registry)()
-	p := parts{log: log, metrics: numbers, fresh: fresh}
+	p := parts{log: log, metrics: numbers, fresh: fresh, rights: lacks}
 	if options.Gate.Enabled {
 		p.gates = newGateMetrics()
 		defer register(ctrlmetrics.Registry, p.gates.all())()
@@ -173,6 +178,11 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
+	asks, err := authorization.NewForConfig(bounded)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	p.rights.ask = askAPI(asks.SelfSubjectAccessReviews())
 	s := newStore(options)
 	w := newWatcher(s, p.log)
 	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options, p.fresh)
@@ -182,6 +192,7 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	p.beside = newBeside()
 	p.policy = &policyWriter{objects: objects, log: p.log, beside: p.beside, dryRun: options.DryRun}
 	r := newReconciler(options, s, p)
+	p.rights.again = r.writer.retryNow
 	r.synced, r.hasMesh = w.synced, w.hasMesh
 	r.fresh = func() bool { return p.fresh.all(time.Now()) }
 	if options.Gate.Enabled {
@@ -202,6 +213,8 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 		manager.Add(w),
 		manager.Add(leads),
 		manager.Add(paced),
+		manager.Add(p.rights),
+		manager.AddReadyzCheck("rights", p.rights.ready),
 		manager.AddHealthzCheck("loop", r.alive),
 		manager.AddReadyzCheck("synced", func(*http.Request) error {
 			if !w.synced() {

@@ -235,6 +235,18 @@ func (w *writer) retry() time.Time {
 	return w.failures.next()
 }
 
+// retryNow has everything tried again that has failed.
+func (w *writer) retryNow() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failures.retryNow(time.Now())
+	w.unheard = true
+	select {
+	case w.ended <- struct{}{}:
+	default:
+	}
+}
+
 // report tells of what was refused.
 func (w *writer) report(p *picture) {
 	w.mu.Lock()

@@ -1,0 +1,128 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+)
+
+// TestRightFor reads what requests take.
+func TestRightFor(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ method, url, want, namespace, name string }{
+		{"GET", "/api/v1/pods?watch=true", "watch pods", "", ""},
+		{"GET", "/api/v1/namespaces", "list namespaces", "", ""},
+		{"GET", "/api/v1/namespaces/shop/pods", "list pods", "shop", ""},
+		{"PATCH", "/api/v1/namespaces/shop/pods/a/status", "patch pods/status", "shop", "a"},
+		{"PATCH", "/apis/networking.istio.io/v1/namespaces/shop/virtualservices/cart-overrides", "patch virtualservices.networking.istio.io", "shop", "cart-overrides"},
+		{"DELETE", "/apis/networking.istio.io/v1/namespaces/shop/virtualservices/cart-overrides", "delete virtualservices.networking.istio.io", "shop", "cart-overrides"},
+		{"PUT", "/apis/coordination.k8s.io/v1/namespaces/o/leases/overrides-operator", "update leases.coordination.k8s.io", "o", "overrides-operator"},
+		{"POST", "/apis/events.k8s.io/v1/namespaces/shop/events", "create events.events.k8s.io", "shop", ""},
+		{"GET", "/apis/apps/v1", "", "", ""},
+		{"GET", "/version", "", "", ""},
+	}
+	for _, test := range tests {
+		u, err := url.Parse(test.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := rightFor(test.method, u)
+		if ok != (test.want != "") || ok && (got.String() != test.want || got.namespace != test.namespace || got.name != test.name) {
+			t.Errorf("%s %s: %v %+v, want %s", test.method, test.url, ok, got, test.want)
+		}
+	}
+}
+
+// TestReasonFor sorts answers; an unknown resource or verb makes no label of its own.
+func TestReasonFor(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]string{
+		200: "", 201: "", 404: "", 410: "", 401: "Unauthorized", 403: "Forbidden", 409: "Conflict", 422: "Refused", 429: "TooManyRequests", 500: "ServerError", 503: "ServerError",
+	} {
+		if got := reasonFor(&http.Response{StatusCode: code}, nil); got != want {
+			t.Errorf("%d: %q, want %q", code, got, want)
+		}
+	}
+	for err, want := range map[error]string{
+		context.Canceled: "", context.DeadlineExceeded: "Timeout", errors.New("connection refused"): "Unreachable",
+	} {
+		if got := reasonFor(nil, err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+	if verb, resource := (right{verb: "brew", resource: "teapots"}).labels(); verb != other || resource != other {
+		t.Errorf("labels %s, %s", verb, resource)
+	}
+}
+
+// TestRights: what is denied makes an operator unready once the API server says that it
+// is the right that is missing, and not a webhook's refusal; until it is there again.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	patch := func(namespace string) right {
+		return right{verb: "patch", group: istioGroup, resource: "virtualservices", namespace: namespace, name: "cart-overrides"}
+	}
+	event := right{verb: "create", group: "events.k8s.io", resource: "events", namespace: "shop"}
+	tests := []struct {
+		name    string
+		denied  right
+		allowed bool
+		err     error
+		after   func(r *rights)
+		ready   bool
+	}{
+		{"lost", patch("shop"), false, nil, nil, false},
+		{"a webhook's refusal", patch("shop"), true, nil, nil, true},
+		{"nothing is known", patch("shop"), false, errors.New("no answer"), nil, true},
+		{"there in another namespace", patch("shop"), false, nil, func(r *rights) { r.note(patch("web"), "") }, true},
+		{"an unknown object is no proof", patch("shop"), false, nil, func(r *rights) { r.note(right{verb: "get"}, "") }, false},
+		{"what it does without", event, false, nil, nil, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r, now := newRights(slog.New(slog.DiscardHandler), newFreshness()), time.Now()
+			r.ask = func(context.Context, right) (bool, error) { return test.allowed, test.err }
+			r.note(test.denied, "Forbidden")
+			if err := r.ready(nil); err != nil {
+				t.Errorf("not ready before anybody was asked: %v", err)
+			}
+			r.look(t.Context(), now)
+			if test.after != nil {
+				test.after(r)
+			}
+			if err := r.ready(nil); (err == nil) != test.ready {
+				t.Errorf("ready: %v, want %t", err, test.ready)
+			}
+			r.ask = func(context.Context, right) (bool, error) { return true, nil }
+			r.look(t.Context(), now.Add(askAgainAfter))
+			if err := r.ready(nil); err != nil {
+				t.Errorf("not ready though all is allowed: %v", err)
+			}
+		})
+	}
+}
+
+// TestDownWatch: a watch that is down for long makes an operator unready.
+func TestDownWatch(t *testing.T) {
+	t.Parallel()
+	f := newFreshness()
+	r := newRights(slog.New(slog.DiscardHandler), f)
+	s := &stream{of: f, ctx: t.Context(), down: true, since: time.Now().Add(-mayBeDown / 2)}
+	f.streams[s] = true
+	if err := r.ready(nil); err != nil {
+		t.Errorf("after half of the time: %v", err)
+	}
+	s.since = time.Now().Add(-2 * mayBeDown)
+	if err := r.ready(nil); err == nil {
+		t.Error("ready though a watch is down for long")
+	}
+	s.down = false
+	if err := r.ready(nil); err != nil {
+		t.Errorf("all watches stand: %v", err)
+	}
+}
