@@ -26,7 +26,8 @@ import (
 const statusLong = `Status says for each Service of a cluster whether its configuration is in place, as
 generate would print it now, and which versions can be asked for. What is not in
 place may be on its way: a subset is made before a route names it. The exit code is
-1 if anything is not.
+1 if anything is not. Where the API server, or a webhook, refuses an object, it says
+so, and why, as the operator's last Event does.
 
 It also tells whether an operator leads, by its lease.`
 
@@ -69,6 +70,8 @@ type serviceStatus struct {
 	InPlace bool `json:"inPlace"`
 	// Missing says what would have to be written.
 	Missing []string `json:"missing,omitempty"`
+	// Refused are those of the missing objects that the API server would not take.
+	Refused []refusedObject `json:"refused,omitempty"`
 	// Overridable are the versions that can be asked for.
 	Overridable []string `json:"overridable,omitempty"`
 }
@@ -91,12 +94,13 @@ func (a *app) status(ctx context.Context, in *input, leaseNamespace, output stri
 		return err
 	}
 	services := statusOf(s, changes)
+	a.addRefused(ctx, in, s.namespace, services, changes)
 	leader := leaderOf(ctx, in, leaseNamespace)
 	if output == "json" {
 		err = writeStatusJSON(a.Out, leader, services)
 	} else {
 		a.say("operator: %s", leader)
-		err = report.Table(a.Out, statusRows(services))
+		err = errors.Join(report.Table(a.Out, statusRows(services)), writeRefused(a.Out, services))
 	}
 	if err == nil && len(changes) > 0 {
 		err = errReported
@@ -156,6 +160,21 @@ func statusRows(services []serviceStatus) [][]string {
 		})
 	}
 	return rows
+}
+
+// writeRefused says below the table why something is missing.
+func writeRefused(w io.Writer, services []serviceStatus) error {
+	var out strings.Builder
+	for _, s := range services {
+		for _, r := range s.Refused {
+			fmt.Fprintf(&out, "\nrefused: %s %s/%s (%s, said %s): %s", r.Kind, s.Namespace, r.Name, r.Code, r.Since.UTC().Format(time.RFC3339), r.Message)
+		}
+	}
+	if out.Len() == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, out.String())
+	return err
 }
 
 func orNone(s string) string {

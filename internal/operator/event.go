@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
@@ -39,7 +40,22 @@ type announcer struct {
 	said map[route.Version]*corev1.ObjectReference
 	// diags are those of the pass before.
 	diags map[diag.Diagnostic]bool
+	// repeated is when each refusal that lasts was said last.
+	repeated map[diag.Diagnostic]time.Time
 }
+
+// ReportingController is what Events name as the one that reports them.
+const ReportingController = "overrides"
+
+// IsRefusal reports whether Events of a code tell of an object that can't be written.
+// They are related to that object.
+func IsRefusal(code diag.Code) bool {
+	return code == diag.ObjectRefused || code == diag.FieldConflict || code == diag.NameTaken
+}
+
+// repeatAfter is when a refusal that lasts is said again: API servers keep Events for an
+// hour.
+const repeatAfter = 40 * time.Minute
 
 // announcedWithin is how long after a route was written the operator that wrote it
 // may have ended without having announced the version. Within it, one that follows
@@ -68,20 +84,48 @@ func (a *announcer) tell(p *picture) {
 			continue
 		}
 		diags[d] = true
-		if a.diags[d] {
+		if a.diags[d] && !a.repeats(d) {
 			continue
 		}
 		a.log.Warn("diagnostic", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
 		for _, name := range p.concerned(d.Object) {
 			if s := services[name]; s != nil {
-				a.recorder.Eventf(s, nil, corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(noteOn(name, &d)))
+				a.recorder.Eventf(s, relatedTo(&d), corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(noteOn(name, &d)))
 			}
 		}
 	}
 	for _, d := range ended(a.diags, diags) {
 		a.log.Info("diagnostic no longer", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
 	}
+	a.noteRefusals(diags)
 	a.diags, a.told = diags, true
+}
+
+// repeats reports whether a refusal that lasts is to be said again.
+func (a *announcer) repeats(d diag.Diagnostic) bool {
+	return IsRefusal(d.Code) && time.Since(a.repeated[d]) >= repeatAfter
+}
+
+// noteRefusals notes when each refusal was said last, where that is now for new ones.
+func (a *announcer) noteRefusals(now map[diag.Diagnostic]bool) {
+	last := a.repeated
+	a.repeated = map[diag.Diagnostic]time.Time{}
+	for d := range now {
+		if !IsRefusal(d.Code) {
+			continue
+		}
+		if a.repeated[d] = last[d]; !a.diags[d] || a.repeats(d) {
+			a.repeated[d] = time.Now()
+		}
+	}
+}
+
+// relatedTo refers to the object that can't be written; nil for what is about none.
+func relatedTo(d *diag.Diagnostic) runtime.Object {
+	if !IsRefusal(d.Code) {
+		return nil
+	}
+	return &corev1.ObjectReference{APIVersion: istioGroup + "/v1", Kind: d.Object.Kind, Namespace: d.Object.Namespace, Name: d.Object.Name}
 }
 
 // ended lists the diagnostics of before that are not there now, sorted.

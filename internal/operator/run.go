@@ -187,7 +187,7 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	w := newWatcher(s, p.log)
 	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options, p.fresh)
 	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
-	paced := newPacedRecorder(manager.GetEventRecorder("overrides"))
+	paced := newPacedRecorder(manager.GetEventRecorder(ReportingController))
 	p.client, p.recorder = writes, paced
 	p.beside = newBeside()
 	p.policy = &policyWriter{objects: objects, log: p.log, beside: p.beside, dryRun: options.DryRun}
@@ -214,8 +214,15 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 		manager.Add(leads),
 		manager.Add(paced),
 		manager.Add(p.rights),
-		manager.AddReadyzCheck("rights", p.rights.ready),
+		addChecks(manager, w, r, p.rights),
+	)
+}
+
+// addChecks adds what the probes ask.
+func addChecks(manager ctrl.Manager, w *watcher, r *reconciler, lacks *rights) error {
+	return errors.Join(
 		manager.AddHealthzCheck("loop", r.alive),
+		manager.AddReadyzCheck("rights", lacks.ready),
 		manager.AddReadyzCheck("synced", func(*http.Request) error {
 			if !w.synced() {
 				return errors.New("not all kinds were listed yet")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // TestConflict: fields that another manager has taken over stay as they are, and
@@ -131,9 +133,25 @@ func TestWebhook(t *testing.T) {
 	if strings.Join(before, "\n") != strings.Join(after, "\n") {
 		t.Errorf("there is\n%s\nwant the last good objects\n%s", after, before)
 	}
+	s.statusRefused(t, "DestinationRule", "v3 is not to my taste")
 	remove()
 	s.converges(t, 2)
 	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, ""})
+}
+
+// statusRefused runs the command that tells people what is refused, and why.
+func (s *shop) statusRefused(t *testing.T, kind, why string) {
+	t.Helper()
+	status := exec.CommandContext(t.Context(), programtest.Overrides(t, "../.."),
+		"status", "--kubeconfig", s.plane.Kubeconfig, "-n", s.namespace, "--lease-namespace", s.namespace)
+	output, err := status.CombinedOutput()
+	if err == nil {
+		t.Error("status says that all is in place")
+	}
+	text := string(output)
+	if !strings.Contains(text, "\nrefused: "+kind+" "+s.namespace+"/cart-overrides (ObjectRefused, said ") || !strings.Contains(text, why) {
+		t.Errorf("status says\n%swant the refusal of the %s in it", text, kind)
+	}
 }
 
 // refuse has the API server refuse objects of the mesh that contain a text, until
