@@ -27,6 +27,8 @@ type released struct {
 	why string
 	// gone is set where nothing is left of it while others serve.
 	gone bool
+	// missing is set where no pods, nor a template of any, are released.
+	missing bool
 }
 
 func (c *compiler) readBackends(s *service) {
@@ -129,7 +131,10 @@ func (c *compiler) checkReleased(s *service) {
 		}
 	}
 	if !found {
-		c.say(s, diag.ReleasedNotFound, "no pods are released (%s)", s.released.why)
+		// Ordinary traffic that is pinned stays so, as long as it is served: see package plan.
+		s.released.gone, s.released.missing = otherReady > 0, true
+		c.say(s, diag.ReleasedNotFound, "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service", s.released.why)
+		return
 	}
 	if pods == 0 && otherReady > 0 {
 		s.released.gone = true

@@ -31,12 +31,26 @@ type Service struct {
 	// Doors are the ways to its pods, where it has previews. They are found by the
 	// proof.
 	Doors []Door `json:"doors,omitempty"`
+	// ReleasedPods are the pods behind it, or templates of pods, that are released.
+	ReleasedPods []model.Backend `json:"-"`
+	// ReleasedMissing is set where nothing that stands behind it is what is released:
+	// Pinned is then what becomes of ordinary traffic that is pinned nowhere.
+	ReleasedMissing bool `json:"-"`
 	// ReleasedWorkloads are the workloads of released pods.
 	ReleasedWorkloads []model.Workload `json:"-"`
 	// Settings are those in force: of annotations, of policies, and defaults.
 	Settings model.Settings `json:"-"`
 	// Callers are the workloads that rows of the condition "from" are for.
 	Callers []model.Caller `json:"-"`
+}
+
+// Apart are the pods behind s, or templates of pods, that ordinary traffic is to be kept
+// from: by the pin, or by one that is in place where what is released is missing.
+func (s *Service) Apart() []model.Backend {
+	if s.ReleasedMissing && s.State == Managed {
+		return s.Previews
+	}
+	return s.Unreleased
 }
 
 // State is what becomes of a Service.
@@ -99,6 +113,7 @@ func (c *compiler) report(s *service) Service {
 			out.ReleasedWorkloads = append(out.ReleasedWorkloads, b.Workload)
 		}
 	}
+	out.ReleasedPods, out.ReleasedMissing = s.releasedPods(), s.released.missing
 	out.Previews = s.previews()
 	if len(s.versions) > 0 {
 		out.Versions = make([]Version, 0, len(s.versions))
@@ -132,6 +147,14 @@ func (s *service) unreleased() []model.Backend {
 		s.others = s.backendsThat(func(b *backend) bool { return !b.released })
 	}
 	return s.others
+}
+
+// releasedPods are the pods behind s that are released.
+func (s *service) releasedPods() []model.Backend {
+	if len(s.backends) > 0 && !s.hasOthers() {
+		return s.Backends
+	}
+	return s.backendsThat(func(b *backend) bool { return b.released })
 }
 
 // backendsThat lists the pods behind s of which a condition holds.

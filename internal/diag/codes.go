@@ -49,6 +49,7 @@ const (
 
 	// Versions and ordinary traffic.
 	ReleasedNotFound      Code = "ReleasedNotFound"
+	ReleasedNotReady      Code = "ReleasedNotReady"
 	ReleasedGone          Code = "ReleasedGone"
 	OrdinaryTrafficShared Code = "OrdinaryTrafficShared"
 	NonHTTPPortShared     Code = "NonHTTPPortShared"

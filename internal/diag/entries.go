@@ -85,8 +85,12 @@ var entries = []Entry{
 	},
 
 	{
-		ReleasedNotFound, Warning, "What is named as released is not behind the Service.",
+		ReleasedNotFound, Warning, "What is named as released is not behind the Service. Ordinary traffic that is pinned stays where it is while pods there are ready; else it goes to all pods of the Service.",
 		"correct overrides.mesh/released, overrides.mesh/released-workload or the OverridePolicy, or deploy it",
+	},
+	{
+		ReleasedNotReady, Warning, "No pod of the released version is ready, while those are that ordinary traffic went to before: it stays with these until one is.",
+		"wait until the pods of the released version are ready, or find out why they aren't; or name the one before as released again",
 	},
 	{
 		ReleasedGone, Warning, "No pod of the released version is left while others serve: ordinary traffic goes to the whole Service.",

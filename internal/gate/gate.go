@@ -56,7 +56,7 @@ func Wanted(objects *discover.Objects, options model.Options, pod *corev1.Pod, n
 // from pods of a namespace with labels.
 func PinnedAway(services []compile.Service, namespace string, labels *discover.Labels) bool {
 	return slices.ContainsFunc(services, func(s compile.Service) bool {
-		return s.Namespace == namespace && slices.ContainsFunc(s.Unreleased, func(b model.Backend) bool { return maps.Equal(b.Labels, labels.Kept) })
+		return s.Namespace == namespace && slices.ContainsFunc(s.Apart(), func(b model.Backend) bool { return maps.Equal(b.Labels, labels.Kept) })
 	})
 }
 

@@ -230,8 +230,15 @@ func programmedFor(s *compile.Service, p *picture) *metav1.Condition {
 	if s.State == compile.LeftAlone && s.Reason != diag.OptedOut && s.Reason != "" {
 		return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, message(p, object, s.Reason, diag.Object{}))
 	}
+	if s.ReleasedMissing && s.State == compile.Managed {
+		return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, message(p, object, diag.ReleasedNotFound, diag.Object{}))
+	}
 	for _, h := range p.planned.Held {
-		if about(h.Object) && (h.Reason == plan.NotPlaced || h.Reason == plan.StillPinned) {
+		switch {
+		case !about(h.Object):
+		case h.Reason == plan.NotReady:
+			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonPending, message(p, object, diag.ReleasedNotReady, diag.Object{}))
+		case h.Reason == plan.NotPlaced || h.Reason == plan.StillPinned:
 			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonPending, "proxies are given time to have what the next step relies on")
 		}
 	}

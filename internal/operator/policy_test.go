@@ -9,7 +9,9 @@ import (
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // TestStatusNamesItsTarget: each target gets the message about itself, also where
@@ -46,5 +48,34 @@ func TestStatusNamesItsTarget(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestProgrammedSaysWhatWaits: a policy whose released version is not ready, or not
+// there, is not programmed, and says where ordinary traffic stays.
+func TestProgrammedSaysWhatWaits(t *testing.T) {
+	t.Parallel()
+	service := diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}
+	for _, test := range []struct {
+		code    diag.Code
+		missing bool
+		held    plan.Reason
+		reason  string
+	}{
+		{diag.ReleasedNotReady, false, plan.NotReady, v1alpha1.PolicyReasonPending},
+		{diag.ReleasedNotFound, true, plan.NotFound, v1alpha1.PolicyReasonInvalid},
+		{diag.ReleasedNotFound, true, "", v1alpha1.PolicyReasonInvalid},
+	} {
+		s := &compile.Service{Namespace: "shop", Name: "cart", State: compile.Managed, ReleasedMissing: test.missing}
+		p := &picture{result: compile.Result{Services: []compile.Service{*s}}}
+		said := []diag.Diagnostic{diag.New(test.code, service, "ordinary traffic stays")}
+		p.diags = append(without([]diag.Diagnostic{diag.New(test.code, service, "as compiled")}, said), said...)
+		if test.held != "" {
+			p.planned.Held = []plan.Held{{Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart" + compile.ObjectSuffix}, Reason: test.held}}
+		}
+		got := programmedFor(s, p)
+		if got.Status != metav1.ConditionFalse || got.Reason != test.reason || got.Message != "ordinary traffic stays" {
+			t.Errorf("%s, held %q: %v", test.code, test.held, got)
+		}
 	}
 }

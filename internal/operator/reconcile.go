@@ -192,8 +192,19 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 		}
 		again = in.Now // where this was the last round
 	}
-	p.diags = diag.Sort(slices.Concat(p.diags, p.planned.Diagnostics))
+	p.diags = diag.Sort(slices.Concat(without(p.diags, p.planned.Diagnostics), p.planned.Diagnostics))
 	return again, nil //nolint:nilerr // that ctx has ended is no fault
+}
+
+// without returns diagnostics but for those of which others say more: what a plan says
+// is about the objects in place too.
+func without(diags, others []diag.Diagnostic) []diag.Diagnostic {
+	if len(others) == 0 {
+		return diags
+	}
+	return slices.DeleteFunc(slices.Clone(diags), func(d diag.Diagnostic) bool {
+		return slices.ContainsFunc(others, func(o diag.Diagnostic) bool { return o.Code == d.Code && o.Object == d.Object })
+	})
 }
 
 // took brings the plan of p up to date with steps that were taken.

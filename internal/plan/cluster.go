@@ -27,6 +27,8 @@ type Memory struct {
 	left map[Cluster]time.Time
 	// unnamed says since when no route has named a subset of ours.
 	unnamed map[Cluster]time.Time
+	// entitled has for each host the pods that ordinary traffic there may have.
+	entitled map[string][]model.Backend
 	// free says since when a pinned host has needed no pin.
 	free map[string]time.Time
 	// versions has what happened to each version.
@@ -44,6 +46,7 @@ func newMemory(before *Memory) Memory {
 	return Memory{
 		placed: make(map[Cluster]placement, len(before.placed)), left: map[Cluster]time.Time{},
 		unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
+		entitled: make(map[string][]model.Backend, len(before.entitled)),
 		versions: make(map[route.Version]history, len(before.versions)), made: make(map[diag.Object]made, len(before.made)),
 		routed: make(map[route.Version]time.Time, len(before.routed)), aside: map[aside]time.Time{},
 	}

@@ -17,6 +17,8 @@
 //	pin moves           subset of the new pin     routes name it; the table    Wait
 //	                                              stays as it was until then,
 //	                                              or names a pin that is there
+//	… to what isn't     nothing: ordinary traffic the pin moves, when a pod    none
+//	ready, or there     stays where it is served  is ready
 //	version not ready   route goes, at once       (the subset stays)           none
 //	… and ready again   route returns             at once the first time; a    Calm, doubled
 //	                                              flapping one waits longer    each time
@@ -37,6 +39,10 @@
 //   - Where the wanted pin has to wait while ordinary traffic reaches pods that are
 //     not released, it goes to a subset of released pods that proxies have already,
 //     if there is one: every change of the pin begins a new wait.
+//   - Ordinary traffic moves only to pods that are ready, unless none is where it is
+//     now; and leaves these, where what is named as released is not there, only when
+//     they can't serve. Other rows don't wait for that. Pods count of which it may have:
+//     those that were released when it was last where it was to be, and since.
 //   - A cluster goes only when no route has named it for long enough.
 //   - Ordinary traffic moves from a pin to the whole Service only when all pods
 //     behind it have been released ones for long enough, or if compile says that
@@ -47,7 +53,8 @@
 //
 // A DestinationRule thus holds what is wanted and what may still be named. A
 // VirtualService is the wanted one without the rows that may not be named yet
-// (their requests get the released version, as before the version was there);
+// (their requests get the released version, as before the version was there), and
+// with ordinary traffic at the pods where it is while it would be served worse;
 // or, where ordinary traffic may not move yet, the one that is in place, without
 // the rows of versions that can't serve.
 package plan

@@ -36,12 +36,13 @@ type aside struct {
 func (p *planner) findEarly() {
 	for i := range p.Result.Services {
 		s := &p.Result.Services[i]
-		if s.State != compile.Managed || len(s.Unreleased) == 0 {
+		apart := p.apart(s)
+		if s.State != compile.Managed || len(apart) == 0 {
 			continue
 		}
 		ordinary := p.ordinary(s.Host)
-		for j := range s.Unreleased {
-			b := &s.Unreleased[j]
+		for j := range apart {
+			b := &apart[j]
 			wait := p.subsetsOf(s.Host, b)
 			for _, t := range ordinary {
 				wait = wait.and(p.away(t, s.Host, b))
@@ -56,6 +57,20 @@ func (p *planner) findEarly() {
 	slices.SortStableFunc(p.out.Early, func(a, b Early) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(model.LabelString(a.Labels), model.LabelString(b.Labels)))
 	})
+}
+
+// apart lists the pods that ordinary traffic is to be kept from. Where what is released
+// is missing, these are all that it may not have, if it is served by others.
+func (p *planner) apart(s *compile.Service) []model.Backend {
+	apart := s.Apart()
+	if !s.ReleasedMissing || len(apart) == 0 {
+		return apart
+	}
+	mayHave := p.mayHave(s.Host)
+	if !p.servesAny(s.Host, mayHave) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(apart), func(b model.Backend) bool { return mayHave(&b) })
 }
 
 // wait is whether something is over, and if not, until when it lasts: zero for
@@ -129,7 +144,8 @@ func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
 	}
 	wanted := ordinaryOf(t)
 	for _, c := range seen.ordinary {
-		if c.Host == host && p.reaches(c, b, p.present) && (!slices.Contains(wanted, c) || !p.reaches(c, b, p.definition)) {
+		wants := slices.Contains(wanted, c) && (c.Subset != "" || !p.reports[host].ReleasedMissing)
+		if c.Host == host && p.reaches(c, b, p.present) && (!wants || !p.reaches(c, b, p.definition)) {
 			return wait{}
 		}
 	}

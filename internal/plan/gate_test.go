@@ -15,7 +15,7 @@ func (w *world) admit(x *workload) {
 	x.gated, x.open = false, false
 	if w.gate && x.pods > 0 {
 		result := compile.Compile(w.snapshot())
-		x.gated = slices.ContainsFunc(result.Services[0].Unreleased, func(b model.Backend) bool { return maps.Equal(b.Labels, x.labels()) })
+		x.gated = slices.ContainsFunc(result.Services[0].Apart(), func(b model.Backend) bool { return maps.Equal(b.Labels, x.labels()) })
 	}
 }
 

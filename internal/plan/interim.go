@@ -73,20 +73,26 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 	if !p.strays(seen, host, released) {
 		return nil
 	}
-	var best *Cluster
-	most := -1
-	for _, c := range p.subsets(host) {
-		if !p.has(c) || !p.stays(c) {
-			continue
-		}
-		if ready, only := count(s, p.labels[c], released); only && ready > most {
-			best, most = &c, ready
-		}
-	}
+	best, most := p.best(s, host, released)
 	if most == 0 && slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Ready > 0 && released(&b) }) {
 		return nil
 	}
 	return best
+}
+
+// best returns the subset that proxies have with most ready pods, of those with pods
+// none of which is another than a condition says; nil for none.
+func (p *planner) best(s *model.Service, host string, these func(*model.Backend) bool) (best *Cluster, most int) {
+	most = -1
+	for _, c := range p.subsets(host) {
+		if !p.has(c) || !p.stays(c) {
+			continue
+		}
+		if ready, only := count(s, p.labels[c], these); only && ready > most {
+			best, most = &c, ready
+		}
+	}
+	return best, most
 }
 
 // subsets lists the subsets of a host that are placed, sorted.
@@ -156,19 +162,28 @@ func count(s *model.Service, labels map[string]string, released func(*model.Back
 
 // merge makes one destination of those that lead to the same place.
 func merge(in []route.Destination) []route.Destination {
+	shares := make([]int64, len(in))
+	for i := range in {
+		shares[i] = int64(in[i].Weight)
+	}
+	return mergeWeighted(in, shares)
+}
+
+// mergeWeighted is merge with other weights than the destinations have.
+func mergeWeighted(in []route.Destination, shares []int64) []route.Destination {
 	var out []route.Destination
 	var weights []int64
 	total := int64(0)
-	for _, d := range in {
-		total += int64(d.Weight)
+	for n, d := range in {
+		total += shares[n]
 		same := func(o route.Destination) bool {
 			return o.Host == d.Host && o.Subset == d.Subset && o.Port == d.Port && o.Headers == d.Headers
 		}
 		if i := slices.IndexFunc(out, same); i >= 0 {
-			weights[i] += int64(d.Weight)
+			weights[i] += shares[n]
 			continue
 		}
-		out, weights = append(out, d), append(weights, int64(d.Weight))
+		out, weights = append(out, d), append(weights, shares[n])
 	}
 	// A user's weights may be so large that two of them are more than an int32 holds.
 	divisor := (total-1)/math.MaxInt32 + 1

@@ -48,12 +48,13 @@ func (w *world) event(t *rapid.T) {
 	disturbed := false
 	name := rapid.SampledFrom([]string{"cart-v1", "cart-v2", "cart-v3", "cart-next"}).Draw(t, "workload")
 	x := w.workloads[name]
-	switch rapid.IntRange(0, 9).Draw(t, "event") {
+	switch rapid.IntRange(0, 11).Draw(t, "event") {
 	case 0, 1, 2:
 		switch {
 		case x == nil && name == "cart-next":
 			// Another version behind the name that the first workload's has too.
 			w.deploy(name, "v1.1", rapid.Bool().Draw(t, "own selector"))
+		case x == nil && w.serving(name[len("cart-"):]):
 		case x == nil:
 			w.deploy(name, name[len("cart-"):], rapid.Bool().Draw(t, "own selector"))
 		case x.ready > 0:
@@ -82,7 +83,12 @@ func (w *world) event(t *rapid.T) {
 		for _, x := range w.workloads {
 			x.watched = 0
 		}
+		w.unsure = true
 		w.down = rapid.IntRange(0, 15).Draw(t, "down")
+	case 10, 11:
+		if version := rapid.SampledFrom([]string{"v1", "v2", "v3"}).Draw(t, "rolled to"); w.roll(x, version) && rapid.Bool().Draw(t, "promoted") {
+			w.settings.ReleasedVersions = []string{version}
+		}
 	}
 	w.step(t, disturbed, true)
 }
@@ -91,6 +97,9 @@ func (w *world) deploy(name, version string, ownSelector bool) {
 	x := &workload{version: version, ownSelector: ownSelector, created: w.now, pods: 1}
 	w.workloads[name] = x
 	if w.draw != nil {
+		if ownSelector && rapid.Bool().Draw(w.draw, "selector without version") {
+			x.name = name
+		}
 		x.eager = w.gate && rapid.Bool().Draw(w.draw, "eager")
 	}
 	w.admit(x)
@@ -165,6 +174,7 @@ func resolved(v *istioapi.VirtualService) *istioapi.VirtualService {
 func (w *world) step(t rapid.TB, disturbed, mayFail bool) {
 	w.now = w.now.Add(tick)
 	w.hurry()
+	w.goOn()
 	w.noteEndpoints()
 	ran := w.down == 0
 	w.tell()
@@ -192,8 +202,10 @@ func (w *world) step(t rapid.TB, disturbed, mayFail bool) {
 func (w *world) noteEndpoints() {
 	var ready []map[string]string
 	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
-		if x := w.workloads[name]; x.ready > 0 {
-			ready = append(ready, x.labels())
+		for x := w.workloads[name]; x != nil; x = x.former {
+			if x.ready > 0 {
+				ready = append(ready, x.labels())
+			}
 		}
 	}
 	if n := len(w.log.endpoints); n == 0 || !reflect.DeepEqual(w.log.endpoints[n-1].labels, ready) {
@@ -218,7 +230,7 @@ func (w *world) check(t rapid.TB, v view) {
 		overridden := v.overridden(o)
 		switch {
 		case disturbed:
-		case o.noCluster != "" && (overridden || servable(window)):
+		case o.noCluster != "" && (overridden || w.servable(window)):
 			fail(header, o, "the proxy has no cluster")
 		case overridden && o.noEndpoint != "" && !w.changed(w.window(ticks(bound)+1), version):
 			fail(header, o, "no endpoint")
@@ -254,29 +266,34 @@ func (w *world) changed(window []moment, version string) bool {
 // that was released a moment ago, and if such a version was ready all the time,
 // it did not fail.
 func (w *world) checkReleased(window []moment, o outcome, fail func(string)) {
-	if o.noEndpoint != "" && servable(window) {
-		fail("no endpoint, though the released version is ready")
+	if o.noEndpoint != "" && w.servable(window) {
+		fail("no endpoint, though the pods are ready that are to serve it")
 	}
 	for _, served := range o.versions {
-		if always(window, func(m moment) bool { return m.released != nil && !m.released[served] }) {
+		if always(window, func(m moment) bool { return m.due != nil && !m.due[served] }) {
 			fail("a version served it that is not released: " + served)
 		}
 	}
 }
 
-// servable reports whether an ordinary request can't fail: every version that
-// was released was ready all the time. Of several, one that is not may still have
-// its share.
-func servable(window []moment) bool {
-	released := map[string]bool{}
+// servable reports whether an ordinary request can't fail: every version that was to
+// serve it was ready from then on; or all the time, where endpoints come as late as
+// everything else. Of several, one that is not may still have its share.
+func (w *world) servable(window []moment) bool {
+	must := map[string]bool{}
 	for _, m := range window {
-		if len(m.released) == 0 {
+		if len(m.must) == 0 {
 			return false
 		}
-		maps.Copy(released, m.released)
+		maps.Copy(must, m.must)
+		for v := range must {
+			if w.ordered && !m.ready[v] {
+				return false
+			}
+		}
 	}
-	return always(window, func(m moment) bool {
-		for v := range released {
+	return w.ordered || always(window, func(m moment) bool {
+		for v := range must {
 			if !m.ready[v] {
 				return false
 			}
@@ -315,6 +332,7 @@ func (w *world) window(ticks int) []moment {
 func (w *world) converge(t rapid.TB) {
 	w.down = 0
 	for n := 0; ; n++ {
+		w.recover()
 		w.step(t, false, false)
 		out := w.plan(t)
 		if len(out.Steps) == 0 && out.Again.IsZero() {

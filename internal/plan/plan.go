@@ -109,7 +109,8 @@ type Output struct {
 	Early []Early
 	// Young lists the clusters that proxies may not have yet.
 	Young []Young
-	// Diagnostics tells of objects that are not written.
+	// Diagnostics tells of objects that are not written, and of ordinary traffic that
+	// stays where it is.
 	Diagnostics []diag.Diagnostic
 }
 
@@ -142,6 +143,12 @@ const (
 	Flapping Reason = "Flapping"
 	// StillPinned is that pods which are not released were there a moment ago.
 	StillPinned Reason = "StillPinned"
+	// NotReady is that no pod is ready of those that ordinary traffic is to be pinned
+	// to, while pods are where it is now.
+	NotReady Reason = "NotReady"
+	// NotFound is that nothing is there of what is named as released, while pods are
+	// ready where ordinary traffic is pinned now.
+	NotFound Reason = "NotFound"
 	// StillNamed is that a route named a subset a moment ago.
 	StillNamed Reason = "StillNamed"
 )
@@ -160,6 +167,8 @@ type planner struct {
 	subsetsOfHost map[string][]Cluster
 	// awaited are the clusters that something is to name, and may not yet.
 	awaited map[Cluster]bool
+	// told are the Services of which it was said where their ordinary traffic stays.
+	told map[string]bool
 	// twice are the names under which two objects are wanted.
 	twice map[diag.Object]bool
 	next  Memory
@@ -182,6 +191,8 @@ func Plan(in Input) (Output, error) {
 	p.watchNames()
 	p.watchPins()
 	p.watchVersions()
+	p.entitle()
+	p.keepSubsets()
 	if p.Gate {
 		p.findEarly()
 	}

@@ -162,7 +162,7 @@ func TestPinMovesWhileItWaits(t *testing.T) {
 	w := newWorld(0)
 	w.deploy("cart-v1", "v1", true)
 	w.deploy("cart-next", "v1.1", true)
-	w.workloads["cart-next"].ready = 1
+	w.workloads["cart-v1"].ready, w.workloads["cart-next"].ready = 1, 1
 	w.settings.ReleasedVersions = []string{"v2"}
 	w.run(t, 4*bound)
 	if got := w.ordinary(t); !slices.Equal(got, []string{""}) {
@@ -172,7 +172,7 @@ func TestPinMovesWhileItWaits(t *testing.T) {
 	w.run(t, bound)
 	for i, change := range []func(){
 		func() { w.deploy("cart-v2", "v2", true) },
-		func() { w.workloads["cart-v1"].pods = 0 },
+		func() { w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 0, 0 },
 		func() { delete(w.workloads, "cart-v1") },
 	} {
 		change()

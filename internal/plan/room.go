@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -12,7 +13,10 @@ type Room struct {
 	// services and labels say what stands behind hosts and subsets.
 	services map[string]*model.Service
 	labels   map[Cluster]map[string]string
-	// wanted has the labels of the clusters that the rules make which are wanted.
+	// reports is what compile found about the Service of each host.
+	reports map[string]*compile.Service
+	// wanted has the labels of the clusters that the rules make which are wanted, or of
+	// those that have to stay as they are for now.
 	wanted map[Cluster]map[string]string
 	// what describes each cluster that is there, as its placement says.
 	what map[Cluster]string
@@ -27,7 +31,7 @@ type Room struct {
 // NewRoom returns an empty one.
 func NewRoom() *Room {
 	return &Room{
-		observed: map[diag.Object]*sight{}, services: map[string]*model.Service{},
+		observed: map[diag.Object]*sight{}, reports: map[string]*compile.Service{}, services: map[string]*model.Service{},
 		labels: map[Cluster]map[string]string{}, wanted: map[Cluster]map[string]string{},
 		what: map[Cluster]string{}, named: map[Cluster]bool{},
 	}
@@ -37,6 +41,7 @@ func NewRoom() *Room {
 func (r *Room) empty() {
 	clear(r.observed)
 	clear(r.services)
+	clear(r.reports)
 	clear(r.labels)
 	clear(r.wanted)
 	clear(r.what)

@@ -18,7 +18,7 @@ func InRoom(t reporter, room *Room, in Input) (Output, error) {
 	if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(want, got) {
 		t.Fatalf("in a room that was used before it is\n%+v, %v\nand not\n%+v, %v", got, err, want, wantErr)
 	}
-	if n := len(room.observed) + len(room.services) + len(room.labels) + len(room.wanted) + len(room.what) + len(room.named); n > 0 {
+	if n := len(room.observed) + len(room.services) + len(room.reports) + len(room.labels) + len(room.wanted) + len(room.what) + len(room.named); n > 0 {
 		t.Fatalf("%d things are left in the room", n)
 	}
 	return got, err

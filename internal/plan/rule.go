@@ -18,7 +18,7 @@ func (p *planner) rules() error {
 		if p.twice[name] {
 			continue
 		}
-		rule.Subsets = slices.Concat(rule.Subsets, p.kept(p.observed[name], rule.Subsets))
+		rule.Subsets = slices.Concat(p.withLabels(&rule), p.kept(p.observed[name], rule.Subsets))
 		slices.SortFunc(rule.Subsets, func(a, b route.Subset) int { return strings.Compare(a.Name, b.Name) })
 		if err := p.make(name, nil, []route.SubsetRule{rule}); err != nil {
 			return err

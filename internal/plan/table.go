@@ -50,6 +50,7 @@ func (p *planner) tables() error {
 // may not move yet.
 func (p *planner) table(t *route.Table, seen *sight) error {
 	p.noteRouted(t, seen)
+	t = p.asItIs(t, seen)
 	may := p.judge(t, seen)
 	if may.stay == nil {
 		for _, h := range may.dropped {

@@ -48,10 +48,29 @@ type workload struct {
 	// gated is set where the pods have a readiness gate, open where it is. eager ones
 	// are ready as soon as they may be.
 	gated, open, eager bool
+	// name is set where the pods carry it as a label, and the selector has no version:
+	// that of a workload of its own selector whose version label may change.
+	name string
+	// former are the pods of the template before, of another version.
+	former *workload
 }
 
 func (w *workload) labels() map[string]string {
-	return map[string]string{"app": service, "version": w.version}
+	out := map[string]string{"app": service, "version": w.version}
+	if w.name != "" {
+		out["name"] = w.name
+	}
+	return out
+}
+
+func (w *workload) selector() map[string]string {
+	switch {
+	case w.name != "":
+		return map[string]string{"app": service, "name": w.name}
+	case w.ownSelector:
+		return w.labels()
+	}
+	return map[string]string{"app": service}
 }
 
 // world is a cluster with an operator and proxies.
@@ -92,13 +111,15 @@ type world struct {
 	checking bool
 	// past are the last moments, the newest last.
 	past []moment
+	entitlement
 }
 
 // moment is what was true at a time.
 type moment struct {
 	at time.Time
-	// released are the versions that ordinary requests may reach, nil for all.
-	released map[string]bool
+	// released are the versions that are, nil where ordinary requests may reach all; due
+	// are those that they may reach, nil for all, and must those that are to serve them.
+	released, due, must map[string]bool
 	// ready are the versions with a ready pod.
 	ready map[string]bool
 	// announced are the versions that the operator says all proxies route to.
@@ -126,14 +147,12 @@ func (w *world) snapshot() *model.Snapshot {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
 		x := w.workloads[name]
-		b := model.Backend{
-			Workload: model.Workload{Kind: "Deployment", Name: name}, Created: x.created,
-			Labels: x.labels(), Selector: map[string]string{"app": service}, Pods: x.pods, Ready: x.ready,
+		for g := x; g != nil; g = g.former {
+			cart.Backends = append(cart.Backends, model.Backend{
+				Workload: model.Workload{Kind: "Deployment", Name: name}, Created: x.created,
+				Labels: g.labels(), Selector: x.selector(), Pods: g.pods, Ready: g.ready,
+			})
 		}
-		if x.ownSelector {
-			b.Selector = x.labels()
-		}
-		cart.Backends = append(cart.Backends, b)
 	}
 	s.Services = []model.Service{cart}
 	if w.virtualService != nil {
@@ -221,39 +240,25 @@ func (w *world) apply(step plan.Step) {
 	w.log.write(w.now, object)
 }
 
-// truth notes what is true now. It is called after the operator had its turn.
-func (w *world) truth(disturbed, ran bool) {
-	m := moment{at: w.now, released: map[string]bool{}, ready: map[string]bool{}, announced: map[string]bool{}, disturbed: disturbed, ran: ran, crashed: w.crashed}
-	w.crashed = false
-	result := compile.Compile(w.snapshot())
-	s := result.Services[0]
-	for _, v := range s.Versions {
-		m.ready[v.Name] = v.Ready > 0
-		if v.Released {
-			m.released[v.Name] = true
-		}
-	}
-	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned {
-		m.released = nil
-	}
-	for v, routed := range w.output.Routed {
-		m.announced[v.Version] = ran && routed.Settled
-	}
-	w.past = append(w.past, m)
-}
-
 // story tells in a line what is so.
 func (w *world) story() string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
 		x := w.workloads[name]
 		fmt.Fprintf(&b, "%s:%s %d/%d", name, x.version, x.ready, x.pods)
+		if x.former != nil {
+			fmt.Fprintf(&b, " after %s %d/%d", x.former.version, x.former.ready, x.former.pods)
+		}
 		if x.gated {
 			fmt.Fprintf(&b, " gate open %t", x.open)
 		}
 		b.WriteString("; ")
 	}
 	m := w.past[len(w.past)-1]
-	fmt.Fprintf(&b, "released %v; ran %t; steps %v; held %v", m.released, m.ran, w.output.Steps, w.output.Held)
+	var held []string
+	for _, h := range w.output.Held {
+		held = append(held, fmt.Sprintf("%s %s", h.Kind, h.Reason))
+	}
+	fmt.Fprintf(&b, "released %v, due %v, must %v; ran %t; steps %v; held %v", m.released, m.due, m.must, m.ran, w.output.Steps, held)
 	return b.String()
 }

@@ -1,0 +1,295 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// portion is where some of the ordinary traffic to a host stays: a subset, or all of the
+// Service where that is empty.
+type portion struct {
+	subset string
+	weight int64
+}
+
+// asItIs returns t with ordinary traffic where it is now, for the hosts where it would
+// be served worse if it went where t says: to pods none of which is ready, or, since
+// nothing is there of what is named as released, to all pods of the Service. The other
+// rows of t don't wait for that.
+func (p *planner) asItIs(t *route.Table, seen *sight) *route.Table {
+	var stays map[string][]portion
+	for _, host := range p.worse(t) {
+		portions := p.portions(t, seen, host)
+		if portions == nil {
+			continue
+		}
+		if stays == nil {
+			stays = map[string][]portion{}
+		}
+		stays[host] = portions
+		p.holdPin(t.Object(), host, p.mayHave(host))
+	}
+	if stays == nil {
+		return t
+	}
+	out := *t
+	out.Routes = slices.Clone(t.Routes)
+	for i := range out.Routes {
+		if r := &out.Routes[i]; r.Kind != route.Override {
+			r.Destinations = divide(r, stays)
+		}
+	}
+	return &out
+}
+
+// worse lists the hosts at which t may have ordinary traffic served worse than now:
+// those that it pins to pods none of which is ready, and those where what is
+// released is missing.
+func (p *planner) worse(t *route.Table) []string {
+	var out, well []string
+	for i := range t.Routes {
+		r := &t.Routes[i]
+		if r.Kind == route.Override {
+			continue
+		}
+		for _, d := range r.Destinations {
+			report := p.reports[d.Host]
+			if report == nil || usersOwn(r, d) || slices.Contains(out, d.Host) && !report.ReleasedMissing && slices.Contains(well, d.Host) {
+				continue
+			}
+			list := &well
+			if report.ReleasedMissing || d.Subset != "" && !p.servesAsWanted(Cluster{d.Host, d.Subset}) {
+				list = &out
+			}
+			if !slices.Contains(*list, d.Host) {
+				*list = append(*list, d.Host)
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(host string) bool { return slices.Contains(well, host) })
+}
+
+// usersOwn reports whether a destination is a subset that a route of the user's names
+// itself, and so no pin.
+func usersOwn(r *route.Route, d route.Destination) bool {
+	if d.Subset == "" {
+		return false
+	}
+	for _, u := range r.Base.GetRoute() {
+		if u.GetDestination().GetHost() == d.Host && u.GetDestination().GetSubset() == d.Subset {
+			return true
+		}
+	}
+	return false
+}
+
+// servesAsWanted reports whether a ready pod is in a subset as it is to be; true where
+// that is not known.
+func (p *planner) servesAsWanted(c Cluster) bool {
+	labels, known := p.definition(c)
+	return !known || p.servesAny(c.Host, func(b *model.Backend) bool { return model.HasLabels(b.Labels, labels) })
+}
+
+// portions says where ordinary traffic to host is served now, by pods that it may have;
+// nil where it is not, or where t leaves it there.
+func (p *planner) portions(t *route.Table, seen *sight, host string) []portion {
+	s := p.services[host]
+	if s == nil {
+		return nil
+	}
+	mayHave, missing := p.mayHave(host), p.reports[host].ReleasedMissing
+	pins, whole := pinsOf(t, seen, host)
+	if well := p.wellPinned(s, pins, mayHave); len(well) > 0 {
+		return well
+	}
+	strays := slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Pods > 0 && !mayHave(&b) })
+	if !p.servesAny(host, mayHave) {
+		return nil
+	}
+	if strays {
+		if best, ready := p.best(s, host, mayHave); ready > 0 {
+			return []portion{{best.Subset, 1}}
+		}
+		p.awaitSubset(s, host, mayHave)
+	}
+	if whole && !missing {
+		return []portion{{"", 1}}
+	}
+	return nil
+}
+
+// wellPinned returns those of some subsets that have ready pods, and none but what
+// ordinary traffic may have.
+func (p *planner) wellPinned(s *model.Service, pins []Cluster, mayHave func(*model.Backend) bool) []portion {
+	var out []portion
+	for _, c := range pins {
+		labels, placed := p.present(c)
+		if !placed || !p.stays(c) {
+			continue
+		}
+		if ready, only := count(s, labels, mayHave); only && ready > 0 {
+			out = append(out, portion{c.Subset, int64(ready)})
+		}
+	}
+	return out
+}
+
+// pinsOf lists the subsets of host that the object in place pins ordinary traffic to,
+// without those that routes of the user's name; and reports whether it goes to the whole
+// Service instead, as it does where there is none.
+func pinsOf(t *route.Table, seen *sight, host string) (pins []Cluster, whole bool) {
+	if seen == nil || widens(seen.exportTo, t.ExportTo) || seen.ordinary.has(Cluster{Host: host}) {
+		return nil, true
+	}
+	for _, c := range seen.ordinary {
+		if c.Host == host && !slices.ContainsFunc(t.Routes, func(r route.Route) bool {
+			return usersOwn(&r, route.Destination{Host: host, Subset: c.Subset})
+		}) {
+			pins = append(pins, c)
+		}
+	}
+	return pins, len(pins) == 0
+}
+
+// awaitSubset asks for another plan when proxies have a subset to which ordinary traffic
+// could go meanwhile.
+func (p *planner) awaitSubset(s *model.Service, host string, these func(*model.Backend) bool) {
+	for _, c := range p.subsets(host) {
+		if ready, only := count(s, p.labels[c], these); only && ready > 0 && p.stays(c) && !p.has(c) {
+			p.awaited[c] = true
+			p.wake(p.next.placed[c].since.Add(p.Options.Wait))
+		}
+	}
+}
+
+// divide returns the destinations of r with those of hosts whose traffic stays where
+// it is replaced by these places, which divide their shares.
+func divide(r *route.Route, stays map[string][]portion) []route.Destination {
+	divisible := func(d route.Destination) bool { return stays[d.Host] != nil && !usersOwn(r, d) }
+	totals, scale := map[string]int64{}, int64(1)
+	for _, d := range r.Destinations {
+		if _, done := totals[d.Host]; !divisible(d) || done {
+			continue
+		}
+		for _, part := range stays[d.Host] {
+			totals[d.Host] += part.weight
+		}
+		scale *= totals[d.Host]
+	}
+	var out []route.Destination
+	var weights []int64
+	for _, d := range r.Destinations {
+		weight := int64(d.Weight)
+		if len(r.Destinations) == 1 {
+			weight = 1
+		}
+		if !divisible(d) {
+			out, weights = append(out, d), append(weights, weight*scale)
+			continue
+		}
+		for _, part := range stays[d.Host] {
+			d.Subset = part.subset
+			out, weights = append(out, d), append(weights, weight*scale/totals[d.Host]*part.weight)
+		}
+	}
+	return mergeWeighted(out, weights)
+}
+
+// keepSubsets lets subsets that ordinary traffic is pinned to be what they are while no
+// pod is ready of what they are to be: the name of a pin by selector stays when it moves.
+func (p *planner) keepSubsets() {
+	for i := range p.Result.SubsetRules {
+		rule := &p.Result.SubsetRules[i]
+		for j := range rule.Subsets {
+			c := Cluster{rule.Host, rule.Subsets[j].Name}
+			is, s := p.labels[c], p.services[rule.Host]
+			if _, placed := p.next.placed[c]; !placed || s == nil || p.reports[rule.Host] == nil || maps.Equal(is, rule.Subsets[j].Labels) {
+				continue
+			}
+			mayHave := p.mayHave(rule.Host)
+			if ready, only := count(s, is, mayHave); !only || ready == 0 || p.servesAsWanted(c) || !p.pins(c) {
+				continue
+			}
+			p.wanted[c] = is
+			p.holdPin(rule.Object(), rule.Host, mayHave)
+		}
+	}
+}
+
+// pins reports whether an object in place sends ordinary traffic to a cluster.
+func (p *planner) pins(c Cluster) bool {
+	for _, seen := range p.observed {
+		if seen.ordinary.has(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// withLabels returns the subsets of a rule with the labels that they are to have now.
+func (p *planner) withLabels(rule *route.SubsetRule) []route.Subset {
+	out, shared := rule.Subsets, true
+	for i := range out {
+		now := p.wanted[Cluster{rule.Host, out[i].Name}]
+		if maps.Equal(now, out[i].Labels) {
+			continue
+		}
+		if shared {
+			out, shared = slices.Clone(out), false
+		}
+		out[i].Labels = now
+	}
+	return out
+}
+
+// holdPin notes that ordinary traffic to a Service stays where it is, by an object, and
+// says so once.
+func (p *planner) holdPin(object diag.Object, host string, at func(*model.Backend) bool) {
+	report, reason := p.reports[host], NotReady
+	if report.ReleasedMissing {
+		reason = NotFound
+	}
+	p.hold(Held{Object: object, Reason: reason})
+	if p.told[host] {
+		return
+	}
+	if p.told == nil {
+		p.told = map[string]bool{}
+	}
+	p.told[host] = true
+	service := diag.Object{Kind: "Service", Namespace: report.Namespace, Name: report.Name}
+	where := p.servedBy(host, at)
+	if reason == NotFound {
+		p.say(diag.ReleasedNotFound, service, "no pods are released (%s): ordinary traffic stays pinned to %s", report.Released, where)
+		return
+	}
+	p.say(diag.ReleasedNotReady, service, "no released pod is ready (%s): ordinary traffic stays with %s until one is", report.Released, where)
+}
+
+func (p *planner) say(code diag.Code, object diag.Object, format string, args ...any) {
+	p.out.Diagnostics = append(p.out.Diagnostics, diag.New(code, object, format, args...))
+}
+
+// servedBy names the workloads, with their versions, of ready pods behind a Service.
+func (p *planner) servedBy(host string, these func(*model.Backend) bool) string {
+	var names []string
+	for i := range p.services[host].Backends {
+		b := &p.services[host].Backends[i]
+		if b.Ready == 0 || !these(b) {
+			continue
+		}
+		name := b.Workload.String()
+		if version := b.Labels[p.reports[host].Settings.VersionLabel]; version != "" {
+			name += fmt.Sprintf(" (version %s)", version)
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
+}

@@ -1,0 +1,178 @@
+package plan_test
+
+import (
+	"maps"
+	"slices"
+
+	"pgregory.net/rapid"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// entitlement is which versions ordinary requests may reach though they are not
+// released: those that were, as long as those that are have not been ready.
+type entitlement struct {
+	due map[string]bool
+	// last are those that were released when one of those was last ready.
+	last map[string]bool
+	// heirs are the workloads whose pods were due, lastHeirs those of the last.
+	heirs, lastHeirs map[string]bool
+	// waiting is set where what is released has not been ready since it is, and before
+	// that ordinary traffic was where it was to be.
+	waiting bool
+	// unsure is set from a crash to the next plan.
+	unsure bool
+}
+
+// roll changes the version label of a workload's template. It reports whether it may:
+// a selector that has it never changes.
+func (w *world) roll(x *workload, version string) bool {
+	if x == nil || x.former != nil || x.pods == 0 || x.ownSelector && x.name == "" || w.serving(version) {
+		return false
+	}
+	former := *x
+	x.former = &former
+	x.version, x.pods, x.ready, x.watched, x.eager = version, 1, 0, 0, false
+	w.admit(x)
+	return true
+}
+
+// goOn lets rolling updates end: the pods of before go some time after one of the new
+// ones is ready.
+func (w *world) goOn() {
+	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
+		if x := w.workloads[name]; x.former != nil && x.ready > 0 && rapid.Bool().Draw(w.draw, "former pods go") {
+			x.former = nil
+		}
+	}
+}
+
+// serving reports whether a workload has pods of a version, or a template.
+func (w *world) serving(version string) bool {
+	for _, x := range w.workloads {
+		for g := x; g != nil; g = g.former {
+			if g.version == version {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// recover ends what would go on for ever: what is released is there, and is ready.
+func (w *world) recover() {
+	if slices.ContainsFunc(w.output.Held, func(h plan.Held) bool { return h.Reason == plan.NotFound }) {
+		w.settings.ReleasedVersions = nil
+	}
+	last := w.past[len(w.past)-1]
+	for _, x := range w.workloads {
+		x.former = nil
+		if last.released[x.version] {
+			x.ready = x.pods
+		}
+	}
+}
+
+// truth notes what is true now. It is called after the operator had its turn.
+func (w *world) truth(disturbed, ran bool) {
+	m := moment{at: w.now, released: map[string]bool{}, ready: map[string]bool{}, announced: map[string]bool{}, disturbed: disturbed, ran: ran, crashed: w.crashed}
+	w.crashed = false
+	result := compile.Compile(w.snapshot())
+	s := result.Services[0]
+	for _, v := range s.Versions {
+		m.ready[v.Name] = v.Ready > 0
+		if v.Released {
+			m.released[v.Name] = true
+		}
+	}
+	if w.unsure && ran {
+		w.unsure = false
+		w.forget(m.ready)
+	}
+	w.entitle(&m, s.ReleasedMissing)
+	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned && !s.ReleasedMissing {
+		m.released, m.due, m.must = nil, nil, nil
+	}
+	if m.due == nil {
+		w.due = nil // all pods share ordinary traffic
+	}
+	for v, routed := range w.output.Routed {
+		m.announced[v.Version] = ran && routed.Settled
+	}
+	w.past = append(w.past, m)
+}
+
+// entitle says which versions are due at m, and which of them must serve.
+func (w *world) entitle(m *moment, missing bool) {
+	served := anyOf(m.released, m.ready)
+	if n := len(w.past); n > 0 && w.due != nil && !maps.Equal(w.past[n-1].released, m.released) && maps.Equal(w.past[n-1].must, w.due) {
+		w.waiting = true
+	}
+	w.waiting = w.waiting && !served && !missing
+	if served {
+		w.last, w.lastHeirs = m.released, map[string]bool{}
+	}
+	switch window := w.window(ticks(2*bound) + 2); {
+	case served && always(window, func(x moment) bool { return maps.Equal(x.released, m.released) && anyOf(x.released, x.ready) }):
+		w.due, w.heirs = maps.Clone(m.released), map[string]bool{}
+	case w.due != nil:
+		w.due = maps.Clone(w.due)
+		maps.Copy(w.due, m.released)
+	}
+	m.due, m.must = w.due, m.released
+	if w.due != nil && !w.inherit(m.ready, missing) && missing {
+		m.due = nil
+	}
+	if missing || w.waiting {
+		m.must = maps.Clone(m.due)
+		maps.DeleteFunc(m.must, func(v string, _ bool) bool { return m.released[v] })
+	}
+}
+
+// inherit notes the workloads whose pods are due. Where what is released is missing, all
+// of their pods are. It reports whether pods are ready of what was released last.
+func (w *world) inherit(ready map[string]bool, missing bool) bool {
+	served := anyOf(w.last, ready)
+	for name, x := range w.workloads {
+		for g := x; g != nil; g = g.former {
+			if w.due[g.version] {
+				w.heirs[name] = true
+			}
+			if w.last[g.version] {
+				w.lastHeirs[name] = true
+			}
+		}
+		if missing && w.heirs[name] {
+			w.due[x.version] = true
+			served = served || w.lastHeirs[name] && x.ready > 0
+		}
+	}
+	return served
+}
+
+// forget is what a crash costs: where ordinary traffic is not pinned, nobody knows what
+// was released; where it is, to what is gone, neither.
+func (w *world) forget(ready map[string]bool) {
+	pinned := false
+	if n := len(w.log.entries[ourVirtualService]); n > 0 {
+		for _, h := range w.log.entries[ourVirtualService][n-1].virtualService.GetHttp() {
+			for _, d := range h.GetRoute() {
+				pinned = pinned || h.GetName() == "ordinary.cart" && d.GetDestination().GetSubset() != ""
+			}
+		}
+	}
+	if !pinned || !anyOf(w.due, ready) {
+		w.due = nil
+	}
+}
+
+// anyOf reports whether one of some versions is ready.
+func anyOf(versions, ready map[string]bool) bool {
+	for v := range versions {
+		if ready[v] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,202 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// mostEntitled bounds what is remembered of a host whose released version changes
+// again and again before ordinary traffic could follow.
+const mostEntitled = 32
+
+// entitle notes which pods ordinary traffic may have for as long as it can't be where
+// it is to be: those that were released when it was, and those that were since. Where
+// all pods were to share it there is nothing to remember: it may have all of them. What
+// was forgotten is read from the pins in place; where there is none, and pods that are
+// not released are ready, nobody knows.
+func (p *planner) entitle() {
+	moving := p.moving()
+	for i := range p.Result.Services {
+		s := &p.Result.Services[i]
+		p.reports[s.Host] = s
+		before, known := p.Memory.entitled[s.Host]
+		switch {
+		case !moving[s.Host] && p.shared(s):
+		case !moving[s.Host] && slices.ContainsFunc(s.ReleasedPods, ready):
+			p.next.entitled[s.Host] = s.ReleasedPods
+		case known:
+			p.next.entitled[s.Host] = join(before, s.ReleasedPods)
+		default:
+			before = p.pinnedNow(s.Host)
+			if len(before) > 0 || !p.servesOthers(s) {
+				p.next.entitled[s.Host] = join(before, s.ReleasedPods)
+			}
+		}
+	}
+}
+
+// shared reports whether all pods of a Service share its ordinary traffic. Where what is
+// released is missing they don't while pods are ready that ordinary traffic may have.
+func (p *planner) shared(s *compile.Service) bool {
+	switch {
+	case s.State == compile.LeftAlone:
+		return true
+	case s.Pinned != compile.NotPinned || !s.ReleasedMissing:
+		return s.Pinned == compile.NotPinned
+	}
+	before, known := p.Memory.entitled[s.Host]
+	mayHave := may(s, before, known)
+	return !p.servesAny(s.Host, mayHave)
+}
+
+// servesAny reports whether one of some pods behind a Service is ready.
+func (p *planner) servesAny(host string, these func(*model.Backend) bool) bool {
+	s := p.services[host]
+	return s != nil && slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Ready > 0 && these(&b) })
+}
+
+// servesOthers reports whether a pod is ready that is not released.
+func (p *planner) servesOthers(s *compile.Service) bool {
+	return p.servesAny(s.Host, func(b *model.Backend) bool {
+		return !slices.ContainsFunc(s.ReleasedPods, func(r model.Backend) bool { return same(&r, b) })
+	})
+}
+
+func ready(b model.Backend) bool { return b.Ready > 0 }
+
+// join adds backends to others, without those that are there already.
+func join(to, more []model.Backend) []model.Backend {
+	out := to
+	for i := range more {
+		if !slices.ContainsFunc(to, func(b model.Backend) bool { return same(&b, &more[i]) }) {
+			out = append(slices.Clip(out), more[i])
+		}
+	}
+	return out[max(len(out)-mostEntitled, 0):]
+}
+
+// same reports whether two backends are the same pods.
+func same(a, b *model.Backend) bool {
+	return a.Workload == b.Workload && maps.Equal(a.Labels, b.Labels)
+}
+
+// moving lists the hosts at which ordinary traffic is elsewhere than it is to be, by
+// the objects in place.
+func (p *planner) moving() map[string]bool {
+	out := map[string]bool{}
+	wanted := 0
+	for i := range p.Result.Tables {
+		t := &p.Result.Tables[i]
+		p.clusters = p.clusters[:0]
+		for j := range t.Routes {
+			if t.Routes[j].Kind != route.Override {
+				p.clusters = addAll(p.clusters, &t.Routes[j])
+			}
+		}
+		seen := p.observed[t.Object()]
+		if seen == nil {
+			seen = &sight{Routes: &Routes{}}
+		} else {
+			wanted++
+		}
+		for _, c := range p.clusters {
+			if !seen.ordinary.has(c) {
+				out[c.Host] = true
+			}
+		}
+		for _, c := range seen.ordinary {
+			if !slices.Contains(p.clusters, c) {
+				out[c.Host] = true
+			}
+		}
+	}
+	p.movingAway(wanted, out)
+	return out
+}
+
+// movingAway adds the hosts that objects name which nobody wants any more: all but a
+// number of them that are.
+func (p *planner) movingAway(wanted int, to map[string]bool) {
+	for _, seen := range p.observed {
+		if seen.Kind == "VirtualService" {
+			wanted--
+		}
+	}
+	if wanted >= 0 {
+		return
+	}
+	kept := make(map[string]bool, len(p.Result.Tables))
+	for i := range p.Result.Tables {
+		kept[p.Result.Tables[i].Namespace+"/"+p.Result.Tables[i].Name] = true
+	}
+	for _, seen := range p.observed {
+		if seen.Kind == "VirtualService" && !kept[seen.Namespace+"/"+seen.Name] {
+			for _, c := range seen.ordinary {
+				to[c.Host] = true
+			}
+		}
+	}
+}
+
+// pinnedNow lists the pods that ordinary traffic to a host is pinned to by objects in
+// place.
+func (p *planner) pinnedNow(host string) []model.Backend {
+	s := p.services[host]
+	if s == nil {
+		return nil
+	}
+	var out []model.Backend
+	for _, seen := range p.observed {
+		for _, c := range seen.ordinary {
+			if labels, known := p.present(c); c.Host == host && c.Subset != "" && known {
+				for i := range s.Backends {
+					if b := &s.Backends[i]; model.HasLabels(b.Labels, labels) && !isPreview(b) {
+						out = join(out, []model.Backend{*b})
+					}
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, compareBackends)
+	return out
+}
+
+func compareBackends(a, b model.Backend) int {
+	return cmp.Or(
+		strings.Compare(a.Workload.Kind, b.Workload.Kind), strings.Compare(a.Workload.Name, b.Workload.Name),
+		strings.Compare(model.LabelString(a.Labels), model.LabelString(b.Labels)),
+	)
+}
+
+func isPreview(b *model.Backend) bool { return b.Labels[compile.PreviewLabel] == "true" }
+
+// mayHave returns what tells the pods that ordinary traffic to a host may have.
+func (p *planner) mayHave(host string) func(*model.Backend) bool {
+	entitled, known := p.next.entitled[host]
+	return may(p.reports[host], entitled, known)
+}
+
+// may returns what tells the pods that ordinary traffic to a Service may have: all but
+// previews where nothing is known. Where nothing is there of what is released, a workload
+// whose pods were released has others of another version in their place.
+func may(s *compile.Service, entitled []model.Backend, known bool) func(*model.Backend) bool {
+	return func(b *model.Backend) bool {
+		switch {
+		case slices.ContainsFunc(s.ReleasedPods, func(r model.Backend) bool { return same(&r, b) }):
+			return true
+		case isPreview(b):
+			return false
+		case !known:
+			return true
+		}
+		return slices.ContainsFunc(entitled, func(e model.Backend) bool {
+			return same(&e, b) || s.ReleasedMissing && e.Workload == b.Workload
+		})
+	}
+}
