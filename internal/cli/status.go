@@ -25,9 +25,10 @@ import (
 
 const statusLong = `Status says for each Service of a cluster whether its configuration is in place, as
 generate would print it now, and which versions can be asked for. What is not in
-place may be on its way: a subset is made before a route names it. The exit code is
-1 if anything is not. Where the API server, or a webhook, refuses an object, it says
-so, and why, as the operator's last Event does.
+place may be on its way: a subset is made before a route names it. Where ordinary
+traffic stays because no released pod is ready, or there, it says so. Where the API
+server, or a webhook, refuses an object, it says so, and why, as the operator's last
+Event does. The exit code is 1 if anything is not in place.
 
 It also tells whether an operator leads, by its lease.`
 
@@ -72,6 +73,8 @@ type serviceStatus struct {
 	Missing []string `json:"missing,omitempty"`
 	// Refused are those of the missing objects that the API server would not take.
 	Refused []refusedObject `json:"refused,omitempty"`
+	// Ordinary says where ordinary traffic stays for now, though it is to be elsewhere.
+	Ordinary string `json:"ordinary,omitempty"`
 	// Overridable are the versions that can be asked for.
 	Overridable []string `json:"overridable,omitempty"`
 }
@@ -93,13 +96,25 @@ func (a *app) status(ctx context.Context, in *input, leaseNamespace, output stri
 	if err != nil {
 		return err
 	}
+	ordinary, err := stays(s, there)
+	if err != nil {
+		return err
+	}
 	services := statusOf(s, changes)
 	a.addRefused(ctx, in, s.namespace, services, changes)
+	for i := range services {
+		services[i].Ordinary = ordinary[diag.Object{Kind: "Service", Namespace: services[i].Namespace, Name: services[i].Service}]
+	}
 	leader := leaderOf(ctx, in, leaseNamespace)
 	if output == "json" {
 		err = writeStatusJSON(a.Out, leader, services)
 	} else {
 		a.say("operator: %s", leader)
+		for i := range services {
+			if one := &services[i]; one.Ordinary != "" {
+				a.say("%s/%s: %s", one.Namespace, one.Service, one.Ordinary)
+			}
+		}
 		err = errors.Join(report.Table(a.Out, statusRows(services)), writeRefused(a.Out, services))
 	}
 	if err == nil && len(changes) > 0 {
