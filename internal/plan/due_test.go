@@ -60,6 +60,10 @@ func (w *world) serving(version string) bool {
 	return false
 }
 
+// unreleased reports whether ordinary traffic is held where it is until released pods
+// are ready, or there.
+func unreleased(h plan.Held) bool { return h.Reason == plan.NotReady || h.Reason == plan.NotFound }
+
 // recover ends what would go on for ever: what is released is there, and is ready.
 func (w *world) recover() {
 	if slices.ContainsFunc(w.output.Held, func(h plan.Held) bool { return h.Reason == plan.NotFound }) {

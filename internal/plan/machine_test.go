@@ -335,7 +335,7 @@ func (w *world) converge(t rapid.TB) {
 		w.recover()
 		w.step(t, false, false)
 		out := w.plan(t)
-		if len(out.Steps) == 0 && out.Again.IsZero() {
+		if len(out.Steps) == 0 && out.Again.IsZero() && !slices.ContainsFunc(out.Held, unreleased) {
 			break
 		}
 		if n > ticks(20*bound) {
