@@ -151,15 +151,22 @@ func (p *planner) pinnedNow(host string) []model.Backend {
 	if s == nil {
 		return nil
 	}
-	var out []model.Backend
-	for _, seen := range p.observed {
-		for _, c := range seen.ordinary {
-			if labels, known := p.present(c); c.Host == host && c.Subset != "" && known {
-				for i := range s.Backends {
-					if b := &s.Backends[i]; model.HasLabels(b.Labels, labels) && !isPreview(b) {
-						out = join(out, []model.Backend{*b})
-					}
+	if p.pinsAt == nil {
+		p.pinsAt = map[string][]Cluster{}
+		for _, seen := range p.observed {
+			for _, c := range seen.ordinary {
+				if c.Subset != "" {
+					p.pinsAt[c.Host] = append(p.pinsAt[c.Host], c)
 				}
+			}
+		}
+	}
+	var out []model.Backend
+	for _, c := range p.pinsAt[host] {
+		labels, known := p.present(c)
+		for i := range s.Backends {
+			if b := &s.Backends[i]; known && model.HasLabels(b.Labels, labels) && !isPreview(b) {
+				out = join(out, []model.Backend{*b})
 			}
 		}
 	}

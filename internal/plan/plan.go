@@ -167,6 +167,8 @@ type planner struct {
 	subsetsOfHost map[string][]Cluster
 	// awaited are the clusters that something is to name, and may not yet.
 	awaited map[Cluster]bool
+	// pinsAt are the subsets of hosts that ordinary traffic is pinned to; made when asked.
+	pinsAt map[string][]Cluster
 	// told are the Services of which it was said where their ordinary traffic stays.
 	told map[string]bool
 	// twice are the names under which two objects are wanted.

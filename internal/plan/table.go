@@ -105,6 +105,10 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 			if m.notPlaced || (m.young && !p.lost(t, seen)) {
 				return verdict{stay: &held}
 			}
+			if until, leaving := p.leaving(r, named); leaving {
+				held.Until = until
+				return verdict{stay: &held}
+			}
 		} else if until, flapping := p.flapping(r.Version); flapping {
 			held.Reason, held.Until, blocked = Flapping, until, true
 		} else if blocked && p.followed(r, seen) {
@@ -174,6 +178,27 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 		}
 	}
 	return false
+}
+
+// leaving returns until when proxies may have pods in a pin of r, other than those that
+// are named already, that have just gone and were not released: of a workload whose
+// version label has changed, where the pin is by a selector that does not tell versions
+// apart.
+func (p *planner) leaving(r *route.Route, named clusters) (time.Time, bool) {
+	for _, c := range p.ours(r) {
+		if c.Subset == "" || named.has(c) {
+			continue
+		}
+		report := p.reports[c.Host]
+		labels, known := p.definition(c)
+		if report == nil || !known || labels[report.Settings.VersionLabel] != "" {
+			continue
+		}
+		if until, gone := p.gone(p.services[c.Host]); gone {
+			return until, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // followed reports whether there is a row in place of r's name that leads to
