@@ -109,6 +109,45 @@ func TestFlapping(t *testing.T) {
 	compare(t, "faster than it may", w.run(t, 4*tick), nil)
 }
 
+// TestEditsAreNoFlapping: only readiness that goes makes a version wait. What users do is
+// followed at once, however often they do it.
+func TestEditsAreNoFlapping(t *testing.T) {
+	t.Parallel()
+	no := false
+	for name, edit := range map[string]struct{ undo, again func(*world) }{
+		"a workload made anew": {
+			func(w *world) { delete(w.workloads, "cart-v2") },
+			func(w *world) { w.deploy("cart-v2", "v2", true); w.workloads["cart-v2"].ready = 1 },
+		},
+		"not managed for a while": {
+			func(w *world) { w.settings.Managed = &no },
+			func(w *world) { w.settings.Managed = nil },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start()
+			w.deploy("cart-v2", "v2", true)
+			w.workloads["cart-v2"].ready = 1
+			w.run(t, 4*bound)
+			for range 5 {
+				edit.undo(w)
+				w.run(t, 6*bound)
+				edit.again(w)
+				w.run(t, 2*bound)
+				for _, h := range w.output.Held {
+					if h.Reason == plan.Flapping {
+						t.Fatalf("held: %+v", h)
+					}
+				}
+				if len(w.output.Routed) == 0 {
+					t.Fatal("there is no route")
+				}
+			}
+		})
+	}
+}
+
 // TestSettled: where proxies tell what they have, nothing waits for longer.
 func TestSettled(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -15,15 +16,21 @@ import (
 // requests are under way, and every proxy an update. So a loss is never damped,
 // the return is: not the first, since a pod may restart once; then for Calm,
 // doubled with each further loss. A version that flaps faster than that has no
-// route, as one that is not ready has none.
+// route, as one that is not ready has none. What users do (a Service made anew, a label
+// taken away, a workload replaced) is no loss, and is followed at once: only readiness
+// that went counts.
 type history struct {
 	wanted bool
 	// released is set for the version that ordinary traffic gets.
 	released bool
 	// since is when it began to be wanted, or ceased.
 	since time.Time
-	// losses counts how often it has ceased to be wanted.
+	// losses counts how often its pods were there and none was ready any more, ready is
+	// when it was wanted for the first time after the last of these.
 	losses int
+	ready  time.Time
+	// lost is set where it ceased to be wanted for that.
+	lost bool
 }
 
 // watchVersions notes which versions came and went.
@@ -41,8 +48,11 @@ func (p *planner) watchVersions() {
 		h, known := p.Memory.versions[v]
 		switch {
 		case !known || !h.wanted:
-			h.wanted, h.since = true, p.Now
-		case h.losses > 0 && p.Now.Sub(h.since) >= p.Options.Forgive:
+			if !known || h.lost {
+				h.ready = p.Now
+			}
+			h.wanted, h.since, h.lost = true, p.Now, false
+		case h.losses > 0 && p.Now.Sub(h.ready) >= p.Options.Forgive:
 			h.losses = 0
 		}
 		h.released = released[v]
@@ -52,11 +62,44 @@ func (p *planner) watchVersions() {
 		switch {
 		case wanted[v]:
 		case h.wanted:
-			p.next.versions[v] = history{since: p.Now, losses: h.losses + 1, released: h.released}
+			h.wanted, h.since = false, p.Now
+			if h.lost = p.unready(v); h.lost {
+				h.losses++
+			}
+			p.next.versions[v] = h
 		case p.Now.Sub(h.since) < p.Options.Forgive:
 			p.next.versions[v] = h
 		}
 	}
+}
+
+// unready reports whether a version has pods, and none that is ready.
+func (p *planner) unready(v route.Version) bool {
+	label := p.Snapshot.Options.VersionLabel
+	for i := range p.Result.Services {
+		if s := &p.Result.Services[i]; s.Namespace == v.Namespace && s.Name == v.Service {
+			label = cmp.Or(s.Settings.VersionLabel, label)
+		}
+	}
+	there := false
+	for i := range p.Snapshot.Services {
+		s := &p.Snapshot.Services[i]
+		isolated := s.VersionOf == v.Service && s.Version == v.Version
+		if s.Namespace != v.Namespace || (s.Name != v.Service && s.VersionOf != v.Service) {
+			continue
+		}
+		for j := range s.Backends {
+			b := &s.Backends[j]
+			if b.Pods == 0 || (!isolated && b.Labels[label] != v.Version) {
+				continue
+			}
+			if b.Ready > 0 {
+				return false
+			}
+			there = true
+		}
+	}
+	return there
 }
 
 // flapping returns until when a version is to be left without a route.
@@ -69,7 +112,7 @@ func (p *planner) flapping(v route.Version) (time.Time, bool) {
 	for n := 2; n < h.losses && calm < p.Options.MaxCalm; n++ {
 		calm *= 2
 	}
-	until := h.since.Add(min(calm, p.Options.MaxCalm))
+	until := h.ready.Add(min(calm, p.Options.MaxCalm))
 	return until, p.Now.Before(until)
 }
 
