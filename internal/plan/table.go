@@ -194,7 +194,7 @@ func (p *planner) leaving(r *route.Route, named clusters) (time.Time, bool) {
 		if report == nil || !known || labels[report.Settings.VersionLabel] != "" {
 			continue
 		}
-		if until, gone := p.gone(p.services[c.Host]); gone {
+		if until, gone := p.gone(p.services[c.Host], labels); gone {
 			return until, true
 		}
 	}
@@ -270,7 +270,7 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 		at, wait := free.Add(p.keep), true
 		if p.dead(seen, host) {
 			// Requests that are served are better than none; but not by what is leaving.
-			at, wait = p.gone(p.services[host])
+			at, wait = p.gone(p.services[host], nil)
 		}
 		if held = held || wait; wait && at.After(until) {
 			until = at

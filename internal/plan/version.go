@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -31,6 +32,8 @@ type history struct {
 	ready  time.Time
 	// lost is set where it ceased to be wanted for that.
 	lost bool
+	// labels are those of its pods when it was last wanted.
+	labels []map[string]string
 }
 
 // watchVersions notes which versions came and went.
@@ -43,7 +46,7 @@ func (p *planner) watchVersions() {
 			}
 		}
 	}
-	released := p.releasedVersions()
+	released, labels := p.releasedVersions(), p.labelsOf(wanted)
 	for v := range wanted {
 		h, known := p.Memory.versions[v]
 		switch {
@@ -55,7 +58,7 @@ func (p *planner) watchVersions() {
 		case h.losses > 0 && p.Now.Sub(h.ready) >= p.Options.Forgive:
 			h.losses = 0
 		}
-		h.released = released[v]
+		h.released, h.labels = released[v], labels[v]
 		p.next.versions[v] = h
 	}
 	for v, h := range p.Memory.versions {
@@ -130,15 +133,36 @@ func (p *planner) releasedVersions() map[route.Version]bool {
 	return out
 }
 
-// gone returns until when proxies may have pods of versions of a Service that have
+// labelsOf lists the labels of the pods of some versions.
+func (p *planner) labelsOf(versions map[route.Version]bool) map[route.Version][]map[string]string {
+	out := make(map[route.Version][]map[string]string, len(versions))
+	for i := range p.Result.Services {
+		report := &p.Result.Services[i]
+		s := p.services[report.Host]
+		if s == nil {
+			continue
+		}
+		for j := range s.Backends {
+			b := &s.Backends[j]
+			v := route.Version{Namespace: s.Namespace, Service: s.Name, Version: b.Labels[report.Settings.VersionLabel]}
+			if versions[v] && b.Pods > 0 {
+				out[v] = append(out[v], b.Labels)
+			}
+		}
+	}
+	return out
+}
+
+// gone returns until when proxies may have pods with labels behind a Service that have
 // just ceased to serve and were not released; false if there are none.
-func (p *planner) gone(s *model.Service) (time.Time, bool) {
+func (p *planner) gone(s *model.Service, labels map[string]string) (time.Time, bool) {
 	var until time.Time
 	if s == nil {
 		return until, false
 	}
 	for v, h := range p.next.versions {
-		if v.Namespace != s.Namespace || v.Service != s.Name || h.wanted || h.released || p.settled(h.since) {
+		if v.Namespace != s.Namespace || v.Service != s.Name || h.wanted || h.released || p.settled(h.since) ||
+			!slices.ContainsFunc(h.labels, func(pod map[string]string) bool { return model.HasLabels(pod, labels) }) {
 			continue
 		}
 		if end := h.since.Add(p.Options.Wait); end.After(until) {
