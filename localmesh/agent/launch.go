@@ -118,7 +118,7 @@ func (w *worker) prepareEnvoy(c *container, kind part, env environment) (launch,
 		level = "warning"
 	}
 	args := []string{
-		"-c", file, "--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "45", "--drain-strategy", "immediate",
+		"-c", file, "--concurrency", workers, "--disable-hot-restart", "--drain-time-s", "45", "--drain-strategy", "immediate",
 		"--local-address-ip-version", "v4", "--file-flush-interval-msec", "100", "-l", level,
 	}
 	if components, ok := flag(c.spec.Args, "proxyComponentLogLevel"); ok && components != "" {
@@ -126,6 +126,10 @@ func (w *worker) prepareEnvoy(c *container, kind part, env environment) (launch,
 	}
 	return launch{command: Command{Path: w.agent.options.Envoy, Args: args, Env: env.strings(), Dir: "/"}}, nil
 }
+
+// workers is how many worker threads an Envoy has, as in a pod that asks for two
+// processors. With one, nothing that workers see at different times would be seen.
+const workers = "2"
 
 // logDir is where a container's logs are.
 func (w *worker) logDir(c *container) string {
