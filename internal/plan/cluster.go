@@ -226,6 +226,8 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 			if _, wanted := p.wanted[c]; wanted {
 				return missing{notPlaced: true}
 			}
+		case p.changes(c):
+			return missing{notPlaced: true}
 		case !p.has(c):
 			out.young, p.awaited[c] = true, true
 			if end := at.since.Add(p.Options.Wait); end.After(out.until) {
@@ -234,6 +236,12 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 		}
 	}
 	return out
+}
+
+// changes reports whether a subset of ours is to be another than it is.
+func (p *planner) changes(c Cluster) bool {
+	labels, wanted := p.wanted[c]
+	return wanted && !maps.Equal(labels, p.labels[c])
 }
 
 func (p *planner) fqdn(name, namespace string) string {

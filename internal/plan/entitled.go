@@ -31,7 +31,7 @@ func (p *planner) entitle() {
 		case !moving[s.Host] && slices.ContainsFunc(s.ReleasedPods, ready):
 			p.next.entitled[s.Host] = s.ReleasedPods
 		case known:
-			p.next.entitled[s.Host] = join(before, s.ReleasedPods)
+			p.next.entitled[s.Host] = join(join(before, s.ReleasedPods), p.standIns(s, before))
 		default:
 			before = p.pinnedNow(s.Host)
 			if len(before) > 0 || !p.servesOthers(s) {
@@ -39,6 +39,17 @@ func (p *planner) entitle() {
 			}
 		}
 	}
+}
+
+// standIns lists the pods that ordinary traffic may have since nothing is there of what
+// is released.
+func (p *planner) standIns(s *compile.Service, before []model.Backend) []model.Backend {
+	service := p.services[s.Host]
+	if !s.ReleasedMissing || service == nil {
+		return nil
+	}
+	mayHave := may(s, before, true)
+	return slices.DeleteFunc(slices.Clone(service.Backends), func(b model.Backend) bool { return !mayHave(&b) })
 }
 
 // shared reports whether all pods of a Service share its ordinary traffic. Where what is
@@ -190,9 +201,11 @@ func (p *planner) mayHave(host string) func(*model.Backend) bool {
 }
 
 // may returns what tells the pods that ordinary traffic to a Service may have: all but
-// previews where nothing is known. Where nothing is there of what is released, a workload
-// whose pods were released has others of another version in their place.
+// previews where nothing is known. A workload may have been made anew, with other labels;
+// and where nothing is there of what is released, one whose pods were released has others
+// of another version in their place.
 func may(s *compile.Service, entitled []model.Backend, known bool) func(*model.Backend) bool {
+	label := s.Settings.VersionLabel
 	return func(b *model.Backend) bool {
 		switch {
 		case slices.ContainsFunc(s.ReleasedPods, func(r model.Backend) bool { return same(&r, b) }):
@@ -203,7 +216,7 @@ func may(s *compile.Service, entitled []model.Backend, known bool) func(*model.B
 			return true
 		}
 		return slices.ContainsFunc(entitled, func(e model.Backend) bool {
-			return same(&e, b) || s.ReleasedMissing && e.Workload == b.Workload
+			return same(&e, b) || e.Workload == b.Workload && (s.ReleasedMissing || e.Labels[label] == b.Labels[label])
 		})
 	}
 }

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -137,8 +136,8 @@ func (p *planner) definition(c Cluster) (map[string]string, bool) {
 
 // stays reports whether a subset will be after this plan what it is now.
 func (p *planner) stays(c Cluster) bool {
-	if labels, ok := p.wanted[c]; ok {
-		return maps.Equal(labels, p.labels[c])
+	if _, ok := p.wanted[c]; ok {
+		return !p.changes(c)
 	}
 	unnamed, ours := p.next.unnamed[c]
 	return !ours || !p.over(unnamed)
