@@ -65,8 +65,10 @@ func newQueue(l limits) *queue {
 	return &queue{limits: l, current: map[diag.Object]*flight{}, earlier: map[diag.Object]*flight{}}
 }
 
-// observe notes that the effects of all writes that are over are about to be read.
+// observe notes that the effects of all writes that are over are about to be read. Steps
+// that wait for one were planned without its effect, so they are for the next plan.
 func (q *queue) observe() {
+	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return q.blocked(&s) })
 	for _, flights := range []map[diag.Object]*flight{q.current, q.earlier} {
 		for object, f := range flights {
 			if f.over {

@@ -103,6 +103,27 @@ func TestQueueBegin(t *testing.T) {
 	}
 }
 
+// TestQueueForgetsWhatIsStale: a step that waits for a write of an earlier plan was
+// planned without its effect, and does not begin once that is observed.
+func TestQueueForgetsWhatIsStale(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(defaultLimits()), time.Now()
+	first, other := queuedStep(t, "vs shop/cart of cart"), queuedStep(t, "vs shop/pay of pay")
+	q.install([]queued{first})
+	if _, ok := q.begin(now); !ok {
+		t.Fatal("nothing began")
+	}
+	q.install([]queued{first, other})
+	q.end(first.Object.Object)
+	q.observe()
+	if got, ok := q.begin(now); !ok || got.Object.Name != "pay" {
+		t.Fatalf("began %v, want pay", got.Step)
+	}
+	if got, ok := q.begin(now); ok {
+		t.Errorf("began %v, which is stale", got.Step)
+	}
+}
+
 // TestQueueLimits: few fast writes at once; slow ones don't count, until there are many,
 // or many of one namespace.
 func TestQueueLimits(t *testing.T) {
