@@ -133,7 +133,7 @@ func (p *planner) wellPinned(s *model.Service, pins []Cluster, mayHave func(*mod
 	var out []portion
 	for _, c := range pins {
 		labels, placed := p.present(c)
-		if !placed || !p.stays(c) {
+		if !placed || !p.stays(c) || p.contested[c] {
 			continue
 		}
 		if ready, only := count(s, labels, mayHave); only && ready > 0 {
@@ -216,7 +216,14 @@ func (p *planner) keepSubsets() {
 				continue
 			}
 			mayHave := p.mayHave(rule.Host)
-			if ready, only := count(s, is, mayHave); !only || ready == 0 || p.servesAsWanted(c) || !p.pins(c) {
+			if ready, only := count(s, is, mayHave); !only || ready == 0 || !p.pins(c) {
+				continue
+			}
+			if p.servesAsWanted(c) {
+				if until, leaving := p.leaving(rule.Host, rule.Subsets[j].Labels); leaving {
+					p.wanted[c] = is
+					p.hold(Held{Object: rule.Object(), Reason: NotPlaced, Until: until})
+				}
 				continue
 			}
 			p.wanted[c] = is

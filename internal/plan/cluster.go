@@ -25,7 +25,7 @@ type Memory struct {
 	placed map[Cluster]placement
 	// left says since when clusters have been gone that proxies may know still.
 	left map[Cluster]time.Time
-	// unnamed says since when no route has named a subset of ours.
+	// unnamed says since when no route has needed a subset of ours.
 	unnamed map[Cluster]time.Time
 	// entitled has for each host the pods that ordinary traffic there may have.
 	entitled map[string][]model.Backend
@@ -37,6 +37,8 @@ type Memory struct {
 	made map[diag.Object]made
 	// routed says since when a row for a version has been in place.
 	routed map[route.Version]time.Time
+	// audiences say since when tables are to be seen, and by whom.
+	audiences map[diag.Object]audience
 	// aside says since when pods that are not released have been set aside.
 	aside map[aside]time.Time
 }
@@ -49,6 +51,7 @@ func newMemory(before *Memory) Memory {
 		entitled: make(map[string][]model.Backend, len(before.entitled)),
 		versions: make(map[route.Version]history, len(before.versions)), made: make(map[diag.Object]made, len(before.made)),
 		routed: make(map[route.Version]time.Time, len(before.routed)), aside: map[aside]time.Time{},
+		audiences: make(map[diag.Object]audience, len(before.audiences)),
 	}
 }
 
@@ -99,7 +102,11 @@ func (p *planner) place() {
 	}
 	for i := range p.Snapshot.DestinationRules {
 		d := &p.Snapshot.DestinationRules[i]
-		p.addSubsets(p.resolve(d.Spec.GetHost(), d.Namespace), d.Spec)
+		host := p.resolve(d.Spec.GetHost(), d.Namespace)
+		for _, s := range d.Spec.GetSubsets() {
+			p.theirs[Cluster{host, s.GetName()}] = true
+		}
+		p.addSubsets(host, d.Spec)
 	}
 	for _, seen := range p.observed {
 		if rule := seen.DestinationRule; rule != nil {
@@ -127,6 +134,9 @@ func (p *planner) addSubsets(host string, rule *istioapi.DestinationRule) {
 	scope := strings.Join(slices.Sorted(slices.Values(rule.GetExportTo())), ",")
 	for _, s := range rule.GetSubsets() {
 		c := Cluster{host, s.GetName()}
+		if other, known := p.labels[c]; known && !maps.Equal(other, s.GetLabels()) {
+			p.contested[c] = true
+		}
 		p.labels[c] = s.GetLabels()
 		is := p.describe(c, scope, s.GetLabels())
 		switch other := p.what[c]; {
@@ -153,7 +163,8 @@ func (p *planner) describe(c Cluster, scope string, labels map[string]string) st
 	return string(p.text)
 }
 
-// watchNames notes since when subsets of ours have been named by no route.
+// watchNames notes since when subsets of ours have been named by no route, or a user has
+// one of the same name, which is then what routes are to name.
 func (p *planner) watchNames() {
 	for _, seen := range p.observed {
 		for _, c := range seen.names {
@@ -162,7 +173,7 @@ func (p *planner) watchNames() {
 	}
 	for _, seen := range p.observed {
 		for _, s := range seen.DestinationRule.GetSubsets() {
-			if c := (Cluster{seen.DestinationRule.GetHost(), s.GetName()}); !p.named[c] {
+			if c := (Cluster{seen.DestinationRule.GetHost(), s.GetName()}); !p.named[c] || p.theirs[c] {
 				p.next.unnamed[c] = since(p, p.Memory.unnamed, c)
 			}
 		}
@@ -221,6 +232,8 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 	for _, c := range wanted {
 		at, placed := p.next.placed[c]
 		switch {
+		case p.contested[c]:
+			return missing{notPlaced: true}
 		case named.has(c):
 		case !placed:
 			if _, wanted := p.wanted[c]; wanted {

@@ -157,7 +157,7 @@ func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
 
 // reaches reports whether pods are in a cluster, as labels says what that is.
 func (p *planner) reaches(c Cluster, b *model.Backend, labels func(Cluster) (map[string]string, bool)) bool {
-	if c.Subset == "" {
+	if c.Subset == "" || p.contested[c] {
 		return true
 	}
 	is, known := labels(c)

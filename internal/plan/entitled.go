@@ -117,7 +117,7 @@ func (p *planner) moving() map[string]bool {
 			wanted++
 		}
 		for _, c := range p.clusters {
-			if !seen.ordinary.has(c) {
+			if !seen.ordinary.has(c) || p.changes(c) {
 				out[c.Host] = true
 			}
 		}
@@ -176,7 +176,7 @@ func (p *planner) pinnedNow(host string) []model.Backend {
 	for _, c := range p.pinsAt[host] {
 		labels, known := p.present(c)
 		for i := range s.Backends {
-			if b := &s.Backends[i]; known && model.HasLabels(b.Labels, labels) && !isPreview(b) {
+			if b := &s.Backends[i]; known && !p.contested[c] && model.HasLabels(b.Labels, labels) && !isPreview(b) {
 				out = join(out, []model.Backend{*b})
 			}
 		}

@@ -49,6 +49,9 @@ func (p *planner) strays(seen *sight, host string, released func(*model.Backend)
 	}
 	for _, c := range seen.ordinary {
 		labels, known := p.labels[c]
+		if c.Host == host && p.contested[c] {
+			return true
+		}
 		if c.Host == host && known && slices.ContainsFunc(p.services[host].Backends, func(b model.Backend) bool {
 			return b.Pods > 0 && model.HasLabels(b.Labels, labels) && !released(&b)
 		}) {
@@ -84,7 +87,7 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 func (p *planner) best(s *model.Service, host string, these func(*model.Backend) bool) (best *Cluster, most int) {
 	most = -1
 	for _, c := range p.subsets(host) {
-		if !p.has(c) || !p.stays(c) {
+		if !p.has(c) || !p.stays(c) || p.contested[c] {
 			continue
 		}
 		if ready, only := count(s, p.labels[c], these); only && ready > most {

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	istioapi "istio.io/api/networking/v1alpha3"
+	typev1beta1 "istio.io/api/type/v1beta1"
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -121,7 +122,7 @@ func ticks(d time.Duration) int { return int(d / tick) }
 // userChanges changes the user's objects, or takes away one of ours. It reports
 // whether something went that routes may have named.
 func (w *world) userChanges(t *rapid.T) bool {
-	switch rapid.IntRange(0, 3).Draw(t, "user") {
+	switch rapid.IntRange(0, 7).Draw(t, "user") {
 	case 0:
 		w.virtualService = nil
 		if rapid.Bool().Draw(t, "virtualService") {
@@ -145,7 +146,41 @@ func (w *world) userChanges(t *rapid.T) bool {
 		return slices.ContainsFunc(before, func(s *istioapi.Subset) bool {
 			return !slices.ContainsFunc(w.destinationRule.GetSubsets(), func(n *istioapi.Subset) bool { return n.GetName() == s.GetName() })
 		})
+	case 3:
+		return w.deleteOurs(t)
+	case 4:
+		return w.hide(callersRule, &w.callers, &istioapi.DestinationRule{Host: host})
+	case 5:
+		return w.hide(selectedRule, &w.selected, &istioapi.DestinationRule{Host: service, WorkloadSelector: everyPod})
+	case 6:
+		w.settings.Managed = rapid.SampledFrom([]*bool{nil, new(bool)}).Draw(t, "managed")
+		return false
 	}
+	// One of the names that ours have, for other pods.
+	w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{{
+		Name:   rapid.SampledFrom([]string{"override-v1", "override-v2", "overrides-released"}).Draw(t, "subset"),
+		Labels: map[string]string{"version": rapid.SampledFrom([]string{"v1", "v2", "v3"}).Draw(t, "of")},
+	}}}
+	w.log.add(usersDestinationRule, entry{at: w.now, destinationRule: w.destinationRule})
+	return true
+}
+
+// everyPod selects the callers that the proxies here are.
+var everyPod = &typev1beta1.WorkloadSelector{MatchLabels: map[string]string{"app": "client"}}
+
+// hide makes a rule that hides ours from some, or takes it away. It reports whether it
+// made one: what routes name is then not there any more.
+func (w *world) hide(object diag.Object, rule **istioapi.DestinationRule, with *istioapi.DestinationRule) bool {
+	if *rule != nil {
+		with = nil
+	}
+	*rule = with
+	w.log.add(object, entry{at: w.now, destinationRule: with})
+	return with != nil
+}
+
+// deleteOurs takes away an object of ours.
+func (w *world) deleteOurs(t *rapid.T) bool {
 	if len(w.ours) == 0 {
 		return false
 	}
@@ -194,7 +229,7 @@ func (w *world) step(t rapid.TB, disturbed, mayFail bool) {
 	for _, p := range w.proxies {
 		p.deliver(w)
 		if w.checking {
-			w.check(t, p.view(&w.log))
+			w.check(t, p.namespace, p.view(&w.log))
 		}
 	}
 }
@@ -214,8 +249,9 @@ func (w *world) noteEndpoints() {
 }
 
 // check sends every kind of request.
-func (w *world) check(t rapid.TB, v view) {
+func (w *world) check(t rapid.TB, from string, v view) {
 	window := w.window(ticks(3*bound) + 2)
+	hidden := from == elsewhere && slices.ContainsFunc(window, func(m moment) bool { return m.hidden })
 	disturbed := slices.ContainsFunc(window, func(m moment) bool { return m.disturbed })
 	fail := func(header string, o outcome, why string) {
 		t.Helper()
@@ -236,6 +272,8 @@ func (w *world) check(t rapid.TB, v view) {
 			fail(header, o, "no endpoint")
 		case overridden && slices.ContainsFunc(o.versions, func(served string) bool { return served != version }):
 			fail(header, o, "another version served it")
+		case hidden:
+			// Callers there get what they got without us, since their own rule says so.
 		case !overridden && version != "" && w.announced(version):
 			fail(header, o, "the version is announced, and did not serve")
 		case !overridden:

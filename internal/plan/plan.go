@@ -190,6 +190,7 @@ func Plan(in Input) (Output, error) {
 	p.findTwice()
 	p.look()
 	p.place()
+	p.watchAudiences()
 	p.watchNames()
 	p.watchPins()
 	p.watchVersions()

@@ -40,6 +40,8 @@ type endpoints struct {
 var (
 	usersVirtualService  = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users"}
 	usersDestinationRule = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "users"}
+	callersRule          = diag.Object{Kind: "DestinationRule", Namespace: elsewhere, Name: "callers"}
+	selectedRule         = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "selected"}
 	ourVirtualService    = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: service + "-overrides"}
 	ourDestinationRule   = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: service + "-overrides"}
 )
@@ -74,6 +76,7 @@ func must(err error) {
 
 // proxy has of each object one of the states that it was in during the bound.
 type proxy struct {
+	namespace string
 	// seen counts the entries of each object that it has had.
 	seen      map[diag.Object]int
 	endpoints int
@@ -82,7 +85,7 @@ type proxy struct {
 // deliver lets p have some of what was written, and all that is due.
 func (p *proxy) deliver(w *world) {
 	t, l, now := w.draw, &w.log, w.now
-	for _, object := range []diag.Object{usersVirtualService, usersDestinationRule, ourVirtualService, ourDestinationRule} {
+	for _, object := range []diag.Object{usersVirtualService, usersDestinationRule, callersRule, selectedRule, ourVirtualService, ourDestinationRule} {
 		entries := l.entries[object]
 		for p.seen[object] < len(entries) {
 			next := entries[p.seen[object]]
@@ -125,18 +128,29 @@ func (p *proxy) view(l *log) view {
 		return entry{}
 	}
 	// Ours is either older or scoped, so that proxies prefer it.
-	if out.virtualService = current(ourVirtualService).virtualService; out.virtualService == nil {
+	if out.virtualService = current(ourVirtualService).virtualService; out.virtualService == nil || !exports(out.virtualService.GetExportTo(), p.namespace) {
 		out.virtualService = current(usersVirtualService).virtualService
 	}
-	for _, object := range []diag.Object{usersDestinationRule, ourDestinationRule} {
-		if d := current(object).destinationRule; d != nil {
-			out.destinationRules = append(out.destinationRules, d)
+	// A rule of the callers' own namespace, or for selected callers, hides all others.
+	own := map[string]diag.Object{elsewhere: callersRule, namespace: selectedRule}[p.namespace]
+	if d := current(own).destinationRule; d != nil {
+		out.destinationRules = []*istioapi.DestinationRule{d}
+	} else {
+		for _, object := range []diag.Object{usersDestinationRule, ourDestinationRule} {
+			if d := current(object).destinationRule; d != nil && exports(d.GetExportTo(), p.namespace) {
+				out.destinationRules = append(out.destinationRules, d)
+			}
 		}
 	}
 	if p.endpoints > 0 {
 		out.ready = l.endpoints[p.endpoints-1].labels
 	}
 	return out
+}
+
+// exports reports whether an object with an exportTo is seen in a namespace.
+func exports(exportTo []string, to string) bool {
+	return len(exportTo) == 0 || slices.Contains(exportTo, "*") || slices.Contains(exportTo, to)
 }
 
 // outcome is what may become of a request: one of several, for each destination

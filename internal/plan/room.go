@@ -22,6 +22,11 @@ type Room struct {
 	what map[Cluster]string
 	// named are the clusters that some route names.
 	named map[Cluster]bool
+	// contested are the subsets that two rules describe with different labels: which of
+	// them proxies take is a matter of age.
+	contested map[Cluster]bool
+	// theirs are the subsets that rules of users have.
+	theirs map[Cluster]bool
 
 	clusters []Cluster
 	text     []byte
@@ -33,7 +38,7 @@ func NewRoom() *Room {
 	return &Room{
 		observed: map[diag.Object]*sight{}, reports: map[string]*compile.Service{}, services: map[string]*model.Service{},
 		labels: map[Cluster]map[string]string{}, wanted: map[Cluster]map[string]string{},
-		what: map[Cluster]string{}, named: map[Cluster]bool{},
+		what: map[Cluster]string{}, named: map[Cluster]bool{}, contested: map[Cluster]bool{}, theirs: map[Cluster]bool{},
 	}
 }
 
@@ -46,4 +51,6 @@ func (r *Room) empty() {
 	clear(r.wanted)
 	clear(r.what)
 	clear(r.named)
+	clear(r.contested)
+	clear(r.theirs)
 }

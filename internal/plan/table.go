@@ -10,6 +10,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -51,6 +52,11 @@ func (p *planner) tables() error {
 func (p *planner) table(t *route.Table, seen *sight) error {
 	p.noteRouted(t, seen)
 	t = p.asItIs(t, seen)
+	seers := p.forWhom(t, seen)
+	if seers == nil {
+		return p.stay(seen, t)
+	}
+	t = seers
 	may := p.judge(t, seen)
 	if may.stay == nil {
 		for _, h := range may.dropped {
@@ -65,9 +71,6 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 				return p.makeTable(other, may.rows)
 			}
 		}
-	}
-	if seen == nil {
-		return nil
 	}
 	return p.stay(seen, t)
 }
@@ -105,7 +108,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 			if m.notPlaced || (m.young && !p.lost(t, seen)) {
 				return verdict{stay: &held}
 			}
-			if until, leaving := p.leaving(r, named); leaving {
+			if until, leaving := p.movingIn(r, named); leaving {
 				held.Until = until
 				return verdict{stay: &held}
 			}
@@ -180,25 +183,28 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 	return false
 }
 
-// leaving returns until when proxies may have pods in a pin of r, other than those that
-// are named already, that have just gone and were not released: of a workload whose
-// version label has changed, where the pin is by a selector that does not tell versions
-// apart.
-func (p *planner) leaving(r *route.Route, named clusters) (time.Time, bool) {
+// movingIn returns until when a pin of r, other than those that are named already, may
+// have pods that are leaving.
+func (p *planner) movingIn(r *route.Route, named clusters) (time.Time, bool) {
 	for _, c := range p.ours(r) {
-		if c.Subset == "" || named.has(c) {
-			continue
-		}
-		report := p.reports[c.Host]
-		labels, known := p.definition(c)
-		if report == nil || !known || labels[report.Settings.VersionLabel] != "" {
-			continue
-		}
-		if until, gone := p.gone(p.services[c.Host], labels); gone {
-			return until, true
+		if labels, known := p.definition(c); known && !named.has(c) {
+			if until, leaving := p.leaving(c.Host, labels); leaving {
+				return until, true
+			}
 		}
 	}
 	return time.Time{}, false
+}
+
+// leaving returns until when proxies may have pods with labels that have just gone and
+// were not released: of a workload whose version label has changed, where the pin is by a
+// selector that does not tell versions apart.
+func (p *planner) leaving(host string, labels map[string]string) (time.Time, bool) {
+	report := p.reports[host]
+	if report == nil || labels[report.Settings.VersionLabel] != "" {
+		return time.Time{}, false
+	}
+	return p.gone(p.services[host], labels)
 }
 
 // followed reports whether there is a row in place of r's name that leads to
@@ -209,7 +215,7 @@ func (p *planner) followed(r *route.Route, seen *sight) bool {
 	}
 	c, ok := seen.override(r.Name)
 	_, placed := p.next.placed[c]
-	return ok && placed
+	return ok && placed && !p.contested[c]
 }
 
 // all lists the clusters that r names.
@@ -263,6 +269,10 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 	var until time.Time
 	held := false
 	for host, yes := range pinned {
+		if report := p.reports[host]; report != nil && report.State == compile.LeftAlone {
+			// What was changed so that it is left alone is in force, and may hide the pin.
+			continue
+		}
 		free, ok := p.next.free[host]
 		if !yes || !ok || p.over(free) {
 			continue
@@ -279,9 +289,13 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 	return until, held
 }
 
-// stay leaves the object in place as it is, but for rows of versions that are
-// wanted no more: these can't serve. Without a table all rows for overrides go.
+// stay leaves the object in place, if there is one, as it is, but for rows of versions
+// that are wanted no more: these can't serve; and for callers who are not to see t: what
+// it names may be hidden from them. Without a table all rows for overrides go.
 func (p *planner) stay(seen *sight, t *route.Table) error {
+	if seen == nil {
+		return nil
+	}
 	wanted := map[string]bool{}
 	if t != nil {
 		for i := range t.Routes {
@@ -294,7 +308,7 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 			alive++
 		}
 	}
-	if t != nil && alive == len(seen.overrides) {
+	if t != nil && alive == len(seen.overrides) && !widens(t.ExportTo, seen.exportTo) {
 		return nil
 	}
 	var object istionetv1.VirtualService
@@ -305,7 +319,12 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 	object.Spec.Http = slices.DeleteFunc(object.Spec.Http, func(h *istioapi.HTTPRoute) bool {
 		return isOverride(h) && !wanted[h.GetName()]
 	})
-	if len(object.Spec.GetHttp()) == rows {
+	narrowed, left := narrow(&object.Spec, t)
+	if !left {
+		p.remove(seen.Object)
+		return nil
+	}
+	if len(object.Spec.GetHttp()) == rows && !narrowed {
 		return nil
 	}
 	stripped, err := istio.Canonical(&object.ObjectMeta, seen.Kind, &object.Spec)

@@ -21,6 +21,7 @@ import (
 
 const (
 	namespace = "shop"
+	elsewhere = "front"
 	service   = "cart"
 	host      = "cart.shop.svc.cluster.local"
 	tick      = 100 * time.Millisecond
@@ -86,6 +87,9 @@ type world struct {
 	// users are those of the user.
 	virtualService  *istioapi.VirtualService
 	destinationRule *istioapi.DestinationRule
+	// callers is one for the host in the namespace of callers elsewhere, selected one for
+	// selected callers at home: each hides all others from some.
+	callers, selected *istioapi.DestinationRule
 
 	options plan.Options
 	// gate is set where pods that are not released get a readiness gate.
@@ -124,23 +128,29 @@ type moment struct {
 	ready map[string]bool
 	// announced are the versions that the operator says all proxies route to.
 	announced map[string]bool
-	// disturbed is set where the user took away what routes named.
+	// disturbed is set where the user took away what routes named, or hid it.
 	disturbed bool
+	// hidden is set where a rule of the callers' in other namespaces hides ours.
+	hidden bool
 	// ran is set where the operator ran, and crashed where it lost its memory.
 	ran, crashed bool
 }
 
 func newWorld(proxies int) *world {
 	w := &world{now: epoch, workloads: map[string]*workload{}, ours: map[diag.Object]istio.Object{}, options: times()}
-	for range proxies {
-		w.proxies = append(w.proxies, &proxy{seen: map[diag.Object]int{}})
+	for i := range proxies {
+		at := namespace
+		if i%3 == 2 {
+			at = elsewhere
+		}
+		w.proxies = append(w.proxies, &proxy{namespace: at, seen: map[diag.Object]int{}})
 	}
 	return w
 }
 
 // snapshot is what the operator sees.
 func (w *world) snapshot() *model.Snapshot {
-	s := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{namespace}}
+	s := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{elsewhere, namespace}}
 	cart := model.Service{
 		Namespace: namespace, Name: service, Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}},
 		Selector: map[string]string{"app": service}, Settings: w.settings,
@@ -160,6 +170,12 @@ func (w *world) snapshot() *model.Snapshot {
 	}
 	if w.destinationRule != nil {
 		s.DestinationRules = []model.DestinationRule{{Namespace: namespace, Name: "users", Created: epoch, Spec: w.destinationRule}}
+	}
+	if w.callers != nil {
+		s.DestinationRules = append(s.DestinationRules, model.DestinationRule{Namespace: elsewhere, Name: callersRule.Name, Created: epoch, Spec: w.callers})
+	}
+	if w.selected != nil {
+		s.DestinationRules = append(s.DestinationRules, model.DestinationRule{Namespace: namespace, Name: selectedRule.Name, Created: epoch, Spec: w.selected})
 	}
 	return s
 }

@@ -1,0 +1,142 @@
+package plan
+
+import (
+	"slices"
+	"time"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// audience says since when callers of each namespace are to see a table. Compile names
+// only those whose proxies see the subsets that it leads to: where a rule of somebody
+// else's hid them, their proxies learn that it does no longer as late as all else.
+type audience struct {
+	// all is since when everybody is; zero where only some namespaces are.
+	all time.Time
+	of  map[string]time.Time
+}
+
+// since returns since when a namespace, or everybody, is to see the table.
+func (a audience) since(namespace string) (time.Time, bool) {
+	if at, ok := a.of[namespace]; ok || namespace == everybody {
+		return cmpTime(at, a.all), ok || !a.all.IsZero()
+	}
+	return a.all, !a.all.IsZero()
+}
+
+func cmpTime(a, b time.Time) time.Time {
+	if a.IsZero() {
+		return b
+	}
+	return a
+}
+
+// everybody is what exportTo says of all namespaces.
+const everybody = "*"
+
+// seenBy lists whom an exportTo names: everybody where it is empty.
+func seenBy(exportTo []string) []string {
+	if len(exportTo) == 0 || slices.Contains(exportTo, everybody) {
+		return []string{everybody}
+	}
+	return exportTo
+}
+
+// includes reports whether who, a namespace or everybody, is named by an exportTo.
+func includes(exportTo []string, who string) bool {
+	named := seenBy(exportTo)
+	return named[0] == everybody || slices.Contains(named, who)
+}
+
+// watchAudiences notes since when tables are to be seen, and by whom.
+func (p *planner) watchAudiences() {
+	for i := range p.Result.Tables {
+		t := &p.Result.Tables[i]
+		before, now := p.Memory.audiences[t.Object()], audience{}
+		for _, who := range seenBy(t.ExportTo) {
+			at, known := before.since(who)
+			if !known {
+				at = p.Now
+			}
+			if who == everybody {
+				now.all = at
+				continue
+			}
+			if now.of == nil {
+				now.of = make(map[string]time.Time, len(t.ExportTo))
+			}
+			now.of[who] = at
+		}
+		p.next.audiences[t.Object()] = now
+	}
+}
+
+// forWhom returns t for those who may see it now: those who see the object in place,
+// and those whose proxies have what it leads to as far as they are to see that. Nil is
+// for nobody.
+func (p *planner) forWhom(t *route.Table, seen *sight) *route.Table {
+	var may []string
+	var until time.Time
+	wanted := seenBy(t.ExportTo)
+	for _, who := range wanted {
+		at, _ := p.next.audiences[t.Object()].since(who)
+		switch {
+		case seen != nil && includes(seen.exportTo, who) || p.settled(at) || p.areYounger(t, at):
+			may = append(may, who)
+		default:
+			until = latest(until, at.Add(p.Options.Wait))
+			if who == everybody && seen != nil {
+				may = append(may, seen.exportTo...)
+			}
+		}
+	}
+	if until.IsZero() {
+		return t
+	}
+	p.hold(Held{Object: t.Object(), Reason: NotPlaced, Until: until})
+	if len(may) == 0 {
+		return nil
+	}
+	out := *t
+	out.ExportTo = may
+	return &out
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// areYounger reports whether all clusters of ours that proxies have, of those that t
+// names, are in place since a time or later: who has them has them as they are to be
+// seen since then.
+func (p *planner) areYounger(t *route.Table, than time.Time) bool {
+	for i := range t.Routes {
+		for _, c := range p.ours(&t.Routes[i]) {
+			if c.Subset != "" && p.has(c) && p.next.placed[c].since.Before(than) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// narrow takes from an object in place those who are not to see t. It reports whether
+// it changed something, and whether anybody is left.
+func narrow(object *istioapi.VirtualService, t *route.Table) (changed, left bool) {
+	if t == nil || !widens(t.ExportTo, object.GetExportTo()) {
+		return false, true
+	}
+	var may []string
+	for _, who := range seenBy(t.ExportTo) {
+		if includes(object.GetExportTo(), who) {
+			may = append(may, who)
+		}
+	}
+	object.ExportTo = may
+	return true, len(may) > 0
+}
