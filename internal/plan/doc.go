@@ -27,6 +27,9 @@
 //	                                              then the subsets
 //	name taken away     (the proxies have nothing to lose)                     none
 //	under our feet
+//	more callers are    (the table as it is, for                the table, for  Wait
+//	to see a table      those who see it already)               all of them
+//	left alone          the whole table goes, at once           subsets         Keep
 //
 // Wait is how long proxies may take to have what was written. Where they tell
 // (Input.Settled), nothing waits longer than they need. Keep is how long
@@ -43,6 +46,11 @@
 //     now; and leaves these, where what is named as released is not there, only when
 //     they can't serve. Other rows don't wait for that. Pods count of which it may have:
 //     those that were released when it was last where it was to be, and since.
+//   - A table is shown to callers when it has been meant for them for long enough: before
+//     that a rule of somebody else's may hide from their proxies what it leads to. Who is
+//     not to see it any more doesn't, at once, for the same reason.
+//   - Where a user has a subset with the name of one of ours and other labels, neither is
+//     used: an override row goes without waiting, ordinary traffic to another subset.
 //   - A cluster goes only when no route has named it for long enough.
 //   - Ordinary traffic moves from a pin to the whole Service only when all pods
 //     behind it have been released ones for long enough, or if compile says that

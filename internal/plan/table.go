@@ -290,8 +290,9 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 }
 
 // stay leaves the object in place, if there is one, as it is, but for rows of versions
-// that are wanted no more: these can't serve; and for callers who are not to see t: what
-// it names may be hidden from them. Without a table all rows for overrides go.
+// that are wanted no more, which can't serve, or that lead to who knows what; and for
+// callers who are not to see t: what it names may be hidden from them. Without a table
+// all rows for overrides go.
 func (p *planner) stay(seen *sight, t *route.Table) error {
 	if seen == nil {
 		return nil
@@ -304,6 +305,9 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 	}
 	alive := 0
 	for _, o := range seen.overrides {
+		if p.contested[o.to] {
+			delete(wanted, o.name)
+		}
 		if wanted[o.name] {
 			alive++
 		}

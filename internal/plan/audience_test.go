@@ -1,0 +1,123 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// shown is who sees our routes; nil where there are none.
+func (w *world) shown(t *testing.T) []string {
+	t.Helper()
+	object, ok := w.ours[ourVirtualService]
+	if !ok {
+		return nil
+	}
+	var v istionetv1.VirtualService
+	if err := json.Unmarshal(object.JSON, &v); err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Spec.GetExportTo()) == 0 {
+		return []string{"*"}
+	}
+	return v.Spec.GetExportTo()
+}
+
+// overrides lists where the override rows in place lead.
+func (w *world) overrides(t *testing.T) map[string]string {
+	t.Helper()
+	var v istionetv1.VirtualService
+	if err := json.Unmarshal(w.ours[ourVirtualService].JSON, &v); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, h := range v.Spec.GetHttp() {
+		if len(h.GetRoute()) == 1 {
+			out[h.GetName()] = h.GetRoute()[0].GetDestination().GetSubset()
+		}
+	}
+	return out
+}
+
+// TestCallersWhoSawNothing: where a rule of the callers' namespace hid our subsets, and is
+// taken away, proxies there get our routes when they have had the time to notice.
+func TestCallersWhoSawNothing(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	w.callers = &istioapi.DestinationRule{Host: host}
+	compare(t, "hidden", w.run(t, tick), []string{"0 update VirtualService"})
+	if got := w.shown(t); !slices.Equal(got, []string{namespace}) {
+		t.Errorf("routes are shown to %q while a rule hides the subsets elsewhere", got)
+	}
+	w.run(t, 4*bound)
+	w.callers = nil
+	w.deploy("cart-v2", "v2", true)
+	compare(t, "hidden no more", w.run(t, tick), []string{"0 update DestinationRule"})
+	if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.NotPlaced}) {
+		t.Errorf("held %v", got)
+	}
+	w.workloads["cart-v2"].ready = 1
+	w.run(t, bound-2*tick)
+	if got := w.shown(t); !slices.Equal(got, []string{namespace}) {
+		t.Errorf("routes are shown to %q before proxies there have the subsets", got)
+	}
+	w.run(t, 3*tick)
+	if got := w.shown(t); !slices.Equal(got, []string{"*"}) {
+		t.Errorf("routes are shown to %q in the end", got)
+	}
+}
+
+// TestHiddenWhileThePinWaits: who is not to see the routes any more doesn't, though the
+// pin has to wait.
+func TestHiddenWhileThePinWaits(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	w.deploy("cart-next", "v4", true)
+	w.workloads["cart-next"].ready = 1
+	w.settings.ReleasedVersions = []string{"v1", "v4"}
+	w.callers = &istioapi.DestinationRule{Host: host}
+	w.run(t, tick)
+	if got := w.shown(t); !slices.Equal(got, []string{namespace}) || !slices.Equal(w.ordinary(t), []string{"overrides-released"}) {
+		t.Errorf("routes to %q are shown to %q", w.ordinary(t), got)
+	}
+}
+
+// TestLeftAloneAtOnce: what makes us leave a Service alone is in force, and may hide the
+// pin: the routes go with it.
+func TestLeftAloneAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*world){
+		"selected callers": func(w *world) {
+			w.selected = &istioapi.DestinationRule{Host: service, WorkloadSelector: everyPod}
+		},
+		"opted out": func(w *world) { w.settings.Managed = new(bool) },
+	} {
+		w := pinned(t, true)
+		leave(w)
+		compare(t, name, w.run(t, tick), []string{"0 delete VirtualService"})
+		w.selected, w.settings.Managed = nil, nil
+		compare(t, name+", and back at once", w.run(t, bound), nil)
+		compare(t, name+", later", w.run(t, 2*tick), []string{"0 create VirtualService"})
+	}
+}
+
+// TestTwoSubsetsOfOneName: where a user has a subset with the name of one of ours, for
+// other pods, an override goes without its row rather than to these.
+func TestTwoSubsetsOfOneName(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{{Name: "override-v3", Labels: map[string]string{"version": "v1"}}}}
+	compare(t, "the same name", w.run(t, tick), []string{"0 update DestinationRule", "0 update VirtualService"})
+	if to := w.overrides(t)["override.cart.v3"]; to != "" {
+		t.Errorf("an override leads to %s", to)
+	}
+	w.run(t, 4*bound)
+	if to := w.overrides(t)["override.cart.v3"]; to == "" || to == "override-v3" {
+		t.Errorf("in the end an override leads to %q", to)
+	}
+}
