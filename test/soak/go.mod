@@ -5,6 +5,7 @@ go 1.26.8
 require (
 	github.com/overrides-mesh/overrides v0.0.0
 	github.com/overrides-mesh/overrides/localmesh v0.0.0-00010101000000-000000000000
+	github.com/rogpeppe/go-internal v1.16.0
 	istio.io/client-go v1.31.4
 	k8s.io/api v0.36.3
 	k8s.io/apimachinery v0.36.3

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -28,9 +29,25 @@ type keeper struct {
 	edit int
 }
 
-// settling is how long after a promotion was written to the route ordinary requests
-// may reach the version before.
-const settling = 8 * time.Second
+// aftertime is how long after all proxies have a route requests may still be under way
+// that were sent by the one before.
+const aftertime = time.Second
+
+// settle waits until all proxies have what was written, and requests that were sent
+// before are over: however long that takes on a machine that has other work, or while
+// istiod is away. Until then ordinary requests may reach the version before.
+func (k *keeper) settle(ctx context.Context) error {
+	for {
+		err := k.mesh.Settle(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			return pause(ctx, aftertime)
+		}
+		k.timeline.note("", "proxies do not have it yet: %v", err)
+	}
+}
 
 // run does one thing after the other until ctx ends, or one fails.
 func (k *keeper) run(ctx context.Context, every time.Duration) error {
@@ -95,7 +112,7 @@ func (k *keeper) promote(ctx context.Context) error {
 	if err := k.awaitPin(ctx, "pay", before); err != nil {
 		return err
 	}
-	if err := pause(ctx, settling); err != nil {
+	if err := k.settle(ctx); err != nil {
 		return err
 	}
 	k.timeline.note("pay", "%s is retired", before)
@@ -130,7 +147,7 @@ func (k *keeper) rollVersion(ctx context.Context) error {
 	if err := k.rolled(ctx, &workload{service: "ship", name: "ship", version: now, replicas: 1}); err != nil {
 		return err
 	}
-	if err := pause(ctx, drain+settling); err != nil {
+	if err := errors.Join(pause(ctx, drain), k.settle(ctx)); err != nil {
 		return err
 	}
 	k.book.Retire("ship", before)

@@ -1,0 +1,328 @@
+package scenario_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/load"
+	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/process"
+	"github.com/overrides-mesh/overrides/localmesh/program"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
+)
+
+const root = "../../.."
+
+// TestScenarios plays the scripts of testdata, each in namespaces of its own, beside one
+// operator.
+func TestScenarios(t *testing.T) {
+	envoy := programtest.E2E.Envoy(t)
+	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
+	dir := t.TempDir()
+	if err := programtest.Build(t.Context(), root, dir, "./cmd/overrides", "./cmd/sample"); err != nil {
+		t.Fatal(err)
+	}
+	crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mesh, err := localmesh.Start(t.Context(), localmesh.Options{
+		Log: t.Output(), Envoy: envoy, Images: map[string]string{"*": filepath.Join(dir, "sample")}, CRDs: []string{crd},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mesh.Stop() })
+	operate(t, mesh, filepath.Join(dir, "overrides"))
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", UpdateScripts: false, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			name := strings.ToLower(strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"))
+			s := &scene{mesh: mesh, namespace: name, callers: name + "-callers"}
+			e.Values[key{}] = s
+			e.Defer(s.stop)
+			return nil
+		},
+		Cmds: commands(),
+	})
+}
+
+// operate runs the operator until the test ends.
+func operate(t *testing.T, mesh *localmesh.Mesh, path string) {
+	t.Helper()
+	log := filepath.Join(filepath.Dir(path), "operator.log")
+	o, err := process.Start(command(path, "operator", "--kubeconfig", mesh.Kubeconfig, "--keep", "4s",
+		"--metrics-bind-address", "0", "--health-probe-bind-address", "0"), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = o.Stop()
+		if text, err := os.ReadFile(log); err == nil && t.Failed() {
+			t.Logf("the operator:\n%s", text)
+		}
+	})
+}
+
+// key is that of the scene of a script.
+type key struct{}
+
+// scene is what a script plays in.
+type scene struct {
+	mesh               *localmesh.Mesh
+	namespace, callers string
+
+	overrides []string
+	running   []*load.Load
+	// counts are those of the sources by their names, once the load has ended.
+	counts map[string]load.Count
+}
+
+// commands are those of scripts.
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	out := map[string]func(*testscript.TestScript, bool, []string){}
+	for name, command := range map[string]func(*scene, context.Context, *testscript.TestScript, []string) error{
+		"service": (*scene).service, "deploy": (*scene).deploy, "relabel": (*scene).relabel, "undeploy": (*scene).undeploy,
+		"annotate": (*scene).annotate, "apply": (*scene).apply, "remove": (*scene).remove, "ready": (*scene).ready,
+		"sleep": (*scene).sleep, "load": (*scene).load, "override": (*scene).override, "served": (*scene).served,
+	} {
+		out[name] = func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg {
+				ts.Fatalf("%s can't be negated", name)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+			defer cancel()
+			ts.Check(command(ts.Value(key{}).(*scene), ctx, ts, args))
+		}
+	}
+	return out
+}
+
+func (s *scene) service(ctx context.Context, _ *testscript.TestScript, args []string) error {
+	annotations := map[string]string{}
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		annotations["overrides.mesh/"+name] = value
+	}
+	if err := s.mesh.Apply(ctx, []byte(s.text(services))); err != nil {
+		return err
+	}
+	if err := s.patch(ctx, annotations); err != nil {
+		return err
+	}
+	return errors.Join(s.mesh.WaitReady(ctx, s.namespace), s.mesh.WaitReady(ctx, s.callers))
+}
+
+func (s *scene) annotate(ctx context.Context, _ *testscript.TestScript, args []string) error {
+	annotations := map[string]string{}
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		annotations["overrides.mesh/"+name] = value
+	}
+	return s.patch(ctx, annotations)
+}
+
+// patch sets annotations of shop; those without a value go.
+func (s *scene) patch(ctx context.Context, annotations map[string]string) error {
+	var parts []string
+	for name, value := range annotations {
+		text := "null"
+		if value != "" {
+			text = fmt.Sprintf("%q", value)
+		}
+		parts = append(parts, fmt.Sprintf("%q:%s", name, text))
+	}
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%s}}}`, strings.Join(parts, ","))
+	_, err := s.mesh.Kubernetes().CoreV1().Services(s.namespace).Patch(ctx, "shop", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	return err
+}
+
+func (s *scene) deploy(ctx context.Context, _ *testscript.TestScript, args []string) error {
+	d, err := parseDeployment(args)
+	if err != nil {
+		return err
+	}
+	return s.mesh.Apply(ctx, []byte(s.text(d.manifest())))
+}
+
+func (s *scene) relabel(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	if len(args) != 2 {
+		ts.Fatalf("usage: relabel NAME VERSION")
+	}
+	patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"labels":{"version":%q}}}}}`, args[1])
+	_, err := s.mesh.Kubernetes().AppsV1().Deployments(s.namespace).Patch(ctx, args[0], types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	return err
+}
+
+func (s *scene) undeploy(ctx context.Context, _ *testscript.TestScript, args []string) error {
+	for _, name := range args {
+		if err := s.mesh.Kubernetes().AppsV1().Deployments(s.namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scene) apply(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	for _, file := range args {
+		if err := s.mesh.Apply(ctx, []byte(s.text(ts.ReadFile(file)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scene) remove(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	for _, file := range args {
+		if err := s.mesh.Delete(ctx, []byte(s.text(ts.ReadFile(file)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scene) ready(ctx context.Context, _ *testscript.TestScript, _ []string) error {
+	if err := s.mesh.WaitReady(ctx, s.namespace); err != nil {
+		return err
+	}
+	return s.mesh.Settle(ctx)
+}
+
+func (*scene) sleep(_ context.Context, _ *testscript.TestScript, args []string) error {
+	d, err := time.ParseDuration(strings.Join(args, ""))
+	time.Sleep(d)
+	return err
+}
+
+func (s *scene) override(_ context.Context, _ *testscript.TestScript, args []string) error {
+	s.overrides = append(s.overrides, args...)
+	return nil
+}
+
+// rate is that of requests of each kind from each place.
+const rate = 20
+
+func (s *scene) load(ctx context.Context, _ *testscript.TestScript, _ []string) error {
+	for place, namespace := range map[string]string{"home": s.namespace, "elsewhere": s.callers} {
+		pod, err := s.mesh.Pod(ctx, namespace, "app=client")
+		if err != nil {
+			return err
+		}
+		client, err := s.mesh.Client(ctx, pod)
+		if err != nil {
+			return err
+		}
+		sources := []load.Source{
+			{Name: place, Rate: rate, Send: s.sender(client, "shop", "")},
+			{Name: place + " control", Rate: rate, Send: s.sender(client, "control", "")},
+		}
+		for _, version := range s.overrides {
+			sources = append(sources, load.Source{Name: place + " " + version, Rate: rate / 2, Send: s.sender(client, "shop", version)})
+		}
+		s.running = append(s.running, load.Start(context.WithoutCancel(ctx), sources...))
+	}
+	return nil
+}
+
+// sender makes requests of a Service, and says which version served them.
+func (s *scene) sender(client *http.Client, service, version string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"."+s.namespace+"/", http.NoBody)
+		if err != nil {
+			return "", err
+		}
+		if version != "" {
+			request.Header.Set("X-Override", "shop:"+version)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return "", err
+		}
+		defer response.Body.Close()
+		var body bytes.Buffer
+		if _, err := body.ReadFrom(response.Body); err != nil {
+			return "", err
+		}
+		answer, err := chain.Decode(&body)
+		if err != nil || response.StatusCode != http.StatusOK {
+			return "", fmt.Errorf("status %d", response.StatusCode)
+		}
+		return answer.Version, nil
+	}
+}
+
+// end ends the load.
+func (s *scene) end() {
+	if s.counts == nil {
+		s.counts = map[string]load.Count{}
+	}
+	for _, l := range s.running {
+		for _, c := range l.Stop() {
+			s.counts[c.Name] = c
+		}
+	}
+	s.running = nil
+}
+
+func (s *scene) served(_ context.Context, ts *testscript.TestScript, args []string) error {
+	s.end()
+	if len(args) < 2 {
+		ts.Fatalf("usage: served home|elsewhere VERSION…")
+	}
+	place, may := args[0], args[1:]
+	control := s.counts[place+" control"]
+	if slices.Equal(may, []string{"as", "control"}) {
+		may = nil
+		for version := range control.Answers {
+			may = append(may, version)
+		}
+	}
+	var errs []error
+	for name, c := range s.counts {
+		if !strings.HasPrefix(name, place) {
+			continue
+		}
+		ts.Logf("%s", c.String())
+		version := strings.TrimSpace(strings.TrimPrefix(name, place))
+		switch {
+		case version == "control":
+			continue
+		case c.Sent == 0:
+			errs = append(errs, fmt.Errorf("%s: nothing was sent", name))
+		case c.Failed > control.Failed:
+			errs = append(errs, fmt.Errorf("%s: %d of %d failed, of control %d of %d", name, c.Failed, c.Sent, control.Failed, control.Sent))
+		}
+		for served, n := range c.Answers {
+			if served != version && !slices.Contains(may, served) {
+				errs = append(errs, fmt.Errorf("%s: %d of %d were served by %s", name, n, c.Sent, served))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stop ends what a script has left.
+func (s *scene) stop() {
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, namespace := range []string{s.namespace, s.callers} {
+		_ = s.mesh.Kubernetes().AppsV1().Deployments(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+	}
+}
