@@ -85,11 +85,11 @@ test-istio: $(TESTCOUNT) ## Run the tests of test/istio against another Istio (I
 	@$(TESTCOUNT) ./test/istio -- -modfile=go.istio-$(ISTIO).mod -tags istio_$(subst .,_,$(ISTIO)) $(TESTFLAGS)
 
 # Tests that take little time: the others are run where none of these fails.
-MUTANTS_FIRST := TestGolden|TestTables|TestDoor|TestChanges(AreSeen|OfMeshes)|TestW|TestN|TestRefused
+MUTANTS_FIRST := TestPin|TestCallers|TestHidden|TestLeftAlone|TestTwoSubsets|TestEdits|TestOneWrite|TestEarly|TestGolden|TestTables|TestDoor|TestChanges(AreSeen|OfMeshes)|TestW|TestN|TestRefused
 
 .PHONY: mutants
-mutants: ## Take each rule of the model and of the proof out, and see which test fails (MUTANTS=regexp)
-	@go run -C tools -buildvcs=false ./mutate $(if $(MUTANTS),-run '$(MUTANTS)') -o '$(CURDIR)/docs/mutations.md' -first '$(MUTANTS_FIRST)' '$(CURDIR)' internal/mesh internal/prove
+mutants: ## Take each rule of the model, of the proof and of a plan out, and see which test fails (MUTANTS=regexp)
+	@go run -C tools -buildvcs=false ./mutate $(if $(MUTANTS),-run '$(MUTANTS)') -o '$(CURDIR)/docs/mutations.md' -first '$(MUTANTS_FIRST)' '$(CURDIR)' internal/mesh internal/prove internal/plan
 
 .PHONY: test-cluster
 test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start a control plane

@@ -67,7 +67,15 @@ func (b *batch) lay(i int) (outcome, error) {
 			return outcome{}, err
 		}
 		source, base := string(data), filepath.Base(path)
-		if name, isTest := strings.CutSuffix(base, "_test.go"); isTest {
+		name, isTest := strings.CutSuffix(base, "_test.go")
+		if isTest && !external.MatchString(source) {
+			// What it opens to other tests has to be there; its own tests are not run.
+			if err := b.write(filepath.Join(to, name+"_inside.go"), source); err != nil {
+				return outcome{}, err
+			}
+			continue
+		}
+		if isTest {
 			b.tests = append(b.tests, testsIn(source)...)
 			if err := b.write(filepath.Join(to, "tests", name+".go"), b.testsOf(i, source)); err != nil {
 				return outcome{}, err
@@ -97,6 +105,7 @@ func (b *batch) write(path, source string) error {
 }
 
 var (
+	external      = regexp.MustCompile(`(?m)^package \w+_test$`)
 	packageClause = regexp.MustCompile(`(?m)^package \w+$`)
 	flagName      = regexp.MustCompile(`(flag\.\w+\("\w+)"`)
 	testFunction  = regexp.MustCompile(`(?m)^func (Test\w+)\(\w+ \*testing\.T\)`)

@@ -240,7 +240,9 @@ func (s *scene) load(ctx context.Context, _ *testscript.TestScript, _ []string) 
 
 // sender makes requests of a Service, and says which version served them.
 func (s *scene) sender(client *http.Client, service, version string) func(context.Context) (string, error) {
+	began := time.Now()
 	return func(ctx context.Context) (string, error) {
+		after := time.Since(began).Round(100 * time.Millisecond)
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"."+s.namespace+"/", http.NoBody)
@@ -261,7 +263,7 @@ func (s *scene) sender(client *http.Client, service, version string) func(contex
 		}
 		answer, err := chain.Decode(&body)
 		if err != nil || response.StatusCode != http.StatusOK {
-			return "", fmt.Errorf("status %d", response.StatusCode)
+			return "", fmt.Errorf("status %d after %v", response.StatusCode, after)
 		}
 		return answer.Version, nil
 	}
