@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/event"
 	"github.com/overrides-mesh/overrides/internal/operator"
 )
 
@@ -55,7 +56,7 @@ func refusals(said []eventsv1.Event, changes []change) map[[2]string][]refusedOb
 	last := map[diag.Object]*eventsv1.Event{}
 	for i := range said {
 		e := &said[i]
-		if e.Related == nil || e.Regarding.Kind != "Service" || !operator.IsRefusal(diag.Code(e.Reason)) {
+		if e.Related == nil || e.Regarding.Kind != "Service" || !event.IsRefusal(diag.Code(e.Reason)) {
 			continue
 		}
 		object := diag.Object{Kind: e.Related.Kind, Namespace: e.Related.Namespace, Name: e.Related.Name}

@@ -48,18 +48,20 @@ const (
 	ServiceNameUnsupported Code = "ServiceNameUnsupported"
 
 	// Versions and ordinary traffic.
-	ReleasedNotFound      Code = "ReleasedNotFound"
-	ReleasedNotReady      Code = "ReleasedNotReady"
-	ReleasedGone          Code = "ReleasedGone"
-	OrdinaryTrafficShared Code = "OrdinaryTrafficShared"
-	NonHTTPPortShared     Code = "NonHTTPPortShared"
-	NoVersionLabel        Code = "NoVersionLabel"
-	InvalidVersion        Code = "InvalidVersion"
-	VersionNotReady       Code = "VersionNotReady"
-	AmbiguousServiceName  Code = "AmbiguousServiceName"
-	IsolatedBaseNotFound  Code = "IsolatedBaseNotFound"
-	IsolatedNoVersion     Code = "IsolatedNoVersion"
-	IsolatedUnreachable   Code = "IsolatedUnreachable"
+	ReleasedNotFound         Code = "ReleasedNotFound"
+	ReleasedNotReady         Code = "ReleasedNotReady"
+	ReleasedGone             Code = "ReleasedGone"
+	OrdinaryTrafficShared    Code = "OrdinaryTrafficShared"
+	OrdinaryTrafficNotPinned Code = "OrdinaryTrafficNotPinned"
+	NoReadyPod               Code = "NoReadyPod"
+	NonHTTPPortShared        Code = "NonHTTPPortShared"
+	NoVersionLabel           Code = "NoVersionLabel"
+	InvalidVersion           Code = "InvalidVersion"
+	VersionNotReady          Code = "VersionNotReady"
+	AmbiguousServiceName     Code = "AmbiguousServiceName"
+	IsolatedBaseNotFound     Code = "IsolatedBaseNotFound"
+	IsolatedNoVersion        Code = "IsolatedNoVersion"
+	IsolatedUnreachable      Code = "IsolatedUnreachable"
 
 	// Living with what is already there.
 	VirtualServiceAdopted      Code = "VirtualServiceAdopted"
@@ -101,8 +103,12 @@ const (
 	NotInDemo      Code = "NotInDemo"
 
 	// Writing to a cluster.
-	FieldConflict Code = "FieldConflict"
-	ObjectRefused Code = "ObjectRefused"
+	FieldConflict       Code = "FieldConflict"
+	ObjectRefused       Code = "ObjectRefused"
+	OtherInstance       Code = "OtherInstance"
+	WriteUndone         Code = "WriteUndone"
+	NamespaceNotManaged Code = "NamespaceNotManaged"
+	VersionLabelUnused  Code = "VersionLabelUnused"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.

@@ -101,6 +101,14 @@ var entries = []Entry{
 		"give the released pods a version label, or a selector that the other pods' labels don't match, or move the other version behind a Service of its own (overrides.mesh/version-of)",
 	},
 	{
+		OrdinaryTrafficNotPinned, Warning, "Ordinary traffic of the Service is to be pinned to its released pods, and at this moment it is not: the objects in place let it reach previews that are ready.",
+		"see what is refused or waits (overrides status), and whether an operator leads",
+	},
+	{
+		NoReadyPod, Warning, "No pod is ready of those that ordinary traffic of the Service is pinned to by the objects in place: its requests are answered with 503.",
+		"find out why these pods are not ready, or name a version as released whose pods are",
+	},
+	{
 		NonHTTPPortShared, Warning, "The Service has ports that don't carry HTTP. Ordinary traffic of these is shared by the pods of all versions.",
 		"move the version behind a Service of its own (overrides.mesh/version-of)",
 	},
@@ -270,5 +278,21 @@ var entries = []Entry{
 	{
 		ObjectRefused, Error, "The API server or an admission webhook refused an object. The last good one stays in force.",
 		"do what the message says; it is the API server's own",
+	},
+	{
+		OtherInstance, Error, "An object of the name that this installation of Overrides would write belongs to another installation, as its annotation overrides.mesh/instance says. It is left as it is.",
+		"have each namespace managed by one installation only; where the other one is gone, run overrides cleanup --instance with its name, or start this one with --instance and that name",
+	},
+	{
+		WriteUndone, Error, "Something else writes an object of Overrides again and again, or deletes it: most likely another operator, with other flags. It is written ever more rarely.",
+		"find the other operator and end it, or have it manage other namespaces",
+	},
+	{
+		NamespaceNotManaged, Warning, "The namespace of a Service is not managed any more. What Overrides made there is removed: no request can ask for a version, and ordinary traffic goes to all pods of the Service.",
+		"label the namespace overrides.mesh/enabled: \"true\" again, or scale its previews down",
+	},
+	{
+		VersionLabelUnused, Warning, "No pod behind any managed Service carries the version label that the operator was started with, so that no version is known.",
+		"correct --version-label, or label the pods' templates",
 	},
 }

@@ -1,10 +1,8 @@
 package operator
 
 import (
-	"cmp"
+	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,168 +13,141 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/event"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Reasons of Events on Services, beside the codes of diagnostics.
-const (
-	// VersionOverridable says that requests may ask for a version.
-	VersionOverridable = "VersionOverridable"
-	// VersionNotOverridable says that they get the released one again.
-	VersionNotOverridable = "VersionNotOverridable"
-)
+// ReportingController is what Events name as the one that reports them.
+const ReportingController = "overrides"
 
-// announcer writes Events on Services: when something begins to be so, once.
+// announcer writes the Events that package event decides on, and logs warnings.
 type announcer struct {
 	recorder events.EventRecorder
 	metrics  *metrics
 	log      *slog.Logger
 
-	// told is set after the first pass: versions whose routes were there long before
-	// the operator started were announced by the one before.
-	told bool
-	// said has the row of each version that was announced.
-	said map[route.Version]*corev1.ObjectReference
-	// diags are those of the pass before.
-	diags map[diag.Diagnostic]bool
-	// repeated is when each refusal that lasts was said last.
-	repeated map[diag.Diagnostic]time.Time
+	memory event.Memory
+	// rows has the row of each version that was announced.
+	rows map[route.Version]*corev1.ObjectReference
+	// count counts Events that are about no row.
+	count int
 }
 
-// ReportingController is what Events name as the one that reports them.
-const ReportingController = "overrides"
-
-// IsRefusal reports whether Events of a code tell of an object that can't be written.
-// They are related to that object.
-func IsRefusal(code diag.Code) bool {
-	return code == diag.ObjectRefused || code == diag.FieldConflict || code == diag.NameTaken
+func newAnnouncer(recorder events.EventRecorder, m *metrics, log *slog.Logger) *announcer {
+	return &announcer{recorder: recorder, metrics: m, log: log, rows: map[route.Version]*corev1.ObjectReference{}}
 }
 
-// repeatAfter is when a refusal that lasts is said again: API servers keep Events for an
-// hour.
-const repeatAfter = 40 * time.Minute
+// forget forgets what was said, as one that follows another operator.
+func (a *announcer) forget() { a.memory = a.memory.Forget() }
 
-// announcedWithin is how long after a route was written the operator that wrote it
-// may have ended without having announced the version. Within it, one that follows
-// says it, perhaps again.
-const announcedWithin = time.Minute
-
-// forget forgets what was said, as one that follows another operator. Warnings that go
-// on are not said again.
-func (a *announcer) forget() {
-	a.told, a.said = false, map[route.Version]*corev1.ObjectReference{}
-}
-
-// tell tells what has changed since the pass before.
-func (a *announcer) tell(p *picture) {
-	services := map[[2]string]*corev1.Service{}
-	for _, s := range p.objects.Services {
-		services[[2]string{s.Namespace, s.Name}] = s
-	}
-	if !a.told {
-		a.inherit(p)
-	}
-	a.tellVersions(p, services)
-	diags := map[diag.Diagnostic]bool{}
-	for _, d := range p.diags {
-		if !severe(d) || diags[d] {
-			continue
-		}
-		diags[d] = true
-		if a.diags[d] && !a.repeats(d) {
-			continue
-		}
+// tell tells what has changed since the pass before, and returns when to look again
+// though nothing changes.
+func (a *announcer) tell(p *picture) time.Time {
+	out := event.Tell(p.eventInput(a.memory))
+	a.memory = out.Memory
+	for _, d := range out.Begun {
 		a.log.Warn("diagnostic", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
-		for _, name := range p.concerned(d.Object) {
-			if s := services[name]; s != nil {
-				a.recorder.Eventf(s, relatedTo(&d), corev1.EventTypeWarning, string(d.Code), "Route", "%s", short(noteOn(name, &d)))
-			}
-		}
 	}
-	for _, d := range ended(a.diags, diags) {
+	for _, d := range out.Ended {
 		a.log.Info("diagnostic no longer", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
 	}
-	a.noteRefusals(diags)
-	a.diags, a.told = diags, true
-}
-
-// repeats reports whether a refusal that lasts is to be said again.
-func (a *announcer) repeats(d diag.Diagnostic) bool {
-	return IsRefusal(d.Code) && time.Since(a.repeated[d]) >= repeatAfter
-}
-
-// noteRefusals notes when each refusal was said last, where that is now for new ones.
-func (a *announcer) noteRefusals(now map[diag.Diagnostic]bool) {
-	last := a.repeated
-	a.repeated = map[diag.Diagnostic]time.Time{}
-	for d := range now {
-		if !IsRefusal(d.Code) {
-			continue
+	p.settle(out.Young)
+	index, services := rows{picture: p}, p.services()
+	for i := range out.Events {
+		e := &out.Events[i]
+		kind, related := corev1.EventTypeNormal, runtime.Object(nil)
+		switch {
+		case e.Reason == event.VersionOverridable:
+			a.rows[e.Version] = index.row(e.Version)
+			related = a.rows[e.Version]
+		case e.Reason == event.VersionNotOverridable:
+			related = a.row(e.Version)
+			delete(a.rows, e.Version)
+		default:
+			related = a.about(e)
 		}
-		if a.repeated[d] = last[d]; !a.diags[d] || a.repeats(d) {
-			a.repeated[d] = time.Now()
+		if e.Warning {
+			kind = corev1.EventTypeWarning
 		}
-	}
-}
-
-// relatedTo refers to the object that can't be written; nil for what is about none.
-func relatedTo(d *diag.Diagnostic) runtime.Object {
-	if !IsRefusal(d.Code) {
-		return nil
-	}
-	return &corev1.ObjectReference{APIVersion: istioGroup + "/v1", Kind: d.Object.Kind, Namespace: d.Object.Namespace, Name: d.Object.Name}
-}
-
-// ended lists the diagnostics of before that are not there now, sorted.
-func ended(before, now map[diag.Diagnostic]bool) []diag.Diagnostic {
-	var out []diag.Diagnostic
-	for d := range before {
-		if !now[d] {
-			out = append(out, d)
-		}
-	}
-	return diag.Sort(out)
-}
-
-// inherit takes for said what an earlier operator has announced, by the time of
-// its routes.
-func (a *announcer) inherit(p *picture) {
-	index := rows{picture: p}
-	for i := range p.result.Tables {
-		t := &p.result.Tables[i]
-		seen := p.seen[t.Object()]
-		if seen == nil || time.Since(seen.Written) < announcedWithin {
-			continue
-		}
-		for j := range t.Routes {
-			v := t.Routes[j].Version
-			if _, routed := p.planned.Routed[v]; routed {
-				a.said[v] = index.row(v)
+		if s := services[[2]string{e.Namespace, e.Service}]; s != nil {
+			a.recorder.Eventf(s, related, kind, e.Reason, "Route", "%s", short(e.Note))
+			if e.Version != (route.Version{}) {
+				a.metrics.announced.WithLabelValues(e.Reason).Inc()
 			}
 		}
 	}
+	return out.Again
 }
 
-func (a *announcer) tellVersions(p *picture, services map[[2]string]*corev1.Service) {
-	index := rows{picture: p}
-	say := func(v route.Version, reason, note string) {
-		if s := services[[2]string{v.Namespace, v.Service}]; s != nil {
-			a.recorder.Eventf(s, a.said[v], corev1.EventTypeNormal, reason, "Route", "%s", note)
-			a.metrics.announced.WithLabelValues(reason).Inc()
+// row refers to the row of a version that was announced, by this operator or by the one
+// before.
+func (a *announcer) row(v route.Version) *corev1.ObjectReference {
+	if known := a.rows[v]; known != nil {
+		return known
+	}
+	return &corev1.ObjectReference{APIVersion: istioGroup + "/v1", Kind: "VirtualService", Namespace: v.Namespace}
+}
+
+// about refers to the object that an Event is about. Events that differ in nothing but
+// their note and time are taken for one, of which nobody hears again for minutes; so each
+// has a count of its own.
+func (a *announcer) about(e *event.Event) *corev1.ObjectReference {
+	a.count++
+	out := &corev1.ObjectReference{
+		Kind: e.About.Kind, Namespace: e.About.Namespace, Name: e.About.Name, FieldPath: fmt.Sprintf("%s[%d]", e.Reason, a.count),
+	}
+	switch out.Kind {
+	case "VirtualService", "DestinationRule":
+		out.APIVersion = istioGroup + "/v1"
+	case "Service":
+		out.APIVersion = "v1"
+	}
+	return out
+}
+
+// eventInput is what Events follow from.
+func (p *picture) eventInput(memory event.Memory) event.Input {
+	in := event.Input{
+		Now: time.Now(), Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Diagnostics: p.diags, Memory: memory,
+		Written: map[diag.Object]time.Time{}, Left: map[string]bool{},
+	}
+	for name, seen := range p.seen {
+		in.Written[name] = seen.Written
+		if p.left != nil && p.left(name.Namespace) {
+			in.Left[name.Namespace] = true
 		}
 	}
-	routed := p.planned.Routed
-	for _, v := range sortedVersions(routed) {
-		if routed[v].Settled && a.said[v] == nil {
-			a.said[v] = index.row(v)
-			say(v, VersionOverridable, "version "+v.Version+" is reached by requests for "+v.Service+":"+v.Version)
+	in.Observed = p.observed()
+	return in
+}
+
+// services are those that Events can be said of: the API server takes none in a namespace
+// that is being deleted.
+func (p *picture) services() map[[2]string]*corev1.Service {
+	ending := map[string]bool{}
+	for _, n := range p.objects.Namespaces {
+		ending[n.Name] = n.DeletionTimestamp != nil
+	}
+	out := map[[2]string]*corev1.Service{}
+	for _, list := range [][]*corev1.Service{p.objects.Services, p.leaving} {
+		for _, s := range list {
+			if !ending[s.Namespace] && s.DeletionTimestamp == nil {
+				out[[2]string{s.Namespace, s.Name}] = s
+			}
 		}
 	}
-	for _, v := range sortedVersions(a.said) {
-		if _, still := routed[v]; !still {
-			say(v, VersionNotOverridable, "version "+v.Version+" can't serve: requests for it get the released version")
-			delete(a.said, v)
+	return out
+}
+
+// settle has diagnostics that have not lasted for as long as they must be no warnings.
+func (p *picture) settle(young []diag.Diagnostic) {
+	is := make(map[diag.Diagnostic]bool, len(young))
+	for _, d := range young {
+		is[d] = true
+	}
+	for i := range p.diags {
+		if is[p.diags[i]] {
+			p.diags[i].Severity = diag.Info
 		}
 	}
 }
@@ -196,7 +167,7 @@ func (r *rows) row(v route.Version) *corev1.ObjectReference {
 	if r.at == nil {
 		r.index()
 	}
-	out := &corev1.ObjectReference{APIVersion: "networking.istio.io/v1", Kind: "VirtualService", Namespace: v.Namespace}
+	out := &corev1.ObjectReference{APIVersion: istioGroup + "/v1", Kind: "VirtualService", Namespace: v.Namespace}
 	if at, there := r.at[v]; there {
 		t := &r.result.Tables[at[0]]
 		seen := r.seen[t.Object()]
@@ -220,58 +191,6 @@ func (r *rows) index() {
 			}
 		}
 	}
-}
-
-// noteOn is what an Event on a Service says of d, which may be about a VirtualService.
-func noteOn(service [2]string, d *diag.Diagnostic) string {
-	if d.Object.Kind == "VirtualService" && d.Object.Name != service[1]+compile.ObjectSuffix {
-		return d.Object.String() + ": " + d.Message
-	}
-	return d.Message
-}
-
-// concerned names the Services that an object is about: itself, the one that an object
-// of ours was made for, or those with versions that a user's VirtualService leads to.
-func (p *picture) concerned(object diag.Object) [][2]string {
-	if _, wanted := p.ours()[object]; object.Kind == "VirtualService" && !wanted && p.snapshot != nil {
-		for i := range p.snapshot.VirtualServices {
-			if v := &p.snapshot.VirtualServices[i]; v.Object() == object {
-				return p.ledTo(v)
-			}
-		}
-	}
-	return [][2]string{{object.Namespace, p.owner(object)}}
-}
-
-// ledTo names the Services with routes or previews that v is for, leads to, or copies
-// requests to.
-func (p *picture) ledTo(v *model.VirtualService) [][2]string {
-	hosts := map[string]bool{}
-	add := func(host string) {
-		if !strings.Contains(host, ".") {
-			host += "." + v.Namespace + ".svc." + p.snapshot.Options.ClusterDomain
-		}
-		hosts[host] = true
-	}
-	for _, host := range v.Spec.GetHosts() {
-		add(host)
-	}
-	for _, h := range v.Spec.GetHttp() {
-		for _, r := range h.GetRoute() {
-			add(r.GetDestination().GetHost())
-		}
-		add(h.GetMirror().GetHost())
-		for _, m := range h.GetMirrors() {
-			add(m.GetDestination().GetHost())
-		}
-	}
-	var out [][2]string
-	for i := range p.result.Services {
-		if s := &p.result.Services[i]; hosts[s.Host] && (s.State == compile.Managed || len(s.Previews) > 0) {
-			out = append(out, [2]string{s.Namespace, s.Name})
-		}
-	}
-	return out
 }
 
 // owner names the Service that an object is about: itself, or the one that an
@@ -314,10 +233,4 @@ func short(note string) string {
 		end--
 	}
 	return note[:end] + "…"
-}
-
-func sortedVersions[T any](m map[route.Version]T) []route.Version {
-	return slices.SortedFunc(maps.Keys(m), func(a, b route.Version) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Version, b.Version))
-	})
 }

@@ -26,11 +26,23 @@ import (
 // some time ago, and with diags.
 func routedPicture(written time.Duration, routed map[route.Version]plan.Routed, diags ...diag.Diagnostic) *picture {
 	p := &picture{}
+	p.managed, p.left = func(string) bool { return true }, func(string) bool { return false }
 	p.objects = &discover.Objects{Services: []*corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"}}}}
 	p.result = compile.Result{Tables: []route.Table{{
-		Namespace: "shop", Name: "cart-overrides", Owner: "cart", Routes: []route.Route{{Kind: route.Override, Version: cartV2}},
+		Namespace: "shop", Name: "cart-overrides", Owner: "cart", Routes: []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}},
 	}}}
-	p.seen = map[diag.Object]*apply.Seen{name: {Written: time.Now().Add(-written)}}
+	v2 := compile.Version{Name: "v2", Pods: 1, Ready: len(routed)}
+	p.result.Services = []compile.Service{{Namespace: "shop", Name: "cart", State: compile.Managed, Pinned: compile.PinnedByVersion, Versions: []compile.Version{v2}}}
+	seen := &apply.Seen{Written: time.Now().Add(-written)}
+	seen.Object = name
+	if routed != nil {
+		seen.Routes = plan.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
+			Name:  "override.cart.v2",
+			Match: []*istioapi.HTTPMatchRequest{{Headers: map[string]*istioapi.StringMatch{"x-override": {MatchType: &istioapi.StringMatch_Regex{Regex: `(?:.*,)?[ \t]*cart:v2`}}}}},
+			Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: "cart.shop.svc.cluster.local", Subset: "override-v2"}}},
+		}}})
+	}
+	p.seen = map[diag.Object]*apply.Seen{name: seen}
 	p.planned.Routed, p.diags = routed, diags
 	return p
 }
@@ -48,8 +60,9 @@ func TestAnnounce(t *testing.T) {
 	ours := diag.New(diag.NameTaken, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "taken")
 	const (
 		overridable = "Normal VersionOverridable version v2 is reached by requests for cart:v2"
-		lost        = "Normal VersionNotOverridable version v2 can't serve: requests for it get the released version"
+		lost        = "Normal VersionNotOverridable no pod of version v2 is ready (0 of 1): requests for cart:v2 get the released version"
 		taken       = "Warning NameTaken taken"
+		gone        = "Normal Resolved no longer so: taken (NameTaken)"
 	)
 	tests := []struct {
 		name   string
@@ -70,14 +83,14 @@ func TestAnnounce(t *testing.T) {
 			routedPicture(time.Second, placed), routedPicture(time.Second, settled),
 		}, []string{overridable}},
 		{"a warning about an object of ours, while it lasts once", []*picture{
-			routedPicture(0, nil, ours, ours), routedPicture(0, nil, ours), routedPicture(0, nil), routedPicture(0, nil, ours),
-		}, []string{taken, taken}},
+			routedPicture(0, nil, ours, ours), routedPicture(0, nil, ours), routedPicture(0, nil),
+		}, []string{taken, gone}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			recorder := events.NewFakeRecorder(10)
-			a := &announcer{recorder: recorder, metrics: newMetrics(), log: slog.New(slog.DiscardHandler), said: map[route.Version]*corev1.ObjectReference{}}
+			a := newAnnouncer(recorder, newMetrics(), slog.New(slog.DiscardHandler))
 			for _, p := range test.passes {
 				a.tell(p)
 			}
@@ -129,7 +142,7 @@ func TestWarningsReachServices(t *testing.T) {
 			}}
 			p.result.Services = []compile.Service{{Namespace: "shop", Name: "cart", Host: "cart.shop.svc.cluster.local", State: compile.Managed}}
 			recorder := events.NewFakeRecorder(10)
-			a := &announcer{recorder: recorder, metrics: newMetrics(), log: slog.New(slog.DiscardHandler), said: map[route.Version]*corev1.ObjectReference{}}
+			a := newAnnouncer(recorder, newMetrics(), slog.New(slog.DiscardHandler))
 			a.tell(p)
 			a.tell(p)
 			close(recorder.Events)
@@ -181,10 +194,7 @@ func TestWarningsAreLogged(t *testing.T) {
 		}
 		return a
 	}}
-	a := &announcer{
-		recorder: events.NewFakeRecorder(10), metrics: newMetrics(), log: slog.New(slog.NewTextHandler(&log, options)),
-		said: map[route.Version]*corev1.ObjectReference{},
-	}
+	a := newAnnouncer(events.NewFakeRecorder(10), newMetrics(), slog.New(slog.NewTextHandler(&log, options)))
 	for _, p := range []*picture{routedPicture(0, nil, taken), routedPicture(0, nil, taken), routedPicture(0, nil)} {
 		a.tell(p)
 	}

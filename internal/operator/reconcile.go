@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
@@ -78,7 +77,7 @@ func newReconciler(options *Options, s *store, p parts) *reconciler {
 		beside: p.beside,
 		room:   plan.NewRoom(), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
 		writer: newWriter(p.client, s, &p, options.DryRun),
-		events: &announcer{recorder: p.recorder, metrics: p.metrics, log: p.log, said: map[route.Version]*corev1.ObjectReference{}},
+		events: newAnnouncer(p.recorder, p.metrics, p.log),
 	}
 }
 
@@ -130,7 +129,7 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 	r.writer.report(p)
 	if ctx.Err() == nil {
 		again = earlier(again, r.policy.write(ctx, p, r.writer.flyingSince))
-		r.events.tell(p)
+		again = earlier(again, r.events.tell(p))
 	}
 	r.metrics.passed(p, time.Since(began))
 	r.passes.Add(1)

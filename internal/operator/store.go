@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
@@ -201,6 +202,8 @@ type contents struct {
 	// gated are the pods whose readiness gate is shut, in namespaces that are managed
 	// or left.
 	gated []*discover.Pod
+	// leaving are the Services of namespaces that are left.
+	leaving []*corev1.Service
 	scope
 	// since is when the oldest change came that is new in it; zero for none.
 	since time.Time
@@ -237,6 +240,10 @@ func (s *store) take() contents {
 		case s.options.everywhere(name.Kind) || out.managed(name.Namespace):
 			out.diags = append(out.diags, x.diags...)
 			out.objects.Put(x.Object)
+		case out.left(name.Namespace):
+			if service, ok := x.Object.(*corev1.Service); ok {
+				out.leaving = append(out.leaving, service)
+			}
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.denied)) {

@@ -1,0 +1,97 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// tell adds an Event about d on every Service that d is about. The format of its note is
+// for what d says.
+func (t *teller) tell(d *diag.Diagnostic, e Event) {
+	format := e.Note
+	e.About = d.Object
+	for _, name := range t.concerned(d.Object) {
+		e.Namespace, e.Service = name[0], name[1]
+		e.Note = fmt.Sprintf(format, noteOn(name, d))
+		t.out.Events = append(t.out.Events, e)
+	}
+}
+
+// noteOn is what an Event on a Service says of d, which may be about a VirtualService.
+func noteOn(service [2]string, d *diag.Diagnostic) string {
+	if d.Object.Kind == "VirtualService" && d.Object.Name != service[1]+compile.ObjectSuffix {
+		return d.Object.String() + ": " + d.Message
+	}
+	return d.Message
+}
+
+// concerned names the Services that an object is about: itself, the one that an object
+// of ours was made for, or those with versions that a user's VirtualService leads to.
+func (t *teller) concerned(object diag.Object) [][2]string {
+	owner, wanted := t.ownersOfOurs()[object]
+	switch {
+	case object.Kind == "Service":
+		return [][2]string{{object.Namespace, object.Name}}
+	case wanted:
+		return [][2]string{{object.Namespace, owner}}
+	case object.Kind == "VirtualService" && t.Snapshot != nil:
+		for i := range t.Snapshot.VirtualServices {
+			if v := &t.Snapshot.VirtualServices[i]; v.Object() == object {
+				return t.ledTo(v)
+			}
+		}
+	}
+	// One of ours that nobody wants any more is named after what it was for.
+	return [][2]string{{object.Namespace, strings.TrimSuffix(object.Name, compile.ObjectSuffix)}}
+}
+
+// ownersOfOurs names the owners of our objects that are wanted.
+func (t *teller) ownersOfOurs() map[diag.Object]string {
+	if t.owners == nil {
+		t.owners = map[diag.Object]string{}
+		for i := range t.Result.Tables {
+			table := &t.Result.Tables[i]
+			t.owners[table.Object()] = table.Owner
+		}
+		for i := range t.Result.SubsetRules {
+			r := &t.Result.SubsetRules[i]
+			t.owners[r.Object()] = r.Owner
+		}
+	}
+	return t.owners
+}
+
+// ledTo names the Services with routes or previews that v is for, leads to, or copies
+// requests to.
+func (t *teller) ledTo(v *model.VirtualService) [][2]string {
+	hosts := map[string]bool{}
+	add := func(host string) {
+		if !strings.Contains(host, ".") {
+			host += "." + v.Namespace + ".svc." + t.Snapshot.Options.ClusterDomain
+		}
+		hosts[host] = true
+	}
+	for _, host := range v.Spec.GetHosts() {
+		add(host)
+	}
+	for _, h := range v.Spec.GetHttp() {
+		for _, r := range h.GetRoute() {
+			add(r.GetDestination().GetHost())
+		}
+		add(h.GetMirror().GetHost())
+		for _, m := range h.GetMirrors() {
+			add(m.GetDestination().GetHost())
+		}
+	}
+	var out [][2]string
+	for i := range t.Result.Services {
+		if s := &t.Result.Services[i]; hosts[s.Host] && (s.State == compile.Managed || len(s.Previews) > 0) {
+			out = append(out, [2]string{s.Namespace, s.Name})
+		}
+	}
+	return out
+}

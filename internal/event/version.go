@@ -1,0 +1,187 @@
+package event
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// announcedWithin is how long after a route was written the operator that wrote it
+// may have ended without having announced the version. Within it, one that follows
+// says it, perhaps again.
+const announcedWithin = time.Minute
+
+// announced is a version that was said to be overridable.
+type announced struct {
+	// selector is that of its Service then; nil where that is not known.
+	selector map[string]string
+}
+
+// inherit takes for announced what an earlier operator has: the versions of rows that are
+// in place. Those that are wanted still may not have been, if they were written just now.
+func (t *teller) inherit() {
+	wanted := map[diag.Object]map[string]route.Version{}
+	for i := range t.Result.Tables {
+		table := &t.Result.Tables[i]
+		rows := map[string]route.Version{}
+		for j := range table.Routes {
+			if r := &table.Routes[j]; r.Kind == route.Override {
+				rows[r.Name] = r.Version
+			}
+		}
+		wanted[table.Object()] = rows
+	}
+	subsets := t.subsets()
+	for i := range t.Observed {
+		o := &t.Observed[i]
+		young := t.Now.Sub(t.Written[o.Object]) < announcedWithin
+		for _, row := range o.Routes.Rows() {
+			v, isWanted := wanted[o.Object][row.Name]
+			if !isWanted {
+				v = versionOf(row, subsets[row.To])
+			}
+			if _, routed := t.Planned.Routed[v]; v.Version != "" && (!isWanted || routed && !young) {
+				t.out.Memory.announced[v] = t.announced(v)
+			}
+		}
+	}
+}
+
+// subsets are the labels of the subsets that are in place.
+func (t *teller) subsets() map[plan.Cluster]map[string]string {
+	out := map[plan.Cluster]map[string]string{}
+	for i := range t.Observed {
+		rule := t.Observed[i].DestinationRule
+		for _, s := range rule.GetSubsets() {
+			out[plan.Cluster{Host: rule.GetHost(), Subset: s.GetName()}] = s.GetLabels()
+		}
+	}
+	return out
+}
+
+// versionOf says for which version a row is that nobody wants any more: that of the
+// subset which it leads to. It is zero where that can't be told.
+func versionOf(row plan.Row, labels map[string]string) route.Version {
+	host := strings.SplitN(row.To.Host, ".", 3)
+	if len(host) < 3 || len(labels) != 1 {
+		return route.Version{}
+	}
+	for _, version := range labels {
+		if strings.HasPrefix(row.Name, string(route.Override)+"."+host[0]+"."+version) {
+			return route.Version{Service: host[0], Namespace: host[1], Version: version}
+		}
+	}
+	return route.Version{}
+}
+
+func (t *teller) announced(v route.Version) announced {
+	if s := t.service(v); s != nil {
+		return announced{selector: s.Selector}
+	}
+	return announced{}
+}
+
+func (t *teller) service(v route.Version) *model.Service {
+	if t.Snapshot == nil {
+		return nil
+	}
+	at := slices.IndexFunc(t.Snapshot.Services, func(s model.Service) bool { return s.Namespace == v.Namespace && s.Name == v.Service })
+	if at < 0 {
+		return nil
+	}
+	return &t.Snapshot.Services[at]
+}
+
+// versions says which versions requests may ask for now, and which not any more.
+func (t *teller) versions() {
+	routed, known := t.Planned.Routed, t.out.Memory.announced
+	for _, v := range sorted(routed) {
+		if _, was := known[v]; !was && routed[v].Settled {
+			known[v] = t.announced(v)
+			t.say(v, VersionOverridable, fmt.Sprintf("version %s is reached by requests for %s:%s", v.Version, v.Service, v.Version))
+		}
+	}
+	for _, v := range sorted(known) {
+		if _, still := routed[v]; still {
+			continue
+		}
+		if why := t.whyNot(v, known[v]); why != "" {
+			t.say(v, VersionNotOverridable, why)
+		}
+		delete(known, v)
+	}
+}
+
+func (t *teller) say(v route.Version, reason, note string) {
+	t.out.Events = append(t.out.Events, Event{Namespace: v.Namespace, Service: v.Service, Reason: reason, Note: note, Version: v})
+}
+
+// whyNot says why no request can ask for a version any more, and what becomes of those
+// that do; nothing where these reach it all the same, or the Service is gone.
+func (t *teller) whyNot(v route.Version, was announced) string {
+	asked := fmt.Sprintf("requests for %s:%s", v.Service, v.Version)
+	if t.Left[v.Namespace] {
+		return fmt.Sprintf("namespace %s is not managed any more: %s are answered like any other", v.Namespace, asked)
+	}
+	s := t.reports[[2]string{v.Namespace, v.Service}]
+	switch {
+	case s == nil:
+		return ""
+	case s.State == compile.LeftAlone && s.Reason == diag.OptedOut:
+		return "the Service asks to be left alone: " + asked + " are answered like any other"
+	case s.State == compile.LeftAlone:
+		return fmt.Sprintf("the Service is left alone (%s): %s are answered like any other", s.Reason, asked)
+	}
+	get := " get the released version"
+	if s.Pinned == compile.NotPinned || s.Pinned == compile.PinnedNowhere {
+		get = " are answered like any other"
+	}
+	why := t.whyNoRoute(s, v, was)
+	if why == "" {
+		return ""
+	}
+	return why + ": " + asked + get
+}
+
+// whyNoRoute says why there is no route to a version of a Service that is looked after;
+// nothing where none is needed.
+func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) string {
+	at := slices.IndexFunc(s.Versions, func(x compile.Version) bool { return x.Name == v.Version })
+	if at < 0 {
+		if now := t.service(v); now != nil && was.selector != nil && !maps.Equal(now.Selector, was.selector) {
+			return fmt.Sprintf("the Service has another selector (%s), and no pod of version %s is behind it", strings.TrimSuffix(model.LabelString(now.Selector), ","), v.Version)
+		}
+		return fmt.Sprintf("no pod of version %s is behind the Service", v.Version)
+	}
+	x := &s.Versions[at]
+	switch {
+	case x.Ready == 0:
+		return fmt.Sprintf("no pod of version %s is ready (0 of %d)", v.Version, x.Pods)
+	case s.State == compile.Idle || x.Released:
+		return ""
+	}
+	for _, h := range t.Planned.Held {
+		if h.Version == v && h.Reason == plan.Flapping {
+			return fmt.Sprintf("pods of version %s become ready and unready again and again, and have to stay ready until %s", v.Version, clock(h.Until))
+		}
+	}
+	return fmt.Sprintf("there can't be a route to version %s now, as the Warnings of the Service say", v.Version)
+}
+
+// clock is the time of day, as people compare it with their logs.
+func clock(at time.Time) string { return at.UTC().Format("15:04:05Z") }
+
+func sorted[T any](m map[route.Version]T) []route.Version {
+	return slices.SortedFunc(maps.Keys(m), func(a, b route.Version) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Version, b.Version))
+	})
+}
