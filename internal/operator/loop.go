@@ -25,6 +25,7 @@ func (r *reconciler) lead(ctx context.Context) {
 // forget forgets what may not be so any more when this replica leads again.
 func (r *reconciler) forget() {
 	r.metrics.leading.Set(0)
+	r.metrics.perService.show(nil, nil)
 	r.memory = plan.Memory{}
 	r.writer.forget()
 	r.asker.forget()

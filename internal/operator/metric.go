@@ -28,6 +28,7 @@ type metrics struct {
 	refused     *prometheus.GaugeVec
 	diagnostics *prometheus.GaugeVec
 	leading     prometheus.Gauge
+	perService  serviceMetrics
 
 	mu sync.Mutex
 	// wanted says since when versions that have no route can serve, routed which
@@ -71,9 +72,13 @@ func newMetrics() *metrics {
 // register has registry show m, until the function that it returns is called. Of
 // several operators in one program, as in tests, only the first is shown.
 func (m *metrics) register(registry prometheus.Registerer) (unregister func()) {
-	return register(registry, []prometheus.Collector{
+	collectors := []prometheus.Collector{
 		m.passes, m.placed, m.gone, m.writes, m.announced, m.services, m.versions, m.routes, m.held, m.refused, m.diagnostics, m.leading,
-	})
+	}
+	for _, gauge := range m.perService.all() {
+		collectors = append(collectors, gauge)
+	}
+	return register(registry, collectors)
 }
 
 func register(registry prometheus.Registerer, collectors []prometheus.Collector) (unregister func()) {
@@ -135,6 +140,7 @@ func (m *metrics) passed(p *picture, took time.Duration) {
 	for _, d := range p.diags {
 		m.diagnostics.WithLabelValues(string(d.Code), d.Severity.String()).Inc()
 	}
+	m.perService.show(p.now, p.refusedOf())
 	m.time(p)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -92,6 +93,8 @@ type picture struct {
 	refused []*apply.Refusal
 	// diags are those of all steps.
 	diags []diag.Diagnostic
+	// now is what is so of each Service.
+	now []current.Service
 	// owners are those of our objects that are wanted; nil until one is asked for.
 	owners map[diag.Object]string
 }
@@ -127,6 +130,9 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 		again = earlier(again, r.gates.open(ctx, p, r.writer.flyingSince))
 	}
 	r.writer.report(p)
+	if !without && err == nil {
+		p.findCurrent()
+	}
 	if ctx.Err() == nil {
 		again = earlier(again, r.policy.write(ctx, p, r.writer.flyingSince))
 		again = earlier(again, r.events.tell(p))

@@ -1,0 +1,78 @@
+package current
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Warnings tells of Services whose ordinary traffic reaches previews though it is to be
+// pinned, or no ready pod; and of a version label that no pod has.
+func Warnings(in Input, services []Service) []diag.Diagnostic {
+	reports := map[[2]string]*compile.Service{}
+	for i := range in.Result.Services {
+		s := &in.Result.Services[i]
+		reports[[2]string{s.Namespace, s.Name}] = s
+	}
+	var out []diag.Diagnostic
+	for i := range services {
+		s := &services[i]
+		report := reports[[2]string{s.Namespace, s.Name}]
+		if report.State != compile.Managed {
+			continue
+		}
+		toBePinned := report.Pinned == compile.PinnedByVersion || report.Pinned == compile.PinnedByWorkload
+		if ready := readyOf(report.Previews, report.Settings.VersionLabel); toBePinned && s.Pinned == Nowhere && len(ready) > 0 {
+			out = append(out, diag.New(diag.OrdinaryTrafficNotPinned, s.Object(), "ordinary traffic is not pinned now, and reaches %s", strings.Join(ready, ", ")))
+		}
+		if s.Routed && s.Ready == 0 && !s.elsewhere {
+			out = append(out, diag.New(diag.NoReadyPod, s.Object(), "ordinary traffic reaches no ready pod: it goes to %s", where(s)))
+		}
+	}
+	return append(out, versionLabel(in)...)
+}
+
+func where(s *Service) string {
+	if len(s.To) == 0 {
+		return "pods that are not there"
+	}
+	return strings.Join(s.To, ", ")
+}
+
+// readyOf names the workloads of pods that are ready.
+func readyOf(pods []model.Backend, label string) []string {
+	var out []string
+	for i := range pods {
+		if pods[i].Ready > 0 {
+			out = append(out, describe(&pods[i], label))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// versionLabel warns where no pod of any Service carries its version label: that is what
+// a mistyped --version-label looks like.
+func versionLabel(in Input) []diag.Diagnostic {
+	services := 0
+	for i := range in.Result.Services {
+		report := &in.Result.Services[i]
+		if report.State != compile.LeftAlone && len(report.ReleasedPods)+len(report.Previews) > 0 {
+			services++
+		}
+		for _, list := range [][]model.Backend{report.ReleasedPods, report.Previews} {
+			if slices.ContainsFunc(list, func(b model.Backend) bool { return b.Labels[report.Settings.VersionLabel] != "" }) {
+				return nil
+			}
+		}
+	}
+	if services == 0 {
+		return nil
+	}
+	return []diag.Diagnostic{diag.New(
+		diag.VersionLabelUnused, diag.Object{}, "no pod behind any of %d managed Services carries the label %q: no version is known", services, in.Snapshot.Options.VersionLabel,
+	)}
+}

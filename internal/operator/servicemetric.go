@@ -1,0 +1,78 @@
+package operator
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/overrides-mesh/overrides/internal/current"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// serviceMetrics say what is so of each Service now. There are series of Services only
+// that have previews or objects of ours, and they go with these.
+type serviceMetrics struct {
+	pinned, ready, open, waits, refused *prometheus.GaugeVec
+	// shown are the Services that there are series of.
+	shown map[[2]string]bool
+}
+
+func newServiceMetrics() serviceMetrics {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "overrides_service_" + name, Help: help}, []string{"namespace", "name"})
+	}
+	return serviceMetrics{
+		pinned:  gauge("pinned", "1 where ordinary traffic is kept from previews, by the routes in place, or there is none; else 0."),
+		ready:   gauge("ready_pods", "Ready pods that ordinary traffic reaches, by the routes in place."),
+		open:    gauge("open_doors", "Doors at which ordinary traffic reaches previews."),
+		waits:   gauge("waits", "What waits before it may be written."),
+		refused: gauge("refused", "Objects for it that can't be written as they are to be."),
+		shown:   map[[2]string]bool{},
+	}
+}
+
+func (m *serviceMetrics) all() []*prometheus.GaugeVec {
+	return []*prometheus.GaugeVec{m.pinned, m.ready, m.open, m.waits, m.refused}
+}
+
+// show shows what is so now, with how many objects of each Service are refused.
+func (m *serviceMetrics) show(services []current.Service, refused map[[2]string]int) {
+	now := make(map[[2]string]bool, len(services))
+	for i := range services {
+		s := &services[i]
+		name := [2]string{s.Namespace, s.Name}
+		now[name] = true
+		pinned := 1
+		if s.Pinned == current.Nowhere {
+			pinned = 0
+		}
+		for gauge, value := range map[*prometheus.GaugeVec]int{
+			m.pinned: pinned, m.ready: s.Ready, m.open: len(s.Open), m.waits: len(s.Waits), m.refused: refused[name],
+		} {
+			gauge.WithLabelValues(s.Namespace, s.Name).Set(float64(value))
+		}
+	}
+	for name := range m.shown {
+		if !now[name] {
+			for _, gauge := range m.all() {
+				gauge.DeleteLabelValues(name[0], name[1])
+			}
+		}
+	}
+	m.shown = now
+}
+
+// refusedOf counts the objects of each Service that can't be written.
+func (p *picture) refusedOf() map[[2]string]int {
+	out := map[[2]string]int{}
+	for _, r := range p.refused {
+		object := r.Step.Object.Object
+		out[[2]string{object.Namespace, p.owner(object)}]++
+	}
+	return out
+}
+
+// findCurrent finds out what is so of each Service now, and warns of what must not be.
+func (p *picture) findCurrent() {
+	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed()}
+	p.now = current.Services(in)
+	p.diags = diag.Sort(append(p.diags, current.Warnings(in, p.now)...))
+}
