@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,17 +19,27 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/operator"
 	"github.com/overrides-mesh/overrides/internal/report"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-const statusLong = `Status says for each Service of a cluster whether its configuration is in place, as
-generate would print it now, and which versions can be asked for. What is not in
-place may be on its way: a subset is made before a route names it. Where ordinary
-traffic stays because no released pod is ready, or there, it says so. Where the API
-server, or a webhook, refuses an object, it says so, and why, as the operator's last
-Event does. The exit code is 1 if anything is not in place.
+const statusLong = `Status says for each Service of a cluster what is so now.
+
+IN PLACE is yes where the cluster holds what generate would print; served where all
+versions are served and ordinary traffic is where it is to be, and only what nobody
+needs any more is still to be removed; else no: something is on its way, since a
+subset is made before a route names it, or it is refused. PINNED says whether ordinary
+traffic is kept from previews by the objects in place: yes, partly (not at all doors),
+no, or not needed. READY counts the pods that ordinary traffic reaches. OVERRIDABLE are
+the versions that a route in place leads to.
+
+Below the table is said where ordinary traffic goes, at which doors it reaches
+previews, what waits for what, and which objects the API server, a webhook, or another
+installation keeps the operator from writing, as the operator's last Event says.
+The exit code is 1 if anything is not in place, and not served either.
 
 It also tells whether an operator leads, by its lease.`
 
@@ -69,6 +80,10 @@ type serviceStatus struct {
 	State string `json:"state,omitempty"`
 	// InPlace is set where the cluster holds what generate would print.
 	InPlace bool `json:"inPlace"`
+	// Served is set where it does, or lacks nothing but the removal of what nobody needs.
+	Served bool `json:"served"`
+	// Now is what is so now; nil where there is no preview, nor an object of ours.
+	Now *nowStatus `json:"now,omitempty"`
 	// Missing says what would have to be written.
 	Missing []string `json:"missing,omitempty"`
 	// Refused are those of the missing objects that the API server would not take.
@@ -96,35 +111,40 @@ func (a *app) status(ctx context.Context, in *input, leaseNamespace, output stri
 	if err != nil {
 		return err
 	}
-	ordinary, err := stays(s, there)
+	now, err := momentOf(s, there)
 	if err != nil {
 		return err
 	}
-	services := statusOf(s, changes)
+	services := statusOf(s, changes, now)
 	a.addRefused(ctx, in, s.namespace, services, changes)
-	for i := range services {
-		services[i].Ordinary = ordinary[diag.Object{Kind: "Service", Namespace: services[i].Namespace, Name: services[i].Service}]
-	}
 	leader := leaderOf(ctx, in, leaseNamespace)
 	if output == "json" {
 		err = writeStatusJSON(a.Out, leader, services)
 	} else {
-		a.say("operator: %s", leader)
-		for i := range services {
-			if one := &services[i]; one.Ordinary != "" {
-				a.say("%s/%s: %s", one.Namespace, one.Service, one.Ordinary)
-			}
-		}
-		err = errors.Join(report.Table(a.Out, statusRows(services)), writeRefused(a.Out, services))
+		err = a.writeStatus(leader, services, now)
 	}
-	if err == nil && len(changes) > 0 {
+	if err == nil && slices.ContainsFunc(services, func(one serviceStatus) bool { return !one.Served }) {
 		err = errReported
 	}
 	return err
 }
 
-// statusOf says of each Service what of the changes is about it.
-func statusOf(s *state, changes []change) []serviceStatus {
+// writeStatus writes the status for people.
+func (a *app) writeStatus(leader string, services []serviceStatus, now *moment) error {
+	a.say("operator: %s", leader)
+	if now.label != "" {
+		a.say("%s", now.label)
+	}
+	for i := range services {
+		if one := &services[i]; one.Ordinary != "" {
+			a.say("%s/%s: %s", one.Namespace, one.Service, one.Ordinary)
+		}
+	}
+	return errors.Join(report.Table(a.Out, statusRows(services)), writeNow(a.Out, services), writeRefused(a.Out, services))
+}
+
+// statusOf says of each Service what of the changes is about it, and what is so now.
+func statusOf(s *state, changes []change, now *moment) []serviceStatus {
 	var out []serviceStatus
 	told := map[diag.Object]bool{}
 	for _, x := range s.services() {
@@ -136,10 +156,14 @@ func statusOf(s *state, changes []change) []serviceStatus {
 			}
 		}
 		for _, v := range x.Versions {
-			if v.Route != "" && one.InPlace {
+			if _, routed := now.routed[route.Version{Namespace: x.Namespace, Service: x.Name, Version: v.Name}]; routed {
 				one.Overridable = append(one.Overridable, v.Name)
 			}
 		}
+		object := diag.Object{Kind: "Service", Namespace: x.Namespace, Name: x.Name}
+		is := now.now[object]
+		one.Now, one.Ordinary = nowOf(is), now.stays[object]
+		one.Served = one.InPlace || is != nil && is.Place == current.Served
 		out = append(out, one)
 	}
 	for i := range changes {
@@ -164,14 +188,22 @@ func ownerOf(s *state, object diag.Object) string {
 }
 
 func statusRows(services []serviceStatus) [][]string {
-	rows := [][]string{{"NAMESPACE", "SERVICE", "STATE", "IN PLACE", "OVERRIDABLE", "MISSING"}}
-	for _, s := range services {
-		place := "no"
-		if s.InPlace {
+	rows := [][]string{{"NAMESPACE", "SERVICE", "STATE", "IN PLACE", "PINNED", "READY", "OVERRIDABLE", "MISSING"}}
+	for i := range services {
+		s := &services[i]
+		place, pinned, ready := "no", "", ""
+		switch {
+		case s.InPlace:
 			place = "yes"
+		case s.Served:
+			place = "served"
+		}
+		if s.Now != nil {
+			pinned, ready = string(s.Now.Pinned), fmt.Sprintf("%d/%d", s.Now.Ready, s.Now.Pods)
 		}
 		rows = append(rows, []string{
-			s.Namespace, s.Service, orNone(s.State), place, orNone(strings.Join(s.Overridable, ", ")), orNone(strings.Join(s.Missing, ", ")),
+			s.Namespace, s.Service, orNone(s.State), place, orNone(pinned), orNone(ready),
+			orNone(strings.Join(s.Overridable, ", ")), orNone(strings.Join(s.Missing, ", ")),
 		})
 	}
 	return rows

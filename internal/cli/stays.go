@@ -7,14 +7,26 @@ import (
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
+	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// stays says of Services where their ordinary traffic stays for now, and why: as a plan
-// of the operator's says it that knows nothing of earlier ones.
-func stays(s *state, there []istio.Object) (map[diag.Object]string, error) {
+// moment is what is so of the Services at this moment, as a plan of the operator's sees it
+// that knows nothing of earlier ones.
+type moment struct {
+	// stays says where ordinary traffic stays for now, and why.
+	stays map[diag.Object]string
+	now   map[diag.Object]*current.Service
+	// routed are the versions that a route in place leads to.
+	routed map[route.Version]plan.Routed
+	// label says that no pod has the version label; empty where one has.
+	label string
+}
+
+func momentOf(s *state, there []istio.Object) (*moment, error) {
 	in := plan.Input{Snapshot: s.snapshot, Result: &s.result, Now: time.Now(), Options: plan.DefaultOptions()}
 	for i := range there {
 		seen, err := observe(&there[i])
@@ -27,10 +39,24 @@ func stays(s *state, there []istio.Object) (map[diag.Object]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	out := map[diag.Object]string{}
+	// Until when something waits is not known here: that depends on when it began.
+	for i := range planned.Held {
+		planned.Held[i].Until = time.Time{}
+	}
+	out := &moment{stays: map[diag.Object]string{}, now: map[diag.Object]*current.Service{}, routed: planned.Routed}
 	for _, d := range planned.Diagnostics {
 		if d.Code == diag.ReleasedNotReady || d.Code == diag.ReleasedNotFound {
-			out[d.Object] = d.Message
+			out.stays[d.Object] = d.Message
+		}
+	}
+	of := current.Input{Snapshot: s.snapshot, Result: &s.result, Planned: &planned, Observed: in.Observed}
+	services := current.Services(of)
+	for i := range services {
+		out.now[services[i].Object()] = &services[i]
+	}
+	for _, d := range current.Warnings(of, services) {
+		if d.Code == diag.VersionLabelUnused {
+			out.label = d.Message
 		}
 	}
 	return out, nil

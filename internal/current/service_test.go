@@ -191,7 +191,7 @@ func TestVersionLabel(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	in.Result.Services[0].ReleasedPods = nil
+	in.Snapshot.Services[0].Backends = nil
 	if got := Warnings(in, nil); len(got) > 0 {
 		t.Errorf("without pods: %v", got)
 	}

@@ -55,19 +55,25 @@ func readyOf(pods []model.Backend, label string) []string {
 }
 
 // versionLabel warns where no pod of any Service carries its version label: that is what
-// a mistyped --version-label looks like.
+// a mistyped --version-label looks like. Without it, it may not be known what is released.
 func versionLabel(in Input) []diag.Diagnostic {
-	services := 0
+	labels := map[[2]string]string{}
 	for i := range in.Result.Services {
-		report := &in.Result.Services[i]
-		if report.State != compile.LeftAlone && len(report.ReleasedPods)+len(report.Previews) > 0 {
-			services++
+		if s := &in.Result.Services[i]; s.State != compile.LeftAlone || s.Reason == diag.ReleasedUnknown {
+			labels[[2]string{s.Namespace, s.Name}] = s.Settings.VersionLabel
 		}
-		for _, list := range [][]model.Backend{report.ReleasedPods, report.Previews} {
-			if slices.ContainsFunc(list, func(b model.Backend) bool { return b.Labels[report.Settings.VersionLabel] != "" }) {
-				return nil
-			}
+	}
+	services := 0
+	for i := range in.Snapshot.Services {
+		s := &in.Snapshot.Services[i]
+		label := labels[[2]string{s.Namespace, s.Name}]
+		if label == "" || len(s.Backends) == 0 {
+			continue
 		}
+		if slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Labels[label] != "" }) {
+			return nil
+		}
+		services++
 	}
 	if services == 0 {
 		return nil
