@@ -22,18 +22,20 @@ var ErrStale = errors.New("the object has changed since it was read")
 
 // Client writes objects.
 type Client struct {
-	objects dynamic.Interface
-	dryRun  []string
+	objects  dynamic.Interface
+	instance string
+	dryRun   []string
 }
 
-// New returns a client for the cluster that config leads to. A dry run has
-// everything checked by the API server and stores nothing.
-func New(config *rest.Config, dryRun bool) (*Client, error) {
+// New returns a client for the cluster that config leads to, which writes for an
+// installation, or for one without a name. A dry run has everything checked by the API
+// server and stores nothing.
+func New(config *rest.Config, instance string, dryRun bool) (*Client, error) {
 	objects, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	c := &Client{objects: objects}
+	c := &Client{objects: objects, instance: instance}
 	if dryRun {
 		c.dryRun = []string{metav1.DryRunAll}
 	}
@@ -47,6 +49,9 @@ func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, err
 	kind, known := Resources[object.Kind]
 	if !known || kind.Group != istioGroup {
 		return nil, fmt.Errorf("write %s: not a kind that is written", object)
+	}
+	if err := foreign(step, seen, c.instance); err != nil {
+		return nil, err
 	}
 	resource := c.objects.Resource(kind).Namespace(object.Namespace)
 	if step.Action == plan.Delete {
@@ -66,7 +71,7 @@ func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, err
 	} else if seen == nil {
 		return nil, explain(step, ErrStale)
 	}
-	body, err := precise(step.Object, seen)
+	body, err := precise(step.Object, seen, c.instance)
 	if err != nil {
 		return nil, explain(step, err)
 	}
@@ -92,9 +97,10 @@ func (c *Client) remove(ctx context.Context, resource dynamic.ResourceInterface,
 	return err
 }
 
-// precise returns an object to apply that only fits what was seen.
-func precise(object istio.Object, seen *Seen) ([]byte, error) {
-	if seen == nil {
+// precise returns an object to apply that only fits what was seen, with the name of the
+// installation.
+func precise(object istio.Object, seen *Seen, instance string) ([]byte, error) {
+	if seen == nil && instance == "" {
 		return object.JSON, nil
 	}
 	var body map[string]any
@@ -105,6 +111,16 @@ func precise(object istio.Object, seen *Seen) ([]byte, error) {
 	if !ok {
 		return nil, errors.New("it has no metadata")
 	}
-	metadata["uid"], metadata["resourceVersion"] = seen.UID, seen.ResourceVersion
+	if seen != nil {
+		metadata["uid"], metadata["resourceVersion"] = seen.UID, seen.ResourceVersion
+	}
+	if instance != "" {
+		annotations, _ := metadata["annotations"].(map[string]any)
+		if annotations == nil {
+			annotations = map[string]any{}
+		}
+		annotations[istio.InstanceAnnotation] = instance
+		metadata["annotations"] = annotations
+	}
 	return json.Marshal(body)
 }

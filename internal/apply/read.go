@@ -31,6 +31,9 @@ type Seen struct {
 	// NotOurs says why it is not ours alone, though it is labelled as ours; see
 	// [NotOurs].
 	NotOurs string
+	// Instance is the installation that has written it, as it says; empty for none. It is
+	// no part of Managed.
+	Instance string
 }
 
 // IsOurs reports whether Overrides has made an object.
@@ -60,7 +63,7 @@ func NotOurs(u *unstructured.Unstructured) string {
 // Read reads an object of ours. The whole of it is what proxies see; ours of it
 // are the fields that [Manager] has applied and nobody has taken over since.
 func Read(u *unstructured.Unstructured) (*Seen, error) {
-	out := &Seen{UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(), NotOurs: NotOurs(u)}
+	out := &Seen{UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(), NotOurs: NotOurs(u), Instance: u.GetAnnotations()[istio.InstanceAnnotation]}
 	out.Object = diag.Object{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
 	entry := applied(u)
 	if entry != nil && entry.Time != nil {
@@ -97,6 +100,10 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 
 func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec json.Marshaler) error {
 	meta.Namespace, meta.Name = s.Namespace, s.Name
+	delete(meta.Annotations, istio.InstanceAnnotation)
+	if len(meta.Annotations) == 0 {
+		meta.Annotations = nil
+	}
 	canonical, err := istio.Canonical(meta, s.Kind, spec)
 	s.Managed = canonical.JSON
 	return err

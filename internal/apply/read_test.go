@@ -1,10 +1,15 @@
 package apply
 
 import (
+	"errors"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // rule is a DestinationRule of which somebody else has added a field, and of which
@@ -78,5 +83,54 @@ func TestRead(t *testing.T) {
 				t.Errorf("the whole is %+v", seen)
 			}
 		})
+	}
+}
+
+// TestInstance: the installation that an object names is no part of what was applied, and
+// an object of another one is not written.
+func TestInstance(t *testing.T) {
+	t.Parallel()
+	const fields = `{"f:metadata":{"f:annotations":{"f:overrides.mesh/instance":{}},"f:labels":{"f:app.kubernetes.io/managed-by":{}}},"f:spec":{"f:host":{}}}`
+	u := rule(entry(Manager, "Apply", fields))
+	bare, err := Read(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.SetAnnotations(map[string]string{istio.InstanceAnnotation: "shop/a"})
+	named, err := Read(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bare.Instance != "" || named.Instance != "shop/a" || string(bare.Managed) != string(named.Managed) {
+		t.Errorf("%q and %q of\n%s\n%s", bare.Instance, named.Instance, bare.Managed, named.Managed)
+	}
+	step := plan.Step{Action: plan.Update, Object: istio.Object{Object: named.Object}}
+	for _, test := range []struct {
+		seen     *Seen
+		instance string
+		refused  bool
+	}{
+		{nil, "shop/a", false},
+		{bare, "shop/a", false},
+		{bare, "", false},
+		{named, "shop/a", false},
+		{named, "shop/b", true},
+		{named, "", true},
+	} {
+		err := foreign(step, test.seen, test.instance)
+		var refusal *Refusal
+		if errors.As(err, &refusal) != test.refused || test.refused && refusal.Code != diag.OtherInstance {
+			t.Errorf("instance %q: %v", test.instance, err)
+		}
+	}
+	named.Managed = []byte(`{"metadata":{"name":"cart"}}`)
+	for instance, want := range map[string]string{
+		"":       `{"metadata":{"name":"cart","resourceVersion":"7","uid":"a"}}`,
+		"shop/a": `{"metadata":{"annotations":{"overrides.mesh/instance":"shop/a"},"name":"cart","resourceVersion":"7","uid":"a"}}`,
+	} {
+		got, err := precise(istio.Object{JSON: named.Managed}, named, instance)
+		if err != nil || string(got) != want {
+			t.Errorf("instance %q: %s, %v", instance, got, err)
+		}
 	}
 }

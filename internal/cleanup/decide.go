@@ -13,6 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/gate"
+	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
 // Decision is what is to be done with what a cluster holds.
@@ -56,13 +57,15 @@ type Left struct {
 //	yes               yes            yes                        left: somebody applies it too
 //	yes               yes            no                         deleted, unless a route that stays names it
 //
+// An object that names another installation than instance is left too.
+//
 // Others may own fields of an object that is ours: they have changed it, not made
 // it, and it goes with their changes.
-func Decide(objects []*unstructured.Unstructured) Decision {
+func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 	var out Decision
 	var staying []*unstructured.Unstructured
 	for _, o := range objects {
-		why := apply.NotOurs(o)
+		why := notOurs(o, instance)
 		switch {
 		case o.GetKind() == "OverridePolicy":
 			if hasStatus(o) {
@@ -85,7 +88,7 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 		}
 	}
 	for _, o := range objects {
-		if o.GetKind() != "DestinationRule" || apply.NotOurs(o) != "" {
+		if o.GetKind() != "DestinationRule" || notOurs(o, instance) != "" {
 			continue
 		}
 		if by := namedBy(o, staying); by != "" {
@@ -99,6 +102,15 @@ func Decide(objects []*unstructured.Unstructured) Decision {
 	}
 	slices.SortFunc(out.Left, func(a, b Left) int { return a.Compare(b.Object) })
 	return out
+}
+
+// notOurs says why an object is not to be deleted, "" if it is.
+func notOurs(o *unstructured.Unstructured, instance string) string {
+	of := o.GetAnnotations()[istio.InstanceAnnotation]
+	if why := apply.NotOurs(o); why != "" || instance == All || !apply.IsForeign(of, instance) {
+		return why
+	}
+	return "it belongs to the installation " + of
 }
 
 // hasStatus reports whether fields of an object's status are ours.

@@ -18,6 +18,8 @@ type made struct {
 	kind, name string
 	// label is the value of app.kubernetes.io/managed-by.
 	label string
+	// instance is the installation that it names.
+	instance string
 	// by are the managers, each with the operation and the fields that it owns.
 	by   []manager
 	spec string
@@ -60,7 +62,7 @@ func TestGates(t *testing.T) {
 	d := cleanup.Decide([]*unstructured.Unstructured{
 		pod(t, "waits", "overrides.mesh/pinned", "False"), pod(t, "open", "overrides.mesh/pinned", "True"),
 		pod(t, "other", "example.com/warm", "False"), object(t, made{kind: "Pod", name: "plain"}), ending,
-	})
+	}, "")
 	if diff := cmp.Diff([]string{"gate waits"}, lines(d)); diff != "" {
 		t.Error(diff)
 	}
@@ -71,6 +73,9 @@ func object(t *testing.T, m made) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{"kind": m.kind, "metadata": map[string]any{"namespace": "shop", "name": m.name}}}
 	if m.label != "" {
 		u.SetLabels(map[string]string{"app.kubernetes.io/managed-by": m.label})
+	}
+	if m.instance != "" {
+		u.SetAnnotations(map[string]string{"overrides.mesh/instance": m.instance})
 	}
 	var entries []metav1.ManagedFieldsEntry
 	for _, by := range m.by {
@@ -119,6 +124,14 @@ func TestDecide(t *testing.T) {
 				{kind: "VirtualService", name: "theirs", by: []manager{kubectl}},
 				{kind: "DestinationRule", name: "cart-overrides", label: "Helm", by: []manager{operator}},
 			},
+		},
+		"what another installation has made is theirs, with the subsets that it needs": {
+			objects: []made{
+				{kind: "VirtualService", name: "a", label: "overrides", instance: "shop/a", by: []manager{operator}},
+				{kind: "VirtualService", name: "b", label: "overrides", instance: "shop/b", by: []manager{operator}, spec: route("cart.shop.svc.cluster.local", "override-v2")},
+				{kind: "DestinationRule", name: "c", label: "overrides", by: []manager{operator}, spec: rule},
+			},
+			want: []string{"route a", "ours left c", "left b"},
 		},
 		"what generate printed and somebody applied is theirs": {
 			objects: []made{{kind: "VirtualService", name: "a", label: "overrides", by: []manager{kubectl}}},
@@ -181,7 +194,7 @@ func TestDecide(t *testing.T) {
 			for _, m := range c.objects {
 				objects = append(objects, object(t, m))
 			}
-			if diff := cmp.Diff(c.want, lines(cleanup.Decide(objects))); diff != "" {
+			if diff := cmp.Diff(c.want, lines(cleanup.Decide(objects, "shop/a"))); diff != "" {
 				t.Error(diff)
 			}
 		})

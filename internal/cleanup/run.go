@@ -1,6 +1,7 @@
 package cleanup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type Options struct {
 	// operator that still leads is waited for.
 	LeaseNamespace string
 	LeaseTimeout   time.Duration
+	// Instance is the installation whose objects are removed, with those that name none;
+	// that of the lease if it is empty. All is for those of every one.
+	Instance string
 	// Keep is how long proxies may take to forget a route.
 	Keep time.Duration
 	// CRD has the definition of OverridePolicy deleted too, if there is no policy.
@@ -38,6 +42,9 @@ type Options struct {
 	// Report is told what was done, Warn what people should know.
 	Report, Warn func(line string)
 }
+
+// All stands for every installation.
+const All = "*"
 
 var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
@@ -140,7 +147,7 @@ func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := Decide(append(all, waiting...))
+	d := Decide(append(all, waiting...), cmp.Or(c.Instance, apply.InstanceOf(c.LeaseNamespace)))
 	for _, l := range d.Left {
 		if !c.told[l.Object] {
 			c.told[l.Object] = true

@@ -114,6 +114,7 @@ func normalized(name diag.Object, value any, unknown []string) ([]byte, error) {
 		maps.DeleteFunc(meta, func(key string, _ any) bool { return slices.Contains(serverFields, key) })
 		if annotations, ok := meta["annotations"].(map[string]any); ok {
 			delete(annotations, corev1.LastAppliedConfigAnnotation)
+			delete(annotations, istio.InstanceAnnotation)
 			if len(annotations) == 0 {
 				delete(meta, "annotations")
 			}

@@ -17,8 +17,9 @@ const cleanupLong = `Cleanup removes from a cluster what the operator has made, 
 on the way: first VirtualServices; after the time that proxies may take to forget
 them, DestinationRules; then the status of OverridePolicies and the operator's lease.
 Pods that wait for their readiness gate need not wait any more.
-What others have made, or applied as well, stays as it is and is named. So do
-OverridePolicies, and their definition unless --crd is given and there is none.
+What others have made, or applied as well, and what belongs to another installation of
+the operator (--instance), stays as it is and is named. So do OverridePolicies, and
+their definition unless --crd is given and there is none.
 
 Without its route, ordinary traffic for a Service goes to all its ready pods again,
 those of previews included: that is what removing it means. Delete or scale down
@@ -63,6 +64,7 @@ func (f *cleanupFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.Namespaces, "namespaces", nil, "`namespaces` to clean, and the only ones to read (default all)")
 	f.cluster.add(flags)
 	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "overrides-system", "`namespace` of the operator's lease")
+	flags.StringVar(&f.Instance, "instance", "", "`name` of the installation whose objects are removed, with those that name none; * for all (default NAMESPACE/overrides-operator, of the lease)")
 	flags.DurationVar(&f.LeaseTimeout, "lease-timeout", time.Minute, "`time` to wait for an operator to end")
 	flags.DurationVar(&f.Keep, "keep", f.Keep, "`time` for which subsets stay after the routes to them")
 	flags.BoolVar(&f.CRD, "crd", false, "delete the definition of OverridePolicy too, if there is no policy")

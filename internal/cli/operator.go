@@ -72,6 +72,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.DryRun, "dry-run", false, "have the API server check each write, and log it; store nothing")
 	flags.BoolVar(&f.LeaderElection, "leader-elect", false, "for several replicas: only the holder of a lease writes")
 	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default that of the pod)")
+	flags.StringVar(&f.Instance, "instance", "", "`name` of this installation, which what it writes has as an annotation; what names another one is left alone (default NAMESPACE/overrides-operator, of the lease)")
 	f.addLease(flags)
 	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", f.MetricsAddress, "`address` of /metrics; 0 for none")
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")

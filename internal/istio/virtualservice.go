@@ -25,6 +25,9 @@ const (
 	RevisionLabel = "istio.io/rev"
 	// AdoptedAnnotation names the user's VirtualService that an object stands beside.
 	AdoptedAnnotation = "overrides.mesh/adopted"
+	// InstanceAnnotation names the installation of Overrides that writes an object, as the
+	// operator notes it. What is generated is nobody's.
+	InstanceAnnotation = "overrides.mesh/instance"
 
 	apiVersion = "networking.istio.io/v1"
 )

@@ -49,6 +49,12 @@ func versionOf(seen *apply.Seen) string {
 
 func isStale(err error) bool { return errors.Is(err, apply.ErrStale) }
 
+// isForeign reports whether a step failed since its object is another installation's.
+func isForeign(err error) bool {
+	var refusal *apply.Refusal
+	return errors.As(err, &refusal) && refusal.Code == diag.OtherInstance
+}
+
 // waits reports whether a step has failed before and is not to be taken yet. With
 // another content, or on another state of the object, it is taken at once.
 func (fs failures) waits(step plan.Step, seen *apply.Seen, now time.Time) bool {

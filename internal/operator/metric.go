@@ -20,6 +20,7 @@ type metrics struct {
 	placed      prometheus.Histogram
 	gone        prometheus.Histogram
 	writes      *prometheus.CounterVec
+	undone      *prometheus.CounterVec
 	announced   *prometheus.CounterVec
 	services    *prometheus.GaugeVec
 	versions    prometheus.Gauge
@@ -56,6 +57,7 @@ func newMetrics() *metrics {
 		placed:      histogram("route_placed_seconds", "Time from the change that made a version able to serve to its route being stored."),
 		gone:        histogram("route_removed_seconds", "Time from the change after which a version could not serve to its route being gone."),
 		writes:      counters("writes_total", "Writes of objects, by their result: done, refused, stale or failed.", "kind", "action", "result"),
+		undone:      counters("writes_undone_total", "Writes that something else has undone, by the kind of object.", "kind"),
 		announced:   counters("version_events_total", "Events about versions.", "reason"),
 		services:    gauges("services", "Services, by what becomes of them.", "state"),
 		versions:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions", Help: "Versions behind managed Services."}),
@@ -63,6 +65,7 @@ func newMetrics() *metrics {
 		held:        gauges("held", "What waits before it may be written, by reason.", "reason"),
 		refused:     gauges("refused", "Objects that the API server does not take, by code.", "code"),
 		diagnostics: gauges("diagnostics", "Diagnostics, by code and severity.", "code", "severity"),
+		perService:  newServiceMetrics(),
 		leading:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_leading", Help: "1 in the replica that writes."}),
 		wanted:      map[route.Version]time.Time{}, routed: map[route.Version]bool{},
 	}
@@ -73,7 +76,7 @@ func newMetrics() *metrics {
 // several operators in one program, as in tests, only the first is shown.
 func (m *metrics) register(registry prometheus.Registerer) (unregister func()) {
 	collectors := []prometheus.Collector{
-		m.passes, m.placed, m.gone, m.writes, m.announced, m.services, m.versions, m.routes, m.held, m.refused, m.diagnostics, m.leading,
+		m.passes, m.placed, m.gone, m.writes, m.undone, m.announced, m.services, m.versions, m.routes, m.held, m.refused, m.diagnostics, m.leading,
 	}
 	for _, gauge := range m.perService.all() {
 		collectors = append(collectors, gauge)

@@ -1,8 +1,11 @@
 package operator
 
 import (
+	"os"
+	"strings"
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -45,6 +48,10 @@ type Options struct {
 	// LeaseNamespace is where the lease is; that of the pod if it is empty.
 	LeaseNamespace string
 	Lease          LeaseOptions
+	// Instance names the installation in what it writes, and whose objects it leaves alone
+	// that name another one. If it is empty, it is the namespace of the lease, or of the
+	// pod, with the name of the lease; where neither is known, there is none.
+	Instance string
 	// RequestTimeout is how long the API server may take to answer a request that is no
 	// watch; zero for as long as it likes.
 	RequestTimeout time.Duration
@@ -64,4 +71,16 @@ func DefaultOptions() Options {
 		Lease: DefaultLeaseOptions(), RequestTimeout: 15 * time.Second,
 		MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0",
 	}
+}
+
+// instance returns the name of the installation; "" for none.
+func (o *Options) instance() string {
+	if o.Instance != "" {
+		return o.Instance
+	}
+	namespace := o.LeaseNamespace
+	if text, err := os.ReadFile(namespaceFile); namespace == "" && err == nil {
+		namespace = strings.TrimSpace(string(text))
+	}
+	return apply.InstanceOf(namespace)
 }

@@ -36,7 +36,7 @@ import (
 )
 
 // LeaseName is that of the lease of the leader.
-const LeaseName = "overrides-operator"
+const LeaseName = apply.LeaseName
 
 // LogTo has the libraries that log for the whole program log to log. It is to be
 // called once, before anything runs.
@@ -61,6 +61,7 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 		goruntime.MemProfileRate = 0 // nobody can ask for a profile
 	}
 	noticeSilence()
+	options.Instance = options.instance()
 	config = rest.CopyConfig(config)
 	fresh := newFreshness()
 	// Requests are few; the API server's own priority and fairness bounds them.
@@ -170,7 +171,7 @@ func cacheFor(manager ctrl.Manager, options *Options, fresh *freshness) func(k *
 func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p parts) error {
 	bounded := rest.CopyConfig(config)
 	bounded.Timeout = options.RequestTimeout
-	writes, err := apply.New(bounded, options.DryRun)
+	writes, err := apply.New(bounded, options.Instance, options.DryRun)
 	if err != nil {
 		return err
 	}

@@ -15,12 +15,13 @@ import (
 //	asked for         label "true"  label "false"  no label, or another
 //	----------------  ------------  -------------  ---------------------------------
 //	(nothing)         managed       left           left if it was managed before, as
-//	                                               far as this process knows
+//	                                               far as this process knows, or
+//	                                               objects there name its instance
 //	--all-namespaces  managed       left           managed
 //	--namespaces      managed if named; no other is touched
 //
 // A namespace without a label may be another operator's, so that what is found
-// there at the start stays.
+// there at the start stays, unless it says that it is of this one.
 type scope struct{ managed, left func(namespace string) bool }
 
 // manages reports whether a namespace is managed whose [EnabledLabel] has a value;
@@ -60,6 +61,9 @@ func (s *store) scope() scope {
 		}
 		if x.seen != nil || x.gated {
 			ours[name.Namespace] = true
+		}
+		if x.seen != nil && x.seen.Instance != "" && x.seen.Instance == s.options.Instance {
+			s.managing[name.Namespace] = true // before this process has begun
 		}
 	}
 	managed := func(n string) bool { return s.options.manages(n, labels[n]) }

@@ -45,6 +45,7 @@ type writer struct {
 	taken    []plan.Step
 	unheard  bool
 	failures failures
+	rivals   rivals
 	running  sync.WaitGroup
 	// slow begins what waits for the place of a write that has become a slow one.
 	slow *time.Timer
@@ -53,7 +54,7 @@ type writer struct {
 func newWriter(client taker, s *store, p *parts, dryRun bool) *writer {
 	return &writer{
 		client: client, store: s, log: p.log, metrics: p.metrics, dryRun: dryRun, ended: make(chan struct{}, 1),
-		queue: newQueue(defaultLimits()), failures: failures{},
+		queue: newQueue(defaultLimits()), failures: failures{}, rivals: rivals{},
 	}
 }
 
@@ -76,12 +77,17 @@ func (w *writer) start(ctx context.Context, p *picture) {
 	about := p.about()
 	for _, step := range p.planned.Steps {
 		seen := p.seen[step.Object.Object]
-		if w.failures.waits(step, seen, now) {
+		waits, undone := w.rivals.waits(step, seen, w.observed, now)
+		if undone {
+			w.metrics.undone.WithLabelValues(step.Object.Kind).Inc()
+		}
+		if waits || w.failures.waits(step, seen, now) {
 			continue
 		}
 		w.failures.try(step.Object.Object)
 		steps = append(steps, queued{Step: step, change: about.change(step, seen)})
 	}
+	w.rivals.forget(now)
 	w.seen = p.seen
 	w.queue.install(ranked(steps))
 	w.pump(ctx)
@@ -160,7 +166,7 @@ func (w *writer) due() bool {
 func (w *writer) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queue, w.failures, w.taken, w.unheard = newQueue(w.queue.limits), failures{}, nil, false
+	w.queue, w.failures, w.rivals, w.taken, w.unheard = newQueue(w.queue.limits), failures{}, rivals{}, nil, false
 }
 
 // wait waits until no write is in flight.
@@ -208,6 +214,7 @@ func (w *writer) note(ctx context.Context, step queued, seen, after *apply.Seen,
 		w.store.wrote(object, seen, after)
 		w.mu.Lock()
 		w.taken = append(w.taken, step.Step)
+		w.rivals.wrote(step.Step, seen, after, time.Now())
 		w.failures.accepted(object, step.change.hosts(), time.Now())
 		w.mu.Unlock()
 	case ctx.Err() != nil:
@@ -215,6 +222,10 @@ func (w *writer) note(ctx context.Context, step queued, seen, after *apply.Seen,
 		until := w.fail(step, seen, err)
 		if isStale(err) {
 			log.Debug("stale", "error", err)
+			return
+		}
+		if isForeign(err) {
+			log.Debug("left as it is", "error", err) // there is a diagnostic
 			return
 		}
 		log.Error("write", "error", err, "changes", step.change.text(), "reason", step.change.reason(),
@@ -232,7 +243,7 @@ func (w *writer) fail(step queued, seen *apply.Seen, err error) time.Time {
 func (w *writer) retry() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.failures.next()
+	return earlier(w.failures.next(), w.rivals.next(time.Now()))
 }
 
 // retryNow has everything tried again that has failed.
@@ -251,7 +262,7 @@ func (w *writer) retryNow() {
 func (w *writer) report(p *picture) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.refused = w.failures.refused()
+	p.refused = append(w.failures.refused(), w.rivals.refused(time.Now())...)
 	for _, r := range p.refused {
 		p.diags = append(p.diags, r.Diagnostic())
 	}

@@ -170,6 +170,12 @@ func (s *shop) present(ctx context.Context) ([]string, error) {
 
 // wholeOf encodes an object, whoever owns it.
 func wholeOf(u *unstructured.Unstructured) (string, error) {
+	u = u.DeepCopy()
+	// The name of the installation is no part of what generate prints.
+	unstructured.RemoveNestedField(u.Object, "metadata", "annotations", istio.InstanceAnnotation)
+	if len(u.GetAnnotations()) == 0 {
+		u.SetAnnotations(nil)
+	}
 	text, err := u.MarshalJSON()
 	if err != nil {
 		return "", err

@@ -1,0 +1,143 @@
+package operator
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+const ourContent = `{"metadata":{"name":"cart","labels":{"a":"b"}},"spec":{"hosts":["cart"],"http":[{"name":"one"}]}}`
+
+// seenAs is an object in a state, which was applied as field manager of ours last at a
+// second.
+func seenAs(version string, second int, content string) *apply.Seen {
+	out := &apply.Seen{UID: "uid", ResourceVersion: version, Written: time.Unix(int64(second), 0)}
+	out.Object, out.Managed = name, []byte(content)
+	return out
+}
+
+// TestBecameOf: writes under our own field manager are told from what users do.
+func TestBecameOf(t *testing.T) {
+	t.Parallel()
+	const other = `{"metadata":{"name":"cart","labels":{"a":"b"}},"spec":{"hosts":["cart"],"http":[{"name":"two"}]}}`
+	wanted := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
+	removal := plan.Step{Action: plan.Delete, Object: istio.Object{Object: name}}
+	again := seenAs("9", 5, other)
+	again.UID = "another"
+	tests := []struct {
+		name  string
+		wrote plan.Step
+		after *apply.Seen
+		seen  *apply.Seen
+		want  undoing
+	}{
+		{"as it was written", wanted, seenAs("7", 5, ourContent), seenAs("7", 5, ourContent), stands},
+		{"a label of a user's", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, ourContent), stands},
+		{"fields that a user has taken over", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, `{"metadata":{"name":"cart","labels":null},"spec":{"hosts":["cart"]}}`), stands},
+		{"written again in the same second", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, other), overwritten},
+		{"less written later", wanted, seenAs("7", 5, ourContent), seenAs("8", 6, `{"metadata":{"name":"cart"}}`), overwritten},
+		{"deleted", wanted, seenAs("7", 5, ourContent), nil, deleted},
+		{"removed", removal, nil, nil, stands},
+		{"an older state of what was removed", removal, nil, seenAs("6", 4, other), stands},
+		{"made again by somebody", removal, nil, again, overwritten},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rs := rivals{}
+			rs.wrote(test.wrote, seenAs("6", 4, ourContent), test.after, time.Unix(10, 0))
+			r := rs[name]
+			if got := r.becameOf(test.seen, wanted.Object.JSON); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestRivals plays an object that is written by two: from the second time on, the writes
+// wait longer and longer, and this is told.
+func TestRivals(t *testing.T) {
+	t.Parallel()
+	const other = `{"spec":{"http":[{"name":"two"}]}}`
+	tests := []struct {
+		name string
+		// theirs is what the other one makes of the object; nil where it deletes it. Each
+		// of our writes is undone after.
+		theirs *apply.Seen
+		after  time.Duration
+		// want is how long each write waits after the one before was undone.
+		want []time.Duration
+		told string
+	}{
+		{
+			"overwritten", seenAs("", 0, other), time.Millisecond, []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second},
+			`something else writes it as field manager "overrides" too, and undoes what this operator writes, which it does ever more rarely: another operator, with other flags?`,
+		},
+		{
+			"deleted", nil, time.Millisecond, []time.Duration{0, 0, time.Second, 2 * time.Second, 4 * time.Second},
+			"something else deletes it each time that it is written, which is done ever more rarely: another operator, with other flags?",
+		},
+		{"now and then", nil, 10 * time.Minute, []time.Duration{0, 0, 0, 0}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rs, now, version := rivals{}, time.Unix(1000, 0), 10
+			step := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
+			var got []time.Duration
+			for range test.want {
+				version += 2
+				ours := seenAs(string(rune('a'+version)), int(now.Unix()), ourContent)
+				rs.wrote(step, nil, ours, now)
+				now = now.Add(test.after)
+				theirs := test.theirs
+				if theirs != nil {
+					theirs = seenAs(string(rune('b'+version)), int(now.Unix()), other)
+				}
+				undoneAt := now
+				for {
+					waits, _ := rs.waits(step, theirs, now, now)
+					if !waits {
+						break
+					}
+					now = rs.next(now)
+				}
+				got = append(got, now.Sub(undoneAt))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+			refused := rs.refused(now)
+			if len(refused) != min(len(test.told), 1) || len(refused) > 0 && (refused[0].Message != test.told || refused[0].Code != diag.WriteUndone) {
+				t.Errorf("told %v", refused)
+			}
+			if late := rs.refused(now.Add(rivalForget)); len(late) > 0 {
+				t.Errorf("still told: %v", late)
+			}
+		})
+	}
+}
+
+// TestRivalsInFlight: what was observed before a write was over says nothing of it.
+func TestRivalsInFlight(t *testing.T) {
+	t.Parallel()
+	rs, now := rivals{}, time.Unix(1000, 0)
+	step := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
+	rs.wrote(step, nil, seenAs("8", 5, ourContent), now)
+	if _, undone := rs.waits(step, seenAs("7", 4, "{}"), now.Add(-time.Second), now.Add(time.Second)); undone {
+		t.Error("an observation from before the write is taken for its end")
+	}
+	removed := types.UID("uid")
+	rs.wrote(plan.Step{Action: plan.Delete, Object: istio.Object{Object: name}}, &apply.Seen{UID: removed}, nil, now)
+	rs.forget(now.Add(2 * rivalForget))
+	if len(rs) > 0 {
+		t.Error("what is known of an object that is gone is kept")
+	}
+}
