@@ -31,7 +31,9 @@ func (s *service) hasOthers() bool {
 }
 
 // listVersions gathers the versions of s, sorted by name. An isolated version
-// takes the place of one of the same name behind the Service itself.
+// takes the place of one of the same name behind the Service itself, unless it can't
+// serve while that one can, or is released: so it is between two rollouts, where the
+// Service for canaries stays.
 func (c *compiler) listVersions(s *service) {
 	s.versions = make([]version, 0, len(s.backends)+len(s.isolated))
 	if !s.Headless {
@@ -40,6 +42,9 @@ func (c *compiler) listVersions(s *service) {
 	for i := range s.isolated {
 		iso := &s.isolated[i]
 		v := s.version(iso.version)
+		if iso.ready == 0 && (v.ready > 0 || v.released) {
+			continue
+		}
 		*v = version{name: iso.version, pods: iso.pods, ready: iso.ready, workloads: iso.workloads, isolated: iso, released: v.released}
 	}
 	slices.SortFunc(s.versions, func(a, b version) int { return cmp.Compare(a.name, b.name) })

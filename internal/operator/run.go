@@ -41,7 +41,7 @@ const LeaseName = apply.LeaseName
 // LogTo has the libraries that log for the whole program log to log. It is to be
 // called once, before anything runs.
 func LogTo(log *slog.Logger) {
-	logger := logr.FromSlogHandler(log.Handler())
+	logger := logr.FromSlogHandler(withoutEndings{log.Handler()})
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 }
@@ -52,7 +52,7 @@ const gcPercent = 15
 
 // Run runs the operator until ctx ends. It returns nil if it ended in order.
 func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Logger) error {
-	logger := logr.FromSlogHandler(log.Handler())
+	logger := logr.FromSlogHandler(withoutEndings{log.Handler()})
 	if os.Getenv("GOGC") == "" {
 		// Memory is scarcer than the few milliseconds that it takes to collect early.
 		debug.SetGCPercent(gcPercent)

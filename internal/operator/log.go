@@ -1,0 +1,43 @@
+package operator
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+)
+
+// withoutEndings passes on what is logged, but for the errors of a library about Events
+// that the API server does not take since their namespace is being deleted: for debugging
+// only. Whether it is may not be known when an Event is written.
+type withoutEndings struct{ slog.Handler }
+
+// Handle implements [slog.Handler].
+func (h withoutEndings) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelError && strings.HasPrefix(r.Message, "Server rejected event") && isEnding(&r) {
+		r.Level = slog.LevelDebug
+		if !h.Enabled(ctx, r.Level) {
+			return nil
+		}
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func isEnding(r *slog.Record) bool {
+	found := false
+	r.Attrs(func(a slog.Attr) bool {
+		err, isError := a.Value.Any().(error)
+		found = found || isError && strings.Contains(err.Error(), "because it is being terminated")
+		return !found
+	})
+	return found
+}
+
+// WithAttrs implements [slog.Handler].
+func (h withoutEndings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return withoutEndings{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements [slog.Handler].
+func (h withoutEndings) WithGroup(name string) slog.Handler {
+	return withoutEndings{h.Handler.WithGroup(name)}
+}
