@@ -42,7 +42,10 @@ type Input struct {
 	// Observed are the objects of ours that are in the cluster, Written is when each was
 	// written last, where that is known.
 	Observed []plan.Observed
-	Written  map[diag.Object]time.Time
+	// Before are these before the look has changed any. It is read only where Memory is
+	// that of one that has just started.
+	Before  []plan.Observed
+	Written map[diag.Object]time.Time
 	// Left are namespaces that are not managed any more.
 	Left map[string]bool
 	// Diagnostics are all that were found.
@@ -80,6 +83,9 @@ type Memory struct {
 	// left has what was said of Services in namespaces that are not managed any more.
 	left map[[2]string]diag.Diagnostic
 }
+
+// Starts reports whether nothing was told yet since the operator started, or leads.
+func (m Memory) Starts() bool { return !m.told }
 
 // Forget returns what is left of m when another operator may have led meanwhile.
 // Warnings that go on are not said again.

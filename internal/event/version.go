@@ -41,8 +41,8 @@ func (t *teller) inherit() {
 		wanted[table.Object()] = rows
 	}
 	subsets := t.subsets()
-	for i := range t.Observed {
-		o := &t.Observed[i]
+	for i := range t.Before {
+		o := &t.Before[i]
 		young := t.Now.Sub(t.Written[o.Object]) < announcedWithin
 		for _, row := range o.Routes.Rows() {
 			v, isWanted := wanted[o.Object][row.Name]
@@ -56,11 +56,11 @@ func (t *teller) inherit() {
 	}
 }
 
-// subsets are the labels of the subsets that are in place.
+// subsets are the labels of the subsets that were in place.
 func (t *teller) subsets() map[plan.Cluster]map[string]string {
 	out := map[plan.Cluster]map[string]string{}
-	for i := range t.Observed {
-		rule := t.Observed[i].DestinationRule
+	for i := range t.Before {
+		rule := t.Before[i].DestinationRule
 		for _, s := range rule.GetSubsets() {
 			out[plan.Cluster{Host: rule.GetHost(), Subset: s.GetName()}] = s.GetLabels()
 		}

@@ -54,7 +54,7 @@ func (l *look) input(m Memory) Input {
 		in.Planned.Routed = map[route.Version]plan.Routed{cartV2: {Settled: true}}
 	}
 	if l.routed || l.stale {
-		in.Observed = inPlace()
+		in.Observed, in.Before = inPlace(), inPlace()
 	}
 	if !l.left {
 		in.Result.Tables = []route.Table{table}

@@ -117,7 +117,7 @@ func (p *picture) eventInput(memory event.Memory) event.Input {
 			in.Left[name.Namespace] = true
 		}
 	}
-	in.Observed = p.observed()
+	in.Observed, in.Before = p.observed(), p.before
 	return in
 }
 

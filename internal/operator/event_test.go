@@ -43,6 +43,7 @@ func routedPicture(written time.Duration, routed map[route.Version]plan.Routed, 
 		}}})
 	}
 	p.seen = map[diag.Object]*apply.Seen{name: seen}
+	p.before = p.observed()
 	p.planned.Routed, p.diags = routed, diags
 	return p
 }

@@ -93,6 +93,8 @@ type picture struct {
 	refused []*apply.Refusal
 	// diags are those of all steps.
 	diags []diag.Diagnostic
+	// before are the objects of ours before this pass has changed any, in the first pass.
+	before []plan.Observed
 	// now is what is so of each Service.
 	now []current.Service
 	// owners are those of our objects that are wanted; nil until one is asked for.
@@ -111,6 +113,9 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 	r.busy.Store(&began)
 	defer r.busy.Store(nil)
 	p := r.look()
+	if r.events.memory.Starts() {
+		p.before = p.observed()
+	}
 	r.tellMissing(p.objects.Namespaces)
 	r.looked = time.Since(began)
 	var again time.Time
@@ -135,7 +140,9 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 	}
 	if ctx.Err() == nil {
 		again = earlier(again, r.policy.write(ctx, p, r.writer.flyingSince))
-		again = earlier(again, r.events.tell(p))
+		if err == nil {
+			again = earlier(again, r.events.tell(p))
+		}
 	}
 	r.metrics.passed(p, time.Since(began))
 	r.passes.Add(1)

@@ -132,6 +132,7 @@ func TestProbesAndMetrics(t *testing.T) {
 			`overrides_services{state="Managed"} 1`, "overrides_versions 2", "overrides_versions_routed 2",
 			`overrides_writes_total{action="create",kind="VirtualService",result="done"} 1`, "overrides_route_placed_seconds_count 2",
 			"overrides_reconcile_duration_seconds_count", "overrides_leading 1",
+			`overrides_service_pinned{name="cart",namespace="` + s.namespace + `"} 1`, `overrides_service_ready_pods{name="cart",namespace="` + s.namespace + `"} 1`,
 		} {
 			if !strings.Contains(body, want) {
 				return "no " + want

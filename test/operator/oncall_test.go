@@ -1,0 +1,51 @@
+package operator_test
+
+import (
+	"testing"
+)
+
+// TestToldAfterRestart: an operator that starts says what is no more so of what the one
+// before has announced: it reads that from the objects in place.
+func TestToldAfterRestart(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "told")
+	first := run(t, s.config, options(s.namespace))
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.hasEvent(t, "VersionOverridable", "cart:v2", 1)
+	first.stop()
+	s.ready(t, "v2", false)
+	second := run(t, s.config, options(s.namespace))
+	s.hasEvent(t, "VersionNotOverridable", "no pod of version v2 is ready (0 of 1): requests for cart:v2 get the released version", 1)
+	// A version that gets everything can be asked for, in a way.
+	s.ready(t, "v2", true)
+	s.hasEvent(t, "VersionOverridable", "cart:v2", 2)
+	s.remove(t, "v1")
+	s.converges(t, 0)
+	s.hasEvent(t, "VersionNotOverridable", "v2", 1)
+	second.stop()
+}
+
+// TestNamespaceNotManaged: a namespace that loses its label while no operator runs is left
+// as it would be without Overrides, since its objects name the installation, and this is
+// said at its Services.
+func TestNamespaceNotManaged(t *testing.T) {
+	t.Parallel()
+	// Operators of other tests that go by labels must not manage it.
+	plane := ownPlane(t)
+	check(t, installCRDs(t.Context(), plane))
+	s := openShop(t, plane, "unmanaged")
+	s.label(t, "true")
+	o := options("")
+	o.Namespaces, o.Instance = nil, s.namespace
+	first := run(t, s.config, o)
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.hasEvent(t, "VersionOverridable", "cart:v2", 1)
+	first.stop()
+	s.label(t, "no")
+	run(t, s.config, o)
+	s.empty(t)
+	s.hasEvent(t, "VersionNotOverridable", "namespace "+s.namespace+" is not managed any more: requests for cart:v2 are answered like any other", 1)
+	s.hasWarning(t, "NamespaceNotManaged", "its ordinary traffic goes to all of its pods, previews included")
+}
