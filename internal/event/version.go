@@ -130,16 +130,16 @@ func (t *teller) say(v route.Version, reason, note string) {
 func (t *teller) whyNot(v route.Version, was announced) string {
 	asked := fmt.Sprintf("requests for %s:%s", v.Service, v.Version)
 	if t.Left[v.Namespace] {
-		return fmt.Sprintf("namespace %s is not managed any more: %s are answered like any other", v.Namespace, asked)
+		return fmt.Sprintf("version %s is not routed to, since namespace %s is not managed any more: %s are answered like any other", v.Version, v.Namespace, asked)
 	}
 	s := t.reports[[2]string{v.Namespace, v.Service}]
 	switch {
 	case s == nil:
 		return ""
 	case s.State == compile.LeftAlone && s.Reason == diag.OptedOut:
-		return "the Service asks to be left alone: " + asked + " are answered like any other"
+		return fmt.Sprintf("version %s is not routed to, since the Service asks to be left alone: %s are answered like any other", v.Version, asked)
 	case s.State == compile.LeftAlone:
-		return fmt.Sprintf("the Service is left alone (%s): %s are answered like any other", s.Reason, asked)
+		return fmt.Sprintf("version %s is not routed to, since the Service is left alone (%s): %s are answered like any other", v.Version, s.Reason, asked)
 	}
 	get := " get the released version"
 	if s.Pinned == compile.NotPinned || s.Pinned == compile.PinnedNowhere {
@@ -158,23 +158,23 @@ func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) 
 	at := slices.IndexFunc(s.Versions, func(x compile.Version) bool { return x.Name == v.Version })
 	if at < 0 {
 		if now := t.service(v); now != nil && was.selector != nil && !maps.Equal(now.Selector, was.selector) {
-			return fmt.Sprintf("the Service has another selector (%s), and no pod of version %s is behind it", strings.TrimSuffix(model.LabelString(now.Selector), ","), v.Version)
+			return fmt.Sprintf("version %s has no pod behind the Service, whose selector has changed (%s)", v.Version, strings.TrimSuffix(model.LabelString(now.Selector), ","))
 		}
-		return fmt.Sprintf("no pod of version %s is behind the Service", v.Version)
+		return fmt.Sprintf("version %s has no pod behind the Service", v.Version)
 	}
 	x := &s.Versions[at]
 	switch {
 	case x.Ready == 0:
-		return fmt.Sprintf("no pod of version %s is ready (0 of %d)", v.Version, x.Pods)
+		return fmt.Sprintf("version %s has no ready pod (0 of %d)", v.Version, x.Pods)
 	case s.State == compile.Idle || x.Released:
 		return ""
 	}
 	for _, h := range t.Planned.Held {
 		if h.Version == v && h.Reason == plan.Flapping {
-			return fmt.Sprintf("pods of version %s become ready and unready again and again, and have to stay ready until %s", v.Version, clock(h.Until))
+			return fmt.Sprintf("version %s becomes ready and unready again and again, and has to stay ready until %s", v.Version, clock(h.Until))
 		}
 	}
-	return fmt.Sprintf("there can't be a route to version %s now, as the Warnings of the Service say", v.Version)
+	return fmt.Sprintf("version %s can't have a route now, as the Warnings of the Service say", v.Version)
 }
 
 // clock is the time of day, as people compare it with their logs.

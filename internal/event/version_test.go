@@ -130,35 +130,35 @@ func TestVersions(t *testing.T) {
 		then look
 		want []string
 	}{
-		{"not ready", look{service: managed(2, 0), selector: "cart"}, []string{not + "no pod of version v2 is ready (0 of 2): requests for cart:v2 get the released version"}},
-		{"no pods", look{service: managed(0, 0), selector: "cart"}, []string{not + "no pod of version v2 is behind the Service: requests for cart:v2 get the released version"}},
+		{"not ready", look{service: managed(2, 0), selector: "cart"}, []string{not + "version v2 has no ready pod (0 of 2): requests for cart:v2 get the released version"}},
+		{"no pods", look{service: managed(0, 0), selector: "cart"}, []string{not + "version v2 has no pod behind the Service: requests for cart:v2 get the released version"}},
 		{
 			"another selector", look{service: managed(0, 0), selector: "cart-primary"},
-			[]string{not + "the Service has another selector (app=cart-primary), and no pod of version v2 is behind it: requests for cart:v2 get the released version"},
+			[]string{not + "version v2 has no pod behind the Service, whose selector has changed (app=cart-primary): requests for cart:v2 get the released version"},
 		},
 		{"the only one left serves everything", look{service: only, selector: "cart"}, nil},
 		{"released", look{service: promoted, selector: "cart"}, nil},
 		{"the Service is gone", look{gone: true}, nil},
 		{
 			"opted out", look{service: compile.Service{State: compile.LeftAlone, Reason: diag.OptedOut, Pinned: compile.PinnedNowhere}},
-			[]string{not + "the Service asks to be left alone: requests for cart:v2 are answered like any other"},
+			[]string{not + "version v2 is not routed to, since the Service asks to be left alone: requests for cart:v2 are answered like any other"},
 		},
 		{
 			"left alone", look{service: compile.Service{State: compile.LeftAlone, Reason: diag.ReleasedUnknown}},
-			[]string{not + "the Service is left alone (ReleasedUnknown): requests for cart:v2 are answered like any other"},
+			[]string{not + "version v2 is not routed to, since the Service is left alone (ReleasedUnknown): requests for cart:v2 are answered like any other"},
 		},
 		{
 			"flapping", look{service: managed(1, 1), held: flapping, selector: "cart"},
-			[]string{not + "pods of version v2 become ready and unready again and again, and have to stay ready until 12:01:00Z: requests for cart:v2 get the released version"},
+			[]string{not + "version v2 becomes ready and unready again and again, and has to stay ready until 12:01:00Z: requests for cart:v2 get the released version"},
 		},
 		{
 			"left out", look{service: managed(1, 1), selector: "cart"},
-			[]string{not + "there can't be a route to version v2 now, as the Warnings of the Service say: requests for cart:v2 get the released version"},
+			[]string{not + "version v2 can't have a route now, as the Warnings of the Service say: requests for cart:v2 get the released version"},
 		},
 		{
 			"the namespace is not managed", look{gone: true, left: true, stale: true},
 			[]string{
-				not + "namespace shop is not managed any more: requests for cart:v2 are answered like any other",
+				not + "version v2 is not routed to, since namespace shop is not managed any more: requests for cart:v2 are answered like any other",
 				"Warning NamespaceNotManaged: namespace shop is not managed any more: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from now on",
 			},
 		},
@@ -184,7 +184,7 @@ func TestAfterRestart(t *testing.T) {
 		want  []string
 	}{
 		{"lost while no operator ran", []look{{service: managed(1, 0), stale: true}, {service: managed(1, 0)}}, []string{
-			"Normal VersionNotOverridable: no pod of version v2 is ready (0 of 1): requests for cart:v2 get the released version",
+			"Normal VersionNotOverridable: version v2 has no ready pod (0 of 1): requests for cart:v2 get the released version",
 		}},
 		{"the only one left meanwhile", []look{{stale: true, service: compile.Service{
 			State: compile.Idle, Versions: []compile.Version{{Name: "v2", Released: true, Pods: 1, Ready: 1}},
@@ -192,7 +192,7 @@ func TestAfterRestart(t *testing.T) {
 		{"the namespace is not managed meanwhile", []look{{gone: true, left: true, stale: true, held: []plan.Held{{
 			Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Reason: plan.StillPinned, Until: start.Add(10 * time.Second),
 		}}}, {after: time.Second, gone: true, left: true, stale: true}}, []string{
-			"Normal VersionNotOverridable: namespace shop is not managed any more: requests for cart:v2 are answered like any other",
+			"Normal VersionNotOverridable: version v2 is not routed to, since namespace shop is not managed any more: requests for cart:v2 are answered like any other",
 			"Warning NamespaceNotManaged: namespace shop is not managed any more: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from 12:00:10Z on",
 		}},
 	}

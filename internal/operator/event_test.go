@@ -61,7 +61,7 @@ func TestAnnounce(t *testing.T) {
 	ours := diag.New(diag.NameTaken, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "taken")
 	const (
 		overridable = "Normal VersionOverridable version v2 is reached by requests for cart:v2"
-		lost        = "Normal VersionNotOverridable no pod of version v2 is ready (0 of 1): requests for cart:v2 get the released version"
+		lost        = "Normal VersionNotOverridable version v2 has no ready pod (0 of 1): requests for cart:v2 get the released version"
 		taken       = "Warning NameTaken taken"
 		gone        = "Normal Resolved no longer so: taken (NameTaken)"
 	)

@@ -16,7 +16,7 @@ func TestToldAfterRestart(t *testing.T) {
 	first.stop()
 	s.ready(t, "v2", false)
 	second := run(t, s.config, options(s.namespace))
-	s.hasEvent(t, "VersionNotOverridable", "no pod of version v2 is ready (0 of 1): requests for cart:v2 get the released version", 1)
+	s.hasEvent(t, "VersionNotOverridable", "version v2 has no ready pod (0 of 1): requests for cart:v2 get the released version", 1)
 	// A version that gets everything can be asked for, in a way.
 	s.ready(t, "v2", true)
 	s.hasEvent(t, "VersionOverridable", "cart:v2", 2)
@@ -46,6 +46,6 @@ func TestNamespaceNotManaged(t *testing.T) {
 	s.label(t, "no")
 	run(t, s.config, o)
 	s.empty(t)
-	s.hasEvent(t, "VersionNotOverridable", "namespace "+s.namespace+" is not managed any more: requests for cart:v2 are answered like any other", 1)
+	s.hasEvent(t, "VersionNotOverridable", "since namespace "+s.namespace+" is not managed any more: requests for cart:v2 are answered like any other", 1)
 	s.hasWarning(t, "NamespaceNotManaged", "its ordinary traffic goes to all of its pods, previews included")
 }
