@@ -60,6 +60,9 @@ runs two of them for a moment, and an uninstallation waits for the last to end. 
 - --webhook-secret={{ include "overrides.webhook" . }}
 - --webhook-configuration={{ include "overrides.readinessGate" . }}
 {{- end }}
+{{- with .Values.instance }}
+- --instance={{ . }}
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}
