@@ -1,7 +1,6 @@
 package event
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -39,11 +38,10 @@ type Input struct {
 	Snapshot *model.Snapshot
 	Result   *compile.Result
 	Planned  *plan.Output
-	// Observed are the objects of ours that are in the cluster, Written is when each was
-	// written last, where that is known.
+	// Observed are the objects of ours that are in the cluster.
 	Observed []plan.Observed
-	// Before are these before the look has changed any. It is read only where Memory is
-	// that of one that has just started.
+	// Before are these before the look has changed any, and Written is when each was written
+	// last. They are read only where Memory is that of one that has just started.
 	Before  []plan.Observed
 	Written map[diag.Object]time.Time
 	// Left are namespaces that are not managed any more.
@@ -112,13 +110,11 @@ func Tell(in Input) Output {
 		t.reports[[2]string{s.Namespace, s.Name}] = s
 	}
 	t.out.Memory = Memory{
-		told: true, announced: maps.Clone(in.Memory.announced), left: map[[2]string]diag.Diagnostic{},
+		told: true, announced: in.Memory.announced, left: map[[2]string]diag.Diagnostic{},
 		since: map[diag.Diagnostic]time.Time{}, said: map[diag.Diagnostic]time.Time{}, warned: map[diag.Diagnostic]bool{}, paces: map[topic]pace{},
 	}
-	if t.out.Memory.announced == nil {
-		t.out.Memory.announced = map[route.Version]announced{}
-	}
 	if !in.Memory.told {
+		t.out.Memory.announced = map[route.Version]announced{}
 		t.inherit()
 	}
 	t.versions()

@@ -104,21 +104,32 @@ func (t *teller) service(v route.Version) *model.Service {
 // versions says which versions requests may ask for now, and which not any more.
 func (t *teller) versions() {
 	routed, known := t.Planned.Routed, t.out.Memory.announced
-	for _, v := range sorted(routed) {
-		if _, was := known[v]; !was && routed[v].Settled {
-			known[v] = t.announced(v)
-			t.say(v, VersionOverridable, fmt.Sprintf("version %s is reached by requests for %s:%s", v.Version, v.Service, v.Version))
+	var begun, ended []route.Version
+	for v, r := range routed {
+		if _, was := known[v]; !was && r.Settled {
+			begun = append(begun, v)
 		}
 	}
-	for _, v := range sorted(known) {
-		if _, still := routed[v]; still {
-			continue
+	for v := range known {
+		if _, still := routed[v]; !still {
+			ended = append(ended, v)
 		}
+	}
+	if len(begun)+len(ended) == 0 {
+		return
+	}
+	known = maps.Clone(known) // the one before may be asked again
+	for _, v := range sorted(begun) {
+		known[v] = t.announced(v)
+		t.say(v, VersionOverridable, fmt.Sprintf("version %s is reached by requests for %s:%s", v.Version, v.Service, v.Version))
+	}
+	for _, v := range sorted(ended) {
 		if why := t.whyNot(v, known[v]); why != "" {
 			t.say(v, VersionNotOverridable, why)
 		}
 		delete(known, v)
 	}
+	t.out.Memory.announced = known
 }
 
 func (t *teller) say(v route.Version, reason, note string) {
@@ -180,8 +191,8 @@ func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) 
 // clock is the time of day, as people compare it with their logs.
 func clock(at time.Time) string { return at.UTC().Format("15:04:05Z") }
 
-func sorted[T any](m map[route.Version]T) []route.Version {
-	return slices.SortedFunc(maps.Keys(m), func(a, b route.Version) int {
+func sorted(versions []route.Version) []route.Version {
+	return slices.SortedFunc(slices.Values(versions), func(a, b route.Version) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Version, b.Version))
 	})
 }

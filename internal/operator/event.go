@@ -14,6 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/event"
+	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -108,17 +109,27 @@ func (a *announcer) about(e *event.Event) *corev1.ObjectReference {
 // eventInput is what Events follow from.
 func (p *picture) eventInput(memory event.Memory) event.Input {
 	in := event.Input{
-		Now: time.Now(), Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Diagnostics: p.diags, Memory: memory,
-		Written: map[diag.Object]time.Time{}, Left: map[string]bool{},
+		Now: time.Now(), Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.inPlace(), Before: p.before,
+		Written: map[diag.Object]time.Time{}, Left: map[string]bool{}, Diagnostics: p.diags, Memory: memory,
 	}
-	for name, seen := range p.seen {
-		in.Written[name] = seen.Written
-		if p.left != nil && p.left(name.Namespace) {
+	for i := range in.Observed {
+		name := in.Observed[i].Object
+		if memory.Starts() {
+			in.Written[name] = p.seen[name].Written
+		}
+		if p.left(name.Namespace) {
 			in.Left[name.Namespace] = true
 		}
 	}
-	in.Observed, in.Before = p.observed(), p.before
 	return in
+}
+
+// inPlace lists our objects as they are when all is written that could be.
+func (p *picture) inPlace() []plan.Observed {
+	if p.observedLast == nil {
+		p.observedLast = p.observed()
+	}
+	return p.observedLast
 }
 
 // services are those that Events can be said of: the API server takes none in a namespace

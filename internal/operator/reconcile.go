@@ -95,6 +95,8 @@ type picture struct {
 	diags []diag.Diagnostic
 	// before are the objects of ours before this pass has changed any, in the first pass.
 	before []plan.Observed
+	// observedLast is what [picture.inPlace] has listed; nil until it is asked.
+	observedLast []plan.Observed
 	// now is what is so of each Service.
 	now []current.Service
 	// owners are those of our objects that are wanted; nil until one is asked for.

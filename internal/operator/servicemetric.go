@@ -11,8 +11,8 @@ import (
 // that have previews or objects of ours, and they go with these.
 type serviceMetrics struct {
 	pinned, ready, open, waits, refused *prometheus.GaugeVec
-	// shown are the Services that there are series of.
-	shown map[[2]string]bool
+	// shown are the Services that there are series of, with their values.
+	shown map[[2]string][5]int
 }
 
 func newServiceMetrics() serviceMetrics {
@@ -25,33 +25,36 @@ func newServiceMetrics() serviceMetrics {
 		open:    gauge("open_doors", "Doors at which ordinary traffic reaches previews."),
 		waits:   gauge("waits", "What waits before it may be written."),
 		refused: gauge("refused", "Objects for it that can't be written as they are to be."),
-		shown:   map[[2]string]bool{},
+		shown:   map[[2]string][5]int{},
 	}
 }
 
+// all are the gauges, in the order of values.
 func (m *serviceMetrics) all() []*prometheus.GaugeVec {
 	return []*prometheus.GaugeVec{m.pinned, m.ready, m.open, m.waits, m.refused}
 }
 
 // show shows what is so now, with how many objects of each Service are refused.
 func (m *serviceMetrics) show(services []current.Service, refused map[[2]string]int) {
-	now := make(map[[2]string]bool, len(services))
+	now := make(map[[2]string][5]int, len(services))
 	for i := range services {
 		s := &services[i]
 		name := [2]string{s.Namespace, s.Name}
-		now[name] = true
 		pinned := 1
 		if s.Pinned == current.Nowhere {
 			pinned = 0
 		}
-		for gauge, value := range map[*prometheus.GaugeVec]int{
-			m.pinned: pinned, m.ready: s.Ready, m.open: len(s.Open), m.waits: len(s.Waits), m.refused: refused[name],
-		} {
-			gauge.WithLabelValues(s.Namespace, s.Name).Set(float64(value))
+		values := [5]int{pinned, s.Ready, len(s.Open), len(s.Waits), refused[name]}
+		now[name] = values
+		if before, there := m.shown[name]; there && before == values {
+			continue
+		}
+		for j, gauge := range m.all() {
+			gauge.WithLabelValues(s.Namespace, s.Name).Set(float64(values[j]))
 		}
 	}
 	for name := range m.shown {
-		if !now[name] {
+		if _, still := now[name]; !still {
 			for _, gauge := range m.all() {
 				gauge.DeleteLabelValues(name[0], name[1])
 			}
@@ -72,7 +75,7 @@ func (p *picture) refusedOf() map[[2]string]int {
 
 // findCurrent finds out what is so of each Service now, and warns of what must not be.
 func (p *picture) findCurrent() {
-	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed()}
+	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.inPlace()}
 	p.now = current.Services(in)
 	p.diags = diag.Sort(append(p.diags, current.Warnings(in, p.now)...))
 }
