@@ -68,7 +68,7 @@ func BenchmarkTell(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p.diags = slices.Clone(diags)
-		p.findCurrent()
+		p.findCurrent(r.options.DryRun)
 		r.events.tell(p)
 		m.passed(p, 0)
 	}

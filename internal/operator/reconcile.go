@@ -138,7 +138,7 @@ func (r *reconciler) pass(ctx context.Context) time.Time {
 	}
 	r.writer.report(p)
 	if !without && err == nil {
-		p.findCurrent()
+		p.findCurrent(r.options.DryRun)
 	}
 	if ctx.Err() == nil {
 		again = earlier(again, r.policy.write(ctx, p, r.writer.flyingSince))

@@ -73,9 +73,13 @@ func (p *picture) refusedOf() map[[2]string]int {
 	return out
 }
 
-// findCurrent finds out what is so of each Service now, and warns of what must not be.
-func (p *picture) findCurrent() {
+// findCurrent finds out what is so of each Service now, and warns of what must not be,
+// unless nothing is written.
+func (p *picture) findCurrent(dryRun bool) {
 	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.inPlace()}
 	p.now = current.Services(in)
+	if dryRun {
+		return
+	}
 	p.diags = diag.Sort(append(p.diags, current.Warnings(in, p.now)...))
 }
