@@ -74,7 +74,7 @@ func TestHandover(t *testing.T) {
 	if other.leads() {
 		t.Fatal("both lead")
 	}
-	s.statusSays(t, path, " leads\n", "yes        v1            ")
+	s.statusSays(t, path, " leads\n", "yes        partly   1/1     v1            ")
 	began := time.Now()
 	check(t, leader.cmd.Process.Kill())
 	s.ready(t, "v2", true)
