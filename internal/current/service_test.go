@@ -118,6 +118,14 @@ func TestServices(t *testing.T) {
 			[]diag.Code{diag.OrdinaryTrafficNotPinned},
 		},
 		{
+			"what is in place shares it by subsets", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1", "v2"}, steps: update},
+			[]Service{{
+				Pinned: Nowhere, Pods: 2, Ready: 2, Place: NotYet, Routed: true,
+				To: []string{"Deployment/cart-v1 (version v1)", "Deployment/cart-v2 (version v2)"},
+			}},
+			[]diag.Code{diag.OrdinaryTrafficNotPinned},
+		},
+		{
 			"the pin moves", world{released: v2, previews: v1, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Held{{Object: routes, Reason: plan.NotReady}}},
 			[]Service{{
 				Pinned: Everywhere, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: NotYet, Routed: true,
