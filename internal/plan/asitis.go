@@ -112,9 +112,6 @@ func (p *planner) portions(t *route.Table, seen *sight, host string) []portion {
 	if !p.servesAny(host, mayHave) {
 		return nil
 	}
-	if whole && !strays && !missing {
-		return []portion{{"", 1}}
-	}
 	if strays || !whole {
 		if best, ready := p.best(s, host, mayHave); ready > 0 {
 			return []portion{{best.Subset, 1}}

@@ -1,0 +1,166 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+)
+
+// subsets are those of our rule, with the version or the name that they ask for.
+func (w *world) subsets(t *testing.T) map[string]string {
+	t.Helper()
+	var d istionetv1.DestinationRule
+	if err := json.Unmarshal(w.ours[ourDestinationRule].JSON, &d); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, s := range d.Spec.GetSubsets() {
+		out[s.GetName()] = s.GetLabels()["name"] + s.GetLabels()["version"]
+	}
+	return out
+}
+
+// named deploys a workload whose selector has a name and no version.
+func (w *world) named(name, version string, ready int) *workload {
+	w.deploy(name, version, true)
+	x := w.workloads[name]
+	x.name, x.ready = name, ready
+	return x
+}
+
+const (
+	bySelector = "overrides-released"
+	subsetV4   = "override-v4"
+)
+
+// TestPinWaitsForPodsThatLeave: where a preview's workload is rolled to the version that
+// is released now, its pin has the pods of before for as long as proxies know them.
+func TestPinWaitsForPodsThatLeave(t *testing.T) {
+	t.Parallel()
+	for _, ownSelector := range []bool{false, true} {
+		w := pinned(t, ownSelector)
+		w.told = true // or the wait for the subset would be as long
+		x := w.named("cart-next", "v1.1", 1)
+		w.run(t, 4*bound)
+		if !w.roll(x, "v4") {
+			t.Fatal("not rolled")
+		}
+		w.settings.ReleasedVersions = []string{"v4"}
+		w.run(t, 4*bound)
+		x.ready, x.former = 1, nil
+		w.run(t, bound-tick)
+		if to, of := w.ordinary(t), w.subsets(t); slices.Contains(to, bySelector) && of[bySelector] != "v1" {
+			t.Errorf("own selector %t: ordinary traffic goes to %q of %v while pods leave", ownSelector, to, of)
+		}
+		w.run(t, 4*bound)
+		if to, of := w.ordinary(t), w.subsets(t); !slices.Equal(to, []string{bySelector}) || of[bySelector] != "cart-next" {
+			t.Errorf("own selector %t: ordinary traffic goes to %q of %v in the end", ownSelector, to, of)
+		}
+	}
+}
+
+// TestPinWaitsForItsOwnPodsOnly: pods that leave elsewhere hold up nothing.
+func TestPinWaitsForItsOwnPodsOnly(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, false)
+	x := w.named("cart-v2", "v2", 0)
+	w.settings.ReleasedVersions = []string{"v2"}
+	w.run(t, 4*bound)
+	x.ready, w.workloads["cart-v3"].ready, w.workloads["cart-v1"].ready = 1, 0, 0
+	w.run(t, tick)
+	if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
+		t.Errorf("ordinary traffic goes to %q", to)
+	}
+}
+
+// TestPinOfAWorkloadMadeAnew: while what is released can't serve, a workload that may have
+// ordinary traffic may have it again when it was made anew, with other labels.
+func TestPinOfAWorkloadMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, false)
+	w.deploy("cart-v2", "v2", false)
+	w.settings.ReleasedVersions = []string{"v2"}
+	w.run(t, 4*bound)
+	delete(w.workloads, "cart-v1")
+	w.run(t, 2*bound)
+	w.named("cart-v1", "v1", 1)
+	w.run(t, 4*bound)
+	if to := w.ordinary(t); !slices.Equal(to, []string{subsetV1}) {
+		t.Errorf("ordinary traffic goes to %q", to)
+	}
+}
+
+// TestPinStaysWithWhatStandsIn: pods of the released workload that serve since its version
+// is missing go on when that comes back, and is not ready.
+func TestPinStaysWithWhatStandsIn(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, false)
+	x := w.workloads["cart-v1"]
+	w.roll(x, "v4")
+	w.run(t, 4*bound)
+	x.ready, x.former = 1, nil
+	w.run(t, 4*bound)
+	if to := w.ordinary(t); !slices.Equal(to, []string{subsetV4}) {
+		t.Fatalf("while v1 is missing, ordinary traffic goes to %q", to)
+	}
+	w.roll(x, "v1")
+	w.run(t, 4*bound)
+	if to := w.ordinary(t); !slices.Equal(to, []string{subsetV4}) {
+		t.Errorf("when v1 is there and not ready, ordinary traffic goes to %q", to)
+	}
+}
+
+// TestPinThatChangesIsNotNamed: the subset of a pin by selector keeps its name when it gets
+// other pods, and is named again when proxies have these.
+func TestPinThatChangesIsNotNamed(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	w.deploy("cart-v2", "v2", true)
+	w.settings.ReleasedVersions = []string{"v2"}
+	w.run(t, 4*bound)
+	w.workloads["cart-v1"].ready = 0
+	w.run(t, 2*bound)
+	if of := w.subsets(t); of[bySelector] != "v2" {
+		t.Fatalf("with nothing ready the pin is of %v", of)
+	}
+	w.workloads["cart-v1"].ready = 1
+	w.run(t, 2*bound)
+	w.settings.ReleasedVersions = []string{"v1"}
+	w.run(t, bound)
+	if to, of := w.ordinary(t), w.subsets(t); !slices.Equal(to, []string{subsetV1}) || of[bySelector] != "v1" {
+		t.Errorf("ordinary traffic goes to %q of %v before proxies have it", to, of)
+	}
+	w.run(t, 2*bound)
+	if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
+		t.Errorf("in the end ordinary traffic goes to %q", to)
+	}
+}
+
+// TestSubsetThatAUserHasToo: of two subsets of one name and other pods none is named; of two
+// that are the same, ours goes.
+func TestSubsetThatAUserHasToo(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	users := func(version string) {
+		w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{{Name: "override-v3", Labels: map[string]string{"version": version}}}}
+	}
+	users("v1")
+	for range ticks(4 * bound) {
+		w.run(t, tick)
+		for row, to := range w.overrides(t) {
+			if to == "override-v3" && w.subsets(t)[to] != "" {
+				t.Fatalf("%s leads to %s, of which there are two", row, to)
+			}
+		}
+	}
+	w.destinationRule = nil
+	w.run(t, 6*bound)
+	users("v3")
+	w.run(t, 6*bound)
+	if of := w.subsets(t); of["override-v3"] != "" {
+		t.Errorf("ours stays beside the user's: %v", of)
+	}
+}
