@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -34,6 +35,8 @@ type Seen struct {
 	// Instance is the installation that has written it, as it says; empty for none. It is
 	// no part of Managed.
 	Instance string
+	// Says is what it says of the Service it was made for; nil for nothing.
+	Says *discover.Written
 }
 
 // IsOurs reports whether Overrides has made an object.
@@ -82,7 +85,7 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 		if err := decode(owned, &ours); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
 		}
-		out.Routes = plan.ReadRoutes(&all.Spec)
+		out.Routes, out.Says = plan.ReadRoutes(&all.Spec), discover.WrittenOf(out.Kind, &all, all.Spec.GetHosts()...)
 		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
 	case "DestinationRule":
 		var all, ours istionetv1.DestinationRule
@@ -92,7 +95,7 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 		if err := decode(owned, &ours); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
 		}
-		out.DestinationRule = &all.Spec
+		out.DestinationRule, out.Says = &all.Spec, discover.WrittenOf(out.Kind, &all, all.Spec.GetHost())
 		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
 	}
 	return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)

@@ -28,6 +28,7 @@ type Objects struct {
 	Unread           []*Unread
 	MeshConfigs      []*MeshConfig
 	Tags             []*Tag
+	Written          []*Written
 	Policies         []*v1alpha1.OverridePolicy
 
 	// Cluster is set when they were read from a cluster, where pods speak for
@@ -149,6 +150,8 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.MeshConfigs, x, at)
 	case *Tag:
 		return place(&o.Tags, x, at)
+	case *Written:
+		return place(&o.Written, x, at)
 	case *v1alpha1.OverridePolicy:
 		return place(&o.Policies, x, at)
 	}

@@ -24,6 +24,9 @@ type group struct {
 	selector map[string]string
 	labels   *Labels
 	pods     []pod
+	// wanted is how many pods the workload is to have, where labels are those of its
+	// template.
+	wanted int
 	// noSidecar is set where any of them is known to have none.
 	noSidecar bool
 }
@@ -35,7 +38,7 @@ type made struct {
 }
 
 func (g *group) backend(ready func(*pod) bool) model.Backend {
-	out := model.Backend{Workload: g.made.workload, Created: g.created, Selector: g.selector, Labels: g.labels.Kept}
+	out := model.Backend{Workload: g.made.workload, Created: g.created, Selector: g.selector, Labels: g.labels.Kept, Wanted: g.wanted}
 	for i := range g.pods {
 		out.Pods += g.pods[i].count
 		if ready(&g.pods[i]) {
@@ -97,7 +100,9 @@ func (r *reader) podGroups() []*group {
 			g = &group{made: by, created: p.Created, labels: p.Labels, pods: make([]pod, 0, usual)}
 			if t != nil {
 				g.created, g.selector = t.created, t.selector
-				seen[by] = seen[by] || t.labels.kept == g.labels.kept
+				if t.labels.kept == g.labels.kept {
+					seen[by], g.wanted = true, t.wanted
+				}
 			}
 			groups[k] = g
 			out = append(out, g)

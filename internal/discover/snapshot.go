@@ -29,6 +29,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 		out.Unread = unread.behind(s.Namespace, s.Name, s.Spec.Selector)
 		r.snapshot.Services = append(r.snapshot.Services, out)
 	}
+	r.readRemembered()
 	r.readCallers(groups)
 	r.readPolicies()
 	r.readMesh()

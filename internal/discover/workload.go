@@ -37,10 +37,18 @@ func (r *reader) templates() []*group {
 			made:    made{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
 			created: w.Created, selector: w.Selector, labels: template,
 			noSidecar: w.sidecar == refused || w.sidecar == unsaid && uninjected[w.Namespace],
-			pods:      []pod{{name: w.Name, count: w.Replicas}},
+			pods:      []pod{{name: w.Name, count: w.Replicas}}, wanted: w.wanted(),
 		})
 	}
 	return out
+}
+
+// wanted is how many pods w is to have; zero where that is not known, as of a DaemonSet.
+func (w *Workload) wanted() int {
+	if w.Kind == "DaemonSet" {
+		return 0
+	}
+	return w.Replicas
 }
 
 const (

@@ -61,13 +61,15 @@ func PinnedAway(services []compile.Service, namespace string, labels *discover.L
 }
 
 // near are the objects that say whether pod is released: Services that select it,
-// the pods that these select, and the workloads and policies of the namespace.
+// the pods that these select, the workloads and policies of the namespace, and what our
+// own objects say was released.
 func near(all *discover.Objects, pod *corev1.Pod) *discover.Objects {
 	out := &discover.Objects{
 		Cluster:   true,
 		Services:  within(all.Services, pod.Namespace),
 		Workloads: within(all.Workloads, pod.Namespace),
 		Policies:  within(all.Policies, pod.Namespace),
+		Written:   within(all.Written, pod.Namespace),
 	}
 	out.Services = slices.DeleteFunc(out.Services, func(s *corev1.Service) bool { return !selects(s, pod.Labels) })
 	for _, p := range all.Pods {

@@ -17,6 +17,7 @@ func DestinationRule(rule *route.SubsetRule) *istionetv1.DestinationRule {
 	if rule.Revision != "" {
 		out.Labels[RevisionLabel] = rule.Revision
 	}
+	annotate(&out.ObjectMeta, ReleasedAnnotation, rule.Released)
 	out.Spec.Host = rule.Host
 	out.Spec.ExportTo = rule.ExportTo
 	out.Spec.TrafficPolicy = rule.Policy.DeepCopy()

@@ -28,6 +28,9 @@ const (
 	// InstanceAnnotation names the installation of Overrides that writes an object, as the
 	// operator notes it. What is generated is nobody's.
 	InstanceAnnotation = "overrides.mesh/instance"
+	// ReleasedAnnotation says what is released of the Service that an object is made for:
+	// the text of a [model.Remembered].
+	ReleasedAnnotation = "overrides.mesh/was-released"
 
 	apiVersion = "networking.istio.io/v1"
 )
@@ -41,15 +44,25 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 	if table.Revision != "" {
 		out.Labels[RevisionLabel] = table.Revision
 	}
-	if table.Adopted != "" {
-		out.Annotations = map[string]string{AdoptedAnnotation: table.Adopted}
-	}
+	annotate(&out.ObjectMeta, AdoptedAnnotation, table.Adopted)
+	annotate(&out.ObjectMeta, ReleasedAnnotation, table.Released)
 	out.Spec.Hosts = table.Hosts
 	out.Spec.ExportTo = table.ExportTo
 	for i := range table.Routes {
 		out.Spec.Http = append(out.Spec.Http, httpRoute(&table.Routes[i]))
 	}
 	return out
+}
+
+// annotate gives an object an annotation, if it has a value.
+func annotate(meta *metav1.ObjectMeta, key, value string) {
+	if value == "" {
+		return
+	}
+	if meta.Annotations == nil {
+		meta.Annotations = map[string]string{}
+	}
+	meta.Annotations[key] = value
 }
 
 func objectMeta(namespace, name, owner string) metav1.ObjectMeta {

@@ -91,6 +91,9 @@ type Service struct {
 	VersionOf string
 	// Version names the version of an isolated Service where its pods don't.
 	Version string
+	// Remembered is what was released of it by our own objects; nil where these say
+	// nothing, as while there is nothing to override.
+	Remembered *Remembered
 	// Backends are the pods that the Service selects.
 	Backends []Backend
 }
@@ -144,6 +147,9 @@ type Backend struct {
 	// of them that the Service's EndpointSlices call ready. From YAML both are
 	// the number of replicas.
 	Pods, Ready int
+	// Wanted is how many pods of these labels the workload is to have, by its present
+	// template; zero where these are of a former one, or where that is not known.
+	Wanted int
 }
 
 // Caller is a workload that calls Services, as conditions name it.

@@ -192,10 +192,6 @@ func keep(object metav1.Object) *item {
 		object.SetAnnotations(nil)
 	}
 	out.Object = orMeta(object, discover.Keep(object))
-	if w, ok := out.Object.(*discover.Workload); ok {
-		// In a cluster pods are counted, not promises.
-		w.Replicas = 1
-	}
 	return out
 }
 

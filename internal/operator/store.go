@@ -237,6 +237,9 @@ func (s *store) take() contents {
 		switch {
 		case x.seen != nil:
 			out.seen[name] = x.seen
+			if x.seen.Says != nil {
+				out.objects.Put(x.seen.Says)
+			}
 		case s.options.everywhere(name.Kind) || out.managed(name.Namespace):
 			out.diags = append(out.diags, x.diags...)
 			out.objects.Put(x.Object)
@@ -263,8 +266,12 @@ func (s *store) around(namespace string) *discover.Objects {
 	}
 	out := &discover.Objects{Cluster: true}
 	for name, x := range s.items {
-		if name.Namespace == namespace && x.seen == nil {
+		switch {
+		case name.Namespace != namespace:
+		case x.seen == nil:
 			out.Put(x.Object)
+		case x.seen.Says != nil:
+			out.Put(x.seen.Says)
 		}
 	}
 	return out

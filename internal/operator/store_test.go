@@ -13,6 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/gate"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 var name = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}
@@ -206,6 +207,25 @@ func TestOneCopy(t *testing.T) {
 		}
 		if s.items[name] != informed {
 			t.Errorf("the informer tells first: %t: there are two copies", first)
+		}
+	}
+}
+
+// TestStoreRemembers: what our own objects say was released is among what is compiled, and
+// is known to the readiness gate.
+func TestStoreRemembers(t *testing.T) {
+	t.Parallel()
+	s := newStore(&Options{Namespaces: []string{"shop"}})
+	x := ours("a", "1")
+	x.seen.Says = &discover.Written{Meta: discover.Meta{Namespace: "shop", Name: "cart-overrides"}, Kind: "VirtualService", Host: "cart.shop.svc.cluster.local", Released: "Deployment/cart=v1"}
+	s.put(name, x)
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}}}
+	s.put(diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}, &item{Object: service})
+	contents := s.take()
+	for _, objects := range []*discover.Objects{contents.objects, s.around("shop")} {
+		snapshot, found := objects.Snapshot(model.DefaultOptions())
+		if len(found) > 0 || len(snapshot.Services) != 1 || snapshot.Services[0].Remembered == nil || snapshot.Services[0].Remembered.String() != "Deployment/cart=v1" {
+			t.Errorf("it is %+v, %v", snapshot.Services, found)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (m *made) isOf(tables []route.Table) bool {
 	}
 	a, b := m.table, &tables[0]
 	return len(a.Routes) > 0 && len(a.Routes) == len(b.Routes) && &a.Routes[0] == &b.Routes[0] &&
-		a.Namespace == b.Namespace && a.Name == b.Name && a.Owner == b.Owner && a.Adopted == b.Adopted && a.Revision == b.Revision &&
+		a.Namespace == b.Namespace && a.Name == b.Name && a.Owner == b.Owner && a.Adopted == b.Adopted && a.Revision == b.Revision && a.Released == b.Released &&
 		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo)
 }
 

@@ -35,6 +35,9 @@ type Table struct {
 	ExportTo []string
 	// Revision is that of the istiod which alone is to read it; empty for all.
 	Revision string
+	// Released is what is to be remembered of the Service; empty where its SubsetRule
+	// says so, or where there is nothing to override.
+	Released string
 	Routes   []Route
 }
 
@@ -98,6 +101,9 @@ type SubsetRule struct {
 	ExportTo []string
 	// Revision is that of the istiod which alone is to read it; empty for all.
 	Revision string
+	// Released is what is to be remembered of the Service; empty where there is nothing
+	// to override.
+	Released string
 	// Policy was copied from a rule of the user's that this one would hide.
 	Policy  *istioapi.TrafficPolicy
 	Subsets []Subset
