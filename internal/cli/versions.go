@@ -25,7 +25,9 @@ also those at which ordinary requests are kept from previews. JSON has all of th
 
 The released version is, by the first rule that applies: the one that is named
 (annotation overrides.mesh/released, or an OverridePolicy); the workload that is
-named; the only workload; v1; in a cluster, the workload that was there first.`
+named; the workload that was released before, as the objects say that were made
+then, or what stands in for it; the only workload; the one that runs v1; in a
+cluster, the workload that was there first.`
 
 const versionsExamples = `# all services of a folder of manifests
 overrides versions -f examples/chain

@@ -68,10 +68,14 @@ type service struct {
 	reason    diag.Code
 	backends  []backend
 	released  released
-	versions  []version
-	isolated  []isolated
-	pin       pin
-	rule      rule
+	// memory is what is remembered of what was released; nil for nothing. chosen tells the
+	// pods of a workload that a rule has chosen.
+	memory   *model.Remembered
+	chosen   func(*backend) bool
+	versions []version
+	isolated []isolated
+	pin      pin
+	rule     rule
 	// others are the backends that are not released, once they were asked for.
 	others []model.Backend
 }

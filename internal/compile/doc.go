@@ -7,6 +7,7 @@
 //	settings.go   what annotations and OverridePolicies say of each Service
 //	leftalone.go  which Services there is nothing to be done for, and why
 //	released.go   which pods are released
+//	remembered.go … and that they stay so, and what stands in for them
 //	version.go    which versions there are, and which can serve
 //	isolated.go   versions behind a Service of their own
 //	pin.go        what tells the released pods from the others

@@ -59,7 +59,7 @@ func (c *compiler) from(d *draft) []byte {
 		return nil
 	}
 	w := writer{c.text[:0]}
-	w.strings(c.options.Header, d.table.Namespace, d.table.Name, d.table.Owner, d.of[0].Name)
+	w.strings(c.options.Header, d.table.Namespace, d.table.Name, d.table.Owner, d.table.Released, d.of[0].Name)
 	w.list(d.table.Hosts)
 	w.list(d.scope)
 	w.number(len(d.routes))

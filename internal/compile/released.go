@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ type backend struct {
 	version  string
 	preview  bool
 	released bool
+	// ordinary is set where it is to get ordinary traffic: where it is released, or, since
+	// no pod is, where it is no preview.
+	ordinary bool
 }
 
 // released says which pods get ordinary traffic, and by which rule.
@@ -29,6 +33,14 @@ type released struct {
 	gone bool
 	// missing is set where no pods, nor a template of any, are released.
 	missing bool
+	// standIn is set where nothing is left of what is remembered, and others that were
+	// overridable take its place.
+	standIn bool
+	// joined is set where others are released with what is remembered, for their version.
+	joined bool
+	// awaited is set where nothing is left of what is named or remembered but previews,
+	// which ordinary traffic must not reach.
+	awaited bool
 }
 
 func (c *compiler) readBackends(s *service) {
@@ -43,14 +55,22 @@ func (c *compiler) readBackends(s *service) {
 	}
 }
 
+// releasedRule returns which backends are released, and why; nil if it does not know.
+type releasedRule func(*service) (isReleased func(*backend) bool, why string)
+
 // releasedRules are asked in order; the first that knows the answer decides.
-// A rule returns which backends are released, and why.
-var releasedRules = []func(*service) (isReleased func(*backend) bool, why string){
-	namedVersions,
-	namedWorkload,
-	onlyWorkload,
-	versionV1,
-	oldestWorkload,
+var releasedRules = []struct {
+	ask releasedRule
+	// ofWorkload is set where the answer is a workload, byRule where nobody has named it.
+	ofWorkload, byRule bool
+}{
+	{ask: namedVersions},
+	{ask: namedWorkload, ofWorkload: true},
+	{ask: rememberedPods, ofWorkload: true, byRule: true},
+	{ask: standIn, ofWorkload: true, byRule: true},
+	{ask: onlyWorkload, ofWorkload: true, byRule: true},
+	{ask: versionV1, ofWorkload: true, byRule: true},
+	{ask: oldestWorkload, ofWorkload: true, byRule: true},
 }
 
 func (c *compiler) findReleased(s *service) {
@@ -72,21 +92,12 @@ func (c *compiler) findReleased(s *service) {
 		}
 		return
 	}
-	if len(s.Unread) > 0 && alone(s) {
+	if len(s.Unread) > 0 && s.Remembered == nil && alone(s) {
 		// Nothing is to be told from the rest, whatever that is.
 		s.releaseAll("the only workload that is read: " + s.backends[0].Workload.String())
 		return
 	}
-	for _, rule := range releasedRules {
-		isReleased, why := rule(s)
-		if isReleased == nil {
-			continue
-		}
-		s.released.why = why
-		for i := range s.backends {
-			b := &s.backends[i]
-			b.released = !b.preview && isReleased(b)
-		}
+	if s.askRules() {
 		c.checkReleased(s)
 		return
 	}
@@ -96,18 +107,80 @@ func (c *compiler) findReleased(s *service) {
 	c.leave(s, diag.ReleasedUnknown, "left alone: %s stand behind it, and nothing says which is released", list(append(workloads(s.backends), unread(s.Unread)...)))
 }
 
+// askRules finds out which pods are released, and reports whether a rule knows it.
+func (s *service) askRules() bool {
+	s.memory = s.Remembered
+	if !s.askEach() {
+		return false
+	}
+	if s.memory == nil && !s.named() && s.isGone() {
+		// Others stand in for it, as they would were it remembered.
+		s.memory = &model.Remembered{Released: s.heads()}
+		return s.askEach()
+	}
+	return true
+}
+
+func (s *service) askEach() bool {
+	for _, rule := range releasedRules {
+		isReleased, why := rule.ask(s)
+		if isReleased == nil {
+			continue
+		}
+		s.released.why, s.chosen = why, nil
+		if rule.ofWorkload {
+			s.chosen = isReleased
+		}
+		s.release(isReleased)
+		if rule.byRule {
+			s.addVersions()
+		}
+		return true
+	}
+	return false
+}
+
+// release takes pods for released that are no previews.
+func (s *service) release(these func(*backend) bool) {
+	for i := range s.backends {
+		b := &s.backends[i]
+		b.released = !b.preview && these(b)
+		b.ordinary = b.released
+	}
+}
+
+// isGone reports whether what is released has no pods, nor wants any, while others that
+// are no previews are ready.
+func (s *service) isGone() bool {
+	found, otherReady := false, false
+	for i := range s.backends {
+		b := &s.backends[i]
+		switch {
+		case b.released && s.chosen != nil && !s.chosen(b):
+			otherReady = otherReady || b.Ready > 0
+		case b.released && (b.Pods > 0 || b.Wanted > 0):
+			return false
+		case b.released:
+			found = true
+		case !b.preview:
+			otherReady = otherReady || b.Ready > 0
+		}
+	}
+	return found && otherReady
+}
+
 // releaseAll takes all pods for released.
 func (s *service) releaseAll(why string) {
 	s.released.why = why
 	for i := range s.backends {
-		s.backends[i].released = true
+		s.backends[i].released, s.backends[i].ordinary = true, true
 	}
 }
 
 // onlyPreview reports whether one workload, a preview, is all that stands
-// behind s, and nothing was said of what is released.
+// behind s, and nothing was said of what is released, nor is remembered.
 func onlyPreview(s *service) bool {
-	return len(s.Unread) == 0 && s.settings.ReleasedVersions == nil && s.settings.ReleasedWorkload == nil &&
+	return len(s.Unread) == 0 && s.Remembered == nil && s.settings.ReleasedVersions == nil && s.settings.ReleasedWorkload == nil &&
 		!slices.ContainsFunc(s.backends, func(b backend) bool { return !b.preview || b.Workload != s.backends[0].Workload })
 }
 
@@ -120,26 +193,46 @@ func alone(s *service) bool {
 
 // checkReleased says when the released version is not there.
 func (c *compiler) checkReleased(s *service) {
-	pods, otherReady := 0, 0
-	found := false
-	for _, b := range s.backends {
-		if b.released {
-			found = true
-			pods += b.Pods
-		} else {
-			otherReady += b.Ready
-		}
-	}
-	if !found {
-		// Ordinary traffic that is pinned stays so, as long as it is served: see package plan.
-		s.released.gone, s.released.missing = otherReady > 0, true
-		c.say(s, diag.ReleasedNotFound, "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service", s.released.why)
-		return
-	}
-	if pods == 0 && otherReady > 0 {
+	found := slices.ContainsFunc(s.backends, func(b backend) bool { return b.released })
+	switch {
+	case s.released.standIn:
+		c.say(s, diag.ReleasedStandIn, "%s, and nobody names what is released: it gets ordinary traffic until that is back", s.released.why)
+	case found && s.isGone():
 		s.released.gone = true
-		c.say(s, diag.ReleasedGone, "no pod of the released version is left: ordinary traffic goes to all pods of the Service")
+		c.say(s, diag.ReleasedGone, "no pod of the released version is left: ordinary traffic goes to all pods of the Service%s", s.butPreviews())
+	case found:
+	case len(candidates(s)) == 0 && (s.memory != nil || s.named()):
+		s.released.awaited = true
+		c.say(s, diag.ReleasedGone, "nothing but pods labelled as previews is left (%s): they get no ordinary traffic, which fails until %s is there", s.released.why, s.whatIsAwaited())
+	default:
+		// Ordinary traffic that is pinned stays so, as long as it is served: see package plan.
+		s.released.gone, s.released.missing = slices.ContainsFunc(s.backends, func(b backend) bool { return b.Ready > 0 }), true
+		c.say(s, diag.ReleasedNotFound, "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service%s", s.released.why, s.butPreviews())
 	}
+}
+
+// named reports whether somebody says what is released.
+func (s *service) named() bool {
+	return len(s.settings.ReleasedVersions) > 0 || s.settings.ReleasedWorkload != nil
+}
+
+// whatIsAwaited names what is released and not there.
+func (s *service) whatIsAwaited() string {
+	switch {
+	case s.settings.ReleasedWorkload != nil && len(s.settings.ReleasedVersions) == 0:
+		return strings.TrimPrefix(s.settings.ReleasedWorkload.String(), "/")
+	case s.named():
+		return strings.Join(s.settings.ReleasedVersions, " or ")
+	}
+	return listRunning(s.memory.Released)
+}
+
+// butPreviews says that some pods of s are left out, where it has such.
+func (s *service) butPreviews() string {
+	if len(candidates(s)) < len(s.backends) {
+		return " that are not labelled as previews"
+	}
+	return ""
 }
 
 func namedVersions(s *service) (func(*backend) bool, string) {
@@ -175,13 +268,17 @@ func onlyWorkload(s *service) (func(*backend) bool, string) {
 	return func(b *backend) bool { return b.Workload == only }, "the only workload: " + only.String()
 }
 
+// versionV1 chooses the workload that runs v1, with all it runs, so that a rolling update
+// of it is still one; of several the one that was there first.
 func versionV1(s *service) (func(*backend) bool, string) {
-	for _, b := range candidates(s) {
-		if b.version == "v1" {
-			return func(b *backend) bool { return b.version == "v1" }, "it is v1"
-		}
+	of := keep(candidates(s), func(b *backend) bool { return b.version == "v1" })
+	if len(of) == 0 {
+		return nil, ""
 	}
-	return nil, ""
+	first := slices.MinFunc(of, func(a, b *backend) int {
+		return cmp.Or(a.Created.Compare(b.Created), compareWorkloads(a.Workload, b.Workload))
+	}).Workload
+	return func(b *backend) bool { return b.Workload == first }, "it is v1"
 }
 
 // oldestWorkload knows the answer where all ages are known and one workload is

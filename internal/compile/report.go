@@ -38,6 +38,9 @@ type Service struct {
 	ReleasedMissing bool `json:"-"`
 	// ReleasedWorkloads are the workloads of released pods.
 	ReleasedWorkloads []model.Workload `json:"-"`
+	// PinStays is set where a pin is to be there though all pods are released, since not
+	// all of them are what is remembered as released.
+	PinStays bool `json:"-"`
 	// Settings are those in force: of annotations, of policies, and defaults.
 	Settings model.Settings `json:"-"`
 	// Callers are the workloads that rows of the condition "from" are for.
@@ -114,6 +117,7 @@ func (c *compiler) report(s *service) Service {
 		}
 	}
 	out.ReleasedPods, out.ReleasedMissing = s.releasedPods(), s.released.missing
+	out.PinStays = s.pinStays() && !s.hasOthers()
 	out.Previews = s.previews()
 	if len(s.versions) > 0 {
 		out.Versions = make([]Version, 0, len(s.versions))
@@ -141,10 +145,10 @@ func (s *service) previews() []model.Backend {
 	return s.backendsThat(func(b *backend) bool { return b.preview })
 }
 
-// unreleased are the pods behind s that are not released. All that ask share the list.
+// unreleased are the pods behind s that are not to get ordinary traffic. All that ask share the list.
 func (s *service) unreleased() []model.Backend {
 	if s.others == nil {
-		s.others = s.backendsThat(func(b *backend) bool { return !b.released })
+		s.others = s.backendsThat(func(b *backend) bool { return !b.ordinary })
 	}
 	return s.others
 }

@@ -98,6 +98,7 @@ func (c *compiler) finishRule(s *service, plan existing, subsets []route.Subset)
 	}
 	slices.SortFunc(subsets, func(a, b route.Subset) int { return strings.Compare(a.Name, b.Name) })
 	s.rule.own = &route.SubsetRule{
+		Released:  s.remember(),
 		Namespace: s.Namespace, Name: name, Owner: s.Name, Host: s.host,
 		ExportTo: plan.exportTo, Policy: plan.policy, Subsets: subsets,
 	}

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -289,6 +288,7 @@ type draft struct {
 // requests without any carrier, then for each of them the overrides that it
 // can follow, and the route itself.
 func (c *compiler) finishTable(d *draft) {
+	d.remember()
 	from, said := c.from(d), len(c.diags)
 	if c.recall(d, from) {
 		return
@@ -378,10 +378,6 @@ func (c *compiler) ownRoutesOn(s *service, ports map[uint32]bool) []userRoute {
 		}
 	}
 	return out
-}
-
-func sortedPorts(ports []model.Port) []model.Port {
-	return slices.SortedFunc(slices.Values(ports), func(a, b model.Port) int { return cmp.Compare(a.Number, b.Number) })
 }
 
 // label names the i-th route of a table in access logs: by the name that the

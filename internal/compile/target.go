@@ -186,3 +186,7 @@ func (b *builder) pinned(in []route.Destination) []route.Destination {
 func compareCallers(a, b model.Caller) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Label, b.Label))
 }
+
+func sortedPorts(ports []model.Port) []model.Port {
+	return slices.SortedFunc(slices.Values(ports), func(a, b model.Port) int { return cmp.Compare(a.Number, b.Number) })
+}

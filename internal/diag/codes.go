@@ -51,6 +51,8 @@ const (
 	ReleasedNotFound         Code = "ReleasedNotFound"
 	ReleasedNotReady         Code = "ReleasedNotReady"
 	ReleasedGone             Code = "ReleasedGone"
+	ReleasedStandIn          Code = "ReleasedStandIn"
+	PinnedByVersion          Code = "PinnedByVersion"
 	OrdinaryTrafficShared    Code = "OrdinaryTrafficShared"
 	OrdinaryTrafficNotPinned Code = "OrdinaryTrafficNotPinned"
 	NoReadyPod               Code = "NoReadyPod"

@@ -85,7 +85,7 @@ var entries = []Entry{
 	},
 
 	{
-		ReleasedNotFound, Warning, "What is named as released is not behind the Service. Ordinary traffic that is pinned stays where it is while pods there are ready; else it goes to all pods of the Service.",
+		ReleasedNotFound, Warning, "What is named as released is not behind the Service. Ordinary traffic that is pinned stays where it is while pods there are ready; else it goes to all pods of the Service, but for those labelled as previews.",
 		"correct overrides.mesh/released, overrides.mesh/released-workload or the OverridePolicy, or deploy it",
 	},
 	{
@@ -93,8 +93,16 @@ var entries = []Entry{
 		"wait until the pods of the released version are ready, or find out why they aren't; or name the one before as released again",
 	},
 	{
-		ReleasedGone, Warning, "No pod of the released version is left while others serve: ordinary traffic goes to the whole Service.",
+		ReleasedGone, Warning, "No pod of the released version is left while others serve: ordinary traffic goes to the whole Service, but never to pods labelled as previews. Where only these are left it fails.",
 		"deploy the released version again, or name another one as released",
+	},
+	{
+		ReleasedStandIn, Warning, "Nothing is left of what was released, and nobody names what is: other pods stand in for it. They get ordinary traffic until it is back, and no pods that come meanwhile do.",
+		"name what is released with overrides.mesh/released: VERSION, or deploy what was released again",
+	},
+	{
+		PinnedByVersion, Info, "Nothing but the version label tells the pods of the released workload from others, so that ordinary traffic is pinned by version. When that label changes in a rolling update, the pin has to follow, and requests may fail for a moment.",
+		"give the pods of the released workload a label that no other pod has, such as track: stable; it may stand in the template alone",
 	},
 	{
 		OrdinaryTrafficShared, Warning, "No labels tell the released pods from the others: ordinary traffic is shared by all pods, as Kubernetes shares it. Override routes are made all the same.",

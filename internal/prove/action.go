@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	istioapi "istio.io/api/networking/v1alpha3"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -297,14 +298,20 @@ func (p *pair) noPin(c mesh.Cluster) string {
 	}
 	s := p.service(c.Host)
 	switch {
-	case len(unreleased) == 0 || s == nil:
+	case s == nil, len(unreleased) == 0 && !p.pinStays[c.Host]:
 		return clusterName(c) + " would get what the whole Service gets, which has no other pods"
-	case model.FirstWithLabels(s.Backends, subset.Labels) == nil:
+	case model.FirstWithLabels(s.Backends, subset.Labels) == nil && !onlyPreviews(s.Backends):
 		return clusterName(c) + " has no pod"
 	case subset.Policy != nil:
 		return clusterName(c) + " has a policy of its own"
 	}
 	return ""
+}
+
+// onlyPreviews reports whether all pods are labelled as previews, which ordinary requests
+// must not reach: a pin of none of them is right.
+func onlyPreviews(backends []model.Backend) bool {
+	return !slices.ContainsFunc(backends, func(b model.Backend) bool { return b.Labels[compile.PreviewLabel] != "true" })
 }
 
 // keepsTogether notes that a pin of several parts divides requests which a rule wants to

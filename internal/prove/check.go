@@ -86,7 +86,10 @@ type checker struct {
 	ours     *mesh.Ours
 	// unreleased are the pods of a host that ordinary requests are to be kept from.
 	unreleased map[string][]model.Backend
-	split      map[Split]bool
+	// pinStays has the hosts at which a pin is right though nothing is to be kept from
+	// ordinary requests: pods that come later are not to have these.
+	pinStays map[string]bool
+	split    map[Split]bool
 	// islands are those of single hosts, which are asked for by their table, their rule and
 	// their doors.
 	islands map[islandKey]*mesh.Island
@@ -109,11 +112,14 @@ func Check(snapshot *model.Snapshot, result *compile.Result) Report {
 // check is Check with the mesh of snapshot, and returns all that was looked at for it.
 func check(snapshot *model.Snapshot, users *mesh.Mesh, result *compile.Result) *checker {
 	c := &checker{
-		snapshot: snapshot, mesh: users, requests: requests{snapshot.Options.Header}, split: map[Split]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
+		snapshot: snapshot, mesh: users, requests: requests{snapshot.Options.Header}, split: map[Split]bool{}, pinStays: map[string]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
 		unreleased: make(map[string][]model.Backend, len(result.Services)), islands: make(map[islandKey]*mesh.Island, 2*len(result.Tables)),
 	}
 	c.ours = c.mesh.Ours(result.Tables, result.SubsetRules)
 	for i := range result.Services {
+		if result.Services[i].PinStays {
+			c.pinStays[result.Services[i].Host] = true
+		}
 		c.unreleased[result.Services[i].Host] = result.Services[i].Unreleased
 	}
 	for _, s := range c.ours.Sources() {
