@@ -7,6 +7,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
@@ -84,6 +86,9 @@ func (w *world) truth(disturbed, ran bool) {
 	w.crashed = false
 	result := compile.Compile(w.snapshot())
 	s := result.Services[0]
+	if s.State != compile.LeftAlone && !m.hidden && (w.settings.ReleasedVersions != nil || w.remembered() != nil) {
+		m.previews = w.previews()
+	}
 	for _, v := range s.Versions {
 		m.ready[v.Name] = v.Ready > 0
 		if v.Released {
@@ -95,7 +100,7 @@ func (w *world) truth(disturbed, ran bool) {
 		w.forget(m.ready)
 	}
 	w.entitle(&m, s.ReleasedMissing)
-	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned && !s.ReleasedMissing {
+	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned && !s.ReleasedMissing || w.gone(m.released) {
 		m.released, m.due, m.must = nil, nil, nil
 	}
 	if m.due == nil {
@@ -105,6 +110,36 @@ func (w *world) truth(disturbed, ran bool) {
 		m.announced[v.Version] = ran && routed.Settled
 	}
 	w.past = append(w.past, m)
+}
+
+// gone reports whether all that is released has no pods while others that are no previews
+// are ready: ordinary traffic is then shared by all that are none.
+func (w *world) gone(released map[string]bool) bool {
+	others := false
+	for _, x := range w.workloads {
+		for g := x; g != nil; g = g.former {
+			if released[g.version] && g.pods > 0 {
+				return false
+			}
+			others = others || g.ready > 0 && !g.preview
+		}
+	}
+	return len(released) > 0 && others
+}
+
+// previews lists the versions of which all pods are labelled as previews.
+func (w *world) previews() map[string]bool {
+	out := map[string]bool{}
+	for _, labelled := range []bool{true, false} {
+		for _, x := range w.workloads {
+			for g := x; g != nil; g = g.former {
+				if g.preview == labelled {
+					out[g.version] = labelled
+				}
+			}
+		}
+	}
+	return out
 }
 
 // entitle says which versions are due at m, and which of them must serve.
@@ -158,16 +193,38 @@ func (w *world) inherit(ready map[string]bool, missing bool) bool {
 // forget is what a crash costs: where ordinary traffic is not pinned, nobody knows what
 // was released; where it is, to what is gone, neither.
 func (w *world) forget(ready map[string]bool) {
-	pinned := false
+	pinned := map[string]bool{}
 	if n := len(w.log.entries[ourVirtualService]); n > 0 {
 		for _, h := range w.log.entries[ourVirtualService][n-1].virtualService.GetHttp() {
 			for _, d := range h.GetRoute() {
-				pinned = pinned || h.GetName() == "ordinary.cart" && d.GetDestination().GetSubset() != ""
+				if s := d.GetDestination().GetSubset(); h.GetName() == "ordinary.cart" && s != "" {
+					w.inSubset(s, pinned)
+				}
 			}
 		}
 	}
-	if !pinned || !anyOf(w.due, ready) {
+	maps.DeleteFunc(pinned, func(v string, _ bool) bool { return !w.due[v] })
+	if !anyOf(pinned, ready) {
 		w.due = nil
+	}
+}
+
+// inSubset adds the versions of the pods in a subset to others.
+func (w *world) inSubset(name string, to map[string]bool) {
+	for _, object := range []diag.Object{ourDestinationRule, usersDestinationRule} {
+		n := len(w.log.entries[object])
+		if n == 0 {
+			continue
+		}
+		for _, s := range w.log.entries[object][n-1].destinationRule.GetSubsets() {
+			for _, x := range w.workloads {
+				for g := x; g != nil; g = g.former {
+					if s.GetName() == name && model.HasLabels(g.labels(), s.GetLabels()) {
+						to[g.version] = true
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -68,7 +68,12 @@ func (w *world) event(t *rapid.T) {
 			x.ready = x.pods
 		}
 	case 5:
-		delete(w.workloads, name)
+		if x == nil || !rapid.Bool().Draw(t, "made anew") {
+			delete(w.workloads, name)
+			break
+		}
+		w.workloads[name] = w.anew(t, x)
+		w.admit(w.workloads[name])
 	case 6:
 		if x != nil {
 			x.pods, x.ready, x.watched = 1-min(x.pods, 1), 0, 0
@@ -92,18 +97,6 @@ func (w *world) event(t *rapid.T) {
 		}
 	}
 	w.step(t, disturbed, true)
-}
-
-func (w *world) deploy(name, version string, ownSelector bool) {
-	x := &workload{version: version, ownSelector: ownSelector, created: w.now, pods: 1}
-	w.workloads[name] = x
-	if w.draw != nil {
-		if ownSelector && rapid.Bool().Draw(w.draw, "selector without version") {
-			x.name = name
-		}
-		x.eager = w.gate && rapid.Bool().Draw(w.draw, "eager")
-	}
-	w.admit(x)
 }
 
 // mayBeReady says when pods may become ready. Where they have a gate, when it is
@@ -308,6 +301,9 @@ func (w *world) checkReleased(window []moment, o outcome, fail func(string)) {
 		fail("no endpoint, though the pods are ready that are to serve it")
 	}
 	for _, served := range o.versions {
+		if always(window, func(m moment) bool { return m.previews[served] }) {
+			fail("pods labelled as previews served it: " + served)
+		}
 		if always(window, func(m moment) bool { return m.due != nil && !m.due[served] }) {
 			fail("a version served it that is not released: " + served)
 		}

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 
 	istioapi "istio.io/api/networking/v1alpha3"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
@@ -52,6 +54,10 @@ type workload struct {
 	// name is set where the pods carry it as a label, and the selector has no version:
 	// that of a workload of its own selector whose version label may change.
 	name string
+	// kind is empty for a Deployment. own is a label of its own, which its selector does
+	// not have; preview is set where its pods are labelled as such.
+	kind, own string
+	preview   bool
 	// former are the pods of the template before, of another version.
 	former *workload
 }
@@ -60,6 +66,12 @@ func (w *workload) labels() map[string]string {
 	out := map[string]string{"app": service, "version": w.version}
 	if w.name != "" {
 		out["name"] = w.name
+	}
+	if w.own != "" {
+		out["own"] = w.own
+	}
+	if w.preview {
+		out[compile.PreviewLabel] = "true"
 	}
 	return out
 }
@@ -124,6 +136,9 @@ type moment struct {
 	// released are the versions that are, nil where ordinary requests may reach all; due
 	// are those that they may reach, nil for all, and must those that are to serve them.
 	released, due, must map[string]bool
+	// previews are the versions of which all pods are labelled as such, where it is known
+	// what is released: by name, or by what our objects say.
+	previews map[string]bool
 	// ready are the versions with a ready pod.
 	ready map[string]bool
 	// announced are the versions that the operator says all proxies route to.
@@ -155,13 +170,18 @@ func (w *world) snapshot() *model.Snapshot {
 		Namespace: namespace, Name: service, Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}},
 		Selector: map[string]string{"app": service}, Settings: w.settings,
 	}
+	cart.Remembered = w.remembered()
 	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
 		x := w.workloads[name]
 		for g := x; g != nil; g = g.former {
-			cart.Backends = append(cart.Backends, model.Backend{
-				Workload: model.Workload{Kind: "Deployment", Name: name}, Created: x.created,
+			b := model.Backend{
+				Workload: model.Workload{Kind: cmp.Or(x.kind, "Deployment"), Name: name}, Created: x.created,
 				Labels: g.labels(), Selector: x.selector(), Pods: g.pods, Ready: g.ready,
-			})
+			}
+			if g == x {
+				b.Wanted = g.pods
+			}
+			cart.Backends = append(cart.Backends, b)
 		}
 	}
 	s.Services = []model.Service{cart}
@@ -178,6 +198,24 @@ func (w *world) snapshot() *model.Snapshot {
 		s.DestinationRules = append(s.DestinationRules, model.DestinationRule{Namespace: namespace, Name: selectedRule.Name, Created: epoch, Spec: w.selected})
 	}
 	return s
+}
+
+// remembered is what our objects say was released.
+func (w *world) remembered() *model.Remembered {
+	for _, name := range slices.SortedFunc(maps.Keys(w.ours), diag.Object.Compare) {
+		var object metav1.PartialObjectMetadata
+		if err := json.Unmarshal(w.ours[name].JSON, &object); err != nil {
+			panic(err)
+		}
+		if text := object.Annotations[istio.ReleasedAnnotation]; text != "" {
+			out, err := model.ParseRemembered(text)
+			if err != nil {
+				panic(err)
+			}
+			return &out
+		}
+	}
+	return nil
 }
 
 // observed are our objects, read back from what is stored.
@@ -265,6 +303,9 @@ func (w *world) story() string {
 		if x.former != nil {
 			fmt.Fprintf(&b, " after %s %d/%d", x.former.version, x.former.ready, x.former.pods)
 		}
+		if x.preview || x.own != "" {
+			fmt.Fprintf(&b, " preview %t own %q", x.preview, x.own)
+		}
 		if x.gated {
 			fmt.Fprintf(&b, " gate open %t", x.open)
 		}
@@ -275,6 +316,7 @@ func (w *world) story() string {
 	for _, h := range w.output.Held {
 		held = append(held, fmt.Sprintf("%s %s", h.Kind, h.Reason))
 	}
+	fmt.Fprintf(&b, "remembered %v; ", w.remembered())
 	fmt.Fprintf(&b, "released %v, due %v, must %v; ran %t; steps %v; held %v", m.released, m.due, m.must, m.ran, w.output.Steps, held)
 	return b.String()
 }
