@@ -201,8 +201,27 @@ func (w *world) reaches(namespace string) bool {
 
 // allowed reports whether found is what a diagnostic says.
 func (c *cluster) allowed(found []string) bool {
-	return !slices.ContainsFunc(found, func(text string) bool { return !strings.HasPrefix(text, same.LostAffinity) }) &&
-		slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Code == diag.AffinityLost })
+	says := func(code diag.Code) bool {
+		return slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Code == code })
+	}
+	return !slices.ContainsFunc(found, func(text string) bool {
+		if _, were, none := strings.Cut(text, same.NoPod); none {
+			return !says(diag.ReleasedGone) || !c.previews(strings.Fields(strings.Trim(were, "[]")))
+		}
+		return !strings.HasPrefix(text, same.LostAffinity) || !says(diag.AffinityLost)
+	})
+}
+
+// previews reports whether pods are labelled as previews, which must not get ordinary
+// requests though nothing else is left.
+func (c *cluster) previews(pods []string) bool {
+	return !slices.ContainsFunc(pods, func(pod string) bool {
+		return !slices.ContainsFunc(c.snapshot.Services, func(s model.Service) bool {
+			return slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
+				return b.Workload.Name == pod && b.Labels[compile.PreviewLabel] == "true"
+			})
+		})
+	})
 }
 
 // warnsOf reports whether a warning is about a Service that has a pod, or names it.

@@ -40,6 +40,10 @@ func Differences(before, after oracle.Answer, pin Pin) []string {
 // go to one pod any more.
 const LostAffinity = "affinity is lost"
 
+// NoPod stands before the names, in brackets, of the pods that a destination does not
+// reach any more, which now reaches none.
+const NoPod = ": reaches no pod, was "
+
 type differences struct {
 	normal
 	found []string
@@ -121,7 +125,7 @@ func (d *differences) destination(what string, old []oracle.Destination, now ora
 		}
 	}
 	if len(now.Pods) == 0 && len(pods) > 0 {
-		d.add("%s %s: reaches no pod, was %v", what, now.Cluster, pods)
+		d.add("%s %s"+NoPod+"%v", what, now.Cluster, pods)
 	}
 }
 
