@@ -89,6 +89,9 @@ func TestNothingBecomesReleasedByRule(t *testing.T) {
 			if b.ordinary && b.preview {
 				t.Fatalf("%s is a preview, and gets ordinary traffic (%s)", b.Workload, s.released.why)
 			}
+			if s.released.standIn && !b.preview && s.wasReleased(b) && (b.Pods > 0 || b.Wanted > 0) {
+				t.Fatalf("%s is there, and others stand in (%s)", b.Workload, s.released.why)
+			}
 			if b.released && !s.released.standIn && !s.named() && !is(b) {
 				t.Fatalf("%s is released (%s), of which nothing is in %q", b.Workload, s.released.why, s.Remembered)
 			}
