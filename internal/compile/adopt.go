@@ -25,6 +25,10 @@ type userRoute struct {
 	// base is a copy of the user's, with hosts resolved; nil for a Service's own.
 	base         *istioapi.HTTPRoute
 	destinations []route.Destination
+	// delegated is the user's route that delegates to it; nil for others.
+	delegated *mesh.Delegated
+	// pinned is set where a destination was replaced by a pin.
+	pinned bool
 }
 
 // virtualServiceOf finds whose routes callers of s get, and says for whom it is
@@ -117,7 +121,7 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 			continue
 		}
 		// What is pinned below is pinned in a copy.
-		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP)}
+		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP), delegated: r.Delegated}
 		if why := settleAction(u.base); why != "" {
 			return problem(diag.VirtualServiceInvalid, fmt.Sprintf("%s (route %d)", why, r.Index+1))
 		}

@@ -138,6 +138,9 @@ func (c *compiler) checkReleased(s *service) {
 	}
 	if pods == 0 && otherReady > 0 {
 		s.released.gone = true
+		if s.Steered.Is() {
+			return // a controller keeps it at none while there is nothing to try
+		}
 		c.say(s, diag.ReleasedGone, "no pod of the released version is left: ordinary traffic goes to all pods of the Service")
 	}
 }

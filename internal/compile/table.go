@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -305,17 +304,19 @@ func (c *compiler) finishTable(d *draft) {
 	}
 	b.pinDestinations()
 	d.table.Routes = make([]route.Route, 0, b.size())
-	for i := range d.routes {
-		b.ordinary(i)
+	groups := b.groups()
+	for _, g := range groups {
+		b.inGroup(g, route.Ordinary, b.ordinary)
 	}
-	for i := range d.routes {
-		b.overrides(i)
-		b.released(i)
+	for _, g := range groups {
+		for i := g.from; i < g.to; i++ {
+			b.overrides(i)
+		}
+		b.inGroup(g, route.Released, b.released)
 	}
 	if d.adopted != nil {
 		d.table.Adopted = d.adopted.Namespace + "/" + d.adopted.Name
-		c.add(diag.New(diag.VirtualServiceAdopted, d.adopted.Object(), "its routes for %s are taken over by VirtualService %s, for callers in %s",
-			strings.Join(d.table.Hosts, ", "), d.table.Name, list(d.scope)).At(d.adopted.Origin))
+		b.sayAdopted(groups)
 	}
 	if len(d.table.Routes) > manyRoutes {
 		c.add(diag.New(diag.TooManyRoutes, diag.Object{Kind: "VirtualService", Namespace: d.table.Namespace, Name: d.table.Name},

@@ -65,6 +65,12 @@ const (
 
 	// Living with what is already there.
 	VirtualServiceAdopted      Code = "VirtualServiceAdopted"
+	VirtualServiceDelegatedTo  Code = "VirtualServiceDelegatedTo"
+	SteeredRoutesCopied        Code = "SteeredRoutesCopied"
+	SteeredRoutesFrozen        Code = "SteeredRoutesFrozen"
+	SteeredSelectorNotKnown    Code = "SteeredSelectorNotKnown"
+	DroppedByController        Code = "DroppedByController"
+	PinnedByVersion            Code = "PinnedByVersion"
 	VirtualServiceOfCaller     Code = "VirtualServiceOfCaller"
 	VirtualServiceScoped       Code = "VirtualServiceScoped"
 	VirtualServiceNotHTTP      Code = "VirtualServiceNotHTTP"

@@ -1,0 +1,93 @@
+package compile
+
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// group is some of the user's routes in a row, from a first to the one before another:
+// all that one route delegates to, or a single one.
+//
+//	the user's root delegates to routes, and          rows for requests without an override
+//	------------------------------------------------  -------------------------------------
+//	their destinations can stay as they are           one that delegates to the same
+//	a destination has to be pinned                    copies, with the pin
+//	they lead to different Services                   copies: between two of them there
+//	                                                  are overrides that only one follows
+//	one of them looks at baggage itself               copies: Istio drops a route whose match
+//	                                                  conflicts with that of the root
+//	Istio would not delegate there from a table       copies
+type group struct {
+	from, to int
+	// by is what delegates to them; nil where they are copied.
+	by *mesh.Delegated
+	// pinned is set where they are copied since a destination has to be pinned.
+	pinned bool
+}
+
+// groups divides the routes of the draft, whose destinations have been pinned.
+func (b *builder) groups() []group {
+	routes := b.draft.routes
+	var out []group
+	for i := 0; i < len(routes); {
+		by, to := routes[i].delegated, i+1
+		for by != nil && to < len(routes) && routes[to].delegated == by {
+			to++
+		}
+		g := group{from: i, to: to, by: by}
+		if by != nil && !b.canDelegate(&g) {
+			for j := i; j < to; j++ {
+				out = append(out, group{from: j, to: j + 1, pinned: g.pinned})
+			}
+		} else {
+			out = append(out, g)
+		}
+		i = to
+	}
+	return out
+}
+
+// canDelegate reports whether the table can delegate to what the user's root does.
+func (b *builder) canDelegate(g *group) bool {
+	routes := b.draft.routes[g.from:g.to]
+	g.pinned = slices.ContainsFunc(routes, func(r userRoute) bool { return r.pinned })
+	if g.pinned || !b.mesh.Delegates(b.draft.table.Namespace, b.draft.table.Revision, g.by.To) {
+		return false
+	}
+	if usesHeader(g.by.Matches, grammar.BaggageHeader) || slices.ContainsFunc(routes, func(r userRoute) bool { return usesHeader(r.matches, grammar.BaggageHeader) }) {
+		return false
+	}
+	first := b.targets(g.from)
+	for i := g.from + 1; i < g.to; i++ {
+		if !slices.Equal(first, b.targets(i)) {
+			return false
+		}
+	}
+	return len(conjunctions(g.by.Matches, b.withoutCarrier)) > 0
+}
+
+// inGroup adds the rows of one kind for the routes of a group, as a delegation if they
+// can be.
+func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
+	start := len(b.draft.table.Routes)
+	for i := g.from; i < g.to; i++ {
+		add(i)
+	}
+	rows := b.draft.table.Routes[start:]
+	if g.by == nil || len(rows) == 0 {
+		return
+	}
+	d := &route.Delegation{
+		Namespace: g.by.To.Namespace, Delegate: g.by.To.Name, Name: g.by.Root.GetName(),
+		Matches: g.by.Matches, Base: g.by.Root, Rows: len(rows),
+	}
+	if kind == route.Ordinary {
+		d.Matches = conjunctions(g.by.Matches, b.withoutCarrier)
+	}
+	for i := range rows {
+		rows[i].Delegated = d
+	}
+}
