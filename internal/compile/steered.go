@@ -2,10 +2,12 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // rolloutHash is the label that Argo Rollouts adds to the selectors of Services.
@@ -35,13 +37,22 @@ func (c *compiler) saySteered(s *service) {
 	}
 	var versions []string
 	for _, p := range s.pin.parts {
-		if p.version != "" {
+		if p.version != "" && c.ordinaryAt(s.host, p.subset) {
 			versions = append(versions, p.version)
 		}
 	}
 	if len(versions) > 0 {
 		c.say(s, diag.PinnedByVersion, "ordinary traffic is held to version %s by its label", list(versions))
 	}
+}
+
+// ordinaryAt reports whether a table sends ordinary traffic to a subset.
+func (c *compiler) ordinaryAt(host, subset string) bool {
+	return slices.ContainsFunc(c.tables, func(t route.Table) bool {
+		return slices.ContainsFunc(t.Routes, func(r route.Route) bool {
+			return r.Kind == route.Ordinary && slices.ContainsFunc(r.Destinations, func(d route.Destination) bool { return d.Host == host && d.Subset == subset })
+		})
+	})
 }
 
 // others names the workloads behind s that are not released.
