@@ -77,11 +77,11 @@ func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
 		add(i)
 	}
 	rows := b.draft.table.Routes[start:]
-	if g.by == nil || len(rows) == 0 {
+	if g.by == nil || len(rows) != g.to-g.from {
 		return
 	}
 	d := &route.Delegation{
-		Namespace: g.by.To.Namespace, Delegate: g.by.To.Name, Name: g.by.Root.GetName(),
+		Namespace: g.by.To.Namespace, Delegate: g.by.To.Name, Name: b.delegationName(g, kind),
 		Matches: g.by.Matches, Base: g.by.Root, Rows: len(rows),
 	}
 	if kind == route.Ordinary {
@@ -89,5 +89,18 @@ func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
 	}
 	for i := range rows {
 		rows[i].Delegated = d
+		if d.Name != g.by.Root.GetName() {
+			rows[i].Name = mesh.JoinNames(d.Name, b.draft.routes[g.from+i].name)
+		}
 	}
+}
+
+// delegationName is the name that the user gave the root's route. Where neither that nor
+// all of the delegate's routes have one, some would have none.
+func (b *builder) delegationName(g group, kind route.Kind) string {
+	unnamed := func(r userRoute) bool { return r.name == "" }
+	if slices.ContainsFunc(b.draft.routes[g.from:g.to], unnamed) {
+		return string(kind) + "." + b.draft.table.Owner + b.draft.label(g.from)
+	}
+	return g.by.Root.GetName()
 }

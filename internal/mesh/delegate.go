@@ -131,7 +131,7 @@ func mergeDelegated(root, sub *istioapi.HTTPRoute) *istioapi.HTTPRoute {
 	}
 	out := sub.DeepCopy()
 	out.Match = matches
-	out.Name = joinNames(root.GetName(), sub.GetName())
+	out.Name = JoinNames(root.GetName(), sub.GetName())
 	fill(&out.Rewrite, root.Rewrite)
 	fill(&out.DirectResponse, root.DirectResponse)
 	fill(&out.Timeout, root.Timeout)
@@ -154,7 +154,9 @@ func fill[T any](dst **T, from *T) {
 	}
 }
 
-func joinNames(root, sub string) string {
+// JoinNames is the name of a route, or of a match, that is delegated (pilot/pkg/model:
+// mergeHTTPRoute).
+func JoinNames(root, sub string) string {
 	if root == "" || sub == "" {
 		return root + sub
 	}
@@ -187,7 +189,7 @@ func mergeMatches(root, sub []*istioapi.HTTPMatchRequest) ([]*istioapi.HTTPMatch
 
 func mergeMatch(root, sub *istioapi.HTTPMatchRequest) *istioapi.HTTPMatchRequest {
 	out := sub.DeepCopy()
-	out.Name = joinNames(root.GetName(), sub.GetName())
+	out.Name = JoinNames(root.GetName(), sub.GetName())
 	fill(&out.Uri, root.Uri)
 	fill(&out.Scheme, root.Scheme)
 	fill(&out.Method, root.Method)
