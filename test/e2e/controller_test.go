@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/load"
+	"github.com/overrides-mesh/overrides/localmesh/process"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
@@ -40,6 +41,7 @@ type delivery struct {
 	namespace string
 	client    *http.Client
 	programs  string
+	running   []func()
 }
 
 // openDelivery applies the definitions of a controller's kinds, and a caller.
@@ -52,6 +54,7 @@ func openDelivery(t *testing.T, namespace string, module program.Module, definit
 		t.Fatal(err)
 	}
 	d := &delivery{mesh: m, namespace: namespace}
+	t.Cleanup(func() { d.stop(t) })
 	for _, d.programs = range paths { // there is one
 		break
 	}
@@ -125,28 +128,37 @@ func sampled(t *testing.T, object *unstructured.Unstructured) {
 	}
 }
 
-// run runs a program until it is killed.
+// run runs a program until it is killed, or the test ends, however it does.
 func (d *delivery) run(t *testing.T, path string, args ...string) (kill func()) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), path, args...)
-	log := &programtest.Log{}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	// An operator that is started in a subtest outlives it.
+	log := filepath.Join(d.mesh.Dir, filepath.Base(path)+"-"+d.namespace+".log")
+	p, err := process.Start(exec.Command(path, args...), log) //nolint:noctx // see above
+	if err != nil {
 		t.Fatal(err)
 	}
 	kill = func() {
-		if cmd.ProcessState == nil {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
+		_ = p.Signal(os.Kill) // it may have ended
+		<-p.Ended()
 	}
-	t.Cleanup(func() {
-		kill()
-		if t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(path), log)
-		}
-	})
+	d.running = append(d.running, kill)
 	return kill
+}
+
+// stop kills all that runs, and shows what it wrote if the test has failed.
+func (d *delivery) stop(t *testing.T) {
+	t.Helper()
+	for _, kill := range d.running {
+		kill()
+	}
+	logs, err := filepath.Glob(filepath.Join(d.mesh.Dir, "*-"+d.namespace+".log"))
+	if err != nil || !t.Failed() {
+		return
+	}
+	for _, log := range logs {
+		text, err := os.ReadFile(log)
+		t.Logf("%s (%v):\n%s", filepath.Base(log), err, text)
+	}
 }
 
 func (d *delivery) operator(t *testing.T) (kill func()) {
