@@ -183,15 +183,18 @@ func (c *compiler) routesProblem(source *mesh.Source) (diag.Code, string) {
 // upToCatchAll leaves out the routes behind one that fits every request of every caller:
 // Istio looks no further.
 func upToCatchAll(routes []userRoute) []userRoute {
-	at := slices.IndexFunc(routes, func(r userRoute) bool {
-		return len(r.matches) == 0 || slices.ContainsFunc(r.matches, func(m route.Match) bool {
-			return m.Port == 0 && m.SourceNamespace == "" && len(m.SourceLabels) == 0 && mesh.CatchesAll(&m)
-		})
-	})
+	at := slices.IndexFunc(routes, func(r userRoute) bool { return r.catchesAll() })
 	if at < 0 {
 		return routes
 	}
 	return routes[:at+1]
+}
+
+// catchesAll reports whether every request of every caller fits r.
+func (r *userRoute) catchesAll() bool {
+	return len(r.matches) == 0 || slices.ContainsFunc(r.matches, func(m route.Match) bool {
+		return m.Port == 0 && m.SourceNamespace == "" && len(m.SourceLabels) == 0 && mesh.CatchesAll(&m)
+	})
 }
 
 // concrete returns destinations with what ExternalName Services stand for, where that

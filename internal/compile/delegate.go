@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
@@ -103,4 +104,25 @@ func (b *builder) delegationName(g group, kind route.Kind) string {
 		return string(kind) + "." + b.draft.table.Owner + b.draft.label(g.from)
 	}
 	return g.by.Root.GetName()
+}
+
+// fallback adds the Service's own routes behind rows that are delegated. No request gets
+// there while the delegate takes them all. Where Istio passes over it, as in the moment in
+// which a user gives it hosts again, requests would be answered with 404 without them.
+func (b *builder) fallback(groups []group) {
+	d := b.draft
+	if len(groups) == 0 {
+		return
+	}
+	last := groups[len(groups)-1]
+	if len(d.of) != 1 || d.of[0].pin.needed || last.by == nil || !d.routes[last.to-1].catchesAll() {
+		return
+	}
+	for _, r := range b.ownRoutes(d.of[0]) {
+		name := "fallback." + d.table.Owner
+		if len(r.matches) > 0 {
+			name += fmt.Sprintf(":%d", r.matches[0].Port)
+		}
+		b.add(route.Route{Name: name, Kind: route.Released, Matches: r.matches, Destinations: r.destinations, Base: r.base})
+	}
 }

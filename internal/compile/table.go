@@ -314,6 +314,7 @@ func (c *compiler) finishTable(d *draft) {
 		}
 		b.inGroup(g, route.Released, b.released)
 	}
+	b.fallback(groups)
 	if d.adopted != nil {
 		d.table.Adopted = d.adopted.Namespace + "/" + d.adopted.Name
 		b.sayAdopted(groups)
