@@ -201,6 +201,11 @@ const virtualServices = "networking.istio.io/v1 virtualservices"
 // VirtualService of the same name, twice.
 func (d *delivery) awaitDelegation(t *testing.T, service string) {
 	t.Helper()
+	d.awaitDelegations(t, service, 2)
+}
+
+func (d *delivery) awaitDelegations(t *testing.T, service string, want int) {
+	t.Helper()
 	programtest.Eventually(t, time.Minute, 100*time.Millisecond, service+" delegates", func(ctx context.Context) string {
 		v, err := d.get(ctx, virtualServices, service+"-overrides")
 		if err != nil {
@@ -213,7 +218,7 @@ func (d *delivery) awaitDelegation(t *testing.T, service string) {
 				count++
 			}
 		}
-		if count != 2 {
+		if count != want {
 			return fmt.Sprintf("%d of %d routes delegate", count, len(routes))
 		}
 		return ""

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/localmesh/program"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
@@ -70,6 +72,33 @@ func TestFlagger(t *testing.T) {
 		load.follows(t, "v3")
 		load.end(t)
 	})
+	t.Run("hosts and back", func(t *testing.T) { f.switches(t) })
+}
+
+// switches has a Canary take its hosts back, and give them up again, as docs/recipes says.
+func (f *flagger) switches(t *testing.T) {
+	t.Helper()
+	load := f.traffic(t, "cart")
+	f.patch(t, canaries, "cart", `{"spec":{"service":{"delegation":false,"apex":{"annotations":{"changed":"1"}}}}}`)
+	f.awaitDelegations(t, "cart", 0)
+	root, err := f.get(t.Context(), virtualServices, "cart-root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.Marshal(map[string]any{"apiVersion": root.GetAPIVersion(), "kind": root.GetKind(), "spec": root.Object["spec"],
+		"metadata": map[string]any{"name": root.GetName(), "namespace": root.GetNamespace()}})
+	if err := errors.Join(err, f.mesh.Delete(t.Context(), text)); err != nil {
+		t.Fatal(err)
+	}
+	load.share(t, "")
+	if err := f.mesh.Apply(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	load.share(t, "")
+	f.patch(t, canaries, "cart", `{"spec":{"service":{"delegation":true,"apex":{"annotations":{"changed":"2"}}}}}`)
+	f.awaitDelegation(t, "cart")
+	load.share(t, "")
+	load.end(t)
 }
 
 // flagger is a namespace in which Flagger delivers.
