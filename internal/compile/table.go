@@ -249,20 +249,6 @@ func (c *compiler) mirroredBy(d *draft) []*service {
 	return out
 }
 
-// mirrorsOf lists where a route copies requests to.
-func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
-	var out []*istioapi.Destination
-	if r.GetMirror() != nil {
-		out = append(out, r.GetMirror())
-	}
-	for _, m := range r.GetMirrors() {
-		if m.GetDestination() != nil {
-			out = append(out, m.GetDestination())
-		}
-	}
-	return out
-}
-
 // draft is a table in the making.
 type draft struct {
 	table    route.Table

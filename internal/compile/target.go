@@ -139,6 +139,20 @@ func (b *builder) pinMirror(d *istioapi.Destination) bool {
 	return true
 }
 
+// mirrorsOf lists where a route copies requests to.
+func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
+	var out []*istioapi.Destination
+	if r.GetMirror() != nil {
+		out = append(out, r.GetMirror())
+	}
+	for _, m := range r.GetMirrors() {
+		if m.GetDestination() != nil {
+			out = append(out, m.GetDestination())
+		}
+	}
+	return out
+}
+
 // seesSubsets reports whether all callers that see the table see the subsets of s too.
 func (b *builder) seesSubsets(s *service) bool {
 	scope := b.draft.scope
