@@ -99,6 +99,10 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, and slices of soak and bench-cluster (TESTFLAGS='-run X'); Linux
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_MODULES) -- -count=1 -timeout 30m $(TESTFLAGS)
 
+.PHONY: controllers
+controllers: $(TESTCOUNT) ## Deliver versions by Flagger and Argo Rollouts, on a mesh under load (builds both the first time: a quarter of an hour); Linux
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CONTROLLERS=1 $(TESTCOUNT) ./test/e2e -- -count=1 -timeout 60m -run '^Test(Flagger|ArgoRollouts)$$' $(TESTFLAGS)
+
 .PHONY: test-operator
 test-operator: $(TESTCOUNT) ## Run the tests of the operator against a real API server
 	@OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(OPERATOR_MODULES) -- -timeout 30m $(TESTFLAGS)

@@ -47,6 +47,7 @@ func (a *app) generateCommand() *cobra.Command {
 		Example: a.examples(generateExamples),
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
+			in.options.Static = true
 			s, err := a.read(ctx, in)
 			if err != nil {
 				return err

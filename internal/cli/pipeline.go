@@ -84,6 +84,7 @@ func (a *app) readFiles(ctx context.Context, paths []string, namespace string) (
 }
 
 func (s *state) compile(in *input, diags []diag.Diagnostic) error {
+	in.options.Static = in.options.Static || in.fromFiles()
 	snapshot, found := s.objects.Snapshot(in.options)
 	diags = append(diags, found...)
 	if len(snapshot.Services) == 0 && !hasError(diags) {

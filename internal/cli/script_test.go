@@ -26,15 +26,24 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	examples, err := filepath.Abs("../../examples")
-	if err != nil {
-		t.Fatal(err)
+	linked := map[string]string{"examples": "../../examples", "recipes": "../../docs/recipes"}
+	for name, path := range linked {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		linked[name] = absolute
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			return os.Symlink(examples, filepath.Join(env.WorkDir, "examples"))
+			for name, path := range linked {
+				if err := os.Symlink(path, filepath.Join(env.WorkDir, name)); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": exitsWith, "cluster": serveCluster},
 	})

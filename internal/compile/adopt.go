@@ -25,6 +25,10 @@ type userRoute struct {
 	// base is a copy of the user's, with hosts resolved; nil for a Service's own.
 	base         *istioapi.HTTPRoute
 	destinations []route.Destination
+	// delegated is the user's route that delegates to it; nil for others.
+	delegated *mesh.Delegated
+	// pinned is set where a destination was replaced by a pin.
+	pinned bool
 }
 
 // virtualServiceOf finds whose routes callers of s get, and says for whom it is
@@ -117,7 +121,7 @@ func (c *compiler) readRoutes(source *mesh.Source) ([]userRoute, *diag.Diagnosti
 			continue
 		}
 		// What is pinned below is pinned in a copy.
-		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP)}
+		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP), delegated: r.Delegated}
 		if why := settleAction(u.base); why != "" {
 			return problem(diag.VirtualServiceInvalid, fmt.Sprintf("%s (route %d)", why, r.Index+1))
 		}
@@ -179,15 +183,18 @@ func (c *compiler) routesProblem(source *mesh.Source) (diag.Code, string) {
 // upToCatchAll leaves out the routes behind one that fits every request of every caller:
 // Istio looks no further.
 func upToCatchAll(routes []userRoute) []userRoute {
-	at := slices.IndexFunc(routes, func(r userRoute) bool {
-		return len(r.matches) == 0 || slices.ContainsFunc(r.matches, func(m route.Match) bool {
-			return m.Port == 0 && m.SourceNamespace == "" && len(m.SourceLabels) == 0 && mesh.CatchesAll(&m)
-		})
-	})
+	at := slices.IndexFunc(routes, func(r userRoute) bool { return r.catchesAll() })
 	if at < 0 {
 		return routes
 	}
 	return routes[:at+1]
+}
+
+// catchesAll reports whether every request of every caller fits r.
+func (r *userRoute) catchesAll() bool {
+	return len(r.matches) == 0 || slices.ContainsFunc(r.matches, func(m route.Match) bool {
+		return m.Port == 0 && m.SourceNamespace == "" && len(m.SourceLabels) == 0 && mesh.CatchesAll(&m)
+	})
 }
 
 // concrete returns destinations with what ExternalName Services stand for, where that

@@ -135,6 +135,9 @@ func (c *compiler) run() {
 	}
 	c.warnOfSharedNames()
 	c.buildTables()
+	for _, s := range c.services {
+		c.saySteered(s)
+	}
 }
 
 func (c *compiler) result() Result {

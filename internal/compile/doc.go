@@ -15,7 +15,8 @@
 //	scope.go      which namespaces see what is made
 //	adopt.go      the user's VirtualServices as lists of routes
 //	invalid.go    … but for those that Istio would refuse
-//	delegate.go   … with their delegates merged in, as Istio merges them
+//	delegate.go   … or as delegations to theirs
+//	steered.go    what Flagger and Argo Rollouts have a hand in
 //	table.go      the route table of a host
 //	row.go        … and its rows
 //

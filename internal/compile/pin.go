@@ -68,7 +68,7 @@ func (c *compiler) sayByVersion(s *service) {
 			of = append(of, b.Workload.String())
 		}
 	}
-	if s.pin.parts[0].version == "" || len(of) == 0 {
+	if s.pin.parts[0].version == "" || len(of) == 0 || c.options.Static {
 		return
 	}
 	c.say(s, diag.PinnedByVersion, "only the version tells the pods of %s from others: ordinary traffic is pinned by it, and the pin moves when it changes", list(of))

@@ -199,6 +199,9 @@ func (c *compiler) checkReleased(s *service) {
 		c.say(s, diag.ReleasedStandIn, "%s, and nobody names what is released: it gets ordinary traffic until that is back", s.released.why)
 	case found && s.isGone():
 		s.released.gone = true
+		if s.Steered.Is() {
+			return // a controller keeps it at none while there is nothing to try
+		}
 		c.say(s, diag.ReleasedGone, "no pod of the released version is left: ordinary traffic goes to all pods of the Service%s", s.butPreviews())
 	case found:
 	case len(candidates(s)) == 0 && (s.memory != nil || s.named()):

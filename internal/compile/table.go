@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -249,20 +248,6 @@ func (c *compiler) mirroredBy(d *draft) []*service {
 	return out
 }
 
-// mirrorsOf lists where a route copies requests to.
-func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
-	var out []*istioapi.Destination
-	if r.GetMirror() != nil {
-		out = append(out, r.GetMirror())
-	}
-	for _, m := range r.GetMirrors() {
-		if m.GetDestination() != nil {
-			out = append(out, m.GetDestination())
-		}
-	}
-	return out
-}
-
 // draft is a table in the making.
 type draft struct {
 	table    route.Table
@@ -305,17 +290,20 @@ func (c *compiler) finishTable(d *draft) {
 	}
 	b.pinDestinations()
 	d.table.Routes = make([]route.Route, 0, b.size())
-	for i := range d.routes {
-		b.ordinary(i)
+	groups := b.groups()
+	for _, g := range groups {
+		b.inGroup(g, route.Ordinary, b.ordinary)
 	}
-	for i := range d.routes {
-		b.overrides(i)
-		b.released(i)
+	for _, g := range groups {
+		for i := g.from; i < g.to; i++ {
+			b.overrides(i)
+		}
+		b.inGroup(g, route.Released, b.released)
 	}
+	b.fallback(groups)
 	if d.adopted != nil {
 		d.table.Adopted = d.adopted.Namespace + "/" + d.adopted.Name
-		c.add(diag.New(diag.VirtualServiceAdopted, d.adopted.Object(), "its routes for %s are taken over by VirtualService %s, for callers in %s",
-			strings.Join(d.table.Hosts, ", "), d.table.Name, list(d.scope)).At(d.adopted.Origin))
+		b.sayAdopted(groups)
 	}
 	if len(d.table.Routes) > manyRoutes {
 		c.add(diag.New(diag.TooManyRoutes, diag.Object{Kind: "VirtualService", Namespace: d.table.Namespace, Name: d.table.Name},

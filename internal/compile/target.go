@@ -46,8 +46,8 @@ func (b *builder) targets(i int) []*service {
 }
 
 // standsFor reports whether requests for s may be meant by routing to d: d is
-// s itself, an isolated version of it, or a Service with pods in common, such
-// as the stable and canary Services of a progressive delivery.
+// s itself, an isolated version of it, or a Service with pods in common, or steered by the
+// same Canary or Rollout, such as the stable and canary Services of a progressive delivery.
 func standsFor(d, s *service) bool {
 	switch {
 	case d == nil:
@@ -56,7 +56,7 @@ func standsFor(d, s *service) bool {
 		return true
 	case d.Namespace != s.Namespace:
 		return false
-	case d.VersionOf == s.Name:
+	case d.VersionOf == s.Name, d.Steered.Name != "" && d.Steered == s.Steered:
 		return true
 	}
 	for _, mine := range s.backends {
@@ -114,27 +114,43 @@ func portOf(iso, t *service, port uint32) (uint32, bool) {
 func (b *builder) pinDestinations() {
 	for i := range b.draft.routes {
 		r := &b.draft.routes[i]
+		r.pinned = slices.ContainsFunc(r.destinations, func(d route.Destination) bool { return len(b.partsOf(d.Host, d.Subset)) > 0 })
 		r.destinations = b.pinned(r.destinations)
 		if r.base == nil {
 			continue
 		}
 		for _, to := range mirrorsOf(r.base) {
-			b.pinMirror(to)
+			r.pinned = b.pinMirror(to) || r.pinned
 		}
 	}
 }
 
-// pinMirror changes d, which belongs to a copy. Copies of requests go to the
+// pinMirror changes d, which belongs to a copy, and reports whether it did. Copies of requests go to the
 // subset of the largest share where there are several.
-func (b *builder) pinMirror(d *istioapi.Destination) {
+func (b *builder) pinMirror(d *istioapi.Destination) bool {
 	host := b.mesh.Concrete(d.GetHost())
 	parts := b.partsOf(host, d.GetSubset())
 	if len(parts) == 0 || !b.seesSubsets(b.byHost[host]) {
-		return
+		return false
 	}
 	d.Host = host
 	largest := slices.MaxFunc(parts, func(x, y part) int { return cmp.Compare(x.weight, y.weight) })
 	d.Subset = largest.subset
+	return true
+}
+
+// mirrorsOf lists where a route copies requests to.
+func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
+	var out []*istioapi.Destination
+	if r.GetMirror() != nil {
+		out = append(out, r.GetMirror())
+	}
+	for _, m := range r.GetMirrors() {
+		if m.GetDestination() != nil {
+			out = append(out, m.GetDestination())
+		}
+	}
+	return out
 }
 
 // seesSubsets reports whether all callers that see the table see the subsets of s too.

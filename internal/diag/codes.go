@@ -67,6 +67,12 @@ const (
 
 	// Living with what is already there.
 	VirtualServiceAdopted      Code = "VirtualServiceAdopted"
+	VirtualServiceDelegatedTo  Code = "VirtualServiceDelegatedTo"
+	SteeredRoutesCopied        Code = "SteeredRoutesCopied"
+	SteeredRoutesFrozen        Code = "SteeredRoutesFrozen"
+	SteeredSelectorNotKnown    Code = "SteeredSelectorNotKnown"
+	DroppedByController        Code = "DroppedByController"
+	PinFrozen                  Code = "PinFrozen"
 	VirtualServiceOfCaller     Code = "VirtualServiceOfCaller"
 	VirtualServiceScoped       Code = "VirtualServiceScoped"
 	VirtualServiceNotHTTP      Code = "VirtualServiceNotHTTP"

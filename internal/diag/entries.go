@@ -147,6 +147,27 @@ var entries = []Entry{
 	},
 
 	{VirtualServiceAdopted, Info, "A VirtualService for this host exists. Its routes are compiled into one that proxies of the namespaces listed prefer; the user's own is not changed.", ""},
+	{VirtualServiceDelegatedTo, Info, "A VirtualService for this host delegates to another one, and so does the one that is made beside it: a change of the delegate holds at once, also where no operator runs.", ""},
+	{
+		SteeredRoutesCopied, Info, "A controller, Flagger or Argo Rollouts, changes the routes of a VirtualService that are copied. The operator follows within a second. While it is away the copy stays as it was: the weights no longer change, and requests still go to what the controller has scaled away since.",
+		"run two replicas of the operator, or let the VirtualService be delegated to, so that nothing is copied",
+	},
+	{
+		SteeredRoutesFrozen, Warning, "A controller, Flagger or Argo Rollouts, changes the routes of a VirtualService that are copied into what is printed. Once that is applied the weights no longer change, and requests still go to what the controller scales away.",
+		"let the operator follow them, or let the VirtualService be delegated to, so that nothing is copied",
+	},
+	{
+		SteeredSelectorNotKnown, Warning, "Argo Rollouts adds the hash of a revision to the selector of a Service, which manifests don't have. What is made from them pins ordinary traffic to a version, although no preview stands behind the Service in the cluster.",
+		"let the operator make it, or generate from the cluster (overrides generate -n NAMESPACE)",
+	},
+	{
+		DroppedByController, Warning, "A controller, Flagger or Argo Rollouts, changes the selector of a Service, so that a workload with the labels of its pods is not behind the Service any more, and no override reaches it.",
+		"put it behind a Service of its own, annotated overrides.mesh/version-of, with labels that no selector of the controller's Services matches",
+	},
+	{
+		PinFrozen, Info, "What is printed holds ordinary traffic to a version by its label, since the selector of the released workload does not tell its pods from the others. When the label of the workload changes, requests fail until it is printed and applied again.",
+		"generate and apply again before the label changes, let the operator follow, or give the previews a label of their own and the released workload a selector that they don't match",
+	},
 	{
 		VirtualServiceOfCaller, Warning, "A namespace has a VirtualService of its own for this host, exported to nobody else. It stays in force there: overrides are not followed by callers in that namespace.",
 		"remove that VirtualService, or write the override routes into it",

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -146,6 +147,8 @@ type Workload struct {
 	// TemplateOf names the Deployment that lends a Rollout its template; empty for
 	// its own.
 	TemplateOf string
+	// Steers are the objects that a Rollout changes while it goes on.
+	Steers []diag.Object
 }
 
 func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *metav1.LabelSelector, template *corev1.PodTemplateSpec) *Workload {
@@ -185,7 +188,10 @@ func Keep(object metav1.Object) Object {
 		if ref := x.Spec.WorkloadRef; ref != nil && ref.Kind == "Deployment" {
 			out.TemplateOf = ref.Name
 		}
+		out.Steers = x.Spec.Strategy.steers(x.Namespace)
 		return out
+	case *canary:
+		return canaryOf(x)
 	case *gatewayRoute:
 		return x.keepRoute()
 	case *networkingv1.Ingress:
@@ -216,9 +222,10 @@ func orNil[T any, P interface {
 	return x
 }
 
-// slim removes managed fields, what kubectl applied last, and the status.
+// slim removes managed fields but for who steers the object, what kubectl applied last,
+// and the status.
 func slim(object metav1.Object) {
-	object.SetManagedFields(nil)
+	object.SetManagedFields(keepManagers(object.GetManagedFields()))
 	if annotations := object.GetAnnotations(); annotations != nil {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 	}

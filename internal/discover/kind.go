@@ -101,6 +101,10 @@ var kinds = []Kind{
 		Group: "argoproj.io", Name: "Rollout", Plural: "rollouts", Versions: v1alpha, Served: v1alpha, decode: decodeAs[Rollout],
 		Without: withoutWorkloads,
 	},
+	{
+		Group: flaggerGroup, Name: canaryKind, Plural: "canaries", Versions: []string{"v1beta1"}, Served: []string{"v1beta1"}, decode: decodeAs[canary],
+		Without: "which VirtualServices and Services Flagger changes is told by their owners and field managers alone",
+	},
 	mesh("VirtualService", "virtualservices", decodeVirtualService, "routes of users are not known, and may be overruled"),
 	mesh("DestinationRule", "destinationrules", decodeDestinationRule, "subsets and policies of users are not known, and may be overruled"),
 	mesh("Gateway", "gateways", decodeGateway, "gateways are not known"),

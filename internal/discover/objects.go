@@ -19,6 +19,7 @@ type Objects struct {
 	Pods             []*Pod
 	EndpointSlices   []*EndpointSlice
 	Workloads        []*Workload
+	Canaries         []*Canary
 	VirtualServices  []*VirtualService
 	DestinationRules []*DestinationRule
 	Gateways         []*istionetv1.Gateway
@@ -132,6 +133,8 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.EndpointSlices, x, at)
 	case *Workload:
 		return place(&o.Workloads, x, at)
+	case *Canary:
+		return place(&o.Canaries, x, at)
 	case *VirtualService:
 		return place(&o.VirtualServices, x, at)
 	case *DestinationRule:

@@ -22,6 +22,7 @@ type RolloutSpec struct {
 	Replicas *int32                 `json:"replicas,omitempty"`
 	Selector *metav1.LabelSelector  `json:"selector,omitempty"`
 	Template corev1.PodTemplateSpec `json:"template,omitzero"`
+	Strategy rolloutStrategy        `json:"strategy,omitzero"`
 	// WorkloadRef names the workload that lends its template instead.
 	WorkloadRef *WorkloadRef `json:"workloadRef,omitempty"`
 }

@@ -20,6 +20,7 @@ func (r *reader) readService(in *corev1.Service) model.Service {
 		ExternalName: externalName(in),
 		Headless:     in.Spec.ClusterIP == corev1.ClusterIPNone,
 		Selector:     in.Spec.Selector,
+		Steered:      r.steering.of(object, &in.ObjectMeta),
 		ExportTo:     exportTo(in.Annotations[exportToAnnotation]),
 		Reachable:    reachable(&in.Spec),
 	}

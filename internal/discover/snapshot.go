@@ -17,6 +17,7 @@ import (
 // them are shared.
 func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagnostic) {
 	r := &reader{Objects: o, snapshot: &model.Snapshot{Options: options}}
+	r.indexSteering()
 	groups := r.podGroups()
 	byLabel := indexGroups(groups, o.Services)
 	ready, leaving := readyPods(o.EndpointSlices), r.leaving()
@@ -30,6 +31,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 		r.snapshot.Services = append(r.snapshot.Services, out)
 	}
 	r.readRemembered()
+	r.dropOuts(byLabel)
 	r.readCallers(groups)
 	r.readPolicies()
 	r.readMesh()
@@ -45,6 +47,7 @@ type reader struct {
 	*Objects
 	snapshot *model.Snapshot
 	diags    []diag.Diagnostic
+	steering steering
 }
 
 func (r *reader) say(code diag.Code, object diag.Object, format string, args ...any) {
@@ -94,6 +97,7 @@ func (r *reader) readMesh() {
 		r.snapshot.VirtualServices = append(r.snapshot.VirtualServices, model.VirtualService{
 			Namespace: v.Namespace, Name: v.Name, Origin: r.Origins[object],
 			Created: v.CreationTimestamp.Time, Revision: v.Labels[revisionLabel], Spec: &v.Spec, Unknown: v.Unknown,
+			Steered: r.steering.of(object, &v.ObjectMeta),
 		})
 	}
 	for _, d := range r.DestinationRules {
@@ -105,6 +109,7 @@ func (r *reader) readMesh() {
 		r.snapshot.DestinationRules = append(r.snapshot.DestinationRules, model.DestinationRule{
 			Namespace: d.Namespace, Name: d.Name, Origin: r.Origins[object],
 			Created: d.CreationTimestamp.Time, Revision: d.Labels[revisionLabel], Spec: &d.Spec, Unknown: d.Unknown,
+			Steered: r.steering.of(object, &d.ObjectMeta),
 		})
 	}
 	for _, s := range r.Sidecars {

@@ -74,10 +74,10 @@ func write(out *strings.Builder, s *model.Snapshot) {
 		writeService(out, &s.Services[i])
 	}
 	for i := range s.VirtualServices {
-		fmt.Fprintf(out, "%v revision=%q\n", s.VirtualServices[i].Object(), s.VirtualServices[i].Revision)
+		fmt.Fprintf(out, "%v revision=%q%s\n", s.VirtualServices[i].Object(), s.VirtualServices[i].Revision, steeredBy(s.VirtualServices[i].Steered))
 	}
 	for i := range s.DestinationRules {
-		fmt.Fprintf(out, "%v revision=%q\n", s.DestinationRules[i].Object(), s.DestinationRules[i].Revision)
+		fmt.Fprintf(out, "%v revision=%q%s\n", s.DestinationRules[i].Object(), s.DestinationRules[i].Revision, steeredBy(s.DestinationRules[i].Steered))
 	}
 	for i := range s.Sidecars {
 		x := &s.Sidecars[i]
@@ -98,6 +98,13 @@ func write(out *strings.Builder, s *model.Snapshot) {
 			fmt.Fprintf(out, "no sidecar: %s/%s (%s)\n", c.Namespace, c.Name, c.Label)
 		}
 	}
+}
+
+func steeredBy(s model.Steering) string {
+	if !s.Is() {
+		return ""
+	}
+	return " steered by " + s.String()
 }
 
 func writeService(out *strings.Builder, s *model.Service) {
@@ -123,7 +130,7 @@ func writeService(out *strings.Builder, s *model.Service) {
 	for _, b := range s.Backends {
 		fmt.Fprintf(out, " %v", b.Workload)
 	}
-	out.WriteString("\n")
+	out.WriteString(steeredBy(s.Steered) + "\n")
 	for _, u := range s.Unread {
 		fmt.Fprintf(out, "  unread %v labels=%v\n", u.Object, u.Labels)
 	}

@@ -48,7 +48,12 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 	annotate(&out.ObjectMeta, ReleasedAnnotation, table.Released)
 	out.Spec.Hosts = table.Hosts
 	out.Spec.ExportTo = table.ExportTo
-	for i := range table.Routes {
+	for i := 0; i < len(table.Routes); i++ {
+		if d := table.DelegationAt(i); d != nil {
+			out.Spec.Http = append(out.Spec.Http, Delegating(d))
+			i += d.Rows - 1
+			continue
+		}
 		out.Spec.Http = append(out.Spec.Http, httpRoute(&table.Routes[i]))
 	}
 	return out
@@ -63,6 +68,17 @@ func annotate(meta *metav1.ObjectMeta, key, value string) {
 		meta.Annotations = map[string]string{}
 	}
 	meta.Annotations[key] = value
+}
+
+// Delegating translates a delegation.
+func Delegating(d *route.Delegation) *istioapi.HTTPRoute {
+	out := d.Base.DeepCopy()
+	out.Name, out.Match = d.Name, nil
+	for i := range d.Matches {
+		out.Match = append(out.Match, matchRequest(&d.Matches[i]))
+	}
+	out.Delegate = &istioapi.Delegate{Name: d.Delegate, Namespace: d.Namespace}
+	return out
 }
 
 func objectMeta(namespace, name, owner string) metav1.ObjectMeta {

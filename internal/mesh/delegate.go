@@ -8,7 +8,9 @@ import (
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // Dropped is a route that Istio passes over since it delegates, and why.
@@ -30,12 +32,28 @@ type Dropped struct {
 // delegating route replaced by those of its delegate, as istiod does before it
 // looks at anything else (pilot/pkg/model: mergeVirtualServices).
 func (m *Mesh) flatten(v *model.VirtualService) ([]*istioapi.HTTPRoute, []Dropped) {
+	flat, _, dropped := m.flattenFrom(v)
+	return flat, dropped
+}
+
+// Delegated is a route of a VirtualService that delegates to another one.
+type Delegated struct {
+	// Root is the route, To what it delegates to.
+	Root *istioapi.HTTPRoute
+	To   *model.VirtualService
+	// Matches are those of the root's matches that are for sidecars; none means any request.
+	Matches []route.Match
+}
+
+// flattenFrom is flatten that also says what each route is delegated by; nil for a root's own.
+func (m *Mesh) flattenFrom(v *model.VirtualService) ([]*istioapi.HTTPRoute, []*Delegated, []Dropped) {
 	var out []*istioapi.HTTPRoute
+	var from []*Delegated
 	var dropped []Dropped
 	for _, h := range v.Spec.GetHttp() {
 		root := m.resolved(h, v.Namespace)
 		if h.GetDelegate() == nil {
-			out = append(out, root)
+			out, from = append(out, root), append(from, nil)
 			continue
 		}
 		name := DelegateName(v, h.GetDelegate())
@@ -44,16 +62,18 @@ func (m *Mesh) flatten(v *model.VirtualService) ([]*istioapi.HTTPRoute, []Droppe
 			dropped = append(dropped, Dropped{Root: v, Delegate: name, Found: delegate, Why: why})
 			continue
 		}
+		by := &Delegated{Root: root, To: delegate}
+		by.Matches, _, _ = readMatches(root.GetMatch()) // what is wrong with them is said of what is merged
 		for _, sub := range delegate.Spec.GetHttp() {
 			merged := mergeDelegated(root, m.resolved(sub, delegate.Namespace))
 			if merged == nil {
 				dropped = append(dropped, Dropped{Root: v, Delegate: name, Found: delegate, Route: sub.GetName(), Conflict: true})
 				continue
 			}
-			out = append(out, merged)
+			out, from = append(out, merged), append(from, by)
 		}
 	}
-	return out, dropped
+	return out, from, dropped
 }
 
 // DelegateName is the namespace and the name of what a route of v delegates to.
@@ -63,6 +83,11 @@ func DelegateName(v *model.VirtualService, ref *istioapi.Delegate) [2]string {
 
 // Delegate returns the VirtualService of a namespace and a name.
 func (m *Mesh) Delegate(name [2]string) *model.VirtualService { return m.byName[name] }
+
+// Delegates reports whether a VirtualService in namespace, of a revision, can delegate to v.
+func (m *Mesh) Delegates(namespace, revision string, v *model.VirtualService) bool {
+	return (v.Revision == "" || v.Revision == revision) && m.refusesDelegate(&model.VirtualService{Namespace: namespace}, v) == ""
+}
 
 // refusesDelegate says why Istio passes over a route of root that delegates to v: a
 // delegate has no hosts, and is exported to the namespace of root; of another
@@ -106,7 +131,7 @@ func mergeDelegated(root, sub *istioapi.HTTPRoute) *istioapi.HTTPRoute {
 	}
 	out := sub.DeepCopy()
 	out.Match = matches
-	out.Name = joinNames(root.GetName(), sub.GetName())
+	out.Name = JoinNames(root.GetName(), sub.GetName())
 	fill(&out.Rewrite, root.Rewrite)
 	fill(&out.DirectResponse, root.DirectResponse)
 	fill(&out.Timeout, root.Timeout)
@@ -129,7 +154,9 @@ func fill[T any](dst **T, from *T) {
 	}
 }
 
-func joinNames(root, sub string) string {
+// JoinNames is the name of a route, or of a match, that is delegated (pilot/pkg/model:
+// mergeHTTPRoute).
+func JoinNames(root, sub string) string {
 	if root == "" || sub == "" {
 		return root + sub
 	}
@@ -162,7 +189,7 @@ func mergeMatches(root, sub []*istioapi.HTTPMatchRequest) ([]*istioapi.HTTPMatch
 
 func mergeMatch(root, sub *istioapi.HTTPMatchRequest) *istioapi.HTTPMatchRequest {
 	out := sub.DeepCopy()
-	out.Name = joinNames(root.GetName(), sub.GetName())
+	out.Name = JoinNames(root.GetName(), sub.GetName())
 	fill(&out.Uri, root.Uri)
 	fill(&out.Scheme, root.Scheme)
 	fill(&out.Method, root.Method)
@@ -252,4 +279,20 @@ func stringConflict(root, sub *istioapi.StringMatch) bool {
 		return !strings.HasPrefix(sub.GetExact(), root.GetPrefix())
 	}
 	return true
+}
+
+// delegatedRoutes are what Istio makes of a delegation of a table of ours: whatever the
+// table says that its rows are.
+func (m *Mesh) delegatedRoutes(t *route.Table, d *route.Delegation, index int) ([]Route, []Dropped) {
+	root := &model.VirtualService{Namespace: t.Namespace, Name: t.Name, Revision: t.Revision}
+	root.Spec = &istioapi.VirtualService{Http: []*istioapi.HTTPRoute{istio.Delegating(d)}}
+	routes, dropped, err := m.readRoutes(root)
+	if err != nil {
+		return nil, dropped // a delegate that is not known is delegated to by nobody
+	}
+	for i := range routes {
+		routes[i].Index += index
+		routes[i].NeedsOverride = NeedsOverride(routes[i].Match, m.snapshot.Options.Header)
+	}
+	return routes, dropped
 }

@@ -85,6 +85,8 @@ type Route struct {
 	Index int
 	// NeedsOverride is set for routes of ours that no ordinary request takes.
 	NeedsOverride bool
+	// Delegated is the route that delegates to it; nil for others.
+	Delegated *Delegated
 	// row is the row of a table of ours; nil for others.
 	row *route.Route
 }
@@ -194,7 +196,7 @@ func (m *Mesh) destination(d *istioapi.Destination, namespace string) route.Dest
 
 // readRoutes returns the routes that sidecars take from v.
 func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
-	flat, dropped := m.flatten(v)
+	flat, from, dropped := m.flattenFrom(v)
 	if unknown := m.unknownFields(v); unknown != nil {
 		return nil, dropped, unknown
 	}
@@ -210,7 +212,7 @@ func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
 		if len(matches) == 0 {
 			matches = []route.Match{{}}
 		}
-		r := Route{HTTP: h, Index: i}
+		r := Route{HTTP: h, Index: i, Delegated: from[i]}
 		for _, d := range h.GetRoute() {
 			to := m.destination(d.GetDestination(), v.Namespace)
 			to.Weight, to.Headers = d.GetWeight(), d.GetHeaders()
@@ -295,7 +297,13 @@ func (m *Mesh) tableSource(t *route.Table) *Source {
 		n += max(len(t.Routes[i].Matches), 1)
 	}
 	s.Routes = make([]Route, 0, n)
-	for i := range t.Routes {
+	for i := 0; i < len(t.Routes); i++ {
+		if d := t.DelegationAt(i); d != nil {
+			routes, dropped := m.delegatedRoutes(t, d, i)
+			s.Routes, s.Dropped = append(s.Routes, routes...), append(s.Dropped, dropped...)
+			i += d.Rows - 1
+			continue
+		}
 		row := &t.Routes[i]
 		r := Route{HTTP: row.Base, Destinations: row.Destinations, Response: row.Response, Index: i, row: row}
 		if row.Base.GetMirror() != nil || len(row.Base.GetMirrors()) > 0 {

@@ -49,6 +49,8 @@ type Options struct {
 	// CallerNamespaces are the namespaces whose proxies get scoped
 	// VirtualServices; empty means every namespace of the snapshot.
 	CallerNamespaces []string
+	// Static is set where what is made is applied by hand: nothing follows changes.
+	Static bool
 	// Mesh is what is said of the mesh configuration by hand: a field that is not
 	// nil wins over the configuration that was read.
 	Mesh MeshConfig
@@ -89,11 +91,16 @@ type Service struct {
 	// VersionOf names the Service, in the same namespace, of which this one is
 	// an isolated version; empty for ordinary Services.
 	VersionOf string
+	// Steered says what changes the Service's selector.
+	Steered Steering
 	// Version names the version of an isolated Service where its pods don't.
 	Version string
 	// Remembered is what was released of it by our own objects; nil where these say
 	// nothing, as while there is nothing to override.
 	Remembered *Remembered
+	// DropOuts are workloads that the Service does not select, or will not, for what
+	// steers it changes its selector.
+	DropOuts []Workload
 	// Backends are the pods that the Service selects.
 	Backends []Backend
 }
@@ -214,6 +221,8 @@ type VirtualService struct {
 	// Unknown lists fields that this version of Overrides does not know, and
 	// that an adopted copy would lose.
 	Unknown []string
+	// Steered says what changes its weights and destinations.
+	Steered Steering
 }
 
 // Object returns the name of v for diagnostics.
@@ -233,6 +242,8 @@ type DestinationRule struct {
 	Spec *istioapi.DestinationRule
 	// Unknown lists fields that this version of Overrides does not know.
 	Unknown []string
+	// Steered says what changes its subsets.
+	Steered Steering
 }
 
 // Object returns the name of d for diagnostics.

@@ -222,7 +222,7 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 	read := discover.Parse(text, u.GetNamespace(), diag.Origin{})
 	out.diags, out.Object = read.Diagnostics, orMeta(u, read.Only())
 	switch out.Object.(type) {
-	case *discover.Workload, *discover.Route, *discover.Unread:
+	case *discover.Workload, *discover.Canary, *discover.Route, *discover.Unread:
 		out.byVersion = false // their status changes often, and does not matter
 	}
 	return out, nil

@@ -42,7 +42,10 @@ func (p *planner) asItIs(t *route.Table, seen *sight) *route.Table {
 	out.Routes = slices.Clone(t.Routes)
 	for i := range out.Routes {
 		if r := &out.Routes[i]; r.Kind != route.Override {
-			r.Destinations = divide(r, stays)
+			before := r.Destinations
+			if r.Destinations = divide(r, stays); !slices.Equal(before, r.Destinations) {
+				r.Delegated = nil // the delegate says something else
+			}
 		}
 	}
 	return &out

@@ -68,7 +68,7 @@ func fill(v reflect.Value) {
 		v.SetString("x")
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int32:
+	case reflect.Int, reflect.Int32:
 		v.SetInt(1)
 	case reflect.Uint32:
 		v.SetUint(1)

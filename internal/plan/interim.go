@@ -22,7 +22,8 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 		if r.Kind == route.Override {
 			continue
 		}
-		r.Destinations = slices.Clone(r.Destinations)
+		before := r.Destinations
+		r.Destinations = slices.Clone(before)
 		for j := range r.Destinations {
 			d := &r.Destinations[j]
 			m := p.missing([]Cluster{{d.Host, d.Subset}}, nil)
@@ -36,7 +37,9 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 				d.Subset, moved = c.Subset, true
 			}
 		}
-		r.Destinations = merge(r.Destinations)
+		if r.Destinations = merge(r.Destinations); !slices.Equal(before, r.Destinations) {
+			r.Delegated = nil // the delegate says something else
+		}
 	}
 	return &out, moved
 }
@@ -44,7 +47,7 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 // strays reports whether ordinary traffic to a Service reaches, as things are,
 // pods that are not released.
 func (p *planner) strays(seen *sight, host string, released func(*model.Backend) bool) bool {
-	if seen == nil || seen.ordinary.has(Cluster{Host: host}) {
+	if seen == nil || seen.delegates || seen.ordinary.has(Cluster{Host: host}) {
 		return true
 	}
 	for _, c := range seen.ordinary {

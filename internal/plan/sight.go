@@ -20,6 +20,8 @@ type Routes struct {
 	names, overridden, ordinary clusters
 	// overrides are the override rows, by name.
 	overrides []override
+	// delegates is set where ordinary traffic goes where a VirtualService of the user's says.
+	delegates bool
 }
 
 // clusters are sorted, and each is there once.
@@ -71,6 +73,7 @@ func ReadRoutes(v *istioapi.VirtualService) *Routes {
 		return s
 	}
 	for _, h := range v.GetHttp() {
+		r.delegates = r.delegates || h.GetDelegate() != nil
 		rows, found := &r.ordinary, named(h)
 		for i, c := range found {
 			found[i] = Cluster{share(c.Host), share(c.Subset)}

@@ -97,7 +97,9 @@ type world struct {
 	// ours are the objects that the operator wrote, as they are stored.
 	ours map[diag.Object]istio.Object
 	// users are those of the user.
-	virtualService  *istioapi.VirtualService
+	virtualService *istioapi.VirtualService
+	// delegate is what virtualService delegates to.
+	delegate        *istioapi.VirtualService
 	destinationRule *istioapi.DestinationRule
 	// callers is one for the host in the namespace of callers elsewhere, selected one for
 	// selected callers at home: each hides all others from some.
@@ -187,6 +189,9 @@ func (w *world) snapshot() *model.Snapshot {
 	s.Services = []model.Service{cart}
 	if w.virtualService != nil {
 		s.VirtualServices = []model.VirtualService{{Namespace: namespace, Name: "users", Created: epoch, Spec: w.virtualService}}
+	}
+	if w.delegate != nil {
+		s.VirtualServices = append(s.VirtualServices, model.VirtualService{Namespace: namespace, Name: "users-canary", Created: epoch, Spec: w.delegate})
 	}
 	if w.destinationRule != nil {
 		s.DestinationRules = []model.DestinationRule{{Namespace: namespace, Name: "users", Created: epoch, Spec: w.destinationRule}}

@@ -62,6 +62,8 @@ type Route struct {
 	// (timeout, retries, rewrite, redirect, mirrors, …) hold here too; nil for
 	// our own. It is shared between routes and never changed.
 	Base *istioapi.HTTPRoute
+	// Delegated is the delegation that the row is part of; nil for others.
+	Delegated *Delegation
 }
 
 // Version names a version of a Service.

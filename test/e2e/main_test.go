@@ -80,7 +80,7 @@ func mesh(t *testing.T) *stage.Mesh {
 			return
 		}
 		// All at once: routes that are exported to namespaces name those that there are.
-		names := append([]string{"chain"}, gateNamespaces...)
+		names := append([]string{"chain", flaggerNamespace, argoNamespace}, gateNamespaces...)
 		for _, w := range all {
 			names = append(names, w.Namespaces...)
 		}

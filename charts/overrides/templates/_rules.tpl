@@ -17,6 +17,9 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
 - apiGroups: [argoproj.io]
   resources: [rollouts]
   verbs: [list, watch]
+- apiGroups: [flagger.app]
+  resources: [canaries]
+  verbs: [list, watch]
 - apiGroups: [networking.istio.io]
   resources: [gateways, sidecars, serviceentries, workloadentries]
   verbs: [list, watch]
@@ -75,7 +78,7 @@ watch with a name is one of that object alone. */}}
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
   verbs: [list, watch]
-# By name only: to notice when Istio, the Gateway API or Argo Rollouts come.
+# By name only: to notice when Istio, the Gateway API, Argo Rollouts or Flagger come.
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]

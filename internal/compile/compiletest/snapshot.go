@@ -36,6 +36,7 @@ func Snapshot(shapes ...Shapes) *rapid.Generator[*model.Snapshot] {
 		s.Sidecars = d.sidecars()
 		s.ServiceEntries = d.serviceEntries()
 		d.foreign(s)
+		d.steer(s)
 		return sorted(s)
 	})
 }

@@ -2,6 +2,7 @@ package compiletest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	istioapi "istio.io/api/networking/v1alpha3"
@@ -97,6 +98,39 @@ func (d *draw) delegates() []model.VirtualService {
 		out = append(out, model.VirtualService{Namespace: namespace, Name: "delegate", Created: d.age(), Revision: d.revision(), Spec: spec})
 	}
 	return out
+}
+
+// steer has routes that are delegated to be those of a canary, which no pin is needed for: a
+// table can delegate to them. It draws last, so that seeds mean what they meant before.
+func (d *draw) steer(s *model.Snapshot) {
+	if !d.has(Delegates) {
+		return
+	}
+	to := func(host string, weight int32) *istioapi.HTTPRouteDestination {
+		return &istioapi.HTTPRouteDestination{Destination: &istioapi.Destination{Host: host}, Weight: weight}
+	}
+	stable, canary := fqdn("cart-alone", "shop"), "elsewhere.example.com"
+	for i := range s.VirtualServices {
+		v := &s.VirtualServices[i]
+		if len(v.Spec.Hosts) > 0 || !d.oneIn(2, "steered") {
+			continue
+		}
+		weighted := &istioapi.HTTPRoute{Name: "primary", Route: []*istioapi.HTTPRouteDestination{to(stable, 60), to(canary, 40)}}
+		if d.has(Kept) {
+			d.keep(weighted)
+		}
+		v.Spec.Http = []*istioapi.HTTPRoute{weighted}
+		if d.oneIn(2, "tried by some") {
+			tried := &istioapi.HTTPRoute{Route: []*istioapi.HTTPRouteDestination{to(stable, 0)}, Match: []*istioapi.HTTPMatchRequest{{}}}
+			d.match(tried)
+			v.Spec.Http = []*istioapi.HTTPRoute{tried, weighted}
+		}
+		if at := slices.IndexFunc(s.VirtualServices, func(v model.VirtualService) bool { return len(v.Spec.Hosts) > 0 }); at >= 0 && d.oneIn(2, "the first one is its root") {
+			s.VirtualServices[at].Spec.Http = []*istioapi.HTTPRoute{{Delegate: &istioapi.Delegate{Name: v.Name, Namespace: v.Namespace}}}
+			d.match(s.VirtualServices[at].Spec.Http[0])
+		}
+		v.Steered = pick(d, "steered by", model.Steering{Kind: "Canary", Name: "cart"}, model.Steering{Kind: "Rollout"})
+	}
 }
 
 // refused draws a VirtualService that Istio's webhook does not let in.

@@ -66,6 +66,23 @@ func faultsOfObjects() []Fault {
 			t.Routes = kept
 			return lost
 		})},
+		{"a delegate is not there", tables(func(t *route.Table) bool {
+			nobody := map[*route.Delegation]*route.Delegation{}
+			t.Routes = slices.Clone(t.Routes)
+			for i := range t.Routes {
+				d := t.Routes[i].Delegated
+				if d == nil {
+					continue
+				}
+				if nobody[d] == nil {
+					other := *d
+					other.Delegate = "nobody"
+					nobody[d] = &other
+				}
+				t.Routes[i].Delegated = nobody[d]
+			}
+			return len(nobody) > 0
+		})},
 		{"overrides are followed without a header", tables(func(t *route.Table) bool {
 			at := slices.IndexFunc(t.Routes, func(r route.Route) bool { return r.Kind == route.Override })
 			if at < 0 {
@@ -130,7 +147,10 @@ func rows(change func(*route.Route) bool) func(*compile.Result) bool {
 		t.Routes = slices.Clone(t.Routes)
 		for i := range t.Routes {
 			if k := t.Routes[i].Kind; k == route.Ordinary || k == route.Released {
-				changed = change(&t.Routes[i]) || changed
+				r := &t.Routes[i]
+				if change(r) {
+					r.Delegated, changed = nil, true // such a row is no part of what is delegated
+				}
 			}
 		}
 		return changed

@@ -1,0 +1,68 @@
+package discover
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// rolloutHash is the label that Argo Rollouts adds to the selectors of Services.
+const rolloutHash = "rollouts-pod-template-hash"
+
+// dropOuts lists for each Service whose selector a controller changes the workloads that
+// the selector would take without that, and that stand behind no other Service:
+//
+//	controller      the Service           its selector        is made
+//	--------------  --------------------  ------------------  ------------------
+//	Flagger         that is called        app: cart           app: cart-primary
+//	Argo Rollouts   active, or stable     app: cart           app: cart, HASH
+func (r *reader) dropOuts(byLabel groupIndex) {
+	for i := range r.snapshot.Services {
+		s := &r.snapshot.Services[i]
+		selector, own := r.unsteered(s)
+		if selector == nil {
+			continue
+		}
+		for _, g := range byLabel.selected(s.Namespace, selector) {
+			w := g.made.workload
+			if !slices.Contains(own, w) && !slices.Contains(s.DropOuts, w) && !r.behindAnother(g) {
+				s.DropOuts = append(s.DropOuts, w)
+			}
+		}
+		slices.SortFunc(s.DropOuts, func(a, b model.Workload) int { return strings.Compare(a.String(), b.String()) })
+	}
+}
+
+// unsteered returns the selector that s would have without its controller, and the
+// workloads that this controller runs; nil where that is not known, or where nobody calls s.
+func (r *reader) unsteered(s *model.Service) (map[string]string, []model.Workload) {
+	if len(s.Selector) == 0 || s.Steered.Name == "" {
+		return nil, nil
+	}
+	selector := maps.Clone(s.Selector)
+	if s.Steered.Kind == rolloutKind {
+		delete(selector, rolloutHash)
+		return selector, []model.Workload{{Kind: rolloutKind, Name: s.Steered.Name}}
+	}
+	at := slices.IndexFunc(r.Canaries, func(c *Canary) bool { return c.Namespace == s.Namespace && c.Name == s.Steered.Name })
+	if at < 0 || r.Canaries[at].Apex != s.Name {
+		return nil, nil
+	}
+	target := r.Canaries[at].Target
+	primary := model.Workload{Kind: target.Kind, Name: target.Name + "-primary"}
+	for key, value := range selector {
+		if value == primary.Name {
+			selector[key] = target.Name
+		}
+	}
+	return selector, []model.Workload{target, primary}
+}
+
+// behindAnother reports whether a Service selects g that no controller steers.
+func (r *reader) behindAnother(g *group) bool {
+	return slices.ContainsFunc(r.snapshot.Services, func(s model.Service) bool {
+		return s.Namespace == g.made.namespace && len(s.Selector) > 0 && !s.Steered.Is() && model.HasLabels(g.labels.All, s.Selector)
+	})
+}

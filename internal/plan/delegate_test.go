@@ -1,0 +1,63 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+)
+
+// TestDelegatedThenPinned: a table that delegates becomes one of copies when a destination
+// has to be pinned, with the pin at once, and delegates again when it needs none.
+func TestDelegatedThenPinned(t *testing.T) {
+	t.Parallel()
+	to := func(host string) *istioapi.VirtualService {
+		return &istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{Name: "primary", Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: host}}}}}}
+	}
+	w := pinned(t, true)
+	w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{Delegate: &istioapi.Delegate{Name: "users-canary"}}}}
+	for _, step := range []struct {
+		host      string
+		delegated []string
+		ordinary  []string
+	}{
+		{"stable.example.com", []string{"users-canary", "users-canary"}, nil},
+		{service, nil, []string{"overrides-released"}},
+		{"stable.example.com", []string{"users-canary", "users-canary"}, nil},
+	} {
+		w.delegate = to(step.host)
+		w.run(t, 40*bound)
+		if got := w.delegations(t); !slices.Equal(got, step.delegated) {
+			t.Errorf("%s: delegates to %q, want %q", step.host, got, step.delegated)
+		}
+		if got := w.ordinary(t); !slices.Equal(got, step.ordinary) {
+			t.Errorf("%s: ordinary traffic goes to %q, want %q", step.host, got, step.ordinary)
+		}
+		if len(w.output.Steps) > 0 {
+			t.Errorf("%s: it does not come to rest: %v", step.host, w.output.Steps)
+		}
+	}
+}
+
+// delegations lists what the VirtualService in place delegates to.
+func (w *world) delegations(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, o := range w.ours {
+		var v istionetv1.VirtualService
+		if o.Kind != "VirtualService" {
+			continue
+		}
+		if err := json.Unmarshal(o.JSON, &v); err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range v.Spec.GetHttp() {
+			if h.GetDelegate() != nil {
+				out = append(out, h.GetDelegate().GetName())
+			}
+		}
+	}
+	return out
+}
