@@ -32,6 +32,14 @@ const (
 	// the text of a [model.Remembered].
 	ReleasedAnnotation = "overrides.mesh/was-released"
 
+	// FormAnnotation says which form an object has, so that people and later programs know
+	// what they look at.
+	FormAnnotation = "overrides.mesh/form"
+	// Form is that of all objects that are made now: names of rows and of subsets, and what
+	// annotations say. Objects without the annotation have form 1, which lacked it and
+	// [ReleasedAnnotation]; an operator takes these over as they are, step by step.
+	Form = "2"
+
 	apiVersion = "networking.istio.io/v1"
 )
 
@@ -61,13 +69,9 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 
 // annotate gives an object an annotation, if it has a value.
 func annotate(meta *metav1.ObjectMeta, key, value string) {
-	if value == "" {
-		return
+	if value != "" {
+		meta.Annotations[key] = value
 	}
-	if meta.Annotations == nil {
-		meta.Annotations = map[string]string{}
-	}
-	meta.Annotations[key] = value
 }
 
 // Delegating translates a delegation.
@@ -89,6 +93,7 @@ func objectMeta(namespace, name, owner string) metav1.ObjectMeta {
 			ManagedByLabel: ManagedBy,
 			OwnerLabel:     OwnerValue(owner),
 		},
+		Annotations: map[string]string{FormAnnotation: Form},
 	}
 }
 
