@@ -286,7 +286,7 @@ func wait(h plan.Held) Wait {
 	case plan.NotFound:
 		out.What = "ordinary traffic stays where it is, since what is named as released is not there"
 	default:
-		out.What = cmp.Or(h.Object.String(), what) + " waits"
+		out.What = cmp.Or(h.String(), what) + " waits"
 	}
 	return out
 }

@@ -91,15 +91,20 @@ func TestServices(t *testing.T) {
 	}{
 		{"nothing to pin, no objects", world{released: v1, pinned: compile.PinnedNowhere, state: compile.Idle}, nil, nil},
 		{
-			"pinned", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, doors: []compile.Door{pinnedDoor}, to: []string{"v1"}},
-			[]Service{{Pinned: Everywhere, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: Whole, Routed: true}}, nil,
+			"pinned",
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, doors: []compile.Door{pinnedDoor}, to: []string{"v1"}},
+			[]Service{{Pinned: Everywhere, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: Whole, Routed: true}},
+			nil,
 		},
 		{
-			"pinned, but for a gateway", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, doors: []compile.Door{pinnedDoor, gateway}, to: []string{"v1"}},
-			[]Service{{Pinned: Partly, Open: []compile.Door{gateway}, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: Whole, Routed: true}}, nil,
+			"pinned, but for a gateway",
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, doors: []compile.Door{pinnedDoor, gateway}, to: []string{"v1"}},
+			[]Service{{Pinned: Partly, Open: []compile.Door{gateway}, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: Whole, Routed: true}},
+			nil,
 		},
 		{
-			"to be pinned, and nothing is in place", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, doors: []compile.Door{pinnedDoor}, steps: update},
+			"to be pinned, and nothing is in place",
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, doors: []compile.Door{pinnedDoor}, steps: update},
 			[]Service{{
 				Pinned: Nowhere, Pods: 2, Ready: 2, Place: NotYet,
 				To: []string{"Deployment/cart-v1 (version v1)", "Deployment/cart-v2 (version v2)"},
@@ -107,7 +112,8 @@ func TestServices(t *testing.T) {
 			[]diag.Code{diag.OrdinaryTrafficNotPinned},
 		},
 		{
-			"to be pinned, and what is in place does not", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{""}, held: []plan.Held{{
+			"to be pinned, and what is in place does not",
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{""}, held: []plan.Held{{
 				Object: routes, Reason: plan.NotPlaced, Until: at,
 			}}},
 			[]Service{{
@@ -118,7 +124,8 @@ func TestServices(t *testing.T) {
 			[]diag.Code{diag.OrdinaryTrafficNotPinned},
 		},
 		{
-			"what is in place shares it by subsets", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1", "v2"}, steps: update},
+			"what is in place shares it by subsets",
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1", "v2"}, steps: update},
 			[]Service{{
 				Pinned: Nowhere, Pods: 2, Ready: 2, Place: NotYet, Routed: true,
 				To: []string{"Deployment/cart-v1 (version v1)", "Deployment/cart-v2 (version v2)"},
@@ -126,44 +133,54 @@ func TestServices(t *testing.T) {
 			[]diag.Code{diag.OrdinaryTrafficNotPinned},
 		},
 		{
-			"the pin moves", world{released: v2, previews: v1, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Held{{Object: routes, Reason: plan.NotReady}}},
+			"the pin moves",
+			world{released: v2, previews: v1, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Held{{Object: routes, Reason: plan.NotReady}}},
 			[]Service{{
 				Pinned: Everywhere, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: NotYet, Routed: true,
 				Waits: []Wait{{"ordinary traffic stays where it is, since no released pod is ready", plan.NotReady, nil}},
-			}}, nil,
+			}},
+			nil,
 		},
 		{
-			"served, and something to be removed", world{released: v1, pinned: compile.PinnedNowhere, to: []string{"v1"}, held: []plan.Held{{Object: subsets, Reason: plan.StillNamed, Until: at}}},
+			"served, and something to be removed",
+			world{released: v1, pinned: compile.PinnedNowhere, to: []string{"v1"}, held: []plan.Held{{Object: subsets, Reason: plan.StillNamed, Until: at}}},
 			[]Service{{
 				Pinned: NotNeeded, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: Served, Routed: true,
 				Waits: []Wait{{"subsets that nobody needs any more stay until no proxy has a route to them", plan.StillNamed, &at}},
-			}}, nil,
+			}},
+			nil,
 		},
 		{
-			"a row waits", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Held{{
+			"a row waits",
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Held{{
 				Object: routes, Reason: plan.Flapping, Version: version("v2"), Until: at,
 			}}},
 			[]Service{{
 				Pinned: Everywhere, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: NotYet, Routed: true,
 				Waits: []Wait{{"the route to version v2 waits until its pods stay ready", plan.Flapping, &at}},
-			}}, nil,
+			}},
+			nil,
 		},
 		{
-			"no ready pod", world{released: []model.Backend{pods("v1", 0)}, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1"}},
+			"no ready pod",
+			world{released: []model.Backend{pods("v1", 0)}, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1"}},
 			[]Service{{Pinned: Everywhere, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Place: Whole, Routed: true}},
 			[]diag.Code{diag.NoReadyPod},
 		},
 		{
-			"a subset that is not there", world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"not-there"}},
+			"a subset that is not there",
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"not-there"}},
 			[]Service{{Pinned: Everywhere, Place: Whole, Routed: true}},
 			[]diag.Code{diag.NoReadyPod},
 		},
 		{
-			"left alone", world{released: v1, previews: v2, state: compile.LeftAlone, doors: []compile.Door{{Kind: compile.DoorSidecars, Name: host, Callers: "all namespaces"}}},
+			"left alone",
+			world{released: v1, previews: v2, state: compile.LeftAlone, doors: []compile.Door{{Kind: compile.DoorSidecars, Name: host, Callers: "all namespaces"}}},
 			[]Service{{
 				Pinned: Nowhere, Pods: 2, Ready: 2, Place: Whole, Open: []compile.Door{{Kind: compile.DoorSidecars, Name: host, Callers: "all namespaces"}},
 				To: []string{"Deployment/cart-v1 (version v1)", "Deployment/cart-v2 (version v2)"},
-			}}, nil,
+			}},
+			nil,
 		},
 	}
 	for _, test := range tests {
@@ -193,9 +210,9 @@ func TestVersionLabel(t *testing.T) {
 	t.Parallel()
 	w := world{released: []model.Backend{pods("v1", 1)}, pinned: compile.PinnedNowhere, state: compile.Idle}
 	in := w.input()
-	in.Snapshot.Options.VersionLabel, in.Result.Services[0].Settings.VersionLabel = "verison", "verison"
+	in.Snapshot.Options.VersionLabel, in.Result.Services[0].Settings.VersionLabel = "versoin", "versoin"
 	got := Warnings(in, nil)
-	want := []diag.Diagnostic{diag.New(diag.VersionLabelUnused, diag.Object{}, `no pod behind any of 1 managed Services carries the label "verison": no version is known`)}
+	want := []diag.Diagnostic{diag.New(diag.VersionLabelUnused, diag.Object{}, `no pod behind any of 1 managed Services carries the label "versoin": no version is known`)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -133,30 +133,36 @@ func TestVersions(t *testing.T) {
 		{"not ready", look{service: managed(2, 0), selector: "cart"}, []string{not + "version v2 has no ready pod (0 of 2): requests for cart:v2 get the released version"}},
 		{"no pods", look{service: managed(0, 0), selector: "cart"}, []string{not + "version v2 has no pod behind the Service: requests for cart:v2 get the released version"}},
 		{
-			"another selector", look{service: managed(0, 0), selector: "cart-primary"},
+			"another selector",
+			look{service: managed(0, 0), selector: "cart-primary"},
 			[]string{not + "version v2 has no pod behind the Service, whose selector has changed (app=cart-primary): requests for cart:v2 get the released version"},
 		},
 		{"the only one left serves everything", look{service: only, selector: "cart"}, nil},
 		{"released", look{service: promoted, selector: "cart"}, nil},
 		{"the Service is gone", look{gone: true}, nil},
 		{
-			"opted out", look{service: compile.Service{State: compile.LeftAlone, Reason: diag.OptedOut, Pinned: compile.PinnedNowhere}},
+			"opted out",
+			look{service: compile.Service{State: compile.LeftAlone, Reason: diag.OptedOut, Pinned: compile.PinnedNowhere}},
 			[]string{not + "version v2 is not routed to, since the Service asks to be left alone: requests for cart:v2 are answered like any other"},
 		},
 		{
-			"left alone", look{service: compile.Service{State: compile.LeftAlone, Reason: diag.ReleasedUnknown}},
+			"left alone",
+			look{service: compile.Service{State: compile.LeftAlone, Reason: diag.ReleasedUnknown}},
 			[]string{not + "version v2 is not routed to, since the Service is left alone (ReleasedUnknown): requests for cart:v2 are answered like any other"},
 		},
 		{
-			"flapping", look{service: managed(1, 1), held: flapping, selector: "cart"},
+			"flapping",
+			look{service: managed(1, 1), held: flapping, selector: "cart"},
 			[]string{not + "version v2 becomes ready and unready again and again, and has to stay ready until 12:01:00Z: requests for cart:v2 get the released version"},
 		},
 		{
-			"left out", look{service: managed(1, 1), selector: "cart"},
+			"left out",
+			look{service: managed(1, 1), selector: "cart"},
 			[]string{not + "version v2 can't have a route now, as the Warnings of the Service say: requests for cart:v2 get the released version"},
 		},
 		{
-			"the namespace is not managed", look{gone: true, left: true, stale: true},
+			"the namespace is not managed",
+			look{gone: true, left: true, stale: true},
 			[]string{
 				not + "version v2 is not routed to, since namespace shop is not managed any more: requests for cart:v2 are answered like any other",
 				"Warning NamespaceNotManaged: namespace shop is not managed any more: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from now on",

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -32,11 +33,7 @@ var patience = map[diag.Code]time.Duration{
 // IsRefusal reports whether Events of a code tell of an object that is not written as it
 // is to be. They are related to that object.
 func IsRefusal(code diag.Code) bool {
-	switch code {
-	case diag.ObjectRefused, diag.FieldConflict, diag.NameTaken, diag.OtherInstance, diag.WriteUndone:
-		return true
-	}
-	return false
+	return slices.Contains([]diag.Code{diag.ObjectRefused, diag.FieldConflict, diag.NameTaken, diag.OtherInstance, diag.WriteUndone}, code)
 }
 
 // topic is a code about an object. What is said of it changes with the message.

@@ -78,8 +78,6 @@ func BenchmarkTell(b *testing.B) {
 type discarder struct{}
 
 // Eventf implements [events.EventRecorder].
-//
-//nolint:revive // its parameters are those of the interface
 func (discarder) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
 // liveBytes is what is in use.

@@ -57,11 +57,11 @@ func (a *announcer) tell(p *picture) time.Time {
 	for i := range out.Events {
 		e := &out.Events[i]
 		kind, related := corev1.EventTypeNormal, runtime.Object(nil)
-		switch {
-		case e.Reason == event.VersionOverridable:
+		switch e.Reason {
+		case event.VersionOverridable:
 			a.rows[e.Version] = index.row(e.Version)
 			related = a.rows[e.Version]
-		case e.Reason == event.VersionNotOverridable:
+		case event.VersionNotOverridable:
 			related = a.row(e.Version)
 			delete(a.rows, e.Version)
 		default:

@@ -186,6 +186,3 @@ func (m *metrics) time(p *picture) {
 		}
 	}
 }
-
-// severe reports whether people are to be told of d.
-func severe(d diag.Diagnostic) bool { return d.Severity >= diag.Warning }

@@ -77,11 +77,13 @@ func TestRivals(t *testing.T) {
 		told string
 	}{
 		{
-			"overwritten", seenAs("", 0, other), time.Millisecond, []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second},
+			"overwritten", seenAs("", 0, other), time.Millisecond,
+			[]time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second},
 			`something else writes it as field manager "overrides" too, and undoes what this operator writes, which it does ever more rarely: another operator, with other flags?`,
 		},
 		{
-			"deleted", nil, time.Millisecond, []time.Duration{0, 0, time.Second, 2 * time.Second, 4 * time.Second},
+			"deleted", nil, time.Millisecond,
+			[]time.Duration{0, 0, time.Second, 2 * time.Second, 4 * time.Second},
 			"something else deletes it each time that it is written, which is done ever more rarely: another operator, with other flags?",
 		},
 		{"now and then", nil, 10 * time.Minute, []time.Duration{0, 0, 0, 0}, ""},

@@ -57,6 +57,25 @@ func faultsOfRows() []Fault {
 	}
 }
 
+// misdelegate has delegations name what is not there.
+func misdelegate(t *route.Table) bool {
+	nobody := map[*route.Delegation]*route.Delegation{}
+	t.Routes = slices.Clone(t.Routes)
+	for i := range t.Routes {
+		d := t.Routes[i].Delegated
+		if d == nil {
+			continue
+		}
+		if nobody[d] == nil {
+			other := *d
+			other.Delegate = "nobody"
+			nobody[d] = &other
+		}
+		t.Routes[i].Delegated = nobody[d]
+	}
+	return len(nobody) > 0
+}
+
 // faultsOfObjects are faults in tables and rules as a whole.
 func faultsOfObjects() []Fault {
 	return []Fault{
@@ -66,23 +85,7 @@ func faultsOfObjects() []Fault {
 			t.Routes = kept
 			return lost
 		})},
-		{"a delegate is not there", tables(func(t *route.Table) bool {
-			nobody := map[*route.Delegation]*route.Delegation{}
-			t.Routes = slices.Clone(t.Routes)
-			for i := range t.Routes {
-				d := t.Routes[i].Delegated
-				if d == nil {
-					continue
-				}
-				if nobody[d] == nil {
-					other := *d
-					other.Delegate = "nobody"
-					nobody[d] = &other
-				}
-				t.Routes[i].Delegated = nobody[d]
-			}
-			return len(nobody) > 0
-		})},
+		{"a delegate is not there", tables(misdelegate)},
 		{"overrides are followed without a header", tables(func(t *route.Table) bool {
 			at := slices.IndexFunc(t.Routes, func(r route.Route) bool { return r.Kind == route.Override })
 			if at < 0 {
