@@ -9,7 +9,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/compile"
-	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
