@@ -85,8 +85,10 @@ func (f *flagger) switches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := yaml.Marshal(map[string]any{"apiVersion": root.GetAPIVersion(), "kind": root.GetKind(), "spec": root.Object["spec"],
-		"metadata": map[string]any{"name": root.GetName(), "namespace": root.GetNamespace()}})
+	text, err := yaml.Marshal(map[string]any{
+		"apiVersion": root.GetAPIVersion(), "kind": root.GetKind(), "spec": root.Object["spec"],
+		"metadata": map[string]any{"name": root.GetName(), "namespace": root.GetNamespace()},
+	})
 	if err := errors.Join(err, f.mesh.Delete(t.Context(), text)); err != nil {
 		t.Fatal(err)
 	}

@@ -202,9 +202,12 @@ func (s *scene) ready(ctx context.Context, _ *testscript.TestScript, _ []string)
 	return s.mesh.Settle(ctx)
 }
 
-func (*scene) sleep(_ context.Context, _ *testscript.TestScript, args []string) error {
+func (*scene) sleep(ctx context.Context, _ *testscript.TestScript, args []string) error {
 	d, err := time.ParseDuration(strings.Join(args, ""))
-	time.Sleep(d)
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 	return err
 }
 
