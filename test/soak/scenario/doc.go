@@ -21,6 +21,10 @@
 //	                             home, or elsewhere, may have been served; "as control" for those
 //	                             that control had
 //
+//	older FILE                   applies what an older operator wrote
+//	operator start WHICH         the operator, present or older (OVERRIDES_OLDER names that); stop
+//
+// Scripts of testdata share one operator, those of testdata/upgrade have their own.
 // An override may be served by its version, or by what ordinary requests may be served
 // by; it must never fail beyond control.
 package scenario

@@ -15,12 +15,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
 
+	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh"
-	"github.com/overrides-mesh/overrides/localmesh/process"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
@@ -47,35 +50,42 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = mesh.Stop() })
-	operate(t, mesh, filepath.Join(dir, "overrides"))
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata", UpdateScripts: false, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error {
-			name := strings.ToLower(strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"))
-			s := &scene{mesh: mesh, namespace: name, callers: name + "-callers"}
-			e.Values[key{}] = s
-			e.Defer(s.stop)
-			return nil
-		},
-		Cmds: commands(),
+	o := &operator{mesh: mesh, paths: map[string]string{"present": filepath.Join(dir, "overrides"), "older": os.Getenv(olderVariable)}, dir: dir}
+	t.Run("Beside", func(t *testing.T) {
+		if err := o.start("present"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { o.end(t) })
+		testscript.Run(t, params(mesh, o, testscript.Params{Dir: "testdata"}))
 	})
+	files, err := filepath.Glob("testdata/upgrade/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no upgrades: %v", err)
+	}
+	for _, file := range files { // one after the other: each has operators of its own
+		t.Run("Upgrade", func(t *testing.T) {
+			t.Cleanup(func() { o.end(t) })
+			testscript.Run(t, params(mesh, o, testscript.Params{Files: []string{file}}))
+		})
+	}
 }
 
-// operate runs the operator until the test ends.
-func operate(t *testing.T, mesh *localmesh.Mesh, path string) {
-	t.Helper()
-	log := filepath.Join(filepath.Dir(path), "operator.log")
-	o, err := process.Start(command(path, "operator", "--kubeconfig", mesh.Kubeconfig, "--keep", "4s",
-		"--metrics-bind-address", "0", "--health-probe-bind-address", "0"), log)
-	if err != nil {
-		t.Fatal(err)
+// olderVariable names the program of an older release, if there is one to go back to.
+const olderVariable = "OVERRIDES_OLDER"
+
+func params(mesh *localmesh.Mesh, o *operator, p testscript.Params) testscript.Params {
+	p.RequireExplicitExec, p.RequireUniqueNames, p.Cmds = true, true, commands()
+	p.Setup = func(e *testscript.Env) error {
+		name := strings.ToLower(strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"))
+		s := &scene{mesh: mesh, operator: o, namespace: name, callers: name + "-callers"}
+		e.Values[key{}] = s
+		e.Defer(s.stop)
+		return nil
 	}
-	t.Cleanup(func() {
-		_ = o.Stop()
-		if text, err := os.ReadFile(log); err == nil && t.Failed() {
-			t.Logf("the operator:\n%s", text)
-		}
-	})
+	p.Condition = func(condition string) (bool, error) {
+		return o.paths[condition] != "", nil
+	}
+	return p
 }
 
 // key is that of the scene of a script.
@@ -84,6 +94,7 @@ type key struct{}
 // scene is what a script plays in.
 type scene struct {
 	mesh               *localmesh.Mesh
+	operator           *operator
 	namespace, callers string
 
 	overrides []string
@@ -99,6 +110,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"service": (*scene).service, "deploy": (*scene).deploy, "relabel": (*scene).relabel, "undeploy": (*scene).undeploy,
 		"annotate": (*scene).annotate, "apply": (*scene).apply, "remove": (*scene).remove, "ready": (*scene).ready,
 		"sleep": (*scene).sleep, "load": (*scene).load, "override": (*scene).override, "served": (*scene).served,
+		"older": (*scene).older, "operator": (*scene).operate,
 	} {
 		out[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			if neg {
@@ -192,6 +204,41 @@ func (s *scene) remove(ctx context.Context, ts *testscript.TestScript, args []st
 			return err
 		}
 	}
+	return nil
+}
+
+// older applies manifests as an operator does.
+func (s *scene) older(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	client, err := dynamic.NewForConfig(s.mesh.Config)
+	if err != nil {
+		return err
+	}
+	for _, file := range args {
+		for document := range strings.SplitSeq(s.text(ts.ReadFile(file)), "---\n") {
+			var object unstructured.Unstructured
+			if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil || object.Object == nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			resource := object.GroupVersionKind().GroupVersion().WithResource(strings.ToLower(object.GetKind()) + "s")
+			if _, err := client.Resource(resource).Namespace(object.GetNamespace()).Apply(ctx, object.GetName(), &object, metav1.ApplyOptions{FieldManager: apply.Manager}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *scene) operate(_ context.Context, ts *testscript.TestScript, args []string) error {
+	switch strings.Join(args, " ") {
+	case "stop":
+		return s.operator.stop()
+	case "start present", "start older":
+		return s.operator.start(args[1])
+	}
+	ts.Fatalf("usage: operator start present|older, or operator stop")
 	return nil
 }
 
