@@ -139,13 +139,18 @@ func (s *service) previews() []model.Backend {
 	if s.reason == diag.OptedOut || s.VersionOf != "" || s.Headless {
 		return nil
 	}
-	if s.released.why != "" {
+	switch {
+	case s.released.missing:
+		// What gets ordinary traffic meanwhile is not released either.
+		return s.backendsThat(func(b *backend) bool { return !b.released })
+	case s.released.why != "":
 		return s.unreleased()
 	}
 	return s.backendsThat(func(b *backend) bool { return b.preview })
 }
 
-// unreleased are the pods behind s that are not to get ordinary traffic. All that ask share the list.
+// unreleased are the pods behind s that are not to get ordinary traffic. All that ask
+// share the list.
 func (s *service) unreleased() []model.Backend {
 	if s.others == nil {
 		s.others = s.backendsThat(func(b *backend) bool { return !b.ordinary })

@@ -167,6 +167,10 @@ func (w *world) entitle(m *moment, missing bool) {
 		m.must = maps.Clone(m.due)
 		maps.DeleteFunc(m.must, func(v string, _ bool) bool { return m.released[v] })
 	}
+	// Nor must those serve whose pods are labelled as previews by now.
+	m.must = maps.Clone(m.must)
+	previews := w.previews()
+	maps.DeleteFunc(m.must, func(v string, _ bool) bool { return previews[v] })
 }
 
 // inherit notes the workloads whose pods are due. Where what is released is missing, all

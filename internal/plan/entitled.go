@@ -33,12 +33,23 @@ func (p *planner) entitle() {
 		case known:
 			p.next.entitled[s.Host] = join(join(before, s.ReleasedPods), p.standIns(s, before))
 		default:
-			before = p.pinnedNow(s.Host)
+			before = join(p.pinnedNow(s.Host), p.remembered(s))
 			if len(before) > 0 || !p.servesOthers(s) {
 				p.next.entitled[s.Host] = join(before, s.ReleasedPods)
 			}
 		}
 	}
+}
+
+// remembered lists the pods of which our own objects say that they were released.
+func (p *planner) remembered(s *compile.Service) []model.Backend {
+	service := p.services[s.Host]
+	if service == nil || service.Remembered == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(service.Backends), func(b model.Backend) bool {
+		return !model.Has(service.Remembered.Released, b.Workload, b.Labels[s.Settings.VersionLabel]) || isPreview(&b)
+	})
 }
 
 // standIns lists the pods that ordinary traffic may have since nothing is there of what

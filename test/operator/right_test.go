@@ -22,6 +22,7 @@ func (r right) String() string { return r.verb + " " + r.resource + "." + r.grou
 // an Event that happens again.
 var dormant = []right{
 	{"argoproj.io", "rollouts", "read"},
+	{"flagger.app", "canaries", "read"},
 	{"gateway.networking.k8s.io", "httproutes", "read"},
 	{"gateway.networking.k8s.io", "grpcroutes", "read"},
 	{"gateway.networking.k8s.io", "tcproutes", "read"},
