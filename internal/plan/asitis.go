@@ -116,10 +116,17 @@ func (p *planner) portions(t *route.Table, seen *sight, host string) []portion {
 		return nil
 	}
 	if strays || !whole {
-		if best, ready := p.best(s, host, mayHave); ready > 0 {
+		_, named := namedAlready(t, seen)
+		if best, ready := p.best(s, host, mayHave, named); ready > 0 {
 			return []portion{{best.Subset, 1}}
 		}
 		p.awaitSubset(s, host, mayHave)
+	}
+	if !whole {
+		// Nothing can be lost where it is: what proxies may not have yet is as good.
+		if best, ready := p.bestOf(s, host, mayHave, func(Cluster) bool { return true }); ready > 0 {
+			return []portion{{best.Subset, 1}}
+		}
 	}
 	if whole && !missing {
 		return []portion{{"", 1}}

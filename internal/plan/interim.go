@@ -78,19 +78,25 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 	if !p.strays(seen, host, released) {
 		return nil
 	}
-	best, most := p.best(s, host, released)
+	_, named := namedAlready(t, seen)
+	best, most := p.best(s, host, released, named)
 	if most == 0 && slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Ready > 0 && released(&b) }) {
 		return nil
 	}
 	return best
 }
 
-// best returns the subset that proxies have with most ready pods, of those with pods
-// none of which is another than a condition says; nil for none.
-func (p *planner) best(s *model.Service, host string, these func(*model.Backend) bool) (best *Cluster, most int) {
+// best returns the subset that proxies have, or that is named already, with most ready
+// pods, of those with pods none of which is another than a condition says; nil for none.
+func (p *planner) best(s *model.Service, host string, these func(*model.Backend) bool, named clusters) (best *Cluster, most int) {
+	return p.bestOf(s, host, these, func(c Cluster) bool { return p.has(c) || named.has(c) })
+}
+
+// bestOf is best among the subsets that are placed and of which a condition holds.
+func (p *planner) bestOf(s *model.Service, host string, these func(*model.Backend) bool, holds func(Cluster) bool) (best *Cluster, most int) {
 	most = -1
 	for _, c := range p.subsets(host) {
-		if !p.has(c) || !p.stays(c) || p.contested[c] {
+		if !holds(c) || !p.stays(c) || p.contested[c] {
 			continue
 		}
 		if ready, only := count(s, p.labels[c], these); only && ready > most {
