@@ -43,8 +43,10 @@ type app struct {
 
 // state is what is wanted for a Service, or what there is.
 type state struct {
-	// content has objects by kind, as the generator encodes them.
+	// content has objects by kind, as the generator encodes them; says has what those that
+	// are there say of the Service.
 	content map[string]string
+	says    map[string]*discover.Written
 	// rows are the names of routes to versions, subsets those of subsets.
 	rows, subsets map[string]bool
 	// pin says where ordinary traffic goes.
@@ -83,7 +85,7 @@ func newApp(k appKey) *app {
 }
 
 func newState() state {
-	return state{content: map[string]string{}, rows: map[string]bool{}, subsets: map[string]bool{}}
+	return state{content: map[string]string{}, says: map[string]*discover.Written{}, rows: map[string]bool{}, subsets: map[string]bool{}}
 }
 
 // put takes over an object, or that it is gone.
@@ -129,6 +131,9 @@ func (a *app) compile() (state, error) {
 	}
 	for _, x := range a.pods {
 		objects.Put(discover.Keep(x))
+	}
+	for _, says := range a.have.says {
+		objects.Put(says)
 	}
 	snapshot, _ := objects.Snapshot(model.DefaultOptions())
 	result := compile.Compile(snapshot)

@@ -214,6 +214,7 @@ func (s *state) has(m mark) bool {
 // found takes over what became of an object of ours.
 func (t *Tracker) found(a *app, u *unstructured.Unstructured, gone bool, now time.Time) {
 	kind, content := u.GetKind(), ""
+	var says *discover.Written
 	if !gone {
 		seen, err := apply.Read(u)
 		if err != nil {
@@ -221,6 +222,7 @@ func (t *Tracker) found(a *app, u *unstructured.Unstructured, gone bool, now tim
 			return
 		}
 		content = string(seen.Managed)
+		says = seen.Says
 	}
 	if t.live {
 		a.history[kind] = append(a.history[kind], moment{at: now, written: true, content: content})
@@ -228,6 +230,9 @@ func (t *Tracker) found(a *app, u *unstructured.Unstructured, gone bool, now tim
 	a.have.content[kind] = content
 	if gone {
 		delete(a.have.content, kind)
+	}
+	if delete(a.have.says, kind); says != nil {
+		a.have.says[kind] = says
 	}
 	if kind == virtualService {
 		a.have.rows = names(u, gone, "override.", "spec", "http")
@@ -239,6 +244,9 @@ func (t *Tracker) found(a *app, u *unstructured.Unstructured, gone bool, now tim
 			}
 		}
 		a.have.subsets = subsets
+	}
+	if t.live { // what it says of the Service may decide what is wanted
+		t.wanted(a, now)
 	}
 	t.settle(a, now)
 }

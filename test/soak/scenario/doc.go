@@ -13,6 +13,8 @@
 //	undeploy NAME                deletes it
 //	annotate KEY=[VALUE]         of shop; without a value it goes
 //	apply FILE, remove FILE      manifests, in which NAMESPACE and CALLERS are replaced
+//	hide FILE                    applies rules that hide our subsets from some callers, who may
+//	                             get failures for a second
 //	ready                        waits until all Deployments are
 //	sleep DURATION
 //	load                         begins to send
