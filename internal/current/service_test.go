@@ -210,9 +210,9 @@ func TestVersionLabel(t *testing.T) {
 	t.Parallel()
 	w := world{released: []model.Backend{pods("v1", 1)}, pinned: compile.PinnedNowhere, state: compile.Idle}
 	in := w.input()
-	in.Snapshot.Options.VersionLabel, in.Result.Services[0].Settings.VersionLabel = "versoin", "versoin"
+	in.Snapshot.Options.VersionLabel, in.Result.Services[0].Settings.VersionLabel = "vrsn", "vrsn"
 	got := Warnings(in, nil)
-	want := []diag.Diagnostic{diag.New(diag.VersionLabelUnused, diag.Object{}, `no pod behind any of 1 managed Services carries the label "versoin": no version is known`)}
+	want := []diag.Diagnostic{diag.New(diag.VersionLabelUnused, diag.Object{}, `no pod behind any of 1 managed Services carries the label "vrsn": no version is known`)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

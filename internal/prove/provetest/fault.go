@@ -57,6 +57,13 @@ func faultsOfRows() []Fault {
 	}
 }
 
+// losePolicy takes the policy of a rule away.
+func losePolicy(r *route.SubsetRule) bool {
+	had := r.Policy != nil
+	r.Policy = nil
+	return had
+}
+
 // misdelegate has delegations name what is not there.
 func misdelegate(t *route.Table) bool {
 	nobody := map[*route.Delegation]*route.Delegation{}
@@ -108,11 +115,7 @@ func faultsOfObjects() []Fault {
 			}
 			return len(r.Subsets) > 0
 		})},
-		{"a copied policy is lost", rules(func(r *route.SubsetRule) bool {
-			had := r.Policy != nil
-			r.Policy = nil
-			return had
-		})},
+		{"a copied policy is lost", rules(losePolicy)},
 		{"a rule says something of its own", rules(func(r *route.SubsetRule) bool {
 			r.Policy = &istioapi.TrafficPolicy{LoadBalancer: &istioapi.LoadBalancerSettings{
 				LbPolicy: &istioapi.LoadBalancerSettings_Simple{Simple: istioapi.LoadBalancerSettings_PASSTHROUGH},

@@ -1,11 +1,9 @@
 package scenario_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +19,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
-	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/program"
@@ -99,9 +96,9 @@ type scene struct {
 
 	overrides []string
 	// began is when the load did, hidden when a user's rule took subsets from proxies.
-	began  time.Time
-	hidden []time.Duration
-	running   []*load.Load
+	began   time.Time
+	hidden  []time.Duration
+	running []*load.Load
 	// counts are those of the sources by their names, once the load has ended.
 	counts map[string]load.Count
 }
@@ -284,113 +281,6 @@ func (*scene) sleep(ctx context.Context, _ *testscript.TestScript, args []string
 func (s *scene) override(_ context.Context, _ *testscript.TestScript, args []string) error {
 	s.overrides = append(s.overrides, args...)
 	return nil
-}
-
-// rate is that of requests of each kind from each place.
-const rate = 20
-
-func (s *scene) load(ctx context.Context, _ *testscript.TestScript, _ []string) error {
-	s.began = time.Now()
-	for place, namespace := range map[string]string{"home": s.namespace, "elsewhere": s.callers} {
-		pod, err := s.mesh.Pod(ctx, namespace, "app=client")
-		if err != nil {
-			return err
-		}
-		client, err := s.mesh.Client(ctx, pod)
-		if err != nil {
-			return err
-		}
-		sources := []load.Source{
-			{Name: place, Rate: rate, Send: s.sender(client, "shop", "")},
-			{Name: place + " control", Rate: rate, Send: s.sender(client, "control", "")},
-		}
-		for _, version := range s.overrides {
-			sources = append(sources, load.Source{Name: place + " " + version, Rate: rate / 2, Send: s.sender(client, "shop", version)})
-		}
-		s.running = append(s.running, load.Start(context.WithoutCancel(ctx), sources...))
-	}
-	return nil
-}
-
-// sender makes requests of a Service, and says which version served them.
-func (s *scene) sender(client *http.Client, service, version string) func(context.Context) (string, error) {
-	began := time.Now()
-	return func(ctx context.Context) (string, error) {
-		after := time.Since(began).Round(100 * time.Millisecond)
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-		defer cancel()
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"."+s.namespace+"/", http.NoBody)
-		if err != nil {
-			return "", err
-		}
-		if version != "" {
-			request.Header.Set("X-Override", "shop:"+version)
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			return "", err
-		}
-		defer response.Body.Close()
-		var body bytes.Buffer
-		if _, err := body.ReadFrom(response.Body); err != nil {
-			return "", err
-		}
-		answer, err := chain.Decode(&body)
-		if err != nil || response.StatusCode != http.StatusOK {
-			return "", fmt.Errorf("status %d after %v", response.StatusCode, after)
-		}
-		return answer.Version, nil
-	}
-}
-
-// end ends the load.
-func (s *scene) end() {
-	if s.counts == nil {
-		s.counts = map[string]load.Count{}
-	}
-	for _, l := range s.running {
-		for _, c := range l.Stop() {
-			s.counts[c.Name] = c
-		}
-	}
-	s.running = nil
-}
-
-func (s *scene) served(_ context.Context, ts *testscript.TestScript, args []string) error {
-	s.end()
-	if len(args) < 2 {
-		ts.Fatalf("usage: served home|elsewhere VERSION…")
-	}
-	place, may := args[0], args[1:]
-	control := s.counts[place+" control"]
-	if slices.Equal(may, []string{"as", "control"}) {
-		may = nil
-		for version := range control.Answers {
-			may = append(may, version)
-		}
-	}
-	var errs []error
-	for name, c := range s.counts {
-		if !strings.HasPrefix(name, place) {
-			continue
-		}
-		ts.Logf("%s", c.String())
-		version := strings.TrimSpace(strings.TrimPrefix(name, place))
-		switch {
-		case version == "control":
-			continue
-		case c.Sent == 0:
-			errs = append(errs, fmt.Errorf("%s: nothing was sent", name))
-		case c.Failed-s.forgiven(&c) > control.Failed:
-			errs = append(errs, fmt.Errorf("%s: %d of %d failed, of control %d of %d", name, c.Failed, c.Sent, control.Failed, control.Sent))
-		}
-		for served, n := range c.Answers {
-			if served != version && !slices.Contains(may, served) {
-				errs = append(errs, fmt.Errorf("%s: %d of %d were served by %s", name, n, c.Sent, served))
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // stop ends what a script has left.
