@@ -223,7 +223,8 @@ func (p *planner) keepSubsets() {
 				continue
 			}
 			mayHave := p.mayHave(rule.Host)
-			if ready, only := count(s, is, mayHave); !only || ready == 0 || !p.pins(c) {
+			serves := p.servesAny(rule.Host, func(b *model.Backend) bool { return model.HasLabels(b.Labels, is) && mayHave(b) })
+			if !serves || !p.pins(c) {
 				continue
 			}
 			if p.servesAsWanted(c) {
@@ -239,8 +240,13 @@ func (p *planner) keepSubsets() {
 	}
 }
 
-// pins reports whether an object in place sends ordinary traffic to a cluster.
+// pins reports whether an object in place sends ordinary traffic to a cluster, or proxies
+// may have one that did.
 func (p *planner) pins(c Cluster) bool {
+	if unnamed, ok := p.next.unnamed[c]; ok && !p.settled(unnamed) {
+		p.wake(unnamed.Add(p.Options.Wait))
+		return true
+	}
 	for _, seen := range p.observed {
 		if seen.ordinary.has(c) {
 			return true

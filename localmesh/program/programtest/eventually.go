@@ -14,14 +14,18 @@ func Eventually(t *testing.T, deadline, tick time.Duration, what string, f func(
 	defer cancel()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	last := ""
 	for {
 		problem := f(ctx)
 		if problem == "" {
 			return
 		}
+		if ctx.Err() == nil || last == "" {
+			last = problem // one that the deadline has made says nothing
+		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("%s: %s", what, problem)
+			t.Fatalf("%s: %s", what, last)
 		case <-ticker.C:
 		}
 	}
