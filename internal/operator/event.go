@@ -86,7 +86,16 @@ func (a *announcer) row(v route.Version) *corev1.ObjectReference {
 	if known := a.rows[v]; known != nil {
 		return known
 	}
-	return &corev1.ObjectReference{APIVersion: istioGroup + "/v1", Kind: "VirtualService", Namespace: v.Namespace}
+	return rowOf(v)
+}
+
+// rowOf refers to the row of a version of which no more is known. It names the version,
+// since Events that differ in nothing but their note are taken for one.
+func rowOf(v route.Version) *corev1.ObjectReference {
+	return &corev1.ObjectReference{
+		APIVersion: istioGroup + "/v1", Kind: "VirtualService", Namespace: v.Namespace,
+		FieldPath: fmt.Sprintf("spec.http{%s.%s.%s}", route.Override, v.Service, v.Version),
+	}
 }
 
 // about refers to the object that an Event is about. Events that differ in nothing but
@@ -178,7 +187,7 @@ func (r *rows) row(v route.Version) *corev1.ObjectReference {
 	if r.at == nil {
 		r.index()
 	}
-	out := &corev1.ObjectReference{APIVersion: istioGroup + "/v1", Kind: "VirtualService", Namespace: v.Namespace}
+	out := rowOf(v)
 	if at, there := r.at[v]; there {
 		t := &r.result.Tables[at[0]]
 		seen := r.seen[t.Object()]
