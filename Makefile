@@ -69,6 +69,15 @@ test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFL
 ISTIO ?= $(patsubst go.istio-%.mod,%,$(notdir $(lastword $(sort $(wildcard test/istio/go.istio-*.mod)))))
 CHECKS ?= 20000
 PIECE := 500
+.PHONY: plan-long
+plan-long: ## Play the state machine of internal/plan with random cases, in pieces (CHECKS=20000); an hour
+	@cd internal/plan && go test -c -o ../../.cache/plan.test .
+	@cd internal/plan && for piece in $$(seq $$(( ($(CHECKS) + $(PIECE) - 1) / $(PIECE) ))); do \
+		OVERRIDES_PLAN_RANDOM=1 ../../.cache/plan.test -test.timeout 0 -test.run '^TestNoRequestIsLost$$' -rapid.checks=$(PIECE) >../../.cache/plan.txt 2>&1 || \
+			{ cat ../../.cache/plan.txt; exit 1; }; \
+		echo "$$(( piece * $(PIECE) )) cases passed"; \
+	done
+
 .PHONY: prove-long
 prove-long: ## Hold the model of the mesh and the contract against istiod on many generated meshes, in pieces (CHECKS=20000); hours
 	@cd test/istio && go test -c -o ../../.cache/prove.test .

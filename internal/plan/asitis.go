@@ -229,12 +229,12 @@ func (p *planner) keepSubsets() {
 			}
 			if p.servesAsWanted(c) {
 				if until, leaving := p.leaving(rule.Host, rule.Subsets[j].Labels); leaving {
-					p.wanted[c] = is
+					p.wanted[c], p.meant[c] = is, rule.Subsets[j].Labels
 					p.hold(Held{Object: rule.Object(), Reason: NotPlaced, Until: until})
 				}
 				continue
 			}
-			p.wanted[c] = is
+			p.wanted[c], p.meant[c] = is, rule.Subsets[j].Labels
 			p.holdPin(rule.Object(), rule.Host, mayHave)
 		}
 	}

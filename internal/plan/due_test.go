@@ -160,12 +160,12 @@ func (w *world) entitle(m *moment, missing bool) {
 		maps.Copy(w.due, m.released)
 	}
 	m.due, m.must = w.due, m.released
-	if w.due != nil && !w.inherit(m.ready, missing) && missing {
+	if w.due != nil && !w.inherit(m.released, m.ready, missing) && missing {
 		m.due = nil
 	}
 	if missing || w.waiting {
 		m.must = maps.Clone(m.due)
-		maps.DeleteFunc(m.must, func(v string, _ bool) bool { return m.released[v] })
+		maps.DeleteFunc(m.must, func(v string, _ bool) bool { return m.released[v] || !w.inherited(v) })
 	}
 	// Nor must those serve whose pods are labelled as previews by now.
 	m.must = maps.Clone(m.must)
@@ -173,13 +173,26 @@ func (w *world) entitle(m *moment, missing bool) {
 	maps.DeleteFunc(m.must, func(v string, _ bool) bool { return previews[v] })
 }
 
+// inherited reports whether a workload whose pods were due has pods of a version: those of
+// another workload are not due for having the same.
+func (w *world) inherited(version string) bool {
+	for name := range w.heirs {
+		for g := w.workloads[name]; g != nil; g = g.former {
+			if g.version == version {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // inherit notes the workloads whose pods are due. Where what is released is missing, all
 // of their pods are. It reports whether pods are ready of what was released last.
-func (w *world) inherit(ready map[string]bool, missing bool) bool {
+func (w *world) inherit(released, ready map[string]bool, missing bool) bool {
 	served := anyOf(w.last, ready)
 	for name, x := range w.workloads {
 		for g := x; g != nil; g = g.former {
-			if w.due[g.version] {
+			if released[g.version] {
 				w.heirs[name] = true
 			}
 			if w.last[g.version] {

@@ -145,7 +145,7 @@ func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
 	wanted := ordinaryOf(t)
 	for _, c := range seen.ordinary {
 		wants := slices.Contains(wanted, c) && (c.Subset != "" || !p.reports[host].ReleasedMissing)
-		if c.Host == host && p.reaches(c, b, p.present) && (!wants || !p.reaches(c, b, p.definition)) {
+		if c.Host == host && p.reaches(c, b, p.present) && (!wants || !p.reaches(c, b, p.intention)) {
 			return wait{}
 		}
 	}
@@ -162,6 +162,14 @@ func (p *planner) reaches(c Cluster, b *model.Backend, labels func(Cluster) (map
 	}
 	is, known := labels(c)
 	return known && model.HasLabels(b.Labels, is)
+}
+
+// intention returns the labels that a subset is to have in the end.
+func (p *planner) intention(c Cluster) (map[string]string, bool) {
+	if labels, stays := p.meant[c]; stays {
+		return labels, true
+	}
+	return p.definition(c)
 }
 
 // present returns the labels of a subset as they are.

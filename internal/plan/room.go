@@ -18,6 +18,8 @@ type Room struct {
 	// wanted has the labels of the clusters that the rules make which are wanted, or of
 	// those that have to stay as they are for now.
 	wanted map[Cluster]map[string]string
+	// meant has the labels that subsets are to have which stay as they are for now.
+	meant map[Cluster]map[string]string
 	// what describes each cluster that is there, as its placement says.
 	what map[Cluster]string
 	// named are the clusters that some route names.
@@ -37,7 +39,7 @@ type Room struct {
 func NewRoom() *Room {
 	return &Room{
 		observed: map[diag.Object]*sight{}, reports: map[string]*compile.Service{}, services: map[string]*model.Service{},
-		labels: map[Cluster]map[string]string{}, wanted: map[Cluster]map[string]string{},
+		labels: map[Cluster]map[string]string{}, wanted: map[Cluster]map[string]string{}, meant: map[Cluster]map[string]string{},
 		what: map[Cluster]string{}, named: map[Cluster]bool{}, contested: map[Cluster]bool{}, theirs: map[Cluster]bool{},
 	}
 }
@@ -49,6 +51,7 @@ func (r *Room) empty() {
 	clear(r.reports)
 	clear(r.labels)
 	clear(r.wanted)
+	clear(r.meant)
 	clear(r.what)
 	clear(r.named)
 	clear(r.contested)
