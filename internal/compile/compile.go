@@ -23,6 +23,18 @@ type Result struct {
 	Diagnostics []diag.Diagnostic
 }
 
+// Owners names what each object is made for: a Service, or a VirtualService of a user's.
+func (r *Result) Owners() map[diag.Object]string {
+	out := make(map[diag.Object]string, len(r.Tables)+len(r.SubsetRules))
+	for i := range r.Tables {
+		out[r.Tables[i].Object()] = r.Tables[i].Owner
+	}
+	for i := range r.SubsetRules {
+		out[r.SubsetRules[i].Object()] = r.SubsetRules[i].Owner
+	}
+	return out
+}
+
 // compiler is the state that the steps share.
 type compiler struct {
 	snapshot *model.Snapshot

@@ -32,7 +32,10 @@ func noteOn(service [2]string, d *diag.Diagnostic) string {
 // concerned names the Services that an object is about: itself, the one that an object
 // of ours was made for, or those with versions that a user's VirtualService leads to.
 func (t *teller) concerned(object diag.Object) [][2]string {
-	owner, wanted := t.ownersOfOurs()[object]
+	if t.owners == nil {
+		t.owners = t.Result.Owners()
+	}
+	owner, wanted := t.owners[object]
 	switch {
 	case object.Kind == "Service":
 		return [][2]string{{object.Namespace, object.Name}}
@@ -47,22 +50,6 @@ func (t *teller) concerned(object diag.Object) [][2]string {
 	}
 	// One of ours that nobody wants any more is named after what it was for.
 	return [][2]string{{object.Namespace, strings.TrimSuffix(object.Name, compile.ObjectSuffix)}}
-}
-
-// ownersOfOurs names the owners of our objects that are wanted.
-func (t *teller) ownersOfOurs() map[diag.Object]string {
-	if t.owners == nil {
-		t.owners = map[diag.Object]string{}
-		for i := range t.Result.Tables {
-			table := &t.Result.Tables[i]
-			t.owners[table.Object()] = table.Owner
-		}
-		for i := range t.Result.SubsetRules {
-			r := &t.Result.SubsetRules[i]
-			t.owners[r.Object()] = r.Owner
-		}
-	}
-	return t.owners
 }
 
 // ledTo names the Services with routes or previews that v is for, leads to, or copies

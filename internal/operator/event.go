@@ -219,27 +219,14 @@ func (p *picture) owner(object diag.Object) string {
 	if object.Kind == "Service" {
 		return object.Name
 	}
-	if name, wanted := p.ours()[object]; wanted {
+	if p.owners == nil {
+		p.owners = p.result.Owners()
+	}
+	if name, wanted := p.owners[object]; wanted {
 		return name
 	}
 	// One that nobody wants any more is named after what it was for.
 	return strings.TrimSuffix(object.Name, compile.ObjectSuffix)
-}
-
-// ours names the owners of our objects that are wanted.
-func (p *picture) ours() map[diag.Object]string {
-	if p.owners == nil {
-		p.owners = map[diag.Object]string{}
-		for i := range p.result.Tables {
-			t := &p.result.Tables[i]
-			p.owners[t.Object()] = t.Owner
-		}
-		for i := range p.result.SubsetRules {
-			r := &p.result.SubsetRules[i]
-			p.owners[r.Object()] = r.Owner
-		}
-	}
-	return p.owners
 }
 
 // short cuts a note to what an Event takes (1 KiB), between characters.

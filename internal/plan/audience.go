@@ -9,28 +9,18 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// audience says since when callers of each namespace are to see a table. Compile names
-// only those whose proxies see the subsets that it leads to: where a rule of somebody
-// else's hid them, their proxies learn that it does no longer as late as all else.
-type audience struct {
-	// all is since when everybody is; zero where only some namespaces are.
-	all time.Time
-	of  map[string]time.Time
-}
+// audience says since when callers of a namespace, or everybody, are to see a table.
+// Compile names only those whose proxies see the subsets that it leads to: where a rule of
+// somebody else's hid them, their proxies learn that it does no longer as late as all else.
+type audience map[string]time.Time
 
 // since returns since when a namespace, or everybody, is to see the table.
-func (a audience) since(namespace string) (time.Time, bool) {
-	if at, ok := a.of[namespace]; ok || namespace == everybody {
-		return cmpTime(at, a.all), ok || !a.all.IsZero()
+func (a audience) since(who string) (time.Time, bool) {
+	at, named := a[who]
+	if !named {
+		at, named = a[everybody]
 	}
-	return a.all, !a.all.IsZero()
-}
-
-func cmpTime(a, b time.Time) time.Time {
-	if a.IsZero() {
-		return b
-	}
-	return a
+	return at, named
 }
 
 // everybody is what exportTo says of all namespaces.
@@ -50,6 +40,11 @@ func includes(exportTo []string, who string) bool {
 	return named[0] == everybody || slices.Contains(named, who)
 }
 
+// widens reports whether an object is to be exported to namespaces that don't see it yet.
+func widens(before, after []string) bool {
+	return slices.ContainsFunc(seenBy(after), func(who string) bool { return !includes(before, who) })
+}
+
 // watchAudiences notes since when tables are to be seen, and by whom.
 func (p *planner) watchAudiences() {
 	for i := range p.Result.Tables {
@@ -60,14 +55,7 @@ func (p *planner) watchAudiences() {
 			if !known {
 				at = p.Now
 			}
-			if who == everybody {
-				now.all = at
-				continue
-			}
-			if now.of == nil {
-				now.of = make(map[string]time.Time, len(t.ExportTo))
-			}
-			now.of[who] = at
+			now[who] = at
 		}
 		p.next.audiences[t.Object()] = now
 	}
@@ -79,8 +67,7 @@ func (p *planner) watchAudiences() {
 func (p *planner) forWhom(t *route.Table, seen *sight) *route.Table {
 	var may []string
 	var until time.Time
-	wanted := seenBy(t.ExportTo)
-	for _, who := range wanted {
+	for _, who := range seenBy(t.ExportTo) {
 		at, _ := p.next.audiences[t.Object()].since(who)
 		switch {
 		case seen != nil && includes(seen.exportTo, who) || p.settled(at) || p.areYounger(t, at):

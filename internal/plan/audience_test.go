@@ -1,12 +1,10 @@
 package plan_test
 
 import (
-	"encoding/json"
 	"slices"
 	"testing"
 
 	istioapi "istio.io/api/networking/v1alpha3"
-	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -14,29 +12,18 @@ import (
 // shown is who sees our routes; nil where there are none.
 func (w *world) shown(t *testing.T) []string {
 	t.Helper()
-	object, ok := w.ours[ourVirtualService]
-	if !ok {
-		return nil
-	}
-	var v istionetv1.VirtualService
-	if err := json.Unmarshal(object.JSON, &v); err != nil {
-		t.Fatal(err)
-	}
-	if len(v.Spec.GetExportTo()) == 0 {
+	v := w.routes(t)
+	if v != nil && len(v.GetExportTo()) == 0 {
 		return []string{"*"}
 	}
-	return v.Spec.GetExportTo()
+	return v.GetExportTo()
 }
 
 // overrides lists where the override rows in place lead.
 func (w *world) overrides(t *testing.T) map[string]string {
 	t.Helper()
-	var v istionetv1.VirtualService
-	if err := json.Unmarshal(w.ours[ourVirtualService].JSON, &v); err != nil {
-		t.Fatal(err)
-	}
 	out := map[string]string{}
-	for _, h := range v.Spec.GetHttp() {
+	for _, h := range w.routes(t).GetHttp() {
 		if len(h.GetRoute()) == 1 {
 			out[h.GetName()] = h.GetRoute()[0].GetDestination().GetSubset()
 		}

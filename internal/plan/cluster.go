@@ -243,9 +243,7 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 			return missing{notPlaced: true}
 		case !p.has(c):
 			out.young, p.awaited[c] = true, true
-			if end := at.since.Add(p.Options.Wait); end.After(out.until) {
-				out.until = end
-			}
+			out.until = latest(out.until, at.since.Add(p.Options.Wait))
 		}
 	}
 	return out

@@ -1,12 +1,10 @@
 package plan_test
 
 import (
-	"encoding/json"
 	"slices"
 	"testing"
 
 	istioapi "istio.io/api/networking/v1alpha3"
-	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 )
 
 // TestDelegatedThenPinned: a table that delegates becomes one of copies when a destination
@@ -45,18 +43,9 @@ func TestDelegatedThenPinned(t *testing.T) {
 func (w *world) delegations(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, o := range w.ours {
-		var v istionetv1.VirtualService
-		if o.Kind != "VirtualService" {
-			continue
-		}
-		if err := json.Unmarshal(o.JSON, &v); err != nil {
-			t.Fatal(err)
-		}
-		for _, h := range v.Spec.GetHttp() {
-			if h.GetDelegate() != nil {
-				out = append(out, h.GetDelegate().GetName())
-			}
+	for _, h := range w.routes(t).GetHttp() {
+		if h.GetDelegate() != nil {
+			out = append(out, h.GetDelegate().GetName())
 		}
 	}
 	return out

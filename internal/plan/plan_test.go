@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	istioapi "istio.io/api/networking/v1alpha3"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -228,22 +229,31 @@ func TestPinMovesWhileItWaits(t *testing.T) {
 	}
 }
 
+// routes are those of our VirtualService that is in place, none where there is none.
+func (w *world) routes(t *testing.T) *istioapi.VirtualService {
+	t.Helper()
+	object, there := w.ours[ourVirtualService]
+	if !there {
+		return nil
+	}
+	var v istionetv1.VirtualService
+	if err := json.Unmarshal(object.JSON, &v); err != nil {
+		t.Fatal(err)
+	}
+	return &v.Spec
+}
+
 // ordinary lists the subsets that ordinary traffic goes to, by the object that
 // is in place.
 func (w *world) ordinary(t *testing.T) []string {
 	t.Helper()
+	rows := w.routes(t).GetHttp()
+	if len(rows) == 0 {
+		return nil
+	}
 	var out []string
-	for _, o := range w.ours {
-		var v istionetv1.VirtualService
-		if o.Kind != "VirtualService" {
-			continue
-		}
-		if err := json.Unmarshal(o.JSON, &v); err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range v.Spec.GetHttp()[0].GetRoute() {
-			out = append(out, d.GetDestination().GetSubset())
-		}
+	for _, d := range rows[0].GetRoute() {
+		out = append(out, d.GetDestination().GetSubset())
 	}
 	return out
 }

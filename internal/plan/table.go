@@ -147,15 +147,6 @@ func namedAlready(t *route.Table, seen *sight) (inOverrides, inAll clusters) {
 	return seen.overridden, seen.names
 }
 
-// widens reports whether an object is to be exported to namespaces that don't see
-// it yet. None means all.
-func widens(before, after []string) bool {
-	if len(before) == 0 || slices.Contains(before, "*") {
-		return false
-	}
-	return len(after) == 0 || slices.ContainsFunc(after, func(n string) bool { return !slices.Contains(before, n) })
-}
-
 // lost reports whether there is nothing left to be careful with: the object in
 // place sends ordinary traffic where t does not, to a subset that is not there
 // any more; or to pods none of which is ready, while those that t wants are.
@@ -282,8 +273,8 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 			// Requests that are served are better than none; but not by what is leaving.
 			at, wait = p.gone(p.services[host], nil)
 		}
-		if held = held || wait; wait && at.After(until) {
-			until = at
+		if wait {
+			until, held = latest(until, at), true
 		}
 	}
 	return until, held

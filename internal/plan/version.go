@@ -165,9 +165,7 @@ func (p *planner) gone(s *model.Service, labels map[string]string) (time.Time, b
 			!slices.ContainsFunc(h.labels, func(pod map[string]string) bool { return model.HasLabels(pod, labels) }) {
 			continue
 		}
-		if end := h.since.Add(p.Options.Wait); end.After(until) {
-			until = end
-		}
+		until = latest(until, h.since.Add(p.Options.Wait))
 	}
 	return until, !until.IsZero()
 }

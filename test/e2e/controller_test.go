@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -227,23 +226,7 @@ func (d *delivery) awaitDelegations(t *testing.T, service string, want int) {
 
 // send asks a Service for its version.
 func (d *delivery) send(ctx context.Context, service, override string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"/", nil)
-	if err != nil {
-		return "", err
-	}
-	if override != "" {
-		request.Header.Set("X-Override", override)
-	}
-	response, err := d.client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var answer struct{ Version string }
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("answered %d, %w", response.StatusCode, err)
-	}
-	return answer.Version, nil
+	return askVersion(ctx, d.client, service, override)
 }
 
 // reaches waits until a version answers who asks for it.

@@ -215,14 +215,19 @@ func (g *gateTest) preview(t *testing.T, meanwhile func()) time.Duration {
 }
 
 func (g *gateTest) send(ctx context.Context, override string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://cart/", nil)
+	return askVersion(ctx, g.client, "cart", override)
+}
+
+// askVersion asks a Service which version serves a request, with an override or none.
+func askVersion(ctx context.Context, client *http.Client, service, override string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"/", nil)
 	if err != nil {
 		return "", err
 	}
 	if override != "" {
 		request.Header.Set("X-Override", override)
 	}
-	response, err := g.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return "", err
 	}

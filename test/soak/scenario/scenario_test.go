@@ -124,39 +124,26 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return out
 }
 
-func (s *scene) service(ctx context.Context, _ *testscript.TestScript, args []string) error {
-	annotations := map[string]string{}
-	for _, arg := range args {
-		name, value, _ := strings.Cut(arg, "=")
-		annotations["overrides.mesh/"+name] = value
-	}
-	if err := s.mesh.Apply(ctx, []byte(s.text(services))); err != nil {
+func (s *scene) service(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	if err := s.mesh.Apply(ctx, []byte(s.text(services+clientIn("NAMESPACE")+clientIn("CALLERS")))); err != nil {
 		return err
 	}
-	if err := s.patch(ctx, annotations); err != nil {
+	if err := s.annotate(ctx, ts, args); err != nil {
 		return err
 	}
 	return errors.Join(s.mesh.WaitReady(ctx, s.namespace), s.mesh.WaitReady(ctx, s.callers))
 }
 
+// annotate sets annotations of shop; those without a value go.
 func (s *scene) annotate(ctx context.Context, _ *testscript.TestScript, args []string) error {
-	annotations := map[string]string{}
+	var parts []string
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
-		annotations["overrides.mesh/"+name] = value
-	}
-	return s.patch(ctx, annotations)
-}
-
-// patch sets annotations of shop; those without a value go.
-func (s *scene) patch(ctx context.Context, annotations map[string]string) error {
-	var parts []string
-	for name, value := range annotations {
 		text := "null"
 		if value != "" {
 			text = fmt.Sprintf("%q", value)
 		}
-		parts = append(parts, fmt.Sprintf("%q:%s", name, text))
+		parts = append(parts, fmt.Sprintf("%q:%s", "overrides.mesh/"+name, text))
 	}
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%s}}}`, strings.Join(parts, ","))
 	_, err := s.mesh.Kubernetes().CoreV1().Services(s.namespace).Patch(ctx, "shop", types.MergePatchType, []byte(patch), metav1.PatchOptions{})

@@ -15,7 +15,7 @@ func (s *scene) text(manifest string) string {
 	return strings.NewReplacer("NAMESPACE", s.namespace, "CALLERS", s.callers).Replace(manifest)
 }
 
-// services are shop, control, and a client in each namespace.
+// services are shop and control, and the namespaces of what is behind them and of callers.
 const services = `
 apiVersion: v1
 kind: Namespace
@@ -34,25 +34,22 @@ apiVersion: v1
 kind: Service
 metadata: {name: control, namespace: NAMESPACE, annotations: {overrides.mesh/managed: "false"}}
 spec: {selector: {app: shop}, ports: [{name: http, port: 80, targetPort: 8080}]}
+`
+
+// clientIn is the pod of a namespace from which requests are made.
+func clientIn(namespace string) string {
+	return `
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: client, namespace: NAMESPACE}
-spec:
-  selector: {matchLabels: {app: client}}
-  template:
-    metadata: {labels: {app: client}}
-    spec: {containers: [{name: sample, image: sample, env: [{name: MODE, value: echo}]}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: client, namespace: CALLERS}
+metadata: {name: client, namespace: ` + namespace + `}
 spec:
   selector: {matchLabels: {app: client}}
   template:
     metadata: {labels: {app: client}}
     spec: {containers: [{name: sample, image: sample, env: [{name: MODE, value: echo}]}]}
 `
+}
 
 // deployment is one behind shop.
 type deployment struct {
