@@ -212,7 +212,8 @@ func divide(r *route.Route, stays map[string][]portion) []route.Destination {
 }
 
 // keepSubsets lets subsets that ordinary traffic is pinned to be what they are while no
-// pod is ready of what they are to be: the name of a pin by selector stays when it moves.
+// pod is ready of what they are to be, or others are leaving that would be in them: the
+// name of a pin by selector stays when it moves.
 func (p *planner) keepSubsets() {
 	for i := range p.Result.SubsetRules {
 		rule := &p.Result.SubsetRules[i]
@@ -224,18 +225,17 @@ func (p *planner) keepSubsets() {
 			}
 			mayHave := p.mayHave(rule.Host)
 			serves := p.servesAny(rule.Host, func(b *model.Backend) bool { return model.HasLabels(b.Labels, is) && mayHave(b) })
-			if !serves || !p.pins(c) {
-				continue
-			}
-			if p.servesAsWanted(c) {
-				if until, leaving := p.leaving(rule.Host, rule.Subsets[j].Labels); leaving {
-					p.wanted[c], p.meant[c] = is, rule.Subsets[j].Labels
-					p.hold(Held{Object: rule.Object(), Reason: NotPlaced, Until: until})
-				}
+			until, leaving := p.leaving(rule.Host, rule.Subsets[j].Labels)
+			worse := serves && !p.servesAsWanted(c)
+			if !worse && !leaving || !p.pins(c) {
 				continue
 			}
 			p.wanted[c], p.meant[c] = is, rule.Subsets[j].Labels
-			p.holdPin(rule.Object(), rule.Host, mayHave)
+			if worse {
+				p.holdPin(rule.Object(), rule.Host, mayHave)
+			} else {
+				p.hold(Held{Object: rule.Object(), Reason: NotPlaced, Until: until})
+			}
 		}
 	}
 }

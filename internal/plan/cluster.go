@@ -82,6 +82,10 @@ type placement struct {
 	since time.Time
 	// fresh is set where no cluster of that name was there for a while before.
 	fresh bool
+	// labels are those of its pods; former what they were before, as far as that is known
+	// and a proxy may know it still.
+	labels map[string]string
+	former []map[string]string
 }
 
 // since returns when something began that is so now: as remembered, else now.
@@ -99,6 +103,9 @@ func (p *planner) place() {
 		h := p.fqdn(s.Name, s.Namespace)
 		p.what[Cluster{Host: h}] = "service"
 		p.services[h] = s
+	}
+	for i := range p.Result.Services {
+		p.reports[p.Result.Services[i].Host] = &p.Result.Services[i]
 	}
 	for i := range p.Snapshot.DestinationRules {
 		d := &p.Snapshot.DestinationRules[i]
@@ -225,6 +232,9 @@ type missing struct {
 	// have one yet, until a time.
 	notPlaced, young bool
 	until            time.Time
+	// strays is set where a proxy may still know a young one as something that reaches
+	// pods which ordinary traffic must not have.
+	strays bool
 }
 
 func (p *planner) missing(wanted []Cluster, named clusters) missing {
@@ -243,6 +253,7 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 			return missing{notPlaced: true}
 		case !p.has(c):
 			out.young, p.awaited[c] = true, true
+			out.strays = out.strays || p.wasWider(c)
 			out.until = latest(out.until, at.since.Add(p.Options.Wait))
 		}
 	}

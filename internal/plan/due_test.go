@@ -95,10 +95,6 @@ func (w *world) truth(disturbed, ran bool) {
 			m.released[v.Name] = true
 		}
 	}
-	if w.unsure && ran {
-		w.unsure = false
-		w.forget(m.ready)
-	}
 	w.entitle(&m, s.ReleasedMissing)
 	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned && !s.ReleasedMissing || w.gone(m.released) {
 		m.released, m.due, m.must = nil, nil, nil
@@ -187,9 +183,13 @@ func (w *world) inherited(version string) bool {
 }
 
 // inherit notes the workloads whose pods are due. Where what is released is missing, all
-// of their pods are. It reports whether pods are ready of what was released last.
+// of their pods are. It reports whether pods are ready of what was released last,
+// and are no previews by now.
 func (w *world) inherit(released, ready map[string]bool, missing bool) bool {
-	served := anyOf(w.last, ready)
+	previews := w.previews()
+	last := maps.Clone(w.last)
+	maps.DeleteFunc(last, func(v string, _ bool) bool { return previews[v] })
+	served := anyOf(last, ready)
 	for name, x := range w.workloads {
 		for g := x; g != nil; g = g.former {
 			if released[g.version] {
@@ -201,15 +201,25 @@ func (w *world) inherit(released, ready map[string]bool, missing bool) bool {
 		}
 		if missing && w.heirs[name] {
 			w.due[x.version] = true
-			served = served || w.lastHeirs[name] && x.ready > 0
+			served = served || w.lastHeirs[name] && x.ready > 0 && !x.preview
 		}
 	}
 	return served
 }
 
-// forget is what a crash costs: where ordinary traffic is not pinned, nobody knows what
-// was released; where it is, to what is gone, neither.
-func (w *world) forget(ready map[string]bool) {
+// forget is what a crash costs, as the next plan finds the cluster: where ordinary traffic
+// is not pinned, nobody knows what was released; where it is, to what is gone, neither.
+func (w *world) forget() {
+	if !w.unsure || w.down > 0 {
+		return
+	}
+	w.unsure = false
+	ready := map[string]bool{}
+	for _, x := range w.workloads {
+		for g := x; g != nil; g = g.former {
+			ready[g.version] = ready[g.version] || g.ready > 0
+		}
+	}
 	pinned := map[string]bool{}
 	if n := len(w.log.entries[ourVirtualService]); n > 0 {
 		for _, h := range w.log.entries[ourVirtualService][n-1].virtualService.GetHttp() {

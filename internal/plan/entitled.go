@@ -24,7 +24,6 @@ func (p *planner) entitle() {
 	moving := p.moving()
 	for i := range p.Result.Services {
 		s := &p.Result.Services[i]
-		p.reports[s.Host] = s
 		before, known := p.Memory.entitled[s.Host]
 		switch {
 		case !moving[s.Host] && p.shared(s):
@@ -41,14 +40,18 @@ func (p *planner) entitle() {
 	}
 }
 
-// remembered lists the pods of which our own objects say that they were released.
+// remembered lists the pods of which our own objects say that they were released: where
+// that is not there any more, those that its workload has instead.
 func (p *planner) remembered(s *compile.Service) []model.Backend {
 	service := p.services[s.Host]
 	if service == nil || service.Remembered == nil {
 		return nil
 	}
+	was := service.Remembered.Released
 	return slices.DeleteFunc(slices.Clone(service.Backends), func(b model.Backend) bool {
-		return !model.Has(service.Remembered.Released, b.Workload, b.Labels[s.Settings.VersionLabel]) || isPreview(&b)
+		version := b.Labels[s.Settings.VersionLabel]
+		sameVersion := slices.ContainsFunc(was, func(r model.Running) bool { return r.Version == version })
+		return isPreview(&b) || !model.Has(was, b.Workload, version) || !sameVersion && !s.ReleasedMissing
 	})
 }
 
@@ -227,7 +230,7 @@ func may(s *compile.Service, entitled []model.Backend, known bool) func(*model.B
 			return true
 		}
 		return slices.ContainsFunc(entitled, func(e model.Backend) bool {
-			return same(&e, b) || e.Workload == b.Workload && (s.ReleasedMissing || e.Labels[label] == b.Labels[label])
+			return same(&e, b) || e.Workload.Name == b.Workload.Name && (s.ReleasedMissing || e.Labels[label] == b.Labels[label])
 		})
 	}
 }

@@ -205,6 +205,7 @@ func (w *world) step(t rapid.TB, disturbed, mayFail bool) {
 	w.goOn()
 	w.noteEndpoints()
 	ran := w.down == 0
+	w.forget()
 	w.tell()
 	if ran {
 		ran = w.operate(t, mayFail)
@@ -373,7 +374,10 @@ func (w *world) converge(t rapid.TB) {
 			break
 		}
 		if n > ticks(20*bound) {
-			t.Fatalf("still not done: %v, held %v", out.Steps, out.Held)
+			for name, o := range w.ours {
+				t.Logf("%s is\n%s", name, o.JSON)
+			}
+			t.Fatalf("still not done: %v, held %v, %v", out.Steps, out.Held, out.Diagnostics)
 		}
 	}
 	want, _, err := istio.Objects(w.result.Tables, w.result.SubsetRules)

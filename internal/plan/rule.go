@@ -1,11 +1,17 @@
 package plan
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -25,11 +31,40 @@ func (p *planner) rules() error {
 		}
 	}
 	for _, seen := range p.sorted("DestinationRule") {
-		// One that nobody wants stays whole until all of it may go: one write.
-		if !wanted[seen.Object] && len(p.kept(seen, nil)) == 0 {
-			p.remove(seen.Object)
+		if wanted[seen.Object] {
+			continue
+		}
+		if err := p.retire(seen, p.kept(seen, nil)); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// retire removes a rule that nobody wants, once all of it may go: one write. Only what
+// stands in the way of a user's subset of the same name goes before the rest.
+func (p *planner) retire(seen *sight, kept []route.Subset) error {
+	if len(kept) == 0 {
+		p.remove(seen.Object)
+		return nil
+	}
+	goes := func(s *istioapi.Subset) bool {
+		return p.contested[Cluster{seen.DestinationRule.GetHost(), s.GetName()}] &&
+			!slices.ContainsFunc(kept, func(k route.Subset) bool { return k.Name == s.GetName() })
+	}
+	if !slices.ContainsFunc(seen.DestinationRule.GetSubsets(), goes) {
+		return nil
+	}
+	var object istionetv1.DestinationRule
+	if err := json.Unmarshal(seen.Managed, &object); err != nil {
+		return fmt.Errorf("decode %s: %w", seen.Object, err)
+	}
+	object.Spec.Subsets = slices.DeleteFunc(object.Spec.GetSubsets(), goes)
+	rest, err := istio.Canonical(&object.ObjectMeta, seen.Kind, &object.Spec)
+	if err != nil {
+		return err
+	}
+	p.out.Steps = append(p.out.Steps, Step{Update, rest})
 	return nil
 }
 

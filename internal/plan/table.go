@@ -105,7 +105,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 		held := Held{Object: t.Object(), Version: r.Version, Reason: NotPlaced, Until: m.until}
 		blocked := m.notPlaced || m.young
 		if r.Kind != route.Override {
-			if m.notPlaced || (m.young && !p.lost(t, seen)) {
+			if m.notPlaced || m.young && (m.strays || !p.lost(t, seen)) {
 				return verdict{stay: &held}
 			}
 			if until, leaving := p.movingIn(r, named); leaving {

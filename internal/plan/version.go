@@ -32,8 +32,10 @@ type history struct {
 	ready  time.Time
 	// lost is set where it ceased to be wanted for that.
 	lost bool
-	// labels are those of its pods when it was last wanted.
+	// labels are those of its pods when it was last wanted; unseen is set where nobody saw
+	// them, since the version went while there was no plan.
 	labels []map[string]string
+	unseen bool
 }
 
 // watchVersions notes which versions came and went.
@@ -72,6 +74,26 @@ func (p *planner) watchVersions() {
 			p.next.versions[v] = h
 		case p.Now.Sub(h.since) < p.Options.Forgive:
 			p.next.versions[v] = h
+		}
+	}
+	if p.Memory.placed == nil {
+		p.findUnseen(wanted)
+	}
+}
+
+// findUnseen notes, in a first plan, the versions that routes in place lead to and that
+// are not wanted: they may have gone just now.
+func (p *planner) findUnseen(wanted map[route.Version]bool) {
+	for _, seen := range p.observed {
+		for _, o := range seen.overrides {
+			s, report := p.services[o.to.Host], p.reports[o.to.Host]
+			if s == nil || report == nil {
+				continue
+			}
+			v := route.Version{Namespace: s.Namespace, Service: s.Name, Version: p.labels[o.to][report.Settings.VersionLabel]}
+			if !wanted[v] {
+				p.next.versions[v] = history{since: p.Now, unseen: true}
+			}
 		}
 	}
 }
@@ -162,7 +184,7 @@ func (p *planner) gone(s *model.Service, labels map[string]string) (time.Time, b
 	}
 	for v, h := range p.next.versions {
 		if v.Namespace != s.Namespace || v.Service != s.Name || h.wanted || h.released || p.settled(h.since) ||
-			!slices.ContainsFunc(h.labels, func(pod map[string]string) bool { return model.HasLabels(pod, labels) }) {
+			!h.unseen && !slices.ContainsFunc(h.labels, func(pod map[string]string) bool { return model.HasLabels(pod, labels) }) {
 			continue
 		}
 		until = latest(until, h.since.Add(p.Options.Wait))

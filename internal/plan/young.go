@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"time"
+
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // Young is a cluster that proxies may not have yet, for all that Wait says.
@@ -25,9 +27,41 @@ func (p *planner) appear(c Cluster, what string) {
 	if !known || before.what != what {
 		_, left := p.Memory.left[c]
 		// Of what a first plan finds nobody knows what was there before.
-		before = placement{what: what, since: p.Now, fresh: p.Memory.placed != nil && !known && !left}
+		now := placement{what: what, since: p.Now, fresh: p.Memory.placed != nil && !known && !left, labels: p.labels[c]}
+		if known {
+			now.former = before.mayBeKnownAs(p)
+		}
+		before = now
 	}
 	p.next.placed[c] = before
+}
+
+// mayBeKnownAs lists the labels that proxies may think a cluster's pods to have; none
+// where that is not known.
+func (a *placement) mayBeKnownAs(p *planner) []map[string]string {
+	if p.settled(a.since) {
+		return []map[string]string{a.labels}
+	}
+	if !a.fresh && a.former == nil {
+		return nil
+	}
+	return append(slices.Clip(a.former), a.labels)
+}
+
+// wasWider reports whether proxies that know a young cluster as what it was before may
+// send requests that follow it to pods which ordinary traffic must not have.
+func (p *planner) wasWider(c Cluster) bool {
+	at, s := p.next.placed[c], p.services[c.Host]
+	if at.fresh {
+		return false
+	}
+	if s == nil || at.former == nil {
+		return true
+	}
+	mayHave := p.mayHave(c.Host)
+	return slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
+		return b.Pods > 0 && !mayHave(&b) && slices.ContainsFunc(at.former, func(labels map[string]string) bool { return model.HasLabels(b.Labels, labels) })
+	})
 }
 
 // leave notes since when clusters have not been there, for as long as a proxy may
