@@ -43,7 +43,7 @@ func slots() []slot {
 		{"search", []string{"pr-1", "pr-2"}},
 		{"front", []string{"v2"}},
 		{"ship", []string{"pr-3"}},
-		{"pay", []string{"pr-3", "pr-4"}},
+		{"deal", []string{"pr-1", "pr-2"}},
 	}
 }
 

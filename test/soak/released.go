@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
@@ -24,9 +28,8 @@ type keeper struct {
 	// done counts what was done, by name.
 	done map[string]int
 
-	paid string
-	ship int
-	edit int
+	paid               string
+	ship, edit, weight int
 }
 
 // aftertime is how long after all proxies have a route requests may still be under way
@@ -66,15 +69,17 @@ func (k *keeper) run(ctx context.Context, every time.Duration) error {
 }
 
 func (k *keeper) once(ctx context.Context) error {
-	switch k.random.IntN(8) {
+	switch k.random.IntN(10) {
 	case 0, 1:
 		return k.promote(ctx)
 	case 2:
 		return k.rollVersion(ctx)
 	case 3, 4:
 		return k.edits(ctx)
+	case 5, 6:
+		return k.step(ctx)
 	}
-	names := []string{"front", "cart", "stock", "search", "pay"}
+	names := []string{"front", "cart", "stock", "search", "pay", "deal"}
 	return k.roll(ctx, names[k.random.IntN(len(names))])
 }
 
@@ -94,24 +99,25 @@ func (k *keeper) roll(ctx context.Context, name string) error {
 	return k.rolled(ctx, w)
 }
 
-// promote names another version of pay as released.
+// promote names another version of pay as released, sometimes both for a while: then its
+// pin is by version, and else by the selector of a workload.
 func (k *keeper) promote(ctx context.Context) error {
 	before := k.paid
 	k.paid = map[string]string{"v1": "v2", "v2": "v1"}[before]
-	k.timeline.note("pay", "%s is promoted", k.paid)
 	k.book.Release("pay", k.paid)
-	err := k.write(ctx, func() error {
-		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"overrides.mesh/released":%q}}}`, k.paid)
-		_, err := k.mesh.Kubernetes().CoreV1().Services(namespace).Patch(ctx, "pay", types.MergePatchType, patch, metav1.PatchOptions{})
-		return err
-	})
-	if err != nil {
+	if k.random.IntN(2) == 0 {
+		if err := k.release(ctx, before, k.paid); err != nil {
+			return err
+		}
+		k.done["both versions released"]++
+		if err := pause(ctx, time.Duration(k.random.IntN(3000))*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if err := k.release(ctx, k.paid); err != nil {
 		return err
 	}
 	k.done["promoted"]++
-	if err := k.awaitPin(ctx, "pay", before); err != nil {
-		return err
-	}
 	if err := k.settle(ctx); err != nil {
 		return err
 	}
@@ -120,17 +126,19 @@ func (k *keeper) promote(ctx context.Context) error {
 	return nil
 }
 
-// awaitPin waits until what is written for a Service leads ordinary requests no
-// more to a version.
-func (k *keeper) awaitPin(ctx context.Context, service, before string) error {
-	return k.versions.until(ctx, within, func() bool {
-		for _, subset := range k.versions.pins[service] {
-			if subset == "" || subset == "override-"+before {
-				return false
-			}
-		}
-		return len(k.versions.pins[service]) > 0
+// release names the released versions of pay, and waits until what is written leads
+// ordinary requests to them.
+func (k *keeper) release(ctx context.Context, versions ...string) error {
+	k.timeline.note("pay", "%v are named as released", versions)
+	err := k.write(ctx, func() error {
+		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"overrides.mesh/released":%q}}}`, strings.Join(versions, ", "))
+		_, err := k.mesh.Kubernetes().CoreV1().Services(namespace).Patch(ctx, "pay", types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	return k.versions.until(ctx, within, func() bool { return k.versions.pinnedTo("pay", versions...) })
 }
 
 // rollVersion rolls the released workload of ship to another version.
@@ -154,14 +162,73 @@ func (k *keeper) rollVersion(ctx context.Context) error {
 	return nil
 }
 
-// edits changes the user's VirtualService of search.
+// edits changes an object of the user's for search.
 func (k *keeper) edits(ctx context.Context) error {
 	k.edit++
-	k.timeline.note("search", "the user edits the VirtualService: timeout %ds", 20+k.edit%5)
-	k.done["user's VirtualService edited"]++
+	switch k.random.IntN(4) {
+	case 0:
+		return k.userPatches(ctx, destinationRules, "search", fmt.Sprintf(`{"spec":{"trafficPolicy":{"connectionPool":{"http":{"maxRetries":%d}}}}}`, 5+k.edit%5))
+	case 1:
+		return k.appliesAnew(ctx)
+	}
+	return k.userPatches(ctx, virtualServices, "search", fmt.Sprintf(`{"spec":{"http":[{"name":"users","timeout":"%ds","route":[{"destination":{"host":"search"}}]}]}}`, 20+k.edit%5))
+}
+
+func (k *keeper) userPatches(ctx context.Context, kind schema.GroupVersionResource, name, patch string) error {
+	k.timeline.note(name, "the user patches %s: %s", kind.Resource, patch)
+	k.done["user's "+kind.Resource+" edited"]++
 	return k.write(ctx, func() error {
-		patch := fmt.Appendf(nil, `{"spec":{"http":[{"name":"users","timeout":"%ds","route":[{"destination":{"host":"search"}}]}]}}`, 20+k.edit%5)
-		_, err := k.objects.Resource(virtualServices).Namespace(namespace).Patch(ctx, "search", types.MergePatchType, patch, metav1.PatchOptions{})
+		_, err := k.objects.Resource(kind).Namespace(namespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		return err
+	})
+}
+
+// appliesAnew deletes the user's VirtualService of search, and applies it again.
+func (k *keeper) appliesAnew(ctx context.Context) error {
+	in := k.objects.Resource(virtualServices).Namespace(namespace)
+	var before *unstructured.Unstructured
+	err := k.write(ctx, func() (err error) {
+		before, err = in.Get(ctx, "search", metav1.GetOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	k.timeline.note("search", "the user deletes the VirtualService, and applies it again")
+	k.done["user's virtualservices made anew"]++
+	err = k.write(ctx, func() error {
+		err := in.Delete(ctx, "search", metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil // the answer was lost
+		}
+		return err
+	})
+	if err := errors.Join(err, pause(ctx, time.Duration(k.random.IntN(3000))*time.Millisecond)); err != nil {
+		return err
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": before.Object["spec"]}}
+	object.SetAPIVersion(before.GetAPIVersion())
+	object.SetKind(before.GetKind())
+	object.SetName(before.GetName())
+	return k.write(ctx, func() error {
+		_, err := in.Create(ctx, object, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			return nil // the same
+		}
+		return err
+	})
+}
+
+// step changes the weights of deal, as a controller of progressive delivery does.
+func (k *keeper) step(ctx context.Context) error {
+	weights := []int{0, 20, 50, 100, 50, 0}
+	k.weight++
+	canary := weights[k.weight%len(weights)]
+	k.timeline.note("deal", "the controller gives the canary %d %%", canary)
+	k.done["steps of a controller"]++
+	return k.write(ctx, func() error {
+		patch := fmt.Appendf(nil, `{"spec":{"http":[{"route":[{"destination":{"host":"deal","subset":"stable"},"weight":%d},{"destination":{"host":"deal","subset":"canary"},"weight":%d}]}]}}`, 100-canary, canary)
+		_, err := k.objects.Resource(virtualServices).Namespace(namespace).Patch(ctx, "deal", types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "rollouts-controller"})
 		return err
 	})
 }

@@ -143,13 +143,11 @@ func (s *Soak) world(ctx context.Context) error {
 		return fmt.Errorf("deploy the client: %w", err)
 	}
 	for _, x := range services() {
-		for i, r := range x.released {
+		s.book.Release(x.name, x.atFirst()...)
+		for _, r := range x.released {
 			w := &workload{service: x.name, name: r.workload, version: r.version, replicas: 1, sidecar: x.sidecar}
 			if _, err := deployments.Create(ctx, w.deployment(), metav1.CreateOptions{}); err != nil {
 				return fmt.Errorf("deploy %s: %w", r.workload, err)
-			}
-			if i == 0 {
-				s.book.Release(x.name, r.version)
 			}
 		}
 	}
@@ -188,8 +186,10 @@ func (s *Soak) begin(ctx context.Context) error {
 	}
 	s.sender = &sender{client: client, book: s.book}
 	s.versions.begin = func(a *judge.Announcement) func() { return s.sender.override(ctx, a) }
-	for _, v := range []string{"v1", "v2"} {
-		s.versions.deployed(judge.Version{Service: "pay", Name: v})
+	for _, service := range []string{"pay", "deal"} {
+		for _, v := range []string{"v1", "v2"} {
+			s.versions.deployed(judge.Version{Service: service, Name: v})
+		}
 	}
 	w := &watcher{timeline: s.timeline, versions: s.versions, marks: s.marks}
 	if err := w.watch(ctx, s.mesh.Config); err != nil {

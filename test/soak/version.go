@@ -1,9 +1,11 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +30,8 @@ type versions struct {
 	known   map[judge.Version]*version
 	// pins are the subsets that rows for no override lead to, by Service.
 	pins map[string][]string
+	// subsets are the labels of subsets of ours, by Service and name.
+	subsets map[string]map[string]map[string]string
 	// unasked counts announced versions that were lost or withdrawn though nothing was
 	// done to them.
 	unasked []string
@@ -60,7 +64,7 @@ type version struct {
 }
 
 func newVersions(t *timeline, book *judge.Book) *versions {
-	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}}
+	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}, subsets: map[string]map[string]map[string]string{}}
 }
 
 // deployed says that a version is about to be made. Pods of one of the same name that
@@ -286,6 +290,25 @@ func (vs *versions) until(ctx context.Context, within time.Duration, condition f
 		case <-ticker.C:
 		}
 	}
+}
+
+// defined takes notice of the subsets of ours of a Service.
+func (vs *versions) defined(service string, subsets map[string]map[string]string) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	vs.subsets[service] = subsets
+	vs.wake()
+}
+
+// pinnedTo reports whether what is written leads ordinary requests to a Service to the
+// workloads of some versions, each of them, and to no others. The lock is held.
+func (vs *versions) pinnedTo(service string, released ...string) bool {
+	to := map[string]bool{}
+	for _, subset := range vs.pins[service] {
+		labels := vs.subsets[service][subset]
+		to[cmp.Or(labels["version"], strings.TrimPrefix(labels["workload"], service+"-"))] = true
+	}
+	return slices.Equal(slices.Sorted(maps.Keys(to)), slices.Sorted(slices.Values(released)))
 }
 
 // pinned reports whether ordinary requests to a Service are pinned.

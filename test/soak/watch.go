@@ -169,12 +169,17 @@ func (w *watcher) subsets(object any, gone bool) {
 		return
 	}
 	var names []string
+	labels := map[string]map[string]string{}
 	subsets, _, _ := unstructured.NestedSlice(u.Object, "spec", "subsets")
 	for _, s := range subsets {
 		name, _, _ := unstructured.NestedString(s.(map[string]any), "name")
 		names = append(names, name)
+		labels[name], _, _ = unstructured.NestedStringMap(s.(map[string]any), "labels")
 	}
-	service := strings.TrimSuffix(u.GetName(), "-overrides")
+	service, ours := strings.CutSuffix(u.GetName(), "-overrides")
+	if ours && !gone {
+		w.versions.defined(service, labels)
+	}
 	w.timeline.note(service, "DestinationRule %s: gone %t, subsets %v, version %s", u.GetName(), gone, names, u.GetResourceVersion())
 }
 

@@ -23,8 +23,7 @@ type service struct {
 	next string
 	// through are the Services by which requests reach it: itself first.
 	through []string
-	// released are the workloads and their versions that are there all the time, the
-	// first one released.
+	// released are the workloads and their versions that are there all the time.
 	released []released
 	// rate is in ordinary requests a second, to the Service itself.
 	rate float64
@@ -35,6 +34,19 @@ type service struct {
 
 type released struct{ workload, version string }
 
+// atFirst are the versions that are released when the soak begins: one, but where routes
+// of the user's divide ordinary requests among all.
+func (s *service) atFirst() []string {
+	if s.name != "deal" {
+		return []string{s.released[0].version}
+	}
+	var all []string
+	for _, r := range s.released {
+		all = append(all, r.version)
+	}
+	return all
+}
+
 // services of the world, in the order in which they call one another.
 func services() []service {
 	return []service{
@@ -42,8 +54,9 @@ func services() []service {
 		{name: "cart", next: "http://stock/", through: []string{"cart", "front"}, released: []released{{"cart-v1", "v1"}}, rate: 15},
 		{name: "stock", through: []string{"stock", "cart", "front"}, sidecar: true, released: []released{{"stock-v1", "v1"}}, rate: 20},
 		{name: "pay", through: []string{"pay"}, released: []released{{"pay-v1", "v1"}, {"pay-v2", "v2"}}, rate: 20, pinned: true},
-		{name: "ship", through: []string{"ship"}, released: []released{{"ship", "r1"}}, rate: 15},
-		{name: "search", through: []string{"search"}, released: []released{{"search-v1", "v1"}}, rate: 15},
+		{name: "ship", through: []string{"ship"}, released: []released{{"ship", "r1"}}, rate: 10},
+		{name: "search", through: []string{"search"}, released: []released{{"search-v1", "v1"}}, rate: 10},
+		{name: "deal", through: []string{"deal"}, released: []released{{"deal-v1", "v1"}, {"deal-v2", "v2"}}, rate: 10},
 	}
 }
 
