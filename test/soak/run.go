@@ -229,6 +229,8 @@ func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...st
 	args := slices.Concat([]string{
 		"--kubeconfig", kubeconfig, "--wait", s.options.Wait.String(), "--keep", s.options.Keep.String(),
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
+		// With and without a lease it is one installation.
+		"--instance", namespace,
 	}, s.options.Flags, flags)
 	o, err := s.startOperator(ctx, name, args...)
 	if err == nil {
