@@ -68,8 +68,10 @@ type OverridePolicySpec struct {
 	VersionLabel *string `json:"versionLabel,omitempty"`
 
 	// Released names what ordinary traffic gets. Without it, the released
-	// version is found by rule: the only workload behind the Service, else the
-	// version v1, else the workload that was there first.
+	// version is found by rule: what was released before, as long as there is
+	// something to override; where nothing is left of that, a workload that
+	// stands in for it. Where nothing was: the only workload behind the Service,
+	// else the version v1, else the workload that was there first.
 	// +optional
 	Released *Released `json:"released,omitempty"`
 
