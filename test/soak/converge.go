@@ -88,8 +88,10 @@ func (c *converger) present(ctx context.Context) ([]byte, error) {
 	return joined(documents), nil
 }
 
-// printed is an object without what only a server fills in, whoever owns its fields.
+// printed is an object without what only a server fills in, whoever owns its fields, and
+// without who has written it.
 func printed(u *unstructured.Unstructured) ([]byte, error) {
+	unstructured.RemoveNestedField(u.Object, "metadata", "annotations", istio.InstanceAnnotation)
 	text, err := u.MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", u.GetName(), err)
