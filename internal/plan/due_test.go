@@ -233,6 +233,14 @@ func (w *world) forget() {
 	maps.DeleteFunc(pinned, func(v string, _ bool) bool { return !w.due[v] })
 	if !anyOf(pinned, ready) {
 		w.due = nil
+		return
+	}
+	// What our objects say was released is due again.
+	w.due = maps.Clone(w.due)
+	if was := w.remembered(); was != nil {
+		for _, r := range was.Released {
+			w.due[r.Version] = true
+		}
 	}
 }
 

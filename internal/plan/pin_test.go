@@ -2,11 +2,14 @@ package plan_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 
 	istioapi "istio.io/api/networking/v1alpha3"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // subsets are those of our rule, with the version or the name that they ask for.
@@ -37,28 +40,95 @@ const (
 )
 
 // TestPinWaitsForPodsThatLeave: where a preview's workload is rolled to the version that
-// is released now, its pin has the pods of before for as long as proxies know them.
+// is released now, its pin has the pods of before for as long as proxies know them; also
+// where nothing serves meanwhile, and where they went while nobody looked.
 func TestPinWaitsForPodsThatLeave(t *testing.T) {
 	t.Parallel()
 	for _, ownSelector := range []bool{false, true} {
-		w := pinned(t, ownSelector)
-		w.told = true // or the wait for the subset would be as long
-		x := w.named("cart-next", "v1.1", 1)
-		w.run(t, 4*bound)
-		if !w.roll(x, "v4") {
-			t.Fatal("not rolled")
+		for _, dead := range []bool{false, true} {
+			for _, crashed := range []bool{false, true} {
+				t.Run(fmt.Sprintf("own selector %t, dead %t, crashed %t", ownSelector, dead, crashed), func(t *testing.T) {
+					t.Parallel()
+					w := pinned(t, ownSelector)
+					w.told = true // or the wait for the subset would be as long
+					x := w.named("cart-next", "v1.1", 1)
+					w.run(t, 4*bound)
+					if !w.roll(x, "v4") {
+						t.Fatal("not rolled")
+					}
+					w.settings.ReleasedVersions = []string{"v4"}
+					if dead {
+						w.workloads["cart-v1"].ready = 0
+					}
+					w.run(t, 4*bound)
+					x.ready, x.former = 1, nil
+					if crashed {
+						w.memory = plan.Memory{}
+					}
+					w.run(t, bound-tick)
+					if to, of := w.ordinary(t), w.subsets(t); slices.Contains(to, bySelector) && of[bySelector] != "v1" {
+						t.Errorf("ordinary traffic goes to %q of %v while pods leave", to, of)
+					}
+					w.run(t, 4*bound)
+					if to, of := w.ordinary(t), w.subsets(t); !slices.Equal(to, []string{bySelector}) || of[bySelector] != "cart-next" {
+						t.Errorf("ordinary traffic goes to %q of %v in the end", to, of)
+					}
+				})
+			}
 		}
-		w.settings.ReleasedVersions = []string{"v4"}
+	}
+}
+
+// TestNoHasteToAWiderName: where nothing serves any more, a pin is named before proxies have
+// it; not one that they know as another, with pods which ordinary traffic must not have.
+func TestNoHasteToAWiderName(t *testing.T) {
+	t.Parallel()
+	for _, wide := range []bool{true, false} {
+		w := newWorld(0)
+		w.deploy("cart-v1", "v1", true)
+		w.workloads["cart-v1"].ready = 1
 		w.run(t, 4*bound)
-		x.ready, x.former = 1, nil
-		w.run(t, bound-tick)
-		if to, of := w.ordinary(t), w.subsets(t); slices.Contains(to, bySelector) && of[bySelector] != "v1" {
-			t.Errorf("own selector %t: ordinary traffic goes to %q of %v while pods leave", ownSelector, to, of)
+		w.deploy("cart-next", "v1.1", false) // its selector is that of the Service
+		w.run(t, 4*bound)
+		delete(w.workloads, "cart-v1")
+		w.run(t, 8*bound)
+		if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
+			t.Fatalf("where v1.1 stands in, ordinary traffic goes to %q", to)
+		}
+		if wide {
+			w.deploy("cart-v2", "v2", true)
+			w.workloads["cart-v2"].preview = true
+			w.run(t, 2*tick)
+		}
+		w.deploy("cart-v1", "v1", true)
+		w.workloads["cart-v1"].ready = 1
+		w.run(t, bound)
+		if to := w.ordinary(t); slices.Equal(to, []string{bySelector}) == wide {
+			t.Errorf("others in what it was: %t; ordinary traffic goes to %q before proxies have it", wide, to)
 		}
 		w.run(t, 4*bound)
-		if to, of := w.ordinary(t), w.subsets(t); !slices.Equal(to, []string{bySelector}) || of[bySelector] != "cart-next" {
-			t.Errorf("own selector %t: ordinary traffic goes to %q of %v in the end", ownSelector, to, of)
+		if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
+			t.Errorf("others in what it was: %t; ordinary traffic goes to %q in the end", wide, to)
 		}
+	}
+}
+
+// TestFormerPodsAreNotRemembered: a workload is remembered with the version that it was
+// released for; after a crash pods of its other templates have no ordinary traffic.
+func TestFormerPodsAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, false)
+	x := w.named("cart-next", "v1.1", 1)
+	w.run(t, 4*bound)
+	w.roll(x, "v4")
+	w.settings.ReleasedVersions = []string{"v4"}
+	w.run(t, 4*bound)
+	w.memory = plan.Memory{}
+	w.run(t, 4*bound)
+	w.workloads["cart-v1"].ready = 0
+	w.run(t, 4*bound)
+	if to := w.ordinary(t); slices.ContainsFunc(to, func(subset string) bool { return w.subsets(t)[subset] == "v1.1" }) {
+		t.Errorf("ordinary traffic goes to %q of %v", to, w.subsets(t))
 	}
 }
 
@@ -77,19 +147,22 @@ func TestPinWaitsForItsOwnPodsOnly(t *testing.T) {
 }
 
 // TestPinOfAWorkloadMadeAnew: while what is released can't serve, a workload that may have
-// ordinary traffic may have it again when it was made anew, with other labels.
+// ordinary traffic may have it again when it was made anew, with other labels, or migrated
+// to another kind.
 func TestPinOfAWorkloadMadeAnew(t *testing.T) {
 	t.Parallel()
-	w := pinned(t, false)
-	w.deploy("cart-v2", "v2", false)
-	w.settings.ReleasedVersions = []string{"v2"}
-	w.run(t, 4*bound)
-	delete(w.workloads, "cart-v1")
-	w.run(t, 2*bound)
-	w.named("cart-v1", "v1", 1)
-	w.run(t, 4*bound)
-	if to := w.ordinary(t); !slices.Equal(to, []string{subsetV1}) {
-		t.Errorf("ordinary traffic goes to %q", to)
+	for _, kind := range []string{"Deployment", "Rollout"} {
+		w := pinned(t, false)
+		w.deploy("cart-v2", "v2", false)
+		w.settings.ReleasedVersions = []string{"v2"}
+		w.run(t, 4*bound)
+		delete(w.workloads, "cart-v1")
+		w.run(t, 2*bound)
+		w.named("cart-v1", "v1", 1).kind = kind
+		w.run(t, 4*bound)
+		if to := w.ordinary(t); !slices.Equal(to, []string{subsetV1}) {
+			t.Errorf("a %s: ordinary traffic goes to %q", kind, to)
+		}
 	}
 }
 
@@ -162,5 +235,25 @@ func TestSubsetThatAUserHasToo(t *testing.T) {
 	w.run(t, 6*bound)
 	if of := w.subsets(t); of["override-v3"] != "" {
 		t.Errorf("ours stays beside the user's: %v", of)
+	}
+}
+
+// TestOursGivesWayToTheUsers: where all that is needed is the user's, and one of the names
+// is that of a subset of ours with other pods, ours goes before the rest of its rule may.
+func TestOursGivesWayToTheUsers(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	w.deploy("cart-v1", "v1", false)
+	w.workloads["cart-v1"].ready = 1
+	w.run(t, 2*tick)
+	w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{
+		{Name: bySelector, Labels: map[string]string{"version": "v1"}}, {Name: "three", Labels: map[string]string{"version": "v3"}},
+	}}
+	w.run(t, 12*bound)
+	if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
+		t.Errorf("ordinary traffic goes to %q", to)
+	}
+	if ours, there := w.ours[ourDestinationRule]; there {
+		t.Errorf("ours is there still: %s", ours.JSON)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // fault is something that goes wrong around the operator.
@@ -117,24 +119,59 @@ func (s *Soak) kill(context.Context, *rand.Rand) error {
 	return err
 }
 
+// restartServer restarts the API server. Istiod, whose watches wait longer and longer before
+// they try again, goes on hearing nothing of pods for some time after that.
 func (s *Soak) restartServer(ctx context.Context, _ *rand.Rand) error {
-	return s.mesh.Restart(ctx, "kube-apiserver")
+	return s.blindly(ctx, func() error { return s.mesh.Restart(ctx, "kube-apiserver") })
 }
 
 func (s *Soak) restartIstiod(ctx context.Context, _ *rand.Rand) error {
 	return s.blindly(ctx, func() error { return s.mesh.Restart(ctx, "pilot-discovery") })
 }
 
-// blindly does something to istiod, and has requests judged accordingly until all
-// proxies have again what was written.
+// blindly does something to istiod, or to what it watches, and has requests judged
+// accordingly until all proxies have again what was written, and what pods there are.
+// Meanwhile nothing is done to what is released: without news of pods that fails in any
+// mesh.
 func (s *Soak) blindly(ctx context.Context, do func() error) error {
+	s.keeper.still.Lock()
+	defer s.keeper.still.Unlock()
 	s.book.Blind(true)
 	defer s.book.Blind(false)
 	if err := do(); err != nil {
 		return err
 	}
+	if err := s.heard(ctx); err != nil {
+		return err
+	}
 	// What was written before now; what is written later is pushed as ever.
 	return s.mesh.Settle(ctx)
+}
+
+// heard waits until proxies know a pod that is made now. It takes the preview that is there
+// all the time; without it nobody waits.
+func (s *Soak) heard(ctx context.Context) error {
+	if !s.options.Hold {
+		return nil
+	}
+	held := &workload{service: "pay", name: "pay-hold", version: "hold", replicas: 1}
+	patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":"%d"}}}}}`, time.Now().UnixNano())
+	if err := s.cycler.patch(ctx, held.name, patch); err != nil {
+		return err
+	}
+	if err := s.cycler.rolled(ctx, held); err != nil {
+		return err
+	}
+	return poll(ctx, "proxies know a new pod", func() (bool, error) {
+		pods, err := s.mesh.Pods(ctx, namespace, "workload="+held.name)
+		if err != nil {
+			return false, nil //nolint:nilerr // the API server may be away
+		}
+		answer, err := s.sender.ask(ctx, held.service, held.service+":"+held.version)
+		return err == nil && slices.ContainsFunc(pods, func(p corev1.Pod) bool {
+			return p.Name == answer.Pod && p.DeletionTimestamp == nil
+		}), nil
+	})
 }
 
 // cut cuts the operator off from the API server.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,8 @@ type keeper struct {
 	random  *rand.Rand
 	// done counts what was done, by name.
 	done map[string]int
+	// still is held by who wants nothing to be done.
+	still sync.Mutex
 
 	paid               string
 	ship, edit, weight int
@@ -69,6 +72,8 @@ func (k *keeper) run(ctx context.Context, every time.Duration) error {
 }
 
 func (k *keeper) once(ctx context.Context) error {
+	k.still.Lock()
+	defer k.still.Unlock()
 	switch k.random.IntN(10) {
 	case 0, 1:
 		return k.promote(ctx)

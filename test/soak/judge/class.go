@@ -11,9 +11,10 @@ import "fmt"
 //	announced   one, sent while its version was  the version; once it    never
 //	            announced, and answered before   has ceased, released
 //	            that had ended for 100 ms
-//	blind       the same, sent while istiod was  the version, released   never
-//	            away, or proxies may not have
-//	            had what was written meanwhile
+//	blind       the same, sent while istiod was  the version, released   see below
+//	            away, or behind, or proxies may
+//	            not have had what was written
+//	            meanwhile
 //	leaving     one, under way later than that   the version, released   see below
 //	            after the soak asked for the
 //	            version's end
@@ -26,8 +27,9 @@ import "fmt"
 //	robbed      any, under way while a user had  anybody                 yes
 //	            deleted an object of ours
 //
-// What proxies have can't be known while istiod is away: the operator announces what
-// it has written after its wait.
+// What proxies have can't be known while istiod is away, or does not hear of what happens
+// after its API server was: the operator announces what it has written after its wait, and
+// pods that come and go are not known to proxies.
 //
 // A version that leaves or loses its readiness has no endpoint any more, and no
 // route: both go to each proxy in one push of istiod's, clusters' endpoints first
