@@ -123,8 +123,9 @@ func (p *planner) portions(t *route.Table, seen *sight, host string) []portion {
 		p.awaitSubset(s, host, mayHave)
 	}
 	if !whole {
-		// Nothing can be lost where it is: what proxies may not have yet is as good.
-		if best, ready := p.bestOf(s, host, mayHave, func(Cluster) bool { return true }); ready > 0 {
+		// Nothing can be lost where it is: what proxies may not have yet is as good, if they
+		// do not know it as something else.
+		if best, ready := p.bestOf(s, host, mayHave, func(c Cluster) bool { return !p.wasWider(c) }); ready > 0 {
 			return []portion{{best.Subset, 1}}
 		}
 	}

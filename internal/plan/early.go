@@ -105,13 +105,17 @@ func (p *planner) placing(c Cluster) wait {
 	return out
 }
 
-// ordinary lists the tables that send ordinary traffic to a host.
+// ordinary lists the tables that send ordinary traffic to a host, or may have done so a
+// moment ago: those for it, wherever they lead by now.
 func (p *planner) ordinary(host string) []*route.Table {
 	if p.tablesOf == nil {
 		p.tablesOf = map[string][]*route.Table{}
 		for i := range p.Result.Tables {
 			t := &p.Result.Tables[i]
 			hosts := map[string]bool{}
+			for _, h := range t.Hosts {
+				hosts[h] = true
+			}
 			for _, c := range ordinaryOf(t) {
 				hosts[c.Host] = true
 			}

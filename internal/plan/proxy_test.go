@@ -39,6 +39,7 @@ type endpoints struct {
 
 var (
 	usersVirtualService  = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users"}
+	usersDelegate        = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users-canary"}
 	usersDestinationRule = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "users"}
 	callersRule          = diag.Object{Kind: "DestinationRule", Namespace: elsewhere, Name: "callers"}
 	selectedRule         = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "selected"}
@@ -85,7 +86,7 @@ type proxy struct {
 // deliver lets p have some of what was written, and all that is due.
 func (p *proxy) deliver(w *world) {
 	t, l, now := w.draw, &w.log, w.now
-	for _, object := range []diag.Object{usersVirtualService, usersDestinationRule, callersRule, selectedRule, ourVirtualService, ourDestinationRule} {
+	for _, object := range []diag.Object{usersVirtualService, usersDelegate, usersDestinationRule, callersRule, selectedRule, ourVirtualService, ourDestinationRule} {
 		entries := l.entries[object]
 		for p.seen[object] < len(entries) {
 			next := entries[p.seen[object]]
@@ -117,6 +118,8 @@ type view struct {
 	virtualService   *istioapi.VirtualService
 	destinationRules []*istioapi.DestinationRule
 	ready            []map[string]string
+	// delegate is what routes delegate to.
+	delegate *istioapi.VirtualService
 }
 
 func (p *proxy) view(l *log) view {
@@ -131,6 +134,7 @@ func (p *proxy) view(l *log) view {
 	if out.virtualService = current(ourVirtualService).virtualService; out.virtualService == nil || !exports(out.virtualService.GetExportTo(), p.namespace) {
 		out.virtualService = current(usersVirtualService).virtualService
 	}
+	out.delegate = current(usersDelegate).virtualService
 	// A rule of the callers' own namespace, or for selected callers, hides all others.
 	own := map[string]diag.Object{elsewhere: callersRule, namespace: selectedRule}[p.namespace]
 	if d := current(own).destinationRule; d != nil {
@@ -178,6 +182,9 @@ func (v *view) send(header string) outcome {
 			if h.GetDirectResponse() != nil {
 				return outcome{route: h.GetName()}
 			}
+			if h.GetDelegate() != nil {
+				return v.reach(h.GetName(), v.delegate.GetHttp()[0].GetRoute())
+			}
 			return v.reach(h.GetName(), h.GetRoute())
 		}
 	}
@@ -214,6 +221,10 @@ func pattern(text string) *regexp.Regexp {
 func (v *view) reach(route string, destinations []*istioapi.HTTPRouteDestination) outcome {
 	out := outcome{route: route}
 	for _, d := range destinations {
+		if to := d.GetDestination().GetHost(); to != host {
+			out.versions = append(out.versions, to) // a Service of the user's, which serves
+			continue
+		}
 		labels, ok := v.subset(d.GetDestination().GetSubset())
 		if !ok {
 			out.noCluster = d.GetDestination().GetSubset()

@@ -149,6 +149,8 @@ type moment struct {
 	disturbed bool
 	// hidden is set where a rule of the callers' in other namespaces hides ours.
 	hidden bool
+	// steered are the other Services that the user's routes lead to.
+	steered map[string]bool
 	// ran is set where the operator ran, and crashed where it lost its memory.
 	ran, crashed bool
 }

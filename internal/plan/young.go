@@ -52,7 +52,7 @@ func (a *placement) mayBeKnownAs(p *planner) []map[string]string {
 // send requests that follow it to pods which ordinary traffic must not have.
 func (p *planner) wasWider(c Cluster) bool {
 	at, s := p.next.placed[c], p.services[c.Host]
-	if at.fresh {
+	if at.fresh || p.has(c) {
 		return false
 	}
 	if s == nil || at.former == nil {

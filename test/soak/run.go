@@ -185,6 +185,7 @@ func (s *Soak) begin(ctx context.Context) error {
 		return err
 	}
 	s.sender = &sender{client: client, book: s.book}
+	s.versions.settle = func() error { return s.keeper.settle(ctx) }
 	s.versions.begin = func(a *judge.Announcement) func() { return s.sender.override(ctx, a) }
 	for _, service := range []string{"pay", "deal"} {
 		for _, v := range []string{"v1", "v2"} {
@@ -314,6 +315,7 @@ func (s *Soak) Close() error {
 	if s.cancel != nil {
 		s.cancel()
 	}
+	s.versions.confirmed.Wait()
 	if s.link != nil {
 		errs = append(errs, s.link.close())
 	}

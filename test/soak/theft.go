@@ -14,9 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// robbed is for how long proxies may be without an object that a user has deleted.
-const robbed = 5 * time.Second
-
 // refusal has the API server refuse every VirtualService that has a row for one
 // version, for a while.
 func (s *Soak) refusal(ctx context.Context, random *rand.Rand) error {
@@ -76,14 +73,24 @@ func (s *Soak) deletion(ctx context.Context, random *rand.Rand) error {
 	return s.rob(ctx, resource, object.GetName(), service)
 }
 
+// rob has a user delete an object of ours. Its Service is robbed until it is back, and all
+// proxies have it.
 func (s *Soak) rob(ctx context.Context, resource schema.GroupVersionResource, name, service string) error {
 	s.timeline.note(service, "a user deletes %s %s", resource.Resource, name)
-	s.book.Rob(service, time.Now().Add(robbed))
-	err := s.objects.Resource(resource).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
+	s.book.Rob(service, time.Now().Add(within))
+	defer func() { s.book.Rob(service, time.Now()) }()
+	in := s.objects.Resource(resource).Namespace(namespace)
+	if err := in.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return err
 	}
-	return err
+	err := poll(ctx, name+" is there again", func() (bool, error) {
+		object, err := in.Get(ctx, name, metav1.GetOptions{})
+		return err == nil && object.GetDeletionTimestamp() == nil, nil // the API server may be away
+	})
+	if err != nil {
+		return err
+	}
+	return s.keeper.settle(ctx)
 }
 
 // fight is another field manager that writes over the routes of ours, until a user

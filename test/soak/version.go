@@ -23,6 +23,10 @@ type versions struct {
 	begin func(*judge.Announcement) (end func())
 	// tell tells people of something.
 	tell func(format string, args ...any)
+	// settle waits until all proxies have what was written before. confirmed waits for those
+	// who wait for that.
+	settle    func() error
+	confirmed sync.WaitGroup
 
 	mu sync.Mutex
 	// changed is closed and made anew with each change.
@@ -46,6 +50,10 @@ type version struct {
 	// that this was seen, mended when it was whole again.
 	broken, mended time.Time
 	lost           bool
+	// settled is the time of mending since which proxies are known to have what was written;
+	// confirming is set while that is waited for.
+	settled    time.Time
+	confirming bool
 	// pods are its pods' states; those of a version of the same name before are past.
 	pods map[string]string
 	past map[string]bool
@@ -219,8 +227,9 @@ func (vs *versions) rows(service string, rows, pins []string) {
 }
 
 // quiet is for how long a version has to be whole, and to have a row, before it is
-// taken to be announced still: that was said, and has not been taken back, though
-// something was done to it. It may have lost nothing but one of several pods.
+// taken to be announced still, when proxies have had what was written by then: that was
+// said, and has not been taken back, though something was done to it. It may have lost
+// nothing but one of several pods.
 const quiet = 3 * time.Second
 
 // missed is after how long what was done to a version, and was not seen, is over.
@@ -238,12 +247,34 @@ func (vs *versions) look(x *version) {
 		return
 	}
 	still := x.row && !x.heard.IsZero() && time.Since(x.mended) > quiet && time.Since(x.unrouted) > quiet
-	if !x.heard.After(x.mended) && !still {
+	if still && !x.settled.Equal(x.mended) {
+		vs.confirm(x)
+	}
+	if !x.heard.After(x.mended) && !(still && x.settled.Equal(x.mended)) {
 		return
 	}
 	x.announcement = &judge.Announcement{Version: x.Version}
 	vs.timeline.note(x.Service, "%s is announced", x.Version)
 	x.end = vs.begin(x.announcement)
+}
+
+// confirm waits until all proxies have what was so when a version was mended.
+func (vs *versions) confirm(x *version) {
+	if x.confirming {
+		return
+	}
+	x.confirming = true
+	mended := x.mended
+	vs.confirmed.Go(func() {
+		err := vs.settle()
+		vs.mu.Lock()
+		defer vs.mu.Unlock()
+		x.confirming = false
+		if err == nil {
+			x.settled = mended
+			vs.look(x)
+		}
+	})
 }
 
 // wake wakes those who wait for something.

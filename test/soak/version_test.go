@@ -17,7 +17,7 @@ type tracked struct {
 
 func track() *tracked {
 	x := &tracked{versions: newVersions(newTimeline(), judge.NewBook(func(judge.Failure) {}))}
-	x.tell = func(string, ...any) {}
+	x.tell, x.settle = func(string, ...any) {}, func() error { return nil }
 	x.begin = func(*judge.Announcement) func() {
 		x.begun++
 		return func() { x.ended++ }
@@ -36,7 +36,6 @@ func (x *tracked) says(overridable bool) {
 // ages has a version be whole for a minute, and everything said of it be older.
 func (x *tracked) ages(v judge.Version) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	of := x.known[v]
 	of.mended = time.Now().Add(-time.Minute)
 	of.unrouted = of.mended
@@ -44,6 +43,8 @@ func (x *tracked) ages(v judge.Version) {
 		of.heard = of.mended
 	}
 	x.look(of)
+	x.mu.Unlock()
+	x.confirmed.Wait()
 }
 
 func (x *tracked) expect(t *testing.T, what string, begun, ended, unasked int) {
