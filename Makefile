@@ -105,8 +105,12 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 	@$(if $(CLUSTER_MODULES),$(ENVOY_RUN) OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
 
 .PHONY: e2e
-e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, and slices of soak and bench-cluster (TESTFLAGS='-run X'); Linux
+e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, and slices of soak, scenarios and bench-cluster (TESTFLAGS='-run X'); Linux
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_MODULES) -- -count=1 -timeout 30m $(TESTFLAGS)
+
+.PHONY: scenarios
+scenarios: ## Play all scenarios by the operator's defaults, with the readiness gate, and with istiod asked (TESTFLAGS='-run X'); nine minutes, Linux
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_SCENARIOS=all go test -C test/soak/scenario -count=1 -timeout 30m -v $(TESTFLAGS) .
 
 .PHONY: controllers
 controllers: $(TESTCOUNT) ## Deliver versions by Flagger and Argo Rollouts, on a mesh under load (builds both the first time: a quarter of an hour); Linux

@@ -18,6 +18,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/test/soak/judge"
+	"github.com/overrides-mesh/overrides/test/soak/variant"
 )
 
 // Options are settings of a soak.
@@ -200,7 +201,7 @@ func (s *Soak) begin(ctx context.Context) error {
 		return err
 	}
 	if s.options.Gate != "" {
-		flags, err := gateFlags(ctx, s.mesh, s.options.Gate)
+		flags, err := variant.Gate(ctx, s.mesh, s.options.Gate, namespace)
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,10 @@
 //	older FILE                   applies what an older operator wrote
 //	operator start WHICH         the operator, present or older (OVERRIDES_OLDER names that); stop
 //
-// Scripts of testdata share one operator, those of testdata/upgrade have their own.
+// Scripts of testdata share one operator, those of testdata/upgrade have their own. They
+// are played with the operator by its defaults, with the readiness gate, and with istiod
+// asked what proxies have: with the latter two only some, unless OVERRIDES_SCENARIOS is
+// set.
 // An override may be served by its version, or by what ordinary requests may be served
 // by; it must never fail beyond control.
 package scenario

@@ -106,19 +106,24 @@ func (s *scene) served(_ context.Context, ts *testscript.TestScript, args []stri
 		}
 		ts.Logf("%s", c.String())
 		version := strings.TrimSpace(strings.TrimPrefix(name, place))
+		forgiven := s.forgiven(&c)
 		switch {
 		case version == "control":
+			s.tally.add(s.script, name, counted{sent: c.Sent, failed: c.Failed})
 			continue
 		case c.Sent == 0:
 			errs = append(errs, fmt.Errorf("%s: nothing was sent", name))
-		case c.Failed-s.forgiven(&c) > control.Failed:
+		case c.Failed-forgiven > control.Failed:
 			errs = append(errs, fmt.Errorf("%s: %d of %d failed, of control %d of %d", name, c.Failed, c.Sent, control.Failed, control.Sent))
 		}
+		misrouted := 0
 		for served, n := range c.Answers {
 			if served != version && !slices.Contains(may, served) {
+				misrouted += n
 				errs = append(errs, fmt.Errorf("%s: %d of %d were served by %s", name, n, c.Sent, served))
 			}
 		}
+		s.tally.add(s.script, name, counted{sent: c.Sent, failed: c.Failed - forgiven, forgiven: forgiven, misrouted: misrouted})
 	}
 	return errors.Join(errs...)
 }

@@ -1,13 +1,21 @@
 package scenario_test
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/process"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // operator is the real program, present or older, one at a time.
@@ -16,6 +24,10 @@ type operator struct {
 	// paths are those of the programs, empty where there is none.
 	paths map[string]string
 	dir   string
+	// flags are those of a variant.
+	flags []string
+	// metrics and probes are addresses at which it answers, once await has given it some.
+	metrics, probes string
 
 	running *process.Process
 	logs    []string
@@ -27,10 +39,61 @@ func (o *operator) start(which string) error {
 	}
 	log := filepath.Join(o.dir, fmt.Sprintf("operator-%d.log", len(o.logs)))
 	o.logs = append(o.logs, log)
+	args := slices.Concat([]string{"operator", "--kubeconfig", o.mesh.Kubeconfig, "--keep", "4s"}, o.flags)
+	if o.metrics == "" {
+		args = append(args, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
+	} else {
+		args = append(args, "--metrics-bind-address", o.metrics, "--health-probe-bind-address", o.probes)
+	}
 	var err error
-	o.running, err = process.Start(command(o.paths[which], "operator", "--kubeconfig", o.mesh.Kubeconfig, "--keep", "4s",
-		"--metrics-bind-address", "0", "--health-probe-bind-address", "0"), log)
+	o.running, err = process.Start(command(o.paths[which], args...), log)
 	return err
+}
+
+// await starts the present program, and waits until it says that it is ready.
+func (o *operator) await(t *testing.T) {
+	t.Helper()
+	o.metrics, o.probes = programtest.FreeAddress(t), programtest.FreeAddress(t)
+	if err := o.start("present"); err != nil {
+		t.Fatal(err)
+	}
+	programtest.Eventually(t, time.Minute, 100*time.Millisecond, "the operator", func(ctx context.Context) string {
+		if _, err := get(ctx, "http://"+o.probes+"/readyz"); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
+// metric returns one of what the operator counts, 0 where it is not there.
+func (o *operator) metric(ctx context.Context, name string) (float64, error) {
+	text, err := get(ctx, "http://"+o.metrics+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, nil
+}
+
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s: %s", url, response.Status, text)
+	}
+	return string(text), err
 }
 
 func (o *operator) stop() error {
@@ -53,5 +116,5 @@ func (o *operator) end(t *testing.T) {
 			t.Logf("%s:\n%s", filepath.Base(log), text)
 		}
 	}
-	o.logs = nil
+	o.logs, o.flags, o.metrics, o.probes = nil, nil, "", ""
 }

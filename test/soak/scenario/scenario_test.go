@@ -23,12 +23,14 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
+	"github.com/overrides-mesh/overrides/test/soak/variant"
 )
 
 const root = "../../.."
 
 // TestScenarios plays the scripts of testdata, each in namespaces of its own, beside one
-// operator.
+// operator in each of its modes: those but the first with a slice of them, unless all are
+// wanted.
 func TestScenarios(t *testing.T) {
 	envoy := programtest.E2E.Envoy(t)
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
@@ -48,13 +50,12 @@ func TestScenarios(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = mesh.Stop() })
 	o := &operator{mesh: mesh, paths: map[string]string{"present": filepath.Join(dir, "overrides"), "older": os.Getenv(olderVariable)}, dir: dir}
-	t.Run("Beside", func(t *testing.T) {
-		if err := o.start("present"); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { o.end(t) })
-		testscript.Run(t, params(mesh, o, testscript.Params{Dir: "testdata"}))
-	})
+	if err := variant.Rights(t.Context(), mesh, filepath.Join(root, "config/install/overrides.yaml"), filepath.Join(root, "config/install/istiod-sync.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modes() { // one after the other: each is the only operator of the mesh
+		t.Run(m.name, func(t *testing.T) { m.play(t, mesh, o) })
+	}
 	files, err := filepath.Glob("testdata/upgrade/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no upgrades: %v", err)
@@ -62,7 +63,7 @@ func TestScenarios(t *testing.T) {
 	for _, file := range files { // one after the other: each has operators of its own
 		t.Run("Upgrade", func(t *testing.T) {
 			t.Cleanup(func() { o.end(t) })
-			testscript.Run(t, params(mesh, o, testscript.Params{Files: []string{file}}))
+			testscript.Run(t, params(mesh, o, "upgrade", &tally{}, testscript.Params{Files: []string{file}}))
 		})
 	}
 }
@@ -70,11 +71,13 @@ func TestScenarios(t *testing.T) {
 // olderVariable names the program of an older release, if there is one to go back to.
 const olderVariable = "OVERRIDES_OLDER"
 
-func params(mesh *localmesh.Mesh, o *operator, p testscript.Params) testscript.Params {
+// params are those of a run of scripts, whose namespaces begin with a prefix.
+func params(mesh *localmesh.Mesh, o *operator, prefix string, counts *tally, p testscript.Params) testscript.Params {
 	p.RequireExplicitExec, p.RequireUniqueNames, p.Cmds = true, true, commands()
 	p.Setup = func(e *testscript.Env) error {
-		name := strings.ToLower(strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"))
-		s := &scene{mesh: mesh, operator: o, namespace: name, callers: name + "-callers"}
+		script := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-")
+		name := strings.ToLower(prefix + "-" + script)
+		s := &scene{mesh: mesh, operator: o, tally: counts, script: script, namespace: name, callers: name + "-callers"}
 		e.Values[key{}] = s
 		e.Defer(s.stop)
 		return nil
@@ -92,6 +95,8 @@ type key struct{}
 type scene struct {
 	mesh               *localmesh.Mesh
 	operator           *operator
+	tally              *tally
+	script             string
 	namespace, callers string
 
 	overrides []string
