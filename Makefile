@@ -105,8 +105,8 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 	@$(if $(CLUSTER_MODULES),$(ENVOY_RUN) OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(CLUSTER_MODULES) -- -timeout 30m $(TESTFLAGS),echo "no tests in localmesh")
 
 .PHONY: e2e
-e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, and slices of soak, scenarios and bench-cluster (TESTFLAGS='-run X'); Linux
-	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_MODULES) -- -count=1 -timeout 30m $(TESTFLAGS)
+e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, the chart under load, and slices of soak, scenarios and bench-cluster (TESTFLAGS='-run X'); Linux
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_MODULES) ./test/install/underload -- -count=1 -timeout 30m $(TESTFLAGS)
 
 .PHONY: scenarios
 scenarios: ## Play all scenarios by the operator's defaults, with the readiness gate, and with istiod asked (TESTFLAGS='-run X'); nine minutes, Linux

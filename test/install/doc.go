@@ -4,5 +4,6 @@
 // No kubelet runs there. The tests do what it would: they run the program with the
 // arguments and the account of a pod, end it when its Deployment goes, and say of a
 // Job how its pod has ended. What the cluster holds in the end is compared with what
-// it held before.
+// it held before. On a mesh, with the chart's pods and under load, the same is done by
+// package underload.
 package install

@@ -17,6 +17,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/fleet"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
+	"github.com/overrides-mesh/overrides/test/install/release"
 )
 
 const (
@@ -24,9 +25,9 @@ const (
 	deadline = 40 * time.Second
 	// services is how many there are, each with two versions.
 	services = 3
-	// release and system are how an ordinary installation is called, and where it is.
-	release, system = "overrides", "overrides-system"
-	shop            = "shop"
+	// system is where an ordinary installation is.
+	system = release.Namespace
+	shop   = "shop"
 )
 
 var (

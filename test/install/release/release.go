@@ -1,0 +1,100 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/chart"
+	"helm.sh/helm/v4/pkg/chart/loader"
+	"helm.sh/helm/v4/pkg/kube"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+)
+
+const (
+	// Name is how an ordinary installation is called, and Namespace where it is.
+	Name, Namespace = "overrides", "overrides-system"
+)
+
+// AsHelm has Helm's code write as the program helm would; by itself it takes the name of
+// whatever program it is in. Tests call it before all else.
+func AsHelm() { kube.ManagedFieldsManager = "helm" }
+
+// Release is an installation of the chart.
+type Release struct {
+	// Kubeconfig names the cluster, and Chart is the folder of the chart.
+	Kubeconfig, Chart string
+	// Timeout is how long Helm waits for its hooks.
+	Timeout time.Duration
+}
+
+// config returns what all commands of Helm work with.
+func (r *Release) config() (*action.Configuration, error) {
+	flags := genericclioptions.NewConfigFlags(false)
+	namespace := Namespace
+	flags.KubeConfig, flags.Namespace = &r.Kubeconfig, &namespace
+	config := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
+	if err := config.Init(flags, namespace, "secret"); err != nil {
+		return nil, fmt.Errorf("configure Helm: %w", err)
+	}
+	return config, nil
+}
+
+// open returns the configuration, and the chart.
+func (r *Release) open() (*action.Configuration, chart.Charter, error) {
+	config, err := r.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	loaded, err := loader.Load(r.Chart)
+	if err != nil {
+		return nil, nil, fmt.Errorf("load the chart: %w", err)
+	}
+	return config, loaded, nil
+}
+
+// Install is helm install overrides CHART --create-namespace.
+func (r *Release) Install(ctx context.Context, values map[string]any) error {
+	config, loaded, err := r.open()
+	if err != nil {
+		return err
+	}
+	install := action.NewInstall(config)
+	install.ReleaseName, install.Namespace, install.CreateNamespace = Name, Namespace, true
+	install.WaitStrategy, install.Timeout = kube.HookOnlyStrategy, r.Timeout
+	if _, err := install.RunWithContext(ctx, loaded, values); err != nil {
+		return fmt.Errorf("helm install: %w", err)
+	}
+	return nil
+}
+
+// Upgrade is helm upgrade overrides CHART.
+func (r *Release) Upgrade(ctx context.Context, values map[string]any) error {
+	config, loaded, err := r.open()
+	if err != nil {
+		return err
+	}
+	upgrade := action.NewUpgrade(config)
+	upgrade.Namespace, upgrade.WaitStrategy, upgrade.Timeout = Namespace, kube.HookOnlyStrategy, r.Timeout
+	if _, err := upgrade.RunWithContext(ctx, Name, loaded, values); err != nil {
+		return fmt.Errorf("helm upgrade: %w", err)
+	}
+	return nil
+}
+
+// Uninstall is helm uninstall overrides. It returns how long that took.
+func (r *Release) Uninstall() (time.Duration, error) {
+	config, err := r.config()
+	if err != nil {
+		return 0, err
+	}
+	uninstall := action.NewUninstall(config)
+	uninstall.WaitStrategy, uninstall.Timeout = kube.HookOnlyStrategy, r.Timeout
+	began := time.Now()
+	if _, err := uninstall.Run(Name); err != nil {
+		return 0, fmt.Errorf("helm uninstall: %w", err)
+	}
+	return time.Since(began), nil
+}

@@ -1,0 +1,164 @@
+package underload_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/load"
+)
+
+const (
+	// ordinaryRate and overrideRate are in requests a second, to each Service, and for
+	// each version.
+	ordinaryRate, overrideRate = 100, 10
+	// patience bounds each request.
+	patience = 20 * time.Second
+)
+
+// traffic is all requests that are sent.
+type traffic struct {
+	client *http.Client
+
+	mu sync.Mutex
+	// phases are what has been done so far; requests are judged by the last one that had
+	// begun when they were sent.
+	phases []string
+
+	running map[string]*load.Load
+	counts  []load.Count
+}
+
+func (tr *traffic) now() string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.phases[len(tr.phases)-1]
+}
+
+// enter begins a phase.
+func (tr *traffic) enter(t *testing.T, phase string) {
+	t.Helper()
+	t.Log(phase)
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.phases = append(tr.phases, phase)
+}
+
+// start begins to send to a Service, with an override or none.
+func (tr *traffic) start(ctx context.Context, service, version string) {
+	rate, name := ordinaryRate, service
+	if version != "" {
+		rate, name = overrideRate, service+":"+version
+	}
+	tr.running[name] = load.Start(context.WithoutCancel(ctx), load.Source{Name: name, Rate: float64(rate), Send: func(ctx context.Context) (string, error) {
+		phase := tr.now()
+		served, err := tr.ask(ctx, service, version)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", phase, err)
+		}
+		return phase + ": " + served, nil
+	}})
+}
+
+// sent counts what was sent under a name so far.
+func (tr *traffic) sent(name string) int { return tr.running[name].Counts()[0].Sent }
+
+// stop ends what is sent under some names, or all that is.
+func (tr *traffic) stop(names ...string) {
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(tr.running))
+	}
+	for _, name := range names {
+		tr.counts = append(tr.counts, tr.running[name].Stop()...)
+		delete(tr.running, name)
+	}
+}
+
+// ask sends one request, and returns the version that served it.
+func (tr *traffic) ask(ctx context.Context, service, version string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"/", http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	if version != "" {
+		request.Header.Set("X-Override", service+":"+version)
+	}
+	response, err := tr.client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(response.Body); err != nil {
+		return "", err
+	}
+	answer, err := chain.Decode(&body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d", response.StatusCode)
+	}
+	return answer.Version, nil
+}
+
+// phased is what became of the requests of a kind that were sent in a phase.
+type phased struct{ sent, failed, misrouted int }
+
+// judge fails t where an ordinary request failed beyond control or was served by a
+// preview, or where an override failed or was served by another version. may says which
+// others may serve a request of a kind, sent in a phase.
+func (tr *traffic) judge(t *testing.T, may func(name, phase string) []string) {
+	t.Helper()
+	sums := map[string]map[string]*phased{}
+	for i := range tr.counts {
+		c := &tr.counts[i]
+		t.Log(c.String())
+		sums[c.Name] = tr.sum(c, may)
+	}
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		for _, phase := range tr.phases {
+			p := sums[name][phase]
+			if p.sent == 0 {
+				continue
+			}
+			t.Logf("%-10s %-28s %6d sent, %d failed, %d misrouted", name, phase, p.sent, p.failed, p.misrouted)
+			if name == "control" {
+				continue
+			}
+			if allowed := sums["control"][phase].failed; p.failed > allowed || p.misrouted > 0 {
+				t.Errorf("%s, %s: %d sent, %d failed (of control %d), %d misrouted", name, phase, p.sent, p.failed, allowed, p.misrouted)
+			}
+		}
+	}
+}
+
+// sum takes a count apart by phases.
+func (tr *traffic) sum(c *load.Count, may func(name, phase string) []string) map[string]*phased {
+	out := map[string]*phased{}
+	for _, phase := range tr.phases {
+		out[phase] = &phased{}
+	}
+	for text, n := range c.Answers {
+		phase, served, _ := strings.Cut(text, ": ")
+		if out[phase].sent += n; !slices.Contains(may(c.Name, phase), served) {
+			out[phase].misrouted += n
+		}
+	}
+	for text, n := range c.Errors {
+		phase, _, _ := strings.Cut(text, ": ")
+		if out[phase] == nil { // of errors beyond a number only that is known
+			phase = tr.phases[0]
+		}
+		out[phase].sent += n
+		out[phase].failed += n
+	}
+	return out
+}
