@@ -48,6 +48,7 @@ func modes() []mode {
 
 // play runs one operator in a mode, and scripts beside it.
 func (m *mode) play(t *testing.T, mesh *localmesh.Mesh, o *operator) {
+	t.Helper()
 	if m.flags != nil {
 		var err error
 		if o.flags, err = m.flags(t.Context(), mesh); err != nil {
