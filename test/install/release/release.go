@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// Name is how an ordinary installation is called, and Namespace where it is.
-	Name, Namespace = "overrides", "overrides-system"
+	// Name is how an ordinary installation is called.
+	Name = "overrides"
+	// Namespace is where it is.
+	Namespace = "overrides-system"
 )
 
 // AsHelm has Helm's code write as the program helm would; by itself it takes the name of
@@ -28,6 +30,8 @@ type Release struct {
 	Kubeconfig, Chart string
 	// Timeout is how long Helm waits for its hooks.
 	Timeout time.Duration
+	// CreateNamespace has the namespace made, or taken over where it is there: Helm labels it.
+	CreateNamespace bool
 }
 
 // config returns what all commands of Helm work with.
@@ -55,14 +59,14 @@ func (r *Release) open() (*action.Configuration, chart.Charter, error) {
 	return config, loaded, nil
 }
 
-// Install is helm install overrides CHART --create-namespace.
+// Install is helm install overrides CHART.
 func (r *Release) Install(ctx context.Context, values map[string]any) error {
 	config, loaded, err := r.open()
 	if err != nil {
 		return err
 	}
 	install := action.NewInstall(config)
-	install.ReleaseName, install.Namespace, install.CreateNamespace = Name, Namespace, true
+	install.ReleaseName, install.Namespace, install.CreateNamespace = Name, Namespace, r.CreateNamespace
 	install.WaitStrategy, install.Timeout = kube.HookOnlyStrategy, r.Timeout
 	if _, err := install.RunWithContext(ctx, loaded, values); err != nil {
 		return fmt.Errorf("helm install: %w", err)

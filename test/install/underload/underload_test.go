@@ -138,7 +138,7 @@ func open(t *testing.T) *world {
 	t.Cleanup(func() { w.check(t, w.mesh.Stop()) })
 	t.Cleanup(func() { w.logs(t) })
 	giveTokens(t, w.mesh, dir)
-	w.release = &release.Release{Kubeconfig: w.mesh.Kubeconfig, Chart: filepath.Join(root, "charts/overrides"), Timeout: deadline}
+	w.release = &release.Release{Kubeconfig: w.mesh.Kubeconfig, Chart: filepath.Join(root, "charts/overrides"), Timeout: deadline, CreateNamespace: true}
 	text, err := os.ReadFile("testdata/world.yaml")
 	w.check(t, errors.Join(err, w.mesh.Apply(t.Context(), text)))
 	w.deploy(t, "v1")
