@@ -31,7 +31,7 @@ exec env KUBECONFIG='%[1]s'/"$1".kubeconfig '%[1]s'/overrides "$@"
 func writeImage(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "image")
-	if err := os.WriteFile(path, fmt.Appendf(nil, image, dir), 0o755); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(path, fmt.Appendf(nil, image, dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
