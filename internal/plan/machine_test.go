@@ -147,9 +147,11 @@ func (w *world) userChanges(t *rapid.T) bool {
 	case 5:
 		return w.hide(selectedRule, &w.selected, &istioapi.DestinationRule{Host: service, WorkloadSelector: everyPod})
 	case 8:
-		// A controller takes a step.
-		w.steer(rapid.SampledFrom([][]string{{primary}, {primary, canary}, {canary}, {host}}).Draw(t, "steered to")...)
-		return false
+		// A controller takes a step. One to all of the Service is in force before it is pinned
+		// where we delegate to it.
+		to := rapid.SampledFrom([][]string{{primary}, {primary, canary}, {canary}, {host}}).Draw(t, "steered to")
+		w.steer(to...)
+		return w.steered()[host]
 	case 9:
 		w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{Delegate: &istioapi.Delegate{Name: usersDelegate.Name}}}}
 		w.log.add(usersVirtualService, entry{at: w.now, virtualService: w.virtualService})
