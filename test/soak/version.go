@@ -249,8 +249,9 @@ func (vs *versions) look(x *version) {
 	still := x.row && !x.heard.IsZero() && time.Since(x.mended) > quiet && time.Since(x.unrouted) > quiet
 	if still && !x.settled.Equal(x.mended) {
 		vs.confirm(x)
+		still = false
 	}
-	if !x.heard.After(x.mended) && !(still && x.settled.Equal(x.mended)) {
+	if !still && !x.heard.After(x.mended) {
 		return
 	}
 	x.announcement = &judge.Announcement{Version: x.Version}
