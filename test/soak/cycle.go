@@ -147,10 +147,19 @@ func (c *cycler) rest(ctx context.Context, w *workload, p plan) error {
 	if p.overlap {
 		return nil
 	}
-	return poll(ctx, "the pods of "+w.name+" are gone", func() (bool, error) {
-		pods, err := c.mesh.Pods(ctx, namespace, "workload="+w.name)
-		return err == nil && len(pods) == 0, nil // the API server may be away
+	var left []corev1.Pod
+	var last error
+	err := poll(ctx, "the pods of "+w.name+" are gone", func() (bool, error) {
+		left, last = c.mesh.Pods(ctx, namespace, "workload="+w.name)
+		return last == nil && len(left) == 0, nil // the API server may be away
 	})
+	if err != nil && ctx.Err() == nil {
+		for i := range left {
+			c.timeline.note(w.service, "left: pod %s, owned by %v, ends %v, phase %s, conditions %v", left[i].Name, left[i].OwnerReferences, left[i].DeletionTimestamp, left[i].Status.Phase, left[i].Status.Conditions)
+		}
+		return errors.Join(err, last)
+	}
+	return err
 }
 
 // create makes a Deployment, again and again where the API server or istiod's

@@ -78,7 +78,11 @@ func (s *Soak) deletion(ctx context.Context, random *rand.Rand) error {
 func (s *Soak) rob(ctx context.Context, resource schema.GroupVersionResource, name, service string) error {
 	s.timeline.note(service, "a user deletes %s %s", resource.Resource, name)
 	s.book.Rob(service, time.Now().Add(within))
-	defer func() { s.book.Rob(service, time.Now()) }()
+	s.versions.rob(service, true)
+	defer func() {
+		s.versions.rob(service, false)
+		s.book.Rob(service, time.Now())
+	}()
 	in := s.objects.Resource(resource).Namespace(namespace)
 	if err := in.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return err

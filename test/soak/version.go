@@ -36,6 +36,8 @@ type versions struct {
 	pins map[string][]string
 	// subsets are the labels of subsets of ours, by Service and name.
 	subsets map[string]map[string]map[string]string
+	// robbed are the Services that a user has deleted an object of.
+	robbed map[string]bool
 	// unasked counts announced versions that were lost or withdrawn though nothing was
 	// done to them.
 	unasked []string
@@ -72,7 +74,7 @@ type version struct {
 }
 
 func newVersions(t *timeline, book *judge.Book) *versions {
-	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}, subsets: map[string]map[string]map[string]string{}}
+	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}, robbed: map[string]bool{}, subsets: map[string]map[string]map[string]string{}}
 }
 
 // deployed says that a version is about to be made. Pods of one of the same name that
@@ -192,6 +194,14 @@ func (vs *versions) overridable(service, name string, at time.Time) {
 	}
 }
 
+// rob says whether a user has deleted an object of a Service: then versions may be
+// withdrawn.
+func (vs *versions) rob(service string, yes bool) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	vs.robbed[service] = yes
+}
+
 // withdrawn notes that the operator says that a version can't be asked for.
 func (vs *versions) withdrawn(service, name string, at time.Time) {
 	vs.mu.Lock()
@@ -201,6 +211,10 @@ func (vs *versions) withdrawn(service, name string, at time.Time) {
 		return
 	}
 	x.heard = time.Time{}
+	if vs.robbed[service] {
+		vs.cease(x, judge.Robbed)
+		return
+	}
 	if x.announcement != nil && at.After(x.mended) {
 		// Requests go on to be judged as if it had not been said.
 		vs.unask(x, "it is withdrawn, though it is whole")
