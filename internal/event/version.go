@@ -185,7 +185,17 @@ func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) 
 			return fmt.Sprintf("version %s becomes ready and unready again and again, and has to stay ready until %s", v.Version, clock(h.Until))
 		}
 	}
+	if t.wants(v) {
+		return fmt.Sprintf("version %s has lost its route, which is written again as soon as proxies have what it leads to", v.Version)
+	}
 	return fmt.Sprintf("version %s can't have a route now, as the Warnings of the Service say", v.Version)
+}
+
+// wants reports whether a table has a row for a version, in place or not.
+func (t *teller) wants(v route.Version) bool {
+	return slices.ContainsFunc(t.Result.Tables, func(table route.Table) bool {
+		return slices.ContainsFunc(table.Routes, func(r route.Route) bool { return r.Kind == route.Override && r.Version == v })
+	})
 }
 
 // clock is the time of day, as people compare it with their logs.

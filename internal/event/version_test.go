@@ -31,6 +31,8 @@ type look struct {
 	selector string
 	// routed is set where the table has a row for v2 that is in place, and all have it.
 	routed bool
+	// taken is set where the table has one that is not in place, since somebody took it away.
+	taken bool
 	// stale is set where there is such a row in place that the table does not have.
 	stale bool
 	held  []plan.Held
@@ -52,6 +54,9 @@ func (l *look) input(m Memory) Input {
 	if l.routed {
 		table.Routes = []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}}
 		in.Planned.Routed = map[route.Version]plan.Routed{cartV2: {Settled: true}}
+	}
+	if l.taken {
+		table.Routes = []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}}
 	}
 	if l.routed || l.stale {
 		in.Observed, in.Before = inPlace(), inPlace()
@@ -159,6 +164,11 @@ func TestVersions(t *testing.T) {
 			"left out",
 			look{service: managed(1, 1), selector: "cart"},
 			[]string{not + "version v2 can't have a route now, as the Warnings of the Service say: requests for cart:v2 get the released version"},
+		},
+		{
+			"taken away",
+			look{service: managed(1, 1), taken: true, selector: "cart"},
+			[]string{not + "version v2 has lost its route, which is written again as soon as proxies have what it leads to: requests for cart:v2 get the released version"},
 		},
 		{
 			"the namespace is not managed",

@@ -59,8 +59,10 @@ func TestPinWaitsForPodsThatLeave(t *testing.T) {
 					w.settings.ReleasedVersions = []string{"v4"}
 					if dead {
 						w.workloads["cart-v1"].ready = 0
+						w.run(t, 3*tick) // it is to move, and has not
+					} else {
+						w.run(t, 4*bound)
 					}
-					w.run(t, 4*bound)
 					x.ready, x.former = 1, nil
 					if crashed {
 						w.memory = plan.Memory{}
@@ -95,10 +97,14 @@ func TestNoHasteToAWiderName(t *testing.T) {
 		if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
 			t.Fatalf("where v1.1 stands in, ordinary traffic goes to %q", to)
 		}
-		if wide {
-			w.deploy("cart-v2", "v2", true)
-			w.workloads["cart-v2"].preview = true
-			w.run(t, 2*tick)
+		w.deploy("cart-v2", "v2", true)
+		x := w.workloads["cart-v2"]
+		if x.preview = true; !wide {
+			x.pods = 0 // there is nobody to be reached
+		}
+		w.run(t, 2*tick)
+		if to := w.ordinary(t); slices.Equal(to, []string{bySelector}) {
+			t.Fatalf("where others are behind it, ordinary traffic goes to %q", to)
 		}
 		w.deploy("cart-v1", "v1", true)
 		w.workloads["cart-v1"].ready = 1

@@ -158,10 +158,14 @@ func (p *planner) releasedVersions() map[route.Version]bool {
 // labelsOf lists the labels of the pods of some versions.
 func (p *planner) labelsOf(versions map[route.Version]bool) map[route.Version][]map[string]string {
 	out := make(map[route.Version][]map[string]string, len(versions))
+	of := make(map[[2]string]bool, len(versions))
+	for v := range versions {
+		of[[2]string{v.Namespace, v.Service}] = true
+	}
 	for i := range p.Result.Services {
 		report := &p.Result.Services[i]
 		s := p.services[report.Host]
-		if s == nil {
+		if s == nil || !of[[2]string{s.Namespace, s.Name}] {
 			continue
 		}
 		for j := range s.Backends {

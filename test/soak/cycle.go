@@ -149,8 +149,12 @@ func (c *cycler) rest(ctx context.Context, w *workload, p plan) error {
 	}
 	var left []corev1.Pod
 	var last error
+	began := time.Now()
 	err := poll(ctx, "the pods of "+w.name+" are gone", func() (bool, error) {
 		left, last = c.mesh.Pods(ctx, namespace, "workload="+w.name)
+		if last == nil && len(left) > 0 && time.Since(began) > orphaned {
+			last = c.reap(ctx, w)
+		}
 		return last == nil && len(left) == 0, nil // the API server may be away
 	})
 	if err != nil && ctx.Err() == nil {
@@ -160,6 +164,36 @@ func (c *cycler) rest(ctx context.Context, w *workload, p plan) error {
 		return errors.Join(err, last)
 	}
 	return err
+}
+
+// orphaned is after how long pods that stay are taken to be forgotten.
+const orphaned = 30 * time.Second
+
+// reap deletes the ReplicaSets of a Deployment that is not there any more. Kubernetes'
+// collector of garbage forgets those of one that was deleted, and made anew, while its own
+// watch was broken: it is told that the new one is what has become of the old one.
+func (c *cycler) reap(ctx context.Context, w *workload) error {
+	apps := c.mesh.Kubernetes().AppsV1()
+	present, err := apps.Deployments(namespace).Get(ctx, w.name, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	sets, err := apps.ReplicaSets(namespace).List(ctx, metav1.ListOptions{LabelSelector: "workload=" + w.name})
+	if err != nil {
+		return err
+	}
+	for i := range sets.Items {
+		set := &sets.Items[i]
+		if owner := metav1.GetControllerOf(set); owner == nil || owner.UID == present.GetUID() {
+			continue
+		}
+		c.timeline.note(w.service, "nobody has deleted ReplicaSet %s", set.Name)
+		policy := metav1.DeletePropagationBackground
+		if err := apps.ReplicaSets(namespace).Delete(ctx, set.Name, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // create makes a Deployment, again and again where the API server or istiod's
