@@ -35,8 +35,10 @@ type Memory struct {
 	versions map[route.Version]history
 	// made has what tables and rules were made into.
 	made map[diag.Object]made
-	// routed says since when a row for a version has been in place.
-	routed map[route.Version]time.Time
+	// routed says since when a row for a version has been in place, unrouted since when
+	// there has been none for one that had one.
+	routed   map[route.Version]routed
+	unrouted map[route.Version]time.Time
 	// audiences say since when tables are to be seen, and by whom.
 	audiences map[diag.Object]audience
 	// aside says since when pods that are not released have been set aside.
@@ -50,7 +52,7 @@ func newMemory(before *Memory) Memory {
 		unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
 		entitled: make(map[string][]model.Backend, len(before.entitled)),
 		versions: make(map[route.Version]history, len(before.versions)), made: make(map[diag.Object]made, len(before.made)),
-		routed: make(map[route.Version]time.Time, len(before.routed)), aside: map[aside]time.Time{},
+		routed: make(map[route.Version]routed, len(before.routed)), unrouted: map[route.Version]time.Time{}, aside: map[aside]time.Time{},
 		audiences: make(map[diag.Object]audience, len(before.audiences)),
 	}
 }

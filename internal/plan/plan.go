@@ -30,7 +30,10 @@ type Input struct {
 	// Settled are clusters that every proxy is known to have as they have been since a
 	// time, as Young says it.
 	Settled map[Cluster]time.Time
-	Options Options
+	// RoutesSettled are versions to which every proxy is known to have the routes that have
+	// been in place since a time, as AwaitedRows says it.
+	RoutesSettled map[route.Version]time.Time
+	Options       Options
 	// Room is where the plan is made; one of its own if it is nil. Nothing of it is in
 	// the output.
 	Room *Room
@@ -53,6 +56,8 @@ type Observed struct {
 type Options struct {
 	// Wait is how long proxies may take to have what was written.
 	Wait time.Duration
+	// RouteWait is how long they may take to have a route; Wait if it is less.
+	RouteWait time.Duration
 	// Keep is how long what nobody needs any more stays; Wait if it is less.
 	Keep time.Duration
 	// Calm is how long a version that was lost twice must be ready to be routed to
@@ -109,6 +114,9 @@ type Output struct {
 	Early []Early
 	// Young lists the clusters that proxies may not have yet.
 	Young []Young
+	// AwaitedRows lists the override rows in place of which it can be told whether proxies have
+	// them, until all are known to.
+	AwaitedRows []AwaitedRow
 	// Diagnostics tells of objects that are not written, and of ordinary traffic that
 	// stays where it is.
 	Diagnostics []diag.Diagnostic
@@ -167,6 +175,8 @@ type planner struct {
 	subsetsOfHost map[string][]Cluster
 	// awaited are the clusters that something is to name, and may not yet.
 	awaited map[Cluster]bool
+	// untold are the versions of which it can't be told whether proxies have the routes.
+	untold map[route.Version]bool
 	// pinsAt are the subsets of hosts that ordinary traffic is pinned to; made when asked.
 	pinsAt map[string][]Cluster
 	// told are the Services of which it was said where their ordinary traffic stays.
@@ -187,6 +197,7 @@ func Plan(in Input) (Output, error) {
 	p := &planner{Input: &in, Room: in.Room, keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
 	defer p.empty()
 	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
+	p.untold = map[route.Version]bool{}
 	p.findTwice()
 	p.look()
 	p.place()

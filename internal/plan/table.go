@@ -43,6 +43,7 @@ func (p *planner) tables() error {
 		}
 		p.remove(seen.Object)
 	}
+	p.forgetRouted()
 	return nil
 }
 
@@ -328,24 +329,4 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 	}
 	p.out.Steps = append(p.out.Steps, Step{Update, stripped})
 	return nil
-}
-
-// noteRouted notes which of t's versions a row in place leads to.
-func (p *planner) noteRouted(t *route.Table, seen *sight) {
-	if seen == nil {
-		return
-	}
-	for i := range t.Routes {
-		r := &t.Routes[i]
-		if _, there := seen.override(r.Name); !there || r.Kind != route.Override {
-			continue
-		}
-		at := since(p, p.Memory.routed, r.Version)
-		settled := p.settled(at)
-		p.next.routed[r.Version] = at
-		p.out.Routed[r.Version] = Routed{Since: at, Settled: settled}
-		if !settled {
-			p.wake(at.Add(p.Options.Wait))
-		}
-	}
 }

@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// AwaitedRow is an override row in place that proxies may not have yet.
+type AwaitedRow struct {
+	Version route.Version
+	// Since is when a row for the version was first seen.
+	Since time.Time
+	// Object is the VirtualService that the row stands in, Name its own name there, and
+	// To what it leads to.
+	Object diag.Object
+	Name   string
+	To     Cluster
+	// Host is the Service whose requests the row takes, on Ports; HostSince is when that
+	// was first seen.
+	Host      string
+	Ports     []uint32
+	HostSince time.Time
+	// Namespaces are those whose proxies see the row; empty means all.
+	Namespaces []string
+}
+
+// routed is what is remembered of a version that a row in place leads to.
+type routed struct {
+	since time.Time
+	// again is set where a row may have been there shortly before: proxies may have that
+	// one, which can't be told from this one.
+	again bool
+}
+
+// noteRouted notes which of t's versions a row in place leads to.
+func (p *planner) noteRouted(t *route.Table, seen *sight) {
+	if seen == nil {
+		return
+	}
+	// The object is one: proxies that have one of its rows for a version have all.
+	rows := map[route.Version]*AwaitedRow{}
+	for i := range t.Routes {
+		r := &t.Routes[i]
+		to, there := seen.override(r.Name)
+		if !there || r.Kind != route.Override {
+			continue
+		}
+		at, known := p.Memory.routed[r.Version]
+		if !known {
+			_, left := p.Memory.unrouted[r.Version]
+			at = routed{p.Now, left || p.Memory.placed == nil}
+		}
+		settled := p.routeSettled(r.Version, at.since)
+		p.next.routed[r.Version] = at
+		p.out.Routed[r.Version] = Routed{Since: at.since, Settled: settled}
+		if settled {
+			continue
+		}
+		p.wake(at.since.Add(max(p.Options.Wait, p.Options.RouteWait)))
+		if rows[r.Version] == nil {
+			rows[r.Version] = nil
+			if row := p.row(t, r, seen); row != nil && !at.again {
+				row.Since, row.To = at.since, to
+				rows[r.Version] = row
+			}
+		}
+	}
+	for v, row := range rows {
+		if row == nil {
+			p.untold[v] = true
+			continue
+		}
+		p.out.AwaitedRows = append(p.out.AwaitedRows, *row)
+	}
+}
+
+// routeSettled reports whether every proxy has the route to a version.
+func (p *planner) routeSettled(v route.Version, since time.Time) bool {
+	known, ok := p.RoutesSettled[v]
+	return ok && known.Equal(since) || p.Now.Sub(since) >= max(p.Options.Wait, p.Options.RouteWait)
+}
+
+// row describes a row for a caller that may ask whether proxies have it; nil where
+// that can't be told: the row is for the requests of some pods only, or stands in a
+// delegate, where proxies know it by another name.
+func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *AwaitedRow {
+	if r.Delegated != nil || len(t.Hosts) != 1 || p.services[t.Hosts[0]] == nil {
+		return nil
+	}
+	if slices.ContainsFunc(r.Matches, func(m route.Match) bool {
+		return len(m.SourceLabels) > 0 || m.SourceNamespace != "" || m.Name != ""
+	}) {
+		return nil
+	}
+	out := &AwaitedRow{Version: r.Version, Object: seen.Object, Name: r.Name, Host: t.Hosts[0], HostSince: p.next.placed[Cluster{Host: t.Hosts[0]}].since}
+	exportTo := seen.exportTo
+	if len(exportTo) == 0 {
+		exportTo = p.Snapshot.Mesh.VirtualServiceExportTo
+	}
+	if !includes(exportTo, everybody) {
+		for _, who := range exportTo {
+			if who == "." {
+				who = seen.Namespace
+			}
+			out.Namespaces = append(out.Namespaces, who)
+		}
+	}
+	for _, port := range p.services[out.Host].Ports {
+		if port.HTTP {
+			out.Ports = append(out.Ports, port.Number)
+		}
+	}
+	if len(out.Ports) == 0 {
+		return nil
+	}
+	return out
+}
+
+// forgetRouted notes since when versions have had no row, for as long as a proxy may
+// know one still, and lists the rows to ask about.
+func (p *planner) forgetRouted() {
+	for v := range p.Memory.routed {
+		if _, there := p.next.routed[v]; !there {
+			p.next.unrouted[v] = p.Now
+		}
+	}
+	for v, at := range p.Memory.unrouted {
+		if _, there := p.next.routed[v]; !there && p.Now.Sub(at) < p.keep {
+			p.next.unrouted[v] = at
+		}
+	}
+	p.out.AwaitedRows = slices.DeleteFunc(p.out.AwaitedRows, func(r AwaitedRow) bool { return p.untold[r.Version] })
+	slices.SortFunc(p.out.AwaitedRows, func(a, b AwaitedRow) int {
+		return cmp.Or(compareVersions(a.Version, b.Version), a.Object.Compare(b.Object), cmp.Compare(a.Name, b.Name))
+	})
+}
