@@ -22,9 +22,6 @@ func (r *round) ask() {
 		a := &r.Answers[i]
 		in := r.next.istiods[a.Istiod]
 		open := r.open(a)
-		if len(open) == 0 {
-			continue
-		}
 		limit := rest
 		searching := slices.ContainsFunc(open, func(c plan.Cluster) bool { _, known := in.has[c]; return !known })
 		if searching {
@@ -35,7 +32,7 @@ func (r *round) ask() {
 			if limit == 0 {
 				break
 			}
-			if r.bystander(p) || in.covers(p.ID, open) || !searching && r.worst[q] == Synced {
+			if r.bystander(p) || !r.unlisted(a, p) && (in.covers(p.ID, open) || !searching && r.worst[q] == Synced) {
 				continue
 			}
 			r.out.Ask = append(r.out.Ask, q)
@@ -61,7 +58,7 @@ func (r *round) open(a *Answer) []plan.Cluster {
 // a proxy again.
 func (i *instance) covers(id string, open []plan.Cluster) bool {
 	l, ok := i.lists[id]
-	return ok && !slices.ContainsFunc(open, func(c plan.Cluster) bool { _, sought := l.has[c]; return !sought })
+	return (ok || len(open) == 0) && !slices.ContainsFunc(open, func(c plan.Cluster) bool { _, sought := l.has[c]; return !sought })
 }
 
 // candidates are the proxies of an istiod that were sent anything, those with the

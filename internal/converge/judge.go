@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 const (
@@ -37,8 +38,9 @@ type Proxy struct {
 	// ID is NAME.NAMESPACE of the pod.
 	ID string
 	// Type is sidecar, router, waypoint or ztunnel.
-	Type                string
-	Clusters, Endpoints Stream
+	Type string
+
+	Clusters, Endpoints, Listeners, Routes Stream
 }
 
 // Answer is what one istiod says of all of its proxies.
@@ -86,6 +88,11 @@ type Input struct {
 	Memory Memory
 	// Young are the clusters in question.
 	Young []plan.Young
+	// Rows are the override rows in question.
+	Rows []plan.AwaitedRow
+	// Routes are what istiods sent us of the route configurations that we subscribe to,
+	// the earlier first: since the round before, and before these Answers.
+	Routes []Routes
 	// Answers are of all istiods; one that did not answer leaves the round without a
 	// result, and is left out by not judging at all.
 	Answers []Answer
@@ -107,6 +114,11 @@ type Output struct {
 	// Behind is set where a proxy lacks a cluster that is awaited and may be about to
 	// get it.
 	Behind bool
+	// RoutesSettled are those of the versions in question to which every proxy has the
+	// routes, and since when these are in place.
+	RoutesSettled map[route.Version]time.Time
+	// RoutesBehind is set where a proxy lacks a route and may be about to get it.
+	RoutesBehind bool
 	// Ask is what to ask before the next round.
 	Ask []Question
 	// Soon is set where the next round alone is wanting.
@@ -153,6 +165,7 @@ func Judge(in Input) Output {
 			r.out.Settled[y.Cluster] = y.Since
 		}
 	}
+	r.settleRoutes(missing)
 	r.count(missing)
 	r.ask()
 	r.out.Memory = r.next

@@ -19,6 +19,12 @@ func (w *world) judge(in *converge.Input, between func(*converge.Output)) conver
 	}
 	if w.broken {
 		in.Memory, in.Names, w.broken = converge.Memory{}, nil, false
+		w.subscribe()
+	}
+	in.Rows, in.Routes = w.routes.awaited(), nil
+	for _, x := range w.istiods {
+		in.Routes = append(in.Routes, x.observer.pending...)
+		x.observer.pending = nil
 	}
 	in.Answers, in.Pods = nil, nil
 	for _, p := range w.proxies {
@@ -43,13 +49,22 @@ func (w *world) judge(in *converge.Input, between func(*converge.Output)) conver
 // called settled that a proxy has no endpoints of; and in the end everything is.
 func TestNeverTooEarly(t *testing.T) {
 	t.Parallel()
-	claims := 0
+	claims, routes := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(rapid.IntRange(1, 2).Draw(t, "istiods"), rapid.IntRange(1, 5).Draw(t, "proxies"))
 		w.flow()
 		in := &converge.Input{}
-		claimed := map[plan.Cluster]bool{}
+		claimed, reached := map[plan.Cluster]bool{}, map[rowID]bool{}
 		check := func(out *converge.Output) {
+			for v := range out.RoutesSettled {
+				if id := w.rowOf(v); !reached[id] {
+					routes++
+					reached[id] = true
+					if proxy := w.lacksRow(id); proxy != "" {
+						t.Fatalf("the route to %v is settled, and %s lacks it", v, proxy)
+					}
+				}
+			}
 			for c := range out.Settled {
 				if !claimed[c] {
 					claims++
@@ -61,7 +76,7 @@ func TestNeverTooEarly(t *testing.T) {
 			}
 		}
 		for range rapid.IntRange(20, 300).Draw(t, "steps") {
-			w.now = w.now.Add(15 * time.Millisecond)
+			w.now = w.now.Add(40 * time.Millisecond)
 			if rapid.Bool().Draw(t, "event") {
 				w.event(t)
 				continue
@@ -73,9 +88,12 @@ func TestNeverTooEarly(t *testing.T) {
 				}
 			})
 		}
+		// Who asks before a row is put in place learns which push is the first with it.
+		w.judge(in, func(*converge.Output) {})
+		w.routes.put(3, w.now)
 		w.flow()
 		var last converge.Output
-		for range 20 {
+		for range 40 {
 			w.now = w.now.Add(30 * time.Millisecond)
 			last = w.judge(in, func(*converge.Output) {})
 		}
@@ -84,9 +102,12 @@ func TestNeverTooEarly(t *testing.T) {
 				t.Fatalf("%v is not settled though all proxies have it: %v", c, last.Proxies)
 			}
 		}
+		if v := version(rowID{version: 3}); last.RoutesSettled[v].IsZero() {
+			t.Fatalf("the route to %v is not settled though all proxies have it: %v", v, last.Proxies)
+		}
 	})
-	t.Logf("%d clusters were called settled", claims)
-	if claims == 0 {
+	t.Logf("%d clusters and %d routes were called settled", claims, routes)
+	if claims == 0 || routes == 0 {
 		t.Error("nothing was ever called settled before the end")
 	}
 }

@@ -17,6 +17,8 @@ type Memory struct {
 	// behind are those that a proxy was found to lack: of one of which nothing is known
 	// in the next round, nothing better is thought.
 	behind map[key]bool
+	// rowsAgreed is since when all rounds have found a row everywhere.
+	rowsAgreed map[rowKey]time.Time
 }
 
 // key is a cluster as it is since a time.
@@ -36,6 +38,8 @@ type instance struct {
 	has map[plan.Cluster]uint64
 	// lists are of the clusters that proxies were sent.
 	lists map[string]list
+	// rows say from which push on it has a row.
+	rows map[rowKey]sighting
 }
 
 // list is what is to be known of the clusters of a proxy.
@@ -51,12 +55,14 @@ type list struct {
 func (l *list) knows(host string) bool { _, ok := l.hosts[host]; return ok }
 
 func newMemory() Memory {
-	return Memory{istiods: map[string]*instance{}, agreed: map[key]time.Time{}, behind: map[key]bool{}}
+	return Memory{
+		istiods: map[string]*instance{}, agreed: map[key]time.Time{}, behind: map[key]bool{}, rowsAgreed: map[rowKey]time.Time{},
+	}
 }
 
 // learn notes what an istiod says, over what is known of it.
 func (r *round) learn(a *Answer) {
-	next := &instance{sent: map[string]string{}, has: map[plan.Cluster]uint64{}, lists: map[string]list{}}
+	next := &instance{sent: map[string]string{}, has: map[plan.Cluster]uint64{}, lists: map[string]list{}, rows: map[rowKey]sighting{}}
 	r.next.istiods[a.Istiod] = next
 	twice := map[string]bool{}
 	for i := range a.Proxies {
@@ -68,8 +74,12 @@ func (r *round) learn(a *Answer) {
 		}
 	}
 	before := r.Memory.istiods[a.Istiod]
-	if before == nil || next.last < before.last {
-		return // begun anew: numbers of before mean nothing
+	if before != nil && next.last < before.last {
+		before = nil // begun anew: numbers of before mean nothing
+	}
+	r.learnRoutes(a.Istiod, next, before)
+	if before == nil {
+		return
 	}
 	for _, y := range r.Young {
 		if push, ok := before.has[y.Cluster]; ok {
@@ -102,9 +112,11 @@ func (r *round) read(in *instance, n *Names, sent string) {
 		}
 	}
 	push, ok := number(sent)
+	for _, host := range r.hosts() {
+		l.hosts[host] = len(ports[plan.Cluster{Host: host}]) > 0
+	}
 	for _, y := range r.Young {
 		whole := ports[plan.Cluster{Host: y.Host}]
-		l.hosts[y.Host] = len(whole) > 0
 		l.has[y.Cluster] = len(whole) > 0 && !slices.ContainsFunc(whole, func(port string) bool {
 			return !slices.Contains(ports[y.Cluster], port)
 		})

@@ -29,6 +29,7 @@ type world struct {
 	istiods []*istiod
 	proxies []*proxy
 	written map[plan.Cluster]time.Time
+	routes  routes
 	// broken is set where an istiod was started anew since the last round.
 	broken bool
 }
@@ -41,14 +42,20 @@ type istiod struct {
 	push    uint64
 	context map[plan.Cluster]bool
 	streams []*stream
+	// seenRows is the revision of the routes that it has seen, rows what it pushes.
+	seenRows int
+	rows     map[rowID]bool
+	observer observer
 }
 
 // stream is a connection of a proxy. What either side sends arrives in order.
 type stream struct {
 	proxy              *proxy
 	clusters, endpoint converge.Stream
+	routes             converge.Stream
 	names, watched     map[plan.Cluster]bool
 	context            map[plan.Cluster]bool
+	rows               map[rowID]bool
 	push               uint64
 	queued, greeted    bool
 	down               []message
@@ -58,7 +65,9 @@ type stream struct {
 // message is a response, or its acknowledgement with what is subscribed to.
 type message struct {
 	endpoints bool
+	routes    bool
 	nonce     string
+	rows      map[rowID]bool
 	names     map[plan.Cluster]bool
 	subscribe map[plan.Cluster]bool
 }
@@ -70,15 +79,16 @@ type proxy struct {
 	stopped bool
 	has     map[plan.Cluster]bool
 	warm    map[plan.Cluster]bool
+	rows    map[rowID]bool
 	istiod  *istiod
 	stream  *stream
 }
 
 func newWorld(istiods, proxies int) *world {
-	w := &world{now: epoch, written: map[plan.Cluster]time.Time{}}
+	w := &world{now: epoch, written: map[plan.Cluster]time.Time{}, routes: newRoutes(), broken: true}
 	for i := range istiods {
 		x := &istiod{name: fmt.Sprintf("istiod-%d", i), seen: map[plan.Cluster]bool{}}
-		x.refresh()
+		w.refresh(x)
 		w.istiods = append(w.istiods, x)
 	}
 	for i := range proxies {
@@ -89,8 +99,10 @@ func newWorld(istiods, proxies int) *world {
 	return w
 }
 
-func (x *istiod) refresh() {
+func (w *world) refresh(x *istiod) {
 	x.push++
+	x.rows = w.routes.history[x.seenRows]
+	x.observer.queued = true
 	x.context = maps.Clone(x.seen)
 	x.context[plan.Cluster{Host: host}] = true
 }
@@ -103,7 +115,7 @@ func (w *world) nonce(push uint64) string {
 // connect has a proxy connect to an istiod, which sends it what it has.
 func (w *world) connect(p *proxy, x *istiod) {
 	w.disconnect(p)
-	p.istiod, p.stream = x, &stream{proxy: p, names: maps.Clone(p.has), watched: map[plan.Cluster]bool{}, context: x.context, push: x.push}
+	p.istiod, p.stream = x, &stream{proxy: p, names: maps.Clone(p.has), watched: map[plan.Cluster]bool{}, context: x.context, rows: x.rows, push: x.push}
 	x.streams = append(x.streams, p.stream)
 }
 
@@ -116,8 +128,11 @@ func (w *world) disconnect(p *proxy) {
 
 // greet is the first response on a stream, which may come long after it began.
 func (w *world) greet(s *stream) {
-	if s.clusters.Sent == "" {
+	switch {
+	case s.clusters.Sent == "":
 		w.sendClusters(s)
+	case s.clusters.Acked != "" && s.routes.Sent == "":
+		w.sendRoutes(s, true)
 	}
 }
 
@@ -126,11 +141,14 @@ func (w *world) dequeue(x *istiod, s *stream) {
 	if !s.queued {
 		return
 	}
-	changed := !maps.Equal(s.context, x.context)
-	s.queued, s.context, s.push = false, x.context, x.push
+	changed, routes := !maps.Equal(s.context, x.context), !maps.Equal(s.rows, x.rows)
+	s.queued, s.context, s.rows, s.push = false, x.context, x.rows, x.push
 	if s.clusters.Sent != "" && s.proxy.imports && changed {
 		w.sendClusters(s)
 		w.sendEndpoints(s)
+	}
+	if s.routes.Sent != "" && s.proxy.imports && (routes || changed) {
+		w.sendRoutes(s, true)
 	}
 }
 
@@ -158,6 +176,13 @@ func (p *proxy) receive() {
 	}
 	m := p.stream.down[0]
 	p.stream.down = p.stream.down[1:]
+	if m.routes {
+		if m.rows != nil {
+			p.rows = m.rows
+		}
+		p.stream.up = append(p.stream.up, message{routes: true, nonce: m.nonce})
+		return
+	}
 	if m.endpoints {
 		for c := range m.names {
 			p.warm[c] = p.has[c]
@@ -189,8 +214,11 @@ func (w *world) hear(s *stream) {
 	m := s.up[0]
 	s.up = s.up[1:]
 	kind := &s.clusters
-	if m.endpoints {
+	switch {
+	case m.endpoints:
 		kind = &s.endpoint
+	case m.routes:
+		kind = &s.routes
 	}
 	if m.nonce != "" && m.nonce == kind.Sent {
 		kind.Acked = m.nonce
@@ -205,7 +233,7 @@ func (w *world) hear(s *stream) {
 func (x *istiod) answer() converge.Answer {
 	out := converge.Answer{Istiod: x.name}
 	for _, s := range x.streams {
-		out.Proxies = append(out.Proxies, converge.Proxy{ID: s.proxy.id, Type: "sidecar", Clusters: s.clusters, Endpoints: s.endpoint})
+		out.Proxies = append(out.Proxies, converge.Proxy{ID: s.proxy.id, Type: "sidecar", Clusters: s.clusters, Endpoints: s.endpoint, Routes: s.routes})
 	}
 	return out
 }
@@ -249,7 +277,7 @@ func (w *world) tells() bool {
 func (w *world) event(t *rapid.T) {
 	x := w.istiods[rapid.IntRange(0, len(w.istiods)-1).Draw(t, "istiod")]
 	p := w.proxies[rapid.IntRange(0, len(w.proxies)-1).Draw(t, "proxy")]
-	switch n := rapid.IntRange(0, 99).Draw(t, "event"); {
+	switch n := rapid.IntRange(0, 114).Draw(t, "event"); {
 	case n < 5:
 		if len(w.written) < 4 {
 			w.written[subset(len(w.written))] = w.now.Add(1)
@@ -262,14 +290,17 @@ func (w *world) event(t *rapid.T) {
 		p.stopped = !p.stopped
 	case n < 10:
 		w.restart(t, x)
+	case n >= 100:
+		w.routeEvent(t, n-100, x, p)
 	case n < 20:
+		x.seenRows = rapid.IntRange(x.seenRows, len(w.routes.history)-1).Draw(t, "seen routes")
 		for i := range len(w.written) {
 			if c := subset(i); rapid.Bool().Draw(t, "seen") {
 				x.seen[c] = true
 			}
 		}
 	case n < 30:
-		x.refresh()
+		w.refresh(x)
 		for _, s := range x.streams {
 			s.queued = true
 		}
@@ -294,6 +325,27 @@ func (w *world) event(t *rapid.T) {
 	}
 }
 
+// routeEvent lets something happen to routes.
+func (w *world) routeEvent(t *rapid.T, n int, x *istiod, p *proxy) {
+	version := rapid.IntRange(0, 2).Draw(t, "version")
+	switch {
+	case n < 4:
+		w.routes.put(version, w.now)
+	case n < 6:
+		w.routes.take(version)
+	case n < 7:
+		w.flow()
+		w.now = w.now.Add(time.Minute)
+		w.routes.forget()
+	case n < 9:
+		if p.stream != nil && p.stream.routes.Sent != "" {
+			w.sendRoutes(p.stream, false)
+		}
+	default:
+		w.observe(x)
+	}
+}
+
 // restart has an istiod begin anew: its proxies are elsewhere until they connect,
 // it may have forgotten some of what it saw, and those who asked it notice.
 func (w *world) restart(t *rapid.T, x *istiod) {
@@ -309,7 +361,8 @@ func (w *world) restart(t *rapid.T, x *istiod) {
 		}
 	}
 	x.push = 0
-	x.refresh()
+	x.seenRows = rapid.IntRange(w.routes.since, len(w.routes.history)-1).Draw(t, "seen routes")
+	w.refresh(x)
 }
 
 // flow lets everything arrive that is on its way.
@@ -318,7 +371,9 @@ func (w *world) flow() {
 		for c := range w.written {
 			x.seen[c] = true
 		}
-		x.refresh()
+		x.seenRows = len(w.routes.history) - 1
+		w.refresh(x)
+		w.observe(x)
 		for _, s := range x.streams {
 			s.queued = true
 		}

@@ -1,0 +1,160 @@
+package converge_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// rowID is an override row as it was put in place for the nth time.
+type rowID struct{ version, time int }
+
+// table is the VirtualService that all rows stand in.
+var table = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}
+
+// routes are the rows of a world: what the object was, and is.
+type routes struct {
+	// history has the rows of each revision of the object, the latest last; an istiod
+	// sees none before since.
+	history []map[rowID]bool
+	since   int
+	at      map[rowID]time.Time
+	// gone has the rows that may not return yet, times how often each was there.
+	gone  map[int]bool
+	times map[int]int
+}
+
+func newRoutes() routes {
+	return routes{history: []map[rowID]bool{{}}, at: map[rowID]time.Time{}, gone: map[int]bool{}, times: map[int]int{}}
+}
+
+func (r *routes) now() map[rowID]bool { return r.history[len(r.history)-1] }
+
+// put puts the row for a version in place, unless it is or was until a moment ago.
+func (r *routes) put(version int, now time.Time) {
+	id := rowID{version, r.times[version]}
+	if r.now()[id] || r.gone[version] {
+		return
+	}
+	next := maps.Clone(r.now())
+	next[id], r.at[id] = true, now.Add(1)
+	r.history = append(r.history, next)
+}
+
+// take takes the row for a version away.
+func (r *routes) take(version int) {
+	id := rowID{version, r.times[version]}
+	if !r.now()[id] {
+		return
+	}
+	next := maps.Clone(r.now())
+	delete(next, id)
+	r.times[version]++
+	r.gone[version] = true
+	r.history = append(r.history, next)
+}
+
+// forget is that time has gone by: everything has arrived, and what was taken away may
+// return.
+func (r *routes) forget() {
+	r.since, r.gone = len(r.history)-1, map[int]bool{}
+}
+
+// awaited lists the rows in place.
+func (r *routes) awaited() []plan.AwaitedRow {
+	var out []plan.AwaitedRow
+	for id := range r.now() {
+		out = append(out, plan.AwaitedRow{
+			Version: version(id), Since: r.at[id], Object: table, Name: fmt.Sprintf("override.cart.v%d", id.version), To: subset(id.version),
+			Host: host, Ports: []uint32{80}, HostSince: epoch.Add(-time.Hour),
+		})
+	}
+	slices.SortFunc(out, func(a, b plan.AwaitedRow) int { return a.Since.Compare(b.Since) })
+	return out
+}
+
+func version(id rowID) route.Version {
+	return route.Version{Namespace: "shop", Service: "cart", Version: fmt.Sprintf("v%d", id.version)}
+}
+
+// observer is our own subscription at an istiod.
+type observer struct {
+	push    uint64
+	rows    map[rowID]bool
+	queued  bool
+	pending []converge.Routes
+}
+
+// subscribe begins anew at every istiod, as a new conversation does.
+func (w *world) subscribe() {
+	for _, x := range w.istiods {
+		x.observer = observer{push: x.push, rows: x.rows}
+		w.respond(x)
+	}
+}
+
+// respond has an istiod send us what it has of the routes.
+func (w *world) respond(x *istiod) {
+	c := converge.Configuration{Name: host + ":80", Hosts: true}
+	for id := range x.observer.rows {
+		c.Rows = append(c.Rows, converge.Row{
+			Object: table, Name: fmt.Sprintf("override.cart.v%d", id.version),
+			Clusters: []string{fmt.Sprintf("outbound|80|override-v%d|%s", id.version, host)},
+		})
+	}
+	x.observer.pending = append(x.observer.pending, converge.Routes{
+		Istiod: x.name, Nonce: w.nonce(x.observer.push), Configurations: []converge.Configuration{c},
+	})
+}
+
+// observe has an istiod push to us. What changed nothing may be sent or not.
+func (w *world) observe(x *istiod) {
+	if !x.observer.queued {
+		return
+	}
+	changed := !maps.Equal(x.observer.rows, x.rows)
+	x.observer.queued, x.observer.push, x.observer.rows = false, x.push, x.rows
+	if changed || x.push%2 == 0 {
+		w.respond(x)
+	}
+}
+
+// sendRoutes sends a proxy what it subscribes to: all of it, or some other routes only.
+func (w *world) sendRoutes(s *stream, all bool) {
+	s.routes.Sent = w.nonce(s.push)
+	m := message{routes: true, nonce: s.routes.Sent}
+	if all {
+		m.rows = map[rowID]bool{}
+		if s.proxy.imports {
+			m.rows = maps.Clone(s.rows)
+		}
+	}
+	s.down = append(s.down, m)
+}
+
+// lacksRow names a proxy that does not have a row, though it has the host; empty for
+// none.
+func (w *world) lacksRow(id rowID) string {
+	for _, p := range w.proxies {
+		if p.imports && !p.rows[id] {
+			return p.id
+		}
+	}
+	return ""
+}
+
+// rowOf finds the row in place for a version.
+func (w *world) rowOf(v route.Version) rowID {
+	for id := range w.routes.now() {
+		if version(id) == v {
+			return id
+		}
+	}
+	return rowID{version: -1}
+}
