@@ -12,6 +12,8 @@ import (
 const (
 	clusterType  = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 	endpointType = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+	listenerType = "type.googleapis.com/envoy.config.listener.v3.Listener"
+	routeType    = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 )
 
 // syncStatus is istiod's SyncStatus, as far as it is used.
@@ -22,6 +24,10 @@ type syncStatus struct {
 	ClusterAcked  string `json:"cluster_acked"`
 	EndpointSent  string `json:"endpoint_sent"`
 	EndpointAcked string `json:"endpoint_acked"`
+	ListenerSent  string `json:"listener_sent"`
+	ListenerAcked string `json:"listener_acked"`
+	RouteSent     string `json:"route_sent"`
+	RouteAcked    string `json:"route_acked"`
 	// Resources has more, in newer Istios.
 	Resources map[string]struct {
 		SentTime time.Time `json:"sentTime"`
@@ -41,6 +47,8 @@ func readProxies(data []byte) ([]converge.Proxy, error) {
 			ID: s.Proxy, Type: s.Type,
 			Clusters:  converge.Stream{Sent: s.ClusterSent, Acked: s.ClusterAcked, At: s.Resources[clusterType].SentTime},
 			Endpoints: converge.Stream{Sent: s.EndpointSent, Acked: s.EndpointAcked, At: s.Resources[endpointType].SentTime},
+			Listeners: converge.Stream{Sent: s.ListenerSent, Acked: s.ListenerAcked, At: s.Resources[listenerType].SentTime},
+			Routes:    converge.Stream{Sent: s.RouteSent, Acked: s.RouteAcked, At: s.Resources[routeType].SentTime},
 		})
 	}
 	return out, nil

@@ -23,9 +23,11 @@ import (
 	"testing"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 	"k8s.io/client-go/rest"
 
 	"github.com/overrides-mesh/overrides/internal/istiod"
@@ -78,6 +80,8 @@ func (a *authority) issue(t *testing.T, name string) tls.Certificate {
 // question.
 type fake struct {
 	answer func(w http.ResponseWriter, question string) bool
+	// routes answers requests for routes.
+	routes func(w http.ResponseWriter, r *asked)
 
 	mu sync.Mutex
 	// nodes are the IDs that said who they are, tokens what they showed.
@@ -99,14 +103,16 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.note(&f.tokens, r.Header.Get("Authorization"))
 	w.Header().Set("Content-Type", "application/grpc")
 	for {
-		node, question, err := readRequest(r.Body)
+		asked, err := readRequest(r.Body)
 		if err != nil {
 			return
 		}
-		if node != "" {
-			f.note(&f.nodes, node)
+		if asked.node != "" {
+			f.note(&f.nodes, asked.node)
 		}
-		if !f.answer(w, question) {
+		if asked.kind == routeType {
+			f.routes(w, asked)
+		} else if len(asked.names) != 1 || !f.answer(w, asked.names[0]) {
 			return
 		}
 		w.(http.Flusher).Flush()
@@ -126,33 +132,51 @@ func (f *fake) told(list *[]string) []string {
 	return slices.Clone(*list)
 }
 
+// asked is a DiscoveryRequest.
+type asked struct {
+	node, kind, version, nonce string
+	names                      []string
+}
+
 // readRequest reads one DiscoveryRequest.
-func readRequest(from io.Reader) (node, question string, err error) {
+func readRequest(from io.Reader) (*asked, error) {
 	var header [5]byte
 	if _, err := io.ReadFull(from, header[:]); err != nil {
-		return "", "", err
+		return nil, err
 	}
 	data := make([]byte, binary.BigEndian.Uint32(header[1:]))
 	if _, err := io.ReadFull(from, data); err != nil {
-		return "", "", err
+		return nil, err
 	}
-	for len(data) > 0 {
-		number, _, size := protowire.ConsumeTag(data)
-		value, length := protowire.ConsumeBytes(data[size:])
-		data = data[size+length:]
-		switch number {
-		case 2:
-			var n corev3.Node
-			if err := proto.Unmarshal(value, &n); err != nil {
-				return "", "", err
-			}
-			node = n.GetId()
-		case 3:
-			question = string(value)
-		default: // nothing else of a request matters
+	var r discoveryv3.DiscoveryRequest
+	if err := proto.Unmarshal(data, &r); err != nil {
+		return nil, err
+	}
+	return &asked{r.GetNode().GetId(), r.GetTypeUrl(), r.GetVersionInfo(), r.GetResponseNonce(), r.GetResourceNames()}, nil
+}
+
+// push writes a DiscoveryResponse with route configurations.
+func push(w io.Writer, nonce string, configurations ...*routev3.RouteConfiguration) {
+	r := &discoveryv3.DiscoveryResponse{VersionInfo: "of " + nonce, TypeUrl: routeType, Nonce: nonce}
+	for _, c := range configurations {
+		resource, err := anypb.New(c)
+		if err != nil {
+			panic(err)
 		}
+		r.Resources = append(r.Resources, resource)
 	}
-	return node, question, nil
+	data, err := proto.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	frame(w, data)
+}
+
+// frame writes a message as gRPC does.
+func frame(w io.Writer, data []byte) {
+	header := make([]byte, 5)
+	binary.BigEndian.PutUint32(header[1:], uint32(len(data)))
+	_, _ = w.Write(append(header, data...))
 }
 
 // say writes a DiscoveryResponse with one resource.
@@ -161,9 +185,7 @@ func say(w io.Writer, text string) {
 	anything = protowire.AppendString(protowire.AppendTag(anything, 2, protowire.BytesType), text)
 	data := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "a version")
 	data = protowire.AppendBytes(protowire.AppendTag(data, 2, protowire.BytesType), anything)
-	header := make([]byte, 5)
-	binary.BigEndian.PutUint32(header[1:], uint32(len(data)))
-	_, _ = w.Write(append(header, data...))
+	frame(w, data)
 }
 
 // kubernetes is an API server, as far as it is asked.

@@ -28,9 +28,9 @@ const (
 
 // Numbers of fields of DiscoveryRequest, DiscoveryResponse and Any.
 const (
-	requestNode, requestNames, requestType = 2, 3, 4
-	responseResources                      = 2
-	anyValue                               = 2
+	requestVersion, requestNode, requestNames, requestType, requestNonce = 1, 2, 3, 4, 5
+	responseVersion, responseResources, responseType, responseNonce      = 1, 2, 4, 5
+	anyValue                                                             = 2
 )
 
 // node is who asks: a proxy by its name, in the namespace of its token.
@@ -49,20 +49,42 @@ func node(name, namespace string) ([]byte, error) {
 	return data, nil
 }
 
-// request is a DiscoveryRequest for one question, framed. node is for the first.
-func request(node []byte, question string) []byte {
-	out := make([]byte, headerSize, headerSize+len(node)+len(question)+len(debugType)+16)
+// request is a DiscoveryRequest.
+type request struct {
+	names                []string
+	kind, version, nonce string
+}
+
+// frame encodes a request, framed. node is for the first one.
+func (r *request) frame(node []byte) []byte {
+	out := make([]byte, headerSize)
+	add := func(number protowire.Number, text string) {
+		if text != "" {
+			out = protowire.AppendString(protowire.AppendTag(out, number, protowire.BytesType), text)
+		}
+	}
+	add(requestVersion, r.version)
 	if node != nil {
 		out = protowire.AppendBytes(protowire.AppendTag(out, requestNode, protowire.BytesType), node)
 	}
-	out = protowire.AppendString(protowire.AppendTag(out, requestNames, protowire.BytesType), question)
-	out = protowire.AppendString(protowire.AppendTag(out, requestType, protowire.BytesType), debugType)
-	binary.BigEndian.PutUint32(out[1:], uint32(len(out)-headerSize)) //nolint:gosec // a question is short
+	for _, name := range r.names {
+		add(requestNames, name)
+	}
+	add(requestType, r.kind)
+	add(requestNonce, r.nonce)
+	binary.BigEndian.PutUint32(out[1:], uint32(len(out)-headerSize)) //nolint:gosec // what is asked is short
 	return out
 }
 
-// readAnswer reads one DiscoveryResponse and returns its one resource.
-func readAnswer(from io.Reader) ([]byte, error) {
+// response is a DiscoveryResponse.
+type response struct {
+	kind, version, nonce string
+	// resources are the values of those that it has.
+	resources [][]byte
+}
+
+// readResponse reads one DiscoveryResponse.
+func readResponse(from io.Reader) (*response, error) {
 	var header [headerSize]byte
 	if _, err := io.ReadFull(from, header[:]); err != nil {
 		return nil, err
@@ -75,35 +97,57 @@ func readAnswer(from io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(from, data); err != nil {
 		return nil, err
 	}
-	resource, err := field(data, responseResources)
-	if err != nil {
-		return nil, err
-	}
-	return field(resource, anyValue)
+	out := &response{}
+	err := fields(data, func(number protowire.Number, value []byte) error {
+		switch number {
+		case responseVersion:
+			out.version = string(value)
+		case responseType:
+			out.kind = string(value)
+		case responseNonce:
+			out.nonce = string(value)
+		case responseResources:
+			var resource []byte
+			err := fields(value, func(number protowire.Number, value []byte) error {
+				if number == anyValue {
+					resource = value
+				}
+				return nil
+			})
+			out.resources = append(out.resources, resource)
+			return err
+		default: // nothing else of a response matters
+		}
+		return nil
+	})
+	return out, err
 }
 
-// field returns the first field of a number, nil where there is none.
-func field(data []byte, number protowire.Number) ([]byte, error) {
+// fields calls a function with each field of a message that holds bytes.
+func fields(data []byte, each func(protowire.Number, []byte) error) error {
 	for len(data) > 0 {
 		n, kind, size := protowire.ConsumeTag(data)
 		if size < 0 {
-			return nil, fmt.Errorf("decode answer: %w", protowire.ParseError(size))
+			return fmt.Errorf("decode answer: %w", protowire.ParseError(size))
 		}
 		data = data[size:]
-		if n == number && kind == protowire.BytesType {
-			value, size := protowire.ConsumeBytes(data)
-			if size < 0 {
-				return nil, fmt.Errorf("decode answer: %w", protowire.ParseError(size))
+		if kind != protowire.BytesType {
+			if size = protowire.ConsumeFieldValue(n, kind, data); size < 0 {
+				return fmt.Errorf("decode answer: %w", protowire.ParseError(size))
 			}
-			return value, nil
+			data = data[size:]
+			continue
 		}
-		size = protowire.ConsumeFieldValue(n, kind, data)
+		value, size := protowire.ConsumeBytes(data)
 		if size < 0 {
-			return nil, fmt.Errorf("decode answer: %w", protowire.ParseError(size))
+			return fmt.Errorf("decode answer: %w", protowire.ParseError(size))
+		}
+		if err := each(n, value); err != nil {
+			return err
 		}
 		data = data[size:]
 	}
-	return nil, nil
+	return nil
 }
 
 // errEnded is that a stream ended in order, which none that asks does.

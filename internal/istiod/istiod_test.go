@@ -19,7 +19,7 @@ const clusterType = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 
 // syncz is an answer of Istio 1.31, cut short.
 const syncz = `[{"cluster_id":"Kubernetes","proxy":"web.shop","proxy_type":"sidecar","istio_version":"1.31.0",
-"cluster_sent":"a","cluster_acked":"b","listener_sent":"x","endpoint_sent":"c","endpoint_acked":"d",
+"cluster_sent":"a","cluster_acked":"b","listener_sent":"x","route_sent":"r","route_acked":"s","endpoint_sent":"c","endpoint_acked":"d",
 "resources":{"` + clusterType + `":{"sent":"a","acked":"b","sentTime":"2026-01-02T03:04:05.5Z"}}},
 {"proxy":"overrides-operator-asks.istio-system","proxy_type":"sidecar"}]`
 
@@ -62,14 +62,16 @@ func TestRound(t *testing.T) {
 		{Istiod: k.addresses[0], Proxy: "web.shop"}, {Istiod: k.addresses[0], Proxy: "gone.shop"}, {Istiod: k.addresses[1], Proxy: "web.shop"},
 	}
 	for range 3 {
-		answers, names, err := session.Round(ctx, ask)
+		told, err := session.Round(ctx, &istiod.Ask{Questions: ask})
 		if err != nil {
 			t.Fatal(err)
 		}
+		answers, names := told.Answers, told.Names
 		proxies := []converge.Proxy{
 			{
 				ID: "web.shop", Type: "sidecar", Endpoints: converge.Stream{Sent: "c", Acked: "d"},
-				Clusters: converge.Stream{Sent: "a", Acked: "b", At: time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC)},
+				Clusters:  converge.Stream{Sent: "a", Acked: "b", At: time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC)},
+				Listeners: converge.Stream{Sent: "x"}, Routes: converge.Stream{Sent: "r", Acked: "s"},
 			},
 			{ID: client.Self(), Type: "sidecar"},
 		}
@@ -173,7 +175,7 @@ func TestNoAnswer(t *testing.T) {
 			if test.name == "hangs" {
 				patience = 300 * time.Millisecond
 			}
-			_, _, err = session.Round(bounded(t, patience), nil)
+			_, err = session.Round(bounded(t, patience), &istiod.Ask{})
 			if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
 				t.Errorf("error %v, want one that says %q", err, test.want)
 			}
@@ -201,7 +203,7 @@ func TestTrust(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer session.Close()
-			if _, _, err = session.Round(bounded(t, 10*time.Second), nil); err == nil || !strings.Contains(err.Error(), "certificate") {
+			if _, err = session.Round(bounded(t, 10*time.Second), &istiod.Ask{}); err == nil || !strings.Contains(err.Error(), "certificate") {
 				t.Errorf("error %v", err)
 			}
 			if tokens := f.told(&f.tokens); len(tokens) > 0 {
@@ -230,7 +232,7 @@ func TestOpenFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	if _, _, err := session.Round(bounded(t, 10*time.Second), nil); err == nil || !strings.Contains(err.Error(), "refused") {
+	if _, err := session.Round(bounded(t, 10*time.Second), &istiod.Ask{}); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("where nobody listens: %v", err)
 	}
 }

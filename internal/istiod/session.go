@@ -110,35 +110,61 @@ func (s *Session) Close() {
 	}
 }
 
+// Ask is what to ask in a round.
+type Ask struct {
+	Questions []converge.Question
+	// Routes are the names of route configurations to be sent, until they are not among
+	// these any more.
+	Routes []string
+}
+
+// Told is what all istiods said in a round.
+type Told struct {
+	Answers []converge.Answer
+	Names   []converge.Names
+	// Routes are those that came since the round before, each istiod's the earlier first.
+	Routes []converge.Routes
+}
+
 // Round asks every istiod first what is asked of its proxies, then for all of them.
 // After an error the session is of no use any more, and what was learnt in it is
 // not to be relied on: an istiod may have been started anew.
-func (s *Session) Round(ctx context.Context, ask []converge.Question) ([]converge.Answer, []converge.Names, error) {
-	type told struct {
-		answer converge.Answer
-		names  []converge.Names
-		err    error
+func (s *Session) Round(ctx context.Context, ask *Ask) (*Told, error) {
+	type result struct {
+		told Told
+		err  error
 	}
-	results := make(chan told)
+	results := make(chan result)
 	for address, x := range s.streams {
 		go func() {
-			t := told{answer: converge.Answer{Istiod: address}}
-			t.names, t.err = x.namesOf(ctx, ask)
-			if t.err == nil {
-				t.answer.Proxies, t.err = x.proxies(ctx)
-			}
-			results <- t
+			var r result
+			r.told, r.err = x.round(ctx, address, ask)
+			results <- r
 		}()
 	}
-	var answers []converge.Answer
-	var names []converge.Names
+	out := &Told{}
 	var errs []error
 	for range s.streams {
-		t := <-results
-		answers, names, errs = append(answers, t.answer), append(names, t.names...), append(errs, t.err)
+		r := <-results
+		out.Answers = append(out.Answers, r.told.Answers...)
+		out.Names, out.Routes = append(out.Names, r.told.Names...), append(out.Routes, r.told.Routes...)
+		errs = append(errs, r.err)
 	}
-	slices.SortFunc(answers, func(a, b converge.Answer) int { return strings.Compare(a.Istiod, b.Istiod) })
-	return answers, names, errors.Join(errs...)
+	slices.SortFunc(out.Answers, func(a, b converge.Answer) int { return strings.Compare(a.Istiod, b.Istiod) })
+	return out, errors.Join(errs...)
+}
+
+// round asks one istiod.
+func (s *stream) round(ctx context.Context, address string, ask *Ask) (Told, error) {
+	defer context.AfterFunc(ctx, s.cancel)()
+	// What goes wrong here goes wrong with the first question too, which tells more.
+	_ = s.subscribe(ask.Routes)
+	names, err := s.namesOf(ctx, ask.Questions)
+	if err != nil {
+		return Told{}, err
+	}
+	proxies, err := s.proxies(ctx)
+	return Told{[]converge.Answer{{Istiod: address, Proxies: proxies}}, names, s.taken()}, err
 }
 
 func (s *stream) proxies(ctx context.Context) ([]converge.Proxy, error) {

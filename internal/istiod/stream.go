@@ -25,8 +25,10 @@ type target struct {
 	address, host string
 }
 
-// stream is a conversation with one istiod: a question, its answer, the next one.
+// stream is a conversation with one istiod: a question, its answer, the next one. What
+// is subscribed to comes in between.
 type stream struct {
+	routes    subscription
 	target    target
 	transport *http.Transport
 	node      []byte
@@ -102,8 +104,7 @@ func (s *stream) ask(ctx context.Context, question string) (answer []byte, err e
 			err = fmt.Errorf("ask %s for %s: %w", s.target.address, question, err)
 		}
 	}()
-	_, written := s.requests.Write(request(s.node, question))
-	s.node = nil
+	written := s.write(&request{names: []string{question}, kind: debugType})
 	if s.body == nil {
 		// What went wrong tells more than that nothing could be written.
 		if err := s.begin(ctx); err != nil {
@@ -113,7 +114,28 @@ func (s *stream) ask(ctx context.Context, question string) (answer []byte, err e
 	if written != nil {
 		return nil, written
 	}
-	return readAnswer(s.body)
+	for {
+		r, err := readResponse(s.body)
+		switch {
+		case err != nil:
+			return nil, err
+		case r.kind == routeType:
+			if err := s.take(r); err != nil {
+				return nil, err
+			}
+		case len(r.resources) == 0:
+			return nil, nil
+		default:
+			return r.resources[0], nil
+		}
+	}
+}
+
+// write sends a request. The first one says who asks.
+func (s *stream) write(r *request) error {
+	_, err := s.requests.Write(r.frame(s.node))
+	s.node = nil
+	return err
 }
 
 // begin waits for the response to begin, with the first answer.

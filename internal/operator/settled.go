@@ -16,6 +16,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 const (
@@ -27,8 +28,8 @@ const (
 	retryLast  = time.Minute
 )
 
-// asker finds out from istiod which clusters all proxies have, while something
-// waits for it. What it finds out may be lost at any time: then time alone decides.
+// asker finds out from istiod which clusters and routes all proxies have, while
+// something waits for it. What it finds out may be lost at any time: then time alone decides.
 type asker struct {
 	client  *istiod.Client
 	store   *store
@@ -44,6 +45,14 @@ type asker struct {
 	settled map[plan.Cluster]time.Time
 	// behind is set where the last round has found a proxy that may yet get one.
 	behind bool
+	// rows are the override rows in question; routesSettled the versions to which all
+	// proxies were found to have the routes. routesBehind is set where a proxy may yet get
+	// one, or nobody has looked yet.
+	rows          []plan.AwaitedRow
+	routesSettled map[route.Version]time.Time
+	routesBehind  bool
+	// down is set where nobody could be asked the last time.
+	down bool
 
 	// failed counts what went wrong in a row; nothing is asked until retry.
 	failed int
@@ -60,8 +69,9 @@ func addAsker(config *rest.Config, r *reconciler, p parts) error {
 	}
 	r.asker = &asker{
 		client: client, store: r.store, log: p.log, metrics: p.asks,
-		changed: make(chan struct{}, 1), settled: map[plan.Cluster]time.Time{},
+		changed: make(chan struct{}, 1),
 	}
+	r.asker.forget()
 	return nil
 }
 
@@ -83,6 +93,7 @@ func (a *asker) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.young, a.settled, a.behind = nil, map[plan.Cluster]time.Time{}, false
+	a.rows, a.routesSettled, a.routesBehind = nil, map[route.Version]time.Time{}, false
 }
 
 // apply gives a plan what is known. Where a proxy is known to lack what is waited
@@ -93,9 +104,12 @@ func (a *asker) apply(in *plan.Input, longest time.Duration) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	in.Settled = a.settled
+	in.Settled, in.RoutesSettled = a.settled, a.routesSettled
 	if a.behind {
 		in.Options.Wait = max(in.Options.Wait, longest)
+	}
+	if a.routesBehind {
+		in.Options.RouteWait = longest
 	}
 }
 
@@ -114,15 +128,40 @@ func (a *asker) note(out *plan.Output) {
 		}
 	}
 	a.settled = still
+	a.noteRows(out)
 	if !waits(a.young) {
 		// Nobody asks any more, so nobody would notice when this is no longer so.
 		a.behind = false
+	}
+	if !waits(a.young) && len(a.rows) == 0 {
 		return
 	}
 	select {
 	case a.changed <- struct{}{}:
 	default:
 	}
+}
+
+// noteRows takes from a plan which rows are in question. Until these have been asked
+// about, nobody knows that all proxies have them.
+func (a *asker) noteRows(out *plan.Output) {
+	before := a.rows
+	a.rows = out.AwaitedRows
+	still := map[route.Version]time.Time{}
+	for v, at := range a.routesSettled {
+		if r, ok := out.Routed[v]; ok && r.Since.Equal(at) {
+			still[v] = at
+		}
+	}
+	a.routesSettled = still
+	a.routesBehind = len(a.rows) > 0 && !a.down && (a.routesBehind || hasOthers(a.rows, before))
+}
+
+// hasOthers reports whether there are rows that were not among those of before.
+func hasOthers(rows, before []plan.AwaitedRow) bool {
+	return slices.ContainsFunc(rows, func(w plan.AwaitedRow) bool {
+		return !slices.ContainsFunc(before, func(b plan.AwaitedRow) bool { return b.Version == w.Version && b.Since.Equal(w.Since) })
+	})
 }
 
 // waits reports whether something waits for what istiod could tell.
@@ -151,7 +190,7 @@ func (a *asker) run(ctx context.Context) {
 func (a *asker) waiting() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return waits(a.young)
+	return waits(a.young) || len(a.rows) > 0
 }
 
 // converse asks round after round until nothing waits any more. Each time begins
@@ -170,19 +209,20 @@ func (a *asker) converse(ctx context.Context) error {
 		began := time.Now()
 		in := converge.Input{Memory: memory, Self: a.client.Self()}
 		a.mu.Lock()
-		in.Young = a.young
+		in.Young, in.Rows = a.young, a.rows
 		a.mu.Unlock()
-		if !waits(in.Young) {
+		if !waits(in.Young) && len(in.Rows) == 0 {
 			return nil
 		}
 		bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 		// Pods first: one that becomes ready during the round has connected before.
 		in.Pods = a.store.proxies()
-		in.Answers, in.Names, err = session.Round(bounded, ask)
+		told, err := session.Round(bounded, &istiod.Ask{Questions: ask, Routes: converge.RouteNames(in.Rows)})
 		cancel()
 		if err != nil {
 			return err
 		}
+		in.Answers, in.Names, in.Routes = told.Answers, told.Names, told.Routes
 		in.Now = time.Now()
 		out := converge.Judge(in)
 		memory, ask = out.Memory, out.Ask
@@ -204,8 +244,9 @@ func (a *asker) publish(in *converge.Input, out *converge.Output) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.metrics.asked(out)
-	news := a.behind != out.Behind
-	a.behind = out.Behind
+	routesBehind := out.RoutesBehind || a.routesBehind && hasOthers(a.rows, in.Rows)
+	news := a.behind != out.Behind || a.routesBehind && !routesBehind
+	a.behind, a.routesBehind, a.down = out.Behind, routesBehind, false
 	// A plan may be reading what it was given.
 	a.settled = maps.Clone(a.settled)
 	for _, y := range in.Young {
@@ -216,6 +257,15 @@ func (a *asker) publish(in *converge.Input, out *converge.Output) {
 		a.settled[y.Cluster], news = at, true
 		a.metrics.settled.Observe(in.Now.Sub(at).Seconds())
 	}
+	a.routesSettled = maps.Clone(a.routesSettled)
+	for i := range in.Rows {
+		v := in.Rows[i].Version
+		at, ok := out.RoutesSettled[v]
+		if before, known := a.routesSettled[v]; !ok || known && before.Equal(at) {
+			continue
+		}
+		a.routesSettled[v], news = at, true
+	}
 	if news {
 		a.store.wake()
 	}
@@ -224,7 +274,7 @@ func (a *asker) publish(in *converge.Input, out *converge.Output) {
 // fail notes that nothing is known, and says so once.
 func (a *asker) fail(err error) {
 	a.mu.Lock()
-	a.behind = false
+	a.behind, a.routesBehind, a.down = false, false, true
 	a.mu.Unlock()
 	a.metrics.failed()
 	if a.failed == 0 {

@@ -32,9 +32,9 @@ func awaited(since time.Time) *plan.Output {
 }
 
 func newTestAsker(log *slog.Logger) *asker {
-	return &asker{
-		store: newStore(&Options{}), log: log, metrics: newAskMetrics(), changed: make(chan struct{}, 1), settled: map[plan.Cluster]time.Time{},
-	}
+	a := &asker{store: newStore(&Options{}), log: log, metrics: newAskMetrics(), changed: make(chan struct{}, 1)}
+	a.forget()
+	return a
 }
 
 // TestNotAllowed: an operator that may not ask istiod says so once, however often

@@ -91,14 +91,14 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 	if !young.Since.IsZero() {
 		in.Young = []plan.Young{young}
 	}
-	var err error
-	if in.Answers, in.Names, err = session.Round(ctx, c.ask); err != nil {
+	told, err := session.Round(ctx, &istiod.Ask{Questions: c.ask})
+	if err != nil {
 		if ctx.Err() == nil {
 			c.err = err
 		}
 		return
 	}
-	in.Now = time.Now()
+	in.Answers, in.Names, in.Now = told.Answers, told.Names, time.Now()
 	out := converge.Judge(in)
 	took := time.Since(began)
 	c.mu.Lock()

@@ -1,0 +1,97 @@
+package istiod_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istiod"
+)
+
+const (
+	routeType = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+	routeName = "cart.shop.svc.cluster.local:80"
+)
+
+// configuration is what istiod sends of a Service, with routes of these names.
+func configuration(t *testing.T, rows ...string) *routev3.RouteConfiguration {
+	t.Helper()
+	of, err := structpb.NewStruct(map[string]any{"config": "/apis/networking.istio.io/v1/namespaces/shop/virtual-service/cart-overrides"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := &routev3.VirtualHost{Name: routeName, Domains: []string{"*"}}
+	for _, name := range rows {
+		action := &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: "outbound|80|" + name + "|cart.shop.svc.cluster.local"}}
+		host.Routes = append(host.Routes, &routev3.Route{
+			Name: name, Action: &routev3.Route_Route{Route: action},
+			Metadata: &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{"istio": of}},
+		})
+	}
+	return &routev3.RouteConfiguration{Name: routeName, VirtualHosts: []*routev3.VirtualHost{host}}
+}
+
+// TestRoutes: routes are subscribed to on the same stream, told with the answers that
+// they come before, acknowledged, and given up when nobody asks for them any more.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	var heard []string
+	f := speaking("")
+	f.routes = func(w http.ResponseWriter, r *asked) {
+		f.note(&heard, fmt.Sprint(r.names, " ", r.version, " ", r.nonce))
+		if r.nonce == "" {
+			push(w, "n1", configuration(t, "override.cart.v2", "default"))
+		}
+	}
+	answer, rounds := f.answer, 0
+	f.answer = func(w http.ResponseWriter, question string) bool {
+		if rounds++; rounds == 2 {
+			push(w, "n2", configuration(t))
+			push(w, "n3", &routev3.RouteConfiguration{Name: routeName})
+		}
+		return answer(w, question)
+	}
+	k := &kubernetes{root: ca.root(), addresses: []string{f.start(t, ca.issue(t, "istiod.istio-system.svc"))}}
+	session, err := k.client(t, istiod.Options{}).Open(bounded(t, 10*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	at := func(nonce string, hosts bool, rows ...converge.Row) converge.Routes {
+		return converge.Routes{Istiod: k.addresses[0], Nonce: nonce, Configurations: []converge.Configuration{{Name: routeName, Hosts: hosts, Rows: rows}}}
+	}
+	row := converge.Row{
+		Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Name: "override.cart.v2",
+		Clusters: []string{"outbound|80|override.cart.v2|cart.shop.svc.cluster.local"},
+	}
+	ask := []string{routeName}
+	for i, test := range []struct {
+		ask  []string
+		want []converge.Routes
+	}{{ask, []converge.Routes{at("n1", true, row)}}, {ask, []converge.Routes{at("n2", true), at("n3", false)}}, {nil, nil}, {nil, nil}} {
+		told, err := session.Round(bounded(t, 10*time.Second), &istiod.Ask{Routes: test.ask})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, told.Routes); diff != "" {
+			t.Errorf("round %d (-want +got):\n%s", i, diff)
+		}
+		if len(told.Answers) != 1 || len(told.Answers[0].Proxies) != 2 {
+			t.Errorf("round %d: answers %v", i, told.Answers)
+		}
+	}
+	name := "[" + routeName + "]"
+	want := []string{name + "  ", name + " of n1 n1", name + " of n2 n2", name + " of n3 n3", "[] of n3 n3"}
+	if diff := cmp.Diff(want, f.told(&heard)); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
