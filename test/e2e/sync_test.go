@@ -36,8 +36,9 @@ const syncNamespace = "sync"
 
 // TestIstiodSync: an operator whose wait would last longer than the test places
 // pins, since istiod tells it when all proxies have their subsets; each Envoy has
-// them by then; and while an Envoy is stopped, nothing is placed. It runs with the
-// permissions of config/install.
+// them by then; and while an Envoy is stopped, nothing is placed. Nor is a version said
+// to be overridable before each Envoy has the route. It runs with the permissions of
+// config/install.
 func TestIstiodSync(t *testing.T) {
 	m := mesh(t)
 	s := openSyncTest(t, m)
@@ -45,6 +46,7 @@ func TestIstiodSync(t *testing.T) {
 	t.Run("all have it", func(t *testing.T) {
 		s.apply(t, "cart-v2")
 		s.awaitPin(t, "cart")
+		s.awaitEvent(t, "cart", "v2")
 	})
 	t.Run("one is stopped", func(t *testing.T) {
 		stopped := s.stopEnvoy(t, s.pods[1])
@@ -59,6 +61,10 @@ func TestIstiodSync(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.awaitPin(t, "basket")
+		s.awaitEvent(t, "basket", "v2")
+	})
+	t.Run("one is stopped before it has the route", func(t *testing.T) {
+		s.routeStopped(t, "basket", "v3")
 	})
 }
 
@@ -264,27 +270,10 @@ func get(t *testing.T, client *http.Client, url string) string {
 // latest.
 func (s *syncTest) stopEnvoy(t *testing.T, pod localmesh.Pod) *os.Process {
 	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
+	envoy := s.envoyOf(t, pod)
+	if err := envoy.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
-		// Processes come and go.
-		data, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(data, []byte(s.mesh.Dir)) || !bytes.Contains(data, []byte(pod.Name)) || !bytes.Contains(data, []byte("--concurrency")) {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		envoy, err := os.FindProcess(pid)
-		if err := errors.Join(err, envoy.Signal(syscall.SIGSTOP)); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = envoy.Signal(syscall.SIGCONT) })
-		return envoy
-	}
-	t.Fatalf("the Envoy of %s was not found", pod.Name)
-	return nil
+	t.Cleanup(func() { _ = envoy.Signal(syscall.SIGCONT) })
+	return envoy
 }

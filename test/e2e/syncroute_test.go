@@ -1,0 +1,108 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/localmesh"
+)
+
+// awaitEvent waits until a version is said to be overridable, and checks that each Envoy
+// has the route then. It returns when it was.
+func (s *syncTest) awaitEvent(t *testing.T, service, version string) time.Time {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Log(s.text())
+		}
+	}()
+	await(t, "an Event that "+service+":"+version+" can be asked for", func() bool { return s.isOverridable(t, service, version) })
+	at := time.Now()
+	for _, pod := range s.pods {
+		if routes := s.admin(t, pod, "/config_dump?resource=dynamic_route_configs"); !strings.Contains(routes, `"override.`+service+"."+version+`"`) {
+			t.Errorf("the Envoy of %s does not have the route to %s:%s", pod.Name, service, version)
+		}
+	}
+	return at
+}
+
+// isOverridable reports whether there is the Event for a version.
+func (s *syncTest) isOverridable(t *testing.T, service, version string) bool {
+	t.Helper()
+	list, err := s.mesh.Kubernetes().CoreV1().Events(syncNamespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(list.Items, func(e corev1.Event) bool {
+		return e.Reason == "VersionOverridable" && strings.Contains(e.Message, service+":"+version)
+	})
+}
+
+// routeStopped has an Envoy stopped after the route to a version was written and before
+// istiod sends it, and checks that nobody says that the version can be asked for until it
+// goes on: the cluster is there, so that only the route is waited for.
+func (s *syncTest) routeStopped(t *testing.T, service, version string) {
+	t.Helper()
+	envoy := s.envoyOf(t, s.pods[1])
+	t.Cleanup(func() { _ = envoy.Signal(syscall.SIGCONT) })
+	s.apply(t, service+"-"+version)
+	tick, late := time.NewTicker(2*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !slices.Contains(s.subsets(t, service), "override-"+version) {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("no route was written")
+		}
+	}
+	if err := envoy.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a proxy that lacks the route", func() bool { return s.metric(t, `overrides_proxies{state="behind"}`) > 0 })
+	asked := s.metric(t, `overrides_istiod_rounds_total{result="done"}`)
+	await(t, "istiod to be asked often", func() bool { return s.metric(t, `overrides_istiod_rounds_total{result="done"}`) > asked+20 })
+	if s.isOverridable(t, service, version) {
+		t.Error("the version is said to be overridable, though an Envoy can't have the route")
+	}
+	if err := envoy.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitEvent(t, service, version)
+}
+
+// envoyOf finds the Envoy of a pod.
+func (s *syncTest) envoyOf(t *testing.T, pod localmesh.Pod) *os.Process {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		// Processes come and go.
+		data, err := os.ReadFile(file)
+		text := string(data)
+		if err != nil || !strings.Contains(text, s.mesh.Dir) || !strings.Contains(text, pod.Name) || !strings.Contains(text, "--concurrency") {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		envoy, err := os.FindProcess(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return envoy
+	}
+	t.Fatalf("the Envoy of %s was not found", pod.Name)
+	return nil
+}
