@@ -20,6 +20,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 var (
@@ -147,4 +148,49 @@ func TestProxies(t *testing.T) {
 	if diff := cmp.Diff([]string{"there.shop"}, s.proxies()); diff != "" {
 		t.Errorf("proxies (-want +got):\n%s", diff)
 	}
+}
+
+// TestRoutesTold: a row makes the wait for routes longer until a round has found that
+// no proxy lacks it; who has all of them settled tells the plan, for as long as it is
+// about the same row; and where nobody can be asked, time tells.
+func TestRoutesTold(t *testing.T) {
+	t.Parallel()
+	a := newTestAsker(slog.New(slog.DiscardHandler))
+	version := route.Version{Namespace: "shop", Service: "cart", Version: "v2"}
+	waiting := func(since time.Time) *plan.Output {
+		return &plan.Output{
+			AwaitedRows: []plan.AwaitedRow{{Version: version, Since: since}}, Routed: map[route.Version]plan.Routed{version: {Since: since}},
+		}
+	}
+	want := func(what string, settled map[route.Version]time.Time, wait time.Duration) {
+		t.Helper()
+		in := plan.Input{}
+		a.apply(&in, 5*time.Second)
+		if diff := cmp.Diff(settled, in.RoutesSettled); diff != "" || in.Options.RouteWait != wait || in.Options.Wait != 0 {
+			t.Errorf("%s: waits %v, want %v; settled (-want +got):\n%s", what, in.Options, wait, diff)
+		}
+	}
+	none, all := map[route.Version]time.Time{}, map[route.Version]time.Time{version: placedAt}
+	want("before", none, 0)
+	a.note(waiting(placedAt))
+	want("nobody has looked", none, 5*time.Second)
+	in := &converge.Input{Rows: waiting(placedAt).AwaitedRows, Now: placedAt.Add(time.Second)}
+	a.publish(in, &converge.Output{RoutesBehind: true})
+	want("one is behind", none, 5*time.Second)
+	a.publish(&converge.Input{Now: placedAt}, &converge.Output{})
+	want("a round about nothing tells nothing", none, 5*time.Second)
+	a.publish(in, &converge.Output{})
+	want("nothing is known", none, 0)
+	a.publish(in, &converge.Output{RoutesSettled: all})
+	want("all have it", all, 0)
+	out := waiting(placedAt)
+	out.AwaitedRows = nil
+	a.note(out)
+	want("and nothing waits any more", all, 0)
+	a.note(waiting(placedAt.Add(time.Minute)))
+	want("it was put in place anew", none, 5*time.Second)
+	a.fail(istiod.ErrNone)
+	want("nobody can be asked", none, 0)
+	a.note(waiting(placedAt.Add(2 * time.Minute)))
+	want("the last time either", none, 0)
 }
