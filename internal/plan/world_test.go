@@ -19,6 +19,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 const (
@@ -111,6 +112,8 @@ type world struct {
 	// told is set where the operator is told what proxies have: settled.
 	told    bool
 	settled map[plan.Cluster]time.Time
+	// routesSettled are the routes that they are known to have.
+	routesSettled map[route.Version]time.Time
 	memory  plan.Memory
 	room    *plan.Room
 	output  plan.Output
@@ -267,7 +270,7 @@ func (w *world) plan(t rapid.TB) plan.Output {
 	}
 	out, err := plan.InRoom(t, w.room, plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
-		Memory: w.memory, Now: w.now, Settled: w.settled, Options: w.options, Gate: w.gate,
+		Memory: w.memory, Now: w.now, Settled: w.settled, RoutesSettled: w.routesSettled, Options: w.options, Gate: w.gate,
 	})
 	if err != nil {
 		t.Fatal(err)
