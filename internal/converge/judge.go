@@ -18,6 +18,8 @@ const (
 	// than a round it is.
 	pauseLeast = 40 * time.Millisecond
 	pauseRatio = 2
+	// pauseRoutes is the pause while only routes are waited for: nothing is held up.
+	pauseRoutes = 100 * time.Millisecond
 	// stuckAfter is how long a proxy may owe an acknowledgement and still be waited for
 	// in the hope of getting one.
 	stuckAfter = 10 * time.Second
@@ -125,6 +127,8 @@ type Output struct {
 	Soon bool
 	// Proxies counts them by state.
 	Proxies map[State]int
+	// least is the pause before the next round, at least.
+	least time.Duration
 	// Memory is for the next round.
 	Memory Memory
 }
@@ -135,7 +139,7 @@ func (o *Output) Pause(took time.Duration) time.Duration {
 	if o.Soon {
 		return apart
 	}
-	return max(pauseLeast, pauseRatio*took)
+	return max(o.least, pauseRatio*took)
 }
 
 // round is one judgement in the making.
@@ -168,6 +172,10 @@ func Judge(in Input) Output {
 	r.settleRoutes(missing)
 	r.count(missing)
 	r.ask()
+	r.out.least = pauseRoutes
+	if slices.ContainsFunc(r.Young, func(y plan.Young) bool { return y.New && y.Awaited }) {
+		r.out.least = pauseLeast
+	}
 	r.out.Memory = r.next
 	return r.out
 }

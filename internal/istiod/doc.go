@@ -4,10 +4,11 @@
 //	stream.go    one xDS stream: questions and answers, over TLS
 //	frame.go     gRPC's and xDS's encodings, as far as they are needed
 //	answer.go    istiod's JSON → what package converge judges
+//	route.go     what is subscribed to: Envoy's routes → their names
 //	identity.go  who asks: a token, and the certificate to trust
 //
-// In: access to the API server, and to istiod. Out: [converge.Answer] and
-// [converge.Names]. It must never ask a proxy's whole configuration ("config_dump"):
+// In: access to the API server, and to istiod. Out: [converge.Answer],
+// [converge.Names] and [converge.Routes]. It must never ask a proxy's whole configuration ("config_dump"):
 // istiod makes it anew for that, and may put what it makes, from an old push, into
 // the cache that proxies are served from.
 //
@@ -17,4 +18,8 @@
 // istiod answers an identity of its own namespace only. So the token asked for is
 // that of a service account there, which has no permission in Kubernetes; asking
 // for it is all that the operator must be allowed.
+//
+// Routes are subscribed to on the same stream, as a proxy of that namespace would; by
+// names that no proxy subscribes to unless it detects the protocol of a port, and as a
+// proxy of no version: nothing in istiod's cache is shared with others.
 package istiod

@@ -63,6 +63,12 @@ func TestIstiodSync(t *testing.T) {
 		s.awaitPin(t, "basket")
 		s.awaitEvent(t, "basket", "v2")
 	})
+	t.Run("they say so soon", func(t *testing.T) {
+		for _, version := range []string{"v3", "v4", "v5", "v6"} {
+			written := s.awaitRoute(t, "cart", version)
+			t.Logf("%s: all have the route %v after it was written", version, s.awaitEvent(t, "cart", version).Sub(written))
+		}
+	})
 	t.Run("one is stopped before it has the route", func(t *testing.T) {
 		s.routeStopped(t, "basket", "v3")
 	})

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,16 +55,7 @@ func (s *syncTest) routeStopped(t *testing.T, service, version string) {
 	t.Helper()
 	envoy := s.envoyOf(t, s.pods[1])
 	t.Cleanup(func() { _ = envoy.Signal(syscall.SIGCONT) })
-	s.apply(t, service+"-"+version)
-	tick, late := time.NewTicker(2*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !slices.Contains(s.subsets(t, service), "override-"+version) {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatal("no route was written")
-		}
-	}
+	s.awaitRoute(t, service, version)
 	if err := envoy.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +69,28 @@ func (s *syncTest) routeStopped(t *testing.T, service, version string) {
 		t.Fatal(err)
 	}
 	s.awaitEvent(t, service, version)
+}
+
+// awaitRoute has another version made, and returns when the route to it is written.
+func (s *syncTest) awaitRoute(t *testing.T, service, version string) time.Time {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata/sync", service+"-v2.yaml"))
+	if err == nil {
+		err = s.mesh.Apply(t.Context(), bytes.ReplaceAll(text, []byte("v2"), []byte(version)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick, late := time.NewTicker(2*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !slices.Contains(s.subsets(t, service), "override-"+version) {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("no route was written")
+		}
+	}
+	return time.Now()
 }
 
 // envoyOf finds the Envoy of a pod.
