@@ -17,6 +17,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // log is everything that was ever written, by object.
@@ -259,7 +260,7 @@ func (v *view) subset(name string) (map[string]string, bool) {
 }
 
 // tell tells the operator what istiod could: which clusters every proxy knows by
-// name, though not what they are.
+// name, though not what they are, and which rows.
 func (w *world) tell() {
 	if !w.told {
 		return
@@ -273,6 +274,27 @@ func (w *world) tell() {
 		}
 		if y.New && !slices.ContainsFunc(w.proxies, lacking) {
 			w.settled[y.Cluster] = y.Since
+		}
+	}
+	w.tellRoutes()
+}
+
+// tellRoutes tells the operator which rows every proxy that is to see them knows.
+func (w *world) tellRoutes() {
+	w.routesSettled = map[route.Version]time.Time{}
+	lacking := map[route.Version]bool{}
+	for _, r := range w.output.AwaitedRows {
+		w.routesSettled[r.Version] = r.Since
+		for _, p := range w.proxies {
+			v := p.view(&w.log)
+			has := slices.ContainsFunc(v.virtualService.GetHttp(), func(h *istioapi.HTTPRoute) bool { return h.GetName() == r.Name })
+			sees := len(r.Namespaces) == 0 || slices.Contains(r.Namespaces, p.namespace)
+			lacking[r.Version] = lacking[r.Version] || sees && !has
+		}
+	}
+	for v := range lacking {
+		if lacking[v] {
+			delete(w.routesSettled, v)
 		}
 	}
 }

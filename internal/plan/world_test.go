@@ -114,10 +114,10 @@ type world struct {
 	settled map[plan.Cluster]time.Time
 	// routesSettled are the routes that they are known to have.
 	routesSettled map[route.Version]time.Time
-	memory  plan.Memory
-	room    *plan.Room
-	output  plan.Output
-	result  compile.Result
+	memory        plan.Memory
+	room          *plan.Room
+	output        plan.Output
+	result        compile.Result
 	// down counts the ticks for which the operator does not run.
 	down    int
 	crashed bool
