@@ -76,7 +76,7 @@ func TestNeverTooEarly(t *testing.T) {
 			}
 		}
 		for range rapid.IntRange(20, 300).Draw(t, "steps") {
-			w.now = w.now.Add(40 * time.Millisecond)
+			w.later(40 * time.Millisecond)
 			if rapid.Bool().Draw(t, "event") {
 				w.event(t)
 				continue
@@ -94,7 +94,7 @@ func TestNeverTooEarly(t *testing.T) {
 		w.flow()
 		var last converge.Output
 		for range 40 {
-			w.now = w.now.Add(30 * time.Millisecond)
+			w.later(30 * time.Millisecond)
 			last = w.judge(in, func(*converge.Output) {})
 		}
 		for c := range w.written {

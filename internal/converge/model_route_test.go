@@ -88,6 +88,7 @@ type observer struct {
 	push    uint64
 	rows    map[rowID]bool
 	queued  bool
+	event   bool
 	pending []converge.Routes
 }
 
@@ -119,9 +120,21 @@ func (w *world) observe(x *istiod) {
 		return
 	}
 	changed := !maps.Equal(x.observer.rows, x.rows)
-	x.observer.queued, x.observer.push, x.observer.rows = false, x.push, x.rows
-	if changed || x.push%2 == 0 {
+	event := x.observer.event
+	x.observer.queued, x.observer.event, x.observer.push, x.observer.rows = false, false, x.push, x.rows
+	if event || changed || x.push%2 == 0 {
 		w.respond(x)
+	}
+}
+
+// later lets time pass. An istiod that has pushed a row before it heard of it hears soon.
+func (w *world) later(d time.Duration) {
+	w.now = w.now.Add(d)
+	for _, x := range w.istiods {
+		if !x.early.IsZero() && w.now.Sub(x.early) >= 200*time.Millisecond {
+			w.refresh(x, true)
+			w.observe(x)
+		}
 	}
 }
 

@@ -42,8 +42,12 @@ type istiod struct {
 	push    uint64
 	context map[plan.Cluster]bool
 	streams []*stream
-	// seenRows is the revision of the routes that it has seen, rows what it pushes.
+	// seenRows is the revision of the routes that it has seen, rows what it pushes, and
+	// heard the revision of which its proxies are pushed to: others may get old ones from
+	// the cache. early is since when the two differ.
 	seenRows int
+	heard    int
+	early    time.Time
 	rows     map[rowID]bool
 	observer observer
 }
@@ -58,6 +62,7 @@ type stream struct {
 	rows               map[rowID]bool
 	push               uint64
 	queued, greeted    bool
+	event              bool
 	down               []message
 	up                 []message
 }
@@ -88,7 +93,7 @@ func newWorld(istiods, proxies int) *world {
 	w := &world{now: epoch, written: map[plan.Cluster]time.Time{}, routes: newRoutes(), broken: true}
 	for i := range istiods {
 		x := &istiod{name: fmt.Sprintf("istiod-%d", i), seen: map[plan.Cluster]bool{}}
-		w.refresh(x)
+		w.refresh(x, true)
 		w.istiods = append(w.istiods, x)
 	}
 	for i := range proxies {
@@ -99,10 +104,22 @@ func newWorld(istiods, proxies int) *world {
 	return w
 }
 
-func (w *world) refresh(x *istiod) {
+// refresh makes a push of what an istiod has seen, for proxies that are concerned by what
+// it has heard of; without event of other things than routes.
+func (w *world) refresh(x *istiod, event bool) {
 	x.push++
 	x.rows = w.routes.history[x.seenRows]
-	x.observer.queued = true
+	switch {
+	case event:
+		event = x.heard != x.seenRows
+		x.heard, x.early = x.seenRows, time.Time{}
+	case x.heard != x.seenRows && x.early.IsZero():
+		x.early = w.now
+	}
+	x.observer.queued, x.observer.event = true, x.observer.event || event
+	for _, s := range x.streams {
+		s.queued, s.event = true, s.event || event
+	}
 	x.context = maps.Clone(x.seen)
 	x.context[plan.Cluster{Host: host}] = true
 }
@@ -141,8 +158,11 @@ func (w *world) dequeue(x *istiod, s *stream) {
 	if !s.queued {
 		return
 	}
-	changed, routes := !maps.Equal(s.context, x.context), !maps.Equal(s.rows, x.rows)
-	s.queued, s.context, s.rows, s.push = false, x.context, x.rows, x.push
+	changed, routes := !maps.Equal(s.context, x.context), s.event
+	s.queued, s.event, s.context, s.push = false, false, x.context, x.push
+	if routes {
+		s.rows = x.rows // else they are from the cache
+	}
 	if s.clusters.Sent != "" && s.proxy.imports && changed {
 		w.sendClusters(s)
 		w.sendEndpoints(s)
@@ -300,10 +320,7 @@ func (w *world) event(t *rapid.T) {
 			}
 		}
 	case n < 30:
-		w.refresh(x)
-		for _, s := range x.streams {
-			s.queued = true
-		}
+		w.refresh(x, rapid.Bool().Draw(t, "heard"))
 	case n < 45:
 		if p.stopped = false; p.stream == nil {
 			w.connect(p, x)
@@ -362,7 +379,7 @@ func (w *world) restart(t *rapid.T, x *istiod) {
 	}
 	x.push = 0
 	x.seenRows = rapid.IntRange(w.routes.since, len(w.routes.history)-1).Draw(t, "seen routes")
-	w.refresh(x)
+	w.refresh(x, true)
 }
 
 // flow lets everything arrive that is on its way.
@@ -372,11 +389,8 @@ func (w *world) flow() {
 			x.seen[c] = true
 		}
 		x.seenRows = len(w.routes.history) - 1
-		w.refresh(x)
+		w.refresh(x, true)
 		w.observe(x)
-		for _, s := range x.streams {
-			s.queued = true
-		}
 	}
 	for range 400 { // more than is ever on its way
 		for i, p := range w.proxies {

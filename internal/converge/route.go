@@ -85,8 +85,10 @@ type sighting struct {
 	// virtual host without it.
 	there, lacked bool
 	push          uint64
-	// at is when the row was first there.
-	at time.Time
+	// at is when the row was first there, and sure is set once that is long enough ago:
+	// later pushes are about something else.
+	at   time.Time
+	sure bool
 }
 
 // learnRoutes notes what an istiod said of rows, over what is known of it; before is nil
@@ -103,6 +105,8 @@ func (r *round) learnRoutes(istiod string, next, before *instance) {
 				s = s.after(&r.Routes[j], w, r.Now)
 			}
 		}
+		// What came before this round is in it: a round may have taken long.
+		s.sure = s.there && r.Now.Sub(s.at) >= quiet
 		next.rows[keyOf(w)] = s
 	}
 }
@@ -125,7 +129,7 @@ func (s sighting) after(response *Routes, w *plan.AwaitedRow, now time.Time) sig
 	case there && ok && !s.there:
 		return sighting{there: true, lacked: s.lacked, push: push, at: now}
 	case there && ok:
-		if now.Sub(s.at) < quiet {
+		if !s.sure {
 			s.push = max(s.push, push)
 		}
 		return s
@@ -175,7 +179,7 @@ func (r *round) rowSettled(w *plan.AwaitedRow, missing int) bool {
 			}
 			state := r.rowState(a, p, w)
 			r.note(Question{a.Istiod, p.ID}, state)
-			all = all && s.there && r.Now.Sub(s.at) >= quiet && state == Synced
+			all = all && s.sure && state == Synced
 			r.out.RoutesBehind = r.out.RoutesBehind || state == Behind
 		}
 	}

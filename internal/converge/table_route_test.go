@@ -106,7 +106,7 @@ func TestJudgeRoutes(t *testing.T) {
 		},
 		{
 			name: "pushes of later are about other things", row: row(nil), proxies: []converge.Proxy{having("a", 5)},
-			responses: responses{0: told(4), 1: told(5, theRow), 3: told(6, theRow)}, settled: true, state: converge.Synced,
+			responses: responses{0: told(4), 1: told(5, theRow), 4: told(6, theRow)}, settled: true, state: converge.Synced,
 		},
 		{
 			name: "it went away", row: row(nil), proxies: []converge.Proxy{having("a", 5)},
