@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -170,4 +172,25 @@ func (w *world) rowOf(v route.Version) rowID {
 		}
 	}
 	return rowID{version: -1}
+}
+
+// routeEvent lets something happen to routes.
+func (w *world) routeEvent(t *rapid.T, n int, x *istiod, p *proxy) {
+	version := rapid.IntRange(0, 2).Draw(t, "version")
+	switch {
+	case n < 4:
+		w.routes.put(version, w.now)
+	case n < 6:
+		w.routes.take(version)
+	case n < 7:
+		w.flow()
+		w.now = w.now.Add(time.Minute)
+		w.routes.forget()
+	case n < 9:
+		if p.stream != nil && p.stream.routes.Sent != "" {
+			w.sendRoutes(p.stream, false)
+		}
+	default:
+		w.observe(x)
+	}
 }

@@ -342,27 +342,6 @@ func (w *world) event(t *rapid.T) {
 	}
 }
 
-// routeEvent lets something happen to routes.
-func (w *world) routeEvent(t *rapid.T, n int, x *istiod, p *proxy) {
-	version := rapid.IntRange(0, 2).Draw(t, "version")
-	switch {
-	case n < 4:
-		w.routes.put(version, w.now)
-	case n < 6:
-		w.routes.take(version)
-	case n < 7:
-		w.flow()
-		w.now = w.now.Add(time.Minute)
-		w.routes.forget()
-	case n < 9:
-		if p.stream != nil && p.stream.routes.Sent != "" {
-			w.sendRoutes(p.stream, false)
-		}
-	default:
-		w.observe(x)
-	}
-}
-
 // restart has an istiod begin anew: its proxies are elsewhere until they connect,
 // it may have forgotten some of what it saw, and those who asked it notice.
 func (w *world) restart(t *rapid.T, x *istiod) {

@@ -1,10 +1,11 @@
 package converge_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -51,9 +52,11 @@ func TestJudgeRoutes(t *testing.T) {
 		responses responses
 		names     []converge.Names
 		pods      []string
-		settled   bool
-		behind    bool
-		state     converge.State
+		// gap is between rounds, if not 200 ms.
+		gap     time.Duration
+		settled bool
+		behind  bool
+		state   converge.State
 	}{
 		{name: "all have it", row: row(nil), proxies: []converge.Proxy{having("a", 5), having("b", 7)}, responses: late, settled: true, state: converge.Synced},
 		{name: "a pod is missing", row: row(nil), proxies: []converge.Proxy{having("a", 5)}, responses: late, pods: []string{"b"}, state: converge.Missing},
@@ -105,6 +108,10 @@ func TestJudgeRoutes(t *testing.T) {
 			responses: responses{0: told(4), 1: told(5, theRow), 2: told(6, theRow)}, behind: true, state: converge.Behind,
 		},
 		{
+			name: "also where a round took long", row: row(nil), proxies: []converge.Proxy{having("a", 5)}, gap: 2 * time.Second,
+			responses: responses{0: told(4), 1: told(5, theRow), 2: told(6, theRow)}, behind: true, state: converge.Behind,
+		},
+		{
 			name: "pushes of later are about other things", row: row(nil), proxies: []converge.Proxy{having("a", 5)},
 			responses: responses{0: told(4), 1: told(5, theRow), 4: told(6, theRow)}, settled: true, state: converge.Synced,
 		},
@@ -148,7 +155,7 @@ func TestJudgeRoutes(t *testing.T) {
 				if claimed := !out.RoutesSettled[test.row.Version].IsZero(); claimed && i < 3 && test.settled {
 					t.Errorf("settled in round %d, before istiod was quiet", i)
 				}
-				in.Memory, in.Names, in.Now = out.Memory, test.names, in.Now.Add(200*time.Millisecond)
+				in.Memory, in.Names, in.Now = out.Memory, test.names, in.Now.Add(cmp.Or(test.gap, 200*time.Millisecond))
 			}
 			if at := out.RoutesSettled[test.row.Version]; at.Equal(test.row.Since) != test.settled {
 				t.Errorf("settled: %v", out.RoutesSettled)
@@ -163,11 +170,45 @@ func TestJudgeRoutes(t *testing.T) {
 	}
 }
 
+// TestRowAnew: what was known of a row is not known of one that was put in place later,
+// though it has the same name.
+func TestRowAnew(t *testing.T) {
+	t.Parallel()
+	w := plan.AwaitedRow{Version: version(rowID{}), Since: epoch, Object: table, Name: theRow.Name, To: subset(0), Host: host, Ports: []uint32{80}}
+	in := converge.Input{
+		Rows: []plan.AwaitedRow{w}, Now: epoch, Routes: []converge.Routes{told(4), told(5, theRow)},
+		Answers: []converge.Answer{{Istiod: "istiod", Proxies: []converge.Proxy{having("a", 5)}}},
+	}
+	play := func(rounds int) (settled bool) {
+		for range rounds {
+			out := converge.Judge(in)
+			in.Memory, in.Routes, in.Now = out.Memory, nil, in.Now.Add(200*time.Millisecond)
+			settled = !out.RoutesSettled[w.Version].IsZero()
+		}
+		return settled
+	}
+	if !play(6) {
+		t.Error("it is not settled")
+	}
+	in.Rows = []plan.AwaitedRow{w}
+	in.Rows[0].Since = in.Now
+	if play(6) {
+		t.Error("it is settled, though no istiod has told of it since it was put in place anew")
+	}
+	in.Routes = []converge.Routes{told(6)}
+	play(1)
+	in.Routes = []converge.Routes{told(7, theRow)}
+	in.Answers[0].Proxies[0] = having("a", 7)
+	if !play(6) {
+		t.Error("it is not settled in the end")
+	}
+}
+
 // TestRouteNames: each port of each Service has a name, once, and there are not too many.
 func TestRouteNames(t *testing.T) {
 	t.Parallel()
 	rows := []plan.AwaitedRow{{Host: "b", Ports: []uint32{80, 81}}, {Host: "a", Ports: []uint32{80}}, {Host: "b", Ports: []uint32{80}}}
-	if diff := cmp.Diff([]string{"a:80", "b:80", "b:81"}, converge.RouteNames(rows)); diff != "" {
+	if diff := gocmp.Diff([]string{"a:80", "b:80", "b:81"}, converge.RouteNames(rows)); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
 	var many []plan.AwaitedRow
