@@ -37,12 +37,21 @@ const syncNamespace = "sync"
 // TestIstiodSync: an operator whose wait would last longer than the test places
 // pins, since istiod tells it when all proxies have their subsets; each Envoy has
 // them by then; and while an Envoy is stopped, nothing is placed. Nor is a version said
-// to be overridable before each Envoy has the route. It runs with the permissions of
-// config/install.
+// to be overridable before each Envoy has the route, where the wait is short either. It
+// runs with the permissions of config/install.
 func TestIstiodSync(t *testing.T) {
 	m := mesh(t)
 	s := openSyncTest(t, m)
-	s.start(t)
+	t.Run("time tells nothing", s.told)
+	t.Run("time would lie", func(t *testing.T) {
+		s.start(t, "1s")
+		s.routeStopped(t, "basket", "v4")
+	})
+}
+
+// told plays with an operator that would wait for an hour where nothing is told.
+func (s *syncTest) told(t *testing.T) {
+	s.start(t, "1h")
 	t.Run("all have it", func(t *testing.T) {
 		s.apply(t, "cart-v2")
 		s.awaitPin(t, "cart")
@@ -126,7 +135,7 @@ func (s *syncTest) apply(t *testing.T, name string) {
 }
 
 // start starts an operator that is who config/install says, and nobody else.
-func (s *syncTest) start(t *testing.T) {
+func (s *syncTest) start(t *testing.T, wait string) {
 	t.Helper()
 	token, err := s.mesh.Kubernetes().CoreV1().ServiceAccounts("overrides-system").CreateToken(t.Context(), "overrides-operator",
 		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
@@ -149,7 +158,7 @@ func (s *syncTest) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), programs(t).Overrides, "operator", "--kubeconfig", kubeconfig, "--istiod-address", istiod,
-		"--wait", "1h", "--wait-max", "1h", "--keep", "1h", "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0")
+		"--wait", wait, "--wait-max", "1h", "--keep", "1h", "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0")
 	log := &bytes.Buffer{}
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
