@@ -240,14 +240,15 @@ func sees(p *Proxy, w *plan.AwaitedRow) bool {
 }
 
 // unlisted reports whether the list of p's clusters would tell whether a row is any of
-// its business: it was sent nothing since istiod has it.
+// its business: it was sent nothing since istiod has it, or no routes at all.
 func (r *round) unlisted(a *Answer, p *Proxy) bool {
 	in := r.next.istiods[a.Istiod]
 	list := in.lists[p.ID]
 	return slices.ContainsFunc(r.Rows, func(w plan.AwaitedRow) bool {
 		s, known := in.rows[keyOf(&w)], list.knows(w.Host)
 		acked, ok := number(p.Routes.Acked)
-		return s.there && !known && ok && acked < s.push && p.Routes.Sent == p.Routes.Acked && p.Type != "router" && sees(p, &w)
+		nothing := p.Routes.Sent == "" || ok && acked < s.push && p.Routes.Sent == p.Routes.Acked
+		return s.there && !known && nothing && p.Type != "router" && sees(p, &w)
 	})
 }
 

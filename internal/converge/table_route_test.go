@@ -129,6 +129,10 @@ func TestJudgeRoutes(t *testing.T) {
 		},
 		{name: "a proxy without routes", row: row(nil), proxies: []converge.Proxy{sidecar("a", 9)}, responses: late, state: converge.Unknown},
 		{
+			name: "which wants none", row: row(nil), proxies: []converge.Proxy{sidecar("a", 9)}, responses: late,
+			names: []converge.Names{names("a", foreign)}, settled: true, state: converge.Synced,
+		},
+		{
 			name: "gateways have none", row: row(nil), proxies: []converge.Proxy{with(sidecar("a", 1), func(p *converge.Proxy) { p.Type = "router" }), having("b", 5)},
 			responses: late, settled: true, state: converge.Synced,
 		},

@@ -71,12 +71,16 @@ type subscription struct {
 }
 
 // subscribe has istiod send the route configurations of these names, now and whenever
-// they may have changed.
-func (s *stream) subscribe(names []string) error {
-	if slices.Equal(s.routes.names, names) {
+// they may have changed. What is sent already is sent now only if it is to be anew: to
+// who does not say what came last, istiod sends all (Istio's xds.ShouldRespond).
+func (s *stream) subscribe(names []string, anew bool) error {
+	anew = anew && len(names) > 0
+	if slices.Equal(s.routes.names, names) && !anew {
 		return nil
 	}
-	s.routes.names = slices.Clone(names)
+	if s.routes.names = slices.Clone(names); anew {
+		s.routes.version, s.routes.nonce = "", ""
+	}
 	return s.write(s.routes.request())
 }
 

@@ -40,21 +40,24 @@ func configuration(t *testing.T, rows ...string) *routev3.RouteConfiguration {
 }
 
 // TestRoutes: routes are subscribed to on the same stream, told with the answers that
-// they come before, acknowledged, and given up when nobody asks for them any more.
+// they come before, acknowledged, sent again to who asks for that, and given up when nobody asks for them any more.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	var heard []string
+	sent := 0
 	f := speaking("")
 	f.routes = func(w http.ResponseWriter, r *asked) {
 		f.note(&heard, fmt.Sprint(r.names, " ", r.version, " ", r.nonce))
 		if r.nonce == "" {
-			push(w, "n1", configuration(t, "override.cart.v2", "default"))
+			sent++
+			push(w, fmt.Sprint("n", sent), configuration(t, "override.cart.v2", "default"))
 		}
 	}
 	answer, rounds := f.answer, 0
 	f.answer = func(w http.ResponseWriter, question string) bool {
 		if rounds++; rounds == 2 {
+			sent += 2
 			push(w, "n2", configuration(t))
 			push(w, "n3", &routev3.RouteConfiguration{Name: routeName})
 		}
@@ -75,10 +78,16 @@ func TestRoutes(t *testing.T) {
 	}
 	ask := []string{routeName}
 	for i, test := range []struct {
-		ask  []string
+		ask  istiod.Ask
 		want []converge.Routes
-	}{{ask, []converge.Routes{at("n1", true, row)}}, {ask, []converge.Routes{at("n2", true), at("n3", false)}}, {nil, nil}, {nil, nil}} {
-		told, err := session.Round(bounded(t, 10*time.Second), &istiod.Ask{Routes: test.ask})
+	}{
+		{istiod.Ask{Routes: ask}, []converge.Routes{at("n1", true, row)}},
+		{istiod.Ask{Routes: ask}, []converge.Routes{at("n2", true), at("n3", false)}},
+		{istiod.Ask{Routes: ask, Anew: true}, []converge.Routes{at("n4", true, row)}},
+		{istiod.Ask{Anew: true}, nil},
+		{istiod.Ask{}, nil},
+	} {
+		told, err := session.Round(bounded(t, 10*time.Second), &test.ask)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +99,7 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	name := "[" + routeName + "]"
-	want := []string{name + "  ", name + " of n1 n1", name + " of n2 n2", name + " of n3 n3", "[] of n3 n3"}
+	want := []string{name + "  ", name + " of n1 n1", name + " of n2 n2", name + " of n3 n3", name + "  ", name + " of n4 n4", "[] of n4 n4"}
 	if diff := cmp.Diff(want, f.told(&heard)); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}

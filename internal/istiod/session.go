@@ -116,6 +116,8 @@ type Ask struct {
 	// Routes are the names of route configurations to be sent, until they are not among
 	// these any more.
 	Routes []string
+	// Anew has all of them sent now, and not only those that were not asked for before.
+	Anew bool
 }
 
 // Told is what all istiods said in a round.
@@ -158,7 +160,7 @@ func (s *Session) Round(ctx context.Context, ask *Ask) (*Told, error) {
 func (s *stream) round(ctx context.Context, address string, ask *Ask) (Told, error) {
 	defer context.AfterFunc(ctx, s.cancel)()
 	// What goes wrong here goes wrong with the first question too, which tells more.
-	_ = s.subscribe(ask.Routes)
+	_ = s.subscribe(ask.Routes, ask.Anew)
 	names, err := s.namesOf(ctx, ask.Questions)
 	if err != nil {
 		return Told{}, err

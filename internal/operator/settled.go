@@ -205,6 +205,7 @@ func (a *asker) converse(ctx context.Context) error {
 	defer session.Close()
 	var memory converge.Memory
 	var ask []converge.Question
+	var rows []plan.AwaitedRow
 	for {
 		began := time.Now()
 		in := converge.Input{Memory: memory, Self: a.client.Self()}
@@ -217,7 +218,10 @@ func (a *asker) converse(ctx context.Context) error {
 		bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 		// Pods first: one that becomes ready during the round has connected before.
 		in.Pods = a.store.proxies()
-		told, err := session.Round(bounded, &istiod.Ask{Questions: ask, Routes: converge.RouteNames(in.Rows)})
+		// Of a new row, what istiod sent last may tell, which was before it was in question.
+		told, err := session.Round(bounded, &istiod.Ask{
+			Questions: ask, Routes: converge.RouteNames(in.Rows), Anew: hasOthers(in.Rows, rows),
+		})
 		cancel()
 		if err != nil {
 			return err
@@ -225,7 +229,7 @@ func (a *asker) converse(ctx context.Context) error {
 		in.Answers, in.Names, in.Routes = told.Answers, told.Names, told.Routes
 		in.Now = time.Now()
 		out := converge.Judge(in)
-		memory, ask = out.Memory, out.Ask
+		memory, ask, rows = out.Memory, out.Ask, in.Rows
 		a.publish(&in, &out)
 		select {
 		case <-ctx.Done():
