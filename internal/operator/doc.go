@@ -8,6 +8,7 @@
 //	queue.go      … which of them begins next, and what it waits for
 //	failure.go    … and when one that failed is taken again
 //	change.go     what a write changes, and why, for the log
+//	doubt.go      … and of what they leave in doubt meanwhile
 //	beside.go     other requests beside the loop
 //	policy.go     the status of OverridePolicies
 //	event.go      Events on Services

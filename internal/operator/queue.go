@@ -124,13 +124,17 @@ func (q *queue) count(now time.Time) (fast, all int, namespaces map[string]int) 
 	return fast, all, namespaces
 }
 
+// unobserved reports whether a write of an object has begun, of a plan before the latest,
+// whose effect the latest has not observed.
+func (q *queue) unobserved(object diag.Object) bool { return q.earlier[object] != nil }
+
 // blocked reports whether a step waits for a write whose effect its plan has not
 // observed.
 func (q *queue) blocked(s *queued) bool {
 	if len(q.earlier) == 0 {
 		return false
 	}
-	if q.earlier[s.Object.Object] != nil {
+	if q.unobserved(s.Object.Object) {
 		return true
 	}
 	hosts := s.change.hosts()

@@ -90,6 +90,7 @@ func (w *writer) start(ctx context.Context, p *picture) {
 	w.rivals.forget(now)
 	w.seen = p.seen
 	w.queue.install(ranked(steps))
+	doubt(&p.planned, p.result.Tables, w.queue.unobserved)
 	w.pump(ctx)
 }
 

@@ -263,3 +263,24 @@ func TestOursGivesWayToTheUsers(t *testing.T) {
 		t.Errorf("ours is there still: %s", ours.JSON)
 	}
 }
+
+// TestPinGoesBackAtOnce: where what is released now is lost as soon as the pin has moved to
+// it, ordinary traffic may have again what it had.
+func TestPinGoesBackAtOnce(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	w.deploy("cart-v2", "v2", true)
+	w.run(t, 4*bound)
+	w.workloads["cart-v2"].ready = 1
+	w.run(t, 4*bound)
+	w.settings.ReleasedVersions = []string{"v2"}
+	w.run(t, tick)
+	if of := w.subsets(t); of[bySelector] != "v2" {
+		t.Fatalf("the pin is of %v", of)
+	}
+	w.workloads["cart-v2"].ready = 0
+	w.run(t, 4*bound)
+	if to := w.ordinary(t); !slices.Equal(to, []string{subsetV1}) {
+		t.Errorf("ordinary traffic goes to %q", to)
+	}
+}

@@ -1,0 +1,26 @@
+package operator
+
+import (
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// doubt has a plan not say that all proxies have the routes to a version, where a row of it
+// stands in an object that a write of an earlier plan may yet change: that write may take
+// the row away, which was planned while the version was not ready.
+func doubt(planned *plan.Output, tables []route.Table, unobserved func(diag.Object) bool) {
+	for i := range tables {
+		t := &tables[i]
+		if !unobserved(t.Object()) {
+			continue
+		}
+		for j := range t.Routes {
+			r := &t.Routes[j]
+			if routed, known := planned.Routed[r.Version]; known && r.Kind == route.Override {
+				routed.Settled = false
+				planned.Routed[r.Version] = routed
+			}
+		}
+	}
+}
