@@ -100,11 +100,12 @@ func latest(a, b time.Time) time.Time {
 
 // areYounger reports whether all clusters of ours that proxies have, of those that t
 // names, are in place since a time or later: who has them has them as they are to be
-// seen since then.
+// seen since then. Those that a first plan has found may be older.
 func (p *planner) areYounger(t *route.Table, than time.Time) bool {
 	for i := range t.Routes {
 		for _, c := range p.ours(&t.Routes[i]) {
-			if c.Subset != "" && p.has(c) && p.next.placed[c].since.Before(than) {
+			at, placed := p.next.placed[c]
+			if c.Subset != "" && placed && (p.has(c) && at.since.Before(than) || at.mayBeKnownAs(p) == nil) {
 				return false
 			}
 		}

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -106,5 +107,27 @@ func TestTwoSubsetsOfOneName(t *testing.T) {
 	w.run(t, 4*bound)
 	if to := w.overrides(t)["override.cart.v3"]; to == "" || to == "override-v3" {
 		t.Errorf("in the end an override leads to %q", to)
+	}
+}
+
+// TestRowsStayAfterACrash: where the user's VirtualService goes, all callers are to see
+// ours, and rows get other names. An operator that has just started, and does not know how
+// old anything is, takes no row away.
+func TestRowsStayAfterACrash(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, true)
+	w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{
+		Name: "users", Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: service}}},
+	}}}
+	w.run(t, 8*bound)
+	w.virtualService, w.memory = nil, plan.Memory{}
+	for range ticks(4 * bound) {
+		w.run(t, tick)
+		if !slices.Contains(slices.Collect(maps.Values(w.overrides(t))), "override-v3") {
+			t.Fatalf("after %v no row leads to v3: %v", w.now.Sub(epoch), w.overrides(t))
+		}
+	}
+	if got := w.shown(t); !slices.Equal(got, []string{"*"}) && len(got) > 0 {
+		t.Errorf("in the end it is shown to %q", got)
 	}
 }
