@@ -202,9 +202,9 @@ func (w *world) inherit(released, ready map[string]bool, missing bool) bool {
 				w.lastHeirs[name] = true
 			}
 		}
-		if missing && w.heirs[name] {
-			w.due[x.version] = true
-			served = served || w.lastHeirs[name] && x.ready > 0 && !x.preview
+		for g := x; g != nil && missing && w.heirs[name]; g = g.former {
+			w.due[g.version] = true
+			served = served || w.lastHeirs[name] && g.ready > 0 && !g.preview
 		}
 	}
 	return served
