@@ -188,10 +188,9 @@ func (s *Soak) begin(ctx context.Context) error {
 	s.sender = &sender{client: client, book: s.book}
 	s.versions.settle = func() error { return s.keeper.settle(ctx) }
 	s.versions.begin = func(a *judge.Announcement) func() { return s.sender.override(ctx, a) }
-	for _, service := range []string{"pay", "deal"} {
-		for _, v := range []string{"v1", "v2"} {
-			s.versions.deployed(judge.Version{Service: service, Name: v})
-		}
+	// Of pay there is always one that is not released, so that all are overridable.
+	for _, v := range []string{"v1", "v2"} {
+		s.versions.deployed(judge.Version{Service: "pay", Name: v})
 	}
 	w := &watcher{timeline: s.timeline, versions: s.versions, marks: s.marks}
 	if err := w.watch(ctx, s.mesh.Config); err != nil {
