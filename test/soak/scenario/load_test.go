@@ -44,7 +44,7 @@ func (s *scene) load(ctx context.Context, _ *testscript.TestScript, _ []string) 
 
 // sender makes requests of a Service, and says which version served them.
 func (s *scene) sender(client *http.Client, service, version string) func(context.Context) (string, error) {
-	began := time.Now()
+	began := s.began
 	return func(ctx context.Context) (string, error) {
 		after := time.Since(began).Round(100 * time.Millisecond)
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
