@@ -208,11 +208,17 @@ func (r *round) settled(y *plan.Young, missing int) bool {
 	if !all {
 		return false
 	}
-	first, ok := r.Memory.agreed[key]
+	return lasts(r, r.Memory.agreed, r.next.agreed, key)
+}
+
+// lasts notes that this round has found something everywhere, and reports whether the
+// rounds before have, for long enough.
+func lasts[K comparable](r *round, before, now map[K]time.Time, key K) bool {
+	first, ok := before[key]
 	if !ok {
 		first = r.Now
 	}
-	r.next.agreed[key] = first
+	now[key] = first
 	if r.Now.Sub(first) < apart {
 		r.out.Soon = true
 		return false

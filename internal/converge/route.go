@@ -186,16 +186,7 @@ func (r *round) rowSettled(w *plan.AwaitedRow, missing int) bool {
 	if !all {
 		return false
 	}
-	first, ok := r.Memory.rowsAgreed[key]
-	if !ok {
-		first = r.Now
-	}
-	r.next.rowsAgreed[key] = first
-	if r.Now.Sub(first) < apart {
-		r.out.Soon = true
-		return false
-	}
-	return true
+	return lasts(r, r.Memory.rowsAgreed, r.next.rowsAgreed, key)
 }
 
 // rowState is what is known of a proxy and a row.

@@ -123,16 +123,7 @@ func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *AwaitedRow {
 // forgetRouted notes since when versions have had no row, for as long as a proxy may
 // know one still, and lists the rows to ask about.
 func (p *planner) forgetRouted() {
-	for v := range p.Memory.routed {
-		if _, there := p.next.routed[v]; !there {
-			p.next.unrouted[v] = p.Now
-		}
-	}
-	for v, at := range p.Memory.unrouted {
-		if _, there := p.next.routed[v]; !there && p.Now.Sub(at) < p.keep {
-			p.next.unrouted[v] = at
-		}
-	}
+	noteGone(p, p.Memory.routed, p.next.routed, p.Memory.unrouted, p.next.unrouted)
 	p.out.AwaitedRows = slices.DeleteFunc(p.out.AwaitedRows, func(r AwaitedRow) bool { return p.untold[r.Version] })
 	slices.SortFunc(p.out.AwaitedRows, func(a, b AwaitedRow) int {
 		return cmp.Or(compareVersions(a.Version, b.Version), a.Object.Compare(b.Object), cmp.Compare(a.Name, b.Name))

@@ -66,15 +66,19 @@ func (p *planner) wasWider(c Cluster) bool {
 
 // leave notes since when clusters have not been there, for as long as a proxy may
 // know them still.
-func (p *planner) leave() {
-	for c := range p.Memory.placed {
-		if _, there := p.next.placed[c]; !there {
-			p.next.left[c] = p.Now
+func (p *planner) leave() { noteGone(p, p.Memory.placed, p.next.placed, p.Memory.left, p.next.left) }
+
+// noteGone notes since when what was there before has not been there, for as long as a
+// proxy may know it still.
+func noteGone[K comparable, V any](p *planner, before, now map[K]V, gone, next map[K]time.Time) {
+	for key := range before {
+		if _, there := now[key]; !there {
+			next[key] = p.Now
 		}
 	}
-	for c, at := range p.Memory.left {
-		if _, there := p.next.placed[c]; !there && p.Now.Sub(at) < p.keep {
-			p.next.left[c] = at
+	for key, at := range gone {
+		if _, there := now[key]; !there && p.Now.Sub(at) < p.keep {
+			next[key] = at
 		}
 	}
 }

@@ -246,10 +246,7 @@ func (c *cycler) do(ctx context.Context, w *workload, a act) error {
 	case flap:
 		return c.control(ctx, w, "/control/unready?for=1500ms", func() { c.versions.breaks(v, judge.Unready) })
 	case roll:
-		if err := c.patch(ctx, w.name, fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":"%d"}}}}}`, time.Now().UnixNano())); err != nil {
-			return err
-		}
-		return c.rolled(ctx, w)
+		return c.rollInPlace(ctx, w)
 	case scaleUp, scaleDown:
 		replicas := w.replicas + 1
 		if a == scaleDown {
@@ -265,6 +262,16 @@ func (c *cycler) do(ctx context.Context, w *workload, a act) error {
 		return c.scale(ctx, w, before)
 	}
 	return fmt.Errorf("there is no act %q", a)
+}
+
+// rollInPlace replaces the pods of a Deployment by others of the same version, and waits
+// until that is so.
+func (c *cycler) rollInPlace(ctx context.Context, w *workload) error {
+	patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":"%d"}}}}}`, time.Now().UnixNano())
+	if err := c.patch(ctx, w.name, patch); err != nil {
+		return err
+	}
+	return c.rolled(ctx, w)
 }
 
 // scale changes how many pods a version has, and waits until that is so.

@@ -155,11 +155,7 @@ func (s *Soak) heard(ctx context.Context) error {
 		return nil
 	}
 	held := &workload{service: "pay", name: "pay-hold", version: "hold", replicas: 1}
-	patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":"%d"}}}}}`, time.Now().UnixNano())
-	if err := s.cycler.patch(ctx, held.name, patch); err != nil {
-		return err
-	}
-	if err := s.cycler.rolled(ctx, held); err != nil {
+	if err := s.cycler.rollInPlace(ctx, held); err != nil {
 		return err
 	}
 	return poll(ctx, "proxies know a new pod", func() (bool, error) {

@@ -97,11 +97,8 @@ func (k *keeper) roll(ctx context.Context, name string) error {
 	}
 	k.timeline.note(name, "the released workload is %s", what)
 	w := &workload{service: name, name: s.released[0].workload, version: s.released[0].version, replicas: 1}
-	if err := k.patch(ctx, w.name, fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":"%d"}}}}}`, time.Now().UnixNano())); err != nil {
-		return err
-	}
 	k.done[what]++
-	return k.rolled(ctx, w)
+	return k.rollInPlace(ctx, w)
 }
 
 // promote names another version of pay as released, sometimes both for a while: then its

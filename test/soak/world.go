@@ -30,19 +30,21 @@ type service struct {
 	// pinned says that previews are there all the time, sidecar that what is released
 	// has a sidecar though it calls nobody.
 	pinned, sidecar bool
+	// divided says that routes of the user's divide ordinary requests among all of released;
+	// else the first one alone is, to begin with.
+	divided bool
 }
 
 type released struct{ workload, version string }
 
-// atFirst are the versions that are released when the soak begins: one, but where routes
-// of the user's divide ordinary requests among all.
+// atFirst are the versions that are released when the soak begins.
 func (s *service) atFirst() []string {
-	if s.name != "deal" {
-		return []string{s.released[0].version}
-	}
 	var all []string
 	for _, r := range s.released {
 		all = append(all, r.version)
+	}
+	if !s.divided {
+		return all[:1]
 	}
 	return all
 }
@@ -56,7 +58,7 @@ func services() []service {
 		{name: "pay", through: []string{"pay"}, released: []released{{"pay-v1", "v1"}, {"pay-v2", "v2"}}, rate: 20, pinned: true},
 		{name: "ship", through: []string{"ship"}, released: []released{{"ship", "r1"}}, rate: 10},
 		{name: "search", through: []string{"search"}, released: []released{{"search-v1", "v1"}}, rate: 10},
-		{name: "deal", through: []string{"deal"}, released: []released{{"deal-v1", "v1"}, {"deal-v2", "v2"}}, rate: 10},
+		{name: "deal", through: []string{"deal"}, released: []released{{"deal-v1", "v1"}, {"deal-v2", "v2"}}, rate: 10, divided: true},
 	}
 }
 
