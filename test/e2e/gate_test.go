@@ -3,9 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/overrides-mesh/overrides/internal/demo/chain/chaintest"
 	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh"
@@ -220,23 +219,7 @@ func (g *gateTest) send(ctx context.Context, override string) (string, error) {
 
 // askVersion asks a Service which version serves a request, with an override or none.
 func askVersion(ctx context.Context, client *http.Client, service, override string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"/", nil)
-	if err != nil {
-		return "", err
-	}
-	if override != "" {
-		request.Header.Set("X-Override", override)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var answer struct{ Version string }
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("answered %d, %w", response.StatusCode, err)
-	}
-	return answer.Version, nil
+	return chaintest.Version(ctx, client, "http://"+service+"/", override)
 }
 
 // sent counts ordinary requests.

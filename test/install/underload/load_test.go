@@ -1,7 +1,6 @@
 package underload_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -12,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/demo/chain/chaintest"
 	"github.com/overrides-mesh/overrides/internal/load"
 )
 
@@ -86,27 +85,11 @@ func (tr *traffic) stop(names ...string) {
 func (tr *traffic) ask(ctx context.Context, service, version string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"/", http.NoBody)
-	if err != nil {
-		return "", err
-	}
+	override := ""
 	if version != "" {
-		request.Header.Set("X-Override", service+":"+version)
+		override = service + ":" + version
 	}
-	response, err := tr.client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(response.Body); err != nil {
-		return "", err
-	}
-	answer, err := chain.Decode(&body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("status %d", response.StatusCode)
-	}
-	return answer.Version, nil
+	return chaintest.Version(ctx, tr.client, "http://"+service+"/", override)
 }
 
 // phased is what became of the requests of a kind that were sent in a phase.

@@ -1,7 +1,6 @@
 package scenario_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/demo/chain/chaintest"
 	"github.com/overrides-mesh/overrides/internal/load"
 )
 
@@ -49,27 +48,15 @@ func (s *scene) sender(client *http.Client, service, version string) func(contex
 		after := time.Since(began).Round(100 * time.Millisecond)
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+"."+s.namespace+"/", http.NoBody)
-		if err != nil {
-			return "", err
-		}
+		override := ""
 		if version != "" {
-			request.Header.Set("X-Override", "shop:"+version)
+			override = "shop:" + version
 		}
-		response, err := client.Do(request)
-		if err != nil {
-			return "", err
+		served, err := chaintest.Version(ctx, client, "http://"+service+"."+s.namespace+"/", override)
+		if status := chaintest.StatusError(0); errors.As(err, &status) {
+			return "", fmt.Errorf("%w after %v", status, after)
 		}
-		defer response.Body.Close()
-		var body bytes.Buffer
-		if _, err := body.ReadFrom(response.Body); err != nil {
-			return "", err
-		}
-		answer, err := chain.Decode(&body)
-		if err != nil || response.StatusCode != http.StatusOK {
-			return "", fmt.Errorf("status %d after %v", response.StatusCode, after)
-		}
-		return answer.Version, nil
+		return served, err
 	}
 }
 
