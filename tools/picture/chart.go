@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// cost plots what ordinary requests, and those that ask for the last of all versions, cost a sidecar.
+func cost(benchmarks string) (*canvas, error) {
+	t, err := readTable(benchmarks, "## What overrides cost ordinary traffic", "override routes", "ordinary row first", "request", "Envoy CPU µs/request")
+	if err != nil {
+		return nil, err
+	}
+	p := plot{
+		title: "Ordinary requests cost a sidecar the same with 1,000 override routes as with none",
+		unit:  "CPU of the caller's Envoy, µs per request", axis: "override routes of the Service",
+	}
+	for _, s := range []struct{ name, first, request string }{
+		{"ordinary request", "yes", "ordinary"},
+		{"ordinary request, without the ordinary row in front", "no", "ordinary"},
+		{"request for the version whose row is last", "yes", "last"},
+	} {
+		values := series{name: s.name}
+		var labels []string
+		for _, row := range t.rows {
+			none := t.cell(row, "override routes") == "0" && t.cell(row, "request") == "ordinary"
+			if !none && (t.cell(row, "ordinary row first") != s.first || t.cell(row, "request") != s.request) {
+				continue
+			}
+			value, err := number(t.cell(row, "Envoy CPU µs/request"))
+			if err != nil {
+				return nil, err
+			}
+			labels, values.values = append(labels, t.cell(row, "override routes")), append(values.values, value)
+		}
+		p.labels, p.series = labels, append(p.series, values)
+	}
+	return p.draw(), p.check()
+}
+
+// early plots how many sidecars have a route before what it leads to, by when it is written.
+func early(benchmarks string) (*canvas, error) {
+	t, err := readTable(benchmarks, "## Until all proxies have it", "route written", "500")
+	if err != nil {
+		return nil, err
+	}
+	p := plot{
+		title: "Why the operator waits: sidecars that have a route before the subset that it names",
+		unit:  "% of sidecars", axis: "when the route is written", bars: true,
+	}
+	for _, row := range t.rows {
+		p.labels = append(p.labels, t.cell(row, "route written"))
+	}
+	for _, sidecars := range []string{"100", "300", "500"} {
+		s := series{name: sidecars + " sidecars"}
+		for _, row := range t.rows {
+			share, err := share(t.cell(row, sidecars))
+			if err != nil {
+				return nil, err
+			}
+			s.values = append(s.values, share)
+		}
+		p.series = append(p.series, s)
+	}
+	return p.draw(), p.check()
+}
+
+// share reads "19 of 20 (41.68 %, ≤ 891 ms)"; without parentheses nobody was early.
+func share(cell string) (float64, error) {
+	_, percent, found := strings.Cut(cell, "(")
+	if !found {
+		return 0, nil
+	}
+	return number(percent)
+}
+
+// times plots how long the operator takes, in percentiles.
+func times(benchmarks string) (*canvas, error) {
+	columns := []string{"p50", "p90", "p99"}
+	t, err := readTable(benchmarks, "## The operator: times", columns...)
+	if err != nil {
+		return nil, err
+	}
+	p := plot{title: "How long a version takes to be served, and to be gone", unit: "ms", axis: "", bars: true}
+	for _, row := range t.rows {
+		p.labels = append(p.labels, strings.TrimSpace(row[0]))
+	}
+	for _, column := range columns {
+		s := series{name: column}
+		for _, row := range t.rows {
+			value, err := number(t.cell(row, column))
+			if err != nil {
+				return nil, err
+			}
+			s.values = append(s.values, value)
+		}
+		p.series = append(p.series, s)
+	}
+	return p.draw(), p.check()
+}
+
+// judged plots the requests of a soak, by class.
+func judged(soak string) (*canvas, error) {
+	t, err := readTable(soak, "## Results", "class", "sent", "failed", "misrouted")
+	if err != nil {
+		return nil, err
+	}
+	p := plot{title: "Requests of the soak, with failed and misrouted ones", unit: "requests sent", axis: "class of requests; failed / misrouted below its name", bars: true}
+	var sent series
+	for _, row := range t.rows {
+		value, err := number(t.cell(row, "sent"))
+		if err != nil {
+			return nil, err
+		}
+		p.labels = append(p.labels, fmt.Sprintf("%s %s / %s", row[0], t.cell(row, "failed"), t.cell(row, "misrouted")))
+		sent.values = append(sent.values, value)
+	}
+	p.series = []series{sent}
+	return p.draw(), p.check()
+}
+
+// check reports series that don't have a value for each label.
+func (p plot) check() error {
+	for _, s := range p.series {
+		if len(s.values) != len(p.labels) {
+			return fmt.Errorf("%s: %s has %d values for %s labels", p.title, s.name, len(s.values), strconv.Itoa(len(p.labels)))
+		}
+	}
+	return nil
+}

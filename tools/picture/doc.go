@@ -1,0 +1,12 @@
+// Command picture draws the pictures of the documentation, as SVG.
+//
+//	go run ./picture ../docs
+//
+// writes docs/images/*.svg. The plots are drawn from the tables of docs/benchmarks.md
+// and docs/soak.md, which are the only place where these numbers are kept.
+//
+//	canvas.go    boxes, arrows and text, in colours for light and dark pages
+//	scene.go     preview beside released; the rows of a table; make before break
+//	plot.go      lines and bars over a table of numbers
+//	table.go     reads a table from a page
+package main
