@@ -34,6 +34,9 @@ type routed struct {
 	// again is set where a row may have been there shortly before: proxies may have that
 	// one, which can't be told from this one.
 	again bool
+	// other is set while the row in place is not the one that is wanted, which takes its
+	// place in one write, but leads to the version too.
+	other bool
 }
 
 // noteRouted notes which of t's versions a row in place leads to.
@@ -45,15 +48,15 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 	rows := map[route.Version]*AwaitedRow{}
 	for i := range t.Routes {
 		r := &t.Routes[i]
-		to, there := seen.override(r.Name)
-		if !there || r.Kind != route.Override {
+		if r.Kind != route.Override {
 			continue
 		}
-		at, known := p.Memory.routed[r.Version]
-		if !known {
-			_, left := p.Memory.unrouted[r.Version]
-			at = routed{p.Now, left || p.Memory.placed == nil}
+		to, there := seen.override(r.Name)
+		if !there {
+			p.noteOther(r, seen)
+			continue
 		}
+		at := p.routedSince(r.Version)
 		settled := p.routeSettled(r.Version, at.since)
 		p.next.routed[r.Version] = at
 		p.out.Routed[r.Version] = Routed{Since: at.since, Settled: settled}
@@ -76,6 +79,35 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 		}
 		p.out.AwaitedRows = append(p.out.AwaitedRows, *row)
 	}
+}
+
+// routedSince returns since when a row for a version has been in place that is there now.
+func (p *planner) routedSince(v route.Version) routed {
+	at, known := p.Memory.routed[v]
+	_, left := p.Memory.unrouted[v]
+	switch {
+	case !known:
+		return routed{since: p.Now, again: left || p.Memory.placed == nil}
+	case at.other:
+		return routed{since: p.Now, again: true}
+	}
+	return at
+}
+
+// noteOther notes that a version still has a route where r is not in place, but a row of
+// another name that leads there: a table whose rows get other names, as those of a user's
+// VirtualService that comes or goes, is written at once, and the version is served before
+// and after that. A route that proxies may not have yet is not waited for: it goes.
+func (p *planner) noteOther(r *route.Route, seen *sight) {
+	at, known := p.Memory.routed[r.Version]
+	_, noted := p.next.routed[r.Version]
+	leads := slices.ContainsFunc(seen.overrides, func(o override) bool { return slices.Contains(all(r), o.to) })
+	if !known || noted || !leads {
+		return
+	}
+	at.other = true
+	p.next.routed[r.Version] = at
+	p.out.Routed[r.Version] = Routed{Since: at.since}
 }
 
 // routeSettled reports whether every proxy has the route to a version.

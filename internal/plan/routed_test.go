@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -99,5 +100,46 @@ func TestRouteAgain(t *testing.T) {
 				t.Errorf("awaited %v", w.awaited())
 			}
 		})
+	}
+}
+
+// TestRouteOfAnotherName: while rows wait to be written under other names, since a user's
+// VirtualService has come or gone, versions have their routes: those in place. It is a row of
+// the new name that is waited for then.
+func TestRouteOfAnotherName(t *testing.T) {
+	t.Parallel()
+	w := start()
+	w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{
+		Name: "users", Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: service}}},
+	}}}
+	w.run(t, 2*bound)
+	w.deploy("cart-v2", "v2", true)
+	w.workloads["cart-v2"].ready = 1
+	routedNow(t, w)
+	w.run(t, 2*bound)
+	since := w.output.Routed[cartV2].Since
+	w.virtualService = nil
+	for range 2 {
+		w.now = w.now.Add(tick)
+		if steps := w.plan(t).Steps; len(steps) != 1 {
+			t.Fatalf("steps: %v", steps)
+		}
+		if got, want := w.output.Routed[cartV2], (plan.Routed{Since: since}); got != want {
+			t.Errorf("before it is written: %+v, want %+v", got, want)
+		}
+	}
+	w.run(t, 2*tick)
+	if got := w.output.Routed[cartV2]; !got.Since.After(since) || got.Settled {
+		t.Errorf("when it is written: %+v", got)
+	}
+	w.run(t, 2*bound)
+	if got := w.output.Routed[cartV2]; !got.Settled {
+		t.Errorf("later: %+v", got)
+	}
+	w.workloads["cart-v2"].ready = 0
+	w.now = w.now.Add(tick)
+	w.plan(t)
+	if got, routed := w.output.Routed[cartV2]; routed {
+		t.Errorf("not ready: %+v", got)
 	}
 }
