@@ -131,3 +131,24 @@ func TestRowsStayAfterACrash(t *testing.T) {
 		t.Errorf("in the end it is shown to %q", got)
 	}
 }
+
+// TestPinStaysAfterACrash: the same where nothing is there of what is released, so that
+// ordinary traffic is to stay where it is.
+func TestPinStaysAfterACrash(t *testing.T) {
+	t.Parallel()
+	w := pinned(t, false)
+	w.deploy("cart-v2", "v2", true)
+	w.workloads["cart-v2"].preview = true
+	w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{
+		Name: "users", Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: service}}},
+	}}}
+	w.settings.ReleasedVersions = []string{"v9"}
+	w.run(t, 8*bound)
+	w.virtualService, w.memory = nil, plan.Memory{}
+	for range ticks(4 * bound) {
+		w.run(t, tick)
+		if got := w.ordinary(t); !slices.Equal(got, []string{subsetV1}) {
+			t.Fatalf("after %v ordinary traffic goes to %q", w.now.Sub(epoch), got)
+		}
+	}
+}

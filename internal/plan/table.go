@@ -52,8 +52,11 @@ func (p *planner) tables() error {
 // may not move yet.
 func (p *planner) table(t *route.Table, seen *sight) error {
 	p.noteRouted(t, seen)
-	t = p.asItIs(t, seen)
 	seers := p.forWhom(t, seen)
+	if seers != nil {
+		// Where ordinary traffic may stay depends on who is to see it, and the other way round.
+		seers = p.forWhom(p.asItIs(seers, seen), seen)
+	}
 	if seers == nil {
 		return p.stay(seen, t)
 	}
