@@ -85,7 +85,7 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 		if err := decode(owned, &ours); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
 		}
-		out.Routes, out.Says = plan.ReadRoutes(&all.Spec), discover.WrittenOf(out.Kind, &all, all.Spec.GetHosts()...)
+		out.Routes, out.Says = istio.ReadRoutes(&all.Spec), discover.WrittenOf(out.Kind, &all, all.Spec.GetHosts()...)
 		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
 	case "DestinationRule":
 		var all, ours istionetv1.DestinationRule
@@ -95,7 +95,7 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 		if err := decode(owned, &ours); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
 		}
-		out.DestinationRule, out.Says = &all.Spec, discover.WrittenOf(out.Kind, &all, all.Spec.GetHost())
+		out.Subsets, out.Says = istio.ReadSubsets(&all.Spec), discover.WrittenOf(out.Kind, &all, all.Spec.GetHost())
 		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
 	}
 	return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)

@@ -79,7 +79,7 @@ func TestRead(t *testing.T) {
 			if got := string(seen.Managed); got != test.want {
 				t.Errorf("ours is\n%s\nwant\n%s", got, test.want)
 			}
-			if seen.UID != "a" || seen.ResourceVersion != "7" || len(seen.DestinationRule.GetExportTo()) != 1 {
+			if seen.UID != "a" || seen.ResourceVersion != "7" || len(seen.Subsets.ExportTo) != 1 {
 				t.Errorf("the whole is %+v", seen)
 			}
 		})

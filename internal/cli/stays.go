@@ -27,7 +27,7 @@ type moment struct {
 }
 
 func momentOf(s *state, there []istio.Object) (*moment, error) {
-	in := plan.Input{Snapshot: s.snapshot, Result: &s.result, Now: time.Now(), Options: plan.DefaultOptions()}
+	in := plan.Input{Snapshot: s.snapshot, Result: &s.result, Now: time.Now(), Options: plan.DefaultOptions(), Backend: istio.Backend{}}
 	for i := range there {
 		seen, err := observe(&there[i])
 		if err != nil {
@@ -70,11 +70,11 @@ func observe(object *istio.Object) (plan.Observed, error) {
 	case "VirtualService":
 		var v istionetv1.VirtualService
 		err = json.Unmarshal(object.JSON, &v)
-		out.Routes = plan.ReadRoutes(&v.Spec)
+		out.Routes = istio.ReadRoutes(&v.Spec)
 	case "DestinationRule":
 		var d istionetv1.DestinationRule
 		err = json.Unmarshal(object.JSON, &d)
-		out.DestinationRule = &d.Spec
+		out.Subsets = istio.ReadSubsets(&d.Spec)
 	}
 	if err != nil {
 		return out, fmt.Errorf("decode %s: %w", object.Object, err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -27,10 +28,10 @@ type Result struct {
 func (r *Result) Owners() map[diag.Object]string {
 	out := make(map[diag.Object]string, len(r.Tables)+len(r.SubsetRules))
 	for i := range r.Tables {
-		out[r.Tables[i].Object()] = r.Tables[i].Owner
+		out[istio.TableObject(&r.Tables[i])] = r.Tables[i].Owner
 	}
 	for i := range r.SubsetRules {
-		out[r.SubsetRules[i].Object()] = r.SubsetRules[i].Owner
+		out[istio.RuleObject(&r.SubsetRules[i])] = r.SubsetRules[i].Owner
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
 const (
@@ -162,11 +163,11 @@ func (c *compiler) nameTables(drafts []*draft) []*draft {
 		if len(d.of) > 0 {
 			return true
 		}
-		if why, refused := c.refused.Objects[d.table.Object()]; refused {
+		if why, refused := c.refused.Objects[istio.TableObject(&d.table)]; refused {
 			c.refuse(d.adopted, diag.OrdinaryTrafficWouldChange, "%s", why)
 			return false
 		}
-		if c.foreign[d.table.Object()] {
+		if c.foreign[istio.TableObject(&d.table)] {
 			c.refuse(d.adopted, diag.NameTaken, "VirtualService %s exists and is not ours", d.table.Name)
 			return false
 		}

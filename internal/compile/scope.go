@@ -1,6 +1,10 @@
 package compile
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/istio"
+)
 
 // tableScope lists the namespaces whose proxies are to see the table of d, nil
 // for all; it reports false if nobody is left to see it. A table that stands
@@ -9,7 +13,7 @@ import "slices"
 // target, keep what they have.
 func (c *compiler) tableScope(d *draft) ([]string, bool) {
 	hidden := slices.Clone(d.excluded)
-	for n := range c.refused.namespaces(d.table.Object()) {
+	for n := range c.refused.namespaces(istio.TableObject(&d.table)) {
 		hidden = append(hidden, n)
 	}
 	var visible [][]string

@@ -10,6 +10,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -45,7 +46,7 @@ func (c *compiler) buildTables() {
 // requests.
 func (c *compiler) sayRefused(d *draft) {
 	byReason := map[string][]string{}
-	for n, why := range c.refused.namespaces(d.table.Object()) {
+	for n, why := range c.refused.namespaces(istio.TableObject(&d.table)) {
 		byReason[why] = append(byReason[why], n)
 	}
 	for _, why := range slices.Sorted(maps.Keys(byReason)) {
@@ -86,7 +87,7 @@ func (c *compiler) draftService(s *service) *draft {
 		table:    route.Table{Namespace: s.Namespace, Name: objectName(s.Name), Owner: s.Name, Hosts: []string{s.host}},
 		settings: s.settings, of: []*service{s}, routes: c.ownRoutes(s),
 	}
-	if why, refused := c.refused.Objects[d.table.Object()]; refused {
+	if why, refused := c.refused.Objects[istio.TableObject(&d.table)]; refused {
 		c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", why)
 		return nil
 	}
@@ -99,7 +100,7 @@ func (c *compiler) draftService(s *service) *draft {
 	if picked.source != nil && !c.adopt(d, s, picked) {
 		return nil
 	}
-	if c.foreign[d.table.Object()] {
+	if c.foreign[istio.TableObject(&d.table)] {
 		c.leave(s, diag.NameTaken, "left alone: VirtualService %s exists and is not ours", d.table.Name)
 		return nil
 	}
@@ -194,7 +195,7 @@ func (c *compiler) settle(drafts []*draft) []*draft {
 					c.leaveUnseen(s, d)
 				}
 				changed = true
-			case len(c.refused.namespaces(d.table.Object())) > 0:
+			case len(c.refused.namespaces(istio.TableObject(&d.table))) > 0:
 				c.sayRefused(d)
 			default:
 				c.refuse(d.adopted, diag.VirtualServiceScoped, "no namespace is left that could see its routes with overrides")
@@ -211,7 +212,7 @@ func (c *compiler) refuse(v *model.VirtualService, code diag.Code, format string
 
 // leaveUnseen leaves s alone where no namespace is left that could see its table.
 func (c *compiler) leaveUnseen(s *service, d *draft) {
-	refused := c.refused.namespaces(d.table.Object())
+	refused := c.refused.namespaces(istio.TableObject(&d.table))
 	if len(refused) == 0 {
 		c.leave(s, diag.DestinationRuleOfCaller, "left alone: every namespace that could call it has its own rules")
 		return

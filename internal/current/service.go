@@ -9,6 +9,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -122,30 +123,22 @@ func Services(in Input) []Service {
 func (f *finder) index() {
 	for i := range f.Snapshot.Services {
 		s := &f.Snapshot.Services[i]
-		f.byHost[s.Name+"."+s.Namespace+".svc."+f.Snapshot.Options.ClusterDomain] = s
+		f.byHost[f.Snapshot.Options.FQDN(s.Name, s.Namespace)] = s
 	}
 	for i := range f.Result.Tables {
 		t := &f.Result.Tables[i]
-		f.owners[t.Object()] = t.Owner
+		f.owners[istio.TableObject(t)] = t.Owner
 	}
-	for i := range f.Snapshot.DestinationRules {
-		d := &f.Snapshot.DestinationRules[i]
-		host := d.Spec.GetHost()
-		if !strings.Contains(host, ".") {
-			host += "." + d.Namespace + ".svc." + f.Snapshot.Options.ClusterDomain
-		}
-		for _, s := range d.Spec.GetSubsets() {
-			f.labels[plan.Cluster{Host: host, Subset: s.GetName()}] = s.GetLabels()
-		}
+	users := istio.Backend{}.UsersSubsets(f.Snapshot)
+	for i := range users {
+		users[i].AddLabels(f.labels)
 	}
 	for i := range f.Observed {
 		o := &f.Observed[i]
 		f.objects[f.owner(o.Object)] = true
-		for _, s := range o.DestinationRule.GetSubsets() {
-			f.labels[plan.Cluster{Host: o.DestinationRule.GetHost(), Subset: s.GetName()}] = s.GetLabels()
-		}
-		if name, own := strings.CutSuffix(o.Name, compile.ObjectSuffix); own && o.Kind == "VirtualService" {
-			f.ordinary[[2]string{o.Namespace, name}] = o.Routes.Ordinary()
+		o.Subsets.AddLabels(f.labels)
+		if name, own := strings.CutSuffix(o.Name, compile.ObjectSuffix); own && o.Routes != nil {
+			f.ordinary[[2]string{o.Namespace, name}] = o.Routes.Ordinary
 		}
 	}
 	for i := range f.Planned.Steps {

@@ -70,8 +70,8 @@ func (w *world) input() Input {
 		}
 	}
 	in.Observed = []plan.Observed{
-		{Object: routes, Routes: plan.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{table}})},
-		{Object: subsets, DestinationRule: rule},
+		{Object: routes, Routes: istio.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{table}})},
+		{Object: subsets, Subsets: istio.ReadSubsets(rule)},
 	}
 	return in
 }

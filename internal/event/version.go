@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -38,13 +39,16 @@ func (t *teller) inherit() {
 				rows[r.Name] = r.Version
 			}
 		}
-		wanted[table.Object()] = rows
+		wanted[istio.TableObject(table)] = rows
 	}
 	subsets := t.subsets()
 	for i := range t.Before {
 		o := &t.Before[i]
 		young := t.Now.Sub(t.Written[o.Object]) < announcedWithin
-		for _, row := range o.Routes.Rows() {
+		if o.Routes == nil {
+			continue
+		}
+		for _, row := range o.Routes.Overrides {
 			v, isWanted := wanted[o.Object][row.Name]
 			if !isWanted {
 				v = versionOf(row, subsets[row.To])
@@ -60,17 +64,14 @@ func (t *teller) inherit() {
 func (t *teller) subsets() map[plan.Cluster]map[string]string {
 	out := map[plan.Cluster]map[string]string{}
 	for i := range t.Before {
-		rule := t.Before[i].DestinationRule
-		for _, s := range rule.GetSubsets() {
-			out[plan.Cluster{Host: rule.GetHost(), Subset: s.GetName()}] = s.GetLabels()
-		}
+		t.Before[i].Subsets.AddLabels(out)
 	}
 	return out
 }
 
 // versionOf says for which version a row is that nobody wants any more: that of the
 // subset which it leads to. It is zero where that can't be told.
-func versionOf(row plan.Row, labels map[string]string) route.Version {
+func versionOf(row route.PlacedOverride, labels map[string]string) route.Version {
 	host := strings.SplitN(row.To.Host, ".", 3)
 	if len(host) < 3 || len(labels) != 1 {
 		return route.Version{}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -72,7 +73,7 @@ func inPlace() []plan.Observed {
 	return []plan.Observed{
 		{
 			Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"},
-			Routes: plan.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
+			Routes: istio.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
 				Name: "override.cart.v2",
 				Match: []*istioapi.HTTPMatchRequest{{Headers: map[string]*istioapi.StringMatch{
 					"x-override": {MatchType: &istioapi.StringMatch_Regex{Regex: `(?:.*,)?[ \t]*cart:v2`}},
@@ -82,9 +83,7 @@ func inPlace() []plan.Observed {
 		},
 		{
 			Object: diag.Object{Kind: "DestinationRule", Namespace: "shop", Name: "cart-overrides"},
-			DestinationRule: &istioapi.DestinationRule{
-				Host: host, Subsets: []*istioapi.Subset{{Name: "override-v2", Labels: map[string]string{"version": "v2"}}},
-			},
+			Subsets: &route.PlacedSubsets{Host: host, Subsets: []route.Subset{{Name: "override-v2", Labels: map[string]string{"version": "v2"}}}},
 		},
 	}
 }

@@ -36,8 +36,8 @@ func With(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Resul
 		var out Output
 		out.Result, out.Proof = prove.Made(snapshot, func(refused compile.Refused) compile.Result {
 			result := compiled(refused)
-			result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return left[t.Object()] })
-			result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(r route.SubsetRule) bool { return left[r.Object()] })
+			result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return left[istio.TableObject(&t)] })
+			result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(r route.SubsetRule) bool { return left[istio.RuleObject(&r)] })
 			return result
 		})
 		objects, found, err := istio.Objects(out.Tables, out.SubsetRules)
@@ -60,12 +60,12 @@ func leave(left map[diag.Object]bool, result *compile.Result, objects []istio.Ob
 		written[o.Object] = true
 	}
 	for i := range result.Tables {
-		if o := result.Tables[i].Object(); !written[o] {
+		if o := istio.TableObject(&result.Tables[i]); !written[o] {
 			left[o] = true
 		}
 	}
 	for i := range result.SubsetRules {
-		if o := result.SubsetRules[i].Object(); !written[o] {
+		if o := istio.RuleObject(&result.SubsetRules[i]); !written[o] {
 			left[o] = true
 		}
 	}

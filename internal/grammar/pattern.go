@@ -35,6 +35,10 @@ type Judged struct{ From, Method bool }
 // whichever Service and whether well-formed or not.
 const AnyBaggagePattern = `(?:.*,)?[ \t]*override\..*`
 
+// IsMemberPattern reports whether a pattern begins as those do that this package makes
+// for members.
+func IsMemberPattern(pattern string) bool { return strings.HasPrefix(pattern, memberBegin) }
+
 // NeedsBaggageOverride reports whether a pattern of [Service.BaggagePattern] is
 // recognized: every header that matches it matches [AnyBaggagePattern] as well. It
 // looks at the beginning, and that no alternative stands beside it.

@@ -7,8 +7,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/route"
 	"github.com/overrides-mesh/overrides/internal/valid"
@@ -63,12 +61,12 @@ func (c *collector) leaveOut(tables []route.Table, rules []route.SubsetRule) {
 		return
 	}
 	for _, rule := range rules {
-		if !c.left[rule.Object()] {
+		if !c.left[RuleObject(&rule)] {
 			continue
 		}
 		for i := range tables {
 			if namesSubsetOf(&tables[i], rule.Host) {
-				c.left[tables[i].Object()] = true
+				c.left[TableObject(&tables[i])] = true
 			}
 		}
 	}
@@ -78,10 +76,9 @@ func (c *collector) leaveOut(tables []route.Table, rules []route.SubsetRule) {
 // namesSubsetOf reports whether a table sends requests, or copies of them, to a
 // subset of host.
 func namesSubsetOf(table *route.Table, host string) bool {
-	named := func(d *istioapi.Destination) bool { return d.GetHost() == host && d.GetSubset() != "" }
+	var named []route.Cluster
 	return slices.ContainsFunc(table.Routes, func(r route.Route) bool {
-		return slices.ContainsFunc(r.Destinations, func(d route.Destination) bool { return d.Host == host && d.Subset != "" }) ||
-			named(r.Base.GetMirror()) ||
-			slices.ContainsFunc(r.Base.GetMirrors(), func(m *istioapi.HTTPMirrorPolicy) bool { return named(m.GetDestination()) })
+		named = r.AppendClusters(named[:0])
+		return slices.ContainsFunc(named, func(c route.Cluster) bool { return c.Host == host && c.Subset != "" })
 	})
 }

@@ -3,7 +3,8 @@ package istio
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
+
+	"github.com/overrides-mesh/overrides/internal/encoded"
 )
 
 // integers returns the JSON of a specification with all integers as such. The JSON
@@ -15,7 +16,7 @@ func integers(spec json.Marshaler) (json.Marshaler, error) {
 	if err != nil || !bytes.Contains(data, []byte(`"consistentHash"`)) {
 		return json.RawMessage(data), err
 	}
-	value, err := decode(data)
+	value, err := encoded.Decode(data)
 	if err != nil {
 		return nil, err
 	}
@@ -53,39 +54,4 @@ func unquoteField(of map[string]any, name string) {
 	if text, ok := of[name].(string); ok {
 		of[name] = json.Number(text)
 	}
-}
-
-// decode reads JSON without making a float of any number.
-func decode(data []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	var value any
-	err := decoder.Decode(&value)
-	return value, err
-}
-
-// numbers returns value with each number as the integer that it is, else as a
-// float. YAML would write a float of a million as 1e+06, which is no integer.
-func numbers(value any) any {
-	switch v := value.(type) {
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for key := range v {
-			v[key] = numbers(v[key])
-		}
-	case json.Number:
-		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
-			return n
-		}
-		if n, err := strconv.ParseUint(string(v), 10, 64); err == nil {
-			return n
-		}
-		if n, err := v.Float64(); err == nil {
-			return n
-		}
-	}
-	return value
 }

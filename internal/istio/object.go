@@ -1,23 +1,17 @@
 package istio
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 
-	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Object is one object to be written, in its canonical form.
-type Object struct {
-	diag.Object
-	// JSON is the object without what only a server fills in.
-	JSON []byte
-}
+// Object is one object to be written.
+type Object = encoded.Object
 
 // MaxObjectBytes is the size up to which an object is written. etcd refuses
 // requests over 1.5 MiB, to which the API server adds its own bookkeeping.
@@ -64,22 +58,4 @@ func encode(meta *metav1.ObjectMeta, kind string, spec json.Marshaler) ([]byte, 
 		Metadata   metadata       `json:"metadata"`
 		Spec       json.Marshaler `json:"spec"`
 	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
-}
-
-// YAML returns o as one YAML document without a separator; the same object
-// gives the same bytes. Long lines are not folded: patterns are to be read, and
-// searched for, in one piece.
-func (o Object) YAML() ([]byte, error) {
-	value, err := decode(o.JSON)
-	if err != nil {
-		return nil, fmt.Errorf("print %s: %w", o.Object, err)
-	}
-	var out bytes.Buffer
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	encoder.CompactSeqIndent()
-	if err := encoder.Encode(numbers(value)); err != nil {
-		return nil, fmt.Errorf("print %s: %w", o.Object, err)
-	}
-	return out.Bytes(), encoder.Close()
 }

@@ -10,6 +10,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -62,7 +63,7 @@ func notNil(labels map[string]string) map[string]string {
 
 func (m *Mesh) ourRule(r *route.SubsetRule) *Rule {
 	return &Rule{
-		Object:    r.Object(),
+		Object:    istio.RuleObject(r),
 		Namespace: r.Namespace, Revision: r.Revision, Host: r.Host, ExportTo: r.ExportTo, Policy: r.Policy, Subsets: r.Subsets, Ours: r,
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -286,7 +287,7 @@ var everything = &route.Match{}
 
 // tableSource takes over a table of ours.
 func (m *Mesh) tableSource(t *route.Table) *Source {
-	s := &Source{Object: t.Object(), Namespace: t.Namespace, Revision: t.Revision, Table: t}
+	s := &Source{Object: istio.TableObject(t), Namespace: t.Namespace, Revision: t.Revision, Table: t}
 	s.scope = scopeOf(t.ExportTo, m.snapshot.Mesh.VirtualServiceExportTo, t.Namespace)
 	for _, h := range t.Hosts {
 		s.written = append(s.written, m.Resolve(h, t.Namespace))

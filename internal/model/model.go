@@ -1,6 +1,7 @@
 package model
 
 import (
+	"strings"
 	"time"
 
 	istioapi "istio.io/api/networking/v1alpha3"
@@ -64,6 +65,21 @@ func DefaultOptions() Options {
 		ClusterDomain: "cluster.local",
 		RootNamespace: "istio-system",
 	}
+}
+
+// FQDN returns the name under which the mesh knows a Kubernetes Service.
+func (o *Options) FQDN(name, namespace string) string {
+	return name + "." + namespace + ".svc." + o.ClusterDomain
+}
+
+// Resolve returns host as Istio reads it in an object of namespace: a name without
+// a dot is a Service of that namespace, everything else stays as it is
+// (pilot/pkg/model: ResolveShortnameToFQDN).
+func (o *Options) Resolve(host, namespace string) string {
+	if host == "" || strings.ContainsAny(host, ".*:") {
+		return host
+	}
+	return o.FQDN(host, namespace)
 }
 
 // Service is a Kubernetes Service and the pods behind it.

@@ -12,6 +12,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -242,7 +243,7 @@ func (p *picture) about() *about {
 	}
 	for i := range p.result.Tables {
 		if t := &p.result.Tables[i]; t.Adopted != "" {
-			out.adopted[t.Object()] = t.Adopted
+			out.adopted[istio.TableObject(t)] = t.Adopted
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -12,7 +13,7 @@ import (
 func doubt(planned *plan.Output, tables []route.Table, unobserved func(diag.Object) bool) {
 	for i := range tables {
 		t := &tables[i]
-		if !unobserved(t.Object()) {
+		if !unobserved(istio.TableObject(t)) {
 			continue
 		}
 		for j := range t.Routes {

@@ -14,6 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/event"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -190,7 +191,7 @@ func (r *rows) row(v route.Version) *corev1.ObjectReference {
 	out := rowOf(v)
 	if at, there := r.at[v]; there {
 		t := &r.result.Tables[at[0]]
-		seen := r.seen[t.Object()]
+		seen := r.seen[istio.TableObject(t)]
 		out.Namespace, out.Name, out.UID, out.ResourceVersion = t.Namespace, t.Name, seen.UID, seen.ResourceVersion
 		out.FieldPath = "spec.http{" + t.Routes[at[1]].Name + "}"
 	}
@@ -202,7 +203,7 @@ func (r *rows) index() {
 	r.at = map[route.Version][2]int{}
 	for i := range r.result.Tables {
 		t := &r.result.Tables[i]
-		if r.seen[t.Object()] == nil {
+		if r.seen[istio.TableObject(t)] == nil {
 			continue
 		}
 		for j := range t.Routes {

@@ -17,6 +17,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -36,7 +37,7 @@ func routedPicture(written time.Duration, routed map[route.Version]plan.Routed, 
 	seen := &apply.Seen{Written: time.Now().Add(-written)}
 	seen.Object = name
 	if routed != nil {
-		seen.Routes = plan.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
+		seen.Routes = istio.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
 			Name:  "override.cart.v2",
 			Match: []*istioapi.HTTPMatchRequest{{Headers: map[string]*istioapi.StringMatch{"x-override": {MatchType: &istioapi.StringMatch_Regex{Regex: `(?:.*,)?[ \t]*cart:v2`}}}}},
 			Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: "cart.shop.svc.cluster.local", Subset: "override-v2"}}},

@@ -13,6 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/prove"
@@ -182,7 +183,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 	for range rounds {
 		in := plan.Input{
 			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
-			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Room: r.room,
+			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Room: r.room, Backend: istio.Backend{},
 		}
 		r.asker.apply(&in, r.options.WaitMax)
 		out, err := plan.Plan(in)
@@ -230,14 +231,14 @@ func (p *picture) took(steps []plan.Step) {
 	p.planned.Steps = slices.DeleteFunc(slices.Clone(p.planned.Steps), func(s plan.Step) bool { return taken[s.Object.Object] })
 	for i := range p.result.Tables {
 		t := &p.result.Tables[i]
-		object := t.Object()
+		object := istio.TableObject(t)
 		seen := p.seen[object]
 		if !taken[object] || seen == nil || seen.Routes == nil {
 			continue
 		}
 		for j := range t.Routes {
 			r := &t.Routes[j]
-			if _, known := p.planned.Routed[r.Version]; !known && r.Kind == route.Override && seen.Routes.Overrides(r.Name) {
+			if _, known := p.planned.Routed[r.Version]; !known && r.Kind == route.Override && seen.Routes.HasOverride(r.Name) {
 				p.planned.Routed[r.Version] = plan.Routed{Since: time.Now()}
 			}
 		}

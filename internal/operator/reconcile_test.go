@@ -38,7 +38,7 @@ func TestTook(t *testing.T) {
 	p.seen = map[diag.Object]*apply.Seen{}
 	for _, name := range []string{"cart", "pay"} {
 		object := step("VirtualService", name).Object.Object
-		p.seen[object] = &apply.Seen{Observed: plan.Observed{Object: object, Routes: plan.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
+		p.seen[object] = &apply.Seen{Observed: plan.Observed{Object: object, Routes: istio.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
 			Name:  "override.v1", // v2 is held back
 			Match: []*istioapi.HTTPMatchRequest{{Headers: map[string]*istioapi.StringMatch{"x-override": {MatchType: &istioapi.StringMatch_Regex{Regex: `(?:.*,)?[ \t]*cart:v1`}}}}},
 			Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: name, Subset: "override-v1"}}},

@@ -33,7 +33,7 @@ func (p *planner) asItIs(t *route.Table, seen *sight) *route.Table {
 			stays = map[string][]portion{}
 		}
 		stays[host] = portions
-		p.holdPin(t.Object(), host, p.mayHave(host))
+		p.holdPin(p.Backend.TableObject(t), host, p.mayHave(host))
 	}
 	if stays == nil {
 		return t
@@ -67,7 +67,7 @@ func (p *planner) worse(t *route.Table) []string {
 				continue
 			}
 			list := &well
-			if report.ReleasedMissing || d.Subset != "" && !p.servesAsWanted(Cluster{d.Host, d.Subset}) {
+			if report.ReleasedMissing || d.Subset != "" && !p.servesAsWanted(Cluster{Host: d.Host, Subset: d.Subset}) {
 				list = &out
 			}
 			if !slices.Contains(*list, d.Host) {
@@ -155,10 +155,10 @@ func (p *planner) wellPinned(s *model.Service, pins []Cluster, mayHave func(*mod
 // without those that routes of the user's name; and reports whether it goes to the whole
 // Service instead, as it does where there is none.
 func pinsOf(t *route.Table, seen *sight, host string) (pins []Cluster, whole bool) {
-	if seen == nil || widens(seen.exportTo, t.ExportTo) || seen.ordinary.has(Cluster{Host: host}) {
+	if seen == nil || widens(seen.ExportTo, t.ExportTo) || seen.Ordinary.Has(Cluster{Host: host}) {
 		return nil, true
 	}
-	for _, c := range seen.ordinary {
+	for _, c := range seen.Ordinary {
 		if c.Host == host && !slices.ContainsFunc(t.Routes, func(r route.Route) bool {
 			return usersOwn(&r, route.Destination{Host: host, Subset: c.Subset})
 		}) {
@@ -219,7 +219,7 @@ func (p *planner) keepSubsets() {
 	for i := range p.Result.SubsetRules {
 		rule := &p.Result.SubsetRules[i]
 		for j := range rule.Subsets {
-			c := Cluster{rule.Host, rule.Subsets[j].Name}
+			c := Cluster{Host: rule.Host, Subset: rule.Subsets[j].Name}
 			is, s := p.labels[c], p.services[rule.Host]
 			if _, placed := p.next.placed[c]; !placed || s == nil || p.reports[rule.Host] == nil || maps.Equal(is, rule.Subsets[j].Labels) {
 				continue
@@ -233,9 +233,9 @@ func (p *planner) keepSubsets() {
 			}
 			p.wanted[c], p.meant[c] = is, rule.Subsets[j].Labels
 			if worse {
-				p.holdPin(rule.Object(), rule.Host, mayHave)
+				p.holdPin(p.Backend.RuleObject(rule), rule.Host, mayHave)
 			} else {
-				p.hold(Held{Object: rule.Object(), Reason: NotPlaced, Until: until})
+				p.hold(Held{Object: p.Backend.RuleObject(rule), Reason: NotPlaced, Until: until})
 			}
 		}
 	}
@@ -249,7 +249,7 @@ func (p *planner) pins(c Cluster) bool {
 		return true
 	}
 	for _, seen := range p.observed {
-		if seen.ordinary.has(c) {
+		if seen.Ordinary.Has(c) {
 			return true
 		}
 	}
@@ -260,7 +260,7 @@ func (p *planner) pins(c Cluster) bool {
 func (p *planner) withLabels(rule *route.SubsetRule) []route.Subset {
 	out, shared := rule.Subsets, true
 	for i := range out {
-		now := p.wanted[Cluster{rule.Host, out[i].Name}]
+		now := p.wanted[Cluster{Host: rule.Host, Subset: out[i].Name}]
 		if maps.Equal(now, out[i].Labels) {
 			continue
 		}

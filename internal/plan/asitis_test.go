@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // goesTo checks where ordinary traffic goes, by the object in place, and what is said
@@ -138,9 +139,9 @@ func TestPinBySelectorWaits(t *testing.T) {
 	w.run(t, 4*bound)
 	w.goesTo(t, "before v2 is ready", []string{"overrides-released"}, diag.ReleasedNotReady, stayWithV1)
 	version := func() string {
-		for _, s := range w.observedRule(t).GetSubsets() {
-			if s.GetName() == "overrides-released" {
-				return s.GetLabels()["version"]
+		for _, s := range w.observedRule(t).Subsets {
+			if s.Name == "overrides-released" {
+				return s.Labels["version"]
 			}
 		}
 		return ""
@@ -210,11 +211,11 @@ func TestLabelBeforeAnnotation(t *testing.T) {
 }
 
 // observedRule is our DestinationRule in place.
-func (w *world) observedRule(t *testing.T) *istioapi.DestinationRule {
+func (w *world) observedRule(t *testing.T) *route.PlacedSubsets {
 	t.Helper()
 	for _, o := range w.observed(t) {
 		if o.Object == ourDestinationRule {
-			return o.DestinationRule
+			return o.Subsets
 		}
 	}
 	return nil

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -49,7 +47,7 @@ func widens(before, after []string) bool {
 func (p *planner) watchAudiences() {
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
-		before, now := p.Memory.audiences[t.Object()], audience{}
+		before, now := p.Memory.audiences[p.Backend.TableObject(t)], audience{}
 		for _, who := range seenBy(t.ExportTo) {
 			at, known := before.since(who)
 			if !known {
@@ -57,7 +55,7 @@ func (p *planner) watchAudiences() {
 			}
 			now[who] = at
 		}
-		p.next.audiences[t.Object()] = now
+		p.next.audiences[p.Backend.TableObject(t)] = now
 	}
 }
 
@@ -68,21 +66,21 @@ func (p *planner) forWhom(t *route.Table, seen *sight) *route.Table {
 	var may []string
 	var until time.Time
 	for _, who := range seenBy(t.ExportTo) {
-		at, _ := p.next.audiences[t.Object()].since(who)
+		at, _ := p.next.audiences[p.Backend.TableObject(t)].since(who)
 		switch {
-		case seen != nil && includes(seen.exportTo, who) || p.settled(at) || p.areYounger(t, at):
+		case seen != nil && includes(seen.ExportTo, who) || p.settled(at) || p.areYounger(t, at):
 			may = append(may, who)
 		default:
 			until = latest(until, at.Add(p.Options.Wait))
 			if who == everybody && seen != nil {
-				may = append(may, seen.exportTo...)
+				may = append(may, seen.ExportTo...)
 			}
 		}
 	}
 	if until.IsZero() {
 		return t
 	}
-	p.hold(Held{Object: t.Object(), Reason: NotPlaced, Until: until})
+	p.hold(Held{Object: p.Backend.TableObject(t), Reason: NotPlaced, Until: until})
 	if len(may) == 0 {
 		return nil
 	}
@@ -113,18 +111,17 @@ func (p *planner) areYounger(t *route.Table, than time.Time) bool {
 	return true
 }
 
-// narrow takes from an object in place those who are not to see t. It reports whether
-// it changed something, and whether anybody is left.
-func narrow(object *istioapi.VirtualService, t *route.Table) (changed, left bool) {
-	if t == nil || !widens(t.ExportTo, object.GetExportTo()) {
-		return false, true
+// narrow returns those of the callers who see an object in place that are to see t as
+// well; nil where all are.
+func narrow(seen *sight, t *route.Table) []string {
+	if t == nil || !widens(t.ExportTo, seen.ExportTo) {
+		return nil
 	}
-	var may []string
+	may := []string{}
 	for _, who := range seenBy(t.ExportTo) {
-		if includes(object.GetExportTo(), who) {
+		if includes(seen.ExportTo, who) {
 			may = append(may, who)
 		}
 	}
-	object.ExportTo = may
-	return true, len(may) > 0
+	return may
 }

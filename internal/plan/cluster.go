@@ -7,16 +7,11 @@ import (
 	"strings"
 	"time"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
-
-// Cluster is what a destination names: a host, or a subset of it.
-type Cluster struct{ Host, Subset string }
 
 // Memory is what a plan must know of earlier ones: since when things are as
 // they are. It says nothing that could not be found out again by waiting.
@@ -102,24 +97,23 @@ func since[K comparable](p *planner, remembered map[K]time.Time, key K) time.Tim
 func (p *planner) place() {
 	for i := range p.Snapshot.Services {
 		s := &p.Snapshot.Services[i]
-		h := p.fqdn(s.Name, s.Namespace)
+		h := p.Snapshot.Options.FQDN(s.Name, s.Namespace)
 		p.what[Cluster{Host: h}] = "service"
 		p.services[h] = s
 	}
 	for i := range p.Result.Services {
 		p.reports[p.Result.Services[i].Host] = &p.Result.Services[i]
 	}
-	for i := range p.Snapshot.DestinationRules {
-		d := &p.Snapshot.DestinationRules[i]
-		host := p.resolve(d.Spec.GetHost(), d.Namespace)
-		for _, s := range d.Spec.GetSubsets() {
-			p.theirs[Cluster{host, s.GetName()}] = true
+	users := p.Backend.UsersSubsets(p.Snapshot)
+	for i := range users {
+		for _, s := range users[i].Subsets {
+			p.theirs[Cluster{Host: users[i].Host, Subset: s.Name}] = true
 		}
-		p.addSubsets(host, d.Spec)
+		p.addSubsets(&users[i])
 	}
 	for _, seen := range p.observed {
-		if rule := seen.DestinationRule; rule != nil {
-			p.addSubsets(rule.GetHost(), rule)
+		if seen.Subsets != nil {
+			p.addSubsets(seen.Subsets)
 		}
 	}
 	for c, w := range p.what {
@@ -128,7 +122,7 @@ func (p *planner) place() {
 	p.leave()
 	for _, rule := range p.Result.SubsetRules {
 		for _, s := range rule.Subsets {
-			c := Cluster{rule.Host, s.Name}
+			c := Cluster{Host: rule.Host, Subset: s.Name}
 			p.wanted[c] = s.Labels
 			if p.labels[c] == nil {
 				p.labels[c] = s.Labels
@@ -137,17 +131,17 @@ func (p *planner) place() {
 	}
 }
 
-// addSubsets describes the subsets of a rule. Of one that stands in two rules
-// the description is that of both.
-func (p *planner) addSubsets(host string, rule *istioapi.DestinationRule) {
-	scope := strings.Join(slices.Sorted(slices.Values(rule.GetExportTo())), ",")
-	for _, s := range rule.GetSubsets() {
-		c := Cluster{host, s.GetName()}
-		if other, known := p.labels[c]; known && !maps.Equal(other, s.GetLabels()) {
+// addSubsets describes the subsets of an object. Of one that two objects have the
+// description is that of both.
+func (p *planner) addSubsets(of *route.PlacedSubsets) {
+	scope := strings.Join(slices.Sorted(slices.Values(of.ExportTo)), ",")
+	for _, s := range of.Subsets {
+		c := Cluster{Host: of.Host, Subset: s.Name}
+		if other, known := p.labels[c]; known && !maps.Equal(other, s.Labels) {
 			p.contested[c] = true
 		}
-		p.labels[c] = s.GetLabels()
-		is := p.describe(c, scope, s.GetLabels())
+		p.labels[c] = s.Labels
+		is := p.describe(c, scope, s.Labels)
 		switch other := p.what[c]; {
 		case other == "" || other == is:
 			p.what[c] = is
@@ -176,13 +170,16 @@ func (p *planner) describe(c Cluster, scope string, labels map[string]string) st
 // one of the same name, which is then what routes are to name.
 func (p *planner) watchNames() {
 	for _, seen := range p.observed {
-		for _, c := range seen.names {
+		for _, c := range seen.Names {
 			p.named[c] = true
 		}
 	}
 	for _, seen := range p.observed {
-		for _, s := range seen.DestinationRule.GetSubsets() {
-			if c := (Cluster{seen.DestinationRule.GetHost(), s.GetName()}); !p.named[c] || p.theirs[c] {
+		if seen.Subsets == nil {
+			continue
+		}
+		for _, s := range seen.Subsets.Subsets {
+			if c := (Cluster{Host: seen.Subsets.Host, Subset: s.Name}); !p.named[c] || p.theirs[c] {
 				p.next.unnamed[c] = since(p, p.Memory.unnamed, c)
 			}
 		}
@@ -198,7 +195,7 @@ func (p *planner) watchPins() {
 		pinned[s.Host] = s.State == compile.Managed && s.Pinned != compile.PinnedNowhere
 	}
 	for _, seen := range p.observed {
-		for _, c := range seen.ordinary {
+		for _, c := range seen.Ordinary {
 			if c.Subset != "" && !pinned[c.Host] {
 				p.next.free[c.Host] = since(p, p.Memory.free, c.Host)
 			}
@@ -209,7 +206,7 @@ func (p *planner) watchPins() {
 // dead reports whether none of the pods that ordinary traffic to host is pinned
 // to by the object in place is ready, while others behind the Service are.
 func (p *planner) dead(seen *sight, host string) bool {
-	for _, c := range seen.ordinary {
+	for _, c := range seen.Ordinary {
 		if c.Host == host && p.serves(c) {
 			return false
 		}
@@ -239,14 +236,14 @@ type missing struct {
 	strays bool
 }
 
-func (p *planner) missing(wanted []Cluster, named clusters) missing {
+func (p *planner) missing(wanted []Cluster, named route.Clusters) missing {
 	var out missing
 	for _, c := range wanted {
 		at, placed := p.next.placed[c]
 		switch {
 		case p.contested[c]:
 			return missing{notPlaced: true}
-		case named.has(c):
+		case named.Has(c):
 		case !placed:
 			if _, wanted := p.wanted[c]; wanted {
 				return missing{notPlaced: true}
@@ -266,16 +263,4 @@ func (p *planner) missing(wanted []Cluster, named clusters) missing {
 func (p *planner) changes(c Cluster) bool {
 	labels, wanted := p.wanted[c]
 	return wanted && !maps.Equal(labels, p.labels[c])
-}
-
-func (p *planner) fqdn(name, namespace string) string {
-	return name + "." + namespace + ".svc." + p.Snapshot.Options.ClusterDomain
-}
-
-// resolve returns host as Istio reads it in an object of namespace.
-func (p *planner) resolve(host, namespace string) string {
-	if host == "" || strings.ContainsAny(host, ".*:") {
-		return host
-	}
-	return p.fqdn(host, namespace)
 }

@@ -132,7 +132,7 @@ func ordinaryOf(t *route.Table) []Cluster {
 	var out []Cluster
 	for i := range t.Routes {
 		if r := &t.Routes[i]; r.Kind != route.Override {
-			out = append(out, all(r)...)
+			out = r.AppendClusters(out)
 		}
 	}
 	return out
@@ -142,18 +142,18 @@ func ordinaryOf(t *route.Table) []Cluster {
 // that are not to get any: until all that it names and that reaches them is what t
 // names too, as routes of a user's may.
 func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
-	seen := p.observed[t.Object()]
-	if seen == nil || widens(seen.exportTo, t.ExportTo) {
+	seen := p.observed[p.Backend.TableObject(t)]
+	if seen == nil || widens(seen.ExportTo, t.ExportTo) {
 		return wait{}
 	}
 	wanted := ordinaryOf(t)
-	for _, c := range seen.ordinary {
+	for _, c := range seen.Ordinary {
 		wants := slices.Contains(wanted, c) && (c.Subset != "" || !p.reports[host].ReleasedMissing)
 		if c.Host == host && p.reaches(c, b, p.present) && (!wants || !p.reaches(c, b, p.intention)) {
 			return wait{}
 		}
 	}
-	key := aside{seen.Object, host, strings.Join(seen.exportTo, ","), model.LabelString(b.Labels)}
+	key := aside{seen.Object, host, strings.Join(seen.ExportTo, ","), model.LabelString(b.Labels)}
 	at := since(p, p.Memory.aside, key)
 	p.next.aside[key] = at
 	return p.settling(at)
@@ -188,7 +188,7 @@ func (p *planner) subsetsOf(host string, b *model.Backend) wait {
 	out := wait{over: true}
 	for _, rule := range p.rulesFor(host) {
 		for i := range rule.Subsets {
-			c := Cluster{host, rule.Subsets[i].Name}
+			c := Cluster{Host: host, Subset: rule.Subsets[i].Name}
 			labels := p.wanted[c]
 			if !model.HasLabels(b.Labels, labels) {
 				continue

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -121,21 +122,21 @@ func (p *planner) moving() map[string]bool {
 		p.clusters = p.clusters[:0]
 		for j := range t.Routes {
 			if t.Routes[j].Kind != route.Override {
-				p.clusters = addAll(p.clusters, &t.Routes[j])
+				p.clusters = t.Routes[j].AppendClusters(p.clusters)
 			}
 		}
-		seen := p.observed[t.Object()]
+		seen := p.observed[p.Backend.TableObject(t)]
 		if seen == nil {
-			seen = &sight{Routes: &Routes{}}
+			seen = &sight{Placed: &route.Placed{}}
 		} else {
 			wanted++
 		}
 		for _, c := range p.clusters {
-			if !seen.ordinary.has(c) || p.changes(c) {
+			if !seen.Ordinary.Has(c) || p.changes(c) {
 				out[c.Host] = true
 			}
 		}
-		for _, c := range seen.ordinary {
+		for _, c := range seen.Ordinary {
 			if !slices.Contains(p.clusters, c) {
 				out[c.Host] = true
 			}
@@ -149,20 +150,20 @@ func (p *planner) moving() map[string]bool {
 // number of them that are.
 func (p *planner) movingAway(wanted int, to map[string]bool) {
 	for _, seen := range p.observed {
-		if seen.Kind == "VirtualService" {
+		if seen.Routes != nil {
 			wanted--
 		}
 	}
 	if wanted >= 0 {
 		return
 	}
-	kept := make(map[string]bool, len(p.Result.Tables))
+	kept := make(map[diag.Object]bool, len(p.Result.Tables))
 	for i := range p.Result.Tables {
-		kept[p.Result.Tables[i].Namespace+"/"+p.Result.Tables[i].Name] = true
+		kept[p.Backend.TableObject(&p.Result.Tables[i])] = true
 	}
 	for _, seen := range p.observed {
-		if seen.Kind == "VirtualService" && !kept[seen.Namespace+"/"+seen.Name] {
-			for _, c := range seen.ordinary {
+		if seen.Routes != nil && !kept[seen.Object] {
+			for _, c := range seen.Ordinary {
 				to[c.Host] = true
 			}
 		}
@@ -179,7 +180,7 @@ func (p *planner) pinnedNow(host string) []model.Backend {
 	if p.pinsAt == nil {
 		p.pinsAt = map[string][]Cluster{}
 		for _, seen := range p.observed {
-			for _, c := range seen.ordinary {
+			for _, c := range seen.Ordinary {
 				if c.Subset != "" {
 					p.pinsAt[c.Host] = append(p.pinsAt[c.Host], c)
 				}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -26,7 +25,7 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 		r.Destinations = slices.Clone(before)
 		for j := range r.Destinations {
 			d := &r.Destinations[j]
-			m := p.missing([]Cluster{{d.Host, d.Subset}}, nil)
+			m := p.missing([]Cluster{{Host: d.Host, Subset: d.Subset}}, nil)
 			if d.Subset == "" || !m.notPlaced && !m.young {
 				continue
 			}
@@ -47,10 +46,10 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 // strays reports whether ordinary traffic to a Service reaches, as things are,
 // pods that are not released.
 func (p *planner) strays(seen *sight, host string, released func(*model.Backend) bool) bool {
-	if seen == nil || seen.delegates || seen.ordinary.has(Cluster{Host: host}) {
+	if seen == nil || seen.Delegates || seen.Ordinary.Has(Cluster{Host: host}) {
 		return true
 	}
-	for _, c := range seen.ordinary {
+	for _, c := range seen.Ordinary {
 		labels, known := p.labels[c]
 		if c.Host == host && p.contested[c] {
 			return true
@@ -88,8 +87,8 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 
 // best returns the subset that proxies have, or that is named already, with most ready
 // pods, of those with pods none of which is another than a condition says; nil for none.
-func (p *planner) best(s *model.Service, host string, these func(*model.Backend) bool, named clusters) (best *Cluster, most int) {
-	return p.bestOf(s, host, these, func(c Cluster) bool { return p.has(c) || named.has(c) })
+func (p *planner) best(s *model.Service, host string, these func(*model.Backend) bool, named route.Clusters) (best *Cluster, most int) {
+	return p.bestOf(s, host, these, func(c Cluster) bool { return p.has(c) || named.Has(c) })
 }
 
 // bestOf is best among the subsets that are placed and of which a condition holds.
@@ -117,7 +116,7 @@ func (p *planner) subsets(host string) []Cluster {
 		}
 	}
 	out := p.subsetsOfHost[host]
-	slices.SortFunc(out, compareClusters)
+	slices.SortFunc(out, Cluster.Compare)
 	return out
 }
 
@@ -125,7 +124,7 @@ func (p *planner) subsets(host string) []Cluster {
 func (p *planner) released(t *route.Table, host string) func(*model.Backend) bool {
 	var pins []map[string]string
 	for i := range t.Routes {
-		for _, c := range all(&t.Routes[i]) {
+		for _, c := range t.Routes[i].AppendClusters(nil) {
 			if labels, ok := p.definition(c); ok && c.Host == host && t.Routes[i].Kind != route.Override {
 				pins = append(pins, labels)
 			}
@@ -208,8 +207,4 @@ func mergeWeighted(in []route.Destination, shares []int64) []route.Destination {
 		out[0].Weight = 0
 	}
 	return out
-}
-
-func compareClusters(a, b Cluster) int {
-	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Subset, b.Subset))
 }

@@ -7,11 +7,9 @@ import (
 	"slices"
 	"time"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -23,6 +21,8 @@ type Input struct {
 	Result   *compile.Result
 	// Observed are the objects of ours that are in the cluster.
 	Observed []Observed
+	// Backend makes the objects.
+	Backend Backend
 	// Memory is that of the plan before; the zero Memory knows nothing.
 	Memory Memory
 	// Now is when Observed was read, or later.
@@ -44,12 +44,12 @@ type Input struct {
 // Observed is one object of ours as it is in the cluster.
 type Observed struct {
 	diag.Object
-	// Managed is what of it is ours, encoded as [istio.Objects] encodes it.
+	// Managed is what of it is ours, encoded as the back end encodes it.
 	Managed []byte
-	// Routes are those of a VirtualService, and DestinationRule is the specification
-	// of one, as proxies see them; the other one is nil.
-	Routes          *Routes
-	DestinationRule *istioapi.DestinationRule
+	// Routes are what an object made of a table names, and Subsets what one made of a rule
+	// provides, as proxies see them; the other one is nil.
+	Routes  *route.Placed
+	Subsets *route.PlacedSubsets
 }
 
 // Options are the times that a plan waits.
@@ -92,7 +92,7 @@ const (
 type Step struct {
 	Action Action
 	// Object is what to write; of one to delete the name only.
-	Object istio.Object
+	Object encoded.Object
 }
 
 // String returns "update VirtualService shop/cart-overrides".
@@ -242,7 +242,7 @@ func (p *planner) make(name diag.Object, tables []route.Table, rules []route.Sub
 		m.json = seen.Managed // one copy is enough
 	}
 	p.next.made[name] = m
-	p.write(istio.Object{Object: name, JSON: m.json})
+	p.write(encoded.Object{Object: name, JSON: m.json})
 	return nil
 }
 
@@ -258,15 +258,18 @@ func (p *planner) encode(name diag.Object, tables []route.Table, rules []route.S
 	}
 	m, ok := p.Memory.made[name]
 	if !ok || m.of != of {
-		objects, diags, err := istio.Objects(tables, rules)
-		if err != nil {
-			return made{}, err
+		var data []byte
+		var diags []diag.Diagnostic
+		if len(tables) == 1 {
+			data, diags, err = p.Backend.EncodeTable(&tables[0])
+		} else {
+			data, diags, err = p.Backend.EncodeRule(&rules[0])
 		}
 		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
-		if len(objects) == 0 {
-			return made{}, nil
+		if err != nil || data == nil {
+			return made{}, err
 		}
-		m = made{of: of, json: objects[0].JSON}
+		m = made{of: of, json: data}
 	}
 	m.table = nil
 	if len(tables) == 1 {
@@ -276,7 +279,7 @@ func (p *planner) encode(name diag.Object, tables []route.Table, rules []route.S
 }
 
 // write adds the step that makes an object what it is to be, if it isn't.
-func (p *planner) write(object istio.Object) {
+func (p *planner) write(object encoded.Object) {
 	seen := p.observed[object.Object]
 	switch {
 	case seen == nil:
@@ -288,7 +291,7 @@ func (p *planner) write(object istio.Object) {
 
 // remove adds the step that deletes an object, after all others.
 func (p *planner) remove(object diag.Object) {
-	p.last = append(p.last, Step{Delete, istio.Object{Object: object}})
+	p.last = append(p.last, Step{Delete, encoded.Object{Object: object}})
 }
 
 // hold notes that something waits, until a time that may not be known yet.
@@ -307,3 +310,7 @@ func (p *planner) wake(at time.Time) {
 // settled reports whether every proxy has what has been so since a time, for all
 // that waiting says. See [planner.has] for clusters.
 func (p *planner) settled(since time.Time) bool { return p.Now.Sub(since) >= p.Options.Wait }
+
+// CleansUp reports whether something is held only to be removed later: versions are
+// served and ordinary traffic is where it is to be without it.
+func (r Reason) CleansUp() bool { return r == StillNamed || r == StillPinned }

@@ -51,7 +51,7 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 		if r.Kind != route.Override {
 			continue
 		}
-		to, there := seen.override(r.Name)
+		to, there := seen.Override(r.Name)
 		if !there {
 			p.noteOther(r, seen)
 			continue
@@ -101,7 +101,7 @@ func (p *planner) routedSince(v route.Version) routed {
 func (p *planner) noteOther(r *route.Route, seen *sight) {
 	at, known := p.Memory.routed[r.Version]
 	_, noted := p.next.routed[r.Version]
-	leads := slices.ContainsFunc(seen.overrides, func(o override) bool { return slices.Contains(all(r), o.to) })
+	leads := slices.ContainsFunc(seen.Overrides, func(o route.PlacedOverride) bool { return slices.Contains(r.AppendClusters(nil), o.To) })
 	if !known || noted || !leads {
 		return
 	}
@@ -129,7 +129,7 @@ func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *AwaitedRow {
 		return nil
 	}
 	out := &AwaitedRow{Version: r.Version, Object: seen.Object, Name: r.Name, Host: t.Hosts[0], HostSince: p.next.placed[Cluster{Host: t.Hosts[0]}].since}
-	exportTo := seen.exportTo
+	exportTo := seen.ExportTo
 	if len(exportTo) == 0 {
 		exportTo = p.Snapshot.Mesh.VirtualServiceExportTo
 	}

@@ -1,25 +1,21 @@
 package plan
 
 import (
-	"encoding/json"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
-
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// rules plans DestinationRules: what is wanted, and what may still be named.
+// rules plans the objects of subsets: what is wanted, and what may still be named.
 func (p *planner) rules() error {
 	wanted := map[diag.Object]bool{}
 	for _, rule := range p.Result.SubsetRules {
-		name := rule.Object()
+		name := p.Backend.RuleObject(&rule)
 		wanted[name] = true
 		if p.twice[name] {
 			continue
@@ -30,8 +26,8 @@ func (p *planner) rules() error {
 			return err
 		}
 	}
-	for _, seen := range p.sorted("DestinationRule") {
-		if wanted[seen.Object] {
+	for _, seen := range p.sorted() {
+		if seen.Subsets == nil || wanted[seen.Object] {
 			continue
 		}
 		if err := p.retire(seen, p.kept(seen, nil)); err != nil {
@@ -48,42 +44,37 @@ func (p *planner) retire(seen *sight, kept []route.Subset) error {
 		p.remove(seen.Object)
 		return nil
 	}
-	goes := func(s *istioapi.Subset) bool {
-		return p.contested[Cluster{seen.DestinationRule.GetHost(), s.GetName()}] &&
-			!slices.ContainsFunc(kept, func(k route.Subset) bool { return k.Name == s.GetName() })
+	goes := func(name string) bool {
+		return p.contested[Cluster{Host: seen.Subsets.Host, Subset: name}] &&
+			!slices.ContainsFunc(kept, func(k route.Subset) bool { return k.Name == name })
 	}
-	if !slices.ContainsFunc(seen.DestinationRule.GetSubsets(), goes) {
+	if !slices.ContainsFunc(seen.Subsets.Subsets, func(s route.Subset) bool { return goes(s.Name) }) {
 		return nil
 	}
-	var object istionetv1.DestinationRule
-	if err := json.Unmarshal(seen.Managed, &object); err != nil {
-		return fmt.Errorf("decode %s: %w", seen.Object, err)
-	}
-	object.Spec.Subsets = slices.DeleteFunc(object.Spec.GetSubsets(), goes)
-	rest, err := istio.Canonical(&object.ObjectMeta, seen.Kind, &object.Spec)
+	rest, err := p.Backend.WithoutSubsets(encoded.Object{Object: seen.Object, JSON: seen.Managed}, func(name string) bool { return !goes(name) })
 	if err != nil {
 		return err
 	}
-	p.out.Steps = append(p.out.Steps, Step{Update, rest})
+	p.write(encoded.Object{Object: seen.Object, JSON: rest})
 	return nil
 }
 
 // kept lists subsets that are not wanted any more but that a proxy may have a
 // route to.
 func (p *planner) kept(seen *sight, wanted []route.Subset) []route.Subset {
-	if seen == nil {
+	if seen == nil || seen.Subsets == nil {
 		return nil
 	}
 	var out []route.Subset
-	for _, s := range seen.DestinationRule.GetSubsets() {
-		if slices.ContainsFunc(wanted, func(w route.Subset) bool { return w.Name == s.GetName() }) {
+	for _, s := range seen.Subsets.Subsets {
+		if slices.ContainsFunc(wanted, func(w route.Subset) bool { return w.Name == s.Name }) {
 			continue
 		}
-		unnamed, ok := p.next.unnamed[Cluster{seen.DestinationRule.GetHost(), s.GetName()}]
+		unnamed, ok := p.next.unnamed[Cluster{Host: seen.Subsets.Host, Subset: s.Name}]
 		if ok && p.over(unnamed) {
 			continue
 		}
-		out = append(out, route.Subset{Name: s.GetName(), Labels: s.GetLabels(), Policy: s.GetTrafficPolicy()})
+		out = append(out, s)
 		held := Held{Object: seen.Object, Reason: StillNamed}
 		if ok {
 			held.Until = unnamed.Add(p.keep)
@@ -98,14 +89,7 @@ func (p *planner) over(since time.Time) bool {
 	return p.settled(since) && p.Now.Sub(since) >= p.keep
 }
 
-// sorted lists the observed objects of a kind.
-func (p *planner) sorted(kind string) []*sight {
-	var out []*sight
-	for _, seen := range p.observed {
-		if seen.Kind == kind {
-			out = append(out, seen)
-		}
-	}
-	slices.SortFunc(out, func(a, b *sight) int { return a.Compare(b.Object) })
-	return out
+// sorted lists the observed objects.
+func (p *planner) sorted() []*sight {
+	return slices.SortedFunc(maps.Values(p.observed), func(a, b *sight) int { return a.Compare(b.Object) })
 }

@@ -1,27 +1,22 @@
 package plan
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
-
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// tables plans VirtualServices.
+// tables plans the objects of tables.
 func (p *planner) tables() error {
 	wanted := make(map[diag.Object]bool, len(p.Result.Tables))
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
-		name := t.Object()
+		name := p.Backend.TableObject(t)
 		wanted[name] = true
 		if p.twice[name] {
 			continue
@@ -30,8 +25,8 @@ func (p *planner) tables() error {
 			return err
 		}
 	}
-	for _, seen := range p.sorted("VirtualService") {
-		if wanted[seen.Object] {
+	for _, seen := range p.sorted() {
+		if seen.Routes == nil || wanted[seen.Object] {
 			continue
 		}
 		if until, held := p.unpinning(seen, nil); held {
@@ -47,7 +42,7 @@ func (p *planner) tables() error {
 	return nil
 }
 
-// table plans the VirtualService of one table: as it is wanted, without the
+// table plans the object of one table: as it is wanted, without the
 // rows that may not be named yet; or as it is in place where ordinary traffic
 // may not move yet.
 func (p *planner) table(t *route.Table, seen *sight) error {
@@ -79,11 +74,11 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 	return p.stay(seen, t)
 }
 
-// makeTable plans the VirtualService of t with some of its rows.
+// makeTable plans the object of t with some of its rows.
 func (p *planner) makeTable(t *route.Table, rows []route.Route) error {
 	some := *t
 	some.Routes = rows
-	return p.make(t.Object(), []route.Table{some}, nil)
+	return p.make(p.Backend.TableObject(t), []route.Table{some}, nil)
 }
 
 // verdict says what may be made of a table now.
@@ -106,7 +101,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 			named = inOverrides
 		}
 		m := p.missing(p.ours(r), named)
-		held := Held{Object: t.Object(), Version: r.Version, Reason: NotPlaced, Until: m.until}
+		held := Held{Object: p.Backend.TableObject(t), Version: r.Version, Reason: NotPlaced, Until: m.until}
 		blocked := m.notPlaced || m.young
 		if r.Kind != route.Override {
 			if m.notPlaced || m.young && (m.strays || !p.lost(t, seen)) {
@@ -135,7 +130,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 		out.rows = t.Routes
 	}
 	if until, held := p.unpinning(seen, t); held {
-		return verdict{stay: &Held{Object: t.Object(), Reason: StillPinned, Until: until}}
+		return verdict{stay: &Held{Object: p.Backend.TableObject(t), Reason: StillPinned, Until: until}}
 	}
 	return out
 }
@@ -144,11 +139,11 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 // have: for override rows, and for others. What an override row names is good for
 // both, but not the other way round, since ordinary traffic may have had to be
 // moved in haste. Where more namespaces are to see the object, neither says anything.
-func namedAlready(t *route.Table, seen *sight) (inOverrides, inAll clusters) {
-	if seen == nil || widens(seen.exportTo, t.ExportTo) {
+func namedAlready(t *route.Table, seen *sight) (inOverrides, inAll route.Clusters) {
+	if seen == nil || widens(seen.ExportTo, t.ExportTo) {
 		return nil, nil
 	}
-	return seen.overridden, seen.names
+	return seen.Overridden, seen.Names
 }
 
 // lost reports whether there is nothing left to be careful with: the object in
@@ -161,13 +156,13 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 	named, serving := map[Cluster]bool{}, map[string]bool{}
 	for i := range t.Routes {
 		if r := &t.Routes[i]; r.Kind != route.Override {
-			for _, c := range all(r) {
+			for _, c := range r.AppendClusters(nil) {
 				named[c] = true
 				serving[c.Host] = serving[c.Host] || p.serves(c)
 			}
 		}
 	}
-	for _, c := range seen.ordinary {
+	for _, c := range seen.Ordinary {
 		if c.Subset == "" || named[c] || p.services[c.Host] == nil {
 			continue
 		}
@@ -180,9 +175,9 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 
 // movingIn returns until when a pin of r, other than those that are named already, may
 // have pods that are leaving.
-func (p *planner) movingIn(r *route.Route, named clusters) (time.Time, bool) {
+func (p *planner) movingIn(r *route.Route, named route.Clusters) (time.Time, bool) {
 	for _, c := range p.ours(r) {
-		if labels, known := p.definition(c); known && !named.has(c) {
+		if labels, known := p.definition(c); known && !named.Has(c) {
 			if until, leaving := p.leaving(c.Host, labels); leaving {
 				return until, true
 			}
@@ -208,32 +203,17 @@ func (p *planner) followed(r *route.Route, seen *sight) bool {
 	if seen == nil {
 		return false
 	}
-	c, ok := seen.override(r.Name)
+	c, ok := seen.Override(r.Name)
 	_, placed := p.next.placed[c]
 	return ok && placed && !p.contested[c]
-}
-
-// all lists the clusters that r names.
-func all(r *route.Route) []Cluster { return addAll(nil, r) }
-
-// addAll adds the clusters that r names to a list.
-func addAll(to []Cluster, r *route.Route) []Cluster {
-	for _, d := range r.Destinations {
-		to = append(to, Cluster{d.Host, d.Subset})
-	}
-	if r.Base.GetMirror() != nil || len(r.Base.GetMirrors()) > 0 {
-		to = append(to, named(&istioapi.HTTPRoute{Mirror: r.Base.GetMirror(), Mirrors: r.Base.GetMirrors()})...)
-	}
-	return to
 }
 
 // ours lists the clusters that r names and that are not in the user's own route:
 // those of the user's are as old as the user made them. The list is good until the
 // next one is asked for.
 func (p *planner) ours(r *route.Route) []Cluster {
-	p.clusters = addAll(p.clusters[:0], r)
-	if len(r.Base.GetRoute()) > 0 {
-		users := named(&istioapi.HTTPRoute{Route: r.Base.GetRoute()})
+	p.clusters = r.AppendClusters(p.clusters[:0])
+	if users := r.AppendUsersClusters(nil); len(users) > 0 {
 		p.clusters = slices.DeleteFunc(p.clusters, func(c Cluster) bool { return slices.Contains(users, c) })
 	}
 	return p.clusters
@@ -247,14 +227,14 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	pinned := map[string]bool{}
-	for _, c := range seen.ordinary {
+	for _, c := range seen.Ordinary {
 		pinned[c.Host] = pinned[c.Host] || c.Subset != ""
 	}
 	if t != nil {
 		whole := map[string]bool{}
 		for i := range t.Routes {
-			for _, c := range all(&t.Routes[i]) {
-				if t.Routes[i].Kind != route.Override && c.Subset == "" && !seen.ordinary.has(c) {
+			for _, c := range t.Routes[i].AppendClusters(nil) {
+				if t.Routes[i].Kind != route.Override && c.Subset == "" && !seen.Ordinary.Has(c) {
 					whole[c.Host] = true
 				}
 			}
@@ -299,37 +279,26 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 		}
 	}
 	alive := 0
-	for _, o := range seen.overrides {
-		if p.contested[o.to] {
-			delete(wanted, o.name)
+	for _, o := range seen.Overrides {
+		if p.contested[o.To] {
+			delete(wanted, o.Name)
 		}
-		if wanted[o.name] {
+		if wanted[o.Name] {
 			alive++
 		}
 	}
-	if t != nil && alive == len(seen.overrides) && !widens(t.ExportTo, seen.exportTo) {
+	exportTo := narrow(seen, t)
+	if t != nil && alive == len(seen.Overrides) && exportTo == nil {
 		return nil
 	}
-	var object istionetv1.VirtualService
-	if err := json.Unmarshal(seen.Managed, &object); err != nil {
-		return fmt.Errorf("decode %s: %w", seen.Object, err)
-	}
-	rows := len(object.Spec.GetHttp())
-	object.Spec.Http = slices.DeleteFunc(object.Spec.Http, func(h *istioapi.HTTPRoute) bool {
-		return isOverride(h) && !wanted[h.GetName()]
-	})
-	narrowed, left := narrow(&object.Spec, t)
-	if !left {
+	if exportTo != nil && len(exportTo) == 0 {
 		p.remove(seen.Object)
 		return nil
 	}
-	if len(object.Spec.GetHttp()) == rows && !narrowed {
-		return nil
-	}
-	stripped, err := istio.Canonical(&object.ObjectMeta, seen.Kind, &object.Spec)
+	rest, err := p.Backend.WithoutRows(encoded.Object{Object: seen.Object, JSON: seen.Managed}, func(row string) bool { return wanted[row] }, exportTo)
 	if err != nil {
 		return err
 	}
-	p.out.Steps = append(p.out.Steps, Step{Update, stripped})
+	p.write(encoded.Object{Object: seen.Object, JSON: rest})
 	return nil
 }

@@ -19,9 +19,9 @@ func (p *planner) findTwice() {
 		seen[name] = true
 	}
 	for i := range p.Result.SubsetRules {
-		note(p.Result.SubsetRules[i].Object())
+		note(p.Backend.RuleObject(&p.Result.SubsetRules[i]))
 	}
 	for i := range p.Result.Tables {
-		note(p.Result.Tables[i].Object())
+		note(p.Backend.TableObject(&p.Result.Tables[i]))
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -26,14 +26,14 @@ func TestTwoOfOneName(t *testing.T) {
 		return route.SubsetRule{Namespace: namespace, Name: name, Owner: service, Host: host, Subsets: []route.Subset{{Name: "v1"}}}
 	}
 	in := plan.Input{
-		Snapshot: &model.Snapshot{Options: model.DefaultOptions()}, Now: epoch, Options: times(),
+		Snapshot: &model.Snapshot{Options: model.DefaultOptions()}, Now: epoch, Options: times(), Backend: istio.Backend{},
 		Result: &compile.Result{
 			Tables:      []route.Table{table("a", host), table("a", "a.example.com"), table("a", "b.example.com"), table("b", "c.example.com")},
 			SubsetRules: []route.SubsetRule{rule("a", host), rule("c", host), rule("c", "c.example.com")},
 		},
 		Observed: []plan.Observed{{
 			Object: diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "c"}, Managed: []byte("{}"),
-			DestinationRule: &istioapi.DestinationRule{Host: host, Subsets: []*istioapi.Subset{{Name: "v1"}}},
+			Subsets: &route.PlacedSubsets{Host: host, Subsets: []route.Subset{{Name: "v1"}}},
 		}},
 	}
 	for range 3 {

@@ -85,12 +85,12 @@ func (p *planner) watchVersions() {
 // are not wanted: they may have gone just now.
 func (p *planner) findUnseen(wanted map[route.Version]bool) {
 	for _, seen := range p.observed {
-		for _, o := range seen.overrides {
-			s, report := p.services[o.to.Host], p.reports[o.to.Host]
+		for _, o := range seen.Overrides {
+			s, report := p.services[o.To.Host], p.reports[o.To.Host]
 			if s == nil || report == nil {
 				continue
 			}
-			v := route.Version{Namespace: s.Namespace, Service: s.Name, Version: p.labels[o.to][report.Settings.VersionLabel]}
+			v := route.Version{Namespace: s.Namespace, Service: s.Name, Version: p.labels[o.To][report.Settings.VersionLabel]}
 			if !wanted[v] {
 				p.next.versions[v] = history{since: p.Now, unseen: true}
 			}

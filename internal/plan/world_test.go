@@ -244,13 +244,13 @@ func observe(t rapid.TB, o istio.Object) plan.Observed {
 	if o.Kind == "VirtualService" {
 		var v istionetv1.VirtualService
 		if err = json.Unmarshal(o.JSON, &v); err == nil {
-			out.Routes = plan.ReadRoutes(&v.Spec)
+			out.Routes = istio.ReadRoutes(&v.Spec)
 			canonical, err = istio.Canonical(&v.ObjectMeta, o.Kind, &v.Spec)
 		}
 	} else {
 		var d istionetv1.DestinationRule
 		if err = json.Unmarshal(o.JSON, &d); err == nil {
-			out.DestinationRule = &d.Spec
+			out.Subsets = istio.ReadSubsets(&d.Spec)
 			canonical, err = istio.Canonical(&d.ObjectMeta, o.Kind, &d.Spec)
 		}
 	}
@@ -270,7 +270,7 @@ func (w *world) plan(t rapid.TB) plan.Output {
 	}
 	out, err := plan.InRoom(t, w.room, plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
-		Memory: w.memory, Now: w.now, Settled: w.settled, RoutesSettled: w.routesSettled, Options: w.options, Gate: w.gate,
+		Memory: w.memory, Now: w.now, Settled: w.settled, RoutesSettled: w.routesSettled, Options: w.options, Gate: w.gate, Backend: istio.Backend{},
 	})
 	if err != nil {
 		t.Fatal(err)

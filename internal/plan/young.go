@@ -101,6 +101,6 @@ func (p *planner) young() []Young {
 			})
 		}
 	}
-	slices.SortFunc(out, func(a, b Young) int { return compareClusters(a.Cluster, b.Cluster) })
+	slices.SortFunc(out, func(a, b Young) int { return a.Compare(b.Cluster) })
 	return out
 }

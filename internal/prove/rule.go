@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -12,7 +13,7 @@ import (
 // rule proves one DestinationRule: for every caller, what users' rules say of the host
 // as a whole and of each of their subsets stays.
 func (c *checker) rule(r *route.SubsetRule) {
-	object := r.Object()
+	object := istio.RuleObject(r)
 	c.pairs(object, []string{r.Host}, func(p *pair) {
 		if why := sameRule(p.before.Rule(p.class, r.Host), p.after.Rule(p.class, r.Host)); why != "" {
 			p.fail("", nil, "%s", why)

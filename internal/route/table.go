@@ -1,10 +1,6 @@
 package route
 
-import (
-	istioapi "istio.io/api/networking/v1alpha3"
-
-	"github.com/overrides-mesh/overrides/internal/diag"
-)
+import istioapi "istio.io/api/networking/v1alpha3"
 
 // Kind says which part of the table a route belongs to.
 type Kind string
@@ -20,7 +16,7 @@ const (
 	Released Kind = "released"
 )
 
-// Table is the ordered routes of one VirtualService.
+// Table is the ordered routes of some hosts, to become one object of a back end.
 type Table struct {
 	// Namespace and Name are those of the object the table becomes.
 	Namespace, Name string
@@ -39,11 +35,6 @@ type Table struct {
 	// says so, or where there is nothing to override.
 	Released string
 	Routes   []Route
-}
-
-// Object names the VirtualService that t becomes.
-func (t *Table) Object() diag.Object {
-	return diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
 }
 
 // Route is one row. Its matches are alternatives; no match means any request.
@@ -93,7 +84,7 @@ type Response struct {
 	Header, Value string
 }
 
-// SubsetRule is the subsets of one host, to become a DestinationRule.
+// SubsetRule is the subsets of one host, to become one object of a back end.
 type SubsetRule struct {
 	Namespace, Name string
 	// Owner is the name of the Service.
@@ -109,11 +100,6 @@ type SubsetRule struct {
 	// Policy was copied from a rule of the user's that this one would hide.
 	Policy  *istioapi.TrafficPolicy
 	Subsets []Subset
-}
-
-// Object names the DestinationRule that r becomes.
-func (r *SubsetRule) Object() diag.Object {
-	return diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}
 }
 
 // Subset is a name for the pods that carry labels.

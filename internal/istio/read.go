@@ -1,0 +1,55 @@
+package istio
+
+import (
+	"slices"
+	"strings"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// ReadRoutes returns what the routes of a VirtualService in place name.
+func ReadRoutes(v *istioapi.VirtualService) *route.Placed {
+	rows := make([]route.PlacedRow, len(v.GetHttp()))
+	for i, h := range v.GetHttp() {
+		rows[i] = route.PlacedRow{
+			Name: h.GetName(), Override: isOverride(h), Delegates: h.GetDelegate() != nil,
+			Names: named(h), Single: len(h.GetRoute()) == 1,
+		}
+	}
+	return route.NewPlaced(v.GetExportTo(), rows)
+}
+
+// ReadSubsets returns the subsets that a DestinationRule in place provides.
+func ReadSubsets(d *istioapi.DestinationRule) *route.PlacedSubsets {
+	out := &route.PlacedSubsets{Host: d.GetHost(), ExportTo: d.GetExportTo()}
+	for _, s := range d.GetSubsets() {
+		out.Subsets = append(out.Subsets, route.Subset{Name: s.GetName(), Labels: s.GetLabels(), Policy: s.GetTrafficPolicy()})
+	}
+	return out
+}
+
+// named lists the clusters that a route names, the destinations first.
+func named(h *istioapi.HTTPRoute) []route.Cluster {
+	r := route.Route{Base: h}
+	return r.AppendClusters(r.AppendUsersClusters(nil))
+}
+
+// isOverride reports whether h is a row for requests that carry an override: an
+// override row, or one that answers strict members. A name alone is not enough,
+// since a route of the user's keeps the name that it has.
+func isOverride(h *istioapi.HTTPRoute) bool {
+	if !strings.HasPrefix(h.GetName(), string(route.Override)+".") && !strings.HasPrefix(h.GetName(), string(route.Unavailable)+".") {
+		return false
+	}
+	return len(h.GetMatch()) > 0 && !slices.ContainsFunc(h.GetMatch(), func(m *istioapi.HTTPMatchRequest) bool {
+		for _, header := range m.GetHeaders() {
+			if grammar.IsMemberPattern(header.GetRegex()) {
+				return false
+			}
+		}
+		return true
+	})
+}
