@@ -57,7 +57,7 @@ func startServer(ctx context.Context, w *workload.Workload, i int, out *gate, ve
 	if err != nil {
 		return nil, fmt.Errorf("start pod %s: %w", s.name, err)
 	}
-	forwarder, err := chain.Forwarder(config.Forward...)
+	forward, err := chain.NewForward(config.Forward...)
 	if err != nil {
 		return nil, fmt.Errorf("start pod %s: %w", s.name, err)
 	}
@@ -68,7 +68,7 @@ func startServer(ctx context.Context, w *workload.Workload, i int, out *gate, ve
 	s.transport = &http.Transport{DialContext: out.dial, MaxIdleConnsPerHost: 100}
 	handler := chain.New(chain.Options{
 		Service: config.Name, Version: config.Version, Pod: config.Pod, Next: s.next,
-		Client: &http.Client{Timeout: requestTimeout, Transport: s.transport}, Forwarder: forwarder, Delay: config.Delay,
+		Client: &http.Client{Timeout: requestTimeout, Transport: s.transport}, Forward: forward, Delay: config.Delay,
 	})
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")

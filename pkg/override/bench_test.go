@@ -47,7 +47,7 @@ func BenchmarkHop(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			f := hop(request(h))
 			b.ReportAllocs()
-			for b.Loop() {
+			for i := 0; i < b.N; i++ {
 				f()
 			}
 		})

@@ -2,7 +2,6 @@ package override
 
 import (
 	"context"
-	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,7 +33,10 @@ func (c Carriers) IsZero() bool { return len(c.list) == 0 }
 // All returns the lines of all carriers, each with the name of its header in
 // lower-case. A name comes as often as it has lines; the order of these matters
 // and is to be kept. It is what transports other than net/http add to a message.
-func (c Carriers) All() iter.Seq2[string, string] {
+//
+// From Go 1.23 on the result is an iter.Seq2[string, string], to be used with range.
+// In Go 1.22 it is called with a function, which returns true to go on.
+func (c Carriers) All() func(yield func(name, line string) bool) {
 	return func(yield func(string, string) bool) {
 		for _, carrier := range c.list {
 			for _, line := range carrier.lines {

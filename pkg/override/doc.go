@@ -16,6 +16,7 @@
 // byte for byte, all lines of them and in their order.
 //
 // The package never reads what the carriers say, decides nothing by them, and
-// never changes a request or a header that belongs to its caller. It depends on
-// the standard library alone.
+// never changes a request or a header that belongs to its caller. It is a module of
+// its own without requirements, for Go 1.22 and later: a service that imports it keeps
+// its Go version and the versions of its dependencies.
 package override

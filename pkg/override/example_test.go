@@ -48,22 +48,6 @@ func Example() {
 	// Output: x-override: service-3:v2
 }
 
-// What is called by gRPC: the values of metadata.MD, and pairs for
-// metadata.AppendToOutgoingContext.
-func ExampleExtract() {
-	md := map[string][]string{"x-override": {"service-3:v2", "service-5:v2"}}
-	get := func(name string) []string { return md[name] } // metadata.MD has the method Get
-
-	ctx := override.NewContext(context.Background(), override.Extract(get))
-
-	var pairs []string
-	for name, line := range override.FromContext(ctx).All() {
-		pairs = append(pairs, name, line)
-	}
-	fmt.Println(pairs)
-	// Output: [x-override service-3:v2 x-override service-5:v2]
-}
-
 // A message that waits in a queue takes the carriers along as attributes.
 func ExampleCarriers_AddTo() {
 	ctx := override.NewContext(context.Background(), override.Extract(func(name string) []string {
@@ -79,24 +63,6 @@ func ExampleCarriers_AddTo() {
 	// Output:
 	// map[Baggage:[override.service-3=v2]]
 	// false
-}
-
-// A mesh whose header has another name, and services that pass on the token.
-func ExampleNew() {
-	forwarder, err := override.New(override.HeaderName("x-shop-override"), override.Also("x-override-token"))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	handler := forwarder.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		for name, line := range override.FromContext(r.Context()).All() {
-			fmt.Println(name, line)
-		}
-	}))
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", http.NoBody)
-	r.Header.Set("x-shop-override", "service-3:v2")
-	handler.ServeHTTP(httptest.NewRecorder(), r)
-	// Output: x-shop-override service-3:v2
 }
 
 // Carriers stay among the services of one's own.

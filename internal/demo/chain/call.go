@@ -4,22 +4,24 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
 )
 
-// call asks the service at url, and returns its answer, or one that says what
-// went wrong, with the header x-override-error.
-func (s *service) call(ctx context.Context, method, target string) (answer Answer, why string) {
+// call asks the service at a URL, with the headers that are passed on. It returns the
+// service's answer, or one that says what went wrong, with the header x-override-error.
+func (s *service) call(ctx context.Context, method, target string, forwarded http.Header) (answer Answer, why string) {
 	failed := Answer{Service: host(target), Status: http.StatusBadGateway}
 	req, err := http.NewRequestWithContext(ctx, method, target, http.NoBody)
 	if err != nil {
 		failed.Error = shorten(err.Error())
 		return failed, ""
 	}
-	res, err := s.client.Do(req)
+	maps.Copy(req.Header, forwarded)
+	res, err := s.Client.Do(req)
 	if err != nil {
 		failed.Error = shorten(err.Error())
 		return failed, ""

@@ -190,7 +190,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestClient: the calls go through the client that was given, which stays as it is.
+// TestClient: the calls go through the client that was given, with the headers that are named.
 func TestClient(t *testing.T) {
 	t.Parallel()
 	target := service(t, "b")
@@ -202,12 +202,12 @@ func TestClient(t *testing.T) {
 		return http.DefaultTransport.RoundTrip(r)
 	})
 	client := &http.Client{Transport: transport}
-	forwarder, err := chain.Forwarder("x-override-token")
+	forward, err := chain.NewForward("x-override-token")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := start(t, chain.New(chain.Options{
-		Service: "a", Version: "v2", Pod: "a-0", Next: []string{"http://service-b/"}, Client: client, Forwarder: forwarder,
+		Service: "a", Version: "v2", Pod: "a-0", Next: []string{"http://service-b/"}, Client: client, Forward: forward,
 	}))
 	_, answer := send(t, http.MethodGet, a, "", http.Header{"X-Override-Token": {"t"}})
 	if diff := cmp.Diff([]string{"service-b"}, hosts); diff != "" {
@@ -220,8 +220,14 @@ func TestClient(t *testing.T) {
 	if seen := answer.Calls[0].Request; seen.Host != "service-b" || seen.Headers.Get("X-Override-Token") != "t" {
 		t.Errorf("b saw %+v", seen)
 	}
-	if _, wrapped := client.Transport.(roundTripper); !wrapped {
-		t.Errorf("the caller's client has a %T now", client.Transport)
+}
+
+func TestNewForwardRefuses(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "x tenant", "x-tenant:", "x-täter"} {
+		if f, err := chain.NewForward(name); err == nil {
+			t.Errorf("NewForward(%q) = %v", name, f)
+		}
 	}
 }
 

@@ -4,6 +4,9 @@
 // In: a name, a version, the URLs to call. Out: for each request one [Answer], a
 // tree of who served it, in JSON.
 //
-// It passes the carriers on as any service does, with pkg/override, and never
-// looks at what they say: who serves is for the proxies to decide.
+// It copies the carriers from the request that it answers to those that it makes, as a
+// service in any language can, and never looks at what they say: who serves is for
+// the proxies to decide. Services in Go have the module pkg/override for that. This one
+// does without: a requirement of the main module on a module beside it would have to
+// be published before it, or be replaced, and then `go install` refuses the program.
 package chain

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"github.com/overrides-mesh/overrides/pkg/override"
 )
 
 // Options say what a service is and whom it calls.
@@ -17,11 +15,10 @@ type Options struct {
 	// Next are the URLs that it calls for each request, one after the other and
 	// with the method of the request, whatever becomes of them.
 	Next []string
-	// Client makes the calls; nil means one with a timeout of 30 s and
-	// [http.DefaultTransport]. It is copied: its Transport is wrapped to forward.
+	// Client makes the calls; nil means one with a timeout of 30 s.
 	Client *http.Client
-	// Forwarder passes headers on; nil means Forwarder().
-	Forwarder *override.Forwarder
+	// Forward lists the headers to pass on; nil means those of NewForward without arguments.
+	Forward Forward
 	// Delay is how long it thinks before each answer.
 	Delay time.Duration
 }
@@ -36,32 +33,18 @@ const (
 	maxError   = 300
 )
 
-type service struct {
-	Options
-	client *http.Client
-}
-
-// Forwarder takes the carriers, the headers of tracing and those named from a
-// request. It returns an error if one of them can't be passed on.
-func Forwarder(also ...string) (*override.Forwarder, error) {
-	return override.New(override.Also("x-request-id", "traceparent", "tracestate"), override.Also(also...))
-}
+type service struct{ Options }
 
 // New returns the handler of a service. It answers any path and method with an
 // [Answer], and /healthz with 200 without calling anybody.
 func New(o Options) http.Handler {
-	if o.Forwarder == nil {
-		var err error
-		if o.Forwarder, err = Forwarder(); err != nil {
-			panic(err) // a header named above is refused
-		}
+	if o.Forward == nil {
+		o.Forward = standard()
 	}
-	client := http.Client{Timeout: 30 * time.Second}
-	if o.Client != nil {
-		client = *o.Client
+	if o.Client == nil {
+		o.Client = &http.Client{Timeout: 30 * time.Second}
 	}
-	client.Transport = &override.Transport{Base: client.Transport}
-	return o.Forwarder.Middleware(&service{Options: o, client: &client})
+	return &service{o}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -77,8 +60,9 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.think(r.Context()) {
 		return
 	}
+	forwarded := s.Forward.from(r.Header)
 	for _, url := range s.Next {
-		call, why := s.call(r.Context(), r.Method, url)
+		call, why := s.call(r.Context(), r.Method, url, forwarded)
 		answer.Calls = append(answer.Calls, call)
 		if answer.Status == http.StatusOK && call.failed() {
 			answer.Status = call.Status

@@ -24,7 +24,7 @@ const shutdown = 5 * time.Second
 // Run serves until ctx ends, and a drain longer. It returns nil if all that was
 // under way has been answered then.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
-	forwarder, err := chain.Forwarder(c.Forward...)
+	forward, err := chain.NewForward(c.Forward...)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	p.readyAt.Store(time.Now().Add(c.ReadyAfter).UnixNano())
 	options := chain.Options{
 		Service: c.Name, Version: c.Version, Pod: c.Pod, Next: c.Next,
-		Client: &http.Client{Timeout: 30 * time.Second, Transport: transport()}, Forwarder: forwarder, Delay: c.Delay,
+		Client: &http.Client{Timeout: 30 * time.Second, Transport: transport()}, Forward: forward, Delay: c.Delay,
 	}
 	if c.Echo {
 		options.Next = nil

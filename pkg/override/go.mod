@@ -1,0 +1,3 @@
+module github.com/overrides-mesh/overrides/pkg/override
+
+go 1.22
