@@ -1,0 +1,4 @@
+// Of the Servlet API, as much as docs/forwarding.md uses.
+package jakarta.servlet;
+
+public interface ServletResponse {}
