@@ -7,6 +7,7 @@
 // translation, restricted to sidecars; each one names its source there. The files
 // are
 //
+//	mesh.go            the objects of users, indexed
 //	scope.go           exportTo, and the defaults of the mesh
 //	service.go         hosts of the registry, their aliases and alternative domains
 //	virtualservice.go  VirtualServices as lists of routes
@@ -17,6 +18,7 @@
 //	island.go          the objects that decide about a few hosts
 //	class.go           the callers that these tell apart
 //	virtualhost.go     virtual hosts: the answer
+//	hash.go            consistent hashes, and the retries of a route that says nothing of them
 //
 // Proxies of gateways and waypoints are not described.
 //

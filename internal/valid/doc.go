@@ -7,16 +7,19 @@
 // not. Each function names the one of Istio that it follows. Warnings of Istio's
 // keep nothing out of a cluster and are no Problems.
 //
+//	problem.go          reasons, and where they are
 //	virtualservice.go   hosts, gateways, exportTo
 //	route.go            an HTTP route, and what of it excludes what
 //	match.go            what a route matches
-//	action.go           what it does: retries, faults, mirrors, redirects, CORS, …
+//	action.go           what it does: retries, mirrors, redirects, CORS, …
+//	fault.go            … and faults
 //	header.go           names and values of headers
 //	l4.go               TLS and TCP routes
 //	destinationrule.go  hosts, subsets
 //	policy.go           traffic policies: pools, outliers, TLS
 //	loadbalancer.go     … and load balancing
 //	name.go             domains, labels
+//	value.go            percentages, durations, enumerations
 //	pattern.go          regular expressions
 //	metadata.go         names and labels of objects, as the API server checks them
 //

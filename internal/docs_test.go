@@ -1,0 +1,119 @@
+package internal_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// root is the folder of the repository, as tests of this package see it.
+const root = ".."
+
+var listed = regexp.MustCompile(`(?m)^//\t([a-z0-9_]+\.go) `)
+
+// TestDocListsFiles holds the list of files that a doc.go has against its folder.
+func TestDocListsFiles(t *testing.T) {
+	t.Parallel()
+	lists := 0
+	for _, folder := range folders(t) {
+		doc, err := os.ReadFile(filepath.Join(root, folder, "doc.go"))
+		if err != nil {
+			continue // most folders have one, or say all in one file
+		}
+		var got []string
+		for _, match := range listed.FindAllStringSubmatch(string(doc), -1) {
+			got = append(got, match[1])
+		}
+		if len(got) == 0 {
+			continue
+		}
+		lists++
+		slices.Sort(got)
+		if diff := cmp.Diff(sources(t, folder), got); diff != "" {
+			t.Errorf("%s/doc.go lists other files than there are (-there +listed):\n%s", folder, diff)
+		}
+	}
+	if lists < 7 {
+		t.Errorf("%d packages list their files", lists)
+	}
+}
+
+// sources lists the files of a package but for its doc.go and its tests.
+func sources(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, file := range files {
+		if name := filepath.Base(file); name != "doc.go" && !strings.HasSuffix(name, "_test.go") {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// folders lists the folders of the repository that may hold Go, by their paths.
+func folders(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !entry.IsDir() {
+			return nil
+		}
+		if name := entry.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin" || name == "dist") {
+			return filepath.SkipDir
+		}
+		relative, err := filepath.Rel(root, path)
+		out = append(out, filepath.ToSlash(relative))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+var row = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| .* \\|$")
+
+// TestArchitecture holds the tables of docs/architecture.md against the folders: all
+// packages below internal are there, those that are pure are called so, and all Go
+// modules are there.
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(root + "/docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, match := range row.FindAllStringSubmatch(string(content), -1) {
+		got[match[1]] = strings.HasSuffix(match[0], "| pure |")
+	}
+	want := map[string]bool{}
+	for _, folder := range folders(t) {
+		_, err := os.Stat(filepath.Join(root, folder, "go.mod"))
+		parent, name, _ := strings.Cut(folder, "/")
+		switch {
+		case err == nil && folder != ".":
+			want[folder] = false
+		case len(sources(t, folder)) == 0 || strings.Contains(name, "/"):
+		case parent == "internal":
+			want[folder] = slices.Contains(pure, name)
+		case parent == "api" || parent == "cmd":
+			want[folder] = false
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/architecture.md has other packages, or other pure ones, than there are (-there +described):\n%s", diff)
+	}
+}
