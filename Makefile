@@ -32,13 +32,15 @@ GOLANGCI_LINT  := $(TOOLS)/golangci-lint
 CONTROLLER_GEN := $(TOOLS)/controller-gen
 GOFUMPT        := $(TOOLS)/gofumpt
 BENCHSTAT      := $(TOOLS)/benchstat
+GORELEASER     := $(TOOLS)/goreleaser
+CYCLONEDX      := $(TOOLS)/cyclonedx-gomod
 
 # What make generate writes.
 GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd config/install charts/overrides docs/reference)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # gRPC's tracing pages bring html/template, for which the linker keeps every method
 # of every type: 17 MB of program, of which 10 MB would be in memory.
@@ -127,6 +129,32 @@ image: ## Build the image IMAGE for PLATFORMS into bin/image, without a daemon (
 	@go run -C tools/image -buildvcs=false . -source ../.. -output '$(CURDIR)/bin/image' -image '$(IMAGE)' -platforms '$(PLATFORMS)' \
 		-version '$(VERSION)' -revision "$$(git rev-parse HEAD 2>/dev/null)" $(if $(PUSH),-push)
 
+.PHONY: chart
+chart: ## Package the Helm chart into bin/chart, in the version VERSION (make chart VERSION=v1.2.3)
+	@rm -rf bin/chart
+	@go run -C test/chart -buildvcs=false ./cmd/package ../.. '$(VERSION)' '$(CURDIR)/bin/chart'
+
+# goreleaser calls cyclonedx-gomod by its name.
+RELEASE_ENV = PATH="$(TOOLS):$$PATH"
+
+.PHONY: release-snapshot
+release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build what a release has into dist, without signatures, and check it; publishes nothing
+	@$(GORELEASER) check --quiet
+	@version=$$($(GORELEASER_VERSION)) && $(MAKE) --no-print-directory chart VERSION="$$version"
+	@$(RELEASE_ENV) $(GORELEASER) release --snapshot --clean --skip=sign $(ARGS)
+	@go run -C tools/release -buildvcs=false . -dist '$(CURDIR)/dist' -chart '$(CURDIR)/bin/chart'
+
+# The version that the snapshot will have, as .goreleaser.yaml makes it.
+GORELEASER_VERSION = tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || echo v0.0.0); \
+	echo "$${tag%.*}.$$(( $${tag\#\#*.} + 1 ))-snapshot-$$(git rev-parse --short HEAD)"
+
+.PHONY: release
+release: $(GORELEASER) $(CYCLONEDX) ## Publish a draft of the release of the tag that is checked out (the release workflow does, and signs)
+	@version=$$(git describe --tags --exact-match --match 'v*') && $(MAKE) --no-print-directory chart VERSION="$$version" && \
+		tools/release/notes "$$version" CHANGELOG.md >.cache/notes.md && \
+		$(RELEASE_ENV) $(GORELEASER) release --clean --release-notes .cache/notes.md $(ARGS)
+	@go run -C tools/release -buildvcs=false . -dist '$(CURDIR)/dist' -chart '$(CURDIR)/bin/chart'
+
 SEED ?= 1
 FROM ?= 0
 CYCLES ?= 1000
@@ -141,8 +169,8 @@ bench-operator-times: build bin/sample bin/soak ## Time versions from ready to s
 	@$(ENVOY_RUN) bin/soak -dir .cache/times -hold -times $(EVENTS) $(ARGS)
 
 .PHONY: race
-race: $(TESTCOUNT) ## Run the tests of the main module under the race detector (needs a C compiler)
-	@$(ENVOY_RUN) CGO_ENABLED=1 $(TESTCOUNT) . -- -race $(TESTFLAGS)
+race: $(TESTCOUNT) ## Run the tests of the main module and of pkg/override under the race detector (needs a C compiler)
+	@$(ENVOY_RUN) CGO_ENABLED=1 $(TESTCOUNT) . ./pkg/override -- -race $(TESTFLAGS)
 
 BENCH ?= .
 COUNT ?= 1
@@ -150,7 +178,9 @@ COUNT ?= 1
 bench: ## Run the benchmarks (BENCH=regexp COUNT=n), with those of the last run beside them
 	@mkdir -p .cache/bench
 	@if [ -f .cache/bench/new.txt ]; then mv .cache/bench/new.txt .cache/bench/old.txt; fi
-	@set -o pipefail; go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee .cache/bench/new.txt
+	@set -o pipefail; for module in . pkg/override; do \
+		go test -C "$$module" -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... || exit 1; \
+	done | tee .cache/bench/new.txt
 	@if [ -f .cache/bench/old.txt ]; then $(MAKE) --no-print-directory benchstat; fi
 
 .PHONY: bench-cost
@@ -200,6 +230,10 @@ tidy: ## Tidy the go.mod of all modules; those under test follow the main one's
 	@for module in $(TEST_MODULES); do (cd "$$module" && go mod tidy) || exit 1; done
 	@cd test/istio && for file in go.istio-*.mod; do go mod tidy -modfile="$$file" || exit 1; done
 
+.PHONY: outdated
+outdated: ## List direct dependencies of all modules that are behind their newest release
+	@tools/outdated $(ALL_MODULES)
+
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and what else comes from code
 	$(CONTROLLER_GEN) object crd paths=./api/... output:crd:dir=config/crd
@@ -243,7 +277,7 @@ envoy: ## Install the Envoy of tests and demos into .cache, and print its path (
 
 .PHONY: clean
 clean: ## Remove what was built here
-	rm -rf bin .cache
+	rm -rf bin dist .cache
 
 $(TESTCOUNT): tools/testcount/main.go
 	@go build -buildvcs=false -o $@ $<
@@ -253,6 +287,12 @@ $(TOOLS)/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golan
 $(TOOLS)/controller-gen: PACKAGE = sigs.k8s.io/controller-tools/cmd/controller-gen
 $(TOOLS)/gofumpt: PACKAGE = mvdan.cc/gofumpt
 $(TOOLS)/benchstat: PACKAGE = golang.org/x/perf/cmd/benchstat
+$(GORELEASER): PACKAGE = github.com/goreleaser/goreleaser/v2
+$(CYCLONEDX): PACKAGE = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+$(GORELEASER) $(CYCLONEDX): tools/release/go.mod tools/release/go.sum
+	@echo "building $(@F), as pinned in tools/release/go.mod"
+	@cd tools/release && CGO_ENABLED=0 GOFLAGS= GOBIN='$(TOOLS)' go install $(PACKAGE)
+	@touch '$@'
 $(TOOLS)/%: tools/go.mod tools/go.sum
 	@echo "building $(@F), as pinned in tools/go.mod"
 	@cd tools && CGO_ENABLED=0 GOFLAGS= GOBIN='$(TOOLS)' go install $(PACKAGE)
