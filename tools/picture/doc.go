@@ -8,5 +8,7 @@
 //	canvas.go    boxes, arrows and text, in colours for light and dark pages
 //	scene.go     preview beside released; the rows of a table; make before break
 //	plot.go      lines and bars over a table of numbers
+//	chart.go     the plots, each from the table that has its numbers
 //	table.go     reads a table from a page
+//	main.go      writes all of them
 package main
