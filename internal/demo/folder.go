@@ -22,37 +22,31 @@ func Folder(ctx context.Context, dir string, options model.Options) (*State, err
 
 // readFolder returns the state and the manifests that it was made from.
 func readFolder(ctx context.Context, dir string, options model.Options) (*State, []byte, error) {
-	manifests, err := gather(dir)
-	if err != nil {
-		return nil, nil, err
-	}
+	manifests := gather(dir)
 	s, err := read(ctx, []string{dir}, manifests, options)
 	if err != nil {
 		return nil, manifests, err
 	}
 	// read has read the files once more.
-	again, err := gather(dir)
-	if err == nil && !bytes.Equal(manifests, again) {
+	if !bytes.Equal(manifests, gather(dir)) {
 		err = errChanging
 	}
 	return s, manifests, err
 }
 
-// gather joins the files that package source would read from a folder.
-func gather(dir string) ([]byte, error) {
-	files, err := source.Files(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read manifests: %w", err)
-	}
+// gather joins the files that package source would read from a folder. A file that
+// can't be read is a comment: package source says so, and once it can be read the text
+// is another.
+func gather(dir string) []byte {
 	var out []byte
-	for _, file := range files {
+	for _, file := range source.Files(dir) {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("read manifests: %w", err)
+			data = fmt.Appendf(nil, "# %q can't be read", file)
 		}
 		out = appendDocuments(out, data)
 	}
-	return out, nil
+	return out
 }
 
 // watcher tells when a folder has changed and has come to rest: its files are
@@ -66,10 +60,7 @@ type watcher struct {
 // look reports whether the folder says something new since it was taken, and the
 // same as at the last look.
 func (w *watcher) look() bool {
-	now, err := gather(w.dir)
-	if err != nil {
-		return false // a file that is just being replaced
-	}
+	now := gather(w.dir)
 	calm := bytes.Equal(now, w.seen)
 	w.seen = now
 	return calm && !bytes.Equal(now, w.taken)

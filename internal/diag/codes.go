@@ -19,14 +19,18 @@ type Entry struct {
 // The codes, by what they speak of. Their texts are in entries.go.
 const (
 	// Reading.
-	BrokenDocument    Code = "BrokenDocument"
-	NotAnObject       Code = "NotAnObject"
-	UndecodableObject Code = "UndecodableObject"
-	DuplicateObject   Code = "DuplicateObject"
-	EmptyInput        Code = "EmptyInput"
-	NoServices        Code = "NoServices"
-	Forbidden         Code = "Forbidden"
-	UnknownField      Code = "UnknownField"
+	BrokenDocument        Code = "BrokenDocument"
+	UnreadableFile        Code = "UnreadableFile"
+	NotAnObject           Code = "NotAnObject"
+	UndecodableObject     Code = "UndecodableObject"
+	DuplicateObject       Code = "DuplicateObject"
+	ChartNotRendered      Code = "ChartNotRendered"
+	KustomizationNotBuilt Code = "KustomizationNotBuilt"
+	EmptyInput            Code = "EmptyInput"
+	NoServices            Code = "NoServices"
+	OtherKindOfService    Code = "OtherKindOfService"
+	Forbidden             Code = "Forbidden"
+	UnknownField          Code = "UnknownField"
 
 	// Settings.
 	InvalidAnnotation    Code = "InvalidAnnotation"
@@ -45,6 +49,7 @@ const (
 	KubernetesService      Code = "KubernetesService"
 	OptedOut               Code = "OptedOut"
 	ReleasedUnknown        Code = "ReleasedUnknown"
+	RolloutService         Code = "RolloutService"
 	ServiceNameUnsupported Code = "ServiceNameUnsupported"
 
 	// Versions and ordinary traffic.
@@ -57,7 +62,10 @@ const (
 	OrdinaryTrafficNotPinned Code = "OrdinaryTrafficNotPinned"
 	NoReadyPod               Code = "NoReadyPod"
 	NonHTTPPortShared        Code = "NonHTTPPortShared"
+	SelectsNothing           Code = "SelectsNothing"
 	NoVersionLabel           Code = "NoVersionLabel"
+	VersionLabelElsewhere    Code = "VersionLabelElsewhere"
+	VersionShared            Code = "VersionShared"
 	InvalidVersion           Code = "InvalidVersion"
 	VersionNotReady          Code = "VersionNotReady"
 	AmbiguousServiceName     Code = "AmbiguousServiceName"

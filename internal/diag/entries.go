@@ -6,6 +6,10 @@ var entries = []Entry{
 		"correct the syntax at the line given",
 	},
 	{
+		UnreadableFile, Error, "A file or a folder can't be read, or is a link that leads nowhere. The others were read.",
+		"make it readable, or leave it out of the input",
+	},
+	{
 		NotAnObject, Error, "A document is no Kubernetes object: apiVersion or kind is missing.",
 		"add apiVersion and kind, or leave the document out of the input",
 	},
@@ -18,12 +22,24 @@ var entries = []Entry{
 		"leave one of them out",
 	},
 	{
+		ChartNotRendered, Error, "A folder is a Helm chart, whose templates are no manifests before they are rendered. It was passed over.",
+		"render it first, as in: helm template CHART | overrides generate -f -",
+	},
+	{
+		KustomizationNotBuilt, Warning, "A folder has a kustomization that changes the manifests which it lists, or takes others. They were read as they are, and patches as if they were whole objects.",
+		"build it first, as in: kustomize build DIR | overrides generate -f -",
+	},
+	{
 		EmptyInput, Error, "The input holds no object at all.",
 		"check the path, or the command that writes into the pipe",
 	},
 	{
 		NoServices, Warning, "The input holds objects, but no Service, so that there is nothing to route.",
 		"give the manifests of the Services together with their workloads",
+	},
+	{
+		OtherKindOfService, Info, "An object of kind Service is not of Kubernetes' own API, as one of Knative's is not. Its own controller routes its requests, and no override reaches it.",
+		"use the means of that controller to reach a version, such as the tags of Knative (spec.traffic)",
 	},
 	{
 		Forbidden, Warning, "The cluster does not allow a kind to be listed. What depends on it is missing from the output.",
@@ -80,6 +96,10 @@ var entries = []Entry{
 		"annotate the Service with overrides.mesh/released: VERSION, or label the other pods overrides.mesh/preview: \"true\"",
 	},
 	{
+		RolloutService, Info, "Argo Rollouts adds the hash of a revision to the selector of a Service, its stable or its canary one. The cluster will have nothing but pods of the Rollout behind it; it is left alone.",
+		"put previews behind a Service of their own, annotated overrides.mesh/version-of, with labels that this Service does not select",
+	},
+	{
 		ServiceNameUnsupported, Warning, "The name of the Service begins with a digit, or is for another reason no DNS-1035 label. No override can name it: members of the header are RFC 9651 tokens, which begin with a letter. It is left alone.",
 		"put another Service beside it whose name begins with a letter, and let callers use that",
 	},
@@ -121,8 +141,20 @@ var entries = []Entry{
 		"move the version behind a Service of its own (overrides.mesh/version-of)",
 	},
 	{
+		SelectsNothing, Warning, "No workload that was read has the labels that the Service selects by, so that there is nothing to override. It is a warning where one nearly has them.",
+		"correct the selector of the Service, or the labels of the pods' template",
+	},
+	{
 		NoVersionLabel, Info, "Pods behind the Service carry no version label: they belong to the Service, but no override reaches them.",
 		"label the pods' template with the version",
+	},
+	{
+		VersionLabelElsewhere, Info, "No pod behind the Service carries the version label, and all carry another label that usually says the version.",
+		"annotate the Service with overrides.mesh/version-label and the name of that label",
+	},
+	{
+		VersionShared, Warning, "Several workloads run a version that is not released: a request that asks for it reaches pods of any of them. It is an info where the released version has several as well, or is this one.",
+		"give each of them a version of its own; where one serves no requests, give it labels that the Service does not select",
 	},
 	{
 		InvalidVersion, Warning, "A version label is no valid label value; no override reaches it.",

@@ -18,6 +18,8 @@ type fault struct {
 	// line counts the lines of the document from one; zero if it is not known.
 	line    int
 	message string
+	// fix is a better advice than the general one; empty for that.
+	fix string
 }
 
 var (
@@ -186,8 +188,15 @@ func brokenDocument(doc *document, origin diag.Origin, f fault) diag.Diagnostic 
 		origin.Line = doc.first + f.line - 1
 	}
 	d := diag.New(diag.BrokenDocument, diag.Object{}, "%s", f.message).At(origin)
-	if bytes.Contains(doc.text, []byte("{{")) {
+	switch {
+	case f.fix != "":
+		d = d.WithFix("%s", f.fix)
+	case bytes.Contains(doc.text, []byte("{{")):
 		d = d.WithFix("render templates first, as in: helm template CHART | overrides generate -f -")
+	case strings.Contains(f.message, "UTF-8"):
+		d = d.WithFix("save the file as UTF-8")
+	case strings.HasPrefix(f.message, "control characters"):
+		d = d.WithFix("give a file of text, or remove the control characters from it")
 	}
 	return d
 }

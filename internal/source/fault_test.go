@@ -84,8 +84,13 @@ func TestBrokenDocuments(t *testing.T) {
 			}
 			want := diag.New(diag.BrokenDocument, diag.Object{}, "%s", c.message).
 				At(diag.Origin{File: "stdin", Document: 2, Line: line})
-			if strings.HasPrefix(c.name, "template") {
+			switch {
+			case strings.HasPrefix(c.name, "template"):
 				want.Fix = "render templates first, as in: helm template CHART | overrides generate -f -"
+			case strings.Contains(c.message, "UTF-8"):
+				want.Fix = "save the file as UTF-8"
+			case strings.HasPrefix(c.message, "control"):
+				want.Fix = "give a file of text, or remove the control characters from it"
 			}
 			if d := cmp.Diff(want, diags[0]); d != "" {
 				t.Errorf("-want +got:\n%s", d)

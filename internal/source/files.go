@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"runtime"
 	"sync"
@@ -21,36 +20,42 @@ type FileOptions struct {
 }
 
 // Read reads the manifests at paths: files, directories with everything below
-// them, or "-" for stdin. Files hold YAML or JSON, of one document or many; a
-// document that is broken is said with its line, and the others are read.
+// them, or "-" for stdin. Files hold YAML or JSON, of one document or many. A
+// document that is broken is said with its line, a file that can't be read with its
+// name, and the others are read. A file that is given several times counts where it was
+// given last.
 //
 // Documents are converted on all processors and taken over in the order of the
 // input, a few at a time: memory is needed for the objects that matter, and for
 // the largest documents, but not for the input.
 //
-// A path that makes no sense is an [ErrUsage], and then nothing is read. With
-// any other error the objects that could be read are returned.
+// A path that makes no sense is an [ErrUsage], and then nothing is read. The only
+// other error is the end of ctx.
 func Read(ctx context.Context, paths []string, stdin io.Reader, options FileOptions) (*discover.Objects, []diag.Diagnostic, error) {
-	inputs, unreadable, err := expand(paths, stdin)
-	if err != nil {
-		return nil, nil, err
-	}
 	if options.Namespace == "" {
 		options.Namespace = "default"
 	}
-	r := &reader{inputs: inputs, namespace: options.Namespace, errs: unreadable}
+	inputs, found, err := expand(paths, stdin, options.Namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &reader{inputs: inputs, namespace: options.Namespace, diags: found}
 	objects, diags := r.read(ctx)
-	if r.documents == 0 && len(r.errs) == 0 {
+	diags = append(r.diags, diags...)
+	if r.documents == 0 && len(r.diags) == 0 && r.err == nil {
 		diags = append(diags, diag.New(diag.EmptyInput, diag.Object{}, "%s", r.nothingIn(paths)))
 	}
-	return objects, diags, errors.Join(r.errs...)
+	return objects, diags, r.err
 }
 
 type reader struct {
 	inputs    []input
 	namespace string
 	documents int
-	errs      []error
+	// diags are about files, not about what is in them.
+	diags []diag.Diagnostic
+	// err is why ctx ended.
+	err error
 }
 
 // job is a document on its way: split, parsed by some worker, and taken over
@@ -96,19 +101,20 @@ func (r *reader) read(ctx context.Context) (*discover.Objects, []diag.Diagnostic
 // split cuts the inputs into documents and hands them on.
 func (r *reader) split(ctx context.Context, emit func(*job)) {
 	for _, in := range r.inputs {
-		if err := r.splitOne(ctx, in, emit); err != nil {
-			r.errs = append(r.errs, err)
-		}
-		if ctx.Err() != nil {
+		if r.err = context.Cause(ctx); r.err != nil {
 			return
+		}
+		if err := r.splitOne(ctx, in, emit); err != nil {
+			r.diags = append(r.diags, unreadable(in.name, err))
 		}
 	}
 }
 
+// splitOne cuts one input into documents, until ctx ends. An error is one of reading.
 func (r *reader) splitOne(ctx context.Context, in input, emit func(*job)) error {
 	file, err := in.open()
 	if err != nil {
-		return fmt.Errorf("open manifest: %w", err)
+		return err
 	}
 	defer file.Close()
 	s := newSplitter(file)
@@ -118,10 +124,10 @@ func (r *reader) splitOne(ctx context.Context, in input, emit func(*job)) error 
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("read manifest: %w", err)
-		}
-		if err := context.Cause(ctx); err != nil {
 			return err
+		}
+		if r.err = context.Cause(ctx); r.err != nil {
+			return nil
 		}
 		r.documents++
 		emit(&job{doc: doc, file: in.name, parsed: make(chan discover.Parsed, 1)})
@@ -135,7 +141,7 @@ func parse(j *job, namespace string) discover.Parsed {
 		return discover.Parsed{Origin: origin, Diagnostics: []diag.Diagnostic{brokenDocument(&j.doc, origin, f)}}
 	}
 	if j.doc.broken != "" {
-		return broken(fault{message: j.doc.broken})
+		return broken(fault{message: j.doc.broken, fix: j.doc.fix})
 	}
 	if json.Valid(j.doc.json) {
 		return discover.Parse(j.doc.json, namespace, origin)

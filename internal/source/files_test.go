@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -182,20 +181,62 @@ func link(t *testing.T, to, at string) {
 	}
 }
 
-// TestReadUnreadable wants what can't be read to be an error, and everything
-// else to be read.
+// TestReadUnreadable wants what can't be read to be said, and everything else to be
+// read.
 func TestReadUnreadable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.yaml"), []byte(web))
-	link(t, filepath.Join(dir, "nowhere"), filepath.Join(dir, "b.yaml"))
-	broken := errors.New("pipe broke")
-	objects, diags, err := source.Read(t.Context(), []string{dir, "-"}, iotest.ErrReader(broken), source.FileOptions{})
-	if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, broken) || errors.Is(err, source.ErrUsage) {
-		t.Errorf("got %v", err)
+	link(t, "nowhere", filepath.Join(dir, "b.yaml"))
+	link(t, "c.yaml", filepath.Join(dir, "c.yaml"))
+	write(t, filepath.Join(dir, "z.yaml"), []byte(strings.ReplaceAll(web, "web", "z")))
+	objects, diags, err := source.Read(t.Context(), []string{dir, "-"}, iotest.ErrReader(errors.New("pipe broke")), source.FileOptions{})
+	want := "b.yaml: error: is a link to nowhere, which is not there [UnreadableFile]\n  fix: make it readable, or leave it out of the input\n" +
+		"c.yaml: error: can't be read: too many levels of symbolic links [UnreadableFile]\n  fix: make it readable, or leave it out of the input\n" +
+		"stdin: error: can't be read: pipe broke [UnreadableFile]\n  fix: make it readable, or leave it out of the input\n" +
+		"Service default/web (a.yaml:1)\nService default/z (z.yaml:1)\n"
+	if d := cmp.Diff(want, strings.ReplaceAll(report(objects, diags, err), dir+string(filepath.Separator), "")); d != "" {
+		t.Errorf("-want +got:\n%s", d)
 	}
-	if len(diags) > 0 || len(objects.Services) != 1 {
-		t.Errorf("got %v and %d Services", diags, len(objects.Services))
+}
+
+// TestReadForbidden wants a file and a folder without the right to read them to be said,
+// named or found.
+func TestReadForbidden(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), []byte(web))
+	write(t, filepath.Join(dir, "b.yaml"), []byte(web))
+	write(t, filepath.Join(dir, "c", "d.yaml"), []byte(web))
+	for _, name := range []string{"b.yaml", "c"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, name), 0o700) })
+	}
+	if _, err := os.ReadFile(filepath.Join(dir, "b.yaml")); err == nil {
+		t.Skip("this user may read everything")
+	}
+	for _, paths := range [][]string{{dir}, {filepath.Join(dir, "a.yaml"), filepath.Join(dir, "b.yaml"), filepath.Join(dir, "c")}} {
+		objects, diags, err := source.Read(t.Context(), paths, nil, source.FileOptions{})
+		if err != nil || len(objects.Services) != 1 || len(diags) != 2 || diags[0].Code != diag.UnreadableFile || diags[1].Code != diag.UnreadableFile {
+			t.Errorf("%v: %v, %v, %d Services", paths, diags, err, len(objects.Services))
+		}
+	}
+}
+
+// TestReadOnce wants a file that is given twice to be read once, where it was given last.
+func TestReadOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a.yaml"), filepath.Join(dir, "b.yaml")
+	write(t, a, []byte(web))
+	write(t, b, []byte(web))
+	objects, diags, err := source.Read(t.Context(), []string{a, dir, a}, nil, source.FileOptions{})
+	want := "a.yaml:1: warning: Service default/web: stands in b.yaml:1 already; this one counts [DuplicateObject]\n" +
+		"  fix: leave one of them out\nService default/web (a.yaml:1)\n"
+	if d := cmp.Diff(want, strings.ReplaceAll(report(objects, diags, err), dir+string(filepath.Separator), "")); d != "" {
+		t.Errorf("-want +got:\n%s", d)
 	}
 }
 

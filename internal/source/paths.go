@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 // ErrUsage is matched by errors about paths that make no sense: they don't
@@ -27,9 +29,10 @@ type input struct {
 	open func() (io.ReadCloser, error)
 }
 
-// expand lists the files at paths. Errors that don't keep the other files from
-// being read are returned as a list.
-func expand(paths []string, stdin io.Reader) (inputs []input, unreadable []error, err error) {
+// expand lists the files at paths. Objects without a namespace are taken to be in
+// namespace. Files that can't be read, or that are to be built first, are said, and the
+// others are listed.
+func expand(paths []string, stdin io.Reader, namespace string) (inputs []input, diags []diag.Diagnostic, err error) {
 	if len(paths) == 0 {
 		return nil, nil, usageError("no file, directory or - was given")
 	}
@@ -48,20 +51,53 @@ func expand(paths []string, stdin io.Reader) (inputs []input, unreadable []error
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, nil, usageError(path + ": no such file or directory")
 		case err != nil:
-			unreadable = append(unreadable, fmt.Errorf("find manifests: %w", err))
+			diags = append(diags, unreadable(path, err))
 		case info.IsDir():
-			files, errs := walk(path)
-			inputs = append(inputs, files...)
-			unreadable = append(unreadable, errs...)
+			files, found := walk(path, namespace)
+			inputs, diags = append(inputs, files...), append(diags, found...)
+		case isKustomization(filepath.Base(path)):
+			diags = append(diags, notBuilt(path))
+		case filepath.Base(path) == chartFile && isChart(filepath.Dir(path)):
+			diags = append(diags, notRendered(filepath.Dir(path)))
 		default:
 			inputs = append(inputs, file(path))
 		}
 	}
-	return inputs, unreadable, nil
+	return once(inputs), diags, nil
+}
+
+// once leaves of several inputs of one file the last, which is the one that would count.
+func once(inputs []input) []input {
+	seen := map[string]bool{}
+	out := make([]input, 0, len(inputs))
+	for _, in := range slices.Backward(inputs) {
+		key, err := filepath.Abs(in.name)
+		if err != nil {
+			key = in.name
+		}
+		if !seen[key] {
+			seen[key] = true
+			out = append(out, in)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 func file(path string) input {
 	return input{name: path, open: func() (io.ReadCloser, error) { return os.Open(path) }}
+}
+
+// unreadable says that a file, or a directory, can't be read.
+func unreadable(name string, err error) diag.Diagnostic {
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		err = inner.Err
+	}
+	message := "can't be read: " + err.Error()
+	if to, notLink := os.Readlink(name); notLink == nil && errors.Is(err, fs.ErrNotExist) {
+		message = fmt.Sprintf("is a link to %s, which is not there", to)
+	}
+	return diag.New(diag.UnreadableFile, diag.Object{}, "%s", message).At(diag.Origin{File: name})
 }
 
 // walk lists the manifests below a directory, sorted, as kubectl apply -R does:
@@ -70,47 +106,67 @@ func file(path string) input {
 //
 // Other than there, names that begin with a dot are passed over (the likes of
 // .github hold YAML of other programs, and ..data of a mounted ConfigMap holds
-// everything once more), and so is a kustomization, which is no object.
-func walk(root string) (files []input, errs []error) {
+// everything once more), and so is a kustomization, which is no object, and a chart of
+// Helm's, whose templates are none yet.
+func walk(root, namespace string) ([]input, []diag.Diagnostic) {
+	w := &walker{root: filepath.Clean(root), namespace: namespace}
 	// With the separator a root that is a link is followed.
-	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("find manifests: %w", err))
-			return nil
-		case filepath.Clean(path) == filepath.Clean(root):
-			return nil
-		case strings.HasPrefix(entry.Name(), "."):
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case !isManifest(entry.Name()):
-			return nil
-		}
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("find manifests: %w", err))
-		case info.Mode().IsRegular():
-			files = append(files, file(filepath.Clean(path)))
+	if err := filepath.WalkDir(root+string(filepath.Separator), w.visit); err != nil {
+		w.diags = append(w.diags, unreadable(w.root, err))
+	}
+	return w.files, append(w.diags, w.sayKustomizations()...)
+}
+
+// walker collects the manifests below a directory.
+type walker struct {
+	root, namespace string
+	files           []input
+	diags           []diag.Diagnostic
+	// changing are the kustomizations that change what they take.
+	changing []kustomization
+}
+
+func (w *walker) visit(path string, entry fs.DirEntry, err error) error {
+	path = filepath.Clean(path)
+	isRoot := path == w.root
+	switch {
+	case err != nil:
+		w.diags = append(w.diags, unreadable(path, err))
+		return nil
+	case !isRoot && strings.HasPrefix(entry.Name(), "."):
+		if entry.IsDir() {
+			return fs.SkipDir
 		}
 		return nil
-	})
-	if err != nil {
-		errs = append(errs, fmt.Errorf("find manifests: %w", err))
+	case entry.IsDir() && isChart(path):
+		w.diags = append(w.diags, notRendered(path))
+		return fs.SkipDir
+	case isRoot, entry.IsDir():
+		return nil
+	case isKustomization(entry.Name()):
+		w.addKustomization(path)
+		return nil
+	case !isManifest(entry.Name()):
+		return nil
 	}
-	return files, errs
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		w.diags = append(w.diags, unreadable(path, err))
+	case info.Mode().IsRegular():
+		w.files = append(w.files, file(path))
+	}
+	return nil
 }
 
 // Files lists the files that Read reads of a directory.
-func Files(dir string) ([]string, error) {
-	inputs, errs := walk(dir)
+func Files(dir string) []string {
+	inputs, _ := walk(dir, "")
 	files := make([]string, 0, len(inputs))
 	for _, in := range inputs {
 		files = append(files, in.name)
 	}
-	return files, errors.Join(errs...)
+	return files
 }
 
 func isManifest(name string) bool {

@@ -25,8 +25,8 @@ type document struct {
 	number, line int
 	// json is the part of text that looks like one JSON object; nil for YAML.
 	json []byte
-	// broken says why there is no text.
-	broken string
+	// broken says why there is no text, fix what to do about it.
+	broken, fix string
 }
 
 // splitter cuts a stream into documents, holding one of them at a time.
@@ -99,11 +99,13 @@ func (s *splitter) next() (document, error) {
 		case err != nil:
 			return document{}, err
 		}
-		if p.line == 1 && p.begins && isUTF16(p.text) {
-			s.r.Reset(bytes.NewReader(nil))
-			s.rest = nil
-			b.doc.broken, b.doc.line = "the file is UTF-16: save it as UTF-8", 1
-			return b.finish(s), nil
+		if p.line == 1 && p.begins {
+			if f := formatOf(p.text); f != nil {
+				s.r.Reset(bytes.NewReader(nil))
+				s.rest = nil
+				b.doc.broken, b.doc.fix, b.doc.line = "the file is "+f.name+", and not text in UTF-8", f.fix(), 1
+				return b.finish(s), nil
+			}
 		}
 		if p.begins && (!b.content || isMarker(bytes.TrimPrefix(p.text, byteOrderMark), "---")) {
 			p.text = bytes.TrimPrefix(p.text, byteOrderMark)
@@ -127,10 +129,6 @@ func (s *splitter) next() (document, error) {
 			}
 		}
 	}
-}
-
-func isUTF16(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
 }
 
 // isMarker reports whether a line is a document marker: alone or followed by
@@ -184,6 +182,7 @@ func (b *builder) append(p part, text []byte) {
 	}
 	if len(b.doc.text)+len(text) > b.max {
 		b.doc.broken = fmt.Sprintf("the document is larger than %d MiB", b.max>>20)
+		b.doc.fix = "write its objects as several documents, with a line of --- between them"
 		b.doc.text = []byte{}
 	}
 	if b.doc.broken == "" {
