@@ -2,8 +2,10 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -55,7 +57,7 @@ func Cluster(ctx context.Context, config *rest.Config, options ClusterOptions) (
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c := cluster{client: client, options: options, cancel: cancel, objects: &discover.Objects{Cluster: true}}
+	c := cluster{client: client, host: config.Host, options: options, cancel: cancel, objects: &discover.Objects{Cluster: true}}
 	if err := c.read(ctx, resources()); err != nil {
 		return nil, nil, err
 	}
@@ -67,7 +69,9 @@ func Cluster(ctx context.Context, config *rest.Config, options ClusterOptions) (
 
 // cluster is a cluster that is being read.
 type cluster struct {
-	client  *rest.RESTClient
+	client *rest.RESTClient
+	// host is the address of the API server, for messages.
+	host    string
 	options ClusterOptions
 	cancel  context.CancelCauseFunc
 	objects *discover.Objects
@@ -82,7 +86,7 @@ func (c *cluster) read(ctx context.Context, kinds []discover.Kind) error {
 		wait.Go(func() {
 			listed[i] = listing{client: c.client, kind: &kinds[i], options: c.options}
 			if err := listed[i].run(ctx); err != nil {
-				c.cancel(fmt.Errorf("list %s: %w", kinds[i].Plural, err))
+				c.cancel(c.failure(&kinds[i], err))
 			}
 		})
 	}
@@ -97,6 +101,21 @@ func (c *cluster) read(ctx context.Context, kinds []discover.Kind) error {
 		c.diags = append(c.diags, listed[i].diags...)
 	}
 	return nil
+}
+
+// ErrUnreachable is matched by errors about an API server that gives no answer.
+var ErrUnreachable = errors.New("can't be reached")
+
+// failure says why the objects of a kind were not listed. What would have failed for any
+// kind is said of the cluster: which kind failed first is chance.
+func (c *cluster) failure(kind *discover.Kind, err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("the cluster at %s %w: %w", c.host, ErrUnreachable, request.Err)
+	}
+	if apierrors.IsUnauthorized(err) {
+		return fmt.Errorf("the cluster at %s does not know these credentials: %w", c.host, err)
+	}
+	return fmt.Errorf("list %s: %w", kind.Plural, err)
 }
 
 // meshConfigs are the ConfigMaps with the mesh configurations of the revisions that

@@ -346,7 +346,7 @@ func TestClusterFails(t *testing.T) {
 		code int
 		want string
 	}{
-		{podsPath, http.StatusUnauthorized, "list pods: "},
+		{podsPath, http.StatusUnauthorized, "the cluster at http://127.0.0.1:"},
 		{vsV1, http.StatusInternalServerError, "list virtualservices: "},
 		{servicesPath, http.StatusNotFound, "list services: "},
 	} {
@@ -357,7 +357,8 @@ func TestClusterFails(t *testing.T) {
 		}
 	}
 	var refused interface{ Timeout() bool }
-	if _, _, err := source.Cluster(t.Context(), &rest.Config{Host: "http://127.0.0.1:1"}, source.ClusterOptions{}); !errors.As(err, &refused) {
+	_, _, err := source.Cluster(t.Context(), &rest.Config{Host: "http://127.0.0.1:1"}, source.ClusterOptions{})
+	if !errors.As(err, &refused) || !errors.Is(err, source.ErrUnreachable) || !strings.HasPrefix(err.Error(), "the cluster at http://127.0.0.1:1 can't be reached: ") {
 		t.Errorf("got %v, want a refused connection", err)
 	}
 }
