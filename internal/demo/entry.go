@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"net/url"
+	"slices"
+	"strconv"
 
 	"github.com/overrides-mesh/overrides/internal/demo/oracle"
 	"github.com/overrides-mesh/overrides/internal/demo/sample"
@@ -14,13 +16,14 @@ import (
 
 // Entry is where requests that name no Service go in.
 type Entry struct {
-	// Namespace and Name are those of the Service, Host its full name; empty where
-	// there is no Service.
-	Namespace, Name, Host string
+	// Namespace and Name are those of the Service, Host its full name, and URL how
+	// the client calls it; empty where no Service can answer.
+	Namespace, Name, Host, URL string
 }
 
 // Entry returns the Service with the longest chain behind it that nobody calls;
-// where all are called by somebody, the longest chain decides alone.
+// where all are called by somebody, the longest chain decides alone. A Service
+// without a port for HTTP, or without pods, is none that a request can go in by.
 func (s *State) Entry() Entry {
 	calls := s.calls()
 	called := map[string]bool{}
@@ -32,7 +35,11 @@ func (s *State) Entry() Entry {
 	best, bestLength := -1, 0
 	lengths := map[string]int{}
 	for i := range s.Snapshot.Services {
-		host := s.host(&s.Snapshot.Services[i])
+		service := &s.Snapshot.Services[i]
+		if httpPort(service) == 0 || !slices.ContainsFunc(service.Backends, func(b model.Backend) bool { return b.Ready > 0 }) {
+			continue
+		}
+		host := s.host(service)
 		length := longest(calls, host, lengths)
 		if !called[host] {
 			length += len(s.Snapshot.Services)
@@ -45,7 +52,32 @@ func (s *State) Entry() Entry {
 		return Entry{}
 	}
 	service := &s.Snapshot.Services[best]
-	return Entry{Namespace: service.Namespace, Name: service.Name, Host: s.host(service)}
+	return Entry{Namespace: service.Namespace, Name: service.Name, Host: s.host(service), URL: callURL(service, service.Namespace)}
+}
+
+// callURL returns how a caller in a namespace calls a Service: by its name, and with
+// its first port for HTTP where a URL without a port means another one.
+func callURL(service *model.Service, namespace string) string {
+	host := service.Name
+	if service.Namespace != namespace {
+		host += "." + service.Namespace
+	}
+	if port := httpPort(service); port != 0 && port != 80 {
+		host += ":" + strconv.Itoa(int(port))
+	}
+	return "http://" + host + "/"
+}
+
+// httpPort returns the lowest port of a Service that carries HTTP, 0 for none. It is
+// the one that requests for the address of the client's Envoy go to.
+func httpPort(service *model.Service) uint32 {
+	var lowest uint32
+	for _, p := range service.Ports {
+		if p.HTTP && (lowest == 0 || p.Number < lowest) {
+			lowest = p.Number
+		}
+	}
+	return lowest
 }
 
 // Client is who stands before the first Service: an ordinary caller.

@@ -1,12 +1,17 @@
 package demo
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/overrides-mesh/overrides/examples"
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -89,5 +94,66 @@ func TestSuggestions(t *testing.T) {
 	}
 	if got := suggestions(nil); got != nil {
 		t.Errorf("without versions: %v", got)
+	}
+}
+
+// TestCallURL: a Service is called by its port where that is not 80, and by its
+// namespace where the caller is in another one.
+func TestCallURL(t *testing.T) {
+	t.Parallel()
+	port := func(number uint32) model.Port { return model.Port{Number: number, HTTP: number != 6379} }
+	for want, test := range map[string]struct {
+		ports     []model.Port
+		namespace string
+	}{
+		"http://web/":           {[]model.Port{port(80)}, "shop"},
+		"http://web:5000/":      {[]model.Port{port(5000)}, "shop"},
+		"http://web.shop:5000/": {[]model.Port{port(9000), port(6379), port(5000)}, "lab"},
+		"http://web.shop/":      {[]model.Port{port(80), port(90)}, "lab"},
+	} {
+		if got := callURL(&model.Service{Namespace: "shop", Name: "web", Ports: test.ports}, test.namespace); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestEntryAnswers: requests go in by a Service that can answer, and the load and the
+// commands that are printed call it by its port.
+func TestEntryAnswers(t *testing.T) {
+	t.Parallel()
+	s := calling(t, "a b", "b", "c")
+	services := s.Snapshot.Services
+	services[2].Ports[0].Number = 7000
+	if got := s.lastURL(s.Entry()); got != "http://b/" {
+		t.Errorf("the last of the chain is called by %s", got)
+	}
+	services[0].Ports[0].HTTP = false
+	services[1].Backends = nil
+	if got, want := s.target().URL, "http://c:7000/"; s.Entry().Name != "c" || got != want {
+		t.Errorf("%+v is called by %s, want %s", s.Entry(), got, want)
+	}
+	services[2].Backends[0].Ready, services[2].Backends[1].Ready = 0, 0
+	if got := s.Entry(); got != (Entry{}) {
+		t.Errorf("nobody can answer, and %+v is to", got)
+	}
+}
+
+// TestFolderUnreadable: a link that leads nowhere is said, and what else is in the folder
+// is known.
+func TestFolderUnreadable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, examples.Chain); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere.yaml", filepath.Join(dir, "chain", "gone.yaml")); err != nil {
+		t.Skip(err)
+	}
+	s, err := Folder(t.Context(), dir, model.DefaultOptions())
+	if err != nil || !s.Broken() || len(s.Workloads) == 0 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if !slices.ContainsFunc(s.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.UnreadableFile }) {
+		t.Error(s.Diagnostics)
 	}
 }

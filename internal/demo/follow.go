@@ -22,6 +22,14 @@ const (
 // ErrLost is how a demo ends in which requests failed or took a wrong path.
 var ErrLost = errors.New("requests were lost")
 
+// ErrUnanswered is how a demo ends in which no request got an answer from the first
+// one on: it is the setting that is wrong, and more requests would not tell more.
+var ErrUnanswered = errors.New("no request was answered")
+
+// enough is how many requests have to fail, with none that succeeded, before a
+// demo ends by itself.
+const enough = 20
+
 // FollowOptions say what is followed.
 type FollowOptions struct {
 	Dir   string
@@ -106,7 +114,11 @@ func (f *follower) loop(ctx context.Context) error {
 				return err
 			}
 		}
-		f.screen.show(f.tellFaults().String())
+		counts := f.tellFaults()
+		f.screen.show(counts.String())
+		if sent := counts.Ordinary + counts.Override; sent >= enough && counts.Failed == sent {
+			return fmt.Errorf("%w: the first %d requests to %s failed", ErrUnanswered, sent, f.state.target().URL)
+		}
 	}
 }
 
@@ -184,7 +196,7 @@ func (s *State) target() load.Target {
 	if entry.Host == "" {
 		return load.Target{}
 	}
-	out := load.Target{URL: "http://" + entry.Name + "/", Caller: s.Client()}
+	out := load.Target{URL: entry.URL, Caller: s.Client()}
 	for i := range s.Result.Services {
 		r := &s.Result.Services[i]
 		for _, v := range r.Versions {

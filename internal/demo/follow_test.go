@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/demo"
 	answers "github.com/overrides-mesh/overrides/internal/demo/chain"
@@ -30,8 +31,13 @@ type followed struct {
 
 func follow(t *testing.T) *followed {
 	t.Helper()
+	return followDir(t, chain(t))
+}
+
+func followDir(t *testing.T, dir string) *followed {
+	t.Helper()
 	o, out := options(t)
-	f := &followed{output: out, dir: chain(t), url: fmt.Sprintf("http://127.0.0.1:%d/", o.Port), ended: make(chan struct{})}
+	f := &followed{output: out, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d/", o.Port), ended: make(chan struct{})}
 	var ctx context.Context
 	ctx, f.stop = context.WithCancel(t.Context())
 	go func() {
@@ -191,6 +197,46 @@ func TestFollowCountsLosses(t *testing.T) {
 	f.await(t, "service-3:v5 → nobody!404", 1, f.ended)
 	_ = f.end(t)
 	if !errors.Is(f.err, demo.ErrLost) {
+		t.Errorf("got %v\n%s", f.err, f)
+	}
+}
+
+// TestFollowOtherPort: a Service need not be on port 80, neither for the load nor for
+// the commands that are printed.
+func TestFollowOtherPort(t *testing.T) {
+	t.Parallel()
+	dir := chain(t)
+	for _, name := range []string{"service-1", "service-5"} {
+		text := strings.Replace(readFile(t, name+".yaml"), "port: 80\n", "port: 5000\n", 1)
+		writeFile(t, filepath.Join(dir, name+".yaml"), []byte(text))
+	}
+	text := strings.ReplaceAll(readFile(t, "service-4.yaml"), "http://service-5/", "http://service-5:5000/")
+	writeFile(t, filepath.Join(dir, "service-4.yaml"), []byte(text))
+	f := followDir(t, dir)
+	if got := f.ask(t, "service-1:v2, service-5:v2"); !strings.HasPrefix(got, "service-1:v2") || !strings.Contains(got, "service-5:v2") {
+		t.Errorf("the request went %s", got)
+	}
+	writeFile(t, filepath.Join(dir, "v3.yaml"), deploymentOf(t, "v3"))
+	f.await(t, "+ service-3.chain:v3 takes requests", 1, f.ended)
+	if counts := f.end(t); f.err != nil || counts.Wrong() != 0 || counts.Ordinary == 0 || counts.Override == 0 {
+		t.Errorf("%v\n%s", f.err, f)
+	}
+}
+
+// TestFollowEndsUnanswered: a load of which no request is answered from the first one
+// on ends by itself, and the URL is said.
+func TestFollowEndsUnanswered(t *testing.T) {
+	t.Parallel()
+	dir := chain(t)
+	text := strings.ReplaceAll(readFile(t, "service-5.yaml"), "http://db-shim/", "http://nobody/")
+	writeFile(t, filepath.Join(dir, "service-5.yaml"), []byte(text))
+	f := followDir(t, dir)
+	select {
+	case <-f.ended:
+	case <-time.After(deadline):
+		t.Fatalf("it goes on:\n%s", f)
+	}
+	if !errors.Is(f.err, demo.ErrUnanswered) || !strings.Contains(f.err.Error(), "requests to http://service-1/ failed") {
 		t.Errorf("got %v\n%s", f.err, f)
 	}
 }

@@ -5,13 +5,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/demo/oracle"
 )
 
 // hints are the commands to try: they work when pasted.
 func (w *World) hints(s *State) string {
 	entry := s.Entry()
 	if entry.Host == "" {
-		return "There is no Service yet.\n"
+		return "There is no Service yet that has a port for HTTP and pods.\n"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTry it:\n\n  curl %s\n", w.URL())
@@ -19,7 +21,7 @@ func (w *World) hints(s *State) string {
 		fmt.Fprintf(&b, "  curl -H 'x-override: %s' %s\n", members, w.URL())
 	}
 	fmt.Fprintf(&b, "\nAny Service answers to its name, with the Envoy of the client as a proxy:\n\n")
-	fmt.Fprintf(&b, "  curl -x %s http://%s/\n", w.URL(), s.last(entry))
+	fmt.Fprintf(&b, "  curl -x %s %s\n", w.URL(), s.lastURL(entry))
 	fmt.Fprintf(&b, "\n-H 'accept: application/json' shows what each service was sent. Ctrl-C ends it all.\n")
 	return b.String()
 }
@@ -57,11 +59,15 @@ func (s *State) others(entry Entry) []string {
 	return out
 }
 
-// last names the last Service that a request to entry passes.
-func (s *State) last(entry Entry) string {
-	name := entry.Name
-	s.pass(entry, func(host string) { name, _, _ = strings.Cut(host, ".") })
-	return name
+// lastURL is how the client calls the last Service that a request to entry passes.
+func (s *State) lastURL(entry Entry) string {
+	last := entry.URL
+	s.pass(entry, func(host string) {
+		if service := oracle.Resolve(s.Snapshot, host, ""); service != nil && httpPort(service) != 0 {
+			last = callURL(service, entry.Namespace)
+		}
+	})
+	return last
 }
 
 // pass visits the Services that a request to entry passes, each once.

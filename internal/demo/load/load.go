@@ -142,19 +142,19 @@ func (l *Load) send(ctx context.Context, target *Target, override string, count 
 	switch {
 	case err != nil:
 		l.counts.Failed++
-		l.note(override, err)
+		l.note(call, override, err)
 	case failed(answer):
 		l.counts.Failed++
-		l.note(override, fmt.Errorf("status %d: %s", answer.Status, answer))
+		l.note(call, override, fmt.Errorf("status %d: %s", answer.Status, answer))
 	case wrong != nil:
 		l.counts.Misrouted++
-		l.note(override, wrong)
+		l.note(call, override, wrong)
 	}
 }
 
-func (l *Load) note(override string, err error) {
+func (l *Load) note(call *oracle.Call, override string, err error) {
 	if len(l.faults) < maxFaults {
-		l.faults = append(l.faults, fmt.Sprintf("%s %q: %v", l.options.Header, override, err))
+		l.faults = append(l.faults, fmt.Sprintf("%s with %s %q: %v", call.URL, l.options.Header, override, err))
 	}
 }
 
