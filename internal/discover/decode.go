@@ -55,6 +55,7 @@ func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin
 //	of a wanted kind, but does not fit it     UndecodableObject, passed over; of rules
 //	                                          of Istio's is kept whom they are about
 //	of another kind, with a pod template      an [Unread]
+//	of another kind that is called Service    OtherKindOfService besides
 //	of another kind                           counted
 func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 	p := parser{namespace: defaultNamespace, parsed: Parsed{Origin: origin}}
@@ -90,11 +91,20 @@ func Wanted(apiVersion, kind string, text []byte) bool {
 	if isConfigMap(gvk) {
 		return mayConfigureMesh(text)
 	}
+	if isOtherService(gvk) {
+		return true
+	}
 	gvk.Kind = strings.TrimSuffix(kind, "List")
 	return kind == "List" || wantedKinds[gvk.GroupKind()] != nil || mayMakePods(gvk.Group, text)
 }
 
 func isConfigMap(gvk schema.GroupVersionKind) bool { return gvk.Group == "" && gvk.Kind == "ConfigMap" }
+
+// isOtherService reports whether a kind is called Service, as that of Knative is, and is
+// not the one that everybody means.
+func isOtherService(gvk schema.GroupVersionKind) bool {
+	return gvk.Group != "" && gvk.Kind == "Service"
+}
 
 // maxDepth bounds lists of lists, each level of which is parsed once more.
 const maxDepth = 8
@@ -151,6 +161,10 @@ func (p *parser) parse(doc []byte, at position) {
 	}
 	if doc[0] != '{' {
 		p.say(diag.NotAnObject, diag.Object{}, at, "is %s, not an object", describe(doc))
+		if doc[0] == '[' {
+			last := &p.parsed.Diagnostics[len(p.parsed.Diagnostics)-1]
+			*last = last.WithFix("write the objects as the items of a List (apiVersion: v1, kind: List, items: […]), or as documents of their own")
+		}
 		return
 	}
 	var h head
@@ -166,6 +180,11 @@ func (p *parser) parse(doc []byte, at position) {
 	h.Kind = kind
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	wanted := wantedKinds[gvk.GroupKind()]
+	if isOtherService(gvk) {
+		name := h.name(&Kind{}, p.namespace)
+		name.Kind = gvk.Kind + "." + gvk.Group
+		p.say(diag.OtherKindOfService, name, at, "is a Service of %s and not of Kubernetes itself: it is passed over", gvk.Group)
+	}
 	switch item, isList := p.itemType(gvk); {
 	case isConfigMap(gvk) && (!mayConfigureMesh(doc) || !isMeshConfig(h.name(wanted, p.namespace).Name)):
 		p.parsed.PassedOver++

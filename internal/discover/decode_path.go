@@ -16,33 +16,53 @@ import (
 // decodeFunc decodes a document of one kind.
 type decodeFunc = func(doc []byte) (metav1.Object, error)
 
-// explain says, in one line, where doc does not fit its kind and why.
+// mostFaults bounds the faults of one object that are told.
+const mostFaults = 5
+
+// explain says, in one line, where doc does not fit its kind and why. A decoder tells
+// the first fault only, so that each is taken out before it is asked for the next.
 func explain(doc []byte, decode decodeFunc, err error, path string) string {
-	if strict, ok := errors.AsType[strictError](err); ok {
-		var lines []string
-		for _, finding := range strict.findings {
-			var field kjson.FieldError
-			switch {
-			case errors.As(finding, &field):
-				field.SetFieldPath(joinPath(path, field.FieldPath()))
-				lines = append(lines, finding.Error())
-			default:
-				lines = append(lines, joinPath(path, finding.Error()))
-			}
-		}
-		return strings.Join(lines, ", ")
-	}
+	var faults []string
 	var tree any
-	if kjson.UnmarshalCaseSensitivePreserveInts(doc, &tree) != nil {
-		return jsonMessage(err)
+	for err != nil && len(faults) < mostFaults {
+		if strict, ok := errors.AsType[strictError](err); ok {
+			faults = append(faults, strict.explain(path))
+			break
+		}
+		if tree == nil && kjson.UnmarshalCaseSensitivePreserveInts(doc, &tree) != nil {
+			return jsonMessage(err)
+		}
+		l := locator{decode: decode, err: err}
+		at := joinPath(path, l.locate(tree, func(v any) any { return v }, "", 0))
+		if at == "" {
+			return l.reason()
+		}
+		faults = append(faults, at+": "+l.reason())
+		if l.within == nil {
+			break
+		}
+		delete(l.within, l.key)
+		if doc, err = json.Marshal(tree); err == nil {
+			_, err = decode(doc)
+		}
 	}
-	l := locator{decode: decode, err: err}
-	at := joinPath(path, l.locate(tree, func(v any) any { return v }, "", 0))
-	reason := l.reason()
-	if at == "" {
-		return reason
+	return strings.Join(faults, "; ")
+}
+
+// explain names the fields of e, below a path.
+func (e strictError) explain(path string) string {
+	var lines []string
+	for _, finding := range e.findings {
+		var field kjson.FieldError
+		switch {
+		case errors.As(finding, &field):
+			field.SetFieldPath(joinPath(path, field.FieldPath()))
+			lines = append(lines, finding.Error())
+		default:
+			lines = append(lines, joinPath(path, finding.Error()))
+		}
 	}
-	return at + ": " + reason
+	return strings.Join(lines, ", ")
 }
 
 // locator finds the field that an error is about. Decoders don't say it, or
@@ -55,6 +75,10 @@ type locator struct {
 	err error
 	// value is that value.
 	value any
+	// within is the innermost object that holds it, or the list that it is in, as key;
+	// nil where it is the whole document.
+	within map[string]any
+	key    string
 }
 
 // locate descends into value, which whole puts back to its place in an
@@ -72,6 +96,7 @@ func (l *locator) locate(value any, whole func(any) any, path string, depth int)
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			alone := func(x any) any { return whole(map[string]any{key: x}) }
 			if l.fails(alone(v[key])) {
+				l.within, l.key = v, key
 				return l.locate(v[key], alone, keyPath(path, key), depth+1)
 			}
 		}
@@ -89,15 +114,18 @@ func (l *locator) locate(value any, whole func(any) any, path string, depth int)
 	return path
 }
 
+// fails reports whether a document can't be decoded, whatever else is wrong with it.
 func (l *locator) fails(tree any) bool {
 	doc, err := json.Marshal(tree)
 	if err != nil {
 		return false
 	}
-	if _, err = l.decode(doc); err != nil {
-		l.err = err
+	_, err = l.decode(doc)
+	if _, strict := errors.AsType[strictError](err); err == nil || strict {
+		return false
 	}
-	return err != nil
+	l.err = err
+	return true
 }
 
 // reason says why the value found does not fit.

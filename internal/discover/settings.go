@@ -32,7 +32,7 @@ var annotations = map[string]func(*model.Service, string) error{
 		return readNamespaces(&s.Settings.CallerNamespaces, split(v))
 	},
 	"strict":     func(s *model.Service, v string) error { return readStrict(&s.Settings.Strict, v) },
-	"version-of": func(s *model.Service, v string) error { s.VersionOf = v; return grammar.ValidateService(v) },
+	"version-of": readVersionOf,
 	"version":    func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
 }
 
@@ -67,24 +67,28 @@ func (r *reader) readPolicies() {
 	for _, p := range r.Policies {
 		out := model.Policy{Namespace: p.Namespace, Name: p.Name, Created: p.CreationTimestamp.Time}
 		out.Origin = r.Origins[out.Object()]
-		if err := readPolicy(&out, &p.Spec); err != nil {
-			r.say(diag.InvalidPolicy, out.Object(), "%v", err)
+		if errs := readPolicy(&out, &p.Spec); len(errs) > 0 {
+			for _, err := range errs {
+				r.say(diag.InvalidPolicy, out.Object(), "%v", err)
+			}
 			continue
 		}
 		r.snapshot.Policies = append(r.snapshot.Policies, out)
 	}
 }
 
-func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) error {
+// readPolicy takes over what a policy says, and returns what is wrong with it.
+func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
+	var errs []error
 	if len(spec.TargetRefs) == 0 {
-		return fmt.Errorf("spec.targetRefs: no target")
+		errs = append(errs, fmt.Errorf("spec.targetRefs: no target"))
 	}
 	for i, ref := range spec.TargetRefs {
-		if ref.Group != "" || ref.Kind != "Service" {
-			return fmt.Errorf("spec.targetRefs[%d]: only Services can be targets, not %q %q", i, ref.Group, ref.Kind)
-		}
-		if slices.Contains(out.Services, ref.Name) {
-			return fmt.Errorf("spec.targetRefs[%d]: Service %s stands there twice", i, ref.Name)
+		switch {
+		case ref.Group != "" || ref.Kind != "Service":
+			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: only Services can be targets, not %q %q", i, ref.Group, ref.Kind))
+		case slices.Contains(out.Services, ref.Name):
+			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: Service %s stands there twice", i, ref.Name))
 		}
 		out.Services = append(out.Services, ref.Name)
 	}
@@ -108,10 +112,25 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) error {
 		}},
 	} {
 		if err := f.read(); err != nil {
-			return fmt.Errorf("spec.%s: %w", f.field, err)
+			errs = append(errs, fmt.Errorf("spec.%s: %w", f.field, err))
 		}
 	}
-	return nil
+	return errs
+}
+
+// readVersionOf reads "NAME", or "NAME.NAMESPACE" of the Service's own namespace: what is
+// written for one host can't lead to another namespace.
+func readVersionOf(s *model.Service, value string) error {
+	name, namespace, qualified := strings.Cut(value, ".")
+	if qualified && grammar.ValidateService(name) == nil {
+		namespace, _, _ = strings.Cut(namespace, ".")
+		if namespace != s.Namespace {
+			return fmt.Errorf("names a Service of namespace %s, and only one of the same namespace, %s, can have it as a version", namespace, s.Namespace)
+		}
+		value = name
+	}
+	s.VersionOf = value
+	return grammar.ValidateService(value)
 }
 
 func readReleased(out *model.Settings, in *v1alpha1.Released) error {
@@ -180,9 +199,18 @@ func readBool(out **bool, value string) error {
 	return fmt.Errorf(`write "true" or "false"`)
 }
 
+// ValidateLabelKey returns an error unless key can be the key of a label: a name, with a
+// domain and "/" before it or without.
+func ValidateLabelKey(key string) error {
+	if len(validation.IsQualifiedName(key)) > 0 {
+		return fmt.Errorf("want letters, digits, \"-\", \"_\" and \".\", at most 63, beginning and ending with a letter or digit; a domain and \"/\" may stand before them")
+	}
+	return nil
+}
+
 func readLabelKey(out *string, value string) error {
-	if problems := validation.IsQualifiedName(value); len(problems) > 0 {
-		return fmt.Errorf("%s", strings.Join(problems, "; "))
+	if err := ValidateLabelKey(value); err != nil {
+		return err
 	}
 	*out = value
 	return nil
@@ -209,7 +237,7 @@ func readWorkload(out **model.Workload, value string) error {
 		kind, name = "", kind
 	}
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return fmt.Errorf("%s", strings.Join(problems, "; "))
+		return fmt.Errorf("%q is no name of a workload: want a-z, 0-9, \"-\" and \".\", beginning and ending with a letter or digit", name)
 	}
 	for _, known := range []string{"", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout", "Pod"} {
 		if strings.EqualFold(kind, known) {
