@@ -139,8 +139,12 @@ func (c *compiler) run() {
 	for _, s := range c.services {
 		c.readBackends(s)
 		if c.leaveAlone(s) {
+			if s.VersionOf != "" {
+				c.sayNothing(s)
+			}
 			continue
 		}
+		c.sayNothing(s)
 		c.findReleased(s)
 		c.listVersions(s)
 		c.choosePin(s)

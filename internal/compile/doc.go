@@ -11,6 +11,9 @@
 //	released.go   which pods are released
 //	remembered.go … and that they stay so, and what stands in for them
 //	version.go    which versions there are, and which can serve
+//	shared.go     … and which several workloads run
+//	otherlabel.go … and where else their pods may say it
+//	nothing.go    selectors that select nothing
 //	isolated.go   versions behind a Service of their own
 //	pin.go        what tells the released pods from the others
 //	weight.go     how a pin divides the weights of a user's destinations

@@ -131,6 +131,9 @@ func writeService(out *strings.Builder, s *model.Service) {
 		fmt.Fprintf(out, " %v", b.Workload)
 	}
 	out.WriteString(steeredBy(s.Steered) + "\n")
+	if s.Near != nil {
+		fmt.Fprintf(out, "  near %+v\n", *s.Near)
+	}
 	for _, u := range s.Unread {
 		fmt.Fprintf(out, "  unread %v labels=%v\n", u.Object, u.Labels)
 	}

@@ -119,6 +119,9 @@ type Service struct {
 	DropOuts []Workload
 	// Backends are the pods that the Service selects.
 	Backends []Backend
+	// Near is what nearly has the labels that the Service selects by, where nothing has
+	// them; nil for nothing.
+	Near *Near
 }
 
 // Object returns the name of s for diagnostics.
@@ -136,6 +139,16 @@ type Port struct {
 	// Detected is set where nothing declares the protocol, so that proxies detect
 	// it for each connection: HTTP routes hold for HTTP only.
 	Detected bool
+}
+
+// Near is a workload whose pods nearly have the labels that a Service selects by.
+type Near struct {
+	Namespace string
+	Workload  Workload
+	// Has is the label that it has instead, as "app=cart". Lacks is the key of the label
+	// that it has not, where that is all. Both are empty where it has all labels, and is in
+	// another namespace.
+	Has, Lacks string
 }
 
 // Unread is something behind a Service that is not read as a workload.

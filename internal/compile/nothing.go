@@ -1,0 +1,46 @@
+package compile
+
+import (
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// sayNothing tells of a Service with a selector that selects nothing. It is a warning
+// where a workload nearly has these labels; else what it selects may just not be read, or
+// not be there yet.
+func (c *compiler) sayNothing(s *service) {
+	if len(s.Backends) > 0 || len(s.Unread) > 0 || len(s.Selector) == 0 || s.ExternalName != "" || s.Steered.Is() {
+		return
+	}
+	message := "its selector " + labelText(s.Selector) + " matches no workload that was read"
+	if s.Near == nil {
+		d := diag.New(diag.SelectsNothing, s.Object(), "%s", message).
+			WithFix("give the manifests of what it selects together with it; correct the selector if there is no such workload")
+		d.Severity = diag.Info
+		c.add(d.At(s.Origin))
+		return
+	}
+	d := diag.New(diag.SelectsNothing, s.Object(), "%s: %s", message, nearText(s.Near))
+	if s.Near.Namespace != s.Namespace {
+		d = d.WithFix("give both the same namespace: a Service selects pods of its own only")
+	}
+	c.add(d.At(s.Origin))
+}
+
+// nearText says what may be meant.
+func nearText(n *model.Near) string {
+	switch {
+	case n.Has != "":
+		return "did you mean " + n.Has + "? " + n.Workload.String() + " has it"
+	case n.Lacks != "":
+		return n.Workload.String() + " has all of it but " + n.Lacks
+	}
+	return n.Workload.String() + " of namespace " + n.Namespace + " has these labels"
+}
+
+// labelText writes labels as selectors of kubectl are written.
+func labelText(labels map[string]string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(model.LabelString(labels), ","), ",", ", ")
+}

@@ -1,0 +1,185 @@
+package discover
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// A selector that selects nothing is mostly a slip. For each Service with such a one the
+// workload is looked for that is most likely meant:
+//
+//	rank       the pods of a workload
+//	---------  -------------------------------------------------------------------
+//	elsewhere  have all its labels, in another namespace
+//	misspelt   have all but one, and that one with a value that is nearly the same
+//	renamed    have all but one, and the value of that one under another key
+//	longer     have all but one, and that one with a part more or less of its value
+//	lacking    have all but one of several
+//
+// Where the workload is behind another Service, it is meant only if it is renamed, or
+// misspelt by one character of many.
+type rank int
+
+const (
+	elsewhere rank = iota
+	misspelt
+	renamed
+	longer
+	lacking
+)
+
+// appKeys are the keys of labels that say which application pods are of.
+var appKeys = []string{app, appName, "k8s-app", "name", "component", "app.kubernetes.io/component", "service"}
+
+// maxComparisons bounds the search in clusters with many Services without pods.
+const maxComparisons = 1 << 17
+
+type nearby struct {
+	rank rank
+	model.Near
+}
+
+// findNear gives each Service that selects nothing the workload that is most likely meant.
+func (r *reader) findNear(groups []*group, byLabel groupIndex) {
+	var empty []*model.Service
+	for i := range r.snapshot.Services {
+		if s := &r.snapshot.Services[i]; len(s.Selector) > 0 && s.ExternalName == "" && len(s.Backends) == 0 && len(s.Unread) == 0 && !s.Steered.Is() {
+			empty = append(empty, s)
+		}
+	}
+	if len(empty)*len(groups) > maxComparisons {
+		return
+	}
+	for _, s := range empty {
+		var found []nearby
+		for namespace := range byLabel {
+			for _, g := range byLabel.selected(namespace, s.Selector) {
+				if !r.isSelected(g) {
+					found = append(found, nearby{elsewhere, g.near("", "")})
+				}
+			}
+		}
+		for _, g := range groups {
+			if n, ok := r.near(g, s); ok {
+				found = append(found, n)
+			}
+		}
+		if len(found) > 0 {
+			nearest := slices.MinFunc(found, compareNear).Near
+			s.Near = &nearest
+		}
+	}
+}
+
+func compareNear(a, b nearby) int {
+	return cmp.Or(
+		cmp.Compare(a.rank, b.rank), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Workload.Kind, b.Workload.Kind),
+		cmp.Compare(a.Workload.Name, b.Workload.Name), cmp.Compare(a.Has, b.Has), cmp.Compare(a.Lacks, b.Lacks),
+	)
+}
+
+func (g *group) near(has, lacks string) model.Near {
+	return model.Near{Namespace: g.made.namespace, Workload: g.made.workload, Has: has, Lacks: lacks}
+}
+
+// near reports whether the pods of g have all labels that s selects by but one, which is
+// not far either.
+func (r *reader) near(g *group, s *model.Service) (nearby, bool) {
+	if g.made.namespace != s.Namespace {
+		return nearby{}, false
+	}
+	missing := ""
+	for key, value := range s.Selector {
+		if g.labels.All[key] == value {
+			continue
+		}
+		if missing != "" {
+			return nearby{}, false
+		}
+		missing = key
+	}
+	wanted := s.Selector[missing]
+	value, has := g.labels.All[missing]
+	switch {
+	case has && isSlip(value, wanted) && (isSureSlip(value, wanted) || !r.isSelected(g)):
+		return nearby{misspelt, g.near(missing+"="+value, "")}, true
+	case slices.Contains(appKeys, missing):
+		for _, key := range appKeys {
+			if g.labels.All[key] == wanted {
+				return nearby{renamed, g.near(key+"="+wanted, "")}, true
+			}
+		}
+	}
+	switch {
+	case r.isSelected(g):
+	case has && (strings.HasPrefix(value, wanted+"-") || strings.HasPrefix(wanted, value+"-")):
+		return nearby{longer, g.near(missing+"="+value, "")}, true
+	case !has && len(s.Selector) > 1:
+		return nearby{lacking, g.near("", missing)}, true
+	}
+	return nearby{}, false
+}
+
+// isSelected reports whether a Service selects g.
+func (r *reader) isSelected(g *group) bool {
+	return slices.ContainsFunc(r.snapshot.Services, func(s model.Service) bool {
+		return s.Namespace == g.made.namespace && len(s.Selector) > 0 && model.HasLabels(g.labels.All, s.Selector)
+	})
+}
+
+// isSlip reports whether one value is most likely the other, mistyped. Values that differ
+// in their digits alone are meant to differ.
+func isSlip(a, b string) bool {
+	const digits = "0123456789"
+	without := func(s string) string { return strings.Map(func(r rune) rune { return dropped(r, digits) }, s) }
+	if a == "" || b == "" || without(a) == without(b) {
+		return false
+	}
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	most := min(max(len(a), len(b))/3, 2)
+	return max(len(a), len(b))-min(len(a), len(b)) <= most && distance(a, b) <= most
+}
+
+// isSureSlip reports whether of two values that are a slip hardly anything else can be
+// thought.
+func isSureSlip(a, b string) bool {
+	const long = 6
+	return min(len(a), len(b)) >= long && distance(a, b) == 1 || strings.EqualFold(a, b)
+}
+
+// dropped returns r, or what [strings.Map] drops for a rune that is in some.
+func dropped(r rune, some string) rune {
+	if strings.ContainsRune(some, r) {
+		return -1
+	}
+	return r
+}
+
+// distance counts the characters that have to be added, removed, replaced or swapped with
+// their neighbour to make b of a.
+func distance(a, b string) int {
+	before, last, now := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		now[0] = i + 1
+		for j := range len(b) {
+			replaced := last[j]
+			if a[i] != b[j] {
+				replaced++
+			}
+			now[j+1] = min(replaced, last[j+1]+1, now[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				now[j+1] = min(now[j+1], before[j-1]+1)
+			}
+		}
+		before, last, now = last, now, before
+	}
+	return last[len(b)]
+}
