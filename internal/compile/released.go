@@ -101,6 +101,10 @@ func (c *compiler) findReleased(s *service) {
 		c.checkReleased(s)
 		return
 	}
+	if others := s.rolloutOthers(); len(others) > 0 {
+		c.leave(s, diag.RolloutService, "left alone: %s adds a hash to its selector, after which %s is not behind it any more", s.Steered, list(others))
+		return
+	}
 	if len(s.Unread) > 0 {
 		c.sayUnread(s, "which pods are released is not told by the workloads that are read alone")
 	}

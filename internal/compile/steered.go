@@ -46,6 +46,20 @@ func (c *compiler) saySteered(s *service) {
 	}
 }
 
+// rolloutOthers names the workloads beside a Rollout that s selects as long as the Rollout
+// has not added the hash of a revision to its selector; none for other Services.
+func (s *service) rolloutOthers() []string {
+	own := model.Workload{Kind: "Rollout", Name: s.Steered.Name}
+	if _, has := s.Selector[rolloutHash]; has || s.Steered.Kind != own.Kind || own.Name == "" {
+		return nil
+	}
+	others := slices.DeleteFunc(slices.Clone(s.backends), func(b backend) bool { return b.Workload == own })
+	if len(others) == len(s.backends) {
+		return nil
+	}
+	return workloads(others)
+}
+
 // ordinaryAt reports whether a table sends ordinary traffic to a subset.
 func (c *compiler) ordinaryAt(host, subset string) bool {
 	return slices.ContainsFunc(c.tables, func(t route.Table) bool {

@@ -43,6 +43,9 @@ func (r *reader) unsteered(s *model.Service) (map[string]string, []model.Workloa
 	}
 	selector := maps.Clone(s.Selector)
 	if s.Steered.Kind == rolloutKind {
+		if r.isOfRolloutOnly(s) {
+			return nil, nil
+		}
 		delete(selector, rolloutHash)
 		return selector, []model.Workload{{Kind: rolloutKind, Name: s.Steered.Name}}
 	}
@@ -58,6 +61,14 @@ func (r *reader) unsteered(s *model.Service) (map[string]string, []model.Workloa
 		}
 	}
 	return selector, []model.Workload{target, primary}
+}
+
+// isOfRolloutOnly reports whether s is a Service that a Rollout has for itself, such as
+// the one of its canary.
+func (r *reader) isOfRolloutOnly(s *model.Service) bool {
+	return slices.ContainsFunc(r.Workloads, func(w *Workload) bool {
+		return w.Kind == rolloutKind && w.Namespace == s.Namespace && w.Name == s.Steered.Name && w.Stable != "" && w.Stable != s.Name
+	})
 }
 
 // behindAnother reports whether a Service selects g that no controller steers.

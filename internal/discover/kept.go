@@ -149,6 +149,9 @@ type Workload struct {
 	TemplateOf string
 	// Steers are the objects that a Rollout changes while it goes on.
 	Steers []diag.Object
+	// Stable is the name of the Service that callers of a Rollout's pods use, where it
+	// names one: the others that it changes are its own.
+	Stable string
 }
 
 func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *metav1.LabelSelector, template *corev1.PodTemplateSpec) *Workload {
@@ -188,7 +191,7 @@ func Keep(object metav1.Object) Object {
 		if ref := x.Spec.WorkloadRef; ref != nil && ref.Kind == "Deployment" {
 			out.TemplateOf = ref.Name
 		}
-		out.Steers = x.Spec.Strategy.steers(x.Namespace)
+		out.Steers, out.Stable = x.Spec.Strategy.steers(x.Namespace), x.Spec.Strategy.stable()
 		return out
 	case *canary:
 		return canaryOf(x)

@@ -135,6 +135,17 @@ func (s *rolloutStrategy) steers(namespace string) []diag.Object {
 	return out
 }
 
+// stable names the Service that is called while nothing is rolled out.
+func (s *rolloutStrategy) stable() string {
+	switch {
+	case s.BlueGreen != nil:
+		return s.BlueGreen.ActiveService
+	case s.Canary != nil:
+		return s.Canary.StableService
+	}
+	return ""
+}
+
 func pointed(n *named) named {
 	if n == nil {
 		return named{}
