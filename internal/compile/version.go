@@ -55,6 +55,7 @@ func (c *compiler) listVersions(s *service) {
 		if !v.routable() && (s.hasOthers() || v.isolated != nil) {
 			c.say(s, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", v.name, v.ready, v.pods)
 		}
+		c.sayShared(s, v)
 	}
 }
 
