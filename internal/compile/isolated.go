@@ -57,7 +57,12 @@ func (c *compiler) readIsolated(s, base *service) (isolated, bool) {
 		}
 	}
 	if iso.version == "" {
-		c.say(s, diag.IsolatedNoVersion, "it says that it is a version of Service %s, but not which", base.Name)
+		d := diag.New(diag.IsolatedNoVersion, s.Object(), "it says that it is a version of Service %s, but not which", base.Name).At(s.Origin)
+		if label := otherLabel(s.Backends, base.settings.VersionLabel); label != "" {
+			d = d.WithFix("annotate it with overrides.mesh/version: %s, or Service %s with overrides.mesh/version-label: %s, which its pods carry",
+				s.Backends[0].Labels[label], base.Name, label)
+		}
+		c.add(d)
 		return iso, false
 	}
 	if slices.ContainsFunc(base.isolated, func(other isolated) bool { return other.version == iso.version }) {

@@ -97,6 +97,7 @@ func (c *compiler) gatherVersions(s *service) {
 	if len(nameless) > 0 {
 		slices.Sort(nameless)
 		c.say(s, diag.NoVersionLabel, "%s carry no label %q: no override reaches them", list(slices.Compact(nameless)), s.settings.VersionLabel)
+		c.sayOtherLabel(s)
 	}
 }
 
