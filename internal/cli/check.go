@@ -32,7 +32,7 @@ func (a *app) checkCommand() *cobra.Command {
 		Short:   "Print diagnostics only",
 		Long:    checkLong,
 		Example: a.examples(checkExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			s, err := a.read(ctx, in)
 			if err != nil {

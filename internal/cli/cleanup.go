@@ -53,7 +53,7 @@ func (a *app) cleanupCommand() *cobra.Command {
 		Short:   "Remove from a cluster what the operator has made",
 		Long:    cleanupLong,
 		Example: a.examples(cleanupExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.cleanup(ctx, f) }),
 	}
 	f.add(cmd.Flags())

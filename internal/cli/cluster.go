@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
@@ -20,6 +22,8 @@ import (
 type clusterFlags struct {
 	kubeconfig string
 	overrides  clientcmd.ConfigOverrides
+	// orFiles is set where manifests may be given in place of a cluster.
+	orFiles bool
 }
 
 func (c *clusterFlags) add(flags *pflag.FlagSet) {
@@ -45,7 +49,7 @@ func (c *clusterFlags) load() (*rest.Config, string, error) {
 	config, err := loader.ClientConfig()
 	switch {
 	case clientcmd.IsEmptyConfig(err), errors.Is(err, rest.ErrNotInCluster):
-		return nil, "", usagef("nothing to read: give -f FILE or a cluster (--kubeconfig, $KUBECONFIG, ~/.kube/config)")
+		return nil, "", c.noCluster(os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
 	case errors.Is(err, os.ErrNotExist), clientcmd.IsContextNotFound(err), clientcmd.IsConfigurationInvalid(err):
 		return nil, "", usagef("find the cluster: %w", err)
 	case err != nil:
@@ -58,6 +62,24 @@ func (c *clusterFlags) load() (*rest.Config, string, error) {
 	return config, namespace, nil
 }
 
+// noCluster says that there is no cluster to reach; env is the value of $KUBECONFIG.
+func (c *clusterFlags) noCluster(env string) error {
+	var missing []string
+	for _, path := range filepath.SplitList(env) {
+		if _, err := os.Stat(path); path != "" && errors.Is(err, os.ErrNotExist) {
+			missing = append(missing, path)
+		}
+	}
+	give, said := "a cluster", "no cluster is named"
+	if c.orFiles {
+		give, said = "-f FILE or a cluster", "nothing to read"
+	}
+	if len(missing) > 0 {
+		said = "$KUBECONFIG names " + strings.Join(missing, " and ") + ", where no file is"
+	}
+	return usagef("%s: give %s (--kubeconfig, $KUBECONFIG, ~/.kube/config)", said, give)
+}
+
 // readCluster reads the cluster, and says in namespace which of its namespaces
 // is asked about; empty means all.
 func (a *app) readCluster(ctx context.Context, in *input, namespace *string) (*discover.Objects, []diag.Diagnostic, error) {
@@ -68,5 +90,9 @@ func (a *app) readCluster(ctx context.Context, in *input, namespace *string) (*d
 	if !in.allNamespaces {
 		*namespace = cmp.Or(in.namespace, current)
 	}
-	return source.Cluster(ctx, config, source.ClusterOptions{Namespace: *namespace, RootNamespace: in.options.RootNamespace})
+	objects, diags, err := source.Cluster(ctx, config, source.ClusterOptions{Namespace: *namespace, RootNamespace: in.options.RootNamespace})
+	if errors.Is(err, source.ErrUnreachable) {
+		err = fmt.Errorf("%w (--context and --kubeconfig name another cluster; with --request-timeout 10s it is not waited for longer)", err)
+	}
+	return objects, diags, err
 }

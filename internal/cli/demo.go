@@ -38,7 +38,7 @@ cp -r examples/chain shop && overrides demo --dir shop`
 type demoFlags struct {
 	script   bool
 	dir      string
-	port     uint16
+	port     portValue
 	duration time.Duration
 }
 
@@ -49,7 +49,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Short:   "Run the sample services here, each with an Envoy",
 		Long:    demoLong,
 		Example: a.examples(demoExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.demo(ctx, &f) }),
 	}
 	flags := cmd.Flags()
@@ -57,7 +57,7 @@ func (a *app) demoCommand() *cobra.Command {
 	flags.StringVar(&f.dir, "dir", "", "`folder` of manifests to run instead of the chain, and to follow: under a load that is counted, and exits with 1 if a request is lost")
 	_ = cmd.MarkFlagDirname("dir")
 	flags.DurationVar(&f.duration, "duration", 0, "`time` after which --dir ends by itself, such as 30s")
-	flags.Uint16Var(&f.port, "port", 0, "`port` of the loopback address that takes requests (default 8080, or another if that is taken)")
+	flags.Var(&f.port, "port", "`port` of the loopback address that takes requests (default 8080, or another if that is taken)")
 	return cmd
 }
 
@@ -70,7 +70,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) error {
 		return err
 	}
 	options := demo.Options{
-		Envoy: envoy, Port: f.port, Out: a.Out, Err: a.Err,
+		Envoy: envoy, Port: uint16(f.port), Out: a.Out, Err: a.Err,
 		OutTerminal: isTerminal(a.Out), ErrTerminal: isTerminal(a.Err),
 	}
 	if f.dir != "" && !f.script {

@@ -42,7 +42,7 @@ func (a *app) diffCommand() *cobra.Command {
 		Short:   "Show what generate would change",
 		Long:    diffLong,
 		Example: a.examples(diffExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.diff(ctx, o)
 		}),

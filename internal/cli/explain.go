@@ -46,7 +46,7 @@ type explainOptions struct {
 	query  explain.Query
 	to     string
 	header headerValues
-	port   uint16
+	port   portValue
 	all    bool
 }
 
@@ -57,7 +57,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Short:   "Say where a request goes, and why",
 		Long:    explainLong,
 		Example: a.examples(explainExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.explain(ctx, o)
 		}),
@@ -71,21 +71,23 @@ func (a *app) explainCommand() *cobra.Command {
 	flags.StringVar(&o.query.Path, "path", "/", "`path` of the request, with its query")
 	flags.StringVar(&o.query.Scheme, "scheme", "http", "`scheme` of the request")
 	flags.StringVar(&o.query.Authority, "authority", "", "`host` that the request names (default the service)")
-	flags.Uint16Var(&o.port, "port", 0, "`port` of the service that is called (default its first HTTP port)")
+	flags.Var(&o.port, "port", "`port` of the service that is called (default its first HTTP port)")
 	flags.BoolVar(&o.all, "all", false, "write all rows of large tables")
 	addFormat(cmd, &o.output, "how to write it", "text", "json", "mermaid", "dot")
-	cmd.MarkFlagsMutuallyExclusive("to", "chain")
-	cmd.MarkFlagsOneRequired("to", "chain")
 	o.input = addInput(cmd)
 	return cmd
 }
 
 func (a *app) explain(ctx context.Context, o *explainOptions) error {
-	if o.to != "" {
+	switch {
+	case o.to != "" && len(o.query.Chain) > 0:
+		return usagef("--to and --chain exclude each other")
+	case o.to != "":
 		o.query.Chain = []string{o.to}
-	}
-	if slices.Contains(o.query.Chain, "") || len(o.query.Chain) == 0 {
-		return usagef("the name of a service is empty")
+	case len(o.query.Chain) == 0:
+		return usagef("want the service that is called: --to SERVICE, or --chain SERVICE,SERVICE")
+	case slices.Contains(o.query.Chain, ""):
+		return usagef("--chain: the name of a service is empty")
 	}
 	if !strings.HasPrefix(o.query.Path, "/") {
 		return usagef("--path: %q: a path begins with /", o.query.Path)

@@ -45,7 +45,7 @@ func (a *app) generateCommand() *cobra.Command {
 		Short:   "Print the Istio configuration that overrides need",
 		Long:    generateLong,
 		Example: a.examples(generateExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			in.options.Static = true
 			s, err := a.read(ctx, in)

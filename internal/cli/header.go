@@ -157,9 +157,11 @@ func (a *app) verifyMembers(ctx context.Context, o *headerOptions, members []gra
 	if err != nil {
 		return err
 	}
-	a.tell(o.input, about(s.diags, nil))
+	named := s.named(members)
+	diags := slices.DeleteFunc(about(s.diags, named), func(d diag.Diagnostic) bool { return d.Severity == diag.Info && named[d.Object] })
+	a.tell(o.input, diags)
 	var errs []error
-	worst, _ := diag.Worst(about(s.diags, nil))
+	worst, _ := diag.Worst(diags)
 	for _, n := range explain.CheckMembers(s.snapshot, &s.result, members) {
 		if n.Severity == diag.Info {
 			if !o.quiet {
@@ -173,6 +175,20 @@ func (a *app) verifyMembers(ctx context.Context, o *headerOptions, members []gra
 		return verdictOf(worst, o.strict)
 	}
 	return errors.Join(errs...)
+}
+
+// named lists the Services that members name, of those that are there.
+func (s *state) named(members []grammar.Member) map[diag.Object]bool {
+	out := map[diag.Object]bool{}
+	for i := range s.snapshot.Services {
+		service := &s.snapshot.Services[i]
+		if slices.ContainsFunc(members, func(m grammar.Member) bool {
+			return m.Service == service.Name && (m.Namespace == "" || m.Namespace == service.Namespace)
+		}) {
+			out[service.Object()] = true
+		}
+	}
+	return out
 }
 
 // parsedMember is a member in JSON.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -34,6 +35,7 @@ func addInput(cmd *cobra.Command) *input {
 	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to read from a cluster; with -f, that of objects that name none (default \"default\")")
 	flags.BoolVarP(&in.allNamespaces, "all-namespaces", "A", false, "read all namespaces of a cluster")
 	in.cluster.add(flags)
+	in.cluster.orFiles = true
 	addModelOptions(flags, &in.options)
 	flags.BoolVar(&in.strict, "strict-diagnostics", false, "exit with 1 for warnings too")
 	flags.BoolVarP(&in.quiet, "quiet", "q", false, "leave out diagnostics that need no action")
@@ -93,11 +95,11 @@ func checkOptions(o *model.Options) error {
 	if err := grammar.ValidateHeaderName(o.Header); err != nil {
 		return usagef("--header-name: %w", err)
 	}
-	if problems := validation.IsQualifiedName(o.VersionLabel); len(problems) > 0 {
-		return usagef("--version-label: %q: %s", o.VersionLabel, problems[0])
+	if err := discover.ValidateLabelKey(o.VersionLabel); err != nil {
+		return usagef("--version-label: %q: %w", o.VersionLabel, err)
 	}
-	if problems := validation.IsDNS1123Subdomain(o.ClusterDomain); len(problems) > 0 {
-		return usagef("--cluster-domain: %q: %s", o.ClusterDomain, problems[0])
+	if len(validation.IsDNS1123Subdomain(o.ClusterDomain)) > 0 {
+		return usagef("--cluster-domain: %q: want a domain of a-z, 0-9 and \"-\", such as cluster.local", o.ClusterDomain)
 	}
 	if err := grammar.ValidateNamespace(o.RootNamespace); err != nil {
 		return usagef("--root-namespace: %w", err)

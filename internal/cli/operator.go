@@ -53,7 +53,7 @@ func (a *app) operatorCommand() *cobra.Command {
 		Short:   "Keep a cluster's configuration true",
 		Long:    operatorLong,
 		Example: a.examples(operatorExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.operate(ctx, f) }),
 	}
 	f.add(cmd.Flags())
@@ -123,8 +123,8 @@ func (f *operatorFlags) check() error {
 		}
 	}
 	for _, r := range f.Revisions {
-		if problems := validation.IsDNS1123Label(r); len(problems) > 0 {
-			return usagef("--istio-revision: %q: %s", r, problems[0])
+		if len(validation.IsDNS1123Label(r)) > 0 {
+			return usagef("--istio-revision: %q: want a-z, 0-9 and \"-\", beginning and ending with a letter or digit", r)
 		}
 	}
 	for name, d := range map[string]time.Duration{"--wait": f.Plan.Wait, "--wait-max": f.WaitMax, "--keep": f.Plan.Keep, "--readiness-gate-timeout": f.Gate.Timeout} {

@@ -88,7 +88,11 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	snapshot, found := s.objects.Snapshot(in.options)
 	diags = append(diags, found...)
 	if len(snapshot.Services) == 0 && !hasError(diags) {
-		diags = append(diags, diag.New(diag.NoServices, diag.Object{}, "there is no Service in %s", in.place()))
+		what := "Service"
+		if slices.ContainsFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.OtherKindOfService }) {
+			what = "Service of Kubernetes itself"
+		}
+		diags = append(diags, diag.New(diag.NoServices, diag.Object{}, "there is no %s in %s", what, in.place()))
 	}
 	s.snapshot = snapshot
 	made, err := generate.From(snapshot)
@@ -127,9 +131,23 @@ func (a *app) tell(in *input, list []diag.Diagnostic) {
 }
 
 // about returns the diagnostics that matter to somebody who asks about these
-// Services only: those about them, and input that could not be read.
+// Services only: those about them, input that could not be read, and objects in their
+// namespaces that took the place of others. Without Services, as where none was
+// found, all of the latter may matter.
 func about(list []diag.Diagnostic, services map[diag.Object]bool) []diag.Diagnostic {
+	namespaces := map[string]bool{"": true}
+	for s := range services {
+		namespaces[s.Namespace] = true
+	}
 	return slices.DeleteFunc(slices.Clone(list), func(d diag.Diagnostic) bool {
-		return d.Severity != diag.Error && d.Object.Name != "" && !services[d.Object]
+		switch {
+		case d.Severity == diag.Error, d.Object.Name == "", services[d.Object], services[d.Target]:
+			return false
+		case d.Code != diag.DuplicateObject && d.Code != diag.OtherKindOfService:
+			return true
+		case len(services) == 0:
+			return false
+		}
+		return d.Code == diag.OtherKindOfService || d.Object.Kind == "Service" || !namespaces[d.Object.Namespace]
 	})
 }

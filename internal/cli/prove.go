@@ -61,7 +61,7 @@ func (a *app) proveCommand() *cobra.Command {
 		Short:   "Prove that ordinary traffic stays as it is",
 		Long:    proveLong,
 		Example: a.examples(proveExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if o.before != "" {
 				return a.compareStates(ctx, o)

@@ -35,9 +35,12 @@ func commandReference() []byte {
 		fmt.Fprintf(&b, "```sh\n%s\n```\n\n", dedent(c.Example))
 		own, input := splitFlags(c)
 		writeFlags(&b, own)
-		if input.HasFlags() {
+		switch {
+		case input.Lookup("filename") != nil:
 			b.WriteString("It takes the [flags that say what is read](#what-is-read) too.\n\n")
 			shared = input
+		case input.HasFlags():
+			fmt.Fprintf(&b, "It takes these of the [flags that say what is read](#what-is-read) too: %s.\n\n", flagNames(input))
 		}
 	}
 	b.WriteString("## What is read\n\nThese flags are the same for every command that reads manifests or a cluster.\n\n")
@@ -53,7 +56,7 @@ func splitFlags(c *cobra.Command) (own, input *pflag.FlagSet) {
 	own, input = pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
 	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		switch {
-		case f.Name == "help":
+		case f.Name == "help", f.Hidden:
 		case isSame(f, scratch.Flags().Lookup(f.Name)):
 			input.AddFlag(f)
 		default:
@@ -61,6 +64,13 @@ func splitFlags(c *cobra.Command) (own, input *pflag.FlagSet) {
 		}
 	})
 	return own, input
+}
+
+// flagNames lists flags by their names.
+func flagNames(flags *pflag.FlagSet) string {
+	var out []string
+	flags.VisitAll(func(f *pflag.Flag) { out = append(out, "`--"+f.Name+"`") })
+	return strings.Join(out, ", ")
 }
 
 // isSame reports whether a flag is that of the input, and means the same.

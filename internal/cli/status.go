@@ -58,7 +58,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Short:   "Say whether a cluster's configuration is in place",
 		Long:    statusLong,
 		Example: a.examples(statusExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if in.fromFiles() {
 				return usagef("-f: the status is that of a cluster")
@@ -68,6 +68,8 @@ func (a *app) statusCommand() *cobra.Command {
 	}
 	addFormat(cmd, &output, "how to write the status", "text", "json")
 	in = addInput(cmd)
+	in.cluster.orFiles = false
+	_ = cmd.Flags().MarkHidden("filename")
 	cmd.Flags().StringVar(&lease, "lease-namespace", "overrides-system", "`namespace` of the operator's lease")
 	return cmd
 }

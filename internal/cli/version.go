@@ -56,7 +56,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Long:  "Version prints the version of this program and what it was built with.",
 		Example: a.examples(`overrides version
 overrides version -o json`),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: a.run(func(context.Context, []string) error {
 			b := readBuild()
 			if output.value == "json" {

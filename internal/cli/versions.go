@@ -51,6 +51,9 @@ func (a *app) versionsCommand() *cobra.Command {
 		Long:    versionsLong,
 		Example: a.examples(versionsExamples),
 		RunE: a.run(func(ctx context.Context, args []string) error {
+			if at := slices.IndexFunc(args, looksLikePath); at >= 0 {
+				return &usageError{givenWithF(a.name+" versions", args[at])}
+			}
 			s, err := a.read(ctx, in)
 			if err != nil {
 				return err

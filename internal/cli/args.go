@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// noArgs refuses arguments, and says how what they most likely are is given.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	takes := func(name string) bool {
+		f := cmd.LocalFlags().Lookup(name)
+		return f != nil && !f.Hidden
+	}
+	switch command := cmd.CommandPath(); {
+	case takes("to") && !looksLikePath(args[0]):
+		return fmt.Errorf("unexpected argument %q: the service that is called is given with --to, as in %s --to %s", args[0], command, args[0])
+	case takes("dir"):
+		return fmt.Errorf("unexpected argument %q: a folder is given with --dir, as in %s --dir %s", args[0], command, args[0])
+	case takes("filename"):
+		return givenWithF(command, args[0])
+	}
+	return fmt.Errorf("unexpected argument %q", args[0])
+}
+
+// givenWithF says that manifests are not given as arguments.
+func givenWithF(command, path string) error {
+	return fmt.Errorf("unexpected argument %q: manifests are given with -f, as in %s -f %s", path, command, path)
+}
+
+// looksLikePath reports whether an argument is most likely the path of manifests, and no
+// name of a Service.
+func looksLikePath(arg string) bool {
+	switch filepath.Ext(arg) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return arg == "-" || strings.ContainsAny(arg, `/\`)
+}
+
+// portValue is a flag that takes a port.
+type portValue uint16
+
+// Set takes over a number (pflag.Value).
+func (p *portValue) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return fmt.Errorf("want a number from 1 to 65535")
+	}
+	*p = portValue(n)
+	return nil
+}
+
+// String is the default value in the help (pflag.Value).
+func (p *portValue) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(*p), 10)
+}
+
+// Type is the placeholder in the help (pflag.Value).
+func (p *portValue) Type() string { return "port" }
