@@ -35,12 +35,12 @@ type userRoute struct {
 // something else. It reports false, with a diagnostic, where s is left alone for it.
 func (c *compiler) virtualServiceOf(s *service) (pick, bool) {
 	if r := c.serviceRoutes[[2]string{s.Namespace, s.Name}]; r != nil {
-		c.leave(s, diag.ServiceRouteInTheWay, "left alone: %s is attached to it", r.Object())
+		c.leave(s, diag.ServiceRouteInTheWay, "%s is attached to it", r.Object())
 		return pick{}, false
 	}
 	claims, ok := c.claims(s.host, s.host, httpPorts(s.Ports))
 	if !ok {
-		c.leave(s, diag.TooManyCallers, "left alone: more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
+		c.leave(s, diag.TooManyCallers, "more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
 		return pick{}, false
 	}
 	if claims == nil {
@@ -49,7 +49,7 @@ func (c *compiler) virtualServiceOf(s *service) (pick, bool) {
 	picked, ok := claims.choose(s.Namespace, c.namespacesOf(s))
 	if !ok {
 		d := c.whyNone(claims, s)
-		c.leave(s, d.Code, "left alone: %s", d.Message)
+		c.leave(s, d.Code, "%s", d.Message)
 		return pick{}, false
 	}
 	for _, n := range slices.Sorted(maps.Keys(picked.others)) {

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -76,9 +77,10 @@ type service struct {
 	*model.Service
 	host     string
 	settings model.Settings
-	// leftAlone is set where nothing is to be made; reason says why.
+	// leftAlone is set where nothing is to be made; reason and why say why.
 	leftAlone bool
 	reason    diag.Code
+	why       string
 	backends  []backend
 	released  released
 	// memory is what is remembered of what was released; nil for nothing. chosen tells the
@@ -220,6 +222,11 @@ func (c *compiler) fqdn(name, namespace string) string {
 
 // leave marks s as left alone and says why.
 func (c *compiler) leave(s *service, code diag.Code, format string, args ...any) {
-	s.leftAlone, s.reason = true, code
-	c.say(s, code, format, args...)
+	c.add(s.leave(code, format, args...))
+}
+
+// leave marks s as left alone, and returns the diagnostic that says why.
+func (s *service) leave(code diag.Code, format string, args ...any) diag.Diagnostic {
+	s.leftAlone, s.reason, s.why = true, code, fmt.Sprintf(format, args...)
+	return diag.New(code, s.Object(), "left alone: %s", s.why).At(s.Origin)
 }

@@ -47,7 +47,7 @@ func (c *compiler) refusedRule(s *service, rules []*mesh.Rule) bool {
 		d := r.User
 		why := c.verdicts.remember(d.Object(), func() []valid.Problem { return c.verdicts.checker.DestinationRule(d.Spec, d.Namespace) })
 		if why != "" && len(d.Unknown) == 0 {
-			c.leave(s, diag.DestinationRuleInvalid, "left alone: Istio refuses %s: %s", d.Object(), why)
+			c.leave(s, diag.DestinationRuleInvalid, "Istio refuses %s: %s", d.Object(), why)
 			return true
 		}
 	}

@@ -13,23 +13,24 @@ import (
 func (c *compiler) leaveAlone(s *service) bool {
 	switch {
 	case s.Namespace == "default" && s.Name == "kubernetes":
-		c.leave(s, diag.KubernetesService, "left alone: it is the API server's")
+		c.leave(s, diag.KubernetesService, "it is the API server's")
 	case s.settings.Managed != nil && !*s.settings.Managed:
-		c.leave(s, diag.OptedOut, "left alone, as it asks to be")
+		c.leave(s, diag.OptedOut, "it asks to be")
 	case s.VersionOf != "":
 		s.leftAlone = true
 	case s.ExternalName != "":
-		c.leave(s, diag.ExternalNameService, "left alone: it is an ExternalName")
+		c.leave(s, diag.ExternalNameService, "it is an ExternalName")
 	case len(s.Selector) == 0:
-		c.leave(s, diag.NoSelector, "left alone: it has no selector")
+		c.leave(s, diag.NoSelector, "it has no selector")
 	case !hasHTTP(s.Ports):
-		c.leaveServing(s, diag.NoHTTPPort, "left alone: no port carries HTTP")
+		c.leaveServing(s, diag.NoHTTPPort, "no port carries HTTP")
 	case grammar.ValidateService(s.Name) != nil:
 		c.leaveUnnameable(s)
 	case len(c.contested(s)) > 0:
-		c.leave(s, diag.HostContested, "left alone: %s has its host too", list(names(c.contested(s))))
+		entries := names(c.contested(s))
+		c.leave(s, diag.HostContested, "%s %s its host too", list(entries), agree(entries, "has", "have"))
 	case s.Headless && len(s.isolated) == 0:
-		c.leaveServing(s, diag.HeadlessService, "left alone: it is headless, and no isolated versions of it are there")
+		c.leaveServing(s, diag.HeadlessService, "it is headless, and no isolated versions of it are there")
 	}
 	return s.leftAlone
 }
@@ -40,8 +41,7 @@ func (c *compiler) leaveAlone(s *service) bool {
 // digit, which no RFC 9651 token does. It is worth a warning where there is something
 // to override.
 func (c *compiler) leaveUnnameable(s *service) {
-	s.leftAlone, s.reason = true, diag.ServiceNameUnsupported
-	d := diag.New(s.reason, s.Object(), "left alone: overrides can't name it: %v", grammar.ValidateService(s.Name)).At(s.Origin)
+	d := s.leave(diag.ServiceNameUnsupported, "overrides can't name it: %v", grammar.ValidateService(s.Name))
 	if len(s.backends) < 2 && len(s.isolated) == 0 {
 		d.Severity, d.Fix = diag.Info, ""
 	}
@@ -56,8 +56,9 @@ func (c *compiler) leaveServing(s *service, code diag.Code, why string) {
 		c.leave(s, code, "%s", why)
 		return
 	}
-	s.leftAlone, s.reason = true, code
-	c.warn(s, code, "%s, so ordinary traffic reaches %s, which is not released", why, list(previews))
+	d := s.leave(code, "%s, so ordinary traffic reaches %s, which %s not released", why, list(previews), agree(previews, "is", "are"))
+	d.Severity = diag.Warning
+	c.add(d)
 }
 
 // warn says something of s that is a warning here, and less elsewhere.

@@ -88,7 +88,7 @@ func (c *compiler) findReleased(s *service) {
 		// Its own pods can't be told apart by subsets; only isolated versions can be reached.
 		s.releaseAll("headless")
 		if previews := saidPreviews(s); len(previews) > 0 {
-			c.warn(s, diag.HeadlessService, "it is headless: ordinary traffic reaches %s, which is not released", list(previews))
+			c.warn(s, diag.HeadlessService, "it is headless: ordinary traffic reaches %s, which %s not released", list(previews), agree(previews, "is", "are"))
 		}
 		return
 	}
@@ -108,7 +108,7 @@ func (c *compiler) findReleased(s *service) {
 	if len(s.Unread) > 0 {
 		c.sayUnread(s, "which pods are released is not told by the workloads that are read alone")
 	}
-	c.leave(s, diag.ReleasedUnknown, "left alone: %s stand behind it, and nothing says which is released", list(append(workloads(s.backends), unread(s.Unread)...)))
+	c.add(s.advise(s.leave(diag.ReleasedUnknown, "%s stand behind it, and nothing says which is released", list(append(workloads(s.backends), unread(s.Unread)...)))))
 }
 
 // askRules finds out which pods are released, and reports whether a rule knows it.
@@ -214,7 +214,7 @@ func (c *compiler) checkReleased(s *service) {
 	default:
 		// Ordinary traffic that is pinned stays so, as long as it is served: see package plan.
 		s.released.gone, s.released.missing = slices.ContainsFunc(s.backends, func(b backend) bool { return b.Ready > 0 }), true
-		c.say(s, diag.ReleasedNotFound, "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service%s", s.released.why, s.butPreviews())
+		c.add(s.advise(diag.New(diag.ReleasedNotFound, s.Object(), "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service%s", s.released.why, s.butPreviews()).At(s.Origin)))
 	}
 }
 
@@ -345,4 +345,12 @@ func list(names []string) string {
 		return strings.Join(names, "")
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// agree returns the word that goes with names: one for a single name, else many.
+func agree(names []string, one, many string) string {
+	if len(names) == 1 {
+		return one
+	}
+	return many
 }

@@ -15,6 +15,8 @@ type Service struct {
 	State State `json:"state"`
 	// Reason is why it was left alone.
 	Reason diag.Code `json:"reason,omitempty"`
+	// Why says the same for people, as in "no port carries HTTP".
+	Why string `json:"-"`
 	// Released says which rule decided about ordinary traffic.
 	Released string `json:"released,omitempty"`
 	// Pinned says how ordinary traffic is held to the released pods.
@@ -95,7 +97,7 @@ type Version struct {
 
 func (c *compiler) report(s *service) Service {
 	out := Service{
-		Namespace: s.Namespace, Name: s.Name, Host: s.host, Reason: s.reason, Released: s.released.why, Settings: s.settings,
+		Namespace: s.Namespace, Name: s.Name, Host: s.host, Reason: s.reason, Why: s.why, Released: s.released.why, Settings: s.settings,
 	}
 	if slices.Contains(s.settings.Conditions, "from") {
 		out.Callers = c.callers(s)

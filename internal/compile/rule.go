@@ -85,11 +85,11 @@ func (c *compiler) finishRule(s *service, plan existing, subsets []route.Subset)
 	name := s.Name + ObjectSuffix
 	object := diag.Object{Kind: "DestinationRule", Namespace: s.Namespace, Name: name}
 	if why, refused := c.refused.Objects[object]; refused {
-		c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", why)
+		c.leave(s, diag.OrdinaryTrafficWouldChange, "%s", why)
 		return
 	}
 	if c.foreign[object] {
-		c.leave(s, diag.NameTaken, "left alone: DestinationRule %s exists and is not ours", name)
+		c.leave(s, diag.NameTaken, "DestinationRule %s exists and is not ours", name)
 		return
 	}
 	if plan.copied != nil {
@@ -176,7 +176,7 @@ func (c *compiler) existingRule(s *service) (existing, bool) {
 			return existing{}, false
 		}
 		if why := unmergeable(rules); why != "" {
-			c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s", why)
+			c.leave(s, diag.DestinationRuleUnmergeable, "%s", why)
 			return existing{}, false
 		}
 		if rules[0].Host == s.host && namespace == s.Namespace {
@@ -252,13 +252,13 @@ func (c *compiler) copyOf(s *service, rules []*mesh.Rule) (existing, bool) {
 	d := rules[0]
 	switch {
 	case len(rules) > 1:
-		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s and %s apply to it by a wildcard, and only one can be copied", d.Object, rules[1].Object)
+		c.leave(s, diag.DestinationRuleUnmergeable, "%s and %s apply to it by a wildcard, and only one can be copied", d.Object, rules[1].Object)
 		return existing{}, false
 	case len(d.User.Unknown) > 0:
-		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s applies to it and has fields that are not known here: %s", d.Object, list(d.User.Unknown))
+		c.leave(s, diag.DestinationRuleUnmergeable, "%s applies to it and has fields that are not known here: %s", d.Object, list(d.User.Unknown))
 		return existing{}, false
 	case c.refusedCopy(s, d.User) != "":
-		c.leave(s, diag.DestinationRuleUnmergeable, "left alone: %s applies to it and can't be copied into its namespace: %s", d.Object, c.refusedCopy(s, d.User))
+		c.leave(s, diag.DestinationRuleUnmergeable, "%s applies to it and can't be copied into its namespace: %s", d.Object, c.refusedCopy(s, d.User))
 		return existing{}, false
 	}
 	out := existing{copied: d.User, policy: d.Policy, visible: c.visible(d), of: rules, exportTo: everybody(c.snapshot.Mesh.DestinationRuleExportTo)}
@@ -285,7 +285,7 @@ func (c *compiler) hiddenFrom(s *service, plan *existing) []string {
 	for _, x := range c.islandsOf(s.host) {
 		classes, ok := x.Classes()
 		if !ok {
-			c.leave(s, diag.TooManyCallers, "left alone: more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
+			c.leave(s, diag.TooManyCallers, "more than %d kinds of callers are told apart by labels", mesh.MaxLabels)
 			return nil
 		}
 		for _, class := range classes {

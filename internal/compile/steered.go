@@ -23,7 +23,7 @@ func (c *compiler) saySteered(s *service) {
 		for _, w := range s.DropOuts {
 			names = append(names, w.String())
 		}
-		c.add(diag.New(diag.DroppedByController, s.Object(), "%s is not behind it, for %s changes its selector: no override reaches it there", list(names), s.Steered).
+		c.add(diag.New(diag.DroppedByController, s.Object(), "%s %s not behind it, for %s changes its selector: no override reaches %s there", list(names), agree(names, "is", "are"), s.Steered, agree(names, "it", "them")).
 			WithFix("put it behind a Service of its own, annotated overrides.mesh/version-of: %s, with labels that no selector of the Services of %s matches", s.Name, s.Steered).At(s.Origin))
 	}
 	if !s.active() {

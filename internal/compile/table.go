@@ -88,7 +88,7 @@ func (c *compiler) draftService(s *service) *draft {
 		settings: s.settings, of: []*service{s}, routes: c.ownRoutes(s),
 	}
 	if why, refused := c.refused.Objects[istio.TableObject(&d.table)]; refused {
-		c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", why)
+		c.leave(s, diag.OrdinaryTrafficWouldChange, "%s", why)
 		return nil
 	}
 	picked, ok := c.virtualServiceOf(s)
@@ -101,7 +101,7 @@ func (c *compiler) draftService(s *service) *draft {
 		return nil
 	}
 	if c.foreign[istio.TableObject(&d.table)] {
-		c.leave(s, diag.NameTaken, "left alone: VirtualService %s exists and is not ours", d.table.Name)
+		c.leave(s, diag.NameTaken, "VirtualService %s exists and is not ours", d.table.Name)
 		return nil
 	}
 	if v := c.fromGateways[s.host]; v != nil {
@@ -117,7 +117,7 @@ func (c *compiler) adopt(d *draft, s *service, picked pick) bool {
 	source := picked.source
 	routes, problem := c.readRoutes(source)
 	if problem != nil {
-		c.leave(s, problem.Code, "left alone: %s", problem.Message)
+		c.leave(s, problem.Code, "%s", problem.Message)
 		return false
 	}
 	d.adopted, d.table.Revision = source.User, source.Revision
@@ -214,11 +214,11 @@ func (c *compiler) refuse(v *model.VirtualService, code diag.Code, format string
 func (c *compiler) leaveUnseen(s *service, d *draft) {
 	refused := c.refused.namespaces(istio.TableObject(&d.table))
 	if len(refused) == 0 {
-		c.leave(s, diag.DestinationRuleOfCaller, "left alone: every namespace that could call it has its own rules")
+		c.leave(s, diag.DestinationRuleOfCaller, "every namespace that could call it has its own rules")
 		return
 	}
 	first := slices.Sorted(maps.Keys(refused))[0]
-	c.leave(s, diag.OrdinaryTrafficWouldChange, "left alone: %s", refused[first])
+	c.leave(s, diag.OrdinaryTrafficWouldChange, "%s", refused[first])
 }
 
 // leadsToActive reports whether a route of source leads, or copies requests, to an

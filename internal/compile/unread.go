@@ -18,7 +18,8 @@ func unread(list []model.Unread) []string {
 }
 
 func (c *compiler) sayUnread(s *service, format string, args ...any) {
-	c.say(s, diag.UnreadEndpoints, "behind it is also %s: "+format, append([]any{list(unread(s.Unread))}, args...)...)
+	names := unread(s.Unread)
+	c.say(s, diag.UnreadEndpoints, "behind it %s also %s: "+format, append([]any{agree(names, "is", "are"), list(names)}, args...)...)
 }
 
 // checkUnread says what the pin of s does to endpoints that are not read: those of which
@@ -38,8 +39,10 @@ func (c *compiler) checkUnread(s *service) {
 	case len(s.pin.parts) == 0:
 		c.sayUnread(s, "its pods get ordinary requests as before")
 	case len(without) > 0:
-		c.say(s, diag.UnreadEndpoints, "behind it is also %s, which gets no ordinary requests while these are pinned to the released pods (%s)", list(unread(without)), s.released.why)
+		names := unread(without)
+		c.say(s, diag.UnreadEndpoints, "behind it %s also %s, which %s no ordinary requests while these are pinned to the released pods (%s)", agree(names, "is", "are"), list(names), agree(names, "gets", "get"), s.released.why)
 	default:
-		c.say(s, diag.UnreadEndpoints, "behind it is also %s, which has the labels of the released pods and keeps its share of ordinary requests", list(unread(with)))
+		names := unread(with)
+		c.say(s, diag.UnreadEndpoints, "behind it %s also %s, which %s the labels of the released pods and %s share of ordinary requests", agree(names, "is", "are"), list(names), agree(names, "has", "have"), agree(names, "keeps its", "keep their"))
 	}
 }

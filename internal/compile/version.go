@@ -96,7 +96,8 @@ func (c *compiler) gatherVersions(s *service) {
 	}
 	if len(nameless) > 0 {
 		slices.Sort(nameless)
-		c.say(s, diag.NoVersionLabel, "%s carry no label %q: no override reaches them", list(slices.Compact(nameless)), s.settings.VersionLabel)
+		nameless = slices.Compact(nameless)
+		c.say(s, diag.NoVersionLabel, "%s %s no label %q: no override reaches %s", list(nameless), agree(nameless, "carries", "carry"), s.settings.VersionLabel, agree(nameless, "it", "them"))
 		c.sayOtherLabel(s)
 	}
 }

@@ -102,7 +102,7 @@ func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	case s != nil && s.VersionOf != "":
 		out.Why = fmt.Sprintf("it stands for a version of %s, and is called as it is", s.VersionOf)
 	case s != nil && s.report.State == compile.LeftAlone:
-		out.Why = fmt.Sprintf("Overrides makes nothing for it, and ordinary routing applies: %s", s.report.Reason.Entry().Meaning)
+		out.Why = fmt.Sprintf("it is left alone, and ordinary routing applies: %s", s.report.Why)
 	case e.found.hidden:
 		out.Why = fmt.Sprintf("the VirtualService that follows overrides is not exported to namespace %s: %s", e.caller.namespace, what)
 	case s != nil && s.report.State == compile.Idle:

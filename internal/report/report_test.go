@@ -98,7 +98,7 @@ func TestServices(t *testing.T) {
 	want := []report.Service{
 		{
 			Namespace: "shop", Name: "alias", State: compile.LeftAlone, Reason: diag.ExternalNameService,
-			Why: "left alone (ExternalNameService): " + diag.ExternalNameService.Entry().Meaning,
+			Why: "left alone (ExternalNameService): it is an ExternalName",
 		},
 		{
 			Namespace: "shop", Name: "cart", State: compile.Managed, Pinned: compile.PinnedByVersion,

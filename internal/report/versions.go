@@ -99,7 +99,7 @@ func whyState(s *compile.Service, in *model.Service) string {
 	case s.State == compile.LeftAlone && in != nil && in.VersionOf != "":
 		return "stands for a version of " + in.VersionOf
 	case s.State == compile.LeftAlone:
-		return fmt.Sprintf("left alone (%s): %s", s.Reason, s.Reason.Entry().Meaning)
+		return fmt.Sprintf("left alone (%s): %s", s.Reason, s.Why)
 	case s.State == compile.Idle:
 		return "nothing to override"
 	}
@@ -114,6 +114,8 @@ func version(s *compile.Service, v compile.Version, routes map[route.Version]str
 	switch {
 	case v.Released:
 		out.Why = whyReleased(s)
+	case s.State == compile.LeftAlone:
+		// The Service says why, for all of its versions.
 	case v.Ready == 0:
 		out.Why = "no ready pod, so no route"
 	case out.Route != "":
@@ -129,16 +131,21 @@ func whyReleased(s *compile.Service) string {
 	return s.Released
 }
 
-// withoutLabel gathers the pods of s that belong to no version.
+// withoutLabel gathers the pods of s that belong to no version. Where s was left alone
+// before its versions were read, there are none.
 func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
-	if in == nil || s.State == compile.LeftAlone {
-		return Version{}, false
+	if in == nil || in.VersionOf != "" {
+		return Version{}, false // the pods are those of a version of another Service
 	}
 	known := map[string]bool{}
 	for _, v := range s.Versions {
 		for _, w := range v.Workloads {
 			known[w] = true
 		}
+	}
+	unread := func(b model.Backend) bool { return b.Labels[s.Settings.VersionLabel] != "" && !known[b.Workload.String()] }
+	if s.State == compile.LeftAlone && slices.ContainsFunc(in.Backends, unread) {
+		return Version{}, false
 	}
 	var out Version
 	for i := range in.Backends {
@@ -154,9 +161,11 @@ func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
 	}
 	slices.Sort(out.Workloads)
 	out.Workloads = slices.Compact(out.Workloads)
-	out.Why = "no version label"
-	if out.Released {
+	switch {
+	case out.Released:
 		out.Why = whyReleased(s)
+	case s.State != compile.LeftAlone:
+		out.Why = "no version label"
 	}
 	return out, len(out.Workloads) > 0
 }
@@ -179,10 +188,13 @@ func Versions(w io.Writer, services []Service) error {
 	rows := [][]string{{"NAMESPACE", "SERVICE", "VERSION", "RELEASED", "READY", "ROUTE", "WORKLOADS", "WHY"}}
 	for i := range services {
 		s := &services[i]
-		for _, v := range s.Versions {
-			why := v.Why
-			if v.Released && s.Why != "" {
-				why += "; " + s.Why
+		for n, v := range s.Versions {
+			why, of := v.Why, s.Why
+			if s.State == compile.LeftAlone && n > 0 {
+				of = fmt.Sprintf("left alone (%s)", s.Reason) // the first row says it in full
+			}
+			if of != "" && (v.Released || s.State == compile.LeftAlone) {
+				why = strings.TrimPrefix(why+"; "+of, "; ")
 			}
 			rows = append(rows, []string{
 				s.Namespace, s.Name, cell(v.Name), yes(v.Released), fmt.Sprintf("%d/%d", v.Ready, v.Pods),
