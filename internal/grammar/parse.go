@@ -91,9 +91,14 @@ func collect(dst []Member, lines []string, parse func(string) (m Member, own boo
 	return known.members, errors.Join(errs...)
 }
 
-// parseOverride reads one member of the override header, where every member is ours.
+// parseOverride reads one member of the override header, where every member is an override.
 func parseOverride(text string) (Member, bool, error) {
 	m, err := parseMember(text)
+	if err != nil {
+		if meant := repaired(text); meant != "" {
+			err = fmt.Errorf("%w; did you mean %s?", err, quote(meant))
+		}
+	}
 	return m, true, err
 }
 

@@ -126,18 +126,18 @@ func TestParseNames(t *testing.T) {
 	t.Parallel()
 	for _, test := range []refusal{
 		{lines{"a:v1, service-3"}, "a:v1", `member 2: "service-3": no ":", want service:version or service.namespace:version`},
-		{lines{"service-3=v2"}, "", `member 1: "service-3=v2": no ":", want service:version or service.namespace:version`},
+		{lines{"service-3=v2"}, "", `member 1: "service-3=v2": no ":", want service:version or service.namespace:version; did you mean "service-3:v2"?`},
 		{lines{":v1"}, "", `member 1: ":v1": service is empty`},
 		{lines{".b:v1"}, "", `member 1: ".b:v1": service is empty`},
 		{lines{"a.:v1"}, "", `member 1: "a.:v1": namespace is empty`},
 		{lines{"a:"}, "", `member 1: "a:": version is empty`},
-		{lines{"A:v1"}, "", `member 1: "A:v1": service "A", ` + wantDNS1035},
+		{lines{"A:v1"}, "", `member 1: "A:v1": service "A", ` + wantDNS1035 + `; did you mean "a:v1"?`},
 		{lines{"3a:v1"}, "", `member 1: "3a:v1": service "3a", ` + wantDNS1035},
 		{lines{"a-:v1"}, "", `member 1: "a-:v1": service "a-", ` + wantDNS1035},
 		{lines{"a_b:v1"}, "", `member 1: "a_b:v1": service "a_b", ` + wantDNS1035},
-		{lines{"a :v1"}, "", `member 1: "a :v1": service "a ", ` + wantDNS1035},
+		{lines{"a :v1"}, "", `member 1: "a :v1": service "a ", ` + wantDNS1035 + `; did you mean "a:v1"?`},
 		{lines{"a.b.c:v1"}, "", `member 1: "a.b.c:v1": namespace "b.c", ` + wantDNS1123},
-		{lines{"a: v1"}, "", `member 1: "a: v1": version " v1", ` + wantLabel},
+		{lines{"a: v1"}, "", `member 1: "a: v1": version " v1", ` + wantLabel + `; did you mean "a:v1"?`},
 		{lines{"a:v1 b:v2"}, "", `member 1: "a:v1 b:v2": version "v1 b:v2", ` + wantLabel},
 		{lines{"a:v1."}, "", `member 1: "a:v1.": version "v1.", ` + wantLabel},
 		{lines{"a:v1%2E1"}, "", `member 1: "a:v1%2E1": version "v1%2E1", ` + wantLabel},
@@ -164,15 +164,15 @@ func TestParseParameters(t *testing.T) {
 		{lines{"a:v1; ;strict"}, "", `member 1: "a:v1; ;strict": empty parameter after ";"`},
 		{lines{"a:v1;weight=5"}, "", `member 1: "a:v1;weight=5": unknown parameter "weight", want from, method or strict`},
 		{lines{"a:v1;=5"}, "", `member 1: "a:v1;=5": unknown parameter "", want from, method or strict`},
-		{lines{"a:v1;Strict"}, "", `member 1: "a:v1;Strict": unknown parameter "Strict", want from, method or strict`},
-		{lines{"a:v1;from =x"}, "", `member 1: "a:v1;from =x": unknown parameter "from ", want from, method or strict`},
+		{lines{"a:v1;Strict"}, "", `member 1: "a:v1;Strict": unknown parameter "Strict", want from, method or strict; did you mean "a:v1;strict"?`},
+		{lines{"a:v1;from =x"}, "", `member 1: "a:v1;from =x": unknown parameter "from ", want from, method or strict; did you mean "a:v1;from=x"?`},
 		{lines{"a:v1;strict=?1"}, "", `member 1: "a:v1;strict=?1": parameter strict takes no value`},
 		{lines{"a:v1;strict;strict"}, "", `member 1: "a:v1;strict;strict": parameter strict stands twice`},
 		{lines{"a:v1;from=x;from=x"}, "", `member 1: "a:v1;from=x;from=x": parameter from stands twice`},
 		{lines{"a:v1;method=GET;method=PUT"}, "", `member 1: "a:v1;method=GET;method=PUT": parameter method stands twice`},
 		{lines{"a:v1;from"}, "", `member 1: "a:v1;from": parameter from needs a value`},
 		{lines{"a:v1;method="}, "", `member 1: "a:v1;method=": parameter method needs a value`},
-		{lines{"a:v1;from= x"}, "", `member 1: "a:v1;from= x": from " x", ` + wantLabel},
+		{lines{"a:v1;from= x"}, "", `member 1: "a:v1;from= x": from " x", ` + wantLabel + `; did you mean "a:v1;from=x"?`},
 		{lines{"a:v1;method=get"}, "", `member 1: "a:v1;method=get": method "get" is not upper-case, write "GET"`},
 		{lines{"a:v1;method=G.T"}, "", `member 1: "a:v1;method=G.T": method "G.T", want A-Z, 0-9, "-" and "_", beginning with a letter`},
 	} {
@@ -183,7 +183,7 @@ func TestParseParameters(t *testing.T) {
 func TestParseCharacters(t *testing.T) {
 	t.Parallel()
 	for _, test := range []refusal{
-		{lines{`"a:v1", b:v2`}, "b:v2", `member 1: "\"a:v1\"": quoted strings are not part of the grammar`},
+		{lines{`"a:v1", b:v2`}, "b:v2", `member 1: "\"a:v1\"": quoted strings are not part of the grammar; did you mean "a:v1"?`},
 		{
 			lines{`a:v1;x="y,b:v2"`},
 			"",

@@ -1,0 +1,71 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+)
+
+// repaired returns the member that a malformed one most likely means: with ":" for "=", in
+// lower case, and without quotes and white space where none is allowed. It returns "" where
+// that is no member either.
+func repaired(text string) string {
+	if inner, quoted := strings.CutPrefix(text, `"`); quoted {
+		text = trim(strings.TrimSuffix(inner, `"`))
+	}
+	head, rest, more := strings.Cut(text, ";")
+	if !strings.Contains(head, ":") {
+		head = strings.Replace(head, "=", ":", 1)
+	}
+	name, version, _ := strings.Cut(head, ":")
+	var out strings.Builder
+	out.WriteString(strings.ToLower(trim(name)) + ":" + trim(version))
+	for more {
+		var parameter string
+		parameter, rest, more = strings.Cut(rest, ";")
+		key, value, valued := strings.Cut(parameter, "=")
+		out.WriteString(";" + strings.ToLower(trim(key)))
+		if valued {
+			out.WriteString("=" + trim(value))
+		}
+	}
+	if _, err := parseMember(out.String()); err != nil {
+		return ""
+	}
+	return out.String()
+}
+
+// IgnoredParameters reports the overrides in baggage that have a property which would be a
+// parameter in the override header: strict, from, or method. [ParseBaggage] passes over
+// all properties. The arguments are the values of all lines of the header.
+func IgnoredParameters(values ...string) []*Error {
+	var out []*Error
+	for w := (walk{}); w.next(values); {
+		if !strings.HasPrefix(w.text, baggagePrefix) {
+			continue
+		}
+		for i, property := range strings.Split(w.text, ";") {
+			key, _, _ := strings.Cut(trim(property), "=")
+			if key = trim(key); i > 0 && slices.Contains([]string{"from", "method", "strict"}, key) {
+				out = append(out, &Error{Member: w.number, Offset: w.start, Text: w.text, Reason: key + " has no meaning in baggage and is ignored"})
+			}
+		}
+	}
+	return out
+}
+
+// Contradiction is a member of each carrier for the same calls, with different versions.
+type Contradiction struct{ Header, Baggage Member }
+
+// Contradictions lists the members of the override header that those of baggage contradict,
+// in order.
+func Contradictions(header, baggage []Member) []Contradiction {
+	var out []Contradiction
+	for _, h := range header {
+		for _, b := range baggage {
+			if h.subject() == b.subject() && h.Version != b.Version {
+				out = append(out, Contradiction{Header: h, Baggage: b})
+			}
+		}
+	}
+	return out
+}
