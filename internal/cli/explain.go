@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/explain"
@@ -46,7 +48,7 @@ type explainOptions struct {
 	query  explain.Query
 	to     string
 	header headerValues
-	port   portValue
+	port   string
 	all    bool
 }
 
@@ -71,7 +73,7 @@ func (a *app) explainCommand() *cobra.Command {
 	flags.StringVar(&o.query.Path, "path", "/", "`path` of the request, with its query")
 	flags.StringVar(&o.query.Scheme, "scheme", "http", "`scheme` of the request")
 	flags.StringVar(&o.query.Authority, "authority", "", "`host` that the request names (default the service)")
-	flags.Var(&o.port, "port", "`port` of the service that is called (default its first HTTP port)")
+	flags.StringVar(&o.port, "port", "", "`port` of the service that is called, by number or name (default its first HTTP port)")
 	flags.BoolVar(&o.all, "all", false, "write all rows of large tables")
 	addFormat(cmd, &o.output, "how to write it", "text", "json", "mermaid", "dot")
 	o.input = addInput(cmd)
@@ -89,10 +91,9 @@ func (a *app) explain(ctx context.Context, o *explainOptions) error {
 	case slices.Contains(o.query.Chain, ""):
 		return usagef("--chain: the name of a service is empty")
 	}
-	if !strings.HasPrefix(o.query.Path, "/") {
-		return usagef("--path: %q: a path begins with /", o.query.Path)
+	if err := o.readRequest(); err != nil {
+		return err
 	}
-	o.query.Header, o.query.Port = o.header, uint32(o.port)
 	s, err := a.read(ctx, o.input)
 	if err != nil {
 		return err
@@ -116,6 +117,30 @@ func (a *app) explain(ctx context.Context, o *explainOptions) error {
 	}
 	worst, _ := diag.Worst(diags)
 	return verdictOf(max(worst, explanation.Worst()), o.strict)
+}
+
+// readRequest takes the flags that describe the request over into the query.
+func (o *explainOptions) readRequest() error {
+	q := &o.query
+	if !strings.HasPrefix(q.Path, "/") {
+		return usagef("--path: %q: a path begins with /", q.Path)
+	}
+	if !isToken(q.Method) {
+		return usagef("--method: %q is no method, which has no white space", q.Method)
+	}
+	q.Header = o.header
+	if o.port == "" {
+		return nil
+	}
+	number, err := strconv.ParseUint(o.port, 10, 16)
+	q.Port = uint32(number)
+	if (err != nil || number == 0) && len(validation.IsValidPortName(o.port)) > 0 {
+		return usagef("--port: %q: want a number from 1 to 65535, or the name of a port", o.port)
+	}
+	if err != nil {
+		q.PortName = o.port
+	}
+	return nil
 }
 
 func (a *app) writeExplanation(o *explainOptions, e *explain.Explanation) error {

@@ -153,18 +153,19 @@ func (h headerValues) Set(line string) error {
 	if !found || name == "" {
 		return fmt.Errorf("want 'name: value'")
 	}
-	for i := range len(name) {
-		if !isTokenByte(name[i]) {
-			return fmt.Errorf("%q is no name of a header", name)
-		}
+	if !isToken(name) {
+		return fmt.Errorf("%q is no name of a header", name)
 	}
 	h[name] = append(h[name], strings.Trim(value, " \t"))
 	return nil
 }
 
-// isTokenByte reports whether b can stand in a header's name (RFC 9110 §5.6.2).
-func isTokenByte(b byte) bool {
-	return 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
+// isToken reports whether s can be a method, or in lower case the name of a header
+// (RFC 9110 §5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
 }
 
 // String is the default value in the help (pflag.Value).

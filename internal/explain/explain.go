@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -28,9 +30,10 @@ type Query struct {
 	// Method, Path and Scheme are those of the request. Authority is the name of
 	// each service where it is empty.
 	Method, Path, Scheme, Authority string
-	// Port is the port of each service that is called; zero for its first one
-	// that carries HTTP.
-	Port uint32
+	// Port is the port of each service that is called, and PortName its name where
+	// Port is zero. Without either it is the first one that carries HTTP.
+	Port     uint32
+	PortName string
 }
 
 // Explanation is the answer to a [Query].
@@ -94,7 +97,7 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		return nil, err
 	}
 	carried, notes := x.readCarriers(q.Header)
-	out := &Explanation{Notes: notes}
+	out := &Explanation{Notes: append(notes, checkMethod(q.Method)...)}
 	from, unknown := x.firstCaller(q.From, chain[0].namespace)
 	if unknown != nil {
 		out.Notes = append(out.Notes, *unknown)
@@ -117,6 +120,16 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 	}
 	slices.SortStableFunc(out.Notes, func(a, b Note) int { return int(b.Severity) - int(a.Severity) })
 	return out, nil
+}
+
+// checkMethod notes a method that is most likely not the one that was meant: methods are
+// case-sensitive (RFC 9110 §9.1).
+func checkMethod(method string) []Note {
+	upper := strings.ToUpper(method)
+	if upper == method || grammar.ValidateMethod(upper) != nil {
+		return nil
+	}
+	return []Note{note(diag.Warning, "method %s is not %s, since methods are case-sensitive; did you mean %s?", method, upper, upper)}
 }
 
 func (x *index) resolveChain(q Query) ([]*target, error) {

@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
@@ -69,24 +70,43 @@ const noRoute = "404: no route fits"
 // port returns the port that is called: the one asked for, or the first that
 // carries HTTP, which for a host that is no Service's is 80.
 func (e *evaluation) port() (uint32, error) {
-	s := e.target.service
-	if s == nil {
-		return cmp.Or(e.query.Port, httpPort), nil
+	s, q := e.target.service, e.query
+	switch {
+	case s == nil && q.Port == 0 && q.PortName != "":
+		return 0, fmt.Errorf("%s is no Service, so that its port %s is not known by name", e.target.host, q.PortName)
+	case s == nil:
+		return cmp.Or(q.Port, httpPort), nil
 	}
-	var known []string
-	for _, p := range s.Ports {
-		if p.Number == e.query.Port || (e.query.Port == 0 && p.HTTP) {
-			return p.Number, nil
-		}
-		known = append(known, fmt.Sprint(p.Number))
+	if at := slices.IndexFunc(s.Ports, q.means); at >= 0 {
+		return s.Ports[at].Number, nil
 	}
-	if e.query.Port == 0 {
+	asked := q.PortName
+	if q.Port != 0 {
+		asked = fmt.Sprint(q.Port)
+	}
+	if asked == "" {
 		return 0, nil
 	}
-	if len(known) == 0 {
-		known = []string{"none"}
+	known := "none"
+	if len(s.Ports) > 0 {
+		var names []string
+		for _, p := range s.Ports {
+			names = append(names, strings.TrimSuffix(fmt.Sprintf("%d (%s)", p.Number, p.Name), " ()"))
+		}
+		known = join(names, "and")
 	}
-	return 0, fmt.Errorf("there is no port %d at Service %s.%s; it has %s", e.query.Port, s.Name, s.Namespace, join(known, "and"))
+	return 0, fmt.Errorf("there is no port %s at Service %s.%s; it has %s", asked, s.Name, s.Namespace, known)
+}
+
+// means reports whether q asks about a port of a Service.
+func (q *Query) means(p model.Port) bool {
+	switch {
+	case q.Port != 0:
+		return p.Number == q.Port
+	case q.PortName != "":
+		return p.Name == q.PortName
+	}
+	return p.HTTP
 }
 
 // withoutTable says where a request goes that no table of ours decides about, and
@@ -227,6 +247,27 @@ func (e *evaluation) shares(destinations []route.Destination) string {
 	return strings.Join(out, ", ")
 }
 
+// alternatives names the versions of pods as in "v1, v2 or pods without a version", where
+// "" is among versions.
+func alternatives(versions []string) string {
+	if len(versions) == 0 {
+		return "no pods"
+	}
+	var names []string
+	for _, v := range versions {
+		if v != "" {
+			names = append(names, v)
+		}
+	}
+	if len(names) < len(versions) {
+		names = append(names, "pods without a version")
+	}
+	if len(names) == 1 {
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
 func percent(part, total int64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.1f", 100*float64(part)/float64(total)), "0"), ".")
 }
@@ -239,16 +280,9 @@ func (e *evaluation) destination(d *route.Destination) string {
 		return strings.TrimSuffix(d.Host+" "+d.Subset, " ")
 	}
 	pods, missing := e.podsOf(d)
-	var versions []string
-	for _, v := range versionsOf(s, pods) {
-		versions = append(versions, cmp.Or(v, "no version label"))
-	}
-	text := strings.Join(versions, " or ")
-	switch {
-	case missing != "":
+	text := alternatives(versionsOf(s, pods))
+	if missing != "" {
 		text = missing + ", which is not there"
-	case len(versions) == 0:
-		text = "no pods"
 	}
 	if (s != e.target.service || s.Name != e.target.name) && s.VersionOf != e.target.name {
 		return s.Name + ":" + text

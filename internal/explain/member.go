@@ -9,55 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
-	"github.com/overrides-mesh/overrides/internal/route"
 )
-
-// carried is what the carriers of a request ask for.
-type carried struct {
-	header, baggage []grammar.Member
-}
-
-// names lists the members that ask for a version.
-func (c *carried) names(v route.Version) []grammar.Member {
-	var out []grammar.Member
-	for _, m := range slices.Concat(c.header, c.baggage) {
-		if m.Service == v.Service && (m.Namespace == "" || m.Namespace == v.Namespace) && m.Version == v.Version {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// strict reports whether a strict member is for a Service.
-func (c *carried) strict(service string) bool {
-	return slices.ContainsFunc(c.header, func(m grammar.Member) bool { return m.Strict && m.Service == service })
-}
-
-// readCarriers parses the carriers, and notes what is wrong with them and which
-// of their members can have no effect.
-func (x *index) readCarriers(header map[string][]string) (*carried, []Note) {
-	var c carried
-	var notes []Note
-	name := x.snapshot.Options.Header
-	for _, carrier := range []struct {
-		name  string
-		parse func(...string) ([]grammar.Member, error)
-		out   *[]grammar.Member
-	}{
-		{name, grammar.Parse, &c.header},
-		{grammar.BaggageHeader, grammar.ParseBaggage, &c.baggage},
-	} {
-		members, err := carrier.parse(header[carrier.name]...)
-		*carrier.out = members
-		for _, e := range unjoin(err) {
-			notes = append(notes, note(diag.Error, "%s: %v", carrier.name, e))
-		}
-	}
-	if len(c.header) == 0 && len(c.baggage) == 0 && len(notes) == 0 {
-		notes = append(notes, note(diag.Info, "the request carries no override: neither %s nor %s asks for a version", name, grammar.BaggageHeader))
-	}
-	return &c, append(notes, x.checkMembers(slices.Concat(c.header, c.baggage))...)
-}
 
 // CheckMembers says which members name a Service or a version that is not
 // there, or one that no request can get to as the member says.
@@ -98,8 +50,14 @@ func (x *index) checkMember(m grammar.Member) *Note {
 		return first
 	}
 	n := note(diag.Warning, "%v", x.unknown(m.Service, m.Namespace))
+	if m.Strict {
+		n.Message = unanswered + n.Message
+	}
 	return &n
 }
+
+// unanswered begins what is said of a strict member where no route answers it.
+const unanswered = "strict has no effect, and the request goes on to the released version: "
 
 // checkAt returns why m can't be followed at a Service, nil if it can.
 func (x *index) checkAt(e *entry, m grammar.Member) *Note {
@@ -120,6 +78,12 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 		n = note(diag.Warning, "version %s of %s.%s has no ready pod, so that no route leads to it", m.Version, e.Name, e.Namespace)
 	default:
 		return checkConditions(e, m)
+	}
+	if m.Strict && n.Severity == diag.Warning && e.report.State != compile.Managed {
+		n.Message = unanswered + n.Message
+		if e.report.State == compile.Idle {
+			n.Fix = "annotate the Service with overrides.mesh/strict: Always to have strict members answered before there is anything to override"
+		}
 	}
 	return &n
 }

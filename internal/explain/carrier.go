@@ -1,0 +1,112 @@
+package explain
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// carried is what the carriers of a request ask for.
+type carried struct {
+	header, baggage []grammar.Member
+}
+
+// names lists the members that ask for a version.
+func (c *carried) names(v route.Version) []grammar.Member {
+	var out []grammar.Member
+	for _, m := range slices.Concat(c.header, c.baggage) {
+		if m.Service == v.Service && (m.Namespace == "" || m.Namespace == v.Namespace) && m.Version == v.Version {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// strict reports whether a strict member is for a Service.
+func (c *carried) strict(service string) bool {
+	return slices.ContainsFunc(c.header, func(m grammar.Member) bool { return m.Strict && m.Service == service })
+}
+
+// readCarriers parses the carriers, and notes what is wrong with them and which
+// of their members can have no effect.
+func (x *index) readCarriers(header map[string][]string) (*carried, []Note) {
+	var c carried
+	var notes []Note
+	name := x.snapshot.Options.Header
+	for _, carrier := range []struct {
+		name  string
+		parse func(...string) ([]grammar.Member, error)
+		out   *[]grammar.Member
+	}{
+		{name, grammar.Parse, &c.header},
+		{grammar.BaggageHeader, grammar.ParseBaggage, &c.baggage},
+	} {
+		members, err := carrier.parse(header[carrier.name]...)
+		*carrier.out = members
+		for _, e := range unjoin(err) {
+			notes = append(notes, note(diag.Error, "%s: %v", carrier.name, e))
+		}
+	}
+	notes = slices.Concat(notes, x.misnamed(header), CheckCarriers(header, name))
+	if len(c.header) == 0 && len(c.baggage) == 0 && len(notes) == 0 {
+		notes = append(notes, note(diag.Info, "the request carries no override: neither %s nor %s asks for a version", name, grammar.BaggageHeader))
+	}
+	return &c, append(notes, x.checkMembers(slices.Concat(c.header, c.baggage))...)
+}
+
+// CheckCarriers notes what well-formed carriers say that does not mean what it seems to:
+// parameters in baggage, and members of one carrier that those of the other contradict.
+// The override header is called name; the headers' names are lower-case.
+func CheckCarriers(header map[string][]string, name string) []Note {
+	var out []Note
+	for _, e := range grammar.IgnoredParameters(header[grammar.BaggageHeader]...) {
+		n := note(diag.Warning, "%s: %v", grammar.BaggageHeader, e)
+		n.Fix = "write the member into " + name + ", which has parameters"
+		out = append(out, n)
+	}
+	members, _ := grammar.Parse(header[name]...)
+	baggage, _ := grammar.ParseBaggage(header[grammar.BaggageHeader]...)
+	for _, c := range grammar.Contradictions(members, baggage) {
+		n := note(diag.Warning, "%s asks for %s, and %s for %s: the order of the routes decides which of them is followed", name, c.Header, grammar.BaggageHeader, c.Baggage)
+		n.Fix = "leave one of them out"
+		out = append(out, n)
+	}
+	return out
+}
+
+// misnamed notes headers that are no carriers and most likely meant to be: "x-overide: …"
+// and, where the name was forgotten, "service-3: v2".
+func (x *index) misnamed(header map[string][]string) []Note {
+	carriers := []string{x.snapshot.Options.Header, grammar.BaggageHeader}
+	var out []Note
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		if slices.Contains(carriers, name) {
+			continue
+		}
+		value := strings.Join(header[name], ", ")
+		meant := ""
+		switch near := Nearest(name, carriers); {
+		case near == x.snapshot.Options.Header && wellFormed(grammar.Parse(value)),
+			near == grammar.BaggageHeader && wellFormed(grammar.ParseBaggage(value)):
+			meant = near + ": " + value
+		case x.isMember(name + ":" + value):
+			meant = x.snapshot.Options.Header + ": " + name + ":" + value
+		default:
+			continue
+		}
+		out = append(out, note(diag.Warning, "header %s carries no override; did you mean '%s'?", name, meant))
+	}
+	return out
+}
+
+// isMember reports whether text is a list of members, the first of which names a Service.
+func (x *index) isMember(text string) bool {
+	members, err := grammar.Parse(text)
+	return wellFormed(members, err) && x.byName[members[0].Service] != nil
+}
+
+func wellFormed(members []grammar.Member, err error) bool { return err == nil && len(members) > 0 }
