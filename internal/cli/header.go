@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +24,10 @@ followed: malformed members, and two members for the same calls.
 
   service[.namespace]:version [;from=CALLER] [;method=METHOD] [;strict]
 
+It writes the header by itself, or for the program that is to send it: as arguments
+of curl or grpcurl, or as lines for a script of JavaScript, Python, k6, Playwright,
+Cypress or Postman.
+
 With --verify, the services and versions are looked up in manifests or a cluster.
 With --parse, a header that is there already is taken apart instead.`
 
@@ -31,6 +36,9 @@ overrides header service-3:v2 service-5:v2
 
 # ready for curl
 eval curl "$(overrides header -o curl service-3:v2 'service-5:v2;strict')" https://shop.example.com/
+
+# for a load test with k6
+overrides header -o k6 service-3:v2 > load.js
 
 # as baggage, which OpenTelemetry forwards already
 overrides header -o baggage service-3:v2 service-5:v2
@@ -62,9 +70,14 @@ func (a *app) headerCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "check that the services and versions are there (-f, or a cluster)")
 	cmd.Flags().Var(o.parse, "parse", "a `header` to take apart. Repeatable, for several lines")
-	addFormat(cmd, &o.output, "how to write it; with --parse a table, or json", "header", "value", "curl", "baggage", "json")
+	addFormat(cmd, &o.output, "how to write it; with --parse a table, or json", headerFormats()...)
 	o.input = addInput(cmd)
 	return cmd
+}
+
+// headerFormats are what header can write.
+func headerFormats() []string {
+	return append([]string{"header", "value", "baggage", "json", "curl", "grpcurl"}, slices.Sorted(maps.Keys(snippets))...)
 }
 
 func (a *app) header(ctx context.Context, o *headerOptions, args []string) error {
@@ -84,7 +97,7 @@ func (a *app) header(ctx context.Context, o *headerOptions, args []string) error
 		err = a.verifyMembers(ctx, o, members)
 	}
 	if len(o.parse) > 0 {
-		return errors.Join(a.writeMembers(o, members), err)
+		return errors.Join(a.writeMembers(o, members), a.noteCarriers(o, members, err), err)
 	}
 	if err != nil {
 		return err
@@ -105,7 +118,11 @@ func (o *headerOptions) members(args []string) ([]grammar.Member, error) {
 	}
 	for name := range o.parse {
 		if name != o.options.Header && name != grammar.BaggageHeader {
-			return nil, usagef("--parse: %s carries no overrides: that is done by %s and %s", name, o.options.Header, grammar.BaggageHeader)
+			meant := ""
+			if near := explain.Nearest(name, []string{o.options.Header, grammar.BaggageHeader}); near != "" {
+				meant = "; did you mean " + near + "?"
+			}
+			return nil, usagef("--parse: %s carries no overrides: %s and %s do%s", name, o.options.Header, grammar.BaggageHeader, meant)
 		}
 	}
 	members, err := grammar.Parse(o.parse[o.options.Header]...)
@@ -125,16 +142,18 @@ func compose(o *headerOptions, members []grammar.Member) (string, error) {
 	}
 	line := o.options.Header + ": " + value
 	switch o.output.value {
+	case "header":
+		return line, nil
 	case "value":
 		return value, nil
-	case "curl":
+	case "curl", "grpcurl":
 		return "-H " + shellQuote(line), nil
 	case "json":
 		var b strings.Builder
 		err := encodeJSON(&b, map[string]any{"name": o.options.Header, "value": value, "members": texts(members)})
 		return strings.TrimSuffix(b.String(), "\n"), err
 	}
-	return line, nil
+	return snippet(o.output.value, o.options.Header, value), nil
 }
 
 // shellQuote returns s as one word for a POSIX shell.
@@ -169,7 +188,7 @@ func (a *app) verifyMembers(ctx context.Context, o *headerOptions, members []gra
 			}
 			continue
 		}
-		errs = append(errs, errors.New(strings.TrimPrefix(n.String(), n.Severity.String()+": ")))
+		errs = append(errs, errors.New(n.Text()))
 	}
 	if len(errs) == 0 {
 		return verdictOf(worst, o.strict)
@@ -189,6 +208,20 @@ func (s *state) named(members []grammar.Member) map[diag.Object]bool {
 		}
 	}
 	return out
+}
+
+// noteCarriers says what there is to know of headers that were taken apart, and of their
+// members, beside err.
+func (a *app) noteCarriers(o *headerOptions, members []grammar.Member, err error) error {
+	if len(members) == 0 && err == nil {
+		a.say("there is no override in it")
+	}
+	worst := diag.Info
+	for _, n := range explain.CheckCarriers(o.parse, o.options.Header) {
+		a.say("%s", n)
+		worst = max(worst, n.Severity)
+	}
+	return verdictOf(worst, o.strict)
 }
 
 // parsedMember is a member in JSON.

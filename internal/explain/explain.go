@@ -159,12 +159,14 @@ func (e *Explanation) Worst() diag.Severity {
 }
 
 // String returns n as one or two lines, as diagnostics are written.
-func (n Note) String() string {
-	s := n.Severity.String() + ": " + n.Message
-	if n.Fix != "" {
-		s += "\n  fix: " + n.Fix
+func (n Note) String() string { return n.Severity.String() + ": " + n.Text() }
+
+// Text is [Note.String] without the severity.
+func (n Note) Text() string {
+	if n.Fix == "" {
+		return n.Message
 	}
-	return s
+	return n.Message + "\n  fix: " + n.Fix
 }
 
 func note(severity diag.Severity, format string, args ...any) Note {
