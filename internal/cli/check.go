@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -65,5 +64,14 @@ func checkSummary(s *state, in *input) string {
 	if s.namespace != "" {
 		services = len(s.services())
 	}
-	return fmt.Sprintf("%d Services: %s", services, report.Count(in.wanted(s.diags)))
+	shown := report.Count(in.wanted(s.diags))
+	hidden := report.Count(s.diags).Infos - shown.Infos
+	text := report.Number(services, "Service") + ": "
+	switch {
+	case hidden == 0:
+		return text + shown.String()
+	case shown == (report.Counts{}):
+		return text + report.Number(hidden, "info") + " left out (-q)"
+	}
+	return text + shown.String() + ", " + report.Number(hidden, "info") + " left out (-q)"
 }

@@ -92,7 +92,11 @@ func (h *Hop) text(b *strings.Builder, all bool) {
 		fmt.Fprintf(b, "  %s %-*s  → %-*s  %s\n", r.mark(), nameWidth, r.Name, toWidth, r.To, r.Why)
 	}
 	if left > 0 {
-		fmt.Fprintf(b, "  ✗ %d more rows, for versions that are not asked for (--all shows them)\n", left)
+		more := fmt.Sprintf("%d more rows, for versions that are not asked for (--all shows them)", left)
+		if left == 1 {
+			more = "1 more row, for a version that is not asked for (--all shows it)"
+		}
+		fmt.Fprintf(b, "  ✗ %s\n", more)
 	}
 }
 

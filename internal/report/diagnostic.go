@@ -63,17 +63,22 @@ func (c Counts) String() string {
 		n    int
 		word string
 	}{{c.Errors, "error"}, {c.Warnings, "warning"}, {c.Infos, "info"}} {
-		switch {
-		case p.n == 1:
-			parts = append(parts, "1 "+p.word)
-		case p.n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.word))
+		if p.n > 0 {
+			parts = append(parts, Number(p.n, p.word))
 		}
 	}
 	if len(parts) == 0 {
 		return "nothing to report"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Number returns n of what a word names, as in "1 error" or "2 errors".
+func Number(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", n, word)
 }
 
 // encode writes value as indented JSON, with "<", ">" and "&" as they are.
