@@ -40,7 +40,7 @@ GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd config/
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' -f tools/makehelp.awk $(MAKEFILE_LIST)
 
 # gRPC's tracing pages bring html/template, for which the linker keeps every method
 # of every type: 17 MB of program, of which 10 MB would be in memory.
@@ -243,6 +243,10 @@ generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and what else comes fr
 .PHONY: manifests
 manifests: ## Make plain manifests, and the README's table of values, from the Helm chart
 	go run -C test/chart -buildvcs=false ./cmd/manifests ../..
+
+.PHONY: pictures
+pictures: ## Draw docs/images, with the plots of the numbers in docs/benchmarks.md and docs/soak.md
+	@go run -C tools -buildvcs=false ./picture '$(CURDIR)/docs'
 
 .PHONY: verify
 verify: ## Check that make generate changes nothing
