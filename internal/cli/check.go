@@ -56,12 +56,13 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	addFormat(cmd, &output, "how to write the diagnostics", "text", "json", "sarif")
 	in = addInput(cmd)
+	addSelector(cmd, in)
 	return cmd
 }
 
 func checkSummary(s *state, in *input) string {
 	services := len(s.snapshot.Services)
-	if s.namespace != "" {
+	if s.namespace != "" || s.selected != nil {
 		services = len(s.services())
 	}
 	shown := report.Count(in.wanted(s.diags))

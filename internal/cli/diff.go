@@ -50,6 +50,7 @@ func (a *app) diffCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.against, "against", "", "`file` or folder with the objects that are there, - is stdin (default the cluster)")
 	addFormat(cmd, &o.output, "how to write the differences", "text", "name")
 	o.input = addInput(cmd)
+	addSelector(cmd, o.input)
 	return cmd
 }
 

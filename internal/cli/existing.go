@@ -43,7 +43,7 @@ func (a *app) existing(ctx context.Context, o *diffOptions, s *state) ([]istio.O
 			return nil, fmt.Errorf("compare with the cluster: %s", hidden)
 		}
 	}
-	return ownObjects(objects, namespaces)
+	return ownObjects(objects, namespaces, s.selected)
 }
 
 // scope is the namespaces of which objects are compared; nil is all.
@@ -92,14 +92,17 @@ func inputNamespaces(s *state) scope {
 }
 
 // ownObjects returns the objects that Overrides made in the namespaces of a
-// scope, without what a server fills in.
-func ownObjects(objects *discover.Objects, namespaces scope) ([]istio.Object, error) {
+// scope, for the Services that are selected, without what a server fills in.
+func ownObjects(objects *discover.Objects, namespaces scope, selected *selection) ([]istio.Object, error) {
 	var out []istio.Object
 	add := func(kind string, meta metadata, value any, unknown []string) error {
 		if meta.GetLabels()[istio.ManagedByLabel] != istio.ManagedBy || !namespaces.has(meta.GetNamespace()) {
 			return nil
 		}
 		name := diag.Object{Kind: kind, Namespace: meta.GetNamespace(), Name: meta.GetName()}
+		if !selected.object(name, meta.GetLabels()[istio.OwnerLabel]) {
+			return nil
+		}
 		data, err := normalized(name, value, unknown)
 		out = append(out, istio.Object{Object: name, JSON: data})
 		return err

@@ -68,6 +68,7 @@ func (a *app) generateCommand() *cobra.Command {
 	}
 	addFormat(cmd, &output, "how to write the objects", "yaml", "json")
 	in = addInput(cmd)
+	addSelector(cmd, in)
 	return cmd
 }
 

@@ -24,6 +24,10 @@ type input struct {
 	cluster       clusterFlags
 	options       model.Options
 	strict, quiet bool
+	// selector is that of commands that can be narrowed to some Services.
+	selector string
+	// kustomize is the folder of a flag that kubectl has and this program hasn't.
+	kustomize string
 }
 
 // addInput gives cmd the flags of an input.
@@ -32,6 +36,8 @@ func addInput(cmd *cobra.Command) *input {
 	flags := cmd.Flags()
 	flags.StringSliceVarP(&in.filenames, "filename", "f", nil, "`file` or folder with manifests, read recursively; - is stdin. Without it a cluster is read. Repeatable")
 	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
+	flags.StringVarP(&in.kustomize, "kustomize", "k", "", "`folder` of a kustomization")
+	_ = flags.MarkHidden("kustomize")
 	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to read from a cluster; with -f, that of objects that name none (default \"default\")")
 	flags.BoolVarP(&in.allNamespaces, "all-namespaces", "A", false, "read all namespaces of a cluster")
 	in.cluster.add(flags)
@@ -73,6 +79,9 @@ func (in *input) fromFiles() bool { return len(in.filenames) > 0 }
 
 // check returns a usage error for values that can't be used.
 func (in *input) check() error {
+	if in.kustomize != "" {
+		return usagef("-k: kustomizations are not built here; build it first: kubectl kustomize %s | overrides ... -f -", in.kustomize)
+	}
 	if in.allNamespaces && in.namespace != "" {
 		return usagef("--namespace and --all-namespaces exclude each other")
 	}
@@ -86,6 +95,9 @@ func (in *input) check() error {
 		if err := grammar.ValidateNamespace(in.namespace); err != nil {
 			return usagef("--namespace: %w", err)
 		}
+	}
+	if _, err := in.readSelector(); err != nil {
+		return err
 	}
 	return checkOptions(&in.options)
 }

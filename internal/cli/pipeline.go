@@ -28,6 +28,8 @@ type state struct {
 	// namespace is the only one that is spoken of; empty for all. All of them
 	// were read, since what is in one has effects in others.
 	namespace string
+	// selected are the Services that are spoken of; nil for all.
+	selected *selection
 }
 
 // read reads the input and sends it through the whole core. Every command that
@@ -106,6 +108,13 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {
 			return d.Object.Namespace != "" && d.Object.Namespace != s.namespace
 		})
+	}
+	if in.selector != "" {
+		selector, err := in.readSelector()
+		if err != nil {
+			return err
+		}
+		s.selectServices(selector)
 	}
 	s.diags = diag.Sort(s.diags)
 	return nil

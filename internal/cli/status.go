@@ -105,7 +105,7 @@ func (a *app) status(ctx context.Context, in *input, leaseNamespace, output stri
 	if s.namespace != "" {
 		namespaces = scope{s.namespace: true}
 	}
-	there, err := ownObjects(s.objects, namespaces)
+	there, err := ownObjects(s.objects, namespaces, nil)
 	if err != nil {
 		return err
 	}

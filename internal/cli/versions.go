@@ -75,6 +75,7 @@ func (a *app) versionsCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&doors, "doors", false, "list the doors that are pinned too")
 	addFormat(cmd, &output, "how to write the table", "text", "json")
 	in = addInput(cmd)
+	addSelector(cmd, in)
 	return cmd
 }
 
@@ -92,7 +93,7 @@ func writeVersions(w io.Writer, services []report.Service, all bool) error {
 func (s *state) services() []report.Service {
 	all := report.Services(s.snapshot, &s.result)
 	return slices.DeleteFunc(all, func(x report.Service) bool {
-		return s.namespace != "" && x.Namespace != s.namespace
+		return s.namespace != "" && x.Namespace != s.namespace || !s.selected.service(x.Namespace, x.Name)
 	})
 }
 
