@@ -55,7 +55,7 @@ func (a *app) checkCommand() *cobra.Command {
 		}),
 	}
 	addFormat(cmd, &output, "how to write the diagnostics", "text", "json", "sarif")
-	in = addInput(cmd)
+	in = a.addInput(cmd)
 	addSelector(cmd, in)
 	return cmd
 }

@@ -48,8 +48,9 @@ func (a *app) diffCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&o.against, "against", "", "`file` or folder with the objects that are there, - is stdin (default the cluster)")
+	_ = cmd.MarkFlagFilename("against")
 	addFormat(cmd, &o.output, "how to write the differences", "text", "name")
-	o.input = addInput(cmd)
+	o.input = a.addInput(cmd)
 	addSelector(cmd, o.input)
 	return cmd
 }

@@ -76,7 +76,16 @@ func (a *app) explainCommand() *cobra.Command {
 	flags.StringVar(&o.port, "port", "", "`port` of the service that is called, by number or name (default its first HTTP port)")
 	flags.BoolVar(&o.all, "all", false, "write all rows of large tables")
 	addFormat(cmd, &o.output, "how to write it", "text", "json", "mermaid", "dot")
-	o.input = addInput(cmd)
+	o.input = a.addInput(cmd)
+	for flag, complete := range map[string]cobra.CompletionFunc{
+		"to": completed(a.completeServices(o.input)), "chain": completedList(",", a.completeServices(o.input)),
+		"from": completed(a.completeCallers(o.input)), "header": a.completeHeaders(o.input),
+		"port":   completed(a.completePorts(o.input, &o.to)),
+		"method": cobra.FixedCompletions([]cobra.Completion{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}, cobra.ShellCompDirectiveNoFileComp),
+		"scheme": cobra.FixedCompletions([]cobra.Completion{"http", "https"}, cobra.ShellCompDirectiveNoFileComp),
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
+	}
 	return cmd
 }
 

@@ -33,6 +33,4 @@ func (f *format) Type() string { return strings.Join(f.allowed, "|") }
 func addFormat(cmd *cobra.Command, f *format, usage string, allowed ...string) {
 	f.value, f.allowed = allowed[0], allowed
 	cmd.Flags().VarP(f, "output", "o", usage)
-	// The only error is that the flag does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
 }

@@ -67,7 +67,7 @@ func (a *app) generateCommand() *cobra.Command {
 		}),
 	}
 	addFormat(cmd, &output, "how to write the objects", "yaml", "json")
-	in = addInput(cmd)
+	in = a.addInput(cmd)
 	addSelector(cmd, in)
 	return cmd
 }

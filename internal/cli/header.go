@@ -71,7 +71,9 @@ func (a *app) headerCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "check that the services and versions are there (-f, or a cluster)")
 	cmd.Flags().Var(o.parse, "parse", "a `header` to take apart. Repeatable, for several lines")
 	addFormat(cmd, &o.output, "how to write it; with --parse a table, or json", headerFormats()...)
-	o.input = addInput(cmd)
+	o.input = a.addInput(cmd)
+	cmd.ValidArgsFunction = completed(a.completeMembers(o.input))
+	_ = cmd.RegisterFlagCompletionFunc("parse", a.completeHeaders(o.input))
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,6 +29,21 @@ type input struct {
 	selector string
 	// kustomize is the folder of a flag that kubectl has and this program hasn't.
 	kustomize string
+}
+
+// addInput gives cmd the flags of an input, with their completion.
+func (a *app) addInput(cmd *cobra.Command) *input {
+	in := addInput(cmd)
+	a.completeFlags(cmd, &in.cluster, func(ctx context.Context) []string {
+		if !in.fromFiles() {
+			return nil
+		}
+		if k := a.know(ctx, in); k != nil {
+			return slices.Clone(k.snapshot.Namespaces)
+		}
+		return []string{}
+	})
+	return in
 }
 
 // addInput gives cmd the flags of an input.

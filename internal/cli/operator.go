@@ -57,6 +57,7 @@ func (a *app) operatorCommand() *cobra.Command {
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.operate(ctx, f) }),
 	}
 	f.add(cmd.Flags())
+	a.completeFlags(cmd, &f.cluster, func(context.Context) []string { return nil })
 	return cmd
 }
 

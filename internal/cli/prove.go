@@ -70,8 +70,9 @@ func (a *app) proveCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&o.before, "before", "", "`file` or folder with the manifests of an earlier state to compare with, - is stdin")
+	_ = cmd.MarkFlagFilename("before")
 	addFormat(cmd, &o.output, "how to write what was found", "text", "json")
-	o.input = addInput(cmd)
+	o.input = a.addInput(cmd)
 	return cmd
 }
 

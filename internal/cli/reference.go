@@ -45,7 +45,7 @@ func commandReference() []byte {
 	}
 	b.WriteString("## What is read\n\nThese flags are the same for every command that reads manifests or a cluster.\n\n")
 	writeFlags(&b, shared)
-	b.WriteString("## overrides completion\n\nPrint a script for bash, zsh, fish or PowerShell that completes commands and flags. How to load it is said by\n`overrides completion bash --help`, and so on.\n")
+	b.WriteString("## overrides completion\n\nPrint a script for bash, zsh, fish or PowerShell that completes commands, flags and their values: names of\nServices, versions, members of the header, namespaces. They come from the files that -f names, or from the cluster.\nHow to load it is said by `overrides completion bash --help`, and so on.\n")
 	return b.Bytes()
 }
 

@@ -105,6 +105,7 @@ func newApp(program string, streams Streams) *app {
 		{"", a.versionCommand()},
 	} {
 		c.command.GroupID = c.group
+		completeRest(c.command)
 		a.root.AddCommand(c.command)
 	}
 	a.root.SetHelpCommand(a.helpCommand())

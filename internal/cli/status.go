@@ -67,7 +67,7 @@ func (a *app) statusCommand() *cobra.Command {
 		}),
 	}
 	addFormat(cmd, &output, "how to write the status", "text", "json")
-	in = addInput(cmd)
+	in = a.addInput(cmd)
 	in.cluster.orFiles = false
 	_ = cmd.Flags().MarkHidden("filename")
 	cmd.Flags().StringVar(&lease, "lease-namespace", "overrides-system", "`namespace` of the operator's lease")

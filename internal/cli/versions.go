@@ -74,7 +74,8 @@ func (a *app) versionsCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&doors, "doors", false, "list the doors that are pinned too")
 	addFormat(cmd, &output, "how to write the table", "text", "json")
-	in = addInput(cmd)
+	in = a.addInput(cmd)
+	cmd.ValidArgsFunction = completed(a.completeServices(in))
 	addSelector(cmd, in)
 	return cmd
 }
