@@ -22,6 +22,10 @@ var ErrStale = errors.New("the object has changed since it was read")
 
 // Client writes objects.
 type Client struct {
+	// TakeOver has objects written and deleted that others have applied too. It is to be
+	// set before the first step.
+	TakeOver bool
+
 	objects  dynamic.Interface
 	instance string
 	dryRun   []string
@@ -55,7 +59,7 @@ func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, err
 	}
 	resource := c.objects.Resource(kind).Namespace(object.Namespace)
 	if step.Action == plan.Delete {
-		if seen != nil && seen.NotOurs != "" {
+		if seen != nil && seen.NotOurs != "" && !c.TakeOver {
 			return nil, &Refusal{Step: step, Code: diag.FieldConflict, Message: "not needed any more, and not deleted: " + seen.NotOurs}
 		}
 		return nil, explain(step, c.remove(ctx, resource, object, seen))
@@ -75,9 +79,8 @@ func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, err
 	if err != nil {
 		return nil, explain(step, err)
 	}
-	no := false
 	written, err := resource.Patch(ctx, object.Name, types.ApplyPatchType, body,
-		metav1.PatchOptions{FieldManager: Manager, Force: &no, DryRun: c.dryRun, FieldValidation: metav1.FieldValidationStrict})
+		metav1.PatchOptions{FieldManager: Manager, Force: &c.TakeOver, DryRun: c.dryRun, FieldValidation: metav1.FieldValidationStrict})
 	if err != nil {
 		return nil, explain(step, err)
 	}

@@ -6,9 +6,9 @@
 // to look again.
 //
 // Writing is server-side apply under one field manager, [Manager]. It must never
-// force a conflict, and never write to or delete an object that is not as it was
-// when it was last seen: what somebody else has made or taken over in the
-// meantime is theirs.
+// force a conflict unless [Client.TakeOver] is set, and never write to or delete an
+// object that is not as it was when it was last seen: what somebody else has made or
+// taken over in the meantime is theirs.
 //
 //	step     what is there              what happens
 //	-------  -------------------------  -------------------------------------

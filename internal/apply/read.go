@@ -101,6 +101,26 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 	return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)
 }
 
+// Observe reads an object as proxies would see it once it is written, for plans.
+func Observe(object *istio.Object) (plan.Observed, error) {
+	out := plan.Observed{Object: object.Object, Managed: object.JSON}
+	var err error
+	switch object.Kind {
+	case "VirtualService":
+		var v istionetv1.VirtualService
+		err = json.Unmarshal(object.JSON, &v)
+		out.Routes = istio.ReadRoutes(&v.Spec)
+	case "DestinationRule":
+		var d istionetv1.DestinationRule
+		err = json.Unmarshal(object.JSON, &d)
+		out.Subsets = istio.ReadSubsets(&d.Spec)
+	}
+	if err != nil {
+		return out, fmt.Errorf("decode %s: %w", object.Object, err)
+	}
+	return out, nil
+}
+
 func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec json.Marshaler) error {
 	meta.Namespace, meta.Name = s.Namespace, s.Name
 	delete(meta.Annotations, istio.InstanceAnnotation)

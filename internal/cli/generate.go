@@ -23,13 +23,14 @@ Objects go to stdout, diagnostics to stderr. Documents that can't be read are
 reported, the others are processed.
 
 Apply what was printed as a whole: DestinationRules stand before the
-VirtualServices that name their subsets.`
+VirtualServices that name their subsets. To write to a cluster, use overrides apply,
+which waits in between, and deletes what is not generated any more.`
 
 const generateExamples = `# the configuration for a folder of manifests
 overrides generate -f examples/chain
 
-# from a pipe
-kustomize build . | overrides generate -f - | kubectl apply -f -
+# from a pipe; overrides apply writes to a cluster, and deletes what has gone
+kustomize build . | overrides generate -f - > overrides.yaml
 
 # for the services of a namespace that are running now
 overrides generate -n chain

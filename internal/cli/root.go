@@ -92,6 +92,7 @@ func newApp(program string, streams Streams) *app {
 		command *cobra.Command
 	}{
 		{groupMake, a.generateCommand()},
+		{groupMake, a.applyCommand()},
 		{groupMake, a.diffCommand()},
 		{groupMake, a.checkCommand()},
 		{groupMake, a.proveCommand()},

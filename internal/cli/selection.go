@@ -52,7 +52,7 @@ func (s *state) selectServices(selector labels.Selector) {
 		if !slices.ContainsFunc(t.Hosts, func(host string) bool { return hosts[host] }) {
 			continue
 		}
-		chosen.objects[t.Object()] = true
+		chosen.objects[istio.TableObject(t)] = true
 		for j := range t.Routes {
 			for _, d := range t.Routes[j].Destinations {
 				named[d.Host] = true
@@ -61,7 +61,7 @@ func (s *state) selectServices(selector labels.Selector) {
 	}
 	for i := range s.result.SubsetRules {
 		if r := &s.result.SubsetRules[i]; hosts[r.Host] || named[r.Host] {
-			chosen.objects[r.Object()] = true
+			chosen.objects[istio.RuleObject(r)] = true
 		}
 	}
 	s.selected = chosen

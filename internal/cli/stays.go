@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
-	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
-
+	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -29,7 +27,7 @@ type moment struct {
 func momentOf(s *state, there []istio.Object) (*moment, error) {
 	in := plan.Input{Snapshot: s.snapshot, Result: &s.result, Now: time.Now(), Options: plan.DefaultOptions(), Backend: istio.Backend{}}
 	for i := range there {
-		seen, err := observe(&there[i])
+		seen, err := apply.Observe(&there[i])
 		if err != nil {
 			return nil, err
 		}
@@ -58,26 +56,6 @@ func momentOf(s *state, there []istio.Object) (*moment, error) {
 		if d.Code == diag.VersionLabelUnused {
 			out.label = d.Message
 		}
-	}
-	return out, nil
-}
-
-// observe reads an object of ours as plans do.
-func observe(object *istio.Object) (plan.Observed, error) {
-	out := plan.Observed{Object: object.Object, Managed: object.JSON}
-	var err error
-	switch object.Kind {
-	case "VirtualService":
-		var v istionetv1.VirtualService
-		err = json.Unmarshal(object.JSON, &v)
-		out.Routes = istio.ReadRoutes(&v.Spec)
-	case "DestinationRule":
-		var d istionetv1.DestinationRule
-		err = json.Unmarshal(object.JSON, &d)
-		out.Subsets = istio.ReadSubsets(&d.Spec)
-	}
-	if err != nil {
-		return out, fmt.Errorf("decode %s: %w", object.Object, err)
 	}
 	return out, nil
 }

@@ -146,7 +146,7 @@ func (f *finder) index() {
 	}
 	for _, h := range f.Planned.Held {
 		name := f.owner(h.Object)
-		f.waits[name] = append(f.waits[name], wait(h))
+		f.waits[name] = append(f.waits[name], WaitOf(h))
 		f.helds[name] = f.helds[name] || !h.Reason.CleansUp()
 	}
 }
@@ -255,8 +255,8 @@ func (f *finder) shared(s *compile.Service, out *Service, reached []*model.Backe
 	return others && (released || whole || out.Place != NotYet)
 }
 
-// wait says what waits for what.
-func wait(h plan.Held) Wait {
+// WaitOf says what waits for what.
+func WaitOf(h plan.Held) Wait {
 	out := Wait{Reason: h.Reason}
 	if !h.Until.IsZero() {
 		out.Until = &h.Until

@@ -143,7 +143,9 @@ func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
 			known[w] = true
 		}
 	}
-	unread := func(b model.Backend) bool { return b.Labels[s.Settings.VersionLabel] != "" && !known[b.Workload.String()] }
+	unread := func(b model.Backend) bool {
+		return b.Labels[s.Settings.VersionLabel] != "" && !known[b.Workload.String()]
+	}
 	if s.State == compile.LeftAlone && slices.ContainsFunc(in.Backends, unread) {
 		return Version{}, false
 	}

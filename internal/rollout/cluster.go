@@ -1,0 +1,85 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// objects are those of a cluster.
+type objects struct {
+	*apply.Client
+
+	all dynamic.Interface
+}
+
+func newObjects(config *rest.Config, options *Options) (*objects, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	all, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	// Without the name of an installation: what an operator has written stays the operator's.
+	client, err := apply.New(config, "", options.DryRun)
+	if err != nil {
+		return nil, err
+	}
+	client.TakeOver = options.TakeOver
+	return &objects{Client: client, all: all}, nil
+}
+
+func (o *objects) list(ctx context.Context, w *Wanted) (map[diag.Object]*apply.Seen, map[diag.Object]bool, error) {
+	namespaces := w.Namespaces
+	if w.All {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	seen, others := map[diag.Object]*apply.Seen{}, map[diag.Object]bool{}
+	for _, kind := range []string{"DestinationRule", "VirtualService"} {
+		for _, namespace := range namespaces {
+			if err := o.listKind(ctx, kind, namespace, seen, others); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return seen, others, nil
+}
+
+// pageSize is how many objects are asked for at once.
+const pageSize = 500
+
+func (o *objects) listKind(ctx context.Context, kind, namespace string, seen map[diag.Object]*apply.Seen, others map[diag.Object]bool) error {
+	resource := apply.Resources[kind]
+	options := metav1.ListOptions{Limit: pageSize}
+	for {
+		page, err := o.all.Resource(resource).Namespace(namespace).List(ctx, options)
+		if apierrors.IsNotFound(err) {
+			return fmt.Errorf("list %s: Istio's kinds are not installed", resource.Resource)
+		}
+		if err != nil {
+			return fmt.Errorf("list %s: %w", resource.Resource, err)
+		}
+		for i := range page.Items {
+			u := &page.Items[i]
+			if !apply.IsOurs(u) {
+				others[diag.Object{Kind: kind, Namespace: u.GetNamespace(), Name: u.GetName()}] = true
+				continue
+			}
+			one, err := apply.Read(u)
+			if err != nil {
+				return err
+			}
+			seen[one.Object] = one
+		}
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/current"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// Wanted is what is to be in a cluster.
+type Wanted struct {
+	// Snapshot is what Result was compiled from. All that Result makes is in Namespaces.
+	Snapshot *model.Snapshot
+	Result   *compile.Result
+	// Namespaces are those in which objects are written and deleted; those of the whole
+	// cluster if All is set.
+	Namespaces []string
+	All        bool
+}
+
+// Options are settings of a rollout.
+type Options struct {
+	// Plan says how long proxies may take to have, and to forget, what is written.
+	Plan plan.Options
+	// KeepOthers leaves objects in place that are not wanted any more.
+	KeepOthers bool
+	// TakeOver has objects changed and deleted that others have applied too.
+	TakeOver bool
+	// DryRun has everything checked by the API server, and nothing stored.
+	DryRun bool
+	// Report is told what was written, Warn what people should know.
+	Report, Warn func(line string)
+}
+
+// ErrIncomplete says that not everything is as it is wanted.
+var ErrIncomplete = errors.New("not everything could be written")
+
+// attempts bounds how often what somebody else changes at the same time is tried again.
+const attempts = 10
+
+// cluster is what a rollout writes to.
+type cluster interface {
+	// list returns the objects of the generator in some namespaces, and the names of those
+	// that others made of the same kinds.
+	list(ctx context.Context, w *Wanted) (map[diag.Object]*apply.Seen, map[diag.Object]bool, error)
+	// Do takes a step on what was seen, as [apply.Client] does.
+	Do(ctx context.Context, step plan.Step, seen *apply.Seen) (*apply.Seen, error)
+}
+
+// Run makes the cluster that config leads to what wanted returns, which is asked before
+// each step.
+func Run(ctx context.Context, config *rest.Config, wanted func(context.Context) (*Wanted, error), options Options) error {
+	objects, err := newObjects(config, &options)
+	if err != nil {
+		return err
+	}
+	return newRunner(objects, wanted, options).run(ctx)
+}
+
+// runner is one rollout.
+type runner struct {
+	Options
+
+	cluster cluster
+	wanted  func(context.Context) (*Wanted, error)
+	memory  plan.Memory
+	// refused are the objects whose steps are not tried again, told the lines that were
+	// said already.
+	refused map[diag.Object]bool
+	told    map[string]bool
+	// stale counts the steps in a row at which somebody else was faster.
+	stale int
+	// wrote counts the steps that were taken.
+	wrote int
+	// ahead is how far the time of a dry run is ahead of the clock.
+	ahead time.Duration
+}
+
+func newRunner(c cluster, wanted func(context.Context) (*Wanted, error), options Options) *runner {
+	if options.DryRun {
+		c = &pretence{cluster: c}
+	}
+	return &runner{Options: options, cluster: c, wanted: wanted, refused: map[diag.Object]bool{}, told: map[string]bool{}}
+}
+
+func (r *runner) run(ctx context.Context) error {
+	for {
+		out, progress, err := r.round(ctx)
+		if err != nil {
+			return err
+		}
+		if progress {
+			continue
+		}
+		held := r.pending(out.Held)
+		if len(held) == 0 {
+			return r.verdict()
+		}
+		r.tellWaits(held)
+		switch {
+		case out.Again.IsZero() && len(r.refused) > 0:
+			return r.verdict()
+		case out.Again.IsZero():
+			return fmt.Errorf("%w: time alone does not end what it waits for", ErrIncomplete)
+		}
+		if err := r.wait(ctx, out.Again); err != nil {
+			return err
+		}
+	}
+}
+
+// pending are those of what waits that a rollout waits for.
+func (r *runner) pending(held []plan.Held) []plan.Held {
+	return slices.DeleteFunc(slices.Clone(held), func(h plan.Held) bool { return r.KeepOthers && h.Reason.CleansUp() })
+}
+
+func (r *runner) verdict() error {
+	switch {
+	case len(r.refused) > 0:
+		return fmt.Errorf("%w: do what is said above, and run this again", ErrIncomplete)
+	case r.wrote == 0:
+		r.Warn("nothing to write: everything is in place")
+	}
+	return nil
+}
+
+// round makes a plan and takes its steps. It reports whether any was taken, or is to be
+// planned anew.
+func (r *runner) round(ctx context.Context) (*plan.Output, bool, error) {
+	w, err := r.wanted(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	seen, others, err := r.cluster.list(ctx, w)
+	if err != nil {
+		return nil, false, err
+	}
+	in := plan.Input{Snapshot: w.Snapshot, Result: w.Result, Memory: r.memory, Now: time.Now().Add(r.ahead), Options: r.Plan, Backend: istio.Backend{}}
+	for _, s := range seen {
+		in.Observed = append(in.Observed, s.Observed)
+	}
+	slices.SortFunc(in.Observed, func(a, b plan.Observed) int { return a.Compare(b.Object) })
+	out, err := plan.Plan(in)
+	if err != nil {
+		return nil, false, fmt.Errorf("plan: %w", err)
+	}
+	r.memory = out.Memory
+	for _, d := range out.Diagnostics {
+		r.tell(d.String())
+	}
+	progress := false
+	for _, step := range out.Steps {
+		taken, err := r.take(ctx, step, seen[step.Object.Object], others)
+		if err != nil {
+			return nil, false, err
+		}
+		progress = progress || taken
+	}
+	return &out, progress, nil
+}
+
+// take takes a step, and reports whether it was taken or is to be planned anew.
+func (r *runner) take(ctx context.Context, step plan.Step, seen *apply.Seen, others map[diag.Object]bool) (bool, error) {
+	object := step.Object.Object
+	switch {
+	case r.refused[object]:
+		return false, nil
+	case step.Action == plan.Delete && r.KeepOthers:
+		r.tell(fmt.Sprintf("left %s, which is not generated any more", object))
+		return false, nil
+	case others[object]:
+		r.refuse(diag.New(diag.NameTaken, object, "%s is not written: somebody else made an object of this name", object))
+		return false, nil
+	case seen != nil && seen.NotOurs != "" && seen.Written.IsZero() && !r.TakeOver:
+		r.refuse(diag.New(diag.FieldConflict, object, "it is left as it is: %s", seen.NotOurs))
+		return false, nil
+	}
+	_, err := r.cluster.Do(ctx, step, seen)
+	var refusal *apply.Refusal
+	switch {
+	case err == nil:
+		r.stale = 0
+		r.wrote++
+		r.Report(r.done(step))
+		return true, nil
+	case errors.As(err, &refusal):
+		r.refuse(refusal.Diagnostic())
+		return false, nil
+	case errors.Is(err, apply.ErrStale) && r.stale < attempts:
+		r.stale++
+		return true, nil
+	}
+	return false, err
+}
+
+// refuse notes that an object can't be written.
+func (r *runner) refuse(d diag.Diagnostic) {
+	if d.Code == diag.FieldConflict {
+		d = d.WithFix("have its manager give it up, or take it over with --force-conflicts")
+	}
+	r.refused[d.Object] = true
+	r.tell(d.String())
+}
+
+// done says what a step has done.
+func (r *runner) done(step plan.Step) string {
+	if r.DryRun {
+		return "would " + step.String()
+	}
+	return string(step.Action) + "d " + step.Object.String()
+}
+
+// tellWaits says what waits, each once.
+func (r *runner) tellWaits(held []plan.Held) {
+	for _, h := range held {
+		r.tell(fmt.Sprintf("%s: %s (%s)", h.Object, current.WaitOf(h).What, h.Reason))
+	}
+}
+
+func (r *runner) tell(line string) {
+	if !r.told[line] {
+		r.told[line] = true
+		r.Warn(line)
+	}
+}
+
+// wait waits until a time; a dry run takes it for over.
+func (r *runner) wait(ctx context.Context, until time.Time) error {
+	left := time.Until(until) - r.ahead
+	if r.DryRun {
+		r.ahead += max(left, 0)
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
