@@ -43,3 +43,20 @@ func TestContradictions(t *testing.T) {
 		t.Errorf("want -, got +:\n%s", diff)
 	}
 }
+
+// TestIsMember: patterns of members are told from those that a user would write.
+func TestIsMember(t *testing.T) {
+	t.Parallel()
+	s := grammar.Service{Name: "a", Namespace: "shop"}
+	for pattern, want := range map[string]bool{
+		s.Pattern("v1", grammar.Condition{From: "b"}):          true,
+		s.BaggagePattern("v1"):                                 true,
+		s.StrictPattern(grammar.Judged{}, grammar.Condition{}): true,
+		".*a:v1.*": false,
+		"":         false,
+	} {
+		if got := grammar.IsMember(pattern); got != want {
+			t.Errorf("IsMember(%q) is %v", pattern, got)
+		}
+	}
+}

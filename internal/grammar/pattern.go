@@ -35,9 +35,10 @@ type Judged struct{ From, Method bool }
 // whichever Service and whether well-formed or not.
 const AnyBaggagePattern = `(?:.*,)?[ \t]*override\..*`
 
-// IsMemberPattern reports whether a pattern begins as those do that this package makes
-// for members.
-func IsMemberPattern(pattern string) bool { return strings.HasPrefix(pattern, memberBegin) }
+// IsMember reports whether a pattern is one of this package for a member of a carrier: of
+// [Service.Pattern], [Service.BaggagePattern] or [Service.StrictPattern]. It looks at the
+// beginning only.
+func IsMember(pattern string) bool { return strings.HasPrefix(pattern, memberBegin) }
 
 // NeedsBaggageOverride reports whether a pattern of [Service.BaggagePattern] is
 // recognized: every header that matches it matches [AnyBaggagePattern] as well. It

@@ -46,7 +46,7 @@ func isOverride(h *istioapi.HTTPRoute) bool {
 	}
 	return len(h.GetMatch()) > 0 && !slices.ContainsFunc(h.GetMatch(), func(m *istioapi.HTTPMatchRequest) bool {
 		for _, header := range m.GetHeaders() {
-			if grammar.IsMemberPattern(header.GetRegex()) {
+			if grammar.IsMember(header.GetRegex()) {
 				return false
 			}
 		}

@@ -33,9 +33,10 @@ type change struct {
 
 // decoded is a change whose JSON has been read, at most once.
 type decoded struct {
-	once  sync.Once
-	lines []string
-	hosts []string
+	once sync.Once
+	// lines say what differs; routes are the names of the routes that do.
+	lines, routes []string
+	hosts         []string
 }
 
 func newChange(before, after []byte) change {
@@ -52,7 +53,7 @@ func (c *change) decode() *decoded {
 			findHosts(object, c.local, hosts)
 		}
 		c.read.hosts = slices.Sorted(maps.Keys(hosts))
-		c.read.lines = compareObjects(before, after)
+		c.read.lines, c.read.routes = compareObjects(before, after), differing(list(before, "http"), list(after, "http")).names()
 	})
 	return c.read
 }
@@ -91,8 +92,9 @@ func findHosts(value any, local string, to map[string]bool) {
 // followsUser reports whether ordinary routes are changed that come from a user's
 // VirtualService.
 func (c *change) followsUser() bool {
-	return c.adopted != "" && slices.ContainsFunc(c.decode().lines, func(line string) bool {
-		return strings.HasPrefix(line, "route "+string(route.Ordinary)+".") || strings.HasPrefix(line, "route "+string(route.Released)+".")
+	return c.adopted != "" && slices.ContainsFunc(c.decode().routes, func(name string) bool {
+		kind, _, _ := strings.Cut(name, ".")
+		return kind == string(route.Ordinary) || kind == string(route.Released)
 	})
 }
 
@@ -139,27 +141,38 @@ func list(object map[string]any, field string) []any {
 	return out
 }
 
-// compareLists says which items were added, removed and changed, in this order.
-func compareLists(what string, before, after []any) []string {
+// difference is the names of the items that differ between two lists.
+type difference struct{ added, removed, changed []string }
+
+func (d difference) names() []string { return slices.Concat(d.added, d.removed, d.changed) }
+
+// differing tells apart the items of two lists by their names.
+func differing(before, after []any) difference {
 	was, is := itemsByName(before), itemsByName(after)
-	var added, removed, changed []string
+	var out difference
 	for _, name := range slices.Sorted(maps.Keys(is)) {
 		if old, there := was[name]; !there {
-			added = append(added, name)
+			out.added = append(out.added, name)
 		} else if !reflect.DeepEqual(old, is[name]) {
-			changed = append(changed, name)
+			out.changed = append(out.changed, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		if _, there := is[name]; !there {
-			removed = append(removed, name)
+			out.removed = append(out.removed, name)
 		}
 	}
+	return out
+}
+
+// compareLists says which items were added, removed and changed, in this order.
+func compareLists(what string, before, after []any) []string {
+	d := differing(before, after)
 	var out []string
 	for _, x := range []struct {
 		names []string
 		verb  string
-	}{{added, "added"}, {removed, "removed"}, {changed, "changed"}} {
+	}{{d.added, "added"}, {d.removed, "removed"}, {d.changed, "changed"}} {
 		for _, name := range x.names {
 			out = append(out, what+" "+name+" "+x.verb)
 		}
