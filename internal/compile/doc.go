@@ -9,6 +9,7 @@
 //	leftalone.go  which Services there is nothing to be done for, and why
 //	unread.go     … since a kind of workload behind them is not read
 //	released.go   which pods are released
+//	advice.go     … and how to say it, where nothing does
 //	remembered.go … and that they stay so, and what stands in for them
 //	version.go    which versions there are, and which can serve
 //	shared.go     … and which several workloads run
