@@ -300,7 +300,7 @@ func (f *doorFinder) say() {
 		case compile.DoorExposed:
 			tell(diag.ExposedWithoutMesh, "%s leads to %s too", d.Name, f.previews())
 		case compile.DoorNoSidecar:
-			tell(diag.CallersWithoutSidecar, "%s have no sidecar: requests of theirs reach %s", d.Name, f.previews())
+			tell(diag.CallersWithoutSidecar, "requests of callers without a sidecar (%s) reach %s", d.Name, f.previews())
 		case compile.DoorDetectedPort:
 			tell(diag.DetectedPortShared, "the protocol of port %s is detected: what is not HTTP reaches %s", d.Name, f.previews())
 		case compile.DoorOtherPort:
@@ -316,7 +316,11 @@ func (f *doorFinder) previews() string {
 		names = append(names, b.Workload.String())
 	}
 	slices.Sort(names)
-	return few(slices.Compact(names)) + ", which is not released"
+	names = slices.Compact(names)
+	if len(names) == 1 {
+		return names[0] + ", which is not released"
+	}
+	return few(names) + ", which are not released"
 }
 
 // indexEntrances notes what doors there are beside sidecars: which Services gateways,
