@@ -23,7 +23,8 @@ the same all the time; where it runs, apply is not needed.
 It deletes only objects that Overrides made (label app.kubernetes.io/managed-by:
 overrides), in the namespace that is read, or with -f in those of the input: give it
 all manifests of a namespace together, or --prune=false. Objects of an operator stay as
-they are. Nothing is written where the input has errors.
+they are. Nothing is written where the input has errors. With -f, a version counts as
+ready that has replicas in the manifests: apply these first, and wait for their pods.
 
 What was applied by other means, such as 'overrides generate | kubectl apply -f -', is
 taken over with --force-conflicts.`
