@@ -151,6 +151,9 @@ func (r *runner) round(ctx context.Context) (*plan.Output, bool, error) {
 		in.Observed = append(in.Observed, s.Observed)
 	}
 	slices.SortFunc(in.Observed, func(a, b plan.Observed) int { return a.Compare(b.Object) })
+	if r.KeepOthers {
+		r.tellKept(&in)
+	}
 	out, err := plan.Plan(in)
 	if err != nil {
 		return nil, false, fmt.Errorf("plan: %w", err)
@@ -177,7 +180,6 @@ func (r *runner) take(ctx context.Context, step plan.Step, seen *apply.Seen, oth
 	case r.refused[object]:
 		return false, nil
 	case step.Action == plan.Delete && r.KeepOthers:
-		r.tell(fmt.Sprintf("left %s, which is not generated any more", object))
 		return false, nil
 	case others[object]:
 		r.refuse(diag.New(diag.NameTaken, object, "%s is not written: somebody else made an object of this name", object))
@@ -219,6 +221,16 @@ func (r *runner) done(step plan.Step) string {
 		return "would " + step.String()
 	}
 	return string(step.Action) + "d " + step.Object.String()
+}
+
+// tellKept names the objects that are not wanted and stay.
+func (r *runner) tellKept(in *plan.Input) {
+	wanted := in.Result.Owners()
+	for i := range in.Observed {
+		if o := in.Observed[i].Object; wanted[o] == "" {
+			r.tell(fmt.Sprintf("left %s, which is not generated any more", o))
+		}
+	}
 }
 
 // tellWaits says what waits, each once.

@@ -243,6 +243,27 @@ func TestPrunesWithinNamespaces(t *testing.T) {
 	})
 }
 
+// TestKeepsWhatAPreviewLeaves: the objects of a Service whose last preview has gone are
+// named too, which are deleted only after a while.
+func TestKeepsWhatAPreviewLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		if _, _, err := play(t, f, shop("v1", "v2"), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		_, said, err := play(t, f, shop("v1"), Options{KeepOthers: true})
+		for _, kind := range []string{"DestinationRule", "VirtualService"} {
+			if want := "left " + kind + " shop/cart-overrides, which is not generated any more"; err != nil || !slices.Contains(said, want) {
+				t.Errorf("%v; said %q, want %q in it", err, said, want)
+			}
+		}
+		if len(f.seen) != 2 {
+			t.Errorf("left: %v", f.seen)
+		}
+	})
+}
+
 // TestTimeout: a rollout ends with the cause of its context.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
