@@ -131,7 +131,8 @@ func (r *reader) isSelected(g *group) bool {
 }
 
 // isSlip reports whether one value is most likely the other, mistyped. Values that differ
-// in their digits alone are meant to differ.
+// in their digits alone are meant to differ, and so are those with a part, such as the last
+// letter of cart-a, that is too short for a slip.
 func isSlip(a, b string) bool {
 	const digits = "0123456789"
 	without := func(s string) string { return strings.Map(func(r rune) rune { return dropped(r, digits) }, s) }
@@ -141,6 +142,22 @@ func isSlip(a, b string) bool {
 	if strings.EqualFold(a, b) {
 		return true
 	}
+	parts, others := strings.FieldsFunc(a, isSeparator), strings.FieldsFunc(b, isSeparator)
+	if len(parts) != len(others) {
+		return isShortWay(a, b)
+	}
+	for i := range parts {
+		if parts[i] != others[i] && !isShortWay(parts[i], others[i]) {
+			return false
+		}
+	}
+	return isShortWay(a, b)
+}
+
+func isSeparator(r rune) bool { return r == '-' || r == '_' || r == '.' }
+
+// isShortWay reports whether few of the characters of two words differ.
+func isShortWay(a, b string) bool {
 	most := min(max(len(a), len(b))/3, 2)
 	return max(len(a), len(b))-min(len(a), len(b)) <= most && distance(a, b) <= most
 }

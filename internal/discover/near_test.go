@@ -23,6 +23,11 @@ func TestIsSlip(t *testing.T) {
 		{"orders", "offers", true},
 		{"billing", "shipping", false},
 		{"a", "", false},
+		{"checkout-a", "checkout-b", false},
+		{"checkout-api", "chekcout-api", true},
+		{"checkout-blue", "checkout-bleu", true},
+		{"cart-svc", "cartsvc", true},
+		{"cart_svc", "cart-svc", true},
 	} {
 		if got := isSlip(test.a, test.b); got != test.want || isSlip(test.b, test.a) != got {
 			t.Errorf("%q and %q: %t", test.a, test.b, got)
