@@ -21,7 +21,7 @@ import (
 // While a controller moves the pods of a Service from one workload to another, nothing is
 // said.
 func (c *compiler) sayShared(s *service, v *version) {
-	if s.leftAlone || v.isolated != nil || s.Steered.Is() {
+	if len(v.workloads) < 2 || s.leftAlone || v.isolated != nil || s.Steered.Is() {
 		return
 	}
 	all := s.running(func(b *backend) bool { return b.version == v.name })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -141,7 +142,11 @@ func parse(j *job, namespace string) discover.Parsed {
 		return discover.Parsed{Origin: origin, Diagnostics: []diag.Diagnostic{brokenDocument(&j.doc, origin, f)}}
 	}
 	if j.doc.broken != "" {
-		return broken(fault{message: j.doc.broken, fix: j.doc.fix})
+		fix := j.doc.fix
+		if j.file != stdinName {
+			fix = strings.Replace(fix, " FILE ", " "+j.file+" ", 1)
+		}
+		return broken(fault{message: j.doc.broken, fix: fix})
 	}
 	if json.Valid(j.doc.json) {
 		return discover.Parse(j.doc.json, namespace, origin)

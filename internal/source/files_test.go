@@ -316,3 +316,26 @@ metadata: {name: c}
 		t.Errorf("%d were passed over, want 2; -want +got:\n%s", objects.PassedOver, d)
 	}
 }
+
+// TestReadFormats wants files that are no text in UTF-8 to be told with what makes it of
+// them.
+func TestReadFormats(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	gz, wide := filepath.Join(dir, "a.yaml.gz"), filepath.Join(dir, "b.yaml")
+	write(t, gz, []byte("\x1f\x8b\x08\x00\x00\x00"))
+	write(t, wide, []byte("\x00a\x00:\x00 \x001\x00\n"))
+	_, diags, err := source.Read(t.Context(), []string{gz, wide, "-"}, strings.NewReader("\xff\xfea\x00"), source.FileOptions{})
+	var got []string
+	for _, d := range diags {
+		got = append(got, strings.ReplaceAll(d.Fix, dir+string(filepath.Separator), ""))
+	}
+	want := []string{
+		"make UTF-8 of it first, as in: gunzip -c a.yaml.gz | overrides generate -f -",
+		"make UTF-8 of it first, as in: iconv -f UTF-16BE -t UTF-8 b.yaml | overrides generate -f -",
+		"make UTF-8 of it first, as in: iconv -f UTF-16 -t UTF-8 FILE | overrides generate -f -",
+	}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v; -want +got:\n%s", err, d)
+	}
+}

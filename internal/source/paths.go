@@ -22,6 +22,9 @@ type usageError string
 func (e usageError) Error() string        { return string(e) }
 func (e usageError) Is(target error) bool { return target == ErrUsage }
 
+// stdinName is how diagnostics call standard input.
+const stdinName = "stdin"
+
 // input is one thing to read from.
 type input struct {
 	// name is how diagnostics call it.
@@ -41,7 +44,7 @@ func expand(paths []string, stdin io.Reader, namespace string) (inputs []input, 
 		case path == "-" && slices.Contains(paths[:i], "-"):
 			return nil, nil, usageError("standard input can be read only once")
 		case path == "-":
-			inputs = append(inputs, input{name: "stdin", open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
+			inputs = append(inputs, input{name: stdinName, open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
 			continue
 		case strings.HasPrefix(path, "http://"), strings.HasPrefix(path, "https://"):
 			return nil, nil, usageError(fmt.Sprintf("%s: URLs are not read; fetch it first and give -f -", path))
