@@ -53,7 +53,7 @@ func (a *app) applyCommand() *cobra.Command {
 		Short:   "Write what generate prints to a cluster, step by step",
 		Long:    applyLong,
 		Example: a.examples(applyExamples),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.apply(ctx, o) }),
 	}
 	flags := cmd.Flags()

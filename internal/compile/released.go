@@ -102,7 +102,7 @@ func (c *compiler) findReleased(s *service) {
 		return
 	}
 	if others := s.rolloutOthers(); len(others) > 0 {
-		c.leave(s, diag.RolloutService, "left alone: %s adds a hash to its selector, after which %s is not behind it any more", s.Steered, list(others))
+		c.leave(s, diag.RolloutService, "%s adds a hash to its selector, after which %s is not behind it any more", s.Steered, list(others))
 		return
 	}
 	if len(s.Unread) > 0 {
