@@ -100,6 +100,8 @@ func whyState(s *compile.Service, in *model.Service) string {
 		return "stands for a version of " + in.VersionOf
 	case s.State == compile.LeftAlone:
 		return fmt.Sprintf("left alone (%s): %s", s.Reason, s.Why)
+	case s.State == compile.Idle && in != nil && len(in.Selector) > 0 && len(in.Backends) == 0 && len(in.Unread) == 0:
+		return "nothing to override: no workload that was read has the labels it selects by"
 	case s.State == compile.Idle:
 		return "nothing to override"
 	}
