@@ -83,9 +83,7 @@ func (w *world) recover() {
 // truth notes what is true now. It is called after the operator had its turn.
 func (w *world) truth(disturbed, ran bool) {
 	m := moment{at: w.now, released: map[string]bool{}, ready: map[string]bool{}, announced: map[string]bool{}, disturbed: disturbed, hidden: w.callers != nil, ran: ran, crashed: w.crashed}
-	if w.delegate != nil {
-		m.steered = w.steered()
-	}
+	m.delegates, m.steered = len(w.steered()) > 0, w.delegated()
 	w.crashed = false
 	result := compile.Compile(w.snapshot())
 	s := result.Services[0]

@@ -88,12 +88,18 @@ func (w *world) steer(hosts ...string) {
 
 // steered lists the hosts that the user's routes lead to by delegation.
 func (w *world) steered() map[string]bool {
+	if slices.ContainsFunc(w.virtualService.GetHttp(), func(h *istioapi.HTTPRoute) bool { return h.GetDelegate() != nil }) {
+		return w.delegated()
+	}
+	return nil
+}
+
+// delegated lists the hosts that the controller's routes lead to.
+func (w *world) delegated() map[string]bool {
 	out := map[string]bool{}
-	for _, h := range w.virtualService.GetHttp() {
-		for _, d := range w.delegate.GetHttp()[0].GetRoute() {
-			if h.GetDelegate() != nil {
-				out[d.GetDestination().GetHost()] = true
-			}
+	for _, h := range w.delegate.GetHttp() {
+		for _, d := range h.GetRoute() {
+			out[d.GetDestination().GetHost()] = true
 		}
 	}
 	return out

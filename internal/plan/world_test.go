@@ -152,8 +152,11 @@ type moment struct {
 	disturbed bool
 	// hidden is set where a rule of the callers' in other namespaces hides ours.
 	hidden bool
-	// steered are the other Services that the user's routes lead to.
-	steered map[string]bool
+	// delegates is set where the user's routes delegate, steered are the hosts that what they
+	// delegate to leads to: a proxy may have one of these as it was before, and the other
+	// as it is now.
+	delegates bool
+	steered   map[string]bool
 	// ran is set where the operator ran, and crashed where it lost its memory.
 	ran, crashed bool
 }
