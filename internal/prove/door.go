@@ -268,6 +268,14 @@ func (f *doorFinder) ports() {
 	}
 }
 
+// shared reports whether it is said already that all pods share ordinary traffic, whoever calls.
+func (f *doorFinder) shared() bool {
+	object := f.of.Object()
+	return slices.ContainsFunc(f.result.Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Code == diag.OrdinaryTrafficShared && d.Object == object
+	})
+}
+
 // say tells of the doors that are not pinned.
 func (f *doorFinder) say() {
 	object := f.of.Object()
@@ -284,7 +292,9 @@ func (f *doorFinder) say() {
 				tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
 				continue
 			}
-			tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
+			if !f.shared() {
+				tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
+			}
 		case compile.DoorRoute:
 			tell(diag.CallersNotPinned, "ordinary requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
 		case compile.DoorMirror:

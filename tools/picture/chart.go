@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -13,7 +12,7 @@ func cost(benchmarks string) (*canvas, error) {
 		return nil, err
 	}
 	p := plot{
-		title: "Ordinary requests cost a sidecar the same with 1,000 override routes as with none",
+		title: "What a request costs the sidecar of its caller",
 		unit:  "CPU of the caller's Envoy, µs per request", axis: "override routes of the Service",
 	}
 	for _, s := range []struct{ name, first, request string }{
@@ -100,23 +99,28 @@ func times(benchmarks string) (*canvas, error) {
 	return p.draw(), p.check()
 }
 
-// judged plots the requests of a soak, by class.
+// judged plots the requests of the soak, by class, of both runs.
 func judged(soak string) (*canvas, error) {
-	t, err := readTable(soak, "## Results", "class", "sent", "failed", "misrouted")
+	columns := []string{"class", "quiet: sent", "busy: sent"}
+	t, err := readTable(soak, "## Results", columns...)
 	if err != nil {
 		return nil, err
 	}
-	p := plot{title: "Requests of the soak, with failed and misrouted ones", unit: "requests sent", axis: "class of requests; failed / misrouted below its name", bars: true}
-	var sent series
-	for _, row := range t.rows {
-		value, err := number(t.cell(row, "sent"))
-		if err != nil {
-			return nil, err
+	p := plot{title: "The soak: requests sent, by class", unit: "requests", bars: true}
+	for _, column := range columns[1:] {
+		s := series{name: strings.TrimSuffix(column, ": sent")}
+		for _, row := range t.rows {
+			value, err := number(t.cell(row, column))
+			if err != nil {
+				return nil, err
+			}
+			s.values = append(s.values, value)
 		}
-		p.labels = append(p.labels, fmt.Sprintf("%s %s / %s", row[0], t.cell(row, "failed"), t.cell(row, "misrouted")))
-		sent.values = append(sent.values, value)
+		p.series = append(p.series, s)
 	}
-	p.series = []series{sent}
+	for _, row := range t.rows {
+		p.labels = append(p.labels, row[0])
+	}
 	return p.draw(), p.check()
 }
 
@@ -124,7 +128,7 @@ func judged(soak string) (*canvas, error) {
 func (p plot) check() error {
 	for _, s := range p.series {
 		if len(s.values) != len(p.labels) {
-			return fmt.Errorf("%s: %s has %d values for %s labels", p.title, s.name, len(s.values), strconv.Itoa(len(p.labels)))
+			return fmt.Errorf("%s: %s has %d values for %d labels", p.title, s.name, len(s.values), len(p.labels))
 		}
 	}
 	return nil
