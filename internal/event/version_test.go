@@ -82,7 +82,7 @@ func inPlace() []plan.Observed {
 			}}}),
 		},
 		{
-			Object: diag.Object{Kind: "DestinationRule", Namespace: "shop", Name: "cart-overrides"},
+			Object:  diag.Object{Kind: "DestinationRule", Namespace: "shop", Name: "cart-overrides"},
 			Subsets: &route.PlacedSubsets{Host: host, Subsets: []route.Subset{{Name: "override-v2", Labels: map[string]string{"version": "v2"}}}},
 		},
 	}

@@ -217,7 +217,7 @@ func (w *world) checkReleased(window []moment, o outcome, fail func(string)) {
 		if always(window, func(m moment) bool { return m.previews[served] }) {
 			fail("pods labelled as previews served it: " + served)
 		}
-		if always(window, func(m moment) bool { return m.due != nil && !m.due[served] && !(delegates && m.steered[served]) }) {
+		if always(window, func(m moment) bool { return m.due != nil && !m.due[served] && (!delegates || !m.steered[served]) }) {
 			fail("a version served it that is not released: " + served)
 		}
 	}

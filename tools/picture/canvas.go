@@ -8,10 +8,16 @@ import (
 
 // canvas is an SVG in the making. Coordinates and sizes are in pixels, from the upper left.
 type canvas struct {
-	width, height int
-	title         string
-	body          strings.Builder
+	height int
+	title  string
+	body   strings.Builder
 }
+
+// width is that of all pictures, which is what a page of documentation has room for.
+const width = 880
+
+// rect is a place on a canvas: its upper left corner, and its size.
+type rect struct{ x, y, w, h int }
 
 // The widths of a character, on average: of body text of 13 px, and of small text of 11 px,
 // in a sans-serif font. Fonts differ, so they are generous.
@@ -48,15 +54,13 @@ const style = `
     .s0 { stroke: #4493f8; } .f0 { fill: #4493f8; } .s1 { stroke: #3fb950; } .f1 { fill: #3fb950; } .s2 { stroke: #d29922; } .f2 { fill: #d29922; }
   }`
 
-func newCanvas(title string, width, height int) *canvas {
-	return &canvas{title: title, width: width, height: height}
-}
+func newCanvas(title string, height int) *canvas { return &canvas{title: title, height: height} }
 
 // String returns the whole image.
 func (c *canvas) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n",
-		c.width, c.height, c.width, c.height)
+		width, c.height, width, c.height)
 	fmt.Fprintf(&b, "<title>%s</title>\n<style>%s\n</style>\n<defs>\n", escape(c.title), style)
 	for _, kind := range []string{"", "-released", "-preview"} {
 		fmt.Fprintf(&b, `<marker id="head%s" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">`+
@@ -68,21 +72,21 @@ func (c *canvas) String() string {
 
 // box draws a rectangle with lines of text in its middle. It panics where the text does
 // not fit: a picture is made by its author, and not from input.
-func (c *canvas) box(class string, x, y, w, h int, lines ...string) {
-	fmt.Fprintf(&c.body, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="5"/>`+"\n", class, x, y, w, h)
-	if len(lines)*16 > h {
-		panic(fmt.Sprintf("%d lines do not fit into %d pixels: %q", len(lines), h, lines))
+func (c *canvas) box(class string, at rect, lines ...string) {
+	fmt.Fprintf(&c.body, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="5"/>`+"\n", class, at.x, at.y, at.w, at.h)
+	if len(lines)*16 > at.h {
+		panic(fmt.Sprintf("%d lines do not fit into %d pixels: %q", len(lines), at.h, lines))
 	}
-	top := y + h/2 - 8*(len(lines)-1) + 4
+	top := at.y + at.h/2 - 8*(len(lines)-1) + 4
 	for i, line := range lines {
-		class, width := "", charWidth
+		class, each := "", charWidth
 		if i > 0 {
-			class, width = "small", smallWidth
+			class, each = "small", smallWidth
 		}
-		if len([]rune(line))*width > w {
-			panic(fmt.Sprintf("text is wider than its box of %d pixels: %q", w, line))
+		if len([]rune(line))*each > at.w {
+			panic(fmt.Sprintf("text is wider than its box of %d pixels: %q", at.w, line))
 		}
-		c.text(class, "middle", x+w/2, top+16*i, line)
+		c.text(class, "middle", at.x+at.w/2, top+16*i, line)
 	}
 }
 

@@ -24,14 +24,14 @@ type series struct {
 }
 
 const (
-	plotWidth, plotHeight       = 880, 360
+	plotHeight                  = 360
 	plotLeft, plotTop, plotDown = 70, 84, 280
 	plotRight                   = 860
 )
 
 // draw returns the chart. The axis begins at zero, so that lengths can be compared.
 func (p plot) draw() *canvas {
-	c := newCanvas(p.title, plotWidth, plotHeight)
+	c := newCanvas(p.title, plotHeight)
 	c.text("bold", "start", 20, 24, p.title)
 	step, top := scale(p.highest())
 	at := func(value float64) int {
@@ -124,7 +124,7 @@ func short(value float64) string { return strconv.FormatFloat(math.Round(value*1
 // wrap breaks text into lines of at most width characters, at spaces.
 func wrap(text string, width int) []string {
 	var lines []string
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		last := len(lines) - 1
 		if last >= 0 && len([]rune(lines[last]+" "+word)) <= width {
 			lines[last] += " " + word

@@ -3,25 +3,25 @@ package main
 // preview shows a preview beside the released pods, under one Service: where an ordinary
 // request goes, and where one with an override does.
 func preview() *canvas {
-	c := newCanvas("A request with an override reaches the preview of one service; every other request stays on the released versions", 880, 300)
+	c := newCanvas("A request with an override reaches the preview of one service; every other request stays on the released versions", 300)
 	c.text("bold", "start", 20, 28, "ordinary request")
 	c.text("mono", "start", 20, 46, "GET /")
 	c.text("bold", "start", 20, 242, "request with an override")
 	c.text("mono", "start", 20, 260, "GET /")
 	c.text("mono", "start", 20, 276, "x-override: reviews:pr-118")
 
-	c.box("group", 280, 20, 150, 260)
+	c.box("group", rect{280, 20, 150, 260})
 	c.text("bold", "middle", 355, 42, "Service web")
-	c.box("released", 300, 120, 110, 60, "v7", "released")
+	c.box("released", rect{300, 120, 110, 60}, "v7", "released")
 
-	c.box("group", 480, 20, 170, 260)
+	c.box("group", rect{480, 20, 170, 260})
 	c.text("bold", "middle", 565, 42, "Service reviews")
-	c.box("released", 500, 62, 130, 60, "v1", "released")
-	c.box("preview", 500, 200, 130, 60, "pr-118", "preview")
+	c.box("released", rect{500, 62, 130, 60}, "v1", "released")
+	c.box("preview", rect{500, 200, 130, 60}, "pr-118", "preview")
 
-	c.box("group", 700, 20, 160, 260)
+	c.box("group", rect{700, 20, 160, 260})
 	c.text("bold", "middle", 780, 42, "Service ratings")
-	c.box("released", 720, 120, 120, 60, "v3", "released")
+	c.box("released", rect{720, 120, 120, 60}, "v3", "released")
 
 	c.arrow("released", 120, 42, 240, 42, 240, 138, 298, 138)
 	c.arrow("released", 411, 138, 455, 138, 455, 92, 498, 92)
@@ -34,10 +34,10 @@ func preview() *canvas {
 
 // rows shows how a request meets the rows of a table.
 func rows() *canvas {
-	c := newCanvas("The rows of a table, in order: the first that matches takes the request", 880, 350)
-	c.box("box", 20, 20, 170, 50, "request to reviews", "at the caller's sidecar")
+	c := newCanvas("The rows of a table, in order: the first that matches takes the request", 350)
+	c.box("box", rect{20, 20, 170, 50}, "request to reviews", "at the caller's sidecar")
 	c.arrow("", 105, 70, 105, 98)
-	asked := func(y int, question, detail string) { c.box("warn", 20, y, 330, 44, question, detail) }
+	asked := func(y int, question, detail string) { c.box("warn", rect{20, y, 330, 44}, question, detail) }
 	taken := func(y int, kind string, answer, detail string) {
 		c.text("small", "middle", 385, y+16, "yes")
 		c.arrow(kind, 350, y+22, 438, y+22)
@@ -45,7 +45,7 @@ func rows() *canvas {
 		if kind != "" {
 			class = kind
 		}
-		c.box(class, 440, y, 420, 44, answer, detail)
+		c.box(class, rect{440, y, 420, 44}, answer, detail)
 	}
 	next := func(y int) {
 		c.arrow("", 105, y+44, 105, y+62)
@@ -62,13 +62,13 @@ func rows() *canvas {
 	next(224)
 	asked(286, "4. everything else", "overrides of other services, versions that are gone")
 	c.arrow("released", 350, 308, 438, 308)
-	c.box("released", 440, 286, 420, 44, "released row: the released pods", "as the ordinary row")
+	c.box("released", rect{440, 286, 420, 44}, "released row: the released pods", "as the ordinary row")
 	return c
 }
 
 // timeline shows in which order objects are written while a version comes and goes.
 func timeline() *canvas {
-	c := newCanvas("Make before break: a route is written when proxies have what it leads to, and what it led to goes last", 880, 250)
+	c := newCanvas("Make before break: a route is written when proxies have what it leads to, and what it led to goes last", 250)
 	const left, right = 170, 860
 	lanes := []string{"preview's pods", "DestinationRule", "VirtualService", "override requests", "ordinary requests"}
 	for i, name := range lanes {
@@ -83,7 +83,7 @@ func timeline() *canvas {
 		c.text("small", "middle", at.x, 242, at.text)
 	}
 	span := func(lane int, class string, from, to int, text string) {
-		c.box(class, from, 26+40*lane, to-from, 28, text)
+		c.box(class, rect{from, 26 + 40*lane, to - from, 28}, text)
 	}
 	span(0, "preview", 200, 690, "created … ready … serving … deleted")
 	span(1, "box", 240, 810, "subset of the version, subset of the pin")
