@@ -190,14 +190,32 @@ func (p *planner) pinnedNow(host string) []model.Backend {
 	var out []model.Backend
 	for _, c := range p.pinsAt[host] {
 		labels, known := p.present(c)
+		if p.contested[c] {
+			labels, known = p.own(c)
+		}
 		for i := range s.Backends {
-			if b := &s.Backends[i]; known && !p.contested[c] && model.HasLabels(b.Labels, labels) && !isPreview(b) {
+			if b := &s.Backends[i]; known && model.HasLabels(b.Labels, labels) && !isPreview(b) {
 				out = join(out, []model.Backend{*b})
 			}
 		}
 	}
 	slices.SortFunc(out, compareBackends)
 	return out
+}
+
+// own returns the labels of a subset in an object of ours, whatever users say that it is.
+func (p *planner) own(c Cluster) (map[string]string, bool) {
+	for _, seen := range p.observed {
+		if seen.Subsets == nil || seen.Subsets.Host != c.Host {
+			continue
+		}
+		for _, s := range seen.Subsets.Subsets {
+			if s.Name == c.Subset {
+				return s.Labels, true
+			}
+		}
+	}
+	return nil, false
 }
 
 func compareBackends(a, b model.Backend) int {

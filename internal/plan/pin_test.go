@@ -284,3 +284,29 @@ func TestPinGoesBackAtOnce(t *testing.T) {
 		t.Errorf("ordinary traffic goes to %q", to)
 	}
 }
+
+// TestPinThatAUserHasTooAfterACrash: an operator that has just started takes the pods of a
+// pin from its own subset, where a user has another one of that name by then. The new version
+// is not ready: ordinary traffic stays with the former pods.
+func TestPinThatAUserHasTooAfterACrash(t *testing.T) {
+	t.Parallel()
+	w := newWorld(0)
+	w.deploy("cart-v1", "v1", true)
+	w.workloads["cart-v1"].name, w.workloads["cart-v1"].ready = "cart-v1", 1
+	w.run(t, 4*bound)
+	w.deploy("cart-v3", "v3", true)
+	w.run(t, 4*bound)
+	if !w.roll(w.workloads["cart-v1"], "v2") {
+		t.Fatal("its version can't change")
+	}
+	w.settings.ReleasedVersions = []string{"v2"}
+	w.run(t, 2*bound)
+	w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{{Name: bySelector, Labels: map[string]string{"version": "v1"}}}}
+	w.memory = plan.Memory{}
+	for range ticks(6 * bound) {
+		w.run(t, tick)
+		if to := w.ordinary(t); slices.Contains(to, subsetV2) {
+			t.Fatalf("after %v ordinary traffic goes to %q, which is not ready", w.now.Sub(epoch), to)
+		}
+	}
+}
