@@ -225,8 +225,19 @@ func (c *compiler) leave(s *service, code diag.Code, format string, args ...any)
 	c.add(s.leave(code, format, args...))
 }
 
-// leave marks s as left alone, and returns the diagnostic that says why.
+// leave marks s as left alone, and returns the diagnostic that says why: a warning where
+// versions behind Services of their own can't be reached for that, unless nobody is to.
 func (s *service) leave(code diag.Code, format string, args ...any) diag.Diagnostic {
 	s.leftAlone, s.reason, s.why = true, code, fmt.Sprintf(format, args...)
-	return diag.New(code, s.Object(), "left alone: %s", s.why).At(s.Origin)
+	if len(s.isolated) == 0 || code == diag.OptedOut {
+		return diag.New(code, s.Object(), "left alone: %s", s.why).At(s.Origin)
+	}
+	var behind []string
+	for _, iso := range s.isolated {
+		behind = append(behind, iso.service.Name)
+	}
+	slices.Sort(behind)
+	d := diag.New(code, s.Object(), "left alone: %s; so no override reaches the pods behind Service %s", s.why, list(behind)).At(s.Origin)
+	d.Severity = max(d.Severity, diag.Warning)
+	return d
 }

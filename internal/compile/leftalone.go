@@ -68,8 +68,8 @@ func (c *compiler) warn(s *service, code diag.Code, format string, args ...any) 
 	c.add(d)
 }
 
-// saidPreviews names the workloads that are marked as previews, or are not of the versions
-// that are said to be released.
+// saidPreviews names the workloads that are marked as previews, are not of the versions
+// that are said to be released, or stand behind an isolated version of s too.
 func saidPreviews(s *service) []string {
 	if onlyPreview(s) {
 		return nil
@@ -77,12 +77,26 @@ func saidPreviews(s *service) []string {
 	var out []string
 	for _, b := range s.backends {
 		named := s.settings.ReleasedVersions != nil && b.version != ""
-		if b.preview || (named && !slices.Contains(s.settings.ReleasedVersions, b.version)) {
+		if b.preview || (named && !slices.Contains(s.settings.ReleasedVersions, b.version)) || s.isIsolated(&b) {
 			out = append(out, b.Workload.String())
 		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// isIsolated reports whether pods of s are those of an isolated version of it, while others
+// are not.
+func (s *service) isIsolated(b *backend) bool {
+	has := func(iso isolated, of *backend) bool {
+		return slices.ContainsFunc(iso.service.Backends, func(x model.Backend) bool { return x.Workload == of.Workload })
+	}
+	for _, iso := range s.isolated {
+		if has(iso, b) && slices.ContainsFunc(s.backends, func(o backend) bool { return !has(iso, &o) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasHTTP(ports []model.Port) bool {

@@ -87,7 +87,7 @@ var entries = []Entry{
 	},
 	{
 		HeadlessService, Info, "Proxies send requests for a headless Service to the pod that the client chose, whatever the version; it is left alone.",
-		"give each version a Service of its own, annotated overrides.mesh/version-of",
+		"give each version a Service of its own, annotated overrides.mesh/version-of, and its pods labels that the headless Service does not select",
 	},
 	{KubernetesService, Info, "The Service of the API server is left alone.", ""},
 	{OptedOut, Info, "The Service asks to be left alone.", ""},
