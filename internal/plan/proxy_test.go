@@ -98,6 +98,9 @@ func (p *proxy) deliver(w *world) {
 			if w.ordered {
 				p.endpointsUntil(l, next.at)
 			}
+			if object == ourVirtualService {
+				p.delegatesUntil(l, next.at)
+			}
 		}
 	}
 	for p.endpoints < len(l.endpoints) {
@@ -105,6 +108,14 @@ func (p *proxy) deliver(w *world) {
 			break
 		}
 		p.endpoints++
+	}
+}
+
+// delegatesUntil lets p have what the controller had written before an object of ours was:
+// istiod watches all VirtualServices in one, in the order in which they are written.
+func (p *proxy) delegatesUntil(l *log, at time.Time) {
+	for entries := l.entries[usersDelegate]; p.seen[usersDelegate] < len(entries) && !entries[p.seen[usersDelegate]].at.After(at); {
+		p.seen[usersDelegate]++
 	}
 }
 
