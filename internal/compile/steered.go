@@ -42,7 +42,7 @@ func (c *compiler) saySteered(s *service) {
 		}
 	}
 	if len(versions) > 0 {
-		c.say(s, diag.PinFrozen, "ordinary traffic is held to version %s by its label", list(versions))
+		c.say(s, diag.PinFrozen, "ordinary traffic is held to version %s by its label: requests fail from when the label changes until this is applied again", list(versions))
 	}
 }
 

@@ -300,7 +300,7 @@ var entries = []Entry{
 	},
 	{
 		UnreadEndpoints, Warning, "Something that is no workload Overrides reads stands behind the Service. It can't be told which pods are released by counting workloads, and what a pin does to it is said in the message.",
-		"annotate the Service with overrides.mesh/released, and give those endpoints the labels of the released pods",
+		"if they don't serve the Service, such as pods of a Job, narrow its selector so that it does not match them; if they do, annotate it with overrides.mesh/released, and give them the labels of the released pods",
 	},
 	{
 		HostContested, Warning, "A ServiceEntry has the host of the Service too. Which of the two callers get depends on where they are. Nothing is made.",

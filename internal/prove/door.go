@@ -292,7 +292,13 @@ func (f *doorFinder) say() {
 				tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
 				continue
 			}
-			if !f.shared() {
+			switch {
+			case f.shared():
+			case f.service.State == compile.LeftAlone:
+				f.result.Diagnostics = append(f.result.Diagnostics,
+					diag.New(diag.CallersNotPinned, object, "ordinary requests from %s reach %s, since the Service is left alone (%s)", d.Callers, f.previews(), f.service.Reason).
+						At(f.of.Origin).WithFix("mend what it is left alone for"))
+			default:
 				tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
 			}
 		case compile.DoorRoute:
