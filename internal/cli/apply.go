@@ -26,6 +26,8 @@ all manifests of a namespace together, or --prune=false. Objects of an operator 
 they are. Nothing is written where the input has errors. With -f, a version counts as
 ready that has replicas in the manifests: apply these first, and wait for their pods.
 
+Apply needs a cluster, with -f and --dry-run too; generate -f prints without one.
+
 What was applied by other means, such as 'overrides generate | kubectl apply -f -', is
 taken over with --force-conflicts.`
 
@@ -79,6 +81,7 @@ func (a *app) apply(ctx context.Context, o *applyOptions) error {
 		defer cancel()
 	}
 	o.options.Static = true
+	o.cluster.purpose, o.cluster.instead = "to write to", "overrides generate -f prints the objects without one"
 	s, err := a.read(ctx, o.input)
 	if err != nil {
 		return err

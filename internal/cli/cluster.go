@@ -24,6 +24,9 @@ type clusterFlags struct {
 	overrides  clientcmd.ConfigOverrides
 	// orFiles is set where manifests may be given in place of a cluster.
 	orFiles bool
+	// purpose is what a cluster is needed for where manifests are given too, and
+	// instead is what needs none.
+	purpose, instead string
 }
 
 func (c *clusterFlags) add(flags *pflag.FlagSet) {
@@ -71,11 +74,17 @@ func (c *clusterFlags) noCluster(env string) error {
 		}
 	}
 	give, said := "a cluster", "no cluster is named"
-	if c.orFiles {
+	switch {
+	case c.purpose != "":
+		said = "no cluster " + c.purpose
+	case c.orFiles:
 		give, said = "-f FILE or a cluster", "nothing to read"
 	}
 	if len(missing) > 0 {
 		said = "$KUBECONFIG names " + strings.Join(missing, " and ") + ", where no file is"
+	}
+	if c.instead != "" {
+		return usagef("%s: give %s (--kubeconfig, --context, $KUBECONFIG, ~/.kube/config); %s", said, give, c.instead)
 	}
 	return usagef("%s: give %s (--kubeconfig, $KUBECONFIG, ~/.kube/config)", said, give)
 }

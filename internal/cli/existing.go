@@ -32,6 +32,7 @@ func (a *app) existing(ctx context.Context, o *diffOptions, s *state) ([]istio.O
 		objects = read
 	case o.fromFiles():
 		namespaces = inputNamespaces(s)
+		o.cluster.purpose, o.cluster.instead = "to compare with", "overrides diff --against DIR compares with manifests"
 		read, diags, err := a.readCluster(ctx, o.input, &asked)
 		if err != nil {
 			return nil, err
