@@ -51,7 +51,7 @@ var entries = []Entry{
 	},
 
 	{
-		InvalidAnnotation, Error, "An annotation of Overrides has a value that can't be used. It was passed over.",
+		InvalidAnnotation, Error, "An annotation or a label of Overrides has a name that is not known, or a value that can't be used. It was passed over. It is a warning where the name has another domain that is nearly the one of Overrides.",
 		"correct the value as the message says",
 	},
 	{

@@ -16,7 +16,7 @@ import (
 )
 
 // AnnotationPrefix begins the name of every annotation and label of Overrides.
-const AnnotationPrefix = "overrides.mesh/"
+const AnnotationPrefix = domain + "/"
 
 // annotations are what a Service can say, each with how it is read. A label of
 // the same name counts too where there is no annotation.
@@ -39,18 +39,20 @@ var annotations = map[string]func(*model.Service, string) error{
 // readAnnotations takes over what the annotations of a Service say. One that
 // can't be used is reported and says nothing.
 func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
-	said := map[string]string{}
+	said, names := map[string]string{}, slices.Sorted(maps.Keys(annotations))
 	for _, source := range []map[string]string{meta.Labels, meta.Annotations} {
 		for key, value := range source {
 			if name, ours := strings.CutPrefix(key, AnnotationPrefix); ours {
 				said[name] = value
+			} else {
+				r.sayDomain(s.Object(), key, names...)
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		read := annotations[name]
 		if read == nil {
-			r.say(diag.InvalidAnnotation, s.Object(), "there is no annotation %s%s", AnnotationPrefix, name)
+			r.sayUnknown(s, name)
 			continue
 		}
 		before := *s
