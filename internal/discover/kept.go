@@ -90,6 +90,8 @@ type Pod struct {
 	Created  time.Time
 	// Counts is set while it may serve, now or later; Ready if it says that it is.
 	Counts, Ready bool
+	// Notes are the names of its annotations that are about Overrides.
+	Notes []string
 
 	sidecar sidecar
 }
@@ -98,7 +100,7 @@ type Pod struct {
 func PodOf(in *corev1.Pod) *Pod {
 	return &Pod{
 		Meta: metaOf(in), Labels: LabelsOf(in.Labels), Workload: workloadOf(in), Created: in.CreationTimestamp.Time,
-		Counts: counts(in), Ready: isReady(in), sidecar: sidecarOf(&in.ObjectMeta, &in.Spec),
+		Counts: counts(in), Ready: isReady(in), Notes: notes(in.Annotations), sidecar: sidecarOf(&in.ObjectMeta, &in.Spec),
 	}
 }
 
@@ -139,8 +141,10 @@ type Workload struct {
 	// Selector are the labels that it selects its pods by; nil where it has
 	// expressions, which a subset can't say.
 	Selector map[string]string
-	// Template are the labels of its pods.
+	// Template are the labels of its pods, and Notes the names of their annotations that
+	// are about Overrides.
 	Template *Labels
+	Notes    []string
 	// Owned is set where something else has made it.
 	Owned   bool
 	sidecar sidecar
@@ -157,7 +161,7 @@ type Workload struct {
 func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *metav1.LabelSelector, template *corev1.PodTemplateSpec) *Workload {
 	out := &Workload{
 		Meta: metaOf(meta), Kind: kind, Created: meta.CreationTimestamp.Time, Replicas: 1,
-		Template: LabelsOf(template.Labels), Owned: metav1.GetControllerOfNoCopy(meta) != nil,
+		Template: LabelsOf(template.Labels), Notes: notes(template.Annotations), Owned: metav1.GetControllerOfNoCopy(meta) != nil,
 		sidecar: sidecarOf(&template.ObjectMeta, &template.Spec),
 	}
 	if replicas != nil {

@@ -52,8 +52,12 @@ func (r *reader) sayFix(code diag.Code, object diag.Object, message, fix string)
 	r.diags = append(r.diags, diag.New(code, object, "%s", message).WithFix("%s", fix).At(r.Origins[object]))
 }
 
-// isNearDomain reports whether s is most likely a slip of the domain of Overrides.
+// isNearDomain reports whether s is most likely a slip of the domain of Overrides, of
+// which the first letter is right. It is asked of every label of every workload.
 func isNearDomain(s string) bool {
+	if !strings.HasPrefix(s, domain[:1]) {
+		return false
+	}
 	first, _, _ := strings.Cut(s, ".")
 	return s != domain && (first == "overrides" || isSlip(first, "overrides") || isSlip(s, domain))
 }

@@ -33,6 +33,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.readRemembered()
 	r.dropOuts(byLabel)
 	r.findNear(groups, byLabel)
+	r.readPodNames()
 	r.readCallers(groups)
 	r.readPolicies()
 	r.readMesh()

@@ -1,0 +1,70 @@
+package discover
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+const previewKey = AnnotationPrefix + preview
+
+// readPodNames reports what pods say of Overrides that can't be used: in the templates of
+// workloads, and in pods that no workload has made.
+func (r *reader) readPodNames() {
+	for _, w := range r.Workloads {
+		if w.Template != nil && !w.Owned {
+			r.readPodLabels(diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, w.Template.All, w.Notes)
+		}
+	}
+	for _, p := range r.Pods {
+		if p.Counts && p.Workload.Kind == "Pod" {
+			r.readPodLabels(diag.Object{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, p.Labels.All, p.Notes)
+		}
+	}
+}
+
+func (r *reader) readPodLabels(object diag.Object, labels map[string]string, notes []string) {
+	value, labelled := labels[previewKey]
+	if labelled && value != "true" && value != "false" {
+		r.say(diag.InvalidAnnotation, object, "label %s of its pods: %q: write \"true\", or remove it", previewKey, value)
+	}
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		r.readPodName(object, "label", key)
+	}
+	for _, key := range notes {
+		if key == previewKey {
+			if !labelled {
+				r.sayFix(diag.InvalidAnnotation, object, previewKey+" is a label of pods, and here it is an annotation", "move it to the labels of the pods' template")
+			}
+			continue
+		}
+		r.readPodName(object, "annotation", key)
+	}
+}
+
+// readPodName reports a key that is a slip of the one that pods can have. Names of
+// annotations of Services are none: tools copy these to everything they make.
+func (r *reader) readPodName(object diag.Object, what, key string) {
+	name, ours := strings.CutPrefix(key, AnnotationPrefix)
+	switch {
+	case !ours && strings.Contains(key, "/"):
+		r.sayDomain(object, key, preview)
+	case !ours || name == preview || annotations[name] != nil || meant(name, []string{preview}) == "":
+	default:
+		r.sayFix(diag.InvalidAnnotation, object, "its pods have the "+what+" "+key+": did you mean the label "+previewKey+"?", "correct the name")
+	}
+}
+
+// notes lists the annotations of pods that are about Overrides, or nearly.
+func notes(of map[string]string) []string {
+	var out []string
+	for key := range of {
+		if d, _, found := strings.Cut(key, "/"); found && (d == domain || isNearDomain(d)) {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
