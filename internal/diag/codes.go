@@ -63,6 +63,7 @@ const (
 	NoReadyPod               Code = "NoReadyPod"
 	NonHTTPPortShared        Code = "NonHTTPPortShared"
 	SelectsNothing           Code = "SelectsNothing"
+	PreviewUnselected        Code = "PreviewUnselected"
 	NoVersionLabel           Code = "NoVersionLabel"
 	VersionLabelElsewhere    Code = "VersionLabelElsewhere"
 	VersionShared            Code = "VersionShared"

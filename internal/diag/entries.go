@@ -145,6 +145,10 @@ var entries = []Entry{
 		"correct the selector of the Service, or the labels of the pods' template",
 	},
 	{
+		PreviewUnselected, Warning, "Pods are labelled as a preview, and no Service selects them, so that no override reaches them.",
+		"give the pods' template the labels that the Service selects by; remove the label overrides.mesh/preview where nothing calls the pods",
+	},
+	{
 		NoVersionLabel, Info, "Pods behind the Service carry no version label: they belong to the Service, but no override reaches them.",
 		"label the pods' template with the version",
 	},

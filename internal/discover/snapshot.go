@@ -34,6 +34,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.dropOuts(byLabel)
 	r.findNear(groups, byLabel)
 	r.readPodNames()
+	r.sayUnselected(groups)
 	r.readCallers(groups)
 	r.readPolicies()
 	r.readMesh()
