@@ -61,7 +61,10 @@ func (a *app) generateCommand() *cobra.Command {
 			if err := write(a.Out, s.generated); err != nil {
 				return err
 			}
-			if len(s.generated) == 0 {
+			switch {
+			case s.selected != nil && len(s.selected.services) == 0:
+				a.say("no Service that was read has the labels %s", in.selector)
+			case len(s.generated) == 0:
 				a.say("nothing to override: no objects are needed")
 			}
 			return verdict(s.diags, in.strict)

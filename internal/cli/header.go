@@ -123,6 +123,8 @@ func (o *headerOptions) members(args []string) ([]grammar.Member, error) {
 			meant := ""
 			if near := explain.Nearest(name, []string{o.options.Header, grammar.BaggageHeader}); near != "" {
 				meant = "; did you mean " + near + "?"
+			} else if line := name + ":" + strings.Join(o.parse[name], ", "); isMembers(line) {
+				meant = fmt.Sprintf("; write '%s: %s'", o.options.Header, line)
 			}
 			return nil, usagef("--parse: %s carries no overrides: %s and %s do%s", name, o.options.Header, grammar.BaggageHeader, meant)
 		}
@@ -130,6 +132,12 @@ func (o *headerOptions) members(args []string) ([]grammar.Member, error) {
 	members, err := grammar.Parse(o.parse[o.options.Header]...)
 	more, also := grammar.ParseBaggage(o.parse[grammar.BaggageHeader]...)
 	return slices.Concat(members, more), errors.Join(err, also)
+}
+
+// isMembers reports whether line is the value of a header, without its name.
+func isMembers(line string) bool {
+	members, err := grammar.Parse(line)
+	return err == nil && len(members) > 0
 }
 
 // compose writes members as the header that was asked for.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/explain"
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
@@ -114,7 +115,7 @@ func filter(services []report.Service, names []string) ([]report.Service, error)
 			}
 		}
 		if !found {
-			errs = append(errs, fmt.Errorf("there is no Service %s", name))
+			errs = append(errs, fmt.Errorf("there is no Service %s%s", name, nearService(services, name)))
 		}
 	}
 	var out []report.Service
@@ -124,6 +125,22 @@ func filter(services []report.Service, names []string) ([]report.Service, error)
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// nearService asks whether a Service with nearly this name is meant.
+func nearService(services []report.Service, name string) string {
+	candidates := make([]string, 0, len(services))
+	for _, s := range services {
+		if strings.Contains(name, ".") {
+			candidates = append(candidates, s.Name+"."+s.Namespace)
+		} else {
+			candidates = append(candidates, s.Name)
+		}
+	}
+	if near := explain.Nearest(name, candidates); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	return ""
 }
 
 func objectsOf(services []report.Service) map[diag.Object]bool {
