@@ -22,13 +22,13 @@ func (r *reader) sayUnknown(s *model.Service, name string) {
 	full := AnnotationPrefix + name
 	switch near := meant(name, slices.Sorted(maps.Keys(annotations))); {
 	case name == preview:
-		r.sayFix(diag.InvalidAnnotation, s.Object(), full+" is a label of pods", "label the template of the pods, not the Service")
+		r.sayName(s.Object(), full+" is a label of pods", "label the template of the pods, not the Service")
 	case name == enabled:
-		r.sayFix(diag.InvalidAnnotation, s.Object(), full+" is a label of namespaces", "label the namespace, not the Service")
+		r.sayName(s.Object(), full+" is a label of namespaces", "label the namespace, not the Service")
 	case near != "":
-		r.sayFix(diag.InvalidAnnotation, s.Object(), "there is no annotation "+full+": did you mean "+AnnotationPrefix+near+"?", "correct the name")
+		r.sayName(s.Object(), "there is no annotation "+full+": did you mean "+AnnotationPrefix+near+"?", "correct the name")
 	default:
-		r.sayFix(diag.InvalidAnnotation, s.Object(), "there is no annotation "+full, "remove it; there are "+strings.Join(slices.Sorted(maps.Keys(annotations)), ", "))
+		r.sayName(s.Object(), "there is no annotation "+full, "remove it; there are "+strings.Join(slices.Sorted(maps.Keys(annotations)), ", "))
 	}
 }
 
@@ -48,8 +48,9 @@ func (r *reader) sayDomain(object diag.Object, key string, names ...string) {
 	r.diags = append(r.diags, d.WithFix("correct the name").At(r.Origins[object]))
 }
 
-func (r *reader) sayFix(code diag.Code, object diag.Object, message, fix string) {
-	r.diags = append(r.diags, diag.New(code, object, "%s", message).WithFix("%s", fix).At(r.Origins[object]))
+// sayName reports a name that has no effect where it is.
+func (r *reader) sayName(object diag.Object, message, fix string) {
+	r.diags = append(r.diags, diag.New(diag.InvalidAnnotation, object, "%s", message).WithFix("%s", fix).At(r.Origins[object]))
 }
 
 // isNearDomain reports whether s is most likely a slip of the domain of Overrides, of

@@ -36,7 +36,7 @@ func (r *reader) readPodLabels(object diag.Object, labels map[string]string, not
 	for _, key := range notes {
 		if key == previewKey {
 			if !labelled {
-				r.sayFix(diag.InvalidAnnotation, object, previewKey+" is a label of pods, and here it is an annotation", "move it to the labels of the pods' template")
+				r.sayName(object, previewKey+" is a label of pods, and here it is an annotation", "move it to the labels of the pods' template")
 			}
 			continue
 		}
@@ -53,7 +53,7 @@ func (r *reader) readPodName(object diag.Object, what, key string) {
 		r.sayDomain(object, key, preview)
 	case !ours || name == preview || annotations[name] != nil || meant(name, []string{preview}) == "":
 	default:
-		r.sayFix(diag.InvalidAnnotation, object, "its pods have the "+what+" "+key+": did you mean the label "+previewKey+"?", "correct the name")
+		r.sayName(object, "its pods have the "+what+" "+key+": did you mean the label "+previewKey+"?", "correct the name")
 	}
 }
 
