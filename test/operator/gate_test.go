@@ -250,6 +250,7 @@ func TestGateTimeout(t *testing.T) {
 func TestGateRoles(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "gateroles")
+	s.root(t)
 	for _, file := range []string{"overrides", "readiness-gate"} {
 		applyRights(t, s.plane, file+".yaml")
 	}
