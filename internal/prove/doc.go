@@ -23,6 +23,7 @@
 //	match.go     what an ordinary request meets of a match
 //	rule.go      DestinationRules
 //	door.go      the ways to pods that are not released, pinned or not
+//	doorsay.go   what is said of those that are not pinned
 //	caller.go    who comes in by them
 //	change.go    two states of a cluster: what becomes of hosts
 //	names.go     … and of their names, for each class of callers

@@ -1,0 +1,79 @@
+package prove
+
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// shared reports whether it is said already that all pods share ordinary traffic, whoever calls.
+func (f *doorFinder) shared() bool {
+	object := f.of.Object()
+	return slices.ContainsFunc(f.result.Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Code == diag.OrdinaryTrafficShared && d.Object == object
+	})
+}
+
+// say tells of the doors that are not pinned.
+func (f *doorFinder) say() {
+	object := f.of.Object()
+	tell := func(code diag.Code, format string, args ...any) {
+		f.result.Diagnostics = append(f.result.Diagnostics, diag.New(code, object, format, args...).At(f.of.Origin))
+	}
+	for _, d := range f.service.Doors {
+		if d.Pinned {
+			continue
+		}
+		switch d.Kind {
+		case compile.DoorSidecars:
+			if d.Unknown != "" {
+				tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
+				continue
+			}
+			switch {
+			case f.shared():
+			case f.service.State == compile.LeftAlone:
+				f.result.Diagnostics = append(f.result.Diagnostics,
+					diag.New(diag.CallersNotPinned, object, "ordinary requests from %s reach %s, since the Service is left alone (%s)", d.Callers, f.previews(), f.service.Reason).
+						At(f.of.Origin).WithFix("mend what it is left alone for"))
+			default:
+				tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
+			}
+		case compile.DoorRoute:
+			tell(diag.CallersNotPinned, "ordinary requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
+		case compile.DoorMirror:
+			tell(diag.CallersNotPinned, "copies of requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
+		case compile.DoorSubset:
+			tell(diag.SubsetHoldsPreview, "subset %s holds %s too, and ordinary requests are routed to it", d.Name, f.previews())
+		case compile.DoorServiceEntry:
+			tell(diag.ServiceEntryReachesPods, "%s selects %s too", d.Name, f.previews())
+		case compile.DoorGateway:
+			tell(diag.EntranceNotPinned, "%s leads to it from a gateway: ordinary requests there reach %s", d.Name, f.previews())
+		case compile.DoorEntrance:
+			tell(diag.EntranceNotPinned, "%s leads to it: ordinary requests there reach %s", d.Name, f.previews())
+		case compile.DoorExposed:
+			tell(diag.ExposedWithoutMesh, "%s leads to %s too", d.Name, f.previews())
+		case compile.DoorNoSidecar:
+			tell(diag.CallersWithoutSidecar, "requests of callers without a sidecar (%s) reach %s", d.Name, f.previews())
+		case compile.DoorDetectedPort:
+			tell(diag.DetectedPortShared, "the protocol of port %s is detected: what is not HTTP reaches %s", d.Name, f.previews())
+		case compile.DoorOtherPort:
+			tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: its traffic is shared by the pods of all versions", d.Name)
+		}
+	}
+}
+
+// previews names the workloads of the previews.
+func (f *doorFinder) previews() string {
+	var names []string
+	for _, b := range f.service.Previews {
+		names = append(names, b.Workload.String())
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 1 {
+		return names[0] + ", which is not released"
+	}
+	return few(names) + ", which are not released"
+}
