@@ -188,25 +188,17 @@ func (c *cleaner) namespaces() []string {
 // list lists a resource, which may not be installed.
 func (c *cleaner) list(ctx context.Context, resource schema.GroupVersionResource, namespace string) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
-	options := metav1.ListOptions{Limit: 500}
-	for {
-		page, err := c.objects.Resource(resource).Namespace(namespace).List(ctx, options)
-		if apierrors.IsNotFound(err) {
-			return nil, nil
+	err := apply.Each(ctx, c.objects, resource, namespace, func(o *unstructured.Unstructured) error {
+		// Of the many Pods only few are of interest, and none is kept for others.
+		if o.GetKind() != "Pod" || waits(o) {
+			out = append(out, o)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", resource.Resource, err)
-		}
-		for i := range page.Items {
-			// Of the many Pods only few are of interest, and none is kept for others.
-			if o := &page.Items[i]; o.GetKind() != "Pod" || waits(o) {
-				out = append(out, o)
-			}
-		}
-		if options.Continue = page.GetContinue(); options.Continue == "" {
-			return out, nil
-		}
+		return nil
+	})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
 	}
+	return out, err
 }
 
 // take takes a decision's steps: routes, a wait, subsets, statuses, gates.

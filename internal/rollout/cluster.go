@@ -6,6 +6,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
@@ -52,34 +53,22 @@ func (o *objects) list(ctx context.Context, w *Wanted) (map[diag.Object]*apply.S
 	return seen, others, nil
 }
 
-// pageSize is how many objects are asked for at once.
-const pageSize = 500
-
 func (o *objects) listKind(ctx context.Context, kind, namespace string, seen map[diag.Object]*apply.Seen, others map[diag.Object]bool) error {
 	resource := apply.Resources[kind]
-	options := metav1.ListOptions{Limit: pageSize}
-	for {
-		page, err := o.all.Resource(resource).Namespace(namespace).List(ctx, options)
-		if apierrors.IsNotFound(err) {
-			return fmt.Errorf("list %s: Istio's kinds are not installed", resource.Resource)
-		}
-		if err != nil {
-			return fmt.Errorf("list %s: %w", resource.Resource, err)
-		}
-		for i := range page.Items {
-			u := &page.Items[i]
-			if !apply.IsOurs(u) {
-				others[diag.Object{Kind: kind, Namespace: u.GetNamespace(), Name: u.GetName()}] = true
-				continue
-			}
-			one, err := apply.Read(u)
-			if err != nil {
-				return err
-			}
-			seen[one.Object] = one
-		}
-		if options.Continue = page.GetContinue(); options.Continue == "" {
+	err := apply.Each(ctx, o.all, resource, namespace, func(u *unstructured.Unstructured) error {
+		if !apply.IsOurs(u) {
+			others[diag.Object{Kind: kind, Namespace: u.GetNamespace(), Name: u.GetName()}] = true
 			return nil
 		}
+		one, err := apply.Read(u)
+		if err != nil {
+			return err
+		}
+		seen[one.Object] = one
+		return nil
+	})
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("list %s: Istio's kinds are not installed", resource.Resource)
 	}
+	return err
 }
