@@ -217,7 +217,7 @@ const meshGateway = "mesh"
 
 // fqdn returns the name under which the mesh knows a Service.
 func (c *compiler) fqdn(name, namespace string) string {
-	return name + "." + namespace + ".svc." + c.options.ClusterDomain
+	return c.options.FQDN(name, namespace)
 }
 
 // leave marks s as left alone and says why.

@@ -89,7 +89,7 @@ func (s *State) Client() route.Caller {
 }
 
 func (s *State) host(service *model.Service) string {
-	return service.Name + "." + service.Namespace + ".svc." + s.Snapshot.Options.ClusterDomain
+	return s.Snapshot.Options.FQDN(service.Name, service.Namespace)
 }
 
 // calls lists which Services the pods behind a Service call, by host.

@@ -61,7 +61,7 @@ func (r *reader) readRemembered() {
 	services := make(map[string]*model.Service, len(r.snapshot.Services))
 	for i := range r.snapshot.Services {
 		s := &r.snapshot.Services[i]
-		services[s.Name+"."+s.Namespace+".svc."+r.snapshot.Options.ClusterDomain] = s
+		services[r.snapshot.Options.FQDN(s.Name, s.Namespace)] = s
 	}
 	for _, w := range written {
 		s := services[w.Host]

@@ -62,7 +62,7 @@ type service struct {
 func NewMesh(snapshot *model.Snapshot, result *compile.Result, pods []Pod) (*Mesh, []diag.Diagnostic) {
 	m := &Mesh{tables: map[string]*route.Table{}, subsets: map[string][]route.Subset{}}
 	for i := range snapshot.Services {
-		m.addService(&snapshot.Services[i], snapshot.Options.ClusterDomain, pods)
+		m.addService(&snapshot.Services[i], &snapshot.Options, pods)
 	}
 	slices.SortFunc(m.services, func(a, b service) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
@@ -92,11 +92,11 @@ func NewMesh(snapshot *model.Snapshot, result *compile.Result, pods []Pod) (*Mes
 	return m, diag.Sort(diags)
 }
 
-func (m *Mesh) addService(in *model.Service, domain string, pods []Pod) {
+func (m *Mesh) addService(in *model.Service, options *model.Options, pods []Pod) {
 	if in.ExternalName != "" {
 		return
 	}
-	s := service{namespace: in.Namespace, name: in.Name, host: in.Name + "." + in.Namespace + ".svc." + domain}
+	s := service{namespace: in.Namespace, name: in.Name, host: options.FQDN(in.Name, in.Namespace)}
 	for _, p := range in.Ports {
 		if p.HTTP {
 			s.ports = append(s.ports, p.Number)

@@ -57,10 +57,7 @@ func (t *teller) concerned(object diag.Object) [][2]string {
 func (t *teller) ledTo(v *model.VirtualService) [][2]string {
 	hosts := map[string]bool{}
 	add := func(host string) {
-		if !strings.Contains(host, ".") {
-			host += "." + v.Namespace + ".svc." + t.Snapshot.Options.ClusterDomain
-		}
-		hosts[host] = true
+		hosts[t.Snapshot.Options.Resolve(host, v.Namespace)] = true
 	}
 	for _, host := range v.Spec.GetHosts() {
 		add(host)

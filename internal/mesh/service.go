@@ -196,16 +196,13 @@ func (m *Mesh) Concrete(host string) string {
 }
 
 // FQDN returns the name under which the mesh knows a Kubernetes Service.
-func (m *Mesh) FQDN(name, namespace string) string { return name + "." + namespace + m.suffix }
+func (m *Mesh) FQDN(name, namespace string) string { return m.snapshot.Options.FQDN(name, namespace) }
 
 // Resolve returns host as Istio reads it in an object of namespace: a name without
 // a dot is a Service of that namespace, everything else stands as it is
 // (pilot/pkg/model: ResolveShortnameToFQDN).
 func (m *Mesh) Resolve(host, namespace string) string {
-	if host == "" || strings.ContainsAny(host, ".*:") {
-		return host
-	}
-	return m.FQDN(host, namespace)
+	return m.snapshot.Options.Resolve(host, namespace)
 }
 
 // names are the domains by which callers of a namespace may call s: its host and

@@ -151,7 +151,7 @@ func (p *picture) writes(pod *discover.Pod, flyingSince func(host string) time.T
 
 // host is the full name of a Service.
 func (p *picture) host(namespace, service string) string {
-	return service + "." + namespace + ".svc." + p.snapshot.Options.ClusterDomain
+	return p.snapshot.Options.FQDN(service, namespace)
 }
 
 // waiting brings what is known up to date with the pods that wait now.

@@ -149,7 +149,7 @@ func (o *Oracle) accepts(c *Call, a *chain.Answer) (bool, string) {
 }
 
 func (o *Oracle) host(s *model.Service) string {
-	return s.Name + "." + s.Namespace + ".svc." + o.snapshot.Options.ClusterDomain
+	return o.snapshot.Options.FQDN(s.Name, s.Namespace)
 }
 
 // Resolve finds the Service that a host name means for callers in a namespace;
