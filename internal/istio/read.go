@@ -24,9 +24,9 @@ func ReadRoutes(v *istioapi.VirtualService) *route.Placed {
 
 // ReadSubsets returns the subsets that a DestinationRule in place provides.
 func ReadSubsets(d *istioapi.DestinationRule) *route.PlacedSubsets {
-	out := &route.PlacedSubsets{Host: d.GetHost(), ExportTo: d.GetExportTo()}
-	for _, s := range d.GetSubsets() {
-		out.Subsets = append(out.Subsets, route.Subset{Name: s.GetName(), Labels: s.GetLabels(), Policy: s.GetTrafficPolicy()})
+	out := &route.PlacedSubsets{Host: d.GetHost(), ExportTo: d.GetExportTo(), Subsets: make([]route.Subset, len(d.GetSubsets()))}
+	for i, s := range d.GetSubsets() {
+		out.Subsets[i] = route.Subset{Name: s.GetName(), Labels: s.GetLabels(), Policy: s.GetTrafficPolicy()}
 	}
 	return out
 }

@@ -230,11 +230,11 @@ func compareVersions(a, b route.Version) int {
 
 // make plans the object that one table or one rule becomes. Nothing is encoded
 // twice: what was made from the same before is taken from memory.
-func (p *planner) make(name diag.Object, tables []route.Table, rules []route.SubsetRule) error {
+func (p *planner) make(name diag.Object, table *route.Table, rule *route.SubsetRule) error {
 	m, ok := p.Memory.made[name]
-	if !ok || !m.isOf(tables) {
+	if !ok || !m.isOf(table) {
 		var err error
-		if m, err = p.encode(name, tables, rules); err != nil || m.json == nil {
+		if m, err = p.encode(name, table, rule); err != nil || m.json == nil {
 			return err
 		}
 	}
@@ -248,11 +248,11 @@ func (p *planner) make(name diag.Object, tables []route.Table, rules []route.Sub
 
 // encode encodes an object, unless what it is made from is equal to what it was made
 // from before.
-func (p *planner) encode(name diag.Object, tables []route.Table, rules []route.SubsetRule) (made, error) {
+func (p *planner) encode(name diag.Object, table *route.Table, rule *route.SubsetRule) (made, error) {
 	of, err := digest(&p.digester, &struct {
-		Tables []route.Table
-		Rules  []route.SubsetRule
-	}{tables, rules})
+		Table *route.Table
+		Rule  *route.SubsetRule
+	}{table, rule})
 	if err != nil {
 		return made{}, err
 	}
@@ -260,10 +260,10 @@ func (p *planner) encode(name diag.Object, tables []route.Table, rules []route.S
 	if !ok || m.of != of {
 		var data []byte
 		var diags []diag.Diagnostic
-		if len(tables) == 1 {
-			data, diags, err = p.Backend.EncodeTable(&tables[0])
+		if table != nil {
+			data, diags, err = p.Backend.EncodeTable(table)
 		} else {
-			data, diags, err = p.Backend.EncodeRule(&rules[0])
+			data, diags, err = p.Backend.EncodeRule(rule)
 		}
 		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
 		if err != nil || data == nil {
@@ -271,10 +271,7 @@ func (p *planner) encode(name diag.Object, tables []route.Table, rules []route.S
 		}
 		m = made{of: of, json: data}
 	}
-	m.table = nil
-	if len(tables) == 1 {
-		m.table = &tables[0]
-	}
+	m.table = table
 	return m, nil
 }
 

@@ -22,7 +22,7 @@ func (p *planner) rules() error {
 		}
 		rule.Subsets = slices.Concat(p.withLabels(&rule), p.kept(p.observed[name], rule.Subsets))
 		slices.SortFunc(rule.Subsets, func(a, b route.Subset) int { return strings.Compare(a.Name, b.Name) })
-		if err := p.make(name, nil, []route.SubsetRule{rule}); err != nil {
+		if err := p.make(name, nil, &rule); err != nil {
 			return err
 		}
 	}

@@ -78,7 +78,7 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 func (p *planner) makeTable(t *route.Table, rows []route.Route) error {
 	some := *t
 	some.Routes = rows
-	return p.make(p.Backend.TableObject(t), []route.Table{some}, nil)
+	return p.make(p.Backend.TableObject(t), &some, nil)
 }
 
 // verdict says what may be made of a table now.
