@@ -15,51 +15,55 @@ func (f *doorFinder) shared() bool {
 	})
 }
 
+// tell says something of the Service, in a diagnostic that may be changed yet.
+func (f *doorFinder) tell(code diag.Code, format string, args ...any) *diag.Diagnostic {
+	f.result.Diagnostics = append(f.result.Diagnostics, diag.New(code, f.of.Object(), format, args...).At(f.of.Origin))
+	return &f.result.Diagnostics[len(f.result.Diagnostics)-1]
+}
+
+// saySidecars tells of callers whose sidecars don't pin, unless that is said already.
+func (f *doorFinder) saySidecars(d *compile.Door) {
+	switch {
+	case d.Unknown != "":
+		f.tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
+	case f.shared():
+	case f.service.State == compile.LeftAlone:
+		f.tell(diag.CallersNotPinned, "ordinary requests from %s reach %s, since the Service is left alone (%s)", d.Callers, f.previews(), f.service.Reason).
+			Fix = "mend what it is left alone for"
+	default:
+		f.tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
+	}
+}
+
 // say tells of the doors that are not pinned.
 func (f *doorFinder) say() {
-	object := f.of.Object()
-	tell := func(code diag.Code, format string, args ...any) {
-		f.result.Diagnostics = append(f.result.Diagnostics, diag.New(code, object, format, args...).At(f.of.Origin))
-	}
 	for _, d := range f.service.Doors {
 		if d.Pinned {
 			continue
 		}
 		switch d.Kind {
 		case compile.DoorSidecars:
-			if d.Unknown != "" {
-				tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
-				continue
-			}
-			switch {
-			case f.shared():
-			case f.service.State == compile.LeftAlone:
-				f.result.Diagnostics = append(f.result.Diagnostics,
-					diag.New(diag.CallersNotPinned, object, "ordinary requests from %s reach %s, since the Service is left alone (%s)", d.Callers, f.previews(), f.service.Reason).
-						At(f.of.Origin).WithFix("mend what it is left alone for"))
-			default:
-				tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
-			}
+			f.saySidecars(&d)
 		case compile.DoorRoute:
-			tell(diag.CallersNotPinned, "ordinary requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
+			f.tell(diag.CallersNotPinned, "ordinary requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
 		case compile.DoorMirror:
-			tell(diag.CallersNotPinned, "copies of requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
+			f.tell(diag.CallersNotPinned, "copies of requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
 		case compile.DoorSubset:
-			tell(diag.SubsetHoldsPreview, "subset %s holds %s too, and ordinary requests are routed to it", d.Name, f.previews())
+			f.tell(diag.SubsetHoldsPreview, "subset %s holds %s too, and ordinary requests are routed to it", d.Name, f.previews())
 		case compile.DoorServiceEntry:
-			tell(diag.ServiceEntryReachesPods, "%s selects %s too", d.Name, f.previews())
+			f.tell(diag.ServiceEntryReachesPods, "%s selects %s too", d.Name, f.previews())
 		case compile.DoorGateway:
-			tell(diag.EntranceNotPinned, "%s leads to it from a gateway: ordinary requests there reach %s", d.Name, f.previews())
+			f.tell(diag.EntranceNotPinned, "%s leads to it from a gateway: ordinary requests there reach %s", d.Name, f.previews())
 		case compile.DoorEntrance:
-			tell(diag.EntranceNotPinned, "%s leads to it: ordinary requests there reach %s", d.Name, f.previews())
+			f.tell(diag.EntranceNotPinned, "%s leads to it: ordinary requests there reach %s", d.Name, f.previews())
 		case compile.DoorExposed:
-			tell(diag.ExposedWithoutMesh, "%s leads to %s too", d.Name, f.previews())
+			f.tell(diag.ExposedWithoutMesh, "%s leads to %s too", d.Name, f.previews())
 		case compile.DoorNoSidecar:
-			tell(diag.CallersWithoutSidecar, "requests of callers without a sidecar (%s) reach %s", d.Name, f.previews())
+			f.tell(diag.CallersWithoutSidecar, "requests of callers without a sidecar (%s) reach %s", d.Name, f.previews())
 		case compile.DoorDetectedPort:
-			tell(diag.DetectedPortShared, "the protocol of port %s is detected: what is not HTTP reaches %s", d.Name, f.previews())
+			f.tell(diag.DetectedPortShared, "the protocol of port %s is detected: what is not HTTP reaches %s", d.Name, f.previews())
 		case compile.DoorOtherPort:
-			tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: its traffic is shared by the pods of all versions", d.Name)
+			f.tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: its traffic is shared by the pods of all versions", d.Name)
 		}
 	}
 }

@@ -52,13 +52,9 @@ func early(benchmarks string) (*canvas, error) {
 		p.labels = append(p.labels, t.cell(row, "route written"))
 	}
 	for _, sidecars := range []string{"100", "300", "500"} {
-		s := series{name: sidecars + " sidecars"}
-		for _, row := range t.rows {
-			share, err := share(t.cell(row, sidecars))
-			if err != nil {
-				return nil, err
-			}
-			s.values = append(s.values, share)
+		s, err := t.series(sidecars+" sidecars", sidecars, share)
+		if err != nil {
+			return nil, err
 		}
 		p.series = append(p.series, s)
 	}
@@ -86,13 +82,9 @@ func times(benchmarks string) (*canvas, error) {
 		p.labels = append(p.labels, strings.TrimSpace(row[0]))
 	}
 	for _, column := range columns {
-		s := series{name: column}
-		for _, row := range t.rows {
-			value, err := number(t.cell(row, column))
-			if err != nil {
-				return nil, err
-			}
-			s.values = append(s.values, value)
+		s, err := t.series(column, column, number)
+		if err != nil {
+			return nil, err
 		}
 		p.series = append(p.series, s)
 	}
@@ -108,13 +100,9 @@ func judged(soak string) (*canvas, error) {
 	}
 	p := plot{title: "The soak: requests sent, by class", unit: "requests", bars: true}
 	for _, column := range columns[1:] {
-		s := series{name: strings.TrimSuffix(column, ": sent")}
-		for _, row := range t.rows {
-			value, err := number(t.cell(row, column))
-			if err != nil {
-				return nil, err
-			}
-			s.values = append(s.values, value)
+		s, err := t.series(strings.TrimSuffix(column, ": sent"), column, number)
+		if err != nil {
+			return nil, err
 		}
 		p.series = append(p.series, s)
 	}
@@ -122,6 +110,19 @@ func judged(soak string) (*canvas, error) {
 		p.labels = append(p.labels, row[0])
 	}
 	return p.draw(), p.check()
+}
+
+// series reads a column.
+func (t table) series(name, column string, read func(string) (float64, error)) (series, error) {
+	out := series{name: name}
+	for _, row := range t.rows {
+		value, err := read(t.cell(row, column))
+		if err != nil {
+			return series{}, err
+		}
+		out.values = append(out.values, value)
+	}
+	return out, nil
 }
 
 // check reports series that don't have a value for each label.
