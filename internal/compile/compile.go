@@ -65,11 +65,7 @@ type compiler struct {
 	ofVersions map[[2]string]route.Subset
 	// checked are the shapes of pattern of which one was compiled.
 	checked map[shape]bool
-	// before and after are what is remembered; after is nil where nothing is to be.
-	before, after map[string]remembered
-	// text is what a table follows from, kept for the room that it takes.
-	text  []byte
-	diags []diag.Diagnostic
+	diags   []diag.Diagnostic
 }
 
 // service is what the compiler knows of one Service.

@@ -34,7 +34,6 @@
 //	refused.go    what must not be made, as package prove found
 //	door.go       the ways to the pods of a Service, for people
 //	report.go     what was found about a Service, for people
-//	memory.go     tables of the last compilation that are still good
 //
 // It never writes what Istio would reject or what would dangle: a Service for
 // which that can't be avoided gets a diagnostic instead. Output is sorted and

@@ -275,10 +275,6 @@ type draft struct {
 // can follow, and the route itself.
 func (c *compiler) finishTable(d *draft) {
 	d.remember()
-	from, said := c.from(d), len(c.diags)
-	if c.recall(d, from) {
-		return
-	}
 	b := &builder{compiler: c, draft: d}
 	d.table.ExportTo = d.scope
 	if d.scope == nil {
@@ -311,7 +307,6 @@ func (c *compiler) finishTable(d *draft) {
 			"%d routes in every proxy that calls it", len(d.table.Routes)))
 	}
 	c.tables = append(c.tables, d.table)
-	c.remember(d, from, said)
 }
 
 // size is how many rows the table has at most, where no conditions are asked for.

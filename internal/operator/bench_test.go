@@ -104,7 +104,7 @@ func planOf(b *testing.B, r *reconciler) plan.Output {
 	b.Helper()
 	p := r.look()
 	out, err := plan.Plan(plan.Input{
-		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory, Now: time.Now(), Options: r.options.Plan, Room: r.room, Backend: istio.Backend{},
+		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory, Now: time.Now(), Options: r.options.Plan, Backend: istio.Backend{},
 	})
 	if err != nil {
 		b.Fatal(err)

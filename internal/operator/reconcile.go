@@ -40,9 +40,7 @@ type reconciler struct {
 	gates *opener
 	asker *asker
 
-	memory   plan.Memory
-	room     *plan.Room
-	compiled compile.Memory
+	memory plan.Memory
 	// missing are the namespaces that are named and not there.
 	missing []string
 	// without is set where there was nothing to write to.
@@ -77,7 +75,7 @@ func newReconciler(options *Options, s *store, p parts) *reconciler {
 	}
 	return &reconciler{
 		beside: p.beside,
-		room:   plan.NewRoom(), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
+		fresh:  func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
 		writer: newWriter(p.client, s, &p, options.DryRun),
 		events: newAnnouncer(p.recorder, p.metrics, p.log),
 	}
@@ -159,16 +157,13 @@ func (r *reconciler) look() *picture {
 	var found []diag.Diagnostic
 	p.snapshot, found = p.objects.Snapshot(r.options.Model)
 	found = append(found, r.options.unreadRevisions(p.snapshot)...)
-	var compiled compile.Memory
 	p.result, _ = prove.Made(p.snapshot, func(refused compile.Refused) compile.Result {
-		result, memory := compile.Again(p.snapshot, r.compiled, refused)
-		compiled = memory
+		result := compile.Without(p.snapshot, refused)
 		// What is not written is not proved with the rest.
 		result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return !p.managed(t.Namespace) })
 		result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(s route.SubsetRule) bool { return !p.managed(s.Namespace) })
 		return result
 	})
-	r.compiled = compiled
 	p.diags = slices.Concat(p.diags, found, p.result.Diagnostics)
 	return p
 }
@@ -183,7 +178,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 	for range rounds {
 		in := plan.Input{
 			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
-			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Room: r.room, Backend: istio.Backend{},
+			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Backend: istio.Backend{},
 		}
 		r.asker.apply(&in, r.options.WaitMax)
 		out, err := plan.Plan(in)

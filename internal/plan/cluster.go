@@ -56,20 +56,6 @@ func newMemory(before *Memory) Memory {
 type made struct {
 	of   [sha256.Size]byte
 	json []byte
-	// table is what it was made from; nil for a rule.
-	table *route.Table
-}
-
-// isOf reports whether an object was made from the very same table: one that shares
-// its routes with that one, which are never changed.
-func (m *made) isOf(table *route.Table) bool {
-	if m.table == nil || table == nil {
-		return false
-	}
-	a, b := m.table, table
-	return len(a.Routes) > 0 && len(a.Routes) == len(b.Routes) && &a.Routes[0] == &b.Routes[0] &&
-		a.Namespace == b.Namespace && a.Name == b.Name && a.Owner == b.Owner && a.Adopted == b.Adopted && a.Revision == b.Revision && a.Released == b.Released &&
-		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo)
 }
 
 // placement is a cluster that is in place.

@@ -99,31 +99,3 @@ func fill(v reflect.Value) {
 		panic("nothing is known to fill " + v.Type().String() + " with")
 	}
 }
-
-// TestIsOf: tables that share their routes are told apart by all that is not a
-// route, and tables that don't share them are never taken for the same.
-func TestIsOf(t *testing.T) {
-	t.Parallel()
-	var table route.Table
-	fill(reflect.ValueOf(&table).Elem())
-	m := made{table: &table}
-	same := table
-	if !m.isOf(&same) {
-		t.Error("a copy that shares the routes is not the same")
-	}
-	for i := range reflect.TypeFor[route.Table]().NumField() {
-		other := table
-		field := reflect.ValueOf(&other).Elem().Field(i)
-		if field.Kind() == reflect.Slice {
-			field.Set(reflect.MakeSlice(field.Type(), field.Len(), field.Len())) // as long, and of zero values
-		} else {
-			field.SetZero()
-		}
-		if m.isOf(&other) {
-			t.Errorf("another %s makes no difference", reflect.TypeFor[route.Table]().Field(i).Name)
-		}
-	}
-	if m.isOf(nil) || (&made{}).isOf(&table) {
-		t.Error("a rule is a table")
-	}
-}

@@ -34,9 +34,6 @@ type Input struct {
 	// been in place since a time, as AwaitedRows says it.
 	RoutesSettled map[route.Version]time.Time
 	Options       Options
-	// Room is where the plan is made; one of its own if it is nil. Nothing of it is in
-	// the output.
-	Room *Room
 	// Gate is set where pods are held up until they may be ready: Early is asked for.
 	Gate bool
 }
@@ -164,7 +161,7 @@ const (
 // planner is one plan in the making.
 type planner struct {
 	*Input
-	*Room
+	index
 
 	keep time.Duration
 	// tablesOf are the tables that send ordinary traffic to a host; made when asked.
@@ -191,11 +188,7 @@ type planner struct {
 // Plan returns the steps that may be taken now. An error is a bug: something
 // that can't be encoded.
 func Plan(in Input) (Output, error) {
-	if in.Room == nil {
-		in.Room = NewRoom()
-	}
-	p := &planner{Input: &in, Room: in.Room, keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
-	defer p.empty()
+	p := &planner{Input: &in, index: newIndex(), keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
 	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
 	p.untold = map[route.Version]bool{}
 	p.findTwice()
@@ -231,12 +224,9 @@ func compareVersions(a, b route.Version) int {
 // make plans the object that one table or one rule becomes. Nothing is encoded
 // twice: what was made from the same before is taken from memory.
 func (p *planner) make(name diag.Object, table *route.Table, rule *route.SubsetRule) error {
-	m, ok := p.Memory.made[name]
-	if !ok || !m.isOf(table) {
-		var err error
-		if m, err = p.encode(name, table, rule); err != nil || m.json == nil {
-			return err
-		}
+	m, err := p.encode(name, table, rule)
+	if err != nil || m.json == nil {
+		return err
 	}
 	if seen := p.observed[name]; seen != nil && bytes.Equal(seen.Managed, m.json) {
 		m.json = seen.Managed // one copy is enough
@@ -271,7 +261,6 @@ func (p *planner) encode(name diag.Object, table *route.Table, rule *route.Subse
 		}
 		m = made{of: of, json: data}
 	}
-	m.table = table
 	return m, nil
 }
 

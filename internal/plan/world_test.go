@@ -115,7 +115,6 @@ type world struct {
 	// routesSettled are the routes that they are known to have.
 	routesSettled map[route.Version]time.Time
 	memory        plan.Memory
-	room          *plan.Room
 	output        plan.Output
 	result        compile.Result
 	// down counts the ticks for which the operator does not run.
@@ -268,10 +267,7 @@ func observe(t rapid.TB, o istio.Object) plan.Observed {
 func (w *world) plan(t rapid.TB) plan.Output {
 	snapshot := w.snapshot()
 	w.result = compile.Compile(snapshot)
-	if w.room == nil {
-		w.room = plan.NewRoom()
-	}
-	out, err := plan.InRoom(t, w.room, plan.Input{
+	out, err := plan.Plan(plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
 		Memory: w.memory, Now: w.now, Settled: w.settled, RoutesSettled: w.routesSettled, Options: w.options, Gate: w.gate, Backend: istio.Backend{},
 	})
