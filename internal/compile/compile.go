@@ -56,7 +56,7 @@ type compiler struct {
 	// fromGateways finds a VirtualService bound to a gateway by its destinations.
 	fromGateways map[string]*model.VirtualService
 	// refused is what a proof does not let pass.
-	refused Refused
+	refused Rejected
 	// withoutCarrier matches requests that carry no override; all tables share it.
 	withoutCarrier []route.Match
 	verdicts       verdicts
@@ -98,10 +98,10 @@ func (s *service) active() bool {
 
 // Compile returns the tables, subsets and diagnostics that follow from snapshot. What
 // is written anywhere goes through a proof first: see package prove.
-func Compile(snapshot *model.Snapshot) Result { return Without(snapshot, Refused{}) }
+func Compile(snapshot *model.Snapshot) Result { return Without(snapshot, Rejected{}) }
 
 // Without is [Compile] without what is refused.
-func Without(snapshot *model.Snapshot, refused Refused) Result {
+func Without(snapshot *model.Snapshot, refused Rejected) Result {
 	c := newCompiler(snapshot)
 	c.refused = refused
 	c.run()

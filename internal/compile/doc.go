@@ -31,7 +31,7 @@
 //	target.go     where its routes lead
 //	row.go        its rows
 //	rowname.go    … and their names
-//	refused.go    what must not be made, as package prove found
+//	rejected.go   what must not be made, as package prove found
 //	door.go       the ways to the pods of a Service, for people
 //	report.go     what was found about a Service, for people
 //

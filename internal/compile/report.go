@@ -11,7 +11,7 @@ import (
 type Service struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// State is Managed, Idle (nothing to override) or LeftAlone.
+	// State is Managed, Idle (nothing to override) or Skipped.
 	State State `json:"state"`
 	// Reason is why it was left alone.
 	Reason diag.Code `json:"reason,omitempty"`
@@ -66,8 +66,8 @@ const (
 	Managed State = "Managed"
 	// Idle Services have nothing to override, and so no objects.
 	Idle State = "Idle"
-	// LeftAlone Services can't or must not be routed by version.
-	LeftAlone State = "LeftAlone"
+	// Skipped Services can't or must not be routed by version; people read "left alone".
+	Skipped State = "LeftAlone"
 )
 
 // Pinned is how ordinary traffic is held to the released pods.
@@ -104,7 +104,7 @@ func (c *compiler) report(s *service) Service {
 	}
 	switch {
 	case s.leftAlone:
-		out.State = LeftAlone
+		out.State = Skipped
 	case s.active():
 		out.State, out.Pinned = Managed, s.pinned()
 	default:

@@ -175,7 +175,7 @@ func TestServices(t *testing.T) {
 		},
 		{
 			"left alone",
-			world{released: v1, previews: v2, state: compile.LeftAlone, doors: []compile.Door{{Kind: compile.DoorSidecars, Name: host, Callers: "all namespaces"}}},
+			world{released: v1, previews: v2, state: compile.Skipped, doors: []compile.Door{{Kind: compile.DoorSidecars, Name: host, Callers: "all namespaces"}}},
 			[]Service{{
 				Pinned: Nowhere, Pods: 2, Ready: 2, Place: Whole, Open: []compile.Door{{Kind: compile.DoorSidecars, Name: host, Callers: "all namespaces"}},
 				To: []string{"Deployment/cart-v1 (version v1)", "Deployment/cart-v2 (version v2)"},

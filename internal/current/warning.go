@@ -59,7 +59,7 @@ func readyOf(pods []model.Backend, label string) []string {
 func versionLabel(in Input) []diag.Diagnostic {
 	labels := map[[2]string]string{}
 	for i := range in.Result.Services {
-		if s := &in.Result.Services[i]; s.State != compile.LeftAlone || s.Reason == diag.ReleasedUnknown {
+		if s := &in.Result.Services[i]; s.State != compile.Skipped || s.Reason == diag.ReleasedUnknown {
 			labels[[2]string{s.Namespace, s.Name}] = s.Settings.VersionLabel
 		}
 	}

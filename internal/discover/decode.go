@@ -64,12 +64,12 @@ func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 }
 
 // Typed is [Parse] for objects of one kind that were decoded already, as those
-// of an API server are. Of each is left what [Keep] keeps.
+// of an API server are. Of each is left what [Trim] keeps.
 func Typed[T metav1.Object](kind string, objects []T) Parsed {
 	p := Parsed{objects: make([]parsedObject, 0, len(objects))}
 	for _, object := range objects {
 		name := diag.Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
-		p.add(name, Keep(object))
+		p.add(name, Trim(object))
 	}
 	return p
 }
@@ -262,7 +262,7 @@ func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	case *ServiceEntry:
 		p.sayUnknown(name, at, x.Unknown)
 	}
-	p.parsed.add(name, Keep(object))
+	p.parsed.add(name, Trim(object))
 }
 
 // sayUnknown tells of fields that are not known, but for those below one of some

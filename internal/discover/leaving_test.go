@@ -24,7 +24,7 @@ func rolledPod(version, revision string, leaves bool) *discover.Pod {
 	if leaves {
 		p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	}
-	return discover.PodOf(p)
+	return discover.TrimPod(p)
 }
 
 // published is an EndpointSlice that calls pods ready.
@@ -35,7 +35,7 @@ func published(names ...string) *discover.EndpointSlice {
 	for _, name := range names {
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: name}})
 	}
-	return discover.EndpointSliceOf(slice)
+	return discover.TrimEndpointSlice(slice)
 }
 
 // TestLeaving rolls a version, and ends one, while EndpointSlices lag behind.

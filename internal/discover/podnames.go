@@ -19,7 +19,7 @@ func (r *reader) readPodNames() {
 		}
 	}
 	for _, p := range r.Pods {
-		if p.Counts && p.Workload.Kind == "Pod" {
+		if p.Live && p.Workload.Kind == "Pod" {
 			r.readPodLabels(diag.Object{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, p.Labels.All, p.Notes)
 		}
 	}

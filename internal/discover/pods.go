@@ -58,7 +58,7 @@ type revisions struct {
 func (r *reader) leaving() map[revisions][]pod {
 	out := map[revisions][]pod{}
 	for _, p := range r.Pods {
-		if r.Cluster && !p.Counts {
+		if r.Cluster && !p.Live {
 			key := revisions{made{p.Namespace, p.Workload}, p.Labels.kept}
 			out[key] = append(out[key], pod{name: p.Name})
 		}
@@ -89,7 +89,7 @@ func (r *reader) podGroups() []*group {
 	seen := make(map[made]bool, len(templates))
 	groups := make(map[key]*group, len(templates))
 	for _, p := range r.Pods {
-		if !p.Counts {
+		if !p.Live {
 			continue
 		}
 		by := made{p.Namespace, p.Workload}
@@ -129,7 +129,7 @@ func (r *reader) barePods(byWorkload map[made]*group) []*group {
 	var out []*group
 	for _, p := range r.Pods {
 		by := made{p.Namespace, p.Workload}
-		if p.Counts && byWorkload[by] == nil {
+		if p.Live && byWorkload[by] == nil {
 			out = append(out, &group{
 				made: by, created: p.Created, labels: p.Labels, pods: []pod{{name: p.Name, count: 1}},
 				noSidecar: p.sidecar == refused || p.sidecar == unsaid && uninjected[p.Namespace],

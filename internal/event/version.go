@@ -148,9 +148,9 @@ func (t *teller) whyNot(v route.Version, was announced) string {
 	switch {
 	case s == nil:
 		return ""
-	case s.State == compile.LeftAlone && s.Reason == diag.OptedOut:
+	case s.State == compile.Skipped && s.Reason == diag.OptedOut:
 		return fmt.Sprintf("version %s is not routed to, since the Service asks to be left alone: %s are answered like any other", v.Version, asked)
-	case s.State == compile.LeftAlone:
+	case s.State == compile.Skipped:
 		return fmt.Sprintf("version %s is not routed to, since the Service is left alone (%s): %s are answered like any other", v.Version, s.Reason, asked)
 	}
 	get := " get the released version"

@@ -146,12 +146,12 @@ func TestVersions(t *testing.T) {
 		{"the Service is gone", look{gone: true}, nil},
 		{
 			"opted out",
-			look{service: compile.Service{State: compile.LeftAlone, Reason: diag.OptedOut, Pinned: compile.PinnedNowhere}},
+			look{service: compile.Service{State: compile.Skipped, Reason: diag.OptedOut, Pinned: compile.PinnedNowhere}},
 			[]string{not + "version v2 is not routed to, since the Service asks to be left alone: requests for cart:v2 are answered like any other"},
 		},
 		{
 			"left alone",
-			look{service: compile.Service{State: compile.LeftAlone, Reason: diag.ReleasedUnknown}},
+			look{service: compile.Service{State: compile.Skipped, Reason: diag.ReleasedUnknown}},
 			[]string{not + "version v2 is not routed to, since the Service is left alone (ReleasedUnknown): requests for cart:v2 are answered like any other"},
 		},
 		{

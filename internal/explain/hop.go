@@ -121,7 +121,7 @@ func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	switch {
 	case s != nil && s.VersionOf != "":
 		out.Why = fmt.Sprintf("it stands for a version of %s, and is called as it is", s.VersionOf)
-	case s != nil && s.report.State == compile.LeftAlone:
+	case s != nil && s.report.State == compile.Skipped:
 		out.Why = fmt.Sprintf("it is left alone, and ordinary routing applies: %s", s.report.Why)
 	case e.found.hidden:
 		out.Why = fmt.Sprintf("the VirtualService that follows overrides is not exported to namespace %s: %s", e.caller.namespace, what)

@@ -67,7 +67,7 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 	case e.VersionOf != "":
 		n = note(diag.Warning, "Service %s stands for a version of %s", e.Name, e.VersionOf)
 		n.Fix = fmt.Sprintf("write %s:VERSION", e.VersionOf)
-	case e.report.State == compile.LeftAlone:
+	case e.report.State == compile.Skipped:
 		n = note(diag.Warning, "Service %s.%s is left alone (%s), so that no version of it can be asked for", e.Name, e.Namespace, e.report.Reason)
 		n.Fix = e.report.Reason.Entry().Fix
 	case at < 0:

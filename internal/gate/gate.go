@@ -47,7 +47,7 @@ func Wanted(objects *discover.Objects, options model.Options, pod *corev1.Pod, n
 	if len(around.Services) == 0 {
 		return false
 	}
-	around.Pods = append(around.Pods, discover.PodOf(stub(pod, now)))
+	around.Pods = append(around.Pods, discover.TrimPod(stub(pod, now)))
 	snapshot, _ := around.Snapshot(options)
 	return PinnedAway(compile.Compile(snapshot).Services, pod.Namespace, discover.LabelsOf(pod.Labels))
 }

@@ -67,7 +67,7 @@ func TestJudge(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			pod := discover.PodOf(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels("app", "cart", "version", "v2", "pod-template-hash", "7")}})
+			pod := discover.TrimPod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels("app", "cart", "version", "v2", "pod-template-hash", "7")}})
 			test.view.Now = now.Add(test.waited)
 			got := test.view.Judge(&gate.Waiting{Pod: pod, Since: now, Told: test.told})
 			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreFields(gate.Verdict{}, "Message")); diff != "" {

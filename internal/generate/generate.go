@@ -23,18 +23,18 @@ type Output struct {
 
 // From makes what follows from snapshot.
 func From(snapshot *model.Snapshot) (Output, error) {
-	return With(snapshot, func(refused compile.Refused) compile.Result { return compile.Without(snapshot, refused) })
+	return With(snapshot, func(refused compile.Rejected) compile.Result { return compile.Without(snapshot, refused) })
 }
 
 // With is [From] with another way to compile. What can't be written, being too large or
 // such that Istio refuses it, is not proved with the rest: where there is any, the
 // rest is proved again.
-func With(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Result) (Output, error) {
+func With(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Result) (Output, error) {
 	left := map[diag.Object]bool{}
 	var unwritten []diag.Diagnostic
 	for {
 		var out Output
-		out.Result, out.Proof = prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+		out.Result, out.Proof = prove.Made(snapshot, func(refused compile.Rejected) compile.Result {
 			result := compiled(refused)
 			result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return left[istio.TableObject(&t)] })
 			result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(r route.SubsetRule) bool { return left[istio.RuleObject(&r)] })

@@ -27,7 +27,7 @@ func TestUnwritten(t *testing.T) {
 		}
 		snapshot.Services = append(snapshot.Services, s)
 	}
-	out, err := generate.With(snapshot, func(refused compile.Refused) compile.Result {
+	out, err := generate.With(snapshot, func(refused compile.Rejected) compile.Result {
 		result := compile.Without(snapshot, refused)
 		result.Tables[0].Routes[0].Name = strings.Repeat("x", istio.MaxObjectBytes)
 		return result

@@ -225,7 +225,7 @@ func reasonOf(s *compile.Service) string {
 		}
 	case compile.Idle:
 		return out + "nothing to override"
-	case compile.LeftAlone:
+	case compile.Skipped:
 		return out + "left alone (" + string(s.Reason) + ")"
 	}
 	for _, v := range s.Versions {

@@ -55,7 +55,7 @@ func TestChangeReason(t *testing.T) {
 		{"managed", &managed, "cart: pin by version (released: by annotation); v1 released, 2 of 2 pods ready; v2 1 of 1 pods ready"},
 		{"shared", &shared, "cart: not pinned"},
 		{"idle", &compile.Service{Name: "cart", State: compile.Idle}, "cart: nothing to override"},
-		{"left alone", &compile.Service{Name: "cart", State: compile.LeftAlone, Reason: "OptedOut"}, "cart: left alone (OptedOut)"},
+		{"left alone", &compile.Service{Name: "cart", State: compile.Skipped, Reason: "OptedOut"}, "cart: left alone (OptedOut)"},
 		{"gone", nil, "nothing needs it"},
 	}
 	for _, test := range tests {

@@ -191,7 +191,7 @@ func keep(object metav1.Object) *item {
 	if _, isNamespace := object.(*corev1.Namespace); isNamespace {
 		object.SetAnnotations(nil)
 	}
-	out.Object = orMeta(object, discover.Keep(object))
+	out.Object = orMeta(object, discover.Trim(object))
 	return out
 }
 

@@ -118,7 +118,7 @@ func (m *metrics) passed(p *picture, took time.Duration) {
 	m.leading.Set(1)
 	m.services.Reset()
 	versions := 0
-	for _, state := range []compile.State{compile.Managed, compile.Idle, compile.LeftAlone} {
+	for _, state := range []compile.State{compile.Managed, compile.Idle, compile.Skipped} {
 		m.services.WithLabelValues(string(state)).Set(0)
 	}
 	for i := range p.result.Services {

@@ -227,7 +227,7 @@ func programmedFor(s *compile.Service, p *picture) *metav1.Condition {
 			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, r.Message)
 		}
 	}
-	if s.State == compile.LeftAlone && s.Reason != diag.OptedOut && s.Reason != "" {
+	if s.State == compile.Skipped && s.Reason != diag.OptedOut && s.Reason != "" {
 		return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, message(p, object, s.Reason, diag.Object{}))
 	}
 	if s.ReleasedMissing && s.State == compile.Managed {

@@ -157,7 +157,7 @@ func (r *reconciler) look() *picture {
 	var found []diag.Diagnostic
 	p.snapshot, found = p.objects.Snapshot(r.options.Model)
 	found = append(found, r.options.unreadRevisions(p.snapshot)...)
-	p.result, _ = prove.Made(p.snapshot, func(refused compile.Refused) compile.Result {
+	p.result, _ = prove.Made(p.snapshot, func(refused compile.Rejected) compile.Result {
 		result := compile.Without(p.snapshot, refused)
 		// What is not written is not proved with the rest.
 		result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return !p.managed(t.Namespace) })

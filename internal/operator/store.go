@@ -69,7 +69,7 @@ func (s *store) alike(old, next *item) bool {
 	if !isPod || b == nil || old.gated != next.gated {
 		return false
 	}
-	if !a.Counts && !b.Counts {
+	if !a.Live && !b.Live {
 		return true
 	}
 	same := *a
@@ -89,7 +89,7 @@ func (s *store) remove(name diag.Object, last *item) {
 		return
 	}
 	delete(s.items, name)
-	if pod, isPod := old.Object.(*discover.Pod); !isPod || pod.Counts || old.gated {
+	if pod, isPod := old.Object.(*discover.Pod); !isPod || pod.Live || old.gated {
 		s.touch()
 	}
 }

@@ -154,7 +154,7 @@ func TestNoLook(t *testing.T) {
 	t.Parallel()
 	pod := func(ready, counts bool, version string) *item {
 		return &item{Object: &discover.Pod{
-			Meta: discover.Meta{Namespace: "shop", Name: "cart-1"}, Labels: discover.LabelsOf(map[string]string{"version": version}), Ready: ready, Counts: counts,
+			Meta: discover.Meta{Namespace: "shop", Name: "cart-1"}, Labels: discover.LabelsOf(map[string]string{"version": version}), Ready: ready, Live: counts,
 		}}
 	}
 	name := diag.Object{Kind: "Pod", Namespace: "shop", Name: "cart-1"}

@@ -87,7 +87,7 @@ func (w *world) truth(disturbed, ran bool) {
 	w.crashed = false
 	result := compile.Compile(w.snapshot())
 	s := result.Services[0]
-	if s.State != compile.LeftAlone && !m.hidden && (w.settings.ReleasedVersions != nil || w.remembered() != nil) {
+	if s.State != compile.Skipped && !m.hidden && (w.settings.ReleasedVersions != nil || w.remembered() != nil) {
 		m.previews = w.previews()
 	}
 	for _, v := range s.Versions {
@@ -97,7 +97,7 @@ func (w *world) truth(disturbed, ran bool) {
 		}
 	}
 	w.entitle(&m, s.ReleasedMissing)
-	if s.State == compile.LeftAlone || s.Pinned == compile.NotPinned && !s.ReleasedMissing || w.gone(m.released) {
+	if s.State == compile.Skipped || s.Pinned == compile.NotPinned && !s.ReleasedMissing || w.gone(m.released) {
 		m.released, m.due, m.must = nil, nil, nil
 	}
 	if m.due == nil {

@@ -71,7 +71,7 @@ func (p *planner) standIns(s *compile.Service, before []model.Backend) []model.B
 // released is missing they don't while pods are ready that ordinary traffic may have.
 func (p *planner) shared(s *compile.Service) bool {
 	switch {
-	case s.State == compile.LeftAlone:
+	case s.State == compile.Skipped:
 		return true
 	case s.Pinned != compile.NotPinned || !s.ReleasedMissing:
 		return s.Pinned == compile.NotPinned

@@ -244,7 +244,7 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 	var until time.Time
 	held := false
 	for host, yes := range pinned {
-		if report := p.reports[host]; report != nil && report.State == compile.LeftAlone {
+		if report := p.reports[host]; report != nil && report.State == compile.Skipped {
 			// What was changed so that it is left alone is in force, and may hide the pin.
 			continue
 		}

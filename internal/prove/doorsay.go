@@ -27,7 +27,7 @@ func (f *doorFinder) saySidecars(d *compile.Door) {
 	case d.Unknown != "":
 		f.tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
 	case f.shared():
-	case f.service.State == compile.LeftAlone:
+	case f.service.State == compile.Skipped:
 		f.tell(diag.CallersNotPinned, "ordinary requests from %s reach %s, since the Service is left alone (%s)", d.Callers, f.previews(), f.service.Reason).
 			Fix = "mend what it is left alone for"
 	default:

@@ -30,7 +30,7 @@ func TestFaultsAreNotMade(t *testing.T) {
 				if report := prove.Check(snapshot, &wrong); len(report.Failures) > 0 {
 					noticed++
 				}
-				result, _ := prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+				result, _ := prove.Made(snapshot, func(refused compile.Rejected) compile.Result {
 					made := compile.Without(snapshot, refused)
 					fault.Plant(&made)
 					return made

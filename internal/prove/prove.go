@@ -15,12 +15,12 @@ const rounds = 8
 // The report is of what is made, and has no failures; those of what is not made are
 // refused.
 func Compile(snapshot *model.Snapshot) (compile.Result, Report) {
-	return Made(snapshot, func(refused compile.Refused) compile.Result { return compile.Without(snapshot, refused) })
+	return Made(snapshot, func(refused compile.Rejected) compile.Result { return compile.Without(snapshot, refused) })
 }
 
 // Made is [Compile] with another way to make things.
-func Made(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Result) (compile.Result, Report) {
-	refused := compile.Refused{Namespaces: map[diag.Object]map[string]string{}, Objects: map[diag.Object]string{}}
+func Made(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Result) (compile.Result, Report) {
+	refused := compile.Rejected{Namespaces: map[diag.Object]map[string]string{}, Objects: map[diag.Object]string{}}
 	users := mesh.New(snapshot)
 	var result compile.Result
 	var c *checker
@@ -50,7 +50,7 @@ func Made(snapshot *model.Snapshot, compiled func(compile.Refused) compile.Resul
 }
 
 // refuse notes what must not be made for a failure: for some callers, or at all.
-func refuse(refused *compile.Refused, f Failure, whole bool) {
+func refuse(refused *compile.Rejected, f Failure, whole bool) {
 	if f.Object.Kind != "VirtualService" || whole {
 		if _, known := refused.Objects[f.Object]; !known {
 			refused.Objects[f.Object] = f.String()

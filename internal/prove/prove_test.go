@@ -73,7 +73,7 @@ func keep(t *rapid.T, snapshot *model.Snapshot, result *compile.Result) {
 func TestRefusedIsKept(t *testing.T) {
 	t.Parallel()
 	snapshot := compiletest.Large(2, 2, 0)
-	faulty := func(refused compile.Refused) compile.Result {
+	faulty := func(refused compile.Rejected) compile.Result {
 		result := compile.Without(snapshot, refused)
 		for i := range result.Tables {
 			if table := &result.Tables[i]; table.Owner == snapshot.Services[0].Name {
@@ -103,11 +103,11 @@ func TestRefusedForSome(t *testing.T) {
 	t.Parallel()
 	snapshot := compiletest.Large(2, 2, 0)
 	snapshot.Namespaces = append(snapshot.Namespaces, "web")
-	var first compile.Refused
+	var first compile.Rejected
 	rounds := 0
-	prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+	prove.Made(snapshot, func(refused compile.Rejected) compile.Result {
 		if rounds++; rounds == 2 {
-			first = compile.Refused{Namespaces: maps.Clone(refused.Namespaces), Objects: maps.Clone(refused.Objects)}
+			first = compile.Rejected{Namespaces: maps.Clone(refused.Namespaces), Objects: maps.Clone(refused.Objects)}
 		}
 		result := compile.Without(snapshot, refused)
 		for i := range result.Tables {
@@ -124,7 +124,7 @@ func TestRefusedForSome(t *testing.T) {
 func TestRefusedForNothing(t *testing.T) {
 	t.Parallel()
 	snapshot := compiletest.Large(2, 2, 0)
-	result, report := prove.Made(snapshot, func(compile.Refused) compile.Result {
+	result, report := prove.Made(snapshot, func(compile.Rejected) compile.Result {
 		result := compile.Compile(snapshot)
 		result.Tables[0].Routes[0].Destinations = []route.Destination{{Host: "elsewhere.example.com", Port: 80}}
 		return result
@@ -154,7 +154,7 @@ func TestDoorsOfSome(t *testing.T) {
 			snapshot.AllNamespaces, snapshot.Namespaces = false, []string{"shop"}
 			snapshot.Services = snapshot.Services[:1]
 			snapshot.Services[0].Backends = append(snapshot.Services[0].Backends, backend("cart-2", "cart", "v2"))
-			result, _ := prove.Made(snapshot, func(refused compile.Refused) compile.Result {
+			result, _ := prove.Made(snapshot, func(refused compile.Rejected) compile.Result {
 				result := compile.Without(snapshot, refused)
 				test.change(&result.Tables[0])
 				return result

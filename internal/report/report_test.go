@@ -97,7 +97,7 @@ func TestServices(t *testing.T) {
 	got := report.Services(in, &result)
 	want := []report.Service{
 		{
-			Namespace: "shop", Name: "alias", State: compile.LeftAlone, Reason: diag.ExternalNameService,
+			Namespace: "shop", Name: "alias", State: compile.Skipped, Reason: diag.ExternalNameService,
 			Why: "left alone (ExternalNameService): it is an ExternalName",
 		},
 		{

@@ -96,9 +96,9 @@ func overrideRoutes(result *compile.Result) map[route.Version]string {
 
 func whyState(s *compile.Service, in *model.Service) string {
 	switch {
-	case s.State == compile.LeftAlone && in != nil && in.VersionOf != "":
+	case s.State == compile.Skipped && in != nil && in.VersionOf != "":
 		return "stands for a version of " + in.VersionOf
-	case s.State == compile.LeftAlone:
+	case s.State == compile.Skipped:
 		return fmt.Sprintf("left alone (%s): %s", s.Reason, s.Why)
 	case s.State == compile.Idle && in != nil && len(in.Selector) > 0 && len(in.Backends) == 0 && len(in.Unread) == 0:
 		return "nothing to override: no workload that was read has the labels it selects by"
@@ -116,7 +116,7 @@ func version(s *compile.Service, v compile.Version, routes map[route.Version]str
 	switch {
 	case v.Released:
 		out.Why = whyReleased(s)
-	case s.State == compile.LeftAlone:
+	case s.State == compile.Skipped:
 		// The Service says why, for all of its versions.
 	case v.Ready == 0:
 		out.Why = "no ready pod, so no route"
@@ -148,7 +148,7 @@ func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
 	unread := func(b model.Backend) bool {
 		return b.Labels[s.Settings.VersionLabel] != "" && !known[b.Workload.String()]
 	}
-	if s.State == compile.LeftAlone && slices.ContainsFunc(in.Backends, unread) {
+	if s.State == compile.Skipped && slices.ContainsFunc(in.Backends, unread) {
 		return Version{}, false
 	}
 	var out Version
@@ -168,7 +168,7 @@ func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
 	switch {
 	case out.Released:
 		out.Why = whyReleased(s)
-	case s.State != compile.LeftAlone:
+	case s.State != compile.Skipped:
 		out.Why = "no version label"
 	}
 	return out, len(out.Workloads) > 0
@@ -194,10 +194,10 @@ func Versions(w io.Writer, services []Service) error {
 		s := &services[i]
 		for n, v := range s.Versions {
 			why, of := v.Why, s.Why
-			if s.State == compile.LeftAlone && n > 0 {
+			if s.State == compile.Skipped && n > 0 {
 				of = fmt.Sprintf("left alone (%s)", s.Reason) // the first row says it in full
 			}
-			if of != "" && (v.Released || s.State == compile.LeftAlone) {
+			if of != "" && (v.Released || s.State == compile.Skipped) {
 				why = strings.TrimPrefix(why+"; "+of, "; ")
 			}
 			rows = append(rows, []string{

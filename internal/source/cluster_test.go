@@ -325,7 +325,7 @@ func TestClusterSlims(t *testing.T) {
 	}
 	want := &discover.Pod{
 		Meta: discover.Meta{Namespace: "shop", Name: "a"}, Labels: discover.LabelsOf(map[string]string{"app": "a"}),
-		Workload: model.Workload{Kind: "Pod", Name: "a"}, Counts: true,
+		Workload: model.Workload{Kind: "Pod", Name: "a"}, Live: true,
 	}
 	if d := cmp.Diff(want, objects.Pods[0], cmp.AllowUnexported(discover.Labels{}, discover.Pod{})); d != "" {
 		t.Errorf("-want +got:\n%s", d)

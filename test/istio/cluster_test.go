@@ -50,7 +50,7 @@ func readWith(ctx context.Context, users []byte, plant func(*compile.Result) boo
 	snapshot, found := objects.Snapshot(model.DefaultOptions())
 	diags = append(diags, found...)
 	c.snapshot = snapshot
-	made, err := generate.With(snapshot, func(refused compile.Refused) compile.Result {
+	made, err := generate.With(snapshot, func(refused compile.Rejected) compile.Result {
 		result := compile.Without(snapshot, refused)
 		c.planted = plant(&result) || c.planted
 		return result

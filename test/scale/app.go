@@ -124,13 +124,13 @@ func (a *app) compile() (state, error) {
 		EndpointSlices: []*discover.EndpointSlice{{}},
 	}
 	for _, x := range a.slices {
-		objects.Put(discover.Keep(x))
+		objects.Put(discover.Trim(x))
 	}
 	for _, x := range a.deployments {
-		objects.Put(discover.Keep(x))
+		objects.Put(discover.Trim(x))
 	}
 	for _, x := range a.pods {
-		objects.Put(discover.Keep(x))
+		objects.Put(discover.Trim(x))
 	}
 	for _, says := range a.have.says {
 		objects.Put(says)

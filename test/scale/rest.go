@@ -50,7 +50,7 @@ func (a *app) atRest() bool {
 		}
 	}
 	for _, s := range a.slices {
-		told = append(told, discover.EndpointSliceOf(s).Ready...)
+		told = append(told, discover.TrimEndpointSlice(s).Ready...)
 	}
 	slices.Sort(ready)
 	slices.Sort(told)

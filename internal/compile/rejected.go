@@ -2,9 +2,9 @@ package compile
 
 import "github.com/overrides-mesh/overrides/internal/diag"
 
-// Refused is what must not be made, since it would change ordinary traffic: the
-// outcome of a proof. The zero Refused refuses nothing.
-type Refused struct {
+// Rejected is what must not be made, since it would change ordinary traffic: the
+// outcome of a proof. The zero Rejected refuses nothing.
+type Rejected struct {
 	// Namespaces are those of callers that must not see a VirtualService, with what
 	// would change for them.
 	Namespaces map[diag.Object]map[string]string
@@ -12,4 +12,4 @@ type Refused struct {
 	Objects map[diag.Object]string
 }
 
-func (r *Refused) namespaces(object diag.Object) map[string]string { return r.Namespaces[object] }
+func (r *Rejected) namespaces(object diag.Object) map[string]string { return r.Namespaces[object] }

@@ -88,19 +88,19 @@ type Pod struct {
 	// Workload is what has made it.
 	Workload model.Workload
 	Created  time.Time
-	// Counts is set while it may serve, now or later; Ready if it says that it is.
-	Counts, Ready bool
+	// Live is set while it may serve, now or later; Ready if it says that it is.
+	Live, Ready bool
 	// Notes are the names of its annotations that are about Overrides.
 	Notes []string
 
 	sidecar sidecar
 }
 
-// PodOf returns what is kept of in.
-func PodOf(in *corev1.Pod) *Pod {
+// TrimPod returns what is kept of a pod.
+func TrimPod(in *corev1.Pod) *Pod {
 	return &Pod{
 		Meta: metaOf(in), Labels: LabelsOf(in.Labels), Workload: workloadOf(in), Created: in.CreationTimestamp.Time,
-		Counts: counts(in), Ready: isReady(in), Notes: notes(in.Annotations), sidecar: sidecarOf(&in.ObjectMeta, &in.Spec),
+		Live: mayServe(in), Ready: isReady(in), Notes: notes(in.Annotations), sidecar: sidecarOf(&in.ObjectMeta, &in.Spec),
 	}
 }
 
@@ -116,9 +116,9 @@ type EndpointSlice struct {
 	Foreign bool
 }
 
-// EndpointSliceOf returns what is kept of in. An endpoint that does not say is
+// TrimEndpointSlice returns what is kept of in. An endpoint that does not say is
 // ready (EndpointConditions.Ready).
-func EndpointSliceOf(in *discoveryv1.EndpointSlice) *EndpointSlice {
+func TrimEndpointSlice(in *discoveryv1.EndpointSlice) *EndpointSlice {
 	out := &EndpointSlice{Meta: metaOf(in), Service: in.Labels[discoveryv1.LabelServiceName], Foreign: isForeign(in)}
 	for i := range in.Endpoints {
 		e := &in.Endpoints[i]
@@ -173,15 +173,15 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 	return out
 }
 
-// Keep returns what is kept of an object: another one for kinds of which there
+// Trim returns what is kept of an object: another one for kinds of which there
 // are many, else the object itself, without what takes most of the memory; nil for
 // one that decides nothing.
-func Keep(object metav1.Object) Object {
+func Trim(object metav1.Object) Object {
 	switch x := object.(type) {
 	case *corev1.Pod:
-		return PodOf(x)
+		return TrimPod(x)
 	case *discoveryv1.EndpointSlice:
-		return EndpointSliceOf(x)
+		return TrimEndpointSlice(x)
 	case *appsv1.Deployment:
 		return workload("Deployment", &x.ObjectMeta, x.Spec.Replicas, x.Spec.Selector, &x.Spec.Template)
 	case *appsv1.StatefulSet:
@@ -269,8 +269,8 @@ func withoutRevision(labels map[string]string) map[string]string {
 	return labels
 }
 
-// counts reports whether p is a pod that may serve, now or later.
-func counts(p *corev1.Pod) bool {
+// mayServe reports whether p is a pod that may serve, now or later.
+func mayServe(p *corev1.Pod) bool {
 	return p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodFailed && p.Status.Phase != corev1.PodSucceeded
 }
 
