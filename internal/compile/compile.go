@@ -148,7 +148,6 @@ func (c *compiler) run() {
 		c.choosePin(s)
 		c.planRule(s)
 	}
-	c.warnOfSharedNames()
 	c.buildTables()
 	for _, s := range c.services {
 		c.saySteered(s)
@@ -171,7 +170,7 @@ func (c *compiler) result() Result {
 		SubsetRules: c.rules,
 		Services:    reports,
 		Policies:    c.policies,
-		Diagnostics: diag.Sort(c.diags),
+		Diagnostics: diag.Sort(append(c.diags, AmbiguousNames(reports)...)),
 	}
 }
 

@@ -37,8 +37,8 @@ func subsetName(version string) string {
 // mangled returns another name for a subset whose name is taken.
 func mangled(name string) string { return withHash(name, name, maxLabel) }
 
-// objectName returns base with the suffix of our objects, within the limit of names.
-func objectName(base string) string {
+// ObjectName returns base with the suffix of our objects, within the limit of names.
+func ObjectName(base string) string {
 	if len(base)+len(ObjectSuffix) <= maxName {
 		return base + ObjectSuffix
 	}
@@ -124,7 +124,7 @@ func uniqueNames(claims []wanted, foreign func(namespace, name string) bool) []s
 // last of them with a hash that differs from round to round.
 func (c *wanted) choice(round int) string {
 	if round < len(c.wants) {
-		return objectName(c.wants[round])
+		return ObjectName(c.wants[round])
 	}
 	last := c.wants[len(c.wants)-1]
 	return withHash(last, c.key+"/"+last+"/"+strconv.Itoa(round), maxName-len(ObjectSuffix)) + ObjectSuffix

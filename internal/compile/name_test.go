@@ -92,7 +92,7 @@ func TestUniqueNamesProperties(t *testing.T) {
 		}
 		others := map[id]bool{}
 		for range rapid.IntRange(0, 4).Draw(t, "foreign") {
-			others[id{"shop", objectName(base.Draw(t, "foreign"))}] = true
+			others[id{"shop", ObjectName(base.Draw(t, "foreign"))}] = true
 		}
 		foreign := func(namespace, name string) bool { return others[id{namespace, name}] }
 		names := uniqueNames(claims, foreign)
@@ -102,7 +102,7 @@ func TestUniqueNamesProperties(t *testing.T) {
 				t.Fatalf("%s stands twice: %v", names[i], claims)
 			}
 			taken[id{c.namespace, names[i]}] = true
-			if foreign(c.namespace, names[i]) && names[i] != objectName(c.wants[0]) {
+			if foreign(c.namespace, names[i]) && names[i] != ObjectName(c.wants[0]) {
 				t.Fatalf("%s is somebody else's", names[i])
 			}
 			if problems := valid.Metadata(&metav1.ObjectMeta{Name: names[i], Namespace: "x"}); len(problems) > 0 {

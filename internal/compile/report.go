@@ -22,6 +22,7 @@ type Service struct {
 	// Pinned says how ordinary traffic is held to the released pods.
 	Pinned   Pinned    `json:"pinned,omitempty"`
 	Versions []Version `json:"versions,omitempty"`
+	Origin    diag.Origin `json:"-"`
 	// Host is the fully qualified name.
 	Host string `json:"host"`
 	// Unreleased are the pods behind it, or templates of pods, that ordinary traffic
@@ -56,6 +57,11 @@ func (s *Service) Apart() []model.Backend {
 		return s.Previews
 	}
 	return s.Unreleased
+}
+
+// Object returns the name of s for diagnostics.
+func (s *Service) Object() diag.Object {
+	return diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
 }
 
 // State is what becomes of a Service.
@@ -97,7 +103,7 @@ type Version struct {
 
 func (c *compiler) report(s *service) Service {
 	out := Service{
-		Namespace: s.Namespace, Name: s.Name, Host: s.host, Reason: s.reason, Why: s.why, Released: s.released.why, Settings: s.settings,
+		Namespace: s.Namespace, Name: s.Name, Origin: s.Origin, Host: s.host, Reason: s.reason, Why: s.why, Released: s.released.why, Settings: s.settings,
 	}
 	if slices.Contains(s.settings.Conditions, "from") {
 		out.Callers = c.callers(s)

@@ -84,7 +84,7 @@ func (c *compiler) draftServices() []*draft {
 // draftService starts the table of a Service's own host; nil if s is left alone.
 func (c *compiler) draftService(s *service) *draft {
 	d := &draft{
-		table:    route.Table{Namespace: s.Namespace, Name: objectName(s.Name), Owner: s.Name, Hosts: []string{s.host}},
+		table:    route.Table{Namespace: s.Namespace, Name: ObjectName(s.Name), Owner: s.Name, Hosts: []string{s.host}},
 		settings: s.settings, of: []*service{s}, routes: c.ownRoutes(s),
 	}
 	if why, refused := c.refused.Objects[istio.TableObject(&d.table)]; refused {

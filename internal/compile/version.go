@@ -102,27 +102,30 @@ func (c *compiler) gatherVersions(s *service) {
 	}
 }
 
-// warnOfSharedNames tells of managed Services that members without a namespace
-// mean together.
-func (c *compiler) warnOfSharedNames() {
-	byName := map[string][]*service{}
-	for _, s := range c.services {
-		if s.active() {
+// AmbiguousNames tells of managed Services that members without a namespace mean together.
+// It is the only rule by which Services without anything in common matter to each other.
+func AmbiguousNames(services []Service) []diag.Diagnostic {
+	byName := map[string][]*Service{}
+	for i := range services {
+		if s := &services[i]; s.State == Managed {
 			byName[s.Name] = append(byName[s.Name], s)
 		}
 	}
+	var out []diag.Diagnostic
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		group := byName[name]
 		if len(group) < 2 {
 			continue
 		}
-		var namespaces []string
-		for _, s := range group {
-			namespaces = append(namespaces, s.Namespace)
+		slices.SortFunc(group, func(a, b *Service) int { return cmp.Compare(a.Namespace, b.Namespace) })
+		namespaces := make([]string, len(group))
+		for i, s := range group {
+			namespaces[i] = s.Namespace
 		}
-		slices.SortFunc(group, func(a, b *service) int { return cmp.Compare(a.Namespace, b.Namespace) })
 		for _, s := range group {
-			c.say(s, diag.AmbiguousServiceName, "namespaces %s have a Service of this name: a member %s:VERSION means all of them", list(namespaces), name)
+			out = append(out, diag.New(diag.AmbiguousServiceName, s.Object(),
+				"namespaces %s have a Service of this name: a member %s:VERSION means all of them", list(namespaces), name).At(s.Origin))
 		}
 	}
+	return out
 }

@@ -34,44 +34,9 @@ const (
 // appKeys are the keys of labels that say which application pods are of.
 var appKeys = []string{app, appName, "k8s-app", "name", "component", "app.kubernetes.io/component", "service"}
 
-// maxComparisons bounds the search in clusters with many Services without pods.
-const maxComparisons = 1 << 17
-
 type nearby struct {
 	rank rank
 	model.Near
-}
-
-// findNear gives each Service that selects nothing the workload that is most likely meant.
-func (r *reader) findNear(groups []*group, byLabel groupIndex) {
-	var empty []*model.Service
-	for i := range r.snapshot.Services {
-		if s := &r.snapshot.Services[i]; len(s.Selector) > 0 && s.ExternalName == "" && len(s.Backends) == 0 && len(s.Unread) == 0 && !s.Steered.Is() {
-			empty = append(empty, s)
-		}
-	}
-	if len(empty)*len(groups) > maxComparisons {
-		return
-	}
-	for _, s := range empty {
-		var found []nearby
-		for namespace := range byLabel {
-			for _, g := range byLabel.selected(namespace, s.Selector) {
-				if !r.isSelected(g) {
-					found = append(found, nearby{elsewhere, g.near("", "")})
-				}
-			}
-		}
-		for _, g := range groups {
-			if n, ok := r.near(g, s); ok {
-				found = append(found, n)
-			}
-		}
-		if len(found) > 0 {
-			nearest := slices.MinFunc(found, compareNear).Near
-			s.Near = &nearest
-		}
-	}
 }
 
 func compareNear(a, b nearby) int {
@@ -81,19 +46,36 @@ func compareNear(a, b nearby) int {
 	)
 }
 
-func (g *group) near(has, lacks string) model.Near {
-	return model.Near{Namespace: g.made.namespace, Workload: g.made.workload, Has: has, Lacks: lacks}
+func (p *Pods) near(has, lacks string) model.Near {
+	return model.Near{Namespace: p.Namespace, Workload: p.Workload, Has: has, Lacks: lacks}
 }
 
-// near reports whether the pods of g have all labels that s selects by but one, which is
-// not far either.
-func (r *reader) near(g *group, s *model.Service) (nearby, bool) {
-	if g.made.namespace != s.Namespace {
-		return nearby{}, false
+// nearest returns the workload that s most likely means; nil for none.
+func (a *adviser) nearest(s *model.Service) *model.Near {
+	var found []nearby
+	for i := range a.Elsewhere {
+		if p := &a.Elsewhere[i]; model.HasLabels(p.Labels.All, s.Selector) {
+			found = append(found, nearby{elsewhere, p.near("", "")})
+		}
 	}
+	for i := range a.Pods {
+		if n, ok := a.near(&a.Pods[i], s); ok {
+			found = append(found, n)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	out := slices.MinFunc(found, compareNear).Near
+	return &out
+}
+
+// near reports whether pods have all labels that s selects by but one, which is not far
+// either.
+func (a *adviser) near(p *Pods, s *model.Service) (nearby, bool) {
 	missing := ""
 	for key, value := range s.Selector {
-		if g.labels.All[key] == value {
+		if p.Labels.All[key] == value {
 			continue
 		}
 		if missing != "" {
@@ -102,32 +84,25 @@ func (r *reader) near(g *group, s *model.Service) (nearby, bool) {
 		missing = key
 	}
 	wanted := s.Selector[missing]
-	value, has := g.labels.All[missing]
+	value, has := p.Labels.All[missing]
 	switch {
-	case has && isSlip(value, wanted) && (isSureSlip(value, wanted) || !r.isSelected(g)):
-		return nearby{misspelt, g.near(missing+"="+value, "")}, true
+	case has && isSlip(value, wanted) && (isSureSlip(value, wanted) || !a.isSelected(p)):
+		return nearby{misspelt, p.near(missing+"="+value, "")}, true
 	case slices.Contains(appKeys, missing):
 		for _, key := range appKeys {
-			if g.labels.All[key] == wanted {
-				return nearby{renamed, g.near(key+"="+wanted, "")}, true
+			if p.Labels.All[key] == wanted {
+				return nearby{renamed, p.near(key+"="+wanted, "")}, true
 			}
 		}
 	}
 	switch {
-	case r.isSelected(g):
+	case a.isSelected(p):
 	case has && (strings.HasPrefix(value, wanted+"-") || strings.HasPrefix(wanted, value+"-")):
-		return nearby{longer, g.near(missing+"="+value, "")}, true
+		return nearby{longer, p.near(missing+"="+value, "")}, true
 	case !has && len(s.Selector) > 1:
-		return nearby{lacking, g.near("", missing)}, true
+		return nearby{lacking, p.near("", missing)}, true
 	}
 	return nearby{}, false
-}
-
-// isSelected reports whether a Service selects g.
-func (r *reader) isSelected(g *group) bool {
-	return slices.ContainsFunc(r.snapshot.Services, func(s model.Service) bool {
-		return s.Namespace == g.made.namespace && len(s.Selector) > 0 && model.HasLabels(g.labels.All, s.Selector)
-	})
 }
 
 // isSlip reports whether one value is most likely the other, mistyped. Values that differ

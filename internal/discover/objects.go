@@ -35,6 +35,9 @@ type Objects struct {
 	// Cluster is set when they were read from a cluster, where pods speak for
 	// themselves; from YAML the workloads' templates do.
 	Cluster bool
+	// Part is set where they are a part of a cluster: advice, for which others count too, is
+	// not given. Sliced is set where the whole has EndpointSlices.
+	Part, Sliced bool
 	// Origins says where objects were read from; those of a cluster are not in it.
 	Origins map[diag.Object]diag.Origin
 	// PassedOver counts objects of kinds that decide no route.

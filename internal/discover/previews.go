@@ -8,57 +8,61 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// sayUnselected warns of previews that no Service selects.
-func (r *reader) sayUnselected(groups []*group) {
-	var unselected []*group
-	for _, g := range groups {
-		if g.labels.All[previewKey] == "true" && g.made.workload.Kind != "Job" && !r.isSelected(g) && !r.isNamed(g) {
-			unselected = append(unselected, g)
+// unselected warns of previews that no Service selects.
+func (a *adviser) unselected(near map[string]*model.Near) []diag.Diagnostic {
+	var out []diag.Diagnostic
+	for i := range a.Pods {
+		p := &a.Pods[i]
+		if !p.isPreview() || a.isSelected(p) || a.isNamed(p, near) {
+			continue
 		}
-	}
-	if len(unselected)*len(r.snapshot.Services) > maxComparisons {
-		return
-	}
-	for _, g := range unselected {
-		object := diag.Object{Kind: g.made.workload.Kind, Namespace: g.made.namespace, Name: g.made.workload.Name}
+		object := p.object()
 		d := diag.New(diag.PreviewUnselected, object, "no Service that was read selects its pods")
-		if s := r.nearService(g); s != nil {
-			missing := missingLabel(g, s)
+		if s := a.nearService(p); s != nil {
+			missing := missingLabel(p, s)
 			d = diag.New(diag.PreviewUnselected, object, "no Service selects its pods: did you mean the label %s: %s? Service %s selects by it", missing, s.Selector[missing], s.Name).For(s.Object())
 		}
-		r.diags = append(r.diags, d.At(r.Origins[object]))
+		out = append(out, d)
 	}
+	return out
 }
 
-// isNamed reports whether a Service names g already as what it selects nearly, or would
-// select but for a controller.
-func (r *reader) isNamed(g *group) bool {
-	return slices.ContainsFunc(r.snapshot.Services, func(s model.Service) bool {
-		return s.Namespace == g.made.namespace && slices.Contains(s.DropOuts, g.made.workload) ||
-			s.Near != nil && s.Near.Namespace == g.made.namespace && s.Near.Workload == g.made.workload
+func (p *Pods) isPreview() bool {
+	return p.Labels.All[previewKey] == "true" && p.Workload.Kind != "Job"
+}
+
+func (p *Pods) object() diag.Object {
+	return diag.Object{Kind: p.Workload.Kind, Namespace: p.Namespace, Name: p.Workload.Name}
+}
+
+// isNamed reports whether a Service names the workload of p already as what it selects
+// nearly, or would select but for a controller.
+func (a *adviser) isNamed(p *Pods, near map[string]*model.Near) bool {
+	return slices.ContainsFunc(a.Services, func(s *model.Service) bool {
+		n := near[s.Name]
+		return slices.Contains(s.DropOuts, p.Workload) || n != nil && n.Namespace == p.Namespace && n.Workload == p.Workload
 	})
 }
 
-// nearService returns the Service whose selector the labels of g nearly match.
-func (r *reader) nearService(g *group) *model.Service {
+// nearService returns the Service whose selector the labels of p nearly match.
+func (a *adviser) nearService(p *Pods) *model.Service {
 	var best *model.Service
 	var at rank
-	for i := range r.snapshot.Services {
-		s := &r.snapshot.Services[i]
+	for _, s := range a.Services {
 		if len(s.Selector) == 0 || s.Steered.Is() {
 			continue
 		}
-		if n, ok := r.near(g, s); ok && (best == nil || n.rank < at || n.rank == at && s.Name < best.Name) {
+		if n, ok := a.near(p, s); ok && (best == nil || n.rank < at || n.rank == at && s.Name < best.Name) {
 			best, at = s, n.rank
 		}
 	}
 	return best
 }
 
-// missingLabel is the first key by which s selects and does not select g.
-func missingLabel(g *group, s *model.Service) string {
+// missingLabel is the first key by which s selects and does not select p.
+func missingLabel(p *Pods, s *model.Service) string {
 	for _, key := range slices.Sorted(maps.Keys(s.Selector)) {
-		if g.labels.All[key] != s.Selector[key] {
+		if p.Labels.All[key] != s.Selector[key] {
 			return key
 		}
 	}

@@ -32,9 +32,10 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	}
 	r.readRemembered()
 	r.dropOuts(byLabel)
-	r.findNear(groups, byLabel)
 	r.readPodNames()
-	r.sayUnselected(groups)
+	if !r.Part {
+		r.advise(groups, byLabel)
+	}
 	r.readCallers(groups)
 	r.readPolicies()
 	r.readMesh()
@@ -64,7 +65,7 @@ func (r *reader) readiness(ready map[[2]string]map[string]bool, in *corev1.Servi
 	switch {
 	case !r.Cluster:
 		return func(*pod) bool { return true }
-	case len(r.EndpointSlices) == 0:
+	case len(r.EndpointSlices) == 0 && !r.Sliced:
 		return func(p *pod) bool { return p.ready }
 	}
 	names := ready[[2]string{in.Namespace, in.Name}]
@@ -182,7 +183,7 @@ func sortSnapshot(s *model.Snapshot) {
 	slices.SortFunc(s.ServiceEntries, func(a, b model.ServiceEntry) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	slices.SortFunc(s.Entrances, func(a, b model.Entrance) int { return a.Object().Compare(b.Object()) })
 	slices.SortFunc(s.Foreign, diag.Object.Compare)
-	s.Callers = compactCallers(s.Callers)
+	s.Callers = CompactCallers(s.Callers)
 }
 
 func byName(namespaceA, nameA, namespaceB, nameB string) int {

@@ -61,8 +61,8 @@ func canaryOf(in *canary) *Canary {
 	}
 }
 
-// steers lists the objects that a Canary changes (flagger pkg/router).
-func (c *Canary) steers() []diag.Object {
+// Steers lists the objects that a Canary changes (flagger pkg/router).
+func (c *Canary) Steers() []diag.Object {
 	var out []diag.Object
 	for _, name := range []string{c.Apex, c.Apex + "-primary", c.Apex + "-canary"} {
 		out = append(out, diag.Object{Kind: "Service", Namespace: c.Namespace, Name: name})
@@ -164,7 +164,7 @@ func (r *reader) indexSteering() {
 		}
 	}
 	for _, c := range r.Canaries {
-		for _, o := range c.steers() {
+		for _, o := range c.Steers() {
 			r.steering[o] = model.Steering{Kind: canaryKind, Name: c.Name}
 		}
 	}

@@ -83,8 +83,8 @@ func (r *reader) readCallers(groups []*group) {
 	}
 }
 
-// compactCallers names each caller once, in order.
-func compactCallers(callers []model.Caller) []model.Caller {
+// CompactCallers names each caller once, in order, in place.
+func CompactCallers(callers []model.Caller) []model.Caller {
 	slices.SortFunc(callers, func(a, b model.Caller) int {
 		without := 0
 		if a.NoSidecar != b.NoSidecar {

@@ -1,0 +1,127 @@
+package discover
+
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Neighbourhood is what advice about selectors that select nothing follows from: the
+// Services and pods of one namespace.
+type Neighbourhood struct {
+	Services []*model.Service
+	Pods     []Pods
+	// Elsewhere are pods of other namespaces that no Service selects there and that have all
+	// labels that a Service of this one selects by.
+	Elsewhere []Pods
+}
+
+// Pods are pods of one workload with the same labels, or its template.
+type Pods struct {
+	Namespace string
+	Workload  model.Workload
+	Labels    *Labels
+}
+
+// Advice is what may be meant.
+type Advice struct {
+	// Near has for Services that select nothing, by name, the workload that is most likely
+	// meant.
+	Near map[string]*model.Near
+	// Unselected warns of previews that no Service selects.
+	Unselected []diag.Diagnostic
+}
+
+// Advise returns advice for one namespace. It decides nothing.
+func Advise(n *Neighbourhood) Advice {
+	a := &adviser{Neighbourhood: n}
+	out := Advice{Near: map[string]*model.Near{}}
+	var empty []*model.Service
+	for _, s := range n.Services {
+		if SelectsNothing(s) {
+			empty = append(empty, s)
+		}
+	}
+	if len(empty)*(len(n.Pods)+len(n.Elsewhere)) <= maxComparisons {
+		for _, s := range empty {
+			if found := a.nearest(s); found != nil {
+				out.Near[s.Name] = found
+			}
+		}
+	}
+	out.Unselected = a.unselected(out.Near)
+	return out
+}
+
+// maxComparisons bounds the search in namespaces with many Services without pods.
+const maxComparisons = 1 << 17
+
+// SelectsNothing reports whether the selector of s should select pods, and does not.
+func SelectsNothing(s *model.Service) bool {
+	return len(s.Selector) > 0 && s.ExternalName == "" && len(s.Backends) == 0 && len(s.Unread) == 0 && !s.Steered.Is()
+}
+
+// IsPreview reports whether p are pods of a preview, which a Service should select.
+func (p *Pods) IsPreview() bool { return p.isPreview() }
+
+// adviser gives advice.
+type adviser struct{ *Neighbourhood }
+
+// isSelected reports whether a Service selects p.
+func (a *adviser) isSelected(p *Pods) bool {
+	return slices.ContainsFunc(a.Services, func(s *model.Service) bool {
+		return len(s.Selector) > 0 && model.HasLabels(p.Labels.All, s.Selector)
+	})
+}
+
+// advise adds advice for all namespaces to what was read.
+func (r *reader) advise(groups []*group, byLabel groupIndex) {
+	byNamespace := map[string]*Neighbourhood{}
+	in := func(namespace string) *Neighbourhood {
+		n := byNamespace[namespace]
+		if n == nil {
+			n = &Neighbourhood{}
+			byNamespace[namespace] = n
+		}
+		return n
+	}
+	for i := range r.snapshot.Services {
+		n := in(r.snapshot.Services[i].Namespace)
+		n.Services = append(n.Services, &r.snapshot.Services[i])
+	}
+	for _, g := range groups {
+		n := in(g.made.namespace)
+		n.Pods = append(n.Pods, Pods{g.made.namespace, g.made.workload, g.labels})
+	}
+	for namespace, n := range byNamespace {
+		if !n.isLoose() {
+			continue
+		}
+		for _, s := range n.Services {
+			if !SelectsNothing(s) {
+				continue
+			}
+			for other := range byLabel {
+				for _, g := range byLabel.selected(other, s.Selector) {
+					p := Pods{other, g.made.workload, g.labels}
+					if other != namespace && !(&adviser{byNamespace[other]}).isSelected(&p) {
+						n.Elsewhere = append(n.Elsewhere, p)
+					}
+				}
+			}
+		}
+		advice := Advise(n)
+		for _, s := range n.Services {
+			s.Near = advice.Near[s.Name]
+		}
+		for _, d := range advice.Unselected {
+			r.diags = append(r.diags, d.At(r.Origins[d.Object]))
+		}
+	}
+}
+
+// isLoose reports whether there is a Service that selects nothing, or a preview.
+func (n *Neighbourhood) isLoose() bool {
+	return slices.ContainsFunc(n.Services, SelectsNothing) || slices.ContainsFunc(n.Pods, func(p Pods) bool { return p.isPreview() })
+}

@@ -1,0 +1,384 @@
+package island
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// index holds objects, and finds those that are tied together.
+type index struct {
+	options *model.Options
+	nodes   map[diag.Object]*node
+	byTie   map[Tie][]*node
+	spaces  map[string]*space
+	// wildcards are the objects with routes for a wildcard.
+	wildcards map[string][]*node
+	// dirty are objects that changed, and stale the groups of which one has gone.
+	dirty map[*node]struct{}
+	stale map[*group]struct{}
+	// commonChanged is set where an object changed that counts for all.
+	commonChanged bool
+	// moved are the labels that came or went since, and those that selectors of theirs
+	// may have selected, by namespace: advice may name others now.
+	moved map[string][]*discover.Labels
+}
+
+// node is an object with its ties.
+type node struct {
+	name   diag.Object
+	object Object
+	ties
+	held []*selector
+	// group is the one that it was found in last.
+	group *group
+}
+
+// group is objects that are tied together.
+type group struct {
+	nodes map[*node]struct{}
+}
+
+func newIndex(options *model.Options) *index {
+	return &index{
+		options: options, nodes: map[diag.Object]*node{}, byTie: map[Tie][]*node{}, spaces: map[string]*space{},
+		wildcards: map[string][]*node{}, dirty: map[*node]struct{}{}, stale: map[*group]struct{}{}, moved: map[string][]*discover.Labels{},
+	}
+}
+
+// put adds an object, in the place of one of its name.
+func (x *index) put(name diag.Object, object Object) {
+	n := &node{name: name, object: object, ties: ties{options: x.options}}
+	if object.Read != nil {
+		n.of(object.Read)
+	}
+	n.names = append(n.names, object.Ties...)
+	if old := x.nodes[name]; old != nil {
+		if old.sameTies(n) {
+			// The usual change: nothing has to be found out anew.
+			old.object = object
+			x.touch(old)
+			return
+		}
+		x.remove(name)
+	}
+	x.nodes[name] = n
+	x.link(n)
+	x.touch(n)
+}
+
+func (x *index) touch(n *node) {
+	x.commonChanged = x.commonChanged || n.common
+	x.dirty[n] = struct{}{}
+}
+
+// sameTies reports whether two states of an object are tied to the same.
+func (n *node) sameTies(other *node) bool {
+	if n.common != other.common || len(n.names) != len(other.names) || len(n.wildcards) != len(other.wildcards) ||
+		len(n.labels) != len(other.labels) || len(n.selectors) != len(other.selectors) {
+		return false
+	}
+	for i := range n.names {
+		if n.names[i] != other.names[i] {
+			return false
+		}
+	}
+	for i := range n.wildcards {
+		if n.wildcards[i] != other.wildcards[i] {
+			return false
+		}
+	}
+	for i := range n.labels {
+		if n.labels[i].Text() != other.labels[i].Text() {
+			return false
+		}
+	}
+	for i := range n.selectors {
+		if !maps.Equal(n.selectors[i], other.selectors[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// remove takes an object out.
+func (x *index) remove(name diag.Object) {
+	n := x.nodes[name]
+	if n == nil {
+		return
+	}
+	delete(x.nodes, name)
+	delete(x.dirty, n)
+	x.commonChanged = x.commonChanged || n.common
+	x.unlink(n)
+	if n.group != nil {
+		delete(n.group.nodes, n)
+		x.stale[n.group] = struct{}{}
+		n.group = nil
+	}
+}
+
+func (x *index) space(namespace string) *space {
+	s := x.spaces[namespace]
+	if s == nil {
+		s = newSpace()
+		x.spaces[namespace] = s
+	}
+	return s
+}
+
+func (x *index) link(n *node) {
+	if n.common {
+		return
+	}
+	for _, t := range n.names {
+		add(x.byTie, t, n)
+	}
+	for _, w := range n.wildcards {
+		add(x.wildcards, w, n)
+	}
+	if len(n.labels)+len(n.selectors) == 0 {
+		return
+	}
+	s := x.space(n.name.Namespace)
+	for _, l := range n.labels {
+		if s.addLabels(n, l) {
+			x.moved[n.name.Namespace] = append(x.moved[n.name.Namespace], l)
+		}
+	}
+	for _, asks := range n.selectors {
+		n.held = append(n.held, s.addSelector(n, asks))
+		x.moveSelected(n, asks)
+	}
+}
+
+// moveSelected notes the labels that n selects, as others may be selected by nothing else.
+func (x *index) moveSelected(n *node, asks map[string]string) {
+	in := n.name.Namespace
+	x.space(in).selected(asks, func(set *labelSet) { x.moved[in] = append(x.moved[in], set.labels) })
+}
+
+func (x *index) unlink(n *node) {
+	if n.common {
+		return
+	}
+	for _, t := range n.names {
+		drop(x.byTie, t, n)
+	}
+	for _, w := range n.wildcards {
+		drop(x.wildcards, w, n)
+	}
+	if len(n.labels)+len(n.selectors) == 0 {
+		return
+	}
+	s := x.space(n.name.Namespace)
+	for _, l := range n.labels {
+		if s.removeLabels(n, l) {
+			x.moved[n.name.Namespace] = append(x.moved[n.name.Namespace], l)
+		}
+	}
+	for _, held := range n.held {
+		x.moveSelected(n, held.asks)
+		s.removeSelector(held)
+	}
+	n.held = nil
+	if len(s.sets)+len(s.selectors) == 0 {
+		delete(x.spaces, n.name.Namespace)
+	}
+}
+
+func add[K comparable](to map[K][]*node, key K, n *node) {
+	to[key] = append(to[key], n)
+}
+
+func drop[K comparable](from map[K][]*node, key K, n *node) {
+	list := from[key]
+	if at := slices.Index(list, n); at >= 0 {
+		list[at] = list[len(list)-1]
+		list[len(list)-1] = nil
+		list = list[:len(list)-1]
+	}
+	if from[key] = list; len(list) == 0 {
+		delete(from, key)
+	}
+}
+
+// neighbours calls a function with the objects that n is tied to, more than once perhaps.
+func (x *index) neighbours(n *node, found func(*node)) {
+	for _, t := range n.names {
+		for _, other := range x.byTie[t] {
+			found(other)
+		}
+		if t.Kind == hostKind && len(x.wildcards) > 0 {
+			x.covering(t.Name, found)
+		}
+	}
+	for _, w := range n.wildcards {
+		x.covering(w, found)
+		x.covered(w, found)
+	}
+	if len(n.labels)+len(n.selectors) == 0 {
+		return
+	}
+	s := x.space(n.name.Namespace)
+	for _, l := range n.labels {
+		if set := s.sets[l.Text()]; set != nil {
+			for _, other := range set.objects {
+				found(other)
+			}
+		}
+		s.selecting(l.All, found)
+	}
+	for _, asks := range n.selectors {
+		s.selected(asks, func(set *labelSet) {
+			for _, other := range set.objects {
+				found(other)
+			}
+		})
+	}
+}
+
+// covering calls a function with the objects with a wildcard for a host, which may be one
+// itself.
+func (x *index) covering(host string, found func(*node)) {
+	for w, nodes := range x.wildcards {
+		for _, d := range domains(host, x.options.ClusterDomain) {
+			if overlaps(w, d) {
+				for _, n := range nodes {
+					found(n)
+				}
+				break
+			}
+		}
+	}
+}
+
+// covered calls a function with the objects of the hosts under a wildcard.
+func (x *index) covered(wildcard string, found func(*node)) {
+	for t, nodes := range x.byTie {
+		if t.Kind != hostKind {
+			continue
+		}
+		for _, d := range domains(t.Name, x.options.ClusterDomain) {
+			if overlaps(wildcard, d) {
+				for _, n := range nodes {
+					found(n)
+				}
+				break
+			}
+		}
+	}
+}
+
+// regroup finds out anew which objects belong together, as far as that may have changed.
+// It returns the groups of which an object changed, or that are new, and those that are
+// no more.
+func (x *index) regroup() (changed, gone []*group) {
+	r := &regrouping{index: x, before: map[*group]struct{}{}, seen: map[*node]struct{}{}}
+	for g := range x.stale {
+		r.begin(g)
+	}
+	touched := map[*group]struct{}{}
+	for n := range x.dirty {
+		switch {
+		case n.common:
+		case n.group == nil:
+			r.starts = append(r.starts, n)
+		default:
+			touched[n.group] = struct{}{}
+		}
+	}
+	after := r.components()
+	for g := range touched {
+		if _, redone := r.before[g]; !redone {
+			changed = append(changed, g)
+		}
+	}
+	if len(r.before) == 1 && len(after) == 1 {
+		// One that only grew or shrank is the same one.
+		for g := range r.before {
+			g.nodes = after[0].nodes
+			after[0] = g
+		}
+		clear(r.before)
+	}
+	for _, g := range after {
+		for n := range g.nodes {
+			n.group = g
+		}
+		changed = append(changed, g)
+	}
+	for g := range r.before {
+		gone = append(gone, g)
+	}
+	clear(x.dirty)
+	clear(x.stale)
+	return changed, gone
+}
+
+// regrouping is one call of regroup in the making.
+type regrouping struct {
+	*index
+
+	// before are the groups that are done anew; starts are their objects, and new ones.
+	before map[*group]struct{}
+	starts []*node
+	seen   map[*node]struct{}
+}
+
+// begin has a group done anew.
+func (r *regrouping) begin(g *group) {
+	if g == nil {
+		return
+	}
+	if _, known := r.before[g]; known {
+		return
+	}
+	r.before[g] = struct{}{}
+	for n := range g.nodes {
+		r.starts = append(r.starts, n)
+	}
+}
+
+func (r *regrouping) components() []*group {
+	var out []*group
+	for i := 0; i < len(r.starts); i++ { // which grows
+		if _, known := r.seen[r.starts[i]]; !known {
+			out = append(out, r.component(r.starts[i]))
+		}
+	}
+	return out
+}
+
+// component returns all objects that are tied to one, directly or through others.
+func (r *regrouping) component(first *node) *group {
+	g := &group{nodes: map[*node]struct{}{}}
+	queue := []*node{first}
+	r.seen[first] = struct{}{}
+	for len(queue) > 0 {
+		n := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		g.nodes[n] = struct{}{}
+		r.begin(n.group)
+		r.neighbours(n, func(other *node) {
+			if _, known := r.seen[other]; !known {
+				r.seen[other] = struct{}{}
+				queue = append(queue, other)
+			}
+		})
+	}
+	return g
+}
+
+// Object is an object of a cluster.
+type Object struct {
+	// Read is what was read of it; nil where only its ties count.
+	Read discover.Object
+	// Ties are further ones.
+	Ties []Tie
+	// Extra is the caller's, which is passed through.
+	Extra any
+}

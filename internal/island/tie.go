@@ -1,0 +1,281 @@
+package island
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Tie is a name that objects have in common: objects with the same tie are in one island.
+//
+//	kind            names                                       of
+//	--------------  ------------------------------------------  --------------------------
+//	of an object    that object                                 it, and those that refer to it
+//	Host            a host that the mesh may know               what has it, or leads to it
+//	Claim           the name of an object that may be written   what may write it, or has it
+type Tie = diag.Object
+
+const (
+	hostKind  = "Host"
+	claimKind = "Claim"
+)
+
+// HostTie is the tie of a host.
+func HostTie(host string) Tie { return Tie{Kind: hostKind, Name: host} }
+
+// VersionTie is the tie of a Service.
+func ServiceTie(namespace, name string) Tie {
+	return Tie{Kind: "Service", Namespace: namespace, Name: name}
+}
+
+// ties are what one object is tied to.
+type ties struct {
+	options *model.Options
+	names   []Tie
+	// wildcards are hosts with a "*" that the object has routes for.
+	wildcards []string
+	// labels are those by which selectors select it, selectors those by which it selects.
+	labels    []*discover.Labels
+	selectors []map[string]string
+	// common is set where the object counts for all islands.
+	common bool
+}
+
+func (t *ties) add(kind, namespace, name string) {
+	if name != "" {
+		t.names = append(t.names, Tie{Kind: kind, Namespace: namespace, Name: name})
+	}
+}
+
+// claim adds the name of an object that may be written.
+func (t *ties) claim(namespace, base string) {
+	t.add(claimKind, namespace, compile.ObjectName(base))
+}
+
+// claimed adds the name of an object that is there and that may be one to be written.
+func (t *ties) claimed(namespace, name string) {
+	if strings.HasSuffix(name, compile.ObjectSuffix) {
+		t.add(claimKind, namespace, name)
+	}
+}
+
+// host adds a host, as an object of namespace names it, under all names by which callers
+// may mean the same (package mesh: names).
+func (t *ties) host(host, namespace string) {
+	host = strings.ToLower(strings.TrimSuffix(t.options.Resolve(host, namespace), "."))
+	if strings.HasPrefix(host, "*") {
+		t.wildcards = append(t.wildcards, host)
+		if host = strings.TrimPrefix(host, "*."); strings.HasPrefix(host, "*") {
+			return
+		}
+	}
+	if host == "" {
+		return
+	}
+	t.names = append(t.names, HostTie(host))
+	suffix := ".svc." + t.options.ClusterDomain
+	short, full := strings.CutSuffix(host, suffix)
+	if !full {
+		short = strings.TrimSuffix(host, ".svc")
+		t.names = append(t.names, HostTie(short+suffix))
+	}
+	// A pod of a headless Service.
+	if parts := strings.Split(short, "."); len(parts) > 2 {
+		t.names = append(t.names, HostTie(strings.Join(parts[len(parts)-2:], ".")+suffix))
+	}
+}
+
+// domains are the names of a host that wildcards may cover.
+func domains(host, clusterDomain string) []string {
+	out := []string{host, host + "."}
+	if short, full := strings.CutSuffix(host, ".svc."+clusterDomain); full {
+		name, _, _ := strings.Cut(short, ".")
+		out = append(out, short+".svc", short, name)
+	}
+	return out
+}
+
+// overlaps reports whether two hosts, either of which may be a wildcard, have a name in
+// common.
+func overlaps(wildcard, host string) bool {
+	suffix := strings.TrimPrefix(wildcard, "*")
+	other, isWildcard := strings.CutPrefix(host, "*")
+	return strings.HasSuffix(other, suffix) || isWildcard && strings.HasSuffix(suffix, other)
+}
+
+// of adds what an object is tied to.
+func (t *ties) of(object discover.Object) {
+	switch x := object.(type) {
+	case *corev1.Service:
+		t.ofService(x)
+	case *discover.Pod:
+		t.add(x.Workload.Kind, x.Namespace, x.Workload.Name)
+		t.labels = append(t.labels, x.Labels)
+	case *discover.Workload:
+		t.ofWorkload(x)
+	case *discover.EndpointSlice:
+		t.add("Service", x.Namespace, x.Service)
+	case *discover.Canary:
+		t.ofCanary(x)
+	case *discover.VirtualService:
+		t.ofVirtualService(x)
+	case *discover.DestinationRule:
+		t.add("DestinationRule", x.Namespace, x.Name)
+		t.claimed(x.Namespace, x.Name)
+		t.steeredBy(&x.ObjectMeta)
+		t.host(x.Spec.GetHost(), x.Namespace)
+		t.common, t.wildcards = len(t.wildcards) > 0, nil
+	case *discover.ServiceEntry:
+		t.ofServiceEntry(x)
+	case *discover.Unread:
+		t.add(x.Kind, x.Namespace, x.Name)
+		t.add("Service", x.Namespace, x.Service)
+		t.labels = append(t.labels, x.Templates...)
+	case *discover.Route:
+		t.add(x.Kind, x.Namespace, x.Name)
+		for _, s := range x.Parents {
+			t.add("Service", s[0], s[1])
+		}
+		for _, s := range x.Backends {
+			t.add("Service", s[0], s[1])
+		}
+	case *discover.Written:
+		t.add(x.Kind, x.Namespace, x.Name)
+		t.names = append(t.names, HostTie(x.Host))
+	case *v1alpha1.OverridePolicy:
+		t.add("OverridePolicy", x.Namespace, x.Name)
+		for _, ref := range x.Spec.TargetRefs {
+			t.add("Service", x.Namespace, ref.Name)
+		}
+	default:
+		t.common = true
+	}
+}
+
+const rolloutHash = "rollouts-pod-template-hash"
+
+func (t *ties) ofService(s *corev1.Service) {
+	t.add("Service", s.Namespace, s.Name)
+	t.host(t.options.FQDN(s.Name, s.Namespace), s.Namespace)
+	t.claim(s.Namespace, s.Name)
+	t.steeredBy(&s.ObjectMeta)
+	if s.Spec.Type == corev1.ServiceTypeExternalName {
+		t.host(s.Spec.ExternalName, s.Namespace)
+	}
+	base, _, _ := strings.Cut(s.Annotations[discover.AnnotationPrefix+"version-of"], ".")
+	t.add("Service", s.Namespace, base)
+	if len(s.Spec.Selector) == 0 {
+		return
+	}
+	t.selectors = append(t.selectors, s.Spec.Selector)
+	// The selector as it would be without the controller that changes it.
+	usual, changed := make(map[string]string, len(s.Spec.Selector)), false
+	for key, value := range s.Spec.Selector {
+		target, isPrimary := strings.CutSuffix(value, "-primary")
+		changed = changed || isPrimary || key == rolloutHash
+		if key != rolloutHash {
+			usual[key] = target
+		}
+	}
+	if changed && len(usual) > 0 {
+		t.selectors = append(t.selectors, usual)
+	}
+}
+
+// steeredBy adds what has made an object.
+func (t *ties) steeredBy(meta *metav1.ObjectMeta) {
+	if owner := metav1.GetControllerOfNoCopy(meta); owner != nil {
+		t.add(owner.Kind, meta.Namespace, owner.Name)
+	}
+}
+
+func (t *ties) ofWorkload(w *discover.Workload) {
+	t.add(w.Kind, w.Namespace, w.Name)
+	t.add("Deployment", w.Namespace, w.TemplateOf)
+	if w.Template != nil {
+		t.labels = append(t.labels, w.Template)
+	}
+	t.names = append(t.names, w.Steers...)
+}
+
+func (t *ties) ofCanary(c *discover.Canary) {
+	t.add("Canary", c.Namespace, c.Name)
+	t.names = append(t.names, c.Steers()...)
+	t.add(c.Target.Kind, c.Namespace, c.Target.Name)
+	t.add(c.Target.Kind, c.Namespace, c.Target.Name+"-primary")
+}
+
+func (t *ties) ofVirtualService(v *discover.VirtualService) {
+	t.add("VirtualService", v.Namespace, v.Name)
+	t.claim(v.Namespace, v.Name)
+	t.claim(v.Namespace, v.Name+"-hosts")
+	t.claimed(v.Namespace, v.Name)
+	t.steeredBy(&v.ObjectMeta)
+	for _, host := range v.Spec.GetHosts() {
+		t.host(host, v.Namespace)
+	}
+	if !forSidecars(v.Spec.GetGateways()) {
+		t.wildcards = nil // which no sidecar looks at
+	}
+	to := func(d *istioapi.Destination) {
+		if d.GetHost() != "" {
+			t.host(d.GetHost(), v.Namespace)
+		}
+	}
+	for _, h := range v.Spec.GetHttp() {
+		for _, r := range h.GetRoute() {
+			to(r.GetDestination())
+		}
+		to(h.GetMirror())
+		for _, m := range h.GetMirrors() {
+			to(m.GetDestination())
+		}
+		if d := h.GetDelegate(); d != nil {
+			namespace := d.GetNamespace()
+			if namespace == "" {
+				namespace = v.Namespace
+			}
+			t.add("VirtualService", namespace, d.GetName())
+		}
+	}
+	for _, r := range v.Spec.GetTcp() {
+		for _, d := range r.GetRoute() {
+			to(d.GetDestination())
+		}
+	}
+	for _, r := range v.Spec.GetTls() {
+		for _, d := range r.GetRoute() {
+			to(d.GetDestination())
+		}
+	}
+}
+
+// forSidecars reports whether sidecars look at a VirtualService of gateways.
+func forSidecars(gateways []string) bool {
+	for _, g := range gateways {
+		if g == "mesh" {
+			return true
+		}
+	}
+	return len(gateways) == 0
+}
+
+func (t *ties) ofServiceEntry(e *discover.ServiceEntry) {
+	t.add("ServiceEntry", e.Namespace, e.Name)
+	for _, host := range e.Spec.GetHosts() {
+		t.host(host, e.Namespace)
+	}
+	t.common, t.wildcards = len(t.wildcards) > 0, nil
+	if selector := e.Spec.GetWorkloadSelector().GetLabels(); len(selector) > 0 {
+		t.selectors = append(t.selectors, selector)
+	}
+}
