@@ -14,7 +14,7 @@ import (
 // pure packages decide; they may import each other and no other package of
 // this module. I/O imports them, never the other way round.
 var pure = []string{
-	"diag", "grammar", "model", "discover", "route", "valid", "mesh", "compile", "prove", "island", "istio", "encoded", "generate", "envoy", "plan", "current", "event", "converge", "gate", "explain", "report",
+	"diag", "grammar", "model", "discover", "route", "valid", "mesh", "compile", "prove", "island", "istio", "encoded", "generate", "envoy", "plan", "current", "event", "proxysync", "gate", "explain", "report",
 }
 
 // forbidden imports would let a decision depend on something but its input.

@@ -257,7 +257,7 @@ func (c *cleaner) clearStatus(ctx context.Context, t Target) error {
 
 // openGate lets a Pod be ready that waits for an operator.
 func (c *cleaner) openGate(ctx context.Context, t Target) error {
-	return c.applyStatus(ctx, t, "opened the readiness gate of", gate.Opened(gate.Removed, "Overrides was removed from the cluster", time.Now()))
+	return c.applyStatus(ctx, t, "opened the readiness gate of", gate.OpenStatus(gate.Removed, "Overrides was removed from the cluster", time.Now()))
 }
 
 // applyStatus applies what is to be ours of an object's status. One that is gone, or

@@ -47,7 +47,7 @@ type cleanupFlags struct {
 }
 
 func (a *app) cleanupCommand() *cobra.Command {
-	f := &cleanupFlags{Options: cleanup.Options{Keep: plan.DefaultOptions().Keep}}
+	f := &cleanupFlags{Options: cleanup.Options{Keep: plan.DefaultOptions().DrainDelay}}
 	cmd := &cobra.Command{
 		Use:     "cleanup",
 		Short:   "Remove from a cluster what the operator has made",

@@ -38,8 +38,8 @@ func momentOf(s *state, there []istio.Object) (*moment, error) {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	// Until when something waits is not known here: that depends on when it began.
-	for i := range planned.Held {
-		planned.Held[i].Until = time.Time{}
+	for i := range planned.Blocked {
+		planned.Blocked[i].Until = time.Time{}
 	}
 	out := &moment{stays: map[diag.Object]string{}, now: map[diag.Object]*current.Service{}, routed: planned.Routed}
 	for _, d := range planned.Diagnostics {

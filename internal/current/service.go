@@ -144,10 +144,10 @@ func (f *finder) index() {
 	for i := range f.Planned.Steps {
 		f.steps[f.owner(f.Planned.Steps[i].Object.Object)] = true
 	}
-	for _, h := range f.Planned.Held {
+	for _, h := range f.Planned.Blocked {
 		name := f.owner(h.Object)
 		f.waits[name] = append(f.waits[name], WaitOf(h))
-		f.helds[name] = f.helds[name] || !h.Reason.CleansUp()
+		f.helds[name] = f.helds[name] || !h.Reason.CleanupOnly()
 	}
 }
 
@@ -256,7 +256,7 @@ func (f *finder) shared(s *compile.Service, out *Service, reached []*model.Backe
 }
 
 // WaitOf says what waits for what.
-func WaitOf(h plan.Held) Wait {
+func WaitOf(h plan.Blocked) Wait {
 	out := Wait{Reason: h.Reason}
 	if !h.Until.IsZero() {
 		out.Until = &h.Until
@@ -266,17 +266,17 @@ func WaitOf(h plan.Held) Wait {
 		what = "the route to version " + h.Version.Version
 	}
 	switch h.Reason {
-	case plan.NotPlaced:
+	case plan.SubsetNotPropagated:
 		out.What = what + " waits until all proxies have the subset"
 	case plan.Flapping:
 		out.What = what + " waits until its pods stay ready"
-	case plan.StillPinned:
+	case plan.UnreleasedPodsDraining:
 		out.What = "the pin stays until proxies have forgotten pods that are not released"
-	case plan.StillNamed:
+	case plan.SubsetInUse:
 		out.What = "subsets that nobody needs any more stay until no proxy has a route to them"
-	case plan.NotReady:
+	case plan.ReleasedNotReady:
 		out.What = "ordinary traffic stays where it is, since no released pod is ready"
-	case plan.NotFound:
+	case plan.ReleasedNotFound:
 		out.What = "ordinary traffic stays where it is, since what is named as released is not there"
 	default:
 		out.What = cmp.Or(h.String(), what) + " waits"

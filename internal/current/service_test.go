@@ -40,7 +40,7 @@ type world struct {
 	// whole Service; nil where there are none.
 	to    []string
 	steps []plan.Step
-	held  []plan.Held
+	held  []plan.Blocked
 }
 
 func (w *world) input() Input {
@@ -56,7 +56,7 @@ func (w *world) input() Input {
 	in := Input{
 		Snapshot: &model.Snapshot{Options: model.DefaultOptions(), Services: []model.Service{service}},
 		Result:   &compile.Result{Services: []compile.Service{report}},
-		Planned:  &plan.Output{Steps: w.steps, Held: w.held},
+		Planned:  &plan.Output{Steps: w.steps, Blocked: w.held},
 	}
 	if w.to == nil {
 		return in
@@ -113,13 +113,13 @@ func TestServices(t *testing.T) {
 		},
 		{
 			"to be pinned, and what is in place does not",
-			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{""}, held: []plan.Held{{
-				Object: routes, Reason: plan.NotPlaced, Until: at,
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{""}, held: []plan.Blocked{{
+				Object: routes, Reason: plan.SubsetNotPropagated, Until: at,
 			}}},
 			[]Service{{
 				Pinned: Nowhere, Pods: 2, Ready: 2, Place: NotYet, Routed: true,
 				To:    []string{"Deployment/cart-v1 (version v1)", "Deployment/cart-v2 (version v2)"},
-				Waits: []Wait{{"ordinary traffic waits until all proxies have the subset", plan.NotPlaced, &at}},
+				Waits: []Wait{{"ordinary traffic waits until all proxies have the subset", plan.SubsetNotPropagated, &at}},
 			}},
 			[]diag.Code{diag.OrdinaryTrafficNotPinned},
 		},
@@ -134,25 +134,25 @@ func TestServices(t *testing.T) {
 		},
 		{
 			"the pin moves",
-			world{released: v2, previews: v1, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Held{{Object: routes, Reason: plan.NotReady}}},
+			world{released: v2, previews: v1, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Blocked{{Object: routes, Reason: plan.ReleasedNotReady}}},
 			[]Service{{
 				Pinned: Everywhere, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: NotYet, Routed: true,
-				Waits: []Wait{{"ordinary traffic stays where it is, since no released pod is ready", plan.NotReady, nil}},
+				Waits: []Wait{{"ordinary traffic stays where it is, since no released pod is ready", plan.ReleasedNotReady, nil}},
 			}},
 			nil,
 		},
 		{
 			"served, and something to be removed",
-			world{released: v1, pinned: compile.PinnedNowhere, to: []string{"v1"}, held: []plan.Held{{Object: subsets, Reason: plan.StillNamed, Until: at}}},
+			world{released: v1, pinned: compile.PinnedNowhere, to: []string{"v1"}, held: []plan.Blocked{{Object: subsets, Reason: plan.SubsetInUse, Until: at}}},
 			[]Service{{
 				Pinned: NotNeeded, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: Served, Routed: true,
-				Waits: []Wait{{"subsets that nobody needs any more stay until no proxy has a route to them", plan.StillNamed, &at}},
+				Waits: []Wait{{"subsets that nobody needs any more stay until no proxy has a route to them", plan.SubsetInUse, &at}},
 			}},
 			nil,
 		},
 		{
 			"a row waits",
-			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Held{{
+			world{released: v1, previews: v2, pinned: compile.PinnedByVersion, to: []string{"v1"}, held: []plan.Blocked{{
 				Object: routes, Reason: plan.Flapping, Version: version("v2"), Until: at,
 			}}},
 			[]Service{{

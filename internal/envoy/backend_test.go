@@ -209,7 +209,7 @@ func TestPlanWritesEnvoy(t *testing.T) {
 	t.Parallel()
 	stored, memory := store{}, plan.Memory{}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	options := plan.Options{Wait: time.Second, Keep: 10 * time.Second}
+	options := plan.Options{PropagationDelay: time.Second, DrainDelay: 10 * time.Second}
 	var did []string
 	run := func(snapshot *model.Snapshot, seconds int) {
 		t.Helper()

@@ -107,7 +107,7 @@ func (t *teller) versions() {
 	routed, known := t.Planned.Routed, t.out.Memory.announced
 	var begun, ended []route.Version
 	for v, r := range routed {
-		if _, was := known[v]; !was && r.Settled {
+		if _, was := known[v]; !was && r.Propagated {
 			begun = append(begun, v)
 		}
 	}
@@ -181,7 +181,7 @@ func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) 
 	case s.State == compile.Idle || x.Released:
 		return ""
 	}
-	for _, h := range t.Planned.Held {
+	for _, h := range t.Planned.Blocked {
 		if h.Version == v && h.Reason == plan.Flapping {
 			return fmt.Sprintf("version %s becomes ready and unready again and again, and has to stay ready until %s", v.Version, clock(h.Until))
 		}

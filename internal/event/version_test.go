@@ -36,14 +36,14 @@ type look struct {
 	taken bool
 	// stale is set where there is such a row in place that the table does not have.
 	stale bool
-	held  []plan.Held
+	held  []plan.Blocked
 	left  bool
 	diags []diag.Diagnostic
 }
 
 func (l *look) input(m Memory) Input {
 	in := Input{
-		Now: start.Add(l.after), Snapshot: &model.Snapshot{}, Result: &compile.Result{}, Planned: &plan.Output{Held: l.held},
+		Now: start.Add(l.after), Snapshot: &model.Snapshot{}, Result: &compile.Result{}, Planned: &plan.Output{Blocked: l.held},
 		Left: map[string]bool{"shop": l.left}, Diagnostics: l.diags, Memory: m,
 	}
 	if !l.gone {
@@ -54,7 +54,7 @@ func (l *look) input(m Memory) Input {
 	table := route.Table{Namespace: "shop", Name: "cart-overrides", Owner: "cart"}
 	if l.routed {
 		table.Routes = []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}}
-		in.Planned.Routed = map[route.Version]plan.Routed{cartV2: {Settled: true}}
+		in.Planned.Routed = map[route.Version]plan.Routed{cartV2: {Propagated: true}}
 	}
 	if l.taken {
 		table.Routes = []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}}
@@ -126,7 +126,7 @@ func TestVersions(t *testing.T) {
 	const overridable = "Normal VersionOverridable: version v2 is reached by requests for cart:v2"
 	const not = "Normal VersionNotOverridable: "
 	before := look{service: managed(1, 1), routed: true, selector: "cart"}
-	flapping := []plan.Held{{Version: cartV2, Reason: plan.Flapping, Until: start.Add(time.Minute)}}
+	flapping := []plan.Blocked{{Version: cartV2, Reason: plan.Flapping, Until: start.Add(time.Minute)}}
 	only := compile.Service{State: compile.Idle, Pinned: compile.PinnedNowhere, Versions: []compile.Version{{Name: "v2", Released: true, Pods: 1, Ready: 1}}}
 	promoted := compile.Service{State: compile.Managed, Pinned: compile.PinnedByVersion, Versions: []compile.Version{{Name: "v2", Released: true, Pods: 1, Ready: 1}}}
 	tests := []struct {
@@ -204,8 +204,8 @@ func TestAfterRestart(t *testing.T) {
 		{"the only one left meanwhile", []look{{stale: true, service: compile.Service{
 			State: compile.Idle, Versions: []compile.Version{{Name: "v2", Released: true, Pods: 1, Ready: 1}},
 		}}}, nil},
-		{"the namespace is not managed meanwhile", []look{{gone: true, left: true, stale: true, held: []plan.Held{{
-			Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Reason: plan.StillPinned, Until: start.Add(10 * time.Second),
+		{"the namespace is not managed meanwhile", []look{{gone: true, left: true, stale: true, held: []plan.Blocked{{
+			Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Reason: plan.UnreleasedPodsDraining, Until: start.Add(10 * time.Second),
 		}}}, {after: time.Second, gone: true, left: true, stale: true}}, []string{
 			"Normal VersionNotOverridable: version v2 is not routed to, since namespace shop is not managed any more: requests for cart:v2 are answered like any other",
 			"Warning NamespaceNotManaged: namespace shop is not managed any more: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from 12:00:10Z on",

@@ -157,7 +157,7 @@ func (t *teller) leftServices() []diag.Diagnostic {
 // sharedFrom says from when on the ordinary traffic of a Service is shared whose pin
 // is not wanted any more.
 func (t *teller) sharedFrom(service [2]string) string {
-	for _, h := range t.Planned.Held {
+	for _, h := range t.Planned.Blocked {
 		if h.Kind == "VirtualService" && h.Namespace == service[0] && h.Name == service[1]+compile.ObjectSuffix && !h.Until.IsZero() {
 			return "from " + clock(h.Until) + " on"
 		}

@@ -30,7 +30,7 @@ const (
 )
 
 // Patience is how long a pod waits before people are told.
-const Patience = 10 * time.Second
+const NotifyAfter = 10 * time.Second
 
 // Waiting is a pod whose gate is shut, and what is known of it.
 type Waiting struct {
@@ -38,13 +38,13 @@ type Waiting struct {
 	// Since is when whoever asks has first seen it wait.
 	Since time.Time
 	// Told is set where people know that it waits for long.
-	Told bool
+	Notified bool
 }
 
 // View is what decides whether gates open.
 type View struct {
 	Services []compile.Service
-	Early    []plan.Early
+	Gated    []plan.GatedPods
 	Now      time.Time
 	// Timeout opens gates after a time, come what may; zero for never.
 	Timeout time.Duration
@@ -55,16 +55,16 @@ type Verdict struct {
 	Open bool
 	// Tell is set where people are to be told, with Reason and Message, which say
 	// too why the gate opens.
-	Tell    bool
+	Notify  bool
 	Reason  Reason
 	Message string
 	// Again is when to ask again though nothing has changed; zero for never.
-	Again time.Time
+	RequeueAt time.Time
 }
 
 // Judge says whether the gate of a pod that waits is to open. All Services that
 // ordinary traffic reaches it by must have let go of it.
-func (v *View) Judge(w *Waiting) Verdict {
+func (v *View) Evaluate(w *Waiting) Verdict {
 	early := v.early(w.Pod)
 	switch {
 	case early == nil && PinnedAway(v.Services, w.Pod.Namespace, w.Pod.Labels):
@@ -75,35 +75,35 @@ func (v *View) Judge(w *Waiting) Verdict {
 	waited := v.Now.Sub(w.Since)
 	if v.Timeout > 0 && waited >= v.Timeout {
 		return Verdict{
-			Open: true, Tell: true, Reason: ReadyUnpinned,
+			Open: true, Notify: true, Reason: ReadyUnpinned,
 			Message: fmt.Sprintf("may be ready though ordinary traffic to Service %s is not known to be pinned to released pods after %v", early.Service, v.Timeout),
 		}
 	}
 	out := Verdict{Reason: NotPinned}
-	if !w.Told && waited >= Patience {
-		out.Tell = true
+	if !w.Notified && waited >= NotifyAfter {
+		out.Notify = true
 		out.Message = fmt.Sprintf("not ready until ordinary traffic to Service %s is pinned to released pods; see the Events of that Service", early.Service)
 	}
-	if !w.Told && !out.Tell {
-		out.Again = w.Since.Add(Patience)
+	if !w.Notified && !out.Notify {
+		out.RequeueAt = w.Since.Add(NotifyAfter)
 	}
-	if end := w.Since.Add(v.Timeout); v.Timeout > 0 && (out.Again.IsZero() || end.Before(out.Again)) {
-		out.Again = end
+	if end := w.Since.Add(v.Timeout); v.Timeout > 0 && (out.RequeueAt.IsZero() || end.Before(out.RequeueAt)) {
+		out.RequeueAt = end
 	}
 	return out
 }
 
 // Opened is the status of a pod that opens its gate, as server-side apply takes it.
-func Opened(reason Reason, message string, at time.Time) map[string]any {
+func OpenStatus(reason Reason, message string, at time.Time) map[string]any {
 	return map[string]any{"conditions": []any{map[string]any{
 		"type": Condition, "status": corev1.ConditionTrue, "reason": reason, "message": message, "lastTransitionTime": metav1.NewTime(at),
 	}}}
 }
 
 // early returns what pod must wait for, nil for nothing.
-func (v *View) early(pod *discover.Pod) *plan.Early {
-	for i := range v.Early {
-		if e := &v.Early[i]; e.Namespace == pod.Namespace && maps.Equal(e.Labels, pod.Labels.Kept) {
+func (v *View) early(pod *discover.Pod) *plan.GatedPods {
+	for i := range v.Gated {
+		if e := &v.Gated[i]; e.Namespace == pod.Namespace && maps.Equal(e.Labels, pod.Labels.Kept) {
 			return e
 		}
 	}

@@ -25,7 +25,7 @@ func TestJudge(t *testing.T) {
 		{Namespace: "shop", Name: "other", Unreleased: []model.Backend{{Labels: labels("app", "other")}}},
 		{Namespace: "shop", Name: "cart", Unreleased: []model.Backend{{Labels: own}}},
 	}
-	early := []plan.Early{{Namespace: "shop", Service: "cart", Labels: own}}
+	early := []plan.GatedPods{{Namespace: "shop", Service: "cart", Labels: own}}
 	at := now.Add
 	tests := []struct {
 		name   string
@@ -38,30 +38,30 @@ func TestJudge(t *testing.T) {
 		{name: "nothing to pin", view: gate.View{}, want: gate.Verdict{Open: true, Reason: gate.NothingToPin}},
 		{
 			name: "others wait", want: gate.Verdict{Open: true, Reason: gate.Pinned},
-			view: gate.View{Services: pinned, Early: []plan.Early{
+			view: gate.View{Services: pinned, Gated: []plan.GatedPods{
 				{Namespace: "shop", Service: "cart", Labels: labels("app", "cart", "version", "v3")},
 				{Namespace: "other", Service: "cart", Labels: own},
 				{Namespace: "shop", Service: "cart", Labels: labels("app", "cart")},
 			}},
 		},
 		{
-			name: "one of two Services holds it", view: gate.View{Services: pinned, Early: []plan.Early{{Namespace: "shop", Service: "cart-too", Labels: own}}},
-			want: gate.Verdict{Reason: gate.NotPinned, Again: at(gate.Patience)},
+			name: "one of two Services holds it", view: gate.View{Services: pinned, Gated: []plan.GatedPods{{Namespace: "shop", Service: "cart-too", Labels: own}}},
+			want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(gate.NotifyAfter)},
 		},
-		{name: "waits", view: gate.View{Services: pinned, Early: early}, waited: time.Second, want: gate.Verdict{Reason: gate.NotPinned, Again: at(gate.Patience)}},
-		{name: "waits long", view: gate.View{Early: early}, waited: gate.Patience, want: gate.Verdict{Reason: gate.NotPinned, Tell: true}},
-		{name: "waits long, as was told", view: gate.View{Early: early}, told: true, waited: time.Hour, want: gate.Verdict{Reason: gate.NotPinned}},
+		{name: "waits", view: gate.View{Services: pinned, Gated: early}, waited: time.Second, want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(gate.NotifyAfter)}},
+		{name: "waits long", view: gate.View{Gated: early}, waited: gate.NotifyAfter, want: gate.Verdict{Reason: gate.NotPinned, Notify: true}},
+		{name: "waits long, as was told", view: gate.View{Gated: early}, told: true, waited: time.Hour, want: gate.Verdict{Reason: gate.NotPinned}},
 		{
-			name: "a timeout comes first", view: gate.View{Early: early, Timeout: 3 * time.Second}, waited: time.Second,
-			want: gate.Verdict{Reason: gate.NotPinned, Again: at(3 * time.Second)},
-		},
-		{
-			name: "a timeout comes last", view: gate.View{Early: early, Timeout: time.Minute}, told: true, waited: gate.Patience,
-			want: gate.Verdict{Reason: gate.NotPinned, Again: at(time.Minute)},
+			name: "a timeout comes first", view: gate.View{Gated: early, Timeout: 3 * time.Second}, waited: time.Second,
+			want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(3 * time.Second)},
 		},
 		{
-			name: "a timeout is over", view: gate.View{Early: early, Timeout: time.Minute}, told: true, waited: time.Minute,
-			want: gate.Verdict{Open: true, Tell: true, Reason: gate.ReadyUnpinned},
+			name: "a timeout comes last", view: gate.View{Gated: early, Timeout: time.Minute}, told: true, waited: gate.NotifyAfter,
+			want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(time.Minute)},
+		},
+		{
+			name: "a timeout is over", view: gate.View{Gated: early, Timeout: time.Minute}, told: true, waited: time.Minute,
+			want: gate.Verdict{Open: true, Notify: true, Reason: gate.ReadyUnpinned},
 		},
 	}
 	for _, test := range tests {
@@ -69,11 +69,11 @@ func TestJudge(t *testing.T) {
 			t.Parallel()
 			pod := discover.TrimPod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels("app", "cart", "version", "v2", "pod-template-hash", "7")}})
 			test.view.Now = now.Add(test.waited)
-			got := test.view.Judge(&gate.Waiting{Pod: pod, Since: now, Told: test.told})
+			got := test.view.Evaluate(&gate.Waiting{Pod: pod, Since: now, Notified: test.told})
 			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreFields(gate.Verdict{}, "Message")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if (got.Message == "") != (!got.Open && !got.Tell) {
+			if (got.Message == "") != (!got.Open && !got.Notify) {
 				t.Errorf("the message is %q", got.Message)
 			}
 		})

@@ -3,7 +3,7 @@ package operator
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
 // askMetrics are what istiod told of proxies, in numbers.
@@ -22,7 +22,7 @@ func newAskMetrics() *askMetrics {
 			Name: "overrides_istiod_rounds_total", Help: "Times that all istiods were asked what proxies have, by result: done or failed.",
 		}, []string{"result"}),
 		settled: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "overrides_settled_seconds", Help: "Time from a subset being seen in place to all proxies being known to have it.", Buckets: seconds,
+			Name: "overrides_propagation_seconds", Help: "Time from a subset being seen in place to all proxies being known to have it.", Buckets: seconds,
 		}),
 	}
 }
@@ -32,9 +32,9 @@ func (m *askMetrics) register(registry prometheus.Registerer) (unregister func()
 }
 
 // asked notes what a round has found.
-func (m *askMetrics) asked(out *converge.Output) {
+func (m *askMetrics) asked(out *proxysync.Output) {
 	m.rounds.WithLabelValues("done").Inc()
-	for _, s := range converge.States() {
+	for _, s := range proxysync.States() {
 		m.proxies.WithLabelValues(string(s)).Set(float64(out.Proxies[s]))
 	}
 }

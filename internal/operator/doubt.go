@@ -19,7 +19,7 @@ func doubt(planned *plan.Output, tables []route.Table, unobserved func(diag.Obje
 		for j := range t.Routes {
 			r := &t.Routes[j]
 			if routed, known := planned.Routed[r.Version]; known && r.Kind == route.Override {
-				routed.Settled = false
+				routed.Propagated = false
 				planned.Routed[r.Version] = routed
 			}
 		}

@@ -20,10 +20,10 @@ func TestDoubt(t *testing.T) {
 	}
 	settled := func(service string) bool {
 		v := route.Version{Namespace: "shop", Service: service, Version: "v2"}
-		planned := plan.Output{Routed: map[route.Version]plan.Routed{v: {Settled: true}}}
+		planned := plan.Output{Routed: map[route.Version]plan.Routed{v: {Propagated: true}}}
 		tables := []route.Table{{Namespace: "shop", Name: service + "-overrides", Routes: []route.Route{{Kind: route.Override, Version: v}}}}
 		doubt(&planned, tables, q.unobserved)
-		return planned.Routed[v].Settled
+		return planned.Routed[v].Propagated
 	}
 	if !settled("cart") {
 		t.Error("a write of the plan itself is in doubt")

@@ -52,7 +52,7 @@ func routedPicture(written time.Duration, routed map[route.Version]plan.Routed, 
 var (
 	cartV2  = route.Version{Namespace: "shop", Service: "cart", Version: "v2"}
 	placed  = map[route.Version]plan.Routed{cartV2: {}}
-	settled = map[route.Version]plan.Routed{cartV2: {Settled: true}}
+	settled = map[route.Version]plan.Routed{cartV2: {Propagated: true}}
 )
 
 // TestAnnounce plays passes, the first of which is that of an operator that has

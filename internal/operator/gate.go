@@ -111,17 +111,17 @@ func (o *opener) open(ctx context.Context, p *picture, flyingSince func(host str
 	if o == nil {
 		return time.Time{}
 	}
-	view := &gate.View{Services: p.result.Services, Early: p.planned.Early, Now: time.Now(), Timeout: o.timeout}
+	view := &gate.View{Services: p.result.Services, Gated: p.planned.Gated, Now: time.Now(), Timeout: o.timeout}
 	var again time.Time
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range o.waiting(p.gated, view.Now) {
-		verdict := view.Judge(&w.Waiting)
-		if verdict.Tell && !verdict.Open {
+		verdict := view.Evaluate(&w.Waiting)
+		if verdict.Notify && !verdict.Open {
 			o.tell(w.Pod, verdict)
-			w.Told = true
+			w.Notified = true
 		}
-		again = earlier(again, verdict.Again)
+		again = earlier(again, verdict.RequeueAt)
 		switch {
 		case !verdict.Open || w.opened || w.opening || o.dryRun:
 		case view.Now.Before(w.failed):
@@ -214,7 +214,7 @@ func (o *opener) tell(about *discover.Pod, v gate.Verdict) {
 // write opens the gate of a pod. It reports whether that is not to be tried again.
 func (o *opener) write(ctx context.Context, w *waitingPod, pod *discover.Pod, v gate.Verdict) bool {
 	object := diag.Object{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}
-	err := apply.Status(ctx, o.objects, object, pod.UID, gate.Opened(v.Reason, v.Message, time.Now()))
+	err := apply.Status(ctx, o.objects, object, pod.UID, gate.OpenStatus(v.Reason, v.Message, time.Now()))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	w.opening = false
@@ -223,7 +223,7 @@ func (o *opener) write(ctx context.Context, w *waitingPod, pod *discover.Pod, v 
 		w.opened = true
 		o.metrics.opened.WithLabelValues(string(v.Reason)).Inc()
 		o.metrics.waited.Observe(time.Since(w.Since).Seconds())
-		if v.Tell {
+		if v.Notify {
 			o.tell(pod, v)
 		}
 		o.count()

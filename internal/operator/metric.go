@@ -61,7 +61,7 @@ func newMetrics() *metrics {
 		services:    gauges("services", "Services, by what becomes of them.", "state"),
 		versions:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions", Help: "Versions behind managed Services."}),
 		routes:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions_routed", Help: "Versions that a route in place leads to."}),
-		held:        gauges("held", "What waits before it may be written, by reason.", "reason"),
+		held:        gauges("blocked", "Changes that wait before they may be written, by reason.", "reason"),
 		refused:     gauges("refused", "Objects that the API server does not take, by code.", "code"),
 		diagnostics: gauges("diagnostics", "Diagnostics, by code and severity.", "code", "severity"),
 		perService:  newServiceMetrics(),
@@ -131,7 +131,7 @@ func (m *metrics) passed(p *picture, took time.Duration) {
 	m.versions.Set(float64(versions))
 	m.routes.Set(float64(len(p.planned.Routed)))
 	m.held.Reset()
-	for _, h := range p.planned.Held {
+	for _, h := range p.planned.Blocked {
 		m.held.WithLabelValues(string(h.Reason)).Inc()
 	}
 	m.refused.Reset()

@@ -7,9 +7,9 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/discover"
-	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 )
 
 // EnabledLabel marks the namespaces that are managed, with "true", unless others
@@ -30,8 +30,8 @@ type Options struct {
 	Revisions []string
 	// Plan are the times that are waited. WaitMax is what is waited instead of
 	// Plan.Wait while istiod tells of a proxy that lacks what is waited for.
-	Plan    plan.Options
-	WaitMax time.Duration
+	Plan                plan.Options
+	PropagationDelayMax time.Duration
 	// AskIstiod is set where istiod is asked what proxies have, as Istiod says; its
 	// Namespace is Model's.
 	AskIstiod bool
@@ -62,7 +62,7 @@ type Options struct {
 // DefaultOptions returns the options of an ordinary installation.
 func DefaultOptions() Options {
 	return Options{
-		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), WaitMax: 5 * time.Second, Debounce: 10 * time.Millisecond,
+		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), PropagationDelayMax: 5 * time.Second, Debounce: 10 * time.Millisecond,
 		AskIstiod: true, Istiod: istiod.Options{ServiceAccount: istiod.DefaultServiceAccount},
 		Gate: GateOptions{
 			Address: ":9443", Service: "overrides-webhook", Secret: "overrides-webhook", Configuration: "overrides-readiness-gate",

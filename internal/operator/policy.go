@@ -233,12 +233,12 @@ func programmedFor(s *compile.Service, p *picture) *metav1.Condition {
 	if s.ReleasedMissing && s.State == compile.Managed {
 		return is(metav1.ConditionFalse, v1alpha1.PolicyReasonInvalid, message(p, object, diag.ReleasedNotFound, diag.Object{}))
 	}
-	for _, h := range p.planned.Held {
+	for _, h := range p.planned.Blocked {
 		switch {
 		case !about(h.Object):
-		case h.Reason == plan.NotReady:
+		case h.Reason == plan.ReleasedNotReady:
 			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonPending, message(p, object, diag.ReleasedNotReady, diag.Object{}))
-		case h.Reason == plan.NotPlaced || h.Reason == plan.StillPinned:
+		case h.Reason == plan.SubsetNotPropagated || h.Reason == plan.UnreleasedPodsDraining:
 			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonPending, "proxies are given time to have what the next step relies on")
 		}
 	}

@@ -62,8 +62,8 @@ func TestProgrammedSaysWhatWaits(t *testing.T) {
 		held    plan.Reason
 		reason  string
 	}{
-		{diag.ReleasedNotReady, false, plan.NotReady, v1alpha1.PolicyReasonPending},
-		{diag.ReleasedNotFound, true, plan.NotFound, v1alpha1.PolicyReasonInvalid},
+		{diag.ReleasedNotReady, false, plan.ReleasedNotReady, v1alpha1.PolicyReasonPending},
+		{diag.ReleasedNotFound, true, plan.ReleasedNotFound, v1alpha1.PolicyReasonInvalid},
 		{diag.ReleasedNotFound, true, "", v1alpha1.PolicyReasonInvalid},
 	} {
 		s := &compile.Service{Namespace: "shop", Name: "cart", State: compile.Managed, ReleasedMissing: test.missing}
@@ -71,7 +71,7 @@ func TestProgrammedSaysWhatWaits(t *testing.T) {
 		said := []diag.Diagnostic{diag.New(test.code, service, "ordinary traffic stays")}
 		p.diags = append(without([]diag.Diagnostic{diag.New(test.code, service, "as compiled")}, said), said...)
 		if test.held != "" {
-			p.planned.Held = []plan.Held{{Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart" + compile.ObjectSuffix}, Reason: test.held}}
+			p.planned.Blocked = []plan.Blocked{{Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart" + compile.ObjectSuffix}, Reason: test.held}}
 		}
 		got := programmedFor(s, p)
 		if got.Status != metav1.ConditionFalse || got.Reason != test.reason || got.Message != "ordinary traffic stays" {

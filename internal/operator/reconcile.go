@@ -180,7 +180,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
 			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Backend: istio.Backend{},
 		}
-		r.asker.apply(&in, r.options.WaitMax)
+		r.asker.apply(&in, r.options.PropagationDelayMax)
 		out, err := plan.Plan(in)
 		if err != nil {
 			return time.Time{}, err
@@ -189,7 +189,7 @@ func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
 		r.memory, p.planned = out.Memory, out
 		r.writer.start(ctx, p)
 		taken := r.writer.await(ctx)
-		again = earlier(out.Again, r.writer.retry())
+		again = earlier(out.RequeueAt, r.writer.retry())
 		if len(taken) == 0 || ctx.Err() != nil {
 			break
 		}

@@ -33,7 +33,7 @@ func TestTook(t *testing.T) {
 	p := &picture{result: compile.Result{Tables: []route.Table{table("cart"), table("pay")}}}
 	p.planned = plan.Output{
 		Steps:  []plan.Step{step("VirtualService", "cart"), step("DestinationRule", "cart"), step("VirtualService", "pay")},
-		Routed: map[route.Version]plan.Routed{version("pay", "v1"): {Settled: true}},
+		Routed: map[route.Version]plan.Routed{version("pay", "v1"): {Propagated: true}},
 	}
 	p.seen = map[diag.Object]*apply.Seen{}
 	for _, name := range []string{"cart", "pay"} {
@@ -54,7 +54,7 @@ func TestTook(t *testing.T) {
 	if n := len(p.planned.Routed); n != 2 {
 		t.Errorf("%d versions are routed to: %v", n, p.planned.Routed)
 	}
-	if !p.planned.Routed[version("pay", "v1")].Settled {
+	if !p.planned.Routed[version("pay", "v1")].Propagated {
 		t.Error("what was known of another one is lost")
 	}
 }

@@ -13,9 +13,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
-	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -41,14 +41,14 @@ type asker struct {
 	mu sync.Mutex
 	// young are the clusters in question; settled those of them that all proxies were
 	// found to have.
-	young   []plan.Young
+	young   []plan.PendingCluster
 	settled map[plan.Cluster]time.Time
 	// behind is set where the last round has found a proxy that may yet get one.
 	behind bool
 	// rows are the override rows in question; routesSettled the versions to which all
 	// proxies were found to have the routes. routesBehind is set where a proxy may yet get
 	// one, or nobody has looked yet.
-	rows          []plan.AwaitedRow
+	rows          []plan.PendingRow
 	routesSettled map[route.Version]time.Time
 	routesBehind  bool
 	// down is set where nobody could be asked the last time.
@@ -104,12 +104,12 @@ func (a *asker) apply(in *plan.Input, longest time.Duration) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	in.Settled, in.RoutesSettled = a.settled, a.routesSettled
+	in.Acked, in.RoutesAcked = a.settled, a.routesSettled
 	if a.behind {
-		in.Options.Wait = max(in.Options.Wait, longest)
+		in.Options.PropagationDelay = max(in.Options.PropagationDelay, longest)
 	}
 	if a.routesBehind {
-		in.Options.RouteWait = longest
+		in.Options.RoutePropagationDelay = longest
 	}
 }
 
@@ -120,7 +120,7 @@ func (a *asker) note(out *plan.Output) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.young = out.Young
+	a.young = out.PendingClusters
 	still := map[plan.Cluster]time.Time{}
 	for _, y := range a.young {
 		if at, ok := a.settled[y.Cluster]; ok && at.Equal(y.Since) {
@@ -146,7 +146,7 @@ func (a *asker) note(out *plan.Output) {
 // about, nobody knows that all proxies have them.
 func (a *asker) noteRows(out *plan.Output) {
 	before := a.rows
-	a.rows = out.AwaitedRows
+	a.rows = out.PendingRows
 	still := map[route.Version]time.Time{}
 	for v, at := range a.routesSettled {
 		if r, ok := out.Routed[v]; ok && r.Since.Equal(at) {
@@ -158,15 +158,15 @@ func (a *asker) noteRows(out *plan.Output) {
 }
 
 // hasOthers reports whether there are rows that were not among those of before.
-func hasOthers(rows, before []plan.AwaitedRow) bool {
-	return slices.ContainsFunc(rows, func(w plan.AwaitedRow) bool {
-		return !slices.ContainsFunc(before, func(b plan.AwaitedRow) bool { return b.Version == w.Version && b.Since.Equal(w.Since) })
+func hasOthers(rows, before []plan.PendingRow) bool {
+	return slices.ContainsFunc(rows, func(w plan.PendingRow) bool {
+		return !slices.ContainsFunc(before, func(b plan.PendingRow) bool { return b.Version == w.Version && b.Since.Equal(w.Since) })
 	})
 }
 
 // waits reports whether something waits for what istiod could tell.
-func waits(young []plan.Young) bool {
-	return slices.ContainsFunc(young, func(y plan.Young) bool { return y.New && y.Awaited })
+func waits(young []plan.PendingCluster) bool {
+	return slices.ContainsFunc(young, func(y plan.PendingCluster) bool { return y.FirstOfName && y.Blocking })
 }
 
 // run asks whenever something waits, until ctx ends.
@@ -203,24 +203,24 @@ func (a *asker) converse(ctx context.Context) error {
 		return err
 	}
 	defer session.Close()
-	var memory converge.Memory
-	var ask []converge.Question
-	var rows []plan.AwaitedRow
+	var memory proxysync.Memory
+	var ask []proxysync.Question
+	var rows []plan.PendingRow
 	for {
 		began := time.Now()
-		in := converge.Input{Memory: memory, Self: a.client.Self()}
+		in := proxysync.Input{Memory: memory, Self: a.client.Self()}
 		a.mu.Lock()
-		in.Young, in.Rows = a.young, a.rows
+		in.PendingClusters, in.PendingRows = a.young, a.rows
 		a.mu.Unlock()
-		if !waits(in.Young) && len(in.Rows) == 0 {
+		if !waits(in.PendingClusters) && len(in.PendingRows) == 0 {
 			return nil
 		}
 		bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 		// Pods first: one that becomes ready during the round has connected before.
 		in.Pods = a.store.proxies()
 		// Of a new row, what istiod sent last may tell, which was before it was in question.
-		told, err := session.Round(bounded, &istiod.Ask{
-			Questions: ask, Routes: converge.RouteNames(in.Rows), Anew: hasOthers(in.Rows, rows),
+		told, err := session.Round(bounded, &istiod.Query{
+			Questions: ask, Routes: proxysync.RouteNames(in.PendingRows), Refresh: hasOthers(in.PendingRows, rows),
 		})
 		cancel()
 		if err != nil {
@@ -228,8 +228,8 @@ func (a *asker) converse(ctx context.Context) error {
 		}
 		in.Answers, in.Names, in.Routes = told.Answers, told.Names, told.Routes
 		in.Now = time.Now()
-		out := converge.Judge(in)
-		memory, ask, rows = out.Memory, out.Ask, in.Rows
+		out := proxysync.Evaluate(in)
+		memory, ask, rows = out.Memory, out.Ask, in.PendingRows
 		a.publish(&in, &out)
 		select {
 		case <-ctx.Done():
@@ -240,7 +240,7 @@ func (a *asker) converse(ctx context.Context) error {
 }
 
 // publish lets the next plan know what a round has found.
-func (a *asker) publish(in *converge.Input, out *converge.Output) {
+func (a *asker) publish(in *proxysync.Input, out *proxysync.Output) {
 	if a.failed > 0 {
 		a.log.Info("istiod tells again what proxies have")
 	}
@@ -248,13 +248,13 @@ func (a *asker) publish(in *converge.Input, out *converge.Output) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.metrics.asked(out)
-	routesBehind := out.RoutesBehind || a.routesBehind && hasOthers(a.rows, in.Rows)
+	routesBehind := out.RoutesBehind || a.routesBehind && hasOthers(a.rows, in.PendingRows)
 	news := a.behind != out.Behind || a.routesBehind && !routesBehind
 	a.behind, a.routesBehind, a.down = out.Behind, routesBehind, false
 	// A plan may be reading what it was given.
 	a.settled = maps.Clone(a.settled)
-	for _, y := range in.Young {
-		at, ok := out.Settled[y.Cluster]
+	for _, y := range in.PendingClusters {
+		at, ok := out.Acked[y.Cluster]
 		if before, known := a.settled[y.Cluster]; !ok || known && before.Equal(at) {
 			continue
 		}
@@ -262,9 +262,9 @@ func (a *asker) publish(in *converge.Input, out *converge.Output) {
 		a.metrics.settled.Observe(in.Now.Sub(at).Seconds())
 	}
 	a.routesSettled = maps.Clone(a.routesSettled)
-	for i := range in.Rows {
-		v := in.Rows[i].Version
-		at, ok := out.RoutesSettled[v]
+	for i := range in.PendingRows {
+		v := in.PendingRows[i].Version
+		at, ok := out.RoutesAcked[v]
 		if before, known := a.routesSettled[v]; !ok || known && before.Equal(at) {
 			continue
 		}

@@ -16,10 +16,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -29,7 +29,7 @@ var (
 )
 
 func awaited(since time.Time) *plan.Output {
-	return &plan.Output{Young: []plan.Young{{Cluster: subset, Since: since, New: true, Awaited: true}}}
+	return &plan.Output{PendingClusters: []plan.PendingCluster{{Cluster: subset, Since: since, FirstOfName: true, Blocking: true}}}
 }
 
 func newTestAsker(log *slog.Logger) *asker {
@@ -80,8 +80,8 @@ func TestNotAllowed(t *testing.T) {
 	<-ended
 	in := plan.Input{Options: plan.DefaultOptions()}
 	a.apply(&in, time.Hour)
-	if len(in.Settled) > 0 || in.Options != plan.DefaultOptions() {
-		t.Errorf("the plan was told %v and waits %v", in.Settled, in.Options.Wait)
+	if len(in.Acked) > 0 || in.Options != plan.DefaultOptions() {
+		t.Errorf("the plan was told %v and waits %v", in.Acked, in.Options.PropagationDelay)
 	}
 	if n := requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
@@ -97,9 +97,9 @@ func TestTold(t *testing.T) {
 	t.Parallel()
 	a := newTestAsker(slog.New(slog.DiscardHandler))
 	told := func() (map[plan.Cluster]time.Time, time.Duration) {
-		in := plan.Input{Options: plan.Options{Wait: time.Second}}
+		in := plan.Input{Options: plan.Options{PropagationDelay: time.Second}}
 		a.apply(&in, 5*time.Second)
-		return in.Settled, in.Options.Wait
+		return in.Acked, in.Options.PropagationDelay
 	}
 	want := func(what string, settled map[plan.Cluster]time.Time, wait time.Duration) {
 		t.Helper()
@@ -112,16 +112,16 @@ func TestTold(t *testing.T) {
 	out := awaited(placedAt)
 	a.note(out)
 	want("before", none, time.Second)
-	in := &converge.Input{Young: out.Young, Now: placedAt.Add(time.Second)}
-	a.publish(in, &converge.Output{Behind: true})
+	in := &proxysync.Input{PendingClusters: out.PendingClusters, Now: placedAt.Add(time.Second)}
+	a.publish(in, &proxysync.Output{Behind: true})
 	want("one is behind", none, 5*time.Second)
-	a.publish(in, &converge.Output{Settled: all})
+	a.publish(in, &proxysync.Output{Acked: all})
 	want("all have it", all, time.Second)
-	a.publish(in, &converge.Output{})
+	a.publish(in, &proxysync.Output{})
 	want("nothing is known of it in the next round", all, time.Second)
 	a.note(awaited(placedAt.Add(time.Minute)))
 	want("it was placed anew", none, time.Second)
-	a.publish(in, &converge.Output{Behind: true})
+	a.publish(in, &proxysync.Output{Behind: true})
 	a.note(&plan.Output{})
 	want("nothing waits any more", none, time.Second)
 	if (*asker)(nil).apply(&plan.Input{}, 0); len(a.store.changed) != 1 {
@@ -159,14 +159,14 @@ func TestRoutesTold(t *testing.T) {
 	version := route.Version{Namespace: "shop", Service: "cart", Version: "v2"}
 	waiting := func(since time.Time) *plan.Output {
 		return &plan.Output{
-			AwaitedRows: []plan.AwaitedRow{{Version: version, Since: since}}, Routed: map[route.Version]plan.Routed{version: {Since: since}},
+			PendingRows: []plan.PendingRow{{Version: version, Since: since}}, Routed: map[route.Version]plan.Routed{version: {Since: since}},
 		}
 	}
 	want := func(what string, settled map[route.Version]time.Time, wait time.Duration) {
 		t.Helper()
 		in := plan.Input{}
 		a.apply(&in, 5*time.Second)
-		if diff := cmp.Diff(settled, in.RoutesSettled); diff != "" || in.Options.RouteWait != wait || in.Options.Wait != 0 {
+		if diff := cmp.Diff(settled, in.RoutesAcked); diff != "" || in.Options.RoutePropagationDelay != wait || in.Options.PropagationDelay != 0 {
 			t.Errorf("%s: waits %v, want %v; settled (-want +got):\n%s", what, in.Options, wait, diff)
 		}
 	}
@@ -174,17 +174,17 @@ func TestRoutesTold(t *testing.T) {
 	want("before", none, 0)
 	a.note(waiting(placedAt))
 	want("nobody has looked", none, 5*time.Second)
-	in := &converge.Input{Rows: waiting(placedAt).AwaitedRows, Now: placedAt.Add(time.Second)}
-	a.publish(in, &converge.Output{RoutesBehind: true})
+	in := &proxysync.Input{PendingRows: waiting(placedAt).PendingRows, Now: placedAt.Add(time.Second)}
+	a.publish(in, &proxysync.Output{RoutesBehind: true})
 	want("one is behind", none, 5*time.Second)
-	a.publish(&converge.Input{Now: placedAt}, &converge.Output{})
+	a.publish(&proxysync.Input{Now: placedAt}, &proxysync.Output{})
 	want("a round about nothing tells nothing", none, 5*time.Second)
-	a.publish(in, &converge.Output{})
+	a.publish(in, &proxysync.Output{})
 	want("nothing is known", none, 0)
-	a.publish(in, &converge.Output{RoutesSettled: all})
+	a.publish(in, &proxysync.Output{RoutesAcked: all})
 	want("all have it", all, 0)
 	out := waiting(placedAt)
-	out.AwaitedRows = nil
+	out.PendingRows = nil
 	a.note(out)
 	want("and nothing waits any more", all, 0)
 	a.note(waiting(placedAt.Add(time.Minute)))

@@ -174,7 +174,7 @@ func (p *planner) awaitSubset(s *model.Service, host string, these func(*model.B
 	for _, c := range p.subsets(host) {
 		if ready, only := count(s, p.labels[c], these); only && ready > 0 && p.stays(c) && !p.has(c) {
 			p.awaited[c] = true
-			p.wake(p.next.placed[c].since.Add(p.Options.Wait))
+			p.wake(p.next.placed[c].since.Add(p.Options.PropagationDelay))
 		}
 	}
 }
@@ -235,7 +235,7 @@ func (p *planner) keepSubsets() {
 			if worse {
 				p.holdPin(p.Backend.RuleObject(rule), rule.Host, mayHave)
 			} else {
-				p.hold(Held{Object: p.Backend.RuleObject(rule), Reason: NotPlaced, Until: until})
+				p.hold(Blocked{Object: p.Backend.RuleObject(rule), Reason: SubsetNotPropagated, Until: until})
 			}
 		}
 	}
@@ -245,7 +245,7 @@ func (p *planner) keepSubsets() {
 // may have one that did.
 func (p *planner) pins(c Cluster) bool {
 	if unnamed, ok := p.next.unnamed[c]; ok && !p.settled(unnamed) {
-		p.wake(unnamed.Add(p.Options.Wait))
+		p.wake(unnamed.Add(p.Options.PropagationDelay))
 		return true
 	}
 	for _, seen := range p.observed {
@@ -275,11 +275,11 @@ func (p *planner) withLabels(rule *route.SubsetRule) []route.Subset {
 // holdPin notes that ordinary traffic to a Service stays where it is, by an object, and
 // says so once.
 func (p *planner) holdPin(object diag.Object, host string, at func(*model.Backend) bool) {
-	report, reason := p.reports[host], NotReady
+	report, reason := p.reports[host], ReleasedNotReady
 	if report.ReleasedMissing {
-		reason = NotFound
+		reason = ReleasedNotFound
 	}
-	p.hold(Held{Object: object, Reason: reason})
+	p.hold(Blocked{Object: object, Reason: reason})
 	if p.told[host] {
 		return
 	}
@@ -289,7 +289,7 @@ func (p *planner) holdPin(object diag.Object, host string, at func(*model.Backen
 	p.told[host] = true
 	service := diag.Object{Kind: "Service", Namespace: report.Namespace, Name: report.Name}
 	where := p.servedBy(host, at)
-	if reason == NotFound {
+	if reason == ReleasedNotFound {
 		p.say(diag.ReleasedNotFound, service, "no pods are released (%s): ordinary traffic stays pinned to %s", report.Released, where)
 		return
 	}

@@ -32,7 +32,7 @@ func (w *world) goesTo(t *testing.T, when string, want []string, code diag.Code,
 // held lists why objects of a kind are held.
 func (w *world) held(kind string) []plan.Reason {
 	var out []plan.Reason
-	for _, h := range w.output.Held {
+	for _, h := range w.output.Blocked {
 		if h.Kind == kind {
 			out = append(out, h.Reason)
 		}
@@ -69,7 +69,7 @@ func TestPinWaitsForReadyPods(t *testing.T) {
 	w.settings.ReleasedVersions = []string{"v2"}
 	w.run(t, 4*bound)
 	w.goesTo(t, "before v2 is ready", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
-	if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.NotReady}) {
+	if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.ReleasedNotReady}) {
 		t.Errorf("held %v", got)
 	}
 	w.memory = plan.Memory{}
@@ -146,7 +146,7 @@ func TestPinBySelectorWaits(t *testing.T) {
 		}
 		return ""
 	}
-	if got, held := version(), w.held("DestinationRule"); got != "v1" || !slices.Equal(held, []plan.Reason{plan.NotReady}) {
+	if got, held := version(), w.held("DestinationRule"); got != "v1" || !slices.Equal(held, []plan.Reason{plan.ReleasedNotReady}) {
 		t.Errorf("it has the pods of %q, held %v", got, held)
 	}
 	w.workloads["cart-v2"].ready = 1
@@ -167,7 +167,7 @@ func TestReleasedNotFound(t *testing.T) {
 		w.run(t, 6*bound)
 		const stay = "no pods are released (named: v9): ordinary traffic stays pinned to Deployment/cart-v1 (version v1)"
 		w.goesTo(t, "with a name that is not there", want, diag.ReleasedNotFound, stay)
-		if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.NotFound}) {
+		if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.ReleasedNotFound}) {
 			t.Errorf("held %v", got)
 		}
 		w.memory = plan.Memory{}

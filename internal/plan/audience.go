@@ -71,7 +71,7 @@ func (p *planner) forWhom(t *route.Table, seen *sight) *route.Table {
 		case seen != nil && includes(seen.ExportTo, who) || p.settled(at) || p.areYounger(t, at):
 			may = append(may, who)
 		default:
-			until = latest(until, at.Add(p.Options.Wait))
+			until = latest(until, at.Add(p.Options.PropagationDelay))
 			if who == everybody && seen != nil {
 				may = append(may, seen.ExportTo...)
 			}
@@ -80,7 +80,7 @@ func (p *planner) forWhom(t *route.Table, seen *sight) *route.Table {
 	if until.IsZero() {
 		return t
 	}
-	p.hold(Held{Object: p.Backend.TableObject(t), Reason: NotPlaced, Until: until})
+	p.hold(Blocked{Object: p.Backend.TableObject(t), Reason: SubsetNotPropagated, Until: until})
 	if len(may) == 0 {
 		return nil
 	}

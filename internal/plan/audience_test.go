@@ -46,7 +46,7 @@ func TestCallersWhoSawNothing(t *testing.T) {
 	w.callers = nil
 	w.deploy("cart-v2", "v2", true)
 	compare(t, "hidden no more", w.run(t, tick), []string{"0 update DestinationRule"})
-	if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.NotPlaced}) {
+	if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.SubsetNotPropagated}) {
 		t.Errorf("held %v", got)
 	}
 	w.workloads["cart-v2"].ready = 1

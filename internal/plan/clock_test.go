@@ -55,8 +55,8 @@ func TestClockSteps(t *testing.T) {
 				w.apply(step)
 				told = append(told, began.Add(time.Duration(n)*tick).Sub(began).String()+" "+step.String())
 			}
-			if !out.Again.IsZero() {
-				told = append(told, "again after "+out.Again.Sub(w.now).String())
+			if !out.RequeueAt.IsZero() {
+				told = append(told, "again after "+out.RequeueAt.Sub(w.now).String())
 			}
 		}
 		return told

@@ -239,7 +239,7 @@ func (p *planner) missing(wanted []Cluster, named route.Clusters) missing {
 		case !p.has(c):
 			out.young, p.awaited[c] = true, true
 			out.strays = out.strays || p.wasWider(c)
-			out.until = latest(out.until, at.since.Add(p.Options.Wait))
+			out.until = latest(out.until, at.since.Add(p.Options.PropagationDelay))
 		}
 	}
 	return out

@@ -64,11 +64,13 @@ func (w *world) serving(version string) bool {
 
 // unreleased reports whether ordinary traffic is held where it is until released pods
 // are ready, or there.
-func unreleased(h plan.Held) bool { return h.Reason == plan.NotReady || h.Reason == plan.NotFound }
+func unreleased(h plan.Blocked) bool {
+	return h.Reason == plan.ReleasedNotReady || h.Reason == plan.ReleasedNotFound
+}
 
 // recover ends what would go on for ever: what is released is there, and is ready.
 func (w *world) recover() {
-	if slices.ContainsFunc(w.output.Held, func(h plan.Held) bool { return h.Reason == plan.NotFound }) {
+	if slices.ContainsFunc(w.output.Blocked, func(h plan.Blocked) bool { return h.Reason == plan.ReleasedNotFound }) {
 		w.settings.ReleasedVersions = nil
 	}
 	last := w.past[len(w.past)-1]
@@ -104,7 +106,7 @@ func (w *world) truth(disturbed, ran bool) {
 		w.due = nil // all pods share ordinary traffic
 	}
 	for v, routed := range w.output.Routed {
-		m.announced[v.Version] = ran && routed.Settled
+		m.announced[v.Version] = ran && routed.Propagated
 	}
 	w.past = append(w.past, m)
 }

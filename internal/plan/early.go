@@ -17,7 +17,7 @@ import (
 // they are not released, and ordinary requests may still reach them, or proxies
 // may not have the subset of their version. Pods that no Early speaks of may be
 // ready as far as routes are concerned.
-type Early struct {
+type GatedPods struct {
 	Namespace, Service string
 	// Labels are all that the pods carry, without those of a revision.
 	Labels map[string]string
@@ -50,11 +50,11 @@ func (p *planner) findEarly() {
 			if wait.over {
 				continue
 			}
-			p.out.Early = append(p.out.Early, Early{Namespace: s.Namespace, Service: s.Name, Labels: b.Labels, Until: wait.until})
+			p.out.Gated = append(p.out.Gated, GatedPods{Namespace: s.Namespace, Service: s.Name, Labels: b.Labels, Until: wait.until})
 			p.wake(wait.until)
 		}
 	}
-	slices.SortStableFunc(p.out.Early, func(a, b Early) int {
+	slices.SortStableFunc(p.out.Gated, func(a, b GatedPods) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(model.LabelString(a.Labels), model.LabelString(b.Labels)))
 	})
 }
@@ -93,12 +93,12 @@ func (w wait) and(other wait) wait {
 
 // settling is the wait for proxies to follow what routes have said since a time.
 func (p *planner) settling(since time.Time) wait {
-	return wait{over: p.settled(since), until: since.Add(p.Options.Wait)}
+	return wait{over: p.settled(since), until: since.Add(p.Options.PropagationDelay)}
 }
 
 // placing is the wait for proxies to have a cluster as it is.
 func (p *planner) placing(c Cluster) wait {
-	out := wait{over: p.has(c), until: p.next.placed[c].since.Add(p.Options.Wait)}
+	out := wait{over: p.has(c), until: p.next.placed[c].since.Add(p.Options.PropagationDelay)}
 	if !out.over {
 		p.awaited[c] = true
 	}

@@ -25,7 +25,7 @@ func (w *world) opened(t *testing.T, version string) int {
 
 // early reports whether pods of a version must not be ready yet.
 func (w *world) early(version string) bool {
-	for _, e := range w.output.Early {
+	for _, e := range w.output.Gated {
 		if e.Labels["version"] == version {
 			return true
 		}
@@ -71,17 +71,17 @@ func TestEarlyAgain(t *testing.T) {
 	w.run(t, 4*bound)
 	w.deploy("cart-v3", "v3", true)
 	w.run(t, 3*tick)
-	if e := w.output.Early; len(e) != 1 || e[0].Service != service || e[0].Namespace != namespace || !e[0].Until.Equal(w.output.Again) {
-		t.Errorf("early %v, again %v", e, w.output.Again)
+	if e := w.output.Gated; len(e) != 1 || e[0].Service != service || e[0].Namespace != namespace || !e[0].Until.Equal(w.output.RequeueAt) {
+		t.Errorf("early %v, again %v", e, w.output.RequeueAt)
 	}
 	w.run(t, 4*bound)
-	if len(w.output.Early) > 0 || !w.output.Again.IsZero() {
-		t.Errorf("early %v, again %v", w.output.Early, w.output.Again)
+	if len(w.output.Gated) > 0 || !w.output.RequeueAt.IsZero() {
+		t.Errorf("early %v, again %v", w.output.Gated, w.output.RequeueAt)
 	}
 	w.gate, w.memory = false, plan.Memory{}
 	w.step(t, false, false)
-	if len(w.output.Early) > 0 {
-		t.Errorf("early %v though nobody asked", w.output.Early)
+	if len(w.output.Gated) > 0 {
+		t.Errorf("early %v though nobody asked", w.output.Gated)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestEarlyUntilWritten(t *testing.T) {
 				}
 			}
 			if got := w.opened(t, "v3"); got < 0 {
-				t.Errorf("v3 never may be ready: %v", w.output.Early)
+				t.Errorf("v3 never may be ready: %v", w.output.Gated)
 			}
 		})
 	}

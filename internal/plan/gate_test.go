@@ -23,7 +23,7 @@ func (w *world) admit(x *workload) {
 // open, whatever becomes of the operator.
 func (w *world) openGates() {
 	for _, x := range w.workloads {
-		early := slices.ContainsFunc(w.output.Early, func(e plan.Early) bool { return maps.Equal(e.Labels, x.labels()) })
+		early := slices.ContainsFunc(w.output.Gated, func(e plan.GatedPods) bool { return maps.Equal(e.Labels, x.labels()) })
 		x.open = x.open || !early
 	}
 }

@@ -282,14 +282,14 @@ func (w *world) converge(t rapid.TB) {
 		w.recover()
 		w.step(t, false, false)
 		out := w.plan(t)
-		if len(out.Steps) == 0 && out.Again.IsZero() && !slices.ContainsFunc(out.Held, unreleased) {
+		if len(out.Steps) == 0 && out.RequeueAt.IsZero() && !slices.ContainsFunc(out.Blocked, unreleased) {
 			break
 		}
 		if n > ticks(20*bound) {
 			for name, o := range w.ours {
 				t.Logf("%s is\n%s", name, o.JSON)
 			}
-			t.Fatalf("still not done: %v, held %v, %v", out.Steps, out.Held, out.Diagnostics)
+			t.Fatalf("still not done: %v, held %v, %v", out.Steps, out.Blocked, out.Diagnostics)
 		}
 	}
 	want, _, err := istio.Objects(w.result.Tables, w.result.SubsetRules)

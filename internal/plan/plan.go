@@ -29,11 +29,11 @@ type Input struct {
 	Now time.Time
 	// Settled are clusters that every proxy is known to have as they have been since a
 	// time, as Young says it.
-	Settled map[Cluster]time.Time
+	Acked map[Cluster]time.Time
 	// RoutesSettled are versions to which every proxy is known to have the routes that have
 	// been in place since a time, as AwaitedRows says it.
-	RoutesSettled map[route.Version]time.Time
-	Options       Options
+	RoutesAcked map[route.Version]time.Time
+	Options     Options
 	// Gate is set where pods are held up until they may be ready: Early is asked for.
 	Gate bool
 }
@@ -52,23 +52,23 @@ type Observed struct {
 // Options are the times that a plan waits.
 type Options struct {
 	// Wait is how long proxies may take to have what was written.
-	Wait time.Duration
+	PropagationDelay time.Duration
 	// RouteWait is how long they may take to have a route; Wait if it is less.
-	RouteWait time.Duration
+	RoutePropagationDelay time.Duration
 	// Keep is how long what nobody needs any more stays; Wait if it is less.
-	Keep time.Duration
+	DrainDelay time.Duration
 	// Calm is how long a version that was lost twice must be ready to be routed to
 	// again. It doubles with every further loss, up to MaxCalm.
-	Calm, MaxCalm time.Duration
+	FlapBackoff, FlapBackoffMax time.Duration
 	// Forgive is how long a version must be ready for its losses to be forgotten.
-	Forgive time.Duration
+	FlapReset time.Duration
 }
 
 // DefaultOptions returns the times of an ordinary installation.
 func DefaultOptions() Options {
 	return Options{
-		Wait: time.Second, Keep: 10 * time.Second,
-		Calm: time.Second, MaxCalm: 30 * time.Second, Forgive: time.Minute,
+		PropagationDelay: time.Second, DrainDelay: 10 * time.Second,
+		FlapBackoff: time.Second, FlapBackoffMax: 30 * time.Second, FlapReset: time.Minute,
 	}
 }
 
@@ -100,20 +100,20 @@ type Output struct {
 	// Steps may be taken now, in this order.
 	Steps []Step
 	// Again is when to plan again though nothing has changed; zero for never.
-	Again time.Time
+	RequeueAt time.Time
 	// Memory is for the next plan.
 	Memory Memory
 	// Held lists what differs from what is wanted and has to wait.
-	Held []Held
+	Blocked []Blocked
 	// Routed lists the versions that a route in place leads to.
 	Routed map[route.Version]Routed
 	// Early lists the pods that must not be ready yet, if they were asked for.
-	Early []Early
+	Gated []GatedPods
 	// Young lists the clusters that proxies may not have yet.
-	Young []Young
+	PendingClusters []PendingCluster
 	// AwaitedRows lists the override rows in place of which it can be told whether proxies have
 	// them, until all are known to.
-	AwaitedRows []AwaitedRow
+	PendingRows []PendingRow
 	// Diagnostics tells of objects that are not written, and of ordinary traffic that
 	// stays where it is.
 	Diagnostics []diag.Diagnostic
@@ -124,11 +124,11 @@ type Routed struct {
 	// Since is when the route was first seen.
 	Since time.Time
 	// Settled is set when all proxies have it.
-	Settled bool
+	Propagated bool
 }
 
 // Held is something that is not yet as it is wanted.
-type Held struct {
+type Blocked struct {
 	diag.Object
 	// Version is set where a row is held back, and not the whole object.
 	Version route.Version
@@ -138,24 +138,25 @@ type Held struct {
 	Until time.Time
 }
 
-// Reason is why something is held.
+// Reason is why a change is blocked.
 type Reason string
 
 const (
-	// NotPlaced is that proxies may not have a cluster that is to be named.
-	NotPlaced Reason = "NotPlaced"
-	// Flapping is that a version was lost and found repeatedly.
+	// SubsetNotPropagated means that some proxies may not have a cluster yet that a route
+	// is about to reference.
+	SubsetNotPropagated Reason = "SubsetNotPropagated"
+	// Flapping means that the version has repeatedly lost its last ready pod.
 	Flapping Reason = "Flapping"
-	// StillPinned is that pods which are not released were there a moment ago.
-	StillPinned Reason = "StillPinned"
-	// NotReady is that no pod is ready of those that ordinary traffic is to be pinned
-	// to, while pods are where it is now.
-	NotReady Reason = "NotReady"
-	// NotFound is that nothing is there of what is named as released, while pods are
+	// UnreleasedPodsDraining means that the Service had unreleased pods a moment ago.
+	UnreleasedPodsDraining Reason = "UnreleasedPodsDraining"
+	// ReleasedNotReady means that the wanted pin has no ready pod, while pods are ready
+	// where ordinary traffic goes now.
+	ReleasedNotReady Reason = "ReleasedNotReady"
+	// ReleasedNotFound means that no pod matches what is named as released, while pods are
 	// ready where ordinary traffic is pinned now.
-	NotFound Reason = "NotFound"
-	// StillNamed is that a route named a subset a moment ago.
-	StillNamed Reason = "StillNamed"
+	ReleasedNotFound Reason = "ReleasedNotFound"
+	// SubsetInUse means that a route referenced the subset a moment ago.
+	SubsetInUse Reason = "SubsetInUse"
 )
 
 // planner is one plan in the making.
@@ -188,7 +189,7 @@ type planner struct {
 // Plan returns the steps that may be taken now. An error is a bug: something
 // that can't be encoded.
 func Plan(in Input) (Output, error) {
-	p := &planner{Input: &in, index: newIndex(), keep: max(in.Options.Keep, in.Options.Wait), next: newMemory(&in.Memory)}
+	p := &planner{Input: &in, index: newIndex(), keep: max(in.Options.DrainDelay, in.Options.PropagationDelay), next: newMemory(&in.Memory)}
 	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
 	p.untold = map[route.Version]bool{}
 	p.findTwice()
@@ -210,8 +211,8 @@ func Plan(in Input) (Output, error) {
 		return Output{}, err
 	}
 	p.out.Steps = append(p.out.Steps, p.last...)
-	p.out.Memory, p.out.Young = p.next, p.young()
-	slices.SortStableFunc(p.out.Held, func(a, b Held) int {
+	p.out.Memory, p.out.PendingClusters = p.next, p.young()
+	slices.SortStableFunc(p.out.Blocked, func(a, b Blocked) int {
 		return cmp.Or(a.Compare(b.Object), compareVersions(a.Version, b.Version))
 	})
 	return p.out, nil
@@ -281,22 +282,24 @@ func (p *planner) remove(object diag.Object) {
 }
 
 // hold notes that something waits, until a time that may not be known yet.
-func (p *planner) hold(h Held) {
-	p.out.Held = append(p.out.Held, h)
+func (p *planner) hold(h Blocked) {
+	p.out.Blocked = append(p.out.Blocked, h)
 	p.wake(h.Until)
 }
 
 // wake asks for another plan at a time.
 func (p *planner) wake(at time.Time) {
-	if !at.IsZero() && (p.out.Again.IsZero() || at.Before(p.out.Again)) {
-		p.out.Again = at
+	if !at.IsZero() && (p.out.RequeueAt.IsZero() || at.Before(p.out.RequeueAt)) {
+		p.out.RequeueAt = at
 	}
 }
 
 // settled reports whether every proxy has what has been so since a time, for all
 // that waiting says. See [planner.has] for clusters.
-func (p *planner) settled(since time.Time) bool { return p.Now.Sub(since) >= p.Options.Wait }
+func (p *planner) settled(since time.Time) bool {
+	return p.Now.Sub(since) >= p.Options.PropagationDelay
+}
 
-// CleansUp reports whether something is held only to be removed later: versions are
-// served and ordinary traffic is where it is to be without it.
-func (r Reason) CleansUp() bool { return r == StillNamed || r == StillPinned }
+// CleanupOnly reports whether only the removal of something is blocked: all versions are
+// served, and ordinary traffic goes where it should.
+func (r Reason) CleanupOnly() bool { return r == SubsetInUse || r == UnreleasedPodsDraining }

@@ -136,7 +136,7 @@ func TestEditsAreNoFlapping(t *testing.T) {
 				w.run(t, 6*bound)
 				edit.again(w)
 				w.run(t, 2*bound)
-				for _, h := range w.output.Held {
+				for _, h := range w.output.Blocked {
 					if h.Reason == plan.Flapping {
 						t.Fatalf("held: %+v", h)
 					}
@@ -156,7 +156,7 @@ func TestSettled(t *testing.T) {
 	w.run(t, 2*bound)
 	w.deploy("cart-v2", "v2", true)
 	compare(t, "subset", w.run(t, 2*tick), []string{"0 create DestinationRule"})
-	young := w.output.Young
+	young := w.output.PendingClusters
 	w.settled = map[plan.Cluster]time.Time{}
 	for _, y := range young {
 		w.settled[y.Cluster] = y.Since.Add(-tick)
@@ -165,10 +165,10 @@ func TestSettled(t *testing.T) {
 	awaited := 0
 	for _, y := range young {
 		w.settled[y.Cluster] = y.Since
-		if y.Awaited {
+		if y.Blocking {
 			awaited++
 		}
-		if !y.New {
+		if !y.FirstOfName {
 			t.Errorf("%v is not new", y)
 		}
 	}
@@ -185,12 +185,12 @@ func TestHeld(t *testing.T) {
 	w.run(t, 2*bound)
 	w.deploy("cart-v2", "v2", true)
 	w.run(t, 2*tick)
-	want := []plan.Held{{Object: ourVirtualService, Reason: plan.NotPlaced, Until: w.now.Add(bound)}}
-	if diff := cmp.Diff(want, w.output.Held); diff != "" {
+	want := []plan.Blocked{{Object: ourVirtualService, Reason: plan.SubsetNotPropagated, Until: w.now.Add(bound)}}
+	if diff := cmp.Diff(want, w.output.Blocked); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
-	if !w.output.Again.Equal(w.now.Add(bound)) {
-		t.Errorf("again at %v, want %v", w.output.Again, w.now.Add(bound))
+	if !w.output.RequeueAt.Equal(w.now.Add(bound)) {
+		t.Errorf("again at %v, want %v", w.output.RequeueAt, w.now.Add(bound))
 	}
 }
 
@@ -224,8 +224,8 @@ func TestPinMovesWhileItWaits(t *testing.T) {
 		}
 	}
 	w.run(t, 4*bound)
-	if got := w.ordinary(t); !slices.Equal(got, []string{"overrides-released"}) || len(w.output.Held) > 0 {
-		t.Errorf("in the end ordinary traffic goes to %q, held %v", got, w.output.Held)
+	if got := w.ordinary(t); !slices.Equal(got, []string{"overrides-released"}) || len(w.output.Blocked) > 0 {
+		t.Errorf("in the end ordinary traffic goes to %q, held %v", got, w.output.Blocked)
 	}
 }
 

@@ -277,13 +277,13 @@ func (w *world) tell() {
 		return
 	}
 	w.settled = map[plan.Cluster]time.Time{}
-	for _, y := range w.output.Young {
+	for _, y := range w.output.PendingClusters {
 		lacking := func(p *proxy) bool {
 			v := p.view(&w.log)
 			_, ok := v.subset(y.Subset)
 			return !ok
 		}
-		if y.New && !slices.ContainsFunc(w.proxies, lacking) {
+		if y.FirstOfName && !slices.ContainsFunc(w.proxies, lacking) {
 			w.settled[y.Cluster] = y.Since
 		}
 	}
@@ -294,7 +294,7 @@ func (w *world) tell() {
 func (w *world) tellRoutes() {
 	w.routesSettled = map[route.Version]time.Time{}
 	lacking := map[route.Version]bool{}
-	for _, r := range w.output.AwaitedRows {
+	for _, r := range w.output.PendingRows {
 		w.routesSettled[r.Version] = r.Since
 		for _, p := range w.proxies {
 			v := p.view(&w.log)

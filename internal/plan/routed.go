@@ -10,7 +10,7 @@ import (
 )
 
 // AwaitedRow is an override row in place that proxies may not have yet.
-type AwaitedRow struct {
+type PendingRow struct {
 	Version route.Version
 	// Since is when a row for the version was first seen.
 	Since time.Time
@@ -45,7 +45,7 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 		return
 	}
 	// The object is one: proxies that have one of its rows for a version have all.
-	rows := map[route.Version]*AwaitedRow{}
+	rows := map[route.Version]*PendingRow{}
 	for i := range t.Routes {
 		r := &t.Routes[i]
 		if r.Kind != route.Override {
@@ -59,11 +59,11 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 		at := p.routedSince(r.Version)
 		settled := p.routeSettled(r.Version, at.since)
 		p.next.routed[r.Version] = at
-		p.out.Routed[r.Version] = Routed{Since: at.since, Settled: settled}
+		p.out.Routed[r.Version] = Routed{Since: at.since, Propagated: settled}
 		if settled {
 			continue
 		}
-		p.wake(at.since.Add(max(p.Options.Wait, p.Options.RouteWait)))
+		p.wake(at.since.Add(max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)))
 		if rows[r.Version] == nil {
 			rows[r.Version] = nil
 			if row := p.row(t, r, seen); row != nil && !at.again {
@@ -77,7 +77,7 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 			p.untold[v] = true
 			continue
 		}
-		p.out.AwaitedRows = append(p.out.AwaitedRows, *row)
+		p.out.PendingRows = append(p.out.PendingRows, *row)
 	}
 }
 
@@ -112,14 +112,14 @@ func (p *planner) noteOther(r *route.Route, seen *sight) {
 
 // routeSettled reports whether every proxy has the route to a version.
 func (p *planner) routeSettled(v route.Version, since time.Time) bool {
-	known, ok := p.RoutesSettled[v]
-	return ok && known.Equal(since) || p.Now.Sub(since) >= max(p.Options.Wait, p.Options.RouteWait)
+	known, ok := p.RoutesAcked[v]
+	return ok && known.Equal(since) || p.Now.Sub(since) >= max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)
 }
 
 // row describes a row for a caller that may ask whether proxies have it; nil where
 // that can't be told: the row is for the requests of some pods only, or stands in a
 // delegate, where proxies know it by another name.
-func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *AwaitedRow {
+func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *PendingRow {
 	if r.Delegated != nil || len(t.Hosts) != 1 || p.services[t.Hosts[0]] == nil {
 		return nil
 	}
@@ -128,7 +128,7 @@ func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *AwaitedRow {
 	}) {
 		return nil
 	}
-	out := &AwaitedRow{Version: r.Version, Object: seen.Object, Name: r.Name, Host: t.Hosts[0], HostSince: p.next.placed[Cluster{Host: t.Hosts[0]}].since}
+	out := &PendingRow{Version: r.Version, Object: seen.Object, Name: r.Name, Host: t.Hosts[0], HostSince: p.next.placed[Cluster{Host: t.Hosts[0]}].since}
 	exportTo := seen.ExportTo
 	if len(exportTo) == 0 {
 		exportTo = p.Snapshot.Mesh.VirtualServiceExportTo
@@ -156,8 +156,8 @@ func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *AwaitedRow {
 // know one still, and lists the rows to ask about.
 func (p *planner) forgetRouted() {
 	noteGone(p, p.Memory.routed, p.next.routed, p.Memory.unrouted, p.next.unrouted)
-	p.out.AwaitedRows = slices.DeleteFunc(p.out.AwaitedRows, func(r AwaitedRow) bool { return p.untold[r.Version] })
-	slices.SortFunc(p.out.AwaitedRows, func(a, b AwaitedRow) int {
+	p.out.PendingRows = slices.DeleteFunc(p.out.PendingRows, func(r PendingRow) bool { return p.untold[r.Version] })
+	slices.SortFunc(p.out.PendingRows, func(a, b PendingRow) int {
 		return cmp.Or(compareVersions(a.Version, b.Version), a.Object.Compare(b.Object), cmp.Compare(a.Name, b.Name))
 	})
 }

@@ -27,8 +27,8 @@ func routedNow(t *testing.T, w *world) {
 }
 
 // awaited lists the rows to v2 that proxies may not have.
-func (w *world) awaited() []plan.AwaitedRow {
-	return slices.DeleteFunc(slices.Clone(w.output.AwaitedRows), func(r plan.AwaitedRow) bool { return r.Version != cartV2 })
+func (w *world) awaited() []plan.PendingRow {
+	return slices.DeleteFunc(slices.Clone(w.output.PendingRows), func(r plan.PendingRow) bool { return r.Version != cartV2 })
 }
 
 // TestRouteSettled: a route is said to be everywhere when that is known, or when proxies
@@ -41,7 +41,7 @@ func TestRouteSettled(t *testing.T) {
 	w.workloads["cart-v2"].ready = 1
 	routedNow(t, w)
 	since := w.output.Routed[cartV2].Since
-	want := []plan.AwaitedRow{{
+	want := []plan.PendingRow{{
 		Version: cartV2, Since: since, Object: ourVirtualService, Name: "override.cart.v2",
 		To: plan.Cluster{Host: "cart.shop.svc.cluster.local", Subset: "override-v2"}, Host: "cart.shop.svc.cluster.local", Ports: []uint32{80}, HostSince: epoch.Add(tick),
 	}}
@@ -51,7 +51,7 @@ func TestRouteSettled(t *testing.T) {
 	expect := func(what string, settled bool) {
 		t.Helper()
 		w.run(t, tick)
-		if got := w.output.Routed[cartV2]; got != (plan.Routed{Since: since, Settled: settled}) || (len(w.awaited()) == 0) != settled {
+		if got := w.output.Routed[cartV2]; got != (plan.Routed{Since: since, Propagated: settled}) || (len(w.awaited()) == 0) != settled {
 			t.Errorf("%s: %+v, awaited %v", what, got, w.awaited())
 		}
 	}
@@ -59,7 +59,7 @@ func TestRouteSettled(t *testing.T) {
 	expect("known of another row", false)
 	w.routesSettled[cartV2] = since
 	expect("known", true)
-	w.routesSettled, w.options.RouteWait = nil, 3*bound
+	w.routesSettled, w.options.RoutePropagationDelay = nil, 3*bound
 	expect("a proxy lacks it", false)
 	w.run(t, bound)
 	expect("a proxy lacks it after the wait", false)
@@ -88,7 +88,7 @@ func TestRouteAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start()
-			w.options.RouteWait = 100 * bound
+			w.options.RoutePropagationDelay = 100 * bound
 			w.run(t, 2*bound)
 			w.deploy("cart-v2", "v2", true)
 			w.workloads["cart-v2"].ready = 1
@@ -129,11 +129,11 @@ func TestRouteOfAnotherName(t *testing.T) {
 		}
 	}
 	w.run(t, 2*tick)
-	if got := w.output.Routed[cartV2]; !got.Since.After(since) || got.Settled {
+	if got := w.output.Routed[cartV2]; !got.Since.After(since) || got.Propagated {
 		t.Errorf("when it is written: %+v", got)
 	}
 	w.run(t, 2*bound)
-	if got := w.output.Routed[cartV2]; !got.Settled {
+	if got := w.output.Routed[cartV2]; !got.Propagated {
 		t.Errorf("later: %+v", got)
 	}
 	w.workloads["cart-v2"].ready = 0

@@ -75,7 +75,7 @@ func (p *planner) kept(seen *sight, wanted []route.Subset) []route.Subset {
 			continue
 		}
 		out = append(out, s)
-		held := Held{Object: seen.Object, Reason: StillNamed}
+		held := Blocked{Object: seen.Object, Reason: SubsetInUse}
 		if ok {
 			held.Until = unnamed.Add(p.keep)
 		}

@@ -30,7 +30,7 @@ func (p *planner) tables() error {
 			continue
 		}
 		if until, held := p.unpinning(seen, nil); held {
-			p.hold(Held{Object: seen.Object, Reason: StillPinned, Until: until})
+			p.hold(Blocked{Object: seen.Object, Reason: UnreleasedPodsDraining, Until: until})
 			if err := p.stay(seen, nil); err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (p *planner) table(t *route.Table, seen *sight) error {
 		return p.makeTable(t, may.rows)
 	}
 	p.hold(*may.stay)
-	if may.stay.Reason == NotPlaced {
+	if may.stay.Reason == SubsetNotPropagated {
 		if other, ok := p.interim(t, seen); ok {
 			if may := p.judge(other, seen); may.stay == nil {
 				return p.makeTable(other, may.rows)
@@ -84,10 +84,10 @@ func (p *planner) makeTable(t *route.Table, rows []route.Route) error {
 // verdict says what may be made of a table now.
 type verdict struct {
 	// stay is set where the object in place is to stay, with why.
-	stay *Held
+	stay *Blocked
 	// rows may be written, dropped tells of those that may not.
 	rows    []route.Route
-	dropped []Held
+	dropped []Blocked
 }
 
 // judge asks for each row of t whether proxies could follow it.
@@ -101,7 +101,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 			named = inOverrides
 		}
 		m := p.missing(p.ours(r), named)
-		held := Held{Object: p.Backend.TableObject(t), Version: r.Version, Reason: NotPlaced, Until: m.until}
+		held := Blocked{Object: p.Backend.TableObject(t), Version: r.Version, Reason: SubsetNotPropagated, Until: m.until}
 		blocked := m.notPlaced || m.young
 		if r.Kind != route.Override {
 			if m.notPlaced || m.young && (m.strays || !p.lost(t, seen)) {
@@ -130,7 +130,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 		out.rows = t.Routes
 	}
 	if until, held := p.unpinning(seen, t); held {
-		return verdict{stay: &Held{Object: p.Backend.TableObject(t), Reason: StillPinned, Until: until}}
+		return verdict{stay: &Blocked{Object: p.Backend.TableObject(t), Reason: UnreleasedPodsDraining, Until: until}}
 	}
 	return out
 }

@@ -57,7 +57,7 @@ func (p *planner) watchVersions() {
 				h.ready = p.Now
 			}
 			h.wanted, h.since, h.lost = true, p.Now, false
-		case h.losses > 0 && p.Now.Sub(h.ready) >= p.Options.Forgive:
+		case h.losses > 0 && p.Now.Sub(h.ready) >= p.Options.FlapReset:
 			h.losses = 0
 		}
 		h.released, h.labels = released[v], labels[v]
@@ -72,7 +72,7 @@ func (p *planner) watchVersions() {
 				h.losses++
 			}
 			p.next.versions[v] = h
-		case p.Now.Sub(h.since) < p.Options.Forgive:
+		case p.Now.Sub(h.since) < p.Options.FlapReset:
 			p.next.versions[v] = h
 		}
 	}
@@ -133,11 +133,11 @@ func (p *planner) flapping(v route.Version) (time.Time, bool) {
 	if h.losses < 2 {
 		return time.Time{}, false
 	}
-	calm := p.Options.Calm
-	for n := 2; n < h.losses && calm < p.Options.MaxCalm; n++ {
+	calm := p.Options.FlapBackoff
+	for n := 2; n < h.losses && calm < p.Options.FlapBackoffMax; n++ {
 		calm *= 2
 	}
-	until := h.ready.Add(min(calm, p.Options.MaxCalm))
+	until := h.ready.Add(min(calm, p.Options.FlapBackoffMax))
 	return until, p.Now.Before(until)
 }
 
@@ -191,7 +191,7 @@ func (p *planner) gone(s *model.Service, labels map[string]string) (time.Time, b
 			!h.unseen && !slices.ContainsFunc(h.labels, func(pod map[string]string) bool { return model.HasLabels(pod, labels) }) {
 			continue
 		}
-		until = latest(until, h.since.Add(p.Options.Wait))
+		until = latest(until, h.since.Add(p.Options.PropagationDelay))
 	}
 	return until, !until.IsZero()
 }

@@ -36,7 +36,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // times are those of the operator in tests: as short as the bound allows.
 func times() plan.Options {
-	return plan.Options{Wait: bound, Keep: bound, Calm: bound, MaxCalm: 4 * bound, Forgive: 12 * bound}
+	return plan.Options{PropagationDelay: bound, DrainDelay: bound, FlapBackoff: bound, FlapBackoffMax: 4 * bound, FlapReset: 12 * bound}
 }
 
 // workload is one Deployment behind the Service.
@@ -269,7 +269,7 @@ func (w *world) plan(t rapid.TB) plan.Output {
 	w.result = compile.Compile(snapshot)
 	out, err := plan.Plan(plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
-		Memory: w.memory, Now: w.now, Settled: w.settled, RoutesSettled: w.routesSettled, Options: w.options, Gate: w.gate, Backend: istio.Backend{},
+		Memory: w.memory, Now: w.now, Acked: w.settled, RoutesAcked: w.routesSettled, Options: w.options, Gate: w.gate, Backend: istio.Backend{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +322,7 @@ func (w *world) story() string {
 	}
 	m := w.past[len(w.past)-1]
 	var held []string
-	for _, h := range w.output.Held {
+	for _, h := range w.output.Blocked {
 		held = append(held, fmt.Sprintf("%s %s", h.Kind, h.Reason))
 	}
 	fmt.Fprintf(&b, "remembered %v; ", w.remembered())

@@ -8,7 +8,7 @@ import (
 )
 
 // Young is a cluster that proxies may not have yet, for all that Wait says.
-type Young struct {
+type PendingCluster struct {
 	Cluster
 
 	// Since is when it was first seen as it is; HostSince when its host was, zero for
@@ -16,9 +16,9 @@ type Young struct {
 	Since, HostSince time.Time
 	// New is set where no cluster of that name was there for a while before: a proxy
 	// that knows the name has this one.
-	New bool
+	FirstOfName bool
 	// Awaited is set where something is to be named as soon as proxies have it.
-	Awaited bool
+	Blocking bool
 }
 
 // appear notes that c is there, as what says.
@@ -86,21 +86,21 @@ func noteGone[K comparable, V any](p *planner, before, now map[K]V, gone, next m
 // has reports whether proxies have a cluster that is placed.
 func (p *planner) has(c Cluster) bool {
 	at := p.next.placed[c].since
-	known, ok := p.Settled[c]
+	known, ok := p.Acked[c]
 	return ok && known.Equal(at) || p.settled(at)
 }
 
 // young lists the clusters that proxies may not have yet.
-func (p *planner) young() []Young {
-	var out []Young
+func (p *planner) young() []PendingCluster {
+	var out []PendingCluster
 	for c, at := range p.next.placed {
 		if !p.settled(at.since) {
-			out = append(out, Young{
+			out = append(out, PendingCluster{
 				Cluster: c, Since: at.since, HostSince: p.next.placed[Cluster{Host: c.Host}].since,
-				New: at.fresh, Awaited: p.awaited[c] && !p.has(c),
+				FirstOfName: at.fresh, Blocking: p.awaited[c] && !p.has(c),
 			})
 		}
 	}
-	slices.SortFunc(out, func(a, b Young) int { return a.Compare(b.Cluster) })
+	slices.SortFunc(out, func(a, b PendingCluster) int { return a.Compare(b.Cluster) })
 	return out
 }

@@ -103,26 +103,26 @@ func (r *runner) run(ctx context.Context) error {
 		if progress {
 			continue
 		}
-		held := r.pending(out.Held)
+		held := r.pending(out.Blocked)
 		if len(held) == 0 {
 			return r.verdict()
 		}
 		r.tellWaits(held)
 		switch {
-		case out.Again.IsZero() && len(r.refused) > 0:
+		case out.RequeueAt.IsZero() && len(r.refused) > 0:
 			return r.verdict()
-		case out.Again.IsZero():
+		case out.RequeueAt.IsZero():
 			return fmt.Errorf("%w: time alone does not end what it waits for", ErrIncomplete)
 		}
-		if err := r.wait(ctx, out.Again); err != nil {
+		if err := r.wait(ctx, out.RequeueAt); err != nil {
 			return err
 		}
 	}
 }
 
 // pending are those of what waits that a rollout waits for.
-func (r *runner) pending(held []plan.Held) []plan.Held {
-	return slices.DeleteFunc(slices.Clone(held), func(h plan.Held) bool { return r.KeepOthers && h.Reason.CleansUp() })
+func (r *runner) pending(held []plan.Blocked) []plan.Blocked {
+	return slices.DeleteFunc(slices.Clone(held), func(h plan.Blocked) bool { return r.KeepOthers && h.Reason.CleanupOnly() })
 }
 
 func (r *runner) verdict() error {
@@ -234,7 +234,7 @@ func (r *runner) tellKept(in *plan.Input) {
 }
 
 // tellWaits says what waits, each once.
-func (r *runner) tellWaits(held []plan.Held) {
+func (r *runner) tellWaits(held []plan.Blocked) {
 	for _, h := range held {
 		r.tell(fmt.Sprintf("%s: %s (%s)", h.Object, current.WaitOf(h).What, h.Reason))
 	}

@@ -162,7 +162,7 @@ func TestGateOfUnmanagedNamespace(t *testing.T) {
 	hook := s.installWebhook(t, "unmanaged")
 	s.label(t, "true")
 	o := hook.options(s.namespace)
-	o.Namespaces, o.Plan.Wait = nil, time.Hour
+	o.Namespaces, o.Plan.PropagationDelay = nil, time.Hour
 	run(t, s.config, o)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
@@ -206,7 +206,7 @@ func TestGateOpensWithoutPin(t *testing.T) {
 			s := openShop(t, sharedPlane(t), "unpinned")
 			hook := s.installWebhook(t, fmt.Sprintf("unpinned-%d", i))
 			o := hook.options(s.namespace)
-			o.Plan.Wait = time.Hour
+			o.Plan.PropagationDelay = time.Hour
 			run(t, s.config, o)
 			s.awaitGates(t)
 			s.deploy(t, "v2")
@@ -227,7 +227,7 @@ func TestGateTimeout(t *testing.T) {
 	s := openShop(t, sharedPlane(t), "timeout")
 	hook := s.installWebhook(t, "timeout")
 	o := hook.options(s.namespace)
-	o.Plan.Wait, o.Gate.Timeout = time.Hour, 300*time.Millisecond
+	o.Plan.PropagationDelay, o.Gate.Timeout = time.Hour, 300*time.Millisecond
 	run(t, s.config, o)
 	s.awaitGates(t)
 	s.deploy(t, "v2")

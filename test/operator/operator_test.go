@@ -40,7 +40,7 @@ var (
 func options(namespace string) operator.Options {
 	o := operator.DefaultOptions()
 	o.Namespaces = []string{namespace}
-	o.Plan.Wait, o.Plan.Keep = 200*time.Millisecond, 200*time.Millisecond
+	o.Plan.PropagationDelay, o.Plan.DrainDelay = 200*time.Millisecond, 200*time.Millisecond
 	o.MetricsAddress, o.ProbeAddress = "0", "0"
 	return o
 }

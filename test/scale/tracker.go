@@ -164,7 +164,7 @@ func (t *Tracker) wanted(a *app, now time.Time) {
 	}
 	for name := range a.want.rows {
 		if !next.rows[name] {
-			a.lost(name, now, t.waits.Forgive)
+			a.lost(name, now, t.waits.FlapReset)
 			t.await(a, mark{rowMark, name}, false, now)
 		}
 	}
@@ -290,7 +290,7 @@ func (t *Tracker) settle(a *app, now time.Time) {
 // repeatedly, or what it or ordinary traffic relies on was new.
 func (t *Tracker) held(a *app, row string, since, now time.Time) bool {
 	const slack = 300 * time.Millisecond
-	young := func(at time.Time) bool { return at.After(since.Add(-t.waits.Wait-slack)) && at.Before(now) }
+	young := func(at time.Time) bool { return at.After(since.Add(-t.waits.PropagationDelay-slack)) && at.Before(now) }
 	if a.losses[row].times >= 2 || young(a.pinned) {
 		return true
 	}

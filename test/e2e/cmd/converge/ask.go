@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
-	"github.com/overrides-mesh/overrides/internal/istiod"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 )
 
 // conversation asks istiod as the operator does.
@@ -18,12 +18,12 @@ type conversation struct {
 	err  error
 	took []time.Duration
 
-	memory converge.Memory
-	ask    []converge.Question
+	memory proxysync.Memory
+	ask    []proxysync.Question
 
 	mu      sync.Mutex
-	last    map[converge.State]int
-	young   plan.Young
+	last    map[proxysync.State]int
+	young   plan.PendingCluster
 	settled time.Time
 }
 
@@ -65,7 +65,7 @@ func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversati
 	if err != nil {
 		return nil, err
 	}
-	c := &conversation{done: make(chan struct{}), young: plan.Young{Cluster: cluster, New: true, Awaited: true, HostSince: time.Now().Add(-time.Hour)}}
+	c := &conversation{done: make(chan struct{}), young: plan.PendingCluster{Cluster: cluster, FirstOfName: true, Blocking: true, HostSince: time.Now().Add(-time.Hour)}}
 	ctx, c.stop = context.WithCancel(ctx)
 	var pods []string
 	for _, s := range b.fleet.sidecars {
@@ -87,11 +87,11 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 	c.mu.Lock()
 	young := c.young
 	c.mu.Unlock()
-	in := converge.Input{Memory: c.memory, Pods: pods, Self: self}
+	in := proxysync.Input{Memory: c.memory, Pods: pods, Self: self}
 	if !young.Since.IsZero() {
-		in.Young = []plan.Young{young}
+		in.PendingClusters = []plan.PendingCluster{young}
 	}
-	told, err := session.Round(ctx, &istiod.Ask{Questions: c.ask})
+	told, err := session.Round(ctx, &istiod.Query{Questions: c.ask})
 	if err != nil {
 		if ctx.Err() == nil {
 			c.err = err
@@ -99,13 +99,13 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 		return
 	}
 	in.Answers, in.Names, in.Now = told.Answers, told.Names, time.Now()
-	out := converge.Judge(in)
+	out := proxysync.Evaluate(in)
 	took := time.Since(began)
 	c.mu.Lock()
 	c.last = out.Proxies
 	c.mu.Unlock()
 	c.memory, c.ask, c.took = out.Memory, out.Ask, append(c.took, took)
-	if !young.Since.IsZero() && len(out.Settled) > 0 {
+	if !young.Since.IsZero() && len(out.Acked) > 0 {
 		c.mu.Lock()
 		c.settled = time.Now()
 		c.mu.Unlock()

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 )
 

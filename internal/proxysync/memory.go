@@ -1,4 +1,4 @@
-package converge
+package proxysync
 
 import (
 	"slices"
@@ -81,7 +81,7 @@ func (r *round) learn(a *Answer) {
 	if before == nil {
 		return
 	}
-	for _, y := range r.Young {
+	for _, y := range r.PendingClusters {
 		if push, ok := before.has[y.Cluster]; ok {
 			next.has[y.Cluster] = push
 		}
@@ -115,12 +115,12 @@ func (r *round) read(in *instance, n *Names, sent string) {
 	for _, host := range r.hosts() {
 		l.hosts[host] = len(ports[plan.Cluster{Host: host}]) > 0
 	}
-	for _, y := range r.Young {
+	for _, y := range r.PendingClusters {
 		whole := ports[plan.Cluster{Host: y.Host}]
 		l.has[y.Cluster] = len(whole) > 0 && !slices.ContainsFunc(whole, func(port string) bool {
 			return !slices.Contains(ports[y.Cluster], port)
 		})
-		if !ok || !l.has[y.Cluster] || !y.New {
+		if !ok || !l.has[y.Cluster] || !y.FirstOfName {
 			continue
 		}
 		if known, before := in.has[y.Cluster]; !before || push < known {

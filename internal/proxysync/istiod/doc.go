@@ -3,12 +3,12 @@
 //	session.go   finds the istiods, connects to all of them, asks all at once
 //	stream.go    one xDS stream: questions and answers, over TLS
 //	frame.go     gRPC's and xDS's encodings, as far as they are needed
-//	answer.go    istiod's JSON → what package converge judges
+//	answer.go    istiod's JSON → what package proxysync judges
 //	route.go     what is subscribed to: Envoy's routes → their names
 //	identity.go  who asks: a token, and the certificate to trust
 //
-// In: access to the API server, and to istiod. Out: [converge.Answer],
-// [converge.Names] and [converge.Routes]. It must never ask a proxy's whole configuration ("config_dump"):
+// In: access to the API server, and to istiod. Out: [proxysync.Answer],
+// [proxysync.Names] and [proxysync.Routes]. It must never ask a proxy's whole configuration ("config_dump"):
 // istiod makes it anew for that, and may put what it makes, from an old push, into
 // the cache that proxies are served from.
 //

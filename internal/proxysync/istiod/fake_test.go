@@ -30,7 +30,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"k8s.io/client-go/rest"
 
-	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 )
 
 const rootNamespace = "istio-system"

@@ -1,4 +1,4 @@
-package converge
+package proxysync
 
 import (
 	"slices"
@@ -50,7 +50,7 @@ type Row struct {
 // of any port, with the virtual host of that Service only (Istio's
 // core.getVirtualHostsForSniffedServicePort). Of rows for which there are too many, time
 // tells.
-func RouteNames(rows []plan.AwaitedRow) []string {
+func RouteNames(rows []plan.PendingRow) []string {
 	var out []string
 	for i := range rows {
 		names := routeNames(&rows[i])
@@ -61,7 +61,7 @@ func RouteNames(rows []plan.AwaitedRow) []string {
 	return out
 }
 
-func routeNames(w *plan.AwaitedRow) []string {
+func routeNames(w *plan.PendingRow) []string {
 	var out []string
 	for _, port := range w.Ports {
 		out = append(out, w.Host+":"+strconv.FormatUint(uint64(port), 10))
@@ -76,7 +76,7 @@ type rowKey struct {
 	since  time.Time
 }
 
-func keyOf(w *plan.AwaitedRow) rowKey { return rowKey{w.Object, w.Name, w.Since} }
+func keyOf(w *plan.PendingRow) rowKey { return rowKey{w.Object, w.Name, w.Since} }
 
 // sighting is what an istiod said of a row.
 type sighting struct {
@@ -94,8 +94,8 @@ type sighting struct {
 // learnRoutes notes what an istiod said of rows, over what is known of it; before is nil
 // where that is nothing.
 func (r *round) learnRoutes(istiod string, next, before *instance) {
-	for i := range r.Rows {
-		w := &r.Rows[i]
+	for i := range r.PendingRows {
+		w := &r.PendingRows[i]
 		var s sighting
 		if before != nil {
 			s = before.rows[keyOf(w)]
@@ -112,7 +112,7 @@ func (r *round) learnRoutes(istiod string, next, before *instance) {
 }
 
 // after returns what is known of a row after a response.
-func (s sighting) after(response *Routes, w *plan.AwaitedRow, now time.Time) sighting {
+func (s sighting) after(response *Routes, w *plan.PendingRow, now time.Time) sighting {
 	names := routeNames(w)
 	told, hosts, there := 0, false, false
 	for i := range response.Configurations {
@@ -141,7 +141,7 @@ func (s sighting) after(response *Routes, w *plan.AwaitedRow, now time.Time) sig
 }
 
 // is reports whether row is the one that is waited for, and leads where that does.
-func (row *Row) is(w *plan.AwaitedRow) bool {
+func (row *Row) is(w *plan.PendingRow) bool {
 	return row.Object == w.Object && row.Name == w.Name && slices.ContainsFunc(row.Clusters, func(name string) bool {
 		part := strings.Split(name, "|")
 		return len(part) == 4 && part[2] == w.To.Subset && part[3] == w.To.Host
@@ -150,23 +150,23 @@ func (row *Row) is(w *plan.AwaitedRow) bool {
 
 // settleRoutes finds the versions to which every proxy has the routes.
 func (r *round) settleRoutes(missing int) {
-	r.out.RoutesSettled = map[route.Version]time.Time{}
+	r.out.RoutesAcked = map[route.Version]time.Time{}
 	lacking := map[route.Version]bool{}
-	for i := range r.Rows {
-		w := &r.Rows[i]
+	for i := range r.PendingRows {
+		w := &r.PendingRows[i]
 		if r.rowSettled(w, missing) {
-			r.out.RoutesSettled[w.Version] = w.Since
+			r.out.RoutesAcked[w.Version] = w.Since
 		} else {
 			lacking[w.Version] = true
 		}
 	}
 	for v := range lacking {
-		delete(r.out.RoutesSettled, v)
+		delete(r.out.RoutesAcked, v)
 	}
 }
 
 // rowSettled reports whether every proxy has a row, as this round and the one before say.
-func (r *round) rowSettled(w *plan.AwaitedRow, missing int) bool {
+func (r *round) rowSettled(w *plan.PendingRow, missing int) bool {
 	key := keyOf(w)
 	all := missing == 0 && len(r.Answers) > 0
 	for i := range r.Answers {
@@ -190,7 +190,7 @@ func (r *round) rowSettled(w *plan.AwaitedRow, missing int) bool {
 }
 
 // rowState is what is known of a proxy and a row.
-func (r *round) rowState(a *Answer, p *Proxy, w *plan.AwaitedRow) State {
+func (r *round) rowState(a *Answer, p *Proxy, w *plan.PendingRow) State {
 	in := r.next.istiods[a.Istiod]
 	list, listed := in.lists[p.ID]
 	listed = listed && list.knows(w.Host)
@@ -224,7 +224,7 @@ func (r *round) rowState(a *Answer, p *Proxy, w *plan.AwaitedRow) State {
 }
 
 // sees reports whether a row is exported to the namespace of a proxy.
-func sees(p *Proxy, w *plan.AwaitedRow) bool {
+func sees(p *Proxy, w *plan.PendingRow) bool {
 	// The name of a pod may have dots, that of a namespace has none.
 	namespace := p.ID[strings.LastIndex(p.ID, ".")+1:]
 	return len(w.Namespaces) == 0 || slices.Contains(w.Namespaces, namespace)
@@ -235,7 +235,7 @@ func sees(p *Proxy, w *plan.AwaitedRow) bool {
 func (r *round) unlisted(a *Answer, p *Proxy) bool {
 	in := r.next.istiods[a.Istiod]
 	list := in.lists[p.ID]
-	return slices.ContainsFunc(r.Rows, func(w plan.AwaitedRow) bool {
+	return slices.ContainsFunc(r.PendingRows, func(w plan.PendingRow) bool {
 		s, known := in.rows[keyOf(&w)], list.knows(w.Host)
 		acked, ok := number(p.Routes.Acked)
 		nothing := p.Routes.Sent == "" || ok && acked < s.push && p.Routes.Sent == p.Routes.Acked
@@ -246,11 +246,11 @@ func (r *round) unlisted(a *Answer, p *Proxy) bool {
 // hosts lists the hosts to look for in lists of clusters.
 func (r *round) hosts() []string {
 	var out []string
-	for i := range r.Young {
-		out = append(out, r.Young[i].Host)
+	for i := range r.PendingClusters {
+		out = append(out, r.PendingClusters[i].Host)
 	}
-	for i := range r.Rows {
-		out = append(out, r.Rows[i].Host)
+	for i := range r.PendingRows {
+		out = append(out, r.PendingRows[i].Host)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -1,4 +1,4 @@
-package converge
+package proxysync
 
 import (
 	"cmp"
@@ -45,9 +45,9 @@ func (r *round) ask() {
 // open lists the clusters of which it is not known yet that all have them.
 func (r *round) open(a *Answer) []plan.Cluster {
 	var out []plan.Cluster
-	for i := range r.Young {
-		y := &r.Young[i]
-		if _, agreed := r.next.agreed[key{y.Cluster, y.Since}]; y.New && !agreed && len(a.Proxies) > 0 {
+	for i := range r.PendingClusters {
+		y := &r.PendingClusters[i]
+		if _, agreed := r.next.agreed[key{y.Cluster, y.Since}]; y.FirstOfName && !agreed && len(a.Proxies) > 0 {
 			out = append(out, y.Cluster)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package converge decides from what istiods say of their proxies which of the
+// Package proxysync decides from what istiods say of their proxies which of the
 // clusters and routes that were put in place every proxy has.
 //
 // In: what each istiod answered to "syncz", the names of clusters that some of
@@ -45,4 +45,4 @@
 //
 // The name alone says nothing where a cluster of that name was there before, with
 // other labels; nor where a row was, a moment ago. Such a one is waited for.
-package converge
+package proxysync

@@ -1,4 +1,4 @@
-package converge_test
+package proxysync_test
 
 import (
 	"testing"
@@ -6,22 +6,22 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
 // judge plays one round: istiods answer one after the other, and then what is to
 // be asked is asked, with events in between.
-func (w *world) judge(in *converge.Input, between func(*converge.Output)) converge.Output {
-	in.Now, in.Young = w.now, nil
+func (w *world) judge(in *proxysync.Input, between func(*proxysync.Output)) proxysync.Output {
+	in.Now, in.PendingClusters = w.now, nil
 	for c, at := range w.written {
-		in.Young = append(in.Young, plan.Young{Cluster: c, Since: at, HostSince: epoch.Add(-time.Hour), New: true, Awaited: true})
+		in.PendingClusters = append(in.PendingClusters, plan.PendingCluster{Cluster: c, Since: at, HostSince: epoch.Add(-time.Hour), FirstOfName: true, Blocking: true})
 	}
 	if w.broken {
-		in.Memory, in.Names, w.broken = converge.Memory{}, nil, false
+		in.Memory, in.Names, w.broken = proxysync.Memory{}, nil, false
 		w.subscribe()
 	}
-	in.Rows, in.Routes = w.routes.awaited(), nil
+	in.PendingRows, in.Routes = w.routes.awaited(), nil
 	for _, x := range w.istiods {
 		in.Routes = append(in.Routes, x.observer.pending...)
 		x.observer.pending = nil
@@ -33,7 +33,7 @@ func (w *world) judge(in *converge.Input, between func(*converge.Output)) conver
 	for _, x := range w.istiods {
 		in.Answers = append(in.Answers, x.answer())
 	}
-	out := converge.Judge(*in)
+	out := proxysync.Evaluate(*in)
 	in.Memory, in.Names = out.Memory, nil
 	between(&out)
 	for _, q := range out.Ask {
@@ -53,10 +53,10 @@ func TestNeverTooEarly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(rapid.IntRange(1, 2).Draw(t, "istiods"), rapid.IntRange(1, 5).Draw(t, "proxies"))
 		w.flow()
-		in := &converge.Input{}
+		in := &proxysync.Input{}
 		claimed, reached := map[plan.Cluster]bool{}, map[rowID]bool{}
-		check := func(out *converge.Output) {
-			for v := range out.RoutesSettled {
+		check := func(out *proxysync.Output) {
+			for v := range out.RoutesAcked {
 				if id := w.rowOf(v); !reached[id] {
 					routes++
 					reached[id] = true
@@ -65,7 +65,7 @@ func TestNeverTooEarly(t *testing.T) {
 					}
 				}
 			}
-			for c := range out.Settled {
+			for c := range out.Acked {
 				if !claimed[c] {
 					claims++
 					claimed[c] = true
@@ -81,7 +81,7 @@ func TestNeverTooEarly(t *testing.T) {
 				w.event(t)
 				continue
 			}
-			w.judge(in, func(out *converge.Output) {
+			w.judge(in, func(out *proxysync.Output) {
 				check(out)
 				for range rapid.IntRange(0, 3).Draw(t, "meanwhile") {
 					w.event(t)
@@ -89,20 +89,20 @@ func TestNeverTooEarly(t *testing.T) {
 			})
 		}
 		// Who asks before a row is put in place learns which push is the first with it.
-		w.judge(in, func(*converge.Output) {})
+		w.judge(in, func(*proxysync.Output) {})
 		w.routes.put(3, w.now)
 		w.flow()
-		var last converge.Output
+		var last proxysync.Output
 		for range 40 {
 			w.later(30 * time.Millisecond)
-			last = w.judge(in, func(*converge.Output) {})
+			last = w.judge(in, func(*proxysync.Output) {})
 		}
 		for c := range w.written {
-			if last.Settled[c].IsZero() && w.tells() {
+			if last.Acked[c].IsZero() && w.tells() {
 				t.Fatalf("%v is not settled though all proxies have it: %v", c, last.Proxies)
 			}
 		}
-		if v := version(rowID{version: 3}); last.RoutesSettled[v].IsZero() {
+		if v := version(rowID{version: 3}); last.RoutesAcked[v].IsZero() {
 			t.Fatalf("the route to %v is not settled though all proxies have it: %v", v, last.Proxies)
 		}
 	})

@@ -1,4 +1,4 @@
-package converge_test
+package proxysync_test
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
 // host is the Service that all clusters are of.
@@ -55,8 +55,8 @@ type istiod struct {
 // stream is a connection of a proxy. What either side sends arrives in order.
 type stream struct {
 	proxy              *proxy
-	clusters, endpoint converge.Stream
-	routes             converge.Stream
+	clusters, endpoint proxysync.Stream
+	routes             proxysync.Stream
 	names, watched     map[plan.Cluster]bool
 	context            map[plan.Cluster]bool
 	rows               map[rowID]bool
@@ -250,24 +250,24 @@ func (w *world) hear(s *stream) {
 }
 
 // answer is what an istiod says of its proxies.
-func (x *istiod) answer() converge.Answer {
-	out := converge.Answer{Istiod: x.name}
+func (x *istiod) answer() proxysync.Answer {
+	out := proxysync.Answer{Istiod: x.name}
 	for _, s := range x.streams {
-		out.Proxies = append(out.Proxies, converge.Proxy{ID: s.proxy.id, Type: "sidecar", Clusters: s.clusters, Endpoints: s.endpoint, Routes: s.routes})
+		out.Proxies = append(out.Proxies, proxysync.Proxy{ID: s.proxy.id, Type: "sidecar", Clusters: s.clusters, Endpoints: s.endpoint, Routes: s.routes})
 	}
 	return out
 }
 
 // listOf answers a question.
-func (w *world) listOf(q converge.Question) []converge.Names {
+func (w *world) listOf(q proxysync.Question) []proxysync.Names {
 	for _, x := range w.istiods {
 		for _, s := range x.streams {
 			if x.name == q.Istiod && s.proxy.id == q.Proxy {
-				n := converge.Names{Question: q, Clusters: []string{"inbound|80||", "BlackHoleCluster"}}
+				n := proxysync.Names{Question: q, Clusters: []string{"inbound|80||", "BlackHoleCluster"}}
 				for c := range s.names {
 					n.Clusters = append(n.Clusters, strings.Join([]string{"outbound", "80", c.Subset, c.Host}, "|"))
 				}
-				return []converge.Names{n}
+				return []proxysync.Names{n}
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package converge
+package proxysync
 
 import (
 	"cmp"
@@ -89,9 +89,9 @@ type Input struct {
 	// Memory is that of the round before; the zero Memory knows nothing.
 	Memory Memory
 	// Young are the clusters in question.
-	Young []plan.Young
+	PendingClusters []plan.PendingCluster
 	// Rows are the override rows in question.
-	Rows []plan.AwaitedRow
+	PendingRows []plan.PendingRow
 	// Routes are what istiods sent us of the route configurations that we subscribe to,
 	// the earlier first: since the round before, and before these Answers.
 	Routes []Routes
@@ -112,19 +112,19 @@ type Input struct {
 type Output struct {
 	// Settled are those of the clusters in question that every proxy has, and since when
 	// they are as they are.
-	Settled map[plan.Cluster]time.Time
+	Acked map[plan.Cluster]time.Time
 	// Behind is set where a proxy lacks a cluster that is awaited and may be about to
 	// get it.
 	Behind bool
 	// RoutesSettled are those of the versions in question to which every proxy has the
 	// routes, and since when these are in place.
-	RoutesSettled map[route.Version]time.Time
+	RoutesAcked map[route.Version]time.Time
 	// RoutesBehind is set where a proxy lacks a route and may be about to get it.
 	RoutesBehind bool
 	// Ask is what to ask before the next round.
 	Ask []Question
 	// Soon is set where the next round alone is wanting.
-	Soon bool
+	Confirm bool
 	// Proxies counts them by state.
 	Proxies map[State]int
 	// least is the pause before the next round, at least.
@@ -136,7 +136,7 @@ type Output struct {
 // Pause is how long to wait before the next round, after one that took some time:
 // istiod has other things to do too.
 func (o *Output) Pause(took time.Duration) time.Duration {
-	if o.Soon {
+	if o.Confirm {
 		return apart
 	}
 	return max(o.least, pauseRatio*took)
@@ -152,7 +152,7 @@ type round struct {
 }
 
 // Judge judges one round.
-func Judge(in Input) Output {
+func Evaluate(in Input) Output {
 	r := &round{Input: &in, next: newMemory(), worst: map[Question]State{}}
 	for i := range r.Answers {
 		r.learn(&r.Answers[i])
@@ -163,17 +163,17 @@ func Judge(in Input) Output {
 		}
 	}
 	missing := r.missing()
-	r.out.Settled = map[plan.Cluster]time.Time{}
-	for i := range r.Young {
-		if y := &r.Young[i]; r.settled(y, missing) {
-			r.out.Settled[y.Cluster] = y.Since
+	r.out.Acked = map[plan.Cluster]time.Time{}
+	for i := range r.PendingClusters {
+		if y := &r.PendingClusters[i]; r.settled(y, missing) {
+			r.out.Acked[y.Cluster] = y.Since
 		}
 	}
 	r.settleRoutes(missing)
 	r.count(missing)
 	r.ask()
 	r.out.least = pauseRoutes
-	if slices.ContainsFunc(r.Young, func(y plan.Young) bool { return y.New && y.Awaited }) {
+	if slices.ContainsFunc(r.PendingClusters, func(y plan.PendingCluster) bool { return y.FirstOfName && y.Blocking }) {
 		r.out.least = pauseLeast
 	}
 	r.out.Memory = r.next
@@ -182,9 +182,9 @@ func Judge(in Input) Output {
 
 // settled reports whether every proxy has a cluster, as this round and the one
 // before say.
-func (r *round) settled(y *plan.Young, missing int) bool {
+func (r *round) settled(y *plan.PendingCluster, missing int) bool {
 	key := key{y.Cluster, y.Since}
-	if !y.New {
+	if !y.FirstOfName {
 		return false
 	}
 	all := missing == 0 && len(r.Answers) > 0
@@ -204,7 +204,7 @@ func (r *round) settled(y *plan.Young, missing int) bool {
 			}
 		}
 	}
-	r.out.Behind = r.out.Behind || y.Awaited && r.next.behind[key]
+	r.out.Behind = r.out.Behind || y.Blocking && r.next.behind[key]
 	if !all {
 		return false
 	}
@@ -220,7 +220,7 @@ func lasts[K comparable](r *round, before, now map[K]time.Time, key K) bool {
 	}
 	now[key] = first
 	if r.Now.Sub(first) < apart {
-		r.out.Soon = true
+		r.out.Confirm = true
 		return false
 	}
 	return true
@@ -232,7 +232,7 @@ func (r *round) bystander(p *Proxy) bool {
 }
 
 // state is what is known of a proxy and a cluster.
-func (r *round) state(a *Answer, p *Proxy, y *plan.Young) State {
+func (r *round) state(a *Answer, p *Proxy, y *plan.PendingCluster) State {
 	istiod := r.next.istiods[a.Istiod]
 	list, listed := istiod.lists[p.ID]
 	listed = listed && list.knows(y.Host)

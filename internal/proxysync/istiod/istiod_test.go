@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
-	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 )
 
 const clusterType = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -58,20 +58,20 @@ func TestRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	ask := []converge.Question{
+	ask := []proxysync.Question{
 		{Istiod: k.addresses[0], Proxy: "web.shop"}, {Istiod: k.addresses[0], Proxy: "gone.shop"}, {Istiod: k.addresses[1], Proxy: "web.shop"},
 	}
 	for range 3 {
-		told, err := session.Round(ctx, &istiod.Ask{Questions: ask})
+		told, err := session.Round(ctx, &istiod.Query{Questions: ask})
 		if err != nil {
 			t.Fatal(err)
 		}
 		answers, names := told.Answers, told.Names
-		proxies := []converge.Proxy{
+		proxies := []proxysync.Proxy{
 			{
-				ID: "web.shop", Type: "sidecar", Endpoints: converge.Stream{Sent: "c", Acked: "d"},
-				Clusters:  converge.Stream{Sent: "a", Acked: "b", At: time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC)},
-				Listeners: converge.Stream{Sent: "x"}, Routes: converge.Stream{Sent: "r", Acked: "s"},
+				ID: "web.shop", Type: "sidecar", Endpoints: proxysync.Stream{Sent: "c", Acked: "d"},
+				Clusters:  proxysync.Stream{Sent: "a", Acked: "b", At: time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC)},
+				Listeners: proxysync.Stream{Sent: "x"}, Routes: proxysync.Stream{Sent: "r", Acked: "s"},
 			},
 			{ID: client.Self(), Type: "sidecar"},
 		}
@@ -84,7 +84,7 @@ func TestRound(t *testing.T) {
 			t.Errorf("answers of %v", answers)
 		}
 		// The other's answer is of another proxy, whose name has this one's in it.
-		want := []converge.Names{{Question: ask[0], Clusters: []string{"outbound|80||web.shop.svc.cluster.local"}}}
+		want := []proxysync.Names{{Question: ask[0], Clusters: []string{"outbound|80||web.shop.svc.cluster.local"}}}
 		if diff := cmp.Diff(want, names); diff != "" {
 			t.Errorf("names (-want +got):\n%s", diff)
 		}
@@ -175,7 +175,7 @@ func TestNoAnswer(t *testing.T) {
 			if test.name == "hangs" {
 				patience = 300 * time.Millisecond
 			}
-			_, err = session.Round(bounded(t, patience), &istiod.Ask{})
+			_, err = session.Round(bounded(t, patience), &istiod.Query{})
 			if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
 				t.Errorf("error %v, want one that says %q", err, test.want)
 			}
@@ -203,7 +203,7 @@ func TestTrust(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer session.Close()
-			if _, err = session.Round(bounded(t, 10*time.Second), &istiod.Ask{}); err == nil || !strings.Contains(err.Error(), "certificate") {
+			if _, err = session.Round(bounded(t, 10*time.Second), &istiod.Query{}); err == nil || !strings.Contains(err.Error(), "certificate") {
 				t.Errorf("error %v", err)
 			}
 			if tokens := f.told(&f.tokens); len(tokens) > 0 {
@@ -232,7 +232,7 @@ func TestOpenFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	if _, err := session.Round(bounded(t, 10*time.Second), &istiod.Ask{}); err == nil || !strings.Contains(err.Error(), "refused") {
+	if _, err := session.Round(bounded(t, 10*time.Second), &istiod.Query{}); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("where nobody listens: %v", err)
 	}
 }

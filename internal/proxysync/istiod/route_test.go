@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/istiod"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
+	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 )
 
 const (
@@ -69,23 +69,23 @@ func TestRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	at := func(nonce string, hosts bool, rows ...converge.Row) converge.Routes {
-		return converge.Routes{Istiod: k.addresses[0], Nonce: nonce, Configurations: []converge.Configuration{{Name: routeName, Hosts: hosts, Rows: rows}}}
+	at := func(nonce string, hosts bool, rows ...proxysync.Row) proxysync.Routes {
+		return proxysync.Routes{Istiod: k.addresses[0], Nonce: nonce, Configurations: []proxysync.Configuration{{Name: routeName, Hosts: hosts, Rows: rows}}}
 	}
-	row := converge.Row{
+	row := proxysync.Row{
 		Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Name: "override.cart.v2",
 		Clusters: []string{"outbound|80|override.cart.v2|cart.shop.svc.cluster.local"},
 	}
 	ask := []string{routeName}
 	for i, test := range []struct {
-		ask  istiod.Ask
-		want []converge.Routes
+		ask  istiod.Query
+		want []proxysync.Routes
 	}{
-		{istiod.Ask{Routes: ask}, []converge.Routes{at("n1", true, row)}},
-		{istiod.Ask{Routes: ask}, []converge.Routes{at("n2", true), at("n3", false)}},
-		{istiod.Ask{Routes: ask, Anew: true}, []converge.Routes{at("n4", true, row)}},
-		{istiod.Ask{Anew: true}, nil},
-		{istiod.Ask{}, nil},
+		{istiod.Query{Routes: ask}, []proxysync.Routes{at("n1", true, row)}},
+		{istiod.Query{Routes: ask}, []proxysync.Routes{at("n2", true), at("n3", false)}},
+		{istiod.Query{Routes: ask, Refresh: true}, []proxysync.Routes{at("n4", true, row)}},
+		{istiod.Query{Refresh: true}, nil},
+		{istiod.Query{}, nil},
 	} {
 		told, err := session.Round(bounded(t, 10*time.Second), &test.ask)
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
 const (
@@ -35,20 +35,20 @@ type syncStatus struct {
 }
 
 // readProxies reads the answer to "syncz".
-func readProxies(data []byte) ([]converge.Proxy, error) {
+func readProxies(data []byte) ([]proxysync.Proxy, error) {
 	var all []syncStatus
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, fmt.Errorf("read %q: %w", text(data), err)
 	}
-	out := make([]converge.Proxy, 0, len(all))
+	out := make([]proxysync.Proxy, 0, len(all))
 	for i := range all {
 		s := &all[i]
-		out = append(out, converge.Proxy{
+		out = append(out, proxysync.Proxy{
 			ID: s.Proxy, Type: s.Type,
-			Clusters:  converge.Stream{Sent: s.ClusterSent, Acked: s.ClusterAcked, At: s.Resources[clusterType].SentTime},
-			Endpoints: converge.Stream{Sent: s.EndpointSent, Acked: s.EndpointAcked, At: s.Resources[endpointType].SentTime},
-			Listeners: converge.Stream{Sent: s.ListenerSent, Acked: s.ListenerAcked, At: s.Resources[listenerType].SentTime},
-			Routes:    converge.Stream{Sent: s.RouteSent, Acked: s.RouteAcked, At: s.Resources[routeType].SentTime},
+			Clusters:  proxysync.Stream{Sent: s.ClusterSent, Acked: s.ClusterAcked, At: s.Resources[clusterType].SentTime},
+			Endpoints: proxysync.Stream{Sent: s.EndpointSent, Acked: s.EndpointAcked, At: s.Resources[endpointType].SentTime},
+			Listeners: proxysync.Stream{Sent: s.ListenerSent, Acked: s.ListenerAcked, At: s.Resources[listenerType].SentTime},
+			Routes:    proxysync.Stream{Sent: s.RouteSent, Acked: s.RouteAcked, At: s.Resources[routeType].SentTime},
 		})
 	}
 	return out, nil

@@ -18,7 +18,7 @@ import (
 	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
 const (
@@ -111,29 +111,29 @@ func (s *Session) Close() {
 }
 
 // Ask is what to ask in a round.
-type Ask struct {
-	Questions []converge.Question
+type Query struct {
+	Questions []proxysync.Question
 	// Routes are the names of route configurations to be sent, until they are not among
 	// these any more.
 	Routes []string
 	// Anew has all of them sent now, and not only those that were not asked for before.
-	Anew bool
+	Refresh bool
 }
 
 // Told is what all istiods said in a round.
-type Told struct {
-	Answers []converge.Answer
-	Names   []converge.Names
+type Reply struct {
+	Answers []proxysync.Answer
+	Names   []proxysync.Names
 	// Routes are those that came since the round before, each istiod's the earlier first.
-	Routes []converge.Routes
+	Routes []proxysync.Routes
 }
 
 // Round asks every istiod first what is asked of its proxies, then for all of them.
 // After an error the session is of no use any more, and what was learnt in it is
 // not to be relied on: an istiod may have been started anew.
-func (s *Session) Round(ctx context.Context, ask *Ask) (*Told, error) {
+func (s *Session) Round(ctx context.Context, ask *Query) (*Reply, error) {
 	type result struct {
-		told Told
+		told Reply
 		err  error
 	}
 	results := make(chan result)
@@ -144,7 +144,7 @@ func (s *Session) Round(ctx context.Context, ask *Ask) (*Told, error) {
 			results <- r
 		}()
 	}
-	out := &Told{}
+	out := &Reply{}
 	var errs []error
 	for range s.streams {
 		r := <-results
@@ -152,24 +152,24 @@ func (s *Session) Round(ctx context.Context, ask *Ask) (*Told, error) {
 		out.Names, out.Routes = append(out.Names, r.told.Names...), append(out.Routes, r.told.Routes...)
 		errs = append(errs, r.err)
 	}
-	slices.SortFunc(out.Answers, func(a, b converge.Answer) int { return strings.Compare(a.Istiod, b.Istiod) })
+	slices.SortFunc(out.Answers, func(a, b proxysync.Answer) int { return strings.Compare(a.Istiod, b.Istiod) })
 	return out, errors.Join(errs...)
 }
 
 // round asks one istiod.
-func (s *stream) round(ctx context.Context, address string, ask *Ask) (Told, error) {
+func (s *stream) round(ctx context.Context, address string, ask *Query) (Reply, error) {
 	defer context.AfterFunc(ctx, s.cancel)()
 	// What goes wrong here goes wrong with the first question too, which tells more.
-	_ = s.subscribe(ask.Routes, ask.Anew)
+	_ = s.subscribe(ask.Routes, ask.Refresh)
 	names, err := s.namesOf(ctx, ask.Questions)
 	if err != nil {
-		return Told{}, err
+		return Reply{}, err
 	}
 	proxies, err := s.proxies(ctx)
-	return Told{[]converge.Answer{{Istiod: address, Proxies: proxies}}, names, s.taken()}, err
+	return Reply{[]proxysync.Answer{{Istiod: address, Proxies: proxies}}, names, s.taken()}, err
 }
 
-func (s *stream) proxies(ctx context.Context) ([]converge.Proxy, error) {
+func (s *stream) proxies(ctx context.Context) ([]proxysync.Proxy, error) {
 	data, err := s.ask(ctx, "syncz")
 	if err != nil {
 		return nil, err
@@ -178,8 +178,8 @@ func (s *stream) proxies(ctx context.Context) ([]converge.Proxy, error) {
 }
 
 // namesOf asks what is to be asked of this istiod. What it can't answer is left out.
-func (s *stream) namesOf(ctx context.Context, ask []converge.Question) ([]converge.Names, error) {
-	var out []converge.Names
+func (s *stream) namesOf(ctx context.Context, ask []proxysync.Question) ([]proxysync.Names, error) {
+	var out []proxysync.Names
 	for _, q := range ask {
 		if q.Istiod != s.target.address {
 			continue
@@ -189,7 +189,7 @@ func (s *stream) namesOf(ctx context.Context, ask []converge.Question) ([]conver
 			return nil, err
 		}
 		if clusters, ok := readClusters(data, q.Proxy); ok {
-			out = append(out, converge.Names{Question: q, Clusters: clusters})
+			out = append(out, proxysync.Names{Question: q, Clusters: clusters})
 		}
 	}
 	return out, nil

@@ -1,4 +1,4 @@
-package converge_test
+package proxysync_test
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/plan"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -69,15 +69,15 @@ func (r *routes) forget() {
 }
 
 // awaited lists the rows in place.
-func (r *routes) awaited() []plan.AwaitedRow {
-	var out []plan.AwaitedRow
+func (r *routes) awaited() []plan.PendingRow {
+	var out []plan.PendingRow
 	for id := range r.now() {
-		out = append(out, plan.AwaitedRow{
+		out = append(out, plan.PendingRow{
 			Version: version(id), Since: r.at[id], Object: table, Name: fmt.Sprintf("override.cart.v%d", id.version), To: subset(id.version),
 			Host: host, Ports: []uint32{80}, HostSince: epoch.Add(-time.Hour),
 		})
 	}
-	slices.SortFunc(out, func(a, b plan.AwaitedRow) int { return a.Since.Compare(b.Since) })
+	slices.SortFunc(out, func(a, b plan.PendingRow) int { return a.Since.Compare(b.Since) })
 	return out
 }
 
@@ -91,7 +91,7 @@ type observer struct {
 	rows    map[rowID]bool
 	queued  bool
 	event   bool
-	pending []converge.Routes
+	pending []proxysync.Routes
 }
 
 // subscribe begins anew at every istiod, as a new conversation does.
@@ -104,15 +104,15 @@ func (w *world) subscribe() {
 
 // respond has an istiod send us what it has of the routes.
 func (w *world) respond(x *istiod) {
-	c := converge.Configuration{Name: host + ":80", Hosts: true}
+	c := proxysync.Configuration{Name: host + ":80", Hosts: true}
 	for id := range x.observer.rows {
-		c.Rows = append(c.Rows, converge.Row{
+		c.Rows = append(c.Rows, proxysync.Row{
 			Object: table, Name: fmt.Sprintf("override.cart.v%d", id.version),
 			Clusters: []string{fmt.Sprintf("outbound|80|override-v%d|%s", id.version, host)},
 		})
 	}
-	x.observer.pending = append(x.observer.pending, converge.Routes{
-		Istiod: x.name, Nonce: w.nonce(x.observer.push), Configurations: []converge.Configuration{c},
+	x.observer.pending = append(x.observer.pending, proxysync.Routes{
+		Istiod: x.name, Nonce: w.nonce(x.observer.push), Configurations: []proxysync.Configuration{c},
 	})
 }
 

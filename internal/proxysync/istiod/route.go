@@ -8,8 +8,8 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/overrides-mesh/overrides/internal/converge"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
 const (
@@ -23,14 +23,14 @@ const (
 )
 
 // readRoutes reads the route configurations of a response.
-func readRoutes(istiod string, r *response) (converge.Routes, error) {
-	out := converge.Routes{Istiod: istiod, Nonce: r.nonce}
+func readRoutes(istiod string, r *response) (proxysync.Routes, error) {
+	out := proxysync.Routes{Istiod: istiod, Nonce: r.nonce}
 	for _, data := range r.resources {
 		var c routev3.RouteConfiguration
 		if err := proto.Unmarshal(data, &c); err != nil {
 			return out, fmt.Errorf("decode routes: %w", err)
 		}
-		told := converge.Configuration{Name: c.GetName(), Hosts: len(c.GetVirtualHosts()) > 0}
+		told := proxysync.Configuration{Name: c.GetName(), Hosts: len(c.GetVirtualHosts()) > 0}
 		for _, host := range c.GetVirtualHosts() {
 			for _, row := range host.GetRoutes() {
 				if strings.HasPrefix(row.GetName(), rowPrefix) {
@@ -43,8 +43,8 @@ func readRoutes(istiod string, r *response) (converge.Routes, error) {
 	return out, nil
 }
 
-func readRow(row *routev3.Route) converge.Row {
-	out := converge.Row{Name: row.GetName()}
+func readRow(row *routev3.Route) proxysync.Row {
+	out := proxysync.Row{Name: row.GetName()}
 	config := row.GetMetadata().GetFilterMetadata()[istioMetadata].GetFields()[configKey].GetStringValue()
 	if rest, ok := strings.CutPrefix(config, configPrefix); ok {
 		// VERSION/namespaces/NAMESPACE/virtual-service/NAME
@@ -67,7 +67,7 @@ type subscription struct {
 	// version and nonce are those of the latest response.
 	version, nonce string
 	// told are the responses that nobody has taken yet.
-	told []converge.Routes
+	told []proxysync.Routes
 }
 
 // subscribe has istiod send the route configurations of these names, now and whenever
@@ -103,7 +103,7 @@ func (s *stream) take(r *response) error {
 }
 
 // taken returns the responses since the last time.
-func (s *stream) taken() []converge.Routes {
+func (s *stream) taken() []proxysync.Routes {
 	out := s.routes.told
 	s.routes.told = nil
 	return out
