@@ -60,17 +60,18 @@ func (a *app) applyCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.rollout.DryRun, "dry-run", false, "have the API server check each write, and print it; store nothing")
-	flags.DurationVar(&o.rollout.Plan.PropagationDelay, "wait", o.rollout.Plan.PropagationDelay, "`time` that proxies may take to have what was written, before a route relies on it")
-	flags.DurationVar(&o.rollout.Plan.DrainDelay, "keep", o.rollout.Plan.DrainDelay, "`time` for which a subset or a pin stays that is not needed any more")
+	flags.DurationVar(&o.rollout.Plan.PropagationDelay, "propagation-delay", o.rollout.Plan.PropagationDelay, "`time` that proxies may take to receive what was written, before a route relies on it")
+	flags.DurationVar(&o.rollout.Plan.DrainDelay, "drain-delay", o.rollout.Plan.DrainDelay, "`time` for which an unused subset or pin stays")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "`time` after which to give up; 0 is no limit")
 	flags.BoolVar(&o.prune, "prune", true, "delete objects that are not generated any more")
 	flags.BoolVar(&o.rollout.TakeOver, "force-conflicts", false, "change and delete objects of the generator that others have applied too")
 	o.input = a.addInput(cmd)
+	acceptOldNames(flags)
 	return cmd
 }
 
 func (a *app) apply(ctx context.Context, o *applyOptions) error {
-	for name, d := range map[string]time.Duration{"--wait": o.rollout.Plan.PropagationDelay, "--keep": o.rollout.Plan.DrainDelay, "--timeout": o.timeout} {
+	for name, d := range map[string]time.Duration{"--propagation-delay": o.rollout.Plan.PropagationDelay, "--drain-delay": o.rollout.Plan.DrainDelay, "--timeout": o.timeout} {
 		if d < 0 {
 			return usagef("%s: %v is negative", name, d)
 		}

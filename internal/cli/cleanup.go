@@ -57,6 +57,7 @@ func (a *app) cleanupCommand() *cobra.Command {
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.cleanup(ctx, f) }),
 	}
 	f.add(cmd.Flags())
+	acceptOldNames(cmd.Flags())
 	a.completeFlags(cmd, &f.cluster, func(context.Context) []string { return nil })
 	return cmd
 }
@@ -67,7 +68,7 @@ func (f *cleanupFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "overrides-system", "`namespace` of the operator's lease")
 	flags.StringVar(&f.Instance, "instance", "", "`name` of the installation whose objects are removed, with those that name none; * for all (default NAMESPACE/overrides-operator, of the lease)")
 	flags.DurationVar(&f.LeaseTimeout, "lease-timeout", time.Minute, "`time` to wait for an operator to end")
-	flags.DurationVar(&f.Keep, "keep", f.Keep, "`time` for which subsets stay after the routes to them")
+	flags.DurationVar(&f.Keep, "drain-delay", f.Keep, "`time` for which subsets stay after the routes to them")
 	flags.BoolVar(&f.CRD, "crd", false, "delete the definition of OverridePolicy too, if there is no policy")
 	flags.BoolVar(&f.Gates, "readiness-gates", true, "open readiness gates of the operator's that are shut")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "say what would be done, and do nothing")
@@ -84,7 +85,7 @@ func (f *cleanupFlags) check() error {
 		return usagef("--lease-namespace: %w", err)
 	}
 	if f.Keep < 0 {
-		return usagef("--keep: %v is negative", f.Keep)
+		return usagef("--drain-delay: %v is negative", f.Keep)
 	}
 	if f.LeaseTimeout <= 0 {
 		return usagef("--lease-timeout: %v is no time to wait", f.LeaseTimeout)

@@ -57,6 +57,7 @@ func (a *app) operatorCommand() *cobra.Command {
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.operate(ctx, f) }),
 	}
 	f.add(cmd.Flags())
+	acceptOldNames(cmd.Flags())
 	a.completeFlags(cmd, &f.cluster, func(context.Context) []string { return nil })
 	return cmd
 }
@@ -67,9 +68,9 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	f.cluster.addCluster(flags)
 	addModelOptions(flags, &f.Model)
 	flags.StringSliceVar(&f.Revisions, "istio-revision", nil, "`revision` of Istio whose mesh configuration is read besides that of the default one. Repeatable")
-	flags.DurationVar(&f.Plan.PropagationDelay, "wait", f.Plan.PropagationDelay, "`time` that proxies may take to have what was written, before a route relies on it")
+	flags.DurationVar(&f.Plan.PropagationDelay, "propagation-delay", f.Plan.PropagationDelay, "`time` that proxies may take to receive what was written, before a route relies on it")
 	f.addIstiod(flags)
-	flags.DurationVar(&f.Plan.DrainDelay, "keep", f.Plan.DrainDelay, "`time` for which a subset or a pin stays that is not needed any more")
+	flags.DurationVar(&f.Plan.DrainDelay, "drain-delay", f.Plan.DrainDelay, "`time` for which an unused subset or pin stays")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "have the API server check each write, and log it; store nothing")
 	flags.BoolVar(&f.LeaderElection, "leader-elect", false, "for several replicas: only the holder of a lease writes")
 	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default that of the pod)")
@@ -96,7 +97,7 @@ func (f *operatorFlags) addLease(flags *pflag.FlagSet) {
 func (f *operatorFlags) addIstiod(flags *pflag.FlagSet) {
 	f.istiodSync = format{value: "auto", allowed: []string{"auto", "off"}}
 	flags.Var(&f.istiodSync, "istiod-sync", "whether to ask istiod what proxies have, where that is allowed, instead of waiting")
-	flags.DurationVar(&f.PropagationDelayMax, "wait-max", f.PropagationDelayMax, "`time` to wait instead of --wait while istiod says that a proxy lacks what is waited for")
+	flags.DurationVar(&f.PropagationDelayMax, "propagation-delay-max", f.PropagationDelayMax, "`time` to wait instead of --propagation-delay while istiod reports a proxy that lacks an awaited subset or route")
 	flags.StringVar(&f.Istiod.ServiceAccount, "istiod-service-account", f.Istiod.ServiceAccount, "`name` of the service account of Istio's root namespace in whose name istiod is asked")
 	flags.StringSliceVar(&f.Istiod.Addresses, "istiod-address", nil, "`addresses`, HOST:PORT, of istiods, where they are not those of Services labelled app=istiod in Istio's root namespace")
 }
@@ -128,7 +129,10 @@ func (f *operatorFlags) check() error {
 			return usagef("--istio-revision: %q: want a-z, 0-9 and \"-\", beginning and ending with a letter or digit", r)
 		}
 	}
-	for name, d := range map[string]time.Duration{"--wait": f.Plan.PropagationDelay, "--wait-max": f.PropagationDelayMax, "--keep": f.Plan.DrainDelay, "--readiness-gate-timeout": f.Gate.Timeout} {
+	for name, d := range map[string]time.Duration{
+		"--propagation-delay": f.Plan.PropagationDelay, "--propagation-delay-max": f.PropagationDelayMax, "--drain-delay": f.Plan.DrainDelay,
+		"--readiness-gate-timeout": f.Gate.Timeout,
+	} {
 		if d < 0 {
 			return usagef("%s: %v is negative", name, d)
 		}

@@ -282,7 +282,7 @@ func (a *asker) fail(err error) {
 	a.mu.Unlock()
 	a.metrics.failed()
 	if a.failed == 0 {
-		a.log.Warn("istiod can't be asked what proxies have, so all are given --wait to have what was written", "error", err)
+		a.log.Warn("istiod can't be asked what proxies have, so all are given --propagation-delay to have what was written", "error", err)
 	}
 	pause := min(retryFirst<<min(a.failed, 10), retryLast)
 	if errors.Is(err, istiod.ErrRefused) || errors.Is(err, istiod.ErrNone) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/test/chart"
@@ -18,8 +19,8 @@ func TestSchema(t *testing.T) {
 		"misspelt within":        {"image: {tags: v1}", "at '/image': additional properties 'tags' not allowed"},
 		"no number":              {"replicas: two", "at '/replicas': got string, want integer"},
 		"negative":               {"replicas: -1", "at '/replicas'"},
-		"no duration":            {"wait: 5", "at '/wait': got number, want string"},
-		"a duration in words":    {"keep: ten seconds", "at '/keep': 'ten seconds' does not match pattern"},
+		"no duration":            {"propagationDelay: 5", "at '/propagationDelay': got number, want string"},
+		"a duration in words":    {"drainDelay: ten seconds", "at '/drainDelay': 'ten seconds' does not match pattern"},
 		"no namespace":           {"namespaces: [Shop]", "at '/namespaces/0': 'Shop' does not match pattern"},
 		"twice":                  {"namespaces: [shop, shop]", "at '/namespaces'"},
 		"a text for a list":      {"namespaces: shop", "at '/namespaces': got string, want array"},
@@ -48,4 +49,26 @@ func TestSchema(t *testing.T) {
 func TestPartOfAnother(t *testing.T) {
 	t.Parallel()
 	render(t, map[string]any{"global": map[string]any{"anything": "at all"}})
+}
+
+// TestOldNames: values by the names that they had before do the same.
+func TestOldNames(t *testing.T) {
+	t.Parallel()
+	texts := func(text string) []string {
+		var values map[string]any
+		check(t, yaml.Unmarshal([]byte(text), &values))
+		var out []string
+		for _, object := range render(t, values).All() {
+			out = append(out, object.Text)
+		}
+		return out
+	}
+	before := texts("{wait: 5s, keep: 40s, istiodSync: {enabled: true, waitMax: 9s}}")
+	now := texts("{propagationDelay: 5s, drainDelay: 40s, istiodSync: {enabled: true, propagationDelayMax: 9s}}")
+	if diff := cmp.Diff(now, before); diff != "" {
+		t.Errorf("(-new names +old names):\n%s", diff)
+	}
+	if all := strings.Join(before, ""); !strings.Contains(all, "=5s") || !strings.Contains(all, "=40s") || !strings.Contains(all, "=9s") {
+		t.Error("the values have no effect")
+	}
 }

@@ -47,8 +47,10 @@ func Values(folder string) ([]Value, error) {
 
 // property is what a schema says of a value.
 type property struct {
-	Description string              `json:"description"`
-	Properties  map[string]property `json:"properties"`
+	Description string `json:"description"`
+	// Deprecated is set for the old name of another value: it has no default.
+	Deprecated bool                `json:"deprecated"`
+	Properties map[string]property `json:"properties"`
 }
 
 // list lists the values of a mapping.
@@ -79,8 +81,8 @@ func list(prefix string, mapping *yaml3.Node, schema *property) ([]Value, error)
 		}
 		out = append(out, Value{Name: name, Default: text, Description: known.Description})
 	}
-	for key := range schema.Properties {
-		if !seen[key] {
+	for key, known := range schema.Properties {
+		if !seen[key] && !known.Deprecated {
 			return nil, fmt.Errorf("%s is in the schema and not in values.yaml", strings.TrimPrefix(prefix+"."+key, "."))
 		}
 	}

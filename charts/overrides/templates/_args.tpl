@@ -37,8 +37,8 @@ runs two of them for a moment, and an uninstallation waits for the last to end. 
 {{- range .Values.callerNamespaces }}
 - --caller-namespace={{ . }}
 {{- end }}
-- --wait={{ .Values.wait }}
-- --keep={{ .Values.keep }}
+- --propagation-delay={{ .Values.wait | default .Values.propagationDelay }}
+- --drain-delay={{ .Values.keep | default .Values.drainDelay }}
 {{- if .Values.dryRun }}
 - --dry-run
 {{- end }}
@@ -49,7 +49,7 @@ runs two of them for a moment, and an uninstallation waits for the last to end. 
 - --istiod-sync={{ ternary "auto" "off" .Values.istiodSync.enabled }}
 {{- if .Values.istiodSync.enabled }}
 - --istiod-service-account={{ include "overrides.istiodReader" . }}
-- --wait-max={{ .Values.istiodSync.waitMax }}
+- --propagation-delay-max={{ .Values.istiodSync.waitMax | default .Values.istiodSync.propagationDelayMax }}
 {{- end }}
 {{- if .Values.readinessGate.enabled }}
 - --readiness-gate
