@@ -19,60 +19,60 @@ type Memory struct {
 	// placed says since when proxies may have a cluster as it is now.
 	placed map[Cluster]placement
 	// left says since when clusters have been gone that proxies may know still.
-	left map[Cluster]time.Time
+	removedSince map[Cluster]time.Time
 	// unnamed says since when no route has needed a subset of ours.
-	unnamed map[Cluster]time.Time
+	unreferencedSince map[Cluster]time.Time
 	// entitled has for each host the pods that ordinary traffic there may have.
-	entitled map[string][]model.Backend
+	eligible map[string][]model.Backend
 	// free says since when a pinned host has needed no pin.
-	free map[string]time.Time
+	unpinnableSince map[string]time.Time
 	// versions has what happened to each version.
 	versions map[route.Version]history
 	// made has what tables and rules were made into.
-	made map[diag.Object]made
+	rendered map[diag.Object]rendered
 	// routed says since when a row for a version has been in place, unrouted since when
 	// there has been none for one that had one.
-	routed   map[route.Version]routed
-	unrouted map[route.Version]time.Time
+	routed        map[route.Version]routeInPlace
+	unroutedSince map[route.Version]time.Time
 	// audiences say since when tables are to be seen, and by whom.
-	audiences map[diag.Object]audience
+	visible map[diag.Object]visibleSince
 	// aside says since when pods that are not released have been set aside.
-	aside map[aside]time.Time
+	excludedSince map[exclusion]time.Time
 }
 
 // newMemory returns an empty one, with room for as much as there was before.
 func newMemory(before *Memory) Memory {
 	return Memory{
-		placed: make(map[Cluster]placement, len(before.placed)), left: map[Cluster]time.Time{},
-		unnamed: map[Cluster]time.Time{}, free: map[string]time.Time{},
-		entitled: make(map[string][]model.Backend, len(before.entitled)),
-		versions: make(map[route.Version]history, len(before.versions)), made: make(map[diag.Object]made, len(before.made)),
-		routed: make(map[route.Version]routed, len(before.routed)), unrouted: map[route.Version]time.Time{}, aside: map[aside]time.Time{},
-		audiences: make(map[diag.Object]audience, len(before.audiences)),
+		placed: make(map[Cluster]placement, len(before.placed)), removedSince: map[Cluster]time.Time{},
+		unreferencedSince: map[Cluster]time.Time{}, unpinnableSince: map[string]time.Time{},
+		eligible: make(map[string][]model.Backend, len(before.eligible)),
+		versions: make(map[route.Version]history, len(before.versions)), rendered: make(map[diag.Object]rendered, len(before.rendered)),
+		routed: make(map[route.Version]routeInPlace, len(before.routed)), unroutedSince: map[route.Version]time.Time{}, excludedSince: map[exclusion]time.Time{},
+		visible: make(map[diag.Object]visibleSince, len(before.visible)),
 	}
 }
 
 // made is an object, encoded, and the digest of what it was made from.
-type made struct {
-	of   [sha256.Size]byte
-	json []byte
+type rendered struct {
+	digest [sha256.Size]byte
+	json   []byte
 }
 
 // placement is a cluster that is in place.
 type placement struct {
 	// what tells clusters of the same name apart: labels, and who sees them.
-	what  string
-	since time.Time
+	fingerprint string
+	since       time.Time
 	// fresh is set where no cluster of that name was there for a while before.
-	fresh bool
+	firstOfName bool
 	// labels are those of its pods; former what they were before, as far as that is known
 	// and a proxy may know it still.
-	labels map[string]string
-	former []map[string]string
+	labels       map[string]string
+	formerLabels []map[string]string
 }
 
 // since returns when something began that is so now: as remembered, else now.
-func since[K comparable](p *planner, remembered map[K]time.Time, key K) time.Time {
+func sinceOrNow[K comparable](p *planner, remembered map[K]time.Time, key K) time.Time {
 	if t, ok := remembered[key]; ok {
 		return t
 	}
@@ -80,11 +80,11 @@ func since[K comparable](p *planner, remembered map[K]time.Time, key K) time.Tim
 }
 
 // place notes every cluster that is there, and since when.
-func (p *planner) place() {
+func (p *planner) indexClusters() {
 	for i := range p.Snapshot.Services {
 		s := &p.Snapshot.Services[i]
 		h := p.Snapshot.Options.FQDN(s.Name, s.Namespace)
-		p.what[Cluster{Host: h}] = "service"
+		p.fingerprints[Cluster{Host: h}] = "service"
 		p.services[h] = s
 	}
 	for i := range p.Result.Services {
@@ -93,7 +93,7 @@ func (p *planner) place() {
 	users := p.Backend.UsersSubsets(p.Snapshot)
 	for i := range users {
 		for _, s := range users[i].Subsets {
-			p.theirs[Cluster{Host: users[i].Host, Subset: s.Name}] = true
+			p.usersSubsets[Cluster{Host: users[i].Host, Subset: s.Name}] = true
 		}
 		p.addSubsets(&users[i])
 	}
@@ -102,14 +102,14 @@ func (p *planner) place() {
 			p.addSubsets(seen.Subsets)
 		}
 	}
-	for c, w := range p.what {
-		p.appear(c, w)
+	for c, w := range p.fingerprints {
+		p.trackCluster(c, w)
 	}
-	p.leave()
+	p.trackRemoved()
 	for _, rule := range p.Result.SubsetRules {
 		for _, s := range rule.Subsets {
 			c := Cluster{Host: rule.Host, Subset: s.Name}
-			p.wanted[c] = s.Labels
+			p.desired[c] = s.Labels
 			if p.labels[c] == nil {
 				p.labels[c] = s.Labels
 			}
@@ -124,40 +124,40 @@ func (p *planner) addSubsets(of *route.PlacedSubsets) {
 	for _, s := range of.Subsets {
 		c := Cluster{Host: of.Host, Subset: s.Name}
 		if other, known := p.labels[c]; known && !maps.Equal(other, s.Labels) {
-			p.contested[c] = true
+			p.conflicting[c] = true
 		}
 		p.labels[c] = s.Labels
-		is := p.describe(c, scope, s.Labels)
-		switch other := p.what[c]; {
+		is := p.fingerprint(c, scope, s.Labels)
+		switch other := p.fingerprints[c]; {
 		case other == "" || other == is:
-			p.what[c] = is
+			p.fingerprints[c] = is
 		case other < is:
-			p.what[c] = other + "\x01" + is
+			p.fingerprints[c] = other + "\x01" + is
 		default:
-			p.what[c] = is + "\x01" + other
+			p.fingerprints[c] = is + "\x01" + other
 		}
 	}
 }
 
 // describe writes down what a subset is: the string of its placement, if that says
 // the same.
-func (p *planner) describe(c Cluster, scope string, labels map[string]string) string {
-	p.text = append(p.text[:0], scope...)
+func (p *planner) fingerprint(c Cluster, scope string, labels map[string]string) string {
+	p.textBuf = append(p.textBuf[:0], scope...)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		p.text = append(append(append(append(p.text, 0), key...), '='), labels[key]...)
+		p.textBuf = append(append(append(append(p.textBuf, 0), key...), '='), labels[key]...)
 	}
-	if before := p.Memory.placed[c].what; before == string(p.text) {
+	if before := p.Memory.placed[c].fingerprint; before == string(p.textBuf) {
 		return before
 	}
-	return string(p.text)
+	return string(p.textBuf)
 }
 
 // watchNames notes since when subsets of ours have been named by no route, or a user has
 // one of the same name, which is then what routes are to name.
-func (p *planner) watchNames() {
+func (p *planner) trackReferences() {
 	for _, seen := range p.observed {
 		for _, c := range seen.Names {
-			p.named[c] = true
+			p.referenced[c] = true
 		}
 	}
 	for _, seen := range p.observed {
@@ -165,8 +165,8 @@ func (p *planner) watchNames() {
 			continue
 		}
 		for _, s := range seen.Subsets.Subsets {
-			if c := (Cluster{Host: seen.Subsets.Host, Subset: s.Name}); !p.named[c] || p.theirs[c] {
-				p.next.unnamed[c] = since(p, p.Memory.unnamed, c)
+			if c := (Cluster{Host: seen.Subsets.Host, Subset: s.Name}); !p.referenced[c] || p.usersSubsets[c] {
+				p.next.unreferencedSince[c] = sinceOrNow(p, p.Memory.unreferencedSince, c)
 			}
 		}
 	}
@@ -174,7 +174,7 @@ func (p *planner) watchNames() {
 
 // watchPins notes since when hosts that ordinary traffic is pinned at have been
 // without pods that are not released.
-func (p *planner) watchPins() {
+func (p *planner) trackPins() {
 	pinned := map[string]bool{}
 	for i := range p.Result.Services {
 		s := &p.Result.Services[i]
@@ -183,7 +183,7 @@ func (p *planner) watchPins() {
 	for _, seen := range p.observed {
 		for _, c := range seen.Ordinary {
 			if c.Subset != "" && !pinned[c.Host] {
-				p.next.free[c.Host] = since(p, p.Memory.free, c.Host)
+				p.next.unpinnableSince[c.Host] = sinceOrNow(p, p.Memory.unpinnableSince, c.Host)
 			}
 		}
 	}
@@ -191,17 +191,17 @@ func (p *planner) watchPins() {
 
 // dead reports whether none of the pods that ordinary traffic to host is pinned
 // to by the object in place is ready, while others behind the Service are.
-func (p *planner) dead(seen *sight, host string) bool {
+func (p *planner) noReadyPinnedPod(seen *observed, host string) bool {
 	for _, c := range seen.Ordinary {
-		if c.Host == host && p.serves(c) {
+		if c.Host == host && p.hasReadyPod(c) {
 			return false
 		}
 	}
-	return p.serves(Cluster{Host: host})
+	return p.hasReadyPod(Cluster{Host: host})
 }
 
 // serves reports whether a ready pod is in a cluster of a Service.
-func (p *planner) serves(c Cluster) bool {
+func (p *planner) hasReadyPod(c Cluster) bool {
 	labels, known := p.labels[c]
 	if s := p.services[c.Host]; s != nil && (known || c.Subset == "") {
 		return slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
@@ -212,33 +212,33 @@ func (p *planner) serves(c Cluster) bool {
 }
 
 // missing is what may be said against naming clusters.
-type missing struct {
+type obstacle struct {
 	// notPlaced is set where one is not there yet, young where proxies may not
 	// have one yet, until a time.
-	notPlaced, young bool
-	until            time.Time
+	notPlaced, pending bool
+	until              time.Time
 	// strays is set where a proxy may still know a young one as something that reaches
 	// pods which ordinary traffic must not have.
-	strays bool
+	leaks bool
 }
 
-func (p *planner) missing(wanted []Cluster, named route.Clusters) missing {
-	var out missing
+func (p *planner) obstacle(wanted []Cluster, named route.Clusters) obstacle {
+	var out obstacle
 	for _, c := range wanted {
 		at, placed := p.next.placed[c]
 		switch {
-		case p.contested[c]:
-			return missing{notPlaced: true}
+		case p.conflicting[c]:
+			return obstacle{notPlaced: true}
 		case named.Has(c):
 		case !placed:
-			if _, wanted := p.wanted[c]; wanted {
-				return missing{notPlaced: true}
+			if _, wanted := p.desired[c]; wanted {
+				return obstacle{notPlaced: true}
 			}
-		case p.changes(c):
-			return missing{notPlaced: true}
-		case !p.has(c):
-			out.young, p.awaited[c] = true, true
-			out.strays = out.strays || p.wasWider(c)
+		case p.labelsChange(c):
+			return obstacle{notPlaced: true}
+		case !p.propagated(c):
+			out.pending, p.blocking[c] = true, true
+			out.leaks = out.leaks || p.mayLeak(c)
 			out.until = latest(out.until, at.since.Add(p.Options.PropagationDelay))
 		}
 	}
@@ -246,7 +246,7 @@ func (p *planner) missing(wanted []Cluster, named route.Clusters) missing {
 }
 
 // changes reports whether a subset of ours is to be another than it is.
-func (p *planner) changes(c Cluster) bool {
-	labels, wanted := p.wanted[c]
+func (p *planner) labelsChange(c Cluster) bool {
+	labels, wanted := p.desired[c]
 	return wanted && !maps.Equal(labels, p.labels[c])
 }

@@ -8,7 +8,7 @@ import (
 
 // index finds what one plan's input says, by name.
 type index struct {
-	observed map[diag.Object]*sight
+	observed map[diag.Object]*observed
 	// services and labels are the pods behind hosts and subsets.
 	services map[string]*model.Service
 	labels   map[Cluster]map[string]string
@@ -16,28 +16,28 @@ type index struct {
 	reports map[string]*compile.Service
 	// wanted has the labels of the clusters that the wanted rules make, or of those that
 	// stay as they are for now.
-	wanted map[Cluster]map[string]string
+	desired map[Cluster]map[string]string
 	// meant has the labels that subsets will have which stay as they are for now.
-	meant map[Cluster]map[string]string
+	finalLabels map[Cluster]map[string]string
 	// what describes each cluster that is there, as its placement says.
-	what map[Cluster]string
+	fingerprints map[Cluster]string
 	// named are the clusters that some route names.
-	named map[Cluster]bool
+	referenced map[Cluster]bool
 	// contested are the subsets that two rules describe with different labels. The age of
 	// the rules decides which one proxies take.
-	contested map[Cluster]bool
+	conflicting map[Cluster]bool
 	// theirs are the subsets that rules of users have.
-	theirs map[Cluster]bool
+	usersSubsets map[Cluster]bool
 
-	clusters []Cluster
-	text     []byte
-	digester digester
+	clusterBuf []Cluster
+	textBuf    []byte
+	digester   digester
 }
 
 func newIndex() index {
 	return index{
-		observed: map[diag.Object]*sight{}, reports: map[string]*compile.Service{}, services: map[string]*model.Service{},
-		labels: map[Cluster]map[string]string{}, wanted: map[Cluster]map[string]string{}, meant: map[Cluster]map[string]string{},
-		what: map[Cluster]string{}, named: map[Cluster]bool{}, contested: map[Cluster]bool{}, theirs: map[Cluster]bool{},
+		observed: map[diag.Object]*observed{}, reports: map[string]*compile.Service{}, services: map[string]*model.Service{},
+		labels: map[Cluster]map[string]string{}, desired: map[Cluster]map[string]string{}, finalLabels: map[Cluster]map[string]string{},
+		fingerprints: map[Cluster]string{}, referenced: map[Cluster]bool{}, conflicting: map[Cluster]bool{}, usersSubsets: map[Cluster]bool{},
 	}
 }

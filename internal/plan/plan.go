@@ -14,57 +14,58 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Input is everything that a plan is made from. Nothing in it is changed.
+// Input is everything that a plan depends on. Plan changes nothing in it.
 type Input struct {
-	// Snapshot is what Result was compiled from.
+	// Result was compiled from Snapshot.
 	Snapshot *model.Snapshot
 	Result   *compile.Result
-	// Observed are the objects of ours that are in the cluster.
+	// Observed lists Overrides' own objects in the cluster.
 	Observed []Observed
-	// Backend makes the objects.
+	// Backend encodes objects.
 	Backend Backend
-	// Memory is that of the plan before; the zero Memory knows nothing.
+	// Memory comes from the previous plan; the zero Memory knows nothing.
 	Memory Memory
-	// Now is when Observed was read, or later.
+	// Now is the time at which Observed was read, or later.
 	Now time.Time
-	// Settled are clusters that every proxy is known to have as they have been since a
-	// time, as Young says it.
+	// Acked maps clusters that every proxy has acknowledged to the PendingCluster.Since of
+	// the definition that they acknowledged.
 	Acked map[Cluster]time.Time
-	// RoutesSettled are versions to which every proxy is known to have the routes that have
-	// been in place since a time, as AwaitedRows says it.
+	// RoutesAcked maps versions whose routes every proxy has acknowledged to the
+	// PendingRow.Since of these routes.
 	RoutesAcked map[route.Version]time.Time
 	Options     Options
-	// Gate is set where pods are held up until they may be ready: Early is asked for.
+	// Gate asks for Output.Gated: a readiness gate holds up pods.
 	Gate bool
 }
 
-// Observed is one object of ours as it is in the cluster.
+// Observed is one of Overrides' own objects as it is in the cluster.
 type Observed struct {
 	diag.Object
-	// Managed is what of it is ours, encoded as the back end encodes it.
+	// Managed holds the fields that Overrides manages, as the back end encodes them.
 	Managed []byte
-	// Routes are what an object made of a table names, and Subsets what one made of a rule
-	// provides, as proxies see them; the other one is nil.
+	// Routes lists what an object made from a table references, Subsets what an object made
+	// from a rule provides, as proxies see them. One of the two is nil.
 	Routes  *route.Placed
 	Subsets *route.PlacedSubsets
 }
 
-// Options are the times that a plan waits.
+// Options are the delays that a plan respects.
 type Options struct {
-	// Wait is how long proxies may take to have what was written.
+	// PropagationDelay is how long proxies may take to receive what was written.
 	PropagationDelay time.Duration
-	// RouteWait is how long they may take to have a route; Wait if it is less.
+	// RoutePropagationDelay is how long they may take to receive a route; at least
+	// PropagationDelay.
 	RoutePropagationDelay time.Duration
-	// Keep is how long what nobody needs any more stays; Wait if it is less.
+	// DrainDelay is how long an unused subset or pin stays; at least PropagationDelay.
 	DrainDelay time.Duration
-	// Calm is how long a version that was lost twice must be ready to be routed to
-	// again. It doubles with every further loss, up to MaxCalm.
+	// FlapBackoff is how long a version that has lost its last ready pod twice must be ready
+	// before it gets a route again. It doubles with every further loss, up to FlapBackoffMax.
 	FlapBackoff, FlapBackoffMax time.Duration
-	// Forgive is how long a version must be ready for its losses to be forgotten.
+	// FlapReset is how long a version must be ready before its losses are forgotten.
 	FlapReset time.Duration
 }
 
-// DefaultOptions returns the times of an ordinary installation.
+// DefaultOptions returns the delays of an ordinary installation.
 func DefaultOptions() Options {
 	return Options{
 		PropagationDelay: time.Second, DrainDelay: 10 * time.Second,
@@ -76,19 +77,19 @@ func DefaultOptions() Options {
 type Action string
 
 const (
-	// Create makes an object that is not there.
+	// Create writes an object that does not exist.
 	Create Action = "create"
-	// Update changes one that is.
+	// Update changes an existing object.
 	Update Action = "update"
-	// Delete removes one.
+	// Delete removes an object.
 	Delete Action = "delete"
 )
 
-// Step is one write. Steps of a plan do not depend on one another: each may be
-// taken although another one failed.
+// Step is one write. The steps of a plan are independent: each may be taken even if
+// another one failed.
 type Step struct {
 	Action Action
-	// Object is what to write; of one to delete the name only.
+	// Object is the object to write. A deletion has only the name.
 	Object encoded.Object
 }
 
@@ -99,42 +100,41 @@ func (s Step) String() string { return fmt.Sprintf("%s %s", s.Action, s.Object.O
 type Output struct {
 	// Steps may be taken now, in this order.
 	Steps []Step
-	// Again is when to plan again though nothing has changed; zero for never.
+	// RequeueAt is when to plan again even if nothing changes; zero for never.
 	RequeueAt time.Time
-	// Memory is for the next plan.
+	// Memory is the input of the next plan.
 	Memory Memory
-	// Held lists what differs from what is wanted and has to wait.
+	// Blocked lists the changes that have to wait.
 	Blocked []Blocked
-	// Routed lists the versions that a route in place leads to.
+	// Routed lists the versions that a stored route leads to.
 	Routed map[route.Version]Routed
-	// Early lists the pods that must not be ready yet, if they were asked for.
+	// Gated lists the pods that must not be ready yet, if Input.Gate asks for them.
 	Gated []GatedPods
-	// Young lists the clusters that proxies may not have yet.
+	// PendingClusters lists the clusters that some proxies may not have received yet.
 	PendingClusters []PendingCluster
-	// AwaitedRows lists the override rows in place of which it can be told whether proxies have
-	// them, until all are known to.
+	// PendingRows lists the stored override rows that proxies may not have received yet, as
+	// far as istiod can tell who has them.
 	PendingRows []PendingRow
-	// Diagnostics tells of objects that are not written, and of ordinary traffic that
-	// stays where it is.
+	// Diagnostics reports objects that are not written, and ordinary traffic that stays
+	// where it is.
 	Diagnostics []diag.Diagnostic
 }
 
-// Routed is a version that a route in place leads to.
+// Routed is a version that a stored route leads to.
 type Routed struct {
-	// Since is when the route was first seen.
+	// Since is when a plan first saw the route.
 	Since time.Time
-	// Settled is set when all proxies have it.
+	// Propagated is set when all proxies have the route.
 	Propagated bool
 }
 
-// Held is something that is not yet as it is wanted.
+// Blocked is a change that has to wait.
 type Blocked struct {
 	diag.Object
-	// Version is set where a row is held back, and not the whole object.
+	// Version is set if only the row of that version waits, and not the whole object.
 	Version route.Version
-	// Reason says what is waited for.
-	Reason Reason
-	// Until is when the wait ends at the latest; zero where that is not known yet.
+	Reason  Reason
+	// Until is when the wait ends at the latest; zero if that is not known yet.
 	Until time.Time
 }
 
@@ -159,59 +159,60 @@ const (
 	SubsetInUse Reason = "SubsetInUse"
 )
 
-// planner is one plan in the making.
+// planner holds the state of one plan while it is made.
 type planner struct {
 	*Input
 	index
 
-	keep time.Duration
-	// tablesOf are the tables that send ordinary traffic to a host; made when asked.
-	tablesOf map[string][]*route.Table
-	// rulesOf are the rules for a host; made when asked.
-	rulesOf map[string][]*route.SubsetRule
-	// subsetsOfHost are the subsets that are placed; made when asked.
-	subsetsOfHost map[string][]Cluster
-	// awaited are the clusters that something is to name, and may not yet.
-	awaited map[Cluster]bool
-	// untold are the versions of which it can't be told whether proxies have the routes.
-	untold map[route.Version]bool
-	// pinsAt are the subsets of hosts that ordinary traffic is pinned to; made when asked.
-	pinsAt map[string][]Cluster
-	// told are the Services of which it was said where their ordinary traffic stays.
-	told map[string]bool
-	// twice are the names under which two objects are wanted.
-	twice map[diag.Object]bool
-	next  Memory
-	out   Output
-	last  []Step
+	drainDelay time.Duration
+	// tablesByHost has the tables that send ordinary traffic to each host; built on demand.
+	tablesByHost map[string][]*route.Table
+	// rulesByHost has the rules for each host; built on demand.
+	rulesByHost map[string][]*route.SubsetRule
+	// subsetsByHost has the placed subsets of each host; built on demand.
+	subsetsByHost map[string][]Cluster
+	// blocking has the clusters that a blocked change waits for.
+	blocking map[Cluster]bool
+	// unobservable has the versions for which istiod can't tell which proxies have the routes.
+	unobservable map[route.Version]bool
+	// pinnedSubsets has the subsets that stored objects pin ordinary traffic to, by host;
+	// built on demand.
+	pinnedSubsets map[string][]Cluster
+	// diagnosed has the hosts with a diagnostic about their ordinary traffic.
+	diagnosed map[string]bool
+	// duplicates has the names that two desired objects share.
+	duplicates map[diag.Object]bool
+	next       Memory
+	out        Output
+	deletions  []Step
 }
 
-// Plan returns the steps that may be taken now. An error is a bug: something
-// that can't be encoded.
+// Plan returns the steps that may be taken now. An error is a bug: an object can't be
+// encoded.
 func Plan(in Input) (Output, error) {
-	p := &planner{Input: &in, index: newIndex(), keep: max(in.Options.DrainDelay, in.Options.PropagationDelay), next: newMemory(&in.Memory)}
-	p.out.Routed, p.awaited = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
-	p.untold = map[route.Version]bool{}
-	p.findTwice()
-	p.look()
-	p.place()
-	p.watchAudiences()
-	p.watchNames()
-	p.watchPins()
-	p.watchVersions()
-	p.entitle()
-	p.keepSubsets()
+	p := &planner{Input: &in, index: newIndex(), drainDelay: max(in.Options.DrainDelay, in.Options.PropagationDelay), next: newMemory(&in.Memory)}
+	p.out.Routed, p.blocking = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
+	p.unobservable = map[route.Version]bool{}
+	p.findDuplicates()
+	p.indexObserved()
+	p.indexClusters()
+	p.trackVisibility()
+	p.trackReferences()
+	p.trackPins()
+	p.trackVersions()
+	p.trackEligible()
+	p.retainSubsets()
 	if p.Gate {
-		p.findEarly()
+		p.findGatedPods()
 	}
-	if err := p.rules(); err != nil {
+	if err := p.planRules(); err != nil {
 		return Output{}, err
 	}
-	if err := p.tables(); err != nil {
+	if err := p.planTables(); err != nil {
 		return Output{}, err
 	}
-	p.out.Steps = append(p.out.Steps, p.last...)
-	p.out.Memory, p.out.PendingClusters = p.next, p.young()
+	p.out.Steps = append(p.out.Steps, p.deletions...)
+	p.out.Memory, p.out.PendingClusters = p.next, p.pendingClusters()
 	slices.SortStableFunc(p.out.Blocked, func(a, b Blocked) int {
 		return cmp.Or(a.Compare(b.Object), compareVersions(a.Version, b.Version))
 	})
@@ -222,33 +223,32 @@ func compareVersions(a, b route.Version) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Version, b.Version))
 }
 
-// make plans the object that one table or one rule becomes. Nothing is encoded
-// twice: what was made from the same before is taken from memory.
-func (p *planner) make(name diag.Object, table *route.Table, rule *route.SubsetRule) error {
+// render plans the object of one table or one rule. It encodes an object only if the
+// table or rule has changed since the previous plan.
+func (p *planner) render(name diag.Object, table *route.Table, rule *route.SubsetRule) error {
 	m, err := p.encode(name, table, rule)
 	if err != nil || m.json == nil {
 		return err
 	}
 	if seen := p.observed[name]; seen != nil && bytes.Equal(seen.Managed, m.json) {
-		m.json = seen.Managed // one copy is enough
+		m.json = seen.Managed // so that memory holds one copy
 	}
-	p.next.made[name] = m
+	p.next.rendered[name] = m
 	p.write(encoded.Object{Object: name, JSON: m.json})
 	return nil
 }
 
-// encode encodes an object, unless what it is made from is equal to what it was made
-// from before.
-func (p *planner) encode(name diag.Object, table *route.Table, rule *route.SubsetRule) (made, error) {
-	of, err := digest(&p.digester, &struct {
+// encode encodes an object, or takes it from memory if its table or rule is unchanged.
+func (p *planner) encode(name diag.Object, table *route.Table, rule *route.SubsetRule) (rendered, error) {
+	sum, err := digest(&p.digester, &struct {
 		Table *route.Table
 		Rule  *route.SubsetRule
 	}{table, rule})
 	if err != nil {
-		return made{}, err
+		return rendered{}, err
 	}
-	m, ok := p.Memory.made[name]
-	if !ok || m.of != of {
+	m, ok := p.Memory.rendered[name]
+	if !ok || m.digest != sum {
 		var data []byte
 		var diags []diag.Diagnostic
 		if table != nil {
@@ -258,14 +258,14 @@ func (p *planner) encode(name diag.Object, table *route.Table, rule *route.Subse
 		}
 		p.out.Diagnostics = append(p.out.Diagnostics, diags...)
 		if err != nil || data == nil {
-			return made{}, err
+			return rendered{}, err
 		}
-		m = made{of: of, json: data}
+		m = rendered{digest: sum, json: data}
 	}
 	return m, nil
 }
 
-// write adds the step that makes an object what it is to be, if it isn't.
+// write adds the step that creates or updates an object, if the stored one differs.
 func (p *planner) write(object encoded.Object) {
 	seen := p.observed[object.Object]
 	switch {
@@ -276,27 +276,28 @@ func (p *planner) write(object encoded.Object) {
 	}
 }
 
-// remove adds the step that deletes an object, after all others.
+// remove adds the step that deletes an object. Deletions come after all other steps.
 func (p *planner) remove(object diag.Object) {
-	p.last = append(p.last, Step{Delete, encoded.Object{Object: object}})
+	p.deletions = append(p.deletions, Step{Delete, encoded.Object{Object: object}})
 }
 
-// hold notes that something waits, until a time that may not be known yet.
-func (p *planner) hold(h Blocked) {
-	p.out.Blocked = append(p.out.Blocked, h)
-	p.wake(h.Until)
+// block records a change that has to wait, and requeues for the end of the wait if that
+// is known.
+func (p *planner) block(b Blocked) {
+	p.out.Blocked = append(p.out.Blocked, b)
+	p.requeueAt(b.Until)
 }
 
-// wake asks for another plan at a time.
-func (p *planner) wake(at time.Time) {
+// requeueAt asks for another plan at a time, unless that is zero.
+func (p *planner) requeueAt(at time.Time) {
 	if !at.IsZero() && (p.out.RequeueAt.IsZero() || at.Before(p.out.RequeueAt)) {
 		p.out.RequeueAt = at
 	}
 }
 
-// settled reports whether every proxy has what has been so since a time, for all
-// that waiting says. See [planner.has] for clusters.
-func (p *planner) settled(since time.Time) bool {
+// propagationElapsed reports whether the propagation delay is over for something written
+// at a time. For clusters see [planner.propagated], which knows acknowledgements too.
+func (p *planner) propagationElapsed(since time.Time) bool {
 	return p.Now.Sub(since) >= p.Options.PropagationDelay
 }
 

@@ -12,25 +12,25 @@ import (
 )
 
 // rules plans the objects of subsets: what is wanted, and what may still be named.
-func (p *planner) rules() error {
+func (p *planner) planRules() error {
 	wanted := map[diag.Object]bool{}
 	for _, rule := range p.Result.SubsetRules {
 		name := p.Backend.RuleObject(&rule)
 		wanted[name] = true
-		if p.twice[name] {
+		if p.duplicates[name] {
 			continue
 		}
-		rule.Subsets = slices.Concat(p.withLabels(&rule), p.kept(p.observed[name], rule.Subsets))
+		rule.Subsets = slices.Concat(p.retainedSubsets(&rule), p.drainingSubsets(p.observed[name], rule.Subsets))
 		slices.SortFunc(rule.Subsets, func(a, b route.Subset) int { return strings.Compare(a.Name, b.Name) })
-		if err := p.make(name, nil, &rule); err != nil {
+		if err := p.render(name, nil, &rule); err != nil {
 			return err
 		}
 	}
-	for _, seen := range p.sorted() {
+	for _, seen := range p.sortedObserved() {
 		if seen.Subsets == nil || wanted[seen.Object] {
 			continue
 		}
-		if err := p.retire(seen, p.kept(seen, nil)); err != nil {
+		if err := p.retireRule(seen, p.drainingSubsets(seen, nil)); err != nil {
 			return err
 		}
 	}
@@ -39,13 +39,13 @@ func (p *planner) rules() error {
 
 // retire removes a rule that nobody wants, once all of it may go: one write. Only what
 // stands in the way of a user's subset of the same name goes before the rest.
-func (p *planner) retire(seen *sight, kept []route.Subset) error {
+func (p *planner) retireRule(seen *observed, kept []route.Subset) error {
 	if len(kept) == 0 {
 		p.remove(seen.Object)
 		return nil
 	}
 	goes := func(name string) bool {
-		return p.contested[Cluster{Host: seen.Subsets.Host, Subset: name}] &&
+		return p.conflicting[Cluster{Host: seen.Subsets.Host, Subset: name}] &&
 			!slices.ContainsFunc(kept, func(k route.Subset) bool { return k.Name == name })
 	}
 	if !slices.ContainsFunc(seen.Subsets.Subsets, func(s route.Subset) bool { return goes(s.Name) }) {
@@ -61,7 +61,7 @@ func (p *planner) retire(seen *sight, kept []route.Subset) error {
 
 // kept lists subsets that are not wanted any more but that a proxy may have a
 // route to.
-func (p *planner) kept(seen *sight, wanted []route.Subset) []route.Subset {
+func (p *planner) drainingSubsets(seen *observed, wanted []route.Subset) []route.Subset {
 	if seen == nil || seen.Subsets == nil {
 		return nil
 	}
@@ -70,26 +70,26 @@ func (p *planner) kept(seen *sight, wanted []route.Subset) []route.Subset {
 		if slices.ContainsFunc(wanted, func(w route.Subset) bool { return w.Name == s.Name }) {
 			continue
 		}
-		unnamed, ok := p.next.unnamed[Cluster{Host: seen.Subsets.Host, Subset: s.Name}]
-		if ok && p.over(unnamed) {
+		unnamed, ok := p.next.unreferencedSince[Cluster{Host: seen.Subsets.Host, Subset: s.Name}]
+		if ok && p.drainElapsed(unnamed) {
 			continue
 		}
 		out = append(out, s)
 		held := Blocked{Object: seen.Object, Reason: SubsetInUse}
 		if ok {
-			held.Until = unnamed.Add(p.keep)
+			held.Until = unnamed.Add(p.drainDelay)
 		}
-		p.hold(held)
+		p.block(held)
 	}
 	return out
 }
 
 // over reports whether what was given up at a time may go.
-func (p *planner) over(since time.Time) bool {
-	return p.settled(since) && p.Now.Sub(since) >= p.keep
+func (p *planner) drainElapsed(since time.Time) bool {
+	return p.propagationElapsed(since) && p.Now.Sub(since) >= p.drainDelay
 }
 
 // sorted lists the observed objects.
-func (p *planner) sorted() []*sight {
-	return slices.SortedFunc(maps.Values(p.observed), func(a, b *sight) int { return a.Compare(b.Object) })
+func (p *planner) sortedObserved() []*observed {
+	return slices.SortedFunc(maps.Values(p.observed), func(a, b *observed) int { return a.Compare(b.Object) })
 }

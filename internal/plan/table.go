@@ -12,109 +12,109 @@ import (
 )
 
 // tables plans the objects of tables.
-func (p *planner) tables() error {
+func (p *planner) planTables() error {
 	wanted := make(map[diag.Object]bool, len(p.Result.Tables))
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
 		name := p.Backend.TableObject(t)
 		wanted[name] = true
-		if p.twice[name] {
+		if p.duplicates[name] {
 			continue
 		}
-		if err := p.table(t, p.observed[name]); err != nil {
+		if err := p.planTable(t, p.observed[name]); err != nil {
 			return err
 		}
 	}
-	for _, seen := range p.sorted() {
+	for _, seen := range p.sortedObserved() {
 		if seen.Routes == nil || wanted[seen.Object] {
 			continue
 		}
-		if until, held := p.unpinning(seen, nil); held {
-			p.hold(Blocked{Object: seen.Object, Reason: UnreleasedPodsDraining, Until: until})
-			if err := p.stay(seen, nil); err != nil {
+		if until, held := p.unpinBlockedUntil(seen, nil); held {
+			p.block(Blocked{Object: seen.Object, Reason: UnreleasedPodsDraining, Until: until})
+			if err := p.keepObserved(seen, nil); err != nil {
 				return err
 			}
 			continue
 		}
 		p.remove(seen.Object)
 	}
-	p.forgetRouted()
+	p.finishRoutes()
 	return nil
 }
 
 // table plans the object of one table: as it is wanted, without the
 // rows that may not be named yet; or as it is in place where ordinary traffic
 // may not move yet.
-func (p *planner) table(t *route.Table, seen *sight) error {
-	p.noteRouted(t, seen)
-	seers := p.forWhom(t, seen)
+func (p *planner) planTable(t *route.Table, seen *observed) error {
+	p.trackRoutes(t, seen)
+	seers := p.limitExport(t, seen)
 	if seers != nil {
 		// Where ordinary traffic may stay depends on who is to see it, and the other way round.
-		seers = p.forWhom(p.asItIs(seers, seen), seen)
+		seers = p.limitExport(p.retainOrdinary(seers, seen), seen)
 	}
 	if seers == nil {
-		return p.stay(seen, t)
+		return p.keepObserved(seen, t)
 	}
 	t = seers
-	may := p.judge(t, seen)
-	if may.stay == nil {
+	may := p.evaluate(t, seen)
+	if may.blocked == nil {
 		for _, h := range may.dropped {
-			p.hold(h)
+			p.block(h)
 		}
-		return p.makeTable(t, may.rows)
+		return p.renderTable(t, may.rows)
 	}
-	p.hold(*may.stay)
-	if may.stay.Reason == SubsetNotPropagated {
-		if other, ok := p.interim(t, seen); ok {
-			if may := p.judge(other, seen); may.stay == nil {
-				return p.makeTable(other, may.rows)
+	p.block(*may.blocked)
+	if may.blocked.Reason == SubsetNotPropagated {
+		if other, ok := p.fallbackPin(t, seen); ok {
+			if may := p.evaluate(other, seen); may.blocked == nil {
+				return p.renderTable(other, may.rows)
 			}
 		}
 	}
-	return p.stay(seen, t)
+	return p.keepObserved(seen, t)
 }
 
 // makeTable plans the object of t with some of its rows.
-func (p *planner) makeTable(t *route.Table, rows []route.Route) error {
+func (p *planner) renderTable(t *route.Table, rows []route.Route) error {
 	some := *t
 	some.Routes = rows
-	return p.make(p.Backend.TableObject(t), &some, nil)
+	return p.render(p.Backend.TableObject(t), &some, nil)
 }
 
 // verdict says what may be made of a table now.
 type verdict struct {
 	// stay is set where the object in place is to stay, with why.
-	stay *Blocked
+	blocked *Blocked
 	// rows may be written, dropped tells of those that may not.
 	rows    []route.Route
 	dropped []Blocked
 }
 
 // judge asks for each row of t whether proxies could follow it.
-func (p *planner) judge(t *route.Table, seen *sight) verdict {
+func (p *planner) evaluate(t *route.Table, seen *observed) verdict {
 	var out verdict
-	inOverrides, inAll := namedAlready(t, seen)
+	inOverrides, inAll := referencedAlready(t, seen)
 	for i := range t.Routes {
 		r := &t.Routes[i]
 		named := inAll
 		if r.Kind == route.Override {
 			named = inOverrides
 		}
-		m := p.missing(p.ours(r), named)
+		m := p.obstacle(p.ownClusters(r), named)
 		held := Blocked{Object: p.Backend.TableObject(t), Version: r.Version, Reason: SubsetNotPropagated, Until: m.until}
-		blocked := m.notPlaced || m.young
+		blocked := m.notPlaced || m.pending
 		if r.Kind != route.Override {
-			if m.notPlaced || m.young && (m.strays || !p.lost(t, seen)) {
-				return verdict{stay: &held}
+			if m.notPlaced || m.pending && (m.leaks || !p.pinUnreachable(t, seen)) {
+				return verdict{blocked: &held}
 			}
-			if until, leaving := p.movingIn(r, named); leaving {
+			if until, leaving := p.newPinDrainingUntil(r, named); leaving {
 				held.Until = until
-				return verdict{stay: &held}
+				return verdict{blocked: &held}
 			}
-		} else if until, flapping := p.flapping(r.Version); flapping {
+		} else if until, flapping := p.backoffUntil(r.Version); flapping {
 			held.Reason, held.Until, blocked = Flapping, until, true
-		} else if blocked && p.followed(r, seen) {
-			return verdict{stay: &held}
+		} else if blocked && p.rowInPlace(r, seen) {
+			return verdict{blocked: &held}
 		}
 		switch {
 		case blocked && r.Kind == route.Override:
@@ -129,8 +129,8 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 	if len(out.dropped) == 0 {
 		out.rows = t.Routes
 	}
-	if until, held := p.unpinning(seen, t); held {
-		return verdict{stay: &Blocked{Object: p.Backend.TableObject(t), Reason: UnreleasedPodsDraining, Until: until}}
+	if until, held := p.unpinBlockedUntil(seen, t); held {
+		return verdict{blocked: &Blocked{Object: p.Backend.TableObject(t), Reason: UnreleasedPodsDraining, Until: until}}
 	}
 	return out
 }
@@ -139,7 +139,7 @@ func (p *planner) judge(t *route.Table, seen *sight) verdict {
 // have: for override rows, and for others. What an override row names is good for
 // both, but not the other way round, since ordinary traffic may have had to be
 // moved in haste. Where more namespaces are to see the object, neither says anything.
-func namedAlready(t *route.Table, seen *sight) (inOverrides, inAll route.Clusters) {
+func referencedAlready(t *route.Table, seen *observed) (inOverrides, inAll route.Clusters) {
 	if seen == nil || widens(seen.ExportTo, t.ExportTo) {
 		return nil, nil
 	}
@@ -149,7 +149,7 @@ func namedAlready(t *route.Table, seen *sight) (inOverrides, inAll route.Cluster
 // lost reports whether there is nothing left to be careful with: the object in
 // place sends ordinary traffic where t does not, to a subset that is not there
 // any more; or to pods none of which is ready, while those that t wants are.
-func (p *planner) lost(t *route.Table, seen *sight) bool {
+func (p *planner) pinUnreachable(t *route.Table, seen *observed) bool {
 	if seen == nil {
 		return false
 	}
@@ -158,7 +158,7 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 		if r := &t.Routes[i]; r.Kind != route.Override {
 			for _, c := range r.AppendClusters(nil) {
 				named[c] = true
-				serving[c.Host] = serving[c.Host] || p.serves(c)
+				serving[c.Host] = serving[c.Host] || p.hasReadyPod(c)
 			}
 		}
 	}
@@ -166,7 +166,7 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 		if c.Subset == "" || named[c] || p.services[c.Host] == nil {
 			continue
 		}
-		if _, placed := p.next.placed[c]; !placed || (serving[c.Host] && p.dead(seen, c.Host)) {
+		if _, placed := p.next.placed[c]; !placed || (serving[c.Host] && p.noReadyPinnedPod(seen, c.Host)) {
 			return true
 		}
 	}
@@ -175,10 +175,10 @@ func (p *planner) lost(t *route.Table, seen *sight) bool {
 
 // movingIn returns until when a pin of r, other than those that are named already, may
 // have pods that are leaving.
-func (p *planner) movingIn(r *route.Route, named route.Clusters) (time.Time, bool) {
-	for _, c := range p.ours(r) {
-		if labels, known := p.definition(c); known && !named.Has(c) {
-			if until, leaving := p.leaving(c.Host, labels); leaving {
+func (p *planner) newPinDrainingUntil(r *route.Route, named route.Clusters) (time.Time, bool) {
+	for _, c := range p.ownClusters(r) {
+		if labels, known := p.desiredLabels(c); known && !named.Has(c) {
+			if until, leaving := p.selectorDrainingUntil(c.Host, labels); leaving {
 				return until, true
 			}
 		}
@@ -189,40 +189,40 @@ func (p *planner) movingIn(r *route.Route, named route.Clusters) (time.Time, boo
 // leaving returns until when proxies may have pods with labels that have just gone and
 // were not released: of a workload whose version label has changed, where the pin is by a
 // selector that does not tell versions apart.
-func (p *planner) leaving(host string, labels map[string]string) (time.Time, bool) {
+func (p *planner) selectorDrainingUntil(host string, labels map[string]string) (time.Time, bool) {
 	report := p.reports[host]
 	if report == nil || labels[report.Settings.VersionLabel] != "" {
 		return time.Time{}, false
 	}
-	return p.gone(p.services[host], labels)
+	return p.drainingUntil(p.services[host], labels)
 }
 
 // followed reports whether there is a row in place of r's name that leads to
 // something which is there: to take it away would lose requests.
-func (p *planner) followed(r *route.Route, seen *sight) bool {
+func (p *planner) rowInPlace(r *route.Route, seen *observed) bool {
 	if seen == nil {
 		return false
 	}
 	c, ok := seen.Override(r.Name)
 	_, placed := p.next.placed[c]
-	return ok && placed && !p.contested[c]
+	return ok && placed && !p.conflicting[c]
 }
 
 // ours lists the clusters that r names and that are not in the user's own route:
 // those of the user's are as old as the user made them. The list is good until the
 // next one is asked for.
-func (p *planner) ours(r *route.Route) []Cluster {
-	p.clusters = r.AppendClusters(p.clusters[:0])
+func (p *planner) ownClusters(r *route.Route) []Cluster {
+	p.clusterBuf = r.AppendClusters(p.clusterBuf[:0])
 	if users := r.AppendUsersClusters(nil); len(users) > 0 {
-		p.clusters = slices.DeleteFunc(p.clusters, func(c Cluster) bool { return slices.Contains(users, c) })
+		p.clusterBuf = slices.DeleteFunc(p.clusterBuf, func(c Cluster) bool { return slices.Contains(users, c) })
 	}
-	return p.clusters
+	return p.clusterBuf
 }
 
 // unpinning reports whether t, or nothing if it is nil, would let ordinary
 // traffic out of a pin while proxies may still have pods behind the Service that
 // are not released, and until when that may be so.
-func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
+func (p *planner) unpinBlockedUntil(seen *observed, t *route.Table) (time.Time, bool) {
 	if seen == nil {
 		return time.Time{}, false
 	}
@@ -248,14 +248,14 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 			// What was changed so that it is left alone is in force, and may hide the pin.
 			continue
 		}
-		free, ok := p.next.free[host]
-		if !yes || !ok || p.over(free) {
+		free, ok := p.next.unpinnableSince[host]
+		if !yes || !ok || p.drainElapsed(free) {
 			continue
 		}
-		at, wait := free.Add(p.keep), true
-		if p.dead(seen, host) {
+		at, wait := free.Add(p.drainDelay), true
+		if p.noReadyPinnedPod(seen, host) {
 			// Requests that are served are better than none; but not by what is leaving.
-			at, wait = p.gone(p.services[host], nil)
+			at, wait = p.drainingUntil(p.services[host], nil)
 		}
 		if wait {
 			until, held = latest(until, at), true
@@ -268,7 +268,7 @@ func (p *planner) unpinning(seen *sight, t *route.Table) (time.Time, bool) {
 // that are wanted no more, which can't serve, or that lead to who knows what; and for
 // callers who are not to see t: what it names may be hidden from them. Without a table
 // all rows for overrides go.
-func (p *planner) stay(seen *sight, t *route.Table) error {
+func (p *planner) keepObserved(seen *observed, t *route.Table) error {
 	if seen == nil {
 		return nil
 	}
@@ -280,14 +280,14 @@ func (p *planner) stay(seen *sight, t *route.Table) error {
 	}
 	alive := 0
 	for _, o := range seen.Overrides {
-		if p.contested[o.To] {
+		if p.conflicting[o.To] {
 			delete(wanted, o.Name)
 		}
 		if wanted[o.Name] {
 			alive++
 		}
 	}
-	exportTo := narrow(seen, t)
+	exportTo := narrowedExport(seen, t)
 	if t != nil && alive == len(seen.Overrides) && exportTo == nil {
 		return nil
 	}

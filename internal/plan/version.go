@@ -28,8 +28,8 @@ type history struct {
 	since time.Time
 	// losses counts how often its pods were there and none was ready any more, ready is
 	// when it was wanted for the first time after the last of these.
-	losses int
-	ready  time.Time
+	losses     int
+	readySince time.Time
 	// lost is set where it ceased to be wanted for that.
 	lost bool
 	// labels are those of its pods when it was last wanted; unseen is set where nobody saw
@@ -39,7 +39,7 @@ type history struct {
 }
 
 // watchVersions notes which versions came and went.
-func (p *planner) watchVersions() {
+func (p *planner) trackVersions() {
 	wanted := make(map[route.Version]bool, len(p.Memory.versions))
 	for i := range p.Result.Tables {
 		for j := range p.Result.Tables[i].Routes {
@@ -48,16 +48,16 @@ func (p *planner) watchVersions() {
 			}
 		}
 	}
-	released, labels := p.releasedVersions(), p.labelsOf(wanted)
+	released, labels := p.releasedVersions(), p.podLabels(wanted)
 	for v := range wanted {
 		h, known := p.Memory.versions[v]
 		switch {
 		case !known || !h.wanted:
 			if !known || h.lost {
-				h.ready = p.Now
+				h.readySince = p.Now
 			}
 			h.wanted, h.since, h.lost = true, p.Now, false
-		case h.losses > 0 && p.Now.Sub(h.ready) >= p.Options.FlapReset:
+		case h.losses > 0 && p.Now.Sub(h.readySince) >= p.Options.FlapReset:
 			h.losses = 0
 		}
 		h.released, h.labels = released[v], labels[v]
@@ -68,7 +68,7 @@ func (p *planner) watchVersions() {
 		case wanted[v]:
 		case h.wanted:
 			h.wanted, h.since = false, p.Now
-			if h.lost = p.unready(v); h.lost {
+			if h.lost = p.lostReadiness(v); h.lost {
 				h.losses++
 			}
 			p.next.versions[v] = h
@@ -77,13 +77,13 @@ func (p *planner) watchVersions() {
 		}
 	}
 	if p.Memory.placed == nil {
-		p.findUnseen(wanted)
+		p.trackUnseen(wanted)
 	}
 }
 
 // findUnseen notes, in a first plan, the versions that routes in place lead to and that
 // are not wanted: they may have gone just now.
-func (p *planner) findUnseen(wanted map[route.Version]bool) {
+func (p *planner) trackUnseen(wanted map[route.Version]bool) {
 	for _, seen := range p.observed {
 		for _, o := range seen.Overrides {
 			s, report := p.services[o.To.Host], p.reports[o.To.Host]
@@ -99,7 +99,7 @@ func (p *planner) findUnseen(wanted map[route.Version]bool) {
 }
 
 // unready reports whether a version has pods, and none that is ready.
-func (p *planner) unready(v route.Version) bool {
+func (p *planner) lostReadiness(v route.Version) bool {
 	label := p.Snapshot.Options.VersionLabel
 	for i := range p.Result.Services {
 		if s := &p.Result.Services[i]; s.Namespace == v.Namespace && s.Name == v.Service {
@@ -128,7 +128,7 @@ func (p *planner) unready(v route.Version) bool {
 }
 
 // flapping returns until when a version is to be left without a route.
-func (p *planner) flapping(v route.Version) (time.Time, bool) {
+func (p *planner) backoffUntil(v route.Version) (time.Time, bool) {
 	h := p.next.versions[v]
 	if h.losses < 2 {
 		return time.Time{}, false
@@ -137,7 +137,7 @@ func (p *planner) flapping(v route.Version) (time.Time, bool) {
 	for n := 2; n < h.losses && calm < p.Options.FlapBackoffMax; n++ {
 		calm *= 2
 	}
-	until := h.ready.Add(min(calm, p.Options.FlapBackoffMax))
+	until := h.readySince.Add(min(calm, p.Options.FlapBackoffMax))
 	return until, p.Now.Before(until)
 }
 
@@ -156,7 +156,7 @@ func (p *planner) releasedVersions() map[route.Version]bool {
 }
 
 // labelsOf lists the labels of the pods of some versions.
-func (p *planner) labelsOf(versions map[route.Version]bool) map[route.Version][]map[string]string {
+func (p *planner) podLabels(versions map[route.Version]bool) map[route.Version][]map[string]string {
 	out := make(map[route.Version][]map[string]string, len(versions))
 	of := make(map[[2]string]bool, len(versions))
 	for v := range versions {
@@ -181,13 +181,13 @@ func (p *planner) labelsOf(versions map[route.Version]bool) map[route.Version][]
 
 // gone returns until when proxies may have pods with labels behind a Service that have
 // just ceased to serve and were not released; false if there are none.
-func (p *planner) gone(s *model.Service, labels map[string]string) (time.Time, bool) {
+func (p *planner) drainingUntil(s *model.Service, labels map[string]string) (time.Time, bool) {
 	var until time.Time
 	if s == nil {
 		return until, false
 	}
 	for v, h := range p.next.versions {
-		if v.Namespace != s.Namespace || v.Service != s.Name || h.wanted || h.released || p.settled(h.since) ||
+		if v.Namespace != s.Namespace || v.Service != s.Name || h.wanted || h.released || p.propagationElapsed(h.since) ||
 			!h.unseen && !slices.ContainsFunc(h.labels, func(pod map[string]string) bool { return model.HasLabels(pod, labels) }) {
 			continue
 		}

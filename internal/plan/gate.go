@@ -27,31 +27,31 @@ type GatedPods struct {
 
 // aside are pods, by their labels, that an object keeps ordinary traffic to a host
 // from, before those who see it.
-type aside struct {
+type exclusion struct {
 	object              diag.Object
 	host, scope, labels string
 }
 
 // findEarly lists what must not be ready yet.
-func (p *planner) findEarly() {
+func (p *planner) findGatedPods() {
 	for i := range p.Result.Services {
 		s := &p.Result.Services[i]
-		apart := p.apart(s)
+		apart := p.excludedPods(s)
 		if s.State != compile.Managed || len(apart) == 0 {
 			continue
 		}
-		ordinary := p.ordinary(s.Host)
+		ordinary := p.ordinaryTables(s.Host)
 		for j := range apart {
 			b := &apart[j]
-			wait := p.subsetsOf(s.Host, b)
+			wait := p.subsetWait(s.Host, b)
 			for _, t := range ordinary {
-				wait = wait.and(p.away(t, s.Host, b))
+				wait = wait.and(p.excludes(t, s.Host, b))
 			}
-			if wait.over {
+			if wait.done {
 				continue
 			}
 			p.out.Gated = append(p.out.Gated, GatedPods{Namespace: s.Namespace, Service: s.Name, Labels: b.Labels, Until: wait.until})
-			p.wake(wait.until)
+			p.requeueAt(wait.until)
 		}
 	}
 	slices.SortStableFunc(p.out.Gated, func(a, b GatedPods) int {
@@ -61,13 +61,13 @@ func (p *planner) findEarly() {
 
 // apart lists the pods that ordinary traffic is to be kept from. Where what is released
 // is missing, these are all that it may not have, if it is served by others.
-func (p *planner) apart(s *compile.Service) []model.Backend {
+func (p *planner) excludedPods(s *compile.Service) []model.Backend {
 	apart := s.Apart()
 	if !s.ReleasedMissing || len(apart) == 0 {
 		return apart
 	}
-	mayHave := p.mayHave(s.Host)
-	if !p.servesAny(s.Host, mayHave) {
+	mayHave := p.eligible(s.Host)
+	if !p.anyReady(s.Host, mayHave) {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(apart), func(b model.Backend) bool { return mayHave(&b) })
@@ -76,59 +76,59 @@ func (p *planner) apart(s *compile.Service) []model.Backend {
 // wait is whether something is over, and if not, until when it lasts: zero for
 // not known.
 type wait struct {
-	over  bool
+	done  bool
 	until time.Time
 }
 
 // and is the wait for both.
 func (w wait) and(other wait) wait {
 	switch {
-	case other.over, !w.over && w.until.IsZero():
+	case other.done, !w.done && w.until.IsZero():
 		return w
-	case w.over, other.until.IsZero(), other.until.After(w.until):
+	case w.done, other.until.IsZero(), other.until.After(w.until):
 		return other
 	}
 	return w
 }
 
 // settling is the wait for proxies to follow what routes have said since a time.
-func (p *planner) settling(since time.Time) wait {
-	return wait{over: p.settled(since), until: since.Add(p.Options.PropagationDelay)}
+func (p *planner) propagationWait(since time.Time) wait {
+	return wait{done: p.propagationElapsed(since), until: since.Add(p.Options.PropagationDelay)}
 }
 
 // placing is the wait for proxies to have a cluster as it is.
-func (p *planner) placing(c Cluster) wait {
-	out := wait{over: p.has(c), until: p.next.placed[c].since.Add(p.Options.PropagationDelay)}
-	if !out.over {
-		p.awaited[c] = true
+func (p *planner) clusterWait(c Cluster) wait {
+	out := wait{done: p.propagated(c), until: p.next.placed[c].since.Add(p.Options.PropagationDelay)}
+	if !out.done {
+		p.blocking[c] = true
 	}
 	return out
 }
 
 // ordinary lists the tables that send ordinary traffic to a host, or may have done so a
 // moment ago: those for it, wherever they lead by now.
-func (p *planner) ordinary(host string) []*route.Table {
-	if p.tablesOf == nil {
-		p.tablesOf = map[string][]*route.Table{}
+func (p *planner) ordinaryTables(host string) []*route.Table {
+	if p.tablesByHost == nil {
+		p.tablesByHost = map[string][]*route.Table{}
 		for i := range p.Result.Tables {
 			t := &p.Result.Tables[i]
 			hosts := map[string]bool{}
 			for _, h := range t.Hosts {
 				hosts[h] = true
 			}
-			for _, c := range ordinaryOf(t) {
+			for _, c := range ordinaryClusters(t) {
 				hosts[c.Host] = true
 			}
 			for h := range hosts {
-				p.tablesOf[h] = append(p.tablesOf[h], t)
+				p.tablesByHost[h] = append(p.tablesByHost[h], t)
 			}
 		}
 	}
-	return p.tablesOf[host]
+	return p.tablesByHost[host]
 }
 
 // ordinaryOf lists the clusters that rows of t name which are no override rows.
-func ordinaryOf(t *route.Table) []Cluster {
+func ordinaryClusters(t *route.Table) []Cluster {
 	var out []Cluster
 	for i := range t.Routes {
 		if r := &t.Routes[i]; r.Kind != route.Override {
@@ -141,27 +141,27 @@ func ordinaryOf(t *route.Table) []Cluster {
 // away is the wait until the object of t keeps ordinary traffic to host from pods
 // that are not to get any: until all that it names and that reaches them is what t
 // names too, as routes of a user's may.
-func (p *planner) away(t *route.Table, host string, b *model.Backend) wait {
+func (p *planner) excludes(t *route.Table, host string, b *model.Backend) wait {
 	seen := p.observed[p.Backend.TableObject(t)]
 	if seen == nil || widens(seen.ExportTo, t.ExportTo) {
 		return wait{}
 	}
-	wanted := ordinaryOf(t)
+	wanted := ordinaryClusters(t)
 	for _, c := range seen.Ordinary {
 		wants := slices.Contains(wanted, c) && (c.Subset != "" || !p.reports[host].ReleasedMissing)
-		if c.Host == host && p.reaches(c, b, p.present) && (!wants || !p.reaches(c, b, p.intention)) {
+		if c.Host == host && p.selects(c, b, p.placedLabels) && (!wants || !p.selects(c, b, p.finalDefinition)) {
 			return wait{}
 		}
 	}
-	key := aside{seen.Object, host, strings.Join(seen.ExportTo, ","), model.LabelString(b.Labels)}
-	at := since(p, p.Memory.aside, key)
-	p.next.aside[key] = at
-	return p.settling(at)
+	key := exclusion{seen.Object, host, strings.Join(seen.ExportTo, ","), model.LabelString(b.Labels)}
+	at := sinceOrNow(p, p.Memory.excludedSince, key)
+	p.next.excludedSince[key] = at
+	return p.propagationWait(at)
 }
 
 // reaches reports whether pods are in a cluster, as labels says what that is.
-func (p *planner) reaches(c Cluster, b *model.Backend, labels func(Cluster) (map[string]string, bool)) bool {
-	if c.Subset == "" || p.contested[c] {
+func (p *planner) selects(c Cluster, b *model.Backend, labels func(Cluster) (map[string]string, bool)) bool {
+	if c.Subset == "" || p.conflicting[c] {
 		return true
 	}
 	is, known := labels(c)
@@ -169,34 +169,34 @@ func (p *planner) reaches(c Cluster, b *model.Backend, labels func(Cluster) (map
 }
 
 // intention returns the labels that a subset is to have in the end.
-func (p *planner) intention(c Cluster) (map[string]string, bool) {
-	if labels, stays := p.meant[c]; stays {
+func (p *planner) finalDefinition(c Cluster) (map[string]string, bool) {
+	if labels, stays := p.finalLabels[c]; stays {
 		return labels, true
 	}
-	return p.definition(c)
+	return p.desiredLabels(c)
 }
 
 // present returns the labels of a subset as they are.
-func (p *planner) present(c Cluster) (map[string]string, bool) {
+func (p *planner) placedLabels(c Cluster) (map[string]string, bool) {
 	_, placed := p.next.placed[c]
 	labels, known := p.labels[c]
 	return labels, placed && known
 }
 
 // subsetsOf is the wait until proxies have the subsets of host that pods are in.
-func (p *planner) subsetsOf(host string, b *model.Backend) wait {
-	out := wait{over: true}
+func (p *planner) subsetWait(host string, b *model.Backend) wait {
+	out := wait{done: true}
 	for _, rule := range p.rulesFor(host) {
 		for i := range rule.Subsets {
 			c := Cluster{Host: host, Subset: rule.Subsets[i].Name}
-			labels := p.wanted[c]
+			labels := p.desired[c]
 			if !model.HasLabels(b.Labels, labels) {
 				continue
 			}
 			if _, placed := p.next.placed[c]; !placed || !maps.Equal(p.labels[c], labels) {
 				return wait{}
 			}
-			out = out.and(p.placing(c))
+			out = out.and(p.clusterWait(c))
 		}
 	}
 	return out
@@ -204,12 +204,12 @@ func (p *planner) subsetsOf(host string, b *model.Backend) wait {
 
 // rulesFor lists the rules for a host.
 func (p *planner) rulesFor(host string) []*route.SubsetRule {
-	if p.rulesOf == nil {
-		p.rulesOf = map[string][]*route.SubsetRule{}
+	if p.rulesByHost == nil {
+		p.rulesByHost = map[string][]*route.SubsetRule{}
 		for i := range p.Result.SubsetRules {
 			r := &p.Result.SubsetRules[i]
-			p.rulesOf[r.Host] = append(p.rulesOf[r.Host], r)
+			p.rulesByHost[r.Host] = append(p.rulesByHost[r.Host], r)
 		}
 	}
-	return p.rulesOf[host]
+	return p.rulesByHost[host]
 }

@@ -29,18 +29,18 @@ type PendingRow struct {
 }
 
 // routed is what is remembered of a version that a row in place leads to.
-type routed struct {
+type routeInPlace struct {
 	since time.Time
 	// again is set where a row may have been there shortly before: proxies may have that
 	// one, which can't be told from this one.
-	again bool
+	maybeOlder bool
 	// other is set while the row in place is not the one that is wanted, which takes its
 	// place in one write, but leads to the version too.
-	other bool
+	renamed bool
 }
 
 // noteRouted notes which of t's versions a row in place leads to.
-func (p *planner) noteRouted(t *route.Table, seen *sight) {
+func (p *planner) trackRoutes(t *route.Table, seen *observed) {
 	if seen == nil {
 		return
 	}
@@ -53,20 +53,20 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 		}
 		to, there := seen.Override(r.Name)
 		if !there {
-			p.noteOther(r, seen)
+			p.trackRenamed(r, seen)
 			continue
 		}
-		at := p.routedSince(r.Version)
-		settled := p.routeSettled(r.Version, at.since)
+		at := p.routeOf(r.Version)
+		settled := p.routePropagated(r.Version, at.since)
 		p.next.routed[r.Version] = at
 		p.out.Routed[r.Version] = Routed{Since: at.since, Propagated: settled}
 		if settled {
 			continue
 		}
-		p.wake(at.since.Add(max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)))
+		p.requeueAt(at.since.Add(max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)))
 		if rows[r.Version] == nil {
 			rows[r.Version] = nil
-			if row := p.row(t, r, seen); row != nil && !at.again {
+			if row := p.pendingRow(t, r, seen); row != nil && !at.maybeOlder {
 				row.Since, row.To = at.since, to
 				rows[r.Version] = row
 			}
@@ -74,7 +74,7 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 	}
 	for v, row := range rows {
 		if row == nil {
-			p.untold[v] = true
+			p.unobservable[v] = true
 			continue
 		}
 		p.out.PendingRows = append(p.out.PendingRows, *row)
@@ -82,14 +82,14 @@ func (p *planner) noteRouted(t *route.Table, seen *sight) {
 }
 
 // routedSince returns since when a row for a version has been in place that is there now.
-func (p *planner) routedSince(v route.Version) routed {
+func (p *planner) routeOf(v route.Version) routeInPlace {
 	at, known := p.Memory.routed[v]
-	_, left := p.Memory.unrouted[v]
+	_, left := p.Memory.unroutedSince[v]
 	switch {
 	case !known:
-		return routed{since: p.Now, again: left || p.Memory.placed == nil}
-	case at.other:
-		return routed{since: p.Now, again: true}
+		return routeInPlace{since: p.Now, maybeOlder: left || p.Memory.placed == nil}
+	case at.renamed:
+		return routeInPlace{since: p.Now, maybeOlder: true}
 	}
 	return at
 }
@@ -98,20 +98,20 @@ func (p *planner) routedSince(v route.Version) routed {
 // another name that leads there: a table whose rows get other names, as those of a user's
 // VirtualService that comes or goes, is written at once, and the version is served before
 // and after that. A route that proxies may not have yet is not waited for: it goes.
-func (p *planner) noteOther(r *route.Route, seen *sight) {
+func (p *planner) trackRenamed(r *route.Route, seen *observed) {
 	at, known := p.Memory.routed[r.Version]
 	_, noted := p.next.routed[r.Version]
 	leads := slices.ContainsFunc(seen.Overrides, func(o route.PlacedOverride) bool { return slices.Contains(r.AppendClusters(nil), o.To) })
 	if !known || noted || !leads {
 		return
 	}
-	at.other = true
+	at.renamed = true
 	p.next.routed[r.Version] = at
 	p.out.Routed[r.Version] = Routed{Since: at.since}
 }
 
 // routeSettled reports whether every proxy has the route to a version.
-func (p *planner) routeSettled(v route.Version, since time.Time) bool {
+func (p *planner) routePropagated(v route.Version, since time.Time) bool {
 	known, ok := p.RoutesAcked[v]
 	return ok && known.Equal(since) || p.Now.Sub(since) >= max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)
 }
@@ -119,7 +119,7 @@ func (p *planner) routeSettled(v route.Version, since time.Time) bool {
 // row describes a row for a caller that may ask whether proxies have it; nil where
 // that can't be told: the row is for the requests of some pods only, or stands in a
 // delegate, where proxies know it by another name.
-func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *PendingRow {
+func (p *planner) pendingRow(t *route.Table, r *route.Route, seen *observed) *PendingRow {
 	if r.Delegated != nil || len(t.Hosts) != 1 || p.services[t.Hosts[0]] == nil {
 		return nil
 	}
@@ -133,7 +133,7 @@ func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *PendingRow {
 	if len(exportTo) == 0 {
 		exportTo = p.Snapshot.Mesh.VirtualServiceExportTo
 	}
-	if !includes(exportTo, everybody) {
+	if !exportsTo(exportTo, allNamespaces) {
 		for _, who := range exportTo {
 			if who == "." {
 				who = seen.Namespace
@@ -154,9 +154,9 @@ func (p *planner) row(t *route.Table, r *route.Route, seen *sight) *PendingRow {
 
 // forgetRouted notes since when versions have had no row, for as long as a proxy may
 // know one still, and lists the rows to ask about.
-func (p *planner) forgetRouted() {
-	noteGone(p, p.Memory.routed, p.next.routed, p.Memory.unrouted, p.next.unrouted)
-	p.out.PendingRows = slices.DeleteFunc(p.out.PendingRows, func(r PendingRow) bool { return p.untold[r.Version] })
+func (p *planner) finishRoutes() {
+	trackGone(p, p.Memory.routed, p.next.routed, p.Memory.unroutedSince, p.next.unroutedSince)
+	p.out.PendingRows = slices.DeleteFunc(p.out.PendingRows, func(r PendingRow) bool { return p.unobservable[r.Version] })
 	slices.SortFunc(p.out.PendingRows, func(a, b PendingRow) int {
 		return cmp.Or(compareVersions(a.Version, b.Version), a.Object.Compare(b.Object), cmp.Compare(a.Name, b.Name))
 	})

@@ -12,7 +12,7 @@ import (
 // hosts where it reaches pods that are not released and the pin that is wanted has
 // to wait: each change of what is wanted begins a new wait, in which such pods
 // would go on getting ordinary requests. False means that there is no such pin.
-func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
+func (p *planner) fallbackPin(t *route.Table, seen *observed) (*route.Table, bool) {
 	out, moved := *t, false
 	out.Routes = slices.Clone(t.Routes)
 	substitutes := map[string]*Cluster{}
@@ -25,18 +25,18 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 		r.Destinations = slices.Clone(before)
 		for j := range r.Destinations {
 			d := &r.Destinations[j]
-			m := p.missing([]Cluster{{Host: d.Host, Subset: d.Subset}}, nil)
-			if d.Subset == "" || !m.notPlaced && !m.young {
+			m := p.obstacle([]Cluster{{Host: d.Host, Subset: d.Subset}}, nil)
+			if d.Subset == "" || !m.notPlaced && !m.pending {
 				continue
 			}
 			if _, known := substitutes[d.Host]; !known {
-				substitutes[d.Host] = p.substitute(t, seen, d.Host)
+				substitutes[d.Host] = p.pickFallback(t, seen, d.Host)
 			}
 			if c := substitutes[d.Host]; c != nil {
 				d.Subset, moved = c.Subset, true
 			}
 		}
-		if r.Destinations = merge(r.Destinations); !slices.Equal(before, r.Destinations) {
+		if r.Destinations = mergeDestinations(r.Destinations); !slices.Equal(before, r.Destinations) {
 			r.Delegated = nil // the delegate says something else
 		}
 	}
@@ -45,13 +45,13 @@ func (p *planner) interim(t *route.Table, seen *sight) (*route.Table, bool) {
 
 // strays reports whether ordinary traffic to a Service reaches, as things are,
 // pods that are not released.
-func (p *planner) strays(seen *sight, host string, released func(*model.Backend) bool) bool {
+func (p *planner) leaks(seen *observed, host string, released func(*model.Backend) bool) bool {
 	if seen == nil || seen.Delegates || seen.Ordinary.Has(Cluster{Host: host}) {
 		return true
 	}
 	for _, c := range seen.Ordinary {
 		labels, known := p.labels[c]
-		if c.Host == host && p.contested[c] {
+		if c.Host == host && p.conflicting[c] {
 			return true
 		}
 		if c.Host == host && known && slices.ContainsFunc(p.services[host].Backends, func(b model.Backend) bool {
@@ -68,17 +68,17 @@ func (p *planner) strays(seen *sight, host string, released func(*model.Backend)
 // reach: that with most ready ones. Where none of its pods is ready though others
 // are that are wanted, there is no substitute: requests that are served are better
 // than none.
-func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster {
+func (p *planner) pickFallback(t *route.Table, seen *observed, host string) *Cluster {
 	s := p.services[host]
 	if s == nil {
 		return nil
 	}
-	released := p.released(t, host)
-	if !p.strays(seen, host, released) {
+	released := p.ordinaryPods(t, host)
+	if !p.leaks(seen, host, released) {
 		return nil
 	}
-	_, named := namedAlready(t, seen)
-	best, most := p.best(s, host, released, named)
+	_, named := referencedAlready(t, seen)
+	best, most := p.bestSubset(s, host, released, named)
 	if most == 0 && slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Ready > 0 && released(&b) }) {
 		return nil
 	}
@@ -87,18 +87,18 @@ func (p *planner) substitute(t *route.Table, seen *sight, host string) *Cluster 
 
 // best returns the subset that proxies have, or that is named already, with most ready
 // pods, of those with pods none of which is another than a condition says; nil for none.
-func (p *planner) best(s *model.Service, host string, these func(*model.Backend) bool, named route.Clusters) (best *Cluster, most int) {
-	return p.bestOf(s, host, these, func(c Cluster) bool { return p.has(c) || named.Has(c) })
+func (p *planner) bestSubset(s *model.Service, host string, these func(*model.Backend) bool, named route.Clusters) (best *Cluster, most int) {
+	return p.bestSubsetWhere(s, host, these, func(c Cluster) bool { return p.propagated(c) || named.Has(c) })
 }
 
 // bestOf is best among the subsets that are placed and of which a condition holds.
-func (p *planner) bestOf(s *model.Service, host string, these func(*model.Backend) bool, holds func(Cluster) bool) (best *Cluster, most int) {
+func (p *planner) bestSubsetWhere(s *model.Service, host string, these func(*model.Backend) bool, holds func(Cluster) bool) (best *Cluster, most int) {
 	most = -1
-	for _, c := range p.subsets(host) {
-		if !holds(c) || !p.stays(c) || p.contested[c] {
+	for _, c := range p.placedSubsets(host) {
+		if !holds(c) || !p.unchangedByPlan(c) || p.conflicting[c] {
 			continue
 		}
-		if ready, only := count(s, p.labels[c], these); only && ready > most {
+		if ready, only := countReady(s, p.labels[c], these); only && ready > most {
 			best, most = &c, ready
 		}
 	}
@@ -106,26 +106,26 @@ func (p *planner) bestOf(s *model.Service, host string, these func(*model.Backen
 }
 
 // subsets lists the subsets of a host that are placed, sorted.
-func (p *planner) subsets(host string) []Cluster {
-	if p.subsetsOfHost == nil {
-		p.subsetsOfHost = map[string][]Cluster{}
+func (p *planner) placedSubsets(host string) []Cluster {
+	if p.subsetsByHost == nil {
+		p.subsetsByHost = map[string][]Cluster{}
 		for c := range p.next.placed {
 			if c.Subset != "" {
-				p.subsetsOfHost[c.Host] = append(p.subsetsOfHost[c.Host], c)
+				p.subsetsByHost[c.Host] = append(p.subsetsByHost[c.Host], c)
 			}
 		}
 	}
-	out := p.subsetsOfHost[host]
+	out := p.subsetsByHost[host]
 	slices.SortFunc(out, Cluster.Compare)
 	return out
 }
 
 // released returns what tells the pods to which t wants ordinary traffic to go.
-func (p *planner) released(t *route.Table, host string) func(*model.Backend) bool {
+func (p *planner) ordinaryPods(t *route.Table, host string) func(*model.Backend) bool {
 	var pins []map[string]string
 	for i := range t.Routes {
 		for _, c := range t.Routes[i].AppendClusters(nil) {
-			if labels, ok := p.definition(c); ok && c.Host == host && t.Routes[i].Kind != route.Override {
+			if labels, ok := p.desiredLabels(c); ok && c.Host == host && t.Routes[i].Kind != route.Override {
 				pins = append(pins, labels)
 			}
 		}
@@ -137,8 +137,8 @@ func (p *planner) released(t *route.Table, host string) func(*model.Backend) boo
 
 // definition returns the labels of a subset as they are wanted, or as they are
 // where nothing is wanted of it. A whole Service has none.
-func (p *planner) definition(c Cluster) (map[string]string, bool) {
-	if labels, ok := p.wanted[c]; ok {
+func (p *planner) desiredLabels(c Cluster) (map[string]string, bool) {
+	if labels, ok := p.desired[c]; ok {
 		return labels, true
 	}
 	labels, ok := p.labels[c]
@@ -146,17 +146,17 @@ func (p *planner) definition(c Cluster) (map[string]string, bool) {
 }
 
 // stays reports whether a subset will be after this plan what it is now.
-func (p *planner) stays(c Cluster) bool {
-	if _, ok := p.wanted[c]; ok {
-		return !p.changes(c)
+func (p *planner) unchangedByPlan(c Cluster) bool {
+	if _, ok := p.desired[c]; ok {
+		return !p.labelsChange(c)
 	}
-	unnamed, ours := p.next.unnamed[c]
-	return !ours || !p.over(unnamed)
+	unnamed, ours := p.next.unreferencedSince[c]
+	return !ours || !p.drainElapsed(unnamed)
 }
 
 // count counts the ready pods of s with labels, and reports whether there are
 // pods with them and all of them are released.
-func count(s *model.Service, labels map[string]string, released func(*model.Backend) bool) (ready int, only bool) {
+func countReady(s *model.Service, labels map[string]string, released func(*model.Backend) bool) (ready int, only bool) {
 	for i := range s.Backends {
 		b := &s.Backends[i]
 		if b.Pods == 0 || !model.HasLabels(b.Labels, labels) {
@@ -171,7 +171,7 @@ func count(s *model.Service, labels map[string]string, released func(*model.Back
 }
 
 // merge makes one destination of those that lead to the same place.
-func merge(in []route.Destination) []route.Destination {
+func mergeDestinations(in []route.Destination) []route.Destination {
 	shares := make([]int64, len(in))
 	for i := range in {
 		shares[i] = int64(in[i].Weight)

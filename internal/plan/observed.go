@@ -10,14 +10,14 @@ import (
 type Cluster = route.Cluster
 
 // sight is an observed object; its routes name nothing where it has none.
-type sight struct {
+type observed struct {
 	*Observed
 	*route.Placed
 }
 
 // look indexes what is observed.
-func (p *planner) look() {
-	sights, none := make([]sight, len(p.Observed)), &route.Placed{}
+func (p *planner) indexObserved() {
+	sights, none := make([]observed, len(p.Observed)), &route.Placed{}
 	for i := range p.Observed {
 		s := &sights[i]
 		s.Observed, s.Placed = &p.Observed[i], cmp.Or(p.Observed[i].Routes, none)

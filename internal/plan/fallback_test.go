@@ -20,7 +20,7 @@ func TestMergeBounds(t *testing.T) {
 		{[]route.Destination{d("x", math.MaxInt32-1), d("y", 1)}, []route.Destination{d("x", math.MaxInt32-1), d("y", 1)}},
 		{[]route.Destination{d("x", math.MaxInt32), d("y", 1), d("x", math.MaxInt32), d("z", 0)}, []route.Destination{d("x", 1431655764), d("y", 1), d("z", 0)}},
 	} {
-		got := merge(test.in)
+		got := mergeDestinations(test.in)
 		if len(got) != len(test.want) {
 			t.Fatalf("%v: %v", test.in, got)
 		}

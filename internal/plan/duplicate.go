@@ -6,14 +6,14 @@ import (
 
 // findTwice finds the names under which two objects are wanted. Each would undo the
 // other's writes for ever, so that neither is written, and what is in place stays.
-func (p *planner) findTwice() {
+func (p *planner) findDuplicates() {
 	seen := make(map[diag.Object]bool, len(p.Result.Tables)+len(p.Result.SubsetRules))
 	note := func(name diag.Object) {
-		if seen[name] && !p.twice[name] {
-			if p.twice == nil {
-				p.twice = map[diag.Object]bool{}
+		if seen[name] && !p.duplicates[name] {
+			if p.duplicates == nil {
+				p.duplicates = map[diag.Object]bool{}
 			}
-			p.twice[name] = true
+			p.duplicates[name] = true
 			p.out.Diagnostics = append(p.out.Diagnostics, diag.New(diag.ObjectInvalid, name, "two objects would have this name"))
 		}
 		seen[name] = true
