@@ -16,14 +16,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(VERSION)
 
 # The folders of all Go modules that hold tests, the main one first. The tests of
-# localmesh build and start a control plane, and have a target of their own; so do
-# those of test/e2e, which play requests on a mesh.
+# localmesh build and start a control plane, and have a target of their own. So do those
+# of the module test, which need the local mesh: e2e and test-operator run its packages.
 ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 TEST_MODULES    := $(foreach dir,$(ALL_MODULES),$(if $(shell find $(dir) -name '*_test.go' | head -n 1),$(dir)))
-E2E_MODULES     ?= ./test/e2e ./test/soak ./test/scale
-# Tests of the operator that start API servers have a target too.
-OPERATOR_MODULES ?= ./test/operator ./test/install
-MODULES         ?= $(filter-out ./localmesh ./localmesh/% $(E2E_MODULES) $(OPERATOR_MODULES),$(TEST_MODULES))
+E2E_SUITES      ?= ./test/e2e ./test/soak ./test/scale
+OPERATOR_SUITES ?= ./test/operator ./test/install
+MODULES         ?= $(filter-out ./localmesh ./localmesh/% ./test,$(TEST_MODULES))
 CLUSTER_MODULES ?= $(filter ./localmesh ./localmesh/%,$(TEST_MODULES))
 TESTCOUNT       := .cache/testcount
 
@@ -108,7 +107,7 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 
 .PHONY: e2e
 e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, the chart under load, and slices of soak, scenarios and bench-cluster (TESTFLAGS='-run X'); Linux
-	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_MODULES) ./test/install/underload -- -count=1 -timeout 30m $(TESTFLAGS)
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 30m $(TESTFLAGS)
 
 .PHONY: scenarios
 scenarios: ## Play all scenarios by the operator's defaults, with the readiness gate, and with istiod asked (TESTFLAGS='-run X'); nine minutes, Linux
@@ -120,7 +119,7 @@ controllers: $(TESTCOUNT) ## Deliver versions by Flagger and Argo Rollouts, on a
 
 .PHONY: test-operator
 test-operator: $(TESTCOUNT) ## Run the tests of the operator against a real API server
-	@OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(OPERATOR_MODULES) -- -timeout 30m $(TESTFLAGS)
+	@OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(OPERATOR_SUITES) -- -timeout 30m $(TESTFLAGS)
 
 IMAGE     ?= ghcr.io/overrides-mesh/overrides:$(VERSION)
 PLATFORMS ?= linux/amd64,linux/arm64
@@ -216,7 +215,7 @@ fuzz: ## Fuzz every parser, each for FUZZTIME (30s)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint and check the formatting of all modules
-	@status=0; for module in $(MODULES) $(CLUSTER_MODULES) $(OPERATOR_MODULES) $(E2E_MODULES); do \
+	@status=0; for module in $(TEST_MODULES); do \
 		echo "lint $$module"; \
 		(cd "$$module" && $(GOLANGCI_LINT) run --config '$(CURDIR)/.golangci.yml' ./...) || status=1; \
 	done; exit $$status

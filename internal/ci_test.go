@@ -2,7 +2,9 @@ package internal_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,5 +47,36 @@ func TestWorkflowRunsEverything(t *testing.T) {
 	}
 	if last := job.Steps[len(job.Steps)-1].Run; last != "make ${{ matrix.step }}" {
 		t.Errorf("a job runs %q", last)
+	}
+}
+
+var suites = regexp.MustCompile(`(?m)^(?:E2E|OPERATOR)_SUITES +\?= (.*)$`)
+
+// TestSuitesRun: make test leaves the module test out, so each of its packages that has
+// tests is in one of the Makefile's two lists.
+func TestSuitesRun(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(root + "/Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := map[string]bool{}
+	for _, match := range suites.FindAllStringSubmatch(string(makefile), -1) {
+		for suite := range strings.FieldsSeq(match[1]) {
+			run[filepath.Clean(suite)] = true
+		}
+	}
+	if len(run) == 0 {
+		t.Error("the Makefile has no lists of suites")
+	}
+	for _, folder := range folders(t) {
+		inside, ok := strings.CutPrefix(folder, "test/")
+		suite, _, _ := strings.Cut(inside, "/")
+		if _, err := os.Stat(filepath.Join(root, "test", suite, "go.mod")); !ok || err == nil || run["test/"+suite] {
+			continue
+		}
+		if tests, err := filepath.Glob(filepath.Join(root, folder, "*_test.go")); err != nil || len(tests) > 0 {
+			t.Errorf("no target of the Makefile runs the tests of %s (%v)", folder, err)
+		}
 	}
 }

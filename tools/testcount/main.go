@@ -1,8 +1,8 @@
-// Testcount runs the tests of several modules and counts them.
+// Testcount runs the tests of several folders, mostly of Go modules, and counts them.
 //
-//	testcount MODULE... [-- FLAG...]
+//	testcount FOLDER... [-- FLAG...]
 //
-// It calls "go test -json FLAG... ./..." in the folder of each module, shows one
+// It calls "go test -json FLAG... ./..." in each folder, shows one
 // line for a package that passed and everything for one that did not, says which
 // tests were skipped and why, and ends with a line such as
 //
@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		modules, flags = args[:i], args[i+1:]
 	}
 	if len(modules) == 0 {
-		fmt.Fprintln(stderr, "usage: testcount MODULE... [-- FLAG...]")
+		fmt.Fprintln(stderr, "usage: testcount FOLDER... [-- FLAG...]")
 		return 2
 	}
 	c := &counter{out: stdout, tests: map[test]*bytes.Buffer{}, failedIn: map[string]bool{}}

@@ -22,7 +22,7 @@ import (
 )
 
 // root is the folder of the main module.
-var root = filepath.Join("..", "..")
+var root = filepath.Join("..", "..", "..")
 
 // policyCRD is the file of the CRD of OverridePolicy.
 var policyCRD = filepath.Join(root, "config", "crd", "overrides.mesh_overridepolicies.yaml")

@@ -3,6 +3,6 @@
 // admitted, and that objects of their kinds are accepted or refused as they
 // should be, by schema and by CEL rules.
 //
-// It is a module of its own, since these packages would weigh on the main
-// module's dependencies. It holds tests only.
+// It belongs to the module of the chart, which installs these definitions and needs
+// the same packages; the main module does not. It holds tests only.
 package crd
