@@ -102,7 +102,7 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		return fmt.Errorf("generate: %w", err)
 	}
 	s.result, s.proof, s.generated = made.Result, made.Proof, made.Objects
-	s.diags = slices.Concat(diags, s.result.Diagnostics)
+	s.diags = diag.Fold(slices.Concat(diags, s.result.Diagnostics))
 	if s.namespace != "" {
 		s.generated = slices.DeleteFunc(s.generated, func(o istio.Object) bool { return o.Namespace != s.namespace })
 		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {

@@ -10,6 +10,15 @@ import (
 // advise gives d, which says that nothing is known to be released, the fix that fits the
 // pods behind s. Pods without a version can be named by their workload only.
 func (s *service) advise(d diag.Diagnostic) diag.Diagnostic {
+	d = s.adviseReleased(d)
+	if names := unread(s.Unread); len(names) > 0 && d.Code == diag.ReleasedUnknown {
+		d.Fix += fmt.Sprintf("; if %s %s the Service, narrow its selector so that it does not match %s",
+			list(names), agree(names, "doesn't serve", "don't serve"), agree(names, "its pods", "their pods"))
+	}
+	return d
+}
+
+func (s *service) adviseReleased(d diag.Diagnostic) diag.Diagnostic {
 	var unversioned []string
 	for _, b := range candidates(s) {
 		if name := b.Workload.String(); b.version == "" && !slices.Contains(unversioned, name) {

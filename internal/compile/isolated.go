@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -22,14 +23,31 @@ func (c *compiler) gatherIsolated() {
 			continue
 		}
 		base := c.byHost[c.fqdn(s.VersionOf, s.Namespace)]
-		if base == nil || base == s || base.VersionOf != "" {
-			c.say(s, diag.IsolatedBaseNotFound, "it says that it is a version of Service %s, which is not there", s.VersionOf)
+		if !c.checkBase(s, base) {
 			continue
 		}
 		if iso, ok := c.readIsolated(s, base); ok {
 			base.isolated = append(base.isolated, iso)
 		}
 	}
+}
+
+// checkBase reports whether s can be a version of base, which is nil if it is not there.
+func (c *compiler) checkBase(s, base *service) bool {
+	d := diag.New(diag.IsolatedBaseNotFound, s.Object(), "it says that it is a version of Service %s, which is not there", s.VersionOf).At(s.Origin)
+	switch {
+	case base == nil:
+	case base == s:
+		d.Message = "it says that it is a version of itself"
+		d = d.WithFix("remove overrides.mesh/version-of, or name the Service whose version it is")
+	case base.VersionOf != "":
+		d.Message = fmt.Sprintf("it says that it is a version of Service %s, which is a version of Service %s itself", base.Name, base.VersionOf)
+		d = d.WithFix("set overrides.mesh/version-of to %s", base.VersionOf)
+	default:
+		return true
+	}
+	c.add(d)
+	return false
 }
 
 func (c *compiler) readIsolated(s, base *service) (isolated, bool) {
@@ -66,7 +84,8 @@ func (c *compiler) readIsolated(s, base *service) (isolated, bool) {
 		return iso, false
 	}
 	if slices.ContainsFunc(base.isolated, func(other isolated) bool { return other.version == iso.version }) {
-		c.say(s, diag.IsolatedNoVersion, "version %s of Service %s stands behind another Service already", iso.version, base.Name)
+		c.add(diag.New(diag.IsolatedNoVersion, s.Object(), "version %s of Service %s is behind another Service already", iso.version, base.Name).
+			WithFix("give one of the two another version, or remove it").At(s.Origin))
 		return iso, false
 	}
 	if missing, ok := unreachablePort(base, s); !ok {

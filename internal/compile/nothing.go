@@ -11,7 +11,7 @@ import (
 // where a workload nearly has these labels; else what it selects may just not be read, or
 // not be there yet.
 func (c *compiler) sayNothing(s *service) {
-	if len(s.Backends) > 0 || len(s.Unread) > 0 || len(s.Selector) == 0 || s.ExternalName != "" || s.Steered.Is() {
+	if !nothingBehind(s) {
 		return
 	}
 	message := "its selector " + labelText(s.Selector) + " matches no workload that was read"
@@ -27,6 +27,11 @@ func (c *compiler) sayNothing(s *service) {
 		d = d.WithFix("give both the same namespace: a Service selects pods of its own only")
 	}
 	c.add(d.At(s.Origin))
+}
+
+// nothingBehind reports whether s has a selector that selects nothing.
+func nothingBehind(s *service) bool {
+	return len(s.Backends) == 0 && len(s.Unread) == 0 && len(s.Selector) > 0 && s.ExternalName == "" && !s.Steered.Is()
 }
 
 // nearText says what may be meant.

@@ -102,11 +102,11 @@ func (c *compiler) findReleased(s *service) {
 		return
 	}
 	if others := s.rolloutOthers(); len(others) > 0 {
-		c.leave(s, diag.RolloutService, "%s adds a hash to its selector, after which %s is not behind it any more", s.Steered, list(others))
+		d := s.leave(diag.RolloutService, "%s adds a hash to its selector, after which %s %s not behind it any more", s.Steered, list(others), agree(others, "is", "are"))
+		if d.Severity > diag.Info || !c.saysDropped(s) {
+			c.add(d)
+		}
 		return
-	}
-	if len(s.Unread) > 0 {
-		c.sayUnread(s, "which pods are released is not told by the workloads that are read alone")
 	}
 	c.add(s.advise(s.leave(diag.ReleasedUnknown, "%s stand behind it, and nothing says which is released", list(append(workloads(s.backends), unread(s.Unread)...)))))
 }

@@ -60,6 +60,14 @@ func (s *service) rolloutOthers() []string {
 	return workloads(others)
 }
 
+// saysDropped reports whether [compiler.saySteered] says of a Service of the same Rollout
+// which workloads the hash takes out of it.
+func (c *compiler) saysDropped(s *service) bool {
+	return slices.ContainsFunc(c.services, func(o *service) bool {
+		return o.Namespace == s.Namespace && o.Steered == s.Steered && len(o.DropOuts) > 0 && o.reason != diag.OptedOut
+	})
+}
+
 // ordinaryAt reports whether a table sends ordinary traffic to a subset.
 func (c *compiler) ordinaryAt(host, subset string) bool {
 	return slices.ContainsFunc(c.tables, func(t route.Table) bool {

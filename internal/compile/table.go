@@ -105,7 +105,7 @@ func (c *compiler) draftService(s *service) *draft {
 		return nil
 	}
 	if v := c.fromGateways[s.host]; v != nil {
-		c.say(s, diag.GatewayRoutes, "%s leads to it from a gateway, which does not follow overrides itself", v.Object())
+		c.say(s, diag.GatewayRoutes, "%s leads to it from a gateway, which does not follow overrides", v.Object())
 	}
 	return d
 }

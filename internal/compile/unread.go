@@ -35,7 +35,7 @@ func (c *compiler) checkUnread(s *service) {
 		}
 	}
 	switch {
-	case len(s.Unread) == 0:
+	case len(s.Unread) == 0, s.reason == diag.ReleasedUnknown: // which says so
 	case len(s.pin.parts) == 0:
 		c.sayUnread(s, "its pods get ordinary requests as before")
 	case len(without) > 0:

@@ -52,11 +52,17 @@ func (c *compiler) listVersions(s *service) {
 		v := &s.versions[i]
 		slices.Sort(v.workloads)
 		v.workloads = slices.Compact(v.workloads)
-		if !v.routable() && (s.hasOthers() || v.isolated != nil) {
+		if !v.routable() && (s.hasOthers() || v.isolated != nil) && !v.selectsNothing() {
 			c.say(s, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", v.name, v.ready, v.pods)
 		}
 		c.sayShared(s, v)
 	}
+}
+
+// selectsNothing reports whether v has a Service of its own without pods, of which
+// [compiler.sayNothing] tells.
+func (v *version) selectsNothing() bool {
+	return v.isolated != nil && nothingBehind(v.isolated.service)
 }
 
 // version returns the version of s of a name, which is added where there is none. It is

@@ -90,6 +90,9 @@ type Diagnostic struct {
 	// Target is the other object that the message names, such as the Service that
 	// a policy is meant for. Programs compare it; it is not printed.
 	Target Object `json:"-"`
+	// Covers is the code of a diagnostic about Target, or about Object where there is no
+	// Target, that has the same cause. [Fold] leaves that one out; it is not printed.
+	Covers Code `json:"-"`
 	// List is the list request that was refused, for the code Forbidden. Programs
 	// compare it; it is not printed.
 	List List `json:"-"`

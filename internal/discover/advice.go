@@ -15,6 +15,8 @@ type Neighbourhood struct {
 	// Elsewhere are pods of other namespaces that no Service selects there and that have all
 	// labels that a Service of this one selects by.
 	Elsewhere []Pods
+	// Wanting are Services of other namespaces that select nothing.
+	Wanting []*model.Service
 }
 
 // Pods are pods of one workload with the same labels, or its template.
@@ -78,6 +80,7 @@ func (a *adviser) isSelected(p *Pods) bool {
 // advise adds advice for all namespaces to what was read.
 func (r *reader) advise(groups []*group, byLabel groupIndex) {
 	byNamespace := map[string]*Neighbourhood{}
+	var empty []*model.Service
 	in := func(namespace string) *Neighbourhood {
 		n := byNamespace[namespace]
 		if n == nil {
@@ -89,6 +92,9 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 	for i := range r.snapshot.Services {
 		n := in(r.snapshot.Services[i].Namespace)
 		n.Services = append(n.Services, &r.snapshot.Services[i])
+		if SelectsNothing(&r.snapshot.Services[i]) {
+			empty = append(empty, &r.snapshot.Services[i])
+		}
 	}
 	for _, g := range groups {
 		n := in(g.made.namespace)
@@ -98,8 +104,9 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 		if !n.isLoose() {
 			continue
 		}
-		for _, s := range n.Services {
-			if !SelectsNothing(s) {
+		for _, s := range empty {
+			if s.Namespace != namespace {
+				n.Wanting = append(n.Wanting, s)
 				continue
 			}
 			for other := range byLabel {

@@ -27,6 +27,7 @@ func (r *reader) sayUnknown(s *model.Service, name string) {
 		r.sayName(s.Object(), full+" is a label of namespaces", "label the namespace, not the Service")
 	case near != "":
 		r.sayName(s.Object(), "there is no annotation "+full+": did you mean "+AnnotationPrefix+near+"?", "correct the name")
+		r.covers(near)
 	default:
 		r.sayName(s.Object(), "there is no annotation "+full, "remove it; there are "+strings.Join(slices.Sorted(maps.Keys(annotations)), ", "))
 	}
@@ -43,6 +44,7 @@ func (r *reader) sayDomain(object diag.Object, key string, names ...string) {
 			return
 		}
 	}
+	defer r.covers(name)
 	d := diag.New(diag.InvalidAnnotation, object, "%s has no effect: did you mean %s%s?", key, AnnotationPrefix, name)
 	d.Severity = diag.Warning
 	r.diags = append(r.diags, d.WithFix("correct the name").At(r.Origins[object]))

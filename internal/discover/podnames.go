@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 const previewKey = AnnotationPrefix + preview
@@ -13,6 +14,7 @@ const previewKey = AnnotationPrefix + preview
 // readPodNames reports what pods say of Overrides that can't be used: in the templates of
 // workloads, and in pods that no workload has made.
 func (r *reader) readPodNames() {
+	before := len(r.diags)
 	for _, w := range r.Workloads {
 		if w.Template != nil && !w.Owned {
 			r.readPodLabels(diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, w.Template.All, w.Notes)
@@ -23,6 +25,32 @@ func (r *reader) readPodNames() {
 			r.readPodLabels(diag.Object{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, p.Labels.All, p.Notes)
 		}
 	}
+	for i := range r.diags[before:] {
+		r.coversReleased(&r.diags[before+i])
+	}
+}
+
+// coversReleased notes that d, which is about a label of pods, may be why nothing says which
+// pods of a Service are released, where one Service has them.
+func (r *reader) coversReleased(d *diag.Diagnostic) {
+	var target diag.Object
+	for i := range r.snapshot.Services {
+		s := &r.snapshot.Services[i]
+		if s.Namespace != d.Object.Namespace || !hasWorkload(s, model.Workload{Kind: d.Object.Kind, Name: d.Object.Name}) {
+			continue
+		}
+		if target != (diag.Object{}) {
+			return
+		}
+		target = s.Object()
+	}
+	if target != (diag.Object{}) {
+		d.Target, d.Covers = target, diag.ReleasedUnknown
+	}
+}
+
+func hasWorkload(s *model.Service, w model.Workload) bool {
+	return slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Workload == w })
 }
 
 func (r *reader) readPodLabels(object diag.Object, labels map[string]string, notes []string) {

@@ -18,7 +18,10 @@ func (a *adviser) unselected(near map[string]*model.Near) []diag.Diagnostic {
 		}
 		object := p.object()
 		d := diag.New(diag.PreviewUnselected, object, "no Service that was read selects its pods")
-		if s := a.nearService(p); s != nil {
+		switch s := a.nearService(p); {
+		case s != nil && near[s.Name] != nil:
+			continue // the selector of s is reported
+		case s != nil:
 			missing := missingLabel(p, s)
 			d = diag.New(diag.PreviewUnselected, object, "no Service selects its pods: did you mean the label %s: %s? Service %s selects by it", missing, s.Selector[missing], s.Name).For(s.Object())
 		}
@@ -41,6 +44,8 @@ func (a *adviser) isNamed(p *Pods, near map[string]*model.Near) bool {
 	return slices.ContainsFunc(a.Services, func(s *model.Service) bool {
 		n := near[s.Name]
 		return slices.Contains(s.DropOuts, p.Workload) || n != nil && n.Namespace == p.Namespace && n.Workload == p.Workload
+	}) || slices.ContainsFunc(a.Wanting, func(s *model.Service) bool {
+		return model.HasLabels(p.Labels.All, s.Selector)
 	})
 }
 

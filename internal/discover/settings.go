@@ -59,7 +59,19 @@ func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
 		if err := read(s, strings.TrimSpace(said[name])); err != nil {
 			*s = before
 			r.say(diag.InvalidAnnotation, s.Object(), "%s%s: %q: %v", AnnotationPrefix, name, said[name], err)
+			r.covers(name)
 		}
+	}
+}
+
+// covers notes what is said of a Service because the annotation that was reported last can't
+// be used.
+func (r *reader) covers(name string) {
+	switch name {
+	case "released", "released-workload":
+		r.last().Covers = diag.ReleasedUnknown
+	case "version":
+		r.last().Covers = diag.IsolatedNoVersion
 	}
 }
 
@@ -72,6 +84,10 @@ func (r *reader) readPolicies() {
 		if errs := readPolicy(&out, &p.Spec); len(errs) > 0 {
 			for _, err := range errs {
 				r.say(diag.InvalidPolicy, out.Object(), "%v", err)
+			}
+			if p.Spec.Released != nil && len(out.Services) == 1 {
+				r.last().Covers = diag.ReleasedUnknown
+				r.last().Target = diag.Object{Kind: "Service", Namespace: out.Namespace, Name: out.Services[0]}
 			}
 			continue
 		}

@@ -58,6 +58,9 @@ func (r *reader) say(code diag.Code, object diag.Object, format string, args ...
 	r.diags = append(r.diags, diag.New(code, object, format, args...).At(r.Origins[object]))
 }
 
+// last returns the diagnostic that was added last.
+func (r *reader) last() *diag.Diagnostic { return &r.diags[len(r.diags)-1] }
+
 // readiness says which pods count as ready behind a Service: those that its
 // EndpointSlices call ready. Where no EndpointSlice was read at all, the pods'
 // own condition counts; from YAML every pod does.

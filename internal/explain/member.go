@@ -65,17 +65,15 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 	at := slices.IndexFunc(e.report.Versions, func(v compile.Version) bool { return v.Name == m.Version })
 	switch {
 	case e.VersionOf != "":
-		n = note(diag.Warning, "Service %s stands for a version of %s", e.Name, e.VersionOf)
-		n.Fix = fmt.Sprintf("write %s:VERSION", e.VersionOf)
+		n = x.isVersion(e)
 	case e.report.State == compile.Skipped:
-		n = note(diag.Warning, "Service %s.%s is left alone (%s), so that no version of it can be asked for", e.Name, e.Namespace, e.report.Reason)
-		n.Fix = e.report.Reason.Entry().Fix
+		n = x.leftAlone(e)
 	case at < 0:
 		n = x.noSuchVersion(e, m.Version)
 	case e.report.State == compile.Idle && e.report.Versions[at].Released:
 		n = note(diag.Info, "it is the released version of %s.%s, and the only one: every request gets it", e.Name, e.Namespace)
 	case e.report.Versions[at].Ready == 0:
-		n = note(diag.Warning, "version %s of %s.%s has no ready pod, so that no route leads to it", m.Version, e.Name, e.Namespace)
+		n = x.noReadyPod(e, m.Version, e.report.Versions[at].Isolated)
 	default:
 		return checkConditions(e, m)
 	}
@@ -88,7 +86,18 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 	return &n
 }
 
+// noSuchVersion notes that e has no such version, and why a Service that is most likely
+// meant to be that version is not used.
 func (x *index) noSuchVersion(e *entry, version string) Note {
+	n := x.otherVersions(e, version)
+	if why, fix, found := x.preview(e, version); found {
+		n.Message, n.Fix = n.Message+"; "+why, fix
+	}
+	return n
+}
+
+// otherVersions notes that e has no such version, and which it has.
+func (x *index) otherVersions(e *entry, version string) Note {
 	var names, shown []string
 	for _, v := range e.report.Versions {
 		names = append(names, v.Name)
@@ -100,7 +109,8 @@ func (x *index) noSuchVersion(e *entry, version string) Note {
 	}
 	if len(shown) == 0 {
 		n := note(diag.Warning, "Service %s.%s has no version %s, nor any other", e.Name, e.Namespace, version)
-		n.Fix = "label the pods' template with " + e.report.Settings.VersionLabel + ": " + version
+		n.Fix = fmt.Sprintf("label the preview's pods %s: %s, or give it a Service of its own, annotated overrides.mesh/version-of: %s and overrides.mesh/version: %s",
+			e.report.Settings.VersionLabel, version, e.Name, version)
 		return n
 	}
 	suggestion := ""

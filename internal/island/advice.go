@@ -22,13 +22,17 @@ type advice struct {
 	// loose are the islands that advice may be about, by namespace; given those that it is
 	// about.
 	loose, given map[string]map[*Island]struct{}
-	// stale are the namespaces in which an island changed.
-	stale map[string]bool
+	// stale are the namespaces in which an island changed, wanting is set where one did that
+	// has, or had, a Service that selects nothing: which concerns all namespaces.
+	stale   map[string]bool
+	wanting bool
+	// empty are those Services of each island.
+	empty map[*Island][]*model.Service
 }
 
 func newAdvice() advice {
 	islands := func() map[string]map[*Island]struct{} { return map[string]map[*Island]struct{}{} }
-	return advice{in: islands(), of: map[*Island][]string{}, loose: islands(), given: islands(), stale: map[string]bool{}}
+	return advice{in: islands(), of: map[*Island][]string{}, loose: islands(), given: islands(), stale: map[string]bool{}, empty: map[*Island][]*model.Service{}}
 }
 
 func join(to map[string]map[*Island]struct{}, name string, i *Island) {
@@ -50,7 +54,8 @@ func (a *advice) read(i *Island, x *index) {
 	loose := map[string]bool{}
 	for j := range i.own.Services {
 		if s := &i.own.Services[j]; discover.SelectsNothing(s) {
-			loose[s.Namespace] = true
+			loose[s.Namespace], a.wanting = true, true
+			a.empty[i] = append(a.empty[i], s)
 		}
 	}
 	seen := map[string]bool{}
@@ -79,6 +84,8 @@ func (a *advice) end(i *Island) {
 		part(a.loose, name, i)
 		a.stale[name] = true
 	}
+	a.wanting = a.wanting || len(a.empty[i]) > 0
+	delete(a.empty, i)
 	delete(a.of, i)
 }
 
@@ -105,8 +112,12 @@ func (u *updating) advise() {
 		}
 	}
 	for name := range a.loose {
-		again[name] = again[name] || u.isElsewhere(name)
+		again[name] = again[name] || a.wanting || u.isElsewhere(name)
 	}
+	for name := range a.given {
+		again[name] = again[name] || a.wanting
+	}
+	a.wanting = false
 	clear(a.stale)
 	clear(u.index.moved)
 	for name := range again {
@@ -155,6 +166,13 @@ func (u *updating) adviseIn(namespace string) {
 				n.Elsewhere = append(n.Elsewhere, u.index.pods(other, func(set *labelSet) bool {
 					return model.HasLabels(set.labels.All, s.Selector) && !u.index.isSelected(other, set.labels.All)
 				})...)
+			}
+		}
+	}
+	for _, empty := range u.advice.empty {
+		for _, s := range empty {
+			if s.Namespace != namespace {
+				n.Wanting = append(n.Wanting, s)
 			}
 		}
 	}

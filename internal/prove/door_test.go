@@ -46,6 +46,9 @@ func doorsOf(result *compile.Result) string {
 			diag.ExposedWithoutMesh, diag.CallersWithoutSidecar, diag.DetectedPortShared, diag.NonHTTPPortShared:
 			fmt.Fprintf(&out, "%s %s: %s\n", d.Code, d.Object, d.Message)
 		default:
+			if strings.HasPrefix(d.Message, "left alone: ") {
+				fmt.Fprintf(&out, "%s %s: %s\n", d.Code, d.Object, d.Message)
+			}
 		}
 	}
 	return out.String()

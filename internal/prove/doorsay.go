@@ -1,18 +1,36 @@
 package prove
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// shared reports whether it is said already that all pods share ordinary traffic, whoever calls.
+// shared reports whether a diagnostic says already that all pods get ordinary traffic,
+// whoever calls.
 func (f *doorFinder) shared() bool {
+	return f.said(diag.OrdinaryTrafficShared) != nil || f.said(diag.ReleasedNotFound) != nil
+}
+
+// leftAlone returns the diagnostic that says why the Service is left alone, nil for none.
+func (f *doorFinder) leftAlone() *diag.Diagnostic {
+	if f.service.State != compile.Skipped {
+		return nil
+	}
+	return f.said(f.service.Reason)
+}
+
+// said returns the diagnostic of a code about the Service, nil for none.
+func (f *doorFinder) said(code diag.Code) *diag.Diagnostic {
 	object := f.of.Object()
-	return slices.ContainsFunc(f.result.Diagnostics, func(d diag.Diagnostic) bool {
-		return d.Code == diag.OrdinaryTrafficShared && d.Object == object
-	})
+	for i := range f.result.Diagnostics {
+		if d := &f.result.Diagnostics[i]; d.Code == code && d.Object == object {
+			return d
+		}
+	}
+	return nil
 }
 
 // tell says something of the Service, in a diagnostic that may be changed yet.
@@ -23,13 +41,20 @@ func (f *doorFinder) tell(code diag.Code, format string, args ...any) *diag.Diag
 
 // saySidecars tells of callers whose sidecars don't pin, unless that is said already.
 func (f *doorFinder) saySidecars(d *compile.Door) {
-	switch {
+	may := ""
+	if d.Unknown != "" {
+		may = "may "
+	}
+	switch why := f.leftAlone(); {
+	case why != nil:
+		why.Message += fmt.Sprintf("; ordinary requests from %s %sreach %s", d.Callers, may, f.previews())
+		why.Severity = max(why.Severity, diag.Warning)
 	case d.Unknown != "":
 		f.tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
 	case f.shared():
 	case f.service.State == compile.Skipped:
 		f.tell(diag.CallersNotPinned, "ordinary requests from %s reach %s, since the Service is left alone (%s)", d.Callers, f.previews(), f.service.Reason).
-			Fix = "mend what it is left alone for"
+			Fix = "correct what the Service is left alone for"
 	default:
 		f.tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
 	}
@@ -53,7 +78,8 @@ func (f *doorFinder) say() {
 		case compile.DoorServiceEntry:
 			f.tell(diag.ServiceEntryReachesPods, "%s selects %s too", d.Name, f.previews())
 		case compile.DoorGateway:
-			f.tell(diag.EntranceNotPinned, "%s leads to it from a gateway: ordinary requests there reach %s", d.Name, f.previews())
+			f.tell(diag.EntranceNotPinned, "%s leads to it from a gateway, which does not follow overrides: ordinary requests there reach %s", d.Name, f.previews()).
+				Covers = diag.GatewayRoutes
 		case compile.DoorEntrance:
 			f.tell(diag.EntranceNotPinned, "%s leads to it: ordinary requests there reach %s", d.Name, f.previews())
 		case compile.DoorExposed:
@@ -63,6 +89,9 @@ func (f *doorFinder) say() {
 		case compile.DoorDetectedPort:
 			f.tell(diag.DetectedPortShared, "the protocol of port %s is detected: what is not HTTP reaches %s", d.Name, f.previews())
 		case compile.DoorOtherPort:
+			if f.service.Reason == diag.NoHTTPPort {
+				continue // which says so of all ports
+			}
 			f.tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: its traffic is shared by the pods of all versions", d.Name)
 		}
 	}

@@ -1,0 +1,132 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// optedOutFix is the advice for a preview's Service that asks to be left alone.
+const optedOutFix = "remove overrides.mesh/managed: \"false\" from Service %s"
+
+// faultOf returns the diagnostic that says why a Service can't be used: the first one with
+// one of these codes.
+func (x *index) faultOf(object diag.Object, codes ...diag.Code) *diag.Diagnostic {
+	for i := range x.result.Diagnostics {
+		if d := &x.result.Diagnostics[i]; d.Object == object && slices.Contains(codes, d.Code) {
+			return d
+		}
+	}
+	return nil
+}
+
+// leftAlone notes that e is left alone, with the fix that the diagnostic about it gives.
+func (x *index) leftAlone(e *entry) Note {
+	n := note(diag.Warning, "Service %s.%s is left alone (%s), so that no version of it can be asked for", e.Name, e.Namespace, e.report.Reason)
+	n.Fix = e.report.Reason.Entry().Fix
+	if d := x.faultOf(e.Object(), e.report.Reason); d != nil {
+		n.Fix = d.Fix
+	}
+	return n
+}
+
+// isVersion notes that e is a version of another Service, which a member has to name in its
+// place, or that it can't be one.
+func (x *index) isVersion(e *entry) Note {
+	if d := x.faultOf(e.Object(), diag.IsolatedBaseNotFound); d != nil {
+		n := note(diag.Warning, "Service %s.%s: %s", e.Name, e.Namespace, d.Message)
+		n.Fix = d.Fix
+		return n
+	}
+	n := note(diag.Warning, "Service %s is a version of Service %s", e.Name, e.VersionOf)
+	n.Fix = fmt.Sprintf("write %s:VERSION", e.VersionOf)
+	return n
+}
+
+// noReadyPod notes that a version of e has no ready pod, and why its own Service selects
+// none, where it has one of that name.
+func (x *index) noReadyPod(e *entry, version, isolated string) Note {
+	n := note(diag.Warning, "version %s of %s.%s has no ready pod, so that no route leads to it", version, e.Name, e.Namespace)
+	if s := x.services[[2]string{e.Namespace, isolated}]; s != nil {
+		if d := x.faultOf(s.Object(), diag.SelectsNothing); d != nil {
+			n.Message, n.Fix = fmt.Sprintf("%s; Service %s: %s", n.Message, s.Name, d.Message), d.Fix
+		}
+	}
+	return n
+}
+
+// preview notes that a version of e most likely has a Service of its own with a fault, and
+// returns false if there is no such Service.
+func (x *index) preview(e *entry, version string) (why, fix string, found bool) {
+	s := x.previewService(e, version)
+	if s == nil {
+		return "", "", false
+	}
+	switch d := x.faultOf(s.Object(), diag.IsolatedUnreachable, diag.IsolatedNoVersion, diag.IsolatedBaseNotFound); {
+	case d != nil:
+		return fmt.Sprintf("Service %s is not used for it: %s", s.Name, d.Message), d.Fix, true
+	case s.report.Reason == diag.OptedOut:
+		return fmt.Sprintf("Service %s is left alone: %s", s.Name, s.report.Why), fmt.Sprintf(optedOutFix, s.Name), true
+	case s.VersionOf != "":
+		return "", "", false
+	}
+	return fmt.Sprintf("Service %s has no annotation that says of which Service it is a version", s.Name),
+		fmt.Sprintf("if it is that version, annotate Service %s with overrides.mesh/version-of: %s and overrides.mesh/version: %s", s.Name, e.Name, version), true
+}
+
+// previewService returns the Service that is most likely meant to be a version of e and is
+// not used as one: the best of those that say so, or that are called like it.
+func (x *index) previewService(e *entry, version string) *entry {
+	var best *entry
+	most := 0
+	for i := range x.snapshot.Services {
+		s := x.services[[2]string{x.snapshot.Services[i].Namespace, x.snapshot.Services[i].Name}]
+		if s == e || s.report == nil || s.Namespace != e.Namespace || x.isUsed(e, s) {
+			continue
+		}
+		if points := s.likeness(e, version); points > most {
+			best, most = s, points
+		}
+	}
+	return best
+}
+
+// isUsed reports whether a version of e is behind Service s.
+func (x *index) isUsed(e, s *entry) bool {
+	for i := range e.report.Versions {
+		if e.report.Versions[i].Isolated == s.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// likeness says how likely it is that s is meant to be a version of base: not at all (0), or
+// the more the higher.
+func (s *entry) likeness(base *entry, version string) int {
+	named := hasWords(s.Name, base.Name) && hasWords(s.Name, version)
+	carried := slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
+		return b.Labels[base.report.Settings.VersionLabel] == version
+	})
+	same := s.Version == version || s.Version == "" && carried
+	switch {
+	case s.VersionOf == base.Name && same:
+		return 4
+	case s.VersionOf == base.Name && s.Version == "":
+		return 3
+	case s.VersionOf != "" && same && Nearest(s.VersionOf, []string{base.Name}) != "":
+		return 2
+	case named && (s.VersionOf == "" || same):
+		return 1
+	}
+	return 0
+}
+
+// hasWords reports whether words are among those of name, in order: "reviews-pr-118" has
+// "pr-118".
+func hasWords(name, words string) bool {
+	return strings.Contains("-"+name+"-", "-"+words+"-")
+}
