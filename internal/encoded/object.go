@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
@@ -28,14 +26,11 @@ func (o Object) YAML() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.Object, err)
 	}
-	var out bytes.Buffer
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	encoder.CompactSeqIndent()
-	if err := encoder.Encode(numbers(value)); err != nil {
+	out, err := toYAML(numbers(value))
+	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.Object, err)
 	}
-	return out.Bytes(), encoder.Close()
+	return out, nil
 }
 
 // Decode reads JSON without making a float of any number: numbers are of type

@@ -1,0 +1,246 @@
+package encoded
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// toYAML returns value as one document of YAML.
+func toYAML(value any) ([]byte, error) {
+	if mapping, ok := value.(map[string]any); ok {
+		var p printer
+		if p.mapping(mapping, 0); !p.stopped {
+			return append(p.out, '\n'), nil
+		}
+	}
+	return byLibrary(value)
+}
+
+func byLibrary(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	encoder.CompactSeqIndent()
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), encoder.Close()
+}
+
+// printer prints values byte for byte as the library does, which holds every event of a
+// document until its end and needs several times the time and ten times the memory.
+//
+// A string is printed as it is where no rule of YAML can ask for quotes; the library
+// decides about any other. What may depend on more than the scalar stops the printer:
+// long keys, characters other than those of ASCII, and empty lines at the end of a text.
+type printer struct {
+	out     []byte
+	stopped bool
+}
+
+// value prints value, whose first line is indented already.
+func (p *printer) value(value any, indent int) {
+	switch v := value.(type) {
+	case map[string]any:
+		p.mapping(v, indent)
+	case []any:
+		p.sequence(v, indent)
+	case string:
+		p.text(v, indent)
+	case int64:
+		p.out = strconv.AppendInt(p.out, v, 10)
+	case bool:
+		p.out = strconv.AppendBool(p.out, v)
+	default:
+		p.ask(v, indent)
+	}
+}
+
+func (p *printer) mapping(mapping map[string]any, indent int) {
+	if len(mapping) == 0 {
+		p.out = append(p.out, "{}"...)
+		return
+	}
+	keys := make([]string, 0, len(mapping))
+	for key := range mapping {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, compareKeys)
+	for i, key := range keys {
+		if i > 0 {
+			p.line(indent)
+		}
+		p.stopped = p.stopped || !isSimpleKey(key)
+		p.text(key, indent)
+		p.out = append(p.out, ':')
+		inner := indent + 2
+		switch v := mapping[key].(type) {
+		case map[string]any:
+			p.nest(len(v) > 0, inner)
+		case []any:
+			inner = indent
+			p.nest(len(v) > 0, inner)
+		default:
+			p.nest(false, inner)
+		}
+		p.value(mapping[key], inner)
+	}
+}
+
+// nest begins the value of a key, below or beside it.
+func (p *printer) nest(below bool, indent int) {
+	if below {
+		p.line(indent)
+	} else {
+		p.out = append(p.out, ' ')
+	}
+}
+
+func (p *printer) sequence(sequence []any, indent int) {
+	if len(sequence) == 0 {
+		p.out = append(p.out, "[]"...)
+		return
+	}
+	for i := range sequence {
+		if i > 0 {
+			p.line(indent)
+		}
+		p.out = append(p.out, "- "...)
+		p.value(sequence[i], indent+2)
+	}
+}
+
+func (p *printer) line(indent int) {
+	p.out = append(p.out, '\n')
+	for range indent {
+		p.out = append(p.out, ' ')
+	}
+}
+
+func (p *printer) text(s string, indent int) {
+	switch {
+	case isPlain(s):
+		p.out = append(p.out, s...)
+	case isASCII(s):
+		p.ask(s, indent)
+	default:
+		p.stopped = true
+	}
+}
+
+// ask has the library print a scalar. Its lines after the first one stand at indent.
+func (p *printer) ask(scalar any, indent int) {
+	if p.stopped {
+		return
+	}
+	out, err := byLibrary([]any{scalar})
+	if err != nil || bytes.HasSuffix(out, []byte("\n\n")) {
+		p.stopped = true
+		return
+	}
+	for i, line := range bytes.Split(bytes.TrimSuffix(out, []byte("\n")), []byte("\n")) {
+		switch {
+		case i == 0:
+			line = line[len("- "):]
+		case len(line) == 0:
+			p.out = append(p.out, '\n')
+		default:
+			p.line(indent)
+			line = line[len("  "):]
+		}
+		p.out = append(p.out, line...)
+	}
+}
+
+// isPlain reports whether s surely needs no quotes, as a key or a value: it looks like
+// no value of another type, and has nothing in it that means something to YAML.
+func isPlain(s string) bool {
+	if s == "" || strings.IndexByte("+-.0123456789~<#,[]{}&*!|>'\"%@`?: ", s[0]) >= 0 || s[len(s)-1] == ' ' || isWord(s) {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c > '~':
+			return false
+		case c == ':' && (i+1 == len(s) || s[i+1] == ' '), c == '#' && s[i-1] == ' ':
+			return false
+		}
+	}
+	return true
+}
+
+// isSimpleKey reports whether a key surely stands on the line of its value: it is not
+// too long for that, and has no break of a line in it, of which there are several.
+func isSimpleKey(key string) bool {
+	return len(key) <= 128 && isASCII(key) && !strings.Contains(key, "\n")
+}
+
+// isASCII reports whether text has no characters but those of ASCII that can be printed,
+// and ends of lines.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && (r < ' ' || r > '~') })
+}
+
+// isWord reports whether YAML, of whatever version, reads s as something else than a string.
+func isWord(s string) bool {
+	if len(s) > len("false") {
+		return false
+	}
+	switch strings.ToLower(s) {
+	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
+		return true
+	}
+	return false
+}
+
+// compareKeys orders the keys of a mapping as the library does (sorter.go), if they
+// are of ASCII: numbers in them by their value, and letters after what is neither letter
+// nor digit.
+func compareKeys(a, b string) int {
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	if same == len(a) || same == len(b) {
+		return cmp.Compare(len(a), len(b))
+	}
+	switch letter := isLetter(a[same]); {
+	case letter && isLetter(b[same]):
+		return cmp.Compare(a[same], b[same])
+	case letter != isLetter(b[same]):
+		if letter == (same > 0 && isDigit(a[same-1])) {
+			return -1
+		}
+		return 1
+	}
+	// A zero within a number counts, one at its beginning does not.
+	begins := same
+	for begins > 0 && isDigit(a[begins-1]) {
+		begins--
+	}
+	within := (a[same] == '0' || b[same] == '0') && strings.Trim(a[begins:same], "0") != ""
+	x, xEnd := number(a, same, within)
+	y, yEnd := number(b, same, within)
+	return cmp.Or(cmp.Compare(x, y), cmp.Compare(xEnd, yEnd), cmp.Compare(a[same], b[same]))
+}
+
+// number reads the digits of text from an index on, and returns where they end.
+func number(text string, at int, within bool) (int64, int) {
+	value := int64(0)
+	if within {
+		value = 1
+	}
+	for ; at < len(text) && isDigit(text[at]); at++ {
+		value = value*10 + int64(text[at]-'0')
+	}
+	return value, at
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
