@@ -20,9 +20,9 @@ type Service struct {
 	// Released says which rule decided about ordinary traffic.
 	Released string `json:"released,omitempty"`
 	// Pinned says how ordinary traffic is held to the released pods.
-	Pinned   Pinned    `json:"pinned,omitempty"`
-	Versions []Version `json:"versions,omitempty"`
-	Origin    diag.Origin `json:"-"`
+	Pinned   Pinned      `json:"pinned,omitempty"`
+	Versions []Version   `json:"versions,omitempty"`
+	Origin   diag.Origin `json:"-"`
 	// Host is the fully qualified name.
 	Host string `json:"host"`
 	// Unreleased are the pods behind it, or templates of pods, that ordinary traffic
