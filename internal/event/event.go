@@ -65,33 +65,6 @@ type Output struct {
 	Memory Memory
 }
 
-// Memory is what was said. It may be lost: then warnings are said again, and of versions
-// is known what can be read from the objects in place.
-type Memory struct {
-	// told is set once something was told.
-	told bool
-	// announced are the versions that are overridable, as far as was said.
-	announced map[route.Version]announced
-	// since is when each warning was first found, warned are those that had lasted, said
-	// is when there was an Event of each last.
-	since, said map[diag.Diagnostic]time.Time
-	warned      map[diag.Diagnostic]bool
-	// paces bound the Events of each code about an object.
-	paces map[topic]pace
-	// left has what was said of Services in namespaces that are not managed any more.
-	left map[[2]string]diag.Diagnostic
-}
-
-// Starts reports whether nothing was told yet since the operator started, or leads.
-func (m Memory) Starts() bool { return !m.told }
-
-// Forget returns what is left of m when another operator may have led meanwhile.
-// Warnings that go on are not said again.
-func (m Memory) Forget() Memory {
-	m.told, m.announced = false, nil
-	return m
-}
-
 // teller is one call in the making.
 type teller struct {
 	*Input

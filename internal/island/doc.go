@@ -17,5 +17,6 @@
 //	common.go    what is common to all islands
 //	advice.go    what a Service may mean that selects nothing
 //	map.go       islands, compiled
+//	carry.go     what is remembered of islands, as their objects come into others
 //	names.go     Services of one name in several namespaces
 package island

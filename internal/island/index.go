@@ -274,9 +274,9 @@ func (x *index) covered(wildcard string, found func(*node)) {
 }
 
 // regroup finds out anew which objects belong together, as far as that may have changed.
-// It returns the groups of which an object changed, or that are new, and those that are
-// no more.
-func (x *index) regroup() (changed, gone []*group) {
+// It returns the groups of which an object changed that is tied to the same as before, those
+// that are new, or have other objects or ties, and those that are no more.
+func (x *index) regroup() (changed, regrouped, gone []*group) {
 	r := &regrouping{index: x, before: map[*group]struct{}{}, seen: map[*node]struct{}{}}
 	for g := range x.stale {
 		r.begin(g)
@@ -309,14 +309,14 @@ func (x *index) regroup() (changed, gone []*group) {
 		for n := range g.nodes {
 			n.group = g
 		}
-		changed = append(changed, g)
+		regrouped = append(regrouped, g)
 	}
 	for g := range r.before {
 		gone = append(gone, g)
 	}
 	clear(x.dirty)
 	clear(x.stale)
-	return changed, gone
+	return changed, regrouped, gone
 }
 
 // regrouping is one call of regroup in the making.

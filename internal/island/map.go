@@ -138,6 +138,8 @@ type Update struct {
 	// Changed are those of which something is different, or that are new. Gone are those
 	// that are no more, since nothing is left of them, or since their objects are in others now.
 	Changed, Gone []*Island
+	// Regrouped are those of Changed that have other objects than before, or other ties.
+	Regrouped []*Island
 }
 
 // Update finds the islands in which something has changed since the last call, and compiles
@@ -145,7 +147,7 @@ type Update struct {
 func (m *Map) Update() Update {
 	u := &updating{Map: m, compile: map[*Island]struct{}{}, changed: map[*Island]struct{}{}}
 	recommon := m.index.commonChanged
-	changed, gone := m.index.regroup()
+	changed, regrouped, gone := m.index.regroup()
 	for _, g := range gone {
 		u.end(g)
 	}
@@ -155,6 +157,10 @@ func (m *Map) Update() Update {
 	}
 	for _, g := range changed {
 		u.read(g)
+	}
+	for _, g := range regrouped {
+		u.read(g)
+		u.regrouped = append(u.regrouped, m.islands[g])
 	}
 	if recommon {
 		for _, i := range m.islands {
@@ -173,7 +179,7 @@ type updating struct {
 
 	// compile are the islands to be compiled, changed those in which anything is different.
 	compile, changed map[*Island]struct{}
-	gone             []*Island
+	gone, regrouped  []*Island
 }
 
 func (u *updating) end(g *group) {
@@ -275,7 +281,7 @@ func (u *updating) compileAll() {
 }
 
 func (u *updating) update() Update {
-	out := Update{Gone: u.gone}
+	out := Update{Gone: u.gone, Regrouped: u.regrouped}
 	for i := range u.changed {
 		if u.islands[i.group] != i {
 			continue
@@ -285,7 +291,7 @@ func (u *updating) update() Update {
 		out.Changed = append(out.Changed, i)
 	}
 	slices.SortFunc(out.Changed, compareIslands)
-	slices.SortFunc(out.Gone, compareIslands)
+	slices.SortFunc(out.Regrouped, compareIslands)
 	return out
 }
 

@@ -8,49 +8,9 @@ import (
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
-	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
-
-// Memory is what a plan must know of earlier ones: since when things are as
-// they are. It says nothing that could not be found out again by waiting.
-type Memory struct {
-	// placed says since when proxies may have a cluster as it is now.
-	placed map[Cluster]placement
-	// left says since when clusters have been gone that proxies may know still.
-	removedSince map[Cluster]time.Time
-	// unnamed says since when no route has needed a subset of ours.
-	unreferencedSince map[Cluster]time.Time
-	// entitled has for each host the pods that ordinary traffic there may have.
-	eligible map[string][]model.Backend
-	// free says since when a pinned host has needed no pin.
-	unpinnableSince map[string]time.Time
-	// versions has what happened to each version.
-	versions map[route.Version]history
-	// made has what tables and rules were made into.
-	rendered map[diag.Object]rendered
-	// routed says since when a row for a version has been in place, unrouted since when
-	// there has been none for one that had one.
-	routed        map[route.Version]routeInPlace
-	unroutedSince map[route.Version]time.Time
-	// audiences say since when tables are to be seen, and by whom.
-	visible map[diag.Object]visibleSince
-	// aside says since when pods that are not released have been set aside.
-	excludedSince map[exclusion]time.Time
-}
-
-// newMemory returns an empty one, with room for as much as there was before.
-func newMemory(before *Memory) Memory {
-	return Memory{
-		placed: make(map[Cluster]placement, len(before.placed)), removedSince: map[Cluster]time.Time{},
-		unreferencedSince: map[Cluster]time.Time{}, unpinnableSince: map[string]time.Time{},
-		eligible: make(map[string][]model.Backend, len(before.eligible)),
-		versions: make(map[route.Version]history, len(before.versions)), rendered: make(map[diag.Object]rendered, len(before.rendered)),
-		routed: make(map[route.Version]routeInPlace, len(before.routed)), unroutedSince: map[route.Version]time.Time{}, excludedSince: map[exclusion]time.Time{},
-		visible: make(map[diag.Object]visibleSince, len(before.visible)),
-	}
-}
 
 // made is an object, encoded, and the digest of what it was made from.
 type rendered struct {
@@ -92,6 +52,9 @@ func (p *planner) indexClusters() {
 	}
 	users := p.Backend.UsersSubsets(p.Snapshot)
 	for i := range users {
+		if strings.HasPrefix(users[i].Host, "*") {
+			continue // no route references a cluster of such a host
+		}
 		for _, s := range users[i].Subsets {
 			p.usersSubsets[Cluster{Host: users[i].Host, Subset: s.Name}] = true
 		}

@@ -1,0 +1,95 @@
+package island
+
+import (
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// memory is what is remembered of some subjects.
+type memory[M any] interface {
+	Join(other M) M
+	Split(in func(plan.Subject) bool) (part, rest M)
+}
+
+// Memories has what is remembered of each island, and follows objects as these come into
+// other islands.
+type Memories[M memory[M]] struct {
+	Of map[*Island]M
+	// Rest is what is remembered of what is in no island any more.
+	Rest M
+}
+
+// Follow gives each island of an update what is remembered of its objects.
+func (ms *Memories[M]) Follow(m *Map, u *Update) {
+	if ms.Of == nil {
+		ms.Of = map[*Island]M{}
+	}
+	for _, islands := range [][]*Island{u.Gone, u.Regrouped} {
+		for _, i := range islands {
+			if of, known := ms.Of[i]; known {
+				ms.Rest = ms.Rest.Join(of)
+				delete(ms.Of, i)
+			}
+		}
+	}
+	for _, i := range u.Regrouped {
+		ms.Of[i], ms.Rest = ms.Rest.Split(func(s plan.Subject) bool { return m.isAbout(i, s) })
+	}
+}
+
+// isAbout reports whether what is remembered of a subject belongs to an island.
+func (m *Map) isAbout(i *Island, s plan.Subject) bool {
+	switch {
+	case s.Host != "":
+		return m.Owns(i, HostTie(s.Host))
+	case s.Version.Service != "":
+		return m.Owns(i, ServiceTie(s.Version.Namespace, s.Version.Service))
+	}
+	return m.ownsObject(i, s.Object)
+}
+
+// ownsObject reports whether an object is in an island, or may be written for it.
+func (m *Map) ownsObject(i *Island, o diag.Object) bool {
+	return m.Owns(i, o) || m.Owns(i, Tie{Kind: claimKind, Namespace: o.Namespace, Name: o.Name})
+}
+
+// Writing returns the island for which an object is there, or may be written; nil for none.
+func (m *Map) Writing(o diag.Object) *Island {
+	if i := m.WithTie(o); i != nil {
+		return i
+	}
+	return m.WithTie(Tie{Kind: claimKind, Namespace: o.Namespace, Name: o.Name})
+}
+
+// Written returns an object of Overrides' own that is in the cluster: it belongs to the
+// island of all hosts that it names. What it says of what was released is says; nil for
+// nothing.
+func Written(o *plan.Observed, says *discover.Written, extra any) Object {
+	out := Object{Ties: []Tie{o.Object, {Kind: claimKind, Namespace: o.Namespace, Name: o.Name}}, Extra: extra}
+	if says != nil {
+		out.Read = says
+	}
+	if base, ours := strings.CutSuffix(o.Name, compile.ObjectSuffix); ours {
+		out.Ties = append(out.Ties, ServiceTie(o.Namespace, base))
+	}
+	last := ""
+	add := func(host string) {
+		if host != last {
+			out.Ties = append(out.Ties, HostTie(host))
+		}
+		last = host
+	}
+	if o.Routes != nil {
+		for _, c := range o.Routes.Names {
+			add(c.Host)
+		}
+	}
+	if o.Subsets != nil {
+		add(o.Subsets.Host)
+	}
+	return out
+}
