@@ -12,26 +12,26 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// made is an object, encoded, and the digest of what it was made from.
+// rendered is an encoded object, with the digest of the table or rule that it was made from.
 type rendered struct {
 	digest [sha256.Size]byte
 	json   []byte
 }
 
-// placement is a cluster that is in place.
+// placement is an existing cluster.
 type placement struct {
-	// what tells clusters of the same name apart: labels, and who sees them.
+	// fingerprint identifies the definition: the labels, and the namespaces that see it.
 	fingerprint string
 	since       time.Time
-	// fresh is set where no cluster of that name was there for a while before.
+	// firstOfName is set if no cluster of that name existed for a while before.
 	firstOfName bool
-	// labels are those of its pods; former what they were before, as far as that is known
-	// and a proxy may know it still.
+	// labels select its pods. formerLabels selected them before, as far as that is known and
+	// proxies may still know it.
 	labels       map[string]string
 	formerLabels []map[string]string
 }
 
-// since returns when something began that is so now: as remembered, else now.
+// sinceOrNow returns the remembered time of a key, or now for a key that is new.
 func sinceOrNow[K comparable](p *planner, remembered map[K]time.Time, key K) time.Time {
 	if t, ok := remembered[key]; ok {
 		return t
@@ -39,7 +39,8 @@ func sinceOrNow[K comparable](p *planner, remembered map[K]time.Time, key K) tim
 	return p.Now
 }
 
-// place notes every cluster that is there, and since when.
+// indexClusters indexes Services, reports and subsets, and records since when each
+// cluster has existed.
 func (p *planner) indexClusters() {
 	for i := range p.Snapshot.Services {
 		s := &p.Snapshot.Services[i]
@@ -65,8 +66,8 @@ func (p *planner) indexClusters() {
 			p.addSubsets(seen.Subsets)
 		}
 	}
-	for c, w := range p.fingerprints {
-		p.trackCluster(c, w)
+	for c, fingerprint := range p.fingerprints {
+		p.trackCluster(c, fingerprint)
 	}
 	p.trackRemoved()
 	for _, rule := range p.Result.SubsetRules {
@@ -80,8 +81,8 @@ func (p *planner) indexClusters() {
 	}
 }
 
-// addSubsets describes the subsets of an object. Of one that two objects have the
-// description is that of both.
+// addSubsets indexes the subsets of a stored object. The fingerprint of a subset that two
+// objects define covers both definitions.
 func (p *planner) addSubsets(of *route.PlacedSubsets) {
 	scope := strings.Join(slices.Sorted(slices.Values(of.ExportTo)), ",")
 	for _, s := range of.Subsets {
@@ -90,20 +91,20 @@ func (p *planner) addSubsets(of *route.PlacedSubsets) {
 			p.conflicting[c] = true
 		}
 		p.labels[c] = s.Labels
-		is := p.fingerprint(c, scope, s.Labels)
+		fingerprint := p.fingerprint(c, scope, s.Labels)
 		switch other := p.fingerprints[c]; {
-		case other == "" || other == is:
-			p.fingerprints[c] = is
-		case other < is:
-			p.fingerprints[c] = other + "\x01" + is
+		case other == "" || other == fingerprint:
+			p.fingerprints[c] = fingerprint
+		case other < fingerprint:
+			p.fingerprints[c] = other + "\x01" + fingerprint
 		default:
-			p.fingerprints[c] = is + "\x01" + other
+			p.fingerprints[c] = fingerprint + "\x01" + other
 		}
 	}
 }
 
-// describe writes down what a subset is: the string of its placement, if that says
-// the same.
+// fingerprint identifies the definition of a subset. It returns the remembered string if
+// that is equal, to save an allocation.
 func (p *planner) fingerprint(c Cluster, scope string, labels map[string]string) string {
 	p.textBuf = append(p.textBuf[:0], scope...)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
@@ -115,8 +116,8 @@ func (p *planner) fingerprint(c Cluster, scope string, labels map[string]string)
 	return string(p.textBuf)
 }
 
-// watchNames notes since when subsets of ours have been named by no route, or a user has
-// one of the same name, which is then what routes are to name.
+// trackReferences records since when no route has referenced each of Overrides' subsets,
+// or since when a user has defined one of the same name, which routes then reference.
 func (p *planner) trackReferences() {
 	for _, seen := range p.observed {
 		for _, c := range seen.Names {
@@ -135,25 +136,24 @@ func (p *planner) trackReferences() {
 	}
 }
 
-// watchPins notes since when hosts that ordinary traffic is pinned at have been
-// without pods that are not released.
+// trackPins records since when each pinned host has had no unreleased pod.
 func (p *planner) trackPins() {
-	pinned := map[string]bool{}
+	needsPin := map[string]bool{}
 	for i := range p.Result.Services {
 		s := &p.Result.Services[i]
-		pinned[s.Host] = s.State == compile.Managed && s.Pinned != compile.PinnedNowhere
+		needsPin[s.Host] = s.State == compile.Managed && s.Pinned != compile.PinnedNowhere
 	}
 	for _, seen := range p.observed {
 		for _, c := range seen.Ordinary {
-			if c.Subset != "" && !pinned[c.Host] {
+			if c.Subset != "" && !needsPin[c.Host] {
 				p.next.unpinnableSince[c.Host] = sinceOrNow(p, p.Memory.unpinnableSince, c.Host)
 			}
 		}
 	}
 }
 
-// dead reports whether none of the pods that ordinary traffic to host is pinned
-// to by the object in place is ready, while others behind the Service are.
+// noReadyPinnedPod reports whether the stored pin of a host has no ready pod although the
+// Service has one.
 func (p *planner) noReadyPinnedPod(seen *observed, host string) bool {
 	for _, c := range seen.Ordinary {
 		if c.Host == host && p.hasReadyPod(c) {
@@ -163,7 +163,7 @@ func (p *planner) noReadyPinnedPod(seen *observed, host string) bool {
 	return p.hasReadyPod(Cluster{Host: host})
 }
 
-// serves reports whether a ready pod is in a cluster of a Service.
+// hasReadyPod reports whether a cluster of a Service has a ready pod.
 func (p *planner) hasReadyPod(c Cluster) bool {
 	labels, known := p.labels[c]
 	if s := p.services[c.Host]; s != nil && (known || c.Subset == "") {
@@ -174,27 +174,30 @@ func (p *planner) hasReadyPod(c Cluster) bool {
 	return false
 }
 
-// missing is what may be said against naming clusters.
+// obstacle says why a route may not reference some clusters now; zero if it may.
 type obstacle struct {
-	// notPlaced is set where one is not there yet, young where proxies may not
-	// have one yet, until a time.
-	notPlaced, pending bool
-	until              time.Time
-	// strays is set where a proxy may still know a young one as something that reaches
-	// pods which ordinary traffic must not have.
+	// notPlaced is set if one of them does not exist with its desired definition.
+	notPlaced bool
+	// pending is set if some proxies may not have received one of them, until a time.
+	pending bool
+	until   time.Time
+	// leaks is set if proxies may still know a pending one with an earlier definition, which
+	// selects pods that ordinary traffic must not reach.
 	leaks bool
 }
 
-func (p *planner) obstacle(wanted []Cluster, named route.Clusters) obstacle {
+// obstacle returns what keeps a route from referencing some clusters. Clusters that are
+// already referenced are no obstacle unless their definitions conflict.
+func (p *planner) obstacle(clusters []Cluster, referenced route.Clusters) obstacle {
 	var out obstacle
-	for _, c := range wanted {
+	for _, c := range clusters {
 		at, placed := p.next.placed[c]
 		switch {
 		case p.conflicting[c]:
 			return obstacle{notPlaced: true}
-		case named.Has(c):
+		case referenced.Has(c):
 		case !placed:
-			if _, wanted := p.desired[c]; wanted {
+			if _, desired := p.desired[c]; desired {
 				return obstacle{notPlaced: true}
 			}
 		case p.labelsChange(c):
@@ -208,8 +211,8 @@ func (p *planner) obstacle(wanted []Cluster, named route.Clusters) obstacle {
 	return out
 }
 
-// changes reports whether a subset of ours is to be another than it is.
+// labelsChange reports whether the desired labels of a subset differ from the stored ones.
 func (p *planner) labelsChange(c Cluster) bool {
-	labels, wanted := p.desired[c]
-	return wanted && !maps.Equal(labels, p.labels[c])
+	labels, desired := p.desired[c]
+	return desired && !maps.Equal(labels, p.labels[c])
 }

@@ -10,19 +10,17 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// digest tells tables and rules apart without encoding them, which takes most of
-// the time of a plan. It looks at every field there is, so that none can be
-// forgotten. Equal values have equal digests; those of two that differ are
-// different for all that anybody knows of SHA-256.
+// digest identifies a table or a rule without encoding it, which takes most of the time of
+// a plan. It covers every field by reflection, so that none can be forgotten.
 func digest[T any](d *digester, value *T) ([sha256.Size]byte, error) {
 	d.text, d.err = d.text[:0], nil
 	d.add(reflect.ValueOf(value).Elem())
 	return sha256.Sum256(d.text), d.err
 }
 
-// digester writes values out, with the length or the kind before each part.
+// digester serializes values, with the length or the kind before each part.
 type digester struct {
-	// text is that of one value, kept for the room that it takes.
+	// text is the serialized value; its memory is reused.
 	text []byte
 	err  error
 }
@@ -57,13 +55,13 @@ func (d *digester) add(v reflect.Value) {
 			d.add(v.Index(i))
 		}
 	case reflect.Struct:
-		for i := range v.NumField() { //nolint:modernize // names of fields, which v.Fields makes too, cost more than all the rest
+		for i := range v.NumField() { //nolint:modernize // v.Fields makes names of fields too, which cost more than all the rest
 			d.add(v.Field(i))
 		}
 	case reflect.Map:
 		d.pairs(v)
 	default:
-		d.err = fmt.Errorf("digest %s: no such kind is expected", v.Type())
+		d.err = fmt.Errorf("digest %s: unexpected kind", v.Type())
 	}
 }
 
@@ -89,7 +87,7 @@ func (d *digester) pointer(v reflect.Value) {
 	d.text = append(d.text, text...)
 }
 
-// pairs adds a map with strings for keys.
+// pairs adds a map with string keys.
 func (d *digester) pairs(v reflect.Value) {
 	d.number(uint64(v.Len()))
 	if v.Len() < 2 {

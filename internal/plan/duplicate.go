@@ -4,24 +4,24 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// findTwice finds the names under which two objects are wanted. Each would undo the
-// other's writes for ever, so that neither is written, and what is in place stays.
+// findDuplicates finds the names that two desired objects share. Each write of one would
+// undo the other's forever, so a plan writes neither and leaves the stored object alone.
 func (p *planner) findDuplicates() {
 	seen := make(map[diag.Object]bool, len(p.Result.Tables)+len(p.Result.SubsetRules))
-	note := func(name diag.Object) {
+	add := func(name diag.Object) {
 		if seen[name] && !p.duplicates[name] {
 			if p.duplicates == nil {
 				p.duplicates = map[diag.Object]bool{}
 			}
 			p.duplicates[name] = true
-			p.out.Diagnostics = append(p.out.Diagnostics, diag.New(diag.ObjectInvalid, name, "two objects would have this name"))
+			p.diagnose(diag.ObjectInvalid, name, "two objects would have this name")
 		}
 		seen[name] = true
 	}
 	for i := range p.Result.SubsetRules {
-		note(p.Backend.RuleObject(&p.Result.SubsetRules[i]))
+		add(p.Backend.RuleObject(&p.Result.SubsetRules[i]))
 	}
 	for i := range p.Result.Tables {
-		note(p.Backend.TableObject(&p.Result.Tables[i]))
+		add(p.Backend.TableObject(&p.Result.Tables[i]))
 	}
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// mostEntitled bounds what is remembered of a host whose released version changes
-// again and again before ordinary traffic could follow.
+// maxEligible bounds the pods that are remembered for a host whose released version keeps
+// changing before ordinary traffic can follow.
 const maxEligible = 32
 
-// entitle notes which pods ordinary traffic may have for as long as it can't be where
-// it is to be: those that were released when it was, and those that were since. Where
-// all pods were to share it there is nothing to remember: it may have all of them. What
-// was forgotten is read from the pins in place; where there is none, and pods that are
-// not released are ready, nobody knows.
+// trackEligible records which pods ordinary traffic may reach while it can't go where the
+// tables want it: those that were released when it last did, and those that have been
+// released since. For a Service whose pods all share ordinary traffic it records nothing,
+// since all are eligible. Without memory it reads the pods from the stored pins. If there
+// are none, and unreleased pods are ready, nobody knows.
 func (p *planner) trackEligible() {
 	moving := p.movingHosts()
 	for i := range p.Result.Services {
@@ -41,8 +41,8 @@ func (p *planner) trackEligible() {
 	}
 }
 
-// remembered lists the pods of which our own objects say that they were released: where
-// that is not there any more, those that its workload has instead.
+// releasedBefore lists the pods that were released according to Overrides' own objects. If
+// nothing is left of them, it lists the pods that now run in their workloads.
 func (p *planner) releasedBefore(s *compile.Service) []model.Backend {
 	service := p.services[s.Host]
 	if service == nil || service.Remembered == nil {
@@ -56,19 +56,18 @@ func (p *planner) releasedBefore(s *compile.Service) []model.Backend {
 	})
 }
 
-// standIns lists the pods that ordinary traffic may have since nothing is there of what
-// is released.
+// standIns lists the pods that ordinary traffic may reach because no released pod exists.
 func (p *planner) standIns(s *compile.Service, before []model.Backend) []model.Backend {
 	service := p.services[s.Host]
 	if !s.ReleasedMissing || service == nil {
 		return nil
 	}
-	mayHave := eligibleFor(s, before, true)
-	return slices.DeleteFunc(slices.Clone(service.Backends), func(b model.Backend) bool { return !mayHave(&b) })
+	eligible := eligibleFor(s, before, true)
+	return slices.DeleteFunc(slices.Clone(service.Backends), func(b model.Backend) bool { return !eligible(&b) })
 }
 
-// shared reports whether all pods of a Service share its ordinary traffic. Where what is
-// released is missing they don't while pods are ready that ordinary traffic may have.
+// sharesOrdinary reports whether all pods of a Service share its ordinary traffic. Where
+// the released pods are missing, they do only once no eligible pod is ready.
 func (p *planner) sharesOrdinary(s *compile.Service) bool {
 	switch {
 	case s.State == compile.Skipped:
@@ -77,17 +76,16 @@ func (p *planner) sharesOrdinary(s *compile.Service) bool {
 		return s.Pinned == compile.NotPinned
 	}
 	before, known := p.Memory.eligible[s.Host]
-	mayHave := eligibleFor(s, before, known)
-	return !p.anyReady(s.Host, mayHave)
+	return !p.anyReady(s.Host, eligibleFor(s, before, known))
 }
 
-// servesAny reports whether one of some pods behind a Service is ready.
+// anyReady reports whether a pod behind a Service that satisfies these is ready.
 func (p *planner) anyReady(host string, these func(*model.Backend) bool) bool {
 	s := p.services[host]
 	return s != nil && slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Ready > 0 && these(&b) })
 }
 
-// servesOthers reports whether a pod is ready that is not released.
+// unreleasedReady reports whether an unreleased pod is ready.
 func (p *planner) unreleasedReady(s *compile.Service) bool {
 	return p.anyReady(s.Host, func(b *model.Backend) bool {
 		return !slices.ContainsFunc(s.ReleasedPods, func(r model.Backend) bool { return samePods(&r, b) })
@@ -96,7 +94,8 @@ func (p *planner) unreleasedReady(s *compile.Service) bool {
 
 func ready(b model.Backend) bool { return b.Ready > 0 }
 
-// join adds backends to others, without those that are there already.
+// union adds those backends to others that are not among them, and keeps the latest
+// [maxEligible].
 func union(to, more []model.Backend) []model.Backend {
 	out := to
 	for i := range more {
@@ -107,16 +106,16 @@ func union(to, more []model.Backend) []model.Backend {
 	return out[max(len(out)-maxEligible, 0):]
 }
 
-// same reports whether two backends are the same pods.
+// samePods reports whether two backends are the same pods.
 func samePods(a, b *model.Backend) bool {
 	return a.Workload == b.Workload && maps.Equal(a.Labels, b.Labels)
 }
 
-// moving lists the hosts at which ordinary traffic is elsewhere than it is to be, by
-// the objects in place.
+// movingHosts has the hosts whose ordinary traffic goes elsewhere, according to the stored
+// objects, than the tables want.
 func (p *planner) movingHosts() map[string]bool {
 	out := map[string]bool{}
-	wanted := 0
+	desired := 0
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
 		p.clusterBuf = p.clusterBuf[:0]
@@ -129,7 +128,7 @@ func (p *planner) movingHosts() map[string]bool {
 		if seen == nil {
 			seen = &observed{Placed: &route.Placed{}}
 		} else {
-			wanted++
+			desired++
 		}
 		for _, c := range p.clusterBuf {
 			if !seen.Ordinary.Has(c) || p.labelsChange(c) {
@@ -142,19 +141,19 @@ func (p *planner) movingHosts() map[string]bool {
 			}
 		}
 	}
-	p.addRemovedHosts(wanted, out)
+	p.addRemovedHosts(desired, out)
 	return out
 }
 
-// movingAway adds the hosts that objects name which nobody wants any more: all but a
-// number of them that are.
-func (p *planner) addRemovedHosts(wanted int, to map[string]bool) {
+// addRemovedHosts adds the hosts of stored objects that are no longer desired. The number
+// of stored objects that are desired lets it return early if these are all.
+func (p *planner) addRemovedHosts(desired int, to map[string]bool) {
 	for _, seen := range p.observed {
 		if seen.Routes != nil {
-			wanted--
+			desired--
 		}
 	}
-	if wanted >= 0 {
+	if desired >= 0 {
 		return
 	}
 	kept := make(map[diag.Object]bool, len(p.Result.Tables))
@@ -170,8 +169,8 @@ func (p *planner) addRemovedHosts(wanted int, to map[string]bool) {
 	}
 }
 
-// pinnedNow lists the pods that ordinary traffic to a host is pinned to by objects in
-// place.
+// pinnedPods lists the pods that stored objects pin ordinary traffic of a host to, without
+// previews.
 func (p *planner) pinnedPods(host string) []model.Backend {
 	s := p.services[host]
 	if s == nil {
@@ -203,7 +202,8 @@ func (p *planner) pinnedPods(host string) []model.Backend {
 	return out
 }
 
-// own returns the labels of a subset in an object of ours, whatever users say that it is.
+// ownLabels returns the labels of a subset in Overrides' own object, even if a user defines
+// that subset too.
 func (p *planner) ownLabels(c Cluster) (map[string]string, bool) {
 	for _, seen := range p.observed {
 		if seen.Subsets == nil || seen.Subsets.Host != c.Host {
@@ -227,17 +227,17 @@ func compareBackends(a, b model.Backend) int {
 
 func isPreview(b *model.Backend) bool { return b.Labels[compile.PreviewLabel] == "true" }
 
-// mayHave returns what tells the pods that ordinary traffic to a host may have.
+// eligible returns a predicate for the pods that ordinary traffic of a host may reach.
 func (p *planner) eligible(host string) func(*model.Backend) bool {
-	entitled, known := p.next.eligible[host]
-	return eligibleFor(p.reports[host], entitled, known)
+	remembered, known := p.next.eligible[host]
+	return eligibleFor(p.reports[host], remembered, known)
 }
 
-// may returns what tells the pods that ordinary traffic to a Service may have: all but
-// previews where nothing is known. A workload may have been made anew, with other labels;
-// and where nothing is there of what is released, one whose pods were released has others
-// of another version in their place.
-func eligibleFor(s *compile.Service, entitled []model.Backend, known bool) func(*model.Backend) bool {
+// eligibleFor returns a predicate for the pods that ordinary traffic of a Service may
+// reach: released pods, and remembered ones. If nothing is known, these are all but
+// previews. A recreated workload is recognized by its name, although its labels may differ.
+// If no released pod exists, pods of another version in a remembered workload count too.
+func eligibleFor(s *compile.Service, remembered []model.Backend, known bool) func(*model.Backend) bool {
 	label := s.Settings.VersionLabel
 	return func(b *model.Backend) bool {
 		switch {
@@ -248,7 +248,7 @@ func eligibleFor(s *compile.Service, entitled []model.Backend, known bool) func(
 		case !known:
 			return true
 		}
-		return slices.ContainsFunc(entitled, func(e model.Backend) bool {
+		return slices.ContainsFunc(remembered, func(e model.Backend) bool {
 			return samePods(&e, b) || e.Workload.Name == b.Workload.Name && (s.ReleasedMissing || e.Labels[label] == b.Labels[label])
 		})
 	}

@@ -8,14 +8,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// interim returns t with ordinary traffic at a pin that proxies have already, for
-// hosts where it reaches pods that are not released and the pin that is wanted has
-// to wait: each change of what is wanted begins a new wait, in which such pods
-// would go on getting ordinary requests. False means that there is no such pin.
+// fallbackPin returns t with a fallback pin for each host whose desired pin has to wait
+// while ordinary traffic reaches unreleased pods. Proxies have the fallback already. Without
+// it, each change of the desired pin would start a new wait in which unreleased pods keep
+// getting ordinary requests. It returns false if no host has a fallback.
 func (p *planner) fallbackPin(t *route.Table, seen *observed) (*route.Table, bool) {
 	out, moved := *t, false
 	out.Routes = slices.Clone(t.Routes)
-	substitutes := map[string]*Cluster{}
+	fallbacks := map[string]*Cluster{}
 	for i := range out.Routes {
 		r := &out.Routes[i]
 		if r.Kind == route.Override {
@@ -25,26 +25,25 @@ func (p *planner) fallbackPin(t *route.Table, seen *observed) (*route.Table, boo
 		r.Destinations = slices.Clone(before)
 		for j := range r.Destinations {
 			d := &r.Destinations[j]
-			m := p.obstacle([]Cluster{{Host: d.Host, Subset: d.Subset}}, nil)
-			if d.Subset == "" || !m.notPlaced && !m.pending {
+			o := p.obstacle([]Cluster{{Host: d.Host, Subset: d.Subset}}, nil)
+			if d.Subset == "" || !o.notPlaced && !o.pending {
 				continue
 			}
-			if _, known := substitutes[d.Host]; !known {
-				substitutes[d.Host] = p.pickFallback(t, seen, d.Host)
+			if _, known := fallbacks[d.Host]; !known {
+				fallbacks[d.Host] = p.pickFallback(t, seen, d.Host)
 			}
-			if c := substitutes[d.Host]; c != nil {
+			if c := fallbacks[d.Host]; c != nil {
 				d.Subset, moved = c.Subset, true
 			}
 		}
 		if r.Destinations = mergeDestinations(r.Destinations); !slices.Equal(before, r.Destinations) {
-			r.Delegated = nil // the delegate says something else
+			r.Delegated = nil // the delegate has other destinations
 		}
 	}
 	return &out, moved
 }
 
-// strays reports whether ordinary traffic to a Service reaches, as things are,
-// pods that are not released.
+// leaks reports whether ordinary traffic of a Service reaches unreleased pods now.
 func (p *planner) leaks(seen *observed, host string, released func(*model.Backend) bool) bool {
 	if seen == nil || seen.Delegates || seen.Ordinary.Has(Cluster{Host: host}) {
 		return true
@@ -63,11 +62,11 @@ func (p *planner) leaks(seen *observed, host string, released func(*model.Backen
 	return false
 }
 
-// substitute returns, where ordinary traffic to host strays, a subset that proxies
-// have, and that has pods, but none which t does not want ordinary traffic to
-// reach: that with most ready ones. Where none of its pods is ready though others
-// are that are wanted, there is no substitute: requests that are served are better
-// than none.
+// pickFallback returns the subset to pin ordinary traffic of host to while the desired pin
+// waits: of the subsets that proxies have and whose pods t wants it to reach, the one with
+// most ready pods. It returns nil if ordinary traffic does not leak, or if no fallback has
+// a ready pod while other pods that t wants have: requests that are served are better than
+// none.
 func (p *planner) pickFallback(t *route.Table, seen *observed, host string) *Cluster {
 	s := p.services[host]
 	if s == nil {
@@ -77,25 +76,26 @@ func (p *planner) pickFallback(t *route.Table, seen *observed, host string) *Clu
 	if !p.leaks(seen, host, released) {
 		return nil
 	}
-	_, named := referencedAlready(t, seen)
-	best, most := p.bestSubset(s, host, released, named)
+	_, referenced := referencedAlready(t, seen)
+	best, most := p.bestSubset(s, host, released, referenced)
 	if most == 0 && slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Ready > 0 && released(&b) }) {
 		return nil
 	}
 	return best
 }
 
-// best returns the subset that proxies have, or that is named already, with most ready
-// pods, of those with pods none of which is another than a condition says; nil for none.
-func (p *planner) bestSubset(s *model.Service, host string, these func(*model.Backend) bool, named route.Clusters) (best *Cluster, most int) {
-	return p.bestSubsetWhere(s, host, these, func(c Cluster) bool { return p.propagated(c) || named.Has(c) })
+// bestSubset returns the subset with most ready pods, of those that proxies have or routes
+// already reference, and that contain pods, all of which satisfy these. It returns nil if
+// there is none.
+func (p *planner) bestSubset(s *model.Service, host string, these func(*model.Backend) bool, referenced route.Clusters) (best *Cluster, most int) {
+	return p.bestSubsetWhere(s, host, these, func(c Cluster) bool { return p.propagated(c) || referenced.Has(c) })
 }
 
-// bestOf is best among the subsets that are placed and of which a condition holds.
-func (p *planner) bestSubsetWhere(s *model.Service, host string, these func(*model.Backend) bool, holds func(Cluster) bool) (best *Cluster, most int) {
+// bestSubsetWhere is bestSubset for the placed subsets that satisfy a condition.
+func (p *planner) bestSubsetWhere(s *model.Service, host string, these func(*model.Backend) bool, condition func(Cluster) bool) (best *Cluster, most int) {
 	most = -1
 	for _, c := range p.placedSubsets(host) {
-		if !holds(c) || !p.unchangedByPlan(c) || p.conflicting[c] {
+		if !condition(c) || !p.unchangedByPlan(c) || p.conflicting[c] {
 			continue
 		}
 		if ready, only := countReady(s, p.labels[c], these); only && ready > most {
@@ -105,7 +105,7 @@ func (p *planner) bestSubsetWhere(s *model.Service, host string, these func(*mod
 	return best, most
 }
 
-// subsets lists the subsets of a host that are placed, sorted.
+// placedSubsets lists the placed subsets of a host, sorted.
 func (p *planner) placedSubsets(host string) []Cluster {
 	if p.subsetsByHost == nil {
 		p.subsetsByHost = map[string][]Cluster{}
@@ -120,7 +120,7 @@ func (p *planner) placedSubsets(host string) []Cluster {
 	return out
 }
 
-// released returns what tells the pods to which t wants ordinary traffic to go.
+// ordinaryPods returns a predicate for the pods that t wants ordinary traffic to reach.
 func (p *planner) ordinaryPods(t *route.Table, host string) func(*model.Backend) bool {
 	var pins []map[string]string
 	for i := range t.Routes {
@@ -135,8 +135,8 @@ func (p *planner) ordinaryPods(t *route.Table, host string) func(*model.Backend)
 	}
 }
 
-// definition returns the labels of a subset as they are wanted, or as they are
-// where nothing is wanted of it. A whole Service has none.
+// desiredLabels returns the desired labels of a subset, or its stored labels if it is not
+// desired. A whole Service has none.
 func (p *planner) desiredLabels(c Cluster) (map[string]string, bool) {
 	if labels, ok := p.desired[c]; ok {
 		return labels, true
@@ -145,24 +145,24 @@ func (p *planner) desiredLabels(c Cluster) (map[string]string, bool) {
 	return labels, ok && c.Subset != ""
 }
 
-// stays reports whether a subset will be after this plan what it is now.
+// unchangedByPlan reports whether this plan leaves a subset as it is.
 func (p *planner) unchangedByPlan(c Cluster) bool {
 	if _, ok := p.desired[c]; ok {
 		return !p.labelsChange(c)
 	}
-	unnamed, ours := p.next.unreferencedSince[c]
-	return !ours || !p.drainElapsed(unnamed)
+	since, unreferenced := p.next.unreferencedSince[c]
+	return !unreferenced || !p.drainElapsed(since)
 }
 
-// count counts the ready pods of s with labels, and reports whether there are
-// pods with them and all of them are released.
-func countReady(s *model.Service, labels map[string]string, released func(*model.Backend) bool) (ready int, only bool) {
+// countReady counts the ready pods of s with some labels, and reports whether pods with
+// these labels exist and all satisfy these.
+func countReady(s *model.Service, labels map[string]string, these func(*model.Backend) bool) (ready int, only bool) {
 	for i := range s.Backends {
 		b := &s.Backends[i]
 		if b.Pods == 0 || !model.HasLabels(b.Labels, labels) {
 			continue
 		}
-		if !released(b) {
+		if !these(b) {
 			return 0, false
 		}
 		ready, only = ready+b.Ready, true
@@ -170,7 +170,7 @@ func countReady(s *model.Service, labels map[string]string, released func(*model
 	return ready, only
 }
 
-// merge makes one destination of those that lead to the same place.
+// mergeDestinations merges destinations that lead to the same place.
 func mergeDestinations(in []route.Destination) []route.Destination {
 	shares := make([]int64, len(in))
 	for i := range in {
@@ -179,7 +179,7 @@ func mergeDestinations(in []route.Destination) []route.Destination {
 	return mergeWeighted(in, shares)
 }
 
-// mergeWeighted is merge with other weights than the destinations have.
+// mergeWeighted is mergeDestinations with other weights than those of the destinations.
 func mergeWeighted(in []route.Destination, shares []int64) []route.Destination {
 	var out []route.Destination
 	var weights []int64
@@ -195,7 +195,7 @@ func mergeWeighted(in []route.Destination, shares []int64) []route.Destination {
 		}
 		out, weights = append(out, d), append(weights, shares[n])
 	}
-	// A user's weights may be so large that two of them are more than an int32 holds.
+	// The sum of a user's weights may overflow an int32.
 	divisor := (total-1)/math.MaxInt32 + 1
 	for i, w := range weights {
 		if w > 0 {

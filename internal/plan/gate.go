@@ -13,38 +13,37 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Early are pods behind a Service that would be ready too early if they were now:
-// they are not released, and ordinary requests may still reach them, or proxies
-// may not have the subset of their version. Pods that no Early speaks of may be
-// ready as far as routes are concerned.
+// GatedPods are unreleased pods behind a Service that must not be ready yet: ordinary
+// requests may still reach them, or proxies may not have the subset of their version. Pods
+// in no GatedPods may be ready, as far as routes are concerned.
 type GatedPods struct {
 	Namespace, Service string
-	// Labels are all that the pods carry, without those of a revision.
+	// Labels are all labels of the pods, but for those of a revision.
 	Labels map[string]string
-	// Until is when the wait ends; zero where something has to be written first.
+	// Until is when the wait ends; zero if something has to be written first.
 	Until time.Time
 }
 
-// aside are pods, by their labels, that an object keeps ordinary traffic to a host
-// from, before those who see it.
+// exclusion identifies pods, by their labels, that an object keeps ordinary traffic of a
+// host from, in the proxies of the namespaces that it is exported to.
 type exclusion struct {
-	object              diag.Object
-	host, scope, labels string
+	object                 diag.Object
+	host, exportTo, labels string
 }
 
-// findEarly lists what must not be ready yet.
+// findGatedPods lists the pods that must not be ready yet.
 func (p *planner) findGatedPods() {
 	for i := range p.Result.Services {
 		s := &p.Result.Services[i]
-		apart := p.excludedPods(s)
-		if s.State != compile.Managed || len(apart) == 0 {
+		excluded := p.excludedPods(s)
+		if s.State != compile.Managed || len(excluded) == 0 {
 			continue
 		}
-		ordinary := p.ordinaryTables(s.Host)
-		for j := range apart {
-			b := &apart[j]
+		tables := p.ordinaryTables(s.Host)
+		for j := range excluded {
+			b := &excluded[j]
 			wait := p.subsetWait(s.Host, b)
-			for _, t := range ordinary {
+			for _, t := range tables {
 				wait = wait.and(p.excludes(t, s.Host, b))
 			}
 			if wait.done {
@@ -59,28 +58,27 @@ func (p *planner) findGatedPods() {
 	})
 }
 
-// apart lists the pods that ordinary traffic is to be kept from. Where what is released
-// is missing, these are all that it may not have, if it is served by others.
+// excludedPods lists the pods that ordinary traffic of a Service must not reach. If no
+// released pod exists, these are the ineligible ones, provided that an eligible pod is ready.
 func (p *planner) excludedPods(s *compile.Service) []model.Backend {
-	apart := s.Apart()
-	if !s.ReleasedMissing || len(apart) == 0 {
-		return apart
+	excluded := s.Apart()
+	if !s.ReleasedMissing || len(excluded) == 0 {
+		return excluded
 	}
-	mayHave := p.eligible(s.Host)
-	if !p.anyReady(s.Host, mayHave) {
+	eligible := p.eligible(s.Host)
+	if !p.anyReady(s.Host, eligible) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(apart), func(b model.Backend) bool { return mayHave(&b) })
+	return slices.DeleteFunc(slices.Clone(excluded), func(b model.Backend) bool { return eligible(&b) })
 }
 
-// wait is whether something is over, and if not, until when it lasts: zero for
-// not known.
+// wait says whether a wait is over, and if not, when it ends; zero if that is not known.
 type wait struct {
 	done  bool
 	until time.Time
 }
 
-// and is the wait for both.
+// and returns the later of two waits.
 func (w wait) and(other wait) wait {
 	switch {
 	case other.done, !w.done && w.until.IsZero():
@@ -91,12 +89,13 @@ func (w wait) and(other wait) wait {
 	return w
 }
 
-// settling is the wait for proxies to follow what routes have said since a time.
+// propagationWait is the wait until proxies have what routes have said since a time.
 func (p *planner) propagationWait(since time.Time) wait {
 	return wait{done: p.propagationElapsed(since), until: since.Add(p.Options.PropagationDelay)}
 }
 
-// placing is the wait for proxies to have a cluster as it is.
+// clusterWait is the wait until all proxies have a placed cluster. It marks the cluster as
+// blocking.
 func (p *planner) clusterWait(c Cluster) wait {
 	out := wait{done: p.propagated(c), until: p.next.placed[c].since.Add(p.Options.PropagationDelay)}
 	if !out.done {
@@ -105,8 +104,8 @@ func (p *planner) clusterWait(c Cluster) wait {
 	return out
 }
 
-// ordinary lists the tables that send ordinary traffic to a host, or may have done so a
-// moment ago: those for it, wherever they lead by now.
+// ordinaryTables lists the tables that send ordinary traffic to a host, or did a moment
+// ago: also those for the host, wherever they lead now.
 func (p *planner) ordinaryTables(host string) []*route.Table {
 	if p.tablesByHost == nil {
 		p.tablesByHost = map[string][]*route.Table{}
@@ -127,7 +126,7 @@ func (p *planner) ordinaryTables(host string) []*route.Table {
 	return p.tablesByHost[host]
 }
 
-// ordinaryOf lists the clusters that rows of t name which are no override rows.
+// ordinaryClusters lists the clusters that t's rows reference, without override rows.
 func ordinaryClusters(t *route.Table) []Cluster {
 	var out []Cluster
 	for i := range t.Routes {
@@ -138,18 +137,17 @@ func ordinaryClusters(t *route.Table) []Cluster {
 	return out
 }
 
-// away is the wait until the object of t keeps ordinary traffic to host from pods
-// that are not to get any: until all that it names and that reaches them is what t
-// names too, as routes of a user's may.
+// excludes is the wait until t's stored object sends ordinary traffic of host to no pod of
+// b, except through clusters that t itself wants, as users' own routes may.
 func (p *planner) excludes(t *route.Table, host string, b *model.Backend) wait {
 	seen := p.observed[p.Backend.TableObject(t)]
 	if seen == nil || widens(seen.ExportTo, t.ExportTo) {
 		return wait{}
 	}
-	wanted := ordinaryClusters(t)
+	desired := ordinaryClusters(t)
 	for _, c := range seen.Ordinary {
-		wants := slices.Contains(wanted, c) && (c.Subset != "" || !p.reports[host].ReleasedMissing)
-		if c.Host == host && p.selects(c, b, p.placedLabels) && (!wants || !p.selects(c, b, p.finalDefinition)) {
+		stays := slices.Contains(desired, c) && (c.Subset != "" || !p.reports[host].ReleasedMissing)
+		if c.Host == host && p.selects(c, b, p.placedLabels) && (!stays || !p.selects(c, b, p.finalDefinition)) {
 			return wait{}
 		}
 	}
@@ -159,31 +157,32 @@ func (p *planner) excludes(t *route.Table, host string, b *model.Backend) wait {
 	return p.propagationWait(at)
 }
 
-// reaches reports whether pods are in a cluster, as labels says what that is.
+// selects reports whether a cluster, with the labels that the function returns for it,
+// contains the pods of b.
 func (p *planner) selects(c Cluster, b *model.Backend, labels func(Cluster) (map[string]string, bool)) bool {
 	if c.Subset == "" || p.conflicting[c] {
 		return true
 	}
-	is, known := labels(c)
-	return known && model.HasLabels(b.Labels, is)
+	selector, known := labels(c)
+	return known && model.HasLabels(b.Labels, selector)
 }
 
-// intention returns the labels that a subset is to have in the end.
+// finalDefinition returns the labels that a subset will have in the end.
 func (p *planner) finalDefinition(c Cluster) (map[string]string, bool) {
-	if labels, stays := p.finalLabels[c]; stays {
+	if labels, retained := p.finalLabels[c]; retained {
 		return labels, true
 	}
 	return p.desiredLabels(c)
 }
 
-// present returns the labels of a subset as they are.
+// placedLabels returns the labels of a stored subset.
 func (p *planner) placedLabels(c Cluster) (map[string]string, bool) {
 	_, placed := p.next.placed[c]
 	labels, known := p.labels[c]
 	return labels, placed && known
 }
 
-// subsetsOf is the wait until proxies have the subsets of host that pods are in.
+// subsetWait is the wait until proxies have the subsets of host that contain the pods of b.
 func (p *planner) subsetWait(host string, b *model.Backend) wait {
 	out := wait{done: true}
 	for _, rule := range p.rulesFor(host) {

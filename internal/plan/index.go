@@ -6,29 +6,30 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// index finds what one plan's input says, by name.
+// index looks up parts of one plan's input by name.
 type index struct {
 	observed map[diag.Object]*observed
-	// services and labels are the pods behind hosts and subsets.
+	// services has the Service of each host, reports what compile reported about it.
 	services map[string]*model.Service
-	labels   map[Cluster]map[string]string
-	// reports is what compile found about the Service of each host.
-	reports map[string]*compile.Service
-	// wanted has the labels of the clusters that the wanted rules make, or of those that
-	// stay as they are for now.
-	desired map[Cluster]map[string]string
-	// meant has the labels that subsets will have which stay as they are for now.
+	reports  map[string]*compile.Service
+	// labels has the labels of each subset: as stored, or as desired if it is not stored.
+	labels map[Cluster]map[string]string
+	// desired has the labels of the subsets that the desired rules define. A subset that has
+	// to stay as it is for now keeps its stored labels there, and finalLabels has those that
+	// it will have.
+	desired     map[Cluster]map[string]string
 	finalLabels map[Cluster]map[string]string
-	// what describes each cluster that is there, as its placement says.
+	// fingerprints identifies the definition of each existing cluster; see [placement].
 	fingerprints map[Cluster]string
-	// named are the clusters that some route names.
+	// referenced has the clusters that a stored route references.
 	referenced map[Cluster]bool
-	// contested are the subsets that two rules describe with different labels. The age of
-	// the rules decides which one proxies take.
+	// conflicting has the subsets that two stored rules define with different labels. The
+	// age of the rules decides which one proxies use.
 	conflicting map[Cluster]bool
-	// theirs are the subsets that rules of users have.
+	// usersSubsets has the subsets that users' rules define.
 	usersSubsets map[Cluster]bool
 
+	// clusterBuf and textBuf are scratch space.
 	clusterBuf []Cluster
 	textBuf    []byte
 	digester   digester

@@ -9,34 +9,34 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Memory is what a plan must know of earlier ones: since when things are as
-// they are. It says nothing that could not be found out again by waiting.
+// Memory is what a plan must know from earlier plans: mostly since when things have been
+// as they are. Without it a plan waits longer, and finds out again.
 type Memory struct {
-	// placed says since when proxies may have a cluster as it is now.
+	// placed has since when each cluster has had its present definition.
 	placed map[Cluster]placement
-	// removedSince says since when clusters have been gone that proxies may know still.
+	// removedSince is when a cluster was removed, while proxies may still know it.
 	removedSince map[Cluster]time.Time
-	// unreferencedSince says since when no route has needed a subset of ours.
+	// unreferencedSince is when the last route to a subset of Overrides' was removed.
 	unreferencedSince map[Cluster]time.Time
-	// eligible has for each host the pods that ordinary traffic there may have.
+	// eligible has the pods of each host that ordinary traffic may reach.
 	eligible map[string][]model.Backend
-	// unpinnableSince says since when a pinned host has needed no pin.
+	// unpinnableSince is when a pinned host ceased to need its pin.
 	unpinnableSince map[string]time.Time
-	// versions has what happened to each version.
+	// versions has the history of each version.
 	versions map[route.Version]history
-	// rendered has what tables and rules were made into.
+	// rendered has the objects of tables and rules.
 	rendered map[diag.Object]rendered
-	// routed says since when a row for a version has been in place, unroutedSince since when
-	// there has been none for one that had one.
+	// routed has since when each version has had a row, unroutedSince when a version lost its
+	// last row, while proxies may still know that.
 	routed        map[route.Version]routeInPlace
 	unroutedSince map[route.Version]time.Time
-	// visible says since when tables are to be seen, and by whom.
+	// visible has since when each table is meant for which namespaces.
 	visible map[diag.Object]visibleSince
-	// excludedSince says since when pods that are not released have got no ordinary traffic.
+	// excludedSince is when an object began to keep ordinary traffic from unreleased pods.
 	excludedSince map[exclusion]time.Time
 }
 
-// newMemory returns an empty one, with room for as much as there was before.
+// newMemory returns an empty memory, with capacity for as much as before holds.
 func newMemory(before *Memory) Memory {
 	return Memory{
 		placed: make(map[Cluster]placement, len(before.placed)), removedSince: map[Cluster]time.Time{},

@@ -6,21 +6,22 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Cluster is what a destination names: a host, or a subset of it.
+// Cluster is what a destination references: a host, or a subset of it.
 type Cluster = route.Cluster
 
-// sight is an observed object; its routes name nothing where it has none.
+// observed is an object in the cluster. Its Placed is empty, not nil, for an object that
+// has no routes.
 type observed struct {
 	*Observed
 	*route.Placed
 }
 
-// look indexes what is observed.
+// indexObserved indexes the observed objects by name.
 func (p *planner) indexObserved() {
-	sights, none := make([]observed, len(p.Observed)), &route.Placed{}
+	objects, none := make([]observed, len(p.Observed)), &route.Placed{}
 	for i := range p.Observed {
-		s := &sights[i]
-		s.Observed, s.Placed = &p.Observed[i], cmp.Or(p.Observed[i].Routes, none)
-		p.observed[s.Object] = s
+		o := &objects[i]
+		o.Observed, o.Placed = &p.Observed[i], cmp.Or(p.Observed[i].Routes, none)
+		p.observed[o.Object] = o
 	}
 }

@@ -7,37 +7,39 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Young is a cluster that proxies may not have yet, for all that Wait says.
+// PendingCluster is a cluster that some proxies may not have received yet, judging by the
+// propagation delay alone.
 type PendingCluster struct {
 	Cluster
 
-	// Since is when it was first seen as it is; HostSince when its host was, zero for
-	// one that is no Service's.
+	// Since is when a plan first saw the cluster with its present definition. HostSince is
+	// when a plan first saw its Service, or zero if the host is no Service.
 	Since, HostSince time.Time
-	// New is set where no cluster of that name was there for a while before: a proxy
-	// that knows the name has this one.
+	// FirstOfName is set if no cluster of that name existed for a while before: a proxy that
+	// knows the name then has the present definition.
 	FirstOfName bool
-	// Awaited is set where something is to be named as soon as proxies have it.
+	// Blocking is set if a change waits until all proxies have the cluster.
 	Blocking bool
 }
 
-// appear notes that c is there, as what says.
-func (p *planner) trackCluster(c Cluster, what string) {
-	before, known := p.Memory.placed[c]
-	if !known || before.fingerprint != what {
-		_, left := p.Memory.removedSince[c]
-		// Of what a first plan finds nobody knows what was there before.
-		now := placement{fingerprint: what, since: p.Now, firstOfName: p.Memory.placed != nil && !known && !left, labels: p.labels[c]}
+// trackCluster records that c exists with the definition that fingerprint identifies.
+func (p *planner) trackCluster(c Cluster, fingerprint string) {
+	at, known := p.Memory.placed[c]
+	if !known || at.fingerprint != fingerprint {
+		_, removed := p.Memory.removedSince[c]
+		// On the first plan nobody knows whether the name existed before.
+		firstPlan := p.Memory.placed == nil
+		now := placement{fingerprint: fingerprint, since: p.Now, firstOfName: !firstPlan && !known && !removed, labels: p.labels[c]}
 		if known {
-			now.formerLabels = before.knownLabels(p)
+			now.formerLabels = at.knownLabels(p)
 		}
-		before = now
+		at = now
 	}
-	p.next.placed[c] = before
+	p.next.placed[c] = at
 }
 
-// mayBeKnownAs lists the labels that proxies may think a cluster's pods to have; none
-// where that is not known.
+// knownLabels lists the labels that proxies may select the cluster's pods by; nil if that
+// is unknown.
 func (a *placement) knownLabels(p *planner) []map[string]string {
 	if p.propagationElapsed(a.since) {
 		return []map[string]string{a.labels}
@@ -48,8 +50,8 @@ func (a *placement) knownLabels(p *planner) []map[string]string {
 	return append(slices.Clip(a.formerLabels), a.labels)
 }
 
-// wasWider reports whether proxies that know a young cluster as what it was before may
-// send requests that follow it to pods which ordinary traffic must not have.
+// mayLeak reports whether a proxy that still has an earlier definition of a pending
+// cluster may send ordinary requests to pods that are not eligible for them.
 func (p *planner) mayLeak(c Cluster) bool {
 	at, s := p.next.placed[c], p.services[c.Host]
 	if at.firstOfName || p.propagated(c) {
@@ -58,20 +60,19 @@ func (p *planner) mayLeak(c Cluster) bool {
 	if s == nil || at.formerLabels == nil {
 		return true
 	}
-	mayHave := p.eligible(c.Host)
+	eligible := p.eligible(c.Host)
 	return slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
-		return b.Pods > 0 && !mayHave(&b) && slices.ContainsFunc(at.formerLabels, func(labels map[string]string) bool { return model.HasLabels(b.Labels, labels) })
+		return b.Pods > 0 && !eligible(&b) && slices.ContainsFunc(at.formerLabels, func(labels map[string]string) bool { return model.HasLabels(b.Labels, labels) })
 	})
 }
 
-// leave notes since when clusters have not been there, for as long as a proxy may
-// know them still.
+// trackRemoved records since when clusters have been gone.
 func (p *planner) trackRemoved() {
 	trackGone(p, p.Memory.placed, p.next.placed, p.Memory.removedSince, p.next.removedSince)
 }
 
-// noteGone notes since when what was there before has not been there, for as long as a
-// proxy may know it still.
+// trackGone records in next since when the keys of before have been missing from now, for
+// as long as a proxy may still know them. gone is what the previous plan recorded.
 func trackGone[K comparable, V any](p *planner, before, now map[K]V, gone, next map[K]time.Time) {
 	for key := range before {
 		if _, there := now[key]; !there {
@@ -85,14 +86,15 @@ func trackGone[K comparable, V any](p *planner, before, now map[K]V, gone, next 
 	}
 }
 
-// has reports whether proxies have a cluster that is placed.
+// propagated reports whether all proxies have a placed cluster: they have acknowledged it,
+// or the propagation delay is over.
 func (p *planner) propagated(c Cluster) bool {
 	at := p.next.placed[c].since
-	known, ok := p.Acked[c]
-	return ok && known.Equal(at) || p.propagationElapsed(at)
+	acked, ok := p.Acked[c]
+	return ok && acked.Equal(at) || p.propagationElapsed(at)
 }
 
-// young lists the clusters that proxies may not have yet.
+// pendingClusters lists the clusters that some proxies may not have received yet.
 func (p *planner) pendingClusters() []PendingCluster {
 	var out []PendingCluster
 	for c, at := range p.next.placed {

@@ -9,18 +9,18 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// AwaitedRow is an override row in place that proxies may not have yet.
+// PendingRow is a stored override row that some proxies may not have received yet.
 type PendingRow struct {
 	Version route.Version
-	// Since is when a row for the version was first seen.
+	// Since is when a plan first saw a row for the version.
 	Since time.Time
-	// Object is the VirtualService that the row stands in, Name its own name there, and
-	// To what it leads to.
+	// Object is the object with the row, Name the row's name in it, and To the cluster that
+	// the row leads to.
 	Object diag.Object
 	Name   string
 	To     Cluster
-	// Host is the Service whose requests the row takes, on Ports; HostSince is when that
-	// was first seen.
+	// Host is the Service whose requests the row matches, on Ports; HostSince is when a plan
+	// first saw that Service.
 	Host      string
 	Ports     []uint32
 	HostSince time.Time
@@ -28,39 +28,39 @@ type PendingRow struct {
 	Namespaces []string
 }
 
-// routed is what is remembered of a version that a row in place leads to.
+// routeInPlace is what a plan remembers about a version that a stored row leads to.
 type routeInPlace struct {
 	since time.Time
-	// again is set where a row may have been there shortly before: proxies may have that
-	// one, which can't be told from this one.
+	// maybeOlder is set if a row may have existed shortly before. Proxies may still have
+	// that one, and istiod can't tell the two apart.
 	maybeOlder bool
-	// other is set while the row in place is not the one that is wanted, which takes its
-	// place in one write, but leads to the version too.
+	// renamed is set while the stored row that leads to the version has another name than
+	// the desired row, which will replace it in one write.
 	renamed bool
 }
 
-// noteRouted notes which of t's versions a row in place leads to.
+// trackRoutes records which of t's versions a stored row leads to.
 func (p *planner) trackRoutes(t *route.Table, seen *observed) {
 	if seen == nil {
 		return
 	}
-	// The object is one: proxies that have one of its rows for a version have all.
+	// One object has all of t's rows, so proxies with one row for a version have them all.
 	rows := map[route.Version]*PendingRow{}
 	for i := range t.Routes {
 		r := &t.Routes[i]
 		if r.Kind != route.Override {
 			continue
 		}
-		to, there := seen.Override(r.Name)
-		if !there {
+		to, stored := seen.Override(r.Name)
+		if !stored {
 			p.trackRenamed(r, seen)
 			continue
 		}
 		at := p.routeOf(r.Version)
-		settled := p.routePropagated(r.Version, at.since)
+		propagated := p.routePropagated(r.Version, at.since)
 		p.next.routed[r.Version] = at
-		p.out.Routed[r.Version] = Routed{Since: at.since, Propagated: settled}
-		if settled {
+		p.out.Routed[r.Version] = Routed{Since: at.since, Propagated: propagated}
+		if propagated {
 			continue
 		}
 		p.requeueAt(at.since.Add(max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)))
@@ -81,28 +81,28 @@ func (p *planner) trackRoutes(t *route.Table, seen *observed) {
 	}
 }
 
-// routedSince returns since when a row for a version has been in place that is there now.
+// routeOf returns what is known about the stored row of a version.
 func (p *planner) routeOf(v route.Version) routeInPlace {
 	at, known := p.Memory.routed[v]
-	_, left := p.Memory.unroutedSince[v]
+	_, removed := p.Memory.unroutedSince[v]
 	switch {
 	case !known:
-		return routeInPlace{since: p.Now, maybeOlder: left || p.Memory.placed == nil}
+		return routeInPlace{since: p.Now, maybeOlder: removed || p.Memory.placed == nil}
 	case at.renamed:
 		return routeInPlace{since: p.Now, maybeOlder: true}
 	}
 	return at
 }
 
-// noteOther notes that a version still has a route where r is not in place, but a row of
-// another name that leads there: a table whose rows get other names, as those of a user's
-// VirtualService that comes or goes, is written at once, and the version is served before
-// and after that. A route that proxies may not have yet is not waited for: it goes.
+// trackRenamed records that a version still has a route although r is not stored: a row
+// with another name leads there. The rows of a table get other names when a user's
+// VirtualService comes or goes, for example. A plan writes that at once, and the version is
+// served before and after.
 func (p *planner) trackRenamed(r *route.Route, seen *observed) {
 	at, known := p.Memory.routed[r.Version]
-	_, noted := p.next.routed[r.Version]
+	_, tracked := p.next.routed[r.Version]
 	leads := slices.ContainsFunc(seen.Overrides, func(o route.PlacedOverride) bool { return slices.Contains(r.AppendClusters(nil), o.To) })
-	if !known || noted || !leads {
+	if !known || tracked || !leads {
 		return
 	}
 	at.renamed = true
@@ -110,14 +110,14 @@ func (p *planner) trackRenamed(r *route.Route, seen *observed) {
 	p.out.Routed[r.Version] = Routed{Since: at.since}
 }
 
-// routeSettled reports whether every proxy has the route to a version.
+// routePropagated reports whether every proxy has the route to a version.
 func (p *planner) routePropagated(v route.Version, since time.Time) bool {
-	known, ok := p.RoutesAcked[v]
-	return ok && known.Equal(since) || p.Now.Sub(since) >= max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)
+	acked, ok := p.RoutesAcked[v]
+	return ok && acked.Equal(since) || p.Now.Sub(since) >= max(p.Options.PropagationDelay, p.Options.RoutePropagationDelay)
 }
 
-// row describes a row for a caller that may ask whether proxies have it; nil where
-// that can't be told: the row is for the requests of some pods only, or stands in a
+// pendingRow describes a row so that a caller can ask whether proxies have it. It returns
+// nil if nobody can tell: the row matches the requests of some pods only, or it is in a
 // delegate, where proxies know it by another name.
 func (p *planner) pendingRow(t *route.Table, r *route.Route, seen *observed) *PendingRow {
 	if r.Delegated != nil || len(t.Hosts) != 1 || p.services[t.Hosts[0]] == nil {
@@ -134,11 +134,11 @@ func (p *planner) pendingRow(t *route.Table, r *route.Route, seen *observed) *Pe
 		exportTo = p.Snapshot.Mesh.VirtualServiceExportTo
 	}
 	if !exportsTo(exportTo, allNamespaces) {
-		for _, who := range exportTo {
-			if who == "." {
-				who = seen.Namespace
+		for _, namespace := range exportTo {
+			if namespace == "." {
+				namespace = seen.Namespace
 			}
-			out.Namespaces = append(out.Namespaces, who)
+			out.Namespaces = append(out.Namespaces, namespace)
 		}
 	}
 	for _, port := range p.services[out.Host].Ports {
@@ -152,8 +152,8 @@ func (p *planner) pendingRow(t *route.Table, r *route.Route, seen *observed) *Pe
 	return out
 }
 
-// forgetRouted notes since when versions have had no row, for as long as a proxy may
-// know one still, and lists the rows to ask about.
+// finishRoutes records since when versions have had no row, for as long as a proxy may
+// still have one, and sorts the pending rows.
 func (p *planner) finishRoutes() {
 	trackGone(p, p.Memory.routed, p.next.routed, p.Memory.unroutedSince, p.next.unroutedSince)
 	p.out.PendingRows = slices.DeleteFunc(p.out.PendingRows, func(r PendingRow) bool { return p.unobservable[r.Version] })

@@ -11,31 +11,30 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// portion is where some of the ordinary traffic to a host stays: a subset, or all of the
-// Service where that is empty.
+// share is a part of the ordinary traffic of a host: it goes to a subset, or to the whole
+// Service if the subset is empty.
 type share struct {
 	subset string
 	weight int64
 }
 
-// asItIs returns t with ordinary traffic where it is now, for the hosts where it would
-// be served worse if it went where t says: to pods none of which is ready, or, since
-// nothing is there of what is named as released, to all pods of the Service. The other
-// rows of t don't wait for that.
+// retainOrdinary returns t with ordinary traffic left where it goes now, for the hosts
+// where t would have it served worse: by pods none of which is ready, or, since no released
+// pod exists, by all pods of the Service. The other rows of t don't wait for that.
 func (p *planner) retainOrdinary(t *route.Table, seen *observed) *route.Table {
-	var stays map[string][]share
+	var retained map[string][]share
 	for _, host := range p.degradedHosts(t) {
-		portions := p.currentShares(t, seen, host)
-		if portions == nil {
+		shares := p.currentShares(t, seen, host)
+		if shares == nil {
 			continue
 		}
-		if stays == nil {
-			stays = map[string][]share{}
+		if retained == nil {
+			retained = map[string][]share{}
 		}
-		stays[host] = portions
+		retained[host] = shares
 		p.blockPin(p.Backend.TableObject(t), host, p.eligible(host))
 	}
-	if stays == nil {
+	if retained == nil {
 		return t
 	}
 	out := *t
@@ -43,19 +42,18 @@ func (p *planner) retainOrdinary(t *route.Table, seen *observed) *route.Table {
 	for i := range out.Routes {
 		if r := &out.Routes[i]; r.Kind != route.Override {
 			before := r.Destinations
-			if r.Destinations = applyShares(r, stays); !slices.Equal(before, r.Destinations) {
-				r.Delegated = nil // the delegate says something else
+			if r.Destinations = applyShares(r, retained); !slices.Equal(before, r.Destinations) {
+				r.Delegated = nil // the delegate has other destinations
 			}
 		}
 	}
 	return &out
 }
 
-// worse lists the hosts at which t may have ordinary traffic served worse than now:
-// those that it pins to pods none of which is ready, and those where what is
-// released is missing.
+// degradedHosts lists the hosts whose ordinary traffic t may have served worse than now:
+// t pins it to pods none of which is ready, or no released pod exists.
 func (p *planner) degradedHosts(t *route.Table) []string {
-	var out, well []string
+	var degraded, served []string
 	for i := range t.Routes {
 		r := &t.Routes[i]
 		if r.Kind == route.Override {
@@ -63,23 +61,23 @@ func (p *planner) degradedHosts(t *route.Table) []string {
 		}
 		for _, d := range r.Destinations {
 			report := p.reports[d.Host]
-			if report == nil || namesUsersSubset(r, d) || slices.Contains(out, d.Host) && !report.ReleasedMissing && slices.Contains(well, d.Host) {
+			if report == nil || namesUsersSubset(r, d) || slices.Contains(degraded, d.Host) && !report.ReleasedMissing && slices.Contains(served, d.Host) {
 				continue
 			}
-			list := &well
+			list := &served
 			if report.ReleasedMissing || d.Subset != "" && !p.desiredServes(Cluster{Host: d.Host, Subset: d.Subset}) {
-				list = &out
+				list = &degraded
 			}
 			if !slices.Contains(*list, d.Host) {
 				*list = append(*list, d.Host)
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(host string) bool { return slices.Contains(well, host) })
+	return slices.DeleteFunc(degraded, func(host string) bool { return slices.Contains(served, host) })
 }
 
-// usersOwn reports whether a destination is a subset that a route of the user's names
-// itself, and so no pin.
+// namesUsersSubset reports whether a destination is a subset that the user's own route
+// names, and so no pin.
 func namesUsersSubset(r *route.Route, d route.Destination) bool {
 	if d.Subset == "" {
 		return false
@@ -92,40 +90,40 @@ func namesUsersSubset(r *route.Route, d route.Destination) bool {
 	return false
 }
 
-// servesAsWanted reports whether a ready pod is in a subset as it is to be; true where
-// that is not known.
+// desiredServes reports whether a subset with its desired labels has a ready pod; true if
+// nothing is known about the subset.
 func (p *planner) desiredServes(c Cluster) bool {
 	labels, known := p.desiredLabels(c)
 	return !known || p.anyReady(c.Host, func(b *model.Backend) bool { return model.HasLabels(b.Labels, labels) })
 }
 
-// portions says where ordinary traffic to host is served now, by pods that it may have;
-// nil where it is not, or where t leaves it there.
+// currentShares returns where eligible pods serve ordinary traffic of host now. It returns
+// nil if none do, or if t leaves the traffic there.
 func (p *planner) currentShares(t *route.Table, seen *observed, host string) []share {
 	s := p.services[host]
 	if s == nil {
 		return nil
 	}
-	mayHave, missing := p.eligible(host), p.reports[host].ReleasedMissing
+	eligible, missing := p.eligible(host), p.reports[host].ReleasedMissing
 	pins, whole := currentPins(t, seen, host)
-	if well := p.servingPins(s, pins, mayHave); len(well) > 0 {
-		return well
+	if serving := p.servingPins(s, pins, eligible); len(serving) > 0 {
+		return serving
 	}
-	strays := slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Pods > 0 && !mayHave(&b) })
-	if !p.anyReady(host, mayHave) {
+	ineligible := slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Pods > 0 && !eligible(&b) })
+	if !p.anyReady(host, eligible) {
 		return nil
 	}
-	if strays || !whole {
-		_, named := referencedAlready(t, seen)
-		if best, ready := p.bestSubset(s, host, mayHave, named); ready > 0 {
+	if ineligible || !whole {
+		_, referenced := referencedAlready(t, seen)
+		if best, ready := p.bestSubset(s, host, eligible, referenced); ready > 0 {
 			return []share{{best.Subset, 1}}
 		}
-		p.awaitFallback(s, host, mayHave)
+		p.awaitFallback(s, host, eligible)
 	}
 	if !whole {
-		// Nothing can be lost where it is: what proxies may not have yet is as good, if they
-		// do not know it as something else.
-		if best, ready := p.bestSubsetWhere(s, host, mayHave, func(c Cluster) bool { return !p.mayLeak(c) }); ready > 0 {
+		// Requests fail where they go now. So a subset that proxies may not have yet is as good,
+		// unless they may still know it with a definition that leaks.
+		if best, ready := p.bestSubsetWhere(s, host, eligible, func(c Cluster) bool { return !p.mayLeak(c) }); ready > 0 {
 			return []share{{best.Subset, 1}}
 		}
 	}
@@ -135,25 +133,24 @@ func (p *planner) currentShares(t *route.Table, seen *observed, host string) []s
 	return nil
 }
 
-// wellPinned returns those of some subsets that have ready pods, and none but what
-// ordinary traffic may have.
-func (p *planner) servingPins(s *model.Service, pins []Cluster, mayHave func(*model.Backend) bool) []share {
+// servingPins returns those of some pins that have ready pods, and only eligible pods.
+func (p *planner) servingPins(s *model.Service, pins []Cluster, eligible func(*model.Backend) bool) []share {
 	var out []share
 	for _, c := range pins {
 		labels, placed := p.placedLabels(c)
 		if !placed || !p.unchangedByPlan(c) || p.conflicting[c] {
 			continue
 		}
-		if ready, only := countReady(s, labels, mayHave); only && ready > 0 {
+		if ready, only := countReady(s, labels, eligible); only && ready > 0 {
 			out = append(out, share{c.Subset, int64(ready)})
 		}
 	}
 	return out
 }
 
-// pinsOf lists the subsets of host that the object in place pins ordinary traffic to,
-// without those that routes of the user's name; and reports whether it goes to the whole
-// Service instead, as it does where there is none.
+// currentPins lists the subsets of host that the stored object pins ordinary traffic to,
+// without those that users' routes name. It reports whether the traffic goes to the whole
+// Service instead, as it does without a stored object.
 func currentPins(t *route.Table, seen *observed, host string) (pins []Cluster, whole bool) {
 	if seen == nil || widens(seen.ExportTo, t.ExportTo) || seen.Ordinary.Has(Cluster{Host: host}) {
 		return nil, true
@@ -168,27 +165,27 @@ func currentPins(t *route.Table, seen *observed, host string) (pins []Cluster, w
 	return pins, len(pins) == 0
 }
 
-// awaitSubset asks for another plan when proxies have a subset to which ordinary traffic
-// could go meanwhile.
-func (p *planner) awaitFallback(s *model.Service, host string, these func(*model.Backend) bool) {
+// awaitFallback requeues for when proxies have a subset that ordinary traffic could go to
+// meanwhile.
+func (p *planner) awaitFallback(s *model.Service, host string, eligible func(*model.Backend) bool) {
 	for _, c := range p.placedSubsets(host) {
-		if ready, only := countReady(s, p.labels[c], these); only && ready > 0 && p.unchangedByPlan(c) && !p.propagated(c) {
+		if ready, only := countReady(s, p.labels[c], eligible); only && ready > 0 && p.unchangedByPlan(c) && !p.propagated(c) {
 			p.blocking[c] = true
 			p.requeueAt(p.next.placed[c].since.Add(p.Options.PropagationDelay))
 		}
 	}
 }
 
-// divide returns the destinations of r with those of hosts whose traffic stays where
-// it is replaced by these places, which divide their shares.
-func applyShares(r *route.Route, stays map[string][]share) []route.Destination {
-	divisible := func(d route.Destination) bool { return stays[d.Host] != nil && !namesUsersSubset(r, d) }
+// applyShares returns the destinations of r. It replaces those of hosts with retained
+// traffic by the retained shares, which divide the weights of the destinations among them.
+func applyShares(r *route.Route, retained map[string][]share) []route.Destination {
+	divisible := func(d route.Destination) bool { return retained[d.Host] != nil && !namesUsersSubset(r, d) }
 	totals, scale := map[string]int64{}, int64(1)
 	for _, d := range r.Destinations {
 		if _, done := totals[d.Host]; !divisible(d) || done {
 			continue
 		}
-		for _, part := range stays[d.Host] {
+		for _, part := range retained[d.Host] {
 			totals[d.Host] += part.weight
 		}
 		scale *= totals[d.Host]
@@ -204,7 +201,7 @@ func applyShares(r *route.Route, stays map[string][]share) []route.Destination {
 			out, weights = append(out, d), append(weights, weight*scale)
 			continue
 		}
-		for _, part := range stays[d.Host] {
+		for _, part := range retained[d.Host] {
 			d.Subset = part.subset
 			out, weights = append(out, d), append(weights, weight*scale/totals[d.Host]*part.weight)
 		}
@@ -212,28 +209,28 @@ func applyShares(r *route.Route, stays map[string][]share) []route.Destination {
 	return mergeWeighted(out, weights)
 }
 
-// keepSubsets lets subsets that ordinary traffic is pinned to be what they are while no
-// pod is ready of what they are to be, or others are leaving that would be in them: the
-// name of a pin by selector stays when it moves.
+// retainSubsets leaves the labels of a pinned subset as they are while no pod with its new
+// labels is ready, or while unreleased pods with the new labels drain. It matters for pins
+// by selector, which keep their subset's name when they move.
 func (p *planner) retainSubsets() {
 	for i := range p.Result.SubsetRules {
 		rule := &p.Result.SubsetRules[i]
 		for j := range rule.Subsets {
 			c := Cluster{Host: rule.Host, Subset: rule.Subsets[j].Name}
-			is, s := p.labels[c], p.services[rule.Host]
-			if _, placed := p.next.placed[c]; !placed || s == nil || p.reports[rule.Host] == nil || maps.Equal(is, rule.Subsets[j].Labels) {
+			current, s := p.labels[c], p.services[rule.Host]
+			if _, placed := p.next.placed[c]; !placed || s == nil || p.reports[rule.Host] == nil || maps.Equal(current, rule.Subsets[j].Labels) {
 				continue
 			}
-			mayHave := p.eligible(rule.Host)
-			serves := p.anyReady(rule.Host, func(b *model.Backend) bool { return model.HasLabels(b.Labels, is) && mayHave(b) })
-			until, leaving := p.selectorDrainingUntil(rule.Host, rule.Subsets[j].Labels)
-			worse := serves && !p.desiredServes(c)
-			if !worse && !leaving || !p.receivesOrdinary(c) {
+			eligible := p.eligible(rule.Host)
+			serves := p.anyReady(rule.Host, func(b *model.Backend) bool { return model.HasLabels(b.Labels, current) && eligible(b) })
+			until, draining := p.selectorDrainingUntil(rule.Host, rule.Subsets[j].Labels)
+			degraded := serves && !p.desiredServes(c)
+			if !degraded && !draining || !p.receivesOrdinary(c) {
 				continue
 			}
-			p.desired[c], p.finalLabels[c] = is, rule.Subsets[j].Labels
-			if worse {
-				p.blockPin(p.Backend.RuleObject(rule), rule.Host, mayHave)
+			p.desired[c], p.finalLabels[c] = current, rule.Subsets[j].Labels
+			if degraded {
+				p.blockPin(p.Backend.RuleObject(rule), rule.Host, eligible)
 			} else {
 				p.block(Blocked{Object: p.Backend.RuleObject(rule), Reason: SubsetNotPropagated, Until: until})
 			}
@@ -241,11 +238,11 @@ func (p *planner) retainSubsets() {
 	}
 }
 
-// pins reports whether an object in place sends ordinary traffic to a cluster, or proxies
-// may have one that did.
+// receivesOrdinary reports whether a stored object sends ordinary traffic to a cluster, or
+// proxies may still have one that did.
 func (p *planner) receivesOrdinary(c Cluster) bool {
-	if unnamed, ok := p.next.unreferencedSince[c]; ok && !p.propagationElapsed(unnamed) {
-		p.requeueAt(unnamed.Add(p.Options.PropagationDelay))
+	if since, ok := p.next.unreferencedSince[c]; ok && !p.propagationElapsed(since) {
+		p.requeueAt(since.Add(p.Options.PropagationDelay))
 		return true
 	}
 	for _, seen := range p.observed {
@@ -256,25 +253,25 @@ func (p *planner) receivesOrdinary(c Cluster) bool {
 	return false
 }
 
-// withLabels returns the subsets of a rule with the labels that they are to have now.
+// retainedSubsets returns the subsets of a rule with the labels that they have for now.
 func (p *planner) retainedSubsets(rule *route.SubsetRule) []route.Subset {
 	out, shared := rule.Subsets, true
 	for i := range out {
-		now := p.desired[Cluster{Host: rule.Host, Subset: out[i].Name}]
-		if maps.Equal(now, out[i].Labels) {
+		labels := p.desired[Cluster{Host: rule.Host, Subset: out[i].Name}]
+		if maps.Equal(labels, out[i].Labels) {
 			continue
 		}
 		if shared {
 			out, shared = slices.Clone(out), false
 		}
-		out[i].Labels = now
+		out[i].Labels = labels
 	}
 	return out
 }
 
-// holdPin notes that ordinary traffic to a Service stays where it is, by an object, and
-// says so once.
-func (p *planner) blockPin(object diag.Object, host string, at func(*model.Backend) bool) {
+// blockPin records that an object leaves ordinary traffic of a Service with certain pods,
+// and reports that once for each Service.
+func (p *planner) blockPin(object diag.Object, host string, pods func(*model.Backend) bool) {
 	report, reason := p.reports[host], ReleasedNotReady
 	if report.ReleasedMissing {
 		reason = ReleasedNotFound
@@ -288,7 +285,7 @@ func (p *planner) blockPin(object diag.Object, host string, at func(*model.Backe
 	}
 	p.diagnosed[host] = true
 	service := diag.Object{Kind: "Service", Namespace: report.Namespace, Name: report.Name}
-	where := p.readyWorkloads(host, at)
+	where := p.readyWorkloads(host, pods)
 	if reason == ReleasedNotFound {
 		p.diagnose(diag.ReleasedNotFound, service, "no pods are released (%s): ordinary traffic stays pinned to %s", report.Released, where)
 		return
@@ -300,7 +297,8 @@ func (p *planner) diagnose(code diag.Code, object diag.Object, format string, ar
 	p.out.Diagnostics = append(p.out.Diagnostics, diag.New(code, object, format, args...))
 }
 
-// servedBy names the workloads, with their versions, of ready pods behind a Service.
+// readyWorkloads names the workloads, with their versions, whose pods are ready and satisfy
+// these.
 func (p *planner) readyWorkloads(host string, these func(*model.Backend) bool) string {
 	var names []string
 	for i := range p.services[host].Backends {

@@ -11,12 +11,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// rules plans the objects of subsets: what is wanted, and what may still be named.
+// planRules plans the objects with subsets: the desired subsets, and those that routes may
+// still reference.
 func (p *planner) planRules() error {
-	wanted := map[diag.Object]bool{}
+	desired := map[diag.Object]bool{}
 	for _, rule := range p.Result.SubsetRules {
 		name := p.Backend.RuleObject(&rule)
-		wanted[name] = true
+		desired[name] = true
 		if p.duplicates[name] {
 			continue
 		}
@@ -27,7 +28,7 @@ func (p *planner) planRules() error {
 		}
 	}
 	for _, seen := range p.sortedObserved() {
-		if seen.Subsets == nil || wanted[seen.Object] {
+		if seen.Subsets == nil || desired[seen.Object] {
 			continue
 		}
 		if err := p.retireRule(seen, p.drainingSubsets(seen, nil)); err != nil {
@@ -37,16 +38,16 @@ func (p *planner) planRules() error {
 	return nil
 }
 
-// retire removes a rule that nobody wants, once all of it may go: one write. Only what
-// stands in the way of a user's subset of the same name goes before the rest.
-func (p *planner) retireRule(seen *observed, kept []route.Subset) error {
-	if len(kept) == 0 {
+// retireRule removes an object that is no longer desired, in one write once all of its
+// subsets have drained. Only subsets that conflict with a user's go before the rest.
+func (p *planner) retireRule(seen *observed, draining []route.Subset) error {
+	if len(draining) == 0 {
 		p.remove(seen.Object)
 		return nil
 	}
 	goes := func(name string) bool {
 		return p.conflicting[Cluster{Host: seen.Subsets.Host, Subset: name}] &&
-			!slices.ContainsFunc(kept, func(k route.Subset) bool { return k.Name == name })
+			!slices.ContainsFunc(draining, func(s route.Subset) bool { return s.Name == name })
 	}
 	if !slices.ContainsFunc(seen.Subsets.Subsets, func(s route.Subset) bool { return goes(s.Name) }) {
 		return nil
@@ -59,37 +60,37 @@ func (p *planner) retireRule(seen *observed, kept []route.Subset) error {
 	return nil
 }
 
-// kept lists subsets that are not wanted any more but that a proxy may have a
-// route to.
-func (p *planner) drainingSubsets(seen *observed, wanted []route.Subset) []route.Subset {
+// drainingSubsets lists the stored subsets that are no longer desired but that a proxy may
+// still have a route to.
+func (p *planner) drainingSubsets(seen *observed, desired []route.Subset) []route.Subset {
 	if seen == nil || seen.Subsets == nil {
 		return nil
 	}
 	var out []route.Subset
 	for _, s := range seen.Subsets.Subsets {
-		if slices.ContainsFunc(wanted, func(w route.Subset) bool { return w.Name == s.Name }) {
+		if slices.ContainsFunc(desired, func(d route.Subset) bool { return d.Name == s.Name }) {
 			continue
 		}
-		unnamed, ok := p.next.unreferencedSince[Cluster{Host: seen.Subsets.Host, Subset: s.Name}]
-		if ok && p.drainElapsed(unnamed) {
+		since, ok := p.next.unreferencedSince[Cluster{Host: seen.Subsets.Host, Subset: s.Name}]
+		if ok && p.drainElapsed(since) {
 			continue
 		}
 		out = append(out, s)
-		held := Blocked{Object: seen.Object, Reason: SubsetInUse}
+		blocked := Blocked{Object: seen.Object, Reason: SubsetInUse}
 		if ok {
-			held.Until = unnamed.Add(p.drainDelay)
+			blocked.Until = since.Add(p.drainDelay)
 		}
-		p.block(held)
+		p.block(blocked)
 	}
 	return out
 }
 
-// over reports whether what was given up at a time may go.
+// drainElapsed reports whether the drain delay is over for something unused since a time.
 func (p *planner) drainElapsed(since time.Time) bool {
 	return p.propagationElapsed(since) && p.Now.Sub(since) >= p.drainDelay
 }
 
-// sorted lists the observed objects.
+// sortedObserved lists the observed objects.
 func (p *planner) sortedObserved() []*observed {
 	return slices.SortedFunc(maps.Values(p.observed), func(a, b *observed) int { return a.Compare(b.Object) })
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// tables plans the objects of tables.
+// planTables plans the objects with routes.
 func (p *planner) planTables() error {
-	wanted := make(map[diag.Object]bool, len(p.Result.Tables))
+	desired := make(map[diag.Object]bool, len(p.Result.Tables))
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
 		name := p.Backend.TableObject(t)
-		wanted[name] = true
+		desired[name] = true
 		if p.duplicates[name] {
 			continue
 		}
@@ -26,10 +26,10 @@ func (p *planner) planTables() error {
 		}
 	}
 	for _, seen := range p.sortedObserved() {
-		if seen.Routes == nil || wanted[seen.Object] {
+		if seen.Routes == nil || desired[seen.Object] {
 			continue
 		}
-		if until, held := p.unpinBlockedUntil(seen, nil); held {
+		if until, blocked := p.unpinBlockedUntil(seen, nil); blocked {
 			p.block(Blocked{Object: seen.Object, Reason: UnreleasedPodsDraining, Until: until})
 			if err := p.keepObserved(seen, nil); err != nil {
 				return err
@@ -42,86 +42,85 @@ func (p *planner) planTables() error {
 	return nil
 }
 
-// table plans the object of one table: as it is wanted, without the
-// rows that may not be named yet; or as it is in place where ordinary traffic
-// may not move yet.
+// planTable plans the object of one table: the desired object without the rows that
+// proxies could not follow yet, or the stored object if ordinary traffic may not move yet.
 func (p *planner) planTable(t *route.Table, seen *observed) error {
 	p.trackRoutes(t, seen)
-	seers := p.limitExport(t, seen)
-	if seers != nil {
-		// Where ordinary traffic may stay depends on who is to see it, and the other way round.
-		seers = p.limitExport(p.retainOrdinary(seers, seen), seen)
+	visible := p.limitExport(t, seen)
+	if visible != nil {
+		// Where ordinary traffic may stay depends on who sees the table, and the reverse.
+		visible = p.limitExport(p.retainOrdinary(visible, seen), seen)
 	}
-	if seers == nil {
+	if visible == nil {
 		return p.keepObserved(seen, t)
 	}
-	t = seers
-	may := p.evaluate(t, seen)
-	if may.blocked == nil {
-		for _, h := range may.dropped {
-			p.block(h)
+	t = visible
+	v := p.evaluate(t, seen)
+	if v.blocked == nil {
+		for _, b := range v.dropped {
+			p.block(b)
 		}
-		return p.renderTable(t, may.rows)
+		return p.renderTable(t, v.rows)
 	}
-	p.block(*may.blocked)
-	if may.blocked.Reason == SubsetNotPropagated {
-		if other, ok := p.fallbackPin(t, seen); ok {
-			if may := p.evaluate(other, seen); may.blocked == nil {
-				return p.renderTable(other, may.rows)
+	p.block(*v.blocked)
+	if v.blocked.Reason == SubsetNotPropagated {
+		if fallback, ok := p.fallbackPin(t, seen); ok {
+			if v := p.evaluate(fallback, seen); v.blocked == nil {
+				return p.renderTable(fallback, v.rows)
 			}
 		}
 	}
 	return p.keepObserved(seen, t)
 }
 
-// makeTable plans the object of t with some of its rows.
+// renderTable plans the object of t with some of its rows.
 func (p *planner) renderTable(t *route.Table, rows []route.Route) error {
 	some := *t
 	some.Routes = rows
 	return p.render(p.Backend.TableObject(t), &some, nil)
 }
 
-// verdict says what may be made of a table now.
+// verdict says which rows of a table may be written now.
 type verdict struct {
-	// stay is set where the object in place is to stay, with why.
+	// blocked is set if the stored object has to stay, and says why.
 	blocked *Blocked
-	// rows may be written, dropped tells of those that may not.
+	// rows may be written; dropped describes those that may not.
 	rows    []route.Route
 	dropped []Blocked
 }
 
-// judge asks for each row of t whether proxies could follow it.
+// evaluate decides for each row of t whether proxies could follow it.
 func (p *planner) evaluate(t *route.Table, seen *observed) verdict {
 	var out verdict
 	inOverrides, inAll := referencedAlready(t, seen)
 	for i := range t.Routes {
 		r := &t.Routes[i]
-		named := inAll
+		referenced := inAll
 		if r.Kind == route.Override {
-			named = inOverrides
+			referenced = inOverrides
 		}
-		m := p.obstacle(p.ownClusters(r), named)
-		held := Blocked{Object: p.Backend.TableObject(t), Version: r.Version, Reason: SubsetNotPropagated, Until: m.until}
-		blocked := m.notPlaced || m.pending
+		o := p.obstacle(p.ownClusters(r), referenced)
+		b := Blocked{Object: p.Backend.TableObject(t), Version: r.Version, Reason: SubsetNotPropagated, Until: o.until}
+		blocked := o.notPlaced || o.pending
 		if r.Kind != route.Override {
-			if m.notPlaced || m.pending && (m.leaks || !p.pinUnreachable(t, seen)) {
-				return verdict{blocked: &held}
+			if o.notPlaced || o.pending && (o.leaks || !p.pinUnreachable(t, seen)) {
+				return verdict{blocked: &b}
 			}
-			if until, leaving := p.newPinDrainingUntil(r, named); leaving {
-				held.Until = until
-				return verdict{blocked: &held}
+			if until, draining := p.newPinDrainingUntil(r, referenced); draining {
+				b.Until = until
+				return verdict{blocked: &b}
 			}
 		} else if until, flapping := p.backoffUntil(r.Version); flapping {
-			held.Reason, held.Until, blocked = Flapping, until, true
+			b.Reason, b.Until, blocked = Flapping, until, true
 		} else if blocked && p.rowInPlace(r, seen) {
-			return verdict{blocked: &held}
+			return verdict{blocked: &b}
 		}
 		switch {
 		case blocked && r.Kind == route.Override:
 			if len(out.dropped) == 0 {
 				out.rows = slices.Clone(t.Routes[:i])
 			}
-			out.dropped = append(out.dropped, held)
+			out.dropped = append(out.dropped, b)
 		case len(out.dropped) > 0:
 			out.rows = append(out.rows, *r)
 		}
@@ -129,16 +128,17 @@ func (p *planner) evaluate(t *route.Table, seen *observed) verdict {
 	if len(out.dropped) == 0 {
 		out.rows = t.Routes
 	}
-	if until, held := p.unpinBlockedUntil(seen, t); held {
+	if until, blocked := p.unpinBlockedUntil(seen, t); blocked {
 		return verdict{blocked: &Blocked{Object: p.Backend.TableObject(t), Reason: UnreleasedPodsDraining, Until: until}}
 	}
 	return out
 }
 
-// namedAlready lists the clusters that rows in place name, which proxies therefore
-// have: for override rows, and for others. What an override row names is good for
-// both, but not the other way round, since ordinary traffic may have had to be
-// moved in haste. Where more namespaces are to see the object, neither says anything.
+// referencedAlready lists the clusters that stored rows reference, and that proxies
+// therefore have: those of override rows, and those of all rows. A cluster that an override
+// row references may be used in any row. The reverse does not hold, since ordinary traffic
+// may have moved to its cluster in haste. If t is exported to more namespaces than the
+// stored object, neither list says anything.
 func referencedAlready(t *route.Table, seen *observed) (inOverrides, inAll route.Clusters) {
 	if seen == nil || widens(seen.ExportTo, t.ExportTo) {
 		return nil, nil
@@ -146,24 +146,25 @@ func referencedAlready(t *route.Table, seen *observed) (inOverrides, inAll route
 	return seen.Overridden, seen.Names
 }
 
-// lost reports whether there is nothing left to be careful with: the object in
-// place sends ordinary traffic where t does not, to a subset that is not there
-// any more; or to pods none of which is ready, while those that t wants are.
+// pinUnreachable reports whether the current pin already fails every request, so that
+// waiting would only prolong the outage: the stored object sends ordinary traffic to a
+// subset that t does not want and that no longer exists; or to pods none of which is ready,
+// while pods that t wants are.
 func (p *planner) pinUnreachable(t *route.Table, seen *observed) bool {
 	if seen == nil {
 		return false
 	}
-	named, serving := map[Cluster]bool{}, map[string]bool{}
+	desired, serving := map[Cluster]bool{}, map[string]bool{}
 	for i := range t.Routes {
 		if r := &t.Routes[i]; r.Kind != route.Override {
 			for _, c := range r.AppendClusters(nil) {
-				named[c] = true
+				desired[c] = true
 				serving[c.Host] = serving[c.Host] || p.hasReadyPod(c)
 			}
 		}
 	}
 	for _, c := range seen.Ordinary {
-		if c.Subset == "" || named[c] || p.services[c.Host] == nil {
+		if c.Subset == "" || desired[c] || p.services[c.Host] == nil {
 			continue
 		}
 		if _, placed := p.next.placed[c]; !placed || (serving[c.Host] && p.noReadyPinnedPod(seen, c.Host)) {
@@ -173,12 +174,11 @@ func (p *planner) pinUnreachable(t *route.Table, seen *observed) bool {
 	return false
 }
 
-// movingIn returns until when a pin of r, other than those that are named already, may
-// have pods that are leaving.
-func (p *planner) newPinDrainingUntil(r *route.Route, named route.Clusters) (time.Time, bool) {
+// newPinDrainingUntil returns until when a new pin of r may contain draining pods.
+func (p *planner) newPinDrainingUntil(r *route.Route, referenced route.Clusters) (time.Time, bool) {
 	for _, c := range p.ownClusters(r) {
-		if labels, known := p.desiredLabels(c); known && !named.Has(c) {
-			if until, leaving := p.selectorDrainingUntil(c.Host, labels); leaving {
+		if labels, known := p.desiredLabels(c); known && !referenced.Has(c) {
+			if until, draining := p.selectorDrainingUntil(c.Host, labels); draining {
 				return until, true
 			}
 		}
@@ -186,9 +186,9 @@ func (p *planner) newPinDrainingUntil(r *route.Route, named route.Clusters) (tim
 	return time.Time{}, false
 }
 
-// leaving returns until when proxies may have pods with labels that have just gone and
-// were not released: of a workload whose version label has changed, where the pin is by a
-// selector that does not tell versions apart.
+// selectorDrainingUntil is drainingUntil for a pin by a selector that does not tell
+// versions apart. Such a pin selects unreleased pods of a workload whose version label has
+// just changed.
 func (p *planner) selectorDrainingUntil(host string, labels map[string]string) (time.Time, bool) {
 	report := p.reports[host]
 	if report == nil || labels[report.Settings.VersionLabel] != "" {
@@ -197,8 +197,8 @@ func (p *planner) selectorDrainingUntil(host string, labels map[string]string) (
 	return p.drainingUntil(p.services[host], labels)
 }
 
-// followed reports whether there is a row in place of r's name that leads to
-// something which is there: to take it away would lose requests.
+// rowInPlace reports whether a stored row with r's name leads to an existing cluster, so
+// that removing it would lose requests.
 func (p *planner) rowInPlace(r *route.Route, seen *observed) bool {
 	if seen == nil {
 		return false
@@ -208,9 +208,8 @@ func (p *planner) rowInPlace(r *route.Route, seen *observed) bool {
 	return ok && placed && !p.conflicting[c]
 }
 
-// ours lists the clusters that r names and that are not in the user's own route:
-// those of the user's are as old as the user made them. The list is good until the
-// next one is asked for.
+// ownClusters lists the clusters that r references, without those in the user's own route:
+// the user is responsible for these. The slice is valid until the next call.
 func (p *planner) ownClusters(r *route.Route) []Cluster {
 	p.clusterBuf = r.AppendClusters(p.clusterBuf[:0])
 	if users := r.AppendUsersClusters(nil); len(users) > 0 {
@@ -219,9 +218,9 @@ func (p *planner) ownClusters(r *route.Route) []Cluster {
 	return p.clusterBuf
 }
 
-// unpinning reports whether t, or nothing if it is nil, would let ordinary
-// traffic out of a pin while proxies may still have pods behind the Service that
-// are not released, and until when that may be so.
+// unpinBlockedUntil reports whether t, or the removal of the object if t is nil, would move
+// ordinary traffic from a pin to a whole Service while proxies may still know unreleased
+// pods behind it. It returns until when that may be so.
 func (p *planner) unpinBlockedUntil(seen *observed, t *route.Table) (time.Time, bool) {
 	if seen == nil {
 		return time.Time{}, false
@@ -242,60 +241,60 @@ func (p *planner) unpinBlockedUntil(seen *observed, t *route.Table) (time.Time, 
 		maps.DeleteFunc(pinned, func(host string, _ bool) bool { return !whole[host] })
 	}
 	var until time.Time
-	held := false
+	blocked := false
 	for host, yes := range pinned {
 		if report := p.reports[host]; report != nil && report.State == compile.Skipped {
-			// What was changed so that it is left alone is in force, and may hide the pin.
+			// The change for which the Service is left alone is in force, and may hide the pin.
 			continue
 		}
-		free, ok := p.next.unpinnableSince[host]
-		if !yes || !ok || p.drainElapsed(free) {
+		since, ok := p.next.unpinnableSince[host]
+		if !yes || !ok || p.drainElapsed(since) {
 			continue
 		}
-		at, wait := free.Add(p.drainDelay), true
+		at, wait := since.Add(p.drainDelay), true
 		if p.noReadyPinnedPod(seen, host) {
-			// Requests that are served are better than none; but not by what is leaving.
+			// Any ready pod is better than none, but not one that is draining.
 			at, wait = p.drainingUntil(p.services[host], nil)
 		}
 		if wait {
-			until, held = latest(until, at), true
+			until, blocked = latest(until, at), true
 		}
 	}
-	return until, held
+	return until, blocked
 }
 
-// stay leaves the object in place, if there is one, as it is, but for rows of versions
-// that are wanted no more, which can't serve, or that lead to who knows what; and for
-// callers who are not to see t: what it names may be hidden from them. Without a table
-// all rows for overrides go.
+// keepObserved leaves a stored object as it is, but for override rows that t does not have,
+// whose versions can't serve, or whose subsets have conflicting definitions; and for
+// namespaces that t is not exported to, where proxies may not see what it references.
+// Without a table all override rows go.
 func (p *planner) keepObserved(seen *observed, t *route.Table) error {
 	if seen == nil {
 		return nil
 	}
-	wanted := map[string]bool{}
+	keep := map[string]bool{}
 	if t != nil {
 		for i := range t.Routes {
-			wanted[t.Routes[i].Name] = true
+			keep[t.Routes[i].Name] = true
 		}
 	}
-	alive := 0
+	kept := 0
 	for _, o := range seen.Overrides {
 		if p.conflicting[o.To] {
-			delete(wanted, o.Name)
+			delete(keep, o.Name)
 		}
-		if wanted[o.Name] {
-			alive++
+		if keep[o.Name] {
+			kept++
 		}
 	}
 	exportTo := narrowedExport(seen, t)
-	if t != nil && alive == len(seen.Overrides) && exportTo == nil {
+	if t != nil && kept == len(seen.Overrides) && exportTo == nil {
 		return nil
 	}
 	if exportTo != nil && len(exportTo) == 0 {
 		p.remove(seen.Object)
 		return nil
 	}
-	rest, err := p.Backend.WithoutRows(encoded.Object{Object: seen.Object, JSON: seen.Managed}, func(row string) bool { return wanted[row] }, exportTo)
+	rest, err := p.Backend.WithoutRows(encoded.Object{Object: seen.Object, JSON: seen.Managed}, func(row string) bool { return keep[row] }, exportTo)
 	if err != nil {
 		return err
 	}

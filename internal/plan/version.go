@@ -9,54 +9,53 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// history is what is remembered of a version. A version is wanted while it can
-// serve, so that the table has rows for it.
+// history is what a plan remembers about a version. A version is desired while it can
+// serve: then a table has rows for it.
 //
-// Contract line 3 (only what can serve is routed to) asks that rows go at once,
-// line 4 that they come and go without a loss: each time costs the callers whose
-// requests are under way, and every proxy an update. So a loss is never damped,
-// the return is: not the first, since a pod may restart once; then for Calm,
-// doubled with each further loss. A version that flaps faster than that has no
-// route, as one that is not ready has none. What users do (a Service made anew, a label
-// taken away, a workload replaced) is no loss, and is followed at once: only readiness
-// that went counts.
+// Line 3 of the contract (route only to pods that can serve) needs rows to go at once.
+// Line 4 (no request is lost) makes each return expensive: it costs requests in flight and
+// an update of every proxy. So a loss takes effect at once, and a return after a backoff:
+// none after the first loss, since a pod may restart once; then FlapBackoff, doubled with
+// each further loss. A version that flaps faster than that has no route, like a version
+// that is not ready. Only lost readiness counts as a loss. A user's change (a recreated
+// Service, a removed label, a replaced workload) takes effect at once.
 type history struct {
-	wanted bool
-	// released is set for the version that ordinary traffic gets.
+	desired bool
+	// released is set for a version that ordinary traffic reaches.
 	released bool
-	// since is when it began to be wanted, or ceased.
+	// since is when the version became desired, or ceased to be.
 	since time.Time
-	// losses counts how often its pods were there and none was ready any more, ready is
-	// when it was wanted for the first time after the last of these.
+	// losses counts how often the version lost its last ready pod while it had pods.
+	// readySince is when it first became desired after the last loss.
 	losses     int
 	readySince time.Time
-	// lost is set where it ceased to be wanted for that.
+	// lost is set if it ceased to be desired because of a loss.
 	lost bool
-	// labels are those of its pods when it was last wanted; unseen is set where nobody saw
-	// them, since the version went while there was no plan.
+	// labels are those of its pods when it was last desired. unseen is set if they are
+	// unknown, since the version went while no plan was made.
 	labels []map[string]string
 	unseen bool
 }
 
-// watchVersions notes which versions came and went.
+// trackVersions records which versions came and went.
 func (p *planner) trackVersions() {
-	wanted := make(map[route.Version]bool, len(p.Memory.versions))
+	desired := make(map[route.Version]bool, len(p.Memory.versions))
 	for i := range p.Result.Tables {
 		for j := range p.Result.Tables[i].Routes {
 			if r := &p.Result.Tables[i].Routes[j]; r.Kind == route.Override {
-				wanted[r.Version] = true
+				desired[r.Version] = true
 			}
 		}
 	}
-	released, labels := p.releasedVersions(), p.podLabels(wanted)
-	for v := range wanted {
+	released, labels := p.releasedVersions(), p.podLabels(desired)
+	for v := range desired {
 		h, known := p.Memory.versions[v]
 		switch {
-		case !known || !h.wanted:
+		case !known || !h.desired:
 			if !known || h.lost {
 				h.readySince = p.Now
 			}
-			h.wanted, h.since, h.lost = true, p.Now, false
+			h.desired, h.since, h.lost = true, p.Now, false
 		case h.losses > 0 && p.Now.Sub(h.readySince) >= p.Options.FlapReset:
 			h.losses = 0
 		}
@@ -65,9 +64,9 @@ func (p *planner) trackVersions() {
 	}
 	for v, h := range p.Memory.versions {
 		switch {
-		case wanted[v]:
-		case h.wanted:
-			h.wanted, h.since = false, p.Now
+		case desired[v]:
+		case h.desired:
+			h.desired, h.since = false, p.Now
 			if h.lost = p.lostReadiness(v); h.lost {
 				h.losses++
 			}
@@ -77,13 +76,13 @@ func (p *planner) trackVersions() {
 		}
 	}
 	if p.Memory.placed == nil {
-		p.trackUnseen(wanted)
+		p.trackUnseen(desired)
 	}
 }
 
-// findUnseen notes, in a first plan, the versions that routes in place lead to and that
-// are not wanted: they may have gone just now.
-func (p *planner) trackUnseen(wanted map[route.Version]bool) {
+// trackUnseen records, in a first plan, the versions that stored routes lead to and that
+// are not desired: they may have gone just now.
+func (p *planner) trackUnseen(desired map[route.Version]bool) {
 	for _, seen := range p.observed {
 		for _, o := range seen.Overrides {
 			s, report := p.services[o.To.Host], p.reports[o.To.Host]
@@ -91,14 +90,14 @@ func (p *planner) trackUnseen(wanted map[route.Version]bool) {
 				continue
 			}
 			v := route.Version{Namespace: s.Namespace, Service: s.Name, Version: p.labels[o.To][report.Settings.VersionLabel]}
-			if !wanted[v] {
+			if !desired[v] {
 				p.next.versions[v] = history{since: p.Now, unseen: true}
 			}
 		}
 	}
 }
 
-// unready reports whether a version has pods, and none that is ready.
+// lostReadiness reports whether a version has pods, but no ready one.
 func (p *planner) lostReadiness(v route.Version) bool {
 	label := p.Snapshot.Options.VersionLabel
 	for i := range p.Result.Services {
@@ -127,21 +126,22 @@ func (p *planner) lostReadiness(v route.Version) bool {
 	return there
 }
 
-// flapping returns until when a version is to be left without a route.
+// backoffUntil returns until when a flapping version gets no route; false if it is not
+// flapping.
 func (p *planner) backoffUntil(v route.Version) (time.Time, bool) {
 	h := p.next.versions[v]
 	if h.losses < 2 {
 		return time.Time{}, false
 	}
-	calm := p.Options.FlapBackoff
-	for n := 2; n < h.losses && calm < p.Options.FlapBackoffMax; n++ {
-		calm *= 2
+	backoff := p.Options.FlapBackoff
+	for n := 2; n < h.losses && backoff < p.Options.FlapBackoffMax; n++ {
+		backoff *= 2
 	}
-	until := h.readySince.Add(min(calm, p.Options.FlapBackoffMax))
+	until := h.readySince.Add(min(backoff, p.Options.FlapBackoffMax))
 	return until, p.Now.Before(until)
 }
 
-// releasedVersions lists the versions that ordinary traffic gets.
+// releasedVersions has the versions that ordinary traffic reaches.
 func (p *planner) releasedVersions() map[route.Version]bool {
 	out := make(map[route.Version]bool, len(p.Result.Services))
 	for i := range p.Result.Services {
@@ -155,7 +155,7 @@ func (p *planner) releasedVersions() map[route.Version]bool {
 	return out
 }
 
-// labelsOf lists the labels of the pods of some versions.
+// podLabels lists the labels of the pods of some versions.
 func (p *planner) podLabels(versions map[route.Version]bool) map[route.Version][]map[string]string {
 	out := make(map[route.Version][]map[string]string, len(versions))
 	of := make(map[[2]string]bool, len(versions))
@@ -179,15 +179,15 @@ func (p *planner) podLabels(versions map[route.Version]bool) map[route.Version][
 	return out
 }
 
-// gone returns until when proxies may have pods with labels behind a Service that have
-// just ceased to serve and were not released; false if there are none.
+// drainingUntil returns until when proxies may know unreleased pods with some labels that
+// have just ceased to serve behind a Service; false if there are none.
 func (p *planner) drainingUntil(s *model.Service, labels map[string]string) (time.Time, bool) {
 	var until time.Time
 	if s == nil {
 		return until, false
 	}
 	for v, h := range p.next.versions {
-		if v.Namespace != s.Namespace || v.Service != s.Name || h.wanted || h.released || p.propagationElapsed(h.since) ||
+		if v.Namespace != s.Namespace || v.Service != s.Name || h.desired || h.released || p.propagationElapsed(h.since) ||
 			!h.unseen && !slices.ContainsFunc(h.labels, func(pod map[string]string) bool { return model.HasLabels(pod, labels) }) {
 			continue
 		}

@@ -7,24 +7,25 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// audience says since when callers of a namespace, or everybody, are to see a table.
-// Compile names only those whose proxies see the subsets that it leads to: where a rule of
-// somebody else's hid them, their proxies learn that it does no longer as late as all else.
+// visibleSince has since when a table is meant for each namespace that it is exported to.
+// Package compile exports a table only to namespaces whose proxies see the subsets that it
+// references. Where another DestinationRule hid these subsets before, proxies need the
+// propagation delay to learn that it no longer does.
 type visibleSince map[string]time.Time
 
-// since returns since when a namespace, or everybody, is to see the table.
-func (a visibleSince) at(who string) (time.Time, bool) {
-	at, named := a[who]
+// at returns since when the table is meant for a namespace, or for all.
+func (v visibleSince) at(namespace string) (time.Time, bool) {
+	at, named := v[namespace]
 	if !named {
-		at, named = a[allNamespaces]
+		at, named = v[allNamespaces]
 	}
 	return at, named
 }
 
-// everybody is what exportTo says of all namespaces.
+// allNamespaces is what an exportTo has for all namespaces.
 const allNamespaces = "*"
 
-// seenBy lists whom an exportTo names: everybody where it is empty.
+// namespacesOf lists the namespaces that an exportTo names: [allNamespaces] if it is empty.
 func namespacesOf(exportTo []string) []string {
 	if len(exportTo) == 0 || slices.Contains(exportTo, allNamespaces) {
 		return []string{allNamespaces}
@@ -32,48 +33,48 @@ func namespacesOf(exportTo []string) []string {
 	return exportTo
 }
 
-// includes reports whether who, a namespace or everybody, is named by an exportTo.
-func exportsTo(exportTo []string, who string) bool {
+// exportsTo reports whether an exportTo includes a namespace, which may be [allNamespaces].
+func exportsTo(exportTo []string, namespace string) bool {
 	named := namespacesOf(exportTo)
-	return named[0] == allNamespaces || slices.Contains(named, who)
+	return named[0] == allNamespaces || slices.Contains(named, namespace)
 }
 
-// widens reports whether an object is to be exported to namespaces that don't see it yet.
+// widens reports whether an exportTo includes namespaces that the one before does not.
 func widens(before, after []string) bool {
-	return slices.ContainsFunc(namespacesOf(after), func(who string) bool { return !exportsTo(before, who) })
+	return slices.ContainsFunc(namespacesOf(after), func(namespace string) bool { return !exportsTo(before, namespace) })
 }
 
-// watchAudiences notes since when tables are to be seen, and by whom.
+// trackVisibility records since when each table is meant for which namespaces.
 func (p *planner) trackVisibility() {
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
 		before, now := p.Memory.visible[p.Backend.TableObject(t)], visibleSince{}
-		for _, who := range namespacesOf(t.ExportTo) {
-			at, known := before.at(who)
+		for _, namespace := range namespacesOf(t.ExportTo) {
+			at, known := before.at(namespace)
 			if !known {
 				at = p.Now
 			}
-			now[who] = at
+			now[namespace] = at
 		}
 		p.next.visible[p.Backend.TableObject(t)] = now
 	}
 }
 
-// forWhom returns t for those who may see it now: those who see the object in place,
-// and those whose proxies have what it leads to as far as they are to see that. Nil is
-// for nobody.
+// limitExport returns t exported only to the namespaces that may see it now: those that
+// see the stored object, and those whose proxies have what t references. It returns nil if
+// there is none.
 func (p *planner) limitExport(t *route.Table, seen *observed) *route.Table {
-	var may []string
+	var allowed []string
 	var until time.Time
-	for _, who := range namespacesOf(t.ExportTo) {
-		at, _ := p.next.visible[p.Backend.TableObject(t)].at(who)
+	for _, namespace := range namespacesOf(t.ExportTo) {
+		at, _ := p.next.visible[p.Backend.TableObject(t)].at(namespace)
 		switch {
-		case seen != nil && exportsTo(seen.ExportTo, who) || p.propagationElapsed(at) || p.clustersPlacedSince(t, at):
-			may = append(may, who)
+		case seen != nil && exportsTo(seen.ExportTo, namespace) || p.propagationElapsed(at) || p.clustersPlacedSince(t, at):
+			allowed = append(allowed, namespace)
 		default:
 			until = latest(until, at.Add(p.Options.PropagationDelay))
-			if who == allNamespaces && seen != nil {
-				may = append(may, seen.ExportTo...)
+			if namespace == allNamespaces && seen != nil {
+				allowed = append(allowed, seen.ExportTo...)
 			}
 		}
 	}
@@ -81,11 +82,11 @@ func (p *planner) limitExport(t *route.Table, seen *observed) *route.Table {
 		return t
 	}
 	p.block(Blocked{Object: p.Backend.TableObject(t), Reason: SubsetNotPropagated, Until: until})
-	if len(may) == 0 {
+	if len(allowed) == 0 {
 		return nil
 	}
 	out := *t
-	out.ExportTo = may
+	out.ExportTo = allowed
 	return &out
 }
 
@@ -96,14 +97,14 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// areYounger reports whether all clusters of ours that proxies have, of those that t
-// names, are in place since a time or later: who has them has them as they are to be
-// seen since then. Those that a first plan has found may be older.
-func (p *planner) clustersPlacedSince(t *route.Table, than time.Time) bool {
+// clustersPlacedSince reports whether all propagated subsets that t references itself were
+// placed at a time or later: a proxy that has one of them received it after that time, so
+// no rule hides it there any more. A subset that the first plan found may be older.
+func (p *planner) clustersPlacedSince(t *route.Table, since time.Time) bool {
 	for i := range t.Routes {
 		for _, c := range p.ownClusters(&t.Routes[i]) {
 			at, placed := p.next.placed[c]
-			if c.Subset != "" && placed && (p.propagated(c) && at.since.Before(than) || at.knownLabels(p) == nil) {
+			if c.Subset != "" && placed && (p.propagated(c) && at.since.Before(since) || at.knownLabels(p) == nil) {
 				return false
 			}
 		}
@@ -111,17 +112,17 @@ func (p *planner) clustersPlacedSince(t *route.Table, than time.Time) bool {
 	return true
 }
 
-// narrow returns those of the callers who see an object in place that are to see t as
-// well; nil where all are.
+// narrowedExport returns the part of a stored object's exportTo that t is exported to as
+// well, or nil if that is all of it.
 func narrowedExport(seen *observed, t *route.Table) []string {
 	if t == nil || !widens(t.ExportTo, seen.ExportTo) {
 		return nil
 	}
-	may := []string{}
-	for _, who := range namespacesOf(t.ExportTo) {
-		if exportsTo(seen.ExportTo, who) {
-			may = append(may, who)
+	allowed := []string{}
+	for _, namespace := range namespacesOf(t.ExportTo) {
+		if exportsTo(seen.ExportTo, namespace) {
+			allowed = append(allowed, namespace)
 		}
 	}
-	return may
+	return allowed
 }
