@@ -12,7 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/overrides-mesh/overrides/localmesh/process"
+	"github.com/overrides-mesh/overrides/internal/process"
 )
 
 const (

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/load"
-	"github.com/overrides-mesh/overrides/localmesh/process"
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
@@ -137,8 +137,7 @@ func (d *delivery) run(t *testing.T, path string, args ...string) (kill func()) 
 		t.Fatal(err)
 	}
 	kill = func() {
-		_ = p.Signal(os.Kill) // it may have ended
-		<-p.Ended()
+		_ = p.Kill() // it may have ended
 	}
 	d.running = append(d.running, kill)
 	return kill

@@ -20,6 +20,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain/chaintest"
 	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/load"
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
@@ -153,21 +154,15 @@ func (g *gateTest) webhook(t *testing.T) []string {
 func (g *gateTest) start(t *testing.T) (kill func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), programs(t).Overrides, g.args...)
-	log := &bytes.Buffer{}
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
+	p, err := process.Start(cmd, filepath.Join(t.TempDir(), "log"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	kill = func() {
-		if cmd.ProcessState == nil {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	}
+	kill = func() { _ = p.Kill() }
 	t.Cleanup(func() {
 		kill()
 		if t.Failed() {
-			t.Logf("operator:\n%s", log)
+			t.Logf("operator:\n%s", p.Log())
 		}
 	})
 	return kill

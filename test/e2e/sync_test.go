@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/machine"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
@@ -159,16 +160,14 @@ func (s *syncTest) start(t *testing.T, wait string) {
 	}
 	cmd := exec.CommandContext(t.Context(), programs(t).Overrides, "operator", "--kubeconfig", kubeconfig, "--istiod-address", istiod,
 		"--wait", wait, "--wait-max", "1h", "--keep", "1h", "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0")
-	log := &bytes.Buffer{}
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
+	p, err := process.Start(cmd, filepath.Join(t.TempDir(), "log"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		_ = p.Kill()
 		if t.Failed() {
-			t.Logf("operator:\n%s", log)
+			t.Logf("operator:\n%s", p.Log())
 		}
 	})
 	await(t, "the operator", func() bool { return s.metric(t, "overrides_leading") == 1 })

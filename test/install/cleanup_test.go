@@ -44,10 +44,7 @@ func TestCleanup(t *testing.T) {
 		t.Error(change)
 	}
 
-	check(t, operator.cmd.Process.Kill())
-	if <-operator.done == nil {
-		t.Error("it ended in order, though it was killed")
-	}
+	operator.killed(t)
 	c.applyFile(t, "testdata/route.yaml")
 	if said, err := c.cleanup(t); err == nil || !strings.Contains(said, "left DestinationRule shop/service-1-overrides: VirtualService shop/pinned has a route to a subset of it") {
 		t.Errorf("a user's route: %v: %s", err, said)
@@ -100,10 +97,7 @@ func TestCleanupTakenOver(t *testing.T) {
 	operator := c.startOperator(t)[0]
 	c.policy(t)
 	c.works(t)
-	check(t, operator.cmd.Process.Kill())
-	if <-operator.done == nil {
-		t.Error("it ended in order, though it was killed")
-	}
+	operator.killed(t)
 	c.applyFile(t, "testdata/printed.yaml")
 	rules := c.objects.Resource(destinationRules).Namespace(shop)
 	label := []byte(`{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"name":"service-0-overrides","labels":{"app.kubernetes.io/managed-by":"overrides"}}}`)

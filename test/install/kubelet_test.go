@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,14 +20,20 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // pod is a program that runs as a pod of the chart would.
-type pod struct {
-	cmd  *exec.Cmd
-	log  *programtest.Log
-	done chan error
+type pod struct{ *process.Process }
+
+// killed kills it, which fails t where it has ended by itself.
+func (p pod) killed(t *testing.T) {
+	t.Helper()
+	check(t, p.Kill())
+	if p.State().Exited() {
+		t.Errorf("it had ended before it was killed: %v", p.State())
+	}
 }
 
 // kubeconfigOf lets its reader be a service account, by a token as a pod has one:
@@ -46,39 +53,33 @@ func (c *cluster) kubeconfigOf(ctx context.Context, account, folder string) (str
 }
 
 // run starts the container of a pod, on this machine.
-func (c *cluster) run(ctx context.Context, spec *corev1.PodSpec, folder string, extra ...string) (*pod, error) {
+func (c *cluster) run(ctx context.Context, spec *corev1.PodSpec, folder string, extra ...string) (pod, error) {
 	kubeconfig, err := c.kubeconfigOf(ctx, spec.ServiceAccountName, folder)
 	if err != nil {
-		return nil, err
+		return pod{}, err
 	}
-	args := append(append([]string{}, spec.Containers[0].Args...), extra...)
-	p := &pod{log: &programtest.Log{}, done: make(chan error, 1)}
-	p.cmd = exec.CommandContext(ctx, c.program, args...)
-	p.cmd.Env = []string{"KUBECONFIG=" + kubeconfig}
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { p.done <- p.cmd.Wait() }()
-	return p, nil
+	cmd := exec.CommandContext(ctx, c.program, slices.Concat(spec.Containers[0].Args, extra)...)
+	cmd.Env = []string{"KUBECONFIG=" + kubeconfig}
+	p, err := process.Start(cmd, filepath.Join(folder, spec.ServiceAccountName+".log"))
+	return pod{p}, err
 }
 
 // startOperator runs the replicas of the chart's Deployment. Its ports are left
 // out, since all of them would be the same here.
-func (c *cluster) startOperator(t *testing.T) []*pod {
+func (c *cluster) startOperator(t *testing.T) []pod {
 	t.Helper()
 	d, err := c.kube.AppsV1().Deployments(system).Get(t.Context(), "overrides-operator", metav1.GetOptions{})
 	check(t, err)
-	var out []*pod
+	var out []pod
 	for range *d.Spec.Replicas {
 		p, err := c.run(t.Context(), &d.Spec.Template.Spec, t.TempDir(),
 			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address="+programtest.FreeAddress(t), "--log-format=text")
 		check(t, err)
 		out = append(out, p)
 		t.Cleanup(func() {
-			_ = p.cmd.Process.Kill()
+			_ = p.Kill()
 			if t.Failed() {
-				t.Logf("operator %d:\n%s", p.cmd.Process.Pid, p.log)
+				t.Logf("operator %d:\n%s", p.ID(), p.Log())
 			}
 		})
 	}
@@ -86,9 +87,9 @@ func (c *cluster) startOperator(t *testing.T) []*pod {
 }
 
 // forbidden fails t where a program was not allowed something.
-func (p *pod) forbidden(t *testing.T) {
+func (p pod) forbidden(t *testing.T) {
 	t.Helper()
-	for line := range strings.SplitSeq(p.log.String(), "\n") {
+	for line := range strings.SplitSeq(p.Log(), "\n") {
 		if strings.Contains(line, "forbidden") || strings.Contains(line, "not allowed to list") {
 			t.Errorf("operator: %s", line)
 		}
@@ -106,7 +107,7 @@ type kubelet struct {
 // grace is how long a pod goes on after its Deployment is gone.
 const grace = 300 * time.Millisecond
 
-func (c *cluster) kubelet(t *testing.T, operators []*pod) *kubelet {
+func (c *cluster) kubelet(t *testing.T, operators []pod) *kubelet {
 	t.Helper()
 	k := &kubelet{errs: make(chan error, 2)}
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
@@ -126,7 +127,7 @@ func (k *kubelet) wait(t *testing.T) string {
 	return k.log.String()
 }
 
-func (c *cluster) endOperators(ctx context.Context, operators []*pod) error {
+func (c *cluster) endOperators(ctx context.Context, operators []pod) error {
 	err := poll(ctx, func() (bool, error) {
 		_, err := c.kube.AppsV1().Deployments(system).Get(ctx, "overrides-operator", metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
@@ -141,15 +142,12 @@ func (c *cluster) endOperators(ctx context.Context, operators []*pod) error {
 	defer timer.Stop()
 	<-timer.C
 	for _, p := range operators {
-		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		if err := p.Signal(syscall.SIGTERM); err != nil {
 			return fmt.Errorf("end the operator: %w", err)
 		}
 		select {
-		case err := <-p.done:
-			// It may no longer release its lease, which may be said by its exit code.
-			if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-				return fmt.Errorf("end the operator: %w", err)
-			}
+		case <-p.Ended():
+			// It may no longer release its lease, so that any exit code is right.
 		case <-time.After(deadline):
 			return errors.New("the operator does not end")
 		}
@@ -174,12 +172,13 @@ func (c *cluster) runJob(ctx context.Context, folder string, log *programtest.Lo
 	if err != nil {
 		return err
 	}
-	ended := <-p.done
-	fmt.Fprint(log, p.log)
+	<-p.Ended()
+	fmt.Fprint(log, p.Log())
+	done := p.State().Success()
 	now := metav1.Now()
 	job.Status.StartTime = &now
 	conditions := []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
-	if ended != nil {
+	if !done {
 		conditions = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
 		job.Status.Failed = 1
 	} else {
@@ -191,8 +190,8 @@ func (c *cluster) runJob(ctx context.Context, folder string, log *programtest.Lo
 	if _, err := c.kube.BatchV1().Jobs(system).UpdateStatus(ctx, job, metav1.UpdateOptions{}); err != nil {
 		return fmt.Errorf("say that the Job has ended: %w", err)
 	}
-	if ended != nil {
-		return fmt.Errorf("the Job's pod ended with %w:\n%s", ended, p.log)
+	if !done {
+		return fmt.Errorf("the Job's pod ended with %v:\n%s", p.State(), p.Log())
 	}
 	return nil
 }

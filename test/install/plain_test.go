@@ -21,10 +21,7 @@ func TestPlain(t *testing.T) {
 		c.applyFile(t, "../../config/install/"+add+".yaml")
 	}
 	for _, p := range operators {
-		check(t, p.cmd.Process.Kill())
-		if <-p.done == nil {
-			t.Error("it ended in order, though it was killed")
-		}
+		p.killed(t)
 	}
 	check(t, c.kube.AppsV1().Deployments(system).Delete(t.Context(), "overrides-operator", metav1.DeleteOptions{}))
 	if said, err := c.cleanup(t); err != nil {

@@ -115,8 +115,8 @@ func (s *shop) holds(t *testing.T, n int) {
 }
 
 // memory is the resident memory of a process, now and at most, as Linux tells it.
-func (p *process) memory() string {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
+func (p instance) memory() string {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.ID()), "status"))
 	if err != nil {
 		return "memory not known"
 	}

@@ -111,10 +111,7 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	s.awaitGates(t)
 	s.deploy(t, "v2")
 	s.placesSomething(t)
-	check(t, first.cmd.Process.Kill())
-	if <-first.done == nil {
-		t.Error("it ended in order, though it was killed")
-	}
+	first.killed(t)
 	if pod := s.preview(t); !gate.Waits(pod) {
 		t.Fatalf("the pod does not wait: %v", pod.Status.Conditions)
 	}
@@ -150,7 +147,7 @@ func TestGateOfSeveralReplicas(t *testing.T) {
 	if other.leads() {
 		t.Fatal("both lead")
 	}
-	check(t, leader.cmd.Process.Kill())
+	leader.killed(t)
 	s.opens(t, gate.Pinned)
 	s.converges(t, 2)
 }

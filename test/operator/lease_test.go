@@ -96,7 +96,7 @@ func TestAPIServerRestart(t *testing.T) {
 	s.converges(t, 2)
 	check(t, plane.Signal("kube-apiserver", syscall.SIGSTOP))
 	eventually(t, "the end of the term", func(context.Context) string {
-		if !strings.Contains(p.log.String(), lostLease) {
+		if !strings.Contains(p.Log(), lostLease) {
 			return "the lease is not lost"
 		}
 		return ""
@@ -112,11 +112,11 @@ func TestAPIServerRestart(t *testing.T) {
 	s.deploy(t, "v3")
 	s.converges(t, 2)
 	select {
-	case err := <-p.done:
-		t.Errorf("the program has ended: %v", err)
+	case <-p.Ended():
+		t.Errorf("the program has ended: %v", p.State())
 	default:
 	}
-	if n := strings.Count(p.log.String(), "msg=reconciling"); n < 2 {
+	if n := strings.Count(p.Log(), "msg=reconciling"); n < 2 {
 		t.Errorf("it has led %d times, want twice", n)
 	}
 }

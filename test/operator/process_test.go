@@ -5,44 +5,48 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// process is an operator that runs as a program.
-type process struct {
-	cmd  *exec.Cmd
-	log  *programtest.Log
-	done chan error
-}
+// instance is an operator that runs as a program.
+type instance struct{ *process.Process }
 
-func start(t *testing.T, path string, args ...string) *process {
+func start(t *testing.T, path string, args ...string) instance {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), path, append([]string{"operator"}, args...)...), log: &programtest.Log{}, done: make(chan error, 1)}
-	p.cmd.Stderr = p.log
-	check(t, p.cmd.Start())
-	go func() { p.done <- p.cmd.Wait() }()
+	p, err := process.Start(exec.CommandContext(t.Context(), path, append([]string{"operator"}, args...)...), filepath.Join(t.TempDir(), "log"))
+	check(t, err)
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
+		_ = p.Kill()
 		if t.Failed() {
-			t.Logf("operator %d:\n%s", p.cmd.Process.Pid, p.log)
+			t.Logf("operator %d:\n%s", p.ID(), p.Log())
 		}
 	})
-	return p
+	return instance{p}
 }
 
-func (p *process) leads() bool { return strings.Contains(p.log.String(), "msg=reconciling") }
-
-// awaitLeader waits until one of processes leads.
-func awaitLeader(t *testing.T, processes ...*process) *process {
+// killed kills it, which fails t where it has ended by itself.
+func (p instance) killed(t *testing.T) {
 	t.Helper()
-	var leader *process
+	check(t, p.Kill())
+	if p.State().Exited() {
+		t.Errorf("it had ended before it was killed: %v", p.State())
+	}
+}
+
+func (p instance) leads() bool { return strings.Contains(p.Log(), "msg=reconciling") }
+
+// awaitLeader waits until one of instances leads.
+func awaitLeader(t *testing.T, instances ...instance) instance {
+	t.Helper()
+	var leader instance
 	eventually(t, "a leader", func(context.Context) string {
-		for _, p := range processes {
+		for _, p := range instances {
 			if p.leads() {
 				leader = p
 				return ""
@@ -76,7 +80,7 @@ func TestHandover(t *testing.T) {
 	}
 	s.statusSays(t, path, " leads\n", "yes        partly   1/1     v1            ")
 	began := time.Now()
-	check(t, leader.cmd.Process.Kill())
+	leader.killed(t)
 	s.ready(t, "v2", true)
 	awaitLeader(t, other)
 	t.Logf("leader killed → the other leads: %v", time.Since(began).Round(time.Millisecond))
@@ -85,9 +89,9 @@ func TestHandover(t *testing.T) {
 	s.deploy(t, "v3")
 	s.converges(t, 2)
 	began = time.Now()
-	check(t, other.cmd.Process.Signal(syscall.SIGTERM))
-	if err := <-other.done; err != nil {
-		t.Errorf("told to end: %v", err)
+	check(t, other.Stop())
+	if !other.State().Success() {
+		t.Errorf("told to end: %v", other.State())
 	}
 	awaitLeader(t, third)
 	t.Logf("leader told to end → another leads: %v", time.Since(began).Round(time.Millisecond))

@@ -20,8 +20,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
-	"github.com/overrides-mesh/overrides/localmesh/process"
 	"github.com/overrides-mesh/overrides/test/scale/kwok"
 )
 

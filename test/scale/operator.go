@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh/port"
-	"github.com/overrides-mesh/overrides/localmesh/process"
 )
 
 // operatorProcess is an operator that runs.

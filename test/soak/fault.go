@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/overrides-mesh/overrides/internal/process"
 )
 
 // fault is something that goes wrong around the operator.
@@ -196,17 +197,13 @@ func (s *Soak) webhook(ctx context.Context, random *rand.Rand) error {
 }
 
 // leader replaces the operator by two, of which the one that leads is killed.
-func (s *Soak) leader(ctx context.Context, _ *rand.Rand) (err error) {
-	if err := s.operators[0].stop(); err != nil {
-		return err
-	}
+func (s *Soak) leader(ctx context.Context, _ *rand.Rand) error {
+	s.operators[0].stop()
 	s.operators = s.operators[:0]
 	run := context.WithoutCancel(ctx)
 	elect := []string{"--leader-elect", "--lease-namespace", namespace}
 	for _, name := range []string{"replica-a", "replica-b"} {
-		if err := s.operate(run, name, s.link.kubeconfig, elect...); err != nil {
-			return err
-		}
+		s.operate(run, name, s.link.kubeconfig, elect...)
 	}
 	for range 3 {
 		first, err := s.awaitLeader(ctx, nil)
@@ -228,14 +225,15 @@ func (s *Soak) leader(ctx context.Context, _ *rand.Rand) (err error) {
 		s.journal.tell("leader killed: another leads after %v", time.Since(began).Round(time.Millisecond))
 	}
 	for _, o := range s.operators {
-		err = errors.Join(err, o.stop())
+		o.stop()
 	}
 	s.operators = s.operators[:0]
-	return errors.Join(err, s.operate(run, "operator", s.link.kubeconfig))
+	s.operate(run, "operator", s.link.kubeconfig)
+	return nil
 }
 
 // awaitLeader waits until an operator leads, by another process than one that was.
-func (s *Soak) awaitLeader(ctx context.Context, but *os.Process) (*operator, error) {
+func (s *Soak) awaitLeader(ctx context.Context, but *process.Process) (*operator, error) {
 	var leader *operator
 	err := poll(ctx, "an operator leads", func() (bool, error) {
 		for _, o := range s.operators {

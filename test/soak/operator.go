@@ -1,17 +1,15 @@
 package soak
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/overrides-mesh/overrides/internal/process"
 )
 
 // operator is the real program, which is started again whenever it ends.
@@ -19,35 +17,27 @@ type operator struct {
 	name, path string
 	args       []string
 	timeline   *timeline
-	log        *os.File
+	log        string
 
 	mu      sync.Mutex
-	process *os.Process
-	// offset is where the log of the present process begins.
-	offset int64
-	done   chan struct{}
-	cancel context.CancelFunc
+	running *process.Process
+	done    chan struct{}
+	cancel  context.CancelFunc
 }
 
 // startOperator starts one, with a log of its own.
-func (s *Soak) startOperator(ctx context.Context, name string, args ...string) (*operator, error) {
-	log, err := os.OpenFile(filepath.Join(s.options.Dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("make a log: %w", err)
-	}
+func (s *Soak) startOperator(ctx context.Context, name string, args ...string) *operator {
 	o := &operator{
-		name: name, path: s.options.Overrides, args: append([]string{"operator"}, args...), timeline: s.timeline, log: log, done: make(chan struct{}),
+		name: name, path: s.options.Overrides, args: append([]string{"operator"}, args...), timeline: s.timeline,
+		log: filepath.Join(s.options.Dir, name+".log"), done: make(chan struct{}),
 	}
 	ctx, o.cancel = context.WithCancel(ctx)
 	go o.supervise(ctx)
-	return o, nil
+	return o
 }
 
 func (o *operator) supervise(ctx context.Context) {
 	defer close(o.done)
-	// The program ends with the thread that started it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := o.run(ctx)
@@ -65,54 +55,51 @@ func (o *operator) supervise(ctx context.Context) {
 	}
 }
 
+// run returns an error in any case: the way in which the operator ended.
 func (o *operator) run(ctx context.Context) error {
-	cmd := exec.Command(o.path, o.args...) //nolint:noctx // it is ended in order, below
-	cmd.Stderr, cmd.Stdout = o.log, o.log
-	// Were we killed, nobody would end it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	info, err := o.log.Stat()
+	running, err := process.Start(exec.Command(o.path, o.args...), o.log) //nolint:noctx // it is ended in order, below
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
 	o.mu.Lock()
-	o.process, o.offset = cmd.Process, info.Size()
+	o.running = running
 	o.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
-	defer stop()
-	return cmd.Wait()
+	select {
+	case <-running.Ended():
+	case <-ctx.Done():
+		if err := running.Stop(); err != nil {
+			return err
+		}
+	}
+	return errors.New(running.State().String())
+}
+
+// present is the process that runs, or ended last, nil before the first one.
+func (o *operator) present() *process.Process {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.running
 }
 
 // kill ends it with SIGKILL, and returns the process that it was. It is started again
 // at once.
-func (o *operator) kill() (*os.Process, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.process == nil {
+func (o *operator) kill() (*process.Process, error) {
+	running := o.present()
+	if running == nil {
 		return nil, errors.New("the operator has not been started")
 	}
 	o.timeline.note("", "%s is killed", o.name)
-	return o.process, o.process.Kill()
+	return running, running.Kill()
 }
 
 // leads reports whether the present process reconciles, and is not one that was.
-func (o *operator) leads(but *os.Process) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	log, err := os.ReadFile(o.log.Name())
-	return err == nil && o.process != nil && o.process != but && int64(len(log)) > o.offset && bytes.Contains(log[o.offset:], []byte("msg=reconciling"))
+func (o *operator) leads(but *process.Process) bool {
+	running := o.present()
+	return running != nil && running != but && strings.Contains(running.Log(), "msg=reconciling")
 }
 
 // stop ends it in order.
-func (o *operator) stop() error {
+func (o *operator) stop() {
 	o.cancel()
-	select {
-	case <-o.done:
-	case <-time.After(20 * time.Second):
-		_, _ = o.kill()
-		<-o.done
-	}
-	return o.log.Close()
+	<-o.done
 }

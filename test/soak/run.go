@@ -206,9 +206,7 @@ func (s *Soak) begin(ctx context.Context) error {
 		}
 		s.options.Flags = append(s.options.Flags, flags...)
 	}
-	if err := s.operate(ctx, "operator", s.link.kubeconfig); err != nil {
-		return err
-	}
+	s.operate(ctx, "operator", s.link.kubeconfig)
 	if s.options.Gate != "" {
 		if err := s.awaitGate(ctx); err != nil {
 			return err
@@ -226,18 +224,14 @@ func (s *Soak) begin(ctx context.Context) error {
 }
 
 // operate starts an operator.
-func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...string) error {
+func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...string) {
 	args := slices.Concat([]string{
 		"--kubeconfig", kubeconfig, "--wait", s.options.Wait.String(), "--keep", s.options.Keep.String(),
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 		// With and without a lease it is one installation.
 		"--instance", namespace,
 	}, s.options.Flags, flags)
-	o, err := s.startOperator(ctx, name, args...)
-	if err == nil {
-		s.operators = append(s.operators, o)
-	}
-	return err
+	s.operators = append(s.operators, s.startOperator(ctx, name, args...))
 }
 
 // Cycles runs the cycles of the options, and what happens to released versions
@@ -310,7 +304,7 @@ func (s *Soak) Close() error {
 		s.sender.client.CloseIdleConnections()
 	}
 	for _, o := range s.operators {
-		errs = append(errs, o.stop())
+		o.stop()
 	}
 	if s.cancel != nil {
 		s.cancel()

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+
+	"github.com/overrides-mesh/overrides/internal/process"
 )
 
 // guardScript reads lines from standard input, which ends when this program
@@ -44,7 +46,7 @@ type Guard struct {
 func NewGuard(ctx context.Context, folder string) (*Guard, error) {
 	// It has to outlive ctx.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sh", "-c", guardScript, "overrides-demo-guard", folder)
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = process.OwnGroup()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start guard: %w", err)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/overrides-mesh/overrides/internal/envoy"
+	"github.com/overrides-mesh/overrides/internal/process"
 )
 
 // Files of an Envoy's folder.
@@ -20,6 +21,7 @@ const (
 	routesFile    = "routes.json"
 	adminSocket   = "admin.sock"
 	listenSocket  = "listen.sock"
+	logFile       = "log"
 )
 
 // Options say which Envoy to run.
@@ -41,8 +43,10 @@ type Options struct {
 // Proxy is a running Envoy.
 type Proxy struct {
 	options Options
-	process *process
-	admin   *http.Client
+	process *process.Process
+	// ended is closed when it has ended, and the guard knows.
+	ended chan struct{}
+	admin *http.Client
 	// current is the configuration that is in force, as far as it is known.
 	current *envoy.Config
 	// versions are those of the files as they were written last.
@@ -77,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Proxy, error) {
 		return nil, fmt.Errorf("configure %s: %w", o.Name, err)
 	}
 	p.admin = adminClient(p.path(adminSocket))
-	if p.process, err = startProcess(ctx, &o); err != nil {
+	if err := p.run(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
 	return p, nil
@@ -87,7 +91,7 @@ func (p *Proxy) path(name string) string { return filepath.Join(p.options.Dir, n
 
 // Ready waits until the Envoy serves with the configuration that it was given.
 func (p *Proxy) Ready(ctx context.Context) error {
-	return p.process.await(ctx, "start envoy of "+p.options.Name, func(ctx context.Context) (bool, error) {
+	return p.await(ctx, "start envoy of "+p.options.Name, func(ctx context.Context) (bool, error) {
 		if !p.live(ctx) {
 			return false, nil
 		}
@@ -102,7 +106,7 @@ func (p *Proxy) Apply(ctx context.Context, config *envoy.Config) error {
 		if err := p.write(&step); err != nil {
 			return fmt.Errorf("configure %s: %w", p.options.Name, err)
 		}
-		if err := p.process.await(ctx, "configure "+p.options.Name, p.inForce); err != nil {
+		if err := p.await(ctx, "configure "+p.options.Name, p.inForce); err != nil {
 			return err
 		}
 		if step.Routes != nil {
@@ -118,24 +122,25 @@ func (p *Proxy) Apply(ctx context.Context, config *envoy.Config) error {
 func (p *Proxy) Stop() error {
 	p.stopping.Store(true)
 	p.admin.CloseIdleConnections()
-	if err := p.process.stop(); err != nil {
+	if err := p.process.Stop(); err != nil {
 		return fmt.Errorf("%s: %w", p.options.Name, err)
 	}
+	<-p.ended
 	return nil
 }
 
 // Wait waits until the Envoy has ended. It returns an error if nobody had asked
 // it to.
 func (p *Proxy) Wait() error {
-	<-p.process.ended
+	<-p.ended
 	if p.stopping.Load() {
 		return nil
 	}
-	return fmt.Errorf("%s: %w: %v%s", p.options.Name, errEnded, p.process.cmd.ProcessState, p.process.logTail())
+	return fmt.Errorf("%s: %w: %v%s", p.options.Name, errEnded, p.process.State(), p.logTail())
 }
 
 // Pid is the number of the process.
-func (p *Proxy) Pid() int { return p.process.cmd.Process.Pid }
+func (p *Proxy) Pid() int { return p.process.ID() }
 
 // Dial connects to where the Envoy listens.
 func (p *Proxy) Dial(ctx context.Context) (net.Conn, error) {

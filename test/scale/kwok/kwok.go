@@ -17,7 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/overrides-mesh/overrides/localmesh/process"
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/process"
 	"github.com/overrides-mesh/overrides/localmesh"
-	"github.com/overrides-mesh/overrides/localmesh/process"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 

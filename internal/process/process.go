@@ -17,19 +17,25 @@ const stopTimeout = 10 * time.Second
 
 // Process is a program that runs, or has ended.
 type Process struct {
-	log   string
-	cmd   *exec.Cmd
-	ended chan struct{}
+	log string
+	// offset is where in the log its output begins.
+	offset int64
+	cmd    *exec.Cmd
+	ended  chan struct{}
 }
 
-// Start runs a command. What it writes is added to the file log.
+// Start runs a command. Its output is added to the file log.
 func Start(cmd *exec.Cmd, log string) (*Process, error) {
 	output, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make log: %w", err)
 	}
 	defer output.Close()
-	p := &Process{log: log, cmd: cmd, ended: make(chan struct{})}
+	before, err := output.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("make log: %w", err)
+	}
+	p := &Process{log: log, offset: before.Size(), cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, attributes()
 	started := make(chan error, 1)
 	go func() {
@@ -58,8 +64,8 @@ func (p *Process) ID() int { return p.cmd.Process.Pid }
 // Signal sends it a signal.
 func (p *Process) Signal(signal os.Signal) error { return p.cmd.Process.Signal(signal) }
 
-// Stop ends it, by force if it takes longer than ten seconds. It is no error if it
-// has ended already.
+// Stop ends it, by force if it takes longer than ten seconds, and waits for that. It is
+// no error if it has ended already.
 func (p *Process) Stop() error {
 	if err := p.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.name(), err)
@@ -70,8 +76,13 @@ func (p *Process) Stop() error {
 	case <-p.ended:
 		return nil
 	case <-timer.C:
+		return p.Kill()
 	}
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+}
+
+// Kill ends it by force, and waits for that. It is no error if it has ended already.
+func (p *Process) Kill() error {
+	if err := p.Signal(os.Kill); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill %s: %w", p.name(), err)
 	}
 	<-p.ended
@@ -91,12 +102,24 @@ func (p *Process) State() *os.ProcessState {
 	}
 }
 
-// Tail returns the last lines of the log, or why there are none.
-func (p *Process) Tail() string {
-	const most = 4096
+// Log returns its output so far, or the reason why that can't be read.
+func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
 	}
-	return string(bytes.TrimSpace(text[max(0, len(text)-most):]))
+	return string(text[min(p.offset, int64(len(text))):])
+}
+
+// Tail returns the last lines of its output, without white space around them.
+func (p *Process) Tail() string {
+	const most = 4096
+	text := []byte(p.Log())
+	if len(text) > most {
+		text = text[len(text)-most:]
+		if _, lines, ok := bytes.Cut(text, []byte("\n")); ok {
+			text = lines
+		}
+	}
+	return string(bytes.TrimSpace(text))
 }
