@@ -52,45 +52,65 @@ func (m Memory) Empty() bool {
 	return len(m.announced)+len(m.since)+len(m.said)+len(m.warned)+len(m.paces)+len(m.left) == 0
 }
 
-// Join returns what m and other remember, of different subjects. If one of them starts, so
+// Join returns what m and others remember, of different subjects. If one of them starts, so
 // does the result.
-func (m Memory) Join(other Memory) Memory {
+func (m Memory) Join(others ...Memory) Memory {
 	out := newMemory()
-	out.told = m.told && other.told
-	for _, from := range []*Memory{&m, &other} {
-		maps.Copy(out.announced, from.announced)
-		maps.Copy(out.since, from.since)
-		maps.Copy(out.said, from.said)
-		maps.Copy(out.warned, from.warned)
-		maps.Copy(out.paces, from.paces)
-		maps.Copy(out.left, from.left)
+	out.told = m.told
+	m.copyTo(&out)
+	for i := range others {
+		others[i].copyTo(&out)
+		out.told = out.told && others[i].told
 	}
 	return out
 }
 
-// Split returns what m remembers of the subjects that are in, and the rest.
-func (m Memory) Split(in func(plan.Subject) bool) (part, rest Memory) {
-	part, rest = newMemory(), newMemory()
-	part.told, rest.told = m.told, m.told
-	divide(m.announced, part.announced, rest.announced, in, func(v route.Version) plan.Subject { return plan.Subject{Version: v} })
-	divide(m.since, part.since, rest.since, in, ofDiagnostic)
-	divide(m.said, part.said, rest.said, in, ofDiagnostic)
-	divide(m.warned, part.warned, rest.warned, in, ofDiagnostic)
-	divide(m.paces, part.paces, rest.paces, in, func(t topic) plan.Subject { return plan.Subject{Object: t.object} })
-	divide(m.left, part.left, rest.left, in, func(name [2]string) plan.Subject {
-		return plan.Subject{Object: diag.Object{Kind: "Service", Namespace: name[0], Name: name[1]}}
-	})
-	return part, rest
+func (m *Memory) copyTo(out *Memory) {
+	maps.Copy(out.announced, m.announced)
+	maps.Copy(out.since, m.since)
+	maps.Copy(out.said, m.said)
+	maps.Copy(out.warned, m.warned)
+	maps.Copy(out.paces, m.paces)
+	maps.Copy(out.left, m.left)
 }
 
-func ofDiagnostic(d diag.Diagnostic) plan.Subject { return plan.Subject{Object: d.Object} }
+// Fresh returns a memory without anything, which starts if m does.
+func (m Memory) Fresh() Memory {
+	out := newMemory()
+	out.told = m.told
+	return out
+}
 
-func divide[K comparable, V any](from, part, rest map[K]V, in func(plan.Subject) bool, of func(K) plan.Subject) {
-	for key, value := range from {
-		if in(of(key)) {
-			part[key] = value
-		} else {
-			rest[key] = value
+// Divide returns what m remembers of the subjects of each owner; owner returns nil for
+// subjects without one.
+func (m Memory) Divide(owner func(plan.Subject) any) map[any]Memory {
+	parts := map[any]Memory{}
+	part := func(s plan.Subject) Memory {
+		of := owner(s)
+		out, known := parts[of]
+		if !known {
+			out = m.Fresh()
+			parts[of] = out
 		}
+		return out
 	}
+	for v, x := range m.announced {
+		part(plan.Subject{Version: v}).announced[v] = x
+	}
+	for d, at := range m.since {
+		part(plan.Subject{Object: d.Object}).since[d] = at
+	}
+	for d, at := range m.said {
+		part(plan.Subject{Object: d.Object}).said[d] = at
+	}
+	for d := range m.warned {
+		part(plan.Subject{Object: d.Object}).warned[d] = true
+	}
+	for t, p := range m.paces {
+		part(plan.Subject{Object: t.object}).paces[t] = p
+	}
+	for name, d := range m.left {
+		part(plan.Subject{Object: diag.Object{Kind: "Service", Namespace: name[0], Name: name[1]}}).left[name] = d
+	}
+	return parts
 }

@@ -11,8 +11,9 @@ import (
 
 // memory is what is remembered of some subjects.
 type memory[M any] interface {
-	Join(other M) M
-	Split(in func(plan.Subject) bool) (part, rest M)
+	Join(others ...M) M
+	Divide(owner func(plan.Subject) any) map[any]M
+	Fresh() M
 }
 
 // Memories has what is remembered of each island, and follows objects as these come into
@@ -25,36 +26,44 @@ type Memories[M memory[M]] struct {
 
 // Follow gives each island of an update what is remembered of its objects.
 func (ms *Memories[M]) Follow(m *Map, u *Update) {
+	if len(u.Gone)+len(u.Regrouped) == 0 {
+		return
+	}
 	if ms.Of == nil {
 		ms.Of = map[*Island]M{}
 	}
+	var former []M
 	for _, islands := range [][]*Island{u.Gone, u.Regrouped} {
 		for _, i := range islands {
 			if of, known := ms.Of[i]; known {
-				ms.Rest = ms.Rest.Join(of)
+				former = append(former, of)
 				delete(ms.Of, i)
 			}
 		}
 	}
+	all, fresh := ms.Rest.Join(former...), ms.Rest.Fresh()
+	ms.Rest = fresh
 	for _, i := range u.Regrouped {
-		ms.Of[i], ms.Rest = ms.Rest.Split(func(s plan.Subject) bool { return m.isAbout(i, s) })
+		ms.Of[i] = fresh
+	}
+	for owner, part := range all.Divide(func(s plan.Subject) any { return m.about(s) }) {
+		if i, _ := owner.(*Island); i != nil {
+			ms.Of[i] = ms.Of[i].Join(part)
+		} else {
+			ms.Rest = part
+		}
 	}
 }
 
-// isAbout reports whether what is remembered of a subject belongs to an island.
-func (m *Map) isAbout(i *Island, s plan.Subject) bool {
+// about returns the island to which what is remembered of a subject belongs.
+func (m *Map) about(s plan.Subject) *Island {
 	switch {
 	case s.Host != "":
-		return m.Owns(i, HostTie(s.Host))
+		return m.WithTie(HostTie(s.Host))
 	case s.Version.Service != "":
-		return m.Owns(i, ServiceTie(s.Version.Namespace, s.Version.Service))
+		return m.WithTie(ServiceTie(s.Version.Namespace, s.Version.Service))
 	}
-	return m.ownsObject(i, s.Object)
-}
-
-// ownsObject reports whether an object is in an island, or may be written for it.
-func (m *Map) ownsObject(i *Island, o diag.Object) bool {
-	return m.Owns(i, o) || m.Owns(i, Tie{Kind: claimKind, Namespace: o.Namespace, Name: o.Name})
+	return m.Writing(s.Object)
 }
 
 // Writing returns the island for which an object is there, or may be written; nil for none.

@@ -24,9 +24,10 @@ type common struct {
 	namespaces map[string]int
 	moved      bool
 
-	// allCallers and allNamespaces are those that there are.
-	allCallers    []model.Caller
-	allNamespaces []string
+	// allCallers and allNamespaces are those that there are, bare the callers without a
+	// sidecar.
+	allCallers, bare []model.Caller
+	allNamespaces    []string
 }
 
 func (c *common) init() {
@@ -37,8 +38,8 @@ func (c *common) init() {
 // read makes the snapshot of the objects that count for all islands.
 func (c *common) read(m *Map) {
 	objects := &discover.Objects{Cluster: true, Part: true, Sliced: m.slices > 0}
-	for _, n := range m.index.nodes {
-		if n.common && n.object.Read != nil {
+	for n := range m.index.common {
+		if n.object.Read != nil {
 			objects.Put(n.object.Read)
 		}
 	}
@@ -98,9 +99,10 @@ func (c *common) settle() (all, callers bool) {
 	c.moved = false
 	namespaces := slices.Sorted(maps.Keys(c.namespaces))
 	list := discover.CompactCallers(slices.Collect(maps.Keys(c.callers)))
-	all = !slices.Equal(namespaces, c.allNamespaces) || !slices.Equal(withoutSidecar(list), withoutSidecar(c.allCallers))
+	bare := withoutSidecar(list)
+	all = !slices.Equal(namespaces, c.allNamespaces) || !slices.Equal(bare, c.bare)
 	callers = !slices.Equal(list, c.allCallers)
-	c.allNamespaces, c.allCallers = namespaces, list
+	c.allNamespaces, c.allCallers, c.bare = namespaces, list, bare
 	return all, callers
 }
 
@@ -110,8 +112,9 @@ func withoutSidecar(callers []model.Caller) []model.Caller {
 	return slices.DeleteFunc(slices.Clone(callers), func(c model.Caller) bool { return !c.NoSidecar })
 }
 
-// around returns the snapshot of an island with what it sees of the rest of the cluster.
-func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near) *model.Snapshot {
+// around returns the snapshot of an island with what it sees of the rest of the cluster. Of
+// the callers of others it sees those without a sidecar, unless it has rows for callers.
+func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, asks bool) *model.Snapshot {
 	out := *own
 	if len(near) > 0 {
 		out.Services = slices.Clone(own.Services)
@@ -121,7 +124,10 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near) *mo
 	}
 	b := c.base
 	out.Options, out.Mesh = b.Options, b.Mesh
-	out.Namespaces, out.AllNamespaces, out.Callers = c.allNamespaces, b.AllNamespaces, c.allCallers
+	out.Namespaces, out.AllNamespaces, out.Callers = c.allNamespaces, b.AllNamespaces, c.bare
+	if asks {
+		out.Callers = c.allCallers
+	}
 	out.Revisions, out.Tags, out.Sidecars = b.Revisions, b.Tags, b.Sidecars
 	if len(b.DestinationRules) > 0 {
 		out.DestinationRules = slices.SortedFunc(slices.Values(slices.Concat(own.DestinationRules, b.DestinationRules)), func(x, y model.DestinationRule) int {

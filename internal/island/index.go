@@ -20,7 +20,9 @@ type index struct {
 	// dirty are objects that changed, and stale the groups of which one has gone.
 	dirty map[*node]struct{}
 	stale map[*group]struct{}
-	// commonChanged is set where an object changed that counts for all.
+	// common are the objects that count for all, and commonChanged is set where one of them
+	// changed.
+	common        map[*node]struct{}
 	commonChanged bool
 	// moved are the labels that came or went since, and those that selectors of theirs
 	// may have selected, by namespace: advice may name others now.
@@ -45,7 +47,7 @@ type group struct {
 func newIndex(options *model.Options) *index {
 	return &index{
 		options: options, nodes: map[diag.Object]*node{}, byTie: map[Tie][]*node{}, spaces: map[string]*space{},
-		wildcards: map[string][]*node{}, dirty: map[*node]struct{}{}, stale: map[*group]struct{}{}, moved: map[string][]*discover.Labels{},
+		wildcards: map[string][]*node{}, dirty: map[*node]struct{}{}, common: map[*node]struct{}{}, stale: map[*group]struct{}{}, moved: map[string][]*discover.Labels{},
 	}
 }
 
@@ -132,6 +134,7 @@ func (x *index) space(namespace string) *space {
 
 func (x *index) link(n *node) {
 	if n.common {
+		x.common[n] = struct{}{}
 		return
 	}
 	for _, t := range n.names {
@@ -163,6 +166,7 @@ func (x *index) moveSelected(n *node, asks map[string]string) {
 
 func (x *index) unlink(n *node) {
 	if n.common {
+		delete(x.common, n)
 		return
 	}
 	for _, t := range n.names {

@@ -84,6 +84,13 @@ func (m *Map) Remove(name diag.Object) {
 	}
 }
 
+// Replace puts an object in the place of one of its name that decides the same.
+func (m *Map) Replace(name diag.Object, object Object) {
+	if n := m.index.nodes[name]; n != nil {
+		n.object = object
+	}
+}
+
 func (m *Map) count(object Object, n int) {
 	if _, is := object.Read.(*discover.EndpointSlice); !is {
 		return
@@ -98,11 +105,6 @@ func (i *Island) Objects(each func(diag.Object, Object)) {
 	for n := range i.group.nodes {
 		each(n.name, n.object)
 	}
-}
-
-// Owns reports whether an object of the island has a tie.
-func (m *Map) Owns(i *Island, t Tie) bool {
-	return slices.ContainsFunc(m.index.byTie[t], func(n *node) bool { return n.group == i.group })
 }
 
 // Of returns the island that has an object; nil for none.
@@ -126,6 +128,16 @@ func (m *Map) WithTie(t Tie) *Island {
 // Common are the diagnostics about objects that count for all islands.
 func (m *Map) Common() []diag.Diagnostic { return m.common.found }
 
+// CommonObjects calls a function with each object that counts for all islands, in no order.
+func (m *Map) CommonObjects(each func(diag.Object, Object)) {
+	for n := range m.index.common {
+		each(n.name, n.object)
+	}
+}
+
+// Base is the snapshot of those objects.
+func (m *Map) Base() *model.Snapshot { return m.common.base }
+
 // All calls a function with every island, in no order.
 func (m *Map) All(each func(*Island)) {
 	for _, i := range m.islands {
@@ -140,18 +152,20 @@ type Update struct {
 	Changed, Gone []*Island
 	// Regrouped are those of Changed that have other objects than before, or other ties.
 	Regrouped []*Island
+	// Common is set where objects changed that count for all islands.
+	Common bool
 }
 
 // Update finds the islands in which something has changed since the last call, and compiles
 // them.
 func (m *Map) Update() Update {
 	u := &updating{Map: m, compile: map[*Island]struct{}{}, changed: map[*Island]struct{}{}}
-	recommon := m.index.commonChanged
+	u.recommon = m.index.commonChanged
 	changed, regrouped, gone := m.index.regroup()
 	for _, g := range gone {
 		u.end(g)
 	}
-	if recommon {
+	if u.recommon {
 		m.common.read(m)
 		m.index.commonChanged = false
 	}
@@ -162,7 +176,7 @@ func (m *Map) Update() Update {
 		u.read(g)
 		u.regrouped = append(u.regrouped, m.islands[g])
 	}
-	if recommon {
+	if u.recommon {
 		for _, i := range m.islands {
 			u.readIsland(i)
 		}
@@ -180,6 +194,7 @@ type updating struct {
 	// compile are the islands to be compiled, changed those in which anything is different.
 	compile, changed map[*Island]struct{}
 	gone, regrouped  []*Island
+	recommon         bool
 }
 
 func (u *updating) end(g *group) {
@@ -265,7 +280,8 @@ func (u *updating) widen() {
 func (u *updating) compileAll() {
 	for i := range u.compile {
 		u.changed[i] = struct{}{}
-		i.Snapshot = u.common.around(i.own, i.near)
+		_, asks := u.asking[i]
+		i.Snapshot = u.common.around(i.own, i.near, asks)
 		i.Result, _ = prove.Made(i.Snapshot, func(refused compile.Rejected) compile.Result {
 			out := compile.Without(i.Snapshot, refused)
 			if writes := u.options.Writes; writes != nil {
@@ -281,7 +297,7 @@ func (u *updating) compileAll() {
 }
 
 func (u *updating) update() Update {
-	out := Update{Gone: u.gone, Regrouped: u.regrouped}
+	out := Update{Gone: u.gone, Regrouped: u.regrouped, Common: u.recommon}
 	for i := range u.changed {
 		if u.islands[i.group] != i {
 			continue

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -8,7 +9,6 @@ import (
 	goruntime "runtime"
 	"slices"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,29 +20,30 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// BenchmarkPass is one look at a cluster in which everything is as it is to be:
-// what each change costs, whatever it is about.
-func BenchmarkPass(b *testing.B) {
-	for _, n := range []int{100, 1000} {
+// BenchmarkChange is what one change costs, whatever it is about, in a cluster in which
+// everything else is as it is to be: a pod of one Service becomes ready, or ceases to be.
+func BenchmarkChange(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
-			options := DefaultOptions()
-			options.AllNamespaces = true
-			s := newStore(&options)
-			for i := range n {
-				fill(b, s, fmt.Sprintf("service-%d", i))
-			}
-			r := newReconciler(&options, s, parts{})
-			settleAll(b, r)
+			r := cluster(b, n)
 			live := liveBytes()
 			b.ReportAllocs()
+			i := 0
 			for b.Loop() {
-				if out := planOf(b, r); len(out.Steps) > 0 {
-					b.Fatalf("%d steps", len(out.Steps))
-				}
+				i++
+				name := diag.Object{Kind: "EndpointSlice", Namespace: "shop", Name: fmt.Sprintf("service-%d", i%n)}
+				x := *r.store.items[name]
+				slice := *x.Object.(*discover.EndpointSlice)
+				slice.Ready = slices.Clone(slice.Ready)
+				slice.Ready[0] += "-" // an endpoint that is no pod's
+				x.Object = &slice
+				r.store.put(name, &x)
+				r.reconcile(b.Context())
 			}
 			b.ReportMetric(float64(live)/(1<<20), "MiB-live")
 			goruntime.KeepAlive(r)
@@ -50,28 +51,71 @@ func BenchmarkPass(b *testing.B) {
 	}
 }
 
-// BenchmarkTell is what a pass tells, in a cluster in which nothing is new: what is so of
-// each Service, the metrics, and the Events.
-func BenchmarkTell(b *testing.B) {
-	options := DefaultOptions()
-	options.AllNamespaces = true
-	s := newStore(&options)
-	for i := range 1000 {
-		fill(b, s, fmt.Sprintf("service-%d", i))
-	}
-	m := newMetrics()
-	r := newReconciler(&options, s, parts{metrics: m, recorder: discarder{}, log: slog.New(slog.DiscardHandler)})
-	settleAll(b, r)
-	p := r.look()
-	p.planned = planOf(b, r)
-	diags := p.diags
+// BenchmarkStart is the first look at a cluster in which everything is as it is to be.
+func BenchmarkStart(b *testing.B) {
+	r := cluster(b, 1000)
 	b.ReportAllocs()
 	for b.Loop() {
-		p.diags = slices.Clone(diags)
-		p.findCurrent(r.options.DryRun)
-		r.events.tell(p)
-		m.passed(p, 0)
+		again := newTestReconciler(r.options, r.store)
+		for name := range r.store.items {
+			r.store.pending[name] = true
+		}
+		again.reconcile(b.Context())
 	}
+}
+
+// cluster has n Services with everything as it is to be.
+func cluster(b *testing.B, n int) *reconciler {
+	b.Helper()
+	options := DefaultOptions()
+	options.AllNamespaces = true
+	options.Plan = plan.Options{}
+	s := newStore(&options)
+	for i := range n {
+		fill(b, s, fmt.Sprintf("service-%d", i))
+	}
+	r := newTestReconciler(&options, s)
+	for settled := false; !settled; settled = r.isSettled() {
+		r.reconcile(b.Context())
+		for !r.writer.isIdle() {
+			<-r.writer.ended
+		}
+	}
+	return r
+}
+
+// isSettled reports whether everything is as it is to be.
+func (r *reconciler) isSettled() bool {
+	for _, p := range r.islands.states {
+		if len(p.planned.Steps) > 0 {
+			return false
+		}
+	}
+	return len(r.store.pending) == 0
+}
+
+// isIdle reports whether there is nothing to write.
+func (w *writer) isIdle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue.flying)+len(w.queue.steps) == 0
+}
+
+func newTestReconciler(options *Options, s *store) *reconciler {
+	log := slog.New(slog.DiscardHandler)
+	m := newMetrics()
+	r := newReconciler(options, s, parts{metrics: m, recorder: discarder{}, log: log, policy: &policyWriter{log: log, statuses: map[types.UID]*policyStatus{}}})
+	r.synced, r.hasMesh = func() bool { return true }, func() bool { return true }
+	r.writer.client = storing{}
+	return r
+}
+
+// storing takes steps as an API server does.
+type storing struct{}
+
+// Do implements [taker].
+func (storing) Do(_ context.Context, step plan.Step, _ *apply.Seen) (*apply.Seen, error) {
+	return stored(step.Object)
 }
 
 // discarder takes Events and does nothing with them.
@@ -88,46 +132,16 @@ func liveBytes() uint64 {
 	return stats.HeapAlloc
 }
 
-// settleAll stores what is planned, as the API server would, until nothing is.
-func settleAll(b *testing.B, r *reconciler) {
-	b.Helper()
-	r.options.Plan = plan.Options{}
-	for range 5 {
-		out := planOf(b, r)
-		for _, step := range out.Steps {
-			r.store.items[step.Object.Object] = &item{Object: &metav1.ObjectMeta{}, seen: stored(b, step.Object)}
-		}
-	}
-}
-
-func planOf(b *testing.B, r *reconciler) plan.Output {
-	b.Helper()
-	p := r.look()
-	out, err := plan.Plan(plan.Input{
-		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory, Now: time.Now(), Options: r.options.Plan, Backend: istio.Backend{},
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	r.memory = out.Memory
-	return out
-}
-
 // stored is an object as it is read back.
-func stored(b *testing.B, o istio.Object) *apply.Seen {
-	b.Helper()
+func stored(o istio.Object) (*apply.Seen, error) {
 	u := &unstructured.Unstructured{}
 	if err := json.Unmarshal(o.JSON, &u.Object); err != nil {
-		b.Fatal(err)
+		return nil, err
 	}
 	all := metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{},"f:annotations":{}},"f:spec":{}}`)
 	u.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: apply.Manager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: all}})
 	u.SetUID(types.UID(o.Name + o.Kind))
-	seen, err := apply.Read(u)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return seen
+	return apply.Read(u)
 }
 
 // fill puts a Service with two versions, of five pods, into a store, as they come
@@ -151,6 +165,7 @@ func fill(b *testing.B, s *store, service string) {
 		for i := range pods {
 			pod := &corev1.Pod{ObjectMeta: named(fmt.Sprintf("%s-%s-5d4f8c7b9-%05d", service, version, i), maps.Clone(labels)), Spec: podSpec()}
 			pod.Labels["pod-template-hash"] = "5d4f8c7b9"
+			pod.Annotations["sidecar.istio.io/status"] = "{}"
 			pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: service + "-" + version + "-5d4f8c7b9", UID: uid, Controller: new(true)}}
 			pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.244.0.1", Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
 			put(b, s, "Pod", pod, &corev1.Pod{})

@@ -246,7 +246,7 @@ type about struct {
 }
 
 // about collects what the objects of ours are for.
-func (p *picture) about() *about {
+func (p *islandState) about() *about {
 	out := &about{services: map[string]*compile.Service{}, adopted: map[diag.Object]string{}}
 	if p.snapshot != nil {
 		out.domain = p.snapshot.Options.ClusterDomain

@@ -16,7 +16,8 @@
 //	share.go          equal labels once
 //
 //	loop.go           waits for changes, and lets a few milliseconds of them gather
-//	reconcile.go      store → Snapshot → compile → plan → writes, all of it each time
+//	reconcile.go      store → islands → plan → writes, for the islands that changed
+//	islandstate.go    what is known of each island, and follows from it
 //	settled.go        asks istiod what all proxies have
 //	write.go          takes the steps of a plan beside the loop, several at once
 //	queue.go          … which of them begins next, and what it waits for
@@ -34,13 +35,14 @@
 //	event.go          Events on Services
 //	pace.go           … at a bounded rate
 //	metric.go         Prometheus metrics
+//	tally.go          what metrics count, island by island
 //	servicemetric.go  … of each Service
 //	askmetric.go      … of what istiod tells
 //	log.go            what is not worth a line in the log
 //
 // In: a cluster and [Options]. Out: DestinationRules and VirtualServices of ours,
 // the status of OverridePolicies, Events; nothing else in the cluster is ever
-// written. Only the leader writes. Everything is rebuilt from the store at each
+// written. Only the leader writes. What is written for an island is rebuilt from its objects at each
 // change, and what an operator knows that the cluster does not may be lost at
 // any time: it is then found out again by waiting (see package plan).
 //

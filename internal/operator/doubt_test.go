@@ -14,7 +14,7 @@ import (
 func TestDoubt(t *testing.T) {
 	t.Parallel()
 	q := newQueue(defaultLimits())
-	q.install([]queued{queuedStep(t, "vs shop/cart-overrides of cart")})
+	q.install(nil, []queued{queuedStep(t, "vs shop/cart-overrides of cart")})
 	if _, ok := q.begin(time.Now()); !ok {
 		t.Fatal("it does not begin")
 	}
@@ -28,14 +28,15 @@ func TestDoubt(t *testing.T) {
 	if !settled("cart") {
 		t.Error("a write of the plan itself is in doubt")
 	}
-	q.install(nil)
+	q.observe()
+	q.install(nil, nil)
 	if settled("cart") {
 		t.Error("a write of an earlier plan is not in doubt")
 	}
 	if !settled("pay") {
 		t.Error("another object is in doubt")
 	}
-	q.earlier[diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}].over = true
+	q.end(diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"})
 	if settled("cart") {
 		t.Error("a write whose effect was not observed is not in doubt")
 	}

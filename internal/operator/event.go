@@ -15,7 +15,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/event"
 	"github.com/overrides-mesh/overrides/internal/istio"
-	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -28,7 +27,6 @@ type announcer struct {
 	metrics  *metrics
 	log      *slog.Logger
 
-	memory event.Memory
 	// rows has the row of each version that was announced.
 	rows map[route.Version]*corev1.ObjectReference
 	// count counts Events that are about no row.
@@ -39,14 +37,9 @@ func newAnnouncer(recorder events.EventRecorder, m *metrics, log *slog.Logger) *
 	return &announcer{recorder: recorder, metrics: m, log: log, rows: map[route.Version]*corev1.ObjectReference{}}
 }
 
-// forget forgets what was said, as one that follows another operator.
-func (a *announcer) forget() { a.memory = a.memory.Forget() }
-
-// tell tells what has changed since the pass before, and returns when to look again
-// though nothing changes.
-func (a *announcer) tell(p *picture) time.Time {
-	out := event.Tell(p.eventInput(a.memory))
-	a.memory = out.Memory
+// tell tells what has changed of an island since what memory has of it.
+func (a *announcer) tell(p *islandState, memory event.Memory) event.Output {
+	out := event.Tell(p.eventInput(memory))
 	for _, d := range out.Begun {
 		a.log.Warn("diagnostic", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
 	}
@@ -54,7 +47,7 @@ func (a *announcer) tell(p *picture) time.Time {
 		a.log.Info("diagnostic no longer", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
 	}
 	p.settle(out.Young)
-	index, services := rows{picture: p}, p.services()
+	index := rows{islandState: p}
 	for i := range out.Events {
 		e := &out.Events[i]
 		kind, related := corev1.EventTypeNormal, runtime.Object(nil)
@@ -71,14 +64,14 @@ func (a *announcer) tell(p *picture) time.Time {
 		if e.Warning {
 			kind = corev1.EventTypeWarning
 		}
-		if s := services[[2]string{e.Namespace, e.Service}]; s != nil {
+		if s := p.services[[2]string{e.Namespace, e.Service}]; s != nil {
 			a.recorder.Eventf(s, related, kind, e.Reason, "Route", "%s", short(e.Note))
 			if e.Version != (route.Version{}) {
 				a.metrics.announced.WithLabelValues(e.Reason).Inc()
 			}
 		}
 	}
-	return out.Again
+	return out
 }
 
 // row refers to the row of a version that was announced, by this operator or by the one
@@ -117,51 +110,29 @@ func (a *announcer) about(e *event.Event) *corev1.ObjectReference {
 }
 
 // eventInput is what Events follow from.
-func (p *picture) eventInput(memory event.Memory) event.Input {
+func (p *islandState) eventInput(memory event.Memory) event.Input {
 	in := event.Input{
-		Now: time.Now(), Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.inPlace(), Before: p.before,
+		Now: time.Now(), Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed(),
 		Written: map[diag.Object]time.Time{}, Left: map[string]bool{}, Diagnostics: p.diags, Memory: memory,
+	}
+	if memory.Starts() {
+		// Nothing was written yet since they were read.
+		in.Before = in.Observed
 	}
 	for i := range in.Observed {
 		name := in.Observed[i].Object
 		if memory.Starts() {
 			in.Written[name] = p.seen[name].Written
 		}
-		if p.left(name.Namespace) {
+		if p.leaves(name.Namespace) {
 			in.Left[name.Namespace] = true
 		}
 	}
 	return in
 }
 
-// inPlace lists our objects as they are when all is written that could be.
-func (p *picture) inPlace() []plan.Observed {
-	if p.observedLast == nil {
-		p.observedLast = p.observed()
-	}
-	return p.observedLast
-}
-
-// services are those that Events can be said of: the API server takes none in a namespace
-// that is being deleted.
-func (p *picture) services() map[[2]string]*corev1.Service {
-	ending := map[string]bool{}
-	for _, n := range p.objects.Namespaces {
-		ending[n.Name] = n.DeletionTimestamp != nil
-	}
-	out := map[[2]string]*corev1.Service{}
-	for _, list := range [][]*corev1.Service{p.objects.Services, p.leaving} {
-		for _, s := range list {
-			if !ending[s.Namespace] && s.DeletionTimestamp == nil {
-				out[[2]string{s.Namespace, s.Name}] = s
-			}
-		}
-	}
-	return out
-}
-
 // settle has diagnostics that have not lasted for as long as they must be no warnings.
-func (p *picture) settle(young []diag.Diagnostic) {
+func (p *islandState) settle(young []diag.Diagnostic) {
 	is := make(map[diag.Diagnostic]bool, len(young))
 	for _, d := range young {
 		is[d] = true
@@ -175,7 +146,7 @@ func (p *picture) settle(young []diag.Diagnostic) {
 
 // rows finds the rows for versions among the tables of a picture.
 type rows struct {
-	*picture
+	*islandState
 	// at has the places of table and row; nil until one is asked for.
 	at map[route.Version][2]int
 }
@@ -216,7 +187,7 @@ func (r *rows) index() {
 
 // owner names the Service that an object is about: itself, or the one that an
 // object of ours was made for.
-func (p *picture) owner(object diag.Object) string {
+func (p *islandState) owner(object diag.Object) string {
 	if object.Kind == "Service" {
 		return object.Name
 	}

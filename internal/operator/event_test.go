@@ -16,19 +16,19 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/event"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// routedPicture is a pass over a Service with one version, whose route was written
+// routedIsland is an island of a Service with one version, whose route was written
 // some time ago, and with diags.
-func routedPicture(written time.Duration, routed map[route.Version]plan.Routed, diags ...diag.Diagnostic) *picture {
-	p := &picture{}
-	p.managed, p.left = func(string) bool { return true }, func(string) bool { return false }
-	p.objects = &discover.Objects{Services: []*corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"}}}}
+func routedIsland(written time.Duration, routed map[route.Version]plan.Routed, diags ...diag.Diagnostic) *islandState {
+	p := &islandState{}
+	p.standings = map[string]standing{"shop": managed}
+	p.services = map[[2]string]*corev1.Service{{"shop", "cart"}: {ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"}}}
 	p.result = compile.Result{Tables: []route.Table{{
 		Namespace: "shop", Name: "cart-overrides", Owner: "cart", Routes: []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}},
 	}}}
@@ -44,7 +44,6 @@ func routedPicture(written time.Duration, routed map[route.Version]plan.Routed, 
 		}}})
 	}
 	p.seen = map[diag.Object]*apply.Seen{name: seen}
-	p.before = p.observed()
 	p.planned.Routed, p.diags = routed, diags
 	return p
 }
@@ -68,24 +67,24 @@ func TestAnnounce(t *testing.T) {
 	)
 	tests := []struct {
 		name   string
-		passes []*picture
+		passes []*islandState
 		want   []string
 	}{
-		{"once, when all proxies have the route", []*picture{
-			routedPicture(0, nil), routedPicture(0, placed), routedPicture(0, settled), routedPicture(0, settled),
+		{"once, when all proxies have the route", []*islandState{
+			routedIsland(0, nil), routedIsland(0, placed), routedIsland(0, settled), routedIsland(0, settled),
 		}, []string{overridable}},
-		{"lost before it was announced", []*picture{routedPicture(0, nil), routedPicture(0, placed), routedPicture(0, nil)}, nil},
-		{"lost and found", []*picture{
-			routedPicture(0, settled), routedPicture(0, nil), routedPicture(0, settled),
+		{"lost before it was announced", []*islandState{routedIsland(0, nil), routedIsland(0, placed), routedIsland(0, nil)}, nil},
+		{"lost and found", []*islandState{
+			routedIsland(0, settled), routedIsland(0, nil), routedIsland(0, settled),
 		}, []string{overridable, lost, overridable}},
-		{"what an operator before has announced is not said again", []*picture{
-			routedPicture(time.Hour, placed), routedPicture(time.Hour, settled), routedPicture(time.Hour, nil),
+		{"what an operator before has announced is not said again", []*islandState{
+			routedIsland(time.Hour, placed), routedIsland(time.Hour, settled), routedIsland(time.Hour, nil),
 		}, []string{lost}},
-		{"what it may not have come to say is", []*picture{
-			routedPicture(time.Second, placed), routedPicture(time.Second, settled),
+		{"what it may not have come to say is", []*islandState{
+			routedIsland(time.Second, placed), routedIsland(time.Second, settled),
 		}, []string{overridable}},
-		{"a warning about an object of ours, while it lasts once", []*picture{
-			routedPicture(0, nil, ours, ours), routedPicture(0, nil, ours), routedPicture(0, nil),
+		{"a warning about an object of ours, while it lasts once", []*islandState{
+			routedIsland(0, nil, ours, ours), routedIsland(0, nil, ours), routedIsland(0, nil),
 		}, []string{taken, gone}},
 	}
 	for _, test := range tests {
@@ -93,8 +92,9 @@ func TestAnnounce(t *testing.T) {
 			t.Parallel()
 			recorder := events.NewFakeRecorder(10)
 			a := newAnnouncer(recorder, newMetrics(), slog.New(slog.DiscardHandler))
+			var memory event.Memory
 			for _, p := range test.passes {
-				a.tell(p)
+				memory = a.tell(p, memory).Memory
 			}
 			close(recorder.Events)
 			var got []string
@@ -138,15 +138,14 @@ func TestWarningsReachServices(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := routedPicture(0, nil, test.diag)
+			p := routedIsland(0, nil, test.diag)
 			p.snapshot = &model.Snapshot{Options: model.DefaultOptions(), VirtualServices: []model.VirtualService{
 				leading("shop", "cart.shop.svc.cluster.local"), leading("other", "blog.shop.svc.cluster.local"),
 			}}
 			p.result.Services = []compile.Service{{Namespace: "shop", Name: "cart", Host: "cart.shop.svc.cluster.local", State: compile.Managed}}
 			recorder := events.NewFakeRecorder(10)
 			a := newAnnouncer(recorder, newMetrics(), slog.New(slog.DiscardHandler))
-			a.tell(p)
-			a.tell(p)
+			a.tell(p, a.tell(p, event.Memory{}).Memory)
 			close(recorder.Events)
 			var got []string
 			for e := range recorder.Events {
@@ -197,8 +196,9 @@ func TestWarningsAreLogged(t *testing.T) {
 		return a
 	}}
 	a := newAnnouncer(events.NewFakeRecorder(10), newMetrics(), slog.New(slog.NewTextHandler(&log, options)))
-	for _, p := range []*picture{routedPicture(0, nil, taken), routedPicture(0, nil, taken), routedPicture(0, nil)} {
-		a.tell(p)
+	var memory event.Memory
+	for _, p := range []*islandState{routedIsland(0, nil, taken), routedIsland(0, nil, taken), routedIsland(0, nil)} {
+		memory = a.tell(p, memory).Memory
 	}
 	const want = `level=WARN msg=diagnostic code=NameTaken object="VirtualService shop/cart-overrides" message=taken
 level=INFO msg="diagnostic no longer" code=NameTaken object="VirtualService shop/cart-overrides" message=taken

@@ -26,6 +26,8 @@ type failure struct {
 	// action, content and version say which step it was, and on what.
 	action           plan.Action
 	content, version string
+	// of is the island that it is a step of.
+	of *islandState
 	// hosts are those that the object has rules for, or sends requests to.
 	hosts   []string
 	times   int
@@ -70,7 +72,7 @@ func (fs failures) add(step queued, seen *apply.Seen, err error, now time.Time) 
 	}
 	f.times++
 	f.tried = false
-	f.hosts = step.change.hosts()
+	f.hosts, f.of = step.change.hosts(), step.of
 	first, last := failedFirst, failedLast
 	if errors.As(err, &f.refusal) || err == nil {
 		first, last = refusedFirst, refusedLast
@@ -80,11 +82,12 @@ func (fs failures) add(step queued, seen *apply.Seen, err error, now time.Time) 
 	return f.until
 }
 
-// accepted notes that a write was accepted. Refused objects are tried again at once
+// accepted notes that a write was accepted, and returns the objects that are tried again. Refused objects are tried again at once
 //
 //	that have a host in common with it   a webhook may have missed what is there now
 //	all of them, if it was refused too   who refused has changed its mind
-func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) {
+func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) []diag.Object {
+	var out []diag.Object
 	_, failed := fs[object]
 	all := failed && fs[object].refusal != nil
 	delete(fs, object)
@@ -93,29 +96,44 @@ func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) {
 			f.until = earlier(f.until, now)
 			f.times = min(f.times, 1)
 			fs[other] = f
+			out = append(out, other)
 		}
 	}
+	return out
 }
 
-// retryNow has every step tried again.
-func (fs failures) retryNow(now time.Time) {
+// retryNow has every step tried again, and returns their objects.
+func (fs failures) retryNow(now time.Time) []diag.Object {
+	var out []diag.Object
 	for object, f := range fs {
 		f.until, f.times = earlier(f.until, now), min(f.times, 1)
 		fs[object] = f
+		out = append(out, object)
 	}
+	return out
 }
 
-// keepPlanned drops the failures of objects for which no step is planned any more.
-func (fs failures) keepPlanned(steps []plan.Step) {
+// keepPlanned drops the failures of objects for which no step is planned any more in the
+// islands that have been planned for.
+func (fs failures) keepPlanned(due, gone []*islandState) {
 	if len(fs) == 0 {
 		return
 	}
-	planned := make(map[diag.Object]bool, len(steps))
-	for i := range steps {
-		planned[steps[i].Object.Object] = true
+	planned, is := map[diag.Object]*islandState{}, map[*islandState]bool{}
+	for _, p := range due {
+		is[p] = true
+		for i := range p.planned.Steps {
+			planned[p.planned.Steps[i].Object.Object] = p
+		}
 	}
-	for object := range fs {
-		if !planned[object] {
+	for _, p := range gone {
+		is[p] = true
+	}
+	for object, f := range fs {
+		if by := planned[object]; by != nil {
+			f.of = by
+			fs[object] = f
+		} else if is[f.of] {
 			delete(fs, object)
 		}
 	}

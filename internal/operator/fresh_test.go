@@ -156,7 +156,7 @@ func TestPassWaits(t *testing.T) {
 	r := newReconciler(&options, newStore(&options), parts{})
 	r.synced, r.fresh = func() bool { return true }, func() bool { return false }
 	began := time.Now()
-	if again := r.pass(t.Context()); again.Before(began) || r.passes.Load() != 0 {
+	if again := r.reconcile(t.Context()); again.Before(began) || r.passes.Load() != 0 {
 		t.Errorf("it has looked, and does again at %v", again)
 	}
 }

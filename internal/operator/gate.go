@@ -96,6 +96,8 @@ type opener struct {
 type waitingPod struct {
 	gate.Waiting
 
+	// of is the island that it is in.
+	of *islandState
 	// opening is set while the gate is being opened, opened where it has been: the
 	// informer will tell.
 	opening, opened bool
@@ -107,7 +109,7 @@ type waitingPod struct {
 // flyingSince says that a route or subset for a pod's Service is being written, it is not
 // known whether ordinary traffic is pinned, and the end of that write has it looked at
 // again.
-func (o *opener) open(ctx context.Context, p *picture, flyingSince func(host string) time.Time) time.Time {
+func (o *opener) open(ctx context.Context, p *islandState, flyingSince func(host string) time.Time) time.Time {
 	if o == nil {
 		return time.Time{}
 	}
@@ -115,7 +117,7 @@ func (o *opener) open(ctx context.Context, p *picture, flyingSince func(host str
 	var again time.Time
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, w := range o.waiting(p.gated, view.Now) {
+	for _, w := range o.waiting(p, view.Now) {
 		verdict := view.Evaluate(&w.Waiting)
 		if verdict.Notify && !verdict.Open {
 			o.tell(w.Pod, verdict)
@@ -138,7 +140,7 @@ func (o *opener) open(ctx context.Context, p *picture, flyingSince func(host str
 }
 
 // writes reports whether something is being written for a Service that selects a pod.
-func (p *picture) writes(pod *discover.Pod, flyingSince func(host string) time.Time) bool {
+func (p *islandState) writes(pod *discover.Pod, flyingSince func(host string) time.Time) bool {
 	for i := range p.snapshot.Services {
 		s := &p.snapshot.Services[i]
 		if s.Namespace == pod.Namespace && len(s.Selector) > 0 && model.HasLabels(pod.Labels.All, s.Selector) &&
@@ -149,26 +151,41 @@ func (p *picture) writes(pod *discover.Pod, flyingSince func(host string) time.T
 	return false
 }
 
-// host is the full name of a Service.
-func (p *picture) host(namespace, service string) string {
-	return p.snapshot.Options.FQDN(service, namespace)
-}
-
 // waiting brings what is known up to date with the pods that wait now.
-func (o *opener) waiting(pods []*discover.Pod, now time.Time) []*waitingPod {
-	known := o.pods
-	o.pods = make(map[types.UID]*waitingPod, len(pods))
-	out := make([]*waitingPod, 0, len(pods))
-	for _, pod := range pods {
-		w := known[pod.UID]
+func (o *opener) waiting(p *islandState, now time.Time) []*waitingPod {
+	out, still := make([]*waitingPod, 0, len(p.gated)), make(map[types.UID]bool, len(p.gated))
+	for _, pod := range p.gated {
+		w := o.pods[pod.UID]
 		if w == nil {
 			w = &waitingPod{Waiting: gate.Waiting{Since: now}}
+			o.pods[pod.UID] = w
 		}
-		w.Pod = pod
-		o.pods[pod.UID] = w
+		w.Pod, w.of, still[pod.UID] = pod, p, true
 		out = append(out, w)
 	}
+	o.end(p, still)
 	return out
+}
+
+// end forgets the pods of an island that do not wait any more.
+func (o *opener) end(p *islandState, still map[types.UID]bool) {
+	for uid := range p.shown.gated {
+		if w := o.pods[uid]; w != nil && w.of == p && !still[uid] {
+			delete(o.pods, uid)
+		}
+	}
+	p.shown.gated = still
+}
+
+// forget forgets the pods of an island that is no more, unless another one has them.
+func (o *opener) forget(p *islandState) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.end(p, nil)
+	o.count()
 }
 
 // gateMetrics are those of the readiness gate.

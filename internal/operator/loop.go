@@ -5,8 +5,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
-
-	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // syncPoll is how often a starting operator looks whether its store is complete.
@@ -24,12 +22,11 @@ func (r *reconciler) lead(ctx context.Context) {
 
 // forget forgets what may not be so any more when this replica leads again.
 func (r *reconciler) forget() {
-	r.metrics.leading.Set(0)
-	r.metrics.perService.show(nil, nil)
-	r.memory = plan.Memory{}
+	r.metrics.forget()
+	r.islands.forget()
 	r.writer.forget()
 	r.asker.forget()
-	r.events.forget()
+	r.everything = true
 }
 
 // run reconciles at every change, and when a plan asks for it, until ctx ends. Nothing
@@ -50,20 +47,21 @@ func (r *reconciler) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-r.store.changed:
-			if !r.gather(ctx) {
+			if !r.debounce(ctx) {
+				return
+			}
+		case <-r.writer.ended:
+			if !r.debounce(ctx) {
 				return
 			}
 		case <-timer.C:
-		case <-r.writer.ended:
-			if !r.writer.due() {
-				continue
-			}
 		case <-r.beside.failed:
+			r.retold = true
 		case <-rest.C:
 			debug.FreeOSMemory()
 			continue
 		}
-		if again := r.pass(ctx); !again.IsZero() {
+		if again := r.reconcile(ctx); !again.IsZero() {
 			timer.Reset(max(time.Until(again), time.Millisecond))
 		} else {
 			timer.Reset(never)
@@ -99,15 +97,13 @@ func (r *reconciler) waitSynced(ctx context.Context) bool {
 	return true
 }
 
-// gather lets further changes come, which most have: a pod that becomes ready
-// changes itself, its EndpointSlice and its workload. Where a look takes long they gather
-// for as long as the last one took, so that no more than half of the time is
-// spent on looking.
-func (r *reconciler) gather(ctx context.Context) bool {
+// debounce lets further changes come, which most have: a pod that becomes ready changes
+// itself, its EndpointSlice and its workload. It reports false if ctx ended.
+func (r *reconciler) debounce(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(max(r.options.Debounce, r.looked)):
+	case <-time.After(r.options.Debounce):
 		return true
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
-	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -31,10 +30,18 @@ type metrics struct {
 	perService  serviceMetrics
 
 	mu sync.Mutex
-	// wanted says since when versions that have no route can serve, routed which
-	// have one.
-	wanted map[route.Version]time.Time
-	routed map[route.Version]bool
+	// total counts what all islands have.
+	total tally
+	// rows has the versions that have a row, or are to have one.
+	rows map[route.Version]timedRow
+}
+
+// timedRow is the row of a version. Since is from when on it could serve without a row;
+// placed is set where it has one.
+type timedRow struct {
+	of     *islandState
+	since  time.Time
+	placed bool
 }
 
 // seconds are the buckets of durations, from what a write takes to what is a
@@ -66,7 +73,7 @@ func newMetrics() *metrics {
 		diagnostics: gauges("diagnostics", "Diagnostics, by code and severity.", "code", "severity"),
 		perService:  newServiceMetrics(),
 		leading:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_leading", Help: "1 in the replica that writes."}),
-		wanted:      map[route.Version]time.Time{}, routed: map[route.Version]bool{},
+		total:       newTally(), rows: map[route.Version]timedRow{},
 	}
 	return m
 }
@@ -112,44 +119,42 @@ func (m *metrics) wrote(step plan.Step, err error) {
 	m.writes.WithLabelValues(step.Object.Kind, string(step.Action), result).Inc()
 }
 
-// passed notes what one pass found.
-func (m *metrics) passed(p *picture, took time.Duration) {
+// passed notes what one reconciliation found in the islands that it looked at.
+func (m *metrics) passed(due, gone []*islandState, took time.Duration) {
 	m.passes.Observe(took.Seconds())
 	m.leading.Set(1)
-	m.services.Reset()
-	versions := 0
-	for _, state := range []compile.State{compile.Managed, compile.Idle, compile.Skipped} {
-		m.services.WithLabelValues(string(state)).Set(0)
-	}
-	for i := range p.result.Services {
-		s := &p.result.Services[i]
-		m.services.WithLabelValues(string(s.State)).Inc()
-		if s.State == compile.Managed {
-			versions += len(s.Versions)
-		}
-	}
-	m.versions.Set(float64(versions))
-	m.routes.Set(float64(len(p.planned.Routed)))
-	m.held.Reset()
-	for _, h := range p.planned.Blocked {
-		m.held.WithLabelValues(string(h.Reason)).Inc()
-	}
-	m.refused.Reset()
-	for _, r := range p.refused {
-		m.refused.WithLabelValues(string(r.Code)).Inc()
-	}
-	m.diagnostics.Reset()
-	for _, d := range p.diags {
-		m.diagnostics.WithLabelValues(string(d.Code), d.Severity.String()).Inc()
-	}
-	m.perService.show(p.now, p.refusedOf())
-	m.time(p)
-}
-
-// time measures how long versions wait for their routes, and routes outlive them.
-func (m *metrics) time(p *picture) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, p := range gone {
+		m.total.add(p.shown.tally, -1)
+		p.shown.tally = tally{}
+	}
+	for _, p := range due {
+		now := p.tally()
+		m.total.add(p.shown.tally, -1)
+		m.total.add(now, 1)
+		p.shown.tally = now
+		m.perService.show(p)
+		m.time(p)
+	}
+	for _, p := range gone {
+		m.perService.end(p)
+		m.endRows(p, nil, p.since)
+	}
+	m.total.show(m)
+}
+
+// forget forgets what islands had, as this replica does not lead any more.
+func (m *metrics) forget() {
+	m.leading.Set(0)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.perService.reset()
+}
+
+// time measures how long versions of an island wait for their routes, and routes outlive
+// them. The caller has locked m.
+func (m *metrics) time(p *islandState) {
 	since := p.since
 	if since.IsZero() {
 		since = time.Now()
@@ -163,25 +168,33 @@ func (m *metrics) time(p *picture) {
 		}
 	}
 	for v := range wanted {
-		if _, known := m.wanted[v]; !known && !m.routed[v] {
-			m.wanted[v] = since
+		row, known := m.rows[v]
+		if !known {
+			row.since = since
 		}
-		if _, placed := p.planned.Routed[v]; placed && !m.routed[v] {
-			m.placed.Observe(time.Since(m.wanted[v]).Seconds())
-			m.routed[v] = true
-			delete(m.wanted, v)
+		if _, placed := p.planned.Routed[v]; placed && !row.placed {
+			m.placed.Observe(time.Since(row.since).Seconds())
+			row.placed = true
 		}
+		row.of = p
+		m.rows[v] = row
 	}
-	for v := range m.wanted {
-		if !wanted[v] {
-			delete(m.wanted, v)
+	m.endRows(p, wanted, since)
+	p.shown.versions = wanted
+}
+
+// endRows forgets the versions that an island had and has not any more, unless another one
+// has them.
+func (m *metrics) endRows(p *islandState, wanted map[route.Version]bool, since time.Time) {
+	for v := range p.shown.versions {
+		row, known := m.rows[v]
+		if wanted[v] || !known || row.of != p {
+			continue
 		}
-	}
-	for v := range m.routed {
-		if !wanted[v] {
-			// The row went in this pass: no step leaves one that is not wanted.
+		if row.placed {
+			// The row went just now: no step leaves one that is not wanted.
 			m.gone.Observe(time.Since(since).Seconds())
-			delete(m.routed, v)
 		}
+		delete(m.rows, v)
 	}
 }

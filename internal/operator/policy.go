@@ -34,6 +34,8 @@ type policyWriter struct {
 
 // policyStatus is what is known of writes of a policy's status.
 type policyStatus struct {
+	// of is the island that the policy is in.
+	of *islandState
 	// writing is what is being written; nil for nothing. stale is set where something
 	// else is to be written since.
 	writing *v1alpha1.OverridePolicyStatus
@@ -48,21 +50,21 @@ type policyStatus struct {
 // write has the status of each policy written of which it differs, and returns when to
 // look again. While something is being written for a target, flyingSince says since
 // when: what is over in a moment is not told.
-func (w *policyWriter) write(ctx context.Context, p *picture, flyingSince func(host string) time.Time) time.Time {
+func (w *policyWriter) write(ctx context.Context, p *islandState, flyingSince func(host string) time.Time) time.Time {
 	var again time.Time
 	if w.dryRun {
 		return again
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	known := w.statuses
-	w.statuses = make(map[types.UID]*policyStatus, len(p.objects.Policies))
-	for _, policy := range p.objects.Policies {
-		x := known[policy.UID]
+	w.end(p, p.policies)
+	for _, policy := range p.policies {
+		x := w.statuses[policy.UID]
 		if x == nil {
 			x = &policyStatus{}
+			w.statuses[policy.UID] = x
 		}
-		w.statuses[policy.UID] = x
+		x.of = p
 		want := statusOf(policy, p)
 		switch {
 		case x.writing != nil:
@@ -80,11 +82,32 @@ func (w *policyWriter) write(ctx context.Context, p *picture, flyingSince func(h
 	return again
 }
 
+// end forgets the policies of an island that are not among those that it has now. The caller
+// has locked w.
+func (w *policyWriter) end(p *islandState, now []*v1alpha1.OverridePolicy) {
+	for uid := range p.shown.policies {
+		if x := w.statuses[uid]; x != nil && x.of == p && !slices.ContainsFunc(now, func(o *v1alpha1.OverridePolicy) bool { return o.UID == uid }) {
+			delete(w.statuses, uid)
+		}
+	}
+	p.shown.policies = make(map[types.UID]bool, len(now))
+	for _, policy := range now {
+		p.shown.policies[policy.UID] = true
+	}
+}
+
+// forget forgets the policies of an island that is no more, unless another one has them.
+func (w *policyWriter) forget(p *islandState) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.end(p, nil)
+}
+
 // momentary is how long a write takes that is not told in the status of a policy.
 const momentary = 2 * time.Second
 
 // toldAfter returns until when the status of a policy is left as it is.
-func toldAfter(policy *v1alpha1.OverridePolicy, p *picture, flyingSince func(host string) time.Time) time.Time {
+func toldAfter(policy *v1alpha1.OverridePolicy, p *islandState, flyingSince func(host string) time.Time) time.Time {
 	var out time.Time
 	for _, ref := range policy.Spec.TargetRefs {
 		if since := flyingSince(p.host(policy.Namespace, ref.Name)); !since.IsZero() {
@@ -141,7 +164,7 @@ func (w *policyWriter) apply(ctx context.Context, policy *v1alpha1.OverridePolic
 
 // statusOf says what became of a policy. Where nothing is new, times stay as they
 // are in its present status.
-func statusOf(policy *v1alpha1.OverridePolicy, p *picture) v1alpha1.OverridePolicyStatus {
+func statusOf(policy *v1alpha1.OverridePolicy, p *islandState) v1alpha1.OverridePolicyStatus {
 	var out v1alpha1.OverridePolicyStatus
 	report := slices.IndexFunc(p.result.Policies, func(r compile.PolicyReport) bool {
 		return r.Namespace == policy.Namespace && r.Name == policy.Name
@@ -174,7 +197,7 @@ func presentConditions(policy *v1alpha1.OverridePolicy, ref v1alpha1.TargetRefer
 
 // conditions says for one target whether the policy applies, and if it does,
 // whether what follows from it is in the cluster.
-func conditions(policy *v1alpha1.OverridePolicy, service string, p *picture, report int) (accepted, programmed *metav1.Condition) {
+func conditions(policy *v1alpha1.OverridePolicy, service string, p *islandState, report int) (accepted, programmed *metav1.Condition) {
 	accepted = &metav1.Condition{Type: v1alpha1.PolicyConditionAccepted, Status: metav1.ConditionFalse}
 	object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
 	about := diag.Object{Kind: "Service", Namespace: policy.Namespace, Name: service}
@@ -204,7 +227,7 @@ func conditions(policy *v1alpha1.OverridePolicy, service string, p *picture, rep
 
 // message is that of the first diagnostic of a code about an object and its target,
 // which is zero for codes without one.
-func message(p *picture, object diag.Object, code diag.Code, target diag.Object) string {
+func message(p *islandState, object diag.Object, code diag.Code, target diag.Object) string {
 	for i := range p.diags {
 		if d := &p.diags[i]; d.Object == object && d.Code == code && d.Target == target {
 			return d.Message
@@ -214,7 +237,7 @@ func message(p *picture, object diag.Object, code diag.Code, target diag.Object)
 }
 
 // programmedFor says whether what follows for a Service is in the cluster.
-func programmedFor(s *compile.Service, p *picture) *metav1.Condition {
+func programmedFor(s *compile.Service, p *islandState) *metav1.Condition {
 	out := &metav1.Condition{Type: v1alpha1.PolicyConditionProgrammed, Status: metav1.ConditionTrue}
 	is := func(status metav1.ConditionStatus, reason, text string) *metav1.Condition {
 		out.Status, out.Reason, out.Message = status, reason, text

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -26,9 +27,9 @@ func defaultLimits() limits {
 // queue decides which write begins next. It has no lock and no clock: the [writer]
 // owns both.
 //
-// Steps of one plan do not depend on each other. A step of a later plan may depend on
-// the effect of a write that the later plan has not observed: a route must not name a
-// subset that a write in flight removes. So a step waits
+// Steps of one plan do not depend on each other, nor on those of other islands. A step of a
+// later plan of an island may depend on the effect of a write that the later plan has not
+// observed: a route must not name a subset that a write in flight removes. So a step waits
 //
 //	for a write of the same object                              of whatever plan
 //	for a write of the other kind that names one of its hosts   of an earlier plan
@@ -38,18 +39,25 @@ func defaultLimits() limits {
 type queue struct {
 	limits
 
-	// steps are those of the latest plan that have not begun, in the order in which
-	// they are to begin.
+	// round counts the reconciliations. All plans of one have observed what was over before it.
+	round int
+	// steps are those of the latest plans that have not begun, in the order in which they
+	// are to begin.
 	steps []queued
-	// current are the writes of the latest plan that have begun, earlier those of plans
-	// before whose effects the latest plan has not observed.
-	current, earlier map[diag.Object]*flight
+	// flights are the writes that have begun, and are not over, or not observed to be: flying
+	// are those that are not over, earlier those that were not when the round began.
+	flights, flying, earlier map[diag.Object]*flight
 }
 
 // queued is a step of a plan that is to be taken.
 type queued struct {
 	plan.Step
 	change change
+	// of is the island, round the one in which it was planned, and seen the object as it was
+	// then.
+	of    *islandState
+	round int
+	seen  *apply.Seen
 }
 
 // flight is a write that has begun.
@@ -57,33 +65,33 @@ type flight struct {
 	object diag.Object
 	hosts  []string
 	began  time.Time
-	// over is set when the write was answered, or given up.
-	over bool
+	round  int
 }
 
 func newQueue(l limits) *queue {
-	return &queue{limits: l, current: map[diag.Object]*flight{}, earlier: map[diag.Object]*flight{}}
+	return &queue{limits: l, flights: map[diag.Object]*flight{}, flying: map[diag.Object]*flight{}, earlier: map[diag.Object]*flight{}}
 }
 
-// observe notes that the effects of all writes that are over are about to be read. Steps
-// that wait for one were planned without its effect, so they are for the next plan.
+// observe begins a round: the effects of all writes that are over are about to be read.
+// Steps that wait for a write are dropped, as they were planned without its effect: their
+// island is looked at again when it is over.
 func (q *queue) observe() {
 	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return q.blocked(&s) })
-	for _, flights := range []map[diag.Object]*flight{q.current, q.earlier} {
-		for object, f := range flights {
-			if f.over {
-				delete(flights, object)
-			}
-		}
-	}
+	q.flights, q.earlier = maps.Clone(q.flying), maps.Clone(q.flying)
+	q.round++
 }
 
-// install replaces the steps by those of a new plan, which was made from what was
-// observed last.
-func (q *queue) install(steps []queued) {
-	q.steps = steps
-	maps.Copy(q.earlier, q.current)
-	clear(q.current)
+// drop drops the steps of islands, which have other plans now, or are no more.
+func (q *queue) drop(of map[*islandState]bool) {
+	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return of[s.of] })
+}
+
+// install adds the steps of a new plan of an island.
+func (q *queue) install(of *islandState, steps []queued) {
+	for _, s := range steps {
+		s.of, s.round = of, q.round
+		q.steps = append(q.steps, s)
+	}
 }
 
 // begin takes the first step that may begin at a time. It reports false if there is
@@ -99,8 +107,13 @@ func (q *queue) begin(now time.Time) (queued, bool) {
 			continue
 		}
 		out := *s
-		q.steps = slices.Delete(q.steps, i, i+1)
-		q.current[out.Object.Object] = &flight{object: out.Object.Object, hosts: out.change.hosts(), began: now}
+		if i == 0 {
+			q.steps = q.steps[1:]
+		} else {
+			q.steps = slices.Delete(q.steps, i, i+1)
+		}
+		f := &flight{object: out.Object.Object, hosts: out.change.hosts(), began: now, round: out.round}
+		q.flights[f.object], q.flying[f.object] = f, f
 		return out, true
 	}
 	return queued{}, false
@@ -109,37 +122,38 @@ func (q *queue) begin(now time.Time) (queued, bool) {
 // count counts the writes that are in flight.
 func (q *queue) count(now time.Time) (fast, all int, namespaces map[string]int) {
 	namespaces = map[string]int{}
-	for _, flights := range []map[diag.Object]*flight{q.current, q.earlier} {
-		for object, f := range flights {
-			if f.over {
-				continue
-			}
-			all++
-			namespaces[object.Namespace]++
-			if now.Sub(f.began) < q.slowAfter {
-				fast++
-			}
+	for object, f := range q.flying {
+		all++
+		namespaces[object.Namespace]++
+		if now.Sub(f.began) < q.slowAfter {
+			fast++
 		}
 	}
 	return fast, all, namespaces
 }
 
-// unobserved reports whether a write of an object has begun, of a plan before the latest,
-// whose effect the latest has not observed.
-func (q *queue) unobserved(object diag.Object) bool { return q.earlier[object] != nil }
+// unobserved reports whether a write of an object has begun, of a plan before that of this
+// round, whose effect this one has not observed.
+func (q *queue) unobserved(object diag.Object) bool {
+	f := q.flights[object]
+	return f != nil && f.round < q.round
+}
 
 // blocked reports whether a step waits for a write whose effect its plan has not
 // observed.
 func (q *queue) blocked(s *queued) bool {
-	if len(q.earlier) == 0 {
-		return false
-	}
-	if q.unobserved(s.Object.Object) {
+	if f := q.flights[s.Object.Object]; f != nil {
 		return true
 	}
-	hosts := s.change.hosts()
+	var hosts []string
 	for _, f := range q.earlier {
-		if f.object.Kind != s.Object.Kind && shareHost(f.hosts, hosts) {
+		if f.round >= s.round || f.object.Kind == s.Object.Kind {
+			continue
+		}
+		if hosts == nil {
+			hosts = s.change.hosts()
+		}
+		if shareHost(f.hosts, hosts) {
 			return true
 		}
 	}
@@ -156,47 +170,28 @@ func shareHost(a, b []string) bool {
 
 // end notes that a write is over.
 func (q *queue) end(object diag.Object) {
-	for _, flights := range []map[diag.Object]*flight{q.current, q.earlier} {
-		if f := flights[object]; f != nil {
-			f.over = true
-		}
-	}
+	delete(q.flying, object)
 }
 
 // flyingSince returns since when a write that names a host is in flight, or has ended
 // without its effect being observed; zero where there is none.
 func (q *queue) flyingSince(host string) time.Time {
 	var out time.Time
-	for _, flights := range []map[diag.Object]*flight{q.current, q.earlier} {
-		for _, f := range flights {
-			if shareHost([]string{host}, f.hosts) {
-				out = earlier(out, f.began)
-			}
+	for _, f := range q.flights {
+		if shareHost([]string{host}, f.hosts) {
+			out = earlier(out, f.began)
 		}
 	}
 	return out
-}
-
-// idle reports whether no step of the latest plan is in flight or could begin without
-// a new plan.
-func (q *queue) idle() bool {
-	for _, f := range q.current {
-		if !f.over {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(q.steps, func(s queued) bool { return !q.blocked(&s) })
 }
 
 // slowAt returns when the next write in flight becomes a slow one, and gives its place
 // to another; zero for never.
 func (q *queue) slowAt(now time.Time) time.Time {
 	var out time.Time
-	for _, flights := range []map[diag.Object]*flight{q.current, q.earlier} {
-		for _, f := range flights {
-			if at := f.began.Add(q.slowAfter); !f.over && at.After(now) {
-				out = earlier(out, at)
-			}
+	for _, f := range q.flying {
+		if at := f.began.Add(q.slowAfter); at.After(now) {
+			out = earlier(out, at)
 		}
 	}
 	return out

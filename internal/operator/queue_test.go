@@ -54,13 +54,14 @@ func TestQueueBegin(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			q, now := newQueue(defaultLimits()), time.Now()
+			q, now, of := newQueue(defaultLimits()), time.Now(), &islandState{}
 			install := func(texts []string) {
 				var steps []queued
 				for _, text := range texts {
 					steps = append(steps, queuedStep(t, text))
 				}
-				q.install(steps)
+				q.drop(map[*islandState]bool{of: true})
+				q.install(of, steps)
 			}
 			begin := func() (names []string) {
 				for {
@@ -103,17 +104,39 @@ func TestQueueBegin(t *testing.T) {
 	}
 }
 
+// TestQueueIslands: a new plan of an island leaves the steps of others as they are.
+func TestQueueIslands(t *testing.T) {
+	t.Parallel()
+	q, now := newQueue(defaultLimits()), time.Now()
+	shop, pay := &islandState{}, &islandState{}
+	q.install(shop, []queued{queuedStep(t, "vs shop/cart of cart"), queuedStep(t, "dr shop/cart of cart")})
+	q.install(pay, []queued{queuedStep(t, "vs shop/pay of pay"), queuedStep(t, "dr shop/pay of pay")})
+	q.begin(now)
+	q.observe()
+	q.drop(map[*islandState]bool{pay: true})
+	q.install(pay, []queued{queuedStep(t, "vs shop/pay of pay")})
+	var got []string
+	for s, ok := q.begin(now); ok; s, ok = q.begin(now) {
+		got = append(got, s.Object.Object.String())
+	}
+	// The second step of shop is of the plan of the first, which is in flight.
+	if want := "DestinationRule shop/cart, VirtualService shop/pay"; strings.Join(got, ", ") != want {
+		t.Errorf("began %v, want %s", got, want)
+	}
+}
+
 // TestQueueForgetsWhatIsStale: a step that waits for a write of an earlier plan was
 // planned without its effect, and does not begin once that is observed.
 func TestQueueForgetsWhatIsStale(t *testing.T) {
 	t.Parallel()
-	q, now := newQueue(defaultLimits()), time.Now()
+	q, now, of := newQueue(defaultLimits()), time.Now(), &islandState{}
 	first, other := queuedStep(t, "vs shop/cart of cart"), queuedStep(t, "vs shop/pay of pay")
-	q.install([]queued{first})
+	q.install(of, []queued{first})
 	if _, ok := q.begin(now); !ok {
 		t.Fatal("nothing began")
 	}
-	q.install([]queued{first, other})
+	q.drop(map[*islandState]bool{of: true})
+	q.install(of, []queued{first, other})
 	q.end(first.Object.Object)
 	q.observe()
 	if got, ok := q.begin(now); !ok || got.Object.Name != "pay" {
@@ -134,7 +157,7 @@ func TestQueueLimits(t *testing.T) {
 		steps = append(steps, queuedStep(t, fmt.Sprintf("vs shop/s%d of s%d", i, i)))
 	}
 	steps = append(steps, queuedStep(t, "vs bank/b of b"))
-	q.install(steps)
+	q.install(&islandState{}, steps)
 	begins := func(want string) {
 		t.Helper()
 		var got []string

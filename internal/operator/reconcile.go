@@ -10,20 +10,16 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
-	"github.com/overrides-mesh/overrides/internal/compile"
-	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
-	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
-	"github.com/overrides-mesh/overrides/internal/prove"
-	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // reconciler makes the cluster what it is to be.
 type reconciler struct {
 	options *Options
 	store   *store
+	islands *islands
 	// synced reports whether the store is complete, hasMesh whether there is
 	// anything to write to.
 	synced, hasMesh func() bool
@@ -40,15 +36,15 @@ type reconciler struct {
 	gates *opener
 	asker *asker
 
-	memory plan.Memory
 	// missing are the namespaces that are named and not there.
 	missing []string
 	// without is set where there was nothing to write to.
 	without bool
-	// looked is how long the last look took, without what was done about it.
-	looked time.Duration
-	// busy is when the pass that is under way began; nil for none. passes counts those
-	// that are over.
+	// everything has the next reconciliation look at all islands, retold at those that tell in
+	// the status of other objects.
+	everything, retold bool
+	// busy is when the reconciliation that is under way began; nil for none. passes counts
+	// those that are over.
 	busy   atomic.Pointer[time.Time]
 	passes atomic.Int64
 }
@@ -74,170 +70,137 @@ func newReconciler(options *Options, s *store, p parts) *reconciler {
 		p.beside = newBeside()
 	}
 	return &reconciler{
-		beside: p.beside,
-		fresh:  func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics, policy: p.policy,
-		writer: newWriter(p.client, s, &p, options.DryRun),
-		events: newAnnouncer(p.recorder, p.metrics, p.log),
+		beside: p.beside, islands: newIslands(options, s), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics,
+		policy: p.policy, writer: newWriter(p.client, s, &p, options.DryRun), events: newAnnouncer(p.recorder, p.metrics, p.log),
 	}
 }
 
-// picture is what one pass works on and finds out.
-type picture struct {
-	contents
-
-	snapshot *model.Snapshot
-	result   compile.Result
-	planned  plan.Output
-	// refused are the objects that the API server would not take.
-	refused []*apply.Refusal
-	// diags are those of all steps.
-	diags []diag.Diagnostic
-	// before are the objects of ours before this pass has changed any, in the first pass.
-	before []plan.Observed
-	// observedLast is what [picture.inPlace] has listed; nil until it is asked.
-	observedLast []plan.Observed
-	// now is what is so of each Service.
-	now []current.Service
-	// owners are those of our objects that are wanted; nil until one is asked for.
-	owners map[diag.Object]string
-}
-
-// pass looks at the cluster once, and writes what may be written now. It returns
-// when to look again though nothing has changed.
-func (r *reconciler) pass(ctx context.Context) time.Time {
+// reconcile looks at the islands in which something has changed, or is due, and begins the
+// writes that may be made now. It returns when to look again though nothing has changed.
+func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	began := time.Now()
 	if !r.synced() || !r.fresh() {
-		// A kind that has just come, or comes back: half of what there is would be
-		// misunderstood.
+		// A watch that has just started, or restarted, has not delivered everything: what
+		// follows from a part of the cluster would be wrong.
 		return began.Add(syncPoll)
 	}
 	r.busy.Store(&began)
 	defer r.busy.Store(nil)
-	p := r.look()
-	if r.events.memory.Starts() {
-		p.before = p.observed()
-	}
-	r.tellMissing(p.objects.Namespaces)
-	r.looked = time.Since(began)
-	var again time.Time
-	var err error
+	ended := r.writer.observe()
+	news := r.islands.update()
+	r.tellMissing()
+	due := r.due(news.changed, ended, began)
 	without := !r.hasMesh()
-	switch {
-	case !without:
-		again, err = r.act(ctx, p)
-	case !r.without:
+	if without && !r.without {
 		r.log.Warn("Istio's kinds are not installed, so nothing is written")
 	}
-	r.without = without
-	if err != nil {
-		r.log.Error("plan", "error", err)
-		again = began.Add(time.Second)
-	} else {
-		again = earlier(again, r.gates.open(ctx, p, r.writer.flyingSince))
+	if r.without = without; !without {
+		r.planAll(ctx, due, news.gone)
 	}
-	r.writer.report(p)
-	if !without && err == nil {
+	for _, p := range due {
+		if !p.failed {
+			r.tell(ctx, p, without)
+		}
+	}
+	for _, p := range news.gone {
+		r.policy.forget(p)
+		r.gates.forget(p)
+	}
+	r.metrics.passed(due, news.gone, time.Since(began))
+	r.passes.Add(1)
+	return earlier(r.next(), r.writer.retry())
+}
+
+// due lists the islands to look at: those that changed, those of writes that have ended,
+// those that have asked to be looked at, and what is in no island.
+func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.Time) []*islandState {
+	if r.everything {
+		r.everything, r.retold = false, false
+		return r.islands.all()
+	}
+	is := map[*islandState]bool{}
+	for _, p := range changed {
+		is[p] = true
+	}
+	for _, object := range ended {
+		if p := r.islands.of(object); p != nil {
+			is[p] = true
+		}
+	}
+	for _, p := range r.islands.states {
+		if p.waits || !p.requeueAt.IsZero() && !now.Before(p.requeueAt) || r.retold && len(p.gated)+len(p.policies) > 0 || r.asker.waitsFor(p) {
+			is[p] = true
+		}
+	}
+	r.retold = false
+	out := make([]*islandState, 0, len(is)+1)
+	for p := range is {
+		out = append(out, p)
+	}
+	return append(out, r.islands.rest)
+}
+
+// next returns when the first island is to be looked at again; zero for never.
+func (r *reconciler) next() time.Time {
+	out := r.islands.rest.requeueAt
+	for _, p := range r.islands.states {
+		out = earlier(out, p.requeueAt)
+	}
+	return out
+}
+
+// planAll plans for islands, and begins to write.
+func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
+	for _, p := range due {
+		in := r.input(p)
+		out, err := plan.Plan(in)
+		if p.failed = err != nil; p.failed {
+			r.log.Error("plan", "error", err)
+			out = plan.Output{RequeueAt: in.Now.Add(time.Second), Memory: in.Memory}
+		}
+		p.planned, p.requeueAt = out, out.RequeueAt
+		r.islands.remember(p, out.Memory)
+	}
+	r.asker.note(due, gone)
+	r.writer.start(ctx, due, gone)
+}
+
+func (r *reconciler) input(p *islandState) plan.Input {
+	in := plan.Input{
+		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.islands.remembered(p),
+		Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Backend: istio.Backend{},
+	}
+	r.asker.apply(&in, r.options.PropagationDelayMax)
+	return in
+}
+
+// tell tells what is so of an island now: by readiness gates, in the status of policies, by
+// Events, and in metrics.
+func (r *reconciler) tell(ctx context.Context, p *islandState, without bool) {
+	p.diags = diag.Sort(slices.Concat(exceptFor(p.found, p.planned.Diagnostics), p.planned.Diagnostics))
+	p.requeueAt = earlier(p.requeueAt, r.gates.open(ctx, p, r.writer.flyingSince))
+	r.writer.report(p, r.islands.of)
+	if !without {
 		p.findCurrent(r.options.DryRun)
 	}
-	if ctx.Err() == nil {
-		again = earlier(again, r.policy.write(ctx, p, r.writer.flyingSince))
-		if err == nil {
-			again = earlier(again, r.events.tell(p))
-		}
+	if ctx.Err() != nil {
+		return
 	}
-	r.metrics.passed(p, time.Since(began))
-	r.passes.Add(1)
-	return again
+	p.requeueAt = earlier(p.requeueAt, r.policy.write(ctx, p, r.writer.flyingSince))
+	out := r.events.tell(p, r.islands.told(p))
+	r.islands.rememberTold(p, out.Memory)
+	p.requeueAt = earlier(p.requeueAt, out.Again)
 }
 
-// look compiles what the store holds.
-func (r *reconciler) look() *picture {
-	r.writer.observe()
-	p := &picture{contents: r.store.take()}
-	var found []diag.Diagnostic
-	p.snapshot, found = p.objects.Snapshot(r.options.Model)
-	found = append(found, r.options.unreadRevisions(p.snapshot)...)
-	p.result, _ = prove.Made(p.snapshot, func(refused compile.Rejected) compile.Result {
-		result := compile.Without(p.snapshot, refused)
-		// What is not written is not proved with the rest.
-		result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return !p.managed(t.Namespace) })
-		result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(s route.SubsetRule) bool { return !p.managed(s.Namespace) })
-		return result
-	})
-	p.diags = slices.Concat(p.diags, found, p.result.Diagnostics)
-	return p
-}
-
-// rounds bounds the plans of one pass. Each one but the last has written something.
-const rounds = 4
-
-// act plans and writes, until there is nothing that may be written now, or what is
-// being written takes longer than a pass waits.
-func (r *reconciler) act(ctx context.Context, p *picture) (time.Time, error) {
-	var again time.Time
-	for range rounds {
-		in := plan.Input{
-			Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.memory,
-			Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Backend: istio.Backend{},
-		}
-		r.asker.apply(&in, r.options.PropagationDelayMax)
-		out, err := plan.Plan(in)
-		if err != nil {
-			return time.Time{}, err
-		}
-		r.asker.note(&out)
-		r.memory, p.planned = out.Memory, out
-		r.writer.start(ctx, p)
-		taken := r.writer.await(ctx)
-		again = earlier(out.RequeueAt, r.writer.retry())
-		if len(taken) == 0 || ctx.Err() != nil {
-			break
-		}
-		r.writer.observe()
-		p.seen = r.store.seen()
-		if r.store.news() {
-			// The next look is due, and its plan goes on from here.
-			p.took(taken)
-			break
-		}
-		again = in.Now // where this was the last round
-	}
-	p.diags = diag.Sort(slices.Concat(without(p.diags, p.planned.Diagnostics), p.planned.Diagnostics))
-	return again, nil //nolint:nilerr // that ctx has ended is no fault
-}
-
-// without returns diagnostics but for those of which others say more: what a plan says
+// exceptFor returns diagnostics but for those of which others say more: what a plan says
 // is about the objects in place too.
-func without(diags, others []diag.Diagnostic) []diag.Diagnostic {
+func exceptFor(diags, others []diag.Diagnostic) []diag.Diagnostic {
 	if len(others) == 0 {
 		return diags
 	}
 	return slices.DeleteFunc(slices.Clone(diags), func(d diag.Diagnostic) bool {
 		return slices.ContainsFunc(others, func(o diag.Diagnostic) bool { return o.Code == d.Code && o.Object == d.Object })
 	})
-}
-
-// took brings the plan of p up to date with steps that were taken.
-func (p *picture) took(steps []plan.Step) {
-	taken := make(map[diag.Object]bool, len(steps))
-	for _, s := range steps {
-		taken[s.Object.Object] = true
-	}
-	p.planned.Steps = slices.DeleteFunc(slices.Clone(p.planned.Steps), func(s plan.Step) bool { return taken[s.Object.Object] })
-	for i := range p.result.Tables {
-		t := &p.result.Tables[i]
-		object := istio.TableObject(t)
-		seen := p.seen[object]
-		if !taken[object] || seen == nil || seen.Routes == nil {
-			continue
-		}
-		for j := range t.Routes {
-			r := &t.Routes[j]
-			if _, known := p.planned.Routed[r.Version]; !known && r.Kind == route.Override && seen.Routes.HasOverride(r.Name) {
-				p.planned.Routed[r.Version] = plan.Routed{Since: time.Now()}
-			}
-		}
-	}
 }
 
 // earlier returns the earlier of two times, of which zero means never.

@@ -26,7 +26,25 @@ const (
 )
 
 // rivals has what became of the last write of each object.
-type rivals map[diag.Object]rival
+type rivals struct {
+	of map[diag.Object]rival
+	// noted are the objects of which a write was undone, or that were deleted.
+	noted map[diag.Object]bool
+}
+
+func newRivals() rivals {
+	return rivals{of: map[diag.Object]rival{}, noted: map[diag.Object]bool{}}
+}
+
+// put notes what became of the last write of an object.
+func (rs rivals) put(object diag.Object, r rival) {
+	rs.of[object] = r
+	if r.undone > 0 || r.wrote == "" {
+		rs.noted[object] = true
+	} else {
+		delete(rs.noted, object)
+	}
+}
 
 // rival is something that undoes writes of an object, as far as there is one.
 type rival struct {
@@ -110,7 +128,7 @@ func valueIn(part, whole any) bool {
 
 // wrote notes that a step was taken, and what it has made of its object.
 func (rs rivals) wrote(step plan.Step, on, after *apply.Seen, now time.Time) {
-	r := rs[step.Object.Object]
+	r := rs.of[step.Object.Object]
 	if after == nil && on != nil {
 		r.removed = on.UID
 	}
@@ -119,14 +137,14 @@ func (rs rivals) wrote(step plan.Step, on, after *apply.Seen, now time.Time) {
 		r.applied = after.Written
 	}
 	r.known = r.wrote
-	rs[step.Object.Object] = r
+	rs.put(step.Object.Object, r)
 }
 
 // waits judges what became of the last write of the object of a step that is planned now.
 // It reports whether the step is to wait, and whether the write was found undone just now.
 // What was observed before the write has ended says nothing of it.
 func (rs rivals) waits(step plan.Step, seen *apply.Seen, observed, now time.Time) (waits, undone bool) {
-	r, known := rs[step.Object.Object]
+	r, known := rs.of[step.Object.Object]
 	if !known {
 		return false, false
 	}
@@ -136,7 +154,7 @@ func (rs rivals) waits(step plan.Step, seen *apply.Seen, observed, now time.Time
 			r.count(became, now)
 		}
 		r.known = version
-		rs[step.Object.Object] = r
+		rs.put(step.Object.Object, r)
 	}
 	return now.Before(r.until), undone
 }
@@ -170,9 +188,10 @@ func (r *rival) fights(now time.Time) bool {
 // forget drops what is known of objects that nobody has undone a write of for long, and
 // that are gone.
 func (rs rivals) forget(now time.Time) {
-	for object, r := range rs {
-		if r.wrote == "" && now.Sub(r.at) > rivalForget && !r.fights(now) {
-			delete(rs, object)
+	for object := range rs.noted {
+		if r := rs.of[object]; r.wrote == "" && now.Sub(r.at) > rivalForget && !r.fights(now) {
+			delete(rs.of, object)
+			delete(rs.noted, object)
 		}
 	}
 }
@@ -180,8 +199,8 @@ func (rs rivals) forget(now time.Time) {
 // next returns when the first object may be written again, zero for never.
 func (rs rivals) next(now time.Time) time.Time {
 	var out time.Time
-	for _, r := range rs {
-		if r.until.After(now) {
+	for object := range rs.noted {
+		if r := rs.of[object]; r.until.After(now) {
 			out = earlier(out, r.until)
 		}
 	}
@@ -191,7 +210,8 @@ func (rs rivals) next(now time.Time) time.Time {
 // refused tells of the objects whose writes are undone, sorted.
 func (rs rivals) refused(now time.Time) []*apply.Refusal {
 	var out []*apply.Refusal
-	for object, r := range rs {
+	for object := range rs.noted {
+		r := rs.of[object]
 		if !r.fights(now) {
 			continue
 		}

@@ -51,9 +51,9 @@ func TestBecameOf(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			rs := rivals{}
+			rs := newRivals()
 			rs.wrote(test.wrote, seenAs("6", 4, ourContent), test.after, time.Unix(10, 0))
-			r := rs[name]
+			r := rs.of[name]
 			if got := r.becameOf(test.seen, wanted.Object.JSON); got != test.want {
 				t.Errorf("%v, want %v", got, test.want)
 			}
@@ -91,7 +91,7 @@ func TestRivals(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			rs, now, version := rivals{}, time.Unix(1000, 0), 10
+			rs, now, version := newRivals(), time.Unix(1000, 0), 10
 			step := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
 			var got []time.Duration
 			for range test.want {
@@ -130,7 +130,7 @@ func TestRivals(t *testing.T) {
 // TestRivalsInFlight: what was observed before a write was over says nothing of it.
 func TestRivalsInFlight(t *testing.T) {
 	t.Parallel()
-	rs, now := rivals{}, time.Unix(1000, 0)
+	rs, now := newRivals(), time.Unix(1000, 0)
 	step := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
 	rs.wrote(step, nil, seenAs("8", 5, ourContent), now)
 	if _, undone := rs.waits(step, seenAs("7", 4, "{}"), now.Add(-time.Second), now.Add(time.Second)); undone {
@@ -139,7 +139,7 @@ func TestRivalsInFlight(t *testing.T) {
 	removed := types.UID("uid")
 	rs.wrote(plan.Step{Action: plan.Delete, Object: istio.Object{Object: name}}, &apply.Seen{UID: removed}, nil, now)
 	rs.forget(now.Add(2 * rivalForget))
-	if len(rs) > 0 {
+	if len(rs.of) > 0 {
 		t.Error("what is known of an object that is gone is kept")
 	}
 }

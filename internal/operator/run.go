@@ -20,6 +20,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
@@ -191,7 +192,7 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	paced := newPacedRecorder(manager.GetEventRecorder(ReportingController))
 	p.client, p.recorder = writes, paced
 	p.beside = newBeside()
-	p.policy = &policyWriter{objects: objects, log: p.log, beside: p.beside, dryRun: options.DryRun}
+	p.policy = &policyWriter{objects: objects, log: p.log, beside: p.beside, dryRun: options.DryRun, statuses: map[types.UID]*policyStatus{}}
 	r := newReconciler(options, s, p)
 	p.rights.again = r.writer.retryNow
 	r.synced, r.hasMesh = w.synced, w.hasMesh

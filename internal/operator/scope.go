@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,8 +8,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// scope says which namespaces are managed, and which are left: what is ours there
-// goes, in the order in which it may, and readiness gates open.
+// standing is what becomes of a namespace. In one that is left, the objects of Overrides'
+// own go, in the order in which they may, and readiness gates open.
 //
 //	asked for         label "true"  label "false"  no label, or another
 //	----------------  ------------  -------------  ---------------------------------
@@ -20,9 +19,15 @@ import (
 //	--all-namespaces  managed       left           managed
 //	--namespaces      managed if named; no other is touched
 //
-// A namespace without a label may be another operator's, so that what is found
-// there at the start stays, unless it says that it is of this one.
-type scope struct{ managed, left func(namespace string) bool }
+// A namespace without a label may be another operator's, so what is found there at the
+// start stays, unless it says that it is of this one.
+type standing int
+
+const (
+	untouched standing = iota
+	managed
+	left
+)
 
 // manages reports whether a namespace is managed whose [EnabledLabel] has a value;
 // "" for none.
@@ -36,59 +41,119 @@ func (o *Options) manages(namespace, label string) bool {
 	return label == "true"
 }
 
-// label is the [EnabledLabel] of a namespace; "" for none. The caller has locked s.
-func (s *store) label(namespace string) string {
-	if x := s.items[diag.Object{Kind: "Namespace", Name: namespace}]; x != nil {
-		if n, ok := x.Object.(*corev1.Namespace); ok {
-			return n.Labels[EnabledLabel]
+// namespaces knows what becomes of namespaces.
+type namespaces struct {
+	options *Options
+	// there are the namespaces that exist, as far as they may be listed.
+	there map[string]*corev1.Namespace
+	// ours counts in each namespace the objects of Overrides' own and the pods with a shut
+	// gate; instance counts those of the objects that name this installation.
+	ours, instance map[string]int
+	// managing are the namespaces that have been managed, and in which there may still be
+	// objects of Overrides' own.
+	managing map[string]bool
+	// standings are what was found last; stale are the namespaces for which it may be
+	// different now.
+	standings map[string]standing
+	stale     map[string]bool
+}
+
+func newNamespaces(options *Options) namespaces {
+	return namespaces{
+		options: options, there: map[string]*corev1.Namespace{}, ours: map[string]int{}, instance: map[string]int{},
+		managing: map[string]bool{}, standings: map[string]standing{}, stale: map[string]bool{},
+	}
+}
+
+// count notes that an object came, or went if n is negative.
+func (ns *namespaces) count(name diag.Object, x *item, n int) {
+	if x == nil {
+		return
+	}
+	if object, is := x.Object.(*corev1.Namespace); is {
+		delete(ns.there, name.Name)
+		if n > 0 {
+			ns.there[name.Name] = object
 		}
+		ns.stale[name.Name] = true
+	}
+	if x.seen == nil && !x.gated {
+		return
+	}
+	ns.ours[name.Namespace] += n
+	if x.seen != nil && x.seen.Instance != "" && x.seen.Instance == ns.options.Instance {
+		ns.instance[name.Namespace] += n
+	}
+	ns.stale[name.Namespace] = true
+}
+
+// label is the [EnabledLabel] of a namespace; "" for none.
+func (ns *namespaces) label(namespace string) string {
+	if n := ns.there[namespace]; n != nil {
+		return n.Labels[EnabledLabel]
 	}
 	return ""
 }
 
-// scope says what is to become of namespaces now. The caller has locked s.
-func (s *store) scope() scope {
-	if len(s.options.Namespaces) > 0 {
-		return scope{
-			managed: func(n string) bool { return s.options.manages(n, "") },
-			left:    func(string) bool { return false },
+// review finds out anew what becomes of namespaces, where that may have changed, and
+// returns those for which it has.
+func (ns *namespaces) review() map[string]bool {
+	out := map[string]bool{}
+	for name := range ns.stale {
+		before, known := ns.standings[name]
+		ns.standings[name] = ns.judge(name)
+		if known && ns.standings[name] != before {
+			out[name] = true
 		}
 	}
-	labels, ours := map[string]string{}, map[string]bool{}
-	for name, x := range s.items {
-		if name.Kind == "Namespace" {
-			labels[name.Name] = s.label(name.Name)
-		}
-		if x.seen != nil || x.gated {
-			ours[name.Namespace] = true
-		}
-		if x.seen != nil && x.seen.Instance != "" && x.seen.Instance == s.options.Instance {
-			s.managing[name.Namespace] = true // before this process has begun
-		}
+	clear(ns.stale)
+	return out
+}
+
+// standing is what becomes of a namespace.
+func (ns *namespaces) standing(name string) standing {
+	found, known := ns.standings[name]
+	if !known || ns.stale[name] {
+		found = ns.judge(name)
 	}
-	managed := func(n string) bool { return s.options.manages(n, labels[n]) }
-	maps.DeleteFunc(s.managing, func(n string, _ bool) bool { return !ours[n] })
-	for n := range ours {
-		if managed(n) {
-			s.managing[n] = true
-		}
+	return found
+}
+
+func (ns *namespaces) judge(name string) standing {
+	label := ns.label(name)
+	manages := ns.options.manages(name, label)
+	switch {
+	case ns.ours[name] == 0:
+		delete(ns.ours, name)
+		delete(ns.managing, name)
+	case manages || ns.instance[name] > 0:
+		ns.managing[name] = true
 	}
-	before := maps.Clone(s.managing)
-	return scope{
-		managed: managed,
-		left:    func(n string) bool { return !managed(n) && (labels[n] == "false" || before[n]) },
+	switch {
+	case manages:
+		return managed
+	case len(ns.options.Namespaces) == 0 && (label == "false" || ns.managing[name]):
+		return left
 	}
+	return untouched
+}
+
+// isEnding reports whether a namespace is being deleted: the API server takes nothing new
+// there.
+func (ns *namespaces) isEnding(name string) bool {
+	n := ns.there[name]
+	return n != nil && n.DeletionTimestamp != nil
 }
 
 // missing lists the namespaces that are named and not there, as far as namespaces may be
 // listed: there is always one.
-func (o *Options) missing(there []*corev1.Namespace) []string {
-	if len(there) == 0 {
+func (ns *namespaces) missing() []string {
+	if len(ns.there) == 0 {
 		return nil
 	}
 	var out []string
-	for _, n := range o.Namespaces {
-		if !slices.ContainsFunc(there, func(x *corev1.Namespace) bool { return x.Name == n }) {
+	for _, n := range ns.options.Namespaces {
+		if ns.there[n] == nil {
 			out = append(out, n)
 		}
 	}
@@ -97,8 +162,8 @@ func (o *Options) missing(there []*corev1.Namespace) []string {
 
 // tellMissing logs which of the namespaces that are named are not there, when that
 // changes.
-func (r *reconciler) tellMissing(there []*corev1.Namespace) {
-	missing := r.options.missing(there)
+func (r *reconciler) tellMissing() {
+	missing := r.store.missingNamespaces()
 	for _, n := range missing {
 		if !slices.Contains(r.missing, n) {
 			r.log.Warn("a namespace that is to be managed is not there", "namespace", n)
@@ -110,4 +175,10 @@ func (r *reconciler) tellMissing(there []*corev1.Namespace) {
 		}
 	}
 	r.missing = missing
+}
+
+func (s *store) missingNamespaces() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.missing()
 }

@@ -36,6 +36,7 @@ func TestScope(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStore(&test.options)
+			x := newIslands(&test.options, s)
 			s.put(name, ours("a", "1"))
 			for i, label := range test.labels {
 				namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop, Labels: map[string]string{}}}
@@ -43,14 +44,14 @@ func TestScope(t *testing.T) {
 					namespace.Labels[EnabledLabel] = label
 				}
 				s.put(diag.Object{Kind: "Namespace", Name: shop}, &item{Object: namespace})
-				c := s.take()
-				if got := (state{c.managed(shop), c.left(shop)}); got != test.want[i] {
+				x.update()
+				if got := (state{x.standings[shop] == managed, x.standings[shop] == left}); got != test.want[i] {
 					t.Errorf("with label %q (%d): %+v, want %+v", label, i, got, test.want[i])
 				}
 				if known := s.around(shop) != nil; known != test.want[i].managed {
 					t.Errorf("with label %q (%d): the webhook is told what is there: %t", label, i, known)
 				}
-				if observed := len(c.observed()) > 0; observed != (test.want[i].managed || test.want[i].left) {
+				if observed := len(x.of(name).observed()) > 0; observed != (test.want[i].managed || test.want[i].left) {
 					t.Errorf("with label %q (%d): ours is observed: %t", label, i, observed)
 				}
 			}
@@ -73,7 +74,7 @@ func TestScopeForgets(t *testing.T) {
 	s.remove(name, ours("a", "1"))
 	s.take()
 	s.put(name, ours("b", "2"))
-	if c := s.take(); c.left("shop") {
+	if c := s.take(); c.changes[0].standing == left {
 		t.Error("what another has made since is to be taken away")
 	}
 }
@@ -82,12 +83,14 @@ func TestScopeForgets(t *testing.T) {
 // there, where namespaces may be listed.
 func TestMissingNamespaces(t *testing.T) {
 	t.Parallel()
-	o := &Options{Namespaces: []string{"shop", "nosuch"}}
-	there := []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, {ObjectMeta: metav1.ObjectMeta{Name: "shop"}}}
-	if got := o.missing(there); len(got) != 1 || got[0] != "nosuch" {
-		t.Errorf("missing %v, want nosuch", got)
-	}
-	if got := o.missing(nil); got != nil {
+	s := newStore(&Options{Namespaces: []string{"shop", "nosuch"}})
+	if got := s.missingNamespaces(); got != nil {
 		t.Errorf("missing %v where namespaces may not be listed", got)
+	}
+	for _, name := range []string{"default", "shop"} {
+		s.put(diag.Object{Kind: "Namespace", Name: name}, &item{Object: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}})
+	}
+	if got := s.missingNamespaces(); len(got) != 1 || got[0] != "nosuch" {
+		t.Errorf("missing %v, want nosuch", got)
 	}
 }

@@ -12,7 +12,13 @@ import (
 type serviceMetrics struct {
 	pinned, ready, open, waits, refused *prometheus.GaugeVec
 	// shown are the Services that there are series of, with their values.
-	shown map[[2]string][5]int
+	shown map[[2]string]shownService
+}
+
+// shownService has the values of one Service, and the island that it is in.
+type shownService struct {
+	of     *islandState
+	values [5]int
 }
 
 func newServiceMetrics() serviceMetrics {
@@ -25,7 +31,7 @@ func newServiceMetrics() serviceMetrics {
 		open:    gauge("open_doors", "Doors at which ordinary traffic reaches previews."),
 		waits:   gauge("waits", "What waits before it may be written."),
 		refused: gauge("refused", "Objects for it that can't be written as they are to be."),
-		shown:   map[[2]string][5]int{},
+		shown:   map[[2]string]shownService{},
 	}
 }
 
@@ -34,37 +40,58 @@ func (m *serviceMetrics) all() []*prometheus.GaugeVec {
 	return []*prometheus.GaugeVec{m.pinned, m.ready, m.open, m.waits, m.refused}
 }
 
-// show shows what is so now, with how many objects of each Service are refused.
-func (m *serviceMetrics) show(services []current.Service, refused map[[2]string]int) {
-	now := make(map[[2]string][5]int, len(services))
-	for i := range services {
-		s := &services[i]
+// show shows what is so of the Services of an island now.
+func (m *serviceMetrics) show(p *islandState) {
+	refused, now := p.refusedOf(), map[[2]string]bool{}
+	for i := range p.now {
+		s := &p.now[i]
 		name := [2]string{s.Namespace, s.Name}
 		pinned := 1
 		if s.Pinned == current.Nowhere {
 			pinned = 0
 		}
-		values := [5]int{pinned, s.Ready, len(s.Open), len(s.Waits), refused[name]}
-		now[name] = values
-		if before, there := m.shown[name]; there && before == values {
+		values := shownService{of: p, values: [5]int{pinned, s.Ready, len(s.Open), len(s.Waits), refused[name]}}
+		now[name] = true
+		before, there := m.shown[name]
+		if m.shown[name] = values; there && before.values == values.values {
 			continue
 		}
 		for j, gauge := range m.all() {
-			gauge.WithLabelValues(s.Namespace, s.Name).Set(float64(values[j]))
+			gauge.WithLabelValues(s.Namespace, s.Name).Set(float64(values.values[j]))
 		}
 	}
-	for name := range m.shown {
-		if _, still := now[name]; !still {
-			for _, gauge := range m.all() {
-				gauge.DeleteLabelValues(name[0], name[1])
-			}
+	before := p.shown.services
+	p.shown.services = now
+	m.drop(p, before, now)
+}
+
+// end ends the series of an island.
+func (m *serviceMetrics) end(p *islandState) { m.drop(p, p.shown.services, nil) }
+
+// drop ends the series of Services that an island had before and has not now, unless
+// another one has them.
+func (m *serviceMetrics) drop(p *islandState, before, now map[[2]string]bool) {
+	for name := range before {
+		if s, there := m.shown[name]; now[name] || !there || s.of != p {
+			continue
 		}
+		for _, gauge := range m.all() {
+			gauge.DeleteLabelValues(name[0], name[1])
+		}
+		delete(m.shown, name)
 	}
-	m.shown = now
+}
+
+// reset ends all series.
+func (m *serviceMetrics) reset() {
+	for _, gauge := range m.all() {
+		gauge.Reset()
+	}
+	clear(m.shown)
 }
 
 // refusedOf counts the objects of each Service that can't be written.
-func (p *picture) refusedOf() map[[2]string]int {
+func (p *islandState) refusedOf() map[[2]string]int {
 	out := map[[2]string]int{}
 	for _, r := range p.refused {
 		object := r.Step.Object.Object
@@ -75,8 +102,8 @@ func (p *picture) refusedOf() map[[2]string]int {
 
 // findCurrent finds out what is so of each Service now, and warns of what must not be,
 // unless nothing is written.
-func (p *picture) findCurrent(dryRun bool) {
-	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.inPlace()}
+func (p *islandState) findCurrent(dryRun bool) {
+	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed()}
 	p.now = current.Services(in)
 	if dryRun {
 		return

@@ -6,8 +6,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/current"
+	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 // TestServiceMetrics: there are series of Services that there is something to say about,
@@ -34,7 +36,11 @@ func TestServiceMetrics(t *testing.T) {
 	}
 	cart := current.Service{Namespace: "shop", Name: "cart", Pinned: current.Nowhere, Ready: 3, Open: make([]compile.Door, 2), Waits: make([]current.Wait, 1)}
 	pay := current.Service{Namespace: "shop", Name: "pay", Pinned: current.Partly}
-	m.perService.show([]current.Service{cart, pay}, map[[2]string]int{{"shop", "pay"}: 1})
+	p := &islandState{now: []current.Service{cart, pay}}
+	refusal := &apply.Refusal{}
+	refusal.Step.Object.Object = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "pay-overrides"}
+	p.refused = []*apply.Refusal{refusal}
+	m.perService.show(p)
 	want := map[string]float64{
 		"overrides_service_pinned shop/cart": 0, "overrides_service_ready_pods shop/cart": 3, "overrides_service_open_doors shop/cart": 2,
 		"overrides_service_waits shop/cart": 1, "overrides_service_refused shop/cart": 0,
@@ -44,11 +50,18 @@ func TestServiceMetrics(t *testing.T) {
 	if diff := cmp.Diff(want, series()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	m.perService.show([]current.Service{pay}, nil)
+	p.now, p.refused = []current.Service{pay}, nil
+	m.perService.show(p)
 	if got := series(); len(got) != 5 || got["overrides_service_refused shop/pay"] != 0 {
 		t.Errorf("without cart: %v", got)
 	}
-	m.perService.show(nil, nil)
+	other := &islandState{now: []current.Service{pay}}
+	m.perService.show(other)
+	m.perService.end(p)
+	if got := series(); len(got) != 5 {
+		t.Errorf("pay is in another island: %v", got)
+	}
+	m.perService.end(other)
 	if got := series(); len(got) > 0 {
 		t.Errorf("without Services: %v", got)
 	}

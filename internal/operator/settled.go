@@ -39,6 +39,8 @@ type asker struct {
 	changed chan struct{}
 
 	mu sync.Mutex
+	// asking has what each island waits for.
+	asking map[*islandState]question
 	// young are the clusters in question; settled those of them that all proxies were
 	// found to have.
 	young   []plan.PendingCluster
@@ -92,6 +94,7 @@ func (a *asker) forget() {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.asking = map[*islandState]question{}
 	a.young, a.settled, a.behind = nil, map[plan.Cluster]time.Time{}, false
 	a.rows, a.routesSettled, a.routesBehind = nil, map[route.Version]time.Time{}, false
 }
@@ -113,14 +116,27 @@ func (a *asker) apply(in *plan.Input, longest time.Duration) {
 	}
 }
 
-// note takes from a plan what it waits for.
-func (a *asker) note(out *plan.Output) {
+// note takes from the plans of islands what they wait for.
+func (a *asker) note(due, gone []*islandState) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.young = out.PendingClusters
+	for _, p := range gone {
+		for v := range a.asking[p].acked {
+			delete(a.routesSettled, v)
+		}
+		delete(a.asking, p)
+	}
+	for _, p := range due {
+		a.notePlan(p)
+	}
+	before := a.rows
+	a.young, a.rows = nil, nil
+	for _, q := range a.asking {
+		a.young, a.rows = append(a.young, q.clusters...), append(a.rows, q.rows...)
+	}
 	still := map[plan.Cluster]time.Time{}
 	for _, y := range a.young {
 		if at, ok := a.settled[y.Cluster]; ok && at.Equal(y.Since) {
@@ -128,7 +144,8 @@ func (a *asker) note(out *plan.Output) {
 		}
 	}
 	a.settled = still
-	a.noteRows(out)
+	// Until rows have been asked about, nobody knows that all proxies have them.
+	a.routesBehind = len(a.rows) > 0 && !a.down && (a.routesBehind || hasOthers(a.rows, before))
 	if !waits(a.young) {
 		// Nobody asks any more, so nobody would notice when this is no longer so.
 		a.behind = false
@@ -142,19 +159,40 @@ func (a *asker) note(out *plan.Output) {
 	}
 }
 
-// noteRows takes from a plan which rows are in question. Until these have been asked
-// about, nobody knows that all proxies have them.
-func (a *asker) noteRows(out *plan.Output) {
-	before := a.rows
-	a.rows = out.PendingRows
-	still := map[route.Version]time.Time{}
-	for v, at := range a.routesSettled {
-		if r, ok := out.Routed[v]; ok && r.Since.Equal(at) {
-			still[v] = at
+// question is what the plan of an island waits for, and the versions of it whose routes all
+// proxies were found to have.
+type question struct {
+	clusters []plan.PendingCluster
+	rows     []plan.PendingRow
+	acked    map[route.Version]bool
+}
+
+// notePlan takes from the plan of one island which clusters and rows are in question. The
+// caller has locked a.
+func (a *asker) notePlan(p *islandState) {
+	now := question{clusters: p.planned.PendingClusters, rows: p.planned.PendingRows, acked: map[route.Version]bool{}}
+	for v, r := range p.planned.Routed {
+		if at, ok := a.routesSettled[v]; ok && at.Equal(r.Since) {
+			now.acked[v] = true
+		} else {
+			delete(a.routesSettled, v)
 		}
 	}
-	a.routesSettled = still
-	a.routesBehind = len(a.rows) > 0 && !a.down && (a.routesBehind || hasOthers(a.rows, before))
+	for v := range a.asking[p].acked {
+		if !now.acked[v] {
+			delete(a.routesSettled, v)
+		}
+	}
+	if len(now.clusters)+len(now.rows)+len(now.acked) == 0 {
+		delete(a.asking, p)
+		return
+	}
+	a.asking[p] = now
+}
+
+// waitsFor reports whether the plan of an island waits for proxies.
+func (a *asker) waitsFor(p *islandState) bool {
+	return a != nil && len(p.planned.PendingClusters)+len(p.planned.PendingRows) > 0
 }
 
 // hasOthers reports whether there are rows that were not among those of before.

@@ -38,6 +38,16 @@ func newTestAsker(log *slog.Logger) *asker {
 	return a
 }
 
+// noteOne has a take what the plan of one island waits for.
+func noteOne(a *asker, out *plan.Output) {
+	p := &islandState{}
+	for known := range a.asking {
+		p = known // there is one island
+	}
+	p.planned = *out
+	a.note([]*islandState{p}, nil)
+}
+
 // TestNotAllowed: an operator that may not ask istiod says so once, however often
 // something waits, and plans with what it knows: nothing.
 func TestNotAllowed(t *testing.T) {
@@ -61,10 +71,10 @@ func TestNotAllowed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); a.run(ctx) }()
-	a.note(awaited(placedAt))
+	noteOne(a, awaited(placedAt))
 	<-asked
 	for range 10 {
-		a.note(awaited(placedAt))
+		noteOne(a, awaited(placedAt))
 	}
 	// What was noted has been taken when the channel is empty again.
 	tick, deadline := time.NewTicker(time.Millisecond), time.After(10*time.Second)
@@ -110,7 +120,7 @@ func TestTold(t *testing.T) {
 	}
 	none, all := map[plan.Cluster]time.Time{}, map[plan.Cluster]time.Time{subset: placedAt}
 	out := awaited(placedAt)
-	a.note(out)
+	noteOne(a, out)
 	want("before", none, time.Second)
 	in := &proxysync.Input{PendingClusters: out.PendingClusters, Now: placedAt.Add(time.Second)}
 	a.publish(in, &proxysync.Output{Behind: true})
@@ -119,10 +129,10 @@ func TestTold(t *testing.T) {
 	want("all have it", all, time.Second)
 	a.publish(in, &proxysync.Output{})
 	want("nothing is known of it in the next round", all, time.Second)
-	a.note(awaited(placedAt.Add(time.Minute)))
+	noteOne(a, awaited(placedAt.Add(time.Minute)))
 	want("it was placed anew", none, time.Second)
 	a.publish(in, &proxysync.Output{Behind: true})
-	a.note(&plan.Output{})
+	noteOne(a, &plan.Output{})
 	want("nothing waits any more", none, time.Second)
 	if (*asker)(nil).apply(&plan.Input{}, 0); len(a.store.changed) != 1 {
 		t.Error("no plan was asked for")
@@ -172,7 +182,7 @@ func TestRoutesTold(t *testing.T) {
 	}
 	none, all := map[route.Version]time.Time{}, map[route.Version]time.Time{version: placedAt}
 	want("before", none, 0)
-	a.note(waiting(placedAt))
+	noteOne(a, waiting(placedAt))
 	want("nobody has looked", none, 5*time.Second)
 	in := &proxysync.Input{PendingRows: waiting(placedAt).PendingRows, Now: placedAt.Add(time.Second)}
 	a.publish(in, &proxysync.Output{RoutesBehind: true})
@@ -185,12 +195,12 @@ func TestRoutesTold(t *testing.T) {
 	want("all have it", all, 0)
 	out := waiting(placedAt)
 	out.PendingRows = nil
-	a.note(out)
+	noteOne(a, out)
 	want("and nothing waits any more", all, 0)
-	a.note(waiting(placedAt.Add(time.Minute)))
+	noteOne(a, waiting(placedAt.Add(time.Minute)))
 	want("it was put in place anew", none, 5*time.Second)
 	a.fail(istiod.ErrNone)
 	want("nobody can be asked", none, 0)
-	a.note(waiting(placedAt.Add(2 * time.Minute)))
+	noteOne(a, waiting(placedAt.Add(2*time.Minute)))
 	want("the last time either", none, 0)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
-	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
 // store is what the cluster holds, as far as it decides anything.
@@ -25,23 +24,26 @@ type store struct {
 
 	mu    sync.Mutex
 	items map[diag.Object]*item
-	// gone are objects of ours of whose end the informer told since the last look: a
-	// write to one may yet have to be noted.
-	gone map[types.UID]bool
-	// sliced is set where the last look has seen EndpointSlices, which then say which
-	// pods are ready.
-	sliced bool
-	// denied are the kinds that are done without, each with what to say about it.
+	// pending are the objects that have changed since the last take; replaced are those of
+	// which there is another copy that decides the same.
+	pending, replaced map[diag.Object]bool
+	// deleted are objects of Overrides' own whose end an informer has reported since the last
+	// take, so that a late answer to a write does not bring them back.
+	deleted map[types.UID]bool
+	// slices counts the EndpointSlices, which say which pods are ready where there are any.
+	slices int
+	// denied are the kinds that may not be listed, each with its diagnostic.
 	denied map[string]diag.Diagnostic
-	// managing are the namespaces that have been managed, and in which there may still
-	// be something of ours.
-	managing map[string]bool
-	// since is when the first change came that was not looked at yet.
+	namespaces
+	// since is when the first change came that was not taken yet.
 	since time.Time
 }
 
 func newStore(options *Options) *store {
-	return &store{options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, gone: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, managing: map[string]bool{}}
+	return &store{
+		options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, pending: map[diag.Object]bool{}, replaced: map[diag.Object]bool{},
+		deleted: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, namespaces: newNamespaces(options),
+	}
 }
 
 // put notes an object. One of ours that is older than what was written since is
@@ -54,10 +56,32 @@ func (s *store) put(name diag.Object, next *item) {
 		return
 	}
 	// Also of equal states the one that the informer holds: one copy is enough.
-	s.items[name] = next
+	s.set(name, next)
 	if old == nil || !same(old, next) && !s.alike(old, next) {
-		s.touch()
+		s.touch(name)
+	} else {
+		s.replaced[name] = true
 	}
+}
+
+// set puts an object into its place; nil removes it.
+func (s *store) set(name diag.Object, next *item) {
+	old := s.items[name]
+	s.namespaces.count(name, old, -1)
+	s.namespaces.count(name, next, 1)
+	if name.Kind == "EndpointSlice" {
+		if old != nil {
+			s.slices--
+		}
+		if next != nil {
+			s.slices++
+		}
+	}
+	if next == nil {
+		delete(s.items, name)
+		return
+	}
+	s.items[name] = next
 }
 
 // alike reports whether two states of a pod decide the same: that it says itself
@@ -74,7 +98,7 @@ func (s *store) alike(old, next *item) bool {
 	}
 	same := *a
 	same.Ready = b.Ready
-	return s.sliced && reflect.DeepEqual(&same, b)
+	return s.slices > 0 && reflect.DeepEqual(&same, b)
 }
 
 // remove notes that an object is gone.
@@ -82,15 +106,16 @@ func (s *store) remove(name diag.Object, last *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if last != nil && last.seen != nil {
-		s.gone[last.GetUID()] = true
+		s.deleted[last.GetUID()] = true
 	}
 	old := s.items[name]
 	if old == nil || (last != nil && old.GetUID() != last.GetUID()) {
 		return
 	}
-	delete(s.items, name)
+	s.set(name, nil)
+	s.pending[name] = true
 	if pod, isPod := old.Object.(*discover.Pod); !isPod || pod.Live || old.gated {
-		s.touch()
+		s.touch(name)
 	}
 }
 
@@ -103,11 +128,13 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	old := s.items[name]
 	switch {
 	case after == nil && old != nil && on != nil && old.GetUID() == on.UID:
-		delete(s.items, name)
-	case after == nil || s.gone[after.UID] || old.knows(after):
+		s.set(name, nil)
+		s.pending[name] = true
+	case after == nil || s.deleted[after.UID] || old.knows(after):
 	default:
 		meta := &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: after.UID}
-		s.items[name] = &item{Object: meta, version: after.ResourceVersion, byVersion: true, seen: after}
+		s.set(name, &item{Object: meta, version: after.ResourceVersion, byVersion: true, seen: after})
+		s.pending[name] = true
 	}
 }
 
@@ -120,8 +147,13 @@ func (x *item) knows(after *apply.Seen) bool {
 func (s *store) forget(kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.items, func(name diag.Object, _ *item) bool { return name.Kind == kind })
-	s.touch()
+	for name := range s.items {
+		if name.Kind == kind {
+			s.set(name, nil)
+			s.pending[name] = true
+		}
+	}
+	s.wakeLocked()
 }
 
 // deny notes that a kind may not be listed, and reports whether that is news.
@@ -130,7 +162,7 @@ func (s *store) deny(kind string, d diag.Diagnostic) bool {
 	defer s.mu.Unlock()
 	_, known := s.denied[kind]
 	if s.denied[kind] = d; !known {
-		s.touch()
+		s.wakeLocked()
 	}
 	return !known
 }
@@ -146,14 +178,20 @@ func (s *store) permit(kind string) {
 func (s *store) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.touch()
+	s.wakeLocked()
 }
 
-func (s *store) touch() {
+func (s *store) wakeLocked() {
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
 	s.again()
+}
+
+// touch notes that an object has changed.
+func (s *store) touch(name diag.Object) {
+	s.pending[name] = true
+	s.wakeLocked()
 }
 
 // again says that there is something new, to whoever listens next.
@@ -162,13 +200,6 @@ func (s *store) again() {
 	case s.changed <- struct{}{}:
 	default:
 	}
-}
-
-// news reports whether something has changed since the last look.
-func (s *store) news() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.since.IsZero()
 }
 
 // older reports whether a is a state of the object b from before b.
@@ -194,66 +225,71 @@ func same(a, b *item) bool {
 	return a.version == b.version && a.GetUID() == b.GetUID()
 }
 
-// contents is what the store holds at one moment.
-type contents struct {
-	objects *discover.Objects
-	seen    map[diag.Object]*apply.Seen
-	diags   []diag.Diagnostic
-	// gated are the pods whose readiness gate is shut, in namespaces that are managed
-	// or left.
-	gated []*discover.Pod
-	// leaving are the Services of namespaces that are left.
-	leaving []*corev1.Service
-	scope
-	// since is when the oldest change came that is new in it; zero for none.
+// taken is what has changed in a store.
+type taken struct {
+	changes []changed
+	// denied are the diagnostics about kinds that may not be listed.
+	denied []diag.Diagnostic
+	// since is when the oldest of the changes came; zero for none.
 	since time.Time
 }
 
-// observed lists our objects of namespaces that are managed, or were and are to be
-// left as they would be without us.
-func (c *contents) observed() []plan.Observed {
-	out := make([]plan.Observed, 0, len(c.seen))
-	for name, seen := range c.seen {
-		if c.managed(name.Namespace) || c.left(name.Namespace) {
-			out = append(out, seen.Observed)
+// changed is an object as it is now.
+type changed struct {
+	name diag.Object
+	// item is nil for an object that is gone, or that does not count where it is.
+	item *item
+	// standing is that of its namespace; quiet is set where it decides what it did before.
+	standing standing
+	quiet    bool
+}
+
+// take returns what has changed since the last call; the objects must not be changed.
+func (s *store) take() taken {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := taken{since: s.since}
+	s.since = time.Time{}
+	clear(s.deleted)
+	for namespace := range s.namespaces.review() {
+		for name := range s.items {
+			if name.Namespace == namespace {
+				s.pending[name] = true
+			}
 		}
 	}
-	slices.SortFunc(out, func(a, b plan.Observed) int { return a.Compare(b.Object) })
+	for name := range s.pending {
+		delete(s.replaced, name)
+		out.changes = append(out.changes, s.change(name, false))
+	}
+	for name := range s.replaced {
+		out.changes = append(out.changes, s.change(name, true))
+	}
+	s.pending, s.replaced = map[diag.Object]bool{}, map[diag.Object]bool{}
+	for _, kind := range slices.Sorted(maps.Keys(s.denied)) {
+		out.denied = append(out.denied, s.denied[kind])
+	}
 	return out
 }
 
-// take returns what the store holds; its objects must not be changed.
-func (s *store) take() contents {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := contents{objects: &discover.Objects{Cluster: true}, seen: map[diag.Object]*apply.Seen{}, since: s.since}
-	s.since = time.Time{}
-	clear(s.gone)
-	out.scope = s.scope()
-	for name, x := range s.items {
-		if pod, ok := x.Object.(*discover.Pod); ok && x.gated && (out.managed(name.Namespace) || out.left(name.Namespace)) {
-			out.gated = append(out.gated, pod)
-		}
-		switch {
-		case x.seen != nil:
-			out.seen[name] = x.seen
-			if x.seen.Says != nil {
-				out.objects.Put(x.seen.Says)
-			}
-		case s.options.everywhere(name.Kind) || out.managed(name.Namespace):
-			out.diags = append(out.diags, x.diags...)
-			out.objects.Put(x.Object)
-		case out.left(name.Namespace):
-			if service, ok := x.Object.(*corev1.Service); ok {
-				out.leaving = append(out.leaving, service)
-			}
-		}
+func (s *store) change(name diag.Object, quiet bool) changed {
+	out := changed{name: name, item: s.items[name], standing: s.standing(name.Namespace), quiet: quiet}
+	s.standings[name.Namespace] = out.standing
+	if out.item != nil && !s.counts(&out) {
+		out.item = nil
 	}
-	for _, kind := range slices.Sorted(maps.Keys(s.denied)) {
-		out.diags = append(out.diags, s.denied[kind])
-	}
-	s.sliced = len(out.objects.EndpointSlices) > 0
 	return out
+}
+
+// counts reports whether an object decides anything where it is:
+//
+//	objects of Overrides' own            everywhere
+//	kinds that matter everywhere         everywhere
+//	others                               in namespaces that are managed
+//	Services, and pods with a shut gate  in namespaces that are left, too
+func (s *store) counts(c *changed) bool {
+	_, isService := c.item.Object.(*corev1.Service)
+	return c.item.seen != nil || s.options.everywhere(c.name.Kind) || c.standing == managed || c.standing == left && (isService || c.item.gated)
 }
 
 // around returns what a namespace holds, nil for one that is not managed; its
@@ -261,7 +297,7 @@ func (s *store) take() contents {
 func (s *store) around(namespace string) *discover.Objects {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.options.manages(namespace, s.label(namespace)) {
+	if s.standing(namespace) != managed {
 		return nil
 	}
 	out := &discover.Objects{Cluster: true}
@@ -280,17 +316,4 @@ func (s *store) around(namespace string) *discover.Objects {
 // everywhere reports whether objects of a kind matter wherever they are.
 func (o *Options) everywhere(name string) bool {
 	return slices.ContainsFunc(kinds, func(k kind) bool { return k.Name == name && k.everywhere() })
-}
-
-// seen lists our objects as they are now.
-func (s *store) seen() map[diag.Object]*apply.Seen {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := map[diag.Object]*apply.Seen{}
-	for name, x := range s.items {
-		if x.seen != nil {
-			out[name] = x.seen
-		}
-	}
-	return out
 }

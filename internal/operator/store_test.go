@@ -19,7 +19,9 @@ import (
 var name = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}
 
 func seen(uid types.UID, version string) *apply.Seen {
-	return &apply.Seen{UID: uid, ResourceVersion: version}
+	out := &apply.Seen{UID: uid, ResourceVersion: version}
+	out.Object = name
+	return out
 }
 
 func ours(uid types.UID, version string) *item {
@@ -221,9 +223,12 @@ func TestStoreRemembers(t *testing.T) {
 	s.put(name, x)
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}}}
 	s.put(diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}, &item{Object: service})
-	contents := s.take()
-	for _, objects := range []*discover.Objects{contents.objects, s.around("shop")} {
-		snapshot, found := objects.Snapshot(model.DefaultOptions())
+	o := *s.options
+	o.Model = model.DefaultOptions()
+	islands := newIslands(&o, s)
+	islands.update()
+	around, found := s.around("shop").Snapshot(model.DefaultOptions())
+	for _, snapshot := range []*model.Snapshot{islands.of(name).snapshot, around} {
 		if len(found) > 0 || len(snapshot.Services) != 1 || snapshot.Services[0].Remembered == nil || snapshot.Services[0].Remembered.String() != "Deployment/cart=v1" {
 			t.Errorf("it is %+v, %v", snapshot.Services, found)
 		}

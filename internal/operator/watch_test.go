@@ -74,7 +74,7 @@ func TestPermitted(t *testing.T) {
 			}
 		}
 		var said []string
-		for _, d := range w.store.take().diags {
+		for _, d := range w.store.take().denied {
 			if d.Code != diag.Forbidden {
 				t.Errorf("unexpected: %v", d)
 			}

@@ -16,14 +16,6 @@ type taker interface {
 	Do(ctx context.Context, step plan.Step, seen *apply.Seen) (*apply.Seen, error)
 }
 
-// patience is how long a pass waits for its writes, so that what follows from them is
-// done in the same pass. Writes that take longer go on by themselves.
-const patience = 100 * time.Millisecond
-
-// replanAfter is how often there is a new plan at least while many steps of one are
-// being taken.
-const replanAfter = 500 * time.Millisecond
-
 // writer takes steps, several at once, beside the loop.
 type writer struct {
 	client  taker
@@ -36,14 +28,10 @@ type writer struct {
 
 	mu    sync.Mutex
 	queue *queue
-	// observed is when the effects of writes were last read.
+	// observed is when the effects of writes were last read, over are the objects of writes
+	// that have ended since.
 	observed time.Time
-	// seen is what the latest plan was made from.
-	seen map[diag.Object]*apply.Seen
-	// taken are the steps that were taken since the last call of await; unheard is set
-	// where a write has ended since then.
-	taken    []plan.Step
-	unheard  bool
+	over     []diag.Object
 	failures failures
 	rivals   rivals
 	running  sync.WaitGroup
@@ -54,27 +42,53 @@ type writer struct {
 func newWriter(client taker, s *store, p *parts, dryRun bool) *writer {
 	return &writer{
 		client: client, store: s, log: p.log, metrics: p.metrics, dryRun: dryRun, ended: make(chan struct{}, 1),
-		queue: newQueue(defaultLimits()), failures: failures{}, rivals: rivals{},
+		queue: newQueue(defaultLimits()), failures: failures{}, rivals: newRivals(),
 	}
 }
 
-// observe is to be called before the store is read for a plan.
-func (w *writer) observe() {
+// observe is to be called before the store is read for plans. It returns the objects of the
+// writes that have ended since the last call, and of those that may be tried again now.
+func (w *writer) observe() []diag.Object {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue.observe()
 	w.observed = time.Now()
+	out := w.over
+	w.over = nil
+	return out
 }
 
-// start begins to take the steps of the plan of p, and goes on with that until there is
-// another plan.
-func (w *writer) start(ctx context.Context, p *picture) {
+// start begins to take the steps of the plans of islands, and goes on with that until they
+// have other plans.
+func (w *writer) start(ctx context.Context, due, gone []*islandState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.failures.keepPlanned(p.planned.Steps)
+	replanned := make(map[*islandState]bool, len(due)+len(gone))
+	for _, islands := range [][]*islandState{due, gone} {
+		for _, p := range islands {
+			replanned[p] = true
+		}
+	}
+	w.queue.drop(replanned)
+	for _, p := range due {
+		w.install(p)
+	}
+	w.failures.keepPlanned(due, gone)
+	w.rivals.forget(time.Now())
+	w.queue.steps = ranked(w.queue.steps)
+	for _, p := range due {
+		doubt(&p.planned, p.result.Tables, w.queue.unobserved)
+	}
+	w.pump(ctx)
+}
+
+// install queues the steps of the plan of an island, but for those that have failed and
+// wait.
+func (w *writer) install(p *islandState) {
 	now := time.Now()
 	var steps []queued
 	about := p.about()
+	p.waits = false
 	for _, step := range p.planned.Steps {
 		seen := p.seen[step.Object.Object]
 		waits, undone := w.rivals.waits(step, seen, w.observed, now)
@@ -82,16 +96,13 @@ func (w *writer) start(ctx context.Context, p *picture) {
 			w.metrics.undone.WithLabelValues(step.Object.Kind).Inc()
 		}
 		if waits || w.failures.waits(step, seen, now) {
+			p.waits = true
 			continue
 		}
 		w.failures.try(step.Object.Object)
-		steps = append(steps, queued{Step: step, change: about.change(step, seen)})
+		steps = append(steps, queued{Step: step, change: about.change(step, seen), seen: seen})
 	}
-	w.rivals.forget(now)
-	w.seen = p.seen
-	w.queue.install(ranked(steps))
-	doubt(&p.planned, p.result.Tables, w.queue.unobserved)
-	w.pump(ctx)
+	w.queue.install(p, steps)
 }
 
 // pump begins what may begin. The caller has locked w.
@@ -103,8 +114,7 @@ func (w *writer) pump(ctx context.Context) {
 			w.pumpAt(ctx, now)
 			return
 		}
-		seen := w.seen[step.Object.Object]
-		w.running.Go(func() { w.do(ctx, step, seen) })
+		w.running.Go(func() { w.do(ctx, step, step.seen) })
 	}
 }
 
@@ -125,49 +135,11 @@ func (w *writer) pumpAt(ctx context.Context, now time.Time) {
 	})
 }
 
-// await waits until the steps of the latest plan are taken or have failed, the store
-// has changed, or for a little while. It returns the steps that were taken meanwhile.
-func (w *writer) await(ctx context.Context) []plan.Step {
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
-	for waiting := true; waiting && !w.idle(); {
-		select {
-		case <-ctx.Done():
-			waiting = false
-		case <-limit.C:
-			waiting = false
-		case <-w.store.changed:
-			w.store.again()
-			waiting = false
-		case <-w.ended:
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	taken := w.taken
-	w.taken, w.unheard = nil, false
-	return taken
-}
-
-func (w *writer) idle() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.queue.idle()
-}
-
-// due reports whether the end of a write that no pass has waited for is a reason to
-// plan again: not while steps of the last plan are being taken, unless for long.
-func (w *writer) due() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.unheard && (w.queue.idle() || time.Since(w.observed) >= replanAfter)
-}
-
 // forget forgets what has failed, and what was in flight.
 func (w *writer) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queue, w.failures, w.rivals, w.taken, w.unheard = newQueue(w.queue.limits), failures{}, rivals{}, nil, false
+	w.queue, w.failures, w.rivals, w.over = newQueue(w.queue.limits), failures{}, newRivals(), nil
 }
 
 // wait waits until no write is in flight.
@@ -194,8 +166,13 @@ func (w *writer) do(ctx context.Context, step queued, seen *apply.Seen) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue.end(step.Object.Object)
-	w.unheard = true
+	w.over = append(w.over, step.Object.Object)
 	w.pump(ctx)
+	w.tell()
+}
+
+// tell has the loop look at what has become of writes.
+func (w *writer) tell() {
 	select {
 	case w.ended <- struct{}{}:
 	default:
@@ -214,9 +191,8 @@ func (w *writer) note(ctx context.Context, step queued, seen, after *apply.Seen,
 		log.Info("wrote", "changes", step.change.text(), "reason", step.change.reason())
 		w.store.wrote(object, seen, after)
 		w.mu.Lock()
-		w.taken = append(w.taken, step.Step)
 		w.rivals.wrote(step.Step, seen, after, time.Now())
-		w.failures.accepted(object, step.change.hosts(), time.Now())
+		w.over = append(w.over, w.failures.accepted(object, step.change.hosts(), time.Now())...)
 		w.mu.Unlock()
 	case ctx.Err() != nil:
 	default:
@@ -251,21 +227,20 @@ func (w *writer) retry() time.Time {
 func (w *writer) retryNow() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.failures.retryNow(time.Now())
-	w.unheard = true
-	select {
-	case w.ended <- struct{}{}:
-	default:
-	}
+	w.over = append(w.over, w.failures.retryNow(time.Now())...)
+	w.tell()
 }
 
-// report tells of what was refused.
-func (w *writer) report(p *picture) {
+// report tells of what was refused of an island.
+func (w *writer) report(p *islandState, of func(diag.Object) *islandState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.refused = append(w.failures.refused(), w.rivals.refused(time.Now())...)
-	for _, r := range p.refused {
-		p.diags = append(p.diags, r.Diagnostic())
+	p.refused = nil
+	for _, r := range append(w.failures.refused(), w.rivals.refused(time.Now())...) {
+		if by := of(r.Step.Object.Object); by == p || by == nil && p.island == nil {
+			p.refused = append(p.refused, r)
+			p.diags = append(p.diags, r.Diagnostic())
+		}
 	}
 	p.diags = diag.Sort(p.diags)
 }

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -67,13 +65,19 @@ func newTestWriter(client taker) *writer {
 	return newWriter(client, newStore(&options), &parts{log: slog.New(slog.DiscardHandler), metrics: newMetrics()}, false)
 }
 
-// creates is a picture whose plan creates VirtualServices of these names.
-func creates(names ...string) *picture {
-	p := &picture{}
+// creates is an island whose plan creates VirtualServices of these names.
+func creates(names ...string) *islandState {
+	p := &islandState{}
+	p.plans(names...)
+	return p
+}
+
+// plans gives p a plan that creates VirtualServices of these names.
+func (p *islandState) plans(names ...string) {
+	p.planned.Steps = nil
 	for _, name := range names {
 		p.planned.Steps = append(p.planned.Steps, createStep("VirtualService", name, name))
 	}
-	return p
 }
 
 // createStep creates an object that names a host.
@@ -82,13 +86,31 @@ func createStep(kind, name, host string) plan.Step {
 	return plan.Step{Action: plan.Create, Object: istio.Object{Object: diag.Object{Kind: kind, Namespace: "shop", Name: name}, JSON: []byte(text)}}
 }
 
-func taken(steps []plan.Step) []string {
-	var out []string
-	for _, s := range steps {
-		out = append(out, s.Object.Name)
+// waitOver waits until writes of objects of some names are over, and says so of which others
+// that is, too.
+func waitOver(t *testing.T, w *writer, names ...string) (others []string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		w.mu.Lock()
+		for _, object := range w.over {
+			if at := slices.Index(names, object.Name); at >= 0 {
+				names = slices.Delete(slices.Clone(names), at, at+1)
+			} else {
+				others = append(others, object.Name)
+			}
+		}
+		w.over = nil
+		w.mu.Unlock()
+		if len(names) == 0 {
+			return others
+		}
+		select {
+		case <-w.ended:
+		case <-deadline:
+			t.Fatalf("writes of %v are not over", names)
+		}
 	}
-	slices.Sort(out)
-	return out
 }
 
 // TestSlowWriteHoldsUpNoOther: while a write is not answered, others of the same plan
@@ -100,29 +122,24 @@ func TestSlowWriteHoldsUpNoOther(t *testing.T) {
 	client := &blockingClient{blocked: map[string]chan struct{}{"slow": slow}}
 	w := newTestWriter(client)
 	ctx := t.Context()
-	w.start(ctx, creates("slow", "a", "b"))
-	if diff := cmp.Diff([]string{"a", "b"}, taken(w.await(ctx))); diff != "" {
-		t.Errorf("first plan, taken (-want +got):\n%s", diff)
-	}
+	p := creates("slow", "a", "b")
+	w.start(ctx, []*islandState{p}, nil)
+	waitOver(t, w, "a", "b")
 	w.observe()
-	w.start(ctx, creates("slow", "c"))
-	if diff := cmp.Diff([]string{"c"}, taken(w.await(ctx))); diff != "" {
-		t.Errorf("second plan, taken (-want +got):\n%s", diff)
+	p.plans("slow", "c")
+	other := creates("d")
+	w.start(ctx, []*islandState{p, other}, nil)
+	if others := waitOver(t, w, "c", "d"); len(others) > 0 {
+		t.Errorf("%v is over", others)
 	}
 	if n := client.count("slow"); n != 1 {
 		t.Errorf("the slow write was begun %d times, want once", n)
 	}
-	if w.due() {
-		t.Error("another plan is due though nothing has ended")
+	if over := w.observe(); len(over) > 0 {
+		t.Errorf("%v is over", over)
 	}
 	close(slow)
-	w.running.Wait()
-	if !w.due() {
-		t.Error("no plan is due after the end of the slow write")
-	}
-	if diff := cmp.Diff([]string{"slow"}, taken(w.await(ctx))); diff != "" {
-		t.Errorf("at last, taken (-want +got):\n%s", diff)
-	}
+	waitOver(t, w, "slow")
 }
 
 // TestManySlowWrites: more slow writes than may be begun at once do not keep others
@@ -139,14 +156,8 @@ func TestManySlowWrites(t *testing.T) {
 	}
 	w := newTestWriter(client)
 	w.queue.slowAfter = 10 * time.Millisecond
-	w.start(t.Context(), creates(append(names, "a")...))
-	deadline := time.Now().Add(10 * time.Second)
-	for client.count("a") == 0 {
-		if time.Now().After(deadline) {
-			t.Fatal("a is not written")
-		}
-		w.await(t.Context())
-	}
+	w.start(t.Context(), []*islandState{creates(append(names, "a")...)}, nil)
+	waitOver(t, w, "a")
 	close(slow)
 	w.wait()
 }
@@ -158,22 +169,27 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 	client := &blockingClient{refuse: map[string]bool{"cart": true}}
 	w := newTestWriter(client)
 	p := creates("cart")
-	w.start(t.Context(), p)
-	w.await(t.Context())
-	w.report(p)
+	of := func(diag.Object) *islandState { return p }
+	w.start(t.Context(), []*islandState{p}, nil)
+	waitOver(t, w, "cart")
+	w.report(p, of)
 	if len(p.refused) != 1 {
 		t.Fatalf("refused: %v", p.refused)
+	}
+	if w.report(creates("pay"), of); len(p.refused) != 1 {
+		t.Errorf("of another island is refused: %v", p.refused)
 	}
 	if again := w.retry(); time.Until(again) <= 0 {
 		t.Errorf("is tried again at %v, want later", again)
 	}
-	both := creates("cart")
-	both.planned.Steps = append(both.planned.Steps, createStep("DestinationRule", "cart-rule", "cart"))
+	p.planned.Steps = append(p.planned.Steps, createStep("DestinationRule", "cart-rule", "cart"))
 	w.observe()
-	w.start(t.Context(), both)
-	if diff := cmp.Diff([]string{"cart-rule"}, taken(w.await(t.Context()))); diff != "" {
-		t.Errorf("taken (-want +got):\n%s", diff)
+	w.start(t.Context(), []*islandState{p}, nil)
+	if !p.waits {
+		t.Error("nothing waits for another try")
 	}
+	// Of the refused one is said that it may be tried again.
+	waitOver(t, w, "cart-rule", "cart")
 	if n := client.count("cart"); n != 1 {
 		t.Errorf("what was refused was tried %d times, want once", n)
 	}
@@ -181,9 +197,11 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 	client.refuse = nil
 	client.mu.Unlock()
 	w.observe()
-	w.start(t.Context(), p)
-	if diff := cmp.Diff([]string{"cart"}, taken(w.await(t.Context()))); diff != "" {
-		t.Errorf("after something about it was accepted, taken (-want +got):\n%s", diff)
+	p.plans("cart")
+	w.start(t.Context(), []*islandState{p}, nil)
+	waitOver(t, w, "cart")
+	if n := client.count("cart"); n != 2 || p.waits {
+		t.Errorf("after something about it was accepted it was tried %d times, want twice", n)
 	}
 }
 
@@ -231,7 +249,16 @@ func TestRefusedStepsWait(t *testing.T) {
 	if got := fs.refused(); len(got) != 1 {
 		t.Errorf("told of %v, want the refusal", got)
 	}
-	fs.keepPlanned(nil)
+	fs.keepPlanned([]*islandState{{}}, nil)
+	if len(fs) != 1 {
+		t.Error("forgets a step of an island that was not planned for")
+	}
+	of := &islandState{}
+	for object, f := range fs {
+		f.of = of
+		fs[object] = f
+	}
+	fs.keepPlanned([]*islandState{of}, nil)
 	if len(fs) != 0 {
 		t.Error("remembers a step that nobody plans")
 	}

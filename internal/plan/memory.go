@@ -66,47 +66,67 @@ type Subject struct {
 	Object  diag.Object
 }
 
-// Join returns what m and other remember, of different subjects. Where one of them knows
-// nothing at all, nothing is known of what is in neither.
-func (m Memory) Join(other Memory) Memory {
+// Join returns what m and others remember, of different subjects. Where one of them knows
+// nothing at all, nothing is known of what is in none of them.
+func (m Memory) Join(others ...Memory) Memory {
 	out := newMemory(&m)
-	for _, from := range []*Memory{&m, &other} {
-		maps.Copy(out.placed, from.placed)
-		maps.Copy(out.removedSince, from.removedSince)
-		maps.Copy(out.unreferencedSince, from.unreferencedSince)
-		maps.Copy(out.unpinnableSince, from.unpinnableSince)
-		maps.Copy(out.eligible, from.eligible)
-		maps.Copy(out.versions, from.versions)
-		maps.Copy(out.rendered, from.rendered)
-		maps.Copy(out.routed, from.routed)
-		maps.Copy(out.unroutedSince, from.unroutedSince)
-		maps.Copy(out.visible, from.visible)
-		maps.Copy(out.excludedSince, from.excludedSince)
+	known := m.placed != nil
+	m.copyTo(&out)
+	for i := range others {
+		others[i].copyTo(&out)
+		known = known && others[i].placed != nil
 	}
-	if m.placed == nil || other.placed == nil {
+	if !known {
 		out.placed = nil
 	}
 	return out
 }
 
-// Split returns what m remembers of the subjects that are in, and the rest.
-func (m Memory) Split(in func(Subject) bool) (part, rest Memory) {
-	part, rest = newMemory(&Memory{}), newMemory(&Memory{})
-	divide(m.placed, part.placed, rest.placed, in, ofCluster)
-	divide(m.removedSince, part.removedSince, rest.removedSince, in, ofCluster)
-	divide(m.unreferencedSince, part.unreferencedSince, rest.unreferencedSince, in, ofCluster)
-	divide(m.unpinnableSince, part.unpinnableSince, rest.unpinnableSince, in, ofHost)
-	divide(m.eligible, part.eligible, rest.eligible, in, ofHost)
-	divide(m.versions, part.versions, rest.versions, in, ofVersion)
-	divide(m.rendered, part.rendered, rest.rendered, in, ofObject)
-	divide(m.routed, part.routed, rest.routed, in, ofVersion)
-	divide(m.unroutedSince, part.unroutedSince, rest.unroutedSince, in, ofVersion)
-	divide(m.visible, part.visible, rest.visible, in, ofObject)
-	divide(m.excludedSince, part.excludedSince, rest.excludedSince, in, func(x exclusion) Subject { return ofHost(x.host) })
+func (m *Memory) copyTo(out *Memory) {
+	maps.Copy(out.placed, m.placed)
+	maps.Copy(out.removedSince, m.removedSince)
+	maps.Copy(out.unreferencedSince, m.unreferencedSince)
+	maps.Copy(out.unpinnableSince, m.unpinnableSince)
+	maps.Copy(out.eligible, m.eligible)
+	maps.Copy(out.versions, m.versions)
+	maps.Copy(out.rendered, m.rendered)
+	maps.Copy(out.routed, m.routed)
+	maps.Copy(out.unroutedSince, m.unroutedSince)
+	maps.Copy(out.visible, m.visible)
+	maps.Copy(out.excludedSince, m.excludedSince)
+}
+
+// Fresh returns a memory without anything, which knows as much as m of what is not in it.
+func (m Memory) Fresh() Memory {
 	if m.placed == nil {
-		part.placed, rest.placed = nil, nil
+		return Memory{}
 	}
-	return part, rest
+	return NewMemory()
+}
+
+// Divide returns what m remembers of the subjects of each owner; owner returns nil for
+// subjects without one.
+func (m Memory) Divide(owner func(Subject) any) map[any]Memory {
+	d := divider[Memory]{owner: owner, parts: map[any]*Memory{}, fresh: NewMemory}
+	divide(&d, m.placed, ofCluster, func(m *Memory) map[Cluster]placement { return m.placed })
+	divide(&d, m.removedSince, ofCluster, func(m *Memory) map[Cluster]time.Time { return m.removedSince })
+	divide(&d, m.unreferencedSince, ofCluster, func(m *Memory) map[Cluster]time.Time { return m.unreferencedSince })
+	divide(&d, m.unpinnableSince, ofHost, func(m *Memory) map[string]time.Time { return m.unpinnableSince })
+	divide(&d, m.eligible, ofHost, func(m *Memory) map[string][]model.Backend { return m.eligible })
+	divide(&d, m.versions, ofVersion, func(m *Memory) map[route.Version]history { return m.versions })
+	divide(&d, m.rendered, ofObject, func(m *Memory) map[diag.Object]rendered { return m.rendered })
+	divide(&d, m.routed, ofVersion, func(m *Memory) map[route.Version]routeInPlace { return m.routed })
+	divide(&d, m.unroutedSince, ofVersion, func(m *Memory) map[route.Version]time.Time { return m.unroutedSince })
+	divide(&d, m.visible, ofObject, func(m *Memory) map[diag.Object]visibleSince { return m.visible })
+	divide(&d, m.excludedSince, func(x exclusion) Subject { return ofHost(x.host) }, func(m *Memory) map[exclusion]time.Time { return m.excludedSince })
+	out := make(map[any]Memory, len(d.parts))
+	for owner, part := range d.parts {
+		if m.placed == nil {
+			part.placed = nil
+		}
+		out[owner] = *part
+	}
+	return out
 }
 
 func ofCluster(c Cluster) Subject       { return Subject{Host: c.Host} }
@@ -114,12 +134,22 @@ func ofHost(host string) Subject        { return Subject{Host: host} }
 func ofVersion(v route.Version) Subject { return Subject{Version: v} }
 func ofObject(o diag.Object) Subject    { return Subject{Object: o} }
 
-func divide[K comparable, V any](from, part, rest map[K]V, in func(Subject) bool, of func(K) Subject) {
+// divider is one call of Divide in the making.
+type divider[M any] struct {
+	owner func(Subject) any
+	parts map[any]*M
+	fresh func() M
+}
+
+func divide[M any, K comparable, V any](d *divider[M], from map[K]V, of func(K) Subject, to func(*M) map[K]V) {
 	for key, value := range from {
-		if in(of(key)) {
-			part[key] = value
-		} else {
-			rest[key] = value
+		owner := d.owner(of(key))
+		part := d.parts[owner]
+		if part == nil {
+			fresh := d.fresh()
+			part = &fresh
+			d.parts[owner] = part
 		}
+		to(part)[key] = value
 	}
 }

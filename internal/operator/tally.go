@@ -1,0 +1,91 @@
+package operator
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// shown is what metrics have of one island.
+type shown struct {
+	tally    tally
+	versions map[route.Version]bool
+	services map[[2]string]bool
+	policies map[types.UID]bool
+	gated    map[types.UID]bool
+}
+
+// tally counts what metrics say of islands, each by the values of its labels.
+type tally struct {
+	services, held, refused map[string]int
+	diagnostics             map[[2]string]int
+	versions, routed        int
+}
+
+func newTally() tally {
+	return tally{services: map[string]int{}, held: map[string]int{}, refused: map[string]int{}, diagnostics: map[[2]string]int{}}
+}
+
+// tally counts what an island has.
+func (p *islandState) tally() tally {
+	out := newTally()
+	for i := range p.result.Services {
+		s := &p.result.Services[i]
+		out.services[string(s.State)]++
+		if s.State == compile.Managed {
+			out.versions += len(s.Versions)
+		}
+	}
+	out.routed = len(p.planned.Routed)
+	for _, b := range p.planned.Blocked {
+		out.held[string(b.Reason)]++
+	}
+	for _, r := range p.refused {
+		out.refused[string(r.Code)]++
+	}
+	for _, d := range p.diags {
+		out.diagnostics[[2]string{string(d.Code), d.Severity.String()}]++
+	}
+	return out
+}
+
+// add adds another one n times.
+func (t *tally) add(other tally, n int) {
+	addCounts(t.services, other.services, n)
+	addCounts(t.held, other.held, n)
+	addCounts(t.refused, other.refused, n)
+	addCounts(t.diagnostics, other.diagnostics, n)
+	t.versions += n * other.versions
+	t.routed += n * other.routed
+}
+
+func addCounts[K comparable](to, from map[K]int, n int) {
+	for key, count := range from {
+		if to[key] += n * count; to[key] == 0 {
+			delete(to, key)
+		}
+	}
+}
+
+// show sets the gauges.
+func (t *tally) show(m *metrics) {
+	m.services.Reset()
+	for _, state := range []compile.State{compile.Managed, compile.Idle, compile.Skipped} {
+		m.services.WithLabelValues(string(state)).Set(float64(t.services[string(state)]))
+	}
+	m.versions.Set(float64(t.versions))
+	m.routes.Set(float64(t.routed))
+	m.held.Reset()
+	for reason, n := range t.held {
+		m.held.WithLabelValues(reason).Set(float64(n))
+	}
+	m.refused.Reset()
+	for code, n := range t.refused {
+		m.refused.WithLabelValues(code).Set(float64(n))
+	}
+	m.diagnostics.Reset()
+	for labels, n := range t.diagnostics {
+		m.diagnostics.WithLabelValues(labels[0], labels[1]).Set(float64(n))
+	}
+}
