@@ -1,20 +1,19 @@
 // Package gate decides which pods get a readiness gate, and when it opens.
 //
-// In: what a namespace holds, and a pod that is about to be made; or pods that
-// wait, and what package plan says must not be ready yet. Out: whether the pod
-// gets the gate; whether it opens, and what to tell. It must never hold up a pod
-// that is released, nor close a gate that is open, nor give a gate where it is
-// not known what the pod will be.
+// In: the objects of a namespace, and a pod that is being created; or waiting pods, and the
+// pods that must not be ready yet according to package plan. Out: whether the pod gets the
+// gate; whether the gate opens, and what to report. It must never hold up a released pod,
+// close an open gate, or gate a pod if it is not known whether the pod will be released.
 //
 //	pod                                            gate           opens
 //	---------------------------------------------  -------------  ------------------------
-//	some Service pins ordinary traffic away        yes            when proxies have pin and
-//	                                                              subset, of all Services
-//	released, or behind no Service, or behind      no             (one that became so later:
-//	one that is left alone or not pinned                          at once)
-//	has it already                                 no second one
-//	made by a kubelet from a file                  no
+//	a Service pins ordinary traffic away from it   yes            when proxies have pin and
+//	                                                              subset, for all Services
+//	released, or behind no Service, or behind      no             (at once, if it became so
+//	one that is skipped or not pinned                             later)
+//	has the gate already                           no second one
+//	created by a kubelet from a file               no
 //
-// Where the pin can't be placed the gate stays shut, since what it is for is that
-// nothing unreleased serves ordinary requests; unless a timeout is set.
+// If the pin can't be placed, the gate stays shut, unless a timeout is set: its purpose is
+// that no unreleased pod serves ordinary requests.
 package gate

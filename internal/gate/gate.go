@@ -13,12 +13,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Condition is the condition that pods with the gate wait for: that ordinary
-// traffic is pinned, and not to them.
+// Condition is the condition that gated pods wait for: ordinary traffic is pinned to other
+// pods.
 const Condition corev1.PodConditionType = "overrides.mesh/pinned"
 
-// newPod is the name under which a pod that has none yet is looked at. No pod has
-// it, since it is no DNS name.
+// newPod stands for the name of a pod that has none yet. It is no DNS name, so no pod has it.
 const newPod = "/"
 
 // Has reports whether pod has the gate.
@@ -33,17 +32,17 @@ func IsOpen(pod *corev1.Pod) bool {
 	})
 }
 
-// Waits reports whether pod has a gate that is shut.
+// Waits reports whether pod has a gate, and the gate is shut.
 func Waits(pod *corev1.Pod) bool { return Has(pod) && !IsOpen(pod) }
 
-// Wanted reports whether pod, which is about to be made at a time, is to have the
-// gate: whether ordinary traffic to a Service that selects it is pinned to others,
-// or will be once the pod is there. Objects are those of its namespace, at least.
+// Wanted reports whether pod, which is being created now, needs the gate: ordinary traffic
+// of a Service that selects it is pinned to other pods, or will be once the pod exists.
+// objects are at least those of its namespace.
 func Wanted(objects *discover.Objects, options model.Options, pod *corev1.Pod, now time.Time) bool {
 	if Has(pod) || pod.Annotations[corev1.MirrorPodAnnotationKey] != "" {
 		return false
 	}
-	around := near(objects, pod)
+	around := nearby(objects, pod)
 	if len(around.Services) == 0 {
 		return false
 	}
@@ -52,18 +51,18 @@ func Wanted(objects *discover.Objects, options model.Options, pod *corev1.Pod, n
 	return PinnedAway(compile.Compile(snapshot).Services, pod.Namespace, discover.LabelsOf(pod.Labels))
 }
 
-// PinnedAway reports whether ordinary traffic to one of services is to be kept
-// from pods of a namespace with labels.
+// PinnedAway reports whether one of the services pins ordinary traffic away from pods of a
+// namespace with some labels.
 func PinnedAway(services []compile.Service, namespace string, labels *discover.Labels) bool {
 	return slices.ContainsFunc(services, func(s compile.Service) bool {
 		return s.Namespace == namespace && slices.ContainsFunc(s.Apart(), func(b model.Backend) bool { return maps.Equal(b.Labels, labels.Kept) })
 	})
 }
 
-// near are the objects that say whether pod is released: Services that select it,
-// the pods that these select, the workloads and policies of the namespace, and what our
-// own objects say was released.
-func near(all *discover.Objects, pod *corev1.Pod) *discover.Objects {
+// nearby returns the objects that determine whether pod is released: the Services that
+// select it, the pods that these select, and the workloads, policies and generated objects
+// of the namespace.
+func nearby(all *discover.Objects, pod *corev1.Pod) *discover.Objects {
 	out := &discover.Objects{
 		Cluster:   true,
 		Services:  within(all.Services, pod.Namespace),
@@ -99,8 +98,8 @@ func within[T discover.Object](all []T, namespace string) []T {
 	return out
 }
 
-// stub is what of a pod that is about to be made says what it is. Without a time it
-// would seem to have been there before all others.
+// stub returns the parts of a new pod that determine whether it is released. Without a
+// creation time it would seem older than all others.
 func stub(pod *corev1.Pod, now time.Time) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: pod.Namespace, Name: newPod, Labels: pod.Labels, OwnerReferences: pod.OwnerReferences,

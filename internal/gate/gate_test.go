@@ -37,7 +37,7 @@ func shop(t *testing.T) *discover.Objects {
 	return out
 }
 
-// labels of alternating keys and values.
+// labels makes labels from alternating keys and values.
 func labels(pairs ...string) map[string]string {
 	out := map[string]string{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -46,7 +46,7 @@ func labels(pairs ...string) map[string]string {
 	return out
 }
 
-// made is a pod that a ReplicaSet makes.
+// made is a pod created by a ReplicaSet.
 func made(deployment string, l map[string]string) *corev1.Pod {
 	yes := true
 	l["pod-template-hash"] = "77"
@@ -56,8 +56,7 @@ func made(deployment string, l map[string]string) *corev1.Pod {
 	}}
 }
 
-// TestWanted: pods that ordinary traffic is pinned away from get the gate, and no
-// others do.
+// TestWanted: exactly those pods get the gate that a Service pins ordinary traffic away from.
 func TestWanted(t *testing.T) {
 	t.Parallel()
 	static := made("cart-next", labels("app", "cart", "version", "r2"))
@@ -86,7 +85,7 @@ func TestWanted(t *testing.T) {
 		{"of an isolated version", made("cart-v9", labels("app", "cart-v9", "version", "v9")), false},
 		{"in another namespace", elsewhere, false},
 		{"with the gate already", gated, false},
-		{"made by a kubelet", static, false},
+		{"created by a kubelet", static, false},
 		{"empty", &corev1.Pod{}, false},
 	}
 	for _, test := range tests {
@@ -104,8 +103,8 @@ func TestWanted(t *testing.T) {
 	}
 }
 
-// TestWantedOfTheFirst: where nothing else is there, a pod is released.
-func TestWantedOfTheFirst(t *testing.T) {
+// TestFirstPodIsReleased: a pod is released if no other exists.
+func TestFirstPodIsReleased(t *testing.T) {
 	t.Parallel()
 	objects := shop(t)
 	objects.Pods, objects.Workloads = nil, nil
@@ -113,7 +112,7 @@ func TestWantedOfTheFirst(t *testing.T) {
 		t.Error("the first pod of a Service is held up")
 	}
 	if gate.Wanted(&discover.Objects{}, model.DefaultOptions(), made("cart", labels("app", "cart")), now) {
-		t.Error("a pod is held up that nothing is known of")
+		t.Error("an unknown pod is held up")
 	}
 }
 

@@ -16,16 +16,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// TestJudge: a gate opens when nothing speaks against it; else it stays shut, and
-// people are told once, unless a time is set after which it opens anyway.
-func TestJudge(t *testing.T) {
+// TestEvaluate: a gate opens once no Service gates the pod, or after a timeout. While it
+// stays shut, people are notified once.
+func TestEvaluate(t *testing.T) {
 	t.Parallel()
 	own := labels("app", "cart", "version", "v2")
 	pinned := []compile.Service{
 		{Namespace: "shop", Name: "other", Unreleased: []model.Backend{{Labels: labels("app", "other")}}},
 		{Namespace: "shop", Name: "cart", Unreleased: []model.Backend{{Labels: own}}},
 	}
-	early := []plan.GatedPods{{Namespace: "shop", Service: "cart", Labels: own}}
+	gated := []plan.GatedPods{{Namespace: "shop", Service: "cart", Labels: own}}
 	at := now.Add
 	tests := []struct {
 		name   string
@@ -48,19 +48,19 @@ func TestJudge(t *testing.T) {
 			name: "one of two Services holds it", view: gate.View{Services: pinned, Gated: []plan.GatedPods{{Namespace: "shop", Service: "cart-too", Labels: own}}},
 			want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(gate.NotifyAfter)},
 		},
-		{name: "waits", view: gate.View{Services: pinned, Gated: early}, waited: time.Second, want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(gate.NotifyAfter)}},
-		{name: "waits long", view: gate.View{Gated: early}, waited: gate.NotifyAfter, want: gate.Verdict{Reason: gate.NotPinned, Notify: true}},
-		{name: "waits long, as was told", view: gate.View{Gated: early}, told: true, waited: time.Hour, want: gate.Verdict{Reason: gate.NotPinned}},
+		{name: "waits", view: gate.View{Services: pinned, Gated: gated}, waited: time.Second, want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(gate.NotifyAfter)}},
+		{name: "waits long", view: gate.View{Gated: gated}, waited: gate.NotifyAfter, want: gate.Verdict{Reason: gate.NotPinned, Notify: true}},
+		{name: "waits long, people notified", view: gate.View{Gated: gated}, told: true, waited: time.Hour, want: gate.Verdict{Reason: gate.NotPinned}},
 		{
-			name: "a timeout comes first", view: gate.View{Gated: early, Timeout: 3 * time.Second}, waited: time.Second,
+			name: "a timeout comes first", view: gate.View{Gated: gated, Timeout: 3 * time.Second}, waited: time.Second,
 			want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(3 * time.Second)},
 		},
 		{
-			name: "a timeout comes last", view: gate.View{Gated: early, Timeout: time.Minute}, told: true, waited: gate.NotifyAfter,
+			name: "a timeout comes last", view: gate.View{Gated: gated, Timeout: time.Minute}, told: true, waited: gate.NotifyAfter,
 			want: gate.Verdict{Reason: gate.NotPinned, RequeueAt: at(time.Minute)},
 		},
 		{
-			name: "a timeout is over", view: gate.View{Gated: early, Timeout: time.Minute}, told: true, waited: time.Minute,
+			name: "a timeout is over", view: gate.View{Gated: gated, Timeout: time.Minute}, told: true, waited: time.Minute,
 			want: gate.Verdict{Open: true, Notify: true, Reason: gate.ReadyUnpinned},
 		},
 	}

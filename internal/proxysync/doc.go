@@ -1,48 +1,54 @@
-// Package proxysync decides from what istiods say of their proxies which of the
-// clusters and routes that were put in place every proxy has.
+// Package proxysync decides, from the state that istiods report for their proxies, which
+// pending clusters and routes every proxy has acknowledged.
 //
-// In: what each istiod answered to "syncz", the names of clusters that some of
-// their proxies were sent ("adsz?proxyID="), the routes that they sent us, the clusters
-// and rows in question, the pods that have a proxy, and the time, as values. Out: what is
-// for [plan.Input], what to ask next, and how many proxies are in which state. It must
-// never call anything settled that a proxy may lack: where it is not known, it says
-// nothing, and package plan waits.
+// In: the answers of all istiods to "syncz"; the cluster names that some of their proxies
+// were sent ("adsz?proxyID="); the routes that istiods sent to the operator; the pending
+// clusters and rows; the pods with a proxy; and the time, all as values. Out: the
+// acknowledgements for [plan.Input], the questions for the next round, and the number of
+// proxies in each state. It must never report something as acknowledged that a proxy may
+// lack: if it is not sure, it reports nothing, and package plan waits.
 //
-// A proxy that istiod calls in sync has acknowledged what it was sent, and that may
-// be from before istiod saw the object, or pushed it. So:
+//	evaluate.go  one round: the state of each proxy, for each pending cluster
+//	route.go     the same for override rows
+//	question.go  which proxies to ask about next
+//	memory.go    what earlier rounds found
 //
-//	fact                                     taken from
+// A proxy that istiod reports as synced has acknowledged what it was sent. But istiod may
+// have sent that before it saw the object, or before it pushed it. So:
+//
+//	fact                                     source
 //	---------------------------------------  -----------------------------------------
-//	push V of this istiod has the cluster    a proxy's list of clusters has its name (for
-//	                                         each port of the host), and the list is of
-//	                                         what that proxy was sent in push V
-//	a proxy has the cluster                  it acknowledged clusters of push V or later,
-//	                                         or its list has the name
-//	… and may be sent requests there         it has acknowledged the endpoints that it was
-//	                                         sent last: istiod sends some with new clusters,
-//	                                         before it hears that these are acknowledged
-//	the cluster is none of its business      its list, as of what it was sent last, has
-//	                                         no cluster of the host, which is not new
+//	push V of an istiod has the cluster      a proxy's list of clusters contains the name
+//	                                         (for each port of the host), and the proxy was
+//	                                         last sent clusters in push V
+//	a proxy has the cluster                  it acknowledged clusters of push V or later, or
+//	                                         its list contains the name
+//	… and can send requests there            it acknowledged the endpoints that it was sent
+//	                                         last: istiod sends some with new clusters,
+//	                                         before these are acknowledged
+//	a proxy does not need the cluster        its current list has no cluster of the host,
+//	                                         and the host is not new
 //	no proxy is missing                      every ready pod with a proxy is in an answer
 //
-// Of routes istiod tells no names, only the push that a proxy was sent its last ones in.
-// So we subscribe to routes ourselves, as a proxy does:
+// For routes, istiod does not report names, but only the push in which it last sent routes
+// to a proxy. So the operator subscribes to routes itself, as a proxy does:
 //
-//	fact                                     taken from
+//	fact                                     source
 //	---------------------------------------  -----------------------------------------
-//	push V of this istiod has the row        a response to us has it, of our object, leading
-//	                                         where it is to; of push V, or of the next one
-//	                                         that comes shortly after (see quiet)
-//	a proxy has the row                      it acknowledged routes of push V or later; a
-//	                                         waypoint listeners, which its routes are in
-//	the row is none of its business          as for clusters; or it is not exported to its
-//	                                         namespace; or the proxy is a gateway
+//	push V of an istiod has the row          a response to the operator has it, from the
+//	                                         right object and with the right cluster; V is
+//	                                         the push of that response, or of another one
+//	                                         that follows shortly after (see quietPeriod)
+//	a proxy has the row                      it acknowledged routes of push V or later; for
+//	                                         a waypoint, listeners, which contain its routes
+//	a proxy does not need the row            as for clusters; or the row is not exported to
+//	                                         its namespace; or the proxy is a gateway
 //
-// All of it must be so for every proxy of every istiod in two rounds in a row. The
-// number of a push is in the nonces of istiod: "2026-01-02T03:04:05Z/17" and a UUID.
-// It counts pushes of one istiod since that was started; pushes are of the whole
-// configuration, so that a later one has what an earlier one had.
+// All of this must hold for every proxy of every istiod in two rounds in a row. A nonce of
+// istiod contains the number of the push: "2026-01-02T03:04:05Z/17" and a UUID. Each istiod
+// counts its pushes from its start. Each push is of the whole configuration, so a later one
+// contains all of an earlier one.
 //
-// The name alone says nothing where a cluster of that name was there before, with
-// other labels; nor where a row was, a moment ago. Such a one is waited for.
+// A name alone proves nothing if a cluster of that name existed before with other labels, or
+// if a row of that name existed a moment ago. Package plan waits for these.
 package proxysync

@@ -12,30 +12,30 @@ import (
 )
 
 const (
-	// apart is how far the two rounds that agree are at least.
-	apart = 20 * time.Millisecond
-	// pauseLeast is the pause between rounds, and pauseRatio how much longer at least
-	// than a round it is.
-	pauseLeast = 40 * time.Millisecond
+	// minRoundGap is the shortest time between two rounds that confirm each other.
+	minRoundGap = 20 * time.Millisecond
+	// minPause is the shortest pause between rounds. pauseRatio is the shortest pause as a
+	// multiple of the duration of a round.
+	minPause   = 40 * time.Millisecond
 	pauseRatio = 2
-	// pauseRoutes is the pause while only routes are waited for: nothing is held up.
-	pauseRoutes = 100 * time.Millisecond
-	// stuckAfter is how long a proxy may owe an acknowledgement and still be waited for
-	// in the hope of getting one.
+	// routePause is the pause while only routes are pending: they block no change.
+	routePause = 100 * time.Millisecond
+	// stuckAfter is how long to wait for a proxy that owes an acknowledgement.
 	stuckAfter = 10 * time.Second
-	// hostAge is longer than istiod gathers changes (10 s) and takes to push them: a
-	// proxy that has no cluster of a host that old does not want one.
-	hostAge = 20 * time.Second
+	// minHostAge is longer than istiod takes to debounce changes (10 s) and to push them. A
+	// proxy without a cluster of a host that old does not need one.
+	minHostAge = 20 * time.Second
 )
 
-// Stream is what passed between istiod and a proxy of one type: nonces.
+// Stream is the state of one resource type between an istiod and a proxy. Sent and Acked
+// are nonces.
 type Stream struct {
 	Sent, Acked string
-	// At is when it was sent, by istiod's clock; zero if not known.
+	// At is when Sent was sent, by istiod's clock; zero if unknown.
 	At time.Time
 }
 
-// Proxy is what an istiod says of a proxy that is connected to it.
+// Proxy is a connected proxy, as an istiod reports it.
 type Proxy struct {
 	// ID is NAME.NAMESPACE of the pod.
 	ID string
@@ -45,14 +45,13 @@ type Proxy struct {
 	Clusters, Endpoints, Listeners, Routes Stream
 }
 
-// Answer is what one istiod says of all of its proxies.
+// Answer is the report of one istiod about all of its proxies.
 type Answer struct {
 	Istiod  string
 	Proxies []Proxy
 }
 
-// Question asks an istiod for the names of the clusters that one of its proxies was
-// sent.
+// Question asks an istiod for the names of the clusters that it sent to one of its proxies.
 type Question struct{ Istiod, Proxy string }
 
 // Names answers a Question.
@@ -62,219 +61,216 @@ type Names struct {
 	Clusters []string
 }
 
-// State is what is known of a proxy.
+// State is the state of a proxy.
 type State string
 
 const (
-	// Synced is that it has all clusters in question.
+	// Synced means that the proxy has everything that is pending.
 	Synced State = "synced"
-	// Behind is that it lacks one, and may be about to get it.
+	// Behind means that it lacks something, and may be about to get it.
 	Behind State = "behind"
-	// Stuck is that it lacks one, and has not answered istiod for long.
+	// Stuck means that it lacks something, and has not answered istiod for long.
 	Stuck State = "stuck"
-	// Unknown is that nothing is known of it yet.
+	// Unknown means that nothing is known about it yet.
 	Unknown State = "unknown"
-	// Missing is that no istiod knows it: it is connected to none of those asked.
+	// Missing means that it is connected to no istiod that was asked.
 	Missing State = "missing"
 )
 
-// states are all of them, the better ones first.
+// states lists all states, the better ones first.
 var states = []State{Synced, Unknown, Behind, Stuck, Missing}
 
 // States lists all states.
 func States() []State { return slices.Clone(states) }
 
-// Input is everything that is judged. Nothing in it is changed.
+// Input is everything that a round depends on. Evaluate changes nothing in it.
 type Input struct {
-	// Memory is that of the round before; the zero Memory knows nothing.
+	// Memory comes from the previous round; the zero Memory knows nothing.
 	Memory Memory
-	// Young are the clusters in question.
+	// PendingClusters are the clusters that some proxies may not have.
 	PendingClusters []plan.PendingCluster
-	// Rows are the override rows in question.
+	// PendingRows are the override rows that some proxies may not have.
 	PendingRows []plan.PendingRow
-	// Routes are what istiods sent us of the route configurations that we subscribe to,
-	// the earlier first: since the round before, and before these Answers.
+	// Routes are the responses of istiods to the operator's own subscription to routes, since
+	// the previous round and before these Answers. Earlier ones come first.
 	Routes []Routes
-	// Answers are of all istiods; one that did not answer leaves the round without a
-	// result, and is left out by not judging at all.
+	// Answers are those of all istiods. A round in which one did not answer must not be
+	// evaluated.
 	Answers []Answer
-	// Names answer what was asked in the round before. They were given after its
-	// Answers, and before these.
+	// Names answer the questions of the previous round. Istiods gave them after the Answers
+	// of that round, and before these.
 	Names []Names
 	// Pods are the IDs of ready pods that have a proxy.
 	Pods []string
-	// Self begins the IDs of those who only ask, as we do.
+	// Self is a prefix of the proxy IDs of operators, which only subscribe in order to ask.
 	Self string
 	Now  time.Time
 }
 
-// Output is a judgement.
+// Output is the result of a round.
 type Output struct {
-	// Settled are those of the clusters in question that every proxy has, and since when
-	// they are as they are.
+	// Acked maps each pending cluster that every proxy has to its PendingCluster.Since.
 	Acked map[plan.Cluster]time.Time
-	// Behind is set where a proxy lacks a cluster that is awaited and may be about to
-	// get it.
+	// Behind is set if a proxy lacks a blocking cluster and may be about to get it.
 	Behind bool
-	// RoutesSettled are those of the versions in question to which every proxy has the
-	// routes, and since when these are in place.
+	// RoutesAcked maps each version whose routes every proxy has to its PendingRow.Since.
 	RoutesAcked map[route.Version]time.Time
-	// RoutesBehind is set where a proxy lacks a route and may be about to get it.
+	// RoutesBehind is set if a proxy lacks a route and may be about to get it.
 	RoutesBehind bool
-	// Ask is what to ask before the next round.
+	// Ask lists the questions for the next round.
 	Ask []Question
-	// Soon is set where the next round alone is wanting.
+	// Confirm is set if only a second round that agrees is missing.
 	Confirm bool
-	// Proxies counts them by state.
+	// Proxies counts the proxies in each state.
 	Proxies map[State]int
-	// least is the pause before the next round, at least.
-	least time.Duration
-	// Memory is for the next round.
+	// minPause is the shortest pause before the next round.
+	minPause time.Duration
+	// Memory is the input of the next round.
 	Memory Memory
 }
 
-// Pause is how long to wait before the next round, after one that took some time:
-// istiod has other things to do too.
+// Pause returns how long to wait before the next round, after one that took some time. It
+// bounds the load on istiod.
 func (o *Output) Pause(took time.Duration) time.Duration {
 	if o.Confirm {
-		return apart
+		return minRoundGap
 	}
-	return max(o.least, pauseRatio*took)
+	return max(o.minPause, pauseRatio*took)
 }
 
-// round is one judgement in the making.
+// round holds the state of one evaluation.
 type round struct {
 	*Input
 	next Memory
 	out  Output
-	// worst is the state of each proxy, as of the cluster of which it is worst.
+	// worst is the worst state of each proxy, over all pending clusters and rows.
 	worst map[Question]State
 }
 
-// Judge judges one round.
+// Evaluate evaluates one round.
 func Evaluate(in Input) Output {
 	r := &round{Input: &in, next: newMemory(), worst: map[Question]State{}}
 	for i := range r.Answers {
-		r.learn(&r.Answers[i])
+		r.update(&r.Answers[i])
 		for j := range r.Answers[i].Proxies {
-			if p := &r.Answers[i].Proxies[j]; !r.bystander(p) {
+			if p := &r.Answers[i].Proxies[j]; !r.ignored(p) {
 				r.worst[Question{r.Answers[i].Istiod, p.ID}] = Synced
 			}
 		}
 	}
-	missing := r.missing()
+	missing := r.missingPods()
 	r.out.Acked = map[plan.Cluster]time.Time{}
 	for i := range r.PendingClusters {
-		if y := &r.PendingClusters[i]; r.settled(y, missing) {
-			r.out.Acked[y.Cluster] = y.Since
+		if c := &r.PendingClusters[i]; r.acked(c, missing) {
+			r.out.Acked[c.Cluster] = c.Since
 		}
 	}
-	r.settleRoutes(missing)
-	r.count(missing)
+	r.findAckedRoutes(missing)
+	r.countProxies(missing)
 	r.ask()
-	r.out.least = pauseRoutes
-	if slices.ContainsFunc(r.PendingClusters, func(y plan.PendingCluster) bool { return y.FirstOfName && y.Blocking }) {
-		r.out.least = pauseLeast
+	r.out.minPause = routePause
+	if slices.ContainsFunc(r.PendingClusters, func(c plan.PendingCluster) bool { return c.FirstOfName && c.Blocking }) {
+		r.out.minPause = minPause
 	}
 	r.out.Memory = r.next
 	return r.out
 }
 
-// settled reports whether every proxy has a cluster, as this round and the one
-// before say.
-func (r *round) settled(y *plan.PendingCluster, missing int) bool {
-	key := key{y.Cluster, y.Since}
-	if !y.FirstOfName {
+// acked reports whether every proxy has a cluster, according to this round and the one
+// before.
+func (r *round) acked(c *plan.PendingCluster, missing int) bool {
+	key := clusterKey{c.Cluster, c.Since}
+	if !c.FirstOfName {
 		return false
 	}
 	all := missing == 0 && len(r.Answers) > 0
 	for i := range r.Answers {
 		a := &r.Answers[i]
-		_, known := r.next.istiods[a.Istiod].has[y.Cluster]
+		_, known := r.next.istiods[a.Istiod].firstPush[c.Cluster]
 		for j := range a.Proxies {
 			p := &a.Proxies[j]
-			if r.bystander(p) {
+			if r.ignored(p) {
 				continue
 			}
-			state := r.state(a, p, y)
-			r.note(Question{a.Istiod, p.ID}, state)
+			state := r.clusterState(a, p, c)
+			r.noteState(Question{a.Istiod, p.ID}, state)
 			all = all && known && state == Synced
 			if state == Behind || state == Unknown && r.Memory.behind[key] {
 				r.next.behind[key] = true
 			}
 		}
 	}
-	r.out.Behind = r.out.Behind || y.Blocking && r.next.behind[key]
+	r.out.Behind = r.out.Behind || c.Blocking && r.next.behind[key]
 	if !all {
 		return false
 	}
-	return lasts(r, r.Memory.agreed, r.next.agreed, key)
+	return agreedLongEnough(r, r.Memory.agreed, r.next.agreed, key)
 }
 
-// lasts notes that this round has found something everywhere, and reports whether the
-// rounds before have, for long enough.
-func lasts[K comparable](r *round, before, now map[K]time.Time, key K) bool {
+// agreedLongEnough records that this round has found something everywhere, and reports
+// whether earlier rounds have too, at least minRoundGap ago.
+func agreedLongEnough[K comparable](r *round, before, now map[K]time.Time, key K) bool {
 	first, ok := before[key]
 	if !ok {
 		first = r.Now
 	}
 	now[key] = first
-	if r.Now.Sub(first) < apart {
+	if r.Now.Sub(first) < minRoundGap {
 		r.out.Confirm = true
 		return false
 	}
 	return true
 }
 
-// bystander reports whether p is no proxy that has clusters.
-func (r *round) bystander(p *Proxy) bool {
+// ignored reports whether p has no clusters to wait for: a ztunnel, or an operator.
+func (r *round) ignored(p *Proxy) bool {
 	return p.Type == "ztunnel" || r.Self != "" && strings.HasPrefix(p.ID, r.Self)
 }
 
-// state is what is known of a proxy and a cluster.
-func (r *round) state(a *Answer, p *Proxy, y *plan.PendingCluster) State {
+// clusterState returns the state of a proxy with regard to a cluster.
+func (r *round) clusterState(a *Answer, p *Proxy, c *plan.PendingCluster) State {
 	istiod := r.next.istiods[a.Istiod]
 	list, listed := istiod.lists[p.ID]
-	listed = listed && list.knows(y.Host)
-	if listed && !list.hosts[y.Host] && !y.HostSince.IsZero() && r.Now.Sub(y.HostSince) >= hostAge {
+	listed = listed && list.knows(c.Host)
+	if listed && !list.hosts[c.Host] && !c.HostSince.IsZero() && r.Now.Sub(c.HostSince) >= minHostAge {
 		return Synced
 	}
-	if istiod.placed(p, list, y.Cluster) {
+	if istiod.acknowledged(p, list, c.Cluster) {
 		if p.Endpoints.Sent != "" && p.Endpoints.Sent == p.Endpoints.Acked {
 			return Synced
 		}
-		return r.late(&p.Endpoints)
+		return r.lateState(&p.Endpoints)
 	}
 	switch {
 	case p.Clusters.Sent != p.Clusters.Acked:
-		return r.late(&p.Clusters)
-	case listed && list.hosts[y.Host]:
+		return r.lateState(&p.Clusters)
+	case listed && list.hosts[c.Host]:
 		return Behind
 	}
 	return Unknown
 }
 
-// placed reports whether p has acknowledged a cluster.
-func (i *instance) placed(p *Proxy, list list, c plan.Cluster) bool {
-	acked, ok := number(p.Clusters.Acked)
+// acknowledged reports whether p has acknowledged a cluster.
+func (i *instance) acknowledged(p *Proxy, list list, c plan.Cluster) bool {
+	acked, ok := pushNumber(p.Clusters.Acked)
 	if !ok {
 		return false
 	}
-	push, known := i.has[c]
-	// The list is of what was sent last.
+	push, known := i.firstPush[c]
+	// The list has the clusters that were sent last.
 	return known && acked >= push || list.has[c] && p.Clusters.Sent == p.Clusters.Acked
 }
 
-// late tells a proxy that may be about to answer from one that is not.
-func (r *round) late(s *Stream) State {
+// lateState tells a proxy that may be about to answer from a stuck one.
+func (r *round) lateState(s *Stream) State {
 	if s.Sent != s.Acked && !s.At.IsZero() && r.Now.Sub(s.At) > stuckAfter {
 		return Stuck
 	}
 	return Behind
 }
 
-// missing counts the pods of which no istiod speaks.
-func (r *round) missing() int {
+// missingPods counts the pods that are in no answer.
+func (r *round) missingPods() int {
 	there := map[string]bool{}
 	for i := range r.Answers {
 		for j := range r.Answers[i].Proxies {
@@ -290,23 +286,23 @@ func (r *round) missing() int {
 	return missing
 }
 
-// note keeps the worst state of a proxy.
-func (r *round) note(q Question, s State) {
+// noteState records a state of a proxy, if it is worse than those before.
+func (r *round) noteState(q Question, s State) {
 	if slices.Index(states, s) > slices.Index(states, r.worst[q]) {
 		r.worst[q] = s
 	}
 }
 
-// count counts proxies by state.
-func (r *round) count(missing int) {
+// countProxies counts the proxies in each state.
+func (r *round) countProxies(missing int) {
 	r.out.Proxies = map[State]int{Missing: missing}
 	for _, s := range r.worst {
 		r.out.Proxies[s]++
 	}
 }
 
-// number returns the number of the push that a nonce is of.
-func number(nonce string) (uint64, bool) {
+// pushNumber returns the number of the push in a nonce.
+func pushNumber(nonce string) (uint64, bool) {
 	const uuid = 36
 	if len(nonce) <= uuid {
 		return 0, false

@@ -10,9 +10,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
-// judge plays one round: istiods answer one after the other, and then what is to
-// be asked is asked, with events in between.
-func (w *world) judge(in *proxysync.Input, between func(*proxysync.Output)) proxysync.Output {
+// evaluate plays one round: the istiods answer one after the other, and then they answer the
+// questions, with events in between.
+func (w *world) evaluate(in *proxysync.Input, between func(*proxysync.Output)) proxysync.Output {
 	in.Now, in.PendingClusters = w.now, nil
 	for c, at := range w.written {
 		in.PendingClusters = append(in.PendingClusters, plan.PendingCluster{Cluster: c, Since: at, HostSince: epoch.Add(-time.Hour), FirstOfName: true, Blocking: true})
@@ -21,7 +21,7 @@ func (w *world) judge(in *proxysync.Input, between func(*proxysync.Output)) prox
 		in.Memory, in.Names, w.broken = proxysync.Memory{}, nil, false
 		w.subscribe()
 	}
-	in.PendingRows, in.Routes = w.routes.awaited(), nil
+	in.PendingRows, in.Routes = w.routes.pending(), nil
 	for _, x := range w.istiods {
 		in.Routes = append(in.Routes, x.observer.pending...)
 		x.observer.pending = nil
@@ -45,8 +45,8 @@ func (w *world) judge(in *proxysync.Input, between func(*proxysync.Output)) prox
 	return out
 }
 
-// TestNeverTooEarly: whatever is late, and in whatever order it comes, nothing is
-// called settled that a proxy has no endpoints of; and in the end everything is.
+// TestNeverTooEarly: whatever is late, and in whatever order it arrives, no cluster is acked
+// while a proxy lacks its endpoints; and in the end everything is acked.
 func TestNeverTooEarly(t *testing.T) {
 	t.Parallel()
 	claims, routes := 0, 0
@@ -61,7 +61,7 @@ func TestNeverTooEarly(t *testing.T) {
 					routes++
 					reached[id] = true
 					if proxy := w.lacksRow(id); proxy != "" {
-						t.Fatalf("the route to %v is settled, and %s lacks it", v, proxy)
+						t.Fatalf("the route to %v is acked, but %s lacks it", v, proxy)
 					}
 				}
 			}
@@ -70,7 +70,7 @@ func TestNeverTooEarly(t *testing.T) {
 					claims++
 					claimed[c] = true
 					if id := w.lacks(c); id != "" {
-						t.Fatalf("%v is settled, and %s lacks it", c, id)
+						t.Fatalf("%v is acked, but %s lacks it", c, id)
 					}
 				}
 			}
@@ -81,33 +81,33 @@ func TestNeverTooEarly(t *testing.T) {
 				w.event(t)
 				continue
 			}
-			w.judge(in, func(out *proxysync.Output) {
+			w.evaluate(in, func(out *proxysync.Output) {
 				check(out)
 				for range rapid.IntRange(0, 3).Draw(t, "meanwhile") {
 					w.event(t)
 				}
 			})
 		}
-		// Who asks before a row is put in place learns which push is the first with it.
-		w.judge(in, func(*proxysync.Output) {})
+		// A subscription from before a row shows which push is the first with it.
+		w.evaluate(in, func(*proxysync.Output) {})
 		w.routes.put(3, w.now)
 		w.flow()
 		var last proxysync.Output
 		for range 40 {
 			w.later(30 * time.Millisecond)
-			last = w.judge(in, func(*proxysync.Output) {})
+			last = w.evaluate(in, func(*proxysync.Output) {})
 		}
 		for c := range w.written {
 			if last.Acked[c].IsZero() && w.tells() {
-				t.Fatalf("%v is not settled though all proxies have it: %v", c, last.Proxies)
+				t.Fatalf("%v is not acked although all proxies have it: %v", c, last.Proxies)
 			}
 		}
 		if v := version(rowID{version: 3}); last.RoutesAcked[v].IsZero() {
-			t.Fatalf("the route to %v is not settled though all proxies have it: %v", v, last.Proxies)
+			t.Fatalf("the route to %v is not acked although all proxies have it: %v", v, last.Proxies)
 		}
 	})
-	t.Logf("%d clusters and %d routes were called settled", claims, routes)
+	t.Logf("%d clusters and %d routes were acked", claims, routes)
 	if claims == 0 || routes == 0 {
-		t.Error("nothing was ever called settled before the end")
+		t.Error("nothing was acked before the end")
 	}
 }

@@ -8,82 +8,82 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// Memory is what is known from earlier rounds. It may be lost at any time, and must
-// be where an istiod could not be asked: it may have been started anew.
+// Memory holds the findings of earlier rounds. Losing it is safe. It must be dropped if an
+// istiod could not be asked, since that istiod may have restarted.
 type Memory struct {
 	istiods map[string]*instance
-	// agreed is since when all rounds have found a cluster everywhere.
-	agreed map[key]time.Time
-	// behind are those that a proxy was found to lack: of one of which nothing is known
-	// in the next round, nothing better is thought.
-	behind map[key]bool
-	// rowsAgreed is since when all rounds have found a row everywhere.
+	// agreed has since when all rounds have found a cluster everywhere.
+	agreed map[clusterKey]time.Time
+	// behind has the clusters that a proxy was found to lack. If the next round knows nothing
+	// about such a proxy, the cluster stays here.
+	behind map[clusterKey]bool
+	// rowsAgreed has since when all rounds have found a row everywhere.
 	rowsAgreed map[rowKey]time.Time
 }
 
-// key is a cluster as it is since a time.
-type key struct {
+// clusterKey is a cluster with its definition since a time.
+type clusterKey struct {
 	plan.Cluster
 
 	since time.Time
 }
 
-// instance is what is known of one istiod.
+// instance is what is known about one istiod.
 type instance struct {
-	// last is the number of the latest push that it spoke of.
-	last uint64
-	// sent is what its proxies were sent, as of the latest round.
+	// lastPush is the number of the latest push that it reported.
+	lastPush uint64
+	// sent has the nonce that each proxy was last sent clusters with, in the latest round.
 	sent map[string]string
-	// has says of clusters from which push on istiod has them, or from an earlier one.
-	has map[plan.Cluster]uint64
-	// lists are of the clusters that proxies were sent.
+	// firstPush has the first push known to contain a cluster.
+	firstPush map[plan.Cluster]uint64
+	// lists has the cluster lists of its proxies.
 	lists map[string]list
-	// rows say from which push on it has a row.
-	rows map[rowKey]sighting
+	// rows has what it said about each row.
+	rows map[rowKey]rowSeen
 }
 
-// list is what is to be known of the clusters of a proxy.
+// list is the relevant part of a proxy's list of clusters.
 type list struct {
-	// sent is the nonce of what was sent to it last, when the list was made.
+	// sent is the nonce that the proxy had last been sent clusters with.
 	sent string
-	// hosts has those that were looked for: true for those that are there.
+	// hosts has the hosts that were looked up: true if the list has a cluster of the host.
 	hosts map[string]bool
 	has   map[plan.Cluster]bool
 }
 
-// knows reports whether a host was looked for.
+// knows reports whether a host was looked up.
 func (l *list) knows(host string) bool { _, ok := l.hosts[host]; return ok }
 
 func newMemory() Memory {
 	return Memory{
-		istiods: map[string]*instance{}, agreed: map[key]time.Time{}, behind: map[key]bool{}, rowsAgreed: map[rowKey]time.Time{},
+		istiods: map[string]*instance{}, agreed: map[clusterKey]time.Time{}, behind: map[clusterKey]bool{}, rowsAgreed: map[rowKey]time.Time{},
 	}
 }
 
-// learn notes what an istiod says, over what is known of it.
-func (r *round) learn(a *Answer) {
-	next := &instance{sent: map[string]string{}, has: map[plan.Cluster]uint64{}, lists: map[string]list{}, rows: map[rowKey]sighting{}}
+// update carries the memory of an istiod over, and adds what it says in this round.
+func (r *round) update(a *Answer) {
+	next := &instance{sent: map[string]string{}, firstPush: map[plan.Cluster]uint64{}, lists: map[string]list{}, rows: map[rowKey]rowSeen{}}
 	r.next.istiods[a.Istiod] = next
 	twice := map[string]bool{}
 	for i := range a.Proxies {
 		p := &a.Proxies[i]
 		_, twice[p.ID] = next.sent[p.ID]
 		next.sent[p.ID] = p.Clusters.Sent
-		if n, ok := number(p.Clusters.Sent); ok {
-			next.last = max(next.last, n)
+		if n, ok := pushNumber(p.Clusters.Sent); ok {
+			next.lastPush = max(next.lastPush, n)
 		}
 	}
 	before := r.Memory.istiods[a.Istiod]
-	if before != nil && next.last < before.last {
-		before = nil // begun anew: numbers of before mean nothing
+	if before != nil && next.lastPush < before.lastPush {
+		before = nil // restarted: earlier push numbers mean nothing
 	}
-	r.learnRoutes(a.Istiod, next, before)
+	r.updateRows(a.Istiod, next, before)
 	if before == nil {
 		return
 	}
-	for _, y := range r.PendingClusters {
-		if push, ok := before.has[y.Cluster]; ok {
-			next.has[y.Cluster] = push
+	for _, c := range r.PendingClusters {
+		if push, ok := before.firstPush[c.Cluster]; ok {
+			next.firstPush[c.Cluster] = push
 		}
 	}
 	for id, l := range before.lists {
@@ -93,16 +93,16 @@ func (r *round) learn(a *Answer) {
 	}
 	for i := range r.Names {
 		n := &r.Names[i]
-		// Of a proxy that was sent something meanwhile, or connected anew, it is not known
-		// what the list is of.
+		// If the proxy was sent something meanwhile, or reconnected, nobody knows which push the
+		// list is from.
 		if sent := next.sent[n.Proxy]; n.Istiod == a.Istiod && sent != "" && sent == before.sent[n.Proxy] && !twice[n.Proxy] {
-			r.read(next, n, sent)
+			r.readList(next, n, sent)
 		}
 	}
 }
 
-// read notes what a list of clusters says, which is of what was sent last.
-func (r *round) read(in *instance, n *Names, sent string) {
+// readList reads a proxy's list of clusters, which it was sent with the nonce sent.
+func (r *round) readList(in *instance, n *Names, sent string) {
 	l := list{sent: sent, hosts: map[string]bool{}, has: map[plan.Cluster]bool{}}
 	ports := map[plan.Cluster][]string{}
 	for _, name := range n.Clusters {
@@ -111,20 +111,20 @@ func (r *round) read(in *instance, n *Names, sent string) {
 			ports[c] = append(ports[c], part[1])
 		}
 	}
-	push, ok := number(sent)
+	push, ok := pushNumber(sent)
 	for _, host := range r.hosts() {
 		l.hosts[host] = len(ports[plan.Cluster{Host: host}]) > 0
 	}
-	for _, y := range r.PendingClusters {
-		whole := ports[plan.Cluster{Host: y.Host}]
-		l.has[y.Cluster] = len(whole) > 0 && !slices.ContainsFunc(whole, func(port string) bool {
-			return !slices.Contains(ports[y.Cluster], port)
+	for _, c := range r.PendingClusters {
+		whole := ports[plan.Cluster{Host: c.Host}]
+		l.has[c.Cluster] = len(whole) > 0 && !slices.ContainsFunc(whole, func(port string) bool {
+			return !slices.Contains(ports[c.Cluster], port)
 		})
-		if !ok || !l.has[y.Cluster] || !y.FirstOfName {
+		if !ok || !l.has[c.Cluster] || !c.FirstOfName {
 			continue
 		}
-		if known, before := in.has[y.Cluster]; !before || push < known {
-			in.has[y.Cluster] = push
+		if known, before := in.firstPush[c.Cluster]; !before || push < known {
+			in.firstPush[c.Cluster] = push
 		}
 	}
 	in.lists[n.Proxy] = l

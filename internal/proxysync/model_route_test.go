@@ -14,20 +14,20 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// rowID is an override row as it was put in place for the nth time.
+// rowID is an override row that was created for the nth time.
 type rowID struct{ version, time int }
 
-// table is the VirtualService that all rows stand in.
+// table is the VirtualService with all rows.
 var table = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}
 
-// routes are the rows of a world: what the object was, and is.
+// routes has all revisions of the rows of a world.
 type routes struct {
-	// history has the rows of each revision of the object, the latest last; an istiod
-	// sees none before since.
+	// history has the rows of each revision of the object, the latest last. No istiod sees a
+	// revision before since.
 	history []map[rowID]bool
 	since   int
 	at      map[rowID]time.Time
-	// gone has the rows that may not return yet, times how often each was there.
+	// gone has the rows that may not return yet, times how often each existed.
 	gone  map[int]bool
 	times map[int]int
 }
@@ -38,7 +38,7 @@ func newRoutes() routes {
 
 func (r *routes) now() map[rowID]bool { return r.history[len(r.history)-1] }
 
-// put puts the row for a version in place, unless it is or was until a moment ago.
+// put creates the row for a version, unless it exists or did until a moment ago.
 func (r *routes) put(version int, now time.Time) {
 	id := rowID{version, r.times[version]}
 	if r.now()[id] || r.gone[version] {
@@ -49,7 +49,7 @@ func (r *routes) put(version int, now time.Time) {
 	r.history = append(r.history, next)
 }
 
-// take takes the row for a version away.
+// take deletes the row for a version.
 func (r *routes) take(version int) {
 	id := rowID{version, r.times[version]}
 	if !r.now()[id] {
@@ -62,14 +62,13 @@ func (r *routes) take(version int) {
 	r.history = append(r.history, next)
 }
 
-// forget is that time has gone by: everything has arrived, and what was taken away may
-// return.
+// forget marks that everything has arrived: deleted rows may return.
 func (r *routes) forget() {
 	r.since, r.gone = len(r.history)-1, map[int]bool{}
 }
 
-// awaited lists the rows in place.
-func (r *routes) awaited() []plan.PendingRow {
+// pending lists the existing rows.
+func (r *routes) pending() []plan.PendingRow {
 	var out []plan.PendingRow
 	for id := range r.now() {
 		out = append(out, plan.PendingRow{
@@ -85,7 +84,7 @@ func version(id rowID) route.Version {
 	return route.Version{Namespace: "shop", Service: "cart", Version: fmt.Sprintf("v%d", id.version)}
 }
 
-// observer is our own subscription at an istiod.
+// observer is the operator's own subscription at an istiod.
 type observer struct {
 	push    uint64
 	rows    map[rowID]bool
@@ -94,7 +93,7 @@ type observer struct {
 	pending []proxysync.Routes
 }
 
-// subscribe begins anew at every istiod, as a new conversation does.
+// subscribe starts a new subscription at every istiod, as a new session does.
 func (w *world) subscribe() {
 	for _, x := range w.istiods {
 		x.observer = observer{push: x.push, rows: x.rows}
@@ -102,7 +101,7 @@ func (w *world) subscribe() {
 	}
 }
 
-// respond has an istiod send us what it has of the routes.
+// respond makes an istiod send its routes to the operator.
 func (w *world) respond(x *istiod) {
 	c := proxysync.Configuration{Name: host + ":80", Hosts: true}
 	for id := range x.observer.rows {
@@ -116,7 +115,7 @@ func (w *world) respond(x *istiod) {
 	})
 }
 
-// observe has an istiod push to us. What changed nothing may be sent or not.
+// observe makes an istiod push to the operator. It may or may not send unchanged routes.
 func (w *world) observe(x *istiod) {
 	if !x.observer.queued {
 		return
@@ -129,7 +128,8 @@ func (w *world) observe(x *istiod) {
 	}
 }
 
-// later lets time pass. An istiod that has pushed a row before it heard of it hears soon.
+// later advances the time. An istiod that has pushed a row before its event gets the event
+// soon.
 func (w *world) later(d time.Duration) {
 	w.now = w.now.Add(d)
 	for _, x := range w.istiods {
@@ -140,7 +140,7 @@ func (w *world) later(d time.Duration) {
 	}
 }
 
-// sendRoutes sends a proxy what it subscribes to: all of it, or some other routes only.
+// sendRoutes sends a proxy its routes: all of them, or only some others.
 func (w *world) sendRoutes(s *stream, all bool) {
 	s.routes.Sent = w.nonce(s.push)
 	m := message{routes: true, nonce: s.routes.Sent}
@@ -153,8 +153,7 @@ func (w *world) sendRoutes(s *stream, all bool) {
 	s.down = append(s.down, m)
 }
 
-// lacksRow names a proxy that does not have a row, though it has the host; empty for
-// none.
+// lacksRow names a proxy that needs the host and lacks a row; empty if there is none.
 func (w *world) lacksRow(id rowID) string {
 	for _, p := range w.proxies {
 		if p.imports && !p.rows[id] {
@@ -164,7 +163,7 @@ func (w *world) lacksRow(id rowID) string {
 	return ""
 }
 
-// rowOf finds the row in place for a version.
+// rowOf returns the existing row for a version.
 func (w *world) rowOf(v route.Version) rowID {
 	for id := range w.routes.now() {
 		if version(id) == v {
@@ -174,7 +173,7 @@ func (w *world) rowOf(v route.Version) rowID {
 	return rowID{version: -1}
 }
 
-// routeEvent lets something happen to routes.
+// routeEvent changes routes.
 func (w *world) routeEvent(t *rapid.T, n int, x *istiod, p *proxy) {
 	version := rapid.IntRange(0, 2).Draw(t, "version")
 	switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
-// host is the Service that all clusters are of.
+// host is the Service of all clusters.
 const host = "cart.shop.svc.cluster.local"
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -22,7 +22,7 @@ func subset(n int) plan.Cluster {
 	return plan.Cluster{Host: host, Subset: fmt.Sprintf("override-v%d", n)}
 }
 
-// world is a model of istiods and their proxies, in which everything is late.
+// world is a model of istiods and their proxies in which everything is late.
 type world struct {
 	now     time.Time
 	uuid    int
@@ -30,21 +30,22 @@ type world struct {
 	proxies []*proxy
 	written map[plan.Cluster]time.Time
 	routes  routes
-	// broken is set where an istiod was started anew since the last round.
+	// broken is set if an istiod has restarted since the last round.
 	broken bool
 }
 
-// istiod has seen some of what was written, made some of that into pushes, and has
-// some proxies in its queue.
+// istiod has seen some of the writes, has made pushes of some of these, and has some
+// proxies in its queue.
 type istiod struct {
 	name    string
 	seen    map[plan.Cluster]bool
 	push    uint64
 	context map[plan.Cluster]bool
 	streams []*stream
-	// seenRows is the revision of the routes that it has seen, rows what it pushes, and
-	// heard the revision of which its proxies are pushed to: others may get old ones from
-	// the cache. early is since when the two differ.
+	// seenRows is the revision of the routes that it has seen, rows are those that it pushes.
+	// heard is the revision whose event it has got: proxies that are not pushed to because of
+	// that event may get older routes from the cache. early is since when seenRows and heard
+	// have differed.
 	seenRows int
 	heard    int
 	early    time.Time
@@ -52,7 +53,7 @@ type istiod struct {
 	observer observer
 }
 
-// stream is a connection of a proxy. What either side sends arrives in order.
+// stream is a connection of a proxy. Messages of each side arrive in order.
 type stream struct {
 	proxy              *proxy
 	clusters, endpoint proxysync.Stream
@@ -67,7 +68,7 @@ type stream struct {
 	up                 []message
 }
 
-// message is a response, or its acknowledgement with what is subscribed to.
+// message is a response, or its acknowledgement with the subscriptions.
 type message struct {
 	endpoints bool
 	routes    bool
@@ -77,7 +78,7 @@ type message struct {
 	subscribe map[plan.Cluster]bool
 }
 
-// proxy is an Envoy. Clusters are warm when their endpoints have come.
+// proxy is an Envoy. Clusters are warm once their endpoints have arrived.
 type proxy struct {
 	id      string
 	imports bool
@@ -104,8 +105,8 @@ func newWorld(istiods, proxies int) *world {
 	return w
 }
 
-// refresh makes a push of what an istiod has seen, for proxies that are concerned by what
-// it has heard of; without event of other things than routes.
+// refresh makes an istiod push what it has seen; without event, the reason for the push is
+// something else than routes.
 func (w *world) refresh(x *istiod, event bool) {
 	x.push++
 	x.rows = w.routes.history[x.seenRows]
@@ -129,7 +130,7 @@ func (w *world) nonce(push uint64) string {
 	return fmt.Sprintf("2026-01-01T00:00:00Z/%d%036d", push, w.uuid)
 }
 
-// connect has a proxy connect to an istiod, which sends it what it has.
+// connect connects a proxy to an istiod.
 func (w *world) connect(p *proxy, x *istiod) {
 	w.disconnect(p)
 	p.istiod, p.stream = x, &stream{proxy: p, names: maps.Clone(p.has), watched: map[plan.Cluster]bool{}, context: x.context, rows: x.rows, push: x.push}
@@ -143,7 +144,7 @@ func (w *world) disconnect(p *proxy) {
 	p.istiod, p.stream = nil, nil
 }
 
-// greet is the first response on a stream, which may come long after it began.
+// greet sends the first response on a stream, perhaps long after it began.
 func (w *world) greet(s *stream) {
 	switch {
 	case s.clusters.Sent == "":
@@ -153,7 +154,7 @@ func (w *world) greet(s *stream) {
 	}
 }
 
-// dequeue has an istiod push to a proxy that is in its queue.
+// dequeue makes an istiod push to a proxy in its queue.
 func (w *world) dequeue(x *istiod, s *stream) {
 	if !s.queued {
 		return
@@ -189,7 +190,7 @@ func (w *world) sendEndpoints(s *stream) {
 	s.down = append(s.down, message{endpoints: true, nonce: s.endpoint.Sent, names: maps.Clone(s.watched)})
 }
 
-// receive has a proxy take the next response.
+// receive makes a proxy handle the next response.
 func (p *proxy) receive() {
 	if p.stream == nil || p.stopped || len(p.stream.down) == 0 {
 		return
@@ -212,7 +213,7 @@ func (p *proxy) receive() {
 	}
 	fresh := map[plan.Cluster]bool{}
 	for c := range m.names {
-		// On a new connection it subscribes to all that it has.
+		// On a new connection it subscribes to everything that it has.
 		if !p.has[c] || !p.warm[c] || !p.stream.greeted {
 			fresh[c] = true
 		}
@@ -226,7 +227,7 @@ func (p *proxy) receive() {
 	p.stream.up = append(p.stream.up, ack)
 }
 
-// hear has an istiod take the next thing that a proxy said.
+// hear makes an istiod handle the next message of a proxy.
 func (w *world) hear(s *stream) {
 	if len(s.up) == 0 {
 		return
@@ -249,7 +250,7 @@ func (w *world) hear(s *stream) {
 	}
 }
 
-// answer is what an istiod says of its proxies.
+// answer is an istiod's report about its proxies.
 func (x *istiod) answer() proxysync.Answer {
 	out := proxysync.Answer{Istiod: x.name}
 	for _, s := range x.streams {
@@ -274,8 +275,8 @@ func (w *world) listOf(q proxysync.Question) []proxysync.Names {
 	return nil
 }
 
-// lacks names a proxy that has no endpoints of a cluster, though it has some of the
-// host's; empty for none.
+// lacks names a proxy that needs the host and has no endpoints of a cluster; empty if there
+// is none.
 func (w *world) lacks(c plan.Cluster) string {
 	for _, p := range w.proxies {
 		if p.imports && !p.warm[c] {
@@ -285,15 +286,15 @@ func (w *world) lacks(c plan.Cluster) string {
 	return ""
 }
 
-// tells reports whether each istiod with proxies has one that wants the clusters:
-// of one that has none it can't be known what it knows.
+// tells reports whether each istiod with proxies has one that needs the clusters: only such
+// a proxy's list shows what the istiod knows.
 func (w *world) tells() bool {
 	return !slices.ContainsFunc(w.istiods, func(x *istiod) bool {
 		return len(x.streams) > 0 && !slices.ContainsFunc(x.streams, func(s *stream) bool { return s.proxy.imports })
 	})
 }
 
-// event lets something happen.
+// event makes something happen.
 func (w *world) event(t *rapid.T) {
 	x := w.istiods[rapid.IntRange(0, len(w.istiods)-1).Draw(t, "istiod")]
 	p := w.proxies[rapid.IntRange(0, len(w.proxies)-1).Draw(t, "proxy")]
@@ -342,8 +343,8 @@ func (w *world) event(t *rapid.T) {
 	}
 }
 
-// restart has an istiod begin anew: its proxies are elsewhere until they connect,
-// it may have forgotten some of what it saw, and those who asked it notice.
+// restart restarts an istiod: its proxies are disconnected, it may have forgotten some of
+// what it saw, and the operator notices.
 func (w *world) restart(t *rapid.T, x *istiod) {
 	for i := range len(w.written) {
 		c := subset(i)
@@ -361,7 +362,7 @@ func (w *world) restart(t *rapid.T, x *istiod) {
 	w.refresh(x, true)
 }
 
-// flow lets everything arrive that is on its way.
+// flow delivers all messages in flight.
 func (w *world) flow() {
 	for _, x := range w.istiods {
 		for c := range w.written {
@@ -371,7 +372,7 @@ func (w *world) flow() {
 		w.refresh(x, true)
 		w.observe(x)
 	}
-	for range 400 { // more than is ever on its way
+	for range 400 { // more than are ever in flight
 		for i, p := range w.proxies {
 			p.stopped = false
 			if p.stream == nil {
@@ -382,7 +383,7 @@ func (w *world) flow() {
 	}
 }
 
-// pass lets what is on its way to a proxy and back go one step further.
+// pass delivers one message to a proxy, and one back.
 func (w *world) pass(p *proxy) {
 	if p.stream == nil {
 		return

@@ -11,18 +11,17 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// quiet is how long a row must have been known to istiod before it counts. Istiod reads
-// all VirtualServices for a push that any of them is the reason of (Istio's
-// model.PushContext.updateContext), so that a push may have one whose own event comes
-// later, and its cache of routes may be older than that. The push that this event leads
-// to comes when istiod has gathered changes (100 ms), and is the one that counts then.
-const quiet = 400 * time.Millisecond
+// quietPeriod is how long istiod must have sent a row before the row counts. Istiod reads
+// all VirtualServices for a push if any of them is the reason for the push (Istio's
+// model.PushContext.updateContext). So a push may contain a VirtualService whose own event
+// comes later, and routes from istiod's cache may be older than that. The push for that
+// event follows when istiod has debounced changes (100 ms), and is the one that counts.
+const quietPeriod = 400 * time.Millisecond
 
-// maxRouteNames bounds the route configurations that are subscribed to at a time.
+// maxRouteNames bounds the route configurations to subscribe to at a time.
 const maxRouteNames = 32
 
-// Routes is a response of an istiod with route configurations that we subscribe to, as
-// a proxy does.
+// Routes is an istiod's response to the operator's own subscription to route configurations.
 type Routes struct {
 	Istiod string
 	// Nonce is that of the response.
@@ -30,10 +29,10 @@ type Routes struct {
 	Configurations []Configuration
 }
 
-// Configuration is what is to be known of a route configuration.
+// Configuration is the relevant part of a route configuration.
 type Configuration struct {
 	Name string
-	// Hosts is set where it has a virtual host.
+	// Hosts is set if it has a virtual host.
 	Hosts bool
 	Rows  []Row
 }
@@ -45,11 +44,11 @@ type Row struct {
 	Clusters []string
 }
 
-// RouteNames lists the names of the route configurations that tell of rows. A name with
-// a host is one that istiod makes for ports whose protocol proxies detect; it makes it
-// of any port, with the virtual host of that Service only (Istio's
-// core.getVirtualHostsForSniffedServicePort). Of rows for which there are too many, time
-// tells.
+// RouteNames lists the names of the route configurations that contain rows. Istiod uses a
+// name with a host for ports whose protocol proxies detect, but answers such a name for any
+// port, with the virtual host of that Service only (Istio's
+// core.getVirtualHostsForSniffedServicePort). Rows beyond maxRouteNames are left to the
+// propagation delay.
 func RouteNames(rows []plan.PendingRow) []string {
 	var out []string
 	for i := range rows {
@@ -61,103 +60,102 @@ func RouteNames(rows []plan.PendingRow) []string {
 	return out
 }
 
-func routeNames(w *plan.PendingRow) []string {
+func routeNames(row *plan.PendingRow) []string {
 	var out []string
-	for _, port := range w.Ports {
-		out = append(out, w.Host+":"+strconv.FormatUint(uint64(port), 10))
+	for _, port := range row.Ports {
+		out = append(out, row.Host+":"+strconv.FormatUint(uint64(port), 10))
 	}
 	return out
 }
 
-// rowKey is a row as it is since a time.
+// rowKey is a row that exists since a time.
 type rowKey struct {
 	object diag.Object
 	name   string
 	since  time.Time
 }
 
-func keyOf(w *plan.PendingRow) rowKey { return rowKey{w.Object, w.Name, w.Since} }
+func keyOf(row *plan.PendingRow) rowKey { return rowKey{row.Object, row.Name, row.Since} }
 
-// sighting is what an istiod said of a row.
-type sighting struct {
-	// there is set where its latest response has the row, and push is from which on its
-	// pushes have it. lacked is set where an earlier response, or the latest, had the
-	// virtual host without it.
-	there, lacked bool
-	push          uint64
-	// at is when the row was first there, and sure is set once that is long enough ago:
-	// later pushes are about something else.
-	at   time.Time
-	sure bool
+// rowSeen is what an istiod sent about a row.
+type rowSeen struct {
+	// present is set if its latest response has the row; push is the first push known to
+	// contain it. lacked is set if a response had the virtual host without the row.
+	present, lacked bool
+	push            uint64
+	// since is when the row was first present. certain is set once that is quietPeriod ago:
+	// later pushes have other reasons.
+	since   time.Time
+	certain bool
 }
 
-// learnRoutes notes what an istiod said of rows, over what is known of it; before is nil
-// where that is nothing.
-func (r *round) learnRoutes(istiod string, next, before *instance) {
+// updateRows carries over what an istiod sent about rows, and adds its responses of this
+// round. before is nil if nothing is known.
+func (r *round) updateRows(istiod string, next, before *instance) {
 	for i := range r.PendingRows {
-		w := &r.PendingRows[i]
-		var s sighting
+		row := &r.PendingRows[i]
+		var s rowSeen
 		if before != nil {
-			s = before.rows[keyOf(w)]
+			s = before.rows[keyOf(row)]
 		}
 		for j := range r.Routes {
 			if r.Routes[j].Istiod == istiod {
-				s = s.after(&r.Routes[j], w, r.Now)
+				s = s.next(&r.Routes[j], row, r.Now)
 			}
 		}
-		// What came before this round is in it: a round may have taken long.
-		s.sure = s.there && r.Now.Sub(s.at) >= quiet
-		next.rows[keyOf(w)] = s
+		// A round may have taken long, so this comes after the responses that arrived meanwhile.
+		s.certain = s.present && r.Now.Sub(s.since) >= quietPeriod
+		next.rows[keyOf(row)] = s
 	}
 }
 
-// after returns what is known of a row after a response.
-func (s sighting) after(response *Routes, w *plan.PendingRow, now time.Time) sighting {
-	names := routeNames(w)
-	told, hosts, there := 0, false, false
+// next returns what is known about a row after a response.
+func (s rowSeen) next(response *Routes, row *plan.PendingRow, now time.Time) rowSeen {
+	names := routeNames(row)
+	answered, hosts, present := 0, false, false
 	for i := range response.Configurations {
 		c := &response.Configurations[i]
 		if !slices.Contains(names, c.Name) {
 			continue
 		}
-		told++
+		answered++
 		hosts = hosts || c.Hosts
-		there = there || slices.ContainsFunc(c.Rows, func(row Row) bool { return row.is(w) })
+		present = present || slices.ContainsFunc(c.Rows, func(r Row) bool { return r.matches(row) })
 	}
-	push, ok := number(response.Nonce)
+	push, ok := pushNumber(response.Nonce)
 	switch {
-	case there && ok && !s.there:
-		return sighting{there: true, lacked: s.lacked, push: push, at: now}
-	case there && ok:
-		if !s.sure {
+	case present && ok && !s.present:
+		return rowSeen{present: true, lacked: s.lacked, push: push, since: now}
+	case present && ok:
+		if !s.certain {
 			s.push = max(s.push, push)
 		}
 		return s
-	case told < len(names):
-		// Where it is not there at one port, it may be at another.
+	case answered < len(names):
+		// Another port may have the row.
 		return s
 	}
-	return sighting{lacked: hosts}
+	return rowSeen{lacked: hosts}
 }
 
-// is reports whether row is the one that is waited for, and leads where that does.
-func (row *Row) is(w *plan.PendingRow) bool {
-	return row.Object == w.Object && row.Name == w.Name && slices.ContainsFunc(row.Clusters, func(name string) bool {
+// matches reports whether r is a pending row, and leads to the same cluster.
+func (r *Row) matches(row *plan.PendingRow) bool {
+	return r.Object == row.Object && r.Name == row.Name && slices.ContainsFunc(r.Clusters, func(name string) bool {
 		part := strings.Split(name, "|")
-		return len(part) == 4 && part[2] == w.To.Subset && part[3] == w.To.Host
+		return len(part) == 4 && part[2] == row.To.Subset && part[3] == row.To.Host
 	})
 }
 
-// settleRoutes finds the versions to which every proxy has the routes.
-func (r *round) settleRoutes(missing int) {
+// findAckedRoutes finds the versions whose routes every proxy has.
+func (r *round) findAckedRoutes(missing int) {
 	r.out.RoutesAcked = map[route.Version]time.Time{}
 	lacking := map[route.Version]bool{}
 	for i := range r.PendingRows {
-		w := &r.PendingRows[i]
-		if r.rowSettled(w, missing) {
-			r.out.RoutesAcked[w.Version] = w.Since
+		row := &r.PendingRows[i]
+		if r.rowAcked(row, missing) {
+			r.out.RoutesAcked[row.Version] = row.Since
 		} else {
-			lacking[w.Version] = true
+			lacking[row.Version] = true
 		}
 	}
 	for v := range lacking {
@@ -165,85 +163,85 @@ func (r *round) settleRoutes(missing int) {
 	}
 }
 
-// rowSettled reports whether every proxy has a row, as this round and the one before say.
-func (r *round) rowSettled(w *plan.PendingRow, missing int) bool {
-	key := keyOf(w)
+// rowAcked reports whether every proxy has a row, according to this round and the one before.
+func (r *round) rowAcked(row *plan.PendingRow, missing int) bool {
+	key := keyOf(row)
 	all := missing == 0 && len(r.Answers) > 0
 	for i := range r.Answers {
 		a := &r.Answers[i]
 		s := r.next.istiods[a.Istiod].rows[key]
 		for j := range a.Proxies {
 			p := &a.Proxies[j]
-			if r.bystander(p) {
+			if r.ignored(p) {
 				continue
 			}
-			state := r.rowState(a, p, w)
-			r.note(Question{a.Istiod, p.ID}, state)
-			all = all && s.sure && state == Synced
+			state := r.rowState(a, p, row)
+			r.noteState(Question{a.Istiod, p.ID}, state)
+			all = all && s.certain && state == Synced
 			r.out.RoutesBehind = r.out.RoutesBehind || state == Behind
 		}
 	}
 	if !all {
 		return false
 	}
-	return lasts(r, r.Memory.rowsAgreed, r.next.rowsAgreed, key)
+	return agreedLongEnough(r, r.Memory.rowsAgreed, r.next.rowsAgreed, key)
 }
 
-// rowState is what is known of a proxy and a row.
-func (r *round) rowState(a *Answer, p *Proxy, w *plan.PendingRow) State {
+// rowState returns the state of a proxy with regard to a row.
+func (r *round) rowState(a *Answer, p *Proxy, row *plan.PendingRow) State {
 	in := r.next.istiods[a.Istiod]
 	list, listed := in.lists[p.ID]
-	listed = listed && list.knows(w.Host)
+	listed = listed && list.knows(row.Host)
 	switch {
-	case p.Type == "router", !sees(p, w):
-		// The rows are for the mesh: a gateway has none of them.
+	case p.Type == "router", !sees(p, row):
+		// Rows are for sidecars and waypoints: a gateway has none.
 		return Synced
-	case listed && !list.hosts[w.Host] && !w.HostSince.IsZero() && r.Now.Sub(w.HostSince) >= hostAge:
+	case listed && !list.hosts[row.Host] && !row.HostSince.IsZero() && r.Now.Sub(row.HostSince) >= minHostAge:
 		return Synced
 	}
-	s := in.rows[keyOf(w)]
-	has := &p.Routes
+	s := in.rows[keyOf(row)]
+	routes := &p.Routes
 	if p.Type == "waypoint" {
-		has = &p.Listeners // the routes are in them
+		routes = &p.Listeners // which contain its routes
 	}
-	acked, ok := number(has.Acked)
+	acked, ok := pushNumber(routes.Acked)
 	switch {
-	case !s.there && s.lacked:
+	case !s.present && s.lacked:
 		return Behind
-	case !s.there || !ok:
+	case !s.present || !ok:
 		return Unknown
 	case acked >= s.push:
 		return Synced
-	case has.Sent != has.Acked:
-		return r.late(has)
-	case s.lacked && (!listed || list.hosts[w.Host]):
+	case routes.Sent != routes.Acked:
+		return r.lateState(routes)
+	case s.lacked && (!listed || list.hosts[row.Host]):
 		return Behind
 	}
-	// The first push that had it may have been an earlier one than was seen.
+	// An earlier push than s.push may have had the row already.
 	return Unknown
 }
 
 // sees reports whether a row is exported to the namespace of a proxy.
-func sees(p *Proxy, w *plan.PendingRow) bool {
-	// The name of a pod may have dots, that of a namespace has none.
+func sees(p *Proxy, row *plan.PendingRow) bool {
+	// The name of a pod may contain dots, that of a namespace may not.
 	namespace := p.ID[strings.LastIndex(p.ID, ".")+1:]
-	return len(w.Namespaces) == 0 || slices.Contains(w.Namespaces, namespace)
+	return len(row.Namespaces) == 0 || slices.Contains(row.Namespaces, namespace)
 }
 
-// unlisted reports whether the list of p's clusters would tell whether a row is any of
-// its business: it was sent nothing since istiod has it, or no routes at all.
-func (r *round) unlisted(a *Answer, p *Proxy) bool {
+// needsList reports whether p's list of clusters would tell whether p needs a pending row:
+// istiod has sent it no routes at all, or none since it has the row.
+func (r *round) needsList(a *Answer, p *Proxy) bool {
 	in := r.next.istiods[a.Istiod]
 	list := in.lists[p.ID]
-	return slices.ContainsFunc(r.PendingRows, func(w plan.PendingRow) bool {
-		s, known := in.rows[keyOf(&w)], list.knows(w.Host)
-		acked, ok := number(p.Routes.Acked)
+	return slices.ContainsFunc(r.PendingRows, func(row plan.PendingRow) bool {
+		s, known := in.rows[keyOf(&row)], list.knows(row.Host)
+		acked, ok := pushNumber(p.Routes.Acked)
 		nothing := p.Routes.Sent == "" || ok && acked < s.push && p.Routes.Sent == p.Routes.Acked
-		return s.there && !known && nothing && p.Type != "router" && sees(p, &w)
+		return s.present && !known && nothing && p.Type != "router" && sees(p, &row)
 	})
 }
 
-// hosts lists the hosts to look for in lists of clusters.
+// hosts lists the hosts to look up in lists of clusters.
 func (r *round) hosts() []string {
 	var out []string
 	for i := range r.PendingClusters {

@@ -25,7 +25,7 @@ func sidecar(id string, push int) proxysync.Proxy {
 	}
 }
 
-// names is the list of a proxy of the only istiod.
+// names is the list of a proxy's clusters, from the only istiod.
 func names(id string, clusters ...string) proxysync.Names {
 	return proxysync.Names{Question: proxysync.Question{Istiod: "istiod", Proxy: id}, Clusters: clusters}
 }
@@ -37,117 +37,116 @@ var (
 	foreign = "outbound|80||other.shop.svc.cluster.local"
 )
 
-// TestJudge plays rounds with one istiod that says the same in each, but for what
-// has is asked in between.
-func TestJudge(t *testing.T) {
+// TestEvaluate plays rounds with one istiod that gives the same answer in each.
+func TestEvaluate(t *testing.T) {
 	t.Parallel()
-	old, young := epoch.Add(-time.Hour), epoch.Add(-time.Second)
+	old, recent := epoch.Add(-time.Hour), epoch.Add(-time.Second)
 	cluster := func(change func(*plan.PendingCluster)) plan.PendingCluster {
-		y := plan.PendingCluster{Cluster: subset(0), Since: epoch.Add(-time.Second), HostSince: old, FirstOfName: true, Blocking: true}
+		c := plan.PendingCluster{Cluster: subset(0), Since: epoch.Add(-time.Second), HostSince: old, FirstOfName: true, Blocking: true}
 		if change != nil {
-			change(&y)
+			change(&c)
 		}
-		return y
+		return c
 	}
 	with := func(p proxysync.Proxy, change func(*proxysync.Proxy)) proxysync.Proxy { change(&p); return p }
 	for _, test := range []struct {
 		name    string
-		young   plan.PendingCluster
+		pending plan.PendingCluster
 		proxies []proxysync.Proxy
 		names   []proxysync.Names
 		pods    []string
-		// settled is set where it is in the end, state is that of the last proxy.
-		settled bool
-		state   proxysync.State
-		behind  bool
+		// acked is set if it is acked in the end; state is that of the last proxy.
+		acked  bool
+		state  proxysync.State
+		behind bool
 	}{
 		{
-			name: "all have it", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 7)},
-			names: []proxysync.Names{names("a", whole, first)}, pods: []string{"a", "b"}, settled: true, state: proxysync.Synced,
+			name: "all have it", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 7)},
+			names: []proxysync.Names{names("a", whole, first)}, pods: []string{"a", "b"}, acked: true, state: proxysync.Synced,
 		},
 		{
-			name: "one was pushed nothing since", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
+			name: "one got no push since", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
 			names: []proxysync.Names{names("a", whole, first)}, state: proxysync.Unknown,
 		},
 		{
-			name: "and does not want it", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
-			names: []proxysync.Names{names("a", whole, first), names("b", foreign)}, settled: true, state: proxysync.Synced,
+			name: "and does not need it", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
+			names: []proxysync.Names{names("a", whole, first), names("b", foreign)}, acked: true, state: proxysync.Synced,
 		},
 		{
-			name: "or might, the host being new", young: cluster(func(y *plan.PendingCluster) { y.HostSince = young }),
+			name: "or may need it: the host is new", pending: cluster(func(c *plan.PendingCluster) { c.HostSince = recent }),
 			proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
 			names:   []proxysync.Names{names("a", whole, first), names("b", foreign)}, state: proxysync.Unknown,
 		},
 		{
-			name: "and lacks it", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
+			name: "and lacks it", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
 			names: []proxysync.Names{names("a", whole, first), names("b", whole)}, state: proxysync.Behind, behind: true,
 		},
 		{
-			name: "lacks it, and nobody waits", young: cluster(func(y *plan.PendingCluster) { y.Blocking = false }),
+			name: "lacks it, and nobody waits", pending: cluster(func(c *plan.PendingCluster) { c.Blocking = false }),
 			proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 4)},
 			names:   []proxysync.Names{names("a", whole, first), names("b", whole)}, state: proxysync.Behind,
 		},
 		{
-			name: "has it on one port of two", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)},
+			name: "has it on one port of two", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)},
 			names: []proxysync.Names{names("a", whole, wholeTo, first)}, state: proxysync.Behind, behind: true,
 		},
 		{
-			name: "nobody's list was read", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)}, state: proxysync.Unknown,
+			name: "no list was read", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)}, state: proxysync.Unknown,
 		},
 		{
-			name: "nobody wants it, and istiod may not know it", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)},
+			name: "no proxy needs it, and istiod may not know it", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)},
 			names: []proxysync.Names{names("a", foreign)}, state: proxysync.Synced,
 		},
 		{
-			name: "was there before, with other labels", young: cluster(func(y *plan.PendingCluster) { y.FirstOfName = false }),
+			name: "existed before, with other labels", pending: cluster(func(c *plan.PendingCluster) { c.FirstOfName = false }),
 			proxies: []proxysync.Proxy{sidecar("a", 5)}, names: []proxysync.Names{names("a", whole, first)}, state: proxysync.Synced,
 		},
 		{
-			name: "a pod is missing", young: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)},
+			name: "a pod is missing", pending: cluster(nil), proxies: []proxysync.Proxy{sidecar("a", 5)},
 			names: []proxysync.Names{names("a", whole, first)}, pods: []string{"a", "gone"}, state: proxysync.Synced,
 		},
 		{
-			name: "refused it", young: cluster(nil), state: proxysync.Behind, behind: true,
+			name: "refused it", pending: cluster(nil), state: proxysync.Behind, behind: true,
 			proxies: []proxysync.Proxy{sidecar("a", 5), with(sidecar("b", 4), func(p *proxysync.Proxy) { p.Clusters.Sent = at(6, "n") })},
 			names:   []proxysync.Names{names("a", whole, first)},
 		},
 		{
-			name: "has not answered for long", young: cluster(nil), state: proxysync.Stuck,
+			name: "has not answered for long", pending: cluster(nil), state: proxysync.Stuck,
 			proxies: []proxysync.Proxy{sidecar("a", 5), with(sidecar("b", 4), func(p *proxysync.Proxy) {
 				p.Clusters.Sent, p.Clusters.At = at(6, "n"), epoch.Add(-time.Minute)
 			})},
 			names: []proxysync.Names{names("a", whole, first)},
 		},
 		{
-			name: "has no endpoints yet", young: cluster(nil), state: proxysync.Behind, behind: true,
+			name: "has no endpoints yet", pending: cluster(nil), state: proxysync.Behind, behind: true,
 			proxies: []proxysync.Proxy{sidecar("a", 5), with(sidecar("b", 6), func(p *proxysync.Proxy) { p.Endpoints.Sent = at(6, "n") })},
 			names:   []proxysync.Names{names("a", whole, first)},
 		},
 		{
-			name: "connects just now", young: cluster(nil), state: proxysync.Unknown,
+			name: "has just connected", pending: cluster(nil), state: proxysync.Unknown,
 			proxies: []proxysync.Proxy{sidecar("a", 5), {ID: "b", Type: "sidecar"}}, names: []proxysync.Names{names("a", whole, first)},
 		},
 		{
-			name: "nonces of another kind", young: cluster(nil), state: proxysync.Unknown,
+			name: "nonces of another kind", pending: cluster(nil), state: proxysync.Unknown,
 			proxies: []proxysync.Proxy{sidecar("a", 5), {ID: "b", Type: "sidecar", Clusters: proxysync.Stream{Sent: "x", Acked: "x"}}},
 			names:   []proxysync.Names{names("a", whole, first)},
 		},
 		{
-			name: "connected twice, once from before", young: cluster(nil), state: proxysync.Unknown,
+			name: "connected twice, once from earlier", pending: cluster(nil), state: proxysync.Unknown,
 			proxies: []proxysync.Proxy{sidecar("a", 5), sidecar("b", 6), sidecar("b", 4)},
 			names:   []proxysync.Names{names("a", whole, first), names("b", foreign)},
 		},
 		{
-			name: "those who only look", young: cluster(nil), settled: true, state: proxysync.Synced,
+			name: "ignored proxies", pending: cluster(nil), acked: true, state: proxysync.Synced,
 			proxies: []proxysync.Proxy{{ID: "us", Type: "sidecar"}, {ID: "z", Type: "ztunnel"}, sidecar("a", 5)},
 			names:   []proxysync.Names{names("a", whole, first)},
 		},
-		{name: "nobody is there", young: cluster(nil), settled: true},
+		{name: "no proxy", pending: cluster(nil), acked: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			in := proxysync.Input{
-				PendingClusters: []plan.PendingCluster{test.young}, Pods: test.pods, Self: "us", Now: epoch,
+				PendingClusters: []plan.PendingCluster{test.pending}, Pods: test.pods, Self: "us", Now: epoch,
 				Answers: []proxysync.Answer{{Istiod: "istiod", Proxies: test.proxies}},
 			}
 			var out proxysync.Output
@@ -155,8 +154,8 @@ func TestJudge(t *testing.T) {
 				out = proxysync.Evaluate(in)
 				in.Memory, in.Names, in.Now = out.Memory, test.names, in.Now.Add(time.Second)
 			}
-			if at := out.Acked[test.young.Cluster]; at.Equal(test.young.Since) != test.settled {
-				t.Errorf("settled: %v", out.Acked)
+			if at := out.Acked[test.pending.Cluster]; at.Equal(test.pending.Since) != test.acked {
+				t.Errorf("acked: %v", out.Acked)
 			}
 			if out.Behind != test.behind {
 				t.Errorf("behind %t", out.Behind)
@@ -168,8 +167,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestAsk: while nobody is known to have a cluster, two of those are asked about
-// that were sent something last; then those that were not. Nothing is asked twice.
+// TestAsk: while no proxy is known to have a cluster, questions are about the two proxies
+// that were sent clusters last; then about those that were not. No question is repeated.
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	in := proxysync.Input{

@@ -16,7 +16,7 @@ const (
 	routeType    = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 )
 
-// syncStatus is istiod's SyncStatus, as far as it is used.
+// syncStatus is the relevant part of istiod's SyncStatus.
 type syncStatus struct {
 	Proxy         string `json:"proxy"`
 	Type          string `json:"proxy_type"`
@@ -28,7 +28,7 @@ type syncStatus struct {
 	ListenerAcked string `json:"listener_acked"`
 	RouteSent     string `json:"route_sent"`
 	RouteAcked    string `json:"route_acked"`
-	// Resources has more, in newer Istios.
+	// Resources has times too; older versions of Istio lack it.
 	Resources map[string]struct {
 		SentTime time.Time `json:"sentTime"`
 	} `json:"resources"`
@@ -54,7 +54,7 @@ func readProxies(data []byte) ([]proxysync.Proxy, error) {
 	return out, nil
 }
 
-// adsClients is istiod's AdsClients, as far as it is used.
+// adsClients is the relevant part of istiod's AdsClients.
 type adsClients struct {
 	Clients []struct {
 		ConnectionID string              `json:"connectionId"`
@@ -62,10 +62,9 @@ type adsClients struct {
 	} `json:"clients"`
 }
 
-// readClusters reads the answer to "adsz?proxyID=". It reports false where that is
-// not of the proxy: istiod takes the first whose ID the text is part of; or where
-// istiod does not know what it sent, as of proxies that are sent the state of the
-// world each time.
+// readClusters reads the answer to "adsz?proxyID=". It returns false if the answer is about
+// another proxy, since istiod takes the first one whose ID contains the text; or if istiod
+// does not know what it sent, as for proxies that use the state-of-the-world protocol.
 func readClusters(data []byte, proxy string) ([]string, bool) {
 	var all adsClients
 	if json.Unmarshal(data, &all) != nil || len(all.Clients) != 1 {

@@ -76,15 +76,14 @@ func (a *authority) issue(t *testing.T, name string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}
 }
 
-// fake is an istiod over real HTTP/2 and TLS: what it answers is a function of the
-// question.
+// fake is an istiod over real HTTP/2 and TLS. Its answer is a function of the question.
 type fake struct {
 	answer func(w http.ResponseWriter, question string) bool
 	// routes answers requests for routes.
-	routes func(w http.ResponseWriter, r *asked)
+	routes func(w http.ResponseWriter, r *discoveryRequest)
 
 	mu sync.Mutex
-	// nodes are the IDs that said who they are, tokens what they showed.
+	// nodes has the node IDs of clients, tokens their Authorization headers.
 	nodes, tokens []string
 }
 
@@ -125,21 +124,21 @@ func (f *fake) note(list *[]string, text string) {
 	*list = append(*list, text)
 }
 
-// told returns a copy of a list.
-func (f *fake) told(list *[]string) []string {
+// list returns a copy of a list.
+func (f *fake) list(list *[]string) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(*list)
 }
 
-// asked is a DiscoveryRequest.
-type asked struct {
+// discoveryRequest is a decoded DiscoveryRequest.
+type discoveryRequest struct {
 	node, kind, version, nonce string
 	names                      []string
 }
 
 // readRequest reads one DiscoveryRequest.
-func readRequest(from io.Reader) (*asked, error) {
+func readRequest(from io.Reader) (*discoveryRequest, error) {
 	var header [5]byte
 	if _, err := io.ReadFull(from, header[:]); err != nil {
 		return nil, err
@@ -152,7 +151,7 @@ func readRequest(from io.Reader) (*asked, error) {
 	if err := proto.Unmarshal(data, &r); err != nil {
 		return nil, err
 	}
-	return &asked{r.GetNode().GetId(), r.GetTypeUrl(), r.GetVersionInfo(), r.GetResponseNonce(), r.GetResourceNames()}, nil
+	return &discoveryRequest{r.GetNode().GetId(), r.GetTypeUrl(), r.GetVersionInfo(), r.GetResponseNonce(), r.GetResourceNames()}, nil
 }
 
 // push writes a DiscoveryResponse with route configurations.
@@ -188,10 +187,10 @@ func say(w io.Writer, text string) {
 	frame(w, data)
 }
 
-// kubernetes is an API server, as far as it is asked.
+// kubernetes is a fake API server.
 type kubernetes struct {
 	root string
-	// addresses are those of the endpoints of istiod; refuse has tokens forbidden.
+	// addresses are the endpoints of istiod; refuse forbids tokens.
 	addresses []string
 	refuse    bool
 	tokens    int
@@ -253,7 +252,7 @@ func (k *kubernetes) slices(selector string) any {
 	return map[string]any{"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "items": items}
 }
 
-// bounded is a context that ends long after everything should have.
+// bounded returns a context with a timeout, so that a failure does not hang.
 func bounded(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)

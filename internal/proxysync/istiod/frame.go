@@ -12,13 +12,13 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// A library for gRPC would be much of the operator's program, for one method of one
-// service, of which two messages are used.
+// A gRPC library would be a large part of the operator's binary, for one method with two
+// messages.
 
 const (
-	// method is that of the stream.
+	// method is the path of the gRPC method.
 	method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
-	// debugType is the type of resources that are answers to questions.
+	// debugType is the resource type of questions and answers.
 	debugType = "istio.io/debug"
 	// maxAnswer bounds an answer: 20,000 proxies, or a list of 100,000 clusters.
 	maxAnswer = 64 << 20
@@ -26,18 +26,18 @@ const (
 	headerSize = 5
 )
 
-// Numbers of fields of DiscoveryRequest, DiscoveryResponse and Any.
+// Field numbers of DiscoveryRequest, DiscoveryResponse and Any.
 const (
 	requestVersion, requestNode, requestNames, requestType, requestNonce = 1, 2, 3, 4, 5
 	responseVersion, responseResources, responseType, responseNonce      = 1, 2, 4, 5
 	anyValue                                                             = 2
 )
 
-// node is who asks: a proxy by its name, in the namespace of its token.
+// node encodes the xDS node of this client: a proxy in the namespace of its token.
 func node(name, namespace string) ([]byte, error) {
 	meta, err := structpb.NewStruct(map[string]any{"NAMESPACE": namespace, "GENERATOR": "event"})
 	if err != nil {
-		return nil, fmt.Errorf("make node metadata: %w", err)
+		return nil, fmt.Errorf("encode node metadata: %w", err)
 	}
 	data, err := proto.Marshal(&corev3.Node{
 		Id:       fmt.Sprintf("sidecar~127.0.0.1~%s.%s~%s.svc.cluster.local", name, namespace, namespace),
@@ -55,7 +55,7 @@ type request struct {
 	kind, version, nonce string
 }
 
-// frame encodes a request, framed. node is for the first one.
+// frame encodes a request with its gRPC header. node is nil except for the first request.
 func (r *request) frame(node []byte) []byte {
 	out := make([]byte, headerSize)
 	add := func(number protowire.Number, text string) {
@@ -72,14 +72,14 @@ func (r *request) frame(node []byte) []byte {
 	}
 	add(requestType, r.kind)
 	add(requestNonce, r.nonce)
-	binary.BigEndian.PutUint32(out[1:], uint32(len(out)-headerSize)) //nolint:gosec // what is asked is short
+	binary.BigEndian.PutUint32(out[1:], uint32(len(out)-headerSize)) //nolint:gosec // requests are short
 	return out
 }
 
 // response is a DiscoveryResponse.
 type response struct {
 	kind, version, nonce string
-	// resources are the values of those that it has.
+	// resources has the values of the resources.
 	resources [][]byte
 }
 
@@ -116,14 +116,14 @@ func readResponse(from io.Reader) (*response, error) {
 			})
 			out.resources = append(out.resources, resource)
 			return err
-		default: // nothing else of a response matters
+		default: // other fields are not needed
 		}
 		return nil
 	})
 	return out, err
 }
 
-// fields calls a function with each field of a message that holds bytes.
+// fields calls a function for each length-delimited field of a message.
 func fields(data []byte, each func(protowire.Number, []byte) error) error {
 	for len(data) > 0 {
 		n, kind, size := protowire.ConsumeTag(data)
@@ -150,5 +150,5 @@ func fields(data []byte, each func(protowire.Number, []byte) error) error {
 	return nil
 }
 
-// errEnded is that a stream ended in order, which none that asks does.
+// errEnded means that istiod ended the stream without an error.
 var errEnded = errors.New("istiod ended the stream")

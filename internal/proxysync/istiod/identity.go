@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// audience is istiod's.
+	// audience is the audience of tokens that istiod accepts.
 	audience = "istio-ca"
-	// tokenLife is the shortest that Kubernetes grants.
+	// tokenLife is the shortest lifetime that Kubernetes grants.
 	tokenLife = 10 * time.Minute
-	// RootCertificate is the ConfigMap that istiod puts its root certificate into.
+	// RootCertificate is the ConfigMap with istiod's root certificate.
 	RootCertificate = "istio-ca-root-cert"
 	rootKey         = "root-cert.pem"
-	// asker is our name as a proxy.
-	asker = "overrides-operator-asks"
+	// nodeName is the name of this client as a proxy.
+	nodeName = "overrides-operator-asks"
 )
 
-// identity is who asks, and whom to believe.
+// identity has the token to authenticate with, and the roots to trust.
 type identity struct {
 	token string
 	roots *x509.CertPool
@@ -31,29 +31,29 @@ type identity struct {
 	until time.Time
 }
 
-// identify gets a token and the root certificate.
+// identify returns the identity, renewed if half of the token's lifetime is over.
 func (c *Client) identify(ctx context.Context, now time.Time) (*identity, error) {
-	if c.who != nil && now.Before(c.who.until) {
-		return c.who, nil
+	if c.identity != nil && now.Before(c.identity.until) {
+		return c.identity, nil
 	}
 	life := int64(tokenLife / time.Second)
 	token, err := c.core.ServiceAccounts(c.options.Namespace).CreateToken(ctx, c.options.ServiceAccount, &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience}, ExpirationSeconds: &life},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("ask for a token of %s/%s: %w", c.options.Namespace, c.options.ServiceAccount, err)
+		return nil, fmt.Errorf("request token of %s/%s: %w", c.options.Namespace, c.options.ServiceAccount, err)
 	}
 	root, err := c.core.ConfigMaps(c.options.Namespace).Get(ctx, RootCertificate, metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("read istiod's root certificate: %w", err)
 	}
-	who := &identity{token: token.Status.Token, roots: x509.NewCertPool(), until: now.Add(tokenLife / 2)}
-	if !who.roots.AppendCertsFromPEM([]byte(root.Data[rootKey])) {
-		return nil, errors.New("read istiod's root certificate: there is none in it")
+	id := &identity{token: token.Status.Token, roots: x509.NewCertPool(), until: now.Add(tokenLife / 2)}
+	if !id.roots.AppendCertsFromPEM([]byte(root.Data[rootKey])) {
+		return nil, errors.New("read istiod's root certificate: no certificate in the ConfigMap")
 	}
-	if who.node, err = node(asker, c.options.Namespace); err != nil {
+	if id.node, err = node(nodeName, c.options.Namespace); err != nil {
 		return nil, err
 	}
-	c.who = who
-	return who, nil
+	c.identity = id
+	return id, nil
 }

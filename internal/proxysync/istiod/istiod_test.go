@@ -17,7 +17,7 @@ import (
 
 const clusterType = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 
-// syncz is an answer of Istio 1.31, cut short.
+// syncz is a shortened answer of Istio 1.31.
 const syncz = `[{"cluster_id":"Kubernetes","proxy":"web.shop","proxy_type":"sidecar","istio_version":"1.31.0",
 "cluster_sent":"a","cluster_acked":"b","listener_sent":"x","route_sent":"r","route_acked":"s","endpoint_sent":"c","endpoint_acked":"d",
 "resources":{"` + clusterType + `":{"sent":"a","acked":"b","sentTime":"2026-01-02T03:04:05.5Z"}}},
@@ -28,7 +28,7 @@ func lists(connection string) string {
 	return fmt.Sprintf(`{"totalClients":1,"clients":[{"connectionId":%q,"watches":{%q:["outbound|80||web.shop.svc.cluster.local"]}}]}`, connection, clusterType)
 }
 
-// speaking answers as istiod does.
+// speaking is a fake that answers as istiod does.
 func speaking(connection string) *fake {
 	return &fake{answer: func(w http.ResponseWriter, question string) bool {
 		switch question {
@@ -43,8 +43,8 @@ func speaking(connection string) *fake {
 	}}
 }
 
-// TestRound: every istiod is asked, who asks says who it is, and what is asked of
-// proxies is asked of the istiod of each.
+// TestRound: a round queries every istiod with the client's identity, and asks each question
+// to the istiod of its proxy.
 func TestRound(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -58,15 +58,15 @@ func TestRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	ask := []proxysync.Question{
+	questions := []proxysync.Question{
 		{Istiod: k.addresses[0], Proxy: "web.shop"}, {Istiod: k.addresses[0], Proxy: "gone.shop"}, {Istiod: k.addresses[1], Proxy: "web.shop"},
 	}
 	for range 3 {
-		told, err := session.Round(ctx, &istiod.Query{Questions: ask})
+		reply, err := session.Round(ctx, &istiod.Query{Questions: questions})
 		if err != nil {
 			t.Fatal(err)
 		}
-		answers, names := told.Answers, told.Names
+		answers, names := reply.Answers, reply.Names
 		proxies := []proxysync.Proxy{
 			{
 				ID: "web.shop", Type: "sidecar", Endpoints: proxysync.Stream{Sent: "c", Acked: "d"},
@@ -83,21 +83,21 @@ func TestRound(t *testing.T) {
 		if len(answers) != 2 || answers[0].Istiod == answers[1].Istiod {
 			t.Errorf("answers of %v", answers)
 		}
-		// The other's answer is of another proxy, whose name has this one's in it.
-		want := []proxysync.Names{{Question: ask[0], Clusters: []string{"outbound|80||web.shop.svc.cluster.local"}}}
+		// The other answer is about another proxy, whose name contains this one's.
+		want := []proxysync.Names{{Question: questions[0], Clusters: []string{"outbound|80||web.shop.svc.cluster.local"}}}
 		if diff := cmp.Diff(want, names); diff != "" {
 			t.Errorf("names (-want +got):\n%s", diff)
 		}
 	}
-	if want := []string{"sidecar~127.0.0.1~overrides-operator-asks.istio-system~istio-system.svc.cluster.local"}; !cmp.Equal(one.told(&one.nodes), want) {
-		t.Errorf("nodes %q, want %q", one.told(&one.nodes), want)
+	if want := []string{"sidecar~127.0.0.1~overrides-operator-asks.istio-system~istio-system.svc.cluster.local"}; !cmp.Equal(one.list(&one.nodes), want) {
+		t.Errorf("nodes %q, want %q", one.list(&one.nodes), want)
 	}
-	if want := []string{"Bearer for istio-ca"}; !cmp.Equal(one.told(&one.tokens), want) {
-		t.Errorf("tokens %q, want %q", one.told(&one.tokens), want)
+	if want := []string{"Bearer for istio-ca"}; !cmp.Equal(one.list(&one.tokens), want) {
+		t.Errorf("tokens %q, want %q", one.list(&one.tokens), want)
 	}
 }
 
-// TestToken: a token is asked for once, for many sessions.
+// TestToken: many sessions share one token.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -111,11 +111,11 @@ func TestToken(t *testing.T) {
 		session.Close()
 	}
 	if k.tokens != 1 {
-		t.Errorf("%d tokens were asked for", k.tokens)
+		t.Errorf("%d tokens were requested", k.tokens)
 	}
 }
 
-// ended ends a stream with a status of gRPC's.
+// ended ends a stream with a gRPC status.
 func ended(code, message string, begun bool) func(http.ResponseWriter, string) bool {
 	return func(w http.ResponseWriter, _ string) bool {
 		if begun {
@@ -131,7 +131,7 @@ func ended(code, message string, begun bool) func(http.ResponseWriter, string) b
 	}
 }
 
-// TestNoAnswer: whatever goes wrong is an error, in time, and says what it was.
+// TestNoAnswer: each failure gives an error in time, which says what went wrong.
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
 	raw := func(data string) func(http.ResponseWriter, string) bool {
@@ -148,7 +148,7 @@ func TestNoAnswer(t *testing.T) {
 		{name: "refused", answer: ended("7", "the debug info is not available%21", true), want: "the debug info is not available!", is: istiod.ErrRefused},
 		{name: "refused at once", answer: ended("16", "authentication failure", false), want: "authentication failure", is: istiod.ErrRefused},
 		{name: "busy", answer: ended("8", "request rate limit exceeded", true), want: "status 8: request rate limit exceeded"},
-		{name: "ended in order", answer: ended("0", "", true), want: "ended the stream"},
+		{name: "ended without an error", answer: ended("0", "", true), want: "ended the stream"},
 		{name: "HTTP error", answer: func(w http.ResponseWriter, _ string) bool { w.WriteHeader(http.StatusBadGateway); return false }, want: "502"},
 		{name: "not JSON", answer: func(w http.ResponseWriter, _ string) bool { say(w, "<html>"); return true }, want: `read "<html>"`},
 		{name: "nothing", answer: func(w http.ResponseWriter, _ string) bool { say(w, ""); return true }, want: "read"},
@@ -183,7 +183,7 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-// TestTrust: an istiod that can't show istiod's certificate is told no token.
+// TestTrust: the client sends no token to a server without istiod's certificate.
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	ca, other := newAuthority(t), newAuthority(t)
@@ -206,14 +206,14 @@ func TestTrust(t *testing.T) {
 			if _, err = session.Round(bounded(t, 10*time.Second), &istiod.Query{}); err == nil || !strings.Contains(err.Error(), "certificate") {
 				t.Errorf("error %v", err)
 			}
-			if tokens := f.told(&f.tokens); len(tokens) > 0 {
-				t.Errorf("it was told %q", tokens)
+			if tokens := f.list(&f.tokens); len(tokens) > 0 {
+				t.Errorf("it was sent %q", tokens)
 			}
 		})
 	}
 }
 
-// TestOpenFails: without a token, an istiod, or a certificate, nothing is asked.
+// TestOpenFails: without a token, an istiod, or a certificate, no stream opens.
 func TestOpenFails(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -233,6 +233,6 @@ func TestOpenFails(t *testing.T) {
 	}
 	defer session.Close()
 	if _, err := session.Round(bounded(t, 10*time.Second), &istiod.Query{}); err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("where nobody listens: %v", err)
+		t.Errorf("without a listener: %v", err)
 	}
 }

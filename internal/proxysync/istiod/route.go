@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// rowPrefix begins the names of override rows.
+	// rowPrefix is the prefix of the names of override rows.
 	rowPrefix = "override."
-	// istioMetadata and configKey are where istiod says which object a route is of
-	// (Istio's networking/util.AddConfigInfoMetadata), and configPrefix begins it.
+	// istioMetadata and configKey locate the object that a route comes from (Istio's
+	// networking/util.AddConfigInfoMetadata); configPrefix is the prefix of its value.
 	istioMetadata = "istio"
 	configKey     = "config"
 	configPrefix  = "/apis/networking.istio.io/"
@@ -30,15 +30,15 @@ func readRoutes(istiod string, r *response) (proxysync.Routes, error) {
 		if err := proto.Unmarshal(data, &c); err != nil {
 			return out, fmt.Errorf("decode routes: %w", err)
 		}
-		told := proxysync.Configuration{Name: c.GetName(), Hosts: len(c.GetVirtualHosts()) > 0}
+		configuration := proxysync.Configuration{Name: c.GetName(), Hosts: len(c.GetVirtualHosts()) > 0}
 		for _, host := range c.GetVirtualHosts() {
 			for _, row := range host.GetRoutes() {
 				if strings.HasPrefix(row.GetName(), rowPrefix) {
-					told.Rows = append(told.Rows, readRow(row))
+					configuration.Rows = append(configuration.Rows, readRow(row))
 				}
 			}
 		}
-		out.Configurations = append(out.Configurations, told)
+		out.Configurations = append(out.Configurations, configuration)
 	}
 	return out, nil
 }
@@ -61,50 +61,50 @@ func readRow(row *routev3.Route) proxysync.Row {
 	return out
 }
 
-// subscription is what is subscribed to on a stream.
+// subscription is the subscription to routes on a stream.
 type subscription struct {
 	names []string
 	// version and nonce are those of the latest response.
 	version, nonce string
-	// told are the responses that nobody has taken yet.
-	told []proxysync.Routes
+	// pending has the responses since the last round.
+	pending []proxysync.Routes
 }
 
-// subscribe has istiod send the route configurations of these names, now and whenever
-// they may have changed. What is sent already is sent now only if it is to be anew: to
-// who does not say what came last, istiod sends all (Istio's xds.ShouldRespond).
-func (s *stream) subscribe(names []string, anew bool) error {
-	anew = anew && len(names) > 0
-	if slices.Equal(s.routes.names, names) && !anew {
+// subscribe makes istiod send the route configurations with these names, now and whenever
+// they may have changed. With refresh, istiod sends those again that it has sent before: it
+// sends everything to a client that states no nonce (Istio's xds.ShouldRespond).
+func (s *stream) subscribe(names []string, refresh bool) error {
+	refresh = refresh && len(names) > 0
+	if slices.Equal(s.routes.names, names) && !refresh {
 		return nil
 	}
-	if s.routes.names = slices.Clone(names); anew {
+	if s.routes.names = slices.Clone(names); refresh {
 		s.routes.version, s.routes.nonce = "", ""
 	}
 	return s.write(s.routes.request())
 }
 
-// request says what is subscribed to, and that the latest response was taken. Where
-// istiod has sent another one meanwhile, it takes no notice, and reads the names with
-// what is said to that one (Istio's xds.ShouldRespond).
+// request subscribes to the names, and acknowledges the latest response. If istiod has sent
+// another response meanwhile, it ignores this request, and reads the names in the
+// acknowledgement of that response (Istio's xds.ShouldRespond).
 func (r *subscription) request() *request {
 	return &request{names: r.names, kind: routeType, version: r.version, nonce: r.nonce}
 }
 
-// take keeps a response, and tells istiod that it has come.
-func (s *stream) take(r *response) error {
-	told, err := readRoutes(s.target.address, r)
+// accept records a response, and acknowledges it.
+func (s *stream) accept(r *response) error {
+	routes, err := readRoutes(s.target.address, r)
 	if err != nil {
 		return err
 	}
 	s.routes.version, s.routes.nonce = r.version, r.nonce
-	s.routes.told = append(s.routes.told, told)
+	s.routes.pending = append(s.routes.pending, routes)
 	return s.write(s.routes.request())
 }
 
-// taken returns the responses since the last time.
-func (s *stream) taken() []proxysync.Routes {
-	out := s.routes.told
-	s.routes.told = nil
+// takeResponses returns the responses since the last call.
+func (s *stream) takeResponses() []proxysync.Routes {
+	out := s.routes.pending
+	s.routes.pending = nil
 	return out
 }

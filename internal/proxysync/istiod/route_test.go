@@ -21,7 +21,7 @@ const (
 	routeName = "cart.shop.svc.cluster.local:80"
 )
 
-// configuration is what istiod sends of a Service, with routes of these names.
+// configuration is the route configuration of a Service, with routes of these names.
 func configuration(t *testing.T, rows ...string) *routev3.RouteConfiguration {
 	t.Helper()
 	of, err := structpb.NewStruct(map[string]any{"config": "/apis/networking.istio.io/v1/namespaces/shop/virtual-service/cart-overrides"})
@@ -39,15 +39,16 @@ func configuration(t *testing.T, rows ...string) *routev3.RouteConfiguration {
 	return &routev3.RouteConfiguration{Name: routeName, VirtualHosts: []*routev3.VirtualHost{host}}
 }
 
-// TestRoutes: routes are subscribed to on the same stream, told with the answers that
-// they come before, acknowledged, sent again to who asks for that, and given up when nobody asks for them any more.
+// TestRoutes: the subscription to routes uses the same stream. Responses come with the
+// answers that follow them, are acknowledged, and are sent again on a refresh. The
+// subscription ends with a query without routes.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	var heard []string
 	sent := 0
 	f := speaking("")
-	f.routes = func(w http.ResponseWriter, r *asked) {
+	f.routes = func(w http.ResponseWriter, r *discoveryRequest) {
 		f.note(&heard, fmt.Sprint(r.names, " ", r.version, " ", r.nonce))
 		if r.nonce == "" {
 			sent++
@@ -76,31 +77,31 @@ func TestRoutes(t *testing.T) {
 		Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Name: "override.cart.v2",
 		Clusters: []string{"outbound|80|override.cart.v2|cart.shop.svc.cluster.local"},
 	}
-	ask := []string{routeName}
+	names := []string{routeName}
 	for i, test := range []struct {
-		ask  istiod.Query
-		want []proxysync.Routes
+		query istiod.Query
+		want  []proxysync.Routes
 	}{
-		{istiod.Query{Routes: ask}, []proxysync.Routes{at("n1", true, row)}},
-		{istiod.Query{Routes: ask}, []proxysync.Routes{at("n2", true), at("n3", false)}},
-		{istiod.Query{Routes: ask, Refresh: true}, []proxysync.Routes{at("n4", true, row)}},
+		{istiod.Query{Routes: names}, []proxysync.Routes{at("n1", true, row)}},
+		{istiod.Query{Routes: names}, []proxysync.Routes{at("n2", true), at("n3", false)}},
+		{istiod.Query{Routes: names, Refresh: true}, []proxysync.Routes{at("n4", true, row)}},
 		{istiod.Query{Refresh: true}, nil},
 		{istiod.Query{}, nil},
 	} {
-		told, err := session.Round(bounded(t, 10*time.Second), &test.ask)
+		reply, err := session.Round(bounded(t, 10*time.Second), &test.query)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(test.want, told.Routes); diff != "" {
+		if diff := cmp.Diff(test.want, reply.Routes); diff != "" {
 			t.Errorf("round %d (-want +got):\n%s", i, diff)
 		}
-		if len(told.Answers) != 1 || len(told.Answers[0].Proxies) != 2 {
-			t.Errorf("round %d: answers %v", i, told.Answers)
+		if len(reply.Answers) != 1 || len(reply.Answers[0].Proxies) != 2 {
+			t.Errorf("round %d: answers %v", i, reply.Answers)
 		}
 	}
 	name := "[" + routeName + "]"
 	want := []string{name + "  ", name + " of n1 n1", name + " of n2 n2", name + " of n3 n3", name + "  ", name + " of n4 n4", "[] of n4 n4"}
-	if diff := cmp.Diff(want, f.told(&heard)); diff != "" {
+	if diff := cmp.Diff(want, f.list(&heard)); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

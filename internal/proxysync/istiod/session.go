@@ -22,50 +22,49 @@ import (
 )
 
 const (
-	// selector is on the Services of istiod, of every revision, and so on their
-	// EndpointSlices.
+	// selector matches the Services of every revision of istiod, and so their EndpointSlices.
 	selector = "app=istiod"
-	// portName and port are those at which istiod serves proxies over TLS.
+	// portName and port are those on which istiod serves proxies over TLS.
 	portName = "https-dns"
 	port     = 15012
 )
 
-// Options say how istiod is asked.
+// Options configure a Client.
 type Options struct {
-	// Namespace is where istiod runs: Istio's root namespace.
+	// Namespace is the namespace of istiod: Istio's root namespace.
 	Namespace string
-	// ServiceAccount is the one in that namespace in whose name istiod is asked.
+	// ServiceAccount is the service account in that namespace to authenticate as.
 	ServiceAccount string
 	// Addresses are HOST:PORT of istiods; empty means those of the Services labelled
 	// app=istiod.
 	Addresses []string
-	// Dial connects to one; nil means over the network.
+	// Dial connects to an istiod; nil means over the network.
 	Dial Dial
 }
 
-// DefaultServiceAccount is the one that the chart makes.
+// DefaultServiceAccount is the service account that the chart creates.
 const DefaultServiceAccount = "overrides-istiod-reader"
 
-// ErrNone is that there is no istiod.
+// ErrNone means that there is no istiod.
 var ErrNone = errors.New("there is no istiod")
 
-// Client asks istiods. It is not for use by several at once.
+// Client queries istiods. It is not safe for concurrent use.
 type Client struct {
-	options Options
-	core    corev1client.CoreV1Interface
-	slices  discoveryv1client.EndpointSlicesGetter
-	who     *identity
+	options  Options
+	core     corev1client.CoreV1Interface
+	slices   discoveryv1client.EndpointSlicesGetter
+	identity *identity
 }
 
-// New makes a Client. Nothing is asked yet.
+// New returns a Client. It does not connect yet.
 func New(config *rest.Config, options Options) (*Client, error) {
 	core, err := corev1client.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	endpoints, err := discoveryv1client.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	if options.Dial == nil {
 		options.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
@@ -73,18 +72,17 @@ func New(config *rest.Config, options Options) (*Client, error) {
 	return &Client{options: options, core: core, slices: endpoints}, nil
 }
 
-// Self is our name among those that istiod lists.
-func (c *Client) Self() string { return asker + "." + c.options.Namespace }
+// Self returns the ID of this client in istiod's list of proxies.
+func (c *Client) Self() string { return nodeName + "." + c.options.Namespace }
 
-// Session is a conversation with all istiods.
+// Session holds a connection to every istiod.
 type Session struct {
 	streams map[string]*stream
 }
 
-// Open connects to all istiods that there are now. Close must be called on what it
-// returns.
+// Open connects to all present istiods. The caller must close the session.
 func (c *Client) Open(ctx context.Context) (*Session, error) {
-	who, err := c.identify(ctx, time.Now())
+	id, err := c.identify(ctx, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +92,7 @@ func (c *Client) Open(ctx context.Context) (*Session, error) {
 	}
 	s := &Session{streams: map[string]*stream{}}
 	for _, t := range targets {
-		if s.streams[t.address], err = open(ctx, t, who, c.options.Dial); err != nil {
+		if s.streams[t.address], err = open(ctx, t, id, c.options.Dial); err != nil {
 			delete(s.streams, t.address)
 			s.Close()
 			return nil, err
@@ -103,44 +101,43 @@ func (c *Client) Open(ctx context.Context) (*Session, error) {
 	return s, nil
 }
 
-// Close ends the conversation.
+// Close closes all connections.
 func (s *Session) Close() {
 	for _, x := range s.streams {
 		x.close()
 	}
 }
 
-// Ask is what to ask in a round.
+// Query has the questions of a round.
 type Query struct {
 	Questions []proxysync.Question
-	// Routes are the names of route configurations to be sent, until they are not among
-	// these any more.
+	// Routes names the route configurations to subscribe to, in place of those before.
 	Routes []string
-	// Anew has all of them sent now, and not only those that were not asked for before.
+	// Refresh makes istiods send all of these now, not only those that are new.
 	Refresh bool
 }
 
-// Told is what all istiods said in a round.
+// Reply has the replies of all istiods in a round.
 type Reply struct {
 	Answers []proxysync.Answer
 	Names   []proxysync.Names
-	// Routes are those that came since the round before, each istiod's the earlier first.
+	// Routes are the responses since the previous round, in order for each istiod.
 	Routes []proxysync.Routes
 }
 
-// Round asks every istiod first what is asked of its proxies, then for all of them.
-// After an error the session is of no use any more, and what was learnt in it is
-// not to be relied on: an istiod may have been started anew.
-func (s *Session) Round(ctx context.Context, ask *Query) (*Reply, error) {
+// Round asks every istiod the questions about its proxies, and then for the state of all of
+// its proxies. After an error the session is unusable, and the findings of its rounds must
+// be dropped: an istiod may have restarted.
+func (s *Session) Round(ctx context.Context, query *Query) (*Reply, error) {
 	type result struct {
-		told Reply
-		err  error
+		reply Reply
+		err   error
 	}
 	results := make(chan result)
 	for address, x := range s.streams {
 		go func() {
 			var r result
-			r.told, r.err = x.round(ctx, address, ask)
+			r.reply, r.err = x.round(ctx, address, query)
 			results <- r
 		}()
 	}
@@ -148,25 +145,25 @@ func (s *Session) Round(ctx context.Context, ask *Query) (*Reply, error) {
 	var errs []error
 	for range s.streams {
 		r := <-results
-		out.Answers = append(out.Answers, r.told.Answers...)
-		out.Names, out.Routes = append(out.Names, r.told.Names...), append(out.Routes, r.told.Routes...)
+		out.Answers = append(out.Answers, r.reply.Answers...)
+		out.Names, out.Routes = append(out.Names, r.reply.Names...), append(out.Routes, r.reply.Routes...)
 		errs = append(errs, r.err)
 	}
 	slices.SortFunc(out.Answers, func(a, b proxysync.Answer) int { return strings.Compare(a.Istiod, b.Istiod) })
 	return out, errors.Join(errs...)
 }
 
-// round asks one istiod.
-func (s *stream) round(ctx context.Context, address string, ask *Query) (Reply, error) {
+// round queries one istiod.
+func (s *stream) round(ctx context.Context, address string, query *Query) (Reply, error) {
 	defer context.AfterFunc(ctx, s.cancel)()
-	// What goes wrong here goes wrong with the first question too, which tells more.
-	_ = s.subscribe(ask.Routes, ask.Refresh)
-	names, err := s.namesOf(ctx, ask.Questions)
+	// An error of this write recurs in the first question, with a better message.
+	_ = s.subscribe(query.Routes, query.Refresh)
+	names, err := s.namesOf(ctx, query.Questions)
 	if err != nil {
 		return Reply{}, err
 	}
 	proxies, err := s.proxies(ctx)
-	return Reply{[]proxysync.Answer{{Istiod: address, Proxies: proxies}}, names, s.taken()}, err
+	return Reply{[]proxysync.Answer{{Istiod: address, Proxies: proxies}}, names, s.takeResponses()}, err
 }
 
 func (s *stream) proxies(ctx context.Context) ([]proxysync.Proxy, error) {
@@ -177,10 +174,11 @@ func (s *stream) proxies(ctx context.Context) ([]proxysync.Proxy, error) {
 	return readProxies(data)
 }
 
-// namesOf asks what is to be asked of this istiod. What it can't answer is left out.
-func (s *stream) namesOf(ctx context.Context, ask []proxysync.Question) ([]proxysync.Names, error) {
+// namesOf asks this istiod the questions about its proxies. It leaves out those that istiod
+// can't answer.
+func (s *stream) namesOf(ctx context.Context, questions []proxysync.Question) ([]proxysync.Names, error) {
 	var out []proxysync.Names
-	for _, q := range ask {
+	for _, q := range questions {
 		if q.Istiod != s.target.address {
 			continue
 		}
@@ -218,8 +216,8 @@ func (c *Client) targets(ctx context.Context) ([]target, error) {
 	return slices.Collect(maps.Values(found)), nil
 }
 
-// addTargets adds the istiods of a slice. Those that are not ready, or are ending,
-// are among them: proxies may be connected to them.
+// addTargets adds the istiods of an EndpointSlice, also unready and terminating ones:
+// proxies may be connected to them.
 func addTargets(to map[string]target, s *discoveryv1.EndpointSlice) {
 	number := port
 	for _, p := range s.Ports {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// dialTimeout is how long a connection may take to be there.
+// dialTimeout bounds the time to connect.
 const dialTimeout = 2 * time.Second
 
 // Dial connects, as net.Dialer does.
@@ -21,12 +21,12 @@ type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // target is one istiod.
 type target struct {
-	// address is where it is, host the name that its certificate is for.
+	// address is HOST:PORT, host the name in its certificate.
 	address, host string
 }
 
-// stream is a conversation with one istiod: a question, its answer, the next one. What
-// is subscribed to comes in between.
+// stream is a connection to one istiod. Questions and answers alternate; responses to
+// subscriptions come in between.
 type stream struct {
 	routes    subscription
 	target    target
@@ -38,20 +38,20 @@ type stream struct {
 	cancel    context.CancelFunc
 }
 
-// outcome is what a request comes to.
+// outcome is the result of a request.
 type outcome struct {
 	response *http.Response
 	err      error
 }
 
-// open begins a conversation. Nothing is sent before the first question.
-func open(ctx context.Context, t target, who *identity, dial Dial) (*stream, error) {
-	s := &stream{target: t, node: who.node, response: make(chan outcome, 1)}
+// open opens a stream. It sends nothing before the first question.
+func open(ctx context.Context, t target, id *identity, dial Dial) (*stream, error) {
+	s := &stream{target: t, node: id.node, response: make(chan outcome, 1)}
 	s.transport = &http.Transport{
 		DialContext: dial, ForceAttemptHTTP2: true, TLSHandshakeTimeout: dialTimeout, DisableCompression: true,
-		TLSClientConfig: &tls.Config{RootCAs: who.roots, ServerName: t.host, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}},
+		TLSClientConfig: &tls.Config{RootCAs: id.roots, ServerName: t.host, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}},
 	}
-	// The stream outlives the question that is its first.
+	// The stream outlives its first question.
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var body *io.PipeReader
 	body, s.requests = io.Pipe()
@@ -63,7 +63,7 @@ func open(ctx context.Context, t target, who *identity, dial Dial) (*stream, err
 	}
 	r.Header = http.Header{
 		"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "User-Agent": {"overrides-operator"},
-		"Authorization": {"Bearer " + who.token},
+		"Authorization": {"Bearer " + id.token},
 	}
 	go func() {
 		response, err := s.transport.RoundTrip(r) //nolint:bodyclose // by close
@@ -75,7 +75,7 @@ func open(ctx context.Context, t target, who *identity, dial Dial) (*stream, err
 	return s, nil
 }
 
-// close ends the conversation.
+// close closes the stream.
 func (s *stream) close() {
 	s.cancel()
 	_ = s.requests.Close()
@@ -91,8 +91,7 @@ func (s *stream) close() {
 	s.transport.CloseIdleConnections()
 }
 
-// ask asks one question. After an error, or the end of ctx, the stream is of no
-// use any more.
+// ask asks one question. After an error, or the end of ctx, the stream is unusable.
 func (s *stream) ask(ctx context.Context, question string) (answer []byte, err error) {
 	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
@@ -106,7 +105,7 @@ func (s *stream) ask(ctx context.Context, question string) (answer []byte, err e
 	}()
 	written := s.write(&request{names: []string{question}, kind: debugType})
 	if s.body == nil {
-		// What went wrong tells more than that nothing could be written.
+		// This error says more than the one of the write.
 		if err := s.begin(ctx); err != nil {
 			return nil, err
 		}
@@ -120,7 +119,7 @@ func (s *stream) ask(ctx context.Context, question string) (answer []byte, err e
 		case err != nil:
 			return nil, err
 		case r.kind == routeType:
-			if err := s.take(r); err != nil {
+			if err := s.accept(r); err != nil {
 				return nil, err
 			}
 		case len(r.resources) == 0:
@@ -131,14 +130,14 @@ func (s *stream) ask(ctx context.Context, question string) (answer []byte, err e
 	}
 }
 
-// write sends a request. The first one says who asks.
+// write sends a request. The first one has the node.
 func (s *stream) write(r *request) error {
 	_, err := s.requests.Write(r.frame(s.node))
 	s.node = nil
 	return err
 }
 
-// begin waits for the response to begin, with the first answer.
+// begin waits for the start of the response, which comes with the first answer.
 func (s *stream) begin(ctx context.Context) error {
 	var o outcome
 	select {
@@ -159,7 +158,7 @@ func (s *stream) begin(ctx context.Context) error {
 	return nil
 }
 
-// trailed reads a body, whose end is told by its trailer.
+// trailed is a body that ends with the error in its trailer.
 type trailed struct{ response *http.Response }
 
 func (t *trailed) Read(p []byte) (int, error) {
@@ -172,16 +171,16 @@ func (t *trailed) Read(p []byte) (int, error) {
 
 func (t *trailed) Close() error { return t.response.Body.Close() }
 
-// Codes of gRPC that say that istiod will not answer us.
+// Status codes of gRPC with which istiod refuses to answer.
 const (
 	permissionDenied = "7"
 	unauthenticated  = "16"
 )
 
-// ErrRefused is that we may not ask.
+// ErrRefused means that istiod does not authorize the client.
 var ErrRefused = errors.New("not allowed")
 
-// status makes an error of how a stream ended.
+// status returns the error in the trailer of a stream.
 func status(trailer http.Header) error {
 	text := trailer.Get("Grpc-Message")
 	if plain, err := url.PathUnescape(text); err == nil {
@@ -197,7 +196,7 @@ func status(trailer http.Header) error {
 	}
 }
 
-// text shortens what is no answer, for an error.
+// text shortens an unexpected answer, for an error.
 func text(data []byte) string {
 	const most = 200
 	data = bytes.TrimSpace(data)
