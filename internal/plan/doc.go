@@ -10,6 +10,7 @@
 //	backend.go     the back end that names and encodes objects
 //	index.go       lookups in the input, by name
 //	observed.go    objects in the cluster
+//	memory.go      what a plan must know from earlier plans
 //	cluster.go     clusters: since when they exist, and what keeps routes from them
 //	pending.go     clusters that proxies may not have received yet
 //	table.go       objects with routes: which rows may be written
