@@ -159,7 +159,7 @@ func (s *syncTest) start(t *testing.T, wait string) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), programs(t).Overrides, "operator", "--kubeconfig", kubeconfig, "--istiod-address", istiod,
-		"--wait", wait, "--wait-max", "1h", "--keep", "1h", "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0")
+		"--propagation-delay", wait, "--propagation-delay-max", "1h", "--drain-delay", "1h", "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0")
 	p, err := process.Start(cmd, filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 // cleanup runs the command as an administrator.
 func (c *cluster) cleanup(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), c.program, append([]string{"cleanup", "--kubeconfig", c.plane.Kubeconfig, "--keep", "100ms"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), c.program, append([]string{"cleanup", "--kubeconfig", c.plane.Kubeconfig, "--drain-delay", "100ms"}, args...)...)
 	output, err := cmd.CombinedOutput()
 	return string(output), err
 }

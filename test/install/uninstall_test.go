@@ -17,7 +17,7 @@ import (
 
 // values are an ordinary installation's, with short waits.
 func values(more map[string]any) map[string]any {
-	out := map[string]any{"wait": "200ms", "keep": "300ms"}
+	out := map[string]any{"propagationDelay": "200ms", "drainDelay": "300ms"}
 	maps.Copy(out, more)
 	return out
 }

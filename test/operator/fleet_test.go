@@ -46,7 +46,7 @@ func TestFleet(t *testing.T) {
 	check(t, err)
 	r := &running{meter: proxy}
 	began := time.Now()
-	p := start(t, programtest.Overrides(t, "../.."), "--kubeconfig", proxy.Kubeconfig, "--all-namespaces", "--istiod-sync", "off", "--wait", "1s", "--keep", "1s",
+	p := start(t, programtest.Overrides(t, "../.."), "--kubeconfig", proxy.Kubeconfig, "--all-namespaces", "--istiod-sync", "off", "--propagation-delay", "1s", "--drain-delay", "1s",
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 	s.holds(t, 2*n)
 	t.Logf("%d Services: all %d objects after %v, %s", n, 2*n, time.Since(began).Round(time.Millisecond), p.memory())

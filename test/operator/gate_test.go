@@ -106,7 +106,7 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	s := openShop(t, sharedPlane(t), "killed")
 	hook := s.installWebhook(t, "killed")
 	path := programtest.Overrides(t, "../..")
-	args := append(hook.args(s), "--wait", "1h")
+	args := append(hook.args(s), "--propagation-delay", "1h")
 	first := start(t, path, args...)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
@@ -119,7 +119,7 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	if gates := s.dryRun(t, map[string]string{"app": "cart", "version": "v2"}, nil); len(gates) > 0 {
 		t.Errorf("the webhook answers still: %v", gates)
 	}
-	start(t, path, append(hook.args(s), "--wait", "200ms", "--keep", "200ms")...)
+	start(t, path, append(hook.args(s), "--propagation-delay", "200ms", "--drain-delay", "200ms")...)
 	s.opens(t, gate.Pinned)
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
@@ -136,9 +136,9 @@ func TestGateOfSeveralReplicas(t *testing.T) {
 	path := programtest.Overrides(t, "../..")
 	lease := []string{"--leader-elect", "--lease-namespace", s.namespace}
 	// It would wait for longer than anybody does, and is not the one that is called.
-	leader := start(t, path, slices.Concat(elsewhere.args(s), lease, []string{"--wait", "1h"})...)
+	leader := start(t, path, slices.Concat(elsewhere.args(s), lease, []string{"--propagation-delay", "1h"})...)
 	awaitLeader(t, leader)
-	other := start(t, path, slices.Concat(hook.args(s), lease, []string{"--wait", "200ms", "--keep", "200ms"})...)
+	other := start(t, path, slices.Concat(hook.args(s), lease, []string{"--propagation-delay", "200ms", "--drain-delay", "200ms"})...)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
 	if !gate.Waits(s.preview(t)) {

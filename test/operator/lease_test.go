@@ -91,7 +91,7 @@ func TestAPIServerRestart(t *testing.T) {
 	p := start(t, programtest.Overrides(t, "../.."),
 		"--kubeconfig", plane.Kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
 		"--lease-duration", "3s", "--lease-renew-deadline", "2s", "--lease-retry-period", "200ms",
-		"--wait", "200ms", "--keep", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
+		"--propagation-delay", "200ms", "--drain-delay", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 	s.deploy(t, "v2")
 	s.converges(t, 2)
 	check(t, plane.Signal("kube-apiserver", syscall.SIGSTOP))

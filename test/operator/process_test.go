@@ -65,7 +65,7 @@ func TestHandover(t *testing.T) {
 	path := programtest.Overrides(t, "../..")
 	args := []string{
 		"--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
-		"--wait", "200ms", "--keep", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
+		"--propagation-delay", "200ms", "--drain-delay", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 	}
 	one, two := start(t, path, args...), start(t, path, args...)
 	leader := awaitLeader(t, one, two)
@@ -121,7 +121,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	// Ports that are free now; both ends are on loopback.
 	probe, metrics := programtest.FreeAddress(t), programtest.FreeAddress(t)
 	start(t, programtest.Overrides(t, "../.."), "--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace,
-		"--wait", "100ms", "--keep", "100ms", "--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
+		"--propagation-delay", "100ms", "--drain-delay", "100ms", "--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)

@@ -27,7 +27,7 @@ func (s *shop) program(t *testing.T, path string, args ...string) (stdout, stder
 }
 
 func (s *shop) applyArgs(more ...string) []string {
-	return append([]string{"apply", "-n", s.namespace, "--wait", "200ms", "--keep", "300ms"}, more...)
+	return append([]string{"apply", "-n", s.namespace, "--propagation-delay", "200ms", "--drain-delay", "300ms"}, more...)
 }
 
 // applies runs overrides apply, and holds its output and exit code against what is wanted.

@@ -20,7 +20,7 @@ func TestSlice(t *testing.T) {
 	programtest.Cluster.Need(t, program.Kubernetes(), kwok.Module())
 	result, err := scale.Run(t.Context(), scale.Options{
 		Services: 40, Seconds: 10, PerSecond: 10, Seed: 1, Idle: 2 * time.Second,
-		Program: programtest.Overrides(t, root, "-tags=grpcnotrace"), Root: root, Flags: []string{"--keep", "1s"}, Log: t.Output(),
+		Program: programtest.Overrides(t, root, "-tags=grpcnotrace"), Root: root, Flags: []string{"--drain-delay", "1s"}, Log: t.Output(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -226,7 +226,7 @@ func (s *Soak) begin(ctx context.Context) error {
 // operate starts an operator.
 func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...string) {
 	args := slices.Concat([]string{
-		"--kubeconfig", kubeconfig, "--wait", s.options.Wait.String(), "--keep", s.options.Keep.String(),
+		"--kubeconfig", kubeconfig, "--propagation-delay", s.options.Wait.String(), "--drain-delay", s.options.Keep.String(),
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 		// With and without a lease it is one installation.
 		"--instance", namespace,

@@ -67,12 +67,12 @@ func TestUnderLoad(t *testing.T) {
 	// The pods of the operator are replaced while a version comes.
 	w.enter(t, upgraded)
 	w.deploy(t, "v3")
-	w.check(t, w.release.Upgrade(t.Context(), map[string]any{"keep": "4s", "logFormat": "text"}))
+	w.check(t, w.release.Upgrade(t.Context(), map[string]any{"drainDelay": "4s", "logFormat": "text"}))
 	w.check(t, w.mesh.WaitReady(t.Context(), release.Namespace))
 	w.override(t, "v3")
 	w.linger(t)
 	w.enter(t, again)
-	w.check(t, w.release.Upgrade(t.Context(), map[string]any{"keep": "4s", "wait": "2s", "replicas": 3}))
+	w.check(t, w.release.Upgrade(t.Context(), map[string]any{"drainDelay": "4s", "propagationDelay": "2s", "replicas": 3}))
 	w.check(t, w.mesh.WaitReady(t.Context(), release.Namespace))
 	w.linger(t)
 

@@ -39,7 +39,7 @@ func (o *operator) start(which string) error {
 	}
 	log := filepath.Join(o.dir, fmt.Sprintf("operator-%d.log", len(o.logs)))
 	o.logs = append(o.logs, log)
-	args := slices.Concat([]string{"operator", "--kubeconfig", o.mesh.Kubeconfig, "--keep", "4s"}, o.flags)
+	args := slices.Concat([]string{"operator", "--kubeconfig", o.mesh.Kubeconfig, "--drain-delay", "4s"}, o.flags)
 	if o.metrics == "" {
 		args = append(args, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 	} else {

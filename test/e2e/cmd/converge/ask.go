@@ -23,8 +23,8 @@ type conversation struct {
 
 	mu      sync.Mutex
 	last    map[proxysync.State]int
-	young   plan.PendingCluster
-	settled time.Time
+	pending plan.PendingCluster
+	acked   time.Time
 }
 
 // end ends it.
@@ -37,14 +37,14 @@ func (c *conversation) end() {
 func (c *conversation) begin(stored time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.young.Since = stored
+	c.pending.Since = stored
 }
 
-// settledAt is when it was said that all sidecars have the subset; zero for not yet.
-func (c *conversation) settledAt() time.Time {
+// ackedAt is when it was said that all sidecars have the subset; zero for not yet.
+func (c *conversation) ackedAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.settled
+	return c.acked
 }
 
 // told describes what was said last.
@@ -65,7 +65,7 @@ func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversati
 	if err != nil {
 		return nil, err
 	}
-	c := &conversation{done: make(chan struct{}), young: plan.PendingCluster{Cluster: cluster, FirstOfName: true, Blocking: true, HostSince: time.Now().Add(-time.Hour)}}
+	c := &conversation{done: make(chan struct{}), pending: plan.PendingCluster{Cluster: cluster, FirstOfName: true, Blocking: true, HostSince: time.Now().Add(-time.Hour)}}
 	ctx, c.stop = context.WithCancel(ctx)
 	var pods []string
 	for _, s := range b.fleet.sidecars {
@@ -74,7 +74,7 @@ func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversati
 	go func() {
 		defer close(c.done)
 		defer session.Close()
-		for ctx.Err() == nil && c.err == nil && c.settledAt().IsZero() {
+		for ctx.Err() == nil && c.err == nil && c.ackedAt().IsZero() {
 			c.round(ctx, session, pods, b.client.Self())
 		}
 	}()
@@ -85,11 +85,11 @@ func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversati
 func (c *conversation) round(ctx context.Context, session *istiod.Session, pods []string, self string) {
 	began := time.Now()
 	c.mu.Lock()
-	young := c.young
+	pending := c.pending
 	c.mu.Unlock()
 	in := proxysync.Input{Memory: c.memory, Pods: pods, Self: self}
-	if !young.Since.IsZero() {
-		in.PendingClusters = []plan.PendingCluster{young}
+	if !pending.Since.IsZero() {
+		in.PendingClusters = []plan.PendingCluster{pending}
 	}
 	told, err := session.Round(ctx, &istiod.Query{Questions: c.ask})
 	if err != nil {
@@ -105,9 +105,9 @@ func (c *conversation) round(ctx context.Context, session *istiod.Session, pods 
 	c.last = out.Proxies
 	c.mu.Unlock()
 	c.memory, c.ask, c.took = out.Memory, out.Ask, append(c.took, took)
-	if !young.Since.IsZero() && len(out.Acked) > 0 {
+	if !pending.Since.IsZero() && len(out.Acked) > 0 {
 		c.mu.Lock()
-		c.settled = time.Now()
+		c.acked = time.Now()
 		c.mu.Unlock()
 		return
 	}

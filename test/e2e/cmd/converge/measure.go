@@ -41,10 +41,10 @@ type result struct {
 	// asked and lag are from the subset being stored, and from the last sidecar having
 	// it, to the sync status saying so; took is what a round of questions takes.
 	asked, lag, took []time.Duration
-	// early counts subsets that were called settled before a sidecar had them.
+	// early counts subsets that counted as acked before a sidecar had them.
 	early int
 	order map[time.Duration]*disorder
-	// silent counts rounds with a silent sidecar; hasty those called settled anyway.
+	// silent counts rounds with a silent sidecar; hasty those that counted as acked anyway.
 	silent, hasty int
 }
 
@@ -117,7 +117,7 @@ func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
 	stored := time.Now()
 	ask.begin(stored)
 	if gap == whenSettled {
-		if err := poll(ctx, "istiod to say that all sidecars have a subset", func() bool { return !ask.settledAt().IsZero() }); err != nil {
+		if err := poll(ctx, "istiod to say that all sidecars have a subset", func() bool { return !ask.ackedAt().IsZero() }); err != nil {
 			return err
 		}
 	} else {
@@ -130,7 +130,7 @@ func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
 	var warm, routed []time.Time
 	if err := poll(ctx, "all sidecars to have a route", func() (all bool) {
 		warm, routed, all = b.fleet.arrived(true)
-		return all && !ask.settledAt().IsZero()
+		return all && !ask.ackedAt().IsZero()
 	}); err != nil {
 		return fmt.Errorf("%w; %d of %d have the subset, %d the route; istiod last said %s", err,
 			b.fleet.count(false), r.proxies, b.fleet.count(true), ask.told())
@@ -158,13 +158,13 @@ func (b *bench) playSilent(ctx context.Context, r *result) error {
 	ask.begin(time.Now())
 	pause(ctx, 2*time.Second)
 	r.silent++
-	if !ask.settledAt().IsZero() {
+	if !ask.ackedAt().IsZero() {
 		r.hasty++
 	}
 	quiet.silent.Store(false)
 	return poll(ctx, "a sidecar to come back", func() bool {
 		_, _, all := b.fleet.arrived(false)
-		return all && !ask.settledAt().IsZero()
+		return all && !ask.ackedAt().IsZero()
 	})
 }
 
@@ -178,7 +178,7 @@ func (r *result) add(stored, routesStored time.Time, warm, routed []time.Time) {
 // judge holds what the sync status said against what was so.
 func (r *result) judge(stored time.Time, warm []time.Time, ask *conversation) {
 	last := slices.MaxFunc(warm, time.Time.Compare)
-	at := ask.settledAt()
+	at := ask.ackedAt()
 	r.asked, r.lag = append(r.asked, at.Sub(stored)), append(r.lag, at.Sub(last))
 	r.took = append(r.took, ask.took...)
 	if at.Before(last) {
