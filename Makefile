@@ -95,7 +95,7 @@ test-istio: $(TESTCOUNT) ## Run the tests of test/istio against another Istio (I
 	@$(TESTCOUNT) ./test/istio -- -modfile=go.istio-$(ISTIO).mod -tags istio_$(subst .,_,$(ISTIO)) $(TESTFLAGS)
 
 # Tests that take little time: the others are run where none of these fails.
-MUTANTS_FIRST := TestPin|TestFormer|TestOurs|TestCallers|TestHidden|TestLeftAlone|TestTwoSubsets|TestEdits|TestOneWrite|TestEarly|TestGolden|TestTables|TestDoor|TestChanges(AreSeen|OfMeshes)|TestW|TestN|TestRefused
+MUTANTS_FIRST := TestPin|TestFormer|TestHidden|TestSkipped|TestConflicting|TestEdits|TestOneWrite|TestGated|TestGolden|TestTables|TestDoor|TestChanges(AreSeen|OfMeshes)|TestW|TestN|TestRefused
 
 .PHONY: mutants
 mutants: ## Take each rule of the model, of the proof and of a plan out, and see which test fails (MUTANTS=regexp)

@@ -8,9 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// setClock returns t as it is told by a clock that was set d later meanwhile: what
-// people read is another time, what has passed since is the same. The first word of
-// a time that a clock has told is a flag, 33 bits of seconds and 30 of nanoseconds.
+// setClock returns t as a clock reads it that has since been set by d: the wall clock
+// differs, the monotonic clock does not. The first word of a time with a monotonic clock
+// reading is a flag, 33 bits of seconds and 30 of nanoseconds.
 func setClock(t time.Time, d time.Duration) time.Time {
 	words := (*[2]uint64)(unsafe.Pointer(&t))
 	words[0] += uint64(d/time.Second) << 30
@@ -22,13 +22,13 @@ func TestSetClock(t *testing.T) {
 	now := time.Now()
 	set := setClock(now, time.Hour)
 	if set.Sub(now) != 0 || set.Unix()-now.Unix() != 3600 {
-		t.Fatalf("it is not set: %v is %v after %v", set, set.Sub(now), now)
+		t.Fatalf("the clock is not set: %v is %v after %v", set, set.Sub(now), now)
 	}
 }
 
-// TestClockSteps plays the same once as it is and once with a clock that is set to
-// and fro by an hour, and expects the same steps after the same times: what is
-// remembered keeps how much time has passed.
+// TestClockSteps plays one scenario twice, the second time with a clock that is set back
+// and forth by an hour, and expects the same steps after the same times: memory keeps how
+// much time has passed.
 func TestClockSteps(t *testing.T) {
 	t.Parallel()
 	play := func(clock func(n int, t time.Time) time.Time) []string {
@@ -56,7 +56,7 @@ func TestClockSteps(t *testing.T) {
 				told = append(told, began.Add(time.Duration(n)*tick).Sub(began).String()+" "+step.String())
 			}
 			if !out.RequeueAt.IsZero() {
-				told = append(told, "again after "+out.RequeueAt.Sub(w.now).String())
+				told = append(told, "requeue after "+out.RequeueAt.Sub(w.now).String())
 			}
 		}
 		return told
@@ -64,9 +64,9 @@ func TestClockSteps(t *testing.T) {
 	want := play(func(_ int, t time.Time) time.Time { return t })
 	got := play(func(n int, t time.Time) time.Time { return setClock(t, time.Duration(n%3-1)*time.Hour) })
 	if diff := cmp.Diff(want, got); diff != "" || len(want) < 10 {
-		t.Errorf("with a clock that is set (-as it is +set), %d lines:\n%s", len(want), diff)
+		t.Errorf("with a clock that is set (-unset +set), %d lines:\n%s", len(want), diff)
 	}
-	// What has lost it is not the same.
+	// Times without monotonic clock readings give other steps.
 	without := play(func(n int, t time.Time) time.Time { return setClock(t, time.Duration(n%3-1)*time.Hour).Round(0) })
 	if cmp.Equal(want, without) {
 		t.Error("this test could not fail")

@@ -116,7 +116,7 @@ func (p *planner) fingerprint(c Cluster, scope string, labels map[string]string)
 	return string(p.textBuf)
 }
 
-// trackReferences records since when no route has referenced each of Overrides' subsets,
+// trackReferences records since when no route has referenced each generated subset,
 // or since when a user has defined one of the same name, which routes then reference.
 func (p *planner) trackReferences() {
 	for _, seen := range p.observed {

@@ -7,8 +7,8 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 )
 
-// TestDelegatedThenPinned: a table that delegates becomes one of copies when a destination
-// has to be pinned, with the pin at once, and delegates again when it needs none.
+// TestDelegatedThenPinned: a table that delegates copies the delegate's routes when a
+// destination has to be pinned, with the pin at once, and delegates again when it needs none.
 func TestDelegatedThenPinned(t *testing.T) {
 	t.Parallel()
 	to := func(host string) *istioapi.VirtualService {
@@ -34,12 +34,12 @@ func TestDelegatedThenPinned(t *testing.T) {
 			t.Errorf("%s: ordinary traffic goes to %q, want %q", step.host, got, step.ordinary)
 		}
 		if len(w.output.Steps) > 0 {
-			t.Errorf("%s: it does not come to rest: %v", step.host, w.output.Steps)
+			t.Errorf("%s: still steps: %v", step.host, w.output.Steps)
 		}
 	}
 }
 
-// delegations lists what the VirtualService in place delegates to.
+// delegations lists the VirtualServices that the stored one delegates to.
 func (w *world) delegations(t *testing.T) []string {
 	t.Helper()
 	var out []string

@@ -2,7 +2,7 @@ package plan_test
 
 import "pgregory.net/rapid"
 
-// deploy makes a workload of a version.
+// deploy creates a workload of a version.
 func (w *world) deploy(name, version string, ownSelector bool) {
 	x := &workload{version: version, ownSelector: ownSelector, created: w.now, pods: 1}
 	w.workloads[name] = x
@@ -19,9 +19,9 @@ func (w *world) deploy(name, version string, ownSelector bool) {
 	w.admit(x)
 }
 
-// anew is a workload that was deleted and applied again at once: younger, none of its pods
-// ready, and of another kind if it was migrated.
-func (w *world) anew(t *rapid.T, x *workload) *workload {
+// recreated is a workload that was deleted and applied again at once: younger, with no
+// ready pod, and perhaps of another kind.
+func (w *world) recreated(t *rapid.T, x *workload) *workload {
 	out := *x
 	out.former, out.created, out.pods, out.ready, out.watched = nil, w.now, 1, 0, 0
 	out.gated, out.open = false, false

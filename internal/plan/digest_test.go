@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestDigestSeesEverything changes every field of a table, one at a time: each
-// gives another digest.
+// TestDigestSeesEverything changes every field of a table, one at a time, and expects a new
+// digest each time.
 func TestDigestSeesEverything(t *testing.T) {
 	t.Parallel()
 	table := func() *route.Table {
@@ -61,7 +61,7 @@ func TestDigestSeesEverything(t *testing.T) {
 	}
 }
 
-// fill gives every field a value, which is not the zero value.
+// fill gives every field a value other than its zero value.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -96,6 +96,6 @@ func fill(v reflect.Value) {
 			fill(field)
 		}
 	default:
-		panic("nothing is known to fill " + v.Type().String() + " with")
+		panic("no value for " + v.Type().String())
 	}
 }

@@ -70,7 +70,7 @@
 //     delay: until then another DestinationRule may hide from proxies what the table
 //     references. A namespace that must no longer see a table loses it at once, for the same
 //     reason.
-//   - If a user defines a subset with the name of an own subset and other labels, no route
+//   - If a user defines a subset with the name of a generated one and other labels, no route
 //     references either. An override row goes at once, ordinary traffic to another subset.
 //   - A cluster goes once no route has referenced it for the drain delay.
 //   - Ordinary traffic moves from a pin to the whole Service only once all pods behind it

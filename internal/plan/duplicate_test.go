@@ -13,9 +13,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestTwoOfOneName: of two objects of one name neither is written, and one in place
-// stays; all others are written.
-func TestTwoOfOneName(t *testing.T) {
+// TestDuplicateNames: of two desired objects with one name, a plan writes neither and leaves
+// the stored one; it writes all others.
+func TestDuplicateNames(t *testing.T) {
 	t.Parallel()
 	table := func(name, host string) route.Table {
 		return route.Table{Namespace: namespace, Name: name, Owner: service, Hosts: []string{host}, Routes: []route.Route{{
@@ -41,17 +41,17 @@ func TestTwoOfOneName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var steps, said []string
+		var steps, diagnostics []string
 		for _, s := range out.Steps {
 			steps = append(steps, s.String())
 		}
 		for _, d := range out.Diagnostics {
-			said = append(said, string(d.Code)+" "+d.Object.String())
+			diagnostics = append(diagnostics, string(d.Code)+" "+d.Object.String())
 		}
 		if diff := cmp.Diff([]string{"create DestinationRule shop/a", "create VirtualService shop/b"}, steps); diff != "" {
 			t.Errorf("steps (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"ObjectInvalid DestinationRule shop/c", "ObjectInvalid VirtualService shop/a"}, said); diff != "" {
+		if diff := cmp.Diff([]string{"ObjectInvalid DestinationRule shop/c", "ObjectInvalid VirtualService shop/a"}, diagnostics); diff != "" {
 			t.Errorf("diagnostics (-want +got):\n%s", diff)
 		}
 		in.Memory, in.Now = out.Memory, in.Now.Add(10*bound)

@@ -41,7 +41,7 @@ func (p *planner) trackEligible() {
 	}
 }
 
-// releasedBefore lists the pods that were released according to Overrides' own objects. If
+// releasedBefore lists the pods that were released according to the generated objects. If
 // nothing is left of them, it lists the pods that now run in their workloads.
 func (p *planner) releasedBefore(s *compile.Service) []model.Backend {
 	service := p.services[s.Host]
@@ -202,7 +202,7 @@ func (p *planner) pinnedPods(host string) []model.Backend {
 	return out
 }
 
-// ownLabels returns the labels of a subset in Overrides' own object, even if a user defines
+// ownLabels returns the labels of a subset in the generated object, even if a user defines
 // that subset too.
 func (p *planner) ownLabels(c Cluster) (map[string]string, bool) {
 	for _, seen := range p.observed {

@@ -7,8 +7,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestMergeBounds: weights that are too large together are made smaller, and none
-// of them nothing.
+// TestMergeBounds: weights whose sum is too large are scaled down, but not to zero.
 func TestMergeBounds(t *testing.T) {
 	t.Parallel()
 	d := func(subset string, weight int32) route.Destination {

@@ -13,17 +13,17 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// TestNoRequestIsLost lets versions come, get ready, crash, recover and go,
-// released ones be rolled, users change their objects and the operator crash,
-// before proxies that receive every object late and in any order. After each
-// tick every kind of request is sent by every proxy.
+// TestNoRequestIsLost is a state machine. Versions come, get ready, crash, recover and go;
+// released versions are rolled; users change their objects; the operator crashes. Proxies
+// receive every object late and in any order. After each tick every proxy sends every kind
+// of request.
 func TestNoRequestIsLost(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(3)
 		w.draw = t
 		w.ordered = rapid.Bool().Draw(t, "endpoints first")
-		w.gate, w.told = rapid.Bool().Draw(t, "gate"), rapid.Bool().Draw(t, "told what proxies have")
+		w.gate, w.istiodTells = rapid.Bool().Draw(t, "gate"), rapid.Bool().Draw(t, "told what proxies have")
 		w.steer(primary)
 		w.deploy("cart-v1", "v1", rapid.Bool().Draw(t, "own selector"))
 		w.workloads["cart-v1"].pods, w.workloads["cart-v1"].ready = 2, 2
@@ -41,7 +41,7 @@ func TestNoRequestIsLost(t *testing.T) {
 	})
 }
 
-// event lets something happen that changes what is wanted.
+// event makes something happen that changes the desired objects.
 func (w *world) event(t *rapid.T) {
 	disturbed := false
 	name := rapid.SampledFrom([]string{"cart-v1", "cart-v2", "cart-v3", "cart-next"}).Draw(t, "workload")
@@ -50,7 +50,7 @@ func (w *world) event(t *rapid.T) {
 	case 0, 1, 2:
 		switch {
 		case x == nil && name == "cart-next":
-			// Another version behind the name that the first workload's has too.
+			// Another version whose name begins with that of the first.
 			w.deploy(name, "v1.1", rapid.Bool().Draw(t, "own selector"))
 		case x == nil && w.serving(name[len("cart-"):]):
 		case x == nil:
@@ -69,7 +69,7 @@ func (w *world) event(t *rapid.T) {
 			delete(w.workloads, name)
 			break
 		}
-		w.workloads[name] = w.anew(t, x)
+		w.workloads[name] = w.recreated(t, x)
 		w.admit(w.workloads[name])
 	case 6:
 		if x != nil {
@@ -82,11 +82,11 @@ func (w *world) event(t *rapid.T) {
 		disturbed = w.userChanges(t)
 	case 9:
 		w.memory, w.crashed = plan.Memory{}, true
-		// A crash costs a wait, and so pods that come up meanwhile get no pin in time.
+		// A crash costs a wait, so pods that come up meanwhile get no pin in time.
 		for _, x := range w.workloads {
 			x.watched = 0
 		}
-		w.unsure = true
+		w.memoryLost = true
 		w.down = rapid.IntRange(0, 15).Draw(t, "down")
 	case 10, 11:
 		if version := rapid.SampledFrom([]string{"v1", "v2", "v3"}).Draw(t, "rolled to"); w.roll(x, version) && rapid.Bool().Draw(t, "promoted") {
@@ -96,9 +96,9 @@ func (w *world) event(t *rapid.T) {
 	w.step(t, disturbed, true)
 }
 
-// mayBeReady says when pods may become ready. Where they have a gate, when it is open. Those
-// that are released when they are made have none; then it takes some time from creation to
-// readiness: enough for the pin to reach the proxies before a preview can get requests.
+// mayBeReady reports whether pods may become ready. Pods with a gate may once it is open.
+// Others may once they have existed long enough for the pin to reach the proxies before a
+// preview can get requests; released pods at any time.
 func (w *world) mayBeReady(x *workload) bool {
 	if w.gate && x.gated {
 		return x.open
@@ -109,15 +109,15 @@ func (w *world) mayBeReady(x *workload) bool {
 
 func ticks(d time.Duration) int { return int(d / tick) }
 
-// step lets a tick pass: the operator has its turn, then the proxies.
+// step advances by one tick: the operator runs first, then the proxies.
 func (w *world) step(t rapid.TB, disturbed, mayFail bool) {
 	w.now = w.now.Add(tick)
-	w.hurry()
-	w.goOn()
+	w.readyEager()
+	w.finishRollouts()
 	w.noteEndpoints()
 	ran := w.down == 0
-	w.forget()
-	w.tell()
+	w.forgetEligible()
+	w.acknowledge()
 	if ran {
 		ran = w.operate(t, mayFail)
 		w.openGates()
@@ -178,23 +178,23 @@ func (w *world) check(t rapid.TB, from string, v view) {
 		case overridden && slices.ContainsFunc(o.versions, func(served string) bool { return served != version }):
 			fail(header, o, "another version served it")
 		case hidden:
-			// Callers there get what they got without us, since their own rule says so.
+			// Callers there get what they would get without Overrides, by their own rule.
 		case !overridden && version != "" && w.announced(version):
-			fail(header, o, "the version is announced, and did not serve")
+			fail(header, o, "the version is announced, but did not serve")
 		case !overridden:
 			w.checkReleased(window, o, func(why string) { fail(header, o, why) })
 		}
 	}
 }
 
-// announced reports whether a version was announced a tick ago and is ready still:
-// what the operator said then must hold.
+// announced reports whether a version was announced a tick ago and is still ready: then the
+// announcement must hold.
 func (w *world) announced(version string) bool {
 	return always(w.past[len(w.past)-2:], func(m moment) bool { return m.ready[version] && m.announced[version] })
 }
 
-// changed reports whether a version has ceased to be ready, or, where endpoints
-// come as late as everything else, has begun to be.
+// changed reports whether a version has ceased to be ready; or has become ready, if
+// proxies receive endpoints as late as everything else.
 func (w *world) changed(window []moment, version string) bool {
 	for i := 1; i < len(window); i++ {
 		before, after := window[i-1].ready[version], window[i].ready[version]
@@ -205,34 +205,35 @@ func (w *world) changed(window []moment, version string) bool {
 	return false
 }
 
-// checkReleased checks a request that is not overridden: a version served it
-// that was released a moment ago, and if such a version was ready all the time,
-// it did not fail.
+// checkReleased checks a request that is not overridden: an eligible version served it, and
+// it did not fail if such a version was ready all the time.
 func (w *world) checkReleased(window []moment, o outcome, fail func(string)) {
 	if o.noEndpoint != "" && w.servable(window) {
-		fail("no endpoint, though the pods are ready that are to serve it")
+		fail("no endpoint, although the pods that must serve it are ready")
 	}
 	delegates := slices.ContainsFunc(window, func(m moment) bool { return m.delegates })
 	for _, served := range o.versions {
 		if always(window, func(m moment) bool { return m.previews[served] }) {
 			fail("pods labelled as previews served it: " + served)
 		}
-		if always(window, func(m moment) bool { return m.due != nil && !m.due[served] && (!delegates || !m.steered[served]) }) {
-			fail("a version served it that is not released: " + served)
+		if always(window, func(m moment) bool {
+			return m.eligible != nil && !m.eligible[served] && (!delegates || !m.steered[served])
+		}) {
+			fail("an unreleased version served it: " + served)
 		}
 	}
 }
 
-// servable reports whether an ordinary request can't fail: every version that was to
-// serve it was ready from then on; or all the time, where endpoints come as late as
-// everything else. Of several, one that is not may still have its share.
+// servable reports whether an ordinary request can't fail: every version that had to serve
+// it has been ready from then on; or all the time, if proxies receive endpoints as late as
+// everything else. All of them have to be ready, since each has a share of the requests.
 func (w *world) servable(window []moment) bool {
 	must := map[string]bool{}
 	for _, m := range window {
-		if len(m.must) == 0 {
+		if len(m.mustServe) == 0 {
 			return false
 		}
-		maps.Copy(must, m.must)
+		maps.Copy(must, m.mustServe)
 		for v := range must {
 			if w.ordered && !m.ready[v] {
 				return false
@@ -258,8 +259,8 @@ func (v *view) overridden(o outcome) bool {
 	return len(o.route) > 9 && o.route[:9] == "override."
 }
 
-// window lists the last moments: as many as it takes for the operator to have
-// run for a number of ticks without losing its memory.
+// window lists the last moments, back to when the operator had run for a number of ticks
+// without losing its memory.
 func (w *world) window(ticks int) []moment {
 	i := len(w.past)
 	for ran := 0; i > 0 && ran < ticks; {
@@ -274,33 +275,33 @@ func (w *world) window(ticks int) []moment {
 	return w.past[i:]
 }
 
-// converge waits until nothing is left to do, and compares what is there with
-// what generate prints.
+// converge waits until nothing is left to do, and compares the stored objects with those
+// that generate prints.
 func (w *world) converge(t rapid.TB) {
 	w.down = 0
 	for n := 0; ; n++ {
-		w.recover()
+		w.recoverReleased()
 		w.step(t, false, false)
 		out := w.plan(t)
-		if len(out.Steps) == 0 && out.RequeueAt.IsZero() && !slices.ContainsFunc(out.Blocked, unreleased) {
+		if len(out.Steps) == 0 && out.RequeueAt.IsZero() && !slices.ContainsFunc(out.Blocked, retainsOrdinary) {
 			break
 		}
 		if n > ticks(20*bound) {
-			for name, o := range w.ours {
+			for name, o := range w.stored {
 				t.Logf("%s is\n%s", name, o.JSON)
 			}
-			t.Fatalf("still not done: %v, held %v, %v", out.Steps, out.Blocked, out.Diagnostics)
+			t.Fatalf("still not done: %v, blocked %v, %v", out.Steps, out.Blocked, out.Diagnostics)
 		}
 	}
 	want, _, err := istio.Objects(w.result.Tables, w.result.SubsetRules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(want) != len(w.ours) {
-		t.Fatalf("%d objects, want %d", len(w.ours), len(want))
+	if len(want) != len(w.stored) {
+		t.Fatalf("%d objects, want %d", len(w.stored), len(want))
 	}
 	for _, o := range want {
-		if got := string(w.ours[o.Object].JSON); got != string(o.JSON) {
+		if got := string(w.stored[o.Object].JSON); got != string(o.JSON) {
 			t.Fatalf("%s is\n%s\nwant\n%s", o.Object, got, o.JSON)
 		}
 	}

@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// seed is that of the cases of the state machine where none is asked for: the same in
-// every run, so that a change is what makes one fail. Others are for -rapid.seed, and for
-// a longer look: make plan-long.
+// seed is the default seed of the state machine. It is the same in every run, so that a
+// failure points to a change. -rapid.seed and make plan-long use others.
 const seed = "4"
 
 func TestMain(m *testing.M) {

@@ -16,7 +16,7 @@ type Memory struct {
 	placed map[Cluster]placement
 	// removedSince is when a cluster was removed, while proxies may still know it.
 	removedSince map[Cluster]time.Time
-	// unreferencedSince is when the last route to a subset of Overrides' was removed.
+	// unreferencedSince is when the last route to a generated subset was removed.
 	unreferencedSince map[Cluster]time.Time
 	// eligible has the pods of each host that ordinary traffic may reach.
 	eligible map[string][]model.Backend
@@ -48,18 +48,18 @@ func newMemory(before *Memory) Memory {
 	}
 }
 
-// NewMemory returns one that knows that nothing was there before: neither objects nor
-// clusters. The zero Memory knows nothing at all.
+// NewMemory returns a memory that knows that no object and no cluster existed before. The
+// zero Memory knows nothing at all.
 func NewMemory() Memory { return newMemory(&Memory{}) }
 
-// Empty reports whether m says of nothing that it was there.
+// Empty reports whether m remembers nothing.
 func (m *Memory) Empty() bool {
 	return len(m.placed)+len(m.removedSince)+len(m.unreferencedSince)+len(m.unpinnableSince)+len(m.eligible)+len(m.versions)+len(m.rendered)+
 		len(m.routed)+len(m.unroutedSince)+len(m.visible)+len(m.excludedSince) == 0
 }
 
-// Subject is what a part of a Memory is about: a host, a version, or an object; the others
-// are zero.
+// Subject is the host, the version or the object that an entry of a Memory is about; the
+// other fields are zero.
 type Subject struct {
 	Host    string
 	Version route.Version

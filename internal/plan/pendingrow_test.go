@@ -14,8 +14,8 @@ import (
 
 var cartV2 = route.Version{Namespace: "shop", Service: "cart", Version: "v2"}
 
-// routedNow runs the operator until a route to v2 is in place, and one turn more.
-func routedNow(t *testing.T, w *world) {
+// runUntilRouted runs the operator until a route to v2 is stored.
+func runUntilRouted(t *testing.T, w *world) {
 	t.Helper()
 	for range 8 * ticks(bound) {
 		w.run(t, tick)
@@ -26,54 +26,54 @@ func routedNow(t *testing.T, w *world) {
 	t.Fatal("there is no route to v2")
 }
 
-// awaited lists the rows to v2 that proxies may not have.
-func (w *world) awaited() []plan.PendingRow {
+// pendingRows lists the rows to v2 that proxies may not have.
+func (w *world) pendingRows() []plan.PendingRow {
 	return slices.DeleteFunc(slices.Clone(w.output.PendingRows), func(r plan.PendingRow) bool { return r.Version != cartV2 })
 }
 
-// TestRouteSettled: a route is said to be everywhere when that is known, or when proxies
-// have had the time to have it; and who can ask is told what to ask about until then.
-func TestRouteSettled(t *testing.T) {
+// TestRoutePropagated: a route is propagated once all proxies have acknowledged it, or once
+// the propagation delay is over. Until then its row is pending.
+func TestRoutePropagated(t *testing.T) {
 	t.Parallel()
 	w := start()
 	w.run(t, 2*bound)
 	w.deploy("cart-v2", "v2", true)
 	w.workloads["cart-v2"].ready = 1
-	routedNow(t, w)
+	runUntilRouted(t, w)
 	since := w.output.Routed[cartV2].Since
 	want := []plan.PendingRow{{
-		Version: cartV2, Since: since, Object: ourVirtualService, Name: "override.cart.v2",
+		Version: cartV2, Since: since, Object: overridesVirtualService, Name: "override.cart.v2",
 		To: plan.Cluster{Host: "cart.shop.svc.cluster.local", Subset: "override-v2"}, Host: "cart.shop.svc.cluster.local", Ports: []uint32{80}, HostSince: epoch.Add(tick),
 	}}
-	if diff := cmp.Diff(want, w.awaited()); diff != "" {
-		t.Errorf("awaited (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, w.pendingRows()); diff != "" {
+		t.Errorf("pending (-want +got):\n%s", diff)
 	}
-	expect := func(what string, settled bool) {
+	expect := func(what string, propagated bool) {
 		t.Helper()
 		w.run(t, tick)
-		if got := w.output.Routed[cartV2]; got != (plan.Routed{Since: since, Propagated: settled}) || (len(w.awaited()) == 0) != settled {
-			t.Errorf("%s: %+v, awaited %v", what, got, w.awaited())
+		if got := w.output.Routed[cartV2]; got != (plan.Routed{Since: since, Propagated: propagated}) || (len(w.pendingRows()) == 0) != propagated {
+			t.Errorf("%s: %+v, pending %v", what, got, w.pendingRows())
 		}
 	}
-	w.routesSettled = map[route.Version]time.Time{cartV2: since.Add(-tick)}
-	expect("known of another row", false)
-	w.routesSettled[cartV2] = since
-	expect("known", true)
-	w.routesSettled, w.options.RoutePropagationDelay = nil, 3*bound
+	w.routesAcked = map[route.Version]time.Time{cartV2: since.Add(-tick)}
+	expect("acknowledged an earlier row", false)
+	w.routesAcked[cartV2] = since
+	expect("acknowledged", true)
+	w.routesAcked, w.options.RoutePropagationDelay = nil, 3*bound
 	expect("a proxy lacks it", false)
 	w.run(t, bound)
-	expect("a proxy lacks it after the wait", false)
+	expect("a proxy lacks it after the delay", false)
 	w.run(t, 2*bound)
-	expect("after the longest wait", true)
+	expect("after the longest delay", true)
 }
 
-// TestRouteAgain: where a proxy may have the row that was there before, nobody can tell
-// the two apart, and nobody is asked.
-func TestRouteAgain(t *testing.T) {
+// TestRecreatedRoute: while a proxy may still have an earlier row of that name, istiod
+// can't tell the two apart, and the row is not listed as pending.
+func TestRecreatedRoute(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		change func(*world)
-		asked  bool
+		change  func(*world)
+		pending bool
 	}{
 		"crashed": {func(w *world) { w.workloads["cart-v2"].ready = 0; w.run(t, tick); w.workloads["cart-v2"].ready = 1 }, false},
 		"long ago": {func(w *world) {
@@ -92,21 +92,21 @@ func TestRouteAgain(t *testing.T) {
 			w.run(t, 2*bound)
 			w.deploy("cart-v2", "v2", true)
 			w.workloads["cart-v2"].ready = 1
-			routedNow(t, w)
+			runUntilRouted(t, w)
 			test.change(w)
 			w.run(t, tick)
-			routedNow(t, w)
-			if got := len(w.awaited()) > 0; got != test.asked {
-				t.Errorf("awaited %v", w.awaited())
+			runUntilRouted(t, w)
+			if got := len(w.pendingRows()) > 0; got != test.pending {
+				t.Errorf("pending %v", w.pendingRows())
 			}
 		})
 	}
 }
 
-// TestRouteOfAnotherName: while rows wait to be written under other names, since a user's
-// VirtualService has come or gone, versions have their routes: those in place. It is a row of
-// the new name that is waited for then.
-func TestRouteOfAnotherName(t *testing.T) {
+// TestRenamedRow: while rows wait to be written with other names, because a user's
+// VirtualService has come or gone, versions keep their stored routes. After the write, the
+// row with the new name counts.
+func TestRenamedRow(t *testing.T) {
 	t.Parallel()
 	w := start()
 	w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{
@@ -115,7 +115,7 @@ func TestRouteOfAnotherName(t *testing.T) {
 	w.run(t, 2*bound)
 	w.deploy("cart-v2", "v2", true)
 	w.workloads["cart-v2"].ready = 1
-	routedNow(t, w)
+	runUntilRouted(t, w)
 	w.run(t, 2*bound)
 	since := w.output.Routed[cartV2].Since
 	w.virtualService = nil

@@ -12,11 +12,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// subsets are those of our rule, with the version or the name that they ask for.
+// subsets has the stored subsets, with the version or the name that each selects.
 func (w *world) subsets(t *testing.T) map[string]string {
 	t.Helper()
 	var d istionetv1.DestinationRule
-	if err := json.Unmarshal(w.ours[ourDestinationRule].JSON, &d); err != nil {
+	if err := json.Unmarshal(w.stored[overridesDestinationRule].JSON, &d); err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]string{}
@@ -39,27 +39,27 @@ const (
 	subsetV4   = "override-v4"
 )
 
-// TestPinWaitsForPodsThatLeave: where a preview's workload is rolled to the version that
-// is released now, its pin has the pods of before for as long as proxies know them; also
-// where nothing serves meanwhile, and where they went while nobody looked.
-func TestPinWaitsForPodsThatLeave(t *testing.T) {
+// TestPinWaitsForDrainingPods: a preview's workload is rolled to a version that is released
+// then. A pin by its selector selects the former pods too while proxies know them, so it
+// waits; also if nothing serves meanwhile, and if the pods went while no plan was made.
+func TestPinWaitsForDrainingPods(t *testing.T) {
 	t.Parallel()
 	for _, ownSelector := range []bool{false, true} {
-		for _, dead := range []bool{false, true} {
+		for _, unready := range []bool{false, true} {
 			for _, crashed := range []bool{false, true} {
-				t.Run(fmt.Sprintf("own selector %t, dead %t, crashed %t", ownSelector, dead, crashed), func(t *testing.T) {
+				t.Run(fmt.Sprintf("own selector %t, unready %t, crashed %t", ownSelector, unready, crashed), func(t *testing.T) {
 					t.Parallel()
 					w := pinned(t, ownSelector)
-					w.told = !dead // or the wait for the subset would be as long
+					w.istiodTells = !unready // or the wait for the subset would be as long
 					x := w.named("cart-next", "v1.1", 1)
 					w.run(t, 4*bound)
 					if !w.roll(x, "v4") {
 						t.Fatal("not rolled")
 					}
 					w.settings.ReleasedVersions = []string{"v4"}
-					if dead {
+					if unready {
 						w.workloads["cart-v1"].ready = 0
-						w.run(t, 3*tick) // it is to move, and has not
+						w.run(t, 3*tick) // it should move, and has not
 					} else {
 						w.run(t, 4*bound)
 					}
@@ -69,7 +69,7 @@ func TestPinWaitsForPodsThatLeave(t *testing.T) {
 					}
 					w.run(t, bound-tick)
 					if to, of := w.ordinary(t), w.subsets(t); slices.Contains(to, bySelector) && of[bySelector] != "v1" {
-						t.Errorf("ordinary traffic goes to %q of %v while pods leave", to, of)
+						t.Errorf("ordinary traffic goes to %q of %v while pods drain", to, of)
 					}
 					w.run(t, 4*bound)
 					if to, of := w.ordinary(t), w.subsets(t); !slices.Equal(to, []string{bySelector}) || of[bySelector] != "cart-next" {
@@ -81,11 +81,12 @@ func TestPinWaitsForPodsThatLeave(t *testing.T) {
 	}
 }
 
-// TestNoHasteToAWiderName: where nothing serves any more, a pin is named before proxies have
-// it; not one that they know as another, with pods which ordinary traffic must not have.
-func TestNoHasteToAWiderName(t *testing.T) {
+// TestFallbackWaitsIfTheNameLeaks: if nothing serves any more, routes reference a pin before
+// proxies have it; unless they may know it with an earlier definition that selects pods which
+// ordinary traffic must not reach.
+func TestFallbackWaitsIfTheNameLeaks(t *testing.T) {
 	t.Parallel()
-	for _, wide := range []bool{true, false} {
+	for _, leaks := range []bool{true, false} {
 		w := newWorld(0)
 		w.deploy("cart-v1", "v1", true)
 		w.workloads["cart-v1"].ready = 1
@@ -95,33 +96,33 @@ func TestNoHasteToAWiderName(t *testing.T) {
 		delete(w.workloads, "cart-v1")
 		w.run(t, 8*bound)
 		if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
-			t.Fatalf("where v1.1 stands in, ordinary traffic goes to %q", to)
+			t.Fatalf("while v1.1 stands in, ordinary traffic goes to %q", to)
 		}
 		w.deploy("cart-v2", "v2", true)
 		x := w.workloads["cart-v2"]
-		if x.preview = true; !wide {
-			x.pods = 0 // there is nobody to be reached
+		if x.preview = true; !leaks {
+			x.pods = 0 // no pod to leak to
 		}
 		w.run(t, 2*tick)
 		if to := w.ordinary(t); slices.Equal(to, []string{bySelector}) {
-			t.Fatalf("where others are behind it, ordinary traffic goes to %q", to)
+			t.Fatalf("while its subset selects other pods, ordinary traffic goes to %q", to)
 		}
 		w.deploy("cart-v1", "v1", true)
 		w.workloads["cart-v1"].ready = 1
 		w.run(t, bound)
-		if to := w.ordinary(t); slices.Equal(to, []string{bySelector}) == wide {
-			t.Errorf("others in what it was: %t; ordinary traffic goes to %q before proxies have it", wide, to)
+		if to := w.ordinary(t); slices.Equal(to, []string{bySelector}) == leaks {
+			t.Errorf("earlier definition leaks: %t; ordinary traffic goes to %q before proxies have the pin", leaks, to)
 		}
 		w.run(t, 4*bound)
 		if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
-			t.Errorf("others in what it was: %t; ordinary traffic goes to %q in the end", wide, to)
+			t.Errorf("earlier definition leaks: %t; ordinary traffic goes to %q in the end", leaks, to)
 		}
 	}
 }
 
-// TestFormerPodsAreNotRemembered: a workload is remembered with the version that it was
-// released for; after a crash pods of its other templates have no ordinary traffic.
-func TestFormerPodsAreNotRemembered(t *testing.T) {
+// TestFormerPodsAreNotEligible: memory has a workload with its released version. After a
+// crash, pods of its former template get no ordinary traffic.
+func TestFormerPodsAreNotEligible(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, false)
 	x := w.named("cart-next", "v1.1", 1)
@@ -138,7 +139,7 @@ func TestFormerPodsAreNotRemembered(t *testing.T) {
 	}
 }
 
-// TestPinWaitsForItsOwnPodsOnly: pods that leave elsewhere hold up nothing.
+// TestPinWaitsForItsOwnPodsOnly: draining pods of another workload block nothing.
 func TestPinWaitsForItsOwnPodsOnly(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, false)
@@ -152,10 +153,9 @@ func TestPinWaitsForItsOwnPodsOnly(t *testing.T) {
 	}
 }
 
-// TestPinOfAWorkloadMadeAnew: while what is released can't serve, a workload that may have
-// ordinary traffic may have it again when it was made anew, with other labels, or migrated
-// to another kind.
-func TestPinOfAWorkloadMadeAnew(t *testing.T) {
+// TestPinOfARecreatedWorkload: while released pods can't serve, an eligible workload stays
+// eligible when it is recreated with other labels, or as another kind.
+func TestPinOfARecreatedWorkload(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"Deployment", "Rollout"} {
 		w := pinned(t, false)
@@ -172,9 +172,9 @@ func TestPinOfAWorkloadMadeAnew(t *testing.T) {
 	}
 }
 
-// TestPinStaysWithWhatStandsIn: pods of the released workload that serve since its version
-// is missing go on when that comes back, and is not ready.
-func TestPinStaysWithWhatStandsIn(t *testing.T) {
+// TestPinStaysWithStandIns: pods that stand in for a missing released version go on serving
+// when that version comes back and is not ready.
+func TestPinStaysWithStandIns(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, false)
 	x := w.workloads["cart-v1"]
@@ -192,9 +192,9 @@ func TestPinStaysWithWhatStandsIn(t *testing.T) {
 	}
 }
 
-// TestPinThatChangesIsNotNamed: the subset of a pin by selector keeps its name when it gets
-// other pods, and is named again when proxies have these.
-func TestPinThatChangesIsNotNamed(t *testing.T) {
+// TestChangedPinIsNotReferenced: the subset of a pin by selector keeps its name when its
+// labels change. Routes reference it again once proxies have the new labels.
+func TestChangedPinIsNotReferenced(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
 	w.deploy("cart-v2", "v2", true)
@@ -218,9 +218,9 @@ func TestPinThatChangesIsNotNamed(t *testing.T) {
 	}
 }
 
-// TestSubsetThatAUserHasToo: of two subsets of one name and other pods none is named; of two
-// that are the same, ours goes.
-func TestSubsetThatAUserHasToo(t *testing.T) {
+// TestSubsetThatAUserDefines: routes reference no subset with conflicting definitions. Of
+// two equal definitions, the generated one goes.
+func TestSubsetThatAUserDefines(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
 	users := func(version string) {
@@ -231,7 +231,7 @@ func TestSubsetThatAUserHasToo(t *testing.T) {
 		w.run(t, tick)
 		for row, to := range w.overrides(t) {
 			if to == "override-v3" && w.subsets(t)[to] != "" {
-				t.Fatalf("%s leads to %s, of which there are two", row, to)
+				t.Fatalf("%s leads to %s, which has two definitions", row, to)
 			}
 		}
 	}
@@ -240,13 +240,13 @@ func TestSubsetThatAUserHasToo(t *testing.T) {
 	users("v3")
 	w.run(t, 6*bound)
 	if of := w.subsets(t); of["override-v3"] != "" {
-		t.Errorf("ours stays beside the user's: %v", of)
+		t.Errorf("the generated subset stays beside the user's: %v", of)
 	}
 }
 
-// TestOursGivesWayToTheUsers: where all that is needed is the user's, and one of the names
-// is that of a subset of ours with other pods, ours goes before the rest of its rule may.
-func TestOursGivesWayToTheUsers(t *testing.T) {
+// TestConflictingSubsetYields: a user defines all needed subsets, one of them with the name of an
+// generated subset that selects other pods. That subset goes before the rest of its rule.
+func TestConflictingSubsetYields(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
 	w.deploy("cart-v1", "v1", false)
@@ -259,13 +259,13 @@ func TestOursGivesWayToTheUsers(t *testing.T) {
 	if to := w.ordinary(t); !slices.Equal(to, []string{bySelector}) {
 		t.Errorf("ordinary traffic goes to %q", to)
 	}
-	if ours, there := w.ours[ourDestinationRule]; there {
-		t.Errorf("ours is there still: %s", ours.JSON)
+	if rule, there := w.stored[overridesDestinationRule]; there {
+		t.Errorf("the generated rule still exists: %s", rule.JSON)
 	}
 }
 
-// TestPinGoesBackAtOnce: where what is released now is lost as soon as the pin has moved to
-// it, ordinary traffic may have again what it had.
+// TestPinGoesBackAtOnce: if the newly released pods fail as soon as the pin has moved to
+// them, ordinary traffic goes back to the former pods.
 func TestPinGoesBackAtOnce(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
@@ -285,10 +285,10 @@ func TestPinGoesBackAtOnce(t *testing.T) {
 	}
 }
 
-// TestPinThatAUserHasTooAfterACrash: an operator that has just started takes the pods of a
-// pin from its own subset, where a user has another one of that name by then. The new version
-// is not ready: ordinary traffic stays with the former pods.
-func TestPinThatAUserHasTooAfterACrash(t *testing.T) {
+// TestPinThatAUserDefinesAfterACrash: an operator that has just started reads the pods of a
+// pin from the generated subset, although a user has since defined another one of that name. The
+// new version is not ready, so ordinary traffic stays with the former pods.
+func TestPinThatAUserDefinesAfterACrash(t *testing.T) {
 	t.Parallel()
 	w := newWorld(0)
 	w.deploy("cart-v1", "v1", true)

@@ -19,7 +19,7 @@ type Input struct {
 	// Result was compiled from Snapshot.
 	Snapshot *model.Snapshot
 	Result   *compile.Result
-	// Observed lists Overrides' own objects in the cluster.
+	// Observed lists the generated objects in the cluster.
 	Observed []Observed
 	// Backend encodes objects.
 	Backend Backend
@@ -38,7 +38,7 @@ type Input struct {
 	Gate bool
 }
 
-// Observed is one of Overrides' own objects as it is in the cluster.
+// Observed is a generated object as it is in the cluster.
 type Observed struct {
 	diag.Object
 	// Managed holds the fields that Overrides manages, as the back end encodes them.

@@ -23,7 +23,7 @@ func start() *world {
 	return w
 }
 
-// run lets the operator work for a time, and returns its steps with their ticks.
+// run runs the operator for a time, and returns its steps with their ticks.
 func (w *world) run(t *testing.T, d time.Duration) []string {
 	t.Helper()
 	var out []string
@@ -43,8 +43,7 @@ func compare(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// TestOneWriteForEachObject: no change costs more writes than objects that have
-// to differ, in their order.
+// TestOneWriteForEachObject: a change costs one write for each object that has to differ.
 func TestOneWriteForEachObject(t *testing.T) {
 	t.Parallel()
 	w := start()
@@ -68,8 +67,8 @@ func TestOneWriteForEachObject(t *testing.T) {
 	})
 }
 
-// TestFlapping: a version that is lost has no route at once. It gets it back at
-// once the first time, and then must be ready for longer each time.
+// TestFlapping: a version without ready pods loses its route at once. It gets the route
+// back at once the first time, and then must be ready for longer each time.
 func TestFlapping(t *testing.T) {
 	t.Parallel()
 	w := start()
@@ -97,7 +96,7 @@ func TestFlapping(t *testing.T) {
 	x.ready = 0
 	w.run(t, tick)
 	x.ready = 1
-	compare(t, "forgiven", w.run(t, bound), []string{"0 update VirtualService"})
+	compare(t, "after the reset", w.run(t, bound), []string{"0 update VirtualService"})
 	for range 20 {
 		x.ready = 0
 		w.run(t, tick)
@@ -107,16 +106,16 @@ func TestFlapping(t *testing.T) {
 	x.ready = 0
 	w.run(t, tick)
 	x.ready = 1
-	compare(t, "faster than it may", w.run(t, 4*tick), nil)
+	compare(t, "faster than the backoff", w.run(t, 4*tick), nil)
 }
 
-// TestEditsAreNoFlapping: only readiness that goes makes a version wait. What users do is
-// followed at once, however often they do it.
+// TestEditsAreNoFlapping: only lost readiness makes a version wait. A user's change takes
+// effect at once, however often it is made.
 func TestEditsAreNoFlapping(t *testing.T) {
 	t.Parallel()
 	no := false
 	for name, edit := range map[string]struct{ undo, again func(*world) }{
-		"a workload made anew": {
+		"a recreated workload": {
 			func(w *world) { delete(w.workloads, "cart-v2") },
 			func(w *world) { w.deploy("cart-v2", "v2", true); w.workloads["cart-v2"].ready = 1 },
 		},
@@ -138,7 +137,7 @@ func TestEditsAreNoFlapping(t *testing.T) {
 				w.run(t, 2*bound)
 				for _, h := range w.output.Blocked {
 					if h.Reason == plan.Flapping {
-						t.Fatalf("held: %+v", h)
+						t.Fatalf("blocked: %+v", h)
 					}
 				}
 				if len(w.output.Routed) == 0 {
@@ -149,54 +148,54 @@ func TestEditsAreNoFlapping(t *testing.T) {
 	}
 }
 
-// TestSettled: where proxies tell what they have, nothing waits for longer.
-func TestSettled(t *testing.T) {
+// TestAcked: a change does not wait longer than all proxies take to acknowledge.
+func TestAcked(t *testing.T) {
 	t.Parallel()
 	w := start()
 	w.run(t, 2*bound)
 	w.deploy("cart-v2", "v2", true)
 	compare(t, "subset", w.run(t, 2*tick), []string{"0 create DestinationRule"})
-	young := w.output.PendingClusters
-	w.settled = map[plan.Cluster]time.Time{}
-	for _, y := range young {
-		w.settled[y.Cluster] = y.Since.Add(-tick)
+	pending := w.output.PendingClusters
+	w.acked = map[plan.Cluster]time.Time{}
+	for _, c := range pending {
+		w.acked[c.Cluster] = c.Since.Add(-tick)
 	}
-	compare(t, "as it was before", w.run(t, tick), nil)
-	awaited := 0
-	for _, y := range young {
-		w.settled[y.Cluster] = y.Since
-		if y.Blocking {
-			awaited++
+	compare(t, "an earlier definition acknowledged", w.run(t, tick), nil)
+	blocking := 0
+	for _, c := range pending {
+		w.acked[c.Cluster] = c.Since
+		if c.Blocking {
+			blocking++
 		}
-		if !y.FirstOfName {
-			t.Errorf("%v is not new", y)
+		if !c.FirstOfName {
+			t.Errorf("%v is not the first of its name", c)
 		}
 	}
-	if awaited != 1 {
-		t.Errorf("%d clusters are awaited, want that of the pin", awaited)
+	if blocking != 1 {
+		t.Errorf("%d clusters block, want that of the pin", blocking)
 	}
-	compare(t, "when they had it", w.run(t, tick), []string{"0 create VirtualService"})
+	compare(t, "acknowledged", w.run(t, tick), []string{"0 create VirtualService"})
 }
 
-// TestHeld: what has to wait is told, with the time until which it does.
-func TestHeld(t *testing.T) {
+// TestBlocked: a plan lists the changes that have to wait, and until when.
+func TestBlocked(t *testing.T) {
 	t.Parallel()
 	w := start()
 	w.run(t, 2*bound)
 	w.deploy("cart-v2", "v2", true)
 	w.run(t, 2*tick)
-	want := []plan.Blocked{{Object: ourVirtualService, Reason: plan.SubsetNotPropagated, Until: w.now.Add(bound)}}
+	want := []plan.Blocked{{Object: overridesVirtualService, Reason: plan.SubsetNotPropagated, Until: w.now.Add(bound)}}
 	if diff := cmp.Diff(want, w.output.Blocked); diff != "" {
-		t.Errorf("held (-want +got):\n%s", diff)
+		t.Errorf("blocked (-want +got):\n%s", diff)
 	}
 	if !w.output.RequeueAt.Equal(w.now.Add(bound)) {
-		t.Errorf("again at %v, want %v", w.output.RequeueAt, w.now.Add(bound))
+		t.Errorf("requeued at %v, want %v", w.output.RequeueAt, w.now.Add(bound))
 	}
 }
 
-// TestPinMovesWhileItWaits changes what ordinary traffic is to be pinned to
-// faster than a pin may be named, and expects it at one that proxies have, and
-// not at all pods for as long as the changes go on.
+// TestPinMovesWhileItWaits changes the desired pin faster than proxies receive pins. It
+// expects ordinary traffic at a pin that proxies have, and never at all pods, while the
+// changes go on.
 func TestPinMovesWhileItWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(0)
@@ -225,14 +224,14 @@ func TestPinMovesWhileItWaits(t *testing.T) {
 	}
 	w.run(t, 4*bound)
 	if got := w.ordinary(t); !slices.Equal(got, []string{"overrides-released"}) || len(w.output.Blocked) > 0 {
-		t.Errorf("in the end ordinary traffic goes to %q, held %v", got, w.output.Blocked)
+		t.Errorf("in the end ordinary traffic goes to %q, blocked %v", got, w.output.Blocked)
 	}
 }
 
-// routes are those of our VirtualService that is in place, none where there is none.
+// routes returns the stored VirtualService, nil if there is none.
 func (w *world) routes(t *testing.T) *istioapi.VirtualService {
 	t.Helper()
-	object, there := w.ours[ourVirtualService]
+	object, there := w.stored[overridesVirtualService]
 	if !there {
 		return nil
 	}
@@ -243,8 +242,7 @@ func (w *world) routes(t *testing.T) *istioapi.VirtualService {
 	return &v.Spec
 }
 
-// ordinary lists the subsets that ordinary traffic goes to, by the object that
-// is in place.
+// ordinary lists the subsets that the stored object sends ordinary traffic to.
 func (w *world) ordinary(t *testing.T) []string {
 	t.Helper()
 	rows := w.routes(t).GetHttp()

@@ -20,10 +20,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// log is everything that was ever written, by object.
+// log has everything that was ever written, by object.
 type log struct {
 	entries map[diag.Object][]entry
-	// endpoints are the labels of the ready pods.
+	// endpoints has the labels of the ready pods.
 	endpoints []endpoints
 }
 
@@ -44,8 +44,8 @@ var (
 	usersDestinationRule = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "users"}
 	callersRule          = diag.Object{Kind: "DestinationRule", Namespace: elsewhere, Name: "callers"}
 	selectedRule         = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "selected"}
-	ourVirtualService    = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: service + "-overrides"}
-	ourDestinationRule   = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: service + "-overrides"}
+	overridesVirtualService    = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: service + "-overrides"}
+	overridesDestinationRule   = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: service + "-overrides"}
 )
 
 func (l *log) add(object diag.Object, e entry) {
@@ -55,7 +55,7 @@ func (l *log) add(object diag.Object, e entry) {
 	l.entries[object] = append(l.entries[object], e)
 }
 
-// write notes an object of ours; one without JSON is gone.
+// write logs an object of the operator's; one without JSON is deleted.
 func (l *log) write(at time.Time, o istio.Object) {
 	e := entry{at: at}
 	if o.Kind == "VirtualService" && o.JSON != nil {
@@ -76,18 +76,18 @@ func must(err error) {
 	}
 }
 
-// proxy has of each object one of the states that it was in during the bound.
+// proxy has each object in one of the states that it had during the bound.
 type proxy struct {
 	namespace string
-	// seen counts the entries of each object that it has had.
+	// seen counts the entries of each object that it has received.
 	seen      map[diag.Object]int
 	endpoints int
 }
 
-// deliver lets p have some of what was written, and all that is due.
+// deliver gives p some log entries, and all that have reached the bound.
 func (p *proxy) deliver(w *world) {
 	t, l, now := w.draw, &w.log, w.now
-	for _, object := range []diag.Object{usersVirtualService, usersDelegate, usersDestinationRule, callersRule, selectedRule, ourVirtualService, ourDestinationRule} {
+	for _, object := range []diag.Object{usersVirtualService, usersDelegate, usersDestinationRule, callersRule, selectedRule, overridesVirtualService, overridesDestinationRule} {
 		entries := l.entries[object]
 		for p.seen[object] < len(entries) {
 			next := entries[p.seen[object]]
@@ -98,7 +98,7 @@ func (p *proxy) deliver(w *world) {
 			if w.ordered {
 				p.endpointsUntil(l, next.at)
 			}
-			if object == ourVirtualService {
+			if object == overridesVirtualService {
 				p.delegatesUntil(l, next.at)
 			}
 		}
@@ -111,8 +111,8 @@ func (p *proxy) deliver(w *world) {
 	}
 }
 
-// delegatesUntil lets p have what the controller had written before an object of ours was:
-// istiod watches all VirtualServices in one, in the order in which they are written.
+// delegatesUntil gives p the controller's VirtualServices that were written before one of
+// the operator's: istiod watches all VirtualServices together, in the order of the writes.
 func (p *proxy) delegatesUntil(l *log, at time.Time) {
 	for entries := l.entries[usersDelegate]; p.seen[usersDelegate] < len(entries) && !entries[p.seen[usersDelegate]].at.After(at); {
 		p.seen[usersDelegate]++
@@ -130,7 +130,7 @@ type view struct {
 	virtualService   *istioapi.VirtualService
 	destinationRules []*istioapi.DestinationRule
 	ready            []map[string]string
-	// delegate is what routes delegate to.
+	// delegate is the VirtualService that routes delegate to.
 	delegate *istioapi.VirtualService
 }
 
@@ -142,17 +142,17 @@ func (p *proxy) view(l *log) view {
 		}
 		return entry{}
 	}
-	// Ours is either older or scoped, so that proxies prefer it.
-	if out.virtualService = current(ourVirtualService).virtualService; out.virtualService == nil || !exports(out.virtualService.GetExportTo(), p.namespace) {
+	// The operator's is either older or scoped, so proxies prefer it.
+	if out.virtualService = current(overridesVirtualService).virtualService; out.virtualService == nil || !exports(out.virtualService.GetExportTo(), p.namespace) {
 		out.virtualService = current(usersVirtualService).virtualService
 	}
 	out.delegate = current(usersDelegate).virtualService
-	// A rule of the callers' own namespace, or for selected callers, hides all others.
+	// A rule in the callers' own namespace, or for selected callers, hides all others.
 	own := map[string]diag.Object{elsewhere: callersRule, namespace: selectedRule}[p.namespace]
 	if d := current(own).destinationRule; d != nil {
 		out.destinationRules = []*istioapi.DestinationRule{d}
 	} else {
-		for _, object := range []diag.Object{usersDestinationRule, ourDestinationRule} {
+		for _, object := range []diag.Object{usersDestinationRule, overridesDestinationRule} {
 			if d := current(object).destinationRule; d != nil && exports(d.GetExportTo(), p.namespace) {
 				out.destinationRules = append(out.destinationRules, d)
 			}
@@ -164,15 +164,14 @@ func (p *proxy) view(l *log) view {
 	return out
 }
 
-// exports reports whether an object with an exportTo is seen in a namespace.
+// exports reports whether an object with an exportTo is visible in a namespace.
 func exports(exportTo []string, to string) bool {
 	return len(exportTo) == 0 || slices.Contains(exportTo, "*") || slices.Contains(exportTo, to)
 }
 
-// outcome is what may become of a request: one of several, for each destination
-// and each pod.
+// outcome has all possible outcomes of a request: one for each destination and each pod.
 type outcome struct {
-	// route is the name of the route taken.
+	// route is the name of the matching route.
 	route string
 	// noCluster and noEndpoint name a destination that would fail.
 	noCluster, noEndpoint string
@@ -184,7 +183,7 @@ func (o outcome) String() string {
 	return fmt.Sprintf("route %q, no cluster %q, no endpoint %q, served by %v", o.route, o.noCluster, o.noEndpoint, o.versions)
 }
 
-// send says what becomes of a request with an override header, none if empty.
+// send returns the outcome of a request with an override header; without one if it is empty.
 func (v *view) send(header string) outcome {
 	if v.virtualService == nil {
 		return v.reach("", []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: host}}})
@@ -203,7 +202,7 @@ func (v *view) send(header string) outcome {
 	return outcome{noCluster: "no route"}
 }
 
-// fits matches as Envoy does, as far as our tables need it here.
+// fits matches as Envoy does, as far as these tables need it.
 func fits(m *istioapi.HTTPMatchRequest, header string) bool {
 	for name, want := range m.GetHeaders() {
 		if name != "x-override" || header == "" || !pattern(want.GetRegex()).MatchString(header) {
@@ -218,7 +217,7 @@ func fits(m *istioapi.HTTPMatchRequest, header string) bool {
 	return m.GetUri() == nil
 }
 
-// patterns keeps what was compiled before.
+// patterns caches compiled patterns.
 var patterns sync.Map
 
 func pattern(text string) *regexp.Regexp {
@@ -270,32 +269,32 @@ func (v *view) subset(name string) (map[string]string, bool) {
 	return nil, false
 }
 
-// tell tells the operator what istiod could: which clusters every proxy knows by
-// name, though not what they are, and which rows.
-func (w *world) tell() {
-	if !w.told {
+// acknowledge tells the operator as much as istiod could: the names of the clusters that
+// every proxy has, but not their definitions, and the names of rows.
+func (w *world) acknowledge() {
+	if !w.istiodTells {
 		return
 	}
-	w.settled = map[plan.Cluster]time.Time{}
-	for _, y := range w.output.PendingClusters {
+	w.acked = map[plan.Cluster]time.Time{}
+	for _, c := range w.output.PendingClusters {
 		lacking := func(p *proxy) bool {
 			v := p.view(&w.log)
-			_, ok := v.subset(y.Subset)
+			_, ok := v.subset(c.Subset)
 			return !ok
 		}
-		if y.FirstOfName && !slices.ContainsFunc(w.proxies, lacking) {
-			w.settled[y.Cluster] = y.Since
+		if c.FirstOfName && !slices.ContainsFunc(w.proxies, lacking) {
+			w.acked[c.Cluster] = c.Since
 		}
 	}
-	w.tellRoutes()
+	w.acknowledgeRoutes()
 }
 
-// tellRoutes tells the operator which rows every proxy that is to see them knows.
-func (w *world) tellRoutes() {
-	w.routesSettled = map[route.Version]time.Time{}
+// acknowledgeRoutes tells the operator which rows all proxies in their namespaces have.
+func (w *world) acknowledgeRoutes() {
+	w.routesAcked = map[route.Version]time.Time{}
 	lacking := map[route.Version]bool{}
 	for _, r := range w.output.PendingRows {
-		w.routesSettled[r.Version] = r.Since
+		w.routesAcked[r.Version] = r.Since
 		for _, p := range w.proxies {
 			v := p.view(&w.log)
 			has := slices.ContainsFunc(v.virtualService.GetHttp(), func(h *istioapi.HTTPRoute) bool { return h.GetName() == r.Name })
@@ -305,12 +304,12 @@ func (w *world) tellRoutes() {
 	}
 	for v := range lacking {
 		if lacking[v] {
-			delete(w.routesSettled, v)
+			delete(w.routesAcked, v)
 		}
 	}
 }
 
-// describe prints a view for people who have to find out what went wrong.
+// describe prints a view, to debug a failure.
 func (v *view) describe() string {
 	var b strings.Builder
 	for _, h := range v.virtualService.GetHttp() {

@@ -13,9 +13,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// goesTo checks where ordinary traffic goes, by the object in place, and what is said
-// of that.
-func (w *world) goesTo(t *testing.T, when string, want []string, code diag.Code, message string) {
+// expectOrdinary checks where the stored object sends ordinary traffic, and the diagnostic
+// about that.
+func (w *world) expectOrdinary(t *testing.T, when string, want []string, code diag.Code, message string) {
 	t.Helper()
 	if got := w.ordinary(t); !slices.Equal(got, want) {
 		t.Errorf("%s ordinary traffic goes to %q, want %q", when, got, want)
@@ -25,12 +25,12 @@ func (w *world) goesTo(t *testing.T, when string, want []string, code diag.Code,
 		got = w.output.Diagnostics[0]
 	}
 	if len(w.output.Diagnostics) > 1 || got.Code != code || got.Message != message {
-		t.Errorf("%s it is said %v, want %s: %s", when, w.output.Diagnostics, code, message)
+		t.Errorf("%s the diagnostics are %v, want %s: %s", when, w.output.Diagnostics, code, message)
 	}
 }
 
-// held lists why objects of a kind are held.
-func (w *world) held(kind string) []plan.Reason {
+// blockedReasons lists why changes of objects of a kind are blocked.
+func (w *world) blockedReasons(kind string) []plan.Reason {
 	var out []plan.Reason
 	for _, h := range w.output.Blocked {
 		if h.Kind == kind {
@@ -40,8 +40,8 @@ func (w *world) held(kind string) []plan.Reason {
 	return out
 }
 
-// pinned is a world whose ordinary traffic is pinned to v1, with a preview v3; the
-// selector of v1 tells its pods from others or does not.
+// pinned is a world whose ordinary traffic is pinned to v1, with a preview v3. With
+// ownSelector, the selector of v1's workload selects no other pods.
 func pinned(t *testing.T, ownSelector bool) *world {
 	t.Helper()
 	w := newWorld(0)
@@ -60,21 +60,21 @@ const (
 	stayWithV1         = "no released pod is ready (named: v2): ordinary traffic stays with Deployment/cart-v1 (version v1) until one is"
 )
 
-// TestPinWaitsForReadyPods: ordinary traffic moves to another version when a pod of
-// that is ready, and all else is done meanwhile.
+// TestPinWaitsForReadyPods: ordinary traffic moves to another version once a pod of that
+// version is ready. Other changes do not wait.
 func TestPinWaitsForReadyPods(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, false)
 	w.deploy("cart-v2", "v2", false)
 	w.settings.ReleasedVersions = []string{"v2"}
 	w.run(t, 4*bound)
-	w.goesTo(t, "before v2 is ready", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
-	if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.ReleasedNotReady}) {
-		t.Errorf("held %v", got)
+	w.expectOrdinary(t, "before v2 is ready", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
+	if got := w.blockedReasons("VirtualService"); !slices.Equal(got, []plan.Reason{plan.ReleasedNotReady}) {
+		t.Errorf("blocked %v", got)
 	}
 	w.memory = plan.Memory{}
 	w.run(t, 4*bound)
-	w.goesTo(t, "after a crash", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
+	w.expectOrdinary(t, "after a crash", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
 
 	w.virtualService = &istioapi.VirtualService{Hosts: []string{service}, Http: []*istioapi.HTTPRoute{{
 		Route:   []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: service}}},
@@ -83,20 +83,19 @@ func TestPinWaitsForReadyPods(t *testing.T) {
 	compare(t, "a user's edit", w.run(t, tick), []string{"0 update VirtualService"})
 	w.workloads["cart-v3"].ready = 0
 	compare(t, "a preview that can't serve", w.run(t, tick), []string{"0 update VirtualService"})
-	w.goesTo(t, "then", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
+	w.expectOrdinary(t, "then", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
 
 	w.workloads["cart-v2"].ready = 1
 	compare(t, "ready", w.run(t, tick), []string{"0 update VirtualService"})
 	w.run(t, tick)
-	w.goesTo(t, "with v2 ready", []string{subsetV2}, "", "")
+	w.expectOrdinary(t, "with v2 ready", []string{subsetV2}, "", "")
 	w.workloads["cart-v2"].ready = 0
 	w.run(t, bound)
-	w.goesTo(t, "after v2 has crashed", []string{subsetV2}, "", "")
+	w.expectOrdinary(t, "after v2 has crashed", []string{subsetV2}, "", "")
 }
 
-// TestPinDoesNotWaitForTheDead: where no pod is ready of those that ordinary traffic is
-// pinned to, it goes where it is to go.
-func TestPinDoesNotWaitForTheDead(t *testing.T) {
+// TestPinDoesNotWaitForUnreadyPods: ordinary traffic moves at once if no pinned pod is ready.
+func TestPinDoesNotWaitForUnreadyPods(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, false)
 	w.deploy("cart-v2", "v2", false)
@@ -104,14 +103,14 @@ func TestPinDoesNotWaitForTheDead(t *testing.T) {
 	w.run(t, 4*bound)
 	w.workloads["cart-v1"].ready = 0
 	w.run(t, tick)
-	w.goesTo(t, "with nothing ready", []string{subsetV2}, "", "")
+	w.expectOrdinary(t, "with nothing ready", []string{subsetV2}, "", "")
 	w.workloads["cart-v1"].ready = 1
 	w.run(t, tick)
-	w.goesTo(t, "with v1 back", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
+	w.expectOrdinary(t, "with v1 back", []string{subsetV1}, diag.ReleasedNotReady, stayWithV1)
 }
 
-// TestUnpinnedWaitsForReadyPods: the same where ordinary traffic is not pinned yet. It
-// is, to what was released, as soon as it would reach others.
+// TestUnpinnedWaitsForReadyPods is the same for ordinary traffic that is not pinned. It is
+// pinned to the formerly released pods as soon as it would reach others.
 func TestUnpinnedWaitsForReadyPods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(0)
@@ -123,21 +122,21 @@ func TestUnpinnedWaitsForReadyPods(t *testing.T) {
 	w.settings.ReleasedVersions = []string{"v2"}
 	w.run(t, 4*bound)
 	const stay = "no released pod is ready (named: v2): ordinary traffic stays with Deployment/cart (version v1) until one is"
-	w.goesTo(t, "while it rolls", []string{""}, diag.ReleasedNotReady, stay)
+	w.expectOrdinary(t, "while it rolls", []string{""}, diag.ReleasedNotReady, stay)
 	w.deploy("cart-v3", "v3", true)
 	w.run(t, 4*bound)
-	w.goesTo(t, "beside a preview", []string{subsetV1}, diag.ReleasedNotReady, stay)
+	w.expectOrdinary(t, "beside a preview", []string{subsetV1}, diag.ReleasedNotReady, stay)
 }
 
 // TestPinBySelectorWaits: a pin by selector keeps its name when it moves. It keeps its
-// pods until others are ready.
+// labels until pods with the new labels are ready.
 func TestPinBySelectorWaits(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
 	w.deploy("cart-v2", "v2", true)
 	w.settings.ReleasedVersions = []string{"v2"}
 	w.run(t, 4*bound)
-	w.goesTo(t, "before v2 is ready", []string{"overrides-released"}, diag.ReleasedNotReady, stayWithV1)
+	w.expectOrdinary(t, "before v2 is ready", []string{"overrides-released"}, diag.ReleasedNotReady, stayWithV1)
 	version := func() string {
 		for _, s := range w.observedRule(t).Subsets {
 			if s.Name == "overrides-released" {
@@ -146,18 +145,18 @@ func TestPinBySelectorWaits(t *testing.T) {
 		}
 		return ""
 	}
-	if got, held := version(), w.held("DestinationRule"); got != "v1" || !slices.Equal(held, []plan.Reason{plan.ReleasedNotReady}) {
-		t.Errorf("it has the pods of %q, held %v", got, held)
+	if got, held := version(), w.blockedReasons("DestinationRule"); got != "v1" || !slices.Equal(held, []plan.Reason{plan.ReleasedNotReady}) {
+		t.Errorf("it selects the pods of %q, blocked %v", got, held)
 	}
 	w.workloads["cart-v2"].ready = 1
 	w.run(t, tick)
 	if got := version(); got != "v2" || len(w.output.Diagnostics) > 0 {
-		t.Errorf("with v2 ready it has the pods of %q, and it is said %v", got, w.output.Diagnostics)
+		t.Errorf("with v2 ready it selects the pods of %q, diagnostics %v", got, w.output.Diagnostics)
 	}
 }
 
-// TestReleasedNotFound: ordinary traffic stays pinned to pods that are ready though what
-// is named as released is not there.
+// TestReleasedNotFound: ordinary traffic stays pinned to ready pods although no pod has the
+// version that is named as released.
 func TestReleasedNotFound(t *testing.T) {
 	t.Parallel()
 	for _, own := range []bool{false, true} {
@@ -166,55 +165,55 @@ func TestReleasedNotFound(t *testing.T) {
 		w.settings.ReleasedVersions = []string{"v9"}
 		w.run(t, 6*bound)
 		const stay = "no pods are released (named: v9): ordinary traffic stays pinned to Deployment/cart-v1 (version v1)"
-		w.goesTo(t, "with a name that is not there", want, diag.ReleasedNotFound, stay)
-		if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.ReleasedNotFound}) {
-			t.Errorf("held %v", got)
+		w.expectOrdinary(t, "with a version that does not exist", want, diag.ReleasedNotFound, stay)
+		if got := w.blockedReasons("VirtualService"); !slices.Equal(got, []plan.Reason{plan.ReleasedNotFound}) {
+			t.Errorf("blocked %v", got)
 		}
 		w.memory = plan.Memory{}
 		w.run(t, 4*bound)
-		w.goesTo(t, "after a crash", want, diag.ReleasedNotFound, stay)
+		w.expectOrdinary(t, "after a crash", want, diag.ReleasedNotFound, stay)
 		delete(w.workloads, "cart-v1")
 		w.run(t, tick)
-		w.goesTo(t, "when its pods are gone", []string{""}, "", "")
+		w.expectOrdinary(t, "when its pods are gone", []string{""}, "", "")
 	}
 }
 
-// TestReleasedNotFoundUnpinned: previews that come while what is released is missing get
-// no ordinary traffic that was served by others.
+// TestReleasedNotFoundUnpinned: a preview that appears while no released pod exists gets
+// no ordinary traffic that other pods serve.
 func TestReleasedNotFoundUnpinned(t *testing.T) {
 	t.Parallel()
 	w := start()
 	w.run(t, 2*bound)
 	w.settings.ReleasedVersions = []string{"v2"}
 	w.run(t, 4*bound)
-	w.goesTo(t, "alone", []string{""}, "", "")
+	w.expectOrdinary(t, "alone", []string{""}, "", "")
 	w.deploy("cart-v3", "v3", true)
 	w.run(t, 4*bound)
-	w.goesTo(t, "beside a preview", []string{subsetV1}, diag.ReleasedNotFound, "no pods are released (named: v2): ordinary traffic stays pinned to Deployment/cart-v1 (version v1)")
+	w.expectOrdinary(t, "beside a preview", []string{subsetV1}, diag.ReleasedNotFound, "no pods are released (named: v2): ordinary traffic stays pinned to Deployment/cart-v1 (version v1)")
 }
 
-// TestLabelBeforeAnnotation: the released workload gets another version label, and that
-// is named as released some time after.
+// TestLabelBeforeAnnotation: the released workload gets another version label, and a user
+// names that version as released some time later.
 func TestLabelBeforeAnnotation(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, false)
 	x := w.workloads["cart-v1"]
 	w.roll(x, "v2")
 	w.run(t, 4*bound)
-	w.goesTo(t, "while it rolls", []string{subsetV1}, "", "")
+	w.expectOrdinary(t, "while it rolls", []string{subsetV1}, "", "")
 	x.ready, x.former = 1, nil
 	w.run(t, 4*bound)
-	w.goesTo(t, "rolled", []string{subsetV2}, diag.ReleasedNotFound, "no pods are released (named: v1): ordinary traffic stays pinned to Deployment/cart-v1 (version v2)")
+	w.expectOrdinary(t, "rolled", []string{subsetV2}, diag.ReleasedNotFound, "no pods are released (named: v1): ordinary traffic stays pinned to Deployment/cart-v1 (version v2)")
 	w.settings.ReleasedVersions = []string{"v2"}
 	w.run(t, 4*bound)
-	w.goesTo(t, "named", []string{subsetV2}, "", "")
+	w.expectOrdinary(t, "named", []string{subsetV2}, "", "")
 }
 
-// observedRule is our DestinationRule in place.
+// observedRule has the subsets of the stored DestinationRule.
 func (w *world) observedRule(t *testing.T) *route.PlacedSubsets {
 	t.Helper()
 	for _, o := range w.observed(t) {
-		if o.Object == ourDestinationRule {
+		if o.Object == overridesDestinationRule {
 			return o.Subsets
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-// userChanges changes the user's objects, or takes away one of ours. It reports
-// whether something went that routes may have named.
+// userChanges changes the user's objects, or deletes one of the operator's. It reports
+// whether something went that routes may reference.
 func (w *world) userChanges(t *rapid.T) bool {
 	switch rapid.IntRange(0, 9).Draw(t, "user") {
 	case 0:
@@ -42,14 +42,14 @@ func (w *world) userChanges(t *rapid.T) bool {
 			return !slices.ContainsFunc(w.destinationRule.GetSubsets(), func(n *istioapi.Subset) bool { return n.GetName() == s.GetName() })
 		})
 	case 3:
-		return w.deleteOurs(t)
+		return w.deleteStored(t)
 	case 4:
 		return w.hide(callersRule, &w.callers, &istioapi.DestinationRule{Host: host})
 	case 5:
 		return w.hide(selectedRule, &w.selected, &istioapi.DestinationRule{Host: service, WorkloadSelector: everyPod})
 	case 8:
-		// A controller takes a step. One to all of the Service is in force before it is pinned
-		// where we delegate to it.
+		// A controller changes its routes. If the operator's routes delegate to them, routes to
+		// the whole Service are in force before they are pinned.
 		to := rapid.SampledFrom([][]string{{primary}, {primary, canary}, {canary}, {host}}).Draw(t, "steered to")
 		w.steer(to...)
 		return w.steered()[host]
@@ -61,7 +61,7 @@ func (w *world) userChanges(t *rapid.T) bool {
 		w.settings.Managed = rapid.SampledFrom([]*bool{nil, new(bool)}).Draw(t, "managed")
 		return false
 	}
-	// One of the names that ours have, for other pods.
+	// The name of one of the operator's subsets, for other pods.
 	w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{{
 		Name:   rapid.SampledFrom([]string{"override-v1", "override-v2", "overrides-released"}).Draw(t, "subset"),
 		Labels: map[string]string{"version": rapid.SampledFrom([]string{"v1", "v2", "v3"}).Draw(t, "of")},
@@ -70,13 +70,13 @@ func (w *world) userChanges(t *rapid.T) bool {
 	return true
 }
 
-// primary and canary are Services of a controller's.
+// primary and canary are Services of a progressive delivery controller.
 const (
 	primary = "cart-primary.shop.svc.cluster.local"
 	canary  = "cart-canary.shop.svc.cluster.local"
 )
 
-// steer has the routes that may be delegated to lead to some hosts, each with a share.
+// steer makes the delegate lead to some hosts, each with an equal share.
 func (w *world) steer(hosts ...string) {
 	route := &istioapi.HTTPRoute{}
 	for _, h := range hosts {
@@ -86,7 +86,7 @@ func (w *world) steer(hosts ...string) {
 	w.log.add(usersDelegate, entry{at: w.now, virtualService: w.delegate})
 }
 
-// steered lists the hosts that the user's routes lead to by delegation.
+// steered has the hosts that the user's routes lead to by delegation.
 func (w *world) steered() map[string]bool {
 	if slices.ContainsFunc(w.virtualService.GetHttp(), func(h *istioapi.HTTPRoute) bool { return h.GetDelegate() != nil }) {
 		return w.delegated()
@@ -94,7 +94,7 @@ func (w *world) steered() map[string]bool {
 	return nil
 }
 
-// delegated lists the hosts that the controller's routes lead to.
+// delegated has the hosts that the delegate leads to.
 func (w *world) delegated() map[string]bool {
 	out := map[string]bool{}
 	for _, h := range w.delegate.GetHttp() {
@@ -105,11 +105,11 @@ func (w *world) delegated() map[string]bool {
 	return out
 }
 
-// everyPod selects the callers that the proxies here are.
+// everyPod selects the callers of these proxies.
 var everyPod = &typev1beta1.WorkloadSelector{MatchLabels: map[string]string{"app": "client"}}
 
-// hide makes a rule that hides ours from some, or takes it away. It reports whether it
-// made one: what routes name is then not there any more.
+// hide creates a rule that hides the operator's from some callers, or deletes it. It
+// reports whether it created one: then the subsets that routes reference are hidden.
 func (w *world) hide(object diag.Object, rule **istioapi.DestinationRule, with *istioapi.DestinationRule) bool {
 	if *rule != nil {
 		with = nil
@@ -119,19 +119,19 @@ func (w *world) hide(object diag.Object, rule **istioapi.DestinationRule, with *
 	return with != nil
 }
 
-// deleteOurs takes away an object of ours.
-func (w *world) deleteOurs(t *rapid.T) bool {
-	if len(w.ours) == 0 {
+// deleteStored deletes one of the operator's objects.
+func (w *world) deleteStored(t *rapid.T) bool {
+	if len(w.stored) == 0 {
 		return false
 	}
-	names := slices.SortedFunc(maps.Keys(w.ours), diag.Object.Compare)
+	names := slices.SortedFunc(maps.Keys(w.stored), diag.Object.Compare)
 	name := rapid.SampledFrom(names).Draw(t, "deleted")
-	delete(w.ours, name)
+	delete(w.stored, name)
 	w.log.write(w.now, istio.Object{Object: name})
 	return true
 }
 
-// resolved is v with the host as proxies see it.
+// resolved returns v with the fully qualified host, as proxies see it.
 func resolved(v *istioapi.VirtualService) *istioapi.VirtualService {
 	if v == nil {
 		return nil

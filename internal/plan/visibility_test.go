@@ -10,8 +10,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// shown is who sees our routes; nil where there are none.
-func (w *world) shown(t *testing.T) []string {
+// visibleIn lists the namespaces that see the stored routes; nil if there are none.
+func (w *world) visibleIn(t *testing.T) []string {
 	t.Helper()
 	v := w.routes(t)
 	if v != nil && len(v.GetExportTo()) == 0 {
@@ -20,7 +20,7 @@ func (w *world) shown(t *testing.T) []string {
 	return v.GetExportTo()
 }
 
-// overrides lists where the override rows in place lead.
+// overrides has the subsets that the stored override rows lead to.
 func (w *world) overrides(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -32,36 +32,36 @@ func (w *world) overrides(t *testing.T) map[string]string {
 	return out
 }
 
-// TestCallersWhoSawNothing: where a rule of the callers' namespace hid our subsets, and is
-// taken away, proxies there get our routes when they have had the time to notice.
-func TestCallersWhoSawNothing(t *testing.T) {
+// TestHiddenSubsetsAppear: after a rule in the callers' namespace that hid the subsets is
+// deleted, proxies there get the routes once the propagation delay is over.
+func TestHiddenSubsetsAppear(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
 	w.callers = &istioapi.DestinationRule{Host: host}
 	compare(t, "hidden", w.run(t, tick), []string{"0 update VirtualService"})
-	if got := w.shown(t); !slices.Equal(got, []string{namespace}) {
-		t.Errorf("routes are shown to %q while a rule hides the subsets elsewhere", got)
+	if got := w.visibleIn(t); !slices.Equal(got, []string{namespace}) {
+		t.Errorf("namespaces %q see the routes while a rule hides the subsets elsewhere", got)
 	}
 	w.run(t, 4*bound)
 	w.callers = nil
 	w.deploy("cart-v2", "v2", true)
 	compare(t, "hidden no more", w.run(t, tick), []string{"0 update DestinationRule"})
-	if got := w.held("VirtualService"); !slices.Equal(got, []plan.Reason{plan.SubsetNotPropagated}) {
+	if got := w.blockedReasons("VirtualService"); !slices.Equal(got, []plan.Reason{plan.SubsetNotPropagated}) {
 		t.Errorf("held %v", got)
 	}
 	w.workloads["cart-v2"].ready = 1
 	w.run(t, bound-2*tick)
-	if got := w.shown(t); !slices.Equal(got, []string{namespace}) {
-		t.Errorf("routes are shown to %q before proxies there have the subsets", got)
+	if got := w.visibleIn(t); !slices.Equal(got, []string{namespace}) {
+		t.Errorf("namespaces %q see the routes before proxies there have the subsets", got)
 	}
 	w.run(t, 3*tick)
-	if got := w.shown(t); !slices.Equal(got, []string{"*"}) {
-		t.Errorf("routes are shown to %q in the end", got)
+	if got := w.visibleIn(t); !slices.Equal(got, []string{"*"}) {
+		t.Errorf("namespaces %q see the routes in the end", got)
 	}
 }
 
-// TestHiddenWhileThePinWaits: who is not to see the routes any more doesn't, though the
-// pin has to wait.
+// TestHiddenWhileThePinWaits: a namespace that must no longer see the routes loses them,
+// although the pin has to wait.
 func TestHiddenWhileThePinWaits(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
@@ -70,23 +70,23 @@ func TestHiddenWhileThePinWaits(t *testing.T) {
 	w.settings.ReleasedVersions = []string{"v1", "v4"}
 	w.callers = &istioapi.DestinationRule{Host: host}
 	w.run(t, tick)
-	if got := w.shown(t); !slices.Equal(got, []string{namespace}) || !slices.Equal(w.ordinary(t), []string{"overrides-released"}) {
-		t.Errorf("routes to %q are shown to %q", w.ordinary(t), got)
+	if got := w.visibleIn(t); !slices.Equal(got, []string{namespace}) || !slices.Equal(w.ordinary(t), []string{"overrides-released"}) {
+		t.Errorf("routes to %q are visible in %q", w.ordinary(t), got)
 	}
 }
 
-// TestLeftAloneAtOnce: what makes us leave a Service alone is in force, and may hide the
-// pin: the routes go with it.
-func TestLeftAloneAtOnce(t *testing.T) {
+// TestSkippedAtOnce: the change for which a Service is skipped is in force, and may hide
+// the pin. So the routes go at once.
+func TestSkippedAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, leave := range map[string]func(*world){
+	for name, skip := range map[string]func(*world){
 		"selected callers": func(w *world) {
 			w.selected = &istioapi.DestinationRule{Host: service, WorkloadSelector: everyPod}
 		},
 		"opted out": func(w *world) { w.settings.Managed = new(bool) },
 	} {
 		w := pinned(t, true)
-		leave(w)
+		skip(w)
 		compare(t, name, w.run(t, tick), []string{"0 delete VirtualService"})
 		w.selected, w.settings.Managed = nil, nil
 		compare(t, name+", and back at once", w.run(t, bound), nil)
@@ -94,9 +94,9 @@ func TestLeftAloneAtOnce(t *testing.T) {
 	}
 }
 
-// TestTwoSubsetsOfOneName: where a user has a subset with the name of one of ours, for
-// other pods, an override goes without its row rather than to these.
-func TestTwoSubsetsOfOneName(t *testing.T) {
+// TestConflictingSubsets: if a user defines a subset with the name of a generated one, for other
+// pods, the override row goes, so that no request reaches these pods.
+func TestConflictingSubsets(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
 	w.destinationRule = &istioapi.DestinationRule{Host: service, Subsets: []*istioapi.Subset{{Name: "override-v3", Labels: map[string]string{"version": "v1"}}}}
@@ -110,9 +110,9 @@ func TestTwoSubsetsOfOneName(t *testing.T) {
 	}
 }
 
-// TestRowsStayAfterACrash: where the user's VirtualService goes, all callers are to see
-// ours, and rows get other names. An operator that has just started, and does not know how
-// old anything is, takes no row away.
+// TestRowsStayAfterACrash: when the user's VirtualService goes, the table is meant for all
+// namespaces, and its rows get other names. An operator that has just started, and does not
+// know how old anything is, removes no row.
 func TestRowsStayAfterACrash(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, true)
@@ -127,13 +127,13 @@ func TestRowsStayAfterACrash(t *testing.T) {
 			t.Fatalf("after %v no row leads to v3: %v", w.now.Sub(epoch), w.overrides(t))
 		}
 	}
-	if got := w.shown(t); !slices.Equal(got, []string{"*"}) && len(got) > 0 {
-		t.Errorf("in the end it is shown to %q", got)
+	if got := w.visibleIn(t); !slices.Equal(got, []string{"*"}) && len(got) > 0 {
+		t.Errorf("in the end it is visible in %q", got)
 	}
 }
 
-// TestPinStaysAfterACrash: the same where nothing is there of what is released, so that
-// ordinary traffic is to stay where it is.
+// TestPinStaysAfterACrash is the same with no released pod, so that ordinary traffic has
+// to stay where it is.
 func TestPinStaysAfterACrash(t *testing.T) {
 	t.Parallel()
 	w := pinned(t, false)

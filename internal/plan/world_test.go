@@ -28,13 +28,13 @@ const (
 	service   = "cart"
 	host      = "cart.shop.svc.cluster.local"
 	tick      = 100 * time.Millisecond
-	// bound is how late a proxy may have what was written.
+	// bound is how late a proxy may receive what was written.
 	bound = 5 * tick
 )
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// times are those of the operator in tests: as short as the bound allows.
+// times are the operator's delays in tests: as short as the bound allows.
 func times() plan.Options {
 	return plan.Options{PropagationDelay: bound, DrainDelay: bound, FlapBackoff: bound, FlapBackoffMax: 4 * bound, FlapReset: 12 * bound}
 }
@@ -42,24 +42,24 @@ func times() plan.Options {
 // workload is one Deployment behind the Service.
 type workload struct {
 	version string
-	// ownSelector is set where its selector tells it from all others.
+	// ownSelector is set if its selector selects no other pods.
 	ownSelector bool
 	created     time.Time
-	// pods and ready are those that are there.
+	// pods and ready count the existing and the ready pods.
 	pods, ready int
-	// watched counts the ticks in which the operator ran while pods were there.
+	// watched counts the ticks in which the operator ran while pods existed.
 	watched int
-	// gated is set where the pods have a readiness gate, open where it is. eager ones
-	// are ready as soon as they may be.
+	// gated is set if the pods have a readiness gate, open if that is open. Eager pods are
+	// ready as soon as they may be.
 	gated, open, eager bool
-	// name is set where the pods carry it as a label, and the selector has no version:
-	// that of a workload of its own selector whose version label may change.
+	// name is a label of the pods. If it is set, the selector has it and no version, so that
+	// the version label may change.
 	name string
-	// kind is empty for a Deployment. own is a label of its own, which its selector does
-	// not have; preview is set where its pods are labelled as such.
+	// kind is empty for a Deployment. own is a label that its selector does not have; preview
+	// is set if its pods are labelled as previews.
 	kind, own string
 	preview   bool
-	// former are the pods of the template before, of another version.
+	// former has the pods of the former template, with another version.
 	former *workload
 }
 
@@ -89,79 +89,79 @@ func (w *workload) selector() map[string]string {
 
 // world is a cluster with an operator and proxies.
 type world struct {
-	// draw is where chance comes from; nil where nothing is left to it.
+	// draw is the source of chance; nil in deterministic tests.
 	draw *rapid.T
 
 	now       time.Time
 	workloads map[string]*workload
 	settings  model.Settings
-	// ours are the objects that the operator wrote, as they are stored.
-	ours map[diag.Object]istio.Object
-	// users are those of the user.
+	// stored has the operator's stored objects.
+	stored map[diag.Object]istio.Object
+	// virtualService and destinationRule are the user's.
 	virtualService *istioapi.VirtualService
-	// delegate is what virtualService delegates to.
+	// delegate is the VirtualService that virtualService delegates to.
 	delegate        *istioapi.VirtualService
 	destinationRule *istioapi.DestinationRule
-	// callers is one for the host in the namespace of callers elsewhere, selected one for
-	// selected callers at home: each hides all others from some.
+	// callers is a rule for the host in the namespace of other callers, selected a rule with
+	// a workloadSelector in the Service's namespace: each hides all other rules from some
+	// callers.
 	callers, selected *istioapi.DestinationRule
 
 	options plan.Options
-	// gate is set where pods that are not released get a readiness gate.
+	// gate is set if unreleased pods get a readiness gate.
 	gate bool
-	// told is set where the operator is told what proxies have: settled.
-	told    bool
-	settled map[plan.Cluster]time.Time
-	// routesSettled are the routes that they are known to have.
-	routesSettled map[route.Version]time.Time
-	memory        plan.Memory
-	output        plan.Output
-	result        compile.Result
-	// down counts the ticks for which the operator does not run.
+	// istiodTells is set if the operator learns which clusters proxies have acknowledged.
+	istiodTells bool
+	acked       map[plan.Cluster]time.Time
+	// routesAcked has the routes that they have acknowledged.
+	routesAcked map[route.Version]time.Time
+	memory      plan.Memory
+	output      plan.Output
+	result      compile.Result
+	// down counts the ticks until the operator runs again.
 	down    int
 	crashed bool
 
-	// ordered is set where proxies know of pods before they know of what was
-	// written because of them, as istiod sees to; else of each at any time.
+	// ordered is set if proxies receive endpoints before the objects that were written
+	// because of them, as from istiod; otherwise in any order.
 	ordered bool
 
 	log     log
 	proxies []*proxy
-	// checking is set once there is enough of a past.
+	// checking is set once enough moments are recorded.
 	checking bool
-	// past are the last moments, the newest last.
+	// past has the last moments, the newest last.
 	past []moment
-	entitlement
+	eligibility
 }
 
-// moment is what was true at a time.
+// moment records what was true at a time.
 type moment struct {
 	at time.Time
-	// released are the versions that are, nil where ordinary requests may reach all; due
-	// are those that they may reach, nil for all, and must those that are to serve them.
-	released, due, must map[string]bool
-	// previews are the versions of which all pods are labelled as such, where it is known
-	// what is released: by name, or by what our objects say.
+	// released has the released versions; nil if ordinary requests may reach all. eligible
+	// has the versions that they may reach; nil for all. mustServe has those that must serve.
+	released, eligible, mustServe map[string]bool
+	// previews has the versions whose pods are all labelled as previews, if it is known
+	// which version is released: by name, or from the stored objects.
 	previews map[string]bool
-	// ready are the versions with a ready pod.
+	// ready has the versions with a ready pod.
 	ready map[string]bool
-	// announced are the versions that the operator says all proxies route to.
+	// announced has the versions that all proxies route to, according to the operator.
 	announced map[string]bool
-	// disturbed is set where the user took away what routes named, or hid it.
+	// disturbed is set if the user deleted or hid something that routes reference.
 	disturbed bool
-	// hidden is set where a rule of the callers' in other namespaces hides ours.
+	// hidden is set if a rule in the namespace of other callers hides the operator's.
 	hidden bool
-	// delegates is set where the user's routes delegate, steered are the hosts that what they
-	// delegate to leads to: a proxy may have one of these as it was before, and the other
-	// as it is now.
+	// delegates is set if the user's routes delegate; steered has the hosts that the delegate
+	// leads to. A proxy may have an older delegate with the newest routes, and the reverse.
 	delegates bool
 	steered   map[string]bool
-	// ran is set where the operator ran, and crashed where it lost its memory.
+	// ran is set if the operator ran, crashed if it lost its memory.
 	ran, crashed bool
 }
 
 func newWorld(proxies int) *world {
-	w := &world{now: epoch, workloads: map[string]*workload{}, ours: map[diag.Object]istio.Object{}, options: times()}
+	w := &world{now: epoch, workloads: map[string]*workload{}, stored: map[diag.Object]istio.Object{}, options: times()}
 	for i := range proxies {
 		at := namespace
 		if i%3 == 2 {
@@ -172,7 +172,7 @@ func newWorld(proxies int) *world {
 	return w
 }
 
-// snapshot is what the operator sees.
+// snapshot is the operator's input.
 func (w *world) snapshot() *model.Snapshot {
 	s := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{elsewhere, namespace}}
 	cart := model.Service{
@@ -212,11 +212,11 @@ func (w *world) snapshot() *model.Snapshot {
 	return s
 }
 
-// remembered is what our objects say was released.
+// remembered reads from the stored objects which pods were released.
 func (w *world) remembered() *model.Remembered {
-	for _, name := range slices.SortedFunc(maps.Keys(w.ours), diag.Object.Compare) {
+	for _, name := range slices.SortedFunc(maps.Keys(w.stored), diag.Object.Compare) {
 		var object metav1.PartialObjectMetadata
-		if err := json.Unmarshal(w.ours[name].JSON, &object); err != nil {
+		if err := json.Unmarshal(w.stored[name].JSON, &object); err != nil {
 			panic(err)
 		}
 		if text := object.Annotations[istio.ReleasedAnnotation]; text != "" {
@@ -230,10 +230,10 @@ func (w *world) remembered() *model.Remembered {
 	return nil
 }
 
-// observed are our objects, read back from what is stored.
+// observed reads the operator's objects back from the store.
 func (w *world) observed(t rapid.TB) []plan.Observed {
 	var out []plan.Observed
-	for _, o := range w.ours {
+	for _, o := range w.stored {
 		out = append(out, observe(t, o))
 	}
 	return out
@@ -263,13 +263,13 @@ func observe(t rapid.TB, o istio.Object) plan.Observed {
 	return out
 }
 
-// plan runs the operator's core once.
+// plan makes one plan.
 func (w *world) plan(t rapid.TB) plan.Output {
 	snapshot := w.snapshot()
 	w.result = compile.Compile(snapshot)
 	out, err := plan.Plan(plan.Input{
 		Snapshot: snapshot, Result: &w.result, Observed: w.observed(t),
-		Memory: w.memory, Now: w.now, Acked: w.settled, RoutesAcked: w.routesSettled, Options: w.options, Gate: w.gate, Backend: istio.Backend{},
+		Memory: w.memory, Now: w.now, Acked: w.acked, RoutesAcked: w.routesAcked, Options: w.options, Gate: w.gate, Backend: istio.Backend{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func (w *world) plan(t rapid.TB) plan.Output {
 	return out
 }
 
-// operate runs the operator, and reports whether all of its writes succeeded.
+// operate runs the operator once, and reports whether all of its writes succeeded.
 func (w *world) operate(t rapid.TB, mayFail bool) bool {
 	done := true
 	t.Helper()
@@ -295,15 +295,15 @@ func (w *world) operate(t rapid.TB, mayFail bool) bool {
 func (w *world) apply(step plan.Step) {
 	object := step.Object
 	if step.Action == plan.Delete {
-		delete(w.ours, object.Object)
+		delete(w.stored, object.Object)
 		object.JSON = nil
 	} else {
-		w.ours[object.Object] = object
+		w.stored[object.Object] = object
 	}
 	w.log.write(w.now, object)
 }
 
-// story tells in a line what is so.
+// story describes the present state in one line.
 func (w *world) story() string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(w.workloads)) {
@@ -321,11 +321,11 @@ func (w *world) story() string {
 		b.WriteString("; ")
 	}
 	m := w.past[len(w.past)-1]
-	var held []string
+	var blocked []string
 	for _, h := range w.output.Blocked {
-		held = append(held, fmt.Sprintf("%s %s", h.Kind, h.Reason))
+		blocked = append(blocked, fmt.Sprintf("%s %s", h.Kind, h.Reason))
 	}
 	fmt.Fprintf(&b, "remembered %v; ", w.remembered())
-	fmt.Fprintf(&b, "released %v, due %v, must %v; ran %t; steps %v; held %v", m.released, m.due, m.must, m.ran, w.output.Steps, held)
+	fmt.Fprintf(&b, "released %v, eligible %v, must serve %v; ran %t; steps %v; blocked %v", m.released, m.eligible, m.mustServe, m.ran, w.output.Steps, blocked)
 	return b.String()
 }
