@@ -39,13 +39,13 @@ type endpoints struct {
 }
 
 var (
-	usersVirtualService  = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users"}
-	usersDelegate        = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users-canary"}
-	usersDestinationRule = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "users"}
-	callersRule          = diag.Object{Kind: "DestinationRule", Namespace: elsewhere, Name: "callers"}
-	selectedRule         = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "selected"}
-	overridesVirtualService    = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: service + "-overrides"}
-	overridesDestinationRule   = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: service + "-overrides"}
+	usersVirtualService      = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users"}
+	usersDelegate            = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: "users-canary"}
+	usersDestinationRule     = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "users"}
+	callersRule              = diag.Object{Kind: "DestinationRule", Namespace: elsewhere, Name: "callers"}
+	selectedRule             = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: "selected"}
+	overridesVirtualService  = diag.Object{Kind: "VirtualService", Namespace: namespace, Name: service + "-overrides"}
+	overridesDestinationRule = diag.Object{Kind: "DestinationRule", Namespace: namespace, Name: service + "-overrides"}
 )
 
 func (l *log) add(object diag.Object, e entry) {
