@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
@@ -17,7 +18,7 @@ const generatedNote = "<!-- Generated from the code by `make generate`; do not e
 // Reference returns the pages of docs/reference that are generated from the
 // code, by the names of their files.
 func Reference() map[string][]byte {
-	return map[string][]byte{"cli.md": commandReference(), "diagnostics.md": diagnosticReference()}
+	return map[string][]byte{"cli.md": commandReference(), "diagnostics.md": diagnosticReference(), "left-alone.md": leftAloneReference()}
 }
 
 // commandReference describes every command. The flags that say what is read are
@@ -137,4 +138,22 @@ func diagnosticReference() []byte {
 		}
 	}
 	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n')
+}
+
+// leftAloneReference lists the reasons to leave a Service alone.
+func leftAloneReference() []byte {
+	var b bytes.Buffer
+	b.WriteString(generatedNote + "# Why a Service is left alone\n\n" +
+		"Overrides makes nothing for a Service if that would be wrong or would change ordinary requests. It looks for these\n" +
+		"reasons in this order. The first one that applies is the code in the diagnostic and in `overrides versions`;\n" +
+		"[the code](diagnostics.md) says what to do.\n\n" +
+		"| code | the Service is left alone if |\n|---|---|\n")
+	for _, r := range compile.Reasons() {
+		code := "no diagnostic"
+		if r.Code != "" {
+			code = fmt.Sprintf("[%s](diagnostics.md#%s)", r.Code, strings.ToLower(string(r.Code)))
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", code, cell(r.When))
+	}
+	return b.Bytes()
 }

@@ -5,22 +5,25 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// advise gives d, which says that nothing is known to be released, the fix that fits the
-// pods behind s. Pods without a version can be named by their workload only.
-func (s *service) advise(d diag.Diagnostic) diag.Diagnostic {
-	d = s.adviseReleased(d)
-	if names := unread(s.Unread); len(names) > 0 && d.Code == diag.ReleasedUnknown {
+// adviseUnknown gives d, which says that it is not known which pods behind s are released,
+// the fix that fits them.
+func adviseUnknown(d diag.Diagnostic, s *service) diag.Diagnostic {
+	d = adviseRelease(d, &s.settings, s.pods)
+	if names := unreadNames(s.Unread); len(names) > 0 {
 		d.Fix += fmt.Sprintf("; if %s %s the Service, narrow its selector so that it does not match %s",
-			list(names), agree(names, "doesn't serve", "don't serve"), agree(names, "its pods", "their pods"))
+			enumerate(names), agree(names, "doesn't serve", "don't serve"), agree(names, "its pods", "their pods"))
 	}
 	return d
 }
 
-func (s *service) adviseReleased(d diag.Diagnostic) diag.Diagnostic {
+// adviseRelease gives d, which says that no released pods are found, the fix that fits the
+// pods there are. Pods without a version can be named by their workload only.
+func adviseRelease(d diag.Diagnostic, settings *model.Settings, pods []backend) diag.Diagnostic {
 	var unversioned []string
-	for _, b := range candidates(s) {
+	for _, b := range candidates(pods) {
 		if name := b.Workload.String(); b.version == "" && !slices.Contains(unversioned, name) {
 			unversioned = append(unversioned, name)
 		}
@@ -36,7 +39,7 @@ func (s *service) adviseReleased(d diag.Diagnostic) diag.Diagnostic {
 	switch {
 	case d.Code == diag.ReleasedUnknown:
 		return d.WithFix("annotate the Service with %s, or label the pods of the other workloads overrides.mesh/preview: \"true\"", annotation)
-	case len(s.settings.ReleasedVersions) > 0:
+	case len(settings.ReleasedVersions) > 0:
 		return d.WithFix("name a version that pods behind the Service carry, or in its place the workload: %s", annotation)
 	}
 	return d

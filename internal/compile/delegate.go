@@ -31,7 +31,7 @@ type group struct {
 
 // groups divides the routes of the draft, whose destinations have been pinned.
 func (b *builder) groups() []group {
-	routes := b.draft.routes
+	routes := b.routes
 	var out []group
 	for i := 0; i < len(routes); {
 		by, to := routes[i].delegated, i+1
@@ -53,9 +53,9 @@ func (b *builder) groups() []group {
 
 // canDelegate reports whether the table can delegate to what the user's root does.
 func (b *builder) canDelegate(g *group) bool {
-	routes := b.draft.routes[g.from:g.to]
+	routes := b.routes[g.from:g.to]
 	g.pinned = slices.ContainsFunc(routes, func(r userRoute) bool { return r.pinned })
-	if g.pinned || !b.mesh.Delegates(b.draft.table.Namespace, b.draft.table.Revision, g.by.To) {
+	if g.pinned || !b.ix.mesh.Delegates(b.table.Namespace, b.table.Revision, g.by.To) {
 		return false
 	}
 	if usesHeader(g.by.Matches, grammar.BaggageHeader) || slices.ContainsFunc(routes, func(r userRoute) bool { return usesHeader(r.matches, grammar.BaggageHeader) }) {
@@ -73,11 +73,11 @@ func (b *builder) canDelegate(g *group) bool {
 // inGroup adds the rows of one kind for the routes of a group, as a delegation if they
 // can be.
 func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
-	start := len(b.draft.table.Routes)
+	start := len(b.table.Routes)
 	for i := g.from; i < g.to; i++ {
 		add(i)
 	}
-	rows := b.draft.table.Routes[start:]
+	rows := b.table.Routes[start:]
 	if g.by == nil || len(rows) != g.to-g.from {
 		return
 	}
@@ -91,7 +91,7 @@ func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
 	for i := range rows {
 		rows[i].Delegated = d
 		if d.Name != g.by.Root.GetName() {
-			rows[i].Name = mesh.JoinNames(d.Name, b.draft.routes[g.from+i].name)
+			rows[i].Name = mesh.JoinNames(d.Name, b.routes[g.from+i].name)
 		}
 	}
 }
@@ -100,8 +100,8 @@ func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
 // all of the delegate's routes have one, some would have none.
 func (b *builder) delegationName(g group, kind route.Kind) string {
 	unnamed := func(r userRoute) bool { return r.name == "" }
-	if slices.ContainsFunc(b.draft.routes[g.from:g.to], unnamed) {
-		return string(kind) + "." + b.draft.table.Owner + b.draft.label(g.from)
+	if slices.ContainsFunc(b.routes[g.from:g.to], unnamed) {
+		return string(kind) + "." + b.table.Owner + b.label(g.from)
 	}
 	return g.by.Root.GetName()
 }
@@ -115,11 +115,11 @@ func (b *builder) fallback(groups []group) {
 		return
 	}
 	last := groups[len(groups)-1]
-	if len(d.of) != 1 || d.of[0].pin.needed || last.by == nil || !d.routes[last.to-1].catchesAll() {
+	if len(d.of) != 1 || d.of[0].pin.needed || last.by == nil || !b.routes[last.to-1].catchesAll() {
 		return
 	}
-	for _, r := range b.ownRoutes(d.of[0]) {
-		name := "fallback." + d.table.Owner
+	for _, r := range ownRoutes(b.ix, d.of[0]) {
+		name := "fallback." + b.table.Owner
 		if len(r.matches) > 0 {
 			name += fmt.Sprintf(":%d", r.matches[0].Port)
 		}

@@ -1,39 +1,56 @@
-// Package compile turns a [model.Snapshot] into route tables and subsets: it
-// is what the generator, the operator, explain and the tests all call.
+// Package compile turns a [model.Snapshot] into route tables and subsets: the generator, the
+// operator, explain and the tests all call it.
 //
-// [Compile] is a list of small steps over the Services of the snapshot, one
-// file for each idea:
+// [Compile] is a list of small steps, one file for each idea. A step gets what it reads and
+// returns what it makes; all steps may ask the index and report diagnostics.
 //
-//	compile.go    Compile: the steps in their order
-//	settings.go   what annotations and OverridePolicies say of each Service
-//	leftalone.go  which Services there is nothing to be done for, and why
-//	unread.go     … since a kind of workload behind them is not read
-//	released.go   which pods are released
-//	advice.go     … and how to say it, where nothing does
-//	remembered.go … and that they stay so, and what stands in for them
-//	version.go    which versions there are, and which can serve
-//	shared.go     … and which several workloads run
-//	otherlabel.go … and where else their pods may say it
-//	nothing.go    selectors that select nothing
-//	isolated.go   versions behind a Service of their own
-//	pin.go        what tells the released pods from the others
-//	weight.go     how a pin divides the weights of a user's destinations
-//	name.go       names of subsets
-//	rule.go       the user's DestinationRules, and the subsets beside them
-//	scope.go      which namespaces see what is made
-//	inforce.go    whose routes are in force for which callers
-//	adopt.go      the user's VirtualServices as lists of routes
-//	invalid.go    … but for those that Istio would refuse
-//	delegate.go   … or as delegations to theirs
-//	steered.go    what Flagger and Argo Rollouts have a hand in
-//	table.go      the route table of a host
-//	otherhost.go  … of a host that is no Service, whose routes lead to one
-//	target.go     where its routes lead
-//	row.go        its rows
-//	rowname.go    … and their names
-//	rejected.go   what must not be made, as package prove found
-//	door.go       the ways to the pods of a Service, for people
-//	report.go     what was found about a Service, for people
+//	compile.go     Compile: the steps in their order
+//	index.go       the mesh as given, which all steps read
+//	invalid.go     what Istio would refuse of it
+//	reporter.go    the diagnostics that steps report
+//	text.go        lists in texts, and other small helpers
+//
+// For each Service:
+//
+//	service.go     the steps for one Service in their order, and what they make
+//	services.go    all Services, for steps that look at several
+//	settings.go    what annotations and OverridePolicies say of each Service
+//	isolated.go    versions behind a Service of their own
+//	skip.go        the reasons to leave a Service alone, in one list
+//	skipreason.go  when those apply that are not about routes
+//	nothing.go     selectors that select nothing
+//	released.go    which pods are released
+//	remembered.go  that they stay released, and which pods stand in for them
+//	advice.go      how to say which are released, where nothing does
+//	unread.go      pods of a kind of workload that is not read
+//	version.go     which versions there are, and which can serve
+//	shared.go      versions that several workloads run
+//	otherlabel.go  other labels that may say the version
+//	pin.go         what tells the released pods from the others
+//	weight.go      how a pin divides the weights of a user's destinations
+//	name.go        names of subsets and objects
+//	subset.go      the subsets of a Service, and the DestinationRule that has them
+//	userrule.go    the user's DestinationRules beside it
+//
+// For each table:
+//
+//	draft.go       which tables there are, and which namespaces see them
+//	otherhost.go   tables for hosts that are no Services, whose routes lead to one
+//	inforce.go     whose routes are in force for which callers
+//	adopt.go       the user's VirtualServices as lists of routes
+//	scope.go       which namespaces see a table
+//	table.go       the rows of a table in their order
+//	delegate.go    rows that delegate to the user's VirtualServices
+//	steered.go     what Flagger and Argo Rollouts change
+//	destination.go where routes lead
+//	row.go         the rows
+//	rowname.go     their names
+//
+// What is passed on to others:
+//
+//	rejected.go    objects that package prove rejects
+//	door.go        the ways to the pods of a Service, for people
+//	report.go      what was found about a Service, for people
 //
 // It never writes what Istio would reject or what would dangle: a Service for
 // which that can't be avoided gets a diagnostic instead. Output is sorted and

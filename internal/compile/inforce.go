@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -9,22 +10,22 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// claim is whose routes callers of one namespace get by a domain.
+// claim says whose routes callers of one namespace get by a domain.
 type claim struct {
 	// sources are the user's VirtualServices, each for some callers, ports or, where
 	// ages are not known, orders.
 	sources []*mesh.Source
-	// own are the ports on which some callers get the Service's own route: those of
-	// which the istiod reads the source, else all.
+	// own are, for each source, the ports on which some callers get the Service's own
+	// route, among callers whose istiod reads the source.
 	own map[*mesh.Source]map[uint32]bool
-	// open are the ports on which some callers of a source get routes that don't take
-	// every request: what they don't take must stay without an answer.
+	// open are the ports on which some callers of a source get routes that don't match
+	// every request: a request that they don't match must stay without an answer.
 	open map[uint32]bool
 	// service is set where the Service's own route is in force for some callers.
 	service bool
 }
 
-// add notes what callers of a class get on a port.
+// add adds the routes that callers of a class get on a port.
 func (c *claim) add(class *mesh.Class, port uint32, h *mesh.VirtualHost, among []*mesh.Source) {
 	if h.Source != nil {
 		if !slices.Contains(c.sources, h.Source) {
@@ -50,15 +51,15 @@ func (c *claim) add(class *mesh.Class, port uint32, h *mesh.VirtualHost, among [
 // inForce says whose routes are in force for a domain, by namespace of the callers.
 type inForce map[string]*claim
 
-// claims asks the model of the mesh whose routes callers get by a domain of the hosts
-// on ports. Where nothing of users decides, there is nothing to ask, and it returns
-// nil. It reports false if there are too many kinds of callers to tell apart.
-func (c *compiler) claims(host, domain string, ports []uint32) (inForce, bool) {
-	if !c.mesh.Touched(host) {
+// claims asks the model of the mesh whose routes callers get by a domain of the hosts on
+// ports; nil where no object of a user decides. It reports false if there are too many
+// kinds of callers to tell apart.
+func (ix *index) claims(host, domain string, ports []uint32) (inForce, bool) {
+	if !ix.mesh.Touched(host) {
 		return nil, true
 	}
 	var out inForce
-	for _, x := range c.islandsOf(host) {
+	for _, x := range ix.islandsOf(host) {
 		classes, ok := x.Classes()
 		if !ok {
 			return nil, false
@@ -84,33 +85,100 @@ func (c *compiler) claims(host, domain string, ports []uint32) (inForce, bool) {
 	return out, true
 }
 
-// islandsOf returns what decides about a host, for every order of objects that may
-// matter. It is made once for each host.
-func (c *compiler) islandsOf(host string) []*mesh.Island {
-	if out, known := c.islands[host]; known {
-		return out
+// routesInForce says whose routes callers of a Service get.
+type routesInForce struct {
+	// claims is nil where no object of a user decides.
+	claims  inForce
+	tooMany bool
+	// picked are the routes to take over; found is set if there are such.
+	picked pick
+	found  bool
+}
+
+func findRoutes(ix *index, s *service) *routesInForce {
+	claims, ok := ix.claims(s.host, s.host, httpPorts(s.Ports))
+	out := &routesInForce{claims: claims, tooMany: !ok, found: ok}
+	if claims != nil {
+		out.picked, out.found = claims.choose(s.Namespace, ix.callerNamespaces(&s.settings, []*service{s}, false))
 	}
-	first := c.mesh.Island([]string{host}, nil, mesh.Order{})
-	out := []*mesh.Island{first}
-	for _, order := range first.Orders() {
-		if order != first.Order() {
-			out = append(out, c.mesh.Island([]string{host}, nil, order))
-		}
-	}
-	c.islands[host] = out
 	return out
 }
 
-// pick is the choice of whose routes a table takes over.
+func hasServiceRoute(in *skipInput) string {
+	if r := in.ix.serviceRoute(in.service.Service); r != nil {
+		return r.Object().String() + " is attached to it"
+	}
+	return ""
+}
+
+func hasTooManyCallers(in *skipInput) string {
+	if in.routes.tooMany {
+		return tooManyCallers()
+	}
+	return ""
+}
+
+// sources are the VirtualServices in force in the namespace of the Service, where none
+// could be picked.
+func (in *skipInput) sources() []*mesh.Source {
+	if own := in.routes.claims[in.service.Namespace]; own != nil {
+		return own.sources
+	}
+	return nil
+}
+
+func hasNoCallers(in *skipInput) string {
+	if in.routes.found || len(in.sources()) > 0 {
+		return ""
+	}
+	return "no namespace is known in which callers have it"
+}
+
+func isScopedElsewhere(in *skipInput) string {
+	sources := in.sources()
+	if in.routes.found || len(sources) != 1 {
+		return ""
+	}
+	return fmt.Sprintf("%s exports itself to %s", sources[0].Object, enumerate(sources[0].Scope().Namespaces))
+}
+
+func isAmbiguous(in *skipInput) string {
+	sources := in.sources()
+	if in.routes.found || len(sources) < 2 {
+		return ""
+	}
+	why := "none of them has a route for all ports and callers"
+	if sources[0].Created.IsZero() || sources[1].Created.IsZero() {
+		why = "their ages are not known"
+	}
+	names := []string{sources[0].Object.String(), sources[1].Object.String()}
+	slices.Sort(names)
+	return fmt.Sprintf("%s and %s are both for this host, and %s", names[0], names[1], why)
+}
+
+// uses says what callers get, as in "use VirtualService shop/cart".
+func (c *claim) uses() string {
+	if len(c.sources) == 0 {
+		return "use the Service without any routes"
+	}
+	var names []string
+	for _, s := range c.sources {
+		names = append(names, s.Object.String())
+	}
+	slices.Sort(names)
+	return "use " + enumerate(names)
+}
+
+// pick is the routes that a table takes over.
 type pick struct {
 	// source is the user's VirtualService; nil for the Service's own routes.
 	source *mesh.Source
-	// namespaces are those of callers that get these now; nil for all there are.
+	// namespaces are those of callers that get these routes now; nil for all.
 	namespaces []string
-	// ownPorts are those on which some of them get the Service's own route, which a table
-	// can have behind the others: these leave no request to it.
+	// ownPorts are the ports on which some of these callers get the Service's own route. A
+	// table can have it behind the user's routes, which leave no request to it.
 	ownPorts map[uint32]bool
-	// others are namespaces of callers that get something else, by what.
+	// others are the namespaces of callers that get other routes, with these.
 	others map[string]*claim
 }
 
@@ -159,9 +227,9 @@ func (f inForce) choose(namespace string, known []string) (pick, bool) {
 	return out, found
 }
 
-// want is what a table of ours in a namespace could take the place of, for callers of
-// another one: one source, which proxies there look for behind a table that names
-// their namespace, or the Service's own routes.
+// want returns the routes that a table in a namespace could take the place of for a
+// caller's namespace: those of one source, which proxies there look at after a table that
+// names their namespace, or the Service's own. It reports false for none.
 func (c *claim) want(caller, namespace string) (*mesh.Source, bool) {
 	switch {
 	case c == nil || len(c.sources) > 1:

@@ -8,32 +8,38 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// isolated is a version that stands behind a Service of its own.
+// isolated is a version that is behind a Service of its own.
 type isolated struct {
-	service     *service
+	// service is that Service, and host its host.
+	service     *model.Service
+	host        string
 	version     string
 	pods, ready int
 	workloads   []string
 }
 
-// gatherIsolated gives each Service its isolated versions.
-func (c *compiler) gatherIsolated() {
-	for _, s := range c.services {
-		if s.VersionOf == "" || (s.settings.Managed != nil && !*s.settings.Managed) {
+// findIsolated gives each Service its isolated versions.
+func findIsolated(ix *index, all *services, r *reporter) {
+	for _, s := range all.list {
+		if s.VersionOf == "" || s.optedOut() {
 			continue
 		}
-		base := c.byHost[c.fqdn(s.VersionOf, s.Namespace)]
-		if !c.checkBase(s, base) {
+		base := all.byHost[ix.options.FQDN(s.VersionOf, s.Namespace)]
+		if problem := baseProblem(s, base); problem != nil {
+			r.add(*problem)
 			continue
 		}
-		if iso, ok := c.readIsolated(s, base); ok {
+		if iso, problem := readIsolated(&s.given, &base.given); problem != nil {
+			r.add(*problem)
+		} else {
 			base.isolated = append(base.isolated, iso)
 		}
 	}
 }
 
-// checkBase reports whether s can be a version of base, which is nil if it is not there.
-func (c *compiler) checkBase(s, base *service) bool {
+// baseProblem returns the diagnostic that says why s can't be a version of base, which is
+// nil if it is not there; nil if it can.
+func baseProblem(s, base *service) *diag.Diagnostic {
 	d := diag.New(diag.IsolatedBaseNotFound, s.Object(), "it says that it is a version of Service %s, which is not there", s.VersionOf).At(s.Origin)
 	switch {
 	case base == nil:
@@ -44,70 +50,71 @@ func (c *compiler) checkBase(s, base *service) bool {
 		d.Message = fmt.Sprintf("it says that it is a version of Service %s, which is a version of Service %s itself", base.Name, base.VersionOf)
 		d = d.WithFix("set overrides.mesh/version-of to %s", base.VersionOf)
 	default:
-		return true
+		return nil
 	}
-	c.add(d)
-	return false
+	return &d
 }
 
-func (c *compiler) readIsolated(s, base *service) (isolated, bool) {
-	iso := isolated{service: s, version: s.Version}
-	if s.Headless || s.ExternalName != "" {
-		c.say(s, diag.IsolatedUnreachable, "it has no cluster IP, so that a proxy can't be sent to it as version of %s", base.Name)
-		return iso, false
+// readIsolated returns the version of base that s is, or the diagnostic that says why it
+// can't be one.
+func readIsolated(s, base *given) (isolated, *diag.Diagnostic) {
+	problem := func(code diag.Code, format string, args ...any) (isolated, *diag.Diagnostic) {
+		d := diag.New(code, s.Object(), format, args...).At(s.Origin)
+		return isolated{}, &d
 	}
+	iso := isolated{service: s.Service, host: s.host, version: s.Version}
+	if s.Headless || s.ExternalName != "" {
+		return problem(diag.IsolatedUnreachable, "it has no cluster IP, so that a proxy can't be sent to it as version of %s", base.Name)
+	}
+	label := base.settings.VersionLabel
 	for i := range s.Backends {
 		b := &s.Backends[i]
 		if iso.version == "" {
-			iso.version = b.Labels[base.settings.VersionLabel]
-		} else if v := b.Labels[base.settings.VersionLabel]; s.Version == "" && v != iso.version {
-			c.say(s, diag.IsolatedNoVersion, "its pods are of versions %q and %q", iso.version, v)
-			return iso, false
+			iso.version = b.Labels[label]
+		} else if v := b.Labels[label]; s.Version == "" && v != iso.version {
+			return problem(diag.IsolatedNoVersion, "its pods are of versions %q and %q", iso.version, v)
 		}
 		iso.pods += b.Pods
 		iso.ready += b.Ready
 		iso.workloads = append(iso.workloads, b.Workload.String())
 	}
 	for _, u := range s.Unread {
-		if v := u.Labels[base.settings.VersionLabel]; s.Version == "" && v != iso.version {
-			c.say(s, diag.IsolatedNoVersion, "behind it is also %s, which is not known to be of version %q", u.Object, iso.version)
-			return iso, false
+		if v := u.Labels[label]; s.Version == "" && v != iso.version {
+			return problem(diag.IsolatedNoVersion, "behind it is also %s, which is not known to be of version %q", u.Object, iso.version)
 		}
 	}
 	if iso.version == "" {
 		d := diag.New(diag.IsolatedNoVersion, s.Object(), "it says that it is a version of Service %s, but not which", base.Name).At(s.Origin)
-		if label := otherLabel(s.Backends, base.settings.VersionLabel); label != "" {
+		if other := otherLabel(s.Backends, label); other != "" {
 			d = d.WithFix("annotate it with overrides.mesh/version: %s, or Service %s with overrides.mesh/version-label: %s, which its pods carry",
-				s.Backends[0].Labels[label], base.Name, label)
+				s.Backends[0].Labels[other], base.Name, other)
 		}
-		c.add(d)
-		return iso, false
+		return isolated{}, &d
 	}
 	if slices.ContainsFunc(base.isolated, func(other isolated) bool { return other.version == iso.version }) {
-		c.add(diag.New(diag.IsolatedNoVersion, s.Object(), "version %s of Service %s is behind another Service already", iso.version, base.Name).
-			WithFix("give one of the two another version, or remove it").At(s.Origin))
-		return iso, false
+		d := diag.New(diag.IsolatedNoVersion, s.Object(), "version %s of Service %s is behind another Service already", iso.version, base.Name).
+			WithFix("give one of the two another version, or remove it").At(s.Origin)
+		return isolated{}, &d
 	}
-	if missing, ok := unreachablePort(base, s); !ok {
-		c.say(s, diag.IsolatedUnreachable, "it has no port for port %d of Service %s", missing, base.Name)
-		return iso, false
+	if missing, ok := unreachablePort(base.Service, s.Service); !ok {
+		return problem(diag.IsolatedUnreachable, "it has no port for port %d of Service %s", missing, base.Name)
 	}
-	return iso, true
+	return iso, nil
 }
 
 // unreachablePort returns an HTTP port of base that iso does not have.
-func unreachablePort(base, iso *service) (uint32, bool) {
+func unreachablePort(base, iso *model.Service) (uint32, bool) {
 	for _, p := range base.Ports {
-		if p.HTTP && isolatedPort(iso.Service, base.Service, p) == 0 {
+		if p.HTTP && isolatedPort(iso, base, p) == 0 {
 			return p.Number, false
 		}
 	}
 	return 0, true
 }
 
-// isolatedPort returns the port of iso that stands for port p of base: the one
-// of the same number, else of the same name, else the only one where base has
-// only one as well; 0 for none.
+// isolatedPort returns the port of iso for port p of base: the one of the same number,
+// else the one of the same name, else the only one where base has only one as well; 0 for
+// none.
 func isolatedPort(iso, base *model.Service, p model.Port) uint32 {
 	for _, same := range []func(model.Port) bool{
 		func(q model.Port) bool { return q.Number == p.Number },

@@ -77,32 +77,30 @@ type wanted struct {
 	namespace string
 	// wants are bases of names, the best first; at least one.
 	wants []string
-	// rank comes first: claims of a lower one have their choice before all others.
-	rank int
 	// key tells claims apart that want the same.
 	key string
 }
 
-// uniqueNames returns a name for each claim, none of which stands twice in a
-// namespace. It depends on the claims and not on their order. All first choices are
-// heard before any second one, so that a name stays as it is as long as nobody else
-// has a better right to it:
+// uniqueNames returns a name for each claim, none of which is given twice in a namespace.
+// It depends on the claims and not on their order. All first choices are heard before any
+// second one, so that a name stays as it is as long as nobody else has a better right to
+// it. Names of Services are reserved, whether the Service has a table now or not:
 //
-//	claim, of rank        wants            gets
-//	Service foo, 0        foo              foo-overrides
-//	Service foo-hosts, 0  foo-hosts        foo-hosts-overrides
-//	VirtualService foo, 1 foo, foo-hosts   foo-hosts-HASH-overrides
+//	claim of VirtualService  beside the Services  wants           gets
+//	foo                      bar                  foo, foo-hosts  foo-overrides
+//	foo                      foo                  foo, foo-hosts  foo-hosts-overrides
+//	foo                      foo, foo-hosts       foo, foo-hosts  foo-hosts-HASH-overrides
 //
-// A name that somebody else's object has is given to nobody who has another choice;
-// as a first choice it is returned, for the caller to say that it is taken.
-func uniqueNames(claims []wanted, foreign func(namespace, name string) bool) []string {
+// A name that somebody else's object has is given to nobody who has another choice; as a
+// first choice it is returned, for the caller to say that it is taken.
+func uniqueNames(claims []wanted, reserved, foreign func(namespace, name string) bool) []string {
 	order := make([]int, len(claims))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int {
 		a, b := &claims[i], &claims[j]
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.namespace, b.namespace), slices.Compare(a.wants, b.wants), cmp.Compare(a.key, b.key))
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), slices.Compare(a.wants, b.wants), cmp.Compare(a.key, b.key))
 	})
 	out := make([]string, len(claims))
 	taken := map[[2]string]bool{}
@@ -110,7 +108,7 @@ func uniqueNames(claims []wanted, foreign func(namespace, name string) bool) []s
 		order = slices.DeleteFunc(order, func(i int) bool {
 			name := claims[i].choice(round)
 			id := [2]string{claims[i].namespace, name}
-			if taken[id] || (round > 0 && foreign(id[0], id[1])) {
+			if taken[id] || reserved(id[0], id[1]) || (round > 0 && foreign(id[0], id[1])) {
 				return false
 			}
 			taken[id], out[i] = true, name
@@ -130,13 +128,12 @@ func (c *wanted) choice(round int) string {
 	return withHash(last, c.key+"/"+last+"/"+strconv.Itoa(round), maxName-len(ObjectSuffix)) + ObjectSuffix
 }
 
-// nameTables names the tables of hosts that are no Services, by the VirtualServices
-// that they stand beside; those of Services have their names, which no other table
-// gets, whether the Service has one now or not: a name that came and went with
-// previews would be another object each time. It returns the drafts without those
-// that must not have their name, or must not be made.
-func (c *compiler) nameTables(drafts []*draft) []*draft {
-	claims := make([]wanted, 0, len(drafts)+len(c.services))
+// nameTables names the tables of hosts that are no Services after the VirtualServices that
+// they stand beside. No such table gets the name of a Service's table, whether there is one
+// now or not: a name that came and went with previews would be another object each time.
+// It returns the drafts but for those that can't have their name, or must not be made.
+func nameTables(ix *index, drafts []*draft, r *reporter) []*draft {
+	var claims []wanted
 	var hosts []*draft
 	for _, d := range drafts {
 		if len(d.of) > 0 {
@@ -144,31 +141,29 @@ func (c *compiler) nameTables(drafts []*draft) []*draft {
 		}
 		hosts = append(hosts, d)
 		claims = append(claims, wanted{
-			namespace: d.table.Namespace, wants: []string{d.table.Owner, d.table.Owner + "-hosts"}, rank: 1, key: d.table.Owner,
+			namespace: d.table.Namespace, wants: []string{d.table.Owner, d.table.Owner + "-hosts"}, key: d.table.Owner,
 		})
 	}
-	if len(hosts) == 0 {
-		return drafts
+	reserved := func(namespace, name string) bool {
+		return ix.service(strings.TrimSuffix(name, ObjectSuffix), namespace) != nil
 	}
-	for _, s := range c.services {
-		claims = append(claims, wanted{namespace: s.Namespace, wants: []string{s.Name}, key: s.Name})
+	foreign := func(namespace, name string) bool {
+		return ix.foreign[diag.Object{Kind: "VirtualService", Namespace: namespace, Name: name}]
 	}
-	names := uniqueNames(claims, func(namespace, name string) bool {
-		return c.foreign[diag.Object{Kind: "VirtualService", Namespace: namespace, Name: name}]
-	})
-	for i, d := range hosts {
-		d.table.Name = names[i]
+	for i, name := range uniqueNames(claims, reserved, foreign) {
+		hosts[i].table.Name = name
 	}
-	return keep(drafts, func(d *draft) bool {
+	return filter(drafts, func(d *draft) bool {
 		if len(d.of) > 0 {
 			return true
 		}
-		if why, refused := c.refused.Objects[istio.TableObject(&d.table)]; refused {
-			c.refuse(d.adopted, diag.OrdinaryTrafficWouldChange, "%s", why)
+		object := istio.TableObject(&d.table)
+		if why, rejected := ix.rejected.Objects[object]; rejected {
+			r.reject(d.adopted, diag.OrdinaryTrafficWouldChange, "%s", why)
 			return false
 		}
-		if c.foreign[istio.TableObject(&d.table)] {
-			c.refuse(d.adopted, diag.NameTaken, "VirtualService %s exists and is not ours", d.table.Name)
+		if ix.foreign[object] {
+			r.reject(d.adopted, diag.NameTaken, "VirtualService %s exists and is not ours", d.table.Name)
 			return false
 		}
 		return true

@@ -14,63 +14,75 @@ import (
 
 func TestUniqueNames(t *testing.T) {
 	t.Parallel()
-	service := func(name string) wanted { return wanted{namespace: "shop", wants: []string{name}, key: name} }
 	hosts := func(name string) wanted {
-		return wanted{namespace: "shop", wants: []string{name, name + "-hosts"}, rank: 1, key: name}
+		return wanted{namespace: "shop", wants: []string{name, name + "-hosts"}, key: name}
 	}
 	elsewhere := hosts("foo")
 	elsewhere.namespace = "lab"
 	for name, test := range map[string]struct {
-		claims  []wanted
-		foreign []string
-		want    []string
+		claims []wanted
+		// services and foreign are objects of namespace shop.
+		services, foreign []string
+		want              []string
 	}{
 		"nobody in the way": {
-			[]wanted{service("foo"), hosts("bar"), elsewhere},
+			[]wanted{hosts("bar"), elsewhere},
+			[]string{"foo"},
 			nil,
-			[]string{"foo-overrides", "bar-overrides", "foo-overrides"},
+			[]string{"bar-overrides", "foo-overrides"},
 		},
 		"a Service of that name": {
-			[]wanted{hosts("foo"), service("foo")}, nil, []string{"foo-hosts-overrides", "foo-overrides"},
+			[]wanted{hosts("foo")},
+			[]string{"foo"},
+			nil,
+			[]string{"foo-hosts-overrides"},
 		},
 		"two Services in the way": {
-			[]wanted{hosts("foo"), service("foo"), service("foo-hosts")},
+			[]wanted{hosts("foo")},
+			[]string{"foo", "foo-hosts"},
 			nil,
-			[]string{"foo-hosts-99a354d91a-overrides", "foo-overrides", "foo-hosts-overrides"},
+			[]string{"foo-hosts-99a354d91a-overrides"},
 		},
 		"a first choice before a second one": {
-			[]wanted{hosts("foo"), hosts("foo-hosts"), service("foo")},
+			[]wanted{hosts("foo"), hosts("foo-hosts")},
+			[]string{"foo"},
 			nil,
-			[]string{"foo-hosts-99a354d91a-overrides", "foo-hosts-overrides", "foo-overrides"},
+			[]string{"foo-hosts-99a354d91a-overrides", "foo-hosts-overrides"},
 		},
 		"an object of somebody else's": {
-			[]wanted{service("foo"), hosts("bar")},
-			[]string{"foo-overrides", "bar-overrides"},
-			[]string{"foo-overrides", "bar-overrides"},
+			[]wanted{hosts("bar")},
+			nil,
+			[]string{"bar-overrides"},
+			[]string{"bar-overrides"},
 		},
 		"an object of somebody else's in place of the second choice": {
-			[]wanted{hosts("foo"), service("foo")},
+			[]wanted{hosts("foo")},
+			[]string{"foo"},
 			[]string{"foo-hosts-overrides"},
-			[]string{"foo-hosts-99a354d91a-overrides", "foo-overrides"},
+			[]string{"foo-hosts-99a354d91a-overrides"},
 		},
 		"and in place of the third": {
-			[]wanted{hosts("foo"), service("foo")},
+			[]wanted{hosts("foo")},
+			[]string{"foo"},
 			[]string{"foo-hosts-overrides", "foo-hosts-99a354d91a-overrides"},
-			[]string{"foo-hosts-9c11df8ccd-overrides", "foo-overrides"},
+			[]string{"foo-hosts-9c11df8ccd-overrides"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := uniqueNames(test.claims, func(_, name string) bool { return slices.Contains(test.foreign, name) })
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			reserved := func(namespace, name string) bool {
+				return namespace == "shop" && slices.Contains(test.services, strings.TrimSuffix(name, ObjectSuffix))
+			}
+			foreign := func(namespace, name string) bool { return namespace == "shop" && slices.Contains(test.foreign, name) }
+			if diff := cmp.Diff(test.want, uniqueNames(test.claims, reserved, foreign)); diff != "" {
 				t.Errorf("names (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestUniqueNamesProperties: names are valid, none stands twice, none is somebody
-// else's but as a first choice, and their order does not matter.
+// TestUniqueNamesProperties: names are valid, none is given twice, none is a Service's, none
+// is somebody else's but as a first choice, and the order of claims does not matter.
 func TestUniqueNamesProperties(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 250)
@@ -80,13 +92,9 @@ func TestUniqueNamesProperties(t *testing.T) {
 		var claims []wanted
 		seen := map[id]bool{}
 		for range rapid.IntRange(0, 8).Draw(t, "claims") {
-			c := wanted{namespace: rapid.SampledFrom([]string{"shop", "lab"}).Draw(t, "namespace"), rank: rapid.IntRange(0, 1).Draw(t, "rank")}
-			c.key = base.Draw(t, "base")
-			c.wants = []string{c.key}
-			if c.rank == 1 {
-				c.wants = append(c.wants, c.key+"-hosts")
-			}
-			if i := (id{c.namespace, strings.Repeat("VirtualService ", c.rank) + c.key}); !seen[i] {
+			c := wanted{namespace: rapid.SampledFrom([]string{"shop", "lab"}).Draw(t, "namespace"), key: base.Draw(t, "base")}
+			c.wants = []string{c.key, c.key + "-hosts"}
+			if i := (id{c.namespace, c.key}); !seen[i] {
 				claims, seen[i] = append(claims, c), true
 			}
 		}
@@ -94,12 +102,19 @@ func TestUniqueNamesProperties(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(t, "foreign") {
 			others[id{"shop", ObjectName(base.Draw(t, "foreign"))}] = true
 		}
+		services := map[id]bool{}
+		for range rapid.IntRange(0, 4).Draw(t, "services") {
+			services[id{"shop", rapid.SampledFrom([]string{"foo", "foo-hosts", "foo-hosts-hosts"}).Draw(t, "service")}] = true
+		}
+		reserved := func(namespace, name string) bool {
+			return services[id{namespace, strings.TrimSuffix(name, ObjectSuffix)}]
+		}
 		foreign := func(namespace, name string) bool { return others[id{namespace, name}] }
-		names := uniqueNames(claims, foreign)
+		names := uniqueNames(claims, reserved, foreign)
 		byClaim, taken := map[id]string{}, map[id]bool{}
 		for i, c := range claims {
-			if taken[id{c.namespace, names[i]}] {
-				t.Fatalf("%s stands twice: %v", names[i], claims)
+			if taken[id{c.namespace, names[i]}] || reserved(c.namespace, names[i]) {
+				t.Fatalf("%s is given twice, or is a Service's: %v", names[i], claims)
 			}
 			taken[id{c.namespace, names[i]}] = true
 			if foreign(c.namespace, names[i]) && names[i] != ObjectName(c.wants[0]) {
@@ -108,12 +123,12 @@ func TestUniqueNamesProperties(t *testing.T) {
 			if problems := valid.Metadata(&metav1.ObjectMeta{Name: names[i], Namespace: "x"}); len(problems) > 0 {
 				t.Fatalf("%s: %v", names[i], problems)
 			}
-			byClaim[id{c.namespace, strings.Repeat("VirtualService ", c.rank) + c.key}] = names[i]
+			byClaim[id{c.namespace, c.key}] = names[i]
 		}
 		shuffled := rapid.Permutation(claims).Draw(t, "shuffled")
-		for i, name := range uniqueNames(shuffled, foreign) {
+		for i, name := range uniqueNames(shuffled, reserved, foreign) {
 			c := shuffled[i]
-			if want := byClaim[id{c.namespace, strings.Repeat("VirtualService ", c.rank) + c.key}]; name != want {
+			if want := byClaim[id{c.namespace, c.key}]; name != want {
 				t.Fatalf("in another order %s is %s", want, name)
 			}
 		}

@@ -7,11 +7,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// sayNothing tells of a Service with a selector that selects nothing. It is a warning
-// where a workload nearly has these labels; else what it selects may just not be read, or
+// reportSelectsNothing reports a selector that selects nothing. It is a warning where a
+// workload nearly has these labels; else the workloads may just not have been read, or may
 // not be there yet.
-func (c *compiler) sayNothing(s *service) {
-	if !nothingBehind(s) {
+func reportSelectsNothing(s *model.Service, r *reporter) {
+	if !selectsNothing(s) {
 		return
 	}
 	message := "its selector " + labelText(s.Selector) + " matches no workload that was read"
@@ -19,22 +19,22 @@ func (c *compiler) sayNothing(s *service) {
 		d := diag.New(diag.SelectsNothing, s.Object(), "%s", message).
 			WithFix("give the manifests of what it selects together with it; correct the selector if there is no such workload")
 		d.Severity = diag.Info
-		c.add(d.At(s.Origin))
+		r.add(d.At(s.Origin))
 		return
 	}
 	d := diag.New(diag.SelectsNothing, s.Object(), "%s: %s", message, nearText(s.Near))
 	if s.Near.Namespace != s.Namespace {
 		d = d.WithFix("give both the same namespace: a Service selects pods of its own only")
 	}
-	c.add(d.At(s.Origin))
+	r.add(d.At(s.Origin))
 }
 
-// nothingBehind reports whether s has a selector that selects nothing.
-func nothingBehind(s *service) bool {
+// selectsNothing reports whether s has a selector that selects nothing.
+func selectsNothing(s *model.Service) bool {
 	return len(s.Backends) == 0 && len(s.Unread) == 0 && len(s.Selector) > 0 && s.ExternalName == "" && !s.Steered.Is()
 }
 
-// nearText says what may be meant.
+// nearText says which workload the selector may mean.
 func nearText(n *model.Near) string {
 	switch {
 	case n.Has != "":

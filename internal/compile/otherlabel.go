@@ -8,12 +8,12 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// otherLabels are the labels that say the version where charts and tools write it, the
-// most common one first.
+// otherLabels are the labels that charts and tools write the version to, the most common
+// one first.
 var otherLabels = []string{"app.kubernetes.io/version", "service.istio.io/canonical-revision", "tags.datadoghq.com/version"}
 
-// otherLabel returns the label that says the version of all backends, where none of them
-// carries the version label; empty where there is no such.
+// otherLabel returns a label that says the version of all backends, where none of them
+// carries the version label; empty where there is no such label.
 func otherLabel(backends []model.Backend, versionLabel string) string {
 	if len(backends) == 0 || slices.ContainsFunc(backends, func(b model.Backend) bool { return b.Labels[versionLabel] != "" }) {
 		return ""
@@ -26,13 +26,13 @@ func otherLabel(backends []model.Backend, versionLabel string) string {
 	return ""
 }
 
-// sayOtherLabel points to the label that says the version of the pods of s, where that
-// tells them from each other.
-func (c *compiler) sayOtherLabel(s *service) {
-	label := otherLabel(s.Backends, s.settings.VersionLabel)
+// reportOtherLabel points to the label that says the version of the pods of s, where its
+// values differ between them.
+func reportOtherLabel(s *model.Service, versionLabel string, r *reporter) {
+	label := otherLabel(s.Backends, versionLabel)
 	if label == "" || !slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Labels[label] != s.Backends[0].Labels[label] }) {
 		return
 	}
-	c.add(diag.New(diag.VersionLabelElsewhere, s.Object(), "no pod behind it carries the label %q, and all carry %s", s.settings.VersionLabel, label).
+	r.add(diag.New(diag.VersionLabelElsewhere, s.Object(), "no pod behind it carries the label %q, and all carry %s", versionLabel, label).
 		WithFix("annotate the Service with overrides.mesh/version-label: %s", label).At(s.Origin))
 }

@@ -6,16 +6,13 @@ import (
 	"math"
 	"slices"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // pin holds ordinary traffic to the released pods.
 type pin struct {
-	// needed is set where others than the released pods stand behind the Service.
+	// needed is set where not all pods behind the Service are released.
 	needed bool
 	// parts are the subsets that ordinary traffic is pinned to. Empty means the
 	// whole Service: where no pin is needed, or none can be made.
@@ -29,124 +26,138 @@ type part struct {
 	weight int32
 	// version is set for a part that is all pods of one version.
 	version string
-	subset  string
+	// subset is its name in a DestinationRule. [planSubsets] names it.
+	subset string
 }
 
-// choosePin decides how ordinary traffic is held to the released pods. As long
-// as nothing but released pods stands behind the Service nothing has to be made; unless
-// not all of them are what is remembered, which would be forgotten.
-func (c *compiler) choosePin(s *service) {
-	if !s.hasOthers() && !s.pinStays() {
-		return
+// pinning decides how ordinary traffic to one Service is held to the released pods.
+type pinning struct {
+	*given
+	released *released
+	// pods are the backends, of which the released ones are marked.
+	pods    []backend
+	skipped bool
+}
+
+// choosePin returns the pin of s, and its pods with marks on those that get ordinary
+// traffic. A Service that has released pods only needs no pin, unless it must go on to
+// remember some that are not among them.
+func choosePin(ix *index, s *service, r *reporter) (pin, []backend) {
+	if !anyUnreleased(s.pods) && !s.released.pinStays() {
+		return pin{}, s.pods
 	}
-	defer c.checkUnread(s)
-	s.pin.needed = true
-	c.warnOfOtherPorts(s)
+	x := pinning{given: &s.given, released: &s.released, pods: s.pods, skipped: s.skipped != nil}
+	parts := x.parts(ix, r)
+	reportOtherPorts(s.Service, r)
+	if s.skipped == nil || s.skipped.code != diag.ReleasedUnknown { // which says so
+		reportUnreadPinned(s.Service, parts, s.released.why, r)
+	}
+	return pin{needed: true, parts: parts}, x.pods
+}
+
+// parts returns the subsets of the pin; none where there can't be a pin.
+func (x *pinning) parts(ix *index, r *reporter) []part {
+	released := x.pods
 	switch {
-	case s.released.awaited:
-		s.pin.parts = byAwaited(s)
-		return
-	case s.leftAlone, (s.released.gone || s.released.missing) && !s.withoutPreviews():
-		return
+	case x.released.awaited:
+		return x.awaitedParts()
+	case x.skipped, (x.released.gone || x.released.missing) && !x.allButPreviews():
+		return nil
 	}
-	if parts, ok := c.findPin(s); ok {
-		s.pin.parts = parts
-		c.sayByVersion(s)
-		return
+	parts, ok := x.find(ix)
+	if !ok {
+		x.pods = released
+		r.report(x.Service, diag.OrdinaryTrafficShared, "no labels tell the released pods (%s) from the others: ordinary traffic is shared by all pods", x.released.why)
+		return nil
 	}
-	for i := range s.backends {
-		s.backends[i].ordinary = s.backends[i].released
-	}
-	c.say(s, diag.OrdinaryTrafficShared, "no labels tell the released pods (%s) from the others: ordinary traffic is shared by all pods", s.released.why)
+	x.reportByVersion(parts, ix, r)
+	return parts
 }
 
-// sayByVersion says where a rolling update that changes the version label moves the pin.
-func (c *compiler) sayByVersion(s *service) {
-	var of []string
-	for _, b := range s.backends {
-		if b.ordinary && b.Workload.Kind != "Pod" && !slices.Contains(of, b.Workload.String()) {
-			of = append(of, b.Workload.String())
-		}
-	}
-	if s.pin.parts[0].version == "" || len(of) == 0 || c.options.Static {
-		return
-	}
-	c.say(s, diag.PinnedByVersion, "only the version tells the pods of %s from others: ordinary traffic is pinned by it, and the pin moves when it changes", list(of))
-}
-
-// pinStays reports whether a pin is to be there though all pods are released.
-func (s *service) pinStays() bool { return s.released.standIn || s.released.joined }
-
-// withoutPreviews has all pods of s get ordinary traffic that are no previews, since what
-// is released is not there. It reports whether there are both.
-func (s *service) withoutPreviews() bool {
-	if n := len(candidates(s)); n == 0 || n == len(s.backends) {
+// allButPreviews gives ordinary traffic to all pods that are no previews, since the
+// released ones are not there. It reports whether there are both kinds.
+func (x *pinning) allButPreviews() bool {
+	if n := len(candidates(x.pods)); n == 0 || n == len(x.pods) {
 		return false
 	}
-	for i := range s.backends {
-		s.backends[i].ordinary = !s.backends[i].preview
+	x.pods = slices.Clone(x.pods)
+	for i := range x.pods {
+		x.pods[i].ordinary = !x.pods[i].preview
 	}
 	return true
 }
 
-// findPin looks for labels that tell the pods that are to get ordinary traffic from all
-// others.
-func (c *compiler) findPin(s *service) ([]part, bool) {
-	if parts, ok := bySelector(s); ok {
+// reportByVersion reports that a rolling update which changes the version label moves the
+// pin.
+func (x *pinning) reportByVersion(parts []part, ix *index, r *reporter) {
+	var workloads []string
+	for _, b := range x.pods {
+		if b.ordinary && b.Workload.Kind != "Pod" && !slices.Contains(workloads, b.Workload.String()) {
+			workloads = append(workloads, b.Workload.String())
+		}
+	}
+	if parts[0].version != "" && len(workloads) > 0 && !ix.options.Static {
+		r.report(x.Service, diag.PinnedByVersion, "only the version tells the pods of %s from others: ordinary traffic is pinned by it, and the pin moves when it changes", enumerate(workloads))
+	}
+}
+
+// find looks for labels that tell the pods that get ordinary traffic from all others.
+func (x *pinning) find(ix *index) ([]part, bool) {
+	if parts, ok := bySelector(x.pods); ok {
 		return parts, true
 	}
-	if parts, ok := byOwnLabels(s); ok {
+	if parts, ok := byOwnLabels(x.given, x.pods); ok {
 		return parts, true
 	}
-	parts, ok := byVersions(s)
-	if ok && len(parts) > 1 && c.keepsTogether(s) {
-		if one, ok := byCommonLabels(s); ok {
+	parts, ok := byVersions(x.pods, x.settings.VersionLabel)
+	if ok && len(parts) > 1 && ix.keepsTogether(x.host) {
+		if one, ok := byCommonLabels(x.pods); ok {
 			return one, true
 		}
 	}
 	return parts, ok
 }
 
-// byAwaited pins to pods that are not there: those that are named or remembered as
+// awaitedParts pins to pods that are not there: those that are named or remembered as
 // released. When they come, the pin is there already.
-func byAwaited(s *service) []part {
+func (x *pinning) awaitedParts() []part {
 	var parts []part
-	versions := s.settings.ReleasedVersions
-	if !s.named() {
-		if len(s.memory.Pinned) > 0 {
-			parts = append(parts, part{labels: s.memory.Pinned})
+	versions := x.settings.ReleasedVersions
+	if memory := x.released.memory; !x.named() {
+		if len(memory.Pinned) > 0 {
+			parts = append(parts, part{labels: memory.Pinned})
 		}
-		for _, r := range s.memory.Released {
+		for _, r := range memory.Released {
 			if r.Version != "" {
 				versions = append(slices.Clip(versions), r.Version)
 			}
 		}
 	}
 	for _, v := range versions {
-		parts = append(parts, part{labels: map[string]string{s.settings.VersionLabel: v}, version: v})
+		parts = append(parts, part{labels: map[string]string{x.settings.VersionLabel: v}, version: v})
 	}
 	for _, p := range parts {
-		if model.FirstWithLabels(s.Backends, p.labels) == nil {
+		if model.FirstWithLabels(x.Backends, p.labels) == nil {
 			return []part{p}
 		}
 	}
-	// All that stands behind the Service is labelled otherwise.
+	// Some pods behind the Service have each of these labels. All are previews.
 	return []part{{labels: map[string]string{PreviewLabel: "false"}}}
 }
 
-func (c *compiler) warnOfOtherPorts(s *service) {
+func reportOtherPorts(s *model.Service, r *reporter) {
 	for _, p := range s.Ports {
 		if !p.HTTP {
-			c.say(s, diag.NonHTTPPortShared, "port %d does not carry HTTP: its traffic is shared by the pods of all versions", p.Number)
+			r.report(s, diag.NonHTTPPortShared, "port %d does not carry HTTP: its traffic is shared by the pods of all versions", p.Number)
 		}
 	}
 }
 
-// bySelector pins to the released workload's own selector labels, where these
-// tell its pods from all others: they never change during a rolling update.
-func bySelector(s *service) ([]part, bool) {
+// bySelector pins to the labels by which the released workload selects its pods, where
+// these tell them from all others: a rolling update never changes them.
+func bySelector(pods []backend) ([]part, bool) {
 	var selector map[string]string
-	for _, b := range s.backends {
+	for _, b := range pods {
 		if !b.ordinary {
 			continue
 		}
@@ -155,7 +166,7 @@ func bySelector(s *service) ([]part, bool) {
 		}
 		selector = b.Selector
 	}
-	for _, b := range s.backends {
+	for _, b := range pods {
 		if model.HasLabels(b.Labels, selector) != b.ordinary {
 			return nil, false
 		}
@@ -163,44 +174,44 @@ func bySelector(s *service) ([]part, bool) {
 	return []part{{labels: selector}}, selector != nil
 }
 
-// passing are labels that say which version or release of something pods are, so that the
-// pods of the next one have another value.
-var passing = []string{"app.kubernetes.io/version", "helm.sh/chart", "chart", "release-version", "commit", "tag"}
+// passingLabels say which version or release pods are of, so that the pods of the next one
+// have another value.
+var passingLabels = []string{"app.kubernetes.io/version", "helm.sh/chart", "chart", "release-version", "commit", "tag"}
 
-// telling are labels that people use to tell groups of pods of one application apart.
-var telling = []string{"overrides.mesh/preview", "track", "app.kubernetes.io/instance", "app.kubernetes.io/name", "app.kubernetes.io/component", "app", "name", "k8s-app", "component", "role", "tier", "release", "environment", "env"}
+// tellingLabels are labels by which people tell groups of pods of one application apart.
+var tellingLabels = []string{"overrides.mesh/preview", "track", "app.kubernetes.io/instance", "app.kubernetes.io/name", "app.kubernetes.io/component", "app", "name", "k8s-app", "component", "role", "tier", "release", "environment", "env"}
 
-// byOwnLabels pins to one label that all pods have that are to get ordinary traffic, those
-// of present templates and of former ones alike, and no other pod has; or to all that they
-// have in common, where it takes several. Such a pin stays as it is when the version label
-// of a workload changes. The version label is none of them, nor what goes with it.
-func byOwnLabels(s *service) ([]part, bool) {
-	common := commonLabels(s)
+// byOwnLabels pins to one label that all pods with ordinary traffic have and no other pod
+// has, in present templates and in former ones alike; or to all labels that they have in
+// common, where it takes several. Such a pin stays as it is when the version label of a
+// workload changes: it has neither that label nor any other that changes with it.
+func byOwnLabels(g *given, pods []backend) ([]part, bool) {
+	common := commonLabels(pods)
 	maps.DeleteFunc(common, func(key, value string) bool {
-		return key == s.settings.VersionLabel || s.Selector[key] == value || slices.Contains(passing, key) ||
-			slices.ContainsFunc(s.backends, func(b backend) bool { return b.version != "" && value == b.version })
+		return key == g.settings.VersionLabel || g.Selector[key] == value || slices.Contains(passingLabels, key) ||
+			slices.ContainsFunc(pods, func(b backend) bool { return b.version != "" && value == b.version })
 	})
-	tells := func(labels map[string]string) bool {
-		return len(labels) > 0 && !slices.ContainsFunc(s.backends, func(b backend) bool { return !b.ordinary && model.HasLabels(b.Labels, labels) })
+	tell := func(labels map[string]string) bool {
+		return len(labels) > 0 && !slices.ContainsFunc(pods, func(b backend) bool { return !b.ordinary && model.HasLabels(b.Labels, labels) })
 	}
-	if !tells(common) {
+	if !tell(common) {
 		return nil, false
 	}
 	keys := slices.SortedFunc(maps.Keys(common), func(a, b string) int {
-		return cmp.Or(compareBool(s.selects(a), s.selects(b)), cmp.Compare(placeIn(telling, a), placeIn(telling, b)), cmp.Compare(a, b))
+		return cmp.Or(compareBool(selectBy(pods, a), selectBy(pods, b)), cmp.Compare(placeIn(tellingLabels, a), placeIn(tellingLabels, b)), cmp.Compare(a, b))
 	})
 	for _, key := range keys {
-		if one := map[string]string{key: common[key]}; tells(one) {
+		if one := map[string]string{key: common[key]}; tell(one) {
 			return []part{{labels: one}}, true
 		}
 	}
 	return []part{{labels: common}}, true
 }
 
-// selects reports whether every workload whose pods are to get ordinary traffic selects
-// them by a label, which then never changes.
-func (s *service) selects(key string) bool {
-	return !slices.ContainsFunc(s.backends, func(b backend) bool { return b.ordinary && b.Selector[key] == "" })
+// selectBy reports whether every workload whose pods get ordinary traffic selects them by a
+// label, which then never changes.
+func selectBy(pods []backend, key string) bool {
+	return !slices.ContainsFunc(pods, func(b backend) bool { return b.ordinary && b.Selector[key] == "" })
 }
 
 func placeIn(list []string, s string) int {
@@ -210,31 +221,20 @@ func placeIn(list []string, s string) int {
 	return len(list)
 }
 
-// keepsTogether reports whether a rule of a user's keeps requests of a client at one pod:
-// a pin of several parts would draw one of these for each request.
-func (c *compiler) keepsTogether(s *service) bool {
-	hashes := func(l *istioapi.LoadBalancerSettings) bool { return l.GetConsistentHash() != nil }
-	return slices.ContainsFunc(c.mesh.UserRules(s.host), func(r *mesh.Rule) bool {
-		return hashes(r.Policy.GetLoadBalancer()) || slices.ContainsFunc(r.Policy.GetPortLevelSettings(), func(p *istioapi.TrafficPolicy_PortTrafficPolicy) bool {
-			return hashes(p.GetLoadBalancer())
-		})
-	})
-}
-
-// byCommonLabels pins to all labels that the released pods have in common, where no other
-// pod has them all.
-func byCommonLabels(s *service) ([]part, bool) {
-	common := commonLabels(s)
-	if len(common) == 0 || slices.ContainsFunc(s.backends, func(b backend) bool { return !b.ordinary && model.HasLabels(b.Labels, common) }) {
+// byCommonLabels pins to all labels that the pods with ordinary traffic have in common,
+// where no other pod has them all.
+func byCommonLabels(pods []backend) ([]part, bool) {
+	common := commonLabels(pods)
+	if len(common) == 0 || slices.ContainsFunc(pods, func(b backend) bool { return !b.ordinary && model.HasLabels(b.Labels, common) }) {
 		return nil, false
 	}
 	return []part{{labels: common}}, true
 }
 
-// commonLabels returns the labels that all pods have that are to get ordinary traffic.
-func commonLabels(s *service) map[string]string {
+// commonLabels returns the labels that all pods with ordinary traffic have.
+func commonLabels(pods []backend) map[string]string {
 	var common map[string]string
-	for _, b := range s.backends {
+	for _, b := range pods {
 		if !b.ordinary {
 			continue
 		}
@@ -249,11 +249,11 @@ func commonLabels(s *service) map[string]string {
 // byVersions pins to the released versions, weighted by their ready pods. Pods of a former
 // template have no share once there are as many ready ones of the present one as there are
 // to be: Kubernetes ends them then.
-func byVersions(s *service) ([]part, bool) {
+func byVersions(pods []backend, versionLabel string) ([]part, bool) {
 	type count struct{ pods, ready int }
 	counts := map[string]*count{}
-	for i := range s.backends {
-		b := &s.backends[i]
+	for i := range pods {
+		b := &pods[i]
 		if !b.ordinary {
 			continue
 		}
@@ -265,12 +265,12 @@ func byVersions(s *service) ([]part, bool) {
 			n = &count{}
 			counts[b.version] = n
 		}
-		if !s.replaced(b) {
+		if !isReplaced(pods, b) {
 			n.pods += b.Pods
 			n.ready += b.Ready
 		}
 	}
-	for _, b := range s.backends {
+	for _, b := range pods {
 		if !b.ordinary && counts[b.version] != nil {
 			return nil, false
 		}
@@ -291,7 +291,7 @@ func byVersions(s *service) ([]part, bool) {
 		}
 		if weight > 0 {
 			parts = append(parts, part{
-				labels:  map[string]string{s.settings.VersionLabel: name},
+				labels:  map[string]string{versionLabel: name},
 				weight:  int32(min(weight, math.MaxInt32)), //nolint:gosec // bounded
 				version: name,
 			})
@@ -300,10 +300,10 @@ func byVersions(s *service) ([]part, bool) {
 	return normalized(parts), len(parts) > 0
 }
 
-// replaced reports whether pods are of a former template of a workload whose present one
-// is whole.
-func (s *service) replaced(b *backend) bool {
-	return b.Wanted == 0 && slices.ContainsFunc(s.backends, func(o backend) bool {
+// isReplaced reports whether pods are of a former template of a workload whose present
+// template has all its pods ready.
+func isReplaced(pods []backend, b *backend) bool {
+	return b.Wanted == 0 && slices.ContainsFunc(pods, func(o backend) bool {
 		return o.ordinary && o.Workload == b.Workload && o.Wanted > 0 && o.Ready >= o.Wanted
 	})
 }

@@ -14,11 +14,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// compiled is a compiler that has run, with its result.
-func compiled(t *rapid.T) (*compiler, Result) {
-	c := newCompiler(compiletest.Snapshot().Draw(t, "snapshot"))
-	c.run()
-	return c, c.result()
+// compiled returns what the steps have made of a generated cluster.
+func compiled(t *rapid.T) (*services, Result) {
+	return run(newIndex(compiletest.Snapshot().Draw(t, "snapshot"), Rejected{}))
 }
 
 // TestPinsLeadToReleasedPodsOnly: where ordinary traffic is pinned, no pod that
@@ -26,16 +24,16 @@ func compiled(t *rapid.T) (*compiler, Result) {
 func TestPinsLeadToReleasedPodsOnly(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c, result := compiled(t)
-		for _, s := range c.services {
+		all, result := compiled(t)
+		for _, s := range all.list {
 			for _, p := range s.pin.parts {
-				for _, b := range s.backends {
+				for _, b := range s.pods {
 					if model.HasLabels(b.Labels, p.labels) && !b.released && (b.preview || !s.released.missing && !s.released.gone) {
 						t.Fatalf("%s: pinned to %v, which %s has too", s.host, p.labels, b.Workload)
 					}
 				}
 			}
-			if s.active() && s.hasOthers() && len(s.pin.parts) == 0 && !s.released.gone &&
+			if s.active() && anyUnreleased(s.pods) && len(s.pin.parts) == 0 && !s.released.gone &&
 				!slices.ContainsFunc(result.Diagnostics, func(d diag.Diagnostic) bool {
 					return d.Object == s.Object() && (d.Code == diag.OrdinaryTrafficShared || d.Code == diag.ReleasedNotFound)
 				}) {
@@ -52,7 +50,7 @@ func TestPinsLeadToReleasedPodsOnly(t *testing.T) {
 func TestOverrideIsExact(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c, result := compiled(t)
+		all, result := compiled(t)
 		for i := range result.Tables {
 			table := &result.Tables[i]
 			request := compiletest.Request(true).Draw(t, "request")
@@ -63,15 +61,15 @@ func TestOverrideIsExact(t *testing.T) {
 			taken := table.Routes[decision.Route]
 			switch taken.Kind {
 			case route.Override:
-				checkOverride(t, c, taken, decision.Match, request)
+				checkOverride(t, all, taken, decision.Match, request)
 			case route.Ordinary, route.Released, route.Unavailable:
-				checkNotFollowed(t, c, table, taken, request)
+				checkNotFollowed(t, all, table, taken, request)
 			}
 		}
 	})
 }
 
-func checkOverride(t *rapid.T, c *compiler, taken route.Route, match int, request *route.Request) {
+func checkOverride(t *rapid.T, all *services, taken route.Route, match int, request *route.Request) {
 	named := grammar.Service{Name: taken.Version.Service, Namespace: taken.Version.Namespace}
 	m := taken.Matches[match]
 	followed := grammar.FollowsBaggage(request.Header["baggage"], named, taken.Version.Version)
@@ -86,24 +84,24 @@ func checkOverride(t *rapid.T, c *compiler, taken route.Route, match int, reques
 	if !followed {
 		t.Fatalf("%s was taken, but nobody asked: %v (match %+v)", taken.Name, request.Header, m)
 	}
-	s := c.byHost[c.fqdn(named.Name, named.Namespace)]
+	s := all.byHost[named.Name+"."+named.Namespace+".svc.cluster.local"]
 	v := s.versions[slices.IndexFunc(s.versions, func(v version) bool { return v.name == taken.Version.Version })]
 	if v.ready == 0 {
 		t.Fatalf("%s leads to a version that can't serve", taken.Name)
 	}
 	d := taken.Destinations
 	if len(d) != 1 || (v.isolated == nil && (d[0].Host != s.host || d[0].Subset != v.subset)) ||
-		(v.isolated != nil && (d[0].Host != v.isolated.service.host || d[0].Subset != "")) {
+		(v.isolated != nil && (d[0].Host != v.isolated.host || d[0].Subset != "")) {
 		t.Fatalf("%s leads to %+v", taken.Name, d)
 	}
 }
 
 // checkNotFollowed holds for tables of Services without routes of the user's.
-func checkNotFollowed(t *rapid.T, c *compiler, table *route.Table, taken route.Route, request *route.Request) {
+func checkNotFollowed(t *rapid.T, all *services, table *route.Table, taken route.Route, request *route.Request) {
 	if table.Adopted != "" {
 		return
 	}
-	s := c.byHost[table.Hosts[0]]
+	s := all.byHost[table.Hosts[0]]
 	named := grammar.Service{Name: s.Name, Namespace: s.Namespace}
 	for _, v := range s.versions {
 		if v.routable() && grammar.Follows(request.Header["x-override"], named, v.name, grammar.Condition{}) {

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,154 +12,169 @@ import (
 // PreviewLabel marks pods that are never released.
 const PreviewLabel = "overrides.mesh/preview"
 
-// backend is one group of pods behind a Service.
-type backend struct {
-	*model.Backend
-	// version is the value of the version label, "" for none.
-	version  string
-	preview  bool
-	released bool
-	// ordinary is set where it is to get ordinary traffic: where it is released, or, since
-	// no pod is, where it is no preview.
-	ordinary bool
-}
-
-// released says which pods get ordinary traffic, and by which rule.
+// released says which rule chose the pods that get ordinary traffic, and what of them is
+// there. The pods themselves are marked.
 type released struct {
 	// why is for people: "named by overrides.mesh/released", …
 	why string
-	// gone is set where nothing is left of it while others serve.
+	// unknown is set where no rule knows which pods are released.
+	unknown bool
+	// gone is set where the released pods are gone while others serve.
 	gone bool
-	// missing is set where no pods, nor a template of any, are released.
+	// missing is set where no pods are released, and no template of any.
 	missing bool
-	// standIn is set where nothing is left of what is remembered, and others that were
-	// overridable take its place.
+	// standIn is set where nothing remembered is left, and a workload that was overridable
+	// takes its place.
 	standIn bool
-	// joined is set where others are released with what is remembered, for their version.
-	joined bool
-	// awaited is set where nothing is left of what is named or remembered but previews,
-	// which ordinary traffic must not reach.
+	// byVersion is set where pods that are not remembered are released too, since their
+	// version is.
+	byVersion bool
+	// awaited is set where nothing but previews is left, which ordinary traffic must not
+	// reach, of a Service whose released pods are named or remembered.
 	awaited bool
+	// memory is what counts as remembered; nil for nothing.
+	memory *model.Remembered
+	// heads are the released workloads to remember; nil where there is nothing to override.
+	heads []model.Running
 }
 
-func (c *compiler) readBackends(s *service) {
-	s.backends = make([]backend, len(s.Backends))
-	for i := range s.Backends {
-		b := &s.Backends[i]
-		s.backends[i] = backend{
-			Backend: b,
-			version: b.Labels[s.settings.VersionLabel],
-			preview: b.Labels[PreviewLabel] == "true",
-		}
-	}
+// pinStays reports whether a Service keeps its pin although all its pods are released:
+// without it, what is remembered would be forgotten.
+func (f *released) pinStays() bool { return f.standIn || f.byVersion }
+
+// releasing finds out which pods of one Service are released.
+type releasing struct {
+	*given
+	// pods are the copy of the backends that is marked.
+	pods []backend
+	// memory is what counts as remembered; nil for nothing.
+	memory *model.Remembered
+	// chosen tells the pods of the workload that the rule chose; nil for a rule that
+	// chooses versions.
+	chosen func(*backend) bool
+	found  released
 }
 
-// releasedRule returns which backends are released, and why; nil if it does not know.
-type releasedRule func(*service) (isReleased func(*backend) bool, why string)
+// releasedRule tells released pods from others, and says why; nil if it does not know.
+type releasedRule func(*releasing) (isReleased func(*backend) bool, why string)
 
 // releasedRules are asked in order; the first that knows the answer decides.
 var releasedRules = []struct {
 	ask releasedRule
-	// ofWorkload is set where the answer is a workload, byRule where nobody has named it.
-	ofWorkload, byRule bool
+	// ofWorkload is set where the answer is a workload, byItself where nobody named it.
+	ofWorkload, byItself bool
+	// standIn is set where the answer takes the place of what is remembered.
+	standIn bool
 }{
 	{ask: namedVersions},
 	{ask: namedWorkload, ofWorkload: true},
-	{ask: rememberedPods, ofWorkload: true, byRule: true},
-	{ask: standIn, ofWorkload: true, byRule: true},
-	{ask: onlyWorkload, ofWorkload: true, byRule: true},
-	{ask: versionV1, ofWorkload: true, byRule: true},
-	{ask: oldestWorkload, ofWorkload: true, byRule: true},
+	{ask: rememberedPods, ofWorkload: true, byItself: true},
+	{ask: standIn, ofWorkload: true, byItself: true, standIn: true},
+	{ask: onlyWorkload, ofWorkload: true, byItself: true},
+	{ask: versionV1, ofWorkload: true, byItself: true},
+	{ask: oldestWorkload, ofWorkload: true, byItself: true},
 }
 
-func (c *compiler) findReleased(s *service) {
-	if len(s.backends) == 0 {
-		s.released.why = "no pods yet"
-		return
+// readBackends returns the pods behind a Service with what their labels say.
+func readBackends(backends []model.Backend, versionLabel string) []backend {
+	out := make([]backend, len(backends))
+	for i := range backends {
+		b := &backends[i]
+		out[i] = backend{Backend: b, version: b.Labels[versionLabel], preview: b.Labels[PreviewLabel] == "true"}
 	}
-	if onlyPreview(s) {
-		// The Service is the preview's own, such as the canary Service of a
-		// progressive delivery: whoever calls it means it.
-		s.releaseAll("a preview alone: " + s.backends[0].Workload.String())
-		return
-	}
-	if s.Headless {
-		// Its own pods can't be told apart by subsets; only isolated versions can be reached.
-		s.releaseAll("headless")
-		if previews := saidPreviews(s); len(previews) > 0 {
-			c.warn(s, diag.HeadlessService, "it is headless: ordinary traffic reaches %s, which %s not released", list(previews), agree(previews, "is", "are"))
-		}
-		return
-	}
-	if len(s.Unread) > 0 && s.Remembered == nil && alone(s) {
-		// Nothing is to be told from the rest, whatever that is.
-		s.releaseAll("the only workload that is read: " + s.backends[0].Workload.String())
-		return
-	}
-	if s.askRules() {
-		c.checkReleased(s)
-		return
-	}
-	if others := s.rolloutOthers(); len(others) > 0 {
-		d := s.leave(diag.RolloutService, "%s adds a hash to its selector, after which %s %s not behind it any more", s.Steered, list(others), agree(others, "is", "are"))
-		if d.Severity > diag.Info || !c.saysDropped(s) {
-			c.add(d)
-		}
-		return
-	}
-	c.add(s.advise(s.leave(diag.ReleasedUnknown, "%s stand behind it, and nothing says which is released", list(append(workloads(s.backends), unread(s.Unread)...)))))
+	return out
 }
 
-// askRules finds out which pods are released, and reports whether a rule knows it.
-func (s *service) askRules() bool {
-	s.memory = s.Remembered
-	if !s.askEach() {
+// findReleased finds out which pods of a Service are released, and returns its backends
+// marked.
+func findReleased(g *given, r *reporter) (released, []backend) {
+	x := releasing{given: g, pods: slices.Clone(g.backends)}
+	switch {
+	case len(g.backends) == 0:
+		x.found.why = "no pods yet"
+	case g.onlyPreview():
+		// The Service is the preview's own, such as the canary Service of a progressive
+		// delivery: its callers mean the preview.
+		x.releaseAll("a preview alone: " + g.backends[0].Workload.String())
+	case g.Headless:
+		// Subsets can't tell its own pods apart; only isolated versions can be reached.
+		x.releaseAll("headless")
+		if previews := g.namedPreviews(); len(previews) > 0 {
+			r.warn(g.Service, diag.HeadlessService, "it is headless: ordinary traffic reaches %s, which %s not released", enumerate(previews), agree(previews, "is", "are"))
+		}
+	case len(g.Unread) > 0 && g.Remembered == nil && g.oneWorkload():
+		// Nothing has to be told from the rest, whatever the rest is.
+		x.releaseAll("the only workload that is read: " + g.backends[0].Workload.String())
+	case x.askRules():
+		x.check(r)
+		if anyUnreleased(x.pods) || x.found.pinStays() {
+			x.found.heads = x.heads()
+		}
+	default:
+		x.found.unknown = true
+	}
+	x.found.memory = x.memory
+	return x.found, x.pods
+}
+
+// askRules marks the released pods, and reports whether a rule knows them.
+func (x *releasing) askRules() bool {
+	x.memory = x.Remembered
+	if !x.askEach() {
 		return false
 	}
-	if s.memory == nil && !s.named() && s.isGone() {
-		// Others stand in for it, as they would were it remembered.
-		s.memory = &model.Remembered{Released: s.heads()}
-		return s.askEach()
+	if x.memory == nil && !x.named() && x.isGone() {
+		// Others stand in for what is gone, as they would were it remembered.
+		x.memory = &model.Remembered{Released: x.heads()}
+		return x.askEach()
 	}
 	return true
 }
 
-func (s *service) askEach() bool {
+func (x *releasing) askEach() bool {
 	for _, rule := range releasedRules {
-		isReleased, why := rule.ask(s)
+		isReleased, why := rule.ask(x)
 		if isReleased == nil {
 			continue
 		}
-		s.released.why, s.chosen = why, nil
+		x.found.why, x.found.standIn, x.chosen = why, rule.standIn, nil
 		if rule.ofWorkload {
-			s.chosen = isReleased
+			x.chosen = isReleased
 		}
-		s.release(isReleased)
-		if rule.byRule {
-			s.addVersions()
+		x.release(isReleased)
+		if rule.byItself {
+			x.addVersions()
 		}
 		return true
 	}
 	return false
 }
 
-// release takes pods for released that are no previews.
-func (s *service) release(these func(*backend) bool) {
-	for i := range s.backends {
-		b := &s.backends[i]
+// release marks the pods of a kind as released, but for previews.
+func (x *releasing) release(these func(*backend) bool) {
+	for i := range x.pods {
+		b := &x.pods[i]
 		b.released = !b.preview && these(b)
 		b.ordinary = b.released
 	}
 }
 
-// isGone reports whether what is released has no pods, nor wants any, while others that
-// are no previews are ready.
-func (s *service) isGone() bool {
+// releaseAll marks all pods as released.
+func (x *releasing) releaseAll(why string) {
+	x.found.why = why
+	for i := range x.pods {
+		x.pods[i].released, x.pods[i].ordinary = true, true
+	}
+}
+
+// isGone reports whether the released workloads have no pods and want none, while others
+// that are no previews are ready.
+func (x *releasing) isGone() bool {
 	found, otherReady := false, false
-	for i := range s.backends {
-		b := &s.backends[i]
+	for i := range x.pods {
+		b := &x.pods[i]
 		switch {
-		case b.released && s.chosen != nil && !s.chosen(b):
+		case b.released && x.chosen != nil && !x.chosen(b):
 			otherReady = otherReady || b.Ready > 0
 		case b.released && (b.Pods > 0 || b.Wanted > 0):
 			return false
@@ -173,85 +187,78 @@ func (s *service) isGone() bool {
 	return found && otherReady
 }
 
-// releaseAll takes all pods for released.
-func (s *service) releaseAll(why string) {
-	s.released.why = why
-	for i := range s.backends {
-		s.backends[i].released, s.backends[i].ordinary = true, true
-	}
+// onlyPreview reports whether one workload, a preview, is all that is behind g, and
+// nothing says or remembers what is released.
+func (g *given) onlyPreview() bool {
+	return len(g.Unread) == 0 && g.Remembered == nil && g.settings.ReleasedVersions == nil && g.settings.ReleasedWorkload == nil &&
+		!slices.ContainsFunc(g.backends, func(b backend) bool { return !b.preview || b.Workload != g.backends[0].Workload })
 }
 
-// onlyPreview reports whether one workload, a preview, is all that stands
-// behind s, and nothing was said of what is released, nor is remembered.
-func onlyPreview(s *service) bool {
-	return len(s.Unread) == 0 && s.Remembered == nil && s.settings.ReleasedVersions == nil && s.settings.ReleasedWorkload == nil &&
-		!slices.ContainsFunc(s.backends, func(b backend) bool { return !b.preview || b.Workload != s.backends[0].Workload })
+// oneWorkload reports whether one workload, no preview, is all that is read behind g, and
+// nothing says what is released.
+func (g *given) oneWorkload() bool {
+	return g.settings.ReleasedVersions == nil && g.settings.ReleasedWorkload == nil &&
+		!slices.ContainsFunc(g.backends, func(b backend) bool { return b.preview || b.Workload != g.backends[0].Workload })
 }
 
-// alone reports whether all that is read behind s is one workload, no preview, and
-// nothing was said of what is released.
-func alone(s *service) bool {
-	return s.settings.ReleasedVersions == nil && s.settings.ReleasedWorkload == nil &&
-		!slices.ContainsFunc(s.backends, func(b backend) bool { return b.preview || b.Workload != s.backends[0].Workload })
+// named reports whether the settings say what is released.
+func (g *given) named() bool {
+	return len(g.settings.ReleasedVersions) > 0 || g.settings.ReleasedWorkload != nil
 }
 
-// checkReleased says when the released version is not there.
-func (c *compiler) checkReleased(s *service) {
-	found := slices.ContainsFunc(s.backends, func(b backend) bool { return b.released })
+// check reports a released version that is not there.
+func (x *releasing) check(r *reporter) {
+	found := slices.ContainsFunc(x.pods, func(b backend) bool { return b.released })
 	switch {
-	case s.released.standIn:
-		c.say(s, diag.ReleasedStandIn, "%s, and nobody names what is released: it gets ordinary traffic until that is back", s.released.why)
-	case found && s.isGone():
-		s.released.gone = true
-		if s.Steered.Is() {
+	case x.found.standIn:
+		r.report(x.Service, diag.ReleasedStandIn, "%s, and nobody names what is released: it gets ordinary traffic until that is back", x.found.why)
+	case found && x.isGone():
+		x.found.gone = true
+		if x.Steered.Is() {
 			return // a controller keeps it at none while there is nothing to try
 		}
-		c.say(s, diag.ReleasedGone, "no pod of the released version is left: ordinary traffic goes to all pods of the Service%s", s.butPreviews())
+		r.report(x.Service, diag.ReleasedGone, "no pod of the released version is left: ordinary traffic goes to all pods of the Service%s", x.butPreviews())
 	case found:
-	case len(candidates(s)) == 0 && (s.memory != nil || s.named()):
-		s.released.awaited = true
-		c.say(s, diag.ReleasedGone, "nothing but pods labelled as previews is left (%s): they get no ordinary traffic, which fails until %s is there", s.released.why, s.whatIsAwaited())
+	case len(candidates(x.pods)) == 0 && (x.memory != nil || x.named()):
+		x.found.awaited = true
+		r.report(x.Service, diag.ReleasedGone, "nothing but pods labelled as previews is left (%s): they get no ordinary traffic, which fails until %s is there", x.found.why, x.awaits())
 	default:
-		// Ordinary traffic that is pinned stays so, as long as it is served: see package plan.
-		s.released.gone, s.released.missing = slices.ContainsFunc(s.backends, func(b backend) bool { return b.Ready > 0 }), true
-		c.add(s.advise(diag.New(diag.ReleasedNotFound, s.Object(), "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service%s", s.released.why, s.butPreviews()).At(s.Origin)))
+		// Ordinary traffic that is pinned stays so while its pods serve: see package plan.
+		x.found.gone, x.found.missing = slices.ContainsFunc(x.pods, func(b backend) bool { return b.Ready > 0 }), true
+		d := diag.New(diag.ReleasedNotFound, x.Object(), "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service%s", x.found.why, x.butPreviews()).At(x.Origin)
+		r.add(adviseRelease(d, &x.settings, x.pods))
 	}
 }
 
-// named reports whether somebody says what is released.
-func (s *service) named() bool {
-	return len(s.settings.ReleasedVersions) > 0 || s.settings.ReleasedWorkload != nil
-}
-
-// whatIsAwaited names what is released and not there.
-func (s *service) whatIsAwaited() string {
+// awaits names the workload or versions that are released and not there.
+func (x *releasing) awaits() string {
 	switch {
-	case s.settings.ReleasedWorkload != nil && len(s.settings.ReleasedVersions) == 0:
-		return strings.TrimPrefix(s.settings.ReleasedWorkload.String(), "/")
-	case s.named():
-		return strings.Join(s.settings.ReleasedVersions, " or ")
+	case x.settings.ReleasedWorkload != nil && len(x.settings.ReleasedVersions) == 0:
+		return strings.TrimPrefix(x.settings.ReleasedWorkload.String(), "/")
+	case x.named():
+		return strings.Join(x.settings.ReleasedVersions, " or ")
 	}
-	return listRunning(s.memory.Released)
+	return enumerateRunning(x.memory.Released)
 }
 
-// butPreviews says that some pods of s are left out, where it has such.
-func (s *service) butPreviews() string {
-	if len(candidates(s)) < len(s.backends) {
+// butPreviews says that ordinary traffic does not reach previews, where there are any.
+func (x *releasing) butPreviews() string {
+	if len(candidates(x.pods)) < len(x.pods) {
 		return " that are not labelled as previews"
 	}
 	return ""
 }
 
-func namedVersions(s *service) (func(*backend) bool, string) {
-	names := s.settings.ReleasedVersions
+func namedVersions(x *releasing) (func(*backend) bool, string) {
+	names := x.settings.ReleasedVersions
 	if len(names) == 0 {
 		return nil, ""
 	}
 	return func(b *backend) bool { return slices.Contains(names, b.version) }, "named: " + strings.Join(names, ", ")
 }
 
-func namedWorkload(s *service) (func(*backend) bool, string) {
-	named := s.settings.ReleasedWorkload
+func namedWorkload(x *releasing) (func(*backend) bool, string) {
+	named := x.settings.ReleasedWorkload
 	if named == nil {
 		return nil, ""
 	}
@@ -260,11 +267,11 @@ func namedWorkload(s *service) (func(*backend) bool, string) {
 	}, "named: " + strings.TrimPrefix(named.String(), "/")
 }
 
-func onlyWorkload(s *service) (func(*backend) bool, string) {
-	if len(s.Unread) > 0 {
+func onlyWorkload(x *releasing) (func(*backend) bool, string) {
+	if len(x.Unread) > 0 {
 		return nil, "" // it may not be the only one
 	}
-	candidates := candidates(s)
+	candidates := candidates(x.pods)
 	if len(candidates) == 0 {
 		return func(*backend) bool { return false }, "all pods are previews"
 	}
@@ -275,28 +282,28 @@ func onlyWorkload(s *service) (func(*backend) bool, string) {
 	return func(b *backend) bool { return b.Workload == only }, "the only workload: " + only.String()
 }
 
-// versionV1 chooses the workload that runs v1, with all it runs, so that a rolling update
-// of it is still one; of several the one that was there first.
-func versionV1(s *service) (func(*backend) bool, string) {
-	of := keep(candidates(s), func(b *backend) bool { return b.version == "v1" })
-	if len(of) == 0 {
+// versionV1 chooses the workload that runs v1, with all versions that it runs, so that a
+// rolling update of it is still one workload; of several, the one that was there first.
+func versionV1(x *releasing) (func(*backend) bool, string) {
+	running := filter(candidates(x.pods), func(b *backend) bool { return b.version == "v1" })
+	if len(running) == 0 {
 		return nil, ""
 	}
-	first := slices.MinFunc(of, func(a, b *backend) int {
+	first := slices.MinFunc(running, func(a, b *backend) int {
 		return cmp.Or(a.Created.Compare(b.Created), compareWorkloads(a.Workload, b.Workload))
 	}).Workload
 	return func(b *backend) bool { return b.Workload == first }, "it is v1"
 }
 
-// oldestWorkload knows the answer where all ages are known and one workload is
-// older than every other.
-func oldestWorkload(s *service) (func(*backend) bool, string) {
-	if len(s.Unread) > 0 {
+// oldestWorkload knows the answer where all ages are known and one workload is older than
+// every other.
+func oldestWorkload(x *releasing) (func(*backend) bool, string) {
+	if len(x.Unread) > 0 {
 		return nil, "" // something else may have been there first
 	}
 	var oldest *backend
 	unique := false
-	for _, b := range candidates(s) {
+	for _, b := range candidates(x.pods) {
 		switch {
 		case b.Created.IsZero():
 			return nil, ""
@@ -314,43 +321,17 @@ func oldestWorkload(s *service) (func(*backend) bool, string) {
 }
 
 // candidates are the backends that may be released.
-func candidates(s *service) []*backend {
-	out := make([]*backend, 0, len(s.backends))
-	for i := range s.backends {
-		if b := &s.backends[i]; !b.preview {
+func candidates(pods []backend) []*backend {
+	out := make([]*backend, 0, len(pods))
+	for i := range pods {
+		if b := &pods[i]; !b.preview {
 			out = append(out, b)
 		}
 	}
 	return out
 }
 
-func workloads(backends []backend) []string {
-	var out []string
-	for _, b := range backends {
-		if !b.preview {
-			out = append(out, b.Workload.String())
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// list joins names as in "a, b and c", and cuts long lists.
-func list(names []string) string {
-	const most = 5
-	if len(names) > most {
-		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
-	}
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}
-
-// agree returns the word that goes with names: one for a single name, else many.
-func agree(names []string, one, many string) string {
-	if len(names) == 1 {
-		return one
-	}
-	return many
+// anyUnreleased reports whether pods, or templates of pods, are not released.
+func anyUnreleased(pods []backend) bool {
+	return slices.ContainsFunc(pods, func(b backend) bool { return !b.released })
 }

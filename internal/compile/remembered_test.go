@@ -67,29 +67,29 @@ func TestNothingBecomesReleasedByRule(t *testing.T) {
 		first := Compile(snapshot)
 		next := remembering(t, snapshot, &first)
 		next.Services[0].Backends = compiletest.Behind().Draw(t, "backends later")
-		c := newCompiler(next)
-		c.run()
-		s := c.services[0]
-		if s.Remembered == nil || s.leftAlone || !s.active() {
+		all, result := run(newIndex(next, Rejected{}))
+		s := all.list[0]
+		if s.Remembered == nil || !s.active() {
 			return
 		}
-		said := slices.ContainsFunc(c.result().Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.ReleasedStandIn })
+		said := slices.ContainsFunc(result.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.ReleasedStandIn })
 		if said != s.released.standIn {
 			t.Fatalf("stand-in %t, said %t", s.released.standIn, said)
 		}
+		wasReleased := func(b *backend) bool { return model.Has(s.Remembered.Released, b.Workload, b.version) }
 		var versions []string
-		for i := range s.backends {
-			if b := &s.backends[i]; !b.preview && s.wasReleased(b) {
+		for i := range s.pods {
+			if b := &s.pods[i]; !b.preview && wasReleased(b) {
 				versions = append(versions, b.version)
 			}
 		}
-		is := func(b *backend) bool { return s.wasReleased(b) || slices.Contains(versions, b.version) }
-		for i := range s.backends {
-			b := &s.backends[i]
+		is := func(b *backend) bool { return wasReleased(b) || slices.Contains(versions, b.version) }
+		for i := range s.pods {
+			b := &s.pods[i]
 			if b.ordinary && b.preview {
 				t.Fatalf("%s is a preview, and gets ordinary traffic (%s)", b.Workload, s.released.why)
 			}
-			if s.released.standIn && !b.preview && s.wasReleased(b) && (b.Pods > 0 || b.Wanted > 0) {
+			if s.released.standIn && !b.preview && wasReleased(b) && (b.Pods > 0 || b.Wanted > 0) {
 				t.Fatalf("%s is there, and others stand in (%s)", b.Workload, s.released.why)
 			}
 			if b.released && !s.released.standIn && !s.named() && !is(b) {
@@ -101,8 +101,8 @@ func TestNothingBecomesReleasedByRule(t *testing.T) {
 				}
 			}
 		}
-		shared := slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Code == diag.OrdinaryTrafficShared })
-		if len(s.pin.parts) == 0 && len(candidates(s)) < len(s.backends) && !shared {
+		shared := slices.ContainsFunc(result.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.OrdinaryTrafficShared })
+		if len(s.pin.parts) == 0 && len(candidates(s.pods)) < len(s.pods) && !shared {
 			t.Fatalf("shared with previews, without a word")
 		}
 	})
@@ -158,9 +158,8 @@ func TestByOwnLabels(t *testing.T) {
 			snapshot := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{"shop"}, Services: []model.Service{{
 				Namespace: "shop", Name: "cart", Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}}, Selector: map[string]string{"app": "cart"}, Backends: test.backends,
 			}}}
-			c := newCompiler(snapshot)
-			c.run()
-			if got := c.services[0].pin.parts; len(got) != 1 || !cmp.Equal(got[0].labels, test.want) {
+			all, _ := run(newIndex(snapshot, Rejected{}))
+			if got := all.list[0].pin.parts; len(got) != 1 || !cmp.Equal(got[0].labels, test.want) {
 				t.Errorf("pinned to %v, want %v", got, test.want)
 			}
 		})
@@ -189,13 +188,12 @@ func TestFormerPodsLeaveThePin(t *testing.T) {
 		former.Wanted = 0
 		present := pods("cart", map[string]string{"app": "cart", "version": "v2"})
 		present.Wanted, present.Pods, present.Ready = 2, 2, test.ready
-		c := newCompiler(&model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{"shop"}, Services: []model.Service{{
+		all, _ := run(newIndex(&model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{"shop"}, Services: []model.Service{{
 			Namespace: "shop", Name: "cart", Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}}, Selector: map[string]string{"app": "cart"},
 			Backends: []model.Backend{former, present, pods("cart-pr", map[string]string{"app": "cart", "version": "pr-7"})},
-		}}})
-		c.run()
+		}}}, Rejected{}))
 		var got []string
-		for _, p := range c.services[0].pin.parts {
+		for _, p := range all.list[0].pin.parts {
 			got = append(got, p.version)
 		}
 		if !slices.Equal(got, test.want) {

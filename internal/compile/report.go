@@ -101,32 +101,43 @@ type Version struct {
 	Isolated string `json:"isolated,omitempty"`
 }
 
-func (c *compiler) report(s *service) Service {
+// serviceReports returns what was found about each Service.
+func serviceReports(ix *index, all *services) []Service {
+	out := make([]Service, 0, len(all.list))
+	for _, s := range all.list {
+		out = append(out, serviceReport(ix, s))
+	}
+	return out
+}
+
+// serviceReport returns what was found about s.
+func serviceReport(ix *index, s *service) Service {
+	unreleased := backendsThat(s.pods, func(b *backend) bool { return !b.ordinary })
 	out := Service{
-		Namespace: s.Namespace, Name: s.Name, Origin: s.Origin, Host: s.host, Reason: s.reason, Why: s.why, Released: s.released.why, Settings: s.settings,
+		Namespace: s.Namespace, Name: s.Name, Origin: s.Origin, Host: s.host, Released: s.released.why, Settings: s.settings,
+		ReleasedPods: releasedPods(s), ReleasedMissing: s.released.missing,
+		PinStays: s.released.pinStays() && !anyUnreleased(s.pods),
+		Previews: previews(s, unreleased),
 	}
 	if slices.Contains(s.settings.Conditions, "from") {
-		out.Callers = c.callers(s)
+		out.Callers = callersOf(ix, s)
 	}
 	switch {
-	case s.leftAlone:
-		out.State = Skipped
+	case s.skipped != nil:
+		out.State, out.Reason, out.Why = Skipped, s.skipped.code, s.skipped.why
 	case s.active():
-		out.State, out.Pinned = Managed, s.pinned()
+		out.State, out.Pinned = Managed, s.pin.kind()
 	default:
 		out.State, out.Pinned = Idle, PinnedNowhere
 	}
 	if out.Pinned == PinnedByWorkload || out.Pinned == PinnedByVersion {
-		out.Unreleased = s.unreleased()
+		out.Unreleased = unreleased
 	}
-	for _, b := range s.backends {
+	for _, b := range s.pods {
 		if n := len(out.ReleasedWorkloads); b.released && (n == 0 || out.ReleasedWorkloads[n-1] != b.Workload) {
 			out.ReleasedWorkloads = append(out.ReleasedWorkloads, b.Workload)
 		}
 	}
-	out.ReleasedPods, out.ReleasedMissing = s.releasedPods(), s.released.missing
-	out.PinStays = s.pinStays() && !s.hasOthers()
-	out.Previews = s.previews()
 	if len(s.versions) > 0 {
 		out.Versions = make([]Version, 0, len(s.versions))
 	}
@@ -140,45 +151,36 @@ func (c *compiler) report(s *service) Service {
 	return out
 }
 
-// previews are the pods behind s that are not released; where nothing says which are,
-// those that are labelled as previews. Of a Service that asks to be left alone, or that
-// is a preview's own, there are none.
-func (s *service) previews() []model.Backend {
-	if s.reason == diag.OptedOut || s.VersionOf != "" || s.Headless {
+// previews are the pods behind s that are not released; where it is not known which are,
+// those that are labelled as previews. A Service that asks to be left alone, or that is a
+// preview's own, has none.
+func previews(s *service, unreleased []model.Backend) []model.Backend {
+	if s.VersionOf != "" || s.Headless || s.skipped != nil && s.skipped.code == diag.OptedOut {
 		return nil
 	}
 	switch {
 	case s.released.missing:
-		// What gets ordinary traffic meanwhile is not released either.
-		return s.backendsThat(func(b *backend) bool { return !b.released })
+		// Some pods that are not released get ordinary traffic meanwhile.
+		return backendsThat(s.pods, func(b *backend) bool { return !b.released })
 	case s.released.why != "":
-		return s.unreleased()
+		return unreleased
 	}
-	return s.backendsThat(func(b *backend) bool { return b.preview })
-}
-
-// unreleased are the pods behind s that are not to get ordinary traffic. All that ask
-// share the list.
-func (s *service) unreleased() []model.Backend {
-	if s.others == nil {
-		s.others = s.backendsThat(func(b *backend) bool { return !b.ordinary })
-	}
-	return s.others
+	return backendsThat(s.pods, func(b *backend) bool { return b.preview })
 }
 
 // releasedPods are the pods behind s that are released.
-func (s *service) releasedPods() []model.Backend {
-	if len(s.backends) > 0 && !s.hasOthers() {
+func releasedPods(s *service) []model.Backend {
+	if len(s.pods) > 0 && !anyUnreleased(s.pods) {
 		return s.Backends
 	}
-	return s.backendsThat(func(b *backend) bool { return b.released })
+	return backendsThat(s.pods, func(b *backend) bool { return b.released })
 }
 
-// backendsThat lists the pods behind s of which a condition holds.
-func (s *service) backendsThat(holds func(*backend) bool) []model.Backend {
+// backendsThat lists the pods for which a condition holds.
+func backendsThat(pods []backend, holds func(*backend) bool) []model.Backend {
 	n := 0
-	for i := range s.backends {
-		if holds(&s.backends[i]) {
+	for i := range pods {
+		if holds(&pods[i]) {
 			n++
 		}
 	}
@@ -186,21 +188,21 @@ func (s *service) backendsThat(holds func(*backend) bool) []model.Backend {
 		return nil
 	}
 	out := make([]model.Backend, 0, n)
-	for i := range s.backends {
-		if b := &s.backends[i]; holds(b) {
+	for i := range pods {
+		if b := &pods[i]; holds(b) {
 			out = append(out, *b.Backend)
 		}
 	}
 	return out
 }
 
-func (s *service) pinned() Pinned {
+func (p *pin) kind() Pinned {
 	switch {
-	case !s.pin.needed:
+	case !p.needed:
 		return PinnedNowhere
-	case len(s.pin.parts) == 0:
+	case len(p.parts) == 0:
 		return NotPinned
-	case s.pin.parts[0].version == "":
+	case p.parts[0].version == "":
 		return PinnedByWorkload
 	}
 	return PinnedByVersion

@@ -11,38 +11,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// builder adds rows to the table of a draft.
-type builder struct {
-	*compiler
-	draft *draft
-	// names are those of the rows that are being added.
-	names rowNames
-	// carriers are what requests for a version carry, where several routes ask for it.
-	carriers map[carrierKey][]route.Match
-}
-
-type carrierKey struct {
-	of     *version
-	caller model.Caller
-	method string
-}
-
-// shape tells patterns apart by more than the names that are quoted in them: the
-// conditions of the row, and of a strict one also those that its Service has.
-type shape struct {
-	header       string
-	from, method bool
-	strict       bool
-	judged       grammar.Judged
-}
-
-func (c *condition) shape(header string) shape {
-	return shape{header: header, from: c.From != "", method: c.Method != ""}
-}
-
 // ordinary adds the i-th of the user's routes for requests without a carrier.
 func (b *builder) ordinary(i int) {
-	r := &b.draft.routes[i]
+	r := &b.routes[i]
 	matches := conjunctions(r.matches, b.withoutCarrier)
 	if len(matches) == 0 {
 		return
@@ -55,7 +26,7 @@ func (b *builder) ordinary(i int) {
 
 // released adds the i-th of the user's routes for every request that is left.
 func (b *builder) released(i int) {
-	r := &b.draft.routes[i]
+	r := &b.routes[i]
 	b.add(route.Route{
 		Name: b.rowName(route.Released, i), Kind: route.Released, Matches: r.matches,
 		Destinations: r.destinations, Base: r.base,
@@ -65,14 +36,14 @@ func (b *builder) released(i int) {
 // rowName keeps the name that the user gave a route, since rows of both kinds
 // are that route.
 func (b *builder) rowName(kind route.Kind, i int) string {
-	if name := b.draft.routes[i].name; name != "" {
+	if name := b.routes[i].name; name != "" {
 		return name
 	}
-	return string(kind) + "." + b.draft.table.Owner + b.draft.label(i)
+	return string(kind) + "." + b.table.Owner + b.label(i)
 }
 
 func (b *builder) add(r route.Route) {
-	b.draft.table.Routes = append(b.draft.table.Routes, r)
+	b.table.Routes = append(b.table.Routes, r)
 }
 
 // overrides adds the rows for all versions of the Services that the i-th of the
@@ -136,7 +107,7 @@ func (b *builder) froms(t *service) []condition {
 		return nil
 	}
 	var out []condition
-	for _, caller := range b.callers(t) {
+	for _, caller := range callersOf(b.ix, t) {
 		out = append(out, condition{
 			Condition: grammar.Condition{From: caller.Name},
 			match: route.Match{
@@ -150,21 +121,16 @@ func (b *builder) froms(t *service) []condition {
 	return out
 }
 
-// callers are the workloads of the Service's namespace and those that its
-// settings name, sorted by name and namespace.
-func (c *compiler) callers(t *service) []model.Caller {
-	var out []model.Caller
-	for _, caller := range c.snapshot.Callers {
-		if caller.Namespace == t.Namespace {
-			out = append(out, caller)
-		}
-	}
-	for _, named := range t.settings.Callers {
+// callersOf are the callers that a Service has rows for: the workloads of its namespace and
+// those that its settings name, sorted by name and namespace.
+func callersOf(ix *index, s *service) []model.Caller {
+	out := slices.Clone(ix.callersIn(s.Namespace))
+	for _, named := range s.settings.Callers {
 		if named.Namespace == "" {
-			named.Namespace = t.Namespace
+			named.Namespace = s.Namespace
 		}
 		if named.Label == "" {
-			named.Label = c.callerLabel(named)
+			named.Label = callerLabel(ix, named)
 		}
 		out = append(out, named)
 	}
@@ -174,9 +140,10 @@ func (c *compiler) callers(t *service) []model.Caller {
 // canonicalName is the label that Istio's injection puts on every pod.
 const canonicalName = "service.istio.io/canonical-name"
 
-func (c *compiler) callerLabel(named model.Caller) string {
-	for _, caller := range c.snapshot.Callers {
-		if caller.Namespace == named.Namespace && caller.Name == named.Name {
+// callerLabel returns the label by which the pods of a caller are known.
+func callerLabel(ix *index, named model.Caller) string {
+	for _, caller := range ix.callersIn(named.Namespace) {
+		if caller.Name == named.Name {
 			return caller.Label
 		}
 	}
@@ -204,7 +171,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 	if !ok {
 		return
 	}
-	matches := conjunctions(b.draft.routes[i].matches, b.carriersOf(t, v, c))
+	matches := conjunctions(b.routes[i].matches, b.carriersOf(t, v, c))
 	if len(matches) == 0 {
 		return
 	}
@@ -214,7 +181,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 		Matches:      matches,
 		Version:      route.Version{Service: t.Name, Namespace: t.Namespace, Version: v.name},
 		Destinations: []route.Destination{destination},
-		Base:         b.draft.routes[i].base,
+		Base:         b.routes[i].base,
 	})
 }
 
@@ -225,16 +192,17 @@ func (b *builder) carriersOf(t *service, v *version, c condition) []route.Match 
 		return out
 	}
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
+	header := b.ix.options.Header
 	out := make([]route.Match, 0, 2)
-	if pattern := named.Pattern(v.name, c.Condition); b.usable(t, c.shape(b.options.Header), pattern) {
-		out = append(out, c.carrier(b.options.Header, pattern))
+	if pattern := named.Pattern(v.name, c.Condition); b.usable(t, header, pattern) {
+		out = append(out, c.carrier(header, pattern))
 	}
 	if c.Condition == (grammar.Condition{}) {
-		if pattern := named.BaggagePattern(v.name); b.usable(t, c.shape(grammar.BaggageHeader), pattern) {
+		if pattern := named.BaggagePattern(v.name); b.usable(t, grammar.BaggageHeader, pattern) {
 			out = append(out, c.carrier(grammar.BaggageHeader, pattern))
 		}
 	}
-	if len(b.draft.routes) > 1 {
+	if len(b.routes) > 1 {
 		if b.carriers == nil {
 			b.carriers = map[carrierKey][]route.Match{}
 		}
@@ -256,14 +224,13 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 		From:   slices.Contains(t.settings.Conditions, "from"),
 		Method: slices.Contains(t.settings.Conditions, "method"),
 	}
-	shape := c.shape(b.options.Header)
-	shape.strict, shape.judged = true, judged
+	header := b.ix.options.Header
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
 	pattern := named.StrictPattern(judged, c.Condition)
-	if !b.usable(t, shape, pattern) {
+	if !b.usable(t, header, pattern) {
 		return
 	}
-	matches := conjunctions(b.draft.routes[i].matches, []route.Match{c.carrier(b.options.Header, pattern)})
+	matches := conjunctions(b.routes[i].matches, []route.Match{c.carrier(header, pattern)})
 	if len(matches) == 0 {
 		return
 	}
@@ -281,35 +248,26 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 	})
 }
 
-// usable reports whether Istio would take a pattern for a header, and says why not. That
-// a pattern compiles is checked for one of each shape, for all Services: the others
-// differ from it in quoted text only.
-func (b *builder) usable(of *service, shape shape, pattern string) bool {
-	err := error(nil)
-	switch {
-	case len(pattern) > grammar.MaxPatternBytes:
-		err = fmt.Errorf("%d bytes, where Istio allows %d", len(pattern), grammar.MaxPatternBytes)
-	case !b.checked[shape]:
-		err = grammar.CheckPattern(pattern)
-		b.checked[shape] = err == nil
+// usable reports whether Istio takes a pattern for a header, and reports why not. Patterns
+// of package grammar are valid; one of many long names may be too long.
+func (b *builder) usable(of *service, header, pattern string) bool {
+	if len(pattern) <= grammar.MaxPatternBytes {
+		return true
 	}
-	if err != nil {
-		b.say(of, diag.PatternInvalid, "a pattern for %s can't be used, and its route is left out: %v", shape.header, err)
-	}
-	return err == nil
+	b.r.report(of.Service, diag.PatternInvalid, "a pattern for %s can't be used, and its route is left out: %d bytes, where Istio allows %d", header, len(pattern), grammar.MaxPatternBytes)
+	return false
 }
 
-// conjunctions returns every combination of an alternative of the user's with
-// one of ours that a request can fit. No alternative of the user's means any
-// request.
-func conjunctions(users, ours []route.Match) []route.Match {
+// conjunctions returns every combination of an alternative of a user's route with one of
+// added that a request can match. A user's route without alternatives matches any request.
+func conjunctions(users, added []route.Match) []route.Match {
 	if len(users) == 0 {
-		return ours
+		return added
 	}
-	out := make([]route.Match, 0, len(users)*len(ours))
-	for _, mine := range ours {
-		for _, theirs := range users {
-			if both, ok := theirs.And(mine); ok {
+	out := make([]route.Match, 0, len(users)*len(added))
+	for _, more := range added {
+		for _, user := range users {
+			if both, ok := user.And(more); ok {
 				out = append(out, both)
 			}
 		}

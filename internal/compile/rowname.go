@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -22,7 +23,7 @@ import (
 // parts. Then "~" and a hash of all that the row is about follow, and no part
 // of other names holds a "~".
 type rowNames struct {
-	of    *service
+	of    *model.Service
 	route int
 	label string
 	// plain is set where neither the Service nor the label asks for a hash.
@@ -33,12 +34,11 @@ type rowNames struct {
 
 // rowNamesOf prepares the names of the rows of the i-th route for t.
 func (b *builder) rowNamesOf(i int, t *service) rowNames {
-	d := b.draft
-	out := rowNames{of: t, route: i, label: d.label(i)}
-	name := d.routes[i].name
+	out := rowNames{of: t.Service, route: i, label: b.label(i)}
+	name := b.routes[i].name
 	out.plain = !strings.Contains(t.Name, ".") && !strings.ContainsAny(name, ".#:~") && !b.isSecond(t)
-	for j := range d.routes {
-		other := d.routes[j].name
+	for j := range b.routes {
+		other := b.routes[j].name
 		out.plain = out.plain && (j >= i || name == "" || other != name)
 		if strings.HasPrefix(other, string(route.Override)+".") || strings.HasPrefix(other, string(route.Unavailable)+".") {
 			out.taken = append(out.taken, other)
@@ -56,8 +56,8 @@ func (b *builder) isSecond(t *service) bool {
 		return false
 	}
 	called := func(s *service) bool { return s != nil && s.Name == t.Name && s != t }
-	return slices.ContainsFunc(d.of, called) || slices.ContainsFunc(d.routes, func(r userRoute) bool {
-		return slices.ContainsFunc(r.destinations, func(to route.Destination) bool { return called(b.byHost[to.Host]) })
+	return slices.ContainsFunc(d.of, called) || slices.ContainsFunc(b.routes, func(r userRoute) bool {
+		return slices.ContainsFunc(r.destinations, func(to route.Destination) bool { return called(b.services.byHost[to.Host]) })
 	})
 }
 

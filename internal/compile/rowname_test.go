@@ -123,8 +123,7 @@ func versionsByRow(t *rapid.T, snapshot *model.Snapshot) map[[2]string]route.Ver
 // TestRowNamesKeepTheirShape: ordinary names have no hash.
 func TestRowNamesKeepTheirShape(t *testing.T) {
 	t.Parallel()
-	c := newCompiler(&model.Snapshot{Options: model.DefaultOptions()})
-	s := &service{Service: &model.Service{Namespace: "shop", Name: "reviews"}}
+	s := &service{given: given{Service: &model.Service{Namespace: "shop", Name: "reviews"}}}
 	for _, test := range []struct {
 		route   string
 		version string
@@ -139,7 +138,7 @@ func TestRowNamesKeepTheirShape(t *testing.T) {
 		{"api#2", "v1", "", "override.reviews.v1.api#2~21125380d5"},
 		{"2.api", "v1", "", "override.reviews.v1.2.api~21125380d5"},
 	} {
-		b := &builder{compiler: c, draft: &draft{of: []*service{s}, routes: []userRoute{{name: test.route}}}}
+		b := &builder{services: &services{}, draft: &draft{of: []*service{s}}, routes: []userRoute{{name: test.route}}}
 		names := b.rowNamesOf(0, s)
 		if got := names.name(route.Override, test.version, &condition{suffix: test.suffix}); got != test.want {
 			t.Errorf("got %s, want %s", got, test.want)

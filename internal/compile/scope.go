@@ -4,52 +4,51 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// tableScope lists the namespaces whose proxies are to see the table of d, nil
-// for all; it reports false if nobody is left to see it. A table that stands
-// beside one of the user's is scoped always, since proxies prefer it only then.
-// Namespaces in which something else is in force, or that don't see the subsets of a
-// target, keep what they have.
-func (c *compiler) tableScope(d *draft) ([]string, bool) {
+// tableScope lists the namespaces that see the table of d, nil for all; it reports false if
+// nobody is left to see it. A table beside one of the user's always names namespaces, since
+// proxies prefer it only then. A namespace in which other routes are in force, or that does
+// not see the subsets of a target, keeps what it has.
+func tableScope(ix *index, d *draft) ([]string, bool) {
 	hidden := slices.Clone(d.excluded)
-	for n := range c.refused.namespaces(istio.TableObject(&d.table)) {
+	for n := range ix.rejected.namespaces(istio.TableObject(&d.table)) {
 		hidden = append(hidden, n)
 	}
-	var visible [][]string
+	limited := len(hidden) > 0 || d.adopted != nil || d.scoped
 	for _, t := range d.targets {
-		hidden = append(hidden, t.rule.hiddenIn...)
-		if t.rule.visible != nil {
-			visible = append(visible, t.rule.visible)
-		}
+		limited = limited || len(t.subsets.hiddenIn) > 0 || t.subsets.visible != nil
 	}
-	if len(hidden) == 0 && len(visible) == 0 && d.adopted == nil && !d.scoped {
+	if !limited {
 		return nil, true
 	}
 	within := make(map[string]bool, len(d.within))
 	for _, n := range d.within {
 		within[n] = true
 	}
-	scope := keep(c.callerNamespaces(d), func(n string) bool {
+	scope := filter(ix.callerNamespaces(&d.settings, d.seen, d.within != nil), func(n string) bool {
 		return !slices.Contains(hidden, n) && (d.within == nil || within[n]) &&
-			!slices.ContainsFunc(visible, func(v []string) bool { return !slices.Contains(v, n) })
+			!slices.ContainsFunc(d.targets, func(t *service) bool { return !t.subsets.seenFrom(n) })
 	})
 	return scope, len(scope) > 0
 }
 
-// callerNamespaces lists the namespaces from which the host of d may be called.
-func (c *compiler) callerNamespaces(d *draft) []string {
-	out := slices.Clone(d.settings.CallerNamespaces)
+// callerNamespaces lists the namespaces from which Services may be called: those that the
+// settings or the options say, else all; the root namespace is one of them for a table that
+// is limited to some namespaces.
+func (ix *index) callerNamespaces(settings *model.Settings, called []*service, limited bool) []string {
+	out := slices.Clone(settings.CallerNamespaces)
 	if out == nil {
-		out = slices.Clone(c.options.CallerNamespaces)
+		out = slices.Clone(ix.options.CallerNamespaces)
 	}
 	if out == nil {
-		out = slices.Clone(c.snapshot.Namespaces)
-		for _, t := range d.seen {
+		out = slices.Clone(ix.namespaces())
+		for _, t := range called {
 			out = append(out, t.Namespace)
 		}
-		if !slices.Contains(out, c.options.RootNamespace) && d.within != nil {
-			out = append(out, c.options.RootNamespace)
+		if !slices.Contains(out, ix.options.RootNamespace) && limited {
+			out = append(out, ix.options.RootNamespace)
 		}
 	}
 	slices.Sort(out)

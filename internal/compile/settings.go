@@ -21,56 +21,72 @@ type PolicyTarget struct {
 	Reason  diag.Code
 }
 
-// defaultMethods have rows where a Service has the condition "method" and does
-// not say which.
+// defaultMethods have rows where a Service has the condition "method" and names no
+// methods.
 var defaultMethods = []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"}
 
-// resolveSettings gives each Service its settings. What an OverridePolicy says
-// takes precedence over the Service's annotations, field by field; of several
-// policies for one Service the oldest is in force.
-func (c *compiler) resolveSettings() {
-	governing := map[*service]*model.Policy{}
-	policies := make([]*model.Policy, 0, len(c.snapshot.Policies))
-	for i := range c.snapshot.Policies {
-		policies = append(policies, &c.snapshot.Policies[i])
+// resolveSettings returns the settings of each Service, in the order of the snapshot, and
+// says which policies are in force. An OverridePolicy takes precedence over the Service's
+// annotations, field by field; of several policies for one Service the oldest is in force.
+func resolveSettings(ix *index, r *reporter) ([]model.Settings, []PolicyReport) {
+	governing, reports := attachPolicies(ix, r)
+	given := ix.services()
+	out := make([]model.Settings, 0, len(given))
+	for i := range given {
+		s := given[i].Settings
+		if p := governing[&given[i]]; p != nil {
+			s = overlay(s, p.Settings)
+		}
+		if s.VersionLabel == "" {
+			s.VersionLabel = ix.options.VersionLabel
+		}
+		if len(s.Methods) == 0 && slices.Contains(s.Conditions, "method") {
+			s.Methods = slices.Clone(defaultMethods)
+		}
+		out = append(out, s)
+	}
+	return out, reports
+}
+
+// attachPolicies returns the policy that is in force for each Service.
+func attachPolicies(ix *index, r *reporter) (map[*model.Service]*model.Policy, []PolicyReport) {
+	given := ix.policies()
+	if len(given) == 0 {
+		return nil, nil
+	}
+	policies := make([]*model.Policy, 0, len(given))
+	for i := range given {
+		policies = append(policies, &given[i])
 	}
 	slices.SortStableFunc(policies, func(a, b *model.Policy) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
+	governing := map[*model.Service]*model.Policy{}
+	var reports []PolicyReport
 	for _, p := range policies {
-		c.policies = append(c.policies, c.attach(p, governing))
+		reports = append(reports, attach(ix, p, governing, r))
 	}
-	slices.SortFunc(c.policies, func(a, b PolicyReport) int {
+	slices.SortFunc(reports, func(a, b PolicyReport) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	for _, s := range c.services {
-		s.settings = s.Settings
-		if p := governing[s]; p != nil {
-			s.settings = overlay(s.Settings, p.Settings)
-		}
-		if s.settings.VersionLabel == "" {
-			s.settings.VersionLabel = c.options.VersionLabel
-		}
-		if len(s.settings.Methods) == 0 && slices.Contains(s.settings.Conditions, "method") {
-			s.settings.Methods = slices.Clone(defaultMethods)
-		}
-	}
+	return governing, reports
 }
 
-func (c *compiler) attach(p *model.Policy, governing map[*service]*model.Policy) PolicyReport {
+// attach adds the targets of a policy to governing, but for those that an older one has.
+func attach(ix *index, p *model.Policy, governing map[*model.Service]*model.Policy, r *reporter) PolicyReport {
 	report := PolicyReport{Namespace: p.Namespace, Name: p.Name}
 	for _, name := range p.Services {
 		target := PolicyTarget{Service: name}
 		named := diag.Object{Kind: "Service", Namespace: p.Namespace, Name: name}
-		s := c.byHost[c.fqdn(name, p.Namespace)]
+		s := ix.service(name, p.Namespace)
 		switch {
 		case s == nil:
 			target.Reason = diag.PolicyTargetNotFound
-			c.add(diag.New(target.Reason, p.Object(), "there is no Service %s in namespace %s", name, p.Namespace).
+			r.add(diag.New(target.Reason, p.Object(), "there is no Service %s in namespace %s", name, p.Namespace).
 				For(named).At(p.Origin))
 		case governing[s] != nil:
 			target.Reason = diag.PolicyConflict
-			c.add(diag.New(target.Reason, p.Object(), "Service %s is governed by OverridePolicy %s already", name, governing[s].Name).
+			r.add(diag.New(target.Reason, p.Object(), "Service %s is governed by OverridePolicy %s already", name, governing[s].Name).
 				For(named).At(p.Origin))
 		default:
 			governing[s] = p

@@ -4,51 +4,52 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// sayShared tells of a version that several workloads run, and that is not released, or
-// not with all of them: the requests that ask for it are shared by the pods of all. That
-// is what two previews of one name look like, or a worker beside a server.
+// reportShared reports a version that several workloads run and that is not released, or
+// not with all of them: the pods of all these workloads share the requests that ask for
+// it. Two previews of one name look like that, and so does a worker beside a server.
 //
-//	the version                              it is
+//	the version                              the diagnostic is
 //	---------------------------------------  ---------------------------------------------
 //	is not released, and the released one
 //	  has one workload                       a warning
-//	  has several                            an info: the parts of both may be as many
-//	is released, but for some workloads      an info: so it is when a version was released
-//	                                         and its preview is still there
+//	  has several                            an info: both may consist of these parts
+//	is released, but for some workloads      an info: a version was released, and its
+//	                                         preview is still there
 //
 // While a controller moves the pods of a Service from one workload to another, nothing is
-// said.
-func (c *compiler) sayShared(s *service, v *version) {
-	if len(v.workloads) < 2 || s.leftAlone || v.isolated != nil || s.Steered.Is() {
+// reported.
+func reportShared(s *model.Service, v *version, pods []backend, r *reporter) {
+	if len(v.workloads) < 2 || v.isolated != nil || s.Steered.Is() {
 		return
 	}
-	all := s.running(func(b *backend) bool { return b.version == v.name })
-	unreleased := s.running(func(b *backend) bool { return b.version == v.name && !b.released && (!v.released || !b.preview) })
+	all := running(pods, func(b *backend) bool { return b.version == v.name })
+	unreleased := running(pods, func(b *backend) bool { return b.version == v.name && !b.released && (!v.released || !b.preview) })
 	if len(all) < 2 || len(unreleased) == 0 {
 		return
 	}
-	d := diag.New(diag.VersionShared, s.Object(), "version %s is run by %s: a request that asks for it reaches the pods of any of them", v.name, list(all)).At(s.Origin)
+	d := diag.New(diag.VersionShared, s.Object(), "version %s is run by %s: a request that asks for it reaches the pods of any of them", v.name, enumerate(all)).At(s.Origin)
 	switch {
 	case v.released:
 		d = diag.New(diag.VersionShared, s.Object(), "version %s is run by %s, and %s is not released: it gets no ordinary requests, and those that ask for the version reach the pods of any of them",
-			v.name, list(all), list(unreleased)).
+			v.name, enumerate(all), enumerate(unreleased)).
 			WithFix("annotate the Service with overrides.mesh/released: %s if all of them are released", v.name).At(s.Origin)
 		d.Severity = diag.Info
-	case len(s.running(func(b *backend) bool { return b.released })) > 1:
+	case len(running(pods, func(b *backend) bool { return b.released })) > 1:
 		d.Severity = diag.Info
 	}
-	c.add(d)
+	r.add(d)
 }
 
-// running names the workloads with ready pods of which a condition holds. Of those that
-// are one and the same for a reader, such as bare pods, or a Deployment that becomes a
-// Rollout of its name, it names one.
-func (s *service) running(holds func(*backend) bool) []string {
+// running names the workloads that have ready pods for which a condition holds. Workloads
+// that a reader takes for one, such as bare pods, or a Deployment that becomes a Rollout of
+// its name, are named once.
+func running(pods []backend, holds func(*backend) bool) []string {
 	var seen, out []string
-	for i := range s.backends {
-		b := &s.backends[i]
+	for i := range pods {
+		b := &pods[i]
 		if b.Ready == 0 || !holds(b) {
 			continue
 		}

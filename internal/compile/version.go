@@ -7,6 +7,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // version is one version of a Service, whatever number of workloads run it.
@@ -15,72 +16,71 @@ type version struct {
 	pods, ready int
 	workloads   []string
 	released    bool
-	// subset names it in a DestinationRule; empty for isolated versions.
+	// subset names it in a DestinationRule; empty for isolated versions. [planSubsets]
+	// names it.
 	subset string
-	// isolated is set where the version stands behind a Service of its own.
+	// isolated is set where the version is behind a Service of its own.
 	isolated *isolated
 }
 
-// routable reports whether a route may lead to v: only what can serve is routed to.
+// routable reports whether a route may lead to v: one of its pods has to be ready.
 func (v *version) routable() bool { return v.ready > 0 }
 
-// hasOthers reports whether pods, or templates of pods, stand behind s that
-// are not released.
-func (s *service) hasOthers() bool {
-	return slices.ContainsFunc(s.backends, func(b backend) bool { return !b.released })
-}
-
-// listVersions gathers the versions of s, sorted by name. An isolated version
-// takes the place of one of the same name behind the Service itself, unless it can't
-// serve while that one can, or is released: so it is between two rollouts, where the
-// Service for canaries stays.
-func (c *compiler) listVersions(s *service) {
-	s.versions = make([]version, 0, len(s.backends)+len(s.isolated))
-	if !s.Headless {
-		c.gatherVersions(s)
+// listVersions gathers the versions of a Service, sorted by name. An isolated version
+// takes the place of one of the same name behind the Service itself, unless it has no
+// ready pod while that one has some or is released: between two rollouts the Service for
+// canaries stays, without pods.
+func listVersions(g *given, pods []backend, skipped bool, r *reporter) []version {
+	x := versionList{make([]version, 0, len(pods)+len(g.isolated))}
+	if !g.Headless {
+		x.gather(g.Service, pods, g.settings.VersionLabel, r)
 	}
-	for i := range s.isolated {
-		iso := &s.isolated[i]
-		v := s.version(iso.version)
+	for i := range g.isolated {
+		iso := &g.isolated[i]
+		v := x.named(iso.version)
 		if iso.ready == 0 && (v.ready > 0 || v.released) {
 			continue
 		}
 		*v = version{name: iso.version, pods: iso.pods, ready: iso.ready, workloads: iso.workloads, isolated: iso, released: v.released}
 	}
-	slices.SortFunc(s.versions, func(a, b version) int { return cmp.Compare(a.name, b.name) })
-	for i := range s.versions {
-		v := &s.versions[i]
+	slices.SortFunc(x.versions, func(a, b version) int { return cmp.Compare(a.name, b.name) })
+	for i := range x.versions {
+		v := &x.versions[i]
 		slices.Sort(v.workloads)
 		v.workloads = slices.Compact(v.workloads)
-		if !v.routable() && (s.hasOthers() || v.isolated != nil) && !v.selectsNothing() {
-			c.say(s, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", v.name, v.ready, v.pods)
+		if !v.routable() && (anyUnreleased(pods) || v.isolated != nil) && !v.isEmpty() {
+			r.report(g.Service, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", v.name, v.ready, v.pods)
 		}
-		c.sayShared(s, v)
+		if !skipped {
+			reportShared(g.Service, v, pods, r)
+		}
 	}
+	return x.versions
 }
 
-// selectsNothing reports whether v has a Service of its own without pods, of which
-// [compiler.sayNothing] tells.
-func (v *version) selectsNothing() bool {
-	return v.isolated != nil && nothingBehind(v.isolated.service)
-}
+// isEmpty reports whether v has a Service of its own whose selector selects nothing, which
+// [reportSelectsNothing] reports.
+func (v *version) isEmpty() bool { return v.isolated != nil && selectsNothing(v.isolated.service) }
 
-// version returns the version of s of a name, which is added where there is none. It is
-// good until the next one is added.
-func (s *service) version(name string) *version {
-	at := slices.IndexFunc(s.versions, func(v version) bool { return v.name == name })
+// versionList is versions in the making.
+type versionList struct{ versions []version }
+
+// named returns the version of a name, which it adds where there is none. The pointer is
+// good until the next version is added.
+func (x *versionList) named(name string) *version {
+	at := slices.IndexFunc(x.versions, func(v version) bool { return v.name == name })
 	if at < 0 {
-		at = len(s.versions)
-		s.versions = append(s.versions, version{name: name})
+		at = len(x.versions)
+		x.versions = append(x.versions, version{name: name})
 	}
-	return &s.versions[at]
+	return &x.versions[at]
 }
 
-func (c *compiler) gatherVersions(s *service) {
+func (x *versionList) gather(s *model.Service, pods []backend, versionLabel string, r *reporter) {
 	var nameless []string
-	workloads := make([]string, len(s.backends)) // one for each version, mostly
-	for i := range s.backends {
-		b := &s.backends[i]
+	workloads := make([]string, len(pods)) // mostly one for each version
+	for i := range pods {
+		b := &pods[i]
 		if b.version == "" {
 			if !b.released {
 				nameless = append(nameless, b.Workload.String())
@@ -88,10 +88,10 @@ func (c *compiler) gatherVersions(s *service) {
 			continue
 		}
 		if err := grammar.ValidateVersion(b.version); err != nil {
-			c.say(s, diag.InvalidVersion, "%s: %v", b.Workload, err)
+			r.report(s, diag.InvalidVersion, "%s: %v", b.Workload, err)
 			continue
 		}
-		v := s.version(b.version)
+		v := x.named(b.version)
 		v.pods += b.Pods
 		v.ready += b.Ready
 		v.released = v.released || b.released
@@ -103,13 +103,14 @@ func (c *compiler) gatherVersions(s *service) {
 	if len(nameless) > 0 {
 		slices.Sort(nameless)
 		nameless = slices.Compact(nameless)
-		c.say(s, diag.NoVersionLabel, "%s %s no label %q: no override reaches %s", list(nameless), agree(nameless, "carries", "carry"), s.settings.VersionLabel, agree(nameless, "it", "them"))
-		c.sayOtherLabel(s)
+		r.report(s, diag.NoVersionLabel, "%s %s no label %q: no override reaches %s", enumerate(nameless), agree(nameless, "carries", "carry"), versionLabel, agree(nameless, "it", "them"))
+		reportOtherLabel(s, versionLabel, r)
 	}
 }
 
-// AmbiguousNames tells of managed Services that members without a namespace mean together.
-// It is the only rule by which Services without anything in common matter to each other.
+// AmbiguousNames reports managed Services of one name: a member without a namespace means
+// all of them. It is the only rule by which Services without anything in common matter to
+// each other.
 func AmbiguousNames(services []Service) []diag.Diagnostic {
 	byName := map[string][]*Service{}
 	for i := range services {
@@ -130,7 +131,7 @@ func AmbiguousNames(services []Service) []diag.Diagnostic {
 		}
 		for _, s := range group {
 			out = append(out, diag.New(diag.AmbiguousServiceName, s.Object(),
-				"namespaces %s have a Service of this name: a member %s:VERSION means all of them", list(namespaces), name).At(s.Origin))
+				"namespaces %s have a Service of this name: a member %s:VERSION means all of them", enumerate(namespaces), name).At(s.Origin))
 		}
 	}
 	return out

@@ -11,43 +11,45 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// targetsOf lists the active Services that any route of d leads to.
-func (c *compiler) targetsOf(d *draft) []*service {
-	b := &builder{compiler: c, draft: d}
+// targets lists the active Services that a route of a table for some Services leads to,
+// whose overrides it follows: first these Services, as far as one of the destinations stands
+// for them, then those that are destinations themselves.
+func (x *services) targets(of []*service, destinations []route.Destination) []*service {
 	var out []*service
-	for i := range d.routes {
-		for _, t := range b.targets(i) {
-			if !slices.Contains(out, t) {
-				out = append(out, t)
-			}
+	for _, s := range of {
+		if s.active() && slices.ContainsFunc(destinations, func(d route.Destination) bool { return standsFor(x.byHost[d.Host], s) }) {
+			out = append(out, s)
 		}
 	}
-	return out
-}
-
-// targets lists the active Services that the i-th route leads to, whose
-// overrides it follows: first the Service whose host it is, if one of the
-// destinations stands for it, then those that are destinations themselves.
-func (b *builder) targets(i int) []*service {
-	var out []*service
-	for _, of := range b.draft.of {
-		if of.active() && slices.ContainsFunc(b.draft.routes[i].destinations, func(d route.Destination) bool {
-			return standsFor(b.byHost[d.Host], of)
-		}) {
-			out = append(out, of)
-		}
-	}
-	for _, d := range b.draft.routes[i].destinations {
-		if t := b.byHost[d.Host]; t != nil && t.active() && !slices.Contains(out, t) {
+	for _, d := range destinations {
+		if t := x.active(d.Host); t != nil && !slices.Contains(out, t) {
 			out = append(out, t)
 		}
 	}
 	return out
 }
 
-// standsFor reports whether requests for s may be meant by routing to d: d is
-// s itself, an isolated version of it, or a Service with pods in common, or steered by the
-// same Canary or Rollout, such as the stable and canary Services of a progressive delivery.
+// targets lists the active Services whose overrides the i-th route follows.
+func (b *builder) targets(i int) []*service {
+	return b.services.targets(b.draft.of, b.routes[i].destinations)
+}
+
+// mirrored lists the active Services that routes copy requests to.
+func mirrored(ix *index, all *services, routes []userRoute) []*service {
+	var out []*service
+	for i := range routes {
+		for _, to := range mirrorsOf(routes[i].base) {
+			if s := all.active(ix.mesh.Concrete(to.GetHost())); s != nil && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// standsFor reports whether a route to d may be meant for requests for s: d is s itself, an
+// isolated version of it, a Service with pods in common, or one that the same Canary or
+// Rollout steers, such as the stable and canary Services of a progressive delivery.
 func standsFor(d, s *service) bool {
 	switch {
 	case d == nil:
@@ -59,8 +61,8 @@ func standsFor(d, s *service) bool {
 	case d.VersionOf == s.Name, d.Steered.Name != "" && d.Steered == s.Steered:
 		return true
 	}
-	for _, mine := range s.backends {
-		for _, theirs := range d.backends {
+	for _, mine := range s.pods {
+		for _, theirs := range d.pods {
 			if mine.Workload == theirs.Workload {
 				return true
 			}
@@ -69,34 +71,34 @@ func standsFor(d, s *service) bool {
 	return false
 }
 
-// destination returns where requests for v go that leave by the i-th route: as
-// the user's destination for the Service, with only the pods changed.
+// destination returns where requests for v go that leave by the i-th route: to the user's
+// destination for the Service, with only the pods changed.
 func (b *builder) destination(i int, t *service, v *version) (route.Destination, bool) {
-	users := b.draft.routes[i].destinations
-	at := slices.IndexFunc(users, func(d route.Destination) bool { return standsFor(b.byHost[d.Host], t) })
+	users := b.routes[i].destinations
+	at := slices.IndexFunc(users, func(d route.Destination) bool { return standsFor(b.services.byHost[d.Host], t) })
 	out := users[max(at, 0)]
 	out.Weight = 0
 	if v.isolated == nil {
 		out.Host, out.Subset = t.host, v.subset
 		return out, true
 	}
-	port, ok := portOf(v.isolated.service, t, out.Port)
+	port, ok := portOf(v.isolated.service, t.Service, out.Port)
 	if !ok {
-		b.say(t, diag.IsolatedUnreachable, "version %s: the ports of Service %s are others, and a route leaves the port open", v.name, v.isolated.service.Name)
+		b.r.report(t.Service, diag.IsolatedUnreachable, "version %s: the ports of Service %s are others, and a route leaves the port open", v.name, v.isolated.service.Name)
 		return out, false
 	}
-	out.Host, out.Subset, out.Port = v.isolated.service.host, "", port
+	out.Host, out.Subset, out.Port = v.isolated.host, "", port
 	return out, true
 }
 
 // portOf returns the port of iso for a destination of t on port; zero, which
 // means the port of the request, where that is right for every port of t.
-func portOf(iso, t *service, port uint32) (uint32, bool) {
+func portOf(iso, t *model.Service, port uint32) (uint32, bool) {
 	same := true
 	for _, p := range t.Ports {
 		q := uint32(0)
 		if p.HTTP {
-			q = isolatedPort(iso.Service, t.Service, p)
+			q = isolatedPort(iso, t, p)
 			same = same && q == p.Number
 		}
 		if p.HTTP && (p.Number == port || (port == 0 && len(t.Ports) == 1)) {
@@ -109,28 +111,25 @@ func portOf(iso, t *service, port uint32) (uint32, bool) {
 	return 0, port == 0 && same
 }
 
-// pinDestinations makes every destination and mirror of the draft that means a
-// Service, and not a subset of it, mean its released pods.
+// pinDestinations makes every destination and mirror that means a Service, and not a subset
+// of it, mean its released pods.
 func (b *builder) pinDestinations() {
-	for i := range b.draft.routes {
-		r := &b.draft.routes[i]
+	for i := range b.routes {
+		r := &b.routes[i]
 		r.pinned = slices.ContainsFunc(r.destinations, func(d route.Destination) bool { return len(b.partsOf(d.Host, d.Subset)) > 0 })
 		r.destinations = b.pinned(r.destinations)
-		if r.base == nil {
-			continue
-		}
 		for _, to := range mirrorsOf(r.base) {
 			r.pinned = b.pinMirror(to) || r.pinned
 		}
 	}
 }
 
-// pinMirror changes d, which belongs to a copy, and reports whether it did. Copies of requests go to the
-// subset of the largest share where there are several.
+// pinMirror changes d, which belongs to a copy, and reports whether it did. Where a pin has
+// several parts, requests are copied to the one of the largest share.
 func (b *builder) pinMirror(d *istioapi.Destination) bool {
-	host := b.mesh.Concrete(d.GetHost())
+	host := b.ix.mesh.Concrete(d.GetHost())
 	parts := b.partsOf(host, d.GetSubset())
-	if len(parts) == 0 || !b.seesSubsets(b.byHost[host]) {
+	if len(parts) == 0 || !b.seesSubsets(b.services.byHost[host]) {
 		return false
 	}
 	d.Host = host
@@ -157,16 +156,14 @@ func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
 func (b *builder) seesSubsets(s *service) bool {
 	scope := b.draft.scope
 	if scope == nil {
-		return s.rule.visible == nil && len(s.rule.hiddenIn) == 0
+		return s.subsets.visible == nil && len(s.subsets.hiddenIn) == 0
 	}
-	return !slices.ContainsFunc(scope, func(n string) bool {
-		return slices.Contains(s.rule.hiddenIn, n) || (s.rule.visible != nil && !slices.Contains(s.rule.visible, n))
-	})
+	return !slices.ContainsFunc(scope, func(n string) bool { return !s.subsets.seenFrom(n) })
 }
 
 // partsOf returns the pin of the Service that host means.
 func (b *builder) partsOf(host, subset string) []part {
-	if t := b.byHost[host]; t != nil && subset == "" && t.active() {
+	if t := b.services.active(host); t != nil && subset == "" {
 		return t.pin.parts
 	}
 	return nil

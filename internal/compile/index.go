@@ -1,0 +1,146 @@
+package compile
+
+import (
+	"slices"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// index is the mesh as given, made searchable. All steps read it and none changes it.
+//
+// No step reads the lists of the snapshot but through the methods of index, so that their
+// callers are all places where a Service depends on other objects than its own.
+type index struct {
+	options  *model.Options
+	mesh     *mesh.Mesh
+	rejected Rejected
+	snapshot *model.Snapshot
+	foreign  map[diag.Object]bool
+	// serviceRoutes has the routes of the Gateway API by the Service they are attached to,
+	// as namespace and name.
+	serviceRoutes map[[2]string]*model.ServiceRoute
+	// gateways has a VirtualService on a gateway by each host that it leads to.
+	gateways map[string]*model.VirtualService
+
+	// What follows is made when it is asked for, once.
+	callers  map[string][]model.Caller
+	islands  map[string][]*mesh.Island
+	verdicts verdicts
+}
+
+func newIndex(snapshot *model.Snapshot, rejected Rejected) *index {
+	ix := &index{
+		options: &snapshot.Options, mesh: mesh.New(snapshot), rejected: rejected, snapshot: snapshot,
+		foreign: make(map[diag.Object]bool, len(snapshot.Foreign)), serviceRoutes: map[[2]string]*model.ServiceRoute{},
+		islands: map[string][]*mesh.Island{},
+	}
+	for _, object := range snapshot.Foreign {
+		ix.foreign[object] = true
+	}
+	for i := range snapshot.ServiceRoutes {
+		r := &snapshot.ServiceRoutes[i]
+		for _, s := range r.Services {
+			ix.serviceRoutes[s] = r
+		}
+	}
+	ix.gateways = gatewayRoutes(snapshot.VirtualServices, ix.mesh)
+	return ix
+}
+
+// meshGateway is the name of all sidecars among the gateways of a VirtualService.
+const meshGateway = "mesh"
+
+func gatewayRoutes(all []model.VirtualService, m *mesh.Mesh) map[string]*model.VirtualService {
+	out := map[string]*model.VirtualService{}
+	for i := range all {
+		v := &all[i]
+		if !slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != meshGateway }) {
+			continue
+		}
+		for _, h := range v.Spec.GetHttp() {
+			for _, r := range h.GetRoute() {
+				host := m.Concrete(m.Resolve(r.GetDestination().GetHost(), v.Namespace))
+				if out[host] == nil {
+					out[host] = v
+				}
+			}
+		}
+	}
+	return out
+}
+
+// services lists all Services.
+func (ix *index) services() []model.Service { return ix.snapshot.Services }
+
+// policies lists all OverridePolicies.
+func (ix *index) policies() []model.Policy { return ix.snapshot.Policies }
+
+// service returns a Service; nil if there is none of that name.
+func (ix *index) service(name, namespace string) *model.Service {
+	if s := ix.mesh.Service(ix.options.FQDN(name, namespace)); s != nil {
+		return s.Kubernetes
+	}
+	return nil
+}
+
+// contested lists the ServiceEntries that have the host of a Service too.
+func (ix *index) contested(host string) []diag.Object {
+	if s := ix.mesh.Service(host); s != nil {
+		return s.Contested
+	}
+	return nil
+}
+
+// serviceRoute returns a route of the Gateway API that is attached to s; nil for none.
+func (ix *index) serviceRoute(s *model.Service) *model.ServiceRoute {
+	return ix.serviceRoutes[[2]string{s.Namespace, s.Name}]
+}
+
+// callersIn lists the callers of a namespace that conditions may name.
+func (ix *index) callersIn(namespace string) []model.Caller {
+	if ix.callers == nil {
+		ix.callers = map[string][]model.Caller{}
+		for _, c := range ix.snapshot.Callers {
+			ix.callers[c.Namespace] = append(ix.callers[c.Namespace], c)
+		}
+	}
+	return ix.callers[namespace]
+}
+
+// namespaces lists the namespaces of callers that the snapshot knows.
+func (ix *index) namespaces() []string { return ix.snapshot.Namespaces }
+
+// meshDefaults are the defaults that the configuration of the mesh gives to objects.
+func (ix *index) meshDefaults() *model.MeshConfig { return &ix.snapshot.Mesh }
+
+// keepsTogether reports whether a user's DestinationRule keeps the requests of a client at
+// one pod: a pin of several parts would draw a part for each request.
+func (ix *index) keepsTogether(host string) bool {
+	hashes := func(l *istioapi.LoadBalancerSettings) bool { return l.GetConsistentHash() != nil }
+	return slices.ContainsFunc(ix.mesh.UserRules(host), func(r *mesh.Rule) bool {
+		return hashes(r.Policy.GetLoadBalancer()) || slices.ContainsFunc(r.Policy.GetPortLevelSettings(), func(p *istioapi.TrafficPolicy_PortTrafficPolicy) bool {
+			return hashes(p.GetLoadBalancer())
+		})
+	})
+}
+
+// islandsOf returns what decides about a host, for every order of objects that may
+// matter.
+func (ix *index) islandsOf(host string) []*mesh.Island {
+	if out, known := ix.islands[host]; known {
+		return out
+	}
+	first := ix.mesh.Island([]string{host}, nil, mesh.Order{})
+	out := []*mesh.Island{first}
+	for _, order := range first.Orders() {
+		if order != first.Order() {
+			out = append(out, ix.mesh.Island([]string{host}, nil, order))
+		}
+	}
+	ix.islands[host] = out
+	return out
+}
