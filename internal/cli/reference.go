@@ -11,6 +11,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
 const generatedNote = "<!-- Generated from the code by `make generate`; do not edit. -->\n\n"
@@ -18,7 +19,9 @@ const generatedNote = "<!-- Generated from the code by `make generate`; do not e
 // Reference returns the pages of docs/reference that are generated from the
 // code, by the names of their files.
 func Reference() map[string][]byte {
-	return map[string][]byte{"cli.md": commandReference(), "diagnostics.md": diagnosticReference(), "left-alone.md": leftAloneReference()}
+	return map[string][]byte{
+		"cli.md": commandReference(), "diagnostics.md": diagnosticReference(), "kinds.md": kindReference(), "left-alone.md": leftAloneReference(),
+	}
 }
 
 // commandReference describes every command. The flags that say what is read are
@@ -156,4 +159,40 @@ func leftAloneReference() []byte {
 		fmt.Fprintf(&b, "| %s | %s |\n", code, cell(r.When))
 	}
 	return b.Bytes()
+}
+
+// kindReference lists the kinds that are read.
+func kindReference() []byte {
+	var b bytes.Buffer
+	b.WriteString(generatedNote + "# Kinds that are read\n\n" +
+		"Overrides decodes these kinds, in these versions, from manifests. From a cluster it lists them, and the operator watches\n" +
+		"them. Without the right to list a kind, commands go on, and report what the last column says. The operator is ready\n" +
+		"only if it may list the kinds that it needs.\n\n" +
+		"| kind | versions | in a cluster | without the right to list it |\n|---|---|---|---|\n")
+	for _, k := range discover.Kinds() {
+		where, without := "not asked for: other kinds say the same", ""
+		if k.Served != nil {
+			where, without = kindScope(&k), k.Without
+		}
+		if k.Needed {
+			without = "the operator needs it; commands go on: " + without
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.TrimSuffix(k.Name+"."+k.Group, "."), strings.Join(k.Versions, ", "), where, cell(without))
+	}
+	return b.Bytes()
+}
+
+// kindScope says where a kind is looked for.
+func kindScope(k *discover.Kind) string {
+	switch k.Scope {
+	case discover.Near:
+		return "in the namespaces asked for"
+	case discover.Everywhere:
+		return "in all namespaces"
+	case discover.Root:
+		return "in Istio's root namespace, by name"
+	case discover.Unscoped:
+		return "in no namespace"
+	}
+	return ""
 }

@@ -63,17 +63,6 @@ func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 	return p.parsed
 }
 
-// Typed is [Parse] for objects of one kind that were decoded already, as those
-// of an API server are. Of each is left what [Trim] keeps.
-func Typed[T metav1.Object](kind string, objects []T) Parsed {
-	p := Parsed{objects: make([]parsedObject, 0, len(objects))}
-	for _, object := range objects {
-		name := diag.Object{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
-		p.add(name, Trim(object))
-	}
-	return p
-}
-
 // add takes over an object, or counts one of which nothing is kept.
 func (p *Parsed) add(name diag.Object, object Object) {
 	if object == nil {
@@ -237,9 +226,9 @@ func (p *parser) parseList(doc []byte, h *head, at, item position) {
 
 func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	name := h.name(kind, p.namespace)
-	object, err := kind.decode(doc)
+	object, err := kind.decoder()(doc)
 	if err != nil {
-		p.say(diag.UndecodableObject, name, position{}, "%s", explain(doc, kind.decode, err, at.path))
+		p.say(diag.UndecodableObject, name, position{}, "%s", explain(doc, kind.decoder(), err, at.path))
 		if object = outline(name.Kind, doc); object == nil {
 			return
 		}

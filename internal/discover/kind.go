@@ -7,7 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
@@ -27,15 +27,19 @@ type Kind struct {
 	// cluster has the newest. It is nil where a cluster is not asked, since there
 	// other kinds say the same.
 	Served []string
-	// BuiltIn is set for what every cluster has; of anything else that is not
-	// installed there is none.
-	BuiltIn bool
-	Scope   Scope
+	// Types are its Go types, for a kind that every cluster has; nil for others, which may
+	// not be installed.
+	Types *Types
+	// Needed is set where an operator that may not list it is never ready, since it would do
+	// nothing right.
+	Needed bool
+	Scope  Scope
 	// Labels and Fields leave out, at the API server, what decides no route.
 	Labels, Fields string
 	// Without says what a reader without the right to list it will miss.
 	Without string
 
+	// decode reads an object; nil where that is reading it into its Go type.
 	decode decodeFunc
 }
 
@@ -75,28 +79,31 @@ const (
 
 var kinds = []Kind{
 	{
-		Name: "Namespace", Plural: "namespaces", Versions: v1, Served: v1, BuiltIn: true, Scope: Unscoped, decode: decodeAs[corev1.Namespace],
+		Name: "Namespace", Plural: "namespaces", Versions: v1, Served: v1, Scope: Unscoped,
+		Types:   goTypes(func(l *corev1.NamespaceList) []corev1.Namespace { return l.Items }),
 		Without: "only namespaces with Services or workloads that were read are taken for those of callers, and their revisions of Istio are not known",
 	},
 	{
-		Name: "Service", Plural: "services", Versions: v1, Served: v1, BuiltIn: true, decode: decodeAs[corev1.Service],
+		Name: "Service", Plural: "services", Versions: v1, Served: v1, Needed: true,
+		Types:   goTypes(func(l *corev1.ServiceList) []corev1.Service { return l.Items }),
 		Without: "there is nothing to route",
 	},
 	{
-		Name: "Pod", Plural: "pods", Versions: v1, Served: v1, BuiltIn: true, Fields: notFinished, decode: decodeAs[corev1.Pod],
+		Name: "Pod", Plural: "pods", Versions: v1, Served: v1, Needed: true, Fields: notFinished,
+		Types:   goTypes(func(l *corev1.PodList) []corev1.Pod { return l.Items }),
 		Without: "no version is seen",
 	},
 	{
-		Group: "discovery.k8s.io", Name: "EndpointSlice", Plural: "endpointslices", Versions: v1, Served: v1, BuiltIn: true,
-		decode:  decodeAs[discoveryv1.EndpointSlice],
+		Group: "discovery.k8s.io", Name: "EndpointSlice", Plural: "endpointslices", Versions: v1, Served: v1, Needed: true,
+		Types:   goTypes(func(l *discoveryv1.EndpointSliceList) []discoveryv1.EndpointSlice { return l.Items }),
 		Without: "the pods' own readiness is taken for that of endpoints, and endpoints that are no pods are not seen",
 	},
 	// In a cluster each of its addresses stands in an EndpointSlice too.
-	{Name: "Endpoints", Plural: "endpoints", Versions: v1, BuiltIn: true, decode: decodeEndpoints},
-	workloads("Deployment", "deployments", "", decodeAs[appsv1.Deployment]),
-	workloads("StatefulSet", "statefulsets", "", decodeAs[appsv1.StatefulSet]),
-	workloads("DaemonSet", "daemonsets", "", decodeAs[appsv1.DaemonSet]),
-	workloads("ReplicaSet", "replicasets", notMadeByThem, decodeAs[appsv1.ReplicaSet]),
+	{Name: "Endpoints", Plural: "endpoints", Versions: v1, decode: decodeEndpoints},
+	workloads("Deployment", "deployments", "", goTypes(func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items })),
+	workloads("StatefulSet", "statefulsets", "", goTypes(func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items })),
+	workloads("DaemonSet", "daemonsets", "", goTypes(func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items })),
+	workloads("ReplicaSet", "replicasets", notMadeByThem, goTypes(func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items })),
 	{
 		Group: "argoproj.io", Name: "Rollout", Plural: "rollouts", Versions: v1alpha, Served: v1alpha, decode: decodeAs[Rollout],
 		Without: withoutWorkloads,
@@ -105,8 +112,8 @@ var kinds = []Kind{
 		Group: flaggerGroup, Name: canaryKind, Plural: "canaries", Versions: []string{"v1beta1"}, Served: []string{"v1beta1"}, decode: decodeAs[canary],
 		Without: "which VirtualServices and Services Flagger changes is told by their owners and field managers alone",
 	},
-	mesh("VirtualService", "virtualservices", decodeVirtualService, "routes of users are not known, and may be overruled"),
-	mesh("DestinationRule", "destinationrules", decodeDestinationRule, "subsets and policies of users are not known, and may be overruled"),
+	needed(mesh("VirtualService", "virtualservices", decodeVirtualService, "routes of users are not known, and may be overruled")),
+	needed(mesh("DestinationRule", "destinationrules", decodeDestinationRule, "subsets and policies of users are not known, and may be overruled")),
 	mesh("Gateway", "gateways", decodeGateway, "gateways are not known"),
 	mesh("Sidecar", "sidecars", decodeSidecar, "every proxy is taken for one that imports all hosts"),
 	mesh("ServiceEntry", "serviceentries", decodeServiceEntry, "hosts that lead to the same pods as a Service are not seen"),
@@ -122,18 +129,19 @@ var kinds = []Kind{
 	gatewayRoutes("TCPRoute", "tcproutes", "v1", "v1alpha2"),
 	gatewayRoutes("TLSRoute", "tlsroutes", "v1", "v1alpha3", "v1alpha2"),
 	{
-		Group: "networking.k8s.io", Name: "Ingress", Plural: "ingresses", Versions: []string{"v1", "v1beta1"}, Served: v1, BuiltIn: true,
-		decode:  decodeIngress,
+		Group: "networking.k8s.io", Name: "Ingress", Plural: "ingresses", Versions: []string{"v1", "v1beta1"}, Served: v1,
+		Types: goTypes(func(l *networkingv1.IngressList) []networkingv1.Ingress { return l.Items }), decode: decodeIngress,
 		Without: "those that lead to previews are not seen",
 	},
 	{
-		Name: "ConfigMap", Plural: "configmaps", Versions: v1, Served: v1, BuiltIn: true, Scope: Root,
-		Fields: "metadata.name=" + meshConfigMap, decode: decodeAs[corev1.ConfigMap],
+		Name: "ConfigMap", Plural: "configmaps", Versions: v1, Served: v1, Scope: Root, Fields: "metadata.name=" + meshConfigMap,
+		Types:   goTypes(func(l *corev1.ConfigMapList) []corev1.ConfigMap { return l.Items }),
 		Without: "Istio's own defaults are taken for those of the mesh (the flags --default-…-export-to say others)",
 	},
 	{
 		Group: "admissionregistration.k8s.io", Name: "MutatingWebhookConfiguration", Plural: "mutatingwebhookconfigurations",
-		Versions: v1, Served: v1, BuiltIn: true, Scope: Unscoped, Labels: tagLabel, decode: decodeAs[metav1.PartialObjectMetadata],
+		Versions: v1, Served: v1, Scope: Unscoped, Labels: tagLabel,
+		Types:   metadataOnly(schema.GroupVersionKind{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingWebhookConfiguration"}),
 		Without: "a namespace that is labelled with a revision tag of Istio is taken for one of a revision of that name",
 	},
 	{
@@ -145,6 +153,17 @@ var kinds = []Kind{
 // Kinds returns the kinds that can decide a route. Its parts must not be changed.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
+// BuiltIn reports whether every cluster has k; if another kind is not installed, there are
+// no objects of it.
+func (k *Kind) BuiltIn() bool { return k.Types != nil }
+
+func (k *Kind) decoder() decodeFunc {
+	if k.decode != nil {
+		return k.decode
+	}
+	return k.Types.decode
+}
+
 // wantedKinds finds the kinds.
 var wantedKinds = func() map[schema.GroupKind]*Kind {
 	out := make(map[schema.GroupKind]*Kind, len(kinds))
@@ -154,9 +173,9 @@ var wantedKinds = func() map[schema.GroupKind]*Kind {
 	return out
 }()
 
-func workloads(name, plural, labels string, decode decodeFunc) Kind {
+func workloads(name, plural, labels string, types *Types) Kind {
 	return Kind{
-		Group: "apps", Name: name, Plural: plural, Versions: v1, Served: v1, BuiltIn: true, Labels: labels, decode: decode,
+		Group: "apps", Name: name, Plural: plural, Versions: v1, Served: v1, Needed: true, Labels: labels, Types: types,
 		Without: withoutWorkloads,
 	}
 }
@@ -170,6 +189,11 @@ func mesh(name, plural string, decode decodeFunc, without string) Kind {
 		Group: istioGroup, Name: name, Plural: plural, Versions: istioVersions, Served: istioVersions[:2], Scope: Everywhere,
 		decode: decode, Without: without,
 	}
+}
+
+func needed(k Kind) Kind {
+	k.Needed = true
+	return k
 }
 
 // gatewayVersions differ in name only, for the fields read.

@@ -8,8 +8,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// needed is what objects of some kinds must have to decide anything.
-var needed = map[string]string{
+// minimal is what objects of some kinds must have to decide anything.
+var minimal = map[string]string{
 	"Endpoints":                    `"subsets": [{"addresses": [{}]}],`,
 	"WorkloadEntry":                `"spec": {"labels": {"app": "a"}},`,
 	"WorkloadGroup":                `"spec": {"metadata": {"labels": {"app": "a"}}},`,
@@ -25,7 +25,7 @@ func TestKinds(t *testing.T) {
 	for _, k := range Kinds() {
 		for _, version := range k.Versions {
 			apiVersion := strings.TrimPrefix(k.Group+"/"+version, "/")
-			doc := `{"apiVersion": "` + apiVersion + `", "kind": "` + k.Name + `", ` + needed[k.Name] +
+			doc := `{"apiVersion": "` + apiVersion + `", "kind": "` + k.Name + `", ` + minimal[k.Name] +
 				`"metadata": {"name": "istio", "namespace": "shop", "labels": {"istio.io/tag": "a", "istio.io/rev": "b"}}}`
 			if !Wanted(apiVersion, k.Name, []byte(doc)) {
 				t.Errorf("%s %s: is not wanted", apiVersion, k.Name)
@@ -54,6 +54,9 @@ func TestKinds(t *testing.T) {
 		}
 		if k.Served != nil && k.Without == "" {
 			t.Errorf("%s: nothing says what a reader misses that may not list it", k.Name)
+		}
+		if k.Types != nil && k.Served != nil && !slices.Equal(k.Served, v1) {
+			t.Errorf("%s: its Go types are of version v1, and a cluster is asked for %v", k.Name, k.Served)
 		}
 		if plural := strings.ToLower(k.Name); !strings.HasPrefix(k.Plural, strings.TrimSuffix(plural, "y")) {
 			t.Errorf("%s: is called %s", k.Name, k.Plural)

@@ -135,11 +135,9 @@ func (r right) essential() bool {
 	case "virtualservices", "destinationrules", "leases":
 		return true
 	}
-	for _, name := range needed {
-		for i := range kinds {
-			if kinds[i].Name == name && kinds[i].Plural == r.resource && kinds[i].Group == r.group {
-				return r.verb == "list" || r.verb == "watch"
-			}
+	for i := range kinds {
+		if k := &kinds[i]; k.Needed && k.Plural == r.resource && k.Group == r.group {
+			return r.verb == "list" || r.verb == "watch"
 		}
 	}
 	return false

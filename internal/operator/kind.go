@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -76,15 +73,6 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// typedObjects are the kinds that every cluster has; the others may come and go.
-// Of webhooks nothing matters but their labels.
-var typedObjects = map[string]client.Object{
-	"Namespace": &corev1.Namespace{}, "Service": &corev1.Service{}, "Pod": &corev1.Pod{}, "ConfigMap": &corev1.ConfigMap{},
-	"EndpointSlice": &discoveryv1.EndpointSlice{}, "Ingress": &networkingv1.Ingress{},
-	"Deployment": &appsv1.Deployment{}, "StatefulSet": &appsv1.StatefulSet{}, "DaemonSet": &appsv1.DaemonSet{}, "ReplicaSet": &appsv1.ReplicaSet{},
-	"MutatingWebhookConfiguration": metadataOf("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-}
-
 // metadataOf returns an object by which the cache knows a kind of which only the
 // metadata is read.
 func metadataOf(group, name string) client.Object {
@@ -98,7 +86,11 @@ var kinds = func() []kind {
 	var out []kind
 	for _, k := range discover.Kinds() {
 		if k.Served != nil {
-			out = append(out, kind{Kind: k, typed: typedObjects[k.Name]})
+			watched := kind{Kind: k}
+			if k.Types != nil {
+				watched.typed = k.Types.Object()
+			}
+			out = append(out, watched)
 		}
 	}
 	return out
@@ -123,19 +115,14 @@ func (o *Options) kinds() []kind {
 	return out
 }
 
-// needed are the kinds without which nothing can be done right: an operator that
-// may not list one of them is never ready. All others it does without.
-var needed = []string{
-	"Service", "Pod", "EndpointSlice", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "VirtualService", "DestinationRule",
-}
-
-// optional reports whether an operator does without a kind that it may not list.
+// optional reports whether an operator does without a kind that it may not list; without
+// one that is needed it is never ready.
 // Namespaces say what is managed, where it is not named.
 func (o *Options) optional(k *kind) bool {
 	if k.Name == "Namespace" {
 		return len(o.Namespaces) > 0
 	}
-	return !slices.Contains(needed, k.Name)
+	return !k.Needed
 }
 
 const istioGroup = "networking.istio.io"

@@ -19,22 +19,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// TestTypedKinds: kinds that every cluster has are watched by their Go types, and no
-// others, which may come and go.
-func TestTypedKinds(t *testing.T) {
-	t.Parallel()
-	for i := range kinds {
-		if k := &kinds[i]; k.BuiltIn != (k.typed != nil) {
-			t.Errorf("%s: is built in: %t; has a type: %t", k.Name, k.BuiltIn, k.typed != nil)
-		}
-	}
-	for name := range typedObjects {
-		if !slices.ContainsFunc(kinds, func(k kind) bool { return k.Name == name }) {
-			t.Errorf("%s: has a type, and is not watched", name)
-		}
-	}
-}
-
 // rules returns the rules of the roles of a manifest that the operator has.
 func rules(t *testing.T, file string) []rbacv1.PolicyRule {
 	t.Helper()

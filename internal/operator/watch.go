@@ -150,7 +150,7 @@ func (w *watcher) define(name string, there bool) {
 
 // definition is the name of the definition of a kind, "" for one built in.
 func (k *kind) definition() string {
-	if k.BuiltIn {
+	if k.BuiltIn() {
 		return ""
 	}
 	return k.Plural + "." + k.Group

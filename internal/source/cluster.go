@@ -215,7 +215,7 @@ func (l *listing) list(ctx context.Context, namespace string) error {
 			return err
 		}
 	}
-	if l.kind.BuiltIn {
+	if l.kind.BuiltIn() {
 		return err
 	}
 	return nil
@@ -227,9 +227,9 @@ func (l *listing) list(ctx context.Context, namespace string) error {
 func (l *listing) listVersion(ctx context.Context, version, namespace string) error {
 	before := len(l.found)
 	token, limit := "", pageSize
-	read := pages[l.kind.Name]
-	if read == nil {
-		read = untyped
+	read := page(untyped)
+	if isTyped(l.kind) {
+		read = typed(l.kind)
 	}
 	for {
 		found, next, err := read(ctx, l.request(version, namespace, limit, token))

@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,15 +17,6 @@ import (
 // page makes a list request and returns what it found, with the token that
 // asks for more.
 type page func(ctx context.Context, request *rest.Request) (discover.Parsed, string, error)
-
-// pages are how kinds are listed by type; all others are as JSON.
-var pages = map[string]page{
-	"Namespace": typed[corev1.NamespaceList], "Service": typed[corev1.ServiceList], "Pod": typed[corev1.PodList],
-	"ConfigMap": typed[corev1.ConfigMapList], "EndpointSlice": typed[discoveryv1.EndpointSliceList],
-	"Deployment": typed[appsv1.DeploymentList], "StatefulSet": typed[appsv1.StatefulSetList],
-	"DaemonSet": typed[appsv1.DaemonSetList], "ReplicaSet": typed[appsv1.ReplicaSetList],
-	"Ingress": typed[networkingv1.IngressList],
-}
 
 // resources are the kinds that a cluster is asked for.
 func resources() []discover.Kind {
@@ -51,58 +38,26 @@ const protobuf = "application/vnd.kubernetes.protobuf,application/json"
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.NamespaceList{}, &corev1.ServiceList{}, &corev1.PodList{}, &corev1.ConfigMapList{})
-	scheme.AddKnownTypes(discoveryv1.SchemeGroupVersion, &discoveryv1.EndpointSliceList{})
-	scheme.AddKnownTypes(networkingv1.SchemeGroupVersion, &networkingv1.IngressList{})
-	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.DeploymentList{}, &appsv1.StatefulSetList{},
-		&appsv1.DaemonSetList{}, &appsv1.ReplicaSetList{})
+	for _, k := range resources() {
+		if isTyped(&k) {
+			scheme.AddKnownTypes(schema.GroupVersion{Group: k.Group, Version: k.Served[0]}, k.Types.List())
+		}
+	}
 	return scheme
 }
 
-// typed lists a kind by its Go type.
-func typed[L any, P interface {
-	*L
-	runtime.Object
-	metav1.ListInterface
-}](ctx context.Context, request *rest.Request) (discover.Parsed, string, error) {
-	list := P(new(L))
-	if err := request.SetHeader("Accept", protobuf).Do(ctx).Into(list); err != nil {
-		return discover.Parsed{}, "", err
-	}
-	var found discover.Parsed
-	switch l := any(list).(type) {
-	case *corev1.NamespaceList:
-		found = discover.Typed("Namespace", pointers(l.Items))
-	case *corev1.ServiceList:
-		found = discover.Typed("Service", pointers(l.Items))
-	case *corev1.PodList:
-		found = discover.Typed("Pod", pointers(l.Items))
-	case *corev1.ConfigMapList:
-		found = discover.Typed("ConfigMap", pointers(l.Items))
-	case *discoveryv1.EndpointSliceList:
-		found = discover.Typed("EndpointSlice", pointers(l.Items))
-	case *networkingv1.IngressList:
-		found = discover.Typed("Ingress", pointers(l.Items))
-	case *appsv1.DeploymentList:
-		found = discover.Typed("Deployment", pointers(l.Items))
-	case *appsv1.StatefulSetList:
-		found = discover.Typed("StatefulSet", pointers(l.Items))
-	case *appsv1.DaemonSetList:
-		found = discover.Typed("DaemonSet", pointers(l.Items))
-	case *appsv1.ReplicaSetList:
-		found = discover.Typed("ReplicaSet", pointers(l.Items))
-	default:
-		return discover.Parsed{}, "", fmt.Errorf("no such list: %T", list)
-	}
-	return found, list.GetContinue(), nil
-}
+// isTyped reports whether a kind is listed by its Go type; all others are as JSON.
+func isTyped(k *discover.Kind) bool { return k.Types != nil && k.Types.List != nil }
 
-func pointers[T any](items []T) []*T {
-	out := make([]*T, len(items))
-	for i := range items {
-		out[i] = &items[i]
+// typed lists a kind by its Go type.
+func typed(kind *discover.Kind) page {
+	return func(ctx context.Context, request *rest.Request) (discover.Parsed, string, error) {
+		list := kind.Types.List()
+		if err := request.SetHeader("Accept", protobuf).Do(ctx).Into(list); err != nil {
+			return discover.Parsed{}, "", err
+		}
+		return kind.ParseList(list), list.GetContinue(), nil
 	}
-	return out
 }
 
 // untyped lists a kind as JSON, which is read as manifests are: what a newer
