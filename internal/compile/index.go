@@ -87,6 +87,18 @@ func (ix *index) service(name, namespace string) *model.Service {
 	return nil
 }
 
+// reaches returns the host of the Service whose pods get requests to a host.
+func (ix *index) reaches(host string) string {
+	for range len(ix.services()) { // no more steps, for a circle of aliases
+		next := ix.mesh.Concrete(host)
+		if s := ix.mesh.Service(next); next == host || s == nil || s.Kubernetes == nil {
+			break
+		}
+		host = next
+	}
+	return host
+}
+
 // contested lists the ServiceEntries that have the host of a Service too.
 func (ix *index) contested(host string) []diag.Object {
 	if s := ix.mesh.Service(host); s != nil {

@@ -25,6 +25,9 @@ type Service struct {
 	Origin   diag.Origin `json:"-"`
 	// Host is the fully qualified name.
 	Host string `json:"host"`
+	// Reaches is the host of the Service whose pods get requests to Host: Host itself, or
+	// the one that an ExternalName Service stands for, through others if need be.
+	Reaches string `json:"-"`
 	// Unreleased are the pods behind it, or templates of pods, that ordinary traffic
 	// is pinned away from; none where it is not pinned.
 	Unreleased []model.Backend `json:"-"`
@@ -114,7 +117,7 @@ func serviceReports(ix *index, all *services) []Service {
 func serviceReport(ix *index, s *service) Service {
 	unreleased := backendsThat(s.pods, func(b *backend) bool { return !b.ordinary })
 	out := Service{
-		Namespace: s.Namespace, Name: s.Name, Origin: s.Origin, Host: s.host, Released: s.released.why, Settings: s.settings,
+		Namespace: s.Namespace, Name: s.Name, Origin: s.Origin, Host: s.host, Reaches: ix.reaches(s.host), Released: s.released.why, Settings: s.settings,
 		ReleasedPods: releasedPods(s), ReleasedMissing: s.released.missing,
 		PinStays: s.released.pinStays() && !anyUnreleased(s.pods),
 		Previews: previews(s, unreleased),

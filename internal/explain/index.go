@@ -101,12 +101,8 @@ func (x *index) resolve(name, namespace string) (*target, error) {
 
 func (x *index) targetOf(e *entry) *target {
 	out := &target{name: e.Name, namespace: e.Namespace, host: e.report.Host, service: e}
-	for range len(x.byHost) {
-		next := x.byHost[strings.ToLower(strings.TrimSuffix(out.service.ExternalName, "."))]
-		if next == nil {
-			break
-		}
-		out.service = next
+	if reached := x.byHost[e.report.Reaches]; reached != nil {
+		out.service = reached
 	}
 	return out
 }
