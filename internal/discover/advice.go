@@ -97,8 +97,8 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 		}
 	}
 	for _, g := range groups {
-		n := in(g.made.namespace)
-		n.Pods = append(n.Pods, Pods{g.made.namespace, g.made.workload, g.labels})
+		n := in(g.owner.namespace)
+		n.Pods = append(n.Pods, Pods{g.owner.namespace, g.owner.workload, g.labels})
 	}
 	for namespace, n := range byNamespace {
 		if !n.isLoose() {
@@ -111,7 +111,7 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 			}
 			for other := range byLabel {
 				for _, g := range byLabel.selected(other, s.Selector) {
-					p := Pods{other, g.made.workload, g.labels}
+					p := Pods{other, g.owner.workload, g.labels}
 					if other != namespace && !(&adviser{byNamespace[other]}).isSelected(&p) {
 						n.Elsewhere = append(n.Elsewhere, p)
 					}

@@ -26,7 +26,7 @@ func (r *reader) dropOuts(byLabel groupIndex) {
 			continue
 		}
 		for _, g := range byLabel.selected(s.Namespace, selector) {
-			w := g.made.workload
+			w := g.owner.workload
 			if !slices.Contains(own, w) && !slices.Contains(s.DropOuts, w) && !r.behindAnother(g) {
 				s.DropOuts = append(s.DropOuts, w)
 			}
@@ -74,6 +74,6 @@ func (r *reader) isOfRolloutOnly(s *model.Service) bool {
 // behindAnother reports whether a Service selects g that no controller steers.
 func (r *reader) behindAnother(g *group) bool {
 	return slices.ContainsFunc(r.snapshot.Services, func(s model.Service) bool {
-		return s.Namespace == g.made.namespace && len(s.Selector) > 0 && !s.Steered.Is() && model.HasLabels(g.labels.All, s.Selector)
+		return s.Namespace == g.owner.namespace && len(s.Selector) > 0 && !s.Steered.Is() && model.HasLabels(g.labels.All, s.Selector)
 	})
 }

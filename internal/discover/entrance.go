@@ -88,8 +88,8 @@ func (r *reference) service(namespace string) ([2]string, bool) {
 	return [2]string{}, false
 }
 
-// keepRoute returns what is kept of in.
-func (in *gatewayRoute) keepRoute() *Route {
+// trimRoute returns what is kept of in.
+func (in *gatewayRoute) trimRoute() *Route {
 	out := &Route{Meta: metaOf(in), Kind: in.Kind}
 	entry := false
 	for i := range in.Spec.ParentRefs {

@@ -19,7 +19,7 @@ type pod struct {
 
 // group is the pods of one workload that carry the same labels.
 type group struct {
-	made     made
+	owner    ownerKey
 	created  time.Time
 	selector map[string]string
 	labels   *Labels
@@ -32,13 +32,13 @@ type group struct {
 }
 
 // made names what makes pods.
-type made struct {
+type ownerKey struct {
 	namespace string
 	workload  model.Workload
 }
 
 func (g *group) backend(ready func(*pod) bool) model.Backend {
-	out := model.Backend{Workload: g.made.workload, Created: g.created, Selector: g.selector, Labels: g.labels.Kept, Wanted: g.wanted}
+	out := model.Backend{Workload: g.owner.workload, Created: g.created, Selector: g.selector, Labels: g.labels.Kept, Wanted: g.wanted}
 	for i := range g.pods {
 		out.Pods += g.pods[i].count
 		if ready(&g.pods[i]) {
@@ -50,54 +50,54 @@ func (g *group) backend(ready func(*pod) bool) model.Backend {
 
 // revisions are the pods of one workload that differ in their revision only.
 type revisions struct {
-	made
+	ownerKey
 	kept string
 }
 
-// leaving lists the pods that are told to end, which count no more.
-func (r *reader) leaving() map[revisions][]pod {
+// terminating lists the pods that are told to end, which count no more.
+func (r *reader) terminating() map[revisions][]pod {
 	out := map[revisions][]pod{}
 	for _, p := range r.Pods {
 		if r.Cluster && !p.Live {
-			key := revisions{made{p.Namespace, p.Workload}, p.Labels.kept}
+			key := revisions{ownerKey{p.Namespace, p.Workload}, p.Labels.kept}
 			out[key] = append(out[key], pod{name: p.Name})
 		}
 	}
 	return out
 }
 
-// usual is how many pods of a workload there mostly are at most.
-const usual = 4
+// podsHint is how many pods of a workload there mostly are at most.
+const podsHint = 4
 
 // podGroups lists the pods of all workloads. In a cluster these are the pods
 // that are there; a workload of which none is there yet is a group without
 // pods. From YAML they are the templates and the bare pods.
 func (r *reader) podGroups() []*group {
 	templates := r.templates()
-	byWorkload := make(map[made]*group, len(templates))
+	byWorkload := make(map[ownerKey]*group, len(templates))
 	for _, t := range templates {
-		byWorkload[t.made] = t
+		byWorkload[t.owner] = t
 	}
 	if !r.Cluster {
 		return append(templates, r.barePods(byWorkload)...)
 	}
 	type key struct {
-		made
+		ownerKey
 		labels string
 	}
 	out := make([]*group, 0, len(templates))
-	seen := make(map[made]bool, len(templates))
+	seen := make(map[ownerKey]bool, len(templates))
 	groups := make(map[key]*group, len(templates))
 	for _, p := range r.Pods {
 		if !p.Live {
 			continue
 		}
-		by := made{p.Namespace, p.Workload}
+		by := ownerKey{p.Namespace, p.Workload}
 		t := byWorkload[by]
 		k := key{by, p.Labels.all}
 		g := groups[k]
 		if g == nil {
-			g = &group{made: by, created: p.Created, labels: p.Labels, pods: make([]pod, 0, usual)}
+			g = &group{owner: by, created: p.Created, labels: p.Labels, pods: make([]pod, 0, podsHint)}
 			if t != nil {
 				g.created, g.selector = t.created, t.selector
 				if t.labels.kept == g.labels.kept {
@@ -115,7 +115,7 @@ func (r *reader) podGroups() []*group {
 		g.noSidecar = g.noSidecar || p.sidecar != present
 	}
 	for _, t := range templates {
-		if !seen[t.made] {
+		if !seen[t.owner] {
 			t.pods = nil
 			out = append(out, t)
 		}
@@ -124,14 +124,14 @@ func (r *reader) podGroups() []*group {
 }
 
 // barePods are the pods of YAML input that no workload of the input has made.
-func (r *reader) barePods(byWorkload map[made]*group) []*group {
+func (r *reader) barePods(byWorkload map[ownerKey]*group) []*group {
 	uninjected := r.uninjected()
 	var out []*group
 	for _, p := range r.Pods {
-		by := made{p.Namespace, p.Workload}
+		by := ownerKey{p.Namespace, p.Workload}
 		if p.Live && byWorkload[by] == nil {
 			out = append(out, &group{
-				made: by, created: p.Created, labels: p.Labels, pods: []pod{{name: p.Name, count: 1}},
+				owner: by, created: p.Created, labels: p.Labels, pods: []pod{{name: p.Name, count: 1}},
 				noSidecar: p.sidecar == refused || p.sidecar == unsaid && uninjected[p.Namespace],
 			})
 		}
@@ -155,10 +155,10 @@ func indexGroups(groups []*group, services []*corev1.Service) groupIndex {
 	}
 	out := groupIndex{}
 	for _, g := range groups {
-		x := out[g.made.namespace]
+		x := out[g.owner.namespace]
 		if x == nil {
 			x = map[label][]*group{}
-			out[g.made.namespace] = x
+			out[g.owner.namespace] = x
 		}
 		for key, value := range g.labels.All {
 			if selected[key] {
@@ -196,7 +196,7 @@ func (x groupIndex) selected(namespace string, selector map[string]string) []*gr
 // have the one, and not the other, for a moment longer: so do proxies, and the pod
 // still serves. Where none of the pods that count is published as ready, those
 // that leave and are count for them.
-func backends(groups []*group, ready func(*pod) bool, leaving map[revisions][]pod) []model.Backend {
+func backends(groups []*group, ready func(*pod) bool, terminating map[revisions][]pod) []model.Backend {
 	groups = slices.Clone(groups)
 	slices.SortStableFunc(groups, compareGroups)
 	var out []model.Backend
@@ -213,7 +213,7 @@ func backends(groups []*group, ready func(*pod) bool, leaving map[revisions][]po
 			}
 		}
 		if last := &out[len(out)-1]; last.Pods > 0 && last.Ready == 0 && (i == len(groups)-1 || compareGroups(g, groups[i+1]) != 0) {
-			for _, p := range leaving[revisions{g.made, g.labels.kept}] {
+			for _, p := range terminating[revisions{g.owner, g.labels.kept}] {
 				if ready(&p) {
 					last.Ready++
 				}
@@ -226,8 +226,8 @@ func backends(groups []*group, ready func(*pod) bool, leaving map[revisions][]po
 
 func compareGroups(a, b *group) int {
 	return cmp.Or(
-		cmp.Compare(a.made.workload.Kind, b.made.workload.Kind),
-		cmp.Compare(a.made.workload.Name, b.made.workload.Name),
+		cmp.Compare(a.owner.workload.Kind, b.owner.workload.Kind),
+		cmp.Compare(a.owner.workload.Name, b.owner.workload.Name),
 		cmp.Compare(a.labels.kept, b.labels.kept),
 	)
 }

@@ -20,13 +20,13 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.indexSteering()
 	groups := r.podGroups()
 	byLabel := indexGroups(groups, o.Services)
-	ready, leaving := readyPods(o.EndpointSlices), r.leaving()
+	ready, terminating := readyPods(o.EndpointSlices), r.terminating()
 	unread := r.indexUnread()
 	r.snapshot.Services = slices.Grow(r.snapshot.Services, len(o.Services))
 	for _, s := range o.Services {
 		found := byLabel.selected(s.Namespace, s.Spec.Selector)
 		out := r.readService(s)
-		out.Backends = backends(found, r.readiness(ready, s), leaving)
+		out.Backends = backends(found, r.readiness(ready, s), terminating)
 		out.Unread = unread.behind(s.Namespace, s.Name, s.Spec.Selector)
 		r.snapshot.Services = append(r.snapshot.Services, out)
 	}

@@ -187,8 +187,8 @@ func (s steering) of(object diag.Object, meta *metav1.ObjectMeta) model.Steering
 	return model.Steering{}
 }
 
-// keepManagers leaves of managed fields the names of managers that steer, each once.
-func keepManagers(fields []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+// trimManagers leaves of managed fields the names of managers that steer, each once.
+func trimManagers(fields []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 	var out []metav1.ManagedFieldsEntry
 	for _, f := range fields {
 		known := func(o metav1.ManagedFieldsEntry) bool { return o.Manager == f.Manager }

@@ -200,7 +200,7 @@ func Trim(object metav1.Object) Object {
 	case *canary:
 		return canaryOf(x)
 	case *gatewayRoute:
-		return x.keepRoute()
+		return x.trimRoute()
 	case *networkingv1.Ingress:
 		return ingressRoute(x)
 	case *workloadEntry:
@@ -214,7 +214,7 @@ func Trim(object metav1.Object) Object {
 	case *metav1.PartialObjectMetadata:
 		return orNil(tagOf(x))
 	}
-	slim(object)
+	trimMetadata(object)
 	return object
 }
 
@@ -229,10 +229,10 @@ func orNil[T any, P interface {
 	return x
 }
 
-// slim removes managed fields but for who steers the object, what kubectl applied last,
+// trimMetadata removes managed fields but for who steers the object, what kubectl applied last,
 // and the status.
-func slim(object metav1.Object) {
-	object.SetManagedFields(keepManagers(object.GetManagedFields()))
+func trimMetadata(object metav1.Object) {
+	object.SetManagedFields(trimManagers(object.GetManagedFields()))
 	if annotations := object.GetAnnotations(); annotations != nil {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 	}

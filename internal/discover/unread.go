@@ -260,7 +260,7 @@ func (r *reader) indexUnread() unreadIndex {
 			name(u.Kind, u.Namespace, u.Name, u.Service)
 		}
 		for _, labels := range u.Templates {
-			groups = append(groups, &group{made: made{u.Namespace, model.Workload{Kind: u.Kind, Name: u.Name}}, labels: labels})
+			groups = append(groups, &group{owner: ownerKey{u.Namespace, model.Workload{Kind: u.Kind, Name: u.Name}}, labels: labels})
 		}
 	}
 	out.byLabel = indexGroups(groups, r.Services)
@@ -271,7 +271,7 @@ func (r *reader) indexUnread() unreadIndex {
 func (x *unreadIndex) behind(namespace, name string, selector map[string]string) []model.Unread {
 	out := slices.Clone(x.byService[[2]string{namespace, name}])
 	for _, g := range x.byLabel.selected(namespace, selector) {
-		object := diag.Object{Kind: g.made.workload.Kind, Namespace: namespace, Name: g.made.workload.Name}
+		object := diag.Object{Kind: g.owner.workload.Kind, Namespace: namespace, Name: g.owner.workload.Name}
 		out = append(out, model.Unread{Object: object, Labels: g.labels.Kept})
 	}
 	slices.SortFunc(out, func(a, b model.Unread) int {

@@ -34,7 +34,7 @@ func (r *reader) templates() []*group {
 			continue
 		}
 		out = append(out, &group{
-			made:    made{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
+			owner:   ownerKey{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
 			created: w.Created, selector: w.Selector, labels: template,
 			noSidecar: w.sidecar == refused || w.sidecar == unsaid && uninjected[w.Namespace],
 			pods:      []pod{{name: w.Name, count: w.Replicas}}, wanted: w.wanted(),
@@ -65,7 +65,7 @@ func (r *reader) readCallers(groups []*group) {
 	r.snapshot.Callers = slices.Grow(r.snapshot.Callers, 2*len(groups))
 	for _, g := range groups {
 		add := func(name, label string) {
-			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.made.namespace, Name: name, Label: label, NoSidecar: g.noSidecar})
+			r.snapshot.Callers = append(r.snapshot.Callers, model.Caller{Namespace: g.owner.namespace, Name: name, Label: label, NoSidecar: g.noSidecar})
 		}
 		found := false
 		for _, label := range []string{canonicalName, appName, app} {
@@ -78,7 +78,7 @@ func (r *reader) readCallers(groups []*group) {
 		}
 		if !found {
 			// Injection labels the pods with the name of their workload.
-			add(g.made.workload.Name, canonicalName)
+			add(g.owner.workload.Name, canonicalName)
 		}
 	}
 }
