@@ -14,30 +14,31 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-const applyLong = `Apply writes what generate prints to a cluster, and deletes what is not generated any
-more, in an order in which no request fails: DestinationRules before the VirtualServices
-that name their subsets, with the time in between that proxies take to have them; when
-a version goes, its route first. It ends when everything is in place. The operator does
-the same all the time; where it runs, apply is not needed.
+const applyLong = `Apply writes the objects that generate prints to a cluster, and deletes those that are
+no longer generated, in an order in which no request fails: it writes DestinationRules,
+waits until proxies have received them, and writes the VirtualServices that use their
+subsets; when a version goes away, its route goes first. It ends when everything is in
+place. The operator does the same continuously; if it runs, you don't need apply.
 
-It deletes only objects that Overrides made (label app.kubernetes.io/managed-by:
-overrides), in the namespace that is read, or with -f in those of the input: give it
-all manifests of a namespace together, or --prune=false. Objects of an operator stay as
-they are. Nothing is written where the input has errors. With -f, a version counts as
-ready that has replicas in the manifests: apply these first, and wait for their pods.
+Apply deletes only objects that Overrides made (label app.kubernetes.io/managed-by:
+overrides) in the namespace that it reads, or with -f in the namespaces of the input. Give
+it all manifests of a namespace together, or set --prune=false. It does not change objects
+of an operator. It writes nothing if the input has errors. With -f, a version counts as
+ready if its workload has replicas in the manifests: apply these first, and wait for the
+pods.
 
-Apply needs a cluster, with -f and --dry-run too; generate -f prints without one.
+Apply needs a cluster, even with -f and --dry-run. Use generate -f to print without one.
 
-What was applied by other means, such as 'overrides generate | kubectl apply -f -', is
-taken over with --force-conflicts.`
+Apply takes over objects that were applied by other means, such as
+'overrides generate | kubectl apply -f -', if --force-conflicts is given.`
 
-const applyExamples = `# what would be written for a folder of manifests, and in which order
+const applyExamples = `# show what would be written for a folder of manifests, and in which order
 overrides apply -f deploy/ --dry-run
 
-# the services that are running in a namespace
+# apply for the services that run in a namespace
 overrides apply -n shop
 
-# after kustomize; objects that kubectl has applied are taken over
+# read the output of kustomize, and take over objects that kubectl has applied
 kustomize build . | overrides apply -f - --force-conflicts`
 
 // applyOptions are the flags of apply.
@@ -60,11 +61,11 @@ func (a *app) applyCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.rollout.DryRun, "dry-run", false, "have the API server check each write, and print it; store nothing")
-	flags.DurationVar(&o.rollout.Plan.PropagationDelay, "propagation-delay", o.rollout.Plan.PropagationDelay, "`time` that proxies may take to receive what was written, before a route relies on it")
-	flags.DurationVar(&o.rollout.Plan.DrainDelay, "drain-delay", o.rollout.Plan.DrainDelay, "`time` for which an unused subset or pin stays")
-	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "`time` after which to give up; 0 is no limit")
-	flags.BoolVar(&o.prune, "prune", true, "delete objects that are not generated any more")
-	flags.BoolVar(&o.rollout.TakeOver, "force-conflicts", false, "change and delete objects of the generator that others have applied too")
+	flags.DurationVar(&o.rollout.Plan.PropagationDelay, "propagation-delay", o.rollout.Plan.PropagationDelay, "`time` to wait after a write until proxies have received it")
+	flags.DurationVar(&o.rollout.Plan.DrainDelay, "drain-delay", o.rollout.Plan.DrainDelay, "`time` to keep a subset or a pin that is no longer needed")
+	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "`time` after which to give up; 0 means no limit")
+	flags.BoolVar(&o.prune, "prune", true, "delete objects that are no longer generated")
+	flags.BoolVar(&o.rollout.TakeOver, "force-conflicts", false, "change and delete generated objects that other field managers have applied too")
 	o.input = a.addInput(cmd)
 	acceptOldNames(flags)
 	return cmd
@@ -102,7 +103,8 @@ func (a *app) apply(ctx context.Context, o *applyOptions) error {
 	return rollout.Run(ctx, config, a.rereading(o, s), o.rollout)
 }
 
-// rereading returns what is wanted by s at first and by what the cluster holds after that.
+// rereading returns a function that returns the wanted objects: those of s at first, and
+// then those of what the cluster holds.
 func (a *app) rereading(o *applyOptions, s *state) func(context.Context) (*rollout.Wanted, error) {
 	first := true
 	return func(ctx context.Context) (*rollout.Wanted, error) {
@@ -122,7 +124,7 @@ func (a *app) rereading(o *applyOptions, s *state) func(context.Context) (*rollo
 	}
 }
 
-// wanted is what is to be in the cluster, in the namespaces that s is about.
+// wanted returns the objects that should be in the cluster, in the namespaces of s.
 func (s *state) wanted(fromFiles bool) *rollout.Wanted {
 	out := &rollout.Wanted{Snapshot: s.snapshot, All: !fromFiles && s.namespace == ""}
 	switch {

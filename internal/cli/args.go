@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// noArgs refuses arguments, and says how what they most likely are is given.
+// noArgs rejects arguments, and suggests the flag that is most likely meant.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -20,22 +20,22 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	}
 	switch command := cmd.CommandPath(); {
 	case takes("to") && !looksLikePath(args[0]):
-		return fmt.Errorf("unexpected argument %q: the service that is called is given with --to, as in %s --to %s", args[0], command, args[0])
+		return fmt.Errorf("unexpected argument %q: give the called service with --to, as in %s --to %s", args[0], command, args[0])
 	case takes("dir"):
-		return fmt.Errorf("unexpected argument %q: a folder is given with --dir, as in %s --dir %s", args[0], command, args[0])
+		return fmt.Errorf("unexpected argument %q: give a folder with --dir, as in %s --dir %s", args[0], command, args[0])
 	case takes("filename"):
 		return givenWithF(command, args[0])
 	}
 	return fmt.Errorf("unexpected argument %q", args[0])
 }
 
-// givenWithF says that manifests are not given as arguments.
+// givenWithF returns the error for manifests that are given as arguments.
 func givenWithF(command, path string) error {
-	return fmt.Errorf("unexpected argument %q: manifests are given with -f, as in %s -f %s", path, command, path)
+	return fmt.Errorf("unexpected argument %q: give manifests with -f, as in %s -f %s", path, command, path)
 }
 
-// looksLikePath reports whether an argument is most likely the path of manifests, and no
-// name of a Service.
+// looksLikePath reports whether an argument is most likely the path of manifests and not
+// the name of a Service.
 func looksLikePath(arg string) bool {
 	switch filepath.Ext(arg) {
 	case ".yaml", ".yml", ".json":
@@ -47,7 +47,7 @@ func looksLikePath(arg string) bool {
 // portValue is a flag that takes a port.
 type portValue uint16
 
-// Set takes over a number (pflag.Value).
+// Set parses a number (pflag.Value).
 func (p *portValue) Set(text string) error {
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || n == 0 {
@@ -57,7 +57,7 @@ func (p *portValue) Set(text string) error {
 	return nil
 }
 
-// String is the default value in the help (pflag.Value).
+// String returns the default value for the help (pflag.Value).
 func (p *portValue) String() string {
 	if *p == 0 {
 		return ""
@@ -65,5 +65,5 @@ func (p *portValue) String() string {
 	return strconv.FormatUint(uint64(*p), 10)
 }
 
-// Type is the placeholder in the help (pflag.Value).
+// Type returns the placeholder for the help (pflag.Value).
 func (p *portValue) Type() string { return "port" }

@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-// change is one object that is not as it would be generated. Of old and new one
-// is nil where the object is to be created or deleted.
+// change is one object that differs from the one that would be generated. The old or the
+// new value is nil if the object would be created or deleted.
 type change struct {
 	object   diag.Object
 	old, new []byte
@@ -34,7 +34,7 @@ func (c *change) path() string {
 	return c.object.Namespace + "/" + c.object.Kind + "/" + c.object.Name + ".yaml"
 }
 
-// compare lists what differs, by namespace, name and kind.
+// compare returns the differences, sorted by namespace, name and kind.
 func compare(there, generated []istio.Object) ([]change, error) {
 	byName := map[diag.Object]*change{}
 	at := func(object diag.Object) *change {
@@ -86,8 +86,8 @@ func summary(changes []change) string {
 	return strings.Join(parts, ", ")
 }
 
-// apiVersion is that of the objects that are generated. A cluster may hand out
-// the same object by another.
+// apiVersion is that of generated objects. A cluster may return the same object with
+// another one.
 const apiVersion = "networking.istio.io/v1"
 
 // serverFields of metadata are filled in by the API server.
@@ -96,9 +96,8 @@ var serverFields = []string{
 	"managedFields", "resourceVersion", "selfLink", "uid",
 }
 
-// normalized returns an object that is there in the form in which objects are
-// generated, so that nothing differs but what somebody wrote. Fields that are
-// not known here are told by their names, since they can't be kept.
+// normalized returns an existing object in the form of generated objects, so that only
+// real differences remain. It reports unknown fields by name, since it can't keep them.
 func normalized(name diag.Object, value any, unknown []string) ([]byte, error) {
 	data, err := json.Marshal(value)
 	if err != nil {

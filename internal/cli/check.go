@@ -8,13 +8,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
-const checkLong = `Check reads what generate reads, and prints what there is to say about it instead
-of objects: input that can't be used, Services that are left alone and why, routes
-that can't be made. All codes are in docs/reference/diagnostics.md.
+const checkLong = `Check reads the same input as generate, but prints only diagnostics: input that can't be
+used, Services that are left alone and why, and routes that can't be made. All codes are
+in docs/reference/diagnostics.md.
 
-As SARIF, code hosts show the findings beside the lines that are meant.`
+In SARIF form, code hosts show the findings beside the lines they are about.`
 
-const checkExamples = `# what is there to say about a folder of manifests
+const checkExamples = `# check a folder of manifests
 overrides check -f examples/chain
 
 # fail a pipeline for warnings too
@@ -54,7 +54,7 @@ func (a *app) checkCommand() *cobra.Command {
 			return verdict(s.diags, in.strict)
 		}),
 	}
-	addFormat(cmd, &output, "how to write the diagnostics", "text", "json", "sarif")
+	addFormat(cmd, &output, "output format", "text", "json", "sarif")
 	in = a.addInput(cmd)
 	addSelector(cmd, in)
 	return cmd

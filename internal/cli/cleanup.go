@@ -13,30 +13,29 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-const cleanupLong = `Cleanup removes from a cluster what the operator has made, so that no request fails
-on the way: first VirtualServices; after the time that proxies may take to forget
-them, DestinationRules; then the status of OverridePolicies and the operator's lease.
-Pods that wait for their readiness gate need not wait any more.
-What others have made, or applied as well, and what belongs to another installation of
-the operator (--instance), stays as it is and is named. So do OverridePolicies, and
-their definition unless --crd is given and there is none.
+const cleanupLong = `Cleanup removes the objects of the operator from a cluster, in an order in which no
+request fails: first VirtualServices; then, once proxies have dropped these,
+DestinationRules; then the status of OverridePolicies and the operator's lease. It opens
+the readiness gates of pods that wait for them.
+Cleanup names, and does not change, objects that others have made or applied too, and
+objects of another installation of the operator (--instance). It keeps OverridePolicies.
+It keeps their definition too, unless --crd is given and there is no policy.
 
-Without its route, ordinary traffic for a Service goes to all its ready pods again,
-those of previews included: that is what removing it means. Delete or scale down
-previews first that must not get any.
+Without its route, a Service sends ordinary traffic to all its ready pods again,
+previews included. Delete or scale down previews that must not get any first.
 
-It holds the operator's lease while it works, so that no operator writes meanwhile.
-One that still runs is waited for, and would make everything again: stop it first.
-Uninstalling the Helm chart does all of this by itself.`
+Cleanup holds the operator's lease while it works, so that no operator writes meanwhile.
+It waits for an operator that still runs, which would make everything again: stop the
+operator first. Uninstalling the Helm chart does all of this by itself.`
 
-const cleanupExamples = `# what would be removed? Nothing is.
+const cleanupExamples = `# print what would be removed, and remove nothing
 overrides cleanup --dry-run
 
 # stop the operator, then remove what it made
 kubectl delete deployment overrides-operator -n overrides-system
 overrides cleanup
 
-# where it managed two namespaces, and had its lease in another
+# clean up after an operator of two namespaces with its lease in a third
 overrides cleanup --namespaces shop,billing --lease-namespace tools`
 
 // cleanupFlags are the flags of cleanup.
@@ -50,7 +49,7 @@ func (a *app) cleanupCommand() *cobra.Command {
 	f := &cleanupFlags{Options: cleanup.Options{Keep: plan.DefaultOptions().DrainDelay}}
 	cmd := &cobra.Command{
 		Use:     "cleanup",
-		Short:   "Remove from a cluster what the operator has made",
+		Short:   "Remove the operator's objects from a cluster",
 		Long:    cleanupLong,
 		Example: a.examples(cleanupExamples),
 		Args:    noArgs,
@@ -63,18 +62,18 @@ func (a *app) cleanupCommand() *cobra.Command {
 }
 
 func (f *cleanupFlags) add(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.Namespaces, "namespaces", nil, "`namespaces` to clean, and the only ones to read (default all)")
+	flags.StringSliceVar(&f.Namespaces, "namespaces", nil, "`namespaces` to read and clean up (default all)")
 	f.cluster.add(flags)
 	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "overrides-system", "`namespace` of the operator's lease")
-	flags.StringVar(&f.Instance, "instance", "", "`name` of the installation whose objects are removed, with those that name none; * for all (default NAMESPACE/overrides-operator, of the lease)")
-	flags.DurationVar(&f.LeaseTimeout, "lease-timeout", time.Minute, "`time` to wait for an operator to end")
-	flags.DurationVar(&f.Keep, "drain-delay", f.Keep, "`time` for which subsets stay after the routes to them")
+	flags.StringVar(&f.Instance, "instance", "", "`name` of the installation whose objects are removed, along with objects that name none; * means all (default NAMESPACE/overrides-operator, with the namespace of the lease)")
+	flags.DurationVar(&f.LeaseTimeout, "lease-timeout", time.Minute, "`time` to wait for a running operator to stop")
+	flags.DurationVar(&f.Keep, "drain-delay", f.Keep, "`time` to keep subsets after the routes to them are deleted")
 	flags.BoolVar(&f.CRD, "crd", false, "delete the definition of OverridePolicy too, if there is no policy")
-	flags.BoolVar(&f.Gates, "readiness-gates", true, "open readiness gates of the operator's that are shut")
-	flags.BoolVar(&f.DryRun, "dry-run", false, "say what would be done, and do nothing")
+	flags.BoolVar(&f.Gates, "readiness-gates", true, "open the operator's readiness gates that are closed")
+	flags.BoolVar(&f.DryRun, "dry-run", false, "print what would be done, and do nothing")
 }
 
-// check returns a usage error for values that can't be used.
+// check returns a usage error for invalid values.
 func (f *cleanupFlags) check() error {
 	for _, n := range f.Namespaces {
 		if err := grammar.ValidateNamespace(n); err != nil {
@@ -88,7 +87,7 @@ func (f *cleanupFlags) check() error {
 		return usagef("--drain-delay: %v is negative", f.Keep)
 	}
 	if f.LeaseTimeout <= 0 {
-		return usagef("--lease-timeout: %v is no time to wait", f.LeaseTimeout)
+		return usagef("--lease-timeout: %v is not a time to wait", f.LeaseTimeout)
 	}
 	return nil
 }

@@ -18,32 +18,32 @@ import (
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
-// clusterFlags say which cluster is read, as kubectl's flags do.
+// clusterFlags select the cluster to read, as kubectl's flags do.
 type clusterFlags struct {
 	kubeconfig string
 	overrides  clientcmd.ConfigOverrides
-	// orFiles is set where manifests may be given in place of a cluster.
+	// orFiles is set if manifests may be given instead of a cluster.
 	orFiles bool
-	// purpose is what a cluster is needed for where manifests are given too, and
-	// instead is what needs none.
+	// purpose says why a cluster is needed although manifests are given, and instead
+	// names a command that needs none.
 	purpose, instead string
 }
 
 func (c *clusterFlags) add(flags *pflag.FlagSet) {
 	c.addCluster(flags)
-	flags.StringVar(&c.overrides.Timeout, "request-timeout", "0", "`time` to wait for an answer of the cluster, as in 30s; 0 is no limit")
+	flags.StringVar(&c.overrides.Timeout, "request-timeout", "0", "`time` to wait for a response of the cluster, as in 30s; 0 means no limit")
 }
 
-// addCluster adds those that say which cluster it is.
+// addCluster adds the flags that select the cluster.
 func (c *clusterFlags) addCluster(flags *pflag.FlagSet) {
-	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` that says how to reach clusters (default $KUBECONFIG, else ~/.kube/config, else the pod's own cluster)")
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig `file` (default $KUBECONFIG, else ~/.kube/config, else the pod's own cluster)")
 	flags.StringVar(&c.overrides.CurrentContext, "context", "", "`context` of the kubeconfig to use")
 	flags.StringVar(&c.overrides.Context.Cluster, "cluster", "", "`cluster` of the kubeconfig to use")
 	flags.StringVar(&c.overrides.Context.AuthInfo, "user", "", "`user` of the kubeconfig to use")
 }
 
-// load returns how to reach the cluster, and the namespace that the kubeconfig
-// names. It contacts nothing.
+// load returns the client configuration of the cluster, and the namespace that the
+// kubeconfig names. It contacts nothing.
 func (c *clusterFlags) load() (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.kubeconfig
@@ -65,7 +65,7 @@ func (c *clusterFlags) load() (*rest.Config, string, error) {
 	return config, namespace, nil
 }
 
-// noCluster says that there is no cluster to reach; env is the value of $KUBECONFIG.
+// noCluster returns the error for a missing cluster; env is the value of $KUBECONFIG.
 func (c *clusterFlags) noCluster(env string) error {
 	var missing []string
 	for _, path := range filepath.SplitList(env) {
@@ -73,7 +73,7 @@ func (c *clusterFlags) noCluster(env string) error {
 			missing = append(missing, path)
 		}
 	}
-	give, said := "a cluster", "no cluster is named"
+	give, said := "a cluster", "no cluster"
 	switch {
 	case c.purpose != "":
 		said = "no cluster " + c.purpose
@@ -81,7 +81,7 @@ func (c *clusterFlags) noCluster(env string) error {
 		give, said = "-f FILE or a cluster", "nothing to read"
 	}
 	if len(missing) > 0 {
-		said = "$KUBECONFIG names " + strings.Join(missing, " and ") + ", where no file is"
+		said = "$KUBECONFIG names " + strings.Join(missing, " and ") + ", which does not exist"
 	}
 	if c.instead != "" {
 		return usagef("%s: give %s (--kubeconfig, --context, $KUBECONFIG, ~/.kube/config); %s", said, give, c.instead)
@@ -89,8 +89,8 @@ func (c *clusterFlags) noCluster(env string) error {
 	return usagef("%s: give %s (--kubeconfig, $KUBECONFIG, ~/.kube/config)", said, give)
 }
 
-// readCluster reads the cluster, and says in namespace which of its namespaces
-// is asked about; empty means all.
+// readCluster reads the cluster, and sets namespace to the namespace that is asked about;
+// empty means all.
 func (a *app) readCluster(ctx context.Context, in *input, namespace *string) (*discover.Objects, []diag.Diagnostic, error) {
 	config, current, err := in.cluster.load()
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *app) readCluster(ctx context.Context, in *input, namespace *string) (*d
 	}
 	objects, diags, err := source.Cluster(ctx, config, source.ClusterOptions{Namespace: *namespace, RootNamespace: in.options.RootNamespace})
 	if errors.Is(err, source.ErrUnreachable) {
-		err = fmt.Errorf("%w (--context and --kubeconfig name another cluster; with --request-timeout 10s it is not waited for longer)", err)
+		err = fmt.Errorf("%w (name another cluster with --context or --kubeconfig; limit the wait with --request-timeout 10s)", err)
 	}
 	return objects, diags, err
 }

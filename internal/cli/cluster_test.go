@@ -15,9 +15,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
-// serveCluster is the command "cluster FILE [FORBIDDEN...]", which starts an
-// API server that holds the objects of a file and points $KUBECONFIG to it. The
-// resources named after the file may not be listed.
+// serveCluster is the command "cluster FILE [FORBIDDEN...]", which starts an API server
+// that holds the objects of a file, and sets $KUBECONFIG to it. Listing the resources
+// named after the file is forbidden.
 func serveCluster(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: cluster FILE [FORBIDDEN...]")
@@ -80,7 +80,7 @@ func plural(kind string) string {
 	return kind
 }
 
-// listKind returns the kind of a list, also of an empty one.
+// listKind returns the kind of a list, even of an empty one.
 func listKind(kind, resource string) string {
 	for _, known := range discover.Kinds() {
 		if known.Plural == resource {

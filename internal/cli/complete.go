@@ -15,11 +15,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
-// completionTimeout is how long a shell waits for names from a cluster.
+// completionTimeout limits how long a shell waits for names from a cluster.
 const completionTimeout = 3 * time.Second
 
-// candidates finds the values that an argument or a flag may have. It returns none where
-// they can't be found out: nobody reads an error in the middle of a command line.
+// candidates returns the values that an argument or a flag may have. It returns none if
+// they can't be found: nobody reads an error in the middle of a command line.
 type candidates func(ctx context.Context, typed string) []cobra.Completion
 
 // completed is a completion of one value by candidates.
@@ -31,8 +31,8 @@ func completed(find candidates) cobra.CompletionFunc {
 	}
 }
 
-// completedList is a completion of the last element of a list, whose elements come after
-// any of separators.
+// completedList is a completion of the last element of a list with any of separators
+// between elements.
 func completedList(separators string, find candidates) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
@@ -50,8 +50,8 @@ func beginningWith(typed string, all []cobra.Completion) []cobra.Completion {
 	return slices.DeleteFunc(all, func(c cobra.Completion) bool { return !strings.HasPrefix(c, typed) })
 }
 
-// completeRest has the shell offer what flags take that have no completion of their own:
-// the formats of those that have some, and else nothing, rather than files.
+// completeRest makes the shell complete the other flags of cmd: with a fixed list of
+// values if they have one, otherwise with nothing, rather than with files.
 func completeRest(cmd *cobra.Command) {
 	if cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
@@ -71,13 +71,13 @@ func completeRest(cmd *cobra.Command) {
 	})
 }
 
-// known is what the input of a command line knows of Services.
+// known holds what the input of a command line says about Services.
 type known struct {
 	snapshot *model.Snapshot
 	services []report.Service
 }
 
-// know reads the input of a command line that is being typed; nil where it can't be read.
+// know reads the input of a command line that is being typed; nil if it can't be read.
 func (a *app) know(ctx context.Context, in *input) *known {
 	// Cobra parses flags twice, so that lists have their values twice.
 	slices.Sort(in.filenames)
@@ -102,8 +102,8 @@ func (a *app) know(ctx context.Context, in *input) *known {
 	return &known{snapshot: s.snapshot, services: s.services()}
 }
 
-// completeServices completes names of Services, with the namespace where it is asked for
-// or where a name alone means several.
+// completeServices completes names of Services, with the namespace if it is asked for or
+// if a name alone is ambiguous.
 func (a *app) completeServices(in *input) candidates {
 	return func(ctx context.Context, typed string) []cobra.Completion {
 		k := a.know(ctx, in)
@@ -170,8 +170,8 @@ func (a *app) completeMembers(in *input) candidates {
 	}
 }
 
-// completeHeaders completes headers that carry overrides, without the white space that a
-// shell would divide.
+// completeHeaders completes headers that carry overrides, without white space, at which a
+// shell would split them.
 func (a *app) completeHeaders(in *input) cobra.CompletionFunc {
 	members := completedList(",", a.completeMembers(in))
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -14,11 +14,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// namespaceFlags are those whose values are namespaces.
+// namespaceFlags are the flags whose values are namespaces.
 var namespaceFlags = []string{"namespace", "namespaces", "caller-namespace", "root-namespace", "lease-namespace", "webhook-namespace"}
 
-// completeFlags has the shell complete the flags of cmd that name a cluster, and those
-// that name namespaces of it, or of files where files reports any.
+// completeFlags makes the shell complete the flags of cmd that select a cluster, and
+// those whose values are namespaces of the cluster, or of files if files returns any.
 func (a *app) completeFlags(cmd *cobra.Command, c *clusterFlags, files func(context.Context) []string) {
 	_ = cmd.MarkFlagFilename("kubeconfig")
 	complete := func(flag string, f cobra.CompletionFunc) {
@@ -39,7 +39,7 @@ func (a *app) completeFlags(cmd *cobra.Command, c *clusterFlags, files func(cont
 	}
 }
 
-// names lists names that the kubeconfig has.
+// names lists names in the kubeconfig.
 func (c *clusterFlags) names(of func(*clientcmdapi.Config) []string) candidates {
 	return func(context.Context, string) []cobra.Completion {
 		rules := clientcmd.NewDefaultClientConfigLoadingRules()
@@ -52,7 +52,7 @@ func (c *clusterFlags) names(of func(*clientcmdapi.Config) []string) candidates 
 	}
 }
 
-// namespaces lists those of the cluster.
+// namespaces lists the namespaces of the cluster.
 func (c *clusterFlags) namespaces(ctx context.Context) []cobra.Completion {
 	c.limit(completionTimeout)
 	config, _, err := c.load()
@@ -75,7 +75,7 @@ func (c *clusterFlags) namespaces(ctx context.Context) []cobra.Completion {
 	return out
 }
 
-// limit bounds the time to wait for an answer of the cluster, unless a flag does.
+// limit bounds the time to wait for a response of the cluster, unless a flag does.
 func (c *clusterFlags) limit(to time.Duration) {
 	if c.overrides.Timeout == "" || c.overrides.Timeout == "0" {
 		c.overrides.Timeout = to.String()

@@ -15,16 +15,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
-const demoLong = `Demo runs a chain of services on this machine, without a cluster: each pod is an
-HTTP server on loopback, each workload has a real Envoy for its calls, configured
-from the same route tables as a mesh. It prints commands to try, and runs until
-Ctrl-C, which leaves nothing behind.
+const demoLong = `Demo runs a chain of services on this machine, without a cluster: each pod is an HTTP
+server on loopback, and each workload has a real Envoy for its calls, configured from the
+same route tables as a mesh. It prints commands to try, and runs until Ctrl-C, which
+leaves nothing behind.
 
-The chain has five services and a shim for their database, each in versions v1 and
-v2, and two callers of a service that they share.
+The chain has five services and a shim for their database, each in versions v1 and v2, and
+two callers of a service that they share.
 
-It needs an Envoy: $ENVOY, the one that tools/envoy/install has put into .cache of a
-checkout, or the one on the PATH.`
+It needs an Envoy: $ENVOY, the one that tools/envoy/install put into .cache of a checkout,
+or the one on the PATH.`
 
 const demoExamples = `# run the chain, and try the commands that are printed
 overrides demo
@@ -32,7 +32,7 @@ overrides demo
 # play the whole demo and exit, with 1 if a request took a wrong path
 overrides demo --script
 
-# follow a folder: what is added to it or removed from it comes and goes
+# follow a folder: start and stop services as their manifests are added and removed
 cp -r examples/chain shop && overrides demo --dir shop`
 
 type demoFlags struct {
@@ -53,11 +53,11 @@ func (a *app) demoCommand() *cobra.Command {
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.demo(ctx, &f) }),
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.script, "script", false, "play the demo of the talk and exit")
-	flags.StringVar(&f.dir, "dir", "", "`folder` of manifests to run instead of the chain, and to follow: under a load that is counted, and exits with 1 if a request is lost")
+	flags.BoolVar(&f.script, "script", false, "play the whole demo and exit")
+	flags.StringVar(&f.dir, "dir", "", "`folder` of manifests to run, instead of the chain, and to follow. The demo sends requests all the time, and exits with 1 if one is lost")
 	_ = cmd.MarkFlagDirname("dir")
-	flags.DurationVar(&f.duration, "duration", 0, "`time` after which --dir ends by itself, such as 30s")
-	flags.Var(&f.port, "port", "`port` of the loopback address that takes requests (default 8080, or another if that is taken)")
+	flags.DurationVar(&f.duration, "duration", 0, "`time` after which a demo with --dir ends, such as 30s")
+	flags.Var(&f.port, "port", "`port` on the loopback address for requests (default 8080, or another one if that is taken)")
 	return cmd
 }
 
@@ -95,7 +95,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) error {
 // check returns a usage error for flags that don't go together.
 func (f *demoFlags) check() error {
 	if f.duration != 0 && (f.dir == "" || f.script) {
-		return usagef("--duration is about --dir without --script")
+		return usagef("--duration needs --dir, without --script")
 	}
 	if f.duration < 0 {
 		return usagef("--duration: %v is negative", f.duration)
@@ -108,7 +108,7 @@ func (f *demoFlags) check() error {
 	case err != nil:
 		return usagef("--dir: %w", err)
 	case !info.IsDir():
-		return usagef("--dir: %s is no folder", f.dir)
+		return usagef("--dir: %s is not a folder", f.dir)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (f *demoFlags) read(ctx context.Context) (*demo.State, error) {
 	return demo.Embedded(ctx, examples.Chain, "chain", model.DefaultOptions())
 }
 
-// tellDemo writes diagnostics to people, but those that need no action.
+// tellDemo writes warnings and errors to stderr.
 func (a *app) tellDemo(list []diag.Diagnostic) {
 	in := &input{quiet: true}
 	_ = report.Text(a.Err, in.wanted(list))

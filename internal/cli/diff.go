@@ -9,23 +9,22 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const diffLong = `Diff shows what applying the output of generate would change: in the cluster, or
-with --against in a folder of manifests.
+const diffLong = `Diff shows what applying the output of generate would change in the cluster or, with
+--against, in a folder of manifests.
 
-Only objects that Overrides made count (label app.kubernetes.io/managed-by:
-overrides). Those that would not be generated any more are shown as deletions; in
-a cluster, those of the namespaces that the input has Services in. What a server
-fills in does not count.
+It compares only objects that Overrides made (label app.kubernetes.io/managed-by:
+overrides). Objects that are no longer generated are shown as deletions; in a cluster, only
+in the namespaces of the input's Services. Fields that a server fills in are ignored.
 
-The exit code is 1 when there is any difference.`
+The exit code is 1 if there is a difference.`
 
-const diffExamples = `# what would change in the cluster
+const diffExamples = `# show what would change in the cluster
 overrides diff -f examples/chain
 
-# is what is committed still what the manifests ask for?
+# check that the committed output is up to date
 overrides diff -f deploy/ --against deploy/overrides.yaml
 
-# the names only
+# print names only
 overrides diff -f examples/chain -o name`
 
 // diffOptions are the flags of diff.
@@ -47,9 +46,9 @@ func (a *app) diffCommand() *cobra.Command {
 			return a.diff(ctx, o)
 		}),
 	}
-	cmd.Flags().StringVar(&o.against, "against", "", "`file` or folder with the objects that are there, - is stdin (default the cluster)")
+	cmd.Flags().StringVar(&o.against, "against", "", "`file` or folder with the objects to compare with, - is stdin (default the cluster)")
 	_ = cmd.MarkFlagFilename("against")
-	addFormat(cmd, &o.output, "how to write the differences", "text", "name")
+	addFormat(cmd, &o.output, "output format", "text", "name")
 	o.input = a.addInput(cmd)
 	addSelector(cmd, o.input)
 	return cmd
@@ -57,7 +56,7 @@ func (a *app) diffCommand() *cobra.Command {
 
 func (a *app) diff(ctx context.Context, o *diffOptions) error {
 	if o.against == "-" && slices.Contains(o.filenames, "-") {
-		return usagef("--against -: stdin can be read once only")
+		return usagef("--against -: stdin can be read only once")
 	}
 	s, err := a.read(ctx, o.input)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestExamplesWork runs what the help texts teach, as far as it needs nothing
-// but the examples that ship with the program.
+// TestExamplesWork runs the examples in the help texts that need nothing but the files
+// that ship with the program.
 func TestExamplesWork(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
@@ -44,8 +44,8 @@ func TestExamplesWork(t *testing.T) {
 	}
 }
 
-// commandLines returns the lines of an example that are commands, with those
-// joined that end with a backslash.
+// commandLines returns the lines of an example that are commands. It joins lines that end
+// with a backslash.
 func commandLines(example string) []string {
 	var out []string
 	for line := range strings.SplitSeq(strings.ReplaceAll(example, "\\\n", " "), "\n") {
@@ -56,7 +56,7 @@ func commandLines(example string) []string {
 	return out
 }
 
-// runnable leaves out what needs a shell, a cluster, or files of the reader's.
+// runnable excludes commands that need a shell, a cluster, or the reader's files.
 func runnable(args []string) bool {
 	files := args[1] == "header" || args[1] == "version"
 	for _, a := range args {
@@ -68,7 +68,7 @@ func runnable(args []string) bool {
 	return files
 }
 
-// words splits a line as a shell does, as far as examples need it.
+// words splits a line as a shell does, to the extent that examples need.
 func words(t *testing.T, line string) []string {
 	t.Helper()
 	var out []string

@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-// existing lists the objects that Overrides made, at the place that is compared with.
+// existing lists the objects of Overrides in the cluster or folder to compare with.
 func (a *app) existing(ctx context.Context, o *diffOptions, s *state) ([]istio.Object, error) {
 	objects, known, asked := s.objects, s.diags, s.namespace
 	var namespaces scope
@@ -23,11 +23,11 @@ func (a *app) existing(ctx context.Context, o *diffOptions, s *state) ([]istio.O
 		if err != nil {
 			return nil, fmt.Errorf("--against: %w", err)
 		}
-		// A folder without any object yet is one to compare with.
+		// A folder without any object is valid here.
 		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.EmptyInput })
 		a.tell(o.input, diags)
 		if hasError(diags) {
-			return nil, fmt.Errorf("--against %s: there are objects that can't be read", o.against)
+			return nil, fmt.Errorf("--against %s: some objects can't be read", o.against)
 		}
 		objects = read
 	case o.fromFiles():
@@ -47,19 +47,19 @@ func (a *app) existing(ctx context.Context, o *diffOptions, s *state) ([]istio.O
 	return ownObjects(objects, namespaces, s.selected)
 }
 
-// scope is the namespaces of which objects are compared; nil is all.
+// scope is the set of namespaces whose objects are compared; nil means all.
 type scope map[string]bool
 
 func (s scope) has(namespace string) bool { return s == nil || s[namespace] }
 
-// within reports whether there is none but one.
+// within reports whether s contains no namespace but one.
 func (s scope) within(namespace string) bool {
 	return s != nil && (len(s) == 0 || len(s) == 1 && s[namespace])
 }
 
-// notListed returns what the cluster says about objects of ours that may not be
-// listed in the namespaces of a scope, "" if all of them were. Where a kind may
-// not be listed in all namespaces, it was in the one that was asked for.
+// notListed returns the cluster's reason why objects of Overrides could not be listed in
+// the namespaces of a scope, "" if all were listed. If a kind could not be listed in all
+// namespaces, it was listed in the namespace that was asked for.
 func notListed(list []diag.Diagnostic, asked string, namespaces scope) string {
 	for i := range list {
 		d := &list[i]
@@ -74,13 +74,13 @@ func notListed(list []diag.Diagnostic, asked string, namespaces scope) string {
 	return ""
 }
 
-// ownKinds are the kinds of which Overrides makes objects, by group and resource.
+// ownKinds are the kinds that Overrides makes objects of, by group and resource.
 var ownKinds = map[[2]string]bool{
 	{"networking.istio.io", "virtualservices"}:  true,
 	{"networking.istio.io", "destinationrules"}: true,
 }
 
-// inputNamespaces lists the namespaces that an input is about.
+// inputNamespaces lists the namespaces of the input.
 func inputNamespaces(s *state) scope {
 	out := scope{}
 	for i := range s.snapshot.Services {
@@ -92,8 +92,8 @@ func inputNamespaces(s *state) scope {
 	return out
 }
 
-// ownObjects returns the objects that Overrides made in the namespaces of a
-// scope, for the Services that are selected, without what a server fills in.
+// ownObjects returns the objects that Overrides made in the namespaces of a scope, for
+// the selected Services, without fields that a server fills in.
 func ownObjects(objects *discover.Objects, namespaces scope, selected *selection) ([]istio.Object, error) {
 	var out []istio.Object
 	add := func(kind string, meta metadata, value any, unknown []string) error {
@@ -121,7 +121,7 @@ func ownObjects(objects *discover.Objects, namespaces scope, selected *selection
 	return out, nil
 }
 
-// metadata is what is asked of an object to know whose it is.
+// metadata is the part of an object that says who made it.
 type metadata interface {
 	GetLabels() map[string]string
 	GetNamespace() string

@@ -6,7 +6,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// TestNotListed: what counts is which list was refused, however that is worded.
+// TestNotListed: the list request that was refused counts, not the wording of the
+// refusal.
 func TestNotListed(t *testing.T) {
 	t.Parallel()
 	refused := func(group, resource, namespace string) diag.Diagnostic {

@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// Exit codes, as the help says them.
+// The exit codes. exitHelp documents them.
 const (
 	exitFine        = 0
 	exitFindings    = 1
@@ -20,15 +20,15 @@ const (
 
 // exitHelp documents the exit codes.
 const exitHelp = `Exit codes:
-  0    fine
+  0    success
   1    errors in the input (with --strict-diagnostics also warnings), a cluster that
-       does not answer; for diff also: there are differences; for prove also: something
+       does not respond; for diff also: there are differences; for prove also: something
        is left out, or with --before ordinary traffic would change; for demo also: a
        request failed or took a wrong path
-  2    wrong usage: unknown command or flag, bad value of a flag, a path that is not there
+  2    wrong usage: unknown command or flag, bad value of a flag, a path that does not exist
   130  interrupted`
 
-// exitCode decides about the exit code of every command.
+// exitCode returns the exit code of every command.
 func exitCode(err error) int {
 	var usage *usageError
 	switch {
@@ -42,10 +42,10 @@ func exitCode(err error) int {
 	return exitFindings
 }
 
-// errReported ends a command whose output says already what is wrong.
+// errReported ends a command that has already reported what is wrong.
 var errReported = errors.New("see the diagnostics")
 
-// usageError is a command line that can't be followed.
+// usageError is an error in the command line.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }
@@ -53,7 +53,7 @@ func (e *usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
-// verdict turns diagnostics into the end of a command.
+// verdict returns the error with which a command ends that reported these diagnostics.
 func verdict(list []diag.Diagnostic, strict bool) error {
 	worst, _ := diag.Worst(list)
 	return verdictOf(worst, strict)
@@ -66,11 +66,11 @@ func verdictOf(worst diag.Severity, strict bool) error {
 	return nil
 }
 
-// complain writes err for people, unless that was done already.
+// complain writes err to stderr, unless that was done already.
 func complain(w io.Writer, err error, name string) {
 	var usage *usageError
 	switch {
-	case err == nil || err == errReported: //nolint:errorlint // joined with others, these are still to be said
+	case err == nil || err == errReported: //nolint:errorlint // if joined with others, these must still be written
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "interrupted")
 	case errors.As(err, &usage):
@@ -82,7 +82,7 @@ func complain(w io.Writer, err error, name string) {
 	}
 }
 
-// apart returns the errors that err joins, without those reported already.
+// apart returns the errors that err joins, except those that were already reported.
 func apart(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -97,8 +97,8 @@ func apart(err error) []error {
 	return out
 }
 
-// pipe is stdout, of which somebody may have read enough: writing to a closed
-// pipe is no error of ours, and what follows is dropped.
+// pipe is stdout. The reader may close it when it has read enough: this is not an error,
+// and the rest of the output is dropped.
 type pipe struct {
 	w      io.Writer
 	closed bool

@@ -42,7 +42,7 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-// closedPipe is a pipe that takes a few bytes and is then closed by its reader.
+// closedPipe is a pipe that accepts a few bytes and is then closed by its reader.
 type closedPipe struct{ room int }
 
 func (p *closedPipe) Write(data []byte) (int, error) {
@@ -53,7 +53,7 @@ func (p *closedPipe) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// TestReaderThatHasSeenEnough: "overrides generate | head" is no error.
+// TestReaderThatHasSeenEnough: "overrides generate | head" is not an error.
 func TestReaderThatHasSeenEnough(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
@@ -68,7 +68,7 @@ type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// TestOutputThatCannotBeWritten is an error for every command that writes.
+// TestOutputThatCannotBeWritten: every command that writes returns an error.
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	input := []string{"-f", "../../examples/chain"}
@@ -91,8 +91,8 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestInterrupted: a cancelled context ends a command, also one that waits for
-// a stdin of which nothing comes, and is told apart from errors.
+// TestInterrupted: a cancelled context ends a command, even one that waits for stdin, and
+// is not reported as another error.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	silent, typist := io.Pipe()

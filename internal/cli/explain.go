@@ -13,17 +13,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/explain"
 )
 
-const explainLong = `Explain says which row of a service's route table takes a request, and why the
-other rows don't. It needs no cluster: what it says is what a proxy would do that
-has the configuration which generate prints.
+const explainLong = `Explain says which row of a service's route table takes a request, and why the other rows
+don't. It needs no cluster: the answer is that of a proxy with the configuration that
+generate prints.
 
-With --chain, each service is called by the one before it, and every one is taken
-to forward the headers. What of the header is malformed, or names a service or a
-version that is not there, is pointed out.
+With --chain, each service is called by the one before it, and all of them are assumed to
+forward the headers. Explain points out malformed parts of the header, and services and
+versions that do not exist.
 
-Services are named as "service" or "service.namespace". Without --from, the
-caller is any workload of the called service's namespace that no condition (from=)
-names.`
+Name services as "service" or "service.namespace". Without --from, the caller is any
+workload in the called service's namespace that no condition (from=) names.`
 
 const explainExamples = `# one call: which version answers, and why
 overrides explain -f examples/chain --to service-3.chain -H 'x-override: service-3:v2'
@@ -56,7 +55,7 @@ func (a *app) explainCommand() *cobra.Command {
 	o := &explainOptions{header: headerValues{}}
 	cmd := &cobra.Command{
 		Use:     "explain (--to SERVICE | --chain SERVICE,SERVICE,...) [-H 'x-override: ...']",
-		Short:   "Say where a request goes, and why",
+		Short:   "Explain where a request goes, and why",
 		Long:    explainLong,
 		Example: a.examples(explainExamples),
 		Args:    noArgs,
@@ -65,17 +64,17 @@ func (a *app) explainCommand() *cobra.Command {
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.to, "to", "", "the `service` that is called")
-	flags.StringSliceVar(&o.query.Chain, "chain", nil, "the `services` that are called one after the other")
-	flags.VarP(o.header, "header", "H", "a `header` of the request, as in 'x-override: service-3:v2'. Repeatable")
-	flags.StringVar(&o.query.From, "from", "", "the `workload` that makes the first call: name, name.namespace or namespace/name")
+	flags.StringVar(&o.to, "to", "", "`service` that is called")
+	flags.StringSliceVar(&o.query.Chain, "chain", nil, "`services` that are called one after the other")
+	flags.VarP(o.header, "header", "H", "`header` of the request, as in 'x-override: service-3:v2'. Repeatable")
+	flags.StringVar(&o.query.From, "from", "", "`workload` that makes the first call: name, name.namespace or namespace/name")
 	flags.StringVar(&o.query.Method, "method", "GET", "`method` of the request")
 	flags.StringVar(&o.query.Path, "path", "/", "`path` of the request, with its query")
 	flags.StringVar(&o.query.Scheme, "scheme", "http", "`scheme` of the request")
 	flags.StringVar(&o.query.Authority, "authority", "", "`host` that the request names (default the service)")
 	flags.StringVar(&o.port, "port", "", "`port` of the service that is called, by number or name (default its first HTTP port)")
-	flags.BoolVar(&o.all, "all", false, "write all rows of large tables")
-	addFormat(cmd, &o.output, "how to write it", "text", "json", "mermaid", "dot")
+	flags.BoolVar(&o.all, "all", false, "print all rows of large tables")
+	addFormat(cmd, &o.output, "output format", "text", "json", "mermaid", "dot")
 	o.input = a.addInput(cmd)
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"to": completed(a.completeServices(o.input)), "chain": completedList(",", a.completeServices(o.input)),
@@ -92,13 +91,13 @@ func (a *app) explainCommand() *cobra.Command {
 func (a *app) explain(ctx context.Context, o *explainOptions) error {
 	switch {
 	case o.to != "" && len(o.query.Chain) > 0:
-		return usagef("--to and --chain exclude each other")
+		return usagef("--to and --chain can't be combined")
 	case o.to != "":
 		o.query.Chain = []string{o.to}
 	case len(o.query.Chain) == 0:
-		return usagef("want the service that is called: --to SERVICE, or --chain SERVICE,SERVICE")
+		return usagef("name the called service with --to SERVICE, or several with --chain SERVICE,SERVICE")
 	case slices.Contains(o.query.Chain, ""):
-		return usagef("--chain: the name of a service is empty")
+		return usagef("--chain: a service name is empty")
 	}
 	if err := o.readRequest(); err != nil {
 		return err
@@ -128,14 +127,14 @@ func (a *app) explain(ctx context.Context, o *explainOptions) error {
 	return verdictOf(max(worst, explanation.Worst()), o.strict)
 }
 
-// readRequest takes the flags that describe the request over into the query.
+// readRequest copies the flags that describe the request into the query.
 func (o *explainOptions) readRequest() error {
 	q := &o.query
 	if !strings.HasPrefix(q.Path, "/") {
-		return usagef("--path: %q: a path begins with /", q.Path)
+		return usagef("--path: %q: want a path that begins with /", q.Path)
 	}
 	if !isToken(q.Method) {
-		return usagef("--method: %q is no method, which has no white space", q.Method)
+		return usagef("--method: %q is not an HTTP method", q.Method)
 	}
 	q.Header = o.header
 	if o.port == "" {
@@ -168,7 +167,7 @@ func (a *app) writeExplanation(o *explainOptions, e *explain.Explanation) error 
 	return e.Text(a.Out, o.all)
 }
 
-// onTheWay lists the Services of an explanation.
+// onTheWay returns the Services of an explanation.
 func onTheWay(e *explain.Explanation) map[diag.Object]bool {
 	out := map[diag.Object]bool{}
 	for _, h := range e.Hops {

@@ -14,7 +14,7 @@ type format struct {
 	allowed []string
 }
 
-// Set takes over a value that is allowed (pflag.Value).
+// Set sets an allowed value (pflag.Value).
 func (f *format) Set(value string) error {
 	if !slices.Contains(f.allowed, value) {
 		return fmt.Errorf("want %s", strings.Join(f.allowed, ", "))
@@ -26,10 +26,10 @@ func (f *format) Set(value string) error {
 // String returns the value (pflag.Value).
 func (f *format) String() string { return f.value }
 
-// Type is the placeholder in the help (pflag.Value).
+// Type returns the placeholder for the help (pflag.Value).
 func (f *format) Type() string { return strings.Join(f.allowed, "|") }
 
-// addFormat gives cmd a flag -o with the allowed values, the first by default.
+// addFormat adds a flag -o to cmd with the allowed values; the first is the default.
 func addFormat(cmd *cobra.Command, f *format, usage string, allowed ...string) {
 	f.value, f.allowed = allowed[0], allowed
 	cmd.Flags().VarP(f, "output", "o", usage)

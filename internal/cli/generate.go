@@ -14,28 +14,28 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-const generateLong = `Generate reads Services and workloads and prints the DestinationRules and
-VirtualServices with which requests are routed by their override header. Nothing
-is printed for Services that have nothing to override. The same input gives the
-same bytes, whatever its order.
+const generateLong = `Generate reads Services and workloads, and prints the DestinationRules and
+VirtualServices that route requests by their override header. It prints nothing for
+Services that have nothing to override. The same input gives the same bytes, in whatever
+order it is read.
 
-Objects go to stdout, diagnostics to stderr. Documents that can't be read are
-reported, the others are processed.
+Objects go to stdout, diagnostics to stderr. Generate reports documents that it can't read,
+and processes the others.
 
-Apply what was printed as a whole: DestinationRules stand before the
-VirtualServices that name their subsets. To write to a cluster, use overrides apply,
-which waits in between, and deletes what is not generated any more.`
+DestinationRules come before the VirtualServices that name their subsets: keep that order
+when you apply the output. To write to a cluster, use overrides apply, which waits in
+between, and deletes objects that are no longer generated.`
 
-const generateExamples = `# the configuration for a folder of manifests
+const generateExamples = `# print the configuration for a folder of manifests
 overrides generate -f examples/chain
 
-# from a pipe; overrides apply writes to a cluster, and deletes what has gone
+# read from a pipe
 kustomize build . | overrides generate -f - > overrides.yaml
 
-# for the services of a namespace that are running now
+# print the configuration for the services that run in a namespace
 overrides generate -n chain
 
-# the manifests say no namespace, warnings are to fail the pipeline
+# give a namespace to manifests without one, and let warnings fail the pipeline
 overrides generate -f deploy/ -n shop --strict-diagnostics > overrides.yaml`
 
 func (a *app) generateCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func (a *app) generateCommand() *cobra.Command {
 	var in *input
 	cmd := &cobra.Command{
 		Use:     "generate",
-		Short:   "Print the Istio configuration that overrides need",
+		Short:   "Print the Istio configuration for overrides",
 		Long:    generateLong,
 		Example: a.examples(generateExamples),
 		Args:    noArgs,
@@ -63,21 +63,21 @@ func (a *app) generateCommand() *cobra.Command {
 			}
 			switch {
 			case s.selected != nil && len(s.selected.services) == 0:
-				a.say("no Service that was read has the labels %s", in.selector)
+				a.say("no Service in the input has the labels %s", in.selector)
 			case len(s.generated) == 0:
 				a.say("nothing to override: no objects are needed")
 			}
 			return verdict(s.diags, in.strict)
 		}),
 	}
-	addFormat(cmd, &output, "how to write the objects", "yaml", "json")
+	addFormat(cmd, &output, "output format", "yaml", "json")
 	in = a.addInput(cmd)
 	addSelector(cmd, in)
 	return cmd
 }
 
-// writeYAML writes objects as documents, in order. They are printed by all
-// processors, as many at a time as the memory for a few of them allows.
+// writeYAML writes objects as documents, in order. All processors encode them, as many at
+// a time as the memory for a few of them allows.
 func writeYAML(w io.Writer, objects []istio.Object) error {
 	for batch := range slices.Chunk(objects, 64*runtime.GOMAXPROCS(0)) {
 		printed := make([][]byte, len(batch))

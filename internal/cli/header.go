@@ -19,34 +19,34 @@ import (
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
-const headerLong = `Header composes the header that asks for versions, and refuses what could not be
-followed: malformed members, and two members for the same calls.
+const headerLong = `Header composes the header that asks for versions, and rejects members that could not be
+followed: malformed ones, and two for the same calls.
 
   service[.namespace]:version [;from=CALLER] [;method=METHOD] [;strict]
 
-It writes the header by itself, or for the program that is to send it: as arguments
-of curl or grpcurl, or as lines for a script of JavaScript, Python, k6, Playwright,
-Cypress or Postman.
+It prints the header by itself, or in the form that another program needs: as arguments of
+curl or grpcurl, or as lines of a script for JavaScript, Python, k6, Playwright, Cypress or
+Postman.
 
-With --verify, the services and versions are looked up in manifests or a cluster.
-With --parse, a header that is there already is taken apart instead.`
+With --verify it looks up the services and versions in manifests or a cluster. With --parse
+it takes an existing header apart instead.`
 
 const headerExamples = `# a header
 overrides header service-3:v2 service-5:v2
 
-# ready for curl
+# for curl
 eval curl "$(overrides header -o curl service-3:v2 'service-5:v2;strict')" https://shop.example.com/
 
 # for a load test with k6
 overrides header -o k6 service-3:v2 > load.js
 
-# as baggage, which OpenTelemetry forwards already
+# as baggage, which OpenTelemetry forwards
 overrides header -o baggage service-3:v2 service-5:v2
 
-# only what is there
+# check that the services and versions exist
 overrides header --verify -f examples/chain service-3:v2
 
-# what an existing header says
+# take an existing header apart
 overrides header --parse 'x-override: service-3:v2;method=POST, service-5:v2'`
 
 // headerOptions are the flags of header.
@@ -68,16 +68,16 @@ func (a *app) headerCommand() *cobra.Command {
 			return a.header(ctx, o, args)
 		}),
 	}
-	cmd.Flags().BoolVar(&o.verify, "verify", false, "check that the services and versions are there (-f, or a cluster)")
-	cmd.Flags().Var(o.parse, "parse", "a `header` to take apart. Repeatable, for several lines")
-	addFormat(cmd, &o.output, "how to write it; with --parse a table, or json", headerFormats()...)
+	cmd.Flags().BoolVar(&o.verify, "verify", false, "check that the services and versions exist (in -f, or in a cluster)")
+	cmd.Flags().Var(o.parse, "parse", "`header` to take apart. Repeatable, for several lines")
+	addFormat(cmd, &o.output, "output format; with --parse a table, or json", headerFormats()...)
 	o.input = a.addInput(cmd)
 	cmd.ValidArgsFunction = completed(a.completeMembers(o.input))
 	_ = cmd.RegisterFlagCompletionFunc("parse", a.completeHeaders(o.input))
 	return cmd
 }
 
-// headerFormats are what header can write.
+// headerFormats are the output formats of header.
 func headerFormats() []string {
 	return append([]string{"header", "value", "baggage", "json", "curl", "grpcurl"}, slices.Sorted(maps.Keys(snippets))...)
 }
@@ -88,9 +88,9 @@ func (a *app) header(ctx context.Context, o *headerOptions, args []string) error
 	}
 	switch parse := len(o.parse) > 0; {
 	case parse == (len(args) > 0):
-		return usagef("want either members, as in service-3:v2, or --parse")
+		return usagef("give either members, as in service-3:v2, or --parse")
 	case !o.verify && (o.fromFiles() || o.namespace != "" || o.allNamespaces):
-		return usagef("input is read with --verify only")
+		return usagef("flags for the input need --verify")
 	case parse && o.output.value != "header" && o.output.value != "json":
 		return usagef("--parse writes a table, or -o json")
 	}
@@ -112,8 +112,8 @@ func (a *app) header(ctx context.Context, o *headerOptions, args []string) error
 	return err
 }
 
-// members reads the members of the command line, or those of the headers that
-// are to be taken apart.
+// members parses the members of the command line, or those of the headers given with
+// --parse.
 func (o *headerOptions) members(args []string) ([]grammar.Member, error) {
 	if len(o.parse) == 0 {
 		return grammar.Parse(args...)
@@ -140,7 +140,7 @@ func isMembers(line string) bool {
 	return err == nil && len(members) > 0
 }
 
-// compose writes members as the header that was asked for.
+// compose writes members in the output format.
 func compose(o *headerOptions, members []grammar.Member) (string, error) {
 	if o.output.value == "baggage" {
 		value, err := grammar.FormatBaggage(members...)
@@ -179,8 +179,8 @@ func texts(members []grammar.Member) []string {
 	return out
 }
 
-// verifyMembers holds members against what is there. One that names nothing is
-// an error, as the header would be of no use.
+// verifyMembers looks up members in the input. A member that refers to nothing is an
+// error, since the header would have no effect.
 func (a *app) verifyMembers(ctx context.Context, o *headerOptions, members []grammar.Member) error {
 	s, err := a.read(ctx, o.input)
 	if err != nil {
@@ -206,7 +206,7 @@ func (a *app) verifyMembers(ctx context.Context, o *headerOptions, members []gra
 	return errors.Join(errs...)
 }
 
-// named lists the Services that members name, of those that are there.
+// named lists the existing Services that members name.
 func (s *state) named(members []grammar.Member) map[diag.Object]bool {
 	out := map[diag.Object]bool{}
 	for i := range s.snapshot.Services {
@@ -220,8 +220,7 @@ func (s *state) named(members []grammar.Member) map[diag.Object]bool {
 	return out
 }
 
-// noteCarriers says what there is to know of headers that were taken apart, and of their
-// members, beside err.
+// noteCarriers reports err, and what the members of a parsed header do not mean.
 func (a *app) noteCarriers(o *headerOptions, members []grammar.Member, err error) error {
 	if len(members) == 0 && err == nil {
 		a.say("there is no override in it")
@@ -245,7 +244,7 @@ type parsedMember struct {
 	Strict    bool   `json:"strict,omitempty"`
 }
 
-// writeMembers writes what an existing header says.
+// writeMembers writes the members of an existing header.
 func (a *app) writeMembers(o *headerOptions, members []grammar.Member) error {
 	if o.output.value == "json" {
 		parsed := make([]parsedMember, 0, len(members))

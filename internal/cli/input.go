@@ -16,8 +16,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// input holds the flags that say what is read, and how it is understood. All
-// commands that read anything have the same.
+// input holds the flags that select the input and the settings for reading it. All
+// commands that read anything have the same ones.
 type input struct {
 	filenames     []string
 	namespace     string
@@ -25,13 +25,14 @@ type input struct {
 	cluster       clusterFlags
 	options       model.Options
 	strict, quiet bool
-	// selector is that of commands that can be narrowed to some Services.
+	// selector is set for commands that can be restricted to some Services.
 	selector string
-	// kustomize is the folder of a flag that kubectl has and this program hasn't.
+	// kustomize is the value of a flag that kubectl has and this program does not
+	// support.
 	kustomize string
 }
 
-// addInput gives cmd the flags of an input, with their completion.
+// addInput adds the flags of an input to cmd, with their completion.
 func (a *app) addInput(cmd *cobra.Command) *input {
 	in := addInput(cmd)
 	a.completeFlags(cmd, &in.cluster, func(ctx context.Context) []string {
@@ -46,21 +47,21 @@ func (a *app) addInput(cmd *cobra.Command) *input {
 	return in
 }
 
-// addInput gives cmd the flags of an input.
+// addInput adds the flags of an input to cmd.
 func addInput(cmd *cobra.Command) *input {
 	in := &input{options: model.DefaultOptions()}
 	flags := cmd.Flags()
-	flags.StringSliceVarP(&in.filenames, "filename", "f", nil, "`file` or folder with manifests, read recursively; - is stdin. Without it a cluster is read. Repeatable")
+	flags.StringSliceVarP(&in.filenames, "filename", "f", nil, "`file` or folder with manifests, read recursively; - is stdin. Without this flag, a cluster is read. Repeatable")
 	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
 	flags.StringVarP(&in.kustomize, "kustomize", "k", "", "`folder` of a kustomization")
 	_ = flags.MarkHidden("kustomize")
-	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to read from a cluster; with -f, that of objects that name none (default \"default\")")
+	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to read from a cluster; with -f, the namespace of objects without one (default \"default\")")
 	flags.BoolVarP(&in.allNamespaces, "all-namespaces", "A", false, "read all namespaces of a cluster")
 	in.cluster.add(flags)
 	in.cluster.orFiles = true
 	addModelOptions(flags, &in.options)
 	flags.BoolVar(&in.strict, "strict-diagnostics", false, "exit with 1 for warnings too")
-	flags.BoolVarP(&in.quiet, "quiet", "q", false, "leave out diagnostics that need no action")
+	flags.BoolVarP(&in.quiet, "quiet", "q", false, "do not print diagnostics that need no action")
 	return in
 }
 
@@ -69,14 +70,14 @@ func addModelOptions(flags *pflag.FlagSet, o *model.Options) {
 	flags.StringVar(&o.Header, "header-name", o.Header, "`name` of the override header")
 	flags.StringVar(&o.VersionLabel, "version-label", o.VersionLabel, "pod `label` whose value is the version")
 	flags.StringVar(&o.ClusterDomain, "cluster-domain", o.ClusterDomain, "DNS `suffix` of Services")
-	flags.StringVar(&o.RootNamespace, "root-namespace", o.RootNamespace, "Istio's root `namespace`, in which its mesh configuration is looked for")
+	flags.StringVar(&o.RootNamespace, "root-namespace", o.RootNamespace, "Istio's root `namespace`, which holds its mesh configuration")
 	for _, f := range exportToFlags(o) {
-		flags.StringSliceVar(f.to, f.name, nil, "`namespaces` that see a "+f.kind+" without exportTo: ., * or ~, as in the mesh configuration (default what that says)")
+		flags.StringSliceVar(f.to, f.name, nil, "`namespaces` that see a "+f.kind+" without exportTo: ., * or ~, as in the mesh configuration (default: as configured there)")
 	}
-	flags.StringSliceVar(&o.CallerNamespaces, "caller-namespace", nil, "`namespace` whose proxies follow overrides where that must be said (default all). Repeatable")
+	flags.StringSliceVar(&o.CallerNamespaces, "caller-namespace", nil, "`namespace` whose proxies follow overrides, if routes must be limited to some (default all). Repeatable")
 }
 
-// exportToFlag says what a mesh configuration would say of one kind.
+// exportToFlag is a flag for a default of the mesh configuration for one kind.
 type exportToFlag struct {
 	name, kind string
 	to         *[]string
@@ -90,19 +91,19 @@ func exportToFlags(o *model.Options) []exportToFlag {
 	}
 }
 
-// fromFiles reports whether manifests are read and not a cluster.
+// fromFiles reports whether the input is manifests and not a cluster.
 func (in *input) fromFiles() bool { return len(in.filenames) > 0 }
 
-// check returns a usage error for values that can't be used.
+// check returns a usage error for invalid values.
 func (in *input) check() error {
 	if in.kustomize != "" {
-		return usagef("-k: kustomizations are not built here; build it first: kubectl kustomize %s | overrides ... -f -", in.kustomize)
+		return usagef("-k: Overrides does not build kustomizations; build it first: kubectl kustomize %s | overrides ... -f -", in.kustomize)
 	}
 	if in.allNamespaces && in.namespace != "" {
-		return usagef("--namespace and --all-namespaces exclude each other")
+		return usagef("--namespace and --all-namespaces can't be combined")
 	}
 	if n := count(in.filenames, "-"); n > 1 {
-		return usagef("-f -: stdin can be read once only")
+		return usagef("-f -: stdin can be read only once")
 	}
 	if slices.Contains(in.filenames, "") {
 		return usagef("-f: the path is empty")
@@ -150,10 +151,10 @@ func checkOptions(o *model.Options) error {
 	return nil
 }
 
-// defaultNamespace is that of objects from files that name none.
+// defaultNamespace is the namespace of objects in files that name none.
 func (in *input) defaultNamespace() string { return cmp.Or(in.namespace, "default") }
 
-// place names what is read, for messages.
+// place names the input, for messages.
 func (in *input) place() string {
 	if in.fromFiles() {
 		return strings.Join(in.filenames, ", ")
@@ -171,10 +172,10 @@ func count(list []string, value string) int {
 	return n
 }
 
-// headerValues is a repeatable flag of headers as curl takes them.
+// headerValues is a repeatable flag for headers, written as for curl.
 type headerValues map[string][]string
 
-// Set takes over "Name: value" (pflag.Value).
+// Set parses "Name: value" (pflag.Value).
 func (h headerValues) Set(line string) error {
 	name, value, found := strings.Cut(line, ":")
 	name = strings.ToLower(strings.TrimSpace(name))
@@ -182,22 +183,22 @@ func (h headerValues) Set(line string) error {
 		return fmt.Errorf("want 'name: value'")
 	}
 	if !isToken(name) {
-		return fmt.Errorf("%q is no name of a header", name)
+		return fmt.Errorf("%q is not a header name", name)
 	}
 	h[name] = append(h[name], strings.Trim(value, " \t"))
 	return nil
 }
 
-// isToken reports whether s can be a method, or in lower case the name of a header
-// (RFC 9110 §5.6.2).
+// isToken reports whether s is a token (RFC 9110 §5.6.2): a method, or in lower case the
+// name of a header.
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})
 }
 
-// String is the default value in the help (pflag.Value).
+// String returns the default value for the help (pflag.Value).
 func (h headerValues) String() string { return "" }
 
-// Type is the placeholder in the help (pflag.Value).
+// Type returns the placeholder for the help (pflag.Value).
 func (h headerValues) Type() string { return "header" }

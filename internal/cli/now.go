@@ -9,7 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/current"
 )
 
-// nowStatus is what is so of a Service now.
+// nowStatus is the present state of a Service.
 type nowStatus struct {
 	Pinned current.Pinned `json:"pinned"`
 	// To names the workloads that ordinary traffic reaches; Ready and Pods count their pods.
@@ -18,7 +18,7 @@ type nowStatus struct {
 	Pods  int      `json:"pods"`
 	// Open are the doors at which ordinary traffic reaches previews.
 	Open []compile.Door `json:"open,omitempty"`
-	// Waits is what waits for what.
+	// Waits are the writes that wait, and their reasons.
 	Waits []current.Wait `json:"waits,omitempty"`
 }
 
@@ -29,7 +29,7 @@ func nowOf(s *current.Service) *nowStatus {
 	return &nowStatus{Pinned: s.Pinned, To: s.To, Ready: s.Ready, Pods: s.Pods, Open: s.Open, Waits: s.Waits}
 }
 
-// writeNow says below the table where ordinary traffic goes, where it reaches previews,
+// writeNow writes below the table where ordinary traffic goes, where it reaches previews,
 // and what waits.
 func writeNow(w io.Writer, services []serviceStatus) error {
 	var out strings.Builder
@@ -47,7 +47,7 @@ func writeNow(w io.Writer, services []serviceStatus) error {
 		}
 		line("now", "ordinary traffic reaches %s", to)
 		for _, d := range s.Now.Open {
-			line("open", "ordinary traffic reaches previews by %s", doorText(&d))
+			line("open", "ordinary traffic reaches previews through %s", doorText(&d))
 		}
 		for _, wait := range s.Now.Waits {
 			line("waits", "%s (%s)", wait.What, wait.Reason)
@@ -70,7 +70,7 @@ func doorText(d *compile.Door) string {
 		out += ", from " + d.Callers
 	}
 	if d.Unknown != "" {
-		out += ", where what " + d.Unknown + " says is not known"
+		out += ", unless " + d.Unknown + ", whose routes are not known, prevents it"
 	}
 	return out
 }

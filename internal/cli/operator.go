@@ -13,27 +13,26 @@ import (
 	"github.com/overrides-mesh/overrides/internal/operator"
 )
 
-const operatorLong = `Operator keeps in a cluster what generate would print for it, and runs until it is
-told to end. It manages the namespaces that are labelled overrides.mesh/enabled=true,
-those named by --namespaces, or all.
+const operatorLong = `Operator keeps a cluster's configuration equal to the output of generate, and runs until it
+is terminated. It manages the namespaces with the label overrides.mesh/enabled=true, those
+named by --namespaces, or all.
 
-A subset is made when the first pod of a version exists, its route when one is
-ready, and what routes named stays until no proxy can have such a route any more.
-Objects that it did not make are never changed. Without it, what it made goes on
-working as it is.
+It makes a subset when the first pod of a version exists and a route when one is ready, and
+keeps everything that routes have named until no proxy can have such a route any more. It
+never changes objects that it did not make. When it is down, its objects stay in force.
 
-Events on Services tell which versions can be asked for, the status of each
-OverridePolicy whether it is in force. /healthz and /readyz answer on the probe
+Events on Services tell which versions requests can ask for. The status of each
+OverridePolicy tells whether it is in force. /healthz and /readyz are served on the probe
 address, /metrics on the metrics address.`
 
-const operatorExamples = `# in the foreground, for the namespaces that are labelled
+const operatorExamples = `# run in the foreground, for labelled namespaces
 kubectl label namespace shop overrides.mesh/enabled=true
 overrides operator
 
-# what would be written? Nothing is.
+# log what would be written, and write nothing
 overrides operator --all-namespaces --dry-run
 
-# two replicas, of which one writes
+# run with several replicas, one of which writes
 overrides operator --leader-elect --lease-namespace overrides-system`
 
 // operatorFlags are the flags of the operator.
@@ -50,7 +49,7 @@ func (a *app) operatorCommand() *cobra.Command {
 	f := &operatorFlags{Options: operator.DefaultOptions()}
 	cmd := &cobra.Command{
 		Use:     "operator",
-		Short:   "Keep a cluster's configuration true",
+		Short:   "Keep a cluster's configuration up to date",
 		Long:    operatorLong,
 		Example: a.examples(operatorExamples),
 		Args:    noArgs,
@@ -63,18 +62,18 @@ func (a *app) operatorCommand() *cobra.Command {
 }
 
 func (f *operatorFlags) add(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.Namespaces, "namespaces", nil, "`namespaces` to manage, and the only ones to read, with Istio's root namespace (default those labelled overrides.mesh/enabled=true)")
+	flags.StringSliceVar(&f.Namespaces, "namespaces", nil, "`namespaces` to manage. Only these and Istio's root namespace are read (default those labelled overrides.mesh/enabled=true)")
 	flags.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "manage all namespaces")
 	f.cluster.addCluster(flags)
 	addModelOptions(flags, &f.Model)
-	flags.StringSliceVar(&f.Revisions, "istio-revision", nil, "`revision` of Istio whose mesh configuration is read besides that of the default one. Repeatable")
-	flags.DurationVar(&f.Plan.PropagationDelay, "propagation-delay", f.Plan.PropagationDelay, "`time` that proxies may take to receive what was written, before a route relies on it")
+	flags.StringSliceVar(&f.Revisions, "istio-revision", nil, "`revision` of Istio whose mesh configuration is read in addition to the default revision's. Repeatable")
+	flags.DurationVar(&f.Plan.PropagationDelay, "propagation-delay", f.Plan.PropagationDelay, "`time` to wait after a write until proxies have received it")
 	f.addIstiod(flags)
-	flags.DurationVar(&f.Plan.DrainDelay, "drain-delay", f.Plan.DrainDelay, "`time` for which an unused subset or pin stays")
+	flags.DurationVar(&f.Plan.DrainDelay, "drain-delay", f.Plan.DrainDelay, "`time` to keep a subset or a pin that is no longer needed")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "have the API server check each write, and log it; store nothing")
 	flags.BoolVar(&f.LeaderElection, "leader-elect", false, "for several replicas: only the holder of a lease writes")
-	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default that of the pod)")
-	flags.StringVar(&f.Instance, "instance", "", "`name` of this installation, which what it writes has as an annotation; what names another one is left alone (default NAMESPACE/overrides-operator, of the lease)")
+	flags.StringVar(&f.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default the pod's)")
+	flags.StringVar(&f.Instance, "instance", "", "`name` of this installation, written as an annotation to its objects. Objects that name another one are not changed (default NAMESPACE/overrides-operator, with the namespace of the lease)")
 	f.addLease(flags)
 	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", f.MetricsAddress, "`address` of /metrics; 0 for none")
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")
@@ -82,42 +81,42 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	f.addGate(flags)
 	f.logFormat = format{value: "text", allowed: []string{"text", "json"}}
 	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
-	flags.Var(&f.logFormat, "log-format", "how to write the log, which goes to stderr")
-	flags.Var(&f.logLevel, "log-level", "the least that is logged")
+	flags.Var(&f.logFormat, "log-format", "format of the log, which goes to stderr")
+	flags.Var(&f.logLevel, "log-level", "minimum level of the log")
 }
 
 func (f *operatorFlags) addLease(flags *pflag.FlagSet) {
 	l := &f.Lease
-	flags.DurationVar(&l.Duration, "lease-duration", l.Duration, "`time` after which another replica leads where the leader is gone; whole seconds")
-	flags.DurationVar(&l.RenewDeadline, "lease-renew-deadline", l.RenewDeadline, "`time` for which a leader tries to renew its lease before it stops to write. A request for it may take half of that")
-	flags.DurationVar(&l.RetryPeriod, "lease-retry-period", l.RetryPeriod, "`time` between tries to get or to renew the lease")
-	flags.DurationVar(&f.RequestTimeout, "request-timeout", f.RequestTimeout, "`time` that the API server, with its webhooks, may take to answer a request that is not a watch; 0 is no limit")
+	flags.DurationVar(&l.Duration, "lease-duration", l.Duration, "`time` after which another replica takes over from a leader that is gone; whole seconds")
+	flags.DurationVar(&l.RenewDeadline, "lease-renew-deadline", l.RenewDeadline, "`time` for which a leader tries to renew its lease before it stops writing. One request may take half of that")
+	flags.DurationVar(&l.RetryPeriod, "lease-retry-period", l.RetryPeriod, "`time` between attempts to acquire or renew the lease")
+	flags.DurationVar(&f.RequestTimeout, "request-timeout", f.RequestTimeout, "`time` to wait for the API server and its webhooks to answer a request that is not a watch; 0 means no limit")
 }
 
 func (f *operatorFlags) addIstiod(flags *pflag.FlagSet) {
 	f.istiodSync = format{value: "auto", allowed: []string{"auto", "off"}}
-	flags.Var(&f.istiodSync, "istiod-sync", "whether to ask istiod what proxies have, where that is allowed, instead of waiting")
-	flags.DurationVar(&f.PropagationDelayMax, "propagation-delay-max", f.PropagationDelayMax, "`time` to wait instead of --propagation-delay while istiod reports a proxy that lacks an awaited subset or route")
-	flags.StringVar(&f.Istiod.ServiceAccount, "istiod-service-account", f.Istiod.ServiceAccount, "`name` of the service account of Istio's root namespace in whose name istiod is asked")
-	flags.StringSliceVar(&f.Istiod.Addresses, "istiod-address", nil, "`addresses`, HOST:PORT, of istiods, where they are not those of Services labelled app=istiod in Istio's root namespace")
+	flags.Var(&f.istiodSync, "istiod-sync", "whether to ask istiod, if allowed, what proxies have received, instead of waiting")
+	flags.DurationVar(&f.PropagationDelayMax, "propagation-delay-max", f.PropagationDelayMax, "`time` to wait, instead of --propagation-delay, while istiod says that a proxy has not received a write")
+	flags.StringVar(&f.Istiod.ServiceAccount, "istiod-service-account", f.Istiod.ServiceAccount, "`name` of the service account in Istio's root namespace to use for requests to istiod")
+	flags.StringSliceVar(&f.Istiod.Addresses, "istiod-address", nil, "`addresses` (HOST:PORT) of istiod, if it is not behind Services labelled app=istiod in Istio's root namespace")
 }
 
 func (f *operatorFlags) addGate(flags *pflag.FlagSet) {
 	g := &f.Gate
-	flags.BoolVar(&g.Enabled, "readiness-gate", false, "have pods that are not released wait until ordinary traffic is pinned; needs the webhook of the chart, or of config/install/readiness-gate.yaml")
-	flags.DurationVar(&g.Timeout, "readiness-gate-timeout", 0, "`time` after which such a pod may be ready although ordinary traffic is not pinned; 0 for never")
+	flags.BoolVar(&g.Enabled, "readiness-gate", false, "keep pods that are not released unready until ordinary traffic is pinned. Needs the webhook of the chart, or of config/install/readiness-gate.yaml")
+	flags.DurationVar(&g.Timeout, "readiness-gate-timeout", 0, "`time` after which such a pod becomes ready although ordinary traffic is not pinned; 0 means never")
 	flags.StringVar(&g.Address, "webhook-bind-address", g.Address, "`address` of the webhook that gives pods the gate")
-	flags.StringVar(&g.Namespace, "webhook-namespace", "", "`namespace` of the webhook's Service and Secret (default that of the lease, or of the pod)")
+	flags.StringVar(&g.Namespace, "webhook-namespace", "", "`namespace` of the webhook's Service and Secret (default the lease's, or the pod's)")
 	flags.StringVar(&g.Service, "webhook-service", g.Service, "`name` of the webhook's Service")
-	flags.StringVar(&g.Secret, "webhook-secret", g.Secret, "`name` of the Secret that keeps the webhook's certificate; it has to be there, empty at first")
-	flags.StringVar(&g.Configuration, "webhook-configuration", g.Configuration, "`name` of the MutatingWebhookConfiguration, whose caBundle is kept")
-	flags.StringSliceVar(&g.Hosts, "webhook-host", nil, "further `hosts` of the webhook's certificate, where it is called by a URL")
+	flags.StringVar(&g.Secret, "webhook-secret", g.Secret, "`name` of the Secret for the webhook's certificate. It must exist, and is empty at first")
+	flags.StringVar(&g.Configuration, "webhook-configuration", g.Configuration, "`name` of the MutatingWebhookConfiguration whose caBundle the operator sets")
+	flags.StringSliceVar(&g.Hosts, "webhook-host", nil, "further `hosts` of the webhook's certificate, if it is called by a URL")
 }
 
-// check returns a usage error for values that can't be used.
+// check returns a usage error for invalid values.
 func (f *operatorFlags) check() error {
 	if f.AllNamespaces && len(f.Namespaces) > 0 {
-		return usagef("--namespaces and --all-namespaces exclude each other")
+		return usagef("--namespaces and --all-namespaces can't be combined")
 	}
 	for _, n := range f.Namespaces {
 		if err := grammar.ValidateNamespace(n); err != nil {
@@ -159,10 +158,10 @@ func (a *app) operate(ctx context.Context, f *operatorFlags) error {
 	return operator.Run(ctx, config, f.Options, log)
 }
 
-// logger writes to stderr, at the level asked for.
+// logger writes to stderr, at the level of the flag.
 func (a *app) logger(f *operatorFlags) *slog.Logger {
 	var level slog.Level
-	// The flag allows nothing else than names of levels.
+	// The flag allows only names of levels.
 	_ = level.UnmarshalText([]byte(f.logLevel.value))
 	options := &slog.HandlerOptions{Level: level}
 	if f.logFormat.value == "json" {

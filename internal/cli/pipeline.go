@@ -17,7 +17,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
-// state is everything that follows from an input.
+// state is the input and everything computed from it.
 type state struct {
 	objects   *discover.Objects
 	snapshot  *model.Snapshot
@@ -25,15 +25,15 @@ type state struct {
 	proof     prove.Report
 	generated []istio.Object
 	diags     []diag.Diagnostic
-	// namespace is the only one that is spoken of; empty for all. All of them
-	// were read, since what is in one has effects in others.
+	// namespace is the only one to report on; empty for all. All namespaces were read,
+	// since objects in one have effects in others.
 	namespace string
-	// selected are the Services that are spoken of; nil for all.
+	// selected are the Services to report on; nil for all.
 	selected *selection
 }
 
-// read reads the input and sends it through the whole core. Every command that
-// reads anything comes through here.
+// read reads the input and runs the whole core on it. Every command that reads anything
+// calls it.
 func (a *app) read(ctx context.Context, in *input) (*state, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (a *app) read(ctx context.Context, in *input) (*state, error) {
 	var err error
 	if in.fromFiles() {
 		if in.allNamespaces {
-			return nil, usagef("--all-namespaces is about a cluster, and -f was given")
+			return nil, usagef("--all-namespaces needs a cluster, and -f was given")
 		}
 		if s.objects, diags, err = a.readFiles(ctx, in.filenames, in.defaultNamespace()); err != nil {
 			err = fmt.Errorf("-f: %w", err)
@@ -60,8 +60,8 @@ func (a *app) read(ctx context.Context, in *input) (*state, error) {
 	return s, s.compile(in, diags)
 }
 
-// readFiles reads manifests. Waiting for stdin ends when ctx does, which the
-// read itself would not: nothing interrupts a terminal.
+// readFiles reads manifests. It returns when ctx ends, even while the read waits for
+// stdin: nothing interrupts a terminal.
 func (a *app) readFiles(ctx context.Context, paths []string, namespace string) (*discover.Objects, []diag.Diagnostic, error) {
 	var objects *discover.Objects
 	var diags []diag.Diagnostic
@@ -92,7 +92,7 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	if len(snapshot.Services) == 0 && !hasError(diags) {
 		what := "Service"
 		if slices.ContainsFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.OtherKindOfService }) {
-			what = "Service of Kubernetes itself"
+			what = "Kubernetes Service"
 		}
 		diags = append(diags, diag.New(diag.NoServices, diag.Object{}, "there is no %s in %s", what, in.place()))
 	}
@@ -125,7 +125,7 @@ func hasError(list []diag.Diagnostic) bool {
 	return worst == diag.Error
 }
 
-// wanted returns the diagnostics that are to be shown.
+// wanted returns the diagnostics to print.
 func (in *input) wanted(list []diag.Diagnostic) []diag.Diagnostic {
 	if !in.quiet {
 		return list
@@ -133,16 +133,15 @@ func (in *input) wanted(list []diag.Diagnostic) []diag.Diagnostic {
 	return slices.DeleteFunc(slices.Clone(list), func(d diag.Diagnostic) bool { return d.Severity == diag.Info })
 }
 
-// tell writes diagnostics to people.
+// tell writes diagnostics to stderr.
 func (a *app) tell(in *input, list []diag.Diagnostic) {
-	// Where stderr can't be written to there is nobody to tell that to.
+	// If stderr can't be written to, there is nowhere to report that.
 	_ = report.Text(a.Err, in.wanted(list))
 }
 
-// about returns the diagnostics that matter to somebody who asks about these
-// Services only: those about them, input that could not be read, and objects in their
-// namespaces that took the place of others. Without Services, as where none was
-// found, all of the latter may matter.
+// about returns the diagnostics that matter if only these Services are asked for: those
+// about them, input that could not be read, and objects in their namespaces that replaced
+// others. Without Services, when none was found, all of the latter may matter.
 func about(list []diag.Diagnostic, services map[diag.Object]bool) []diag.Diagnostic {
 	namespaces := map[string]bool{"": true}
 	for s := range services {

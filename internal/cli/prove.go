@@ -13,38 +13,38 @@ import (
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
-const proveLong = `Prove says what was compared before anything is printed or written: for every class
-of callers, name and port that an object of Overrides touches, the routes that an
-ordinary request takes without these objects and with them. They are equal but for
-the pin, which holds ordinary requests to the released pods. An object that would
-change ordinary requests is left out, here as in generate and the operator; prove
-lists it, with the callers and the change. The exit code is 1 then.
+const proveLong = `Prove shows the comparison that generate and the operator make before they print or write
+anything. For every class of callers, name and port that an object of Overrides touches, it
+compares the routes that an ordinary request takes without these objects and with them.
+They are equal except for the pin, which sends ordinary requests to released pods only. An
+object that would change ordinary requests is left out, here as in generate and the
+operator. Prove lists it, with the callers and the change, and exits with 1.
 
-It also lists the doors of each Service that has previews: all ways to its pods, and
+Prove also lists the doors of each Service that has previews: all ways to its pods, and
 whether ordinary requests are kept from previews there. A door that is not pinned is a
 warning, as in check.
 
-With --before it compares two states instead, those of a repository before and after a
-change: does the change from the manifests there to the input change what ordinary
-requests get? For every class of callers and every name of a Service or VirtualService
-of either state, the routes must be the same, with the policies of what they lead to,
-and they must reach the same workloads with the same labels. A preview that is added
-changes nothing; a version that is released does. Pods are compared by the labels of
-their templates only. The exit code is 1 if there is any change. Routes of gateways,
-TCP and TLS are not compared: VirtualServices that have any and differ are listed, and
-so are doors beside sidecars by which ordinary requests would reach previews then.`
+With --before, prove compares two states of the manifests instead, for example before and
+after a pull request: does the change alter ordinary requests? For every class of callers
+and every name of a Service or VirtualService in either state, the routes must be the same,
+with the policies of their destinations, and must reach the same workloads with the same
+labels. A new preview changes nothing; releasing a version does. Pods are compared by the
+labels of their templates only. The exit code is 1 if there is a change. Routes of
+gateways, and TCP and TLS routes, are not compared: VirtualServices that have any and
+differ are listed. So are doors other than sidecars through which ordinary requests would
+newly reach previews.`
 
-const proveExamples = `# what is compared, what is left out, and which doors there are
+const proveExamples = `# show what is compared, what is left out, and all doors
 overrides prove -f examples/chain
 
-# what runs in a cluster, for a program
+# prove the configuration of a cluster, as JSON
 overrides prove -A -o json
 
-# does this pull request change ordinary traffic?
+# fail if a pull request changes ordinary traffic
 git worktree add base origin/main
 overrides prove -f deploy/ --before base/deploy
 
-# fail a pipeline for doors that are not pinned too
+# fail for doors that are not pinned, too
 overrides prove -f deploy/ --strict-diagnostics`
 
 // proveOptions are the flags of prove.
@@ -71,7 +71,7 @@ func (a *app) proveCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.before, "before", "", "`file` or folder with the manifests of an earlier state to compare with, - is stdin")
 	_ = cmd.MarkFlagFilename("before")
-	addFormat(cmd, &o.output, "how to write what was found", "text", "json")
+	addFormat(cmd, &o.output, "output format", "text", "json")
 	o.input = a.addInput(cmd)
 	return cmd
 }
@@ -99,7 +99,7 @@ func (a *app) prove(ctx context.Context, o *proveOptions) error {
 // compareStates compares the state that --before names with the input.
 func (a *app) compareStates(ctx context.Context, o *proveOptions) error {
 	if o.before == "-" && slices.Contains(o.filenames, "-") {
-		return usagef("--before -: stdin can be read once only")
+		return usagef("--before -: stdin can be read only once")
 	}
 	after, err := a.read(ctx, o.input)
 	if err != nil {
@@ -127,8 +127,8 @@ func (a *app) compareStates(ctx context.Context, o *proveOptions) error {
 	return verdict(after.diags, o.strict)
 }
 
-// readBefore reads the state that --before names, and proves it. What there is to say
-// about it was said when it was made, but for what can't be read.
+// readBefore reads the state that --before names, and proves it. It reports only input
+// that can't be read: the other diagnostics are about an older state.
 func (a *app) readBefore(ctx context.Context, o *proveOptions) (prove.State, error) {
 	objects, diags, err := a.readFiles(ctx, []string{o.before}, o.defaultNamespace())
 	if err != nil {
@@ -136,12 +136,12 @@ func (a *app) readBefore(ctx context.Context, o *proveOptions) (prove.State, err
 	}
 	snapshot, found := objects.Snapshot(o.options)
 	diags = slices.DeleteFunc(append(diags, found...), func(d diag.Diagnostic) bool {
-		// A folder without any object yet is one to compare with.
+		// A folder without any object is valid here.
 		return d.Severity != diag.Error || d.Code == diag.EmptyInput
 	})
 	a.tell(o.input, diags)
 	if len(diags) > 0 {
-		return prove.State{}, fmt.Errorf("--before %s: there are objects that can't be read", o.before)
+		return prove.State{}, fmt.Errorf("--before %s: some objects can't be read", o.before)
 	}
 	made, err := generate.From(snapshot)
 	if err != nil {
@@ -150,7 +150,8 @@ func (a *app) readBefore(ctx context.Context, o *proveOptions) (prove.State, err
 	return prove.State{Snapshot: snapshot, Result: &made.Result}, nil
 }
 
-// narrow leaves of a difference what is about Services and objects of a namespace.
+// narrow removes from a difference everything that is not about Services and objects of a
+// namespace.
 func narrow(d *prove.Difference, namespace string) {
 	d.Changes = slices.DeleteFunc(d.Changes, func(c prove.Change) bool {
 		return c.Service.Namespace != "" && c.Service.Namespace != namespace
@@ -159,7 +160,8 @@ func narrow(d *prove.Difference, namespace string) {
 	d.NotCompared = slices.DeleteFunc(d.NotCompared, func(o diag.Object) bool { return o.Namespace != namespace })
 }
 
-// report is the proof of what is spoken of. The counts are of all that was read.
+// report returns the proof of the Services to report on. The counts are for the whole
+// input.
 func (s *state) report() *report.Proof {
 	return &report.Proof{
 		Compared: s.proof.Compared,

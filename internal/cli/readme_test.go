@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/cli"
 )
 
-// released is Service reviews as README's first preview finds it.
+// released is Service reviews before README's first preview.
 const released = `
 apiVersion: v1
 kind: Service
@@ -23,8 +23,8 @@ metadata: {name: reviews, namespace: shop}
 spec: {selector: {matchLabels: {app: reviews}}, template: {metadata: {labels: {app: reviews}}, spec: {containers: [{name: reviews, image: reviews}]}}}
 `
 
-// TestReadmeFirstPreview applies what README says about a first preview: there is nothing
-// to complain about, the request reaches it, and ordinary requests stay.
+// TestReadmeFirstPreview applies README's first preview: there are no diagnostics, the
+// request reaches the preview, and ordinary requests do not.
 func TestReadmeFirstPreview(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")

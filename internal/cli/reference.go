@@ -16,20 +16,20 @@ import (
 
 const generatedNote = "<!-- Generated from the code by `make generate`; do not edit. -->\n\n"
 
-// Reference returns the pages of docs/reference that are generated from the
-// code, by the names of their files.
+// Reference returns the pages of docs/reference that are generated from the code, by file
+// name.
 func Reference() map[string][]byte {
 	return map[string][]byte{
 		"cli.md": commandReference(), "diagnostics.md": diagnosticReference(), "kinds.md": kindReference(), "left-alone.md": leftAloneReference(),
 	}
 }
 
-// commandReference describes every command. The flags that say what is read are
-// the same everywhere, and described once.
+// commandReference describes every command. The flags for the input are the same
+// everywhere, and described once.
 func commandReference() []byte {
 	var b bytes.Buffer
 	root := newApp("overrides", Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}).root
-	fmt.Fprintf(&b, "%s# Command line\n\n```\n%s\n```\n\nAs a plugin of kubectl (`kubectl-overrides` in the PATH) it is called `kubectl overrides`.\n\n", generatedNote, root.Long)
+	fmt.Fprintf(&b, "%s# Command line\n\n```\n%s\n```\n\nAs a kubectl plugin (`kubectl-overrides` in the PATH), call it as `kubectl overrides`.\n\n", generatedNote, root.Long)
 	var shared *pflag.FlagSet
 	for _, c := range root.Commands() {
 		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
@@ -41,15 +41,15 @@ func commandReference() []byte {
 		writeFlags(&b, own)
 		switch {
 		case input.Lookup("filename") != nil:
-			b.WriteString("It takes the [flags that say what is read](#what-is-read) too.\n\n")
+			b.WriteString("It also takes the [flags for the input](#flags-for-the-input).\n\n")
 			shared = input
 		case input.HasFlags():
-			fmt.Fprintf(&b, "It takes these of the [flags that say what is read](#what-is-read) too: %s.\n\n", flagNames(input))
+			fmt.Fprintf(&b, "It also takes these [flags for the input](#flags-for-the-input): %s.\n\n", flagNames(input))
 		}
 	}
-	b.WriteString("## What is read\n\nThese flags are the same for every command that reads manifests or a cluster.\n\n")
+	b.WriteString("## Flags for the input\n\nEvery command that reads manifests or a cluster has these flags.\n\n")
 	writeFlags(&b, shared)
-	b.WriteString("## overrides completion\n\nPrint a script for bash, zsh, fish or PowerShell that completes commands, flags and their values: names of\nServices, versions, members of the header, namespaces. They come from the files that -f names, or from the cluster.\nHow to load it is said by `overrides completion bash --help`, and so on.\n")
+	b.WriteString("## overrides completion\n\nPrint a script for bash, zsh, fish or PowerShell that completes commands, flags and their values: names of\nServices, versions, members of the header, namespaces. They come from the files that -f names, or from the cluster.\n`overrides completion bash --help` says how to load it, and so on for the other shells.\n")
 	return b.Bytes()
 }
 
@@ -70,14 +70,14 @@ func splitFlags(c *cobra.Command) (own, input *pflag.FlagSet) {
 	return own, input
 }
 
-// flagNames lists flags by their names.
+// flagNames lists the names of flags.
 func flagNames(flags *pflag.FlagSet) string {
 	var out []string
 	flags.VisitAll(func(f *pflag.Flag) { out = append(out, "`--"+f.Name+"`") })
 	return strings.Join(out, ", ")
 }
 
-// isSame reports whether a flag is that of the input, and means the same.
+// isSame reports whether f is the flag g of the input, with the same meaning.
 func isSame(f, g *pflag.Flag) bool {
 	return g != nil && (f.Name != "request-timeout" || f.Usage == g.Usage)
 }
@@ -86,7 +86,7 @@ func writeFlags(b *bytes.Buffer, flags *pflag.FlagSet) {
 	if flags == nil || !flags.HasFlags() {
 		return
 	}
-	b.WriteString("| flag | default | what it says |\n|---|---|---|\n")
+	b.WriteString("| flag | default | meaning |\n|---|---|---|\n")
 	flags.VisitAll(func(f *pflag.Flag) {
 		value, usage := pflag.UnquoteUsage(f)
 		name := "--" + f.Name
@@ -105,7 +105,7 @@ func writeFlags(b *bytes.Buffer, flags *pflag.FlagSet) {
 	b.WriteString("\n")
 }
 
-// cell escapes what would end a cell of a table.
+// cell escapes characters that would end a cell of a table.
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
 // paragraphs joins the lines of each paragraph, and keeps indented ones as code.
@@ -129,10 +129,10 @@ func dedent(text string) string {
 func diagnosticReference() []byte {
 	var b bytes.Buffer
 	b.WriteString(generatedNote + "# Diagnostics\n\n" +
-		"What Overrides has to say about its input, by code. `overrides check` prints diagnostics only; with\n" +
+		"The diagnostics of Overrides, by code. `overrides check` prints diagnostics only. With\n" +
 		"`--strict-diagnostics`, warnings make a command exit with 1 as errors do.\n\n" +
 		"- **error**: input that could not be used\n" +
-		"- **warning**: something asked for is not, or only partly, in force\n" +
+		"- **warning**: something that was asked for is not in force, or only in part\n" +
 		"- **info**: worth knowing, needs no action\n\n")
 	for _, entry := range diag.Codes() {
 		fmt.Fprintf(&b, "## %s\n\n**%s.** %s\n\n", entry.Code, entry.Severity, entry.Meaning)

@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/cli"
 )
 
-// TestReferenceIsCurrent: what is committed is what the code says.
+// TestReferenceIsCurrent: the committed pages are those that the code generates.
 func TestReferenceIsCurrent(t *testing.T) {
 	t.Parallel()
 	for name, want := range cli.Reference() {

@@ -17,26 +17,25 @@ import (
 	"github.com/overrides-mesh/overrides/internal/operator"
 )
 
-// refusedObject is an object that the API server would not take from the operator, as
-// the operator said last.
+// refusedObject is an object that the API server refused, as the operator last reported.
 type refusedObject struct {
 	Kind    string `json:"kind"`
 	Name    string `json:"name"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	// Since is when the operator said so last.
+	// Since is the time of the operator's last report.
 	Since time.Time `json:"since"`
 }
 
-// addRefused says of each Service that is not in place which of its objects are
-// refused, and why. The operator says so in Events on the Service.
+// addRefused adds to each Service that is not in place the refused objects and the
+// reasons, from the operator's Events about the Service.
 func (a *app) addRefused(ctx context.Context, in *input, namespace string, services []serviceStatus, changes []change) {
 	if len(changes) == 0 {
 		return
 	}
 	said, err := readEvents(ctx, in, namespace)
 	if err != nil {
-		a.say("what is refused is not known: %v", err)
+		a.say("refusals can't be read: %v", err)
 		return
 	}
 	refused := refusals(said, changes)
@@ -46,8 +45,8 @@ func (a *app) addRefused(ctx context.Context, in *input, namespace string, servi
 	}
 }
 
-// refusals finds the last refusal of each object that is not in place, by the
-// namespace and the name of the Service that it was said of.
+// refusals finds the last refusal of each object that is not in place, by the namespace
+// and the name of the Service that the Event is about.
 func refusals(said []eventsv1.Event, changes []change) map[[2]string][]refusedObject {
 	missing := map[diag.Object]bool{}
 	for i := range changes {
@@ -77,7 +76,7 @@ func refusals(said []eventsv1.Event, changes []change) map[[2]string][]refusedOb
 	return out
 }
 
-// saidAt is when an Event happened last.
+// saidAt returns when an Event last happened.
 func saidAt(e *eventsv1.Event) time.Time {
 	if e.Series != nil {
 		return e.Series.LastObservedTime.Time
@@ -85,7 +84,7 @@ func saidAt(e *eventsv1.Event) time.Time {
 	return e.EventTime.Time
 }
 
-// readEvents reads what the operator has warned of, in a namespace or in all.
+// readEvents reads the warnings of the operator, in one namespace or in all.
 func readEvents(ctx context.Context, in *input, namespace string) ([]eventsv1.Event, error) {
 	config, _, err := in.cluster.load()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// TestRefusals: of each object that is not in place, the last refusal is told.
+// TestRefusals: the last refusal of each object that is not in place is reported.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Streams are what a command reads and writes beside files.
+// Streams are the standard streams of a command.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -23,7 +23,7 @@ func Main(ctx context.Context, argv []string, streams Streams) int {
 	a.root.SetArgs(argv[1:])
 	command, err := a.root.ExecuteContextC(ctx)
 	if err != nil && !a.running {
-		// What cobra itself has to say is about the command line.
+		// Cobra's own errors are about the command line.
 		err = &usageError{err}
 	}
 	complain(streams.Err, err, command.CommandPath())
@@ -36,32 +36,32 @@ type app struct {
 	// name is how users call the program: "overrides" or "kubectl overrides".
 	name string
 	root *cobra.Command
-	// running is set as soon as a command of ours has started.
+	// running is set as soon as one of the program's commands has started.
 	running bool
 }
 
-const rootLong = `Overrides routes single requests to deployed versions of services that are not
-released. A request names them in a header; every other request goes on as if
+const rootLong = `Overrides routes single requests to versions of services that are deployed but not
+released. A request names these versions in a header. Every other request behaves as if
 Overrides were not there:
 
   curl -H 'x-override: service-3:v2, service-5:v2' https://shop.example.com/
 
-This program reads manifests (-f) or a cluster, and makes the Istio configuration
-for that: a DestinationRule and a VirtualService for each Service that has more
-than its released version.
+This program reads manifests (-f) or a cluster, and makes the Istio configuration for
+this: a DestinationRule and a VirtualService for each Service that has more than its
+released version.
 
 ` + exitHelp
 
-const rootExamples = `# the configuration for the services and versions in a folder
+const rootExamples = `# print the configuration for the services and versions in a folder
 overrides generate -f examples/chain
 
-# which versions are there, and which one is released
+# list the versions, and which one is released
 overrides versions -f examples/chain
 
-# where a request goes, and why
+# explain where a request goes, and why
 overrides explain -f examples/chain --to service-3.chain -H 'x-override: service-3:v2'
 
-# the header, ready for curl
+# write the header as arguments of curl
 overrides header -o curl service-3:v2 service-5:v2`
 
 // newApp builds the tree of commands.
@@ -70,7 +70,7 @@ func newApp(program string, streams Streams) *app {
 	a := &app{Streams: streams, name: displayName(program)}
 	a.root = &cobra.Command{
 		Use:           "overrides",
-		Short:         "Route single requests to deployed versions that are not released",
+		Short:         "Route single requests to versions that are deployed but not released",
 		Long:          rootLong,
 		Example:       a.examples(rootExamples),
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: a.name},
@@ -119,8 +119,8 @@ const (
 	groupTry  = "try"
 )
 
-// displayName is how users call the program: kubectl finds plugins by the names
-// of their files.
+// displayName returns the name by which users call the program: kubectl finds plugins by
+// their file names.
 func displayName(program string) string {
 	base := strings.TrimSuffix(filepath.Base(program), ".exe")
 	if plugin, found := strings.CutPrefix(base, "kubectl-"); found {
@@ -129,7 +129,7 @@ func displayName(program string) string {
 	return "overrides"
 }
 
-// examples indents examples, and has them call the program as its user does.
+// examples indents examples, and uses the name by which the user calls the program.
 func (a *app) examples(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -147,8 +147,8 @@ func (a *app) examples(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// run makes a command's function out of f, whose errors are about more than the
-// command line.
+// run makes the function of a command out of f. Errors of f are not usage errors unless f
+// says so.
 func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		a.running = true
@@ -156,12 +156,12 @@ func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.
 	}
 }
 
-// say writes a line to people.
+// say writes a line to stderr.
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.Err, format+"\n", args...)
 }
 
-// helpCommand is cobra's, but that an unknown topic is an error.
+// helpCommand is cobra's help command, except that an unknown topic is an error.
 func (a *app) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",
@@ -179,7 +179,7 @@ func (a *app) helpCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			command, rest, err := a.root.Find(args)
 			if err != nil || command == nil || len(rest) > 0 {
-				return fmt.Errorf("there is no command %q", strings.Join(args, " "))
+				return fmt.Errorf("unknown command %q", strings.Join(args, " "))
 			}
 			command.InitDefaultHelpFlag()
 			command.InitDefaultVersionFlag()

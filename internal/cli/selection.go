@@ -10,12 +10,12 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-// addSelector gives cmd the flag that narrows what it prints to some Services.
+// addSelector adds the flag that restricts the output of cmd to some Services.
 func addSelector(cmd *cobra.Command, in *input) {
-	cmd.Flags().StringVarP(&in.selector, "selector", "l", "", "`selector` of the Services to print something for, by their labels, as in app=cart,tier!=data. What is read stays the same")
+	cmd.Flags().StringVarP(&in.selector, "selector", "l", "", "label `selector` of the Services to print results for, as in app=cart,tier!=data. The input that is read does not change")
 }
 
-// readSelector returns the labels that Services are to have.
+// readSelector parses the flag.
 func (in *input) readSelector() (labels.Selector, error) {
 	selector, err := labels.Parse(in.selector)
 	if err != nil {
@@ -24,14 +24,13 @@ func (in *input) readSelector() (labels.Selector, error) {
 	return selector, nil
 }
 
-// selection is the Services that something is printed for, and the objects that are made
-// for them.
+// selection holds the Services to print results for, and the objects made for them.
 type selection struct {
 	services map[diag.Object]bool
 	objects  map[diag.Object]bool
 }
 
-// selectServices leaves of what was made and found what is for the Services with labels.
+// selectServices removes all results that are not about Services with the given labels.
 func (s *state) selectServices(selector labels.Selector) {
 	chosen := &selection{services: map[diag.Object]bool{}, objects: map[diag.Object]bool{}}
 	for _, x := range s.objects.Services {
@@ -45,7 +44,7 @@ func (s *state) selectServices(selector labels.Selector) {
 			hosts[x.Host] = true
 		}
 	}
-	// A table needs the subsets that its routes lead to, whichever Service they are of.
+	// A table needs the subsets that its routes lead to, even those of other Services.
 	named := map[string]bool{}
 	for i := range s.result.Tables {
 		t := &s.result.Tables[i]
@@ -71,13 +70,13 @@ func (s *state) selectServices(selector labels.Selector) {
 	})
 }
 
-// service reports whether something is printed for a Service.
+// service reports whether results for a Service are printed.
 func (c *selection) service(namespace, name string) bool {
 	return c == nil || c.services[diag.Object{Kind: "Service", Namespace: namespace, Name: name}]
 }
 
-// object reports whether an object is made for a Service that something is printed for,
-// or was.
+// object reports whether an object is, or was, made for a Service whose results are
+// printed.
 func (c *selection) object(name diag.Object, owner string) bool {
 	return c == nil || c.objects[name] || c.service(name.Namespace, owner)
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// snippets are what header writes for programs that send requests. NAME and VALUE
-// stand for the header's, quoted as JSON does, which JavaScript and Python read alike.
+// snippets are the outputs of header for programs that send requests. NAME and VALUE are
+// replaced by the header's, quoted as in JSON, which JavaScript and Python read alike.
 var snippets = map[string]string{
 	"js": `// node request.mjs URL
 const response = await fetch(process.argv[2], { headers: { NAME: VALUE } });
@@ -48,7 +48,7 @@ func snippet(program, name, value string) string {
 }
 
 func jsonQuote(s string) string {
-	// A string can always be encoded, and what is no UTF-8 is no header.
+	// A string can always be encoded, and a header is valid UTF-8.
 	quoted, _ := json.Marshal(s)
 	return string(quoted)
 }

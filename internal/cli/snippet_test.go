@@ -11,19 +11,20 @@ import (
 	"testing"
 )
 
-// snippetHeader is a header whose name and value want quoting.
+// snippetHeader is a header whose name and value need quoting.
 const (
 	snippetName  = "x-$'`over"
 	snippetValue = "service-3:v2;strict, service-5.shop:v2"
 )
 
-// TestSnippetsSendTheHeader runs what header writes for the programs at hand, against a
-// server that looks at the header.
+// TestSnippetsSendTheHeader runs the snippets for the programs that are installed,
+// against a server that checks the header.
 func TestSnippetsSendTheHeader(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		output, program, file string
-		// args run the program; FILE is the snippet's, URL the server's, SNIPPET its text.
+		// args run the program; FILE is the path of the snippet, URL the server's,
+		// SNIPPET the text.
 		args string
 	}{
 		{output: "curl", program: "curl", file: "arguments", args: `eval "curl -sS $SNIPPET $URL"`},
@@ -64,8 +65,8 @@ func TestSnippetsSendTheHeader(t *testing.T) {
 	}
 }
 
-// TestSnippetsForScripts runs, in a plain Node, the snippets whose own runtime is not at
-// hand, with a stand-in for as much of it as they use.
+// TestSnippetsForScripts runs the other snippets in Node, with a stub for the part of the
+// missing runtime that they use.
 func TestSnippetsForScripts(t *testing.T) {
 	t.Parallel()
 	const (
@@ -124,7 +125,7 @@ func needProgram(t *testing.T, name string) string {
 	return path
 }
 
-// writtenSnippet is what header writes for a program.
+// writtenSnippet returns the output of header for a program.
 func writtenSnippet(t *testing.T, output string) string {
 	t.Helper()
 	var out, errs bytes.Buffer

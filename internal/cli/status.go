@@ -26,27 +26,27 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-const statusLong = `Status says for each Service of a cluster what is so now.
+const statusLong = `Status prints the present state of each Service in a cluster.
 
-IN PLACE is yes where the cluster holds what generate would print; served where all
-versions are served and ordinary traffic is where it is to be, and only what nobody
-needs any more is still to be removed; else no: something is on its way, since a
-subset is made before a route names it, or it is refused. PINNED says whether ordinary
-traffic is kept from previews by the objects in place: yes, partly (not at all doors),
-no, or not needed. READY counts the pods that ordinary traffic reaches. OVERRIDABLE are
-the versions that a route in place leads to.
+IN PLACE is yes if the cluster holds what generate would print. It is served if all
+versions are served and ordinary traffic is where it should be, and only objects that are
+no longer needed remain to be removed. Otherwise it is no: a write is pending, since a
+subset is made before a route names it, or the write is refused. PINNED says whether the
+objects in the cluster keep ordinary traffic from previews: yes, partly (not at all
+doors), no, or not needed. READY counts the pods that ordinary traffic reaches.
+OVERRIDABLE lists the versions that a route in the cluster leads to.
 
-Below the table is said where ordinary traffic goes, at which doors it reaches
-previews, what waits for what, and which objects the API server, a webhook, or another
-installation keeps the operator from writing, as the operator's last Event says.
-The exit code is 1 if anything is not in place, and not served either.
+Below the table, status says where ordinary traffic goes, at which doors it reaches
+previews, what waits for what, and which objects the operator can't write because the API
+server, a webhook or another installation refuses them, from the operator's last Event.
+The exit code is 1 if a Service is neither in place nor served.
 
-It also tells whether an operator leads, by its lease.`
+Status also says which operator holds the lease.`
 
 const statusExamples = `# the namespace of the kubeconfig
 overrides status
 
-# everything, for a program
+# all namespaces, as JSON
 overrides status -A -o json`
 
 func (a *app) statusCommand() *cobra.Command {
@@ -55,18 +55,18 @@ func (a *app) statusCommand() *cobra.Command {
 	lease := ""
 	cmd := &cobra.Command{
 		Use:     "status",
-		Short:   "Say whether a cluster's configuration is in place",
+		Short:   "Show whether a cluster's configuration is in place",
 		Long:    statusLong,
 		Example: a.examples(statusExamples),
 		Args:    noArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if in.fromFiles() {
-				return usagef("-f: the status is that of a cluster")
+				return usagef("-f: status reads a cluster, not files")
 			}
 			return a.status(ctx, in, lease, output.value)
 		}),
 	}
-	addFormat(cmd, &output, "how to write the status", "text", "json")
+	addFormat(cmd, &output, "output format", "text", "json")
 	in = a.addInput(cmd)
 	in.cluster.orFiles = false
 	_ = cmd.Flags().MarkHidden("filename")
@@ -74,25 +74,27 @@ func (a *app) statusCommand() *cobra.Command {
 	return cmd
 }
 
-// serviceStatus is what there is to say about one Service.
+// serviceStatus is the status of one Service.
 type serviceStatus struct {
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
-	// State is empty where there is no such Service.
+	// State is empty if there is no such Service.
 	State string `json:"state,omitempty"`
-	// InPlace is set where the cluster holds what generate would print.
+	// InPlace is set if the cluster holds what generate would print.
 	InPlace bool `json:"inPlace"`
-	// Served is set where it does, or lacks nothing but the removal of what nobody needs.
+	// Served is set if InPlace is, or if only objects remain to be removed that nobody
+	// needs.
 	Served bool `json:"served"`
-	// Now is what is so now; nil where there is no preview, nor an object of ours.
+	// Now is the present state; nil if there are neither previews nor objects of
+	// Overrides.
 	Now *nowStatus `json:"now,omitempty"`
-	// Missing says what would have to be written.
+	// Missing lists the writes that are missing.
 	Missing []string `json:"missing,omitempty"`
-	// Refused are those of the missing objects that the API server would not take.
+	// Refused are the missing objects that the API server refused.
 	Refused []refusedObject `json:"refused,omitempty"`
-	// Ordinary says where ordinary traffic stays for now, though it is to be elsewhere.
+	// Ordinary says where ordinary traffic stays for now, if it should be elsewhere.
 	Ordinary string `json:"ordinary,omitempty"`
-	// Overridable are the versions that can be asked for.
+	// Overridable are the versions that requests can ask for.
 	Overridable []string `json:"overridable,omitempty"`
 }
 
@@ -131,7 +133,7 @@ func (a *app) status(ctx context.Context, in *input, leaseNamespace, output stri
 	return err
 }
 
-// writeStatus writes the status for people.
+// writeStatus writes the status as text.
 func (a *app) writeStatus(leader string, services []serviceStatus, now *moment) error {
 	a.say("operator: %s", leader)
 	if now.label != "" {
@@ -145,7 +147,7 @@ func (a *app) writeStatus(leader string, services []serviceStatus, now *moment) 
 	return errors.Join(report.Table(a.Out, statusRows(services)), writeNow(a.Out, services), writeRefused(a.Out, services))
 }
 
-// statusOf says of each Service what of the changes is about it, and what is so now.
+// statusOf assigns the changes and the present state to their Services.
 func statusOf(s *state, changes []change, now *moment) []serviceStatus {
 	var out []serviceStatus
 	told := map[diag.Object]bool{}
@@ -170,7 +172,7 @@ func statusOf(s *state, changes []change, now *moment) []serviceStatus {
 	}
 	for i := range changes {
 		if c := &changes[i]; !told[c.object] {
-			// What is left of a Service that is gone, or for the hosts of a VirtualService.
+			// Objects of a Service that is gone, or for the hosts of a VirtualService.
 			out = append(out, serviceStatus{
 				Namespace: c.object.Namespace, Service: ownerOf(s, c.object), Missing: []string{c.verb() + " " + c.object.Kind + " " + c.object.Name},
 			})
@@ -179,7 +181,7 @@ func statusOf(s *state, changes []change, now *moment) []serviceStatus {
 	return out
 }
 
-// ownerOf names the Service or VirtualService that an object of ours is for.
+// ownerOf names the Service or VirtualService that an object of Overrides is for.
 func ownerOf(s *state, object diag.Object) string {
 	for i := range s.result.Tables {
 		if t := &s.result.Tables[i]; t.Namespace == object.Namespace && t.Name == object.Name {
@@ -211,7 +213,7 @@ func statusRows(services []serviceStatus) [][]string {
 	return rows
 }
 
-// writeRefused says below the table why something is missing.
+// writeRefused writes below the table why objects are missing.
 func writeRefused(w io.Writer, services []serviceStatus) error {
 	var out strings.Builder
 	for _, s := range services {
@@ -245,20 +247,20 @@ func writeStatusJSON(w io.Writer, leader string, services []serviceStatus) error
 	}{leader, services})
 }
 
-// leaderOf says who holds the lease of the operator.
+// leaderOf says who holds the operator's lease.
 func leaderOf(ctx context.Context, in *input, namespace string) string {
 	lease, err := readLease(ctx, in, namespace)
 	switch {
 	case apierrors.IsNotFound(err):
-		return "none has a lease in namespace " + namespace
+		return "there is no lease in namespace " + namespace
 	case err != nil:
 		return "not known: " + err.Error()
 	case lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" || lease.Spec.RenewTime == nil:
-		return "none leads"
+		return "no leader"
 	}
 	age := time.Since(lease.Spec.RenewTime.Time)
 	if d := lease.Spec.LeaseDurationSeconds; d != nil && age > time.Duration(*d)*time.Second {
-		return fmt.Sprintf("none leads; %s did until %s ago", *lease.Spec.HolderIdentity, age.Round(time.Second))
+		return fmt.Sprintf("no leader; %s was until %s ago", *lease.Spec.HolderIdentity, age.Round(time.Second))
 	}
 	return *lease.Spec.HolderIdentity + " leads"
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// moment is what is so of the Services at this moment, as a plan of the operator's sees it
-// that knows nothing of earlier ones.
+// moment is the present state of the Services, as the first plan of an operator that has
+// just started sees it.
 type moment struct {
 	// stays says where ordinary traffic stays for now, and why.
 	stays map[diag.Object]string
 	now   map[diag.Object]*current.Service
-	// routed are the versions that a route in place leads to.
+	// routed are the versions that a route in the cluster leads to.
 	routed map[route.Version]plan.Routed
-	// label says that no pod has the version label; empty where one has.
+	// label says that no pod has the version label; empty if one has.
 	label string
 }
 
@@ -37,7 +37,7 @@ func momentOf(s *state, there []istio.Object) (*moment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	// Until when something waits is not known here: that depends on when it began.
+	// The end of a wait depends on when it began, which is not known here.
 	for i := range planned.Blocked {
 		planned.Blocked[i].Until = time.Time{}
 	}

@@ -13,7 +13,7 @@ import (
 // version is set when a release is built (-ldflags -X).
 var version string
 
-// build says what this program was built from.
+// build describes what this program was built from.
 type build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
@@ -68,6 +68,6 @@ overrides version -o json`),
 			return err
 		}),
 	}
-	addFormat(cmd, &output, "how to write it", "text", "json")
+	addFormat(cmd, &output, "output format", "text", "json")
 	return cmd
 }

@@ -16,19 +16,19 @@ import (
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
-const versionsLong = `Versions prints a table of the Services and their versions: which one ordinary
-traffic gets and by which rule, how many pods are ready, and what an override
-leads to. Services that are left alone stand there with the reason.
+const versionsLong = `Versions prints a table of the Services and their versions: which version gets ordinary
+traffic and by which rule, how many pods are ready, and what an override leads to. For
+Services that are left alone it prints the reason.
 
-Below it are the doors of Services that have previews: ways to their pods by which
-ordinary requests reach previews, with the callers that come in there; with --doors
-also those at which ordinary requests are kept from previews. JSON has all of them.
+Below it are the doors of Services that have previews: ways to their pods through which
+ordinary requests reach previews, and the callers that use them. With --doors it also lists
+the doors at which ordinary requests are kept from previews. JSON output has all doors.
 
-The released version is, by the first rule that applies: the one that is named
-(annotation overrides.mesh/released, or an OverridePolicy); the workload that is
-named; the workload that was released before, as the objects say that were made
-then, or what stands in for it; the only workload; the one that runs v1; in a
-cluster, the workload that was there first.`
+The first of these rules that applies decides which version is released: the version that
+is named (annotation overrides.mesh/released, or an OverridePolicy); the workload that is
+named; the workload that was released before, as recorded in objects of Overrides, or its
+stand-in; the only workload; the workload that runs v1; in a cluster, the oldest
+workload.`
 
 const versionsExamples = `# all services of a folder of manifests
 overrides versions -f examples/chain
@@ -39,7 +39,7 @@ overrides versions -f examples/chain service-1 service-3.chain
 # all ways to the pods of services with previews
 overrides versions -f examples/chain --doors
 
-# what is running in a namespace, for a program
+# the services that run in a namespace, as JSON
 overrides versions -n chain -o json`
 
 func (a *app) versionsCommand() *cobra.Command {
@@ -48,7 +48,7 @@ func (a *app) versionsCommand() *cobra.Command {
 	var doors bool
 	cmd := &cobra.Command{
 		Use:     "versions [SERVICE[.NAMESPACE]...]",
-		Short:   "List services, their versions and which one is released",
+		Short:   "List services, their versions, and which one is released",
 		Long:    versionsLong,
 		Example: a.examples(versionsExamples),
 		RunE: a.run(func(ctx context.Context, args []string) error {
@@ -73,15 +73,15 @@ func (a *app) versionsCommand() *cobra.Command {
 			return verdict(diags, in.strict)
 		}),
 	}
-	cmd.Flags().BoolVar(&doors, "doors", false, "list the doors that are pinned too")
-	addFormat(cmd, &output, "how to write the table", "text", "json")
+	cmd.Flags().BoolVar(&doors, "doors", false, "list pinned doors too")
+	addFormat(cmd, &output, "output format", "text", "json")
 	in = a.addInput(cmd)
 	cmd.ValidArgsFunction = completed(a.completeServices(in))
 	addSelector(cmd, in)
 	return cmd
 }
 
-// writeVersions writes the table of services, and that of their doors below it.
+// writeVersions writes the table of services, and the table of their doors below it.
 func writeVersions(w io.Writer, services []report.Service, all bool) error {
 	var doors bytes.Buffer
 	err := errors.Join(report.Versions(w, services), report.Doors(&doors, report.DoorsOf(services), all))
@@ -91,7 +91,7 @@ func writeVersions(w io.Writer, services []report.Service, all bool) error {
 	return err
 }
 
-// services lists the Services that are spoken of.
+// services lists the Services to print.
 func (s *state) services() []report.Service {
 	all := report.Services(s.snapshot, &s.result)
 	return slices.DeleteFunc(all, func(x report.Service) bool {
@@ -99,8 +99,8 @@ func (s *state) services() []report.Service {
 	})
 }
 
-// filter returns the Services that names mean, all if there are none. The error
-// tells of names that mean nothing.
+// filter returns the Services that names refer to, or all if there are no names. The
+// error lists names that refer to nothing.
 func filter(services []report.Service, names []string) ([]report.Service, error) {
 	if len(names) == 0 {
 		return services, nil
@@ -127,7 +127,7 @@ func filter(services []report.Service, names []string) ([]report.Service, error)
 	return out, errors.Join(errs...)
 }
 
-// nearService asks whether a Service with nearly this name is meant.
+// nearService returns the suggestion of a Service with nearly this name.
 func nearService(services []report.Service, name string) string {
 	candidates := make([]string, 0, len(services))
 	for _, s := range services {

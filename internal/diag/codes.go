@@ -2,11 +2,11 @@ package diag
 
 import "slices"
 
-// Code is the stable name of a kind of diagnostic, fit for an Event's or a
-// condition's reason too.
+// Code is the stable name of a kind of diagnostic. It is also valid as the reason of an
+// Event or of a condition.
 type Code string
 
-// Entry is what the list of codes says of one code.
+// Entry describes one code.
 type Entry struct {
 	Code     Code
 	Severity Severity
@@ -16,7 +16,7 @@ type Entry struct {
 	Fix string
 }
 
-// The codes, by what they speak of. Their texts are in entries.go.
+// The codes, grouped by subject. Their texts are in entries.go.
 const (
 	// Reading.
 	BrokenDocument        Code = "BrokenDocument"
@@ -41,7 +41,7 @@ const (
 	MeshConfigsDiffer    Code = "MeshConfigsDiffer"
 	MeshConfigUnread     Code = "MeshConfigUnread"
 
-	// Services left alone.
+	// Services that are left alone.
 	ExternalNameService    Code = "ExternalNameService"
 	NoSelector             Code = "NoSelector"
 	NoHTTPPort             Code = "NoHTTPPort"
@@ -74,7 +74,7 @@ const (
 	IsolatedNoVersion        Code = "IsolatedNoVersion"
 	IsolatedUnreachable      Code = "IsolatedUnreachable"
 
-	// Living with what is already there.
+	// Objects of the user.
 	VirtualServiceAdopted      Code = "VirtualServiceAdopted"
 	VirtualServiceDelegatedTo  Code = "VirtualServiceDelegatedTo"
 	SteeredRoutesCopied        Code = "SteeredRoutesCopied"
@@ -131,8 +131,8 @@ const (
 // Codes returns the list of codes with their texts, in the order of codes.go.
 func Codes() []Entry { return slices.Clone(entries) }
 
-// Entry returns the texts of c. A code that is not in the list is an error
-// without advice, so that nothing is lost.
+// Entry returns the texts of c. A code that is not in the list is an error without
+// advice, so that it is still reported.
 func (c Code) Entry() Entry {
 	for _, entry := range entries {
 		if entry.Code == c {

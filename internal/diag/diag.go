@@ -11,11 +11,11 @@ import (
 type Severity int
 
 const (
-	// Info is something worth knowing that needs no action.
+	// Info needs no action.
 	Info Severity = iota
-	// Warning is a state in which something asked for is not, or only partly, in force.
+	// Warning means that something that was asked for is not in force, or only in part.
 	Warning
-	// Error is input that could not be used.
+	// Error means that a part of the input could not be used.
 	Error
 )
 
@@ -82,13 +82,13 @@ type Diagnostic struct {
 	Severity Severity `json:"severity"`
 	Object   Object   `json:"object,omitzero"`
 	Origin   Origin   `json:"origin,omitzero"`
-	// Message says what is so, in one line.
+	// Message describes the finding in one line.
 	Message string `json:"message"`
-	// Fix says what to do about it; empty where nothing needs doing.
+	// Fix is the advice; empty if nothing needs to be done.
 	Fix string `json:"fix,omitempty"`
 
-	// Target is the other object that the message names, such as the Service that
-	// a policy is meant for. Programs compare it; it is not printed.
+	// Target is the other object that the message names, for example the Service that a
+	// policy is for. Programs compare it; it is not printed.
 	Target Object `json:"-"`
 	// Covers is the code of a diagnostic about Target, or about Object where there is no
 	// Target, that has the same cause. [Fold] leaves that one out; it is not printed.

@@ -1,9 +1,9 @@
-// Package diag holds what Overrides has to say about its input.
+// Package diag defines the diagnostics that Overrides reports about its input.
 //
-// Bad input is a value, never a panic and never a Go error: each pure package
-// collects diagnostics and goes on with the rest. A [Diagnostic] names a
-// [Code] from the closed list in codes.go, the object it speaks of, where that
-// object was read from, what is wrong and what to do about it.
+// Invalid input gives a value, never a panic or a Go error: each pure package collects
+// diagnostics and continues with the rest. A [Diagnostic] has a [Code] from the closed
+// list in codes.go, the object it is about, the place where that object was read, a
+// message, and a fix.
 //
-// The package does no I/O and knows nothing of how diagnostics are printed.
+// The package does no I/O and does not know how diagnostics are printed.
 package diag

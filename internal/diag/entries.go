@@ -10,206 +10,206 @@ var entries = []Entry{
 		"make it readable, or leave it out of the input",
 	},
 	{
-		NotAnObject, Error, "A document is no Kubernetes object: apiVersion or kind is missing.",
+		NotAnObject, Error, "A document is not a Kubernetes object: apiVersion or kind is missing.",
 		"add apiVersion and kind, or leave the document out of the input",
 	},
 	{
-		UndecodableObject, Error, "An object does not fit the schema of its kind. It was passed over; what a VirtualService is for is left alone.",
+		UndecodableObject, Error, "An object does not fit the schema of its kind. It was ignored. If it is a VirtualService, Services whose hosts it routes are left alone.",
 		"correct the field named in the message",
 	},
 	{
-		DuplicateObject, Warning, "The same object stands in the input more than once. The last one counts, as with kubectl apply.",
-		"leave one of them out",
+		DuplicateObject, Warning, "The input contains the same object more than once. The last one counts, as with kubectl apply.",
+		"remove one of them",
 	},
 	{
-		ChartNotRendered, Error, "A folder is a Helm chart, whose templates are no manifests before they are rendered. It was passed over.",
+		ChartNotRendered, Error, "A folder is a Helm chart. Its templates are not manifests until they are rendered. It was ignored.",
 		"render it first, as in: helm template CHART | overrides generate -f -",
 	},
 	{
-		KustomizationNotBuilt, Warning, "A folder has a kustomization that changes the manifests which it lists, or takes others. They were read as they are, and patches as if they were whole objects.",
+		KustomizationNotBuilt, Warning, "A folder has a kustomization that changes the manifests it lists, or refers to others. The manifests were read unchanged, and patches were read as if they were whole objects.",
 		"build it first, as in: kustomize build DIR | overrides generate -f -",
 	},
 	{
-		EmptyInput, Error, "The input holds no object at all.",
+		EmptyInput, Error, "The input contains no objects.",
 		"check the path, or the command that writes into the pipe",
 	},
 	{
-		NoServices, Warning, "The input holds objects, but no Service, so that there is nothing to route.",
+		NoServices, Warning, "The input contains objects but no Service, so there is nothing to route.",
 		"give the manifests of the Services together with their workloads",
 	},
 	{
-		OtherKindOfService, Info, "An object of kind Service is not of Kubernetes' own API, as one of Knative's is not. Its own controller routes its requests, and no override reaches it.",
-		"use the means of that controller to reach a version, such as the tags of Knative (spec.traffic)",
+		OtherKindOfService, Info, "An object of kind Service belongs to another API than Kubernetes' own, for example to Knative. That API's controller routes its requests, so no override reaches it.",
+		"use that controller's own way to reach a version, such as the tags of Knative (spec.traffic)",
 	},
 	{
-		Forbidden, Warning, "The cluster does not allow a kind to be listed. What depends on it is missing from the output.",
+		Forbidden, Warning, "The cluster does not allow Overrides to list a kind. Everything that depends on it is missing from the output.",
 		"grant list on the resource named in the message",
 	},
 	{
-		UnknownField, Warning, "A Sidecar or a ServiceEntry has fields that this version of Overrides does not know, so that more or less may be visible than it says. The rest of it is taken as it is.",
+		UnknownField, Warning, "A Sidecar or a ServiceEntry has fields that this version of Overrides does not know. They may change what is visible to proxies. The other fields are used.",
 		"update Overrides, or remove the field",
 	},
 
 	{
-		InvalidAnnotation, Error, "An annotation or a label of Overrides has a name that is not known, or a value that can't be used. It was passed over. It is a warning where the name has another domain that is nearly the one of Overrides.",
+		InvalidAnnotation, Error, "An annotation or a label of Overrides has an unknown name or an invalid value. It was ignored. It is a warning if only the domain of the name is misspelt.",
 		"correct the value as the message says",
 	},
 	{
-		InvalidPolicy, Error, "An OverridePolicy says something that can't be used. It is not in force.",
+		InvalidPolicy, Error, "A field of an OverridePolicy is invalid. The whole policy is not in force.",
 		"correct the field named in the message",
 	},
 	{
-		PolicyTargetNotFound, Warning, "An OverridePolicy names a Service that is not there.",
+		PolicyTargetNotFound, Warning, "An OverridePolicy names a Service that does not exist.",
 		"correct spec.targetRefs, or add the Service",
 	},
 	{
-		PolicyConflict, Warning, "Several OverridePolicies name one Service. The oldest is in force, by name where ages are equal.",
-		"leave one policy for each Service",
+		PolicyConflict, Warning, "Several OverridePolicies name one Service. The oldest is in force; if ages are equal, the first by name.",
+		"keep one policy for each Service",
 	},
 	{
-		MeshConfigInvalid, Warning, "The mesh configuration in a ConfigMap of Istio's can't be read. Istio's own defaults are taken for it: objects without exportTo are visible to every namespace.",
-		"correct the field named in the message, or say what holds with --default-virtual-service-export-to, --default-destination-rule-export-to and --default-service-export-to",
+		MeshConfigInvalid, Warning, "The mesh configuration in Istio's ConfigMap can't be read. Istio's defaults are used: objects without exportTo are visible to every namespace.",
+		"correct the field named in the message, or set the defaults with --default-virtual-service-export-to, --default-destination-rule-export-to and --default-service-export-to",
 	},
 	{
-		MeshConfigsDiffer, Warning, "Revisions of Istio have mesh configurations that differ in what is visible. That of the least visibility is taken for all.",
-		"give them the same defaults, or say what holds with --default-virtual-service-export-to, --default-destination-rule-export-to and --default-service-export-to",
+		MeshConfigsDiffer, Warning, "Revisions of Istio have mesh configurations with different default visibility. The most restrictive one is used for all.",
+		"give them the same defaults, or set the defaults with --default-virtual-service-export-to, --default-destination-rule-export-to and --default-service-export-to",
 	},
 	{
-		MeshConfigUnread, Warning, "The proxies of a namespace are of a revision of Istio whose mesh configuration is not read. That of the other revisions, or else Istio's own defaults, are taken for it.",
+		MeshConfigUnread, Warning, "The proxies of a namespace belong to a revision of Istio whose mesh configuration is not read. The configuration of the other revisions is used for it, or Istio's defaults if there is none.",
 		"name the revision with --istio-revision (istioRevisions of the Helm chart)",
 	},
 
-	{ExternalNameService, Info, "A Service of type ExternalName is an alias without pods; it is left alone.", ""},
-	{NoSelector, Info, "A Service without a selector names no pods; it is left alone.", ""},
+	{ExternalNameService, Info, "A Service of type ExternalName is an alias without pods. It is left alone.", ""},
+	{NoSelector, Info, "A Service without a selector selects no pods. It is left alone.", ""},
 	{
-		NoHTTPPort, Info, "No port of the Service carries HTTP, so there is no header to match; it is left alone.",
-		"if a port does carry HTTP, say so: name it http-… or set appProtocol: http",
+		NoHTTPPort, Info, "No port of the Service carries HTTP, so there is no header to match. It is left alone.",
+		"if a port does carry HTTP, name it http-… or set appProtocol: http",
 	},
 	{
-		HeadlessService, Info, "Proxies send requests for a headless Service to the pod that the client chose, whatever the version; it is left alone.",
+		HeadlessService, Info, "Proxies send requests for a headless Service to the pod that the client chose, whatever its version. It is left alone.",
 		"give each version a Service of its own, annotated overrides.mesh/version-of, and its pods labels that the headless Service does not select",
 	},
 	{KubernetesService, Info, "The Service of the API server is left alone.", ""},
 	{OptedOut, Info, "The Service asks to be left alone.", ""},
 	{
-		ReleasedUnknown, Warning, "Several workloads stand behind the Service and nothing says which one is released; it is left alone.",
+		ReleasedUnknown, Warning, "The Service selects several workloads, and nothing says which one is released. It is left alone.",
 		"annotate the Service with overrides.mesh/released: VERSION, or label the other pods overrides.mesh/preview: \"true\"",
 	},
 	{
-		RolloutService, Info, "Argo Rollouts adds the hash of a revision to the selector of a Service, its stable or its canary one. The cluster will have nothing but pods of the Rollout behind it; it is left alone.",
+		RolloutService, Info, "Argo Rollouts adds the hash of a revision to the selector of its stable or canary Service. In the cluster that Service selects pods of the Rollout only. It is left alone.",
 		"put previews behind a Service of their own, annotated overrides.mesh/version-of, with labels that this Service does not select",
 	},
 	{
-		ServiceNameUnsupported, Warning, "The name of the Service begins with a digit, or is for another reason no DNS-1035 label. No override can name it: members of the header are RFC 9651 tokens, which begin with a letter. It is left alone.",
-		"put another Service beside it whose name begins with a letter, and let callers use that",
+		ServiceNameUnsupported, Warning, "The name of the Service begins with a digit, or is not a DNS-1035 label for another reason. No override can name it: members of the header are RFC 9651 tokens, which begin with a letter. It is left alone.",
+		"add another Service for the same pods whose name begins with a letter, and let callers use that one",
 	},
 
 	{
-		ReleasedNotFound, Warning, "What is named as released is not behind the Service. Ordinary traffic that is pinned stays where it is while pods there are ready; else it goes to all pods of the Service, but for those labelled as previews.",
+		ReleasedNotFound, Warning, "The Service selects no pod of the version or workload that is named as released. Pinned ordinary traffic stays where it is while pods there are ready. Otherwise it goes to all pods of the Service that are not labelled as previews.",
 		"correct overrides.mesh/released, overrides.mesh/released-workload or the OverridePolicy, or deploy it",
 	},
 	{
-		ReleasedNotReady, Warning, "No pod of the released version is ready, while those are that ordinary traffic went to before: it stays with these until one is.",
-		"wait until the pods of the released version are ready, or find out why they aren't; or name the one before as released again",
+		ReleasedNotReady, Warning, "No pod of the released version is ready, but pods that got ordinary traffic before are. They keep it until a released pod is ready.",
+		"wait until the pods of the released version are ready, or find out why they aren't; or name the previous version as released again",
 	},
 	{
-		ReleasedGone, Warning, "No pod of the released version is left while others serve: ordinary traffic goes to the whole Service, but never to pods labelled as previews. Where only these are left it fails.",
+		ReleasedGone, Warning, "No pod of the released version is left. Ordinary traffic goes to all other pods of the Service that are not labelled as previews. If only previews are left, it fails.",
 		"deploy the released version again, or name another one as released",
 	},
 	{
-		ReleasedStandIn, Warning, "Nothing is left of what was released, and nobody names what is: other pods stand in for it. They get ordinary traffic until it is back, and no pods that come meanwhile do.",
-		"name what is released with overrides.mesh/released: VERSION, or deploy what was released again",
+		ReleasedStandIn, Warning, "No pod is left of the workload that was released, and nobody has named another one. Other pods stand in for it: they get ordinary traffic until it is back. Pods that are created meanwhile get none.",
+		"name the released version with overrides.mesh/released: VERSION, or deploy the released workload again",
 	},
 	{
-		PinnedByVersion, Info, "Nothing but the version label tells the pods of the released workload from others, so that ordinary traffic is pinned by version. When that label changes in a rolling update, the pin has to follow, and requests may fail for a moment.",
-		"give the pods of the released workload a label that no other pod has, such as track: stable; it may stand in the template alone",
+		PinnedByVersion, Info, "Only the version label tells the pods of the released workload from others, so ordinary traffic is pinned by version. When a rolling update changes that label, the pin must follow, and requests may fail for a moment.",
+		"give the pods of the released workload a label that no other pod has, such as track: stable; it is enough to add it to the pods' template",
 	},
 	{
-		OrdinaryTrafficShared, Warning, "No labels tell the released pods from the others: ordinary traffic is shared by all pods, as Kubernetes shares it. Override routes are made all the same.",
+		OrdinaryTrafficShared, Warning, "No label tells the released pods from the others. All pods share ordinary traffic, as they do without Overrides. Override routes are made nevertheless.",
 		"give the released pods a version label, or a selector that the other pods' labels don't match, or move the other version behind a Service of its own (overrides.mesh/version-of)",
 	},
 	{
-		OrdinaryTrafficNotPinned, Warning, "Ordinary traffic of the Service is to be pinned to its released pods, and at this moment it is not: the objects in place let it reach previews that are ready.",
-		"see what is refused or waits (overrides status), and whether an operator leads",
+		OrdinaryTrafficNotPinned, Warning, "Ordinary traffic of the Service should be pinned to its released pods, but is not at the moment: the objects in the cluster let it reach previews that are ready.",
+		"look for refusals and waits with overrides status, and check that an operator is the leader",
 	},
 	{
-		NoReadyPod, Warning, "No pod is ready of those that ordinary traffic of the Service is pinned to by the objects in place: its requests are answered with 503.",
-		"find out why these pods are not ready, or name a version as released whose pods are",
+		NoReadyPod, Warning, "The objects in the cluster pin ordinary traffic of the Service to pods of which none is ready. Its requests are answered with 503.",
+		"find out why these pods are not ready, or name a version with ready pods as released",
 	},
 	{
-		NonHTTPPortShared, Warning, "The Service has ports that don't carry HTTP. Ordinary traffic of these is shared by the pods of all versions.",
+		NonHTTPPortShared, Warning, "The Service has ports that don't carry HTTP. The pods of all versions share the traffic of these ports.",
 		"move the version behind a Service of its own (overrides.mesh/version-of)",
 	},
 	{
-		SelectsNothing, Warning, "No workload that was read has the labels that the Service selects by, so that there is nothing to override. It is a warning where one nearly has them.",
+		SelectsNothing, Warning, "No workload in the input has the labels that the Service selects, so there is nothing to override. It is a warning if a workload has almost the same labels.",
 		"correct the selector of the Service, or the labels of the pods' template",
 	},
 	{
-		PreviewUnselected, Warning, "Pods are labelled as a preview, and no Service selects them, so that no override reaches them.",
-		"give the pods' template the labels that the Service selects by; remove the label overrides.mesh/preview where nothing calls the pods",
+		PreviewUnselected, Warning, "Pods are labelled as a preview, but no Service selects them, so no override reaches them.",
+		"give the pods' template the labels that the Service selects; remove the label overrides.mesh/preview if nothing calls the pods",
 	},
 	{
-		NoVersionLabel, Info, "Pods behind the Service carry no version label: they belong to the Service, but no override reaches them.",
-		"label the pods' template with the version",
+		NoVersionLabel, Info, "Pods of the Service have no version label, so no override reaches them.",
+		"add the version label to the pods' template",
 	},
 	{
-		VersionLabelElsewhere, Info, "No pod behind the Service carries the version label, and all carry another label that usually says the version.",
+		VersionLabelElsewhere, Info, "No pod of the Service has the version label, but all have another label that usually holds the version.",
 		"annotate the Service with overrides.mesh/version-label and the name of that label",
 	},
 	{
-		VersionShared, Warning, "Several workloads run a version that is not released: a request that asks for it reaches pods of any of them. It is an info where the released version has several as well, or is this one.",
-		"give each of them a version of its own; where one serves no requests, give it labels that the Service does not select",
+		VersionShared, Warning, "Several workloads run a version that is not released. A request for that version reaches pods of any of them. It is an info if the released version runs in several workloads too, or is this version.",
+		"give each of them a version of its own; if one serves no requests, give it labels that the Service does not select",
 	},
 	{
-		InvalidVersion, Warning, "A version label is no valid label value; no override reaches it.",
+		InvalidVersion, Warning, "The value of a version label is invalid. No override reaches that version.",
 		"use letters, digits, '-', '_' and '.', at most 63, starting and ending with a letter or digit",
 	},
-	{VersionNotReady, Info, "A version has no ready pod, so that no route leads to it.", ""},
+	{VersionNotReady, Info, "A version has no ready pod, so there is no route to it.", ""},
 	{
 		AmbiguousServiceName, Info, "Several namespaces have a managed Service of the same name. A member without a namespace means all of them.",
 		"write NAME.NAMESPACE:VERSION to mean one",
 	},
 	{
-		IsolatedBaseNotFound, Warning, "A Service says that it is a version of another, which is not there.",
+		IsolatedBaseNotFound, Warning, "A Service is annotated as a version of another Service that does not exist.",
 		"correct overrides.mesh/version-of, or add that Service to the same namespace",
 	},
 	{
-		IsolatedNoVersion, Warning, "A Service says that it is a version of another, but not which.",
-		"label its pods with the version, all alike, or annotate it with overrides.mesh/version",
+		IsolatedNoVersion, Warning, "A Service is annotated as a version of another Service, but it is not known which version.",
+		"give all its pods the same version label, or annotate it with overrides.mesh/version",
 	},
 	{
-		IsolatedUnreachable, Warning, "A Service says that it is a version of another, but can't be routed to.",
-		"give it a cluster IP and the same ports as the Service whose version it is",
+		IsolatedUnreachable, Warning, "A Service is annotated as a version of another Service, but requests can't be routed to it.",
+		"give it a cluster IP and the same ports as the other Service",
 	},
 
-	{VirtualServiceAdopted, Info, "A VirtualService for this host exists. Its routes are compiled into one that proxies of the namespaces listed prefer; the user's own is not changed.", ""},
-	{VirtualServiceDelegatedTo, Info, "A VirtualService for this host delegates to another one, and so does the one that is made beside it: a change of the delegate holds at once, also where no operator runs.", ""},
+	{VirtualServiceAdopted, Info, "A VirtualService for this host exists. Its routes are copied into a VirtualService that is in force for the namespaces listed. The user's own object is not changed.", ""},
+	{VirtualServiceDelegatedTo, Info, "A VirtualService for this host delegates to another one. The VirtualService that Overrides makes does the same, so a change of the delegate is in force at once, even without the operator.", ""},
 	{
-		SteeredRoutesCopied, Info, "A controller, Flagger or Argo Rollouts, changes the routes of a VirtualService that are copied. The operator follows within a second. While it is away the copy stays as it was: the weights no longer change, and requests still go to what the controller has scaled away since.",
-		"run two replicas of the operator, or let the VirtualService be delegated to, so that nothing is copied",
+		SteeredRoutesCopied, Info, "A controller (Flagger or Argo Rollouts) changes the routes of a VirtualService that Overrides copies. The operator follows within a second. While the operator is down, the copy does not change: weights stay as they are, and requests still go to workloads that the controller has scaled down since.",
+		"run two replicas of the operator, or make the VirtualService a delegate, so that nothing is copied",
 	},
 	{
-		SteeredRoutesFrozen, Warning, "A controller, Flagger or Argo Rollouts, changes the routes of a VirtualService that are copied into what is printed. Once that is applied the weights no longer change, and requests still go to what the controller scales away.",
-		"let the operator follow them, or let the VirtualService be delegated to, so that nothing is copied",
+		SteeredRoutesFrozen, Warning, "A controller (Flagger or Argo Rollouts) changes the routes of a VirtualService that are copied into the output. Once the output is applied, the weights in the copy no longer change, and requests still go to workloads that the controller scales down.",
+		"let the operator follow the changes, or make the VirtualService a delegate, so that nothing is copied",
 	},
 	{
-		SteeredSelectorNotKnown, Warning, "Argo Rollouts adds the hash of a revision to the selector of a Service, which manifests don't have. What is made from them pins ordinary traffic to a version, although no preview stands behind the Service in the cluster.",
-		"let the operator make it, or generate from the cluster (overrides generate -n NAMESPACE)",
+		SteeredSelectorNotKnown, Warning, "Argo Rollouts adds the hash of a revision to the selector of a Service, but manifests don't contain it. Objects made from manifests pin ordinary traffic to a version, although the Service selects no preview in the cluster.",
+		"use the operator, or generate from the cluster (overrides generate -n NAMESPACE)",
 	},
 	{
-		DroppedByController, Warning, "A controller, Flagger or Argo Rollouts, changes the selector of a Service, so that a workload with the labels of its pods is not behind the Service any more, and no override reaches it.",
-		"put it behind a Service of its own, annotated overrides.mesh/version-of, with labels that no selector of the controller's Services matches",
+		DroppedByController, Warning, "A controller (Flagger or Argo Rollouts) changes the selector of a Service, so that the Service no longer selects a workload that has the original labels. No override reaches that workload.",
+		"give it a Service of its own, annotated overrides.mesh/version-of, and labels that no selector of the controller's Services matches",
 	},
 	{
-		PinFrozen, Info, "What is printed holds ordinary traffic to a version by its label, since the selector of the released workload does not tell its pods from the others. When the label of the workload changes, requests fail until it is printed and applied again.",
-		"generate and apply again before the label changes, let the operator follow, or give the previews a label of their own and the released workload a selector that they don't match",
+		PinFrozen, Info, "The output pins ordinary traffic to a version label, since the selector of the released workload does not tell its pods from the others. When the label of the workload changes, requests fail until the output is generated and applied again.",
+		"generate and apply again before the label changes, or use the operator, or give the previews a label of their own and the released workload a selector that does not match them",
 	},
 	{
-		VirtualServiceOfCaller, Warning, "A namespace has a VirtualService of its own for this host, exported to nobody else. It stays in force there: overrides are not followed by callers in that namespace.",
+		VirtualServiceOfCaller, Warning, "A namespace has a VirtualService of its own for this host that is not exported to other namespaces. It stays in force there, so callers in that namespace do not follow overrides.",
 		"remove that VirtualService, or write the override routes into it",
 	},
 	{
-		VirtualServiceScoped, Warning, "The VirtualService for this host has an exportTo of its own, so that it would be a matter of age which of two is in force. Nothing is written.",
+		VirtualServiceScoped, Warning, "The VirtualService for this host has an exportTo of its own. Whether it or the VirtualService of Overrides is in force would depend on their ages. Nothing is written.",
 		"remove exportTo from it (or set \"*\"), or write the override routes into it",
 	},
 	{
@@ -217,8 +217,8 @@ var entries = []Entry{
 		"move its tcp and tls routes to a Service of their own",
 	},
 	{
-		VirtualServiceAmbiguous, Warning, "Several VirtualServices are there for this host, and which one is in force depends on their ages. Nothing is written.",
-		"leave one VirtualService for each host",
+		VirtualServiceAmbiguous, Warning, "There are several VirtualServices for this host, and which one is in force depends on their ages. Nothing is written.",
+		"keep one VirtualService for each host",
 	},
 	{
 		VirtualServiceUnknownField, Warning, "The VirtualService for this host has fields that this version of Overrides does not know and would lose. Nothing is written.",
@@ -229,57 +229,57 @@ var entries = []Entry{
 		"remove these matches, or use another header name for overrides",
 	},
 	{
-		VirtualServiceInvalid, Warning, "The VirtualService for this host is not one that Istio would accept. Nothing is written.",
+		VirtualServiceInvalid, Warning, "Istio would not accept the VirtualService for this host. Nothing is written.",
 		"correct the field named in the message",
 	},
 	{
-		VirtualServiceElsewhere, Warning, "No route of the VirtualService for this host leads to the Service, so that no override can.",
+		VirtualServiceElsewhere, Warning, "No route of the VirtualService for this host leads to the Service, so no override can either.",
 		"route to the Service, or ask for versions of the Services that it routes to",
 	},
 	{
-		DelegateNotFound, Warning, "A route for this host delegates to a VirtualService that is not there, or that was not read. What it says would be lost. Nothing is written.",
+		DelegateNotFound, Warning, "A route for this host delegates to a VirtualService that does not exist or was not read. Its routes would be lost. Nothing is written.",
 		"add the VirtualService to the input, or remove the route",
 	},
 	{
-		DelegateRouteDropped, Warning, "Istio passes over a route that delegates, since its delegate has hosts or is not exported to it, or over a delegate's route, since its match conflicts. The adopted one does the same.",
+		DelegateRouteDropped, Warning, "Istio ignores a route that delegates, since the delegate has hosts or is not exported to it, or a route of the delegate, since its match conflicts with the root's. The adopted routes do the same.",
 		"give the delegate no hosts, export it, or make its match a subset of the root's",
 	},
-	{GatewayRoutes, Info, "A VirtualService leads to the Service from a gateway. Overrides are followed from the second hop on; the gateway itself routes as before.", ""},
+	{GatewayRoutes, Info, "A VirtualService routes from a gateway to the Service. The gateway itself does not follow overrides; they are followed from the second hop on.", ""},
 	{
 		ServiceRouteInTheWay, Warning, "A Gateway API route is attached to the Service. Mixing it with a VirtualService is undefined. Nothing is written.",
 		"detach the route, or write the override rules into it",
 	},
 	{
-		DestinationRuleInvalid, Warning, "A DestinationRule for this host is not one that Istio would accept. It is neither copied nor relied on, and nothing is written.",
+		DestinationRuleInvalid, Warning, "Istio would not accept a DestinationRule for this host. It is neither copied nor relied on, and nothing is written.",
 		"correct the field named in the message",
 	},
 	{
-		DestinationRuleUnmergeable, Warning, "A DestinationRule for this host would not be merged with the subsets that overrides need. Nothing is written.",
+		DestinationRuleUnmergeable, Warning, "Istio would not merge a DestinationRule for this host with the subsets that overrides need. Nothing is written.",
 		"write one DestinationRule for the host, in the Service's namespace, without workloadSelector",
 	},
 	{
-		DestinationRuleOfCaller, Warning, "A namespace has a DestinationRule of its own for this host, in which the subsets that overrides need are missing. Callers there keep what they have: no overrides, and all pods of the Service.",
+		DestinationRuleOfCaller, Warning, "A namespace has a DestinationRule of its own for this host, without the subsets that overrides need. Callers there stay as they are: they do not follow overrides, and reach all pods of the Service.",
 		"move that DestinationRule to the Service's namespace",
 	},
-	{DestinationRuleCopied, Info, "The policy of a DestinationRule was copied, since the new one hides it.", ""},
+	{DestinationRuleCopied, Info, "The traffic policy of a DestinationRule was copied, since the new DestinationRule hides it.", ""},
 	{
-		TooManyCallers, Warning, "Selectors of Sidecars, DestinationRules and routes tell so many kinds of callers apart that ordinary traffic can't be looked at for each. Nothing is made.",
+		TooManyCallers, Warning, "Selectors of Sidecars, DestinationRules and routes make so many classes of callers that ordinary traffic can't be checked for each. Nothing is written.",
 		"use fewer sourceLabels and workloadSelectors for callers of this host",
 	},
 	{
-		OrdinaryTrafficWouldChange, Warning, "What would be made fails the proof: ordinary requests of some callers would change. It is not made for these, or not at all.",
+		OrdinaryTrafficWouldChange, Warning, "The proof fails: the objects would change ordinary requests of some callers. They are not written for these callers, or not at all.",
 		"change the objects named in the message, or annotate the Service with overrides.mesh/managed: \"false\"",
 	},
 	{
-		AffinityLost, Warning, "A DestinationRule keeps requests of one client at one pod, and ordinary traffic is pinned to several subsets: each request draws a subset anew, so that clients are kept within it only.",
-		"give all released pods a label in common that no other pod has, or release one version only",
+		AffinityLost, Warning, "A DestinationRule keeps the requests of a client at one pod, but ordinary traffic is pinned to several subsets. The subset is chosen again for each request, so a client stays at one pod only within a subset.",
+		"give all released pods one common label that no other pod has, or release one version only",
 	},
 	{
-		CallersNotPinned, Warning, "Ordinary requests of some callers reach pods that are not released, since no route of Overrides is in force for them.",
+		CallersNotPinned, Warning, "Ordinary requests of some callers reach pods that are not released, since no route of Overrides is in force for these callers.",
 		"list the namespaces of callers in the annotation overrides.mesh/caller-namespaces, change the object named in the message, or give previews labels that the Service does not select",
 	},
 	{
-		SubsetHoldsPreview, Warning, "A user's route leads to a subset of the user's whose labels a preview has too, so that the preview gets a share of ordinary requests.",
+		SubsetHoldsPreview, Warning, "A route of the user leads to a subset of the user, and a preview has the labels of that subset. The preview gets a share of ordinary requests.",
 		"add a label to the subset that previews don't have, such as the version",
 	},
 	{
@@ -287,32 +287,32 @@ var entries = []Entry{
 		"add a label to its workloadSelector that previews don't have",
 	},
 	{
-		EntranceNotPinned, Warning, "An Ingress or a Gateway API route leads to the Service from outside. Its requests are shared by the pods of all versions.",
-		"lead it to a Service that selects released pods only, or give previews labels that this Service does not select",
+		EntranceNotPinned, Warning, "An Ingress, a route of the Gateway API or a VirtualService on a gateway leads to the Service. The pods of all versions share its requests.",
+		"route it to a Service that selects released pods only, or give previews labels that this Service does not select",
 	},
 	{
-		ExposedWithoutMesh, Warning, "The Service is reached by a port of the nodes, a load balancer or an external address, where no sidecar routes. These connections are shared by the pods of all versions.",
+		ExposedWithoutMesh, Warning, "The Service can be reached by a port of the nodes, a load balancer or an external address, where no sidecar routes. The pods of all versions share these connections.",
 		"expose a Service that selects released pods only, or give previews labels that this Service does not select",
 	},
 	{
-		CallersWithoutSidecar, Warning, "Some callers are known to have no sidecar. Their requests are shared by the pods of all versions.",
+		CallersWithoutSidecar, Warning, "Some callers are known to have no sidecar. The pods of all versions share their requests.",
 		"give them sidecars, or give previews labels that the Service does not select",
 	},
 	{
-		DetectedPortShared, Warning, "The protocol of a port is detected. HTTP is pinned there, anything else is shared by the pods of all versions.",
+		DetectedPortShared, Warning, "The protocol of a port is not declared, so Istio detects it. HTTP is pinned there. The pods of all versions share everything else.",
 		"declare the protocol: name the port http-…, tcp-…, or set appProtocol",
 	},
 	{
-		UnreadEndpoints, Warning, "Something that is no workload Overrides reads stands behind the Service. It can't be told which pods are released by counting workloads, and what a pin does to it is said in the message.",
+		UnreadEndpoints, Warning, "The Service has endpoints that belong to no workload that Overrides reads. So counting workloads does not tell which pods are released. The message says what a pin does to these endpoints.",
 		"if they don't serve the Service, such as pods of a Job, narrow its selector so that it does not match them; if they do, annotate it with overrides.mesh/released, and give them the labels of the released pods",
 	},
 	{
-		HostContested, Warning, "A ServiceEntry has the host of the Service too. Which of the two callers get depends on where they are. Nothing is made.",
+		HostContested, Warning, "A ServiceEntry has the same host as the Service. Which of the two a caller reaches depends on its namespace. Nothing is written.",
 		"give the ServiceEntry another host",
 	},
 
 	{
-		NameTaken, Error, "An object of the name that Overrides would write exists and was made by somebody else. Nothing is written.",
+		NameTaken, Error, "An object with the name that Overrides would use exists, and Overrides did not make it. Nothing is written.",
 		"rename that object",
 	},
 	{
@@ -328,36 +328,36 @@ var entries = []Entry{
 		"remove versions that are no longer tested, or conditions that are not needed",
 	},
 	{
-		ObjectInvalid, Error, "Istio or the API server would refuse an object, or two objects have one name. It is not written, and nothing that needs it.",
-		"what was there before stays in force; this is a mistake in Overrides, so please report it with the input",
+		ObjectInvalid, Error, "Istio or the API server would refuse an object, or two objects have the same name. The object is not written, nor are objects that need it.",
+		"the objects in the cluster stay in force; this is a bug in Overrides, so please report it with the input",
 	},
 	{
-		NotInDemo, Warning, "The demo's proxies are configured from Overrides' own routes alone. What a VirtualService or DestinationRule of the user's says is not played there.",
+		NotInDemo, Warning, "The demo configures its proxies from the routes of Overrides alone. A VirtualService or a DestinationRule of the user has no effect there.",
 		"leave the object out of the demo, or try it in a mesh",
 	},
 
 	{
-		FieldConflict, Error, "Somebody else has taken over fields of an object of Overrides, or has applied what generate printed. It stays as they made it.",
-		"delete the object, which is made again if it is needed, or have the manager that the message names give up its fields",
+		FieldConflict, Error, "Another field manager has taken over fields of an object of Overrides, or somebody has applied the output of generate. The object stays as it is.",
+		"delete the object (Overrides makes it again if it is needed), or have the manager named in the message give up its fields",
 	},
 	{
 		ObjectRefused, Error, "The API server or an admission webhook refused an object. The last good one stays in force.",
 		"do what the message says; it is the API server's own",
 	},
 	{
-		OtherInstance, Error, "An object of the name that this installation of Overrides would write belongs to another installation, as its annotation overrides.mesh/instance says. It is left as it is.",
-		"have each namespace managed by one installation only; where the other one is gone, run overrides cleanup --instance with its name, or start this one with --instance and that name",
+		OtherInstance, Error, "An object that this installation of Overrides would write belongs to another installation, as its annotation overrides.mesh/instance says. It is not changed.",
+		"let only one installation manage each namespace; if the other one is gone, run overrides cleanup --instance with its name, or start this one with --instance and that name",
 	},
 	{
-		WriteUndone, Error, "Something else writes an object of Overrides again and again, or deletes it: most likely another operator, with other flags. It is written ever more rarely.",
-		"find the other operator and end it, or have it manage other namespaces",
+		WriteUndone, Error, "Something else keeps writing or deleting an object of Overrides, most likely another operator with other flags. Overrides writes the object less and less often.",
+		"find the other operator and stop it, or let it manage other namespaces",
 	},
 	{
-		NamespaceNotManaged, Warning, "The namespace of a Service is not managed any more. What Overrides made there is removed: no request can ask for a version, and ordinary traffic goes to all pods of the Service.",
+		NamespaceNotManaged, Warning, "The namespace of a Service is no longer managed. The objects of Overrides there are removed: no request can ask for a version, and ordinary traffic goes to all pods of the Service.",
 		"label the namespace overrides.mesh/enabled: \"true\" again, or scale its previews down",
 	},
 	{
-		VersionLabelUnused, Warning, "No pod behind any managed Service carries the version label that the operator was started with, so that no version is known.",
+		VersionLabelUnused, Warning, "No pod of any managed Service has the version label that the operator was started with, so no version is known.",
 		"correct --version-label, or label the pods' templates",
 	},
 }

@@ -72,7 +72,7 @@ func CheckCarriers(header map[string][]string, name string) []Note {
 	baggage, _ := grammar.ParseBaggage(header[grammar.BaggageHeader]...)
 	for _, c := range grammar.Contradictions(members, baggage) {
 		n := note(diag.Warning, "%s asks for %s, and %s for %s: the order of the routes decides which of them is followed", name, c.Header, grammar.BaggageHeader, c.Baggage)
-		n.Fix = "leave one of them out"
+		n.Fix = "remove one of them"
 		out = append(out, n)
 	}
 	return out
