@@ -12,26 +12,26 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// caller is who makes a call: any of some pods.
+// caller is the source of a call: any of some pods.
 type caller struct {
 	name, namespace string
-	// labels are those that all of these pods have.
+	// labels are the labels that all of these pods have.
 	labels map[string]string
 }
 
-// Labels by which Istio names a workload, in order
-// (istio pkg/kube/labels: CanonicalService).
+// The labels by which Istio names a workload, in order (istio pkg/kube/labels:
+// CanonicalService).
 const (
 	canonicalName = "service.istio.io/canonical-name"
 	appName       = "app.kubernetes.io/name"
 	app           = "app"
 )
 
-// anyCaller is how a caller that nobody named is called.
+// anyCaller names a caller that the query does not name.
 const anyCaller = "client"
 
-// firstCaller finds the workload that from names. One that is not in the input
-// is taken to carry the usual labels, and noted.
+// firstCaller finds the workload called from. If the input has no such workload, the
+// caller gets the usual labels, and a note says so.
 func (x *index) firstCaller(from, namespace string) (*caller, *Note) {
 	if from == "" {
 		return &caller{name: anyCaller, namespace: namespace}, nil
@@ -57,11 +57,11 @@ func (x *index) firstCaller(from, namespace string) (*caller, *Note) {
 		}
 	}
 	n := note(diag.Warning, "there is no workload %s in namespace %s%s", c.name, c.namespace, didYouMean(Nearest(c.name, names)))
-	n.Fix = "it is taken for one that is labelled app=" + c.name
+	n.Fix = "it is assumed to have the label app=" + c.name
 	return c, &n
 }
 
-// labelsOf returns the labels of the pods that c names, nil for none.
+// labelsOf returns the labels of the pods of c, nil if there are none.
 func (x *index) labelsOf(c *caller) map[string]string {
 	var labels map[string]string
 	for _, known := range x.snapshot.Callers {
@@ -85,8 +85,7 @@ func (x *index) labelsOf(c *caller) map[string]string {
 	return labels
 }
 
-// identity returns the labels of pods, with the canonical name that injection
-// gives them.
+// identity returns the labels of pods, including the canonical name that injection adds.
 func identity(b *model.Backend) map[string]string {
 	if b.Labels[canonicalName] != "" {
 		return b.Labels
@@ -110,8 +109,8 @@ func common(pods []model.Backend) map[string]string {
 	return out
 }
 
-// podsOf returns the pods that a destination means for the caller, and "" or what of
-// it is not there.
+// podsOf returns the pods that a destination selects for the caller. missing names the
+// part of it that does not exist.
 func (e *evaluation) podsOf(d *route.Destination) (pods []model.Backend, missing string) {
 	c := e.found.proxy.cluster(d)
 	s := e.byHost[c.Host]
@@ -136,7 +135,7 @@ func (e *evaluation) podsOf(d *route.Destination) (pods []model.Backend, missing
 	return out, ""
 }
 
-// versionsOf lists the versions that pods are of; "" stands for pods without one.
+// versionsOf lists the versions of pods; "" stands for pods without one.
 func versionsOf(e *entry, pods []model.Backend) []string {
 	var out []string
 	for i := range pods {

@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// carried is what the carriers of a request ask for.
+// carried holds the members in the carriers of a request.
 type carried struct {
 	header, baggage []grammar.Member
 }
@@ -26,13 +26,13 @@ func (c *carried) names(v route.Version) []grammar.Member {
 	return out
 }
 
-// strict reports whether a strict member is for a Service.
+// strict reports whether a strict member names a Service.
 func (c *carried) strict(service string) bool {
 	return slices.ContainsFunc(c.header, func(m grammar.Member) bool { return m.Strict && m.Service == service })
 }
 
-// readCarriers parses the carriers, and notes what is wrong with them and which
-// of their members can have no effect.
+// readCarriers parses the carriers. It notes errors in them, and members that can have no
+// effect.
 func (x *index) readCarriers(header map[string][]string) (*carried, []Note) {
 	var c carried
 	var notes []Note
@@ -58,9 +58,9 @@ func (x *index) readCarriers(header map[string][]string) (*carried, []Note) {
 	return &c, append(notes, x.checkMembers(slices.Concat(c.header, c.baggage))...)
 }
 
-// CheckCarriers notes what well-formed carriers say that does not mean what it seems to:
-// parameters in baggage, and members of one carrier that those of the other contradict.
-// The override header is called name; the headers' names are lower-case.
+// CheckCarriers notes misleading parts of well-formed carriers: parameters in baggage,
+// and members of one carrier that contradict those of the other. name is the name of the
+// override header; the headers' names are in lower case.
 func CheckCarriers(header map[string][]string, name string) []Note {
 	var out []Note
 	for _, e := range grammar.IgnoredParameters(header[grammar.BaggageHeader]...) {
@@ -78,8 +78,8 @@ func CheckCarriers(header map[string][]string, name string) []Note {
 	return out
 }
 
-// misnamed notes headers that are no carriers and most likely meant to be: "x-overide: …"
-// and, where the name was forgotten, "service-3: v2".
+// misnamed notes headers that are most likely meant to be carriers: "x-overide: …", or
+// "service-3: v2" without the name.
 func (x *index) misnamed(header map[string][]string) []Note {
 	carriers := []string{x.snapshot.Options.Header, grammar.BaggageHeader}
 	var out []Note

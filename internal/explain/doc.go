@@ -1,12 +1,11 @@
 // Package explain says in words where a request goes and why.
 //
-// A [Query] goes in: a service, or a chain of them, and the headers of one
-// request. Out comes an [Explanation]: for each hop the row of the route table
-// that takes the request and why the other rows don't, and for each member of
-// the override carriers whether it can have an effect at all. It can be written
-// as text, JSON, Mermaid or Graphviz.
+// The input is a [Query]: a service, or a chain of them, and the headers of one request.
+// The output is an [Explanation]: for each hop, the row of the route table that takes the
+// request, and why the other rows don't; and for each member of the carriers, whether it
+// can have an effect at all. It can be written as text, JSON, Mermaid or Graphviz.
 //
-// Nothing is decided here: package mesh says whose routes the caller's proxy has,
-// and route.Evaluate which of them takes the request. The package does no I/O and
-// changes none of its input.
+// This package decides nothing itself: package mesh says which routes the caller's proxy
+// has, and route.Evaluate which of them takes the request. It does no I/O and does not
+// change its input.
 package explain

@@ -15,23 +15,23 @@ import (
 
 // Query asks where a request goes.
 type Query struct {
-	// Chain names the services in the order in which they are called: "service",
-	// "service.namespace" or a whole host. One name asks about one hop.
+	// Chain names the services in the order of the calls: "service", "service.namespace"
+	// or a whole host. One name asks about one hop.
 	Chain []string
-	// Namespace is that of names without one; where it has no such Service, a
-	// Service that is the only one of its name is meant.
+	// Namespace is used for names without one. If it has no Service of that name, the
+	// only Service of that name in another namespace is used.
 	Namespace string
 	// From names the workload that makes the first call: "name",
 	// "name.namespace" or "namespace/name"; empty for any.
 	From string
-	// Header holds the request's headers by lower-case name, line by line. Each
-	// service is taken to forward them.
+	// Header holds the request's headers by lower-case name, line by line. Each service
+	// is assumed to forward them.
 	Header map[string][]string
-	// Method, Path and Scheme are those of the request. Authority is the name of
-	// each service where it is empty.
+	// Method, Path and Scheme are those of the request. Authority is the name of each
+	// service if it is empty.
 	Method, Path, Scheme, Authority string
-	// Port is the port of each service that is called, and PortName its name where
-	// Port is zero. Without either it is the first one that carries HTTP.
+	// Port is the port of each called service, and PortName its name if Port is zero.
+	// Without either, it is the first port that carries HTTP.
 	Port     uint32
 	PortName string
 }
@@ -39,12 +39,12 @@ type Query struct {
 // Explanation is the answer to a [Query].
 type Explanation struct {
 	Hops []Hop `json:"hops"`
-	// Unreached names the services of the chain that the request does not get to.
+	// Unreached names the services of the chain that the request does not reach.
 	Unreached []string `json:"unreached,omitempty"`
 	Notes     []Note   `json:"notes,omitempty"`
 }
 
-// Note is something to know about the request that was asked about.
+// Note is a remark about the request.
 type Note struct {
 	Severity diag.Severity `json:"severity"`
 	Message  string        `json:"message"`
@@ -58,15 +58,15 @@ type Hop struct {
 	Namespace string `json:"namespace,omitempty"`
 	Host      string `json:"host"`
 	Port      uint32 `json:"port,omitempty"`
-	// Reached says in a few words what the request gets to: "v2", "503", …
+	// Reached is a short form of the destination: "v2", "503", …
 	Reached string `json:"reached"`
-	// Table is the VirtualService whose rows decide, empty where there is none.
+	// Table is the VirtualService whose rows decide, empty if there is none.
 	Table string `json:"virtualService,omitempty"`
 	// Route and Kind are those of the row that takes the request.
 	Route string     `json:"route,omitempty"`
 	Kind  route.Kind `json:"kind,omitempty"`
 	Rows  []Row      `json:"rows,omitempty"`
-	// State, Code and Why say what becomes of a service without a table.
+	// State, Code and Why describe a service without a table.
 	State compile.State `json:"state,omitempty"`
 	Code  diag.Code     `json:"code,omitempty"`
 	Why   string        `json:"why,omitempty"`
@@ -74,21 +74,21 @@ type Hop struct {
 	Destinations []route.Destination `json:"destinations,omitempty"`
 }
 
-// Row is one row of a route table, as the request meets it.
+// Row is one row of a route table, evaluated for the request.
 type Row struct {
 	Name  string     `json:"name"`
 	Kind  route.Kind `json:"kind"`
 	To    string     `json:"to"`
 	Taken bool       `json:"taken"`
-	// Fits is set for rows that would take the request if none before did.
+	// Fits is set for rows that would take the request if no earlier row did.
 	Fits bool   `json:"fits"`
 	Why  string `json:"why"`
 	// asked is set for rows of a version that the request names.
 	asked bool
 }
 
-// New answers q from a snapshot and what was compiled from it. An error means
-// that the question can't be answered: a service of the chain is not there.
+// New answers q from a snapshot and the result of compiling it. An error means that the
+// question can't be answered, because a service of the chain does not exist.
 func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanation, error) {
 	x := newIndex(snapshot, result)
 	x.routing = newRouting(snapshot, result)
@@ -122,14 +122,14 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 	return out, nil
 }
 
-// checkMethod notes a method that is most likely not the one that was meant: methods are
-// case-sensitive (RFC 9110 §9.1).
+// checkMethod notes a method that is most likely misspelt: methods are case-sensitive
+// (RFC 9110 §9.1).
 func checkMethod(method string) []Note {
 	upper := strings.ToUpper(method)
 	if upper == method || grammar.ValidateMethod(upper) != nil {
 		return nil
 	}
-	return []Note{note(diag.Warning, "method %s is not %s, since methods are case-sensitive; did you mean %s?", method, upper, upper)}
+	return []Note{note(diag.Warning, "method %s is not %s: methods are case-sensitive; did you mean %s?", method, upper, upper)}
 }
 
 func (x *index) resolveChain(q Query) ([]*target, error) {
@@ -158,10 +158,10 @@ func (e *Explanation) Worst() diag.Severity {
 	return worst
 }
 
-// String returns n as one or two lines, as diagnostics are written.
+// String returns n as one or two lines, in the form of diagnostics.
 func (n Note) String() string { return n.Severity.String() + ": " + n.Text() }
 
-// Text is [Note.String] without the severity.
+// Text returns n like [Note.String], without the severity.
 func (n Note) Text() string {
 	if n.Fix == "" {
 		return n.Message

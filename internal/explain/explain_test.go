@@ -15,9 +15,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestRowsAreThoseOfEvaluate: for every cluster and request, the row that is
-// said to be taken is the one that Evaluate takes, no row before it fits, and
-// every other row has a reason.
+// TestRowsAreThoseOfEvaluate: for every cluster and request, the row that explain reports
+// as taken is the one that Evaluate takes, no earlier row fits, and every other row has a
+// reason.
 func TestRowsAreThoseOfEvaluate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -138,8 +138,8 @@ func TestPicturesEscape(t *testing.T) {
 	})
 }
 
-// TestLargeTablesAreSummedUp: rows that have to do with the request are never
-// among those that are left out, and --all leaves out none.
+// TestLargeTablesAreSummedUp: rows that concern the request are never left out, and --all
+// leaves out none.
 func TestLargeTablesAreSummedUp(t *testing.T) {
 	t.Parallel()
 	e := &explain.Explanation{Hops: []explain.Hop{{Caller: "client", Service: "s", Reached: "v1", Table: "n/s"}}}

@@ -12,22 +12,23 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// evaluation is one hop in the making.
+// evaluation is the state of evaluating one hop.
 type evaluation struct {
 	*index
 	target  *target
 	query   *Query
 	carried *carried
 	caller  *caller
-	// found is whose routes decide, and table those of ours if they do.
+	// found holds the routes that decide, and table the table of Overrides if that one
+	// decides.
 	found   inForce
 	table   *route.Table
 	request route.Request
 	notes   []Note
 }
 
-// hop answers for one call, and returns who makes the next; nil where the
-// request ends here.
+// hop evaluates one call, and returns the caller of the next one; nil if the request ends
+// here.
 func (e *evaluation) hop() (Hop, *caller, error) {
 	out := Hop{
 		Caller: e.caller.name, Service: e.target.name, Namespace: e.target.namespace, Host: e.target.host,
@@ -61,19 +62,19 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 	return out, e.next(taken.Destinations), nil
 }
 
-// httpPort is the port of HTTP where nothing says another one.
+// httpPort is the default port of HTTP.
 const httpPort = 80
 
-// noRoute is what a proxy answers if no route of a VirtualService fits.
+// noRoute is the answer of a proxy if no route of a VirtualService fits.
 const noRoute = "404: no route fits"
 
-// port returns the port that is called: the one asked for, or the first that
-// carries HTTP, which for a host that is no Service's is 80.
+// port returns the called port: the one in the query, or the first that carries HTTP, or
+// 80 if the host is not a Service.
 func (e *evaluation) port() (uint32, error) {
 	s, q := e.target.service, e.query
 	switch {
 	case s == nil && q.Port == 0 && q.PortName != "":
-		return 0, fmt.Errorf("%s is no Service, so that its port %s is not known by name", e.target.host, q.PortName)
+		return 0, fmt.Errorf("%s is not a Service, so it has no port named %s", e.target.host, q.PortName)
 	case s == nil:
 		return cmp.Or(q.Port, httpPort), nil
 	}
@@ -109,8 +110,8 @@ func (q *Query) means(p model.Port) bool {
 	return p.HTTP
 }
 
-// withoutTable says where a request goes that no table of ours decides about, and
-// returns the destinations.
+// withoutTable describes a call that no table of Overrides decides, and returns the
+// destinations.
 func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	s := e.target.service
 	if s != nil {
@@ -120,20 +121,20 @@ func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	what := e.whatApplies()
 	switch {
 	case s != nil && s.VersionOf != "":
-		out.Why = fmt.Sprintf("it stands for a version of %s, and is called as it is", s.VersionOf)
+		out.Why = fmt.Sprintf("it is a version of %s, and ordinary routing applies", s.VersionOf)
 	case s != nil && s.report.State == compile.Skipped:
-		out.Why = fmt.Sprintf("it is left alone, and ordinary routing applies: %s", s.report.Why)
+		out.Why = fmt.Sprintf("it is left alone, so ordinary routing applies: %s", s.report.Why)
 	case e.found.hidden:
 		out.Why = fmt.Sprintf("the VirtualService that follows overrides is not exported to namespace %s: %s", e.caller.namespace, what)
 	case s != nil && s.report.State == compile.Idle:
-		out.Why = "Overrides makes nothing for it, and ordinary routing applies: there is nothing to override"
+		out.Why = "there is nothing to override, so Overrides makes nothing for it, and ordinary routing applies"
 	default:
 		out.Why = what
 	}
 	return destinations
 }
 
-// ordinary fills in where a request goes by routes that are not ours.
+// ordinary fills in the destination of a request by routes other than those of Overrides.
 func (e *evaluation) ordinary(out *Hop) []route.Destination {
 	f := &e.found
 	everything := []route.Destination{{Host: cmp.Or(f.own, e.target.host)}}
@@ -162,7 +163,8 @@ func (e *evaluation) ordinary(out *Hop) []route.Destination {
 	return everything
 }
 
-// whatApplies says which routes that are not ours are in force, and why not others.
+// whatApplies says which routes other than those of Overrides are in force, and why
+// others are not.
 func (e *evaluation) whatApplies() string {
 	f := &e.found
 	var without []string
@@ -173,22 +175,22 @@ func (e *evaluation) whatApplies() string {
 	case f.users != (diag.Object{}):
 		return f.users.String() + " decides"
 	case f.own == "":
-		return fmt.Sprintf("the caller's proxy knows no %s on port %d", cmp.Or(e.query.Authority, e.target.host), e.request.Port)
+		return fmt.Sprintf("the caller's proxy does not know %s on port %d", cmp.Or(e.query.Authority, e.target.host), e.request.Port)
 	case len(without) > 0:
-		return fmt.Sprintf("%s has no route for this caller on port %d, so that the Service's own route applies", join(without, "and"), e.request.Port)
+		return fmt.Sprintf("%s has no route for this caller on port %d, so the Service's own route applies", join(without, "and"), e.request.Port)
 	}
 	return "the Service's own route applies"
 }
 
-// noteOrder notes that the answer is for one order of VirtualServices among several.
+// noteOrder notes that the answer depends on the order of VirtualServices.
 func (e *evaluation) noteOrder() {
 	if e.found.orderMatters {
-		n := note(diag.Warning, "%s: whose routes are in force depends on which VirtualService is older, and the input does not say", e.target.name)
+		n := note(diag.Warning, "%s: it depends on the ages of VirtualServices which routes are in force, and the input does not say the ages", e.target.name)
 		e.notes = append(e.notes, n)
 	}
 }
 
-// next is the caller of the hop after this one: the pods that were reached.
+// next returns the caller of the next hop: the pods that were reached.
 func (e *evaluation) next(destinations []route.Destination) *caller {
 	if len(destinations) == 0 {
 		return nil
@@ -205,7 +207,7 @@ func (e *evaluation) next(destinations []route.Destination) *caller {
 	return &caller{name: e.target.name, namespace: namespace, labels: common(pods)}
 }
 
-// to says in a few words where a row leads.
+// to returns a short form of the destination of a row.
 func (e *evaluation) to(r *route.Route) string {
 	switch {
 	case r.Response != nil:
@@ -229,7 +231,7 @@ func (e *evaluation) to(r *route.Route) string {
 	return "nowhere"
 }
 
-// shares names what destinations mean, with their shares where there are several.
+// shares describes destinations, with their shares if there are several.
 func (e *evaluation) shares(destinations []route.Destination) string {
 	total := int64(0)
 	for _, d := range destinations {
@@ -272,8 +274,8 @@ func percent(part, total int64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.1f", 100*float64(part)/float64(total)), "0"), ".")
 }
 
-// destination names the versions that d means: "v1", "v1 or v2", or "ratings:v1"
-// where it is another Service.
+// destination names the versions that d selects: "v1", "v1 or v2", or "ratings:v1" for
+// another Service.
 func (e *evaluation) destination(d *route.Destination) string {
 	s := e.byHost[e.found.proxy.cluster(d).Host]
 	if s == nil {
@@ -282,7 +284,7 @@ func (e *evaluation) destination(d *route.Destination) string {
 	pods, missing := e.podsOf(d)
 	text := alternatives(versionsOf(s, pods))
 	if missing != "" {
-		text = missing + ", which is not there"
+		text = missing + ", which does not exist"
 	}
 	if (s != e.target.service || s.Name != e.target.name) && s.VersionOf != e.target.name {
 		return s.Name + ":" + text

@@ -11,20 +11,20 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// index finds what a snapshot and its result hold, by name.
+// index finds parts of a snapshot and of its result by name.
 type index struct {
 	snapshot *model.Snapshot
 	result   *compile.Result
 	services map[[2]string]*entry
 	byName   map[string][]*entry
 	byHost   map[string]*entry
-	// tables are those of each host.
+	// tables are the tables of each host.
 	tables map[string][]*route.Table
-	// routing says which of them are in force, and for whom; nil where nobody asks.
+	// routing says which of them are in force, and for whom; nil if it is not needed.
 	routing routing
 }
 
-// entry is a Service, with what was found about it.
+// entry is a Service and its report.
 type entry struct {
 	*model.Service
 	report *compile.Service
@@ -58,17 +58,16 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 	return x
 }
 
-// target is what a name of the query means: a Service, or a host that a table
-// was made for.
+// target is a name in the query, resolved: a Service, or a host that has a table.
 type target struct {
-	// name is how the query calls it, without a namespace.
+	// name is the name in the query, without a namespace.
 	name, namespace, host string
-	// service is the one whose pods stand behind it: for an ExternalName Service the
-	// one that it stands for. It is nil for hosts that are no Services.
+	// service is the Service whose pods are reached: for an ExternalName Service the one
+	// it is an alias for. It is nil for hosts that are not Services.
 	service *entry
 }
 
-// resolve finds what name means to somebody in namespace.
+// resolve finds the target of name for a caller in namespace.
 func (x *index) resolve(name, namespace string) (*target, error) {
 	name = strings.TrimSuffix(name, ".")
 	host := strings.ToLower(name)
@@ -95,7 +94,7 @@ func (x *index) resolve(name, namespace string) (*target, error) {
 	case 1:
 		return x.targetOf(same[0]), nil
 	default:
-		return nil, fmt.Errorf("several Services are called %s: say which, %s", name, join(qualifiedNames(same), "or"))
+		return nil, fmt.Errorf("several Services are called %s: write %s", name, join(qualifiedNames(same), "or"))
 	}
 }
 
@@ -116,7 +115,7 @@ func qualifiedNames(services []*entry) []string {
 	return out
 }
 
-// unknown says that there is no such Service, and which one may be meant.
+// unknown returns the error for a Service that does not exist, with a suggestion.
 func (x *index) unknown(name, namespace string) error {
 	what := "there is no Service " + name
 	if namespace != "" {

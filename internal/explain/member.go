@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// CheckMembers says which members name a Service or a version that is not
-// there, or one that no request can get to as the member says.
+// CheckMembers notes the members that name a Service or a version that does not exist, or
+// that no request can follow.
 func CheckMembers(snapshot *model.Snapshot, result *compile.Result, members []grammar.Member) []Note {
 	return newIndex(snapshot, result).checkMembers(members)
 }
@@ -30,8 +30,7 @@ func (x *index) checkMembers(members []grammar.Member) []Note {
 	return out
 }
 
-// checkMember returns a note about m, nil where it can be followed at one
-// Service at least.
+// checkMember returns a note about m, nil if m can be followed at one Service at least.
 func (x *index) checkMember(m grammar.Member) *Note {
 	var first *Note
 	for _, e := range x.byName[m.Service] {
@@ -56,7 +55,7 @@ func (x *index) checkMember(m grammar.Member) *Note {
 	return &n
 }
 
-// unanswered begins what is said of a strict member where no route answers it.
+// unanswered begins the note about a strict member that no route answers.
 const unanswered = "strict has no effect, and the request goes on to the released version: "
 
 // checkAt returns why m can't be followed at a Service, nil if it can.
@@ -71,7 +70,7 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 	case at < 0:
 		n = x.noSuchVersion(e, m.Version)
 	case e.report.State == compile.Idle && e.report.Versions[at].Released:
-		n = note(diag.Info, "it is the released version of %s.%s, and the only one: every request gets it", e.Name, e.Namespace)
+		n = note(diag.Info, "it is the only version of %s.%s, and released: every request gets it", e.Name, e.Namespace)
 	case e.report.Versions[at].Ready == 0:
 		n = x.noReadyPod(e, m.Version, e.report.Versions[at].Isolated)
 	default:
@@ -80,7 +79,7 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 	if m.Strict && n.Severity == diag.Warning && e.report.State != compile.Managed {
 		n.Message = unanswered + n.Message
 		if e.report.State == compile.Idle {
-			n.Fix = "annotate the Service with overrides.mesh/strict: Always to have strict members answered before there is anything to override"
+			n.Fix = "annotate the Service with overrides.mesh/strict: Always, so that strict members are answered even if there is nothing to override"
 		}
 	}
 	return &n
@@ -96,7 +95,7 @@ func (x *index) noSuchVersion(e *entry, version string) Note {
 	return n
 }
 
-// otherVersions notes that e has no such version, and which it has.
+// otherVersions notes that e has no such version, and lists its versions.
 func (x *index) otherVersions(e *entry, version string) Note {
 	var names, shown []string
 	for _, v := range e.report.Versions {
@@ -120,8 +119,8 @@ func (x *index) otherVersions(e *entry, version string) Note {
 	return note(diag.Warning, "Service %s.%s has no version %s; it has %s%s", e.Name, e.Namespace, version, join(shown, "and"), suggestion)
 }
 
-// checkConditions returns why the parameters of m are not understood at a
-// Service, whose table has rows only for conditions that it asks for.
+// checkConditions returns why the parameters of m are not understood at a Service: its
+// table has rows only for the conditions in its settings.
 func checkConditions(e *entry, m grammar.Member) *Note {
 	for _, c := range []struct {
 		condition, value string
@@ -137,10 +136,10 @@ func checkConditions(e *entry, m grammar.Member) *Note {
 		case c.value == "":
 			continue
 		case !slices.Contains(e.report.Settings.Conditions, c.condition):
-			n = note(diag.Warning, "Service %s.%s has no rows for %s=, so that the member is not followed there", e.Name, e.Namespace, c.condition)
+			n = note(diag.Warning, "Service %s.%s has no rows for %s=, so the member has no effect there", e.Name, e.Namespace, c.condition)
 			n.Fix = "annotate the Service with overrides.mesh/conditions: " + c.condition
 		case !c.known():
-			n = note(diag.Warning, "Service %s.%s has no row for %s=%s, so that the member is not followed there", e.Name, e.Namespace, c.condition, c.value)
+			n = note(diag.Warning, "Service %s.%s has no row for %s=%s, so the member has no effect there", e.Name, e.Namespace, c.condition, c.value)
 			n.Fix = fmt.Sprintf("correct the name, or add it to overrides.mesh/%ss of the Service", map[string]string{"from": "caller", "method": "method"}[c.condition])
 		default:
 			continue

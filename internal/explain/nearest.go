@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Nearest returns the candidate that name is most likely a misspelling of, ""
-// if none is near. Of equally near ones it is the first in order.
+// Nearest returns the candidate that name is most likely a misspelling of, "" if none is
+// near. If several are equally near, it returns the first in alphabetical order.
 func Nearest(name string, candidates []string) string {
 	best, least := "", max(len(name)/3, 1)+1
 	for _, c := range slices.Compact(slices.Sorted(slices.Values(candidates))) {
@@ -17,8 +17,8 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance counts the edits that make b of a: letters added, left out, changed,
-// or swapped with their neighbours. From limit on it does not matter how many.
+// distance counts the edits that turn a into b: letters added, removed, changed, or
+// swapped with their neighbours. It returns limit for any number from limit on.
 func distance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit
@@ -52,10 +52,10 @@ func didYouMean(name string) string {
 	return "; did you mean " + name + "?"
 }
 
-// fewNames is the number up to which names are listed.
+// fewNames is the maximum number of names in a list.
 const fewNames = 6
 
-// join returns names as in "a, b and c", and cuts long lists.
+// join returns names as in "a, b and c", and shortens long lists.
 func join(names []string, word string) string {
 	switch n := len(names); {
 	case n == 0:

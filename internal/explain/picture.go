@@ -8,8 +8,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// node is one box of the picture: a caller, or a service with what of it is
-// reached. Each but the first is led to by the route of its hop.
+// node is one box of the picture: a caller, or a service with the destination that is
+// reached. The edge to each but the first is labelled with the route of its hop.
 type node struct {
 	name, reached, edge string
 	style               string
@@ -45,8 +45,8 @@ func (e *Explanation) nodes() []node {
 	return out
 }
 
-// Mermaid writes the way of the request as a Mermaid flowchart. Overridden hops
-// are filled.
+// Mermaid writes the path of the request as a Mermaid flowchart. Overridden hops are
+// filled.
 func (e *Explanation) Mermaid(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
@@ -82,8 +82,8 @@ func (e *Explanation) Mermaid(w io.Writer) error {
 	return err
 }
 
-// mermaidText writes text as entity codes where a character could have a
-// meaning in Mermaid, in Markdown or in HTML.
+// mermaidText writes text with entity codes for characters that could have a meaning in
+// Mermaid, in Markdown or in HTML.
 func mermaidText(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -99,7 +99,7 @@ func mermaidText(s string) string {
 	return b.String()
 }
 
-// DOT writes the way of the request in Graphviz's language.
+// DOT writes the path of the request in Graphviz's language.
 func (e *Explanation) DOT(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("digraph overrides {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=10];\n")
@@ -137,8 +137,7 @@ func (e *Explanation) DOT(w io.Writer) error {
 	return err
 }
 
-// dotText writes text so that it can stand between double quotes, where "\"
-// begins an escape.
+// dotText escapes text for use between double quotes, where "\" begins an escape.
 func dotText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ", "\r", " ").Replace(s)
 }

@@ -25,7 +25,7 @@ func (x *index) faultOf(object diag.Object, codes ...diag.Code) *diag.Diagnostic
 
 // leftAlone notes that e is left alone, with the fix that the diagnostic about it gives.
 func (x *index) leftAlone(e *entry) Note {
-	n := note(diag.Warning, "Service %s.%s is left alone (%s), so that no version of it can be asked for", e.Name, e.Namespace, e.report.Reason)
+	n := note(diag.Warning, "Service %s.%s is left alone (%s), so no request can ask for a version of it", e.Name, e.Namespace, e.report.Reason)
 	n.Fix = e.report.Reason.Entry().Fix
 	if d := x.faultOf(e.Object(), e.report.Reason); d != nil {
 		n.Fix = d.Fix
@@ -33,8 +33,8 @@ func (x *index) leftAlone(e *entry) Note {
 	return n
 }
 
-// isVersion notes that e is a version of another Service, which a member has to name in its
-// place, or that it can't be one.
+// isVersion notes that e is a version of another Service, which a member must name
+// instead, or that it can't be one.
 func (x *index) isVersion(e *entry) Note {
 	if d := x.faultOf(e.Object(), diag.IsolatedBaseNotFound); d != nil {
 		n := note(diag.Warning, "Service %s.%s: %s", e.Name, e.Namespace, d.Message)
@@ -46,10 +46,10 @@ func (x *index) isVersion(e *entry) Note {
 	return n
 }
 
-// noReadyPod notes that a version of e has no ready pod, and why its own Service selects
-// none, where it has one of that name.
+// noReadyPod notes that a version of e has no ready pod, and, if the version has a
+// Service of its own, why that selects none.
 func (x *index) noReadyPod(e *entry, version, isolated string) Note {
-	n := note(diag.Warning, "version %s of %s.%s has no ready pod, so that no route leads to it", version, e.Name, e.Namespace)
+	n := note(diag.Warning, "version %s of %s.%s has no ready pod, so there is no route to it", version, e.Name, e.Namespace)
 	if s := x.services[[2]string{e.Namespace, isolated}]; s != nil {
 		if d := x.faultOf(s.Object(), diag.SelectsNothing); d != nil {
 			n.Message, n.Fix = fmt.Sprintf("%s; Service %s: %s", n.Message, s.Name, d.Message), d.Fix
@@ -58,8 +58,8 @@ func (x *index) noReadyPod(e *entry, version, isolated string) Note {
 	return n
 }
 
-// preview notes that a version of e most likely has a Service of its own with a fault, and
-// returns false if there is no such Service.
+// preview returns why a Service that is most likely meant to be a version of e is not
+// used as one, and the fix. found is false if there is no such Service.
 func (x *index) preview(e *entry, version string) (why, fix string, found bool) {
 	s := x.previewService(e, version)
 	if s == nil {
@@ -77,8 +77,8 @@ func (x *index) preview(e *entry, version string) (why, fix string, found bool) 
 		fmt.Sprintf("if it is that version, annotate Service %s with overrides.mesh/version-of: %s and overrides.mesh/version: %s", s.Name, e.Name, version), true
 }
 
-// previewService returns the Service that is most likely meant to be a version of e and is
-// not used as one: the best of those that say so, or that are called like it.
+// previewService returns the Service that is most likely meant to be a version of e and
+// is not used as one, judged by its annotations and its name.
 func (x *index) previewService(e *entry, version string) *entry {
 	var best *entry
 	most := 0
@@ -104,8 +104,8 @@ func (x *index) isUsed(e, s *entry) bool {
 	return false
 }
 
-// likeness says how likely it is that s is meant to be a version of base: not at all (0), or
-// the more the higher.
+// likeness scores how likely it is that s is meant to be a version of base; 0 means that
+// it is not.
 func (s *entry) likeness(base *entry, version string) int {
 	named := hasWords(s.Name, base.Name) && hasWords(s.Name, version)
 	carried := slices.ContainsFunc(s.Backends, func(b model.Backend) bool {
@@ -125,7 +125,7 @@ func (s *entry) likeness(base *entry, version string) int {
 	return 0
 }
 
-// hasWords reports whether words are among those of name, in order: "reviews-pr-118" has
+// hasWords reports whether name contains words between dashes: "reviews-pr-118" has
 // "pr-118".
 func hasWords(name, words string) bool {
 	return strings.Contains("-"+name+"-", "-"+words+"-")

@@ -11,59 +11,60 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// call is what a caller's proxy knows of a call before it looks at the routes.
+// call is the part of a call that selects the routes in the caller's proxy.
 type call struct {
 	caller route.Caller
-	// host is that of the Service that is called, or one that is no Service's.
+	// host is the host of the called Service, or a host that is not a Service's.
 	host string
-	// authority is the name in the request; empty for host.
+	// authority is the name in the request; empty if it is host.
 	authority string
-	// port is that of the Service.
+	// port is the port of the Service.
 	port uint32
 }
 
-// routing says what proxies have. Explain asks it for each hop, and decides nothing
-// of it by itself.
+// routing describes the configuration of proxies. Explain asks it for each hop, and
+// decides nothing about it itself.
 type routing interface {
-	// inForce returns whose routes decide about a call.
+	// inForce returns the routes that decide a call.
 	inForce(c *call) inForce
 }
 
-// inForce is whose routes decide about a call: those of a table, those of a
-// VirtualService of the user's, a Service's own one, or none.
+// inForce says which routes decide a call: those of a table, those of a user's
+// VirtualService, a Service's own route, or none.
 type inForce struct {
-	// table is the one that Overrides made; nil where it is not in force.
+	// table is the table of Overrides; nil if it is not in force.
 	table *route.Table
-	// users is the user's VirtualService, and routes its routes for the caller; zero
-	// where it is not in force.
+	// users is the user's VirtualService, and routes its routes for the caller; zero if
+	// it is not in force.
 	users  diag.Object
 	routes []route.Route
-	// own is the host of the Service whose own route is in force: it leads to all of
-	// its pods.
+	// own is the host of the Service whose own route is in force. It leads to all pods of
+	// the Service.
 	own string
 
-	// hidden is set where there is a table for the host which the caller's namespace
-	// does not see.
+	// hidden is set if the host has a table that is not visible to the caller's
+	// namespace.
 	hidden bool
-	// without are the VirtualServices for the host that the caller sees, and which have
-	// no route for it on this port.
+	// without are the VirtualServices for the host that are visible to the caller but
+	// have no route for it on this port.
 	without []diag.Object
-	// orderMatters is set where the answer depends on the ages of VirtualServices,
-	// which are not known.
+	// orderMatters is set if the answer depends on ages of VirtualServices that are not
+	// known.
 	orderMatters bool
-	// proxy is what else the caller's proxy has.
+	// proxy is the rest of the caller's proxy configuration.
 	proxy proxy
 }
 
-// proxy is the clusters that a caller's proxy has.
+// proxy describes the clusters of a caller's proxy.
 type proxy interface {
-	// cluster returns where a destination leads.
+	// cluster returns the cluster of a destination.
 	cluster(d *route.Destination) mesh.Cluster
-	// subset returns the labels of the pods of a cluster's subset; false where there is none.
+	// subset returns the labels of the pods of a cluster's subset; false if there is no
+	// such subset.
 	subset(c mesh.Cluster) (map[string]string, bool)
 }
 
-// meshRouting is the routing of the model of the mesh, with the objects that
+// meshRouting implements routing by the model of the mesh, with the objects that
 // Overrides makes.
 type meshRouting struct {
 	mesh     *mesh.Mesh
@@ -128,7 +129,7 @@ func (r *meshRouting) inOrder(c *call, order mesh.Order) inForce {
 	return out
 }
 
-// reads reports whether proxies of a class are told of s.
+// reads reports whether proxies of a class receive s.
 func reads(class *mesh.Class, s *mesh.Source) bool {
 	return s.Revision == "" || s.Revision == class.Revision
 }
@@ -140,7 +141,7 @@ func forHost(s *mesh.Source, host string) bool {
 	})
 }
 
-// hasRouteFor reports whether any route of s is for the caller, on the port.
+// hasRouteFor reports whether s has a route for the caller on the port.
 func hasRouteFor(s *mesh.Source, c *call) bool {
 	request := &route.Request{Port: c.port, Caller: c.caller}
 	return s.Problem != nil || slices.ContainsFunc(s.Routes, func(r mesh.Route) bool {
@@ -149,7 +150,7 @@ func hasRouteFor(s *mesh.Source, c *call) bool {
 	})
 }
 
-// revision returns that of the proxies of a namespace; empty where it is not known.
+// revision returns the revision of the proxies of a namespace; empty if it is not known.
 func (r *meshRouting) revision(namespace string) string {
 	named := r.snapshot.Revisions[namespace]
 	if revision, isTag := r.snapshot.Tags[named]; isTag {
@@ -158,7 +159,7 @@ func (r *meshRouting) revision(namespace string) string {
 	return named
 }
 
-// clusters are those of the proxies of a class, on a port.
+// clusters are the clusters of the proxies of a class, on one port.
 type clusters struct {
 	*mesh.Island
 	class *mesh.Class

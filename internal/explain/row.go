@@ -9,7 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// rows says for each row of the table whether it takes the request, and why not.
+// rows evaluates each row of the table: whether it takes the request, and why not.
 func (e *evaluation) rows(decision *route.Decision) []Row {
 	out := make([]Row, 0, len(e.table.Routes))
 	for i := range e.table.Routes {
@@ -22,7 +22,7 @@ func (e *evaluation) rows(decision *route.Decision) []Row {
 		case row.Taken:
 			row.Why = e.whyTaken(r, i)
 		case row.Fits:
-			row.Why = "fits too, but a row before it takes the request"
+			row.Why = "fits too, but an earlier row takes the request"
 		default:
 			row.Why = e.whyNot(r, reasons)
 		}
@@ -61,11 +61,11 @@ func (e *evaluation) whyTaken(r *route.Route, at int) string {
 		return cmp.Or(e.decisive(at, e.carried.header), "a strict member") + " can't be served"
 	case route.Released:
 	}
-	return "no row before it fits"
+	return "no earlier row fits"
 }
 
-// decisive returns the member that takes the request to a row also when it is
-// the only one.
+// decisive returns the member that takes the request to a row even if it is the only
+// member.
 func (e *evaluation) decisive(at int, members []grammar.Member) string {
 	for _, m := range members {
 		request := e.request
@@ -92,9 +92,9 @@ func withoutCarriers(header map[string][]string, name string) map[string][]strin
 	return out
 }
 
-// whyNot joins the reasons of a row's alternatives. Patterns of the carriers
-// are nothing to read; what they ask for is said in words, and only where
-// nothing else is in the way.
+// whyNot joins the reasons of a row's alternatives. It describes conditions on the
+// carriers in words, not as patterns, and only if nothing else prevents the row from
+// taking the request.
 func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 	var others []string
 	carriers := false
@@ -119,10 +119,10 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 	return strings.Join(others, "; ")
 }
 
-// aboutCarrier reports whether a reason speaks of what rows of a kind ask of
-// the carriers: ordinary ones that they ask for nothing, and those of versions
-// that they do. Anything else about them was asked by the user, who may ask
-// something of baggage too.
+// aboutCarrier reports whether a reason is about the condition on the carriers that every
+// row of a kind has: rows for ordinary requests require that no version is asked for,
+// rows of versions that theirs is. Other conditions on carriers are the user's, who may
+// match on baggage too.
 func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool {
 	baggage := reason.Name == grammar.BaggageHeader
 	if reason.Field != route.Header || (!baggage && reason.Name != e.snapshot.Options.Header) {
@@ -138,7 +138,7 @@ func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool 
 	return false
 }
 
-// anyBaggage fits baggage that asks for a version.
+// anyBaggage matches baggage that asks for a version.
 var anyBaggage = route.StringMatch{Op: route.Regex, Value: grammar.AnyBaggagePattern}
 
 func memberList(members []grammar.Member) string {

@@ -10,12 +10,12 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// shownRows is the number of rows up to which all of a table are written.
+// shownRows is the maximum number of rows of a table that are all written.
 const shownRows = 20
 
-// Text writes e for people: the way of the request, then for each hop the rows
-// of its table. Of large tables only the rows that have to do with the request
-// are written, unless all is set.
+// Text writes e for people: the path of the request, then the rows of the table of each
+// hop. For large tables it writes only the rows that concern the request, unless all is
+// set.
 func (e *Explanation) Text(w io.Writer, all bool) error {
 	var b strings.Builder
 	if len(e.Hops) > 1 || len(e.Unreached) > 0 {
@@ -48,7 +48,7 @@ func (e *Explanation) JSON(w io.Writer) error {
 	return encoder.Encode(e)
 }
 
-// way returns the chain in one line: "client → service-1:v1 → service-2:v2".
+// way returns the path in one line: "client → service-1:v1 → service-2:v2".
 func (e *Explanation) way() string {
 	steps := []string{e.Hops[0].Caller}
 	for i := range e.Hops {
@@ -57,7 +57,7 @@ func (e *Explanation) way() string {
 	return strings.Join(steps, " → ")
 }
 
-// station names a service with what of it is reached.
+// station names a service and the destination that is reached.
 func (h *Hop) station() string {
 	if strings.ContainsAny(h.Reached, " ,:") {
 		return h.Service + " (" + h.Reached + ")"
@@ -110,8 +110,8 @@ func (r *Row) mark() string {
 	return "✗"
 }
 
-// relevant returns the rows to write and how many others there are. Where there
-// are too many, override rows that nobody asked for are left out first.
+// relevant returns the rows to write and the number of the others. It leaves out override
+// rows that the request does not ask for.
 func (h *Hop) relevant() (rows []Row, left int) {
 	if len(h.Rows) <= shownRows+1 {
 		return h.Rows, 0
@@ -136,7 +136,7 @@ func (h *Hop) relevant() (rows []Row, left int) {
 	return rows, left
 }
 
-// dull rows are those of versions that the request does not speak of.
+// dull rows are those of versions that the request does not name.
 func (r *Row) dull() bool {
 	return !r.Taken && !r.Fits && !r.asked && (r.Kind == route.Override || r.Kind == route.Unavailable)
 }
