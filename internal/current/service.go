@@ -14,43 +14,44 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// Input is what is known at this moment. Nothing in it is changed.
+// Input is the input of [Services] and [Warnings], which change nothing in it.
 type Input struct {
 	Snapshot *model.Snapshot
 	Result   *compile.Result
 	Planned  *plan.Output
-	// Observed are the objects of ours that are in the cluster.
+	// Observed are the objects of Overrides in the cluster.
 	Observed []plan.Observed
 }
 
-// Pinned says whether ordinary traffic is kept from previews at this moment.
+// Pinned says whether ordinary traffic is kept from previews at the moment.
 type Pinned string
 
 const (
-	// NotNeeded is that there is no preview.
+	// NotNeeded means that there is no preview.
 	NotNeeded Pinned = "not needed"
-	// Everywhere is that it is, at every door that is known.
+	// Everywhere means that it is, at every known door.
 	Everywhere Pinned = "yes"
-	// Partly is that it is where routes of ours are in force, and not at other doors.
+	// Partly means that it is where routes of Overrides are in force, but not at other
+	// doors.
 	Partly Pinned = "partly"
-	// Nowhere is that it is not.
+	// Nowhere means that it is not.
 	Nowhere Pinned = "no"
 )
 
-// Place says how far a Service is as it is to be.
+// Place says whether a Service is as it should be.
 type Place string
 
 const (
-	// Whole is that nothing is to be written for it.
+	// Whole means that nothing needs to be written for it.
 	Whole Place = "yes"
-	// Served is that its versions are served and its ordinary traffic is where it is to
-	// be; what nobody needs any more is removed later.
+	// Served means that its versions are served and its ordinary traffic is where it
+	// should be; objects that are no longer needed are removed later.
 	Served Place = "served"
-	// NotYet is that something is to be written, or waits.
+	// NotYet means that a write is due or waits.
 	NotYet Place = "no"
 )
 
-// Service is what is so of a Service.
+// Service is the present state of a Service.
 type Service struct {
 	Namespace string
 	Name      string
@@ -61,13 +62,14 @@ type Service struct {
 	Ready, Pods int
 	// Open are the doors at which ordinary traffic reaches previews.
 	Open []compile.Door
-	// Waits is what is not as it is to be, and why.
+	// Waits are the writes that wait, and why.
 	Waits []Wait
 	Place Place
-	// Routed is set where a table of ours is in place for it.
+	// Routed is set if a table of Overrides is in place for it.
 	Routed bool
 
-	// elsewhere is set where ordinary traffic goes to something whose pods are not known.
+	// elsewhere is set if ordinary traffic goes to a destination whose pods are not
+	// known.
 	elsewhere bool
 }
 
@@ -76,33 +78,33 @@ func (s *Service) Object() diag.Object {
 	return diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
 }
 
-// Wait is something that is not yet as it is to be.
+// Wait is a write that waits.
 type Wait struct {
 	// What waits, and for what, as a sentence.
 	What   string      `json:"what"`
 	Reason plan.Reason `json:"reason"`
-	// Until is when the wait ends at the latest; nil where that is not known.
+	// Until is when the wait ends at the latest; nil if that is not known.
 	Until *time.Time `json:"until,omitempty"`
 }
 
-// finder finds out what is so.
+// finder holds the state of [Services].
 type finder struct {
 	*Input
 
 	byHost map[string]*model.Service
-	// ordinary has the clusters that the own table of a Service sends ordinary traffic to.
+	// ordinary has the clusters that a Service's own table sends ordinary traffic to.
 	ordinary map[[2]string][]plan.Cluster
 	labels   map[plan.Cluster]map[string]string
 	objects  map[[2]string]bool
 	owners   map[diag.Object]string
 	waits    map[[2]string][]Wait
-	// steps are the Services for which something is to be written now, helds those for
-	// which more than cleaning up waits.
+	// steps are the Services with writes that are due, helds those with writes that wait
+	// for more than cleaning up.
 	steps, helds map[[2]string]bool
 }
 
-// Services says what is so of each Service that has previews or objects of ours, in the
-// order of the result.
+// Services returns the state of each Service that has previews or objects of Overrides,
+// in the order of the result.
 func Services(in Input) []Service {
 	f := &finder{
 		Input: &in, byHost: map[string]*model.Service{}, ordinary: map[[2]string][]plan.Cluster{}, labels: map[plan.Cluster]map[string]string{},
@@ -151,7 +153,7 @@ func (f *finder) index() {
 	}
 }
 
-// owner names the Service that an object of ours is for, or the VirtualService where
+// owner names the Service that an object of Overrides is for, or the VirtualService if
 // there is no such Service.
 func (f *finder) owner(o diag.Object) [2]string {
 	if owner, wanted := f.owners[o]; wanted {
@@ -179,8 +181,8 @@ func (f *finder) service(s *compile.Service) Service {
 	return out
 }
 
-// reach finds the pods behind s that ordinary traffic reaches by the objects in place,
-// and notes them with those behind other Services that it goes to.
+// reach returns the pods of s that ordinary traffic reaches through the objects in the
+// cluster. It also notes pods of other Services that this traffic goes to.
 func (f *finder) reach(s *compile.Service, out *Service) []*model.Backend {
 	to := f.ordinary[[2]string{s.Namespace, s.Name}]
 	if out.Routed = len(to) > 0; !out.Routed {
@@ -194,7 +196,7 @@ func (f *finder) reach(s *compile.Service, out *Service) []*model.Backend {
 			continue
 		}
 		if c.Subset != "" && labels == nil {
-			continue // a subset that is not there: its requests fail
+			continue // a subset that does not exist: its requests fail
 		}
 		for i := range behind.Backends {
 			b := &behind.Backends[i]
@@ -221,8 +223,8 @@ func describe(b *model.Backend, label string) string {
 	return b.Workload.String()
 }
 
-// pinned says whether ordinary traffic is kept from previews, where it reaches some of the
-// pods behind s.
+// pinned says whether ordinary traffic is kept from previews, if it reaches some of the
+// pods of s.
 func (f *finder) pinned(s *compile.Service, out *Service, reached []*model.Backend) Pinned {
 	if !slices.ContainsFunc(s.Previews, func(b model.Backend) bool { return b.Pods > 0 }) {
 		return NotNeeded
@@ -231,7 +233,7 @@ func (f *finder) pinned(s *compile.Service, out *Service, reached []*model.Backe
 	if out.Routed {
 		shared = f.shared(s, out, reached)
 	} else {
-		// Then a user's own routes may keep it from previews, but none that are to come.
+		// Then a user's own routes may keep it from previews, but future routes don't.
 		shared = out.Place == NotYet || slices.ContainsFunc(out.Open, func(d compile.Door) bool { return d.Kind == compile.DoorSidecars })
 	}
 	switch {
@@ -243,8 +245,8 @@ func (f *finder) pinned(s *compile.Service, out *Service, reached []*model.Backe
 	return Everywhere
 }
 
-// shared reports whether the table in place lets previews have ordinary traffic. While a
-// pin waits to be moved, what is pinned is not released any more.
+// shared reports whether the table in place lets ordinary traffic reach previews. While a
+// pin waits to be moved, the pods that it selects are no longer released.
 func (f *finder) shared(s *compile.Service, out *Service, reached []*model.Backend) bool {
 	released, others := false, false
 	for _, b := range reached {
@@ -255,7 +257,7 @@ func (f *finder) shared(s *compile.Service, out *Service, reached []*model.Backe
 	return others && (released || whole || out.Place != NotYet)
 }
 
-// WaitOf says what waits for what.
+// WaitOf describes a blocked write.
 func WaitOf(h plan.Blocked) Wait {
 	out := Wait{Reason: h.Reason}
 	if !h.Until.IsZero() {
@@ -271,13 +273,13 @@ func WaitOf(h plan.Blocked) Wait {
 	case plan.Flapping:
 		out.What = what + " waits until its pods stay ready"
 	case plan.UnreleasedPodsDraining:
-		out.What = "the pin stays until proxies have forgotten pods that are not released"
+		out.What = "the pin stays until proxies have dropped pods that are not released"
 	case plan.SubsetInUse:
-		out.What = "subsets that nobody needs any more stay until no proxy has a route to them"
+		out.What = "subsets that are no longer needed stay until no proxy has a route to them"
 	case plan.ReleasedNotReady:
 		out.What = "ordinary traffic stays where it is, since no released pod is ready"
 	case plan.ReleasedNotFound:
-		out.What = "ordinary traffic stays where it is, since what is named as released is not there"
+		out.What = "ordinary traffic stays where it is, since no pod of the version or workload that is named as released exists"
 	default:
 		out.What = cmp.Or(h.String(), what) + " waits"
 	}

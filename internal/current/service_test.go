@@ -30,14 +30,14 @@ func pods(version string, ready int) model.Backend {
 	}
 }
 
-// world is one moment of the Service cart.
+// world is one state of the Service cart.
 type world struct {
 	released, previews []model.Backend
 	pinned             compile.Pinned
 	state              compile.State
 	doors              []compile.Door
-	// to are the subsets that ordinary traffic goes to by the routes in place, "" for the
-	// whole Service; nil where there are none.
+	// to are the subsets that ordinary traffic goes to through the routes in place, ""
+	// for the whole Service; nil if there are no routes.
 	to    []string
 	steps []plan.Step
 	held  []plan.Blocked
@@ -76,7 +76,8 @@ func (w *world) input() Input {
 	return in
 }
 
-// TestServices: what is so is read from the objects in place, not from what is wanted.
+// TestServices: the state is read from the objects in the cluster, not from those that
+// are wanted.
 func TestServices(t *testing.T) {
 	t.Parallel()
 	v1, v2 := []model.Backend{pods("v1", 1)}, []model.Backend{pods("v2", 1)}
@@ -146,7 +147,7 @@ func TestServices(t *testing.T) {
 			world{released: v1, pinned: compile.PinnedNowhere, to: []string{"v1"}, held: []plan.Blocked{{Object: subsets, Reason: plan.SubsetInUse, Until: at}}},
 			[]Service{{
 				Pinned: NotNeeded, To: []string{"Deployment/cart-v1 (version v1)"}, Pods: 1, Ready: 1, Place: Served, Routed: true,
-				Waits: []Wait{{"subsets that nobody needs any more stay until no proxy has a route to them", plan.SubsetInUse, &at}},
+				Waits: []Wait{{"subsets that are no longer needed stay until no proxy has a route to them", plan.SubsetInUse, &at}},
 			}},
 			nil,
 		},
@@ -205,14 +206,15 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// TestVersionLabel: a version label that no pod has is told once, for the whole cluster.
+// TestVersionLabel: a version label that no pod has is reported once, for the whole
+// cluster.
 func TestVersionLabel(t *testing.T) {
 	t.Parallel()
 	w := world{released: []model.Backend{pods("v1", 1)}, pinned: compile.PinnedNowhere, state: compile.Idle}
 	in := w.input()
 	in.Snapshot.Options.VersionLabel, in.Result.Services[0].Settings.VersionLabel = "vrsn", "vrsn"
 	got := Warnings(in, nil)
-	want := []diag.Diagnostic{diag.New(diag.VersionLabelUnused, diag.Object{}, `no pod behind any of 1 managed Services carries the label "vrsn": no version is known`)}
+	want := []diag.Diagnostic{diag.New(diag.VersionLabelUnused, diag.Object{}, `no pod of any of 1 managed Services has the label "vrsn", so no version is known`)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

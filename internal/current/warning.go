@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Warnings tells of Services whose ordinary traffic reaches previews though it is to be
-// pinned, or no ready pod; and of a version label that no pod has.
+// Warnings reports Services whose ordinary traffic reaches previews although it should be
+// pinned, or reaches no ready pod; and a version label that no pod has.
 func Warnings(in Input, services []Service) []diag.Diagnostic {
 	reports := map[[2]string]*compile.Service{}
 	for i := range in.Result.Services {
@@ -26,7 +26,7 @@ func Warnings(in Input, services []Service) []diag.Diagnostic {
 		}
 		toBePinned := report.Pinned == compile.PinnedByVersion || report.Pinned == compile.PinnedByWorkload
 		if ready := readyOf(report.Previews, report.Settings.VersionLabel); toBePinned && s.Pinned == Nowhere && len(ready) > 0 {
-			out = append(out, diag.New(diag.OrdinaryTrafficNotPinned, s.Object(), "ordinary traffic is not pinned now, and reaches %s", strings.Join(ready, ", ")))
+			out = append(out, diag.New(diag.OrdinaryTrafficNotPinned, s.Object(), "ordinary traffic is not pinned at the moment, and reaches %s", strings.Join(ready, ", ")))
 		}
 		if s.Routed && s.Ready == 0 && !s.elsewhere {
 			out = append(out, diag.New(diag.NoReadyPod, s.Object(), "ordinary traffic reaches no ready pod: it goes to %s", where(s)))
@@ -37,7 +37,7 @@ func Warnings(in Input, services []Service) []diag.Diagnostic {
 
 func where(s *Service) string {
 	if len(s.To) == 0 {
-		return "pods that are not there"
+		return "pods that do not exist"
 	}
 	return strings.Join(s.To, ", ")
 }
@@ -54,8 +54,9 @@ func readyOf(pods []model.Backend, label string) []string {
 	return slices.Compact(out)
 }
 
-// versionLabel warns where no pod of any Service carries its version label: that is what
-// a mistyped --version-label looks like. Without it, it may not be known what is released.
+// versionLabel warns if no pod of any Service has its version label, as after a typing
+// error in --version-label. Without the label, it may not be known which pods are
+// released.
 func versionLabel(in Input) []diag.Diagnostic {
 	labels := map[[2]string]string{}
 	for i := range in.Result.Services {
@@ -79,6 +80,6 @@ func versionLabel(in Input) []diag.Diagnostic {
 		return nil
 	}
 	return []diag.Diagnostic{diag.New(
-		diag.VersionLabelUnused, diag.Object{}, "no pod behind any of %d managed Services carries the label %q: no version is known", services, in.Snapshot.Options.VersionLabel,
+		diag.VersionLabelUnused, diag.Object{}, "no pod of any of %d managed Services has the label %q, so no version is known", services, in.Snapshot.Options.VersionLabel,
 	)}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// tell adds an Event about d on every Service that d is about. The format of its note is
-// for what d says.
+// tell adds an Event about d to every Service that d is about. The format of its note is
+// for the message of d.
 func (t *teller) tell(d *diag.Diagnostic, e Event) {
 	format := e.Note
 	e.About = d.Object
@@ -21,7 +21,8 @@ func (t *teller) tell(d *diag.Diagnostic, e Event) {
 	}
 }
 
-// noteOn is what an Event on a Service says of d, which may be about a VirtualService.
+// noteOn returns the note of an Event on a Service about d, which may be about a
+// VirtualService.
 func noteOn(service [2]string, d *diag.Diagnostic) string {
 	if d.Object.Kind == "VirtualService" && d.Object.Name != service[1]+compile.ObjectSuffix {
 		return d.Object.String() + ": " + d.Message
@@ -29,8 +30,8 @@ func noteOn(service [2]string, d *diag.Diagnostic) string {
 	return d.Message
 }
 
-// concerned names the Services that an object is about: itself, the one that an object
-// of ours was made for, or those with versions that a user's VirtualService leads to.
+// concerned names the Services that an object is about: itself, the one that an object of
+// Overrides was made for, or those with versions that a user's VirtualService routes to.
 func (t *teller) concerned(object diag.Object) [][2]string {
 	if t.owners == nil {
 		t.owners = t.Result.Owners()
@@ -48,11 +49,11 @@ func (t *teller) concerned(object diag.Object) [][2]string {
 			}
 		}
 	}
-	// One of ours that nobody wants any more is named after what it was for.
+	// The name of an object of Overrides that is no longer wanted says what it was for.
 	return [][2]string{{object.Namespace, strings.TrimSuffix(object.Name, compile.ObjectSuffix)}}
 }
 
-// ledTo names the Services with routes or previews that v is for, leads to, or copies
+// ledTo names the Services with routes or previews that v is for, routes to, or mirrors
 // requests to.
 func (t *teller) ledTo(v *model.VirtualService) [][2]string {
 	hosts := map[string]bool{}

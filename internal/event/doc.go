@@ -1,19 +1,19 @@
-// Package event decides which Events are said of Services: when something begins to be
-// so, when it is so in another way, and when it is over.
+// Package event decides which Events to write on Services: when a state begins, when it
+// changes, and when it ends.
 //
-// In: what one look at the cluster found, what was planned, and what was said before, as
-// values, with the time. Out: the Events to say now, and what to remember. It must never
-// read a clock, or write anything.
+// Input: a snapshot of the cluster, the plan, the previous Events, and the time, as
+// values. Output: the Events to write now, and what to remember. The package never reads
+// a clock and writes nothing.
 //
-//	what                          Event                        when
+//	state                         Event                        when
 //	----------------------------  ---------------------------  -------------------------
 //	a version's route is in place VersionOverridable           once all proxies have it
-//	… and is no more              VersionNotOverridable, with  unless the version gets
+//	… and no longer is            VersionNotOverridable, with  unless the version gets
 //	                              the true reason              all requests anyway
-//	a warning begins, or says     its code, as a Warning       at once; one that comes
-//	something else                                             and goes, ever more rarely
-//	a warning that was said ends  Resolved                     at once
+//	a warning begins, or its      its code, as a Warning       at once; less and less
+//	message changes                                            often if it comes and goes
+//	a reported warning ends       Resolved                     at once
 //	a refusal lasts               its code, as a Warning       every RepeatAfter
-//	a namespace is not managed    NamespaceNotManaged,         while something of ours
-//	any more                      as a Warning                 is in it
+//	a namespace is no longer      NamespaceNotManaged,         while it holds objects of
+//	managed                       as a Warning                 Overrides
 package event

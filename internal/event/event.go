@@ -11,71 +11,72 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Reasons of Events, beside the codes of diagnostics.
+// Reasons of Events, in addition to the codes of diagnostics.
 const (
 	// VersionOverridable says that requests may ask for a version.
 	VersionOverridable = "VersionOverridable"
-	// VersionNotOverridable says that they can't any more, and why.
+	// VersionNotOverridable says that requests can no longer ask for it, and why.
 	VersionNotOverridable = "VersionNotOverridable"
-	// Resolved says that what a Warning said is not so any more.
+	// Resolved says that a Warning no longer applies.
 	Resolved = "Resolved"
 )
 
-// Event is one that is to be said of a Service.
+// Event is an Event to write on a Service.
 type Event struct {
 	Namespace, Service string
 	Warning            bool
 	Reason, Note       string
-	// Version is that which the Event is about; zero for others.
+	// Version is the version that the Event is about; zero for other Events.
 	Version route.Version
-	// About is the object that a Warning is about, or that is Resolved; zero for versions.
+	// About is the object of a Warning, or of one that is Resolved; zero for versions.
 	About diag.Object
 }
 
-// Input is what Events follow from. Nothing in it is changed.
+// Input is the input of [Tell], which changes nothing in it.
 type Input struct {
 	Now      time.Time
 	Snapshot *model.Snapshot
 	Result   *compile.Result
 	Planned  *plan.Output
-	// Observed are the objects of ours that are in the cluster.
+	// Observed are the objects of Overrides in the cluster.
 	Observed []plan.Observed
-	// Before are these before the look has changed any, and Written is when each was written
-	// last. They are read only where Memory is that of one that has just started.
+	// Before are these objects before this cycle changed any, and Written is when each
+	// was last written. Both are read only if Memory is that of an operator that has just
+	// started.
 	Before  []plan.Observed
 	Written map[diag.Object]time.Time
-	// Left are namespaces that are not managed any more.
+	// Left are namespaces that are no longer managed.
 	Left map[string]bool
-	// Diagnostics are all that were found.
+	// Diagnostics are all diagnostics.
 	Diagnostics []diag.Diagnostic
-	// Memory is that of the call before; the zero Memory knows nothing, as that of an
-	// operator that has just started.
+	// Memory is that of the previous call; the zero Memory is that of an operator that
+	// has just started.
 	Memory Memory
 }
 
-// Output is what follows.
+// Output is the result of [Tell].
 type Output struct {
 	Events []Event
-	// Begun and Ended are the warnings that began and ended since the call before.
+	// Begun and Ended are the warnings that began and ended since the previous call.
 	Begun, Ended []diag.Diagnostic
-	// Young are those that are not told before they have lasted.
+	// Young are the warnings that have not lasted long enough to be reported.
 	Young []diag.Diagnostic
-	// Again is when to ask again though nothing has changed; zero for never.
+	// Again is when to call again even if nothing has changed; zero for never.
 	Again  time.Time
 	Memory Memory
 }
 
-// teller is one call in the making.
+// teller is the state of one call.
 type teller struct {
 	*Input
 
 	reports map[[2]string]*compile.Service
-	// owners are those of our objects that are wanted.
+	// owners are the owners of the objects of Overrides that are wanted.
 	owners map[diag.Object]string
 	out    Output
 }
 
-// Tell says what has changed since the call before.
+// Tell returns the Events about changes since the previous call.
 func Tell(in Input) Output {
 	t := &teller{Input: &in, reports: map[[2]string]*compile.Service{}}
 	for i := range in.Result.Services {
@@ -95,7 +96,7 @@ func Tell(in Input) Output {
 	return t.out
 }
 
-// wake asks for another call at a time.
+// wake requests another call at a time.
 func (t *teller) wake(at time.Time) {
 	if t.out.Again.IsZero() || at.Before(t.out.Again) {
 		t.out.Again = at

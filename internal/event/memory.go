@@ -9,20 +9,20 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Memory is what was said. It may be lost: then warnings are said again, and of versions
-// is known what can be read from the objects in place.
+// Memory holds the previous Events. If it is lost, warnings are reported again, and the
+// state of versions is read from the objects in the cluster.
 type Memory struct {
-	// told is set once something was told.
+	// told is set once there was an Event.
 	told bool
-	// announced are the versions that are overridable, as far as was said.
+	// announced are the versions that were reported as overridable.
 	announced map[route.Version]announced
-	// since is when each warning was first found, warned are those that had lasted, said
-	// is when there was an Event of each last.
+	// since is when each warning was first found, warned are those that had lasted long
+	// enough, and said is the time of the last Event about each.
 	since, said map[diag.Diagnostic]time.Time
 	warned      map[diag.Diagnostic]bool
-	// paces bound the Events of each code about an object.
+	// paces limit the rate of Events of each code about an object.
 	paces map[topic]pace
-	// left has what was said of Services in namespaces that are not managed any more.
+	// left are the warnings about Services in namespaces that are no longer managed.
 	left map[[2]string]diag.Diagnostic
 }
 
@@ -33,21 +33,22 @@ func newMemory() Memory {
 	}
 }
 
-// NewMemory returns that of an operator that has told all there was to tell, which was
-// nothing.
+// NewMemory returns the Memory of an operator that has reported everything, when there
+// was nothing to report.
 func NewMemory() Memory { return newMemory() }
 
-// Starts reports whether nothing was told yet since the operator started, or leads.
+// Starts reports whether there was no call yet since the operator started or became the
+// leader.
 func (m Memory) Starts() bool { return !m.told }
 
-// Forget returns what is left of m when another operator may have led meanwhile.
-// Warnings that go on are not said again.
+// Forget returns the part of m that is still valid after another operator may have been
+// the leader. Warnings that last are not reported again.
 func (m Memory) Forget() Memory {
 	m.told, m.announced = false, nil
 	return m
 }
 
-// Empty reports whether nothing is remembered.
+// Empty reports whether m holds nothing.
 func (m Memory) Empty() bool {
 	return len(m.announced)+len(m.since)+len(m.said)+len(m.warned)+len(m.paces)+len(m.left) == 0
 }

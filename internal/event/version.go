@@ -16,19 +16,20 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// announcedWithin is how long after a route was written the operator that wrote it
-// may have ended without having announced the version. Within it, one that follows
-// says it, perhaps again.
+// announcedWithin is how long after it wrote a route an operator may have ended without
+// announcing the version. During this time, the next operator announces it, perhaps
+// again.
 const announcedWithin = time.Minute
 
-// announced is a version that was said to be overridable.
+// announced is a version that was reported as overridable.
 type announced struct {
-	// selector is that of its Service then; nil where that is not known.
+	// selector is the selector of its Service at that time; nil if it is not known.
 	selector map[string]string
 }
 
-// inherit takes for announced what an earlier operator has: the versions of rows that are
-// in place. Those that are wanted still may not have been, if they were written just now.
+// inherit assumes that an earlier operator has announced the versions of rows that are in
+// place. Those that are still wanted may not have been announced if they were written
+// just now.
 func (t *teller) inherit() {
 	wanted := map[diag.Object]map[string]route.Version{}
 	for i := range t.Result.Tables {
@@ -60,7 +61,7 @@ func (t *teller) inherit() {
 	}
 }
 
-// subsets are the labels of the subsets that were in place.
+// subsets returns the labels of the subsets in the cluster.
 func (t *teller) subsets() map[plan.Cluster]map[string]string {
 	out := map[plan.Cluster]map[string]string{}
 	for i := range t.Before {
@@ -69,8 +70,8 @@ func (t *teller) subsets() map[plan.Cluster]map[string]string {
 	return out
 }
 
-// versionOf says for which version a row is that nobody wants any more: that of the
-// subset which it leads to. It is zero where that can't be told.
+// versionOf returns the version of a row that is no longer wanted, by the subset that it
+// routes to. It is zero if that can't be told.
 func versionOf(row route.PlacedOverride, labels map[string]string) route.Version {
 	host := strings.SplitN(row.To.Host, ".", 3)
 	if len(host) < 3 || len(labels) != 1 {
@@ -102,7 +103,7 @@ func (t *teller) service(v route.Version) *model.Service {
 	return &t.Snapshot.Services[at]
 }
 
-// versions says which versions requests may ask for now, and which not any more.
+// versions reports which versions requests may ask for now, and which no longer.
 func (t *teller) versions() {
 	routed, known := t.Planned.Routed, t.out.Memory.announced
 	var begun, ended []route.Version
@@ -119,7 +120,7 @@ func (t *teller) versions() {
 	if len(begun)+len(ended) == 0 {
 		return
 	}
-	known = maps.Clone(known) // the one before may be asked again
+	known = maps.Clone(known) // the previous one may be used again
 	for _, v := range sorted(begun) {
 		known[v] = t.announced(v)
 		t.say(v, VersionOverridable, fmt.Sprintf("version %s is reached by requests for %s:%s", v.Version, v.Service, v.Version))
@@ -137,12 +138,12 @@ func (t *teller) say(v route.Version, reason, note string) {
 	t.out.Events = append(t.out.Events, Event{Namespace: v.Namespace, Service: v.Service, Reason: reason, Note: note, Version: v})
 }
 
-// whyNot says why no request can ask for a version any more, and what becomes of those
-// that do; nothing where these reach it all the same, or the Service is gone.
+// whyNot says why no request can ask for a version any more, and what happens to those
+// that do; empty if they still reach it, or the Service is gone.
 func (t *teller) whyNot(v route.Version, was announced) string {
 	asked := fmt.Sprintf("requests for %s:%s", v.Service, v.Version)
 	if t.Left[v.Namespace] {
-		return fmt.Sprintf("version %s is not routed to, since namespace %s is not managed any more: %s are answered like any other", v.Version, v.Namespace, asked)
+		return fmt.Sprintf("version %s is not routed to, since namespace %s is no longer managed: %s are answered like any other", v.Version, v.Namespace, asked)
 	}
 	s := t.reports[[2]string{v.Namespace, v.Service}]
 	switch {
@@ -164,15 +165,15 @@ func (t *teller) whyNot(v route.Version, was announced) string {
 	return why + ": " + asked + get
 }
 
-// whyNoRoute says why there is no route to a version of a Service that is looked after;
-// nothing where none is needed.
+// whyNoRoute says why there is no route to a version of a managed Service; empty if none
+// is needed.
 func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) string {
 	at := slices.IndexFunc(s.Versions, func(x compile.Version) bool { return x.Name == v.Version })
 	if at < 0 {
 		if now := t.service(v); now != nil && was.selector != nil && !maps.Equal(now.Selector, was.selector) {
-			return fmt.Sprintf("version %s has no pod behind the Service, whose selector has changed (%s)", v.Version, strings.TrimSuffix(model.LabelString(now.Selector), ","))
+			return fmt.Sprintf("version %s has no pod that the Service selects, since its selector has changed (%s)", v.Version, strings.TrimSuffix(model.LabelString(now.Selector), ","))
 		}
-		return fmt.Sprintf("version %s has no pod behind the Service", v.Version)
+		return fmt.Sprintf("version %s has no pod that the Service selects", v.Version)
 	}
 	x := &s.Versions[at]
 	switch {
@@ -183,13 +184,13 @@ func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) 
 	}
 	for _, h := range t.Planned.Blocked {
 		if h.Version == v && h.Reason == plan.Flapping {
-			return fmt.Sprintf("version %s becomes ready and unready again and again, and has to stay ready until %s", v.Version, clock(h.Until))
+			return fmt.Sprintf("version %s alternates between ready and unready, and must stay ready until %s", v.Version, clock(h.Until))
 		}
 	}
 	if t.wants(v) {
-		return fmt.Sprintf("version %s has lost its route, which is written again as soon as proxies have what it leads to", v.Version)
+		return fmt.Sprintf("version %s has lost its route, which is written again as soon as proxies have received its subset", v.Version)
 	}
-	return fmt.Sprintf("version %s can't have a route now, as the Warnings of the Service say", v.Version)
+	return fmt.Sprintf("version %s can't have a route now: see the Warnings of the Service", v.Version)
 }
 
 // wants reports whether a table has a row for a version, in place or not.
@@ -199,7 +200,7 @@ func (t *teller) wants(v route.Version) bool {
 	})
 }
 
-// clock is the time of day, as people compare it with their logs.
+// clock formats a time of day in UTC, as in logs.
 func clock(at time.Time) string { return at.UTC().Format("15:04:05Z") }
 
 func sorted(versions []route.Version) []route.Version {

@@ -22,19 +22,21 @@ var (
 	cartV2 = route.Version{Namespace: "shop", Service: "cart", Version: "v2"}
 )
 
-// look is one look at a cluster with the Service cart.
+// look is one state of a cluster with the Service cart.
 type look struct {
-	// after is how long it is after the first.
+	// after is the time since the first look.
 	after   time.Duration
 	service compile.Service
-	// gone is set where the Service is not there.
+	// gone is set if the Service does not exist.
 	gone     bool
 	selector string
-	// routed is set where the table has a row for v2 that is in place, and all have it.
+	// routed is set if the table has a row for v2 that is in place, and all proxies have
+	// it.
 	routed bool
-	// taken is set where the table has one that is not in place, since somebody took it away.
+	// taken is set if the table has one that is not in place, because somebody removed
+	// it.
 	taken bool
-	// stale is set where there is such a row in place that the table does not have.
+	// stale is set if there is such a row in place that the table does not have.
 	stale bool
 	held  []plan.Blocked
 	left  bool
@@ -68,7 +70,7 @@ func (l *look) input(m Memory) Input {
 	return in
 }
 
-// inPlace are objects with a row for v2 and its subset.
+// inPlace returns objects with a row for v2 and its subset.
 func inPlace() []plan.Observed {
 	return []plan.Observed{
 		{
@@ -88,7 +90,7 @@ func inPlace() []plan.Observed {
 	}
 }
 
-// managed is the Service with a number of pods of v2, of which some are ready.
+// managed returns the Service with a number of pods of v2, some of them ready.
 func managed(pods, ready int) compile.Service {
 	s := compile.Service{State: compile.Managed, Pinned: compile.PinnedByVersion, Versions: []compile.Version{{Name: "v1", Released: true, Pods: 1, Ready: 1}}}
 	if pods > 0 {
@@ -97,7 +99,7 @@ func managed(pods, ready int) compile.Service {
 	return s
 }
 
-// said plays looks, and lists the Events that follow from each.
+// said plays looks, and lists the Events after each.
 func said(t *testing.T, looks []look) []string {
 	t.Helper()
 	var m Memory
@@ -119,8 +121,8 @@ func said(t *testing.T, looks []look) []string {
 	return got
 }
 
-// TestVersions: the Event about a version that can't be asked for any more says the true
-// reason, and there is none where requests for it reach it all the same.
+// TestVersions: the Event about a version that can no longer be asked for has the true
+// reason, and there is none if requests for it still reach it.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	const overridable = "Normal VersionOverridable: version v2 is reached by requests for cart:v2"
@@ -135,11 +137,11 @@ func TestVersions(t *testing.T) {
 		want []string
 	}{
 		{"not ready", look{service: managed(2, 0), selector: "cart"}, []string{not + "version v2 has no ready pod (0 of 2): requests for cart:v2 get the released version"}},
-		{"no pods", look{service: managed(0, 0), selector: "cart"}, []string{not + "version v2 has no pod behind the Service: requests for cart:v2 get the released version"}},
+		{"no pods", look{service: managed(0, 0), selector: "cart"}, []string{not + "version v2 has no pod that the Service selects: requests for cart:v2 get the released version"}},
 		{
 			"another selector",
 			look{service: managed(0, 0), selector: "cart-primary"},
-			[]string{not + "version v2 has no pod behind the Service, whose selector has changed (app=cart-primary): requests for cart:v2 get the released version"},
+			[]string{not + "version v2 has no pod that the Service selects, since its selector has changed (app=cart-primary): requests for cart:v2 get the released version"},
 		},
 		{"the only one left serves everything", look{service: only, selector: "cart"}, nil},
 		{"released", look{service: promoted, selector: "cart"}, nil},
@@ -157,24 +159,24 @@ func TestVersions(t *testing.T) {
 		{
 			"flapping",
 			look{service: managed(1, 1), held: flapping, selector: "cart"},
-			[]string{not + "version v2 becomes ready and unready again and again, and has to stay ready until 12:01:00Z: requests for cart:v2 get the released version"},
+			[]string{not + "version v2 alternates between ready and unready, and must stay ready until 12:01:00Z: requests for cart:v2 get the released version"},
 		},
 		{
 			"left out",
 			look{service: managed(1, 1), selector: "cart"},
-			[]string{not + "version v2 can't have a route now, as the Warnings of the Service say: requests for cart:v2 get the released version"},
+			[]string{not + "version v2 can't have a route now: see the Warnings of the Service: requests for cart:v2 get the released version"},
 		},
 		{
 			"taken away",
 			look{service: managed(1, 1), taken: true, selector: "cart"},
-			[]string{not + "version v2 has lost its route, which is written again as soon as proxies have what it leads to: requests for cart:v2 get the released version"},
+			[]string{not + "version v2 has lost its route, which is written again as soon as proxies have received its subset: requests for cart:v2 get the released version"},
 		},
 		{
 			"the namespace is not managed",
 			look{gone: true, left: true, stale: true},
 			[]string{
-				not + "version v2 is not routed to, since namespace shop is not managed any more: requests for cart:v2 are answered like any other",
-				"Warning NamespaceNotManaged: namespace shop is not managed any more: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from now on",
+				not + "version v2 is not routed to, since namespace shop is no longer managed: requests for cart:v2 are answered like any other",
+				"Warning NamespaceNotManaged: namespace shop is no longer managed: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from now on",
 			},
 		},
 	}
@@ -189,8 +191,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestAfterRestart: an operator that has just started knows from the objects in place
-// what the one before has announced.
+// TestAfterRestart: an operator that has just started knows from the objects in the
+// cluster what the previous one has announced.
 func TestAfterRestart(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -207,8 +209,8 @@ func TestAfterRestart(t *testing.T) {
 		{"the namespace is not managed meanwhile", []look{{gone: true, left: true, stale: true, held: []plan.Blocked{{
 			Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Reason: plan.UnreleasedPodsDraining, Until: start.Add(10 * time.Second),
 		}}}, {after: time.Second, gone: true, left: true, stale: true}}, []string{
-			"Normal VersionNotOverridable: version v2 is not routed to, since namespace shop is not managed any more: requests for cart:v2 are answered like any other",
-			"Warning NamespaceNotManaged: namespace shop is not managed any more: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from 12:00:10Z on",
+			"Normal VersionNotOverridable: version v2 is not routed to, since namespace shop is no longer managed: requests for cart:v2 are answered like any other",
+			"Warning NamespaceNotManaged: namespace shop is no longer managed: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from 12:00:10Z on",
 		}},
 	}
 	for _, test := range tests {

@@ -9,34 +9,34 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// RepeatAfter is when a refusal that lasts is said again: API servers keep Events for an
-// hour.
+// RepeatAfter is when a refusal that lasts is reported again: API servers keep Events for
+// an hour.
 const RepeatAfter = 40 * time.Minute
 
-// An Event of a code about an object is followed by another one of it after pauseFirst at
-// the earliest, doubled each time up to pauseLast: some messages name pods, which come
-// and go all the time. After calmAfter without any, it begins anew.
+// The next Event of a code about an object follows after pauseFirst at the earliest,
+// doubled each time up to pauseLast: some messages name pods, which come and go all the
+// time. After calmAfter without any, the pause is reset.
 const (
 	pauseFirst = 5 * time.Second
 	pauseLast  = 10 * time.Minute
 	calmAfter  = 20 * time.Minute
 )
 
-// patience is how long warnings of some codes have to last before they are told: what is
-// so for a moment at every deployment is nothing to be warned of.
+// patience is how long warnings of some codes must last before they are reported: states
+// that every deployment passes through need no warning.
 var patience = map[diag.Code]time.Duration{
 	diag.IsolatedNoVersion:        30 * time.Second,
 	diag.NoReadyPod:               5 * time.Second,
 	diag.OrdinaryTrafficNotPinned: 5 * time.Second,
 }
 
-// IsRefusal reports whether Events of a code tell of an object that is not written as it
-// is to be. They are related to that object.
+// IsRefusal reports whether Events of a code are about an object that could not be
+// written as planned. They are related to that object.
 func IsRefusal(code diag.Code) bool {
 	return slices.Contains([]diag.Code{diag.ObjectRefused, diag.FieldConflict, diag.NameTaken, diag.OtherInstance, diag.WriteUndone}, code)
 }
 
-// topic is a code about an object. What is said of it changes with the message.
+// topic is a code about an object. Its message may change.
 type topic struct {
 	code   diag.Code
 	object diag.Object
@@ -44,14 +44,14 @@ type topic struct {
 
 func topicOf(d *diag.Diagnostic) topic { return topic{d.Code, d.Object} }
 
-// pace says when the last Event about a topic was, and how long the next one waits.
+// pace holds the time of the last Event about a topic, and the pause before the next one.
 type pace struct {
 	last  time.Time
 	pause time.Duration
 }
 
-// lasting returns those of all diagnostics that are to be told: warnings and errors, once
-// they have lasted for as long as their code asks for.
+// lasting returns the diagnostics to report: warnings and errors that have lasted for as
+// long as their code requires.
 func (t *teller) lasting(all []diag.Diagnostic) []diag.Diagnostic {
 	var out []diag.Diagnostic
 	for _, d := range all {
@@ -73,7 +73,7 @@ func (t *teller) lasting(all []diag.Diagnostic) []diag.Diagnostic {
 	return out
 }
 
-// warnings tells of warnings that begin, change, last and end.
+// warnings reports warnings that begin, change, last and end.
 func (t *teller) warnings(now []diag.Diagnostic) {
 	m, topics := &t.out.Memory, map[topic]bool{}
 	for _, d := range now {
@@ -89,9 +89,9 @@ func (t *teller) warnings(now []diag.Diagnostic) {
 	}
 	t.out.Ended = diag.Sort(t.out.Ended)
 	for _, d := range t.out.Ended {
-		// What says something else now is not over.
+		// A warning whose message has changed has not ended.
 		if _, wasSaid := t.Memory.said[d]; wasSaid && !topics[topicOf(&d)] && !t.Left[d.Object.Namespace] {
-			t.tell(&d, Event{Reason: Resolved, Note: "no longer so: %s (" + string(d.Code) + ")"})
+			t.tell(&d, Event{Reason: Resolved, Note: "no longer applies: %s (" + string(d.Code) + ")"})
 		}
 	}
 	t.keepPaces()
@@ -100,7 +100,8 @@ func (t *teller) warnings(now []diag.Diagnostic) {
 	}
 }
 
-// warning says d, unless it was said, or something else of its code was just now.
+// warning reports d, unless it was reported, or another message of its code was reported
+// just now.
 func (t *teller) warning(d diag.Diagnostic) {
 	m := &t.out.Memory
 	if at, was := t.Memory.said[d]; was {
@@ -121,7 +122,7 @@ func (t *teller) warning(d diag.Diagnostic) {
 	t.tell(&d, Event{Warning: true, Reason: string(d.Code), Note: "%s"})
 }
 
-// keepPaces keeps what is needed of what is remembered of topics.
+// keepPaces keeps the paces that are still needed.
 func (t *teller) keepPaces() {
 	for about, p := range t.Memory.paces {
 		if t.Now.Sub(p.last) < calmAfter {
@@ -130,8 +131,8 @@ func (t *teller) keepPaces() {
 	}
 }
 
-// leftServices warns of each Service in a namespace that is not managed any more, while
-// there is still something of ours for it.
+// leftServices warns about each Service in a namespace that is no longer managed, while
+// objects of Overrides for it exist.
 func (t *teller) leftServices() []diag.Diagnostic {
 	var out []diag.Diagnostic
 	for i := range t.Observed {
@@ -144,7 +145,7 @@ func (t *teller) leftServices() []diag.Diagnostic {
 		if !known {
 			object := diag.Object{Kind: "Service", Namespace: name[0], Name: name[1]}
 			d = diag.New(diag.NamespaceNotManaged, object,
-				"namespace %s is not managed any more: no request can ask for a version of %s, and its ordinary traffic goes to all of its pods, previews included, %s", name[0], name[1], t.sharedFrom(name))
+				"namespace %s is no longer managed: no request can ask for a version of %s, and its ordinary traffic goes to all of its pods, previews included, %s", name[0], name[1], t.sharedFrom(name))
 		}
 		if _, twice := t.out.Memory.left[name]; !twice {
 			t.out.Memory.left[name] = d
@@ -154,8 +155,8 @@ func (t *teller) leftServices() []diag.Diagnostic {
 	return out
 }
 
-// sharedFrom says from when on the ordinary traffic of a Service is shared whose pin
-// is not wanted any more.
+// sharedFrom says from when on all pods share the ordinary traffic of a Service whose pin
+// is no longer wanted.
 func (t *teller) sharedFrom(service [2]string) string {
 	for _, h := range t.Planned.Blocked {
 		if h.Kind == "VirtualService" && h.Namespace == service[0] && h.Name == service[1]+compile.ObjectSuffix && !h.Until.IsZero() {

@@ -11,8 +11,8 @@ import (
 
 var cart = diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}
 
-// TestWarnings: a Warning that begins again, or says something else, is a new Event; one
-// that ends is taken back; one that comes and goes is said ever more rarely.
+// TestWarnings: a Warning that begins again, or has another message, is a new Event; one
+// that ends is resolved; one that comes and goes is reported less and less often.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	shared := func(after time.Duration, with ...string) look {
@@ -24,7 +24,7 @@ func TestWarnings(t *testing.T) {
 	}
 	const (
 		warning  = "Warning CallersWithoutSidecar: "
-		resolved = "Normal Resolved: no longer so: "
+		resolved = "Normal Resolved: no longer applies: "
 		code     = " (CallersWithoutSidecar)"
 	)
 	tests := []struct {
@@ -57,7 +57,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestPatience: what is so for a moment at every deployment is told once it lasts.
+// TestPatience: a state that every deployment passes through is reported only if it
+// lasts.
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	preview := diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}
@@ -78,7 +79,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestRefusalsRepeat: a refusal that lasts is said again, also by one that leads again.
+// TestRefusalsRepeat: a refusal that lasts is reported again, also by a new leader.
 func TestRefusalsRepeat(t *testing.T) {
 	t.Parallel()
 	refused := diag.New(diag.ObjectRefused, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "no")

@@ -63,7 +63,7 @@ func TestAnnounce(t *testing.T) {
 		overridable = "Normal VersionOverridable version v2 is reached by requests for cart:v2"
 		lost        = "Normal VersionNotOverridable version v2 has no ready pod (0 of 1): requests for cart:v2 get the released version"
 		taken       = "Warning NameTaken taken"
-		gone        = "Normal Resolved no longer so: taken (NameTaken)"
+		gone        = "Normal Resolved no longer applies: taken (NameTaken)"
 	)
 	tests := []struct {
 		name   string

@@ -25,7 +25,7 @@ type document struct {
 	Counts
 }
 
-// JSON writes list as one object, with the number of each severity beside it.
+// JSON writes list as one object, with the count of each severity.
 func JSON(w io.Writer, list []diag.Diagnostic) error {
 	if list == nil {
 		list = []diag.Diagnostic{}
@@ -33,7 +33,7 @@ func JSON(w io.Writer, list []diag.Diagnostic) error {
 	return encode(w, document{Diagnostics: list, Counts: Count(list)})
 }
 
-// Counts says how many diagnostics of each severity there are.
+// Counts holds the number of diagnostics of each severity.
 type Counts struct {
 	Errors   int `json:"errors"`
 	Warnings int `json:"warnings"`
@@ -73,7 +73,7 @@ func (c Counts) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Number returns n of what a word names, as in "1 error" or "2 errors".
+// Number returns n and a word in the right form, as in "1 error" or "2 errors".
 func Number(n int, word string) string {
 	if n != 1 {
 		word += "s"
@@ -81,7 +81,7 @@ func Number(n int, word string) string {
 	return fmt.Sprintf("%d %s", n, word)
 }
 
-// encode writes value as indented JSON, with "<", ">" and "&" as they are.
+// encode writes value as indented JSON, without escaping "<", ">" and "&".
 func encode(w io.Writer, value any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -25,8 +25,8 @@ func DifferenceJSON(w io.Writer, d *prove.Difference) error {
 	return encode(w, out)
 }
 
-// DifferenceText writes for people what ordinary traffic would see of a step from one
-// state to another.
+// DifferenceText writes as text how ordinary traffic would change from one state to
+// another.
 func DifferenceText(w io.Writer, d *prove.Difference) error {
 	var b strings.Builder
 	b.WriteString("Compared, before and after:\n")
@@ -54,7 +54,7 @@ func DifferenceText(w io.Writer, d *prove.Difference) error {
 		}
 	}
 	if len(d.Opened) > 0 {
-		b.WriteString("\nDoors by which ordinary requests would reach previews, and did not before:\n")
+		b.WriteString("\nDoors through which ordinary requests would newly reach previews:\n")
 	}
 	for _, o := range d.Opened {
 		fmt.Fprintf(&b, "  %s: %s\n", o.Service, strings.TrimSpace(string(o.Door.Kind)+" "+o.Door.Name))
@@ -76,7 +76,7 @@ func subject(c *prove.Change) string {
 	return c.Host
 }
 
-// placeOf says for whom a change is, and by which names.
+// placeOf says for which callers a change is, and by which names.
 func placeOf(c *prove.Change) string {
 	if len(c.Domains) == 0 {
 		return ""

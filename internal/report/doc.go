@@ -1,7 +1,7 @@
-// Package report renders what Overrides found for people and for programs:
-// diagnostics as text, JSON or SARIF, and the table of versions.
+// Package report renders results for people and for programs: diagnostics as text, JSON
+// or SARIF, and the table of versions.
 //
-// Values of packages diag, model and compile go in, text goes to a writer. The
-// package decides nothing: what is a problem, which version is released and
-// what becomes of a Service was decided before. Same values, same bytes.
+// The input is values of packages diag, model and compile; the output is text for a
+// writer. The package decides nothing: it does not judge what is a problem, which version
+// is released, or what becomes of a Service. The same values give the same bytes.
 package report

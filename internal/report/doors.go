@@ -6,14 +6,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 )
 
-// ServiceDoors are the ways to the pods of a Service that has previews.
+// ServiceDoors lists the ways to the pods of a Service with previews.
 type ServiceDoors struct {
 	Namespace string         `json:"namespace"`
 	Name      string         `json:"service"`
 	Doors     []compile.Door `json:"doors"`
 }
 
-// DoorsOf lists the doors of those of services that have any.
+// DoorsOf lists the doors of the services that have any.
 func DoorsOf(services []Service) []ServiceDoors {
 	var out []ServiceDoors
 	for i := range services {
@@ -25,7 +25,7 @@ func DoorsOf(services []Service) []ServiceDoors {
 }
 
 // Doors writes the doors of services as a table: all of them, or those that are not
-// pinned. It writes nothing where there are none.
+// pinned. It writes nothing if there are none.
 func Doors(w io.Writer, services []ServiceDoors, all bool) error {
 	rows := [][]string{{"NAMESPACE", "SERVICE", "DOOR", "NAME", "PINNED", "CALLERS"}}
 	for _, s := range services {

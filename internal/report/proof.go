@@ -30,7 +30,7 @@ func ProofJSON(w io.Writer, p *Proof) error {
 	return encode(w, out)
 }
 
-// ProofText writes a proof for people: what was compared, what is left out, and the doors.
+// ProofText writes a proof as text: what was compared, what is left out, and the doors.
 func ProofText(w io.Writer, p *Proof) error {
 	var b strings.Builder
 	if p.Compared.Tables+p.Compared.Rules == 0 {
@@ -59,7 +59,7 @@ func ProofText(w io.Writer, p *Proof) error {
 	return Doors(w, p.Services, true)
 }
 
-// count is a number of things.
+// count is a number and the word for it.
 type count struct {
 	n    int
 	what string
@@ -80,7 +80,7 @@ func writeRefused(b *strings.Builder, refused []prove.Failure) {
 	if len(refused) == 0 {
 		return
 	}
-	b.WriteString("\nLeft out, or made for fewer callers, since ordinary requests would change:\n")
+	b.WriteString("\nLeft out, or made for fewer callers, because ordinary requests would change:\n")
 	var of diag.Object
 	for _, f := range refused {
 		if f.Object != of {

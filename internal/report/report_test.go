@@ -34,7 +34,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestTableIsAligned: whatever cells hold, every column begins at one place.
+// TestTableIsAligned: every column begins at one place, whatever its cells contain.
 func TestTableIsAligned(t *testing.T) {
 	t.Parallel()
 	cell := rapid.StringMatching(`[a-zäö—✓]{1,8}`)
@@ -125,15 +125,15 @@ func TestServicesSaysThatOrdinaryTrafficIsShared(t *testing.T) {
 			if v.Released != (v.Name == "") {
 				t.Errorf("version %q: released %v", v.Name, v.Released)
 			}
-			if v.Released && v.Why != "named: Deployment/cart-x; ordinary traffic is shared by all pods" {
+			if v.Released && v.Why != "named: Deployment/cart-x; all pods share ordinary traffic" {
 				t.Errorf("why: %s", v.Why)
 			}
 		}
 	}
 }
 
-// TestServicesTellsNamesApart: a version that is called like a workload releases
-// no pods of that workload.
+// TestServicesTellsNamesApart: a version with the name of a workload releases no pods of
+// that workload.
 func TestServicesTellsNamesApart(t *testing.T) {
 	t.Parallel()
 	in := snapshot()

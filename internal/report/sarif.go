@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// SARIF 2.1.0, as far as it is needed (OASIS, sarif-v2.1.0-os, §3).
+// The parts of SARIF 2.1.0 that are needed (OASIS, sarif-v2.1.0-os, §3).
 type (
 	sarifLog struct {
 		Schema  string     `json:"$schema"`
@@ -20,7 +20,8 @@ type (
 	sarifRun struct {
 		Tool    sarifTool     `json:"tool"`
 		Results []sarifResult `json:"results"`
-		// ColumnKind is how columns would count; SARIF asks for it where there are regions.
+		// ColumnKind says how columns are counted; SARIF requires it if there are
+		// regions.
 		ColumnKind string `json:"columnKind"`
 	}
 	sarifTool struct {
@@ -48,7 +49,7 @@ type (
 	}
 	sarifResult struct {
 		RuleID string `json:"ruleId"`
-		// RuleIndex is nil where the code is in no list of rules.
+		// RuleIndex is nil if the code is in no list of rules.
 		RuleIndex *int            `json:"ruleIndex,omitempty"`
 		Level     string          `json:"level"`
 		Message   sarifText       `json:"message"`
@@ -81,8 +82,8 @@ const (
 	rulePage    = homepage + "/blob/main/docs/reference/diagnostics.md#"
 )
 
-// SARIF writes list as a SARIF 2.1.0 log, which code hosts show beside the
-// lines that are meant. Its rules are the list of codes.
+// SARIF writes list as a SARIF 2.1.0 log, which code hosts show beside the lines that it
+// names. Its rules are the list of codes.
 func SARIF(w io.Writer, list []diag.Diagnostic, version string) error {
 	rules := []sarifRule{}
 	index := map[diag.Code]int{}
@@ -122,7 +123,7 @@ func rule(entry diag.Entry) sarifRule {
 	return out
 }
 
-// message names the object in the text, since most viewers show nothing else.
+// message puts the object into the text, since most viewers show only that.
 func message(d diag.Diagnostic) string {
 	text := d.Message
 	if object := d.Object.String(); object != "" {
@@ -162,8 +163,8 @@ func locations(d diag.Diagnostic) []sarifLocation {
 	return []sarifLocation{out}
 }
 
-// fileURI returns file as a URI: relative paths stay relative, as code hosts
-// want them, without a leading "./"; those of other drives become file URIs.
+// fileURI returns file as a URI: relative paths stay relative, as code hosts need them,
+// without a leading "./"; paths on other drives become file URIs.
 func fileURI(file string) string {
 	file = path.Clean(filepath.ToSlash(file))
 	switch {

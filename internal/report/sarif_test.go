@@ -11,7 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/report"
 )
 
-// log is what the schema of SARIF 2.1.0 asks for and code hosts read.
+// log holds the fields that the schema of SARIF 2.1.0 requires and code hosts read.
 type log struct {
 	Schema  *string `json:"$schema"`
 	Version *string `json:"version"`
@@ -74,7 +74,7 @@ func sarif(t *testing.T, list []diag.Diagnostic) log {
 	return out
 }
 
-// everyDiagnostic is one diagnostic of each code, at places of all kinds.
+// everyDiagnostic returns one diagnostic of each code, at places of all kinds.
 func everyDiagnostic() []diag.Diagnostic {
 	origins := []diag.Origin{
 		{}, {File: "stdin", Document: 1, Line: 3}, {File: "a b/ü#1.yaml", Document: 2, Line: 7}, {File: "/abs/x.yaml"}, {File: "./deploy/x:y.yaml", Line: 1},

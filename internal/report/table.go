@@ -9,8 +9,8 @@ import (
 // gap separates the columns of a table, as kubectl does.
 const gap = 3
 
-// Table writes rows in columns that are as wide as their widest cell. The last
-// column is not filled up.
+// Table writes rows in columns as wide as their widest cell. It does not pad the last
+// column.
 func Table(w io.Writer, rows [][]string) error {
 	var widths []int
 	for _, row := range rows {

@@ -13,19 +13,19 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Service is what there is to say about one Service and its versions.
+// Service describes one Service and its versions.
 type Service struct {
 	Namespace string        `json:"namespace"`
 	Name      string        `json:"service"`
 	State     compile.State `json:"state"`
-	// Reason is the code of the diagnostic that says why it is left alone.
+	// Reason is the code of the diagnostic about a Service that is left alone.
 	Reason diag.Code `json:"reason,omitempty"`
-	// Why says the same for people.
+	// Why is the reason as text.
 	Why string `json:"why,omitempty"`
-	// Pinned says how ordinary traffic is held to the released pods.
+	// Pinned says how ordinary traffic is pinned to the released pods.
 	Pinned   compile.Pinned `json:"pinned,omitempty"`
 	Versions []Version      `json:"versions,omitempty"`
-	// Doors are the ways to its pods, where it has previews.
+	// Doors are the ways to its pods, if it has previews.
 	Doors []compile.Door `json:"doors,omitempty"`
 }
 
@@ -36,15 +36,15 @@ type Version struct {
 	Released bool   `json:"released"`
 	Pods     int    `json:"pods"`
 	Ready    int    `json:"ready"`
-	// Route says what an override leads to: "subset NAME" or "isolated SERVICE";
-	// empty where none does.
+	// Route is the destination of an override: "subset NAME" or "isolated SERVICE"; empty
+	// if there is no route.
 	Route     string   `json:"route,omitempty"`
 	Workloads []string `json:"workloads,omitempty"`
 	Why       string   `json:"why,omitempty"`
 }
 
-// Services gathers what there is to say about the Services of a result, in its
-// order. The snapshot is the one that the result was compiled from.
+// Services describes the Services of a result, in its order. The result was compiled from
+// snapshot.
 func Services(snapshot *model.Snapshot, result *compile.Result) []Service {
 	inputs := map[[2]string]*model.Service{}
 	for i := range snapshot.Services {
@@ -74,7 +74,7 @@ func Services(snapshot *model.Snapshot, result *compile.Result) []Service {
 	return out
 }
 
-// overrideRoutes lists where each version's override route leads.
+// overrideRoutes lists the destination of each version's override route.
 func overrideRoutes(result *compile.Result) map[route.Version]string {
 	out := map[route.Version]string{}
 	for i := range result.Tables {
@@ -97,11 +97,11 @@ func overrideRoutes(result *compile.Result) map[route.Version]string {
 func whyState(s *compile.Service, in *model.Service) string {
 	switch {
 	case s.State == compile.Skipped && in != nil && in.VersionOf != "":
-		return "stands for a version of " + in.VersionOf
+		return "a version of " + in.VersionOf
 	case s.State == compile.Skipped:
 		return fmt.Sprintf("left alone (%s): %s", s.Reason, s.Why)
 	case s.State == compile.Idle && in != nil && len(in.Selector) > 0 && len(in.Backends) == 0 && len(in.Unread) == 0:
-		return "nothing to override: no workload that was read has the labels it selects by"
+		return "nothing to override: no workload in the input has the labels that it selects"
 	case s.State == compile.Idle:
 		return "nothing to override"
 	}
@@ -117,7 +117,7 @@ func version(s *compile.Service, v compile.Version, routes map[route.Version]str
 	case v.Released:
 		out.Why = whyReleased(s)
 	case s.State == compile.Skipped:
-		// The Service says why, for all of its versions.
+		// The Service has the reason, for all of its versions.
 	case v.Ready == 0:
 		out.Why = "no ready pod, so no route"
 	case out.Route != "":
@@ -128,16 +128,16 @@ func version(s *compile.Service, v compile.Version, routes map[route.Version]str
 
 func whyReleased(s *compile.Service) string {
 	if s.Pinned == compile.NotPinned {
-		return s.Released + "; ordinary traffic is shared by all pods"
+		return s.Released + "; all pods share ordinary traffic"
 	}
 	return s.Released
 }
 
-// withoutLabel gathers the pods of s that belong to no version. Where s was left alone
-// before its versions were read, there are none.
+// withoutLabel returns the pods of s that belong to no version. There are none if s was
+// left alone before its versions were read.
 func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
 	if in == nil || in.VersionOf != "" {
-		return Version{}, false // the pods are those of a version of another Service
+		return Version{}, false // the pods belong to a version of another Service
 	}
 	known := map[string]bool{}
 	for _, v := range s.Versions {
@@ -184,7 +184,7 @@ func VersionsJSON(w io.Writer, services []Service) error {
 	}{services})
 }
 
-// none stands in a cell of which there is nothing to say.
+// none is the content of an empty cell.
 const none = "—"
 
 // Versions writes services as a table, a line for each version.
@@ -195,7 +195,7 @@ func Versions(w io.Writer, services []Service) error {
 		for n, v := range s.Versions {
 			why, of := v.Why, s.Why
 			if s.State == compile.Skipped && n > 0 {
-				of = fmt.Sprintf("left alone (%s)", s.Reason) // the first row says it in full
+				of = fmt.Sprintf("left alone (%s)", s.Reason) // the first row has the full reason
 			}
 			if of != "" && (v.Released || s.State == compile.Skipped) {
 				why = strings.TrimPrefix(why+"; "+of, "; ")

@@ -46,6 +46,6 @@ func TestNamespaceNotManaged(t *testing.T) {
 	s.label(t, "no")
 	run(t, s.config, o)
 	s.empty(t)
-	s.hasEvent(t, "VersionNotOverridable", "since namespace "+s.namespace+" is not managed any more: requests for cart:v2 are answered like any other", 1)
+	s.hasEvent(t, "VersionNotOverridable", "since namespace "+s.namespace+" is no longer managed: requests for cart:v2 are answered like any other", 1)
 	s.hasWarning(t, "NamespaceNotManaged", "its ordinary traffic goes to all of its pods, previews included")
 }
