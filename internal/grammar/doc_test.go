@@ -55,7 +55,7 @@ func TestDocumentedExamples(t *testing.T) {
 	t.Parallel()
 	type parser func(values ...string) ([]grammar.Member, error)
 	for heading, parse := range map[string]parser{
-		"Well-formed": grammar.Parse, "What is refused": grammar.Parse, "Baggage": grammar.ParseBaggage,
+		"Well-formed": grammar.Parse, "Malformed members": grammar.Parse, "Baggage": grammar.ParseBaggage,
 	} {
 		for _, row := range examples(t, heading) {
 			members, err := parse(row[0])
