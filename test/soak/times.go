@@ -23,8 +23,8 @@ var spans = []span{
 	{published, routed, "endpoint ready → route written"},
 	{routed, served, "route written → first request served"},
 	{ready, served, "pod ready → first request served"},
-	{ended, unrouted, "pod told to end → route gone"},
-	{ended, releasedAgain, "pod told to end → released version serves"},
+	{ended, unrouted, "pod terminated → route gone"},
+	{ended, releasedAgain, "pod terminated → released version serves"},
 }
 
 const (
@@ -82,7 +82,7 @@ func (s *Soak) time(ctx context.Context, v judge.Version, startup time.Duration)
 }
 
 // probe asks for a version until it answers; or, without a name, until another
-// does that was asked after its pod was told to end.
+// does that was sent after its pod was terminated.
 func (s *Soak) probe(ctx context.Context, v judge.Version, name string, what mark) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
