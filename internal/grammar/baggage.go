@@ -8,13 +8,12 @@ import (
 // baggagePrefix begins the key of every baggage member that is an override.
 const baggagePrefix = "override."
 
-// ParseBaggage reads overrides from W3C Baggage, given the values of all lines
-// of the header. Members of others, whose key does not begin with "override.",
-// are passed over silently, and so are the properties (after ";") of ours. The
-// rest is as in [Parse]; members count over those of others too.
+// ParseBaggage reads overrides from W3C Baggage, given the values of all lines of the
+// header. It ignores other members, whose key does not begin with "override.", and the
+// properties (after ";") of overrides. Otherwise it works as [Parse]; the numbers of
+// members count the others too.
 //
-// A version is read as it stands: percent-encoding is not decoded, since the
-// proxies' patterns cannot do it either.
+// Versions are not percent-decoded, since the proxies' patterns can't do that either.
 func ParseBaggage(values ...string) ([]Member, error) {
 	return collect(nil, values, parseBaggageMember)
 }

@@ -22,11 +22,11 @@ func TestParseBaggage(t *testing.T) {
 		{lines{"userId=alice, override.service-3=v2", "override.a.shop=v1.2,x=y"}, "service-3:v2, a.shop:v1.2", ""},
 		{lines{"override.a \t=\tv1 ; ttl=3;\x01\"%41"}, "a:v1", ""},
 
-		// Not ours: passed over, whatever they hold.
+		// Not overrides: ignored, whatever their content.
 		{lines{"xoverride.a=v1, Override.a=v1, override=v1, o.override.a=v1,,=, \x01, \xff"}, "", ""},
 		{lines{strings.Repeat("x", 9000)}, "", ""},
 
-		// Ours, and malformed.
+		// Overrides, but malformed.
 		{lines{"x=y, override.a"}, "", `member 2: "override.a": ` + noEquals},
 		{lines{"override.a;p=v1"}, "", `member 1: "override.a;p=v1": ` + noEquals},
 		{lines{"override.=v1"}, "", `member 1: "override.=v1": service is empty`},
@@ -42,7 +42,7 @@ func TestParseBaggage(t *testing.T) {
 			`member 1: "override.a=v1=2": version "v1=2", want letters, digits, "-", "_" and ".", beginning and ending with a letter or digit`,
 		},
 		{lines{"override.a=v1, override.a=v2"}, "a:v1, a:v2", `member 2: "override.a=v2": second member for the same calls of "a", after "a:v1"`},
-		{lines{"override.a=v1", "\xff"}, "", `header: byte 0xff is not UTF-8, not all proxies follow the members beside it`},
+		{lines{"override.a=v1", "\xff"}, "", `header: byte 0xff is not UTF-8, not all proxies follow the other members`},
 		{
 			lines{"override.a=v1," + strings.Repeat("x", 9000)},
 			"a:v1",

@@ -10,7 +10,7 @@ import (
 
 const threePlain = "service-3:v2, payments.billing:pr-118, cache:v1.2"
 
-// Services parse the header on every request, so this must cost them nothing.
+// Services parse the header on every request, so parsing must not allocate.
 func TestParseDoesNotAllocate(t *testing.T) {
 	// Not parallel: AllocsPerRun counts the allocations of the whole program.
 	many := eightKiB(t, 32)
@@ -57,7 +57,7 @@ func BenchmarkParseEightKiB(b *testing.B) {
 	}
 }
 
-// eightKiB returns a header of n members that is as long as it may be.
+// eightKiB returns a header of n members with the maximum length.
 func eightKiB(tb testing.TB, n int) string {
 	tb.Helper()
 	members := make([]string, 0, n)

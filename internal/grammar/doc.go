@@ -4,18 +4,18 @@
 //	x-override: service-3:v2, payments.billing:pr-118;strict, cache:v2;from=service-3
 //	baggage: override.service-3=v2
 //
-// It says the same thing three times, and tests hold the three together:
+// It has the same meaning in three forms, and tests compare them:
 //
-//	parser     Parse, ParseBaggage      what a carrier's value means
+//	parser     Parse, ParseBaggage      the meaning of a carrier's value
 //	formatter  Format, FormatBaggage    how to write one
 //	patterns   Service.Pattern, …       what proxies match with RE2
 //
-// [Follows], [FollowsBaggage] and [StrictDue] are the meaning of the patterns,
-// told by the parser: a route whose pattern is Service.Pattern takes exactly
-// the requests for which Follows is true.
+// [Follows], [FollowsBaggage] and [StrictDue] are the meaning of the patterns in terms
+// of the parser: a route with the pattern Service.Pattern takes exactly the requests
+// for which Follows is true.
 //
-// Strings go in; members, patterns and located errors come out. Malformed
-// members are reported and never followed, whatever stands beside them.
-// Nothing here panics on any input, keeps state, or knows Kubernetes, Istio or
-// HTTP libraries. docs/grammar.md is the same for people who write the header.
+// The input is strings; the output is members, patterns and located errors. Malformed
+// members are reported and never followed, and do not affect other members. The package
+// never panics, whatever its input, keeps no state, and does not know Kubernetes, Istio or
+// HTTP libraries. docs/grammar.md is the description for people who write the header.
 package grammar

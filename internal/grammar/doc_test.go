@@ -11,7 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// The page that explains the grammar is held against it.
+// page is the page that explains the grammar. Tests compare it with the code.
 const page = "../../docs/grammar.md"
 
 // section returns the text under a heading of the page, up to the next.

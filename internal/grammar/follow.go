@@ -2,21 +2,21 @@ package grammar
 
 import "strings"
 
-// Follows reports whether a request whose override header has the given lines
-// asks for this version of s under exactly these conditions: whether a
-// well-formed member says so. It is the meaning of [Service.Pattern].
+// Follows reports whether a request whose override header has the given lines asks for
+// this version of s under exactly these conditions, with a well-formed member. It is the
+// meaning of [Service.Pattern].
 func Follows(values []string, s Service, version string, c Condition) bool {
 	return follows(values, parseOverride, s, Member{Version: version, From: c.From, Method: c.Method})
 }
 
-// FollowsBaggage is [Follows] for the lines of a baggage header, which knows
-// no conditions. It is the meaning of [Service.BaggagePattern].
+// FollowsBaggage is [Follows] for the lines of a baggage header, which has no conditions.
+// It is the meaning of [Service.BaggagePattern].
 func FollowsBaggage(values []string, s Service, version string) bool {
 	return follows(values, parseBaggageMember, s, Member{Version: version})
 }
 
-// AnyBaggage reports whether a baggage header with the given lines carries an
-// override, well-formed or not. It is the meaning of [AnyBaggagePattern].
+// AnyBaggage reports whether a baggage header with the given lines contains an override,
+// well-formed or not. It is the meaning of [AnyBaggagePattern].
 func AnyBaggage(values []string) bool {
 	if checkUTF8(values) != nil {
 		return false
@@ -29,17 +29,17 @@ func AnyBaggage(values []string) bool {
 	return false
 }
 
-// StrictDue reports whether a request must be answered with 503 when no
-// override row of s took it, at the row for condition c. A member is due when
+// StrictDue reports whether a request must be answered with 503 if no override row of s
+// took it, at the row for condition c. A member is due if
 //
-//	it names s            with any version text, also one that no version can have;
-//	it says strict        as a parameter without a value;
-//	it is meant for c     it has no parameter of a judged kind whose value is not c's.
+//	it names s            with any text as a version, even an impossible one;
+//	it is strict          it has that parameter, without a value;
+//	it is meant for c     no parameter of a judged kind has another value than c.
 //
-// An empty c.From or c.Method is the row for all other callers or methods: there
-// any parameter of that kind, if judged, makes a member not due. What is not
-// judged or not understood makes no difference, so that a strict member never
-// falls back quietly. It is the meaning of [Service.StrictPattern].
+// An empty c.From or c.Method is the row for all other callers or methods: there any
+// parameter of that kind, if judged, makes a member not due. Parameters that are not
+// judged or not understood make no difference, so a strict member never falls back
+// silently. It is the meaning of [Service.StrictPattern].
 func StrictDue(values []string, s Service, j Judged, c Condition) bool {
 	if checkUTF8(values) != nil {
 		return false
@@ -71,7 +71,7 @@ func strictDue(parameters string, j Judged, c Condition) bool {
 	return strict
 }
 
-// follows reports whether a well-formed member of the lines is want, for s.
+// follows reports whether want, for s, is a well-formed member of the lines.
 func follows(lines []string, parse func(string) (Member, bool, error), s Service, want Member) bool {
 	if checkUTF8(lines) != nil {
 		return false
@@ -86,7 +86,7 @@ func follows(lines []string, parse func(string) (Member, bool, error), s Service
 	return false
 }
 
-// called reports whether name, "service" or "service.namespace", means s.
+// called reports whether name, "service" or "service.namespace", refers to s.
 func (s Service) called(name string) bool {
 	return name == s.Name || s.Namespace != "" && name == s.Name+"."+s.Namespace
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// Fuzzed headers have their lines separated by LF, which no header value holds.
+// Fuzzed headers have their lines separated by LF, which no header value contains.
 func split(header string) lines { return strings.Split(header, "\n") }
 
-// Whatever the header, Parse comes to an end, its errors point into the header,
-// AppendMembers says the same, and what was followed can be written and read again.
+// Whatever the header, Parse terminates, its errors point into the header, AppendMembers
+// agrees, and the members that are followed can be written and read again.
 func FuzzParse(f *testing.F) {
 	f.Add("service-3:v2, payments.billing:pr-118;strict, db-shim:v2;method=POST, cache:v2;from=service-3")
 	f.Add("a:v1,,b:v2\n;strict\n\xff")
@@ -43,7 +43,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// checkErrors holds the errors of a parse against the header they speak of.
+// checkErrors compares the errors of a parse with the header.
 func checkErrors(t *testing.T, header lines, err error) {
 	t.Helper()
 	members := strings.Split(strings.Join(header, ","), ",")
@@ -70,7 +70,7 @@ func anyLine(header lines, match func(string) bool) bool {
 	return slices.ContainsFunc(header, match)
 }
 
-// The parser and the patterns of the override header agree, for any header,
+// FuzzPattern: the parser and the patterns of the override header agree, for any header,
 // version and condition.
 func FuzzPattern(f *testing.F) {
 	f.Add("service-3:v2", "v2", "", "", uint8(0))
@@ -87,7 +87,7 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// The same for the baggage header.
+// FuzzBaggage does the same for the baggage header.
 func FuzzBaggage(f *testing.F) {
 	f.Add("userId=alice, override.service-3=v2;ttl=1\noverride.service-3.demo = v2", "v2")
 	f.Fuzz(func(t *testing.T, header, version string) {
@@ -125,7 +125,7 @@ func invalid(version, from, method string) error {
 func agree(t *testing.T, r row, header lines) {
 	t.Helper()
 	if grammar.CheckPattern(r.pattern) != nil {
-		t.Skip() // too long, and so never written
+		t.Skip() // too long, so it is never written
 	}
 	if parser, pattern := r.parser(header), matches(compile(t, r.pattern), header); parser != pattern {
 		t.Errorf("header %q, row %s: parser %v, pattern %v: %s", header, r.name, parser, pattern, r.pattern)

@@ -8,9 +8,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// Headers are drawn from what a route could be asked for, what comes near it,
-// and bytes at random. Names, versions and callers are few, so that generated
-// rows and generated headers often meet.
+// Headers are drawn from members that a route could be for, near misses, and random
+// bytes. There are few names, versions and callers, so that generated rows and generated
+// headers often match.
 
 func names() []string {
 	return []string{
@@ -39,7 +39,8 @@ func parameters() []string {
 	}
 }
 
-// space draws optional white space, and now and then what only looks like it.
+// space draws optional white space, and sometimes other characters that only look like
+// it.
 func space() *rapid.Generator[string] {
 	well := rapid.SampledFrom([]string{"", "", "", "", " ", "\t", " \t "})
 	return rapid.Custom(func(t *rapid.T) string {
@@ -85,8 +86,8 @@ func baggageMembers() *rapid.Generator[string] {
 	})
 }
 
-// noise draws list members that are no members at all. CR, LF and NUL are left
-// out: no HTTP implementation lets them into a header's value.
+// noise draws list members that are not overrides. CR, LF and NUL are left out: no HTTP
+// implementation allows them in a header's value.
 func noise() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.SampledFrom([]string{"", " ", `"`, ";", ":", "é", "\xff", "\xc3", "service-2:v1", "strict"}),
@@ -98,7 +99,7 @@ func clean(raw []byte) string {
 	return strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(string(raw))
 }
 
-// headers draws the lines of a header whose members come from own, mostly.
+// headers draws the lines of a header whose members mostly come from own.
 func headers(own *rapid.Generator[string]) *rapid.Generator[[]string] {
 	member := rapid.OneOf(own, own, own, own, own, own, own, own, own, own, own, noise())
 	value := rapid.Map(rapid.SliceOfN(member, 1, 6), func(texts []string) string { return strings.Join(texts, ",") })
@@ -126,7 +127,7 @@ func services() *rapid.Generator[grammar.Service] {
 	})
 }
 
-// wellFormed draws members that Format accepts one by one.
+// wellFormed draws members that Format accepts individually.
 func wellFormed() *rapid.Generator[grammar.Member] {
 	label := rapid.StringMatching(`[A-Za-z0-9]([-A-Za-z0-9_.]{0,8}[A-Za-z0-9])?`)
 	return rapid.Custom(func(t *rapid.T) grammar.Member {

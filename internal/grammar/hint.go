@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// repaired returns the member that a malformed one most likely means: with ":" for "=", in
-// lower case, and without quotes and white space where none is allowed. It returns "" where
-// that is no member either.
+// repaired returns the member that a malformed one most likely means: with ":" instead of
+// "=", in lower case, and without quotes and forbidden white space. It returns "" if the
+// result is not a member either.
 func repaired(text string) string {
 	if inner, quoted := strings.CutPrefix(text, `"`); quoted {
 		text = trim(strings.TrimSuffix(inner, `"`))
@@ -34,9 +34,9 @@ func repaired(text string) string {
 	return out.String()
 }
 
-// IgnoredParameters reports the overrides in baggage that have a property which would be a
-// parameter in the override header: strict, from, or method. [ParseBaggage] passes over
-// all properties. The arguments are the values of all lines of the header.
+// IgnoredParameters reports the overrides in baggage with a property that would be a
+// parameter in the override header: strict, from, or method. [ParseBaggage] ignores all
+// properties. The arguments are the values of all lines of the header.
 func IgnoredParameters(values ...string) []*Error {
 	var out []*Error
 	for w := (walk{}); w.next(values); {
@@ -53,11 +53,12 @@ func IgnoredParameters(values ...string) []*Error {
 	return out
 }
 
-// Contradiction is a member of each carrier for the same calls, with different versions.
+// Contradiction is a pair of members, one in each carrier, for the same calls with
+// different versions.
 type Contradiction struct{ Header, Baggage Member }
 
-// Contradictions lists the members of the override header that those of baggage contradict,
-// in order.
+// Contradictions lists, in order, the members of the override header that members of
+// baggage contradict.
 func Contradictions(header, baggage []Member) []Contradiction {
 	var out []Contradiction
 	for _, h := range header {

@@ -8,8 +8,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// TestIgnoredParameters: baggage has properties and no parameters, so that a strict
-// override in it is not strict. Properties that mean nothing anywhere are not reported.
+// TestIgnoredParameters: baggage has properties and no parameters, so a strict override
+// in it is not strict. Properties without any meaning are not reported.
 func TestIgnoredParameters(t *testing.T) {
 	t.Parallel()
 	got := grammar.IgnoredParameters("userId=alice;strict, override.a=v1;strict", "override.b=v1;ttl=60; method = GET ;from,override.c=v1")
@@ -23,8 +23,8 @@ func TestIgnoredParameters(t *testing.T) {
 	}
 }
 
-// TestContradictions: carriers contradict each other where they ask for two versions for
-// the same calls.
+// TestContradictions: carriers contradict each other if they ask for two versions for the
+// same calls.
 func TestContradictions(t *testing.T) {
 	t.Parallel()
 	header, err := grammar.Parse("a:v1, b:v1, c.shop:v1, d:v1;method=GET, e:v1;strict")
@@ -44,7 +44,7 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// TestIsMember: patterns of members are told from those that a user would write.
+// TestIsMember: patterns of members are distinguished from those that a user would write.
 func TestIsMember(t *testing.T) {
 	t.Parallel()
 	s := grammar.Service{Name: "a", Namespace: "shop"}

@@ -15,24 +15,25 @@ const (
 	// ErrorHeader is set on the 503 that answers a strict member whose version cannot serve.
 	ErrorHeader = "x-override-error"
 
-	// MaxHeaderBytes is the length of a carrier, over all its lines, that
-	// proxies and libraries can be relied on to pass on (W3C Baggage §3.3.2).
+	// MaxHeaderBytes is the length of a carrier, over all its lines, that all proxies and
+	// libraries pass on (W3C Baggage §3.3.2).
 	MaxHeaderBytes = 8192
-	// MaxPatternBytes is the length of a regular expression that Istio's validation accepts.
+	// MaxPatternBytes is the maximum length of a regular expression in Istio's
+	// validation.
 	MaxPatternBytes = 1024
-	// MaxLabelLength is the length of a Kubernetes name or label value.
+	// MaxLabelLength is the maximum length of a Kubernetes name or label value.
 	MaxLabelLength = 63
 )
 
-// Member is one "service[.namespace]:version;parameters" of a carrier. The
-// zero value of a field means that the member does not say it.
+// Member is one "service[.namespace]:version;parameters" of a carrier. The zero value of
+// a field means that the member does not have it.
 type Member struct {
-	// Service and Namespace name the Service, Version the version of it.
-	// Without Namespace every managed Service of that name is meant.
+	// Service and Namespace name the Service, and Version its version. Without Namespace,
+	// the member refers to every managed Service of that name.
 	Service, Namespace, Version string
 	// From and Method restrict the member to calls by one workload and to one HTTP method.
 	From, Method string
-	// Strict asks for a 503 instead of the released version where Version cannot serve.
+	// Strict asks for a 503 instead of the released version if Version cannot serve.
 	Strict bool
 }
 
@@ -57,9 +58,9 @@ func (m Member) String() string {
 	return b.String()
 }
 
-// Baggage returns m as a W3C Baggage member, "override.service[.namespace]=version".
-// A member with parameters has no such form, since baggage libraries re-encode
-// the characters that parameters need; nor has an invalid one.
+// Baggage returns m as a W3C Baggage member, "override.service[.namespace]=version". It
+// returns an error for a member with parameters, since baggage libraries re-encode the
+// characters that parameters need, and for an invalid member.
 func (m Member) Baggage() (string, error) {
 	if m.From != "" || m.Method != "" || m.Strict {
 		return "", errors.New("parameters cannot be carried in baggage")
@@ -70,17 +71,17 @@ func (m Member) Baggage() (string, error) {
 	return baggagePrefix + m.name() + "=" + m.Version, nil
 }
 
-// Format returns the value of an override header with the given members in the
-// given order, in canonical form. It returns no value, and an [errors.Join] of
-// *[Error], when a member is invalid, when two of them have the same service,
-// namespace, from and method, or when the value is longer than
-// [MaxHeaderBytes]. No members give "", and then no header should be sent.
+// Format returns the value of an override header with the given members in the given
+// order, in canonical form. It returns no value, and an [errors.Join] of *[Error], if a
+// member is invalid, if two of them have the same service, namespace, from and method, or
+// if the value is longer than [MaxHeaderBytes]. Without members it returns "", and then
+// no header should be sent.
 func Format(members ...Member) (string, error) {
 	return format(members, ", ", func(m Member) (string, error) { return m.String(), m.validate() })
 }
 
-// FormatBaggage is [Format] for the baggage carrier: see [Member.Baggage]. The
-// value holds the override members only; those of others are the caller's to keep.
+// FormatBaggage is [Format] for the baggage carrier: see [Member.Baggage]. The value has
+// only the override members; the caller must keep any others.
 func FormatBaggage(members ...Member) (string, error) {
 	return format(members, ",", Member.Baggage)
 }
@@ -119,7 +120,7 @@ func (m Member) name() string {
 	return m.Service + "." + m.Namespace
 }
 
-// validate returns the first reason why m could not be parsed back.
+// validate returns the first reason why m would not be parsed again.
 func (m Member) validate() error {
 	if err := ValidateService(m.Service); err != nil {
 		return err
@@ -143,24 +144,24 @@ func (m Member) validate() error {
 	return nil
 }
 
-// subject is what a member is about. Two members with one subject contradict
-// or repeat each other, whatever their versions.
+// subject is the set of calls that a member is for. Two members with the same subject
+// contradict or repeat each other, whatever their versions.
 type subject struct{ service, namespace, from, method string }
 
 func (m Member) subject() subject { return subject{m.Service, m.Namespace, m.From, m.Method} }
 
-// fewMembers is the number up to which looking through all members is cheaper
-// than a map. Headers in use have a handful, and those must not allocate.
+// fewMembers is the number up to which a linear search is cheaper than a map. Usual
+// headers have few members, and parsing them must not allocate.
 const fewMembers = 32
 
-// ledger collects members and notices a second one for the same subject.
+// ledger collects members and detects a second one for the same subject.
 type ledger struct {
 	members []Member
-	start   int             // members before it are the caller's, and not looked at
+	start   int             // earlier members are the caller's, and are not compared
 	index   map[subject]int // subject to its first position in members; nil while they are few
 }
 
-// add appends m, also when it returns an error because its subject is there already.
+// add appends m, even if it returns an error because its subject is there already.
 func (l *ledger) add(m Member) error {
 	earlier, found := l.find(m.subject())
 	if l.index != nil && !found {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Error says what is wrong with one member of a carrier, or with a carrier as a whole.
+// Error describes a fault of one member of a carrier, or of a carrier as a whole.
 type Error struct {
 	// Member counts from 1 over the members of all lines; 0 means the whole header.
 	Member int
@@ -16,7 +16,7 @@ type Error struct {
 	Offset int
 	// Text is the member, without the white space around it.
 	Text string
-	// Reason says what is wrong with it.
+	// Reason describes the fault.
 	Reason string
 }
 
@@ -47,16 +47,16 @@ func Parse(values ...string) ([]Member, error) {
 	return collect(nil, values, parseOverride)
 }
 
-// AppendMembers is [Parse] for a single line: it appends the members to dst.
-// Members are substrings of value, so a well-formed value of up to 32 members
-// costs no allocation when dst has room for them.
+// AppendMembers is [Parse] for a single line: it appends the members to dst. Members are
+// substrings of value, so a well-formed value of up to 32 members needs no allocation if
+// dst has enough capacity.
 func AppendMembers(dst []Member, value string) ([]Member, error) {
 	return collect(dst, []string{value}, parseOverride)
 }
 
-// collect appends to dst what parse makes of the list members in lines. Those
-// that parse does not call its own are passed over, and where no list member
-// is, nothing is wrong with the header as a whole either.
+// collect appends to dst the results of parse for the list members in lines. It ignores
+// those that parse does not claim; if there are no others, the header as a whole has no
+// fault either.
 func collect(dst []Member, lines []string, parse func(string) (m Member, own bool, err error)) ([]Member, error) {
 	var (
 		errs  []error
@@ -91,7 +91,8 @@ func collect(dst []Member, lines []string, parse func(string) (m Member, own boo
 	return known.members, errors.Join(errs...)
 }
 
-// parseOverride reads one member of the override header, where every member is an override.
+// parseOverride reads one member of the override header, in which every member is an
+// override.
 func parseOverride(text string) (Member, bool, error) {
 	m, err := parseMember(text)
 	if err != nil {
@@ -123,7 +124,7 @@ func parseMember(text string) (Member, error) {
 	return m, err
 }
 
-// named makes a member without parameters from "service[.namespace]" and a version.
+// named returns a member without parameters, from "service[.namespace]" and a version.
 func named(name, version string) (Member, error) {
 	m := Member{Version: version}
 	var dotted bool
@@ -143,7 +144,7 @@ func (m *Member) set(parameter string) error {
 	case key == "strict" && valued:
 		return errors.New("parameter strict takes no value")
 	case key == "strict" && m.Strict, key == "from" && m.From != "", key == "method" && m.Method != "":
-		return fmt.Errorf("parameter %s stands twice", key)
+		return fmt.Errorf("parameter %s is given twice", key)
 	case (key == "from" || key == "method") && value == "":
 		return fmt.Errorf("parameter %s needs a value", key)
 	case key == "strict":
@@ -159,14 +160,14 @@ func (m *Member) set(parameter string) error {
 	return fmt.Errorf("unknown parameter %s, want from, method or strict", quote(key))
 }
 
-// walk goes over the list members in the lines of a header: what stands
-// between commas. Commas split always, quotes have no meaning.
+// walk iterates over the list members in the lines of a header: the texts between commas.
+// Commas always separate, quotes have no meaning.
 //
-// The lines are not a field: the compiler would then believe that they are kept
+// The lines are not a field: the compiler would then assume that they are kept together
 // with the text, and AppendMembers would have to allocate them.
 type walk struct {
-	line int // the one being read
-	at   int // where the next member begins in it; beyond its end when there is none
+	line int // the present line
+	at   int // where the next member begins in it; beyond its end if there is none
 
 	text   string // the member, without white space around it
 	number int    // its number over all lines, from 1
@@ -188,7 +189,7 @@ func (w *walk) next(lines []string) bool {
 	return false
 }
 
-// checkBytes refuses what no member may hold anywhere.
+// checkBytes rejects characters that no member may contain.
 func checkBytes(text string) error {
 	for i := range len(text) {
 		switch b := text[i]; {
@@ -201,10 +202,10 @@ func checkBytes(text string) error {
 	return nil
 }
 
-// checkUTF8 returns an error when proxies disagree about the header. A pattern
-// must match the whole value, and Envoy's RE2 reads it as UTF-8 up to 1.38,
-// where nothing matches a byte that is none, and as bytes from 1.39 on. What is
-// UTF-8 our patterns match alike in both.
+// checkUTF8 returns an error if proxies disagree about the header. A pattern must match
+// the whole value. Envoy's RE2 reads it as UTF-8 up to 1.38, where nothing matches an
+// invalid byte, and as bytes from 1.39 on. For valid UTF-8 the patterns match alike in
+// both.
 func checkUTF8(lines []string) error {
 	for _, line := range lines {
 		if utf8.ValidString(line) {
@@ -212,7 +213,7 @@ func checkUTF8(lines []string) error {
 		}
 		for i, r := range line {
 			if _, size := utf8.DecodeRuneInString(line[i:]); r == utf8.RuneError && size == 1 {
-				return &Error{Offset: i, Reason: fmt.Sprintf("byte 0x%02x is not UTF-8, not all proxies follow the members beside it", line[i])}
+				return &Error{Offset: i, Reason: fmt.Sprintf("byte 0x%02x is not UTF-8, not all proxies follow the other members", line[i])}
 			}
 		}
 	}
@@ -258,7 +259,7 @@ func trimRight(s string) string {
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' }
 
-// quote quotes text for a message, in ASCII, and shortens it to what one can take in.
+// quote quotes text for a message, in ASCII, and shortens it.
 func quote(text string) string {
 	const most = 80
 	if len(text) > most {

@@ -10,10 +10,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// lines is the values of the lines of a header, in order.
+// lines are the values of the lines of a header, in order.
 type lines = []string
 
-// canonical writes members the way tables in tests can be read.
+// canonical writes members for tables in tests.
 func canonical(members []grammar.Member) string {
 	texts := make([]string, 0, len(members))
 	for _, m := range members {
@@ -82,17 +82,17 @@ func TestParseWellFormed(t *testing.T) {
 	}
 }
 
-// What the reasons end with.
+// The ends of reasons.
 const (
 	wantLabel   = `want letters, digits, "-", "_" and ".", beginning and ending with a letter or digit`
 	wantDNS1035 = `want a-z, 0-9 and "-", beginning with a letter, ending with a letter or digit`
 	wantDNS1123 = `want a-z, 0-9 and "-", beginning and ending with a letter or digit`
 )
 
-// refusal is a header with something wrong in it.
+// refusal is a header with a fault.
 type refusal struct {
 	header  lines
-	members string // that are returned nevertheless
+	members string // returned nevertheless
 	err     string
 }
 
@@ -167,9 +167,9 @@ func TestParseParameters(t *testing.T) {
 		{lines{"a:v1;Strict"}, "", `member 1: "a:v1;Strict": unknown parameter "Strict", want from, method or strict; did you mean "a:v1;strict"?`},
 		{lines{"a:v1;from =x"}, "", `member 1: "a:v1;from =x": unknown parameter "from ", want from, method or strict; did you mean "a:v1;from=x"?`},
 		{lines{"a:v1;strict=?1"}, "", `member 1: "a:v1;strict=?1": parameter strict takes no value`},
-		{lines{"a:v1;strict;strict"}, "", `member 1: "a:v1;strict;strict": parameter strict stands twice`},
-		{lines{"a:v1;from=x;from=x"}, "", `member 1: "a:v1;from=x;from=x": parameter from stands twice`},
-		{lines{"a:v1;method=GET;method=PUT"}, "", `member 1: "a:v1;method=GET;method=PUT": parameter method stands twice`},
+		{lines{"a:v1;strict;strict"}, "", `member 1: "a:v1;strict;strict": parameter strict is given twice`},
+		{lines{"a:v1;from=x;from=x"}, "", `member 1: "a:v1;from=x;from=x": parameter from is given twice`},
+		{lines{"a:v1;method=GET;method=PUT"}, "", `member 1: "a:v1;method=GET;method=PUT": parameter method is given twice`},
 		{lines{"a:v1;from"}, "", `member 1: "a:v1;from": parameter from needs a value`},
 		{lines{"a:v1;method="}, "", `member 1: "a:v1;method=": parameter method needs a value`},
 		{lines{"a:v1;from= x"}, "", `member 1: "a:v1;from= x": from " x", ` + wantLabel + `; did you mean "a:v1;from=x"?`},
@@ -193,13 +193,13 @@ func TestParseCharacters(t *testing.T) {
 		{lines{"a:v1\x00"}, "", `member 1: "a:v1\x00": byte 0x00, only visible ASCII is allowed`},
 		{lines{"a:v1\r\n, b:v2"}, "b:v2", `member 1: "a:v1\r\n": byte 0x0d, only visible ASCII is allowed`},
 		{lines{"a:v1, é:v2\x7f"}, "a:v1", `member 2: "\u00e9:v2\x7f": byte 0xc3, only visible ASCII is allowed`},
-		{lines{"a:v1", "b:v2,c:v\xff"}, "", `header: byte 0xff is not UTF-8, not all proxies follow the members beside it`},
+		{lines{"a:v1", "b:v2,c:v\xff"}, "", `header: byte 0xff is not UTF-8, not all proxies follow the other members`},
 	} {
 		test.check(t)
 	}
 }
 
-// Second members for one subject are reported and returned.
+// TestParseDuplicates: second members for one subject are reported and returned.
 func TestParseDuplicates(t *testing.T) {
 	t.Parallel()
 	for _, test := range []refusal{
@@ -252,7 +252,7 @@ func TestParseLongHeader(t *testing.T) {
 	}
 }
 
-// Duplicates are found by other means when there are many members.
+// TestParseManyMembers: duplicates are found in another way if there are many members.
 func TestParseManyMembers(t *testing.T) {
 	t.Parallel()
 	const n = 300

@@ -8,41 +8,41 @@ import (
 	"strings"
 )
 
-// Service is a Service as carriers name it. It builds the patterns for its
-// routes: RE2, to be matched against the whole value of a header whose lines
-// are joined with ",", as Envoy does. All names must be valid (ValidateService,
-// ValidateVersion, …); they are quoted, never interpreted.
+// Service is a Service as carriers name it. It builds the patterns for its routes: RE2,
+// matched against the whole value of a header whose lines are joined with ",", as Envoy
+// does. All names must be valid (ValidateService, ValidateVersion, …); they are quoted,
+// never interpreted.
 //
 // Every pattern is one member between two ends,
 //
 //	(?:.*,)?[ \t]*  member  (?:,.*)?
 //
-// so a match begins at the header's beginning or after a comma and ends before
-// a comma or at its end: nothing that only looks like the member is taken.
+// so a match begins at the header's beginning or after a comma and ends before a comma or
+// at its end: text that only contains the member does not match.
 type Service struct {
-	// Name is what members call the Service. Namespace may follow it in a member, after ".".
+	// Name is the name of the Service in members. Namespace may follow it, after ".".
 	Name, Namespace string
 }
 
-// Condition is what a conditional row asks for. Empty fields ask for nothing.
+// Condition is the condition of a row. Empty fields mean no condition.
 type Condition struct{ From, Method string }
 
-// Judged says for which kinds of condition a Service's table has rows. A
-// member's conditions of other kinds are never looked at there.
+// Judged says for which kinds of condition a Service's table has rows. Conditions of
+// other kinds are ignored there.
 type Judged struct{ From, Method bool }
 
-// AnyBaggagePattern matches a baggage header that carries an override, for
-// whichever Service and whether well-formed or not.
+// AnyBaggagePattern matches a baggage header with an override, for any Service,
+// well-formed or not.
 const AnyBaggagePattern = `(?:.*,)?[ \t]*override\..*`
 
 // IsMember reports whether a pattern is one of this package for a member of a carrier: of
-// [Service.Pattern], [Service.BaggagePattern] or [Service.StrictPattern]. It looks at the
+// [Service.Pattern], [Service.BaggagePattern] or [Service.StrictPattern]. It checks the
 // beginning only.
 func IsMember(pattern string) bool { return strings.HasPrefix(pattern, memberBegin) }
 
-// NeedsBaggageOverride reports whether a pattern of [Service.BaggagePattern] is
-// recognized: every header that matches it matches [AnyBaggagePattern] as well. It
-// looks at the beginning, and that no alternative stands beside it.
+// NeedsBaggageOverride recognizes a pattern of [Service.BaggagePattern]: every header
+// that matches it matches [AnyBaggagePattern] as well. It checks the beginning, and that
+// there is no alternative.
 func NeedsBaggageOverride(pattern string) bool {
 	rest, found := strings.CutPrefix(pattern, memberBegin+quotedBaggagePrefix)
 	if !found || (rest != "" && strings.ContainsRune("?*+{", rune(rest[0]))) {
@@ -102,11 +102,11 @@ func (s Service) BaggagePattern(version string) string {
 		regexp.QuoteMeta(version) + space + `(?:;[^,]*)?` + memberEnd
 }
 
-// StrictPattern matches an override header with a member for s that is due to
-// be answered with 503 at the row for c, where no version took the request.
-// [StrictDue] says which those are.
+// StrictPattern matches an override header with a member for s that is due to be answered
+// with 503 at the row for c, if no version took the request. [StrictDue] defines which
+// members are due.
 func (s Service) StrictPattern(j Judged, c Condition) string {
-	var own, refused []string // parameters that the row asks for; beginnings of those it does not want
+	var own, refused []string // parameters of the row; beginnings of parameters that it excludes
 	if j.From {
 		refused = append(refused, fromPrefix)
 		if c.From != "" {
@@ -124,8 +124,8 @@ func (s Service) StrictPattern(j Judged, c Condition) string {
 	return memberBegin + name + open + namespace + end + `:[^,;]+` + other + parameter(strictWord) + other + memberEnd
 }
 
-// CheckPattern returns an error when a proxy would not accept the pattern: it
-// is empty, longer than [MaxPatternBytes], or not a regular expression.
+// CheckPattern returns an error if a proxy would not accept the pattern: it is empty,
+// longer than [MaxPatternBytes], or not a regular expression.
 func CheckPattern(pattern string) error {
 	if pattern == "" {
 		return errors.New("empty pattern")
@@ -133,16 +133,17 @@ func CheckPattern(pattern string) error {
 	if len(pattern) > MaxPatternBytes {
 		return fmt.Errorf("pattern has %d bytes, %d are allowed", len(pattern), MaxPatternBytes)
 	}
-	// Matching the whole value puts the pattern into a group, in which whatever
-	// is a regular expression by itself remains one.
+	// Matching the whole value puts the pattern into a group, and a regular expression
+	// remains one inside a group.
 	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
 		return fmt.Errorf("pattern %s: %w", quote(pattern), err)
 	}
 	return nil
 }
 
-// quoted returns the parts of what matches the names of s, with or without its namespace.
-// Patterns are written in one go: there are two for each version of each Service.
+// quoted returns the parts of a pattern for the names of s, with or without its
+// namespace. Patterns are built in one step: there are two for each version of each
+// Service.
 func (s Service) quoted() (name, open, namespace, end string) {
 	if s.Namespace != "" {
 		open, namespace, end = `(?:\.`, regexp.QuoteMeta(s.Namespace), `)?`
@@ -166,8 +167,8 @@ func orders(c Condition) string {
 	case c.From == "":
 		return oneOrder(m, s)
 	}
-	// What may stand before and after a decides the alternatives, so that it
-	// is written four times, the least possible; the shorter b six times.
+	// The alternatives depend on what may precede and follow a, so it is written four
+	// times, which is the minimum; the shorter b is written six times.
 	a, b := f, m
 	if len(b) > len(a) {
 		a, b = b, a

@@ -18,18 +18,18 @@ func compile(tb testing.TB, pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`^(?:` + pattern + `)$`)
 }
 
-// matches says what a proxy does with the lines of a header: it joins them with
-// ",", and finds no match in what is not UTF-8 (as Envoy up to 1.38; Go's RE2
-// would find one, as Envoy does from 1.39 on).
+// matches does what a proxy does with the lines of a header: it joins them with ",", and
+// finds no match if they are not UTF-8 (as Envoy up to 1.38; Go's RE2 would find one, as
+// Envoy does from 1.39 on).
 func matches(re *regexp.Regexp, header lines) bool {
 	value := strings.Join(header, ",")
 	return utf8.ValidString(value) && re.MatchString(value)
 }
 
-// The service that tests of patterns speak of.
+// service3 is the service of the tests.
 func service3() grammar.Service { return grammar.Service{Name: "service-3", Namespace: "demo"} }
 
-// The parts that patterns for service3 are made of.
+// The parts of patterns for service3.
 const (
 	begin   = `(?:.*,)?[ \t]*service-3(?:\.demo)?:`
 	strict  = `;[ \t]*strict[ \t]*`
@@ -95,8 +95,8 @@ func TestStrictPatterns(t *testing.T) {
 	}
 }
 
-// exact checks which headers a pattern takes. Near misses are told one by one;
-// the properties find the others.
+// exact checks which headers match a pattern. Near misses are listed; properties find the
+// others.
 func exact(t *testing.T, pattern string, take, leave []string) {
 	t.Helper()
 	re := compile(t, pattern)
@@ -155,7 +155,7 @@ func TestBaggagePatternIsExact(t *testing.T) {
 	)
 }
 
-// due is which members are answered with 503 at one row.
+// due lists the members that are answered with 503 at one row.
 type due struct {
 	name   string
 	judged grammar.Judged
@@ -220,8 +220,8 @@ func TestStrictDue(t *testing.T) {
 	}
 }
 
-// The longest patterns that valid names can make: with no character that needs
-// quoting, with a dot at every other place, and with nothing but dots inside.
+// TestPatternLengths: the longest patterns of valid names, without characters that need
+// quoting, with a dot at every other place, and with only dots inside.
 func TestPatternLengths(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", grammar.MaxLabelLength)
@@ -249,8 +249,8 @@ func TestPatternLengths(t *testing.T) {
 		{"strict, long", s.StrictPattern(all, grammar.Condition{From: long, Method: method}), 783},
 		{"strict, dots and long method", s.StrictPattern(all, grammar.Condition{From: dots, Method: longMethod}), 997},
 
-		// What does not fit: both conditions at once, where all names are as
-		// long as they may be, and full of dots or with a method nobody has.
+		// These do not fit: both conditions at once, with all names of maximum length,
+		// and full of dots or with a method that does not exist.
 		{"both, dotted", s.Pattern(dotted, grammar.Condition{From: dotted, Method: method}), 1067},
 		{"both, dots", s.Pattern(dots, grammar.Condition{From: dots, Method: "GET"}), 1133},
 		{"both, long method", s.Pattern(long, grammar.Condition{From: long, Method: longMethod}), 1184},

@@ -12,7 +12,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// row is one row of a route table, told by the parser and by a pattern.
+// row is one row of a route table, for the parser and as a pattern.
 type row struct {
 	name    string
 	parser  func(header lines) bool
@@ -47,8 +47,8 @@ func anyBaggageRow() row {
 	return row{name: "any baggage", parser: grammar.AnyBaggage, pattern: grammar.AnyBaggagePattern}
 }
 
-// winners returns the first row that takes the header by the parser, and the
-// first that does by its pattern; -1 where none does.
+// winners returns the first row that takes the header according to the parser, and the
+// first according to its pattern; -1 if none does.
 func winners(t *rapid.T, table []row, header lines) (parser, pattern int) {
 	parser = slices.IndexFunc(table, func(r row) bool { return r.parser(header) })
 	pattern = slices.IndexFunc(table, func(r row) bool {
@@ -60,8 +60,8 @@ func winners(t *rapid.T, table []row, header lines) (parser, pattern int) {
 	return parser, pattern
 }
 
-// tables draws a table of one Service, in any order: the order that real tables
-// have is a matter of the packages that make them.
+// tables draws a table of one Service, in any order: other packages decide the order of
+// real tables.
 func tables() *rapid.Generator[[]row] {
 	return rapid.Custom(func(t *rapid.T) []row {
 		s := services().Draw(t, "service")
@@ -80,7 +80,8 @@ func tables() *rapid.Generator[[]row] {
 	})
 }
 
-// The property that the package is for: parser and patterns agree on who wins.
+// TestParserAndPatternsAgree is the central property of the package: parser and patterns
+// agree on the row that takes a request.
 func TestParserAndPatternsAgree(t *testing.T) {
 	t.Parallel()
 	won := make(map[bool]int) // whether any row took the header, to how often
@@ -116,7 +117,7 @@ func TestParserAndBaggagePatternsAgree(t *testing.T) {
 	})
 }
 
-// What the functions that explain patterns say is what Parse returns.
+// TestFollowsIsParse: the functions that explain patterns agree with Parse.
 func TestFollowsIsParse(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -142,8 +143,8 @@ func TestFollowsIsParse(t *testing.T) {
 	})
 }
 
-// A line may be split at any comma, and joined again, without changing a thing
-// but the place of errors.
+// TestLinesAndCommasAreTheSame: splitting a line at a comma, or joining lines, changes
+// only the places of errors.
 func TestLinesAndCommasAreTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -206,7 +207,7 @@ func TestFormatBaggageIsParsedBack(t *testing.T) {
 	})
 }
 
-// Every sequence of up to four parameters, in every row.
+// TestEveryOrderOfParameters tests every sequence of up to four parameters, in every row.
 func TestEveryOrderOfParameters(t *testing.T) {
 	t.Parallel()
 	s := service3()
@@ -238,8 +239,9 @@ func TestEveryOrderOfParameters(t *testing.T) {
 	}
 }
 
-// Every text of up to five characters that could be, or begin like, a judged
-// parameter, between two others: the complement of a prefix leaves no gap.
+// TestEveryParameterThatComesNear tests every text of up to five characters that could
+// be, or begin like, a judged parameter, between two others: the complement of a prefix
+// leaves no gap.
 func TestEveryParameterThatComesNear(t *testing.T) {
 	t.Parallel()
 	s := service3()

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ValidateService returns an error unless s is a DNS-1035 label, the name that
-// Kubernetes gives Services: lower-case letters, digits and "-", beginning with
-// a letter, ending with a letter or digit, at most [MaxLabelLength] long.
+// ValidateService returns an error unless s is a DNS-1035 label, as names of Kubernetes
+// Services are: lower-case letters, digits and "-", beginning with a letter, ending with
+// a letter or digit, at most [MaxLabelLength] long.
 func ValidateService(s string) error {
 	return shape{
 		what: "service", first: lower, inner: lower | digit | dash, last: lower | digit,
@@ -17,7 +17,7 @@ func ValidateService(s string) error {
 	}.check(s)
 }
 
-// ValidateNamespace returns an error unless s is a DNS-1123 label: as
+// ValidateNamespace returns an error unless s is a DNS-1123 label: like
 // [ValidateService], but it may begin with a digit.
 func ValidateNamespace(s string) error {
 	return shape{
@@ -42,10 +42,10 @@ func labelValue(what, s string) error {
 	}.check(s)
 }
 
-// ValidateMethod returns an error unless s is an HTTP method as routes match
-// it: upper-case letters, digits, "-" and "_", beginning with a letter (a part
-// of RFC 9110's token that holds every registered method), at most
-// [MaxLabelLength] long.
+// ValidateMethod returns an error unless s is an HTTP method that routes can match:
+// upper-case letters, digits, "-" and "_", beginning with a letter, at most
+// [MaxLabelLength] long. This is a part of RFC 9110's token that contains every
+// registered method.
 func ValidateMethod(s string) error {
 	err := shape{
 		what: "method", first: upper, inner: upper | digit | dash | under, last: upper | digit | dash | under,
@@ -85,9 +85,9 @@ func ValidateHeaderName(name string) error {
 	return nil
 }
 
-// takenHeaders returns the names that mean something else, where carrying
-// overrides would break or leak: ours, hop-by-hop ones, credentials, and what
-// HTTP or tracing gives a meaning.
+// takenHeaders returns names with another meaning, where carrying overrides would break
+// or leak something: those of Overrides, hop-by-hop headers, credentials, and headers
+// that HTTP or tracing define.
 func takenHeaders() []string {
 	return []string{
 		BaggageHeader, ErrorHeader, "x-override-token",
@@ -100,7 +100,7 @@ func takenHeaders() []string {
 	}
 }
 
-// takenPrefixes returns the beginnings of whole families of such names.
+// takenPrefixes returns the prefixes of whole families of such names.
 func takenPrefixes() []string {
 	return []string{
 		"accept-", "access-control-", "content-", "grpc-", "if-", "proxy-", "sec-", "www-authenticate",
@@ -108,11 +108,11 @@ func takenPrefixes() []string {
 	}
 }
 
-// shape is the form of one kind of name.
+// shape is the syntax of one kind of name.
 type shape struct {
 	what               string // what the name names, for messages
 	first, inner, last class
-	rule               string // the same in words
+	rule               string // the rule in words
 }
 
 func (sh shape) check(s string) error {
