@@ -32,18 +32,31 @@ func toJSON(text []byte) (out []byte, err error) {
 			err = fmt.Errorf("the YAML parser gave up: %v", r)
 		}
 	}()
+	out, isPlain := plainToJSON(text)
 	if apiVersion, kind := glance(text); kind != "" && !discover.Wanted(apiVersion, kind, text) {
 		var head struct {
-			APIVersion any `yaml:"apiVersion"`
-			Kind       any `yaml:"kind"`
+			APIVersion any `yaml:"apiVersion" json:"apiVersion"`
+			Kind       any `yaml:"kind" json:"kind"`
 		}
-		if err := decodeYAML(text, &head, false); err != nil {
+		if isPlain {
+			err = json.Unmarshal(out, &head)
+		} else {
+			err = decodeYAML(text, &head, false)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if head.APIVersion == apiVersion && head.Kind == kind {
 			return json.Marshal(map[string]string{"apiVersion": apiVersion, "kind": kind})
 		}
 	}
+	if isPlain {
+		return out, nil
+	}
+	return libraryToJSON(text)
+}
+
+func libraryToJSON(text []byte) ([]byte, error) {
 	var tree any
 	if err := decodeYAML(text, &tree, true); err != nil {
 		return nil, err
@@ -111,7 +124,7 @@ func (e *encoder) encode(value any) error {
 	case nil:
 		e.out = append(e.out, "null"...)
 	case string:
-		e.text(v)
+		e.string(v)
 	case bool:
 		e.out = strconv.AppendBool(e.out, v)
 	case int:
@@ -169,7 +182,7 @@ func (e *encoder) object(mapping map[any]any) error {
 			}
 			e.out = append(e.out, ',')
 		}
-		e.text(entries[i].key)
+		e.string(entries[i].key)
 		e.out = append(e.out, ':')
 		if err := e.encode(entries[i].value); err != nil {
 			return err
@@ -179,8 +192,8 @@ func (e *encoder) object(mapping map[any]any) error {
 	return nil
 }
 
-// text writes a string, most of which need no escapes.
-func (e *encoder) text(s string) {
+// string writes a string, most of which need no escapes.
+func (e *encoder) string(s string) {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
 			quoted, _ := json.Marshal(s) // a string can always be encoded
