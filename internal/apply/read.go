@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -121,7 +122,7 @@ func Observe(object *istio.Object) (plan.Observed, error) {
 	return out, nil
 }
 
-func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec json.Marshaler) error {
+func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec proto.Message) error {
 	meta.Namespace, meta.Name = s.Namespace, s.Name
 	delete(meta.Annotations, istio.InstanceAnnotation)
 	if len(meta.Annotations) == 0 {

@@ -1,9 +1,9 @@
 package istio
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -12,7 +12,7 @@ import (
 // Canonical encodes an object that was read back, or put together from parts of
 // one, as [Objects] encodes those it makes: equal objects give equal bytes. Of
 // the metadata only names, labels and annotations are taken.
-func Canonical(meta *metav1.ObjectMeta, kind string, spec json.Marshaler) (Object, error) {
+func Canonical(meta *metav1.ObjectMeta, kind string, spec proto.Message) (Object, error) {
 	object := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
 	data, err := encode(meta, kind, spec)
 	if err != nil {

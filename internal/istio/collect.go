@@ -1,10 +1,10 @@
 package istio
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -22,7 +22,7 @@ type collector struct {
 }
 
 // add adds an object, of whose specification these problems are known.
-func (c *collector) add(meta *metav1.ObjectMeta, kind string, spec json.Marshaler, problems []valid.Problem) error {
+func (c *collector) add(meta *metav1.ObjectMeta, kind string, spec proto.Message, problems []valid.Problem) error {
 	object := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
 	data, err := encode(meta, kind, spec)
 	if err != nil {

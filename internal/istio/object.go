@@ -3,6 +3,7 @@ package istio
 import (
 	"encoding/json"
 
+	"google.golang.org/protobuf/proto"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -41,21 +42,21 @@ func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.D
 
 // encode returns an object as JSON, without the empty fields that Kubernetes'
 // types print all the same.
-func encode(meta *metav1.ObjectMeta, kind string, spec json.Marshaler) ([]byte, error) {
+func encode(meta *metav1.ObjectMeta, kind string, spec proto.Message) ([]byte, error) {
 	type metadata struct {
 		Annotations map[string]string `json:"annotations,omitempty"`
 		Labels      map[string]string `json:"labels"`
 		Name        string            `json:"name"`
 		Namespace   string            `json:"namespace"`
 	}
-	whole, err := integers(spec)
+	whole, err := specification(spec)
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(struct {
-		APIVersion string         `json:"apiVersion"`
-		Kind       string         `json:"kind"`
-		Metadata   metadata       `json:"metadata"`
-		Spec       json.Marshaler `json:"spec"`
+		APIVersion string          `json:"apiVersion"`
+		Kind       string          `json:"kind"`
+		Metadata   metadata        `json:"metadata"`
+		Spec       json.RawMessage `json:"spec"`
 	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
 }
