@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/overrides-mesh/overrides/internal/demo/load"
+	"github.com/overrides-mesh/overrides/internal/demo/traffic"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -15,8 +15,8 @@ import (
 const (
 	// lookInterval is how often a folder is looked at.
 	lookInterval = 200 * time.Millisecond
-	// loadPause is the time between two requests of a kind.
-	loadPause = 50 * time.Millisecond
+	// loadRate is how many requests of each kind are sent in a second.
+	loadRate = 20
 )
 
 // ErrLost is how a demo ends in which requests failed or took a wrong path.
@@ -77,17 +77,17 @@ type follower struct {
 	state   *State
 	screen  *screen
 	watcher watcher
-	load    *load.Load
+	traffic *traffic.Traffic
 	// told counts the faults that were said.
 	told int
 }
 
 func (f *follower) run(ctx context.Context, o Options) error {
-	f.load = load.Start(ctx, load.Options{
-		Client: f.world.Client(), Judge: f.world.judge, Header: f.Model.Header, Pause: loadPause,
+	f.traffic = traffic.Start(ctx, traffic.Options{
+		Client: f.world.Client(), Judge: f.world.judge, Header: f.Model.Header, Rate: loadRate,
 	}, f.state.target())
 	ended := f.loop(ctx)
-	f.load.Stop()
+	f.traffic.Stop()
 	counts := f.tellFaults()
 	f.screen.clear()
 	fmt.Fprintln(o.Out, counts)
@@ -123,8 +123,8 @@ func (f *follower) loop(ctx context.Context) error {
 }
 
 // tellFaults says what has gone wrong since it last did.
-func (f *follower) tellFaults() load.Counts {
-	counts, faults := f.load.Counts()
+func (f *follower) tellFaults() traffic.Counts {
+	counts, faults := f.traffic.Counts()
 	for _, fault := range faults[f.told:] {
 		f.screen.say("%s", fault)
 	}
@@ -159,7 +159,7 @@ func (f *follower) change(ctx context.Context) error {
 	}
 	before, after := f.state.versions(), next.versions()
 	f.state = next
-	f.load.Aim(next.target())
+	f.traffic.Aim(next.target())
 	took := time.Since(began).Round(time.Millisecond)
 	for _, v := range after {
 		if !slices.Contains(before, v) {
@@ -191,12 +191,12 @@ func (s *State) versions() []string {
 
 // target is what the load is sent to: the first Service, asking for each version
 // that is not released.
-func (s *State) target() load.Target {
+func (s *State) target() traffic.Target {
 	entry := s.Entry()
 	if entry.Host == "" {
-		return load.Target{}
+		return traffic.Target{}
 	}
-	out := load.Target{URL: entry.URL, Caller: s.Client()}
+	out := traffic.Target{URL: entry.URL, Caller: s.Client()}
 	for i := range s.Result.Services {
 		r := &s.Result.Services[i]
 		for _, v := range r.Versions {

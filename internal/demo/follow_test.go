@@ -15,7 +15,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/demo"
 	answers "github.com/overrides-mesh/overrides/internal/demo/chain"
-	"github.com/overrides-mesh/overrides/internal/demo/load"
+	"github.com/overrides-mesh/overrides/internal/demo/traffic"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -86,11 +86,11 @@ func (f *followed) send(ctx context.Context, override string) (string, error) {
 }
 
 // end stops the demo and returns what it counted.
-func (f *followed) end(t *testing.T) load.Counts {
+func (f *followed) end(t *testing.T) traffic.Counts {
 	t.Helper()
 	f.stop()
 	<-f.ended
-	var c load.Counts
+	var c traffic.Counts
 	lines := strings.Split(strings.TrimSpace(f.String()), "\n")
 	last := lines[len(lines)-1]
 	_, err := fmt.Sscanf(last, "%d ordinary and %d override requests, %d failed, %d misrouted", &c.Ordinary, &c.Override, &c.Failed, &c.Misrouted)

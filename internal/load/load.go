@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,12 +11,15 @@ import (
 	"time"
 )
 
+// ErrSkip is returned by a Send that has sent nothing, which is not counted.
+var ErrSkip = errors.New("nothing to send")
+
 // Source is one kind of request.
 type Source struct {
 	Name string
 	// Rate is in requests per second.
 	Rate float64
-	// Send makes one request and says what answered.
+	// Send makes one request and says what answered. Several may run at once.
 	Send func(context.Context) (answer string, err error)
 	// Want says whether the answer is a right one; nil where any is.
 	Want func(answer string) bool
@@ -126,6 +130,9 @@ type outcome struct {
 }
 
 func (l *Load) count(index int, source Source, o outcome) {
+	if errors.Is(o.err, ErrSkip) {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := &l.counts[index]

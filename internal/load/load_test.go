@@ -74,6 +74,27 @@ func TestNothingSent(t *testing.T) {
 	}
 }
 
+// TestSkip expects what was not sent not to be counted.
+func TestSkip(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	enough := make(chan struct{})
+	l := load.Start(t.Context(), load.Source{Name: "half", Rate: 1000, Send: func(context.Context) (string, error) {
+		n := calls.Add(1)
+		if n == 10 {
+			close(enough)
+		}
+		if n%2 == 0 {
+			return "", load.ErrSkip
+		}
+		return "v1", nil
+	}})
+	<-enough
+	if count := l.Stop()[0]; !count.OK() || count.Sent != int(calls.Load()+1)/2 {
+		t.Errorf("of %d calls: %s", calls.Load(), count.String())
+	}
+}
+
 func TestHistogram(t *testing.T) {
 	t.Parallel()
 	var h load.Histogram

@@ -1,4 +1,4 @@
-package load_test
+package traffic_test
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
-	"github.com/overrides-mesh/overrides/internal/demo/load"
 	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/traffic"
 	"github.com/overrides-mesh/overrides/internal/envoy"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -32,7 +32,7 @@ func judge() *oracle.Judge {
 }
 
 // run loads a server until it has had some requests of both kinds.
-func run(t *testing.T, h http.Handler, overrides ...string) (load.Counts, []string) {
+func run(t *testing.T, h http.Handler, overrides ...string) (traffic.Counts, []string) {
 	t.Helper()
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,8 +42,8 @@ func run(t *testing.T, h http.Handler, overrides ...string) (load.Counts, []stri
 	defer server.Close()
 	// Any name leads to the server, as with the Envoy of a client.
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer(server)}}
-	l := load.Start(t.Context(), load.Options{Client: client, Judge: judge(), Header: "x-override", Pause: time.Millisecond},
-		load.Target{URL: "http://127.shop/", Overrides: overrides})
+	sent := traffic.Start(t.Context(), traffic.Options{Client: client, Judge: judge(), Header: "x-override", Rate: 1000},
+		traffic.Target{URL: "http://127.shop/", Overrides: overrides})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for requests.Load() < 20 && ctx.Err() == nil {
@@ -52,15 +52,15 @@ func run(t *testing.T, h http.Handler, overrides ...string) (load.Counts, []stri
 		case <-time.After(time.Millisecond):
 		}
 	}
-	l.Stop()
-	counts, faults := l.Counts()
-	if sent := counts.Ordinary + counts.Override; int64(sent) != requests.Load() {
-		t.Errorf("%d requests were counted, and %d sent", sent, requests.Load())
+	sent.Stop()
+	counts, faults := sent.Counts()
+	if counted := counts.Ordinary + counts.Override; int64(counted) != requests.Load() {
+		t.Errorf("%d requests were counted, and %d sent", counted, requests.Load())
 	}
 	return counts, faults
 }
 
-func TestLoad(t *testing.T) {
+func TestTraffic(t *testing.T) {
 	t.Parallel()
 	right := chain.New(chain.Options{Service: "127", Pod: "right"})
 	wrong := chain.New(chain.Options{Service: "127", Pod: "wrong"})

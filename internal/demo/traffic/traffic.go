@@ -1,0 +1,181 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/load"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Target is where requests are sent.
+type Target struct {
+	URL    string
+	Caller route.Caller
+	// Overrides are the headers that requests carry in turn; without any, only
+	// ordinary requests are sent.
+	Overrides []string
+}
+
+// Counts is what became of requests.
+type Counts struct {
+	// Ordinary and Override count requests, Failed those of both that got no
+	// answer, and Misrouted those that took a wrong path.
+	Ordinary, Override, Failed, Misrouted int
+}
+
+// String returns the counts for people.
+func (c Counts) String() string {
+	return fmt.Sprintf("%d ordinary and %d override requests, %d failed, %d misrouted", c.Ordinary, c.Override, c.Failed, c.Misrouted)
+}
+
+// Wrong counts the requests with which something went wrong.
+func (c Counts) Wrong() int { return c.Failed + c.Misrouted }
+
+// Options are the settings of Traffic.
+type Options struct {
+	Client *http.Client
+	Judge  *oracle.Judge
+	// Header is the name of the override header.
+	Header string
+	// Rate is how many requests of each kind are sent in a second.
+	Rate float64
+}
+
+// Traffic sends requests while it runs.
+type Traffic struct {
+	options Options
+	load    *load.Load
+
+	mu     sync.Mutex
+	target Target
+	// turn counts requests with an override.
+	turn int
+	// faults are the first few, in words.
+	faults []string
+}
+
+// maxFaults is how many faults are kept in words.
+const maxFaults = 10
+
+// What package load is told of an answer.
+const (
+	right     = "right"
+	misrouted = "misrouted"
+)
+
+// Start begins to send.
+func Start(ctx context.Context, o Options, target Target) *Traffic {
+	t := &Traffic{options: o, target: target}
+	isRight := func(answer string) bool { return answer == right }
+	// What is under way at the end is still answered, and counted.
+	t.load = load.Start(context.WithoutCancel(ctx),
+		load.Source{Name: "ordinary", Rate: o.Rate, Send: t.ordinary, Want: isRight},
+		load.Source{Name: "override", Rate: o.Rate, Send: t.override, Want: isRight})
+	return t
+}
+
+// Aim changes the target.
+func (t *Traffic) Aim(target Target) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.target = target
+}
+
+// Counts returns what became of requests so far, and the first few faults.
+func (t *Traffic) Counts() (Counts, []string) {
+	counts := t.load.Counts()
+	ordinary, override := &counts[0], &counts[1]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return Counts{
+		Ordinary: ordinary.Sent, Override: override.Sent,
+		Failed: ordinary.Failed + override.Failed, Misrouted: ordinary.Wrong + override.Wrong,
+	}, slices.Clone(t.faults)
+}
+
+// Stop waits for the requests that are under way, and sends no more.
+func (t *Traffic) Stop() {
+	t.load.Stop()
+	t.options.Client.CloseIdleConnections()
+}
+
+func (t *Traffic) ordinary(ctx context.Context) (string, error) {
+	t.mu.Lock()
+	target := t.target
+	t.mu.Unlock()
+	return t.send(ctx, &target, "")
+}
+
+func (t *Traffic) override(ctx context.Context) (string, error) {
+	t.mu.Lock()
+	target, turn := t.target, t.turn
+	t.turn++
+	t.mu.Unlock()
+	if len(target.Overrides) == 0 {
+		return "", load.ErrSkip
+	}
+	return t.send(ctx, &target, target.Overrides[turn%len(target.Overrides)])
+}
+
+// send sends one request, and says whether it took the right path.
+func (t *Traffic) send(ctx context.Context, target *Target, override string) (string, error) {
+	if target.URL == "" {
+		return "", load.ErrSkip
+	}
+	call := &oracle.Call{Caller: target.Caller, Method: http.MethodGet, URL: target.URL, Header: http.Header{}}
+	if override != "" {
+		call.Header.Set(t.options.Header, override)
+	}
+	request := t.options.Judge.Begin()
+	answer, err := t.ask(ctx, call)
+	wrong := request.End(call, answer)
+	if err == nil && failed(answer) {
+		err = fmt.Errorf("status %d: %s", answer.Status, answer)
+	}
+	switch {
+	case err != nil:
+		t.note(call, override, err)
+		return "", err
+	case wrong != nil:
+		t.note(call, override, wrong)
+		return misrouted, nil
+	}
+	return right, nil
+}
+
+func (t *Traffic) note(call *oracle.Call, override string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.faults) < maxFaults {
+		t.faults = append(t.faults, fmt.Sprintf("%s with %s %q: %v", call.URL, t.options.Header, override, err))
+	}
+}
+
+func (t *Traffic) ask(ctx context.Context, call *oracle.Call) (*chain.Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, call.Method, call.URL, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = call.Header.Clone()
+	res, err := t.options.Client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	answer, err := chain.Decode(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("status %d: %w", res.StatusCode, err)
+	}
+	return &answer, nil
+}
+
+// failed reports whether some call got no answer.
+func failed(a *chain.Answer) bool {
+	return a.Error != "" || slices.ContainsFunc(a.Calls, func(c chain.Answer) bool { return failed(&c) })
+}
