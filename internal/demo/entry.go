@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/judge"
 	"github.com/overrides-mesh/overrides/internal/demo/sample"
 	"github.com/overrides-mesh/overrides/internal/demo/workload"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -105,7 +105,7 @@ func (s *State) calls() map[string]map[string]bool {
 			}
 			for _, next := range s.next(w) {
 				if u, err := url.Parse(next); err == nil {
-					if called := oracle.Resolve(s.Snapshot, u.Hostname(), w.Namespace); called != nil {
+					if called := judge.Resolve(s.Snapshot, u.Hostname(), w.Namespace); called != nil {
 						to[s.host(called)] = true
 					}
 				}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/judge"
 )
 
 // hints are the commands to try: they work when pasted.
@@ -63,7 +63,7 @@ func (s *State) others(entry Entry) []string {
 func (s *State) lastURL(entry Entry) string {
 	last := entry.URL
 	s.pass(entry, func(host string) {
-		if service := oracle.Resolve(s.Snapshot, host, ""); service != nil && httpPort(service) != 0 {
+		if service := judge.Resolve(s.Snapshot, host, ""); service != nil && httpPort(service) != 0 {
 			last = callURL(service, entry.Namespace)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/judge"
 	"github.com/overrides-mesh/overrides/internal/demo/proxy"
 	"github.com/overrides-mesh/overrides/internal/demo/workload"
 	"github.com/overrides-mesh/overrides/internal/envoy"
@@ -42,14 +42,14 @@ type World struct {
 	failed chan error
 	// port is where the client's Envoy listens.
 	port  uint16
-	judge *oracle.Judge
+	judge *judge.Judge
 }
 
 // Start brings up what a state asks for. Close is to be called in any case.
 func Start(ctx context.Context, o Options, s *State) (*World, error) {
 	w := &World{
 		options: o, servers: map[string]*server{}, proxies: map[string]*proxy.Proxy{}, gates: map[string]*gate{},
-		failed: make(chan error, 1), judge: oracle.NewJudge(),
+		failed: make(chan error, 1), judge: judge.New(),
 	}
 	var err error
 	if w.dir, err = makeFolder(o.TempDir); err != nil {
@@ -97,7 +97,7 @@ func (w *World) Update(ctx context.Context, s *State) error {
 	if err := w.startProxies(ctx, configs); err != nil {
 		return err
 	}
-	w.judge.Change(w.oracle(s, mesh, wanted))
+	w.judge.Change(w.expectation(s, mesh, wanted))
 	var group errgroup.Group
 	for key, c := range configs {
 		group.Go(func() error { return w.proxies[key].Apply(ctx, c.config) })
@@ -109,16 +109,16 @@ func (w *World) Update(ctx context.Context, s *State) error {
 	return w.retire(ctx, wanted, configs)
 }
 
-// oracle knows where requests are to go once a state is in force.
-func (w *World) oracle(s *State, mesh *envoy.Mesh, wanted map[string]bool) *oracle.Oracle {
-	var pods []oracle.Pod
+// expectation says where requests are to go once a state is in force.
+func (w *World) expectation(s *State, mesh *envoy.Mesh, wanted map[string]bool) *judge.Expectation {
+	var pods []judge.Pod
 	for key := range wanted {
 		server := w.servers[key]
-		pods = append(pods, oracle.Pod{
+		pods = append(pods, judge.Pod{
 			Name: server.name, Namespace: server.of.Namespace, Labels: server.of.Labels, Next: server.next, Caller: callerOf(server.of),
 		})
 	}
-	return oracle.New(s.Snapshot, mesh, pods)
+	return judge.Expect(s.Snapshot, mesh, pods)
 }
 
 // startServers starts the pods that are missing, and returns which are wanted.

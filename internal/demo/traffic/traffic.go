@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
-	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/judge"
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -40,7 +40,7 @@ func (c Counts) Wrong() int { return c.Failed + c.Misrouted }
 // Options are the settings of Traffic.
 type Options struct {
 	Client *http.Client
-	Judge  *oracle.Judge
+	Judge  *judge.Judge
 	// Header is the name of the override header.
 	Header string
 	// Rate is how many requests of each kind are sent in a second.
@@ -128,7 +128,7 @@ func (t *Traffic) send(ctx context.Context, target *Target, override string) (st
 	if target.URL == "" {
 		return "", load.ErrSkip
 	}
-	call := &oracle.Call{Caller: target.Caller, Method: http.MethodGet, URL: target.URL, Header: http.Header{}}
+	call := &judge.Call{Caller: target.Caller, Method: http.MethodGet, URL: target.URL, Header: http.Header{}}
 	if override != "" {
 		call.Header.Set(t.options.Header, override)
 	}
@@ -149,7 +149,7 @@ func (t *Traffic) send(ctx context.Context, target *Target, override string) (st
 	return right, nil
 }
 
-func (t *Traffic) note(call *oracle.Call, override string, err error) {
+func (t *Traffic) note(call *judge.Call, override string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.faults) < maxFaults {
@@ -157,7 +157,7 @@ func (t *Traffic) note(call *oracle.Call, override string, err error) {
 	}
 }
 
-func (t *Traffic) ask(ctx context.Context, call *oracle.Call) (*chain.Answer, error) {
+func (t *Traffic) ask(ctx context.Context, call *judge.Call) (*chain.Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, call.Method, call.URL, http.NoBody)
 	if err != nil {
 		return nil, err

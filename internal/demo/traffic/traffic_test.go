@@ -12,21 +12,21 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
-	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/judge"
 	"github.com/overrides-mesh/overrides/internal/demo/traffic"
 	"github.com/overrides-mesh/overrides/internal/envoy"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// judge expects the pod "right" to answer.
-func judge() *oracle.Judge {
+// newJudge expects the pod "right" to answer.
+func newJudge() *judge.Judge {
 	snapshot := &model.Snapshot{Options: model.DefaultOptions(), Services: []model.Service{{
 		Namespace: "shop", Name: "127", Selector: map[string]string{"app": "right"},
 		Ports: []model.Port{{Name: "http", Number: 80, HTTP: true}},
 	}}}
 	mesh, _ := envoy.NewMesh(snapshot, &compile.Result{}, nil)
-	j := oracle.NewJudge()
-	j.Change(oracle.New(snapshot, mesh, []oracle.Pod{{Name: "right", Namespace: "shop", Labels: map[string]string{"app": "right"}}}))
+	j := judge.New()
+	j.Change(judge.Expect(snapshot, mesh, []judge.Pod{{Name: "right", Namespace: "shop", Labels: map[string]string{"app": "right"}}}))
 	j.Settle()
 	return j
 }
@@ -42,7 +42,7 @@ func run(t *testing.T, h http.Handler, overrides ...string) (traffic.Counts, []s
 	defer server.Close()
 	// Any name leads to the server, as with the Envoy of a client.
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer(server)}}
-	sent := traffic.Start(t.Context(), traffic.Options{Client: client, Judge: judge(), Header: "x-override", Rate: 1000},
+	sent := traffic.Start(t.Context(), traffic.Options{Client: client, Judge: newJudge(), Header: "x-override", Rate: 1000},
 		traffic.Target{URL: "http://127.shop/", Overrides: overrides})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -1,4 +1,4 @@
-package oracle_test
+package judge_test
 
 import (
 	"net/http"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
-	"github.com/overrides-mesh/overrides/internal/demo/oracle"
+	"github.com/overrides-mesh/overrides/internal/demo/judge"
 	"github.com/overrides-mesh/overrides/internal/envoy"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -16,9 +16,9 @@ import (
 var client = route.Caller{Namespace: "shop", Labels: map[string]string{"app": "client"}}
 
 // world is web:v1, which calls cart, of which there are some versions.
-func world(versions ...string) *oracle.Oracle {
+func world(versions ...string) *judge.Expectation {
 	snapshot := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{"shop"}}
-	var pods []oracle.Pod
+	var pods []judge.Pod
 	service := func(name string, next []string, versions ...string) {
 		s := model.Service{
 			Namespace: "shop", Name: name, Selector: map[string]string{"app": name},
@@ -30,7 +30,7 @@ func world(versions ...string) *oracle.Oracle {
 			s.Backends = append(s.Backends, model.Backend{
 				Workload: model.Workload{Kind: "Deployment", Name: name + "-" + v}, Selector: labels, Labels: labels, Pods: 1, Ready: 1,
 			})
-			pods = append(pods, oracle.Pod{
+			pods = append(pods, judge.Pod{
 				Name: name + "-" + v, Namespace: "shop", Labels: labels, Next: next, Caller: route.Caller{Namespace: "shop", Labels: labels},
 			})
 		}
@@ -41,11 +41,11 @@ func world(versions ...string) *oracle.Oracle {
 	snapshot.Callers = []model.Caller{{Namespace: "shop", Name: "web", Label: "app"}}
 	result := compile.Compile(snapshot)
 	mesh, _ := envoy.NewMesh(snapshot, &result, nil)
-	return oracle.New(snapshot, mesh, pods)
+	return judge.Expect(snapshot, mesh, pods)
 }
 
-func call(override string) *oracle.Call {
-	c := &oracle.Call{Caller: client, Method: http.MethodGet, URL: "http://web/", Header: http.Header{}}
+func call(override string) *judge.Call {
+	c := &judge.Call{Caller: client, Method: http.MethodGet, URL: "http://web/", Header: http.Header{}}
 	if override != "" {
 		c.Header.Set("x-override", override)
 	}
@@ -84,7 +84,7 @@ func TestJudge(t *testing.T) {
 		{"cart:v9;strict", "web-v1 cart!", ""},
 		{"cart:v9;strict", "web-v1 cart-v1", "want no pod"},
 	} {
-		j := oracle.NewJudge()
+		j := judge.New()
 		j.Change(world("v1", "v2"))
 		j.Settle()
 		err := j.Begin().End(call(test.override), by(test.pods))
@@ -101,10 +101,10 @@ func TestJudge(t *testing.T) {
 // afterwards, one is.
 func TestChange(t *testing.T) {
 	t.Parallel()
-	j := oracle.NewJudge()
+	j := judge.New()
 	j.Change(world("v1"))
 	j.Settle()
-	right := func(r *oracle.Request, version string) bool {
+	right := func(r *judge.Request, version string) bool {
 		return r.End(call("cart:v2"), by("web-v1 cart-"+version)) == nil
 	}
 	long, longer := j.Begin(), j.Begin()
@@ -136,13 +136,13 @@ func TestResolve(t *testing.T) {
 		"cart": {"shop"}, "cart.shop": {"shop", "lab"}, "cart.shop.svc": {"lab"}, "cart.shop.svc.cluster.local": {"lab"},
 	} {
 		for _, namespace := range namespaces {
-			if s := oracle.Resolve(snapshot, host, namespace); s == nil {
+			if s := judge.Resolve(snapshot, host, namespace); s == nil {
 				t.Errorf("%s is not known in %s", host, namespace)
 			}
 		}
 	}
 	for _, host := range []string{"cart", "cart.lab", "web.shop", "shop", ""} {
-		if s := oracle.Resolve(snapshot, host, "lab"); s != nil {
+		if s := judge.Resolve(snapshot, host, "lab"); s != nil {
 			t.Errorf("%s is known in lab", host)
 		}
 	}

@@ -1,4 +1,4 @@
-package oracle
+package judge
 
 import (
 	"fmt"
@@ -23,20 +23,20 @@ type Pod struct {
 	Caller route.Caller
 }
 
-// Oracle knows where requests go at one moment.
-type Oracle struct {
+// Expectation says where requests go at one moment.
+type Expectation struct {
 	snapshot *model.Snapshot
 	mesh     *envoy.Mesh
 	pods     map[string][]Pod
 }
 
-// New returns what is right according to the tables of mesh.
-func New(snapshot *model.Snapshot, mesh *envoy.Mesh, pods []Pod) *Oracle {
-	o := &Oracle{snapshot: snapshot, mesh: mesh, pods: map[string][]Pod{}}
+// Expect returns what the tables of mesh lead to.
+func Expect(snapshot *model.Snapshot, mesh *envoy.Mesh, pods []Pod) *Expectation {
+	e := &Expectation{snapshot: snapshot, mesh: mesh, pods: map[string][]Pod{}}
 	for _, p := range pods {
-		o.pods[p.Name] = append(o.pods[p.Name], p)
+		e.pods[p.Name] = append(e.pods[p.Name], p)
 	}
-	return o
+	return e
 }
 
 // Call is a request as it leaves a caller.
@@ -56,25 +56,25 @@ type wanted struct {
 }
 
 // wanted returns who is to answer; false where the call leaves what is known.
-func (o *Oracle) wanted(c *Call) (wanted, bool) {
+func (e *Expectation) wanted(c *Call) (wanted, bool) {
 	target, err := url.Parse(c.URL)
 	if err != nil {
 		return wanted{}, false
 	}
-	s := Resolve(o.snapshot, target.Hostname(), c.Caller.Namespace)
+	s := Resolve(e.snapshot, target.Hostname(), c.Caller.Namespace)
 	if s == nil {
 		return wanted{}, false
 	}
-	host := o.host(s)
-	table := o.mesh.Table(host)
+	host := e.host(s)
+	table := e.mesh.Table(host)
 	if table == nil {
-		return o.reached([]route.Destination{{Host: host}}), true
+		return e.reached([]route.Destination{{Host: host}}), true
 	}
 	decision := route.Evaluate(table, c.request(target))
 	if decision.Route < 0 || table.Routes[decision.Route].Response != nil {
 		return wanted{refused: true, what: "no pod"}, true
 	}
-	return o.reached(table.Routes[decision.Route].Destinations), true
+	return e.reached(table.Routes[decision.Route].Destinations), true
 }
 
 func (c *Call) request(target *url.URL) *route.Request {
@@ -92,22 +92,22 @@ func (c *Call) request(target *url.URL) *route.Request {
 }
 
 // reached accepts the pods of any destination.
-func (o *Oracle) reached(destinations []route.Destination) wanted {
+func (e *Expectation) reached(destinations []route.Destination) wanted {
 	var names []string
 	var fits []func(Pod) bool
 	serving := false
 	for _, d := range destinations {
-		s := Resolve(o.snapshot, d.Host, "")
+		s := Resolve(e.snapshot, d.Host, "")
 		if s == nil {
 			continue
 		}
-		labels := o.mesh.Subset(d.Host, d.Subset)
+		labels := e.mesh.Subset(d.Host, d.Subset)
 		fit := func(p Pod) bool {
 			return p.Namespace == s.Namespace && model.HasLabels(p.Labels, s.Selector) && model.HasLabels(p.Labels, labels)
 		}
 		names = append(names, strings.TrimSpace(s.Name+" "+d.Subset))
 		fits = append(fits, fit)
-		serving = serving || o.any(fit)
+		serving = serving || e.any(fit)
 	}
 	return wanted{
 		refused: !serving,
@@ -123,8 +123,8 @@ func (o *Oracle) reached(destinations []route.Destination) wanted {
 	}
 }
 
-func (o *Oracle) any(fit func(Pod) bool) bool {
-	for _, pods := range o.pods {
+func (e *Expectation) any(fit func(Pod) bool) bool {
+	for _, pods := range e.pods {
 		if slices.ContainsFunc(pods, fit) {
 			return true
 		}
@@ -134,22 +134,22 @@ func (o *Oracle) any(fit func(Pod) bool) bool {
 
 // accepts reports whether a may be the answer to a call, and if not, what should
 // have answered.
-func (o *Oracle) accepts(c *Call, a *chain.Answer) (bool, string) {
-	want, known := o.wanted(c)
+func (e *Expectation) accepts(c *Call, a *chain.Answer) (bool, string) {
+	want, known := e.wanted(c)
 	switch {
 	case !known:
 		return true, ""
 	case want.refused || a.Error != "":
 		return want.refused && a.Error != "", want.what
 	}
-	if slices.ContainsFunc(o.pods[a.Pod], want.pods) {
+	if slices.ContainsFunc(e.pods[a.Pod], want.pods) {
 		return true, ""
 	}
 	return false, want.what
 }
 
-func (o *Oracle) host(s *model.Service) string {
-	return o.snapshot.Options.FQDN(s.Name, s.Namespace)
+func (e *Expectation) host(s *model.Service) string {
+	return e.snapshot.Options.FQDN(s.Name, s.Namespace)
 }
 
 // Resolve finds the Service that a host name means for callers in a namespace;

@@ -1,4 +1,4 @@
-package oracle
+package judge
 
 import (
 	"fmt"
@@ -19,19 +19,19 @@ type Judge struct {
 }
 
 type state struct {
-	oracle *Oracle
+	expected *Expectation
 	// until is when it ceased to be right; 0 while it is.
 	until int
 }
 
-// NewJudge returns a judge for whom nothing is right yet.
-func NewJudge() *Judge { return &Judge{now: 1, running: map[int]int{}} }
+// New returns a judge for whom nothing is right yet.
+func New() *Judge { return &Judge{now: 1, running: map[int]int{}} }
 
 // Change says that from now on things may be as next says, and still as before.
-func (j *Judge) Change(next *Oracle) {
+func (j *Judge) Change(next *Expectation) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.states = append(j.states, state{oracle: next})
+	j.states = append(j.states, state{expected: next})
 }
 
 // Settle says that things are as the last Change said, and not as before.
@@ -79,10 +79,10 @@ func (r *Request) End(c *Call, a *chain.Answer) error {
 	if j.running[r.began]--; j.running[r.began] == 0 {
 		delete(j.running, r.began)
 	}
-	var met []*Oracle
+	var met []*Expectation
 	for _, s := range j.states {
 		if s.until == 0 || s.until > r.began {
-			met = append(met, s.oracle)
+			met = append(met, s.expected)
 		}
 	}
 	if a == nil {
@@ -92,11 +92,11 @@ func (r *Request) End(c *Call, a *chain.Answer) error {
 }
 
 // hop checks a call, and then those that were made for it.
-func hop(met []*Oracle, c *Call, a *chain.Answer) error {
+func hop(met []*Expectation, c *Call, a *chain.Answer) error {
 	var want string
-	if !slices.ContainsFunc(met, func(o *Oracle) bool {
+	if !slices.ContainsFunc(met, func(e *Expectation) bool {
 		var ok bool
-		ok, want = o.accepts(c, a)
+		ok, want = e.accepts(c, a)
 		return ok
 	}) {
 		return fmt.Errorf("%s %s: answered by %s (pod %q, status %d %s), want %s", c.Method, c.URL, a.Path()[0], a.Pod, a.Status, a.Error, want)
@@ -118,11 +118,11 @@ func hop(met []*Oracle, c *Call, a *chain.Answer) error {
 }
 
 // find returns the pod that answered; nil if it is not known, or if nobody did.
-func find(met []*Oracle, a *chain.Answer) *Pod {
-	for _, o := range slices.Backward(met) {
-		for i := range o.pods[a.Pod] {
+func find(met []*Expectation, a *chain.Answer) *Pod {
+	for _, e := range slices.Backward(met) {
+		for i := range e.pods[a.Pod] {
 			if a.Error == "" && a.Pod != "" {
-				return &o.pods[a.Pod][i]
+				return &e.pods[a.Pod][i]
 			}
 		}
 	}
