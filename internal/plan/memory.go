@@ -66,8 +66,8 @@ type Subject struct {
 	Object  diag.Object
 }
 
-// Join returns what m and others remember, of different subjects. Where one of them knows
-// nothing at all, nothing is known of what is in none of them.
+// Join merges m and others, which are about different subjects. If one of them knows nothing
+// at all, the result does not know whether anything else existed before.
 func (m Memory) Join(others ...Memory) Memory {
 	out := newMemory(&m)
 	known := m.placed != nil
@@ -96,7 +96,8 @@ func (m *Memory) copyTo(out *Memory) {
 	maps.Copy(out.excludedSince, m.excludedSince)
 }
 
-// Fresh returns a memory without anything, which knows as much as m of what is not in it.
+// Fresh returns an empty memory: if m knows nothing at all, so does the result; otherwise the
+// result knows that nothing existed before.
 func (m Memory) Fresh() Memory {
 	if m.placed == nil {
 		return Memory{}
@@ -104,8 +105,7 @@ func (m Memory) Fresh() Memory {
 	return NewMemory()
 }
 
-// Divide returns what m remembers of the subjects of each owner; owner returns nil for
-// subjects without one.
+// Divide splits m by the owners of its subjects. owner returns nil for a subject without one.
 func (m Memory) Divide(owner func(Subject) any) map[any]Memory {
 	d := divider[Memory]{owner: owner, parts: map[any]*Memory{}, fresh: NewMemory}
 	divide(&d, m.placed, ofCluster, func(m *Memory) map[Cluster]placement { return m.placed })
