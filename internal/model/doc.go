@@ -1,8 +1,7 @@
-// Package model holds the values that the core works on: what is in the
-// cluster or in the manifests, stripped of everything that does not decide a
-// route.
+// Package model defines the values that the core works on: the content of a cluster or of
+// manifests, reduced to what decides routes.
 //
-// A [Snapshot] is made by package discover and read by package compile. Its
-// values are never changed after they were made; slices are sorted by
-// namespace and name, so that equal input gives equal snapshots.
+// Package discover makes a [Snapshot], and package compile reads it. Values are never
+// changed after they were made; slices are sorted by namespace and name, so that equal
+// input gives equal snapshots.
 package model

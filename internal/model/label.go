@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// HasLabels reports whether labels has every pair of subset, as a selector asks.
+// HasLabels reports whether labels has every pair of subset, like a selector.
 func HasLabels(labels, subset map[string]string) bool {
 	for key, value := range subset {
 		if got, ok := labels[key]; !ok || got != value {
@@ -16,10 +16,10 @@ func HasLabels(labels, subset map[string]string) bool {
 	return true
 }
 
-// FirstWithLabels returns the first of backends that has every pair of labels; nil for
-// none.
+// FirstWithLabels returns the first of backends that has every pair of labels; nil if
+// none has.
 func FirstWithLabels(backends []Backend, labels map[string]string) *Backend {
-	// To go through a map takes long, so it is done once.
+	// Iterating over a map is slow, so it is done once.
 	pairs := make([][2]string, 0, 8)
 	for key, value := range labels {
 		pairs = append(pairs, [2]string{key, value})
@@ -33,8 +33,8 @@ func FirstWithLabels(backends []Backend, labels map[string]string) *Backend {
 	return nil
 }
 
-// LabelString writes labels as "KEY=VALUE," for each, in order: the same for equal
-// labels only.
+// LabelString writes labels as "KEY=VALUE," each, in order: equal labels have the same
+// text, others don't.
 func LabelString(labels map[string]string) string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(labels)) {

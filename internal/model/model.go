@@ -9,11 +9,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// Snapshot is everything that decides routes, at one moment.
+// Snapshot is everything that decides routes, at one point in time.
 type Snapshot struct {
 	Options Options
-	// Namespaces are those that callers may be in. AllNamespaces is set where there are
-	// no others, as in a cluster whose namespaces were listed.
+	// Namespaces are those that callers may be in. AllNamespaces is set if there are no
+	// others, as in a cluster whose namespaces were listed.
 	Namespaces       []string
 	AllNamespaces    bool
 	Services         []Service
@@ -26,14 +26,14 @@ type Snapshot struct {
 	ServiceEntries   []ServiceEntry
 	// Entrances are the ways into the cluster that lead to Services.
 	Entrances []Entrance
-	// Mesh is what the mesh configuration says about visibility.
+	// Mesh is the mesh configuration about visibility.
 	Mesh MeshConfig
-	// Revisions names the revision of Istio that each namespace's proxies are
-	// of, where its labels say so; Tags the revision that each tag stands for.
+	// Revisions is the revision of Istio of each namespace's proxies, if its labels say
+	// so; Tags the revision of each tag.
 	Revisions map[string]string
 	Tags      map[string]string
-	// Foreign names objects of the kinds and names that Overrides would write,
-	// but that somebody else made: they are never overwritten.
+	// Foreign names objects with the kinds and names of objects of Overrides that
+	// somebody else made: they are never overwritten.
 	Foreign []diag.Object
 }
 
@@ -47,13 +47,13 @@ type Options struct {
 	ClusterDomain string
 	// RootNamespace is Istio's root namespace, "istio-system" by default.
 	RootNamespace string
-	// CallerNamespaces are the namespaces whose proxies get scoped
-	// VirtualServices; empty means every namespace of the snapshot.
+	// CallerNamespaces are the namespaces whose proxies get scoped VirtualServices; empty
+	// means every namespace of the snapshot.
 	CallerNamespaces []string
-	// Static is set where what is made is applied by hand: nothing follows changes.
+	// Static is set if the output is applied by hand, so that nothing follows changes.
 	Static bool
-	// Mesh is what is said of the mesh configuration by hand: a field that is not
-	// nil wins over the configuration that was read.
+	// Mesh are settings that override the mesh configuration that was read; nil fields
+	// don't.
 	Mesh MeshConfig
 }
 
@@ -72,9 +72,9 @@ func (o *Options) FQDN(name, namespace string) string {
 	return name + "." + namespace + ".svc." + o.ClusterDomain
 }
 
-// Resolve returns host as Istio reads it in an object of namespace: a name without
-// a dot is a Service of that namespace, everything else stays as it is
-// (pilot/pkg/model: ResolveShortnameToFQDN).
+// Resolve returns host as Istio reads it in an object of namespace: a name without a dot
+// is a Service of that namespace, everything else is unchanged (pilot/pkg/model:
+// ResolveShortnameToFQDN).
 func (o *Options) Resolve(host, namespace string) string {
 	if host == "" || strings.ContainsAny(host, ".*:") {
 		return host
@@ -82,45 +82,46 @@ func (o *Options) Resolve(host, namespace string) string {
 	return o.FQDN(host, namespace)
 }
 
-// Service is a Kubernetes Service and the pods behind it.
+// Service is a Kubernetes Service and the pods it selects.
 type Service struct {
 	Namespace, Name string
 	Origin          diag.Origin
-	// Created is when it was made; zero where that is not known.
+	// Created is the creation time; zero if it is not known.
 	Created time.Time
 	Ports   []Port
-	// ExternalName is what a Service of that type stands for; empty for others.
+	// ExternalName is the name that a Service of that type is an alias for; empty for
+	// others.
 	ExternalName string
 	Headless     bool
 	Selector     map[string]string
-	// ExportTo is the value of the annotation networking.istio.io/exportTo; nil
-	// where there is none, which means the mesh's default.
+	// ExportTo is the value of the annotation networking.istio.io/exportTo; nil if there
+	// is none, which means the mesh's default.
 	ExportTo []string
-	// Reachable lists the ways to its pods that no sidecar of a caller is part
-	// of, as "NodePort 30080" or "LoadBalancer"; empty for a plain ClusterIP.
+	// Reachable lists the ways to its pods without a caller's sidecar, as "NodePort
+	// 30080" or "LoadBalancer"; empty for a plain ClusterIP.
 	Reachable []string
-	// Unread are endpoints behind it of which the pods' labels are not known:
-	// objects that make pods or name addresses, and that are of no kind that is read.
+	// Unread are endpoints whose pods' labels are not known: objects that create pods or
+	// list addresses, of kinds that are not read.
 	Unread []Unread
-	// Settings are those that the Service's own annotations say.
+	// Settings are those in the Service's own annotations.
 	Settings Settings
-	// VersionOf names the Service, in the same namespace, of which this one is
-	// an isolated version; empty for ordinary Services.
+	// VersionOf names the Service, in the same namespace, that this one is an isolated
+	// version of; empty for ordinary Services.
 	VersionOf string
-	// Steered says what changes the Service's selector.
+	// Steered names the controller that changes the Service's selector.
 	Steered Steering
-	// Version names the version of an isolated Service where its pods don't.
+	// Version names the version of an isolated Service if its pods don't.
 	Version string
-	// Remembered is what was released of it by our own objects; nil where these say
-	// nothing, as while there is nothing to override.
+	// Remembered is the record of the released workload in objects of Overrides; nil if
+	// there is none, for example while there is nothing to override.
 	Remembered *Remembered
-	// DropOuts are workloads that the Service does not select, or will not, for what
-	// steers it changes its selector.
+	// DropOuts are workloads that the Service does not select, or will not, since its
+	// controller changes its selector.
 	DropOuts []Workload
 	// Backends are the pods that the Service selects.
 	Backends []Backend
-	// Near is what nearly has the labels that the Service selects by, where nothing has
-	// them; nil for nothing.
+	// Near is a workload that has nearly the labels that the Service selects, if no
+	// workload has them; nil if there is none.
 	Near *Near
 }
 
@@ -133,33 +134,33 @@ func (s *Service) Object() diag.Object {
 type Port struct {
 	Name   string
 	Number uint32
-	// HTTP is set where Istio applies HTTP routes: declared HTTP protocols and
+	// HTTP is set if Istio applies HTTP routes: for declared HTTP protocols, and for
 	// ports whose protocol is detected.
 	HTTP bool
-	// Detected is set where nothing declares the protocol, so that proxies detect
-	// it for each connection: HTTP routes hold for HTTP only.
+	// Detected is set if no protocol is declared, so that proxies detect it for each
+	// connection: HTTP routes apply to HTTP only.
 	Detected bool
 }
 
-// Near is a workload whose pods nearly have the labels that a Service selects by.
+// Near is a workload whose pods have nearly the labels that a Service selects.
 type Near struct {
 	Namespace string
 	Workload  Workload
 	// Has is the label that it has instead, as "app=cart". Lacks is the key of the label
-	// that it has not, where that is all. Both are empty where it has all labels, and is in
-	// another namespace.
+	// that it lacks, if that is the only difference. Both are empty if it has all labels,
+	// but is in another namespace.
 	Has, Lacks string
 }
 
-// Unread is something behind a Service that is not read as a workload.
+// Unread is an object with endpoints of a Service that is not read as a workload.
 type Unread struct {
 	Object diag.Object
-	// Labels are those of its pods; nil where these are not known either.
+	// Labels are the labels of its pods; nil if these are not known either.
 	Labels map[string]string
 }
 
-// Workload names what made a pod: a Deployment, StatefulSet, DaemonSet,
-// ReplicaSet, Rollout, Job, or the Pod itself.
+// Workload names the owner of a pod: a Deployment, StatefulSet, DaemonSet, ReplicaSet,
+// Rollout, Job, or the Pod itself.
 type Workload struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
@@ -168,23 +169,24 @@ type Workload struct {
 // String returns "Kind/name".
 func (w Workload) String() string { return w.Kind + "/" + w.Name }
 
-// Backend is the pods of one workload that carry the same labels and stand
-// behind a Service. A workload without pods has a Backend of its template.
+// Backend is the pods of one workload that have the same labels and that a Service
+// selects. A workload without pods has a Backend for its template.
 type Backend struct {
 	Workload Workload
-	// Created is when the workload was made; zero where that is not known.
+	// Created is the creation time of the workload; zero if it is not known.
 	Created time.Time
-	// Selector is the workload's own selector where it can be said as labels;
-	// nil for bare pods and for selectors with expressions.
+	// Selector is the workload's own selector if it is a set of labels; nil for bare pods
+	// and for selectors with expressions.
 	Selector map[string]string
-	// Labels are the pods' labels without those that controllers add per revision.
+	// Labels are the pods' labels without those that controllers add for each revision.
 	Labels map[string]string
-	// Pods counts pods that are neither terminating nor finished; Ready those
-	// of them that the Service's EndpointSlices call ready. From YAML both are
-	// the number of replicas.
+	// Pods counts pods that are neither terminating nor finished; Ready those of them
+	// that the Service's EndpointSlices report as ready. In manifests both are the number
+	// of replicas.
 	Pods, Ready int
-	// Wanted is how many pods of these labels the workload is to have, by its present
-	// template; zero where these are of a former one, or where that is not known.
+	// Wanted is the number of pods with these labels that the workload wants, by its
+	// present template; zero if the labels are of an earlier one, or if the number is not
+	// known.
 	Wanted int
 }
 
@@ -193,7 +195,7 @@ type Caller struct {
 	Namespace, Name string
 	// Label is the key of the pod label whose value is Name.
 	Label string
-	// NoSidecar is set where its pods are known to have no sidecar.
+	// NoSidecar is set if its pods are known to have no sidecar.
 	NoSidecar bool
 }
 
@@ -201,20 +203,20 @@ type Caller struct {
 type StrictMode string
 
 const (
-	// StrictWhenManaged answers strict members where there is something to override.
+	// StrictWhenManaged answers strict members if there is something to override.
 	StrictWhenManaged StrictMode = "WhenManaged"
-	// StrictAlways answers them at every Service, also one without versions.
+	// StrictAlways answers them for every Service, even one without versions.
 	StrictAlways StrictMode = "Always"
 )
 
-// Settings are what annotations or an OverridePolicy say about a Service.
-// A nil or empty field says nothing.
+// Settings are the annotations of a Service, or an OverridePolicy for it. A nil or empty
+// field is not set.
 type Settings struct {
 	Managed          *bool
 	VersionLabel     string
 	ReleasedVersions []string
 	ReleasedWorkload *Workload
-	// Conditions holds "from" and "method" where the Service has such rows.
+	// Conditions holds "from" and "method" if the Service has rows for these.
 	Conditions       []string
 	Methods          []string
 	Callers          []Caller
@@ -242,15 +244,15 @@ type VirtualService struct {
 	Namespace, Name string
 	Origin          diag.Origin
 	Created         time.Time
-	// Revision is the value of the label istio.io/rev: of which istiod alone reads
-	// it; empty where all do.
+	// Revision is the value of the label istio.io/rev: only that istiod reads the object;
+	// empty if all do.
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.VirtualService
-	// Unknown lists fields that this version of Overrides does not know, and
-	// that an adopted copy would lose.
+	// Unknown lists fields that this version of Overrides does not know, and that an
+	// adopted copy would lose.
 	Unknown []string
-	// Steered says what changes its weights and destinations.
+	// Steered names the controller that changes its weights and destinations.
 	Steered Steering
 }
 
@@ -264,14 +266,14 @@ type DestinationRule struct {
 	Namespace, Name string
 	Origin          diag.Origin
 	Created         time.Time
-	// Revision is the value of the label istio.io/rev: of which istiod alone reads
-	// it; empty where all do.
+	// Revision is the value of the label istio.io/rev: only that istiod reads the object;
+	// empty if all do.
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.DestinationRule
 	// Unknown lists fields that this version of Overrides does not know.
 	Unknown []string
-	// Steered says what changes its subsets.
+	// Steered names the controller that changes its subsets.
 	Steered Steering
 }
 
@@ -292,7 +294,7 @@ func (r *ServiceRoute) Object() diag.Object {
 	return diag.Object{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
 }
 
-// Sidecar is a Sidecar of Istio's: what proxies import.
+// Sidecar is an Istio Sidecar: it says what proxies import.
 type Sidecar struct {
 	Namespace, Name string
 	Origin          diag.Origin
@@ -307,7 +309,7 @@ func (s *Sidecar) Object() diag.Object {
 	return diag.Object{Kind: "Sidecar", Namespace: s.Namespace, Name: s.Name}
 }
 
-// ServiceEntry is a ServiceEntry of Istio's: hosts that the mesh knows.
+// ServiceEntry is an Istio ServiceEntry: it adds hosts to the mesh.
 type ServiceEntry struct {
 	Namespace, Name string
 	Origin          diag.Origin
@@ -322,8 +324,8 @@ func (s *ServiceEntry) Object() diag.Object {
 	return diag.Object{Kind: "ServiceEntry", Namespace: s.Namespace, Name: s.Name}
 }
 
-// Entrance is an Ingress, or a route of the Gateway API that is attached to
-// gateways: requests come in by it that no sidecar of a caller routes.
+// Entrance is an Ingress, or a route of the Gateway API that is attached to gateways:
+// requests come in through it without a caller's sidecar.
 type Entrance struct {
 	Kind, Namespace, Name string
 	Origin                diag.Origin
@@ -336,10 +338,10 @@ func (e *Entrance) Object() diag.Object {
 	return diag.Object{Kind: e.Kind, Namespace: e.Namespace, Name: e.Name}
 }
 
-// MeshConfig is what Istio's mesh configuration says about who sees objects that
-// don't say it themselves. Nil is Istio's own default, every namespace.
+// MeshConfig is the part of Istio's mesh configuration about visibility of objects
+// without exportTo. Nil is Istio's own default, every namespace.
 type MeshConfig struct {
 	VirtualServiceExportTo, DestinationRuleExportTo, ServiceExportTo []string
-	// Retries is the policy of routes that don't say one; nil for Istio's own.
+	// Retries is the policy of routes that have none; nil for Istio's own.
 	Retries *istioapi.HTTPRetry
 }

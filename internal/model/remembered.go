@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// Remembered is what was released of a Service while there was something to override, as
-// our own objects say. Its text is
+// Remembered is the record of what was released while there was something to override,
+// from objects of Overrides. Its text is
 //
 //	Deployment/cart=v1, Deployment/cart=v2; stand-in: Deployment/cart-pr-7=pr-7; pinned: app=cart, track=stable
 //
-// of which only the first part must be there. A workload whose pods have no version
-// stands alone: "Deployment/cart".
+// Only the first part is required. A workload whose pods have no version has no "=":
+// "Deployment/cart".
 type Remembered struct {
 	// Released are the workloads whose pods were released, each with its version.
 	Released []Running
-	// StandIn are those that get ordinary traffic while nothing of Released is there.
+	// StandIn are those that get ordinary traffic while none of Released exists.
 	StandIn []Running
-	// Pinned are the labels that ordinary traffic was pinned by; nil where it was by
+	// Pinned are the labels that ordinary traffic was pinned by; nil if it was pinned by
 	// versions.
 	Pinned map[string]string
 }
 
-// Running is a workload, and a version that its pods are.
+// Running is a workload, and a version of its pods.
 type Running struct {
 	Workload Workload
-	// Version is empty where the pods have no version.
+	// Version is empty if the pods have no version.
 	Version string
 }
 
@@ -45,8 +45,8 @@ func (r Running) compare(o Running) int {
 }
 
 const (
-	// mostRunning bounds each list of a Remembered, maxPinned its labels, and
-	// maxRemembered, which none of that exceeds, the text that is read.
+	// mostRunning limits each list of a Remembered, maxPinned its labels, and
+	// maxRemembered, which is large enough for these, the text that is read.
 	mostRunning   = 16
 	maxPinned     = 2_000
 	maxRemembered = 16_384
@@ -55,8 +55,8 @@ const (
 	pinnedPart  = "pinned: "
 )
 
-// String returns the text of r, empty where nothing was released. It is the same for the
-// same lists in another order. What exceeds the bounds is left out.
+// String returns the text of r, empty if nothing was released. The order of the lists
+// does not matter. Items that exceed the limits are left out.
 func (r Remembered) String() string {
 	if len(r.Released) == 0 {
 		return ""
@@ -89,7 +89,7 @@ func labelsText(labels map[string]string) string {
 	return strings.Join(pairs, ", ")
 }
 
-// ParseRemembered reads what [Remembered.String] has written.
+// ParseRemembered parses the result of [Remembered.String].
 func ParseRemembered(text string) (Remembered, error) {
 	var out Remembered
 	if len(text) > maxRemembered {
@@ -108,7 +108,7 @@ func ParseRemembered(text string) (Remembered, error) {
 		case isPinned && out.Pinned == nil:
 			out.Pinned, err = parseLabels(pinned)
 		default:
-			err = fmt.Errorf("%q is no part of it", part)
+			err = fmt.Errorf("unknown part %q", part)
 		}
 		if err != nil {
 			return Remembered{}, err
@@ -124,12 +124,12 @@ func parseRunning(text string) ([]Running, error) {
 		workload, version, named := strings.Cut(item, "=")
 		kind, name, found := strings.Cut(workload, "/")
 		if !found || !isName(kind) || !isName(name) || named != (version != "") || named && !isName(version) {
-			return nil, fmt.Errorf("%q is no Kind/name=version", item)
+			return nil, fmt.Errorf("%q is not Kind/name=version", item)
 		}
 		out = append(out, Running{Workload{Kind: kind, Name: name}, version})
 	}
 	if len(out) > mostRunning {
-		return nil, fmt.Errorf("%d workloads, of which there are %d at the most", len(out), mostRunning)
+		return nil, fmt.Errorf("%d workloads, more than %d", len(out), mostRunning)
 	}
 	return out, nil
 }
@@ -139,10 +139,10 @@ func parseLabels(text string) (map[string]string, error) {
 	for item := range strings.SplitSeq(text, ",") {
 		key, value, found := strings.Cut(strings.TrimSpace(item), "=")
 		if !found || !isName(strings.ReplaceAll(key, "/", "")) || value != "" && !isName(value) {
-			return nil, fmt.Errorf("%q is no label", item)
+			return nil, fmt.Errorf("%q is not a label", item)
 		}
 		if _, again := out[key]; again {
-			return nil, fmt.Errorf("the label %s stands there twice", key)
+			return nil, fmt.Errorf("the label %s is given twice", key)
 		}
 		out[key] = value
 	}
@@ -159,9 +159,9 @@ func isName(s string) bool {
 	})
 }
 
-// Has reports whether pods are among some that are remembered: of a workload of the same
-// name, whatever its kind is now. Bare pods, which come back under other names, are known
-// by their version.
+// Has reports whether a workload is remembered: one of the same name, whatever its
+// present kind. Bare pods, which come back under other names, are identified by their
+// version.
 func Has(all []Running, workload Workload, version string) bool {
 	return slices.ContainsFunc(all, func(r Running) bool {
 		return r.Workload.Name == workload.Name || r.Workload.Kind == "Pod" && r.Version != "" && r.Version == version

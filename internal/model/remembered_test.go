@@ -32,7 +32,7 @@ func TestRememberedText(t *testing.T) {
 	}
 }
 
-// TestRememberedIsBounded: whatever is remembered can be read again.
+// TestRememberedIsBounded: every record can be read again.
 func TestRememberedIsBounded(t *testing.T) {
 	t.Parallel()
 	var r model.Remembered
@@ -68,10 +68,10 @@ func TestHas(t *testing.T) {
 		is   model.Running
 		want bool
 	}{
-		{running("Deployment", "cart", "v2"), true}, // rolled
-		{running("Rollout", "cart", "v2"), true},    // migrated under its name
-		{running("Rollout", "carts", "v1"), false},  // whoever has that version now
-		{running("Pod", "cart-y", "v0"), true},      // made anew
+		{running("Deployment", "cart", "v2"), true}, // after a rolling update
+		{running("Rollout", "cart", "v2"), true},    // migrated under the same name
+		{running("Rollout", "carts", "v1"), false},  // another workload with that version
+		{running("Pod", "cart-y", "v0"), true},      // created again
 		{running("Deployment", "cart-pr", "v2"), false},
 		{running("Deployment", "cart-pr", ""), false},
 	} {
@@ -81,8 +81,8 @@ func TestHas(t *testing.T) {
 	}
 }
 
-// FuzzRemembered holds reading and writing against each other: what is read is written
-// such that the same is read again.
+// FuzzRemembered compares reading and writing: the text of a parsed record parses to the
+// same record.
 func FuzzRemembered(f *testing.F) {
 	for _, text := range []string{
 		"Deployment/cart=v1", "Deployment/cart=v1,Rollout/cart;stand-in: Pod/x=y; pinned: app=cart, a/b=", ";", "pinned: ", "Deployment/cart; stand-in: pinned: a=b",

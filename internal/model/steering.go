@@ -1,18 +1,18 @@
 package model
 
-// Steering names what changes an object as it goes on: a Flagger Canary or an Argo
-// Rollout. The zero Steering is that nothing does.
+// Steering names the controller that changes an object continuously: a Flagger Canary or
+// an Argo Rollout. The zero Steering means that there is none.
 type Steering struct {
 	// Kind is "Canary" or "Rollout".
 	Kind string
-	// Name is empty where only a field manager of the object tells.
+	// Name is empty if only a field manager of the object is known.
 	Name string
 }
 
 // Is reports whether anything steers the object.
 func (s Steering) Is() bool { return s.Kind != "" }
 
-// Controller is the program that does it.
+// Controller is the program.
 func (s Steering) Controller() string {
 	if s.Kind == "Rollout" {
 		return "Argo Rollouts"
@@ -20,7 +20,7 @@ func (s Steering) Controller() string {
 	return "Flagger"
 }
 
-// String returns "Canary cart", or "Flagger" where no name is known.
+// String returns "Canary cart", or "Flagger" if no name is known.
 func (s Steering) String() string {
 	if s.Name == "" {
 		return s.Controller()

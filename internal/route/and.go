@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// And returns the match that fits what both m and n fit; it may share maps with
-// them, which nobody changes. It reports false if
-// no request fits both, or if the conjunction can't be said: a match has one
-// matcher for the path, the method and each query parameter, so that two
-// different ones can be joined only where one implies the other. Of headers
-// both are kept where need be, see [joinHeaders].
+// And returns the match for requests that fit both m and n. The result may share maps
+// with them, which nobody changes. And returns false if no request fits both, or if the
+// conjunction has no representation: a match has one matcher for the path, the method and
+// each query parameter, so two different ones can be joined only if one implies the
+// other. Of headers both matchers are kept if necessary, see [joinHeaders].
 func (m Match) And(n Match) (Match, bool) {
 	out := m
 	ok := true
@@ -49,7 +48,7 @@ func (m Match) And(n Match) (Match, bool) {
 	return out, ok
 }
 
-// join writes the union of a and b to dst, with resolve deciding keys of both.
+// join writes the union of a and b to dst, with resolve deciding on keys of both.
 func join[V any](dst *map[string]V, a, b map[string]V, resolve func(V, V) (V, bool)) bool {
 	if len(b) == 0 {
 		return true
@@ -72,21 +71,21 @@ func join[V any](dst *map[string]V, a, b map[string]V, resolve func(V, V) (V, bo
 	return ok
 }
 
-// relation is how two matchers of one value go together.
+// relation says how two matchers of one value are combined.
 type relation int
 
 const (
-	// asOne is that a single matcher says the same.
+	// asOne means that a single matcher is equivalent.
 	asOne relation = iota
-	// apart is that it takes both of them.
+	// apart means that both of them are needed.
 	apart
-	// never is that no value fits both.
+	// never means that no value fits both.
 	never
 )
 
-// joinHeaders writes to dst what a and b ask for together. Two matchers of one
-// header that can't be said as one are both kept, under two spellings of its
-// name. It reports false where nothing fits both, or the name has no spelling left.
+// joinHeaders writes the conjunction of a and b to dst. Two matchers of one header
+// without an equivalent single one are both kept, under two spellings of its name. It
+// returns false if nothing fits both, or the name has no spelling left.
 func joinHeaders(dst *map[string]StringMatch, a, b map[string]StringMatch, resolve func(a, b StringMatch) (StringMatch, relation)) bool {
 	if len(b) == 0 {
 		return true
@@ -152,7 +151,7 @@ func bothPointers(a, b *StringMatch) (*StringMatch, bool) {
 	return &joined, how == asOne
 }
 
-// both returns the matcher that fits what a and b fit.
+// both returns the matcher for values that fit a and b.
 func both(a, b StringMatch) (StringMatch, relation) {
 	switch {
 	case a == b || b.Op == Present:
@@ -172,8 +171,8 @@ func both(a, b StringMatch) (StringMatch, relation) {
 	return a, apart
 }
 
-// neither returns the matcher to be absent where both a and b are. Absence of a
-// header that is present in no form leaves the other with an empty value.
+// neither returns the matcher to be absent if both a and b are. If a header that is
+// present in any form must be absent, the other matcher sees an empty value.
 func neither(a, b StringMatch) (StringMatch, relation) {
 	switch {
 	case a == b:

@@ -7,7 +7,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 )
 
-// Cluster is what a destination names: the host of a Service, or a subset of it.
+// Cluster is the target of a destination: the host of a Service, or a subset of it.
 type Cluster struct{ Host, Subset string }
 
 // Compare orders clusters by host, then by subset.
@@ -15,11 +15,11 @@ func (c Cluster) Compare(other Cluster) int {
 	return cmp.Or(cmp.Compare(c.Host, other.Host), cmp.Compare(c.Subset, other.Subset))
 }
 
-// Clusters are sorted, and each is there once.
+// Clusters is a sorted list without repetitions.
 type Clusters []Cluster
 
-// NewClusters sorts clusters, in place, and returns a copy without repetitions that has
-// just the room that it needs.
+// NewClusters sorts clusters, in place, and returns a copy without repetitions and
+// without spare capacity.
 func NewClusters(of []Cluster) Clusters {
 	slices.SortFunc(of, Cluster.Compare)
 	return slices.Clone(slices.Compact(of))
@@ -31,8 +31,8 @@ func (cs Clusters) Has(c Cluster) bool {
 	return found
 }
 
-// AppendClusters appends the clusters that r names to a list: its destinations, and
-// where the user's route mirrors requests to.
+// AppendClusters appends the clusters that r names to a list: its destinations, and the
+// mirrors of the user's route.
 func (r *Route) AppendClusters(to []Cluster) []Cluster {
 	for _, d := range r.Destinations {
 		to = append(to, Cluster{d.Host, d.Subset})
@@ -44,8 +44,8 @@ func (r *Route) AppendClusters(to []Cluster) []Cluster {
 	return to
 }
 
-// AppendUsersClusters appends the clusters that the user's own route names as destinations;
-// none where r was not made from one.
+// AppendUsersClusters appends the clusters that the user's own route names as
+// destinations; none if r was not made from one.
 func (r *Route) AppendUsersClusters(to []Cluster) []Cluster {
 	for _, d := range r.Base.GetRoute() {
 		to = appendDestination(to, d.GetDestination())

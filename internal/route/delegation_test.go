@@ -6,7 +6,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestDelegationAt: a delegation is there where all its rows are, in one piece.
+// TestDelegationAt: a delegation exists where all its rows are, without gaps.
 func TestDelegationAt(t *testing.T) {
 	t.Parallel()
 	two, other := &route.Delegation{Rows: 2}, &route.Delegation{Rows: 1}

@@ -5,14 +5,14 @@ type Decision struct {
 	// Route is the index of the route that takes the request, -1 if none does
 	// (the proxy then answers 404).
 	Route int
-	// Match is the index of the alternative of that route that fits, -1 where
-	// the route has no match.
+	// Match is the index of the alternative of that route that fits, -1 if the route has
+	// no match.
 	Match int
-	// Steps say for each route up to the one taken why it was not.
+	// Steps explain the routes up to the one that takes the request.
 	Steps []Step
 }
 
-// Step is one route that was looked at.
+// Step is one route that was evaluated.
 type Step struct {
 	Route int
 	// Reasons has one entry for each alternative that did not fit; it is empty
@@ -20,8 +20,8 @@ type Step struct {
 	Reasons []*Mismatch
 }
 
-// Evaluate returns which route of table takes request: the first that fits.
-// It is what a proxy configured from table does.
+// Evaluate returns which route of table takes request: the first that fits. A proxy with
+// the configuration of table does the same.
 func Evaluate(table *Table, request *Request) Decision {
 	decision := Decision{Route: -1, Match: -1}
 	for i := range table.Routes {

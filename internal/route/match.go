@@ -13,7 +13,7 @@ import (
 type Op string
 
 const (
-	// Present asks that there is a value, whatever it is.
+	// Present requires a value, whatever it is.
 	Present Op = "present"
 	// Exact compares the whole value.
 	Exact Op = "exact"
@@ -43,9 +43,9 @@ func (s StringMatch) String() string {
 	return "is present"
 }
 
-// Match reports whether value fits. A regular expression is matched as Envoy
-// matches it: as a whole, in UTF-8, so that a value that is not valid UTF-8
-// fits none; and one that does not compile fits nothing.
+// Match reports whether value fits. A regular expression is matched as in Envoy: against
+// the whole value, in UTF-8, so a value that is not valid UTF-8 fits none; an expression
+// that does not compile fits nothing.
 func (s StringMatch) Match(value string) bool {
 	switch s.Op {
 	case Exact:
@@ -60,10 +60,10 @@ func (s StringMatch) Match(value string) bool {
 	return true
 }
 
-// Match is a conjunction: a request fits if it fits every field that is set.
-// Fields mean what those of Istio's HTTPMatchRequest mean.
+// Match is a conjunction: a request fits if it fits every field that is set. Fields have
+// the meaning of those in Istio's HTTPMatchRequest.
 type Match struct {
-	// Name and StatPrefix are carried along for logs and metrics.
+	// Name and StatPrefix are for logs and metrics.
 	Name       string
 	StatPrefix string
 
@@ -72,16 +72,16 @@ type Match struct {
 	Scheme        *StringMatch
 	Method        *StringMatch
 	Authority     *StringMatch
-	// Headers must all fit. Its keys are names of headers in any spelling, and two
-	// that differ in case only are two matchers of one header (see spelling.go).
+	// Headers must all fit. Keys are names of headers in any spelling; two that differ
+	// only in case are two matchers of one header (see spelling.go).
 	Headers map[string]StringMatch
-	// WithoutHeaders, keyed likewise, must all not fit; a missing header counts as
-	// an empty one, but for Present.
+	// WithoutHeaders, with the same keys, must all not fit; a missing header counts as an
+	// empty one, except for Present.
 	WithoutHeaders map[string]StringMatch
 	QueryParams    map[string]StringMatch
-	// Port is that of the Service, zero for any.
+	// Port is the Service's port, zero for any.
 	Port uint32
-	// SourceLabels and SourceNamespace are those of the caller's pod.
+	// SourceLabels and SourceNamespace must be those of the caller's pod.
 	SourceLabels    map[string]string
 	SourceNamespace string
 }
@@ -91,10 +91,9 @@ type Request struct {
 	Method, Scheme, Authority string
 	// Path may have a query.
 	Path string
-	// Port is that of the Service; zero where the caller did not say, which
-	// then fits every port.
+	// Port is the Service's port; zero if it is not known, which then fits every port.
 	Port uint32
-	// Header has lower-case names; several lines of one name are several values.
+	// Header has lower-case names; several lines of one header are several values.
 	Header map[string][]string
 	Caller Caller
 }
@@ -132,7 +131,7 @@ func (m *Match) Mismatch(request *Request) *Mismatch {
 	return nil
 }
 
-// caller checks what istiod decides for each proxy, before any request.
+// caller checks the conditions that istiod evaluates for each proxy, before any request.
 func (m *Match) caller(request *Request) *Mismatch {
 	if m.Port != 0 && request.Port != 0 && m.Port != request.Port {
 		return &Mismatch{Field: Port, Want: exactly(fmt.Sprint(m.Port)), Got: fmt.Sprint(request.Port)}
@@ -209,7 +208,7 @@ func (m *Match) withoutHeaders(request *Request) *Mismatch {
 	return nil
 }
 
-// query compares parameters as Envoy does: not decoded, the first of a name.
+// query compares parameters as Envoy does: not decoded, and only the first of each name.
 func (m *Match) query(request *Request) *Mismatch {
 	if len(m.QueryParams) == 0 {
 		return nil

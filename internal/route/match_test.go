@@ -87,10 +87,9 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestAnd: where a conjunction can be said, it fits exactly the requests that
-// fit both matches; where it is refused, no request fits both, or it is one that
-// can't be said: two patterns for one method, or more matchers of one header than
-// its name has spellings.
+// TestAnd: a conjunction fits exactly the requests that fit both matches. If And returns
+// false, no request fits both, or the conjunction has no representation: two patterns for
+// one method, or more matchers of one header than its name has spellings.
 func TestAnd(t *testing.T) {
 	t.Parallel()
 	values := []string{"", "a", "ab", "b"}
@@ -145,9 +144,9 @@ func TestAnd(t *testing.T) {
 	})
 }
 
-// unsayable reports whether the conjunction of m and n may be one that has no
-// form: both have patterns for the method, or a header is asked more than its name
-// has spellings.
+// unsayable reports whether the conjunction of m and n may have no representation: both
+// have patterns for the method, or a header has more matchers than its name has
+// spellings.
 func unsayable(m, n route.Match) bool {
 	pattern := func(s *route.StringMatch) bool { return s != nil && s.Op == route.Regex }
 	if m.Method != nil && n.Method != nil && (pattern(m.Method) || pattern(n.Method)) {
@@ -170,7 +169,8 @@ func unsayable(m, n route.Match) bool {
 	return false
 }
 
-// TestAndOfOneHeader: what is kept of two matchers of one header, and how it is spelled.
+// TestAndOfOneHeader: the matchers that are kept for one header, and the spelling of its
+// name.
 func TestAndOfOneHeader(t *testing.T) {
 	t.Parallel()
 	type matchers = map[string]route.StringMatch

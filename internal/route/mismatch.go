@@ -5,7 +5,7 @@ import "fmt"
 // Field is the part of a request that a [Mismatch] is about.
 type Field string
 
-// Every field that a [Match] can ask about.
+// The fields of a [Match].
 const (
 	Port            Field = "port"
 	SourceNamespace Field = "caller's namespace"
@@ -21,15 +21,15 @@ const (
 // Mismatch is the first reason why a request does not fit a [Match].
 type Mismatch struct {
 	Field Field
-	// Name is that of the header, the query parameter or the label; empty for
-	// other fields.
+	// Name is the name of the header, the query parameter or the label; empty for other
+	// fields.
 	Name string
-	// Want is what the match asks of the value. Ports, namespaces and labels are
-	// compared as Exact.
+	// Want is the condition of the match. Ports, namespaces and labels are compared as
+	// Exact.
 	Want StringMatch
-	// Got is the value of the request, empty where it has none.
+	// Got is the value of the request, empty if it has none.
 	Got string
-	// Negated is set where the value fits Want and must not (WithoutHeaders).
+	// Negated is set if the value fits Want and must not (WithoutHeaders).
 	Negated bool
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestMismatch: each field of a match gives a reason that says which field it
-// is, what was wanted and what was there.
+// TestMismatch: each field of a match gives a reason with the field, the wanted value and
+// the actual one.
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	exact := func(v string) *route.StringMatch { return &route.StringMatch{Op: route.Exact, Value: v} }

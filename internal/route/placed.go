@@ -5,39 +5,40 @@ import (
 	"strings"
 )
 
-// Placed is what the routes of an object in place name, whatever back end wrote it.
+// Placed describes the routes of an object in the cluster, for any back end.
 type Placed struct {
 	// ExportTo lists the namespaces that see the object; empty means all.
 	ExportTo []string
-	// Names are all clusters that it names: Overridden those of rows for requests that
-	// carry an override, Ordinary those of the others.
+	// Names are all clusters that it names: Overridden those of rows for requests with an
+	// override, Ordinary those of the others.
 	Names, Overridden, Ordinary Clusters
 	// Overrides are the override rows, sorted by name.
 	Overrides []PlacedOverride
-	// Delegates is set where ordinary traffic goes where an object of the user's says.
+	// Delegates is set if ordinary traffic goes where an object of the user decides.
 	Delegates bool
 }
 
-// PlacedOverride is an override row in place, and where it leads.
+// PlacedOverride is an override row in the cluster, and its destination.
 type PlacedOverride struct {
 	Name string
 	To   Cluster
 }
 
-// PlacedRow is one row of an object in place, as a back end reads it.
+// PlacedRow is one row of an object in the cluster, as a back end reads it.
 type PlacedRow struct {
 	Name string
-	// Override is set for rows that take requests because they carry an override.
+	// Override is set for rows that take requests because of an override.
 	Override bool
-	// Names are the clusters that it names, the destination first; Single is set where
-	// there is one destination.
+	// Names are the clusters that it names, the destination first; Single is set if there
+	// is one destination.
 	Names  []Cluster
 	Single bool
-	// Delegates is set where the row goes where an object of the user's says.
+	// Delegates is set if the row goes where an object of the user decides.
 	Delegates bool
 }
 
-// NewPlaced sums up the rows of an object. Of rows of one name, the last counts.
+// NewPlaced combines the rows of an object. If several rows have one name, the last
+// counts.
 func NewPlaced(exportTo []string, rows []PlacedRow) *Placed {
 	p := &Placed{ExportTo: exportTo}
 	one := map[string]string{}
@@ -73,7 +74,8 @@ func NewPlaced(exportTo []string, rows []PlacedRow) *Placed {
 
 func (o PlacedOverride) compare(name string) int { return strings.Compare(o.Name, name) }
 
-// Override returns where the override row of a name leads, and whether there is one.
+// Override returns the destination of the override row with a name, and whether there is
+// one.
 func (p *Placed) Override(name string) (Cluster, bool) {
 	i, found := slices.BinarySearchFunc(p.Overrides, name, PlacedOverride.compare)
 	if !found {
@@ -82,13 +84,13 @@ func (p *Placed) Override(name string) (Cluster, bool) {
 	return p.Overrides[i].To, true
 }
 
-// HasOverride reports whether there is an override row of a name.
+// HasOverride reports whether there is an override row with a name.
 func (p *Placed) HasOverride(name string) bool {
 	_, found := p.Override(name)
 	return found
 }
 
-// PlacedSubsets are the subsets that an object in place provides.
+// PlacedSubsets are the subsets that an object in the cluster provides.
 type PlacedSubsets struct {
 	Host string
 	// ExportTo is raw, as in [SubsetRule].
@@ -96,7 +98,7 @@ type PlacedSubsets struct {
 	Subsets  []Subset
 }
 
-// AddLabels notes the labels of each subset; none of nil.
+// AddLabels adds the labels of each subset to a map; nothing if p is nil.
 func (p *PlacedSubsets) AddLabels(to map[Cluster]map[string]string) {
 	if p == nil {
 		return

@@ -16,7 +16,7 @@ import (
 //	  baggage: {regex: ".*tenant=a.*"}
 //	  Baggage: {regex: ".*override\\.cart=v2.*"}
 
-// Mentions reports whether m asks anything of a header, in whichever spelling.
+// Mentions reports whether m has a condition on a header, in any spelling.
 func (m *Match) Mentions(header string) bool {
 	for _, matchers := range []map[string]StringMatch{m.Headers, m.WithoutHeaders} {
 		for name := range matchers {
@@ -28,8 +28,8 @@ func (m *Match) Mentions(header string) bool {
 	return false
 }
 
-// Fold returns matchers with the names of headers in lower case, where a header is
-// named once. One that is named in several spellings keeps them.
+// Fold returns matchers with the names of headers in lower case, if a header is named
+// once. A header that is named in several spellings keeps them.
 func Fold(matchers map[string]StringMatch) map[string]StringMatch {
 	if matchers == nil {
 		return nil
@@ -48,10 +48,10 @@ func Fold(matchers map[string]StringMatch) map[string]StringMatch {
 	return out
 }
 
-// freeSpelling returns a spelling of a header's name that taken has not: as it
-// is, else as HTTP/1 writes it, else with other letters in upper case. It returns
-// "" if there is none, as for names without letters; of pseudo-headers (":path")
-// there is but one spelling that Istio accepts.
+// freeSpelling returns a spelling of a header's name that is not in taken: unchanged, or
+// as HTTP/1 writes it, or with other letters in upper case. It returns "" if there is
+// none, as for names without letters. For pseudo-headers (":path") Istio accepts only one
+// spelling.
 func freeSpelling(name string, taken map[string]StringMatch) string {
 	free := func(spelling string) bool {
 		_, there := taken[spelling]
@@ -70,7 +70,7 @@ func freeSpelling(name string, taken map[string]StringMatch) string {
 		}
 	}
 	letters := lettersOf(lower)
-	// Each spelling in taken rules out one, so that one more is enough.
+	// Each spelling in taken excludes one, so one more is enough.
 	for mask := range min(1<<min(len(letters), 30), len(taken)+1) {
 		spelling := []byte(lower)
 		for i, at := range letters {
@@ -108,5 +108,5 @@ func lettersOf(lower string) []int {
 	return out
 }
 
-// names returns the names of matchers in an order that depends on nothing else.
+// names returns the names of matchers in a fixed order.
 func names(matchers map[string]StringMatch) []string { return slices.Sorted(maps.Keys(matchers)) }

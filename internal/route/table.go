@@ -6,33 +6,33 @@ import istioapi "istio.io/api/networking/v1alpha3"
 type Kind string
 
 const (
-	// Ordinary takes requests that carry no override. It comes first.
+	// Ordinary takes requests without an override. It comes first.
 	Ordinary Kind = "ordinary"
 	// Override takes requests that ask for a version.
 	Override Kind = "override"
-	// Unavailable answers a strict member that no Override route took.
+	// Unavailable answers a strict member if no Override route took the request.
 	Unavailable Kind = "unavailable"
-	// Released takes everything else, by the same routes as Ordinary.
+	// Released takes all other requests, with the same routes as Ordinary.
 	Released Kind = "released"
 )
 
-// Table is the ordered routes of some hosts, to become one object of a back end.
+// Table is the ordered routes of some hosts. It becomes one object of a back end.
 type Table struct {
 	// Namespace and Name are those of the object the table becomes.
 	Namespace, Name string
 	// Owner is the name of the Service or VirtualService it was made for.
 	Owner string
-	// Adopted is "namespace/name" of the user's VirtualService whose routes these
-	// are; empty where there was none.
+	// Adopted is "namespace/name" of the user's VirtualService that has these routes;
+	// empty if there is none.
 	Adopted string
 	// Hosts are fully qualified, or the user's own strings.
 	Hosts []string
 	// ExportTo lists the namespaces that see it; empty means all.
 	ExportTo []string
-	// Revision is that of the istiod which alone is to read it; empty for all.
+	// Revision is the revision of the only istiod that reads it; empty for all.
 	Revision string
-	// Released is what is to be remembered of the Service; empty where its SubsetRule
-	// says so, or where there is nothing to override.
+	// Released is the record of the released workload; empty if the SubsetRule has it, or
+	// if there is nothing to override.
 	Released string
 	Routes   []Route
 }
@@ -42,16 +42,16 @@ type Route struct {
 	Name    string
 	Kind    Kind
 	Matches []Match
-	// Version is what an Override route leads to.
+	// Version is the version that an Override route leads to.
 	Version Version
-	// Destinations are where the request goes, by weight. Empty for routes that
+	// Destinations are the destinations of the request, by weight. Empty for routes that
 	// answer by themselves.
 	Destinations []Destination
 	// Response answers the request; nil for routes with destinations.
 	Response *Response
-	// Base is the user's route that this one was made from, whose other fields
-	// (timeout, retries, rewrite, redirect, mirrors, …) hold here too; nil for
-	// our own. It is shared between routes and never changed.
+	// Base is the user's route that this one was made from. Its other fields (timeout,
+	// retries, rewrite, redirect, mirrors, …) apply here too. It is nil for rows of
+	// Overrides, shared between routes, and never changed.
 	Base *istioapi.HTTPRoute
 	// Delegated is the delegation that the row is part of; nil for others.
 	Delegated *Delegation
@@ -68,7 +68,7 @@ type Version struct {
 type Destination struct {
 	Host   string `json:"host"`
 	Subset string `json:"subset,omitempty"`
-	// Port is zero where the proxy is to take the port of the request.
+	// Port is zero if the proxy uses the port of the request.
 	Port uint32 `json:"port,omitempty"`
 	// Weight is relative; a single destination has none.
 	Weight int32 `json:"weight,omitempty"`
@@ -76,7 +76,7 @@ type Destination struct {
 	Headers *istioapi.Headers `json:"-"`
 }
 
-// Response is an answer that the proxy gives by itself.
+// Response is an answer of the proxy itself.
 type Response struct {
 	Status uint32
 	Body   string
@@ -84,7 +84,7 @@ type Response struct {
 	Header, Value string
 }
 
-// SubsetRule is the subsets of one host, to become one object of a back end.
+// SubsetRule is the subsets of one host. It becomes one object of a back end.
 type SubsetRule struct {
 	Namespace, Name string
 	// Owner is the name of the Service.
@@ -92,17 +92,17 @@ type SubsetRule struct {
 	Host  string
 	// ExportTo is raw, as Istio compares it when it merges rules.
 	ExportTo []string
-	// Revision is that of the istiod which alone is to read it; empty for all.
+	// Revision is the revision of the only istiod that reads it; empty for all.
 	Revision string
-	// Released is what is to be remembered of the Service; empty where there is nothing
-	// to override.
+	// Released is the record of the released workload; empty if there is nothing to
+	// override.
 	Released string
-	// Policy was copied from a rule of the user's that this one would hide.
+	// Policy was copied from a user's rule that this one would hide.
 	Policy  *istioapi.TrafficPolicy
 	Subsets []Subset
 }
 
-// Subset is a name for the pods that carry labels.
+// Subset is a name for the pods with some labels.
 type Subset struct {
 	Name   string
 	Labels map[string]string
