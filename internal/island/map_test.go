@@ -114,13 +114,16 @@ type world struct {
 	// islands are those that the map has told of.
 	islands map[*island.Island]bool
 	most    int
+	// replaced is called with the name of each object that comes, changes or goes.
+	replaced func(diag.Object)
 }
 
 func newWorld(options model.Options) *world {
-	return &world{options: options, m: island.NewMap(island.Options{Model: options}), objects: map[diag.Object]discover.Object{}, islands: map[*island.Island]bool{}}
+	return &world{replaced: func(diag.Object) {}, options: options, m: island.NewMap(island.Options{Model: options}), objects: map[diag.Object]discover.Object{}, islands: map[*island.Island]bool{}}
 }
 
 func (w *world) put(name diag.Object, object discover.Object) {
+	w.replaced(name)
 	w.objects[name] = object
 	w.m.Put(name, island.Object{Read: object})
 }
@@ -131,6 +134,7 @@ func (w *world) change(t *rapid.T, objects, other map[diag.Object]discover.Objec
 	name := names[0]
 	switch rapid.IntRange(0, 3).Draw(t, "change") {
 	case 0, 1:
+		w.replaced(name)
 		delete(w.objects, name)
 		w.m.Remove(name)
 	case 2:
