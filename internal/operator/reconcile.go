@@ -89,15 +89,22 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	ended := r.writer.observe()
 	news := r.islands.update()
 	r.tellMissing()
-	due := r.due(news.changed, ended, began)
 	without := !r.hasMesh()
 	if without && !r.without {
 		r.log.Warn("Istio's kinds are not installed, so nothing is written")
 	}
-	if r.without = without; !without {
+	if without != r.without {
+		r.everything = true
+	}
+	r.without = without
+	due := r.due(news.changed, ended, began)
+	if !without {
 		r.planAll(ctx, due, news.gone)
 	}
 	for _, p := range due {
+		if without {
+			p.planned, p.requeueAt = plan.Output{}, time.Time{}
+		}
 		if !p.failed {
 			r.tell(ctx, p, without)
 		}
