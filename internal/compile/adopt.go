@@ -105,7 +105,7 @@ func delegateProblem(in *skipInput) (diag.Code, string) {
 		case d == nil:
 			return diag.DelegateNotFound, fmt.Sprintf("delegates to VirtualService %s/%s, which is not there", name[0], name[1])
 		case len(d.Unknown) > 0:
-			return diag.VirtualServiceUnknownField, fmt.Sprintf("delegates to %s, which has fields that are not known here: %s", d.Object(), enumerate(d.Unknown))
+			return diag.VirtualServiceUnknownField, fmt.Sprintf("delegates to %s, which has unknown fields: %s", d.Object(), enumerate(d.Unknown))
 		}
 		if why := in.ix.invalidVirtualService(d); why != "" {
 			return diag.VirtualServiceInvalid, fmt.Sprintf("delegates to %s, which Istio refuses: %s", d.Object(), why)
@@ -116,7 +116,7 @@ func delegateProblem(in *skipInput) (diag.Code, string) {
 
 func hasUnknownFields(in *skipInput) string {
 	if unknown := in.source.User.Unknown; len(unknown) > 0 {
-		return in.cannotAdopt("has fields that are not known here: " + enumerate(unknown))
+		return in.cannotAdopt("has unknown fields: " + enumerate(unknown))
 	}
 	return ""
 }

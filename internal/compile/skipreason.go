@@ -206,7 +206,7 @@ func hasUnknownRule(in *skipInput) string {
 	if !in.copies() || len(in.rules[0].User.Unknown) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s applies to it and has fields that are not known here: %s", in.rules[0].Object, enumerate(in.rules[0].User.Unknown))
+	return fmt.Sprintf("%s applies to it and has unknown fields: %s", in.rules[0].Object, enumerate(in.rules[0].User.Unknown))
 }
 
 func hasInvalidCopy(in *skipInput) string {

@@ -14,14 +14,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// answerer answers asks about one mesh.
+// answerer answers questions about one mesh.
 type answerer struct {
 	mesh   *mesh.Mesh
 	ours   *mesh.Ours
 	tables []route.Table
 	rules  []route.SubsetRule
 	order  mesh.Order
-	// callers finds the class of each caller again.
+	// callers finds the class of each caller.
 	callers map[string]*mesh.Class
 }
 
@@ -112,7 +112,7 @@ func number(t *testing.T, text string) uint32 {
 
 func (a *answerer) island(host ...string) *mesh.Island { return a.mesh.Island(host, a.ours, a.order) }
 
-// whole is the island of all hosts that there are.
+// whole returns the island of all hosts.
 func (a *answerer) whole(hosts []string) *mesh.Island {
 	for _, s := range a.mesh.Under("*") {
 		hosts = append(hosts, s.Host)
@@ -147,7 +147,7 @@ func (a *answerer) caller(x *mesh.Island, text string) *mesh.Class {
 	return a.callers[text]
 }
 
-// hostsOf are the hosts of which authority may be a name, for callers of a namespace:
+// hostsOf returns the hosts that authority may be a name of, for callers of a namespace:
 // of a Service, of a VirtualService, and wildcards of ServiceEntries.
 func (a *answerer) hostsOf(namespace, authority string) []string {
 	name := strings.TrimSuffix(strings.ToLower(authority), ".")
@@ -172,8 +172,8 @@ func (a *answerer) hostsOf(namespace, authority string) []string {
 	return out
 }
 
-// virtualHost says whose routes callers have for an authority. What the objects around
-// the host decide must be what all objects do.
+// virtualHost says whose routes callers have for an authority. The decision of the
+// objects around the host must be that of all objects.
 func (a *answerer) virtualHost(t *testing.T, caller string, port uint32, authority string) []string {
 	t.Helper()
 	x := a.island("")
@@ -218,7 +218,7 @@ func (a *answerer) routes(x *mesh.Island, class *mesh.Class, port uint32, h *mes
 	return out
 }
 
-// cluster writes a cluster as Istio names it, with "!" where it is not there.
+// cluster writes a cluster as Istio names it, with "!" if it does not exist.
 func (a *answerer) cluster(x *mesh.Island, class *mesh.Class, port uint32, d *route.Destination) string {
 	c := x.Cluster(class, port, d)
 	out := fmt.Sprintf("%d|%s|%s", c.Port, c.Subset, c.Host)
@@ -228,7 +228,7 @@ func (a *answerer) cluster(x *mesh.Island, class *mesh.Class, port uint32, d *ro
 	return out
 }
 
-// text writes a match in short; "any" for the one that fits every request.
+// text writes a match in short form; "any" for the match of every request.
 func text(m *route.Match) string {
 	var parts []string
 	one := func(what string, s *route.StringMatch) {

@@ -9,34 +9,34 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Class is callers that the objects of an [Island] don't tell apart.
+// Class is a set of callers that the objects of an [Island] don't tell apart.
 type Class struct {
 	// Namespace is one of Namespaces, or [Elsewhere].
 	Namespace string
-	// Namespaces are all in which such callers are, sorted.
+	// Namespaces are all namespaces of these callers, sorted.
 	Namespaces []string
-	// Labels are those that selectors ask for and such callers have.
+	// Labels are those labels of these callers that selectors use.
 	Labels map[string]string
-	// Revision is that of their proxies; empty for one that no object names.
+	// Revision is the revision of their proxies; empty for one that no object names.
 	Revision string
 
-	// any is set where the class stands for all callers.
+	// any is set if the class contains all callers.
 	any bool
-	// byRevision is set where objects of the island are of one revision only.
+	// byRevision is set if the island has objects for one revision only.
 	byRevision bool
 }
 
-// Elsewhere stands for namespaces that nothing names.
+// Elsewhere stands for all namespaces that no object names.
 const Elsewhere = "(elsewhere)"
 
-// MaxLabels is how many different labels of callers are told apart in a namespace.
+// MaxLabels is the maximum number of sets of labels that are told apart in a namespace.
 const MaxLabels = 64
 
-// Any reports whether c stands for all callers.
+// Any reports whether c contains all callers.
 func (c *Class) Any() bool { return c.any }
 
-// reads reports whether the istiod of c reads an object of a revision: one of its
-// own, or of none (pkg/config: LabelsInRevision; tags are not looked up there).
+// reads reports whether the istiod of c reads an object with a revision: its own, or none
+// (pkg/config: LabelsInRevision; Istio does not resolve tags there).
 func (c *Class) reads(revision string) bool { return revision == "" || revision == c.Revision }
 
 // String returns "callers in namespace shop with labels app=web, of revision canary".
@@ -69,10 +69,10 @@ func listNames(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// SharedClasses lists the callers that the objects of any of islands tell apart. The
-// islands may be of several states of a cluster: a class has the revision of the last
-// one, and [Island.Here] the one of each. It reports false if there are too many to
-// look at.
+// SharedClasses lists the classes of callers that the objects of any of islands tell
+// apart. The islands may be of several states of a cluster: a class has the revision of
+// the last one, and [Island.Here] the one of each. It returns false if there are too many
+// classes.
 func SharedClasses(islands ...*Island) ([]*Class, bool) {
 	special := map[string]bool{}
 	all, revisions := slices.Clone(islands[0].mesh.namespaces), []string(nil)
@@ -125,7 +125,7 @@ func SharedClasses(islands ...*Island) ([]*Class, bool) {
 	return out, true
 }
 
-// addTo adds to a sorted list those of more that are not there yet.
+// addTo adds to a sorted list those of more that it does not contain.
 func addTo(sorted, more []string) []string {
 	for _, s := range more {
 		if at, found := slices.BinarySearch(sorted, s); !found {
@@ -135,8 +135,8 @@ func addTo(sorted, more []string) []string {
 	return sorted
 }
 
-// Here returns c with the revision that its namespace says in the state of x: c itself
-// where that is the same, or none is said.
+// Here returns c with the revision that its namespace has in the state of x: c itself if
+// that is the same, or unknown.
 func (x *Island) Here(c *Class) *Class {
 	if !c.byRevision {
 		return c
@@ -150,8 +150,8 @@ func (x *Island) Here(c *Class) *Class {
 	return &out
 }
 
-// specialNamespaces are those that an object of the island has a rule for by its
-// place, or that it alone is exported to: no other namespace is like them.
+// specialNamespaces are the namespaces with an effect of their own: an object of the
+// island has a rule for objects in it, or is exported to it alone.
 func (x *Island) specialNamespaces() map[string]bool {
 	out := map[string]bool{x.mesh.snapshot.Options.RootNamespace: true}
 	alone := func(s Scope) {
@@ -191,7 +191,7 @@ func (x *Island) specialNamespaces() map[string]bool {
 	return out
 }
 
-// scopes are those of all objects of the island that are not public.
+// scopes are the scopes of all objects of the island that are not public.
 func (x *Island) scopes() []Scope {
 	if x.allScopes != nil {
 		return x.allScopes
@@ -219,7 +219,7 @@ func (x *Island) scopes() []Scope {
 	return out
 }
 
-// appendSignature appends what is the same for namespaces that no object tells apart.
+// appendSignature appends a text that is equal for namespaces that no object tells apart.
 func (x *Island) appendSignature(to []byte, namespace string, special map[string]bool) []byte {
 	if special[namespace] {
 		return append(to, namespace...)
@@ -234,7 +234,7 @@ func (x *Island) appendSignature(to []byte, namespace string, special map[string
 	return to
 }
 
-// revisions lists those that objects of the island are of.
+// revisions lists the revisions of objects of the island.
 func (x *Island) revisions() []string {
 	seen := map[string]bool{}
 	add := func(r string) {
@@ -259,7 +259,7 @@ func (x *Island) revisions() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// revisionOf is the revision that a namespace says its callers are of.
+// revisionOf returns the revision of a namespace, according to its labels.
 func (m *Mesh) revisionOf(namespace string) (string, bool) {
 	own, known := m.snapshot.Revisions[namespace]
 	if of, isTag := m.snapshot.Tags[own]; known && isTag {
@@ -268,7 +268,7 @@ func (m *Mesh) revisionOf(namespace string) (string, bool) {
 	return own, known
 }
 
-// ownRevision is the revision that a namespace says, where revisions are told apart.
+// ownRevision returns the revision of a namespace, if revisions are told apart.
 func (x *Island) ownRevision(namespace string, named []string) string {
 	if len(named) == 0 {
 		return ""
@@ -277,8 +277,8 @@ func (x *Island) ownRevision(namespace string, named []string) string {
 	return own
 }
 
-// revisionsOf lists the revisions that callers of a namespace may be of: the one that
-// it says, in the last of the islands that says one, else any.
+// revisionsOf lists the revisions that callers of a namespace may have: the one of its
+// labels, in the last of the islands that has one, or else any.
 func revisionsOf(islands []*Island, namespace string, named []string) []string {
 	if len(named) == 0 {
 		return noRevision
@@ -291,11 +291,11 @@ func revisionsOf(islands []*Island, namespace string, named []string) []string {
 	return append([]string{""}, named...)
 }
 
-// noRevision is where revisions are not told apart.
+// noRevision is used if revisions are not told apart.
 var noRevision = []string{""}
 
-// labelSets lists the labels of callers in a namespace that matter: every set that
-// some selectors ask for together, and none.
+// labelSets lists the relevant sets of labels of callers in a namespace: every set that
+// some selectors match together, and none.
 func labelSets(islands []*Island, namespace string) ([]map[string]string, bool) {
 	sets := []map[string]string{nil}
 	seen := map[string]bool{"": true}
@@ -325,7 +325,7 @@ func labelSets(islands []*Island, namespace string) ([]map[string]string, bool) 
 	return sets, true
 }
 
-// selectors are the labels that objects of the island ask of callers in a namespace.
+// selectors are the labels by which objects of the island select callers in a namespace.
 func (x *Island) selectors(namespace string) []map[string]string {
 	var out []map[string]string
 	for _, s := range x.sources {
@@ -348,7 +348,7 @@ func (x *Island) selectors(namespace string) []map[string]string {
 	return out
 }
 
-// joinLabels returns the labels of a caller that has both; false if none can.
+// joinLabels returns the labels of a caller that matches both; false if no caller can.
 func joinLabels(a, b map[string]string) (map[string]string, bool) {
 	out := make(map[string]string, len(a)+len(b))
 	maps.Copy(out, a)

@@ -13,24 +13,24 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Dropped is a route that Istio passes over since it delegates, and why.
+// Dropped is a route with a delegate that Istio ignores, and the reason.
 type Dropped struct {
 	// Root is the VirtualService that delegates.
 	Root *model.VirtualService
-	// Delegate names the other one; Found is nil where that is not there.
+	// Delegate names the other one; Found is nil if that does not exist.
 	Delegate [2]string
 	Found    *model.VirtualService
-	// Route is the name of the delegate's route whose match conflicts with the
-	// root's; Conflict is set for these.
+	// Route is the name of the delegate's route whose match conflicts with the root's;
+	// Conflict is set for these.
 	Route    string
 	Conflict bool
-	// Why says it for people, as in "is not exported to namespace shop".
+	// Why is the reason as text, as in "is not exported to namespace shop".
 	Why string
 }
 
-// flatten returns copies of the HTTP routes of v with hosts resolved and each
-// delegating route replaced by those of its delegate, as istiod does before it
-// looks at anything else (pilot/pkg/model: mergeVirtualServices).
+// flatten returns copies of the HTTP routes of v with hosts resolved and each delegating
+// route replaced by those of its delegate. Istiod does this before everything else
+// (pilot/pkg/model: mergeVirtualServices).
 func (m *Mesh) flatten(v *model.VirtualService) ([]*istioapi.HTTPRoute, []Dropped) {
 	flat, _, dropped := m.flattenFrom(v)
 	return flat, dropped
@@ -38,14 +38,15 @@ func (m *Mesh) flatten(v *model.VirtualService) ([]*istioapi.HTTPRoute, []Droppe
 
 // Delegated is a route of a VirtualService that delegates to another one.
 type Delegated struct {
-	// Root is the route, To what it delegates to.
+	// Root is the route, To its delegate.
 	Root *istioapi.HTTPRoute
 	To   *model.VirtualService
-	// Matches are those of the root's matches that are for sidecars; none means any request.
+	// Matches are the root's matches for sidecars; none means any request.
 	Matches []route.Match
 }
 
-// flattenFrom is flatten that also says what each route is delegated by; nil for a root's own.
+// flattenFrom is [Mesh.flatten] that also returns what each route is delegated by; nil
+// for a root's own.
 func (m *Mesh) flattenFrom(v *model.VirtualService) ([]*istioapi.HTTPRoute, []*Delegated, []Dropped) {
 	var out []*istioapi.HTTPRoute
 	var from []*Delegated
@@ -63,7 +64,7 @@ func (m *Mesh) flattenFrom(v *model.VirtualService) ([]*istioapi.HTTPRoute, []*D
 			continue
 		}
 		by := &Delegated{Root: root, To: delegate}
-		by.Matches, _, _ = readMatches(root.GetMatch()) // what is wrong with them is said of what is merged
+		by.Matches, _, _ = readMatches(root.GetMatch()) // errors in them are reported for the merged ones
 		for _, sub := range delegate.Spec.GetHttp() {
 			merged := mergeDelegated(root, m.resolved(sub, delegate.Namespace))
 			if merged == nil {
@@ -76,28 +77,29 @@ func (m *Mesh) flattenFrom(v *model.VirtualService) ([]*istioapi.HTTPRoute, []*D
 	return out, from, dropped
 }
 
-// DelegateName is the namespace and the name of what a route of v delegates to.
+// DelegateName returns the namespace and the name of the delegate of a route of v.
 func DelegateName(v *model.VirtualService, ref *istioapi.Delegate) [2]string {
 	return [2]string{cmp.Or(ref.GetNamespace(), v.Namespace), ref.GetName()}
 }
 
-// Delegate returns the VirtualService of a namespace and a name.
+// Delegate returns the VirtualService with a namespace and a name.
 func (m *Mesh) Delegate(name [2]string) *model.VirtualService { return m.byName[name] }
 
-// Delegates reports whether a VirtualService in namespace, of a revision, can delegate to v.
+// Delegates reports whether a VirtualService in namespace, with a revision, can delegate
+// to v.
 func (m *Mesh) Delegates(namespace, revision string, v *model.VirtualService) bool {
 	return (v.Revision == "" || v.Revision == revision) && m.refusesDelegate(&model.VirtualService{Namespace: namespace}, v) == ""
 }
 
-// refusesDelegate says why Istio passes over a route of root that delegates to v: a
-// delegate has no hosts, and is exported to the namespace of root; of another
-// revision it is not known to the istiod that reads root.
+// refusesDelegate says why Istio ignores a route of root that delegates to v. A delegate
+// must have no hosts, and must be exported to the namespace of root. If it has another
+// revision, the istiod that reads root does not know it.
 func (m *Mesh) refusesDelegate(root, v *model.VirtualService) string {
 	switch {
 	case v == nil:
-		return "is not there"
+		return "does not exist"
 	case len(v.Spec.GetHosts()) > 0:
-		return "has hosts, so that it is no delegate"
+		return "has hosts, so it can't be a delegate"
 	case !scopeOf(v.Spec.GetExportTo(), m.snapshot.Mesh.VirtualServiceExportTo, v.Namespace).Includes(root.Namespace):
 		return "is not exported to namespace " + root.Namespace
 	}
@@ -122,8 +124,8 @@ func (m *Mesh) resolved(h *istioapi.HTTPRoute, namespace string) *istioapi.HTTPR
 	return out
 }
 
-// mergeDelegated returns the delegate's route with what it leaves open taken
-// from root; nil if their matches conflict (istio pilot/pkg/model: mergeHTTPRoute).
+// mergeDelegated returns the delegate's route, with its unset fields taken from root; nil
+// if their matches conflict (istio pilot/pkg/model: mergeHTTPRoute).
 func mergeDelegated(root, sub *istioapi.HTTPRoute) *istioapi.HTTPRoute {
 	matches, ok := mergeMatches(root.GetMatch(), sub.GetMatch())
 	if !ok {
@@ -154,7 +156,7 @@ func fill[T any](dst **T, from *T) {
 	}
 }
 
-// JoinNames is the name of a route, or of a match, that is delegated (pilot/pkg/model:
+// JoinNames returns the name of a delegated route, or match (pilot/pkg/model:
 // mergeHTTPRoute).
 func JoinNames(root, sub string) string {
 	if root == "" || sub == "" {
@@ -163,8 +165,8 @@ func JoinNames(root, sub string) string {
 	return root + "-" + sub
 }
 
-// mergeMatches joins each of the delegate's matches with every one of the
-// root's that it does not conflict with. It reports false if one has none.
+// mergeMatches joins each of the delegate's matches with every match of the root that it
+// does not conflict with. It returns false if one has none.
 func mergeMatches(root, sub []*istioapi.HTTPMatchRequest) ([]*istioapi.HTTPMatchRequest, bool) {
 	if len(root) == 0 {
 		return sub, true
@@ -213,7 +215,7 @@ func mergeMatch(root, sub *istioapi.HTTPMatchRequest) *istioapi.HTTPMatchRequest
 	return out
 }
 
-// union returns both maps in one; sub's values win.
+// union returns the union of both maps; sub takes precedence.
 func union[V any](root, sub map[string]V) map[string]V {
 	if len(root) == 0 {
 		return sub
@@ -281,14 +283,14 @@ func stringConflict(root, sub *istioapi.StringMatch) bool {
 	return true
 }
 
-// delegatedRoutes are what Istio makes of a delegation of a table of ours: whatever the
-// table says that its rows are.
+// delegatedRoutes returns Istio's result of a delegation in a table of Overrides,
+// whatever the rows of the table are.
 func (m *Mesh) delegatedRoutes(t *route.Table, d *route.Delegation, index int) ([]Route, []Dropped) {
 	root := &model.VirtualService{Namespace: t.Namespace, Name: t.Name, Revision: t.Revision}
 	root.Spec = &istioapi.VirtualService{Http: []*istioapi.HTTPRoute{istio.Delegating(d)}}
 	routes, dropped, err := m.readRoutes(root)
 	if err != nil {
-		return nil, dropped // a delegate that is not known is delegated to by nobody
+		return nil, dropped // nothing delegates to an unknown delegate
 	}
 	for i := range routes {
 		routes[i].Index += index

@@ -17,7 +17,7 @@ import (
 )
 
 // TestDelegatedSettings: a delegate's route has each setting of the root that it does not
-// have itself, and keeps those that it has (pilot/pkg/model: mergeHTTPRoute).
+// have itself, and keeps its own (pilot/pkg/model: mergeHTTPRoute).
 func TestDelegatedSettings(t *testing.T) {
 	t.Parallel()
 	rootsFields := settings(1).ProtoReflect()
@@ -42,7 +42,8 @@ func TestDelegatedSettings(t *testing.T) {
 	}
 }
 
-// settings has every setting that a root hands on, told apart by n.
+// settings returns a route with every setting that a root passes on; n distinguishes
+// them.
 func settings(n int) *istioapi.HTTPRoute {
 	seconds := durationpb.New(time.Duration(n) * time.Second)
 	to := &istioapi.Destination{Host: []string{"", "one.example.com", "two.example.com"}[n]}
@@ -57,7 +58,7 @@ func settings(n int) *istioapi.HTTPRoute {
 	}
 }
 
-// valueOf returns a route that has one field of another one.
+// valueOf returns a route with a single field of another one.
 func valueOf(r *istioapi.HTTPRoute, field protoreflect.FieldDescriptor) *istioapi.HTTPRoute {
 	out := &istioapi.HTTPRoute{}
 	if r.ProtoReflect().Has(field) {
@@ -66,7 +67,7 @@ func valueOf(r *istioapi.HTTPRoute, field protoreflect.FieldDescriptor) *istioap
 	return out
 }
 
-// delegated returns the routes that sidecars have where root delegates to subs.
+// delegated returns the routes that sidecars have if root delegates to subs.
 func delegated(root *istioapi.HTTPRoute, subs ...*istioapi.HTTPRoute) []*istioapi.HTTPRoute {
 	root, _ = proto.Clone(root).(*istioapi.HTTPRoute)
 	root.Delegate = &istioapi.Delegate{Name: "sub"}

@@ -10,8 +10,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestTableDelegates: of a table that delegates, the routes are what Istio makes of the
-// delegate, whatever the rows of the table say; none where Istio passes over it.
+// TestTableDelegates: if a table delegates, its routes are Istio's result of the
+// delegation, whatever the rows of the table are; none if Istio ignores it.
 func TestTableDelegates(t *testing.T) {
 	t.Parallel()
 	to := func(host string, weight int32) *istioapi.HTTPRouteDestination {

@@ -1,11 +1,10 @@
-// Package mesh answers what a proxy sees: for a class of callers, a port and an
-// authority, whose routes are in force, which DestinationRules, and so which
-// subsets exist. It is the only place that decides about visibility.
+// Package mesh computes the configuration of a proxy: for a class of callers, a port and
+// an authority, the routes and DestinationRules that are in force, and so the subsets
+// that exist. It is the only package that decides about visibility.
 //
-// In go the objects of users, as a [model.Snapshot], and optionally those that
+// The input is the objects of users, as a [model.Snapshot], and optionally those that
 // Overrides makes, as tables and subset rules. The rules are those of istiod's
-// translation, restricted to sidecars; each one names its source there. The files
-// are
+// translation, restricted to sidecars; each one names its source there. The files are
 //
 //	mesh.go            the objects of users, indexed
 //	scope.go           exportTo, and the defaults of the mesh

@@ -15,14 +15,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the want.txt of testdata")
 
-// TestGolden answers the asks of each testdata archive, whose comment is a rule of
-// Istio's with its place there. Its sections:
+// TestGolden answers the questions of each testdata archive. The archive's comment is a
+// rule of Istio, with its place in Istio's source. Its sections:
 //
-//	input.yaml   what users made
-//	ours.yaml    what Overrides made: VirtualServices with headers as their only
+//	input.yaml   objects of users
+//	ours.yaml    objects of Overrides: VirtualServices with headers as their only
 //	             matches, and DestinationRules
-//	asks         one a line, see answerer.answer
-//	want.txt     each ask with its answer
+//	asks         one question a line, see answerer.answer
+//	want.txt     each question with its answer
 //
 // Module test/istio asks istiod the same.
 func TestGolden(t *testing.T) {
@@ -56,7 +56,7 @@ func testArchive(t *testing.T, file string, archive *txtar.Archive) {
 	archivetest.Want(t, *update, file, archive, got.String())
 }
 
-// ours returns manifests as what Overrides makes of no route of a user's.
+// ours returns manifests as objects that Overrides makes, with no route of a user.
 func ours(t *testing.T, text string) ([]route.Table, []route.SubsetRule) {
 	t.Helper()
 	tables, rules := archivetest.Made(archivetest.Snapshot(t, text))

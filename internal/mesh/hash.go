@@ -6,7 +6,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// DefaultRetries is the retry policy of routes that don't say one.
+// DefaultRetries returns the retry policy of routes that have none.
 func (m *Mesh) DefaultRetries() *istioapi.HTTPRetry {
 	if r := m.snapshot.Mesh.Retries; r != nil {
 		return r
@@ -16,9 +16,9 @@ func (m *Mesh) DefaultRetries() *istioapi.HTTPRetry {
 	return &istioapi.HTTPRetry{Attempts: attempts}
 }
 
-// Hash returns by what requests to a destination are kept together, for callers of a
-// class; nil where they are not. Of a Service's own route the port is known; of another
-// one only where it says it (pilot/pkg/networking/core/route: hashForService,
+// Hash returns the hash policy for requests to a destination, for callers of a class; nil
+// if there is none. The port of a Service's own route is known; that of other routes only
+// if they have one (pilot/pkg/networking/core/route: hashForService,
 // HashForHTTPDestination).
 func (x *Island) Hash(class *Class, d *route.Destination, own bool) *istioapi.LoadBalancerSettings_ConsistentHashLB {
 	rule := x.Rule(class, d.Host)
@@ -32,7 +32,7 @@ func (x *Island) Hash(class *Class, d *route.Destination, own bool) *istioapi.Lo
 	if own {
 		return out
 	}
-	// Istio finds the subset of no name too, which there is none of.
+	// Istio also looks for the subset with an empty name, which never exists.
 	if subset, found := rule.Subset(d.Subset); found {
 		if h := subset.Policy.GetLoadBalancer().GetConsistentHash(); h != nil {
 			out = h

@@ -8,19 +8,19 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Island is the objects that decide what callers of a few hosts get: with our
-// objects, or without.
+// Island is the set of objects that decide what callers of a few hosts get, with or
+// without the objects of Overrides.
 type Island struct {
 	mesh  *Mesh
 	ours  *Ours
 	order Order
-	// domains are those that the hosts have for some caller, sorted.
+	// domains are the names that the hosts have for some caller, sorted.
 	domains []string
 	// sources are in istiod's order.
 	sources  []*Source
 	services serviceSet
 
-	// What follows is made when it is asked for.
+	// The fields below are computed on demand.
 	sorted    map[string][]*Rule
 	inForce   map[ruleKey]*Merged
 	hosts     map[hostsKey][]VirtualHost
@@ -29,9 +29,9 @@ type Island struct {
 	tooMany   bool
 }
 
-// Island gathers what decides about hosts, which are resolved: the VirtualServices
-// that may have one of their domains, for some caller, with the Services beside them
-// and behind them. Ours is nil for the mesh without our objects.
+// Island collects the objects that decide about hosts, which are resolved: the
+// VirtualServices that may have one of their domains, for some caller, and the Services
+// that these name or lead to. ours is nil for the mesh without the objects of Overrides.
 func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
 	x := &Island{mesh: m, ours: ours, order: order}
 	for _, host := range hosts {
@@ -42,8 +42,8 @@ func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
 	for _, domain := range x.domains {
 		x.claims(domain)
 	}
-	// A Service of which a domain is another one's host, and those beside and behind:
-	// they don't add domains.
+	// Services with a domain that is the host of another one, and those they name or lead
+	// to, don't add domains.
 	for _, s := range slices.Clone(x.sources) {
 		x.reach(s)
 	}
@@ -59,8 +59,7 @@ func (m *Mesh) Island(hosts []string, ours *Ours, order Order) *Island {
 	return x
 }
 
-// addSources adds those of sources that are not there yet, where they are in istiod's
-// order.
+// addSources adds those of sources that are missing, in istiod's order.
 func (x *Island) addSources(sources []*Source) {
 	for _, s := range sources {
 		if at, found := slices.BinarySearchFunc(x.sources, s, x.compareSources); !found {
@@ -76,7 +75,7 @@ func (x *Island) compareSources(a, b *Source) int {
 	return cmp.Or(x.order.compare(age{a.Created, a.Object, a.Ours()}, age{b.Created, b.Object, b.Ours()}), a.Object.Compare(b.Object))
 }
 
-// Order says which order of objects is assumed.
+// Order returns the assumed order of objects.
 func (x *Island) Order() Order { return x.order }
 
 // Domains lists all names that the hosts have for some caller, sorted.
@@ -100,8 +99,8 @@ func (x *Island) addHost(host string) {
 	}
 }
 
-// Under lists the Services that a wildcard covers, by host. Those that stand for
-// others are not among them: callers get these.
+// Under lists the Services that a wildcard covers, by host. It excludes aliases of
+// others: callers get these.
 func (m *Mesh) Under(wildcard string) []*Service {
 	var out []*Service
 	for host, s := range m.services {
@@ -116,7 +115,7 @@ func (m *Mesh) Under(wildcard string) []*Service {
 // addService adds all domains of a Service.
 func (x *Island) addService(s *Service) {
 	x.services.add(s)
-	// In the namespaces of s and of its aliases these have a name that is shorter still.
+	// In the namespaces of s and of its aliases, these have an even shorter name.
 	x.addNames(s, s.Namespace)
 	for _, a := range s.Aliases {
 		alias := x.mesh.services[a]
@@ -130,7 +129,7 @@ func (x *Island) addNames(s *Service, caller string) {
 	x.domains = append(x.domains, domains...)
 }
 
-// claims adds the sources that may have a domain, and the Services.
+// claims adds the sources and the Services that may have a domain.
 func (x *Island) claims(domain string) {
 	if isWildcard(domain) {
 		for _, index := range x.indexes() {
@@ -148,7 +147,7 @@ func (x *Island) claims(domain string) {
 	}
 }
 
-// claimants adds the sources that have a host itself, or a wildcard that covers it.
+// claimants adds the sources with a host, or with a wildcard that covers it.
 func (x *Island) claimants(host string) {
 	for _, index := range x.indexes() {
 		x.addSources(index.exact[host])
@@ -163,15 +162,16 @@ func (x *Island) indexes() []*sourceIndex {
 	return []*sourceIndex{&x.mesh.sources, &x.ours.sources}
 }
 
-// reach adds the Services that s names, as hosts and as destinations. Of those under
-// its wildcard, the sources are added with which s competes for them.
+// reach adds the Services that s names, as hosts and as destinations. For Services under
+// its wildcard, it also adds the sources that compete with s for them.
 func (x *Island) reach(s *Source) {
 	for _, host := range s.Hosts {
 		if service := x.mesh.services[host]; service != nil {
 			x.services.add(service)
 		}
 		if isWildcard(host) && len(s.Hosts) > 1 {
-			// The other hosts have routes on the ports of the Services that it covers.
+			// The other hosts have routes on the ports of the Services that the wildcard
+			// covers.
 			for _, service := range x.mesh.Under(host) {
 				x.services.add(service)
 				x.claimants(service.Host)
@@ -179,7 +179,7 @@ func (x *Island) reach(s *Source) {
 		}
 	}
 	for _, host := range s.leadsTo {
-		for range 2 { // an alias, and what it stands for
+		for range 2 { // an alias, and its target
 			if service := x.mesh.services[host]; service != nil {
 				x.services.add(service)
 				host = service.Stands
@@ -188,9 +188,8 @@ func (x *Island) reach(s *Source) {
 	}
 }
 
-// Touched reports whether anything that users made may decide about a host beside
-// DestinationRules: where nothing does, all callers get the Service as it is, by all
-// its names.
+// Touched reports whether any object of users other than DestinationRules may decide
+// about a host. If there is none, all callers get the plain Service, by all its names.
 func (m *Mesh) Touched(host string) bool {
 	s := m.services[host]
 	if s == nil || s.Stands != "" || len(s.Aliases) > 0 || !s.scope.Public || len(m.sidecars) > 0 || len(m.sources.overlapping(host)) > 0 {
@@ -208,7 +207,7 @@ func (m *Mesh) Touched(host string) bool {
 	})
 }
 
-// Orders lists the orders of objects that may decide about the hosts differently.
+// Orders lists the orders of objects that may give different decisions about the hosts.
 func (x *Island) Orders() []Order {
 	out := []Order{{}}
 	if x.agesMatter() {
@@ -223,8 +222,8 @@ func (x *Island) Orders() []Order {
 	return out
 }
 
-// agesMatter reports whether there are objects of users, or several of ours, of which it
-// is not known which is the older.
+// agesMatter reports whether the relative age of some objects of users, or of several of
+// Overrides, is not known.
 func (x *Island) agesMatter() bool {
 	users, unknown, ours := 0, 0, 0
 	for _, s := range x.sources {
@@ -262,8 +261,8 @@ func (x *Island) agesMatter() bool {
 	return false
 }
 
-// oursMatters reports whether an object of ours and one of a user's, or two of ours, are
-// where the older is preferred.
+// oursMatters reports whether the older one would be preferred of an object of Overrides
+// and a user's object, or of two objects of Overrides.
 func (x *Island) oursMatters() bool {
 	for i, a := range x.sources {
 		for _, b := range x.sources[i+1:] {
@@ -285,7 +284,7 @@ func (x *Island) oursMatters() bool {
 	return false
 }
 
-// compete reports whether two rules say something of the same thing, or are not merged.
+// compete reports whether two rules define the same thing, or are not merged.
 func compete(a, b *Rule) bool {
 	if !equalSets(a.ExportTo, b.ExportTo) || a.Selector != nil || b.Selector != nil || (a.Policy != nil && b.Policy != nil) {
 		return true
@@ -295,12 +294,12 @@ func compete(a, b *Rule) bool {
 	})
 }
 
-// AnyCaller returns a class that stands for all callers, where nothing of users tells
-// them apart and our objects are public.
+// AnyCaller returns a class of all callers, if no object of users tells them apart and
+// the objects of Overrides are public.
 func (m *Mesh) AnyCaller() *Class { return &m.anyCaller }
 
-// Ports lists the ports on which callers may get something by a domain of the island:
-// the HTTP ports of its Services, and 80.
+// Ports lists the ports on which a domain of the island may have routes: the HTTP ports
+// of its Services, and 80.
 func (x *Island) Ports() []uint32 {
 	out := []uint32{httpPort}
 	for _, s := range x.services {
@@ -314,8 +313,8 @@ func (x *Island) Ports() []uint32 {
 	return out
 }
 
-// Classes lists the callers that the objects of the island tell apart. It reports
-// false if there are too many to look at.
+// Classes lists the classes of callers that the objects of the island tell apart. It
+// returns false if there are too many.
 func (x *Island) Classes() ([]*Class, bool) {
 	if x.callers == nil && !x.tooMany {
 		classes, ok := SharedClasses(x)

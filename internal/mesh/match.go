@@ -13,11 +13,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// meshGateway is the name that stands for all sidecars.
+// meshGateway is Istio's name for all sidecars.
 const meshGateway = "mesh"
 
-// readMatches translates the alternatives that sidecars have. It reports false
-// if all of them are for gateways only.
+// readMatches translates the alternatives that apply to sidecars. It returns false if all
+// of them are for gateways only.
 func readMatches(in []*istioapi.HTTPMatchRequest) ([]route.Match, bool, error) {
 	var out []route.Match
 	for i, m := range in {
@@ -33,8 +33,8 @@ func readMatches(in []*istioapi.HTTPMatchRequest) ([]route.Match, bool, error) {
 	return out, len(in) == 0 || len(out) > 0, nil
 }
 
-// readMatch translates one alternative. Where it names gateways, Istio does
-// not look at the labels and the namespace of the caller.
+// readMatch translates one alternative. If it names gateways, Istio ignores the labels
+// and the namespace of the caller.
 func readMatch(in *istioapi.HTTPMatchRequest) (route.Match, error) {
 	out := route.Match{
 		Name: in.GetName(), StatPrefix: in.GetStatPrefix(),
@@ -91,7 +91,7 @@ func readStrings(in map[string]*istioapi.StringMatch, fold bool) (map[string]rou
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if strings.HasPrefix(name, "@request.auth.claims") {
-			return nil, fmt.Errorf("%s: claims can be matched at gateways only", name)
+			return nil, fmt.Errorf("%s: claims can only be matched at gateways", name)
 		}
 		out[name] = match
 	}
@@ -101,8 +101,8 @@ func readStrings(in map[string]*istioapi.StringMatch, fold bool) (map[string]rou
 	return out, nil
 }
 
-// readString translates a StringMatch; none, {} and the pattern "*" ask for
-// presence (Istio's canBeConvertedToPresentMatch).
+// readString translates a StringMatch; none, {} and the pattern "*" require presence
+// (Istio's canBeConvertedToPresentMatch).
 func readString(in *istioapi.StringMatch) (route.StringMatch, error) {
 	switch m := in.GetMatchType().(type) {
 	case *istioapi.StringMatch_Exact:

@@ -10,32 +10,33 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Mesh is the objects of users, indexed. It is not safe for concurrent use.
+// Mesh is an index of the objects of users. It is not safe for concurrent use.
 type Mesh struct {
 	snapshot *model.Snapshot
 	services map[string]*Service
 	aliases  []*Service
 	// entries are the hosts of ServiceEntries.
 	entries []*Service
-	// byName finds every VirtualService, delegates too.
+	// byName finds every VirtualService, including delegates.
 	byName  map[[2]string]*model.VirtualService
 	sources sourceIndex
 	rules   ruleIndex
-	// sidecars are by namespace, in istiod's order; reversed where ages are not known.
+	// sidecars are by namespace, in istiod's order; in reverse order if ages are not
+	// known.
 	sidecars, sidecarsReversed map[string][]*model.Sidecar
-	// leading has the sources that lead, or copy requests, to a host.
+	// leading has the sources that route, or mirror requests, to a host.
 	leading map[string][]*Source
-	// suffix is what the hosts of Kubernetes Services end in.
+	// suffix is the end of the hosts of Kubernetes Services.
 	suffix string
-	// namespaces are those that the snapshot names, and Elsewhere, sorted.
+	// namespaces are those in the snapshot, and Elsewhere, sorted.
 	namespaces []string
-	// anyCaller stands for all callers.
+	// anyCaller is the class of all callers.
 	anyCaller Class
-	// text is kept for the room that it takes.
+	// text is a buffer that is reused.
 	text []byte
 }
 
-// New indexes what users made. The snapshot is not changed.
+// New indexes the objects of users. It does not change the snapshot.
 func New(snapshot *model.Snapshot) *Mesh {
 	m := &Mesh{
 		snapshot: snapshot, byName: map[[2]string]*model.VirtualService{}, suffix: ".svc." + snapshot.Options.ClusterDomain, anyCaller: Class{Namespace: Elsewhere, any: true},
@@ -61,17 +62,17 @@ func leading(sources []*Source) map[string][]*Source {
 	return out
 }
 
-// Service returns the Service of a host, nil for none.
+// Service returns the Service of a host, nil if there is none.
 func (m *Mesh) Service(host string) *Service { return m.services[host] }
 
 // Entries lists the hosts of ServiceEntries.
 func (m *Mesh) Entries() []*Service { return m.entries }
 
-// Sources lists the user's VirtualServices that sidecars look at, by namespace and name.
+// Sources lists the user's VirtualServices that apply to sidecars, by namespace and name.
 func (m *Mesh) Sources() []*Source { return m.sources.all }
 
-// LeadingTo lists the user's VirtualServices that lead, or copy requests, to a host, or
-// to an alias of it.
+// LeadingTo lists the user's VirtualServices that route, or mirror requests, to a host or
+// an alias of it.
 func (m *Mesh) LeadingTo(host string) []*Source {
 	out := m.leading[host]
 	if s := m.services[host]; s != nil {
@@ -82,7 +83,8 @@ func (m *Mesh) LeadingTo(host string) []*Source {
 	return out
 }
 
-// Source returns the user's VirtualService as sidecars see it; nil where they don't.
+// Source returns the user's VirtualService as sidecars see it; nil if it does not apply
+// to them.
 func (m *Mesh) Source(v *model.VirtualService) *Source { return m.sources.byUser[v] }
 
 // sourceIndex finds VirtualServices by host.
@@ -111,8 +113,8 @@ func (x *sourceIndex) add(s *Source) {
 	}
 }
 
-// overlapping lists the sources of wildcards that cover host, or, if host is a
-// wildcard itself, have names in common with it.
+// overlapping lists the sources of wildcards that cover host or, if host is a wildcard
+// itself, have names in common with it.
 func (x *sourceIndex) overlapping(host string) []*Source {
 	var out []*Source
 	for pattern, sources := range x.wildcard {
@@ -123,7 +125,7 @@ func (x *sourceIndex) overlapping(host string) []*Source {
 	return out
 }
 
-// listDestinations notes the hosts that s has for destinations and mirrors.
+// listDestinations collects the hosts of destinations and mirrors of s.
 func (s *Source) listDestinations() {
 	add := func(list []route.Destination) {
 		for i := range list {
@@ -141,7 +143,7 @@ func (s *Source) listDestinations() {
 	add(s.other)
 }
 
-// leadsCallers reports whether callers of a namespace import a port of a host since s
+// leadsCallers reports whether callers of a namespace import a port of a host because s
 // leads to it: by a route that is not for other namespaces, and that names no other port
 // (pilot/pkg/model: virtualServiceDestinationsFilteredBySourceNamespace,
 // serviceMatchingVirtualServicePorts).
@@ -159,7 +161,7 @@ func (s *Source) leadsCallers(namespace, host string, port uint32) bool {
 }
 
 // forNamespace reports whether one of the matches of a route is for a namespace, or none
-// of them asks for one. Here Istio looks at those that name gateways, too.
+// is for a namespace at all. Here Istio considers matches that name gateways, too.
 func (r *Route) forNamespace(namespace string) bool {
 	var asked []string
 	if r.row == nil {
@@ -175,16 +177,17 @@ func (r *Route) forNamespace(namespace string) bool {
 	return len(asked) == 0 || slices.Contains(asked, namespace)
 }
 
-// Ours is what Overrides makes, indexed.
+// Ours is an index of the objects that Overrides makes.
 type Ours struct {
 	sources sourceIndex
 	// rules are by host.
 	rules map[string][]*Rule
-	// leading has the tables that lead, or copy requests, to a host, once it was asked for.
+	// leading has the tables that route, or mirror requests, to a host; computed on
+	// demand.
 	leading map[string][]*Source
 }
 
-// leadingTo lists the tables that lead, or copy requests, to a host.
+// leadingTo lists the tables that route, or mirror requests, to a host.
 func (o *Ours) leadingTo(host string) []*Source {
 	if o.leading == nil {
 		o.leading = leading(o.sources.all)
@@ -192,7 +195,7 @@ func (o *Ours) leadingTo(host string) []*Source {
 	return o.leading[host]
 }
 
-// Ours indexes tables and subset rules, which are not changed.
+// Ours indexes tables and subset rules, and does not change them.
 func (m *Mesh) Ours(tables []route.Table, rules []route.SubsetRule) *Ours {
 	o := &Ours{rules: make(map[string][]*Rule, len(rules))}
 	for i := range tables {
@@ -210,8 +213,8 @@ func (o *Ours) Sources() []*Source { return o.sources.all }
 // For lists the tables that name a host.
 func (o *Ours) For(host string) []*Source { return o.sources.exact[host] }
 
-// LeadsElsewhere reports whether a route of s that ordinary requests take leads to
-// another host, or asks something of callers.
+// LeadsElsewhere reports whether a route of s for ordinary requests leads to another
+// host, or has a condition on callers.
 func (s *Source) LeadsElsewhere(host string) bool {
 	for i := range s.Routes {
 		r := &s.Routes[i]
@@ -229,18 +232,19 @@ func (s *Source) LeadsElsewhere(host string) bool {
 // Rules lists the subset rules of a host.
 func (o *Ours) Rules(host string) []*Rule { return o.rules[host] }
 
-// Order is what is assumed of the order of objects where their ages are not known:
-// by name and namespace among users' objects, as for objects of one second, or the
-// reverse; and of ours, that they are older than all others, or younger. What is the
-// same for [Orders] is the same for every order: the first object that claims a
-// domain has it, and each object is once before all those of unknown age and once
-// behind them.
+// Order is an assumption about the order of objects whose ages are not known: by name and
+// namespace for objects of users, as for objects created in the same second, or the
+// reverse; and that the objects of Overrides are older than all others, or younger. A
+// result that is the same for [Orders] is the same for every order: the first object that
+// claims a domain gets it, and each object is once before all those of unknown age and
+// once behind them.
 type Order struct{ Reverse, OursLast bool }
 
-// Orders are all of them.
+// orders are all of them.
 var orders = []Order{{}, {Reverse: true}, {OursLast: true}, {Reverse: true, OursLast: true}}
 
-// Orders lists the orders that are to be looked at: with our objects, or without.
+// Orders lists the orders that must be considered: with the objects of Overrides, or
+// without.
 func Orders(withOurs bool) []Order {
 	if withOurs {
 		return orders
@@ -248,7 +252,7 @@ func Orders(withOurs bool) []Order {
 	return orders[:2]
 }
 
-// age is what istiod orders objects by (pilot/pkg/model: configCompareByCreationTime).
+// age is the sort key of istiod's order (pilot/pkg/model: configCompareByCreationTime).
 type age struct {
 	created time.Time
 	object  diag.Object

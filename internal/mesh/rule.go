@@ -23,13 +23,13 @@ type Rule struct {
 	Revision  string
 	// Host is resolved; it may be a wildcard.
 	Host string
-	// ExportTo is what the object says, as Istio compares it when it merges rules.
+	// ExportTo is the field of the object, as Istio compares it when it merges rules.
 	ExportTo []string
-	// Selector are the labels of the callers that it is for; nil for all.
+	// Selector are the labels of the callers that it applies to; nil for all.
 	Selector map[string]string
 	Policy   *istioapi.TrafficPolicy
 	Subsets  []route.Subset
-	// User is the user's rule, Ours what Overrides makes; one of them is nil.
+	// User is the user's rule, Ours that of Overrides; one of them is nil.
 	User *model.DestinationRule
 	Ours *route.SubsetRule
 }
@@ -43,7 +43,7 @@ func (m *Mesh) indexRules() {
 		}
 		r.ExportTo = d.Spec.GetExportTo()
 		if s := d.Spec.GetWorkloadSelector(); s != nil {
-			// A rule with a selector is private, whatever it says.
+			// A rule with a selector is private, whatever its exportTo.
 			r.Selector, r.ExportTo = notNil(s.GetMatchLabels()), []string{private}
 		}
 		for _, s := range d.Spec.GetSubsets() {
@@ -53,7 +53,7 @@ func (m *Mesh) indexRules() {
 	}
 }
 
-// notNil returns labels, not nil.
+// notNil returns labels, or an empty map instead of nil.
 func notNil(labels map[string]string) map[string]string {
 	if labels == nil {
 		return map[string]string{}
@@ -86,7 +86,7 @@ func (x *ruleIndex) add(r *Rule) {
 	x.exact[r.Host] = append(x.exact[r.Host], r)
 }
 
-// covering lists the rules that a host may be under, of all namespaces.
+// covering lists the rules that may apply to a host, of all namespaces.
 func (x *ruleIndex) covering(host string) []*Rule {
 	out := x.exact[host]
 	for pattern := range x.wildcard {
@@ -104,9 +104,9 @@ func covers(wildcard, host string) bool {
 	return strings.HasSuffix(strings.TrimPrefix(host, "*"), wildcard[1:])
 }
 
-// Merged is one entry of what istiod makes of the rules of a host in a namespace.
+// Merged is one entry of istiod's merged rules of a host in a namespace.
 type Merged struct {
-	// From are the rules that went into it, the first of which gave its exportTo.
+	// From are the merged rules. The exportTo is that of the first.
 	From     []*Rule
 	Selector map[string]string
 	Policy   *istioapi.TrafficPolicy
@@ -114,7 +114,7 @@ type Merged struct {
 	exportTo []string
 }
 
-// Subset returns the subset of a name.
+// Subset returns the subset with a name.
 func (r *Merged) Subset(name string) (route.Subset, bool) {
 	if r == nil {
 		return route.Subset{}, false
@@ -127,7 +127,7 @@ func (r *Merged) Subset(name string) (route.Subset, bool) {
 	return route.Subset{}, false
 }
 
-// Objects names the rules that went into r.
+// Objects names the merged rules.
 func (r *Merged) Objects() []diag.Object {
 	if r == nil {
 		return nil
@@ -139,9 +139,8 @@ func (r *Merged) Objects() []diag.Object {
 	return out
 }
 
-// merge is what istiod makes of rules of one host and namespace, which are in its
-// order (pilot/pkg/model: mergeDestinationRule, with enhanced merging, as it is by
-// default).
+// merge returns istiod's merged rules of one host and namespace, from rules in its order
+// (pilot/pkg/model: mergeDestinationRule, with enhanced merging, which is the default).
 func merge(rules []*Rule) []*Merged {
 	var out []*Merged
 	for _, r := range rules {
@@ -174,8 +173,8 @@ func merge(rules []*Rule) []*Merged {
 	return out
 }
 
-// take adds to a merged rule what it lacks of r: of two subsets of a name the first
-// counts, and so does the first policy.
+// take adds the missing parts of r to a merged rule: of two subsets with one name the
+// first counts, and so does the first policy.
 func (r *Merged) take(more *Rule) {
 	r.From = append(r.From, more)
 	for _, s := range more.Subsets {
@@ -199,9 +198,9 @@ func superset(a, b []string) bool {
 type pool int
 
 const (
-	// local is what proxies of the namespace look at first.
+	// local is the pool that proxies of the namespace use first.
 	local pool = iota
-	// exported is what others may see of it.
+	// exported is the pool that others may see.
 	exported
 	// rootLocal are the private rules of the root namespace.
 	rootLocal
@@ -222,7 +221,7 @@ func (m *Mesh) inPool(r *Rule, p pool) bool {
 	return privateOnly
 }
 
-// oneOf reports whether a list names one value only.
+// oneOf reports whether a list contains only one value.
 func oneOf(list []string) bool { return len(slices.Compact(slices.Sorted(slices.Values(list)))) == 1 }
 
 // mostSpecific returns the merged rules for a host in a namespace's pool: those for
@@ -244,7 +243,7 @@ func (x *Island) mostSpecific(host, namespace string, p pool, class *Class) []*M
 	return merge(best)
 }
 
-// rulesOf lists the rules that host may be under, in istiod's order: those with a
+// rulesOf lists the rules that may apply to host, in istiod's order: those with a
 // selector first, then by age, name and namespace (pilot/pkg/model:
 // sortConfigBySelectorAndCreationTime).
 func (x *Island) rulesOf(host string) []*Rule {
@@ -272,7 +271,7 @@ func (x *Island) rulesOf(host string) []*Rule {
 }
 
 // Rule returns the DestinationRule that is in force for a host of a Service in a
-// namespace, for callers of a class; nil for none (pilot/pkg/model:
+// namespace, for callers of a class; nil if there is none (pilot/pkg/model:
 // PushContext.destinationRule, SidecarScope.DestinationRule).
 func (x *Island) Rule(class *Class, host string) *Merged {
 	key := ruleKey{class, host}
@@ -310,7 +309,7 @@ func (x *Island) rule(class *Class, host string) *Merged {
 	if len(list) == 0 {
 		list = x.exportedRules(host, root, class)
 	}
-	// Those with a selector are private: they are of the namespace of the callers.
+	// Rules with a selector are private: they are in the namespace of the callers.
 	var last *Merged
 	for _, r := range list {
 		switch {
@@ -323,22 +322,22 @@ func (x *Island) rule(class *Class, host string) *Merged {
 	return last
 }
 
-// exportedRules are those of a namespace that callers of another one see.
+// exportedRules are the rules of a namespace that callers of another one see.
 func (x *Island) exportedRules(host, namespace string, class *Class) []*Merged {
 	return slices.DeleteFunc(x.mostSpecific(host, namespace, exported, class), func(r *Merged) bool {
 		return len(r.exportTo) > 0 && !slices.Contains(r.exportTo, public) && !slices.Contains(r.exportTo, class.Namespace)
 	})
 }
 
-// UserRules lists the user's rules that a host may be under, of all namespaces: those
-// of the most specific host first, and of one host by age, name and namespace.
+// UserRules lists the user's rules that may apply to a host, of all namespaces: those for
+// the most specific host first, and for one host by age, name and namespace.
 func (m *Mesh) UserRules(host string) []*Rule {
 	out := slices.Clone(m.rules.covering(host))
 	slices.SortFunc(out, func(a, b *Rule) int {
 		return cmp.Or(cmp.Compare(len(b.Host), len(a.Host)), cmp.Compare(a.Host, b.Host), a.Created.Compare(b.Created),
 			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Namespace, b.Namespace))
 	})
-	// The host itself is as specific as can be, though a wildcard may be as long.
+	// The host itself is the most specific, even if a wildcard is as long.
 	slices.SortStableFunc(out, func(a, b *Rule) int {
 		switch {
 		case (a.Host == host) == (b.Host == host):
@@ -351,7 +350,7 @@ func (m *Mesh) UserRules(host string) []*Rule {
 	return out
 }
 
-// RuleScope is which namespaces see r, but for those that have rules of their own.
+// RuleScope says which namespaces see r, except those with rules of their own.
 func (m *Mesh) RuleScope(r *Rule) Scope {
 	return scopeOf(r.ExportTo, m.snapshot.Mesh.DestinationRuleExportTo, r.Namespace)
 }

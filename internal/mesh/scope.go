@@ -2,11 +2,11 @@ package mesh
 
 import "slices"
 
-// Scope is which namespaces see an object.
+// Scope says which namespaces see an object.
 type Scope struct {
-	// Public is set where all do.
+	// Public is set if all do.
 	Public bool
-	// Namespaces are those that do otherwise, sorted; none sees it where it is empty.
+	// Namespaces are those that see it otherwise, sorted; if it is empty, none does.
 	Namespaces []string
 }
 
@@ -16,10 +16,10 @@ const (
 	nobody  = "~"
 )
 
-// scopeOf reads an exportTo of an object of namespace; where it says nothing, the
-// mesh's default counts, and where that is not set, everybody sees the object
-// (pilot/pkg/model: PushContext.initDefaultExportMaps, initVirtualServices). A default for
-// VirtualServices that names namespaces counts from Istio 1.31 on; before, nobody sees them.
+// scopeOf reads an exportTo of an object of namespace. If it is empty, the mesh's default
+// counts, and if that is not set either, all namespaces see the object (pilot/pkg/model:
+// PushContext.initDefaultExportMaps, initVirtualServices). A default for VirtualServices
+// with namespaces works from Istio 1.31 on; before, no namespace sees them.
 func scopeOf(exportTo, byDefault []string, namespace string) Scope {
 	if len(exportTo) == 0 {
 		exportTo = byDefault
@@ -53,10 +53,10 @@ func (s Scope) Includes(namespace string) bool {
 	return found
 }
 
-// bucket is where proxies of caller look for a VirtualService of namespace: those
-// that are private to their namespace come first, then those that name it, then
-// public ones (pilot/pkg/model: SelectVirtualServices). It reports false where they
-// don't see it.
+// bucket returns the place where proxies of caller look for a VirtualService of
+// namespace: first those that are private to their namespace, then those exported to it
+// by name, then public ones (pilot/pkg/model: SelectVirtualServices). It returns false if
+// they don't see it.
 func (s Scope) bucket(namespace, caller string) (int, bool) {
 	switch {
 	case s.Public:

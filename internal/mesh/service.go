@@ -11,33 +11,33 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Service is a host that the mesh's registry knows: a Kubernetes Service, or a host
-// of a ServiceEntry.
+// Service is a host in the mesh's registry: a Kubernetes Service, or a host of a
+// ServiceEntry.
 type Service struct {
 	Host, Namespace string
 	// Kubernetes is the Service; nil for a host of a ServiceEntry.
 	Kubernetes *model.Service
 	Ports      []model.Port
-	// Stands is the host that an ExternalName Service stands for, one step on;
+	// Stands is the host that an ExternalName Service is an alias for, one step only;
 	// empty for others.
 	Stands string
-	// Aliases are the hosts that stand for this one, sorted.
+	// Aliases are the hosts that are aliases of this one, sorted.
 	Aliases []string
-	// Contested are the ServiceEntries that have the host of a Kubernetes Service too:
-	// which of them callers get depends on where these are (pilot/pkg/model:
-	// IstioEgressListenerWrapper.selectServices), and is not described here.
+	// Contested are the ServiceEntries with the host of a Kubernetes Service. Which of
+	// them a caller gets depends on its namespace (pilot/pkg/model:
+	// IstioEgressListenerWrapper.selectServices), which this package does not model.
 	Contested []diag.Object
 	scope     Scope
-	// entry is the ServiceEntry that has the host; nil for a Kubernetes Service.
+	// entry is the ServiceEntry with the host; nil for a Kubernetes Service.
 	entry *model.ServiceEntry
-	// rooted is Host with the dot that ends a name.
+	// rooted is Host with a final dot.
 	rooted string
 }
 
 // serviceSet is Services, sorted by host.
 type serviceSet []*Service
 
-// of returns the Service of a host, nil for none.
+// of returns the Service of a host, nil if there is none.
 func (l serviceSet) of(host string) *Service {
 	if at, found := l.find(host); found {
 		return l[at]
@@ -45,7 +45,7 @@ func (l serviceSet) of(host string) *Service {
 	return nil
 }
 
-// add adds s, and reports whether it was not there yet.
+// add adds s, and reports whether it was missing.
 func (l *serviceSet) add(s *Service) bool {
 	at, found := l.find(s.Host)
 	if !found {
@@ -63,7 +63,7 @@ func (s *Service) seenBy(c *Class) bool {
 	return s.scope.Includes(c.Namespace) && c.reads(s.revision())
 }
 
-// revision is that of a ServiceEntry; empty for what every istiod reads.
+// revision is the revision of a ServiceEntry; empty for objects that every istiod reads.
 func (s *Service) revision() string {
 	if s.entry == nil {
 		return ""
@@ -71,10 +71,10 @@ func (s *Service) revision() string {
 	return s.entry.Revision
 }
 
-// hasSubset reports whether a subset has a cluster: what proxies resolve by DNS has one
-// only where an endpoint that the ServiceEntry lists has the labels
-// (pilot/pkg/networking/core: ClusterBuilder.buildCluster). Endpoints that it selects
-// are taken for none.
+// hasSubset reports whether a subset has a cluster. A host that proxies resolve by DNS
+// has one only if an endpoint in the ServiceEntry has the labels
+// (pilot/pkg/networking/core: ClusterBuilder.buildCluster). Selected endpoints are
+// assumed to be missing.
 func (s *Service) hasSubset(labels map[string]string) bool {
 	if s.entry == nil {
 		return true
@@ -98,8 +98,8 @@ func (s *Service) carriesHTTP(number uint32) bool {
 	return slices.ContainsFunc(s.Ports, func(p model.Port) bool { return p.Number == number && p.HTTP })
 }
 
-// indexServices takes over the registry. Of hosts that several objects name, a
-// Kubernetes Service counts, else the first by namespace and name; further ServiceEntries
+// indexServices builds the registry. For a host that several objects name, a Kubernetes
+// Service counts, or else the first object by namespace and name; further ServiceEntries
 // of its namespace add ports.
 func (m *Mesh) indexServices() {
 	s := m.snapshot
@@ -138,8 +138,9 @@ func (m *Mesh) indexServices() {
 	m.resolveAliases()
 }
 
-// addPorts adds the ports of a ServiceEntry that s does not have: one of several of a host
-// counts on each of its ports (pilot/pkg/networking/core: buildSidecarOutboundVirtualHosts).
+// addPorts adds the ports of a ServiceEntry that s does not have: each of several
+// ServiceEntries for a host counts on its ports (pilot/pkg/networking/core:
+// buildSidecarOutboundVirtualHosts).
 func (s *Service) addPorts(e *model.ServiceEntry) {
 	for _, p := range e.Spec.GetPorts() {
 		if !s.hasPort(p.GetNumber()) {
@@ -157,9 +158,9 @@ func entryCarriesHTTP(name string) bool {
 	return false
 }
 
-// resolveAliases gives each Service the hosts of the ExternalName Services that
-// stand for it, through others if need be; a circle stands for nothing
-// (pilot/pkg/model: resolveServiceAliases).
+// resolveAliases gives each Service the hosts of the ExternalName Services that are
+// aliases of it, through others if need be; a cycle has no target (pilot/pkg/model:
+// resolveServiceAliases).
 func (m *Mesh) resolveAliases() {
 	for _, a := range m.aliases {
 		if s := m.services[m.concrete(a.Host)]; s != nil {
@@ -171,8 +172,8 @@ func (m *Mesh) resolveAliases() {
 	}
 }
 
-// concrete follows ExternalName Services from host to what they stand for in the
-// end; empty for a circle.
+// concrete follows ExternalName Services from host to their final target; empty for a
+// cycle.
 func (m *Mesh) concrete(host string) string {
 	for range len(m.aliases) + 1 {
 		s := m.services[host]
@@ -184,10 +185,9 @@ func (m *Mesh) concrete(host string) string {
 	return ""
 }
 
-// Concrete returns the host of the Service that requests to host reach: host itself,
-// or what an ExternalName Service of that name stands for. Istio follows one step
-// only where it translates a destination (pilot/pkg/networking/core/route:
-// GetDestinationCluster).
+// Concrete returns the host of the Service that requests to host reach: host itself, or
+// the target of an ExternalName Service with that name. Istio follows only one step when
+// it translates a destination (pilot/pkg/networking/core/route: GetDestinationCluster).
 func (m *Mesh) Concrete(host string) string {
 	if s := m.services[host]; s != nil && s.Stands != "" {
 		return s.Stands
@@ -198,18 +198,18 @@ func (m *Mesh) Concrete(host string) string {
 // FQDN returns the name under which the mesh knows a Kubernetes Service.
 func (m *Mesh) FQDN(name, namespace string) string { return m.snapshot.Options.FQDN(name, namespace) }
 
-// Resolve returns host as Istio reads it in an object of namespace: a name without
-// a dot is a Service of that namespace, everything else stands as it is
-// (pilot/pkg/model: ResolveShortnameToFQDN).
+// Resolve returns host as Istio reads it in an object of namespace: a name without a dot
+// is a Service of that namespace, everything else is unchanged (pilot/pkg/model:
+// ResolveShortnameToFQDN).
 func (m *Mesh) Resolve(host, namespace string) string {
 	return m.snapshot.Options.Resolve(host, namespace)
 }
 
-// names are the domains by which callers of a namespace may call s: its host and
-// those of its aliases, each with the dot that ends a name, and the shorter forms
-// that resolve in that namespace (pilot/pkg/networking/core: generateVirtualHostDomains,
-// GenerateAltVirtualHosts). Alternative ones are among them. Addresses are left out.
-// Of aliases, those count that callers import; all where that is nil.
+// names returns the domains by which callers of a namespace may call s: its host and
+// those of its aliases, each with a final dot, and the shorter forms that resolve in that
+// namespace (pilot/pkg/networking/core: generateVirtualHostDomains,
+// GenerateAltVirtualHosts), including alternative ones. Addresses are left out. Only
+// aliases that callers import count, or all if imported is nil.
 func (m *Mesh) names(s *Service, caller string, imported *imports) (domains, alternative []string) {
 	domains = make([]string, 0, namesPerHost*(1+len(s.Aliases)))
 	domains = append(domains, s.Host)
@@ -232,7 +232,7 @@ func (m *Mesh) names(s *Service, caller string, imported *imports) (domains, alt
 	return domains, alternative
 }
 
-// namesPerHost is how many names a host has at most.
+// namesPerHost is the maximum number of names of a host.
 const namesPerHost = 5
 
 // addAlternatives adds the other names that the host of s has for callers.
@@ -250,15 +250,14 @@ func (m *Mesh) addAlternatives(domains []string, s *Service, caller string) []st
 	return domains
 }
 
-// LacksPort reports whether a domain names a Service, for some caller, that does not
-// have a port.
+// LacksPort reports whether a domain names, for some caller, a Service without a port.
 func (m *Mesh) LacksPort(domain string, port uint32) bool {
 	found := m.Named(domain)
 	return len(found) > 0 && !slices.ContainsFunc(found, func(s *Service) bool { return s.hasPort(port) })
 }
 
-// Named lists the Services that a domain may name, whoever calls by it: those of which it
-// is the host or one of the alternatives, but for the shortest.
+// Named lists the Services that a domain may name for any caller: those with this host or
+// alternative name, except for the shortest.
 func (m *Mesh) Named(domain string) []*Service {
 	var out []*Service
 	for _, s := range m.named(domain) {
@@ -269,8 +268,8 @@ func (m *Mesh) Named(domain string) []*Service {
 	return out
 }
 
-// named returns the Services that a domain may name, for some caller: the one of which it
-// is the host, and the one of which it is an alternative; nil for none, and for the same.
+// named returns the Services that a domain may name, for some caller: the one with this
+// host, and the one with this alternative name; nil if there is none, or it is the same.
 func (m *Mesh) named(domain string) [2]*Service {
 	domain = strings.TrimSuffix(domain, ".")
 	own := m.standsFor(m.services[domain])
@@ -282,8 +281,8 @@ func (m *Mesh) named(domain string) [2]*Service {
 	return [2]*Service{own, longer}
 }
 
-// standsFor returns what s stands for in the end. What stands for a host that the mesh
-// does not know is itself all there is.
+// standsFor returns the final target of s. An alias for a host that the mesh does not
+// know is its own target.
 func (m *Mesh) standsFor(s *Service) *Service {
 	if s == nil || s.Stands == "" {
 		return s

@@ -8,17 +8,18 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// imports is what an egress listener of a Sidecar imports (pilot/pkg/model:
+// imports are the imports of an egress listener of a Sidecar (pilot/pkg/model:
 // convertIstioListenerToWrapper).
 type imports struct {
-	// port is that of the listener, zero for the one that takes all others.
+	// port is the port of the listener, zero for the one for all others.
 	port uint32
-	// hosts are those of each namespace, "*" for all of them; excluded those left out.
+	// hosts are the hosts of each namespace, "*" for all of them; excluded are those left
+	// out.
 	hosts, excluded map[string][]string
 }
 
-// indexSidecars takes over the Sidecars, in istiod's order: those with a selector
-// first, by age (pilot/pkg/model: initSidecarScopes).
+// indexSidecars indexes the Sidecars, in istiod's order: those with a selector first, by
+// age (pilot/pkg/model: initSidecarScopes).
 func (m *Mesh) indexSidecars() {
 	for i := range m.snapshot.Sidecars {
 		s := &m.snapshot.Sidecars[i]
@@ -44,8 +45,8 @@ func sortSidecars(list []*model.Sidecar, order Order) {
 	})
 }
 
-// sidecarOf returns the Sidecar that is in force for callers of a class, nil for none:
-// the first of their namespace that selects them, else the root namespace's one
+// sidecarOf returns the Sidecar that is in force for callers of a class, nil if there is
+// none: the first of their namespace that selects them, or else the root namespace's one
 // without a selector (pilot/pkg/model: PushContext.getSidecarScope).
 func (x *Island) sidecarOf(class *Class) *model.Sidecar {
 	of := x.mesh.sidecars
@@ -66,9 +67,9 @@ func (x *Island) sidecarOf(class *Class) *model.Sidecar {
 	return nil
 }
 
-// importsOf returns what callers of a class import on a port; nil for everything
-// (pilot/pkg/model: SidecarScope.GetEgressListenerForRDS). It reports false where no
-// listener takes the port.
+// importsOf returns the imports of callers of a class on a port; nil for everything
+// (pilot/pkg/model: SidecarScope.GetEgressListenerForRDS). It returns false if there is
+// no listener for the port.
 func (x *Island) importsOf(class *Class, port uint32) (*imports, bool) {
 	s := x.sidecarOf(class)
 	if s == nil || len(s.Spec.GetEgress()) == 0 {
@@ -84,7 +85,8 @@ func (x *Island) importsOf(class *Class, port uint32) (*imports, bool) {
 	return nil, false
 }
 
-// listeners are what all listeners of callers of a class import, nil for everything.
+// listeners returns the imports of all listeners of callers of a class, nil for
+// everything.
 func (x *Island) listeners(class *Class) []*imports {
 	s := x.sidecarOf(class)
 	if s == nil || len(s.Spec.GetEgress()) == 0 {
@@ -100,8 +102,8 @@ func (x *Island) listeners(class *Class) []*imports {
 // everywhere is one listener that imports everything.
 var everywhere = []*imports{nil}
 
-// readImports reads hosts of a listener. They leave hosts out by "~" from Istio 1.31 on;
-// before, such a host imports nothing and leaves nothing out.
+// readImports reads hosts of a listener. "~" excludes hosts from Istio 1.31 on; before,
+// such a host imports and excludes nothing.
 func readImports(hosts []string, namespace string, port uint32) *imports {
 	out := &imports{port: port, hosts: map[string][]string{}, excluded: map[string][]string{}}
 	for _, h := range hosts {
@@ -121,9 +123,9 @@ func readImports(hosts []string, namespace string, port uint32) *imports {
 	return out
 }
 
-// has reports whether a host of an object in namespace is imported
-// (pilot/pkg/model: hostClassification.VSMatches, Matches). A VirtualService is also
-// imported for a wildcard that one of the imported hosts fits.
+// has reports whether a host of an object in namespace is imported (pilot/pkg/model:
+// hostClassification.VSMatches, Matches). A VirtualService is also imported if it has a
+// wildcard that covers an imported host.
 func (i *imports) has(host, namespace string, virtualService bool) bool {
 	if i == nil {
 		return true
@@ -141,8 +143,8 @@ func (i *imports) has(host, namespace string, virtualService bool) bool {
 	return false
 }
 
-// hasAlias reports whether an alias of s is known where s is imported: by the hosts that
-// s is imported by (pilot/pkg/model: matchingAliasService).
+// hasAlias reports whether an alias of s is known where s is imported, according to the
+// hosts by which s is imported (pilot/pkg/model: matchingAliasService).
 func (i *imports) hasAlias(s *Service, alias string) bool {
 	if i == nil {
 		return true
@@ -167,6 +169,6 @@ func subsetOf(host, of string) bool {
 	return covers(of, host)
 }
 
-// overlaps reports whether two hosts, of which each may be a wildcard, have names in
-// common (pkg/config/host: Name.Matches).
+// overlaps reports whether two hosts, which may be wildcards, have names in common
+// (pkg/config/host: Name.Matches).
 func overlaps(a, b string) bool { return subsetOf(a, b) || subsetOf(b, a) }

@@ -8,21 +8,21 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// VirtualHost is what callers get by some domains on a port.
+// VirtualHost is the routes that callers have for some domains on a port.
 type VirtualHost struct {
-	// Domains are those of the island that it has, sorted.
+	// Domains are its domains in the island, sorted.
 	Domains []string
-	// Source is the VirtualService that its routes are of; nil for a Service's own.
+	// Source is the VirtualService of its routes; nil for a Service's own.
 	Source *Source
-	// Service is the Service that it is for; nil where its domains are no Service's.
+	// Service is the Service of its domains; nil if they are not a Service's.
 	Service *Service
-	// Routes are in order; nothing follows one that fits everything.
+	// Routes are in order. None follows a route that matches everything.
 	Routes []Route
 }
 
-// VirtualHosts returns the virtual hosts that have a domain of the island, as callers
-// of a class have them on a port (pilot/pkg/networking/core:
-// BuildSidecarOutboundVirtualHosts; core/route: BuildSidecarVirtualHostWrapper).
+// VirtualHosts returns the virtual hosts with a domain of the island, for callers of a
+// class on a port (pilot/pkg/networking/core: BuildSidecarOutboundVirtualHosts;
+// core/route: BuildSidecarVirtualHostWrapper).
 func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
 	key := hostsKey{class, port}
 	out, known := x.hosts[key]
@@ -83,7 +83,7 @@ func (x *Island) virtualHosts(class *Class, port uint32) []VirtualHost {
 	return out
 }
 
-// has reports whether a domain is one of the island.
+// has reports whether the island has a domain.
 func (x *Island) has(domain string) bool {
 	_, found := slices.BinarySearch(x.domains, domain)
 	return found
@@ -102,8 +102,8 @@ func (x *Island) coversAny(wildcard string) bool {
 	return false
 }
 
-// wrapper is the routes of a VirtualService, or of a Service as it is, with what they are
-// for: hosts that are no Service's, and Services.
+// wrapper is the routes of a VirtualService, or of a plain Service, with their hosts:
+// Services, and hosts that are not Services.
 type wrapper struct {
 	source   *Source
 	hosts    []string
@@ -111,8 +111,8 @@ type wrapper struct {
 	routes   []Route
 }
 
-// wrappers lists those of the VirtualServices that callers look at, in order, and of the
-// Services that none of these is for.
+// wrappers lists the wrappers of the VirtualServices that apply to callers, in order, and
+// of the Services that none of these is for.
 func (b *hostBuilder) wrappers(selected []*Source) []wrapper {
 	mostSpecific := b.mostSpecific(selected)
 	var out []wrapper
@@ -141,8 +141,8 @@ func (b *hostBuilder) wrappers(selected []*Source) []wrapper {
 	return out
 }
 
-// httpPort is the only port on which hosts that are no Service's have virtual hosts
-// of their own.
+// httpPort is the only port on which hosts that are not Services have virtual hosts of
+// their own.
 const httpPort = 80
 
 // hostBuilder builds the virtual hosts of a class and a port.
@@ -150,7 +150,7 @@ type hostBuilder struct {
 	*Island
 	class *Class
 	port  uint32
-	// registry has the Services that are imported and have the port.
+	// registry has the imported Services with the port.
 	registry serviceSet
 }
 
@@ -198,11 +198,12 @@ func (b *hostBuilder) matchesService(s *Source) bool {
 	})
 }
 
-// mostSpecific finds for each Service the VirtualService whose host fits it best, in the
-// case that it is written in (pilot/pkg/model: computeWildcardHostVirtualServiceIndex).
+// mostSpecific finds for each Service the VirtualService with the most specific host, in
+// the case in which it is written (pilot/pkg/model:
+// computeWildcardHostVirtualServiceIndex).
 func (b *hostBuilder) mostSpecific(selected []*Source) map[string]*Source {
 	if !slices.ContainsFunc(selected, func(s *Source) bool { return slices.ContainsFunc(s.Hosts, isWildcard) }) {
-		return nil // nobody asks
+		return nil // not needed
 	}
 	out := make(map[string]*Source, len(b.registry))
 	for _, service := range b.registry {
@@ -218,7 +219,7 @@ func (b *hostBuilder) mostSpecific(selected []*Source) map[string]*Source {
 	return out
 }
 
-// split tells the hosts of s that are no Service's from the Services that it is for
+// split separates the hosts of s that are not Services from the Services that it is for
 // (pilot/pkg/networking/core/route: separateVSHostsAndServices).
 func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts []string, services []*Service) {
 	for _, h := range s.Hosts {
@@ -251,8 +252,8 @@ func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts [
 	return hosts, services
 }
 
-// anyCovered reports whether any Service at all is under a wildcard, for callers of a
-// class on a port.
+// anyCovered reports whether a wildcard covers any Service, for callers of a class on a
+// port.
 func (x *Island) anyCovered(wildcard string, class *Class, port uint32) bool {
 	imported, _ := x.importsOf(class, port)
 	for host, s := range x.mesh.services {
@@ -263,7 +264,7 @@ func (x *Island) anyCovered(wildcard string, class *Class, port uint32) bool {
 	return false
 }
 
-// routesFor lists the routes that callers of a class have of s on a port
+// routesFor lists the routes of s for callers of a class on a port
 // (pilot/pkg/networking/core/route: BuildHTTPRoutesForVirtualService).
 func (m *Mesh) routesFor(s *Source, class *Class, port uint32) []Route {
 	cut := len(s.Routes)
@@ -297,8 +298,8 @@ func (m *Mesh) routesFor(s *Source, class *Class, port uint32) []Route {
 	return out
 }
 
-// Lookup returns the virtual host that takes requests of an authority: that of the
-// name itself, else of the longest wildcard; nil for none.
+// Lookup returns the virtual host for requests with an authority: that of the name
+// itself, or else of the longest wildcard; nil if there is none.
 func Lookup(hosts []VirtualHost, authority string) *VirtualHost {
 	authority = strings.ToLower(authority)
 	var best *VirtualHost
@@ -316,7 +317,7 @@ func Lookup(hosts []VirtualHost, authority string) *VirtualHost {
 	return best
 }
 
-// Cluster is where a destination leads.
+// Cluster is the target of a destination.
 type Cluster struct {
 	Host, Subset string
 	Port         uint32
@@ -339,10 +340,10 @@ func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluste
 	return out
 }
 
-// Exists reports whether callers of a class have a cluster: its Service is imported,
-// or led to by a VirtualService that is, has the port, and a rule that is in force
-// has the subset (pilot/pkg/model: SidecarScope.collectImportedServices). Aliases have
-// none (pilot/pkg/networking/core: buildOutboundClusters).
+// Exists reports whether callers of a class have a cluster: its Service is imported, or
+// an imported VirtualService leads to it; it has the port; and a rule that is in force
+// has the subset (pilot/pkg/model: SidecarScope.collectImportedServices). Aliases have no
+// clusters (pilot/pkg/networking/core: buildOutboundClusters).
 func (x *Island) Exists(class *Class, c Cluster) bool {
 	s := x.services.of(c.Host)
 	if s == nil || s.Stands != "" || !s.hasPort(c.Port) {
@@ -358,8 +359,8 @@ func (x *Island) Exists(class *Class, c Cluster) bool {
 	return found && s.hasSubset(subset.Labels)
 }
 
-// imports reports whether callers of a class have s on a port. What a VirtualService
-// leads to need not be exported to its own namespace.
+// imports reports whether callers of a class have s on a port. Destinations of a
+// VirtualService need not be exported to its own namespace.
 func (x *Island) imports(class *Class, s *Service, port uint32) bool {
 	seen := s.seenBy(class)
 	if !seen && (s.Namespace != class.Namespace || !class.reads(s.revision())) {

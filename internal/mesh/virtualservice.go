@@ -19,46 +19,46 @@ type Source struct {
 	Object    diag.Object
 	Namespace string
 	Created   time.Time
-	// Revision is that of the istiod which reads it; empty for all.
+	// Revision is the revision of the only istiod that reads it; empty for all.
 	Revision string
 	// Hosts are resolved; those of Services in lower case.
 	Hosts    []string
 	verbatim []string
-	// written are the resolved hosts in the case that they are written in: in some
-	// places Istio compares them so.
+	// written are the resolved hosts in the case in which they are written: in some
+	// places Istio compares these.
 	written []string
-	// User is the user's VirtualService, Table ours; one of them is nil.
+	// User is the user's VirtualService, Table that of Overrides; one of them is nil.
 	User  *model.VirtualService
 	Table *route.Table
 
-	// Routes are its HTTP routes for sidecars, each with one match, in order. Those of a
-	// source with a Problem are not known.
+	// Routes are its HTTP routes for sidecars, each with one match, in order. They are
+	// not known if there is a Problem.
 	Routes []Route
-	// Dropped are routes that Istio passes over.
+	// Dropped are routes that Istio ignores.
 	Dropped []Dropped
 	// Problem says why the routes are not known: Istio refuses the object, or it has
-	// fields that are newer than this program. Nil for others.
+	// fields that are newer than this program. Otherwise it is nil.
 	Problem error
 
 	scope Scope
-	// other are destinations of TCP and TLS routes, gateways those HTTP routes that
-	// sidecars don't take: both lead to Services for the imports of Sidecars.
+	// other are destinations of TCP and TLS routes, gateways those of HTTP routes that
+	// don't apply to sidecars: both count for the imports of Sidecars.
 	other    []route.Destination
 	gateways []Route
-	// leadsTo are the hosts that any destination or mirror has.
+	// leadsTo are the hosts of all destinations and mirrors.
 	leadsTo []string
 }
 
-// Ours reports whether Overrides makes s.
+// Ours reports whether Overrides made s.
 func (s *Source) Ours() bool { return s.Table != nil }
 
-// Verbatim is the i-th host as the user wrote it.
+// Verbatim returns the i-th host as the user wrote it.
 func (s *Source) Verbatim(i int) string { return s.verbatim[i] }
 
-// OutrankedIn reports whether proxies of caller look for s behind a VirtualService of
-// namespace that names their namespace in its exportTo, whatever the ages are.
+// OutrankedIn reports whether proxies of caller prefer a VirtualService of namespace that
+// names their namespace in its exportTo to s, whatever the ages are.
 func (s *Source) OutrankedIn(caller, namespace string) bool {
-	at, _ := s.scope.bucket(s.Namespace, caller) // the first one where callers don't see s
+	at, _ := s.scope.bucket(s.Namespace, caller) // the first one if callers don't see s
 	ours, _ := Scope{Namespaces: []string{caller}}.bucket(namespace, caller)
 	return at > ours
 }
@@ -66,57 +66,57 @@ func (s *Source) OutrankedIn(caller, namespace string) bool {
 // Public reports whether all namespaces see s.
 func (s *Source) Public() bool { return s.scope.Public }
 
-// Scope is which namespaces see s.
+// Scope says which namespaces see s.
 func (s *Source) Scope() Scope { return s.scope }
 
-// Route is one route of a VirtualService, with one of its matches, or one of a
-// Service's own.
+// Route is one route of a VirtualService, with one of its matches, or a Service's own
+// route.
 type Route struct {
-	// Match fits the requests that take it; the zero Match fits every one. It is never
+	// Match matches the requests of the route; the zero Match matches all. It is never
 	// changed.
 	Match *route.Match
-	// HTTP is the user's route, with hosts resolved; nil for a Service's own and where
-	// Response answers. It is shared by the routes of all its matches, and its match,
-	// route, mirror and mirrors count for nothing.
+	// HTTP is the user's route, with hosts resolved; nil for a Service's own and for a
+	// route with a Response. The routes of all its matches share it, and its match,
+	// route, mirror and mirrors are not used.
 	HTTP         *istioapi.HTTPRoute
 	Destinations []route.Destination
 	Mirrors      []route.Destination
 	Response     *route.Response
-	// Index is the place of the route among those of its object.
+	// Index is the position of the route among those of its object.
 	Index int
-	// NeedsOverride is set for routes of ours that no ordinary request takes.
+	// NeedsOverride is set for routes of Overrides that no ordinary request takes.
 	NeedsOverride bool
 	// Delegated is the route that delegates to it; nil for others.
 	Delegated *Delegated
-	// row is the row of a table of ours; nil for others.
+	// row is the row of a table of Overrides; nil for others.
 	row *route.Route
 }
 
-// Row is the row of the table that r is made from; nil for users' routes.
+// Row returns the row of the table that r is made from; nil for users' routes.
 func (r *Route) Row() *route.Route { return r.row }
 
-// catchesAll reports whether Istio looks at no route after r.
+// catchesAll reports whether Istio ignores routes after r.
 func (r *Route) catchesAll() bool { return CatchesAll(r.Match) }
 
-// CatchesAll reports whether every request fits m, of callers and on ports that do
-// (pilot/pkg/networking/core/route: IsCatchAllRoute).
+// CatchesAll reports whether m matches every request, apart from conditions on callers
+// and ports (pilot/pkg/networking/core/route: IsCatchAllRoute).
 func CatchesAll(m *route.Match) bool {
 	if m.Method != nil || m.Scheme != nil || m.Authority != nil || len(m.Headers) > 0 || len(m.WithoutHeaders) > 0 || len(m.QueryParams) > 0 {
 		return false
 	}
 	if m.URI == nil || m.URI.Op == route.Present {
-		return true // a path that is only asked to be there always is
+		return true // every request has a path
 	}
 	return (m.URI.Op == route.Prefix && m.URI.Value == "/") || (m.URI.Op == route.Regex && m.URI.Value == ".*")
 }
 
-// boundToMesh reports whether sidecars look at v at all.
+// boundToMesh reports whether v applies to sidecars at all.
 func boundToMesh(v *model.VirtualService) bool {
 	gateways := v.Spec.GetGateways()
 	return len(gateways) == 0 || slices.Contains(gateways, meshGateway)
 }
 
-// indexVirtualServices takes over the user's VirtualServices.
+// indexVirtualServices indexes the user's VirtualServices.
 func (m *Mesh) indexVirtualServices() {
 	for i := range m.snapshot.VirtualServices {
 		v := &m.snapshot.VirtualServices[i]
@@ -184,7 +184,7 @@ func (m *Mesh) otherDestinations(v *model.VirtualService) []route.Destination {
 	return out
 }
 
-// namesGateways reports whether a match of v, or what it delegates to, may be for gateways.
+// namesGateways reports whether a match of v, or its delegate, may be for gateways.
 func namesGateways(v *model.VirtualService) bool {
 	return slices.ContainsFunc(v.Spec.GetHttp(), func(h *istioapi.HTTPRoute) bool {
 		return h.GetDelegate() != nil || slices.ContainsFunc(h.GetMatch(), func(m *istioapi.HTTPMatchRequest) bool { return len(m.GetGateways()) > 0 })
@@ -195,7 +195,7 @@ func (m *Mesh) destination(d *istioapi.Destination, namespace string) route.Dest
 	return route.Destination{Host: m.Resolve(d.GetHost(), namespace), Subset: d.GetSubset(), Port: d.GetPort().GetNumber()}
 }
 
-// readRoutes returns the routes that sidecars take from v.
+// readRoutes returns the routes of v for sidecars.
 func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
 	flat, from, dropped := m.flattenFrom(v)
 	if unknown := m.unknownFields(v); unknown != nil {
@@ -228,18 +228,18 @@ func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
 	return out, dropped, nil
 }
 
-// UnknownFieldsError is that an object has fields which are newer than this program.
+// UnknownFieldsError means that an object has fields that are newer than this program.
 type UnknownFieldsError struct {
 	Object diag.Object
 	Fields []string
 }
 
 func (e *UnknownFieldsError) Error() string {
-	return e.Object.String() + " has fields that are not known here: " + strings.Join(e.Fields, ", ")
+	return e.Object.String() + " has unknown fields: " + strings.Join(e.Fields, ", ")
 }
 
-// unknownFields says which fields of v, or of one that it delegates to, are not known. A
-// delegate that is not read by every istiod that reads v is as unknown as these.
+// unknownFields lists the fields of v, or of its delegates, that are not known. A
+// delegate that some istiod that reads v does not read counts as unknown too.
 func (m *Mesh) unknownFields(v *model.VirtualService) error {
 	if len(v.Unknown) > 0 {
 		return &UnknownFieldsError{v.Object(), v.Unknown}
@@ -279,13 +279,13 @@ type MatchError struct {
 
 func (e *MatchError) Error() string { return e.Err.Error() }
 
-// Unwrap returns what is wrong with the match.
+// Unwrap returns the error in the match.
 func (e *MatchError) Unwrap() error { return e.Err }
 
-// everything is the match that fits every request.
+// everything is the match of every request.
 var everything = &route.Match{}
 
-// tableSource takes over a table of ours.
+// tableSource returns the source of a table of Overrides.
 func (m *Mesh) tableSource(t *route.Table) *Source {
 	s := &Source{Object: istio.TableObject(t), Namespace: t.Namespace, Revision: t.Revision, Table: t}
 	s.scope = scopeOf(t.ExportTo, m.snapshot.Mesh.VirtualServiceExportTo, t.Namespace)
@@ -324,10 +324,10 @@ func (m *Mesh) tableSource(t *route.Table) *Source {
 	return s
 }
 
-// NeedsOverride reports whether only requests that carry an override fit m: it asks
-// for the override header, or for a baggage header with a member that is an override.
+// NeedsOverride reports whether m matches only requests with an override: it requires the
+// override header, or a baggage header with a member that is an override.
 func NeedsOverride(m *route.Match, header string) bool {
-	// The usual spellings are found without going through them all.
+	// The usual spellings are found without a search.
 	if _, found := m.Headers[header]; found || needsBaggageOverride(m.Headers[grammar.BaggageHeader]) {
 		return true
 	}
@@ -339,7 +339,7 @@ func NeedsOverride(m *route.Match, header string) bool {
 	return false
 }
 
-// needsBaggageOverride reports whether only baggage with an override fits a matcher.
+// needsBaggageOverride reports whether a matcher matches only baggage with an override.
 func needsBaggageOverride(want route.StringMatch) bool {
 	return (want.Op == route.Regex && grammar.NeedsBaggageOverride(want.Value)) ||
 		(want.Op == route.Exact && anyBaggage.Match(want.Value))

@@ -65,7 +65,7 @@ func (c *Checker) matchedName(at *path, name string) {
 	case isToken(name):
 	case isClaim(name):
 		if c.forMesh {
-			c.add(at, "claims can be matched at gateways only")
+			c.add(at, "claims can only be matched at gateways")
 		}
 	case name == ":method", name == ":scheme", name == ":authority", name == ":path", name == ":status":
 	default:
