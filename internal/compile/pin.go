@@ -148,7 +148,7 @@ func (x *pinning) awaitedParts() []part {
 func reportOtherPorts(s *model.Service, r *reporter) {
 	for _, p := range s.Ports {
 		if !p.HTTP {
-			r.report(s, diag.NonHTTPPortShared, "port %d does not carry HTTP: its traffic is shared by the pods of all versions", p.Number)
+			r.report(s, diag.NonHTTPPortShared, "port %d does not carry HTTP: the pods of all versions share its traffic", p.Number)
 		}
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// sameAction says in what two routes differ beside their match; "" if they don't.
+// sameAction describes how two routes differ apart from their match; "" if they don't.
 func (p *pair) sameAction(before, after *mesh.Route) string {
 	if after.Response != nil {
-		return "it would be answered by Overrides"
+		return "Overrides would answer the request"
 	}
 	key := [2]*istioapi.HTTPRoute{before.HTTP, after.HTTP}
 	field, known := p.fields[key]
@@ -28,7 +28,7 @@ func (p *pair) sameAction(before, after *mesh.Route) string {
 		p.fields[key] = field
 	}
 	if field != "" {
-		return field + " would be another"
+		return field + " would change"
 	}
 	if before.HTTP.GetRedirect() != nil || before.HTTP.GetDirectResponse() != nil {
 		return ""
@@ -37,26 +37,25 @@ func (p *pair) sameAction(before, after *mesh.Route) string {
 		return why
 	}
 	if !p.sameRetrying(before, after) && !proto.Equal(retries(p.mesh, p.before, p.class, before), retries(p.mesh, p.after, p.class, after)) {
-		return "retries would be others"
+		return "retries would change"
 	}
 	return p.sameMirrors(before, after)
 }
 
-// sameRetrying reports whether all that retries follow from is the same.
+// sameRetrying reports whether everything that retries depend on is the same.
 func (p *pair) sameRetrying(before, after *mesh.Route) bool {
 	return proto.Equal(before.HTTP.GetRetries(), after.HTTP.GetRetries()) && kept(p.before, p.class, before) == kept(p.after, p.class, after)
 }
 
 // kept reports whether retries go where the request went before: to a single destination
-// at which requests are kept together.
+// with a hash policy.
 func kept(x *mesh.Island, class *mesh.Class, r *mesh.Route) bool {
 	return !isOwn(r) && len(r.Destinations) == 1 && x.Hash(class, &r.Destinations[0], false) != nil
 }
 
-// retries returns the policy that is in force for a route. One that goes to a single
-// destination at which requests are kept together tries that again, unless it says
-// otherwise; a Service's own route never does (pilot/pkg/networking/core/route/retry:
-// ConvertPolicy).
+// retries returns the policy that is in force for a route. A route to a single
+// destination with a hash policy retries the same host, unless it says otherwise; a
+// Service's own route never does (pilot/pkg/networking/core/route/retry: ConvertPolicy).
 func retries(m *mesh.Mesh, x *mesh.Island, class *mesh.Class, r *mesh.Route) *istioapi.HTTPRetry {
 	policy := r.HTTP.GetRetries()
 	if policy == nil {
@@ -78,13 +77,14 @@ func retries(m *mesh.Mesh, x *mesh.Island, class *mesh.Class, r *mesh.Route) *is
 // isOwn reports whether r is a Service's own route, as istiod makes it.
 func isOwn(r *mesh.Route) bool { return r.HTTP == nil && r.Row() == nil }
 
-// compared apart, or of no meaning for what a route does.
+// These are compared separately, or don't affect what a route does.
 var notCompared = map[protoreflect.Name]bool{
 	"name": true, "match": true, "route": true, "delegate": true, "mirror": true, "mirrors": true, "retries": true,
 }
 
-// differentField names the first field that two routes of users differ in. Of several
-// answers Istio gives the redirect, else the direct response, and rewrites none of them.
+// differentField names the first field in which two routes of users differ. If a route
+// has several answers, Istio uses the redirect, or else the direct response, and applies
+// no rewrite to them.
 func differentField(before, after *istioapi.HTTPRoute) string {
 	skip := func(name protoreflect.Name) bool {
 		return notCompared[name] ||
@@ -105,13 +105,13 @@ func differentField(before, after *istioapi.HTTPRoute) string {
 	return ""
 }
 
-// service is a Service that requests may go to on a port, with what is done to their
+// service is a Service that requests may go to on a port, with the changes of their
 // headers.
 type service struct {
 	host    string
 	port    uint32
 	headers string
-	// hash is by what requests are kept together there.
+	// hash is the hash policy there.
 	hash string
 }
 
@@ -120,7 +120,7 @@ func (s service) compare(t service) int {
 }
 
 // share is the part of the requests that goes to a subset of a Service; with an empty
-// name, to the Service as a whole.
+// name, to the whole Service.
 type share struct {
 	subset string
 	part   float64
@@ -139,7 +139,7 @@ func (l shares) of(subset string) (float64, bool) {
 	return 0, false
 }
 
-// division is how requests are divided among Services, sorted by these.
+// division is the distribution of requests among Services, sorted by these.
 type division []served
 
 type served struct {
@@ -147,7 +147,7 @@ type served struct {
 	shares
 }
 
-// of returns the shares of a Service; nil for none.
+// of returns the shares of a Service; nil if there are none.
 func (d division) of(s service) shares {
 	for i := range d {
 		if d[i].service == s {
@@ -171,13 +171,13 @@ func (d *division) add(s service, subset string, part float64) {
 	(*of)[i].part += part
 }
 
-// tolerance is how far shares may differ for weights being whole numbers.
+// tolerance is the difference of shares that is due to integer weights.
 const tolerance = 1e-6
 
 func differ(x, y float64) bool { return x-y > tolerance || y-x > tolerance }
 
-// sameDestinations compares the shares of requests that go to each Service and subset,
-// with those that are pins counting as the whole Service.
+// sameDestinations compares the shares of requests that go to each Service and subset.
+// Pins count as the whole Service.
 func (p *pair) sameDestinations(before, after *mesh.Route) string {
 	theirs, why := sharesOf(p.before, p.class, before, func(d *route.Destination) mesh.Cluster { return p.before.Cluster(p.class, p.port, d) })
 	if why != "" {
@@ -204,8 +204,9 @@ func (p *pair) sameDestinations(before, after *mesh.Route) string {
 	return ""
 }
 
-// sameShares compares what a Service and its subsets get. Where it is pinned, what the
-// whole got is divided among the subsets of the pin, beside what the user gave to these.
+// sameShares compares the shares of a Service and its subsets. If the Service is pinned,
+// the share of the whole is distributed among the subsets of the pin, in addition to the
+// shares that the user gave to these.
 func (p *pair) sameShares(s service, before, after shares) string {
 	wholeBefore, _ := before.of("")
 	wholeAfter, _ := after.of("")
@@ -243,8 +244,8 @@ func (p *pair) sameShares(s service, before, after shares) string {
 	return ""
 }
 
-// sharesOf sums up the destinations of a route by the clusters that they lead to. Of
-// several, those of weight 0 get nothing.
+// sharesOf sums the destinations of a route by their clusters. If there are several,
+// those with weight 0 get nothing.
 func sharesOf(x *mesh.Island, class *mesh.Class, r *mesh.Route, cluster func(*route.Destination) mesh.Cluster) (division, string) {
 	in := r.Destinations
 	out, sum := division(nil), 0.0
@@ -269,7 +270,7 @@ func sharesOf(x *mesh.Island, class *mesh.Class, r *mesh.Route, cluster func(*ro
 		if hash := x.Hash(class, d, isOwn(r)); hash != nil {
 			text, err := proto.MarshalOptions{Deterministic: true}.Marshal(hash)
 			if err != nil {
-				return nil, "by what requests are kept together can't be read"
+				return nil, "its hash policy can't be read"
 			}
 			key.hash = string(text) + "."
 		}
@@ -284,13 +285,12 @@ func sharesOf(x *mesh.Island, class *mesh.Class, r *mesh.Route, cluster func(*ro
 	return out, ""
 }
 
-// noPin says why a subset does not stand for the Service as a whole: a pin has pods of
-// the Service, none of which is to be kept from ordinary requests, and the policy of the
-// whole.
+// noPin says why a subset can't replace the whole Service: a pin has pods of the Service,
+// none of which must be kept from ordinary requests, and the policy of the whole.
 func (p *pair) noPin(c mesh.Cluster) string {
 	subset, found := p.after.Rule(p.class, c.Host).Subset(c.Subset)
 	if !found {
-		return clusterName(c) + " is not there"
+		return clusterName(c) + " does not exist"
 	}
 	unreleased := p.unreleased[c.Host]
 	if b := model.FirstWithLabels(unreleased, subset.Labels); b != nil {
@@ -299,7 +299,7 @@ func (p *pair) noPin(c mesh.Cluster) string {
 	s := p.service(c.Host)
 	switch {
 	case s == nil, len(unreleased) == 0 && !p.pinStays[c.Host]:
-		return clusterName(c) + " would get what the whole Service gets, which has no other pods"
+		return clusterName(c) + " would replace the whole Service, which has no other pods"
 	case model.FirstWithLabels(s.Backends, subset.Labels) == nil && !onlyPreviews(s.Backends):
 		return clusterName(c) + " has no pod"
 	case subset.Policy != nil:
@@ -309,13 +309,13 @@ func (p *pair) noPin(c mesh.Cluster) string {
 }
 
 // onlyPreviews reports whether all pods are labelled as previews, which ordinary requests
-// must not reach: a pin of none of them is right.
+// must not reach: a pin with none of them is correct.
 func onlyPreviews(backends []model.Backend) bool {
 	return !slices.ContainsFunc(backends, func(b model.Backend) bool { return b.Labels[compile.PreviewLabel] != "true" })
 }
 
-// keepsTogether notes that a pin of several parts divides requests which a rule wants to
-// keep together: a proxy draws a part for each request.
+// keepsTogether records that a pin of several parts divides requests with a hash policy:
+// a proxy chooses a part for each request.
 func (p *pair) keepsTogether(host string, port uint32) {
 	rule := p.after.Rule(p.class, host)
 	if rule == nil || !consistent(rule.Policy, port) {
@@ -338,11 +338,11 @@ func consistent(policy *istioapi.TrafficPolicy, port uint32) bool {
 	return policy.GetLoadBalancer().GetConsistentHash() != nil
 }
 
-// sameMirrors compares where copies of requests go. A pin of several parts has only one
-// of them.
+// sameMirrors compares the mirrors of two routes. For a pin of several parts, only one of
+// them gets copies.
 func (p *pair) sameMirrors(before, after *mesh.Route) string {
 	if len(before.Mirrors) != len(after.Mirrors) {
-		return "other copies of requests would be made"
+		return "mirrors would change"
 	}
 	for i := range before.Mirrors {
 		want := p.before.Cluster(p.class, p.port, &before.Mirrors[i])
@@ -353,7 +353,7 @@ func (p *pair) sameMirrors(before, after *mesh.Route) string {
 		whole := got
 		whole.Subset = ""
 		if whole != want {
-			return fmt.Sprintf("copies of requests would go to %s instead of %s", clusterName(got), clusterName(want))
+			return fmt.Sprintf("mirrored requests would go to %s instead of %s", clusterName(got), clusterName(want))
 		}
 		if why := p.noPin(got); why != "" {
 			return why
@@ -362,7 +362,7 @@ func (p *pair) sameMirrors(before, after *mesh.Route) string {
 	x, y := before.HTTP.GetMirrors(), after.HTTP.GetMirrors()
 	for i := range min(len(x), len(y)) {
 		if !proto.Equal(x[i].GetPercentage(), y[i].GetPercentage()) {
-			return "another share of requests would be copied"
+			return "the mirrored share of requests would change"
 		}
 	}
 	return ""

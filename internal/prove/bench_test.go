@@ -10,8 +10,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/prove"
 )
 
-// BenchmarkProof compares compiling alone with compiling and proving, for Services of
-// ten versions of which none, a tenth, or all have objects of their users.
+// BenchmarkProof compares compiling alone with compiling and proving, for Services of ten
+// versions. None, a tenth, or all of them have objects of their users.
 func BenchmarkProof(b *testing.B) {
 	for _, services := range []int{10, 100, 1000, 10000} {
 		for _, percent := range []int{0, 10, 100} {
@@ -37,7 +37,8 @@ func BenchmarkProof(b *testing.B) {
 	}
 }
 
-// BenchmarkChanges compares two states, one of which has a version more of each Service.
+// BenchmarkChanges compares two states, one of which has one more version of each
+// Service.
 func BenchmarkChanges(b *testing.B) {
 	for _, services := range []int{100, 1000} {
 		for _, percent := range []int{0, 10} {

@@ -11,7 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// everywhere stands for all namespaces, where nothing tells callers apart.
+// everywhere stands for all namespaces, if nothing tells callers apart.
 const everywhere = "*"
 
 // placesOf lists the namespaces of callers.
@@ -26,8 +26,8 @@ func placesOf(class *mesh.Class) map[string]bool {
 	return out
 }
 
-// callersIn returns those of namespaces that callers of a Service may be in. Nothing is
-// known of the root namespace where the input does not name it.
+// callersIn returns the namespaces in which callers of a Service may be. Nothing is known
+// about the root namespace if the input does not name it.
 func callersIn(snapshot *model.Snapshot, service *compile.Service, namespaces map[string]bool) map[string]bool {
 	out := maps.Clone(namespaces)
 	if root := snapshot.Options.RootNamespace; out[root] && !slices.Contains(snapshot.Namespaces, root) {
@@ -40,7 +40,7 @@ func callersIn(snapshot *model.Snapshot, service *compile.Service, namespaces ma
 	return out
 }
 
-// where says in which namespaces callers are.
+// where lists the namespaces of callers.
 func where(from map[string]bool) string {
 	if from[everywhere] {
 		return "all namespaces"

@@ -8,7 +8,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// TestDoorCallers: who comes in by calls through sidecars.
+// TestDoorCallers: the callers of doors through sidecars.
 func TestDoorCallers(t *testing.T) {
 	t.Parallel()
 	plain := func(s *model.Snapshot) { s.VirtualServices, s.DestinationRules = nil, nil }

@@ -15,27 +15,27 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// State is what was read of a cluster or of manifests, and what was made of it and has
+// State is the input from a cluster or manifests, and the objects made from it that have
 // passed the proof.
 type State struct {
 	Snapshot *model.Snapshot
 	Result   *compile.Result
 }
 
-// Difference is what ordinary traffic would see of a step from one state to another.
+// Difference describes how ordinary traffic changes from one state to another.
 type Difference struct {
 	Compared CountedHosts `json:"compared"`
-	// Changes are sorted by Service and host; none where ordinary traffic stays as it is.
+	// Changes are sorted by Service and host; none if ordinary traffic does not change.
 	Changes []Change `json:"changes"`
-	// Opened are the doors beside sidecars by which ordinary requests reach previews after
-	// the step, and not before it.
+	// Opened are the doors other than sidecars through which ordinary requests reach
+	// previews after the step, and not before it.
 	Opened []Opened `json:"opened"`
-	// NotCompared are the objects that differ, and whose routes for gateways, TCP or TLS
-	// are not looked at.
+	// NotCompared are the objects that differ and have routes for gateways, TCP or TLS,
+	// which are not compared.
 	NotCompared []diag.Object `json:"notCompared"`
 }
 
-// CountedHosts counts what a comparison of two states looked at.
+// CountedHosts counts the comparisons of two states.
 type CountedHosts struct {
 	Hosts   int `json:"hosts"`
 	Callers int `json:"callers"`
@@ -45,15 +45,15 @@ type CountedHosts struct {
 
 // Change is one difference for ordinary requests to a host.
 type Change struct {
-	// Service is the Service of the host; the zero Object where it is no Service's.
+	// Service is the Service of the host; the zero Object if it is not a Service's.
 	Service diag.Object `json:"service,omitzero"`
 	Host    string      `json:"host"`
-	// Change says what would be different.
+	// Change describes the difference.
 	Change string `json:"change"`
-	// Callers are the classes of callers that it is for; none for all callers.
+	// Callers are the classes of callers it is for; none for all callers.
 	Callers []string `json:"callers,omitempty"`
-	// Domains and Ports are what these callers call, sorted; none where it is not about
-	// single names.
+	// Domains and Ports are those that these callers call, sorted; none if the change is
+	// not about single names.
 	Domains []string `json:"names,omitempty"`
 	Ports   []uint32 `json:"ports,omitempty"`
 }
@@ -64,13 +64,13 @@ type Opened struct {
 	Door    compile.Door `json:"door"`
 }
 
-// Changes compares two states: what ordinary requests of every class of callers get by
-// every name of a Service or VirtualService of either. Each state is looked at twice.
-// Without the objects of Overrides, the routes must be the same, with all that users
-// said of them, and so must the policies of what they lead to. With these objects, they
-// must reach the same workloads, of the same labels. So a preview that comes or goes
-// changes nothing where ordinary requests are pinned, and a version that is released
-// does. The states have the same options, and are not changed.
+// Changes compares two states: the routes of ordinary requests of every class of callers,
+// by every name of a Service or VirtualService in either state. Each state is compared
+// twice. Without the objects of Overrides, the routes must be the same, with all fields
+// that users wrote, and so must the policies of their destinations. With these objects,
+// they must reach the same workloads, with the same labels. So a new or deleted preview
+// changes nothing if ordinary requests are pinned, and a newly released version does. The
+// states have the same options, and are not changed.
 func Changes(before, after State) Difference {
 	c := &comparison{
 		requests: requests{after.Snapshot.Options.Header}, before: newSide(before), after: newSide(after),
@@ -92,7 +92,7 @@ type side struct {
 	services map[string]*model.Service
 	entries  map[string]*model.ServiceEntry
 	results  map[string]*compile.Service
-	// texts are workloads and labels as text, of which many are asked for again.
+	// texts are workloads and labels as text, many of which are needed repeatedly.
 	texts map[*model.Backend][2]string
 }
 
@@ -137,16 +137,16 @@ type comparison struct {
 // finding is a difference, and the host that it is about.
 type finding struct{ host, change string }
 
-// place says by which names and for whom there is a difference.
+// place says for which names and callers there is a difference.
 type place struct {
-	// everyone is set where callers don't count.
+	// everyone is set if the difference does not depend on callers.
 	everyone bool
 	callers  map[string]bool
 	domains  map[string]bool
 	ports    map[uint32]bool
 }
 
-// at returns where a finding is, to add to it.
+// at returns the place of a finding, to add to it.
 func at(in map[finding]*place, f finding) *place {
 	if in[f] == nil {
 		in[f] = &place{callers: map[string]bool{}, domains: map[string]bool{}, ports: map[uint32]bool{}}
@@ -154,12 +154,13 @@ func at(in map[finding]*place, f finding) *place {
 	return in[f]
 }
 
-// say notes a difference that does not depend on callers.
+// say records a difference that does not depend on callers.
 func (c *comparison) say(host, format string, args ...any) {
 	at(c.found, finding{host, fmt.Sprintf(format, args...)}).everyone = true
 }
 
-// hosts lists those of all Services, ServiceEntries and VirtualServices of both states.
+// hosts lists the hosts of all Services, ServiceEntries and VirtualServices of both
+// states.
 func (c *comparison) hosts() []string {
 	out := map[string]bool{}
 	for _, s := range []*side{c.before, c.after} {
@@ -178,8 +179,8 @@ func (c *comparison) hosts() []string {
 	return slices.Sorted(maps.Keys(out))
 }
 
-// host compares what there is of a host. An isolated version of a Service is no
-// ordinary Service: what becomes of it counts where ordinary routes lead there.
+// host compares the objects of a host. An isolated version of a Service is not an
+// ordinary Service: its changes count if ordinary routes lead there.
 func (c *comparison) host(host string) {
 	b, a := c.before.services[host], c.after.services[host]
 	switch isolated := func(s *model.Service) bool { return s == nil || s.VersionOf != "" }; {
@@ -193,15 +194,15 @@ func (c *comparison) host(host string) {
 		c.say(host, "it would be gone")
 		return
 	case b.ExternalName != a.ExternalName:
-		c.say(host, "it would stand for another host: %s instead of %s", cmp.Or(a.ExternalName, "none"), cmp.Or(b.ExternalName, "none"))
+		c.say(host, "it would be an alias of another host: %s instead of %s", cmp.Or(a.ExternalName, "none"), cmp.Or(b.ExternalName, "none"))
 	default:
 		c.otherPorts(host, b, a)
 	}
 	c.names(host)
 }
 
-// otherPorts compares the ports that carry no HTTP, of which nothing is pinned: a
-// preview gets its share there, which is said as a door.
+// otherPorts compares the ports that don't carry HTTP, where nothing is pinned: a preview
+// gets its share there, which is reported as a door.
 func (c *comparison) otherPorts(host string, before, after *model.Service) {
 	numbers := map[uint32]bool{}
 	for _, p := range slices.Concat(before.Ports, after.Ports) {
@@ -221,17 +222,17 @@ func (c *comparison) otherPorts(host string, before, after *model.Service) {
 		return
 	}
 	if why := moved(c.before.released(host, before), c.after.released(host, after)); why != "" {
-		c.say(host, "connections that carry no HTTP would %s", why)
+		c.say(host, "connections that don't carry HTTP would %s", why)
 	}
 }
 
-// protocol is what a port carries, as far as routes depend on it.
+// protocol is the protocol of a port, to the extent that routes depend on it.
 type protocol string
 
 const (
 	nothing protocol = "nothing"
 	http    protocol = "HTTP"
-	other   protocol = "what is not HTTP"
+	other   protocol = "a protocol other than HTTP"
 )
 
 func carries(s *model.Service, number uint32) protocol {
@@ -247,7 +248,7 @@ func carries(s *model.Service, number uint32) protocol {
 	return nothing
 }
 
-// changes lists what was found.
+// changes lists the findings.
 func (c *comparison) changes() []Change {
 	out := make([]Change, 0, len(c.found))
 	for f, w := range c.found {
@@ -268,8 +269,8 @@ func (c *comparison) changes() []Change {
 	return out
 }
 
-// opened lists the doors beside sidecars that are not pinned in after, and were not there
-// or pinned in before.
+// opened lists the doors other than sidecars that are not pinned in after, and did not
+// exist or were pinned in before.
 func opened(before, after State) []Opened {
 	open := map[Opened]bool{}
 	list := func(s State) []Opened {
@@ -296,8 +297,8 @@ func opened(before, after State) []Opened {
 	return slices.DeleteFunc(list(after), func(d Opened) bool { return open[d] })
 }
 
-// notComparable lists VirtualServices that differ and have routes which the model of
-// the mesh does not describe.
+// notComparable lists VirtualServices that differ and have routes that the model of the
+// mesh does not describe.
 func notComparable(before, after State) []diag.Object {
 	all := map[diag.Object][2]*model.VirtualService{}
 	for i, s := range []State{before, after} {

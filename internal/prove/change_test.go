@@ -20,8 +20,8 @@ func stateOf(s *model.Snapshot) prove.State {
 	return prove.State{Snapshot: s, Result: &result}
 }
 
-// TestChangesBothWays: a step changes ordinary traffic where the step back does, and no
-// step changes nothing.
+// TestChangesBothWays: a step changes ordinary traffic if the step back does, and an
+// empty step changes nothing.
 func TestChangesBothWays(t *testing.T) {
 	t.Parallel()
 	changed := 0

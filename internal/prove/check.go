@@ -16,22 +16,22 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Report is the outcome of a proof.
+// Report is the result of a proof.
 type Report struct {
 	Compared Compared `json:"compared"`
-	// Failures are sorted; none where ordinary traffic stays as it is.
+	// Failures are sorted; none if ordinary traffic does not change.
 	Failures []Failure `json:"failures"`
-	// Refused are the failures of objects that are not made because of them, or are made
-	// for fewer callers; sorted. Only [Compile] and [Made] have them.
+	// Refused are the failures of objects that are not made because of them, or made for
+	// fewer callers; sorted. Only [Compile] and [Made] set them.
 	Refused []Failure `json:"refused"`
-	// Split are the pins that divide requests which a user wants to keep together.
+	// Split are the pins that divide requests with a hash policy of the user.
 	Split []Split `json:"split,omitempty"`
 }
 
-// Compared counts what a proof looked at.
+// Compared counts the comparisons of a proof.
 type Compared struct {
-	// Tables and Rules are our objects, Callers the classes of callers of each table,
-	// Domains the names on a port for each of these, and Routes what those lead to.
+	// Tables and Rules count the objects of Overrides, Callers the classes of callers of
+	// each table, Domains the names on a port for each of these, and Routes their routes.
 	Tables  int `json:"virtualServices"`
 	Rules   int `json:"destinationRules"`
 	Callers int `json:"callers"`
@@ -39,26 +39,26 @@ type Compared struct {
 	Routes  int `json:"routes"`
 }
 
-// Failure is one difference that an object of ours would make.
+// Failure is one difference that an object of Overrides would make.
 type Failure struct {
 	Object diag.Object `json:"object"`
-	// Callers says for whom it is, Namespaces where they are, [mesh.Elsewhere] among
-	// them if that may be anywhere.
+	// Callers describes the callers, and Namespaces are their namespaces, including
+	// [mesh.Elsewhere] if they may be in any.
 	Callers    string   `json:"callers"`
 	Namespaces []string `json:"namespaces"`
-	// Port and Domain say by which name; zero and empty for rules.
+	// Port and Domain say which name is called; zero and empty for rules.
 	Port   uint32 `json:"port,omitempty"`
 	Domain string `json:"domain,omitempty"`
-	// Change says what would be different.
+	// Change describes the difference.
 	Change string `json:"change"`
 }
 
-// String returns the failure as a sentence without its end.
+// String returns the failure as a sentence without a full stop.
 func (f Failure) String() string {
 	if f.Domain == "" {
 		return fmt.Sprintf("%s: %s", f.Callers, f.Change)
 	}
-	return fmt.Sprintf("%s, by %s on port %d: %s", f.Callers, f.Domain, f.Port, f.Change)
+	return fmt.Sprintf("%s, to %s on port %d: %s", f.Callers, f.Domain, f.Port, f.Change)
 }
 
 func (f Failure) compare(g Failure) int {
@@ -71,45 +71,45 @@ func sorted(in []Failure) []Failure {
 	return slices.CompactFunc(in, func(f, g Failure) bool { return f.compare(g) == 0 })
 }
 
-// Split is a Service whose pin has several parts, of which a proxy draws one for each
-// request, though a DestinationRule asks for requests to be kept together.
+// Split is a Service whose pin has several parts, one of which a proxy chooses for each
+// request, although a DestinationRule has a hash policy.
 type Split struct {
 	Host string `json:"host"`
 	Rule string `json:"rule"`
 }
 
-// checker is one proof.
+// checker is the state of one proof.
 type checker struct {
 	requests
 	snapshot *model.Snapshot
 	mesh     *mesh.Mesh
 	ours     *mesh.Ours
-	// unreleased are the pods of a host that ordinary requests are to be kept from.
+	// unreleased are the pods of a host that ordinary requests must not reach.
 	unreleased map[string][]model.Backend
-	// pinStays has the hosts at which a pin is right though nothing is to be kept from
-	// ordinary requests: pods that come later are not to have these.
+	// pinStays has the hosts at which a pin is correct although there are no such pods:
+	// pods that come later must not get ordinary requests.
 	pinStays map[string]bool
 	split    map[Split]bool
-	// islands are those of single hosts, which are asked for by their table, their rule and
+	// islands are those of single hosts, which are needed for their table, their rule and
 	// their doors.
 	islands map[islandKey]*mesh.Island
-	// fields are those in which two routes of users were found to differ.
+	// fields are the fields in which two routes of users differ.
 	fields map[[2]*istioapi.HTTPRoute]string
-	// entrances are the doors beside sidecars by host, selecting the ServiceEntries with a
-	// selector by namespace, and noSidecar names callers.
+	// entrances are the doors other than sidecars, by host; selecting are the
+	// ServiceEntries with a selector, by namespace; noSidecar names callers.
 	entrances map[string][]compile.Door
 	selecting map[string][]*model.ServiceEntry
 	noSidecar string
 	report    Report
 }
 
-// Check proves that the tables and rules of a result change nothing for ordinary
-// requests but for the pin. Nothing that it is given is changed.
+// Check proves that the tables and rules of a result change nothing for ordinary requests
+// except for the pin. It does not change its arguments.
 func Check(snapshot *model.Snapshot, result *compile.Result) Report {
 	return check(snapshot, mesh.New(snapshot), result).report
 }
 
-// check is Check with the mesh of snapshot, and returns all that was looked at for it.
+// check is [Check] with the mesh of snapshot, and returns the checker.
 func check(snapshot *model.Snapshot, users *mesh.Mesh, result *compile.Result) *checker {
 	c := &checker{
 		snapshot: snapshot, mesh: users, requests: requests{snapshot.Options.Header}, split: map[Split]bool{}, pinStays: map[string]bool{}, fields: map[[2]*istioapi.HTTPRoute]string{},
@@ -136,7 +136,8 @@ func check(snapshot *model.Snapshot, users *mesh.Mesh, result *compile.Result) *
 	return c
 }
 
-// pair is the mesh without our objects and with them, for callers of one class.
+// pair is the mesh without the objects of Overrides and with them, for callers of one
+// class.
 type pair struct {
 	*checker
 	before, after *mesh.Island
@@ -145,8 +146,8 @@ type pair struct {
 	object        diag.Object
 }
 
-// fail notes what would change by a domain: for the table that would have it then, else
-// for each one that may have to do with it.
+// fail records a change for a domain: for the table that would have the domain, or else
+// for each table that may cause the change.
 func (p *pair) fail(domain string, now *mesh.VirtualHost, format string, args ...any) {
 	objects := []diag.Object{p.object}
 	switch {
@@ -175,8 +176,8 @@ func namespacesOf(c *mesh.Class) []string {
 	return c.Namespaces
 }
 
-// pairs calls look for every order of objects that there may be and every class of
-// callers of hosts.
+// pairs calls look for every possible order of objects and every class of callers of
+// hosts.
 func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
 	if c.plain(object, hosts) {
 		p := &pair{checker: c, object: object, class: c.mesh.AnyCaller()}
@@ -190,7 +191,7 @@ func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
 		classes, ok := p.after.Classes()
 		if !ok {
 			p.class = p.after.Class(mesh.Elsewhere, "", nil)
-			p.fail("", nil, "more than %d kinds of callers are told apart by labels, too many to look at", mesh.MaxLabels)
+			p.fail("", nil, "labels tell more than %d classes of callers apart, too many to compare", mesh.MaxLabels)
 			return
 		}
 		for _, class := range classes {
@@ -203,12 +204,12 @@ func (c *checker) pairs(object diag.Object, hosts []string, look func(*pair)) {
 	}
 }
 
-// without returns what decides about hosts without our objects.
+// without returns the island of hosts without the objects of Overrides.
 func (c *checker) without(hosts []string, order mesh.Order) *mesh.Island {
 	return c.island(hosts, nil, order)
 }
 
-// with returns what decides about hosts with our objects.
+// with returns the island of hosts with the objects of Overrides.
 func (c *checker) with(hosts []string, order mesh.Order) *mesh.Island {
 	return c.island(hosts, c.ours, order)
 }
@@ -232,7 +233,7 @@ func (c *checker) island(hosts []string, ours *mesh.Ours, order mesh.Order) *mes
 	return x
 }
 
-// service returns the Kubernetes Service of a host; nil for none.
+// service returns the Kubernetes Service of a host; nil if there is none.
 func (c *checker) service(host string) *model.Service {
 	if s := c.mesh.Service(host); s != nil {
 		return s.Kubernetes
@@ -240,8 +241,8 @@ func (c *checker) service(host string) *model.Service {
 	return nil
 }
 
-// plain reports whether nothing of users decides about hosts, and what is ours is seen by
-// all: then all callers are alike, and there is only one order.
+// plain reports whether no object of users decides about hosts, and all callers see the
+// objects of Overrides: then all callers are alike, and there is only one order.
 func (c *checker) plain(object diag.Object, hosts []string) bool {
 	if len(hosts) != 1 || c.mesh.Touched(hosts[0]) || len(c.mesh.UserRules(hosts[0])) > 0 {
 		return false
@@ -259,8 +260,8 @@ func (c *checker) plain(object diag.Object, hosts []string) bool {
 	return len(c.ours.Rules(hosts[0])) <= 1
 }
 
-// table proves one table: every domain that its hosts have for some caller gets what it
-// has without our objects.
+// table proves one table: every domain that its hosts have for some caller keeps its
+// routes.
 func (c *checker) table(s *mesh.Source) {
 	c.pairs(s.Object, c.withBeside(s.Hosts), func(p *pair) {
 		for _, port := range p.after.Ports() {
@@ -270,9 +271,9 @@ func (c *checker) table(s *mesh.Source) {
 	})
 }
 
-// withBeside returns hosts, and those beside them in VirtualServices of users that are no
-// Services: these have routes on the ports of the Services, as long as one is left to the
-// VirtualService.
+// withBeside returns hosts, and the other hosts of users' VirtualServices for them that
+// are not Services: these have routes on the ports of the Services as long as the
+// VirtualService still routes one of them.
 func (c *checker) withBeside(hosts []string) []string {
 	if len(hosts) == 1 && !c.mesh.Touched(hosts[0]) {
 		return hosts
@@ -288,7 +289,7 @@ func (c *checker) withBeside(hosts []string) []string {
 	return out
 }
 
-// domains compares what callers get by every domain on a port.
+// domains compares the routes of callers for every domain on a port.
 func (p *pair) domains() {
 	before, after := p.before.VirtualHosts(p.class, p.port), p.after.VirtualHosts(p.class, p.port)
 	type hosts struct{ before, after *mesh.VirtualHost }
@@ -305,26 +306,26 @@ func (p *pair) domains() {
 	}
 }
 
-// virtualHosts compares what callers get by a domain.
+// virtualHosts compares the routes of callers for a domain.
 func (p *pair) virtualHosts(domain string, before, after *mesh.VirtualHost) {
 	switch {
 	case before == nil && after == nil:
 	case before == nil && after.Service == nil && p.mesh.LacksPort(domain, p.port):
-		// A name of a Service on a port that it does not have: istiod has our routes there
-		// on port 80, but nothing listens that requests were sent to.
+		// This is a name of a Service on a port that it does not have. Istiod has the
+		// table's routes there on port 80, but no listener receives such requests.
 	case before == nil:
-		p.fail(domain, after, "there is nothing, and would be %s", describe(after))
+		p.fail(domain, after, "requests have no route now, and would take %s", describe(after))
 	case after == nil:
-		p.fail(domain, after, "there is %s, and would be nothing", describe(before))
+		p.fail(domain, after, "requests take %s now, and would have no route", describe(before))
 	case after.Source != nil && after.Source.Ours():
 		p.routes(domain, before, after)
 	case before.Source != nil && before.Source.Problem != nil:
 		if after.Source == nil || after.Source.User != before.Source.User {
-			p.fail(domain, after, "there is %s, and would be %s", describe(before), describe(after))
+			p.fail(domain, after, "requests take %s now, and would take %s", describe(before), describe(after))
 		}
 	default:
-		// Not ours: routes of the same objects are the same, but what they lead to
-		// may not be there any more.
+		// This is not a table: routes of the same objects are the same, but their
+		// destinations may no longer exist.
 		p.routes(domain, before, after)
 	}
 }
@@ -332,14 +333,14 @@ func (p *pair) virtualHosts(domain string, before, after *mesh.VirtualHost) {
 func describe(h *mesh.VirtualHost) string {
 	switch {
 	case h.Source == nil:
-		return "Service " + h.Service.Host + " as it is"
+		return "the own route of Service " + h.Service.Host
 	case h.Source.Ours():
 		return "the table " + h.Source.Object.String()
 	}
-	return h.Source.Object.String()
+	return "the routes of " + h.Source.Object.String()
 }
 
-// destinationsOf lists where a route leads and copies requests to.
+// destinationsOf lists the destinations and mirrors of a route.
 func destinationsOf(r *mesh.Route) []route.Destination {
 	return slices.Concat(r.Destinations, r.Mirrors)
 }

@@ -1,17 +1,17 @@
-// Package prove asks the model of the mesh twice, without what Overrides makes and
-// with it, and compares: for every class of callers, port and domain that a table
-// touches, the routes that an ordinary request takes must be the same, in order, with
-// all that users said of them, but for the pin; every cluster that is named must be
-// there; and every rule of a user's must still say the same.
+// Package prove asks the model of the mesh twice, without the objects of Overrides and
+// with them, and compares the answers: for every class of callers, port and domain that a
+// table touches, the routes that an ordinary request takes must be the same, in order,
+// with all fields that users wrote, except for the pin; every cluster that is named must
+// exist; and every rule of a user must be unchanged.
 //
-// An ordinary request carries no override; or overrides of which the table follows
-// none, so that it takes what is left of the rows. Both are looked at.
+// An ordinary request carries no override, or only overrides that the table does not
+// follow, so that it takes the remaining rows. Both kinds are compared.
 //
-// [Compile] is what everything that prints or writes calls: it compiles, proves, and
-// compiles again without what fails, so that a fault in package compile is a missing
-// override and not an outage. [Check] proves what was made, and trusts neither package
-// compile nor what it read: it reads the snapshot itself. What it takes from the
-// compilation is which pods are released.
+// [Compile] is called by everything that prints or writes: it compiles, proves, and
+// compiles again without the objects that fail, so that a bug in package compile causes a
+// missing override and not an outage. [Check] proves the result, and trusts neither package
+// compile nor its reading of the snapshot: it reads the snapshot itself. From the
+// compilation it only takes which pods are released.
 //
 // [Changes] compares two states of a cluster, each of which has passed the proof: does
 // the step from one to the other change ordinary traffic?

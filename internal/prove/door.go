@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// doors finds the ways to the pods of every Service that has previews, and says of each
-// one that is not pinned who comes in by it.
+// doors finds the ways to the pods of every Service that has previews, and reports each
+// one that is not pinned, with its callers.
 func (c *checker) doors(result *compile.Result) {
 	c.indexEntrances()
 	for i := range result.Services {
@@ -38,20 +38,20 @@ type doorFinder struct {
 	service *compile.Service
 	of      *model.Service
 	result  *compile.Result
-	// found are the doors that sidecars are.
+	// found are the doors through sidecars.
 	found []foundDoor
 }
 
-// foundDoor is a door with the namespaces of those who come in unpinned.
+// foundDoor is a door with the namespaces of the callers that are not pinned.
 type foundDoor struct {
 	compile.Door
 	namespaces map[string]bool
-	// unknown is a VirtualService that decides for some of them, and of which it is not
-	// known what it says.
+	// unknown is a VirtualService that decides for some of them, and whose routes are not
+	// known.
 	unknown string
 }
 
-// open notes that callers of a class come in unpinned.
+// open records that callers of a class are not pinned.
 func (d *foundDoor) open(class *mesh.Class) {
 	if d.namespaces == nil {
 		d.namespaces = map[string]bool{}
@@ -59,7 +59,7 @@ func (d *foundDoor) open(class *mesh.Class) {
 	maps.Copy(d.namespaces, placesOf(class))
 }
 
-// at returns where a door is in found, to which it is added.
+// at returns a door in found, and adds it if necessary.
 func (f *doorFinder) at(d compile.Door) *foundDoor {
 	at := slices.IndexFunc(f.found, func(x foundDoor) bool { return x.Door == d })
 	if at < 0 {
@@ -76,7 +76,7 @@ func (f *doorFinder) holds(labels map[string]string) bool {
 	return model.FirstWithLabels(f.service.Previews, labels) != nil
 }
 
-// sidecars looks at what ordinary requests get through sidecars, by every host that
+// sidecars checks the routes of ordinary requests through sidecars, for every host that
 // leads to the Service.
 func (f *doorFinder) sidecars() {
 	hosts := []string{f.service.Host}
@@ -116,7 +116,7 @@ func tablesArePublic(m *mesh.Mesh, ours *mesh.Ours, host string) bool {
 	return true
 }
 
-// look notes what callers of a class reach.
+// look records what callers of a class reach.
 func (f *doorFinder) look(x *mesh.Island, class *mesh.Class) {
 	for _, port := range x.Ports() {
 		hosts := x.VirtualHosts(class, port)
@@ -160,7 +160,7 @@ func (f *doorFinder) lookAt(x *mesh.Island, class *mesh.Class, port uint32, h *m
 	}
 }
 
-// reach notes whether a destination holds previews, for callers of a class.
+// reach records whether a destination has previews, for callers of a class.
 func (f *doorFinder) reach(x *mesh.Island, class *mesh.Class, port uint32, door compile.Door, d route.Destination) {
 	to := x.Cluster(class, port, &d)
 	if to.Host != f.service.Host || !x.Exists(class, to) {
@@ -181,7 +181,7 @@ func (f *doorFinder) reach(x *mesh.Island, class *mesh.Class, port uint32, door 
 	found.open(class)
 }
 
-// isOurs reports whether a subset of the Service is one that Overrides makes.
+// isOurs reports whether Overrides makes a subset of the Service.
 func (f *doorFinder) isOurs(subset string) bool {
 	for _, r := range f.ours.Rules(f.service.Host) {
 		for _, s := range r.Subsets {
@@ -193,7 +193,7 @@ func (f *doorFinder) isOurs(subset string) bool {
 	return false
 }
 
-// subsets turns what was found into doors, with what there is to say.
+// subsets turns the findings into doors, and reports them.
 func (f *doorFinder) subsets() {
 	slices.SortFunc(f.found, func(a, b foundDoor) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
@@ -209,11 +209,11 @@ func (f *doorFinder) subsets() {
 	}
 }
 
-// outside lists the doors that are no sidecars of callers.
+// outside lists the doors other than callers' sidecars.
 func (f *doorFinder) outside() {
 	for _, d := range f.entrances[f.service.Host] {
 		if d.Kind == compile.DoorGateway && d.Callers != "" {
-			// The subset that it leads to is in Callers.
+			// Callers holds the subset that it leads to.
 			d.Pinned, d.Callers = !f.userSubsetHolds(d.Callers), ""
 		}
 		f.add(d)
@@ -239,7 +239,7 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// userSubsetHolds reports whether a subset of a user's holds a preview, or is not known.
+// userSubsetHolds reports whether a user's subset has a preview, or is not known.
 func (f *doorFinder) userSubsetHolds(name string) bool {
 	found := false
 	for _, r := range f.mesh.UserRules(f.service.Host) {
@@ -267,9 +267,9 @@ func (f *doorFinder) ports() {
 	}
 }
 
-// indexEntrances notes what doors there are beside sidecars: which Services gateways,
-// Ingresses and routes on gateways lead to, which ServiceEntries select pods, and who has
-// no sidecar.
+// indexEntrances indexes the doors other than sidecars: the Services that gateways,
+// Ingresses and routes on gateways lead to, the ServiceEntries that select pods, and
+// callers without a sidecar.
 func (c *checker) indexEntrances() {
 	c.entrances, c.selecting = map[string][]compile.Door{}, map[string][]*model.ServiceEntry{}
 	for i := range c.snapshot.ServiceEntries {
@@ -328,7 +328,7 @@ func (c *checker) indexGateways() {
 	}
 }
 
-// onGateway reports whether gateways, and not sidecars only, look at v.
+// onGateway reports whether v applies to gateways, and not only to sidecars.
 func onGateway(v *model.VirtualService) bool {
 	return slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != "mesh" })
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/prove"
 )
 
-// TestDoors lists the doors of the Services in each archive of testdata/doors, and what is
-// said of those that are not pinned, and of pins of several parts.
+// TestDoors lists the doors of the Services in each archive of testdata/doors, and the
+// diagnostics about doors that are not pinned and about pins of several parts.
 func TestDoors(t *testing.T) {
 	t.Parallel()
 	archivetest.Each(t, "testdata/doors/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
@@ -24,7 +24,7 @@ func TestDoors(t *testing.T) {
 	})
 }
 
-// doorsOf writes out what a result says of doors.
+// doorsOf writes the doors of a result, and the diagnostics about them.
 func doorsOf(result *compile.Result) string {
 	var out strings.Builder
 	for i := range result.Services {

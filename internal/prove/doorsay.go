@@ -8,13 +8,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// shared reports whether a diagnostic says already that all pods get ordinary traffic,
-// whoever calls.
+// shared reports whether another diagnostic says that all pods get ordinary traffic from
+// all callers.
 func (f *doorFinder) shared() bool {
 	return f.said(diag.OrdinaryTrafficShared) != nil || f.said(diag.ReleasedNotFound) != nil
 }
 
-// leftAlone returns the diagnostic that says why the Service is left alone, nil for none.
+// leftAlone returns the diagnostic that says why the Service is left alone, nil if there
+// is none.
 func (f *doorFinder) leftAlone() *diag.Diagnostic {
 	if f.service.State != compile.Skipped {
 		return nil
@@ -22,7 +23,7 @@ func (f *doorFinder) leftAlone() *diag.Diagnostic {
 	return f.said(f.service.Reason)
 }
 
-// said returns the diagnostic of a code about the Service, nil for none.
+// said returns the diagnostic of a code about the Service, nil if there is none.
 func (f *doorFinder) said(code diag.Code) *diag.Diagnostic {
 	object := f.of.Object()
 	for i := range f.result.Diagnostics {
@@ -33,13 +34,13 @@ func (f *doorFinder) said(code diag.Code) *diag.Diagnostic {
 	return nil
 }
 
-// tell says something of the Service, in a diagnostic that may be changed yet.
+// tell adds a diagnostic about the Service, and returns it so that it can be changed.
 func (f *doorFinder) tell(code diag.Code, format string, args ...any) *diag.Diagnostic {
 	f.result.Diagnostics = append(f.result.Diagnostics, diag.New(code, f.of.Object(), format, args...).At(f.of.Origin))
 	return &f.result.Diagnostics[len(f.result.Diagnostics)-1]
 }
 
-// saySidecars tells of callers whose sidecars don't pin, unless that is said already.
+// saySidecars reports callers whose sidecars don't pin, unless another diagnostic does.
 func (f *doorFinder) saySidecars(d *compile.Door) {
 	may := ""
 	if d.Unknown != "" {
@@ -50,17 +51,17 @@ func (f *doorFinder) saySidecars(d *compile.Door) {
 		why.Message += fmt.Sprintf("; ordinary requests from %s %sreach %s", d.Callers, may, f.previews())
 		why.Severity = max(why.Severity, diag.Warning)
 	case d.Unknown != "":
-		f.tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: what %s says is not known", d.Callers, f.previews(), d.Unknown)
+		f.tell(diag.CallersNotPinned, "ordinary requests from %s may reach %s: the routes of %s are not known", d.Callers, f.previews(), d.Unknown)
 	case f.shared():
 	case f.service.State == compile.Skipped:
 		f.tell(diag.CallersNotPinned, "ordinary requests from %s reach %s, since the Service is left alone (%s)", d.Callers, f.previews(), f.service.Reason).
-			Fix = "correct what the Service is left alone for"
+			Fix = "correct the reason why the Service is left alone"
 	default:
 		f.tell(diag.CallersNotPinned, "ordinary requests from %s reach %s", d.Callers, f.previews())
 	}
 }
 
-// say tells of the doors that are not pinned.
+// say reports the doors that are not pinned.
 func (f *doorFinder) say() {
 	for _, d := range f.service.Doors {
 		if d.Pinned {
@@ -72,27 +73,27 @@ func (f *doorFinder) say() {
 		case compile.DoorRoute:
 			f.tell(diag.CallersNotPinned, "ordinary requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
 		case compile.DoorMirror:
-			f.tell(diag.CallersNotPinned, "copies of requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
+			f.tell(diag.CallersNotPinned, "mirrored requests to %s from %s reach %s", d.Name, d.Callers, f.previews())
 		case compile.DoorSubset:
-			f.tell(diag.SubsetHoldsPreview, "subset %s holds %s too, and ordinary requests are routed to it", d.Name, f.previews())
+			f.tell(diag.SubsetHoldsPreview, "ordinary requests are routed to subset %s, and it also selects %s", d.Name, f.previews())
 		case compile.DoorServiceEntry:
-			f.tell(diag.ServiceEntryReachesPods, "%s selects %s too", d.Name, f.previews())
+			f.tell(diag.ServiceEntryReachesPods, "%s also selects %s", d.Name, f.previews())
 		case compile.DoorGateway:
 			f.tell(diag.EntranceNotPinned, "%s leads to it from a gateway, which does not follow overrides: ordinary requests there reach %s", d.Name, f.previews()).
 				Covers = diag.GatewayRoutes
 		case compile.DoorEntrance:
 			f.tell(diag.EntranceNotPinned, "%s leads to it: ordinary requests there reach %s", d.Name, f.previews())
 		case compile.DoorExposed:
-			f.tell(diag.ExposedWithoutMesh, "%s leads to %s too", d.Name, f.previews())
+			f.tell(diag.ExposedWithoutMesh, "%s also leads to %s", d.Name, f.previews())
 		case compile.DoorNoSidecar:
 			f.tell(diag.CallersWithoutSidecar, "requests of callers without a sidecar (%s) reach %s", d.Name, f.previews())
 		case compile.DoorDetectedPort:
-			f.tell(diag.DetectedPortShared, "the protocol of port %s is detected: what is not HTTP reaches %s", d.Name, f.previews())
+			f.tell(diag.DetectedPortShared, "the protocol of port %s is not declared: connections that don't carry HTTP reach %s", d.Name, f.previews())
 		case compile.DoorOtherPort:
 			if f.service.Reason == diag.NoHTTPPort {
 				continue // which says so of all ports
 			}
-			f.tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: its traffic is shared by the pods of all versions", d.Name)
+			f.tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: the pods of all versions share its traffic", d.Name)
 		}
 	}
 }

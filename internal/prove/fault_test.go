@@ -11,9 +11,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/prove/provetest"
 )
 
-// TestFaultsAreNotMade plants faults into what is compiled: the proof notices each one,
-// and what is left passes. That this is enough is held against istiod in the module
-// test/istio.
+// TestFaultsAreNotMade plants faults into the compiled objects: the proof notices each
+// one, and the rest passes. The module test/istio checks with istiod that this is
+// sufficient.
 func TestFaultsAreNotMade(t *testing.T) {
 	t.Parallel()
 	for _, fault := range provetest.Faults() {
@@ -39,8 +39,8 @@ func TestFaultsAreNotMade(t *testing.T) {
 					t.Fatalf("%d things that don't pass were made", len(report.Failures))
 				}
 			})
-			// A fault that could hardly be planted may have changed nothing for anybody: the
-			// tables of testdata hold each by itself.
+			// A fault that could rarely be planted may have changed nothing for any
+			// caller: the tables of testdata have each by itself.
 			if noticed == 0 && planted > 20 {
 				t.Errorf("never noticed in %d meshes", planted)
 			}

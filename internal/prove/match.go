@@ -20,16 +20,16 @@ const (
 	others
 )
 
-// requests says which header overrides are in.
+// requests holds the name of the override header.
 type requests struct {
 	// header is the name of the override header.
 	header string
 }
 
-// meets returns what of a match of ours such a request meets, as text that is the same
-// for equal matches; false if it can't fit. What istiod decides about callers and ports
-// is decided already. For a plain request, that it carries no override holds, and says
-// nothing more; for another one it does not hold.
+// meets returns the part of a match of Overrides that such a request is compared with, as
+// text that is the same for equal matches; false if it can't fit. Istiod has already
+// evaluated the conditions on callers and ports. A plain request fulfils the condition
+// that it carries no override, which is left out; another one does not.
 func (c requests) meets(r *mesh.Route, kind request) (string, bool) {
 	if r.NeedsOverride {
 		return "", false
@@ -51,8 +51,8 @@ func (c requests) meets(r *mesh.Route, kind request) (string, bool) {
 	return text(m, without), true
 }
 
-// isOurs reports whether a header must be absent since requests with overrides are not
-// meant.
+// isOurs reports whether a header must be absent because the row is not for requests with
+// overrides.
 func (c requests) isOurs(name string, unwanted route.StringMatch) bool {
 	switch {
 	case strings.EqualFold(name, c.header):
@@ -63,14 +63,14 @@ func (c requests) isOurs(name string, unwanted route.StringMatch) bool {
 	return unwanted.Value == grammar.AnyBaggagePattern
 }
 
-// fits reports whether a request of a kind can fit a match of a user's, who may ask for
-// a header that only overrides have.
+// fits reports whether a request of a kind can fit a user's match, which may require a
+// header that only overrides have.
 func (c requests) fits(r *mesh.Route, kind request) bool {
 	return kind == others || r.NeedsOverride || !mesh.NeedsOverride(r.Match, c.header)
 }
 
-// text writes a match out: the same for matches that fit the same requests, as far as
-// that can be seen from them.
+// text writes a match: the text is the same for matches that fit the same requests, as
+// far as this is visible in them.
 func text(m *route.Match, without map[string]route.StringMatch) string {
 	var b strings.Builder
 	one := func(what string, s *route.StringMatch) {

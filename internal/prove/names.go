@@ -10,8 +10,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/mesh"
 )
 
-// names compares what every class of callers gets by the names of a host, for every
-// order of objects that there may be.
+// names compares the routes of every class of callers for the names of a host, for every
+// possible order of objects.
 func (c *comparison) names(host string) {
 	alike := c.before.alike(host) && c.after.alike(host)
 	found := map[finding]*place{}
@@ -23,7 +23,7 @@ func (c *comparison) names(host string) {
 			classes, ok = mesh.SharedClasses(b.plain, b.full, a.plain, a.full)
 		}
 		if !ok {
-			c.say(host, "more than %d kinds of callers are told apart by labels, too many to compare", mesh.MaxLabels)
+			c.say(host, "labels tell more than %d classes of callers apart, too many to compare", mesh.MaxLabels)
 			return
 		}
 		if i == 0 {
@@ -64,8 +64,8 @@ func (c *comparison) orders(host string) []mesh.Order {
 	return out
 }
 
-// islands are what decides about a host in one state: what users made, and that with the
-// objects of Overrides.
+// islands are the objects that decide about a host in one state: those of users, and
+// those with the objects of Overrides.
 type islands struct{ plain, full *mesh.Island }
 
 func (s *side) islands(host string, order mesh.Order) islands {
@@ -78,7 +78,7 @@ func union[T uint32 | string](lists ...[]T) []T {
 	return slices.Compact(out)
 }
 
-// view is what callers of a class have on a port in one state.
+// view is the configuration of callers of a class on a port in one state.
 type view struct {
 	*side
 	island *mesh.Island
@@ -86,8 +86,8 @@ type view struct {
 	port   uint32
 }
 
-// lookout compares what callers of a class have on a port, before and after: in plain
-// without the objects of Overrides, in full with them.
+// lookout compares the configuration of callers of a class on a port, before and after:
+// in plain without the objects of Overrides, in full with them.
 type lookout struct {
 	*comparison
 	host        string
@@ -95,11 +95,11 @@ type lookout struct {
 	class       *mesh.Class
 	first       bool
 	plain, full [2]view
-	// names are those that are being compared.
+	// names are those that are compared at present.
 	names []string
 }
 
-// say notes a difference for the callers and names that are being looked at.
+// say records a difference for the present callers and names.
 func (l *lookout) say(host, change string) {
 	w := at(l.found, finding{host, change})
 	w.callers[l.class.String()] = true
@@ -109,8 +109,7 @@ func (l *lookout) say(host, change string) {
 	}
 }
 
-// domains compares all names on the port, those together that are of the same virtual
-// hosts.
+// domains compares all names on the port, and those with the same virtual hosts together.
 func (l *lookout) domains() {
 	var hosts [4][]mesh.VirtualHost
 	var all []string
@@ -143,8 +142,8 @@ func (l *lookout) domains() {
 	}
 }
 
-// virtualHosts compares what callers get by the names, and reports whether there is a
-// difference. What routes do is compared by action, which notes differences itself.
+// virtualHosts compares the routes of callers for the names, and reports whether there is
+// a difference. action compares what routes do, and records differences itself.
 func (l *lookout) virtualHosts(before, after *mesh.VirtualHost, action func(host, title string, before, after *mesh.Route) bool) bool {
 	domain := l.names[0]
 	host := l.about(before, after, domain)
@@ -155,10 +154,10 @@ func (l *lookout) virtualHosts(before, after *mesh.VirtualHost, action func(host
 		after == nil && before.Service == nil && l.before.mesh.LacksPort(domain, l.full[0].port):
 		return false // see pair.virtualHosts
 	case before == nil:
-		l.say(host, "there is nothing, and would be "+describe(after))
+		l.say(host, "requests have no route now, and would take "+describe(after))
 		return true
 	case after == nil:
-		l.say(host, "there is "+describe(before)+", and would be nothing")
+		l.say(host, "requests take "+describe(before)+" now, and would have no route")
 		return true
 	case unknown(before) || unknown(after):
 		if unknown(before) && unknown(after) && proto.Equal(before.Source.User.Spec, after.Source.User.Spec) {
@@ -181,8 +180,8 @@ func (l *lookout) virtualHosts(before, after *mesh.VirtualHost, action func(host
 
 func unknown(h *mesh.VirtualHost) bool { return h.Source != nil && h.Source.Problem != nil }
 
-// about is the host that a difference by a domain is said of: that of its Service, if it
-// names one.
+// about returns the host of a difference for a domain: that of its Service, if it names
+// one.
 func (l *lookout) about(before, after *mesh.VirtualHost, domain string) string {
 	for _, h := range []*mesh.VirtualHost{after, before} {
 		if h != nil && h.Service != nil {
@@ -197,7 +196,7 @@ func (l *lookout) about(before, after *mesh.VirtualHost, domain string) string {
 	return domain
 }
 
-// steps lists the routes of a virtual host that ordinary requests of a kind can come to.
+// steps lists the routes of a virtual host that ordinary requests of a kind can take.
 func (l *lookout) steps(h *mesh.VirtualHost, kind request) []step {
 	var out []step
 	for i := range h.Routes {
@@ -224,7 +223,7 @@ func (l *lookout) routes(host string, before, after []step, action func(host, ti
 			l.say(host, fmt.Sprintf("route %s would be new", name(after[i].route, i)))
 			return true
 		case before[i].match != after[i].match:
-			l.say(host, fmt.Sprintf("route %s would be taken by other requests", name(before[i].route, i)))
+			l.say(host, fmt.Sprintf("route %s would take other requests", name(before[i].route, i)))
 			return true
 		}
 		different = action(host, name(before[i].route, i), before[i].route, after[i].route) || different

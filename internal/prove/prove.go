@@ -7,18 +7,18 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// rounds bounds how often less is made. Each round leaves out what failed in the one
-// before; the last ones whole objects.
+// rounds limits how often objects are left out. Each round leaves out those that failed
+// in the previous one; the last rounds leave out whole objects.
 const rounds = 8
 
-// Compile makes what follows from snapshot and passes the proof, and says what does not.
-// The report is of what is made, and has no failures; those of what is not made are
-// refused.
+// Compile returns the objects for snapshot that pass the proof, and reports those that
+// don't. The report is about the objects made, and has no failures; the failures of
+// objects that are not made are in Refused.
 func Compile(snapshot *model.Snapshot) (compile.Result, Report) {
 	return Made(snapshot, func(refused compile.Rejected) compile.Result { return compile.Without(snapshot, refused) })
 }
 
-// Made is [Compile] with another way to make things.
+// Made is [Compile] with another function to compile.
 func Made(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Result) (compile.Result, Report) {
 	refused := compile.Rejected{Namespaces: map[diag.Object]map[string]string{}, Objects: map[diag.Object]string{}}
 	users := mesh.New(snapshot)
@@ -36,7 +36,8 @@ func Made(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Resu
 		}
 	}
 	if failed := c.report.Failures; len(failed) > 0 {
-		// What fails though it was refused is a fault of ours: nothing is made at all.
+		// If an object fails although it was refused, this is a bug in Overrides: nothing
+		// is made at all.
 		for _, f := range failed {
 			result.Diagnostics = append(result.Diagnostics, diag.New(diag.OrdinaryTrafficWouldChange, f.Object, "not made: %s", f))
 		}
@@ -49,7 +50,8 @@ func Made(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Resu
 	return result, c.report
 }
 
-// refuse notes what must not be made for a failure: for some callers, or at all.
+// refuse records the callers for which an object must not be made because of a failure,
+// or that it must not be made at all.
 func refuse(refused *compile.Rejected, f Failure, whole bool) {
 	if f.Object.Kind != "VirtualService" || whole {
 		if _, known := refused.Objects[f.Object]; !known {
@@ -69,7 +71,7 @@ func refuse(refused *compile.Rejected, f Failure, whole bool) {
 	}
 }
 
-// sayAll adds to a result what its proof has to say.
+// sayAll adds the diagnostics of the proof to a result.
 func sayAll(result *compile.Result, report Report) {
 	byHost := map[string]*compile.Service{}
 	for i := range result.Services {
@@ -79,7 +81,7 @@ func sayAll(result *compile.Result, report Report) {
 		if service := byHost[s.Host]; service != nil {
 			object := diag.Object{Kind: "Service", Namespace: service.Namespace, Name: service.Name}
 			result.Diagnostics = append(result.Diagnostics, diag.New(diag.AffinityLost, object,
-				"%s keeps requests together by a consistent hash, but ordinary traffic is pinned to several subsets, of which each request draws one", s.Rule))
+				"%s keeps requests together by a consistent hash, but ordinary traffic is pinned to several subsets, one of which is chosen for each request", s.Rule))
 		}
 	}
 	result.Diagnostics = diag.Sort(result.Diagnostics)

@@ -18,8 +18,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestCompilePasses: what is made passes the proof, and little of what package compile
-// would make has to be left out for it.
+// TestCompilePasses: all objects pass the proof, and few objects of package compile are
+// left out for it.
 func TestCompilePasses(t *testing.T) {
 	t.Parallel()
 	tables, left := 0, 0
@@ -43,7 +43,7 @@ func TestCompilePasses(t *testing.T) {
 	}
 }
 
-// keep writes a mesh into the folder that OVERRIDES_KEEP names, to look at it.
+// keep writes a mesh into the folder OVERRIDES_KEEP, for debugging.
 func keep(t *rapid.T, snapshot *model.Snapshot, result *compile.Result) {
 	dir := os.Getenv("OVERRIDES_KEEP")
 	if dir == "" {
@@ -68,7 +68,7 @@ func keep(t *rapid.T, snapshot *model.Snapshot, result *compile.Result) {
 	}
 }
 
-// TestRefusedIsKept: a compiler that leads ordinary requests elsewhere is not followed,
+// TestRefusedIsKept: a compiler that sends ordinary requests elsewhere is not followed,
 // and the report says for each object what would have changed.
 func TestRefusedIsKept(t *testing.T) {
 	t.Parallel()
@@ -97,7 +97,7 @@ func TestRefusedIsKept(t *testing.T) {
 	}
 }
 
-// TestRefusedForSome: a table is refused for the callers that it fails for, before it is
+// TestRefusedForSome: a table is refused for the callers it fails for before it is
 // refused as a whole.
 func TestRefusedForSome(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestRefusedForSome(t *testing.T) {
 	}
 }
 
-// TestRefusedForNothing: where what was refused is made all the same, nothing is.
+// TestRefusedForNothing: if a refused object is made nevertheless, nothing is made.
 func TestRefusedForNothing(t *testing.T) {
 	t.Parallel()
 	snapshot := compiletest.Large(2, 2, 0)
@@ -135,7 +135,7 @@ func TestRefusedForNothing(t *testing.T) {
 	}
 }
 
-// TestDoorsOfSome: a table that only some callers see is no pin for others.
+// TestDoorsOfSome: a table that only some callers see is not a pin for others.
 func TestDoorsOfSome(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

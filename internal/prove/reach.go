@@ -14,15 +14,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// users compares what users said that a route does, and the policies of what it leads
-// to.
+// users compares the fields that users wrote for a route, and the policies of its
+// destinations.
 func (l *lookout) users(host, title string, before, after *mesh.Route) bool {
 	say := func(why string) bool {
 		l.say(host, "route "+title+": "+why)
 		return true
 	}
 	if field := differentField(before.HTTP, after.HTTP); field != "" {
-		return say(field + " would be another")
+		return say(field + " would change")
 	}
 	if before.HTTP.GetRedirect() != nil || before.HTTP.GetDirectResponse() != nil {
 		return false
@@ -31,7 +31,7 @@ func (l *lookout) users(host, title string, before, after *mesh.Route) bool {
 		return say(why)
 	}
 	if !proto.Equal(l.plain[0].retries(before), l.plain[1].retries(after)) {
-		return say("retries would be others")
+		return say("retries would change")
 	}
 	if why := l.mirrors(before, after); why != "" {
 		return say(why)
@@ -39,7 +39,7 @@ func (l *lookout) users(host, title string, before, after *mesh.Route) bool {
 	return l.policies(after)
 }
 
-// shares compares the shares of requests that Services and their subsets get.
+// shares compares the shares of requests of Services and their subsets.
 func (l *lookout) shares(before, after *mesh.Route) string {
 	b, why := l.plain[0].shares(before)
 	if why != "" {
@@ -60,33 +60,33 @@ func (l *lookout) shares(before, after *mesh.Route) string {
 		case got == nil:
 			return "no requests would go to " + cluster
 		case !slices.EqualFunc(want, got, func(x, y share) bool { return x.subset == y.subset && !differ(x.part, y.part) }):
-			return "requests would be divided otherwise among the pods of " + cluster
+			return "requests would be distributed differently among the pods of " + cluster
 		}
 	}
 	return ""
 }
 
-// mirrors compares where copies of requests go, and how many.
+// mirrors compares the mirrors of two routes, and their shares.
 func (l *lookout) mirrors(before, after *mesh.Route) string {
 	if len(before.Mirrors) != len(after.Mirrors) {
-		return "other copies of requests would be made"
+		return "mirrors would change"
 	}
 	for i := range before.Mirrors {
 		if b, a := l.plain[0].target(&before.Mirrors[i]), l.plain[1].target(&after.Mirrors[i]); b != a {
 			a.Subset = ""
-			return "other copies of requests would go to " + clusterName(a)
+			return "other mirrored requests would go to " + clusterName(a)
 		}
 	}
 	x, y := before.HTTP.GetMirrors(), after.HTTP.GetMirrors()
 	for i := range min(len(x), len(y)) {
 		if !proto.Equal(x[i].GetPercentage(), y[i].GetPercentage()) {
-			return "another share of requests would be copied"
+			return "the mirrored share of requests would change"
 		}
 	}
 	return ""
 }
 
-// policies compares the policies for the Services that a route leads to.
+// policies compares the policies of the Services that a route leads to.
 func (l *lookout) policies(r *mesh.Route) bool {
 	different := false
 	done := map[string]bool{}
@@ -98,12 +98,12 @@ func (l *lookout) policies(r *mesh.Route) bool {
 		done[host] = true
 		b, a := l.plain[0].island.Rule(l.plain[0].class, host), l.plain[1].island.Rule(l.plain[1].class, host)
 		if !samePolicy(policyOf(b), policyOf(a)) {
-			l.say(host, "another policy of DestinationRules would be in force")
+			l.say(host, "the policy of DestinationRules would change")
 			different = true
 		}
 		x, y := l.before.entries[host], l.after.entries[host]
 		if x != nil && y != nil && !sameEntry(x, y) {
-			l.say(host, "the "+y.Object().String()+" would be another")
+			l.say(host, "the "+y.Object().String()+" would change")
 			different = true
 		}
 	}
@@ -117,13 +117,13 @@ func policyOf(r *mesh.Merged) *istioapi.TrafficPolicy {
 	return r.Policy
 }
 
-// samePolicy compares policies, of which an empty one says nothing.
+// samePolicy compares policies; an empty one equals none.
 func samePolicy(a, b *istioapi.TrafficPolicy) bool {
 	return proto.Size(a)+proto.Size(b) == 0 || proto.Equal(a, b)
 }
 
-// sameEntry compares what two ServiceEntries say of one of their hosts. Which hosts they
-// have, and who sees these, is compared as what callers get.
+// sameEntry compares two ServiceEntries for one of their hosts. Their hosts and their
+// visibility are compared with the routes of callers.
 func sameEntry(a, b *model.ServiceEntry) bool {
 	strip := func(e *model.ServiceEntry) *istioapi.ServiceEntry {
 		out, _ := proto.Clone(e.Spec).(*istioapi.ServiceEntry)
@@ -133,7 +133,7 @@ func sameEntry(a, b *model.ServiceEntry) bool {
 	return proto.Equal(strip(a), strip(b))
 }
 
-// shares sums up the destinations of a route, with subsets named by what they are.
+// shares sums the destinations of a route, with subsets named by their content.
 func (v *view) shares(r *mesh.Route) (division, string) {
 	return sharesOf(v.island, v.class, r, v.target)
 }
@@ -146,8 +146,8 @@ func (v *view) cluster(d *route.Destination) mesh.Cluster {
 	return v.island.Cluster(v.class, v.port, d)
 }
 
-// target is the cluster that a destination means, with a subset named by what it is: its
-// labels and its policy.
+// target returns the cluster of a destination, with its subset named by its content:
+// labels and policy.
 func (v *view) target(d *route.Destination) mesh.Cluster {
 	to := v.cluster(d)
 	if !v.island.Exists(v.class, to) {
@@ -179,20 +179,20 @@ func (l *lookout) reached(_, title string, before, after *mesh.Route) bool {
 			different = true
 		}
 	}
-	// A pin of several parts has only one of them for copies.
+	// For a pin of several parts, only one of them gets copies.
 	for i := range min(len(before.Mirrors), len(after.Mirrors)) {
 		host := l.full[1].cluster(&after.Mirrors[i]).Host
 		b, a := l.full[0].reach(before.Mirrors[i : i+1])[host], l.full[1].reach(after.Mirrors[i : i+1])[host]
 		if !within(a, b) && !within(b, a) && l.mayCall(l.class, host) {
-			l.say(host, "copies of ordinary requests, by route "+title+", would "+moved(b, a))
+			l.say(host, "copies of ordinary requests on route "+title+" would "+moved(b, a))
 			different = true
 		}
 	}
 	return different
 }
 
-// mayCall reports whether there may be callers of a class, of a Service that may say
-// where its callers are.
+// mayCall reports whether there may be callers of a class, for a Service that may name
+// its callers' namespaces.
 func (c *comparison) mayCall(class *mesh.Class, host string) bool {
 	service := c.after.results[host]
 	return service == nil || len(callersIn(c.after.Snapshot, service, placesOf(class))) > 0
@@ -218,8 +218,8 @@ func (s *side) textOf(b *model.Backend) (workload, labels string) {
 	return text[0], text[1]
 }
 
-// reach lists the pods that destinations lead to, by host. Of several, those of weight 0
-// lead nowhere.
+// reach lists the pods that destinations lead to, by host. If there are several, those
+// with weight 0 lead nowhere.
 func (v *view) reach(in []route.Destination) map[string]pods {
 	out := map[string]pods{}
 	for i := range in {
@@ -249,7 +249,7 @@ func (v *view) reach(in []route.Destination) map[string]pods {
 	return out
 }
 
-// released lists the pods behind a Service that are no previews.
+// released lists the pods of a Service that are not previews.
 func (s *side) released(host string, service *model.Service) pods {
 	previews := pods{}
 	if result := s.results[host]; result != nil {
@@ -275,8 +275,8 @@ func within(a, b pods) bool {
 	return len(a) > 0 || len(b) == 0
 }
 
-// moved says what of before is not in after, and the other way round; "" if they are the
-// same.
+// moved describes the pods of before that are not in after, and vice versa; "" if they
+// are the same.
 func moved(before, after pods) string {
 	var lost, gained, labels []string
 	for _, w := range union(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after))) {
@@ -297,7 +297,7 @@ func moved(before, after pods) string {
 		workloads []string
 	}{
 		{"reach %s", gained},
-		{"not reach %s any more", lost},
+		{"no longer reach %s", lost},
 		{"reach pods of %s with other labels", labels},
 	} {
 		if len(p.workloads) > 0 {

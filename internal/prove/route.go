@@ -16,15 +16,15 @@ type step struct {
 	route *mesh.Route
 }
 
-// routes compares the routes of a virtual host without our objects with those with
-// them, which may be a table of ours.
+// routes compares the routes of a virtual host without the objects of Overrides with
+// those with them, which may be a table.
 func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 	if before.Source != nil && before.Source.Problem != nil {
 		p.fail(domain, after, "the routes of %s are not known: %v", before.Source.Object, before.Source.Problem)
 		return
 	}
 	if after.Source != nil && after.Source.Problem != nil {
-		p.fail(domain, after, "there is %s, and would be %s", describe(before), describe(after))
+		p.fail(domain, after, "requests take %s now, and would take %s", describe(before), describe(after))
 		return
 	}
 	var last [2][]step
@@ -44,7 +44,7 @@ func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 		theirs, now = reached(theirs), reached(now)
 		p.report.Compared.Routes += len(theirs)
 		if alike(theirs, last[0]) && alike(now, last[1]) {
-			continue // these take what plain requests take
+			continue // these take the routes of plain requests
 		}
 		last = [2][]step{theirs, now}
 		if why := p.same(theirs, now); why != "" {
@@ -62,8 +62,8 @@ func (p *pair) routes(domain string, before, after *mesh.VirtualHost) {
 	}
 }
 
-// reached leaves of routes those that a request can come to: none after one of the same
-// match, or after one that fits everything.
+// reached returns those routes that a request can reach: none after one with the same
+// match, or after one that matches everything.
 func reached(in []step) []step {
 	if i := slices.IndexFunc(in, func(s step) bool { return s.match == "" }); i >= 0 {
 		in = in[:i+1]
@@ -81,8 +81,8 @@ func reached(in []step) []step {
 	})
 }
 
-// alike reports whether requests that take a list of routes get what those of the other
-// one get, since the routes share what they do. Where that is not seen, they are compared.
+// alike reports whether two lists of routes are equal because they share their content.
+// If this is not visible, they are compared.
 func alike(a, b []step) bool {
 	return slices.EqualFunc(a, b, func(x, y step) bool {
 		r, s := x.route, y.route
@@ -92,7 +92,7 @@ func alike(a, b []step) bool {
 	})
 }
 
-// same says in what two lists of routes differ; "" if they don't.
+// same describes how two lists of routes differ; "" if they don't.
 func (p *pair) same(before, after []step) string {
 	for i := range max(len(before), len(after)) {
 		switch {
@@ -101,7 +101,7 @@ func (p *pair) same(before, after []step) string {
 		case i >= len(before):
 			return fmt.Sprintf("route %s is not the user's", name(after[i].route, i))
 		case before[i].match != after[i].match:
-			return fmt.Sprintf("route %s would be taken by other requests than %s", name(after[i].route, i), name(before[i].route, i))
+			return fmt.Sprintf("route %s would take other requests than the user's route %s", name(after[i].route, i), name(before[i].route, i))
 		}
 		if why := p.sameAction(before[i].route, after[i].route); why != "" {
 			return fmt.Sprintf("route %s: %s", name(before[i].route, i), why)
@@ -120,8 +120,8 @@ func name(r *mesh.Route, i int) string {
 	return fmt.Sprintf("%d", i+1)
 }
 
-// there fails for clusters that r names and callers don't have, unless a route that is
-// there without our objects names them already.
+// there fails for clusters that r names and callers don't have, unless a route without
+// the objects of Overrides already names them.
 func (p *pair) there(domain string, before, after *mesh.VirtualHost, r *mesh.Route) {
 	for _, list := range [][]route.Destination{r.Destinations, r.Mirrors} {
 		for i := range list {
@@ -142,9 +142,9 @@ func clusterName(c mesh.Cluster) string {
 	return fmt.Sprintf("subset %s of %s:%d", c.Subset, c.Host, c.Port)
 }
 
-// dangles reports whether a cluster, or the whole Service that it is a part of, is named
-// without our objects too though callers don't have it; for an override, whether the
-// port is one that the user's own destination does not have.
+// dangles reports whether a cluster that callers don't have, or the whole Service of it,
+// is also named without the objects of Overrides; for an override, whether the port is
+// one that the user's own destination does not have either.
 func (p *pair) dangles(before *mesh.VirtualHost, r *mesh.Route, c mesh.Cluster) bool {
 	override := r.NeedsOverride
 	for i := range before.Routes {

@@ -19,7 +19,7 @@ func TestChangesAreSeen(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*model.Snapshot)
-		// want is in the only change that is found; empty for none.
+		// want is part of the only change that is found; empty for none.
 		want string
 	}{
 		{"nothing", func(*model.Snapshot) {}, ""},
@@ -29,11 +29,11 @@ func TestChangesAreSeen(t *testing.T) {
 			route(s).Route[0].Destination.Subset = "one"
 		}, ""},
 		{"a pod's count", func(s *model.Snapshot) { s.Services[0].Backends[0].Pods = 5 }, ""},
-		{"a timeout", func(s *model.Snapshot) { route(s).Timeout = durationpb.New(time.Second) }, "route 1: timeout would be another"},
-		{"a policy that says nothing", func(s *model.Snapshot) { route(s).CorsPolicy = &istioapi.CorsPolicy{} }, "route 1: cors_policy would be another"},
+		{"a timeout", func(s *model.Snapshot) { route(s).Timeout = durationpb.New(time.Second) }, "route 1: timeout would change"},
+		{"a policy that says nothing", func(s *model.Snapshot) { route(s).CorsPolicy = &istioapi.CorsPolicy{} }, "route 1: cors_policy would change"},
 		{"a policy", func(s *model.Snapshot) {
 			s.DestinationRules[0].Spec.TrafficPolicy = &istioapi.TrafficPolicy{Tls: &istioapi.ClientTLSSettings{Mode: istioapi.ClientTLSSettings_SIMPLE}}
-		}, "another policy of DestinationRules would be in force"},
+		}, "the policy of DestinationRules would change"},
 		{"an empty policy", func(s *model.Snapshot) { s.DestinationRules[0].Spec.TrafficPolicy = &istioapi.TrafficPolicy{} }, ""},
 		{"the last route", func(s *model.Snapshot) {
 			spec := s.VirtualServices[0].Spec
@@ -42,10 +42,10 @@ func TestChangesAreSeen(t *testing.T) {
 		{"one route more", func(s *model.Snapshot) {
 			spec := s.VirtualServices[0].Spec
 			spec.Http[1].Match = []*istioapi.HTTPMatchRequest{{Uri: &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Prefix{Prefix: "/b"}}}}
-		}, "would be taken by other requests"},
+		}, "would take other requests"},
 		{"another public name", func(s *model.Snapshot) {
 			s.VirtualServices[0].Spec.Hosts = []string{"cart", "shop.example.com"}
-		}, "there is nothing, and would be VirtualService shop/cart"},
+		}, "requests have no route now, and would take the routes of VirtualService shop/cart"},
 		{"a Service that is gone", func(s *model.Snapshot) { s.Services = s.Services[:3] }, "it would be gone"},
 		{"a Service that is new", func(s *model.Snapshot) {
 			s.Services = append(s.Services, model.Service{Namespace: "shop", Name: "blog"})
@@ -53,36 +53,36 @@ func TestChangesAreSeen(t *testing.T) {
 		{"an isolated version that is new", func(s *model.Snapshot) {
 			s.Services = append(s.Services, model.Service{Namespace: "shop", Name: "cart-next", VersionOf: "cart"})
 		}, ""},
-		{"a destination that is gone", func(s *model.Snapshot) { s.ServiceEntries = nil }, "requests would be divided otherwise among the pods of pay.example.com:80"},
-		{"where copies arrive", func(s *model.Snapshot) { s.Services[1].Backends[0].Workload.Name = "other" }, "copies of ordinary requests, by route 1, would reach Deployment/other"},
+		{"a destination that is gone", func(s *model.Snapshot) { s.ServiceEntries = nil }, "requests would be distributed differently among the pods of pay.example.com:80"},
+		{"where copies arrive", func(s *model.Snapshot) { s.Services[1].Backends[0].Workload.Name = "other" }, "copies of ordinary requests on route 1 would reach Deployment/other"},
 		{"pods of a destination without weight", func(s *model.Snapshot) {
 			route(s).Route[0].Weight, route(s).Route[1].Weight = 0, 100
 		}, "no requests would go to cart.shop.svc.cluster.local:80"},
-		{"retries", func(s *model.Snapshot) { route(s).Retries = &istioapi.HTTPRetry{Attempts: 7} }, "retries would be others"},
-		{"retries of the mesh", func(s *model.Snapshot) { s.Mesh.Retries = &istioapi.HTTPRetry{Attempts: 7} }, "retries would be others"},
-		{"a match", func(s *model.Snapshot) { route(s).Match[0].IgnoreUriCase = true }, "would be taken by other requests"},
-		{"weights", func(s *model.Snapshot) { route(s).Route[0].Weight, route(s).Route[1].Weight = 80, 20 }, "requests would be divided otherwise"},
+		{"retries", func(s *model.Snapshot) { route(s).Retries = &istioapi.HTTPRetry{Attempts: 7} }, "retries would change"},
+		{"retries of the mesh", func(s *model.Snapshot) { s.Mesh.Retries = &istioapi.HTTPRetry{Attempts: 7} }, "retries would change"},
+		{"a match", func(s *model.Snapshot) { route(s).Match[0].IgnoreUriCase = true }, "would take other requests"},
+		{"weights", func(s *model.Snapshot) { route(s).Route[0].Weight, route(s).Route[1].Weight = 80, 20 }, "requests would be distributed differently"},
 		{"another destination", func(s *model.Snapshot) { route(s).Route[1].Destination.Host = "cart" }, "requests would"},
-		{"a subset's labels", func(s *model.Snapshot) { s.DestinationRules[0].Spec.Subsets[0].Labels["track"] = "a" }, "requests would be divided otherwise"},
+		{"a subset's labels", func(s *model.Snapshot) { s.DestinationRules[0].Spec.Subsets[0].Labels["track"] = "a" }, "requests would be distributed differently"},
 		{"a subset's policy", func(s *model.Snapshot) {
 			s.DestinationRules[0].Spec.Subsets[0].TrafficPolicy = &istioapi.TrafficPolicy{Tls: &istioapi.ClientTLSSettings{Mode: istioapi.ClientTLSSettings_SIMPLE}}
-		}, "requests would be divided otherwise"},
-		{"a subset that is gone", func(s *model.Snapshot) { s.DestinationRules[0].Spec.Subsets = nil }, "requests would be divided otherwise"},
-		{"copies", func(s *model.Snapshot) { route(s).Mirrors = nil }, "other copies of requests would be made"},
-		{"where copies go", func(s *model.Snapshot) { route(s).Mirrors[0].Destination.Host = "cart" }, "other copies of requests would go to"},
-		{"how many copies", func(s *model.Snapshot) { route(s).Mirrors[0].Percentage = &istioapi.Percent{Value: 3} }, "another share of requests"},
+		}, "requests would be distributed differently"},
+		{"a subset that is gone", func(s *model.Snapshot) { s.DestinationRules[0].Spec.Subsets = nil }, "requests would be distributed differently"},
+		{"copies", func(s *model.Snapshot) { route(s).Mirrors = nil }, "mirrors would change"},
+		{"where copies go", func(s *model.Snapshot) { route(s).Mirrors[0].Destination.Host = "cart" }, "other mirrored requests would go to"},
+		{"how many copies", func(s *model.Snapshot) { route(s).Mirrors[0].Percentage = &istioapi.Percent{Value: 3} }, "the mirrored share of requests"},
 		{"labels of pods", func(s *model.Snapshot) { s.Services[0].Backends[0].Labels["team"] = "b" }, "reach pods of Deployment/cart with other labels"},
-		{"a workload", func(s *model.Snapshot) { s.Services[0].Backends[0].Workload.Name = "cart-blue" }, "reach Deployment/cart-blue, and not reach Deployment/cart any more"},
+		{"a workload", func(s *model.Snapshot) { s.Services[0].Backends[0].Workload.Name = "cart-blue" }, "reach Deployment/cart-blue, and no longer reach Deployment/cart"},
 		{"who sees routes", func(s *model.Snapshot) { s.VirtualServices[0].Spec.ExportTo = []string{"."} }, "route"},
 		{"what proxies import", func(s *model.Snapshot) {
 			s.Sidecars = []model.Sidecar{{Namespace: "shop", Name: "default", Spec: &istioapi.Sidecar{
 				Egress: []*istioapi.IstioEgressListener{{Hosts: []string{"./cart.shop.svc.cluster.local"}}},
 			}}}
-		}, "would be nothing"},
-		{"a port's protocol", func(s *model.Snapshot) { s.Services[1].Ports[0].HTTP = false }, "port 80 would carry what is not HTTP instead of HTTP"},
-		{"a workload on a port without HTTP", func(s *model.Snapshot) { s.Services[2].Backends[0].Workload.Name = "other" }, "connections that carry no HTTP would reach Deployment/other"},
-		{"what a name stands for", func(s *model.Snapshot) { s.Services[3].ExternalName = "b.example.com" }, "it would stand for another host"},
-		{"a ServiceEntry", func(s *model.Snapshot) { s.ServiceEntries[0].Spec.Resolution = istioapi.ServiceEntry_DNS }, "the ServiceEntry shop/pay would be another"},
+		}, "would have no route"},
+		{"a port's protocol", func(s *model.Snapshot) { s.Services[1].Ports[0].HTTP = false }, "port 80 would carry a protocol other than HTTP instead of HTTP"},
+		{"a workload on a port without HTTP", func(s *model.Snapshot) { s.Services[2].Backends[0].Workload.Name = "other" }, "connections that don't carry HTTP would reach Deployment/other"},
+		{"what a name stands for", func(s *model.Snapshot) { s.Services[3].ExternalName = "b.example.com" }, "it would be an alias of another host"},
+		{"a ServiceEntry", func(s *model.Snapshot) { s.ServiceEntries[0].Spec.Resolution = istioapi.ServiceEntry_DNS }, "the ServiceEntry shop/pay would change"},
 		{"a revision of callers", func(s *model.Snapshot) { s.Revisions = map[string]string{"shop": "canary"} }, "route"},
 	}
 	for _, test := range tests {
@@ -106,7 +106,7 @@ func TestChangesAreSeen(t *testing.T) {
 	}
 }
 
-// TestWeightOfNothing: who is behind a destination of weight 0 does not matter.
+// TestWeightOfNothing: pods of a destination with weight 0 don't matter.
 func TestWeightOfNothing(t *testing.T) {
 	t.Parallel()
 	before, after := smallMesh(), smallMesh()
@@ -125,8 +125,8 @@ func TestWeightOfNothing(t *testing.T) {
 	}
 }
 
-// TestDoorsThatOpen: a door beside sidecars is told once it is not pinned, and an object
-// that is not compared where it differs.
+// TestDoorsThatOpen: a door other than sidecars is reported once it is not pinned, and so
+// is an object that differs and is not compared.
 func TestDoorsThatOpen(t *testing.T) {
 	t.Parallel()
 	after := smallMesh()
@@ -137,7 +137,7 @@ func TestDoorsThatOpen(t *testing.T) {
 	cart.Reachable = []string{"NodePort 30080"}
 	before := smallMesh()
 	for _, s := range []*model.Snapshot{before, after} {
-		s.AllNamespaces = false // so that callers elsewhere are not pinned, as for each class of these
+		s.AllNamespaces = false // so that callers elsewhere are not pinned, like each class of them
 	}
 	after.VirtualServices = append(after.VirtualServices, model.VirtualService{Namespace: "shop", Name: "edge", Spec: &istioapi.VirtualService{
 		Hosts: []string{"shop.example.com"}, Gateways: []string{"edge"},
@@ -154,8 +154,8 @@ func TestDoorsThatOpen(t *testing.T) {
 	}
 }
 
-// smallMesh is a Service with routes of a user's for the istiod of no revision, others
-// that these lead to, and one of each kind that is compared by itself.
+// smallMesh is a Service with a user's routes for the istiod without a revision, other
+// Services that these lead to, and one of each kind that is compared separately.
 func smallMesh() *model.Snapshot {
 	service := func(name string, port model.Port) model.Service {
 		return model.Service{Namespace: "shop", Name: name, Selector: map[string]string{"app": name}, Ports: []model.Port{port}, Backends: []model.Backend{{

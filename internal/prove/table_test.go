@@ -59,7 +59,7 @@ func testTables(t *testing.T, file string, archive *txtar.Archive) {
 	archivetest.Want(t, *update, file, archive, got.String())
 }
 
-// said lists what a report has to say, each once for all callers and names.
+// said lists the contents of a report, each once for all callers and names.
 func said(report prove.Report) []string {
 	var out []string
 	for _, f := range report.Failures {

@@ -14,8 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/prove"
 )
 
-// TestChangesOfMeshes changes one thing of a mesh that both adds something to the small
-// one.
+// TestChangesOfMeshes changes one thing of a mesh that adds something to the small one.
 func TestChangesOfMeshes(t *testing.T) {
 	t.Parallel()
 	for _, test := range slices.Concat(changesOfRoutes, changesOfCallers, changesOfPods) {
@@ -42,11 +41,11 @@ func TestChangesOfMeshes(t *testing.T) {
 type changed struct {
 	name         string
 	both, change func(*model.Snapshot)
-	// want is in every change that is found; empty for none.
+	// want is part of every change that is found; empty for none.
 	want string
 }
 
-// virtualService returns one for a host, whose routes lead to cart.
+// virtualService returns a VirtualService for a host, whose routes lead to cart.
 func virtualService(name, host string, matches ...*istioapi.HTTPMatchRequest) model.VirtualService {
 	out := model.VirtualService{Namespace: "shop", Name: name, Spec: &istioapi.VirtualService{Hosts: []string{host}}}
 	for _, m := range append(matches, nil) {
@@ -98,18 +97,18 @@ var changesOfRoutes = []changed{
 	{"an empty policy of a subset", add(), func(s *model.Snapshot) {
 		s.DestinationRules[0].Spec.Subsets[0].TrafficPolicy = &istioapi.TrafficPolicy{}
 	}, ""},
-	{"a VirtualService that may be the older one", add(virtualService("a", "one.example.com"), virtualService("b", "one.example.com")), late(0), "timeout would be another"},
+	{"a VirtualService that may be the older one", add(virtualService("a", "one.example.com"), virtualService("b", "one.example.com")), late(0), "timeout would change"},
 	{"a VirtualService more, which may be the older one", add(virtualService("a", "one.example.com")), func(s *model.Snapshot) {
 		add(virtualService("b", "one.example.com"))(s)
 		late(0)(s)
-	}, "timeout would be another"},
+	}, "timeout would change"},
 	{"a route for a port", func(s *model.Snapshot) {
 		s.Services[1].Ports = append(s.Services[1].Ports, model.Port{Name: "http-2", Number: 8080, HTTP: true})
 		add(virtualService("mirror", "mirror", &istioapi.HTTPMatchRequest{Port: 8080}))(s)
-	}, late(0), "timeout would be another"},
+	}, late(0), "timeout would change"},
 	{"a ServiceEntry that is gone", func(s *model.Snapshot) { s.ServiceEntries = append(s.ServiceEntries, entry("x", 80)) }, func(s *model.Snapshot) {
 		s.ServiceEntries = s.ServiceEntries[:1]
-	}, "there is Service x.example.com as it is, and would be nothing"},
+	}, "requests take the own route of Service x.example.com now, and would have no route"},
 	{"a name of a Service without port 80", without80, add(toMirror("late", "mirror")), ""},
 	{"… and back", func(s *model.Snapshot) {
 		without80(s)
@@ -125,23 +124,23 @@ var changesOfRoutes = []changed{
 	{"what requests with other overrides get", func(s *model.Snapshot) {
 		absent := map[string]*istioapi.StringMatch{s.Options.Header: {}}
 		add(virtualService("one", "one.example.com", &istioapi.HTTPMatchRequest{WithoutHeaders: absent}))(s)
-	}, late(1), "timeout would be another"},
+	}, late(1), "timeout would change"},
 	{"a route more", add(virtualServiceFor("one", "one.example.com", "/a")), func(s *model.Snapshot) {
 		s.VirtualServices[2].Spec.Http = append(s.VirtualServices[2].Spec.Http, virtualServiceFor("one", "", "/b").Spec.GetHttp()...)
 	}, "route 2 would be new"},
 }
 
-// without80 leaves a Service that has another port than 80, and no routes.
+// without80 removes a Service's port 80, so that it has another port and no routes.
 func without80(s *model.Snapshot) { s.Services[1].Ports[0].Number, s.VirtualServices = 8080, nil }
 
-// toMirror returns one that leads to mirror instead of cart.
+// toMirror returns a VirtualService that leads to mirror instead of cart.
 func toMirror(name, host string) model.VirtualService {
 	out := virtualService(name, host)
 	out.Spec.Http[0].Route[0].Destination.Host = "mirror"
 	return out
 }
 
-// virtualServiceFor returns one that has a route for a path only.
+// virtualServiceFor returns a VirtualService that has a route for one path only.
 func virtualServiceFor(name, host, path string) model.VirtualService {
 	out := virtualService(name, host, &istioapi.HTTPMatchRequest{Uri: &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Prefix{Prefix: path}}})
 	out.Spec.Http = out.Spec.GetHttp()[:1]
@@ -153,14 +152,14 @@ var changesOfCallers = []changed{
 		s.VirtualServices = append(s.VirtualServices, toMirror("mirror", "mirror"))
 		s.VirtualServices[1].Spec.ExportTo = []string{"."}
 		late(0)(s)
-	}, "timeout would be another"},
+	}, "timeout would change"},
 	{"more kinds of callers than can be looked at", func(s *model.Snapshot) {
 		var matches []*istioapi.HTTPMatchRequest
 		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 			matches = append(matches, &istioapi.HTTPMatchRequest{SourceLabels: map[string]string{name: "x"}})
 		}
 		add(virtualService("one", "one.example.com", matches...))(s)
-	}, func(*model.Snapshot) {}, "kinds of callers are told apart by labels, too many to compare"},
+	}, func(*model.Snapshot) {}, "labels tell more than 64 classes of callers apart, too many to compare"},
 }
 
 var changesOfPods = []changed{
@@ -201,7 +200,7 @@ func backend(name, app, version string) model.Backend {
 	return model.Backend{Workload: model.Workload{Kind: "Deployment", Name: name}, Labels: map[string]string{"app": app, "version": version}, Pods: 1, Ready: 1}
 }
 
-// TestWhoIsMeant: callers are named where a change is not for all of them.
+// TestWhoIsMeant: callers are named if a change is not for all of them.
 func TestWhoIsMeant(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -233,7 +232,7 @@ func TestWhoIsMeant(t *testing.T) {
 	}
 }
 
-// TestNotCompared: objects with TCP or TLS routes are told of where they differ.
+// TestNotCompared: objects with TCP or TLS routes are reported if they differ.
 func TestNotCompared(t *testing.T) {
 	t.Parallel()
 	to := []*istioapi.RouteDestination{{Destination: &istioapi.Destination{Host: "db"}}}

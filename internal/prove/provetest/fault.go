@@ -1,5 +1,5 @@
-// Package provetest plants faults into what package compile makes, as package compile
-// could have them, for tests of the proof.
+// Package provetest plants faults into results of package compile, as bugs in it could,
+// for tests of the proof.
 package provetest
 
 import (
@@ -14,14 +14,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Fault is a way to make something wrong. Plant changes a result, and reports whether
-// there was anything to make wrong.
+// Fault is a way to break something. Plant changes a result, and reports whether there
+// was anything to break.
 type Fault struct {
 	Name  string
 	Plant func(*compile.Result) bool
 }
 
-// Faults lists all faults. Each leaves objects that Istio accepts, but for one that
+// Faults lists all faults. Each gives objects that Istio accepts, except for one that
 // leads nowhere.
 func Faults() []Fault { return slices.Concat(faultsOfRows(), faultsOfObjects()) }
 
@@ -57,14 +57,14 @@ func faultsOfRows() []Fault {
 	}
 }
 
-// losePolicy takes the policy of a rule away.
+// losePolicy removes the policy of a rule.
 func losePolicy(r *route.SubsetRule) bool {
 	had := r.Policy != nil
 	r.Policy = nil
 	return had
 }
 
-// misdelegate has delegations name what is not there.
+// misdelegate lets delegations name a delegate that does not exist.
 func misdelegate(t *route.Table) bool {
 	nobody := map[*route.Delegation]*route.Delegation{}
 	t.Routes = slices.Clone(t.Routes)
@@ -134,7 +134,7 @@ func faultsOfObjects() []Fault {
 	}
 }
 
-// tables changes each table.
+// tables applies a change to each table.
 func tables(change func(*route.Table) bool) func(*compile.Result) bool {
 	return func(r *compile.Result) bool {
 		changed := false
@@ -146,7 +146,7 @@ func tables(change func(*route.Table) bool) func(*compile.Result) bool {
 	}
 }
 
-// rows changes each row that ordinary requests take.
+// rows applies a change to each row that ordinary requests take.
 func rows(change func(*route.Route) bool) func(*compile.Result) bool {
 	return tables(func(t *route.Table) bool {
 		changed := false
@@ -155,7 +155,7 @@ func rows(change func(*route.Route) bool) func(*compile.Result) bool {
 			if k := t.Routes[i].Kind; k == route.Ordinary || k == route.Released {
 				r := &t.Routes[i]
 				if change(r) {
-					r.Delegated, changed = nil, true // such a row is no part of what is delegated
+					r.Delegated, changed = nil, true // such a row is not part of the delegation
 				}
 			}
 		}
@@ -163,7 +163,7 @@ func rows(change func(*route.Route) bool) func(*compile.Result) bool {
 	})
 }
 
-// rules changes each subset rule.
+// rules applies a change to each subset rule.
 func rules(change func(*route.SubsetRule) bool) func(*compile.Result) bool {
 	return func(r *compile.Result) bool {
 		changed := false
@@ -175,7 +175,7 @@ func rules(change func(*route.SubsetRule) bool) func(*compile.Result) bool {
 	}
 }
 
-// edit changes what users said of a route, in a copy.
+// edit applies a change to a copy of the user's route.
 func edit(r *route.Route, change func(*istioapi.HTTPRoute)) bool {
 	if len(r.Destinations) == 0 {
 		return false
