@@ -7,13 +7,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Neighbourhood is what advice about selectors that select nothing follows from: the
-// Services and pods of one namespace.
+// Neighbourhood is the Services and pods of one namespace. Advice about selectors that
+// select nothing follows from it.
 type Neighbourhood struct {
 	Services []*model.Service
 	Pods     []Pods
-	// Elsewhere are pods of other namespaces that no Service selects there and that have all
-	// labels that a Service of this one selects by.
+	// Elsewhere are pods of other namespaces that no Service there selects, and that have all
+	// labels of the selector of a Service of this namespace.
 	Elsewhere []Pods
 	// Wanting are Services of other namespaces that select nothing.
 	Wanting []*model.Service
@@ -26,10 +26,9 @@ type Pods struct {
 	Labels    *Labels
 }
 
-// Advice is what may be meant.
+// Advice says which workloads selectors that select nothing may mean.
 type Advice struct {
-	// Near has for Services that select nothing, by name, the workload that is most likely
-	// meant.
+	// Near has the most likely workload for each Service that selects nothing, by its name.
 	Near map[string]*model.Near
 	// Unselected warns of previews that no Service selects.
 	Unselected []diag.Diagnostic

@@ -16,7 +16,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// Parsed is what one document holds, to be taken over by [Objects.Add].
+// Parsed is the objects of one document, for [Objects.Add].
 type Parsed struct {
 	Origin      diag.Origin
 	Diagnostics []diag.Diagnostic
@@ -39,31 +39,31 @@ func (p *Parsed) Only() Object {
 	return p.objects[0].object
 }
 
-// Decode takes over one document of a manifest: [Parse] and [Objects.Add].
+// Decode adds the objects of one document of a manifest: [Parse] and [Objects.Add].
 func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin) []diag.Diagnostic {
 	return o.Add(Parse(doc, defaultNamespace, origin))
 }
 
-// Parse reads one JSON object: a Kubernetes object or a list of them, of
-// whatever kinds. Kinds that decide no route are counted, and not looked into but
-// for pod templates. Objects without a namespace are in defaultNamespace.
+// Parse reads one JSON object: a Kubernetes object or a list of them, of any kinds.
+// Objects of kinds that decide no route are counted, and searched for pod templates.
+// Objects without a namespace are in defaultNamespace.
 //
-//	the document is                           what becomes of it
+//	the document is                           it gives
 //	null                                      nothing
 //	no object, or has no apiVersion or kind   NotAnObject
-//	a List, or the list of a wanted kind      each item as if it stood alone
-//	of a wanted kind, but does not fit it     UndecodableObject, passed over; of rules
-//	                                          of Istio's is kept whom they are about
+//	a List, or the list of a wanted kind      each item, like a document of its own
+//	of a wanted kind, but does not fit it     UndecodableObject, and no object; a VirtualService
+//	                                          or DestinationRule keeps its hosts and exportTo
 //	of another kind, with a pod template      an [Unread]
 //	of another kind that is called Service    OtherKindOfService besides
-//	of another kind                           counted
+//	of another kind                           a count
 func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 	p := parser{namespace: defaultNamespace, parsed: Parsed{Origin: origin}}
 	p.parse(doc, position{})
 	return p.parsed
 }
 
-// add takes over an object, or counts one of which nothing is kept.
+// add adds a trimmed object, or counts one that decides nothing.
 func (p *Parsed) add(name diag.Object, object Object) {
 	if object == nil {
 		p.PassedOver++
@@ -73,8 +73,8 @@ func (p *Parsed) add(name diag.Object, object Object) {
 }
 
 // Wanted reports whether an object of a kind can decide a route; text is its
-// document, in YAML or JSON. What it says no to is counted by [Parse], which needs
-// nothing of it but the type.
+// document, in YAML or JSON. [Parse] only counts all other objects, and needs no more of
+// them than the type.
 func Wanted(apiVersion, kind string, text []byte) bool {
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	if isConfigMap(gvk) {
@@ -89,16 +89,16 @@ func Wanted(apiVersion, kind string, text []byte) bool {
 
 func isConfigMap(gvk schema.GroupVersionKind) bool { return gvk.Group == "" && gvk.Kind == "ConfigMap" }
 
-// isOtherService reports whether a kind is called Service, as that of Knative is, and is
-// not the one that everybody means.
+// isOtherService reports whether a kind is called Service, as Knative's is, and is not that
+// of Kubernetes.
 func isOtherService(gvk schema.GroupVersionKind) bool {
 	return gvk.Group != "" && gvk.Kind == "Service"
 }
 
-// maxDepth bounds lists of lists, each level of which is parsed once more.
+// maxDepth bounds lists of lists: each level is parsed once more.
 const maxDepth = 8
 
-// position is where in a document an object stands: the path of a list's item
+// position is the place of an object in a document: the path of a list's item
 // and the type that the list gives it.
 type position struct {
 	path             string
@@ -111,21 +111,21 @@ type parser struct {
 	parsed    Parsed
 }
 
-// head is what is read of every object. Its fields may have any type: the
-// object may turn out to be no Kubernetes object at all.
+// head is the fields that are read of every object. They may have any type, since the
+// object may not be a Kubernetes object at all.
 type head struct {
 	APIVersion any `json:"apiVersion"`
 	Kind       any `json:"kind"`
 	Metadata   any `json:"metadata"`
 }
 
-// name names the object as far as it can be told.
+// name returns as much of the object's name as is known.
 func (h *head) name(kind *Kind, defaultNamespace string) diag.Object {
 	name := diag.Object{}
 	name.Kind, _ = h.Kind.(string)
 	metadata, _ := h.Metadata.(map[string]any)
 	name.Name, _ = metadata["name"].(string)
-	// Without a name, a namespace says nothing.
+	// A namespace without a name identifies nothing.
 	if kind.Scope != Unscoped && name.Name != "" {
 		name.Namespace, _ = metadata["namespace"].(string)
 		if name.Namespace == "" {
@@ -135,7 +135,7 @@ func (h *head) name(kind *Kind, defaultNamespace string) diag.Object {
 	return name
 }
 
-func (p *parser) say(code diag.Code, object diag.Object, at position, format string, args ...any) {
+func (p *parser) report(code diag.Code, object diag.Object, at position, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if at.path != "" {
 		message = at.path + ": " + message
@@ -149,7 +149,7 @@ func (p *parser) parse(doc []byte, at position) {
 		return
 	}
 	if doc[0] != '{' {
-		p.say(diag.NotAnObject, diag.Object{}, at, "is %s, not an object", describe(doc))
+		p.report(diag.NotAnObject, diag.Object{}, at, "is %s, not an object", describe(doc))
 		if doc[0] == '[' {
 			last := &p.parsed.Diagnostics[len(p.parsed.Diagnostics)-1]
 			*last = last.WithFix("write the objects as the items of a List (apiVersion: v1, kind: List, items: […]), or as documents of their own")
@@ -158,12 +158,12 @@ func (p *parser) parse(doc []byte, at position) {
 	}
 	var h head
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(doc, &h); err != nil {
-		p.say(diag.BrokenDocument, diag.Object{}, at, "%s", jsonMessage(err))
+		p.report(diag.BrokenDocument, diag.Object{}, at, "%s", jsonMessage(err))
 		return
 	}
 	apiVersion, kind := textOr(h.APIVersion, at.apiVersion), textOr(h.Kind, at.kind)
 	if apiVersion == "" || kind == "" {
-		p.say(diag.NotAnObject, diag.Object{}, at, "%s", missing(&h, apiVersion))
+		p.report(diag.NotAnObject, diag.Object{}, at, "%s", missing(&h, apiVersion))
 		return
 	}
 	h.Kind = kind
@@ -172,13 +172,13 @@ func (p *parser) parse(doc []byte, at position) {
 	if isOtherService(gvk) {
 		name := h.name(&Kind{}, p.namespace)
 		name.Kind = gvk.Kind + "." + gvk.Group
-		p.say(diag.OtherKindOfService, name, at, "is a Service of %s and not of Kubernetes itself: it is passed over", gvk.Group)
+		p.report(diag.OtherKindOfService, name, at, "is a Service of %s and not of Kubernetes itself: it is passed over", gvk.Group)
 	}
 	switch item, isList := p.itemType(gvk); {
 	case isConfigMap(gvk) && (!mayConfigureMesh(doc) || !isMeshConfig(h.name(wanted, p.namespace).Name)):
 		p.parsed.PassedOver++
 	case wanted != nil && !slices.Contains(wanted.Versions, gvk.Version):
-		p.say(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not one that is read: use %s",
+		p.report(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not one that is read: use %s",
 			apiVersion, schema.GroupVersion{Group: gvk.Group, Version: wanted.Versions[0]})
 	case wanted != nil:
 		p.parseObject(doc, &h, wanted, at)
@@ -207,14 +207,14 @@ func (p *parser) itemType(gvk schema.GroupVersionKind) (position, bool) {
 func (p *parser) parseList(doc []byte, h *head, at, item position) {
 	name := diag.Object{Kind: h.Kind.(string)} //nolint:forcetypeassert // set by parse
 	if at.depth == maxDepth {
-		p.say(diag.UndecodableObject, name, at, "lists are nested more than %d deep", maxDepth)
+		p.report(diag.UndecodableObject, name, at, "lists are nested more than %d deep", maxDepth)
 		return
 	}
 	var list struct {
 		Items []json.RawMessage `json:"items"`
 	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(doc, &list); err != nil {
-		p.say(diag.UndecodableObject, name, at, "items: is not a list")
+		p.report(diag.UndecodableObject, name, at, "items: is not a list")
 		return
 	}
 	for i, raw := range list.Items {
@@ -228,7 +228,7 @@ func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	name := h.name(kind, p.namespace)
 	object, err := kind.decoder()(doc)
 	if err != nil {
-		p.say(diag.UndecodableObject, name, position{}, "%s", explain(doc, kind.decoder(), err, at.path))
+		p.report(diag.UndecodableObject, name, position{}, "%s", explain(doc, kind.decoder(), err, at.path))
 		if object = outline(name.Kind, doc); object == nil {
 			return
 		}
@@ -236,10 +236,10 @@ func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	switch {
 	case object.GetName() != "":
 	case object.GetGenerateName() != "":
-		p.say(diag.UndecodableObject, name, at, "metadata.name is missing, and metadata.generateName names no object yet")
+		p.report(diag.UndecodableObject, name, at, "metadata.name is missing, and metadata.generateName names no object yet")
 		return
 	default:
-		p.say(diag.UndecodableObject, name, at, "metadata.name is missing")
+		p.report(diag.UndecodableObject, name, at, "metadata.name is missing")
 		return
 	}
 	object.SetNamespace(name.Namespace)
@@ -247,21 +247,21 @@ func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	case *gatewayRoute:
 		x.Kind = name.Kind
 	case *Sidecar:
-		p.sayUnknown(name, at, x.Unknown, "spec.ingress", "spec.inboundConnectionPool", "spec.outboundTrafficPolicy")
+		p.reportUnknown(name, at, x.Unknown, "spec.ingress", "spec.inboundConnectionPool", "spec.outboundTrafficPolicy")
 	case *ServiceEntry:
-		p.sayUnknown(name, at, x.Unknown)
+		p.reportUnknown(name, at, x.Unknown)
 	}
 	p.parsed.add(name, Trim(object))
 }
 
-// sayUnknown tells of fields that are not known, but for those below one of some
-// paths, which don't matter.
-func (p *parser) sayUnknown(object diag.Object, at position, unknown []string, but ...string) {
+// reportUnknown reports unknown fields, except those below the paths of but, which don't
+// matter.
+func (p *parser) reportUnknown(object diag.Object, at position, unknown []string, but ...string) {
 	unknown = slices.DeleteFunc(slices.Clone(unknown), func(path string) bool {
 		return slices.ContainsFunc(but, func(b string) bool { return strings.HasPrefix(path, b) })
 	})
 	if len(unknown) > 0 {
-		p.say(diag.UnknownField, object, at, "%s", strings.Join(unknown, ", "))
+		p.report(diag.UnknownField, object, at, "%s", strings.Join(unknown, ", "))
 	}
 }
 
@@ -275,8 +275,8 @@ func decodeAs[T any, P interface {
 	return object, strictly(doc, object, kjson.DisallowDuplicateFields)
 }
 
-// decodePolicy also refuses fields that are not known: a condition that is
-// misspelt, or newer than this program, must not be taken for none.
+// decodePolicy also refuses unknown fields: a condition that is misspelt, or newer than
+// this program, must not read as no condition.
 func decodePolicy(doc []byte) (metav1.Object, error) {
 	object := &v1alpha1.OverridePolicy{}
 	return object, strictly(doc, object, kjson.DisallowDuplicateFields, kjson.DisallowUnknownFields)
@@ -294,8 +294,7 @@ func strictly(doc []byte, object any, options ...kjson.StrictOption) error {
 	return nil
 }
 
-// strictError is that fields are given twice or are not known; each finding
-// names its path.
+// strictError says which fields are unknown or given twice; each finding names its path.
 type strictError struct{ findings []error }
 
 func (e strictError) Error() string { return errors.Join(e.findings...).Error() }

@@ -44,11 +44,10 @@ func decodeServiceEntry(doc []byte) (metav1.Object, error) {
 	return &ServiceEntry{ServiceEntry: object, Unknown: unknown}, err
 }
 
-// decodeIstio decodes doc into object and lists what spec does not know. Istio's
-// types pass over unknown fields in silence, and refuse an object for one
-// enumeration value that is newer than they are. Neither will do here: the one
-// would lose what the user wrote, the other would make us believe that there is
-// no such object. So both are taken out and named.
+// decodeIstio decodes doc into object and lists the fields that spec does not know. Istio's
+// types silently drop unknown fields, and refuse an object for one enumeration value that
+// is newer than they are. The first would lose a part of the user's object, the second all
+// of it. So decodeIstio removes both before decoding, and names them.
 func decodeIstio(doc []byte, object any, spec protoreflect.MessageDescriptor) ([]string, error) {
 	var tree map[string]any
 	if err := strictly(doc, &tree, kjson.DisallowDuplicateFields); err != nil {
@@ -67,7 +66,7 @@ func decodeIstio(doc []byte, object any, spec protoreflect.MessageDescriptor) ([
 	if len(s.conflicts) > 0 {
 		return nil, strictError{s.conflicts}
 	}
-	// The status is Istio's, and of types that don't matter here.
+	// The status is Istio's, and does not matter here.
 	if _, ok := tree["status"]; ok || s.nulls || len(s.unknown) > 0 {
 		delete(tree, "status")
 		known, err := json.Marshal(tree)
@@ -79,9 +78,9 @@ func decodeIstio(doc []byte, object any, spec protoreflect.MessageDescriptor) ([
 	return s.unknown, kjson.UnmarshalCaseSensitivePreserveInts(doc, object)
 }
 
-// outline keeps of a VirtualService or a DestinationRule that could not be decoded
-// which hosts it is for, and who sees it: nothing is to be written beside it as if it
-// was not there. It returns nil for what does not even say that.
+// outline returns the hosts and the exportTo of a VirtualService or DestinationRule that
+// could not be decoded, so that nothing is written as if the object did not exist. It
+// returns nil if these can't be decoded either.
 func outline(kind string, doc []byte) metav1.Object {
 	var said struct {
 		Metadata struct {
@@ -114,16 +113,16 @@ func outline(kind string, doc []byte) metav1.Object {
 	}}
 }
 
-// sieve removes from JSON values of messages what the messages do not know.
+// sieve removes unknown fields and values from JSON values of messages.
 type sieve struct {
-	// unknown are the paths of what was removed.
+	// unknown are the paths of what it removed.
 	unknown []string
 	// conflicts are fields of which only one may be given; the decoder would
 	// take the last.
 	conflicts []error
-	// nulls is set where a value of a map was null and is removed. An API server
-	// removes them, while Istio's types take them for an empty value: a matcher that
-	// is null would be one that asks for presence.
+	// nulls is set if a value of a map was null and is removed. An API server removes
+	// such values, while Istio's types read them as empty ones: a matcher that is null
+	// would ask for presence.
 	nulls bool
 }
 
@@ -186,8 +185,8 @@ func (s *sieve) field(value any, field protoreflect.FieldDescriptor, path string
 	}
 }
 
-// isUnknownValue reports whether a field is an enumeration, or a list of them,
-// that has a name which is not known.
+// isUnknownValue reports whether a field is an enumeration, or a list of them, and value
+// has an unknown name.
 func isUnknownValue(value any, field protoreflect.FieldDescriptor) bool {
 	if field.Enum() == nil {
 		return false

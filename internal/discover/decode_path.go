@@ -16,11 +16,11 @@ import (
 // decodeFunc decodes a document of one kind.
 type decodeFunc = func(doc []byte) (metav1.Object, error)
 
-// mostFaults bounds the faults of one object that are told.
+// mostFaults bounds the faults of one object that are reported.
 const mostFaults = 5
 
-// explain says, in one line, where doc does not fit its kind and why. A decoder tells
-// the first fault only, so that each is taken out before it is asked for the next.
+// explain says, in one line, where doc does not fit its kind and why. A decoder reports
+// only the first fault, so explain removes each fault before it asks for the next.
 func explain(doc []byte, decode decodeFunc, err error, path string) string {
 	var faults []string
 	var tree any
@@ -65,24 +65,24 @@ func (e strictError) explain(path string) string {
 	return strings.Join(lines, ", ")
 }
 
-// locator finds the field that an error is about. Decoders don't say it, or
-// not wholly (encoding/json leaves out indices, types with a decoder of their
-// own leave out everything), so it asks them: of each value's children, the
-// first that can't be decoded on its own, without its siblings, is the culprit.
+// locator finds the field that an error is about. Decoders don't say it, or not all of it:
+// encoding/json leaves out indices, and types with a decoder of their own leave out
+// everything. So the locator decodes each child of a value without its siblings; the first
+// that fails has the fault.
 type locator struct {
 	decode decodeFunc
 	// err is the error of the innermost value so far.
 	err error
 	// value is that value.
 	value any
-	// within is the innermost object that holds it, or the list that it is in, as key;
-	// nil where it is the whole document.
+	// within is the innermost object around it, and key the field of within that it is, or
+	// that has the list it is in; within is nil for the whole document.
 	within map[string]any
 	key    string
 }
 
-// locate descends into value, which whole puts back to its place in an
-// otherwise empty document.
+// locate descends into value; whole puts a value back to its place in an otherwise empty
+// document.
 func (l *locator) locate(value any, whole func(any) any, path string, depth int) string {
 	l.value = value
 	if depth == 64 {
@@ -114,7 +114,7 @@ func (l *locator) locate(value any, whole func(any) any, path string, depth int)
 	return path
 }
 
-// fails reports whether a document can't be decoded, whatever else is wrong with it.
+// fails reports whether a document can't be decoded; other findings don't count.
 func (l *locator) fails(tree any) bool {
 	doc, err := json.Marshal(tree)
 	if err != nil {
@@ -128,7 +128,7 @@ func (l *locator) fails(tree any) bool {
 	return true
 }
 
-// reason says why the value found does not fit.
+// reason says why the value does not fit.
 func (l *locator) reason() string {
 	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](l.err); ok {
 		if wanted := describeType(mismatch.Type); wanted != "" {
@@ -138,8 +138,7 @@ func (l *locator) reason() string {
 	return fmt.Sprintf("%s does not fit: %s", describeValue(l.value), jsonMessage(l.err))
 }
 
-// jsonMessage returns the message of an error without the name of the package
-// that it came from.
+// jsonMessage returns the message of an error without the name of its package.
 func jsonMessage(err error) string {
 	message := err.Error()
 	for _, prefix := range []string{"json: ", "proto: ", "yaml: "} {
@@ -195,7 +194,7 @@ func describeType(t reflect.Type) string {
 	}
 }
 
-// keyPath appends a key to a path. A key with dots stands in brackets, as in
+// keyPath appends a key to a path. A key with dots is in brackets, as in
 // metadata.labels["app.kubernetes.io/name"].
 func keyPath(path, key string) string {
 	if key == "" || strings.ContainsAny(key, ".[]\"") {

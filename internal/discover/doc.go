@@ -1,12 +1,10 @@
 // Package discover turns Kubernetes and Istio objects into a [model.Snapshot].
 //
-// [Objects.Decode] takes one document of a manifest at a time, a cluster's
-// reader fills [Objects] directly; [Objects.Snapshot] then says what is behind
-// each Service and what people have asked for in annotations and policies.
-// From YAML the templates of workloads speak for their pods; from a cluster
-// the pods and EndpointSlices speak for themselves. The kinds that are read stand
-// in one list, [Kinds]; of others is noticed what makes pods ([Unread]).
+// [Objects.Decode] takes one document of a manifest at a time; the reader of a cluster
+// fills [Objects] directly. [Objects.Snapshot] then lists the pods behind each Service, and
+// the settings of annotations and policies. Pods of YAML input are known by the templates
+// of their workloads, pods of a cluster by themselves and by EndpointSlices. [Kinds] lists
+// the kinds that are read. Objects of other kinds matter only if they make pods ([Unread]).
 //
-// Nothing is decided here: which version is released, and what follows from
-// it, is the business of package compile.
+// The package decides nothing: package compile finds out which version is released.
 package discover

@@ -11,12 +11,12 @@ import (
 // rolloutHash is the label that Argo Rollouts adds to the selectors of Services.
 const rolloutHash = "rollouts-pod-template-hash"
 
-// dropOuts lists for each Service whose selector a controller changes the workloads that
-// the selector would take without that, and that stand behind no other Service:
+// dropOuts lists, for each Service whose selector a controller changes, the workloads that
+// the original selector selects and that are behind no other Service:
 //
-//	controller      the Service           its selector        is made
+//	controller      the Service           selector            changed selector
 //	--------------  --------------------  ------------------  ------------------
-//	Flagger         that is called        app: cart           app: cart-primary
+//	Flagger         the apex              app: cart           app: cart-primary
 //	Argo Rollouts   active, or stable     app: cart           app: cart, HASH
 func (r *reader) dropOuts(byLabel groupIndex) {
 	for i := range r.snapshot.Services {
@@ -36,7 +36,7 @@ func (r *reader) dropOuts(byLabel groupIndex) {
 }
 
 // unsteered returns the selector that s would have without its controller, and the
-// workloads that this controller runs; nil where that is not known, or where nobody calls s.
+// workloads that this controller runs; nil if it is not known, or if nobody calls s.
 func (r *reader) unsteered(s *model.Service) (map[string]string, []model.Workload) {
 	if len(s.Selector) == 0 || s.Steered.Name == "" {
 		return nil, nil
@@ -63,15 +63,15 @@ func (r *reader) unsteered(s *model.Service) (map[string]string, []model.Workloa
 	return selector, []model.Workload{target, primary}
 }
 
-// isOfRolloutOnly reports whether s is a Service that a Rollout has for itself, such as
-// the one of its canary.
+// isOfRolloutOnly reports whether s is for the use of a Rollout only, such as the Service
+// of its canary.
 func (r *reader) isOfRolloutOnly(s *model.Service) bool {
 	return slices.ContainsFunc(r.Workloads, func(w *Workload) bool {
 		return w.Kind == rolloutKind && w.Namespace == s.Namespace && w.Name == s.Steered.Name && w.Stable != "" && w.Stable != s.Name
 	})
 }
 
-// behindAnother reports whether a Service selects g that no controller steers.
+// behindAnother reports whether a Service that no controller steers selects g.
 func (r *reader) behindAnother(g *group) bool {
 	return slices.ContainsFunc(r.snapshot.Services, func(s model.Service) bool {
 		return s.Namespace == g.owner.namespace && len(s.Selector) > 0 && !s.Steered.Is() && model.HasLabels(g.labels.All, s.Selector)

@@ -14,21 +14,21 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Route is what of an Ingress, or of a route of the Gateway API, decides a route.
-// Services are said as namespace and name, each once.
+// Route is the trimmed form of an Ingress, or of a route of the Gateway API. It lists
+// Services by namespace and name, each once.
 type Route struct {
 	Meta
 
 	Kind string
 	// Parents are the Services that it is attached to.
 	Parents [][2]string
-	// Backends are the Services that requests, or copies of them, go to that come in
-	// by gateways; there are none where it is attached to no gateway.
+	// Backends are the Services that requests from gateways, or copies of them, go to;
+	// none if it is attached to no gateway.
 	Backends [][2]string
 }
 
-// gatewayRoute is an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute of the Gateway API,
-// as far as it says what it is attached to and where it leads.
+// gatewayRoute is the fields of an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute of the
+// Gateway API that say what it is attached to and where it leads.
 type gatewayRoute struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
@@ -45,8 +45,8 @@ type gatewayRoute struct {
 	} `json:"spec"`
 }
 
-// reference names an object of any kind. What a nil Group and an empty Kind mean
-// depends on what the reference is for.
+// reference names an object of any kind. The meaning of a nil Group and an empty Kind
+// depends on the use of the reference.
 type reference struct {
 	Group     *string `json:"group"`
 	Kind      string  `json:"kind"`
@@ -60,19 +60,19 @@ type routeFilter struct {
 	} `json:"requestMirror"`
 }
 
-// as returns the group and the kind of what r names; group and kind are those of
-// a reference that does not say them.
+// as returns the group and the kind of the object that r names; group and kind are the
+// defaults.
 func (r *reference) as(group, kind string) (string, string) {
 	if r.Group != nil {
 		group = *r.Group
 	}
 	if group == "core" {
-		group = "" // an older way to say it (GEP-1294)
+		group = "" // "core" is an older name (GEP-1294)
 	}
 	return group, cmp.Or(r.Kind, kind)
 }
 
-// service returns the Service that a backend is, if it is one (istio
+// service returns the Service that a backend names, if it names one (istio
 // pilot/pkg/config/kube/gateway: buildDestination). namespace is the route's.
 func (r *reference) service(namespace string) ([2]string, bool) {
 	namespace = cmp.Or(r.Namespace, namespace)
@@ -88,7 +88,7 @@ func (r *reference) service(namespace string) ([2]string, bool) {
 	return [2]string{}, false
 }
 
-// trimRoute returns what is kept of in.
+// trimRoute returns the trimmed form of in.
 func (in *gatewayRoute) trimRoute() *Route {
 	out := &Route{Meta: metaOf(in), Kind: in.Kind}
 	entry := false
@@ -127,8 +127,8 @@ func (in *gatewayRoute) trimRoute() *Route {
 	return out
 }
 
-// decodeIngress decodes an Ingress. Of v1beta1, which no API server takes any more
-// but which manifests still have, backends are turned into what they are now.
+// decodeIngress decodes an Ingress. No API server takes v1beta1 any more, but manifests
+// still have it: its backends are converted.
 func decodeIngress(doc []byte) (metav1.Object, error) {
 	out := &networkingv1.Ingress{}
 	if err := strictly(doc, out, kjson.DisallowDuplicateFields); err != nil || out.APIVersion != networkingv1beta1.SchemeGroupVersion.String() {
@@ -153,8 +153,8 @@ func decodeIngress(doc []byte) (metav1.Object, error) {
 	return out, err
 }
 
-// ingressRoute returns what is kept of an Ingress. A backend that is no Service is
-// some object that the ingress controller knows.
+// ingressRoute returns the trimmed form of an Ingress. A backend that is no Service is an
+// object for the ingress controller.
 func ingressRoute(in *networkingv1.Ingress) *Route {
 	out := &Route{Meta: metaOf(in), Kind: "Ingress"}
 	add := func(b *networkingv1.IngressBackend) {
@@ -179,7 +179,7 @@ func sortedServices(services [][2]string) [][2]string {
 	return slices.Compact(services)
 }
 
-// readRoutes takes over the Ingresses and the routes of the Gateway API.
+// readRoutes adds the Ingresses and the routes of the Gateway API to the snapshot.
 func (r *reader) readRoutes() {
 	for _, in := range r.Routes {
 		object := diag.Object{Kind: in.Kind, Namespace: in.Namespace, Name: in.Name}

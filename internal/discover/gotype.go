@@ -9,8 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// Types are the Go types of a kind. Every cluster has the kinds that have such, and clients
-// read their objects into them.
+// Types are the Go types of a kind that every cluster has.
 type Types struct {
 	// Object returns an empty object, List an empty list; List is nil for a kind that a
 	// cluster lists as JSON.
@@ -55,7 +54,7 @@ func goTypes[T, L any, P interface {
 	}
 }
 
-// metadataOnly is the type of a kind whose labels are all that is read.
+// metadataOnly is the type of a kind of which only labels are read.
 func metadataOnly(gvk schema.GroupVersionKind) *Types {
 	return &Types{Object: func() TypedObject {
 		out := &metav1.PartialObjectMetadata{}
@@ -70,5 +69,5 @@ func (t *Types) decode(doc []byte) (metav1.Object, error) {
 	return object, strictly(doc, object, kjson.DisallowDuplicateFields)
 }
 
-// ParseList is [Parse] for a list of [Types.List]. Each object is trimmed.
+// ParseList is [Parse] for a list of [Types.List]. It trims each object.
 func (k *Kind) ParseList(list TypedList) Parsed { return k.Types.parse(k.Name, list) }

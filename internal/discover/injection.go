@@ -11,9 +11,10 @@ const (
 	// proxyContainer is the container that injection adds (istio pkg/kube/inject:
 	// ProxyContainerName), among the init containers where it is a native sidecar.
 	proxyContainer = "istio-proxy"
-	// injectedAnnotation is what injection writes on the pods that it has changed.
+	// injectedAnnotation is on the pods that injection has changed.
 	injectedAnnotation = "sidecar.istio.io/status"
-	// injectLabel is asked by injection, and then the annotation of that name.
+	// injectLabel is the label that injection reads first, and then the annotation of that
+	// name.
 	injectLabel = "sidecar.istio.io/inject"
 )
 
@@ -21,11 +22,11 @@ const (
 type sidecar uint8
 
 const (
-	// unsaid leaves it to the labels of the namespace, and to Istio's settings.
+	// unsaid leaves the decision to the labels of the namespace and to Istio's settings.
 	unsaid sidecar = iota
-	// present is a sidecar that is there.
+	// present is a pod that has a sidecar.
 	present
-	// refused is none, whatever the namespace says.
+	// refused is a pod that gets none, whatever its namespace says.
 	refused
 )
 
@@ -45,8 +46,8 @@ func sidecarOf(meta *metav1.ObjectMeta, spec *corev1.PodSpec) sidecar {
 	return unsaid
 }
 
-// uninjected lists the namespaces into whose pods no webhook of Istio's puts
-// anything, whatever the pods say; see injectedRevision.
+// uninjected lists the namespaces whose pods no webhook of Istio's injects, whatever the
+// pods say; see injectedRevision.
 func (o *Objects) uninjected() map[string]bool {
 	out := map[string]bool{}
 	for _, n := range o.Namespaces {

@@ -14,42 +14,43 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// Kind is a kind that can decide a route. The list of them, [Kinds], is the only
-// one: manifests are decoded by it, clusters are listed and watched by it, and a
-// test holds the roles of the operator against it.
+// Kind is a kind that can decide a route. [Kinds] is the only list of kinds: manifests are
+// decoded, and clusters listed and watched by it. Tests hold the roles of the operator and
+// the reference against it.
 type Kind struct {
 	Group, Name string
 	// Plural is its name in paths and in roles.
 	Plural string
-	// Versions are those that can be decoded; the first is the one to write.
+	// Versions can be decoded; the first is the one to recommend.
 	Versions []string
-	// Served are the versions that a cluster is asked for, in turn: not every
-	// cluster has the newest. It is nil where a cluster is not asked, since there
-	// other kinds say the same.
+	// Served are the versions to ask a cluster for, in turn: not every cluster has the
+	// newest. It is nil for kinds that a cluster is not asked for, since other kinds say
+	// the same.
 	Served []string
 	// Types are its Go types, for a kind that every cluster has; nil for others, which may
 	// not be installed.
 	Types *Types
-	// Needed is set where an operator that may not list it is never ready, since it would do
-	// nothing right.
+	// Needed is set if an operator that may not list it would do nothing right: it is never
+	// ready.
 	Needed bool
 	Scope  Scope
-	// Labels and Fields leave out, at the API server, what decides no route.
+	// Labels and Fields are selectors with which the API server leaves out objects that
+	// decide no route.
 	Labels, Fields string
-	// Without says what a reader without the right to list it will miss.
+	// Without says what a reader misses without the right to list it.
 	Without string
 
-	// decode reads an object; nil where that is reading it into its Go type.
+	// decode reads an object; if it is nil, the object is read into its Go type.
 	decode decodeFunc
 }
 
-// Scope says where objects are looked for if some namespaces are asked for.
+// Scope says where to look for objects of a kind, for a reader of some namespaces.
 type Scope int
 
 const (
 	// Near is in these namespaces.
 	Near Scope = iota
-	// Everywhere is in all namespaces: objects of others may be about these.
+	// Everywhere is in all namespaces: objects of others may be for hosts of these.
 	Everywhere
 	// Root is in Istio's root namespace only.
 	Root
@@ -57,9 +58,8 @@ const (
 	Unscoped
 )
 
-// Finished pods serve no more and may be many; a ReplicaSet that a Deployment or
-// a Rollout has made says nothing that its maker does not, and there are up to
-// ten old ones of each.
+// Finished pods don't serve, and may be many. A ReplicaSet of a Deployment or a Rollout
+// says nothing that its owner does not, and each owner has up to ten old ones.
 const (
 	notFinished   = "status.phase!=Succeeded,status.phase!=Failed"
 	notMadeByThem = "!pod-template-hash,!rollouts-pod-template-hash"
@@ -98,7 +98,7 @@ var kinds = []Kind{
 		Types:   goTypes(func(l *discoveryv1.EndpointSliceList) []discoveryv1.EndpointSlice { return l.Items }),
 		Without: "the pods' own readiness is taken for that of endpoints, and endpoints that are no pods are not seen",
 	},
-	// In a cluster each of its addresses stands in an EndpointSlice too.
+	// In a cluster an EndpointSlice has each of its addresses too.
 	{Name: "Endpoints", Plural: "endpoints", Versions: v1, decode: decodeEndpoints},
 	workloads("Deployment", "deployments", "", goTypes(func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items })),
 	workloads("StatefulSet", "statefulsets", "", goTypes(func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items })),
@@ -122,7 +122,7 @@ var kinds = []Kind{
 		decode:  decodeWorkloadEntry,
 		Without: "workloads outside the cluster that stand behind a Service are not seen, and may lose ordinary traffic",
 	},
-	// In a cluster the WorkloadEntries of a group say which of its workloads are there.
+	// In a cluster the WorkloadEntries of a group say which of its workloads exist.
 	{Group: istioGroup, Name: "WorkloadGroup", Plural: "workloadgroups", Versions: istioVersions, decode: decodeWorkloadGroup},
 	gatewayRoutes("HTTPRoute", "httproutes", "v1", "v1beta1"),
 	gatewayRoutes("GRPCRoute", "grpcroutes", "v1", "v1alpha2"),
@@ -150,7 +150,7 @@ var kinds = []Kind{
 	},
 }
 
-// Kinds returns the kinds that can decide a route. Its parts must not be changed.
+// Kinds returns the kinds that can decide a route. Callers must not change its parts.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
 // BuiltIn reports whether every cluster has k; if another kind is not installed, there are
@@ -164,7 +164,7 @@ func (k *Kind) decoder() decodeFunc {
 	return k.Types.decode
 }
 
-// wantedKinds finds the kinds.
+// wantedKinds has each kind by its group and name.
 var wantedKinds = func() map[schema.GroupKind]*Kind {
 	out := make(map[schema.GroupKind]*Kind, len(kinds))
 	for i := range kinds {
@@ -180,8 +180,8 @@ func workloads(name, plural, labels string, types *Types) Kind {
 	}
 }
 
-// istioVersions differ in name only, for the kinds read. All but the last are
-// asked for: no Istio that is still in use serves that one only.
+// istioVersions differ in name only, for the kinds read. Clusters are asked for all but the
+// last: no Istio that is still in use serves that one only.
 var istioVersions = []string{"v1", "v1beta1", "v1alpha3"}
 
 func mesh(name, plural string, decode decodeFunc, without string) Kind {
@@ -206,8 +206,8 @@ func gatewayRoutes(name, plural string, served ...string) Kind {
 	}
 }
 
-// Forbidden says that objects of k may not be listed in a namespace, or in all if that is
-// empty, and what is missing without it.
+// Forbidden returns the diagnostic for a reader that may not list k in a namespace, or in
+// all if that is empty.
 func (k *Kind) Forbidden(namespace, without string) diag.Diagnostic {
 	where := "in all namespaces"
 	switch {

@@ -36,19 +36,19 @@ func MeshConfigMap(revision string) string {
 	return meshConfigMap + "-" + revision
 }
 
-// MeshConfig is what of a ConfigMap with a mesh configuration decides a route.
+// MeshConfig is the trimmed form of a ConfigMap with a mesh configuration.
 type MeshConfig struct {
 	Meta
 
-	// Defaults are nil where they are Istio's own.
+	// Defaults are nil if they are Istio's own.
 	Defaults model.MeshConfig
-	// RootNamespace is empty where it is not said.
+	// RootNamespace is empty if it is not set.
 	RootNamespace string
-	// Fault is why the configuration can't be read; empty if it can.
+	// Fault says why the configuration can't be read; empty if it can.
 	Fault string
 }
 
-// revision is the one whose mesh configuration c is.
+// revision returns the revision of Istio that c configures.
 func (c *MeshConfig) revision() string {
 	_, revision, _ := strings.Cut(c.Name, "-")
 	return cmp.Or(revision, defaultRevision)
@@ -65,7 +65,7 @@ func mayConfigureMesh(text []byte) bool {
 	return bytes.Contains(text, []byte(meshConfigMap)) && bytes.Contains(text, []byte(meshConfigKey))
 }
 
-// meshConfigOf returns what is kept of a ConfigMap, nil for one without a mesh
+// meshConfigOf returns the trimmed form of a ConfigMap, nil for one without a mesh
 // configuration.
 func meshConfigOf(in *corev1.ConfigMap) *MeshConfig {
 	text, said := in.Data[meshConfigKey]
@@ -80,9 +80,8 @@ func meshConfigOf(in *corev1.ConfigMap) *MeshConfig {
 }
 
 // read reads a mesh configuration as istiod does (istio pkg/config/mesh:
-// ApplyMeshConfig, pkg/util/protomarshal: ApplyYAML): YAML whose fields have their
-// names of JSON or those of the protocol buffer, and any number of others. An empty
-// list is as none.
+// ApplyMeshConfig, pkg/util/protomarshal: ApplyYAML): YAML whose fields have their names
+// of JSON or of the protocol buffer, beside any others. An empty list is the same as none.
 func (c *MeshConfig) read(text string) error {
 	doc, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
@@ -131,7 +130,7 @@ func (c *MeshConfig) read(text string) error {
 	return nil
 }
 
-// stringList returns value, a list of strings, or otherwise for an empty one.
+// stringList returns value, a list of strings, or otherwise if it is null.
 func stringList(value any, otherwise []string) ([]string, error) {
 	if value == nil {
 		return otherwise, nil
@@ -151,10 +150,10 @@ func stringList(value any, otherwise []string) ([]string, error) {
 	return out, nil
 }
 
-// readMeshConfig takes over what the mesh configurations of all revisions say, and
-// what the options say instead. Each revision has a configuration of its own; the
-// snapshot has one for all, which is for each kind of object the one of the least
-// visibility: who is not known to see an object is not relied on to see it.
+// readMeshConfig adds the mesh configurations of all revisions to the snapshot, and the
+// options that take their place. Each revision has a configuration of its own; the snapshot
+// has one for all, with the least visibility for each kind of object: nothing relies on a
+// proxy that may not see an object.
 func (r *reader) readMeshConfig() {
 	of := r.meshConfigs()
 	out := &r.snapshot.Mesh
@@ -183,20 +182,20 @@ func (r *reader) readMeshConfig() {
 	case len(names) == 1:
 		r.snapshot.Options.RootNamespace = names[0]
 	case len(names) > 1:
-		r.say(diag.MeshConfigsDiffer, of[0].object(), "rootNamespace: revisions of Istio differ (%s): %s is taken for all", strings.Join(names, ", "), r.snapshot.Options.RootNamespace)
+		r.report(diag.MeshConfigsDiffer, of[0].object(), "rootNamespace: revisions of Istio differ (%s): %s is taken for all", strings.Join(names, ", "), r.snapshot.Options.RootNamespace)
 	}
 }
 
-// meshConfigs lists the mesh configurations, by the names of their revisions. One
-// that can't be read says nothing: istiod itself goes on with what it had, or with
-// Istio's own defaults (istio pkg/config/mesh/meshwatcher: NewCollection).
+// meshConfigs lists the mesh configurations, by the names of their revisions, without those
+// that can't be read: istiod goes on with the previous configuration, or with Istio's own
+// defaults (istio pkg/config/mesh/meshwatcher: NewCollection).
 func (r *reader) meshConfigs() []*MeshConfig {
 	var out []*MeshConfig
 	for _, c := range r.MeshConfigs {
 		switch {
 		case c.Namespace != r.snapshot.Options.RootNamespace:
 		case c.Fault != "":
-			r.say(diag.MeshConfigInvalid, c.object(), "data.%s: %s", meshConfigKey, c.Fault)
+			r.report(diag.MeshConfigInvalid, c.object(), "data.%s: %s", meshConfigKey, c.Fault)
 			out = append(out, &MeshConfig{Meta: c.Meta})
 		default:
 			out = append(out, c)
@@ -210,8 +209,8 @@ func (c *MeshConfig) object() diag.Object {
 	return diag.Object{Kind: "ConfigMap", Namespace: c.Namespace, Name: c.Name}
 }
 
-// leastVisible returns what the configuration says that has the least visibility, and
-// says so where others say something else.
+// leastVisible returns the default with the least visibility, and reports configurations
+// that differ.
 func (r *reader) leastVisible(of []*MeshConfig, what string, read func(*MeshConfig) []string) []string {
 	if len(of) == 0 {
 		return nil
@@ -228,12 +227,12 @@ func (r *reader) leastVisible(of []*MeshConfig, what string, read func(*MeshConf
 		for _, c := range of {
 			each = append(each, fmt.Sprintf("%s has %q", c.revision(), exported(read(c))))
 		}
-		r.say(diag.MeshConfigsDiffer, least.object(), "%s: revisions of Istio differ (%s): that of %s is taken for all", what, strings.Join(each, ", "), least.revision())
+		r.report(diag.MeshConfigsDiffer, least.object(), "%s: revisions of Istio differ (%s): that of %s is taken for all", what, strings.Join(each, ", "), least.revision())
 	}
 	return read(least)
 }
 
-// exported returns a default of the mesh, of which nil is everybody.
+// exported returns a default of the mesh; nil is everybody.
 func exported(to []string) []string {
 	if len(to) == 0 {
 		return []string{"*"}
@@ -241,7 +240,7 @@ func exported(to []string) []string {
 	return to
 }
 
-// compareVisibility orders defaults by who sees what has them: nobody, the own
+// compareVisibility orders defaults by who sees objects with them: nobody, the own
 // namespace, some namespaces, everybody.
 func compareVisibility(a, b []string) int {
 	rank := func(to []string) int {

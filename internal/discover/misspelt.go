@@ -13,28 +13,28 @@ const (
 	domain = "overrides.mesh"
 	// preview is the name of the label of pods that are never released.
 	preview = "preview"
-	// enabled is the name of the label of namespaces that the operator works in.
+	// enabled is the name of the label of namespaces that the operator manages.
 	enabled = "enabled"
 )
 
-// sayUnknown reports an annotation of a Service that there is none of.
-func (r *reader) sayUnknown(s *model.Service, name string) {
+// reportUnknown reports an annotation of Overrides that does not exist.
+func (r *reader) reportUnknown(s *model.Service, name string) {
 	full := AnnotationPrefix + name
 	switch near := meant(name, slices.Sorted(maps.Keys(annotations))); {
 	case name == preview:
-		r.sayName(s.Object(), full+" is a label of pods", "label the template of the pods, not the Service")
+		r.reportName(s.Object(), full+" is a label of pods", "label the template of the pods, not the Service")
 	case name == enabled:
-		r.sayName(s.Object(), full+" is a label of namespaces", "label the namespace, not the Service")
+		r.reportName(s.Object(), full+" is a label of namespaces", "label the namespace, not the Service")
 	case near != "":
-		r.sayName(s.Object(), "there is no annotation "+full+": did you mean "+AnnotationPrefix+near+"?", "correct the name")
+		r.reportName(s.Object(), "there is no annotation "+full+": did you mean "+AnnotationPrefix+near+"?", "correct the name")
 		r.covers(near)
 	default:
-		r.sayName(s.Object(), "there is no annotation "+full, "remove it; there are "+strings.Join(slices.Sorted(maps.Keys(annotations)), ", "))
+		r.reportName(s.Object(), "there is no annotation "+full, "remove it; there are "+strings.Join(slices.Sorted(maps.Keys(annotations)), ", "))
 	}
 }
 
-// sayDomain warns of a key that is one of names but for its domain.
-func (r *reader) sayDomain(object diag.Object, key string, names ...string) {
+// reportDomain reports a key that has one of names and nearly the domain of Overrides.
+func (r *reader) reportDomain(object diag.Object, key string, names ...string) {
 	other, name, _ := strings.Cut(key, "/")
 	if !isNearDomain(other) {
 		return
@@ -50,13 +50,13 @@ func (r *reader) sayDomain(object diag.Object, key string, names ...string) {
 	r.diags = append(r.diags, d.WithFix("correct the name").At(r.Origins[object]))
 }
 
-// sayName reports a name that has no effect where it is.
-func (r *reader) sayName(object diag.Object, message, fix string) {
+// reportName reports a name that has no effect in its place.
+func (r *reader) reportName(object diag.Object, message, fix string) {
 	r.diags = append(r.diags, diag.New(diag.InvalidAnnotation, object, "%s", message).WithFix("%s", fix).At(r.Origins[object]))
 }
 
-// isNearDomain reports whether s is most likely a slip of the domain of Overrides, of
-// which the first letter is right. It is asked of every label of every workload.
+// isNearDomain reports whether s is most likely a slip of the domain of Overrides, with the
+// right first letter. It is called for every label of every workload.
 func isNearDomain(s string) bool {
 	if !strings.HasPrefix(s, domain[:1]) {
 		return false
@@ -65,7 +65,7 @@ func isNearDomain(s string) bool {
 	return s != domain && (first == "overrides" || isSlip(first, "overrides") || isSlip(s, domain))
 }
 
-// meant returns the one of names that name is most likely a slip of, "" for none.
+// meant returns the one of names of which name is most likely a slip, "" for none.
 func meant(name string, names []string) string {
 	plain := func(s string) string {
 		return strings.ToLower(strings.Map(func(r rune) rune { return dropped(r, "-_.") }, s))

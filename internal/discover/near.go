@@ -8,19 +8,19 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// A selector that selects nothing is mostly a slip. For each Service with such a one the
-// workload is looked for that is most likely meant:
+// A selector that selects nothing is mostly a slip. This file finds the most likely
+// workload:
 //
 //	rank       the pods of a workload
 //	---------  -------------------------------------------------------------------
-//	elsewhere  have all its labels, in another namespace
-//	misspelt   have all but one, and that one with a value that is nearly the same
-//	renamed    have all but one, and the value of that one under another key
-//	longer     have all but one, and that one with a part more or less of its value
+//	elsewhere  have all labels of the selector, in another namespace
+//	misspelt   have all but one, whose value is nearly the same
+//	renamed    have all but one, whose value is under another key
+//	longer     have all but one, whose value has a part more or less
 //	lacking    have all but one of several
 //
-// Where the workload is behind another Service, it is meant only if it is renamed, or
-// misspelt by one character of many.
+// A workload behind another Service counts only if it is renamed, or misspelt by one
+// character of many.
 type rank int
 
 const (
@@ -31,7 +31,7 @@ const (
 	lacking
 )
 
-// appKeys are the keys of labels that say which application pods are of.
+// appKeys are the keys of labels that name the application of pods.
 var appKeys = []string{app, appName, "k8s-app", "name", "component", "app.kubernetes.io/component", "service"}
 
 type nearby struct {
@@ -50,7 +50,7 @@ func (p *Pods) near(has, lacks string) model.Near {
 	return model.Near{Namespace: p.Namespace, Workload: p.Workload, Has: has, Lacks: lacks}
 }
 
-// nearest returns the workload that s most likely means; nil for none.
+// nearest returns the workload that the selector of s most likely means; nil for none.
 func (a *adviser) nearest(s *model.Service) *model.Near {
 	var found []nearby
 	for i := range a.Elsewhere {
@@ -70,8 +70,8 @@ func (a *adviser) nearest(s *model.Service) *model.Near {
 	return &out
 }
 
-// near reports whether pods have all labels that s selects by but one, which is not far
-// either.
+// near reports whether pods have all labels of the selector of s but one, and nearly that
+// one.
 func (a *adviser) near(p *Pods, s *model.Service) (nearby, bool) {
 	missing := ""
 	for key, value := range s.Selector {
@@ -106,8 +106,8 @@ func (a *adviser) near(p *Pods, s *model.Service) (nearby, bool) {
 }
 
 // isSlip reports whether one value is most likely the other, mistyped. Values that differ
-// in their digits alone are meant to differ, and so are those with a part, such as the last
-// letter of cart-a, that is too short for a slip.
+// only in their digits are no slip, nor are those that differ in a short part, such as the
+// last letter of cart-a.
 func isSlip(a, b string) bool {
 	const digits = "0123456789"
 	without := func(s string) string { return strings.Map(func(r rune) rune { return dropped(r, digits) }, s) }
@@ -131,20 +131,19 @@ func isSlip(a, b string) bool {
 
 func isSeparator(r rune) bool { return r == '-' || r == '_' || r == '.' }
 
-// isShortWay reports whether few of the characters of two words differ.
+// isShortWay reports whether two words differ in few characters.
 func isShortWay(a, b string) bool {
 	most := min(max(len(a), len(b))/3, 2)
 	return max(len(a), len(b))-min(len(a), len(b)) <= most && distance(a, b) <= most
 }
 
-// isSureSlip reports whether of two values that are a slip hardly anything else can be
-// thought.
+// isSureSlip reports whether a value can hardly be anything but a slip of the other.
 func isSureSlip(a, b string) bool {
 	const long = 6
 	return min(len(a), len(b)) >= long && distance(a, b) == 1 || strings.EqualFold(a, b)
 }
 
-// dropped returns r, or what [strings.Map] drops for a rune that is in some.
+// dropped returns r, or the value that [strings.Map] drops if some contains r.
 func dropped(r rune, some string) rune {
 	if strings.ContainsRune(some, r) {
 		return -1
@@ -152,8 +151,8 @@ func dropped(r rune, some string) rune {
 	return r
 }
 
-// distance counts the characters that have to be added, removed, replaced or swapped with
-// their neighbour to make b of a.
+// distance counts the characters to add, remove, replace or swap with their neighbour to
+// turn a into b.
 func distance(a, b string) int {
 	before, last, now := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -32,13 +32,13 @@ type Objects struct {
 	Written          []*Written
 	Policies         []*v1alpha1.OverridePolicy
 
-	// Cluster is set when they were read from a cluster, where pods speak for
-	// themselves; from YAML the workloads' templates do.
+	// Cluster is set for objects of a cluster, whose pods are read; pods of YAML input are
+	// known by the templates of their workloads.
 	Cluster bool
-	// Part is set where they are a part of a cluster: advice, for which others count too, is
-	// not given. Sliced is set where the whole has EndpointSlices.
+	// Part is set for a part of the objects of a cluster: there is no advice then, which
+	// depends on the others too. Sliced is set if the whole has EndpointSlices.
 	Part, Sliced bool
-	// Origins says where objects were read from; those of a cluster are not in it.
+	// Origins has the places that objects were read from; objects of a cluster have none.
 	Origins map[diag.Object]diag.Origin
 	// PassedOver counts objects of kinds that decide no route.
 	PassedOver int
@@ -50,8 +50,8 @@ type Objects struct {
 // VirtualService is a VirtualService of the user's.
 type VirtualService struct {
 	*istionetv1.VirtualService
-	// Unknown lists the JSON paths of what this version of Overrides does not
-	// know, and what would be lost if the object were compiled into another.
+	// Unknown lists the JSON paths of fields that this version of Overrides does not know:
+	// a copy would lose them.
 	Unknown []string
 }
 
@@ -76,8 +76,8 @@ type ServiceEntry struct {
 	Unknown []string
 }
 
-// Add takes over what was parsed. Of an object that is there already the later
-// one counts, as with kubectl apply; a diagnostic says so.
+// Add adds the objects of a document. Of two objects of one name the later one counts, as
+// with kubectl apply; a diagnostic says so.
 func (o *Objects) Add(p Parsed) []diag.Diagnostic {
 	diags := p.Diagnostics
 	o.PassedOver += p.PassedOver
@@ -104,8 +104,8 @@ func (o *Objects) Add(p Parsed) []diag.Diagnostic {
 	return diags
 }
 
-// isGenerated reports whether a name is the beginning of one that the API server
-// has yet to give: any number of objects may have that.
+// isGenerated reports whether a name is a prefix that the API server will complete: any
+// number of objects may have it.
 func isGenerated(name string) bool { return name == "" || strings.HasSuffix(name, "-") }
 
 func duplicate(name diag.Object, before, now diag.Origin) diag.Diagnostic {
@@ -119,7 +119,7 @@ func duplicate(name diag.Object, before, now diag.Origin) diag.Diagnostic {
 	return diag.New(diag.DuplicateObject, name, "stands in %s already; this one counts", place).At(now)
 }
 
-// Put adds an object of a cluster, of which there is only one of that name.
+// Put adds an object of a cluster, whose name is unique.
 func (o *Objects) Put(object Object) { o.put(object, -1) }
 
 // put stores an object in the slice of its kind, at an index or, if that is

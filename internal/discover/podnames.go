@@ -11,8 +11,8 @@ import (
 
 const previewKey = AnnotationPrefix + preview
 
-// readPodNames reports what pods say of Overrides that can't be used: in the templates of
-// workloads, and in pods that no workload has made.
+// readPodNames reports labels and annotations of Overrides that have no effect, in the
+// templates of workloads and in bare pods.
 func (r *reader) readPodNames() {
 	before := len(r.diags)
 	for _, w := range r.Workloads {
@@ -30,8 +30,8 @@ func (r *reader) readPodNames() {
 	}
 }
 
-// coversReleased notes that d, which is about a label of pods, may be why nothing says which
-// pods of a Service are released, where one Service has them.
+// coversReleased marks d, which is about a label of pods, as the likely reason why it is not
+// known which pods of a Service are released, if exactly one Service has the pods.
 func (r *reader) coversReleased(d *diag.Diagnostic) {
 	var target diag.Object
 	for i := range r.snapshot.Services {
@@ -56,7 +56,7 @@ func hasWorkload(s *model.Service, w model.Workload) bool {
 func (r *reader) readPodLabels(object diag.Object, labels map[string]string, notes []string) {
 	value, labelled := labels[previewKey]
 	if labelled && value != "true" && value != "false" {
-		r.say(diag.InvalidAnnotation, object, "label %s of its pods: %q: write \"true\", or remove it", previewKey, value)
+		r.report(diag.InvalidAnnotation, object, "label %s of its pods: %q: write \"true\", or remove it", previewKey, value)
 	}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		r.readPodName(object, "label", key)
@@ -64,7 +64,7 @@ func (r *reader) readPodLabels(object diag.Object, labels map[string]string, not
 	for _, key := range notes {
 		if key == previewKey {
 			if !labelled {
-				r.sayName(object, previewKey+" is a label of pods, and here it is an annotation", "move it to the labels of the pods' template")
+				r.reportName(object, previewKey+" is a label of pods, and here it is an annotation", "move it to the labels of the pods' template")
 			}
 			continue
 		}
@@ -72,20 +72,20 @@ func (r *reader) readPodLabels(object diag.Object, labels map[string]string, not
 	}
 }
 
-// readPodName reports a key that is a slip of the one that pods can have. Names of
-// annotations of Services are none: tools copy these to everything they make.
+// readPodName reports a key that is a slip of the preview label. The annotations of
+// Services are no slips: tools copy them to everything they make.
 func (r *reader) readPodName(object diag.Object, what, key string) {
 	name, ours := strings.CutPrefix(key, AnnotationPrefix)
 	switch {
 	case !ours && strings.Contains(key, "/"):
-		r.sayDomain(object, key, preview)
+		r.reportDomain(object, key, preview)
 	case !ours || name == preview || annotations[name] != nil || meant(name, []string{preview}) == "":
 	default:
-		r.sayName(object, "its pods have the "+what+" "+key+": did you mean the label "+previewKey+"?", "correct the name")
+		r.reportName(object, "its pods have the "+what+" "+key+": did you mean the label "+previewKey+"?", "correct the name")
 	}
 }
 
-// notes lists the annotations of pods that are about Overrides, or nearly.
+// notes lists the annotations of pods whose domain is that of Overrides, or nearly.
 func notes(of map[string]string) []string {
 	var out []string
 	for key := range of {

@@ -10,28 +10,28 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// pod is one pod, or all the pods that a template stands for.
+// pod is one pod, or all pods of a template.
 type pod struct {
 	name  string
 	count int
 	ready bool
 }
 
-// group is the pods of one workload that carry the same labels.
+// group is the pods of one workload that have the same labels.
 type group struct {
 	owner    ownerKey
 	created  time.Time
 	selector map[string]string
 	labels   *Labels
 	pods     []pod
-	// wanted is how many pods the workload is to have, where labels are those of its
+	// wanted is the number of pods that the workload asks for, if labels are those of its
 	// template.
 	wanted int
-	// noSidecar is set where any of them is known to have none.
+	// noSidecar is set if any pod is known to have no sidecar.
 	noSidecar bool
 }
 
-// made names what makes pods.
+// ownerKey names the workload that owns pods.
 type ownerKey struct {
 	namespace string
 	workload  model.Workload
@@ -48,13 +48,13 @@ func (g *group) backend(ready func(*pod) bool) model.Backend {
 	return out
 }
 
-// revisions are the pods of one workload that differ in their revision only.
+// revisions are the pods of one workload that differ only in their revision.
 type revisions struct {
 	ownerKey
 	kept string
 }
 
-// terminating lists the pods that are told to end, which count no more.
+// terminating lists the pods that are terminating.
 func (r *reader) terminating() map[revisions][]pod {
 	out := map[revisions][]pod{}
 	for _, p := range r.Pods {
@@ -66,12 +66,12 @@ func (r *reader) terminating() map[revisions][]pod {
 	return out
 }
 
-// podsHint is how many pods of a workload there mostly are at most.
+// podsHint is the capacity for the pods of a workload: most have no more.
 const podsHint = 4
 
-// podGroups lists the pods of all workloads. In a cluster these are the pods
-// that are there; a workload of which none is there yet is a group without
-// pods. From YAML they are the templates and the bare pods.
+// podGroups lists the pods of all workloads. In a cluster these are the existing pods, and
+// for a workload without pods a group of its template. From YAML they are the templates and
+// the bare pods.
 func (r *reader) podGroups() []*group {
 	templates := r.templates()
 	byWorkload := make(map[ownerKey]*group, len(templates))
@@ -111,7 +111,7 @@ func (r *reader) podGroups() []*group {
 			g.created = p.Created
 		}
 		g.pods = append(g.pods, pod{name: p.Name, count: 1, ready: p.Ready})
-		// Of a pod that is there, nothing is to be added any more.
+		// Injection adds nothing to a pod that exists.
 		g.noSidecar = g.noSidecar || p.sidecar != present
 	}
 	for _, t := range templates {
@@ -123,7 +123,7 @@ func (r *reader) podGroups() []*group {
 	return out
 }
 
-// barePods are the pods of YAML input that no workload of the input has made.
+// barePods are the pods of YAML input that no workload of the input owns.
 func (r *reader) barePods(byWorkload map[ownerKey]*group) []*group {
 	uninjected := r.uninjected()
 	var out []*group
@@ -139,8 +139,8 @@ func (r *reader) barePods(byWorkload map[ownerKey]*group) []*group {
 	return out
 }
 
-// groupIndex finds groups by one label, so that a Service need not look at
-// every pod of its namespace.
+// groupIndex finds groups by one label, so that a Service need not look at every pod of its
+// namespace.
 type groupIndex map[string]map[label][]*group
 
 type label struct{ key, value string }
@@ -188,14 +188,12 @@ func (x groupIndex) selected(namespace string, selector map[string]string) []*gr
 	return out
 }
 
-// backends joins groups of one workload with the same labels, which differ in
-// revision only, and sorts them.
+// backends merges groups of one workload that differ only in their revision, and sorts them.
 //
-// A pod that is told to end is not ready. But when a workload is rolled, its last old
-// pod is told so as soon as the new one says that it is ready, and EndpointSlices
-// have the one, and not the other, for a moment longer: so do proxies, and the pod
-// still serves. Where none of the pods that count is published as ready, those
-// that leave and are count for them.
+// Terminating pods are not counted. But during a rollout, Kubernetes ends the last old pod
+// as soon as the new one is ready. For a moment EndpointSlices, and so proxies, still have
+// the old pod, which serves, and not yet the new one. So while no live pod is listed as
+// ready, ready terminating pods count instead.
 func backends(groups []*group, ready func(*pod) bool, terminating map[revisions][]pod) []model.Backend {
 	groups = slices.Clone(groups)
 	slices.SortStableFunc(groups, compareGroups)

@@ -7,9 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// carriesHTTP reports whether Istio applies HTTP routes to a port: it is
-// declared as HTTP, or its protocol is detected, which is reported too (istio
-// pkg/config/kube: ConvertProtocol, pkg/config/protocol: IsHTTPOrSniffed).
+// carriesHTTP reports whether Istio applies HTTP routes to a port: if it is declared as
+// HTTP, or if proxies detect its protocol, which it reports too (istio pkg/config/kube:
+// ConvertProtocol, pkg/config/protocol: IsHTTPOrSniffed).
 func carriesHTTP(p *corev1.ServicePort) (http, detected bool) {
 	if p.Protocol == corev1.ProtocolUDP {
 		return false, false
@@ -31,7 +31,7 @@ func carriesHTTP(p *corev1.ServicePort) (http, detected bool) {
 	return detected, detected
 }
 
-// knownTCPPorts are not detected, since clients there wait for the server to speak.
+// knownTCPPorts are not detected, since their clients wait for the server to speak first.
 var knownTCPPorts = []int32{25, 53, 3306, 27017}
 
 // declaredHTTP reads a protocol from the name of a port, as in "http-web".

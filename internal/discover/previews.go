@@ -8,7 +8,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// unselected warns of previews that no Service selects.
+// unselected reports previews that no Service selects.
 func (a *adviser) unselected(near map[string]*model.Near) []diag.Diagnostic {
 	var out []diag.Diagnostic
 	for i := range a.Pods {
@@ -38,8 +38,8 @@ func (p *Pods) object() diag.Object {
 	return diag.Object{Kind: p.Workload.Kind, Namespace: p.Namespace, Name: p.Workload.Name}
 }
 
-// isNamed reports whether a Service names the workload of p already as what it selects
-// nearly, or would select but for a controller.
+// isNamed reports whether the diagnostic of a Service already names the workload of p, as
+// one that it nearly selects, or would select if no controller changed its selector.
 func (a *adviser) isNamed(p *Pods, near map[string]*model.Near) bool {
 	return slices.ContainsFunc(a.Services, func(s *model.Service) bool {
 		n := near[s.Name]
@@ -49,7 +49,7 @@ func (a *adviser) isNamed(p *Pods, near map[string]*model.Near) bool {
 	})
 }
 
-// nearService returns the Service whose selector the labels of p nearly match.
+// nearService returns the Service whose selector nearly matches the labels of p.
 func (a *adviser) nearService(p *Pods) *model.Service {
 	var best *model.Service
 	var at rank
@@ -64,7 +64,7 @@ func (a *adviser) nearService(p *Pods) *model.Service {
 	return best
 }
 
-// missingLabel is the first key by which s selects and does not select p.
+// missingLabel is the first key of the selector of s that does not match p.
 func missingLabel(p *Pods, s *model.Service) string {
 	for _, key := range slices.Sorted(maps.Keys(s.Selector)) {
 		if p.Labels.All[key] != s.Selector[key] {

@@ -11,7 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Written is what an object that Overrides made says of the Service it was made for.
+// Written is what an object that Overrides wrote remembers of its Service.
 type Written struct {
 	Meta
 
@@ -22,8 +22,8 @@ type Written struct {
 	Released string
 }
 
-// WrittenOf returns what an object of ours says; nil where it says nothing. Hosts are
-// those that it is for.
+// WrittenOf returns what an object that Overrides wrote remembers; nil for nothing. hosts are
+// those of the object.
 func WrittenOf(kind string, meta metav1.Object, hosts ...string) *Written {
 	text := meta.GetAnnotations()[istio.ReleasedAnnotation]
 	if text == "" || len(hosts) != 1 {
@@ -32,7 +32,7 @@ func WrittenOf(kind string, meta metav1.Object, hosts ...string) *Written {
 	return &Written{Meta: metaOf(meta), Kind: kind, Host: hosts[0], Released: text}
 }
 
-// written lists what our own objects say.
+// written lists what the objects that Overrides wrote remember.
 func (r *reader) written() []*Written {
 	out := slices.Clone(r.Written)
 	for _, v := range r.VirtualServices {
@@ -51,8 +51,9 @@ func (r *reader) written() []*Written {
 	return out
 }
 
-// readRemembered gives Services what our own objects in their namespaces say was released
-// of them. A DestinationRule counts before a VirtualService: it is written earlier.
+// readRemembered gives Services the memory of the objects that Overrides wrote in their
+// namespaces. A DestinationRule takes precedence over a VirtualService: it is written
+// earlier.
 func (r *reader) readRemembered() {
 	written := r.written()
 	if len(written) == 0 {
@@ -71,7 +72,7 @@ func (r *reader) readRemembered() {
 		remembered, err := model.ParseRemembered(w.Released)
 		if err != nil {
 			object := diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
-			r.say(diag.InvalidAnnotation, object, "%s: %v", istio.ReleasedAnnotation, err)
+			r.report(diag.InvalidAnnotation, object, "%s: %v", istio.ReleasedAnnotation, err)
 			continue
 		}
 		s.Remembered = &remembered

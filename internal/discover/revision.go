@@ -9,34 +9,34 @@ import (
 
 // revisionLabel names a revision of Istio, that is, one istiod of several.
 //
-// On an object of Istio's it says which istiod alone reads it. Istiod compares it
-// with the name of its own revision (istio pilot/pkg/config/kube/crdclient:
-// inRevision, pkg/config: LabelsInRevision). A revision tag is no such name: an
-// object that is labelled with a tag is read by none, unless a revision is called
-// like it (LabelsInRevisionOrTags, which would heed tags, has no caller).
+// Only the istiod of that revision reads an object of Istio's with the label. Istiod
+// compares the label with the name of its own revision (istio
+// pilot/pkg/config/kube/crdclient: inRevision, pkg/config: LabelsInRevision). A revision tag
+// is no such name: no istiod reads an object that is labelled with a tag, unless a revision
+// has the same name (LabelsInRevisionOrTags, which would heed tags, has no caller).
 //
-// On a namespace it says which revision puts proxies into its pods, and there a
-// tag does stand for a revision.
+// On a namespace the label says which revision injects proxies into its pods. There a tag
+// does stand for its revision.
 const revisionLabel = "istio.io/rev"
 
 const (
 	injectionLabel = "istio-injection"
 	tagLabel       = "istio.io/tag"
-	// defaultRevision is what the istiod is called that names no other revision.
+	// defaultRevision is the revision of an istiod that names none.
 	defaultRevision = "default"
 )
 
-// Tag is a revision tag: another name for a revision of Istio. It is the webhook
-// that puts proxies of that revision into the pods of namespaces labelled with the
-// tag (istio pkg/revisions: GetMyTags).
+// Tag is a revision tag: another name for a revision of Istio. It is the webhook that
+// injects proxies of that revision into the pods of namespaces labelled with the tag (istio
+// pkg/revisions: GetMyTags).
 type Tag struct {
 	Meta
 
 	Tag, Revision string
 }
 
-// tagOf returns what is kept of a MutatingWebhookConfiguration, nil for any that
-// is no tag.
+// tagOf returns the trimmed form of a MutatingWebhookConfiguration, nil for one that is no
+// tag.
 func tagOf(in *metav1.PartialObjectMetadata) *Tag {
 	out := &Tag{Meta: metaOf(in), Tag: in.Labels[tagLabel], Revision: in.Labels[revisionLabel]}
 	if out.Tag == "" || out.Revision == "" {
@@ -45,8 +45,8 @@ func tagOf(in *metav1.PartialObjectMetadata) *Tag {
 	return out
 }
 
-// tags says which revision each tag stands for. Of two webhooks of one tag, of
-// which Kubernetes calls both, the one whose name comes last has the last word.
+// tags returns the revision of each tag. If a tag has two webhooks, Kubernetes calls both,
+// and the one whose name comes last decides.
 func (o *Objects) tags() map[string]string {
 	var out map[string]string
 	for _, t := range slices.SortedFunc(slices.Values(o.Tags), func(a, b *Tag) int { return byName("", a.Name, "", b.Name) }) {
@@ -58,7 +58,7 @@ func (o *Objects) tags() map[string]string {
 	return out
 }
 
-// revisions says of which revision the proxies of each namespace are that says it,
+// revisions returns the revision of the proxies of each namespace whose labels name one,
 // with tags resolved.
 func (o *Objects) revisions(tags map[string]string) map[string]string {
 	var out map[string]string
@@ -86,8 +86,8 @@ func (o *Objects) revisions(tags map[string]string) map[string]string {
 //	istio-injection  istio.io/rev  is injected by
 //	enabled          any           the default revision
 //	another value    any           none
-//	-                R             revision R, or the one that tag R stands for
-//	-                -             whom each pod asks for
+//	-                R             revision R, or the revision of tag R
+//	-                -             the revision that each pod asks for
 func injectedRevision(labels map[string]string) string {
 	switch injection, said := labels[injectionLabel]; {
 	case injection == "enabled":

@@ -5,11 +5,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The types here are the few fields that matter of kinds whose Go modules
-// would bring more dependencies than they are worth.
+// These types have the few fields that matter, of kinds whose Go modules would bring more
+// dependencies than they are worth.
 
-// Rollout is an Argo Rollout (argoproj.io/v1alpha1), as far as it says which
-// pods it runs.
+// Rollout is the fields of an Argo Rollout (argoproj.io/v1alpha1) that say which pods it
+// runs.
 type Rollout struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
@@ -23,7 +23,7 @@ type RolloutSpec struct {
 	Selector *metav1.LabelSelector  `json:"selector,omitempty"`
 	Template corev1.PodTemplateSpec `json:"template,omitzero"`
 	Strategy rolloutStrategy        `json:"strategy,omitzero"`
-	// WorkloadRef names the workload that lends its template instead.
+	// WorkloadRef names a workload whose template it uses instead.
 	WorkloadRef *WorkloadRef `json:"workloadRef,omitempty"`
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// readService returns what a Service says, without what stands behind it.
+// readService returns a Service without the pods behind it.
 func (r *reader) readService(in *corev1.Service) model.Service {
 	object := diag.Object{Kind: "Service", Namespace: in.Namespace, Name: in.Name}
 	out := model.Service{
@@ -34,7 +34,7 @@ func (r *reader) readService(in *corev1.Service) model.Service {
 	return out
 }
 
-// externalName returns what in stands for, empty for a Service with pods.
+// externalName returns the name that in stands for, empty for a Service with pods.
 func externalName(in *corev1.Service) string {
 	if in.Spec.Type != corev1.ServiceTypeExternalName {
 		return ""
@@ -45,8 +45,8 @@ func externalName(in *corev1.Service) string {
 const exportToAnnotation = "networking.istio.io/exportTo"
 
 // exportTo reads the annotation of that name as Istio does (istio
-// pilot/pkg/serviceregistry/kube: ConvertService). An empty one says nothing; one of
-// blanks and commas names nobody.
+// pilot/pkg/serviceregistry/kube: ConvertService). An empty annotation counts as none; one
+// of blanks and commas names nobody.
 func exportTo(value string) []string {
 	if value == "" {
 		return nil
@@ -67,7 +67,7 @@ func reachable(spec *corev1.ServiceSpec) []string {
 	case corev1.ServiceTypeLoadBalancer:
 		out = append(out, "LoadBalancer")
 	case corev1.ServiceTypeNodePort:
-		// The API server gives numbers to ports that have none.
+		// The API server numbers ports that have no number.
 		if !slices.ContainsFunc(spec.Ports, hasNodePort) {
 			out = append(out, "NodePort")
 		}

@@ -18,8 +18,8 @@ import (
 // AnnotationPrefix begins the name of every annotation and label of Overrides.
 const AnnotationPrefix = domain + "/"
 
-// annotations are what a Service can say, each with how it is read. A label of
-// the same name counts too where there is no annotation.
+// annotations are the annotations that a Service may have, each with the function that
+// reads it. A label of the same name counts too if there is no annotation.
 var annotations = map[string]func(*model.Service, string) error{
 	"managed":           func(s *model.Service, v string) error { return readBool(&s.Settings.Managed, v) },
 	"version-label":     func(s *model.Service, v string) error { return readLabelKey(&s.Settings.VersionLabel, v) },
@@ -36,8 +36,8 @@ var annotations = map[string]func(*model.Service, string) error{
 	"version":    func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
 }
 
-// readAnnotations takes over what the annotations of a Service say. One that
-// can't be used is reported and says nothing.
+// readAnnotations reads the settings in the annotations of a Service. It reports and
+// ignores those that can't be used.
 func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
 	said, names := map[string]string{}, slices.Sorted(maps.Keys(annotations))
 	for _, source := range []map[string]string{meta.Labels, meta.Annotations} {
@@ -45,27 +45,27 @@ func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
 			if name, ours := strings.CutPrefix(key, AnnotationPrefix); ours {
 				said[name] = value
 			} else {
-				r.sayDomain(s.Object(), key, names...)
+				r.reportDomain(s.Object(), key, names...)
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		read := annotations[name]
 		if read == nil {
-			r.sayUnknown(s, name)
+			r.reportUnknown(s, name)
 			continue
 		}
 		before := *s
 		if err := read(s, strings.TrimSpace(said[name])); err != nil {
 			*s = before
-			r.say(diag.InvalidAnnotation, s.Object(), "%s%s: %q: %v", AnnotationPrefix, name, said[name], err)
+			r.report(diag.InvalidAnnotation, s.Object(), "%s%s: %q: %v", AnnotationPrefix, name, said[name], err)
 			r.covers(name)
 		}
 	}
 }
 
-// covers notes what is said of a Service because the annotation that was reported last can't
-// be used.
+// covers marks the diagnostic that was added last, about an annotation, as the likely reason
+// of another one about the Service.
 func (r *reader) covers(name string) {
 	switch name {
 	case "released", "released-workload":
@@ -75,15 +75,15 @@ func (r *reader) covers(name string) {
 	}
 }
 
-// readPolicies takes over OverridePolicies. One of which a field can't be used
-// is not in force at all: half of what somebody asked for may be worse than none.
+// readPolicies adds the OverridePolicies to the snapshot. A policy with a field that can't be
+// used is not in force at all: half of its settings may be worse than none.
 func (r *reader) readPolicies() {
 	for _, p := range r.Policies {
 		out := model.Policy{Namespace: p.Namespace, Name: p.Name, Created: p.CreationTimestamp.Time}
 		out.Origin = r.Origins[out.Object()]
 		if errs := readPolicy(&out, &p.Spec); len(errs) > 0 {
 			for _, err := range errs {
-				r.say(diag.InvalidPolicy, out.Object(), "%v", err)
+				r.report(diag.InvalidPolicy, out.Object(), "%v", err)
 			}
 			if p.Spec.Released != nil && len(out.Services) == 1 {
 				r.last().Covers = diag.ReleasedUnknown
@@ -95,7 +95,7 @@ func (r *reader) readPolicies() {
 	}
 }
 
-// readPolicy takes over what a policy says, and returns what is wrong with it.
+// readPolicy reads the fields of a policy, and returns what is wrong with it.
 func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
 	var errs []error
 	if len(spec.TargetRefs) == 0 {
@@ -136,8 +136,8 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
 	return errs
 }
 
-// readVersionOf reads "NAME", or "NAME.NAMESPACE" of the Service's own namespace: what is
-// written for one host can't lead to another namespace.
+// readVersionOf reads "NAME", or "NAME.NAMESPACE" of the Service's own namespace: versions
+// of a Service are in its namespace.
 func readVersionOf(s *model.Service, value string) error {
 	name, namespace, qualified := strings.Cut(value, ".")
 	if qualified && grammar.ValidateService(name) == nil {
@@ -196,7 +196,7 @@ func stringsOf[S ~string](in []S) []string {
 	return out
 }
 
-// split returns the parts of a comma-separated annotation, none of them blank.
+// split returns the parts of a comma-separated annotation without blank ones.
 func split(value string) []string {
 	var out []string
 	for part := range strings.SplitSeq(value, ",") {
@@ -217,8 +217,8 @@ func readBool(out **bool, value string) error {
 	return fmt.Errorf(`write "true" or "false"`)
 }
 
-// ValidateLabelKey returns an error unless key can be the key of a label: a name, with a
-// domain and "/" before it or without.
+// ValidateLabelKey returns an error unless key can be the key of a label: a name, optionally
+// with a domain and "/" before it.
 func ValidateLabelKey(key string) error {
 	if len(validation.IsQualifiedName(key)) > 0 {
 		return fmt.Errorf("want letters, digits, \"-\", \"_\" and \".\", at most 63, beginning and ending with a letter or digit; a domain and \"/\" may stand before them")

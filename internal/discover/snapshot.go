@@ -12,9 +12,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Snapshot returns what o says, as values, with diagnostics about annotations
-// and policies that can't be used. The objects are not changed, but parts of
-// them are shared.
+// Snapshot returns the snapshot of the objects, and diagnostics about annotations and
+// policies that can't be used. It does not change the objects, but shares parts of them.
 func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagnostic) {
 	r := &reader{Objects: o, snapshot: &model.Snapshot{Options: options}}
 	r.indexSteering()
@@ -46,7 +45,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	return r.snapshot, diag.Sort(r.diags)
 }
 
-// reader collects what the objects say.
+// reader fills a snapshot from objects.
 type reader struct {
 	*Objects
 	snapshot *model.Snapshot
@@ -54,16 +53,16 @@ type reader struct {
 	steering steering
 }
 
-func (r *reader) say(code diag.Code, object diag.Object, format string, args ...any) {
+func (r *reader) report(code diag.Code, object diag.Object, format string, args ...any) {
 	r.diags = append(r.diags, diag.New(code, object, format, args...).At(r.Origins[object]))
 }
 
 // last returns the diagnostic that was added last.
 func (r *reader) last() *diag.Diagnostic { return &r.diags[len(r.diags)-1] }
 
-// readiness says which pods count as ready behind a Service: those that its
-// EndpointSlices call ready. Where no EndpointSlice was read at all, the pods'
-// own condition counts; from YAML every pod does.
+// readiness reports which pods count as ready behind a Service: those that its
+// EndpointSlices list as ready. If no EndpointSlice was read at all, the pods' own condition
+// counts; pods of YAML input are all ready.
 func (r *reader) readiness(ready map[[2]string]map[string]bool, in *corev1.Service) func(*pod) bool {
 	switch {
 	case !r.Cluster:
@@ -92,8 +91,8 @@ func readyPods(slices []*EndpointSlice) map[[2]string]map[string]bool {
 	return out
 }
 
-// readMesh takes over the user's Istio objects. Those that Overrides made
-// itself are not input.
+// readMesh adds the user's Istio objects to the snapshot, without those that Overrides
+// wrote.
 func (r *reader) readMesh() {
 	for _, v := range r.VirtualServices {
 		object := diag.Object{Kind: "VirtualService", Namespace: v.Namespace, Name: v.Name}
@@ -135,18 +134,17 @@ func (r *reader) readMesh() {
 	}
 }
 
-// isOurs reports whether Overrides made an object.
+// isOurs reports whether Overrides wrote an object.
 func isOurs(meta *metav1.ObjectMeta) bool {
 	return meta.Labels[istio.ManagedByLabel] == istio.ManagedBy
 }
 
-// kubernetesOwn are the namespaces that Kubernetes makes for itself. Others whose
-// names begin alike are anybody's.
+// kubernetesOwn are the namespaces that Kubernetes creates for itself. Users may have others
+// whose names begin alike.
 var kubernetesOwn = []string{"kube-system", "kube-public", "kube-node-lease"}
 
-// readNamespaces lists the namespaces that callers may be in: all of a
-// cluster's but Kubernetes' own, or those that the manifests name; and says of
-// which revisions of Istio they are.
+// readNamespaces lists the namespaces that callers may be in, with their revisions of Istio:
+// all of a cluster but Kubernetes' own, or those that the manifests name.
 func (r *reader) readNamespaces() {
 	seen := map[string]bool{}
 	r.snapshot.AllNamespaces = r.Cluster && len(r.Namespaces) > 0

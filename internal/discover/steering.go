@@ -17,12 +17,12 @@ const (
 	rolloutKind  = "Rollout"
 )
 
-// steeringManagers are the field managers of the controllers that change routes, by the
-// kind of object that tells them to. A client that names no manager is known by the name
+// steeringManagers are the field managers of the controllers that change routes, each with
+// the kind of object that configures it. A client that sets no field manager gets the name
 // of its program.
 var steeringManagers = map[string]string{"flagger": canaryKind, "rollouts-controller": rolloutKind}
 
-// canary is a Flagger Canary (flagger.app/v1beta1), as far as it says what it steers.
+// canary is the fields of a Flagger Canary (flagger.app/v1beta1) that say what it steers.
 type canary struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
@@ -39,19 +39,20 @@ type canary struct {
 	} `json:"spec,omitzero"`
 }
 
-// Canary is what of a Flagger Canary says what it steers.
+// Canary is the trimmed form of a Flagger Canary.
 type Canary struct {
 	Meta
 
-	// Apex is the name of the Service that is called, and of the VirtualService.
+	// Apex is the name of the Service that callers use, and of the VirtualService.
 	Apex string
-	// Target is the workload that is rolled out.
+	// Target is the workload that it rolls out.
 	Target model.Workload
-	// OtherMesh is set where it writes no VirtualService.
+	// OtherMesh is set if it writes no VirtualService.
 	OtherMesh bool
 }
 
-// canaryOf returns what is kept of in (flagger pkg/apis/flagger/v1beta1: GetServiceNames).
+// canaryOf returns the trimmed form of in (flagger pkg/apis/flagger/v1beta1:
+// GetServiceNames).
 func canaryOf(in *canary) *Canary {
 	return &Canary{
 		Meta:      metaOf(in),
@@ -76,7 +77,7 @@ func (c *Canary) Steers() []diag.Object {
 	return out
 }
 
-// rolloutStrategy is the strategy of a [Rollout], as far as it says what it steers.
+// rolloutStrategy is the fields of the strategy of a [Rollout] that say what it steers.
 type rolloutStrategy struct {
 	Canary *struct {
 		CanaryService  string `json:"canaryService,omitempty"`
@@ -135,7 +136,7 @@ func (s *rolloutStrategy) steers(namespace string) []diag.Object {
 	return out
 }
 
-// stable names the Service that is called while nothing is rolled out.
+// stable names the Service that callers use while nothing is rolled out.
 func (s *rolloutStrategy) stable() string {
 	switch {
 	case s.BlueGreen != nil:
@@ -153,7 +154,7 @@ func pointed(n *named) named {
 	return *n
 }
 
-// steering finds what steers an object, by the objects that say so themselves.
+// steering has the Canary or Rollout that steers an object, as it says itself.
 type steering map[diag.Object]model.Steering
 
 func (r *reader) indexSteering() {
@@ -170,7 +171,7 @@ func (r *reader) indexSteering() {
 	}
 }
 
-// of says what steers an object: what has made it, what says that it does, or a
+// of returns what steers an object: its owner, a Canary or Rollout that names it, or a
 // controller that has written fields of it.
 func (s steering) of(object diag.Object, meta *metav1.ObjectMeta) model.Steering {
 	if owner := metav1.GetControllerOfNoCopy(meta); owner != nil && owner.Kind == canaryKind && strings.HasPrefix(owner.APIVersion, flaggerGroup+"/") {
@@ -187,7 +188,7 @@ func (s steering) of(object diag.Object, meta *metav1.ObjectMeta) model.Steering
 	return model.Steering{}
 }
 
-// trimManagers leaves of managed fields the names of managers that steer, each once.
+// trimManagers returns the names of the managers that steer, each once.
 func trimManagers(fields []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 	var out []metav1.ManagedFieldsEntry
 	for _, f := range fields {

@@ -17,8 +17,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// The types here are what is kept of kinds of which a cluster has many objects:
-// the few fields that decide a route, read once.
+// These types are the trimmed forms of kinds of which a cluster has many objects: the few
+// fields that decide a route, read once.
 
 // Object is an object that was read.
 type Object interface {
@@ -43,21 +43,21 @@ func (m *Meta) GetNamespace() string { return m.Namespace }
 // GetName returns the name.
 func (m *Meta) GetName() string { return m.Name }
 
-// GetUID returns what tells objects of one name apart that were there one after
-// the other; empty from YAML.
+// GetUID returns the UID, which tells objects apart that had the same name one after the
+// other; empty from YAML.
 func (m *Meta) GetUID() types.UID { return m.UID }
 
-// Labels are those of pods, as many pods share them.
+// Labels are labels of pods; many pods share them.
 type Labels struct {
-	// All are as they are, Kept without those that controllers add for each revision.
+	// All has all labels, Kept those that controllers don't add for each revision.
 	All, Kept map[string]string
 	// all and kept are the same for equal labels only.
 	all, kept string
-	// others has what is kept.
+	// others are the labels of Kept; nil if these are those of All.
 	others *Labels
 }
 
-// LabelsOf reads labels, which must not be changed any more.
+// LabelsOf reads labels. Nobody may change them afterwards.
 func LabelsOf(labels map[string]string) *Labels {
 	out := &Labels{All: labels, Kept: withoutRevision(labels), all: model.LabelString(labels)}
 	out.kept = out.all
@@ -70,8 +70,8 @@ func LabelsOf(labels map[string]string) *Labels {
 // Text is the same for equal labels only.
 func (l *Labels) Text() string { return l.all }
 
-// KeepAs has l share what is kept of it with others of which the same is kept. It is
-// to be called before anybody else knows l.
+// KeepAs lets l share its Kept labels with others that have the same. It must be called
+// before anybody else has l.
 func (l *Labels) KeepAs(share func(*Labels) *Labels) {
 	if l.all == l.kept {
 		return
@@ -80,15 +80,15 @@ func (l *Labels) KeepAs(share func(*Labels) *Labels) {
 	l.Kept, l.kept, l.others = same.All, same.all, same
 }
 
-// Pod is what of a pod decides a route.
+// Pod is the trimmed form of a pod.
 type Pod struct {
 	Meta
 
 	Labels *Labels
-	// Workload is what has made it.
+	// Workload is its owner.
 	Workload model.Workload
 	Created  time.Time
-	// Live is set while it may serve, now or later; Ready if it says that it is.
+	// Live is set while it may serve, now or later; Ready while its own condition says so.
 	Live, Ready bool
 	// Notes are the names of its annotations that are about Overrides.
 	Notes []string
@@ -96,7 +96,7 @@ type Pod struct {
 	sidecar sidecar
 }
 
-// TrimPod returns what is kept of a pod.
+// TrimPod returns the trimmed form of in.
 func TrimPod(in *corev1.Pod) *Pod {
 	return &Pod{
 		Meta: metaOf(in), Labels: LabelsOf(in.Labels), Workload: workloadOf(in), Created: in.CreationTimestamp.Time,
@@ -104,19 +104,19 @@ func TrimPod(in *corev1.Pod) *Pod {
 	}
 }
 
-// EndpointSlice is what of an EndpointSlice decides a route.
+// EndpointSlice is the trimmed form of an EndpointSlice.
 type EndpointSlice struct {
 	Meta
 
 	// Service is the name of its Service.
 	Service string
-	// Ready are the names of the pods that it calls ready, sorted.
+	// Ready are the names of the pods that it lists as ready, sorted.
 	Ready []string
-	// Foreign is set where it has endpoints that are no pods of the cluster, as far as it says.
+	// Foreign is set if it seems to have endpoints that are no pods of the cluster.
 	Foreign bool
 }
 
-// TrimEndpointSlice returns what is kept of in. An endpoint that does not say is
+// TrimEndpointSlice returns the trimmed form of in. An endpoint without the condition is
 // ready (EndpointConditions.Ready).
 func TrimEndpointSlice(in *discoveryv1.EndpointSlice) *EndpointSlice {
 	out := &EndpointSlice{Meta: metaOf(in), Service: in.Labels[discoveryv1.LabelServiceName], Foreign: isForeign(in)}
@@ -130,31 +130,30 @@ func TrimEndpointSlice(in *discoveryv1.EndpointSlice) *EndpointSlice {
 	return out
 }
 
-// Workload is what of something that makes pods decides a route.
+// Workload is the trimmed form of an object that owns pods.
 type Workload struct {
 	Meta
 
 	Kind    string
 	Created time.Time
-	// Replicas is how many pods it asks for; 1 where it does not say.
+	// Replicas is the number of pods that it asks for; 1 if it does not say.
 	Replicas int
-	// Selector are the labels that it selects its pods by; nil where it has
-	// expressions, which a subset can't say.
+	// Selector are the labels by which it selects its pods; nil if it has expressions,
+	// which a subset can't have.
 	Selector map[string]string
-	// Template are the labels of its pods, and Notes the names of their annotations that
-	// are about Overrides.
+	// Template are the labels of its template, and Notes the names of the template's
+	// annotations that are about Overrides.
 	Template *Labels
 	Notes    []string
-	// Owned is set where something else has made it.
+	// Owned is set if it has an owner itself.
 	Owned   bool
 	sidecar sidecar
-	// TemplateOf names the Deployment that lends a Rollout its template; empty for
-	// its own.
+	// TemplateOf names the Deployment whose template a Rollout uses; empty for its own.
 	TemplateOf string
-	// Steers are the objects that a Rollout changes while it goes on.
+	// Steers are the objects that a Rollout changes as it goes on.
 	Steers []diag.Object
-	// Stable is the name of the Service that callers of a Rollout's pods use, where it
-	// names one: the others that it changes are its own.
+	// Stable is the name of the Service that callers of a Rollout's pods use, if it names
+	// one; other Services that it changes are for itself.
 	Stable string
 }
 
@@ -173,9 +172,9 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 	return out
 }
 
-// Trim returns what is kept of an object: another one for kinds of which there
-// are many, else the object itself, without what takes most of the memory; nil for
-// one that decides nothing.
+// Trim returns an object without the parts that decide no route: an object of another type
+// for kinds of which there are many, else the object itself without its largest parts. It
+// returns nil if the object decides nothing.
 func Trim(object metav1.Object) Object {
 	switch x := object.(type) {
 	case *corev1.Pod:
@@ -218,7 +217,7 @@ func Trim(object metav1.Object) Object {
 	return object
 }
 
-// orNil returns x as an Object, which is nil where x is.
+// orNil returns x as an Object, which is nil if x is.
 func orNil[T any, P interface {
 	*T
 	Object
@@ -229,8 +228,8 @@ func orNil[T any, P interface {
 	return x
 }
 
-// trimMetadata removes managed fields but for who steers the object, what kubectl applied last,
-// and the status.
+// trimMetadata removes the last-applied annotation of kubectl, the status of a Service, and
+// the managed fields but for the names of managers that steer the object.
 func trimMetadata(object metav1.Object) {
 	object.SetManagedFields(trimManagers(object.GetManagedFields()))
 	if annotations := object.GetAnnotations(); annotations != nil {
@@ -241,8 +240,8 @@ func trimMetadata(object metav1.Object) {
 	}
 }
 
-// revisionLabels are added by controllers to the pods of each revision, or of
-// each pod, and say nothing about the version.
+// revisionLabels are labels that controllers add to the pods of each revision, or to each
+// pod. They say nothing about the version.
 var revisionLabels = []string{
 	"pod-template-hash",
 	"controller-revision-hash",
@@ -254,8 +253,8 @@ var revisionLabels = []string{
 	"lifecycle.apps.kruise.io/state",
 }
 
-// withoutRevision returns labels without those that are added per revision; labels
-// themselves where there are none.
+// withoutRevision returns labels without revisionLabels; labels itself if it has none of
+// them.
 func withoutRevision(labels map[string]string) map[string]string {
 	for _, key := range revisionLabels {
 		if _, ok := labels[key]; ok {
@@ -269,7 +268,7 @@ func withoutRevision(labels map[string]string) map[string]string {
 	return labels
 }
 
-// mayServe reports whether p is a pod that may serve, now or later.
+// mayServe reports whether p may serve, now or later.
 func mayServe(p *corev1.Pod) bool {
 	return p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodFailed && p.Status.Phase != corev1.PodSucceeded
 }
@@ -280,9 +279,9 @@ func isReady(p *corev1.Pod) bool {
 	})
 }
 
-// workloadOf names what made p, of whatever kind it is. A ReplicaSet stands for the
-// Deployment or the Rollout whose name and pod hash its own name is made of, a
-// ReplicationController for the DeploymentConfig that its pods name.
+// workloadOf names the owner of p, whatever its kind. Instead of a ReplicaSet it names the
+// Deployment or Rollout, if the name of the ReplicaSet consists of its name and the pod hash;
+// instead of a ReplicationController the DeploymentConfig that the pod names.
 func workloadOf(p *corev1.Pod) model.Workload {
 	owner := metav1.GetControllerOfNoCopy(p)
 	if owner == nil {

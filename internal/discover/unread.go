@@ -17,35 +17,35 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Unread is an object that puts endpoints behind Services and is of no kind of
-// which the pods are read: what is released can't be known past it.
+// Unread is an object that puts endpoints behind Services, of a kind whose pods are not
+// read. While there is one, it is not known whether the pods that are read are all there are.
 //
-//	the object                                   is behind
-//	of any kind, with a pod template in it       the Services that select the template's labels
-//	a WorkloadEntry or a WorkloadGroup           the Services that select its labels
-//	an Endpoints with addresses that are no pods the Service of its name
+//	the object                                    is behind
+//	of any kind, with a pod template in it        the Services that select the template's labels
+//	a WorkloadEntry or a WorkloadGroup            the Services that select its labels
+//	an Endpoints with addresses that are no pods  the Service of its name
 //
-// An EndpointSlice is an [EndpointSlice], whatever is in it. From a cluster pods
-// are read, whoever has made them, so that no template is needed.
+// An EndpointSlice is an [EndpointSlice], whatever it has. The pods of a cluster are read,
+// whatever their owners are, so that their templates don't matter.
 type Unread struct {
 	Meta
 
 	Kind string
-	// Templates are the labels of its pods: of all of them, or of each part.
+	// Templates are the labels of its pod templates.
 	Templates []*Labels
-	// Service is the name of the Service that it is behind, where labels do not say it.
+	// Service is the name of the Service that it is behind; empty if labels decide it.
 	Service string
 }
 
-// mayMakePods reports whether text, a document in YAML or JSON, may hold a pod
-// template. Definitions of kinds hold the schema of one at most.
+// mayMakePods reports whether text, a document in YAML or JSON, may have a pod template.
+// CustomResourceDefinitions have at most the schema of one.
 func mayMakePods(group string, text []byte) bool {
 	return group != "apiextensions.k8s.io" && bytes.Contains(text, []byte("labels")) &&
 		(bytes.Contains(text, []byte("containers")) || bytes.Contains(text, []byte("template")))
 }
 
-// parseUnread takes over an object of a kind that is not read, if there is a pod
-// template in it, and reports whether there is one.
+// parseUnread adds an object of a kind that is not read, if it has a pod template, and
+// reports whether it has one.
 func (p *parser) parseUnread(doc []byte, h *head, gvk schema.GroupVersionKind) bool {
 	var tree map[string]any
 	if !mayMakePods(gvk.Group, doc) || kjson.UnmarshalCaseSensitivePreserveInts(doc, &tree) != nil {
@@ -58,7 +58,7 @@ func (p *parser) parseUnread(doc []byte, h *head, gvk schema.GroupVersionKind) b
 	}
 	name := h.name(&Kind{}, p.namespace)
 	if slices.ContainsFunc(kinds, func(k Kind) bool { return k.Name == gvk.Kind }) {
-		// A Service of Knative's, say, is not the Service of that name.
+		// A Service of Knative, for example, is not the Service of that name.
 		name.Kind = gvk.Kind + "." + gvk.Group
 	}
 	if name.Name == "" {
@@ -74,13 +74,13 @@ func (p *parser) parseUnread(doc []byte, h *head, gvk schema.GroupVersionKind) b
 	return true
 }
 
-// templateSearch finds pod templates in an object of whatever kind.
+// templateSearch finds pod templates in an object of any kind.
 type templateSearch struct {
 	// found are the labels of the templates, each set once.
 	found map[string]map[string]string
 }
 
-// deepest bounds the search; hardly any kind goes down ten levels to its templates.
+// deepest bounds the search: hardly any kind has its templates below ten levels.
 const deepest = 32
 
 func (s *templateSearch) value(key string, value any, depth int) {
@@ -106,10 +106,10 @@ func (s *templateSearch) value(key string, value any, depth int) {
 	}
 }
 
-// templateLabels returns the labels of a value if it is a pod template: labels in
-// its metadata, and a spec that has containers, or anything where the field that
-// it stands in is called template. Templates of other things than pods have no
-// spec (Secrets of a SealedSecret), or stand in fields of other names (volumes).
+// templateLabels returns the labels of a value if it is a pod template: if it has labels in
+// its metadata, and a spec with containers, or any spec if its field is called template.
+// Templates of other objects have no spec (Secrets of a SealedSecret), or are in fields of
+// other names (volumes).
 func templateLabels(field string, value map[string]any) map[string]string {
 	spec, _ := value["spec"].(map[string]any)
 	metadata, _ := value["metadata"].(map[string]any)
@@ -127,8 +127,8 @@ func templateLabels(field string, value map[string]any) map[string]string {
 	return out
 }
 
-// workloadEntry is a WorkloadEntry of Istio's, as far as it says which Services
-// it is behind.
+// workloadEntry is the fields of a WorkloadEntry of Istio's that say which Services it is
+// behind.
 type workloadEntry struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
@@ -143,9 +143,9 @@ func decodeWorkloadEntry(doc []byte) (metav1.Object, error) {
 	return decodeAs[workloadEntry](doc)
 }
 
-// unreadOf returns what is kept of in. Services select WorkloadEntries of their
-// namespace by their labels, but none whose address is a name or a socket, which
-// only a ServiceEntry can use (istio pilot/pkg/serviceregistry/kube/controller:
+// unreadOf returns the trimmed form of in. Services select WorkloadEntries of their
+// namespace by labels, except those whose address is a name or a socket: only ServiceEntries
+// can use these (istio pilot/pkg/serviceregistry/kube/controller:
 // workloadInstanceHandler; serviceentry: convertWorkloadEntryToWorkloadInstance).
 func (in *workloadEntry) unreadOf() *Unread {
 	if _, err := netip.ParseAddr(in.Spec.Address); in.Spec.Address != "" && err != nil {
@@ -154,8 +154,8 @@ func (in *workloadEntry) unreadOf() *Unread {
 	return unreadWorkload("WorkloadEntry", in, in.Spec.Labels)
 }
 
-// workloadGroup is a WorkloadGroup of Istio's: the template of WorkloadEntries
-// that workloads make themselves.
+// workloadGroup is a WorkloadGroup of Istio's: the template of WorkloadEntries that
+// workloads register themselves.
 type workloadGroup struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
@@ -191,8 +191,8 @@ func unreadWorkload(kind string, meta metav1.Object, labels map[string]string) *
 	return &Unread{Meta: metaOf(meta), Kind: kind, Templates: []*Labels{LabelsOf(labels)}}
 }
 
-// endpoints is an Endpoints, which names the addresses behind the Service of its
-// name, as far as it says what they are.
+// endpoints is the fields of an Endpoints that say what the addresses behind the Service of
+// its name are.
 type endpoints struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
@@ -222,12 +222,12 @@ func (in *endpoints) unreadOf() *Unread {
 	return nil
 }
 
-// sliceController is how Kubernetes' own controller marks the EndpointSlices that
-// it makes of the pods that a Service selects.
+// sliceController is the mark of Kubernetes' own controller on EndpointSlices with the pods
+// that a Service selects.
 const sliceController = "endpointslice-controller.k8s.io"
 
-// isForeign reports whether an EndpointSlice has endpoints that are no pods, or
-// that something else than Kubernetes has put there, as for pods of another cluster.
+// isForeign reports whether an EndpointSlice has endpoints that are no pods, or comes from
+// another controller than Kubernetes' own, as for pods of another cluster.
 func isForeign(in *discoveryv1.EndpointSlice) bool {
 	if by, ok := in.Labels[discoveryv1.LabelManagedBy]; ok && by != sliceController {
 		return len(in.Endpoints) > 0
@@ -237,7 +237,7 @@ func isForeign(in *discoveryv1.EndpointSlice) bool {
 	})
 }
 
-// unreadIndex finds what is unread behind a Service.
+// unreadIndex finds the unread objects behind a Service.
 type unreadIndex struct {
 	byLabel   groupIndex
 	byService map[[2]string][]model.Unread
@@ -267,7 +267,7 @@ func (r *reader) indexUnread() unreadIndex {
 	return out
 }
 
-// behind lists what is unread behind a Service.
+// behind lists the unread objects behind a Service.
 func (x *unreadIndex) behind(namespace, name string, selector map[string]string) []model.Unread {
 	out := slices.Clone(x.byService[[2]string{namespace, name}])
 	for _, g := range x.byLabel.selected(namespace, selector) {

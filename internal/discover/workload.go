@@ -7,9 +7,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// templates lists the pod templates of all workloads, each as a group of as
-// many pods as it asks for. A Deployment that only lends its template to a
-// Rollout, which runs the pods, has none.
+// templates lists the pod templates of all workloads, each as a group of the number of pods
+// that it asks for. A Deployment whose template a Rollout uses has no pods of its own.
 func (r *reader) templates() []*group {
 	uninjected := r.uninjected()
 	lent, deployments := map[[2]string]bool{}, map[[2]string]*Labels{}
@@ -43,7 +42,7 @@ func (r *reader) templates() []*group {
 	return out
 }
 
-// wanted is how many pods w is to have; zero where that is not known, as of a DaemonSet.
+// wanted is the number of pods that w asks for; zero if it is not known, as for a DaemonSet.
 func (w *Workload) wanted() int {
 	if w.Kind == "DaemonSet" {
 		return 0
@@ -57,10 +56,10 @@ const (
 	app           = "app"
 )
 
-// readCallers names every workload as conditions may: by its app label and by
-// its canonical name (istio pkg/kube/labels: CanonicalService). A name under which
-// any pods are known to have no sidecar is one of callers without: some of them are
-// enough to reach what ordinary requests are not to reach.
+// readCallers names every workload as conditions do: by its app label and by its canonical
+// name (istio pkg/kube/labels: CanonicalService). If some pods of a name are known to have no
+// sidecar, the caller counts as one without: some pods are enough to send ordinary requests
+// to previews.
 func (r *reader) readCallers(groups []*group) {
 	r.snapshot.Callers = slices.Grow(r.snapshot.Callers, 2*len(groups))
 	for _, g := range groups {
@@ -77,7 +76,7 @@ func (r *reader) readCallers(groups []*group) {
 			add(name, label)
 		}
 		if !found {
-			// Injection labels the pods with the name of their workload.
+			// Injection adds a label with the name of the workload.
 			add(g.owner.workload.Name, canonicalName)
 		}
 	}
