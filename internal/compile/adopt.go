@@ -25,7 +25,7 @@ type userRoute struct {
 	destinations []route.Destination
 	// delegated is the user's route that delegates to it; nil for others.
 	delegated *mesh.Delegated
-	// pinned is set where a destination was replaced by a pin.
+	// pinned is set if a destination was replaced by a pin.
 	pinned bool
 }
 

@@ -9,27 +9,27 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// group is some of the user's routes in a row, from a first to the one before another:
-// all that one route delegates to, or a single one.
+// group is consecutive routes of the user: all that one route delegates to, or a single
+// one. The routes are those from an index to before another.
 //
-//	the user's root delegates to routes, and          rows for requests without an override
+//	a route of the user delegates to routes, and      rows for requests without an override
 //	------------------------------------------------  -------------------------------------
 //	their destinations can stay as they are           one that delegates to the same
 //	a destination has to be pinned                    copies, with the pin
-//	they lead to different Services                   copies: between two of them there
-//	                                                  are overrides that only one follows
-//	one of them looks at baggage itself               copies: Istio drops a route whose match
+//	they lead to different Services                   copies, with rows for overrides that
+//	                                                  only some of them follow in between
+//	one of them matches baggage itself                copies: Istio drops a route whose match
 //	                                                  conflicts with that of the root
-//	Istio would not delegate there from a table       copies
+//	Istio does not let a table delegate to them       copies
 type group struct {
 	from, to int
-	// by is what delegates to them; nil where they are copied.
+	// by is the route that delegates to them; nil if they are copied.
 	by *mesh.Delegated
-	// pinned is set where they are copied since a destination has to be pinned.
+	// pinned is set if they are copied because a destination has to be pinned.
 	pinned bool
 }
 
-// groups divides the routes of the draft, whose destinations have been pinned.
+// groups divides the pinned routes.
 func (b *builder) groups() []group {
 	routes := b.routes
 	var out []group
@@ -51,7 +51,7 @@ func (b *builder) groups() []group {
 	return out
 }
 
-// canDelegate reports whether the table can delegate to what the user's root does.
+// canDelegate reports whether the table can delegate to the same routes as the user's root.
 func (b *builder) canDelegate(g *group) bool {
 	routes := b.routes[g.from:g.to]
 	g.pinned = slices.ContainsFunc(routes, func(r userRoute) bool { return r.pinned })
@@ -70,8 +70,7 @@ func (b *builder) canDelegate(g *group) bool {
 	return len(conjunctions(g.by.Matches, b.withoutCarrier)) > 0
 }
 
-// inGroup adds the rows of one kind for the routes of a group, as a delegation if they
-// can be.
+// inGroup adds the rows of one kind for the routes of a group, as a delegation if possible.
 func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
 	start := len(b.table.Routes)
 	for i := g.from; i < g.to; i++ {
@@ -96,8 +95,8 @@ func (b *builder) inGroup(g group, kind route.Kind, add func(i int)) {
 	}
 }
 
-// delegationName is the name that the user gave the root's route. Where neither that nor
-// all of the delegate's routes have one, some would have none.
+// delegationName is the name of the root's route. It is one of Overrides if a route of the
+// delegate has no name, since its row would have none either.
 func (b *builder) delegationName(g group, kind route.Kind) string {
 	unnamed := func(r userRoute) bool { return r.name == "" }
 	if slices.ContainsFunc(b.routes[g.from:g.to], unnamed) {
@@ -106,9 +105,9 @@ func (b *builder) delegationName(g group, kind route.Kind) string {
 	return g.by.Root.GetName()
 }
 
-// fallback adds the Service's own routes behind rows that are delegated. No request gets
-// there while the delegate takes them all. Where Istio passes over it, as in the moment in
-// which a user gives it hosts again, requests would be answered with 404 without them.
+// fallback adds the Service's own routes behind delegated rows. No request gets there while
+// the delegate takes them all. Istio ignores the delegate while it has hosts, as in the
+// moment in which a user gives it hosts again: without a fallback, requests would get 404.
 func (b *builder) fallback(groups []group) {
 	d := b.draft
 	if len(groups) == 0 {

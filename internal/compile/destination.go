@@ -91,8 +91,8 @@ func (b *builder) destination(i int, t *service, v *version) (route.Destination,
 	return out, true
 }
 
-// portOf returns the port of iso for a destination of t on port; zero, which
-// means the port of the request, where that is right for every port of t.
+// portOf returns the port of iso for a destination of t on port; zero, which means the port
+// of the request, if that is right for every port of t.
 func portOf(iso, t *model.Service, port uint32) (uint32, bool) {
 	same := true
 	for _, p := range t.Ports {
@@ -111,8 +111,8 @@ func portOf(iso, t *model.Service, port uint32) (uint32, bool) {
 	return 0, port == 0 && same
 }
 
-// pinDestinations makes every destination and mirror that means a Service, and not a subset
-// of it, mean its released pods.
+// pinDestinations turns every destination and mirror that is a Service without a subset into
+// its released pods.
 func (b *builder) pinDestinations() {
 	for i := range b.routes {
 		r := &b.routes[i]
@@ -124,8 +124,8 @@ func (b *builder) pinDestinations() {
 	}
 }
 
-// pinMirror changes d, which belongs to a copy, and reports whether it did. Where a pin has
-// several parts, requests are copied to the one of the largest share.
+// pinMirror pins d, which belongs to a copy, and reports whether it did. If a pin has several
+// parts, it takes the one with the largest share.
 func (b *builder) pinMirror(d *istioapi.Destination) bool {
 	host := b.ix.mesh.Concrete(d.GetHost())
 	parts := b.partsOf(host, d.GetSubset())
@@ -138,7 +138,7 @@ func (b *builder) pinMirror(d *istioapi.Destination) bool {
 	return true
 }
 
-// mirrorsOf lists where a route copies requests to.
+// mirrorsOf lists the destinations that a route copies requests to.
 func mirrorsOf(r *istioapi.HTTPRoute) []*istioapi.Destination {
 	var out []*istioapi.Destination
 	if r.GetMirror() != nil {
@@ -161,7 +161,7 @@ func (b *builder) seesSubsets(s *service) bool {
 	return !slices.ContainsFunc(scope, func(n string) bool { return !s.subsets.seenFrom(n) })
 }
 
-// partsOf returns the pin of the Service that host means.
+// partsOf returns the pin of the Service of a host; none for a subset.
 func (b *builder) partsOf(host, subset string) []part {
 	if t := b.services.active(host); t != nil && subset == "" {
 		return t.pin.parts
@@ -169,8 +169,8 @@ func (b *builder) partsOf(host, subset string) []part {
 	return nil
 }
 
-// pinned replaces each destination that means a pinned Service by the parts of
-// the pin, which divide its share.
+// pinned replaces each destination that is a pinned Service by the parts of the pin, which
+// divide its share.
 func (b *builder) pinned(in []route.Destination) []route.Destination {
 	var out []route.Destination
 	shares := make([]share, 0, len(in))

@@ -21,7 +21,7 @@
 //	nothing.go     selectors that select nothing
 //	released.go    which pods are released
 //	remembered.go  that they stay released, and which pods stand in for them
-//	advice.go      how to say which are released, where nothing does
+//	advice.go      how to say which pods are released, if nothing does
 //	unread.go      pods of a kind of workload that is not read
 //	version.go     which versions there are, and which can serve
 //	shared.go      versions that several workloads run

@@ -3,17 +3,17 @@ package compile
 // Door is one way to the pods of a Service that has previews.
 type Door struct {
 	Kind DoorKind `json:"kind"`
-	// Name says which: an object, a host or a port.
+	// Name is that of an object, a host or a port.
 	Name string `json:"name,omitempty"`
-	// Callers says who comes in by it, where not everybody does.
+	// Callers says which callers use it; empty for all.
 	Callers string `json:"callers,omitempty"`
-	// Unknown is the VirtualService that decides, where what it says is not known.
+	// Unknown is the VirtualService that decides, if a part of it is not known.
 	Unknown string `json:"unknown,omitempty"`
-	// Pinned is set where no ordinary request reaches a preview by it.
+	// Pinned is set if no ordinary request reaches a preview by it.
 	Pinned bool `json:"pinned"`
 }
 
-// DoorKind says what sort of way a door is.
+// DoorKind is the kind of a door.
 type DoorKind string
 
 const (
@@ -23,7 +23,7 @@ const (
 	DoorRoute DoorKind = "Route"
 	// DoorMirror is copies of requests.
 	DoorMirror DoorKind = "Mirror"
-	// DoorSubset is a subset of a user's, wide enough to hold a preview.
+	// DoorSubset is a subset of a user that has pods of a preview.
 	DoorSubset DoorKind = "Subset"
 	// DoorServiceEntry is a ServiceEntry that selects the same pods.
 	DoorServiceEntry DoorKind = "ServiceEntry"
@@ -35,7 +35,7 @@ const (
 	DoorExposed DoorKind = "Exposed"
 	// DoorNoSidecar is callers whose pods have no sidecar.
 	DoorNoSidecar DoorKind = "NoSidecar"
-	// DoorDetectedPort is a port whose protocol is detected, for what is not HTTP.
+	// DoorDetectedPort is a port whose protocol is detected, for other protocols than HTTP.
 	DoorDetectedPort DoorKind = "DetectedPort"
 	// DoorOtherPort is a port that does not carry HTTP.
 	DoorOtherPort DoorKind = "OtherPort"

@@ -21,8 +21,8 @@ type draft struct {
 	adopted  *model.VirtualService
 	excluded []string
 	routes   []userRoute
-	// scoped is set where the table must name the namespaces that see it; within are
-	// those it may name, nil for all that callers are in.
+	// scoped is set if the table must name the namespaces that see it; within are those that
+	// it may name, nil for all.
 	scoped bool
 	within []string
 

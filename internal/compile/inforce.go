@@ -12,8 +12,8 @@ import (
 
 // claim says whose routes callers of one namespace get by a domain.
 type claim struct {
-	// sources are the user's VirtualServices, each for some callers, ports or, where
-	// ages are not known, orders.
+	// sources are the user's VirtualServices, each for some callers, ports or, if ages are
+	// not known, orders.
 	sources []*mesh.Source
 	// own are, for each source, the ports on which some callers get the Service's own
 	// route, among callers whose istiod reads the source.
@@ -21,7 +21,7 @@ type claim struct {
 	// open are the ports on which some callers of a source get routes that don't match
 	// every request: a request that they don't match must stay without an answer.
 	open map[uint32]bool
-	// service is set where the Service's own route is in force for some callers.
+	// service is set if the Service's own route is in force for some callers.
 	service bool
 }
 
@@ -48,11 +48,11 @@ func (c *claim) add(class *mesh.Class, port uint32, h *mesh.VirtualHost, among [
 	}
 }
 
-// inForce says whose routes are in force for a domain, by namespace of the callers.
+// inForce has the routes in force for a domain, by namespace of the callers.
 type inForce map[string]*claim
 
 // claims asks the model of the mesh whose routes callers get by a domain of the hosts on
-// ports; nil where no object of a user decides. It reports false if there are too many
+// ports; nil if no object of a user decides. It reports false if there are too many
 // kinds of callers to tell apart.
 func (ix *index) claims(host, domain string, ports []uint32) (inForce, bool) {
 	if !ix.mesh.Touched(host) {
@@ -87,7 +87,7 @@ func (ix *index) claims(host, domain string, ports []uint32) (inForce, bool) {
 
 // routesInForce says whose routes callers of a Service get.
 type routesInForce struct {
-	// claims is nil where no object of a user decides.
+	// claims is nil if no object of a user decides.
 	claims  inForce
 	tooMany bool
 	// picked are the routes to take over; found is set if there are such.
@@ -182,9 +182,9 @@ type pick struct {
 	others map[string]*claim
 }
 
-// choose picks the routes that are in force for callers in namespace, the Service's
-// own, or if a table could not outrank these, those that are in force in the most
-// namespaces. It reports false where none can be picked.
+// choose picks the routes that are in force for callers in the Service's own namespace, or,
+// if a table could not outrank these, those that are in force in the most namespaces. It
+// reports false if none can be picked.
 func (f inForce) choose(namespace string, known []string) (pick, bool) {
 	count := map[*mesh.Source]int{}
 	best, found := (*mesh.Source)(nil), false
@@ -252,7 +252,7 @@ func compareSources(a, b *mesh.Source) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Object.Name, b.Object.Name))
 }
 
-// httpPorts are those of ports that carry HTTP, sorted.
+// httpPorts are the numbers of ports that carry HTTP, sorted.
 func httpPorts(ports []model.Port) []uint32 {
 	var out []uint32
 	for _, p := range sortedPorts(ports) {

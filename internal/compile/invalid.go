@@ -8,9 +8,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/valid"
 )
 
-// verdicts remembers why Istio would refuse objects of users. In a cluster its webhook
-// keeps such objects out, where it runs; manifests may have them. If their content were
-// taken over, Istio would refuse the copy too, or, worse, accept it.
+// verdicts remembers why Istio would refuse objects of users. Manifests may have such
+// objects, and clusters in which Istio's webhook does not run. Istio would refuse copies of
+// their content too, or, worse, accept them.
 type verdicts struct {
 	checker valid.Checker
 	of      map[diag.Object]string

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// ObjectSuffix ends the name of every object that is made.
+	// ObjectSuffix ends the name of every object of Overrides.
 	ObjectSuffix = "-overrides"
 	// releasedSubset names the pods of the released workload.
 	releasedSubset = "overrides-released"
@@ -22,10 +22,9 @@ const (
 	maxName        = 253
 )
 
-// subsetName returns the name of the subset of a version: the version itself
-// behind a prefix, since of two subsets of one name the older would win. A
-// version that is no DNS-1123 label gets a readable remainder of itself and a
-// hash of the whole; the doubled "-" keeps those names apart from all others.
+// subsetName returns the name of the subset of a version: a prefix, which keeps it apart
+// from subsets of users, and the version. A version that is no DNS-1123 label is replaced by
+// its valid characters and a hash; the doubled "-" keeps those names apart from all others.
 func subsetName(version string) string {
 	name := subsetPrefix + version
 	if len(name) <= maxLabel && isLowerLabel(version) {
@@ -37,7 +36,7 @@ func subsetName(version string) string {
 // mangled returns another name for a subset whose name is taken.
 func mangled(name string) string { return withHash(name, name, maxLabel) }
 
-// ObjectName returns base with the suffix of our objects, within the limit of names.
+// ObjectName returns base with the suffix of Overrides' objects, within the limit of names.
 func ObjectName(base string) string {
 	if len(base)+len(ObjectSuffix) <= maxName {
 		return base + ObjectSuffix
@@ -45,8 +44,7 @@ func ObjectName(base string) string {
 	return withHash(base, base, maxName-len(ObjectSuffix)) + ObjectSuffix
 }
 
-// withHash returns name, cut so that with "-" and a hash of what it stands for
-// it is at most limit bytes long.
+// withHash returns name with "-" and a hash of another string, cut to at most limit bytes.
 func withHash(name, of string, limit int) string {
 	sum := sha256.Sum256([]byte(of))
 	hash := hex.EncodeToString(sum[:])[:10]
@@ -72,7 +70,7 @@ func lowerLabel(s string) string {
 	return strings.Trim(mapped, "-")
 }
 
-// wanted is what a table would be named.
+// wanted is the names that a table may have.
 type wanted struct {
 	namespace string
 	// wants are bases of names, the best first; at least one.
@@ -81,18 +79,18 @@ type wanted struct {
 	key string
 }
 
-// uniqueNames returns a name for each claim, none of which is given twice in a namespace.
-// It depends on the claims and not on their order. All first choices are heard before any
-// second one, so that a name stays as it is as long as nobody else has a better right to
-// it. Names of Services are reserved, whether the Service has a table now or not:
+// uniqueNames returns a name for each claim, each once in a namespace. It does not depend on
+// the order of the claims. All first choices come before any second one, so that a name stays
+// as it is as long as nobody has a better right to it. Names of Services are reserved,
+// whether the Service has a table now or not:
 //
 //	claim of VirtualService  beside the Services  wants           gets
 //	foo                      bar                  foo, foo-hosts  foo-overrides
 //	foo                      foo                  foo, foo-hosts  foo-hosts-overrides
 //	foo                      foo, foo-hosts       foo, foo-hosts  foo-hosts-HASH-overrides
 //
-// A name that somebody else's object has is given to nobody who has another choice; as a
-// first choice it is returned, for the caller to say that it is taken.
+// The name of a foreign object is given only to a claim whose first choice it is: the caller
+// reports that it is taken.
 func uniqueNames(claims []wanted, reserved, foreign func(namespace, name string) bool) []string {
 	order := make([]int, len(claims))
 	for i := range order {
@@ -118,8 +116,8 @@ func uniqueNames(claims []wanted, reserved, foreign func(namespace, name string)
 	return out
 }
 
-// choice returns the name that c asks for in a round: those that it wants, then the
-// last of them with a hash that differs from round to round.
+// choice returns the choice of c in a round: the names that it wants, then the last of them
+// with a hash of the round.
 func (c *wanted) choice(round int) string {
 	if round < len(c.wants) {
 		return ObjectName(c.wants[round])

@@ -7,9 +7,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// reportSelectsNothing reports a selector that selects nothing. It is a warning where a
-// workload nearly has these labels; else the workloads may just not have been read, or may
-// not be there yet.
+// reportSelectsNothing reports a selector that selects nothing. The diagnostic is a warning
+// if a workload nearly has these labels; else the workloads may just not have been read, or
+// may not exist yet.
 func reportSelectsNothing(s *model.Service, r *reporter) {
 	if !selectsNothing(s) {
 		return

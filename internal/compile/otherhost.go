@@ -12,7 +12,7 @@ import (
 
 // draftHosts starts the table of the hosts of a source that are no active Services, if the
 // source leads to an active Service: there too destinations are pinned and overrides
-// followed. It returns nil where there is nothing to do.
+// followed. It returns nil if there is nothing to do.
 func (x *drafter) draftHosts(source *mesh.Source, others []*draft) *draft {
 	v := source.User
 	if !x.leadsToActive(source) || slices.ContainsFunc(others, func(d *draft) bool { return d.adopted == v && len(d.table.Hosts) > 1 }) {

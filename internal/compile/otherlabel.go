@@ -12,8 +12,8 @@ import (
 // one first.
 var otherLabels = []string{"app.kubernetes.io/version", "service.istio.io/canonical-revision", "tags.datadoghq.com/version"}
 
-// otherLabel returns a label that says the version of all backends, where none of them
-// carries the version label; empty where there is no such label.
+// otherLabel returns a label that says the version of all backends, if none of them has the
+// version label; empty if there is no such label.
 func otherLabel(backends []model.Backend, versionLabel string) string {
 	if len(backends) == 0 || slices.ContainsFunc(backends, func(b model.Backend) bool { return b.Labels[versionLabel] != "" }) {
 		return ""
@@ -26,8 +26,8 @@ func otherLabel(backends []model.Backend, versionLabel string) string {
 	return ""
 }
 
-// reportOtherLabel points to the label that says the version of the pods of s, where its
-// values differ between them.
+// reportOtherLabel recommends the label that says the version of the pods of s, if its values
+// differ between them.
 func reportOtherLabel(s *model.Service, versionLabel string, r *reporter) {
 	label := otherLabel(s.Backends, versionLabel)
 	if label == "" || !slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Labels[label] != s.Backends[0].Labels[label] }) {

@@ -12,10 +12,10 @@ import (
 
 // pin holds ordinary traffic to the released pods.
 type pin struct {
-	// needed is set where not all pods behind the Service are released.
+	// needed is set if not all pods behind the Service are released.
 	needed bool
 	// parts are the subsets that ordinary traffic is pinned to. Empty means the
-	// whole Service: where no pin is needed, or none can be made.
+	// whole Service: no pin is needed, or none is possible.
 	parts []part
 }
 
@@ -55,7 +55,7 @@ func choosePin(ix *index, s *service, r *reporter) (pin, []backend) {
 	return pin{needed: true, parts: parts}, x.pods
 }
 
-// parts returns the subsets of the pin; none where there can't be a pin.
+// parts returns the subsets of the pin; none if no pin is possible.
 func (x *pinning) parts(ix *index, r *reporter) []part {
 	released := x.pods
 	switch {
@@ -183,7 +183,7 @@ var tellingLabels = []string{"overrides.mesh/preview", "track", "app.kubernetes.
 
 // byOwnLabels pins to one label that all pods with ordinary traffic have and no other pod
 // has, in present templates and in former ones alike; or to all labels that they have in
-// common, where it takes several. Such a pin stays as it is when the version label of a
+// common, if no single one is enough. Such a pin stays as it is when the version label of a
 // workload changes: it has neither that label nor any other that changes with it.
 func byOwnLabels(g *given, pods []backend) ([]part, bool) {
 	common := commonLabels(pods)
@@ -221,8 +221,8 @@ func placeIn(list []string, s string) int {
 	return len(list)
 }
 
-// byCommonLabels pins to all labels that the pods with ordinary traffic have in common,
-// where no other pod has them all.
+// byCommonLabels pins to all labels that the pods with ordinary traffic have in common, if
+// no other pod has them all.
 func byCommonLabels(pods []backend) ([]part, bool) {
 	common := commonLabels(pods)
 	if len(common) == 0 || slices.ContainsFunc(pods, func(b backend) bool { return !b.ordinary && model.HasLabels(b.Labels, common) }) {
@@ -247,8 +247,8 @@ func commonLabels(pods []backend) map[string]string {
 }
 
 // byVersions pins to the released versions, weighted by their ready pods. Pods of a former
-// template have no share once there are as many ready ones of the present one as there are
-// to be: Kubernetes ends them then.
+// template have no share once all pods of the present template are ready: Kubernetes ends
+// the former ones then.
 func byVersions(pods []backend, versionLabel string) ([]part, bool) {
 	type count struct{ pods, ready int }
 	counts := map[string]*count{}

@@ -17,24 +17,24 @@ const PreviewLabel = "overrides.mesh/preview"
 type released struct {
 	// why is for people: "named by overrides.mesh/released", …
 	why string
-	// unknown is set where no rule knows which pods are released.
+	// unknown is set if no rule knows which pods are released.
 	unknown bool
-	// gone is set where the released pods are gone while others serve.
+	// gone is set if the released workloads have no pods left, while others serve.
 	gone bool
-	// missing is set where no pods are released, and no template of any.
+	// missing is set if no pods are released, and no template of any.
 	missing bool
-	// standIn is set where nothing remembered is left, and a workload that was overridable
+	// standIn is set if nothing remembered is left, and a workload that was overridable
 	// takes its place.
 	standIn bool
-	// byVersion is set where pods that are not remembered are released too, since their
+	// byVersion is set if pods that are not remembered are released too, since their
 	// version is.
 	byVersion bool
-	// awaited is set where nothing but previews is left, which ordinary traffic must not
+	// awaited is set if nothing but previews is left, which ordinary traffic must not
 	// reach, of a Service whose released pods are named or remembered.
 	awaited bool
 	// memory is what counts as remembered; nil for nothing.
 	memory *model.Remembered
-	// heads are the released workloads to remember; nil where there is nothing to override.
+	// heads are the released workloads to remember; nil if there is nothing to override.
 	heads []model.Running
 }
 
@@ -61,9 +61,9 @@ type releasedRule func(*releasing) (isReleased func(*backend) bool, why string)
 // releasedRules are asked in order; the first that knows the answer decides.
 var releasedRules = []struct {
 	ask releasedRule
-	// ofWorkload is set where the answer is a workload, byItself where nobody named it.
+	// ofWorkload is set if the answer is a workload, byItself if nobody named it.
 	ofWorkload, byItself bool
-	// standIn is set where the answer takes the place of what is remembered.
+	// standIn is set if the answer takes the place of what is remembered.
 	standIn bool
 }{
 	{ask: namedVersions},
@@ -124,7 +124,7 @@ func (x *releasing) askRules() bool {
 		return false
 	}
 	if x.memory == nil && !x.named() && x.isGone() {
-		// Others stand in for what is gone, as they would were it remembered.
+		// Others stand in for it, as if it were remembered.
 		x.memory = &model.Remembered{Released: x.heads()}
 		return x.askEach()
 	}
@@ -206,7 +206,7 @@ func (g *given) named() bool {
 	return len(g.settings.ReleasedVersions) > 0 || g.settings.ReleasedWorkload != nil
 }
 
-// check reports a released version that is not there.
+// check reports released pods that are not there.
 func (x *releasing) check(r *reporter) {
 	found := slices.ContainsFunc(x.pods, func(b backend) bool { return b.released })
 	switch {
@@ -241,7 +241,7 @@ func (x *releasing) awaits() string {
 	return enumerateRunning(x.memory.Released)
 }
 
-// butPreviews says that ordinary traffic does not reach previews, where there are any.
+// butPreviews says that ordinary traffic does not reach previews, if there are any.
 func (x *releasing) butPreviews() string {
 	if len(candidates(x.pods)) < len(x.pods) {
 		return " that are not labelled as previews"
@@ -295,7 +295,7 @@ func versionV1(x *releasing) (func(*backend) bool, string) {
 	return func(b *backend) bool { return b.Workload == first }, "it is v1"
 }
 
-// oldestWorkload knows the answer where all ages are known and one workload is older than
+// oldestWorkload knows the answer if all ages are known and one workload is older than
 // every other.
 func oldestWorkload(x *releasing) (func(*backend) bool, string) {
 	if len(x.Unread) > 0 {

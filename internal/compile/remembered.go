@@ -22,7 +22,7 @@ import (
 // version that was released, and go on to the next. A workload or version that somebody
 // names takes precedence.
 
-// rememberedPods knows the answer where a remembered workload has pods or wants some.
+// rememberedPods knows the answer if a remembered workload has pods or wants some.
 func rememberedPods(x *releasing) (func(*backend) bool, string) {
 	if x.memory == nil {
 		return nil, ""
@@ -82,7 +82,7 @@ func (x *releasing) addVersions() {
 	x.found.byVersion = x.Remembered != nil && slices.ContainsFunc(candidates(x.pods), func(b *backend) bool { return b.released && !x.chosen(b) })
 }
 
-// standIn chooses a workload that gets ordinary traffic where no remembered one is left.
+// standIn chooses a workload that gets ordinary traffic if no remembered one is left.
 func standIn(x *releasing) (func(*backend) bool, string) {
 	if x.memory == nil || len(x.Unread) > 0 {
 		return nil, ""
@@ -172,8 +172,8 @@ func (x *releasing) isHead(b *backend) bool {
 	return x.wasReleased(b)
 }
 
-// remember returns the text by which the objects of s remember what is released: nothing
-// where there is nothing to override.
+// remember returns the text by which the objects of s remember the released workloads; empty
+// if there is nothing to override.
 func (s *service) remember() string {
 	if s.skipped != nil || !s.pin.needed {
 		return ""

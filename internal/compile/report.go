@@ -7,19 +7,19 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Service says what was found about a Service, for people.
+// Service is the findings about a Service.
 type Service struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	// State is Managed, Idle (nothing to override) or Skipped.
 	State State `json:"state"`
-	// Reason is why it was left alone.
+	// Reason says why it is left alone.
 	Reason diag.Code `json:"reason,omitempty"`
 	// Why says the same for people, as in "no port carries HTTP".
 	Why string `json:"-"`
-	// Released says which rule decided about ordinary traffic.
+	// Released says which rule chose the released pods.
 	Released string `json:"released,omitempty"`
-	// Pinned says how ordinary traffic is held to the released pods.
+	// Pinned says how ordinary traffic is pinned to the released pods.
 	Pinned   Pinned      `json:"pinned,omitempty"`
 	Versions []Version   `json:"versions,omitempty"`
 	Origin   diag.Origin `json:"-"`
@@ -28,33 +28,32 @@ type Service struct {
 	// Reaches is the host of the Service whose pods get requests to Host: Host itself, or
 	// the one that an ExternalName Service stands for, through others if need be.
 	Reaches string `json:"-"`
-	// Unreleased are the pods behind it, or templates of pods, that ordinary traffic
-	// is pinned away from; none where it is not pinned.
+	// Unreleased are the pods behind it, or templates of pods, that the pin keeps ordinary
+	// traffic from; none without a pin.
 	Unreleased []model.Backend `json:"-"`
-	// Previews are the pods behind it, or templates of pods, that are not meant to get
-	// ordinary traffic, pinned or not.
+	// Previews are the pods behind it, or templates of pods, that should not get ordinary
+	// traffic, with or without a pin.
 	Previews []model.Backend `json:"-"`
-	// Doors are the ways to its pods, where it has previews. They are found by the
-	// proof.
+	// Doors are the ways to its pods, if it has previews. The proof finds them.
 	Doors []Door `json:"doors,omitempty"`
 	// ReleasedPods are the pods behind it, or templates of pods, that are released.
 	ReleasedPods []model.Backend `json:"-"`
-	// ReleasedMissing is set where nothing that stands behind it is what is released:
-	// Pinned is then what becomes of ordinary traffic that is pinned nowhere.
+	// ReleasedMissing is set if no released pods are behind it. Pinned then applies only if
+	// no pin is in place yet.
 	ReleasedMissing bool `json:"-"`
 	// ReleasedWorkloads are the workloads of released pods.
 	ReleasedWorkloads []model.Workload `json:"-"`
-	// PinStays is set where a pin is to be there though all pods are released, since not
-	// all of them are what is remembered as released.
+	// PinStays is set if a pin is needed although all pods are released, because not all of
+	// them are remembered as released.
 	PinStays bool `json:"-"`
-	// Settings are those in force: of annotations, of policies, and defaults.
+	// Settings are those in force: of annotations, policies, and defaults.
 	Settings model.Settings `json:"-"`
-	// Callers are the workloads that rows of the condition "from" are for.
+	// Callers are the workloads that have rows of the condition "from".
 	Callers []model.Caller `json:"-"`
 }
 
-// Apart are the pods behind s, or templates of pods, that ordinary traffic is to be kept
-// from: by the pin, or by one that is in place where what is released is missing.
+// Apart are the pods behind s, or templates of pods, that a pin keeps ordinary traffic from:
+// the one that is made, or one in place if no released pods are there.
 func (s *Service) Apart() []model.Backend {
 	if s.ReleasedMissing && s.State == Managed {
 		return s.Previews
@@ -67,19 +66,19 @@ func (s *Service) Object() diag.Object {
 	return diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
 }
 
-// State is what becomes of a Service.
+// State says what is made for a Service.
 type State string
 
 const (
 	// Managed Services have a route table.
 	Managed State = "Managed"
-	// Idle Services have nothing to override, and so no objects.
+	// Idle Services have nothing to override, so nothing is made for them.
 	Idle State = "Idle"
 	// Skipped Services can't or must not be routed by version; people read "left alone".
 	Skipped State = "LeftAlone"
 )
 
-// Pinned is how ordinary traffic is held to the released pods.
+// Pinned says how ordinary traffic is pinned to the released pods.
 type Pinned string
 
 const (
@@ -100,11 +99,11 @@ type Version struct {
 	Pods      int      `json:"pods"`
 	Ready     int      `json:"ready"`
 	Workloads []string `json:"workloads,omitempty"`
-	// Isolated names the Service of its own that the version stands behind.
+	// Isolated names the Service of the version's own that its pods are behind.
 	Isolated string `json:"isolated,omitempty"`
 }
 
-// serviceReports returns what was found about each Service.
+// serviceReports returns the findings about each Service.
 func serviceReports(ix *index, all *services) []Service {
 	out := make([]Service, 0, len(all.list))
 	for _, s := range all.list {
@@ -113,7 +112,7 @@ func serviceReports(ix *index, all *services) []Service {
 	return out
 }
 
-// serviceReport returns what was found about s.
+// serviceReport returns the findings about s.
 func serviceReport(ix *index, s *service) Service {
 	unreleased := backendsThat(s.pods, func(b *backend) bool { return !b.ordinary })
 	out := Service{
@@ -154,9 +153,9 @@ func serviceReport(ix *index, s *service) Service {
 	return out
 }
 
-// previews are the pods behind s that are not released; where it is not known which are,
-// those that are labelled as previews. A Service that asks to be left alone, or that is a
-// preview's own, has none.
+// previews are the pods behind s that are not released; if it is not known which are
+// released, those that are labelled as previews. A Service that asks to be left alone, or
+// that is for a preview only, has none.
 func previews(s *service, unreleased []model.Backend) []model.Backend {
 	if s.VersionOf != "" || s.Headless || s.skipped != nil && s.skipped.code == diag.OptedOut {
 		return nil

@@ -33,8 +33,7 @@ func (b *builder) released(i int) {
 	})
 }
 
-// rowName keeps the name that the user gave a route, since rows of both kinds
-// are that route.
+// rowName keeps the name of the user's route, since rows of both kinds are that route.
 func (b *builder) rowName(kind route.Kind, i int) string {
 	if name := b.routes[i].name; name != "" {
 		return name
@@ -46,9 +45,9 @@ func (b *builder) add(r route.Route) {
 	b.table.Routes = append(b.table.Routes, r)
 }
 
-// overrides adds the rows for all versions of the Services that the i-th of the
-// user's routes leads to: those with more conditions first, then by condition
-// and version, as strings compare; after them those that answer strict members.
+// overrides adds the rows for all versions of the Services that the i-th of the user's
+// routes leads to: those with more conditions first, then by condition and version, as
+// strings compare; then the rows that answer strict members.
 func (b *builder) overrides(i int) {
 	targets := b.targets(i)
 	for _, t := range targets {
@@ -74,13 +73,13 @@ type condition struct {
 	grammar.Condition
 	match  route.Match
 	suffix string
-	// caller is the workload that From names; namesake is set where another one
-	// of that name comes before it.
+	// caller is the workload that From names; namesake is set if another one of that name
+	// comes before it.
 	caller   model.Caller
 	namesake bool
 }
 
-// conditions lists the combinations that t has rows for, the one without any last.
+// conditions lists the combinations that t has rows for, the empty one last.
 func (b *builder) conditions(t *service) []condition {
 	if len(t.settings.Conditions) == 0 {
 		return unconditional
@@ -99,7 +98,7 @@ func (b *builder) conditions(t *service) []condition {
 	return slices.Concat(out, froms, methods, unconditional)
 }
 
-// unconditional is the combination that asks for nothing.
+// unconditional is the empty combination.
 var unconditional = []condition{{}}
 
 func (b *builder) froms(t *service) []condition {
@@ -165,7 +164,7 @@ func (b *builder) methods(t *service) []condition {
 	return out
 }
 
-// override adds the row on which requests for v leave by the i-th route.
+// override adds the row that sends requests for v along the i-th route.
 func (b *builder) override(i int, t *service, v *version, c condition) {
 	destination, ok := b.destination(i, t, v)
 	if !ok {
@@ -185,7 +184,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 	})
 }
 
-// carriersOf are the alternatives of what a request for v carries.
+// carriersOf are the alternative carriers of a request for v.
 func (b *builder) carriersOf(t *service, v *version, c condition) []route.Match {
 	key := carrierKey{v, c.caller, c.Method}
 	if out, known := b.carriers[key]; known {
@@ -217,8 +216,8 @@ func (c *condition) carrier(header, pattern string) route.Match {
 	return m
 }
 
-// unavailable adds the row that answers strict members of t which no override
-// row of the i-th route took.
+// unavailable adds the row that answers strict members of t that no override row of the
+// i-th route took.
 func (b *builder) unavailable(i int, t *service, c condition) {
 	judged := grammar.Judged{
 		From:   slices.Contains(t.settings.Conditions, "from"),
@@ -248,8 +247,8 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 	})
 }
 
-// usable reports whether Istio takes a pattern for a header, and reports why not. Patterns
-// of package grammar are valid; one of many long names may be too long.
+// usable reports whether Istio accepts a pattern for a header, with a diagnostic if it does
+// not. Patterns of package grammar are valid, but one of long names may be too long.
 func (b *builder) usable(of *service, header, pattern string) bool {
 	if len(pattern) <= grammar.MaxPatternBytes {
 		return true
@@ -278,7 +277,7 @@ func conjunctions(users, added []route.Match) []route.Match {
 func sortedCallers(callers []model.Caller) []model.Caller {
 	byKey := map[model.Caller]bool{}
 	for _, c := range callers {
-		c.NoSidecar = false // of no meaning for a row
+		c.NoSidecar = false // rows don't depend on it
 		byKey[c] = true
 	}
 	return slices.SortedFunc(maps.Keys(byKey), compareCallers)

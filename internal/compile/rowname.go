@@ -11,22 +11,20 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// rowNames names the rows that one of the user's routes has for the versions of
-// one Service. The operator finds rows in a cluster by name, so that two rows
-// never have one, and the name of a row depends neither on which other versions
-// there are nor on which can serve:
+// rowNames names the rows that one of the user's routes has for the versions of one
+// Service. The operator finds rows in a cluster by name, so names are unique, and the name of
+// a row does not depend on other versions, nor on whether they are ready:
 //
 //	override.SERVICE.VERSION[.from-CALLER][.method-METHOD][LABEL]
 //	unavailable.SERVICE[.from-CALLER][.method-METHOD][LABEL]
 //
-// Such a name can be taken apart again unless a part of it holds what separates
-// parts. Then "~" and a hash of all that the row is about follow, and no part
-// of other names holds a "~".
+// Such a name is ambiguous if one of its parts has a separator of parts. Then it ends in "~"
+// and a hash of everything that identifies the row. No part of other names has a "~".
 type rowNames struct {
 	of    *model.Service
 	route int
 	label string
-	// plain is set where neither the Service nor the label asks for a hash.
+	// plain is set if neither the Service nor the label makes names ambiguous.
 	plain bool
 	// taken are the names of the user's routes.
 	taken []string
@@ -47,9 +45,9 @@ func (b *builder) rowNamesOf(i int, t *service) rowNames {
 	return out
 }
 
-// isSecond reports whether the routes lead to a Service of another namespace
-// that is called like t and more likely to be meant by the name alone: the table
-// is in that namespace, or in neither.
+// isSecond reports whether the routes also lead to a Service of the same name as t in another
+// namespace, which the name alone is more likely to mean: t is not in the namespace of the
+// table.
 func (b *builder) isSecond(t *service) bool {
 	d := b.draft
 	if slices.Contains(d.of, t) || t.Namespace == d.table.Namespace {
@@ -61,8 +59,8 @@ func (b *builder) isSecond(t *service) bool {
 	})
 }
 
-// name returns the name of the row of a kind for a version, which is empty for
-// rows without one.
+// name returns the name of the row of a kind for a version; rows of no version have an empty
+// one.
 func (n *rowNames) name(kind route.Kind, version string, c *condition) string {
 	dot := ""
 	if version != "" {
@@ -79,16 +77,16 @@ func (n *rowNames) name(kind route.Kind, version string, c *condition) string {
 	return out + "~" + hex.EncodeToString(sum[:])[:10]
 }
 
-// plain reports whether the suffix of c can be told from a version or another
+// plain reports whether the suffix of c can't be confused with a version or another
 // condition.
 func (c *condition) plain() bool { return !c.namesake && !strings.Contains(c.From, methodPrefix) }
 
-// separates reports whether a version reads like one with a condition.
+// separates reports whether a version reads like a version with a condition.
 func separates(version string) bool {
 	return strings.Contains(version, fromPrefix) || strings.Contains(version, methodPrefix)
 }
 
-// What begins the conditions in the name of a row.
+// Prefixes of the conditions in the name of a row.
 const (
 	fromPrefix   = ".from-"
 	methodPrefix = ".method-"

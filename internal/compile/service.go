@@ -24,8 +24,8 @@ type backend struct {
 	preview bool
 	// released is a mark of [findReleased].
 	released bool
-	// ordinary marks pods that get ordinary traffic: the released ones, or, where none are
-	// there, all that are no previews. [findReleased] and [choosePin] set it.
+	// ordinary marks pods that get ordinary traffic: the released ones, or, if there are
+	// none, all that are no previews. [findReleased] and [choosePin] set it.
 	ordinary bool
 }
 

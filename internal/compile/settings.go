@@ -14,15 +14,14 @@ type PolicyReport struct {
 	Targets         []PolicyTarget
 }
 
-// PolicyTarget is one Service that a policy names. Reason is empty where the
+// PolicyTarget is one Service that a policy names. Reason is empty if the
 // policy is in force for it.
 type PolicyTarget struct {
 	Service string
 	Reason  diag.Code
 }
 
-// defaultMethods have rows where a Service has the condition "method" and names no
-// methods.
+// defaultMethods are the methods of a Service with the condition "method" that names none.
 var defaultMethods = []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"}
 
 // resolveSettings returns the settings of each Service, in the order of the snapshot, and

@@ -65,7 +65,7 @@ func isUnnameable(in *skipInput) string {
 	return ""
 }
 
-// informIfAlone turns a warning into an info where there is nothing to override.
+// informIfAlone turns a warning into an info if there is nothing to override.
 func informIfAlone(in *skipInput, d *diag.Diagnostic) bool {
 	if len(in.service.backends) < 2 && len(in.service.isolated) == 0 {
 		d.Severity, d.Fix = diag.Info, ""
@@ -88,7 +88,7 @@ func isHeadless(in *skipInput) string {
 	return in.service.reaching("it is headless, and no isolated versions of it are there")
 }
 
-// reaching adds to a reason that ordinary traffic reaches previews, where that is so.
+// reaching adds to a reason that ordinary traffic reaches previews, if it does.
 func (g *given) reaching(why string) string {
 	previews := g.namedPreviews()
 	if len(previews) == 0 {
@@ -97,7 +97,7 @@ func (g *given) reaching(why string) string {
 	return fmt.Sprintf("%s, so ordinary traffic reaches %s, which %s not released", why, enumerate(previews), agree(previews, "is", "are"))
 }
 
-// warnOfPreviews makes a diagnostic a warning where ordinary traffic reaches previews.
+// warnOfPreviews makes a diagnostic a warning if ordinary traffic reaches previews.
 func warnOfPreviews(in *skipInput, d *diag.Diagnostic) bool {
 	if len(in.service.namedPreviews()) > 0 {
 		d.Severity = diag.Warning
@@ -147,7 +147,7 @@ func awaitsRollout(in *skipInput) string {
 	return fmt.Sprintf("%s adds a hash to its selector, after which %s %s not behind it any more", in.service.Steered, enumerate(others), agree(others, "is", "are"))
 }
 
-// omitIfDropped omits an info where [reportSteered] reports, for a Service of the same
+// omitIfDropped omits an info if [reportSteered] reports, for a Service of the same
 // Rollout, which workloads the hash takes out of it.
 func omitIfDropped(in *skipInput, d *diag.Diagnostic) bool {
 	return d.Severity > diag.Info || !slices.ContainsFunc(in.all.list, func(o *service) bool {

@@ -144,8 +144,8 @@ func (b *builder) reportSteeredRoutes(from *model.VirtualService, g *group, host
 	b.r.add(d.WithFix("%s", otherwise).At(from.Origin))
 }
 
-// delegationSteps says how v becomes one that is delegated to, without a lost request: the
-// root comes first, and is younger, so that it is in force only when v has no hosts.
+// delegationSteps says how to turn v into a delegate without a lost request: its root is
+// applied first. It is younger, so that it is in force only when v has no hosts any more.
 func delegationSteps(v *model.VirtualService) string {
 	if len(v.Spec.GetHosts()) == 0 {
 		return "let one route of its root, without conditions on baggage, delegate to routes that lead to one Service"

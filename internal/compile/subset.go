@@ -15,7 +15,7 @@ type subsetPlan struct {
 	// ofParts and ofVersions name a subset for each part of the pin and for each version,
 	// in their order; it is empty for versions that need none.
 	ofParts, ofVersions []string
-	// own is the DestinationRule to make; nil where the user's has all subsets.
+	// own is the DestinationRule to make; nil if the user's has all subsets.
 	own *route.SubsetRule
 	// visible lists the namespaces that see the subsets; nil for all.
 	visible []string
@@ -24,9 +24,9 @@ type subsetPlan struct {
 	hiddenIn []string
 }
 
-// planSubsets finds a subset for each part of the pin and each version of s: one of the
-// user's where its labels are exactly these, else one to make. It skips s where Istio would
-// not merge the rule to make with the user's.
+// planSubsets finds a subset for each part of the pin and each version of s: one of the user
+// with exactly these labels, else one to make. It skips s if Istio would not merge the rule
+// to make with the user's.
 func planSubsets(ix *index, s *service, r *reporter) (subsetPlan, *skip) {
 	in := &skipInput{ix: ix, service: s, rules: rulesInForce(ix, &s.given)}
 	if k := firstReason(besideRules, in, r); k != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// manyRoutes is the size from which a table is worth a warning: each sidecar
-// holds all routes, at about 14 KiB each.
+// manyRoutes is the size above which a table gets a warning: each sidecar holds all routes,
+// at about 14 KiB each.
 const manyRoutes = 1000
 
 // builder makes a table of a draft.
@@ -33,7 +33,7 @@ type builder struct {
 	routes []userRoute
 	// names are those of the rows that are being added.
 	names rowNames
-	// carriers are what requests for a version carry, where several routes ask for it.
+	// carriers has the result of carriersOf, if several routes ask for it.
 	carriers map[carrierKey][]route.Match
 }
 
@@ -99,15 +99,15 @@ func (b *builder) build() {
 	}
 }
 
-// remember has the table of a Service say what is to be remembered of it, where it has no
-// DestinationRule to say it.
+// remember lets the table of a Service remember the released workloads, if the Service has no
+// DestinationRule that does.
 func (b *builder) remember() {
 	if of := b.draft.of; len(of) == 1 && len(b.table.Hosts) == 1 && of[0].subsets.own == nil {
 		b.table.Released = of[0].remember()
 	}
 }
 
-// size is how many rows the table has at most, where no conditions are asked for.
+// size is the number of rows that the table has at most, without conditions.
 func (b *builder) size() int {
 	rows := 2
 	for _, t := range b.draft.targets {
@@ -116,8 +116,8 @@ func (b *builder) size() int {
 	return rows * len(b.routes)
 }
 
-// label names the i-th route of a table in access logs: by the name that the
-// user gave it, else by its place.
+// label identifies the i-th route of a table in access logs: by the user's name, else by its
+// place.
 func (b *builder) label(i int) string {
 	r := b.routes[i]
 	switch {

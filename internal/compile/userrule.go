@@ -58,8 +58,8 @@ func readRules(ix *index, g *given, rules []*mesh.Rule) userRules {
 	return shadowedCopy(ix, g, rules[0])
 }
 
-// merge reports whether Istio merges rules in force with one for the host of a Service; it
-// does not look at the wildcards and the root namespace where there is such a rule.
+// merge reports whether Istio merges rules in force with one for the host of a Service.
+// Others are rules for a wildcard, or of the root namespace: that one would hide them.
 func merge(g *given, rules []*mesh.Rule) bool {
 	return rules[0].Host == g.host && rules[0].Namespace == g.Namespace
 }

@@ -19,7 +19,7 @@ type version struct {
 	// subset names it in a DestinationRule; empty for isolated versions. [planSubsets]
 	// names it.
 	subset string
-	// isolated is set where the version is behind a Service of its own.
+	// isolated is set if the version is behind a Service of its own.
 	isolated *isolated
 }
 

@@ -6,22 +6,22 @@ import (
 	"slices"
 )
 
-// share is one destination of a user's, and what a pin divides it into.
+// share is one destination of a user, and the parts of its pin.
 type share struct {
 	weight int32
-	// parts are the weights of a pin's parts; none where there is no pin. A single
-	// part may have none.
+	// parts are the weights of the pin's parts; none if there is no pin. A single part may
+	// have weight 0.
 	parts []int32
 }
 
-// fineTotal is what weights sum up to where they can't be exact. Shares are then
-// right to a part in a hundred million.
+// fineTotal is the sum of weights that can't be exact. Shares are then right to a part in a
+// hundred million.
 const fineTotal = 1_000_000_000
 
-// weigh returns the weights of all parts of all shares, one after another, in lowest
-// terms. It returns nothing where no pin has several parts: then weights stay as
-// they are. Their sum is at most what an int32 holds, since Istio adds them up in one
-// (pkg/config/validation: validateHTTPRouteDestinations) and Envoy in a uint32.
+// weigh returns the weights of all parts of all shares, one after another, in lowest terms.
+// It returns nil if no pin has several parts: then weights stay as they are. Their sum fits
+// into an int32, since Istio adds them up in one (pkg/config/validation:
+// validateHTTPRouteDestinations), and Envoy in a uint32.
 func weigh(shares []share) []int32 {
 	scale := int64(1)
 	for i := range shares {
@@ -32,7 +32,7 @@ func weigh(shares []share) []int32 {
 	if scale == 1 {
 		return nil
 	}
-	// No product is over 62 bits: a weight has 31, and a part of scale no more.
+	// No product has more than 62 bits: a weight has 31, and so has a part of scale.
 	var exact []int64
 	divisor := int64(0)
 	for i := range shares {
@@ -55,9 +55,8 @@ func weigh(shares []share) []int32 {
 	return out
 }
 
-// apportioned is weigh for weights that have no exact form that is small enough:
-// fineTotal is divided among the shares, and what each gets among its parts. What has
-// any weight gets at least 1.
+// apportioned is weigh for weights whose exact form is too large: it divides fineTotal among
+// the shares, and each share among its parts. Every weight but 0 becomes at least 1.
 func apportioned(shares []share) []int32 {
 	weights := make([]int64, 0, len(shares))
 	for i := range shares {
@@ -72,9 +71,9 @@ func apportioned(shares []share) []int32 {
 	return out
 }
 
-// divide divides total by weights: each gets its share rounded down, and those that
-// lose most by that one more, until nothing is left. No weight that is not 0 gets
-// nothing, so that the parts may sum up to a little more than total.
+// divide divides total by weights: each gets its share rounded down, and those that lose
+// most by rounding get one more, until nothing is left. Every weight but 0 gets at least 1,
+// so the sum may be a little more than total.
 func divide(total int64, weights []int64) []int64 {
 	sum := int64(0)
 	for _, w := range weights {
@@ -124,8 +123,8 @@ func (s *share) total() int64 {
 	return sum
 }
 
-// lcm returns the least common multiple of two numbers of which a is at most what an
-// int32 holds, or a larger number than that.
+// lcm returns the least common multiple of a, which fits into an int32, and b; or some number
+// that does not fit into an int32 if the multiple does not.
 func lcm(a, b int64) int64 {
 	b /= gcd(a, b)
 	if b > math.MaxInt32 {

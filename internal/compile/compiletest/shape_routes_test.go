@@ -52,7 +52,8 @@ func spelledTwice(headers map[string]*istioapi.StringMatch) bool {
 	return false
 }
 
-// routeShapes are the forms of K2, K9, K10 and of what a route has to keep.
+// routeShapes are the forms of destinations, matches and ports, and of everything that a copy
+// of a route has to keep.
 var routeShapes = []occurrence{
 	{compiletest.CallerRoutes, "by role", match(func(m *istioapi.HTTPMatchRequest) bool { return m.SourceLabels["role"] != "" })},
 	{compiletest.CallerRoutes, "from the root namespace", match(func(m *istioapi.HTTPMatchRequest) bool { return m.SourceNamespace == "istio-system" })},
@@ -149,7 +150,7 @@ func isWide(v *model.Service, s *istioapi.Subset) bool {
 	return len(kinds) == 2 && s.Labels["version"] == ""
 }
 
-// serviceShapes are the forms of K4 and K5.
+// serviceShapes are the forms of Services and of the pods behind them.
 var serviceShapes = []occurrence{
 	{compiletest.Ports, "several", service(func(v *model.Service) bool { return len(v.Ports) > 2 })},
 	{compiletest.Ports, "detected", port(func(p model.Port) bool { return p.Detected })},

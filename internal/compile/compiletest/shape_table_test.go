@@ -63,7 +63,7 @@ func aged(holds func(years int) bool) func(look) bool {
 	}
 }
 
-// hostShapes are the forms of K1.
+// hostShapes are the forms of hosts.
 var hostShapes = []occurrence{
 	{compiletest.Spellings, "name.namespace", host(func(h string) bool { return h == "cart.shop" })},
 	{compiletest.Spellings, "name.namespace.svc", host(func(h string) bool { return h == "cart.shop.svc" })},
@@ -124,7 +124,7 @@ var hostShapes = []occurrence{
 	}},
 }
 
-// visibilityShapes are the forms of K3, K7 and K8.
+// visibilityShapes are the forms of who sees, reads and imports objects.
 var visibilityShapes = []occurrence{
 	{compiletest.Revisions, "VirtualService of a revision", func(s look) bool {
 		return s.anyVS(func(v *model.VirtualService) bool { return v.Revision == "canary" })
