@@ -130,7 +130,7 @@ func hasOtherRoutes(in *skipInput) string {
 
 func isInvalid(in *skipInput) string {
 	if why := in.ix.invalidVirtualService(in.source.User); why != "" {
-		return in.cannotAdopt("is refused by Istio: " + why)
+		return fmt.Sprintf("Istio refuses %s: %s", in.source.User.Object(), why)
 	}
 	return ""
 }
@@ -188,15 +188,15 @@ func concrete(ix *index, all *services, in []route.Destination) []route.Destinat
 	return out
 }
 
-// reportDropped reports routes that Istio passes over because of their delegates.
+// reportDropped reports routes that Istio ignores because of their delegates.
 func reportDropped(source *mesh.Source, r *reporter) {
 	for _, d := range source.Dropped {
 		if d.Conflict {
 			r.add(diag.New(diag.DelegateRouteDropped, d.Found.Object(),
-				"a match of route %q conflicts with %s, so that Istio passes over the route", d.Route, d.Root.Object()).At(d.Found.Origin))
+				"a match of route %q conflicts with %s, so Istio ignores the route", d.Route, d.Root.Object()).At(d.Found.Origin))
 			continue
 		}
-		r.add(diag.New(diag.DelegateRouteDropped, d.Root.Object(), "Istio passes over a route, since its delegate %s/%s %s",
+		r.add(diag.New(diag.DelegateRouteDropped, d.Root.Object(), "Istio ignores a route, because its delegate %s/%s %s",
 			d.Delegate[0], d.Delegate[1], d.Why).At(d.Root.Origin))
 	}
 }

@@ -40,7 +40,7 @@ func adviseRelease(d diag.Diagnostic, settings *model.Settings, pods []backend) 
 	case d.Code == diag.ReleasedUnknown:
 		return d.WithFix("annotate the Service with %s, or label the pods of the other workloads overrides.mesh/preview: \"true\"", annotation)
 	case len(settings.ReleasedVersions) > 0:
-		return d.WithFix("name a version that pods behind the Service carry, or in its place the workload: %s", annotation)
+		return d.WithFix("name a version that pods behind the Service have, or name the workload instead: %s", annotation)
 	}
 	return d
 }

@@ -84,7 +84,7 @@ func (b *builder) destination(i int, t *service, v *version) (route.Destination,
 	}
 	port, ok := portOf(v.isolated.service, t.Service, out.Port)
 	if !ok {
-		b.r.report(t.Service, diag.IsolatedUnreachable, "version %s: the ports of Service %s are others, and a route leaves the port open", v.name, v.isolated.service.Name)
+		b.r.report(t.Service, diag.IsolatedUnreachable, "version %s: Service %s has other ports, and a route names no port", v.name, v.isolated.service.Name)
 		return out, false
 	}
 	out.Host, out.Subset, out.Port = v.isolated.host, "", port

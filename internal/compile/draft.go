@@ -242,6 +242,6 @@ func reportRejected(ix *index, d *draft, r *reporter) {
 	for _, why := range slices.Sorted(maps.Keys(byReason)) {
 		namespaces := byReason[why]
 		slices.Sort(namespaces)
-		r.add(diag.New(diag.OrdinaryTrafficWouldChange, d.object(), "not made for callers in %s, who keep what they have: %s", enumerate(namespaces), why))
+		r.add(diag.New(diag.OrdinaryTrafficWouldChange, d.object(), "not made for callers in %s, which keep their present routes: %s", enumerate(namespaces), why))
 	}
 }

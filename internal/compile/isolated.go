@@ -84,7 +84,7 @@ func readIsolated(s, base *given) (isolated, *diag.Diagnostic) {
 		}
 	}
 	if iso.version == "" {
-		d := diag.New(diag.IsolatedNoVersion, s.Object(), "it says that it is a version of Service %s, but not which", base.Name).At(s.Origin)
+		d := diag.New(diag.IsolatedNoVersion, s.Object(), "it says that it is a version of Service %s, but not which one", base.Name).At(s.Origin)
 		if other := otherLabel(s.Backends, label); other != "" {
 			d = d.WithFix("annotate it with overrides.mesh/version: %s, or Service %s with overrides.mesh/version-label: %s, which its pods carry",
 				s.Backends[0].Labels[other], base.Name, other)

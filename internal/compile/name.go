@@ -161,7 +161,7 @@ func nameTables(ix *index, drafts []*draft, r *reporter) []*draft {
 			return false
 		}
 		if ix.foreign[object] {
-			r.reject(d.adopted, diag.NameTaken, "VirtualService %s exists and is not ours", d.table.Name)
+			r.reject(d.adopted, diag.NameTaken, "VirtualService %s exists, and Overrides did not make it", d.table.Name)
 			return false
 		}
 		return true

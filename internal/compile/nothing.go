@@ -17,14 +17,14 @@ func reportSelectsNothing(s *model.Service, r *reporter) {
 	message := "its selector " + labelText(s.Selector) + " matches no workload that was read"
 	if s.Near == nil {
 		d := diag.New(diag.SelectsNothing, s.Object(), "%s", message).
-			WithFix("give the manifests of what it selects together with it; correct the selector if there is no such workload")
+			WithFix("give the manifests of its workloads together with it, or correct the selector")
 		d.Severity = diag.Info
 		r.add(d.At(s.Origin))
 		return
 	}
 	d := diag.New(diag.SelectsNothing, s.Object(), "%s: %s", message, nearText(s.Near))
 	if s.Near.Namespace != s.Namespace {
-		d = d.WithFix("give both the same namespace: a Service selects pods of its own only")
+		d = d.WithFix("put both into the same namespace: a Service selects pods of its own namespace only")
 	}
 	r.add(d.At(s.Origin))
 }
@@ -40,7 +40,7 @@ func nearText(n *model.Near) string {
 	case n.Has != "":
 		return "did you mean " + n.Has + "? " + n.Workload.String() + " has it"
 	case n.Lacks != "":
-		return n.Workload.String() + " has all of it but " + n.Lacks
+		return n.Workload.String() + " has all of these labels but " + n.Lacks
 	}
 	return n.Workload.String() + " of namespace " + n.Namespace + " has these labels"
 }

@@ -33,6 +33,6 @@ func reportOtherLabel(s *model.Service, versionLabel string, r *reporter) {
 	if label == "" || !slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Labels[label] != s.Backends[0].Labels[label] }) {
 		return
 	}
-	r.add(diag.New(diag.VersionLabelElsewhere, s.Object(), "no pod behind it carries the label %q, and all carry %s", versionLabel, label).
+	r.add(diag.New(diag.VersionLabelElsewhere, s.Object(), "no pod behind it has the label %q, but all have %s", versionLabel, label).
 		WithFix("annotate the Service with overrides.mesh/version-label: %s", label).At(s.Origin))
 }

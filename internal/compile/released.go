@@ -211,7 +211,7 @@ func (x *releasing) check(r *reporter) {
 	found := slices.ContainsFunc(x.pods, func(b backend) bool { return b.released })
 	switch {
 	case x.found.standIn:
-		r.report(x.Service, diag.ReleasedStandIn, "%s, and nobody names what is released: it gets ordinary traffic until that is back", x.found.why)
+		r.report(x.Service, diag.ReleasedStandIn, "%s, and nobody names the released workload: it gets ordinary traffic until that one is back", x.found.why)
 	case found && x.isGone():
 		x.found.gone = true
 		if x.Steered.Is() {
@@ -221,11 +221,11 @@ func (x *releasing) check(r *reporter) {
 	case found:
 	case len(candidates(x.pods)) == 0 && (x.memory != nil || x.named()):
 		x.found.awaited = true
-		r.report(x.Service, diag.ReleasedGone, "nothing but pods labelled as previews is left (%s): they get no ordinary traffic, which fails until %s is there", x.found.why, x.awaits())
+		r.report(x.Service, diag.ReleasedGone, "only pods labelled as previews are left (%s): they get no ordinary traffic, which fails until %s is there", x.found.why, x.awaits())
 	default:
 		// Ordinary traffic that is pinned stays so while its pods serve: see package plan.
 		x.found.gone, x.found.missing = slices.ContainsFunc(x.pods, func(b backend) bool { return b.Ready > 0 }), true
-		d := diag.New(diag.ReleasedNotFound, x.Object(), "no pods are released (%s): ordinary traffic that is pinned stays where it is while pods there are ready, and else goes to all pods of the Service%s", x.found.why, x.butPreviews()).At(x.Origin)
+		d := diag.New(diag.ReleasedNotFound, x.Object(), "no pods are released (%s): ordinary traffic stays pinned while pods of the pin are ready, and else goes to all pods of the Service%s", x.found.why, x.butPreviews()).At(x.Origin)
 		r.add(adviseRelease(d, &x.settings, x.pods))
 	}
 }

@@ -12,14 +12,14 @@ import (
 
 func isAPIServer(in *skipInput) string {
 	if in.service.Namespace == "default" && in.service.Name == "kubernetes" {
-		return "it is the API server's"
+		return "it is the Service of the API server"
 	}
 	return ""
 }
 
 func isOptedOut(in *skipInput) string {
 	if in.service.optedOut() {
-		return "it asks to be"
+		return "its settings ask for it"
 	}
 	return ""
 }
@@ -160,7 +160,7 @@ func isReleaseUnknown(in *skipInput) string {
 		return ""
 	}
 	names := append(workloadNames(in.service.pods), unreadNames(in.service.Unread)...)
-	return enumerate(names) + " stand behind it, and nothing says which is released"
+	return enumerate(names) + " are behind it, and nothing says which is released"
 }
 
 func adviseOnRelease(in *skipInput, d *diag.Diagnostic) bool {
@@ -172,7 +172,7 @@ func isRejected(in *skipInput) string { return in.ix.rejected.Objects[in.object]
 
 func isTaken(in *skipInput) string {
 	if in.ix.foreign[in.object] {
-		return in.object.Kind + " " + in.object.Name + " exists and is not ours"
+		return in.object.Kind + " " + in.object.Name + " exists, and Overrides did not make it"
 	}
 	return ""
 }

@@ -22,14 +22,14 @@ func reportSteered(ix *index, s *service, ordinary ordinarySubsets, r *reporter)
 		for _, w := range s.DropOuts {
 			names = append(names, w.String())
 		}
-		r.add(diag.New(diag.DroppedByController, s.Object(), "%s %s not behind it, for %s changes its selector: no override reaches %s there", enumerate(names), agree(names, "is", "are"), s.Steered, agree(names, "it", "them")).
+		r.add(diag.New(diag.DroppedByController, s.Object(), "%s %s not behind it, because %s changes its selector: no override reaches %s there", enumerate(names), agree(names, "is", "are"), s.Steered, agree(names, "it", "them")).
 			WithFix("put it behind a Service of its own, annotated overrides.mesh/version-of: %s, with labels that no selector of the Services of %s matches", s.Name, s.Steered).At(s.Origin))
 	}
 	if !s.active() {
 		return
 	}
 	if _, has := s.Selector[rolloutHash]; !has && s.Steered.Kind == "Rollout" && s.pin.needed {
-		r.report(s.Service, diag.SteeredSelectorNotKnown, "%s adds a hash to its selector, which is not there yet: ordinary traffic is pinned as if %s were behind it for good", s.Steered, enumerate(unreleasedNames(s.pods)))
+		r.report(s.Service, diag.SteeredSelectorNotKnown, "%s adds a hash to its selector, which is not there yet: ordinary traffic is pinned as if %s would stay behind it", s.Steered, enumerate(unreleasedNames(s.pods)))
 	}
 	if !ix.options.Static {
 		return
@@ -41,7 +41,7 @@ func reportSteered(ix *index, s *service, ordinary ordinarySubsets, r *reporter)
 		}
 	}
 	if len(versions) > 0 {
-		r.report(s.Service, diag.PinFrozen, "ordinary traffic is held to version %s by its label: requests fail from when the label changes until this is applied again", enumerate(versions))
+		r.report(s.Service, diag.PinFrozen, "ordinary traffic is pinned to version %s by its label: after the label changes, requests fail until this is applied again", enumerate(versions))
 	}
 }
 
@@ -121,8 +121,8 @@ func (b *builder) reportAdopted(groups []group) {
 		copied = true
 	}
 	if copied {
-		b.r.add(diag.New(diag.VirtualServiceAdopted, d.adopted.Object(), "its routes for %s are taken over by VirtualService %s, for callers in %s",
-			hosts, b.table.Name, enumerate(d.scope)).At(d.adopted.Origin))
+		b.r.add(diag.New(diag.VirtualServiceAdopted, d.adopted.Object(), "VirtualService %s takes over its routes for %s, for callers in %s",
+			b.table.Name, hosts, enumerate(d.scope)).At(d.adopted.Origin))
 	}
 }
 
@@ -132,12 +132,12 @@ func (b *builder) reportSteeredRoutes(from *model.VirtualService, g *group, host
 	otherwise := "run two replicas of the operator, or "
 	if b.ix.options.Static {
 		otherwise = "let the operator follow, or "
-		d = diag.New(diag.SteeredRoutesFrozen, from.Object(), "%s changes its routes for %s, and nothing follows once a copy of them is applied", from.Steered, hosts)
+		d = diag.New(diag.SteeredRoutesFrozen, from.Object(), "%s changes its routes for %s, and a copy of them does not follow once it is applied", from.Steered, hosts)
 	} else {
-		d = diag.New(diag.SteeredRoutesCopied, from.Object(), "%s changes its routes for %s, which are copied: nothing follows while the operator is away", from.Steered, hosts)
+		d = diag.New(diag.SteeredRoutesCopied, from.Object(), "%s changes its routes for %s, which are copied: the copy does not follow while the operator is down", from.Steered, hosts)
 	}
 	if g.pinned {
-		otherwise += "move the previews behind a Service of their own (overrides.mesh/version-of), so that no destination has to be pinned"
+		otherwise += "move the previews behind a Service of their own (overrides.mesh/version-of), so that no destination needs a pin"
 	} else {
 		otherwise += delegationSteps(from)
 	}

@@ -103,7 +103,7 @@ func (x *versionList) gather(s *model.Service, pods []backend, versionLabel stri
 	if len(nameless) > 0 {
 		slices.Sort(nameless)
 		nameless = slices.Compact(nameless)
-		r.report(s, diag.NoVersionLabel, "%s %s no label %q: no override reaches %s", enumerate(nameless), agree(nameless, "carries", "carry"), versionLabel, agree(nameless, "it", "them"))
+		r.report(s, diag.NoVersionLabel, "%s %s no label %q: no override reaches %s", enumerate(nameless), agree(nameless, "has", "have"), versionLabel, agree(nameless, "it", "them"))
 		reportOtherLabel(s, versionLabel, r)
 	}
 }

@@ -172,13 +172,13 @@ func (p *parser) parse(doc []byte, at position) {
 	if isOtherService(gvk) {
 		name := h.name(&Kind{}, p.namespace)
 		name.Kind = gvk.Kind + "." + gvk.Group
-		p.report(diag.OtherKindOfService, name, at, "is a Service of %s and not of Kubernetes itself: it is passed over", gvk.Group)
+		p.report(diag.OtherKindOfService, name, at, "is a Service of %s and not of Kubernetes itself: it is ignored", gvk.Group)
 	}
 	switch item, isList := p.itemType(gvk); {
 	case isConfigMap(gvk) && (!mayConfigureMesh(doc) || !isMeshConfig(h.name(wanted, p.namespace).Name)):
 		p.parsed.PassedOver++
 	case wanted != nil && !slices.Contains(wanted.Versions, gvk.Version):
-		p.report(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not one that is read: use %s",
+		p.report(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not read: use %s",
 			apiVersion, schema.GroupVersion{Group: gvk.Group, Version: wanted.Versions[0]})
 	case wanted != nil:
 		p.parseObject(doc, &h, wanted, at)

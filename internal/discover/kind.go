@@ -73,15 +73,15 @@ const (
 var v1, v1alpha = []string{"v1"}, []string{"v1alpha1"}
 
 const (
-	withoutWorkloads = "the ages and selectors of workloads are not known, and those without pods are not seen"
-	withoutRoutes    = "those that are attached to Services may be overruled, and those that lead to previews from gateways are not seen"
+	withoutWorkloads = "the ages and selectors of workloads are not known, and workloads without pods are not seen"
+	withoutRoutes    = "routes attached to Services may be overruled, and routes from gateways to previews are not seen"
 )
 
 var kinds = []Kind{
 	{
 		Name: "Namespace", Plural: "namespaces", Versions: v1, Served: v1, Scope: Unscoped,
 		Types:   goTypes(func(l *corev1.NamespaceList) []corev1.Namespace { return l.Items }),
-		Without: "only namespaces with Services or workloads that were read are taken for those of callers, and their revisions of Istio are not known",
+		Without: "callers are expected only in namespaces with Services or workloads that were read, and the revisions of Istio of namespaces are not known",
 	},
 	{
 		Name: "Service", Plural: "services", Versions: v1, Served: v1, Needed: true,
@@ -96,7 +96,7 @@ var kinds = []Kind{
 	{
 		Group: "discovery.k8s.io", Name: "EndpointSlice", Plural: "endpointslices", Versions: v1, Served: v1, Needed: true,
 		Types:   goTypes(func(l *discoveryv1.EndpointSliceList) []discoveryv1.EndpointSlice { return l.Items }),
-		Without: "the pods' own readiness is taken for that of endpoints, and endpoints that are no pods are not seen",
+		Without: "the pods' own readiness counts, and endpoints that are no pods are not seen",
 	},
 	// In a cluster an EndpointSlice has each of its addresses too.
 	{Name: "Endpoints", Plural: "endpoints", Versions: v1, decode: decodeEndpoints},
@@ -110,17 +110,17 @@ var kinds = []Kind{
 	},
 	{
 		Group: flaggerGroup, Name: canaryKind, Plural: "canaries", Versions: []string{"v1beta1"}, Served: []string{"v1beta1"}, decode: decodeAs[canary],
-		Without: "which VirtualServices and Services Flagger changes is told by their owners and field managers alone",
+		Without: "VirtualServices and Services that Flagger changes are recognized only by their owners and field managers",
 	},
 	needed(mesh("VirtualService", "virtualservices", decodeVirtualService, "routes of users are not known, and may be overruled")),
 	needed(mesh("DestinationRule", "destinationrules", decodeDestinationRule, "subsets and policies of users are not known, and may be overruled")),
 	mesh("Gateway", "gateways", decodeGateway, "gateways are not known"),
-	mesh("Sidecar", "sidecars", decodeSidecar, "every proxy is taken for one that imports all hosts"),
+	mesh("Sidecar", "sidecars", decodeSidecar, "every proxy is assumed to import all hosts"),
 	mesh("ServiceEntry", "serviceentries", decodeServiceEntry, "hosts that lead to the same pods as a Service are not seen"),
 	{
 		Group: istioGroup, Name: "WorkloadEntry", Plural: "workloadentries", Versions: istioVersions, Served: istioVersions[:2],
 		decode:  decodeWorkloadEntry,
-		Without: "workloads outside the cluster that stand behind a Service are not seen, and may lose ordinary traffic",
+		Without: "workloads outside the cluster that are behind a Service are not seen, and may lose ordinary traffic",
 	},
 	// In a cluster the WorkloadEntries of a group say which of its workloads exist.
 	{Group: istioGroup, Name: "WorkloadGroup", Plural: "workloadgroups", Versions: istioVersions, decode: decodeWorkloadGroup},
@@ -131,22 +131,22 @@ var kinds = []Kind{
 	{
 		Group: "networking.k8s.io", Name: "Ingress", Plural: "ingresses", Versions: []string{"v1", "v1beta1"}, Served: v1,
 		Types: goTypes(func(l *networkingv1.IngressList) []networkingv1.Ingress { return l.Items }), decode: decodeIngress,
-		Without: "those that lead to previews are not seen",
+		Without: "Ingresses that lead to previews are not seen",
 	},
 	{
 		Name: "ConfigMap", Plural: "configmaps", Versions: v1, Served: v1, Scope: Root, Fields: "metadata.name=" + meshConfigMap,
 		Types:   goTypes(func(l *corev1.ConfigMapList) []corev1.ConfigMap { return l.Items }),
-		Without: "Istio's own defaults are taken for those of the mesh (the flags --default-…-export-to say others)",
+		Without: "Istio's own defaults are assumed (the flags --default-…-export-to set others)",
 	},
 	{
 		Group: "admissionregistration.k8s.io", Name: "MutatingWebhookConfiguration", Plural: "mutatingwebhookconfigurations",
 		Versions: v1, Served: v1, Scope: Unscoped, Labels: tagLabel,
 		Types:   metadataOnly(schema.GroupVersionKind{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingWebhookConfiguration"}),
-		Without: "a namespace that is labelled with a revision tag of Istio is taken for one of a revision of that name",
+		Without: "a revision tag of Istio on a namespace is read as the name of a revision",
 	},
 	{
 		Group: v1alpha1.GroupName, Name: "OverridePolicy", Plural: "overridepolicies", Versions: v1alpha, Served: v1alpha, decode: decodePolicy,
-		Without: "only annotations say what is wanted",
+		Without: "only annotations count",
 	},
 }
 

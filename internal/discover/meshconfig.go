@@ -182,7 +182,7 @@ func (r *reader) readMeshConfig() {
 	case len(names) == 1:
 		r.snapshot.Options.RootNamespace = names[0]
 	case len(names) > 1:
-		r.report(diag.MeshConfigsDiffer, of[0].object(), "rootNamespace: revisions of Istio differ (%s): %s is taken for all", strings.Join(names, ", "), r.snapshot.Options.RootNamespace)
+		r.report(diag.MeshConfigsDiffer, of[0].object(), "rootNamespace: revisions of Istio differ (%s): %s is used for all", strings.Join(names, ", "), r.snapshot.Options.RootNamespace)
 	}
 }
 
@@ -227,7 +227,7 @@ func (r *reader) leastVisible(of []*MeshConfig, what string, read func(*MeshConf
 		for _, c := range of {
 			each = append(each, fmt.Sprintf("%s has %q", c.revision(), exported(read(c))))
 		}
-		r.report(diag.MeshConfigsDiffer, least.object(), "%s: revisions of Istio differ (%s): that of %s is taken for all", what, strings.Join(each, ", "), least.revision())
+		r.report(diag.MeshConfigsDiffer, least.object(), "%s: revisions of Istio differ (%s): that of %s is used for all", what, strings.Join(each, ", "), least.revision())
 	}
 	return read(least)
 }

@@ -106,7 +106,7 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
 		case ref.Group != "" || ref.Kind != "Service":
 			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: only Services can be targets, not %q %q", i, ref.Group, ref.Kind))
 		case slices.Contains(out.Services, ref.Name):
-			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: Service %s stands there twice", i, ref.Name))
+			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: Service %s is there twice", i, ref.Name))
 		}
 		out.Services = append(out.Services, ref.Name)
 	}
@@ -143,7 +143,7 @@ func readVersionOf(s *model.Service, value string) error {
 	if qualified && grammar.ValidateService(name) == nil {
 		namespace, _, _ = strings.Cut(namespace, ".")
 		if namespace != s.Namespace {
-			return fmt.Errorf("names a Service of namespace %s, and only one of the same namespace, %s, can have it as a version", namespace, s.Namespace)
+			return fmt.Errorf("names a Service of namespace %s: it must be in the same namespace, %s", namespace, s.Namespace)
 		}
 		value = name
 	}
@@ -156,7 +156,7 @@ func readReleased(out *model.Settings, in *v1alpha1.Released) error {
 	case in == nil:
 		return nil
 	case (len(in.Versions) > 0) == (in.Workload != nil):
-		return fmt.Errorf("exactly one of versions and workload is to be set")
+		return fmt.Errorf("set exactly one of versions and workload")
 	case in.Workload != nil:
 		kind := in.Workload.Kind
 		if kind == "" {
@@ -221,7 +221,7 @@ func readBool(out **bool, value string) error {
 // with a domain and "/" before it.
 func ValidateLabelKey(key string) error {
 	if len(validation.IsQualifiedName(key)) > 0 {
-		return fmt.Errorf("want letters, digits, \"-\", \"_\" and \".\", at most 63, beginning and ending with a letter or digit; a domain and \"/\" may stand before them")
+		return fmt.Errorf("want letters, digits, \"-\", \"_\" and \".\", at most 63, beginning and ending with a letter or digit; a domain and \"/\" may precede them")
 	}
 	return nil
 }

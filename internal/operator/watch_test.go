@@ -53,7 +53,7 @@ func TestPermitted(t *testing.T) {
 	}{
 		{"Service", []string{"shop"}, true, 0, nil, false},
 		{"Sidecar", nil, true, 2, nil, false},
-		{"Sidecar", []string{"shop"}, false, 2, []string{"list sidecars.networking.istio.io in namespace shop is not allowed: every proxy is taken for one that imports all hosts"}, false},
+		{"Sidecar", []string{"shop"}, false, 2, []string{"list sidecars.networking.istio.io in namespace shop is not allowed: every proxy is assumed to import all hosts"}, false},
 		{"Sidecar", nil, true, 2, nil, false},
 		{"ConfigMap", []string{"mesh"}, false, 1, []string{"list configmaps istio in namespace mesh is not allowed: " + find("ConfigMap").Without}, false},
 		{"ConfigMap", nil, true, 1, nil, false},

@@ -140,8 +140,8 @@ func TestCluster(t *testing.T) {
 			},
 			want: []string{"Pod shop/a"},
 			diags: []string{
-				"list namespaces in the cluster is not allowed: only namespaces with Services or workloads that were read are taken for those of callers, and their revisions of Istio are not known",
-				"list endpointslices.discovery.k8s.io in all namespaces is not allowed: the pods' own readiness is taken for that of endpoints, and endpoints that are no pods are not seen",
+				"list namespaces in the cluster is not allowed: callers are expected only in namespaces with Services or workloads that were read, and the revisions of Istio of namespaces are not known",
+				"list endpointslices.discovery.k8s.io in all namespaces is not allowed: the pods' own readiness counts, and endpoints that are no pods are not seen",
 				"list virtualservices.networking.istio.io in all namespaces is not allowed: routes of users are not known, and may be overruled",
 			},
 			lists: []diag.List{
@@ -175,8 +175,8 @@ func TestCluster(t *testing.T) {
 				"/apis/admissionregistration.k8s.io/v1/" + tagsOfWebhooks: http.StatusForbidden,
 			}},
 			diags: []string{
-				"list configmaps istio in namespace mesh is not allowed: Istio's own defaults are taken for those of the mesh (the flags --default-…-export-to say others)",
-				"list mutatingwebhookconfigurations.admissionregistration.k8s.io in the cluster is not allowed: a namespace that is labelled with a revision tag of Istio is taken for one of a revision of that name",
+				"list configmaps istio in namespace mesh is not allowed: Istio's own defaults are assumed (the flags --default-…-export-to set others)",
+				"list mutatingwebhookconfigurations.admissionregistration.k8s.io in the cluster is not allowed: a revision tag of Istio on a namespace is read as the name of a revision",
 			},
 			lists: []diag.List{
 				{Resource: "configmaps", Namespace: "mesh"},
