@@ -60,10 +60,10 @@ type Output struct {
 	// Begun and Ended are the warnings that began and ended since the previous call.
 	Begun, Ended []diag.Diagnostic
 	// Young are the warnings that have not lasted long enough to be reported.
-	Young []diag.Diagnostic
+	Pending []diag.Diagnostic
 	// Again is when to call again even if nothing has changed; zero for never.
-	Again  time.Time
-	Memory Memory
+	RequeueAt time.Time
+	Memory    Memory
 }
 
 // teller is the state of one call.
@@ -98,7 +98,7 @@ func Tell(in Input) Output {
 
 // wake requests another call at a time.
 func (t *teller) wake(at time.Time) {
-	if t.out.Again.IsZero() || at.Before(t.out.Again) {
-		t.out.Again = at
+	if t.out.RequeueAt.IsZero() || at.Before(t.out.RequeueAt) {
+		t.out.RequeueAt = at
 	}
 }

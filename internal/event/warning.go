@@ -64,7 +64,7 @@ func (t *teller) lasting(all []diag.Diagnostic) []diag.Diagnostic {
 		}
 		t.out.Memory.since[d] = since
 		if until := since.Add(patience[d.Code]); t.Now.Before(until) {
-			t.out.Young = append(t.out.Young, d)
+			t.out.Pending = append(t.out.Pending, d)
 			t.wake(until)
 			continue
 		}

@@ -66,12 +66,12 @@ func TestPatience(t *testing.T) {
 	early := look{diags: []diag.Diagnostic{nameless}, service: managed(0, 0)}
 	in := early.input(Memory{})
 	out := Tell(in)
-	if len(out.Events)+len(out.Begun) > 0 || len(out.Young) != 1 || !out.Again.Equal(start.Add(30*time.Second)) {
+	if len(out.Events)+len(out.Begun) > 0 || len(out.Pending) != 1 || !out.RequeueAt.Equal(start.Add(30*time.Second)) {
 		t.Errorf("at once: %+v", out)
 	}
 	later := early
 	later.after = 30 * time.Second
-	if out := Tell(later.input(out.Memory)); len(out.Events) != 1 || len(out.Begun) != 1 || len(out.Young) != 0 {
+	if out := Tell(later.input(out.Memory)); len(out.Events) != 1 || len(out.Begun) != 1 || len(out.Pending) != 0 {
 		t.Errorf("when it has lasted: %+v", out)
 	}
 	if out := Tell((&look{after: time.Second, service: managed(0, 0)}).input(out.Memory)); len(out.Events)+len(out.Ended) > 0 {

@@ -10,10 +10,10 @@ import (
 )
 
 // right is what a request to the API server takes.
-type right struct{ verb, group, resource, subresource, namespace, name string }
+type permission struct{ verb, group, resource, subresource, namespace, name string }
 
 // String returns "patch virtualservices.networking.istio.io".
-func (r right) String() string {
+func (r permission) String() string {
 	out := r.verb + " " + r.resource
 	if r.subresource != "" {
 		out += "/" + r.subresource
@@ -25,7 +25,7 @@ func (r right) String() string {
 }
 
 // everywhere returns r without a namespace and a name.
-func (r right) everywhere() right {
+func (r permission) clusterWide() permission {
 	r.namespace, r.name = "", ""
 	return r
 }
@@ -33,16 +33,16 @@ func (r right) everywhere() right {
 // rightFor says what a request takes. It reports false for one that is about no
 // resource. The path is /api/v1/… or /apis/GROUP/VERSION/…, then perhaps
 // namespaces/NAME, then RESOURCE[/NAME[/SUBRESOURCE]].
-func rightFor(method string, u *url.URL) (right, bool) {
+func permissionFor(method string, u *url.URL) (permission, bool) {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-	var out right
+	var out permission
 	switch {
 	case len(parts) > 2 && parts[0] == "api":
 		parts = parts[2:]
 	case len(parts) > 3 && parts[0] == "apis":
 		out.group, parts = parts[1], parts[3:]
 	default:
-		return right{}, false
+		return permission{}, false
 	}
 	if len(parts) > 2 && parts[0] == "namespaces" {
 		out.namespace, parts = parts[1], parts[2:]
@@ -73,7 +73,7 @@ func rightFor(method string, u *url.URL) (right, bool) {
 
 // reasonFor sorts the answer to a request; "" for one that is in order. Not found is:
 // the operator asks before it creates an object. So is a watch that has expired.
-func reasonFor(response *http.Response, err error) string {
+func errorReason(response *http.Response, err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ""
@@ -103,7 +103,7 @@ func reasonFor(response *http.Response, err error) string {
 var verbs = map[string]bool{"get": true, "list": true, "watch": true, "create": true, "update": true, "patch": true, "delete": true}
 
 // labels are those of the metric: all others are "other".
-func (r right) labels() (verb, resource string) {
+func (r permission) labels() (verb, resource string) {
 	verb, resource = r.verb, r.resource
 	if !verbs[verb] {
 		verb = other
@@ -130,7 +130,7 @@ var knownResources = func() map[string]bool {
 
 // essential reports whether the operator can't do without a right: it writes routes and
 // subsets, and must know whether it leads and what the cluster holds.
-func (r right) essential() bool {
+func (r permission) essential() bool {
 	switch r.resource {
 	case "virtualservices", "destinationrules", "leases":
 		return true

@@ -98,7 +98,7 @@ func (r *reconciler) isSettled() bool {
 func (w *writer) isIdle() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.queue.flying)+len(w.queue.steps) == 0
+	return len(w.queue.inFlight)+len(w.queue.steps) == 0
 }
 
 func newTestReconciler(options *Options, s *store) *reconciler {

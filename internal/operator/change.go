@@ -27,8 +27,8 @@ type change struct {
 	// services are those that the object routes to, by their hosts; nobody changes them.
 	services map[string]*compile.Service
 	// local is what makes the short name of a host a full one: ".shop.svc.cluster.local".
-	local string
-	read  *decoded
+	hostSuffix string
+	decoded    *decoded
 }
 
 // decoded is a change whose JSON has been read, at most once.
@@ -40,22 +40,22 @@ type decoded struct {
 }
 
 func newChange(before, after []byte) change {
-	return change{before: before, after: after, read: &decoded{}}
+	return change{before: before, after: after, decoded: &decoded{}}
 }
 
 func (c *change) decode() *decoded {
-	c.read.once.Do(func() {
+	c.decoded.once.Do(func() {
 		var before, after map[string]any
 		// They are JSON that this program has encoded.
 		_, _ = json.Unmarshal(orNull(c.before), &before), json.Unmarshal(orNull(c.after), &after)
 		hosts := map[string]bool{}
 		for _, object := range []map[string]any{before, after} {
-			findHosts(object, c.local, hosts)
+			findHosts(object, c.hostSuffix, hosts)
 		}
-		c.read.hosts = slices.Sorted(maps.Keys(hosts))
-		c.read.lines, c.read.routes = compareObjects(before, after), differing(list(before, "http"), list(after, "http")).names()
+		c.decoded.hosts = slices.Sorted(maps.Keys(hosts))
+		c.decoded.lines, c.decoded.routes = compareObjects(before, after), diffItems(specList(before, "http"), specList(after, "http")).names()
 	})
-	return c.read
+	return c.decoded
 }
 
 func orNull(text []byte) []byte {
@@ -114,8 +114,8 @@ func (c *change) text() string {
 // Routes and subsets are told apart by their names.
 func compareObjects(before, after map[string]any) []string {
 	var out []string
-	out = append(out, compareLists("route", list(before, "http"), list(after, "http"))...)
-	out = append(out, compareLists("subset", list(before, "subsets"), list(after, "subsets"))...)
+	out = append(out, compareLists("route", specList(before, "http"), specList(after, "http"))...)
+	out = append(out, compareLists("subset", specList(before, "subsets"), specList(after, "subsets"))...)
 	out = append(out, compareFields(before, after, "metadata", "labels", "annotations")...)
 	return append(out, compareFields(before, after, "spec", "hosts", "exportTo", "host", "trafficPolicy", "workloadSelector", "gateways")...)
 }
@@ -135,7 +135,7 @@ func compareFields(before, after map[string]any, of string, fields ...string) []
 	return out
 }
 
-func list(object map[string]any, field string) []any {
+func specList(object map[string]any, field string) []any {
 	spec, _ := object["spec"].(map[string]any)
 	out, _ := spec[field].([]any)
 	return out
@@ -147,7 +147,7 @@ type difference struct{ added, removed, changed []string }
 func (d difference) names() []string { return slices.Concat(d.added, d.removed, d.changed) }
 
 // differing tells apart the items of two lists by their names.
-func differing(before, after []any) difference {
+func diffItems(before, after []any) difference {
 	was, is := itemsByName(before), itemsByName(after)
 	var out difference
 	for _, name := range slices.Sorted(maps.Keys(is)) {
@@ -167,7 +167,7 @@ func differing(before, after []any) difference {
 
 // compareLists says which items were added, removed and changed, in this order.
 func compareLists(what string, before, after []any) []string {
-	d := differing(before, after)
+	d := diffItems(before, after)
 	var out []string
 	for _, x := range []struct {
 		names []string
@@ -239,15 +239,15 @@ func reasonOf(s *compile.Service) string {
 }
 
 // about knows what the objects of ours are for.
-type about struct {
+type objectContext struct {
 	domain   string
 	services map[string]*compile.Service
 	adopted  map[diag.Object]string
 }
 
 // about collects what the objects of ours are for.
-func (p *islandState) about() *about {
-	out := &about{services: map[string]*compile.Service{}, adopted: map[diag.Object]string{}}
+func (p *islandState) objectContext() *objectContext {
+	out := &objectContext{services: map[string]*compile.Service{}, adopted: map[diag.Object]string{}}
 	if p.snapshot != nil {
 		out.domain = p.snapshot.Options.ClusterDomain
 	}
@@ -263,13 +263,13 @@ func (p *islandState) about() *about {
 }
 
 // change is what a step makes of an object.
-func (a *about) change(step plan.Step, seen *apply.Seen) change {
+func (a *objectContext) change(step plan.Step, seen *apply.Seen) change {
 	var before []byte
 	if seen != nil {
 		before = seen.Managed
 	}
 	out := newChange(before, step.Object.JSON)
 	out.adopted, out.services = a.adopted[step.Object.Object], a.services
-	out.local = "." + step.Object.Namespace + ".svc." + a.domain
+	out.hostSuffix = "." + step.Object.Namespace + ".svc." + a.domain
 	return out
 }

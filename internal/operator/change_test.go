@@ -62,7 +62,7 @@ func TestChangeReason(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := newChange(nil, []byte(`{"spec":{"host":"cart"}}`))
-			c.local = ".shop.svc.cluster.local"
+			c.hostSuffix = ".shop.svc.cluster.local"
 			c.services = map[string]*compile.Service{}
 			if test.service != nil {
 				c.services["cart.shop.svc.cluster.local"] = test.service

@@ -1,51 +1,57 @@
-// Package operator keeps in a cluster what the generator would print for it.
+// Package operator keeps the objects of Overrides in a cluster equal to the output of the
+// generator.
 //
-//	options.go        settings
-//	run.go            the manager: probes, metrics, the end
-//	lease.go          the times of the lease
-//	term.go           … and what is done while this replica leads
-//	scope.go          which namespaces are managed, and which are left
-//	revision.go       revisions of Istio whose mesh configuration is not read
+//	options.go          options
+//	run.go              the manager: caches, metrics, probes
+//	lease.go            the durations of the lease
+//	leaderterm.go       leading while this replica holds the lease
+//	scope.go            which namespaces are managed, and which are cleaned up
+//	revision.go         revisions of Istio whose mesh configuration is not read
 //
-//	kind.go           the kinds that are watched
-//	watch.go          informers: of every kind that decides a route, what is used of it
-//	fresh.go          whether all watches are up
-//	right.go          requests that the API server does not allow
-//	apirequest.go     … and which permission each of them takes
-//	store.go          what the cluster holds, and when it last changed
-//	share.go          equal labels once
+//	kinds.go            the watched kinds, and the part of each object that is kept
+//	watch.go            informers for these kinds
+//	watchhealth.go      whether all watches are up
+//	permission.go       requests that the API server does not allow
+//	apirequest.go       the permission that a request needs
+//	store.go            the objects in the cluster, and which of them have changed
+//	intern.go           one copy of equal labels
 //
-//	loop.go           waits for changes, and lets a few milliseconds of them gather
-//	reconcile.go      store → islands → plan → writes, for the islands that changed
-//	islandstate.go    what is known of each island, and follows from it
-//	settled.go        asks istiod what all proxies have
-//	write.go          takes the steps of a plan beside the loop, several at once
-//	queue.go          … which of them begins next, and what it waits for
-//	failure.go        … and when one that failed is taken again
-//	rival.go          … or was undone by another writer
-//	doubt.go          what a write that has not returned leaves in doubt
-//	change.go         what a write changes, and why, for the log
-//	beside.go         other requests beside the loop
+//	loop.go             waits for changes, and for more changes that follow them
+//	reconcile.go        one cycle: store → islands → plan → writes
+//	islandstate.go      the state of each island, updated from the store
+//	proxysync.go        asks istiod which objects all proxies have
+//	write.go            runs the steps of plans in the background, several at once
+//	queue.go            which step begins next, and which writes it waits for
+//	failure.go          when a failed step is retried
+//	rival.go            detects another writer that undoes writes
+//	unobserved.go       routes that an unobserved write may still remove
+//	change.go           what a write changes, and why, for the log
+//	background.go       other requests in the background
 //
-//	gate.go           opens readiness gates
-//	admit.go          the webhook that gives them to pods
-//	certificate.go    … and its certificate
+//	gate.go             opens readiness gates
+//	webhook.go          the webhook that adds them to pods
+//	webhookcert.go      the webhook's server and certificate
 //
-//	policy.go         the status of OverridePolicies
-//	event.go          Events on Services
-//	pace.go           … at a bounded rate
-//	metric.go         Prometheus metrics
-//	tally.go          what metrics count, island by island
-//	servicemetric.go  … of each Service
-//	askmetric.go      … of what istiod tells
-//	log.go            what is not worth a line in the log
+//	policy.go           the status of OverridePolicies
+//	event.go            Events on Services
+//	eventlimiter.go     the rate limit of Events
+//	metric.go           Prometheus metrics
+//	tally.go            the counts of each island, which metrics add up
+//	servicemetric.go    metrics of each Service
+//	proxysyncmetric.go  metrics of what istiod reports
+//	logfilter.go        errors of libraries that are logged at a lower level
 //
-// In: a cluster and [Options]. Out: DestinationRules and VirtualServices of ours,
-// the status of OverridePolicies, Events; nothing else in the cluster is ever
-// written. Only the leader writes. What is written for an island is rebuilt from its objects at each
-// change, and what an operator knows that the cluster does not may be lost at
-// any time: it is then found out again by waiting (see package plan).
+// Input: a cluster and [Options]. Output: the DestinationRules and VirtualServices of
+// Overrides, the status of OverridePolicies and of readiness gates, and Events. The operator
+// writes nothing else. Only the leader writes.
 //
-// Nothing is written that does not differ, and nothing to show that the operator
-// is alive but the lease of its leader.
+// A change belongs to an island: a set of Services whose routes can affect each other (see
+// package island). The loop compiles, plans and writes only for the islands that have
+// changed, for those whose plan asked for another look at this time, and for those with a
+// write that has ended. The result for an island is rebuilt from all of its objects. The
+// operator may lose what it remembers at any time: it then waits again until proxies must
+// have what they need (see package plan).
+//
+// It writes only differences. Apart from the lease of the leader, it writes nothing to show
+// that it is alive.
 package operator

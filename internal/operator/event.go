@@ -22,23 +22,23 @@ import (
 const ReportingController = "overrides"
 
 // announcer writes the Events that package event decides on, and logs warnings.
-type announcer struct {
+type eventReporter struct {
 	recorder events.EventRecorder
 	metrics  *metrics
 	log      *slog.Logger
 
 	// rows has the row of each version that was announced.
-	rows map[route.Version]*corev1.ObjectReference
+	rowRefs map[route.Version]*corev1.ObjectReference
 	// count counts Events that are about no row.
 	count int
 }
 
-func newAnnouncer(recorder events.EventRecorder, m *metrics, log *slog.Logger) *announcer {
-	return &announcer{recorder: recorder, metrics: m, log: log, rows: map[route.Version]*corev1.ObjectReference{}}
+func newEventReporter(recorder events.EventRecorder, m *metrics, log *slog.Logger) *eventReporter {
+	return &eventReporter{recorder: recorder, metrics: m, log: log, rowRefs: map[route.Version]*corev1.ObjectReference{}}
 }
 
 // tell tells what has changed of an island since what memory has of it.
-func (a *announcer) tell(p *islandState, memory event.Memory) event.Output {
+func (a *eventReporter) report(p *islandState, memory event.Memory) event.Output {
 	out := event.Tell(p.eventInput(memory))
 	for _, d := range out.Begun {
 		a.log.Warn("diagnostic", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
@@ -46,18 +46,18 @@ func (a *announcer) tell(p *islandState, memory event.Memory) event.Output {
 	for _, d := range out.Ended {
 		a.log.Info("diagnostic no longer", "code", string(d.Code), "object", d.Object.String(), "message", d.Message)
 	}
-	p.settle(out.Young)
-	index := rows{islandState: p}
+	p.demotePending(out.Pending)
+	index := rowIndex{islandState: p}
 	for i := range out.Events {
 		e := &out.Events[i]
 		kind, related := corev1.EventTypeNormal, runtime.Object(nil)
 		switch e.Reason {
 		case event.VersionOverridable:
-			a.rows[e.Version] = index.row(e.Version)
-			related = a.rows[e.Version]
+			a.rowRefs[e.Version] = index.row(e.Version)
+			related = a.rowRefs[e.Version]
 		case event.VersionNotOverridable:
 			related = a.row(e.Version)
-			delete(a.rows, e.Version)
+			delete(a.rowRefs, e.Version)
 		default:
 			related = a.about(e)
 		}
@@ -65,7 +65,7 @@ func (a *announcer) tell(p *islandState, memory event.Memory) event.Output {
 			kind = corev1.EventTypeWarning
 		}
 		if s := p.services[[2]string{e.Namespace, e.Service}]; s != nil {
-			a.recorder.Eventf(s, related, kind, e.Reason, "Route", "%s", short(e.Note))
+			a.recorder.Eventf(s, related, kind, e.Reason, "Route", "%s", truncateNote(e.Note))
 			if e.Version != (route.Version{}) {
 				a.metrics.announced.WithLabelValues(e.Reason).Inc()
 			}
@@ -76,8 +76,8 @@ func (a *announcer) tell(p *islandState, memory event.Memory) event.Output {
 
 // row refers to the row of a version that was announced, by this operator or by the one
 // before.
-func (a *announcer) row(v route.Version) *corev1.ObjectReference {
-	if known := a.rows[v]; known != nil {
+func (a *eventReporter) row(v route.Version) *corev1.ObjectReference {
+	if known := a.rowRefs[v]; known != nil {
 		return known
 	}
 	return rowOf(v)
@@ -95,7 +95,7 @@ func rowOf(v route.Version) *corev1.ObjectReference {
 // about refers to the object that an Event is about. Events that differ in nothing but
 // their note and time are taken for one, of which nobody hears again for minutes; so each
 // has a count of its own.
-func (a *announcer) about(e *event.Event) *corev1.ObjectReference {
+func (a *eventReporter) about(e *event.Event) *corev1.ObjectReference {
 	a.count++
 	out := &corev1.ObjectReference{
 		Kind: e.About.Kind, Namespace: e.About.Namespace, Name: e.About.Name, FieldPath: fmt.Sprintf("%s[%d]", e.Reason, a.count),
@@ -124,7 +124,7 @@ func (p *islandState) eventInput(memory event.Memory) event.Input {
 		if memory.Starts() {
 			in.Written[name] = p.seen[name].Written
 		}
-		if p.leaves(name.Namespace) {
+		if p.cleansUp(name.Namespace) {
 			in.Left[name.Namespace] = true
 		}
 	}
@@ -132,7 +132,7 @@ func (p *islandState) eventInput(memory event.Memory) event.Input {
 }
 
 // settle has diagnostics that have not lasted for as long as they must be no warnings.
-func (p *islandState) settle(young []diag.Diagnostic) {
+func (p *islandState) demotePending(young []diag.Diagnostic) {
 	is := make(map[diag.Diagnostic]bool, len(young))
 	for _, d := range young {
 		is[d] = true
@@ -145,22 +145,22 @@ func (p *islandState) settle(young []diag.Diagnostic) {
 }
 
 // rows finds the rows for versions among the tables of a picture.
-type rows struct {
+type rowIndex struct {
 	*islandState
 	// at has the places of table and row; nil until one is asked for.
-	at map[route.Version][2]int
+	positions map[route.Version][2]int
 }
 
 // row refers to the row for a version, in the object as it is now. Events that differ
 // in nothing but their note and time are taken for one, of which nobody hears
 // again for minutes; but a version may come, go and come again in seconds, each
 // time by another write of the object.
-func (r *rows) row(v route.Version) *corev1.ObjectReference {
-	if r.at == nil {
+func (r *rowIndex) row(v route.Version) *corev1.ObjectReference {
+	if r.positions == nil {
 		r.index()
 	}
 	out := rowOf(v)
-	if at, there := r.at[v]; there {
+	if at, there := r.positions[v]; there {
 		t := &r.result.Tables[at[0]]
 		seen := r.seen[istio.TableObject(t)]
 		out.Namespace, out.Name, out.UID, out.ResourceVersion = t.Namespace, t.Name, seen.UID, seen.ResourceVersion
@@ -170,16 +170,16 @@ func (r *rows) row(v route.Version) *corev1.ObjectReference {
 }
 
 // index notes the first row of each version, of objects that are there.
-func (r *rows) index() {
-	r.at = map[route.Version][2]int{}
+func (r *rowIndex) index() {
+	r.positions = map[route.Version][2]int{}
 	for i := range r.result.Tables {
 		t := &r.result.Tables[i]
 		if r.seen[istio.TableObject(t)] == nil {
 			continue
 		}
 		for j := range t.Routes {
-			if _, known := r.at[t.Routes[j].Version]; !known && t.Routes[j].Kind == route.Override {
-				r.at[t.Routes[j].Version] = [2]int{i, j}
+			if _, known := r.positions[t.Routes[j].Version]; !known && t.Routes[j].Kind == route.Override {
+				r.positions[t.Routes[j].Version] = [2]int{i, j}
 			}
 		}
 	}
@@ -202,7 +202,7 @@ func (p *islandState) owner(object diag.Object) string {
 }
 
 // short cuts a note to what an Event takes (1 KiB), between characters.
-func short(note string) string {
+func truncateNote(note string) string {
 	const most = 1000
 	if len(note) <= most {
 		return note

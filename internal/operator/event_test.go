@@ -27,7 +27,7 @@ import (
 // some time ago, and with diags.
 func routedIsland(written time.Duration, routed map[route.Version]plan.Routed, diags ...diag.Diagnostic) *islandState {
 	p := &islandState{}
-	p.standings = map[string]standing{"shop": managed}
+	p.modes = map[string]namespaceMode{"shop": managed}
 	p.services = map[[2]string]*corev1.Service{{"shop", "cart"}: {ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"}}}
 	p.result = compile.Result{Tables: []route.Table{{
 		Namespace: "shop", Name: "cart-overrides", Owner: "cart", Routes: []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}},
@@ -56,7 +56,7 @@ var (
 
 // TestAnnounce plays passes, the first of which is that of an operator that has
 // just started.
-func TestAnnounce(t *testing.T) {
+func TestReportEvents(t *testing.T) {
 	t.Parallel()
 	ours := diag.New(diag.NameTaken, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "taken")
 	const (
@@ -91,10 +91,10 @@ func TestAnnounce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			recorder := events.NewFakeRecorder(10)
-			a := newAnnouncer(recorder, newMetrics(), slog.New(slog.DiscardHandler))
+			a := newEventReporter(recorder, newMetrics(), slog.New(slog.DiscardHandler))
 			var memory event.Memory
 			for _, p := range test.passes {
-				memory = a.tell(p, memory).Memory
+				memory = a.report(p, memory).Memory
 			}
 			close(recorder.Events)
 			var got []string
@@ -144,8 +144,8 @@ func TestWarningsReachServices(t *testing.T) {
 			}}
 			p.result.Services = []compile.Service{{Namespace: "shop", Name: "cart", Host: "cart.shop.svc.cluster.local", State: compile.Managed}}
 			recorder := events.NewFakeRecorder(10)
-			a := newAnnouncer(recorder, newMetrics(), slog.New(slog.DiscardHandler))
-			a.tell(p, a.tell(p, event.Memory{}).Memory)
+			a := newEventReporter(recorder, newMetrics(), slog.New(slog.DiscardHandler))
+			a.report(p, a.report(p, event.Memory{}).Memory)
 			close(recorder.Events)
 			var got []string
 			for e := range recorder.Events {
@@ -167,7 +167,7 @@ func leading(name, host string) model.VirtualService {
 }
 
 // TestShort: a note that is too long for an Event is cut between characters.
-func TestShort(t *testing.T) {
+func TestTruncateNote(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ note, want string }{
 		{"taken", "taken"},
@@ -177,7 +177,7 @@ func TestShort(t *testing.T) {
 		{"a" + strings.Repeat("é", 500), "a" + strings.Repeat("é", 499) + "…"},
 		{"abc" + strings.Repeat("\U0001f600", 250), "abc" + strings.Repeat("\U0001f600", 249) + "…"},
 	} {
-		got := short(test.note)
+		got := truncateNote(test.note)
 		if got != test.want || !utf8.ValidString(got) || len(got) > 1024 {
 			t.Errorf("short(%q) = %q (%d bytes)", test.note, got, len(got))
 		}
@@ -195,10 +195,10 @@ func TestWarningsAreLogged(t *testing.T) {
 		}
 		return a
 	}}
-	a := newAnnouncer(events.NewFakeRecorder(10), newMetrics(), slog.New(slog.NewTextHandler(&log, options)))
+	a := newEventReporter(events.NewFakeRecorder(10), newMetrics(), slog.New(slog.NewTextHandler(&log, options)))
 	var memory event.Memory
 	for _, p := range []*islandState{routedIsland(0, nil, taken), routedIsland(0, nil, taken), routedIsland(0, nil)} {
-		memory = a.tell(p, memory).Memory
+		memory = a.report(p, memory).Memory
 	}
 	const want = `level=WARN msg=diagnostic code=NameTaken object="VirtualService shop/cart-overrides" message=taken
 level=INFO msg="diagnostic no longer" code=NameTaken object="VirtualService shop/cart-overrides" message=taken

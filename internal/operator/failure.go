@@ -14,8 +14,8 @@ import (
 // is taken again rarely: only a change can help, and most of these are noticed (see
 // [failures.accepted]), but not those of the webhook that refuses.
 const (
-	failedFirst, failedLast   = 100 * time.Millisecond, 10 * time.Second
-	refusedFirst, refusedLast = time.Second, time.Minute
+	failureBackoff, failureBackoffMax = 100 * time.Millisecond, 10 * time.Second
+	refusalBackoff, refusalBackoffMax = time.Second, time.Minute
 )
 
 // failures has the last failure of each object.
@@ -27,18 +27,18 @@ type failure struct {
 	action           plan.Action
 	content, version string
 	// of is the island that it is a step of.
-	of *islandState
+	island *islandState
 	// hosts are those that the object has rules for, or sends requests to.
 	hosts   []string
-	times   int
-	until   time.Time
+	count   int
+	retryAt time.Time
 	refusal *apply.Refusal
 	// tried is set where the step is being taken again.
 	tried bool
 }
 
 // is reports whether f is the failure of this step, on this state of its object.
-func (f *failure) is(step plan.Step, seen *apply.Seen) bool {
+func (f *failure) isSameStep(step plan.Step, seen *apply.Seen) bool {
 	return f.action == step.Action && f.content == string(step.Object.JSON) && f.version == versionOf(seen)
 }
 
@@ -59,27 +59,27 @@ func isForeign(err error) bool {
 
 // waits reports whether a step has failed before and is not to be taken yet. With
 // another content, or on another state of the object, it is taken at once.
-func (fs failures) waits(step plan.Step, seen *apply.Seen, now time.Time) bool {
+func (fs failures) mustWait(step plan.Step, seen *apply.Seen, now time.Time) bool {
 	f, ok := fs[step.Object.Object]
-	return ok && f.is(step, seen) && now.Before(f.until)
+	return ok && f.isSameStep(step, seen) && now.Before(f.retryAt)
 }
 
 // add notes that a step could not be taken, and returns when it may be again.
 func (fs failures) add(step queued, seen *apply.Seen, err error, now time.Time) time.Time {
 	f := fs[step.Object.Object]
-	if !f.is(step.Step, seen) {
+	if !f.isSameStep(step.Step, seen) {
 		f = failure{action: step.Action, content: string(step.Object.JSON), version: versionOf(seen)}
 	}
-	f.times++
+	f.count++
 	f.tried = false
-	f.hosts, f.of = step.change.hosts(), step.of
-	first, last := failedFirst, failedLast
+	f.hosts, f.island = step.change.hosts(), step.island
+	first, last := failureBackoff, failureBackoffMax
 	if errors.As(err, &f.refusal) || err == nil {
-		first, last = refusedFirst, refusedLast
+		first, last = refusalBackoff, refusalBackoffMax
 	}
-	f.until = now.Add(min(first<<min(f.times-1, 20), last))
+	f.retryAt = now.Add(min(first<<min(f.count-1, 20), last))
 	fs[step.Object.Object] = f
-	return f.until
+	return f.retryAt
 }
 
 // accepted notes that a write was accepted, and returns the objects that are tried again. Refused objects are tried again at once
@@ -93,8 +93,8 @@ func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) [
 	delete(fs, object)
 	for other, f := range fs {
 		if f.refusal != nil && (all || shareHost(f.hosts, hosts)) {
-			f.until = earlier(f.until, now)
-			f.times = min(f.times, 1)
+			f.retryAt = earlier(f.retryAt, now)
+			f.count = min(f.count, 1)
 			fs[other] = f
 			out = append(out, other)
 		}
@@ -106,7 +106,7 @@ func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) [
 func (fs failures) retryNow(now time.Time) []diag.Object {
 	var out []diag.Object
 	for object, f := range fs {
-		f.until, f.times = earlier(f.until, now), min(f.times, 1)
+		f.retryAt, f.count = earlier(f.retryAt, now), min(f.count, 1)
 		fs[object] = f
 		out = append(out, object)
 	}
@@ -115,7 +115,7 @@ func (fs failures) retryNow(now time.Time) []diag.Object {
 
 // keepPlanned drops the failures of objects for which no step is planned any more in the
 // islands that have been planned for.
-func (fs failures) keepPlanned(due, gone []*islandState) {
+func (fs failures) dropUnplanned(due, gone []*islandState) {
 	if len(fs) == 0 {
 		return
 	}
@@ -131,16 +131,16 @@ func (fs failures) keepPlanned(due, gone []*islandState) {
 	}
 	for object, f := range fs {
 		if by := planned[object]; by != nil {
-			f.of = by
+			f.island = by
 			fs[object] = f
-		} else if is[f.of] {
+		} else if is[f.island] {
 			delete(fs, object)
 		}
 	}
 }
 
 // try notes that a step is being taken again.
-func (fs failures) try(object diag.Object) {
+func (fs failures) markTried(object diag.Object) {
 	if f, ok := fs[object]; ok {
 		f.tried = true
 		fs[object] = f
@@ -152,7 +152,7 @@ func (fs failures) next() time.Time {
 	var out time.Time
 	for _, f := range fs {
 		if !f.tried {
-			out = earlier(out, f.until)
+			out = earlier(out, f.retryAt)
 		}
 	}
 	return out

@@ -67,25 +67,25 @@ func addGates(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts)
 	if options.Namespace, err = options.namespace(r.options.LeaseNamespace); err != nil {
 		return err
 	}
-	r.gates = &opener{
-		objects: p.policy.objects, recorder: p.recorder, metrics: p.gates, log: p.log, beside: r.beside,
+	r.gates = &gateOpener{
+		objects: p.policy.objects, recorder: p.recorder, metrics: p.gates, log: p.log, background: r.background,
 		timeout: options.Timeout, dryRun: r.options.DryRun, pods: map[types.UID]*waitingPod{},
 	}
-	webhook := &webhookServer{config: config, options: &options, log: p.log, handler: &admitter{
+	webhook := &webhookServer{config: config, options: &options, log: p.log, handler: &podWebhook{
 		store: r.store, synced: r.synced, options: r.options, metrics: p.gates, log: p.log,
 	}}
 	return errors.Join(manager.Add(webhook), manager.AddReadyzCheck("webhook", webhook.ready))
 }
 
 // opener opens readiness gates. A nil opener leaves them alone.
-type opener struct {
-	objects  dynamic.Interface
-	recorder events.EventRecorder
-	metrics  *gateMetrics
-	log      *slog.Logger
-	beside   *beside
-	timeout  time.Duration
-	dryRun   bool
+type gateOpener struct {
+	objects    dynamic.Interface
+	recorder   events.EventRecorder
+	metrics    *gateMetrics
+	log        *slog.Logger
+	background *background
+	timeout    time.Duration
+	dryRun     bool
 
 	mu sync.Mutex
 	// pods has what is known of each pod that waits.
@@ -97,54 +97,54 @@ type waitingPod struct {
 	gate.Waiting
 
 	// of is the island that it is in.
-	of *islandState
+	island *islandState
 	// opening is set while the gate is being opened, opened where it has been: the
 	// informer will tell.
 	opening, opened bool
 	// failed is when not to try before.
-	failed time.Time
+	retryAt time.Time
 }
 
 // open opens the gates of pods that may be ready, and returns when to look again. While
 // flyingSince says that a route or subset for a pod's Service is being written, it is not
 // known whether ordinary traffic is pinned, and the end of that write has it looked at
 // again.
-func (o *opener) open(ctx context.Context, p *islandState, flyingSince func(host string) time.Time) time.Time {
+func (o *gateOpener) open(ctx context.Context, p *islandState, writingSince func(host string) time.Time) time.Time {
 	if o == nil {
 		return time.Time{}
 	}
 	view := &gate.View{Services: p.result.Services, Gated: p.planned.Gated, Now: time.Now(), Timeout: o.timeout}
-	var again time.Time
+	var requeueAt time.Time
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, w := range o.waiting(p, view.Now) {
+	for _, w := range o.track(p, view.Now) {
 		verdict := view.Evaluate(&w.Waiting)
 		if verdict.Notify && !verdict.Open {
-			o.tell(w.Pod, verdict)
+			o.emitEvent(w.Pod, verdict)
 			w.Notified = true
 		}
-		again = earlier(again, verdict.RequeueAt)
+		requeueAt = earlier(requeueAt, verdict.RequeueAt)
 		switch {
 		case !verdict.Open || w.opened || w.opening || o.dryRun:
-		case view.Now.Before(w.failed):
-			again = earlier(again, w.failed)
-		case verdict.Reason != gate.ReadyUnpinned && p.writes(w.Pod, flyingSince):
+		case view.Now.Before(w.retryAt):
+			requeueAt = earlier(requeueAt, w.retryAt)
+		case verdict.Reason != gate.ReadyUnpinned && p.hasWritesFor(w.Pod, writingSince):
 		default:
 			w.opening = true
 			pod := w.Pod
-			o.beside.send(func() bool { return o.write(ctx, w, pod, verdict) })
+			o.background.send(func() bool { return o.write(ctx, w, pod, verdict) })
 		}
 	}
 	o.count()
-	return again
+	return requeueAt
 }
 
 // writes reports whether something is being written for a Service that selects a pod.
-func (p *islandState) writes(pod *discover.Pod, flyingSince func(host string) time.Time) bool {
+func (p *islandState) hasWritesFor(pod *discover.Pod, writingSince func(host string) time.Time) bool {
 	for i := range p.snapshot.Services {
 		s := &p.snapshot.Services[i]
 		if s.Namespace == pod.Namespace && len(s.Selector) > 0 && model.HasLabels(pod.Labels.All, s.Selector) &&
-			!flyingSince(p.host(s.Namespace, s.Name)).IsZero() {
+			!writingSince(p.host(s.Namespace, s.Name)).IsZero() {
 			return true
 		}
 	}
@@ -152,7 +152,7 @@ func (p *islandState) writes(pod *discover.Pod, flyingSince func(host string) ti
 }
 
 // waiting brings what is known up to date with the pods that wait now.
-func (o *opener) waiting(p *islandState, now time.Time) []*waitingPod {
+func (o *gateOpener) track(p *islandState, now time.Time) []*waitingPod {
 	out, still := make([]*waitingPod, 0, len(p.gated)), make(map[types.UID]bool, len(p.gated))
 	for _, pod := range p.gated {
 		w := o.pods[pod.UID]
@@ -160,17 +160,17 @@ func (o *opener) waiting(p *islandState, now time.Time) []*waitingPod {
 			w = &waitingPod{Waiting: gate.Waiting{Since: now}}
 			o.pods[pod.UID] = w
 		}
-		w.Pod, w.of, still[pod.UID] = pod, p, true
+		w.Pod, w.island, still[pod.UID] = pod, p, true
 		out = append(out, w)
 	}
-	o.end(p, still)
+	o.dropExcept(p, still)
 	return out
 }
 
 // end forgets the pods of an island that do not wait any more.
-func (o *opener) end(p *islandState, still map[types.UID]bool) {
+func (o *gateOpener) dropExcept(p *islandState, still map[types.UID]bool) {
 	for uid := range p.shown.gated {
-		if w := o.pods[uid]; w != nil && w.of == p && !still[uid] {
+		if w := o.pods[uid]; w != nil && w.island == p && !still[uid] {
 			delete(o.pods, uid)
 		}
 	}
@@ -178,13 +178,13 @@ func (o *opener) end(p *islandState, still map[types.UID]bool) {
 }
 
 // forget forgets the pods of an island that is no more, unless another one has them.
-func (o *opener) forget(p *islandState) {
+func (o *gateOpener) forget(p *islandState) {
 	if o == nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.end(p, nil)
+	o.dropExcept(p, nil)
 	o.count()
 }
 
@@ -203,7 +203,7 @@ func newGateMetrics() *gateMetrics {
 		opened:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "overrides_gate_opened_total", Help: "Readiness gates that were opened."}, []string{"reason"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_gate_waiting", Help: "Pods whose readiness gate is shut."}),
 		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "overrides_gate_wait_seconds", Help: "Time from a pod with a readiness gate being seen to its gate being open.", Buckets: seconds,
+			Name: "overrides_gate_wait_seconds", Help: "Time from a pod with a readiness gate being seen to its gate being open.", Buckets: durationBuckets,
 		}),
 	}
 }
@@ -213,7 +213,7 @@ func (m *gateMetrics) all() []prometheus.Collector {
 }
 
 // count counts what waits still. The caller has locked o.
-func (o *opener) count() {
+func (o *gateOpener) count() {
 	waiting := 0
 	for _, w := range o.pods {
 		if !w.opened {
@@ -223,13 +223,13 @@ func (o *opener) count() {
 	o.metrics.waiting.Set(float64(waiting))
 }
 
-func (o *opener) tell(about *discover.Pod, v gate.Verdict) {
+func (o *gateOpener) emitEvent(about *discover.Pod, v gate.Verdict) {
 	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: about.Namespace, Name: about.Name, UID: about.UID}
-	o.recorder.Eventf(pod, nil, corev1.EventTypeWarning, string(v.Reason), "OpenReadinessGate", "%s", short(v.Message))
+	o.recorder.Eventf(pod, nil, corev1.EventTypeWarning, string(v.Reason), "OpenReadinessGate", "%s", truncateNote(v.Message))
 }
 
 // write opens the gate of a pod. It reports whether that is not to be tried again.
-func (o *opener) write(ctx context.Context, w *waitingPod, pod *discover.Pod, v gate.Verdict) bool {
+func (o *gateOpener) write(ctx context.Context, w *waitingPod, pod *discover.Pod, v gate.Verdict) bool {
 	object := diag.Object{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}
 	err := apply.Status(ctx, o.objects, object, pod.UID, gate.OpenStatus(v.Reason, v.Message, time.Now()))
 	o.mu.Lock()
@@ -241,16 +241,16 @@ func (o *opener) write(ctx context.Context, w *waitingPod, pod *discover.Pod, v 
 		o.metrics.opened.WithLabelValues(string(v.Reason)).Inc()
 		o.metrics.waited.Observe(time.Since(w.Since).Seconds())
 		if v.Notify {
-			o.tell(pod, v)
+			o.emitEvent(pod, v)
 		}
 		o.count()
 		o.log.Info("opened readiness gate", "object", object.String(), "reason", v.Reason)
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err), ctx.Err() != nil:
 		// It is gone, or another one of that name: the informer will tell. Should it
 		// not, as where the condition is another's, it is tried again.
-		w.failed = time.Now().Add(failedLast)
+		w.retryAt = time.Now().Add(failureBackoffMax)
 	default:
-		w.failed = time.Now().Add(time.Second)
+		w.retryAt = time.Now().Add(time.Second)
 		o.log.Error("open readiness gate", "object", object.String(), "error", err)
 	}
 	return err == nil

@@ -27,7 +27,7 @@ type islandState struct {
 	snapshot *model.Snapshot
 	result   compile.Result
 	// found are the diagnostics of the objects and of the result.
-	found []diag.Diagnostic
+	objectDiags []diag.Diagnostic
 	// seen are the objects of Overrides' own.
 	seen map[diag.Object]*apply.Seen
 	// gated are the pods whose readiness gate is shut, in namespaces that are managed or left.
@@ -36,7 +36,7 @@ type islandState struct {
 	// services are those that Events can be about, of namespaces that are managed or left.
 	services map[[2]string]*corev1.Service
 	// standings are those of the namespaces that the objects are in.
-	standings map[string]standing
+	modes map[string]namespaceMode
 	// since is when the oldest change came that led to this state; zero for none.
 	since time.Time
 
@@ -46,7 +46,7 @@ type islandState struct {
 	// diags are those of all steps.
 	diags []diag.Diagnostic
 	// now is what is so of each Service.
-	now []current.Service
+	current []current.Service
 	// owners are those of the wanted objects of Overrides' own; nil until one is asked for.
 	owners map[diag.Object]string
 	// requeueAt is when to look again though nothing changes; zero for never. waits is set
@@ -59,16 +59,16 @@ type islandState struct {
 }
 
 // manages reports whether objects of a namespace are written.
-func (p *islandState) manages(namespace string) bool { return p.standings[namespace] == managed }
+func (p *islandState) manages(namespace string) bool { return p.modes[namespace] == managed }
 
 // leaves reports whether a namespace is not managed any more.
-func (p *islandState) leaves(namespace string) bool { return p.standings[namespace] == left }
+func (p *islandState) cleansUp(namespace string) bool { return p.modes[namespace] == cleaningUp }
 
 // observed lists the objects of Overrides' own in namespaces that are managed or left.
 func (p *islandState) observed() []plan.Observed {
 	out := make([]plan.Observed, 0, len(p.seen))
 	for name, seen := range p.seen {
-		if p.standings[name.Namespace] != untouched {
+		if p.modes[name.Namespace] != untouched {
 			out = append(out, seen.Observed)
 		}
 	}
@@ -88,8 +88,8 @@ type islands struct {
 	store   *store
 	m       *island.Map
 	// standings are those of all namespaces with objects; ending are those being deleted.
-	standings map[string]standing
-	states    map[*island.Island]*islandState
+	modes  map[string]namespaceMode
+	states map[*island.Island]*islandState
 	// rest is for what is in no island.
 	rest *islandState
 	// common are the diagnostics about objects that count for all islands.
@@ -100,19 +100,19 @@ type islands struct {
 }
 
 func newIslands(options *Options, s *store) *islands {
-	x := &islands{options: options, store: s, standings: map[string]standing{}, states: map[*island.Island]*islandState{}}
-	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.standings[n] == managed }})
-	x.rest = &islandState{snapshot: &model.Snapshot{Options: options.Model}, standings: x.standings}
+	x := &islands{options: options, store: s, modes: map[string]namespaceMode{}, states: map[*island.Island]*islandState{}}
+	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.modes[n] == managed }})
+	x.rest = &islandState{snapshot: &model.Snapshot{Options: options.Model}, modes: x.modes}
 	return x
 }
 
 // news is what has changed since the last look.
-type news struct {
+type islandChanges struct {
 	changed, gone []*islandState
 }
 
 // update takes what has changed from the store.
-func (x *islands) update() news {
+func (x *islands) update() islandChanges {
 	t := x.store.take()
 	for i := range t.changes {
 		x.put(&t.changes[i])
@@ -120,7 +120,7 @@ func (x *islands) update() news {
 	u := x.m.Update()
 	x.plans.Follow(x.m, &u)
 	x.events.Follow(x.m, &u)
-	var out news
+	var out islandChanges
 	for _, i := range u.Gone {
 		out.gone = append(out.gone, x.states[i])
 		delete(x.states, i)
@@ -133,7 +133,7 @@ func (x *islands) update() news {
 		x.common = slices.Concat(x.m.Common(), x.options.unreadRevisions(x.rest.snapshot))
 		x.m.CommonObjects(func(_ diag.Object, o island.Object) { x.common = append(x.common, itemOf(o).diags...) })
 	}
-	x.rest.found = diag.Sort(slices.Concat(t.denied, x.common))
+	x.rest.objectDiags = diag.Sort(slices.Concat(t.denied, x.common))
 	return out
 }
 
@@ -141,7 +141,7 @@ func itemOf(o island.Object) *item { return o.Extra.(*item) }
 
 // put gives the map an object as it is now.
 func (x *islands) put(c *changed) {
-	x.standings[c.name.Namespace] = c.standing
+	x.modes[c.name.Namespace] = c.mode
 	if c.item == nil {
 		x.m.Remove(c.name)
 		return
@@ -151,7 +151,7 @@ func (x *islands) put(c *changed) {
 	switch {
 	case c.item.seen != nil:
 		object = island.Written(&c.item.seen.Observed, c.item.seen.Says, c.item)
-	case c.standing == left && !x.options.everywhere(c.name.Kind):
+	case c.mode == cleaningUp && !x.options.anyNamespace(c.name.Kind):
 		object.Ties = []island.Tie{c.name}
 		if c.name.Kind == "Service" {
 			object.Ties = append(object.Ties, island.HostTie(x.options.Model.FQDN(c.name.Name, c.name.Namespace)))
@@ -161,7 +161,7 @@ func (x *islands) put(c *changed) {
 	default:
 		object.Read = c.item.Object
 	}
-	if c.quiet {
+	if c.equivalent {
 		x.m.Replace(c.name, object)
 	} else {
 		x.m.Put(c.name, object)
@@ -177,21 +177,21 @@ func (x *islands) read(i *island.Island, since time.Time) *islandState {
 	}
 	p.snapshot, p.result, p.owners, p.since = i.Snapshot, i.Result, nil, since
 	p.seen, p.gated, p.policies = map[diag.Object]*apply.Seen{}, nil, nil
-	p.services, p.standings = map[[2]string]*corev1.Service{}, map[string]standing{}
-	p.found = slices.Clone(i.Diagnostics)
+	p.services, p.modes = map[[2]string]*corev1.Service{}, map[string]namespaceMode{}
+	p.objectDiags = slices.Clone(i.Diagnostics)
 	i.Objects(func(name diag.Object, o island.Object) {
-		p.add(name, itemOf(o), x.standings[name.Namespace])
+		p.add(name, itemOf(o), x.modes[name.Namespace])
 	})
 	maps.DeleteFunc(p.services, func(name [2]string, s *corev1.Service) bool {
-		return s.DeletionTimestamp != nil || x.store.isEndingNamespace(name[0])
+		return s.DeletionTimestamp != nil || x.store.isTerminatingNamespace(name[0])
 	})
-	p.found = diag.Sort(p.found)
+	p.objectDiags = diag.Sort(p.objectDiags)
 	return p
 }
 
-func (p *islandState) add(name diag.Object, x *item, in standing) {
-	p.standings[name.Namespace] = in
-	p.found = append(p.found, x.diags...)
+func (p *islandState) add(name diag.Object, x *item, in namespaceMode) {
+	p.modes[name.Namespace] = in
+	p.objectDiags = append(p.objectDiags, x.diags...)
 	if x.seen != nil {
 		p.seen[name] = x.seen
 	}
@@ -208,10 +208,10 @@ func (p *islandState) add(name diag.Object, x *item, in standing) {
 }
 
 // isEndingNamespace reports whether a namespace is being deleted.
-func (s *store) isEndingNamespace(name string) bool {
+func (s *store) isTerminatingNamespace(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.isEnding(name)
+	return s.isTerminating(name)
 }
 
 // of returns the state of the island for which an object is there, or may be written; nil
@@ -224,21 +224,21 @@ func (x *islands) of(object diag.Object) *islandState {
 }
 
 // remembered is what earlier plans remember, told what earlier Events do.
-func (x *islands) remembered(p *islandState) plan.Memory {
+func (x *islands) planMemory(p *islandState) plan.Memory {
 	if p.island == nil {
 		return x.plans.Rest
 	}
 	return x.plans.Of[p.island]
 }
 
-func (x *islands) told(p *islandState) event.Memory {
+func (x *islands) eventMemory(p *islandState) event.Memory {
 	if p.island == nil {
 		return x.events.Rest
 	}
 	return x.events.Of[p.island]
 }
 
-func (x *islands) remember(p *islandState, m plan.Memory) {
+func (x *islands) setPlanMemory(p *islandState, m plan.Memory) {
 	if p.island == nil {
 		x.plans.Rest = m
 	} else {
@@ -246,7 +246,7 @@ func (x *islands) remember(p *islandState, m plan.Memory) {
 	}
 }
 
-func (x *islands) rememberTold(p *islandState, m event.Memory) {
+func (x *islands) setEventMemory(p *islandState, m event.Memory) {
 	if p.island == nil {
 		x.events.Rest = m
 	} else {

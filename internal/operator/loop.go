@@ -13,8 +13,8 @@ const syncPoll = 20 * time.Millisecond
 // lead reconciles, and asks istiod for what that waits for, until ctx ends.
 func (r *reconciler) lead(ctx context.Context) {
 	var asking sync.WaitGroup
-	if r.asker != nil {
-		asking.Go(func() { r.asker.run(ctx) })
+	if r.proxySync != nil {
+		asking.Go(func() { r.proxySync.run(ctx) })
 	}
 	r.run(ctx)
 	asking.Wait()
@@ -25,8 +25,8 @@ func (r *reconciler) forget() {
 	r.metrics.forget()
 	r.islands.forget()
 	r.writer.forget()
-	r.asker.forget()
-	r.everything = true
+	r.proxySync.forget()
+	r.reconcileAll = true
 }
 
 // run reconciles at every change, and when a plan asks for it, until ctx ends. Nothing
@@ -38,9 +38,9 @@ func (r *reconciler) run(ctx context.Context) {
 	r.log.Info("reconciling")
 	// Listing everything has left more behind than the heap will need again.
 	debug.FreeOSMemory()
-	timer, rest := time.NewTimer(0), time.NewTimer(never)
+	timer, idle := time.NewTimer(0), time.NewTimer(never)
 	defer timer.Stop()
-	defer rest.Stop()
+	defer idle.Stop()
 	defer r.finish()
 	for {
 		select {
@@ -55,9 +55,9 @@ func (r *reconciler) run(ctx context.Context) {
 				return
 			}
 		case <-timer.C:
-		case <-r.beside.failed:
-			r.retold = true
-		case <-rest.C:
+		case <-r.background.retry:
+			r.retryStatus = true
+		case <-idle.C:
 			debug.FreeOSMemory()
 			continue
 		}
@@ -66,19 +66,19 @@ func (r *reconciler) run(ctx context.Context) {
 		} else {
 			timer.Reset(never)
 		}
-		rest.Reset(restAfter)
+		idle.Reset(idleAfter)
 	}
 }
 
 // finish waits until nothing is written any more.
 func (r *reconciler) finish() {
 	r.writer.wait()
-	r.beside.wait()
+	r.background.wait()
 }
 
 // restAfter is how long nothing happens before memory is given back: what looks have
 // needed is then needed by others.
-const restAfter = 5 * time.Second
+const idleAfter = 5 * time.Second
 
 // never is longer than any operator runs without a change.
 const never = 24 * time.Hour

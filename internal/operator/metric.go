@@ -14,20 +14,20 @@ import (
 
 // metrics are what the operator says of itself in numbers.
 type metrics struct {
-	passes      prometheus.Histogram
-	placed      prometheus.Histogram
-	gone        prometheus.Histogram
-	writes      *prometheus.CounterVec
-	undone      *prometheus.CounterVec
-	announced   *prometheus.CounterVec
-	services    *prometheus.GaugeVec
-	versions    prometheus.Gauge
-	routes      prometheus.Gauge
-	held        *prometheus.GaugeVec
-	refused     *prometheus.GaugeVec
-	diagnostics *prometheus.GaugeVec
-	leading     prometheus.Gauge
-	perService  serviceMetrics
+	cycleDuration prometheus.Histogram
+	routePlaced   prometheus.Histogram
+	routeRemoved  prometheus.Histogram
+	writes        *prometheus.CounterVec
+	undone        *prometheus.CounterVec
+	announced     *prometheus.CounterVec
+	services      *prometheus.GaugeVec
+	versions      prometheus.Gauge
+	routes        prometheus.Gauge
+	blocked       *prometheus.GaugeVec
+	refused       *prometheus.GaugeVec
+	diagnostics   *prometheus.GaugeVec
+	leading       prometheus.Gauge
+	perService    serviceMetrics
 
 	mu sync.Mutex
 	// total counts what all islands have.
@@ -39,18 +39,18 @@ type metrics struct {
 // timedRow is the row of a version. Since is from when on it could serve without a row;
 // placed is set where it has one.
 type timedRow struct {
-	of     *islandState
+	island *islandState
 	since  time.Time
 	placed bool
 }
 
 // seconds are the buckets of durations, from what a write takes to what is a
 // fault.
-var seconds = []float64{.005, .01, .025, .05, .1, .2, .3, .5, 1, 2, 5, 10, 30, 60}
+var durationBuckets = []float64{.005, .01, .025, .05, .1, .2, .3, .5, 1, 2, 5, 10, 30, 60}
 
 func newMetrics() *metrics {
 	histogram := func(name, help string) prometheus.Histogram {
-		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "overrides_" + name, Help: help, Buckets: seconds})
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "overrides_" + name, Help: help, Buckets: durationBuckets})
 	}
 	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "overrides_" + name, Help: help}, labels)
@@ -59,21 +59,21 @@ func newMetrics() *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "overrides_" + name, Help: help}, labels)
 	}
 	m := &metrics{
-		passes:      histogram("reconcile_duration_seconds", "Time that one look at the cluster took, with its writes."),
-		placed:      histogram("route_placed_seconds", "Time from the change that made a version able to serve to its route being stored."),
-		gone:        histogram("route_removed_seconds", "Time from the change after which a version could not serve to its route being gone."),
-		writes:      counters("writes_total", "Writes of objects, by their result: done, refused, stale or failed.", "kind", "action", "result"),
-		undone:      counters("writes_undone_total", "Writes that something else has undone, by the kind of object.", "kind"),
-		announced:   counters("version_events_total", "Events about versions.", "reason"),
-		services:    gauges("services", "Services, by what becomes of them.", "state"),
-		versions:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions", Help: "Versions behind managed Services."}),
-		routes:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions_routed", Help: "Versions that a route in place leads to."}),
-		held:        gauges("blocked", "Changes that wait before they may be written, by reason.", "reason"),
-		refused:     gauges("refused", "Objects that the API server does not take, by code.", "code"),
-		diagnostics: gauges("diagnostics", "Diagnostics, by code and severity.", "code", "severity"),
-		perService:  newServiceMetrics(),
-		leading:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_leading", Help: "1 in the replica that writes."}),
-		total:       newTally(), rows: map[route.Version]timedRow{},
+		cycleDuration: histogram("reconcile_duration_seconds", "Time that one look at the cluster took, with its writes."),
+		routePlaced:   histogram("route_placed_seconds", "Time from the change that made a version able to serve to its route being stored."),
+		routeRemoved:  histogram("route_removed_seconds", "Time from the change after which a version could not serve to its route being gone."),
+		writes:        counters("writes_total", "Writes of objects, by their result: done, refused, stale or failed.", "kind", "action", "result"),
+		undone:        counters("writes_undone_total", "Writes that something else has undone, by the kind of object.", "kind"),
+		announced:     counters("version_events_total", "Events about versions.", "reason"),
+		services:      gauges("services", "Services, by what becomes of them.", "state"),
+		versions:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions", Help: "Versions behind managed Services."}),
+		routes:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions_routed", Help: "Versions that a route in place leads to."}),
+		blocked:       gauges("blocked", "Changes that wait before they may be written, by reason.", "reason"),
+		refused:       gauges("refused", "Objects that the API server does not take, by code.", "code"),
+		diagnostics:   gauges("diagnostics", "Diagnostics, by code and severity.", "code", "severity"),
+		perService:    newServiceMetrics(),
+		leading:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_leading", Help: "1 in the replica that writes."}),
+		total:         newTally(), rows: map[route.Version]timedRow{},
 	}
 	return m
 }
@@ -82,7 +82,7 @@ func newMetrics() *metrics {
 // several operators in one program, as in tests, only the first is shown.
 func (m *metrics) register(registry prometheus.Registerer) (unregister func()) {
 	collectors := []prometheus.Collector{
-		m.passes, m.placed, m.gone, m.writes, m.undone, m.announced, m.services, m.versions, m.routes, m.held, m.refused, m.diagnostics, m.leading,
+		m.cycleDuration, m.routePlaced, m.routeRemoved, m.writes, m.undone, m.announced, m.services, m.versions, m.routes, m.blocked, m.refused, m.diagnostics, m.leading,
 	}
 	for _, gauge := range m.perService.all() {
 		collectors = append(collectors, gauge)
@@ -105,7 +105,7 @@ func register(registry prometheus.Registerer, collectors []prometheus.Collector)
 }
 
 // wrote counts a write.
-func (m *metrics) wrote(step plan.Step, err error) {
+func (m *metrics) countWrite(step plan.Step, err error) {
 	result := "failed"
 	var refusal *apply.Refusal
 	switch {
@@ -120,8 +120,8 @@ func (m *metrics) wrote(step plan.Step, err error) {
 }
 
 // passed notes what one reconciliation found in the islands that it looked at.
-func (m *metrics) passed(due, gone []*islandState, took time.Duration) {
-	m.passes.Observe(took.Seconds())
+func (m *metrics) cycleDone(due, gone []*islandState, took time.Duration) {
+	m.cycleDuration.Observe(took.Seconds())
 	m.leading.Set(1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -135,11 +135,11 @@ func (m *metrics) passed(due, gone []*islandState, took time.Duration) {
 		m.total.add(now, 1)
 		p.shown.tally = now
 		m.perService.show(p)
-		m.time(p)
+		m.measureRows(p)
 	}
 	for _, p := range gone {
 		m.perService.end(p)
-		m.endRows(p, nil, p.since)
+		m.dropRows(p, nil, p.since)
 	}
 	m.total.show(m)
 }
@@ -154,7 +154,7 @@ func (m *metrics) forget() {
 
 // time measures how long versions of an island wait for their routes, and routes outlive
 // them. The caller has locked m.
-func (m *metrics) time(p *islandState) {
+func (m *metrics) measureRows(p *islandState) {
 	since := p.since
 	if since.IsZero() {
 		since = time.Now()
@@ -173,27 +173,27 @@ func (m *metrics) time(p *islandState) {
 			row.since = since
 		}
 		if _, placed := p.planned.Routed[v]; placed && !row.placed {
-			m.placed.Observe(time.Since(row.since).Seconds())
+			m.routePlaced.Observe(time.Since(row.since).Seconds())
 			row.placed = true
 		}
-		row.of = p
+		row.island = p
 		m.rows[v] = row
 	}
-	m.endRows(p, wanted, since)
+	m.dropRows(p, wanted, since)
 	p.shown.versions = wanted
 }
 
 // endRows forgets the versions that an island had and has not any more, unless another one
 // has them.
-func (m *metrics) endRows(p *islandState, wanted map[route.Version]bool, since time.Time) {
+func (m *metrics) dropRows(p *islandState, wanted map[route.Version]bool, since time.Time) {
 	for v := range p.shown.versions {
 		row, known := m.rows[v]
-		if wanted[v] || !known || row.of != p {
+		if wanted[v] || !known || row.island != p {
 			continue
 		}
 		if row.placed {
 			// The row went just now: no step leaves one that is not wanted.
-			m.gone.Observe(time.Since(since).Seconds())
+			m.routeRemoved.Observe(time.Since(since).Seconds())
 		}
 		delete(m.rows, v)
 	}

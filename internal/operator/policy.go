@@ -22,10 +22,10 @@ import (
 
 // policyWriter keeps the status of OverridePolicies.
 type policyWriter struct {
-	objects dynamic.Interface
-	log     *slog.Logger
-	beside  *beside
-	dryRun  bool
+	objects    dynamic.Interface
+	log        *slog.Logger
+	background *background
+	dryRun     bool
 
 	mu sync.Mutex
 	// statuses has what is known of the status of each policy.
@@ -35,58 +35,58 @@ type policyWriter struct {
 // policyStatus is what is known of writes of a policy's status.
 type policyStatus struct {
 	// of is the island that the policy is in.
-	of *islandState
+	island *islandState
 	// writing is what is being written; nil for nothing. stale is set where something
 	// else is to be written since.
-	writing *v1alpha1.OverridePolicyStatus
-	stale   bool
+	writing  *v1alpha1.OverridePolicyStatus
+	outdated bool
 	// failed says until when it is not tried again.
-	failed time.Time
+	retryAt time.Time
 	// written is what was written last, where on was in place: the informer may not have
 	// told of it yet.
-	written, on *v1alpha1.OverridePolicyStatus
+	written, base *v1alpha1.OverridePolicyStatus
 }
 
 // write has the status of each policy written of which it differs, and returns when to
 // look again. While something is being written for a target, flyingSince says since
 // when: what is over in a moment is not told.
-func (w *policyWriter) write(ctx context.Context, p *islandState, flyingSince func(host string) time.Time) time.Time {
-	var again time.Time
+func (w *policyWriter) write(ctx context.Context, p *islandState, writingSince func(host string) time.Time) time.Time {
+	var requeueAt time.Time
 	if w.dryRun {
-		return again
+		return requeueAt
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.end(p, p.policies)
+	w.dropExcept(p, p.policies)
 	for _, policy := range p.policies {
 		x := w.statuses[policy.UID]
 		if x == nil {
 			x = &policyStatus{}
 			w.statuses[policy.UID] = x
 		}
-		x.of = p
+		x.island = p
 		want := statusOf(policy, p)
 		switch {
 		case x.writing != nil:
-			x.stale = x.stale || !sameStatus(x.writing, &want)
-		case reflect.DeepEqual(want, policy.Status) || x.told(policy, &want):
+			x.outdated = x.outdated || !sameStatus(x.writing, &want)
+		case reflect.DeepEqual(want, policy.Status) || x.alreadyWritten(policy, &want):
 		default:
-			if until := later(x.failed, toldAfter(policy, p, flyingSince)); time.Now().Before(until) {
-				again = earlier(again, until)
+			if until := later(x.retryAt, statusAfter(policy, p, writingSince)); time.Now().Before(until) {
+				requeueAt = earlier(requeueAt, until)
 				continue
 			}
-			x.writing, x.stale = &want, false
-			w.beside.send(func() bool { return w.apply(ctx, policy, x, &want) })
+			x.writing, x.outdated = &want, false
+			w.background.send(func() bool { return w.apply(ctx, policy, x, &want) })
 		}
 	}
-	return again
+	return requeueAt
 }
 
 // end forgets the policies of an island that are not among those that it has now. The caller
 // has locked w.
-func (w *policyWriter) end(p *islandState, now []*v1alpha1.OverridePolicy) {
+func (w *policyWriter) dropExcept(p *islandState, now []*v1alpha1.OverridePolicy) {
 	for uid := range p.shown.policies {
-		if x := w.statuses[uid]; x != nil && x.of == p && !slices.ContainsFunc(now, func(o *v1alpha1.OverridePolicy) bool { return o.UID == uid }) {
+		if x := w.statuses[uid]; x != nil && x.island == p && !slices.ContainsFunc(now, func(o *v1alpha1.OverridePolicy) bool { return o.UID == uid }) {
 			delete(w.statuses, uid)
 		}
 	}
@@ -100,18 +100,18 @@ func (w *policyWriter) end(p *islandState, now []*v1alpha1.OverridePolicy) {
 func (w *policyWriter) forget(p *islandState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.end(p, nil)
+	w.dropExcept(p, nil)
 }
 
 // momentary is how long a write takes that is not told in the status of a policy.
-const momentary = 2 * time.Second
+const statusDelay = 2 * time.Second
 
 // toldAfter returns until when the status of a policy is left as it is.
-func toldAfter(policy *v1alpha1.OverridePolicy, p *islandState, flyingSince func(host string) time.Time) time.Time {
+func statusAfter(policy *v1alpha1.OverridePolicy, p *islandState, writingSince func(host string) time.Time) time.Time {
 	var out time.Time
 	for _, ref := range policy.Spec.TargetRefs {
-		if since := flyingSince(p.host(policy.Namespace, ref.Name)); !since.IsZero() {
-			out = later(out, since.Add(momentary))
+		if since := writingSince(p.host(policy.Namespace, ref.Name)); !since.IsZero() {
+			out = later(out, since.Add(statusDelay))
 		}
 	}
 	return out
@@ -126,8 +126,8 @@ func later(a, b time.Time) time.Time {
 
 // told reports whether a status was written already, and the policy is the one of
 // before.
-func (x *policyStatus) told(policy *v1alpha1.OverridePolicy, want *v1alpha1.OverridePolicyStatus) bool {
-	return x.written != nil && sameStatus(x.written, want) && reflect.DeepEqual(*x.on, policy.Status)
+func (x *policyStatus) alreadyWritten(policy *v1alpha1.OverridePolicy, want *v1alpha1.OverridePolicyStatus) bool {
+	return x.written != nil && sameStatus(x.written, want) && reflect.DeepEqual(*x.base, policy.Status)
 }
 
 // sameStatus reports whether two statuses say the same, at whatever time.
@@ -152,12 +152,12 @@ func (w *policyWriter) apply(ctx context.Context, policy *v1alpha1.OverridePolic
 	defer w.mu.Unlock()
 	x.writing = nil
 	if err == nil {
-		x.written, x.on = want, &policy.Status
-		return !x.stale
+		x.written, x.base = want, &policy.Status
+		return !x.outdated
 	}
 	if ctx.Err() == nil {
 		w.log.Error("write status", "object", object.String(), "error", err)
-		x.failed = time.Now().Add(failedLast)
+		x.retryAt = time.Now().Add(failureBackoffMax)
 	}
 	return false
 }

@@ -46,7 +46,7 @@ type queue struct {
 	steps []queued
 	// flights are the writes that have begun, and are not over, or not observed to be: flying
 	// are those that are not over, earlier those that were not when the round began.
-	flights, flying, earlier map[diag.Object]*flight
+	unobservedWrites, inFlight, earlierWrites map[diag.Object]*inFlightWrite
 }
 
 // queued is a step of a plan that is to be taken.
@@ -55,13 +55,13 @@ type queued struct {
 	change change
 	// of is the island, round the one in which it was planned, and seen the object as it was
 	// then.
-	of    *islandState
-	round int
-	seen  *apply.Seen
+	island *islandState
+	round  int
+	seen   *apply.Seen
 }
 
 // flight is a write that has begun.
-type flight struct {
+type inFlightWrite struct {
 	object diag.Object
 	hosts  []string
 	began  time.Time
@@ -69,7 +69,7 @@ type flight struct {
 }
 
 func newQueue(l limits) *queue {
-	return &queue{limits: l, flights: map[diag.Object]*flight{}, flying: map[diag.Object]*flight{}, earlier: map[diag.Object]*flight{}}
+	return &queue{limits: l, unobservedWrites: map[diag.Object]*inFlightWrite{}, inFlight: map[diag.Object]*inFlightWrite{}, earlierWrites: map[diag.Object]*inFlightWrite{}}
 }
 
 // observe begins a round: the effects of all writes that are over are about to be read.
@@ -77,19 +77,19 @@ func newQueue(l limits) *queue {
 // island is looked at again when it is over.
 func (q *queue) observe() {
 	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return q.blocked(&s) })
-	q.flights, q.earlier = maps.Clone(q.flying), maps.Clone(q.flying)
+	q.unobservedWrites, q.earlierWrites = maps.Clone(q.inFlight), maps.Clone(q.inFlight)
 	q.round++
 }
 
 // drop drops the steps of islands, which have other plans now, or are no more.
 func (q *queue) drop(of map[*islandState]bool) {
-	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return of[s.of] })
+	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return of[s.island] })
 }
 
 // install adds the steps of a new plan of an island.
 func (q *queue) install(of *islandState, steps []queued) {
 	for _, s := range steps {
-		s.of, s.round = of, q.round
+		s.island, s.round = of, q.round
 		q.steps = append(q.steps, s)
 	}
 }
@@ -112,8 +112,8 @@ func (q *queue) begin(now time.Time) (queued, bool) {
 		} else {
 			q.steps = slices.Delete(q.steps, i, i+1)
 		}
-		f := &flight{object: out.Object.Object, hosts: out.change.hosts(), began: now, round: out.round}
-		q.flights[f.object], q.flying[f.object] = f, f
+		f := &inFlightWrite{object: out.Object.Object, hosts: out.change.hosts(), began: now, round: out.round}
+		q.unobservedWrites[f.object], q.inFlight[f.object] = f, f
 		return out, true
 	}
 	return queued{}, false
@@ -122,7 +122,7 @@ func (q *queue) begin(now time.Time) (queued, bool) {
 // count counts the writes that are in flight.
 func (q *queue) count(now time.Time) (fast, all int, namespaces map[string]int) {
 	namespaces = map[string]int{}
-	for object, f := range q.flying {
+	for object, f := range q.inFlight {
 		all++
 		namespaces[object.Namespace]++
 		if now.Sub(f.began) < q.slowAfter {
@@ -135,18 +135,18 @@ func (q *queue) count(now time.Time) (fast, all int, namespaces map[string]int) 
 // unobserved reports whether a write of an object has begun, of a plan before that of this
 // round, whose effect this one has not observed.
 func (q *queue) unobserved(object diag.Object) bool {
-	f := q.flights[object]
+	f := q.unobservedWrites[object]
 	return f != nil && f.round < q.round
 }
 
 // blocked reports whether a step waits for a write whose effect its plan has not
 // observed.
 func (q *queue) blocked(s *queued) bool {
-	if f := q.flights[s.Object.Object]; f != nil {
+	if f := q.unobservedWrites[s.Object.Object]; f != nil {
 		return true
 	}
 	var hosts []string
-	for _, f := range q.earlier {
+	for _, f := range q.earlierWrites {
 		if f.round >= s.round || f.object.Kind == s.Object.Kind {
 			continue
 		}
@@ -170,14 +170,14 @@ func shareHost(a, b []string) bool {
 
 // end notes that a write is over.
 func (q *queue) end(object diag.Object) {
-	delete(q.flying, object)
+	delete(q.inFlight, object)
 }
 
 // flyingSince returns since when a write that names a host is in flight, or has ended
 // without its effect being observed; zero where there is none.
-func (q *queue) flyingSince(host string) time.Time {
+func (q *queue) writingSince(host string) time.Time {
 	var out time.Time
-	for _, f := range q.flights {
+	for _, f := range q.unobservedWrites {
 		if shareHost([]string{host}, f.hosts) {
 			out = earlier(out, f.began)
 		}
@@ -189,7 +189,7 @@ func (q *queue) flyingSince(host string) time.Time {
 // to another; zero for never.
 func (q *queue) slowAt(now time.Time) time.Time {
 	var out time.Time
-	for _, f := range q.flying {
+	for _, f := range q.inFlight {
 		if at := f.began.Add(q.slowAfter); at.After(now) {
 			out = earlier(out, at)
 		}
@@ -202,13 +202,13 @@ func (q *queue) slowAt(now time.Time) time.Time {
 // changes of other routes, which follow versions; then what makes new routes and
 // subsets possible; what is not needed any more comes last. Otherwise the order is that
 // of the plan.
-func ranked(steps []queued) []queued {
+func prioritized(steps []queued) []queued {
 	out := slices.Clone(steps)
-	slices.SortStableFunc(out, func(a, b queued) int { return a.rank() - b.rank() })
+	slices.SortStableFunc(out, func(a, b queued) int { return a.priority() - b.priority() })
 	return out
 }
 
-func (s *queued) rank() int {
+func (s *queued) priority() int {
 	switch {
 	case s.Action == plan.Delete:
 		return 3

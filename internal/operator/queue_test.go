@@ -29,7 +29,7 @@ func queuedStep(t *testing.T, text string) queued {
 	json := `{"spec":{"x":[` + strings.Join(named, ",") + `]}}`
 	step := plan.Step{Action: plan.Update, Object: istio.Object{Object: diag.Object{Kind: kind, Namespace: namespace, Name: name}, JSON: []byte(json)}}
 	c := newChange(nil, step.Object.JSON)
-	c.local = ".shop.svc.cluster.local"
+	c.hostSuffix = ".shop.svc.cluster.local"
 	return queued{Step: step, change: c}
 }
 
@@ -127,7 +127,7 @@ func TestQueueIslands(t *testing.T) {
 
 // TestQueueForgetsWhatIsStale: a step that waits for a write of an earlier plan was
 // planned without its effect, and does not begin once that is observed.
-func TestQueueForgetsWhatIsStale(t *testing.T) {
+func TestQueueDropsStaleSteps(t *testing.T) {
 	t.Parallel()
 	q, now, of := newQueue(defaultLimits()), time.Now(), &islandState{}
 	first, other := queuedStep(t, "vs shop/cart of cart"), queuedStep(t, "vs shop/pay of pay")
@@ -190,7 +190,7 @@ func TestQueueLimits(t *testing.T) {
 
 // TestRanked: what follows a change of a user's routes is written first, and what
 // nobody needs is removed last.
-func TestRanked(t *testing.T) {
+func TestPrioritized(t *testing.T) {
 	t.Parallel()
 	step := func(action plan.Action, kind, name, adopted, before, after string) queued {
 		s := queued{Step: plan.Step{Action: action, Object: istio.Object{Object: diag.Object{Kind: kind, Name: name}}}}
@@ -212,7 +212,7 @@ func TestRanked(t *testing.T) {
 		step(plan.Update, "VirtualService", "weights", "shop/front", one, other),
 	}
 	var got []string
-	for _, s := range ranked(steps) {
+	for _, s := range prioritized(steps) {
 		got = append(got, s.Object.Name)
 	}
 	if want := "weights pinned row subset new gone"; strings.Join(got, " ") != want {

@@ -24,54 +24,54 @@ type reconciler struct {
 	// anything to write to.
 	synced, hasMesh func() bool
 	// fresh reports whether all watches stand.
-	fresh func() bool
+	watchesUp func() bool
 
-	log     *slog.Logger
-	metrics *metrics
-	writer  *writer
-	beside  *beside
-	policy  *policyWriter
-	events  *announcer
+	log        *slog.Logger
+	metrics    *metrics
+	writer     *writer
+	background *background
+	policy     *policyWriter
+	events     *eventReporter
 	// gates is nil where there are none, asker where istiod is not asked.
-	gates *opener
-	asker *asker
+	gates     *gateOpener
+	proxySync *proxySync
 
 	// missing are the namespaces that are named and not there.
-	missing []string
+	missingNamespaces []string
 	// without is set where there was nothing to write to.
-	without bool
+	meshMissing bool
 	// everything has the next reconciliation look at all islands, retold at those that tell in
 	// the status of other objects.
-	everything, retold bool
+	reconcileAll, retryStatus bool
 	// busy is when the reconciliation that is under way began; nil for none. passes counts
 	// those that are over.
 	busy   atomic.Pointer[time.Time]
-	passes atomic.Int64
+	cycles atomic.Int64
 }
 
 // parts are those of a reconciler that write, or tell.
 type parts struct {
-	client   *apply.Client
-	policy   *policyWriter
-	beside   *beside
-	recorder events.EventRecorder
-	metrics  *metrics
+	client     *apply.Client
+	policy     *policyWriter
+	background *background
+	recorder   events.EventRecorder
+	metrics    *metrics
 	// gates is nil where there are none.
 	gates *gateMetrics
 	// asks is nil where istiod is not asked.
-	asks   *askMetrics
-	fresh  *freshness
-	rights *rights
-	log    *slog.Logger
+	proxySync   *proxySyncMetrics
+	health      *watchHealth
+	permissions *permissions
+	log         *slog.Logger
 }
 
 func newReconciler(options *Options, s *store, p parts) *reconciler {
-	if p.beside == nil {
-		p.beside = newBeside()
+	if p.background == nil {
+		p.background = newBackground()
 	}
 	return &reconciler{
-		beside: p.beside, islands: newIslands(options, s), fresh: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics,
-		policy: p.policy, writer: newWriter(p.client, s, &p, options.DryRun), events: newAnnouncer(p.recorder, p.metrics, p.log),
+		background: p.background, islands: newIslands(options, s), watchesUp: func() bool { return true }, options: options, store: s, log: p.log, metrics: p.metrics,
+		policy: p.policy, writer: newWriter(p.client, s, &p, options.DryRun), events: newEventReporter(p.recorder, p.metrics, p.log),
 	}
 }
 
@@ -79,7 +79,7 @@ func newReconciler(options *Options, s *store, p parts) *reconciler {
 // writes that may be made now. It returns when to look again though nothing has changed.
 func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	began := time.Now()
-	if !r.synced() || !r.fresh() {
+	if !r.synced() || !r.watchesUp() {
 		// A watch that has just started, or restarted, has not delivered everything: what
 		// follows from a part of the cluster would be wrong.
 		return began.Add(syncPoll)
@@ -87,42 +87,42 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	r.busy.Store(&began)
 	defer r.busy.Store(nil)
 	ended := r.writer.observe()
-	news := r.islands.update()
-	r.tellMissing()
-	without := !r.hasMesh()
-	if without && !r.without {
+	changes := r.islands.update()
+	r.logMissingNamespaces()
+	meshMissing := !r.hasMesh()
+	if meshMissing && !r.meshMissing {
 		r.log.Warn("Istio's kinds are not installed, so nothing is written")
 	}
-	if without != r.without {
-		r.everything = true
+	if meshMissing != r.meshMissing {
+		r.reconcileAll = true
 	}
-	r.without = without
-	due := r.due(news.changed, ended, began)
-	if !without {
-		r.planAll(ctx, due, news.gone)
+	r.meshMissing = meshMissing
+	due := r.due(changes.changed, ended, began)
+	if !meshMissing {
+		r.planAll(ctx, due, changes.gone)
 	}
 	for _, p := range due {
-		if without {
+		if meshMissing {
 			p.planned, p.requeueAt = plan.Output{}, time.Time{}
 		}
 		if !p.failed {
-			r.tell(ctx, p, without)
+			r.report(ctx, p, meshMissing)
 		}
 	}
-	for _, p := range news.gone {
+	for _, p := range changes.gone {
 		r.policy.forget(p)
 		r.gates.forget(p)
 	}
-	r.metrics.passed(due, news.gone, time.Since(began))
-	r.passes.Add(1)
+	r.metrics.cycleDone(due, changes.gone, time.Since(began))
+	r.cycles.Add(1)
 	return earlier(r.next(), r.writer.retry())
 }
 
 // due lists the islands to look at: those that changed, those of writes that have ended,
 // those that have asked to be looked at, and what is in no island.
 func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.Time) []*islandState {
-	if r.everything {
-		r.everything, r.retold = false, false
+	if r.reconcileAll {
+		r.reconcileAll, r.retryStatus = false, false
 		return r.islands.all()
 	}
 	is := map[*islandState]bool{}
@@ -135,11 +135,11 @@ func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.T
 		}
 	}
 	for _, p := range r.islands.states {
-		if p.waits || !p.requeueAt.IsZero() && !now.Before(p.requeueAt) || r.retold && len(p.gated)+len(p.policies) > 0 || r.asker.waitsFor(p) {
+		if p.waits || !p.requeueAt.IsZero() && !now.Before(p.requeueAt) || r.retryStatus && len(p.gated)+len(p.policies) > 0 || r.proxySync.isPending(p) {
 			is[p] = true
 		}
 	}
-	r.retold = false
+	r.retryStatus = false
 	out := make([]*islandState, 0, len(is)+1)
 	for p := range is {
 		out = append(out, p)
@@ -166,37 +166,37 @@ func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
 			out = plan.Output{RequeueAt: in.Now.Add(time.Second), Memory: in.Memory}
 		}
 		p.planned, p.requeueAt = out, out.RequeueAt
-		r.islands.remember(p, out.Memory)
+		r.islands.setPlanMemory(p, out.Memory)
 	}
-	r.asker.note(due, gone)
+	r.proxySync.update(due, gone)
 	r.writer.start(ctx, due, gone)
 }
 
 func (r *reconciler) input(p *islandState) plan.Input {
 	in := plan.Input{
-		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.islands.remembered(p),
+		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.islands.planMemory(p),
 		Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Backend: istio.Backend{},
 	}
-	r.asker.apply(&in, r.options.PropagationDelayMax)
+	r.proxySync.apply(&in, r.options.PropagationDelayMax)
 	return in
 }
 
 // tell tells what is so of an island now: by readiness gates, in the status of policies, by
 // Events, and in metrics.
-func (r *reconciler) tell(ctx context.Context, p *islandState, without bool) {
-	p.diags = diag.Sort(slices.Concat(exceptFor(p.found, p.planned.Diagnostics), p.planned.Diagnostics))
-	p.requeueAt = earlier(p.requeueAt, r.gates.open(ctx, p, r.writer.flyingSince))
+func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing bool) {
+	p.diags = diag.Sort(slices.Concat(exceptFor(p.objectDiags, p.planned.Diagnostics), p.planned.Diagnostics))
+	p.requeueAt = earlier(p.requeueAt, r.gates.open(ctx, p, r.writer.writingSince))
 	r.writer.report(p, r.islands.of)
-	if !without {
+	if !meshMissing {
 		p.findCurrent(r.options.DryRun)
 	}
 	if ctx.Err() != nil {
 		return
 	}
-	p.requeueAt = earlier(p.requeueAt, r.policy.write(ctx, p, r.writer.flyingSince))
-	out := r.events.tell(p, r.islands.told(p))
-	r.islands.rememberTold(p, out.Memory)
-	p.requeueAt = earlier(p.requeueAt, out.Again)
+	p.requeueAt = earlier(p.requeueAt, r.policy.write(ctx, p, r.writer.writingSince))
+	out := r.events.report(p, r.islands.eventMemory(p))
+	r.islands.setEventMemory(p, out.Memory)
+	p.requeueAt = earlier(p.requeueAt, out.RequeueAt)
 }
 
 // exceptFor returns diagnostics but for those of which others say more: what a plan says

@@ -24,7 +24,7 @@ func seenAs(version string, second int, content string) *apply.Seen {
 }
 
 // TestBecameOf: writes under our own field manager are told from what users do.
-func TestBecameOf(t *testing.T) {
+func TestWriteOutcome(t *testing.T) {
 	t.Parallel()
 	const other = `{"metadata":{"name":"cart","labels":{"a":"b"}},"spec":{"hosts":["cart"],"http":[{"name":"two"}]}}`
 	wanted := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
@@ -36,16 +36,16 @@ func TestBecameOf(t *testing.T) {
 		wrote plan.Step
 		after *apply.Seen
 		seen  *apply.Seen
-		want  undoing
+		want  writeOutcome
 	}{
-		{"as it was written", wanted, seenAs("7", 5, ourContent), seenAs("7", 5, ourContent), stands},
-		{"a label of a user's", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, ourContent), stands},
-		{"fields that a user has taken over", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, `{"metadata":{"name":"cart","labels":null},"spec":{"hosts":["cart"]}}`), stands},
+		{"as it was written", wanted, seenAs("7", 5, ourContent), seenAs("7", 5, ourContent), intact},
+		{"a label of a user's", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, ourContent), intact},
+		{"fields that a user has taken over", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, `{"metadata":{"name":"cart","labels":null},"spec":{"hosts":["cart"]}}`), intact},
 		{"written again in the same second", wanted, seenAs("7", 5, ourContent), seenAs("8", 5, other), overwritten},
 		{"less written later", wanted, seenAs("7", 5, ourContent), seenAs("8", 6, `{"metadata":{"name":"cart"}}`), overwritten},
 		{"deleted", wanted, seenAs("7", 5, ourContent), nil, deleted},
-		{"removed", removal, nil, nil, stands},
-		{"an older state of what was removed", removal, nil, seenAs("6", 4, other), stands},
+		{"removed", removal, nil, nil, intact},
+		{"an older state of what was removed", removal, nil, seenAs("6", 4, other), intact},
 		{"made again by somebody", removal, nil, again, overwritten},
 	}
 	for _, test := range tests {
@@ -53,8 +53,8 @@ func TestBecameOf(t *testing.T) {
 			t.Parallel()
 			rs := newRivals()
 			rs.wrote(test.wrote, seenAs("6", 4, ourContent), test.after, time.Unix(10, 0))
-			r := rs.of[name]
-			if got := r.becameOf(test.seen, wanted.Object.JSON); got != test.want {
+			r := rs.byObject[name]
+			if got := r.outcome(test.seen, wanted.Object.JSON); got != test.want {
 				t.Errorf("%v, want %v", got, test.want)
 			}
 		})
@@ -105,7 +105,7 @@ func TestRivals(t *testing.T) {
 				}
 				undoneAt := now
 				for {
-					waits, _ := rs.waits(step, theirs, now, now)
+					waits, _ := rs.mustWait(step, theirs, now, now)
 					if !waits {
 						break
 					}
@@ -120,7 +120,7 @@ func TestRivals(t *testing.T) {
 			if len(refused) != min(len(test.told), 1) || len(refused) > 0 && (refused[0].Message != test.told || refused[0].Code != diag.WriteUndone) {
 				t.Errorf("told %v", refused)
 			}
-			if late := rs.refused(now.Add(rivalForget)); len(late) > 0 {
+			if late := rs.refused(now.Add(rivalForgetAfter)); len(late) > 0 {
 				t.Errorf("still told: %v", late)
 			}
 		})
@@ -133,13 +133,13 @@ func TestRivalsInFlight(t *testing.T) {
 	rs, now := newRivals(), time.Unix(1000, 0)
 	step := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
 	rs.wrote(step, nil, seenAs("8", 5, ourContent), now)
-	if _, undone := rs.waits(step, seenAs("7", 4, "{}"), now.Add(-time.Second), now.Add(time.Second)); undone {
+	if _, undone := rs.mustWait(step, seenAs("7", 4, "{}"), now.Add(-time.Second), now.Add(time.Second)); undone {
 		t.Error("an observation from before the write is taken for its end")
 	}
 	removed := types.UID("uid")
 	rs.wrote(plan.Step{Action: plan.Delete, Object: istio.Object{Object: name}}, &apply.Seen{UID: removed}, nil, now)
-	rs.forget(now.Add(2 * rivalForget))
-	if len(rs.of) > 0 {
+	rs.forget(now.Add(2 * rivalForgetAfter))
+	if len(rs.byObject) > 0 {
 		t.Error("what is known of an object that is gone is kept")
 	}
 }

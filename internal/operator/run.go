@@ -42,7 +42,7 @@ const LeaseName = apply.LeaseName
 // LogTo has the libraries that log for the whole program log to log. It is to be
 // called once, before anything runs.
 func LogTo(log *slog.Logger) {
-	logger := logr.FromSlogHandler(withoutEndings{log.Handler()})
+	logger := logr.FromSlogHandler(terminatingFilter{log.Handler()})
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 }
@@ -53,7 +53,7 @@ const gcPercent = 15
 
 // Run runs the operator until ctx ends. It returns nil if it ended in order.
 func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Logger) error {
-	logger := logr.FromSlogHandler(withoutEndings{log.Handler()})
+	logger := logr.FromSlogHandler(terminatingFilter{log.Handler()})
 	if os.Getenv("GOGC") == "" {
 		// Memory is scarcer than the few milliseconds that it takes to collect early.
 		debug.SetGCPercent(gcPercent)
@@ -64,27 +64,27 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	noticeSilence()
 	options.Instance = options.instance()
 	config = rest.CopyConfig(config)
-	fresh := newFreshness()
+	health := newWatchHealth()
 	// Requests are few; the API server's own priority and fairness bounds them.
 	config.QPS = -1
 	config.UserAgent = "overrides-operator"
-	lacks := newRights(log, fresh)
-	config.Wrap(lacks.wrap)
-	defer register(ctrlmetrics.Registry, []prometheus.Collector{lacks.failed, lacks.missing})()
-	manager, err := ctrl.NewManager(config, managerOptions(&options, logger, fresh))
+	permissions := newPermissions(log, health)
+	config.Wrap(permissions.wrap)
+	defer register(ctrlmetrics.Registry, []prometheus.Collector{permissions.failed, permissions.missing})()
+	manager, err := ctrl.NewManager(config, managerOptions(&options, logger, health))
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
-	numbers := newMetrics()
-	defer numbers.register(ctrlmetrics.Registry)()
-	p := parts{log: log, metrics: numbers, fresh: fresh, rights: lacks}
+	m := newMetrics()
+	defer m.register(ctrlmetrics.Registry)()
+	p := parts{log: log, metrics: m, health: health, permissions: permissions}
 	if options.Gate.Enabled {
 		p.gates = newGateMetrics()
 		defer register(ctrlmetrics.Registry, p.gates.all())()
 	}
 	if options.asksIstiod(log) {
-		p.asks = newAskMetrics()
-		defer p.asks.register(ctrlmetrics.Registry)()
+		p.proxySync = newProxySyncMetrics()
+		defer p.proxySync.register(ctrlmetrics.Registry)()
 	}
 	if err := assemble(manager, config, &options, p); err != nil {
 		return err
@@ -102,10 +102,10 @@ func noticeSilence() {
 	}
 }
 
-func managerOptions(options *Options, logger logr.Logger, fresh *freshness) ctrl.Options {
+func managerOptions(options *Options, logger logr.Logger, health *watchHealth) ctrl.Options {
 	stop := 10 * time.Second
 	return ctrl.Options{
-		Scheme: newScheme(), Logger: logger, Cache: cacheOptions(options, fresh),
+		Scheme: newScheme(), Logger: logger, Cache: cacheOptions(options, health),
 		Metrics:                server.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: options.ProfileAddress,
 		GracefulShutdownTimeout: &stop,
@@ -124,16 +124,16 @@ func newScheme() *runtime.Scheme {
 
 // cacheOptions says what is watched of the kinds that every cluster has, where,
 // and what is kept of it.
-func cacheOptions(options *Options, fresh *freshness) cache.Options {
+func cacheOptions(options *Options, health *watchHealth) cache.Options {
 	by := map[client.Object]cache.ByObject{definition(): {Transform: cache.TransformStripManagedFields()}}
 	for i := range kinds {
-		if k := &kinds[i]; !k.alone() {
+		if k := &kinds[i]; !k.ownCache() {
 			by[k.typed] = cache.ByObject{
 				Transform: k.transform, Label: k.labelSelector(), Field: k.fieldSelector(), Namespaces: options.namespacesOf(k),
 			}
 		}
 	}
-	return cache.Options{ByObject: by, NewInformer: fresh.newInformer}
+	return cache.Options{ByObject: by, NewInformer: health.newInformer}
 }
 
 // namespacesOf lists the namespaces in which a kind is watched; nil means all.
@@ -157,13 +157,13 @@ func (o *Options) namespacesOf(k *kind) map[string]cache.Config {
 }
 
 // cacheFor returns how to make a cache for one kind alone.
-func cacheFor(manager ctrl.Manager, options *Options, fresh *freshness) func(k *kind) (cache.Cache, error) {
+func cacheFor(manager ctrl.Manager, options *Options, health *watchHealth) func(k *kind) (cache.Cache, error) {
 	return func(k *kind) (cache.Cache, error) {
 		return cache.New(manager.GetConfig(), cache.Options{
 			HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
 			DefaultTransform: k.transform, DefaultNamespaces: options.namespacesOf(k),
 			DefaultLabelSelector: k.labelSelector(), DefaultFieldSelector: k.fieldSelector(),
-			NewInformer: fresh.newInformer,
+			NewInformer: health.newInformer,
 		})
 	}
 }
@@ -180,30 +180,30 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	asks, err := authorization.NewForConfig(bounded)
+	reviews, err := authorization.NewForConfig(bounded)
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	p.rights.ask = askAPI(asks.SelfSubjectAccessReviews())
+	p.permissions.isAllowed = reviewAccess(reviews.SelfSubjectAccessReviews())
 	s := newStore(options)
 	w := newWatcher(s, p.log)
-	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options, p.fresh)
+	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options, p.health)
 	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
-	paced := newPacedRecorder(manager.GetEventRecorder(ReportingController))
-	p.client, p.recorder = writes, paced
-	p.beside = newBeside()
-	p.policy = &policyWriter{objects: objects, log: p.log, beside: p.beside, dryRun: options.DryRun, statuses: map[types.UID]*policyStatus{}}
+	limited := newRateLimitedRecorder(manager.GetEventRecorder(ReportingController))
+	p.client, p.recorder = writes, limited
+	p.background = newBackground()
+	p.policy = &policyWriter{objects: objects, log: p.log, background: p.background, dryRun: options.DryRun, statuses: map[types.UID]*policyStatus{}}
 	r := newReconciler(options, s, p)
-	p.rights.again = r.writer.retryNow
+	p.permissions.onAllowed = r.writer.retryNow
 	r.synced, r.hasMesh = w.synced, w.hasMesh
-	r.fresh = func() bool { return p.fresh.all(time.Now()) }
+	r.watchesUp = func() bool { return p.health.allUp(time.Now()) }
 	if options.Gate.Enabled {
 		if err := addGates(manager, config, r, p); err != nil {
 			return err
 		}
 	}
-	if p.asks != nil {
-		if err := addAsker(config, r, p); err != nil {
+	if p.proxySync != nil {
+		if err := addProxySync(config, r, p); err != nil {
 			return err
 		}
 	}
@@ -214,17 +214,17 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	return errors.Join(
 		manager.Add(w),
 		manager.Add(leads),
-		manager.Add(paced),
-		manager.Add(p.rights),
-		addChecks(manager, w, r, p.rights),
+		manager.Add(limited),
+		manager.Add(p.permissions),
+		addChecks(manager, w, r, p.permissions),
 	)
 }
 
 // addChecks adds what the probes ask.
-func addChecks(manager ctrl.Manager, w *watcher, r *reconciler, lacks *rights) error {
+func addChecks(manager ctrl.Manager, w *watcher, r *reconciler, permissions *permissions) error {
 	return errors.Join(
 		manager.AddHealthzCheck("loop", r.alive),
-		manager.AddReadyzCheck("rights", lacks.ready),
+		manager.AddReadyzCheck("rights", permissions.ready),
 		manager.AddReadyzCheck("synced", func(*http.Request) error {
 			if !w.synced() {
 				return errors.New("not all kinds were listed yet")

@@ -21,12 +21,12 @@ import (
 //
 // A namespace without a label may be another operator's, so what is found there at the
 // start stays, unless it says that it is of this one.
-type standing int
+type namespaceMode int
 
 const (
-	untouched standing = iota
+	untouched namespaceMode = iota
 	managed
-	left
+	cleaningUp
 )
 
 // manages reports whether a namespace is managed whose [EnabledLabel] has a value;
@@ -45,23 +45,23 @@ func (o *Options) manages(namespace, label string) bool {
 type namespaces struct {
 	options *Options
 	// there are the namespaces that exist, as far as they may be listed.
-	there map[string]*corev1.Namespace
+	existing map[string]*corev1.Namespace
 	// ours counts in each namespace the objects of Overrides' own and the pods with a shut
 	// gate; instance counts those of the objects that name this installation.
-	ours, instance map[string]int
+	objectCount, instanceCount map[string]int
 	// managing are the namespaces that have been managed, and in which there may still be
 	// objects of Overrides' own.
-	managing map[string]bool
+	wasManaged map[string]bool
 	// standings are what was found last; stale are the namespaces for which it may be
 	// different now.
-	standings map[string]standing
-	stale     map[string]bool
+	modes map[string]namespaceMode
+	dirty map[string]bool
 }
 
 func newNamespaces(options *Options) namespaces {
 	return namespaces{
-		options: options, there: map[string]*corev1.Namespace{}, ours: map[string]int{}, instance: map[string]int{},
-		managing: map[string]bool{}, standings: map[string]standing{}, stale: map[string]bool{},
+		options: options, existing: map[string]*corev1.Namespace{}, objectCount: map[string]int{}, instanceCount: map[string]int{},
+		wasManaged: map[string]bool{}, modes: map[string]namespaceMode{}, dirty: map[string]bool{},
 	}
 }
 
@@ -71,25 +71,25 @@ func (ns *namespaces) count(name diag.Object, x *item, n int) {
 		return
 	}
 	if object, is := x.Object.(*corev1.Namespace); is {
-		delete(ns.there, name.Name)
+		delete(ns.existing, name.Name)
 		if n > 0 {
-			ns.there[name.Name] = object
+			ns.existing[name.Name] = object
 		}
-		ns.stale[name.Name] = true
+		ns.dirty[name.Name] = true
 	}
 	if x.seen == nil && !x.gated {
 		return
 	}
-	ns.ours[name.Namespace] += n
+	ns.objectCount[name.Namespace] += n
 	if x.seen != nil && x.seen.Instance != "" && x.seen.Instance == ns.options.Instance {
-		ns.instance[name.Namespace] += n
+		ns.instanceCount[name.Namespace] += n
 	}
-	ns.stale[name.Namespace] = true
+	ns.dirty[name.Namespace] = true
 }
 
 // label is the [EnabledLabel] of a namespace; "" for none.
 func (ns *namespaces) label(namespace string) string {
-	if n := ns.there[namespace]; n != nil {
+	if n := ns.existing[namespace]; n != nil {
 		return n.Labels[EnabledLabel]
 	}
 	return ""
@@ -97,63 +97,63 @@ func (ns *namespaces) label(namespace string) string {
 
 // review finds out anew what becomes of namespaces, where that may have changed, and
 // returns those for which it has.
-func (ns *namespaces) review() map[string]bool {
+func (ns *namespaces) recompute() map[string]bool {
 	out := map[string]bool{}
-	for name := range ns.stale {
-		before, known := ns.standings[name]
-		ns.standings[name] = ns.judge(name)
-		if known && ns.standings[name] != before {
+	for name := range ns.dirty {
+		before, known := ns.modes[name]
+		ns.modes[name] = ns.decide(name)
+		if known && ns.modes[name] != before {
 			out[name] = true
 		}
 	}
-	clear(ns.stale)
+	clear(ns.dirty)
 	return out
 }
 
 // standing is what becomes of a namespace.
-func (ns *namespaces) standing(name string) standing {
-	found, known := ns.standings[name]
-	if !known || ns.stale[name] {
-		found = ns.judge(name)
+func (ns *namespaces) mode(name string) namespaceMode {
+	found, known := ns.modes[name]
+	if !known || ns.dirty[name] {
+		found = ns.decide(name)
 	}
 	return found
 }
 
-func (ns *namespaces) judge(name string) standing {
+func (ns *namespaces) decide(name string) namespaceMode {
 	label := ns.label(name)
 	manages := ns.options.manages(name, label)
 	switch {
-	case ns.ours[name] == 0:
-		delete(ns.ours, name)
-		delete(ns.managing, name)
-	case manages || ns.instance[name] > 0:
-		ns.managing[name] = true
+	case ns.objectCount[name] == 0:
+		delete(ns.objectCount, name)
+		delete(ns.wasManaged, name)
+	case manages || ns.instanceCount[name] > 0:
+		ns.wasManaged[name] = true
 	}
 	switch {
 	case manages:
 		return managed
-	case len(ns.options.Namespaces) == 0 && (label == "false" || ns.managing[name]):
-		return left
+	case len(ns.options.Namespaces) == 0 && (label == "false" || ns.wasManaged[name]):
+		return cleaningUp
 	}
 	return untouched
 }
 
 // isEnding reports whether a namespace is being deleted: the API server takes nothing new
 // there.
-func (ns *namespaces) isEnding(name string) bool {
-	n := ns.there[name]
+func (ns *namespaces) isTerminating(name string) bool {
+	n := ns.existing[name]
 	return n != nil && n.DeletionTimestamp != nil
 }
 
 // missing lists the namespaces that are named and not there, as far as namespaces may be
 // listed: there is always one.
 func (ns *namespaces) missing() []string {
-	if len(ns.there) == 0 {
+	if len(ns.existing) == 0 {
 		return nil
 	}
 	var out []string
 	for _, n := range ns.options.Namespaces {
-		if ns.there[n] == nil {
+		if ns.existing[n] == nil {
 			out = append(out, n)
 		}
 	}
@@ -162,19 +162,19 @@ func (ns *namespaces) missing() []string {
 
 // tellMissing logs which of the namespaces that are named are not there, when that
 // changes.
-func (r *reconciler) tellMissing() {
+func (r *reconciler) logMissingNamespaces() {
 	missing := r.store.missingNamespaces()
 	for _, n := range missing {
-		if !slices.Contains(r.missing, n) {
+		if !slices.Contains(r.missingNamespaces, n) {
 			r.log.Warn("a namespace that is to be managed is not there", "namespace", n)
 		}
 	}
-	for _, n := range r.missing {
+	for _, n := range r.missingNamespaces {
 		if !slices.Contains(missing, n) {
 			r.log.Info("a namespace that was not there is managed now", "namespace", n)
 		}
 	}
-	r.missing = missing
+	r.missingNamespaces = missing
 }
 
 func (s *store) missingNamespaces() []string {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestScope lets the label of a namespace change in which something of ours is.
-func TestScope(t *testing.T) {
+func TestNamespaceMode(t *testing.T) {
 	t.Parallel()
 	const shop = "shop"
 	type state struct{ managed, left bool }
@@ -45,10 +45,10 @@ func TestScope(t *testing.T) {
 				}
 				s.put(diag.Object{Kind: "Namespace", Name: shop}, &item{Object: namespace})
 				x.update()
-				if got := (state{x.standings[shop] == managed, x.standings[shop] == left}); got != test.want[i] {
+				if got := (state{x.modes[shop] == managed, x.modes[shop] == cleaningUp}); got != test.want[i] {
 					t.Errorf("with label %q (%d): %+v, want %+v", label, i, got, test.want[i])
 				}
-				if known := s.around(shop) != nil; known != test.want[i].managed {
+				if known := s.objectsIn(shop) != nil; known != test.want[i].managed {
 					t.Errorf("with label %q (%d): the webhook is told what is there: %t", label, i, known)
 				}
 				if observed := len(x.of(name).observed()) > 0; observed != (test.want[i].managed || test.want[i].left) {
@@ -61,7 +61,7 @@ func TestScope(t *testing.T) {
 
 // TestScopeForgets: once nothing of ours is left in a namespace, what comes there
 // later is another's.
-func TestScopeForgets(t *testing.T) {
+func TestNamespaceModeForgets(t *testing.T) {
 	t.Parallel()
 	s := newStore(&Options{})
 	namespace := func(labels map[string]string) {
@@ -74,7 +74,7 @@ func TestScopeForgets(t *testing.T) {
 	s.remove(name, ours("a", "1"))
 	s.take()
 	s.put(name, ours("b", "2"))
-	if c := s.take(); c.changes[0].standing == left {
+	if c := s.take(); c.changes[0].mode == cleaningUp {
 		t.Error("what another has made since is to be taken away")
 	}
 }

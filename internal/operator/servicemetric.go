@@ -17,7 +17,7 @@ type serviceMetrics struct {
 
 // shownService has the values of one Service, and the island that it is in.
 type shownService struct {
-	of     *islandState
+	island *islandState
 	values [5]int
 }
 
@@ -43,14 +43,14 @@ func (m *serviceMetrics) all() []*prometheus.GaugeVec {
 // show shows what is so of the Services of an island now.
 func (m *serviceMetrics) show(p *islandState) {
 	refused, now := p.refusedOf(), map[[2]string]bool{}
-	for i := range p.now {
-		s := &p.now[i]
+	for i := range p.current {
+		s := &p.current[i]
 		name := [2]string{s.Namespace, s.Name}
 		pinned := 1
 		if s.Pinned == current.Nowhere {
 			pinned = 0
 		}
-		values := shownService{of: p, values: [5]int{pinned, s.Ready, len(s.Open), len(s.Waits), refused[name]}}
+		values := shownService{island: p, values: [5]int{pinned, s.Ready, len(s.Open), len(s.Waits), refused[name]}}
 		now[name] = true
 		before, there := m.shown[name]
 		if m.shown[name] = values; there && before.values == values.values {
@@ -72,7 +72,7 @@ func (m *serviceMetrics) end(p *islandState) { m.drop(p, p.shown.services, nil) 
 // another one has them.
 func (m *serviceMetrics) drop(p *islandState, before, now map[[2]string]bool) {
 	for name := range before {
-		if s, there := m.shown[name]; now[name] || !there || s.of != p {
+		if s, there := m.shown[name]; now[name] || !there || s.island != p {
 			continue
 		}
 		for _, gauge := range m.all() {
@@ -104,9 +104,9 @@ func (p *islandState) refusedOf() map[[2]string]int {
 // unless nothing is written.
 func (p *islandState) findCurrent(dryRun bool) {
 	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed()}
-	p.now = current.Services(in)
+	p.current = current.Services(in)
 	if dryRun {
 		return
 	}
-	p.diags = diag.Sort(append(p.diags, current.Warnings(in, p.now)...))
+	p.diags = diag.Sort(append(p.diags, current.Warnings(in, p.current)...))
 }

@@ -36,7 +36,7 @@ func TestServiceMetrics(t *testing.T) {
 	}
 	cart := current.Service{Namespace: "shop", Name: "cart", Pinned: current.Nowhere, Ready: 3, Open: make([]compile.Door, 2), Waits: make([]current.Wait, 1)}
 	pay := current.Service{Namespace: "shop", Name: "pay", Pinned: current.Partly}
-	p := &islandState{now: []current.Service{cart, pay}}
+	p := &islandState{current: []current.Service{cart, pay}}
 	refusal := &apply.Refusal{}
 	refusal.Step.Object.Object = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "pay-overrides"}
 	p.refused = []*apply.Refusal{refusal}
@@ -50,12 +50,12 @@ func TestServiceMetrics(t *testing.T) {
 	if diff := cmp.Diff(want, series()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	p.now, p.refused = []current.Service{pay}, nil
+	p.current, p.refused = []current.Service{pay}, nil
 	m.perService.show(p)
 	if got := series(); len(got) != 5 || got["overrides_service_refused shop/pay"] != 0 {
 		t.Errorf("without cart: %v", got)
 	}
-	other := &islandState{now: []current.Service{pay}}
+	other := &islandState{current: []current.Service{pay}}
 	m.perService.show(other)
 	m.perService.end(p)
 	if got := series(); len(got) != 5 {

@@ -57,7 +57,7 @@ func (s *store) put(name diag.Object, next *item) {
 	}
 	// Also of equal states the one that the informer holds: one copy is enough.
 	s.set(name, next)
-	if old == nil || !same(old, next) && !s.alike(old, next) {
+	if old == nil || !equivalent(old, next) && !s.equivalentPods(old, next) {
 		s.touch(name)
 	} else {
 		s.replaced[name] = true
@@ -87,7 +87,7 @@ func (s *store) set(name diag.Object, next *item) {
 // alike reports whether two states of a pod decide the same: that it says itself
 // whether it is ready matters to nobody where EndpointSlices do. Should these go, that
 // is a change of its own.
-func (s *store) alike(old, next *item) bool {
+func (s *store) equivalentPods(old, next *item) bool {
 	a, isPod := old.Object.(*discover.Pod)
 	b, _ := next.Object.(*discover.Pod)
 	if !isPod || b == nil || old.gated != next.gated {
@@ -130,7 +130,7 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	case after == nil && old != nil && on != nil && old.GetUID() == on.UID:
 		s.set(name, nil)
 		s.pending[name] = true
-	case after == nil || s.deleted[after.UID] || old.knows(after):
+	case after == nil || s.deleted[after.UID] || old.isAtLeast(after):
 	default:
 		meta := &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: after.UID}
 		s.set(name, &item{Object: meta, version: after.ResourceVersion, byVersion: true, seen: after})
@@ -139,12 +139,12 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 }
 
 // knows reports whether x is the object that was written, as it was then or later.
-func (x *item) knows(after *apply.Seen) bool {
+func (x *item) isAtLeast(after *apply.Seen) bool {
 	return x != nil && x.GetUID() == after.UID && (x.version == after.ResourceVersion || before(after.ResourceVersion, x.version))
 }
 
 // forget drops all objects of a kind.
-func (s *store) forget(kind string) {
+func (s *store) forgetKind(kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name := range s.items {
@@ -185,7 +185,7 @@ func (s *store) wakeLocked() {
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
-	s.again()
+	s.notify()
 }
 
 // touch notes that an object has changed.
@@ -195,7 +195,7 @@ func (s *store) touch(name diag.Object) {
 }
 
 // again says that there is something new, to whoever listens next.
-func (s *store) again() {
+func (s *store) notify() {
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -215,7 +215,7 @@ func before(a, b string) bool {
 
 // same reports whether two states of an object make no difference. Of Istio's
 // types only equal ones of ours are looked into: their comparison is costly.
-func same(a, b *item) bool {
+func equivalent(a, b *item) bool {
 	if a.seen != nil && b.seen != nil {
 		return a.seen.UID == b.seen.UID && a.seen.ResourceVersion == b.seen.ResourceVersion
 	}
@@ -240,8 +240,8 @@ type changed struct {
 	// item is nil for an object that is gone, or that does not count where it is.
 	item *item
 	// standing is that of its namespace; quiet is set where it decides what it did before.
-	standing standing
-	quiet    bool
+	mode       namespaceMode
+	equivalent bool
 }
 
 // take returns what has changed since the last call; the objects must not be changed.
@@ -251,7 +251,7 @@ func (s *store) take() taken {
 	out := taken{since: s.since}
 	s.since = time.Time{}
 	clear(s.deleted)
-	for namespace := range s.namespaces.review() {
+	for namespace := range s.namespaces.recompute() {
 		for name := range s.items {
 			if name.Namespace == namespace {
 				s.pending[name] = true
@@ -272,10 +272,10 @@ func (s *store) take() taken {
 	return out
 }
 
-func (s *store) change(name diag.Object, quiet bool) changed {
-	out := changed{name: name, item: s.items[name], standing: s.standing(name.Namespace), quiet: quiet}
-	s.standings[name.Namespace] = out.standing
-	if out.item != nil && !s.counts(&out) {
+func (s *store) change(name diag.Object, equivalent bool) changed {
+	out := changed{name: name, item: s.items[name], mode: s.mode(name.Namespace), equivalent: equivalent}
+	s.modes[name.Namespace] = out.mode
+	if out.item != nil && !s.matters(&out) {
 		out.item = nil
 	}
 	return out
@@ -287,17 +287,17 @@ func (s *store) change(name diag.Object, quiet bool) changed {
 //	kinds that matter everywhere         everywhere
 //	others                               in namespaces that are managed
 //	Services, and pods with a shut gate  in namespaces that are left, too
-func (s *store) counts(c *changed) bool {
+func (s *store) matters(c *changed) bool {
 	_, isService := c.item.Object.(*corev1.Service)
-	return c.item.seen != nil || s.options.everywhere(c.name.Kind) || c.standing == managed || c.standing == left && (isService || c.item.gated)
+	return c.item.seen != nil || s.options.anyNamespace(c.name.Kind) || c.mode == managed || c.mode == cleaningUp && (isService || c.item.gated)
 }
 
 // around returns what a namespace holds, nil for one that is not managed; its
 // objects must not be changed.
-func (s *store) around(namespace string) *discover.Objects {
+func (s *store) objectsIn(namespace string) *discover.Objects {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.standing(namespace) != managed {
+	if s.mode(namespace) != managed {
 		return nil
 	}
 	out := &discover.Objects{Cluster: true}
@@ -314,6 +314,6 @@ func (s *store) around(namespace string) *discover.Objects {
 }
 
 // everywhere reports whether objects of a kind matter wherever they are.
-func (o *Options) everywhere(name string) bool {
-	return slices.ContainsFunc(kinds, func(k kind) bool { return k.Name == name && k.everywhere() })
+func (o *Options) anyNamespace(name string) bool {
+	return slices.ContainsFunc(kinds, func(k kind) bool { return k.Name == name && k.anyNamespace() })
 }

@@ -95,7 +95,7 @@ func TestWritesAndEvents(t *testing.T) {
 }
 
 // TestNoNews: states of an object that decide the same do not wake anybody.
-func TestNoNews(t *testing.T) {
+func TestEquivalentStates(t *testing.T) {
 	t.Parallel()
 	s := newStore(&Options{AllNamespaces: true})
 	pod := diag.Object{Kind: "Pod", Namespace: "shop", Name: "cart"}
@@ -152,7 +152,7 @@ func TestNoNews(t *testing.T) {
 
 // TestNoLook: where EndpointSlices say which pods are ready, what a pod says itself
 // wakes nobody; nor does the end of one that did not count any more.
-func TestNoLook(t *testing.T) {
+func TestNoReconcileForPodStatus(t *testing.T) {
 	t.Parallel()
 	pod := func(ready, counts bool, version string) *item {
 		return &item{Object: &discover.Pod{
@@ -227,7 +227,7 @@ func TestStoreRemembers(t *testing.T) {
 	o.Model = model.DefaultOptions()
 	islands := newIslands(&o, s)
 	islands.update()
-	around, found := s.around("shop").Snapshot(model.DefaultOptions())
+	around, found := s.objectsIn("shop").Snapshot(model.DefaultOptions())
 	for _, snapshot := range []*model.Snapshot{islands.of(name).snapshot, around} {
 		if len(found) > 0 || len(snapshot.Services) != 1 || snapshot.Services[0].Remembered == nil || snapshot.Services[0].Remembered.String() != "Deployment/cart=v1" {
 			t.Errorf("it is %+v, %v", snapshot.Services, found)

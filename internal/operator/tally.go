@@ -18,13 +18,13 @@ type shown struct {
 
 // tally counts what metrics say of islands, each by the values of its labels.
 type tally struct {
-	services, held, refused map[string]int
-	diagnostics             map[[2]string]int
-	versions, routed        int
+	services, blocked, refused map[string]int
+	diagnostics                map[[2]string]int
+	versions, routed           int
 }
 
 func newTally() tally {
-	return tally{services: map[string]int{}, held: map[string]int{}, refused: map[string]int{}, diagnostics: map[[2]string]int{}}
+	return tally{services: map[string]int{}, blocked: map[string]int{}, refused: map[string]int{}, diagnostics: map[[2]string]int{}}
 }
 
 // tally counts what an island has.
@@ -39,7 +39,7 @@ func (p *islandState) tally() tally {
 	}
 	out.routed = len(p.planned.Routed)
 	for _, b := range p.planned.Blocked {
-		out.held[string(b.Reason)]++
+		out.blocked[string(b.Reason)]++
 	}
 	for _, r := range p.refused {
 		out.refused[string(r.Code)]++
@@ -53,7 +53,7 @@ func (p *islandState) tally() tally {
 // add adds another one n times.
 func (t *tally) add(other tally, n int) {
 	addCounts(t.services, other.services, n)
-	addCounts(t.held, other.held, n)
+	addCounts(t.blocked, other.blocked, n)
 	addCounts(t.refused, other.refused, n)
 	addCounts(t.diagnostics, other.diagnostics, n)
 	t.versions += n * other.versions
@@ -76,9 +76,9 @@ func (t *tally) show(m *metrics) {
 	}
 	m.versions.Set(float64(t.versions))
 	m.routes.Set(float64(t.routed))
-	m.held.Reset()
-	for reason, n := range t.held {
-		m.held.WithLabelValues(reason).Set(float64(n))
+	m.blocked.Reset()
+	for reason, n := range t.blocked {
+		m.blocked.WithLabelValues(reason).Set(float64(n))
 	}
 	m.refused.Reset()
 	for code, n := range t.refused {

@@ -26,8 +26,8 @@ const (
 	// servedAfter is how often a kind is asked for whose definition is there and
 	// that is not served yet; missedAfter, how often all are that are missing where
 	// definitions can't be watched.
-	servedAfter = 250 * time.Millisecond
-	missedAfter = 30 * time.Second
+	servedRetry  = 250 * time.Millisecond
+	missingRetry = 30 * time.Second
 )
 
 // watcher keeps the store true. Kinds that are not installed are taken up when
@@ -51,10 +51,10 @@ type watcher struct {
 
 	mu sync.Mutex
 	// told is set where definitions are watched.
-	told bool
+	definitionsWatched bool
 	// watched are the kinds that are watched; asked is set once all were tried.
-	watched map[string]watched
-	asked   bool
+	watched  map[string]watched
+	triedAll bool
 	// defined are the definitions that are there, by plural and group.
 	defined map[string]bool
 }
@@ -84,7 +84,7 @@ func (w *watcher) Start(ctx context.Context) error {
 		return err
 	}
 	for {
-		again, err := w.watchAll(ctx)
+		retry, err := w.watchAll(ctx)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (w *watcher) Start(ctx context.Context) error {
 			w.running.Wait()
 			return nil
 		case <-w.definitions:
-		case <-time.After(again):
+		case <-time.After(retry):
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (w *watcher) Start(ctx context.Context) error {
 // not, what is missing is asked for now and then.
 func (w *watcher) watchDefinitions(ctx context.Context) error {
 	ok, err := w.mayList(ctx, definition())
-	if w.told = ok; !ok {
+	if w.definitionsWatched = ok; !ok {
 		if err == nil {
 			w.log.Warn("not allowed to list, so asked for now and then", "kind", "CustomResourceDefinition")
 		}
@@ -115,7 +115,7 @@ func (w *watcher) watchDefinitions(ctx context.Context) error {
 	note := func(there bool) func(any) {
 		return func(object any) {
 			if d, ok := object.(metav1.Object); ok {
-				w.define(d.GetName(), there)
+				w.setDefined(d.GetName(), there)
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func (w *watcher) watchDefinitions(ctx context.Context) error {
 }
 
 // define notes that a definition came or went.
-func (w *watcher) define(name string, there bool) {
+func (w *watcher) setDefined(name string, there bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range w.kinds {
@@ -139,7 +139,7 @@ func (w *watcher) define(name string, there bool) {
 		if x, ok := w.watched[k.key()]; ok && !there {
 			delete(w.watched, k.key())
 			x.stop()
-			w.store.forget(k.Name)
+			w.store.forgetKind(k.Name)
 		}
 		select {
 		case w.definitions <- struct{}{}:
@@ -161,9 +161,9 @@ func (k *kind) definition() string {
 func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	again := missedAfter
-	if w.told {
-		again = never
+	retry := missingRetry
+	if w.definitionsWatched {
+		retry = never
 	}
 	failed := false
 	for i := range w.kinds {
@@ -177,55 +177,55 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 			return 0, fmt.Errorf("watch %s: %w", k.Name, err)
 		case err != nil:
 			w.log.Error("watch", "kind", k.Name, "error", err)
-			again, failed = servedAfter, true
-		case found == denied:
-			again = min(again, missedAfter)
-		case found == missing && w.defined[k.definition()]:
-			again = servedAfter
+			retry, failed = servedRetry, true
+		case found == kindDenied:
+			retry = min(retry, missingRetry)
+		case found == kindMissing && w.defined[k.definition()]:
+			retry = servedRetry
 		}
 	}
 	// A kind of which it is not known whether it is there may be the one that
 	// matters: without users' VirtualServices ours would be other ones.
-	w.asked = w.asked || !failed
-	return again, nil
+	w.triedAll = w.triedAll || !failed
+	return retry, nil
 }
 
 // found says what became of a kind that was to be watched.
-type found int
+type watchResult int
 
 const (
-	watching found = iota
+	kindWatched watchResult = iota
 	// missing is a kind that is not installed, or not served yet.
-	missing
+	kindMissing
 	// denied is one that may not be listed.
-	denied
+	kindDenied
 )
 
 // watch begins to watch a kind in the first of its versions that is served.
-func (w *watcher) watch(ctx context.Context, k *kind) (found, error) {
+func (w *watcher) watch(ctx context.Context, k *kind) (watchResult, error) {
 	version := k.Served[0]
 	if k.typed == nil {
 		var err error
 		if version, err = w.served(k); version == "" {
-			return missing, err
+			return kindMissing, err
 		}
 	}
 	object := k.object(version)
 	if ok, err := w.permitted(ctx, k, object); !ok {
-		return denied, err
+		return kindDenied, err
 	}
-	if !k.alone() {
-		return watching, w.inform(ctx, w.cache, k, object)
+	if !k.ownCache() {
+		return kindWatched, w.startInformer(ctx, w.cache, k, object)
 	}
 	own, err := w.newCache(k)
 	if err != nil {
-		return missing, err
+		return kindMissing, err
 	}
-	if err := w.inform(ctx, own, k, object); err != nil {
-		return missing, err
+	if err := w.startInformer(ctx, own, k, object); err != nil {
+		return kindMissing, err
 	}
 	w.log.Debug("watching", "kind", k.key(), "version", version)
-	return watching, nil
+	return kindWatched, nil
 }
 
 // served returns the first version of a kind that is served, "" for none.
@@ -285,7 +285,7 @@ func (s selectors) ApplyToList(options *client.ListOptions) {
 
 // inform has a cache tell the store of a kind. One that is the kind's own is
 // started, and stopped with ctx or when the kind goes.
-func (w *watcher) inform(ctx context.Context, c cache.Cache, k *kind, object client.Object) error {
+func (w *watcher) startInformer(ctx context.Context, c cache.Cache, k *kind, object client.Object) error {
 	informer, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 	if err != nil {
 		return err
@@ -370,5 +370,5 @@ func (w *watcher) synced() bool {
 			return false
 		}
 	}
-	return w.asked
+	return w.triedAll
 }

@@ -12,13 +12,13 @@ import (
 )
 
 // taker takes a step, as [apply.Client] does.
-type taker interface {
+type stepClient interface {
 	Do(ctx context.Context, step plan.Step, seen *apply.Seen) (*apply.Seen, error)
 }
 
 // writer takes steps, several at once, beside the loop.
 type writer struct {
-	client  taker
+	client  stepClient
 	store   *store
 	log     *slog.Logger
 	metrics *metrics
@@ -31,7 +31,7 @@ type writer struct {
 	// observed is when the effects of writes were last read, over are the objects of writes
 	// that have ended since.
 	observed time.Time
-	over     []diag.Object
+	finished []diag.Object
 	failures failures
 	rivals   rivals
 	running  sync.WaitGroup
@@ -39,7 +39,7 @@ type writer struct {
 	slow *time.Timer
 }
 
-func newWriter(client taker, s *store, p *parts, dryRun bool) *writer {
+func newWriter(client stepClient, s *store, p *parts, dryRun bool) *writer {
 	return &writer{
 		client: client, store: s, log: p.log, metrics: p.metrics, dryRun: dryRun, ended: make(chan struct{}, 1),
 		queue: newQueue(defaultLimits()), failures: failures{}, rivals: newRivals(),
@@ -53,8 +53,8 @@ func (w *writer) observe() []diag.Object {
 	defer w.mu.Unlock()
 	w.queue.observe()
 	w.observed = time.Now()
-	out := w.over
-	w.over = nil
+	out := w.finished
+	w.finished = nil
 	return out
 }
 
@@ -73,13 +73,13 @@ func (w *writer) start(ctx context.Context, due, gone []*islandState) {
 	for _, p := range due {
 		w.install(p)
 	}
-	w.failures.keepPlanned(due, gone)
+	w.failures.dropUnplanned(due, gone)
 	w.rivals.forget(time.Now())
-	w.queue.steps = ranked(w.queue.steps)
+	w.queue.steps = prioritized(w.queue.steps)
 	for _, p := range due {
-		doubt(&p.planned, p.result.Tables, w.queue.unobserved)
+		withholdPropagated(&p.planned, p.result.Tables, w.queue.unobserved)
 	}
-	w.pump(ctx)
+	w.startReady(ctx)
 }
 
 // install queues the steps of the plan of an island, but for those that have failed and
@@ -87,31 +87,31 @@ func (w *writer) start(ctx context.Context, due, gone []*islandState) {
 func (w *writer) install(p *islandState) {
 	now := time.Now()
 	var steps []queued
-	about := p.about()
+	about := p.objectContext()
 	p.waits = false
 	for _, step := range p.planned.Steps {
 		seen := p.seen[step.Object.Object]
-		waits, undone := w.rivals.waits(step, seen, w.observed, now)
+		waits, undone := w.rivals.mustWait(step, seen, w.observed, now)
 		if undone {
 			w.metrics.undone.WithLabelValues(step.Object.Kind).Inc()
 		}
-		if waits || w.failures.waits(step, seen, now) {
+		if waits || w.failures.mustWait(step, seen, now) {
 			p.waits = true
 			continue
 		}
-		w.failures.try(step.Object.Object)
+		w.failures.markTried(step.Object.Object)
 		steps = append(steps, queued{Step: step, change: about.change(step, seen), seen: seen})
 	}
 	w.queue.install(p, steps)
 }
 
 // pump begins what may begin. The caller has locked w.
-func (w *writer) pump(ctx context.Context) {
+func (w *writer) startReady(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := time.Now()
 		step, ok := w.queue.begin(now)
 		if !ok {
-			w.pumpAt(ctx, now)
+			w.scheduleSlow(ctx, now)
 			return
 		}
 		w.running.Go(func() { w.do(ctx, step, step.seen) })
@@ -119,7 +119,7 @@ func (w *writer) pump(ctx context.Context) {
 }
 
 // pumpAt has more begun once a write has become a slow one.
-func (w *writer) pumpAt(ctx context.Context, now time.Time) {
+func (w *writer) scheduleSlow(ctx context.Context, now time.Time) {
 	at := w.queue.slowAt(now)
 	if w.slow != nil {
 		w.slow.Stop()
@@ -131,7 +131,7 @@ func (w *writer) pumpAt(ctx context.Context, now time.Time) {
 	w.slow = time.AfterFunc(at.Sub(now)+time.Millisecond, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.pump(ctx)
+		w.startReady(ctx)
 	})
 }
 
@@ -139,7 +139,7 @@ func (w *writer) pumpAt(ctx context.Context, now time.Time) {
 func (w *writer) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queue, w.failures, w.rivals, w.over = newQueue(w.queue.limits), failures{}, newRivals(), nil
+	w.queue, w.failures, w.rivals, w.finished = newQueue(w.queue.limits), failures{}, newRivals(), nil
 }
 
 // wait waits until no write is in flight.
@@ -152,27 +152,27 @@ func (w *writer) wait() {
 
 // flyingSince returns since when a write for a host is in flight, or has not been
 // observed; zero where there is none.
-func (w *writer) flyingSince(host string) time.Time {
+func (w *writer) writingSince(host string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.queue.flyingSince(host)
+	return w.queue.writingSince(host)
 }
 
 // do takes one step, and begins others.
 func (w *writer) do(ctx context.Context, step queued, seen *apply.Seen) {
 	now, err := w.client.Do(ctx, step.Step, seen)
-	w.metrics.wrote(step.Step, err)
-	w.note(ctx, step, seen, now, err)
+	w.metrics.countWrite(step.Step, err)
+	w.record(ctx, step, seen, now, err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue.end(step.Object.Object)
-	w.over = append(w.over, step.Object.Object)
-	w.pump(ctx)
-	w.tell()
+	w.finished = append(w.finished, step.Object.Object)
+	w.startReady(ctx)
+	w.notifyEnded()
 }
 
 // tell has the loop look at what has become of writes.
-func (w *writer) tell() {
+func (w *writer) notifyEnded() {
 	select {
 	case w.ended <- struct{}{}:
 	default:
@@ -180,7 +180,7 @@ func (w *writer) tell() {
 }
 
 // note notes what became of a step.
-func (w *writer) note(ctx context.Context, step queued, seen, after *apply.Seen, err error) {
+func (w *writer) record(ctx context.Context, step queued, seen, after *apply.Seen, err error) {
 	object := step.Object.Object
 	log := w.log.With("action", step.Action, "object", object.String())
 	switch {
@@ -192,7 +192,7 @@ func (w *writer) note(ctx context.Context, step queued, seen, after *apply.Seen,
 		w.store.wrote(object, seen, after)
 		w.mu.Lock()
 		w.rivals.wrote(step.Step, seen, after, time.Now())
-		w.over = append(w.over, w.failures.accepted(object, step.change.hosts(), time.Now())...)
+		w.finished = append(w.finished, w.failures.accepted(object, step.change.hosts(), time.Now())...)
 		w.mu.Unlock()
 	case ctx.Err() != nil:
 	default:
@@ -227,8 +227,8 @@ func (w *writer) retry() time.Time {
 func (w *writer) retryNow() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.over = append(w.over, w.failures.retryNow(time.Now())...)
-	w.tell()
+	w.finished = append(w.finished, w.failures.retryNow(time.Now())...)
+	w.notifyEnded()
 }
 
 // report tells of what was refused of an island.

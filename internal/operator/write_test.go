@@ -60,7 +60,7 @@ func (c *blockingClient) count(name string) int {
 	return n
 }
 
-func newTestWriter(client taker) *writer {
+func newTestWriter(client stepClient) *writer {
 	options := DefaultOptions()
 	return newWriter(client, newStore(&options), &parts{log: slog.New(slog.DiscardHandler), metrics: newMetrics()}, false)
 }
@@ -93,14 +93,14 @@ func waitOver(t *testing.T, w *writer, names ...string) (others []string) {
 	deadline := time.After(10 * time.Second)
 	for {
 		w.mu.Lock()
-		for _, object := range w.over {
+		for _, object := range w.finished {
 			if at := slices.Index(names, object.Name); at >= 0 {
 				names = slices.Delete(slices.Clone(names), at, at+1)
 			} else {
 				others = append(others, object.Name)
 			}
 		}
-		w.over = nil
+		w.finished = nil
 		w.mu.Unlock()
 		if len(names) == 0 {
 			return others
@@ -217,14 +217,14 @@ func TestRefusedStepsWait(t *testing.T) {
 		s := step(content)
 		return fs.add(queued{Step: s, change: newChange(nil, s.Object.JSON)}, seen("x", "1"), err, now).Sub(now)
 	}
-	waits := func(s plan.Step, on *apply.Seen) bool { return fs.waits(s, on, now) }
+	waits := func(s plan.Step, on *apply.Seen) bool { return fs.mustWait(s, on, now) }
 	if waits(step("1"), seen("x", "1")) {
 		t.Error("a step waits that did not fail")
 	}
 	refusal := &apply.Refusal{Step: step("1"), Code: diag.ObjectRefused}
 	for n := range 12 {
 		after := add("1", refusal)
-		if want := min(refusedFirst<<n, refusedLast); after != want {
+		if want := min(refusalBackoff<<n, refusalBackoffMax); after != want {
 			t.Errorf("refusal %d: waits %v, want %v", n+1, after, want)
 		}
 	}
@@ -235,8 +235,8 @@ func TestRefusedStepsWait(t *testing.T) {
 		"another object":            !waits(step("1"), seen("y", "1")),
 		"a deletion":                !waits(plan.Step{Action: plan.Delete, Object: step("1").Object}, seen("x", "1")),
 		"the object is not there":   !waits(step("1"), nil),
-		"the first of another step": add("2", refusal) <= refusedFirst,
-		"what is not about it":      add("3", errors.New("busy")) <= failedFirst,
+		"the first of another step": add("2", refusal) <= refusalBackoff,
+		"what is not about it":      add("3", errors.New("busy")) <= failureBackoff,
 	} {
 		if !got {
 			t.Errorf("%s: not as it should be", what)
@@ -249,16 +249,16 @@ func TestRefusedStepsWait(t *testing.T) {
 	if got := fs.refused(); len(got) != 1 {
 		t.Errorf("told of %v, want the refusal", got)
 	}
-	fs.keepPlanned([]*islandState{{}}, nil)
+	fs.dropUnplanned([]*islandState{{}}, nil)
 	if len(fs) != 1 {
 		t.Error("forgets a step of an island that was not planned for")
 	}
 	of := &islandState{}
 	for object, f := range fs {
-		f.of = of
+		f.island = of
 		fs[object] = f
 	}
-	fs.keepPlanned([]*islandState{of}, nil)
+	fs.dropUnplanned([]*islandState{of}, nil)
 	if len(fs) != 0 {
 		t.Error("remembers a step that nobody plans")
 	}

@@ -30,31 +30,31 @@ const (
 
 // asker finds out from istiod which clusters and routes all proxies have, while
 // something waits for it. What it finds out may be lost at any time: then time alone decides.
-type asker struct {
+type proxySync struct {
 	client  *istiod.Client
 	store   *store
 	log     *slog.Logger
-	metrics *askMetrics
+	metrics *proxySyncMetrics
 	// changed gets a value when there is something new to ask for.
 	changed chan struct{}
 
 	mu sync.Mutex
 	// asking has what each island waits for.
-	asking map[*islandState]question
+	pending map[*islandState]pendingSync
 	// young are the clusters in question; settled those of them that all proxies were
 	// found to have.
-	young   []plan.PendingCluster
-	settled map[plan.Cluster]time.Time
+	clusters []plan.PendingCluster
+	acked    map[plan.Cluster]time.Time
 	// behind is set where the last round has found a proxy that may yet get one.
 	behind bool
 	// rows are the override rows in question; routesSettled the versions to which all
 	// proxies were found to have the routes. routesBehind is set where a proxy may yet get
 	// one, or nobody has looked yet.
-	rows          []plan.PendingRow
-	routesSettled map[route.Version]time.Time
-	routesBehind  bool
+	rows         []plan.PendingRow
+	routesAcked  map[route.Version]time.Time
+	routesBehind bool
 	// down is set where nobody could be asked the last time.
-	down bool
+	unavailable bool
 
 	// failed counts what went wrong in a row; nothing is asked until retry.
 	failed int
@@ -62,18 +62,18 @@ type asker struct {
 }
 
 // addAsker has istiod asked for what r's plans wait for.
-func addAsker(config *rest.Config, r *reconciler, p parts) error {
+func addProxySync(config *rest.Config, r *reconciler, p parts) error {
 	options := r.options.Istiod
 	options.Namespace = r.options.Model.RootNamespace
 	client, err := istiod.New(config, options)
 	if err != nil {
 		return err
 	}
-	r.asker = &asker{
-		client: client, store: r.store, log: p.log, metrics: p.asks,
+	r.proxySync = &proxySync{
+		client: client, store: r.store, log: p.log, metrics: p.proxySync,
 		changed: make(chan struct{}, 1),
 	}
-	r.asker.forget()
+	r.proxySync.forget()
 	return nil
 }
 
@@ -88,26 +88,26 @@ func (o *Options) asksIstiod(log *slog.Logger) bool {
 }
 
 // forget forgets what was found out.
-func (a *asker) forget() {
+func (a *proxySync) forget() {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asking = map[*islandState]question{}
-	a.young, a.settled, a.behind = nil, map[plan.Cluster]time.Time{}, false
-	a.rows, a.routesSettled, a.routesBehind = nil, map[route.Version]time.Time{}, false
+	a.pending = map[*islandState]pendingSync{}
+	a.clusters, a.acked, a.behind = nil, map[plan.Cluster]time.Time{}, false
+	a.rows, a.routesAcked, a.routesBehind = nil, map[route.Version]time.Time{}, false
 }
 
 // apply gives a plan what is known. Where a proxy is known to lack what is waited
 // for and may be about to get it, the wait is longer, up to longest.
-func (a *asker) apply(in *plan.Input, longest time.Duration) {
+func (a *proxySync) apply(in *plan.Input, longest time.Duration) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	in.Acked, in.RoutesAcked = a.settled, a.routesSettled
+	in.Acked, in.RoutesAcked = a.acked, a.routesAcked
 	if a.behind {
 		in.Options.PropagationDelay = max(in.Options.PropagationDelay, longest)
 	}
@@ -117,40 +117,40 @@ func (a *asker) apply(in *plan.Input, longest time.Duration) {
 }
 
 // note takes from the plans of islands what they wait for.
-func (a *asker) note(due, gone []*islandState) {
+func (a *proxySync) update(due, gone []*islandState) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range gone {
-		for v := range a.asking[p].acked {
-			delete(a.routesSettled, v)
+		for v := range a.pending[p].acked {
+			delete(a.routesAcked, v)
 		}
-		delete(a.asking, p)
+		delete(a.pending, p)
 	}
 	for _, p := range due {
-		a.notePlan(p)
+		a.updateIsland(p)
 	}
 	before := a.rows
-	a.young, a.rows = nil, nil
-	for _, q := range a.asking {
-		a.young, a.rows = append(a.young, q.clusters...), append(a.rows, q.rows...)
+	a.clusters, a.rows = nil, nil
+	for _, q := range a.pending {
+		a.clusters, a.rows = append(a.clusters, q.clusters...), append(a.rows, q.rows...)
 	}
 	still := map[plan.Cluster]time.Time{}
-	for _, y := range a.young {
-		if at, ok := a.settled[y.Cluster]; ok && at.Equal(y.Since) {
+	for _, y := range a.clusters {
+		if at, ok := a.acked[y.Cluster]; ok && at.Equal(y.Since) {
 			still[y.Cluster] = at
 		}
 	}
-	a.settled = still
+	a.acked = still
 	// Until rows have been asked about, nobody knows that all proxies have them.
-	a.routesBehind = len(a.rows) > 0 && !a.down && (a.routesBehind || hasOthers(a.rows, before))
-	if !waits(a.young) {
+	a.routesBehind = len(a.rows) > 0 && !a.unavailable && (a.routesBehind || hasNewRows(a.rows, before))
+	if !anyBlocking(a.clusters) {
 		// Nobody asks any more, so nobody would notice when this is no longer so.
 		a.behind = false
 	}
-	if !waits(a.young) && len(a.rows) == 0 {
+	if !anyBlocking(a.clusters) && len(a.rows) == 0 {
 		return
 	}
 	select {
@@ -161,7 +161,7 @@ func (a *asker) note(due, gone []*islandState) {
 
 // question is what the plan of an island waits for, and the versions of it whose routes all
 // proxies were found to have.
-type question struct {
+type pendingSync struct {
 	clusters []plan.PendingCluster
 	rows     []plan.PendingRow
 	acked    map[route.Version]bool
@@ -169,74 +169,74 @@ type question struct {
 
 // notePlan takes from the plan of one island which clusters and rows are in question. The
 // caller has locked a.
-func (a *asker) notePlan(p *islandState) {
-	now := question{clusters: p.planned.PendingClusters, rows: p.planned.PendingRows, acked: map[route.Version]bool{}}
+func (a *proxySync) updateIsland(p *islandState) {
+	now := pendingSync{clusters: p.planned.PendingClusters, rows: p.planned.PendingRows, acked: map[route.Version]bool{}}
 	for v, r := range p.planned.Routed {
-		if at, ok := a.routesSettled[v]; ok && at.Equal(r.Since) {
+		if at, ok := a.routesAcked[v]; ok && at.Equal(r.Since) {
 			now.acked[v] = true
 		} else {
-			delete(a.routesSettled, v)
+			delete(a.routesAcked, v)
 		}
 	}
-	for v := range a.asking[p].acked {
+	for v := range a.pending[p].acked {
 		if !now.acked[v] {
-			delete(a.routesSettled, v)
+			delete(a.routesAcked, v)
 		}
 	}
 	if len(now.clusters)+len(now.rows)+len(now.acked) == 0 {
-		delete(a.asking, p)
+		delete(a.pending, p)
 		return
 	}
-	a.asking[p] = now
+	a.pending[p] = now
 }
 
 // waitsFor reports whether the plan of an island waits for proxies.
-func (a *asker) waitsFor(p *islandState) bool {
+func (a *proxySync) isPending(p *islandState) bool {
 	return a != nil && len(p.planned.PendingClusters)+len(p.planned.PendingRows) > 0
 }
 
 // hasOthers reports whether there are rows that were not among those of before.
-func hasOthers(rows, before []plan.PendingRow) bool {
+func hasNewRows(rows, before []plan.PendingRow) bool {
 	return slices.ContainsFunc(rows, func(w plan.PendingRow) bool {
 		return !slices.ContainsFunc(before, func(b plan.PendingRow) bool { return b.Version == w.Version && b.Since.Equal(w.Since) })
 	})
 }
 
 // waits reports whether something waits for what istiod could tell.
-func waits(young []plan.PendingCluster) bool {
+func anyBlocking(young []plan.PendingCluster) bool {
 	return slices.ContainsFunc(young, func(y plan.PendingCluster) bool { return y.FirstOfName && y.Blocking })
 }
 
 // run asks whenever something waits, until ctx ends.
-func (a *asker) run(ctx context.Context) {
+func (a *proxySync) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-a.changed:
 		}
-		if time.Now().Before(a.retry) || !a.waiting() {
+		if time.Now().Before(a.retry) || !a.hasPending() {
 			continue
 		}
-		if err := a.converse(ctx); err != nil && ctx.Err() == nil {
+		if err := a.poll(ctx); err != nil && ctx.Err() == nil {
 			a.fail(err)
 		}
 	}
 }
 
 // waiting reports whether something waits.
-func (a *asker) waiting() bool {
+func (a *proxySync) hasPending() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return waits(a.young) || len(a.rows) > 0
+	return anyBlocking(a.clusters) || len(a.rows) > 0
 }
 
 // converse asks round after round until nothing waits any more. Each time begins
 // with no memory: an istiod may have been started anew meanwhile.
-func (a *asker) converse(ctx context.Context) error {
-	opening, cancel := context.WithTimeout(ctx, roundTimeout)
+func (a *proxySync) poll(ctx context.Context) error {
+	openCtx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
-	session, err := a.client.Open(opening)
+	session, err := a.client.Open(openCtx)
 	if err != nil {
 		return err
 	}
@@ -248,23 +248,23 @@ func (a *asker) converse(ctx context.Context) error {
 		began := time.Now()
 		in := proxysync.Input{Memory: memory, Self: a.client.Self()}
 		a.mu.Lock()
-		in.PendingClusters, in.PendingRows = a.young, a.rows
+		in.PendingClusters, in.PendingRows = a.clusters, a.rows
 		a.mu.Unlock()
-		if !waits(in.PendingClusters) && len(in.PendingRows) == 0 {
+		if !anyBlocking(in.PendingClusters) && len(in.PendingRows) == 0 {
 			return nil
 		}
-		bounded, cancel := context.WithTimeout(ctx, roundTimeout)
+		roundCtx, cancel := context.WithTimeout(ctx, roundTimeout)
 		// Pods first: one that becomes ready during the round has connected before.
 		in.Pods = a.store.proxies()
 		// Of a new row, what istiod sent last may tell, which was before it was in question.
-		told, err := session.Round(bounded, &istiod.Query{
-			Questions: ask, Routes: proxysync.RouteNames(in.PendingRows), Refresh: hasOthers(in.PendingRows, rows),
+		answer, err := session.Round(roundCtx, &istiod.Query{
+			Questions: ask, Routes: proxysync.RouteNames(in.PendingRows), Refresh: hasNewRows(in.PendingRows, rows),
 		})
 		cancel()
 		if err != nil {
 			return err
 		}
-		in.Answers, in.Names, in.Routes = told.Answers, told.Names, told.Routes
+		in.Answers, in.Names, in.Routes = answer.Answers, answer.Names, answer.Routes
 		in.Now = time.Now()
 		out := proxysync.Evaluate(in)
 		memory, ask, rows = out.Memory, out.Ask, in.PendingRows
@@ -278,47 +278,47 @@ func (a *asker) converse(ctx context.Context) error {
 }
 
 // publish lets the next plan know what a round has found.
-func (a *asker) publish(in *proxysync.Input, out *proxysync.Output) {
+func (a *proxySync) publish(in *proxysync.Input, out *proxysync.Output) {
 	if a.failed > 0 {
 		a.log.Info("istiod tells again what proxies have")
 	}
 	a.failed, a.retry = 0, time.Time{}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.metrics.asked(out)
-	routesBehind := out.RoutesBehind || a.routesBehind && hasOthers(a.rows, in.PendingRows)
-	news := a.behind != out.Behind || a.routesBehind && !routesBehind
-	a.behind, a.routesBehind, a.down = out.Behind, routesBehind, false
+	a.metrics.roundDone(out)
+	routesBehind := out.RoutesBehind || a.routesBehind && hasNewRows(a.rows, in.PendingRows)
+	changed := a.behind != out.Behind || a.routesBehind && !routesBehind
+	a.behind, a.routesBehind, a.unavailable = out.Behind, routesBehind, false
 	// A plan may be reading what it was given.
-	a.settled = maps.Clone(a.settled)
+	a.acked = maps.Clone(a.acked)
 	for _, y := range in.PendingClusters {
 		at, ok := out.Acked[y.Cluster]
-		if before, known := a.settled[y.Cluster]; !ok || known && before.Equal(at) {
+		if before, known := a.acked[y.Cluster]; !ok || known && before.Equal(at) {
 			continue
 		}
-		a.settled[y.Cluster], news = at, true
-		a.metrics.settled.Observe(in.Now.Sub(at).Seconds())
+		a.acked[y.Cluster], changed = at, true
+		a.metrics.propagation.Observe(in.Now.Sub(at).Seconds())
 	}
-	a.routesSettled = maps.Clone(a.routesSettled)
+	a.routesAcked = maps.Clone(a.routesAcked)
 	for i := range in.PendingRows {
 		v := in.PendingRows[i].Version
 		at, ok := out.RoutesAcked[v]
-		if before, known := a.routesSettled[v]; !ok || known && before.Equal(at) {
+		if before, known := a.routesAcked[v]; !ok || known && before.Equal(at) {
 			continue
 		}
-		a.routesSettled[v], news = at, true
+		a.routesAcked[v], changed = at, true
 	}
-	if news {
+	if changed {
 		a.store.wake()
 	}
 }
 
 // fail notes that nothing is known, and says so once.
-func (a *asker) fail(err error) {
+func (a *proxySync) fail(err error) {
 	a.mu.Lock()
-	a.behind, a.routesBehind, a.down = false, false, true
+	a.behind, a.routesBehind, a.unavailable = false, false, true
 	a.mu.Unlock()
-	a.metrics.failed()
+	a.metrics.roundFailed()
 	if a.failed == 0 {
 		a.log.Warn("istiod can't be asked what proxies have, so all are given --propagation-delay to have what was written", "error", err)
 	}

@@ -24,11 +24,11 @@ import (
 )
 
 // newAdmitter knows a Service with a released pod, or nothing yet.
-func newAdmitter(synced bool) *admitter {
+func newPodWebhook(synced bool) *podWebhook {
 	options := DefaultOptions()
 	options.Namespaces = []string{"shop"}
 	s := newStore(&options)
-	a := &admitter{store: s, synced: func() bool { return synced }, options: &options, metrics: newGateMetrics(), log: slog.New(slog.DiscardHandler)}
+	a := &podWebhook{store: s, synced: func() bool { return synced }, options: &options, metrics: newGateMetrics(), log: slog.New(slog.DiscardHandler)}
 	a.put(&corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart"},
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
@@ -41,7 +41,7 @@ func newAdmitter(synced bool) *admitter {
 }
 
 // put has the store know an object, as the informer does.
-func (a *admitter) put(object client.Object) {
+func (a *podWebhook) put(object client.Object) {
 	for i := range kinds {
 		if k := &kinds[i]; k.typed != nil && reflect.TypeOf(k.typed) == reflect.TypeOf(object) {
 			if x, ok := must(k.transform(object)).(*item); ok {
@@ -103,7 +103,7 @@ func TestAdmit(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := newAdmitter(!test.unsynced)
+			a := newPodWebhook(!test.unsynced)
 			response := a.Handle(t.Context(), test.request)
 			if !response.Allowed {
 				t.Errorf("refused: %v", response.Result)
@@ -126,7 +126,7 @@ func TestAdmit(t *testing.T) {
 // TestAdmitAfterPanic: a fault of ours refuses nothing.
 func TestAdmitAfterPanic(t *testing.T) {
 	t.Parallel()
-	a := newAdmitter(true)
+	a := newPodWebhook(true)
 	a.store = nil
 	if response := a.Handle(t.Context(), create(preview)); !response.Allowed || len(response.Patches) > 0 {
 		t.Errorf("answered %v", response)
@@ -137,7 +137,7 @@ func TestAdmitAfterPanic(t *testing.T) {
 // next one.
 func TestAdmitOverHTTP(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(&admission.Webhook{Handler: newAdmitter(true)})
+	server := httptest.NewServer(&admission.Webhook{Handler: newPodWebhook(true)})
 	defer server.Close()
 	post := func(body []byte) string {
 		t.Helper()
@@ -174,7 +174,7 @@ func TestAdmitOverHTTP(t *testing.T) {
 
 // BenchmarkAdmit is one pod, in a namespace with many Services and pods.
 func BenchmarkAdmit(b *testing.B) {
-	a := newAdmitter(true)
+	a := newPodWebhook(true)
 	for i := range 1000 {
 		s := &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("s%d", i)},

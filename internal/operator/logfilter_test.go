@@ -11,10 +11,10 @@ import (
 
 // TestWithoutEndings: an Event that the API server does not take since its namespace is
 // being deleted is no error in the log.
-func TestWithoutEndings(t *testing.T) {
+func TestTerminatingFilter(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	log := logr.FromSlogHandler(withoutEndings{slog.NewTextHandler(&out, nil)})
+	log := logr.FromSlogHandler(terminatingFilter{slog.NewTextHandler(&out, nil)})
 	rejected := "Server rejected event (will not retry!)"
 	ending := errors.New(`events.events.k8s.io "cart.1" is forbidden: unable to create new content in namespace shop because it is being terminated`)
 	log.WithValues("a", "b").Error(ending, rejected, "event", "e")

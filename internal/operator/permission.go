@@ -21,22 +21,22 @@ import (
 const (
 	// rightsEvery is how often denied requests are looked into, askAgainAfter how often
 	// the API server is asked whether a right is back.
-	rightsEvery, askAgainAfter = 2 * time.Second, 20 * time.Second
+	checkInterval, recheckAfter = 2 * time.Second, 20 * time.Second
 	// mayBeDown is how long a watch may be down before that is told: for longer than a
 	// restart of the API server.
-	mayBeDown = 30 * time.Second
+	downTolerance = 30 * time.Second
 )
 
 // rights notices requests that the API server refuses because the operator is not
 // allowed to make them. A webhook may answer as if it were so; so the API server is
 // asked whether it is.
-type rights struct {
-	log   *slog.Logger
-	fresh *freshness
+type permissions struct {
+	log    *slog.Logger
+	health *watchHealth
 	// ask reports whether a right is there.
-	ask func(ctx context.Context, r right) (bool, error)
+	isAllowed func(ctx context.Context, r permission) (bool, error)
 	// again is called when something that was not allowed is.
-	again func()
+	onAllowed func()
 
 	failed  *prometheus.CounterVec
 	missing *prometheus.GaugeVec
@@ -44,7 +44,7 @@ type rights struct {
 	mu sync.Mutex
 	// denied are the rights for which the last request was denied, without namespaces and
 	// names: a right that is there elsewhere is not lost.
-	denied map[right]*denial
+	denied map[permission]*denial
 	// down is set while it has been told that a watch is down.
 	down bool
 }
@@ -52,15 +52,15 @@ type rights struct {
 // denial is a request that was denied.
 type denial struct {
 	// last is the last one, at its namespace.
-	last  right
+	last  permission
 	asked time.Time
 	// lost is set where the API server says that the right is not there.
-	lost bool
+	confirmed bool
 }
 
-func newRights(log *slog.Logger, fresh *freshness) *rights {
-	return &rights{
-		log: log, fresh: fresh, again: func() {}, denied: map[right]*denial{},
+func newPermissions(log *slog.Logger, health *watchHealth) *permissions {
+	return &permissions{
+		log: log, health: health, onAllowed: func() {}, denied: map[permission]*denial{},
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "overrides_api_errors_total", Help: "Requests that the API server did not answer as asked, by verb, resource and reason.",
 		}, []string{"verb", "resource", "reason"}),
@@ -71,36 +71,38 @@ func newRights(log *slog.Logger, fresh *freshness) *rights {
 }
 
 // wrap has rights see the answers to requests.
-func (r *rights) wrap(next http.RoundTripper) http.RoundTripper { return &noting{next, r} }
+func (r *permissions) wrap(next http.RoundTripper) http.RoundTripper {
+	return &recordingTransport{next, r}
+}
 
 // noting passes requests on, and notes what became of them.
-type noting struct {
-	next http.RoundTripper
-	of   *rights
+type recordingTransport struct {
+	next        http.RoundTripper
+	permissions *permissions
 }
 
 // RoundTrip makes a request.
-func (l *noting) RoundTrip(request *http.Request) (*http.Response, error) {
+func (l *recordingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := l.next.RoundTrip(request)
-	if asked, ok := rightFor(request.Method, request.URL); ok {
-		l.of.note(asked, reasonFor(response, err))
+	if asked, ok := permissionFor(request.Method, request.URL); ok {
+		l.permissions.record(asked, errorReason(response, err))
 	}
 	return response, err
 }
 
 // note notes what became of a request.
-func (r *rights) note(asked right, reason string) {
+func (r *permissions) record(asked permission, reason string) {
 	if reason != "" {
 		verb, resource := asked.labels()
 		r.failed.WithLabelValues(verb, resource, reason).Inc()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := asked.everywhere()
+	key := asked.clusterWide()
 	switch reason {
 	case "":
 		if d := r.denied[key]; d != nil {
-			r.settle(key, d, true)
+			r.setAllowed(key, d, true)
 		}
 	case "Forbidden", "Unauthorized":
 		if d := r.denied[key]; d != nil {
@@ -112,18 +114,18 @@ func (r *rights) note(asked right, reason string) {
 }
 
 // settle notes whether a right is there. The caller has locked r.
-func (r *rights) settle(key right, d *denial, allowed bool) {
+func (r *permissions) setAllowed(key permission, d *denial, allowed bool) {
 	verb, resource := key.labels()
 	switch {
 	case allowed:
 		delete(r.denied, key)
-		if d.lost {
+		if d.confirmed {
 			r.missing.DeleteLabelValues(verb, resource)
 			r.log.Info("allowed again", "right", key.String())
-			go r.again()
+			go r.onAllowed()
 		}
-	case !d.lost:
-		d.lost = true
+	case !d.confirmed:
+		d.confirmed = true
 		r.missing.WithLabelValues(verb, resource).Set(1)
 		level := slog.LevelWarn
 		if key.essential() {
@@ -134,45 +136,45 @@ func (r *rights) settle(key right, d *denial, allowed bool) {
 }
 
 // NeedLeaderElection says that every replica tells what it lacks.
-func (r *rights) NeedLeaderElection() bool { return false }
+func (r *permissions) NeedLeaderElection() bool { return false }
 
 // Start looks into what was denied until ctx ends.
-func (r *rights) Start(ctx context.Context) error {
-	ticker := time.NewTicker(rightsEvery)
+func (r *permissions) Start(ctx context.Context) error {
+	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
-			r.look(ctx, now)
+			r.check(ctx, now)
 		}
 	}
 }
 
 // look asks the API server about what was denied.
-func (r *rights) look(ctx context.Context, now time.Time) {
-	for key, last := range r.toAsk(now) {
-		allowed, err := r.ask(ctx, last)
+func (r *permissions) check(ctx context.Context, now time.Time) {
+	for key, last := range r.due(now) {
+		allowed, err := r.isAllowed(ctx, last)
 		if err != nil && !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
 			continue // nothing is known
 		}
 		r.mu.Lock()
 		if d := r.denied[key]; d != nil {
-			r.settle(key, d, allowed)
+			r.setAllowed(key, d, allowed)
 		}
 		r.mu.Unlock()
 	}
-	r.tellWatches(now)
+	r.logWatches(now)
 }
 
 // toAsk lists the rights that are to be asked for now.
-func (r *rights) toAsk(now time.Time) map[right]right {
+func (r *permissions) due(now time.Time) map[permission]permission {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := map[right]right{}
+	out := map[permission]permission{}
 	for key, d := range r.denied {
-		if now.Sub(d.asked) >= askAgainAfter {
+		if now.Sub(d.asked) >= recheckAfter {
 			d.asked = now
 			out[key] = d.last
 		}
@@ -181,13 +183,13 @@ func (r *rights) toAsk(now time.Time) map[right]right {
 }
 
 // tellWatches logs that watches are down, and that they stand again.
-func (r *rights) tellWatches(now time.Time) {
-	down := r.fresh.downFor(now) > mayBeDown
+func (r *permissions) logWatches(now time.Time) {
+	down := r.health.downFor(now) > downTolerance
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if down != r.down {
 		if r.down = down; down {
-			r.log.Error("a watch is down, and nothing is written until it stands again", "longerThan", mayBeDown.String())
+			r.log.Error("a watch is down, and nothing is written until it stands again", "longerThan", downTolerance.String())
 		} else {
 			r.log.Info("all watches stand again")
 		}
@@ -195,15 +197,15 @@ func (r *rights) tellWatches(now time.Time) {
 }
 
 // ready returns what an operator lacks that it can't do without.
-func (r *rights) ready(*http.Request) error {
-	if down := r.fresh.downFor(time.Now()); down > mayBeDown {
+func (r *permissions) ready(*http.Request) error {
+	if down := r.health.downFor(time.Now()); down > downTolerance {
 		return fmt.Errorf("a watch is down for %v, and nothing is written", down.Round(time.Second))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var lost []string
 	for key, d := range r.denied {
-		if d.lost && key.essential() {
+		if d.confirmed && key.essential() {
 			lost = append(lost, key.String())
 		}
 	}
@@ -215,8 +217,8 @@ func (r *rights) ready(*http.Request) error {
 }
 
 // askAPI asks the API server whether a right is there, which everybody may.
-func askAPI(reviews authorization.SelfSubjectAccessReviewInterface) func(context.Context, right) (bool, error) {
-	return func(ctx context.Context, r right) (bool, error) {
+func reviewAccess(reviews authorization.SelfSubjectAccessReviewInterface) func(context.Context, permission) (bool, error) {
+	return func(ctx context.Context, r permission) (bool, error) {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 			ResourceAttributes: &authorizationv1.ResourceAttributes{
 				Namespace: r.namespace, Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource, Name: r.name,

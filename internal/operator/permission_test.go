@@ -11,7 +11,7 @@ import (
 )
 
 // TestRightFor reads what requests take.
-func TestRightFor(t *testing.T) {
+func TestPermissionFor(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ method, url, want, namespace, name string }{
 		{"GET", "/api/v1/pods?watch=true", "watch pods", "", ""},
@@ -30,7 +30,7 @@ func TestRightFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, ok := rightFor(test.method, u)
+		got, ok := permissionFor(test.method, u)
 		if ok != (test.want != "") || ok && (got.String() != test.want || got.namespace != test.namespace || got.name != test.name) {
 			t.Errorf("%s %s: %v %+v, want %s", test.method, test.url, ok, got, test.want)
 		}
@@ -38,68 +38,68 @@ func TestRightFor(t *testing.T) {
 }
 
 // TestReasonFor sorts answers; an unknown resource or verb makes no label of its own.
-func TestReasonFor(t *testing.T) {
+func TestErrorReason(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]string{
 		200: "", 201: "", 404: "", 410: "", 401: "Unauthorized", 403: "Forbidden", 409: "Conflict", 422: "Refused", 429: "TooManyRequests", 500: "ServerError", 503: "ServerError",
 	} {
-		if got := reasonFor(&http.Response{StatusCode: code}, nil); got != want {
+		if got := errorReason(&http.Response{StatusCode: code}, nil); got != want {
 			t.Errorf("%d: %q, want %q", code, got, want)
 		}
 	}
 	for err, want := range map[error]string{
 		context.Canceled: "", context.DeadlineExceeded: "Timeout", errors.New("connection refused"): "Unreachable",
 	} {
-		if got := reasonFor(nil, err); got != want {
+		if got := errorReason(nil, err); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}
 	}
-	if verb, resource := (right{verb: "brew", resource: "teapots"}).labels(); verb != other || resource != other {
+	if verb, resource := (permission{verb: "brew", resource: "teapots"}).labels(); verb != other || resource != other {
 		t.Errorf("labels %s, %s", verb, resource)
 	}
 }
 
 // TestRights: what is denied makes an operator unready once the API server says that it
 // is the right that is missing, and not a webhook's refusal; until it is there again.
-func TestRights(t *testing.T) {
+func TestPermissions(t *testing.T) {
 	t.Parallel()
-	patch := func(namespace string) right {
-		return right{verb: "patch", group: istioGroup, resource: "virtualservices", namespace: namespace, name: "cart-overrides"}
+	patch := func(namespace string) permission {
+		return permission{verb: "patch", group: istioGroup, resource: "virtualservices", namespace: namespace, name: "cart-overrides"}
 	}
-	event := right{verb: "create", group: "events.k8s.io", resource: "events", namespace: "shop"}
+	event := permission{verb: "create", group: "events.k8s.io", resource: "events", namespace: "shop"}
 	tests := []struct {
 		name    string
-		denied  right
+		denied  permission
 		allowed bool
 		err     error
-		after   func(r *rights)
+		after   func(r *permissions)
 		ready   bool
 	}{
 		{"lost", patch("shop"), false, nil, nil, false},
 		{"a webhook's refusal", patch("shop"), true, nil, nil, true},
 		{"nothing is known", patch("shop"), false, errors.New("no answer"), nil, true},
-		{"there in another namespace", patch("shop"), false, nil, func(r *rights) { r.note(patch("web"), "") }, true},
-		{"an unknown object is no proof", patch("shop"), false, nil, func(r *rights) { r.note(right{verb: "get"}, "") }, false},
+		{"there in another namespace", patch("shop"), false, nil, func(r *permissions) { r.record(patch("web"), "") }, true},
+		{"an unknown object is no proof", patch("shop"), false, nil, func(r *permissions) { r.record(permission{verb: "get"}, "") }, false},
 		{"what it does without", event, false, nil, nil, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r, now := newRights(slog.New(slog.DiscardHandler), newFreshness()), time.Now()
-			r.ask = func(context.Context, right) (bool, error) { return test.allowed, test.err }
-			r.note(test.denied, "Forbidden")
+			r, now := newPermissions(slog.New(slog.DiscardHandler), newWatchHealth()), time.Now()
+			r.isAllowed = func(context.Context, permission) (bool, error) { return test.allowed, test.err }
+			r.record(test.denied, "Forbidden")
 			if err := r.ready(nil); err != nil {
 				t.Errorf("not ready before anybody was asked: %v", err)
 			}
-			r.look(t.Context(), now)
+			r.check(t.Context(), now)
 			if test.after != nil {
 				test.after(r)
 			}
 			if err := r.ready(nil); (err == nil) != test.ready {
 				t.Errorf("ready: %v, want %t", err, test.ready)
 			}
-			r.ask = func(context.Context, right) (bool, error) { return true, nil }
-			r.look(t.Context(), now.Add(askAgainAfter))
+			r.isAllowed = func(context.Context, permission) (bool, error) { return true, nil }
+			r.check(t.Context(), now.Add(recheckAfter))
 			if err := r.ready(nil); err != nil {
 				t.Errorf("not ready though all is allowed: %v", err)
 			}
@@ -110,14 +110,14 @@ func TestRights(t *testing.T) {
 // TestDownWatch: a watch that is down for long makes an operator unready.
 func TestDownWatch(t *testing.T) {
 	t.Parallel()
-	f := newFreshness()
-	r := newRights(slog.New(slog.DiscardHandler), f)
-	s := &stream{of: f, ctx: t.Context(), down: true, since: time.Now().Add(-mayBeDown / 2)}
-	f.streams[s] = true
+	f := newWatchHealth()
+	r := newPermissions(slog.New(slog.DiscardHandler), f)
+	s := &trackedListWatch{health: f, ctx: t.Context(), down: true, downSince: time.Now().Add(-downTolerance / 2)}
+	f.watches[s] = true
 	if err := r.ready(nil); err != nil {
 		t.Errorf("after half of the time: %v", err)
 	}
-	s.since = time.Now().Add(-2 * mayBeDown)
+	s.downSince = time.Now().Add(-2 * downTolerance)
 	if err := r.ready(nil); err == nil {
 		t.Error("ready though a watch is down for long")
 	}

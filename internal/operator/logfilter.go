@@ -9,11 +9,11 @@ import (
 // withoutEndings passes on what is logged, but for the errors of a library about Events
 // that the API server does not take since their namespace is being deleted: for debugging
 // only. Whether it is may not be known when an Event is written.
-type withoutEndings struct{ slog.Handler }
+type terminatingFilter struct{ slog.Handler }
 
 // Handle implements [slog.Handler].
-func (h withoutEndings) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelError && strings.HasPrefix(r.Message, "Server rejected event") && isEnding(&r) {
+func (h terminatingFilter) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelError && strings.HasPrefix(r.Message, "Server rejected event") && isTerminating(&r) {
 		r.Level = slog.LevelDebug
 		if !h.Enabled(ctx, r.Level) {
 			return nil
@@ -22,7 +22,7 @@ func (h withoutEndings) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-func isEnding(r *slog.Record) bool {
+func isTerminating(r *slog.Record) bool {
 	found := false
 	r.Attrs(func(a slog.Attr) bool {
 		err, isError := a.Value.Any().(error)
@@ -33,11 +33,11 @@ func isEnding(r *slog.Record) bool {
 }
 
 // WithAttrs implements [slog.Handler].
-func (h withoutEndings) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return withoutEndings{h.Handler.WithAttrs(attrs)}
+func (h terminatingFilter) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return terminatingFilter{h.Handler.WithAttrs(attrs)}
 }
 
 // WithGroup implements [slog.Handler].
-func (h withoutEndings) WithGroup(name string) slog.Handler {
-	return withoutEndings{h.Handler.WithGroup(name)}
+func (h terminatingFilter) WithGroup(name string) slog.Handler {
+	return terminatingFilter{h.Handler.WithGroup(name)}
 }

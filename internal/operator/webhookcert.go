@@ -35,7 +35,7 @@ import (
 const GatePath = "/readiness-gate"
 
 // The webhook is begun again after a while, which doubles with each failure.
-const webhookAgainFirst, webhookAgainLast = time.Second, time.Minute
+const webhookBackoff, webhookBackoffMax = time.Second, time.Minute
 
 // webhookServer serves the webhook and has its certificate kept. It has a manager
 // of its own, so that no fault of certificates ends the operator: routing goes on,
@@ -56,7 +56,7 @@ func (s *webhookServer) NeedLeaderElection() bool { return false }
 
 // Start serves until ctx ends.
 func (s *webhookServer) Start(ctx context.Context) error {
-	again := webhookAgainFirst
+	backoff := webhookBackoff
 	for {
 		began := time.Now()
 		err := s.serve(ctx)
@@ -64,16 +64,16 @@ func (s *webhookServer) Start(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // that ctx has ended is no fault
 		}
-		if time.Since(began) > webhookAgainLast {
-			again = webhookAgainFirst
+		if time.Since(began) > webhookBackoffMax {
+			backoff = webhookBackoff
 		}
-		s.log.Error("serve the webhook of the readiness gate", "error", err, "again", again.String())
+		s.log.Error("serve the webhook of the readiness gate", "error", err, "again", backoff.String())
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(again):
+		case <-time.After(backoff):
 		}
-		again = min(2*again, webhookAgainLast)
+		backoff = min(2*backoff, webhookBackoffMax)
 	}
 }
 
@@ -98,31 +98,31 @@ func (s *webhookServer) serve(ctx context.Context) error {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	manager, err := ctrl.NewManager(s.narrow(), ctrl.Options{
+	manager, err := ctrl.NewManager(s.scopedConfig(), ctrl.Options{
 		Scheme: newScheme(), Logger: logr.FromSlogHandler(s.log.Handler()),
 		Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", PprofBindAddress: "0",
 		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{s.options.Namespace: {}}},
 		WebhookServer: webhook.NewServer(webhook.Options{Host: host, Port: port, TLSOpts: []func(*tls.Config){
 			func(c *tls.Config) {
 				c.MinVersion, c.NextProtos = tls.VersionTLS13, []string{"http/1.1"}
-				c.GetCertificate = s.current
+				c.GetCertificate = s.currentCertificate
 			},
 		}}),
 	})
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
-	have := make(chan struct{})
-	if err := s.follow(ctx, manager.GetCache(), dir, sync.OnceFunc(func() { close(have) })); err != nil {
+	loaded := make(chan struct{})
+	if err := s.watchSecret(ctx, manager.GetCache(), dir, sync.OnceFunc(func() { close(loaded) })); err != nil {
 		return err
 	}
 	if err := rotator.AddRotator(manager, s.rotator(dir)); err != nil {
 		return fmt.Errorf("keep certificates: %w", err)
 	}
-	listen := manager.Add(listener(func(ctx context.Context) error {
+	listen := manager.Add(replicaRunnable(func(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
-		case <-have:
+		case <-loaded:
 			// The manager starts it, since it runs already.
 			manager.GetWebhookServer().Register(GatePath, &admission.Webhook{Handler: s.handler})
 			s.serving.Store(true)
@@ -133,14 +133,14 @@ func (s *webhookServer) serve(ctx context.Context) error {
 }
 
 // listener begins to listen once there is a certificate.
-type listener func(context.Context) error
+type replicaRunnable func(context.Context) error
 
-func (f listener) Start(ctx context.Context) error { return f(ctx) }
+func (f replicaRunnable) Start(ctx context.Context) error { return f(ctx) }
 
-func (listener) NeedLeaderElection() bool { return false }
+func (replicaRunnable) NeedLeaderElection() bool { return false }
 
 // rotators counts them: no two of a program may have one name.
-var rotators atomic.Int64
+var rotatorCount atomic.Int64
 
 func (s *webhookServer) rotator(dir string) *rotator.CertRotator {
 	return &rotator.CertRotator{
@@ -149,18 +149,18 @@ func (s *webhookServer) rotator(dir string) *rotator.CertRotator {
 		DNSName: s.options.Service + "." + s.options.Namespace + ".svc", ExtraDNSNames: s.options.Hosts,
 		Webhooks:   []rotator.WebhookInfo{{Name: s.options.Configuration, Type: rotator.Mutating}},
 		FieldOwner: apply.Manager, IsReady: make(chan struct{}),
-		ControllerName: "certificates-" + strconv.FormatInt(rotators.Add(1), 10),
+		ControllerName: "certificates-" + strconv.FormatInt(rotatorCount.Add(1), 10),
 	}
 }
 
 // follow serves what the Secret holds, as it changes, and calls have when it holds
 // something.
-func (s *webhookServer) follow(ctx context.Context, c cache.Cache, dir string, have func()) error {
+func (s *webhookServer) watchSecret(ctx context.Context, c cache.Cache, dir string, onLoaded func()) error {
 	informer, err := c.GetInformer(ctx, &corev1.Secret{}, cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("watch the Secret of the webhook: %w", err)
 	}
-	take := func(object any) {
+	load := func(object any) {
 		secret, ok := object.(*corev1.Secret)
 		if !ok || secret.Name != s.options.Secret {
 			return
@@ -173,16 +173,16 @@ func (s *webhookServer) follow(ctx context.Context, c cache.Cache, dir string, h
 		if err := os.WriteFile(filepath.Join(dir, corev1.TLSCertKey), secret.Data[corev1.TLSCertKey], 0o600); err != nil {
 			s.log.Error("keep the certificate of the webhook", "error", err)
 		}
-		have()
+		onLoaded()
 	}
-	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: take, UpdateFunc: func(_, object any) { take(object) }})
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: load, UpdateFunc: func(_, object any) { load(object) }})
 	if err != nil {
 		return fmt.Errorf("watch the Secret of the webhook: %w", err)
 	}
 	return nil
 }
 
-func (s *webhookServer) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (s *webhookServer) currentCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if certificate := s.certificate.Load(); certificate != nil {
 		return certificate, nil
 	}
@@ -191,7 +191,7 @@ func (s *webhookServer) current(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 
 // narrow is the configuration for one that may see one Secret and one webhook: the
 // library asks for all, and would have to be allowed to.
-func (s *webhookServer) narrow() *rest.Config {
+func (s *webhookServer) scopedConfig() *rest.Config {
 	only := map[string]string{"secrets": s.options.Secret, "mutatingwebhookconfigurations": s.options.Configuration}
 	out := rest.CopyConfig(s.config)
 	out.Wrap(func(next http.RoundTripper) http.RoundTripper {

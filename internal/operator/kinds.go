@@ -35,10 +35,10 @@ func (k *kind) key() string {
 
 // alone reports whether a kind is watched by a cache of its own: since it may come
 // and go, or since a cache knows one selector for each kind.
-func (k *kind) alone() bool { return k.typed == nil || k.Scope == discover.Root }
+func (k *kind) ownCache() bool { return k.typed == nil || k.Scope == discover.Root }
 
 // everywhere reports whether objects of namespaces that are not managed matter.
-func (k *kind) everywhere() bool { return k.Scope != discover.Near }
+func (k *kind) anyNamespace() bool { return k.Scope != discover.Near }
 
 func (k *kind) groupKind() schema.GroupKind { return schema.GroupKind{Group: k.Group, Kind: k.Name} }
 
@@ -159,14 +159,14 @@ func (k *kind) transform(in any) (any, error) {
 	case *unstructured.Unstructured:
 		return readItem(x)
 	case metav1.Object:
-		return keep(x), nil
+		return trim(x), nil
 	}
 	return in, nil
 }
 
 // keep leaves what decides a route. Two states of an object that are equal after
 // it need no look at the cluster.
-func keep(object metav1.Object) *item {
+func trim(object metav1.Object) *item {
 	out := &item{version: object.GetResourceVersion()}
 	if pod, ok := object.(*corev1.Pod); ok {
 		// A gate that is open is as none.
@@ -178,26 +178,26 @@ func keep(object metav1.Object) *item {
 	if _, isNamespace := object.(*corev1.Namespace); isNamespace {
 		object.SetAnnotations(nil)
 	}
-	out.Object = orMeta(object, discover.Trim(object))
+	out.Object = orName(object, discover.Trim(object))
 	return out
 }
 
 // orMeta returns what is kept of an object, or, where that is nothing, its name, by
 // which the informers know it.
-func orMeta(object metav1.Object, kept discover.Object) discover.Object {
+func orName(object metav1.Object, kept discover.Object) discover.Object {
 	if kept == nil {
 		return &discover.Meta{Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
 	}
-	return share(kept)
+	return intern(kept)
 }
 
 // written are the kinds that are written.
-var written = []string{"VirtualService", "DestinationRule"}
+var writtenKinds = []string{"VirtualService", "DestinationRule"}
 
 // readItem reads an object as manifests are read.
 func readItem(u *unstructured.Unstructured) (*item, error) {
-	out := &item{Object: orMeta(u, nil), version: u.GetResourceVersion(), byVersion: true}
-	if u.GroupVersionKind().Group == istioGroup && slices.Contains(written, u.GetKind()) && apply.IsOurs(u) {
+	out := &item{Object: orName(u, nil), version: u.GetResourceVersion(), byVersion: true}
+	if u.GroupVersionKind().Group == istioGroup && slices.Contains(writtenKinds, u.GetKind()) && apply.IsOurs(u) {
 		seen, err := apply.Read(u)
 		out.seen = seen
 		return out, err
@@ -207,7 +207,7 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 		return nil, fmt.Errorf("encode %s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 	}
 	read := discover.Parse(text, u.GetNamespace(), diag.Origin{})
-	out.diags, out.Object = read.Diagnostics, orMeta(u, read.Only())
+	out.diags, out.Object = read.Diagnostics, orName(u, read.Only())
 	switch out.Object.(type) {
 	case *discover.Workload, *discover.Canary, *discover.Route, *discover.Unread:
 		out.byVersion = false // their status changes often, and does not matter

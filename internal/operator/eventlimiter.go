@@ -18,7 +18,7 @@ const (
 )
 
 // pacedRecorder sends Events at a bounded rate, in the order in which they come.
-type pacedRecorder struct {
+type rateLimitedRecorder struct {
 	events.EventRecorder
 
 	mu    sync.Mutex
@@ -27,14 +27,14 @@ type pacedRecorder struct {
 	more chan struct{}
 }
 
-func newPacedRecorder(to events.EventRecorder) *pacedRecorder {
-	return &pacedRecorder{EventRecorder: to, more: make(chan struct{}, 1)}
+func newRateLimitedRecorder(to events.EventRecorder) *rateLimitedRecorder {
+	return &rateLimitedRecorder{EventRecorder: to, more: make(chan struct{}, 1)}
 }
 
 // Eventf queues an Event. What it is about must not be changed any more.
 //
 //nolint:revive // its parameters are those of the interface
-func (r *pacedRecorder) Eventf(regarding, related runtime.Object, kind, reason, action, note string, args ...any) {
+func (r *rateLimitedRecorder) Eventf(regarding, related runtime.Object, kind, reason, action, note string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue = append(r.queue, func() { r.EventRecorder.Eventf(regarding, related, kind, reason, action, note, args...) })
@@ -45,11 +45,11 @@ func (r *pacedRecorder) Eventf(regarding, related runtime.Object, kind, reason, 
 }
 
 // NeedLeaderElection says that it runs always; who does not lead says nothing.
-func (r *pacedRecorder) NeedLeaderElection() bool { return false }
+func (r *rateLimitedRecorder) NeedLeaderElection() bool { return false }
 
 // Start sends what is queued until ctx ends. What is queued then is lost, as Events
 // may be.
-func (r *pacedRecorder) Start(ctx context.Context) error {
+func (r *rateLimitedRecorder) Start(ctx context.Context) error {
 	ticker := time.NewTicker(eventPause)
 	defer ticker.Stop()
 	budget := eventBurst
@@ -80,7 +80,7 @@ func (r *pacedRecorder) Start(ctx context.Context) error {
 	}
 }
 
-func (r *pacedRecorder) next() func() {
+func (r *rateLimitedRecorder) next() func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 {

@@ -11,7 +11,7 @@ import (
 
 // TestDoubt: while a write of an earlier plan is in flight, or over and not observed, no
 // version is said to be routed to by the object that it is of.
-func TestDoubt(t *testing.T) {
+func TestWithholdPropagated(t *testing.T) {
 	t.Parallel()
 	q := newQueue(defaultLimits())
 	q.install(nil, []queued{queuedStep(t, "vs shop/cart-overrides of cart")})
@@ -22,7 +22,7 @@ func TestDoubt(t *testing.T) {
 		v := route.Version{Namespace: "shop", Service: service, Version: "v2"}
 		planned := plan.Output{Routed: map[route.Version]plan.Routed{v: {Propagated: true}}}
 		tables := []route.Table{{Namespace: "shop", Name: service + "-overrides", Routes: []route.Route{{Kind: route.Override, Version: v}}}}
-		doubt(&planned, tables, q.unobserved)
+		withholdPropagated(&planned, tables, q.unobserved)
 		return planned.Routed[v].Propagated
 	}
 	if !settled("cart") {

@@ -161,7 +161,7 @@ func TestKept(t *testing.T) {
 			if !reflect.DeepEqual(kept[0].Object, test.want) {
 				t.Errorf("kept %#v, want %#v", kept[0].Object, test.want)
 			}
-			if got := same(kept[0], kept[1]); got != test.same {
+			if got := equivalent(kept[0], kept[1]); got != test.same {
 				t.Errorf("the states decide the same: %t, want %t", got, test.same)
 			}
 		})

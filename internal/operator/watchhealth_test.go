@@ -20,7 +20,7 @@ type source struct {
 	watches []*watch.FakeWatcher
 }
 
-func (s *source) stream(f *freshness) *stream {
+func (s *source) listWatch(f *watchHealth) *trackedListWatch {
 	lw := &toolscache.ListWatch{
 		ListWithContextFunc: func(context.Context, metav1.ListOptions) (apiruntime.Object, error) {
 			return &corev1.PodList{}, s.err()
@@ -34,7 +34,7 @@ func (s *source) stream(f *freshness) *stream {
 			return w, nil
 		},
 	}
-	return &stream{ListerWatcher: lw, under: toolscache.ToListerWatcherWithContext(lw), of: f}
+	return &trackedListWatch{ListerWatcher: lw, delegate: toolscache.ToListerWatcherWithContext(lw), health: f}
 }
 
 func (s *source) err() error {
@@ -44,7 +44,7 @@ func (s *source) err() error {
 	return nil
 }
 
-func open(t *testing.T, s *stream, options metav1.ListOptions) watch.Interface {
+func open(t *testing.T, s *trackedListWatch, options metav1.ListOptions) watch.Interface {
 	t.Helper()
 	w, err := s.WatchWithContext(t.Context(), options)
 	if err != nil {
@@ -54,13 +54,13 @@ func open(t *testing.T, s *stream, options metav1.ListOptions) watch.Interface {
 }
 
 // TestFresh loses watches and gets them back, one after the other.
-func TestFresh(t *testing.T) {
+func TestWatchHealth(t *testing.T) {
 	t.Parallel()
-	f, pods, slices := newFreshness(), &source{}, &source{}
-	first, second := pods.stream(f), slices.stream(f)
+	f, pods, slices := newWatchHealth(), &source{}, &source{}
+	first, second := pods.listWatch(f), slices.listWatch(f)
 	watching := []watch.Interface{open(t, first, metav1.ListOptions{}), open(t, second, metav1.ListOptions{})}
 	later := time.Now().Add(time.Hour)
-	if !f.all(later) {
+	if !f.allUp(later) {
 		t.Fatal("both watches stand")
 	}
 	for i, s := range []*source{pods, slices} {
@@ -69,66 +69,66 @@ func TestFresh(t *testing.T) {
 			t.Error("an event from nowhere")
 		}
 	}
-	if f.all(later) {
+	if f.allUp(later) {
 		t.Error("no watch stands")
 	}
 	open(t, first, metav1.ListOptions{})
-	if f.all(later) {
+	if f.allUp(later) {
 		t.Error("one watch does not stand")
 	}
 	slices.away = true
-	if _, err := second.WatchWithContext(t.Context(), metav1.ListOptions{}); err == nil || f.all(later) {
+	if _, err := second.WatchWithContext(t.Context(), metav1.ListOptions{}); err == nil || f.allUp(later) {
 		t.Errorf("a watch that failed stands; error %v", err)
 	}
 	slices.away = false
-	second.since = second.since.Add(-time.Minute) // it was down for long
+	second.downSince = second.downSince.Add(-time.Minute) // it was down for long
 	open(t, second, metav1.ListOptions{})
-	if f.all(time.Now()) || !f.all(later) {
+	if f.allUp(time.Now()) || !f.allUp(later) {
 		t.Error("what was missed needs time to come, and no more than that")
 	}
 }
 
 // TestFreshLateEnd expects the end of a watch to count for nothing when another has
 // followed.
-func TestFreshLateEnd(t *testing.T) {
+func TestWatchHealthLateEnd(t *testing.T) {
 	t.Parallel()
-	f, pods := newFreshness(), &source{}
-	s := pods.stream(f)
+	f, pods := newWatchHealth(), &source{}
+	s := pods.listWatch(f)
 	first := open(t, s, metav1.ListOptions{})
 	second := open(t, s, metav1.ListOptions{})
 	pods.watches[0].Stop()
 	for range first.ResultChan() {
 		t.Error("an event from nowhere")
 	}
-	if !f.all(time.Now().Add(time.Hour)) {
+	if !f.allUp(time.Now().Add(time.Hour)) {
 		t.Error("the second watch stands")
 	}
 	pods.watches[1].Stop()
 	for range second.ResultChan() {
 		t.Error("an event from nowhere")
 	}
-	if f.all(time.Now().Add(time.Hour)) {
+	if f.allUp(time.Now().Add(time.Hour)) {
 		t.Error("no watch stands")
 	}
 }
 
 // TestFreshInitial expects a watch that begins with what there is to stand when
 // that is over.
-func TestFreshInitial(t *testing.T) {
+func TestWatchHealthInitialEvents(t *testing.T) {
 	t.Parallel()
-	f, pods := newFreshness(), &source{}
+	f, pods := newWatchHealth(), &source{}
 	yes, later := true, time.Now().Add(time.Hour)
-	w := open(t, pods.stream(f), metav1.ListOptions{SendInitialEvents: &yes})
+	w := open(t, pods.listWatch(f), metav1.ListOptions{SendInitialEvents: &yes})
 	go pods.watches[0].Add(&corev1.Pod{})
 	<-w.ResultChan()
-	if f.all(later) {
+	if f.allUp(later) {
 		t.Error("it stands before all was told")
 	}
 	end := &corev1.Pod{}
 	end.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
 	go pods.watches[0].Action(watch.Bookmark, end)
 	<-w.ResultChan()
-	for end := time.Now().Add(30 * time.Second); !f.all(later); runtime.Gosched() {
+	for end := time.Now().Add(30 * time.Second); !f.allUp(later); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatal("it does not stand after all was told")
 		}
@@ -136,27 +136,27 @@ func TestFreshInitial(t *testing.T) {
 }
 
 // TestFreshEnded expects nothing of a kind that nobody watches any more.
-func TestFreshEnded(t *testing.T) {
+func TestWatchHealthEnded(t *testing.T) {
 	t.Parallel()
-	f, pods := newFreshness(), &source{away: true}
+	f, pods := newWatchHealth(), &source{away: true}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := pods.stream(f).ListWithContext(ctx, metav1.ListOptions{}); err == nil || f.all(time.Now()) {
+	if _, err := pods.listWatch(f).ListWithContext(ctx, metav1.ListOptions{}); err == nil || f.allUp(time.Now()) {
 		t.Errorf("what could not be listed is fresh; error %v", err)
 	}
 	cancel()
-	if !f.all(time.Now()) {
+	if !f.allUp(time.Now()) {
 		t.Error("a kind that nobody watches is in the way")
 	}
 }
 
 // TestPassWaits expects nothing to be written while a watch is down.
-func TestPassWaits(t *testing.T) {
+func TestReconcileWaitsForWatches(t *testing.T) {
 	t.Parallel()
 	options := DefaultOptions()
 	r := newReconciler(&options, newStore(&options), parts{})
-	r.synced, r.fresh = func() bool { return true }, func() bool { return false }
+	r.synced, r.watchesUp = func() bool { return true }, func() bool { return false }
 	began := time.Now()
-	if again := r.reconcile(t.Context()); again.Before(began) || r.passes.Load() != 0 {
+	if again := r.reconcile(t.Context()); again.Before(began) || r.cycles.Load() != 0 {
 		t.Errorf("it has looked, and does again at %v", again)
 	}
 }

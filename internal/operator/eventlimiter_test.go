@@ -21,11 +21,11 @@ func (n *noted) Eventf(_, _ runtime.Object, _, _, _, note string, args ...any) {
 
 // TestPace: some Events are sent at once, of more one after the other, all of them
 // and in order; after a while some are sent at once again.
-func TestPace(t *testing.T) {
+func TestEventRateLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		to := &noted{}
-		r := newPacedRecorder(to)
+		r := newRateLimitedRecorder(to)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- r.Start(ctx) }()

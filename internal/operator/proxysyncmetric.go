@@ -7,32 +7,32 @@ import (
 )
 
 // askMetrics are what istiod told of proxies, in numbers.
-type askMetrics struct {
-	proxies *prometheus.GaugeVec
-	rounds  *prometheus.CounterVec
-	settled prometheus.Histogram
+type proxySyncMetrics struct {
+	proxies     *prometheus.GaugeVec
+	rounds      *prometheus.CounterVec
+	propagation prometheus.Histogram
 }
 
-func newAskMetrics() *askMetrics {
-	return &askMetrics{
+func newProxySyncMetrics() *proxySyncMetrics {
+	return &proxySyncMetrics{
 		proxies: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "overrides_proxies", Help: "Proxies, by what istiod said of them when something last waited for them.",
 		}, []string{"state"}),
 		rounds: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "overrides_istiod_rounds_total", Help: "Times that all istiods were asked what proxies have, by result: done or failed.",
 		}, []string{"result"}),
-		settled: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "overrides_propagation_seconds", Help: "Time from a subset being seen in place to all proxies being known to have it.", Buckets: seconds,
+		propagation: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "overrides_propagation_seconds", Help: "Time from a subset being seen in place to all proxies being known to have it.", Buckets: durationBuckets,
 		}),
 	}
 }
 
-func (m *askMetrics) register(registry prometheus.Registerer) (unregister func()) {
-	return register(registry, []prometheus.Collector{m.proxies, m.rounds, m.settled})
+func (m *proxySyncMetrics) register(registry prometheus.Registerer) (unregister func()) {
+	return register(registry, []prometheus.Collector{m.proxies, m.rounds, m.propagation})
 }
 
 // asked notes what a round has found.
-func (m *askMetrics) asked(out *proxysync.Output) {
+func (m *proxySyncMetrics) roundDone(out *proxysync.Output) {
 	m.rounds.WithLabelValues("done").Inc()
 	for _, s := range proxysync.States() {
 		m.proxies.WithLabelValues(string(s)).Set(float64(out.Proxies[s]))
@@ -40,7 +40,7 @@ func (m *askMetrics) asked(out *proxysync.Output) {
 }
 
 // failed notes that nothing is known of any proxy.
-func (m *askMetrics) failed() {
+func (m *proxySyncMetrics) roundFailed() {
 	m.rounds.WithLabelValues("failed").Inc()
 	m.proxies.Reset()
 }

@@ -18,7 +18,7 @@ import (
 
 // admitter gives the readiness gate to pods as they are made. It refuses nothing:
 // whatever it does not understand passes as it is.
-type admitter struct {
+type podWebhook struct {
 	store   *store
 	synced  func() bool
 	options *Options
@@ -30,7 +30,7 @@ var podsResource = metav1.GroupVersionResource{Version: "v1", Resource: "pods"}
 
 // Handle answers the API server. It changes nothing else, so that a dry run needs
 // no other answer.
-func (a *admitter) Handle(_ context.Context, request admission.Request) (response admission.Response) {
+func (a *podWebhook) Handle(_ context.Context, request admission.Request) (response admission.Response) {
 	result := "unknown"
 	defer func() {
 		if r := recover(); r != nil {
@@ -51,7 +51,7 @@ func (a *admitter) Handle(_ context.Context, request admission.Request) (respons
 		// What it is can't be known yet, and nobody is to wait for us.
 		return admission.Allowed("")
 	}
-	objects := a.store.around(pod.Namespace)
+	objects := a.store.objectsIn(pod.Namespace)
 	if objects == nil || !gate.Wanted(objects, a.options.Model, &pod, time.Now()) {
 		result = "passed"
 		return admission.Allowed("")

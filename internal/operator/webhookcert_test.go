@@ -9,7 +9,7 @@ import (
 )
 
 // TestNarrow: of all Secrets and webhooks, only ours are ever asked for.
-func TestNarrow(t *testing.T) {
+func TestScopedConfig(t *testing.T) {
 	t.Parallel()
 	var got string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Method + " " + r.URL.RequestURI() }))
@@ -17,7 +17,7 @@ func TestNarrow(t *testing.T) {
 	options := DefaultOptions().Gate
 	original := &rest.Config{Host: server.URL}
 	s := &webhookServer{config: original, options: &options}
-	client, err := rest.HTTPClientFor(s.narrow())
+	client, err := rest.HTTPClientFor(s.scopedConfig())
 	if err != nil {
 		t.Fatal(err)
 	}

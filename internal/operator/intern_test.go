@@ -10,11 +10,11 @@ import (
 
 // TestShared: equal labels are kept once, others apart, and none for longer than
 // somebody has them.
-func TestShared(t *testing.T) {
+func TestInternLabels(t *testing.T) {
 	t.Parallel()
 	pod := func(version string) *discover.Pod {
 		out := &discover.Pod{Labels: discover.LabelsOf(map[string]string{"test": t.Name(), "version": version})}
-		share(out)
+		intern(out)
 		return out
 	}
 	one, same, other := pod("v1"), pod("v1"), pod("v2")
@@ -24,7 +24,7 @@ func TestShared(t *testing.T) {
 	text := other.Labels.Text()
 	runtime.KeepAlive(other) // and no longer
 	deadline := time.Now().Add(30 * time.Second)
-	for isShared(text) {
+	for isInterned(text) {
 		if time.Now().After(deadline) {
 			t.Fatal("v2 is shared, though nobody has it")
 		}
@@ -37,9 +37,9 @@ func TestShared(t *testing.T) {
 	runtime.KeepAlive(one)
 }
 
-func isShared(text string) bool {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	_, there := shared.labels[text]
+func isInterned(text string) bool {
+	interned.mu.Lock()
+	defer interned.mu.Unlock()
+	_, there := interned.labels[text]
 	return there
 }

@@ -10,7 +10,7 @@ import (
 // doubt has a plan not say that all proxies have the routes to a version, where a row of it
 // stands in an object that a write of an earlier plan may yet change: that write may take
 // the row away, which was planned while the version was not ready.
-func doubt(planned *plan.Output, tables []route.Table, unobserved func(diag.Object) bool) {
+func withholdPropagated(planned *plan.Output, tables []route.Table, unobserved func(diag.Object) bool) {
 	for i := range tables {
 		t := &tables[i]
 		if !unobserved(istio.TableObject(t)) {

@@ -50,7 +50,7 @@ func (t *terms) Start(ctx context.Context) error {
 func (t *terms) term(ctx context.Context) error {
 	holding, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var led tenure
+	var led termState
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: t.lock, Name: LeaseName,
 		LeaseDuration: t.times.Duration, RenewDeadline: t.times.RenewDeadline, RetryPeriod: t.times.RetryPeriod,
@@ -106,14 +106,14 @@ func (t *terms) release(ctx context.Context) {
 }
 
 // tenure knows whether a term has begun, whose begin and end may come at once.
-type tenure struct {
+type termState struct {
 	mu           sync.Mutex
 	begun, ended bool
 	done         sync.WaitGroup
 }
 
 // begin reports false where the term is over before it has begun.
-func (l *tenure) begin() bool {
+func (l *termState) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended {
@@ -124,14 +124,14 @@ func (l *tenure) begin() bool {
 	return true
 }
 
-func (l *tenure) began() bool {
+func (l *termState) began() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.begun
 }
 
 // end waits for the end of the term, and reports whether it had begun.
-func (l *tenure) end() bool {
+func (l *termState) end() bool {
 	l.mu.Lock()
 	l.ended = true
 	l.mu.Unlock()

@@ -32,25 +32,25 @@ func awaited(since time.Time) *plan.Output {
 	return &plan.Output{PendingClusters: []plan.PendingCluster{{Cluster: subset, Since: since, FirstOfName: true, Blocking: true}}}
 }
 
-func newTestAsker(log *slog.Logger) *asker {
-	a := &asker{store: newStore(&Options{}), log: log, metrics: newAskMetrics(), changed: make(chan struct{}, 1)}
+func newTestProxySync(log *slog.Logger) *proxySync {
+	a := &proxySync{store: newStore(&Options{}), log: log, metrics: newProxySyncMetrics(), changed: make(chan struct{}, 1)}
 	a.forget()
 	return a
 }
 
 // noteOne has a take what the plan of one island waits for.
-func noteOne(a *asker, out *plan.Output) {
+func updateOne(a *proxySync, out *plan.Output) {
 	p := &islandState{}
-	for known := range a.asking {
+	for known := range a.pending {
 		p = known // there is one island
 	}
 	p.planned = *out
-	a.note([]*islandState{p}, nil)
+	a.update([]*islandState{p}, nil)
 }
 
 // TestNotAllowed: an operator that may not ask istiod says so once, however often
 // something waits, and plans with what it knows: nothing.
-func TestNotAllowed(t *testing.T) {
+func TestProxySyncNotAllowed(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
 	asked := make(chan struct{}, 1)
@@ -63,7 +63,7 @@ func TestNotAllowed(t *testing.T) {
 	}))
 	defer server.Close()
 	var log bytes.Buffer
-	a := newTestAsker(slog.New(slog.NewTextHandler(&log, nil)))
+	a := newTestProxySync(slog.New(slog.NewTextHandler(&log, nil)))
 	var err error
 	if a.client, err = istiod.New(&rest.Config{Host: server.URL}, istiod.Options{Namespace: "istio-system", ServiceAccount: "reader"}); err != nil {
 		t.Fatal(err)
@@ -71,10 +71,10 @@ func TestNotAllowed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); a.run(ctx) }()
-	noteOne(a, awaited(placedAt))
+	updateOne(a, awaited(placedAt))
 	<-asked
 	for range 10 {
-		noteOne(a, awaited(placedAt))
+		updateOne(a, awaited(placedAt))
 	}
 	// What was noted has been taken when the channel is empty again.
 	tick, deadline := time.NewTicker(time.Millisecond), time.After(10*time.Second)
@@ -103,9 +103,9 @@ func TestNotAllowed(t *testing.T) {
 
 // TestTold: what a round finds is for the next plan, for as long as it is about the
 // same; and a proxy that is behind makes the wait longer while something waits.
-func TestTold(t *testing.T) {
+func TestProxySyncAcked(t *testing.T) {
 	t.Parallel()
-	a := newTestAsker(slog.New(slog.DiscardHandler))
+	a := newTestProxySync(slog.New(slog.DiscardHandler))
 	told := func() (map[plan.Cluster]time.Time, time.Duration) {
 		in := plan.Input{Options: plan.Options{PropagationDelay: time.Second}}
 		a.apply(&in, 5*time.Second)
@@ -120,7 +120,7 @@ func TestTold(t *testing.T) {
 	}
 	none, all := map[plan.Cluster]time.Time{}, map[plan.Cluster]time.Time{subset: placedAt}
 	out := awaited(placedAt)
-	noteOne(a, out)
+	updateOne(a, out)
 	want("before", none, time.Second)
 	in := &proxysync.Input{PendingClusters: out.PendingClusters, Now: placedAt.Add(time.Second)}
 	a.publish(in, &proxysync.Output{Behind: true})
@@ -129,12 +129,12 @@ func TestTold(t *testing.T) {
 	want("all have it", all, time.Second)
 	a.publish(in, &proxysync.Output{})
 	want("nothing is known of it in the next round", all, time.Second)
-	noteOne(a, awaited(placedAt.Add(time.Minute)))
+	updateOne(a, awaited(placedAt.Add(time.Minute)))
 	want("it was placed anew", none, time.Second)
 	a.publish(in, &proxysync.Output{Behind: true})
-	noteOne(a, &plan.Output{})
+	updateOne(a, &plan.Output{})
 	want("nothing waits any more", none, time.Second)
-	if (*asker)(nil).apply(&plan.Input{}, 0); len(a.store.changed) != 1 {
+	if (*proxySync)(nil).apply(&plan.Input{}, 0); len(a.store.changed) != 1 {
 		t.Error("no plan was asked for")
 	}
 }
@@ -149,7 +149,7 @@ func TestProxies(t *testing.T) {
 			Status:     corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
 		}
 		change(pod)
-		s.put(diag.Object{Kind: "Pod", Namespace: "shop", Name: name}, keep(pod))
+		s.put(diag.Object{Kind: "Pod", Namespace: "shop", Name: name}, trim(pod))
 	}
 	add("there", func(*corev1.Pod) {})
 	add("without", func(p *corev1.Pod) { p.Annotations = nil })
@@ -163,9 +163,9 @@ func TestProxies(t *testing.T) {
 // TestRoutesTold: a row makes the wait for routes longer until a round has found that
 // no proxy lacks it; who has all of them settled tells the plan, for as long as it is
 // about the same row; and where nobody can be asked, time tells.
-func TestRoutesTold(t *testing.T) {
+func TestProxySyncRoutesAcked(t *testing.T) {
 	t.Parallel()
-	a := newTestAsker(slog.New(slog.DiscardHandler))
+	a := newTestProxySync(slog.New(slog.DiscardHandler))
 	version := route.Version{Namespace: "shop", Service: "cart", Version: "v2"}
 	waiting := func(since time.Time) *plan.Output {
 		return &plan.Output{
@@ -182,7 +182,7 @@ func TestRoutesTold(t *testing.T) {
 	}
 	none, all := map[route.Version]time.Time{}, map[route.Version]time.Time{version: placedAt}
 	want("before", none, 0)
-	noteOne(a, waiting(placedAt))
+	updateOne(a, waiting(placedAt))
 	want("nobody has looked", none, 5*time.Second)
 	in := &proxysync.Input{PendingRows: waiting(placedAt).PendingRows, Now: placedAt.Add(time.Second)}
 	a.publish(in, &proxysync.Output{RoutesBehind: true})
@@ -195,12 +195,12 @@ func TestRoutesTold(t *testing.T) {
 	want("all have it", all, 0)
 	out := waiting(placedAt)
 	out.PendingRows = nil
-	noteOne(a, out)
+	updateOne(a, out)
 	want("and nothing waits any more", all, 0)
-	noteOne(a, waiting(placedAt.Add(time.Minute)))
+	updateOne(a, waiting(placedAt.Add(time.Minute)))
 	want("it was put in place anew", none, 5*time.Second)
 	a.fail(istiod.ErrNone)
 	want("nobody can be asked", none, 0)
-	noteOne(a, waiting(placedAt.Add(2*time.Minute)))
+	updateOne(a, waiting(placedAt.Add(2*time.Minute)))
 	want("the last time either", none, 0)
 }
