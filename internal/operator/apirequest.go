@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// right is what a request to the API server takes.
+// permission is the permission that a request to the API server needs.
 type permission struct{ verb, group, resource, subresource, namespace, name string }
 
 // String returns "patch virtualservices.networking.istio.io".
@@ -24,14 +24,14 @@ func (r permission) String() string {
 	return out
 }
 
-// everywhere returns r without a namespace and a name.
+// clusterWide returns r without a namespace and a name.
 func (r permission) clusterWide() permission {
 	r.namespace, r.name = "", ""
 	return r
 }
 
-// rightFor says what a request takes. It reports false for one that is about no
-// resource. The path is /api/v1/… or /apis/GROUP/VERSION/…, then perhaps
+// permissionFor returns the permission that a request needs. It reports false for requests
+// about no resource. The path is /api/v1/… or /apis/GROUP/VERSION/…, then optionally
 // namespaces/NAME, then RESOURCE[/NAME[/SUBRESOURCE]].
 func permissionFor(method string, u *url.URL) (permission, bool) {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
@@ -71,8 +71,8 @@ func permissionFor(method string, u *url.URL) (permission, bool) {
 	return out, true
 }
 
-// reasonFor sorts the answer to a request; "" for one that is in order. Not found is:
-// the operator asks before it creates an object. So is a watch that has expired.
+// errorReason classifies the answer to a request; "" if there is no error. "Not found" is no
+// error, because the operator reads an object before it creates it. Nor is an expired watch.
 func errorReason(response *http.Response, err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -99,10 +99,10 @@ func errorReason(response *http.Response, err error) string {
 	return "ServerError"
 }
 
-// verbs bound the label of the metric, as do the resources that are known.
+// verbs, and the known resources, bound the label values of the metric.
 var verbs = map[string]bool{"get": true, "list": true, "watch": true, "create": true, "update": true, "patch": true, "delete": true}
 
-// labels are those of the metric: all others are "other".
+// labels returns the label values of the metric: "other" for unknown ones.
 func (r permission) labels() (verb, resource string) {
 	verb, resource = r.verb, r.resource
 	if !verbs[verb] {
@@ -116,7 +116,7 @@ func (r permission) labels() (verb, resource string) {
 
 const other = "other"
 
-// knownResources are those that are watched, and those that are written besides.
+// knownResources are the watched resources, and those that are only written.
 var knownResources = func() map[string]bool {
 	out := map[string]bool{
 		"leases": true, "events": true, "secrets": true, "customresourcedefinitions": true,
@@ -128,8 +128,8 @@ var knownResources = func() map[string]bool {
 	return out
 }()
 
-// essential reports whether the operator can't do without a right: it writes routes and
-// subsets, and must know whether it leads and what the cluster holds.
+// essential reports whether the operator does not work without the permission: it must write
+// routes and subsets, hold its lease, and read the needed kinds.
 func (r permission) essential() bool {
 	switch r.resource {
 	case "virtualservices", "destinationrules", "leases":

@@ -2,11 +2,12 @@ package operator
 
 import "sync"
 
-// beside sends requests beside the loop, of which no other depends on: a few at once.
+// background runs requests outside of the loop, a few at once. No other request may depend
+// on their results.
 type background struct {
 	slots   chan struct{}
 	running sync.WaitGroup
-	// failed gets a value when a request is to be tried again.
+	// retry gets a value when a request must be retried.
 	retry chan struct{}
 }
 
@@ -14,10 +15,10 @@ func newBackground() *background {
 	return &background{slots: make(chan struct{}, backgroundLimit), retry: make(chan struct{}, 1)}
 }
 
-// besideAtOnce bounds requests beside the loop.
+// backgroundLimit bounds the requests in the background.
 const backgroundLimit = 8
 
-// send calls request, which reports whether it has succeeded, once there is a place.
+// send runs request when there is a slot. The request reports whether it has succeeded.
 func (b *background) send(request func() bool) {
 	b.running.Go(func() {
 		b.slots <- struct{}{}
@@ -31,5 +32,5 @@ func (b *background) send(request func() bool) {
 	})
 }
 
-// wait waits until no request is under way.
+// wait waits until no request is running.
 func (b *background) wait() { b.running.Wait() }

@@ -17,24 +17,24 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// change is what a write makes of an object, and what it was made for.
+// change is what a write changes in an object, and why.
 type change struct {
-	// before and after are the object as JSON; empty where it is not there.
+	// before and after are the object as JSON; empty if it does not exist.
 	before, after []byte
 	// adopted is "namespace/name" of the user's VirtualService whose routes the object
-	// has.
+	// contains.
 	adopted string
-	// services are those that the object routes to, by their hosts; nobody changes them.
+	// services are the Services by their hosts. They must not be changed.
 	services map[string]*compile.Service
-	// local is what makes the short name of a host a full one: ".shop.svc.cluster.local".
+	// hostSuffix makes the short name of a host a full one: ".shop.svc.cluster.local".
 	hostSuffix string
 	decoded    *decoded
 }
 
-// decoded is a change whose JSON has been read, at most once.
+// decoded holds the results of decoding the JSON of a change, which is done at most once.
 type decoded struct {
 	once sync.Once
-	// lines say what differs; routes are the names of the routes that do.
+	// lines describe the differences; routes are the names of the routes that differ.
 	lines, routes []string
 	hosts         []string
 }
@@ -46,7 +46,7 @@ func newChange(before, after []byte) change {
 func (c *change) decode() *decoded {
 	c.decoded.once.Do(func() {
 		var before, after map[string]any
-		// They are JSON that this program has encoded.
+		// Both are JSON that this program has encoded.
 		_, _ = json.Unmarshal(orNull(c.before), &before), json.Unmarshal(orNull(c.after), &after)
 		hosts := map[string]bool{}
 		for _, object := range []map[string]any{before, after} {
@@ -65,8 +65,8 @@ func orNull(text []byte) []byte {
 	return text
 }
 
-// hosts lists the hosts that the object has rules for, or sends requests to, before
-// the write or after.
+// hosts lists the hosts that the object has rules for, or routes requests to, before or
+// after the write.
 func (c *change) hosts() []string { return c.decode().hosts }
 
 // findHosts adds the host of each DestinationRule and of each destination in value.
@@ -89,7 +89,7 @@ func findHosts(value any, local string, to map[string]bool) {
 	}
 }
 
-// followsUser reports whether ordinary routes are changed that come from a user's
+// followsUser reports whether the write changes ordinary routes that come from a user's
 // VirtualService.
 func (c *change) followsUser() bool {
 	return c.adopted != "" && slices.ContainsFunc(c.decode().routes, func(name string) bool {
@@ -98,7 +98,7 @@ func (c *change) followsUser() bool {
 	})
 }
 
-// text says what is changed: "route override.cart.v2 added".
+// text describes the change: "route override.cart.v2 added".
 func (c *change) text() string {
 	lines := c.decode().lines
 	switch {
@@ -110,8 +110,8 @@ func (c *change) text() string {
 	return strings.Join(lines, "; ")
 }
 
-// compareObjects says in which routes, subsets and other fields two objects differ.
-// Routes and subsets are told apart by their names.
+// compareObjects lists the routes, subsets and other fields in which two objects differ.
+// Routes and subsets are identified by their names.
 func compareObjects(before, after map[string]any) []string {
 	var out []string
 	out = append(out, compareLists("route", specList(before, "http"), specList(after, "http"))...)
@@ -141,12 +141,12 @@ func specList(object map[string]any, field string) []any {
 	return out
 }
 
-// difference is the names of the items that differ between two lists.
+// difference has the names of the items that differ between two lists.
 type difference struct{ added, removed, changed []string }
 
 func (d difference) names() []string { return slices.Concat(d.added, d.removed, d.changed) }
 
-// differing tells apart the items of two lists by their names.
+// diffItems compares the items of two lists by their names.
 func diffItems(before, after []any) difference {
 	was, is := itemsByName(before), itemsByName(after)
 	var out difference
@@ -165,7 +165,7 @@ func diffItems(before, after []any) difference {
 	return out
 }
 
-// compareLists says which items were added, removed and changed, in this order.
+// compareLists describes which items were added, removed and changed, in this order.
 func compareLists(what string, before, after []any) []string {
 	d := diffItems(before, after)
 	var out []string
@@ -183,8 +183,7 @@ func compareLists(what string, before, after []any) []string {
 	return out
 }
 
-// itemsByName returns items by their names. Items of one name, which Istio allows for
-// routes, count as one.
+// itemsByName groups items by name. Istio allows several routes of one name.
 func itemsByName(items []any) map[string][]any {
 	out := map[string][]any{}
 	for _, item := range items {
@@ -195,7 +194,7 @@ func itemsByName(items []any) map[string][]any {
 	return out
 }
 
-// reason says why: what is known of the Services that the object is about.
+// reason returns why the object is written: the state of the Services that it is about.
 func (c *change) reason() string {
 	var out []string
 	for _, host := range c.hosts() {
@@ -209,8 +208,8 @@ func (c *change) reason() string {
 	return strings.Join(out, "; ")
 }
 
-// reasonOf says of a Service "cart: pin by version (released: by annotation); v1
-// released, 2 of 2 pods ready; v2 1 of 1 pods ready".
+// reasonOf returns the state of a Service, as in "cart: pin by version (released: by
+// annotation); v1 released, 2 of 2 pods ready; v2 1 of 1 pods ready".
 func reasonOf(s *compile.Service) string {
 	out := s.Name + ": "
 	switch s.State {
@@ -238,14 +237,14 @@ func reasonOf(s *compile.Service) string {
 	return out
 }
 
-// about knows what the objects of ours are for.
+// objectContext has what the log says about objects of Overrides.
 type objectContext struct {
 	domain   string
 	services map[string]*compile.Service
 	adopted  map[diag.Object]string
 }
 
-// about collects what the objects of ours are for.
+// objectContext returns the context of the objects of an island.
 func (p *islandState) objectContext() *objectContext {
 	out := &objectContext{services: map[string]*compile.Service{}, adopted: map[diag.Object]string{}}
 	if p.snapshot != nil {
@@ -262,7 +261,7 @@ func (p *islandState) objectContext() *objectContext {
 	return out
 }
 
-// change is what a step makes of an object.
+// change returns what a step changes in an object.
 func (a *objectContext) change(step plan.Step, seen *apply.Seen) change {
 	var before []byte
 	if seen != nil {

@@ -18,18 +18,18 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// ReportingController is what Events name as the one that reports them.
+// ReportingController is the reporting controller of Events.
 const ReportingController = "overrides"
 
-// announcer writes the Events that package event decides on, and logs warnings.
+// eventReporter writes the Events that package event returns, and logs warnings.
 type eventReporter struct {
 	recorder events.EventRecorder
 	metrics  *metrics
 	log      *slog.Logger
 
-	// rows has the row of each version that was announced.
+	// rowRefs refers to the row of each announced version.
 	rowRefs map[route.Version]*corev1.ObjectReference
-	// count counts Events that are about no row.
+	// count counts the Events that are not about a row.
 	count int
 }
 
@@ -37,7 +37,7 @@ func newEventReporter(recorder events.EventRecorder, m *metrics, log *slog.Logge
 	return &eventReporter{recorder: recorder, metrics: m, log: log, rowRefs: map[route.Version]*corev1.ObjectReference{}}
 }
 
-// tell tells what has changed of an island since what memory has of it.
+// report reports what has changed in an island since the Events in memory.
 func (a *eventReporter) report(p *islandState, memory event.Memory) event.Output {
 	out := event.Tell(p.eventInput(memory))
 	for _, d := range out.Begun {
@@ -74,8 +74,8 @@ func (a *eventReporter) report(p *islandState, memory event.Memory) event.Output
 	return out
 }
 
-// row refers to the row of a version that was announced, by this operator or by the one
-// before.
+// row refers to the row of a version that was announced by this operator or by an earlier
+// one.
 func (a *eventReporter) row(v route.Version) *corev1.ObjectReference {
 	if known := a.rowRefs[v]; known != nil {
 		return known
@@ -83,8 +83,8 @@ func (a *eventReporter) row(v route.Version) *corev1.ObjectReference {
 	return rowOf(v)
 }
 
-// rowOf refers to the row of a version of which no more is known. It names the version,
-// since Events that differ in nothing but their note are taken for one.
+// rowOf refers to the row of a version whose object is unknown. It names the version,
+// because the recorder deduplicates Events that differ only in note and time.
 func rowOf(v route.Version) *corev1.ObjectReference {
 	return &corev1.ObjectReference{
 		APIVersion: istioGroup + "/v1", Kind: "VirtualService", Namespace: v.Namespace,
@@ -92,9 +92,9 @@ func rowOf(v route.Version) *corev1.ObjectReference {
 	}
 }
 
-// about refers to the object that an Event is about. Events that differ in nothing but
-// their note and time are taken for one, of which nobody hears again for minutes; so each
-// has a count of its own.
+// about refers to the object that an Event is about. The reference contains a count, because
+// the recorder deduplicates Events that differ only in note and time, and sends the
+// duplicates minutes later.
 func (a *eventReporter) about(e *event.Event) *corev1.ObjectReference {
 	a.count++
 	out := &corev1.ObjectReference{
@@ -109,14 +109,14 @@ func (a *eventReporter) about(e *event.Event) *corev1.ObjectReference {
 	return out
 }
 
-// eventInput is what Events follow from.
+// eventInput returns the input for Events.
 func (p *islandState) eventInput(memory event.Memory) event.Input {
 	in := event.Input{
 		Now: time.Now(), Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed(),
 		Written: map[diag.Object]time.Time{}, Left: map[string]bool{}, Diagnostics: p.diags, Memory: memory,
 	}
 	if memory.Starts() {
-		// Nothing was written yet since they were read.
+		// This cycle has not written anything yet.
 		in.Before = in.Observed
 	}
 	for i := range in.Observed {
@@ -131,7 +131,7 @@ func (p *islandState) eventInput(memory event.Memory) event.Input {
 	return in
 }
 
-// settle has diagnostics that have not lasted for as long as they must be no warnings.
+// demotePending makes the warnings that have not lasted long enough informational.
 func (p *islandState) demotePending(young []diag.Diagnostic) {
 	is := make(map[diag.Diagnostic]bool, len(young))
 	for _, d := range young {
@@ -144,17 +144,16 @@ func (p *islandState) demotePending(young []diag.Diagnostic) {
 	}
 }
 
-// rows finds the rows for versions among the tables of a picture.
+// rowIndex finds the rows of versions in the tables of an island.
 type rowIndex struct {
 	*islandState
-	// at has the places of table and row; nil until one is asked for.
+	// positions has the index of the table and of the row; it is nil until the first use.
 	positions map[route.Version][2]int
 }
 
-// row refers to the row for a version, in the object as it is now. Events that differ
-// in nothing but their note and time are taken for one, of which nobody hears
-// again for minutes; but a version may come, go and come again in seconds, each
-// time by another write of the object.
+// row refers to the row of a version in the current object. The recorder deduplicates Events
+// that differ only in note and time, but a version may be added and removed again within
+// seconds. So the reference contains the resource version, which differs for each write.
 func (r *rowIndex) row(v route.Version) *corev1.ObjectReference {
 	if r.positions == nil {
 		r.index()
@@ -169,7 +168,7 @@ func (r *rowIndex) row(v route.Version) *corev1.ObjectReference {
 	return out
 }
 
-// index notes the first row of each version, of objects that are there.
+// index finds the first row of each version in objects that exist.
 func (r *rowIndex) index() {
 	r.positions = map[route.Version][2]int{}
 	for i := range r.result.Tables {
@@ -185,8 +184,8 @@ func (r *rowIndex) index() {
 	}
 }
 
-// owner names the Service that an object is about: itself, or the one that an
-// object of ours was made for.
+// owner names the Service that an object is about: the object itself, or the Service that an
+// object of Overrides was generated for.
 func (p *islandState) owner(object diag.Object) string {
 	if object.Kind == "Service" {
 		return object.Name
@@ -197,11 +196,11 @@ func (p *islandState) owner(object diag.Object) string {
 	if name, wanted := p.owners[object]; wanted {
 		return name
 	}
-	// One that nobody wants any more is named after what it was for.
+	// An object that is no longer wanted is named after its Service.
 	return strings.TrimSuffix(object.Name, compile.ObjectSuffix)
 }
 
-// short cuts a note to what an Event takes (1 KiB), between characters.
+// truncateNote shortens a note to the size limit of an Event (1 KiB), between characters.
 func truncateNote(note string) string {
 	const most = 1000
 	if len(note) <= most {

@@ -10,9 +10,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// A step that failed is taken again after a while that doubles each time. A refused one
-// is taken again rarely: only a change can help, and most of these are noticed (see
-// [failures.accepted]), but not those of the webhook that refuses.
+// A failed step is retried after a backoff that doubles each time. A refused step is retried
+// rarely: only a change in the cluster can help. The operator notices most of these changes
+// (see [failures.accepted]), but not those of the webhook that refuses.
 const (
 	failureBackoff, failureBackoffMax = 100 * time.Millisecond, 10 * time.Second
 	refusalBackoff, refusalBackoffMax = time.Second, time.Minute
@@ -21,23 +21,23 @@ const (
 // failures has the last failure of each object.
 type failures map[diag.Object]failure
 
-// failure is a step that could not be taken.
+// failure is a step that failed.
 type failure struct {
-	// action, content and version say which step it was, and on what.
+	// action, content and version identify the step and the state of its object.
 	action           plan.Action
 	content, version string
-	// of is the island that it is a step of.
+	// island is the island of the step.
 	island *islandState
-	// hosts are those that the object has rules for, or sends requests to.
+	// hosts are the hosts that the object has rules for, or routes requests to.
 	hosts   []string
 	count   int
 	retryAt time.Time
 	refusal *apply.Refusal
-	// tried is set where the step is being taken again.
+	// tried is set while the step is being retried.
 	tried bool
 }
 
-// is reports whether f is the failure of this step, on this state of its object.
+// isSameStep reports whether f is a failure of this step on this state of its object.
 func (f *failure) isSameStep(step plan.Step, seen *apply.Seen) bool {
 	return f.action == step.Action && f.content == string(step.Object.JSON) && f.version == versionOf(seen)
 }
@@ -51,20 +51,21 @@ func versionOf(seen *apply.Seen) string {
 
 func isStale(err error) bool { return errors.Is(err, apply.ErrStale) }
 
-// isForeign reports whether a step failed since its object is another installation's.
+// isForeign reports whether a step failed because its object belongs to another
+// installation.
 func isForeign(err error) bool {
 	var refusal *apply.Refusal
 	return errors.As(err, &refusal) && refusal.Code == diag.OtherInstance
 }
 
-// waits reports whether a step has failed before and is not to be taken yet. With
-// another content, or on another state of the object, it is taken at once.
+// mustWait reports whether a step has failed and must not be retried yet. A step with other
+// content, or on another state of the object, does not wait.
 func (fs failures) mustWait(step plan.Step, seen *apply.Seen, now time.Time) bool {
 	f, ok := fs[step.Object.Object]
 	return ok && f.isSameStep(step, seen) && now.Before(f.retryAt)
 }
 
-// add notes that a step could not be taken, and returns when it may be again.
+// add records that a step failed, and returns when it may be retried.
 func (fs failures) add(step queued, seen *apply.Seen, err error, now time.Time) time.Time {
 	f := fs[step.Object.Object]
 	if !f.isSameStep(step.Step, seen) {
@@ -82,10 +83,11 @@ func (fs failures) add(step queued, seen *apply.Seen, err error, now time.Time) 
 	return f.retryAt
 }
 
-// accepted notes that a write was accepted, and returns the objects that are tried again. Refused objects are tried again at once
+// accepted records that a write was accepted, and returns the objects that are retried
+// because of it. The following refused objects are retried at once:
 //
-//	that have a host in common with it   a webhook may have missed what is there now
-//	all of them, if it was refused too   who refused has changed its mind
+//	that have a host in common with it   a webhook may not have seen the object before
+//	all, if the object was refused too   whatever refused it accepts objects again
 func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) []diag.Object {
 	var out []diag.Object
 	_, failed := fs[object]
@@ -102,7 +104,7 @@ func (fs failures) accepted(object diag.Object, hosts []string, now time.Time) [
 	return out
 }
 
-// retryNow has every step tried again, and returns their objects.
+// retryNow retries all steps at once, and returns their objects.
 func (fs failures) retryNow(now time.Time) []diag.Object {
 	var out []diag.Object
 	for object, f := range fs {
@@ -113,8 +115,8 @@ func (fs failures) retryNow(now time.Time) []diag.Object {
 	return out
 }
 
-// keepPlanned drops the failures of objects for which no step is planned any more in the
-// islands that have been planned for.
+// dropUnplanned drops the failures of objects for which the new plans of the due islands
+// have no step, and those of islands that are gone.
 func (fs failures) dropUnplanned(due, gone []*islandState) {
 	if len(fs) == 0 {
 		return
@@ -139,7 +141,7 @@ func (fs failures) dropUnplanned(due, gone []*islandState) {
 	}
 }
 
-// try notes that a step is being taken again.
+// markTried records that a step is being retried.
 func (fs failures) markTried(object diag.Object) {
 	if f, ok := fs[object]; ok {
 		f.tried = true
@@ -147,7 +149,7 @@ func (fs failures) markTried(object diag.Object) {
 	}
 }
 
-// next returns when the first of the steps may be taken again; zero for never.
+// next returns when the first step may be retried; zero for never.
 func (fs failures) next() time.Time {
 	var out time.Time
 	for _, f := range fs {
@@ -158,7 +160,7 @@ func (fs failures) next() time.Time {
 	return out
 }
 
-// refused lists what was refused, sorted by object.
+// refused lists the refusals, sorted by object.
 func (fs failures) refused() []*apply.Refusal {
 	var out []*apply.Refusal
 	for _, f := range fs {

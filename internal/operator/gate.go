@@ -27,40 +27,41 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// GateOptions are settings of the readiness gate.
+// GateOptions are options of the readiness gate.
 type GateOptions struct {
-	// Enabled has pods that are not released wait for the pin. Without it nothing of
-	// what is below matters.
+	// Enabled makes pods that are not released wait until ordinary traffic is pinned. The
+	// other options only matter if it is set.
 	Enabled bool
-	// Timeout opens gates after a time, pinned or not; zero for never.
+	// Timeout opens a gate after this time, even if ordinary traffic is not pinned; zero for
+	// never.
 	Timeout time.Duration
-	// Address is where the webhook listens.
+	// Address is the address of the webhook's server.
 	Address string
-	// Namespace has the Service and the Secret; that of the lease, or of the pod, if
-	// it is empty.
+	// Namespace is the namespace of the Service and the Secret. If it is empty, it is that
+	// of the lease, or else of the pod.
 	Namespace, Service, Secret string
-	// Configuration names the MutatingWebhookConfiguration.
+	// Configuration is the name of the MutatingWebhookConfiguration.
 	Configuration string
-	// Hosts are further ones that the certificate is for.
+	// Hosts are additional hosts of the certificate.
 	Hosts []string
 }
 
-// namespaceFile says which namespace a pod is in.
+// namespaceFile contains the namespace of the pod.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// namespace is that of the Service and the Secret.
+// namespace returns the namespace of the Service and the Secret.
 func (o *GateOptions) namespace(lease string) (string, error) {
 	if o.Namespace != "" || lease != "" {
 		return cmp.Or(o.Namespace, lease), nil
 	}
 	text, err := os.ReadFile(namespaceFile)
 	if err != nil {
-		return "", fmt.Errorf("find the namespace of the webhook, which is not named: %w", err)
+		return "", fmt.Errorf("find the namespace of the webhook, which no flag names: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
 
-// addGates adds to the manager what gives pods the gate, and has r open it.
+// addGates adds the webhook to the manager, and makes r open gates.
 func addGates(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts) error {
 	options := r.options.Gate
 	var err error
@@ -77,7 +78,7 @@ func addGates(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts)
 	return errors.Join(manager.Add(webhook), manager.AddReadyzCheck("webhook", webhook.ready))
 }
 
-// opener opens readiness gates. A nil opener leaves them alone.
+// gateOpener opens readiness gates. A nil gateOpener does nothing.
 type gateOpener struct {
 	objects    dynamic.Interface
 	recorder   events.EventRecorder
@@ -88,27 +89,26 @@ type gateOpener struct {
 	dryRun     bool
 
 	mu sync.Mutex
-	// pods has what is known of each pod that waits.
+	// pods are the pods that wait.
 	pods map[types.UID]*waitingPod
 }
 
-// waitingPod is a pod that waits, or waited when it was last looked at.
+// waitingPod is a pod whose gate was shut in the last cycle.
 type waitingPod struct {
 	gate.Waiting
 
-	// of is the island that it is in.
+	// island is the island of the pod.
 	island *islandState
-	// opening is set while the gate is being opened, opened where it has been: the
-	// informer will tell.
+	// opening is set while a request to open the gate is running, opened after it has
+	// succeeded and until the informer reports it.
 	opening, opened bool
-	// failed is when not to try before.
+	// retryAt is when to try again after an error.
 	retryAt time.Time
 }
 
-// open opens the gates of pods that may be ready, and returns when to look again. While
-// flyingSince says that a route or subset for a pod's Service is being written, it is not
-// known whether ordinary traffic is pinned, and the end of that write has it looked at
-// again.
+// open opens the gates of pods that may become ready, and returns when to look again. As
+// long as a route or subset for a pod's Service is being written (see writingSince), it is
+// unknown whether ordinary traffic is pinned. The end of the write triggers another look.
 func (o *gateOpener) open(ctx context.Context, p *islandState, writingSince func(host string) time.Time) time.Time {
 	if o == nil {
 		return time.Time{}
@@ -139,7 +139,7 @@ func (o *gateOpener) open(ctx context.Context, p *islandState, writingSince func
 	return requeueAt
 }
 
-// writes reports whether something is being written for a Service that selects a pod.
+// hasWritesFor reports whether a write for a Service that selects the pod is in flight.
 func (p *islandState) hasWritesFor(pod *discover.Pod, writingSince func(host string) time.Time) bool {
 	for i := range p.snapshot.Services {
 		s := &p.snapshot.Services[i]
@@ -151,7 +151,7 @@ func (p *islandState) hasWritesFor(pod *discover.Pod, writingSince func(host str
 	return false
 }
 
-// waiting brings what is known up to date with the pods that wait now.
+// track updates the waiting pods of an island and returns them.
 func (o *gateOpener) track(p *islandState, now time.Time) []*waitingPod {
 	out, still := make([]*waitingPod, 0, len(p.gated)), make(map[types.UID]bool, len(p.gated))
 	for _, pod := range p.gated {
@@ -167,7 +167,7 @@ func (o *gateOpener) track(p *islandState, now time.Time) []*waitingPod {
 	return out
 }
 
-// end forgets the pods of an island that do not wait any more.
+// dropExcept drops the pods of an island that no longer wait.
 func (o *gateOpener) dropExcept(p *islandState, still map[types.UID]bool) {
 	for uid := range p.shown.gated {
 		if w := o.pods[uid]; w != nil && w.island == p && !still[uid] {
@@ -177,7 +177,7 @@ func (o *gateOpener) dropExcept(p *islandState, still map[types.UID]bool) {
 	p.shown.gated = still
 }
 
-// forget forgets the pods of an island that is no more, unless another one has them.
+// forget drops the pods of an island that is gone, unless another island has them now.
 func (o *gateOpener) forget(p *islandState) {
 	if o == nil {
 		return
@@ -188,7 +188,7 @@ func (o *gateOpener) forget(p *islandState) {
 	o.count()
 }
 
-// gateMetrics are those of the readiness gate.
+// gateMetrics are metrics of the readiness gate.
 type gateMetrics struct {
 	admitted, opened *prometheus.CounterVec
 	waiting          prometheus.Gauge
@@ -198,12 +198,12 @@ type gateMetrics struct {
 func newGateMetrics() *gateMetrics {
 	return &gateMetrics{
 		admitted: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "overrides_gate_admissions_total", Help: "Pods that the webhook was asked about: gated, passed, unknown (as it was not known what they are) or failed.",
+			Name: "overrides_gate_admissions_total", Help: "Pods that the webhook was asked about, by result: gated, passed, unknown (the operator could not tell) or failed.",
 		}, []string{"result"}),
-		opened:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "overrides_gate_opened_total", Help: "Readiness gates that were opened."}, []string{"reason"}),
+		opened:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "overrides_gate_opened_total", Help: "Readiness gates that the operator has opened."}, []string{"reason"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_gate_waiting", Help: "Pods whose readiness gate is shut."}),
 		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "overrides_gate_wait_seconds", Help: "Time from a pod with a readiness gate being seen to its gate being open.", Buckets: durationBuckets,
+			Name: "overrides_gate_wait_seconds", Help: "Time from when a pod with a shut readiness gate is seen to when its gate is open.", Buckets: durationBuckets,
 		}),
 	}
 }
@@ -212,7 +212,7 @@ func (m *gateMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.admitted, m.opened, m.waiting, m.waited}
 }
 
-// count counts what waits still. The caller has locked o.
+// count updates the gauge of waiting pods. The caller has locked o.mu.
 func (o *gateOpener) count() {
 	waiting := 0
 	for _, w := range o.pods {
@@ -228,7 +228,7 @@ func (o *gateOpener) emitEvent(about *discover.Pod, v gate.Verdict) {
 	o.recorder.Eventf(pod, nil, corev1.EventTypeWarning, string(v.Reason), "OpenReadinessGate", "%s", truncateNote(v.Message))
 }
 
-// write opens the gate of a pod. It reports whether that is not to be tried again.
+// write opens the gate of a pod. It reports whether it need not be retried.
 func (o *gateOpener) write(ctx context.Context, w *waitingPod, pod *discover.Pod, v gate.Verdict) bool {
 	object := diag.Object{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}
 	err := apply.Status(ctx, o.objects, object, pod.UID, gate.OpenStatus(v.Reason, v.Message, time.Now()))
@@ -246,8 +246,8 @@ func (o *gateOpener) write(ctx context.Context, w *waitingPod, pod *discover.Pod
 		o.count()
 		o.log.Info("opened readiness gate", "object", object.String(), "reason", v.Reason)
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err), ctx.Err() != nil:
-		// It is gone, or another one of that name: the informer will tell. Should it
-		// not, as where the condition is another's, it is tried again.
+		// The pod is gone or replaced, and the informer will report it. If not, because
+		// another field manager owns the condition, this is retried.
 		w.retryAt = time.Now().Add(failureBackoffMax)
 	default:
 		w.retryAt = time.Now().Add(time.Second)

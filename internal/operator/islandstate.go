@@ -19,52 +19,54 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// islandState is what the operator knows of one island, and what it has found out when it
-// last looked at it. There is one without an island, for what is in none: diagnostics that
-// are about no Service, and what is remembered of objects that are gone.
+// islandState is the state of one island as of the last cycle that included it. One
+// islandState has no island: it holds the diagnostics that are not about a Service, and the
+// memory of objects that are gone.
 type islandState struct {
 	island   *island.Island
 	snapshot *model.Snapshot
 	result   compile.Result
-	// found are the diagnostics of the objects and of the result.
+	// objectDiags are the diagnostics of the objects and of the result.
 	objectDiags []diag.Diagnostic
-	// seen are the objects of Overrides' own.
+	// seen are the objects of Overrides.
 	seen map[diag.Object]*apply.Seen
 	// gated are the pods whose readiness gate is shut, in namespaces that are managed or left.
 	gated    []*discover.Pod
 	policies []*v1alpha1.OverridePolicy
-	// services are those that Events can be about, of namespaces that are managed or left.
+	// services are the Services that Events can be about, in namespaces that are managed or
+	// cleaned up.
 	services map[[2]string]*corev1.Service
-	// standings are those of the namespaces that the objects are in.
+	// modes are the modes of the namespaces that hold objects of the island.
 	modes map[string]namespaceMode
-	// since is when the oldest change came that led to this state; zero for none.
+	// since is the time of the oldest change that led to this state; zero for none.
 	since time.Time
 
 	planned plan.Output
-	// refused are the objects that the API server would not take.
+	// refused are the refused writes.
 	refused []*apply.Refusal
-	// diags are those of all steps.
+	// diags are all diagnostics.
 	diags []diag.Diagnostic
-	// now is what is so of each Service.
+	// current is the current state of each Service.
 	current []current.Service
-	// owners are those of the wanted objects of Overrides' own; nil until one is asked for.
+	// owners has the Service of each wanted object of Overrides; it is nil until the first
+	// use.
 	owners map[diag.Object]string
-	// requeueAt is when to look again though nothing changes; zero for never. waits is set
-	// where a step that has failed waits for another try.
+	// requeueAt is when to look at the island again without a change; zero for never. waits
+	// is set while a failed step waits for its retry.
 	requeueAt time.Time
 	waits     bool
-	// failed is set where there is no plan.
+	// failed is set if planning has failed.
 	failed bool
 	shown  shown
 }
 
-// manages reports whether objects of a namespace are written.
+// manages reports whether the operator writes objects in a namespace.
 func (p *islandState) manages(namespace string) bool { return p.modes[namespace] == managed }
 
-// leaves reports whether a namespace is not managed any more.
+// cleansUp reports whether the operator removes its objects from a namespace.
 func (p *islandState) cleansUp(namespace string) bool { return p.modes[namespace] == cleaningUp }
 
-// observed lists the objects of Overrides' own in namespaces that are managed or left.
+// observed lists the objects of Overrides in namespaces that are managed or cleaned up.
 func (p *islandState) observed() []plan.Observed {
 	out := make([]plan.Observed, 0, len(p.seen))
 	for name, seen := range p.seen {
@@ -76,23 +78,23 @@ func (p *islandState) observed() []plan.Observed {
 	return out
 }
 
-// host is the full name of a Service.
+// host returns the full name of a Service.
 func (p *islandState) host(namespace, service string) string {
 	return p.snapshot.Options.FQDN(service, namespace)
 }
 
-// islands is the cluster as the reconciler sees it: its islands, and what is remembered of
-// them. Only the loop uses it.
+// islands holds the islands of the cluster and what is remembered for each of them. Only the
+// loop uses it.
 type islands struct {
 	options *Options
 	store   *store
 	m       *island.Map
-	// standings are those of all namespaces with objects; ending are those being deleted.
+	// modes are the modes of all namespaces with objects.
 	modes  map[string]namespaceMode
 	states map[*island.Island]*islandState
-	// rest is for what is in no island.
+	// rest is the state of everything that is in no island.
 	rest *islandState
-	// common are the diagnostics about objects that count for all islands.
+	// common are the diagnostics about objects that concern all islands.
 	common []diag.Diagnostic
 
 	plans  island.Memories[plan.Memory]
@@ -106,12 +108,13 @@ func newIslands(options *Options, s *store) *islands {
 	return x
 }
 
-// news is what has changed since the last look.
+// islandChanges are the islands that have changed, and those that are gone, since the last
+// update.
 type islandChanges struct {
 	changed, gone []*islandState
 }
 
-// update takes what has changed from the store.
+// update takes the changes from the store.
 func (x *islands) update() islandChanges {
 	t := x.store.take()
 	for i := range t.changes {
@@ -139,7 +142,7 @@ func (x *islands) update() islandChanges {
 
 func itemOf(o island.Object) *item { return o.Extra.(*item) }
 
-// put gives the map an object as it is now.
+// put updates the map of islands with the current state of an object.
 func (x *islands) put(c *changed) {
 	x.modes[c.name.Namespace] = c.mode
 	if c.item == nil {
@@ -168,7 +171,7 @@ func (x *islands) put(c *changed) {
 	}
 }
 
-// read makes the state of an island that has changed.
+// read updates the state of a changed island.
 func (x *islands) read(i *island.Island, since time.Time) *islandState {
 	p := x.states[i]
 	if p == nil {
@@ -207,14 +210,14 @@ func (p *islandState) add(name diag.Object, x *item, in namespaceMode) {
 	}
 }
 
-// isEndingNamespace reports whether a namespace is being deleted.
+// isTerminatingNamespace reports whether a namespace is being deleted.
 func (s *store) isTerminatingNamespace(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.isTerminating(name)
 }
 
-// of returns the state of the island for which an object is there, or may be written; nil
+// of returns the state of the island that an object belongs to, or that may write it; nil
 // for none.
 func (x *islands) of(object diag.Object) *islandState {
 	if i := x.m.Writing(object); i != nil {
@@ -223,7 +226,8 @@ func (x *islands) of(object diag.Object) *islandState {
 	return nil
 }
 
-// remembered is what earlier plans remember, told what earlier Events do.
+// planMemory returns the memory of the last plan of an island, eventMemory that of its
+// Events.
 func (x *islands) planMemory(p *islandState) plan.Memory {
 	if p.island == nil {
 		return x.plans.Rest
@@ -254,7 +258,7 @@ func (x *islands) setEventMemory(p *islandState, m event.Memory) {
 	}
 }
 
-// forget forgets what may not be so any more when this replica leads again.
+// forget drops what may be wrong if this replica becomes the leader again.
 func (x *islands) forget() {
 	for i := range x.states {
 		x.plans.Of[i] = plan.Memory{}
@@ -263,7 +267,7 @@ func (x *islands) forget() {
 	x.plans.Rest, x.events.Rest = plan.Memory{}, x.events.Rest.Forget()
 }
 
-// all lists all states, and the one of what is in no island.
+// all lists the states of all islands, and rest.
 func (x *islands) all() []*islandState {
 	return append(slices.Collect(maps.Values(x.states)), x.rest)
 }

@@ -18,14 +18,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
-// kind is a kind that is watched.
+// kind is a watched kind.
 type kind struct {
 	discover.Kind
 	// typed is set for kinds that every cluster has.
 	typed client.Object
 }
 
-// key tells the kinds apart that are watched: of ConfigMaps each by its name.
+// key identifies a watched kind. ConfigMaps are watched by name, so the key of each contains
+// the name.
 func (k *kind) key() string {
 	if k.Scope == discover.Root {
 		return k.Name + " " + k.Fields
@@ -33,16 +34,16 @@ func (k *kind) key() string {
 	return k.Name
 }
 
-// alone reports whether a kind is watched by a cache of its own: since it may come
-// and go, or since a cache knows one selector for each kind.
+// ownCache reports whether a kind has a cache of its own: because it can be installed and
+// removed, or because a cache has one selector for each kind.
 func (k *kind) ownCache() bool { return k.typed == nil || k.Scope == discover.Root }
 
-// everywhere reports whether objects of namespaces that are not managed matter.
+// anyNamespace reports whether objects in namespaces that are not managed matter.
 func (k *kind) anyNamespace() bool { return k.Scope != discover.Near }
 
 func (k *kind) groupKind() schema.GroupKind { return schema.GroupKind{Group: k.Group, Kind: k.Name} }
 
-// object returns an object by which the cache knows the kind, in a version.
+// object returns an object that identifies the kind, in a version, to the cache.
 func (k *kind) object(version string) client.Object {
 	if k.typed != nil {
 		return k.typed
@@ -68,20 +69,20 @@ func (k *kind) fieldSelector() fields.Selector {
 
 func must[T any](value T, err error) T {
 	if err != nil {
-		panic(err) // a selector of the list of kinds is wrong
+		panic(err) // a selector in the list of kinds is invalid
 	}
 	return value
 }
 
-// metadataOf returns an object by which the cache knows a kind of which only the
-// metadata is read.
+// metadataOf returns an object that identifies a kind to the cache if only the metadata is
+// read.
 func metadataOf(group, name string) client.Object {
 	out := &metav1.PartialObjectMetadata{}
 	out.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: "v1", Kind: name})
 	return out
 }
 
-// kinds are those of package discover that a cluster is asked for.
+// kinds are the kinds of package discover that are read from a cluster.
 var kinds = func() []kind {
 	var out []kind
 	for _, k := range discover.Kinds() {
@@ -96,8 +97,8 @@ var kinds = func() []kind {
 	return out
 }()
 
-// kinds are those that are watched, with the mesh configurations of all revisions
-// of Istio that are named.
+// kinds returns the watched kinds, with the mesh configurations of all named revisions of
+// Istio.
 func (o *Options) kinds() []kind {
 	out := slices.Clone(kinds)
 	for _, k := range kinds {
@@ -115,9 +116,9 @@ func (o *Options) kinds() []kind {
 	return out
 }
 
-// optional reports whether an operator does without a kind that it may not list; without
-// one that is needed it is never ready.
-// Namespaces say what is managed, where it is not named.
+// optional reports whether the operator can work without the permission to list a kind.
+// Without a kind that is not optional it never becomes ready. Namespaces are needed for
+// their labels, unless the managed ones are named.
 func (o *Options) optional(k *kind) bool {
 	if k.Name == "Namespace" {
 		return len(o.Namespaces) > 0
@@ -127,31 +128,29 @@ func (o *Options) optional(k *kind) bool {
 
 const istioGroup = "networking.istio.io"
 
-// item is one object, as far as it decides anything.
+// item is the part of an object that can affect the output.
 type item struct {
 	discover.Object
-	// version is its resource version. Where byVersion is set, two states are told
-	// apart by it.
+	// version is the resource version. If byVersion is set, two states are compared by it.
 	version   string
 	byVersion bool
-	// diags are about the object as a document.
+	// diags are the diagnostics about the object as a document.
 	diags []diag.Diagnostic
-	// seen is set for objects of ours.
+	// seen is set for objects of Overrides.
 	seen *apply.Seen
-	// gated is set for pods whose readiness gate is shut, proxied for those that are
-	// ready and have a proxy of Istio's. The second decides no route.
+	// gated is set for pods with a shut readiness gate, proxied for ready pods with an Istio
+	// proxy. The latter affects no route.
 	gated, proxied bool
 }
 
-// GetObjectMeta is how the informers know the object. They need the resource version:
-// to them an update without another one is a resync, which they may keep to
-// themselves.
+// GetObjectMeta returns the metadata that informers need. They need the resource version,
+// because they may drop an update with an unchanged one as a resync.
 func (x *item) GetObjectMeta() metav1.Object {
 	return &metav1.ObjectMeta{Namespace: x.GetNamespace(), Name: x.GetName(), UID: x.GetUID(), ResourceVersion: x.version}
 }
 
-// transform makes of an object what is kept of it. It is called by the informers,
-// so that nothing else is ever in memory.
+// transform reduces an object to the part that is kept. Informers call it, so that the rest
+// is never stored.
 func (k *kind) transform(in any) (any, error) {
 	switch x := in.(type) {
 	case *item:
@@ -164,12 +163,12 @@ func (k *kind) transform(in any) (any, error) {
 	return in, nil
 }
 
-// keep leaves what decides a route. Two states of an object that are equal after
-// it need no look at the cluster.
+// trim keeps the part of an object that affects routes. If two states are equal after it, no
+// reconciliation is needed.
 func trim(object metav1.Object) *item {
 	out := &item{version: object.GetResourceVersion()}
 	if pod, ok := object.(*corev1.Pod); ok {
-		// A gate that is open is as none.
+		// An open gate is treated like no gate.
 		out.gated = gate.Waits(pod) && pod.DeletionTimestamp == nil
 		out.proxied = hasProxy(pod)
 	}
@@ -182,8 +181,8 @@ func trim(object metav1.Object) *item {
 	return out
 }
 
-// orMeta returns what is kept of an object, or, where that is nothing, its name, by
-// which the informers know it.
+// orName returns the kept part of an object, or, if nothing is kept, its name, which the
+// informers need.
 func orName(object metav1.Object, kept discover.Object) discover.Object {
 	if kept == nil {
 		return &discover.Meta{Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
@@ -191,10 +190,10 @@ func orName(object metav1.Object, kept discover.Object) discover.Object {
 	return intern(kept)
 }
 
-// written are the kinds that are written.
+// writtenKinds are the kinds that the operator writes.
 var writtenKinds = []string{"VirtualService", "DestinationRule"}
 
-// readItem reads an object as manifests are read.
+// readItem reads an object in the same way as a manifest.
 func readItem(u *unstructured.Unstructured) (*item, error) {
 	out := &item{Object: orName(u, nil), version: u.GetResourceVersion(), byVersion: true}
 	if u.GroupVersionKind().Group == istioGroup && slices.Contains(writtenKinds, u.GetKind()) && apply.IsOurs(u) {
@@ -210,7 +209,7 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 	out.diags, out.Object = read.Diagnostics, orName(u, read.Only())
 	switch out.Object.(type) {
 	case *discover.Workload, *discover.Canary, *discover.Route, *discover.Unread:
-		out.byVersion = false // their status changes often, and does not matter
+		out.byVersion = false // their status changes often and does not matter
 	}
 	return out, nil
 }

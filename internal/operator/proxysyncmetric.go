@@ -6,7 +6,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/proxysync"
 )
 
-// askMetrics are what istiod told of proxies, in numbers.
+// proxySyncMetrics are metrics of what istiod reports about proxies.
 type proxySyncMetrics struct {
 	proxies     *prometheus.GaugeVec
 	rounds      *prometheus.CounterVec
@@ -16,13 +16,13 @@ type proxySyncMetrics struct {
 func newProxySyncMetrics() *proxySyncMetrics {
 	return &proxySyncMetrics{
 		proxies: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "overrides_proxies", Help: "Proxies, by what istiod said of them when something last waited for them.",
+			Name: "overrides_proxies", Help: "Proxies, by the state that istiod reported when a change last waited for them.",
 		}, []string{"state"}),
 		rounds: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "overrides_istiod_rounds_total", Help: "Times that all istiods were asked what proxies have, by result: done or failed.",
+			Name: "overrides_istiod_rounds_total", Help: "Rounds in which all istiods were asked which configuration proxies have, by result: done or failed.",
 		}, []string{"result"}),
 		propagation: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "overrides_propagation_seconds", Help: "Time from a subset being seen in place to all proxies being known to have it.", Buckets: durationBuckets,
+			Name: "overrides_propagation_seconds", Help: "Time from when a subset is seen in the cluster to when all proxies are known to have it.", Buckets: durationBuckets,
 		}),
 	}
 }
@@ -31,7 +31,7 @@ func (m *proxySyncMetrics) register(registry prometheus.Registerer) (unregister 
 	return register(registry, []prometheus.Collector{m.proxies, m.rounds, m.propagation})
 }
 
-// asked notes what a round has found.
+// roundDone records the result of a round.
 func (m *proxySyncMetrics) roundDone(out *proxysync.Output) {
 	m.rounds.WithLabelValues("done").Inc()
 	for _, s := range proxysync.States() {
@@ -39,7 +39,7 @@ func (m *proxySyncMetrics) roundDone(out *proxysync.Output) {
 	}
 }
 
-// failed notes that nothing is known of any proxy.
+// roundFailed records that the state of proxies is unknown.
 func (m *proxySyncMetrics) roundFailed() {
 	m.rounds.WithLabelValues("failed").Inc()
 	m.proxies.Reset()

@@ -7,9 +7,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// doubt has a plan not say that all proxies have the routes to a version, where a row of it
-// stands in an object that a write of an earlier plan may yet change: that write may take
-// the row away, which was planned while the version was not ready.
+// withholdPropagated clears Propagated of each version with a route in an object that an
+// unobserved write of an earlier plan may still change: that write may remove the route, if
+// it was planned while the version was not ready.
 func withholdPropagated(planned *plan.Output, tables []route.Table, unobserved func(diag.Object) bool) {
 	for i := range tables {
 		t := &tables[i]

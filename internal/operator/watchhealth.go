@@ -12,9 +12,9 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// freshness knows whether all watches stand. When the connection is lost, each kind
-// comes back by itself, some of them seconds later: pods of now beside EndpointSlices
-// of then look like pods that are not ready. Nothing is to be taken away for that.
+// watchHealth knows whether all watches are up. After a lost connection each kind recovers
+// by itself, some of them seconds later than others. New pods next to old EndpointSlices
+// look like pods that are not ready, and routes must not be removed for that.
 type watchHealth struct {
 	mu      sync.Mutex
 	watches map[*trackedListWatch]bool
@@ -30,13 +30,13 @@ const (
 
 func newWatchHealth() *watchHealth { return &watchHealth{watches: map[*trackedListWatch]bool{}} }
 
-// all reports whether everything that is known is of now, as far as can be told.
+// allUp reports whether all that is known is current, as far as this can be told.
 func (f *watchHealth) allUp(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.watches {
 		if s.ctx.Err() != nil {
-			// Nobody watches that any more.
+			// Its informer has ended.
 			delete(f.watches, s)
 			continue
 		}
@@ -47,7 +47,7 @@ func (f *watchHealth) allUp(now time.Time) bool {
 	return true
 }
 
-// downFor returns for how long a watch has been down; zero where all stand.
+// downFor returns how long a watch has been down; zero if all are up.
 func (f *watchHealth) downFor(now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -60,7 +60,7 @@ func (f *watchHealth) downFor(now time.Time) time.Duration {
 	return longest
 }
 
-// newInformer makes an informer of whose watch is known whether it stands.
+// newInformer makes an informer whose watch is tracked.
 func (f *watchHealth) newInformer(
 	lw toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers,
 ) toolscache.SharedIndexInformer {
@@ -68,32 +68,32 @@ func (f *watchHealth) newInformer(
 	return toolscache.NewSharedIndexInformer(s, object, resync, indexers)
 }
 
-// stream is what one informer lists and watches.
+// trackedListWatch lists and watches for one informer.
 type trackedListWatch struct {
 	toolscache.ListerWatcher
 	delegate toolscache.ListerWatcherWithContext
 	health   *watchHealth
 
-	// ctx is that of the informer, which is only asked whether it has ended. All of this
-	// is locked by of.
+	// ctx is the context of the informer. It is only used to find out whether the informer
+	// has ended. This and the following fields are protected by health.mu.
 	ctx context.Context
-	// watch is the last one, nil where that has ended.
+	// watch is the current watch; nil if it has ended.
 	watch *trackedWatch
-	// down is set while no watch stands, since then; doubted is until when the store
-	// may not have all that was missed.
+	// down is set while no watch is up, which began at downSince. Until catchUpUntil the
+	// store may not have everything that was missed.
 	down         bool
 	downSince    time.Time
 	catchUpUntil time.Time
 }
 
-// ListWithContext lists. What is listed was not watched.
+// ListWithContext lists. Between the list and the watch that follows it, no watch is up.
 func (s *trackedListWatch) ListWithContext(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 	s.markDown(ctx)
 	return s.delegate.ListWithContext(ctx, options)
 }
 
-// WatchWithContext watches. Where what there is comes first, it stands from the end
-// of that on.
+// WatchWithContext watches. If the watch begins with the existing objects, it is up after
+// the last one of them.
 func (s *trackedListWatch) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 	s.markDown(ctx)
 	w, err := s.delegate.WatchWithContext(ctx, options)
@@ -111,7 +111,7 @@ func (s *trackedListWatch) WatchWithContext(ctx context.Context, options metav1.
 	return out, nil
 }
 
-// relay passes events on, and notes when the watch ends.
+// forward forwards events, and notes when the watch ends.
 func (s *trackedListWatch) forward(r *trackedWatch) {
 	defer close(r.result)
 	defer s.markEnded(r)
@@ -132,7 +132,7 @@ func endsInitialEvents(object runtime.Object) bool {
 	return err == nil && m.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true"
 }
 
-// falls notes that no watch stands, since one is about to be begun.
+// markDown notes that no watch is up, because a new one is about to begin.
 func (s *trackedListWatch) markDown(ctx context.Context) {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *trackedListWatch) markDown(ctx context.Context) {
 	s.markDownLocked()
 }
 
-// ends notes that a watch has ended, unless another one has begun already.
+// markEnded notes that a watch has ended, unless another one has begun.
 func (s *trackedListWatch) markEnded(r *trackedWatch) {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *trackedListWatch) markDownLocked() {
 	}
 }
 
-// stands notes that a watch has all that there is, and is the one that counts.
+// markUp notes that a watch has delivered everything, if it is the current one.
 func (s *trackedListWatch) markUp(r *trackedWatch) {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
@@ -171,7 +171,7 @@ func (s *trackedListWatch) markUp(r *trackedWatch) {
 	s.down = false
 }
 
-// relay is a watch whose events are passed on.
+// trackedWatch is a watch whose events are forwarded.
 type trackedWatch struct {
 	watch.Interface
 	result  chan watch.Event

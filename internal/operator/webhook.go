@@ -16,8 +16,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
-// admitter gives the readiness gate to pods as they are made. It refuses nothing:
-// whatever it does not understand passes as it is.
+// podWebhook adds the readiness gate to pods that are being created. It rejects no pod, and
+// passes on unchanged every request that it does not understand.
 type podWebhook struct {
 	store   *store
 	synced  func() bool
@@ -28,8 +28,7 @@ type podWebhook struct {
 
 var podsResource = metav1.GroupVersionResource{Version: "v1", Resource: "pods"}
 
-// Handle answers the API server. It changes nothing else, so that a dry run needs
-// no other answer.
+// Handle answers the API server. It has no other effects, so a dry run gets the same answer.
 func (a *podWebhook) Handle(_ context.Context, request admission.Request) (response admission.Response) {
 	result := "unknown"
 	defer func() {
@@ -47,8 +46,7 @@ func (a *podWebhook) Handle(_ context.Context, request admission.Request) (respo
 		return admission.Allowed("")
 	}
 	pod.Namespace = request.Namespace
-	if !a.synced() {
-		// What it is can't be known yet, and nobody is to wait for us.
+	if !a.synced() { // a pod must not wait until the store is complete
 		return admission.Allowed("")
 	}
 	objects := a.store.objectsIn(pod.Namespace)
@@ -60,8 +58,8 @@ func (a *podWebhook) Handle(_ context.Context, request admission.Request) (respo
 	return admission.Patched("", addGate(&pod))
 }
 
-// addGate is the one change to a pod: by what it holds, not by what this program
-// knows of pods, so that nothing in it is lost.
+// addGate returns the one change to a pod. It is a patch of the JSON, so fields that this
+// program does not know are kept.
 func addGate(pod *corev1.Pod) jsonpatch.JsonPatchOperation {
 	added := corev1.PodReadinessGate{ConditionType: gate.Condition}
 	if len(pod.Spec.ReadinessGates) == 0 {

@@ -31,27 +31,27 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 )
 
-// GatePath is where the webhook answers.
+// GatePath is the path of the webhook.
 const GatePath = "/readiness-gate"
 
-// The webhook is begun again after a while, which doubles with each failure.
+// The server is restarted after a backoff that doubles with each failure.
 const webhookBackoff, webhookBackoffMax = time.Second, time.Minute
 
-// webhookServer serves the webhook and has its certificate kept. It has a manager
-// of its own, so that no fault of certificates ends the operator: routing goes on,
-// and pods come without a gate.
+// webhookServer serves the webhook and rotates its certificate. It has a manager of its own,
+// so that an error with certificates does not end the operator: routing continues, and pods
+// are created without a gate.
 type webhookServer struct {
 	config  *rest.Config
 	options *GateOptions
 	handler admission.Handler
 	log     *slog.Logger
 
-	// certificate is the one that is served; nil for none yet.
+	// certificate is the one in use; nil before the first.
 	certificate atomic.Pointer[tls.Certificate]
 	serving     atomic.Bool
 }
 
-// NeedLeaderElection says that every replica serves.
+// NeedLeaderElection returns false, because every replica serves the webhook.
 func (s *webhookServer) NeedLeaderElection() bool { return false }
 
 // Start serves until ctx ends.
@@ -62,7 +62,7 @@ func (s *webhookServer) Start(ctx context.Context) error {
 		err := s.serve(ctx)
 		s.serving.Store(false)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // that ctx has ended is no fault
+			return nil //nolint:nilerr // the end of ctx is not an error
 		}
 		if time.Since(began) > webhookBackoffMax {
 			backoff = webhookBackoff
@@ -77,8 +77,8 @@ func (s *webhookServer) Start(ctx context.Context) error {
 	}
 }
 
-// ready reports whether pods can be given the gate here: a replica that can't must
-// not be asked.
+// ready returns an error while this replica can't answer the webhook and must get no
+// requests.
 func (s *webhookServer) ready(*http.Request) error {
 	if !s.serving.Load() || s.certificate.Load() == nil {
 		return errors.New("the webhook has no certificate yet")
@@ -86,16 +86,16 @@ func (s *webhookServer) ready(*http.Request) error {
 	return nil
 }
 
-// serve serves until ctx ends or something fails.
+// serve serves until ctx ends or there is an error.
 func (s *webhookServer) serve(ctx context.Context) error {
 	host, port, err := splitAddress(s.options.Address)
 	if err != nil {
 		return err
 	}
-	// The library waits for the certificate to be in a folder.
+	// The rotator waits for the certificate to be in a directory.
 	dir, err := os.MkdirTemp("", "overrides-webhook-")
 	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
+		return fmt.Errorf("make a directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	manager, err := ctrl.NewManager(s.scopedConfig(), ctrl.Options{
@@ -117,13 +117,13 @@ func (s *webhookServer) serve(ctx context.Context) error {
 		return err
 	}
 	if err := rotator.AddRotator(manager, s.rotator(dir)); err != nil {
-		return fmt.Errorf("keep certificates: %w", err)
+		return fmt.Errorf("rotate certificates: %w", err)
 	}
 	listen := manager.Add(replicaRunnable(func(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-loaded:
-			// The manager starts it, since it runs already.
+			// The manager is running, so it starts the server.
 			manager.GetWebhookServer().Register(GatePath, &admission.Webhook{Handler: s.handler})
 			s.serving.Store(true)
 		}
@@ -132,14 +132,14 @@ func (s *webhookServer) serve(ctx context.Context) error {
 	return errors.Join(listen, manager.Start(ctx))
 }
 
-// listener begins to listen once there is a certificate.
+// replicaRunnable runs in every replica. It starts to listen once there is a certificate.
 type replicaRunnable func(context.Context) error
 
 func (f replicaRunnable) Start(ctx context.Context) error { return f(ctx) }
 
 func (replicaRunnable) NeedLeaderElection() bool { return false }
 
-// rotators counts them: no two of a program may have one name.
+// rotatorCount makes the names of controllers unique, as controller-runtime requires.
 var rotatorCount atomic.Int64
 
 func (s *webhookServer) rotator(dir string) *rotator.CertRotator {
@@ -153,8 +153,8 @@ func (s *webhookServer) rotator(dir string) *rotator.CertRotator {
 	}
 }
 
-// follow serves what the Secret holds, as it changes, and calls have when it holds
-// something.
+// watchSecret loads the certificate from the Secret whenever it changes, and calls onLoaded
+// each time.
 func (s *webhookServer) watchSecret(ctx context.Context, c cache.Cache, dir string, onLoaded func()) error {
 	informer, err := c.GetInformer(ctx, &corev1.Secret{}, cache.BlockUntilSynced(false))
 	if err != nil {
@@ -167,11 +167,11 @@ func (s *webhookServer) watchSecret(ctx context.Context, c cache.Cache, dir stri
 		}
 		certificate, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
 		if err != nil {
-			return // empty, or broken: the library makes a new one
+			return // empty or invalid: the rotator makes a new one
 		}
 		s.certificate.Store(&certificate)
 		if err := os.WriteFile(filepath.Join(dir, corev1.TLSCertKey), secret.Data[corev1.TLSCertKey], 0o600); err != nil {
-			s.log.Error("keep the certificate of the webhook", "error", err)
+			s.log.Error("write the certificate of the webhook", "error", err)
 		}
 		onLoaded()
 	}
@@ -189,8 +189,9 @@ func (s *webhookServer) currentCertificate(*tls.ClientHelloInfo) (*tls.Certifica
 	return nil, errors.New("no certificate yet")
 }
 
-// narrow is the configuration for one that may see one Secret and one webhook: the
-// library asks for all, and would have to be allowed to.
+// scopedConfig returns a configuration whose requests for Secrets and webhooks name one
+// object each. The rotator lists all of them, and the operator must not need the permission
+// to.
 func (s *webhookServer) scopedConfig() *rest.Config {
 	only := map[string]string{"secrets": s.options.Secret, "mutatingwebhookconfigurations": s.options.Configuration}
 	out := rest.CopyConfig(s.config)
@@ -221,7 +222,7 @@ func splitAddress(address string) (string, int, error) {
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		return "", 0, fmt.Errorf("read the address of the webhook: %q is no port", text)
+		return "", 0, fmt.Errorf("read the address of the webhook: %q is not a port", text)
 	}
 	return host, int(port), nil
 }
