@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// eventBurst Events are sent as they come; of more, one each eventPause. To write
-	// thousands at once, each with a request under way of its own, would take as much
-	// memory as everything else, and time of the API server that routes need.
+	// eventBurst Events are sent without delay, further ones every eventPause. The recorder
+	// starts a goroutine for each Event. Thousands at once would take as much memory as the
+	// rest of the operator, and load the API server while it is needed for routes.
 	eventBurst = 50
 	eventPause = 20 * time.Millisecond
 )
 
-// pacedRecorder sends Events at a bounded rate, in the order in which they come.
+// rateLimitedRecorder sends Events in order and at a limited rate.
 type rateLimitedRecorder struct {
 	events.EventRecorder
 
 	mu    sync.Mutex
 	queue []func()
-	// more gets a value when something was queued.
+	// more gets a value when an Event was queued.
 	more chan struct{}
 }
 
@@ -31,8 +31,6 @@ func newRateLimitedRecorder(to events.EventRecorder) *rateLimitedRecorder {
 	return &rateLimitedRecorder{EventRecorder: to, more: make(chan struct{}, 1)}
 }
 
-// Eventf queues an Event. What it is about must not be changed any more.
-//
 //nolint:revive // its parameters are those of the interface
 func (r *rateLimitedRecorder) Eventf(regarding, related runtime.Object, kind, reason, action, note string, args ...any) {
 	r.mu.Lock()
@@ -44,11 +42,11 @@ func (r *rateLimitedRecorder) Eventf(regarding, related runtime.Object, kind, re
 	}
 }
 
-// NeedLeaderElection says that it runs always; who does not lead says nothing.
+// NeedLeaderElection returns false: it runs in every replica, but only the leader queues
+// Events.
 func (r *rateLimitedRecorder) NeedLeaderElection() bool { return false }
 
-// Start sends what is queued until ctx ends. What is queued then is lost, as Events
-// may be.
+// Start sends queued Events until ctx ends, and then drops the rest.
 func (r *rateLimitedRecorder) Start(ctx context.Context) error {
 	ticker := time.NewTicker(eventPause)
 	defer ticker.Stop()
@@ -67,7 +65,7 @@ func (r *rateLimitedRecorder) Start(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case <-r.more:
-				ticker.Reset(eventPause) // a tick of before is none
+				ticker.Reset(eventPause) // drop an earlier tick
 				continue
 			}
 		}
@@ -84,7 +82,7 @@ func (r *rateLimitedRecorder) next() func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 {
-		r.queue = nil // with the room that it took
+		r.queue = nil // free its memory
 		return nil
 	}
 	send := r.queue[0]

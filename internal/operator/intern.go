@@ -8,15 +8,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
-// shared has one of equal sets of labels, for as long as any object has it: pods
-// of a revision have the same, and without it most of the memory would be theirs.
-// Like package unique it decides nothing.
+// interned holds one copy of each label set while an object uses it: the pods of a revision
+// have equal labels, which would otherwise take most of the memory. Like package unique,
+// this global state cannot affect results.
 var interned struct {
 	mu     sync.Mutex
 	labels map[string]weak.Pointer[discover.Labels]
 }
 
-// share gives an object that nobody has seen yet labels that others have too.
+// intern replaces the labels of an object by interned ones. No other goroutine may have the
+// object yet.
 func intern(object discover.Object) discover.Object {
 	switch x := object.(type) {
 	case *discover.Pod:
@@ -37,7 +38,7 @@ func internLabels(of *discover.Labels) *discover.Labels {
 	return internLocked(of)
 }
 
-// shareLabels is sharedLabels for who has the lock.
+// internLocked is internLabels for callers that hold interned.mu.
 func internLocked(of *discover.Labels) *discover.Labels {
 	text := of.Text()
 	if same := interned.labels[text].Value(); same != nil {
@@ -52,7 +53,7 @@ func internLocked(of *discover.Labels) *discover.Labels {
 	return of
 }
 
-// forgetLabels drops what nobody has any more, unless somebody has the like again.
+// dropLabels drops a label set that no object uses, unless an equal one was interned since.
 func dropLabels(text string) {
 	interned.mu.Lock()
 	defer interned.mu.Unlock()

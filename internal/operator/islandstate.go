@@ -30,7 +30,8 @@ type islandState struct {
 	objectDiags []diag.Diagnostic
 	// seen are the objects of Overrides.
 	seen map[diag.Object]*apply.Seen
-	// gated are the pods whose readiness gate is shut, in namespaces that are managed or left.
+	// gated are the pods with a shut readiness gate in namespaces that are managed or
+	// cleaned up.
 	gated    []*discover.Pod
 	policies []*v1alpha1.OverridePolicy
 	// services are the Services that Events can be about, in namespaces that are managed or

@@ -11,24 +11,24 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// terms leads whenever this replica holds the lease. A lease that is lost ends the term
-// and not the program, so that what the program knows of the cluster is not lost with
-// it: a restart of the API server takes longer than a lease. What a term remembers ends
-// with it, since another replica may have led meanwhile.
+// terms leads whenever this replica holds the lease. If the lease is lost, the term ends,
+// but the process does not, and its store remains: a restart of the API server takes longer
+// than a lease lasts. The memory of a term is dropped at its end, since another replica may
+// lead next.
 //
-// The manager of controller-runtime ends the program instead. It would have to list
-// the whole cluster again, at the moment in which the API server has come back.
+// The manager of controller-runtime would end the process instead. Its successor would list
+// the whole cluster at the moment in which the API server is back.
 type terms struct {
-	// lock is nil where there is no lease: then there is one term.
+	// lock is nil if there is no lease. Then there is only one term.
 	lock  resourcelock.Interface
 	times LeaseOptions
 	log   *slog.Logger
-	// lead leads until ctx ends, lost is called after it where the program goes on.
+	// lead leads until ctx ends. lost is called after a term if the process goes on.
 	lead func(ctx context.Context)
 	lost func()
 }
 
-// NeedLeaderElection says that the manager has no say in who leads.
+// NeedLeaderElection returns false, because the manager does not elect the leader.
 func (t *terms) NeedLeaderElection() bool { return false }
 
 // Start leads, term after term, until ctx ends.
@@ -45,8 +45,8 @@ func (t *terms) Start(ctx context.Context) error {
 	return nil
 }
 
-// term waits for the lease, and leads until it is lost or ctx ends. Nothing is written
-// any more when the lease is released.
+// term waits for the lease, and leads until the lease is lost or ctx ends. No write is in
+// flight when it releases the lease.
 func (t *terms) term(ctx context.Context) error {
 	holding, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -90,7 +90,7 @@ func (t *terms) term(ctx context.Context) error {
 	return nil
 }
 
-// release gives the lease up, so that another replica leads at once.
+// release gives up the lease, so that another replica can lead at once.
 func (t *terms) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, t.times.RenewDeadline/2)
 	defer cancel()
@@ -101,18 +101,18 @@ func (t *terms) release(ctx context.Context) {
 		err = t.lock.Update(ctx, *record)
 	}
 	if err != nil {
-		t.log.Warn("the lease is not released, so that others wait until it has expired", "error", err)
+		t.log.Warn("the lease could not be released, so other replicas wait until it expires", "error", err)
 	}
 }
 
-// tenure knows whether a term has begun, whose begin and end may come at once.
+// termState records whether a term has begun. A term may begin and end at the same time.
 type termState struct {
 	mu           sync.Mutex
 	begun, ended bool
 	done         sync.WaitGroup
 }
 
-// begin reports false where the term is over before it has begun.
+// begin reports false if the term has ended before it began.
 func (l *termState) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,25 +7,25 @@ import (
 	"k8s.io/client-go/tools/leaderelection"
 )
 
-// LeaseOptions are the times of the lease of the leader.
+// LeaseOptions are the durations of the leader's lease.
 type LeaseOptions struct {
-	// Duration is how long the lease of a leader that is gone is respected: then another
-	// replica leads.
+	// Duration is how long other replicas wait for a leader that does not renew its lease,
+	// before one of them leads.
 	Duration time.Duration
-	// RenewDeadline is how long a leader tries to renew it before it stops to write. A
-	// request for it may take half of that.
+	// RenewDeadline is how long a leader tries to renew the lease before it stops writing. A
+	// request for it may take half of this.
 	RenewDeadline time.Duration
-	// RetryPeriod is the time between tries to renew it, or to get it.
+	// RetryPeriod is the time between attempts to renew or to acquire it.
 	RetryPeriod time.Duration
 }
 
-// DefaultLeaseOptions returns times that survive API round trips of 2 s: a request for
-// the lease may take 3 s, and there is time for another one.
+// DefaultLeaseOptions returns durations that tolerate API round trips of 2 s: a request for
+// the lease may take 3 s, and there is time for a second one.
 func DefaultLeaseOptions() LeaseOptions {
 	return LeaseOptions{Duration: 8 * time.Second, RenewDeadline: 6 * time.Second, RetryPeriod: time.Second}
 }
 
-// Check returns an error for times with which no leader would stay, or two could lead.
+// Check returns an error for durations with which no leader would stay, or two could lead.
 func (o *LeaseOptions) Check() error {
 	retries := time.Duration(leaderelection.JitterFactor * float64(o.RetryPeriod))
 	switch {
@@ -43,8 +43,8 @@ func (o *LeaseOptions) Check() error {
 	return nil
 }
 
-// CheckRequestTimeout returns an error for a timeout with which no request would
-// succeed; 0 is none.
+// CheckRequestTimeout returns an error for a timeout that is too short for any request; 0
+// means no timeout.
 func CheckRequestTimeout(d time.Duration) error {
 	if d != 0 && d < minRequestTimeout {
 		return fmt.Errorf("--request-timeout: %v: want at least %v, or 0 for no limit", d, minRequestTimeout)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// withoutEndings passes on what is logged, but for the errors of a library about Events
-// that the API server does not take since their namespace is being deleted: for debugging
-// only. Whether it is may not be known when an Event is written.
+// terminatingFilter logs the errors about Events in a namespace that is being deleted at
+// debug level. The API server rejects such Events, and the operator may not know about the
+// deletion when it writes one.
 type terminatingFilter struct{ slog.Handler }
 
 // Handle implements [slog.Handler].

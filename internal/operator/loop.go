@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// syncPoll is how often a starting operator looks whether its store is complete.
+// syncPoll is how often a starting operator checks whether its store is complete.
 const syncPoll = 20 * time.Millisecond
 
-// lead reconciles, and asks istiod for what that waits for, until ctx ends.
+// lead reconciles, and asks istiod when a plan needs it, until ctx ends.
 func (r *reconciler) lead(ctx context.Context) {
 	var asking sync.WaitGroup
 	if r.proxySync != nil {
@@ -20,7 +20,7 @@ func (r *reconciler) lead(ctx context.Context) {
 	asking.Wait()
 }
 
-// forget forgets what may not be so any more when this replica leads again.
+// forget drops what may be wrong if this replica becomes the leader again.
 func (r *reconciler) forget() {
 	r.metrics.forget()
 	r.islands.forget()
@@ -29,14 +29,13 @@ func (r *reconciler) forget() {
 	r.reconcileAll = true
 }
 
-// run reconciles at every change, and when a plan asks for it, until ctx ends. Nothing
-// is written any more when it returns.
+// run reconciles after each change, and when a plan requests it, until ctx ends. No write is
+// in flight when it returns.
 func (r *reconciler) run(ctx context.Context) {
 	if !r.waitSynced(ctx) {
 		return
 	}
 	r.log.Info("reconciling")
-	// Listing everything has left more behind than the heap will need again.
 	debug.FreeOSMemory()
 	timer, idle := time.NewTimer(0), time.NewTimer(never)
 	defer timer.Stop()
@@ -70,20 +69,19 @@ func (r *reconciler) run(ctx context.Context) {
 	}
 }
 
-// finish waits until nothing is written any more.
+// finish waits until no request is in flight.
 func (r *reconciler) finish() {
 	r.writer.wait()
 	r.background.wait()
 }
 
-// restAfter is how long nothing happens before memory is given back: what looks have
-// needed is then needed by others.
+// idleAfter is how long nothing must happen before unused memory is returned to the system.
 const idleAfter = 5 * time.Second
 
-// never is longer than any operator runs without a change.
+// never is longer than an operator runs without a change.
 const never = 24 * time.Hour
 
-// waitSynced waits until the store is complete. It reports false if ctx ended.
+// waitSynced waits until the store is complete. It reports false if ctx has ended.
 func (r *reconciler) waitSynced(ctx context.Context) bool {
 	ticker := time.NewTicker(syncPoll)
 	defer ticker.Stop()
@@ -97,8 +95,8 @@ func (r *reconciler) waitSynced(ctx context.Context) bool {
 	return true
 }
 
-// debounce lets further changes come, which most have: a pod that becomes ready changes
-// itself, its EndpointSlice and its workload. It reports false if ctx ended.
+// debounce waits for further changes, because one often causes others: a pod that becomes
+// ready also changes its EndpointSlice and its workload. It reports false if ctx has ended.
 func (r *reconciler) debounce(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():

@@ -12,7 +12,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// metrics are what the operator says of itself in numbers.
+// metrics are the Prometheus metrics of the operator.
 type metrics struct {
 	cycleDuration prometheus.Histogram
 	routePlaced   prometheus.Histogram
@@ -30,22 +30,21 @@ type metrics struct {
 	perService    serviceMetrics
 
 	mu sync.Mutex
-	// total counts what all islands have.
+	// total adds up the tallies of all islands.
 	total tally
-	// rows has the versions that have a row, or are to have one.
+	// rows are the rows of versions, in the cluster or planned.
 	rows map[route.Version]timedRow
 }
 
-// timedRow is the row of a version. Since is from when on it could serve without a row;
-// placed is set where it has one.
+// timedRow is the row of a version. since is when the version became able to serve; placed
+// is set once the row is in the cluster.
 type timedRow struct {
 	island *islandState
 	since  time.Time
 	placed bool
 }
 
-// seconds are the buckets of durations, from what a write takes to what is a
-// fault.
+// durationBuckets are the buckets of durations, from a single write to a fault.
 var durationBuckets = []float64{.005, .01, .025, .05, .1, .2, .3, .5, 1, 2, 5, 10, 30, 60}
 
 func newMetrics() *metrics {
@@ -59,17 +58,17 @@ func newMetrics() *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "overrides_" + name, Help: help}, labels)
 	}
 	m := &metrics{
-		cycleDuration: histogram("reconcile_duration_seconds", "Time that one look at the cluster took, with its writes."),
-		routePlaced:   histogram("route_placed_seconds", "Time from the change that made a version able to serve to its route being stored."),
-		routeRemoved:  histogram("route_removed_seconds", "Time from the change after which a version could not serve to its route being gone."),
-		writes:        counters("writes_total", "Writes of objects, by their result: done, refused, stale or failed.", "kind", "action", "result"),
-		undone:        counters("writes_undone_total", "Writes that something else has undone, by the kind of object.", "kind"),
+		cycleDuration: histogram("reconcile_duration_seconds", "Time that one reconciliation took, without waiting for its writes."),
+		routePlaced:   histogram("route_placed_seconds", "Time from the change that made a version able to serve to when its route is in the cluster."),
+		routeRemoved:  histogram("route_removed_seconds", "Time from the change after which a version could not serve to when its route is removed."),
+		writes:        counters("writes_total", "Writes of objects, by result: done, refused, stale or failed.", "kind", "action", "result"),
+		undone:        counters("writes_undone_total", "Writes that another writer has undone, by the kind of the object.", "kind"),
 		announced:     counters("version_events_total", "Events about versions.", "reason"),
-		services:      gauges("services", "Services, by what becomes of them.", "state"),
+		services:      gauges("services", "Services, by state: Managed, Idle or LeftAlone.", "state"),
 		versions:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions", Help: "Versions behind managed Services."}),
-		routes:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions_routed", Help: "Versions that a route in place leads to."}),
+		routes:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_versions_routed", Help: "Versions with a route in the cluster."}),
 		blocked:       gauges("blocked", "Changes that wait before they may be written, by reason.", "reason"),
-		refused:       gauges("refused", "Objects that the API server does not take, by code.", "code"),
+		refused:       gauges("refused", "Objects that can't be written, by the code of the diagnostic.", "code"),
 		diagnostics:   gauges("diagnostics", "Diagnostics, by code and severity.", "code", "severity"),
 		perService:    newServiceMetrics(),
 		leading:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_leading", Help: "1 in the replica that writes."}),
@@ -78,8 +77,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-// register has registry show m, until the function that it returns is called. Of
-// several operators in one program, as in tests, only the first is shown.
+// register registers m, and returns a function that unregisters it. If several operators run
+// in one process, as in tests, only the first one's metrics are registered.
 func (m *metrics) register(registry prometheus.Registerer) (unregister func()) {
 	collectors := []prometheus.Collector{
 		m.cycleDuration, m.routePlaced, m.routeRemoved, m.writes, m.undone, m.announced, m.services, m.versions, m.routes, m.blocked, m.refused, m.diagnostics, m.leading,
@@ -104,7 +103,7 @@ func register(registry prometheus.Registerer, collectors []prometheus.Collector)
 	}
 }
 
-// wrote counts a write.
+// countWrite counts a write by its result.
 func (m *metrics) countWrite(step plan.Step, err error) {
 	result := "failed"
 	var refusal *apply.Refusal
@@ -119,7 +118,7 @@ func (m *metrics) countWrite(step plan.Step, err error) {
 	m.writes.WithLabelValues(step.Object.Kind, string(step.Action), result).Inc()
 }
 
-// passed notes what one reconciliation found in the islands that it looked at.
+// cycleDone updates the metrics after a cycle that looked at the due islands.
 func (m *metrics) cycleDone(due, gone []*islandState, took time.Duration) {
 	m.cycleDuration.Observe(took.Seconds())
 	m.leading.Set(1)
@@ -144,7 +143,7 @@ func (m *metrics) cycleDone(due, gone []*islandState, took time.Duration) {
 	m.total.show(m)
 }
 
-// forget forgets what islands had, as this replica does not lead any more.
+// forget drops the metrics of Services when this replica no longer leads.
 func (m *metrics) forget() {
 	m.leading.Set(0)
 	m.mu.Lock()
@@ -152,8 +151,8 @@ func (m *metrics) forget() {
 	m.perService.reset()
 }
 
-// time measures how long versions of an island wait for their routes, and routes outlive
-// them. The caller has locked m.
+// measureRows measures how long versions of an island wait for their routes, and how long
+// routes stay after their versions. The caller has locked m.mu.
 func (m *metrics) measureRows(p *islandState) {
 	since := p.since
 	if since.IsZero() {
@@ -183,7 +182,7 @@ func (m *metrics) measureRows(p *islandState) {
 	p.shown.versions = wanted
 }
 
-// endRows forgets the versions that an island had and has not any more, unless another one
+// dropRows drops the rows of versions that an island no longer has, unless another island
 // has them.
 func (m *metrics) dropRows(p *islandState, wanted map[route.Version]bool, since time.Time) {
 	for v := range p.shown.versions {
@@ -192,7 +191,7 @@ func (m *metrics) dropRows(p *islandState, wanted map[route.Version]bool, since 
 			continue
 		}
 		if row.placed {
-			// The row went just now: no step leaves one that is not wanted.
+			// It has just been removed: no plan keeps a row that is not wanted.
 			m.routeRemoved.Observe(time.Since(since).Seconds())
 		}
 		delete(m.rows, v)

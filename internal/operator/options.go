@@ -12,54 +12,56 @@ import (
 	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
 )
 
-// EnabledLabel marks the namespaces that are managed, with "true", unless others
-// are named; with "false" those that are not, see [scope].
+// EnabledLabel is the label of namespaces: with "true" they are managed, with "false" they
+// are not. See [namespaceMode] for namespaces without it.
 const EnabledLabel = discover.AnnotationPrefix + "enabled"
 
-// Options are settings of an operator.
+// Options are the options of an operator.
 type Options struct {
-	// Model are the settings that the generator has too.
+	// Model are the options that the generator has, too.
 	Model model.Options
-	// Namespaces are those that are managed, and the only ones that are read. Empty
-	// means those that are labelled, or all.
+	// Namespaces are the managed namespaces; the operator reads no others. If it is empty,
+	// labels and AllNamespaces decide.
 	Namespaces []string
-	// AllNamespaces manages every namespace but those that are labelled with "false".
+	// AllNamespaces manages every namespace except for those with the label "false".
 	AllNamespaces bool
-	// Revisions are those of Istio whose mesh configurations are read besides that of
-	// the default one.
+	// Revisions are revisions of Istio whose mesh configurations are read in addition to
+	// that of the default revision.
 	Revisions []string
-	// Plan are the times that are waited. WaitMax is what is waited instead of
-	// Plan.Wait while istiod tells of a proxy that lacks what is waited for.
+	// Plan are the delays of the plan. PropagationDelayMax replaces Plan.PropagationDelay
+	// while istiod reports a proxy without the configuration that a change waits for.
 	Plan                plan.Options
 	PropagationDelayMax time.Duration
-	// AskIstiod is set where istiod is asked what proxies have, as Istiod says; its
-	// Namespace is Model's.
+	// AskIstiod makes the operator ask istiod which configuration proxies have. The
+	// namespace in Istiod is ignored: it is that of Model.
 	AskIstiod bool
 	Istiod    istiod.Options
-	// Debounce is for how long changes gather before they are looked at.
+	// Debounce is how long the loop waits for further changes before it reconciles.
 	Debounce time.Duration
-	// DryRun has every write checked by the API server, and nothing stored.
+	// DryRun makes the API server check every write and store nothing.
 	DryRun bool
-	// Gate has pods wait until ordinary traffic is pinned.
+	// Gate are the options of the readiness gate, which makes pods wait until ordinary
+	// traffic is pinned.
 	Gate GateOptions
 
-	// LeaderElection is for several replicas, of which one writes.
+	// LeaderElection makes replicas elect the one that writes.
 	LeaderElection bool
-	// LeaseNamespace is where the lease is; that of the pod if it is empty.
+	// LeaseNamespace is the namespace of the lease. If it is empty, it is that of the pod.
 	LeaseNamespace string
 	Lease          LeaseOptions
 	// Instance names the installation in what it writes, and whose objects it leaves alone
 	// that name another one. If it is empty, it is the namespace of the lease, or of the
 	// pod, with the name of the lease; where neither is known, there is none.
 	Instance string
-	// RequestTimeout is how long the API server may take to answer a request that is no
-	// watch; zero for as long as it likes.
+	// RequestTimeout is how long the API server may take to answer a request that is not a
+	// watch; zero for no limit.
 	RequestTimeout time.Duration
-	// MetricsAddress, ProbeAddress and ProfileAddress are listened on; "0" for not.
+	// MetricsAddress, ProbeAddress and ProfileAddress are addresses to listen on; "0" for
+	// none.
 	MetricsAddress, ProbeAddress, ProfileAddress string
 }
 
-// DefaultOptions returns the options of an ordinary installation.
+// DefaultOptions returns the default options.
 func DefaultOptions() Options {
 	return Options{
 		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), PropagationDelayMax: 5 * time.Second, Debounce: 10 * time.Millisecond,
@@ -67,13 +69,13 @@ func DefaultOptions() Options {
 		Gate: GateOptions{
 			Address: ":9443", Service: "overrides-webhook", Secret: "overrides-webhook", Configuration: "overrides-readiness-gate",
 		},
-		// Webhooks may take 10 s, where they don't say otherwise.
+		// The default timeout of webhooks is 10 s.
 		Lease: DefaultLeaseOptions(), RequestTimeout: 15 * time.Second,
 		MetricsAddress: ":8080", ProbeAddress: ":8081", ProfileAddress: "0",
 	}
 }
 
-// instance returns the name of the installation; "" for none.
+// instance returns the name of the installation; "" if it has none.
 func (o *Options) instance() string {
 	if o.Instance != "" {
 		return o.Instance

@@ -19,42 +19,42 @@ import (
 )
 
 const (
-	// rightsEvery is how often denied requests are looked into, askAgainAfter how often
-	// the API server is asked whether a right is back.
+	// checkInterval is how often denied requests are checked, recheckAfter how often the API
+	// server is asked whether a permission is back.
 	checkInterval, recheckAfter = 2 * time.Second, 20 * time.Second
-	// mayBeDown is how long a watch may be down before that is told: for longer than a
-	// restart of the API server.
+	// downTolerance is how long a watch may be down before that is reported. It is longer
+	// than a restart of the API server.
 	downTolerance = 30 * time.Second
 )
 
-// rights notices requests that the API server refuses because the operator is not
-// allowed to make them. A webhook may answer as if it were so; so the API server is
-// asked whether it is.
+// permissions detects missing permissions by the requests that the API server denies. A
+// webhook may deny a request with the same status, so the API server is asked whether the
+// permission is missing.
 type permissions struct {
 	log    *slog.Logger
 	health *watchHealth
-	// ask reports whether a right is there.
+	// isAllowed reports whether the operator has a permission.
 	isAllowed func(ctx context.Context, r permission) (bool, error)
-	// again is called when something that was not allowed is.
+	// onAllowed is called when a missing permission has been granted.
 	onAllowed func()
 
 	failed  *prometheus.CounterVec
 	missing *prometheus.GaugeVec
 
 	mu sync.Mutex
-	// denied are the rights for which the last request was denied, without namespaces and
-	// names: a right that is there elsewhere is not lost.
+	// denied are the permissions whose last request was denied, without namespaces and
+	// names: the operator may have a permission elsewhere.
 	denied map[permission]*denial
-	// down is set while it has been told that a watch is down.
+	// down is set while a watch is reported as down.
 	down bool
 }
 
-// denial is a request that was denied.
+// denial is a denied request.
 type denial struct {
-	// last is the last one, at its namespace.
+	// last is the permission of the last request, with its namespace.
 	last  permission
 	asked time.Time
-	// lost is set where the API server says that the right is not there.
+	// confirmed is set if the API server says that the permission is missing.
 	confirmed bool
 }
 
@@ -62,26 +62,26 @@ func newPermissions(log *slog.Logger, health *watchHealth) *permissions {
 	return &permissions{
 		log: log, health: health, onAllowed: func() {}, denied: map[permission]*denial{},
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "overrides_api_errors_total", Help: "Requests that the API server did not answer as asked, by verb, resource and reason.",
+			Name: "overrides_api_errors_total", Help: "Requests to the API server that failed, by verb, resource and reason.",
 		}, []string{"verb", "resource", "reason"}),
 		missing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "overrides_rights_missing", Help: "1 for what the operator has tried to do and is not allowed to.",
+			Name: "overrides_rights_missing", Help: "1 for each permission that the operator has needed and does not have.",
 		}, []string{"verb", "resource"}),
 	}
 }
 
-// wrap has rights see the answers to requests.
+// wrap returns a transport that records the results of requests.
 func (r *permissions) wrap(next http.RoundTripper) http.RoundTripper {
 	return &recordingTransport{next, r}
 }
 
-// noting passes requests on, and notes what became of them.
+// recordingTransport passes requests on and records their results.
 type recordingTransport struct {
 	next        http.RoundTripper
 	permissions *permissions
 }
 
-// RoundTrip makes a request.
+// RoundTrip implements [http.RoundTripper].
 func (l *recordingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := l.next.RoundTrip(request)
 	if asked, ok := permissionFor(request.Method, request.URL); ok {
@@ -90,7 +90,7 @@ func (l *recordingTransport) RoundTrip(request *http.Request) (*http.Response, e
 	return response, err
 }
 
-// note notes what became of a request.
+// record records the result of a request.
 func (r *permissions) record(asked permission, reason string) {
 	if reason != "" {
 		verb, resource := asked.labels()
@@ -113,7 +113,7 @@ func (r *permissions) record(asked permission, reason string) {
 	}
 }
 
-// settle notes whether a right is there. The caller has locked r.
+// setAllowed records whether the operator has a permission. The caller has locked r.mu.
 func (r *permissions) setAllowed(key permission, d *denial, allowed bool) {
 	verb, resource := key.labels()
 	switch {
@@ -135,10 +135,10 @@ func (r *permissions) setAllowed(key permission, d *denial, allowed bool) {
 	}
 }
 
-// NeedLeaderElection says that every replica tells what it lacks.
+// NeedLeaderElection returns false, because every replica reports what it lacks.
 func (r *permissions) NeedLeaderElection() bool { return false }
 
-// Start looks into what was denied until ctx ends.
+// Start checks denied permissions until ctx ends.
 func (r *permissions) Start(ctx context.Context) error {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
@@ -152,12 +152,12 @@ func (r *permissions) Start(ctx context.Context) error {
 	}
 }
 
-// look asks the API server about what was denied.
+// check asks the API server about denied permissions.
 func (r *permissions) check(ctx context.Context, now time.Time) {
 	for key, last := range r.due(now) {
 		allowed, err := r.isAllowed(ctx, last)
 		if err != nil && !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
-			continue // nothing is known
+			continue // the answer is unknown
 		}
 		r.mu.Lock()
 		if d := r.denied[key]; d != nil {
@@ -168,7 +168,7 @@ func (r *permissions) check(ctx context.Context, now time.Time) {
 	r.logWatches(now)
 }
 
-// toAsk lists the rights that are to be asked for now.
+// due lists the permissions to ask about now.
 func (r *permissions) due(now time.Time) map[permission]permission {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -182,24 +182,25 @@ func (r *permissions) due(now time.Time) map[permission]permission {
 	return out
 }
 
-// tellWatches logs that watches are down, and that they stand again.
+// logWatches logs when a watch is down for too long, and when all are up again.
 func (r *permissions) logWatches(now time.Time) {
 	down := r.health.downFor(now) > downTolerance
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if down != r.down {
 		if r.down = down; down {
-			r.log.Error("a watch is down, and nothing is written until it stands again", "longerThan", downTolerance.String())
+			r.log.Error("a watch is down, and nothing is written until it is up again", "longerThan", downTolerance.String())
 		} else {
-			r.log.Info("all watches stand again")
+			r.log.Info("all watches are up again")
 		}
 	}
 }
 
-// ready returns what an operator lacks that it can't do without.
+// ready returns an error if the operator can't work: an essential permission is missing, or
+// a watch is down.
 func (r *permissions) ready(*http.Request) error {
 	if down := r.health.downFor(time.Now()); down > downTolerance {
-		return fmt.Errorf("a watch is down for %v, and nothing is written", down.Round(time.Second))
+		return fmt.Errorf("a watch has been down for %v, and nothing is written", down.Round(time.Second))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -216,7 +217,8 @@ func (r *permissions) ready(*http.Request) error {
 	return errors.New("not allowed to " + strings.Join(lost, ", "))
 }
 
-// askAPI asks the API server whether a right is there, which everybody may.
+// reviewAccess asks the API server whether the operator has a permission. Every account may
+// ask this.
 func reviewAccess(reviews authorization.SelfSubjectAccessReviewInterface) func(context.Context, permission) (bool, error) {
 	return func(ctx context.Context, r permission) (bool, error) {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{

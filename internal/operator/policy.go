@@ -20,7 +20,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// policyWriter keeps the status of OverridePolicies.
+// policyWriter writes the status of OverridePolicies.
 type policyWriter struct {
 	objects    dynamic.Interface
 	log        *slog.Logger
@@ -28,28 +28,28 @@ type policyWriter struct {
 	dryRun     bool
 
 	mu sync.Mutex
-	// statuses has what is known of the status of each policy.
+	// statuses has the state of the writes for each policy.
 	statuses map[types.UID]*policyStatus
 }
 
-// policyStatus is what is known of writes of a policy's status.
+// policyStatus is the state of the writes of a policy's status.
 type policyStatus struct {
-	// of is the island that the policy is in.
+	// island is the island of the policy.
 	island *islandState
-	// writing is what is being written; nil for nothing. stale is set where something
-	// else is to be written since.
+	// writing is the status that is being written; nil for none. outdated is set if another
+	// status is wanted by now.
 	writing  *v1alpha1.OverridePolicyStatus
 	outdated bool
-	// failed says until when it is not tried again.
+	// retryAt is when to try again after an error.
 	retryAt time.Time
-	// written is what was written last, where on was in place: the informer may not have
-	// told of it yet.
+	// written is the status that was written last, and base the one that it replaced. The
+	// informer may not have reported written yet.
 	written, base *v1alpha1.OverridePolicyStatus
 }
 
-// write has the status of each policy written of which it differs, and returns when to
-// look again. While something is being written for a target, flyingSince says since
-// when: what is over in a moment is not told.
+// write writes the status of each policy whose status differs, and returns when to look
+// again. While a write for a target is in flight (see writingSince), it waits for a moment,
+// in order not to report states that end at once.
 func (w *policyWriter) write(ctx context.Context, p *islandState, writingSince func(host string) time.Time) time.Time {
 	var requeueAt time.Time
 	if w.dryRun {
@@ -82,8 +82,7 @@ func (w *policyWriter) write(ctx context.Context, p *islandState, writingSince f
 	return requeueAt
 }
 
-// end forgets the policies of an island that are not among those that it has now. The caller
-// has locked w.
+// dropExcept drops the policies that an island no longer has. The caller has locked w.mu.
 func (w *policyWriter) dropExcept(p *islandState, now []*v1alpha1.OverridePolicy) {
 	for uid := range p.shown.policies {
 		if x := w.statuses[uid]; x != nil && x.island == p && !slices.ContainsFunc(now, func(o *v1alpha1.OverridePolicy) bool { return o.UID == uid }) {
@@ -96,17 +95,17 @@ func (w *policyWriter) dropExcept(p *islandState, now []*v1alpha1.OverridePolicy
 	}
 }
 
-// forget forgets the policies of an island that is no more, unless another one has them.
+// forget drops the policies of an island that is gone, unless another island has them now.
 func (w *policyWriter) forget(p *islandState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dropExcept(p, nil)
 }
 
-// momentary is how long a write takes that is not told in the status of a policy.
+// statusDelay is how long a write may be in flight before the status of a policy reports it.
 const statusDelay = 2 * time.Second
 
-// toldAfter returns until when the status of a policy is left as it is.
+// statusAfter returns until when the status of a policy must not be written.
 func statusAfter(policy *v1alpha1.OverridePolicy, p *islandState, writingSince func(host string) time.Time) time.Time {
 	var out time.Time
 	for _, ref := range policy.Spec.TargetRefs {
@@ -124,13 +123,13 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// told reports whether a status was written already, and the policy is the one of
-// before.
+// alreadyWritten reports whether the status was written, and the policy is still the one
+// from before the write.
 func (x *policyStatus) alreadyWritten(policy *v1alpha1.OverridePolicy, want *v1alpha1.OverridePolicyStatus) bool {
 	return x.written != nil && sameStatus(x.written, want) && reflect.DeepEqual(*x.base, policy.Status)
 }
 
-// sameStatus reports whether two statuses say the same, at whatever time.
+// sameStatus reports whether two statuses are equal apart from times.
 func sameStatus(a, b *v1alpha1.OverridePolicyStatus) bool {
 	a, b = a.DeepCopy(), b.DeepCopy()
 	for _, s := range []*v1alpha1.OverridePolicyStatus{a, b} {
@@ -143,8 +142,8 @@ func sameStatus(a, b *v1alpha1.OverridePolicyStatus) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// apply writes the status of a policy. It reports whether it succeeded, and nothing
-// else is to be written by now.
+// apply writes the status of a policy. It reports whether it has succeeded and no other
+// status is wanted by now.
 func (w *policyWriter) apply(ctx context.Context, policy *v1alpha1.OverridePolicy, x *policyStatus, want *v1alpha1.OverridePolicyStatus) bool {
 	object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
 	err := apply.Status(ctx, w.objects, object, policy.UID, want)
@@ -162,8 +161,7 @@ func (w *policyWriter) apply(ctx context.Context, policy *v1alpha1.OverridePolic
 	return false
 }
 
-// statusOf says what became of a policy. Where nothing is new, times stay as they
-// are in its present status.
+// statusOf returns the status of a policy. Conditions that do not change keep their times.
 func statusOf(policy *v1alpha1.OverridePolicy, p *islandState) v1alpha1.OverridePolicyStatus {
 	var out v1alpha1.OverridePolicyStatus
 	report := slices.IndexFunc(p.result.Policies, func(r compile.PolicyReport) bool {
@@ -195,8 +193,8 @@ func presentConditions(policy *v1alpha1.OverridePolicy, ref v1alpha1.TargetRefer
 	return nil
 }
 
-// conditions says for one target whether the policy applies, and if it does,
-// whether what follows from it is in the cluster.
+// conditions returns whether the policy is accepted for a target and, if it is, whether the
+// result is in the cluster.
 func conditions(policy *v1alpha1.OverridePolicy, service string, p *islandState, report int) (accepted, programmed *metav1.Condition) {
 	accepted = &metav1.Condition{Type: v1alpha1.PolicyConditionAccepted, Status: metav1.ConditionFalse}
 	object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
@@ -225,8 +223,8 @@ func conditions(policy *v1alpha1.OverridePolicy, service string, p *islandState,
 	return accepted, nil
 }
 
-// message is that of the first diagnostic of a code about an object and its target,
-// which is zero for codes without one.
+// message returns the message of the first diagnostic with a code about an object and its
+// target. The target is zero for codes without one.
 func message(p *islandState, object diag.Object, code diag.Code, target diag.Object) string {
 	for i := range p.diags {
 		if d := &p.diags[i]; d.Object == object && d.Code == code && d.Target == target {
@@ -236,7 +234,7 @@ func message(p *islandState, object diag.Object, code diag.Code, target diag.Obj
 	return code.Entry().Meaning
 }
 
-// programmedFor says whether what follows for a Service is in the cluster.
+// programmedFor returns whether the objects for a Service are in the cluster.
 func programmedFor(s *compile.Service, p *islandState) *metav1.Condition {
 	out := &metav1.Condition{Type: v1alpha1.PolicyConditionProgrammed, Status: metav1.ConditionTrue}
 	is := func(status metav1.ConditionStatus, reason, text string) *metav1.Condition {
@@ -262,7 +260,7 @@ func programmedFor(s *compile.Service, p *islandState) *metav1.Condition {
 		case h.Reason == plan.ReleasedNotReady:
 			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonPending, message(p, object, diag.ReleasedNotReady, diag.Object{}))
 		case h.Reason == plan.SubsetNotPropagated || h.Reason == plan.UnreleasedPodsDraining:
-			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonPending, "proxies are given time to have what the next step relies on")
+			return is(metav1.ConditionFalse, v1alpha1.PolicyReasonPending, "the next step waits until all proxies have received the previous one")
 		}
 	}
 	for _, step := range p.planned.Steps {

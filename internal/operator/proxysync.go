@@ -20,48 +20,49 @@ import (
 )
 
 const (
-	// roundTimeout is how long they may take to answer.
+	// roundTimeout bounds one round of questions to all istiods.
 	roundTimeout = 3 * time.Second
-	// retryFirst is when istiod is asked again after that went wrong, doubled each time
-	// up to retryLast, which holds at once where we are not allowed to.
+	// retryFirst is the backoff after an error. It doubles each time up to retryLast, which
+	// applies at once if the operator lacks a permission.
 	retryFirst = time.Second
 	retryLast  = time.Minute
 )
 
-// asker finds out from istiod which clusters and routes all proxies have, while
-// something waits for it. What it finds out may be lost at any time: then time alone decides.
+// proxySync asks istiod which clusters and routes all proxies have, while a plan waits for
+// this. Its results may be lost at any time; plans then wait for a fixed time instead.
 type proxySync struct {
 	client  *istiod.Client
 	store   *store
 	log     *slog.Logger
 	metrics *proxySyncMetrics
-	// changed gets a value when there is something new to ask for.
+	// changed gets a value when there is something to ask.
 	changed chan struct{}
 
 	mu sync.Mutex
-	// asking has what each island waits for.
+	// pending has what the plan of each island waits for.
 	pending map[*islandState]pendingSync
-	// young are the clusters in question; settled those of them that all proxies were
-	// found to have.
+	// clusters are the pending clusters of all islands; acked are those that all proxies
+	// have.
 	clusters []plan.PendingCluster
 	acked    map[plan.Cluster]time.Time
-	// behind is set where the last round has found a proxy that may yet get one.
+	// behind is set if the last round has found a proxy that lacks a cluster and may still
+	// get it.
 	behind bool
-	// rows are the override rows in question; routesSettled the versions to which all
-	// proxies were found to have the routes. routesBehind is set where a proxy may yet get
-	// one, or nobody has looked yet.
+	// rows are the pending rows of all islands; routesAcked are the versions whose routes
+	// all proxies have. routesBehind is set while a proxy may still get a row, or no round
+	// has asked about it.
 	rows         []plan.PendingRow
 	routesAcked  map[route.Version]time.Time
 	routesBehind bool
-	// down is set where nobody could be asked the last time.
+	// unavailable is set if the last attempt to ask has failed.
 	unavailable bool
 
-	// failed counts what went wrong in a row; nothing is asked until retry.
+	// failed counts consecutive errors; there is no attempt before retry.
 	failed int
 	retry  time.Time
 }
 
-// addAsker has istiod asked for what r's plans wait for.
+// addProxySync makes r ask istiod for what its plans wait for.
 func addProxySync(config *rest.Config, r *reconciler, p parts) error {
 	options := r.options.Istiod
 	options.Namespace = r.options.Model.RootNamespace
@@ -77,17 +78,17 @@ func addProxySync(config *rest.Config, r *reconciler, p parts) error {
 	return nil
 }
 
-// asksIstiod reports whether istiod is to be asked. Who sees the pods of some
-// namespaces only can't know whether a proxy elsewhere is missing.
+// asksIstiod reports whether to ask istiod. An operator that reads the pods of some
+// namespaces only can't tell whether a proxy elsewhere is missing from the answers.
 func (o *Options) asksIstiod(log *slog.Logger) bool {
 	if o.AskIstiod && len(o.Namespaces) > 0 {
-		log.Info("istiod is not asked what proxies have, since pods of other namespaces are not known")
+		log.Info("istiod is not asked which configuration proxies have, since pods of other namespaces are not known")
 		return false
 	}
 	return o.AskIstiod
 }
 
-// forget forgets what was found out.
+// forget drops all results.
 func (a *proxySync) forget() {
 	if a == nil {
 		return
@@ -99,8 +100,8 @@ func (a *proxySync) forget() {
 	a.rows, a.routesAcked, a.routesBehind = nil, map[route.Version]time.Time{}, false
 }
 
-// apply gives a plan what is known. Where a proxy is known to lack what is waited
-// for and may be about to get it, the wait is longer, up to longest.
+// apply adds the results to the input of a plan. If a proxy lacks something and may be about
+// to get it, the propagation delay is extended to longest.
 func (a *proxySync) apply(in *plan.Input, longest time.Duration) {
 	if a == nil {
 		return
@@ -116,7 +117,7 @@ func (a *proxySync) apply(in *plan.Input, longest time.Duration) {
 	}
 }
 
-// note takes from the plans of islands what they wait for.
+// update updates what the plans of islands wait for.
 func (a *proxySync) update(due, gone []*islandState) {
 	if a == nil {
 		return
@@ -144,10 +145,10 @@ func (a *proxySync) update(due, gone []*islandState) {
 		}
 	}
 	a.acked = still
-	// Until rows have been asked about, nobody knows that all proxies have them.
+	// Until a round has asked about a row, a proxy may lack it.
 	a.routesBehind = len(a.rows) > 0 && !a.unavailable && (a.routesBehind || hasNewRows(a.rows, before))
 	if !anyBlocking(a.clusters) {
-		// Nobody asks any more, so nobody would notice when this is no longer so.
+		// There are no further rounds, so nothing would reset this.
 		a.behind = false
 	}
 	if !anyBlocking(a.clusters) && len(a.rows) == 0 {
@@ -159,16 +160,15 @@ func (a *proxySync) update(due, gone []*islandState) {
 	}
 }
 
-// question is what the plan of an island waits for, and the versions of it whose routes all
-// proxies were found to have.
+// pendingSync is what the plan of an island waits for, and its versions whose routes all
+// proxies have.
 type pendingSync struct {
 	clusters []plan.PendingCluster
 	rows     []plan.PendingRow
 	acked    map[route.Version]bool
 }
 
-// notePlan takes from the plan of one island which clusters and rows are in question. The
-// caller has locked a.
+// updateIsland updates what the plan of one island waits for. The caller has locked a.mu.
 func (a *proxySync) updateIsland(p *islandState) {
 	now := pendingSync{clusters: p.planned.PendingClusters, rows: p.planned.PendingRows, acked: map[route.Version]bool{}}
 	for v, r := range p.planned.Routed {
@@ -190,24 +190,24 @@ func (a *proxySync) updateIsland(p *islandState) {
 	a.pending[p] = now
 }
 
-// waitsFor reports whether the plan of an island waits for proxies.
+// isPending reports whether the plan of an island waits for proxies.
 func (a *proxySync) isPending(p *islandState) bool {
 	return a != nil && len(p.planned.PendingClusters)+len(p.planned.PendingRows) > 0
 }
 
-// hasOthers reports whether there are rows that were not among those of before.
+// hasNewRows reports whether some of rows are not in before.
 func hasNewRows(rows, before []plan.PendingRow) bool {
 	return slices.ContainsFunc(rows, func(w plan.PendingRow) bool {
 		return !slices.ContainsFunc(before, func(b plan.PendingRow) bool { return b.Version == w.Version && b.Since.Equal(w.Since) })
 	})
 }
 
-// waits reports whether something waits for what istiod could tell.
+// anyBlocking reports whether a change waits for a cluster that istiod can report on.
 func anyBlocking(young []plan.PendingCluster) bool {
 	return slices.ContainsFunc(young, func(y plan.PendingCluster) bool { return y.FirstOfName && y.Blocking })
 }
 
-// run asks whenever something waits, until ctx ends.
+// run asks whenever something is pending, until ctx ends.
 func (a *proxySync) run(ctx context.Context) {
 	for {
 		select {
@@ -224,15 +224,15 @@ func (a *proxySync) run(ctx context.Context) {
 	}
 }
 
-// waiting reports whether something waits.
+// hasPending reports whether there is something to ask.
 func (a *proxySync) hasPending() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return anyBlocking(a.clusters) || len(a.rows) > 0
 }
 
-// converse asks round after round until nothing waits any more. Each time begins
-// with no memory: an istiod may have been started anew meanwhile.
+// poll asks round after round until nothing is pending. It begins without a memory of
+// earlier rounds, because an istiod may have been restarted since.
 func (a *proxySync) poll(ctx context.Context) error {
 	openCtx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
@@ -254,9 +254,9 @@ func (a *proxySync) poll(ctx context.Context) error {
 			return nil
 		}
 		roundCtx, cancel := context.WithTimeout(ctx, roundTimeout)
-		// Pods first: one that becomes ready during the round has connected before.
+		// List pods first: a pod that becomes ready during the round is connected by then.
 		in.Pods = a.store.proxies()
-		// Of a new row, what istiod sent last may tell, which was before it was in question.
+		// Refresh for new rows: istiod may have sent their routes before they were pending.
 		answer, err := session.Round(roundCtx, &istiod.Query{
 			Questions: ask, Routes: proxysync.RouteNames(in.PendingRows), Refresh: hasNewRows(in.PendingRows, rows),
 		})
@@ -277,10 +277,10 @@ func (a *proxySync) poll(ctx context.Context) error {
 	}
 }
 
-// publish lets the next plan know what a round has found.
+// publish makes the results of a round available to the next plan.
 func (a *proxySync) publish(in *proxysync.Input, out *proxysync.Output) {
 	if a.failed > 0 {
-		a.log.Info("istiod tells again what proxies have")
+		a.log.Info("istiod reports the configuration of proxies again")
 	}
 	a.failed, a.retry = 0, time.Time{}
 	a.mu.Lock()
@@ -289,7 +289,7 @@ func (a *proxySync) publish(in *proxysync.Input, out *proxysync.Output) {
 	routesBehind := out.RoutesBehind || a.routesBehind && hasNewRows(a.rows, in.PendingRows)
 	changed := a.behind != out.Behind || a.routesBehind && !routesBehind
 	a.behind, a.routesBehind, a.unavailable = out.Behind, routesBehind, false
-	// A plan may be reading what it was given.
+	// A plan may be reading the old map.
 	a.acked = maps.Clone(a.acked)
 	for _, y := range in.PendingClusters {
 		at, ok := out.Acked[y.Cluster]
@@ -313,14 +313,14 @@ func (a *proxySync) publish(in *proxysync.Input, out *proxysync.Output) {
 	}
 }
 
-// fail notes that nothing is known, and says so once.
+// fail records that the results are unknown, and logs the first of consecutive errors.
 func (a *proxySync) fail(err error) {
 	a.mu.Lock()
 	a.behind, a.routesBehind, a.unavailable = false, false, true
 	a.mu.Unlock()
 	a.metrics.roundFailed()
 	if a.failed == 0 {
-		a.log.Warn("istiod can't be asked what proxies have, so all are given --propagation-delay to have what was written", "error", err)
+		a.log.Warn("istiod can't be asked which configuration proxies have, so each write waits for --propagation-delay", "error", err)
 	}
 	pause := min(retryFirst<<min(a.failed, 10), retryLast)
 	if errors.Is(err, istiod.ErrRefused) || errors.Is(err, istiod.ErrNone) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
@@ -330,12 +330,12 @@ func (a *proxySync) fail(err error) {
 	a.retry = time.Now().Add(pause)
 }
 
-// injected is the annotation of pods that Istio put a proxy into.
+// injected is the annotation of pods with an injected Istio proxy.
 const injected = "sidecar.istio.io/status"
 
-// hasProxy reports whether a pod is ready, is not ending, and Istio put a proxy into
-// it. One that is not ready yet gets all there is when it connects; one that is
-// ending may have no proxy any more.
+// hasProxy reports whether a pod is ready, not terminating, and has an Istio proxy. A pod
+// that is not ready yet gets the whole configuration when it connects; the proxy of a
+// terminating pod may have ended.
 func hasProxy(pod *corev1.Pod) bool {
 	_, ok := pod.Annotations[injected]
 	return ok && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
@@ -343,7 +343,7 @@ func hasProxy(pod *corev1.Pod) bool {
 	})
 }
 
-// proxies names the pods that have a proxy, as istiod names them.
+// proxies names the pods that have a proxy, in istiod's format.
 func (s *store) proxies() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// limits bound the writes that are in flight at the same time.
+// limits bound the writes in flight.
 type limits struct {
-	// fast bounds the writes that were begun less than slowAfter ago. An older one
-	// gives its place to another, so that a few slow ones hold up nobody.
+	// fast bounds the writes that began less than slowAfter ago. Older ones no longer count,
+	// so that a few slow writes do not delay others.
 	fast      int
 	slowAfter time.Duration
-	// all bounds all writes in flight, namespace those of one namespace.
+	// all bounds all writes in flight, namespace those in one namespace.
 	all, namespace int
 }
 
@@ -24,8 +24,8 @@ func defaultLimits() limits {
 	return limits{fast: 8, slowAfter: 250 * time.Millisecond, all: 64, namespace: 16}
 }
 
-// queue decides which write begins next. It has no lock and no clock: the [writer]
-// owns both.
+// queue decides which write begins next. It has no lock and no clock; [writer] has
+// both.
 //
 // Steps of one plan do not depend on each other, nor on those of other islands. A step of a
 // later plan of an island may depend on the effect of a write that the later plan has not
@@ -39,28 +39,30 @@ func defaultLimits() limits {
 type queue struct {
 	limits
 
-	// round counts the reconciliations. All plans of one have observed what was over before it.
+	// round counts the reconciliations. All plans of a round have observed the writes that
+	// had ended before it.
 	round int
-	// steps are those of the latest plans that have not begun, in the order in which they
-	// are to begin.
+	// steps are the steps of the latest plans that have not begun, in the order in which
+	// they should begin.
 	steps []queued
-	// flights are the writes that have begun, and are not over, or not observed to be: flying
-	// are those that are not over, earlier those that were not when the round began.
+	// unobservedWrites are the writes that have begun, but whose effect is not observed. Of
+	// these, inFlight are those that have not ended, and earlierWrites those that had not
+	// ended when the round began.
 	unobservedWrites, inFlight, earlierWrites map[diag.Object]*inFlightWrite
 }
 
-// queued is a step of a plan that is to be taken.
+// queued is a step in the queue.
 type queued struct {
 	plan.Step
 	change change
-	// of is the island, round the one in which it was planned, and seen the object as it was
-	// then.
+	// island is the island of the step, round the round of its plan, and seen the object at
+	// that time.
 	island *islandState
 	round  int
 	seen   *apply.Seen
 }
 
-// flight is a write that has begun.
+// inFlightWrite is a write that has begun.
 type inFlightWrite struct {
 	object diag.Object
 	hosts  []string
@@ -72,16 +74,16 @@ func newQueue(l limits) *queue {
 	return &queue{limits: l, unobservedWrites: map[diag.Object]*inFlightWrite{}, inFlight: map[diag.Object]*inFlightWrite{}, earlierWrites: map[diag.Object]*inFlightWrite{}}
 }
 
-// observe begins a round: the effects of all writes that are over are about to be read.
-// Steps that wait for a write are dropped, as they were planned without its effect: their
-// island is looked at again when it is over.
+// observe begins a round, before the effects of ended writes are read. It drops the steps
+// that wait for a write, as their plan did not know its effect. Their islands are planned
+// again when the write has ended.
 func (q *queue) observe() {
 	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return q.blocked(&s) })
 	q.unobservedWrites, q.earlierWrites = maps.Clone(q.inFlight), maps.Clone(q.inFlight)
 	q.round++
 }
 
-// drop drops the steps of islands, which have other plans now, or are no more.
+// drop drops the steps of islands that have new plans or are gone.
 func (q *queue) drop(of map[*islandState]bool) {
 	q.steps = slices.DeleteFunc(q.steps, func(s queued) bool { return of[s.island] })
 }
@@ -94,7 +96,7 @@ func (q *queue) install(of *islandState, steps []queued) {
 	}
 }
 
-// begin takes the first step that may begin at a time. It reports false if there is
+// begin removes and returns the first step that may begin now. It reports false if there is
 // none.
 func (q *queue) begin(now time.Time) (queued, bool) {
 	fast, all, namespaces := q.count(now)
@@ -119,7 +121,7 @@ func (q *queue) begin(now time.Time) (queued, bool) {
 	return queued{}, false
 }
 
-// count counts the writes that are in flight.
+// count counts the writes in flight.
 func (q *queue) count(now time.Time) (fast, all int, namespaces map[string]int) {
 	namespaces = map[string]int{}
 	for object, f := range q.inFlight {
@@ -132,15 +134,14 @@ func (q *queue) count(now time.Time) (fast, all int, namespaces map[string]int) 
 	return fast, all, namespaces
 }
 
-// unobserved reports whether a write of an object has begun, of a plan before that of this
-// round, whose effect this one has not observed.
+// unobserved reports whether an earlier plan than that of this round has begun a write of
+// the object, and this round has not observed its effect.
 func (q *queue) unobserved(object diag.Object) bool {
 	f := q.unobservedWrites[object]
 	return f != nil && f.round < q.round
 }
 
-// blocked reports whether a step waits for a write whose effect its plan has not
-// observed.
+// blocked reports whether a step waits for a write whose effect its plan has not observed.
 func (q *queue) blocked(s *queued) bool {
 	if f := q.unobservedWrites[s.Object.Object]; f != nil {
 		return true
@@ -168,13 +169,13 @@ func shareHost(a, b []string) bool {
 	})
 }
 
-// end notes that a write is over.
+// end records that a write has ended.
 func (q *queue) end(object diag.Object) {
 	delete(q.inFlight, object)
 }
 
-// flyingSince returns since when a write that names a host is in flight, or has ended
-// without its effect being observed; zero where there is none.
+// writingSince returns when the first unobserved write with a host began; zero if there is
+// none.
 func (q *queue) writingSince(host string) time.Time {
 	var out time.Time
 	for _, f := range q.unobservedWrites {
@@ -185,8 +186,8 @@ func (q *queue) writingSince(host string) time.Time {
 	return out
 }
 
-// slowAt returns when the next write in flight becomes a slow one, and gives its place
-// to another; zero for never.
+// slowAt returns when the next write in flight stops to count as fast, which lets another
+// one begin; zero for never.
 func (q *queue) slowAt(now time.Time) time.Time {
 	var out time.Time
 	for _, f := range q.inFlight {
@@ -197,11 +198,13 @@ func (q *queue) slowAt(now time.Time) time.Time {
 	return out
 }
 
-// ranked returns steps in the order in which they are to begin: first what follows a
-// change of the routes of a user's VirtualService, whose owner waits for it; then
-// changes of other routes, which follow versions; then what makes new routes and
-// subsets possible; what is not needed any more comes last. Otherwise the order is that
-// of the plan.
+// prioritized returns steps in the order in which they should begin, and otherwise in the
+// order of their plans:
+//
+//  1. updates after a change of a user's VirtualService, whose owner is waiting
+//  2. updates of other routes, after a change of versions
+//  3. new routes, and changes of subsets
+//  4. deletions
 func prioritized(steps []queued) []queued {
 	out := slices.Clone(steps)
 	slices.SortStableFunc(out, func(a, b queued) int { return a.priority() - b.priority() })

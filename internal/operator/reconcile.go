@@ -15,15 +15,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// reconciler makes the cluster what it is to be.
+// reconciler keeps the objects of Overrides in the cluster up to date.
 type reconciler struct {
 	options *Options
 	store   *store
 	islands *islands
-	// synced reports whether the store is complete, hasMesh whether there is
-	// anything to write to.
+	// synced reports whether the store is complete, hasMesh whether the kinds of the objects
+	// of Overrides are installed.
 	synced, hasMesh func() bool
-	// fresh reports whether all watches stand.
+	// watchesUp reports whether all watches are up.
 	watchesUp func() bool
 
 	log        *slog.Logger
@@ -32,33 +32,34 @@ type reconciler struct {
 	background *background
 	policy     *policyWriter
 	events     *eventReporter
-	// gates is nil where there are none, asker where istiod is not asked.
+	// gates is nil without readiness gates, proxySync if istiod is not asked.
 	gates     *gateOpener
 	proxySync *proxySync
 
-	// missing are the namespaces that are named and not there.
+	// missingNamespaces are the managed namespaces that are named and don't exist.
 	missingNamespaces []string
-	// without is set where there was nothing to write to.
+	// meshMissing is set if the kinds of the objects of Overrides were not installed in the
+	// last cycle.
 	meshMissing bool
-	// everything has the next reconciliation look at all islands, retold at those that tell in
-	// the status of other objects.
+	// reconcileAll makes the next cycle look at all islands, retryStatus at those with pods
+	// or policies whose status may have to be written again.
 	reconcileAll, retryStatus bool
-	// busy is when the reconciliation that is under way began; nil for none. passes counts
-	// those that are over.
+	// busy is when the running cycle began; nil if none runs. cycles counts the completed
+	// ones.
 	busy   atomic.Pointer[time.Time]
 	cycles atomic.Int64
 }
 
-// parts are those of a reconciler that write, or tell.
+// parts are the parts of a reconciler that write or report.
 type parts struct {
 	client     *apply.Client
 	policy     *policyWriter
 	background *background
 	recorder   events.EventRecorder
 	metrics    *metrics
-	// gates is nil where there are none.
+	// gates is nil without readiness gates.
 	gates *gateMetrics
-	// asks is nil where istiod is not asked.
+	// proxySync is nil if istiod is not asked.
 	proxySync   *proxySyncMetrics
 	health      *watchHealth
 	permissions *permissions
@@ -75,13 +76,13 @@ func newReconciler(options *Options, s *store, p parts) *reconciler {
 	}
 }
 
-// reconcile looks at the islands in which something has changed, or is due, and begins the
-// writes that may be made now. It returns when to look again though nothing has changed.
+// reconcile runs one cycle for the islands that have changed or are due, and begins the
+// writes that may be made now. It returns when to run the next cycle without a change.
 func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	began := time.Now()
 	if !r.synced() || !r.watchesUp() {
-		// A watch that has just started, or restarted, has not delivered everything: what
-		// follows from a part of the cluster would be wrong.
+		// A watch that has just been started or restarted has not delivered everything, and
+		// the result of a part of the cluster would be wrong.
 		return began.Add(syncPoll)
 	}
 	r.busy.Store(&began)
@@ -118,8 +119,8 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	return earlier(r.next(), r.writer.retry())
 }
 
-// due lists the islands to look at: those that changed, those of writes that have ended,
-// those that have asked to be looked at, and what is in no island.
+// due lists the islands to look at: those that have changed, those with a write that has
+// ended, those whose time has come, and the state of everything that is in no island.
 func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.Time) []*islandState {
 	if r.reconcileAll {
 		r.reconcileAll, r.retryStatus = false, false
@@ -147,7 +148,7 @@ func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.T
 	return append(out, r.islands.rest)
 }
 
-// next returns when the first island is to be looked at again; zero for never.
+// next returns when the next island is due; zero for never.
 func (r *reconciler) next() time.Time {
 	out := r.islands.rest.requeueAt
 	for _, p := range r.islands.states {
@@ -156,7 +157,7 @@ func (r *reconciler) next() time.Time {
 	return out
 }
 
-// planAll plans for islands, and begins to write.
+// planAll plans the changes of islands, and begins to write.
 func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
 	for _, p := range due {
 		in := r.input(p)
@@ -181,8 +182,8 @@ func (r *reconciler) input(p *islandState) plan.Input {
 	return in
 }
 
-// tell tells what is so of an island now: by readiness gates, in the status of policies, by
-// Events, and in metrics.
+// report reports the current state of an island: in readiness gates, the status of policies,
+// Events, and metrics.
 func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing bool) {
 	p.diags = diag.Sort(slices.Concat(exceptFor(p.objectDiags, p.planned.Diagnostics), p.planned.Diagnostics))
 	p.requeueAt = earlier(p.requeueAt, r.gates.open(ctx, p, r.writer.writingSince))
@@ -199,8 +200,9 @@ func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing boo
 	p.requeueAt = earlier(p.requeueAt, out.RequeueAt)
 }
 
-// exceptFor returns diagnostics but for those of which others say more: what a plan says
-// is about the objects in place too.
+// exceptFor returns the diagnostics about objects that the plan has no diagnostic of the
+// same code for. Those of the plan say more, since they are also about the objects in the
+// cluster.
 func exceptFor(diags, others []diag.Diagnostic) []diag.Diagnostic {
 	if len(others) == 0 {
 		return diags
@@ -210,7 +212,7 @@ func exceptFor(diags, others []diag.Diagnostic) []diag.Diagnostic {
 	})
 }
 
-// earlier returns the earlier of two times, of which zero means never.
+// earlier returns the earlier of two times; zero means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b

@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// unreadRevisions tells of each revision of Istio that namespaces are of, and whose
-// mesh configuration is not read, unless its place is taken by what flags say.
+// unreadRevisions returns a diagnostic for each revision of Istio that namespaces use and
+// whose mesh configuration is not read, unless flags replace the configuration.
 func (o *Options) unreadRevisions(snapshot *model.Snapshot) []diag.Diagnostic {
 	mesh := &snapshot.Options.Mesh
 	if len(mesh.VirtualServiceExportTo) > 0 && len(mesh.DestinationRuleExportTo) > 0 && len(mesh.ServiceExportTo) > 0 {
@@ -27,7 +27,7 @@ func (o *Options) unreadRevisions(snapshot *model.Snapshot) []diag.Diagnostic {
 		if read[name] {
 			continue
 		}
-		read[name] = true // once is enough
+		read[name] = true // one diagnostic for each revision
 		out = append(out, diag.New(diag.MeshConfigUnread, diag.Object{Kind: "Namespace", Name: namespace},
 			"it is of revision %s, whose ConfigMap %s is not read", revision, name))
 	}

@@ -15,20 +15,20 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// A write that is undone, by something that writes under our field manager, is made again
-// at once the first time. From then on it waits, longer each time: two operators whose
-// flags differ would write over each other without end. Deletions tell nothing of who has
-// deleted, and people do that too; so one more of them is needed.
+// If another writer undoes a write under our field manager, the write is repeated at once
+// the first time, and then after a backoff that doubles. Otherwise two operators with
+// different flags would overwrite each other without end. A deletion does not say who made
+// it, and users delete objects too, so the limit is higher for deletions.
 const (
 	undoneLimit, deletedLimit      = 2, 3
 	rivalBackoff, rivalBackoffMax  = time.Second, 5 * time.Minute
 	undoneWindow, rivalForgetAfter = time.Minute, 15 * time.Minute
 )
 
-// rivals has what became of the last write of each object.
+// rivals has the result of the last write of each object.
 type rivals struct {
 	byObject map[diag.Object]rival
-	// noted are the objects of which a write was undone, or that were deleted.
+	// suspects are the objects whose writes were undone, and the deleted ones.
 	suspects map[diag.Object]bool
 }
 
@@ -36,7 +36,7 @@ func newRivals() rivals {
 	return rivals{byObject: map[diag.Object]rival{}, suspects: map[diag.Object]bool{}}
 }
 
-// put notes what became of the last write of an object.
+// put records the result of the last write of an object.
 func (rs rivals) put(object diag.Object, r rival) {
 	rs.byObject[object] = r
 	if r.undone > 0 || r.wrote == "" {
@@ -46,26 +46,26 @@ func (rs rivals) put(object diag.Object, r rival) {
 	}
 }
 
-// rival is something that undoes writes of an object, as far as there is one.
+// rival is the state of an object that another writer may be changing.
 type rival struct {
-	// wrote is the state that the last write has made, empty for a deletion; applied is
-	// when, by the API server's clock, at by ours; sum is of what was written.
+	// wrote is the version after the last write, empty for a deletion; applied is the time
+	// of the write by the API server's clock, wroteAt by our own; contentHash is its content.
 	wrote            string
 	applied, wroteAt time.Time
 	contentHash      uint64
-	// removed is the object that a deletion has removed.
+	// removed is the UID of the object that was deleted.
 	removed types.UID
-	// known is the state of the object that was judged last.
+	// judged is the version of the object for which the outcome was last determined.
 	judged string
-	// undone counts writes in a row that were undone, and last is when the last one was.
+	// undone counts consecutive undone writes; lastUndone is when the last one was detected.
 	undone     int
 	deletes    bool
 	lastUndone time.Time
-	// until is when the object may be written again.
+	// retryAt is when the object may be written again.
 	retryAt time.Time
 }
 
-// undoing is what became of a write.
+// writeOutcome is what has happened to a write since.
 type writeOutcome int
 
 const (
@@ -74,9 +74,9 @@ const (
 	deleted
 )
 
-// becameOf says what became of the last write of an object that is now as seen, and for
-// which something is wanted. A user who takes over a field has it: what is left of ours is
-// part of what was written.
+// outcome returns what has happened to the last write of an object, given its observed state
+// and its wanted content. If a user takes over a field, the rest of our fields is a subset
+// of what was written, which is no conflict.
 func (r *rival) outcome(seen *apply.Seen, wanted []byte) writeOutcome {
 	switch {
 	case seen == nil && r.wrote != "":
@@ -85,7 +85,7 @@ func (r *rival) outcome(seen *apply.Seen, wanted []byte) writeOutcome {
 		return intact
 	case r.wrote == "":
 		if seen.UID == r.removed {
-			return intact // an older state of it
+			return intact // an older state of the deleted object
 		}
 		return overwritten
 	case !seen.Written.Equal(r.applied):
@@ -102,8 +102,8 @@ func hashOf(content []byte) uint64 {
 	return h.Sum64()
 }
 
-// partOf reports whether one JSON object has nothing that another one has not. Lists are
-// written as a whole.
+// isSubset reports whether each field of one JSON object is in another one with the same
+// value. Lists are compared as a whole, because they are written as a whole.
 func isSubset(part, whole []byte) bool {
 	var a, b any
 	if json.Unmarshal(orNull(part), &a) != nil || json.Unmarshal(orNull(whole), &b) != nil {
@@ -126,7 +126,7 @@ func isSubsetValue(part, whole any) bool {
 	return true
 }
 
-// wrote notes that a step was taken, and what it has made of its object.
+// wrote records a step and the state of the object after it.
 func (rs rivals) wrote(step plan.Step, on, after *apply.Seen, now time.Time) {
 	r := rs.byObject[step.Object.Object]
 	if after == nil && on != nil {
@@ -140,9 +140,9 @@ func (rs rivals) wrote(step plan.Step, on, after *apply.Seen, now time.Time) {
 	rs.put(step.Object.Object, r)
 }
 
-// waits judges what became of the last write of the object of a step that is planned now.
-// It reports whether the step is to wait, and whether the write was found undone just now.
-// What was observed before the write has ended says nothing of it.
+// mustWait determines the outcome of the last write of an object for which a step is
+// planned. It reports whether the step must wait, and whether this call has found the write
+// undone. An observation from before the end of the write says nothing about it.
 func (rs rivals) mustWait(step plan.Step, seen *apply.Seen, observed, now time.Time) (waits, undone bool) {
 	r, known := rs.byObject[step.Object.Object]
 	if !known {
@@ -159,7 +159,7 @@ func (rs rivals) mustWait(step plan.Step, seen *apply.Seen, observed, now time.T
 	return now.Before(r.retryAt), undone
 }
 
-// count notes that a write was undone.
+// count counts an undone write.
 func (r *rival) count(outcome writeOutcome, now time.Time) {
 	if now.Sub(r.lastUndone) > undoneWindow+2*r.retryAt.Sub(r.lastUndone) {
 		r.undone, r.deletes = 0, true
@@ -172,7 +172,7 @@ func (r *rival) count(outcome writeOutcome, now time.Time) {
 	}
 }
 
-// most is how many writes are undone before it is taken for more than chance.
+// limit is the number of undone writes from which on there is a conflict.
 func (r *rival) limit() int {
 	if r.deletes {
 		return deletedLimit
@@ -180,13 +180,12 @@ func (r *rival) limit() int {
 	return undoneLimit
 }
 
-// fights reports whether something undoes writes.
+// isActive reports whether another writer undoes our writes.
 func (r *rival) isActive(now time.Time) bool {
 	return r.undone >= r.limit() && now.Sub(r.lastUndone) < rivalForgetAfter
 }
 
-// forget drops what is known of objects that nobody has undone a write of for long, and
-// that are gone.
+// forget drops deleted objects without a conflict after a while.
 func (rs rivals) forget(now time.Time) {
 	for object := range rs.suspects {
 		if r := rs.byObject[object]; r.wrote == "" && now.Sub(r.wroteAt) > rivalForgetAfter && !r.isActive(now) {
@@ -196,7 +195,7 @@ func (rs rivals) forget(now time.Time) {
 	}
 }
 
-// next returns when the first object may be written again, zero for never.
+// next returns when the first object may be written again; zero for never.
 func (rs rivals) next(now time.Time) time.Time {
 	var out time.Time
 	for object := range rs.suspects {
@@ -207,7 +206,7 @@ func (rs rivals) next(now time.Time) time.Time {
 	return out
 }
 
-// refused tells of the objects whose writes are undone, sorted.
+// refused returns a refusal for each object whose writes are undone, sorted.
 func (rs rivals) refused(now time.Time) []*apply.Refusal {
 	var out []*apply.Refusal
 	for object := range rs.suspects {
@@ -216,10 +215,10 @@ func (rs rivals) refused(now time.Time) []*apply.Refusal {
 			continue
 		}
 		refusal := &apply.Refusal{Code: diag.WriteUndone, Message: fmt.Sprintf(
-			"something else writes it as field manager %q too, and undoes what this operator writes, which it does ever more rarely: another operator, with other flags?", apply.Manager,
+			"another writer uses the field manager %q too and undoes the writes of this operator, which retries less and less often: another operator with other flags?", apply.Manager,
 		)}
 		if r.deletes {
-			refusal.Message = "something else deletes it each time that it is written, which is done ever more rarely: another operator, with other flags?"
+			refusal.Message = "another writer deletes it after each write of this operator, which retries less and less often: another operator with other flags?"
 		}
 		refusal.Step = plan.Step{Action: plan.Update}
 		refusal.Step.Object.Object = object

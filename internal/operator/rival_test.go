@@ -79,12 +79,12 @@ func TestRivals(t *testing.T) {
 		{
 			"overwritten", seenAs("", 0, other), time.Millisecond,
 			[]time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second},
-			`something else writes it as field manager "overrides" too, and undoes what this operator writes, which it does ever more rarely: another operator, with other flags?`,
+			`another writer uses the field manager "overrides" too and undoes the writes of this operator, which retries less and less often: another operator with other flags?`,
 		},
 		{
 			"deleted", nil, time.Millisecond,
 			[]time.Duration{0, 0, time.Second, 2 * time.Second, 4 * time.Second},
-			"something else deletes it each time that it is written, which is done ever more rarely: another operator, with other flags?",
+			"another writer deletes it after each write of this operator, which retries less and less often: another operator with other flags?",
 		},
 		{"now and then", nil, 10 * time.Minute, []time.Duration{0, 0, 0, 0}, ""},
 	}

@@ -36,36 +36,36 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
-// LeaseName is that of the lease of the leader.
+// LeaseName is the name of the leader's lease.
 const LeaseName = apply.LeaseName
 
-// LogTo has the libraries that log for the whole program log to log. It is to be
-// called once, before anything runs.
+// LogTo sets the logger of the libraries that log globally. Call it once, before anything
+// runs.
 func LogTo(log *slog.Logger) {
 	logger := logr.FromSlogHandler(terminatingFilter{log.Handler()})
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 }
 
-// gcPercent is how much the heap may grow between two collections. Half of it is what
-// is known of the cluster; a look at it makes nearly as much again, all of it garbage.
+// gcPercent is how much the heap may grow between two collections. Half of the heap holds
+// the cluster, and a cycle can allocate nearly as much again, all of it garbage.
 const gcPercent = 15
 
-// Run runs the operator until ctx ends. It returns nil if it ended in order.
+// Run runs the operator until ctx ends. It returns nil after a normal shutdown.
 func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Logger) error {
 	logger := logr.FromSlogHandler(terminatingFilter{log.Handler()})
 	if os.Getenv("GOGC") == "" {
-		// Memory is scarcer than the few milliseconds that it takes to collect early.
+		// Frequent collections take a few milliseconds, and memory is scarcer.
 		debug.SetGCPercent(gcPercent)
 	}
 	if options.ProfileAddress == "0" {
-		goruntime.MemProfileRate = 0 // nobody can ask for a profile
+		goruntime.MemProfileRate = 0 // profiles are not served
 	}
-	noticeSilence()
+	enableHTTP2Pings()
 	options.Instance = options.instance()
 	config = rest.CopyConfig(config)
 	health := newWatchHealth()
-	// Requests are few; the API server's own priority and fairness bounds them.
+	// There are few requests, and the API server limits them by priority and fairness.
 	config.QPS = -1
 	config.UserAgent = "overrides-operator"
 	permissions := newPermissions(log, health)
@@ -92,12 +92,12 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	return manager.Start(ctx)
 }
 
-// noticeSilence has a connection that has died without a word be noticed after a few
-// seconds; of itself the library asks after 30 s, and waits 15 s for the answer.
-func noticeSilence() {
+// enableHTTP2Pings makes the HTTP/2 client detect a dead connection after a few seconds. By
+// default it pings after 30 s and waits 15 s for the answer.
+func enableHTTP2Pings() {
 	for _, name := range []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"} {
 		if os.Getenv(name) == "" {
-			_ = os.Setenv(name, "5") // fails for bad names only
+			_ = os.Setenv(name, "5") // fails only for invalid names
 		}
 	}
 }
@@ -116,14 +116,14 @@ func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, eventsv1.AddToScheme, metav1.AddMetaToScheme} {
 		if err := add(scheme); err != nil {
-			panic(err) // two types of one name: a mistake of this file
+			panic(err) // two types of one name: an error in this file
 		}
 	}
 	return scheme
 }
 
-// cacheOptions says what is watched of the kinds that every cluster has, where,
-// and what is kept of it.
+// cacheOptions returns the options of the cache for the kinds that every cluster has: where
+// they are watched, and which part of each object is kept.
 func cacheOptions(options *Options, health *watchHealth) cache.Options {
 	by := map[client.Object]cache.ByObject{definition(): {Transform: cache.TransformStripManagedFields()}}
 	for i := range kinds {
@@ -136,7 +136,7 @@ func cacheOptions(options *Options, health *watchHealth) cache.Options {
 	return cache.Options{ByObject: by, NewInformer: health.newInformer}
 }
 
-// namespacesOf lists the namespaces in which a kind is watched; nil means all.
+// namespacesOf lists the namespaces in which a kind is watched; nil for all.
 func (o *Options) namespacesOf(k *kind) map[string]cache.Config {
 	out := map[string]cache.Config{}
 	switch {
@@ -150,13 +150,13 @@ func (o *Options) namespacesOf(k *kind) map[string]cache.Config {
 		out[n] = cache.Config{}
 	}
 	if k.Scope == discover.Everywhere {
-		// Rules of Istio's root namespace hold for all.
+		// Rules in Istio's root namespace apply to all namespaces.
 		out[o.Model.RootNamespace] = cache.Config{}
 	}
 	return out
 }
 
-// cacheFor returns how to make a cache for one kind alone.
+// cacheFor returns a function that makes a cache for one kind.
 func cacheFor(manager ctrl.Manager, options *Options, health *watchHealth) func(k *kind) (cache.Cache, error) {
 	return func(k *kind) (cache.Cache, error) {
 		return cache.New(manager.GetConfig(), cache.Options{
@@ -168,7 +168,7 @@ func cacheFor(manager ctrl.Manager, options *Options, health *watchHealth) func(
 	}
 }
 
-// assemble adds to the manager what is to run.
+// assemble adds everything that runs to the manager.
 func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p parts) error {
 	bounded := rest.CopyConfig(config)
 	bounded.Timeout = options.RequestTimeout
@@ -220,21 +220,21 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	)
 }
 
-// addChecks adds what the probes ask.
+// addChecks adds the health and readiness checks.
 func addChecks(manager ctrl.Manager, w *watcher, r *reconciler, permissions *permissions) error {
 	return errors.Join(
 		manager.AddHealthzCheck("loop", r.alive),
 		manager.AddReadyzCheck("rights", permissions.ready),
 		manager.AddReadyzCheck("synced", func(*http.Request) error {
 			if !w.synced() {
-				return errors.New("not all kinds were listed yet")
+				return errors.New("not all kinds have been listed yet")
 			}
 			return nil
 		}),
 	)
 }
 
-// newTerms has r lead whenever it may.
+// newTerms makes r lead while this replica holds the lease.
 func newTerms(manager ctrl.Manager, config *rest.Config, options *Options, r *reconciler) (*terms, error) {
 	lock, err := ctrlelection.NewResourceLock(config, manager, ctrlelection.Options{
 		LeaderElection: options.LeaderElection, LeaderElectionID: LeaseName, LeaderElectionNamespace: options.LeaseNamespace,
@@ -246,14 +246,14 @@ func newTerms(manager ctrl.Manager, config *rest.Config, options *Options, r *re
 	return &terms{lock: lock, times: options.Lease, log: r.log, lead: r.lead, lost: r.forget}, nil
 }
 
-// stuckAfter is longer than any pass takes.
+// stuckAfter is longer than any cycle takes.
 const stuckAfter = 2 * time.Minute
 
-// alive reports whether the loop goes on.
+// alive returns an error if a cycle does not end.
 func (r *reconciler) alive(*http.Request) error {
-	// A time that was read keeps to the monotonic clock, which is never set.
+	// time.Since uses the monotonic clock, so a clock adjustment does not matter.
 	if began := r.busy.Load(); began != nil && time.Since(*began) > stuckAfter {
-		return errors.New("one look at the cluster takes longer than it ever should")
+		return errors.New("a reconciliation does not end")
 	}
 	return nil
 }

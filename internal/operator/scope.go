@@ -8,19 +8,19 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// standing is what becomes of a namespace. In one that is left, the objects of Overrides'
-// own go, in the order in which they may, and readiness gates open.
+// namespaceMode is how the operator treats a namespace. In a namespace that it cleans up, it
+// removes the objects of Overrides in a safe order and opens readiness gates.
 //
-//	asked for         label "true"  label "false"  no label, or another
+//	flag              label "true"  label "false"  no label, or another
 //	----------------  ------------  -------------  ---------------------------------
-//	(nothing)         managed       left           left if it was managed before, as
-//	                                               far as this process knows, or
-//	                                               objects there name its instance
-//	--all-namespaces  managed       left           managed
-//	--namespaces      managed if named; no other is touched
+//	(none)            managed       cleaningUp     cleaningUp if it was managed before,
+//	                                               as far as this process knows, or if
+//	                                               an object names this installation
+//	--all-namespaces  managed       cleaningUp     managed
+//	--namespaces      managed if named; all others are untouched
 //
-// A namespace without a label may be another operator's, so what is found there at the
-// start stays, unless it says that it is of this one.
+// Another operator may manage a namespace without a label. So objects that exist at the
+// start are kept, unless they name this installation.
 type namespaceMode int
 
 const (
@@ -29,8 +29,8 @@ const (
 	cleaningUp
 )
 
-// manages reports whether a namespace is managed whose [EnabledLabel] has a value;
-// "" for none.
+// manages reports whether a namespace is managed, given the value of its [EnabledLabel]; ""
+// for none.
 func (o *Options) manages(namespace, label string) bool {
 	switch {
 	case len(o.Namespaces) > 0:
@@ -41,19 +41,19 @@ func (o *Options) manages(namespace, label string) bool {
 	return label == "true"
 }
 
-// namespaces knows what becomes of namespaces.
+// namespaces determines the modes of namespaces.
 type namespaces struct {
 	options *Options
-	// there are the namespaces that exist, as far as they may be listed.
+	// existing are the namespaces that exist, as far as they may be listed.
 	existing map[string]*corev1.Namespace
-	// ours counts in each namespace the objects of Overrides' own and the pods with a shut
-	// gate; instance counts those of the objects that name this installation.
+	// objectCount counts the objects of Overrides and the pods with a shut gate in each
+	// namespace; instanceCount counts the objects that name this installation.
 	objectCount, instanceCount map[string]int
-	// managing are the namespaces that have been managed, and in which there may still be
-	// objects of Overrides' own.
+	// wasManaged are the namespaces that have been managed and may still contain objects of
+	// Overrides.
 	wasManaged map[string]bool
-	// standings are what was found last; stale are the namespaces for which it may be
-	// different now.
+	// modes are the modes that were determined last; dirty are the namespaces whose mode may
+	// have changed since.
 	modes map[string]namespaceMode
 	dirty map[string]bool
 }
@@ -65,7 +65,7 @@ func newNamespaces(options *Options) namespaces {
 	}
 }
 
-// count notes that an object came, or went if n is negative.
+// count counts an object that came, or one that went if n is negative.
 func (ns *namespaces) count(name diag.Object, x *item, n int) {
 	if x == nil {
 		return
@@ -87,7 +87,7 @@ func (ns *namespaces) count(name diag.Object, x *item, n int) {
 	ns.dirty[name.Namespace] = true
 }
 
-// label is the [EnabledLabel] of a namespace; "" for none.
+// label returns the value of the [EnabledLabel] of a namespace; "" for none.
 func (ns *namespaces) label(namespace string) string {
 	if n := ns.existing[namespace]; n != nil {
 		return n.Labels[EnabledLabel]
@@ -95,8 +95,8 @@ func (ns *namespaces) label(namespace string) string {
 	return ""
 }
 
-// review finds out anew what becomes of namespaces, where that may have changed, and
-// returns those for which it has.
+// recompute determines the modes that may have changed, and returns the namespaces whose
+// mode has.
 func (ns *namespaces) recompute() map[string]bool {
 	out := map[string]bool{}
 	for name := range ns.dirty {
@@ -110,7 +110,7 @@ func (ns *namespaces) recompute() map[string]bool {
 	return out
 }
 
-// standing is what becomes of a namespace.
+// mode returns the mode of a namespace.
 func (ns *namespaces) mode(name string) namespaceMode {
 	found, known := ns.modes[name]
 	if !known || ns.dirty[name] {
@@ -138,15 +138,15 @@ func (ns *namespaces) decide(name string) namespaceMode {
 	return untouched
 }
 
-// isEnding reports whether a namespace is being deleted: the API server takes nothing new
-// there.
+// isTerminating reports whether a namespace is being deleted. The API server accepts no new
+// objects in it.
 func (ns *namespaces) isTerminating(name string) bool {
 	n := ns.existing[name]
 	return n != nil && n.DeletionTimestamp != nil
 }
 
-// missing lists the namespaces that are named and not there, as far as namespaces may be
-// listed: there is always one.
+// missing lists the namespaces that are named and don't exist. If no namespace is known, the
+// operator may not list them, because every cluster has some.
 func (ns *namespaces) missing() []string {
 	if len(ns.existing) == 0 {
 		return nil
@@ -160,8 +160,7 @@ func (ns *namespaces) missing() []string {
 	return out
 }
 
-// tellMissing logs which of the namespaces that are named are not there, when that
-// changes.
+// logMissingNamespaces logs changes of the namespaces that are named and don't exist.
 func (r *reconciler) logMissingNamespaces() {
 	missing := r.store.missingNamespaces()
 	for _, n := range missing {
@@ -171,7 +170,7 @@ func (r *reconciler) logMissingNamespaces() {
 	}
 	for _, n := range r.missingNamespaces {
 		if !slices.Contains(missing, n) {
-			r.log.Info("a namespace that was not there is managed now", "namespace", n)
+			r.log.Info("a missing namespace exists now and is managed", "namespace", n)
 		}
 	}
 	r.missingNamespaces = missing

@@ -7,15 +7,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// serviceMetrics say what is so of each Service now. There are series of Services only
-// that have previews or objects of ours, and they go with these.
+// serviceMetrics are metrics of the current state of each Service with previews or with
+// objects of Overrides.
 type serviceMetrics struct {
 	pinned, ready, open, waits, refused *prometheus.GaugeVec
-	// shown are the Services that there are series of, with their values.
+	// shown are the Services with series, and their values.
 	shown map[[2]string]shownService
 }
 
-// shownService has the values of one Service, and the island that it is in.
+// shownService has the values of one Service and its island.
 type shownService struct {
 	island *islandState
 	values [5]int
@@ -26,21 +26,21 @@ func newServiceMetrics() serviceMetrics {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "overrides_service_" + name, Help: help}, []string{"namespace", "name"})
 	}
 	return serviceMetrics{
-		pinned:  gauge("pinned", "1 where ordinary traffic is kept from previews, by the routes in place, or there is none; else 0."),
-		ready:   gauge("ready_pods", "Ready pods that ordinary traffic reaches, by the routes in place."),
-		open:    gauge("open_doors", "Doors at which ordinary traffic reaches previews."),
-		waits:   gauge("waits", "What waits before it may be written."),
-		refused: gauge("refused", "Objects for it that can't be written as they are to be."),
+		pinned:  gauge("pinned", "1 if the routes in the cluster send no ordinary traffic to previews, else 0."),
+		ready:   gauge("ready_pods", "Ready pods that get ordinary traffic by the routes in the cluster."),
+		open:    gauge("open_doors", "Doors at which previews get ordinary traffic."),
+		waits:   gauge("waits", "Changes that wait before they may be written."),
+		refused: gauge("refused", "Objects for the Service that can't be written."),
 		shown:   map[[2]string]shownService{},
 	}
 }
 
-// all are the gauges, in the order of values.
+// all lists the gauges in the order of values.
 func (m *serviceMetrics) all() []*prometheus.GaugeVec {
 	return []*prometheus.GaugeVec{m.pinned, m.ready, m.open, m.waits, m.refused}
 }
 
-// show shows what is so of the Services of an island now.
+// show sets the series of the Services of an island.
 func (m *serviceMetrics) show(p *islandState) {
 	refused, now := p.refusedOf(), map[[2]string]bool{}
 	for i := range p.current {
@@ -65,11 +65,11 @@ func (m *serviceMetrics) show(p *islandState) {
 	m.drop(p, before, now)
 }
 
-// end ends the series of an island.
+// end deletes the series of an island.
 func (m *serviceMetrics) end(p *islandState) { m.drop(p, p.shown.services, nil) }
 
-// drop ends the series of Services that an island had before and has not now, unless
-// another one has them.
+// drop deletes the series of Services that an island no longer has, unless another island
+// has them.
 func (m *serviceMetrics) drop(p *islandState, before, now map[[2]string]bool) {
 	for name := range before {
 		if s, there := m.shown[name]; now[name] || !there || s.island != p {
@@ -82,7 +82,7 @@ func (m *serviceMetrics) drop(p *islandState, before, now map[[2]string]bool) {
 	}
 }
 
-// reset ends all series.
+// reset deletes all series.
 func (m *serviceMetrics) reset() {
 	for _, gauge := range m.all() {
 		gauge.Reset()
@@ -90,7 +90,7 @@ func (m *serviceMetrics) reset() {
 	clear(m.shown)
 }
 
-// refusedOf counts the objects of each Service that can't be written.
+// refusedOf counts the refused objects of each Service.
 func (p *islandState) refusedOf() map[[2]string]int {
 	out := map[[2]string]int{}
 	for _, r := range p.refused {
@@ -100,8 +100,8 @@ func (p *islandState) refusedOf() map[[2]string]int {
 	return out
 }
 
-// findCurrent finds out what is so of each Service now, and warns of what must not be,
-// unless nothing is written.
+// findCurrent determines the current state of each Service and adds warnings about it. A dry
+// run adds no warnings, because it writes nothing.
 func (p *islandState) findCurrent(dryRun bool) {
 	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed()}
 	p.current = current.Services(in)

@@ -16,26 +16,26 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
-// store is what the cluster holds, as far as it decides anything.
+// store holds the part of the cluster that can affect the output.
 type store struct {
 	options *Options
-	// changed gets a value when there is something new.
+	// changed gets a value when there is a change.
 	changed chan struct{}
 
 	mu    sync.Mutex
 	items map[diag.Object]*item
-	// pending are the objects that have changed since the last take; replaced are those of
-	// which there is another copy that decides the same.
+	// pending are the objects that have changed since the last take; replaced are those with
+	// a new but equivalent state.
 	pending, replaced map[diag.Object]bool
-	// deleted are objects of Overrides' own whose end an informer has reported since the last
-	// take, so that a late answer to a write does not bring them back.
+	// deleted are the UIDs of objects of Overrides that an informer has reported as deleted
+	// since the last take, so that the late response to a write does not bring them back.
 	deleted map[types.UID]bool
-	// slices counts the EndpointSlices, which say which pods are ready where there are any.
+	// slices counts the EndpointSlices. If there are any, they decide which pods are ready.
 	slices int
-	// denied are the kinds that may not be listed, each with its diagnostic.
+	// denied are the kinds that the operator may not list, with their diagnostics.
 	denied map[string]diag.Diagnostic
 	namespaces
-	// since is when the first change came that was not taken yet.
+	// since is the time of the first change since the last take.
 	since time.Time
 }
 
@@ -46,8 +46,8 @@ func newStore(options *Options) *store {
 	}
 }
 
-// put notes an object. One of ours that is older than what was written since is
-// not news.
+// put stores the state of an object. It ignores a state of an object of Overrides that is
+// older than the last write.
 func (s *store) put(name diag.Object, next *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *store) put(name diag.Object, next *item) {
 	if old != nil && older(next.seen, old.seen) {
 		return
 	}
-	// Also of equal states the one that the informer holds: one copy is enough.
+	// Also replace an equivalent state: the informer holds next, so old can be freed.
 	s.set(name, next)
 	if old == nil || !equivalent(old, next) && !s.equivalentPods(old, next) {
 		s.touch(name)
@@ -64,7 +64,7 @@ func (s *store) put(name diag.Object, next *item) {
 	}
 }
 
-// set puts an object into its place; nil removes it.
+// set replaces an object; nil removes it.
 func (s *store) set(name diag.Object, next *item) {
 	old := s.items[name]
 	s.namespaces.count(name, old, -1)
@@ -84,9 +84,9 @@ func (s *store) set(name diag.Object, next *item) {
 	s.items[name] = next
 }
 
-// alike reports whether two states of a pod decide the same: that it says itself
-// whether it is ready matters to nobody where EndpointSlices do. Should these go, that
-// is a change of its own.
+// equivalentPods reports whether two states of a pod have the same effect. While there are
+// EndpointSlices, the pod's own readiness has none. If the EndpointSlices go, that is a
+// change of its own.
 func (s *store) equivalentPods(old, next *item) bool {
 	a, isPod := old.Object.(*discover.Pod)
 	b, _ := next.Object.(*discover.Pod)
@@ -101,7 +101,7 @@ func (s *store) equivalentPods(old, next *item) bool {
 	return s.slices > 0 && reflect.DeepEqual(&same, b)
 }
 
-// remove notes that an object is gone.
+// remove removes an object that was deleted.
 func (s *store) remove(name diag.Object, last *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,9 +119,9 @@ func (s *store) remove(name diag.Object, last *item) {
 	}
 }
 
-// wrote notes what a write has made of an object of ours, before the informer
-// tells. on is what the write was made on, after what it made; nil for nothing.
-// The informer may have told already, and even of what came later.
+// wrote stores the result of a write of an object of Overrides, before an informer reports
+// it. The state was on before the write, and is after after it; nil if there is no object.
+// The informer may have reported this state, or even a later one, already.
 func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,12 +138,12 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	}
 }
 
-// knows reports whether x is the object that was written, as it was then or later.
+// isAtLeast reports whether x is the written object in this state or a later one.
 func (x *item) isAtLeast(after *apply.Seen) bool {
 	return x != nil && x.GetUID() == after.UID && (x.version == after.ResourceVersion || before(after.ResourceVersion, x.version))
 }
 
-// forget drops all objects of a kind.
+// forgetKind removes all objects of a kind.
 func (s *store) forgetKind(kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +156,7 @@ func (s *store) forgetKind(kind string) {
 	s.wakeLocked()
 }
 
-// deny notes that a kind may not be listed, and reports whether that is news.
+// deny records that a kind may not be listed, and reports whether this is new.
 func (s *store) deny(kind string, d diag.Diagnostic) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,14 +167,14 @@ func (s *store) deny(kind string, d diag.Diagnostic) bool {
 	return !known
 }
 
-// permit notes that a kind may be listed.
+// permit records that a kind may be listed.
 func (s *store) permit(kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.denied, kind)
 }
 
-// wake asks for another look, as when a kind has come of which there is no object.
+// wake requests a cycle, for example after a kind without objects was installed.
 func (s *store) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,13 +188,13 @@ func (s *store) wakeLocked() {
 	s.notify()
 }
 
-// touch notes that an object has changed.
+// touch records that an object has changed.
 func (s *store) touch(name diag.Object) {
 	s.pending[name] = true
 	s.wakeLocked()
 }
 
-// again says that there is something new, to whoever listens next.
+// notify signals a change to the loop.
 func (s *store) notify() {
 	select {
 	case s.changed <- struct{}{}:
@@ -202,19 +202,19 @@ func (s *store) notify() {
 	}
 }
 
-// older reports whether a is a state of the object b from before b.
+// older reports whether a is an earlier state of the object b.
 func older(a, b *apply.Seen) bool {
 	return a != nil && b != nil && a.UID == b.UID && before(a.ResourceVersion, b.ResourceVersion)
 }
 
-// before reports whether a resource version came before another of the object.
+// before reports whether one resource version of an object is earlier than another.
 func before(a, b string) bool {
 	order, err := resourceversion.CompareResourceVersion(a, b)
 	return err == nil && order < 0
 }
 
-// same reports whether two states of an object make no difference. Of Istio's
-// types only equal ones of ours are looked into: their comparison is costly.
+// equivalent reports whether two states of an object have the same effect. Objects of
+// Istio's types are compared by their versions, because a deep comparison is expensive.
 func equivalent(a, b *item) bool {
 	if a.seen != nil && b.seen != nil {
 		return a.seen.UID == b.seen.UID && a.seen.ResourceVersion == b.seen.ResourceVersion
@@ -225,26 +225,26 @@ func equivalent(a, b *item) bool {
 	return a.version == b.version && a.GetUID() == b.GetUID()
 }
 
-// taken is what has changed in a store.
+// taken is the result of [store.take].
 type taken struct {
 	changes []changed
 	// denied are the diagnostics about kinds that may not be listed.
 	denied []diag.Diagnostic
-	// since is when the oldest of the changes came; zero for none.
+	// since is the time of the oldest change; zero for none.
 	since time.Time
 }
 
-// changed is an object as it is now.
+// changed is the current state of an object that has changed.
 type changed struct {
 	name diag.Object
-	// item is nil for an object that is gone, or that does not count where it is.
+	// item is nil if the object is gone, or has no effect in its namespace.
 	item *item
-	// standing is that of its namespace; quiet is set where it decides what it did before.
+	// mode is the mode of its namespace; equivalent is set if its effect is unchanged.
 	mode       namespaceMode
 	equivalent bool
 }
 
-// take returns what has changed since the last call; the objects must not be changed.
+// take returns the changes since the last call. The objects must not be changed.
 func (s *store) take() taken {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,18 +281,18 @@ func (s *store) change(name diag.Object, equivalent bool) changed {
 	return out
 }
 
-// counts reports whether an object decides anything where it is:
+// matters reports whether an object has an effect in its namespace:
 //
-//	objects of Overrides' own            everywhere
-//	kinds that matter everywhere         everywhere
-//	others                               in namespaces that are managed
-//	Services, and pods with a shut gate  in namespaces that are left, too
+//	objects of Overrides                 in all namespaces
+//	kinds that matter anywhere           in all namespaces
+//	other objects                        in managed namespaces
+//	Services, and pods with a shut gate  in namespaces that are cleaned up, too
 func (s *store) matters(c *changed) bool {
 	_, isService := c.item.Object.(*corev1.Service)
 	return c.item.seen != nil || s.options.anyNamespace(c.name.Kind) || c.mode == managed || c.mode == cleaningUp && (isService || c.item.gated)
 }
 
-// around returns what a namespace holds, nil for one that is not managed; its
+// objectsIn returns the objects of a managed namespace, nil for one that is not managed. The
 // objects must not be changed.
 func (s *store) objectsIn(namespace string) *discover.Objects {
 	s.mu.Lock()
@@ -313,7 +313,7 @@ func (s *store) objectsIn(namespace string) *discover.Objects {
 	return out
 }
 
-// everywhere reports whether objects of a kind matter wherever they are.
+// anyNamespace reports whether objects of a kind matter in all namespaces.
 func (o *Options) anyNamespace(name string) bool {
 	return slices.ContainsFunc(kinds, func(k kind) bool { return k.Name == name && k.anyNamespace() })
 }

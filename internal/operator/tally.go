@@ -7,7 +7,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// shown is what metrics have of one island.
+// shown is the part of the metrics and states that an island currently contributes.
 type shown struct {
 	tally    tally
 	versions map[route.Version]bool
@@ -16,7 +16,7 @@ type shown struct {
 	gated    map[types.UID]bool
 }
 
-// tally counts what metrics say of islands, each by the values of its labels.
+// tally has the values of gauges for an island, by the values of their labels.
 type tally struct {
 	services, blocked, refused map[string]int
 	diagnostics                map[[2]string]int
@@ -27,7 +27,7 @@ func newTally() tally {
 	return tally{services: map[string]int{}, blocked: map[string]int{}, refused: map[string]int{}, diagnostics: map[[2]string]int{}}
 }
 
-// tally counts what an island has.
+// tally counts for one island.
 func (p *islandState) tally() tally {
 	out := newTally()
 	for i := range p.result.Services {
@@ -50,7 +50,7 @@ func (p *islandState) tally() tally {
 	return out
 }
 
-// add adds another one n times.
+// add adds other n times.
 func (t *tally) add(other tally, n int) {
 	addCounts(t.services, other.services, n)
 	addCounts(t.blocked, other.blocked, n)

@@ -23,46 +23,46 @@ import (
 )
 
 const (
-	// servedAfter is how often a kind is asked for whose definition is there and
-	// that is not served yet; missedAfter, how often all are that are missing where
-	// definitions can't be watched.
+	// servedRetry is how often a kind that is installed but not served yet is tried.
+	// missingRetry is how often all missing kinds are tried if the operator can't watch
+	// CustomResourceDefinitions.
 	servedRetry  = 250 * time.Millisecond
 	missingRetry = 30 * time.Second
 )
 
-// watcher keeps the store true. Kinds that are not installed are taken up when
-// their definition comes.
+// watcher keeps the store up to date. It begins to watch a kind when its
+// CustomResourceDefinition is installed.
 type watcher struct {
 	kinds []kind
-	// cache has the kinds that every cluster has; of others each has one of its own,
-	// which newCache makes, once mapper knows the kind.
+	// cache is the cache of the kinds that every cluster has. Each other kind gets its own
+	// cache from newCache, once mapper knows the kind.
 	cache    cache.Cache
 	mapper   meta.RESTMapper
 	newCache func(*kind) (cache.Cache, error)
-	// reader asks the API server itself.
+	// reader reads from the API server, without a cache.
 	reader client.Reader
 	scheme *runtime.Scheme
 
 	store *store
 	log   *slog.Logger
-	// definitions gets a value when a definition came or went.
+	// definitions gets a value when a CustomResourceDefinition was installed or removed.
 	definitions chan struct{}
 	running     sync.WaitGroup
 
 	mu sync.Mutex
-	// told is set where definitions are watched.
+	// definitionsWatched is set if CustomResourceDefinitions are watched.
 	definitionsWatched bool
 	// watched are the kinds that are watched; asked is set once all were tried.
 	watched  map[string]watched
 	triedAll bool
-	// defined are the definitions that are there, by plural and group.
+	// defined are the CustomResourceDefinitions that exist, by name.
 	defined map[string]bool
 }
 
-// watched is a kind that is watched.
+// watched is a watched kind.
 type watched struct {
 	handler toolscache.ResourceEventHandlerRegistration
-	// stop ends it; nil for kinds that every cluster has.
+	// stop ends the watch; it is nil for kinds that every cluster has.
 	stop context.CancelFunc
 }
 
@@ -70,10 +70,11 @@ func newWatcher(s *store, log *slog.Logger) *watcher {
 	return &watcher{kinds: s.options.kinds(), store: s, log: log, definitions: make(chan struct{}, 1), watched: map[string]watched{}, defined: map[string]bool{}}
 }
 
-// NeedLeaderElection says that all replicas watch, to be ready to lead.
+// NeedLeaderElection returns false: all replicas watch, so that each can become the leader
+// at once.
 func (w *watcher) NeedLeaderElection() bool { return false }
 
-// definition is how the cache knows the definitions of kinds: by their names.
+// definition identifies CustomResourceDefinitions to the cache, which keeps their metadata.
 func definition() client.Object {
 	return metadataOf("apiextensions.k8s.io", "CustomResourceDefinition")
 }
@@ -98,13 +99,13 @@ func (w *watcher) Start(ctx context.Context) error {
 	}
 }
 
-// watchDefinitions notices definitions as they come, where that is allowed. Where
-// not, what is missing is asked for now and then.
+// watchDefinitions watches CustomResourceDefinitions if the operator may. Otherwise missing
+// kinds are tried periodically.
 func (w *watcher) watchDefinitions(ctx context.Context) error {
 	ok, err := w.mayList(ctx, definition())
 	if w.definitionsWatched = ok; !ok {
 		if err == nil {
-			w.log.Warn("not allowed to list, so asked for now and then", "kind", "CustomResourceDefinition")
+			w.log.Warn("not allowed to list, so missing kinds are tried periodically", "kind", "CustomResourceDefinition")
 		}
 		return err
 	}
@@ -126,7 +127,7 @@ func (w *watcher) watchDefinitions(ctx context.Context) error {
 	return nil
 }
 
-// define notes that a definition came or went.
+// setDefined records that a CustomResourceDefinition was installed or removed.
 func (w *watcher) setDefined(name string, there bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -148,7 +149,8 @@ func (w *watcher) setDefined(name string, there bool) {
 	}
 }
 
-// definition is the name of the definition of a kind, "" for one built in.
+// definition returns the name of the CustomResourceDefinition of a kind; "" for built-in
+// kinds.
 func (k *kind) definition() string {
 	if k.BuiltIn() {
 		return ""
@@ -156,8 +158,8 @@ func (k *kind) definition() string {
 	return k.Plural + "." + k.Group
 }
 
-// watchAll begins to watch every kind that is there and not watched yet, and
-// returns when to try again.
+// watchAll begins to watch every kind that is installed and not watched yet, and returns
+// when to try again.
 func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -184,20 +186,20 @@ func (w *watcher) watchAll(ctx context.Context) (time.Duration, error) {
 			retry = servedRetry
 		}
 	}
-	// A kind of which it is not known whether it is there may be the one that
-	// matters: without users' VirtualServices ours would be other ones.
+	// A kind that could not be tried may be an important one: without the
+	// VirtualServices of users, the operator would write different routes.
 	w.triedAll = w.triedAll || !failed
 	return retry, nil
 }
 
-// found says what became of a kind that was to be watched.
+// watchResult is the result of trying to watch a kind.
 type watchResult int
 
 const (
 	kindWatched watchResult = iota
-	// missing is a kind that is not installed, or not served yet.
+	// kindMissing means that the kind is not installed, or not served yet.
 	kindMissing
-	// denied is one that may not be listed.
+	// kindDenied means that the operator may not list the kind.
 	kindDenied
 )
 
@@ -228,7 +230,7 @@ func (w *watcher) watch(ctx context.Context, k *kind) (watchResult, error) {
 	return kindWatched, nil
 }
 
-// served returns the first version of a kind that is served, "" for none.
+// served returns the first version of a kind that is served; "" for none.
 func (w *watcher) served(k *kind) (string, error) {
 	for _, version := range k.Served {
 		_, err := w.mapper.RESTMapping(k.groupKind(), version)
@@ -243,9 +245,9 @@ func (w *watcher) served(k *kind) (string, error) {
 	return "", nil
 }
 
-// permitted reports whether a kind may be listed wherever it is to be watched. One
-// that may not, and can be done without, is said so, and asked for again now and
-// then: but not one that is in no namespace, by an operator of a few.
+// permitted reports whether the operator may list a kind wherever it must watch it. If it
+// may not, and the kind is optional, there is a diagnostic, and the kind is tried again
+// periodically. An operator of named namespaces does not retry kinds without a namespace.
 func (w *watcher) permitted(ctx context.Context, k *kind, object client.Object) (bool, error) {
 	options := w.store.options
 	if !options.optional(k) {
@@ -275,7 +277,7 @@ func (w *watcher) permitted(ctx context.Context, k *kind, object client.Object) 
 	return true, nil
 }
 
-// selectors narrows a list to what is watched of a kind.
+// selectors restricts a list to the watched objects of a kind.
 type selectors struct{ *kind }
 
 // ApplyToList implements client.ListOption.
@@ -283,8 +285,8 @@ func (s selectors) ApplyToList(options *client.ListOptions) {
 	options.LabelSelector, options.FieldSelector = s.labelSelector(), s.fieldSelector()
 }
 
-// inform has a cache tell the store of a kind. One that is the kind's own is
-// started, and stopped with ctx or when the kind goes.
+// startInformer connects an informer for a kind to the store. If the cache is the kind's
+// own, it is started, and stopped with ctx or when the kind is removed.
 func (w *watcher) startInformer(ctx context.Context, c cache.Cache, k *kind, object client.Object) error {
 	informer, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 	if err != nil {
@@ -307,7 +309,7 @@ func (w *watcher) startInformer(ctx context.Context, c cache.Cache, k *kind, obj
 	return nil
 }
 
-// mayList reports whether objects of a kind may be listed.
+// mayList reports whether the operator may list objects of a kind.
 func (w *watcher) mayList(ctx context.Context, object client.Object, options ...client.ListOption) (bool, error) {
 	kind, err := apiutil.GVKForObject(object, w.scheme)
 	if err != nil {
@@ -330,7 +332,7 @@ func (w *watcher) mayList(ctx context.Context, object client.Object, options ...
 	return true, nil
 }
 
-// handler passes on to the store what happens to objects of a kind.
+// handler passes changes of objects of a kind on to the store.
 func (w *watcher) handler(kind string) toolscache.ResourceEventHandler {
 	put := func(object any) {
 		if x, ok := object.(*item); ok {
@@ -351,7 +353,7 @@ func (w *watcher) handler(kind string) toolscache.ResourceEventHandler {
 	}
 }
 
-// hasMesh reports whether the kinds that are written are there.
+// hasMesh reports whether the kinds that the operator writes are installed.
 func (w *watcher) hasMesh() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -360,8 +362,8 @@ func (w *watcher) hasMesh() bool {
 	return services && rules
 }
 
-// synced reports whether the store holds what the cluster does: all that was
-// there when each kind began to be watched.
+// synced reports whether the store has received all objects that existed when each watch
+// began.
 func (w *watcher) synced() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -21,9 +21,9 @@ type watchHealth struct {
 }
 
 const (
-	// blink is how long a watch may be down without more than a few changes missed,
-	// as when the API server ends it in order; catchUp, how long the store may take
-	// to have all that was missed in a longer time.
+	// graceWindow is how long a watch may be down while at most a few changes are missed, as
+	// when the API server ends it regularly. catchUpWindow is how long the store may take to
+	// receive everything that was missed during a longer time.
 	graceWindow   = 100 * time.Millisecond
 	catchUpWindow = 250 * time.Millisecond
 )

@@ -11,31 +11,31 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// taker takes a step, as [apply.Client] does.
+// stepClient takes the steps of a plan, like [apply.Client].
 type stepClient interface {
 	Do(ctx context.Context, step plan.Step, seen *apply.Seen) (*apply.Seen, error)
 }
 
-// writer takes steps, several at once, beside the loop.
+// writer takes steps in the background, several at once.
 type writer struct {
 	client  stepClient
 	store   *store
 	log     *slog.Logger
 	metrics *metrics
 	dryRun  bool
-	// ended gets a value when a write is over.
+	// ended gets a value when a write has ended.
 	ended chan struct{}
 
 	mu    sync.Mutex
 	queue *queue
-	// observed is when the effects of writes were last read, over are the objects of writes
-	// that have ended since.
+	// observed is when the effects of writes were last read; finished are the objects of the
+	// writes that have ended since.
 	observed time.Time
 	finished []diag.Object
 	failures failures
 	rivals   rivals
 	running  sync.WaitGroup
-	// slow begins what waits for the place of a write that has become a slow one.
+	// slow begins waiting steps when a write in flight no longer counts as fast.
 	slow *time.Timer
 }
 
@@ -46,8 +46,8 @@ func newWriter(client stepClient, s *store, p *parts, dryRun bool) *writer {
 	}
 }
 
-// observe is to be called before the store is read for plans. It returns the objects of the
-// writes that have ended since the last call, and of those that may be tried again now.
+// observe begins a round and must be called before the store is read for plans. It returns
+// the objects of the writes that have ended since the last call, and of those to retry.
 func (w *writer) observe() []diag.Object {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -58,8 +58,8 @@ func (w *writer) observe() []diag.Object {
 	return out
 }
 
-// start begins to take the steps of the plans of islands, and goes on with that until they
-// have other plans.
+// start queues the steps of the plans of islands in place of their earlier ones, and begins
+// to take them.
 func (w *writer) start(ctx context.Context, due, gone []*islandState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,8 +82,7 @@ func (w *writer) start(ctx context.Context, due, gone []*islandState) {
 	w.startReady(ctx)
 }
 
-// install queues the steps of the plan of an island, but for those that have failed and
-// wait.
+// install queues the steps of the plan of an island, except for failed ones that must wait.
 func (w *writer) install(p *islandState) {
 	now := time.Now()
 	var steps []queued
@@ -105,7 +104,7 @@ func (w *writer) install(p *islandState) {
 	w.queue.install(p, steps)
 }
 
-// pump begins what may begin. The caller has locked w.
+// startReady begins all steps that may begin now. The caller has locked w.mu.
 func (w *writer) startReady(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -118,7 +117,7 @@ func (w *writer) startReady(ctx context.Context) {
 	}
 }
 
-// pumpAt has more begun once a write has become a slow one.
+// scheduleSlow schedules startReady for when a write in flight no longer counts as fast.
 func (w *writer) scheduleSlow(ctx context.Context, now time.Time) {
 	at := w.queue.slowAt(now)
 	if w.slow != nil {
@@ -135,14 +134,14 @@ func (w *writer) scheduleSlow(ctx context.Context, now time.Time) {
 	})
 }
 
-// forget forgets what has failed, and what was in flight.
+// forget drops the queue, failures and conflicts.
 func (w *writer) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue, w.failures, w.rivals, w.finished = newQueue(w.queue.limits), failures{}, newRivals(), nil
 }
 
-// wait waits until no write is in flight.
+// wait drops waiting steps, and returns when no write is in flight.
 func (w *writer) wait() {
 	w.mu.Lock()
 	w.queue.steps = nil
@@ -150,15 +149,15 @@ func (w *writer) wait() {
 	w.running.Wait()
 }
 
-// flyingSince returns since when a write for a host is in flight, or has not been
-// observed; zero where there is none.
+// writingSince returns when the first write with a host began that is in flight or not
+// observed yet; zero if there is none.
 func (w *writer) writingSince(host string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.queue.writingSince(host)
 }
 
-// do takes one step, and begins others.
+// do takes one step, and then begins waiting ones.
 func (w *writer) do(ctx context.Context, step queued, seen *apply.Seen) {
 	now, err := w.client.Do(ctx, step.Step, seen)
 	w.metrics.countWrite(step.Step, err)
@@ -171,7 +170,7 @@ func (w *writer) do(ctx context.Context, step queued, seen *apply.Seen) {
 	w.notifyEnded()
 }
 
-// tell has the loop look at what has become of writes.
+// notifyEnded signals the loop that a write has ended.
 func (w *writer) notifyEnded() {
 	select {
 	case w.ended <- struct{}{}:
@@ -179,7 +178,7 @@ func (w *writer) notifyEnded() {
 	}
 }
 
-// note notes what became of a step.
+// record records and logs the result of a step.
 func (w *writer) record(ctx context.Context, step queued, seen, after *apply.Seen, err error) {
 	object := step.Object.Object
 	log := w.log.With("action", step.Action, "object", object.String())
@@ -216,14 +215,14 @@ func (w *writer) fail(step queued, seen *apply.Seen, err error) time.Time {
 	return w.failures.add(step, seen, err, time.Now())
 }
 
-// retry returns when a step that has failed may be taken again; zero for never.
+// retry returns when a failed step may be retried; zero for never.
 func (w *writer) retry() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return earlier(w.failures.next(), w.rivals.next(time.Now()))
 }
 
-// retryNow has everything tried again that has failed.
+// retryNow retries all failed steps at once.
 func (w *writer) retryNow() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -231,7 +230,7 @@ func (w *writer) retryNow() {
 	w.notifyEnded()
 }
 
-// report tells of what was refused of an island.
+// report sets the refused objects of an island, and adds their diagnostics.
 func (w *writer) report(p *islandState, of func(diag.Object) *islandState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
