@@ -25,8 +25,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// BenchmarkChange is what one change costs, whatever it is about, in a cluster in which
-// everything else is as it is to be: a pod of one Service becomes ready, or ceases to be.
+// BenchmarkChange measures one change in a cluster in which everything else is up to date: a
+// pod of one Service becomes ready, or no longer is.
 func BenchmarkChange(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
@@ -51,7 +51,7 @@ func BenchmarkChange(b *testing.B) {
 	}
 }
 
-// BenchmarkStart is the first look at a cluster in which everything is as it is to be.
+// BenchmarkStart measures the first cycle in a cluster in which everything is up to date.
 func BenchmarkStart(b *testing.B) {
 	r := cluster(b, 1000)
 	b.ReportAllocs()
@@ -64,7 +64,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// cluster has n Services with everything as it is to be.
+// cluster has n Services, with everything up to date.
 func cluster(b *testing.B, n int) *reconciler {
 	b.Helper()
 	options := DefaultOptions()
@@ -84,7 +84,7 @@ func cluster(b *testing.B, n int) *reconciler {
 	return r
 }
 
-// isSettled reports whether everything is as it is to be.
+// isSettled reports whether everything is up to date.
 func (r *reconciler) isSettled() bool {
 	for _, p := range r.islands.states {
 		if len(p.planned.Steps) > 0 {
@@ -113,18 +113,18 @@ func newTestReconciler(options *Options, s *store) *reconciler {
 // storing takes steps as an API server does.
 type storing struct{}
 
-// Do implements [taker].
+// Do implements [stepClient].
 func (storing) Do(_ context.Context, step plan.Step, _ *apply.Seen) (*apply.Seen, error) {
 	return stored(step.Object)
 }
 
-// discarder takes Events and does nothing with them.
+// discarder discards Events.
 type discarder struct{}
 
 // Eventf implements [events.EventRecorder].
 func (discarder) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// liveBytes is what is in use.
+// liveBytes returns the size of the live heap.
 func liveBytes() uint64 {
 	var stats goruntime.MemStats
 	goruntime.GC()
@@ -144,8 +144,8 @@ func stored(o istio.Object) (*apply.Seen, error) {
 	return apply.Read(u)
 }
 
-// fill puts a Service with two versions, of five pods, into a store, as they come
-// from an API server: no two objects share a string.
+// fill puts a Service with two versions, each with five pods, into a store. As from an API
+// server, no two objects share a string.
 func fill(b *testing.B, s *store, service string) {
 	b.Helper()
 	put(b, s, "Service", &corev1.Service{ObjectMeta: named(service, map[string]string{"app": service}), Spec: corev1.ServiceSpec{
@@ -191,7 +191,7 @@ func podSpec() corev1.PodSpec {
 	return corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{{Name: "app", Image: "example.com/app"}}}
 }
 
-// put has a store take an object as an informer does, decoded into another one.
+// put puts an object into a store as an informer does, decoded into a new object.
 func put[T interface {
 	metav1.Object
 	Marshal() ([]byte, error)

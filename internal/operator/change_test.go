@@ -37,7 +37,7 @@ func TestChangeText(t *testing.T) {
 	}
 }
 
-// TestChangeReason: the log says why, by what is known of the Services that are routed
+// TestChangeReason: the log says why, by the state of the Services that the object routes
 // to.
 func TestChangeReason(t *testing.T) {
 	t.Parallel()

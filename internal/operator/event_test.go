@@ -23,8 +23,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// routedIsland is an island of a Service with one version, whose route was written
-// some time ago, and with diags.
+// routedIsland is an island of a Service with one version, whose route was written some time
+// ago, and with diags.
 func routedIsland(written time.Duration, routed map[route.Version]plan.Routed, diags ...diag.Diagnostic) *islandState {
 	p := &islandState{}
 	p.modes = map[string]namespaceMode{"shop": managed}
@@ -54,8 +54,8 @@ var (
 	settled = map[route.Version]plan.Routed{cartV2: {Propagated: true}}
 )
 
-// TestAnnounce plays passes, the first of which is that of an operator that has
-// just started.
+// TestReportEvents runs cycles, the first of which is that of an operator that has just
+// started.
 func TestReportEvents(t *testing.T) {
 	t.Parallel()
 	ours := diag.New(diag.NameTaken, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "taken")
@@ -108,8 +108,8 @@ func TestReportEvents(t *testing.T) {
 	}
 }
 
-// TestWarningsReachServices: every warning that a proof has about the doors of a Service
-// is an Event on it, and so is one about a user's VirtualService that leads to it.
+// TestWarningsReachServices: every warning about the doors of a Service is an Event on it,
+// and so is a warning about a user's VirtualService that routes to it.
 func TestWarningsReachServices(t *testing.T) {
 	t.Parallel()
 	service := diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}
@@ -158,7 +158,7 @@ func TestWarningsReachServices(t *testing.T) {
 	}
 }
 
-// leading is a VirtualService of namespace edge that leads to a host.
+// leading is a VirtualService in namespace edge that routes to a host.
 func leading(name, host string) model.VirtualService {
 	return model.VirtualService{Namespace: "edge", Name: name, Spec: &istioapi.VirtualService{
 		Hosts: []string{name + ".example.com"},
@@ -166,7 +166,7 @@ func leading(name, host string) model.VirtualService {
 	}}
 }
 
-// TestShort: a note that is too long for an Event is cut between characters.
+// TestTruncateNote: a note that is too long for an Event is cut between characters.
 func TestTruncateNote(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ note, want string }{
@@ -179,12 +179,12 @@ func TestTruncateNote(t *testing.T) {
 	} {
 		got := truncateNote(test.note)
 		if got != test.want || !utf8.ValidString(got) || len(got) > 1024 {
-			t.Errorf("short(%q) = %q (%d bytes)", test.note, got, len(got))
+			t.Errorf("truncateNote(%q) = %q (%d bytes)", test.note, got, len(got))
 		}
 	}
 }
 
-// TestWarningsAreLogged: the log has each warning when it begins and when it ends.
+// TestWarningsAreLogged: each warning is logged when it begins and when it ends.
 func TestWarningsAreLogged(t *testing.T) {
 	t.Parallel()
 	taken := diag.New(diag.NameTaken, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "taken")

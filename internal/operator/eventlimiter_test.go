@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// noted notes Events.
+// noted records Events.
 type noted struct{ notes []string }
 
 //nolint:revive // its parameters are those of the interface
@@ -19,8 +19,8 @@ func (n *noted) Eventf(_, _ runtime.Object, _, _, _, note string, args ...any) {
 	n.notes = append(n.notes, fmt.Sprintf(note, args...))
 }
 
-// TestPace: some Events are sent at once, of more one after the other, all of them
-// and in order; after a while some are sent at once again.
+// TestEventRateLimit: a burst of Events is sent at once, further ones one after the other,
+// all of them in order. After a while there may be another burst.
 func TestEventRateLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,8 +8,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
-// TestShared: equal labels are kept once, others apart, and none for longer than
-// somebody has them.
+// TestInternLabels: there is one copy of equal labels, and none once no object uses it.
 func TestInternLabels(t *testing.T) {
 	t.Parallel()
 	pod := func(version string) *discover.Pod {
@@ -26,13 +25,13 @@ func TestInternLabels(t *testing.T) {
 	deadline := time.Now().Add(30 * time.Second)
 	for isInterned(text) {
 		if time.Now().After(deadline) {
-			t.Fatal("v2 is shared, though nobody has it")
+			t.Fatal("v2 is still interned, though no object uses it")
 		}
 		runtime.GC()
 		runtime.Gosched()
 	}
 	if again := pod("v1"); again.Labels != one.Labels {
-		t.Error("v1 was forgotten, though a pod has it")
+		t.Error("v1 was dropped, though a pod uses it")
 	}
 	runtime.KeepAlive(one)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// rules returns the rules of the roles of a manifest that the operator has.
+// rules returns the rules of the operator's roles in a manifest.
 func rules(t *testing.T, file string) []rbacv1.PolicyRule {
 	t.Helper()
 	text, err := os.ReadFile("../../config/install/" + file)
@@ -36,15 +36,14 @@ func rules(t *testing.T, file string) []rbacv1.PolicyRule {
 	return out
 }
 
-// TestKindsInRoles holds the kinds that are watched against the roles of the chart,
-// as the manifests made from it have them: each may be listed and watched, and what
-// else may be is known.
+// TestKindsInRoles compares the watched kinds with the roles of the chart, in the manifests
+// made from it: each kind may be listed and watched, and the other permissions are known.
 func TestKindsInRoles(t *testing.T) {
 	t.Parallel()
 	others := []string{"customresourcedefinitions"}
 	for _, test := range []struct {
 		file string
-		// unscoped is set where kinds may be read that are in no namespace.
+		// unscoped is set if kinds without a namespace may be read.
 		unscoped bool
 	}{{"overrides.yaml", true}, {"namespaced.yaml", false}} {
 		granted := rules(t, test.file)
@@ -70,8 +69,8 @@ func TestKindsInRoles(t *testing.T) {
 	}
 }
 
-// TestRevisionKinds: the mesh configuration of each revision is a kind of its own,
-// and that of the default one is there once.
+// TestRevisionKinds: the mesh configuration of each revision is a kind of its own, and that
+// of the default revision exists once.
 func TestRevisionKinds(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -87,8 +86,8 @@ func TestRevisionKinds(t *testing.T) {
 	}
 }
 
-// TestKept: of each kind is kept what decides a route, and states that decide the
-// same are the same.
+// TestKept: each kind keeps the fields that affect routes, and states with the same effect
+// are equal.
 func TestKept(t *testing.T) {
 	t.Parallel()
 	meta := func(version string) metav1.ObjectMeta {
@@ -105,7 +104,7 @@ func TestKept(t *testing.T) {
 	for name, test := range map[string]struct {
 		states [2]any
 		want   discover.Object
-		// same is set where the states decide the same.
+		// same is set if the states have the same effect.
 		same bool
 	}{
 		"Ingress": {
@@ -162,14 +161,14 @@ func TestKept(t *testing.T) {
 				t.Errorf("kept %#v, want %#v", kept[0].Object, test.want)
 			}
 			if got := equivalent(kept[0], kept[1]); got != test.same {
-				t.Errorf("the states decide the same: %t, want %t", got, test.same)
+				t.Errorf("the states have the same effect: %t, want %t", got, test.same)
 			}
 		})
 	}
 }
 
-// TestUnreadRevisions: of each revision that is in use and whose mesh configuration
-// is not read, one namespace is named, unless flags say what it would.
+// TestUnreadRevisions: for each revision in use whose mesh configuration is not read there
+// is a diagnostic about one namespace, unless flags replace the configuration.
 func TestUnreadRevisions(t *testing.T) {
 	t.Parallel()
 	snapshot := &model.Snapshot{Revisions: map[string]string{"a": "default", "b": "canary", "c": "canary", "d": "1-30"}}
@@ -184,14 +183,14 @@ func TestUnreadRevisions(t *testing.T) {
 		return out
 	}
 	if got := told(Options{}); !slices.Equal(got, []string{"b", "d"}) {
-		t.Errorf("told of %v", got)
+		t.Errorf("got %v", got)
 	}
 	if got := told(Options{Revisions: []string{"canary"}}); !slices.Equal(got, []string{"d"}) {
-		t.Errorf("told of %v, where canary is read", got)
+		t.Errorf("got %v, though canary is read", got)
 	}
 	all := []string{"*"}
 	snapshot.Options.Mesh = model.MeshConfig{VirtualServiceExportTo: all, DestinationRuleExportTo: all, ServiceExportTo: all}
 	if got := told(Options{}); got != nil {
-		t.Errorf("told of %v, where flags say what holds", got)
+		t.Errorf("got %v, though flags replace the configuration", got)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestLeaseOptionsCheck: times that don't go together are told by the flag to change.
+// TestLeaseOptionsCheck: the error about inconsistent durations begins with the flag to
+// change.
 func TestLeaseOptionsCheck(t *testing.T) {
 	t.Parallel()
 	const s = time.Second
@@ -36,12 +37,12 @@ func TestLeaseOptionsCheck(t *testing.T) {
 		})
 	}
 	if CheckRequestTimeout(DefaultOptions().RequestTimeout) != nil || CheckRequestTimeout(0) != nil || CheckRequestTimeout(time.Millisecond) == nil || CheckRequestTimeout(-s) == nil {
-		t.Error("request timeouts are not checked as they should be")
+		t.Error("CheckRequestTimeout accepts or rejects the wrong timeouts")
 	}
 }
 
-// TestDefaultsSurviveSlowRequests: with round trips of 2 s a leader that fails once to
-// renew its lease has time for another try.
+// TestDefaultsSurviveSlowRequests: with round trips of 2 s, a leader that fails once to
+// renew its lease has time for a second attempt.
 func TestDefaultsSurviveSlowRequests(t *testing.T) {
 	t.Parallel()
 	const roundTrip = 2 * time.Second
@@ -50,7 +51,7 @@ func TestDefaultsSurviveSlowRequests(t *testing.T) {
 		t.Errorf("a request for the lease may take %v, want more than %v", request, roundTrip)
 	}
 	if o.RenewDeadline < o.RenewDeadline/2+roundTrip {
-		t.Errorf("no second try fits into %v", o.RenewDeadline)
+		t.Errorf("no second attempt fits into %v", o.RenewDeadline)
 	}
 	if timeout := DefaultOptions().RequestTimeout; timeout <= 10*time.Second {
 		t.Errorf("a write may take %v, want more than webhooks may by default", timeout)

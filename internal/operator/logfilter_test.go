@@ -9,8 +9,8 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// TestWithoutEndings: an Event that the API server does not take since its namespace is
-// being deleted is no error in the log.
+// TestTerminatingFilter: an Event that the API server rejects because its namespace is being
+// deleted is not logged as an error.
 func TestTerminatingFilter(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -49,9 +49,9 @@ type Options struct {
 	// LeaseNamespace is the namespace of the lease. If it is empty, it is that of the pod.
 	LeaseNamespace string
 	Lease          LeaseOptions
-	// Instance names the installation in what it writes, and whose objects it leaves alone
-	// that name another one. If it is empty, it is the namespace of the lease, or of the
-	// pod, with the name of the lease; where neither is known, there is none.
+	// Instance is the name of the installation in the objects that it writes. It does not
+	// change objects with another name. If it is empty, it is the namespace of the lease,
+	// or of the pod, with the name of the lease. If neither is known, there is none.
 	Instance string
 	// RequestTimeout is how long the API server may take to answer a request that is not a
 	// watch; zero for no limit.

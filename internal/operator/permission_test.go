@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestRightFor reads what requests take.
+// TestPermissionFor: the permission that each request needs.
 func TestPermissionFor(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ method, url, want, namespace, name string }{
@@ -37,7 +37,8 @@ func TestPermissionFor(t *testing.T) {
 	}
 }
 
-// TestReasonFor sorts answers; an unknown resource or verb makes no label of its own.
+// TestErrorReason classifies answers; an unknown resource or verb gets no label value of its
+// own.
 func TestErrorReason(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]string{
@@ -59,8 +60,9 @@ func TestErrorReason(t *testing.T) {
 	}
 }
 
-// TestRights: what is denied makes an operator unready once the API server says that it
-// is the right that is missing, and not a webhook's refusal; until it is there again.
+// TestPermissions: an operator is unready from when the API server confirms that an
+// essential permission is missing, as a webhook may have refused the request, until it is
+// back.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	patch := func(namespace string) permission {
@@ -89,7 +91,7 @@ func TestPermissions(t *testing.T) {
 			r.isAllowed = func(context.Context, permission) (bool, error) { return test.allowed, test.err }
 			r.record(test.denied, "Forbidden")
 			if err := r.ready(nil); err != nil {
-				t.Errorf("not ready before anybody was asked: %v", err)
+				t.Errorf("not ready before the API server was asked: %v", err)
 			}
 			r.check(t.Context(), now)
 			if test.after != nil {
@@ -101,7 +103,7 @@ func TestPermissions(t *testing.T) {
 			r.isAllowed = func(context.Context, permission) (bool, error) { return true, nil }
 			r.check(t.Context(), now.Add(recheckAfter))
 			if err := r.ready(nil); err != nil {
-				t.Errorf("not ready though all is allowed: %v", err)
+				t.Errorf("not ready though everything is allowed: %v", err)
 			}
 		})
 	}
@@ -119,10 +121,10 @@ func TestDownWatch(t *testing.T) {
 	}
 	s.downSince = time.Now().Add(-2 * downTolerance)
 	if err := r.ready(nil); err == nil {
-		t.Error("ready though a watch is down for long")
+		t.Error("ready though a watch has been down for long")
 	}
 	s.down = false
 	if err := r.ready(nil); err != nil {
-		t.Errorf("all watches stand: %v", err)
+		t.Errorf("all watches are up: %v", err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// TestStatusNamesItsTarget: each target gets the message about itself, also where
-// its name is a part of another one's.
+// TestStatusNamesItsTarget: each target gets the message about itself, even if its name is a
+// part of another one's.
 func TestStatusNamesItsTarget(t *testing.T) {
 	t.Parallel()
 	policy := func(name string, targets ...string) (*v1alpha1.OverridePolicy, model.Policy) {
@@ -51,8 +51,8 @@ func TestStatusNamesItsTarget(t *testing.T) {
 	}
 }
 
-// TestProgrammedSaysWhatWaits: a policy whose released version is not ready, or not
-// there, is not programmed, and says where ordinary traffic stays.
+// TestProgrammedSaysWhatWaits: a policy whose released version is not ready or missing is
+// not programmed, and the message says where ordinary traffic stays.
 func TestProgrammedSaysWhatWaits(t *testing.T) {
 	t.Parallel()
 	service := diag.Object{Kind: "Service", Namespace: "shop", Name: "cart"}

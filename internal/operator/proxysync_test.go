@@ -38,7 +38,7 @@ func newTestProxySync(log *slog.Logger) *proxySync {
 	return a
 }
 
-// noteOne has a take what the plan of one island waits for.
+// updateOne updates a with the plan of one island.
 func updateOne(a *proxySync, out *plan.Output) {
 	p := &islandState{}
 	for known := range a.pending {
@@ -48,8 +48,8 @@ func updateOne(a *proxySync, out *plan.Output) {
 	a.update([]*islandState{p}, nil)
 }
 
-// TestNotAllowed: an operator that may not ask istiod says so once, however often
-// something waits, and plans with what it knows: nothing.
+// TestProxySyncNotAllowed: an operator that may not ask istiod logs this once, however often
+// a plan waits, and plans without results.
 func TestProxySyncNotAllowed(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
@@ -76,14 +76,14 @@ func TestProxySyncNotAllowed(t *testing.T) {
 	for range 10 {
 		updateOne(a, awaited(placedAt))
 	}
-	// What was noted has been taken when the channel is empty again.
+	// The update has been read when the channel is empty again.
 	tick, deadline := time.NewTicker(time.Millisecond), time.After(10*time.Second)
 	defer tick.Stop()
 	for len(a.changed) > 0 {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("nobody takes what is noted")
+			t.Fatal("the update is not read")
 		}
 	}
 	cancel()
@@ -91,7 +91,7 @@ func TestProxySyncNotAllowed(t *testing.T) {
 	in := plan.Input{Options: plan.DefaultOptions()}
 	a.apply(&in, time.Hour)
 	if len(in.Acked) > 0 || in.Options != plan.DefaultOptions() {
-		t.Errorf("the plan was told %v and waits %v", in.Acked, in.Options.PropagationDelay)
+		t.Errorf("the plan got %v and waits %v", in.Acked, in.Options.PropagationDelay)
 	}
 	if n := requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
@@ -101,8 +101,8 @@ func TestProxySyncNotAllowed(t *testing.T) {
 	}
 }
 
-// TestTold: what a round finds is for the next plan, for as long as it is about the
-// same; and a proxy that is behind makes the wait longer while something waits.
+// TestProxySyncAcked: the next plan gets the results of a round for the same clusters, and a
+// proxy that is behind extends the wait while something waits.
 func TestProxySyncAcked(t *testing.T) {
 	t.Parallel()
 	a := newTestProxySync(slog.New(slog.DiscardHandler))
@@ -135,11 +135,11 @@ func TestProxySyncAcked(t *testing.T) {
 	updateOne(a, &plan.Output{})
 	want("nothing waits any more", none, time.Second)
 	if (*proxySync)(nil).apply(&plan.Input{}, 0); len(a.store.changed) != 1 {
-		t.Error("no plan was asked for")
+		t.Error("no cycle was requested")
 	}
 }
 
-// TestProxies: pods are expected that are ready, not ending, and have a proxy.
+// TestProxies: the expected proxies are those of ready pods that are not terminating.
 func TestProxies(t *testing.T) {
 	t.Parallel()
 	s := newStore(&Options{})
@@ -160,9 +160,9 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// TestRoutesTold: a row makes the wait for routes longer until a round has found that
-// no proxy lacks it; who has all of them settled tells the plan, for as long as it is
-// about the same row; and where nobody can be asked, time tells.
+// TestProxySyncRoutesAcked: a pending row extends the wait for routes until a round finds no
+// proxy without it. If all proxies have the row, the plan is told so, as long as it is the
+// same row. Without results, time decides.
 func TestProxySyncRoutesAcked(t *testing.T) {
 	t.Parallel()
 	a := newTestProxySync(slog.New(slog.DiscardHandler))

@@ -31,7 +31,7 @@ func defaultLimits() limits {
 // later plan of an island may depend on the effect of a write that the later plan has not
 // observed: a route must not name a subset that a write in flight removes. So a step waits
 //
-//	for a write of the same object                              of whatever plan
+//	for a write of the same object                              of any plan
 //	for a write of the other kind that names one of its hosts   of an earlier plan
 //
 // until that write is over and a plan has observed its effect. All other writes are

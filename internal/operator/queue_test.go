@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// queuedStep parses "vs shop/cart-overrides of cart, pay": a write of a VirtualService or
-// ("dr") DestinationRule that names hosts.
+// queuedStep parses "vs shop/cart-overrides of cart, pay": a write of a VirtualService
+// ("vs") or DestinationRule ("dr") that names hosts.
 func queuedStep(t *testing.T, text string) queued {
 	t.Helper()
 	head, hosts, _ := strings.Cut(text, " of ")
@@ -33,8 +33,8 @@ func queuedStep(t *testing.T, text string) queued {
 	return queued{Step: step, change: c}
 }
 
-// TestQueueBegin: what begins while writes of an earlier plan are in flight, or over but
-// not observed.
+// TestQueueBegin: which steps begin while writes of an earlier plan are in flight, or ended
+// but not observed.
 func TestQueueBegin(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -98,13 +98,13 @@ func TestQueueBegin(t *testing.T) {
 			q.observe()
 			install(test.planned)
 			if got := begin(); len(got) != len(test.planned) {
-				t.Errorf("after all was observed, began %v, want all", got)
+				t.Errorf("after everything was observed, began %v, want all", got)
 			}
 		})
 	}
 }
 
-// TestQueueIslands: a new plan of an island leaves the steps of others as they are.
+// TestQueueIslands: a new plan of an island keeps the steps of others.
 func TestQueueIslands(t *testing.T) {
 	t.Parallel()
 	q, now := newQueue(defaultLimits()), time.Now()
@@ -119,14 +119,14 @@ func TestQueueIslands(t *testing.T) {
 	for s, ok := q.begin(now); ok; s, ok = q.begin(now) {
 		got = append(got, s.Object.Object.String())
 	}
-	// The second step of shop is of the plan of the first, which is in flight.
+	// The second step of shop belongs to the same plan as the first, which is in flight.
 	if want := "DestinationRule shop/cart, VirtualService shop/pay"; strings.Join(got, ", ") != want {
 		t.Errorf("began %v, want %s", got, want)
 	}
 }
 
-// TestQueueForgetsWhatIsStale: a step that waits for a write of an earlier plan was
-// planned without its effect, and does not begin once that is observed.
+// TestQueueDropsStaleSteps: a step that waits for a write of an earlier plan was planned
+// without its effect, and does not begin once the effect is observed.
 func TestQueueDropsStaleSteps(t *testing.T) {
 	t.Parallel()
 	q, now, of := newQueue(defaultLimits()), time.Now(), &islandState{}
@@ -147,8 +147,8 @@ func TestQueueDropsStaleSteps(t *testing.T) {
 	}
 }
 
-// TestQueueLimits: few fast writes at once; slow ones don't count, until there are many,
-// or many of one namespace.
+// TestQueueLimits: few fast writes begin at once; slow ones don't count, until there are too
+// many of them, overall or in one namespace.
 func TestQueueLimits(t *testing.T) {
 	t.Parallel()
 	q, now := newQueue(limits{fast: 2, slowAfter: time.Second, all: 6, namespace: 4}), time.Now()
@@ -175,7 +175,7 @@ func TestQueueLimits(t *testing.T) {
 	begins("s0 s1")
 	begins("")
 	if at := q.slowAt(now); !at.Equal(now.Add(time.Second)) {
-		t.Errorf("a place is free at %v", at)
+		t.Errorf("another write may begin at %v", at)
 	}
 	now = now.Add(2 * time.Second)
 	begins("s2 s3")
@@ -188,8 +188,7 @@ func TestQueueLimits(t *testing.T) {
 	begins("s5")
 }
 
-// TestRanked: what follows a change of a user's routes is written first, and what
-// nobody needs is removed last.
+// TestPrioritized: changes of a user's routes are written first, and deletions last.
 func TestPrioritized(t *testing.T) {
 	t.Parallel()
 	step := func(action plan.Action, kind, name, adopted, before, after string) queued {

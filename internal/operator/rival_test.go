@@ -15,15 +15,15 @@ import (
 
 const ourContent = `{"metadata":{"name":"cart","labels":{"a":"b"}},"spec":{"hosts":["cart"],"http":[{"name":"one"}]}}`
 
-// seenAs is an object in a state, which was applied as field manager of ours last at a
-// second.
+// seenAs is an object in a version, last applied by our field manager at a second.
 func seenAs(version string, second int, content string) *apply.Seen {
 	out := &apply.Seen{UID: "uid", ResourceVersion: version, Written: time.Unix(int64(second), 0)}
 	out.Object, out.Managed = name, []byte(content)
 	return out
 }
 
-// TestBecameOf: writes under our own field manager are told from what users do.
+// TestWriteOutcome: writes under our own field manager are distinguished from those of
+// users.
 func TestWriteOutcome(t *testing.T) {
 	t.Parallel()
 	const other = `{"metadata":{"name":"cart","labels":{"a":"b"}},"spec":{"hosts":["cart"],"http":[{"name":"two"}]}}`
@@ -61,20 +61,20 @@ func TestWriteOutcome(t *testing.T) {
 	}
 }
 
-// TestRivals plays an object that is written by two: from the second time on, the writes
-// wait longer and longer, and this is told.
+// TestRivals plays an object with two writers: from the second time on, our writes wait
+// longer and longer, and there is a refusal.
 func TestRivals(t *testing.T) {
 	t.Parallel()
 	const other = `{"spec":{"http":[{"name":"two"}]}}`
 	tests := []struct {
 		name string
-		// theirs is what the other one makes of the object; nil where it deletes it. Each
-		// of our writes is undone after.
+		// theirs is the object after a write of the other one; nil if it deletes it. Each
+		// of our writes is undone after this time.
 		theirs *apply.Seen
 		after  time.Duration
-		// want is how long each write waits after the one before was undone.
-		want []time.Duration
-		told string
+		// want is how long each write waits after the previous one was undone.
+		want    []time.Duration
+		refusal string
 	}{
 		{
 			"overwritten", seenAs("", 0, other), time.Millisecond,
@@ -117,29 +117,29 @@ func TestRivals(t *testing.T) {
 				t.Errorf("waits (-want +got):\n%s", diff)
 			}
 			refused := rs.refused(now)
-			if len(refused) != min(len(test.told), 1) || len(refused) > 0 && (refused[0].Message != test.told || refused[0].Code != diag.WriteUndone) {
-				t.Errorf("told %v", refused)
+			if len(refused) != min(len(test.refusal), 1) || len(refused) > 0 && (refused[0].Message != test.refusal || refused[0].Code != diag.WriteUndone) {
+				t.Errorf("refused %v", refused)
 			}
 			if late := rs.refused(now.Add(rivalForgetAfter)); len(late) > 0 {
-				t.Errorf("still told: %v", late)
+				t.Errorf("still refused: %v", late)
 			}
 		})
 	}
 }
 
-// TestRivalsInFlight: what was observed before a write was over says nothing of it.
+// TestRivalsInFlight: an observation from before the end of a write says nothing about it.
 func TestRivalsInFlight(t *testing.T) {
 	t.Parallel()
 	rs, now := newRivals(), time.Unix(1000, 0)
 	step := plan.Step{Action: plan.Update, Object: istio.Object{Object: name, JSON: []byte(ourContent)}}
 	rs.wrote(step, nil, seenAs("8", 5, ourContent), now)
 	if _, undone := rs.mustWait(step, seenAs("7", 4, "{}"), now.Add(-time.Second), now.Add(time.Second)); undone {
-		t.Error("an observation from before the write is taken for its end")
+		t.Error("an observation from before the end of the write counts")
 	}
 	removed := types.UID("uid")
 	rs.wrote(plan.Step{Action: plan.Delete, Object: istio.Object{Object: name}}, &apply.Seen{UID: removed}, nil, now)
 	rs.forget(now.Add(2 * rivalForgetAfter))
 	if len(rs.byObject) > 0 {
-		t.Error("what is known of an object that is gone is kept")
+		t.Error("the state of a deleted object is kept")
 	}
 }

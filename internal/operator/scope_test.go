@@ -9,15 +9,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// TestScope lets the label of a namespace change in which something of ours is.
+// TestNamespaceMode changes the label of a namespace that contains an object of Overrides.
 func TestNamespaceMode(t *testing.T) {
 	t.Parallel()
 	const shop = "shop"
-	type state struct{ managed, left bool }
+	type state struct{ managed, cleaningUp bool }
 	tests := []struct {
 		name    string
 		options Options
-		// labels are those that the namespace has one after the other; "" for none.
+		// labels are the labels of the namespace, one after the other; "" for none.
 		labels []string
 		want   []state
 	}{
@@ -25,10 +25,10 @@ func TestNamespaceMode(t *testing.T) {
 			"those that are labelled",
 			Options{},
 			[]string{"", "true", "no", "true", "false", "true", ""},
-			[]state{{}, {managed: true}, {left: true}, {managed: true}, {left: true}, {managed: true}, {left: true}},
+			[]state{{}, {managed: true}, {cleaningUp: true}, {managed: true}, {cleaningUp: true}, {managed: true}, {cleaningUp: true}},
 		},
-		{"said at the start", Options{}, []string{"false"}, []state{{left: true}}},
-		{"all", Options{AllNamespaces: true}, []string{"", "true", "false"}, []state{{managed: true}, {managed: true}, {left: true}}},
+		{"said at the start", Options{}, []string{"false"}, []state{{cleaningUp: true}}},
+		{"all", Options{AllNamespaces: true}, []string{"", "true", "false"}, []state{{managed: true}, {managed: true}, {cleaningUp: true}}},
 		{"named", Options{Namespaces: []string{shop}}, []string{"", "false"}, []state{{managed: true}, {managed: true}}},
 		{"others are named", Options{Namespaces: []string{"web"}}, []string{"true", "false"}, []state{{}, {}}},
 	}
@@ -49,18 +49,18 @@ func TestNamespaceMode(t *testing.T) {
 					t.Errorf("with label %q (%d): %+v, want %+v", label, i, got, test.want[i])
 				}
 				if known := s.objectsIn(shop) != nil; known != test.want[i].managed {
-					t.Errorf("with label %q (%d): the webhook is told what is there: %t", label, i, known)
+					t.Errorf("with label %q (%d): the webhook knows the namespace: %t", label, i, known)
 				}
-				if observed := len(x.of(name).observed()) > 0; observed != (test.want[i].managed || test.want[i].left) {
-					t.Errorf("with label %q (%d): ours is observed: %t", label, i, observed)
+				if observed := len(x.of(name).observed()) > 0; observed != (test.want[i].managed || test.want[i].cleaningUp) {
+					t.Errorf("with label %q (%d): the object is observed: %t", label, i, observed)
 				}
 			}
 		})
 	}
 }
 
-// TestScopeForgets: once nothing of ours is left in a namespace, what comes there
-// later is another's.
+// TestNamespaceModeForgets: once a namespace has no object of Overrides, objects that appear
+// later belong to another operator.
 func TestNamespaceModeForgets(t *testing.T) {
 	t.Parallel()
 	s := newStore(&Options{})
@@ -75,12 +75,12 @@ func TestNamespaceModeForgets(t *testing.T) {
 	s.take()
 	s.put(name, ours("b", "2"))
 	if c := s.take(); c.changes[0].mode == cleaningUp {
-		t.Error("what another has made since is to be taken away")
+		t.Error("an object of another operator is removed")
 	}
 }
 
-// TestMissingNamespaces: of the namespaces that are named, those are told that are not
-// there, where namespaces may be listed.
+// TestMissingNamespaces: named namespaces that don't exist are reported, if namespaces may
+// be listed.
 func TestMissingNamespaces(t *testing.T) {
 	t.Parallel()
 	s := newStore(&Options{Namespaces: []string{"shop", "nosuch"}})

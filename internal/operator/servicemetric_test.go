@@ -12,8 +12,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// TestServiceMetrics: there are series of Services that there is something to say about,
-// and of no others.
+// TestServiceMetrics: there are series only for Services with previews or objects of
+// Overrides.
 func TestServiceMetrics(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()

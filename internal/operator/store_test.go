@@ -32,14 +32,14 @@ func theirs(uid types.UID, version string) *item {
 	return &item{Object: &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: uid}, version: version, byVersion: true}
 }
 
-// TestWritesAndEvents: what is stored is the newest that is known of an object, in
-// whatever order the answer to a write and the events of the informer come.
+// TestWritesAndEvents: the store has the newest known state of an object, in whatever order
+// the response to a write and the events of the informer arrive.
 func TestWritesAndEvents(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
 		do   func(s *store)
-		// want is the resource version in the store, "" for nothing.
+		// want is the resource version in the store; "" for none.
 		want string
 	}{
 		{"a write is known before its event", func(s *store) { s.wrote(name, nil, seen("a", "2")) }, "2"},
@@ -94,7 +94,7 @@ func TestWritesAndEvents(t *testing.T) {
 	}
 }
 
-// TestNoNews: states of an object that decide the same do not wake anybody.
+// TestEquivalentStates: states of an object with the same effect wake nobody.
 func TestEquivalentStates(t *testing.T) {
 	t.Parallel()
 	s := newStore(&Options{AllNamespaces: true})
@@ -110,10 +110,10 @@ func TestEquivalentStates(t *testing.T) {
 			t.Fatal(err)
 		}
 		if key, err := toolscache.MetaNamespaceKeyFunc(kept); key != "shop/cart" || err != nil {
-			t.Errorf("informers know it as %q: %v", key, err)
+			t.Errorf("the informer's key is %q: %v", key, err)
 		}
 		if known, err := meta.Accessor(kept); err != nil || known.GetResourceVersion() != version || known.GetUID() != p.UID {
-			t.Errorf("informers know %v of it: %v", known, err)
+			t.Errorf("the informer's metadata is %v: %v", known, err)
 		}
 		s.put(pod, kept.(*item))
 		select {
@@ -145,13 +145,13 @@ func TestEquivalentStates(t *testing.T) {
 		{"its end", func(p *corev1.Pod) { now := metav1.Now(); p.DeletionTimestamp = &now }, true},
 	} {
 		if got := put(c.change); got != c.want {
-			t.Errorf("%s: news %t, want %t", c.what, got, c.want)
+			t.Errorf("%s: change %t, want %t", c.what, got, c.want)
 		}
 	}
 }
 
-// TestNoLook: where EndpointSlices say which pods are ready, what a pod says itself
-// wakes nobody; nor does the end of one that did not count any more.
+// TestNoReconcileForPodStatus: while EndpointSlices say which pods are ready, the status of
+// a pod causes no cycle; nor does the deletion of a pod that no longer counted.
 func TestNoReconcileForPodStatus(t *testing.T) {
 	t.Parallel()
 	pod := func(ready, counts bool, version string) *item {
@@ -188,13 +188,13 @@ func TestNoReconcileForPodStatus(t *testing.T) {
 		default:
 		}
 		if got != step.want {
-			t.Errorf("%s: a look: %t, want %t", step.what, got, step.want)
+			t.Errorf("%s: a cycle: %t, want %t", step.what, got, step.want)
 		}
 	}
 }
 
-// TestOneCopy: of what is stored twice, by the answer to a write and by an informer,
-// the informer's is kept, which holds it anyway.
+// TestOneCopy: if the response to a write and an informer deliver the same state, the store
+// keeps the object of the informer, which stays in memory anyway.
 func TestOneCopy(t *testing.T) {
 	t.Parallel()
 	for _, first := range []bool{true, false} {
@@ -213,8 +213,8 @@ func TestOneCopy(t *testing.T) {
 	}
 }
 
-// TestStoreRemembers: what our own objects say was released is among what is compiled, and
-// is known to the readiness gate.
+// TestStoreRemembers: the compiler and the readiness gate know the released workloads that
+// our own objects record.
 func TestStoreRemembers(t *testing.T) {
 	t.Parallel()
 	s := newStore(&Options{Namespaces: []string{"shop"}})

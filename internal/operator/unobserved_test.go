@@ -9,39 +9,39 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestDoubt: while a write of an earlier plan is in flight, or over and not observed, no
-// version is said to be routed to by the object that it is of.
+// TestWithholdPropagated: while a write of an earlier plan is in flight, or ended and not
+// observed, no version is reported as routed by its object.
 func TestWithholdPropagated(t *testing.T) {
 	t.Parallel()
 	q := newQueue(defaultLimits())
 	q.install(nil, []queued{queuedStep(t, "vs shop/cart-overrides of cart")})
 	if _, ok := q.begin(time.Now()); !ok {
-		t.Fatal("it does not begin")
+		t.Fatal("the write does not begin")
 	}
-	settled := func(service string) bool {
+	propagated := func(service string) bool {
 		v := route.Version{Namespace: "shop", Service: service, Version: "v2"}
 		planned := plan.Output{Routed: map[route.Version]plan.Routed{v: {Propagated: true}}}
 		tables := []route.Table{{Namespace: "shop", Name: service + "-overrides", Routes: []route.Route{{Kind: route.Override, Version: v}}}}
 		withholdPropagated(&planned, tables, q.unobserved)
 		return planned.Routed[v].Propagated
 	}
-	if !settled("cart") {
-		t.Error("a write of the plan itself is in doubt")
+	if !propagated("cart") {
+		t.Error("a write of the same plan counts")
 	}
 	q.observe()
 	q.install(nil, nil)
-	if settled("cart") {
-		t.Error("a write of an earlier plan is not in doubt")
+	if propagated("cart") {
+		t.Error("a write of an earlier plan does not count")
 	}
-	if !settled("pay") {
-		t.Error("another object is in doubt")
+	if !propagated("pay") {
+		t.Error("another object counts")
 	}
 	q.end(diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"})
-	if settled("cart") {
-		t.Error("a write whose effect was not observed is not in doubt")
+	if propagated("cart") {
+		t.Error("a write whose effect is not observed does not count")
 	}
 	q.observe()
-	if !settled("cart") {
-		t.Error("what was observed is in doubt")
+	if !propagated("cart") {
+		t.Error("an observed write counts")
 	}
 }

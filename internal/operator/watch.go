@@ -52,7 +52,7 @@ type watcher struct {
 	mu sync.Mutex
 	// definitionsWatched is set if CustomResourceDefinitions are watched.
 	definitionsWatched bool
-	// watched are the kinds that are watched; asked is set once all were tried.
+	// watched are the watched kinds; triedAll is set once the watcher has tried all kinds.
 	watched  map[string]watched
 	triedAll bool
 	// defined are the CustomResourceDefinitions that exist, by name.

@@ -13,7 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// asked answers lists: in some namespaces they are forbidden.
+// asked answers lists, which are forbidden in some namespaces.
 type asked struct {
 	client.Reader
 	forbidden []string
@@ -30,8 +30,8 @@ func (a *asked) List(_ context.Context, _ client.ObjectList, options ...client.L
 	return nil
 }
 
-// TestPermitted: a kind that may not be listed somewhere is done without, which is
-// said until it may; one that is needed is not even asked for.
+// TestPermitted: an optional kind that may not be listed has a diagnostic until it may be; a
+// kind that is needed is not even tried.
 func TestPermitted(t *testing.T) {
 	t.Parallel()
 	find := func(name string) *kind {
@@ -70,7 +70,7 @@ func TestPermitted(t *testing.T) {
 		}
 		for _, l := range reader.lists {
 			if named := l.FieldSelector != nil; named != (k.Fields != "") {
-				t.Errorf("%s: asked for by name: %t", step.kind, named)
+				t.Errorf("%s: listed by name: %t", step.kind, named)
 			}
 		}
 		var said []string
@@ -81,10 +81,10 @@ func TestPermitted(t *testing.T) {
 			said = append(said, d.Message)
 		}
 		if !slices.Equal(said, step.denied) {
-			t.Errorf("%s: said %q, want %q", step.kind, said, step.denied)
+			t.Errorf("%s: diagnostic %q, want %q", step.kind, said, step.denied)
 		}
 		if _, final := w.watched[k.key()]; final != step.final {
-			t.Errorf("%s: is not asked for again: %t, want %t", step.kind, final, step.final)
+			t.Errorf("%s: is not tried again: %t, want %t", step.kind, final, step.final)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// source is an API server that can be away.
+// source is an API server that can be unreachable.
 type source struct {
 	away    bool
 	watches []*watch.FakeWatcher
@@ -53,7 +53,7 @@ func open(t *testing.T, s *trackedListWatch, options metav1.ListOptions) watch.I
 	return w
 }
 
-// TestFresh loses watches and gets them back, one after the other.
+// TestWatchHealth loses watches and gets them back, one after the other.
 func TestWatchHealth(t *testing.T) {
 	t.Parallel()
 	f, pods, slices := newWatchHealth(), &source{}, &source{}
@@ -61,35 +61,34 @@ func TestWatchHealth(t *testing.T) {
 	watching := []watch.Interface{open(t, first, metav1.ListOptions{}), open(t, second, metav1.ListOptions{})}
 	later := time.Now().Add(time.Hour)
 	if !f.allUp(later) {
-		t.Fatal("both watches stand")
+		t.Fatal("not up, though both watches are")
 	}
 	for i, s := range []*source{pods, slices} {
 		s.watches[0].Stop()
-		for range watching[i].ResultChan() { // closed by the relay, after it has noted that
+		for range watching[i].ResultChan() { // closed after the end was noted
 			t.Error("an event from nowhere")
 		}
 	}
 	if f.allUp(later) {
-		t.Error("no watch stands")
+		t.Error("up, though no watch is")
 	}
 	open(t, first, metav1.ListOptions{})
 	if f.allUp(later) {
-		t.Error("one watch does not stand")
+		t.Error("up, though one watch is down")
 	}
 	slices.away = true
 	if _, err := second.WatchWithContext(t.Context(), metav1.ListOptions{}); err == nil || f.allUp(later) {
-		t.Errorf("a watch that failed stands; error %v", err)
+		t.Errorf("a failed watch is up; error %v", err)
 	}
 	slices.away = false
-	second.downSince = second.downSince.Add(-time.Minute) // it was down for long
+	second.downSince = second.downSince.Add(-time.Minute) // as if it had been down for a minute
 	open(t, second, metav1.ListOptions{})
 	if f.allUp(time.Now()) || !f.allUp(later) {
-		t.Error("what was missed needs time to come, and no more than that")
+		t.Error("all watches must be up after the catch-up window, and not before")
 	}
 }
 
-// TestFreshLateEnd expects the end of a watch to count for nothing when another has
-// followed.
+// TestWatchHealthLateEnd: the end of a watch is ignored if another one has begun since.
 func TestWatchHealthLateEnd(t *testing.T) {
 	t.Parallel()
 	f, pods := newWatchHealth(), &source{}
@@ -101,19 +100,19 @@ func TestWatchHealthLateEnd(t *testing.T) {
 		t.Error("an event from nowhere")
 	}
 	if !f.allUp(time.Now().Add(time.Hour)) {
-		t.Error("the second watch stands")
+		t.Error("not up, though the second watch is")
 	}
 	pods.watches[1].Stop()
 	for range second.ResultChan() {
 		t.Error("an event from nowhere")
 	}
 	if f.allUp(time.Now().Add(time.Hour)) {
-		t.Error("no watch stands")
+		t.Error("up, though no watch is")
 	}
 }
 
-// TestFreshInitial expects a watch that begins with what there is to stand when
-// that is over.
+// TestWatchHealthInitialEvents: a watch that begins with the existing objects is up after
+// the last one of them.
 func TestWatchHealthInitialEvents(t *testing.T) {
 	t.Parallel()
 	f, pods := newWatchHealth(), &source{}
@@ -122,7 +121,7 @@ func TestWatchHealthInitialEvents(t *testing.T) {
 	go pods.watches[0].Add(&corev1.Pod{})
 	<-w.ResultChan()
 	if f.allUp(later) {
-		t.Error("it stands before all was told")
+		t.Error("up before the end of the initial events")
 	}
 	end := &corev1.Pod{}
 	end.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
@@ -130,26 +129,26 @@ func TestWatchHealthInitialEvents(t *testing.T) {
 	<-w.ResultChan()
 	for end := time.Now().Add(30 * time.Second); !f.allUp(later); runtime.Gosched() {
 		if time.Now().After(end) {
-			t.Fatal("it does not stand after all was told")
+			t.Fatal("not up after the initial events")
 		}
 	}
 }
 
-// TestFreshEnded expects nothing of a kind that nobody watches any more.
+// TestWatchHealthEnded: a kind whose informer has ended is ignored.
 func TestWatchHealthEnded(t *testing.T) {
 	t.Parallel()
 	f, pods := newWatchHealth(), &source{away: true}
 	ctx, cancel := context.WithCancel(t.Context())
 	if _, err := pods.listWatch(f).ListWithContext(ctx, metav1.ListOptions{}); err == nil || f.allUp(time.Now()) {
-		t.Errorf("what could not be listed is fresh; error %v", err)
+		t.Errorf("a kind that could not be listed is up; error %v", err)
 	}
 	cancel()
 	if !f.allUp(time.Now()) {
-		t.Error("a kind that nobody watches is in the way")
+		t.Error("a kind without an informer counts")
 	}
 }
 
-// TestPassWaits expects nothing to be written while a watch is down.
+// TestReconcileWaitsForWatches: there is no cycle while a watch is down.
 func TestReconcileWaitsForWatches(t *testing.T) {
 	t.Parallel()
 	options := DefaultOptions()
@@ -157,6 +156,6 @@ func TestReconcileWaitsForWatches(t *testing.T) {
 	r.synced, r.watchesUp = func() bool { return true }, func() bool { return false }
 	began := time.Now()
 	if again := r.reconcile(t.Context()); again.Before(began) || r.cycles.Load() != 0 {
-		t.Errorf("it has looked, and does again at %v", again)
+		t.Errorf("there was a cycle; the next one is at %v", again)
 	}
 }

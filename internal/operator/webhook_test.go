@@ -23,7 +23,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// newAdmitter knows a Service with a released pod, or nothing yet.
+// newPodWebhook has a store with a Service and a released pod, or one that is not synced.
 func newPodWebhook(synced bool) *podWebhook {
 	options := DefaultOptions()
 	options.Namespaces = []string{"shop"}
@@ -40,7 +40,7 @@ func newPodWebhook(synced bool) *podWebhook {
 	return a
 }
 
-// put has the store know an object, as the informer does.
+// put stores an object as the informer does.
 func (a *podWebhook) put(object client.Object) {
 	for i := range kinds {
 		if k := &kinds[i]; k.typed != nil && reflect.TypeOf(k.typed) == reflect.TypeOf(object) {
@@ -59,8 +59,7 @@ func create(pod string) admission.Request {
 	}}
 }
 
-// TestAdmit: whatever it is asked, the pod is allowed; and changed in one thing only
-// where it is known to be a preview.
+// TestAdmit: every pod is allowed, and only known previews are patched, in one field.
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	const add = `[{"op":"add","path":"/spec/readinessGates","value":[{"conditionType":"overrides.mesh/pinned"}]}]`
@@ -106,7 +105,7 @@ func TestAdmit(t *testing.T) {
 			a := newPodWebhook(!test.unsynced)
 			response := a.Handle(t.Context(), test.request)
 			if !response.Allowed {
-				t.Errorf("refused: %v", response.Result)
+				t.Errorf("rejected: %v", response.Result)
 			}
 			got := ""
 			if len(response.Patches) > 0 {
@@ -123,7 +122,7 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// TestAdmitAfterPanic: a fault of ours refuses nothing.
+// TestAdmitAfterPanic: a panic rejects no pod.
 func TestAdmitAfterPanic(t *testing.T) {
 	t.Parallel()
 	a := newPodWebhook(true)
@@ -133,8 +132,7 @@ func TestAdmitAfterPanic(t *testing.T) {
 	}
 }
 
-// TestAdmitOverHTTP: what is no review is answered, and nothing is held against the
-// next one.
+// TestAdmitOverHTTP: the webhook answers an invalid review, and then a valid one.
 func TestAdmitOverHTTP(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(&admission.Webhook{Handler: newPodWebhook(true)})
@@ -172,7 +170,7 @@ func TestAdmitOverHTTP(t *testing.T) {
 	}
 }
 
-// BenchmarkAdmit is one pod, in a namespace with many Services and pods.
+// BenchmarkAdmit measures one pod in a namespace with many Services and pods.
 func BenchmarkAdmit(b *testing.B) {
 	a := newPodWebhook(true)
 	for i := range 1000 {

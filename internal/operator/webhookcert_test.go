@@ -8,7 +8,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// TestNarrow: of all Secrets and webhooks, only ours are ever asked for.
+// TestScopedConfig: only the operator's own Secret and webhook are ever requested.
 func TestScopedConfig(t *testing.T) {
 	t.Parallel()
 	var got string
@@ -46,7 +46,7 @@ func TestScopedConfig(t *testing.T) {
 		}
 	}
 	if original.WrapTransport != nil {
-		t.Error("the configuration of others was changed")
+		t.Error("the original configuration was changed")
 	}
 }
 

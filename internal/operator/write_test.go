@@ -16,8 +16,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// blockingClient takes steps; those of the objects in blocked not before the channel is
-// closed.
+// blockingClient takes steps. Those of the objects in blocked do not end before the channel
+// is closed.
 type blockingClient struct {
 	blocked map[string]chan struct{}
 
@@ -47,7 +47,7 @@ func (c *blockingClient) Do(ctx context.Context, step plan.Step, _ *apply.Seen) 
 	return out, nil
 }
 
-// count returns how many steps of an object were begun.
+// count returns how many steps of an object have begun.
 func (c *blockingClient) count(name string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,8 +86,8 @@ func createStep(kind, name, host string) plan.Step {
 	return plan.Step{Action: plan.Create, Object: istio.Object{Object: diag.Object{Kind: kind, Namespace: "shop", Name: name}, JSON: []byte(text)}}
 }
 
-// waitOver waits until writes of objects of some names are over, and says so of which others
-// that is, too.
+// waitOver waits until the writes of the named objects have ended, and returns the other
+// objects whose writes have.
 func waitOver(t *testing.T, w *writer, names ...string) (others []string) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -108,14 +108,13 @@ func waitOver(t *testing.T, w *writer, names ...string) (others []string) {
 		select {
 		case <-w.ended:
 		case <-deadline:
-			t.Fatalf("writes of %v are not over", names)
+			t.Fatalf("writes of %v have not ended", names)
 		}
 	}
 }
 
-// TestSlowWriteHoldsUpNoOther: while a write is not answered, others of the same plan
-// and of later ones are made, but no second one of the same object; and its end asks
-// for another plan.
+// TestSlowWriteHoldsUpNoOther: while a write is not answered, others of the same plan and of
+// later ones are made, but no second one of the same object. Its end requests another plan.
 func TestSlowWriteHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	slow := make(chan struct{})
@@ -142,8 +141,7 @@ func TestSlowWriteHoldsUpNoOther(t *testing.T) {
 	waitOver(t, w, "slow")
 }
 
-// TestManySlowWrites: more slow writes than may be begun at once do not keep others
-// from being made.
+// TestManySlowWrites: more slow writes than may begin at once do not block others.
 func TestManySlowWrites(t *testing.T) {
 	t.Parallel()
 	slow := make(chan struct{})
@@ -162,8 +160,8 @@ func TestManySlowWrites(t *testing.T) {
 	w.wait()
 }
 
-// TestAcceptedRetriesRefused: when something else about a refused object is accepted,
-// it is tried again at once.
+// TestAcceptedRetriesRefused: a refused object is retried at once when another object with a
+// common host is accepted.
 func TestAcceptedRetriesRefused(t *testing.T) {
 	t.Parallel()
 	client := &blockingClient{refuse: map[string]bool{"cart": true}}
@@ -177,21 +175,21 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 		t.Fatalf("refused: %v", p.refused)
 	}
 	if w.report(creates("pay"), of); len(p.refused) != 1 {
-		t.Errorf("of another island is refused: %v", p.refused)
+		t.Errorf("refused in another island: %v", p.refused)
 	}
 	if again := w.retry(); time.Until(again) <= 0 {
-		t.Errorf("is tried again at %v, want later", again)
+		t.Errorf("retried at %v, want later", again)
 	}
 	p.planned.Steps = append(p.planned.Steps, createStep("DestinationRule", "cart-rule", "cart"))
 	w.observe()
 	w.start(t.Context(), []*islandState{p}, nil)
 	if !p.waits {
-		t.Error("nothing waits for another try")
+		t.Error("no step waits for a retry")
 	}
-	// Of the refused one is said that it may be tried again.
+	// The refused object is among those to retry.
 	waitOver(t, w, "cart-rule", "cart")
 	if n := client.count("cart"); n != 1 {
-		t.Errorf("what was refused was tried %d times, want once", n)
+		t.Errorf("the refused step was tried %d times, want once", n)
 	}
 	client.mu.Lock()
 	client.refuse = nil
@@ -201,12 +199,12 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 	w.start(t.Context(), []*islandState{p}, nil)
 	waitOver(t, w, "cart")
 	if n := client.count("cart"); n != 2 || p.waits {
-		t.Errorf("after something about it was accepted it was tried %d times, want twice", n)
+		t.Errorf("after another object was accepted it was tried %d times, want twice", n)
 	}
 }
 
-// TestRefusedStepsWait: what was refused is not asked for again soon, and less and
-// less often; another step, or the same on another state of the object, at once.
+// TestRefusedStepsWait: a refused step is retried less and less often. Another step, or the
+// same one on another state of the object, does not wait.
 func TestRefusedStepsWait(t *testing.T) {
 	t.Parallel()
 	fs, now := failures{}, time.Now()
@@ -219,7 +217,7 @@ func TestRefusedStepsWait(t *testing.T) {
 	}
 	waits := func(s plan.Step, on *apply.Seen) bool { return fs.mustWait(s, on, now) }
 	if waits(step("1"), seen("x", "1")) {
-		t.Error("a step waits that did not fail")
+		t.Error("a step that did not fail waits")
 	}
 	refusal := &apply.Refusal{Step: step("1"), Code: diag.ObjectRefused}
 	for n := range 12 {
@@ -239,19 +237,19 @@ func TestRefusedStepsWait(t *testing.T) {
 		"what is not about it":      add("3", errors.New("busy")) <= failureBackoff,
 	} {
 		if !got {
-			t.Errorf("%s: not as it should be", what)
+			t.Errorf("%s: waits or backs off wrongly", what)
 		}
 	}
 	if got := fs.refused(); len(got) != 0 {
-		t.Errorf("told of %v, which is not refused any more", got)
+		t.Errorf("got %v, which is no longer refused", got)
 	}
 	add("1", refusal)
 	if got := fs.refused(); len(got) != 1 {
-		t.Errorf("told of %v, want the refusal", got)
+		t.Errorf("got %v, want the refusal", got)
 	}
 	fs.dropUnplanned([]*islandState{{}}, nil)
 	if len(fs) != 1 {
-		t.Error("forgets a step of an island that was not planned for")
+		t.Error("drops a failure of an island without a new plan")
 	}
 	of := &islandState{}
 	for object, f := range fs {
@@ -260,6 +258,6 @@ func TestRefusedStepsWait(t *testing.T) {
 	}
 	fs.dropUnplanned([]*islandState{of}, nil)
 	if len(fs) != 0 {
-		t.Error("remembers a step that nobody plans")
+		t.Error("keeps a failure of a step that is no longer planned")
 	}
 }
