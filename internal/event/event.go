@@ -59,9 +59,9 @@ type Output struct {
 	Events []Event
 	// Begun and Ended are the warnings that began and ended since the previous call.
 	Begun, Ended []diag.Diagnostic
-	// Young are the warnings that have not lasted long enough to be reported.
+	// Pending are the warnings that have not lasted long enough to be reported.
 	Pending []diag.Diagnostic
-	// Again is when to call again even if nothing has changed; zero for never.
+	// RequeueAt is when to call again even if nothing has changed; zero for never.
 	RequeueAt time.Time
 	Memory    Memory
 }

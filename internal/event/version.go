@@ -45,7 +45,7 @@ func (t *teller) inherit() {
 	subsets := t.subsets()
 	for i := range t.Before {
 		o := &t.Before[i]
-		young := t.Now.Sub(t.Written[o.Object]) < announcedWithin
+		recentlyWritten := t.Now.Sub(t.Written[o.Object]) < announcedWithin
 		if o.Routes == nil {
 			continue
 		}
@@ -54,7 +54,7 @@ func (t *teller) inherit() {
 			if !isWanted {
 				v = versionOf(row, subsets[row.To])
 			}
-			if _, routed := t.Planned.Routed[v]; v.Version != "" && (!isWanted || routed && !young) {
+			if _, routed := t.Planned.Routed[v]; v.Version != "" && (!isWanted || routed && !recentlyWritten) {
 				t.out.Memory.announced[v] = t.announced(v)
 			}
 		}

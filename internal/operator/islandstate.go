@@ -61,9 +61,6 @@ type islandState struct {
 	shown  shown
 }
 
-// manages reports whether the operator writes objects in a namespace.
-func (p *islandState) manages(namespace string) bool { return p.modes[namespace] == managed }
-
 // cleansUp reports whether the operator removes its objects from a namespace.
 func (p *islandState) cleansUp(namespace string) bool { return p.modes[namespace] == cleaningUp }
 

@@ -117,7 +117,7 @@ func TestQueueIslands(t *testing.T) {
 	q.install(pay, []queued{queuedStep(t, "vs shop/pay of pay")})
 	var got []string
 	for s, ok := q.begin(now); ok; s, ok = q.begin(now) {
-		got = append(got, s.Object.Object.String())
+		got = append(got, s.Object.String())
 	}
 	// The second step of shop belongs to the same plan as the first, which is in flight.
 	if want := "DestinationRule shop/cart, VirtualService shop/pay"; strings.Join(got, ", ") != want {

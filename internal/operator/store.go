@@ -67,8 +67,8 @@ func (s *store) put(name diag.Object, next *item) {
 // set replaces an object; nil removes it.
 func (s *store) set(name diag.Object, next *item) {
 	old := s.items[name]
-	s.namespaces.count(name, old, -1)
-	s.namespaces.count(name, next, 1)
+	s.count(name, old, -1)
+	s.count(name, next, 1)
 	if name.Kind == "EndpointSlice" {
 		if old != nil {
 			s.slices--
@@ -251,7 +251,7 @@ func (s *store) take() taken {
 	out := taken{since: s.since}
 	s.since = time.Time{}
 	clear(s.deleted)
-	for namespace := range s.namespaces.recompute() {
+	for namespace := range s.recompute() {
 		for name := range s.items {
 			if name.Namespace == namespace {
 				s.pending[name] = true
