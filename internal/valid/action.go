@@ -46,7 +46,7 @@ func (c *Checker) destination(at *path, d *istioapi.Destination) {
 	}
 	why := badDomain(d.GetHost())
 	if d.GetHost() == "*" {
-		why = "the host * is no destination"
+		why = "the host * can't be a destination"
 	}
 	if why != "" {
 		here := at.field("host")
@@ -54,7 +54,7 @@ func (c *Checker) destination(at *path, d *istioapi.Destination) {
 	}
 	if s := d.GetSubset(); s != "" && !isLabel(s) {
 		here := at.field("subset")
-		c.add(&here, "%q is no name of a subset", s)
+		c.add(&here, "%q is not a subset name", s)
 	}
 	if d.GetPort() != nil {
 		here := at.field("port")
@@ -92,7 +92,7 @@ func (c *Checker) mirrorShare(at *path, field string, p *istioapi.Percent) {
 	}
 	here := at.field(field)
 	if v := p.GetValue(); v < 0 || v > 100 {
-		c.add(&here, "%v is not within 0 and 100", v)
+		c.add(&here, "%v is not between 0 and 100", v)
 	}
 	c.finite(&here, p.GetValue())
 }
@@ -122,8 +122,8 @@ func (c *Checker) retries(at *path, r *istioapi.HTTPRetry) {
 	}
 }
 
-// isRetryPolicy reports whether s is one of validation.go: supportedRetryOnPolicies,
-// or a status of HTTP that has a name.
+// isRetryPolicy reports whether s is one of validation.go: supportedRetryOnPolicies, or
+// the name of an HTTP status.
 func isRetryPolicy(s string) bool {
 	switch s {
 	case "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "retriable-4xx", "refused-stream",
@@ -135,7 +135,7 @@ func isRetryPolicy(s string) bool {
 	return err == nil && slices.Contains(namedStatuses(), status)
 }
 
-// namedStatuses are those of which net/http has a text.
+// namedStatuses returns the statuses for which net/http has a text.
 func namedStatuses() []int {
 	return []int{
 		100, 101, 102, 103,
@@ -166,7 +166,7 @@ func (c *Checker) cors(at *path, p *istioapi.CorsPolicy) {
 		case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*":
 		default:
 			here := cors.at("allowMethods", i)
-			c.add(&here, "%q is no method of HTTP", method)
+			c.add(&here, "%q is not an HTTP method", method)
 		}
 	}
 	for _, f := range [...]struct {
@@ -176,7 +176,7 @@ func (c *Checker) cors(at *path, p *istioapi.CorsPolicy) {
 		for i, name := range f.names {
 			if !isToken(name) {
 				here := cors.at(f.name, i)
-				c.add(&here, "%q is no name of a header", name)
+				c.add(&here, "%q is not a header name", name)
 			}
 		}
 	}
@@ -196,13 +196,13 @@ func (c *Checker) redirect(at *path, r *istioapi.HTTPRedirect, matches []*istioa
 	here := at.field("redirect")
 	switch code := r.GetRedirectCode(); {
 	case r.GetUri() != "" && r.GetPrefixRewrite() != "":
-		c.add(&here, "uri and prefixRewrite exclude each other")
+		c.add(&here, "uri and prefixRewrite can't be combined")
 	case r.GetPrefixRewrite() != "" && slices.ContainsFunc(matches, notByPrefix):
 		c.add(&here, "with prefixRewrite the paths of all matches must be prefixes")
 	case r.GetUri() == "" && r.GetPrefixRewrite() == "" && r.GetAuthority() == "" && r.GetRedirectPort() == nil && r.GetScheme() == "":
-		c.add(&here, "there is none of uri, authority, scheme and port")
+		c.add(&here, "none of uri, authority, scheme and port is set")
 	case code != 0 && (code < 300 || code > 399):
-		c.add(&here, "%d is no status of a redirect", code)
+		c.add(&here, "%d is not a redirect status", code)
 	case r.GetScheme() != "" && r.GetScheme() != "http" && r.GetScheme() != "https":
 		c.add(&here, "%q is neither http nor https", r.GetScheme())
 	case r.GetPort() > 0:
@@ -238,7 +238,7 @@ func (c *Checker) directResponse(at *path, r *istioapi.HTTPDirectResponse) {
 // status follows validation.go: validateHTTPStatus.
 func (c *Checker) status(at *path, status int32) {
 	if status < 200 || status > 600 {
-		c.add(at, "%d is no status of an answer", status)
+		c.add(at, "%d is not an HTTP status", status)
 	}
 }
 
@@ -251,9 +251,9 @@ func (c *Checker) rewrite(at *path, r *istioapi.HTTPRewrite) {
 	regex := r.GetUriRegexRewrite()
 	switch {
 	case r.GetUri() != "" && regex != nil:
-		c.add(&here, "uri and uriRegexRewrite exclude each other")
+		c.add(&here, "uri and uriRegexRewrite can't be combined")
 	case r.GetUri() == "" && regex == nil && r.GetAuthority() == "":
-		c.add(&here, "there is none of uri, uriRegexRewrite and authority")
+		c.add(&here, "none of uri, uriRegexRewrite and authority is set")
 	case regex != nil && (regex.GetMatch() == "" || regex.GetRewrite() == ""):
 		c.add(&here, "uriRegexRewrite needs match and rewrite")
 	case regex != nil:
@@ -262,9 +262,9 @@ func (c *Checker) rewrite(at *path, r *istioapi.HTTPRewrite) {
 	}
 }
 
-// authority follows virtualservice.go: validateAuthorityRewrite. The authority may
-// be set in one place. Istio passes over empty values, if it comes to them first;
-// two of which one is empty are refused here, in whichever order they stand.
+// authority follows virtualservice.go: validateAuthorityRewrite. The authority may be set
+// only once. Istio ignores empty values if they come first; here two values of which one
+// is empty are refused in any order.
 func (c *Checker) authority(at *path, r *istioapi.HTTPRewrite, headers *istioapi.Headers) {
 	if headers == nil {
 		return

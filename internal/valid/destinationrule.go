@@ -29,7 +29,7 @@ func (c *Checker) DestinationRule(spec *istioapi.DestinationRule, namespace stri
 			continue
 		}
 		if names[s.GetName()] {
-			c.add(&here, "subset %q stands twice", s.GetName())
+			c.add(&here, "subset %q is given twice", s.GetName())
 		}
 		names[s.GetName()] = true
 		c.subset(&here, s)
@@ -43,7 +43,7 @@ func (c *Checker) DestinationRule(spec *istioapi.DestinationRule, namespace stri
 func (c *Checker) subset(at *path, s *istioapi.Subset) {
 	if !isLabel(s.GetName()) {
 		here := at.field("name")
-		c.add(&here, "%q is no name of a subset", s.GetName())
+		c.add(&here, "%q is not a subset name", s.GetName())
 	}
 	c.labels(at, "labels", s.GetLabels())
 	c.trafficPolicy(at, s.GetTrafficPolicy())
@@ -54,7 +54,7 @@ func (c *Checker) selector(at *path, s *istiotype.WorkloadSelector) {
 	const maxLabels = 4096
 	here := at.field("workloadSelector")
 	if len(s.GetMatchLabels()) > maxLabels {
-		c.addSchema(&here, "it has %d labels, %d are allowed", len(s.GetMatchLabels()), maxLabels)
+		c.addSchema(&here, "it has %d labels, but only %d are allowed", len(s.GetMatchLabels()), maxLabels)
 	}
 	for key, value := range s.GetMatchLabels() {
 		field := here.under("matchLabels", key)
@@ -62,7 +62,7 @@ func (c *Checker) selector(at *path, s *istiotype.WorkloadSelector) {
 		case key == "":
 			c.add(&field, "a key must not be empty")
 		case strings.Contains(key, "*") || strings.Contains(value, "*"):
-			c.add(&field, "there are no wildcards")
+			c.add(&field, "wildcards are not allowed")
 		case len([]rune(value)) > maxLabel:
 			c.addSchema(&field, "the value is longer than %d characters", maxLabel)
 		}

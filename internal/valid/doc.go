@@ -1,12 +1,12 @@
-// Package valid says why Istio would refuse a VirtualService or a DestinationRule.
+// Package valid finds the reasons why Istio would refuse a VirtualService or a
+// DestinationRule.
 //
-// A specification goes in, as a message of istio.io/api; [Problem]s come out, none
-// where Istio accepts it. The rules are those of the validation that Istio's
-// webhook runs (istio.io/istio/pkg/config/validation and its package agent), and
-// those of the schemas of Istio's CustomResourceDefinitions that the webhook has
-// not. Each function names the one of Istio that it follows. Warnings of Istio's
-// keep nothing out of a cluster and are no Problems.
-//
+// The input is a specification, as a message of istio.io/api; the output is [Problem]s,
+// none if Istio accepts it. The rules are those of the validation in Istio's webhook
+// (istio.io/istio/pkg/config/validation and its package agent), and those of the schemas
+// of Istio's CustomResourceDefinitions that the webhook does not check. Each function
+// names the function of Istio that it follows. Istio's warnings keep nothing out of a
+// cluster and are not Problems.
 //	problem.go          reasons, and where they are
 //	virtualservice.go   hosts, gateways, exportTo
 //	route.go            an HTTP route, and what of it excludes what
@@ -22,8 +22,7 @@
 //	value.go            percentages, durations, enumerations
 //	pattern.go          regular expressions
 //	metadata.go         names and labels of objects, as the API server checks them
-//
-// docs/design/0004-validation.md says why the program does not link Istio's own;
-// a test of the module test/istio holds both against each other. It must never
-// change what it is given, and need nothing but that.
+// docs/design/0004-validation.md says why the program does not link Istio's own; the
+// module test/istio compares both. The package must never change its input, and needs
+// nothing else.
 package valid

@@ -11,7 +11,7 @@ func (c *Checker) fault(at *path, f *istioapi.HTTPFaultInjection) {
 	}
 	fault := at.field("fault")
 	if f.GetAbort() == nil && f.GetDelay() == nil {
-		c.add(&fault, "there is neither abort nor delay")
+		c.add(&fault, "neither abort nor delay is set")
 	}
 	if f.GetAbort() != nil {
 		here := fault.field("abort")
@@ -30,11 +30,11 @@ func (c *Checker) abort(at *path, a *istioapi.HTTPFaultInjection_Abort) {
 	case *istioapi.HTTPFaultInjection_Abort_GrpcStatus:
 		if !isGRPCStatus(kind.GrpcStatus) {
 			here := at.field("grpcStatus")
-			c.add(&here, "%q is no status of gRPC", kind.GrpcStatus)
+			c.add(&here, "%q is not a gRPC status", kind.GrpcStatus)
 		}
 	case *istioapi.HTTPFaultInjection_Abort_Http2Error:
 		here := at.field("http2Error")
-		c.add(&here, "Istio has none yet")
+		c.add(&here, "Istio does not support it yet")
 	case *istioapi.HTTPFaultInjection_Abort_HttpStatus:
 		here := at.field("httpStatus")
 		c.status(&here, kind.HttpStatus)
@@ -61,6 +61,6 @@ func (c *Checker) delay(at *path, d *istioapi.HTTPFaultInjection_Delay) {
 		c.duration(&here, kind.FixedDelay)
 	case *istioapi.HTTPFaultInjection_Delay_ExponentialDelay:
 		here := at.field("exponentialDelay")
-		c.add(&here, "Istio has none yet")
+		c.add(&here, "Istio does not support it yet")
 	}
 }

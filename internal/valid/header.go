@@ -6,8 +6,8 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 )
 
-// isToken reports whether s is a name of a header (validation.go:
-// validHeaderNameRegex, in which "+-." is a range, so that a comma is taken too).
+// isToken reports whether s is a header name (validation.go: validHeaderNameRegex, in
+// which "+-." is a range, so that a comma is accepted too).
 func isToken(s string) bool {
 	for i := range len(s) {
 		if !isAlnum(s[i]) && strings.IndexByte("!#$%&'*+,-.^_`|~", s[i]) < 0 {
@@ -17,7 +17,7 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// headerOperations checks what a route, or a destination, does to headers.
+// headerOperations checks the changes of headers by a route or a destination.
 func (c *Checker) headerOperations(at *path, h *istioapi.Headers) {
 	if h == nil {
 		return
@@ -49,7 +49,7 @@ func (c *Checker) headerValues(at *path, field string, values map[string]string,
 }
 
 // changedName follows validation.go: ValidateHTTPHeaderOperationName, or
-// ValidateHTTPHeaderWithAuthorityOperationName where the authority may be changed.
+// ValidateHTTPHeaderWithAuthorityOperationName if the authority may be changed.
 func (c *Checker) changedName(at *path, name string, authority bool) {
 	switch {
 	case name == "":
@@ -78,7 +78,7 @@ func badHeaderValue(value string) string {
 	return badFormat(value)
 }
 
-// format is where in a header's value a reader of it is.
+// format is a parser state within a header's value.
 type format int
 
 const (
@@ -110,25 +110,25 @@ func badFormat(value string) string {
 		default:
 			next, ok := state.next(b)
 			if !ok {
-				return "the value of a header has a variable that does not end, or is not one"
+				return "the value of a header has an unterminated or invalid variable"
 			}
 			state = next
 		}
 	}
 	if state != inText {
-		return "the value of a header has a variable that does not end"
+		return "the value of a header has an unterminated variable"
 	}
 	return ""
 }
 
-// next returns the state after b; false where b can't stand.
+// next returns the state after b; false if b is not allowed.
 func (f format) next(b byte) (format, bool) {
 	type step struct {
 		on byte
 		to format
 	}
 	var steps []step
-	skips := b == ' ' // of what else may stand there
+	skips := b == ' ' // whether other characters are skipped
 	switch f {
 	case inText:
 		steps, skips = []step{{'%', inName}}, true

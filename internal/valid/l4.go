@@ -48,7 +48,7 @@ func (c *Checker) sniHost(at *path, host string, spec *istioapi.VirtualService) 
 	case why != "":
 		c.add(at, "%s", why)
 	case !slices.ContainsFunc(spec.GetHosts(), func(wide string) bool { return covers(wide, host) }):
-		c.add(at, "%q is covered by none of the hosts", host)
+		c.add(at, "%q is not covered by any of the hosts", host)
 	}
 }
 

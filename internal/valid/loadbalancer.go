@@ -22,7 +22,7 @@ func (c *Checker) loadBalancer(parent *path, lb *istioapi.LoadBalancerSettings) 
 		c.consistentHash(&here, h)
 	}
 	if lb.GetLocalityLbSetting() != nil && lb.GetZoneAwareLbSetting() != nil {
-		c.add(&at, "localityLbSetting and zoneAwareLbSetting exclude each other")
+		c.add(&at, "localityLbSetting and zoneAwareLbSetting can't be combined")
 	}
 	c.locality(&at, lb.GetLocalityLbSetting())
 	c.zoneAware(&at, lb.GetZoneAwareLbSetting())
@@ -43,7 +43,7 @@ func (c *Checker) consistentHash(at *path, h *istioapi.LoadBalancerSettings_Cons
 			case a.GetName() == "":
 				c.add(&field, "the attribute has no name")
 			case slices.Contains(names, a.GetName()):
-				c.add(&field, "attribute %q stands twice", a.GetName())
+				c.add(&field, "attribute %q is given twice", a.GetName())
 			}
 			names = append(names, a.GetName())
 		}
@@ -53,7 +53,7 @@ func (c *Checker) consistentHash(at *path, h *istioapi.LoadBalancerSettings_Cons
 	}
 	if m := h.GetMaglev(); m != nil && (m.GetTableSize() >= 5000011 || !isPrime(m.GetTableSize())) {
 		here := at.field("maglev")
-		c.add(&here, "tableSize is no prime number less than 5000011")
+		c.add(&here, "tableSize is not a prime number less than 5000011")
 	}
 }
 
@@ -111,10 +111,10 @@ func (c *Checker) locality(at *path, l *istioapi.LocalityLoadBalancerSetting) {
 	}
 	here := at.field("localityLbSetting")
 	if len(l.GetDistribute()) > 0 && len(l.GetFailover()) > 0 {
-		c.add(&here, "distribute and failover exclude each other")
+		c.add(&here, "distribute and failover can't be combined")
 	}
 	if len(l.GetFailover()) > 0 && slices.ContainsFunc(l.GetFailoverPriority(), isTopology) {
-		c.add(&here, "failover, and labels of topology in failoverPriority, exclude each other")
+		c.add(&here, "failover and topology labels in failoverPriority can't be combined")
 	}
 	from := make([]string, 0, len(l.GetDistribute()))
 	for i, d := range l.GetDistribute() {
@@ -122,7 +122,7 @@ func (c *Checker) locality(at *path, l *istioapi.LocalityLoadBalancerSetting) {
 		c.distribute(&field, d)
 		from = append(from, d.GetFrom())
 	}
-	// Istio takes those that requests come from in their order.
+	// Istio checks the source localities in their order.
 	if why := badLocalities(from); why != "" {
 		c.add(&here, "from: %s", why)
 	}
@@ -136,13 +136,13 @@ func (c *Checker) distribute(at *path, d *istioapi.LocalityLoadBalancerSetting_D
 	total, to := uint32(0), make([]string, 0, len(d.GetTo()))
 	for locality, weight := range d.GetTo() {
 		if weight == 0 || weight > 100 {
-			c.add(at, "the weight of %q is not within 1 and 100", locality)
+			c.add(at, "the weight of %q is not between 1 and 100", locality)
 		}
 		total += weight
 		to = append(to, locality)
 	}
 	if total != 100 {
-		c.add(at, "the weights sum up to %d, not to 100", total)
+		c.add(at, "the weights add up to %d, not to 100", total)
 	}
 	// Istio takes these in no order, and may or may not see that some overlap.
 	slices.Sort(to)

@@ -19,7 +19,7 @@ func (c *Checker) match(at *path, m *istioapi.HTTPMatchRequest) {
 	for name, want := range m.GetWithoutHeaders() {
 		here := at.under("withoutHeaders", name)
 		c.matchedName(&here, name)
-		// "*" is no regular expression, but means that the header is there.
+		// "*" is not a regular expression, but means that the header is present.
 		if want.GetRegex() != "*" {
 			c.stringMatch(&here, want)
 		}
@@ -44,11 +44,11 @@ func (c *Checker) match(at *path, m *istioapi.HTTPMatchRequest) {
 	c.matchedCaller(at, m.GetPort(), m.GetSourceLabels(), m.GetGateways())
 	if n := m.GetSourceNamespace(); n != "" && !isLabel(n) {
 		here := at.field("sourceNamespace")
-		c.add(&here, "%q is no namespace", n)
+		c.add(&here, "%q is not a namespace", n)
 	}
 }
 
-// matchedCaller checks what the matches of HTTP, TLS and TCP routes have in common.
+// matchedCaller checks the common parts of matches of HTTP, TLS and TCP routes.
 func (c *Checker) matchedCaller(at *path, port uint32, labels map[string]string, gateways []string) {
 	if port != 0 {
 		here := at.field("port")
@@ -58,8 +58,9 @@ func (c *Checker) matchedCaller(at *path, port uint32, labels map[string]string,
 	c.gateways(at, gateways)
 }
 
-// matchedName follows validation.go: ValidateHTTPHeaderNameOrJwtClaimRoute, and of
-// ValidateVirtualService that claims of tokens are matched at gateways only.
+// matchedName follows validation.go: ValidateHTTPHeaderNameOrJwtClaimRoute. From
+// ValidateVirtualService it takes the rule that claims of tokens can only be matched at
+// gateways.
 func (c *Checker) matchedName(at *path, name string) {
 	switch {
 	case isToken(name):
@@ -69,7 +70,7 @@ func (c *Checker) matchedName(at *path, name string) {
 		}
 	case name == ":method", name == ":scheme", name == ":authority", name == ":path", name == ":status":
 	default:
-		c.add(at, "%q is no name of a header", name)
+		c.add(at, "%q is not a header name", name)
 	}
 }
 

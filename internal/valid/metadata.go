@@ -14,19 +14,19 @@ func Metadata(meta *metav1.ObjectMeta) []Problem {
 	root := path{name: "metadata"}
 	if !isSubdomain(meta.Name) {
 		here := root.field("name")
-		c.add(&here, "%q is no name of an object", meta.Name)
+		c.add(&here, "%q is not an object name", meta.Name)
 	}
 	if !isLowerLabel(meta.Namespace) {
 		here := root.field("namespace")
-		c.add(&here, "%q is no namespace", meta.Namespace)
+		c.add(&here, "%q is not a namespace", meta.Namespace)
 	}
 	for key, value := range meta.Labels {
 		here := root.under("labels", key)
 		if !isQualifiedName(key) {
-			c.add(&here, "%q is no key of a label", key)
+			c.add(&here, "%q is not a label key", key)
 		}
 		if value != "" && (len(value) > maxLabel || !isQualified(value)) {
-			c.add(&here, "%q is no value of a label", value)
+			c.add(&here, "%q is not a label value", value)
 		}
 	}
 	const maxAnnotations = 256 << 10
@@ -34,22 +34,22 @@ func Metadata(meta *metav1.ObjectMeta) []Problem {
 	for key, value := range meta.Annotations {
 		if !isQualifiedName(strings.ToLower(key)) {
 			here := root.under("annotations", key)
-			c.add(&here, "%q is no key of an annotation", key)
+			c.add(&here, "%q is not an annotation key", key)
 		}
 		size += len(key) + len(value)
 	}
 	if size > maxAnnotations {
 		here := root.field("annotations")
-		c.add(&here, "they have %d bytes, %d are allowed", size, maxAnnotations)
+		c.add(&here, "they have %d bytes, but only %d are allowed", size, maxAnnotations)
 	}
 	return c.take()
 }
 
-// isLowerLabel reports whether s is a DNS-1123 label as Kubernetes has it.
+// isLowerLabel reports whether s is a DNS-1123 label as in Kubernetes.
 func isLowerLabel(s string) bool { return isLabel(s) && s == strings.ToLower(s) }
 
-// isSubdomain reports whether s is a DNS-1123 subdomain. Its labels may be as long
-// as it is.
+// isSubdomain reports whether s is a DNS-1123 subdomain. The length of its labels is not
+// limited separately.
 func isSubdomain(s string) bool {
 	const maxName = 253
 	if len(s) > maxName || s != strings.ToLower(s) {
@@ -63,8 +63,8 @@ func isSubdomain(s string) bool {
 	return true
 }
 
-// isQualifiedName reports whether s is a key of a label: a name, with or without
-// a domain and "/" before it.
+// isQualifiedName reports whether s is a label key: a name, optionally with a domain and
+// "/" before it.
 func isQualifiedName(s string) bool {
 	if prefix, name, ok := strings.Cut(s, "/"); ok {
 		if !isSubdomain(prefix) {

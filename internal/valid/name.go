@@ -11,10 +11,10 @@ const (
 	maxDomain = 255
 )
 
-// isLabel follows pkg/config/labels: IsDNS1123Label, which takes upper case too.
+// isLabel follows pkg/config/labels: IsDNS1123Label, which also accepts upper case.
 func isLabel(s string) bool { return len(s) <= maxLabel && isLabelText(s) }
 
-// isLabelText is isLabel of any length.
+// isLabelText is [isLabel] without the length limit.
 func isLabelText(s string) bool {
 	if s == "" || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
@@ -42,7 +42,7 @@ func isAlnum(b byte) bool {
 	return b-'0' < 10 || (b|0x20)-'a' < 26 // both wrap around
 }
 
-// isQualified reports whether s is letters, digits, "-", "_" and ".", beginning and
+// isQualified reports whether s has only letters, digits, "-", "_" and ".", beginning and
 // ending with a letter or digit.
 func isQualified(s string) bool {
 	if s == "" || !isAlnum(s[0]) || !isAlnum(s[len(s)-1]) {
@@ -73,28 +73,28 @@ func isLabelKey(s string) bool {
 	return len(s) <= maxLabel && isQualified(s)
 }
 
-// labels follows pkg/config/labels: Instance.Validate. Istio bounds keys only.
+// labels follows pkg/config/labels: Instance.Validate. Istio limits keys only.
 func (c *Checker) labels(at *path, name string, labels map[string]string) {
 	for key, value := range labels {
 		here := at.under(name, key)
 		if !isLabelKey(key) {
-			c.add(&here, "%q is no key of a label", key)
+			c.add(&here, "%q is not a label key", key)
 		}
 		if value != "" && !isQualified(value) {
-			c.add(&here, "%q is no value of a label", value)
+			c.add(&here, "%q is not a label value", value)
 		}
 	}
 }
 
-// badDomain follows pkg/config/validation/agent: ValidateWildcardDomain. It
-// returns what is wrong with a domain whose first label may be, or begin with, "*".
+// badDomain follows pkg/config/validation/agent: ValidateWildcardDomain. It returns the
+// fault of a domain whose first label may be, or begin with, "*".
 func badDomain(domain string) string {
 	if why := badLength(domain); why != "" {
 		return why
 	}
 	first, rest, more := strings.Cut(domain, ".")
 	if !isWildcardLabel(first) {
-		return strconv.Quote(first) + " is no label of a domain"
+		return strconv.Quote(first) + " is not a label of a domain"
 	}
 	if more {
 		return badLabels(rest)
@@ -128,14 +128,14 @@ func badLabels(domain string) string {
 		label, after, more := strings.Cut(rest, ".")
 		if !more {
 			if label != "" && isNumber(label) {
-				return strconv.Quote(label) + " is a number, and no top-level domain"
+				return strconv.Quote(label) + " is a number, not a top-level domain"
 			}
 			if label == "" {
 				return ""
 			}
 		}
 		if !isLabel(label) {
-			return strconv.Quote(label) + " is no label of a domain"
+			return strconv.Quote(label) + " is not a label of a domain"
 		}
 		if !more {
 			return ""
@@ -144,7 +144,7 @@ func badLabels(domain string) string {
 	}
 }
 
-// isNumber reports whether s is a number that fits an int, as Istio asks.
+// isNumber reports whether s is a number that fits an int, as in Istio.
 func isNumber(s string) bool {
 	if s[0] < '0' || '9' < s[0] {
 		return false
@@ -170,7 +170,7 @@ func isSubnet(s string) bool {
 
 // badSNIDomain follows pkg/config/validation/agent:
 // ValidateWildcardDomainForVirtualServiceBoundToGateway, for domains of the form
-// outbound_.PORT_._.HOST, which istiod makes for AUTO_PASSTHROUGH. It reports false
+// outbound_.PORT_._.HOST, which istiod generates for AUTO_PASSTHROUGH. It returns false
 // for all others.
 func badSNIDomain(domain string) (string, bool) {
 	if badLength(domain) != "" || !strings.HasPrefix(domain, "outbound_") {
@@ -205,6 +205,6 @@ func covers(wide, narrow string) bool {
 // port follows pkg/config/validation/agent: ValidatePort.
 func (c *Checker) port(at *path, port uint32) {
 	if port < 1 || port > 65535 {
-		c.add(at, "%d is no port", port)
+		c.add(at, "%d is not a port", port)
 	}
 }

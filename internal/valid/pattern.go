@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// MaxPattern is the length of a regular expression that Istio accepts, in bytes.
+// MaxPattern is the maximum length of a regular expression in Istio, in bytes.
 const MaxPattern = 1024
 
 // regex follows validation.go: validateStringRegexp.
 func (c *Checker) regex(at *path, pattern string) {
 	if len(pattern) > MaxPattern {
-		c.add(at, "the regular expression has %d bytes, %d are allowed", len(pattern), MaxPattern)
+		c.add(at, "the regular expression has %d bytes, but only %d are allowed", len(pattern), MaxPattern)
 		return
 	}
 	if plain(pattern) {
@@ -30,7 +30,7 @@ func (c *Checker) regex(at *path, pattern string) {
 	}
 }
 
-// plain reports whether a pattern surely compiles, since it is made of nothing but
+// plain reports whether a pattern certainly compiles, since it consists only of
 //
 //	a 1 ,          characters that mean themselves
 //	\. \t          … and escaped ones
@@ -39,11 +39,11 @@ func (c *Checker) regex(at *path, pattern string) {
 //	(?: | )        groups and alternatives
 //	* + ?          repetition, of one of these
 //
-// All patterns of ours are of this form, and there are very many of them: this
-// takes a fiftieth of the time of compiling. False says nothing.
+// All patterns of Overrides have this form, and there are very many of them: this takes a
+// fiftieth of the time of compiling. False means nothing.
 func plain(pattern string) bool {
 	const deepest = 64
-	depth, atom := 0, false // atom is set where something can be repeated
+	depth, atom := 0, false // atom is set if a repetition may follow
 	for i := 0; i < len(pattern); {
 		b := pattern[i]
 		if isAlnum(b) {
@@ -110,7 +110,7 @@ func escaped(s string) int {
 	return 2
 }
 
-// class returns the length of the class that s begins with; 0 for one that is not plain.
+// class returns the length of the class that s begins with; 0 if it is not plain.
 func class(s string) int {
 	i := len("[")
 	if strings.HasPrefix(s, "[^") {

@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// TestPlainPatternsCompile: what is taken for plain compiles, whatever it is.
+// TestPlainPatternsCompile: every pattern that counts as plain compiles.
 func TestPlainPatternsCompile(t *testing.T) {
 	t.Parallel()
 	parts := []string{
@@ -27,8 +27,8 @@ func TestPlainPatternsCompile(t *testing.T) {
 	})
 }
 
-// TestOurPatternsArePlain: none of the patterns of ours has to be compiled, and it
-// is not by rejecting all that others are told apart.
+// TestOurPatternsArePlain: no pattern of Overrides needs to be compiled, and patterns
+// that match nothing are not plain for that reason alone.
 func TestOurPatternsArePlain(t *testing.T) {
 	t.Parallel()
 	s := grammar.Service{Name: "service-3", Namespace: "shop"}

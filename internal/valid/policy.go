@@ -17,7 +17,7 @@ func (c *Checker) trafficPolicy(parent *path, p *istioapi.TrafficPolicy) {
 		p.GetPortLevelSettings() == nil && p.GetTunnel() == nil && p.GetProxyProtocol() == nil && p.GetRetryBudget() == nil:
 		c.add(&at, "it is empty")
 	case p.GetTunnel() != nil && p.GetProxyProtocol() != nil:
-		c.add(&at, "tunnel and proxyProtocol exclude each other")
+		c.add(&at, "tunnel and proxyProtocol can't be combined")
 	}
 	c.outliers(&at, p.GetOutlierDetection())
 	c.connectionPool(&at, p.GetConnectionPool())
@@ -29,7 +29,7 @@ func (c *Checker) trafficPolicy(parent *path, p *istioapi.TrafficPolicy) {
 	if p.GetProxyProtocol() != nil {
 		here := at.field("proxyProtocol")
 		if v := p.GetProxyProtocol().GetVersion(); v != istioapi.TrafficPolicy_ProxyProtocol_V1 && v != istioapi.TrafficPolicy_ProxyProtocol_V2 {
-			c.add(&here, "%d is no version of it", v)
+			c.add(&here, "%d is not a version of it", v)
 		}
 	}
 }
@@ -39,7 +39,7 @@ func (c *Checker) portLevelSettings(at *path, list []*istioapi.TrafficPolicy_Por
 	const most = 4096
 	if len(list) > most {
 		here := at.field("portLevelSettings")
-		c.addSchema(&here, "there are %d, and %d are allowed", len(list), most)
+		c.addSchema(&here, "there are %d, but only %d are allowed", len(list), most)
 	}
 	for i, p := range list {
 		here := at.at("portLevelSettings", i)
@@ -79,7 +79,7 @@ func (c *Checker) tunnel(at *path, t *istioapi.TrafficPolicy_TunnelSettings) {
 	c.port(&field, t.GetTargetPort())
 }
 
-// retryBudget checks what the schema alone asks for.
+// retryBudget checks rules that only the schema has.
 func (c *Checker) retryBudget(at *path, b *istioapi.TrafficPolicy_RetryBudget) {
 	if b.GetPercent() == nil {
 		return
@@ -87,7 +87,7 @@ func (c *Checker) retryBudget(at *path, b *istioapi.TrafficPolicy_RetryBudget) {
 	budget := at.field("retryBudget")
 	here := budget.field("percent")
 	if v := b.GetPercent().GetValue(); v < 0 || v > 100 {
-		c.addSchema(&here, "%v is not within 0 and 100", v)
+		c.addSchema(&here, "%v is not between 0 and 100", v)
 	}
 	c.finite(&here, b.GetPercent().GetValue())
 }
@@ -109,13 +109,13 @@ func (c *Checker) outliers(at *path, o *istioapi.OutlierDetection) {
 	}{{"maxEjectionPercent", o.GetMaxEjectionPercent()}, {"minHealthPercent", o.GetMinHealthPercent()}} {
 		if f.value < 0 || f.value > 100 {
 			field := here.field(f.name)
-			c.add(&field, "%d is not within 0 and 100", f.value)
+			c.add(&field, "%d is not between 0 and 100", f.value)
 		}
 	}
 	for i, code := range o.GetOutlierDetectionHttpErrorCodes() {
 		if code < 100 || code > 599 {
 			field := here.at("outlierDetectionHttpErrorCodes", i)
-			c.addSchema(&field, "%d is no status of HTTP", code)
+			c.addSchema(&field, "%d is not an HTTP status", code)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (c *Checker) httpPool(at *path, h *istioapi.ConnectionPoolSettings_HTTPSett
 	}
 	c.optionalDuration(at, "idleTimeout", h.GetIdleTimeout())
 	if h.GetH2UpgradePolicy() == istioapi.ConnectionPoolSettings_HTTPSettings_UPGRADE && h.GetUseClientProtocol() {
-		c.add(at, "useClientProtocol and h2UpgradePolicy UPGRADE exclude each other")
+		c.add(at, "useClientProtocol and h2UpgradePolicy UPGRADE can't be combined")
 	}
 	c.enum(at, "h2UpgradePolicy", h.GetH2UpgradePolicy())
 	if k := h.GetHttp2KeepAlive(); k != nil {
@@ -171,7 +171,7 @@ func (c *Checker) tcpPool(at *path, t *istioapi.ConnectionPoolSettings_TCPSettin
 	c.notNegative(at, "maxConnections", t.GetMaxConnections())
 	c.optionalDuration(at, "connectTimeout", t.GetConnectTimeout())
 	c.optionalDuration(at, "maxConnectionDuration", t.GetMaxConnectionDuration())
-	// None, or less than 1ms, means that there is no timeout.
+	// No value, or less than 1ms, means that there is no timeout.
 	if t.GetIdleTimeout().AsDuration().Milliseconds() != 0 {
 		c.optionalDuration(at, "idleTimeout", t.GetIdleTimeout())
 	}
@@ -198,11 +198,11 @@ func (c *Checker) tls(parent *path, t *istioapi.ClientTLSSettings) {
 	simple, mutual := t.GetMode() == istioapi.ClientTLSSettings_SIMPLE, t.GetMode() == istioapi.ClientTLSSettings_MUTUAL
 	if t.GetInsecureSkipVerify().GetValue() && (simple || mutual) &&
 		(t.GetCaCertificates() != "" || t.GetSubjectAltNames() != nil || (simple && t.GetCredentialName() != "")) {
-		c.add(&at, "insecureSkipVerify, and what is to be verified, exclude each other")
+		c.add(&at, "insecureSkipVerify and names to verify can't be combined")
 	}
 	if (simple || mutual) && t.GetCredentialName() != "" {
 		if t.GetClientCertificate() != "" || t.GetCaCertificates() != "" || t.GetPrivateKey() != "" || t.GetCaCrl() != "" {
-			c.add(&at, "credentialName and files exclude each other")
+			c.add(&at, "credentialName and files can't be combined")
 		}
 		return
 	}
@@ -221,6 +221,6 @@ func (c *Checker) configMap(at *path, name string) {
 	parts := strings.Split(rest, "/")
 	if len(parts) < 2 || parts[1] == "" || parts[0] == "" || parts[0] != c.namespace {
 		here := at.field("credentialName")
-		c.add(&here, "it is no ConfigMap of namespace %s", c.namespace)
+		c.add(&here, "it is not a ConfigMap of namespace %s", c.namespace)
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Problem is one reason for which an object would be refused.
+// Problem is one reason why an object would be refused.
 type Problem struct {
 	// Path is the field, as in "http[0].match[1].headers[x y]".
 	Path    string
 	Message string
-	// Schema is set where the schema of the CustomResourceDefinition refuses, and
+	// Schema is set if the schema of the CustomResourceDefinition refuses the object, and
 	// Istio's webhook does not.
 	Schema bool
 }
@@ -26,23 +26,22 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Message
 }
 
-// Checker checks objects one after another. It remembers which patterns compile,
-// so that a pattern which stands in many routes is compiled once. The zero Checker
-// is ready.
+// Checker checks objects one after another. It remembers which patterns compile, so that
+// a pattern of many routes is compiled once. The zero Checker is ready to use.
 type Checker struct {
 	patterns map[string]error
 	problems []Problem
-	// namespace is that of the object that is checked.
+	// namespace is the namespace of the object that is checked.
 	namespace string
-	// forMesh is set for a VirtualService that sidecars use.
+	// forMesh is set for a VirtualService that applies to sidecars.
 	forMesh bool
 }
 
-// path is a field within an object. It becomes text only where there is a problem.
+// path is a field within an object. It is formatted only if there is a problem.
 type path struct {
 	parent *path
 	name   string
-	// index is the place in a list plus one, key the one in a map.
+	// index is the index in a list plus one, key the key in a map.
 	index int
 	key   string
 }
@@ -53,8 +52,7 @@ func (p *path) at(name string, index int) path { return path{parent: p, name: na
 
 func (p *path) under(name, key string) path { return path{parent: p, name: name, key: key} }
 
-// String copies what p holds, so that a path that is never printed needs no memory
-// of its own.
+// String copies p, so that a path that is never printed does not escape to the heap.
 func (p *path) String() string {
 	var b strings.Builder
 	p.write(&b)
@@ -84,13 +82,12 @@ func (c *Checker) add(at *path, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Path: at.String(), Message: fmt.Sprintf(format, args...)})
 }
 
-// addSchema adds a problem that the schema has and the webhook has not.
+// addSchema adds a problem that only the schema reports.
 func (c *Checker) addSchema(at *path, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Path: at.String(), Message: fmt.Sprintf(format, args...), Schema: true})
 }
 
-// take returns the problems that were found, in an order that depends on nothing
-// but them.
+// take returns the problems in a fixed order.
 func (c *Checker) take() []Problem {
 	out := c.problems
 	c.problems = nil

@@ -44,7 +44,7 @@ func (c *Checker) conflicts(at *path, r *istioapi.HTTPRoute, delegate bool) {
 	case r.GetDirectResponse() != nil:
 		answer = "directResponse"
 	case len(r.GetRoute()) == 0:
-		c.add(at, "there is none of route, redirect and directResponse")
+		c.add(at, "none of route, redirect and directResponse is set")
 	}
 	if answer != "" {
 		for _, f := range []struct {
@@ -57,11 +57,11 @@ func (c *Checker) conflicts(at *path, r *istioapi.HTTPRoute, delegate bool) {
 			{"directResponse", answer == "redirect" && r.GetDirectResponse() != nil},
 		} {
 			if f.set {
-				c.add(at, "%s and %s exclude each other", answer, f.name)
+				c.add(at, "%s and %s can't be combined", answer, f.name)
 			}
 		}
 	}
 	if r.GetMirror() != nil && len(r.GetMirrors()) > 0 {
-		c.add(at, "mirror and mirrors exclude each other")
+		c.add(at, "mirror and mirrors can't be combined")
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/valid"
 )
 
-// TestRules checks the specifications of testdata/rules.txtar. The module
-// test/istio holds the same file against Istio's own validation.
+// TestRules checks the specifications of testdata/rules.txtar. The module test/istio
+// checks the same file with Istio's own validation.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	archive, err := txtar.ParseFile("testdata/rules.txtar")
@@ -66,7 +66,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestNoJSON: what no manifest can say, but a message can.
+// TestNoJSON tests messages that no manifest can express.
 func TestNoJSON(t *testing.T) {
 	t.Parallel()
 	route := func(change func(*istioapi.HTTPRoute)) []valid.Problem {
@@ -101,7 +101,7 @@ func TestNoJSON(t *testing.T) {
 			}}, ""), "tcp[1].match[0]: it must not be null",
 		},
 		"no number": {
-			route(func(r *istioapi.HTTPRoute) { r.MirrorPercentage = &istioapi.Percent{Value: math.NaN()} }), "http[0].mirrorPercentage: NaN is no number",
+			route(func(r *istioapi.HTTPRoute) { r.MirrorPercentage = &istioapi.Percent{Value: math.NaN()} }), "http[0].mirrorPercentage: NaN is not a number",
 		},
 		"a large body": {
 			valid.VirtualService(&istioapi.VirtualService{Hosts: []string{"web"}, Http: []*istioapi.HTTPRoute{{DirectResponse: &istioapi.HTTPDirectResponse{
@@ -117,19 +117,19 @@ func TestNoJSON(t *testing.T) {
 		"too many port settings": {
 			policy(&istioapi.TrafficPolicy{PortLevelSettings: slices.Repeat([]*istioapi.TrafficPolicy_PortTrafficPolicy{{
 				Port: &istioapi.PortSelector{Number: 80}, Tls: &istioapi.ClientTLSSettings{},
-			}}, 4097)}), "trafficPolicy.portLevelSettings: there are 4097, and 4096 are allowed",
+			}}, 4097)}), "trafficPolicy.portLevelSettings: there are 4097, but only 4096 are allowed",
 		},
 		"too many labels": {
-			valid.DestinationRule(&istioapi.DestinationRule{Host: "web", WorkloadSelector: &istiotype.WorkloadSelector{MatchLabels: many}}, ""), "workloadSelector: it has 4097 labels, 4096 are allowed",
+			valid.DestinationRule(&istioapi.DestinationRule{Host: "web", WorkloadSelector: &istiotype.WorkloadSelector{MatchLabels: many}}, ""), "workloadSelector: it has 4097 labels, but only 4096 are allowed",
 		},
 		"an unknown value": {
 			policy(&istioapi.TrafficPolicy{Tls: &istioapi.ClientTLSSettings{Mode: 77}}), "trafficPolicy.tls.mode: 77 has no name",
 		},
 		"an unknown version": {
-			policy(&istioapi.TrafficPolicy{ProxyProtocol: &istioapi.TrafficPolicy_ProxyProtocol{Version: 77}}), "trafficPolicy.proxyProtocol: 77 is no version of it",
+			policy(&istioapi.TrafficPolicy{ProxyProtocol: &istioapi.TrafficPolicy_ProxyProtocol{Version: 77}}), "trafficPolicy.proxyProtocol: 77 is not a version of it",
 		},
 		"an infinite budget": {
-			policy(&istioapi.TrafficPolicy{RetryBudget: &istioapi.TrafficPolicy_RetryBudget{Percent: wrapperspb.Double(math.NaN())}}), "trafficPolicy.retryBudget.percent: NaN is no number",
+			policy(&istioapi.TrafficPolicy{RetryBudget: &istioapi.TrafficPolicy_RetryBudget{Percent: wrapperspb.Double(math.NaN())}}), "trafficPolicy.retryBudget.percent: NaN is not a number",
 		},
 	} {
 		if len(test.got) != 1 || test.got[0].String() != test.want {
@@ -138,7 +138,7 @@ func TestNoJSON(t *testing.T) {
 	}
 }
 
-// TestRetryStatuses: as Istio, which asks net/http.
+// TestRetryStatuses: the same statuses as in Istio, which uses net/http.
 func TestRetryStatuses(t *testing.T) {
 	t.Parallel()
 	for status := range 1000 {
@@ -163,18 +163,18 @@ func TestMetadata(t *testing.T) {
 			Name: "a.b-c", Namespace: "shop", Labels: map[string]string{"app.kubernetes.io/managed-by": "x", "Empty": "", long: long},
 			Annotations: map[string]string{"Overrides.mesh/adopted": "any text"},
 		}, nil},
-		"names":    {metav1.ObjectMeta{Name: "A", Namespace: "a.b"}, []string{`metadata.name: "A" is no name of an object`, `metadata.namespace: "a.b" is no namespace`}},
-		"no names": {metav1.ObjectMeta{}, []string{`metadata.name: "" is no name of an object`, `metadata.namespace: "" is no namespace`}},
+		"names":    {metav1.ObjectMeta{Name: "A", Namespace: "a.b"}, []string{`metadata.name: "A" is not an object name`, `metadata.namespace: "a.b" is not a namespace`}},
+		"no names": {metav1.ObjectMeta{}, []string{`metadata.name: "" is not an object name`, `metadata.namespace: "" is not a namespace`}},
 		"a long name": {metav1.ObjectMeta{Name: strings.Repeat("a", 254), Namespace: long + "a"}, []string{
-			`metadata.name: "` + strings.Repeat("a", 254) + `" is no name of an object`, `metadata.namespace: "` + long + `a" is no namespace`,
+			`metadata.name: "` + strings.Repeat("a", 254) + `" is not an object name`, `metadata.namespace: "` + long + `a" is not a namespace`,
 		}},
 		"labels": {metav1.ObjectMeta{Name: "a", Namespace: "b", Labels: map[string]string{"owner": "x-", "a_/b": "", "/b": "", long + "a": "", "x": long + "a"}}, []string{
-			`metadata.labels[/b]: "/b" is no key of a label`, `metadata.labels[a_/b]: "a_/b" is no key of a label`,
-			`metadata.labels[` + long + `a]: "` + long + `a" is no key of a label`, `metadata.labels[owner]: "x-" is no value of a label`,
-			`metadata.labels[x]: "` + long + `a" is no value of a label`,
+			`metadata.labels[/b]: "/b" is not a label key`, `metadata.labels[a_/b]: "a_/b" is not a label key`,
+			`metadata.labels[` + long + `a]: "` + long + `a" is not a label key`, `metadata.labels[owner]: "x-" is not a label value`,
+			`metadata.labels[x]: "` + long + `a" is not a label value`,
 		}},
 		"annotations": {metav1.ObjectMeta{Name: "a", Namespace: "b", Annotations: map[string]string{"-": "", "x": strings.Repeat("x", 256<<10)}}, []string{
-			`metadata.annotations: they have 262146 bytes, 262144 are allowed`, `metadata.annotations[-]: "-" is no key of an annotation`,
+			`metadata.annotations: they have 262146 bytes, but only 262144 are allowed`, `metadata.annotations[-]: "-" is not an annotation key`,
 		}},
 	} {
 		var got []string

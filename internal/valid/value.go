@@ -16,15 +16,15 @@ func (c *Checker) percentage(at *path, p *istioapi.Percent) {
 	}
 	here := at.field("percentage")
 	if v := p.GetValue(); v < 0 || v > 100 || (v > 0 && v < 0.0001) {
-		c.add(&here, "%v is neither 0 nor within 0.0001 and 100", v)
+		c.add(&here, "%v is neither 0 nor between 0.0001 and 100", v)
 	}
 	c.finite(&here, p.GetValue())
 }
 
-// finite: JSON has no other numbers, and the schema takes nothing else for one.
+// finite checks for a number that JSON has; the schema accepts no others.
 func (c *Checker) finite(at *path, v float64) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		c.addSchema(at, "%v is no number", v)
+		c.addSchema(at, "%v is not a number", v)
 	}
 }
 
@@ -46,17 +46,17 @@ func (c *Checker) duration(at *path, d *durationpb.Duration) {
 	}
 }
 
-// schemaDuration checks a duration that the schema alone asks something of, and
-// reads as Go does.
+// schemaDuration checks a duration for which only the schema has rules, and which is
+// parsed as in Go.
 func (c *Checker) schemaDuration(at *path, field string, d *durationpb.Duration) {
 	const longest = math.MaxInt64 / int64(time.Second)
 	if d != nil && (d.AsDuration() < time.Millisecond || d.GetSeconds() >= longest) {
 		here := at.field(field)
-		c.addSchema(&here, "it is less than 1ms, or too long to be counted")
+		c.addSchema(&here, "it is less than 1ms, or too long")
 	}
 }
 
-// enum checks that the schema knows a value by a name, as JSON writes it.
+// enum checks that the schema has a name for a value, as in JSON.
 func (c *Checker) enum(at *path, field string, value protoreflect.Enum) {
 	if value.Descriptor().Values().ByNumber(value.Number()) == nil {
 		here := at.field(field)

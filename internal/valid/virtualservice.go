@@ -23,7 +23,7 @@ func (c *Checker) VirtualService(spec *istioapi.VirtualService, namespace string
 	c.gateways(&root, spec.GetGateways())
 	c.hosts(&root, spec)
 	if len(spec.GetHttp()) == 0 && len(spec.GetTcp()) == 0 && len(spec.GetTls()) == 0 {
-		c.add(&root, "there is none of http, tcp and tls")
+		c.add(&root, "none of http, tcp and tls is set")
 	}
 	for i, r := range spec.GetHttp() {
 		at := root.at("http", i)
@@ -45,7 +45,7 @@ func (c *Checker) VirtualService(spec *istioapi.VirtualService, namespace string
 	return c.take()
 }
 
-// delegate checks what a VirtualService without hosts must not have.
+// delegate checks for fields that a VirtualService without hosts must not have.
 func (c *Checker) delegate(at *path, spec *istioapi.VirtualService) {
 	for _, f := range []struct {
 		name string
@@ -60,8 +60,8 @@ func (c *Checker) delegate(at *path, spec *istioapi.VirtualService) {
 	}
 }
 
-// isGateway follows validation.go: isGateway. It tells whether a VirtualService
-// that names gateways is for none of the sidecars.
+// isGateway follows validation.go: isGateway. It reports whether a VirtualService with
+// gateways applies to no sidecar.
 func isGateway(spec *istioapi.VirtualService) bool {
 	return !slices.Contains(spec.GetGateways(), "mesh")
 }
@@ -110,8 +110,8 @@ func hasSNIHosts(spec *istioapi.VirtualService) bool {
 	})
 }
 
-// gateways follows validation.go: validateGatewayNames, which ends at the first name
-// that has no namespace.
+// gateways follows validation.go: validateGatewayNames, which stops at the first name
+// without a namespace.
 func (c *Checker) gateways(at *path, names []string) {
 	for i, full := range names {
 		here := at.at("gateways", i)
@@ -123,13 +123,13 @@ func (c *Checker) gateways(at *path, names []string) {
 			return
 		}
 		if !isLabel(namespace) || !isLabel(name) {
-			c.add(&here, "%q is no namespace/name of a Gateway", full)
+			c.add(&here, "%q is not namespace/name of a Gateway", full)
 		}
 	}
 }
 
 // exportTo follows validation.go: validateExportTo. A DestinationRule with a
-// workloadSelector may be exported to its own namespace only.
+// workloadSelector may be exported only to its own namespace.
 func (c *Checker) exportTo(at *path, exportTo []string, selects bool) {
 	if len(exportTo) == 0 {
 		return
@@ -143,7 +143,7 @@ func (c *Checker) exportTo(at *path, exportTo []string, selects bool) {
 		}
 		switch {
 		case slices.Contains(known, key):
-			c.add(&here, "namespace %q stands twice", key)
+			c.add(&here, "namespace %q is given twice", key)
 		case key == "~" || (key != "." && key != "*" && !isLabel(key)):
 			c.add(&here, "%q is neither \".\", \"*\" nor a namespace", name)
 		default:
