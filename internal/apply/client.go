@@ -17,13 +17,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// ErrStale says that an object is not as it was when it was last seen.
+// ErrStale means that an object has changed since it was last observed.
 var ErrStale = errors.New("the object has changed since it was read")
 
 // Client writes objects.
 type Client struct {
-	// TakeOver has objects written and deleted that others have applied too. It is to be
-	// set before the first step.
+	// TakeOver allows writing and deleting objects that others have applied too. It must
+	// be set before the first step.
 	TakeOver bool
 
 	objects  dynamic.Interface
@@ -31,9 +31,8 @@ type Client struct {
 	dryRun   []string
 }
 
-// New returns a client for the cluster that config leads to, which writes for an
-// installation, or for one without a name. A dry run has everything checked by the API
-// server and stores nothing.
+// New returns a client for the cluster of config that writes for an installation, or for
+// one without a name. In a dry run, the API server checks everything and stores nothing.
 func New(config *rest.Config, instance string, dryRun bool) (*Client, error) {
 	objects, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -46,8 +45,8 @@ func New(config *rest.Config, instance string, dryRun bool) (*Client, error) {
 	return c, nil
 }
 
-// Do takes a step. seen is what was last seen of the object; nil for nothing. It
-// returns what is there now, nil after a deletion.
+// Do takes a step. seen is the object as last observed; nil if there was none. It returns
+// the present object, nil after a deletion.
 func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, error) {
 	object := step.Object.Object
 	kind, known := Resources[object.Kind]
@@ -60,12 +59,12 @@ func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, err
 	resource := c.objects.Resource(kind).Namespace(object.Namespace)
 	if step.Action == plan.Delete {
 		if seen != nil && seen.NotOurs != "" && !c.TakeOver {
-			return nil, &Refusal{Step: step, Code: diag.FieldConflict, Message: "not needed any more, and not deleted: " + seen.NotOurs}
+			return nil, &Refusal{Step: step, Code: diag.FieldConflict, Message: "no longer needed, but not deleted: " + seen.NotOurs}
 		}
 		return nil, explain(step, c.remove(ctx, resource, object, seen))
 	}
 	if step.Action == plan.Create {
-		// Apply would merge ours into whatever is there by now.
+		// Apply would merge the object into whatever exists by now.
 		if _, err := resource.Get(ctx, object.Name, metav1.GetOptions{}); err == nil {
 			return nil, explain(step, ErrStale)
 		} else if !apierrors.IsNotFound(err) {
@@ -100,8 +99,8 @@ func (c *Client) remove(ctx context.Context, resource dynamic.ResourceInterface,
 	return err
 }
 
-// precise returns an object to apply that only fits what was seen, with the name of the
-// installation.
+// precise returns an object to apply that only fits the observed one, with the name of
+// the installation.
 func precise(object istio.Object, seen *Seen, instance string) ([]byte, error) {
 	if seen == nil && instance == "" {
 		return object.JSON, nil

@@ -7,11 +7,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// LeaseName is that of the lease of the operator that leads.
+// LeaseName is the name of the leader's lease.
 const LeaseName = "overrides-operator"
 
-// InstanceOf returns the name of the installation whose lease is in a namespace, unless it
-// was given another one; "" where the namespace is not known.
+// InstanceOf returns the default name of the installation whose lease is in a namespace;
+// "" if the namespace is not known.
 func InstanceOf(namespace string) string {
 	if namespace == "" {
 		return ""
@@ -19,11 +19,12 @@ func InstanceOf(namespace string) string {
 	return namespace + "/" + LeaseName
 }
 
-// IsForeign reports whether an object that says that it is of one installation is to be
-// left alone by another. One that says nothing is anybody's, as those of older operators.
+// IsForeign reports whether an installation must not change an object that names
+// installation of. An object that names none, like those of older operators, may be
+// changed.
 func IsForeign(of, instance string) bool { return of != "" && of != instance }
 
-// foreign refuses a step for an object that belongs to another installation.
+// foreign refuses a step for an object of another installation.
 func foreign(step plan.Step, seen *Seen, instance string) error {
 	if seen == nil || !IsForeign(seen.Instance, instance) {
 		return nil

@@ -10,12 +10,12 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// pageSize is how many objects are asked for in one request.
+// pageSize is the number of objects in one request.
 const pageSize = 500
 
-// Each shows all objects of a resource in a namespace, or in all of them, page by page; and
-// ends at the first error of visit. That a resource is not installed is an error as any
-// other: IsNotFound of the API's errors tells.
+// Each visits all objects of a resource in a namespace, or in all of them, page by page.
+// It stops at the first error of visit. If the resource is not installed, the error
+// fulfils IsNotFound of the API's errors.
 func Each(ctx context.Context, objects dynamic.Interface, resource schema.GroupVersionResource, namespace string, visit func(*unstructured.Unstructured) error) error {
 	options := metav1.ListOptions{Limit: pageSize}
 	for {

@@ -19,10 +19,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// Manager is the field manager of all that is written.
+// Manager is the field manager of all writes.
 const Manager = "overrides"
 
-// Seen is an object of ours as it was last seen in the cluster.
+// Seen is an object of Overrides as last observed in the cluster.
 type Seen struct {
 	plan.Observed
 	UID             types.UID
@@ -30,24 +30,24 @@ type Seen struct {
 	// Written is when [Manager] last applied it, by the API server's clock; zero if
 	// that is not known.
 	Written time.Time
-	// NotOurs says why it is not ours alone, though it is labelled as ours; see
-	// [NotOurs].
+	// NotOurs says why it does not belong to Overrides alone, although it has the label;
+	// see [NotOurs].
 	NotOurs string
-	// Instance is the installation that has written it, as it says; empty for none. It is
-	// no part of Managed.
+	// Instance is the installation in its annotation; empty for none. It is not part of
+	// Managed.
 	Instance string
-	// Says is what it says of the Service it was made for; nil for nothing.
+	// Says is its record about the Service it was made for; nil for none.
 	Says *discover.Written
 }
 
-// IsOurs reports whether Overrides has made an object.
+// IsOurs reports whether Overrides made an object.
 func IsOurs(object metav1.Object) bool {
 	return object.GetLabels()[istio.ManagedByLabel] == istio.ManagedBy
 }
 
-// NotOurs says why an object is not ours to delete, "" if it is. What generate has
-// printed has our label, and belongs to whoever has applied it. One who has only
-// changed fields of an object of ours has not made it.
+// NotOurs says why Overrides may not delete an object, "" if it may. Objects printed by
+// generate have the label, and belong to whoever has applied them. Somebody who has only
+// changed fields of an object of Overrides has not made it.
 func NotOurs(u *unstructured.Unstructured) string {
 	if !IsOurs(u) {
 		return "it is not labelled " + istio.ManagedByLabel + "=" + istio.ManagedBy
@@ -64,8 +64,8 @@ func NotOurs(u *unstructured.Unstructured) string {
 	return ""
 }
 
-// Read reads an object of ours. The whole of it is what proxies see; ours of it
-// are the fields that [Manager] has applied and nobody has taken over since.
+// Read reads an object of Overrides. Proxies see the whole object; Managed are the fields
+// that [Manager] has applied and nobody has taken over since.
 func Read(u *unstructured.Unstructured) (*Seen, error) {
 	out := &Seen{UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(), NotOurs: NotOurs(u), Instance: u.GetAnnotations()[istio.InstanceAnnotation]}
 	out.Object = diag.Object{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
@@ -102,7 +102,7 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 	return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)
 }
 
-// Observe reads an object as proxies would see it once it is written, for plans.
+// Observe reads an object as proxies would see it after it is written, for plans.
 func Observe(object *istio.Object) (plan.Observed, error) {
 	out := plan.Observed{Object: object.Object, Managed: object.JSON}
 	var err error
@@ -133,8 +133,7 @@ func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec proto.Message) error {
 	return err
 }
 
-// decode converts an object to its type. Fields that the type does not know are
-// left out.
+// decode converts an object to its type. It ignores unknown fields.
 func decode(object map[string]any, into any) error {
 	known := map[string]any{}
 	for _, key := range []string{"metadata", "spec"} {
@@ -149,7 +148,7 @@ func decode(object map[string]any, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// applied returns what is recorded of that [Manager] has applied an object.
+// applied returns the managed fields entry of [Manager] for applying an object.
 func applied(u *unstructured.Unstructured) *metav1.ManagedFieldsEntry {
 	fields := u.GetManagedFields()
 	i := slices.IndexFunc(fields, func(e metav1.ManagedFieldsEntry) bool {
@@ -174,9 +173,9 @@ func ownedPart(u *unstructured.Unstructured, entry *metav1.ManagedFieldsEntry) (
 	return part, nil
 }
 
-// owned returns what of value is in a set of fields. In FieldsV1 "f:NAME" is a
-// field and "." the value itself; a set without fields, and one of the items of
-// a list, mean the whole value, which is true of all lists that are written here.
+// owned returns the part of value in a set of fields. In FieldsV1 "f:NAME" is a field and
+// "." the value itself; a set without fields, and one for items of a list, mean the whole
+// value, which is correct for all lists that are written here.
 func owned(value any, fields map[string]any) any {
 	object, isObject := value.(map[string]any)
 	if !isObject || !hasFields(fields) {

@@ -12,8 +12,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// rule is a DestinationRule of which somebody else has added a field, and of which
-// entries say who owns what.
+// rule is a DestinationRule with a field that somebody else has added, and with entries
+// that say who owns which fields.
 func rule(entries ...metav1.ManagedFieldsEntry) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
@@ -35,7 +35,7 @@ func entry(manager string, operation metav1.ManagedFieldsOperationType, fields s
 	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, FieldsV1: metav1.NewFieldsV1(fields)}
 }
 
-// TestRead: of an object, ours is what we have applied and nobody has taken over.
+// TestRead: Managed are the fields that Overrides has applied and nobody has taken over.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	const (
@@ -86,8 +86,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestInstance: the installation that an object names is no part of what was applied, and
-// an object of another one is not written.
+// TestInstance: the installation that an object names is not part of Managed, and an
+// object of another one is not written.
 func TestInstance(t *testing.T) {
 	t.Parallel()
 	const fields = `{"f:metadata":{"f:annotations":{"f:overrides.mesh/instance":{}},"f:labels":{"f:app.kubernetes.io/managed-by":{}}},"f:spec":{"f:host":{}}}`

@@ -13,13 +13,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// Refusal is a step that the API server will not take as it is. To try the same
-// again helps only once somebody else has changed something.
+// Refusal is a step that the API server refuses. Trying again only helps once somebody
+// else has changed something.
 type Refusal struct {
 	Step plan.Step
 	// Code is [diag.FieldConflict] or [diag.ObjectRefused].
 	Code diag.Code
-	// Message has the words of the API server or of the webhook.
+	// Message is the message of the API server or of the webhook.
 	Message string
 
 	err error
@@ -31,12 +31,12 @@ func (r *Refusal) Error() string { return r.Step.String() + ": " + r.Message }
 // Unwrap returns the API server's error.
 func (r *Refusal) Unwrap() error { return r.err }
 
-// Diagnostic tells people.
+// Diagnostic returns the refusal as a diagnostic.
 func (r *Refusal) Diagnostic() diag.Diagnostic {
 	return diag.New(r.Code, r.Step.Object.Object, "%s", r.Message)
 }
 
-// explain sorts out what became of a step.
+// explain classifies the result of a step.
 func explain(step plan.Step, err error) error {
 	var status apierrors.APIStatus
 	switch {
@@ -48,7 +48,7 @@ func explain(step plan.Step, err error) error {
 		if owners := conflicts(status.Status().Details); owners != "" {
 			return &Refusal{Step: step, Code: diag.FieldConflict, Message: owners, err: err}
 		}
-		// Another resource version, or another object of that name.
+		// This is another resource version, or another object with that name.
 		return fmt.Errorf("%s: %w: %w", step, ErrStale, err)
 	case isFinal(int(status.Status().Code)):
 		return &Refusal{Step: step, Code: diag.ObjectRefused, Message: oneLine(status.Status().Message), err: err}
@@ -56,7 +56,7 @@ func explain(step plan.Step, err error) error {
 	return fmt.Errorf("%s: %w", step, err)
 }
 
-// conflicts names the fields that others own, and who.
+// conflicts names the fields that others own, and the owners.
 func conflicts(details *metav1.StatusDetails) string {
 	if details == nil {
 		return ""
@@ -70,8 +70,8 @@ func conflicts(details *metav1.StatusDetails) string {
 	return oneLine(strings.Join(out, "; "))
 }
 
-// isFinal reports whether an answer is about the request itself. All others may
-// be different a moment later: the server is busy, the namespace is not there yet.
+// isFinal reports whether a response is about the request itself. All others may change a
+// moment later: the server is busy, the namespace does not exist yet.
 func isFinal(code int) bool {
 	switch code {
 	case http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:

@@ -13,7 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// TestExplain sorts answers of the API server.
+// TestExplain tests the classification of responses of the API server.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	status := func(code int32, reason metav1.StatusReason, message string, causes ...metav1.StatusCause) error {

@@ -1,5 +1,5 @@
-// Package encoded holds an object that is to be written, as the JSON that its back end
-// made of it, and prints it as YAML.
+// Package encoded holds an object to write, as the JSON of its back end, and prints it as
+// YAML.
 package encoded
 
 import (
@@ -11,16 +11,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// Object is one object to be written, in the canonical form of its back end.
+// Object is an object to write, in the canonical form of its back end.
 type Object struct {
 	diag.Object
-	// JSON is the object without what only a server fills in.
+	// JSON is the object without fields that only a server fills in.
 	JSON []byte
 }
 
-// YAML returns o as one YAML document without a separator; the same object
-// gives the same bytes. Long lines are not folded: patterns are to be read, and
-// searched for, in one piece.
+// YAML returns o as one YAML document without a separator; the same object gives the same
+// bytes. Long lines are not folded, so that patterns can be read and searched for in one
+// piece.
 func (o Object) YAML() ([]byte, error) {
 	value, err := Decode(o.JSON)
 	if err != nil {
@@ -33,7 +33,7 @@ func (o Object) YAML() ([]byte, error) {
 	return out, nil
 }
 
-// Decode reads JSON without making a float of any number: numbers are of type
+// Decode decodes JSON without converting numbers to floats: numbers have the type
 // [json.Number].
 func Decode(data []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -43,8 +43,8 @@ func Decode(data []byte) (any, error) {
 	return value, err
 }
 
-// numbers returns value with each number as the integer that it is, else as a
-// float. YAML would write a float of a million as 1e+06, which is no integer.
+// numbers returns value with each number as an integer if it is one, and else as a float.
+// YAML would write a float of a million as 1e+06, which is not an integer.
 func numbers(value any) any {
 	switch v := value.(type) {
 	case []any:

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// toYAML returns value as one document of YAML.
+// toYAML returns value as one YAML document.
 func toYAML(value any) ([]byte, error) {
 	if mapping, ok := value.(map[string]any); ok {
 		var p printer
@@ -32,18 +32,19 @@ func byLibrary(value any) ([]byte, error) {
 	return out.Bytes(), encoder.Close()
 }
 
-// printer prints values byte for byte as the library does, which holds every event of a
-// document until its end and needs several times the time and ten times the memory.
+// printer prints values byte for byte as the library does. The library holds every event
+// of a document until its end, and needs several times the time and ten times the memory.
 //
-// A string is printed as it is where no rule of YAML can ask for quotes; the library
-// decides about any other. What may depend on more than the scalar stops the printer:
-// long keys, characters other than those of ASCII, and empty lines at the end of a text.
+// A string is printed unchanged if no rule of YAML can require quotes; the library
+// decides about all others. The printer stops where the result may depend on more than
+// the scalar: at long keys, characters outside ASCII, and empty lines at the end of a
+// text.
 type printer struct {
 	out     []byte
 	stopped bool
 }
 
-// value prints value, whose first line is indented already.
+// value prints value. Its first line is already indented.
 func (p *printer) value(value any, indent int) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -133,7 +134,7 @@ func (p *printer) text(s string, indent int) {
 	}
 }
 
-// ask has the library print a scalar. Its lines after the first one stand at indent.
+// ask lets the library print a scalar. Lines after the first one are indented by indent.
 func (p *printer) ask(scalar any, indent int) {
 	if p.stopped {
 		return
@@ -157,8 +158,8 @@ func (p *printer) ask(scalar any, indent int) {
 	}
 }
 
-// isPlain reports whether s surely needs no quotes, as a key or a value: it looks like
-// no value of another type, and has nothing in it that means something to YAML.
+// isPlain reports whether s certainly needs no quotes, as a key or a value: it does not
+// look like a value of another type, and contains nothing with a meaning in YAML.
 func isPlain(s string) bool {
 	if s == "" || strings.IndexByte("+-.0123456789~<#,[]{}&*!|>'\"%@`?: ", s[0]) >= 0 || s[len(s)-1] == ' ' || isWord(s) {
 		return false
@@ -174,19 +175,18 @@ func isPlain(s string) bool {
 	return true
 }
 
-// isSimpleKey reports whether a key surely stands on the line of its value: it is not
-// too long for that, and has no break of a line in it, of which there are several.
+// isSimpleKey reports whether a key is certainly on the line of its value: it is short
+// enough, and contains no line break of any kind.
 func isSimpleKey(key string) bool {
 	return len(key) <= 128 && isASCII(key) && !strings.Contains(key, "\n")
 }
 
-// isASCII reports whether text has no characters but those of ASCII that can be printed,
-// and ends of lines.
+// isASCII reports whether text has only printable ASCII characters and line ends.
 func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && (r < ' ' || r > '~') })
 }
 
-// isWord reports whether YAML, of whatever version, reads s as something else than a string.
+// isWord reports whether any version of YAML reads s as something other than a string.
 func isWord(s string) bool {
 	if len(s) > len("false") {
 		return false
@@ -198,9 +198,8 @@ func isWord(s string) bool {
 	return false
 }
 
-// compareKeys orders the keys of a mapping as the library does (sorter.go), if they
-// are of ASCII: numbers in them by their value, and letters after what is neither letter
-// nor digit.
+// compareKeys orders ASCII keys of a mapping as the library does (sorter.go): numbers in
+// them by value, and letters after other characters that are not digits.
 func compareKeys(a, b string) int {
 	same := 0
 	for same < min(len(a), len(b)) && a[same] == b[same] {
@@ -229,7 +228,7 @@ func compareKeys(a, b string) int {
 	return cmp.Or(cmp.Compare(x, y), cmp.Compare(xEnd, yEnd), cmp.Compare(a[same], b[same]))
 }
 
-// number reads the digits of text from an index on, and returns where they end.
+// number reads the digits of text from an index on, and returns the index of their end.
 func number(text string, at int, within bool) (int64, int) {
 	value := int64(0)
 	if within {

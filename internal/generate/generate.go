@@ -1,5 +1,5 @@
-// Package generate makes what is to be written for a cluster: compiled, proved, and in
-// the form of objects.
+// Package generate makes the objects to write for a cluster: compiled, proved, and
+// encoded.
 package generate
 
 import (
@@ -13,22 +13,22 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Output is what is to be written. Its tables and rules are those of its objects.
+// Output is the result. Its tables and rules are those of its objects.
 type Output struct {
 	compile.Result
-	// Proof is of what is written.
+	// Proof is the proof of the objects.
 	Proof   prove.Report
 	Objects []istio.Object
 }
 
-// From makes what follows from snapshot.
+// From returns the objects for snapshot.
 func From(snapshot *model.Snapshot) (Output, error) {
 	return With(snapshot, func(refused compile.Rejected) compile.Result { return compile.Without(snapshot, refused) })
 }
 
-// With is [From] with another way to compile. What can't be written, being too large or
-// such that Istio refuses it, is not proved with the rest: where there is any, the
-// rest is proved again.
+// With is [From] with another function to compile. Objects that can't be written, because
+// they are too large or Istio refuses them, must not be proved with the rest: if there
+// are any, the rest is proved again.
 func With(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Result) (Output, error) {
 	left := map[diag.Object]bool{}
 	var unwritten []diag.Diagnostic
@@ -53,7 +53,7 @@ func With(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Resu
 	}
 }
 
-// leave notes what of result is not among objects.
+// leave records the tables and rules of result that have no object.
 func leave(left map[diag.Object]bool, result *compile.Result, objects []istio.Object) {
 	written := map[diag.Object]bool{}
 	for _, o := range objects {

@@ -12,8 +12,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// TestUnwritten has what is too large for one object be neither written nor proved, and
-// said once.
+// TestUnwritten: a table that is too large for one object is neither written nor proved,
+// and reported once.
 func TestUnwritten(t *testing.T) {
 	t.Parallel()
 	snapshot := &model.Snapshot{Options: model.DefaultOptions()}

@@ -14,9 +14,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// TestRememberedIsProved: whatever comes and goes behind a Service of which it is
-// remembered what was released, the proof has nothing against what is made; and what is
-// made of it once more is the same, byte for byte.
+// TestRememberedIsProved: whatever changes at a Service whose released workload is
+// remembered, the objects pass the proof; and making them once more gives the same bytes.
 func TestRememberedIsProved(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

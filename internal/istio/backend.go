@@ -13,17 +13,17 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TableObject names the VirtualService that a table becomes.
+// TableObject returns the name of the VirtualService of a table.
 func TableObject(t *route.Table) diag.Object {
 	return diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
 }
 
-// RuleObject names the DestinationRule that subsets become.
+// RuleObject returns the name of the DestinationRule of a subset rule.
 func RuleObject(r *route.SubsetRule) diag.Object {
 	return diag.Object{Kind: "DestinationRule", Namespace: r.Namespace, Name: r.Name}
 }
 
-// Backend has a plan write VirtualServices and DestinationRules.
+// Backend is the back end of a plan for VirtualServices and DestinationRules.
 type Backend struct{}
 
 // TableObject is [TableObject].
@@ -32,14 +32,14 @@ func (Backend) TableObject(t *route.Table) diag.Object { return TableObject(t) }
 // RuleObject is [RuleObject].
 func (Backend) RuleObject(r *route.SubsetRule) diag.Object { return RuleObject(r) }
 
-// EncodeTable returns the VirtualService that t becomes; nothing, with a diagnostic, where it
-// would be refused.
+// EncodeTable returns the VirtualService of t; nothing, with a diagnostic, if it would be
+// refused.
 func (Backend) EncodeTable(t *route.Table) ([]byte, []diag.Diagnostic, error) {
 	return only(Objects([]route.Table{*t}, nil))
 }
 
-// EncodeRule returns the DestinationRule that r becomes; nothing, with a diagnostic, where it
-// would be refused.
+// EncodeRule returns the DestinationRule of r; nothing, with a diagnostic, if it would be
+// refused.
 func (Backend) EncodeRule(r *route.SubsetRule) ([]byte, []diag.Diagnostic, error) {
 	return only(Objects(nil, []route.SubsetRule{*r}))
 }
@@ -51,8 +51,8 @@ func only(objects []Object, diags []diag.Diagnostic, err error) ([]byte, []diag.
 	return objects[0].JSON, diags, nil
 }
 
-// WithoutRows returns a VirtualService of ours without those of its rows for overrides that
-// are not kept; and, unless it is nil, with another exportTo.
+// WithoutRows returns a VirtualService of Overrides without the rows for overrides that
+// are not kept and, unless exportTo is nil, with another exportTo.
 func (Backend) WithoutRows(of Object, keep func(row string) bool, exportTo []string) ([]byte, error) {
 	var object istionetv1.VirtualService
 	if err := json.Unmarshal(of.JSON, &object); err != nil {
@@ -68,7 +68,7 @@ func (Backend) WithoutRows(of Object, keep func(row string) bool, exportTo []str
 	return changed.JSON, err
 }
 
-// WithoutSubsets returns a DestinationRule of ours without those of its subsets that are not
+// WithoutSubsets returns a DestinationRule of Overrides without the subsets that are not
 // kept.
 func (Backend) WithoutSubsets(of Object, keep func(subset string) bool) ([]byte, error) {
 	var object istionetv1.DestinationRule

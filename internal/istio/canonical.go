@@ -9,9 +9,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// Canonical encodes an object that was read back, or put together from parts of
-// one, as [Objects] encodes those it makes: equal objects give equal bytes. Of
-// the metadata only names, labels and annotations are taken.
+// Canonical encodes an object that was read back, or composed from parts of one, as
+// [Objects] encodes those it makes: equal objects give equal bytes. Of the metadata it
+// uses only names, labels and annotations.
 func Canonical(meta *metav1.ObjectMeta, kind string, spec proto.Message) (Object, error) {
 	object := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
 	data, err := encode(meta, kind, spec)

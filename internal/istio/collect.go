@@ -12,16 +12,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/valid"
 )
 
-// collector gathers objects, and leaves out those that would be refused.
+// collector collects objects, and leaves out those that would be refused.
 type collector struct {
 	checker valid.Checker
 	objects []Object
-	// left are the objects that are not to be written.
+	// left are the objects that must not be written.
 	left  map[diag.Object]bool
 	diags []diag.Diagnostic
 }
 
-// add adds an object, of whose specification these problems are known.
+// add adds an object, with the known problems of its specification.
 func (c *collector) add(meta *metav1.ObjectMeta, kind string, spec proto.Message, problems []valid.Problem) error {
 	object := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
 	data, err := encode(meta, kind, spec)
@@ -47,9 +47,9 @@ func (c *collector) leave(object diag.Object, code diag.Code, format string, arg
 	c.diags = append(c.diags, diag.New(code, object, format, args...))
 }
 
-// leaveOut sorts the objects and takes out those that can't be written: of two of
-// one name both, since each would undo the other. A DestinationRule takes every
-// VirtualService with it that names its subsets.
+// leaveOut sorts the objects and removes those that can't be written: if two have one
+// name, both, since each would undo the other; and with a DestinationRule every
+// VirtualService that names its subsets.
 func (c *collector) leaveOut(tables []route.Table, rules []route.SubsetRule) {
 	slices.SortFunc(c.objects, func(a, b Object) int { return a.Compare(b.Object) })
 	for i := 1; i < len(c.objects); i++ {
@@ -73,8 +73,8 @@ func (c *collector) leaveOut(tables []route.Table, rules []route.SubsetRule) {
 	c.objects = slices.DeleteFunc(c.objects, func(o Object) bool { return c.left[o.Object] })
 }
 
-// namesSubsetOf reports whether a table sends requests, or copies of them, to a
-// subset of host.
+// namesSubsetOf reports whether a table sends requests, or mirrors them, to a subset of
+// host.
 func namesSubsetOf(table *route.Table, host string) bool {
 	var named []route.Cluster
 	return slices.ContainsFunc(table.Routes, func(r route.Route) bool {

@@ -10,11 +10,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/encoded"
 )
 
-// specification returns the JSON of a specification: that of its own MarshalJSON, which
-// takes three times as long, with all integers as such. The JSON form of protocol buffers
-// writes those of 64 bits as strings, which the schemas of Istio's
-// CustomResourceDefinitions refuse. There are three of them, all of a DestinationRule's
-// consistentHash.
+// specification returns the JSON of a specification. It equals that of its own
+// MarshalJSON, which takes three times as long, except that all integers are numbers. The
+// JSON form of protocol buffers writes 64-bit integers as strings, which the schemas of
+// Istio's CustomResourceDefinitions refuse. There are three of them, all in a
+// DestinationRule's consistentHash.
 func specification(spec proto.Message) (json.RawMessage, error) {
 	data, err := protojson.Marshal(spec)
 	if err != nil || !bytes.Contains(data, []byte(`"consistentHash"`)) {
@@ -28,7 +28,7 @@ func specification(spec proto.Message) (json.RawMessage, error) {
 	return json.Marshal(value)
 }
 
-// unquote makes numbers of the integers in every consistentHash within value.
+// unquote turns the integers in every consistentHash within value into numbers.
 func unquote(value any) {
 	switch v := value.(type) {
 	case []any:

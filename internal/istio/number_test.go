@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestSpecificationAsIstio holds the JSON of specifications, of any values in any fields,
-// against what Istio's types make of themselves.
+// TestSpecificationAsIstio compares the JSON of specifications, with any values in any
+// fields, with that of Istio's types.
 func TestSpecificationAsIstio(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -36,8 +36,8 @@ func TestSpecificationAsIstio(t *testing.T) {
 	})
 }
 
-// fill sets some fields of a message, and of those within it down to a depth. Rings of hashes
-// are left out, whose integers are changed on purpose.
+// fill sets some fields of a message, and of those within it down to a depth. It leaves
+// out hash rings, whose integers are changed on purpose.
 func fill(t *rapid.T, message protoreflect.Message, depth int) {
 	fields := message.Descriptor().Fields()
 	for i := range fields.Len() {

@@ -11,17 +11,17 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Object is one object to be written.
+// Object is an object to write.
 type Object = encoded.Object
 
-// MaxObjectBytes is the size up to which an object is written. etcd refuses
-// requests over 1.5 MiB, to which the API server adds its own bookkeeping.
+// MaxObjectBytes is the maximum size of an object. etcd refuses requests over 1.5 MiB, to
+// which the API server adds its own data.
 const MaxObjectBytes = 1_300_000
 
-// Objects translates tables and rules into objects, sorted by kind, namespace
-// and name: all DestinationRules stand before the VirtualServices that name
-// their subsets. An object that the API server or Istio would refuse is
-// left out with a diagnostic, and so is what belongs with it.
+// Objects translates tables and rules into objects, sorted by kind, namespace and name:
+// all DestinationRules come before the VirtualServices that name their subsets. An object
+// that the API server or Istio would refuse is left out with a diagnostic, and so are
+// objects that need it.
 func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic, error) {
 	c := collector{left: map[diag.Object]bool{}}
 	for i := range rules {
@@ -40,8 +40,8 @@ func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.D
 	return c.objects, c.diags, nil
 }
 
-// encode returns an object as JSON, without the empty fields that Kubernetes'
-// types print all the same.
+// encode returns an object as JSON, without the empty fields that Kubernetes' types
+// print.
 func encode(meta *metav1.ObjectMeta, kind string, spec proto.Message) ([]byte, error) {
 	type metadata struct {
 		Annotations map[string]string `json:"annotations,omitempty"`

@@ -31,7 +31,8 @@ func rule(subsets ...route.Subset) route.SubsetRule {
 	return route.SubsetRule{Namespace: "shop", Name: "b", Owner: "web", Host: host, Subsets: subsets}
 }
 
-// TestObjectsLeavesOut: what would be refused is not written, nor what needs it.
+// TestObjectsLeavesOut: an object that would be refused is not written, nor are objects
+// that need it.
 func TestObjectsLeavesOut(t *testing.T) {
 	t.Parallel()
 	v1 := route.Subset{Name: "v1", Labels: map[string]string{"version": "v1"}}
@@ -63,7 +64,7 @@ func TestObjectsLeavesOut(t *testing.T) {
 			[]route.Table{table("a", to("v1")), table("c", to("")), table("d", mirrored)},
 			[]route.SubsetRule{rule(v1, bad, bad)},
 			[]string{"VirtualService shop/c"},
-			[]string{`DestinationRule shop/b: it would be refused: subsets[1].name: "V_1" is no name of a subset (and 2 more)`},
+			[]string{`DestinationRule shop/b: it would be refused: subsets[1].name: "V_1" is not a subset name (and 2 more)`},
 		},
 		"two of one name": {
 			[]route.Table{table("a", to("v1")), table("a", to("")), table("a", to("v2")), table("c", to("v1"))},
@@ -74,7 +75,7 @@ func TestObjectsLeavesOut(t *testing.T) {
 		"a name": {
 			[]route.Table{table("a-", to(""))},
 			nil, nil,
-			[]string{`VirtualService shop/a-: it would be refused: metadata.name: "a-" is no name of an object`},
+			[]string{`VirtualService shop/a-: it would be refused: metadata.name: "a-" is not an object name`},
 		},
 		"too large": {
 			[]route.Table{table("a", route.Route{Name: strings.Repeat("x", istio.MaxObjectBytes), Destinations: to("").Destinations})},
@@ -108,8 +109,8 @@ func TestObjectsLeavesOut(t *testing.T) {
 	}
 }
 
-// TestNumbers: a number is printed as it is, in JSON as a number and in YAML as an
-// integer if it is one.
+// TestNumbers: a number is printed as a number in JSON, and in YAML as an integer if it
+// is one.
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	hash := &istioapi.LoadBalancerSettings_ConsistentHashLB{
@@ -153,7 +154,7 @@ func TestNumbers(t *testing.T) {
 		}
 		for _, want := range wants {
 			text := strings.NewReplacer(`"`, "", ":", ": ").Replace(want)
-			if strings.HasSuffix(want, `"`) { // a string of digits stays one
+			if strings.HasSuffix(want, `"`) { // a string of digits stays a string
 				text = strings.Replace(strings.Replace(want, `"`, "", 2), ":", ": ", 1)
 			}
 			if !strings.Contains(string(yaml), text+"\n") {
@@ -163,7 +164,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestOwnerValue: the value of a label is one, and tells owners apart.
+// TestOwnerValue: the value is a valid label value, and distinguishes owners.
 func TestOwnerValue(t *testing.T) {
 	t.Parallel()
 	values := map[string]bool{}
@@ -194,7 +195,7 @@ func TestOwnerValue(t *testing.T) {
 	}
 }
 
-// large returns the tables of many Services, each of ten versions.
+// large returns the tables of many Services, each with ten versions.
 func large(services int) []route.Table {
 	out := make([]route.Table, 0, services)
 	for i := range services {
@@ -220,7 +221,7 @@ func large(services int) []route.Table {
 	return out
 }
 
-// BenchmarkRules is what checking adds to Objects, for 1,000 Services of 10 versions.
+// BenchmarkRules measures the checks in Objects, for 1,000 Services of 10 versions.
 func BenchmarkRules(b *testing.B) {
 	tables := large(1000)
 	specs := make([]*istioapi.VirtualService, 0, len(tables))

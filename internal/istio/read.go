@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// ReadRoutes returns what the routes of a VirtualService in place name.
+// ReadRoutes returns the routes of a VirtualService in the cluster.
 func ReadRoutes(v *istioapi.VirtualService) *route.Placed {
 	rows := make([]route.PlacedRow, len(v.GetHttp()))
 	for i, h := range v.GetHttp() {
@@ -22,7 +22,7 @@ func ReadRoutes(v *istioapi.VirtualService) *route.Placed {
 	return route.NewPlaced(v.GetExportTo(), rows)
 }
 
-// ReadSubsets returns the subsets that a DestinationRule in place provides.
+// ReadSubsets returns the subsets of a DestinationRule in the cluster.
 func ReadSubsets(d *istioapi.DestinationRule) *route.PlacedSubsets {
 	out := &route.PlacedSubsets{Host: d.GetHost(), ExportTo: d.GetExportTo(), Subsets: make([]route.Subset, len(d.GetSubsets()))}
 	for i, s := range d.GetSubsets() {
@@ -37,9 +37,9 @@ func named(h *istioapi.HTTPRoute) []route.Cluster {
 	return r.AppendClusters(r.AppendUsersClusters(nil))
 }
 
-// isOverride reports whether h is a row for requests that carry an override: an
-// override row, or one that answers strict members. A name alone is not enough,
-// since a route of the user's keeps the name that it has.
+// isOverride reports whether h is a row for requests with an override: an override row,
+// or one that answers strict members. The name alone is not enough, since a user's route
+// keeps its name.
 func isOverride(h *istioapi.HTTPRoute) bool {
 	if !strings.HasPrefix(h.GetName(), string(route.Override)+".") && !strings.HasPrefix(h.GetName(), string(route.Unavailable)+".") {
 		return false

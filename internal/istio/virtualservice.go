@@ -21,23 +21,23 @@ const (
 	ManagedBy = "overrides"
 	// OwnerLabel names the Service or VirtualService that an object was made for.
 	OwnerLabel = "overrides.mesh/owner"
-	// RevisionLabel is Istio's: of which istiod alone reads an object.
+	// RevisionLabel is Istio's label for the revision of the only istiod that reads an
+	// object.
 	RevisionLabel = "istio.io/rev"
-	// AdoptedAnnotation names the user's VirtualService that an object stands beside.
+	// AdoptedAnnotation names the user's VirtualService whose routes an object has.
 	AdoptedAnnotation = "overrides.mesh/adopted"
-	// InstanceAnnotation names the installation of Overrides that writes an object, as the
-	// operator notes it. What is generated is nobody's.
+	// InstanceAnnotation names the installation of Overrides that writes an object; the
+	// operator adds it. Generated objects have none.
 	InstanceAnnotation = "overrides.mesh/instance"
-	// ReleasedAnnotation says what is released of the Service that an object is made for:
-	// the text of a [model.Remembered].
+	// ReleasedAnnotation records what is released of the Service that an object is made
+	// for: the text of a [model.Remembered].
 	ReleasedAnnotation = "overrides.mesh/was-released"
 
-	// FormAnnotation says which form an object has, so that people and later programs know
-	// what they look at.
+	// FormAnnotation says which form an object has, for people and later programs.
 	FormAnnotation = "overrides.mesh/form"
-	// Form is that of all objects that are made now: names of rows and of subsets, and what
-	// annotations say. Objects without the annotation have form 1, which lacked it and
-	// [ReleasedAnnotation]; an operator takes these over as they are, step by step.
+	// Form is the form of all objects made now: the names of rows and of subsets, and the
+	// annotations. Objects without the annotation have form 1, without
+	// [ReleasedAnnotation]; an operator takes them over unchanged, and then step by step.
 	Form = "2"
 
 	apiVersion = "networking.istio.io/v1"
@@ -67,7 +67,7 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 	return out
 }
 
-// annotate gives an object an annotation, if it has a value.
+// annotate adds an annotation to an object, if it has a value.
 func annotate(meta *metav1.ObjectMeta, key, value string) {
 	if value != "" {
 		meta.Annotations[key] = value
@@ -97,9 +97,9 @@ func objectMeta(namespace, name, owner string) metav1.ObjectMeta {
 	}
 }
 
-// OwnerValue returns the value of OwnerLabel for an owner: its name, or, where that
-// is longer than a label's value may be, as much of it as fits with a hash of the
-// whole. Two owners have different values, and each is one that an API server accepts.
+// OwnerValue returns the value of OwnerLabel for an owner: its name or, if that is too
+// long for a label value, as much of it as fits with a hash of the whole. Two owners have
+// different values, and an API server accepts each.
 func OwnerValue(owner string) string {
 	const longest, digits = 63, 10
 	if len(owner) <= longest {
@@ -109,8 +109,8 @@ func OwnerValue(owner string) string {
 	return strings.TrimRight(owner[:longest-digits-1], "-._") + "-" + hex.EncodeToString(sum[:])[:digits]
 }
 
-// httpRoute translates one row. What the user wrote beside matches and
-// destinations is taken over as it is.
+// httpRoute translates one row. It copies the fields that the user wrote, other than
+// matches and destinations.
 func httpRoute(r *route.Route) *istioapi.HTTPRoute {
 	out := &istioapi.HTTPRoute{}
 	if r.Base != nil {
@@ -186,7 +186,7 @@ func stringMatches(in map[string]route.StringMatch) map[string]*istioapi.StringM
 	return out
 }
 
-// stringMatch translates m; presence is said by an empty one.
+// stringMatch translates m; an empty one means presence.
 func stringMatch(m route.StringMatch) *istioapi.StringMatch {
 	switch m.Op {
 	case route.Exact:

@@ -7,6 +7,7 @@
 // of Istio's CustomResourceDefinitions that the webhook does not check. Each function
 // names the function of Istio that it follows. Istio's warnings keep nothing out of a
 // cluster and are not Problems.
+//
 //	problem.go          reasons, and where they are
 //	virtualservice.go   hosts, gateways, exportTo
 //	route.go            an HTTP route, and what of it excludes what
@@ -22,6 +23,7 @@
 //	value.go            percentages, durations, enumerations
 //	pattern.go          regular expressions
 //	metadata.go         names and labels of objects, as the API server checks them
+//
 // docs/design/0004-validation.md says why the program does not link Istio's own; the
 // module test/istio compares both. The package must never change its input, and needs
 // nothing else.
