@@ -1,5 +1,5 @@
-// Package archivetest runs tests over archives of testdata: manifests and what is wanted
-// of them, in one text.
+// Package archivetest runs tests over archives of testdata: manifests and expected
+// results, in one text.
 package archivetest
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// Each runs a test for each archive that fits a pattern, in parallel. Their names are the
-// files' without what stands before the first "*".
+// Each runs a test for each archive that matches a pattern, in parallel. The test's name
+// is the file's without the part before the first "*".
 func Each(t *testing.T, pattern string, test func(t *testing.T, file string, archive *txtar.Archive)) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -59,7 +59,7 @@ func Want(t *testing.T, update bool, file string, archive *txtar.Archive, got st
 func InputAndWant(t *testing.T, archive *txtar.Archive) string {
 	t.Helper()
 	if len(archive.Files) != 2 || archive.Files[0].Name != "input.yaml" || archive.Files[1].Name != "want.txt" {
-		t.Fatal("input.yaml and want.txt are wanted, in this order")
+		t.Fatal("want input.yaml and want.txt, in this order")
 	}
 	return string(archive.Files[0].Data)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Snapshot returns the snapshot of manifests. What is not understood is logged.
+// Snapshot returns the snapshot of manifests. It logs diagnostics.
 func Snapshot(t *testing.T, text string) *model.Snapshot {
 	t.Helper()
 	objects := discover.Objects{}
@@ -34,8 +34,8 @@ func Snapshot(t *testing.T, text string) *model.Snapshot {
 	return snapshot
 }
 
-// Made returns the VirtualServices and DestinationRules of a snapshot as what Overrides
-// makes.
+// Made returns the VirtualServices and DestinationRules of a snapshot as objects of
+// Overrides.
 func Made(s *model.Snapshot) ([]route.Table, []route.SubsetRule) {
 	var tables []route.Table
 	for i := range s.VirtualServices {
@@ -62,7 +62,8 @@ func Made(s *model.Snapshot) ([]route.Table, []route.SubsetRule) {
 	return tables, rules
 }
 
-// readRow returns a route as a row; one named unavailable is an answer of ours.
+// readRow returns a route as a row; one named unavailable is a direct response of
+// Overrides.
 func readRow(h *istioapi.HTTPRoute) route.Route {
 	row := route.Route{Name: h.GetName(), Base: h}
 	if h.GetName() == "unavailable" {

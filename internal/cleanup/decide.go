@@ -16,23 +16,23 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-// Decision is what is to be done with what a cluster holds.
+// Decision says what to do with the objects of a cluster.
 type Decision struct {
-	// Routes are VirtualServices to delete, Subsets DestinationRules to delete once
-	// the routes have been gone for long enough.
+	// Routes are VirtualServices to delete, Subsets DestinationRules to delete once the
+	// routes have been gone long enough.
 	Routes, Subsets []Target
-	// Statuses are OverridePolicies that have a status of ours.
+	// Statuses are OverridePolicies with a status of the operator.
 	Statuses []Target
-	// Gates are Pods whose readiness gate nobody would open any more.
+	// Gates are Pods whose readiness gate nothing would open any more.
 	Gates []Target
-	// Left are objects that look like ours and stay.
+	// Left are objects that look like objects of Overrides and stay.
 	Left []Left
 }
 
 // Done reports whether there is nothing left to do.
 func (d *Decision) Done() bool { return len(d.Routes)+len(d.Subsets)+len(d.Statuses)+len(d.Gates) == 0 }
 
-// Target is an object as it was when it was read.
+// Target is an object as it was read.
 type Target struct {
 	diag.Object
 	UID             types.UID
@@ -43,24 +43,25 @@ type Target struct {
 type Left struct {
 	diag.Object
 	Why string
-	// Ours is set where the object is ours and something has to be done about it.
+	// Ours is set if Overrides made the object and somebody must act on it.
 	Ours bool
 }
 
-// Decide sorts out the VirtualServices, DestinationRules, OverridePolicies and Pods of
+// Decide decides about the VirtualServices, DestinationRules, OverridePolicies and Pods of
 // a cluster.
 //
-//	labelled as ours  applied by us  label owned by others too  what happens
-//	----------------  -------------  -------------------------  --------------------
-//	no                               …                          not looked at
-//	yes               no             …                          left: generate's output, applied by somebody
-//	yes               yes            yes                        left: somebody applies it too
-//	yes               yes            no                         deleted, unless a route that stays names it
+//	labelled  applied by    label owned
+//	as ours   the operator  by others    result
+//	--------  ------------  -----------  ------------------------------------------------
+//	no                      …            ignored
+//	yes       no            …            left: output of generate, applied by somebody
+//	yes       yes           yes          left: somebody applies it too
+//	yes       yes           no           deleted, unless a route that stays names it
 //
 // An object that names another installation than instance is left too.
 //
-// Others may own fields of an object that is ours: they have changed it, not made
-// it, and it goes with their changes.
+// Others may own fields of an object of the operator: they have changed it, not made it,
+// and it is deleted with their changes.
 func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 	var out Decision
 	var staying []*unstructured.Unstructured
@@ -104,7 +105,7 @@ func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 	return out
 }
 
-// notOurs says why an object is not to be deleted, "" if it is.
+// notOurs says why an object must not be deleted, "" if it may.
 func notOurs(o *unstructured.Unstructured, instance string) string {
 	of := o.GetAnnotations()[istio.InstanceAnnotation]
 	if why := apply.NotOurs(o); why != "" || instance == All || !apply.IsForeign(of, instance) {
@@ -113,21 +114,21 @@ func notOurs(o *unstructured.Unstructured, instance string) string {
 	return "it belongs to the installation " + of
 }
 
-// hasStatus reports whether fields of an object's status are ours.
+// hasStatus reports whether the operator owns fields of an object's status.
 func hasStatus(o *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(o.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == apply.Manager && entry.Subresource == "status"
 	})
 }
 
-// waits reports whether a Pod waits for its readiness gate, and not for its end.
+// waits reports whether a Pod waits for its readiness gate, and is not terminating.
 func waits(o *unstructured.Unstructured) bool {
 	var pod corev1.Pod
 	err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &pod)
 	return err == nil && gate.Waits(&pod) && pod.DeletionTimestamp == nil
 }
 
-// namedBy names one of routes that has a destination in a subset of a rule.
+// namedBy names one of routes with a destination in a subset of a rule.
 func namedBy(rule *unstructured.Unstructured, routes []*unstructured.Unstructured) string {
 	host, _, _ := unstructured.NestedString(rule.Object, "spec", "host")
 	list, _, _ := unstructured.NestedSlice(rule.Object, "spec", "subsets")
@@ -150,8 +151,8 @@ func namedBy(rule *unstructured.Unstructured, routes []*unstructured.Unstructure
 	return ""
 }
 
-// destinations calls f for everything that names a host and a subset, at whatever
-// depth: routes, mirrors, of all protocols.
+// destinations calls f for everything with a host and a subset, at any depth: routes and
+// mirrors, of all protocols.
 func destinations(value any, f func(host, subset string)) {
 	switch x := value.(type) {
 	case []any:
@@ -169,8 +170,8 @@ func destinations(value any, f func(host, subset string)) {
 	}
 }
 
-// sameHost reports whether a host that a VirtualService of namespace names is full,
-// which is whole. Istio completes names without a dot only.
+// sameHost reports whether a host in a VirtualService of namespace means full, a fully
+// qualified name. Istio completes only names without a dot.
 func sameHost(host, namespace, full string) bool {
 	return host == full || (!strings.Contains(host, ".") && strings.HasPrefix(full, host+"."+namespace+".svc."))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/cleanup"
 )
 
-// made is an object of ours or of others, in namespace shop.
+// made is an object of Overrides or of others, in namespace shop.
 type made struct {
 	kind, name string
 	// label is the value of app.kubernetes.io/managed-by.
@@ -44,7 +44,7 @@ var (
 	flagger  = manager{name: "flagger", operation: metav1.ManagedFieldsOperationUpdate, fields: specFields}
 )
 
-// pod is a Pod with the readiness gate of a condition, which has a status.
+// pod is a Pod with the readiness gate of a condition, with a status.
 func pod(t *testing.T, name, condition, status string) *unstructured.Unstructured {
 	t.Helper()
 	u := object(t, made{kind: "Pod", name: name, spec: "{readinessGates: [{conditionType: " + condition + "}]}"})
@@ -52,8 +52,8 @@ func pod(t *testing.T, name, condition, status string) *unstructured.Unstructure
 	return u
 }
 
-// TestGates: pods that wait for our gate, and not for another's or for their end, need
-// not wait any more.
+// TestGates: the gate of pods that wait for it is opened, but not another gate, and not
+// for terminating pods.
 func TestGates(t *testing.T) {
 	t.Parallel()
 	ending := pod(t, "ending", "overrides.mesh/pinned", "False")

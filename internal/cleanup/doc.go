@@ -1,14 +1,15 @@
-// Package cleanup removes from a cluster what the operator has made.
+// Package cleanup removes the operator's objects from a cluster.
 //
-//	decide.go  what is ours, and what may go: values in, values out
-//	lease.go   holds the operator's lease meanwhile, and deletes it in the end
-//	run.go     lists, asks decide, deletes; again until nothing is left
+//	decide.go  which objects are the operator's, and which may go: values in, values out
+//	lease.go   holds the operator's lease meanwhile, and deletes it at the end
+//	run.go     lists, decides, deletes; repeats until nothing is left
 //
-// In: a cluster and [Options]. Out: a cluster without VirtualServices and
-// DestinationRules of ours, without our status on OverridePolicies and without the
-// lease, in which no pod waits for a readiness gate of ours; a line to [Options].Report for each object. Routes go first, and subsets
-// only once no proxy can have a route to them any more.
+// Input: a cluster and [Options]. Output: a cluster without VirtualServices and
+// DestinationRules of Overrides, without its status on OverridePolicies and without the
+// lease, in which no pod waits for its readiness gate; and a line to [Options].Report for
+// each object. Routes go first, and subsets only once no proxy can have a route to them.
 //
-// It must never touch an object that somebody else has made, nor a field that
+// It must never change an object that somebody else made, or a field that somebody else
+// owns, or delete a subset while a route that stays names it.
 // somebody else owns, nor delete a subset that a route names which stays.
 package cleanup

@@ -21,18 +21,18 @@ import (
 	"github.com/overrides-mesh/overrides/internal/operator"
 )
 
-// Times of the lease, while it is held here.
+// The times of the lease while it is held here.
 const (
 	leaseDuration = 15 * time.Second
 	renewDeadline = 10 * time.Second
 	retryPeriod   = 500 * time.Millisecond
 )
 
-// errStillLed says that an operator goes on writing.
+// errStillLed means that an operator keeps writing.
 var errStillLed = errors.New("an operator still leads")
 
-// holding does work while it holds the operator's lease, so that no operator
-// writes meanwhile, and deletes the lease afterwards.
+// holding does work while it holds the operator's lease, so that no operator writes
+// meanwhile, and then deletes the lease.
 func (c *cleaner) holding(ctx context.Context, work func(context.Context) error) error {
 	leases, err := coordination.NewForConfig(c.config)
 	if err != nil {
@@ -46,7 +46,7 @@ func (c *cleaner) holding(ctx context.Context, work func(context.Context) error)
 		c.warn("there is no namespace %s, so no lease in it", c.LeaseNamespace)
 		return work(ctx)
 	}
-	// What the elector logs is said here, in other words.
+	// The elector's log is replaced by messages of this package.
 	held, cancel := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
 	defer cancel()
 	var begun atomic.Bool
@@ -76,14 +76,14 @@ func (c *cleaner) holding(ctx context.Context, work func(context.Context) error)
 	err = <-done
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%w: the lease was lost, so the rest is left", errStillLed)
+		return fmt.Errorf("%w: the lease was lost, so the rest was not removed", errStillLed)
 	case err != nil:
 		return err
 	}
 	return c.deleteLease(ctx, leases)
 }
 
-// elector takes part in the election of the operator's leader.
+// elector takes part in the operator's leader election.
 func (c *cleaner) elector(leases coordination.CoordinationV1Interface, work func(context.Context)) (*leaderelection.LeaderElector, error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -100,15 +100,15 @@ func (c *cleaner) elector(leases coordination.CoordinationV1Interface, work func
 			OnStartedLeading: work, OnStoppedLeading: func() {},
 			OnNewLeader: func(leader string) {
 				if leader != identity && leader != "" {
-					c.warn("waiting for operator %s to end", leader)
+					c.warn("waiting for operator %s to stop", leader)
 				}
 			},
 		},
 	})
 }
 
-// leasePossible reports whether the namespace of the lease is there, and that we
-// may have a lease in it.
+// leasePossible reports whether the namespace of the lease exists, and may have a lease
+// of this program.
 func (c *cleaner) leasePossible(ctx context.Context, leases coordination.CoordinationV1Interface) (bool, error) {
 	_, err := leases.Leases(c.LeaseNamespace).Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: operator.LeaseName}},
 		metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
@@ -131,7 +131,7 @@ func (c *cleaner) deleteLease(ctx context.Context, leases coordination.Coordinat
 		return fmt.Errorf("read the lease: %w", err)
 	}
 	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
-		return fmt.Errorf("%w: %s has taken lease %s/%s as soon as it was free", errStillLed, *holder, c.LeaseNamespace, operator.LeaseName)
+		return fmt.Errorf("%w: %s took lease %s/%s as soon as it was free", errStillLed, *holder, c.LeaseNamespace, operator.LeaseName)
 	}
 	err = leases.Leases(c.LeaseNamespace).Delete(ctx, operator.LeaseName, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion},

@@ -22,49 +22,49 @@ import (
 
 // Options are settings of a cleanup.
 type Options struct {
-	// Namespaces are those that are cleaned; empty means all.
+	// Namespaces are the namespaces to clean; empty means all.
 	Namespaces []string
-	// LeaseNamespace is where the operator's lease is, LeaseTimeout how long an
-	// operator that still leads is waited for.
+	// LeaseNamespace is the namespace of the operator's lease, LeaseTimeout the time to
+	// wait for an operator that is still the leader.
 	LeaseNamespace string
 	LeaseTimeout   time.Duration
-	// Instance is the installation whose objects are removed, with those that name none;
-	// that of the lease if it is empty. All is for those of every one.
+	// Instance is the installation whose objects are removed, along with objects that
+	// name none; if it is empty, that of the lease. All means every installation.
 	Instance string
-	// Keep is how long proxies may take to forget a route.
+	// Keep is how long proxies may take to drop a route.
 	Keep time.Duration
-	// CRD has the definition of OverridePolicy deleted too, if there is no policy.
+	// CRD deletes the definition of OverridePolicy too, if there is no policy.
 	CRD bool
-	// Gates has readiness gates opened that are shut.
+	// Gates opens closed readiness gates.
 	Gates bool
-	// DryRun has everything said and nothing done.
+	// DryRun reports what would be done, and does nothing.
 	DryRun bool
-	// Report is told what was done, Warn what people should know.
+	// Report gets a line for each change, Warn other messages for people.
 	Report, Warn func(line string)
 }
 
-// All stands for every installation.
+// All means every installation.
 const All = "*"
 
 var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
-// rounds bounds how often it is looked again after something has changed.
+// rounds limits how often the cluster is read again after a change.
 const rounds = 5
 
-// ErrLeft says that something of ours is still there.
+// ErrLeft means that an object of Overrides remains.
 var ErrLeft = errors.New("not everything could be removed")
 
-// cleaner is one cleanup.
+// cleaner is the state of one cleanup.
 type cleaner struct {
 	Options
 
 	config  *rest.Config
 	objects dynamic.Interface
-	// told are the objects that were said to be left.
+	// told are the objects that were reported as left.
 	told map[diag.Object]bool
 }
 
-// Run removes from the cluster that config leads to what the operator has made.
+// Run removes the operator's objects from the cluster of config.
 func Run(ctx context.Context, config *rest.Config, options Options) error {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
@@ -85,7 +85,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	return nil
 }
 
-// pretend says what would be done.
+// pretend reports what would be done.
 func (c *cleaner) pretend(ctx context.Context) error {
 	d, err := c.look(ctx)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *cleaner) pretend(ctx context.Context) error {
 	return nil
 }
 
-// clean removes everything, and looks again until it is so.
+// clean removes everything, and repeats until nothing is left.
 func (c *cleaner) clean(ctx context.Context) error {
 	for range rounds {
 		d, err := c.look(ctx)
@@ -119,13 +119,13 @@ func (c *cleaner) clean(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: it is made again as it is deleted. Another operator runs, whose lease is elsewhere or who has none", ErrLeft)
+	return fmt.Errorf("%w: objects are made again as they are deleted. Another operator is running, with a lease elsewhere or without one", ErrLeft)
 }
 
 func (c *cleaner) verdict(d *Decision) error {
 	for _, l := range d.Left {
 		if l.Ours {
-			return fmt.Errorf("%w: change what is named above, and run this again", ErrLeft)
+			return fmt.Errorf("%w: change the objects named above, and run this again", ErrLeft)
 		}
 	}
 	return nil
@@ -157,8 +157,8 @@ func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 	return &d, nil
 }
 
-// waiting lists the Pods whose readiness gate is shut. Who may not see Pods leaves
-// them alone.
+// waiting lists the Pods with a closed readiness gate. Without permission to list Pods,
+// there are none.
 func (c *cleaner) waiting(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
 	if !c.Gates {
@@ -167,7 +167,7 @@ func (c *cleaner) waiting(ctx context.Context) ([]*unstructured.Unstructured, er
 	for _, namespace := range c.namespaces() {
 		list, err := c.list(ctx, apply.Resources["Pod"], namespace)
 		if apierrors.IsForbidden(err) {
-			c.warn("not allowed to list Pods: those with a shut readiness gate stay so")
+			c.warn("not allowed to list Pods: their closed readiness gates stay closed")
 			return nil, nil
 		}
 		if err != nil {
@@ -189,7 +189,7 @@ func (c *cleaner) namespaces() []string {
 func (c *cleaner) list(ctx context.Context, resource schema.GroupVersionResource, namespace string) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
 	err := apply.Each(ctx, c.objects, resource, namespace, func(o *unstructured.Unstructured) error {
-		// Of the many Pods only few are of interest, and none is kept for others.
+		// Only few of the many Pods matter; the others are not kept.
 		if o.GetKind() != "Pod" || waits(o) {
 			out = append(out, o)
 		}
@@ -209,7 +209,7 @@ func (c *cleaner) take(ctx context.Context, d *Decision) error {
 		}
 	}
 	if len(d.Routes) > 0 && len(d.Subsets) > 0 {
-		c.warn("waiting %v for proxies to forget the routes", c.Keep)
+		c.warn("waiting %v for proxies to drop the routes", c.Keep)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -234,8 +234,7 @@ func (c *cleaner) take(ctx context.Context, d *Decision) error {
 	return nil
 }
 
-// delete deletes an object as it was seen. One that has changed since is looked at
-// again.
+// delete deletes an object as it was read. If it has changed since, it is read again.
 func (c *cleaner) delete(ctx context.Context, t Target) error {
 	err := c.objects.Resource(apply.Resources[t.Kind]).Namespace(t.Namespace).Delete(ctx, t.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &t.UID, ResourceVersion: &t.ResourceVersion},
@@ -250,18 +249,18 @@ func (c *cleaner) delete(ctx context.Context, t Target) error {
 	return fmt.Errorf("delete %s: %w", t.Object, err)
 }
 
-// clearStatus gives up all fields of a policy's status that are ours.
+// clearStatus gives up all fields of a policy's status that the operator owns.
 func (c *cleaner) clearStatus(ctx context.Context, t Target) error {
 	return c.applyStatus(ctx, t, "cleared the status of", nil)
 }
 
-// openGate lets a Pod be ready that waits for an operator.
+// openGate opens the gate of a Pod that waits for an operator.
 func (c *cleaner) openGate(ctx context.Context, t Target) error {
 	return c.applyStatus(ctx, t, "opened the readiness gate of", gate.OpenStatus(gate.Removed, "Overrides was removed from the cluster", time.Now()))
 }
 
-// applyStatus applies what is to be ours of an object's status. One that is gone, or
-// has become another, is looked at again.
+// applyStatus applies the operator's part of an object's status. If the object is gone or
+// was replaced, it is read again.
 func (c *cleaner) applyStatus(ctx context.Context, t Target, verb string, status any) error {
 	err := apply.Status(ctx, c.objects, t.Object, t.UID, status)
 	switch {

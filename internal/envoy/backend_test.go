@@ -22,12 +22,12 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// backend has a plan write Envoy's own configuration, for one caller: a virtual host for
-// each table, and a list of clusters for each rule. It is there to show that a plan knows
-// nothing of Istio's objects.
+// backend lets a plan write Envoy's own configuration, for one caller: a virtual host for
+// each table, and a list of clusters for each rule. It shows that a plan does not depend
+// on Istio's objects.
 type backend struct{ mesh *Mesh }
 
-// routesObject and clustersObject are what is stored.
+// routesObject and clustersObject are the stored objects.
 type (
 	routesObject struct {
 		Host string
@@ -36,7 +36,7 @@ type (
 	storedRow struct {
 		Kind route.Kind
 		Name string
-		// Routes are what Envoy is given for the row.
+		// Routes are Envoy's routes for the row.
 		Routes []json.RawMessage
 	}
 	clustersObject struct {
@@ -101,10 +101,10 @@ func text(m proto.Message) json.RawMessage {
 	return data
 }
 
-// store is where objects are, as a control plane has them.
+// store holds the objects, like a control plane.
 type store map[diag.Object][]byte
 
-// observed reads the objects back from what Envoy would be given.
+// observed reads the objects back from Envoy's configuration.
 func (s store) observed(t *testing.T) []plan.Observed {
 	t.Helper()
 	var out []plan.Observed
@@ -162,7 +162,7 @@ func readClusters(t *testing.T, data []byte) *route.PlacedSubsets {
 	return &route.PlacedSubsets{Host: object.Host, Subsets: object.Subsets}
 }
 
-// clusterNamed takes "outbound|80|subset|host" apart.
+// clusterNamed parses "outbound|80|subset|host".
 func clusterNamed(name string) route.Cluster {
 	parts := strings.Split(name, "|")
 	return route.Cluster{Host: parts[3], Subset: parts[2]}
@@ -202,9 +202,9 @@ func cartWith(versions ...string) *model.Snapshot {
 	return &model.Snapshot{Options: model.DefaultOptions(), Services: []model.Service{s}}
 }
 
-// TestPlanWritesEnvoy has a version come and go. The plan that leads proxies from one
+// TestPlanWritesEnvoy adds and removes a version. The plan that leads proxies from one
 // VirtualService to the next leads an Envoy from one virtual host to the next: clusters
-// are there before routes lead to them, and until none does.
+// exist before routes lead to them, and as long as one does.
 func TestPlanWritesEnvoy(t *testing.T) {
 	t.Parallel()
 	stored, memory := store{}, plan.Memory{}

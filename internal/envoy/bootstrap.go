@@ -15,25 +15,25 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// Place is where an Envoy finds and serves things.
+// Place is where an Envoy finds its files and listens.
 type Place struct {
-	// Name is that of the node.
+	// Name is the name of the node.
 	Name string
 	// Clusters and Routes are the files that it watches.
 	Clusters, Routes string
 	// Admin is the path of the socket of its admin interface.
 	Admin string
-	// Socket is the path that it listens at; where it is empty, it listens at
-	// Port of the loopback address.
+	// Socket is the path that it listens on; if it is empty, it listens on Port of the
+	// loopback address.
 	Socket string
 	Port   uint32
 }
 
-// The gauges, counters and texts that an Envoy is to keep. All others would take
-// memory in each, for nobody to look at.
+// The statistics that an Envoy keeps. All others would need memory in each Envoy without
+// being used.
 var keptStats = []string{"update_rejected", "version_text", "downstream_rq_total"}
 
-// Bootstrap returns the file that an Envoy is started with.
+// Bootstrap returns the file that an Envoy starts with.
 func Bootstrap(p Place) ([]byte, error) {
 	manager, err := connectionManager(p.Routes)
 	if err != nil {
@@ -42,7 +42,7 @@ func Bootstrap(p Place) ([]byte, error) {
 	listener := &listenerv3.Listener{
 		Name:    RouteName,
 		Address: pipeAddress(p.Socket),
-		// Two programs are not to share a port without either knowing it.
+		// Two programs must not silently share a port.
 		EnableReusePort: wrapperspb.Bool(false),
 		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
 			Name:       "envoy.filters.network.http_connection_manager",
@@ -71,7 +71,7 @@ func watch(path string) *corev3.ConfigSource {
 	}
 }
 
-// connectionManager is istiod's for the calls of a workload.
+// connectionManager returns istiod's connection manager for the calls of a workload.
 func connectionManager(routes string) (*anypb.Any, error) {
 	router, err := wrap(&routerv3.Router{})
 	if err != nil {
@@ -91,8 +91,8 @@ func connectionManager(routes string) (*anypb.Any, error) {
 	})
 }
 
-// runtimeLayer lets patterns be as large as Istio lets them be. By itself, Envoy
-// refuses all routes for one pattern of more than 100 instructions.
+// runtimeLayer allows patterns as large as Istio does. By default, Envoy refuses all
+// routes if one has a pattern of more than 100 instructions.
 func runtimeLayer() *bootstrapv3.LayeredRuntime {
 	const programSize = 32768
 	layer := &structpb.Struct{Fields: map[string]*structpb.Value{
@@ -114,7 +114,7 @@ func stats() *metricsv3.StatsConfig {
 	}}
 }
 
-// previousHosts has a retry go to another pod than the one that failed.
+// previousHosts makes a retry go to another pod than the one that failed.
 func previousHosts() *anypb.Any {
 	return &anypb.Any{TypeUrl: "type.googleapis.com/" + string((&previoushostsv3.PreviousHostsPredicate{}).ProtoReflect().Descriptor().FullName())}
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// clusterName is istiod's name for the pods of a subset, or of a whole Service,
-// behind one port.
+// clusterName returns istiod's name for the pods of a subset, or of a whole Service, on
+// one port.
 func clusterName(port uint32, subset, host string) string {
 	return fmt.Sprintf("outbound|%d|%s|%s", port, subset, host)
 }
 
-// clusters lists one for each port of each Service, and of each of its subsets.
+// clusters lists one cluster for each port of each Service, and of each of its subsets.
 func (m *Mesh) clusters() []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	for i := range m.services {
@@ -53,10 +53,10 @@ func labelled(pods []Pod, labels map[string]string) []Pod {
 // connectTimeout is istiod's default.
 const connectTimeout = 10
 
-// cluster holds its endpoints itself. Each that were to read its endpoints from
-// a file of their own would take an inotify instance, of which Linux gives a user
-// 128 by default: less than the clusters of a handful of Envoys. It also saves
-// the moment in which a cluster is there and its endpoints are not yet.
+// cluster contains its endpoints. If each cluster read its endpoints from a file of its
+// own, it would need an inotify instance. Linux gives a user 128 of these by default,
+// less than the clusters of a few Envoys. It also avoids the moment in which a cluster
+// exists without its endpoints.
 func cluster(name string, pods []Pod) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
 		Name:                 name,
@@ -64,7 +64,7 @@ func cluster(name string, pods []Pod) *clusterv3.Cluster {
 		ConnectTimeout:       &durationpb.Duration{Seconds: connectTimeout},
 		LbPolicy:             clusterv3.Cluster_LEAST_REQUEST,
 		LoadAssignment:       loadAssignment(name, pods),
-		// As istiod sets them: no limits, and no panic when pods are few.
+		// As in istiod: no limits, and no panic mode if there are few pods.
 		CircuitBreakers: &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
 			MaxConnections:     wrapperspb.UInt32(math.MaxUint32),
 			MaxPendingRequests: wrapperspb.UInt32(math.MaxUint32),

@@ -1,15 +1,14 @@
-// Package envoy translates route tables into the configuration of an Envoy, as
-// istiod would for the sidecar of one caller. It is what the embedded demo runs on.
+// Package envoy translates route tables into the configuration of an Envoy, as istiod
+// does for the sidecar of one caller. The embedded demo uses it.
 //
-// In go a snapshot, what was compiled from it and the pods that serve
-// ([NewMesh]), and who calls ([Mesh.Config]). Out come clusters with their
-// endpoints and one RouteConfiguration, as Envoy's own types; [Bootstrap] and
-// [File] are what they look like on disk, and [Steps] is the order in which a
-// running Envoy may be led from one configuration to the next without losing a
-// request.
+// The input is a snapshot, its compiled result and the pods that serve ([NewMesh]), and
+// the caller ([Mesh.Config]). The output is clusters with their endpoints and one
+// RouteConfiguration, as Envoy's own types; [Bootstrap] and [File] are their forms on
+// disk, and [Steps] is the order in which a running Envoy can change from one
+// configuration to the next without losing a request.
 //
-// It translates tables of Overrides' own and nothing else. It is no second
-// Istio: a table that holds routes of a user's VirtualService is refused, with a
-// diagnostic, and so is what a user's DestinationRule says beside subsets. It
-// must never guess what such objects would do.
+// It translates only tables of Overrides. It is not a second Istio: it refuses a table
+// that contains routes of a user's VirtualService, with a diagnostic, and everything in a
+// user's DestinationRule other than subsets. It must never guess the effect of such
+// objects.
 package envoy

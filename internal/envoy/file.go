@@ -17,8 +17,7 @@ import (
 
 // File is one file that an Envoy watches.
 type File struct {
-	// Version is the hash of what it says: Envoy reports it back once that is
-	// in force.
+	// Version is the hash of the content. Envoy reports it once the content is in force.
 	Version string
 	// JSON is a DiscoveryResponse; the same resources give the same bytes.
 	JSON []byte
@@ -68,8 +67,8 @@ func wrap(m proto.Message) (*anypb.Any, error) {
 	return out, nil
 }
 
-// encode writes m as JSON. Protobuf puts white space of its own making into its
-// JSON on purpose; here the same message gives the same bytes.
+// encode writes m as JSON. Protobuf adds random white space to its JSON on purpose; here
+// the same message gives the same bytes.
 func encode(m proto.Message) ([]byte, error) {
 	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {

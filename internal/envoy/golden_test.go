@@ -39,8 +39,8 @@ func TestGolden(t *testing.T) {
 	archivetest.Each(t, "testdata/*.txtar", testArchive)
 }
 
-// repeated fields are the same in each route and cluster, and shown where an
-// archive asks for them.
+// repeated fields are the same in each route and cluster, and shown if an archive
+// requests them.
 var repeated = []string{"retry_policy", "timeout", "circuit_breakers", "common_lb_config", "connect_timeout", "lb_policy", "type", "cluster_name"}
 
 func testArchive(t *testing.T, file string, archive *txtar.Archive) {
@@ -167,7 +167,7 @@ func readable(t *testing.T, file envoy.File, hide []string) string {
 	return out.String()
 }
 
-// flow has small values stand on one line.
+// flow puts small values on one line.
 func flow(node *yamlv3.Node) {
 	small := []string{"domains", "match", "address", "response_headers_to_add", "direct_response", "endpoints", "retry_policy", "circuit_breakers"}
 	for i, child := range node.Content {
@@ -208,7 +208,7 @@ func prune(value any, keys []string) {
 	}
 }
 
-// rewrite replaces the want sections that an archive has.
+// rewrite replaces the want sections of an archive.
 func rewrite(t *testing.T, file string, archive *txtar.Archive, got map[string]string) {
 	t.Helper()
 	for i, f := range archive.Files {

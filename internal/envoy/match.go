@@ -15,9 +15,9 @@ func anyRequest() *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 }
 
-// routeMatch translates one alternative. Who calls and on which port is known
-// now: an alternative for somebody else is not possible, and a condition that
-// holds needs no matcher. istiod does the same.
+// routeMatch translates one alternative. The caller and the port are known now: an
+// alternative for another caller is impossible, and a condition that holds needs no
+// matcher. istiod does the same.
 func routeMatch(m *route.Match, port uint32, caller *route.Caller) (*routev3.RouteMatch, bool) {
 	if (m.Port != 0 && m.Port != port) ||
 		(m.SourceNamespace != "" && m.SourceNamespace != caller.Namespace) ||

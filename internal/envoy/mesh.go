@@ -14,34 +14,34 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Pod is a server that may stand behind Services: one process that answers at
-// one address, whatever the port of the Service.
+// Pod is a server behind Services: one process that answers on one address, whatever the
+// port of the Service.
 type Pod struct {
 	Namespace string
 	Labels    map[string]string
-	// Address and Port are where it listens.
+	// Address and Port are its listen address.
 	Address string
 	Port    uint32
 	Ready   bool
 }
 
-// Proxy is the Envoy that is to be configured.
+// Proxy is an Envoy to configure.
 type Proxy struct {
 	// Caller is the workload whose calls go through it.
 	Caller route.Caller
-	// Default is the host of the Service that requests for the proxy's own address
-	// are taken to be for; it may be empty. Those for unknown hosts get 404.
+	// Default is the host of the Service for requests to the proxy's own address; it may
+	// be empty. Requests for unknown hosts get 404.
 	Default string
 }
 
-// Config is what an Envoy is told while it runs.
+// Config is the configuration of a running Envoy.
 type Config struct {
-	// Clusters hold their endpoints. They are sorted by name.
+	// Clusters contain their endpoints. They are sorted by name.
 	Clusters []*clusterv3.Cluster
 	Routes   *routev3.RouteConfiguration
 }
 
-// Mesh is what the proxies of all callers have in common.
+// Mesh is the common part of the proxies of all callers.
 type Mesh struct {
 	services []service
 	// tables finds the table of a host, subsets the labels of a host's subsets.
@@ -56,9 +56,9 @@ type service struct {
 	pods                  []Pod
 }
 
-// NewMesh joins what was compiled from snapshot with the pods that serve. What
-// can't be translated is left out and said: requests for that host then go to
-// the whole Service, as those for a Service without a table do.
+// NewMesh combines the compiled result of snapshot with the pods that serve. Tables that
+// can't be translated are left out, with a diagnostic: requests for these hosts go to the
+// whole Service, as for a Service without a table.
 func NewMesh(snapshot *model.Snapshot, result *compile.Result, pods []Pod) (*Mesh, []diag.Diagnostic) {
 	m := &Mesh{tables: map[string]*route.Table{}, subsets: map[string][]route.Subset{}}
 	for i := range snapshot.Services {
@@ -75,7 +75,7 @@ func NewMesh(snapshot *model.Snapshot, result *compile.Result, pods []Pod) (*Mes
 	for i := range result.SubsetRules {
 		rule := &result.SubsetRules[i]
 		if foreignPolicy(rule) {
-			refuse("DestinationRule", rule.Namespace, rule.Name, "the traffic policy that it has from a DestinationRule of the user's is not played")
+			refuse("DestinationRule", rule.Namespace, rule.Name, "the demo does not simulate its traffic policy, which is from a DestinationRule of the user")
 		}
 		m.subsets[rule.Host] = append(m.subsets[rule.Host], rule.Subsets...)
 	}
@@ -121,28 +121,28 @@ func foreignPolicy(rule *route.SubsetRule) bool {
 // unsupported says why table can't be translated, "" if it can.
 func (m *Mesh) unsupported(table *route.Table) string {
 	if table.Adopted != "" {
-		return "it holds the routes of VirtualService " + table.Adopted + ", which are not played"
+		return "the demo does not simulate the routes of VirtualService " + table.Adopted + ", which it contains"
 	}
 	for i := range table.Routes {
 		r := &table.Routes[i]
 		if r.Base != nil || slices.ContainsFunc(r.Matches, func(m route.Match) bool {
 			return m.URI != nil || m.Scheme != nil || m.Authority != nil || len(m.QueryParams) > 0
 		}) {
-			return fmt.Sprintf("route %s is not one that Overrides writes by itself", r.Name)
+			return fmt.Sprintf("route %s is not a route of Overrides", r.Name)
 		}
 		for _, d := range r.Destinations {
 			if d.Headers != nil {
 				return fmt.Sprintf("route %s changes headers", r.Name)
 			}
 			if !m.known(d) {
-				return fmt.Sprintf("route %s leads to subset %s of %s, which a DestinationRule of the user's defines", r.Name, d.Subset, d.Host)
+				return fmt.Sprintf("route %s leads to subset %s of %s, which is in a DestinationRule of the user", r.Name, d.Subset, d.Host)
 			}
 		}
 	}
 	return ""
 }
 
-// known reports whether there will be a cluster for a destination.
+// known reports whether a destination will have a cluster.
 func (m *Mesh) known(d route.Destination) bool {
 	return m.service(d.Host) != nil && (d.Subset == "" ||
 		slices.ContainsFunc(m.subsets[d.Host], func(s route.Subset) bool { return s.Name == d.Subset }))
@@ -157,15 +157,15 @@ func (m *Mesh) service(host string) *service {
 	return nil
 }
 
-// Config returns what the Envoy of a caller is to be told.
+// Config returns the configuration of the Envoy of a caller.
 func (m *Mesh) Config(proxy Proxy) *Config {
 	return &Config{Clusters: m.clusters(), Routes: m.routes(proxy)}
 }
 
-// Table returns the table that is played for a host, nil if none is.
+// Table returns the table that is used for a host, nil if there is none.
 func (m *Mesh) Table(host string) *route.Table { return m.tables[host] }
 
-// Subset returns the labels that the pods of a subset carry.
+// Subset returns the labels of the pods of a subset.
 func (m *Mesh) Subset(host, name string) map[string]string {
 	for _, s := range m.subsets[host] {
 		if s.Name == name {

@@ -8,21 +8,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Step is one change of a running Envoy: of its routes, or, where these are nil,
-// of its clusters.
+// Step is one change of a running Envoy: of its routes or, if these are nil, of its
+// clusters.
 type Step struct {
 	Clusters []*clusterv3.Cluster
 	Routes   *routev3.RouteConfiguration
 }
 
-// Steps returns how an Envoy gets from one configuration to another without a
-// moment in which a route leads nowhere. Each step is to be in force before the
-// next is taken.
+// Steps returns how an Envoy gets from one configuration to another without a moment in
+// which a route leads nowhere. Each step must be in force before the next is taken.
 //
-//	clusters   the old ones and the new ones; what is in both is as it will be,
-//	           but one that loses its last endpoint keeps it
+//	clusters   the old and the new ones; those in both are as in the new ones,
+//	           except that one that loses its last endpoint keeps it
 //	routes     the new ones
-//	clusters   the new ones alone
+//	clusters   only the new ones
 //
 // Steps that would change nothing are left out.
 func Steps(before, after *Config) []Step {

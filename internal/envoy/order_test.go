@@ -14,14 +14,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/envoy"
 )
 
-// cluster is one whose endpoints are in as many localities as it has.
+// cluster returns a cluster with as many localities as endpoints.
 func cluster(name string, endpoints int) *clusterv3.Cluster {
 	return &clusterv3.Cluster{Name: name, LoadAssignment: &endpointv3.ClusterLoadAssignment{
 		Endpoints: make([]*endpointv3.LocalityLbEndpoints, endpoints),
 	}}
 }
 
-// routesTo is a configuration whose routes lead to some of its clusters.
+// routesTo returns a configuration whose routes lead to some of its clusters.
 func routesTo(clusters []*clusterv3.Cluster, names ...string) *envoy.Config {
 	host := &routev3.VirtualHost{}
 	for _, name := range names {
@@ -32,8 +32,8 @@ func routesTo(clusters []*clusterv3.Cluster, names ...string) *envoy.Config {
 	return &envoy.Config{Clusters: clusters, Routes: &routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{host}}}
 }
 
-// describe returns steps as in "+a2 b1" for clusters and their endpoints, and
-// "→ a b" for where routes lead.
+// describe returns steps as in "+a2 b1" for clusters and their endpoints, and "→ a b" for
+// the destinations of routes.
 func describe(steps []envoy.Step) []string {
 	var out []string
 	for _, s := range steps {
@@ -84,8 +84,8 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestStepsLeaveNoRouteNowhere: at no moment does a route lead to a cluster that
-// is not there, or that has no endpoints while it has some before or after.
+// TestStepsLeaveNoRouteNowhere: at no moment does a route lead to a cluster that does not
+// exist, or that has no endpoints although it has some before or after.
 func TestStepsLeaveNoRouteNowhere(t *testing.T) {
 	t.Parallel()
 	names := []string{"a", "b", "c"}

@@ -16,18 +16,18 @@ import (
 // RouteName names the only RouteConfiguration of an Envoy.
 const RouteName = "outbound"
 
-// addressDomains are what clients call a proxy whose address they were given.
+// addressDomains are the names by which clients call a proxy that they know by address.
 var addressDomains = []string{"127.0.0.1:*", "localhost:*"}
 
-// httpPort is the port that a host without one means.
+// httpPort is the default port of a host.
 const httpPort = 80
 
-// routes returns the virtual hosts of all Services. One listener takes the
-// requests for all ports, so that a Service has a virtual host for each.
+// routes returns the virtual hosts of all Services. One listener takes the requests for
+// all ports, so a Service has a virtual host for each.
 func (m *Mesh) routes(proxy Proxy) *routev3.RouteConfiguration {
 	out := &routev3.RouteConfiguration{
 		Name: RouteName,
-		// A route never names a cluster before it is there: that is what Steps is for.
+		// A route never names a cluster before it exists: see Steps.
 		ValidateClusters: wrapperspb.Bool(true),
 	}
 	for i := range m.services {
@@ -53,15 +53,15 @@ func (m *Mesh) virtualHost(s *service, port uint32, proxy Proxy) *routev3.Virtua
 			out.Routes = append(out.Routes, m.tableRoutes(&table.Routes[i], port, &proxy.Caller)...)
 		}
 	}
-	// Where no row is for this caller and port, Istio leaves the Service as it is.
+	// If no row is for this caller and port, Istio uses the plain Service.
 	if len(out.GetRoutes()) == 0 {
 		out.Routes = []*routev3.Route{{Name: "default", Match: anyRequest(), Action: m.forward([]route.Destination{{Host: s.host}}, port)}}
 	}
 	return out
 }
 
-// domains lists the names under which callers in a namespace know a Service,
-// with the port, and without it where it is the default one.
+// domains lists the names of a Service for callers in a namespace, with the port, and
+// also without it if it is the default one.
 func domains(s *service, port uint32, namespace string) []string {
 	qualified := s.name + "." + s.namespace
 	names := []string{s.host, qualified, qualified + ".svc"}
@@ -86,8 +86,8 @@ func visible(table *route.Table, namespace string) bool {
 	})
 }
 
-// tableRoutes translates one row: each alternative that this caller and port
-// can fit becomes a route.
+// tableRoutes translates one row: each alternative that can fit for this caller and port
+// becomes a route.
 func (m *Mesh) tableRoutes(r *route.Route, port uint32, caller *route.Caller) []*routev3.Route {
 	var out []*routev3.Route
 	add := func(match *routev3.RouteMatch) {
@@ -117,15 +117,15 @@ func respond(out *routev3.Route, r *route.Response) {
 	}}
 	if r.Header != "" {
 		out.ResponseHeadersToAdd = []*corev3.HeaderValueOption{{
-			// Envoy formats the value, in which a percent sign has a meaning.
+			// Envoy formats the value, where a percent sign has a meaning.
 			Header:       &corev3.HeaderValue{Key: r.Header, Value: strings.ReplaceAll(r.Value, "%", "%%")},
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}}
 	}
 }
 
-// forward leads to destinations, with Istio's defaults: no timeout, and two
-// retries of what no pod has seen.
+// forward returns an action for destinations, with Istio's defaults: no timeout, and two
+// retries of requests that no pod has received.
 func (m *Mesh) forward(destinations []route.Destination, port uint32) *routev3.Route_Route {
 	const retries, attempts = 2, 5
 	action := &routev3.RouteAction{
@@ -155,8 +155,8 @@ func (m *Mesh) forward(destinations []route.Destination, port uint32) *routev3.R
 	return &routev3.Route_Route{Route: action}
 }
 
-// clusterOf names the cluster of a destination. One without a port means the
-// only port of its Service, else that of the request.
+// clusterOf names the cluster of a destination. Without a port, it is the only port of
+// the Service, or else that of the request.
 func (m *Mesh) clusterOf(d *route.Destination, port uint32) string {
 	if d.Port != 0 {
 		port = d.Port

@@ -58,7 +58,7 @@ func TestObjectsLeavesOut(t *testing.T) {
 			[]route.Table{table("a", to("v1")), table("c", route.Route{Name: "r", Matches: []route.Match{long}, Destinations: to("").Destinations})},
 			[]route.SubsetRule{rule(v1)},
 			[]string{"DestinationRule shop/b", "VirtualService shop/a"},
-			[]string{"VirtualService shop/c: it would be refused: http[0].match[0].headers[x]: the regular expression has 1025 bytes, 1024 are allowed"},
+			[]string{"VirtualService shop/c: it would be refused: http[0].match[0].headers[x]: the regular expression has 1025 bytes, but only 1024 are allowed"},
 		},
 		"a DestinationRule, and what names its subsets": {
 			[]route.Table{table("a", to("v1")), table("c", to("")), table("d", mirrored)},

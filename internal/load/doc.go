@@ -1,9 +1,8 @@
-// Package load keeps a steady load of requests running and counts what became of
-// them.
+// Package load sends a steady load of requests and counts the results.
 //
-// In go [Source]s: a name, a rate and a function that makes one request; out
-// comes a [Count] for each: how many were sent, what answered, what failed, how
-// long it took. Requests are sent at their time whether or not earlier ones have
-// been answered, as those of independent clients are, so that a stall shows. It
-// must never retry, and never leave a request uncounted.
+// The input is [Source]s: a name, a rate and a function that makes one request. The
+// output is a [Count] for each: how many requests were sent, the answers, the failures,
+// and the latency. Requests are sent at their time whether or not earlier ones have been
+// answered, like those of independent clients, so that a stall is visible. The package
+// must never retry, and must count every request.
 package load

@@ -8,7 +8,7 @@ import (
 const (
 	// finest is the bound of the first bucket.
 	finest = 10 * time.Microsecond
-	// growth is by how much the bound of a bucket exceeds that of the one before.
+	// growth is the ratio of the bounds of consecutive buckets.
 	growth = 1.05
 	// buckets reach beyond ten minutes.
 	buckets = 384
@@ -36,7 +36,7 @@ func bucket(d time.Duration) int {
 	return min(buckets-1, int(math.Ceil(math.Log(float64(d)/float64(finest))/math.Log(growth))))
 }
 
-// Quantile returns the duration that a share q of all do not exceed, 0 if there
+// Quantile returns the duration that a share q of all durations do not exceed, 0 if there
 // are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := int(math.Ceil(q * float64(h.total)))
@@ -51,13 +51,13 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return 0
 }
 
-// Max returns the longest.
+// Max returns the longest duration.
 func (h *Histogram) Max() time.Duration { return h.max.Round(10 * time.Microsecond) }
 
-// Total returns how many there are.
+// Total returns the number of durations.
 func (h *Histogram) Total() int { return h.total }
 
-// Merge adds what another has counted.
+// Merge adds the durations of another histogram.
 func (h *Histogram) Merge(other *Histogram) {
 	for i, n := range other.counts {
 		h.counts[i] += n

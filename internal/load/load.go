@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ErrSkip is returned by a Send that has sent nothing, which is not counted.
+// ErrSkip is returned by a Send that has sent nothing; this is not counted.
 var ErrSkip = errors.New("nothing to send")
 
 // Source is one kind of request.
@@ -19,34 +19,33 @@ type Source struct {
 	Name string
 	// Rate is in requests per second.
 	Rate float64
-	// Send makes one request and says what answered. Several may run at once.
+	// Send makes one request and returns the answer. Several may run at once.
 	Send func(context.Context) (answer string, err error)
-	// Want says whether the answer is a right one; nil where any is.
+	// Want reports whether an answer is correct; nil if any is.
 	Want func(answer string) bool
 }
 
-// Count is what became of the requests of a Source.
+// Count is the results of the requests of a Source.
 type Count struct {
 	Name string
-	// Sent is all of them: answered, wrong and failed.
+	// Sent counts all of them: answered, wrong and failed.
 	Sent int
-	// Wrong were answered, but not by whom they should have been.
+	// Wrong counts wrong answers.
 	Wrong int
-	// Failed were not answered.
+	// Failed counts requests without an answer.
 	Failed int
-	// Answers counts by what answered, right or wrong.
+	// Answers counts requests by answer, correct or wrong.
 	Answers map[string]int
 	// Errors counts failures by their text; beyond maxErrors texts, under "other".
 	Errors map[string]int
-	// Latency is of those that were answered.
+	// Latency is the latency of answered requests.
 	Latency Histogram
 }
 
-// maxErrors bounds what is kept of errors whose texts differ.
+// maxErrors limits the number of different error texts.
 const maxErrors = 20
 
-// OK reports whether every request was answered by whom it should have been.
-// It is not if there was none.
+// OK reports whether every request had a correct answer. It is false if there was none.
 func (c *Count) OK() bool { return c.Sent > 0 && c.Wrong == 0 && c.Failed == 0 }
 
 // String returns the count in one line.
@@ -71,8 +70,8 @@ type Load struct {
 	counts []Count
 }
 
-// Start begins to send. The context is that of the requests: when it ends, they
-// fail. Call Stop to end the load without that.
+// Start begins to send. The requests use ctx: when it ends, they fail. Call Stop to end
+// the load without failures.
 func Start(ctx context.Context, sources ...Source) *Load {
 	l := &Load{stop: make(chan struct{})}
 	for i, source := range sources {
@@ -82,8 +81,8 @@ func Start(ctx context.Context, sources ...Source) *Load {
 	return l
 }
 
-// Stop ends the load, waits for what is under way, and returns the counts, in the
-// order of the sources. It may be called once.
+// Stop ends the load, waits for requests in flight, and returns the counts, in the order
+// of the sources. It may be called once.
 func (l *Load) Stop() []Count {
 	close(l.stop)
 	l.senders.Wait()
@@ -122,7 +121,7 @@ func (l *Load) send(ctx context.Context, index int, source Source) {
 	}
 }
 
-// outcome is what became of one request.
+// outcome is the result of one request.
 type outcome struct {
 	answer string
 	err    error

@@ -11,7 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/load"
 )
 
-// TestCounts expects every request that was sent in one of the columns.
+// TestCounts: every request that was sent is in one of the columns.
 func TestCounts(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64
@@ -46,7 +46,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestOpenLoop expects a request that hangs to hold up no other.
+// TestOpenLoop: a request that hangs delays no other.
 func TestOpenLoop(t *testing.T) {
 	t.Parallel()
 	release, reached := make(chan struct{}), make(chan struct{})
@@ -65,7 +65,7 @@ func TestOpenLoop(t *testing.T) {
 	}
 }
 
-// TestNothingSent expects a load of no request to prove nothing.
+// TestNothingSent: a load without requests is not OK.
 func TestNothingSent(t *testing.T) {
 	t.Parallel()
 	l := load.Start(t.Context(), load.Source{Name: "rare", Rate: 0.001, Send: func(context.Context) (string, error) { return "", nil }})
@@ -74,7 +74,7 @@ func TestNothingSent(t *testing.T) {
 	}
 }
 
-// TestSkip expects what was not sent not to be counted.
+// TestSkip: requests that were not sent are not counted.
 func TestSkip(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64

@@ -14,7 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// objects are those of a cluster.
+// objects are the objects of a cluster.
 type objects struct {
 	*apply.Client
 
@@ -28,7 +28,7 @@ func newObjects(config *rest.Config, options *Options) (*objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	// Without the name of an installation: what an operator has written stays the operator's.
+	// The client has no installation name: objects of an operator stay the operator's.
 	client, err := apply.New(config, "", options.DryRun)
 	if err != nil {
 		return nil, err

@@ -9,14 +9,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// pretence is a cluster as it would be after the steps of a dry run.
+// pretence is a cluster in the state after the steps of a dry run.
 type pretence struct {
 	cluster
 
-	// seen and others are what the cluster holds; nil until it was asked.
+	// seen and others are the content of the cluster; nil until it was read.
 	seen   map[diag.Object]*apply.Seen
 	others map[diag.Object]bool
-	// written are the objects that are not in the cluster as they are in seen.
+	// written are the objects that differ from those in seen.
 	written map[diag.Object]bool
 }
 
@@ -31,8 +31,8 @@ func (p *pretence) list(ctx context.Context, w *Wanted) (map[diag.Object]*apply.
 	return maps.Clone(p.seen), p.others, nil
 }
 
-// Do has the first step for an object checked by the cluster. Those that follow would be
-// on something that is not there.
+// Do lets the cluster check the first step for an object. It can't check later ones, as
+// their object does not exist.
 func (p *pretence) Do(ctx context.Context, step plan.Step, seen *apply.Seen) (*apply.Seen, error) {
 	object := step.Object.Object
 	if !p.written[object] {

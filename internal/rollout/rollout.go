@@ -18,48 +18,48 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// Wanted is what is to be in a cluster.
+// Wanted is the wanted content of a cluster.
 type Wanted struct {
-	// Snapshot is what Result was compiled from. All that Result makes is in Namespaces.
+	// Snapshot is the input of Result. All objects of Result are in Namespaces.
 	Snapshot *model.Snapshot
 	Result   *compile.Result
-	// Namespaces are those in which objects are written and deleted; those of the whole
-	// cluster if All is set.
+	// Namespaces are those in which objects are written and deleted; if All is set, those
+	// of the whole cluster.
 	Namespaces []string
 	All        bool
 }
 
 // Options are settings of a rollout.
 type Options struct {
-	// Plan says how long proxies may take to have, and to forget, what is written.
+	// Plan says how long proxies may take to receive, and to drop, objects.
 	Plan plan.Options
-	// KeepOthers leaves objects in place that are not wanted any more.
+	// KeepOthers keeps objects that are no longer wanted.
 	KeepOthers bool
-	// TakeOver has objects changed and deleted that others have applied too.
+	// TakeOver allows changing and deleting objects that others have applied too.
 	TakeOver bool
-	// DryRun has everything checked by the API server, and nothing stored.
+	// DryRun lets the API server check everything, and store nothing.
 	DryRun bool
-	// Report is told what was written, Warn what people should know.
+	// Report gets a line for each write, Warn other messages for people.
 	Report, Warn func(line string)
 }
 
-// ErrIncomplete says that not everything is as it is wanted.
+// ErrIncomplete means that not all objects are as wanted.
 var ErrIncomplete = errors.New("not everything could be written")
 
-// attempts bounds how often what somebody else changes at the same time is tried again.
+// attempts limits retries of steps whose objects somebody else changes at the same time.
 const attempts = 10
 
-// cluster is what a rollout writes to.
+// cluster is the target of a rollout.
 type cluster interface {
-	// list returns the objects of the generator in some namespaces, and the names of those
-	// that others made of the same kinds.
+	// list returns the objects of the generator in some namespaces, and the names of
+	// objects of the same kinds that others made.
 	list(ctx context.Context, w *Wanted) (map[diag.Object]*apply.Seen, map[diag.Object]bool, error)
-	// Do takes a step on what was seen, as [apply.Client] does.
+	// Do takes a step for an object as last observed, like [apply.Client].
 	Do(ctx context.Context, step plan.Step, seen *apply.Seen) (*apply.Seen, error)
 }
 
-// Run makes the cluster that config leads to what wanted returns, which is asked before
-// each step.
+// Run brings the cluster of config to the state that wanted returns. It calls wanted
+// before each step.
 func Run(ctx context.Context, config *rest.Config, wanted func(context.Context) (*Wanted, error), options Options) error {
 	objects, err := newObjects(config, &options)
 	if err != nil {
@@ -68,22 +68,22 @@ func Run(ctx context.Context, config *rest.Config, wanted func(context.Context) 
 	return newRunner(objects, wanted, options).run(ctx)
 }
 
-// runner is one rollout.
+// runner is the state of one rollout.
 type runner struct {
 	Options
 
 	cluster cluster
 	wanted  func(context.Context) (*Wanted, error)
 	memory  plan.Memory
-	// refused are the objects whose steps are not tried again, told the lines that were
-	// said already.
+	// refused are the objects whose steps are not tried again, told the lines already
+	// written.
 	refused map[diag.Object]bool
 	told    map[string]bool
-	// stale counts the steps in a row at which somebody else was faster.
+	// stale counts consecutive steps whose objects somebody else has changed.
 	stale int
-	// wrote counts the steps that were taken.
+	// wrote counts the steps taken.
 	wrote int
-	// ahead is how far the time of a dry run is ahead of the clock.
+	// ahead is the difference between the time of a dry run and the clock.
 	ahead time.Duration
 }
 
@@ -112,7 +112,7 @@ func (r *runner) run(ctx context.Context) error {
 		case out.RequeueAt.IsZero() && len(r.refused) > 0:
 			return r.verdict()
 		case out.RequeueAt.IsZero():
-			return fmt.Errorf("%w: time alone does not end what it waits for", ErrIncomplete)
+			return fmt.Errorf("%w: waiting longer would not help", ErrIncomplete)
 		}
 		if err := r.wait(ctx, out.RequeueAt); err != nil {
 			return err
@@ -120,7 +120,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 }
 
-// pending are those of what waits that a rollout waits for.
+// pending returns the blocked writes that a rollout waits for.
 func (r *runner) pending(held []plan.Blocked) []plan.Blocked {
 	return slices.DeleteFunc(slices.Clone(held), func(h plan.Blocked) bool { return r.KeepOthers && h.Reason.CleanupOnly() })
 }
@@ -128,15 +128,15 @@ func (r *runner) pending(held []plan.Blocked) []plan.Blocked {
 func (r *runner) verdict() error {
 	switch {
 	case len(r.refused) > 0:
-		return fmt.Errorf("%w: do what is said above, and run this again", ErrIncomplete)
+		return fmt.Errorf("%w: follow the messages above, and run this again", ErrIncomplete)
 	case r.wrote == 0:
 		r.Warn("nothing to write: everything is in place")
 	}
 	return nil
 }
 
-// round makes a plan and takes its steps. It reports whether any was taken, or is to be
-// planned anew.
+// round makes a plan and takes its steps. It reports whether a step was taken, or must be
+// planned again.
 func (r *runner) round(ctx context.Context) (*plan.Output, bool, error) {
 	w, err := r.wanted(ctx)
 	if err != nil {
@@ -173,7 +173,7 @@ func (r *runner) round(ctx context.Context) (*plan.Output, bool, error) {
 	return &out, progress, nil
 }
 
-// take takes a step, and reports whether it was taken or is to be planned anew.
+// take takes a step, and reports whether it was taken or must be planned again.
 func (r *runner) take(ctx context.Context, step plan.Step, seen *apply.Seen, others map[diag.Object]bool) (bool, error) {
 	object := step.Object.Object
 	switch {
@@ -185,7 +185,7 @@ func (r *runner) take(ctx context.Context, step plan.Step, seen *apply.Seen, oth
 		r.refuse(diag.New(diag.NameTaken, object, "%s is not written: somebody else made an object of this name", object))
 		return false, nil
 	case seen != nil && seen.NotOurs != "" && seen.Written.IsZero() && !r.TakeOver:
-		r.refuse(diag.New(diag.FieldConflict, object, "it is left as it is: %s", seen.NotOurs))
+		r.refuse(diag.New(diag.FieldConflict, object, "it is not changed: %s", seen.NotOurs))
 		return false, nil
 	}
 	_, err := r.cluster.Do(ctx, step, seen)
@@ -206,16 +206,16 @@ func (r *runner) take(ctx context.Context, step plan.Step, seen *apply.Seen, oth
 	return false, err
 }
 
-// refuse notes that an object can't be written.
+// refuse records that an object can't be written.
 func (r *runner) refuse(d diag.Diagnostic) {
 	if d.Code == diag.FieldConflict {
-		d = d.WithFix("have its manager give it up, or take it over with --force-conflicts")
+		d = d.WithFix("let its manager give it up, or take it over with --force-conflicts")
 	}
 	r.refused[d.Object] = true
 	r.tell(d.String())
 }
 
-// done says what a step has done.
+// done describes a step in the past tense.
 func (r *runner) done(step plan.Step) string {
 	if r.DryRun {
 		return "would " + step.String()
@@ -228,12 +228,12 @@ func (r *runner) tellKept(in *plan.Input) {
 	wanted := in.Result.Owners()
 	for i := range in.Observed {
 		if o := in.Observed[i].Object; wanted[o] == "" {
-			r.tell(fmt.Sprintf("left %s, which is not generated any more", o))
+			r.tell(fmt.Sprintf("left %s, which is no longer generated", o))
 		}
 	}
 }
 
-// tellWaits says what waits, each once.
+// tellWaits writes each wait once.
 func (r *runner) tellWaits(held []plan.Blocked) {
 	for _, h := range held {
 		r.tell(fmt.Sprintf("%s: %s (%s)", h.Object, current.WaitOf(h).What, h.Reason))
@@ -247,7 +247,7 @@ func (r *runner) tell(line string) {
 	}
 }
 
-// wait waits until a time; a dry run takes it for over.
+// wait waits until a time; a dry run sets its time instead.
 func (r *runner) wait(ctx context.Context, until time.Time) error {
 	left := time.Until(until) - r.ahead
 	if r.DryRun {

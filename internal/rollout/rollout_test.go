@@ -25,9 +25,9 @@ import (
 type fake struct {
 	seen   map[diag.Object]*apply.Seen
 	others map[diag.Object]bool
-	// answer decides what becomes of a step; nil takes it.
+	// answer decides on the result of a step; nil accepts it.
 	answer func(plan.Step) error
-	// at is when each object was last written or deleted.
+	// at is the time of the last write or deletion of each object.
 	at map[string]time.Time
 }
 
@@ -73,7 +73,7 @@ func shop(versions ...string) *Wanted {
 	return &Wanted{Snapshot: snapshot, Result: &result, Namespaces: []string{"shop"}}
 }
 
-// play runs a rollout on f, and returns what it said.
+// play runs a rollout on f, and returns its messages.
 func play(t *testing.T, f *fake, w *Wanted, options Options) (written, said []string, err error) {
 	t.Helper()
 	options.Plan = plan.DefaultOptions()
@@ -110,7 +110,7 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// TestDryRun: the same steps, which change nothing and take no time.
+// TestDryRun: a dry run has the same steps, changes nothing and takes no time.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestDryRun(t *testing.T) {
 	})
 }
 
-// TestRefused: where a subset is refused, the route that would lead to it isn't written.
+// TestRefused: if a subset is refused, the route to it isn't written.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// TestTakeOver: what only others have applied is written to on request.
+// TestTakeOver: objects that only others have applied are written on request.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestOthers(t *testing.T) {
 	})
 }
 
-// TestStale: what changes meanwhile is looked at again, and not for ever.
+// TestStale: an object that changes meanwhile is read again, but not forever.
 func TestStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -215,8 +215,8 @@ func TestStale(t *testing.T) {
 	})
 }
 
-// TestPrunesWithinNamespaces: what is not wanted is deleted where it is wanted for, unless
-// it is to be kept.
+// TestPrunesWithinNamespaces: objects that are not wanted are deleted in the namespaces
+// of the input, unless they are to be kept.
 func TestPrunesWithinNamespaces(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestPrunesWithinNamespaces(t *testing.T) {
 			f.seen[object.Object] = &apply.Seen{Observed: observed}
 		}
 		written, said, err := play(t, f, shop("v1"), Options{KeepOthers: true})
-		if err != nil || written != nil || !slices.Contains(said, "left VirtualService shop/old-overrides, which is not generated any more") {
+		if err != nil || written != nil || !slices.Contains(said, "left VirtualService shop/old-overrides, which is no longer generated") {
 			t.Errorf("%q, %q, %v", written, said, err)
 		}
 		written, _, err = play(t, f, shop("v1"), Options{})
@@ -244,7 +244,7 @@ func TestPrunesWithinNamespaces(t *testing.T) {
 }
 
 // TestKeepsWhatAPreviewLeaves: the objects of a Service whose last preview has gone are
-// named too, which are deleted only after a while.
+// named too, although they would be deleted only later.
 func TestKeepsWhatAPreviewLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestKeepsWhatAPreviewLeaves(t *testing.T) {
 		}
 		_, said, err := play(t, f, shop("v1"), Options{KeepOthers: true})
 		for _, kind := range []string{"DestinationRule", "VirtualService"} {
-			if want := "left " + kind + " shop/cart-overrides, which is not generated any more"; err != nil || !slices.Contains(said, want) {
+			if want := "left " + kind + " shop/cart-overrides, which is no longer generated"; err != nil || !slices.Contains(said, want) {
 				t.Errorf("%v; said %q, want %q in it", err, said, want)
 			}
 		}

@@ -68,7 +68,7 @@ func TestApply(t *testing.T) {
 	s.converges(t, 2)
 	s.remove(t, "v2")
 	kept, said, code := s.program(t, path, s.applyArgs("--prune=false")...)
-	if code != 0 || strings.Contains(kept, "deleted") || !strings.Contains(said, "cart-overrides, which is not generated any more") {
+	if code != 0 || strings.Contains(kept, "deleted") || !strings.Contains(said, "cart-overrides, which is no longer generated") {
 		t.Errorf("--prune=false: exit code %d\n%s%s", code, kept, said)
 	}
 	s.prunes(t, path)
