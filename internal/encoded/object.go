@@ -26,7 +26,7 @@ func (o Object) YAML() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.Object, err)
 	}
-	out, err := toYAML(numbers(value))
+	out, err := toYAML(numbers(value), len(o.JSON))
 	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.Object, err)
 	}

@@ -10,10 +10,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// toYAML returns value as one YAML document.
-func toYAML(value any) ([]byte, error) {
+// toYAML returns value, whose JSON has a size, as one document of YAML.
+func toYAML(value any, size int) ([]byte, error) {
 	if mapping, ok := value.(map[string]any); ok {
-		var p printer
+		p := printer{out: make([]byte, 0, size+size/4)}
 		if p.mapping(mapping, 0); !p.stopped {
 			return append(p.out, '\n'), nil
 		}

@@ -21,7 +21,7 @@ func compare(t interface {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	got, err := toYAML(value)
+	got, err := toYAML(value, 0)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

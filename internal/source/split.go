@@ -49,6 +49,8 @@ type splitter struct {
 	at     int
 	number int
 	max    int
+	// size is that of the document before: the next one is likely to be of such a size.
+	size int
 }
 
 func newSplitter(r io.Reader) *splitter {
@@ -90,7 +92,7 @@ func (s *splitter) unread(p part, used int) {
 
 // next returns the next document that has content, or [io.EOF].
 func (s *splitter) next() (document, error) {
-	b := builder{max: s.max}
+	b := builder{max: s.max, size: s.size}
 	for {
 		p, err := s.read()
 		switch {
@@ -121,7 +123,7 @@ func (s *splitter) next() (document, error) {
 			if b.content {
 				return b.finish(s), nil
 			}
-			b = builder{max: s.max}
+			b = builder{max: s.max, size: s.size}
 		default:
 			if used := b.add(p); b.complete {
 				s.unread(p, used)
@@ -155,6 +157,7 @@ func firstByte(text []byte) (byte, int) {
 type builder struct {
 	doc     document
 	max     int
+	size    int
 	content bool
 	// marked is set after the marker that begins the document.
 	marked bool
@@ -169,6 +172,7 @@ type builder struct {
 
 func (b *builder) finish(s *splitter) document {
 	s.number++
+	s.size = min(len(b.doc.text), 64<<10)
 	b.doc.number = s.number
 	if b.isJSON && b.doc.broken == "" {
 		b.doc.json = b.doc.text[b.brace:]
@@ -179,6 +183,7 @@ func (b *builder) finish(s *splitter) document {
 func (b *builder) append(p part, text []byte) {
 	if b.doc.text == nil {
 		b.doc.first = p.line
+		b.doc.text = make([]byte, 0, max(b.size, len(text)))
 	}
 	if len(b.doc.text)+len(text) > b.max {
 		b.doc.broken = fmt.Sprintf("the document is larger than %d MiB", b.max>>20)
@@ -194,7 +199,7 @@ func (b *builder) append(p part, text []byte) {
 // several such lines the last one counts.
 func (b *builder) mark(p part) {
 	if b.marked {
-		*b = builder{max: b.max}
+		*b = builder{max: b.max, size: b.size}
 	}
 	b.marked = true
 	b.append(p, p.text)
