@@ -14,9 +14,8 @@ import (
 //	------------------------  ------------------------------------------------------------------
 //	mappings and sequences    in block style, of lines that are indented by spaces
 //	keys                      of letters, digits and -_./ that can be no other value, or quoted
-//	scalars                   of one line; the library says what they are where that is no matter
-//	                          of course
-//	{…} and […]               of one line, by the library
+//	scalars                   of one line; the library decides about those that may be no strings
+//	{…} and […]               of one line; the library reads those that are not simple
 //	| and |-                  with an indentation that the first line says
 //	comments                  of a whole line, or after a value
 //
@@ -35,7 +34,6 @@ type plain struct {
 	next   int
 	// entries are those of the mappings that are open, innermost last.
 	entries []plainEntry
-	scratch []byte
 	depth   int
 	stopped bool
 }
@@ -55,14 +53,15 @@ const (
 
 // plainToJSON converts a document, if it is plain.
 func plainToJSON(text []byte) ([]byte, bool) {
-	p := plain{source: text}
+	var entries [32]plainEntry
+	p := plain{source: text, entries: entries[:0]}
 	p.max = 16*len(text) + 1<<20
 	for _, c := range text {
 		if c != '\n' && (c < ' ' || c > '~') {
 			return nil, false
 		}
 	}
-	p.out = make([]byte, 0, len(text))
+	p.out = make([]byte, 0, len(text)+len(text)/4)
 	p.advance()
 	if p.indent == 0 && string(bytes.TrimRight(p.line, " ")) == "---" {
 		p.advance()
@@ -161,13 +160,16 @@ func (p *plain) sort(start int, entries []plainEntry) {
 	byKey := func(a, b plainEntry) int { return strings.Compare(a.key, b.key) }
 	if !slices.IsSortedFunc(entries, byKey) {
 		slices.SortFunc(entries, byKey)
-		p.scratch = append(p.scratch[:0], p.out[start:]...)
+		// What was written is copied behind itself, and taken from there.
+		unsorted := len(p.out)
+		p.out = append(p.out, p.out[start:]...)
+		copied := p.out[unsorted:]
 		p.out = p.out[:start+1]
 		for i, e := range entries {
 			if i > 0 {
 				p.out = append(p.out, ',')
 			}
-			p.out = append(p.out, p.scratch[e.start-start:e.end-start]...)
+			p.out = append(p.out, copied[e.start-start:e.end-start]...)
 		}
 		p.out = append(p.out, '}')
 	}
@@ -195,11 +197,7 @@ func (p *plain) value(rest []byte, indent int, ofKey bool) {
 		p.literal(rest, indent)
 		return
 	case '{', '[':
-		if !isCollection(rest) {
-			p.stop()
-			return
-		}
-		p.ask(rest)
+		p.collection(rest)
 	case '"', '\'':
 		p.quoted(rest)
 	default:
@@ -208,152 +206,6 @@ func (p *plain) value(rest []byte, indent int, ofKey bool) {
 	if !p.stopped {
 		p.advance()
 	}
-}
-
-// isCollection reports whether text is a mapping or a sequence in flow style, and no more.
-func isCollection(text []byte) bool {
-	depth := 0
-	for i, c := range text {
-		switch c {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return len(bytes.TrimRight(text[i+1:], " ")) == 0
-			}
-		case '#':
-			return false
-		}
-	}
-	return false
-}
-
-// ask has the library read text, which depends on nothing around it.
-func (p *plain) ask(text []byte) {
-	var tree any
-	if decodeYAML(text, &tree, true) != nil || p.encode(tree) != nil {
-		p.stop()
-	}
-}
-
-// quoted reads a scalar in quotes.
-func (p *plain) quoted(rest []byte) {
-	end := endOfQuotes(rest)
-	if end < 0 || !isComment(rest[end:]) {
-		p.stop()
-		return
-	}
-	text := rest[:end]
-	if inner := text[1 : len(text)-1]; bytes.IndexByte(inner, text[0]) < 0 && bytes.IndexByte(inner, '\\') < 0 {
-		p.string(string(inner))
-	} else {
-		p.ask(text)
-	}
-}
-
-// endOfQuotes returns where a text in quotes ends that begins text, -1 for nowhere.
-func endOfQuotes(text []byte) int {
-	quote := text[0]
-	for i := 1; i < len(text); i++ {
-		switch {
-		case text[i] == '\\' && quote == '"':
-			i++
-		case text[i] != quote:
-		case quote == '\'' && i+1 < len(text) && text[i+1] == quote:
-			i++
-		default:
-			return i + 1
-		}
-	}
-	return -1
-}
-
-// isComment reports whether nothing follows a value but a comment.
-func isComment(text []byte) bool {
-	rest := bytes.TrimLeft(text, " ")
-	return len(rest) == 0 || rest[0] == '#' && len(rest) < len(text)
-}
-
-// scalar reads a scalar without quotes.
-func (p *plain) scalar(rest []byte) {
-	text, _, _ := bytes.Cut(rest, []byte(" #"))
-	text = bytes.TrimRight(text, " ")
-	switch {
-	case isIndicated(text), text[len(text)-1] == ':', bytes.Contains(text, []byte(": ")):
-		p.stop()
-	case isString(text):
-		p.string(string(text))
-	case isInteger(text), string(text) == "true", string(text) == "false":
-		p.out = append(p.out, text...)
-	default:
-		p.ask(text)
-	}
-}
-
-// isIndicated reports whether text begins with what may not be the beginning of a scalar,
-// or of a document where it stands alone.
-func isIndicated(text []byte) bool {
-	if text[0] == '-' {
-		return len(text) == 1 || text[1] < '0' || text[1] > '9'
-	}
-	return bytes.IndexByte([]byte("?:,]}#&*!|>%@`=<"), text[0]) >= 0
-}
-
-// isString reports whether a scalar is a string for certain, and no number, time,
-// boolean or null.
-func isString(text []byte) bool {
-	switch c := text[0]; {
-	case '0' <= c && c <= '9':
-		return len(bytes.Trim(text, "0123456789abcdefABCDEFxXoO_.+-:tTzZ ")) > 0
-	case bytes.IndexByte([]byte("+-.~"), c) >= 0:
-		return false
-	case len(text) > len("false"):
-		return true
-	}
-	switch strings.ToLower(string(text)) {
-	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
-		return false
-	}
-	return true
-}
-
-// isInteger reports whether text is an integer as JSON has it, and not too large.
-func isInteger(text []byte) bool {
-	return len(text) <= 18 && (text[0] != '0' || len(text) == 1) && len(bytes.Trim(text, "0123456789")) == 0
-}
-
-// cutKey cuts a line into a key and what follows it.
-func cutKey(line []byte) (key string, rest []byte, ok bool) {
-	end := endOfKey(line)
-	if end < 1 || end > maxPlainKey {
-		return "", nil, false
-	}
-	text, rest := line[:end], bytes.TrimLeft(line[end:], " ")
-	if len(rest) == 0 || rest[0] != ':' || len(rest) > 1 && rest[1] != ' ' {
-		return "", nil, false
-	}
-	if quote := text[0]; quote == '"' || quote == '\'' {
-		text = text[1 : end-1]
-		ok = bytes.IndexByte(text, '\\') < 0 && bytes.IndexByte(text, quote) < 0
-	} else {
-		ok = isString(text)
-	}
-	return string(text), bytes.TrimLeft(rest[1:], " "), ok
-}
-
-// endOfKey returns where the key ends that begins a line.
-func endOfKey(line []byte) int {
-	if len(line) > 0 && (line[0] == '"' || line[0] == '\'') {
-		return endOfQuotes(line)
-	}
-	for i, c := range line {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '/':
-		default:
-			return i
-		}
-	}
-	return len(line)
 }
 
 // literal reads a text of several lines, which are indented by more than indent.
@@ -367,14 +219,14 @@ func (p *plain) literal(rest []byte, indent int) {
 	var text []byte
 	for p.next < len(p.source) {
 		line, _, ended := bytes.Cut(p.source[p.next:], []byte("\n"))
-		spaces := len(line) - len(bytes.TrimLeft(line, " "))
+		indented := spaces(line)
 		if inner == 0 && len(line) > 0 {
-			inner = max(spaces, 1)
+			inner = max(indented, 1)
 		}
-		if spaces < inner && spaces < len(line) {
+		if indented < inner && indented < len(line) {
 			break
 		}
-		if onlySpaces := spaces == len(line) && spaces > 0; !ended || onlySpaces || inner > 0 && inner <= indent {
+		if onlySpaces := indented == len(line) && indented > 0; !ended || onlySpaces || inner > 0 && inner <= indent {
 			p.stop()
 			return
 		}

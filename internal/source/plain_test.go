@@ -57,7 +57,8 @@ func TestPlain(t *testing.T) {
 		}},
 		{name: "collections", plain: true, texts: []string{
 			"a: {}\nb: []\nc: {cpu: 100m, memory: 64Mi}\nd: [a, b, 1]\ne: [\"a\", 'b']\nf: {a: [b, {c: d}]}\ng: {a: b}  \n- a\n"[:70],
-			"- {a: b}\n- [c]\n", "a: [{b: c}, d]\n", "a: {<<: {b: c}, d: e}\n",
+			"- {a: b}\n- [c]\n", "a: {b: \"c\", d: 'e', a: []}\n", "a: [ b , {} ]\n", "a: " + strings.Repeat("[", 100) + strings.Repeat("]", 100) + "\n", "a: {\"b\": c}\n", "a: {b: c,}\n", "a: [b, ]\n", "a: [\"\\t\", ~, 1.5]\n", "a: [\"\\t\"]\n", "a: ['b''c']\n", "a: {yes: b}\n",
+			"a: {1: b}\n", "e: {b: c, d: \"\\t\"}\na: f\n", "a:\n" + strings.Repeat("- [\"\\t\"]\n", 100) + "b:\n  c: d\n", "a: [{b: c}, d]\n", "a: {<<: {b: c}, d: e}\n",
 		}},
 		{name: "literals", plain: true, texts: []string{
 			"a: |\n  b\n  c\nd: e\n", "a: |-\n  b\n\n   c\n\n\nd: e\n", "a: |\n  b: c\n  - d\n  # e\n# f\ng: h\n", "- |\n  a\n- |-\n  b\n", "a:\n- b: |\n    c\n  d: e\n", "a: |\n\n  b\n", "a: |\n    b\n",
@@ -69,7 +70,7 @@ func TestPlain(t *testing.T) {
 		}},
 		{name: "wrong", texts: []string{
 			"a: .inf\n", "a: b\na: c\n", "\"a\": b\na: c\n", "a: {b: c, b: d}\n", "a: b: c\n", "a: b:\n", "a: - b\n", "a:\n  b: c\n d: e\n", "a: b\n  c: d\n", "a:\n  - b\n - c\n", "a:\n- b\n c\n", "- a\nb: c\n", "a: b\n- c\n",
-			"a: \"b\" c\n", "a: \"b\n", "a: [b\n", "a: {b: c}}\n", "a: {b: c}: d\n", "a: [b] c\n", "a: @b\n", "a: `b\n", "a: %b\n", "a: ,\n", "a: ]\n", "a: *b\n", "a: {b: *c}\n", "a: 'b'c\n", "a: 'b'#c\n", "a: {\"{\" : 1} : x}\n", "a: [\"[\"]: x]\n", "a: {b: c}: {d: e}\n", "a: \"\\q\"\n",
+			"a: \"b\" c\n", "a: \"b\n", "a: [b\n", "a: {b: c}}\n", "a: {b: c}: d\n", "a: [b] c\n", "a: @b\n", "a: `b\n", "a: %b\n", "a: ,\n", "a: ]\n", "a: *b\n", "a: {b: *c}\n", "a: 'b'c\n", "a: 'b'#c\n", "a: {\"{\" : 1} : x}\n", "a: [\"[\"]: x]\n", "a: {b: c}: {d: e}\n", "a: {" + strings.Repeat("b", 1100) + ": c}\n", strings.Repeat("a", 1100) + ": b\n", "a: " + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "\n", "a: \"\\q\"\n",
 			strings.Repeat("- ", 100) + "a\n",
 		}},
 	} {
@@ -160,6 +161,31 @@ func TestPlainOfFewLines(t *testing.T) {
 	}
 	if plain < 10000 {
 		t.Errorf("%d documents are plain", plain)
+	}
+}
+
+// TestPlainOfCollections converts all collections of a few pieces.
+func TestPlainOfCollections(t *testing.T) {
+	t.Parallel()
+	pieces := []string{"{", "}", "[", "]", ", ", ",", "a: ", "b: ", "x", "1", "~", "\"q\"", "-", " ", ":"}
+	plain := 0
+	var extend func(text string, left int)
+	extend = func(text string, left int) {
+		if checkPlain(t, text+"\n") {
+			plain++
+		}
+		for _, piece := range pieces {
+			if left > 0 {
+				extend(text+piece, left-1)
+			}
+		}
+	}
+	extend("a: {", 4)
+	extend("a: [", 4)
+	extend("a: {a: [", 3)
+	extend("a: [{a: x, ", 3)
+	if plain < 100 {
+		t.Errorf("%d collections are plain", plain)
 	}
 }
 
