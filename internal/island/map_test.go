@@ -294,9 +294,7 @@ func run(t *rapid.T, to map[diag.Object]discover.Object, services []*corev1.Serv
 		}
 		for i := range rapid.IntRange(0, 2).Draw(t, "pods") {
 			labels := map[string]string{}
-			for key, value := range w.Template.All {
-				labels[key] = value
-			}
+			maps.Copy(labels, w.Template.All)
 			owner := metav1.OwnerReference{APIVersion: "apps/v1", Kind: w.Kind, Name: w.Name, Controller: new(true)}
 			if w.Kind == "Deployment" {
 				labels["pod-template-hash"] = hash.Draw(t, "hash")

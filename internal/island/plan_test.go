@@ -111,7 +111,7 @@ func (w *planned) planOf(t *rapid.T, in plan.Input, i *island.Island) plan.Outpu
 	in.Snapshot, in.Result = nothing(w.options)
 	if i != nil {
 		in.Snapshot, in.Result, in.Memory = i.Snapshot, &i.Result, w.memories.Of[i]
-		i.Objects(func(name diag.Object, object island.Object) {
+		i.Objects(func(_ diag.Object, object island.Object) {
 			if o, is := object.Extra.(plan.Observed); is {
 				in.Observed = append(in.Observed, o)
 			}

@@ -1,6 +1,7 @@
 package island
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +33,7 @@ const (
 // HostTie is the tie of a host.
 func HostTie(host string) Tie { return Tie{Kind: hostKind, Name: host} }
 
-// VersionTie is the tie of a Service.
+// ServiceTie is the tie of a Service.
 func ServiceTie(namespace, name string) Tie {
 	return Tie{Kind: "Service", Namespace: namespace, Name: name}
 }
@@ -261,12 +262,7 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 
 // forSidecars reports whether sidecars look at a VirtualService of gateways.
 func forSidecars(gateways []string) bool {
-	for _, g := range gateways {
-		if g == "mesh" {
-			return true
-		}
-	}
-	return len(gateways) == 0
+	return len(gateways) == 0 || slices.Contains(gateways, "mesh")
 }
 
 func (t *ties) ofServiceEntry(e *discover.ServiceEntry) {
