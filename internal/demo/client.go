@@ -12,11 +12,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/proxy"
 )
 
-// DefaultPort is where the client's Envoy listens if nothing else does.
+// DefaultPort is the port of the client's Envoy, unless it is taken.
 const DefaultPort = 8080
 
-// startClient starts the Envoy that stands before the first Service, on the port
-// that was asked for, else on the default one, else on any that is free.
+// startClient starts the Envoy before the first Service, on the requested port, or else
+// on the default one, or else on any free one.
 func (w *World) startClient(ctx context.Context, c proxyConfig) (*proxy.Proxy, error) {
 	const attempts = 5
 	for n := 1; ; n++ {
@@ -34,7 +34,7 @@ func (w *World) startClient(ctx context.Context, c proxyConfig) (*proxy.Proxy, e
 			return p, nil
 		}
 		err = errors.Join(err, p.Stop())
-		// Somebody else may have taken the port in the meantime.
+		// Another program may have taken the port in the meantime.
 		if ctx.Err() != nil || n == attempts || isFree(ctx, port) {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func isFree(ctx context.Context, port uint16) bool {
 	return err == nil
 }
 
-// listen takes a port of the loopback address for a moment, and returns it.
+// listen listens on a port of the loopback address for a moment, and returns it.
 func listen(ctx context.Context, port uint16) (uint16, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
@@ -77,11 +77,11 @@ func listen(ctx context.Context, port uint16) (uint16, error) {
 	return port, nil
 }
 
-// URL is where the client's Envoy takes requests: for the Service that their Host
-// names, as a proxy too, else for the first Service.
+// URL is the address of the client's Envoy. Requests go to the Service that their Host
+// names, also as a proxy, or else to the first Service.
 func (w *World) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", w.port) }
 
-// Client returns a client whose requests all go through the client's Envoy.
+// Client returns a client that sends all requests through the client's Envoy.
 func (w *World) Client() *http.Client {
 	through := func(*http.Request) (*url.URL, error) { return url.Parse(w.URL()) }
 	return &http.Client{

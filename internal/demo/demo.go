@@ -10,23 +10,23 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/script"
 )
 
-// Options say where and how the demo runs.
+// Options are settings of the demo.
 type Options struct {
 	// Envoy is the path of the program.
 	Envoy string
-	// Port is where the client's Envoy listens; 0 is the default one, or another
-	// if that is taken.
+	// Port is the port of the client's Envoy; 0 is the default one, or another if that is
+	// taken.
 	Port uint16
-	// TempDir is where the folder for everything is made; empty is the system's.
+	// TempDir is the parent of the demo's folder; empty is the system's.
 	TempDir string
 	// Out gets answers, Err progress.
 	Out, Err io.Writer
-	// OutTerminal and ErrTerminal are set where these are terminals.
+	// OutTerminal and ErrTerminal are set if these are terminals.
 	OutTerminal, ErrTerminal bool
 }
 
-// Run brings a state up, says how to try it, and waits for the end of ctx, which
-// is no error.
+// Run starts a state, prints commands to try, and waits for the end of ctx, which is not
+// an error.
 func Run(ctx context.Context, o Options, s *State) (err error) {
 	w, err := o.start(ctx, s)
 	defer func() { err = errors.Join(err, w.Close()) }()
@@ -43,7 +43,7 @@ func Run(ctx context.Context, o Options, s *State) (err error) {
 	}
 }
 
-// Script brings a state up, plays the talk's demo, and ends.
+// Script starts a state, plays the whole demo, and ends.
 func Script(ctx context.Context, o Options, s *State) (err error) {
 	w, err := o.start(ctx, s)
 	defer func() { err = errors.Join(err, w.Close()) }()
@@ -58,7 +58,7 @@ func Script(ctx context.Context, o Options, s *State) (err error) {
 	})
 }
 
-// start brings a state up and says how long that took.
+// start starts a state and prints how long that took.
 func (o *Options) start(ctx context.Context, s *State) (*World, error) {
 	began := time.Now()
 	pods := 0

@@ -26,8 +26,8 @@ func freePort(t *testing.T) uint16 {
 	return address.AddrPort().Port()
 }
 
-// TestScript: every request of the talk takes the right path through real
-// Envoys, and is drawn.
+// TestScript: every request of the demo takes the right path through real Envoys, and is
+// drawn.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	o, out := options(t)
@@ -52,7 +52,8 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// TestScriptNoticesWrongPaths: without service-3 v2, no request finds it, and none is strict about it.
+// TestScriptNoticesWrongPaths: without service-3 v2, no request reaches it, and no strict
+// request fails.
 func TestScriptNoticesWrongPaths(t *testing.T) {
 	t.Parallel()
 	o, out := options(t)
@@ -65,8 +66,8 @@ func TestScriptNoticesWrongPaths(t *testing.T) {
 	}
 }
 
-// TestPortTaken: a port that was asked for and is taken is an error, and nothing
-// is left of what had been started.
+// TestPortTaken: it is an error if the requested port is taken, and nothing remains of
+// what had been started.
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	o, _ := options(t)
@@ -87,7 +88,7 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-// TestEnvoyThatFails: its last words are in the error.
+// TestEnvoyThatFails: the error contains Envoy's last output.
 func TestEnvoyThatFails(t *testing.T) {
 	t.Parallel()
 	o := demo.Options{Envoy: filepath.Join(t.TempDir(), "envoy"), TempDir: t.TempDir(), Port: freePort(t), Out: &output{}, Err: &output{}}

@@ -14,16 +14,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Entry is where requests that name no Service go in.
+// Entry is the Service for requests that name none.
 type Entry struct {
-	// Namespace and Name are those of the Service, Host its full name, and URL how
-	// the client calls it; empty where no Service can answer.
+	// Namespace and Name are those of the Service, Host its full name, and URL the
+	// client's URL for it; empty if no Service can answer.
 	Namespace, Name, Host, URL string
 }
 
-// Entry returns the Service with the longest chain behind it that nobody calls;
-// where all are called by somebody, the longest chain decides alone. A Service
-// without a port for HTTP, or without pods, is none that a request can go in by.
+// Entry returns the Service with the longest chain behind it among those that no Service
+// calls, or among all if each is called. A Service without a port for HTTP, or without
+// pods, can't be the entry.
 func (s *State) Entry() Entry {
 	calls := s.calls()
 	called := map[string]bool{}
@@ -55,8 +55,8 @@ func (s *State) Entry() Entry {
 	return Entry{Namespace: service.Namespace, Name: service.Name, Host: s.host(service), URL: callURL(service, service.Namespace)}
 }
 
-// callURL returns how a caller in a namespace calls a Service: by its name, and with
-// its first port for HTTP where a URL without a port means another one.
+// callURL returns the URL of a Service for a caller in a namespace: its name, and its
+// first port for HTTP if a URL without a port means another one.
 func callURL(service *model.Service, namespace string) string {
 	host := service.Name
 	if service.Namespace != namespace {
@@ -68,8 +68,8 @@ func callURL(service *model.Service, namespace string) string {
 	return "http://" + host + "/"
 }
 
-// httpPort returns the lowest port of a Service that carries HTTP, 0 for none. It is
-// the one that requests for the address of the client's Envoy go to.
+// httpPort returns the lowest port of a Service that carries HTTP, 0 if there is none.
+// Requests to the address of the client's Envoy go to this port.
 func httpPort(service *model.Service) uint32 {
 	var lowest uint32
 	for _, p := range service.Ports {
@@ -80,7 +80,7 @@ func httpPort(service *model.Service) uint32 {
 	return lowest
 }
 
-// Client is who stands before the first Service: an ordinary caller.
+// Client returns the caller of the first Service: an ordinary caller.
 func (s *State) Client() route.Caller {
 	return route.Caller{
 		Namespace: cmp.Or(s.Entry().Namespace, defaultNamespace),
@@ -92,7 +92,7 @@ func (s *State) host(service *model.Service) string {
 	return s.Snapshot.Options.FQDN(service.Name, service.Namespace)
 }
 
-// calls lists which Services the pods behind a Service call, by host.
+// calls lists the Services that the pods of a Service call, by host.
 func (s *State) calls() map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for i := range s.Snapshot.Services {
@@ -125,13 +125,13 @@ func (s *State) next(w *workload.Workload) []string {
 	return config.Next
 }
 
-// longest returns how many Services a request to host passes, at most. Services
-// that call each other in a circle are counted once.
+// longest returns the maximum number of Services that a request to host passes. Services
+// in a cycle are counted once.
 func longest(calls map[string]map[string]bool, host string, known map[string]int) int {
 	if length, ok := known[host]; ok {
 		return length
 	}
-	known[host] = 0 // as long as it is being counted
+	known[host] = 0 // while it is being counted
 	length := 0
 	for next := range calls[host] {
 		length = max(length, longest(calls, next, known))
@@ -140,10 +140,10 @@ func longest(calls map[string]map[string]bool, host string, known map[string]int
 	return length + 1
 }
 
-// canonicalName is the label that Istio's injection puts on every pod.
+// canonicalName is the label that Istio's injection adds to every pod.
 const canonicalName = "service.istio.io/canonical-name"
 
-// identity returns the labels of a workload's pods as the tables know callers.
+// identity returns the labels of a workload's pods by which tables identify callers.
 func identity(w *workload.Workload) map[string]string {
 	out := map[string]string{canonicalName: cmp.Or(w.Labels["app.kubernetes.io/name"], w.Labels["app"], w.Name)}
 	maps.Copy(out, w.Labels)

@@ -15,8 +15,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// calling is a state of Services in namespace shop, "a b c" for a, which calls b
-// and c. Each has a v1 and a v2.
+// calling returns a state of Services in namespace shop: "a b c" means that a calls b and
+// c. Each has a v1 and a v2.
 func calling(t *testing.T, services ...string) *State {
 	t.Helper()
 	var b strings.Builder
@@ -97,8 +97,8 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
-// TestCallURL: a Service is called by its port where that is not 80, and by its
-// namespace where the caller is in another one.
+// TestCallURL: the URL of a Service has its port if that is not 80, and its namespace if
+// the caller is in another one.
 func TestCallURL(t *testing.T) {
 	t.Parallel()
 	port := func(number uint32) model.Port { return model.Port{Number: number, HTTP: number != 6379} }
@@ -117,8 +117,8 @@ func TestCallURL(t *testing.T) {
 	}
 }
 
-// TestEntryAnswers: requests go in by a Service that can answer, and the load and the
-// commands that are printed call it by its port.
+// TestEntryAnswers: the entry is a Service that can answer, and the load and the printed
+// commands use its port.
 func TestEntryAnswers(t *testing.T) {
 	t.Parallel()
 	s := calling(t, "a b", "b", "c")
@@ -138,8 +138,7 @@ func TestEntryAnswers(t *testing.T) {
 	}
 }
 
-// TestFolderUnreadable: a link that leads nowhere is said, and what else is in the folder
-// is known.
+// TestFolderUnreadable: a dangling link is reported, and the rest of the folder is read.
 func TestFolderUnreadable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

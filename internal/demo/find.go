@@ -9,12 +9,12 @@ import (
 	"slices"
 )
 
-// ErrNoEnvoy says that there is no Envoy to run.
+// ErrNoEnvoy means that there is no Envoy to run.
 var ErrNoEnvoy = errors.New("there is no Envoy: run tools/envoy/install in a checkout of Overrides, or set ENVOY=/path/to/envoy")
 
-// FindEnvoy returns the path of an Envoy: that which named says, if it says one,
-// else one that tools/envoy/install has put below .cache of this folder or of one
-// above it, else the one on the PATH.
+// FindEnvoy returns the path of an Envoy: named if it is set, or one that
+// tools/envoy/install has put below .cache of this folder or of one above it, or the one
+// on the PATH.
 func FindEnvoy(named string) (string, error) {
 	if named != "" {
 		path, err := exec.LookPath(named)
@@ -25,7 +25,8 @@ func FindEnvoy(named string) (string, error) {
 	}
 	dir, err := os.Getwd()
 	for err == nil {
-		// The program in the wheel; bin/envoy of the venv is a script around it.
+		// This is the program in the wheel; bin/envoy of the venv is a script that wraps
+		// it.
 		found, _ := filepath.Glob(filepath.Join(dir, ".cache/envoy/venv*/lib/*/site-packages/envoy/_bin/envoy"))
 		for _, path := range slices.Backward(found) {
 			if _, err := exec.LookPath(path); err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo"
 )
 
-// TestFindEnvoy looks where it is told to, then in the folders above, then on the
-// PATH.
+// TestFindEnvoy: an Envoy is found where named says, then in the folders above, then on
+// the PATH.
 func TestFindEnvoy(t *testing.T) {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

@@ -13,36 +13,36 @@ import (
 )
 
 const (
-	// lookInterval is how often a folder is looked at.
+	// lookInterval is the interval at which a folder is compared.
 	lookInterval = 200 * time.Millisecond
-	// loadRate is how many requests of each kind are sent in a second.
+	// loadRate is the number of requests of each kind in a second.
 	loadRate = 20
 )
 
-// ErrLost is how a demo ends in which requests failed or took a wrong path.
+// ErrLost means that requests failed or took a wrong path.
 var ErrLost = errors.New("requests were lost")
 
-// ErrUnanswered is how a demo ends in which no request got an answer from the first
-// one on: it is the setting that is wrong, and more requests would not tell more.
+// ErrUnanswered means that no request was answered at all: the setup is wrong, and more
+// requests would not say more.
 var ErrUnanswered = errors.New("no request was answered")
 
-// enough is how many requests have to fail, with none that succeeded, before a
-// demo ends by itself.
+// enough is the number of failed requests, with none that succeeded, after which a demo
+// ends by itself.
 const enough = 20
 
-// FollowOptions say what is followed.
+// FollowOptions are settings of [Follow].
 type FollowOptions struct {
 	Dir   string
 	Model model.Options
-	// Duration is how long; 0 is until ctx ends.
+	// Duration is the duration; 0 means until ctx ends.
 	Duration time.Duration
-	// Tell shows diagnostics.
+	// Tell prints diagnostics.
 	Tell func([]diag.Diagnostic)
 }
 
-// Follow brings up what a folder asks for, and follows its changes under a load
-// of its own, which it counts. A folder that is broken changes nothing. It is an
-// error if a request was lost.
+// Follow starts the state of a folder, and follows its changes while it sends and counts
+// requests. A folder with errors changes nothing. It returns an error if a request was
+// lost.
 func Follow(ctx context.Context, o Options, f FollowOptions) (err error) {
 	state, manifests, err := readFolder(ctx, f.Dir, f.Model)
 	if err != nil {
@@ -78,7 +78,7 @@ type follower struct {
 	screen  *screen
 	watcher watcher
 	traffic *traffic.Traffic
-	// told counts the faults that were said.
+	// told counts the faults already reported.
 	told int
 }
 
@@ -122,7 +122,7 @@ func (f *follower) loop(ctx context.Context) error {
 	}
 }
 
-// tellFaults says what has gone wrong since it last did.
+// tellFaults reports new faults.
 func (f *follower) tellFaults() traffic.Counts {
 	counts, faults := f.traffic.Counts()
 	for _, fault := range faults[f.told:] {
@@ -132,28 +132,28 @@ func (f *follower) tellFaults() traffic.Counts {
 	return counts
 }
 
-// change takes over what the folder says now.
+// change applies the present content of the folder.
 func (f *follower) change(ctx context.Context) error {
 	began := time.Now()
 	next, manifests, err := readFolder(ctx, f.Dir, f.Model)
 	switch {
 	case errors.Is(err, errChanging), ctx.Err() != nil:
-		return nil //nolint:nilerr // there will be another look
+		return nil //nolint:nilerr // the folder will be read again
 	case err != nil:
 		f.watcher.taken = manifests
-		f.screen.say("%v: everything stays as it is", err)
+		f.screen.say("%v: nothing changes", err)
 		return nil
 	}
 	f.watcher.taken = manifests
 	f.screen.clear()
 	f.Tell(next.Diagnostics)
 	if next.Broken() {
-		f.screen.say("the manifests have errors: everything stays as it is")
+		f.screen.say("the manifests have errors: nothing changes")
 		return nil
 	}
 	if err := f.world.Update(ctx, next); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to end
+			return nil //nolint:nilerr // the demo ends
 		}
 		return fmt.Errorf("follow %s: %w", f.Dir, err)
 	}
@@ -174,7 +174,7 @@ func (f *follower) change(ctx context.Context) error {
 	return nil
 }
 
-// versions lists what serves, as "service-3:v2".
+// versions lists the versions that serve, as "service-3:v2".
 func (s *State) versions() []string {
 	var out []string
 	for i := range s.Result.Services {
@@ -189,8 +189,8 @@ func (s *State) versions() []string {
 	return out
 }
 
-// target is what the load is sent to: the first Service, asking for each version
-// that is not released.
+// target returns the target of the load: the first Service, with requests for each
+// version that is not released.
 func (s *State) target() traffic.Target {
 	entry := s.Entry()
 	if entry.Host == "" {

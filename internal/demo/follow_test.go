@@ -85,7 +85,7 @@ func (f *followed) send(ctx context.Context, override string) (string, error) {
 	return answer.String(), err
 }
 
-// end stops the demo and returns what it counted.
+// end stops the demo and returns its counts.
 func (f *followed) end(t *testing.T) traffic.Counts {
 	t.Helper()
 	f.stop()
@@ -100,9 +100,8 @@ func (f *followed) end(t *testing.T) traffic.Counts {
 	return c
 }
 
-// hammer asks for a version, one request after the other, until stop is called,
-// which returns how many there were. Whether the version is there or not, each is
-// to be answered by some version.
+// hammer requests a version repeatedly until stop is called, which returns the number of
+// requests. Whether or not the version exists, some version must answer each.
 func (f *followed) hammer(t *testing.T, override string) (stop func() int) {
 	t.Helper()
 	quit := make(chan struct{})
@@ -133,7 +132,7 @@ func TestFollow(t *testing.T) {
 	t.Parallel()
 	f := follow(t)
 	v3 := filepath.Join(f.dir, "v3.yaml")
-	// It thinks for a while, so that requests are under way when it goes.
+	// It delays its answers, so that requests are in flight when it goes.
 	slow := bytes.Replace(deploymentOf(t, "v3"), []byte("- name: NAME"), []byte("- {name: DELAY, value: 20ms}\n        - name: NAME"), 1)
 	if !bytes.Contains(slow, []byte("DELAY")) {
 		t.Fatal("the manifest has no place for a delay")
@@ -174,11 +173,11 @@ func TestFollowBroken(t *testing.T) {
 	f := follow(t)
 	bad := filepath.Join(f.dir, "bad.yaml")
 	writeFile(t, bad, []byte("kind: ["))
-	f.await(t, "BrokenDocument\nthe manifests have errors: everything stays as it is\n", 1, f.ended)
+	f.await(t, "BrokenDocument\nthe manifests have errors: nothing changes\n", 1, f.ended)
 	if got := f.ask(t, "service-3:v2"); !strings.Contains(got, "service-3:v2") {
 		t.Errorf("the request went %s", got)
 	}
-	// What is right in the same folder is taken over as soon as all of it is.
+	// Correct manifests in the same folder are applied as soon as all are correct.
 	writeFile(t, bad, deploymentOf(t, "v4"))
 	f.await(t, "+ service-3.chain:v4 takes requests", 1, f.ended)
 	if counts := f.end(t); f.err != nil || counts.Wrong() != 0 {
@@ -186,8 +185,8 @@ func TestFollowBroken(t *testing.T) {
 	}
 }
 
-// TestFollowCountsLosses: a version whose service calls nobody who is there is
-// seen, and makes an error of it.
+// TestFollowCountsLosses: a version whose service calls a host that does not exist is
+// noticed, and causes an error.
 func TestFollowCountsLosses(t *testing.T) {
 	t.Parallel()
 	f := follow(t)
@@ -201,8 +200,8 @@ func TestFollowCountsLosses(t *testing.T) {
 	}
 }
 
-// TestFollowOtherPort: a Service need not be on port 80, neither for the load nor for
-// the commands that are printed.
+// TestFollowOtherPort: a Service need not be on port 80, neither for the load nor for the
+// printed commands.
 func TestFollowOtherPort(t *testing.T) {
 	t.Parallel()
 	dir := chain(t)
@@ -223,8 +222,8 @@ func TestFollowOtherPort(t *testing.T) {
 	}
 }
 
-// TestFollowEndsUnanswered: a load of which no request is answered from the first one
-// on ends by itself, and the URL is said.
+// TestFollowEndsUnanswered: if no request of the load is answered at all, the demo ends
+// by itself and prints the URL.
 func TestFollowEndsUnanswered(t *testing.T) {
 	t.Parallel()
 	dir := chain(t)

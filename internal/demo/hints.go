@@ -9,25 +9,25 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/judge"
 )
 
-// hints are the commands to try: they work when pasted.
+// hints returns commands to try, which can be pasted.
 func (w *World) hints(s *State) string {
 	entry := s.Entry()
 	if entry.Host == "" {
-		return "There is no Service yet that has a port for HTTP and pods.\n"
+		return "There is no Service yet with a port for HTTP and pods.\n"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTry it:\n\n  curl %s\n", w.URL())
 	for _, members := range suggestions(s.others(entry)) {
 		fmt.Fprintf(&b, "  curl -H 'x-override: %s' %s\n", members, w.URL())
 	}
-	fmt.Fprintf(&b, "\nAny Service answers to its name, with the Envoy of the client as a proxy:\n\n")
+	fmt.Fprintf(&b, "\nCall any Service by its name, with the client's Envoy as a proxy:\n\n")
 	fmt.Fprintf(&b, "  curl -x %s %s\n", w.URL(), s.lastURL(entry))
-	fmt.Fprintf(&b, "\n-H 'accept: application/json' shows what each service was sent. Ctrl-C ends it all.\n")
+	fmt.Fprintf(&b, "\n-H 'accept: application/json' shows the headers that each service received. Ctrl-C ends the demo.\n")
 	return b.String()
 }
 
-// suggestions are overrides to try: one from the middle of the chain, that and a
-// later one, and a version that is not there.
+// suggestions returns overrides to try: one from the middle of the chain, that and a
+// later one, and a version that does not exist.
 func suggestions(members []string) []string {
 	if len(members) == 0 {
 		return nil
@@ -41,8 +41,8 @@ func suggestions(members []string) []string {
 	return append(out, name+":v404;strict")
 }
 
-// others lists the versions that are not released, one of each Service that a
-// request to entry passes, in the order in which it does.
+// others lists the versions that are not released, one for each Service that a request to
+// entry passes, in that order.
 func (s *State) others(entry Entry) []string {
 	var out []string
 	s.pass(entry, func(host string) {
@@ -59,7 +59,7 @@ func (s *State) others(entry Entry) []string {
 	return out
 }
 
-// lastURL is how the client calls the last Service that a request to entry passes.
+// lastURL is the client's URL for the last Service that a request to entry passes.
 func (s *State) lastURL(entry Entry) string {
 	last := entry.URL
 	s.pass(entry, func(host string) {

@@ -15,11 +15,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// deadline is how long anything may take that a test waits for. Nothing is
-// decided by it but how long a test that fails takes.
+// deadline limits every wait of a test. Only the duration of failing tests depends on it.
 const deadline = 60 * time.Second
 
-// findEnvoy skips a test where there is no Envoy.
+// findEnvoy skips a test if there is no Envoy.
 func findEnvoy(t *testing.T) string {
 	t.Helper()
 	envoy, err := demo.FindEnvoy(os.Getenv("ENVOY"))
@@ -29,14 +28,14 @@ func findEnvoy(t *testing.T) string {
 	return envoy
 }
 
-// options are those of a demo whose output is kept.
+// options returns the options of a demo whose output is kept.
 func options(t *testing.T) (demo.Options, *output) {
 	t.Helper()
 	out := &output{}
 	return demo.Options{Envoy: findEnvoy(t), Port: freePort(t), TempDir: t.TempDir(), Out: out, Err: out}, out
 }
 
-// output keeps what is written while it is being read.
+// output keeps what is written while a test reads it.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -54,8 +53,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// await waits until something was written n times. The test ends if ended is
-// closed before that.
+// await waits until a text was written n times. The test ends if ended is closed before
+// that.
 func (o *output) await(t *testing.T, text string, n int, ended <-chan struct{}) {
 	t.Helper()
 	eventually(t, func() bool {
@@ -99,7 +98,7 @@ func chain(t *testing.T) string {
 	return filepath.Join(dir, "chain")
 }
 
-// deploymentOf returns the Deployment of service-3 v2, as that of another version.
+// deploymentOf returns the Deployment of service-3 v2, changed to another version.
 func deploymentOf(t *testing.T, version string) []byte {
 	t.Helper()
 	for document := range strings.SplitSeq(readFile(t, "service-3.yaml"), "\n---\n") {
@@ -127,7 +126,7 @@ func writeFile(t *testing.T, path string, data []byte) {
 	}
 }
 
-// isEmpty reports whether nothing is in a folder.
+// isEmpty reports whether a folder is empty.
 func isEmpty(t *testing.T, dir string) bool {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -10,9 +10,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 )
 
-// readable answers people with the path that the request took, on a line. Who
-// asks for JSON gets the whole answer, and so do the services, which ask for
-// nothing; curl and browsers ask for anything.
+// readable answers people with the path of the request, on one line. Clients that accept
+// JSON get the whole answer, and so do services, which have no Accept header; curl and
+// browsers accept anything.
 func readable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		accept := r.Header.Get("Accept")
@@ -29,11 +29,11 @@ func readable(next http.Handler) http.Handler {
 		}
 		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 		w.WriteHeader(kept.status)
-		_, _ = io.WriteString(w, text) // who has gone away gets no answer
+		_, _ = io.WriteString(w, text) // the client may have gone away
 	})
 }
 
-// reasons lists why calls failed, one a line.
+// reasons lists why calls failed, one per line.
 func reasons(a *chain.Answer) string {
 	out := ""
 	if a.Error != "" {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// showInterval is how often a line that changes is written where it can't be
-// written in place.
+// showInterval is how often the changing line is written to an output that can't
+// overwrite it.
 const showInterval = 10 * time.Second
 
 // screen writes lines, and below them one that changes in place on a terminal.

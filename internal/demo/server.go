@@ -17,11 +17,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/envoy"
 )
 
-// drainTimeout bounds how long a server that gets no new requests waits for its
-// callers to hang up, and for its last requests.
+// drainTimeout limits how long a server without new requests waits for its callers to
+// hang up, and for its last requests.
 const drainTimeout = 5 * time.Second
 
-// gate is where a workload's calls leave: its Envoy, once that is there.
+// gate is the way out for a workload's calls: its Envoy, once that exists.
 type gate struct{ proxy atomic.Pointer[proxy.Proxy] }
 
 var errNoProxy = errors.New("the workload's envoy is not there yet")
@@ -33,9 +33,9 @@ func (g *gate) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return nil, errNoProxy
 }
 
-// server is one pod: an HTTP server that plays the sample.
+// server is one pod: an HTTP server that runs the sample.
 type server struct {
-	// name is that of the pod.
+	// name is the name of the pod.
 	name string
 	// of is the workload, and next the URLs that it calls.
 	of        *workload.Workload
@@ -45,7 +45,7 @@ type server struct {
 	transport *http.Transport
 
 	mu sync.Mutex
-	// open are the connections that callers have; empty is closed when there is none.
+	// open are the connections of callers; empty is closed when there is none.
 	open  map[net.Conn]bool
 	empty chan struct{}
 }
@@ -64,7 +64,7 @@ func startServer(ctx context.Context, w *workload.Workload, i int, out *gate, ve
 	if !config.Echo {
 		s.next = config.Next
 	}
-	// All calls go to the workload's own Envoy, whoever is called.
+	// All calls go to the workload's own Envoy, whatever their target.
 	s.transport = &http.Transport{DialContext: out.dial, MaxIdleConnsPerHost: 100}
 	handler := chain.New(chain.Options{
 		Service: config.Name, Version: config.Version, Pod: config.Pod, Next: s.next,
@@ -79,11 +79,11 @@ func startServer(ctx context.Context, w *workload.Workload, i int, out *gate, ve
 		s.port = address.AddrPort().Port()
 	}
 	s.http = &http.Server{Handler: readable(handler), ReadHeaderTimeout: requestTimeout, ConnState: s.track}
-	go func() { _ = s.http.Serve(listener) }() // it ends when the server is closed
+	go func() { _ = s.http.Serve(listener) }() // returns when the server is closed
 	return s, nil
 }
 
-// pod is what package envoy wants to know of a server.
+// pod returns the server as package envoy describes it.
 func (s *server) pod() envoy.Pod {
 	return envoy.Pod{
 		Namespace: s.of.Namespace, Labels: s.of.Labels,
@@ -107,9 +107,8 @@ func (s *server) track(c net.Conn, state http.ConnState) {
 	}
 }
 
-// drain ends a server that no Envoy knows any more. They hang up as soon as they
-// have their last answer; to close a connection before that could lose a request
-// that is already on its way.
+// drain ends a server that no Envoy knows any more. Envoys hang up as soon as they have
+// their last answer; closing a connection before that could lose a request in flight.
 func (s *server) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()

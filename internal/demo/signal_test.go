@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestEnds: however the program ends, no process and no file is left behind.
+// TestEnds: however the program ends, it leaves no process and no file behind.
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	envoy := findEnvoy(t)
@@ -44,8 +44,8 @@ func TestEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Whoever runs the tests may have us ignore it, as nohup does, and programs that
-	// we start inherit that; what is caught here they don't.
+	// The environment may ignore this signal, as nohup does. Child processes inherit
+	// that, but not that it is caught.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	for name, test := range map[string]struct {
 		signal syscall.Signal
@@ -101,7 +101,7 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// processes lists all, as pid, parent and command.
+// processes lists all processes, as pid, parent and command.
 func processes(t *testing.T) [][]string {
 	t.Helper()
 	text, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=,stat=,args=").Output()
@@ -115,7 +115,7 @@ func processes(t *testing.T) [][]string {
 	return out
 }
 
-// childrenOf lists the processes that a process has started.
+// childrenOf lists the children of a process.
 func childrenOf(t *testing.T, pid int) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -127,8 +127,7 @@ func childrenOf(t *testing.T, pid int) map[string]string {
 	return out
 }
 
-// alive lists which of some processes are still there, and not merely waiting for
-// their parent to take notice of their end.
+// alive lists which of some processes still run, and are not only waiting to be reaped.
 func alive(t *testing.T, pids map[string]string) []string {
 	t.Helper()
 	var out []string

@@ -18,7 +18,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
-// State is what manifests ask for.
+// State is the content of manifests.
 type State struct {
 	Snapshot    *model.Snapshot
 	Result      compile.Result
@@ -26,15 +26,14 @@ type State struct {
 	Diagnostics []diag.Diagnostic
 }
 
-// Broken reports whether something in the manifests could not be used, so that
-// the state is not what their author meant.
+// Broken reports whether a part of the manifests could not be used, so that the state is
+// not what their author wants.
 func (s *State) Broken() bool {
 	worst, _ := diag.Worst(s.Diagnostics)
 	return worst == diag.Error
 }
 
-// Embedded reads the manifests of a folder of a file system, such as
-// examples.Chain.
+// Embedded reads the manifests in a folder of a file system, such as examples.Chain.
 func Embedded(ctx context.Context, files fs.FS, folder string, options model.Options) (*State, error) {
 	entries, err := fs.ReadDir(files, folder)
 	if err != nil {
@@ -55,8 +54,8 @@ func appendDocuments(manifests, more []byte) []byte {
 	return append(append(manifests, more...), "\n---\n"...)
 }
 
-// read reads manifests, as source reads them from paths, and compiles them. The
-// same text is given for what only this package wants to know.
+// read reads manifests from paths, as source does, and compiles them. manifests is the
+// same text, for the parts that only this package needs.
 func read(ctx context.Context, paths []string, manifests []byte, options model.Options) (*State, error) {
 	objects, diags, err := source.Read(ctx, paths, bytes.NewReader(manifests), source.FileOptions{})
 	if err != nil {
@@ -75,18 +74,18 @@ func read(ctx context.Context, paths []string, manifests []byte, options model.O
 	return s, nil
 }
 
-// checkWorkloads says which workloads the sample server can't play.
+// checkWorkloads reports workloads that the sample server can't play.
 func (s *State) checkWorkloads() []diag.Diagnostic {
 	var out []diag.Diagnostic
 	for i := range s.Workloads {
 		w := &s.Workloads[i]
 		if _, err := sample.Parse(w.Getenv(w.Pod(0), s.Snapshot.Options.VersionLabel)); err != nil {
 			object := diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
-			out = append(out, diag.New(diag.UndecodableObject, object, "its environment is none for the sample server: %v", err))
+			out = append(out, diag.New(diag.UndecodableObject, object, "the sample server can't use its environment: %v", err))
 		}
 	}
 	return out
 }
 
-// defaultNamespace is that of objects that name none.
+// defaultNamespace is the namespace of objects without one.
 const defaultNamespace = "default"

@@ -20,32 +20,32 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// requestTimeout bounds every request of the demo.
+// requestTimeout limits every request of the demo.
 const requestTimeout = 30 * time.Second
 
-// clientName is how the caller is called that stands before all services.
+// clientName is the name of the caller of all services.
 const clientName = "client"
 
-// World is what runs: pods, and an Envoy for each workload and for the client.
+// World is the running demo: pods, and an Envoy for each workload and for the client.
 type World struct {
 	options Options
 	guard   *proxy.Guard
 	dir     string
-	// servers are the pods, by what makes a pod another one.
+	// servers are the pods, by the properties that identify a pod.
 	servers map[string]*server
-	// proxies are the Envoys, and gates where the pods find them, by workload.
+	// proxies are the Envoys, and gates the pods' way to them, by workload.
 	proxies map[string]*proxy.Proxy
 	gates   map[string]*gate
-	// made counts folders, whose names are to be short.
+	// made counts folders; their names must be short.
 	made int
-	// failed gets what went wrong by itself.
+	// failed receives spontaneous failures.
 	failed chan error
-	// port is where the client's Envoy listens.
+	// port is the port of the client's Envoy.
 	port  uint16
 	judge *judge.Judge
 }
 
-// Start brings up what a state asks for. Close is to be called in any case.
+// Start starts a state. Close must be called in any case.
 func Start(ctx context.Context, o Options, s *State) (*World, error) {
 	w := &World{
 		options: o, servers: map[string]*server{}, proxies: map[string]*proxy.Proxy{}, gates: map[string]*gate{},
@@ -61,7 +61,7 @@ func Start(ctx context.Context, o Options, s *State) (*World, error) {
 	return w, w.Update(ctx, s)
 }
 
-// makeFolder makes a folder whose path is short enough for sockets in it.
+// makeFolder creates a folder whose path is short enough for sockets in it.
 func makeFolder(parent string) (string, error) {
 	const longest, pattern = 60, "overrides-demo-"
 	if parent == "" {
@@ -77,12 +77,12 @@ func makeFolder(parent string) (string, error) {
 	return dir, nil
 }
 
-// Failed gets an error when an Envoy ended by itself.
+// Failed receives an error when an Envoy ends by itself.
 func (w *World) Failed() <-chan error { return w.failed }
 
-// Update leads from what runs to what a state asks for. What is new comes up
-// first; then the Envoys are told of it, each step by step; and what is not
-// wanted any more ends after the last of them has forgotten it.
+// Update changes the running demo to a state. It starts new servers first, then updates
+// the Envoys step by step, and ends servers that are no longer wanted after the last
+// Envoy has dropped them.
 func (w *World) Update(ctx context.Context, s *State) error {
 	wanted, err := w.startServers(ctx, s)
 	if err != nil {
@@ -109,7 +109,7 @@ func (w *World) Update(ctx context.Context, s *State) error {
 	return w.retire(ctx, wanted, configs)
 }
 
-// expectation says where requests are to go once a state is in force.
+// expectation says where requests should go once a state is in force.
 func (w *World) expectation(s *State, mesh *envoy.Mesh, wanted map[string]bool) *judge.Expectation {
 	var pods []judge.Pod
 	for key := range wanted {
@@ -121,7 +121,7 @@ func (w *World) expectation(s *State, mesh *envoy.Mesh, wanted map[string]bool) 
 	return judge.Expect(s.Snapshot, mesh, pods)
 }
 
-// startServers starts the pods that are missing, and returns which are wanted.
+// startServers starts the missing pods, and returns the wanted ones.
 func (w *World) startServers(ctx context.Context, s *State) (map[string]bool, error) {
 	wanted := map[string]bool{}
 	for i := range s.Workloads {
@@ -145,14 +145,14 @@ func (w *World) startServers(ctx context.Context, s *State) (map[string]bool, er
 	return wanted, nil
 }
 
-// proxyConfig is what the Envoy of a workload is to be.
+// proxyConfig is the configuration of the Envoy of a workload.
 type proxyConfig struct {
 	name   string
 	port   uint16
 	config *envoy.Config
 }
 
-// configs returns what each Envoy is to be told, by workload.
+// configs returns the configuration of each Envoy, by workload.
 func (w *World) configs(mesh *envoy.Mesh, s *State) map[string]proxyConfig {
 	out := map[string]proxyConfig{}
 	for i := range s.Workloads {
@@ -174,7 +174,7 @@ func callerOf(w *workload.Workload) route.Caller {
 	return route.Caller{Namespace: w.Namespace, Labels: identity(w)}
 }
 
-// startProxies starts the Envoys that are missing, all at once, and waits for them.
+// startProxies starts the missing Envoys, all at once, and waits for them.
 func (w *World) startProxies(ctx context.Context, configs map[string]proxyConfig) error {
 	var group errgroup.Group
 	var client *proxy.Proxy
@@ -217,14 +217,14 @@ func (w *World) startProxy(ctx context.Context, c proxyConfig, folder string) (*
 		if err := p.Wait(); err != nil {
 			select {
 			case w.failed <- err:
-			default: // the first one is enough
+			default: // one error is enough
 			}
 		}
 	}()
 	return p, nil
 }
 
-// retire ends what is not wanted any more.
+// retire ends servers and proxies that are no longer wanted.
 func (w *World) retire(ctx context.Context, servers map[string]bool, proxies map[string]proxyConfig) error {
 	var group errgroup.Group
 	for key, s := range w.servers {
@@ -257,7 +257,7 @@ func (w *World) Close() error {
 	err := group.Wait()
 	w.proxies, w.servers = nil, nil
 	if w.guard != nil {
-		// It removes the folder.
+		// This removes the folder.
 		err = errors.Join(err, w.guard.Close())
 		w.guard = nil
 	}

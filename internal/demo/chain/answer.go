@@ -9,17 +9,18 @@ import (
 	"strings"
 )
 
-// Answer is what one service says about one request.
+// Answer is the report of one service about one request.
 type Answer struct {
-	// Service, Version and Pod are those of who served. Of a call that failed only
+	// Service, Version and Pod are those of the server. For a call that failed only
 	// Service is known: the host that was called.
 	Service string `json:"service"`
 	Version string `json:"version,omitempty"`
 	Pod     string `json:"pod,omitempty"`
-	// Status is the HTTP status of the answer. It is 200, or that of the first call
-	// that failed; 502 stands for one that was not answered, or not with an answer.
+	// Status is the HTTP status of the answer: 200, or that of the first call that
+	// failed; 502 if it was not answered, or not with an answer.
 	Status int `json:"status"`
-	// Error says why a call failed: the beginning of what came instead of an answer.
+	// Error says why a call failed: the beginning of the response if it was not an
+	// answer.
 	Error string `json:"error,omitempty"`
 	// Request is the request as it came out of the proxies.
 	Request Seen `json:"request,omitzero"`
@@ -30,16 +31,16 @@ type Answer struct {
 // Seen is a request as its receiver sees it.
 type Seen struct {
 	Method string `json:"method"`
-	// Path has the query too.
+	// Path includes the query.
 	Path    string      `json:"path"`
 	Host    string      `json:"host"`
 	Headers http.Header `json:"headers,omitempty"`
 }
 
-// maxAnswer bounds what is read of an answer, in bytes.
+// maxAnswer is the maximum size of an answer, in bytes.
 const maxAnswer = 8 << 20
 
-// Decode reads an answer. What is no answer of this package is an error.
+// Decode reads an answer. Anything else is an error.
 func Decode(r io.Reader) (Answer, error) {
 	var a Answer
 	if err := json.NewDecoder(io.LimitReader(r, maxAnswer)).Decode(&a); err != nil {
@@ -51,7 +52,7 @@ func Decode(r io.Reader) (Answer, error) {
 	return a, nil
 }
 
-// Path returns who served, depth first, as "service-1:v1". A call that no service
+// Path returns the servers, depth first, as "service-1:v1". A call that no service
 // answered is "service-1!503".
 func (a Answer) Path() []string {
 	path := []string{a.hop()}

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// call asks the service at a URL, with the headers that are passed on. It returns the
-// service's answer, or one that says what went wrong, with the header x-override-error.
+// call calls the service at a URL, with the headers that are passed on. It returns the
+// service's answer, or an answer about the failure, with the header x-override-error.
 func (s *service) call(ctx context.Context, method, target string, forwarded http.Header) (answer Answer, why string) {
 	failed := Answer{Service: host(target), Status: http.StatusBadGateway}
 	req, err := http.NewRequestWithContext(ctx, method, target, http.NoBody)
@@ -29,7 +29,7 @@ func (s *service) call(ctx context.Context, method, target string, forwarded htt
 	defer res.Body.Close()
 	why = res.Header.Get(errorHeader)
 	if method == http.MethodHead {
-		// Nothing says which version it was.
+		// The version is unknown.
 		return Answer{Service: failed.Service, Status: res.StatusCode}, why
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
@@ -39,7 +39,7 @@ func (s *service) call(ctx context.Context, method, target string, forwarded htt
 	}
 	answer, err = Decode(bytes.NewReader(body))
 	if err != nil {
-		// A proxy answered, or somebody else: what it says is better than err.
+		// A proxy answered, or another server: its response says more than err.
 		if !ok(res.StatusCode) {
 			failed.Status = res.StatusCode
 		}
@@ -53,12 +53,12 @@ func (s *service) call(ctx context.Context, method, target string, forwarded htt
 	return answer, why
 }
 
-// failed reports whether the caller of a is to say that something is wrong.
+// failed reports whether the caller of a must report a failure.
 func (a Answer) failed() bool { return a.Error != "" || !ok(a.Status) }
 
 func ok(status int) bool { return 200 <= status && status < 300 }
 
-// host returns the service that a URL names: service-2 in http://service-2.shop:80/.
+// host returns the service in a URL: service-2 in http://service-2.shop:80/.
 func host(target string) string {
 	if u, err := url.Parse(target); err == nil && u.Hostname() != "" {
 		return u.Hostname()
@@ -66,7 +66,7 @@ func host(target string) string {
 	return target
 }
 
-// shorten returns the beginning of a text, without half a character at its end.
+// shorten returns the beginning of a text, without an incomplete character at its end.
 func shorten(text string) string {
 	text = strings.TrimSpace(text)
 	if len(text) <= maxError {

@@ -23,13 +23,13 @@ func start(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
-// service starts a service of that name in version v1.
+// service starts a service with that name in version v1.
 func service(t *testing.T, name string, next ...string) string {
 	t.Helper()
 	return start(t, chain.New(chain.Options{Service: name, Version: "v1", Next: next}))
 }
 
-// proxy starts what answers without being a service.
+// proxy starts a server that answers without being a service.
 func proxy(t *testing.T, status int, body string, header http.Header) string {
 	t.Helper()
 	return start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -39,7 +39,7 @@ func proxy(t *testing.T, status int, body string, header http.Header) string {
 	}))
 }
 
-// response is what came back beside the answer.
+// response is the response without the answer.
 type response struct {
 	StatusCode int
 	Header     http.Header
@@ -97,7 +97,7 @@ func TestChain(t *testing.T) {
 	}
 }
 
-// TestFork has two calls that end at one service, in the order of Next.
+// TestFork: two calls end at one service, in the order of Next.
 func TestFork(t *testing.T) {
 	t.Parallel()
 	shared := service(t, "shared")
@@ -130,7 +130,7 @@ func TestFailedCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			good := service(t, "good")
-			// The one that fails is in the middle, one service further down.
+			// The failing service is in the middle, one service further down.
 			res, answer := send(t, http.MethodGet, service(t, "service-1", service(t, "service-2", good, test.next, good)), "", nil)
 			if res.StatusCode != test.status || res.Header.Get("x-override-error") != test.why {
 				t.Errorf("status %d, x-override-error %q; want %d, %q", res.StatusCode, res.Header.Get("x-override-error"), test.status, test.why)
@@ -150,7 +150,7 @@ func TestFailedCalls(t *testing.T) {
 	}
 }
 
-// TestFirstFailureCounts: of several calls that fail, the first says what is wrong.
+// TestFirstFailureCounts: if several calls fail, the first one's error is reported.
 func TestFirstFailureCounts(t *testing.T) {
 	t.Parallel()
 	first := proxy(t, 503, "", http.Header{"X-Override-Error": {"first"}})
@@ -161,7 +161,7 @@ func TestFirstFailureCounts(t *testing.T) {
 	}
 }
 
-// TestChangedStatus: what a proxy answers in place of the service counts.
+// TestChangedStatus: a proxy's response in place of the service's counts.
 func TestChangedStatus(t *testing.T) {
 	t.Parallel()
 	res, answer := send(t, http.MethodGet, service(t, "a", proxy(t, 504, `{"service":"b","version":"v2","status":200}`, nil)), "", nil)
@@ -179,7 +179,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestHealth: whether a service is ready is not up to those that it calls.
+// TestHealth: the readiness of a service does not depend on those that it calls.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	recorder := httptest.NewRecorder()
@@ -190,7 +190,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestClient: the calls go through the client that was given, with the headers that are named.
+// TestClient: calls use the given client, with the named headers.
 func TestClient(t *testing.T) {
 	t.Parallel()
 	target := service(t, "b")

@@ -9,13 +9,13 @@ import (
 // Forward lists the headers that a service passes on, in canonical form.
 type Forward []string
 
-// NewForward returns the carriers, the headers of tracing and those named. It
-// returns an error if one of them is no name of a header.
+// NewForward returns the carriers, the tracing headers, and those in also. It returns an
+// error if one of these is not a header name.
 func NewForward(also ...string) (Forward, error) {
 	f := standard()
 	for _, name := range also {
 		if !isToken(name) {
-			return nil, fmt.Errorf("forward header %q: its name is no token", name)
+			return nil, fmt.Errorf("forward header %q: its name is not a token", name)
 		}
 		f = append(f, http.CanonicalHeaderKey(name))
 	}

@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// Options say what a service is and whom it calls.
+// Options are settings of a service.
 type Options struct {
-	// Service, Version and Pod are what it answers with.
+	// Service, Version and Pod are those in its answers.
 	Service, Version, Pod string
-	// Next are the URLs that it calls for each request, one after the other and
-	// with the method of the request, whatever becomes of them.
+	// Next are the URLs that it calls for each request, one after the other and with the
+	// method of the request, whatever their results.
 	Next []string
 	// Client makes the calls; nil means one with a timeout of 30 s.
 	Client *http.Client
 	// Forward lists the headers to pass on; nil means those of NewForward without arguments.
 	Forward Forward
-	// Delay is how long it thinks before each answer.
+	// Delay is the time before each answer.
 	Delay time.Duration
 }
 
-// errorHeader is set by the proxies on the answer to a strict override that
-// cannot be followed. A service that gets it hands it on.
+// errorHeader is set by the proxies on the answer to a strict override that cannot be
+// followed. A service that gets it passes it back.
 const errorHeader = "X-Override-Error"
 
-// Bounds of what is read of a body, in bytes.
+// The maximum sizes of bodies, in bytes.
 const (
 	maxRequest = 64 << 20
 	maxError   = 300
@@ -35,8 +35,8 @@ const (
 
 type service struct{ Options }
 
-// New returns the handler of a service. It answers any path and method with an
-// [Answer], and /healthz with 200 without calling anybody.
+// New returns the handler of a service. It answers any path and method with an [Answer],
+// and /healthz with 200 without calling other services.
 func New(o Options) http.Handler {
 	if o.Forward == nil {
 		o.Forward = standard()
@@ -55,7 +55,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := Answer{Service: s.Service, Version: s.Version, Pod: s.Pod, Status: http.StatusOK}
 	answer.Request = Seen{Method: r.Method, Path: r.URL.RequestURI(), Host: r.Host, Headers: r.Header}
-	// A body that nobody reads would cost the connection.
+	// A body that is not read would cost the connection.
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxRequest))
 	if !s.think(r.Context()) {
 		return
@@ -73,11 +73,11 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(answer.Status)
-	// Who has gone away gets no answer.
+	// The client may have gone away.
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// think reports whether the caller is still there afterwards.
+// think waits, and reports whether the caller is still connected.
 func (s *service) think(ctx context.Context) bool {
 	if s.Delay <= 0 {
 		return true

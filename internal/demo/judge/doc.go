@@ -1,8 +1,8 @@
-// Package judge says whether a request took the way that it should have taken,
-// by the route tables, hop by hop.
+// Package judge decides whether a request took the right path according to the route
+// tables, hop by hop.
 //
-// In: tables, pods, and the answer of a chain of services. Out: nothing, or what
-// is wrong. While the tables change, either way is right, at each hop; before and
-// after that only one is. It sends nothing itself, and must never take the
-// configuration of an Envoy for granted: it knows the tables alone.
+// Input: tables, pods, and the answer of a chain of services. Output: nothing, or the
+// fault. While the tables change, both paths are right, at each hop; before and after
+// that only one is. The package sends nothing itself, and must never rely on the
+// configuration of an Envoy: it knows only the tables.
 package judge

@@ -13,24 +13,24 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Pod is one that may answer.
+// Pod is a pod that may answer.
 type Pod struct {
 	Name, Namespace string
 	Labels          map[string]string
 	// Next are the URLs that it calls for each request.
 	Next []string
-	// Caller is how the tables know it when it calls.
+	// Caller identifies it for the tables when it calls.
 	Caller route.Caller
 }
 
-// Expectation says where requests go at one moment.
+// Expectation says where requests go at one point in time.
 type Expectation struct {
 	snapshot *model.Snapshot
 	mesh     *envoy.Mesh
 	pods     map[string][]Pod
 }
 
-// Expect returns what the tables of mesh lead to.
+// Expect returns the expectation for the tables of mesh.
 func Expect(snapshot *model.Snapshot, mesh *envoy.Mesh, pods []Pod) *Expectation {
 	e := &Expectation{snapshot: snapshot, mesh: mesh, pods: map[string][]Pod{}}
 	for _, p := range pods {
@@ -47,15 +47,15 @@ type Call struct {
 	Header http.Header
 }
 
-// wanted says who is to answer a call.
+// wanted says which pods may answer a call.
 type wanted struct {
-	// refused is set where no pod is to be reached.
+	// refused is set if no pod may be reached.
 	refused bool
 	pods    func(Pod) bool
 	what    string
 }
 
-// wanted returns who is to answer; false where the call leaves what is known.
+// wanted returns the expected answer; false if the call leaves the known Services.
 func (e *Expectation) wanted(c *Call) (wanted, bool) {
 	target, err := url.Parse(c.URL)
 	if err != nil {
@@ -132,7 +132,7 @@ func (e *Expectation) any(fit func(Pod) bool) bool {
 	return false
 }
 
-// accepts reports whether a may be the answer to a call, and if not, what should
+// accepts reports whether a may be the answer to a call, and if not, which pods should
 // have answered.
 func (e *Expectation) accepts(c *Call, a *chain.Answer) (bool, string) {
 	want, known := e.wanted(c)
@@ -152,8 +152,8 @@ func (e *Expectation) host(s *model.Service) string {
 	return e.snapshot.Options.FQDN(s.Name, s.Namespace)
 }
 
-// Resolve finds the Service that a host name means for callers in a namespace;
-// nil if there is none.
+// Resolve finds the Service of a host name for callers in a namespace; nil if there is
+// none.
 func Resolve(snapshot *model.Snapshot, host, namespace string) *model.Service {
 	name, rest, qualified := strings.Cut(host, ".")
 	if qualified {

@@ -8,33 +8,33 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 )
 
-// Judge judges requests while what is right changes.
+// Judge judges requests while the expectation changes.
 type Judge struct {
 	mu sync.Mutex
-	// now counts how often things have settled.
+	// now counts calls of Settle.
 	now    int
 	states []state
-	// running counts requests by when they began.
+	// running counts requests by the time they began.
 	running map[int]int
 }
 
 type state struct {
 	expected *Expectation
-	// until is when it ceased to be right; 0 while it is.
+	// until is when the expectation ceased to be right; 0 while it is.
 	until int
 }
 
-// New returns a judge for whom nothing is right yet.
+// New returns a judge without an expectation.
 func New() *Judge { return &Judge{now: 1, running: map[int]int{}} }
 
-// Change says that from now on things may be as next says, and still as before.
+// Change means that from now on next may apply, and still the earlier expectation.
 func (j *Judge) Change(next *Expectation) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.states = append(j.states, state{expected: next})
 }
 
-// Settle says that things are as the last Change said, and not as before.
+// Settle means that the last Change applies, and the earlier expectation no longer does.
 func (j *Judge) Settle() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -47,7 +47,7 @@ func (j *Judge) Settle() {
 	j.forget()
 }
 
-// forget drops states that no request can have met.
+// forget drops expectations that no request can have met.
 func (j *Judge) forget() {
 	oldest := j.now
 	for began := range j.running {
@@ -56,13 +56,13 @@ func (j *Judge) forget() {
 	j.states = slices.DeleteFunc(j.states, func(s state) bool { return s.until != 0 && s.until <= oldest })
 }
 
-// Request is one request under way.
+// Request is one request in flight.
 type Request struct {
 	judge *Judge
 	began int
 }
 
-// Begin is called before a request is sent, and [Request.End] after its answer.
+// Begin must be called before a request is sent, and [Request.End] after its answer.
 func (j *Judge) Begin() *Request {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -70,8 +70,8 @@ func (j *Judge) Begin() *Request {
 	return &Request{judge: j, began: j.now}
 }
 
-// End says what is wrong with the answer to a call; nil if nothing is. A request
-// that got no answer is ended with nil.
+// End returns the fault of the answer to a call; nil if there is none. A request without
+// an answer is ended with nil.
 func (r *Request) End(c *Call, a *chain.Answer) error {
 	j := r.judge
 	j.mu.Lock()
@@ -91,7 +91,7 @@ func (r *Request) End(c *Call, a *chain.Answer) error {
 	return hop(met, c, a)
 }
 
-// hop checks a call, and then those that were made for it.
+// hop checks a call, and then the calls made for it.
 func hop(met []*Expectation, c *Call, a *chain.Answer) error {
 	var want string
 	if !slices.ContainsFunc(met, func(e *Expectation) bool {
@@ -117,7 +117,7 @@ func hop(met []*Expectation, c *Call, a *chain.Answer) error {
 	return nil
 }
 
-// find returns the pod that answered; nil if it is not known, or if nobody did.
+// find returns the pod that answered; nil if it is not known, or if none did.
 func find(met []*Expectation, a *chain.Answer) *Pod {
 	for _, e := range slices.Backward(met) {
 		for i := range e.pods[a.Pod] {

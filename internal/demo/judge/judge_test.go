@@ -15,7 +15,7 @@ import (
 
 var client = route.Caller{Namespace: "shop", Labels: map[string]string{"app": "client"}}
 
-// world is web:v1, which calls cart, of which there are some versions.
+// world is web:v1, which calls cart, with some versions of cart.
 func world(versions ...string) *judge.Expectation {
 	snapshot := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{"shop"}}
 	var pods []judge.Pod
@@ -53,7 +53,8 @@ func call(override string) *judge.Call {
 }
 
 // by is an answer of pods, "web-v1 cart-v2"; a name with a ! is that of a Service
-// that did not answer.
+// by is an answer of pods, "web-v1 cart-v2"; a name with a ! is a Service that did not
+// answer.
 func by(pods string) *chain.Answer {
 	names := strings.Fields(pods)
 	a := &chain.Answer{Service: names[0], Pod: names[0], Status: http.StatusOK}
@@ -97,8 +98,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestChange: while things change both answers are right; to requests that begin
-// afterwards, one is.
+// TestChange: during a change both answers are right; for requests that begin afterwards,
+// one is.
 func TestChange(t *testing.T) {
 	t.Parallel()
 	j := judge.New()

@@ -11,10 +11,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/envoy"
 )
 
-// versions are those of the two files of an Envoy.
+// versions are the versions of an Envoy's two files.
 type versions struct{ clusters, routes string }
 
-// What an Envoy counts and says about its files.
+// Envoy's statistics about its files.
 const (
 	clustersPrefix = "cluster_manager.cds."
 	routesPrefix   = "http." + envoy.RouteName + ".rds." + envoy.RouteName + "."
@@ -49,13 +49,13 @@ func (p *Proxy) live(ctx context.Context) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// inForce reports whether what was written last is in force. Envoy says the
-// version of an update once its main thread has handed it to the workers, which
-// take such things in their order.
+// inForce reports whether the files written last are in force. Envoy reports the version
+// of an update once its main thread has passed it to the workers, which process such
+// messages in order.
 func (p *Proxy) inForce(ctx context.Context) (bool, error) {
 	stats, err := p.stats(ctx)
 	if err != nil {
-		return false, nil //nolint:nilerr // an Envoy that does not answer is not there yet, or has ended
+		return false, nil //nolint:nilerr // an Envoy that does not answer is starting, or has ended
 	}
 	if stats.rejected > 0 {
 		return false, errRejected

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// pollInterval is how often an Envoy is asked whether it is as far as it should be.
+	// pollInterval is the interval at which an Envoy's state is polled.
 	pollInterval = 5 * time.Millisecond
-	// patience is how long that may take. Nothing depends on it but how long it
-	// takes until something that is broken is said to be.
+	// patience limits the wait for that state. Only the time until a fault is reported
+	// depends on it.
 	patience = 60 * time.Second
 )
 
-// errEnded says that an Envoy ended by itself.
+// errEnded means that an Envoy ended by itself.
 var errEnded = errors.New("envoy ended")
 
-// run starts the Envoy, and has the guard watch it for as long as it runs.
+// run starts the Envoy, and lets the guard watch it while it runs.
 func (p *Proxy) run(ctx context.Context) error {
-	// Stop ends it, or the guard: not ctx, which would kill it in the midst of
+	// Stop or the guard ends it, but not ctx, which would kill it in the middle of
 	// requests.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.options.Binary,
 		"-c", p.path(bootstrapFile),
@@ -50,8 +50,8 @@ func (p *Proxy) run(ctx context.Context) error {
 	return nil
 }
 
-// await polls until done reports true or an error. It is an error if the Envoy
-// ends before that, and one that takes too long: with the end of its log.
+// await polls until done returns true or an error. It returns an error with the end of
+// the log if the Envoy ends before that or takes too long.
 func (p *Proxy) await(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -75,7 +75,7 @@ func (p *Proxy) await(ctx context.Context, what string, done func(context.Contex
 	}
 }
 
-// logTail returns the last lines of the log, on lines of their own.
+// logTail returns the last lines of the log, each on a line of its own.
 func (p *Proxy) logTail() string {
 	if tail := p.process.Tail(); tail != "" {
 		return "\n" + tail

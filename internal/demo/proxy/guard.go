@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/process"
 )
 
-// guardScript reads lines from standard input, which ends when this program
-// does, in whatever way. It then kills what is left and removes the folder.
+// guardScript reads lines from standard input, which ends when this program ends for any
+// reason. It then kills the remaining processes and removes the folder.
 const guardScript = `
 trap '' HUP INT TERM
 watched=
@@ -32,19 +32,19 @@ done
 rm -rf -- "$1"
 `
 
-// Guard is a small process that outlives this one, for a moment: it ends the
-// Envoys and removes their folder if this program can't, as when it was killed.
-// Linux could kill the Envoys by itself, but not remove the folder, and no other
-// system does either.
+// Guard is a small process that outlives this one for a moment: it ends the Envoys and
+// removes their folder if this program can't, for example because it was killed. Linux
+// could kill the Envoys by itself, but not remove the folder; other systems can do
+// neither.
 type Guard struct {
 	cmd   *exec.Cmd
 	mu    sync.Mutex
 	stdin io.WriteCloser
 }
 
-// NewGuard starts a guard for a folder, which is removed in the end.
+// NewGuard starts a guard for a folder, which is removed at the end.
 func NewGuard(ctx context.Context, folder string) (*Guard, error) {
-	// It has to outlive ctx.
+	// It must outlive ctx.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sh", "-c", guardScript, "overrides-demo-guard", folder)
 	cmd.SysProcAttr = process.OwnGroup()
 	stdin, err := cmd.StdinPipe()
@@ -57,11 +57,10 @@ func NewGuard(ctx context.Context, folder string) (*Guard, error) {
 	return &Guard{cmd: cmd, stdin: stdin}, nil
 }
 
-// watch has the guard end a process.
+// watch makes the guard responsible for a process.
 func (g *Guard) watch(pid int) error { return g.tell("watch", pid) }
 
-// forget takes back a watch: the process has ended, and its number may be given
-// to another.
+// forget ends a watch: the process has ended, and its number may be reused.
 func (g *Guard) forget(pid int) error { return g.tell("forget", pid) }
 
 func (g *Guard) tell(what string, pid int) error {
@@ -73,7 +72,7 @@ func (g *Guard) tell(what string, pid int) error {
 	return nil
 }
 
-// Close ends the guard, which first does what it is there for.
+// Close ends the guard, after it has done its work.
 func (g *Guard) Close() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -26,8 +26,8 @@ func sleeper(t *testing.T) (cmd *exec.Cmd, ended <-chan struct{}) {
 	return cmd, done
 }
 
-// TestGuard: at its end it kills what it watches, and not what it was told to
-// forget, and the folder goes.
+// TestGuard: at its end it kills processes that it watches, but not forgotten ones, and
+// removes the folder.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "with 'quotes' and spaces")

@@ -14,7 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/process"
 )
 
-// Files of an Envoy's folder.
+// The files in an Envoy's folder.
 const (
 	bootstrapFile = "envoy.json"
 	clustersFile  = "clusters.json"
@@ -24,18 +24,18 @@ const (
 	logFile       = "log"
 )
 
-// Options say which Envoy to run.
+// Options are settings of an Envoy.
 type Options struct {
 	// Binary is the path of the program.
 	Binary string
-	// Dir is a folder for it alone. Sockets are made in it, whose paths may have
+	// Dir is a folder for this Envoy alone. It contains sockets, whose paths may have
 	// about 100 bytes.
 	Dir string
-	// Name is for people, and for the Envoy's node.
+	// Name is used in messages, and for the Envoy's node.
 	Name string
-	// Port is where it listens on the loopback address; 0 is a socket in Dir.
+	// Port is its port on the loopback address; 0 means a socket in Dir.
 	Port uint16
-	// Config is what it starts with.
+	// Config is its first configuration.
 	Config *envoy.Config
 	Guard  *Guard
 }
@@ -44,12 +44,12 @@ type Options struct {
 type Proxy struct {
 	options Options
 	process *process.Process
-	// ended is closed when it has ended, and the guard knows.
+	// ended is closed when it has ended and the guard has forgotten it.
 	ended chan struct{}
 	admin *http.Client
-	// current is the configuration that is in force, as far as it is known.
+	// current is the configuration that is known to be in force.
 	current *envoy.Config
-	// versions are those of the files as they were written last.
+	// versions are the versions of the files written last.
 	versions versions
 	stopping atomic.Bool
 }
@@ -89,7 +89,7 @@ func Start(ctx context.Context, o Options) (*Proxy, error) {
 
 func (p *Proxy) path(name string) string { return filepath.Join(p.options.Dir, name) }
 
-// Ready waits until the Envoy serves with the configuration that it was given.
+// Ready waits until the Envoy serves with its configuration.
 func (p *Proxy) Ready(ctx context.Context) error {
 	return p.await(ctx, "start envoy of "+p.options.Name, func(ctx context.Context) (bool, error) {
 		if !p.live(ctx) {
@@ -99,8 +99,8 @@ func (p *Proxy) Ready(ctx context.Context) error {
 	})
 }
 
-// Apply leads the Envoy from what is in force to another configuration. After an
-// error it may have stopped half-way, at a point where everything still works.
+// Apply changes the Envoy from the present to another configuration. After an error it
+// may have stopped at any step, after which everything still works.
 func (p *Proxy) Apply(ctx context.Context, config *envoy.Config) error {
 	for _, step := range envoy.Steps(p.current, config) {
 		if err := p.write(&step); err != nil {
@@ -129,8 +129,7 @@ func (p *Proxy) Stop() error {
 	return nil
 }
 
-// Wait waits until the Envoy has ended. It returns an error if nobody had asked
-// it to.
+// Wait waits until the Envoy has ended. It returns an error unless Stop was called.
 func (p *Proxy) Wait() error {
 	<-p.ended
 	if p.stopping.Load() {
@@ -139,10 +138,10 @@ func (p *Proxy) Wait() error {
 	return fmt.Errorf("%s: %w: %v%s", p.options.Name, errEnded, p.process.State(), p.logTail())
 }
 
-// Pid is the number of the process.
+// Pid returns the number of the process.
 func (p *Proxy) Pid() int { return p.process.ID() }
 
-// Dial connects to where the Envoy listens.
+// Dial connects to the Envoy's listener.
 func (p *Proxy) Dial(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
 	if p.options.Port == 0 {
@@ -151,8 +150,8 @@ func (p *Proxy) Dial(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(p.options.Port))))
 }
 
-// write writes the file of a step as a whole: Envoy looks at a file when another
-// one is moved into its place.
+// write replaces the file of a step as a whole: Envoy reads a file when another one is
+// moved into its place.
 func (p *Proxy) write(step *envoy.Step) error {
 	if step.Routes != nil {
 		file, err := envoy.RouteFile(step.Routes)

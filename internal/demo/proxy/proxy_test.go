@@ -26,7 +26,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// start runs an Envoy; where there is none, the test is skipped.
+// start runs an Envoy; without an Envoy, the test is skipped.
 func start(t *testing.T, config *envoy.Config) *proxy.Proxy {
 	t.Helper()
 	binary, err := demo.FindEnvoy(os.Getenv("ENVOY"))
@@ -56,7 +56,7 @@ func start(t *testing.T, config *envoy.Config) *proxy.Proxy {
 	return p
 }
 
-// empty is a configuration of one virtual host.
+// empty is a configuration with one virtual host.
 func empty(routes ...*routev3.Route) *envoy.Config {
 	return &envoy.Config{Routes: &routev3.RouteConfiguration{
 		Name:         envoy.RouteName,
@@ -100,8 +100,8 @@ func send(ctx context.Context, p *proxy.Proxy, r *route.Request) (string, error)
 	return string(body), err
 }
 
-// TestEnvoyEvaluates: a real Envoy takes the route that Evaluate says, for
-// generated tables, callers and requests.
+// TestEnvoyEvaluates: a real Envoy takes the same route as Evaluate, for generated
+// tables, callers and requests.
 func TestEnvoyEvaluates(t *testing.T) {
 	t.Parallel()
 	p := start(t, empty())
@@ -166,8 +166,8 @@ func named(config *envoy.Config) *envoy.Config {
 	return &envoy.Config{Clusters: config.Clusters, Routes: routes}
 }
 
-// TestRejected: what Envoy refuses is said, with its reason, and what was in
-// force before stays in force.
+// TestRejected: an error reports a configuration that Envoy refuses, with the reason, and
+// the previous one stays in force.
 func TestRejected(t *testing.T) {
 	t.Parallel()
 	p := start(t, empty(answer("good", anything())))
@@ -188,7 +188,7 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-// TestBadStart: an Envoy that can't be configured says why.
+// TestBadStart: the error of an Envoy that can't be configured has the reason.
 func TestBadStart(t *testing.T) {
 	t.Parallel()
 	config := empty(answer("good", anything()))
@@ -199,7 +199,7 @@ func TestBadStart(t *testing.T) {
 	}
 }
 
-// TestWait: an Envoy that ends by itself is told from one that was asked to.
+// TestWait: an Envoy that ends by itself is distinguished from one that was stopped.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	p := start(t, empty())

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// Config is what the environment says.
+// Config is the configuration from the environment.
 type Config struct {
 	Name, Version, Pod string
 	Next               []string
 	Forward            []string
 	Address            string
 	Port               int
-	// Echo answers without calling anybody.
+	// Echo answers without calling other services.
 	Echo bool
-	// These count from the start of the program. A CrashAfter of zero never comes.
+	// These count from the start of the program. A CrashAfter of zero means never.
 	ListenAfter, ReadyAfter, CrashAfter time.Duration
-	// Delay is how long each answer takes.
+	// Delay is the time that each answer takes.
 	Delay time.Duration
-	// FailFirst is how many attempts of each request are answered with 503.
+	// FailFirst is the number of attempts of each request that are answered with 503.
 	FailFirst int
-	// Drain is how long the program serves on after SIGTERM, while it is not ready.
+	// Drain is the time for which the program keeps serving after SIGTERM, unready.
 	Drain      time.Duration
 	IgnoreTerm bool
-	// Control lets requests crash the program, and make it unready.
+	// Control allows requests to crash the program, and to make it unready.
 	Control bool
 }
 
@@ -44,24 +44,24 @@ func variables() []variable {
 		{"POD_NAME", "", "the pod", text(func(c *Config) *string { return &c.Pod })},
 		{"NEXT", "", "URLs to call for each request, in order, separated by spaces or commas", setNext},
 		{"FORWARD", "", "headers to pass on, besides x-override, baggage, x-request-id and those of tracing", setForward},
-		{"ADDRESS", "", "where to listen; empty is all addresses", text(func(c *Config) *string { return &c.Address })},
-		{"PORT", "8080", "the port to listen on; 0 is any", setPort},
-		{"MODE", "chain", "chain, or echo: answer without calling anybody", setMode},
-		{"LISTEN_AFTER", "0s", "how long after its start it listens", duration(func(c *Config) *time.Duration { return &c.ListenAfter })},
-		{"READY_AFTER", "0s", "how long after its start /healthz is 200, before that 503", duration(func(c *Config) *time.Duration { return &c.ReadyAfter })},
-		{"CRASH_AFTER", "0s", "how long after its start it exits with 1; 0s is never", duration(func(c *Config) *time.Duration { return &c.CrashAfter })},
-		{"DELAY", "0s", "how long each answer takes", duration(func(c *Config) *time.Duration { return &c.Delay })},
-		{"FAIL_FIRST", "0", "how many attempts of each request are answered with 503, by the proxies' x-envoy-attempt-count", setFailFirst},
-		{"DRAIN", "1s", "how long after SIGTERM it serves on, with /healthz 503", duration(func(c *Config) *time.Duration { return &c.Drain })},
+		{"ADDRESS", "", "address to listen on; empty means all", text(func(c *Config) *string { return &c.Address })},
+		{"PORT", "8080", "port to listen on; 0 means any", setPort},
+		{"MODE", "chain", "chain, or echo: answer without calling other services", setMode},
+		{"LISTEN_AFTER", "0s", "time from its start until it listens", duration(func(c *Config) *time.Duration { return &c.ListenAfter })},
+		{"READY_AFTER", "0s", "time from its start until /healthz is 200 instead of 503", duration(func(c *Config) *time.Duration { return &c.ReadyAfter })},
+		{"CRASH_AFTER", "0s", "time from its start until it exits with 1; 0s means never", duration(func(c *Config) *time.Duration { return &c.CrashAfter })},
+		{"DELAY", "0s", "time that each answer takes", duration(func(c *Config) *time.Duration { return &c.Delay })},
+		{"FAIL_FIRST", "0", "number of attempts of each request that are answered with 503, by the proxies' x-envoy-attempt-count", setFailFirst},
+		{"DRAIN", "1s", "time for which it keeps serving after SIGTERM, with /healthz 503", duration(func(c *Config) *time.Duration { return &c.Drain })},
 		{"IGNORE_TERM", "false", "true: SIGTERM is ignored", boolean(func(c *Config) *bool { return &c.IgnoreTerm })},
-		{"CONTROL", "false", "true: POST /control/crash ends it with 1, /control/unready?for=2s has /healthz be 503 for so long", boolean(func(c *Config) *bool { return &c.Control })},
+		{"CONTROL", "false", "true: POST /control/crash ends it with 1, /control/unready?for=2s makes /healthz 503 for that time", boolean(func(c *Config) *bool { return &c.Control })},
 	}
 }
 
-// Usage writes which variables there are.
+// Usage writes the list of variables.
 func Usage(w io.Writer) {
-	fmt.Fprint(w, "Sample is a service that answers with what it has seen, and calls the next ones.\n\n"+
-		"It is configured by its environment; all durations are such as 1.5s or 2m.\n\n")
+	fmt.Fprint(w, "Sample is a service that calls other services, and answers with the requests that they all received.\n\n"+
+		"It is configured by its environment; durations have the form 1.5s or 2m.\n\n")
 	for _, v := range variables() {
 		preset := ""
 		if v.preset != "" {
@@ -71,8 +71,8 @@ func Usage(w io.Writer) {
 	}
 }
 
-// Parse reads the configuration from the environment that getenv knows. An empty
-// variable is as good as none.
+// Parse reads the configuration from the environment of getenv. An empty variable counts
+// as missing.
 func Parse(getenv func(string) string) (Config, error) {
 	var c Config
 	for _, v := range variables() {
@@ -108,7 +108,7 @@ func duration(field func(*Config) *time.Duration) func(*Config, string) error {
 func setNext(c *Config, value string) error {
 	for _, next := range list(value) {
 		if u, err := url.Parse(next); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return fmt.Errorf("%q is no URL such as http://service-2/", next)
+			return fmt.Errorf("%q is not a URL such as http://service-2/", next)
 		}
 		c.Next = append(c.Next, next)
 	}

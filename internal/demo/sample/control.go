@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// control answers what a test asks of the program itself:
+// control answers requests that control the program itself:
 //
 //	POST /control/crash           it ends at once with 1, as if it had crashed
-//	POST /control/unready?for=2s  /healthz is 503 for so long, and all else as before
+//	POST /control/unready?for=2s  /healthz is 503 for that time, and nothing else changes
 func (p *program) control(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", next)
@@ -19,7 +19,7 @@ func (p *program) control(next http.Handler) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		// One that drains stays as it is.
+		// A draining program does not change.
 		if at := p.readyAt.Load(); at != 0 {
 			p.readyAt.CompareAndSwap(at, time.Now().Add(d).UnixNano())
 		}

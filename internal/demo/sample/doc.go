@@ -1,9 +1,9 @@
 // Package sample runs a service of the package chain as a program in a pod.
 //
-// In: the environment of the pod, and signals as the end of a context. Out: a
-// server that behaves as a pod's program should, or, where a test asks for it, as
-// one should not: slow to come up, crashing, deaf to SIGTERM.
+// Input: the environment of the pod, and signals as the end of a context. Output: a
+// server that behaves as a pod's program should or, on request of a test, as one should
+// not: slow to start, crashing, ignoring SIGTERM.
 //
-// It must never do anything of its own accord that ordinary programs don't do:
-// what the proxies make of a pod is what is being tested.
+// It must never do anything by itself that ordinary programs don't do: tests are about
+// the reaction of the proxies to a pod.
 package sample

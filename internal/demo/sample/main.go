@@ -16,17 +16,17 @@ const (
 	exitUsage  = 2
 )
 
-// Process is what a program has from the system.
+// Process is the program's interface to the system.
 type Process struct {
-	// Args are those behind its name.
+	// Args are the arguments after its name.
 	Args           []string
 	Getenv         func(string) string
 	Stdout, Stderr io.Writer
 }
 
-// Main is the program. It handles the signals of the process, and returns its exit
-// code: 0 after SIGTERM, 1 if it crashed or could not serve, 2 if it was
-// configured wrongly.
+// Main is the program. It handles the signals of the process, and returns its exit code:
+// 0 after SIGTERM, 1 if it crashed or could not serve, 2 if its configuration was
+// invalid.
 func Main(ctx context.Context, p Process) int {
 	log := slog.New(slog.NewTextHandler(p.Stderr, nil))
 	if len(p.Args) > 0 {

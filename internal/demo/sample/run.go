@@ -14,15 +14,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 )
 
-// ErrCrashed is how a service ends that was told to crash.
-var ErrCrashed = errors.New("crashed, as it was told to")
+// ErrCrashed is the error of a service that crashed on request.
+var ErrCrashed = errors.New("crashed on request")
 
-// shutdown bounds how long requests that are under way may take to end, after
-// the server has stopped to take new ones.
+// shutdown limits how long requests in flight may take after the server has stopped
+// accepting new ones.
 const shutdown = 5 * time.Second
 
-// Run serves until ctx ends, and a drain longer. It returns nil if all that was
-// under way has been answered then.
+// Run serves until ctx ends, and for the drain time after that. It returns nil if all
+// requests in flight were answered then.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	forward, err := chain.NewForward(c.Forward...)
 	if err != nil {
@@ -47,8 +47,8 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	return p.run(ctx, handler)
 }
 
-// transport keeps as many connections to the next service, or to its proxy, as
-// are used at a time; the default is two, and a load would dial for each call.
+// transport keeps as many connections to the next service, or to its proxy, as are used
+// at a time. The default is two, and a load would open one for each call.
 func transport() *http.Transport {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -62,13 +62,13 @@ func transport() *http.Transport {
 type program struct {
 	Config
 	log *slog.Logger
-	// crash ends it.
+	// crash ends the program.
 	crash chan struct{}
-	// readyAt is when /healthz turns 200, in Unix nanoseconds; 0 is never.
+	// readyAt is when /healthz changes to 200, in Unix nanoseconds; 0 means never.
 	readyAt atomic.Int64
 }
 
-// fall has the program crash, unless it is about to already.
+// fall crashes the program, unless it is already crashing.
 func (p *program) fall() {
 	select {
 	case p.crash <- struct{}{}:
@@ -87,11 +87,11 @@ func (p *program) health(next http.Handler) http.Handler {
 	})
 }
 
-// attemptHeader counts the attempts that a proxy makes of one request, from 1.
+// attemptHeader is the number of a proxy's attempt for one request, from 1.
 const attemptHeader = "X-Envoy-Attempt-Count"
 
-// failFirst answers the first n attempts of each request as the others, but with
-// 503. Requests that no proxy counts are first attempts.
+// failFirst answers the first n attempts of each request like the others, but with 503.
+// Requests without the header are first attempts.
 func failFirst(n int, next http.Handler) http.Handler {
 	if n == 0 {
 		return next
@@ -142,8 +142,8 @@ func (p *program) run(ctx context.Context, h http.Handler) error {
 	}
 }
 
-// drain serves on for a while: the proxies have to hear that this endpoint is
-// gone before it is.
+// drain keeps serving for a while: proxies must learn that this endpoint is gone before
+// it is.
 func (p *program) drain(ctx context.Context, server *http.Server) error {
 	p.log.Info("draining", "for", p.Drain)
 	p.readyAt.Store(0)
@@ -158,7 +158,7 @@ func (p *program) drain(ctx context.Context, server *http.Server) error {
 	return nil
 }
 
-// wait waits for d. It reports whether the program ends before that.
+// wait waits for d, and reports whether the program ended before that.
 func (p *program) wait(ctx context.Context, d time.Duration) (ended bool, err error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

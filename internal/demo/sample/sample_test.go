@@ -22,8 +22,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/sample"
 )
 
-// TestMain lets the test binary be the program, which has signals and exit codes
-// as the real one has.
+// TestMain lets the test binary be the program, so that signals and exit codes are real.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_SAMPLE") == "" {
 		os.Exit(m.Run())
@@ -31,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(sample.Main(context.Background(), sample.Process{Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}))
 }
 
-// deadline bounds every wait; no test needs more than a fraction of it.
+// deadline limits every wait; no test needs more than a fraction of it.
 const deadline = 30 * time.Second
 
 type process struct {
@@ -80,14 +79,14 @@ func run(t *testing.T, env ...string) *process {
 	return p
 }
 
-// get returns the status of a path, or 0 if nobody listens.
+// get returns the status of a path, or 0 if nothing listens.
 func (p *process) get(path string) int {
 	p.t.Helper()
 	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+path, http.NoBody)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	// A connection that is kept would be served longer than a new one.
+	// A kept connection would be served longer than a new one.
 	req.Close = true
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -97,7 +96,7 @@ func (p *process) get(path string) int {
 	return res.StatusCode
 }
 
-// until asks for its health until it has that status.
+// until polls the program's health until it has that status.
 func (p *process) until(status int) {
 	p.t.Helper()
 	for end := time.Now().Add(deadline); p.get("/healthz") != status; {
@@ -114,8 +113,8 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// exit waits for the end of the program and returns its exit code, or for one
-// that a signal ended the number of that, negative. At the deadline it is SIGKILL.
+// exit waits for the end of the program and returns its exit code; if a signal ended it,
+// the number of the signal, negative. At the deadline it sends SIGKILL.
 func (p *process) exit() int {
 	<-p.done
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
@@ -182,7 +181,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestLastRequest: what is under way when the server closes is answered.
+// TestLastRequest: requests in flight when the server closes are answered.
 func TestLastRequest(t *testing.T) {
 	t.Parallel()
 	arrived, release := make(chan struct{}), make(chan struct{})
@@ -218,7 +217,7 @@ func TestCrashAfter(t *testing.T) {
 	}
 }
 
-// TestControl has requests make the program unready, and crash it, where they may.
+// TestControl: requests make the program unready, and crash it, if they may.
 func TestControl(t *testing.T) {
 	t.Parallel()
 	p := run(t, "CONTROL=true")
@@ -242,7 +241,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// post sends a request that controls the program. One that crashed can't answer.
+// post sends a request that controls the program. A crashed program can't answer.
 func (p *process) post(path string, want int) {
 	p.t.Helper()
 	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+path, http.NoBody)

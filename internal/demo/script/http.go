@@ -8,8 +8,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 )
 
-// Over returns a Sender whose requests go to http://SERVICE/ by a client: that
-// decides what stands behind the name.
+// Over returns a Sender whose requests go to http://SERVICE/ through a client, which
+// decides on the target of that name.
 func Over(client *http.Client) Sender {
 	return func(ctx context.Context, r Request) (Response, error) {
 		request, err := http.NewRequestWithContext(ctx, r.Method, "http://"+r.Service+"/", http.NoBody)

@@ -11,23 +11,23 @@ import (
 	"strings"
 )
 
-// Sender sends a request and returns the answer, whatever its status. An error
-// means that there was none.
+// Sender sends a request and returns the answer, whatever its status. An error means that
+// there was no answer.
 type Sender func(ctx context.Context, r Request) (Response, error)
 
-// Options say how steps are played.
+// Options are settings of [Play].
 type Options struct {
 	Send Sender
-	// Command says a request as a command that does the same, for people to try.
+	// Command returns a request as an equivalent command, for people to try.
 	Command func(Request) string
 	Color   bool
 }
 
-// ErrWrong is how a play ends in which a request took another path than it should.
+// ErrWrong means that a request took another path than it should.
 var ErrWrong = errors.New("requests took a wrong path")
 
-// Play sends the requests of steps, one after the other, and draws the path of
-// each. It goes on after a wrong one, and returns ErrWrong in the end.
+// Play sends the requests of steps, one after the other, and draws the path of each. It
+// continues after a wrong one, and returns ErrWrong at the end.
 func Play(ctx context.Context, w io.Writer, steps []Step, o Options) error {
 	wrong := 0
 	for i := range steps {
@@ -103,7 +103,7 @@ func (r Request) Curl(proxy string) string {
 
 const arrow = " → "
 
-// draw draws a path: what is not as wanted is red, and what is not v1 stands out.
+// draw draws a path: wrong parts are red, and versions other than v1 stand out.
 func draw(p paint, got, want []string) string {
 	out := make([]string, len(got))
 	for i, hop := range got {
@@ -128,7 +128,7 @@ func mark(p paint, ok bool) string {
 	return p.red("✗")
 }
 
-// paint colours text, if it is true.
+// paint colours text if it is true.
 type paint bool
 
 func (p paint) with(code, text string) string {

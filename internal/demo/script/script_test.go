@@ -15,7 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/script"
 )
 
-// along is an answer that was given by a chain of services.
+// along is an answer of a chain of services.
 func along(path ...string) chain.Answer {
 	name, version, _ := strings.Cut(path[0], ":")
 	a := chain.Answer{Service: name, Version: version, Status: http.StatusOK}
@@ -28,7 +28,7 @@ func along(path ...string) chain.Answer {
 	return a
 }
 
-// right answers each step of the talk as it should be answered.
+// right answers each step correctly.
 func right(_ context.Context, r script.Request) (script.Response, error) {
 	for _, s := range script.Talk() {
 		if s.Request.String() == r.String() {
@@ -86,7 +86,7 @@ func TestPlayNotices(t *testing.T) {
 	}
 }
 
-// TestPlayEnds: a play that is interrupted does not go on to the next request.
+// TestPlayEnds: an interrupted play does not continue with the next request.
 func TestPlayEnds(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -117,7 +117,7 @@ func TestColours(t *testing.T) {
 	if !errors.Is(err, script.ErrWrong) {
 		t.Error(err)
 	}
-	want := "\x1b[1mStrict: rather an error than another version\x1b[0m\n" +
+	want := "\x1b[1mStrict: an error instead of another version\x1b[0m\n" +
 		"\x1b[2m$ curl -x http://proxy -H 'x-override: service-3:v9;strict' http://service-1/\x1b[0m\n" +
 		"\x1b[31m✗\x1b[0m service-1:v1 → \x1b[31mservice-2:v2\x1b[0m → \x1b[33mservice-3!503\x1b[0m\n"
 	if got := out.String(); !strings.HasPrefix(got, want) {

@@ -6,7 +6,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 )
 
-// Request is what a client sends to a Service of the sample chain.
+// Request is a client's request to a Service of the sample chain.
 type Request struct {
 	// Service is the name of the first one, "service-1".
 	Service string
@@ -15,27 +15,27 @@ type Request struct {
 	Header http.Header
 }
 
-// Response is what came back.
+// Response is the response to a request.
 type Response struct {
 	Status int
 	Header http.Header
 	Answer chain.Answer
 }
 
-// Step is one request and what is to come of it.
+// Step is one request and its expected result.
 type Step struct {
 	Title   string
 	Request Request
-	// Path is who is to serve, as [chain.Answer.Path] says it.
+	// Path is the expected path, in the form of [chain.Answer.Path].
 	Path []string
-	// Status is 200 where it is not said.
+	// Status is 200 if it is not set.
 	Status int
 }
 
 const header = "X-Override"
 
-// path returns the path through the chain in which the services named run
-// another version than v1.
+// path returns the path through the chain on which the named services run another version
+// than v1.
 func path(others ...string) []string {
 	out := []string{"service-1:v1", "service-2:v1", "service-3:v1", "service-4:v1", "service-5:v1", "db-shim:v1"}
 	for _, other := range others {
@@ -48,7 +48,7 @@ func path(others ...string) []string {
 	return out
 }
 
-// Talk returns the steps of the talk's demo, for the chain in examples/chain.
+// Talk returns the steps of the scripted demo, for the chain in examples/chain.
 func Talk() []Step {
 	get := func(service string, override ...string) Request {
 		r := Request{Service: service, Method: http.MethodGet, Header: http.Header{}}
@@ -61,17 +61,17 @@ func Talk() []Step {
 	write := sink
 	write.Method = http.MethodPost
 	return []Step{
-		{Title: "Ordinary requests reach what is released: v1, everywhere", Request: get("service-1"), Path: path()},
+		{Title: "Ordinary requests reach the released versions: v1, everywhere", Request: get("service-1"), Path: path()},
 		{Title: "One header, and service-3 is v2, for this request alone", Request: get("service-1", "service-3:v2"), Path: path("service-3:v2")},
 		{Title: "Several services at a time", Request: get("service-1", "service-3:v2, service-5:v2"), Path: path("service-3:v2", "service-5:v2")},
-		{Title: "The same, said in two headers", Request: get("service-1", "service-3:v2", "service-5:v2"), Path: path("service-3:v2", "service-5:v2")},
+		{Title: "The same, in two headers", Request: get("service-1", "service-3:v2", "service-5:v2"), Path: path("service-3:v2", "service-5:v2")},
 		{Title: "Sink to test: reads still go to the real database's shim …", Request: sink, Path: path()},
 		{Title: "… and writes to the shim that throws them away", Request: write, Path: path("db-shim:v2")},
 		{Title: "A condition: only when caller-a calls …", Request: get("caller-a", "shared:v2;from=caller-a"), Path: []string{"caller-a:v1", "shared:v2"}},
 		{Title: "… and not when caller-b does", Request: get("caller-b", "shared:v2;from=caller-a"), Path: []string{"caller-b:v1", "shared:v1"}},
-		{Title: "A version that is not there: the released one serves", Request: get("service-1", "service-3:v9"), Path: path()},
+		{Title: "A version that does not exist: the released one serves", Request: get("service-1", "service-3:v9"), Path: path()},
 		{
-			Title: "Strict: rather an error than another version", Request: get("service-1", "service-3:v9;strict"),
+			Title: "Strict: an error instead of another version", Request: get("service-1", "service-3:v9;strict"),
 			Path: []string{"service-1:v1", "service-2:v1", "service-3!503"}, Status: http.StatusServiceUnavailable,
 		},
 	}

@@ -1,7 +1,7 @@
-// Package traffic is the load of a demo: ordinary requests and requests with an
-// override, which it sends through package load and has judged.
+// Package traffic is the load of a demo: ordinary requests and requests with an override,
+// sent by package load and judged.
 //
-// In: a client, the Service to call, and a judge of the answers. Out: counts, and
-// the first few faults in words. It is no benchmark: it sends few requests a second,
+// Input: a client, the Service to call, and a judge of the answers. Output: counts, and
+// the first few faults as text. It is not a benchmark: it sends few requests a second,
 // and only to its target.
 package traffic

@@ -13,28 +13,28 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Target is where requests are sent.
+// Target is the target of requests.
 type Target struct {
 	URL    string
 	Caller route.Caller
-	// Overrides are the headers that requests carry in turn; without any, only
-	// ordinary requests are sent.
+	// Overrides are the headers that requests have in turn; without any, only ordinary
+	// requests are sent.
 	Overrides []string
 }
 
-// Counts is what became of requests.
+// Counts are the results of requests.
 type Counts struct {
-	// Ordinary and Override count requests, Failed those of both that got no
-	// answer, and Misrouted those that took a wrong path.
+	// Ordinary and Override count requests, Failed those of both without an answer, and
+	// Misrouted those that took a wrong path.
 	Ordinary, Override, Failed, Misrouted int
 }
 
-// String returns the counts for people.
+// String returns the counts as text.
 func (c Counts) String() string {
 	return fmt.Sprintf("%d ordinary and %d override requests, %d failed, %d misrouted", c.Ordinary, c.Override, c.Failed, c.Misrouted)
 }
 
-// Wrong counts the requests with which something went wrong.
+// Wrong counts the requests that failed or were misrouted.
 func (c Counts) Wrong() int { return c.Failed + c.Misrouted }
 
 // Options are the settings of Traffic.
@@ -43,7 +43,7 @@ type Options struct {
 	Judge  *judge.Judge
 	// Header is the name of the override header.
 	Header string
-	// Rate is how many requests of each kind are sent in a second.
+	// Rate is the number of requests of each kind in a second.
 	Rate float64
 }
 
@@ -56,14 +56,14 @@ type Traffic struct {
 	target Target
 	// turn counts requests with an override.
 	turn int
-	// faults are the first few, in words.
+	// faults are the first few faults, as text.
 	faults []string
 }
 
-// maxFaults is how many faults are kept in words.
+// maxFaults is the number of faults that are kept as text.
 const maxFaults = 10
 
-// What package load is told of an answer.
+// The classes of answers for package load.
 const (
 	right     = "right"
 	misrouted = "misrouted"
@@ -73,7 +73,7 @@ const (
 func Start(ctx context.Context, o Options, target Target) *Traffic {
 	t := &Traffic{options: o, target: target}
 	isRight := func(answer string) bool { return answer == right }
-	// What is under way at the end is still answered, and counted.
+	// Requests in flight at the end are still answered, and counted.
 	t.load = load.Start(context.WithoutCancel(ctx),
 		load.Source{Name: "ordinary", Rate: o.Rate, Send: t.ordinary, Want: isRight},
 		load.Source{Name: "override", Rate: o.Rate, Send: t.override, Want: isRight})
@@ -87,7 +87,7 @@ func (t *Traffic) Aim(target Target) {
 	t.target = target
 }
 
-// Counts returns what became of requests so far, and the first few faults.
+// Counts returns the results of the requests so far, and the first few faults.
 func (t *Traffic) Counts() (Counts, []string) {
 	counts := t.load.Counts()
 	ordinary, override := &counts[0], &counts[1]
@@ -99,7 +99,7 @@ func (t *Traffic) Counts() (Counts, []string) {
 	}, slices.Clone(t.faults)
 }
 
-// Stop waits for the requests that are under way, and sends no more.
+// Stop sends no more requests, and waits for those in flight.
 func (t *Traffic) Stop() {
 	t.load.Stop()
 	t.options.Client.CloseIdleConnections()
@@ -123,7 +123,7 @@ func (t *Traffic) override(ctx context.Context) (string, error) {
 	return t.send(ctx, &target, target.Overrides[turn%len(target.Overrides)])
 }
 
-// send sends one request, and says whether it took the right path.
+// send sends one request, and reports whether it took the right path.
 func (t *Traffic) send(ctx context.Context, target *Target, override string) (string, error) {
 	if target.URL == "" {
 		return "", load.ErrSkip

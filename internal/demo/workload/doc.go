@@ -1,8 +1,8 @@
-// Package workload reads from manifests what their workloads run: how many pods,
-// with which labels and which environment. Package discover reads the same
-// manifests for what decides routes, and keeps none of this.
+// Package workload reads from manifests what workloads run: how many pods, with which
+// labels and which environment. Package discover reads the same manifests for whatever
+// decides routes, and keeps none of this.
 //
-// In: YAML or JSON documents. Out: workloads, sorted. Documents that are broken
-// or of other kinds are passed over: what is wrong with them is said by those who
-// read all of a manifest. It must never start anything.
+// Input: YAML or JSON documents. Output: workloads, sorted. Broken documents and
+// documents of other kinds are skipped: their readers elsewhere report what is wrong. The
+// package never starts anything.
 package workload

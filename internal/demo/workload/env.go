@@ -7,9 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Getenv returns the environment of a pod of w: that of its first container that
-// says whom it calls or who it is, else of the first. What the environment does
-// not say of NAME and VERSION is taken from the labels.
+// Getenv returns the environment of a pod of w: that of the first container that sets the
+// variables of package chain, else of the first container. NAME and VERSION default to
+// the labels.
 func (w *Workload) Getenv(pod, versionLabel string) func(string) string {
 	env := map[string]string{}
 	if c := w.container(); c != nil {

@@ -16,24 +16,24 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Workload is what makes pods: a Deployment, StatefulSet, DaemonSet, ReplicaSet,
-// Rollout, or a bare Pod.
+// Workload creates pods: a Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, or a
+// bare Pod.
 type Workload struct {
 	Namespace, Kind, Name string
 	Labels                map[string]string
-	// Replicas is how many pods it is to have.
+	// Replicas is the wanted number of pods.
 	Replicas int
 
 	containers []corev1.Container
 }
 
-// String returns "namespace/name", which is what tells it apart for people.
+// String returns "namespace/name", which identifies it for people.
 func (w *Workload) String() string { return w.Namespace + "/" + w.Name }
 
-// Key tells workloads apart.
+// Key identifies a workload.
 func (w *Workload) Key() string { return w.Namespace + "/" + w.Kind + "/" + w.Name }
 
-// Revision is a hash of the pods' template: pods of another revision are other pods.
+// Revision is a hash of the pod template: pods of another revision are other pods.
 func (w *Workload) Revision() string {
 	text, err := json.Marshal(struct {
 		Labels     map[string]string
@@ -47,7 +47,7 @@ func (w *Workload) Revision() string {
 	return hex.EncodeToString(sum[:length])
 }
 
-// manifest is what is read of any object.
+// manifest holds the fields that are read of any object.
 type manifest struct {
 	APIVersion string            `json:"apiVersion"`
 	Kind       string            `json:"kind"`
@@ -56,7 +56,7 @@ type manifest struct {
 	Items      []json.RawMessage `json:"items"`
 }
 
-// spec is what the specs of all workloads have in common.
+// spec holds the fields that all workloads' specs share.
 type spec struct {
 	Replicas    *int                   `json:"replicas"`
 	Template    corev1.PodTemplateSpec `json:"template"`
@@ -66,15 +66,15 @@ type spec struct {
 	} `json:"workloadRef"`
 }
 
-// Parse reads the workloads of a stream of documents. Objects that name no
-// namespace are in defaultNamespace; of one that comes twice, the last counts.
+// Parse reads the workloads of a stream of documents. Objects without a namespace are in
+// defaultNamespace; if one occurs twice, the last counts.
 func Parse(manifests []byte, defaultNamespace string) []Workload {
 	r := reader{namespace: defaultNamespace, found: map[string]Workload{}, lent: map[string]string{}}
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
 	for {
 		text, err := documents.Read()
 		if err != nil {
-			break // reading from memory ends in no other way
+			break // reading from memory fails in no other way
 		}
 		if data, err := yaml.YAMLToJSON(text); err == nil {
 			r.read(data, 0)
@@ -86,8 +86,8 @@ func Parse(manifests []byte, defaultNamespace string) []Workload {
 type reader struct {
 	namespace string
 	found     map[string]Workload
-	// lent are the Deployments, by key, that only lend their template to a Rollout,
-	// by whose key they are kept.
+	// lent maps the keys of Deployments that only lend their template to a Rollout to the
+	// Rollout's key.
 	lent map[string]string
 }
 
@@ -131,7 +131,7 @@ func (r *reader) template(w Workload, m *manifest) {
 	}
 }
 
-// workloads lists what was found, sorted by key.
+// workloads lists the workloads found, sorted by key.
 func (r *reader) workloads() []Workload {
 	for lender, borrower := range r.lent {
 		w := r.found[borrower]

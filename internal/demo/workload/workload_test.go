@@ -9,7 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/workload"
 )
 
-// seen is what a test looks at of a workload.
+// seen holds the fields of a workload that a test compares.
 type seen struct {
 	Key            string
 	Replicas       int
@@ -27,7 +27,7 @@ func look(w *workload.Workload) seen {
 	}
 }
 
-// TestParse reads every kind of workload, and what their pods' environment says.
+// TestParse reads every kind of workload, and its pods' environment.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	archive, err := txtar.ParseFile("testdata/workloads.txtar")

@@ -10,14 +10,14 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 )
 
-// StatusError is an HTTP status with which no service of a chain answered, or not with
-// success.
+// StatusError is the HTTP status of an answer that is not a success, or not from a
+// service of a chain.
 type StatusError int
 
 func (e StatusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
 
-// Version asks a service which version of it serves a request, with a header x-override or,
-// where that is empty, none. The error is a [StatusError] where something answered.
+// Version asks a service which version of it serves a request. The request has the header
+// x-override, unless it is empty. The error is a [StatusError] if something answered.
 func Version(ctx context.Context, client *http.Client, url, override string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
