@@ -325,3 +325,27 @@ func run(t *rapid.T, to map[diag.Object]discover.Object, services []*corev1.Serv
 		to[diag.Object{Kind: "EndpointSlice", Namespace: s.Namespace, Name: slice.Name}] = discover.TrimEndpointSlice(slice)
 	}
 }
+
+// TestClaims: Services and VirtualServices that may write an object of one name are in one
+// island, though nothing else ties them together.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	manifests := archives(t)["../compile/testdata/adopt/hosts-names.txtar"]
+	made := map[string]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		objects := cluster(t, manifests)
+		m := newWorld(model.DefaultOptions())
+		for _, name := range order(t, objects) {
+			m.put(name, objects[name])
+		}
+		m.update(t)
+		m.m.All(func(i *island.Island) {
+			for j := range i.Result.Tables {
+				made[i.Result.Tables[j].Name] = true
+			}
+		})
+	})
+	if len(made) < 3 {
+		t.Errorf("the tables are %v, and not those of several objects that want one name", made)
+	}
+}
