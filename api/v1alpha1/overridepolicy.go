@@ -2,10 +2,10 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// OverridePolicy says how overrides work for some Services of its namespace.
+// OverridePolicy says how overrides work for some Services in its namespace.
 //
-// Where several policies name one Service, the oldest is in force, by name where
-// ages are equal; the others report Accepted=False with the reason Conflicted.
+// If several policies reference one Service, the oldest is in force (of equal age, the
+// first by name); the others report Accepted=False with the reason Conflicted.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -18,11 +18,11 @@ type OverridePolicy struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// Spec says what is wanted.
+	// Spec is the wanted state.
 	// +required
 	Spec OverridePolicySpec `json:"spec"`
 
-	// Status says what became of it, for each target.
+	// Status is the observed state, per target.
 	// +optional
 	Status OverridePolicyStatus `json:"status,omitzero"`
 }
@@ -37,15 +37,15 @@ type OverridePolicyList struct {
 	Items []OverridePolicy `json:"items"`
 }
 
-// OverridePolicySpec says how overrides work for the Services that it targets.
-// A field that is left out says nothing: the Service's annotations decide, or
-// the default does.
+// OverridePolicySpec says how overrides work for the Services that it targets. A field
+// that is not set defaults to the Service's annotation, then to the installation's
+// setting.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.methods) || (has(self.conditions) && 'method' in self.conditions)",message="methods need the condition method",fieldPath=".methods"
 // +kubebuilder:validation:XValidation:rule="!has(self.callers) || (has(self.conditions) && 'from' in self.conditions)",message="callers need the condition from",fieldPath=".callers"
 type OverridePolicySpec struct {
-	// TargetRefs names the Services that this policy is for. They stand in the
-	// policy's own namespace.
+	// TargetRefs references the Services of this policy. They are in the policy's
+	// namespace.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -53,13 +53,13 @@ type OverridePolicySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.name == b.name))",message="a Service may be named only once"
 	TargetRefs []TargetReference `json:"targetRefs"`
 
-	// Managed says whether Overrides makes configuration for the Services. False
-	// leaves them alone. Defaults to true.
+	// Managed says whether Overrides configures the Services. If false, it leaves them
+	// alone. Defaults to true.
 	// +optional
 	Managed *bool `json:"managed,omitempty"`
 
-	// VersionLabel is the key of the pod label whose value is the version.
-	// Defaults to the setting of the installation, which is "version".
+	// VersionLabel is the key of the pod label whose value is the version. Defaults to
+	// the installation's setting, "version" unless changed.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
@@ -67,23 +67,23 @@ type OverridePolicySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.indexOf('/') <= 253",message="the prefix of a label key has at most 253 characters"
 	VersionLabel *string `json:"versionLabel,omitempty"`
 
-	// Released names what ordinary traffic gets. Without it, the released
-	// version is found by rule: what was released before, as long as there is
-	// something to override; where nothing is left of that, a workload that
-	// stands in for it. Where nothing was: the only workload behind the Service,
-	// else the version v1, else the workload that was there first.
+	// Released says which versions get ordinary traffic. If it is not set, rules choose
+	// the released version: the previously released one while there is something to
+	// override, or a workload that replaces it if it is gone. If there was none before:
+	// the only workload behind the Service, else the version v1, else the oldest
+	// workload.
 	// +optional
 	Released *Released `json:"released,omitempty"`
 
-	// Conditions lists the conditions that the Services' overrides may carry.
-	// Each costs routes in every proxy, so that there are none by default.
+	// Conditions lists the conditions that overrides of the Services may have. Each costs
+	// routes in every proxy, so there are none by default.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=2
 	Conditions []ConditionKind `json:"conditions,omitempty"`
 
-	// Methods lists the HTTP methods that the condition method can name.
+	// Methods lists the HTTP methods that the condition method accepts.
 	// Defaults to GET, HEAD, POST, PUT, PATCH and DELETE.
 	// +optional
 	// +listType=set
@@ -93,17 +93,17 @@ type OverridePolicySpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[A-Z][-A-Z0-9_]*$`
 	Methods []string `json:"methods,omitempty"`
 
-	// Callers lists workloads that the condition from can name, besides those
-	// of the Services' own namespace.
+	// Callers lists workloads that the condition from accepts, besides those in the
+	// Services' namespace.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Callers []Caller `json:"callers,omitempty"`
 
-	// CallerNamespaces lists the namespaces whose proxies follow overrides to
-	// these Services where that takes a VirtualService scoped to namespaces.
-	// Defaults to the setting of the installation, which is all namespaces.
+	// CallerNamespaces lists the namespaces whose proxies follow overrides to these
+	// Services, if that needs a VirtualService limited to namespaces. Defaults to the
+	// installation's setting, all namespaces unless changed.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -112,15 +112,14 @@ type OverridePolicySpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	CallerNamespaces []string `json:"callerNamespaces,omitempty"`
 
-	// Strict says when a request that asks for a version with ";strict" which
-	// cannot serve is answered with 503: where there is something to override
-	// (WhenManaged), or also where there is nothing (Always). Defaults to
-	// WhenManaged.
+	// Strict says when a request with ";strict" for a version that can't serve gets a
+	// 503: if the Service has something to override (WhenManaged), or always (Always).
+	// Defaults to WhenManaged.
 	// +optional
 	Strict *StrictMode `json:"strict,omitempty"`
 }
 
-// TargetReference names an object in the policy's namespace.
+// TargetReference references an object in the policy's namespace.
 //
 // +kubebuilder:validation:XValidation:rule="size(self.group) == 0 && self.kind == 'Service'",message="only Services can be targeted: group \"\", kind Service"
 type TargetReference struct {
@@ -143,8 +142,8 @@ type TargetReference struct {
 	Name string `json:"name"`
 }
 
-// Released names what ordinary traffic gets: versions, or a workload and with
-// it every version that it runs.
+// Released says which versions get ordinary traffic: versions by name, or all versions of
+// a workload.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.versions) != has(self.workload)",message="exactly one of versions and workload is needed"
 type Released struct {
@@ -164,7 +163,7 @@ type Released struct {
 	Workload *WorkloadReference `json:"workload,omitempty"`
 }
 
-// WorkloadReference names a workload in the policy's namespace.
+// WorkloadReference references a workload in the policy's namespace.
 type WorkloadReference struct {
 	// Kind is the kind of the workload. Defaults to Deployment.
 	// +optional
@@ -179,22 +178,21 @@ type WorkloadReference struct {
 	Name string `json:"name"`
 }
 
-// ConditionKind is a condition that an override may carry: the name of a
-// parameter of the header's members.
+// ConditionKind is a condition that an override may have: the name of a parameter of the
+// header's members.
 //
 // +kubebuilder:validation:Enum=from;method
 type ConditionKind string
 
 const (
-	// ConditionKindFrom is for overrides on the calls of one workload only:
+	// ConditionKindFrom limits overrides to the calls of one workload:
 	// "cache:v2;from=service-3".
 	ConditionKindFrom ConditionKind = "from"
-	// ConditionKindMethod is for overrides of one HTTP method only:
-	// "db-shim:v2;method=POST".
+	// ConditionKindMethod limits overrides to one HTTP method: "db-shim:v2;method=POST".
 	ConditionKindMethod ConditionKind = "method"
 )
 
-// Caller names a workload that calls the Services, as the condition from does.
+// Caller identifies a workload that calls the Services, as the condition from does.
 type Caller struct {
 	// Name is the value of the caller's label app or of its canonical name.
 	// +required
@@ -209,16 +207,16 @@ type Caller struct {
 	Namespace *string `json:"namespace,omitempty"`
 }
 
-// StrictMode says when an override with ";strict" that cannot be followed is
-// answered with 503.
+// StrictMode says when an override with ";strict" that can't be followed is answered with
+// 503.
 //
 // +kubebuilder:validation:Enum=WhenManaged;Always
 type StrictMode string
 
 const (
-	// StrictWhenManaged answers where the Service has something to override.
+	// StrictWhenManaged answers with 503 if the Service has something to override.
 	StrictWhenManaged StrictMode = "WhenManaged"
-	// StrictAlways answers also where it has nothing: the Service then always
-	// has configuration.
+	// StrictAlways answers with 503 even if the Service has nothing to override, so the
+	// Service always has configuration.
 	StrictAlways StrictMode = "Always"
 )

@@ -15,7 +15,7 @@ const KindOverridePolicy = "OverridePolicy"
 // GroupVersion is the group and version of this package's types.
 var GroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
 
-// SchemeBuilder collects what adds this package's types to a scheme.
+// SchemeBuilder collects the functions that add this package's types to a scheme.
 var SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 
 // AddToScheme adds this package's types to a scheme.

@@ -2,7 +2,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// OverridePolicyStatus says what became of a policy.
+// OverridePolicyStatus is the observed state of a policy.
 type OverridePolicyStatus struct {
 	// Targets has one entry for each of spec.targetRefs, in their order.
 	// +optional
@@ -11,14 +11,14 @@ type OverridePolicyStatus struct {
 	Targets []TargetStatus `json:"targets,omitempty"`
 }
 
-// TargetStatus says what became of a policy for one of its targets.
+// TargetStatus is the observed state of a policy for one of its targets.
 type TargetStatus struct {
-	// TargetRef is the target, as spec.targetRefs names it.
+	// TargetRef is the target, as in spec.targetRefs.
 	// +required
 	TargetRef TargetReference `json:"targetRef"`
 
-	// Conditions are Accepted and Programmed. Their observedGeneration is the
-	// generation of the policy that they speak of.
+	// Conditions are Accepted and Programmed. Their observedGeneration is the generation
+	// of the policy that they describe.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -38,14 +38,14 @@ const (
 	PolicyReasonAccepted = "Accepted"
 	// PolicyReasonTargetNotFound is used when the namespace has no such Service.
 	PolicyReasonTargetNotFound = "TargetNotFound"
-	// PolicyReasonConflicted is used when an older policy names the same Service.
+	// PolicyReasonConflicted is used when an older policy references the same Service.
 	PolicyReasonConflicted = "Conflicted"
 )
 
 // The condition Programmed and its reasons.
 const (
-	// PolicyConditionProgrammed says whether the configuration that follows
-	// from the policy is in the cluster.
+	// PolicyConditionProgrammed says whether the configuration that follows from
+	// the policy is in the cluster.
 	//
 	//	True   Programmed, NothingToOverride
 	//	False  Pending, Invalid
@@ -53,15 +53,15 @@ const (
 
 	// PolicyReasonProgrammed is used when the configuration is in the cluster.
 	PolicyReasonProgrammed = "Programmed"
-	// PolicyReasonPending is used while a step is waited for, so that the proxies
-	// have a subset before a route names it.
+	// PolicyReasonPending is used while a step is pending, because proxies must have a
+	// subset before a route references it.
 	PolicyReasonPending = "Pending"
-	// PolicyReasonNothingToOverride is used when the Service has no other version
-	// than the released one, or asks to be left alone, and needs no configuration.
+	// PolicyReasonNothingToOverride is used when the Service needs no configuration: it
+	// has only the released version, or it is left alone (managed: false).
 	PolicyReasonNothingToOverride = "NothingToOverride"
 )
 
-// PolicyReasonInvalid is used with both conditions: on Accepted when the policy
-// says what can't be used, on Programmed when the configuration that follows
-// from it would be rejected, so that the last good one stays in force.
+// PolicyReasonInvalid is used with both conditions: for Accepted when the policy has
+// unusable values, and for Programmed when the resulting configuration would be rejected,
+// so the last good one stays in force.
 const PolicyReasonInvalid = "Invalid"

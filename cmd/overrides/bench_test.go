@@ -13,9 +13,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/source/manifesttest"
 )
 
-// The benchmarks here run the program as users do: built as make build builds
-// it, in a process of its own. What they are compared with runs in the same
-// benchmark run, since machines differ and are noisy.
+// These benchmarks run the program as users do: built like make build, in its own
+// process. The programs that they are compared with run in the same benchmark run, since
+// machines differ and are noisy.
 
 func build(b *testing.B) string {
 	b.Helper()
@@ -46,7 +46,7 @@ func run(b *testing.B, name string, args ...string) {
 	b.ReportMetric(float64(peak)/1024, "peak-MiB")
 }
 
-// BenchmarkStartup is the time from a command line to its answer.
+// BenchmarkStartup measures the time from a command line to its answer.
 func BenchmarkStartup(b *testing.B) {
 	binary := build(b)
 	if info, err := os.Stat(binary); err == nil {
@@ -56,10 +56,10 @@ func BenchmarkStartup(b *testing.B) {
 	b.Run("chain", func(b *testing.B) { run(b, binary, "generate", "-f", "../../examples/chain") })
 }
 
-// BenchmarkGenerate reads manifests of about 2 and 20 MB and prints what
-// follows, beside kubectl kustomize, which reads and prints the same manifest.
-// That takes kubectl half an hour for the larger one, so that it is asked for
-// by OVERRIDES_BENCH_KUSTOMIZE=1.
+// BenchmarkGenerate reads manifests of about 2 and 20 MB and prints the resulting
+// configuration, beside kubectl kustomize, which reads and prints the same manifest. That
+// takes kubectl half an hour for the larger one, so it runs only with
+// OVERRIDES_BENCH_KUSTOMIZE=1.
 func BenchmarkGenerate(b *testing.B) {
 	binary := build(b)
 	for name, services := range map[string]int{"2MB": manifesttest.Services / 10, "20MB": manifesttest.Services} {

@@ -1,5 +1,5 @@
-// Sample is the service in the pods of examples/chain. Its environment says what
-// it is and how it behaves: see sample -h.
+// Sample is the service in the pods of examples/chain. Its environment configures it: see
+// sample -h.
 package main
 
 import (

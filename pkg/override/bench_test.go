@@ -9,7 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/pkg/override"
 )
 
-// hop is a service without its work: what forwarding costs each request.
+// hop is a service that does nothing but forward: the cost of forwarding per request.
 func hop(r *http.Request) func() {
 	response := &http.Response{Body: http.NoBody}
 	transport := &override.Transport{Base: roundTripper(func(*http.Request) (*http.Response, error) { return response, nil })}
@@ -30,8 +30,8 @@ func request(h http.Header) *http.Request {
 	return (&http.Request{Header: h}).WithContext(context.Background())
 }
 
-// TestOrdinaryRequestsAllocateNothing keeps forwarding free for requests without
-// a carrier. It is not parallel: AllocsPerRun counts what other tests allocate.
+// TestOrdinaryRequestsAllocateNothing keeps forwarding free for requests without a
+// carrier. It is not parallel: AllocsPerRun also counts other tests' allocations.
 func TestOrdinaryRequestsAllocateNothing(t *testing.T) {
 	f := hop(request(http.Header{"Accept": {"*/*"}, "User-Agent": {"test"}}))
 	if n := testing.AllocsPerRun(100, f); n != 0 {

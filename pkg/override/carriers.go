@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Carriers are the carriers of one request: for each header its lines as they
-// came. A value never changes after it was made and may be used by several
-// goroutines. The zero value has none.
+// Carriers are the carriers of one request: each header's lines, as received. A value
+// never changes, and several goroutines may use it. The zero value has none.
 type Carriers struct {
 	list []carrier
 }
@@ -19,23 +18,23 @@ type carrier struct {
 	lines []string
 }
 
-// name is that of a header: x-override and X-Override.
+// name is the name of a header: x-override and X-Override.
 type name struct{ lower, canonical string }
 
 func newName(s string) name {
 	return name{lower: strings.ToLower(s), canonical: http.CanonicalHeaderKey(s)}
 }
 
-// IsZero reports whether c has no carrier. A header that came with an empty
-// value is one.
+// IsZero reports whether c has no carrier. A header that was received with an empty value
+// is one.
 func (c Carriers) IsZero() bool { return len(c.list) == 0 }
 
-// All returns the lines of all carriers, each with the name of its header in
-// lower-case. A name comes as often as it has lines; the order of these matters
-// and is to be kept. It is what transports other than net/http add to a message.
+// All returns the lines of all carriers, each with the lower-case name of its header. A
+// name occurs once per line; keep the order of the lines, which matters. Transports other
+// than net/http add these lines to a message.
 //
-// From Go 1.23 on the result is an iter.Seq2[string, string], to be used with range.
-// In Go 1.22 it is called with a function, which returns true to go on.
+// From Go 1.23 on the result is an iter.Seq2[string, string], for use with range. In Go
+// 1.22, call it with a function that returns true to continue.
 func (c Carriers) All() func(yield func(name, line string) bool) {
 	return func(yield func(string, string) bool) {
 		for _, carrier := range c.list {
@@ -48,9 +47,9 @@ func (c Carriers) All() func(yield func(name, line string) bool) {
 	}
 }
 
-// AddTo adds each carrier to h that h does not have already. A header that is
-// there is left as it is, with as many lines as it has: with none, as after
-// h["Baggage"] = nil, that carrier is not passed on.
+// AddTo adds to h each carrier that h does not have yet. It leaves a header that h has
+// unchanged, whatever its number of lines: without lines, as after h["Baggage"] = nil,
+// that carrier is not forwarded.
 func (c Carriers) AddTo(h http.Header) {
 	for _, carrier := range c.list {
 		if !has(h, carrier.name) {
@@ -59,7 +58,7 @@ func (c Carriers) AddTo(h http.Header) {
 	}
 }
 
-// has also finds a key that is not in canonical form: net/http would send both.
+// has also finds keys that are not in canonical form, since net/http would send both.
 func has(h http.Header, n name) bool {
 	if _, ok := h[n.canonical]; ok {
 		return true
@@ -74,8 +73,8 @@ func has(h http.Header, n name) bool {
 
 type contextKey struct{}
 
-// NewContext returns a context that has c, in place of the carriers that ctx
-// has. With the zero value what is done under it passes nothing on.
+// NewContext returns a context with c, instead of the carriers of ctx. With the zero
+// value, requests under it forward nothing.
 func NewContext(ctx context.Context, c Carriers) context.Context {
 	if c.IsZero() && FromContext(ctx).IsZero() {
 		return ctx
@@ -83,7 +82,7 @@ func NewContext(ctx context.Context, c Carriers) context.Context {
 	return context.WithValue(ctx, contextKey{}, c)
 }
 
-// FromContext returns the carriers that ctx has, or the zero value.
+// FromContext returns the carriers of ctx, or the zero value.
 func FromContext(ctx context.Context) Carriers {
 	c, _ := ctx.Value(contextKey{}).(Carriers)
 	return c

@@ -1,8 +1,8 @@
-// Package override passes on what a request says about overrides, from the
-// request that a service is answering to those that it makes meanwhile.
+// Package override forwards overrides: from the request that a service is
+// answering to the requests that it makes meanwhile.
 //
-// The carriers are the header x-override, or whatever name the mesh was given
-// for it, and the W3C header baggage. A service forwards them with two lines:
+// The carriers are the header x-override, or the name that the mesh uses
+// instead, and the W3C header baggage. A service forwards them with two lines:
 //
 //	handler = override.Middleware(handler)               // incoming → context
 //	client := &http.Client{Transport: &override.Transport{}} // context → outgoing
@@ -11,12 +11,12 @@
 //
 //	req, err := http.NewRequestWithContext(r.Context(), ...)
 //
-// In: the headers of an incoming request, or any lookup of values by name, such
-// as gRPC metadata or the attributes of a queued message. Out: the same values,
-// byte for byte, all lines of them and in their order.
+// Input: the headers of an incoming request, or any lookup of values by name, such
+// as gRPC metadata or the attributes of a queued message. Output: the same values,
+// byte for byte, with all their lines in order.
 //
-// The package never reads what the carriers say, decides nothing by them, and
-// never changes a request or a header that belongs to its caller. It is a module of
-// its own without requirements, for Go 1.22 and later: a service that imports it keeps
-// its Go version and the versions of its dependencies.
+// The package never reads the contents of carriers, decides nothing by them, and
+// never changes a request or a header of its caller. It is a module of its own
+// without requirements, for Go 1.22 and later: a service that imports it keeps its
+// Go version and the versions of its dependencies.
 package override

@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/pkg/override"
 )
 
-// What is called by gRPC: the values of metadata.MD, and pairs for
-// metadata.AppendToOutgoingContext.
+// A call by gRPC: Extract reads the values of metadata.MD, and
+// metadata.AppendToOutgoingContext adds the pairs.
 func ExampleExtract() {
 	md := map[string][]string{"x-override": {"service-3:v2", "service-5:v2"}}
 	get := func(name string) []string { return md[name] } // metadata.MD has the method Get
@@ -27,7 +27,7 @@ func ExampleExtract() {
 	// Output: [x-override service-3:v2 x-override service-5:v2]
 }
 
-// A mesh whose header has another name, and services that pass on the token.
+// A mesh with another header, and services that forward the token.
 func ExampleNew() {
 	forwarder, err := override.New(override.HeaderName("x-shop-override"), override.Also("x-override-token"))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/pkg/override"
 )
 
-// A service that answers with what the next one says.
+// A service that answers with the answer of the next one.
 func Example() {
 	next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "x-override: %s", r.Header.Get("x-override"))
@@ -19,7 +19,7 @@ func Example() {
 
 	client := &http.Client{Transport: &override.Transport{}}
 	service := httptest.NewServer(override.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The context of the request is all that takes the carriers along.
+		// The request's context alone transports the carriers.
 		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, next.URL, http.NoBody)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -48,7 +48,7 @@ func Example() {
 	// Output: x-override: service-3:v2
 }
 
-// A message that waits in a queue takes the carriers along as attributes.
+// A queued message transports the carriers as attributes.
 func ExampleCarriers_AddTo() {
 	ctx := override.NewContext(context.Background(), override.Extract(func(name string) []string {
 		return map[string][]string{"baggage": {"override.service-3=v2"}}[name]
@@ -65,7 +65,7 @@ func ExampleCarriers_AddTo() {
 	// false
 }
 
-// Carriers stay among the services of one's own.
+// Carriers are sent only to one's own services.
 func ExampleTransport_only() {
 	transport := &override.Transport{Only: func(r *http.Request) bool {
 		return r.URL.Hostname() != "api.example.com"

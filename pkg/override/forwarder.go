@@ -8,44 +8,44 @@ import (
 	"strings"
 )
 
-// The carriers where nothing else is configured.
+// The carriers, unless others are configured.
 const (
 	// DefaultHeader is the name of the override header.
 	DefaultHeader = "x-override"
-	// BaggageHeader is that of W3C Baggage, which is passed on whole, with the
-	// members that have nothing to do with overrides.
+	// BaggageHeader is the name of W3C Baggage. It is forwarded whole, including the
+	// members that are not overrides.
 	BaggageHeader = "baggage"
 )
 
-// Forwarder takes the carriers from requests. The package's functions use one
-// for [DefaultHeader] and [BaggageHeader]; only who needs other headers makes one
-// with [New]. It may be used by several goroutines.
+// Forwarder takes the carriers from requests. The package's functions use one for
+// [DefaultHeader] and [BaggageHeader]; make one with [New] only for other headers.
+// Several goroutines may use it.
 type Forwarder struct {
 	names []name
 }
 
 var standard = &Forwarder{names: []name{newName(DefaultHeader), newName(BaggageHeader)}}
 
-// Option changes what a [Forwarder] takes.
+// Option changes which headers a [Forwarder] takes.
 type Option func(*Forwarder) error
 
-// HeaderName is the option for a mesh whose override header has another name
-// than [DefaultHeader]. Case is of no account.
+// HeaderName is the option for a mesh whose override header is not [DefaultHeader]. Case
+// is ignored.
 func HeaderName(header string) Option {
 	return func(f *Forwarder) error {
 		if err := validate(header); err != nil {
 			return err
 		}
 		if strings.EqualFold(header, BaggageHeader) {
-			return errors.New("header baggage is a carrier already")
+			return errors.New("the header baggage is already a carrier")
 		}
 		f.names[0] = newName(header)
 		return nil
 	}
 }
 
-// Also is the option to pass on further headers in the same way, such as the
-// token that says which overrides are allowed, or those of tracing.
+// Also is the option to forward more headers in the same way, such as the token with the
+// allowed overrides, or those of tracing.
 func Also(headers ...string) Option {
 	return func(f *Forwarder) error {
 		for _, header := range headers {
@@ -58,9 +58,9 @@ func Also(headers ...string) Option {
 	}
 }
 
-// New returns a Forwarder, or an error if an option names a header that can't be
-// passed on: one that is no RFC 9110 token, holds "_" (proxies drop such headers
-// or rewrite their names), or belongs to a single connection or message.
+// New returns a Forwarder, or an error if an option has a header that can't be forwarded:
+// one that is not an RFC 9110 token, contains "_" (proxies drop such headers or rewrite
+// their names), or belongs to a single connection or message.
 func New(options ...Option) (*Forwarder, error) {
 	f := &Forwarder{names: slices.Clone(standard.names)}
 	for _, option := range options {
@@ -78,15 +78,15 @@ func New(options ...Option) (*Forwarder, error) {
 	return f, nil
 }
 
-// Middleware returns a handler that calls next with the carriers of the request
-// in its context. It calls next with the ResponseWriter that it was given.
+// Middleware returns a handler that calls next with the carriers of the request in its
+// context, and with the same ResponseWriter.
 func Middleware(next http.Handler) http.Handler { return standard.Middleware(next) }
 
 // Middleware is [Middleware] with the headers of f.
 func (f *Forwarder) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Also where the request has none: a context that the server had before
-		// must not lend its carriers to a request that came without.
+		// Also if the request has none: carriers of the server's context must not apply
+		// to a request without any.
 		if c := f.fromHeader(r.Header); !c.IsZero() || !FromContext(r.Context()).IsZero() {
 			r = r.WithContext(NewContext(r.Context(), c))
 		}
@@ -94,7 +94,7 @@ func (f *Forwarder) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// fromHeader is Extract without the allocations of a lookup that finds nothing.
+// fromHeader is Extract without allocations if it finds nothing.
 func (f *Forwarder) fromHeader(h http.Header) Carriers {
 	var c Carriers
 	for _, n := range f.names {
@@ -103,11 +103,10 @@ func (f *Forwarder) fromHeader(h http.Header) Carriers {
 	return c
 }
 
-// Extract returns the carriers of a message. It calls values with the name of
-// each header, in lower-case, for the lines of that header in their order. The
-// methods Values of [http.Header] and Get of gRPC's metadata.MD are such functions.
-// Lines that HTTP can't carry, since they hold control characters, are left out:
-// a bad message must not make requests fail.
+// Extract returns the carriers of a message. It calls values with the lower-case name of
+// each header for that header's lines in order, as the methods Values of [http.Header]
+// and Get of gRPC's metadata.MD return them. It skips lines that HTTP can't send, because
+// they contain control characters: a bad message must not make requests fail.
 func Extract(values func(name string) []string) Carriers { return standard.Extract(values) }
 
 // Extract is [Extract] with the headers of f.
@@ -119,7 +118,7 @@ func (f *Forwarder) Extract(values func(name string) []string) Carriers {
 	return c
 }
 
-// add copies the lines: they belong to the message that they came with.
+// add copies the lines, since they belong to their message.
 func (c *Carriers) add(n name, lines []string) {
 	if len(lines) == 0 {
 		return
@@ -130,8 +129,8 @@ func (c *Carriers) add(n name, lines []string) {
 	}
 }
 
-// sendable is what net/http sends as the value of a header (RFC 9110 §5.5); one
-// line that it does not fails the whole request.
+// sendable reports whether net/http sends line as the value of a header (RFC 9110 §5.5);
+// otherwise the line makes the whole request fail.
 func sendable(line string) bool {
 	for i := range len(line) {
 		if b := line[i]; (b < ' ' && b != '\t') || b == 0x7f {
@@ -146,7 +145,7 @@ func validate(header string) error {
 	case header == "":
 		return errors.New("header name is empty")
 	case strings.Contains(header, "_"):
-		return fmt.Errorf(`header %q holds "_", which proxies drop or rewrite`, header)
+		return fmt.Errorf(`header %q contains "_", which proxies drop or rewrite`, header)
 	case slices.Contains(ofConnection(), strings.ToLower(header)):
 		return fmt.Errorf("header %q belongs to a single connection or message", header)
 	}
@@ -154,13 +153,14 @@ func validate(header string) error {
 		b := header[i]
 		letter := 'a' <= b|0x20 && b|0x20 <= 'z'
 		if !letter && (b < '0' || '9' < b) && !strings.ContainsRune("!#$%&'*+-.^`|~", rune(b)) {
-			return fmt.Errorf("header %q is no token: it holds %q", header, header[i:i+1])
+			return fmt.Errorf("header %q is not a token: it contains %q", header, header[i:i+1])
 		}
 	}
 	return nil
 }
 
-// ofConnection returns what would break the next request rather than inform it.
+// ofConnection returns the headers that would break the next request instead of informing
+// it.
 func ofConnection() []string {
 	return []string{
 		"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",

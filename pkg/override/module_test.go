@@ -13,8 +13,8 @@ import (
 
 const modulePath = "github.com/overrides-mesh/overrides/pkg/override"
 
-// TestModule: a requirement, or a newer Go, would be passed on to every service that
-// imports the package.
+// TestModule: every service that imports the package would inherit a requirement or a
+// newer Go version.
 func TestModule(t *testing.T) {
 	t.Parallel()
 	got, err := os.ReadFile("go.mod")
@@ -26,9 +26,9 @@ func TestModule(t *testing.T) {
 	}
 }
 
-// TestImportKeepsVersions imports the package into a service that has an old Go and old
-// dependencies, and lets the go command look for newer ones. All modules come from a
-// proxy of files; newer versions of the dependencies are there to be taken.
+// TestImportKeepsVersions imports the package into a service with an old Go version and
+// old dependencies, and lets the go command look for newer ones. All modules come from a
+// proxy of files, which has newer versions of the dependencies.
 func TestImportKeepsVersions(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("go")
@@ -89,7 +89,7 @@ func main() {
 	}
 }
 
-// ownFiles returns the module as it would be published, without its tests.
+// ownFiles returns the module as published, without its tests.
 func ownFiles(t *testing.T) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob("*.go")

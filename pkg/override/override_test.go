@@ -12,8 +12,8 @@ import (
 	"github.com/overrides-mesh/overrides/pkg/override"
 )
 
-// carried has two lines of the header, the order of which matters, and what
-// proxies and parsers might be tempted to tidy up.
+// carried has two lines of the header, whose order matters, and details that proxies and
+// parsers might tidy up.
 func carried() http.Header {
 	return http.Header{
 		"X-Override": {"service-3:v2,\tservice-5:v2;strict ,", "", "service-3:v1;from=a"},
@@ -21,7 +21,7 @@ func carried() http.Header {
 	}
 }
 
-// diff tells how got differs from want, or nothing.
+// diff returns the difference between got and want, or "".
 func diff(want, got any) string {
 	if reflect.DeepEqual(want, got) {
 		return ""
@@ -29,7 +29,7 @@ func diff(want, got any) string {
 	return fmt.Sprintf("want %#v\n got %#v", want, got)
 }
 
-// newRequest returns one without a body, as a server or a client has it.
+// newRequest returns a request without a body, for a server or a client.
 func newRequest(ctx context.Context, url string) *http.Request {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -57,7 +57,7 @@ func serve(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
-// get asks for url under ctx, with the headers h, and wants 200.
+// get requests url with the context ctx and the headers h, and wants 200.
 func get(ctx context.Context, t *testing.T, client *http.Client, url string, h http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -77,7 +77,7 @@ func get(ctx context.Context, t *testing.T, client *http.Client, url string, h h
 	}
 }
 
-// TestForward goes through two services by HTTP/1 and by HTTP/2.
+// TestForward forwards through two services by HTTP/1 and by HTTP/2.
 func TestForward(t *testing.T) {
 	t.Parallel()
 	for name, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
@@ -117,8 +117,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// sent returns the headers that Transport sends for one request, and holds it to
-// its contract: the request is not changed.
+// sent returns the headers that Transport sends for one request, and checks its contract:
+// the request is unchanged.
 func sent(t *testing.T, transport override.Transport, c override.Carriers, h http.Header) http.Header {
 	t.Helper()
 	var out http.Header
@@ -167,7 +167,7 @@ func TestTransportKeepsWhatTheProgramSet(t *testing.T) {
 			if d := diff(test.want, sent(t, override.Transport{}, c, test.set)); d != "" {
 				t.Error(d)
 			}
-			// The base wiped what it was given; the next request must not notice.
+			// The base removed its headers; the next request must not notice.
 			if d := diff(carried(), sent(t, override.Transport{}, c, http.Header{})); d != "" {
 				t.Errorf("the carriers changed: %s", d)
 			}
@@ -186,8 +186,8 @@ func TestTransportOnly(t *testing.T) {
 	}
 }
 
-// TestRedirect says what becomes of the carriers at another host, with Transport
-// and, as net/http does it, without.
+// TestRedirect checks the carriers at another host, with Transport and, as net/http does,
+// without.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	var seen http.Header
@@ -212,8 +212,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestMiddlewareReplaces: a context that has carriers does not lend them to a
-// request that came without.
+// TestMiddlewareReplaces: the carriers of a context don't apply to a request without any.
 func TestMiddlewareReplaces(t *testing.T) {
 	t.Parallel()
 	outer := override.NewContext(context.Background(), override.Extract(carried().Values))
@@ -244,7 +243,7 @@ func TestMiddlewareKeepsWriter(t *testing.T) {
 	}
 }
 
-// TestCarriersAreCopied: what becomes of the request is no concern of theirs.
+// TestCarriersAreCopied: changes to the request don't change its carriers.
 func TestCarriersAreCopied(t *testing.T) {
 	t.Parallel()
 	h := carried()

@@ -1,6 +1,6 @@
-// Package chart renders the Helm chart, as Helm does, and reads what came out.
+// Package chart renders the Helm chart as Helm does, and reads the result.
 //
-// In: the folder of the chart and values. Out: objects, as text and decoded, hooks
-// apart, and the notes for people. Nothing is asked of a cluster, and nothing is
-// written: [Manifests] only returns what is to be.
+// Input: the chart's folder, and values. Output: objects, as text and decoded, hooks
+// separately, and the notes for users. It asks no cluster, and writes nothing unless
+// [Write] or [Package] is called: [Manifests] only returns files.
 package chart

@@ -36,7 +36,7 @@ func render(t *testing.T, values map[string]any) *chart.Rendered {
 	return r
 }
 
-// archive is one file of testdata: values, and what the chart makes of them.
+// archive is one file of testdata: values, and the resulting objects.
 type archive struct {
 	name   string
 	path   string
@@ -70,8 +70,8 @@ func archives(t *testing.T) []archive {
 	return out
 }
 
-// TestGolden holds what the chart makes of several values against testdata. The
-// default is there in full; of others, what differs from it.
+// TestGolden compares the chart's output for several values with testdata: the default in
+// full, other values as differences from it.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	ordinary := render(t, nil)
@@ -103,8 +103,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// difference writes what of r is not in base, how what is in both differs, and names
-// what of base is gone.
+// difference writes the objects of r that are not in base, the differences of the objects
+// in both, and the names of those only in base.
 func difference(base, r *chart.Rendered) string {
 	before := map[string]string{}
 	for _, o := range base.All() {
@@ -119,7 +119,7 @@ func difference(base, r *chart.Rendered) string {
 		}
 		if there {
 			changes := diff.Diff(o.ID(), []byte(text), o.ID(), []byte(o.Text))
-			// Its first line says what it compares.
+			// The first line only names the compared texts.
 			_, body, _ := strings.Cut(string(changes), "\n")
 			b.WriteString(body)
 			continue
@@ -141,7 +141,7 @@ func difference(base, r *chart.Rendered) string {
 	return b.String()
 }
 
-// TestMade: what is made from the chart is as the chart makes it now.
+// TestMade checks that the files made from the chart are up to date.
 func TestMade(t *testing.T) {
 	t.Parallel()
 	files, err := chart.Manifests(t.Context(), repository)

@@ -10,38 +10,38 @@ import (
 	"strings"
 )
 
-// Folder is that of the chart, in the repository.
+// Folder is the chart's folder in the repository.
 const Folder = "charts/overrides"
 
 const generatedNote = "# Made from " + Folder + " by `make manifests`; do not edit.\n"
 
-// plain are the manifests for those who do not use Helm, by the names of files in
-// config/install.
+// plain are the manifests for installations without Helm, by file name in config/install.
 var plain = map[string]struct {
 	note   string
 	values map[string]any
-	// adds is set for what is applied after overrides.yaml, and has only what differs.
+	// adds is set for files that are applied after overrides.yaml, and have only the
+	// differences.
 	adds bool
 }{
 	"overrides.yaml": {
-		note: "# The operator, for namespaces that are labelled overrides.mesh/enabled=true.\n",
+		note: "# The operator, for namespaces labelled overrides.mesh/enabled=true.\n",
 	},
 	"namespaced.yaml": {
-		note: "# The operator for one namespace, shop, with rights in that one and, to read, in\n" +
-			"# istio-system: nothing here holds for the whole cluster. For others, change\n" +
-			"# --namespaces, and copy the Role and RoleBinding.\n",
+		note: "# The operator for one namespace, shop, with permissions in that namespace, and\n" +
+			"# to read in istio-system: there are no permissions for the whole cluster. For\n" +
+			"# other namespaces, change --namespaces, and copy the Role and RoleBinding.\n",
 		values: map[string]any{"namespaces": []any{"shop"}},
 	},
 	"readiness-gate.yaml": {
-		note: "# After overrides.yaml: previews wait until no ordinary request can reach them.\n" +
+		note: "# To apply after overrides.yaml: previews wait until no ordinary request can reach them.\n" +
 			"# This replaces the Deployment. The operator fills the Secret and the caBundle.\n",
 		values: map[string]any{"readinessGate": map[string]any{"enabled": true}}, adds: true,
 	},
 	"istiod-sync.yaml": {
-		note: "# After overrides.yaml: istiod is asked what proxies have, by the token of a\n" +
-			"# ServiceAccount in its namespace. Who holds that may read all that istiod tells on\n" +
-			"# its debug pages, and have a certificate of that account signed. This replaces\n" +
-			"# the Deployment.\n",
+		note: "# To apply after overrides.yaml: the operator asks istiod which objects proxies\n" +
+			"# have received, with a token of a ServiceAccount in istiod's namespace. The\n" +
+			"# token's holder can read all of istiod's debug pages, and have a certificate of\n" +
+			"# that account signed. This replaces the Deployment.\n",
 		values: map[string]any{"istiodSync": map[string]any{"enabled": true}}, adds: true,
 	},
 }
@@ -54,8 +54,8 @@ metadata:
     pod-security.kubernetes.io/enforce: restricted
 `
 
-// Manifests returns what is made from the chart of a repository, by path: plain
-// manifests, the chart's copy of the definition of OverridePolicy, and the table of
+// Manifests returns the files that are made from the chart of a repository, by path:
+// plain manifests, the chart's copy of the definition of OverridePolicy, and the table of
 // values in its README.
 func Manifests(ctx context.Context, repository string) (map[string][]byte, error) {
 	out := map[string][]byte{}
@@ -86,12 +86,12 @@ func Manifests(ctx context.Context, repository string) (map[string][]byte, error
 	return out, nil
 }
 
-// helms are lines that are true only of what Helm has installed.
+// helms matches lines that are true only of objects that Helm installed.
 var helms = regexp.MustCompile(`(?m)^ +(app\.kubernetes\.io/managed-by: Helm|helm\.sh/chart: .*)\n`)
 
-// withoutHelm writes objects for kubectl, but for the definition of OverridePolicy,
-// which has to stay when the rest is deleted. There are no hooks either: what the
-// operator made is removed by a command.
+// withoutHelm writes objects for kubectl, except the definition of OverridePolicy, which
+// must stay when the rest is deleted, and except hooks: a command deletes the operator's
+// objects.
 func withoutHelm(objects []Object) string {
 	var b strings.Builder
 	for i := range objects {
@@ -102,14 +102,14 @@ func withoutHelm(objects []Object) string {
 	return b.String()
 }
 
-// without returns those of objects that are not, as they are, in others.
+// without returns the objects that are not, unchanged, in others.
 func without(objects, others []Object) []Object {
 	return slices.DeleteFunc(slices.Clone(objects), func(o Object) bool {
 		return slices.ContainsFunc(others, func(x Object) bool { return x.Text == o.Text })
 	})
 }
 
-// Write writes what Manifests returns.
+// Write writes the files that Manifests returned.
 func Write(repository string, files map[string][]byte) error {
 	for path, text := range files {
 		path = filepath.Join(repository, path)
@@ -123,10 +123,10 @@ func Write(repository string, files map[string][]byte) error {
 	return nil
 }
 
-// Marks of the table of values.
+// The marks around the table of values.
 const tableBegin, tableEnd = "<!-- values -->\n", "<!-- /values -->\n"
 
-// readme returns the README of a chart with the table of its values as it is now.
+// readme returns the README of a chart with its current table of values.
 func readme(folder string) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(folder, "README.md"))
 	if err != nil {

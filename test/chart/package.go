@@ -10,7 +10,7 @@ import (
 )
 
 // Package writes the chart of a repository as an archive into a folder, as `helm package`
-// does, and returns its path. version is that of a release, with or without a v: the
+// does, and returns its path. version is a release's version, with or without a v: the
 // chart and the program in it have the same.
 func Package(repository, version, folder string) (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {

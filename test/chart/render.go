@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What an ordinary installation is called, in the documentation too.
+// The name and namespace of an ordinary installation, also in the documentation.
 const (
 	ReleaseName = "overrides"
 	Namespace   = "overrides-system"
@@ -26,7 +26,7 @@ const (
 type Object struct {
 	// Source is the template, "templates/rbac.yaml".
 	Source string
-	// Text is how the template wrote it, without its separator.
+	// Text is the text from the template, without its separator.
 	Text string
 	unstructured.Unstructured
 }
@@ -39,10 +39,10 @@ func (o *Object) ID() string {
 	return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
 }
 
-// Rendered is what a chart makes of values.
+// Rendered is the chart's output for some values.
 type Rendered struct {
-	// Objects are those that are installed, Hooks those that a Job needs and the
-	// Job, in the order in which they are made.
+	// Objects are the installed objects, and Hooks the Job and the objects that it needs,
+	// in order of creation.
 	Objects, Hooks []Object
 	Notes          string
 }
@@ -59,7 +59,7 @@ func Render(ctx context.Context, folder string, values map[string]any) (*Rendere
 	install := action.NewInstall(action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler)))
 	install.DryRunStrategy = action.DryRunClient
 	install.ReleaseName, install.Namespace = ReleaseName, Namespace
-	// Helm's own default is that of its release build.
+	// Helm's own default is the version of its release build.
 	install.KubeVersion = &common.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
 	made, err := install.RunWithContext(ctx, loaded, values)
 	if err != nil {
@@ -114,7 +114,7 @@ func decode(document string) (Object, error) {
 		return out, fmt.Errorf("decode what %s makes: %w\n%s", out.Source, err, text)
 	}
 	if out.GetKind() == "" || out.GetName() == "" {
-		return out, errors.New(out.Source + " makes something that is no object:\n" + text)
+		return out, errors.New(out.Source + " renders something that is not an object:\n" + text)
 	}
 	return out, nil
 }

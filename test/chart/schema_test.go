@@ -10,8 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/chart"
 )
 
-// TestSchema: values that mean nothing are refused, and people are told where and
-// why.
+// TestSchema: meaningless values are rejected, and users see where and why.
 func TestSchema(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ values, want string }{
@@ -30,7 +29,7 @@ func TestSchema(t *testing.T) {
 		"a digest cut short":     {"image: {digest: 'sha256:1234'}", "at '/image/digest'"},
 		"a port below 1024":      {"metrics: {port: 80}", "at '/metrics/port'"},
 		"both ways to manage":    {"{namespaces: [shop], allNamespaces: true}", "namespaces and allNamespaces exclude each other"},
-		"not enough pods to ask": {"{namespaces: [shop], istiodSync: {enabled: true}}", "istiodSync.enabled needs the pods of all namespaces"},
+		"not enough pods to ask": {"{namespaces: [shop], istiodSync: {enabled: true}}", "istiodSync.enabled reads the pods of all namespaces"},
 		"nothing to monitor":     {"metrics: {enabled: false, serviceMonitor: {enabled: true}}", "metrics.serviceMonitor.enabled needs metrics.enabled"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,13 +44,13 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestPartOfAnother: a chart that is part of another gets values of all.
+// TestPartOfAnother: a chart that is part of another also gets global values.
 func TestPartOfAnother(t *testing.T) {
 	t.Parallel()
 	render(t, map[string]any{"global": map[string]any{"anything": "at all"}})
 }
 
-// TestOldNames: values by the names that they had before do the same.
+// TestOldNames: the old names of values have the same effect.
 func TestOldNames(t *testing.T) {
 	t.Parallel()
 	texts := func(text string) []string {

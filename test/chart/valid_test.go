@@ -26,7 +26,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/chart"
 )
 
-// decoder refuses fields that a type does not have, and kinds that are not there.
+// decoder rejects unknown fields and kinds.
 func decoder(t *testing.T) runtime.Decoder {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -39,8 +39,8 @@ func decoder(t *testing.T) runtime.Decoder {
 	return json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true})
 }
 
-// TestObjects: whatever the values, everything has the fields of its kind and no
-// others, names that Kubernetes takes, a namespace where it needs one, and once.
+// TestObjects: for all values, every object has only fields of its kind, a name that
+// Kubernetes accepts, and a namespace if it needs one, and occurs once.
 func TestObjects(t *testing.T) {
 	t.Parallel()
 	for _, a := range archives(t) {
@@ -53,7 +53,8 @@ func TestObjects(t *testing.T) {
 					t.Errorf("%s is there twice", o.ID())
 				}
 				seen[o.ID()] = true
-				// Of the Prometheus Operator, which has a test of its own.
+				// ServiceMonitor belongs to Prometheus Operator, and has a test of its
+				// own.
 				if o.GetKind() != "ServiceMonitor" {
 					if _, _, err := strict.Decode([]byte(o.Text), nil, nil); err != nil {
 						t.Errorf("%s: %v", o.ID(), err)
@@ -65,7 +66,7 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-// clusterScoped are the kinds of the chart that are in no namespace.
+// clusterScoped are the kinds of the chart without a namespace.
 var clusterScoped = []string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "MutatingWebhookConfiguration"}
 
 func checkMeta(t *testing.T, o *chart.Object) {
@@ -80,7 +81,7 @@ func checkMeta(t *testing.T, o *chart.Object) {
 		return
 	}
 	labels := o.GetLabels()
-	// That label is by which we know what the operator has made.
+	// The operator's own objects are known by that label.
 	if labels["app.kubernetes.io/managed-by"] != "Helm" || labels["app.kubernetes.io/name"] == "" {
 		t.Errorf("%s: labels %v", o.ID(), labels)
 	}
@@ -91,7 +92,7 @@ func checkMeta(t *testing.T, o *chart.Object) {
 	}
 }
 
-// pods returns the pods that objects make.
+// pods returns the pods of objects.
 func pods(t *testing.T, r *chart.Rendered) map[string]corev1.PodTemplateSpec {
 	t.Helper()
 	out := map[string]corev1.PodTemplateSpec{}
@@ -110,8 +111,8 @@ func pods(t *testing.T, r *chart.Rendered) map[string]corev1.PodTemplateSpec {
 	return out
 }
 
-// TestPodSecurity: all pods meet the standard "restricted" as it is now, and more:
-// no writable root, no sidecar.
+// TestPodSecurity: all pods meet the standard "restricted" as of today, and more: no
+// writable root, no sidecar.
 func TestPodSecurity(t *testing.T) {
 	t.Parallel()
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -141,7 +142,7 @@ func TestPodSecurity(t *testing.T) {
 	}
 }
 
-// TestCommands: the program knows every flag, and takes its value.
+// TestCommands: the program knows every flag, and accepts its value.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	for _, a := range archives(t) {
@@ -149,7 +150,7 @@ func TestCommands(t *testing.T) {
 			t.Parallel()
 			for id, pod := range pods(t, render(t, a.values)) {
 				var said bytes.Buffer
-				// With --help, flags are read and nothing is run.
+				// With --help, flags are parsed and nothing runs.
 				args := slices.Concat([]string{"overrides"}, pod.Spec.Containers[0].Args, []string{"--help"})
 				if code := cli.Main(t.Context(), args, cli.Streams{In: &said, Out: &said, Err: &said}); code != 0 {
 					t.Errorf("%s: %v ends with %d: %s", id, args, code, said.String())
@@ -160,8 +161,8 @@ func TestCommands(t *testing.T) {
 }
 
 // TestRolesAreNarrow: no role of the chart may read Secrets or ConfigMaps, write to
-// what is not ours to write, or grant anything, unless by name. Webhooks may be read,
-// since rights know no labels.
+// objects that are not the operator's, or grant anything, unless limited to a name.
+// Webhooks may be read, since RBAC can't select by label.
 func TestRolesAreNarrow(t *testing.T) {
 	t.Parallel()
 	for _, a := range archives(t) {
@@ -205,7 +206,7 @@ func tooWide(rule rbacv1.PolicyRule) string {
 	return ""
 }
 
-// TestLint: Helm has nothing to say about the chart but that it has no icon.
+// TestLint: Helm only complains that the chart has no icon.
 func TestLint(t *testing.T) {
 	t.Parallel()
 	for _, a := range archives(t) {

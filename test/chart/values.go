@@ -11,19 +11,19 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Value is one value of a chart that is no group of others.
+// Value is one value of a chart that is not a group of others.
 type Value struct {
 	// Name is its path, "image.tag".
 	Name string
-	// Default is what values.yaml has, as JSON.
+	// Default is the value in values.yaml, as JSON.
 	Default string
-	// Description is what the schema says.
+	// Description is the description in the schema.
 	Description string
 }
 
-// Values lists what may be set in the chart of a folder, in the order of its
-// values.yaml. What that has and the schema does not, or says nothing about, is an
-// error, and so is the reverse.
+// Values lists the values of the chart in a folder, in the order of its values.yaml. A
+// value that is only there or only in the schema is an error, and so is one without a
+// description.
 func Values(folder string) ([]Value, error) {
 	text, err := os.ReadFile(filepath.Join(folder, "values.schema.json"))
 	if err != nil {
@@ -40,15 +40,15 @@ func Values(folder string) ([]Value, error) {
 	if err := yaml3.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("decode values.yaml: %w", err)
 	}
-	// Every chart has it, none has a default for it.
+	// Every chart has global values, and none has a default for them.
 	delete(schema.Properties, "global")
 	return list("", document.Content[0], &schema)
 }
 
-// property is what a schema says of a value.
+// property is the schema of a value.
 type property struct {
 	Description string `json:"description"`
-	// Deprecated is set for the old name of another value: it has no default.
+	// Deprecated is set for the old name of another value, which has no default.
 	Deprecated bool                `json:"deprecated"`
 	Properties map[string]property `json:"properties"`
 }
@@ -98,14 +98,14 @@ func inline(value *yaml3.Node) (string, error) {
 	return string(encoded), err
 }
 
-// valuesTable writes the values of a chart for Markdown.
+// valuesTable writes the values of a chart as a Markdown table.
 func valuesTable(folder string) (string, error) {
 	values, err := Values(folder)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString("| value | default | what it says |\n|---|---|---|\n")
+	b.WriteString("| value | default | meaning |\n|---|---|---|\n")
 	for _, v := range values {
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", v.Name, v.Default, v.Description)
 	}

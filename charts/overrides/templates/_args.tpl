@@ -1,18 +1,18 @@
-{{/* What a schema can't say. */}}
+{{/* Checks that a schema can't express. */}}
 {{- define "overrides.check" -}}
 {{- if and .Values.allNamespaces .Values.namespaces -}}
-{{- fail "namespaces and allNamespaces exclude each other: name some, or manage all" -}}
+{{- fail "namespaces and allNamespaces exclude each other: list some namespaces, or manage all" -}}
 {{- end -}}
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
-{{- fail "metrics.serviceMonitor.enabled needs metrics.enabled: nothing would answer it" -}}
+{{- fail "metrics.serviceMonitor.enabled needs metrics.enabled" -}}
 {{- end -}}
 {{- if and .Values.istiodSync.enabled .Values.namespaces -}}
-{{- fail "istiodSync.enabled needs the pods of all namespaces, and namespaces names some: leave out one of them" -}}
+{{- fail "istiodSync.enabled reads the pods of all namespaces, so it excludes namespaces: leave out one of them" -}}
 {{- end -}}
 {{- end -}}
 
 {{/* The operator's command line. Always with a lease: an update of the Deployment
-runs two of them for a moment, and an uninstallation waits for the last to end. */}}
+runs two operators for a moment, and an uninstallation waits for the last to end. */}}
 {{- define "overrides.args" -}}
 - operator
 - --leader-elect

@@ -1,4 +1,4 @@
-{{/* The name that all others begin with. */}}
+{{/* The prefix of all names. */}}
 {{- define "overrides.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -36,7 +36,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
-{{/* Never managed-by=overrides: that marks what the operator makes. */}}
+{{/* Never managed-by=overrides: that marks the objects that the operator writes. */}}
 {{- define "overrides.labels" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -63,7 +63,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* What the Pod Security Standard "restricted" asks for, and a read-only root. */}}
+{{/* The requirements of the Pod Security Standard "restricted", and a read-only root. */}}
 {{- define "overrides.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -79,7 +79,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Labels of pods that no sidecar belongs in: one would keep a Job from ending. */}}
+{{/* Labels of pods that get no sidecar: one would keep a Job from ending. */}}
 {{- define "overrides.meshless" -}}
 sidecar.istio.io/inject: "false"
 istio.io/dataplane-mode: none

@@ -1,9 +1,9 @@
 {{/*
-What the operator may do, and no more: read what decides routes; write our
-DestinationRules, VirtualServices and the status of OverridePolicies; tell.
+The operator's permissions: read all objects that decide routes; write
+DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
 */}}
 
-{{/* In every namespace that is managed. */}}
+{{/* In every managed namespace. */}}
 {{- define "overrides.rules.managed" -}}
 - apiGroups: [""]
   resources: [services, pods]
@@ -29,7 +29,7 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
   verbs: [list, watch]
-# Server-side apply is a patch, and a creation where nothing is there.
+# Server-side apply is a patch, and a creation if the object does not exist.
 - apiGroups: [networking.istio.io]
   resources: [destinationrules, virtualservices]
   verbs: [get, list, watch, create, patch, delete]
@@ -43,14 +43,14 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
   resources: [events]
   verbs: [create, patch]
 {{- if .Values.readinessGate.enabled }}
-# To say that ordinary traffic is pinned away from a pod.
+# To report that ordinary traffic is pinned away from a pod.
 - apiGroups: [""]
   resources: [pods/status]
   verbs: [patch]
 {{- end }}
 {{- end -}}
 
-{{/* In Istio's root namespace, whose rules hold for all. */}}
+{{/* In Istio's root namespace, whose objects apply to all namespaces. */}}
 {{- define "overrides.rules.root" -}}
 - apiGroups: [networking.istio.io]
   resources: [destinationrules, virtualservices, gateways, sidecars, serviceentries]
@@ -60,8 +60,8 @@ DestinationRules, VirtualServices and the status of OverridePolicies; tell.
   verbs: [list, watch]
 {{- end -}}
 
-{{/* In Istio's root namespace: the mesh configuration of each revision. A list or a
-watch with a name is one of that object alone. */}}
+{{/* In Istio's root namespace: the mesh configuration of each revision. A list or
+watch with a resource name covers that object only. */}}
 {{- define "overrides.rules.mesh" -}}
 - apiGroups: [""]
   resources: [configmaps]
@@ -69,7 +69,7 @@ watch with a name is one of that object alone. */}}
   verbs: [list, watch]
 {{- end -}}
 
-{{/* What is in no namespace. */}}
+{{/* Objects without a namespace. */}}
 {{- define "overrides.rules.cluster" -}}
 - apiGroups: [""]
   resources: [namespaces]
@@ -78,7 +78,7 @@ watch with a name is one of that object alone. */}}
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
   verbs: [list, watch]
-# By name only: to notice when Istio, the Gateway API, Argo Rollouts or Flagger come.
+# To notice when Istio, the Gateway API, Argo Rollouts or Flagger are installed. Only names are read.
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]
@@ -86,7 +86,7 @@ watch with a name is one of that object alone. */}}
 
 {{/* In the operator's own namespace. */}}
 {{- define "overrides.rules.leader" -}}
-# A creation can't be bound to a name.
+# Creation can't be limited to a name.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
@@ -94,15 +94,15 @@ watch with a name is one of that object alone. */}}
   resources: [leases]
   resourceNames: [overrides-operator]
   verbs: [get, update]
-# The leader says so in an Event of the lease.
+# A new leader reports an Event of the lease.
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
 {{- end -}}
 
 {{/*
-What the webhook of the readiness gate needs: its certificate, and to say which is
-to be trusted. A list or a watch with a name is one of that object alone.
+Permissions of the readiness gate's webhook: its certificate, and the caBundle that
+the API server trusts. A list or watch with a resource name covers that object only.
 */}}
 {{- define "overrides.rules.certificate" -}}
 - apiGroups: [""]
@@ -118,24 +118,24 @@ to be trusted. A list or a watch with a name is one of that object alone.
   verbs: [list, watch, update]
 {{- end -}}
 
-{{/* In Istio's root namespace, to ask istiod what proxies have. */}}
+{{/* In Istio's root namespace, to ask istiod which objects proxies have received. */}}
 {{- define "overrides.rules.istiod" -}}
 - apiGroups: [""]
   resources: [serviceaccounts/token]
   resourceNames: [{{ include "overrides.istiodReader" . }}]
   verbs: [create]
-# Istiod's certificate is checked against it.
+# The CA that istiod's certificate is checked against.
 - apiGroups: [""]
   resources: [configmaps]
   resourceNames: [istio-ca-root-cert]
   verbs: [get]
-# Where istiods are.
+# The addresses of istiod.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list]
 {{- end -}}
 
-{{/* What removing everything of ours takes. */}}
+{{/* Permissions for removing all objects of Overrides. */}}
 {{- define "overrides.rules.cleanup" -}}
 - apiGroups: [networking.istio.io]
   resources: [destinationrules, virtualservices]
@@ -147,7 +147,7 @@ to be trusted. A list or a watch with a name is one of that object alone.
   resources: [overridepolicies/status]
   verbs: [patch]
 {{- if .Values.readinessGate.enabled }}
-# Pods that wait for the operator would wait for ever.
+# Pods that wait for the operator would wait forever.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]
@@ -168,8 +168,8 @@ to be trusted. A list or a watch with a name is one of that object alone.
 {{- end -}}
 
 {{/*
-A role and its binding: dict "root" $, "name", "namespace" (empty for one that
-holds for the whole cluster), "rules" (a template's name or a list of them),
+A role and its binding: dict "root" $, "name", "namespace" (empty for a
+ClusterRole), "rules" (a template's name or a list of them),
 "account", "hook" (annotations).
 */}}
 {{- define "overrides.grant" -}}

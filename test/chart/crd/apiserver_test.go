@@ -27,7 +27,7 @@ var root = filepath.Join("..", "..", "..")
 // policyCRD is the file of the CRD of OverridePolicy.
 var policyCRD = filepath.Join(root, "config", "crd", "overrides.mesh_overridepolicies.yaml")
 
-// server answers as an API server does to which a CRD was given.
+// server answers like an API server that has a CRD.
 type server struct {
 	schema *structuralschema.Structural
 	types  validation.SchemaValidator
@@ -75,8 +75,8 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-// create returns the object as it would be stored, and what is wrong with it.
-// The steps are those of the API server for a strict request, as kubectl makes.
+// create returns the object as it would be stored, and its errors. The steps are those of
+// the API server for a strict request, as kubectl makes it.
 func (s *server) create(t *testing.T, object map[string]any) (map[string]any, []string) {
 	t.Helper()
 	object = runtime.DeepCopyJSON(object)
@@ -90,8 +90,8 @@ func (s *server) create(t *testing.T, object map[string]any) (map[string]any, []
 	errs := validation.ValidateCustomResource(nil, object, s.types)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.schema, object)...)
 	if len(errs) == 0 {
-		// The API server asks the rules also in some cases of a wrong schema; for
-		// a verdict it makes no difference.
+		// The API server sometimes evaluates the rules even if the schema is violated;
+		// that doesn't change the verdict.
 		errs, _ = s.rules.Validate(t.Context(), nil, s.schema, object, nil, celconfig.RuntimeCELCostBudget)
 	}
 	for _, err := range errs {

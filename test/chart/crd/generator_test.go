@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// lenient are the policies that the API server refuses and the generator uses,
-// since it makes no difference to what comes out.
+// lenient are the policies that the API server rejects and the generator uses, since the
+// result is the same.
 var lenient = map[string]string{
 	"conditions/none.yaml":                       "an empty list says nothing",
 	"conditions/twice.yaml":                      "said twice is said once",
@@ -31,9 +31,9 @@ var lenient = map[string]string{
 	"targets/name-with-namespace.yaml":           "no such Service: a warning",
 }
 
-// TestGeneratorAgrees holds the generator, which reads policies without an API
-// server, against the schema: what the one uses the other accepts, and the other
-// way round but for what is lenient. The generator does not read the status.
+// TestGeneratorAgrees compares the generator, which reads policies without an API server,
+// with the schema: each uses or accepts exactly the policies that the other does, except
+// the lenient ones. The generator does not read the status.
 func TestGeneratorAgrees(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "rewrite the want files of testdata")
 func TestDefinition(t *testing.T) {
 	t.Parallel()
 	external, internal := readCRD(t)
-	// A new CRD has stored versions only once the API server has seen it.
+	// A new CRD has stored versions only after the API server has seen it.
 	internal.Status.StoredVersions = []string{v1alpha1.GroupVersion.Version}
 	if errs := validation.ValidateCustomResourceDefinition(t.Context(), internal); len(errs) > 0 {
 		t.Errorf("the API server would refuse it: %v", errs.ToAggregate())
@@ -55,8 +55,8 @@ func TestScheme(t *testing.T) {
 	}
 }
 
-// TestPolicies gives every file of an archive to the API server, as the spec
-// and status of a policy, and compares the answers with the archive's want.
+// TestPolicies gives every file of an archive to the API server, as the spec and status
+// of a policy, and compares the answers with the archive's file want.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
@@ -86,8 +86,8 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestEveryRuleRefuses holds the archives against the schema: a CEL rule that
-// none of them shows at work may as well not be there.
+// TestEveryRuleRefuses checks that every CEL rule of the schema rejects something in the
+// archives.
 func TestEveryRuleRefuses(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
@@ -116,8 +116,8 @@ func TestEveryRuleRefuses(t *testing.T) {
 	}
 }
 
-// TestExample holds the example against the schema: it is valid, shows every
-// field of the spec, and loses nothing on its way through the Go type.
+// TestExample compares the example with the schema: it is valid, shows every field of the
+// spec, and loses nothing on the way through the Go type.
 func TestExample(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -145,8 +145,8 @@ func TestExample(t *testing.T) {
 	})
 }
 
-// TestGoValues makes a policy in Go with every constant of the API: the schema
-// must know them all.
+// TestGoValues builds a policy in Go with every constant of the API: the schema must know
+// them all.
 func TestGoValues(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -201,8 +201,7 @@ func everyReason() v1alpha1.OverridePolicyStatus {
 	return status
 }
 
-// answers returns one line for each file that is accepted, and one for each
-// thing that is wrong with a file.
+// answers returns one line for each accepted file, and one for each error in a file.
 func (s *server) answers(t *testing.T, archive *txtar.Archive) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -225,7 +224,7 @@ func (s *server) answers(t *testing.T, archive *txtar.Archive) []byte {
 	return out.Bytes()
 }
 
-// policy returns a policy with the spec and the status that data holds.
+// policy returns a policy with the spec and status in data.
 func policy(t *testing.T, data []byte) map[string]any {
 	t.Helper()
 	object := decode(t, data)
@@ -235,7 +234,7 @@ func policy(t *testing.T, data []byte) map[string]any {
 	return object
 }
 
-// wantOf returns the file of archive that holds the answers wanted.
+// wantOf returns the file of archive with the wanted answers.
 func wantOf(t *testing.T, archive *txtar.Archive) *txtar.File {
 	t.Helper()
 	for i := range archive.Files {
@@ -273,7 +272,7 @@ func throughGo(t *testing.T, object map[string]any) map[string]any {
 	return decode(t, data)
 }
 
-// walk calls visit for s and all below it; items of a list have its path.
+// walk calls visit for s and everything below it; items of a list have the list's path.
 func walk(s *structuralschema.Structural, path string, visit func(string, *structuralschema.Structural)) {
 	visit(path, s)
 	if s.Items != nil {
@@ -284,7 +283,7 @@ func walk(s *structuralschema.Structural, path string, visit func(string, *struc
 	}
 }
 
-// paths adds the paths of all fields of value to into, named as walk names them.
+// paths adds the paths of all fields of value to into, named as in walk.
 func paths(value any, path string, into map[string]bool) {
 	switch value := value.(type) {
 	case map[string]any:

@@ -1,5 +1,5 @@
-// Manifests writes what is made from the Helm chart into the repository whose
-// folder is its argument.
+// Manifests writes the files made from the Helm chart into the repository whose folder is
+// its argument.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package packages the Helm chart of the repository that is its first argument, in a
-// version that is its second, into the folder that is its third.
+// Package packages the Helm chart of a repository. Its arguments are the repository, the
+// version, and the output folder.
 package main
 
 import (
