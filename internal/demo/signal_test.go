@@ -70,7 +70,7 @@ func TestEnds(t *testing.T) {
 				defer close(ended)
 				_ = cmd.Wait()
 			}()
-			out.await(t, "Ctrl-C ends it all", 1, ended)
+			out.await(t, "Ctrl-C ends the demo", 1, ended)
 			children := childrenOf(t, cmd.Process.Pid)
 			if len(children) != 18 {
 				t.Errorf("%d processes were started, want 17 Envoys and a guard", len(children))
