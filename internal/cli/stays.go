@@ -52,10 +52,8 @@ func momentOf(s *state, there []istio.Object) (*moment, error) {
 	for i := range services {
 		out.now[services[i].Object()] = &services[i]
 	}
-	for _, d := range current.Warnings(of, services) {
-		if d.Code == diag.VersionLabelUnused {
-			out.label = d.Message
-		}
+	for _, d := range current.LabelUseOf(of).Warnings(s.snapshot.Options.VersionLabel) {
+		out.label = d.Message
 	}
 	return out, nil
 }

@@ -213,13 +213,21 @@ func TestVersionLabel(t *testing.T) {
 	w := world{released: []model.Backend{pods("v1", 1)}, pinned: compile.PinnedNowhere, state: compile.Idle}
 	in := w.input()
 	in.Snapshot.Options.VersionLabel, in.Result.Services[0].Settings.VersionLabel = "vrsn", "vrsn"
-	got := Warnings(in, nil)
+	use := LabelUseOf(in)
+	got := use.Warnings("vrsn")
 	want := []diag.Diagnostic{diag.New(diag.VersionLabelUnused, diag.Object{}, `no pod of any of 1 managed Services has the label "vrsn", so no version is known`)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	others := use
+	if others.Add(LabelUse{With: 1}, 1); len(others.Warnings("vrsn")) > 0 {
+		t.Error("a warning though a pod of another Service has the label")
+	}
+	if others.Add(LabelUse{With: 1}, -1); others != use {
+		t.Errorf("without that Service again there are %+v", others)
+	}
 	in.Snapshot.Services[0].Backends = nil
-	if got := Warnings(in, nil); len(got) > 0 {
+	if got := LabelUseOf(in).Warnings("vrsn"); len(got) > 0 {
 		t.Errorf("without pods: %v", got)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Warnings reports Services whose ordinary traffic reaches previews although it should be
-// pinned, or reaches no ready pod; and a version label that no pod has.
+// pinned, or reaches no ready pod.
 func Warnings(in Input, services []Service) []diag.Diagnostic {
 	reports := map[[2]string]*compile.Service{}
 	for i := range in.Result.Services {
@@ -32,7 +32,7 @@ func Warnings(in Input, services []Service) []diag.Diagnostic {
 			out = append(out, diag.New(diag.NoReadyPod, s.Object(), "ordinary traffic reaches no ready pod: it goes to %s", where(s)))
 		}
 	}
-	return append(out, versionLabel(in)...)
+	return out
 }
 
 func where(s *Service) string {
@@ -54,32 +54,46 @@ func readyOf(pods []model.Backend, label string) []string {
 	return slices.Compact(out)
 }
 
-// versionLabel warns if no pod of any Service has its version label, as after a typing
-// error in --version-label. Without the label, it may not be known which pods are
-// released.
-func versionLabel(in Input) []diag.Diagnostic {
+// LabelUse counts the managed Services with pods: With those of which a pod has the version
+// label, Without the others.
+type LabelUse struct{ With, Without int }
+
+// LabelUseOf counts the Services of a snapshot.
+func LabelUseOf(in Input) LabelUse {
 	labels := map[[2]string]string{}
 	for i := range in.Result.Services {
 		if s := &in.Result.Services[i]; s.State != compile.Skipped || s.Reason == diag.ReleasedUnknown {
 			labels[[2]string{s.Namespace, s.Name}] = s.Settings.VersionLabel
 		}
 	}
-	services := 0
+	var out LabelUse
 	for i := range in.Snapshot.Services {
 		s := &in.Snapshot.Services[i]
 		label := labels[[2]string{s.Namespace, s.Name}]
-		if label == "" || len(s.Backends) == 0 {
-			continue
+		switch {
+		case label == "" || len(s.Backends) == 0:
+		case slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Labels[label] != "" }):
+			out.With++
+		default:
+			out.Without++
 		}
-		if slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Labels[label] != "" }) {
-			return nil
-		}
-		services++
 	}
-	if services == 0 {
+	return out
+}
+
+// Add adds the counts of other Services n times.
+func (u *LabelUse) Add(other LabelUse, n int) {
+	u.With += n * other.With
+	u.Without += n * other.Without
+}
+
+// Warnings warns if no pod of any Service has its version label, as after a typing error in
+// --version-label. Without the label, it may not be known which pods are released.
+func (u LabelUse) Warnings(label string) []diag.Diagnostic {
+	if u.With > 0 || u.Without == 0 {
 		return nil
 	}
 	return []diag.Diagnostic{diag.New(
-		diag.VersionLabelUnused, diag.Object{}, "no pod of any of %d managed Services has the label %q, so no version is known", services, in.Snapshot.Options.VersionLabel,
+		diag.VersionLabelUnused, diag.Object{}, "no pod of any of %d managed Services has the label %q, so no version is known", u.Without, label,
 	)}
 }

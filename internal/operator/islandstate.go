@@ -49,6 +49,8 @@ type islandState struct {
 	diags []diag.Diagnostic
 	// current is the current state of each Service.
 	current []current.Service
+	// labelUse counts its Services whose pods have the version label.
+	labelUse current.LabelUse
 	// owners has the Service of each wanted object of Overrides; it is nil until the first
 	// use.
 	owners map[diag.Object]string

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -41,6 +42,8 @@ type reconciler struct {
 	// meshMissing is set if the kinds of the objects of Overrides were not installed in the
 	// last cycle.
 	meshMissing bool
+	// labelUse counts the Services of all islands whose pods have the version label.
+	labelUse current.LabelUse
 	// reconcileAll makes the next cycle look at all islands, retryStatus at those with pods
 	// or policies whose status may have to be written again.
 	reconcileAll, retryStatus bool
@@ -101,6 +104,9 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	due := r.due(changes.changed, ended, began)
 	if !meshMissing {
 		r.planAll(ctx, due, changes.gone)
+	}
+	for _, p := range changes.gone {
+		r.labelUse.Add(p.labelUse, -1)
 	}
 	for _, p := range due {
 		if meshMissing {
@@ -189,7 +195,13 @@ func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing boo
 	p.requeueAt = earlier(p.requeueAt, r.gates.open(ctx, p, r.writer.writingSince))
 	r.writer.report(p, r.islands.of)
 	if !meshMissing {
+		r.labelUse.Add(p.labelUse, -1)
 		p.findCurrent(r.options.DryRun)
+		r.labelUse.Add(p.labelUse, 1)
+	}
+	if p.island == nil && !meshMissing && !r.options.DryRun {
+		// The state of what is in no island comes last.
+		p.diags = diag.Sort(append(p.diags, r.labelUse.Warnings(r.options.Model.VersionLabel)...))
 	}
 	if ctx.Err() != nil {
 		return

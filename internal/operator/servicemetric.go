@@ -104,7 +104,7 @@ func (p *islandState) refusedOf() map[[2]string]int {
 // run adds no warnings, because it writes nothing.
 func (p *islandState) findCurrent(dryRun bool) {
 	in := current.Input{Snapshot: p.snapshot, Result: &p.result, Planned: &p.planned, Observed: p.observed()}
-	p.current = current.Services(in)
+	p.current, p.labelUse = current.Services(in), current.LabelUseOf(in)
 	if dryRun {
 		return
 	}

@@ -25,7 +25,7 @@ func TestRivals(t *testing.T) {
 	o := options(s.namespace)
 	o.Model.VersionLabel = "release"
 	second := run(t, s.config, o)
-	s.hasWarning(t, "WriteUndone", "another operator, with other flags?")
+	s.hasWarning(t, "WriteUndone", "another operator with other flags?")
 	for _, r := range []*running{first, second} {
 		eventually(t, "the log", func(context.Context) string {
 			if strings.Contains(r.log.String(), "code=WriteUndone") {
