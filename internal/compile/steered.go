@@ -9,9 +9,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// rolloutHash is the label that Argo Rollouts adds to the selectors of Services.
-const rolloutHash = "rollouts-pod-template-hash"
-
 // reportSteered reports the consequences of a controller that changes a Service.
 func reportSteered(ix *index, s *service, ordinary ordinarySubsets, r *reporter) {
 	if s.skipped != nil && s.skipped.code == diag.OptedOut {
@@ -28,7 +25,7 @@ func reportSteered(ix *index, s *service, ordinary ordinarySubsets, r *reporter)
 	if !s.active() {
 		return
 	}
-	if _, has := s.Selector[rolloutHash]; !has && s.Steered.Kind == "Rollout" && s.pin.needed {
+	if _, has := s.Selector[model.RolloutHash]; !has && s.Steered.Kind == "Rollout" && s.pin.needed {
 		r.report(s.Service, diag.SteeredSelectorNotKnown, "%s adds a hash to its selector, which is not there yet: ordinary traffic is pinned as if %s would stay behind it", s.Steered, enumerate(unreleasedNames(s.pods)))
 	}
 	if !ix.options.Static {
@@ -49,7 +46,7 @@ func reportSteered(ix *index, s *service, ordinary ordinarySubsets, r *reporter)
 // Rollout has not added the hash of a revision to its selector; none for other Services.
 func besideRollout(g *given) []string {
 	own := model.Workload{Kind: "Rollout", Name: g.Steered.Name}
-	if _, has := g.Selector[rolloutHash]; has || g.Steered.Kind != own.Kind || own.Name == "" {
+	if _, has := g.Selector[model.RolloutHash]; has || g.Steered.Kind != own.Kind || own.Name == "" {
 		return nil
 	}
 	others := filter(g.backends, func(b backend) bool { return b.Workload != own })

@@ -63,9 +63,6 @@ func SelectsNothing(s *model.Service) bool {
 	return len(s.Selector) > 0 && s.ExternalName == "" && len(s.Backends) == 0 && len(s.Unread) == 0 && !s.Steered.Is()
 }
 
-// IsPreview reports whether p are pods of a preview, which a Service should select.
-func (p *Pods) IsPreview() bool { return p.isPreview() }
-
 // adviser gives advice.
 type adviser struct{ *Neighbourhood }
 
@@ -129,5 +126,5 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 
 // isLoose reports whether there is a Service that selects nothing, or a preview.
 func (n *Neighbourhood) isLoose() bool {
-	return slices.ContainsFunc(n.Services, SelectsNothing) || slices.ContainsFunc(n.Pods, func(p Pods) bool { return p.isPreview() })
+	return slices.ContainsFunc(n.Services, SelectsNothing) || slices.ContainsFunc(n.Pods, func(p Pods) bool { return p.IsPreview() })
 }

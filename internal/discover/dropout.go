@@ -8,9 +8,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// rolloutHash is the label that Argo Rollouts adds to the selectors of Services.
-const rolloutHash = "rollouts-pod-template-hash"
-
 // dropOuts lists, for each Service whose selector a controller changes, the workloads that
 // the original selector selects and that are behind no other Service:
 //
@@ -46,7 +43,7 @@ func (r *reader) unsteered(s *model.Service) (map[string]string, []model.Workloa
 		if r.isOfRolloutOnly(s) {
 			return nil, nil
 		}
-		delete(selector, rolloutHash)
+		delete(selector, model.RolloutHash)
 		return selector, []model.Workload{{Kind: rolloutKind, Name: s.Steered.Name}}
 	}
 	at := slices.IndexFunc(r.Canaries, func(c *Canary) bool { return c.Namespace == s.Namespace && c.Name == s.Steered.Name })

@@ -13,7 +13,7 @@ func (a *adviser) unselected(near map[string]*model.Near) []diag.Diagnostic {
 	var out []diag.Diagnostic
 	for i := range a.Pods {
 		p := &a.Pods[i]
-		if !p.isPreview() || a.isSelected(p) || a.isNamed(p, near) {
+		if !p.IsPreview() || a.isSelected(p) || a.isNamed(p, near) {
 			continue
 		}
 		object := p.object()
@@ -30,7 +30,8 @@ func (a *adviser) unselected(near map[string]*model.Near) []diag.Diagnostic {
 	return out
 }
 
-func (p *Pods) isPreview() bool {
+// IsPreview reports whether p are pods of a preview, which a Service should select.
+func (p *Pods) IsPreview() bool {
 	return p.Labels.All[previewKey] == "true" && p.Workload.Kind != "Job"
 }
 

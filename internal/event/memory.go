@@ -33,10 +33,6 @@ func newMemory() Memory {
 	}
 }
 
-// NewMemory returns the Memory of an operator that has reported everything, when there
-// was nothing to report.
-func NewMemory() Memory { return newMemory() }
-
 // Starts reports whether there was no call yet since the operator started or became the
 // leader.
 func (m Memory) Starts() bool { return !m.told }
@@ -46,11 +42,6 @@ func (m Memory) Starts() bool { return !m.told }
 func (m Memory) Forget() Memory {
 	m.told, m.announced = false, nil
 	return m
-}
-
-// Empty reports whether m holds nothing.
-func (m Memory) Empty() bool {
-	return len(m.announced)+len(m.since)+len(m.said)+len(m.warned)+len(m.paces)+len(m.left) == 0
 }
 
 // Join returns what m and others remember, of different subjects. If one of them starts, so

@@ -1,7 +1,6 @@
 package island
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -129,18 +128,18 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 		out.Callers = c.allCallers
 	}
 	out.Revisions, out.Tags, out.Sidecars = b.Revisions, b.Tags, b.Sidecars
-	if len(b.DestinationRules) > 0 {
-		out.DestinationRules = slices.SortedFunc(slices.Values(slices.Concat(own.DestinationRules, b.DestinationRules)), func(x, y model.DestinationRule) int {
-			return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
-		})
-	}
-	if len(b.ServiceEntries) > 0 {
-		out.ServiceEntries = slices.SortedFunc(slices.Values(slices.Concat(own.ServiceEntries, b.ServiceEntries)), func(x, y model.ServiceEntry) int {
-			return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
-		})
-	}
-	if len(b.Foreign) > 0 {
-		out.Foreign = slices.SortedFunc(slices.Values(slices.Concat(own.Foreign, b.Foreign)), diag.Object.Compare)
-	}
+	out.DestinationRules = merged(own.DestinationRules, b.DestinationRules, func(x, y model.DestinationRule) int { return x.Object().Compare(y.Object()) })
+	out.ServiceEntries = merged(own.ServiceEntries, b.ServiceEntries, func(x, y model.ServiceEntry) int { return x.Object().Compare(y.Object()) })
+	out.Foreign = merged(own.Foreign, b.Foreign, diag.Object.Compare)
 	return &out
+}
+
+// merged returns two sorted lists as one.
+func merged[T any](own, base []T, compare func(a, b T) int) []T {
+	if len(base) == 0 {
+		return own
+	}
+	out := slices.Concat(own, base)
+	slices.SortFunc(out, compare)
+	return out
 }

@@ -79,31 +79,9 @@ func (x *index) touch(n *node) {
 
 // sameTies reports whether two states of an object are tied to the same.
 func (n *node) sameTies(other *node) bool {
-	if n.common != other.common || len(n.names) != len(other.names) || len(n.wildcards) != len(other.wildcards) ||
-		len(n.labels) != len(other.labels) || len(n.selectors) != len(other.selectors) {
-		return false
-	}
-	for i := range n.names {
-		if n.names[i] != other.names[i] {
-			return false
-		}
-	}
-	for i := range n.wildcards {
-		if n.wildcards[i] != other.wildcards[i] {
-			return false
-		}
-	}
-	for i := range n.labels {
-		if n.labels[i].Text() != other.labels[i].Text() {
-			return false
-		}
-	}
-	for i := range n.selectors {
-		if !maps.Equal(n.selectors[i], other.selectors[i]) {
-			return false
-		}
-	}
-	return true
+	return n.common == other.common && slices.Equal(n.names, other.names) && slices.Equal(n.wildcards, other.wildcards) &&
+		slices.EqualFunc(n.labels, other.labels, func(a, b *discover.Labels) bool { return a.Text() == b.Text() }) &&
+		slices.EqualFunc(n.selectors, other.selectors, maps.Equal[map[string]string, map[string]string])
 }
 
 // remove takes an object out.
@@ -199,15 +177,20 @@ func add[K comparable](to map[K][]*node, key K, n *node) {
 }
 
 func drop[K comparable](from map[K][]*node, key K, n *node) {
-	list := from[key]
-	if at := slices.Index(list, n); at >= 0 {
-		list[at] = list[len(list)-1]
-		list[len(list)-1] = nil
-		list = list[:len(list)-1]
-	}
-	if from[key] = list; len(list) == 0 {
+	if from[key] = without(from[key], n); len(from[key]) == 0 {
 		delete(from, key)
 	}
+}
+
+// without removes a value from a list that is in no order.
+func without[T comparable](list []T, value T) []T {
+	if at := slices.Index(list, value); at >= 0 {
+		last := len(list) - 1
+		list[at] = list[last]
+		clear(list[last:])
+		list = list[:last]
+	}
+	return list
 }
 
 // neighbours calls a function with the objects that n is tied to, more than once perhaps.
@@ -249,12 +232,9 @@ func (x *index) neighbours(n *node, found func(*node)) {
 // itself.
 func (x *index) covering(host string, found func(*node)) {
 	for w, nodes := range x.wildcards {
-		for _, d := range domains(host, x.options.ClusterDomain) {
-			if overlaps(w, d) {
-				for _, n := range nodes {
-					found(n)
-				}
-				break
+		if x.overlap(w, host) {
+			for _, n := range nodes {
+				found(n)
 			}
 		}
 	}
@@ -263,15 +243,9 @@ func (x *index) covering(host string, found func(*node)) {
 // covered calls a function with the objects of the hosts under a wildcard.
 func (x *index) covered(wildcard string, found func(*node)) {
 	for t, nodes := range x.byTie {
-		if t.Kind != hostKind {
-			continue
-		}
-		for _, d := range domains(t.Name, x.options.ClusterDomain) {
-			if overlaps(wildcard, d) {
-				for _, n := range nodes {
-					found(n)
-				}
-				break
+		if t.Kind == hostKind && x.overlap(wildcard, t.Name) {
+			for _, n := range nodes {
+				found(n)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package island
 
 import (
-	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -105,14 +104,6 @@ func (i *Island) Objects(each func(diag.Object, Object)) {
 	for n := range i.group.nodes {
 		each(n.name, n.object)
 	}
-}
-
-// Of returns the island that has an object; nil for none.
-func (m *Map) Of(object diag.Object) *Island {
-	if n := m.index.nodes[object]; n != nil && n.group != nil {
-		return m.islands[n.group]
-	}
-	return nil
 }
 
 // WithTie returns the island of the objects with a tie; nil for none.
@@ -313,7 +304,7 @@ func (u *updating) update() Update {
 
 // compareIslands orders islands by the first Service or object of each.
 func compareIslands(a, b *Island) int {
-	return cmp.Or(a.first().Compare(b.first()))
+	return a.first().Compare(b.first())
 }
 
 func (i *Island) first() diag.Object {

@@ -37,10 +37,8 @@ func TestIslandsAreTheWhole(t *testing.T) {
 	t.Parallel()
 	most := 0
 	rapid.Check(t, func(t *rapid.T) {
-		snapshot := compiletest.Snapshot().Draw(t, "snapshot")
-		objects := cluster(t, string(compiletest.Manifests(snapshot)))
-		other := cluster(t, string(compiletest.Manifests(compiletest.Snapshot().Draw(t, "other snapshot"))))
-		m := newWorld(snapshot.Options)
+		options, objects, other := clusters(t)
+		m := newWorld(options)
 		for _, name := range order(t, objects) {
 			m.put(name, objects[name])
 			if rapid.IntRange(0, 9).Draw(t, "update") == 0 {
@@ -232,6 +230,15 @@ func merged(t *rapid.T, results []compile.Result, found []diag.Diagnostic) (comp
 		out = append(out, string(line))
 	}
 	return all, out
+}
+
+// clusters draws the objects of two clusters, and the options of the first.
+func clusters(t *rapid.T) (options model.Options, objects, other map[diag.Object]discover.Object) {
+	t.Helper()
+	snapshot := compiletest.Snapshot().Draw(t, "snapshot")
+	objects = cluster(t, string(compiletest.Manifests(snapshot)))
+	other = cluster(t, string(compiletest.Manifests(compiletest.Snapshot().Draw(t, "other snapshot"))))
+	return snapshot.Options, objects, other
 }
 
 // order is the names of objects, in a random order.

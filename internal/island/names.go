@@ -68,7 +68,7 @@ func (n names) about(i *Island) []diag.Diagnostic {
 	}
 	own := map[diag.Object]bool{}
 	for j := range i.Result.Services {
-		own[diag.Object{Kind: "Service", Namespace: i.Result.Services[j].Namespace, Name: i.Result.Services[j].Name}] = true
+		own[i.Result.Services[j].Object()] = true
 	}
 	return slices.DeleteFunc(compile.AmbiguousNames(shared), func(d diag.Diagnostic) bool { return !own[d.Object] })
 }

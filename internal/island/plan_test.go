@@ -14,7 +14,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/compile"
-	"github.com/overrides-mesh/overrides/internal/compile/compiletest"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/encoded"
@@ -32,11 +31,9 @@ func TestPlansAreTheWhole(t *testing.T) {
 	t.Parallel()
 	steps := 0
 	rapid.Check(t, func(t *rapid.T) {
-		snapshot := compiletest.Snapshot().Draw(t, "snapshot")
-		objects := cluster(t, string(compiletest.Manifests(snapshot)))
-		other := cluster(t, string(compiletest.Manifests(compiletest.Snapshot().Draw(t, "other snapshot"))))
+		options, objects, other := clusters(t)
 		w := &planned{
-			world: newWorld(snapshot.Options), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), observed: map[diag.Object]plan.Observed{},
+			world: newWorld(options), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), observed: map[diag.Object]plan.Observed{},
 		}
 		// An object of a user's may have the name of one that is written.
 		w.replaced = func(name diag.Object) { delete(w.observed, name) }

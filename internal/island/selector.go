@@ -1,8 +1,6 @@
 package island
 
 import (
-	"slices"
-
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -62,25 +60,24 @@ func (s *space) addPair(p pair, set *labelSet) {
 	s.byPair[p][set] = struct{}{}
 }
 
+func (s *space) removePair(p pair, set *labelSet) {
+	if delete(s.byPair[p], set); len(s.byPair[p]) == 0 {
+		delete(s.byPair, p)
+	}
+}
+
 // removeLabels undoes addLabels. It reports whether nothing has the labels any more.
 func (s *space) removeLabels(n *node, labels *discover.Labels) bool {
 	set := s.sets[labels.Text()]
 	if set == nil {
 		return false
 	}
-	if at := slices.Index(set.objects, n); at >= 0 {
-		set.objects[at] = set.objects[len(set.objects)-1]
-		set.objects = set.objects[:len(set.objects)-1]
-	}
-	if len(set.objects) > 0 {
+	if set.objects = without(set.objects, n); len(set.objects) > 0 {
 		return false
 	}
 	delete(s.sets, labels.Text())
 	for key, value := range labels.All {
-		p := pair{key, value}
-		if delete(s.byPair[p], set); len(s.byPair[p]) == 0 {
-			delete(s.byPair, p)
-		}
+		s.removePair(pair{key, value}, set)
 	}
 	return true
 }
@@ -110,15 +107,7 @@ func (s *space) addSelector(n *node, asks map[string]string) *selector {
 
 // removeSelector undoes addSelector.
 func (s *space) removeSelector(x *selector) {
-	list := s.selectors[x.at]
-	for i := range list {
-		if list[i] == x {
-			list[i] = list[len(list)-1]
-			list = list[:len(list)-1]
-			break
-		}
-	}
-	if s.selectors[x.at] = list; len(list) == 0 {
+	if s.selectors[x.at] = without(s.selectors[x.at], x); len(s.selectors[x.at]) == 0 {
 		delete(s.selectors, x.at)
 	}
 	for key := range x.asks {
@@ -128,10 +117,7 @@ func (s *space) removeSelector(x *selector) {
 		delete(s.keys, key)
 		for _, set := range s.sets {
 			if value, has := set.labels.All[key]; has {
-				p := pair{key, value}
-				if delete(s.byPair[p], set); len(s.byPair[p]) == 0 {
-					delete(s.byPair, p)
-				}
+				s.removePair(pair{key, value}, set)
 			}
 		}
 	}

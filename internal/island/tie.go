@@ -13,6 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -105,12 +106,9 @@ func domains(host, clusterDomain string) []string {
 	return out
 }
 
-// overlaps reports whether two hosts, either of which may be a wildcard, have a name in
-// common.
-func overlaps(wildcard, host string) bool {
-	suffix := strings.TrimPrefix(wildcard, "*")
-	other, isWildcard := strings.CutPrefix(host, "*")
-	return strings.HasSuffix(other, suffix) || isWildcard && strings.HasSuffix(suffix, other)
+// overlap reports whether a wildcard covers any name of a host, which may be one itself.
+func (x *index) overlap(wildcard, host string) bool {
+	return slices.ContainsFunc(domains(host, x.options.ClusterDomain), func(d string) bool { return mesh.Overlap(wildcard, d) })
 }
 
 // of adds what an object is tied to.
@@ -162,8 +160,6 @@ func (t *ties) of(object discover.Object) {
 	}
 }
 
-const rolloutHash = "rollouts-pod-template-hash"
-
 func (t *ties) ofService(s *corev1.Service) {
 	t.add("Service", s.Namespace, s.Name)
 	t.host(t.options.FQDN(s.Name, s.Namespace), s.Namespace)
@@ -182,8 +178,8 @@ func (t *ties) ofService(s *corev1.Service) {
 	usual, changed := make(map[string]string, len(s.Spec.Selector)), false
 	for key, value := range s.Spec.Selector {
 		target, isPrimary := strings.CutSuffix(value, "-primary")
-		changed = changed || isPrimary || key == rolloutHash
-		if key != rolloutHash {
+		changed = changed || isPrimary || key == model.RolloutHash
+		if key != model.RolloutHash {
 			usual[key] = target
 		}
 	}
@@ -224,7 +220,7 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 	for _, host := range v.Spec.GetHosts() {
 		t.host(host, v.Namespace)
 	}
-	if !forSidecars(v.Spec.GetGateways()) {
+	if !mesh.BoundToMesh(v.Spec.GetGateways()) {
 		t.wildcards = nil // which no sidecar looks at
 	}
 	to := func(d *istioapi.Destination) {
@@ -258,11 +254,6 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 			to(d.GetDestination())
 		}
 	}
-}
-
-// forSidecars reports whether sidecars look at a VirtualService of gateways.
-func forSidecars(gateways []string) bool {
-	return len(gateways) == 0 || slices.Contains(gateways, "mesh")
 }
 
 func (t *ties) ofServiceEntry(e *discover.ServiceEntry) {

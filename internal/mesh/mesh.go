@@ -118,7 +118,7 @@ func (x *sourceIndex) add(s *Source) {
 func (x *sourceIndex) overlapping(host string) []*Source {
 	var out []*Source
 	for pattern, sources := range x.wildcard {
-		if overlaps(pattern, host) {
+		if Overlap(pattern, host) {
 			out = append(out, sources...)
 		}
 	}

@@ -135,7 +135,7 @@ func (i *imports) has(host, namespace string, virtualService bool) bool {
 	}
 	for _, of := range []string{namespace, public} {
 		for _, imported := range i.hosts[of] {
-			if subsetOf(host, imported) || (virtualService && overlaps(host, imported)) {
+			if subsetOf(host, imported) || (virtualService && Overlap(host, imported)) {
 				return true
 			}
 		}
@@ -169,6 +169,6 @@ func subsetOf(host, of string) bool {
 	return covers(of, host)
 }
 
-// overlaps reports whether two hosts, which may be wildcards, have names in common
+// Overlap reports whether two hosts, which may be wildcards, have names in common
 // (pkg/config/host: Name.Matches).
-func overlaps(a, b string) bool { return subsetOf(a, b) || subsetOf(b, a) }
+func Overlap(a, b string) bool { return subsetOf(a, b) || subsetOf(b, a) }

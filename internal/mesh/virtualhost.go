@@ -193,7 +193,7 @@ func (b *hostBuilder) matchesService(s *Source) bool {
 			return true
 		}
 		return slices.ContainsFunc(b.registry, func(s *Service) bool {
-			return (isWildcard(h) || isWildcard(s.Host)) && overlaps(h, s.Host)
+			return (isWildcard(h) || isWildcard(s.Host)) && Overlap(h, s.Host)
 		})
 	})
 }
@@ -237,7 +237,7 @@ func (b *hostBuilder) split(s *Source, mostSpecific map[string]*Source) (hosts [
 		}
 		found := false
 		for _, service := range b.registry {
-			if !overlaps(service.Host, h) {
+			if !Overlap(service.Host, h) {
 				continue
 			}
 			found = true

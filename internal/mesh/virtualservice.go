@@ -110,9 +110,8 @@ func CatchesAll(m *route.Match) bool {
 	return (m.URI.Op == route.Prefix && m.URI.Value == "/") || (m.URI.Op == route.Regex && m.URI.Value == ".*")
 }
 
-// boundToMesh reports whether v applies to sidecars at all.
-func boundToMesh(v *model.VirtualService) bool {
-	gateways := v.Spec.GetGateways()
+// BoundToMesh reports whether a VirtualService with these gateways applies to sidecars at all.
+func BoundToMesh(gateways []string) bool {
 	return len(gateways) == 0 || slices.Contains(gateways, meshGateway)
 }
 
@@ -124,7 +123,7 @@ func (m *Mesh) indexVirtualServices() {
 	}
 	for i := range m.snapshot.VirtualServices {
 		v := &m.snapshot.VirtualServices[i]
-		if len(v.Spec.GetHosts()) > 0 && boundToMesh(v) {
+		if len(v.Spec.GetHosts()) > 0 && BoundToMesh(v.Spec.GetGateways()) {
 			m.sources.add(m.userSource(v))
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// RolloutHash is the label that Argo Rollouts adds to the selectors of Services.
+const RolloutHash = "rollouts-pod-template-hash"
+
 // HasLabels reports whether labels has every pair of subset, like a selector.
 func HasLabels(labels, subset map[string]string) bool {
 	for key, value := range subset {

@@ -52,12 +52,6 @@ func newMemory(before *Memory) Memory {
 // zero Memory knows nothing at all.
 func NewMemory() Memory { return newMemory(&Memory{}) }
 
-// Empty reports whether m remembers nothing.
-func (m *Memory) Empty() bool {
-	return len(m.placed)+len(m.removedSince)+len(m.unreferencedSince)+len(m.unpinnableSince)+len(m.eligible)+len(m.versions)+len(m.rendered)+
-		len(m.routed)+len(m.unroutedSince)+len(m.visible)+len(m.excludedSince) == 0
-}
-
 // Subject is the host, the version or the object that an entry of a Memory is about; the
 // other fields are zero.
 type Subject struct {
