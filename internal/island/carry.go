@@ -19,9 +19,26 @@ type memory[M any] interface {
 // Memories has what is remembered of each island, and follows objects as these come into
 // other islands.
 type Memories[M memory[M]] struct {
-	Of map[*Island]M
-	// Rest is what is remembered of what is in no island any more.
-	Rest M
+	of map[*Island]M
+	// rest is what is remembered of what is in no island any more.
+	rest M
+}
+
+// Get returns what is remembered of an island; nil is for what is in no island any more.
+func (ms *Memories[M]) Get(i *Island) M {
+	if i == nil {
+		return ms.rest
+	}
+	return ms.of[i]
+}
+
+// Set replaces what is remembered of an island, or with nil of what is in none.
+func (ms *Memories[M]) Set(i *Island, memory M) {
+	if i == nil {
+		ms.rest = memory
+	} else {
+		ms.of[i] = memory
+	}
 }
 
 // Follow gives each island of an update what is remembered of its objects.
@@ -29,29 +46,26 @@ func (ms *Memories[M]) Follow(m *Map, u *Update) {
 	if len(u.Gone)+len(u.Regrouped) == 0 {
 		return
 	}
-	if ms.Of == nil {
-		ms.Of = map[*Island]M{}
+	if ms.of == nil {
+		ms.of = map[*Island]M{}
 	}
 	var former []M
 	for _, islands := range [][]*Island{u.Gone, u.Regrouped} {
 		for _, i := range islands {
-			if of, known := ms.Of[i]; known {
+			if of, known := ms.of[i]; known {
 				former = append(former, of)
-				delete(ms.Of, i)
+				delete(ms.of, i)
 			}
 		}
 	}
-	all, fresh := ms.Rest.Join(former...), ms.Rest.Fresh()
-	ms.Rest = fresh
+	all, fresh := ms.rest.Join(former...), ms.rest.Fresh()
+	ms.rest = fresh
 	for _, i := range u.Regrouped {
-		ms.Of[i] = fresh
+		ms.of[i] = fresh
 	}
 	for owner, part := range all.Divide(func(s plan.Subject) any { return m.about(s) }) {
-		if i, _ := owner.(*Island); i != nil {
-			ms.Of[i] = ms.Of[i].Join(part)
-		} else {
-			ms.Rest = part
-		}
+		i, _ := owner.(*Island)
+		ms.Set(i, ms.Get(i).Join(part))
 	}
 }
 

@@ -104,10 +104,10 @@ func (w *planned) plan(t *rapid.T) int {
 // planOf plans for an island; nil is for what is in none any more.
 func (w *planned) planOf(t *rapid.T, in plan.Input, i *island.Island) plan.Output {
 	t.Helper()
-	in.Observed, in.Memory = nil, w.memories.Rest
+	in.Observed, in.Memory = nil, w.memories.Get(i)
 	in.Snapshot, in.Result = nothing(w.options)
 	if i != nil {
-		in.Snapshot, in.Result, in.Memory = i.Snapshot, &i.Result, w.memories.Of[i]
+		in.Snapshot, in.Result = i.Snapshot, &i.Result
 		i.Objects(func(_ diag.Object, object island.Object) {
 			if o, is := object.Extra.(plan.Observed); is {
 				in.Observed = append(in.Observed, o)
@@ -119,11 +119,7 @@ func (w *planned) planOf(t *rapid.T, in plan.Input, i *island.Island) plan.Outpu
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i == nil {
-		w.memories.Rest = out.Memory
-	} else {
-		w.memories.Of[i] = out.Memory
-	}
+	w.memories.Set(i, out.Memory)
 	return out
 }
 

@@ -226,45 +226,12 @@ func (x *islands) of(object diag.Object) *islandState {
 	return nil
 }
 
-// planMemory returns the memory of the last plan of an island, eventMemory that of its
-// Events.
-func (x *islands) planMemory(p *islandState) plan.Memory {
-	if p.island == nil {
-		return x.plans.Rest
-	}
-	return x.plans.Of[p.island]
-}
-
-func (x *islands) eventMemory(p *islandState) event.Memory {
-	if p.island == nil {
-		return x.events.Rest
-	}
-	return x.events.Of[p.island]
-}
-
-func (x *islands) setPlanMemory(p *islandState, m plan.Memory) {
-	if p.island == nil {
-		x.plans.Rest = m
-	} else {
-		x.plans.Of[p.island] = m
-	}
-}
-
-func (x *islands) setEventMemory(p *islandState, m event.Memory) {
-	if p.island == nil {
-		x.events.Rest = m
-	} else {
-		x.events.Of[p.island] = m
-	}
-}
-
 // forget drops what may be wrong if this replica becomes the leader again.
 func (x *islands) forget() {
-	for i := range x.states {
-		x.plans.Of[i] = plan.Memory{}
-		x.events.Of[i] = x.events.Of[i].Forget()
+	for _, p := range x.all() {
+		x.plans.Set(p.island, plan.Memory{})
+		x.events.Set(p.island, x.events.Get(p.island).Forget())
 	}
-	x.plans.Rest, x.events.Rest = plan.Memory{}, x.events.Rest.Forget()
 }
 
 // all lists the states of all islands, and rest.

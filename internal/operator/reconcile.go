@@ -173,7 +173,7 @@ func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
 			out = plan.Output{RequeueAt: in.Now.Add(time.Second), Memory: in.Memory}
 		}
 		p.planned, p.requeueAt = out, out.RequeueAt
-		r.islands.setPlanMemory(p, out.Memory)
+		r.islands.plans.Set(p.island, out.Memory)
 	}
 	r.proxySync.update(due, gone)
 	r.writer.start(ctx, due, gone)
@@ -181,7 +181,7 @@ func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
 
 func (r *reconciler) input(p *islandState) plan.Input {
 	in := plan.Input{
-		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.islands.planMemory(p),
+		Snapshot: p.snapshot, Result: &p.result, Observed: p.observed(), Memory: r.islands.plans.Get(p.island),
 		Now: time.Now(), Options: r.options.Plan, Gate: r.gates != nil, Backend: istio.Backend{},
 	}
 	r.proxySync.apply(&in, r.options.PropagationDelayMax)
@@ -207,8 +207,8 @@ func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing boo
 		return
 	}
 	p.requeueAt = earlier(p.requeueAt, r.policy.write(ctx, p, r.writer.writingSince))
-	out := r.events.report(p, r.islands.eventMemory(p))
-	r.islands.setEventMemory(p, out.Memory)
+	out := r.events.report(p, r.islands.events.Get(p.island))
+	r.islands.events.Set(p.island, out.Memory)
 	p.requeueAt = earlier(p.requeueAt, out.RequeueAt)
 }
 
