@@ -69,9 +69,14 @@ func (r *rateLimitedRecorder) Start(ctx context.Context) error {
 				continue
 			}
 		}
+		var more chan struct{}
+		if budget > 0 {
+			more = r.more // the rest of a burst is sent at once, however slowly it is queued
+		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-more:
 		case <-ticker.C:
 			budget++
 		}
