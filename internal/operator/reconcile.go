@@ -108,7 +108,11 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	for _, p := range changes.gone {
 		r.labelUse.Add(p.labelUse, -1)
 	}
+	refused := r.writer.refused(r.islands.of)
 	for _, p := range due {
+		if p.refused = refused[p]; p.island == nil {
+			p.refused = refused[nil]
+		}
 		if meshMissing {
 			p.planned, p.requeueAt = plan.Output{}, time.Time{}
 		}
@@ -191,9 +195,11 @@ func (r *reconciler) input(p *islandState) plan.Input {
 // report reports the current state of an island: in readiness gates, the status of policies,
 // Events, and metrics.
 func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing bool) {
-	p.diags = diag.Sort(slices.Concat(exceptFor(p.objectDiags, p.planned.Diagnostics), p.planned.Diagnostics))
 	p.requeueAt = earlier(p.requeueAt, r.gates.open(ctx, p, r.writer.writingSince))
-	r.writer.report(p, r.islands.of)
+	p.diags = slices.Concat(exceptFor(p.objectDiags, p.planned.Diagnostics), p.planned.Diagnostics)
+	for _, refusal := range p.refused {
+		p.diags = append(p.diags, refusal.Diagnostic())
+	}
 	if !meshMissing {
 		r.labelUse.Add(p.labelUse, -1)
 		p.findCurrent(r.options.DryRun)
@@ -201,8 +207,9 @@ func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing boo
 	}
 	if p.island == nil && !meshMissing && !r.options.DryRun {
 		// The state of what is in no island comes last.
-		p.diags = diag.Sort(append(p.diags, r.labelUse.Warnings(r.options.Model.VersionLabel)...))
+		p.diags = append(p.diags, r.labelUse.Warnings(r.options.Model.VersionLabel)...)
 	}
+	p.diags = diag.Sort(p.diags)
 	if ctx.Err() != nil {
 		return
 	}

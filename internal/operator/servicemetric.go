@@ -4,7 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/overrides-mesh/overrides/internal/current"
-	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
 // serviceMetrics are metrics of the current state of each Service with previews or with
@@ -108,5 +107,5 @@ func (p *islandState) findCurrent(dryRun bool) {
 	if dryRun {
 		return
 	}
-	p.diags = diag.Sort(append(p.diags, current.Warnings(in, p.current)...))
+	p.diags = append(p.diags, current.Warnings(in, p.current)...)
 }

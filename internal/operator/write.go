@@ -230,16 +230,15 @@ func (w *writer) retryNow() {
 	w.notifyEnded()
 }
 
-// report sets the refused objects of an island, and adds their diagnostics.
-func (w *writer) report(p *islandState, of func(diag.Object) *islandState) {
+// refused returns the refused writes of each island. Writes of objects without an island are
+// under nil.
+func (w *writer) refused(of func(diag.Object) *islandState) map[*islandState][]*apply.Refusal {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.refused = nil
+	out := map[*islandState][]*apply.Refusal{}
 	for _, r := range append(w.failures.refused(), w.rivals.refused(time.Now())...) {
-		if by := of(r.Step.Object.Object); by == p || by == nil && p.island == nil {
-			p.refused = append(p.refused, r)
-			p.diags = append(p.diags, r.Diagnostic())
-		}
+		p := of(r.Step.Object.Object)
+		out[p] = append(out[p], r)
 	}
-	p.diags = diag.Sort(p.diags)
+	return out
 }

@@ -170,12 +170,12 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 	of := func(diag.Object) *islandState { return p }
 	w.start(t.Context(), []*islandState{p}, nil)
 	waitOver(t, w, "cart")
-	w.report(p, of)
-	if len(p.refused) != 1 {
-		t.Fatalf("refused: %v", p.refused)
+	refused := w.refused(of)
+	if len(refused[p]) != 1 {
+		t.Fatalf("refused: %v", refused[p])
 	}
-	if w.report(creates("pay"), of); len(p.refused) != 1 {
-		t.Errorf("refused in another island: %v", p.refused)
+	if len(refused) != 1 {
+		t.Errorf("refused in another island: %v", refused)
 	}
 	if again := w.retry(); time.Until(again) <= 0 {
 		t.Errorf("retried at %v, want later", again)
