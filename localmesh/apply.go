@@ -19,15 +19,15 @@ import (
 
 const (
 	pollInterval = 50 * time.Millisecond
-	// readyTimeout is how long Pods may take to be ready.
+	// readyTimeout limits how long Pods may take to become ready.
 	readyTimeout = 2 * time.Minute
 )
 
 // Kubernetes returns a client for the mesh.
 func (m *Mesh) Kubernetes() kubernetes.Interface { return m.client }
 
-// Apply applies the objects in manifests, in their order, but for namespaces and
-// kinds, which come first.
+// Apply applies the objects in manifests in their order, except that namespaces and kinds
+// come first.
 func (m *Mesh) Apply(ctx context.Context, manifests ...[]byte) error {
 	objects, err := decode(manifests)
 	if err != nil {
@@ -36,7 +36,7 @@ func (m *Mesh) Apply(ctx context.Context, manifests ...[]byte) error {
 	return m.ApplyObjects(ctx, objects...)
 }
 
-// ApplyObjects is Apply for objects that are decoded already.
+// ApplyObjects is Apply for decoded objects.
 func (m *Mesh) ApplyObjects(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	return m.applier.Apply(ctx, objects...)
 }
@@ -62,9 +62,8 @@ func decode(manifests [][]byte) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
-// WaitReady returns when every Deployment and StatefulSet of a namespace has
-// come to rest: all of its Pods are of its newest template, ready, and in the
-// EndpointSlices.
+// WaitReady waits until every Deployment and StatefulSet of a namespace is stable: all
+// its Pods have the newest template, are ready, and are in the EndpointSlices.
 func (m *Mesh) WaitReady(ctx context.Context, namespace string) error {
 	var pending error
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, readyTimeout, true, func(ctx context.Context) (bool, error) {
@@ -75,7 +74,7 @@ func (m *Mesh) WaitReady(ctx context.Context, namespace string) error {
 	return errors.Join(err, pending)
 }
 
-// pending says what of a namespace is not ready yet.
+// pending returns an error that says what in a namespace is not ready yet, if anything.
 func (m *Mesh) pending(ctx context.Context, namespace string) (pending, err error) {
 	deployments, err := m.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -102,8 +101,8 @@ func (m *Mesh) pending(ctx context.Context, namespace string) (pending, err erro
 	return m.unpublished(ctx, namespace)
 }
 
-// unpublished says which ready Pod of a namespace no EndpointSlice has, though a
-// Service selects it.
+// unpublished returns an error for a ready Pod of a namespace that a Service selects and
+// no EndpointSlice contains.
 func (m *Mesh) unpublished(ctx context.Context, namespace string) (pending, err error) {
 	pods, err := m.Pods(ctx, namespace, "")
 	if err != nil {
@@ -139,19 +138,19 @@ func (m *Mesh) unpublished(ctx context.Context, namespace string) (pending, err 
 	return nil, nil
 }
 
-// selects reports whether a Service with that selector has a Pod of those labels.
+// selects reports whether a Service with that selector selects a Pod with those labels.
 func selects(selector, pod map[string]string) bool {
 	return len(selector) > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(pod))
 }
 
-// Ready reports whether a Pod is ready, and not about to end.
+// Ready reports whether a Pod is ready, and not terminating.
 func Ready(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
 }
 
-// Pods returns the Pods of a namespace that a label selector fits, by name.
+// Pods returns the Pods of a namespace that a label selector matches, by name.
 func (m *Mesh) Pods(ctx context.Context, namespace, selector string) ([]corev1.Pod, error) {
 	list, err := m.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -160,7 +159,7 @@ func (m *Mesh) Pods(ctx context.Context, namespace, selector string) ([]corev1.P
 	return list.Items, nil
 }
 
-// Pod returns the first ready Pod that a label selector fits.
+// Pod returns the first ready Pod that a label selector matches.
 func (m *Mesh) Pod(ctx context.Context, namespace, selector string) (Pod, error) {
 	pods, err := m.Pods(ctx, namespace, selector)
 	if err != nil {

@@ -18,16 +18,16 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/machine"
 )
 
-// Pod is where a connection is made from. The zero value is the node.
+// Pod is the source of a connection. The zero value is the node.
 type Pod struct {
 	Namespace, Name string
-	// IP is its address; looked up if empty.
+	// IP is its address; if empty, it is looked up.
 	IP string
 }
 
-// Dial connects from inside a Pod to a host and port; the host may be an IP
-// address or a Service's name. The Pod's sidecar takes the connection as it takes
-// those of the program beside it.
+// Dial connects from inside a Pod to a host and port; the host may be an IP address or a
+// Service's name. The Pod's sidecar handles the connection like those of the Pod's
+// program.
 func (m *Mesh) Dial(ctx context.Context, from Pod, address string) (net.Conn, error) {
 	from, err := m.locate(ctx, from)
 	if err != nil {
@@ -41,13 +41,13 @@ func (m *Mesh) Dial(ctx context.Context, from Pod, address string) (net.Conn, er
 	if file == nil {
 		return nil, fmt.Errorf("dial %s: the answer had no connection", address)
 	}
-	// A connection has a descriptor of its own.
+	// A connection has its own descriptor.
 	defer file.Close()
 	return net.FileConn(file)
 }
 
-// Listen listens in the mesh's own network, at the node: at 127.0.0.1 for the
-// control plane, such as for a webhook that it is to call.
+// Listen listens in the mesh's own network, at the node: at 127.0.0.1 for the control
+// plane, for example for a webhook that it calls.
 func (m *Mesh) Listen(ctx context.Context, address string) (net.Listener, error) {
 	file, err := m.ask(ctx, machine.Request{Op: machine.Listen, Address: address})
 	if err != nil {
@@ -60,7 +60,7 @@ func (m *Mesh) Listen(ctx context.Context, address string) (net.Listener, error)
 	return net.FileListener(file)
 }
 
-// locate finds the address of a Pod, where it is not known.
+// locate looks up the address of a Pod, unless it is known.
 func (m *Mesh) locate(ctx context.Context, pod Pod) (Pod, error) {
 	if pod.Name == "" || pod.IP != "" {
 		return pod, nil
@@ -83,8 +83,8 @@ func (m *Mesh) Signal(ctx context.Context, program string, number syscall.Signal
 	return err
 }
 
-// Restart ends a program of the control plane, if it runs, starts it again, and
-// returns when it is ready.
+// Restart ends a program of the control plane, if it runs, starts it again, and returns
+// when it is ready.
 func (m *Mesh) Restart(ctx context.Context, program string) error {
 	_, err := m.ask(ctx, machine.Request{Op: machine.Restart, Program: program})
 	return err
@@ -101,9 +101,8 @@ func (m *Mesh) ask(ctx context.Context, request machine.Request) (*os.File, erro
 	return machine.Ask(socket.(*net.UnixConn), request)
 }
 
-// Client returns an HTTP client that is inside a Pod. Its connections are kept;
-// close them with CloseIdleConnections. Redirects are not followed: they are
-// answers too.
+// Client returns an HTTP client inside a Pod. It keeps its connections; close them with
+// CloseIdleConnections. It returns redirects instead of following them.
 func (m *Mesh) Client(ctx context.Context, from Pod) (*http.Client, error) {
 	from, err := m.locate(ctx, from)
 	if err != nil {
@@ -117,24 +116,22 @@ func (m *Mesh) Client(ctx context.Context, from Pod) (*http.Client, error) {
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
-// Forward listens on a free port of the machine's own loopback and passes
-// connections on to address, from inside a Pod, until the mesh is stopped. It
-// returns where it listens.
+// Forward listens on a free port of the machine's own loopback and forwards connections
+// to address, from inside a Pod, until the mesh is stopped. It returns its own address.
 func (m *Mesh) Forward(ctx context.Context, from Pod, address string) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("listen for %s: %w", address, err)
 	}
 	m.pass(listener, func() (net.Conn, error) {
-		// The forward outlives the call that made it.
+		// The forwarding outlives the call that started it.
 		return m.Dial(context.Background(), from, address)
 	})
 	return listener.Addr().String(), nil
 }
 
-// Expose listens on a free port of the node's loopback, inside the mesh, and passes
-// connections on to address outside, until the mesh is stopped. It returns where it
-// listens.
+// Expose listens on a free port of the node's loopback, inside the mesh, and forwards
+// connections to address outside, until the mesh is stopped. It returns its own address.
 func (m *Mesh) Expose(ctx context.Context, address string) (string, error) {
 	listener, err := m.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
@@ -146,7 +143,7 @@ func (m *Mesh) Expose(ctx context.Context, address string) (string, error) {
 	return listener.Addr().String(), nil
 }
 
-// pass passes connections on until the mesh is stopped.
+// pass forwards connections until the mesh is stopped.
 func (m *Mesh) pass(listener net.Listener, dial func() (net.Conn, error)) {
 	m.mu.Lock()
 	m.forwards = append(m.forwards, listener)
@@ -170,7 +167,7 @@ func (m *Mesh) pass(listener net.Listener, dial func() (net.Conn, error)) {
 	}()
 }
 
-// relay copies both ways until both ends have said all they had to.
+// relay copies in both directions until both ends have sent everything.
 func relay(a, b net.Conn) {
 	var both sync.WaitGroup
 	pass := func(to, from net.Conn) {
@@ -184,7 +181,7 @@ func relay(a, b net.Conn) {
 	both.Wait()
 }
 
-// internalConfig reads the kubeconfig that is good inside the mesh.
+// internalConfig reads the kubeconfig that is valid inside the mesh.
 func (m *Mesh) internalConfig(path string) (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", path)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
-// TestExpose: what listens outside can be reached from inside, at the node's
-// loopback, and only there.
+// TestExpose: a listener outside can be reached from inside, at the node's loopback, and
+// only there.
 func TestExpose(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)

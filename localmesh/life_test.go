@@ -16,8 +16,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
-// TestMTLS runs a second mesh beside the shared one, in which proxies use mutual
-// TLS, and expects identities to decide who may call.
+// TestMTLS runs a second mesh beside the shared one, in which proxies use mutual TLS, and
+// checks that identities decide who may call.
 func TestMTLS(t *testing.T) {
 	t.Parallel()
 	mesh(t)
@@ -35,7 +35,7 @@ func TestMTLS(t *testing.T) {
 	})
 	client := deploy(t, m, "mtls", manifest(t, "strict.yaml", "mtls", "SERVICEACCOUNT", "default"))
 	await(t, m, client, 200)
-	// Nobody gets in without a certificate: the node has none.
+	// Without a certificate no call succeeds: the node has none.
 	if connection, err := m.Dial(t.Context(), localmesh.Pod{}, echoAddress(t, m)); err == nil {
 		defer connection.Close()
 		fmt.Fprint(connection, "GET / HTTP/1.1\r\nHost: echo\r\n\r\n")
@@ -49,7 +49,7 @@ func TestMTLS(t *testing.T) {
 	await(t, m, client, 403)
 }
 
-// await sends requests until one is answered with a status.
+// await sends requests until one is answered with status.
 func await(t *testing.T, m *localmesh.Mesh, client localmesh.Pod, want int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("a request is answered with %d", want), func(context.Context) bool {
@@ -67,8 +67,8 @@ func echoAddress(t *testing.T, m *localmesh.Mesh) string {
 	return pod.IP + ":8080"
 }
 
-// TestRestart restarts the programs of a control plane, and expects objects and
-// traffic to be as before.
+// TestRestart restarts the programs of a control plane, and checks that objects and
+// traffic are unchanged.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	mesh(t)
@@ -93,9 +93,9 @@ func TestRestart(t *testing.T) {
 	if err := m.Restart(t.Context(), "nothing"); err == nil {
 		t.Error("a program that is not there was restarted")
 	}
-	// What is applied after all that still reaches Pods and proxies.
+	// Objects applied after all that still reach Pods and proxies.
 	pods := m.Kubernetes().CoreV1().Pods("restart")
-	// An API server that has just come up refuses some requests.
+	// An API server that has just started rejects some requests.
 	eventually(t, "Pods can be deleted", func(ctx context.Context) bool {
 		return pods.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=echo"}) == nil
 	})
@@ -129,8 +129,8 @@ func TestVictim(t *testing.T) {
 	<-t.Context().Done()
 }
 
-// TestKilled kills the process that started a mesh, with SIGKILL, and expects
-// that nothing goes on running and nothing is left behind.
+// TestKilled kills the process that started a mesh with SIGKILL, and checks that nothing
+// keeps running and nothing is left behind.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	mesh(t)
@@ -172,7 +172,7 @@ func processesOf(t *testing.T, dir string) []string {
 	}
 	var found []string
 	for _, link := range links {
-		// Processes come and go; those of others can't be read.
+		// Processes come and go; those of other users can't be read.
 		if cwd, err := os.Readlink(link); err == nil && strings.HasPrefix(cwd, dir) {
 			found = append(found, link)
 		}

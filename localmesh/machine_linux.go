@@ -14,8 +14,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/machine"
 )
 
-// A program that imports this package is the machine too, under another name:
-// namespaces are for new processes, and this one is at hand.
+// A program that imports this package is also the machine, under another name: namespaces
+// need a new process, and this executable is available.
 func init() {
 	if os.Args[0] == machine.Name {
 		os.Exit(machine.Main())
@@ -24,17 +24,17 @@ func init() {
 
 // spawn starts the machine, as the first process of its namespaces.
 func (m *Mesh) spawn() (io.WriteCloser, io.Reader, error) {
-	// It ends when its standard input does, not with a context.
+	// The machine ends when its standard input does, not with a context.
 	cmd := exec.Command("/proc/self/exe") //nolint:noctx // see above
 	cmd.Args = []string{machine.Name}
 	cmd.Dir = m.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
-		// Its root is us: it can do no more to the machine than we can.
+		// Its root is our user, and has no more rights on the machine.
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 		Setpgid:     true,
-		// So that it can clean up. It has a limit of its own to that.
+		// The signal lets it clean up; it limits the time for that itself.
 		Pdeathsig: syscall.SIGTERM,
 	}
 	stderr, err := os.Create(filepath.Join(m.Dir, "machine.err"))
@@ -53,8 +53,8 @@ func (m *Mesh) spawn() (io.WriteCloser, io.Reader, error) {
 	}
 	started := make(chan error, 1)
 	go func() {
-		// The kernel kills a child with the thread that started it, so that thread
-		// stays until there is no child.
+		// The kernel kills a child together with the thread that started it, so that
+		// thread stays until the child has ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -74,8 +74,8 @@ func (m *Mesh) spawn() (io.WriteCloser, io.Reader, error) {
 	return stdin, stdout, nil
 }
 
-// reap waits for the end of the machine, and kills it if that takes too long.
-// What it started ends with it, since it is the first of its namespace.
+// reap waits for the end of the machine, and kills it if that takes too long. The
+// programs that it started end with it, since it is the first process of its namespace.
 func (m *Mesh) reap() error {
 	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()

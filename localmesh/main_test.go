@@ -15,8 +15,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// shared is one mesh for most tests, which keep to namespaces of their own; it
-// is started by the first that asks.
+// shared is one mesh for most tests, which use namespaces of their own; the first that
+// needs it starts it.
 var shared struct {
 	once   sync.Once
 	mesh   *localmesh.Mesh
@@ -44,8 +44,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needPrograms skips t where a mesh would have to be built first or there is no
-// Envoy, unless it is asked for.
+// needPrograms skips t if a mesh would have to be built first or there is no Envoy,
+// unless the environment asks for it.
 func needPrograms(t *testing.T) {
 	t.Helper()
 	programtest.Cluster.Need(t, program.Kubernetes(), program.Istio())
@@ -59,7 +59,8 @@ func mesh(t *testing.T) *localmesh.Mesh {
 	t.Helper()
 	needPrograms(t)
 	shared.once.Do(func() {
-		// The test that happens to be first must not end it, so not t.Context().
+		// The mesh must outlive the test that happens to be first, so this is not
+		// t.Context().
 		ctx := context.Background() //nolint:usetesting // see above
 		if shared.err = programtest.Build(ctx, "..", filepath.Dir(shared.sample), "./cmd/sample"); shared.err == nil {
 			shared.mesh, shared.err = localmesh.Start(ctx, options(false))
@@ -75,8 +76,7 @@ func options(mtls bool) localmesh.Options {
 	return localmesh.Options{Log: os.Stderr, Images: map[string]string{"sample": shared.sample}, MTLS: mtls}
 }
 
-// manifest reads a file of testdata, with NAMESPACE filled in and other words by
-// pairs.
+// manifest reads a file of testdata, and replaces NAMESPACE, and other words by pairs.
 func manifest(t *testing.T, name, namespace string, pairs ...string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))

@@ -23,42 +23,42 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
-// stopTimeout is how long a mesh may take to end before it is killed.
+// stopTimeout limits how long a mesh may take to end before it is killed.
 const stopTimeout = 30 * time.Second
 
-// IstiodDebug is where istiod serves its debug pages, in the mesh's own network.
+// IstiodDebug is the address of istiod's debug pages, in the mesh's own network.
 const IstiodDebug = "127.0.0.1:8080"
 
-// Options are settings of a mesh. The zero value is fine where $ENVOY is set or
-// envoy is on the PATH.
+// Options are settings of a mesh. The zero value works if $ENVOY is set or envoy is on
+// the PATH.
 type Options struct {
-	// Log is told what is built and started; nil for nobody.
+	// Log receives a line for each program that is built or started, if it is not nil.
 	Log io.Writer
-	// Envoy is the path of a stock Envoy.
+	// Envoy is the path of an unmodified Envoy.
 	Envoy string
-	// Images are the programs that stand for images, by repository, or by the last
-	// part of it; "*" stands for all others.
+	// Images are the programs that run instead of images, by repository or its last part;
+	// "*" matches all others.
 	Images map[string]string
-	// MTLS lets proxies that can use mutual TLS do so. Identities are
+	// MTLS lets proxies use mutual TLS if they can. Identities are
 	// spiffe://cluster.local/ns/NAMESPACE/sa/SERVICEACCOUNT.
 	MTLS bool
-	// MeshConfig are Istio's MeshConfig fields, over what is set here.
+	// MeshConfig are Istio's MeshConfig fields, which override those set here.
 	MeshConfig map[string]any
-	// Revisions are those of further istiods, besides the one that is called
-	// "default". A namespace chooses its proxies' by the label istio.io/rev.
+	// Revisions are the names of additional istiods, besides "default". A namespace
+	// chooses its proxies' istiod by the label istio.io/rev.
 	Revisions []string
-	// CRDs are files with further CustomResourceDefinitions.
+	// CRDs are files with additional CustomResourceDefinitions.
 	CRDs []string
 }
 
 // Mesh is a running mesh.
 type Mesh struct {
-	// Kubeconfig is the path of a file that makes its reader an administrator, from
-	// outside the mesh's network.
+	// Kubeconfig is the path of a kubeconfig for an administrator, outside the mesh's
+	// network.
 	Kubeconfig string
 	// Config is the same for client-go, without a limit on queries.
 	Config *rest.Config
-	// Dir has everything that was written, logs included.
+	// Dir has all files that were written, including logs.
 	Dir string
 
 	options Options
@@ -77,9 +77,8 @@ type Mesh struct {
 	generation int
 }
 
-// Start brings up a mesh, and builds its programs first if need be: that takes
-// minutes, once. Stop must be called on what it returns. ctx ends the start, not
-// the mesh.
+// Start starts a mesh, and first builds its programs if necessary, which takes minutes,
+// once. Call Stop on the result. ctx ends the start, not the mesh.
 func Start(ctx context.Context, options Options) (_ *Mesh, err error) {
 	if options.Log == nil {
 		options.Log = io.Discard
@@ -112,7 +111,7 @@ func Start(ctx context.Context, options Options) (_ *Mesh, err error) {
 	return m, nil
 }
 
-// findEnvoy returns the path of an Envoy: that given, $ENVOY, or the PATH's.
+// findEnvoy returns the path of an Envoy: given, $ENVOY, or the one on the PATH.
 func findEnvoy(given string) (string, error) {
 	for _, path := range []string{given, os.Getenv("ENVOY"), "envoy"} {
 		if path == "" {
@@ -127,8 +126,8 @@ func findEnvoy(given string) (string, error) {
 	return "", errors.New("no Envoy was named")
 }
 
-// startMachine starts the process that everything runs in, and returns the
-// kubeconfig that is good inside it.
+// startMachine starts the process that everything runs in, and returns the kubeconfig
+// that is valid inside it.
 func (m *Mesh) startMachine(ctx context.Context) (string, error) {
 	config := machine.Config{
 		Dir: m.Dir, Envoy: m.options.Envoy, Images: m.options.Images, CRDs: m.options.CRDs, Revisions: m.options.Revisions,
@@ -155,7 +154,7 @@ func (m *Mesh) startMachine(ctx context.Context) (string, error) {
 	}
 }
 
-// follow reads what the machine says, until it ends.
+// follow reads the machine's output until it ends.
 func (m *Mesh) follow(stdout io.Reader, ready chan<- string) {
 	defer close(m.ended)
 	m.failure = errors.New("the machine ended")
@@ -178,7 +177,7 @@ func (m *Mesh) follow(stdout io.Reader, ready chan<- string) {
 	}
 }
 
-// connect makes clients, and writes a kubeconfig for those outside.
+// connect creates clients, and writes a kubeconfig for use outside.
 func (m *Mesh) connect(ctx context.Context, internal string) error {
 	config, err := m.internalConfig(internal)
 	if err != nil {
@@ -209,13 +208,13 @@ func (m *Mesh) connect(ctx context.Context, internal string) error {
 // Done is closed when the mesh has ended, by Stop or by itself.
 func (m *Mesh) Done() <-chan struct{} { return m.ended }
 
-// Err says why the mesh has ended, once it has.
+// Err returns why the mesh has ended, once it has.
 func (m *Mesh) Err() error {
 	<-m.ended
 	return m.failure
 }
 
-// Stop ends the mesh and removes what it wrote.
+// Stop ends the mesh and deletes its files.
 func (m *Mesh) Stop() error {
 	m.mu.Lock()
 	forwards := m.forwards
@@ -226,7 +225,7 @@ func (m *Mesh) Stop() error {
 		errs = append(errs, forward.Close())
 	}
 	if m.stdin != nil {
-		// The machine takes that for the end of us.
+		// The machine ends when its standard input is closed.
 		errs = append(errs, m.stdin.Close(), m.reap())
 	}
 	return errors.Join(append(errs, os.RemoveAll(m.Dir))...)

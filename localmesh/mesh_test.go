@@ -20,7 +20,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
-// answer is what the sample says.
+// answer is the sample's answer.
 type answer struct {
 	Service, Version, Pod string
 	Request               struct{ Headers map[string][]string }
@@ -61,7 +61,7 @@ func send(t *testing.T, m *localmesh.Mesh, from localmesh.Pod, url string, heade
 	return status, got
 }
 
-// request makes a request with a header, which is pairs of names and values.
+// request makes a request with a header, given as pairs of names and values.
 func request(ctx context.Context, client *http.Client, url string, header []string) (int, answer, error) {
 	var got answer
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -83,8 +83,8 @@ func request(ctx context.Context, client *http.Client, url string, header []stri
 	return response.StatusCode, got, err
 }
 
-// TestSidecar sends requests through a sidecar, which istiod's configuration
-// steers: with a VirtualService, and without one again.
+// TestSidecar sends requests through a sidecar that istiod configures: with a
+// VirtualService, and without it again.
 func TestSidecar(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)
@@ -93,7 +93,7 @@ func TestSidecar(t *testing.T) {
 	if status != http.StatusOK || got.Service != "echo" || got.Version != "v1" {
 		t.Errorf("answered %d by %+v", status, got)
 	}
-	// The proxy says who it is: the connection went through it.
+	// The request has the proxy's header: it went through the proxy.
 	if len(got.Request.Headers["X-Request-Id"]) != 1 {
 		t.Errorf("the request did not go through a proxy: its headers are %v", got.Request.Headers)
 	}
@@ -121,7 +121,7 @@ func TestSidecar(t *testing.T) {
 	}
 }
 
-// TestWebhook expects Istio's webhook to refuse what is no good.
+// TestWebhook checks that Istio's webhook rejects invalid objects.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)
@@ -150,8 +150,8 @@ func TestGateway(t *testing.T) {
 	}
 }
 
-// TestRollout changes the template of a Deployment under a steady load, and
-// expects new Pods in the place of the old ones, and no request lost.
+// TestRollout changes the template of a Deployment under a steady load, and expects new
+// Pods instead of the old ones, and no lost request.
 func TestRollout(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)
@@ -211,7 +211,7 @@ func eventually(t *testing.T, what string, condition func(context.Context) bool)
 	}
 }
 
-// TestEviction evicts a Pod, and expects another in its place.
+// TestEviction evicts a Pod, and expects another instead.
 func TestEviction(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
-// TestRevisions runs two istiods, and expects each to serve the proxies of the
-// namespaces that are labelled with its revision.
+// TestRevisions runs two istiods, and checks that each serves the proxies of the
+// namespaces labelled with its revision.
 func TestRevisions(t *testing.T) {
 	t.Parallel()
 	mesh(t)

@@ -18,28 +18,29 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// settleTimeout is how long istiod and the proxies may take.
+// settleTimeout limits how long istiod and the proxies may take.
 const settleTimeout = time.Minute
 
-// sentinel is a Service that no Pod stands behind: proxies themselves answer for
-// it, with the generation of the VirtualService that they have.
+// sentinel is a Service without Pods: proxies themselves answer its requests, with the
+// generation of the VirtualService that they have.
 //
 //go:embed sentinel.yaml
 var sentinel []byte
 
 const sentinelURL = "http://sentinel.localmesh.svc.cluster.local/"
 
-// Settle returns when every sidecar has the VirtualServices and DestinationRules
-// that were applied before the call. A VirtualService is written that each proxy
-// answers by: istiod sees it after what was written before it, and gives a
-// proxy its routes as a whole.
+// Settle returns when every sidecar has received the VirtualServices and DestinationRules
+// that were applied before the call. It writes a VirtualService that each proxy answers
+// by: istiod sees it after everything written before it, and sends a proxy its routes as
+// a whole.
 //
-// A Sidecar must leave a proxy the namespace localmesh, where that VirtualService is.
+// A Sidecar must give a proxy the namespace localmesh, which contains that
+// VirtualService.
 //
-// Endpoints come to istiod by another way, and are not waited for as strictly:
-// those that EndpointSlices had before the call have been on it for as long as
-// the VirtualService took to be written, and istiod collects changes for 100 ms
-// before it sends any.
+// Endpoints reach istiod in another way, and Settle doesn't wait for them as strictly:
+// those that were in EndpointSlices before the call have had as much time as the
+// VirtualService took to be written, and istiod collects changes for 100 ms before it
+// sends any.
 func (m *Mesh) Settle(ctx context.Context) error {
 	generation, err := m.writeGeneration(ctx)
 	if err != nil {
@@ -61,8 +62,8 @@ func (m *Mesh) Settle(ctx context.Context) error {
 	return nil
 }
 
-// writeGeneration writes the next generation, one call after the other: a later
-// one must not be overwritten by an earlier one.
+// writeGeneration writes the next generation. Calls run one after the other, so that an
+// earlier one doesn't overwrite a later one.
 func (m *Mesh) writeGeneration(ctx context.Context) (int, error) {
 	m.settling.Lock()
 	defer m.settling.Unlock()
@@ -81,7 +82,7 @@ func (m *Mesh) waitGeneration(ctx context.Context, from Pod, generation int) err
 	err = wait.PollUntilContextTimeout(ctx, pollInterval/2, settleTimeout, true, func(ctx context.Context) (bool, error) {
 		var seen string
 		if seen, last = get(ctx, client, sentinelURL); last == nil {
-			// Another call may have written a later one.
+			// Another call may have written a later generation.
 			if got, err := strconv.Atoi(seen); err != nil || got < generation {
 				last = fmt.Errorf("the proxy has generation %q, not %d", seen, generation)
 			}
@@ -97,7 +98,7 @@ func (m *Mesh) waitGeneration(ctx context.Context, from Pod, generation int) err
 	return errors.Join(err, last)
 }
 
-// gone reports whether a Pod has ended meanwhile, or is about to.
+// gone reports whether a Pod has ended meanwhile, or is terminating.
 func (m *Mesh) gone(ctx context.Context, pod Pod) bool {
 	object, err := m.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 	return apierrors.IsNotFound(err) || err == nil && !Ready(object)
@@ -123,7 +124,7 @@ func HasSidecar(pod *corev1.Pod) bool { return proxyRole(pod) == "sidecar" }
 // IsGateway reports whether a Pod is an Istio gateway.
 func IsGateway(pod *corev1.Pod) bool { return proxyRole(pod) == "router" }
 
-// proxyRole returns what Istio's proxy in a Pod is told to be; empty without one.
+// proxyRole returns the role of Istio's proxy in a Pod; empty without one.
 func proxyRole(pod *corev1.Pod) string {
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		if container.Name == "istio-proxy" && len(container.Args) > 1 {

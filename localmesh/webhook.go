@@ -17,13 +17,13 @@ import (
 //go:embed bad.yaml
 var bad []byte
 
-// webhookName is that of Istio's validation.
+// webhookName is the name of Istio's validating webhook.
 const webhookName = "validation.istio.io"
 
 var virtualServices = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"}
 
-// Validates reports whether Istio's webhook is in force: whether it refuses a bad
-// VirtualService. That is not kept even where it is accepted.
+// Validates reports whether Istio's webhook is in force: whether it rejects an invalid
+// VirtualService. Even if that is accepted, it is not stored.
 func (m *Mesh) Validates(ctx context.Context) (bool, error) {
 	objects, err := controlplane.Decode(bad)
 	if err != nil {
@@ -44,8 +44,8 @@ func (m *Mesh) Validates(ctx context.Context) (bool, error) {
 	return false, fmt.Errorf("try a bad VirtualService: %w", err)
 }
 
-// awaitWebhook returns when Istio's webhook is in force. istiod lets everything
-// pass until it has seen that its own webhook works.
+// awaitWebhook waits until Istio's webhook is in force. istiod accepts everything until
+// it has seen that its own webhook works.
 func (m *Mesh) awaitWebhook(ctx context.Context) error {
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, settleTimeout, true, m.Validates)
 	if err != nil {

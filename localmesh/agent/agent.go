@@ -28,18 +28,18 @@ type agent struct {
 	mu      sync.Mutex
 	pool    *pool
 	workers map[types.UID]entry
-	// all is every worker that has not ended.
+	// all counts the workers that have not ended.
 	all sync.WaitGroup
 }
 
-// entry is a worker and how to end it at once.
+// entry is a worker and the function that ends it at once.
 type entry struct {
 	worker *worker
 	cancel context.CancelFunc
 }
 
-// Run runs pods until ctx ends; then all their sandboxes are closed. Its error is
-// one of starting: later, what fails is tried again.
+// Run runs pods until ctx ends, and then closes all their sandboxes. It returns errors of
+// starting; later failures are retried.
 func Run(ctx context.Context, options Options) error {
 	options = options.withDefaults()
 	config := rest.CopyConfig(options.Config)
@@ -63,7 +63,7 @@ func Run(ctx context.Context, options Options) error {
 
 	factory := informers.NewSharedInformerFactory(client, 0)
 	a.services = factory.Core().V1().Services().Lister()
-	// Services first: what runs is told of them.
+	// Services first: containers get their addresses as variables.
 	if err := syncCaches(ctx, factory); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func syncCaches(ctx context.Context, factory informers.SharedInformerFactory) er
 	return nil
 }
 
-// handler passes pods on to their workers and to the binder, and never waits.
+// handler passes pods to their workers and to the binder, and never waits.
 func (a *agent) handler(ctx context.Context) cache.ResourceEventHandler {
 	seen := func(object any) {
 		if pod, ok := object.(*corev1.Pod); ok {
@@ -110,7 +110,7 @@ func (a *agent) handler(ctx context.Context) cache.ResourceEventHandler {
 	}
 }
 
-// see is told of a pod that is new or changed.
+// see handles a new or changed pod.
 func (a *agent) see(ctx context.Context, pod *corev1.Pod) {
 	if pod.Spec.NodeName == "" {
 		a.binder.add(pod)
@@ -131,7 +131,7 @@ func (a *agent) see(ctx context.Context, pod *corev1.Pod) {
 	a.all.Go(func() { w.loop(ctx) })
 }
 
-// forget is told that a pod's object is gone: what is left of it is killed.
+// forget handles the deletion of a pod's object: it kills what is left of the pod.
 func (a *agent) forget(uid types.UID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

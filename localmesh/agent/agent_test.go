@@ -18,12 +18,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// bench is where a test makes pods.
+// bench creates pods for a test.
 type bench struct {
 	*testing.T
 	client    kubernetes.Interface
 	namespace string
-	// dir is where programs leave their events and find files.
+	// dir is the folder of programs' events and files.
 	dir string
 }
 
@@ -33,7 +33,7 @@ func newBench(t *testing.T) *bench {
 	return &bench{T: t, client: client, namespace: namespace(t, client), dir: t.TempDir()}
 }
 
-// app is a container that serves until it is told to end.
+// app is a container that serves until it is terminated.
 func (b *bench) app(name string, args ...string) corev1.Container {
 	c := corev1.Container{
 		Name: name, Image: "app",
@@ -45,14 +45,14 @@ func (b *bench) app(name string, args ...string) corev1.Container {
 	return c
 }
 
-// listening makes a container listen.
+// listening makes a container's program listen.
 func listening(c corev1.Container) corev1.Container {
 	c.Ports = []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}}
 	c.Env = append(c.Env, corev1.EnvVar{Name: "IP", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "status.podIP"}}})
 	return c
 }
 
-// asking is a probe for a file.
+// asking is a probe that succeeds if a file exists.
 func asking(name string) *corev1.Probe {
 	return &corev1.Probe{
 		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/" + name, Port: intstr.FromString("web")}},
@@ -146,7 +146,7 @@ func waitingFor(reason string) func(*corev1.Pod) bool {
 	}
 }
 
-// TestReady follows a pod by its readiness probe, there and back.
+// TestReady checks that a pod follows its readiness probe in both directions.
 func TestReady(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -246,7 +246,7 @@ func TestRefused(t *testing.T) {
 	b.until("config", "it is ready", isReady)
 }
 
-// TestOrder holds the order of containers against what they wrote themselves.
+// TestOrder compares the order of containers with the events that they wrote.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -276,7 +276,7 @@ func TestOrder(t *testing.T) {
 	})
 	b.delete("web", metav1.DeleteOptions{})
 	b.gone("web")
-	// The second sidecar has no startup probe, so nothing waits for what it does.
+	// The second sidecar has no startup probe, so nothing waits for it.
 	got := strings.Replace(b.events(), "sidecar-2 start\n", "", 1)
 	want := "init-1 start\nsidecar-1 start\ninit-2 start\nmain start\n" +
 		"hook start\nmain stop\nsidecar-2 stop\nsidecar-1 stop\n"
@@ -285,7 +285,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestEndings deletes pods in all ways, and expects their programs to be dead.
+// TestEndings deletes pods in all ways, and checks that their programs end.
 func TestEndings(t *testing.T) {
 	t.Parallel()
 	one, zero := int64(1), int64(0)

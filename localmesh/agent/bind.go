@@ -12,16 +12,16 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// bindRetryMax bounds the delay after a pod could not be bound.
+// bindRetryMax limits the delay after a failed binding.
 const bindRetryMax = 5 * time.Second
 
-// podRef names one pod and no later one of its name.
+// podRef identifies one pod, and no later one of the same name.
 type podRef struct {
 	namespace, name string
 	uid             types.UID
 }
 
-// binder gives pods to the node, in the order in which they came.
+// binder binds pods to the node, in the order in which they were created.
 type binder struct {
 	agent *agent
 	queue workqueue.TypedRateLimitingInterface[podRef]
@@ -32,15 +32,15 @@ func newBinder(a *agent) *binder {
 	return &binder{agent: a, queue: workqueue.NewTypedRateLimitingQueue(limiter)}
 }
 
-// add takes a pod that has no node, if it may have this one.
+// add adds a pod without a node, if it may run on this one.
 func (b *binder) add(pod *corev1.Pod) {
 	if bindable(pod) {
 		b.queue.Add(podRef{pod.Namespace, pod.Name, pod.UID})
 	}
 }
 
-// bindable says that the default scheduler would bind the pod, on a node that
-// has everything. Node selectors and affinity are not looked at: there is one node.
+// bindable reports whether the default scheduler would bind the pod to a node that has
+// everything. Node selectors and affinity are ignored: there is one node.
 func bindable(pod *corev1.Pod) bool {
 	ours := pod.Spec.SchedulerName == "" || pod.Spec.SchedulerName == corev1.DefaultSchedulerName
 	return ours && len(pod.Spec.SchedulingGates) == 0 && pod.DeletionTimestamp == nil
@@ -72,7 +72,7 @@ func (b *binder) bind(ctx context.Context, ref podRef) error {
 		ObjectMeta: metav1.ObjectMeta{Namespace: ref.namespace, Name: ref.name, UID: ref.uid},
 		Target:     corev1.ObjectReference{Kind: "Node", Name: b.agent.options.NodeName},
 	}, metav1.CreateOptions{})
-	// It is gone, or bound already.
+	// The pod is gone, or already bound.
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}

@@ -8,13 +8,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// role is what a container is for its pod.
+// role is the role of a container in its pod.
 type role int
 
 const (
 	// initial containers run to their end, one after the other.
 	initial role = iota
-	// sidecar containers are started between them and go on.
+	// sidecar containers are started between them and keep running.
 	sidecar
 	// regular containers are the pod's purpose.
 	regular
@@ -28,7 +28,7 @@ const (
 	ended
 )
 
-// container is what is known of one container.
+// container is the state of one container.
 type container struct {
 	spec  *corev1.Container
 	role  role
@@ -38,17 +38,17 @@ type container struct {
 
 	// reason and message say why it waits.
 	reason, message string
-	// since is when it was started, until when it ended.
+	// since is its start, until its end.
 	since, until time.Time
-	// end is how it ended, if it has; last is how it did before the present run.
+	// end is how it ended, if it has; last is how its previous run ended.
 	end, last *corev1.ContainerStateTerminated
 
-	// hooked says that postStart is over, started that the startup probe has
-	// succeeded too, passing what the readiness probe says.
+	// hooked says that postStart is over, started that the startup probe has succeeded
+	// too, passing is the result of the readiness probe.
 	hooked, started, passing bool
 
 	backoff backoff
-	// retryAt is when it may be started (again).
+	// retryAt is the time when it may be started (again).
 	retryAt time.Time
 	// looping says that it waits for that.
 	looping bool
@@ -56,17 +56,17 @@ type container struct {
 	stop stop
 }
 
-// stop is how far a running container is on its way to its end.
+// stop is the progress of ending a running container.
 type stop struct {
 	wanted bool
-	// by is when patience ends.
+	// by is the time when it is killed.
 	by time.Time
 	// hooking and hooked are about preStop.
 	hooking, hooked   bool
 	signalled, killed bool
 }
 
-// ran says that the container was started.
+// ran records that the container was started.
 func (c *container) ran(id string, now time.Time) {
 	if c.end != nil {
 		c.last, c.end = c.end, nil
@@ -79,17 +79,17 @@ func (c *container) ran(id string, now time.Time) {
 	c.stop = stop{}
 }
 
-// failed says that the container could not be made, which is tried again.
+// failed records that the container could not be created; that is retried.
 func (c *container) failed(reason, message string, now time.Time) {
 	at := c.backoff.next(now)
-	// Even the first time: nothing has changed since.
+	// Even the first time, since nothing has changed.
 	if !at.After(now) {
 		at = now.Add(c.backoff.first)
 	}
 	c.phase, c.reason, c.message, c.retryAt = waiting, reason, message, at
 }
 
-// exited says how a container ended.
+// exited records how a container ended.
 func (c *container) exited(end corev1.ContainerStateTerminated, now time.Time) {
 	if end.Reason == "" {
 		end.Reason = "Completed"
@@ -105,7 +105,7 @@ func (c *container) exited(end corev1.ContainerStateTerminated, now time.Time) {
 	c.retryAt = c.backoff.next(now)
 }
 
-// ready says whether the container takes part in its pod's being ready.
+// ready reports whether the container counts as ready for its pod.
 func (c *container) ready() bool {
 	if c.role == initial {
 		return c.phase == ended && c.end.ExitCode == 0
@@ -113,7 +113,7 @@ func (c *container) ready() bool {
 	return c.phase == running && c.started && (c.passing || c.spec.ReadinessProbe == nil)
 }
 
-// status is the container's in the API. Stopped says that it won't start again.
+// status is the container's status in the API. Stopped means that it won't start again.
 func (c *container) status(pod string, stopped bool) corev1.ContainerStatus {
 	started := c.phase == running && c.started
 	out := corev1.ContainerStatus{
@@ -145,5 +145,5 @@ func (c *container) status(pod string, stopped bool) corev1.ContainerStatus {
 	return out
 }
 
-// apiTime is a time as the API keeps it, so that it compares equal.
+// apiTime is a time with the API's precision, so that it compares equal.
 func apiTime(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }

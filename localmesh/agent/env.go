@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// variable is one of the environment.
+// variable is a variable of the environment.
 type variable struct{ name, value string }
 
 // environment is an ordered list in which a later variable of the same name
@@ -28,7 +28,7 @@ func (e environment) lookup(name string) (string, bool) {
 
 func (e *environment) set(name, value string) { *e = append(*e, variable{name, value}) }
 
-// strings is the list as programs get it, each name once.
+// strings is the list in the form for programs, each name once.
 func (e environment) strings() []string {
 	var out []string
 	for i, v := range e {
@@ -47,14 +47,14 @@ func (e environment) asMap() map[string]string {
 	return out
 }
 
-// values are the ConfigMaps and Secrets of a namespace that a container names.
-// One that is not there is nil.
+// values are the ConfigMaps and Secrets of a namespace that a container references. A
+// missing one is nil.
 type values struct {
 	configMaps, secrets map[string]map[string]string
 }
 
-// references names the ConfigMaps and Secrets that a container's environment
-// needs, sorted.
+// references returns the names of the ConfigMaps and Secrets that a container's
+// environment needs, sorted.
 func references(c *corev1.Container) (configMaps, secrets []string) {
 	for _, from := range c.EnvFrom {
 		if from.ConfigMapRef != nil {
@@ -77,8 +77,8 @@ func references(c *corev1.Container) (configMaps, secrets []string) {
 	return slices.Compact(configMaps), slices.Compact(secrets)
 }
 
-// containerEnv adds to an environment what the container says: envFrom, then env,
-// whose values may use what is before them. Its errors are a user's to mend.
+// containerEnv adds a container's variables to an environment: envFrom, then env, whose
+// values may use earlier variables. The user can fix its errors.
 func containerEnv(env environment, pod *corev1.Pod, c *corev1.Container, at place, v values) (environment, error) {
 	env = slices.Clone(env)
 	for _, from := range c.EnvFrom {
@@ -120,7 +120,7 @@ func (e *environment) addAll(from corev1.EnvFromSource, v values) error {
 	return nil
 }
 
-// valueFrom resolves a reference; false means that it is optional and not there.
+// valueFrom resolves a reference; false means that it is optional and missing.
 func valueFrom(source *corev1.EnvVarSource, pod *corev1.Pod, c *corev1.Container, at place, v values) (string, bool, error) {
 	switch {
 	case source.FieldRef != nil:

@@ -15,7 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/proxy"
 )
 
-// askEnvoy asks the admin interface of a pod's proxy.
+// askEnvoy sends a request to the admin interface of a pod's proxy.
 func askEnvoy(ctx context.Context, box Sandbox, method, path string) (string, error) {
 	admin := net.JoinHostPort("127.0.0.1", strconv.Itoa(proxy.AdminPort))
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+admin+path, nil)
@@ -37,8 +37,8 @@ func askEnvoy(ctx context.Context, box Sandbox, method, path string) (string, er
 	return body, nil
 }
 
-// envoyReady is what Istio's agent takes for ready: Envoy is live, and has taken
-// clusters and listeners of istiod's. One that refused them is live, too.
+// envoyReady applies the criterion of Istio's agent: Envoy is live, and has received
+// clusters and listeners from istiod. If it rejected them, it is live, too.
 func envoyReady(ctx context.Context, box Sandbox) error {
 	if _, err := askEnvoy(ctx, box, http.MethodGet, "/ready"); err != nil {
 		return err
@@ -50,7 +50,7 @@ func envoyReady(ctx context.Context, box Sandbox) error {
 	return configured(stats)
 }
 
-// configured reads lines NAME: NUMBER.
+// configured reads lines of the form NAME: NUMBER.
 func configured(stats string) error {
 	for _, name := range []string{"cluster_manager.cds.update_success", "listener_manager.lds.update_success"} {
 		taken := slices.ContainsFunc(strings.Split(stats, "\n"), func(line string) bool {
@@ -64,8 +64,8 @@ func configured(stats string) error {
 	return nil
 }
 
-// drainEnvoy has a proxy ask its clients to go; a sidecar goes on to serve what
-// its own pod calls. With stay it does not end by itself after that.
+// drainEnvoy makes a proxy ask its clients to leave; a sidecar keeps serving its own
+// pod's calls. With stay it does not end by itself after that.
 func drainEnvoy(ctx context.Context, box Sandbox, kind part, stay bool) error {
 	path := "/drain_listeners?graceful"
 	if kind == sidecarProxy {
@@ -78,7 +78,7 @@ func drainEnvoy(ctx context.Context, box Sandbox, kind part, stay bool) error {
 	return err
 }
 
-// hook makes what a lifecycle hook does. It is run outside of the loop.
+// hook returns the function that runs a lifecycle hook, outside of the loop.
 func (w *worker) hook(c *container, e *execution, handler *corev1.LifecycleHandler) check {
 	box, at := w.box, w.at
 	switch {
@@ -91,12 +91,12 @@ func (w *worker) hook(c *container, e *execution, handler *corev1.LifecycleHandl
 	case handler.Sleep != nil:
 		return func(ctx context.Context) error { return pause(ctx, seconds(handler.Sleep.Seconds)) }
 	default:
-		// tcpSocket is there for history and does nothing in a cluster either.
+		// tcpSocket exists for compatibility, and does nothing in a cluster either.
 		return func(context.Context) error { return nil }
 	}
 }
 
-// agentHook does what Istio has its own agent do in a proxy's container.
+// agentHook replaces commands of Istio's own agent in a proxy's container.
 //
 //	pilot-agent wait                      until the proxy is ready
 //	pilot-agent request … POST drain      take no new connections

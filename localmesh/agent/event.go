@@ -8,17 +8,17 @@ import (
 	"k8s.io/client-go/tools/record"
 )
 
-// Events are a kubelet's, so that `kubectl describe pod` says what people know.
+// Events have a kubelet's texts, so that `kubectl describe pod` looks familiar.
 
-// newRecorder writes events until it is stopped. Those that say the same become one.
+// newRecorder writes events until it is stopped. It combines equal events.
 func newRecorder(client kubernetes.Interface, node string) (recorder record.EventRecorder, stop func()) {
 	broadcaster := record.NewBroadcaster()
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	return broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "kubelet", Host: node}), broadcaster.Shutdown
 }
 
-// event tells people what happened to a container, or to the pod if it is nil. It
-// may be called by any goroutine that has the pod.
+// event reports an Event of a container, or of the pod if c is nil. Any goroutine that
+// has the pod may call it.
 func (a *agent) event(pod *corev1.Pod, c *container, kind, reason, message string) {
 	object := &corev1.ObjectReference{
 		Kind: "Pod", APIVersion: "v1", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion,

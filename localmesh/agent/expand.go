@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// expand replaces $(NAME) by its value. What has none stays as it is, and $$ is
-// a dollar sign that begins nothing.
+// expand replaces $(NAME) by its value. A name without a value is left unchanged, and $$
+// is a dollar sign that begins no reference.
 func expand(text string, lookup func(string) (string, bool)) string {
 	var out strings.Builder
 	for {
@@ -41,11 +41,10 @@ func expand(text string, lookup func(string) (string, bool)) string {
 	}
 }
 
-// machineMemory is what the Node says it has: more than tests ask for.
+// machineMemory is the memory that the Node reports: more than tests request.
 const machineMemory = 64 << 30
 
-// resourceField is the downward API's resourceFieldRef. A limit that is not set
-// is the node's.
+// resourceField is the downward API's resourceFieldRef. A missing limit is the node's.
 func resourceField(ref *corev1.ResourceFieldSelector, pod *corev1.Pod, c *corev1.Container) (string, error) {
 	if ref.ContainerName != "" && ref.ContainerName != c.Name {
 		all := slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers)

@@ -21,9 +21,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// What probes and hooks ask goes from inside the pod to the pod's own address,
-// so over loopback: that is not redirected, and works with a program that
-// listens on its address as with one that listens on all.
+// Probes and hooks connect from inside the pod to the pod's own address, so over
+// loopback: that is not redirected, and it works whether a program listens on that
+// address or on all.
 
 // httpClient connects from inside a pod.
 func httpClient(box Sandbox) *http.Client {
@@ -31,10 +31,10 @@ func httpClient(box Sandbox) *http.Client {
 		Transport: &http.Transport{
 			DialContext:       box.Dial,
 			DisableKeepAlives: true,
-			// As a kubelet, which knows no certificates of pods.
+			// A kubelet does not verify pods' certificates either.
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 		},
-		// Redirects elsewhere are not followed, and are a success.
+		// Redirects to other hosts are not followed, and count as success.
 		CheckRedirect: func(request *http.Request, via []*http.Request) error {
 			if request.URL.Hostname() != via[0].URL.Hostname() || len(via) >= 10 {
 				return http.ErrUseLastResponse
@@ -95,7 +95,7 @@ func dialTCP(ctx context.Context, box Sandbox, at place, c *corev1.Container, ac
 	return connection.Close()
 }
 
-// grpcHealth asks the standard health service.
+// grpcHealth calls the standard health service.
 func grpcHealth(ctx context.Context, box Sandbox, at place, action *corev1.GRPCAction) error {
 	connection, err := grpc.NewClient("passthrough:///"+hostPort("", at, int(action.Port)),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -118,7 +118,7 @@ func grpcHealth(ctx context.Context, box Sandbox, at place, action *corev1.GRPCA
 	return nil
 }
 
-// execute runs a command beside the container's program; 0 is success.
+// execute runs a command beside the container's program; exit code 0 is success.
 func (w *worker) execute(c *container, e *execution, action *corev1.ExecAction) check {
 	box, dir := w.box, workingDir(c.spec)
 	return func(ctx context.Context) error {
@@ -145,7 +145,7 @@ func (w *worker) execute(c *container, e *execution, action *corev1.ExecAction) 
 	}
 }
 
-// portOf is a port's number, by its name among the container's if it has one.
+// portOf is a port's number; a name is looked up in the container's ports.
 func portOf(port intstr.IntOrString, c *corev1.Container) (int, error) {
 	if port.Type == intstr.Int {
 		return port.IntValue(), nil
@@ -169,7 +169,7 @@ func hostPort(host string, at place, port int) string {
 	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
-// readAll is a response's body, of which there is not much.
+// readAll reads a response's body up to a limit.
 func readAll(body io.Reader) (string, error) {
 	const most = 1 << 20
 	data, err := io.ReadAll(io.LimitReader(body, most))

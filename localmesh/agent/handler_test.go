@@ -22,7 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// ledSandbox leads all connections to one address, and keeps what was dialled.
+// ledSandbox directs all connections to one address, and records the dialled addresses.
 type ledSandbox struct {
 	hostSandbox
 
@@ -59,7 +59,7 @@ func serving(t *testing.T, handler func(w http.ResponseWriter, r *http.Request))
 	return box
 }
 
-// handlerWorker is a worker of which handlers can be had.
+// handlerWorker is a worker for testing handlers.
 func handlerWorker(box Sandbox) (*worker, *container) {
 	w := &worker{
 		log: slog.New(slog.DiscardHandler), box: box, at: place{pod: netip.MustParseAddr("10.244.1.1")},

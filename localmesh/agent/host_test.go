@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// hostSandboxes run programs as they are, without namespaces: pods have addresses
-// of loopback.
+// hostSandboxes run programs directly, without namespaces: pods have addresses of
+// loopback.
 type hostSandboxes struct{}
 
 func (hostSandboxes) New(context.Context, SandboxOptions) (Sandbox, error) {

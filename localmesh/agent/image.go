@@ -8,25 +8,25 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// istioVersion is what a proxy claims where its image's tag is no version.
+// istioVersion is the version that a proxy reports if its image's tag is not a version.
 const istioVersion = "1.31.0"
 
-// part is what a container of Istio's proxy image does.
+// part is the function of a container of Istio's proxy image.
 type part int
 
 const (
 	// none: it is another image.
 	none part = iota
-	// iptables sets up redirection, which the sandbox has already.
+	// iptables sets up redirection, which the sandbox already has.
 	iptables
 	// sidecarProxy and routerProxy are Envoys.
 	sidecarProxy
 	routerProxy
-	// unknownPart is something that the agent can't do, such as a waypoint.
+	// unknownPart is one that the agent can't run, such as a waypoint.
 	unknownPart
 )
 
-// istioPart says what a container is to Istio.
+// istioPart returns a container's part in Istio.
 func istioPart(c *corev1.Container) part {
 	repository, _ := splitImage(c.Image)
 	if repository[strings.LastIndex(repository, "/")+1:] != "proxyv2" {
@@ -46,12 +46,12 @@ func istioPart(c *corev1.Container) part {
 
 func (p part) envoy() bool { return p == sidecarProxy || p == routerProxy }
 
-// redirected says that a pod's connections go through its proxy.
+// redirected reports whether a pod's connections go through its proxy.
 func redirected(spec *corev1.PodSpec) bool {
 	return slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool { return istioPart(&c) == iptables })
 }
 
-// splitImage cuts an image's name into repository and tag; a digest is left out.
+// splitImage splits an image's name into repository and tag, without a digest.
 func splitImage(image string) (repository, tag string) {
 	image, _, _ = strings.Cut(image, "@")
 	if colon := strings.LastIndex(image, ":"); colon > strings.LastIndex(image, "/") {
@@ -62,7 +62,7 @@ func splitImage(image string) (repository, tag string) {
 
 var release = regexp.MustCompile(`^\d+\.\d+\.\d+`)
 
-// proxyVersion is the version of Istio that a proxy image is of.
+// proxyVersion is the Istio version of a proxy image.
 func proxyVersion(image string) string {
 	_, tag := splitImage(image)
 	if version := release.FindString(tag); version != "" {

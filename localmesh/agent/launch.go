@@ -15,19 +15,19 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/proxy"
 )
 
-// refusal is why a container is not made, in the words of a kubelet.
+// refusal is the reason why a container is not created, in a kubelet's words.
 type refusal struct{ reason, message string }
 
 func (r *refusal) Error() string { return r.reason + ": " + r.message }
 
-// launch is what to start for a container.
+// launch is the program to start for a container.
 type launch struct {
 	command Command
-	// nothing is to be started: it is done already.
+	// nothing says that there is nothing to start: the container is complete.
 	nothing bool
 }
 
-// prepare decides what to start. Its error is a refusal if the user can mend it.
+// prepare decides what to start. Its error is a refusal if the user can fix it.
 func (w *worker) prepare(ctx context.Context, c *container) (launch, error) {
 	env, err := w.agent.environment(ctx, w.pod, c.spec, w.at)
 	if err != nil {
@@ -48,7 +48,7 @@ func (w *worker) prepare(ctx context.Context, c *container) (launch, error) {
 	}
 	args := commandLine(program, c.spec, env)
 	command := Command{Path: args[0], Args: args[1:], Env: env.strings(), Dir: workingDir(c.spec)}
-	// Where there is none, starting it fails, and its container with it.
+	// If there is no such program, starting it fails, and with it the container.
 	if path, err := exec.LookPath(command.Path); err == nil {
 		command.Path = path
 	}
@@ -66,7 +66,7 @@ func imageRefusal(c *container) *refusal {
 	}
 }
 
-// commandLine is a container's command and args over its image's.
+// commandLine is a container's command and args, which override its image's.
 func commandLine(program Program, c *corev1.Container, env environment) []string {
 	args := append([]string{program.Path}, program.Args...)
 	switch {
@@ -82,7 +82,7 @@ func commandLine(program Program, c *corev1.Container, env environment) []string
 	return out
 }
 
-// workingDir is the container's where there is such a folder: most are an image's.
+// workingDir is the container's if that folder exists: most are in images.
 func workingDir(c *corev1.Container) string {
 	if info, err := os.Stat(c.WorkingDir); err == nil && info.IsDir() {
 		return c.WorkingDir
@@ -127,16 +127,16 @@ func (w *worker) prepareEnvoy(c *container, kind part, env environment) (launch,
 	return launch{command: Command{Path: w.agent.options.Envoy, Args: args, Env: env.strings(), Dir: "/"}}, nil
 }
 
-// workers is how many worker threads an Envoy has, as in a pod that asks for two
-// processors. With one, nothing that workers see at different times would be seen.
+// workers is the number of Envoy's worker threads, as in a pod that requests two
+// processors. With one, tests would not see differences between workers.
 const workers = "2"
 
-// logDir is where a container's logs are.
+// logDir is the folder of a container's logs.
 func (w *worker) logDir(c *container) string {
 	return filepath.Join(w.agent.options.LogDir, w.pod.Namespace+"_"+w.pod.Name+"_"+string(w.pod.UID), c.spec.Name)
 }
 
-// openLog makes the log of a container's next run.
+// openLog creates the log of a container's next run.
 func (w *worker) openLog(c *container) (*os.File, error) {
 	dir := w.logDir(c)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

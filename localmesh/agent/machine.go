@@ -8,44 +8,44 @@ import (
 )
 
 const (
-	// leastGrace is what a container gets after a SIGTERM that came late, because of
-	// its preStop hook or of others that had to end before.
+	// leastGrace is the minimal time between SIGTERM and SIGKILL, if SIGTERM was delayed
+	// by the preStop hook or by containers that had to end before.
 	leastGrace = 2 * time.Second
-	// boxRetry is the delay after a sandbox could not be made.
+	// boxRetry is the delay after a failed creation of a sandbox.
 	boxRetry = time.Second
 )
 
-// machine decides what happens next in a pod. It is told what has happened and
-// what time it is; it does nothing itself.
+// machine decides the next steps of a pod from events and the time. It does
+// nothing itself.
 //
 //	init containers, in order: initial ones end with 0, sidecars are started
-//	regular containers, in order; each is started again as restartPolicy says
-//	all ended for good, or the pod is to end: regular ones stop, then sidecars, last first
+//	regular containers, in order; restartPolicy says whether each is started again
+//	all ended for good, or the pod is ending: regular ones stop, then sidecars, last first
 type machine struct {
 	policy     corev1.RestartPolicy
 	grace      time.Duration
 	containers []*container
 
-	// boxed says that there is a sandbox, boxAt when to make it.
+	// boxed says that there is a sandbox, boxAt when to create it.
 	boxed bool
 	boxAt time.Time
 	// initialized says that regular containers may start.
 	initialized bool
-	// complete says that regular containers are through, or never will start.
+	// complete says that regular containers have completed, or will never start.
 	complete bool
-	// ending says that the pod was told to end.
+	// ending says that the pod must end.
 	ending bool
-	// deadline is when it must have ended, unless zero; expired says that this
-	// made it end.
+	// deadline is the time by which it must have ended, unless zero; expired says that
+	// the deadline made it end.
 	deadline time.Time
 	expired  bool
 }
 
-// verb is what to do.
+// verb is the action of a step.
 type verb int
 
 const (
-	// makeBox makes the sandbox.
+	// makeBox creates the sandbox.
 	makeBox verb = iota
 	// run starts a container.
 	run
@@ -56,7 +56,7 @@ const (
 	kill
 )
 
-// step is one thing to do, to a container unless it is makeBox.
+// step is one action, on a container unless it is makeBox.
 type step struct {
 	do        verb
 	container *container
@@ -88,7 +88,7 @@ func newMachine(spec *corev1.PodSpec, restart backoff) *machine {
 	return m
 }
 
-// end tells the pod to end within a time. Told again, the shorter one counts.
+// end makes the pod end within a time. The shortest time counts.
 func (m *machine) end(grace time.Duration, now time.Time) {
 	m.ending = true
 	for _, c := range m.containers {
@@ -96,7 +96,7 @@ func (m *machine) end(grace time.Duration, now time.Time) {
 	}
 }
 
-// halt tells one container to end.
+// halt makes one container end.
 func (m *machine) halt(c *container, grace time.Duration, now time.Time) {
 	if c.phase != running {
 		return
@@ -108,18 +108,18 @@ func (m *machine) halt(c *container, grace time.Duration, now time.Time) {
 		c.stop.by = by
 	}
 	if grace <= 0 {
-		// Whoever gives no time wants it dead.
+		// Without a grace period it is killed.
 		c.stop.signalled = true
 	}
 }
 
-// over says that nothing runs and nothing will.
+// over reports whether nothing runs and nothing will.
 func (m *machine) over() bool {
 	return (m.ending || m.complete) && !slices.ContainsFunc(m.containers, func(c *container) bool { return c.phase == running })
 }
 
-// next returns what to do now. If that is nothing, wake is when to ask again,
-// unless something happens before; zero means never.
+// next returns the current steps. If there are none, wake is the time to ask again unless
+// an event comes first; zero means never.
 func (m *machine) next(now time.Time) (steps []step, wake time.Time) {
 	p := &plan{now: now}
 	m.expire(p)
@@ -168,7 +168,7 @@ func (p *plan) wakeAt(at time.Time) {
 	}
 }
 
-// advance starts what is due.
+// advance starts the containers that are due.
 func (m *machine) advance(p *plan) {
 	if !m.boxed {
 		if p.now.Before(m.boxAt) {
@@ -205,7 +205,7 @@ func (m *machine) advanceRegular(p *plan) {
 			continue
 		}
 		done = false
-		// A container is made after those before it have run their postStart.
+		// A container is created only after those before it have run their postStart.
 		if m.start(c, p) && c.spec.Lifecycle != nil && c.spec.Lifecycle.PostStart != nil || c.phase == running && !c.hooked {
 			return
 		}
@@ -213,7 +213,7 @@ func (m *machine) advanceRegular(p *plan) {
 	m.complete = done
 }
 
-// start starts a container that does not run, if it is time, and says so.
+// start starts a container that does not run, if it is time, and reports whether it did.
 func (m *machine) start(c *container, p *plan) bool {
 	if c.phase == running {
 		return false
@@ -227,7 +227,7 @@ func (m *machine) start(c *container, p *plan) bool {
 	return true
 }
 
-// restarts says whether a container that ended is started again.
+// restarts reports whether an ended container is started again.
 func (m *machine) restarts(c *container) bool {
 	policy := m.policy
 	if c.spec.RestartPolicy != nil {
@@ -240,12 +240,12 @@ func (m *machine) restarts(c *container) bool {
 	case corev1.RestartPolicyOnFailure:
 		return failed
 	default:
-		// An init container that ended well is through.
+		// A successful init container is complete.
 		return failed || c.role != initial
 	}
 }
 
-// wind brings a container nearer to its end.
+// wind takes the next step to end a container.
 func (m *machine) wind(c *container, p *plan) {
 	s := &c.stop
 	late := !p.now.Before(s.by)
@@ -269,8 +269,8 @@ func (m *machine) wind(c *container, p *plan) {
 	p.wakeAt(s.by)
 }
 
-// turn says that no container has to end before this one: sidecars end after all
-// others, the last one first. A single container that is stopped waits for none.
+// turn reports whether no other container has to end before this one: sidecars end after
+// all others, the last one first. A single container that is stopped waits for none.
 func (m *machine) turn(c *container) bool {
 	if c.role != sidecar || !m.ending && !m.complete {
 		return true

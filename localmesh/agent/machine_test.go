@@ -11,10 +11,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// epoch is when the tests' pods begin.
+// epoch is the time at which the tests' pods begin.
 var epoch = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// bed is a machine, the time, and what it wanted.
+// bed has a machine, the time, and the steps that it wanted.
 type bed struct {
 	*testing.T
 	m    *machine
@@ -33,8 +33,8 @@ func newBed(t *testing.T, spec corev1.PodSpec) *bed {
 
 var verbs = map[verb]string{makeBox: "box", run: "run", preStop: "hook", terminate: "term", kill: "kill"}
 
-// steps carries out what the machine wants, at once and with success, and says
-// what that was: "run a, term b".
+// steps executes the machine's steps, at once and with success, and returns them: "run a,
+// term b".
 func (b *bed) steps() string {
 	var out []string
 	for range 20 {
@@ -63,7 +63,7 @@ func (b *bed) steps() string {
 	return ""
 }
 
-// expect compares what the machine wants now.
+// expect compares the machine's current steps.
 func (b *bed) expect(want string) {
 	b.Helper()
 	if diff := cmp.Diff(want, b.steps()); diff != "" {
@@ -71,7 +71,7 @@ func (b *bed) expect(want string) {
 	}
 }
 
-// expectWake compares when it wants to be asked again, after the beginning.
+// expectWake compares its wake time, after the beginning.
 func (b *bed) expectWake(want time.Duration) {
 	b.Helper()
 	if got := b.wake.Sub(epoch); got != want {
@@ -132,7 +132,7 @@ func TestInitContainers(t *testing.T) {
 	b.expect("run last")
 	b.exit("last", 0)
 	b.expect("run a, run b")
-	// A sidecar that ends later is started again, and nobody waits for it.
+	// A sidecar that ends later is started again, and no container waits for it.
 	b.exit("proxy", 0)
 	b.exit("a", 0)
 	b.expect("run proxy, run a")
@@ -183,7 +183,7 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
-// TestCompleted expects the sidecars of a pod that is through to be stopped.
+// TestCompleted checks that the sidecars of a completed pod are stopped.
 func TestCompleted(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, corev1.PodSpec{
@@ -216,7 +216,7 @@ func TestPostStart(t *testing.T) {
 	b.expect("run b")
 }
 
-// TestEnd ends a pod with a hook, a sidecar and a container that does not hear.
+// TestEnd ends a pod with a hook, a sidecar and a container that ignores SIGTERM.
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, corev1.PodSpec{
@@ -232,12 +232,12 @@ func TestEnd(t *testing.T) {
 	b.m.end(10*time.Second, b.now)
 	b.expect("hook proxy, hook a, term deaf")
 	b.expectWake(15 * time.Second)
-	// The sidecar's hook is over, but not its turn.
+	// The sidecar's hook is over, but it must still wait for others.
 	b.get("proxy").stop.hooked, b.get("a").stop.hooked = true, true
 	b.expect("term a")
 	b.exit("a", 0)
 	b.after(15 * time.Second)
-	// It came to the sidecar late: it gets a little time.
+	// Its SIGTERM was late, so the sidecar gets a little time.
 	b.expect("term proxy, kill deaf")
 	b.exit("deaf", 137)
 	b.expect("")
@@ -283,7 +283,7 @@ func TestHalt(t *testing.T) {
 	b.exit("proxy", 137)
 	b.exit("a", 137)
 	b.expect("run proxy, run a")
-	// What was asked of the run before is no longer so.
+	// Requests to the previous run no longer apply.
 	b.after(time.Minute)
 	b.expect("")
 }
@@ -310,7 +310,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestFailed tries again what could not be made.
+// TestFailed retries failed creations.
 func TestFailed(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, corev1.PodSpec{Containers: []corev1.Container{named("a")}})

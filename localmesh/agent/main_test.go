@@ -20,11 +20,11 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// patience is how long a test waits for what must come.
+// patience limits how long a test waits.
 const patience = 60 * time.Second
 
-// shared is an API server and an agent for all tests, which keep to namespaces of
-// their own; the first that asks starts them.
+// shared is an API server and an agent for all tests, which use namespaces of their own;
+// the first that needs them starts them.
 var shared struct {
 	once   sync.Once
 	client kubernetes.Interface
@@ -34,7 +34,7 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	// The test binary is the program of the containers, too.
+	// The test binary is also the program of the containers.
 	if len(os.Args) > 1 && os.Args[1] == "container" {
 		os.Exit(containerMain(os.Args[2:]))
 	}
@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// node returns a client of an API server whose pods are run.
+// node returns a client of an API server whose pods run.
 func node(t *testing.T) kubernetes.Interface {
 	t.Helper()
 	programtest.Cluster.Need(t, program.Kubernetes())
@@ -60,7 +60,7 @@ func node(t *testing.T) kubernetes.Interface {
 }
 
 func startNode() error {
-	// The test that happens to be first must not end it.
+	// The server must outlive the test that happens to be first.
 	ctx, cancel := context.WithCancel(context.Background())
 	plane, err := controlplane.Start(ctx, controlplane.Options{Log: os.Stderr})
 	if err != nil {
@@ -78,7 +78,7 @@ func startNode() error {
 			},
 			DNS:    netip.MustParseAddr("127.0.0.1"),
 			LogDir: shared.logs,
-			// Each pod has an address of its own, without any namespaces.
+			// Each pod has its own address, without any namespaces.
 			Pods:    netip.MustParsePrefix("127.77.0.0/16"),
 			Restart: 50 * time.Millisecond, RestartMax: 400 * time.Millisecond,
 			Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
@@ -95,7 +95,7 @@ func startNode() error {
 	return err
 }
 
-// namespace makes one for a test.
+// namespace creates a namespace for a test.
 func namespace(t *testing.T, client kubernetes.Interface) string {
 	t.Helper()
 	made, err := client.CoreV1().Namespaces().Create(t.Context(),

@@ -20,7 +20,7 @@ const (
 	mostPods = 1000
 )
 
-// registerNode makes the Node, or finds it, and says that it is ready.
+// registerNode creates the Node, or finds it, and marks it as ready.
 func (a *agent) registerNode(ctx context.Context) error {
 	nodes := a.client.CoreV1().Nodes()
 	name := a.options.NodeName
@@ -73,7 +73,7 @@ func nodeStatus(options Options, now metav1.Time) corev1.NodeStatus {
 	return status
 }
 
-// keepLease says that the node lives, until ctx ends.
+// keepLease renews the node's lease until ctx ends.
 func (a *agent) keepLease(ctx context.Context) {
 	ticker := time.NewTicker(leaseRenewal)
 	defer ticker.Stop()

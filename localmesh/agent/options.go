@@ -13,96 +13,96 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Options say where the agent runs pods, and what of.
+// Options are settings of the agent.
 type Options struct {
-	// Config is an administrator's.
+	// Config is the client configuration of an administrator.
 	Config *rest.Config
-	// Sandboxes makes the namespaces of pods.
+	// Sandboxes creates the namespaces of pods.
 	Sandboxes Sandboxes
-	// Images returns the program that stands for an image; false means that there
-	// is no such image. Nil: there are none but Istio's proxy.
+	// Images returns the program to run for an image; false means that there is no such
+	// image. Nil means that there are none except Istio's proxy.
 	Images func(image string) (Program, bool)
-	// Envoy is the path of a stock Envoy.
+	// Envoy is the path of an unmodified Envoy.
 	Envoy string
 	// XDS is istiod's plaintext address, as pods see it.
 	XDS string
-	// Revisions are the addresses of further istiods, by their revision: proxies that
-	// one of them injected are served by it.
+	// Revisions are the addresses of additional istiods, by revision: each serves the
+	// proxies that it injected.
 	Revisions map[string]string
 	// SDS is the path of the socket that gives proxies their certificates.
 	SDS string
 	// DNS is the address of the cluster's name server, and the node's own.
 	DNS netip.Addr
-	// LogDir gets NAMESPACE_POD_UID/CONTAINER/RESTARTS.log, as a kubelet's.
+	// LogDir gets NAMESPACE_POD_UID/CONTAINER/RESTARTS.log, as for a kubelet.
 	LogDir string
 	// NodeName is the name of the Node; "local" if empty.
 	NodeName string
-	// Pods is the network of the pods, 10.244.0.0/16 if unset. Addresses are given
+	// Pods is the network of the pods, 10.244.0.0/16 if unset. Addresses are assigned
 	// from its second /24 upwards.
 	Pods netip.Prefix
-	// Drain is how long a proxy goes on after it was told to end; 1 s if 0.
+	// Drain is how long a terminating proxy keeps running; 1 s if 0.
 	Drain time.Duration
-	// Restart is the first delay before a container that ended is started again
-	// (the very first restart has none), and the longest; 1 s and 30 s if 0.
+	// Restart is the first delay before an ended container is started again (the very
+	// first restart has none), and RestartMax the longest; 1 s and 30 s if 0.
 	Restart, RestartMax time.Duration
-	// Log is told what the agent does; nil for nobody.
+	// Log receives the agent's actions, if it is not nil.
 	Log *slog.Logger
 }
 
-// revisionAnnotation is what Istio's injection writes on pods.
+// revisionAnnotation is set on pods by Istio's injection.
 const revisionAnnotation = "istio.io/rev"
 
-// istiod returns the address of the istiod that injected a pod of some annotations.
+// istiod returns the address of the istiod that injected a pod with these annotations.
 func (o *Options) istiod(annotations map[string]string) string {
 	return cmp.Or(o.Revisions[annotations[revisionAnnotation]], o.XDS)
 }
 
-// Program stands for an image.
+// Program runs instead of an image.
 type Program struct {
 	Path string
 	// Args are used unless the container has args or a command.
 	Args []string
 }
 
-// Sandbox is the namespaces of one pod.
+// Sandbox has the namespaces of one pod.
 type Sandbox interface {
 	// Start runs a program in the pod's namespaces; it is killed with the agent.
 	Start(Command) (Process, error)
 	// Dial connects from inside the pod.
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
-	// Close kills what is left in the pod and removes its namespaces.
+	// Close kills the remaining processes of the pod and removes its namespaces.
 	Close() error
 }
 
 // Command is a program to run.
 type Command struct {
 	Path string
-	// Args are without the name of the program.
+	// Args do not include the name of the program.
 	Args []string
-	// Env is all of its environment.
+	// Env is its whole environment.
 	Env []string
 	Dir string
-	// Output gets what the program prints, errors too.
+	// Output receives the program's output, including errors.
 	Output io.Writer
 }
 
-// Process is a program that was started.
+// Process is a started program.
 type Process interface {
 	// Signal to a process that has ended does nothing.
 	Signal(os.Signal) error
-	// Done is closed when the program has ended; then State says how.
+	// Done is closed when the program has ended; then State returns how.
 	Done() <-chan struct{}
 	State() *os.ProcessState
 }
 
-// Sandboxes makes sandboxes.
+// Sandboxes creates sandboxes.
 type Sandboxes interface {
 	New(ctx context.Context, options SandboxOptions) (Sandbox, error)
 }
 
-// SandboxOptions are what a pod needs of its namespaces.
+// SandboxOptions are settings of a pod's namespaces.
 type SandboxOptions struct {
-	// Name is the pod's, and its host name.
+	// Name is the name of the pod, and its host name.
 	Name string
 	IP   netip.Addr
 	// Redirect sends the pod's TCP connections through its proxy, as istio-iptables does.

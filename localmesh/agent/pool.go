@@ -5,21 +5,21 @@ import (
 	"net/netip"
 )
 
-// pool gives addresses in order, so that one is not used again soon.
+// pool assigns addresses in order, so that none is reused soon.
 type pool struct {
 	network netip.Prefix
 	last    netip.Addr
 	used    map[netip.Addr]bool
 }
 
-// newPool leaves out the network's first 256 addresses, which has its gateway.
+// newPool skips the network's first 256 addresses, which include its gateway.
 func newPool(network netip.Prefix) *pool {
 	p := &pool{network: network.Masked(), used: map[netip.Addr]bool{}}
 	p.last = p.start()
 	return p
 }
 
-// start is the address before the first one that is given.
+// start is the address before the first assigned one.
 func (p *pool) start() netip.Addr {
 	a := p.network.Addr().As4()
 	a[2]++
@@ -33,7 +33,7 @@ func (p *pool) take() (netip.Addr, error) {
 		if !p.network.Contains(p.last) {
 			p.last = p.start()
 		}
-		// .0 and .255 are addresses like others here, but surprise people.
+		// .0 and .255 are ordinary addresses here, but would surprise people.
 		end := p.last.As4()[3]
 		if end != 0 && end != 255 && !p.used[p.last] {
 			p.used[p.last] = true

@@ -8,10 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// soonest is how soon a container that is not ready yet is asked again.
+// soonest is the shortest delay between probes of a container that is not ready yet.
 const soonest = 100 * time.Millisecond
 
-// probeStartup begins the probes of a container that runs.
+// probeStartup starts the probes of a running container.
 func (w *worker) probeStartup(ctx context.Context, c *container) {
 	e := w.runs[c]
 	if c.spec.StartupProbe == nil {
@@ -29,7 +29,7 @@ func (w *worker) probeStartup(ctx context.Context, c *container) {
 	})
 }
 
-// probeStarted says that a container has started, and begins its other probes.
+// probeStarted records that a container has started, and starts its other probes.
 func (w *worker) probeStarted(ctx context.Context, c *container, e *execution) {
 	c.started = true
 	if c.spec.ReadinessProbe != nil {
@@ -48,8 +48,8 @@ func (w *worker) probeStarted(ctx context.Context, c *container, e *execution) {
 	}
 }
 
-// unhealthy stops a container, so that it is started again. A pod that ends
-// stops it anyway.
+// unhealthy stops a container, so that it is started again. An ending pod stops it
+// anyway.
 func (w *worker) unhealthy(c *container, kind string, probe *corev1.Probe) {
 	if w.machine.ending {
 		return
@@ -64,17 +64,17 @@ func (w *worker) unhealthy(c *container, kind string, probe *corev1.Probe) {
 
 func seconds[N int32 | int64](n N) time.Duration { return time.Duration(n) * time.Second }
 
-// prober asks a container again and again.
+// prober probes a container repeatedly.
 type prober struct {
 	worker    *worker
 	container *container
 	execution *execution
 	spec      *corev1.Probe
 	check     check
-	// kind is how people call it: Startup, Readiness, Liveness.
+	// kind is its name for users: Startup, Readiness, Liveness.
 	kind string
-	// eager asks more often than the period says until the first success, of which
-	// the tests that wait for it know sooner. Failures count at the period alone.
+	// eager probes more often than the period says until the first success, so that tests
+	// need not wait. Failures count only once per period.
 	eager bool
 	// once ends with the first verdict.
 	once bool
@@ -84,7 +84,7 @@ func (w *worker) prober(c *container, e *execution, spec *corev1.Probe) *prober 
 	return &prober{worker: w, container: c, execution: e, spec: spec, check: w.check(c, e, spec.ProbeHandler)}
 }
 
-// loop has the worker told each verdict, until the run is over.
+// loop reports each verdict to the worker, until the run is over.
 func (p *prober) loop(ctx context.Context, verdict func(good bool)) {
 	verdicts := threshold{success: p.spec.SuccessThreshold, failure: p.spec.FailureThreshold}
 	period := seconds(max(p.spec.PeriodSeconds, 1))
@@ -129,7 +129,7 @@ func (p *prober) loop(ctx context.Context, verdict func(good bool)) {
 	}
 }
 
-// complain tells people of an attempt that failed.
+// complain reports a failed attempt as an Event.
 func (p *prober) complain(failed error) {
 	w, c := p.worker, p.container
 	w.post(func() {
@@ -149,8 +149,8 @@ func (p *prober) ask(ctx context.Context) error {
 // check is an attempt to find out how a container is.
 type check func(ctx context.Context) error
 
-// check makes one of what a probe says. A proxy is asked itself, whatever the
-// probe says: there is no agent of Istio's that would answer for it.
+// check returns the check for a probe. A proxy is probed directly, whatever the probe
+// says: there is no Istio agent that would answer for it.
 func (w *worker) check(c *container, e *execution, handler corev1.ProbeHandler) check {
 	box, at := w.box, w.at
 	if istioPart(c.spec).envoy() {

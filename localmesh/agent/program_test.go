@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// containerMain is what containers of the tests run.
+// containerMain is the program of the tests' containers.
 //
 //	serve        listens on $IP:8080, if set; GET /NAME is 200 if there is a file
 //	             $DIR/NAME. Ends on SIGTERM, unless there is a file $DIR/stubborn.
 //	exit CODE    ends at once
 //	fail-until FILE   ends with 0 if there is such a file, else with 1
-//	touch FILE   makes a file
+//	touch FILE   creates a file
 //
-// What begins and ends is written to $DIR/events.
+// It writes starts and ends to $DIR/events.
 func containerMain(args []string) int {
 	note("start")
 	switch args[0] {

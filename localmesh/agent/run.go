@@ -16,7 +16,7 @@ import (
 // startFailed is the exit code of a container whose program can't be started.
 const startFailed = 128
 
-// start starts a container, and tells the machine what came of it.
+// start starts a container, and reports the result to the machine.
 func (w *worker) start(ctx context.Context, c *container) {
 	what, err := w.prepare(ctx, c)
 	if err != nil {
@@ -66,7 +66,7 @@ func containerID(pod *corev1.Pod, c *container) string {
 	return "localmesh://" + hex.EncodeToString(sum[:])
 }
 
-// await tells the machine how a run ended.
+// await reports to the machine how a run ended.
 func (w *worker) await(c *container, e *execution, output *os.File) {
 	<-e.process.Done()
 	e.cancel()
@@ -85,7 +85,7 @@ func (w *worker) await(c *container, e *execution, output *os.File) {
 	})
 }
 
-// howEnded says it as the API does: a signal is 128 and its number.
+// howEnded encodes it like the API: a signal is 128 plus its number.
 func howEnded(state *os.ProcessState) corev1.ContainerStateTerminated {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return corev1.ContainerStateTerminated{ExitCode: 128 + int32(status.Signal())}
@@ -93,7 +93,7 @@ func howEnded(state *os.ProcessState) corev1.ContainerStateTerminated {
 	return corev1.ContainerStateTerminated{ExitCode: int32(state.ExitCode())}
 }
 
-// current says whether a run is still the container's; asked by the loop alone.
+// current reports whether a run is still the container's; only the loop calls it.
 func (w *worker) current(c *container, e *execution) bool {
 	return w.runs[c] == e && c.phase == running
 }
@@ -137,7 +137,7 @@ func (w *worker) preStop(ctx context.Context, c *container) {
 	}()
 }
 
-// terminate asks a container to end. A proxy is drained first.
+// terminate sends SIGTERM to a container. A proxy is drained first.
 func (w *worker) terminate(ctx context.Context, c *container) {
 	e := w.runs[c]
 	w.agent.event(w.pod, c, corev1.EventTypeNormal, "Killing", "Stopping container "+c.spec.Name)

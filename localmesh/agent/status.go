@@ -9,13 +9,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// place is where a pod runs.
+// place is the location of a running pod.
 type place struct {
 	pod, host netip.Addr
 }
 
-// status returns what to write of a pod. What others wrote of it, such as the
-// conditions of readiness gates, stays.
+// status returns the status to write for a pod. It keeps others' fields, such as the
+// conditions of readiness gates.
 func (m *machine) status(pod *corev1.Pod, at place, now metav1.Time) corev1.PodStatus {
 	status := *pod.Status.DeepCopy()
 	status.ObservedGeneration = pod.Generation
@@ -47,7 +47,7 @@ func (m *machine) status(pod *corev1.Pod, at place, now metav1.Time) corev1.PodS
 	return status
 }
 
-// podPhase is the sum of the containers, as a kubelet makes it.
+// podPhase summarizes the containers, as a kubelet does.
 func (m *machine) podPhase() corev1.PodPhase {
 	var unstarted, failed int
 	for _, c := range m.containers {
@@ -72,7 +72,7 @@ func (m *machine) podPhase() corev1.PodPhase {
 	}
 }
 
-// conditions are those that are a kubelet's to set.
+// conditions are the conditions that a kubelet sets.
 func (m *machine) conditions(pod *corev1.Pod, phase corev1.PodPhase) []corev1.PodCondition {
 	scheduled := corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}
 	box := condition(corev1.PodReadyToStartContainers, !m.boxed, "", "")
@@ -97,7 +97,7 @@ func (m *machine) conditions(pod *corev1.Pod, phase corev1.PodPhase) []corev1.Po
 	return []corev1.PodCondition{scheduled, box, initialized, containers, ready}
 }
 
-// condition is true, or else false for a reason.
+// condition is true, or false for a reason.
 func condition(kind corev1.PodConditionType, not bool, reason, message string) corev1.PodCondition {
 	if not {
 		return corev1.PodCondition{Type: kind, Status: corev1.ConditionFalse, Reason: reason, Message: message}
@@ -105,7 +105,7 @@ func condition(kind corev1.PodConditionType, not bool, reason, message string) c
 	return corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue}
 }
 
-// incomplete names the init containers that regular ones wait for.
+// incomplete lists the init containers that regular ones wait for.
 func (m *machine) incomplete() []string {
 	var names []string
 	for _, c := range m.containers {
@@ -116,7 +116,7 @@ func (m *machine) incomplete() []string {
 	return names
 }
 
-// unready names the containers that keep a pod from being ready.
+// unready lists the containers that keep a pod from being ready.
 func (m *machine) unready() []string {
 	var names []string
 	for _, c := range m.containers {
@@ -127,7 +127,7 @@ func (m *machine) unready() []string {
 	return names
 }
 
-// closedGates says which readiness gates are not true.
+// closedGates lists the readiness gates that are not true.
 func closedGates(pod *corev1.Pod) []string {
 	var out []string
 	for _, gate := range pod.Spec.ReadinessGates {
@@ -151,7 +151,7 @@ func findCondition(status *corev1.PodStatus, kind corev1.PodConditionType) *core
 	return nil
 }
 
-// setCondition replaces a condition; its time is kept while its status stays.
+// setCondition replaces a condition; its time changes only with its status.
 func setCondition(status *corev1.PodStatus, condition corev1.PodCondition, now metav1.Time) {
 	condition.LastTransitionTime = now
 	old := findCondition(status, condition.Type)

@@ -13,7 +13,8 @@ import (
 
 var here = place{pod: netip.MustParseAddr("10.244.1.1"), host: netip.MustParseAddr("10.244.0.1")}
 
-// summary is what people look at: phase, what containers are at, what is not true.
+// summary has the parts that people read: the phase, the containers' states, and the
+// conditions that are not true.
 func summary(status corev1.PodStatus) string {
 	out := []string{string(status.Phase)}
 	for _, s := range append(status.InitContainerStatuses, status.ContainerStatuses...) {
@@ -77,7 +78,7 @@ func TestStatus(t *testing.T) {
 			b.steps()
 		}, "Running first:Completed! proxy:CrashLoopBackOff<Error a:running! " +
 			"-ContainersReady ContainersNotReady -Ready ContainersNotReady"},
-		// A kubelet lets the readiness probe go on to decide.
+		// A kubelet lets the readiness probe decide until the end.
 		{"ending", func(b *bed) {
 			b.runAll()
 			b.get("a").passing = true
@@ -111,7 +112,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// runAll brings the containers of TestStatus up.
+// runAll starts the containers of TestStatus.
 func (b *bed) runAll() {
 	b.Helper()
 	b.steps()
@@ -119,7 +120,7 @@ func (b *bed) runAll() {
 	b.steps()
 }
 
-// TestStatusKeeps expects what others wrote, and times, to stay.
+// TestStatusKeeps checks that others' fields, and times, are kept.
 func TestStatusKeeps(t *testing.T) {
 	t.Parallel()
 	spec := corev1.PodSpec{Containers: []corev1.Container{named("a")}, ReadinessGates: []corev1.PodReadinessGate{{ConditionType: "gate"}}}
@@ -146,7 +147,7 @@ func TestStatusKeeps(t *testing.T) {
 		findCondition(&second, "gate").Message != "theirs" {
 		t.Errorf("%+v", second)
 	}
-	// Nothing happened, so there is nothing to write.
+	// Nothing has changed, so there is nothing to write.
 	pod.Status = second
 	if diff := cmp.Diff(second, b.m.status(pod, here, metav1.NewTime(epoch.Add(time.Hour)))); diff != "" {
 		t.Errorf("it changes by itself (-want +got):\n%s", diff)

@@ -1,7 +1,7 @@
 package agent
 
-// threshold makes a verdict of the results of a probe: it changes after a number
-// of equal results that differ from it.
+// threshold turns the results of a probe into a verdict, which changes after a number of
+// equal results that differ from it.
 type threshold struct {
 	// success and failure are the numbers of results needed; 0 means 1.
 	success, failure int32
@@ -11,9 +11,9 @@ type threshold struct {
 	run  int32
 }
 
-// add takes the next result and says whether a verdict is due: the first time
-// that results of one kind are enough. That a verdict is due does not mean that
-// it changed: a container that goes on failing its first probes is judged too.
+// add takes the next result and reports whether a verdict is due: the first time that
+// there are enough equal results. A due verdict need not be a change: a container that
+// keeps failing its first probes is judged too.
 func (t *threshold) add(result bool) (due bool) {
 	if result != t.last {
 		t.last, t.run = result, 0

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// environment is all of a container's environment.
+// environment is the whole environment of a container.
 func (a *agent) environment(ctx context.Context, pod *corev1.Pod, c *corev1.Container, at place) (environment, error) {
 	found, err := a.values(ctx, pod.Namespace, c)
 	if err != nil {
@@ -42,7 +42,8 @@ func hostname(pod *corev1.Pod) string {
 	return pod.Name
 }
 
-// values reads the ConfigMaps and Secrets that a container names, as they are now.
+// values reads the ConfigMaps and Secrets that a container references, in their current
+// state.
 func (a *agent) values(ctx context.Context, namespace string, c *corev1.Container) (values, error) {
 	out := values{configMaps: map[string]map[string]string{}, secrets: map[string]map[string]string{}}
 	core := a.client.CoreV1()
@@ -55,7 +56,7 @@ func (a *agent) values(ctx context.Context, namespace string, c *corev1.Containe
 		if err != nil {
 			return out, fmt.Errorf("read ConfigMap: %w", err)
 		}
-		// Never nil, which says that there is no such object.
+		// Never nil, which means that the object is missing.
 		out.configMaps[name] = map[string]string{}
 		maps.Copy(out.configMaps[name], object.Data)
 	}
@@ -76,13 +77,14 @@ func (a *agent) values(ctx context.Context, namespace string, c *corev1.Containe
 	return out, nil
 }
 
-// serviceEnv is what a kubelet tells every container of Services: the API
-// server's address and, unless the pod does not want it, those of its namespace.
+// serviceEnv returns the variables about Services that a kubelet sets for every
+// container: the API server's address and, unless the pod disables it, those of its
+// namespace's Services.
 func (a *agent) serviceEnv(pod *corev1.Pod) (environment, error) {
 	var env environment
 	api, err := a.services.Services(metav1.NamespaceDefault).Get("kubernetes")
 	if err != nil {
-		// The API server makes it soon after its start. No program does without.
+		// The API server creates it soon after its start. Every program needs it.
 		return nil, &refusal{"CreateContainerConfigError", "services have not yet been read at least once, cannot construct envvars"}
 	}
 	env = append(env, serviceVariables(api)...)
@@ -100,7 +102,7 @@ func (a *agent) serviceEnv(pod *corev1.Pod) (environment, error) {
 	return env, nil
 }
 
-// serviceVariables are those of one Service:
+// serviceVariables are the variables of one Service:
 //
 //	NAME_SERVICE_HOST, NAME_SERVICE_PORT, NAME_SERVICE_PORT_PORTNAME
 //	NAME_PORT=tcp://IP:PORT, NAME_PORT_80_TCP=…, …_PROTO, …_PORT, …_ADDR

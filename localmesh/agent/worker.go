@@ -21,19 +21,19 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/dns"
 )
 
-// writeRetry is the delay after the API server did not take what was written.
+// writeRetry is the delay after a failed write to the API server.
 const writeRetry = 500 * time.Millisecond
 
-// worker runs one pod. All but update and post is its loop's alone.
+// worker runs one pod. Only its loop may call its methods, except update and post.
 type worker struct {
 	agent *agent
 	log   *slog.Logger
 
 	mu sync.Mutex
-	// latest is the pod as it was last seen, nil if the loop has it.
+	// latest is the pod's newest state; nil once the loop has taken it.
 	latest  *corev1.Pod
 	changed chan struct{}
-	// inbox has what happened, to be told to the machine by the loop.
+	// inbox has events for the machine, which the loop reports to it.
 	inbox chan func()
 	done  chan struct{}
 
@@ -44,17 +44,18 @@ type worker struct {
 	held bool
 	box  Sandbox
 	runs map[*container]*execution
-	// finished says that the pod had ended before this worker: it is only removed.
+	// finished says that the pod had ended before this worker started: it is only
+	// removed.
 	finished, removed bool
 }
 
 // execution is one run of a container.
 type execution struct {
 	process Process
-	// env is the program's.
+	// env is the program's environment.
 	env    []string
 	cancel context.CancelFunc
-	// drained says that its proxy takes no new connections already.
+	// drained says that its proxy already takes no new connections.
 	drained bool
 }
 
@@ -79,7 +80,7 @@ func newWorker(a *agent, pod *corev1.Pod) *worker {
 	return w
 }
 
-// update tells the worker of its pod, without waiting.
+// update gives the worker its pod's new state, without waiting.
 func (w *worker) update(pod *corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -90,7 +91,7 @@ func (w *worker) update(pod *corev1.Pod) {
 	}
 }
 
-// post has the loop do something, unless it has ended.
+// post makes the loop call what, unless it has ended.
 func (w *worker) post(what func()) {
 	select {
 	case w.inbox <- what:
@@ -98,7 +99,7 @@ func (w *worker) post(what func()) {
 	}
 }
 
-// loop runs the pod until ctx ends, which is when its object is gone.
+// loop runs the pod until ctx ends, when its object has been deleted.
 func (w *worker) loop(ctx context.Context) {
 	defer close(w.done)
 	defer func() {
@@ -126,8 +127,7 @@ func (w *worker) loop(ctx context.Context) {
 	}
 }
 
-// take looks at the pod as it was last seen. What the API server answered to a
-// write may be newer.
+// take reads the pod's newest state. The API server's answer to a write may be newer.
 func (w *worker) take() {
 	w.mu.Lock()
 	pod := w.latest
@@ -154,8 +154,8 @@ func (w *worker) checkDeletion() {
 	w.machine.end(time.Duration(grace)*time.Second, time.Now())
 }
 
-// settle does what is to be done, writes what came of it, and returns when to
-// look again; zero means when something happens.
+// settle executes the due steps, writes the status, and returns when to call it again;
+// zero means at the next event.
 func (w *worker) settle(ctx context.Context) time.Time {
 	var wake time.Time
 	for ctx.Err() == nil {
@@ -185,7 +185,7 @@ func (w *worker) settle(ctx context.Context) time.Time {
 	return wake
 }
 
-// do does one step.
+// do executes one step.
 func (w *worker) do(ctx context.Context, s step) {
 	switch s.do {
 	case makeBox:
@@ -225,7 +225,7 @@ func (w *worker) makeBox(ctx context.Context) error {
 	return nil
 }
 
-// closeBox kills what is left in the sandbox and gives its address back.
+// closeBox kills the remaining processes in the sandbox and releases its address.
 func (w *worker) closeBox() error {
 	for _, e := range w.runs {
 		e.cancel()
@@ -260,7 +260,7 @@ func (w *worker) report(ctx context.Context) error {
 	pod, err := w.agent.client.CoreV1().Pods(w.pod.Namespace).Patch(
 		ctx, w.pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		// The pod is gone, or another has its name. We will be told.
+		// The pod is gone, or another has its name. An event will say so.
 		return nil
 	}
 	if err != nil {
@@ -271,8 +271,8 @@ func (w *worker) report(ctx context.Context) error {
 	return nil
 }
 
-// statusPatch leads from a pod's status to another, for this pod and no later one
-// of its name.
+// statusPatch returns a patch from one status of a pod to another, for this pod and no
+// later one with its name.
 func statusPatch(pod *corev1.Pod, status corev1.PodStatus) ([]byte, error) {
 	before, err := json.Marshal(corev1.Pod{Status: pod.Status})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// serviceCIDR is where cluster IPs come from.
+// serviceCIDR is the range of cluster IPs.
 const serviceCIDR = "10.96.0.0/16"
 
 func (p *Plane) startEtcd(ctx context.Context, path, clientPort, peerPort string) error {
@@ -33,7 +33,7 @@ func (p *Plane) startAPIServer(ctx context.Context, path, etcd, port string, fla
 	}, flags...)})
 }
 
-// transport trusts what our own authority signed.
+// transport trusts certificates of the plane's own authority.
 func (p *Plane) transport() http.RoundTripper {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(p.authority.pem)

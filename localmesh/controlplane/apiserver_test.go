@@ -36,8 +36,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestInstallCRDs creates objects of the kinds that were installed, and expects
-// their schemas to refuse what is wrong.
+// TestInstallCRDs creates objects of the installed kinds, and checks that their schemas
+// reject invalid ones.
 func TestInstallCRDs(t *testing.T) {
 	t.Parallel()
 	server := controlPlane(t)
@@ -68,7 +68,7 @@ func TestInstallCRDs(t *testing.T) {
 	}
 }
 
-// TestStop expects that nothing is left of a control plane that was stopped.
+// TestStop checks that nothing is left of a stopped control plane.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	programtest.Cluster.Need(t, program.Kubernetes())
@@ -91,7 +91,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestStartFails expects the server's own words where it can't start.
+// TestStartFails expects the server's own message if it can't start.
 func TestStartFails(t *testing.T) {
 	t.Parallel()
 	programtest.Cluster.Need(t, program.Kubernetes())

@@ -24,7 +24,7 @@ type Applier struct {
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 }
 
-// NewApplier returns an Applier for the cluster that config names.
+// NewApplier returns an Applier for config's cluster.
 func NewApplier(config *rest.Config) (*Applier, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -37,8 +37,8 @@ func NewApplier(config *rest.Config) (*Applier, error) {
 	return &Applier{client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(kinds))}, nil
 }
 
-// Apply applies objects: namespaces and kinds first, then the others in the
-// order given. A kind that has only just been installed is waited for.
+// Apply applies objects: namespaces and kinds first, then the others in the given order.
+// It waits for kinds that were only just installed.
 func (a *Applier) Apply(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(x, y *unstructured.Unstructured) int { return rank(x) - rank(y) })
@@ -50,7 +50,7 @@ func (a *Applier) Apply(ctx context.Context, objects ...*unstructured.Unstructur
 	return nil
 }
 
-// rank orders what others need before the others.
+// rank sorts objects that others need before the others.
 func rank(object *unstructured.Unstructured) int {
 	switch object.GetKind() {
 	case "Namespace":
@@ -77,7 +77,7 @@ func (a *Applier) apply(ctx context.Context, object *unstructured.Unstructured) 
 			a.mapper.Reset()
 			return false, nil
 		case apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err):
-			// A kind or a namespace that comes up.
+			// The kind or namespace is not available yet.
 			return false, nil
 		}
 		return false, err
@@ -88,7 +88,7 @@ func (a *Applier) apply(ctx context.Context, object *unstructured.Unstructured) 
 	return err
 }
 
-// Delete deletes objects, and is content where one is not there.
+// Delete deletes objects; a missing one is no error.
 func (a *Applier) Delete(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	for _, object := range slices.Backward(objects) {
 		resource, err := a.resource(object)
@@ -120,7 +120,7 @@ func (a *Applier) resource(object *unstructured.Unstructured) (dynamic.ResourceI
 	return client.Namespace(namespace), nil
 }
 
-// applyTimeout is how long a kind may take to be served.
+// applyTimeout limits the time until a kind is served.
 const applyTimeout = 15 * time.Second
 
 // Apply applies objects to this control plane.

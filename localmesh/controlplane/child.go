@@ -20,16 +20,16 @@ const (
 	pollInterval = 20 * time.Millisecond
 )
 
-// errEnded says that a program ended before it was ready.
+// errEnded means that a program ended before it was ready.
 var errEnded = errors.New("ended before it was ready")
 
-// command is what is run, and how it is known that it is ready.
+// command describes a program, and how to find out that it is ready.
 type command struct {
 	path string
-	// as is its name, if that is not the file's.
+	// as is its name, unless that is the file's name.
 	as   string
 	args []string
-	// env is added to our own environment.
+	// env is added to this process's environment.
 	env []string
 	// dir is the working directory; the log is dir/name.log.
 	dir   string
@@ -38,17 +38,16 @@ type command struct {
 
 func (c command) name() string { return cmp.Or(c.as, filepath.Base(c.path)) }
 
-// child is a program that was started.
+// child is a started program.
 type child struct {
 	*process.Process
 
 	command command
 }
 
-// startChild runs a program; what it wrote before it was started again stays in
-// its log.
+// startChild runs a program; the log keeps the output of earlier runs.
 func startChild(c command) (*child, error) {
-	// It outlives the start, so no context ends it: Stop does.
+	// The program outlives the start, so no context ends it: Stop does.
 	cmd := exec.Command(c.path, c.args...) //nolint:noctx // see above
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), c.env...)
@@ -59,8 +58,8 @@ func startChild(c command) (*child, error) {
 	return &child{Process: started, command: c}, nil
 }
 
-// waitReady polls until the program is ready. It is an error if it ends before
-// that, with the end of its log.
+// waitReady polls until the program is ready. If the program ends before that, it returns
+// an error with the end of the log.
 func (c *child) waitReady(ctx context.Context) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, readyTimeout, true, func(ctx context.Context) (bool, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
-// controllers are those that make Deployments and the like into Pods, and Pods
-// into endpoints. Nodes are no concern here, so none that would mistrust them.
+// controllers are those that turn Deployments and the like into Pods, and Pods into
+// endpoints. None of them watches nodes, which they would consider dead.
 var controllers = strings.Join([]string{
 	"namespace-controller", "serviceaccount-controller", "serviceaccount-token-controller", "root-ca-certificate-publisher-controller",
 	"endpointslice-controller", "endpoints-controller", "endpointslice-mirroring-controller",
@@ -20,7 +20,7 @@ var controllers = strings.Join([]string{
 	"disruption-controller", "garbage-collector-controller", "clusterrole-aggregation-controller", "validatingadmissionpolicy-status-controller",
 }, ",")
 
-// StartControllers brings up kube-controller-manager.
+// StartControllers starts kube-controller-manager.
 func (p *Plane) StartControllers(ctx context.Context) error {
 	paths, err := program.Build(ctx, program.Kubernetes(), p.log)
 	if err != nil {

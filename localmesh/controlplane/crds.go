@@ -22,13 +22,13 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
-// fieldManager is who owns what is applied here.
+// fieldManager is the field manager of objects that are applied here.
 const fieldManager = "localmesh"
 
 var crdResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
-// IstioCRDs returns the path of the file with Istio's CustomResourceDefinitions,
-// out of its Go module, which is fetched if it is not there yet.
+// IstioCRDs returns the path of the file with Istio's CustomResourceDefinitions in its Go
+// module, which it downloads if necessary.
 func IstioCRDs(ctx context.Context) (string, error) {
 	dir, err := program.Source(ctx, program.Istio(), "istio.io/istio")
 	if err != nil {
@@ -37,8 +37,8 @@ func IstioCRDs(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "manifests", "charts", "base", "files", "crd-all.gen.yaml"), nil
 }
 
-// InstallCRDs applies the CustomResourceDefinitions in files and returns when
-// objects of all of them are accepted.
+// InstallCRDs applies the CustomResourceDefinitions in files and returns when objects of
+// all kinds are accepted.
 func (p *Plane) InstallCRDs(ctx context.Context, files ...string) error {
 	client, err := dynamic.NewForConfig(p.Config)
 	if err != nil {
@@ -76,7 +76,7 @@ func waitEstablished(ctx context.Context, crds dynamic.ResourceInterface, name s
 		if err != nil {
 			return false, err
 		}
-		// Nothing is there before the API server has looked at it.
+		// There are no conditions before the API server has processed it.
 		conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
 		for _, condition := range conditions {
 			fields, ok := condition.(map[string]any)

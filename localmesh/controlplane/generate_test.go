@@ -19,7 +19,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// services is how many Services TestGenerate reads, OVERRIDES_FLEET or 1,000.
+// services is the number of Services that TestGenerate reads, OVERRIDES_FLEET or 1,000.
 func services(t *testing.T) int {
 	t.Helper()
 	value := os.Getenv("OVERRIDES_FLEET")
@@ -33,13 +33,13 @@ func services(t *testing.T) int {
 	return n
 }
 
-// TestGenerate reads a large cluster with the command and counts what it asks
-// the API server for: lists, by pages, and nothing for each Service. How long
-// it takes is for the log: a machine that does other things proves nothing.
+// TestGenerate reads a large cluster with the command and counts its requests to the API
+// server: lists, in pages, and none per Service. The time that it takes is only logged:
+// on a busy machine it proves nothing.
 func TestGenerate(t *testing.T) {
 	programtest.Cluster.Need(t, program.Kubernetes())
 	command := programtest.Overrides(t, "../..", "-trimpath")
-	// Not the shared one: its other tests would be in the numbers.
+	// This is not the shared server, since requests of other tests would be counted.
 	server := startAlone(t)
 	n := services(t)
 	began := time.Now()
@@ -85,7 +85,7 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// TestFleet loads a few Services and looks at what is there.
+// TestFleet loads a few Services and checks the objects.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	server := controlPlane(t)
@@ -135,7 +135,7 @@ func startAlone(t *testing.T) *controlplane.Plane {
 	return server
 }
 
-// run runs command and returns its output and how long it took.
+// run runs command and returns its output and its duration.
 func run(t *testing.T, command string, args ...string) ([]byte, time.Duration) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), command, args...)

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// IstioNamespace is where istiod's configuration is, and Istio's root namespace.
+	// IstioNamespace has istiod's configuration, and is Istio's root namespace.
 	IstioNamespace = "istio-system"
-	// XDSPort is where istiod serves proxies, in plain text.
+	// XDSPort is istiod's port for proxies, in plain text.
 	XDSPort = 15010
 	// IstiodHTTPPort serves istiod's readiness and debug pages.
 	IstiodHTTPPort = 8080
 
 	webhookPort = 15017
-	// portsApart is by how much the ports of one istiod are higher than those of the
-	// one before it.
+	// portsApart is the difference between the ports of one istiod and those of the one
+	// before it.
 	portsApart = 100
 )
 
@@ -37,22 +37,22 @@ const (
 type IstiodOptions struct {
 	// Address is the IP address at which proxies reach it.
 	Address string
-	// MeshConfig are Istio's MeshConfig fields, over the defaults used here.
+	// MeshConfig are Istio's MeshConfig fields, which override the defaults used here.
 	MeshConfig map[string]any
-	// Revision is that of an istiod beside the first, which is called "default" and
-	// has to be there already; empty for the first.
+	// Revision is the revision of an istiod besides the first, which is called "default"
+	// and must already run; empty for the first.
 	Revision string
-	// Nth is 0 for the first istiod, whose ports are Istio's own, and counts the others.
+	// Nth is 0 for the first istiod, whose ports are Istio's own, and numbers the others.
 	Nth int
 }
 
-// port returns where an istiod has what the first has at a port.
+// port returns the address that corresponds to a port of the first istiod.
 func (o IstiodOptions) port(first int) string { return fmt.Sprint(first + portsApart*o.Nth) }
 
-// XDS is where it serves proxies, in plain text.
+// XDS is its address for proxies, in plain text.
 func (o IstiodOptions) XDS() string { return net.JoinHostPort(o.Address, o.port(XDSPort)) }
 
-// program is what [Plane.Restart] knows it as.
+// program is its name for [Plane.Restart].
 func (o IstiodOptions) program() string {
 	if o.Revision == "" {
 		return "pilot-discovery"
@@ -60,8 +60,8 @@ func (o IstiodOptions) program() string {
 	return "pilot-discovery-" + o.Revision
 }
 
-// StartIstiod installs Istio, as "istioctl install --set profile=minimal" does,
-// but for the Deployment: istiod runs as a process.
+// StartIstiod installs Istio as "istioctl install --set profile=minimal" does, except for
+// the Deployment: istiod runs as a process.
 func (p *Plane) StartIstiod(ctx context.Context, options IstiodOptions) error {
 	paths, err := program.Build(ctx, program.Istio(), p.log)
 	if err != nil {
@@ -83,8 +83,8 @@ func (p *Plane) StartIstiod(ctx context.Context, options IstiodOptions) error {
 }
 
 func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOptions) error {
-	// It writes ./var/run/secrets and logs in by its own service account's name,
-	// so that the permissions of Istio's chart apply to it as in a cluster.
+	// istiod writes ./var/run/secrets and logs in as its own service account, so that the
+	// permissions of Istio's chart apply to it as in a cluster.
 	dir := filepath.Join(p.Dir, strings.Replace(options.program(), "pilot-discovery", "istiod", 1))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
@@ -95,7 +95,7 @@ func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOption
 		return err
 	}
 	on := func(port int) string { return net.JoinHostPort(options.Address, options.port(port)) }
-	// Its debug pages are for callers from loopback alone.
+	// Its debug pages are only for callers on loopback.
 	inside := func(port int) string { return net.JoinHostPort(loopback, options.port(port)) }
 	return p.start(ctx, command{
 		path: path, as: options.program(), dir: dir,
@@ -109,19 +109,19 @@ func (p *Plane) runIstiod(ctx context.Context, path string, options IstiodOption
 		env: []string{
 			"POD_NAME=istiod-0", "POD_NAMESPACE=" + IstioNamespace, "SERVICE_ACCOUNT=istiod", "REVISION=" + cmp.Or(options.Revision, "default"), "CLUSTER_ID=Kubernetes",
 			"PILOT_CERT_PROVIDER=istiod", "ISTIOD_CUSTOM_HOST=localhost",
-			// What a stock Envoy does not know.
+			// Features that a stock Envoy does not know.
 			"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false",
 			"HTTP_PROXY=", "HTTPS_PROXY=", "http_proxy=", "https_proxy=",
 		},
 	})
 }
 
-// istioObjects returns what istioctl would install; for a revision, what the first
-// istiod has not brought already.
+// istioObjects returns the objects that istioctl would install; for a revision, only
+// those that the first istiod has not installed already.
 func istioObjects(ctx context.Context, istioctl, revision string) ([]*unstructured.Unstructured, error) {
 	args := []string{
 		"manifest", "generate", "--set", "profile=minimal",
-		// Nothing here takes probes in the proxy's place.
+		// Nothing here answers probes instead of the proxy.
 		"--set", "values.sidecarInjectorWebhook.rewriteAppHTTPProbe=false",
 	}
 	if revision == "" {
@@ -168,7 +168,8 @@ func adaptIstio(object *unstructured.Unstructured, options IstiodOptions) error 
 			return nil
 		}
 		config := map[string]any{
-			// Stock Envoys have no istio.stats filter, whose listeners they'd refuse.
+			// Stock Envoys have no istio.stats filter, so they would reject listeners
+			// with it.
 			"defaultProviders": map[string]any{}, "enableAutoMtls": false, "rootNamespace": IstioNamespace, "trustDomain": "cluster.local",
 		}
 		maps.Copy(config, options.MeshConfig)
@@ -181,7 +182,7 @@ func adaptIstio(object *unstructured.Unstructured, options IstiodOptions) error 
 	return nil
 }
 
-// configMap is the name of the one with the MeshConfig of a revision.
+// configMap is the name of the ConfigMap with the MeshConfig of a revision.
 func configMap(revision string) string {
 	if revision == "" {
 		return "istio"
@@ -189,7 +190,7 @@ func configMap(revision string) string {
 	return "istio-" + revision
 }
 
-// pointWebhooks has them called by URL, since no Service stands for the process.
+// pointWebhooks makes the API server call them by URL, since the process has no Service.
 func pointWebhooks(object *unstructured.Unstructured, port string) error {
 	webhooks, _, err := unstructured.NestedSlice(object.Object, "webhooks")
 	if err != nil {

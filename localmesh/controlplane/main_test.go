@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// shared is one control plane for all tests, which keep to namespaces of their
-// own; it is started by the first that asks.
+// shared is one control plane for all tests, which use namespaces of their own; the first
+// that needs it starts it.
 var shared struct {
 	once   sync.Once
 	server *controlplane.Plane
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// controlPlane returns the shared control plane, with Istio's kinds and ours.
+// controlPlane returns the shared control plane, with Istio's kinds and this project's.
 func controlPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
 	programtest.Cluster.Need(t, program.Kubernetes())
@@ -45,7 +45,8 @@ func controlPlane(t *testing.T) *controlplane.Plane {
 
 func startShared(t *testing.T) (*controlplane.Plane, error) {
 	t.Helper()
-	// The test that happens to be first must not end it, so not t.Context().
+	// The control plane must outlive the test that happens to be first, so this is not
+	// t.Context().
 	ctx := context.Background() //nolint:usetesting // see above
 	began := time.Now()
 	server, err := controlplane.Start(ctx, controlplane.Options{Log: os.Stderr})

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// validity is that of all certificates; nothing here is meant to last.
+// validity is the validity of all certificates, which nobody uses for long.
 const validity = 7 * 24 * time.Hour
 
 // authority signs certificates. It lives in memory only.
@@ -54,7 +54,7 @@ func newAuthority() (*authority, error) {
 	return &authority{key: key, certificate: certificate, pem: encode("CERTIFICATE", der)}, nil
 }
 
-// server returns a certificate for what listens on loopback and on addresses.
+// server returns a certificate for servers on loopback and on addresses.
 func (a *authority) server(name string, addresses []string, dnsNames ...string) (pair, error) {
 	ips := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	for _, address := range addresses {
@@ -68,7 +68,7 @@ func (a *authority) server(name string, addresses []string, dnsNames ...string) 
 	})
 }
 
-// client returns a certificate for a user and the groups it is in.
+// client returns a certificate for a user and its groups.
 func (a *authority) client(user string, groups ...string) (pair, error) {
 	return a.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: user, Organization: groups},
@@ -96,8 +96,7 @@ func (a *authority) sign(template *x509.Certificate) (pair, error) {
 	return pair{certificate: encode("CERTIFICATE", der), key: keyPEM}, err
 }
 
-// signingKeys returns the keys with which service account tokens are signed and
-// verified.
+// signingKeys returns the keys that sign and verify service account tokens.
 func signingKeys() (private, public []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -123,7 +122,7 @@ func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// writeFiles writes files that only their owner may read.
+// writeFiles writes files that only the owner may read.
 func writeFiles(dir string, files map[string][]byte) error {
 	var errs []error
 	for name, data := range files {

@@ -23,31 +23,31 @@ import (
 
 const loopback = "127.0.0.1"
 
-// Options are settings of a control plane. The zero value is fine.
+// Options are settings of a control plane. The zero value works.
 type Options struct {
-	// Log is told what is built and started; nil for nobody.
+	// Log receives a line for each program that is built or started, if it is not nil.
 	Log io.Writer
-	// Dir is where everything is written, a folder that is not there yet; empty
-	// for one of its own.
+	// Dir is the folder for all files, which must not exist yet; empty for a temporary
+	// one.
 	Dir string
 	// Bind is the address that kube-apiserver listens on, loopback if empty.
 	Bind string
-	// Addresses are further IP addresses at which clients reach kube-apiserver.
+	// Addresses are additional IP addresses at which clients reach kube-apiserver.
 	Addresses []string
-	// Flags are passed to kube-apiserver after those that it gets anyway.
+	// Flags are passed to kube-apiserver after the flags that it always gets.
 	Flags []string
-	// Controllers says that kube-controller-manager will be started: until then
-	// there are no service accounts, without which no Pod is let in.
+	// Controllers says that kube-controller-manager will be started: without it there are
+	// no service accounts, which every Pod needs.
 	Controllers bool
 }
 
 // Plane is a running control plane.
 type Plane struct {
-	// Kubeconfig is the path of a file that makes its reader an administrator.
+	// Kubeconfig is the path of a kubeconfig for an administrator.
 	Kubeconfig string
 	// Config is the same for client-go, without a limit on queries.
 	Config *rest.Config
-	// Dir has everything that was written, logs included.
+	// Dir has all files that were written, including logs.
 	Dir string
 
 	log       io.Writer
@@ -59,8 +59,8 @@ type Plane struct {
 	children []*child
 }
 
-// Start brings up etcd and kube-apiserver, and builds them first if need be.
-// Stop must be called on what it returns. ctx ends the start, not the server.
+// Start starts etcd and kube-apiserver, and first builds them if necessary. Call Stop on
+// the result. ctx ends the start, not the server.
 func Start(ctx context.Context, options Options) (*Plane, error) {
 	if options.Log == nil {
 		options.Log = io.Discard
@@ -72,7 +72,7 @@ func Start(ctx context.Context, options Options) (*Plane, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A free port may be taken by the time a program listens on it.
+	// Another program may take a free port before the server listens on it.
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		plane, err := startPlane(ctx, paths, options)
@@ -122,8 +122,7 @@ func startPlane(ctx context.Context, paths program.Paths, options Options) (_ *P
 	return p, nil
 }
 
-// Stop ends the programs, in the order in which they depend on one another, and
-// removes what they wrote.
+// Stop ends the programs in the order of their dependencies, and deletes their files.
 func (p *Plane) Stop() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +134,7 @@ func (p *Plane) Stop() error {
 	return errors.Join(append(errs, os.RemoveAll(p.Dir))...)
 }
 
-// Signal sends a signal to a program, by its name.
+// Signal sends a signal to a program, by name.
 func (p *Plane) Signal(name string, signal syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -186,7 +185,7 @@ func (p *Plane) start(ctx context.Context, c command) error {
 	return started.waitReady(ctx)
 }
 
-// writeIdentities makes all keys and certificates, and the kubeconfig.
+// writeIdentities creates all keys and certificates, and the kubeconfig.
 func (p *Plane) writeIdentities(addresses []string) error {
 	ca, err := newAuthority()
 	if err != nil {
@@ -214,8 +213,8 @@ func (p *Plane) writeIdentities(addresses []string) error {
 	return err
 }
 
-// writeKubeconfig writes a file that makes its reader a user of some groups,
-// and returns the same for client-go.
+// writeKubeconfig writes a kubeconfig for a user of some groups, and returns the same for
+// client-go.
 func (p *Plane) writeKubeconfig(path, user string, groups ...string) (*rest.Config, error) {
 	identity, err := p.authority.client(user, groups...)
 	if err != nil {

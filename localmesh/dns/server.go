@@ -11,13 +11,13 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Domain is the cluster's.
+// Domain is the cluster's domain.
 const Domain = "cluster.local"
 
 // ttl is short: Services come and go in tests.
 const ttl = 5
 
-// Answer is what is known of a name.
+// Answer has the records of a name.
 type Answer struct {
 	// Addresses are IPv4.
 	Addresses []netip.Addr
@@ -25,18 +25,18 @@ type Answer struct {
 	Alias string
 }
 
-// Lookup answers for a name, lower case and without the final dot. False means
-// that there is no such name.
+// Lookup returns the answer for a name in lower case, without the final dot. False means
+// that the name does not exist.
 type Lookup func(name string) (Answer, bool)
 
-// Serve answers on UDP and TCP until ctx ends.
+// Serve answers questions over UDP and TCP until ctx ends.
 func Serve(ctx context.Context, address string, lookup Lookup) error {
 	config := net.ListenConfig{}
 	packets, err := config.ListenPacket(ctx, "udp", address)
 	if err != nil {
 		return fmt.Errorf("listen for DNS: %w", err)
 	}
-	// The same port, also where it was chosen for us.
+	// The same port, even if the kernel chose it.
 	listener, err := config.Listen(ctx, "tcp", packets.LocalAddr().String())
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for DNS: %w", err), packets.Close())
@@ -46,7 +46,7 @@ func Serve(ctx context.Context, address string, lookup Lookup) error {
 
 func serve(ctx context.Context, packets net.PacketConn, listener net.Listener, lookup Lookup) error {
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, request *dns.Msg) {
-		// Whoever asked may be gone; there is nobody to tell.
+		// The client may have gone away.
 		_ = w.WriteMsg(reply(request, lookup))
 	})
 	servers := []*dns.Server{{PacketConn: packets, Handler: handler}, {Listener: listener, Handler: handler}}
@@ -59,7 +59,7 @@ func serve(ctx context.Context, packets net.PacketConn, listener net.Listener, l
 	case <-ctx.Done():
 	case err = <-ended:
 	}
-	// Closed, not shut down: a server that has not begun yet would stay.
+	// Close instead of Shutdown: Shutdown doesn't stop a server that has not started yet.
 	return errors.Join(err, ignoreClosed(packets.Close()), ignoreClosed(listener.Close()))
 }
 
@@ -89,7 +89,7 @@ func reply(request *dns.Msg, lookup Lookup) *dns.Msg {
 	if answer.Alias != "" {
 		header.Rrtype = dns.TypeCNAME
 		response.Answer = append(response.Answer, &dns.CNAME{Hdr: header, Target: dns.Fqdn(answer.Alias)})
-		// A client that asks us for the alias would get the same.
+		// A client that asks for the alias would get the same answer.
 		header.Name = dns.Fqdn(answer.Alias)
 		answer, _ = lookup(strings.ToLower(strings.TrimSuffix(answer.Alias, ".")))
 	}
@@ -103,7 +103,7 @@ func reply(request *dns.Msg, lookup Lookup) *dns.Msg {
 	return response
 }
 
-// ResolvConf is the /etc/resolv.conf of the pods of a namespace.
+// ResolvConf is the /etc/resolv.conf of a namespace's pods.
 func ResolvConf(namespace string, server netip.Addr) string {
 	return fmt.Sprintf("search %[1]s.svc.%[2]s svc.%[2]s %[2]s\nnameserver %[3]s\noptions ndots:5\n", namespace, Domain, server)
 }

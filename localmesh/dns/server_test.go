@@ -23,7 +23,7 @@ func service(name, clusterIP string) *corev1.Service {
 	}
 }
 
-// endpoint is one of a slice, ready unless its address ends in 9.
+// endpoint is an endpoint of a slice, ready unless its address ends in 9.
 func endpoint(address, host string) discoveryv1.Endpoint {
 	ready := address[len(address)-1] != '9'
 	e := discoveryv1.Endpoint{Addresses: []string{address}, Conditions: discoveryv1.EndpointConditions{Ready: &ready}}
@@ -33,7 +33,7 @@ func endpoint(address, host string) discoveryv1.Endpoint {
 	return e
 }
 
-// cluster has what the tests ask for.
+// cluster has the objects that the tests look up.
 func cluster() *fake.Clientset {
 	alias := service("elsewhere", "")
 	alias.Spec.Type, alias.Spec.ExternalName = corev1.ServiceTypeExternalName, "web.shop.svc.cluster.local"
@@ -51,7 +51,7 @@ func cluster() *fake.Clientset {
 	)
 }
 
-// answers are what a question is answered with.
+// answers are the records in the answers to a question.
 type answers struct {
 	Code  int
 	Names []string
@@ -106,7 +106,7 @@ func TestServe(t *testing.T) {
 func listen(t *testing.T) (net.PacketConn, net.Listener) {
 	t.Helper()
 	config := net.ListenConfig{}
-	// A port that is free for UDP may not be for TCP.
+	// A port that is free for UDP may be in use for TCP.
 	for range 20 {
 		packets, err := config.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 		if err != nil {
@@ -141,7 +141,7 @@ func ask(t *testing.T, network, server, name string, kind uint16) answers {
 	return got
 }
 
-// TestLookupFollows expects a Service that is made later to be found.
+// TestLookupFollows checks that a Service created later is found.
 func TestLookupFollows(t *testing.T) {
 	t.Parallel()
 	client := cluster()

@@ -17,8 +17,8 @@ import (
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 )
 
-// Watch returns a lookup in the Services and EndpointSlices of an API server,
-// which it follows until ctx ends.
+// Watch returns a lookup in the Services and EndpointSlices of an API server, which it
+// watches until ctx ends.
 func Watch(ctx context.Context, client kubernetes.Interface) (Lookup, error) {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	z := zone{
@@ -34,7 +34,7 @@ func Watch(ctx context.Context, client kubernetes.Interface) (Lookup, error) {
 	return z.lookup, nil
 }
 
-// zone is what is known of cluster.local.
+// zone looks up the names of cluster.local.
 type zone struct {
 	services corelisters.ServiceLister
 	slices   discoverylisters.EndpointSliceLister
@@ -90,8 +90,8 @@ func (z zone) service(namespace, name string) (Answer, bool) {
 	return Answer{Addresses: []netip.Addr{address}}, true
 }
 
-// endpoints returns the addresses of a headless Service's pods that are ready,
-// all or those with a host name, sorted.
+// endpoints returns the addresses of a headless Service's ready pods, all or those with a
+// host name, sorted.
 func (z zone) endpoints(namespace, service, host string) []netip.Addr {
 	found, err := z.slices.EndpointSlices(namespace).List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service}))
 	if err != nil {
@@ -100,7 +100,7 @@ func (z zone) endpoints(namespace, service, host string) []netip.Addr {
 	var out []netip.Addr
 	for _, slice := range found {
 		for _, endpoint := range slice.Endpoints {
-			// With publishNotReadyAddresses the slice says that all are ready.
+			// With publishNotReadyAddresses the slice marks all as ready.
 			ready := endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready
 			named := host == "" || endpoint.Hostname != nil && *endpoint.Hostname == host
 			if !ready || !named {

@@ -1,7 +1,7 @@
-// Package fleet fills a cluster with Services that have two versions each, as
-// they look where Kubernetes' controllers and kubelets run: Deployments with
-// their ReplicaSets, ready Pods and EndpointSlices. Nothing of it runs.
+// Package fleet fills a cluster with Services that have two versions each, as they look
+// if Kubernetes' controllers and kubelets run: Deployments with their ReplicaSets, ready
+// Pods and EndpointSlices. None of them runs.
 //
-// It is for measuring what reading a large cluster costs. It writes as fast as
-// the API server takes it, and never to a namespace that exists already.
+// It is for measuring the cost of reading a large cluster. It writes as fast as the API
+// server accepts, and never to a namespace that already exists.
 package fleet

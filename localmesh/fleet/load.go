@@ -13,14 +13,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// MaxServices is how many fit into the addresses of pods.
+// MaxServices is the number of Services for which the range of pod addresses suffices.
 const MaxServices = 31_000
 
-// writers is how many Services are written at a time.
+// writers is the number of Services written concurrently.
 const writers = 24
 
-// Load makes namespace with n Services, named service-0 and so on, each with a
-// ready Pod of version v1 and one of v2. It is 10 requests for each.
+// Load creates namespace with n Services, named service-0 and so on, each with a ready
+// Pod of version v1 and one of v2. It makes 10 requests for each.
 func Load(ctx context.Context, config *rest.Config, namespace string, n int) error {
 	if n > MaxServices {
 		return fmt.Errorf("%d Services are more than %d", n, MaxServices)
@@ -65,7 +65,7 @@ feed:
 	return errors.Join(append(errs, context.Cause(ctx))...)
 }
 
-// loadOne writes one Service and what stands behind it.
+// loadOne writes one Service and its workloads.
 func loadOne(ctx context.Context, client kubernetes.Interface, namespace string, number int) error {
 	name := fmt.Sprintf("service-%d", number)
 	svc, err := client.CoreV1().Services(namespace).Create(ctx, service(namespace, name), metav1.CreateOptions{})

@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// port is the one that every Service and Pod listens on.
+// port is the port of every Service and Pod.
 const port = 8080
 
-// versions of every Service. The first is the released one.
+// versions are the versions of every Service. The first is the released one.
 func versions() []string { return []string{"v1", "v2"} }
 
-// podHash is what a Deployment adds to the names and labels of what it makes.
+// podHash is the hash in the names and labels of a Deployment's pods.
 const podHash = "5d4f8c7b9"
 
 func service(namespace, name string) *corev1.Service {
@@ -29,7 +29,7 @@ func service(namespace, name string) *corev1.Service {
 	}
 }
 
-// template is the Pods of one version.
+// template is the pod template of one version.
 func template(app, version string) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": app, "version": version}},
@@ -75,7 +75,7 @@ func pod(owner *appsv1.ReplicaSet) *corev1.Pod {
 	}
 }
 
-// running is the status that a kubelet would give a ready pod.
+// running is the status that a kubelet would set for a ready pod.
 func running(address string) corev1.PodStatus {
 	return corev1.PodStatus{
 		Phase: corev1.PodRunning,

@@ -28,8 +28,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/sandbox"
 )
 
-// stopTimeout is how long ending may take. After that the kernel kills what is
-// left, as it does whenever the first process of a namespace ends.
+// stopTimeout limits how long ending may take. After that the kernel kills the remaining
+// processes, as it always does when the first process of a namespace ends.
 const stopTimeout = 20 * time.Second
 
 // machine is everything that runs.
@@ -40,11 +40,11 @@ type machine struct {
 	pods    *pods
 	lookup  dns.Lookup
 	log     *slog.Logger
-	// work is what goes on until the context ends.
+	// work are the goroutines that run until the context ends.
 	work *errgroup.Group
 }
 
-// Main is the process. It returns its exit code.
+// Main runs the process. It returns its exit code.
 func Main() int {
 	events := &events{encoder: json.NewEncoder(os.Stdout)}
 	decoder := json.NewDecoder(os.Stdin)
@@ -52,35 +52,35 @@ func Main() int {
 	if err := decoder.Decode(&config); err != nil {
 		return events.fail(fmt.Errorf("read the configuration: %w", err))
 	}
-	// Nobody may be there to listen when there is cleaning up to do.
+	// During cleanup, the reader of the output may be gone.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// Two things say that it is over, and the second must not end the cleaning up:
-	// so signals are caught to the end.
+	// Both a signal and the end of standard input end the machine, and the second of them
+	// must not end the cleanup: so signals are caught until the end.
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	go func() {
-		// Nothing more is said; the end of it is the end of whoever started us.
+		// There is no more input; its end means that the parent process has ended.
 		_, _ = io.Copy(io.Discard, io.MultiReader(decoder.Buffered(), os.Stdin))
 		end()
 	}()
 	context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, func() { os.Exit(1) }) })
 	err := run(ctx, config, events)
-	// Whoever started us may be gone.
+	// The parent process may be gone.
 	if err = errors.Join(err, os.RemoveAll(config.Dir)); err != nil {
 		return events.fail(err)
 	}
 	return 0
 }
 
-// events writes what the machine says.
+// events writes the machine's events.
 type events struct {
 	mu      sync.Mutex
 	encoder *json.Encoder
 }
 
-// say writes an event. If nobody listens any more, standard input says so too.
+// say writes an event. If nobody reads it, standard input has ended too.
 func (e *events) say(event Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,7 +92,7 @@ func (e *events) fail(err error) int {
 	return 1
 }
 
-// Write makes events of lines.
+// Write turns lines into events.
 func (e *events) Write(p []byte) (int, error) {
 	for line := range strings.Lines(string(p)) {
 		e.say(Event{Message: strings.TrimSpace(line)})
@@ -100,7 +100,7 @@ func (e *events) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// run starts everything, says that it is ready, and ends it when ctx ends.
+// run starts everything, reports that it is ready, and ends it when ctx ends.
 func run(ctx context.Context, config Config, events *events) (err error) {
 	if err := prepareMounts(); err != nil {
 		return err
@@ -111,7 +111,7 @@ func run(ctx context.Context, config Config, events *events) (err error) {
 	}
 	defer logFile.Close()
 	m := &machine{config: config, log: slog.New(slog.NewTextHandler(logFile, nil))}
-	// What goes on ends after what is started here has failed, too.
+	// The goroutines also end if the start below fails.
 	working, end := context.WithCancel(context.Background())
 	m.work, working = errgroup.WithContext(working)
 	defer func() {
@@ -152,7 +152,7 @@ func ignoreCanceled(err error) error {
 	return err
 }
 
-// startControlPlane brings up Kubernetes and Istio.
+// startControlPlane starts Kubernetes and Istio.
 func (m *machine) startControlPlane(ctx context.Context, events *events) (err error) {
 	m.plane, err = controlplane.Start(ctx, controlplane.Options{
 		Log: events, Dir: filepath.Join(m.config.Dir, "plane"), Controllers: true,
@@ -181,7 +181,7 @@ func (m *machine) startControlPlane(ctx context.Context, events *events) (err er
 	return group.Wait()
 }
 
-// istiods are all of the mesh: the first, and one for each further revision.
+// istiods are all istiods of the mesh: the first, and one for each additional revision.
 func (m *machine) istiods() []controlplane.IstiodOptions {
 	out := []controlplane.IstiodOptions{{Address: NodeAddress, MeshConfig: m.config.MeshConfig}}
 	for i, revision := range m.config.Revisions {
@@ -190,7 +190,7 @@ func (m *machine) istiods() []controlplane.IstiodOptions {
 	return out
 }
 
-// startNode brings up what runs Pods.
+// startNode starts the agent that runs Pods, and its servers.
 func (m *machine) startNode(ctx context.Context, events *events) error {
 	client, err := kubernetes.NewForConfig(m.plane.Config)
 	if err != nil {
@@ -232,7 +232,7 @@ func (m *machine) startNode(ctx context.Context, events *events) error {
 	return nil
 }
 
-// image finds the program for an image: by its repository, or the last part of it.
+// image finds the program for an image by its repository, or the repository's last part.
 func (m *machine) image(image string) (agent.Program, bool) {
 	repository, _, _ := strings.Cut(image, "@")
 	if colon := strings.LastIndexByte(repository, ':'); colon > strings.LastIndexByte(repository, '/') {
@@ -246,13 +246,13 @@ func (m *machine) image(image string) (agent.Program, bool) {
 	return agent.Program{}, false
 }
 
-// prepareMounts keeps mounts made here from showing anywhere else.
+// prepareMounts keeps mounts made here from appearing elsewhere.
 func prepareMounts() error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	// Where this is not allowed, /proc shows other process IDs than ours, which
-	// nothing here reads.
+	// If this is not allowed, /proc shows process IDs of another namespace, which nothing
+	// here reads.
 	_ = syscall.Mount("proc", "/proc", "proc", 0, "")
 	return nil
 }

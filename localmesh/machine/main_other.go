@@ -2,5 +2,5 @@
 
 package machine
 
-// Main is the process. It returns its exit code.
+// Main runs the process. It returns its exit code.
 func Main() int { return 1 }

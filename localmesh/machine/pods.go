@@ -45,7 +45,7 @@ func (p *pods) find(ip netip.Addr) *sandbox.Sandbox {
 	return p.byIP[ip]
 }
 
-// pod is a sandbox as the agent knows it.
+// pod is a sandbox for the agent.
 type pod struct {
 	*sandbox.Sandbox
 	pods *pods

@@ -20,19 +20,19 @@ const (
 	PodPrefix = "10.244.0.0/16"
 )
 
-// Config says what the machine runs.
+// Config is the configuration of the machine.
 type Config struct {
-	// Dir is a folder for everything that is written.
+	// Dir is the folder for all files.
 	Dir string
 	// Envoy is the path of a stock Envoy.
 	Envoy string
-	// Images are programs by the repository of the image that they stand for.
+	// Images are programs by the repository of the image that they run for.
 	Images map[string]string
 	// MeshConfig are Istio's MeshConfig fields.
 	MeshConfig map[string]any
-	// Revisions are those of further istiods.
+	// Revisions are the names of additional istiods.
 	Revisions []string
-	// CRDs are files with further CustomResourceDefinitions.
+	// CRDs are files with additional CustomResourceDefinitions.
 	CRDs []string
 }
 
@@ -41,18 +41,18 @@ func Socket(dir string) string { return filepath.Join(dir, "machine.sock") }
 
 // Event is a line that the machine writes.
 type Event struct {
-	// Message says what has just come up.
+	// Message names the component that has just started.
 	Message string `json:"message,omitempty"`
 	// Ready says that everything runs.
 	Ready bool `json:"ready,omitempty"`
-	// Kubeconfig is the path of an administrator's file, with an address that is
-	// good in the machine's network only.
+	// Kubeconfig is the path of an administrator's kubeconfig, with an address that is
+	// valid only in the machine's network.
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	// Error is why it ended.
 	Error string `json:"error,omitempty"`
 }
 
-// Op is what is asked of the machine.
+// Op is the operation of a Request.
 type Op string
 
 const (
@@ -67,20 +67,19 @@ const (
 	Restart Op = "restart"
 )
 
-// Request is one question; each has a connection to the socket of its own.
+// Request is one request; each uses its own connection to the socket.
 type Request struct {
 	Op Op `json:"op"`
-	// Pod is the address of the Pod from inside which to connect; empty for the
-	// node's own network.
+	// Pod is the address of the Pod to connect from; empty for the node's own network.
 	Pod string `json:"pod,omitempty"`
 	// Namespace completes names of Services that are not fully qualified.
 	Namespace string `json:"namespace,omitempty"`
-	// Address is a host and port; of one to dial the host may be the name of a Service.
+	// Address is a host and port; for Dial the host may be the name of a Service.
 	Address string `json:"address,omitempty"`
 	// Program is etcd, kube-apiserver, kube-controller-manager, pilot-discovery, or
 	// pilot-discovery-REVISION.
 	Program string `json:"program,omitempty"`
-	// Number is that of the signal.
+	// Number is the number of the signal.
 	Number syscall.Signal `json:"number,omitempty"`
 }
 
@@ -92,8 +91,7 @@ type Response struct {
 // maxMessage bounds requests and responses.
 const maxMessage = 16 << 10
 
-// Ask sends a request and returns the socket that came with the answer, nil if
-// there was none.
+// Ask sends a request and returns the socket that came with the answer, or nil.
 func Ask(socket *net.UnixConn, request Request) (*os.File, error) {
 	data, err := json.Marshal(request)
 	if err != nil {
@@ -121,7 +119,7 @@ func Ask(socket *net.UnixConn, request Request) (*os.File, error) {
 	return file, nil
 }
 
-// received makes a file of the descriptor that came with a message.
+// received makes a file from the descriptor that came with a message.
 func received(rights []byte) (*os.File, error) {
 	if len(rights) == 0 {
 		return nil, nil

@@ -28,7 +28,7 @@ func (m *machine) serve(ctx context.Context, listener *net.UnixListener) {
 		}
 		go func() {
 			defer socket.Close()
-			// Whoever asked and went away needs no answer.
+			// A client that has gone away needs no answer.
 			_ = m.answer(ctx, socket)
 		}()
 	}
@@ -71,7 +71,7 @@ type handle interface {
 	Close() error
 }
 
-// reply sends an answer, and a connection or a listener with it if there is one.
+// reply sends an answer, and with it a connection or a listener, if any.
 func reply(socket *net.UnixConn, failed error, with handle) error {
 	var response Response
 	if failed != nil {

@@ -1,5 +1,5 @@
-// Package meter stands between a client and an API server and notes every
-// request. It changes none.
+// Package meter is a proxy between a client and an API server that records every request,
+// and changes none.
 package meter
 
 import (
@@ -20,11 +20,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Request is one that passed.
+// Request is a request that passed.
 type Request struct {
 	Method, Path string
 	Query        url.Values
-	// Status is that of the answer, and Bytes the size of its body as sent.
+	// Status is the status of the answer, and Bytes the size of its body as sent.
 	Status int
 	Bytes  int64
 }
@@ -36,8 +36,8 @@ func (r Request) String() string {
 
 // Meter is a running proxy.
 type Meter struct {
-	// Kubeconfig is the path of a file that names the proxy. Who reads it needs
-	// no credentials: the proxy adds its own.
+	// Kubeconfig is the path of a kubeconfig for the proxy. Its readers need no
+	// credentials: the proxy adds its own.
 	Kubeconfig string
 
 	server *http.Server
@@ -46,8 +46,8 @@ type Meter struct {
 	requests []Request
 }
 
-// Start starts a proxy before the API server of config, with its kubeconfig in
-// dir. Close must be called on it; ctx ends the start only.
+// Start starts a proxy for the API server of config, with its kubeconfig in dir. Call
+// Close on the result; ctx ends the start only.
 func Start(ctx context.Context, config *rest.Config, dir string) (*Meter, error) {
 	target, err := url.Parse(config.Host)
 	if err != nil {
@@ -81,14 +81,14 @@ func Start(ctx context.Context, config *rest.Config, dir string) (*Meter, error)
 	return m, nil
 }
 
-// Close ends the proxy once no request is under way.
+// Close ends the proxy when no request is in flight.
 func (m *Meter) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return m.server.Shutdown(ctx)
 }
 
-// Requests returns what has passed and was answered since the last call.
+// Requests returns the requests that were answered since the last call.
 func (m *Meter) Requests() []Request {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -109,7 +109,7 @@ func (m *Meter) note(next http.Handler) http.Handler {
 	})
 }
 
-// counter counts what is written through it.
+// counter counts the bytes written through it.
 type counter struct {
 	http.ResponseWriter
 	status int
@@ -119,13 +119,13 @@ type counter struct {
 // Unwrap lets http.ResponseController reach Flush.
 func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// WriteHeader notes the status.
+// WriteHeader records the status.
 func (c *counter) WriteHeader(status int) {
 	c.status = status
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// Write notes the size.
+// Write records the size.
 func (c *counter) Write(data []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(data)
 	c.bytes += int64(n)

@@ -1,5 +1,5 @@
-// Package port finds ports for programs that have to be told theirs.
+// Package port finds free ports for programs that need one on their command line.
 //
-// In goes how many; out come ports of loopback that were free just now. They are not
-// kept: it must never be taken for granted that one is still free.
+// Input: a number. Output: ports of loopback that were free just now. They are not
+// reserved: never assume that one is still free.
 package port

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Free returns n ports of loopback that nobody listened on just now.
+// Free returns n ports of loopback that no program listened on just now.
 func Free(ctx context.Context, n int) ([]string, error) {
 	var ports []string
 	for range n {

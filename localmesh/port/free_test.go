@@ -7,7 +7,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/port"
 )
 
-// TestFree listens on all that it gets, at the same time.
+// TestFree listens on all returned ports at the same time.
 func TestFree(t *testing.T) {
 	t.Parallel()
 	ports, err := port.Free(t.Context(), 3)

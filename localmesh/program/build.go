@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 )
 
-// CacheDir returns where programs are kept: OVERRIDES_CACHE, else a folder of
-// the user's cache (XDG_CACHE_HOME on Linux).
+// CacheDir returns the folder for programs: OVERRIDES_CACHE, else a folder in the user's
+// cache (XDG_CACHE_HOME on Linux).
 func CacheDir() (string, error) {
 	if dir := os.Getenv("OVERRIDES_CACHE"); dir != "" {
 		return filepath.Join(dir, "localmesh"), nil
@@ -28,7 +28,7 @@ func CacheDir() (string, error) {
 // Paths are executables by name.
 type Paths map[string]string
 
-// Built returns the programs of m if all of them have been built already.
+// Built returns the programs of m if all of them are built.
 func Built(m Module) (Paths, bool) {
 	cache, err := CacheDir()
 	if err != nil {
@@ -45,9 +45,9 @@ func Built(m Module) (Paths, bool) {
 	return paths, true
 }
 
-// Build returns the programs of m, having built those that are missing: minutes
-// of work and gigabytes of Go's cache the first time. What is built is told on
-// log. Several processes may build at the same time; one waits for the other.
+// Build returns the programs of m, and builds those that are missing: minutes of work and
+// gigabytes of Go's cache the first time. It writes the names of programs that it builds
+// to log. Several processes may call it at the same time; one waits for the other.
 func Build(ctx context.Context, m Module, log io.Writer) (Paths, error) {
 	if paths, ok := Built(m); ok {
 		return paths, nil
@@ -92,7 +92,7 @@ func Build(ctx context.Context, m Module, log io.Writer) (Paths, error) {
 	return paths, nil
 }
 
-// build puts one program at path, in one step: an interrupted build leaves none.
+// build writes one program to path atomically: an interrupted build leaves nothing.
 func build(ctx context.Context, work string, program Program, path string, log io.Writer) error {
 	partial := path + ".partial"
 	args := append([]string{"build"}, sharedFlags()...)
@@ -122,9 +122,9 @@ func (m Module) checkout() (string, error) {
 	return dir, nil
 }
 
-// Source returns the folder of Go's module cache that holds the source of the
-// module path, at the version that m pins and with the contents that its go.sum
-// knows. It is fetched if it is not there yet.
+// Source returns the folder in Go's module cache with the source of the module path, in
+// the version that m pins and with the contents that match its go.sum. It downloads the
+// module if necessary.
 func Source(ctx context.Context, m Module, path string) (string, error) {
 	work, err := m.checkout()
 	if err != nil {
@@ -147,7 +147,7 @@ func download(ctx context.Context, dir, path string) (string, error) {
 	return found.Dir, nil
 }
 
-// firstOf returns the first error that is one.
+// firstOf returns the first error that is not nil.
 func firstOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -157,8 +157,8 @@ func firstOf(errs ...error) error {
 	return errors.New("no folder")
 }
 
-// goCommand returns a Go command in the module at dir. Settings of the caller
-// that would change what is built don't reach it; proxies do.
+// goCommand returns a Go command in the module at dir. It ignores settings of the caller
+// that would change the built program, but not proxies.
 func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir

@@ -2,8 +2,8 @@ package program
 
 import _ "embed" // the modules' go.mod and go.sum
 
-// Modules of the controllers that tests run Overrides beside, and where in their sources
-// the definitions of their kinds are.
+// Modules of the controllers that tests run beside Overrides, and the paths of their
+// CustomResourceDefinitions in their sources.
 const (
 	FlaggerPath = "github.com/fluxcd/flagger"
 	FlaggerCRDs = "artifacts/flagger/crd.yaml"
@@ -22,8 +22,7 @@ var (
 	argoSum []byte
 )
 
-// Flagger returns the module of flagger. The name of the program is that of the manager
-// of the fields which it writes.
+// Flagger returns the module of flagger. The program's name is also its field manager.
 func Flagger() Module {
 	return Module{
 		Name: "flagger", Mod: flaggerMod, Sum: flaggerSum,
@@ -31,7 +30,8 @@ func Flagger() Module {
 	}
 }
 
-// ArgoRollouts returns the module of rollouts-controller, of which the same is true.
+// ArgoRollouts returns the module of rollouts-controller, whose name is also its field
+// manager.
 func ArgoRollouts() Module {
 	return Module{
 		Name: "argo-rollouts", Mod: argoMod, Sum: argoSum,

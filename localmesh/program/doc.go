@@ -1,15 +1,14 @@
-// Package program builds the programs that the local mesh runs, from their Go
-// modules, once.
+// Package program builds the programs that the local mesh runs, once, from their Go
+// modules.
 //
-// A Module is a go.mod and go.sum, kept in this folder, and the programs that
-// are built from them: what they pin is what is built, nothing is looked up. A
-// program is kept in the user's cache under a name that is made of these files,
-// the build flags and the version of Go; while it is there, no Go command runs.
-// Of Istio other versions can be built, too ([IstioAt]): what those require, Go
-// works out from their own go.mod, once.
+// A Module is a go.mod and go.sum in this folder, and the programs that are built from
+// them: their pinned versions are built, and nothing is looked up. A program is cached in
+// the user's cache under a name derived from these files, the build flags and the version
+// of Go; while it is there, no Go command runs. Other versions of Istio can be built, too
+// ([IstioAt]): Go resolves their requirements from their own go.mod, once.
 //
-// To move to another version, copy NAME.mod and NAME.sum to go.mod and go.sum of
-// an empty folder, run "go get" and "go mod tidy" there, and copy them back.
+// To update to another version, copy NAME.mod and NAME.sum to go.mod and go.sum in an
+// empty folder, run "go get" and "go mod tidy" there, and copy them back.
 //
-// It must never write anywhere but below the cache and Go's own caches.
+// The package writes only below the cache and Go's own caches.
 package program

@@ -11,12 +11,12 @@ import (
 	"regexp"
 )
 
-// IstioVersion is what istiod and istioctl say they are. istio.mod pins the
-// commit, which has no tag of its own in Go's terms.
+// IstioVersion is the version that istiod and istioctl report. istio.mod pins the commit,
+// which has no semantic version tag for Go.
 const IstioVersion = "1.31.0"
 
-// IstioVariable is the variable of the environment that names another version of
-// the Go module istio.io/istio, such as v0.0.0-20260423205519-b01690e6db7d.
+// IstioVariable is the environment variable for another version of the Go module
+// istio.io/istio, such as v0.0.0-20260423205519-b01690e6db7d.
 const IstioVariable = "OVERRIDES_ISTIO"
 
 const istioPath = "istio.io/istio"
@@ -28,16 +28,15 @@ var (
 	istioSum []byte
 )
 
-// Istio returns the module of pilot-discovery, which is istiod, and istioctl: of
-// the version that IstioVariable names, else of the one that is pinned here.
+// Istio returns the module of pilot-discovery, which is istiod, and istioctl, in the
+// version in IstioVariable, else the pinned version.
 func Istio() Module { return IstioAt(os.Getenv(IstioVariable)) }
 
-// IstioAt returns the same of a version of the Go module istio.io/istio; of the one
-// that is pinned here if version is empty.
+// IstioAt returns the same in a version of the Go module istio.io/istio; in the pinned
+// version if version is empty.
 //
-// The versions of what another version depends on are those that Go selects for it,
-// which are the same at any time. Its own go.sum vouches for their contents, and
-// Go's checksum database for what is not in that.
+// Go selects the versions of another version's dependencies, always the same ones. Its
+// own go.sum verifies their contents, and Go's checksum database the rest.
 func IstioAt(version string) Module {
 	if version == "" || bytes.Contains(istioMod, []byte(istioPath+" "+version+" ")) {
 		return Module{Name: "istio", Mod: istioMod, Sum: istioSum, Programs: istioPrograms("-X " + istioBuild + "buildVersion=" + IstioVersion)}
@@ -52,10 +51,9 @@ func IstioAt(version string) Module {
 
 const istioBuild = istioPath + "/pkg/version."
 
-// istioPrograms returns the programs, which are told by flags of the linker what
-// they are.
+// istioPrograms returns the programs, whose identity the linker's flags set.
 func istioPrograms(identity string) []Program {
-	// Istio leaves out what its own images do: generated code takes its place.
+	// Istio's own images also leave this out: generated code replaces it.
 	flags := []string{"-tags=vtprotobuf,disable_pgv", "-ldflags=-s -w " + identity}
 	return []Program{
 		{Name: "pilot-discovery", Package: istioPath + "/pilot/cmd/pilot-discovery", Flags: flags},
@@ -87,7 +85,7 @@ func resolveIstio(ctx context.Context, dir, version string) ([]Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The tag of its image tells proxies which version they are.
+	// The tag of its image tells proxies their version.
 	const set = " -X " + istioBuild
 	identity := set + "buildVersion=" + release + set + "buildTag=" + release + set + "buildHub=docker.io/istio"
 	return istioPrograms(identity), nil
@@ -95,8 +93,8 @@ func resolveIstio(ctx context.Context, dir, version string) ([]Program, error) {
 
 var releaseNumber = regexp.MustCompile(`^v(\d+\.\d+\.\d+)`)
 
-// istioRelease returns the release that a version of Istio is, or is about to be:
-// that of its API.
+// istioRelease returns the release that a version of Istio is or precedes: the release of
+// its API.
 func istioRelease(ctx context.Context, dir string) (string, error) {
 	output, err := goCommand(ctx, dir, "list", "-m", "-json", "istio.io/api").Output()
 	if err != nil {

@@ -2,6 +2,6 @@
 
 package program
 
-// lock does nothing where files can't be locked: two builds at a time then do
-// the same work twice.
+// lock does nothing if files can't be locked: two concurrent builds then do the same work
+// twice.
 func lock(string) (unlock func(), err error) { return func() {}, nil }

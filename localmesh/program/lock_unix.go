@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// lock waits until no other process holds path. It ends with the process, too.
+// lock waits until no other process holds path. The end of the process also unlocks it.
 func lock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"runtime"
 )
 
-// KubernetesVersion is the version that kubernetes.mod requires, and that the
-// API server says it has.
+// KubernetesVersion is the version that kubernetes.mod requires, and that the API server
+// reports.
 const KubernetesVersion = "v1.36.3"
 
 var (
@@ -20,25 +20,25 @@ var (
 	kubernetesSum []byte
 )
 
-// Module is where some programs are built.
+// Module is a Go module that some programs are built in.
 type Module struct {
 	// Name is for messages and names of folders.
 	Name string
 	// Mod and Sum are the contents of its go.mod and go.sum.
 	Mod, Sum []byte
 	Programs []Program
-	// resolve completes what Mod and Sum leave open, in a folder with their contents,
-	// and returns the programs to build there; nil where they pin all.
+	// resolve completes Mod and Sum, in a folder with their contents, and returns the
+	// programs to build there; nil if they pin everything.
 	resolve func(ctx context.Context, dir string) ([]Program, error)
 }
 
 // Program is one main package.
 type Program struct {
-	// Name is that of the executable.
+	// Name is the name of the executable.
 	Name string
 	// Package is its import path.
 	Package string
-	// Flags are passed to "go build" besides those that all programs share.
+	// Flags are passed to "go build" after those that all programs share.
 	Flags []string
 }
 
@@ -46,7 +46,7 @@ type Program struct {
 // kube-controller-manager.
 func Kubernetes() Module {
 	const version = "k8s.io/component-base/version."
-	// Without a version the programs take themselves for much older ones.
+	// Without a version, the programs would report a much older one.
 	versioned := []string{"-ldflags=-s -w -X " + version + "gitVersion=" + KubernetesVersion +
 		" -X " + version + "gitMajor=1 -X " + version + "gitMinor=36 -X " + version + "gitTreeState=clean"}
 	return Module{
@@ -64,10 +64,10 @@ func Kubernetes() Module {
 // stripped leaves out symbols that only a debugger reads.
 var stripped = []string{"-ldflags=-s -w"}
 
-// sharedFlags are those of every build.
+// sharedFlags are the flags of every build.
 func sharedFlags() []string { return []string{"-mod=readonly", "-trimpath", "-buildvcs=false"} }
 
-// key names what m builds: it changes with everything that the outcome is made of.
+// key names what m builds: it changes with everything that the result depends on.
 func (m Module) key() string {
 	hash := sha256.New()
 	add := func(data []byte) { fmt.Fprintf(hash, "%d:%s\n", len(data), data) }

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestVersion holds the version that the API server is told to say against the
-// one that it is built from.
+// TestVersion compares the version that the API server reports with the version that it
+// is built from.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"k8s.io/kubernetes " + KubernetesVersion, "=> k8s.io/apiserver v0" + strings.TrimPrefix(KubernetesVersion, "v1")} {
@@ -20,7 +20,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestKey changes all that a build depends on, and expects other keys.
+// TestKey changes everything that a build depends on, and checks that the key changes.
 func TestKey(t *testing.T) {
 	t.Parallel()
 	base := func() Module {
@@ -66,7 +66,7 @@ func TestBuild(t *testing.T) {
 	if !strings.Contains(log.String(), "building test2json of m") {
 		t.Errorf("log is %q", log.String())
 	}
-	// Now it is there: not even a Go command is needed.
+	// Now the program is cached: not even a Go command is needed.
 	t.Setenv("PATH", "")
 	again, err := Build(t.Context(), m, io.Discard)
 	if err != nil || again["test2json"] != paths["test2json"] {
@@ -74,7 +74,7 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// TestBuildFails expects no program, and no part of one, where a build fails.
+// TestBuildFails checks that a failed build leaves no program, and no part of one.
 func TestBuildFails(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("OVERRIDES_CACHE", cache)
@@ -92,7 +92,8 @@ func TestBuildFails(t *testing.T) {
 	}
 }
 
-// TestIstioAt expects another version to be another module, and the pinned one the same.
+// TestIstioAt checks that another version is another module, and the pinned version the
+// same.
 func TestIstioAt(t *testing.T) {
 	pinned := IstioAt("")
 	t.Setenv(IstioVariable, "v0.0.0-20260423205519-b01690e6db7d")

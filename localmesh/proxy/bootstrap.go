@@ -24,16 +24,16 @@ import (
 )
 
 const (
-	// Mark is the socket mark (SO_MARK) of what a proxy connects to.
+	// Mark is the socket mark (SO_MARK) of a proxy's outbound connections.
 	Mark = 1337
-	// AdminPort is where an Envoy's admin interface listens, on loopback of its pod.
+	// AdminPort is the port of Envoy's admin interface, on loopback of its pod.
 	AdminPort = 15000
 
 	statusPort     = 15021
 	prometheusPort = 15090
 	trustDomain    = "cluster.local"
 
-	// Linux's numbers, not those of the machine that this is compiled on.
+	// Linux's numbers, not those of the machine that compiles this.
 	solSocket = 1
 	soMark    = 36
 
@@ -42,7 +42,7 @@ const (
 	adminCluster = "prometheus_stats"
 )
 
-// Type is what a proxy is for.
+// Type is the role of a proxy.
 type Type string
 
 // The types of proxies that this package makes.
@@ -51,16 +51,16 @@ const (
 	Router  Type = "router"
 )
 
-// Options say which proxy to configure.
+// Options describe a proxy.
 type Options struct {
 	Type Type
 	IP   netip.Addr
-	// Env is the proxy container's environment: POD_NAME, POD_NAMESPACE,
-	// SERVICE_ACCOUNT, PROXY_CONFIG and ISTIO_META_… are read.
+	// Env is the proxy container's environment. Bootstrap reads POD_NAME, POD_NAMESPACE,
+	// SERVICE_ACCOUNT, PROXY_CONFIG and ISTIO_META_….
 	Env map[string]string
 	// Labels and Annotations are the pod's.
 	Labels, Annotations map[string]string
-	// IstioVersion is what the proxy claims to be, such as 1.31.0.
+	// IstioVersion is the version that the proxy reports, such as 1.31.0.
 	IstioVersion string
 	// XDS is istiod's plaintext address, IP:PORT.
 	XDS string
@@ -68,7 +68,7 @@ type Options struct {
 	SDS string
 }
 
-// Bootstrap returns the configuration that an Envoy starts with, as JSON.
+// Bootstrap returns the configuration with which Envoy starts, as JSON.
 func Bootstrap(o Options) ([]byte, error) {
 	node, err := node(o)
 	if err != nil {
@@ -111,7 +111,7 @@ func Bootstrap(o Options) ([]byte, error) {
 	return data, nil
 }
 
-// marked binds upstream connections to any address, with the mark.
+// marked binds upstream connections to any address, and marks them.
 func marked() *corev3.BindConfig {
 	return &corev3.BindConfig{
 		SourceAddress: &corev3.SocketAddress{Address: "0.0.0.0", PortSpecifier: &corev3.SocketAddress_PortValue{}},
@@ -121,7 +121,7 @@ func marked() *corev3.BindConfig {
 	}
 }
 
-// dynamic says that everything else is istiod's, and to wait for it for ever.
+// dynamic says that istiod provides everything else, and to wait for it forever.
 func dynamic() *bootstrapv3.Bootstrap_DynamicResources {
 	ads := func() *corev3.ConfigSource {
 		return &corev3.ConfigSource{
@@ -188,8 +188,8 @@ func tcpAddress(address string, port uint16) *corev3.Address {
 	}}}
 }
 
-// listeners are those that every proxy has: metrics, and readiness, which Istio's
-// agent answers elsewhere and Envoy itself here.
+// listeners are those of every proxy: metrics, and readiness, which Istio's agent answers
+// elsewhere and Envoy itself here.
 func listeners() ([]*listenerv3.Listener, error) {
 	metrics, err := listener(prometheusPort, "/stats/prometheus", "")
 	if err != nil {
@@ -202,7 +202,7 @@ func listeners() ([]*listenerv3.Listener, error) {
 	return []*listenerv3.Listener{metrics, ready}, nil
 }
 
-// listener leads one path to the admin interface, under another name if rewritten.
+// listener forwards one path to the admin interface, as another path if rewritten is set.
 func listener(port uint16, prefix, rewritten string) (*listenerv3.Listener, error) {
 	router, err := anypb.New(&routerv3.Router{})
 	if err != nil {
@@ -236,10 +236,10 @@ func listener(port uint16, prefix, rewritten string) (*listenerv3.Listener, erro
 	}, nil
 }
 
-// runtimeLayer is Istio's runtime, and the proxy configuration's over it.
+// runtimeLayer is Istio's runtime, overridden by that in the proxy configuration.
 func runtimeLayer(env map[string]string) (*bootstrapv3.RuntimeLayer, error) {
 	flags := map[string]any{
-		// Else one long regular expression rejects all routes.
+		// Otherwise one long regular expression makes Envoy reject all routes.
 		"re2.max_program_size.error_level":                               32768,
 		"envoy.reloadable_features.http_reject_path_with_fragment":       false,
 		"envoy.reloadable_features.coalesce_lb_rebuilds_on_batch_update": false,
@@ -266,7 +266,8 @@ func runtimeLayer(env map[string]string) (*bootstrapv3.RuntimeLayer, error) {
 	return &bootstrapv3.RuntimeLayer{Name: "global config", LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: layer}}, nil
 }
 
-// connectionLimit is Istio's: none, but said so that Envoy does not warn.
+// connectionLimit is Istio's setting: no limit, set explicitly so that Envoy does not
+// warn.
 func connectionLimit() (*overloadv3.OverloadManager, error) {
 	limit, err := anypb.New(&connectionsv3.DownstreamConnectionsConfig{MaxActiveDownstreamConnections: math.MaxInt32})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/proxy"
 )
 
-// options are a sidecar as Istio's injection describes it.
+// options describe a sidecar as Istio's injection does.
 func options() proxy.Options {
 	return proxy.Options{
 		Type: proxy.Sidecar,
@@ -80,7 +80,7 @@ func TestNode(t *testing.T) {
 	}
 }
 
-// TestMark expects all that leaves the pod to be marked, and nothing else.
+// TestMark checks that all outbound connections of the pod are marked, and no others.
 func TestMark(t *testing.T) {
 	t.Parallel()
 	config := bootstrap(t, options())
@@ -122,7 +122,7 @@ func TestBootstrapErrors(t *testing.T) {
 	}
 }
 
-// TestEnvoyAccepts has Envoy itself read a bootstrap.
+// TestEnvoyAccepts validates a bootstrap with Envoy itself.
 func TestEnvoyAccepts(t *testing.T) {
 	t.Parallel()
 	envoy := os.Getenv("ENVOY")

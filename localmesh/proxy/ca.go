@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// validity of all certificates is longer than a local mesh lives.
+// validity of all certificates exceeds the life of a local mesh.
 const validity = 7 * 24 * time.Hour
 
-// Identity is a workload's name in the mesh.
+// Identity identifies a workload in the mesh.
 type Identity struct {
 	Namespace, ServiceAccount string
 }
@@ -27,12 +27,12 @@ func (i Identity) String() string {
 	return fmt.Sprintf("spiffe://%s/ns/%s/sa/%s", trustDomain, i.Namespace, i.ServiceAccount)
 }
 
-// KeyPair is a certificate and its key, PEM.
+// KeyPair is a certificate and its key, in PEM.
 type KeyPair struct {
 	Certificate, Key []byte
 }
 
-// CA issues certificates to workloads. It is safe for use by many.
+// CA issues certificates to workloads. Several goroutines may use it.
 type CA struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -42,7 +42,7 @@ type CA struct {
 	issued map[Identity]KeyPair
 }
 
-// NewCA makes a root of trust.
+// NewCA creates a root of trust.
 func NewCA() (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -68,7 +68,7 @@ func NewCA() (*CA, error) {
 	return &CA{certificate: certificate, key: key, root: encodePEM("CERTIFICATE", der), issued: map[Identity]KeyPair{}}, nil
 }
 
-// Root is the certificate that workloads trust, PEM.
+// Root is the certificate that workloads trust, in PEM.
 func (c *CA) Root() []byte { return c.root }
 
 // Issue returns the certificate of an identity, always the same.

@@ -1,12 +1,12 @@
 // Package proxy configures stock Envoys as Istio's sidecars and gateways.
 //
-// In go the environment and labels of a proxy container, as Istio's injection
-// makes them; out comes what Istio's own agent would make of them: a [Bootstrap]
-// whose dynamic part is istiod's, and certificates over SDS, [ServeSDS].
+// Input: the environment and labels of a proxy container, as Istio's injection sets them.
+// Output: the configuration that Istio's own agent would derive from them: a [Bootstrap]
+// whose dynamic part comes from istiod, and certificates over SDS ([ServeSDS]).
 //
-// Connections of such an Envoy carry the socket mark [Mark], by which rules tell
-// it from the program beside it, where Istio goes by user id.
+// Connections of such an Envoy have the socket mark [Mark], by which firewall rules
+// distinguish it from the pod's program; Istio uses user IDs instead.
 //
-// Identities are what a proxy says of itself; that is for a mesh on one machine
-// alone. It must never be asked for certificates by others than its proxies.
+// A proxy states its own identity, and is believed; this is only for a mesh on one
+// machine. Nothing but its proxies may ask it for certificates.
 package proxy

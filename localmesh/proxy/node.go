@@ -10,14 +10,14 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Variables of the environment whose rest of the name is node metadata.
+// Prefixes of environment variables whose rest is a name of node metadata.
 const (
 	metaPrefix     = "ISTIO_META_"
 	metaJSONPrefix = "ISTIO_METAJSON_"
 )
 
-// node returns what an Envoy says of itself to istiod, as Istio's agent makes it
-// of its environment and of the pod's labels and annotations.
+// node returns Envoy's description of itself for istiod, which Istio's agent derives from
+// its environment and the pod's labels and annotations.
 func node(o Options) (*corev3.Node, error) {
 	meta := map[string]any{}
 	for name, value := range o.Env {
@@ -36,9 +36,9 @@ func node(o Options) (*corev3.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without it istiod's list of proxies leaves this one out.
+	// Without it istiod omits the proxy from its list of proxies.
 	meta["PROXY_CONFIG"] = config
-	// Istio's agent leaves this label out, so that a rollout changes no configuration.
+	// Istio's agent omits this label, so that a rollout changes no configuration.
 	labels := maps.Clone(o.Labels)
 	delete(labels, "pod-template-hash")
 	meta["LABELS"] = anyMap(labels)
@@ -64,7 +64,7 @@ func node(o Options) (*corev3.Node, error) {
 	}, nil
 }
 
-// cluster is the name by which tracing knows a workload.
+// cluster is the workload's name in traces.
 func cluster(o Options, namespace string) string {
 	for _, name := range []string{o.Labels["app"], o.Labels["app.kubernetes.io/name"], o.Env[metaPrefix+"WORKLOAD_NAME"]} {
 		if name != "" {
@@ -74,7 +74,7 @@ func cluster(o Options, namespace string) string {
 	return "istio-proxy." + namespace
 }
 
-// proxyConfig is the mesh's proxy configuration, which injection passes on.
+// proxyConfig is the mesh's proxy configuration, which injection passes to the container.
 func proxyConfig(env map[string]string) (map[string]any, error) {
 	config := map[string]any{}
 	if text := strings.TrimSpace(env["PROXY_CONFIG"]); text != "" {

@@ -20,17 +20,17 @@ import (
 )
 
 const (
-	// rootName is the name under which Istio's configuration asks for the root.
+	// rootName is the name of the root certificate in Istio's configuration.
 	rootName = "ROOTCA"
-	// workloadName is that of the proxy's own certificate.
+	// workloadName is the name of the proxy's own certificate.
 	workloadName = "default"
-	// version is that of all secrets: they don't change.
+	// version is the version of all secrets: they don't change.
 	version = "1"
 )
 
-// ServeSDS gives proxies their certificates and the root until ctx ends, and
-// closes the listener. Who a proxy is is read from its node metadata. Log is told
-// what proxies refuse; nil for nobody.
+// ServeSDS serves certificates and the root to proxies until ctx ends, and then closes
+// the listener. It reads a proxy's identity from its node metadata. Log receives
+// rejections by proxies, if it is not nil.
 func ServeSDS(ctx context.Context, listener net.Listener, ca *CA, log *slog.Logger) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -45,15 +45,15 @@ func ServeSDS(ctx context.Context, listener net.Listener, ca *CA, log *slog.Logg
 	return nil
 }
 
-// secrets is the service. A stream's first message says who asks.
+// secrets is the service. A stream's first message has the proxy's identity.
 type secrets struct {
 	secretv3.UnimplementedSecretDiscoveryServiceServer
 	ca  *CA
 	log *slog.Logger
 }
 
-// StreamSecrets answers the protocol's form in which each request names all
-// resources. A response has all of them, and comes when their names change.
+// StreamSecrets serves the form of the protocol in which each request lists all
+// resources. A response has all of them, and is sent when their names change.
 func (s *secrets) StreamSecrets(stream secretv3.SecretDiscoveryService_StreamSecretsServer) error {
 	var identity Identity
 	sent := map[string]bool{}
@@ -83,7 +83,7 @@ func (s *secrets) StreamSecrets(stream secretv3.SecretDiscoveryService_StreamSec
 	}
 }
 
-// renew makes sent the set of names, and says whether there are new ones in it.
+// renew replaces the set sent by names, and reports whether there are new ones.
 func renew(sent map[string]bool, names []string) bool {
 	added := false
 	next := map[string]bool{}
@@ -98,8 +98,8 @@ func renew(sent map[string]bool, names []string) bool {
 	return added
 }
 
-// DeltaSecrets answers the protocol's other form, in which a request names what
-// is new.
+// DeltaSecrets serves the protocol's other form, in which a request lists only new
+// resources.
 func (s *secrets) DeltaSecrets(stream secretv3.SecretDiscoveryService_DeltaSecretsServer) error {
 	var identity Identity
 	for nonce := 1; ; nonce++ {
@@ -134,7 +134,7 @@ func (s *secrets) logRefusal(identity Identity, detail *statusv3.Status) {
 	}
 }
 
-// identify believes what a proxy says of itself.
+// identify returns the identity that a proxy states.
 func identify(node *corev3.Node) Identity {
 	fields := node.GetMetadata().GetFields()
 	return Identity{

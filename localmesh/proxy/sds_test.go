@@ -79,7 +79,7 @@ func decode(t *testing.T, resource *anypb.Any) *tlsv3.Secret {
 	return secret
 }
 
-// verify expects a key pair with the identity, signed by the root.
+// verify checks that a key pair has the identity, and is signed by the root.
 func verify(t *testing.T, workload, root *tlsv3.Secret, identity string) {
 	t.Helper()
 	pair, err := tls.X509KeyPair(workload.GetTlsCertificate().CertificateChain.GetInlineBytes(), workload.GetTlsCertificate().PrivateKey.GetInlineBytes())
@@ -119,7 +119,7 @@ func TestStreamSecrets(t *testing.T) {
 	}
 	ask(&discoveryv3.DiscoveryRequest{Node: nodeOf(t, "shop", "reviews"), ResourceNames: []string{"default"}})
 	first := receive()
-	// An acknowledgement and a refusal get no answer; the next new name does.
+	// An acknowledgement and a rejection get no answer; the next new name does.
 	ask(&discoveryv3.DiscoveryRequest{ResourceNames: []string{"default"}, VersionInfo: first.VersionInfo, ResponseNonce: first.Nonce})
 	ask(&discoveryv3.DiscoveryRequest{ResourceNames: []string{"default"}, ErrorDetail: &status.Status{Message: "no"}})
 	ask(&discoveryv3.DiscoveryRequest{ResourceNames: []string{"default", "ROOTCA"}})

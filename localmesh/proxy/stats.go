@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// statsMatcher keeps what Istio keeps, and what the user asks for in the proxy
-// configuration or by annotation: all of an Envoy's statistics are megabytes.
+// statsMatcher keeps the statistics that Istio keeps, and those that the user requests in
+// the proxy configuration or by annotation: all of Envoy's statistics are megabytes.
 func statsMatcher(o Options) (*metricsv3.StatsMatcher, error) {
 	config, err := proxyConfig(o.Env)
 	if err != nil {

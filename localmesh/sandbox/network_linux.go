@@ -13,7 +13,7 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// BridgeName is the name of the bridge that Pods hang on.
+// BridgeName is the name of the bridge that Pods are connected to.
 const BridgeName = "pods"
 
 // Network is a bridge and the Pods on it.
@@ -26,7 +26,7 @@ type Network struct {
 	next int
 }
 
-// NewNetwork makes the bridge, which gets the address in prefix.
+// NewNetwork creates the bridge, with the address in prefix.
 func NewNetwork(prefix netip.Prefix) (*Network, error) {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -57,10 +57,10 @@ func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, 
 	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
-// Close frees what holds the namespace; the bridge goes with it.
+// Close releases the namespace, and with it the bridge.
 func (n *Network) Close() error { return n.own.Close() }
 
-// join connects a namespace with the bridge, as eth0 there.
+// join connects a namespace to the bridge, as eth0 there.
 func (n *Network) join(ns netns.NsHandle) error {
 	n.mu.Lock()
 	n.next++
@@ -79,11 +79,11 @@ func (n *Network) join(ns netns.NsHandle) error {
 	return nil
 }
 
-// dialIn connects from within a namespace. A socket stays in the namespace in
-// which it was made, so only this must happen there.
+// dialIn connects from within a namespace. A socket stays in the namespace that it was
+// created in, so only its creation must happen there.
 func (n *Network) dialIn(ctx context.Context, ns netns.NsHandle, network, address string) (net.Conn, error) {
 	if _, err := netip.ParseAddrPort(address); err != nil {
-		// A name would be looked up by other threads, in another namespace.
+		// Other threads, in another namespace, would look up a name.
 		return nil, fmt.Errorf("dial %s: not an IP address and port", address)
 	}
 	runtime.LockOSThread()

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// ProxyMark is the mark of the sockets by which a sidecar reaches others, which
-	// tells them from those of the program beside it. (In a cluster a user ID does;
-	// a user namespace has only one.)
+	// ProxyMark is the mark of the sockets that a sidecar uses for outbound connections.
+	// It distinguishes them from the sockets of the Pod's program. (A cluster uses a user
+	// ID for this; a user namespace has only one.)
 	ProxyMark = 1337
 
 	outboundPort = 15001
@@ -23,8 +23,8 @@ const (
 // notRedirected are ports of the sidecar itself: admin, agent, health, metrics.
 var notRedirected = []uint16{15000, 15020, 15021, 15090}
 
-// redirect sends TCP of the namespace that the calling thread is in into a
-// sidecar, as Istio's istio-iptables does. Packets to the node pass.
+// redirect sends TCP of the calling thread's namespace into a sidecar, as Istio's
+// istio-iptables does. Packets to the node are not redirected.
 func redirect(node netip.Addr) error {
 	conn, err := nftables.New()
 	if err != nil {
@@ -89,7 +89,7 @@ func redirectTo(port uint16) []expr.Any {
 	}
 }
 
-// interfaceName is a name as the kernel compares it.
+// interfaceName is a name in the form that the kernel compares.
 func interfaceName(name string) []byte {
 	b := make([]byte, unix.IFNAMSIZ)
 	copy(b, name)

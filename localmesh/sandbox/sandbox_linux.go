@@ -24,20 +24,19 @@ type Options struct {
 	Name string
 	// IP is the Pod's address, in the prefix of the network.
 	IP netip.Addr
-	// Redirect sends TCP into a sidecar: outbound to its port 15001, inbound to
-	// 15006.
+	// Redirect sends TCP into a sidecar: outbound to its port 15001, inbound to 15006.
 	Redirect bool
-	// ResolvConf is a file that programs of the Pod see as /etc/resolv.conf;
-	// empty for that of the machine.
+	// ResolvConf is a file that programs of the Pod see as /etc/resolv.conf; empty for
+	// the machine's file.
 	ResolvConf string
 }
 
-// Sandbox is the namespaces of one Pod and the programs in them.
+// Sandbox has the namespaces of one Pod and the programs in them.
 type Sandbox struct {
 	options Options
 	network *Network
 	ns      netns.NsHandle
-	// calls are made by the thread that is in the namespaces.
+	// calls are executed by the thread in the namespaces.
 	calls chan func()
 
 	mu        sync.Mutex
@@ -45,10 +44,10 @@ type Sandbox struct {
 	processes map[*Process]bool
 }
 
-// errClosed says that a Sandbox was closed.
+// errClosed reports that a Sandbox was closed.
 var errClosed = errors.New("the sandbox is closed")
 
-// New makes the namespaces of a Pod.
+// New creates the namespaces of a Pod.
 func (n *Network) New(options Options) (*Sandbox, error) {
 	s := &Sandbox{options: options, network: n, calls: make(chan func()), processes: map[*Process]bool{}}
 	ready := make(chan error, 1)
@@ -66,7 +65,7 @@ func (n *Network) New(options Options) (*Sandbox, error) {
 	return s, nil
 }
 
-// serve is the thread that is in the namespaces; it ends with them.
+// serve runs the thread in the namespaces, and ends with them.
 func (s *Sandbox) serve(ready chan<- error) {
 	runtime.LockOSThread()
 	err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_FS)
@@ -88,7 +87,7 @@ func (s *Sandbox) serve(ready chan<- error) {
 	}
 }
 
-// call has do done by the thread that is in the namespaces.
+// call executes do on the thread in the namespaces.
 func (s *Sandbox) call(do func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +99,7 @@ func (s *Sandbox) call(do func() error) error {
 	return <-done
 }
 
-// configure gives eth0 its address and, where wanted, redirects.
+// configure sets the address of eth0 and, if wanted, the redirection.
 func (s *Sandbox) configure() error {
 	for _, name := range []string{"lo", "eth0"} {
 		link, err := netlink.LinkByName(name)
@@ -131,19 +130,19 @@ type Command struct {
 	Path      string
 	Args, Env []string
 	Dir       string
-	// Output gets what it prints.
+	// Output receives its output.
 	Output io.Writer
 }
 
-// Process is a program that was started in a Sandbox.
+// Process is a program started in a Sandbox.
 type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 }
 
-// Start runs a program in the namespaces. It is in a process group of its own.
+// Start runs a program in the namespaces, in its own process group.
 func (s *Sandbox) Start(c Command) (*Process, error) {
-	// It ends by signals and with the sandbox, not with a context.
+	// The program ends by signals and with the sandbox, not with a context.
 	cmd := exec.Command(c.Path, c.Args...) //nolint:noctx // see above
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = c.Env, c.Dir, c.Output, c.Output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -168,8 +167,8 @@ func (s *Sandbox) Start(c Command) (*Process, error) {
 	return p, nil
 }
 
-// Signal sends a signal to the program; SIGKILL also to what it started, as in a
-// container.
+// Signal sends a signal to the program; SIGKILL also to the programs that it started, as
+// in a container.
 func (p *Process) Signal(signal os.Signal) error {
 	if signal == os.Kill {
 		return p.kill()
@@ -187,7 +186,7 @@ func (p *Process) kill() error {
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// State says how the program ended; nil before.
+// State returns how the program ended; nil before.
 func (p *Process) State() *os.ProcessState {
 	select {
 	case <-p.done:
@@ -204,7 +203,7 @@ func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, 
 		s.mu.Unlock()
 		return nil, errClosed
 	}
-	// A handle of its own: that of the sandbox may be closed meanwhile.
+	// A handle of its own, since that of the sandbox may be closed meanwhile.
 	fd, err := unix.FcntlInt(uintptr(s.ns), unix.F_DUPFD_CLOEXEC, 0)
 	s.mu.Unlock()
 	if err != nil {
@@ -215,7 +214,7 @@ func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, 
 	return s.network.dialIn(ctx, ns, network, address)
 }
 
-// Close kills what still runs in the namespaces and removes them.
+// Close kills everything that still runs in the namespaces and removes them.
 func (s *Sandbox) Close() error {
 	s.mu.Lock()
 	if s.closed {

@@ -21,7 +21,7 @@ import (
 //go:embed client.yaml
 var client []byte
 
-// namespace is that of examples/chain.
+// namespace is the namespace of examples/chain.
 const namespace = "chain"
 
 // demoFlags are the settings of the demo.
@@ -31,8 +31,8 @@ type demoFlags struct {
 	port              int
 }
 
-// demo runs the chain of examples/chain on a mesh, with the configuration that
-// "overrides generate" prints for it, and plays the talk's script or stays.
+// demo runs examples/chain on a mesh, with the configuration that "overrides generate"
+// prints for it, and plays the talk's script or keeps running.
 func demo(ctx context.Context, args []string) (err error) {
 	var f demoFlags
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
@@ -81,8 +81,8 @@ func deployChain(ctx context.Context, mesh *localmesh.Mesh) error {
 	return mesh.Settle(ctx)
 }
 
-// generate applies what the program prints for the mesh: subsets, and when all
-// proxies have them, routes.
+// generate applies the program's output for the mesh: subsets, and when all proxies have
+// received them, routes.
 func generate(ctx context.Context, mesh *localmesh.Mesh, program string) error {
 	cmd := exec.CommandContext(ctx, program, "generate", "--namespace", namespace, "--kubeconfig", mesh.Kubeconfig)
 	cmd.Stderr = os.Stderr
@@ -125,7 +125,7 @@ func play(ctx context.Context, mesh *localmesh.Mesh) error {
 	return script.Play(ctx, os.Stdout, script.Talk(), script.Options{Send: script.Over(c), Color: terminal})
 }
 
-// stay says what to try, and waits to be interrupted.
+// stay prints commands to try, and waits to be interrupted.
 func stay(ctx context.Context, mesh *localmesh.Mesh, port int) error {
 	address, err := serveEntry(ctx, mesh, port)
 	if err != nil {

@@ -38,7 +38,7 @@ func serveEntry(ctx context.Context, mesh *localmesh.Mesh, port int) (string, er
 	}
 	server := &http.Server{Handler: &entry{mesh: mesh, clients: map[localmesh.Pod]http.RoundTripper{}}, ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	// It ends with the context.
+	// Serve returns when the context ends.
 	go func() { _ = server.Serve(listener) }()
 	return listener.Addr().String(), nil
 }
@@ -54,7 +54,7 @@ func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) { p.Out.Host = p.In.Host },
-		// The caller's own connection, and the sidecar's view of it, stay apart.
+		// The caller's own connection and the sidecar's view of it are separate.
 		Transport: transport,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, err.Error(), http.StatusBadGateway)
@@ -63,7 +63,7 @@ func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// transport returns that of the Pod which the user name of r names.
+// transport returns the transport of the Pod in the user name of r.
 func (e *entry) transport(r *http.Request) (http.RoundTripper, error) {
 	pod, err := e.caller(r)
 	if err != nil {

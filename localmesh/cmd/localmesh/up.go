@@ -18,11 +18,11 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
-// settings are what the flags of "up" say.
+// settings are the flags of "up".
 type settings struct {
 	images map[string]string
 	crds   []string
-	// revisions are those of further istiods.
+	// revisions are the names of additional istiods.
 	revisions []string
 	mtls      bool
 	port      int
@@ -87,7 +87,7 @@ func up(ctx context.Context, args []string) (err error) {
 	return wait(ctx, mesh)
 }
 
-// wait waits to be interrupted. It is an error if the mesh ends before that.
+// wait waits to be interrupted. It fails if the mesh ends before that.
 func wait(ctx context.Context, mesh *localmesh.Mesh) error {
 	select {
 	case <-ctx.Done():
@@ -97,7 +97,7 @@ func wait(ctx context.Context, mesh *localmesh.Mesh) error {
 	}
 }
 
-// waitAll waits until all that was applied is ready.
+// waitAll waits until everything applied is ready.
 func waitAll(ctx context.Context, mesh *localmesh.Mesh) error {
 	namespaces, err := mesh.Kubernetes().CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -111,8 +111,8 @@ func waitAll(ctx context.Context, mesh *localmesh.Mesh) error {
 	return nil
 }
 
-// describe says where things are: the kubeconfig on standard output, the rest
-// for people.
+// describe prints addresses and paths: the kubeconfig on standard output, the rest on
+// standard error.
 func describe(ctx context.Context, mesh *localmesh.Mesh, port int) error {
 	istiod, err := mesh.Forward(ctx, localmesh.Pod{}, localmesh.IstiodDebug)
 	if err != nil {
@@ -140,7 +140,7 @@ Ctrl-C ends it.
 	return nil
 }
 
-// forwardGateways makes gateways reachable from outside, and says where.
+// forwardGateways makes gateways reachable from outside, and returns their addresses.
 func forwardGateways(ctx context.Context, mesh *localmesh.Mesh) (string, error) {
 	pods, err := mesh.Pods(ctx, "", "")
 	if err != nil {
@@ -160,7 +160,7 @@ func forwardGateways(ctx context.Context, mesh *localmesh.Mesh) (string, error) 
 	return out.String(), nil
 }
 
-// readManifests reads files, and the YAML files of folders.
+// readManifests reads files, and the YAML files in folders.
 func readManifests(paths []string) ([][]byte, error) {
 	var files []string
 	for _, path := range paths {

@@ -7,7 +7,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/port"
 )
 
-// FreeAddress returns an address of loopback, with a port that nobody listened on
+// FreeAddress returns an address of loopback, with a port that no program listened on
 // just now.
 func FreeAddress(t *testing.T) string {
 	t.Helper()

@@ -23,7 +23,7 @@ func Build(ctx context.Context, root, dir string, args ...string) error {
 }
 
 // Overrides builds cmd/overrides for t, and returns the path of the program;
-// $OVERRIDES_BIN names another. flags are those of "go build".
+// $OVERRIDES_BIN replaces it. flags are flags of "go build".
 func Overrides(t *testing.T, root string, flags ...string) string {
 	t.Helper()
 	if path := os.Getenv("OVERRIDES_BIN"); path != "" {

@@ -1,7 +1,8 @@
-// Package programtest is for tests that run programs: those of package program,
-// and those of this repository.
+// Package programtest is for tests that run programs: those of package program, and those
+// of this repository.
 //
-// In goes what a test needs or waits for; out comes what there is of it, or the
-// test ends. It must never build programs of modules, which takes minutes: a test
-// that would need it is skipped, by name, unless that is asked for.
+// Input: the programs that a test needs, or the condition that it waits for. Output: the
+// programs, or the end of the test. The package must never build programs of modules,
+// which takes minutes: unless the environment asks for it, it skips a test that would
+// need that, with the reason.
 package programtest

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Eventually calls f, at once and at each tick, until it returns nothing. Where it
-// goes on returning a problem until the deadline, t ends with the last one.
+// Eventually calls f, at once and at each tick, until it returns "". If it still returns
+// a problem at the deadline, the test fails with that.
 func Eventually(t *testing.T, deadline, tick time.Duration, what string, f func(ctx context.Context) string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Log keeps what programs write, which may be read while they do. The zero value
-// is empty.
+// Log keeps the output of programs, which can be read while they run. The zero value is
+// empty.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -8,23 +8,23 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
-// Target is a target of make, which sets a variable for the tests that it runs: of
-// these nothing may be skipped for want of a program.
+// Target is a target of make. It sets a variable for its tests: with it, none may be
+// skipped because a program is missing.
 type Target struct{ name, variable string }
 
 var (
 	// Cluster is for tests that start a control plane.
 	Cluster = Target{"test-cluster", "OVERRIDES_CLUSTER"}
-	// E2E is for tests that play requests on a mesh.
+	// E2E is for tests that send requests in a mesh.
 	E2E = Target{"e2e", "OVERRIDES_E2E"}
 )
 
-// Wanted reports whether nothing may be skipped for want of a program: whether
-// the target's variable is set.
+// Wanted reports whether no test may be skipped because a program is missing: whether the
+// target's variable is set.
 func (g Target) Wanted() bool { return os.Getenv(g.variable) != "" }
 
-// Need skips t where programs of modules would have to be built first, unless
-// that is wanted.
+// Need skips t if programs of modules would have to be built first, unless they are
+// wanted.
 func (g Target) Need(t *testing.T, modules ...program.Module) {
 	t.Helper()
 	for _, module := range modules {
@@ -34,8 +34,8 @@ func (g Target) Need(t *testing.T, modules ...program.Module) {
 	}
 }
 
-// Envoy returns the path of an Envoy: $ENVOY, or the one that is in the PATH. Where
-// there is none it skips t, or fails it where it is wanted.
+// Envoy returns the path of an Envoy: $ENVOY, or the one on the PATH. If there is none,
+// it skips t, or fails it if the target is wanted.
 func (g Target) Envoy(t *testing.T) string {
 	t.Helper()
 	name := os.Getenv("ENVOY")
