@@ -1,13 +1,13 @@
 # Needs Go, git and make; the tools of tools/go.mod are built on first use into .cache.
-# Envoy comes from PyPI, and needs Python to be installed.
+# Envoy comes from PyPI, and its installation needs Python.
 SHELL := bash
 .DEFAULT_GOAL := help
 
-# Nothing here needs a C compiler, but for the race detector.
+# Only the race detector needs a C compiler.
 export CGO_ENABLED ?= 0
 
-# A version of the Go module istio.io/istio that the local mesh runs, instead of the
-# one that is pinned: make e2e ISTIO=v0.0.0-20260423205519-b01690e6db7d
+# A version of the Go module istio.io/istio for the local mesh, instead of the pinned
+# one: make e2e ISTIO=v0.0.0-20260423205519-b01690e6db7d
 ifdef ISTIO
 export OVERRIDES_ISTIO := $(ISTIO)
 endif
@@ -15,7 +15,7 @@ endif
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/overrides-mesh/overrides/internal/cli.version=$(VERSION)
 
-# The folders of all Go modules that hold tests, the main one first. The tests of
+# The folders of all Go modules with tests, the main one first. The tests of
 # localmesh build and start a control plane, and have a target of their own. So do those
 # of the module test, which need the local mesh: e2e and test-operator run its packages.
 ALL_MODULES     := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
@@ -34,19 +34,19 @@ BENCHSTAT      := $(TOOLS)/benchstat
 GORELEASER     := $(TOOLS)/goreleaser
 CYCLONEDX      := $(TOOLS)/cyclonedx-gomod
 
-# What make generate writes.
+# The output of make generate.
 GENERATED := $(wildcard api/v1alpha1/zz_generated.deepcopy.go config/crd config/install charts/overrides docs/reference)
 
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' -f tools/makehelp.awk $(MAKEFILE_LIST)
 
-# gRPC's tracing pages bring html/template, for which the linker keeps every method
-# of every type: 17 MB of program, of which 10 MB would be in memory.
+# gRPC's tracing pages import html/template, which makes the linker keep every method
+# of every type: 17 MB of program, 10 MB of it in memory.
 BUILDTAGS := -tags grpcnotrace
 
 .PHONY: build
-build: ## Build bin/overrides, which is bin/kubectl-overrides too
+build: ## Build bin/overrides and bin/kubectl-overrides, which are the same program
 	go build $(BUILDTAGS) -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/overrides ./cmd/overrides
 	@ln -sf overrides bin/kubectl-overrides
 
@@ -57,16 +57,16 @@ install: build ## Install overrides and kubectl-overrides into BINDIR (Go's)
 	cp bin/overrides '$(BINDIR)/overrides'
 	@ln -sf overrides '$(BINDIR)/kubectl-overrides'
 
-# Before a command that needs Envoy. Where there is none to be had, the script says
-# why and the command runs without: tests that need Envoy are skipped by name then.
+# Before a command that needs Envoy. If none can be installed, the script says why and
+# the command runs without: tests that need Envoy are then skipped by name.
 ENVOY_RUN = ENVOY="$$(tools/envoy/install)"
 
 .PHONY: test
 test: $(TESTCOUNT) ## Run all tests that need no cluster, and count them (TESTFLAGS='-run X')
 	@$(ENVOY_RUN) $(TESTCOUNT) $(MODULES) -- $(TESTFLAGS)
 
-# Other versions of Istio have a go.mod of their own beside that of test/istio, and a
-# build tag for what their packages name otherwise.
+# Other versions of Istio have their own go.mod beside that of test/istio, and a build
+# tag for packages with other names.
 ISTIO ?= $(patsubst go.istio-%.mod,%,$(notdir $(lastword $(sort $(wildcard test/istio/go.istio-*.mod)))))
 CHECKS ?= 20000
 PIECE := 500
@@ -80,7 +80,7 @@ plan-long: ## Play the state machine of internal/plan with random cases, in piec
 	done
 
 .PHONY: prove-long
-prove-long: ## Hold the model of the mesh and the contract against istiod on many generated meshes, in pieces (CHECKS=20000); hours
+prove-long: ## Compare the model of the mesh and the contract with istiod on many generated meshes, in pieces (CHECKS=20000); hours
 	@cd test/istio && go test -c -o ../../.cache/prove.test .
 	@cd test/istio && for test in TestModel TestContractInIstio; do \
 		for piece in $$(seq $$(( ($(CHECKS) + $(PIECE) - 1) / $(PIECE) ))); do \
@@ -94,11 +94,11 @@ prove-long: ## Hold the model of the mesh and the contract against istiod on man
 test-istio: $(TESTCOUNT) ## Run the tests of test/istio against another Istio (ISTIO=1.30, as in test/istio/go.istio-1.30.mod)
 	@$(TESTCOUNT) ./test/istio -- -modfile=go.istio-$(ISTIO).mod -tags istio_$(subst .,_,$(ISTIO)) $(TESTFLAGS)
 
-# Tests that take little time: the others are run where none of these fails.
+# Fast tests: the others run only if none of these fails.
 MUTANTS_FIRST := TestPin|TestFormer|TestHidden|TestSkipped|TestConflicting|TestEdits|TestOneWrite|TestGated|TestGolden|TestTables|TestDoor|TestChanges(AreSeen|OfMeshes)|TestW|TestN|TestRefused
 
 .PHONY: mutants
-mutants: ## Take each rule of the model, of the proof and of a plan out, and see which test fails (MUTANTS=regexp)
+mutants: ## Remove each rule of the model, the proof and the plan, and see which test fails (MUTANTS=regexp)
 	@go run -C tools -buildvcs=false ./mutate $(if $(MUTANTS),-run '$(MUTANTS)') -o '$(CURDIR)/docs/mutations.md' -first '$(MUTANTS_FIRST)' '$(CURDIR)' internal/mesh internal/prove internal/plan
 
 .PHONY: test-cluster
@@ -110,11 +110,11 @@ e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, the chart und
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 30m $(TESTFLAGS)
 
 .PHONY: scenarios
-scenarios: ## Play all scenarios by the operator's defaults, with the readiness gate, and with istiod asked (TESTFLAGS='-run X'); nine minutes, Linux
+scenarios: ## Play all scenarios with the default operator, with the readiness gate, and with istiod sync (TESTFLAGS='-run X'); nine minutes, Linux
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_SCENARIOS=all go test -C test/soak/scenario -count=1 -timeout 30m -v $(TESTFLAGS) .
 
 .PHONY: controllers
-controllers: $(TESTCOUNT) ## Deliver versions by Flagger and Argo Rollouts, on a mesh under load (builds both the first time: a quarter of an hour); Linux
+controllers: $(TESTCOUNT) ## Deliver versions with Flagger and Argo Rollouts, on a mesh under load (first builds both: a quarter of an hour); Linux
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CONTROLLERS=1 $(TESTCOUNT) ./test/e2e -- -count=1 -timeout 60m -run '^Test(Flagger|ArgoRollouts)$$' $(TESTFLAGS)
 
 .PHONY: test-operator
@@ -137,18 +137,18 @@ chart: ## Package the Helm chart into bin/chart, in the version VERSION (make ch
 RELEASE_ENV = PATH="$(TOOLS):$$PATH"
 
 .PHONY: release-snapshot
-release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build what a release has into dist, without signatures, and check it; publishes nothing
+release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build the files of a release into dist, without signatures, and check them; publishes nothing
 	@$(GORELEASER) check --quiet
 	@version=$$($(GORELEASER_VERSION)) && $(MAKE) --no-print-directory chart VERSION="$$version"
 	@$(RELEASE_ENV) $(GORELEASER) release --snapshot --clean --skip=sign $(ARGS)
 	@go run -C tools/release -buildvcs=false . -dist '$(CURDIR)/dist' -chart '$(CURDIR)/bin/chart'
 
-# The version that the snapshot will have, as .goreleaser.yaml makes it.
+# The version of the snapshot, as .goreleaser.yaml derives it.
 GORELEASER_VERSION = tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || echo v0.0.0); \
 	echo "$${tag%.*}.$$(( $${tag\#\#*.} + 1 ))-snapshot-$$(git rev-parse --short HEAD)"
 
 .PHONY: release
-release: $(GORELEASER) $(CYCLONEDX) ## Publish a draft of the release of the tag that is checked out (the release workflow does, and signs)
+release: $(GORELEASER) $(CYCLONEDX) ## Publish a draft release of the checked-out tag (the release workflow does, and signs)
 	@version=$$(git describe --tags --exact-match --match 'v*') && $(MAKE) --no-print-directory chart VERSION="$$version" && \
 		tools/release/notes "$$version" CHANGELOG.md >.cache/notes.md && \
 		$(RELEASE_ENV) $(GORELEASER) release --clean --release-notes .cache/notes.md $(ARGS)
@@ -174,7 +174,7 @@ race: $(TESTCOUNT) ## Run the tests of the main module and of pkg/override under
 BENCH ?= .
 COUNT ?= 1
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=regexp COUNT=n), with those of the last run beside them
+bench: ## Run the benchmarks (BENCH=regexp COUNT=n), and compare them with the last run
 	@mkdir -p .cache/bench
 	@if [ -f .cache/bench/new.txt ]; then mv .cache/bench/new.txt .cache/bench/old.txt; fi
 	@set -o pipefail; for module in . pkg/override; do \
@@ -188,7 +188,7 @@ bench-cost: bin/sample ## Measure what overrides cost ordinary traffic, on a mes
 	@$(ENVOY_RUN) bin/cost -sample bin/sample $(ARGS)
 
 .PHONY: bench-converge
-bench-converge: ## Measure how long hundreds of sidecars take to have what is written (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes
+bench-converge: ## Measure how long hundreds of sidecars take to receive changes (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/converge ./cmd/converge
 	@$(ENVOY_RUN) bin/converge $(ARGS)
 
@@ -196,7 +196,7 @@ SERVICES ?= 100,1000
 SECONDS  ?= 300
 SEED     ?= 1
 .PHONY: bench-cluster
-bench-cluster: build ## Measure the operator among many Services (SERVICES=100,1000 SECONDS=300 SEED=1 FRESH=1); 20 minutes
+bench-cluster: build ## Measure the operator with many Services (SERVICES=100,1000 SECONDS=300 SEED=1 FRESH=1); 20 minutes
 	@cd test/scale && go build -buildvcs=false -o ../../bin/scale ./cmd/scale
 	@bin/scale -services '$(SERVICES)' -seconds '$(SECONDS)' -seed '$(SEED)' $(if $(FRESH),-fresh) $(ARGS)
 
@@ -234,7 +234,7 @@ outdated: ## List direct dependencies of all modules that are behind their newes
 	@tools/outdated $(ALL_MODULES)
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and what else comes from code
+generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and other files from code
 	$(CONTROLLER_GEN) object crd paths=./api/... output:crd:dir=config/crd
 	go generate ./...
 	@$(MAKE) --no-print-directory manifests
@@ -244,7 +244,7 @@ manifests: ## Make plain manifests, and the README's table of values, from the H
 	go run -C test/chart -buildvcs=false ./cmd/manifests ../..
 
 .PHONY: pictures
-pictures: ## Draw docs/images, with the plots of the numbers in docs/benchmarks.md and docs/soak.md
+pictures: ## Draw docs/images, including the plots of docs/benchmarks.md and docs/soak.md
 	@go run -C tools -buildvcs=false ./picture '$(CURDIR)/docs'
 
 .PHONY: verify
@@ -261,11 +261,11 @@ demo: ## Run the sample services here, each with an Envoy (ARGS=--script, ARGS='
 	$(ENVOY_RUN) exec $(if $(MESH),bin/localmesh demo --sample bin/sample --overrides bin/overrides,bin/overrides demo) $(ARGS)
 
 .PHONY: mesh
-mesh: bin/sample bin/localmesh ## Run Kubernetes and Istio here, without containers (ARGS='FILE|DIR...' are applied); Linux
+mesh: bin/sample bin/localmesh ## Run Kubernetes and Istio here, without containers (ARGS='FILE|DIR...': manifests to apply); Linux
 	@$(ENVOY_RUN) exec bin/localmesh up --image '*=bin/sample' \
 		--crd config/crd/overrides.mesh_overridepolicies.yaml $(ARGS)
 
-# Go knows by itself what is to be built again.
+# Go itself knows what to rebuild.
 .PHONY: bin/sample bin/localmesh bin/soak
 bin/sample:
 	@go build -trimpath -buildvcs=false -o $@ ./cmd/sample
@@ -279,13 +279,13 @@ envoy: ## Install the Envoy of tests and demos into .cache, and print its path (
 	@tools/envoy/install
 
 .PHONY: clean
-clean: ## Remove what was built here
+clean: ## Remove build results
 	rm -rf bin dist .cache
 
 $(TESTCOUNT): tools/testcount/main.go
 	@go build -buildvcs=false -o $@ $<
 
-# Each tool is installed by itself, so that nobody waits for one that isn't needed.
+# Each tool is installed separately, when it is needed.
 $(TOOLS)/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(TOOLS)/controller-gen: PACKAGE = sigs.k8s.io/controller-tools/cmd/controller-gen
 $(TOOLS)/gofumpt: PACKAGE = mvdan.cc/gofumpt

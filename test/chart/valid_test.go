@@ -50,7 +50,7 @@ func TestObjects(t *testing.T) {
 			seen := map[string]bool{}
 			for _, o := range render(t, a.values).All() {
 				if seen[o.ID()] {
-					t.Errorf("%s is there twice", o.ID())
+					t.Errorf("%s occurs twice", o.ID())
 				}
 				seen[o.ID()] = true
 				// ServiceMonitor belongs to Prometheus Operator, and has a test of its

@@ -13,7 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
-// analyze returns what istioctl says of a world.
+// analyze returns istioctl's messages about a world.
 func analyze(t *testing.T, d *stage.Deployment) []stage.Message {
 	t.Helper()
 	messages, err := d.Analyze(t.Context())
@@ -23,12 +23,12 @@ func analyze(t *testing.T, d *stage.Deployment) []stage.Message {
 	return messages
 }
 
-// duplicateHost is what istioctl calls two VirtualServices for one host.
+// duplicateHost is istioctl's code for two VirtualServices for one host.
 const duplicateHost = "IST0109"
 
-// testAnalyze holds what istioctl analyze says with ours in force, and did not say
-// before, against what is explained in docs/conformance.md: adopted VirtualServices
-// stand beside the user's.
+// testAnalyze compares the new messages of istioctl analyze, with the objects of
+// Overrides in force, with those that docs/conformance.md explains: adopted
+// VirtualServices exist beside the user's.
 func testAnalyze(t *testing.T, d *stage.Deployment, before []stage.Message) {
 	t.Helper()
 	var want, got []string
@@ -52,8 +52,8 @@ func testAnalyze(t *testing.T, d *stage.Deployment, before []stage.Message) {
 
 func name(t *route.Table) string { return t.Namespace + "/" + t.Name }
 
-// TestExplained holds the messages that the tests expect against those that the
-// docs explain.
+// TestExplained compares the messages that the tests expect with those that the docs
+// explain.
 func TestExplained(t *testing.T) {
 	t.Parallel()
 	docs, err := os.ReadFile(filepath.Join(root, "docs/conformance.md"))

@@ -19,9 +19,9 @@ const (
 	rollouts      = "argoproj.io/v1alpha1 rollouts"
 )
 
-// TestArgoRollouts has Argo Rollouts deliver versions of the Services of the recipes, under
-// load: promoted, aborted, and promoted with the operator killed for a minute in the
-// middle. It takes a build of eight minutes, so that it has a target of its own.
+// TestArgoRollouts has Argo Rollouts deliver versions of the recipes' Services under
+// load: promoted, aborted, and promoted while the operator is killed for a minute. It
+// needs a build of eight minutes, so it has a target of its own.
 func TestArgoRollouts(t *testing.T) {
 	if os.Getenv("OVERRIDES_CONTROLLERS") == "" {
 		t.Skip("run make controllers, or set OVERRIDES_CONTROLLERS=1")
@@ -82,7 +82,7 @@ func TestArgoRollouts(t *testing.T) {
 	})
 }
 
-// argo is a namespace in which Argo Rollouts delivers.
+// argo is a namespace in which Argo Rollouts delivers versions.
 type argo struct{ *delivery }
 
 func openArgo(t *testing.T) argo {
@@ -112,7 +112,7 @@ func openArgo(t *testing.T) argo {
 	return a
 }
 
-// await waits until a Rollout is in a phase, at a step; any if that is negative.
+// await waits until a Rollout is in a phase, at a step; a negative step matches any.
 func (a argo) await(t *testing.T, name, phase string, step int64) {
 	t.Helper()
 	programtest.Eventually(t, delivered, 100*time.Millisecond, fmt.Sprintf("Rollout %s is %s at step %d", name, phase, step), func(ctx context.Context) string {
@@ -130,7 +130,7 @@ func (a argo) await(t *testing.T, name, phase string, step int64) {
 	})
 }
 
-// promote does what "kubectl argo rollouts promote" does: the pause ends.
+// promote ends the pause, as "kubectl argo rollouts promote" does.
 func (a argo) promote(t *testing.T, name string) {
 	t.Helper()
 	a.status(t, name, `{"status":{"pauseConditions":null}}`)

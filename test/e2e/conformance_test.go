@@ -15,28 +15,28 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 )
 
-// player is a world that runs.
+// player is a running world.
 type player interface {
 	Oracle() *conform.Oracle
 	Send(ctx context.Context, c *conform.Case) (*conform.Observation, error)
 }
 
-// attempts is how often a case is sent whose request may go to several places.
-// All of them have to be seen, the rarest of which gets every tenth request: that
-// one is missed once in 10¹¹ times.
+// attempts is how often a case is sent if its request may reach several servers. The test
+// must see all of them; the rarest gets every tenth request, and is missed with a
+// probability of 10⁻¹¹.
 const attempts = 250
 
-// played is what became of a case.
+// played is the outcome of a case.
 type played struct {
 	expected *conform.Expectation
-	// seen are all outcomes, in the form of Want, answers everything else that can
-	// be told of them but the carriers, and wrong what was not as expected.
+	// seen are all outcomes, in the form of Want, answers all other properties except the
+	// carriers, and wrong the differences from the expectation.
 	seen    []string
 	answers []string
 	wrong   []string
 }
 
-// workers is how many requests are under way at a time: some take seconds.
+// workers is the number of concurrent requests: some take seconds.
 const workers = 8
 
 // parallel calls do for each of n, a few at a time.
@@ -60,7 +60,7 @@ func sendAll(t *testing.T, w *conform.World, p player, all []conform.Case) []pla
 	return out
 }
 
-// judge has a subtest for each case.
+// judge runs a subtest for each case.
 func judge(t *testing.T, w *conform.World, o *conform.Oracle, all []conform.Case, results []played) {
 	t.Helper()
 	for i := range all {
@@ -69,7 +69,7 @@ func judge(t *testing.T, w *conform.World, o *conform.Oracle, all []conform.Case
 			wrong := r.wrong
 			if c.Known {
 				if len(wrong) == 0 {
-					t.Error("a known disagreement is none any more: take the mark away")
+					t.Error("a known disagreement no longer exists: remove the mark")
 				}
 				return
 			}
@@ -88,10 +88,10 @@ func judge(t *testing.T, w *conform.World, o *conform.Oracle, all []conform.Case
 	}
 }
 
-// slow is how long a request takes that is sent once only.
+// slow is the duration of a request that is sent only once.
 const slow = 400 * time.Millisecond
 
-// send sends a case as often as it takes.
+// send sends a case as often as necessary.
 func send(ctx context.Context, w *conform.World, p player, c *conform.Case) played {
 	var r played
 	var err error
@@ -123,8 +123,8 @@ func send(ctx context.Context, w *conform.World, p player, c *conform.Case) play
 	return r
 }
 
-// disagreement says where explain says something else than Evaluate. A caller that
-// stands behind no Service has several names, and explain knows it by one at a time.
+// disagreement returns the differences between explain and Evaluate. A caller without a
+// Service has several names, and explain knows it by one at a time.
 func disagreement(o *conform.Oracle, c *conform.Case, e *conform.Expectation) []string {
 	if e.Table == "" {
 		return nil
@@ -150,7 +150,7 @@ func disagreement(o *conform.Oracle, c *conform.Case, e *conform.Expectation) []
 	return []string{fmt.Sprintf("explain takes row %q, Evaluate %q", rows, e.Row)}
 }
 
-// names are those by which a condition may name a caller.
+// names are the names of a caller in a condition.
 func names(c route.Caller) []string {
 	var out []string
 	for _, label := range []string{"app", "service.istio.io/canonical-name"} {
@@ -161,13 +161,13 @@ func names(c route.Caller) []string {
 	return out
 }
 
-// report says everything about a case that went wrong.
+// report reports everything that went wrong with a case.
 func report(t *testing.T, c *conform.Case, r *played, wrong []string) {
 	t.Helper()
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n", strings.Join(wrong, "\n"))
 	if c.Why != "" {
-		fmt.Fprintf(&out, "  why it is there: %s\n", c.Why)
+		fmt.Fprintf(&out, "  purpose: %s\n", c.Why)
 	}
 	fmt.Fprintf(&out, "  from %s: %s\n", c.From, c.Curl())
 	if e := r.expected; e != nil {

@@ -25,15 +25,15 @@ import (
 )
 
 const (
-	// away is how long an operator that is killed is away.
+	// away is how long a killed operator is away.
 	away = 60 * time.Second
-	// deliveryRate is in requests per second, to each Service.
+	// deliveryRate is the number of requests per second to each Service.
 	deliveryRate = 50
-	// delivered is how long a step of a controller may take.
+	// delivered limits the duration of a controller's step.
 	delivered = 4 * time.Minute
 )
 
-// delivery is a namespace in which a controller delivers new versions of the Services of
+// delivery is a namespace in which a controller delivers new versions of the Services in
 // docs/recipes.
 type delivery struct {
 	mesh      *stage.Mesh
@@ -43,7 +43,7 @@ type delivery struct {
 	running   []func()
 }
 
-// openDelivery applies the definitions of a controller's kinds, and a caller.
+// openDelivery applies the definitions of a controller's kinds, and deploys a caller.
 func openDelivery(t *testing.T, namespace string, module program.Module, definitions ...string) *delivery {
 	t.Helper()
 	programtest.E2E.Need(t, module)
@@ -78,14 +78,14 @@ func openDelivery(t *testing.T, namespace string, module program.Module, definit
 	return d
 }
 
-// here puts a manifest of the recipes into the namespace of the test.
+// here moves a manifest of the recipes into the test's namespace.
 func (d *delivery) here(text []byte) []byte {
 	text = bytes.ReplaceAll(text, []byte("\n  name: shop\n"), []byte("\n  name: "+d.namespace+"\n"))
 	return bytes.ReplaceAll(text, []byte("namespace: shop"), []byte("namespace: "+d.namespace))
 }
 
-// recipe applies a manifest of docs/recipes. Its containers say their version, and each
-// of its objects may be changed first.
+// recipe applies a manifest of docs/recipes. Its containers answer with their version,
+// and change may change each of its objects first.
 func (d *delivery) recipe(t *testing.T, name string, change func(*unstructured.Unstructured)) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "docs/recipes", name+".yaml"))
@@ -105,8 +105,8 @@ func (d *delivery) recipe(t *testing.T, name string, change func(*unstructured.U
 	}
 }
 
-// sampled has the containers of a workload say the version that their pod's label says,
-// without a sidecar.
+// sampled makes the containers of a workload answer with the version in their pod's
+// label, without a sidecar.
 func sampled(t *testing.T, object *unstructured.Unstructured) {
 	t.Helper()
 	containers, found, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
@@ -127,10 +127,10 @@ func sampled(t *testing.T, object *unstructured.Unstructured) {
 	}
 }
 
-// run runs a program until it is killed, or the test ends, however it does.
+// run runs a program until it is killed, or the test ends for any reason.
 func (d *delivery) run(t *testing.T, path string, args ...string) (kill func()) {
 	t.Helper()
-	// An operator that is started in a subtest outlives it.
+	// An operator that is started in a subtest outlives the subtest.
 	log := filepath.Join(d.mesh.Dir, filepath.Base(path)+"-"+d.namespace+".log")
 	p, err := process.Start(exec.Command(path, args...), log) //nolint:noctx // see above
 	if err != nil {
@@ -143,7 +143,7 @@ func (d *delivery) run(t *testing.T, path string, args ...string) (kill func()) 
 	return kill
 }
 
-// stop kills all that runs, and shows what it wrote if the test has failed.
+// stop kills all programs, and shows their output if the test has failed.
 func (d *delivery) stop(t *testing.T) {
 	t.Helper()
 	for _, kill := range d.running {
@@ -195,8 +195,8 @@ func (d *delivery) release(t *testing.T, kind, name, version string) {
 
 const virtualServices = "networking.istio.io/v1 virtualservices"
 
-// awaitDelegation waits until what Overrides makes for a Service delegates to a
-// VirtualService of the same name, twice.
+// awaitDelegation waits until the VirtualService that Overrides makes for a Service
+// delegates to a VirtualService with the Service's name, in two routes.
 func (d *delivery) awaitDelegation(t *testing.T, service string) {
 	t.Helper()
 	d.awaitDelegations(t, service, 2)
@@ -228,7 +228,7 @@ func (d *delivery) send(ctx context.Context, service, override string) (string, 
 	return askVersion(ctx, d.client, service, override)
 }
 
-// reaches waits until a version answers who asks for it.
+// reaches waits until a version answers requests for it.
 func (d *delivery) reaches(t *testing.T, service, version string) {
 	t.Helper()
 	await(t, service+":"+version, func() bool {
@@ -237,7 +237,7 @@ func (d *delivery) reaches(t *testing.T, service, version string) {
 	})
 }
 
-// traffic is ordinary requests to a Service, and requests for its preview.
+// traffic sends ordinary requests to a Service, and requests for its preview.
 type traffic struct {
 	*load.Load
 	of *delivery
@@ -265,7 +265,7 @@ func (d *delivery) traffic(t *testing.T, services ...string) *traffic {
 // answers counts the answers to ordinary requests to the first Service, by version.
 func (f *traffic) answers() map[string]int { return f.Counts()[0].Answers }
 
-// end ends the requests, none of which may have failed.
+// end ends the traffic; no request may have failed.
 func (f *traffic) end(t *testing.T) {
 	t.Helper()
 	for _, count := range f.Stop() {
@@ -276,7 +276,7 @@ func (f *traffic) end(t *testing.T) {
 	}
 }
 
-// share is which part of the next ordinary requests a version answers.
+// share is the fraction of the next ordinary requests that a version answers.
 func (f *traffic) share(t *testing.T, version string) float64 {
 	t.Helper()
 	const enough = 150

@@ -14,10 +14,10 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 )
 
-// fewest is how many requests there have to be at least.
+// fewest is the minimal number of requests.
 const fewest = 500
 
-// TestCorpus counts the cases, and holds the counts against those in the docs.
+// TestCorpus counts the cases, and compares the counts with those in the docs.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]int{}

@@ -8,7 +8,7 @@ import (
 )
 
 // TestEmbedded plays all cases on Envoys that internal/envoy configures, in worlds
-// without routes of a user's. For others it says that it does not play them.
+// without a user's routes. It skips the others.
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	path := programtest.E2E.Envoy(t)

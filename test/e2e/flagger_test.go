@@ -25,9 +25,9 @@ const (
 	deployments      = "apps/v1 deployments"
 )
 
-// TestFlagger has Flagger roll out versions of the Services of the recipes, under load.
-// Where its VirtualService is delegated to, all is the same with the operator killed for a
-// minute in the middle: the weights are followed, and no request fails.
+// TestFlagger has Flagger roll out versions of the recipes' Services under load. With
+// delegation to its VirtualService, this also works while the operator is killed for a
+// minute: traffic follows the weights, and no request fails.
 func TestFlagger(t *testing.T) {
 	f := openFlagger(t)
 	kill := f.operator(t)
@@ -75,7 +75,8 @@ func TestFlagger(t *testing.T) {
 	t.Run("hosts and back", func(t *testing.T) { f.switches(t) })
 }
 
-// switches has a Canary take its hosts back, and give them up again, as docs/recipes says.
+// switches makes a Canary take its hosts back, and give them up again, as docs/recipes
+// describes.
 func (f *flagger) switches(t *testing.T) {
 	t.Helper()
 	load := f.traffic(t, "cart")
@@ -103,10 +104,10 @@ func (f *flagger) switches(t *testing.T) {
 	load.end(t)
 }
 
-// flagger is a namespace in which Flagger delivers.
+// flagger is a namespace in which Flagger delivers versions.
 type flagger struct {
 	*delivery
-	// failing has rollouts rolled back.
+	// failing makes Flagger roll back.
 	failing atomic.Bool
 }
 
@@ -169,8 +170,8 @@ func (f *traffic) follows(t *testing.T, version string) {
 	f.settlesAt(t, version, 1)
 }
 
-// settlesAt waits until a version answers a part of the ordinary requests: of two hundred
-// with this probability, at most a fifth more or less does.
+// settlesAt waits until a version answers a fraction of the ordinary requests: the number
+// of two hundred differs by at most a fifth.
 func (f *traffic) settlesAt(t *testing.T, version string, part float64) {
 	t.Helper()
 	const tries, tolerance = 8, 0.2

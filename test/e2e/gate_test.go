@@ -26,15 +26,15 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
-// gateNamespaces are those of the tests of this file.
+// gateNamespaces are the namespaces of this file's tests.
 var gateNamespaces = []string{"gate-on", "gate-down", "gate-off"}
 
-// ordinaryRate is in requests per second.
+// ordinaryRate is the number of ordinary requests per second.
 const ordinaryRate = 200
 
-// TestGate deploys a preview that is ready at once, under a load of ordinary
-// requests: with the readiness gate none of them reaches it, even if the operator is
-// killed before it could place the pin. Without the gate it is counted what happens.
+// TestGate deploys a preview that is ready at once, under a load of ordinary requests:
+// with the readiness gate none of them reaches it, even if the operator is killed before
+// it has pinned traffic. Without the gate the test counts them.
 func TestGate(t *testing.T) {
 	m := mesh(t)
 	t.Run("with the gate", func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestGate(t *testing.T) {
 	})
 }
 
-// gateTest is a shop under load, and the operator that keeps it.
+// gateTest is a shop under load, and its operator.
 type gateTest struct {
 	mesh      *stage.Mesh
 	namespace string
@@ -113,8 +113,8 @@ func (g *gateTest) manifest(t *testing.T, name string) []byte {
 	return bytes.ReplaceAll(text, []byte("NAMESPACE"), []byte(g.namespace))
 }
 
-// webhook installs what config/install has, for one namespace, and returns what the
-// operator has to be told of it. The API server calls it at its own loopback.
+// webhook installs the objects of config/install for one namespace, and returns the
+// operator's flags for it. The API server calls the webhook on its own loopback.
 func (g *gateTest) webhook(t *testing.T) []string {
 	t.Helper()
 	address := programtest.FreeAddress(t)
@@ -150,7 +150,7 @@ func (g *gateTest) webhook(t *testing.T) []string {
 	}
 }
 
-// start starts the operator, and returns what kills it.
+// start starts the operator, and returns a function that kills it.
 func (g *gateTest) start(t *testing.T) (kill func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), programs(t).Overrides, g.args...)
@@ -168,7 +168,7 @@ func (g *gateTest) start(t *testing.T) (kill func()) {
 	return kill
 }
 
-// awaitWebhook waits until a preview would come with a gate.
+// awaitWebhook waits until a preview would be created with a gate.
 func (g *gateTest) awaitWebhook(t *testing.T) {
 	t.Helper()
 	await(t, "the webhook", func() bool {
@@ -180,8 +180,8 @@ func (g *gateTest) awaitWebhook(t *testing.T) {
 	})
 }
 
-// preview deploys the preview under load, does something once its pod exists, and
-// waits until requests can ask for it. It returns how long its pod took to be ready.
+// preview deploys the preview under load, calls meanwhile once its pod exists, and waits
+// until requests can ask for it. It returns how long its pod took to become ready.
 func (g *gateTest) preview(t *testing.T, meanwhile func()) time.Duration {
 	t.Helper()
 	g.load = load.Start(t.Context(), load.Source{
@@ -202,7 +202,7 @@ func (g *gateTest) preview(t *testing.T, meanwhile func()) time.Duration {
 		answer, err := g.send(t.Context(), "cart:v2")
 		return err == nil && answer == "v2"
 	})
-	// What a proxy may still do wrong it has done by then.
+	// By then, proxies have done everything wrong that they still may do.
 	sent := g.sent()
 	await(t, "further requests", func() bool { return g.sent() >= sent+2*ordinaryRate })
 	return took
@@ -212,7 +212,7 @@ func (g *gateTest) send(ctx context.Context, override string) (string, error) {
 	return askVersion(ctx, g.client, "cart", override)
 }
 
-// askVersion asks a Service which version serves a request, with an override or none.
+// askVersion returns the version that serves a request, with an override or none.
 func askVersion(ctx context.Context, client *http.Client, service, override string) (string, error) {
 	return chaintest.Version(ctx, client, "http://"+service+"/", override)
 }
@@ -220,7 +220,7 @@ func askVersion(ctx context.Context, client *http.Client, service, override stri
 // sent counts ordinary requests.
 func (g *gateTest) sent() int { return g.load.Counts()[0].Sent }
 
-// stop ends the load and returns what became of it.
+// stop ends the load and returns its results.
 func (g *gateTest) stop() *load.Count { return &g.load.Stop()[0] }
 
 // never fails t if an ordinary request failed or reached the preview.
@@ -233,7 +233,7 @@ func (g *gateTest) never(t *testing.T) {
 	}
 }
 
-// pod is the preview's, nil for none.
+// pod is the preview's pod, nil for none.
 func (g *gateTest) pod(t *testing.T) *corev1.Pod {
 	t.Helper()
 	pods, err := g.mesh.Pods(t.Context(), g.namespace, "version=v2")
@@ -263,7 +263,7 @@ func is(pod *corev1.Pod, kind corev1.PodConditionType) bool {
 	return false
 }
 
-// await waits until something is so.
+// await waits until a condition holds.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -15,14 +15,14 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
-// root is that of the repository; corpus has real applications' manifests, and a
-// checkout may come without it.
+// root is the repository's root; corpus has real applications' manifests, and may be
+// missing from a checkout.
 const (
 	root   = "../.."
 	corpus = "../../../shared/corpus"
 )
 
-// shared is one mesh for all tests, started by the first that asks.
+// shared is one mesh for all tests; the first that needs it starts it.
 var shared struct {
 	dir          string
 	programsOnce sync.Once
@@ -57,7 +57,8 @@ func run(m *testing.M) int {
 func programs(t *testing.T) stage.Programs {
 	t.Helper()
 	shared.programsOnce.Do(func() {
-		// The test that happens to be first must not end it, so not t.Context().
+		// The mesh must outlive the test that happens to be first, so this is not
+		// t.Context().
 		ctx := context.Background() //nolint:usetesting // see above
 		shared.programs = stage.Programs{Overrides: filepath.Join(shared.dir, "overrides"), Sample: filepath.Join(shared.dir, "sample")}
 		shared.programsErr = programtest.Build(ctx, root, shared.dir, "./cmd/overrides", "./cmd/sample")
@@ -68,8 +69,8 @@ func programs(t *testing.T) stage.Programs {
 	return shared.programs
 }
 
-// mesh returns the shared mesh, with the namespaces of all worlds in it. It skips
-// t where the mesh would have to be built first, unless that is asked for.
+// mesh returns the shared mesh, with the namespaces of all worlds. It skips t if the mesh
+// would have to be built first, unless the environment asks for it.
 func mesh(t *testing.T) *stage.Mesh {
 	t.Helper()
 	options := meshOptions(t)
@@ -79,7 +80,7 @@ func mesh(t *testing.T) *stage.Mesh {
 		if shared.mesh, shared.meshErr = stage.StartMesh(ctx, options); shared.meshErr != nil {
 			return
 		}
-		// All at once: routes that are exported to namespaces name those that there are.
+		// All at once: routes that are exported to namespaces list the existing ones.
 		names := append([]string{"chain", flaggerNamespace, argoNamespace}, gateNamespaces...)
 		for _, w := range all {
 			names = append(names, w.Namespaces...)
@@ -93,7 +94,7 @@ func mesh(t *testing.T) *stage.Mesh {
 	return shared.mesh
 }
 
-// worlds reads all worlds whose cases are held against what is compiled.
+// worlds reads all worlds whose cases are compared with the compiled result.
 func worlds(t *testing.T) []*conform.World {
 	t.Helper()
 	return worldsIn(t, "testdata/worlds")
@@ -127,11 +128,11 @@ func worldsIn(t *testing.T, folder string) []*conform.World {
 	return out
 }
 
-// seed is that of all generated cases.
+// seed is the seed of all generated cases.
 const seed = 20260928
 
-// cases are those of a world: picked ones, and generated ones. $OVERRIDES_SEED
-// gives others of these, and $OVERRIDES_TIMES so many times more.
+// cases are the cases of a world: picked ones, and generated ones. $OVERRIDES_SEED
+// replaces their seed, and $OVERRIDES_TIMES multiplies their number.
 func cases(t *testing.T, w *conform.World) []conform.Case {
 	t.Helper()
 	return casesOf(t, w, number(t, "OVERRIDES_SEED", seed), w.Generated*number(t, "OVERRIDES_TIMES", 1))
@@ -150,7 +151,7 @@ func casesOf(t *testing.T, w *conform.World, seed, generated int) []conform.Case
 	return append(picked, conform.Generate(w, uint64(seed), generated)...) //nolint:gosec // any number will do
 }
 
-// number reads a variable of the environment.
+// number reads an environment variable.
 func number(t *testing.T, variable string, preset int) int {
 	t.Helper()
 	text := os.Getenv(variable)

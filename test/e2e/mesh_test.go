@@ -17,8 +17,8 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
-// TestConformance plays all cases through the sidecars of a mesh, in all worlds.
-// In each, ordinary requests are sent before ours is in force, too.
+// TestConformance plays all cases through the sidecars of a mesh, in all worlds. In each,
+// it also sends ordinary requests before the objects of Overrides are in force.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)
@@ -44,7 +44,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// deploy brings up a world.
+// deploy deploys a world.
 func deploy(t *testing.T, m *stage.Mesh, w *conform.World) *stage.Deployment {
 	t.Helper()
 	manifests, err := w.Manifests()
@@ -79,7 +79,7 @@ func adapted(t *testing.T, w *conform.World, paths []string) []byte {
 	return out
 }
 
-// testVariant tests a world with some objects of a user's.
+// testVariant tests a world with some of a user's objects.
 func testVariant(t *testing.T, w *conform.World, d *stage.Deployment, users []byte) {
 	t.Helper()
 	if err := d.Users(t.Context(), users); err != nil {
@@ -106,8 +106,8 @@ func testVariant(t *testing.T, w *conform.World, d *stage.Deployment, users []by
 	judge(t, w, d.Oracle(), all, results)
 }
 
-// testGenerated holds what generate printed against what was compiled here from
-// the same cluster: both are what is being tested.
+// testGenerated compares the output of generate with the result compiled here from the
+// same cluster: both are under test.
 func testGenerated(t *testing.T, d *stage.Deployment) {
 	t.Helper()
 	want, err := d.Expected()
@@ -119,7 +119,7 @@ func testGenerated(t *testing.T, d *stage.Deployment) {
 	}
 }
 
-// readLogs returns what sidecars logged of the cases that were sent.
+// readLogs returns the sidecars' log entries of the sent cases.
 func readLogs(t *testing.T, d *stage.Deployment, all []conform.Case, results []played) map[string][]stage.Logged {
 	t.Helper()
 	var names []string
@@ -135,7 +135,7 @@ func readLogs(t *testing.T, d *stage.Deployment, all []conform.Case, results []p
 	return logs
 }
 
-// otherRoutes says which routes a sidecar took that it should not have taken.
+// otherRoutes lists the routes that a sidecar should not have taken.
 func otherRoutes(e *conform.Expectation, logged []stage.Logged) []string {
 	var wrong []string
 	for _, l := range logged {

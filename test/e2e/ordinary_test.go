@@ -17,29 +17,29 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
-// ordinary is what became of an ordinary request, over several attempts.
+// ordinary has the outcomes of an ordinary request, over several attempts.
 type ordinary struct {
 	of *conform.Case
-	// servers answered; answers are everything else that can be told of them.
+	// servers answered; answers have all other properties of the answers.
 	servers []conform.Server
 	answers []string
-	// outcomes are what came of it, in the form of Want.
+	// outcomes are its outcomes, in the form of Want.
 	outcomes []string
-	// stripped are answers without what is said of the carriers.
+	// stripped are answers without mentions of the carriers.
 	stripped []string
-	// samples is how often it is sent, if that is not what a constant says.
+	// samples is how often it is sent, if not the default.
 	samples int
-	// all says that it was sent often enough for servers to be all who answer.
+	// all says that it was sent often enough for servers to be complete.
 	all bool
 	err error
 }
 
-// samples is how often an ordinary request is sent that somebody picked. A server
-// that gets a tenth of the requests is missed once in 10⁹ times.
+// samples is how often a picked ordinary request is sent. A server that gets a tenth of
+// the requests is missed with a probability of 10⁻⁹.
 const samples = 200
 
-// sendOrdinary sends all cases that carry no override, and with others the rest
-// of them without what they carry.
+// sendOrdinary sends all cases without an override, and the others with their carriers
+// removed.
 func sendOrdinary(t *testing.T, w *conform.World, p player, others bool) []ordinary {
 	t.Helper()
 	var out []ordinary
@@ -48,7 +48,7 @@ func sendOrdinary(t *testing.T, w *conform.World, p player, others bool) []ordin
 		if len(plain.Header) == len(c.Header) {
 			out = append(out, ordinary{of: &c})
 		} else if others {
-			// Nobody looks at who answers these.
+			// Who answers these is not compared.
 			plain.Kind = "stripped"
 			out = append(out, ordinary{of: &plain})
 		}
@@ -59,8 +59,8 @@ func sendOrdinary(t *testing.T, w *conform.World, p player, others bool) []ordin
 
 var carriers = []string{grammar.DefaultHeader, grammar.BaggageHeader}
 
-// withoutCarriers returns c without its override headers, and without baggage if
-// that has an override in it.
+// withoutCarriers returns c without its override headers, and without baggage if that
+// contains an override.
 func withoutCarriers(c conform.Case) conform.Case {
 	inBaggage := grammar.AnyBaggage(c.Lines(grammar.BaggageHeader))
 	c.Header = slices.DeleteFunc(slices.Clone(c.Header), func(h conform.Header) bool {
@@ -69,7 +69,7 @@ func withoutCarriers(c conform.Case) conform.Case {
 	return c
 }
 
-// send sends it; those that take long by themselves not as often.
+// send sends it; slow ones less often.
 func (o *ordinary) send(ctx context.Context, p player) {
 	n := 1
 	if o.all = o.of.Kind == conform.Picked; o.all {
@@ -105,16 +105,16 @@ func (o *ordinary) send(ctx context.Context, p player) {
 	slices.Sort(o.outcomes)
 }
 
-// varying headers differ from one request to the next, or by who answers. Those
-// of tracing are on the few requests only that are traced; the name of the span is
-// one of them, x-envoy-decorator-operation, and has that of the VirtualService.
+// varying headers differ between requests, or between servers. Those of tracing are
+// present only on the few traced requests; one of them, x-envoy-decorator-operation, is
+// the name of the span, and contains the VirtualService's.
 var varying = []string{
 	"x-request-id", "date", "x-envoy-upstream-service-time", "content-length", "x-forwarded-client-cert", stage.CaseHeader,
 	"traceparent", "tracestate", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-envoy-decorator-operation",
 }
 
-// signature is all of an observation but who answered, what varies anyway, and the
-// headers named.
+// signature has all of an observation except the server, varying headers, and the given
+// headers.
 func signature(o *conform.Observation, without ...string) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "status %d, %s %s of %s", o.Status, o.Method, o.Path, o.Host)
@@ -134,9 +134,9 @@ func signature(o *conform.Observation, without ...string) string {
 	return out.String()
 }
 
-// compareOrdinary holds what became of ordinary requests before ours was in force
-// against what becomes of them now: the same but for who answers, which may be
-// fewer. Who answers no more must be pods of a managed Service that are not released.
+// compareOrdinary compares ordinary requests before the objects of Overrides were in
+// force with those now: they are the same except for the servers, of which some may be
+// missing. Missing servers must be pods of a managed Service that are not released.
 func compareOrdinary(t *testing.T, o *conform.Oracle, before, after []ordinary) {
 	t.Helper()
 	if len(after) == 0 {
@@ -163,7 +163,7 @@ func compareOrdinary(t *testing.T, o *conform.Oracle, before, after []ordinary) 
 			}
 			for _, s := range b.servers {
 				if !slices.Contains(a.servers, s) && released(o.Result, s) {
-					t.Errorf("%s\nordinary requests do not reach %v any more, which is released: %v", where, s, a.servers)
+					t.Errorf("%s\nordinary requests no longer reach %v, which is released: %v", where, s, a.servers)
 				}
 			}
 		})
@@ -179,9 +179,9 @@ func find(list []ordinary, name string) *ordinary {
 	return nil
 }
 
-// otherThanOrdinary says what else an override has changed than who answers: what
-// the user's route does with a request, it does with one that carries an override.
-// Answers to strict members are ours.
+// otherThanOrdinary returns what an override has changed besides the server: the user's
+// route must treat a request with an override in the same way as others. Overrides itself
+// answers strict members.
 func otherThanOrdinary(before []ordinary, c *conform.Case, r *played) []string {
 	b := find(before, c.Name)
 	switch {
@@ -192,7 +192,7 @@ func otherThanOrdinary(before []ordinary, c *conform.Case, r *played) []string {
 	}
 	var out []string
 	for _, answer := range r.answers {
-		// Theirs has no carriers, but may have baggage of others.
+		// The request before has no carriers, but may have others' baggage.
 		if !slices.ContainsFunc(b.stripped, func(s string) bool { return s == answer }) {
 			out = append(out, fmt.Sprintf("an override changes more than who answers (-ordinary +override):\n%s", cmp.Diff(b.stripped, r.answers)))
 		}
@@ -200,7 +200,7 @@ func otherThanOrdinary(before []ordinary, c *conform.Case, r *played) []string {
 	return out
 }
 
-// released reports whether a server is to get ordinary requests.
+// released reports whether a server should get ordinary requests.
 func released(result *compile.Result, s conform.Server) bool {
 	for i := range result.Services {
 		service := &result.Services[i]

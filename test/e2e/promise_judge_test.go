@@ -13,30 +13,31 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
-// promise judges what was seen in a world.
+// promise judges the observations in a world.
 type promise struct {
 	world    *conform.World
 	warnings []stage.Warning
-	// logged is what sidecars logged of each case with ours in force.
+	// logged has the sidecars' log entries of each case with the objects of Overrides in
+	// force.
 	logged map[string][]stage.Logged
 }
 
-// preview reports whether a workload is to get no ordinary requests.
+// preview reports whether a workload should get no ordinary requests.
 func (p *promise) preview(id string) bool {
 	return slices.ContainsFunc(p.world.Workloads, func(l conform.Workload) bool { return l.ID() == id && l.Preview })
 }
 
-// warned reports whether something was said about a Service that a workload stands behind.
+// warned reports whether there is a warning about a Service of a workload.
 func (p *promise) warned(id string) bool {
 	return slices.ContainsFunc(p.world.Behind(id), func(s *conform.Service) bool { return p.warnedOf(s) })
 }
 
-// ofOthers are warnings about callers that no request here comes from: the servers of
-// these worlds have no sidecars.
+// ofOthers are warnings about callers that send no request here: the servers of these
+// worlds have no sidecars.
 var ofOthers = []string{string(diag.CallersWithoutSidecar)}
 
-// unread reports whether something was said about what stands behind the Service of a
-// case without being one of its workloads, as a server does.
+// unread reports whether there is a diagnostic about a server behind the Service of a
+// case that is not one of its workloads.
 func (p *promise) unread(c *conform.Case, id string) bool {
 	s, err := p.world.Service(c.Service)
 	return err == nil && !slices.Contains(p.world.Behind(id), s) && slices.ContainsFunc(p.warnings, func(w stage.Warning) bool {
@@ -54,7 +55,7 @@ func (p *promise) warnedOf(s *conform.Service) bool {
 	})
 }
 
-// copies looks at all that sidecars have sent while requests were ordinary.
+// copies checks all mirrored requests that sidecars sent while requests were ordinary.
 func (p *promise) copies(t *testing.T, before, after map[string]int) {
 	t.Helper()
 	for i := range p.world.Workloads {
@@ -65,7 +66,7 @@ func (p *promise) copies(t *testing.T, before, after map[string]int) {
 	}
 }
 
-// ordinary compares what became of ordinary requests.
+// ordinary compares ordinary requests.
 func (p *promise) ordinary(t *testing.T, before, after []ordinary) {
 	t.Helper()
 	reached := false
@@ -95,7 +96,7 @@ func (p *promise) ordinary(t *testing.T, before, after []ordinary) {
 	}
 }
 
-// servers compares who answered.
+// servers compares the servers.
 func (p *promise) servers(t *testing.T, before, after *ordinary) {
 	t.Helper()
 	for _, s := range after.servers {
@@ -108,12 +109,12 @@ func (p *promise) servers(t *testing.T, before, after *ordinary) {
 	}
 	for _, s := range before.servers {
 		if !slices.Contains(after.servers, s) && !p.preview(s.ID) && !p.unread(before.of, s.ID) {
-			t.Errorf("ordinary requests do not reach %s any more, which is no preview", s.ID)
+			t.Errorf("ordinary requests no longer reach %s, which is not a preview", s.ID)
 		}
 	}
 }
 
-// sticky expects one server for all requests of a session.
+// sticky checks that one server answers all requests of a session.
 func (p *promise) sticky(t *testing.T, before, after *ordinary) {
 	t.Helper()
 	if len(before.servers) != 1 {
@@ -129,8 +130,8 @@ func (p *promise) sticky(t *testing.T, before, after *ordinary) {
 	}
 }
 
-// wanted holds what came of a case against what is written down beside it. Marked ones
-// are known to come to something else.
+// wanted compares the outcome of a case with its wanted outcome. Marked cases are known
+// to differ.
 func (p *promise) wanted(t *testing.T, got *ordinary) {
 	t.Helper()
 	want := slices.Sorted(slices.Values(got.of.Want))
@@ -143,7 +144,7 @@ func (p *promise) wanted(t *testing.T, got *ordinary) {
 	}
 }
 
-// overrides holds what became of requests with an override against what is wanted.
+// overrides compares requests with an override with their wanted outcome.
 func (p *promise) overrides(t *testing.T, seen []ordinary) {
 	t.Helper()
 	for i := range seen {

@@ -14,10 +14,10 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
-// promiseMeshes are what meshes the worlds of testdata/promise run in.
+// promiseMeshes are the kinds of meshes for the worlds of testdata/promise.
 var promiseMeshes = []struct {
 	name string
-	// mesh is what worlds call it.
+	// mesh is the name of the kind in worlds.
 	mesh      string
 	config    map[string]any
 	revisions []string
@@ -28,8 +28,8 @@ var promiseMeshes = []struct {
 	}},
 }
 
-// everywhere are the callers of every world: elsewhere, where a Sidecar says what
-// is imported, in the root namespace, and under another istiod.
+// everywhere are the callers of every world: in another namespace, under a Sidecar that
+// limits imports, in the root namespace, and under another istiod.
 func everywhere(revisions []string) []conform.Workload {
 	out := []conform.Workload{
 		{Name: "web", Namespace: "front", Labels: map[string]string{"app": "web"}},
@@ -42,10 +42,10 @@ func everywhere(revisions []string) []conform.Workload {
 	return out
 }
 
-// TestPromise sends ordinary requests before anything of ours is in force and after
-// it, in worlds where it is not obvious who sees what, and asks nobody else what is
-// right: answers stay the same, and of those who answer none is missing but previews.
-// Where a preview gets a request or a copy of one, "overrides check" has said so.
+// TestPromise sends ordinary requests before and after the objects of Overrides are in
+// force, in worlds where visibility is not obvious, and uses no other oracle: answers
+// stay the same, and only previews are missing from the servers. If a preview gets a
+// request or a copy of one, "overrides check" must have reported it.
 func TestPromise(t *testing.T) {
 	for _, kind := range promiseMeshes {
 		t.Run(kind.name, func(t *testing.T) {
@@ -76,7 +76,8 @@ func TestPromise(t *testing.T) {
 	}
 }
 
-// meshOptions skips t where a mesh would have to be built first, unless that is asked for.
+// meshOptions skips t if a mesh would have to be built first, unless the environment asks
+// for it.
 func meshOptions(t *testing.T) stage.MeshOptions {
 	t.Helper()
 	crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml"))
@@ -94,7 +95,7 @@ func promiseWorlds(t *testing.T, mesh string) []*conform.World {
 	return slices.DeleteFunc(worldsIn(t, "testdata/promise"), func(w *conform.World) bool { return w.Mesh != mesh })
 }
 
-// makeCallers makes the namespaces of all worlds, and the callers that are in none.
+// makeCallers creates the namespaces of all worlds, and the callers outside of them.
 func makeCallers(t *testing.T, m *stage.Mesh, worlds []*conform.World, callers []conform.Workload, revisions []string) {
 	t.Helper()
 	all := &conform.World{Namespaces: append([]string{"front", "scoped"}, revisions...), Revisions: map[string]string{}}
@@ -167,12 +168,12 @@ func testPromise(t *testing.T, m *stage.Mesh, w *conform.World) {
 		t.Logf("overrides check warns: %s: %s: %s", w.Object, w.Message, w.Code)
 	}
 	if t.Failed() {
-		t.Logf("what was generated:\n%s", d.Made())
+		t.Logf("the output of generate:\n%s", d.Made())
 	}
 }
 
-// promiseCases reads the cases of a world. Those of the caller ANY are there for
-// each caller that the world has, those of ELSEWHERE for those in no namespace of its own.
+// promiseCases reads the cases of a world. Cases of the caller ANY are multiplied for
+// each caller of the world, those of ELSEWHERE for each caller outside its namespaces.
 func promiseCases(t *testing.T, w *conform.World) []conform.Case {
 	t.Helper()
 	file := filepath.Join("testdata/promise", w.Name, "cases.txt")
@@ -204,7 +205,7 @@ func promiseCases(t *testing.T, w *conform.World) []conform.Case {
 	return cases
 }
 
-// blocks cuts a file of cases into lines, each case with its headers.
+// blocks splits a file of cases into lines, each case with its headers.
 func blocks(text string) []string {
 	var out []string
 	for line := range strings.Lines(text) {
@@ -217,7 +218,7 @@ func blocks(text string) []string {
 	return out
 }
 
-// addressed fills in addresses of pods where objects name them.
+// addressed replaces references to pods by their addresses.
 func addressed(t *testing.T, m *stage.Mesh, w *conform.World, objects []byte) []byte {
 	t.Helper()
 	out := string(objects)
@@ -235,10 +236,10 @@ func addressed(t *testing.T, m *stage.Mesh, w *conform.World, objects []byte) []
 }
 
 // promiseSamples is how often a request is sent. A server that gets a third of the
-// requests is missed once in 10¹⁰ times.
+// requests is missed with a probability of 10⁻¹⁰.
 const promiseSamples = 60
 
-// sendSamples sends all cases that carry no override, or those that do.
+// sendSamples sends all cases without an override, or those with one.
 func sendSamples(t *testing.T, d *stage.Deployment, cases []conform.Case, plain bool) []ordinary {
 	t.Helper()
 	var out []ordinary

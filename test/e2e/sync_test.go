@@ -35,11 +35,11 @@ import (
 
 const syncNamespace = "sync"
 
-// TestIstiodSync: an operator whose wait would last longer than the test places
-// pins, since istiod tells it when all proxies have their subsets; each Envoy has
-// them by then; and while an Envoy is stopped, nothing is placed. Nor is a version said
-// to be overridable before each Envoy has the route, where the wait is short either. It
-// runs with the permissions of config/install.
+// TestIstiodSync: an operator whose propagation delay would exceed the test places pins,
+// because istiod reports when all proxies have their subsets; each Envoy has them by
+// then; and while an Envoy is stopped, nothing is placed. Even with a short delay, no
+// version is reported as overridable before each Envoy has the route. The operator has
+// the permissions of config/install.
 func TestIstiodSync(t *testing.T) {
 	m := mesh(t)
 	s := openSyncTest(t, m)
@@ -50,7 +50,7 @@ func TestIstiodSync(t *testing.T) {
 	})
 }
 
-// told plays with an operator that would wait for an hour where nothing is told.
+// told tests an operator that would wait for an hour without istiod's reports.
 func (s *syncTest) told(t *testing.T) {
 	s.start(t, "1h")
 	t.Run("all have it", func(t *testing.T) {
@@ -119,8 +119,7 @@ func openSyncTest(t *testing.T, m *stage.Mesh) *syncTest {
 	return s
 }
 
-// rights leaves of a manifest what says who may do what: the operator is not run by
-// the mesh.
+// rights returns only the RBAC objects of a manifest: the mesh does not run the operator.
 func rights(manifest []byte) []byte {
 	documents := bytes.Split(manifest, []byte("\n---\n"))
 	kind := regexp.MustCompile(`(?m)^kind: (Namespace|ServiceAccount|(Cluster)?Role(Binding)?)$`)
@@ -135,7 +134,7 @@ func (s *syncTest) apply(t *testing.T, name string) {
 	}
 }
 
-// start starts an operator that is who config/install says, and nobody else.
+// start starts an operator with exactly the identity of config/install.
 func (s *syncTest) start(t *testing.T, wait string) {
 	t.Helper()
 	token, err := s.mesh.Kubernetes().CoreV1().ServiceAccounts("overrides-system").CreateToken(t.Context(), "overrides-operator",
@@ -173,8 +172,8 @@ func (s *syncTest) start(t *testing.T, wait string) {
 	await(t, "the operator", func() bool { return s.metric(t, "overrides_leading") == 1 })
 }
 
-// awaitPin waits until the pin of a Service is placed, and checks that each Envoy
-// has what it names then.
+// awaitPin waits until the pin of a Service is placed, and checks that each Envoy then
+// has the pin's subsets.
 func (s *syncTest) awaitPin(t *testing.T, service string) {
 	t.Helper()
 	defer func() {
@@ -188,7 +187,7 @@ func (s *syncTest) awaitPin(t *testing.T, service string) {
 		clusters := s.admin(t, pod, "/clusters")
 		for _, subset := range named {
 			cluster := fmt.Sprintf("outbound|80|%s|%s.%s.svc.cluster.local", subset, service, syncNamespace)
-			// An address is there once the endpoints have come.
+			// A cluster has an address once the endpoints have arrived.
 			if !strings.Contains(clusters, "\n"+cluster+"::10.") {
 				t.Errorf("the Envoy of %s does not have %s", pod.Name, cluster)
 			}
@@ -196,7 +195,7 @@ func (s *syncTest) awaitPin(t *testing.T, service string) {
 	}
 }
 
-// subsets lists those that routes of ours for a Service name; nil without any.
+// subsets lists the subsets in Overrides' routes for a Service; nil without any.
 func (s *syncTest) subsets(t *testing.T, service string) []string {
 	t.Helper()
 	var v istionetv1.VirtualService
@@ -247,7 +246,7 @@ func (s *syncTest) text() string {
 	return out.String()
 }
 
-// metric returns a metric of the operator; -1 where it is not there.
+// metric returns a metric of the operator; -1 if it is missing.
 func (s *syncTest) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	for line := range strings.Lines(s.text()) {
@@ -280,7 +279,7 @@ func get(t *testing.T, client *http.Client, url string) string {
 	return string(body)
 }
 
-// stopEnvoy stops the Envoy of a pod. It goes on at the end of the test at the
+// stopEnvoy stops the Envoy of a pod, and continues it at the end of the test at the
 // latest.
 func (s *syncTest) stopEnvoy(t *testing.T, pod localmesh.Pod) *os.Process {
 	t.Helper()

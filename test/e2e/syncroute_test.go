@@ -17,8 +17,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
-// awaitEvent waits until a version is said to be overridable, and checks that each Envoy
-// has the route then. It returns when it was.
+// awaitEvent waits until a version is reported as overridable, checks that each Envoy
+// then has the route, and returns the time.
 func (s *syncTest) awaitEvent(t *testing.T, service, version string) time.Time {
 	t.Helper()
 	defer func() {
@@ -36,7 +36,7 @@ func (s *syncTest) awaitEvent(t *testing.T, service, version string) time.Time {
 	return at
 }
 
-// isOverridable reports whether there is the Event for a version.
+// isOverridable reports whether the Event for a version exists.
 func (s *syncTest) isOverridable(t *testing.T, service, version string) bool {
 	t.Helper()
 	list, err := s.mesh.Kubernetes().CoreV1().Events(syncNamespace).List(t.Context(), metav1.ListOptions{})
@@ -48,9 +48,9 @@ func (s *syncTest) isOverridable(t *testing.T, service, version string) bool {
 	})
 }
 
-// routeStopped has an Envoy stopped after the route to a version was written and before
-// istiod sends it, and checks that nobody says that the version can be asked for until it
-// goes on: the cluster is there, so that only the route is waited for.
+// routeStopped stops an Envoy after the route to a version was written and before istiod
+// sends it, and checks that the version is not reported as overridable until the Envoy
+// continues: the cluster exists, so only the route is missing.
 func (s *syncTest) routeStopped(t *testing.T, service, version string) {
 	t.Helper()
 	envoy := s.envoyOf(t, s.pods[1])
@@ -71,7 +71,7 @@ func (s *syncTest) routeStopped(t *testing.T, service, version string) {
 	s.awaitEvent(t, service, version)
 }
 
-// awaitRoute has another version made, and returns when the route to it is written.
+// awaitRoute creates another version, and returns when the route to it is written.
 func (s *syncTest) awaitRoute(t *testing.T, service, version string) time.Time {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata/sync", service+"-v2.yaml"))

@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 )
 
-// TestTalk plays the talk's demo: the chain of the examples as it is, in the mesh,
-// with what generate prints for it.
+// TestTalk plays the talk's demo: the examples' unchanged chain, in the mesh, with the
+// output of generate.
 func TestTalk(t *testing.T) {
 	t.Parallel()
 	m := mesh(t)

@@ -2,8 +2,8 @@ package e2e_test
 
 import "testing"
 
-// TestWebhook shows that Istio's webhook is in force: it accepted what the other
-// tests apply.
+// TestWebhook checks that Istio's webhook is in force, and so has accepted the objects of
+// the other tests.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	validates, err := mesh(t).Validates(t.Context())

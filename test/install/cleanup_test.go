@@ -20,9 +20,9 @@ func (c *cluster) cleanup(t *testing.T, args ...string) (string, error) {
 	return string(output), err
 }
 
-// TestCleanup: while an operator leads nothing is touched. After it was killed, its
-// lease runs out, and everything goes that is ours; a subset stays that a user's
-// route names, and so does the definition while there is a policy.
+// TestCleanup: while an operator leads nothing is touched. After it is killed, its lease
+// expires, and all its objects are deleted, except a subset that a user's route
+// references, and the definition while there is a policy.
 func TestCleanup(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -38,7 +38,7 @@ func TestCleanup(t *testing.T) {
 		t.Errorf("%v: %s", err, said)
 	}
 	if said, err := c.cleanup(t, "--lease-timeout", "1s"); err == nil || !strings.Contains(said, "an operator still leads") {
-		t.Errorf("beside an operator that leads: %v: %s", err, said)
+		t.Errorf("with a leading operator: %v: %s", err, said)
 	}
 	for _, change := range working.change(c.state(t)) {
 		t.Error(change)
@@ -66,7 +66,7 @@ func TestCleanup(t *testing.T) {
 	if err != nil || !strings.Contains(said, "deleted CustomResourceDefinition overridepolicies.overrides.mesh") {
 		t.Errorf("without one: %v: %s", err, said)
 	}
-	// What Helm has installed is Helm's; of the operator's there is nothing.
+	// Helm's objects stay; of the operator's there is nothing left.
 	eventually(t, "the definition to go", func(context.Context) string {
 		for _, change := range before.change(c.state(t), helms...) {
 			return change
@@ -74,11 +74,11 @@ func TestCleanup(t *testing.T) {
 		return ""
 	})
 	if said, err := c.cleanup(t); err != nil || strings.Contains(said, "deleted V") {
-		t.Errorf("where nothing is left: %v: %s", err, said)
+		t.Errorf("with nothing left: %v: %s", err, said)
 	}
 }
 
-// helms are what the chart has installed, by the prefixes of their names.
+// helms are the objects that the chart installs, by the prefixes of their names.
 var helms = []string{
 	"serviceaccounts overrides-system/", "clusterroles.rbac.authorization.k8s.io /overrides-", "clusterrolebindings.rbac.authorization.k8s.io /overrides-",
 	"roles.rbac.authorization.k8s.io overrides-system/", "rolebindings.rbac.authorization.k8s.io overrides-system/", "deployments.apps overrides-system/",
@@ -87,9 +87,9 @@ var helms = []string{
 	"services overrides-system/", "poddisruptionbudgets.policy overrides-system/", "secrets overrides-system/sh.helm.release",
 }
 
-// TestCleanupTakenOver: what generate printed and somebody applied is theirs, and so is
-// an object whose label somebody else applies too; one that somebody has changed is
-// ours.
+// TestCleanupTakenOver: an object that generate printed and a user applied is the user's,
+// and so is one whose label a user also applied; one that a user has changed is the
+// operator's.
 func TestCleanupTakenOver(t *testing.T) {
 	t.Parallel()
 	c := open(t)

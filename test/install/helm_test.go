@@ -30,7 +30,7 @@ func (c *cluster) upgrade(t *testing.T, values map[string]any) {
 	check(t, c.release().Upgrade(t.Context(), values))
 }
 
-// uninstall is helm uninstall overrides. It returns how long that took.
+// uninstall is helm uninstall overrides. It returns its duration.
 func (c *cluster) uninstall(t *testing.T) time.Duration {
 	t.Helper()
 	took, err := c.release().Uninstall()

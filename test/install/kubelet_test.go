@@ -24,10 +24,10 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// pod is a program that runs as a pod of the chart would.
+// pod is a program that runs like a pod of the chart.
 type pod struct{ *process.Process }
 
-// killed kills it, which fails t where it has ended by itself.
+// killed kills it, and fails t if it has already ended.
 func (p pod) killed(t *testing.T) {
 	t.Helper()
 	check(t, p.Kill())
@@ -36,8 +36,8 @@ func (p pod) killed(t *testing.T) {
 	}
 }
 
-// kubeconfigOf lets its reader be a service account, by a token as a pod has one:
-// when the account is deleted, it is worth nothing.
+// kubeconfigOf returns a kubeconfig for a service account, with a token like a pod's: it
+// becomes invalid when the account is deleted.
 func (c *cluster) kubeconfigOf(ctx context.Context, account, folder string) (string, error) {
 	token, err := c.kube.CoreV1().ServiceAccounts(system).CreateToken(ctx, account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
@@ -64,8 +64,8 @@ func (c *cluster) run(ctx context.Context, spec *corev1.PodSpec, folder string, 
 	return pod{p}, err
 }
 
-// startOperator runs the replicas of the chart's Deployment. Its ports are left
-// out, since all of them would be the same here.
+// startOperator runs the replicas of the chart's Deployment, without its ports, since all
+// of them would be the same here.
 func (c *cluster) startOperator(t *testing.T) []pod {
 	t.Helper()
 	d, err := c.kube.AppsV1().Deployments(system).Get(t.Context(), "overrides-operator", metav1.GetOptions{})
@@ -86,7 +86,7 @@ func (c *cluster) startOperator(t *testing.T) []pod {
 	return out
 }
 
-// forbidden fails t where a program was not allowed something.
+// forbidden fails t if the API server denied a request of the program.
 func (p pod) forbidden(t *testing.T) {
 	t.Helper()
 	for line := range strings.SplitSeq(p.Log(), "\n") {
@@ -96,15 +96,15 @@ func (p pod) forbidden(t *testing.T) {
 	}
 }
 
-// kubelet does what kubelets do when a release is uninstalled: it ends the
-// operator's pods a moment after their Deployment is gone, and runs the pods of Jobs.
-// It returns what the Jobs wrote; wait ends it.
+// kubelet does the work of kubelets when a release is uninstalled: it ends the operator's
+// pods a moment after their Deployment is deleted, and runs the pods of Jobs. It returns
+// the Jobs' output; wait ends it.
 type kubelet struct {
 	log  programtest.Log
 	errs chan error
 }
 
-// grace is how long a pod goes on after its Deployment is gone.
+// grace is how long a pod outlives its Deployment.
 const grace = 300 * time.Millisecond
 
 func (c *cluster) kubelet(t *testing.T, operators []pod) *kubelet {
@@ -118,7 +118,7 @@ func (c *cluster) kubelet(t *testing.T, operators []pod) *kubelet {
 	return k
 }
 
-// wait returns once the operator has ended and the Job was run.
+// wait returns once the operator has ended and the Job has run.
 func (k *kubelet) wait(t *testing.T) string {
 	t.Helper()
 	for range 2 {
@@ -147,7 +147,7 @@ func (c *cluster) endOperators(ctx context.Context, operators []pod) error {
 		}
 		select {
 		case <-p.Ended():
-			// It may no longer release its lease, so that any exit code is right.
+			// The operator may no longer release its lease, so any exit code is right.
 		case <-time.After(deadline):
 			return errors.New("the operator does not end")
 		}

@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	// deadline is how long anything may take; it decides no test that passes.
+	// deadline limits every wait; tests that pass never reach it.
 	deadline = 40 * time.Second
-	// services is how many there are, each with two versions.
+	// services is the number of Services, each with two versions.
 	services = 3
-	// system is where an ordinary installation is.
+	// system is the namespace of an ordinary installation.
 	system = release.Namespace
 	shop   = "shop"
 )
@@ -44,14 +44,14 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// eventually waits until f returns nothing.
+// eventually waits until f returns "".
 func eventually(t *testing.T, what string, f func(ctx context.Context) string) {
 	t.Helper()
 	programtest.Eventually(t, deadline, 50*time.Millisecond, what, f)
 }
 
-// cluster is a control plane for one test, with Istio's kinds, a namespace that has
-// Services, and things of users.
+// cluster is a control plane for one test, with Istio's kinds, a namespace with Services,
+// and users' objects.
 type cluster struct {
 	plane   *controlplane.Plane
 	kube    *kubernetes.Clientset

@@ -6,8 +6,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestPlain: without Helm, the manifests of config/install do as well, and those that
-// add something fit onto the first.
+// TestPlain: without Helm, the manifests of config/install have the same effect, and the
+// additional ones can be applied after the first.
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	c := open(t)

@@ -15,10 +15,10 @@ import (
 	"k8s.io/client-go/discovery"
 )
 
-// state is all that a cluster holds, by "resource namespace/name", as JSON.
+// state has all objects of a cluster, by "resource namespace/name", as JSON.
 type state map[string]string
 
-// passing are resources that say what happened, or that somebody is alive.
+// passing are resources that report events or liveness.
 var passing = []string{"events", "events.events.k8s.io"}
 
 // state reads everything that can be listed.
@@ -29,7 +29,7 @@ func (c *cluster) state(t *testing.T) state {
 		t.Fatal(err)
 	}
 	out := state{}
-	// Of several versions of a resource, always the same is read.
+	// Of several versions of a resource, always the same one is read.
 	slices.SortFunc(lists, func(a, b *metav1.APIResourceList) int { return cmp.Compare(a.GroupVersion, b.GroupVersion) })
 	read := map[string]bool{}
 	for _, list := range lists {
@@ -56,8 +56,8 @@ func (c *cluster) state(t *testing.T) state {
 	return out
 }
 
-// encode writes an object as users see it: without what the API server counts, and
-// without the times of leases.
+// encode writes an object as users see it: without the API server's counters, and without
+// the times of leases.
 func encode(t *testing.T, o *unstructured.Unstructured) string {
 	t.Helper()
 	o = o.DeepCopy()
@@ -71,8 +71,8 @@ func encode(t *testing.T, o *unstructured.Unstructured) string {
 	return string(text)
 }
 
-// change lists what is different in another state, but for names that begin with
-// one of some prefixes.
+// change lists the differences from another state, except names with one of some
+// prefixes.
 func (s state) change(after state, but ...string) []string {
 	var out []string
 	all := maps.Clone(s)

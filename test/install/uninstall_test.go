@@ -51,7 +51,7 @@ func (c *cluster) works(t *testing.T) {
 	})
 }
 
-// ours counts the objects for Services of fleet.
+// ours counts the operator's objects for Services of fleet.
 func (c *cluster) ours(ctx context.Context) (int, error) {
 	n := 0
 	for _, resource := range []schema.GroupVersionResource{virtualServices, destinationRules} {
@@ -68,13 +68,13 @@ func (c *cluster) ours(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// kept are what stays after an uninstallation, by the prefixes of their names: the
-// definition of OverridePolicy, and policies, which are compared apart.
+// kept are objects that stay after an uninstallation, by the prefixes of their names: the
+// definition of OverridePolicy, and policies, which are compared separately.
 var kept = []string{"customresourcedefinitions.apiextensions.k8s.io /overridepolicies.overrides.mesh", "apiservices.apiregistration.k8s.io /v1alpha1.overrides.mesh", "overridepolicies.overrides.mesh "}
 
-// TestUninstall: after an installation in which the operator has worked, helm
-// uninstall leaves the cluster as it was, with users' objects as they are, byte for
-// byte, and their policies. Then it can be installed again.
+// TestUninstall: after an installation in which the operator has worked, helm uninstall
+// leaves the cluster as it was before, with users' objects unchanged, byte for byte, and
+// their policies. Then it can be installed again.
 func TestUninstall(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -86,7 +86,7 @@ func TestUninstall(t *testing.T) {
 		"asking":     {"istiodSync": map[string]any{"enabled": true}},
 		"everything": {"allNamespaces": true, "networkPolicy": map[string]any{"enabled": true}},
 	} {
-		// One after the other: each finds the cluster as the one before has left it.
+		// One after the other: each starts with the cluster that the previous one left.
 		t.Run(name, func(t *testing.T) {
 			c.install(t, values(more))
 			operators := c.startOperator(t)
@@ -112,7 +112,7 @@ func TestUninstall(t *testing.T) {
 	}
 }
 
-// policy makes the user's policy, if it is not there, and returns it.
+// policy creates the user's policy, unless it exists, and returns it.
 func (c *cluster) policy(t *testing.T) string {
 	t.Helper()
 	c.applyFile(t, "testdata/policy.yaml")
@@ -122,7 +122,7 @@ func (c *cluster) policy(t *testing.T) string {
 	return encode(t, policy)
 }
 
-// inOrder fails t unless all routes went before all subsets.
+// inOrder fails t unless all routes were deleted before all subsets.
 func inOrder(t *testing.T, said string) {
 	t.Helper()
 	var kinds []string
@@ -138,8 +138,8 @@ func inOrder(t *testing.T, said string) {
 	}
 }
 
-// TestUpgrade: an upgrade brings the chart's definition of OverridePolicy, and
-// touches neither policies nor what the operator made.
+// TestUpgrade: an upgrade updates the chart's definition of OverridePolicy, and touches
+// neither policies nor the operator's objects.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -148,7 +148,7 @@ func TestUpgrade(t *testing.T) {
 	c.policy(t)
 	c.works(t)
 	name := policies.Resource + "." + policies.Group
-	// As a release of the chart without printer columns would have left it.
+	// The state that a release of the chart without printer columns would have left.
 	older, err := c.objects.Resource(definitions).Get(t.Context(), name, metav1.GetOptions{})
 	check(t, err)
 	versions, _, err := unstructured.NestedSlice(older.Object, "spec", "versions")

@@ -23,7 +23,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/same"
 )
 
-// cluster is what users made, and what Overrides adds to it.
+// cluster has the users' objects, and the objects that Overrides adds.
 type cluster struct {
 	users    []byte
 	objects  []istio.Object
@@ -31,16 +31,16 @@ type cluster struct {
 	snapshot *model.Snapshot
 	result   compile.Result
 	diags    []diag.Diagnostic
-	// planted is set where a fault changed anything.
+	// planted says whether a fault changed anything.
 	planted bool
 }
 
-// readCluster does with manifests what the command does.
+// readCluster processes manifests like the command.
 func readCluster(ctx context.Context, users []byte) (*cluster, error) {
 	return readWith(ctx, users, func(*compile.Result) bool { return true })
 }
 
-// readWith is readCluster with a fault in what is compiled, in front of the proof.
+// readWith is readCluster with a fault in the compiled result, before the proof.
 func readWith(ctx context.Context, users []byte, plant func(*compile.Result) bool) (*cluster, error) {
 	c := &cluster{users: users}
 	objects, diags, err := source.Read(ctx, []string{"-"}, bytes.NewReader(users), source.FileOptions{})
@@ -70,15 +70,15 @@ func readWith(ctx context.Context, users []byte, plant func(*compile.Result) boo
 	return c, nil
 }
 
-// age is when the objects were made that Overrides adds, beside those of users.
+// age is the age of the objects that Overrides adds, relative to the users'.
 type age struct {
 	name, created string
-	// reverse has those come first that would come last by name.
+	// reverse changes names so that the last object by name comes first.
 	reverse bool
 }
 
-// ages are all that may make a difference: istiod goes by age, and by name among
-// objects of one age. Objects that say no age are all of one.
+// ages are all ages that may make a difference: istiod sorts by age, and objects of equal
+// age by name. Objects without an age are equally old.
 func (c *cluster) ages() []age {
 	out := []age{
 		{name: "younger", created: younger},
@@ -97,12 +97,12 @@ func (c *cluster) ages() []age {
 	return out
 }
 
-// When what Overrides adds was made before all else, and after.
+// Times before and after all other objects' creation.
 const older, younger = "1990-01-01T00:00:00Z", "2040-01-01T00:00:00Z"
 
 var timestamps = regexp.MustCompile(`creationTimestamp: "?([-0-9T:Z]{20})`)
 
-// with returns all objects, those that Overrides adds being of an age.
+// with returns all objects; those that Overrides adds have age a.
 func (c *cluster) with(a age) []byte {
 	if a.created == "" {
 		return slices.Concat(c.users, []byte("\n---\n"), c.made)
@@ -122,10 +122,11 @@ func (c *cluster) with(a age) []byte {
 	return slices.Concat(c.users, []byte("\n---\n"), []byte(strings.Join(parts, "---\n")))
 }
 
-// name is where a written object says its name.
+// name matches the name of a written object.
 var name = regexp.MustCompile(`\n  name: .*`)
 
-// load returns the mesh, without what Overrides adds and with it at each age.
+// load returns the mesh without the objects that Overrides adds, and with them at each
+// age.
 func (c *cluster) load(options oracle.Options) (before *oracle.Mesh, after []*oracle.Mesh, err error) {
 	if before, err = oracle.Load(c.users, options); err != nil {
 		return nil, nil, fmt.Errorf("before: %w", err)
@@ -146,8 +147,8 @@ func closeAll(before *oracle.Mesh, after []*oracle.Mesh) {
 	}
 }
 
-// pin knows the subsets that rows for ordinary requests lead to and that were not
-// there in the user's route: they stand for what that route leads to.
+// pin knows the subsets that rows for ordinary requests lead to, and which the user's
+// route did not have: they correspond to the destinations of that route.
 func (c *cluster) pin() same.Pin {
 	named := c.subsetsOfUsers()
 	pins := map[same.Target]same.Target{}
@@ -190,7 +191,7 @@ func addPins(pins map[same.Target]same.Target, r *route.Route) {
 	}
 }
 
-// subsetsOfUsers are the names of subsets that users' VirtualServices lead to.
+// subsetsOfUsers are the names of subsets in users' VirtualServices.
 func (c *cluster) subsetsOfUsers() map[string]bool {
 	out := map[string]bool{}
 	for _, v := range c.snapshot.VirtualServices {

@@ -20,28 +20,28 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/validate"
 )
 
-// world is one generated cluster: as its users made it, and with what Overrides
-// adds at each age, all as the real Istio understands them.
+// world is one generated cluster: with only its users' objects, and with those that
+// Overrides adds at each age, all as the real Istio interprets them.
 type world struct {
 	*cluster
 	before *oracle.Mesh
 	after  []*oracle.Mesh
 	pinned same.Pin
-	// revision is that of the istiod that translates.
+	// revision is the revision of the istiod that translates.
 	revision string
-	// hosts are those that requests may be for, Services first.
+	// hosts are the possible hosts of requests, Services first.
 	hosts []string
 }
 
-// TestContractInIstio holds the contract in the configuration that the real
-// istiod makes of what Overrides made, for generated clusters with generated
-// objects of users in them, whatever the age of what is made:
-//   - everything made passes Istio's validation;
-//   - for an ordinary request nothing differs but for the pin;
-//   - where one reaches pods of a version that is not the released one, a warning is
-//     about their Service, or names it;
-//   - no request is sent to a cluster that is not there, where it was not before;
-//   - the route taken is the one that Evaluate says, for every request.
+// TestContractInIstio checks the contract in the configuration that the real
+// istiod makes from the output of Overrides, for generated clusters with generated
+// users' objects, at any age of the output:
+//   - all output passes Istio's validation;
+//   - for an ordinary request nothing differs except the pin;
+//   - if one reaches pods of a version that is not released, a warning is about
+//     their Service, or names it;
+//   - no request is sent to a missing cluster, unless it was before;
+//   - every request takes the route that Evaluate returns.
 func TestContractInIstio(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		w := drawWorld(t)
@@ -50,7 +50,7 @@ func TestContractInIstio(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(report.Errors) > 0 {
-			t.Fatalf("Istio refuses what was made: %v\n%s", report.Errors, w.made)
+			t.Fatalf("Istio rejects the output: %v\n%s", report.Errors, w.made)
 		}
 		if len(w.result.Tables) == 0 {
 			return
@@ -72,8 +72,8 @@ func TestContractInIstio(t *testing.T) {
 	})
 }
 
-// TestFaultsInIstio plants faults into what is compiled: nothing that changes an ordinary
-// request in istiod's own configuration gets through the proof.
+// TestFaultsInIstio plants faults into the compiled result: the proof stops everything
+// that changes an ordinary request in istiod's own configuration.
 func TestFaultsInIstio(t *testing.T) {
 	planted := map[string]int{}
 	check(t, func(t *rapid.T) {
@@ -99,8 +99,8 @@ func TestFaultsInIstio(t *testing.T) {
 	}
 }
 
-// minFaults is how many different faults must have been planted in meshes of which
-// something was left.
+// minFaults is the minimal number of different faults planted in meshes with remaining
+// output.
 const minFaults = 5
 
 func drawWorld(t *rapid.T) *world {
@@ -125,7 +125,7 @@ func drawWorldWith(t *rapid.T, plant func(*compile.Result) bool) *world {
 	return w
 }
 
-// options draws whose istiod translates, and the ages that objects don't say.
+// options draws the istiod that translates, and the ages of objects without one.
 func (c *cluster) options(t *rapid.T) oracle.Options {
 	revisions, err := oracle.Revisions(c.users)
 	if err != nil {
@@ -137,8 +137,8 @@ func (c *cluster) options(t *rapid.T) oracle.Options {
 	}
 }
 
-// checkOrdinary sends a request without an override to any Service, by any of its
-// names or by that of no Service.
+// checkOrdinary sends a request without an override to any Service, by any of its names
+// or by a name of no Service.
 func (w *world) checkOrdinary(t *rapid.T) {
 	request := compiletest.Request(false).Draw(t, "ordinary")
 	asked := oracle.Request{
@@ -171,10 +171,9 @@ func (w *world) checkOrdinary(t *rapid.T) {
 	}
 }
 
-// unreleased lists the pods that a request, or a copy of it, may get to as those of
-// a Service which says what versions are released, and that are of none of these. What
-// is for no name of the mesh's goes past all that it has; who calls the Service that an
-// isolated version has of its own means it.
+// unreleased lists the pods that may get a request, or a copy of it, and that run no
+// released version of a Service with explicitly released versions. It ignores hosts
+// outside the mesh, and calls to an isolated version's own Service, which are intended.
 func (w *world) unreleased(a oracle.Answer) []string {
 	var out []string
 	for _, d := range slices.Concat(a.Destinations, a.Mirrors) {
@@ -193,13 +192,13 @@ func (w *world) unreleased(a oracle.Answer) []string {
 	return out
 }
 
-// reaches reports whether there may be proxies of w's revision in a namespace.
+// reaches reports whether a namespace may have proxies of w's revision.
 func (w *world) reaches(namespace string) bool {
 	own, known := w.snapshot.Revisions[namespace]
 	return !known || own == w.revision
 }
 
-// allowed reports whether found is what a diagnostic says.
+// allowed reports whether a diagnostic covers found.
 func (c *cluster) allowed(found []string) bool {
 	says := func(code diag.Code) bool {
 		return slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Code == code })
@@ -213,7 +212,7 @@ func (c *cluster) allowed(found []string) bool {
 }
 
 // previews reports whether pods are labelled as previews, which must not get ordinary
-// requests though nothing else is left.
+// requests even if no other pods are left.
 func (c *cluster) previews(pods []string) bool {
 	return !slices.ContainsFunc(pods, func(pod string) bool {
 		return !slices.ContainsFunc(c.snapshot.Services, func(s model.Service) bool {
@@ -224,7 +223,7 @@ func (c *cluster) previews(pods []string) bool {
 	})
 }
 
-// warnsOf reports whether a warning is about a Service that has a pod, or names it.
+// warnsOf reports whether a warning is about a Service of a pod, or names it.
 func (c *cluster) warnsOf(pod string) bool {
 	return slices.ContainsFunc(c.snapshot.Services, func(s model.Service) bool {
 		has := slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Workload.Name == pod }) ||
@@ -263,8 +262,7 @@ func (w *world) checkTable(t *rapid.T, table *route.Table) {
 		}
 		context := fmt.Sprintf("from %+v: %+v\nbefore %v\nafter  %v\nours are %s\n", from, asked, before, after, a.name)
 		w.checkClusters(t, context, before, after)
-		// Whether the table is in force for a caller is held against istiod by
-		// TestModel.
+		// TestModel compares with istiod whether the table is in force for a caller.
 		if after.VirtualService() == table.Namespace+"/"+table.Name {
 			w.compareEvaluate(t, context, table, request, after)
 		}
@@ -276,23 +274,24 @@ func (w *world) carriesHTTP(host string, port uint32) bool {
 	return i >= 0 && slices.ContainsFunc(w.snapshot.Services[i].Ports, func(p model.Port) bool { return p.HTTP && p.Number == port })
 }
 
-// checkClusters: whatever a request is sent to is there, unless it was not before.
+// checkClusters: every cluster that a request is sent to exists, unless it was missing
+// before.
 func (w *world) checkClusters(t *rapid.T, context string, before, after oracle.Answer) {
 	for _, d := range after.Destinations {
 		if d.Missing && !slices.ContainsFunc(before.Destinations, func(b oracle.Destination) bool { return b.Missing && b.Host == d.Host && b.Port == d.Port }) {
-			w.fail(t, context+"sent to a cluster that is not there: "+d.Cluster)
+			w.fail(t, context+"sent to a missing cluster: "+d.Cluster)
 		}
 	}
 }
 
-// compareEvaluate: Evaluate says which route istiod's configuration takes.
+// compareEvaluate: Evaluate returns the route that istiod's configuration takes.
 func (w *world) compareEvaluate(t *rapid.T, context string, table *route.Table, request *route.Request, after oracle.Answer) {
 	decision := route.Evaluate(table, request)
 	if decision.Route < 0 {
 		w.fail(t, context+"Evaluate finds no route")
 	}
 	taken := table.Routes[decision.Route]
-	// istiod adds the name of the match, where it has one.
+	// istiod adds the name of the match, if it has one.
 	if !slices.ContainsFunc(taken.Matches, func(m route.Match) bool { return after.Name == taken.Name+"."+m.Name }) && after.Name != taken.Name {
 		w.fail(t, context+"Evaluate takes "+taken.Name)
 	}
@@ -301,8 +300,8 @@ func (w *world) compareEvaluate(t *rapid.T, context string, table *route.Table, 
 	}
 }
 
-// checkPods: an override reaches pods of the version and no others, as far as
-// these are read.
+// checkPods: an override reaches pods of its version and no others, as far as Overrides
+// reads them.
 func (w *world) checkPods(t *rapid.T, context string, taken route.Route, after oracle.Answer) {
 	for _, d := range after.Destinations {
 		if len(d.Pods) == 0 && !d.Missing { // a missing cluster was looked at before
@@ -320,7 +319,7 @@ func (w *world) checkPods(t *rapid.T, context string, taken route.Route, after o
 	}
 }
 
-// labelsOf returns the labels of the pod that stands for a workload.
+// labelsOf returns the labels of a workload's pod.
 func (w *world) labelsOf(namespace, pod string) (map[string]string, bool) {
 	for _, s := range w.snapshot.Services {
 		for _, b := range s.Backends {

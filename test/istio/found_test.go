@@ -21,37 +21,36 @@ import (
 
 var update = flag.Bool("update", false, "write the answers into testdata")
 
-// found is one file of testdata/found: a cluster of users, what is asked there, and
-// what has to hold. Its sections are
+// found is one file of testdata/found: users' objects, questions, and conditions. Its
+// sections are
 //
-//	input.yaml      what users made
+//	input.yaml      the users' objects
 //	requests.txt    requests, see parseQuestions
 //	unreleased.txt  workloads that nobody released: an ordinary request that
-//	                reaches one asks for a warning
-//	must.txt        what else has to hold, see must
-//	want.txt        the answers, those for each revision and age of what is made
-//	                that differ
+//	                reaches one requires a warning
+//	must.txt        other conditions, see must
+//	want.txt        the answers, and those of other revisions and ages of the
+//	                output that differ
 //	want.diag       the diagnostics
 type found struct {
 	*cluster
 	archive   *txtar.Archive
 	questions []question
-	// answers are those of all revisions and ages, by question.
+	// answers are the answers of all revisions and ages, by question.
 	answers map[string][]answered
 }
 
-// answered is a question's answer before and after.
+// answered has a question's answer before and after.
 type answered struct {
 	revision, age             string
 	before, after             oracle.Answer
 	beforeFailed, afterFailed error
 }
 
-// TestFound holds inputs against the real istiod on which a promise was once
-// broken. Whatever stands in want.txt and want.diag: no ordinary request is
-// treated differently, by any revision and at whatever age of what is made; Istio
-// and the API server accept all of it; and no unreleased pod is reached by an
-// ordinary request without a warning.
+// TestFound compares inputs that once broke a promise with the real istiod. Whatever
+// want.txt and want.diag contain: no revision treats an ordinary request differently, at
+// any age of the output; Istio and the API server accept all output; and no ordinary
+// request reaches an unreleased pod without a warning.
 func TestFound(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/found/*.txtar")
@@ -104,14 +103,14 @@ func (f *found) section(name string) string {
 	return ""
 }
 
-// ask asks everything everywhere.
+// ask asks all questions of all revisions, at all ages.
 func (f *found) ask(t *testing.T) {
 	t.Helper()
 	revisions, err := oracle.Revisions(f.users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The default revision comes first: others are told by what they differ in.
+	// The default revision comes first: for others only differences are written.
 	slices.SortStableFunc(revisions, func(a, b string) int {
 		return strings.Compare(strings.TrimPrefix(a, "default"), strings.TrimPrefix(b, "default"))
 	})
@@ -161,7 +160,7 @@ func (f *found) golden(t *testing.T, file string) {
 	}
 }
 
-// said lists the diagnostics, one a line.
+// said lists the diagnostics, one per line.
 func (c *cluster) said() string {
 	var lines []string
 	for _, d := range c.diags {
@@ -171,8 +170,8 @@ func (c *cluster) said() string {
 	return strings.Join(slices.Compact(lines), "")
 }
 
-// text writes the answers down: those of the default revision with what is made
-// being the younger, and the others where they differ.
+// text lists the answers: those of the default revision with younger output, and others
+// if they differ.
 func (f *found) text() string {
 	var out strings.Builder
 	for _, q := range f.questions {
@@ -212,7 +211,7 @@ func describe(a oracle.Answer, err error, q *question) string {
 
 var exponent = regexp.MustCompile(`(?m): -?[0-9.]+e[+-][0-9]+$`)
 
-// checkMade: everything that is made would be accepted, under a name of its own.
+// checkMade: all output would be accepted, with unique names.
 func (f *found) checkMade(t *testing.T) {
 	t.Helper()
 	report, err := validate.Objects(f.made)
@@ -250,8 +249,7 @@ func (f *found) checkOrdinary(t *testing.T) {
 	})
 }
 
-// checkUnreleased: an ordinary request that reaches a pod which nobody released
-// asks for a warning.
+// checkUnreleased: an ordinary request that reaches an unreleased pod requires a warning.
 func (f *found) checkUnreleased(t *testing.T) {
 	t.Helper()
 	unreleased := strings.Fields(f.section("unreleased.txt"))
@@ -265,8 +263,8 @@ func (f *found) checkUnreleased(t *testing.T) {
 	})
 }
 
-// eachOrdinary fails for each thing that wrong finds in answers to an ordinary
-// request, with the revisions and ages for which it does.
+// eachOrdinary fails for each fault that wrong finds in answers to an ordinary request,
+// and lists its revisions and ages.
 func (f *found) eachOrdinary(t *testing.T, wrong func(*answered) string) {
 	t.Helper()
 	for _, q := range f.questions {
@@ -290,7 +288,7 @@ func (f *found) eachOrdinary(t *testing.T, wrong func(*answered) string) {
 	}
 }
 
-// reached lists the pods that a request, or a copy of it, may get to.
+// reached lists the pods that may get a request, or a copy of it.
 func reached(a oracle.Answer) []string {
 	var out []string
 	for _, d := range slices.Concat(a.Destinations, a.Mirrors) {

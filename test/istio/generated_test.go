@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/validate"
 )
 
-// TestIstioAcceptsWhatIsGenerated: property tests are about meshes that can be. What is
-// generated as refused is refused.
+// TestIstioAcceptsWhatIsGenerated: property tests generate meshes that can exist. Objects
+// that are generated as invalid are rejected.
 func TestIstioAcceptsWhatIsGenerated(t *testing.T) {
 	t.Parallel()
 	generator := compiletest.Snapshot()
@@ -43,7 +43,7 @@ func TestIstioAcceptsWhatIsGenerated(t *testing.T) {
 	}
 }
 
-// istioObjects returns those objects of manifests that Istio's webhook is asked about.
+// istioObjects returns the objects of manifests that Istio's webhook validates.
 func istioObjects(t *testing.T, manifests []byte) []manifest.Object {
 	t.Helper()
 	objects, err := manifest.Split(manifests)

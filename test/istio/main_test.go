@@ -8,16 +8,15 @@ import (
 	istiolog "istio.io/istio/pkg/log"
 )
 
-// meshes is how many are generated for each property where the command line does not
-// say. make prove-long makes more.
+// meshes is the default number of generated meshes for each property. make prove-long
+// generates more.
 const meshes = "300"
 
-// seed is where generation begins where the command line does not say, so that a change
-// is judged by itself. make prove-long begins somewhere else each time, and looks for
-// what is not known yet.
+// seed is the default seed of generation, so that the result depends only on the change
+// under test. make prove-long uses a new seed each time, to find new cases.
 const seed = "20261129"
 
-// TestMain silences istiod, which has much to say about each mesh.
+// TestMain silences istiod, which logs much about each mesh.
 func TestMain(m *testing.M) {
 	for name, value := range map[string]string{"rapid.checks": meshes, "rapid.seed": seed} {
 		if f := flag.Lookup(name); f != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 )
 
-// TestMeshGolden asks istiod what the testdata of package internal/mesh asks the model:
-// by which object callers get an authority, and to which clusters, of which some are not
-// there; and for rules, which object and which subsets are in force. What is asked for
-// the reverse of an order of names is left out, since istiod has one order.
+// TestMeshGolden asks istiod the questions that the testdata of package internal/mesh
+// asks the model: which object gives callers an authority, and to which clusters, some of
+// which are missing; and for rules, which object and which subsets are in force. It skips
+// questions about the reverse order of names, since istiod has one order.
 func TestMeshGolden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../internal/mesh/testdata/*.txtar")
@@ -76,7 +76,7 @@ func blocks(text string) [][]string {
 	return out
 }
 
-// inShort leaves of an answer what istiod is asked too.
+// inShort returns only the parts of an answer that istiod is asked about.
 func inShort(block []string) []string {
 	var out []string
 	for i, line := range block[1:] {
@@ -102,7 +102,7 @@ func inShort(block []string) []string {
 
 type goldenAsker struct {
 	users, ours string
-	// revision and older are of the mesh that is asked.
+	// revision and older describe the current mesh.
 	loaded  map[string]*oracle.Mesh
 	reverse bool
 	created string
@@ -128,7 +128,7 @@ func (a *goldenAsker) mesh(t *testing.T, revision string) *oracle.Mesh {
 	return m
 }
 
-// answer asks istiod; it reports false for asks that it is not asked.
+// answer asks istiod; it returns false for questions that it skips.
 func (a *goldenAsker) answer(t *testing.T, ask string) ([]string, bool) {
 	t.Helper()
 	words := strings.Fields(ask)

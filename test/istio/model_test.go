@@ -16,11 +16,11 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 )
 
-// TestModel holds package mesh against the real istiod: for generated clusters,
-// with and without what Overrides makes, any caller, port and name, both say that
-// the same routes of the same VirtualService are in force, that these lead to the
-// same clusters, and which of these there are; and for any host of a Service the
-// same DestinationRule with the same subsets.
+// TestModel compares package mesh with the real istiod. For generated clusters, with and
+// without the output of Overrides, and for any caller, port and name, both return the
+// same routes of the same VirtualService in force, the same clusters of these routes, and
+// which of those exist; and for any host of a Service the same DestinationRule with the
+// same subsets.
 func TestModel(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		c, err := readCluster(t.Context(), compiletest.Manifests(compiletest.Snapshot(described).Draw(t, "snapshot")))
@@ -38,13 +38,14 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// described are the shapes of which the model is to say what istiod does: all but hosts
-// that a Service and a ServiceEntry both have, for which nothing is made.
+// described are the shapes for which the model must match istiod: all except hosts that a
+// Service and a ServiceEntry share, for which nothing is generated.
 const described = compiletest.All &^ compiletest.EntriesOfServices
 
-// newer reports whether a mesh has what the model describes as Istio 1.31 has it: defaults
-// that name namespaces, and hosts that a Sidecar leaves out. Before, such a default has
-// nobody see VirtualServices and what they lead to, and nothing is left out.
+// newer reports whether a mesh has features that the model describes as in Istio 1.31:
+// defaults that list namespaces, and hosts that a Sidecar excludes. In older versions,
+// such a default hides VirtualServices and their destinations from all, and nothing is
+// excluded.
 func newer(s *model.Snapshot) bool {
 	named := func(to string) bool { return to != "." && to != "*" }
 	leavesOut := func(e *istioapi.IstioEgressListener) bool {
@@ -54,7 +55,7 @@ func newer(s *model.Snapshot) bool {
 		slices.ContainsFunc(s.Sidecars, func(x model.Sidecar) bool { return slices.ContainsFunc(x.Spec.GetEgress(), leavesOut) })
 }
 
-// pair is one mesh as package mesh has it, and as istiod does.
+// pair is one mesh in package mesh, and in istiod.
 type pair struct {
 	*cluster
 	mesh    *mesh.Mesh
@@ -124,7 +125,7 @@ func (p *pair) compare(t *rapid.T) {
 	p.compareRule(t, x, class, caller, service)
 }
 
-// hosts lists those that the mesh knows: of Services, and of ServiceEntries.
+// hosts lists the hosts of the mesh's Services and ServiceEntries.
 func (p *pair) hosts() []string {
 	var out []string
 	for _, s := range p.snapshot.Services {
@@ -140,16 +141,16 @@ func (p *pair) hosts() []string {
 	return out
 }
 
-// knowsLess reports whether the model may not know of a cluster that istiod has: a Sidecar
-// imports what any VirtualService that it imports leads to, and an island has but some of
-// these; and nothing is known of where one leads whose routes are not known. What the model does not know it takes for missing, and nothing is made that
-// leads there.
+// knowsLess reports whether the model may not know a cluster that istiod has: a Sidecar
+// imports the destinations of any VirtualService that it imports, and an island has only
+// some of these; and the destinations of unknown routes are unknown. The model treats
+// unknown clusters as missing, and nothing is generated that leads to them.
 func (p *pair) knowsLess(there bool) bool {
 	unknown := func(s *mesh.Source) bool { return s.Problem != nil }
 	return there && (len(p.snapshot.Sidecars) > 0 || slices.ContainsFunc(p.mesh.Sources(), unknown))
 }
 
-// resolve returns the Service whose address DNS gives for a name, "" for none.
+// resolve returns the Service whose address DNS returns for a name, "" for none.
 func (p *pair) resolve(name, namespace string) string {
 	parts := strings.Split(strings.TrimSuffix(name, "."), ".")
 	if len(parts) > 1 {
@@ -183,7 +184,7 @@ func (p *pair) compareHost(t *rapid.T, where string, said *mesh.VirtualHost, vie
 	if len(view.Routes) == 0 || view.Routes[0].VirtualService != source {
 		p.fail(t, fmt.Sprintf("%sthe model takes %q, istiod %+v", where, source, view.Routes))
 	}
-	// The model may have more, behind one that fits everything.
+	// The model may have more routes, after one that matches everything.
 	if len(said.Routes) < len(view.Routes) || len(said.Routes) > len(view.Routes) && !view.Routes[len(view.Routes)-1].CatchesAll {
 		p.fail(t, fmt.Sprintf("%s%s: %d routes, istiod has %+v", where, source, len(said.Routes), view.Routes))
 	}
@@ -194,8 +195,8 @@ func (p *pair) compareHost(t *rapid.T, where string, said *mesh.VirtualHost, vie
 	}
 }
 
-// clustersOf lists where a route leads, as Envoy's names of clusters, and compares
-// which of these there are.
+// clustersOf lists the destinations of a route, as Envoy's names of clusters, and
+// compares which of them exist.
 func (p *pair) clustersOf(t *rapid.T, x *mesh.Island, class *mesh.Class, port uint32, route *mesh.Route) []string {
 	rules, err := p.real.Rules(oracle.Proxy{Namespace: class.Namespace, Labels: class.Labels})
 	if err != nil {
@@ -220,7 +221,7 @@ func (p *pair) clustersOf(t *rapid.T, x *mesh.Island, class *mesh.Class, port ui
 	return out
 }
 
-// compareRule compares the clusters of a Service's host, and the rule they are of.
+// compareRule compares the clusters of a Service's host, and their rule.
 func (p *pair) compareRule(t *rapid.T, x *mesh.Island, class *mesh.Class, caller oracle.Proxy, service *mesh.Service) {
 	rules, err := p.real.Rules(caller)
 	if err != nil {

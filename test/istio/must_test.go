@@ -8,15 +8,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
-// checkMust holds the lines of must.txt:
+// checkMust checks the lines of must.txt:
 //
 //	kept WORKLOAD              ordinary requests that reached it still do
 //	reaches WORKLOAD: REQUEST  that request goes there and nowhere else
-//	warned OBJECT              a warning, or an error, is said about the object
-//	code CODE, no CODE         that diagnostic is said, or is not
+//	warned OBJECT              a warning, or an error, is about the object
+//	code CODE, no CODE         that diagnostic is reported, or is not
 //
-// With "-or-warned" behind the first word, a warning about a Service that has the
-// workload will do.
+// With "-or-warned" after the first word, a warning about a Service of the workload
+// also suffices.
 func (f *found) checkMust(t *testing.T) {
 	t.Helper()
 	for line := range strings.Lines(f.section("must.txt")) {

@@ -8,7 +8,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 )
 
-// question is one line of requests: who sends what.
+// question is one line of requests: a caller and a request.
 type question struct {
 	line    string
 	from    oracle.Proxy
@@ -19,9 +19,10 @@ type question struct {
 //
 //	NAMESPACE[,LABEL=VALUE…] METHOD SERVICE[.NAMESPACE]:PORT[@AUTHORITY] PATH [| HEADER: VALUE]…
 //
-// A caller "gateway/NAMESPACE" is a gateway, and no Service is a host that is
-// none. Without an authority it is the Service as it was written. The method TCP
-// is a connection of another protocol. Empty lines and comments are passed over.
+// A caller "gateway/NAMESPACE" is a gateway, and "none" instead of a Service is a
+// host that is not a Service. Without an authority it is the Service as written. The
+// method TCP is a connection of another protocol. Empty lines and comments are
+// skipped.
 func parseQuestions(text string) ([]question, error) {
 	var out []question
 	for line := range strings.Lines(text) {
@@ -80,7 +81,7 @@ func parseQuestion(line string) (question, error) {
 	return q, nil
 }
 
-// ordinary reports whether q carries no override.
+// ordinary reports whether q has no override.
 func (q *question) ordinary() bool {
 	return q.request.Header["x-override"] == nil && !strings.Contains(strings.Join(q.request.Header["baggage"], ","), "override.")
 }

@@ -9,10 +9,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// check holds a property of the meshes that failed it once, whose seeds testdata/seeds.txt
-// keeps, and of as many generated ones as the command line says. What failed is also
-// a golden of package mesh or an archive of testdata/found: another generator makes
-// another mesh of a seed.
+// check checks a property on the meshes that once failed it, whose seeds are in
+// testdata/seeds.txt, and on as many generated ones as the command line says. Each
+// failure is also a golden of package mesh or an archive of testdata/found, since another
+// generator makes another mesh from the same seed.
 func check(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
 	if testing.Short() {
@@ -28,7 +28,7 @@ func check(t *testing.T, property func(*rapid.T)) {
 	rapid.Check(t, property)
 }
 
-// kept lists the seeds that are kept for a test.
+// kept lists the seeds of a test in the file.
 func kept(t *testing.T) []string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/seeds.txt")
@@ -45,7 +45,7 @@ func kept(t *testing.T) []string {
 	return out
 }
 
-// set has a flag be value until the end of t.
+// set sets a flag until the end of t.
 func set(t *testing.T, name, value string) {
 	t.Helper()
 	f := flag.Lookup(name)

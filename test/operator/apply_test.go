@@ -14,8 +14,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TestNothingUnseenIsTouched: a step is taken only on what was seen. Whatever has
-// become of the object since is found out, and left as it is.
+// TestNothingUnseenIsTouched: a step has an effect only on the state that was seen. Later
+// changes of the object are detected, and left alone.
 func TestNothingUnseenIsTouched(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "unseen")
@@ -31,7 +31,7 @@ func TestNothingUnseenIsTouched(t *testing.T) {
 		check(t, err)
 		return objects[0]
 	}
-	// unchanged takes a step that must not have an effect.
+	// unchanged executes a step that must not have an effect.
 	unchanged := func(what string, step plan.Step, seen *apply.Seen) {
 		t.Helper()
 		before, errBefore := rules.Get(t.Context(), "cart-overrides", metav1.GetOptions{})
@@ -48,7 +48,7 @@ func TestNothingUnseenIsTouched(t *testing.T) {
 	create, update := plan.Step{Action: plan.Create, Object: object("v2")}, plan.Step{Action: plan.Update, Object: object("v3")}
 	remove := plan.Step{Action: plan.Delete, Object: istio.Object{Object: object("v2").Object}}
 
-	// Theirs has no field in common with ours but the host, and that is equal.
+	// The user's object shares only the host with the operator's, and that is equal.
 	_, err = rules.Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": map[string]any{"name": "cart-overrides"},
 		"spec": map[string]any{"host": "cart." + s.namespace + ".svc.cluster.local"},
@@ -61,12 +61,12 @@ func TestNothingUnseenIsTouched(t *testing.T) {
 	label := []byte(`{"metadata":{"labels":{"app.kubernetes.io/managed-by":"me"}}}`)
 	_, err = rules.Patch(t.Context(), "cart-overrides", types.MergePatchType, label, metav1.PatchOptions{})
 	check(t, err)
-	unchanged("update of what was taken over", update, first)
-	unchanged("deletion of what was taken over", remove, first)
+	unchanged("update of an object that was taken over", update, first)
+	unchanged("deletion of an object that was taken over", remove, first)
 	deleted()
-	unchanged("update of what is gone", update, first)
+	unchanged("update of a deleted object", update, first)
 	if _, err := client.Do(t.Context(), remove, first); err != nil {
-		t.Errorf("deletion of what is gone: %v", err)
+		t.Errorf("deletion of a deleted object: %v", err)
 	}
 	second, err := client.Do(t.Context(), create, nil)
 	check(t, err)

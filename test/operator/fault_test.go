@@ -23,8 +23,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// TestConflict: fields that another manager has taken over stay as they are, and
-// people are told. When the object is deleted it is made again.
+// TestConflict: fields that another manager has taken over are not changed, and this is
+// reported. When the object is deleted it is created again.
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "conflict")
@@ -46,7 +46,7 @@ func TestConflict(t *testing.T) {
 	s.converges(t, 2)
 }
 
-// TestUserDeletes: what a user deletes of ours is made again.
+// TestUserDeletes: an operator's object that a user deletes is created again.
 func TestUserDeletes(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "deletes")
@@ -60,8 +60,8 @@ func TestUserDeletes(t *testing.T) {
 	}
 }
 
-// TestForeign: an object of the name that ours would have is left alone, with one
-// that looks like ours but has another label, and so is everything else.
+// TestForeign: a user's object with the name of an operator's object is left alone, also
+// if it looks like one but has another label, and so is everything else.
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "foreign")
@@ -86,8 +86,8 @@ func TestForeign(t *testing.T) {
 	s.converges(t, 2)
 }
 
-// TestApplied: what generate has printed and somebody has applied is theirs, also
-// when nobody needs it.
+// TestApplied: an object that generate printed and a user applied is the user's, even if
+// it is no longer needed.
 func TestApplied(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "applied")
@@ -111,8 +111,8 @@ func TestApplied(t *testing.T) {
 	s.converges(t, 2)
 }
 
-// TestWebhook: what a webhook refuses is not written, the last good object stays
-// in force, and the webhook's words are in the status and in an Event.
+// TestWebhook: an object that a webhook rejects is not written, the last good object
+// stays in force, and the status and an Event have the webhook's message.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "webhook")
@@ -139,7 +139,7 @@ func TestWebhook(t *testing.T) {
 	s.hasCondition(t, "cart", condition{v1alpha1.PolicyConditionProgrammed, "True", v1alpha1.PolicyReasonProgrammed, ""})
 }
 
-// statusRefused runs the command that tells people what is refused, and why.
+// statusRefused runs the command that shows what is rejected, and why.
 func (s *shop) statusRefused(t *testing.T, kind, why string) {
 	t.Helper()
 	status := exec.CommandContext(t.Context(), programtest.Overrides(t, "../.."),
@@ -154,8 +154,8 @@ func (s *shop) statusRefused(t *testing.T, kind, why string) {
 	}
 }
 
-// refuse has the API server refuse objects of the mesh that contain a text, until
-// the function that it returns is called.
+// refuse makes the API server reject objects of the mesh that contain a text, until the
+// returned function is called.
 func (s *shop) refuse(t *testing.T, text, why string) (remove func()) {
 	t.Helper()
 	remove = s.review(t, func(review *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
@@ -168,8 +168,8 @@ func (s *shop) refuse(t *testing.T, text, why string) (remove func()) {
 	return remove
 }
 
-// review has the API server ask a webhook about objects of the mesh, until the function
-// that it returns is called.
+// review makes the API server ask a webhook about objects of the mesh, until the returned
+// function is called.
 func (s *shop) review(t *testing.T, answer func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) (remove func()) {
 	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -223,7 +223,7 @@ func (s *shop) awaitRefusal(t *testing.T, text string) {
 
 var policies = schema.GroupVersionResource{Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridepolicies"}
 
-// policy makes an OverridePolicy, of the name of its target.
+// policy creates an OverridePolicy with the name of its target.
 func (s *shop) policy(t *testing.T, service string) {
 	t.Helper()
 	_, err := s.objects.Resource(policies).Namespace(s.namespace).Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
@@ -236,8 +236,8 @@ func (s *shop) policy(t *testing.T, service string) {
 	check(t, err)
 }
 
-// condition is one that a policy is to have for its only target; the message is
-// to contain a text.
+// condition is a wanted condition of a policy's only target; the message must contain a
+// text.
 type condition struct{ kind, status, reason, message string }
 
 // hasCondition waits for a condition.
@@ -263,8 +263,8 @@ func (s *shop) hasCondition(t *testing.T, policy string, want condition) {
 	})
 }
 
-// TestPolicyStatus: a policy says for its target whether it applies and whether
-// what follows is in place, and is not written to when that has not changed.
+// TestPolicyStatus: a policy reports for its target whether it applies and whether the
+// resulting objects are in place, and is written only when that changes.
 func TestPolicyStatus(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "policy")
@@ -293,8 +293,8 @@ func TestPolicyStatus(t *testing.T) {
 	}
 }
 
-// TestKindsThatCome: without Istio there is nothing to write; when its kinds come
-// they are taken up, and so is ours.
+// TestKindsThatCome: without Istio there is nothing to write; when its kinds are
+// installed the operator uses them, and also its own kind.
 func TestKindsThatCome(t *testing.T) {
 	t.Parallel()
 	plane := ownPlane(t)

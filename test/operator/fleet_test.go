@@ -21,10 +21,9 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// TestFleet starts an operator where there are many Services already, OVERRIDES_FLEET
-// or 20: it writes two objects for each and nothing else, and for a change of one
-// Service no object of another. How long that takes, and the memory, is for the
-// log: a machine that does other things proves nothing.
+// TestFleet starts an operator in a cluster with many Services, OVERRIDES_FLEET or 20: it
+// writes two objects for each and nothing else, and for a change of one Service no object
+// of another. Time and memory are only logged: on a busy machine they prove nothing.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	n := 20
@@ -67,7 +66,7 @@ func TestFleet(t *testing.T) {
 	t.Logf("after changes: %s", p.memory())
 }
 
-// rollOne takes a version's readiness away and gives it back.
+// rollOne makes a version unready and ready again.
 func (s *shop) rollOne(t *testing.T, r *running, number int) {
 	t.Helper()
 	name := fmt.Sprintf("service-%d", number)
@@ -95,7 +94,7 @@ func (s *shop) rollOne(t *testing.T, r *running, number int) {
 	}
 }
 
-// holds waits until there are as many objects of ours.
+// holds waits until the operator has that many objects.
 func (s *shop) holds(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, "objects", func(ctx context.Context) string {
@@ -114,7 +113,8 @@ func (s *shop) holds(t *testing.T, n int) {
 	})
 }
 
-// memory is the resident memory of a process, now and at most, as Linux tells it.
+// memory is the resident memory of a process, now and at its maximum, as Linux reports
+// it.
 func (p instance) memory() string {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.ID()), "status"))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// openGated opens a shop, with a webhook and an operator that has taken it up.
+// openGated opens a shop, with a webhook and an operator that has configured it.
 func openGated(t *testing.T, name string) (*shop, *webhook, *running) {
 	t.Helper()
 	s := openShop(t, sharedPlane(t), name)
@@ -28,8 +28,8 @@ func openGated(t *testing.T, name string) (*shop, *webhook, *running) {
 	return s, hook, r
 }
 
-// TestReadinessGate: a pod that is not released comes with a gate, which opens when
-// ordinary traffic is pinned and the subset of its version is there; others come
+// TestReadinessGate: a pod that is not released is created with a gate, which opens when
+// ordinary traffic is pinned and the subset of its version exists; others are created
 // without.
 func TestReadinessGate(t *testing.T) {
 	t.Parallel()
@@ -46,7 +46,7 @@ func TestReadinessGate(t *testing.T) {
 		"PATCH destinationrules/cart-overrides", "PATCH virtualservices/cart-overrides",
 		"PATCH pods/" + pod("v2") + "/status", "PATCH virtualservices/cart-overrides",
 	}
-	// The Deployment may have been seen before its pod, or with it.
+	// The operator may have seen the Deployment before its pod, or with it.
 	if diff := cmp.Diff(want, slices.Compact(r.patches())); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
@@ -78,7 +78,7 @@ func TestReadinessGate(t *testing.T) {
 	}
 }
 
-// TestNoReadinessGate: not asked for, nothing of it is there.
+// TestNoReadinessGate: without the flag, there is nothing of the gate.
 func TestNoReadinessGate(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "nogate")
@@ -99,8 +99,8 @@ func TestNoReadinessGate(t *testing.T) {
 	}
 }
 
-// TestKilledWhileAPodWaits: a pod goes on waiting while nobody is there, and is let
-// through by the next one, once the pin is in place for as long as that one waits.
+// TestKilledWhileAPodWaits: a pod keeps waiting while there is no operator, and the next
+// operator opens its gate, once the pin has been in place for its propagation delay.
 func TestKilledWhileAPodWaits(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "killed")
@@ -115,7 +115,7 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	if pod := s.preview(t); !gate.Waits(pod) {
 		t.Fatalf("the pod does not wait: %v", pod.Status.Conditions)
 	}
-	// While nobody answers, pods are made all the same.
+	// While no operator answers, pods are created even so.
 	if gates := s.dryRun(t, map[string]string{"app": "cart", "version": "v2"}, nil); len(gates) > 0 {
 		t.Errorf("the webhook answers still: %v", gates)
 	}
@@ -125,8 +125,8 @@ func TestKilledWhileAPodWaits(t *testing.T) {
 	s.converges(t, 2)
 }
 
-// TestGateOfSeveralReplicas: one that does not lead gives pods the gate too, and opens
-// it once it leads.
+// TestGateOfSeveralReplicas: a replica that does not lead also adds the gate to pods, and
+// opens it once it leads.
 func TestGateOfSeveralReplicas(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "replicas")
@@ -135,7 +135,7 @@ func TestGateOfSeveralReplicas(t *testing.T) {
 	elsewhere.address = programtest.FreeAddress(t)
 	path := programtest.Overrides(t, "../..")
 	lease := []string{"--leader-elect", "--lease-namespace", s.namespace}
-	// It would wait for longer than anybody does, and is not the one that is called.
+	// Its wait exceeds the test's, and the webhook does not call it.
 	leader := start(t, path, slices.Concat(elsewhere.args(s), lease, []string{"--propagation-delay", "1h"})...)
 	awaitLeader(t, leader)
 	other := start(t, path, slices.Concat(hook.args(s), lease, []string{"--propagation-delay", "200ms", "--drain-delay", "200ms"})...)
@@ -152,7 +152,7 @@ func TestGateOfSeveralReplicas(t *testing.T) {
 	s.converges(t, 2)
 }
 
-// TestGateOfUnmanagedNamespace: in a namespace that is managed no more nothing waits.
+// TestGateOfUnmanagedNamespace: no pod waits in a namespace that is no longer managed.
 func TestGateOfUnmanagedNamespace(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "unmanaged")
@@ -171,7 +171,7 @@ func TestGateOfUnmanagedNamespace(t *testing.T) {
 	s.opens(t, gate.NothingToPin)
 }
 
-// TestGateOpensWithoutPin: what does not need a pin any more does not wait for one.
+// TestGateOpensWithoutPin: a pod that no longer needs a pin does not wait for one.
 func TestGateOpensWithoutPin(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -217,8 +217,8 @@ func TestGateOpensWithoutPin(t *testing.T) {
 	}
 }
 
-// TestGateTimeout: with a timeout a pod is let through that can't be pinned away
-// from, and people are told.
+// TestGateTimeout: with a timeout the gate opens for a pod that traffic can't be pinned
+// away from, and this is reported.
 func TestGateTimeout(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "timeout")
@@ -243,7 +243,7 @@ func TestGateTimeout(t *testing.T) {
 	})
 }
 
-// TestGateRoles: what the chart's roles allow is enough for the gate too.
+// TestGateRoles: the chart's roles suffice for the gate too.
 func TestGateRoles(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "gateroles")
@@ -260,8 +260,8 @@ func TestGateRoles(t *testing.T) {
 	r.noneForbidden(t)
 }
 
-// TestCertificates: they are made where there are none, made anew before they end,
-// and the API server goes on being answered.
+// TestCertificates: they are created if missing, renewed before they expire, and the API
+// server is always answered.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	s, hook, r := openGated(t, "certificates")
@@ -297,8 +297,8 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// TestFaultsOfCertificates: an operator without its Secret goes on routing, and
-// takes it up when it comes.
+// TestFaultsOfCertificates: an operator without its Secret keeps routing, and uses the
+// Secret when it appears.
 func TestFaultsOfCertificates(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "nosecret")
@@ -324,7 +324,7 @@ func TestFaultsOfCertificates(t *testing.T) {
 	}
 }
 
-// placesSomething waits until something of ours is there.
+// placesSomething waits until the operator has written an object.
 func (s *shop) placesSomething(t *testing.T) {
 	t.Helper()
 	eventually(t, "the subset", func(ctx context.Context) string {

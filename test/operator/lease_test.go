@@ -20,7 +20,7 @@ import (
 
 const lostLease = "the lease is lost"
 
-// slowRequests has every request for a lease, and every write, take a while longer.
+// slowRequests delays every request for a lease, and every write.
 type slowRequests struct {
 	next http.RoundTripper
 	by   time.Duration
@@ -37,8 +37,8 @@ func (s *slowRequests) RoundTrip(request *http.Request) (*http.Response, error) 
 	return s.next.RoundTrip(request)
 }
 
-// TestSlowLease: with round trips of 2 s and the times that are the defaults, an
-// operator leads, goes on to lead, and writes.
+// TestSlowLease: with round trips of 2 s and the default times, an operator leads, keeps
+// leading, and writes.
 func TestSlowLease(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "slowlease")
@@ -80,7 +80,7 @@ func (s *shop) lease(t *testing.T) *coordinationv1.Lease {
 }
 
 // TestAPIServerRestart: an API server that is away for longer than the lease ends the
-// term of the operator and not the program, which goes on when it is back.
+// operator's term, but not the program, which continues afterwards.
 func TestAPIServerRestart(t *testing.T) {
 	t.Parallel()
 	plane := ownPlane(t)

@@ -17,8 +17,8 @@ const (
 	serviceName = "virtualservices/cart-overrides"
 )
 
-// expect waits for as many writes as are wanted, and compares. A write is counted
-// when it has been answered, which may be after its effect was seen.
+// expect waits for the wanted number of writes, and compares them. A write is counted
+// when it is answered, which may be after its effect was seen.
 func (r *running) expect(t *testing.T, what string, want ...string) {
 	t.Helper()
 	var got []string
@@ -33,9 +33,9 @@ func (r *running) expect(t *testing.T, what string, want ...string) {
 	}
 }
 
-// TestLife lets versions come, get ready, fail, recover and go. After each change
-// the cluster holds what generate prints, by no more writes than objects that
-// have to differ.
+// TestLife lets versions appear, become ready, fail, recover and disappear. After each
+// change the cluster has the output of generate, with no more writes than changed
+// objects.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "life")
@@ -68,8 +68,8 @@ func TestLife(t *testing.T) {
 	r.expect(t, "all gone", "PATCH "+serviceName+" 200", "DELETE "+serviceName+" 200", "DELETE "+ruleName+" 200")
 }
 
-// TestIdle: what makes no difference is not written for. That the operator has
-// looked at it is shown by a write that comes after it.
+// TestIdle: a change without effect causes no write. A write that follows it shows that
+// the operator has processed it.
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "idle")
@@ -92,7 +92,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// versions are the resource versions of our objects, by kind.
+// versions are the resource versions of the operator's objects, by kind.
 func (s *shop) versions(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -104,7 +104,7 @@ func (s *shop) versions(t *testing.T) map[string]string {
 	return out
 }
 
-// touch changes what decides nothing: annotations, and when pods were last seen.
+// touch changes only fields without effect: annotations, and when pods were last seen.
 func (s *shop) touch(t *testing.T, i int) {
 	t.Helper()
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, i)
@@ -116,8 +116,8 @@ func (s *shop) touch(t *testing.T, i int) {
 	check(t, err)
 }
 
-// TestRestart: an operator that starts finds out what has changed while there was
-// none, and touches nothing else.
+// TestRestart: an operator that starts processes the changes since the last one ended,
+// and touches nothing else.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "restart")
@@ -137,8 +137,8 @@ func TestRestart(t *testing.T) {
 	s.converges(t, 2)
 }
 
-// TestEvents: the Service tells when a version can be asked for, and when not any
-// more, once each.
+// TestEvents: the Service gets one Event each when a version becomes overridable, and
+// when it no longer is.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "events")
@@ -147,8 +147,8 @@ func TestEvents(t *testing.T) {
 	s.converges(t, 2)
 	s.ready(t, "v2", true)
 	s.hasEvent(t, "VersionOverridable", "cart:v2", 1)
-	// Not only the first times: of an Event that is taken for a further one of a
-	// series nobody hears for minutes.
+	// Not only the first times: if an Event counts as another one of a series, clients
+	// don't see it for minutes.
 	for n := range 3 {
 		s.ready(t, "v2", false)
 		s.hasEvent(t, "VersionNotOverridable", "v2", n+1)
@@ -158,8 +158,8 @@ func TestEvents(t *testing.T) {
 	r.stop()
 }
 
-// hasEvent waits until there are as many Events of a reason on the Service that
-// mention a text.
+// hasEvent waits until there are that many Events of a reason on the Service that mention
+// a text.
 func (s *shop) hasEvent(t *testing.T, reason, text string, times int) {
 	t.Helper()
 	eventually(t, "Event "+reason, func(ctx context.Context) string {
@@ -184,8 +184,8 @@ func (s *shop) hasEvent(t *testing.T, reason, text string, times int) {
 	})
 }
 
-// TestLabelledNamespaces: without names, the namespaces with the label are managed,
-// from the moment in which they have it.
+// TestLabelledNamespaces: without names, the namespaces with the label are managed, as
+// soon as they have it.
 func TestLabelledNamespaces(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "labelled")
@@ -207,10 +207,10 @@ func TestLabelledNamespaces(t *testing.T) {
 	s.empty(t)
 }
 
-// empty waits until there is nothing of ours.
+// empty waits until the operator has no objects.
 func (s *shop) empty(t *testing.T) {
 	t.Helper()
-	eventually(t, "nothing of ours", func(ctx context.Context) string {
+	eventually(t, "no object of the operator", func(ctx context.Context) string {
 		got, err := s.present(ctx)
 		if err != nil {
 			return err.Error()
@@ -219,7 +219,7 @@ func (s *shop) empty(t *testing.T) {
 	})
 }
 
-// hasSubset waits until ours has a subset for a version.
+// hasSubset waits until the operator's rule has a subset for a version.
 func (s *shop) hasSubset(t *testing.T, version string) {
 	t.Helper()
 	eventually(t, "a subset for "+version, func(ctx context.Context) string {

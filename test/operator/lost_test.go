@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// TestLostRights: an operator whose rights are taken away while it runs says so in its
-// readiness and in its log; and goes on at once when it has them again.
+// TestLostRights: an operator that loses its permissions while it runs reports this in
+// its readiness and its log, and continues at once when it has them again.
 func TestLostRights(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "lost")

@@ -16,8 +16,8 @@ import (
 
 const policyCRD = "../../config/crd/overrides.mesh_overridepolicies.yaml"
 
-// shared is one control plane for all tests, which keep to namespaces of their
-// own; it is started by the first that asks.
+// shared is one control plane for all tests, which use namespaces of their own; the first
+// that needs it starts it.
 var shared struct {
 	once  sync.Once
 	plane *controlplane.Plane
@@ -36,12 +36,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sharedPlane returns the shared control plane, with Istio's kinds and ours.
+// sharedPlane returns the shared control plane, with Istio's kinds and this project's.
 func sharedPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
 	programtest.Cluster.Need(t, program.Kubernetes())
 	shared.once.Do(func() {
-		// The test that happens to be first must not end it, so not t.Context().
+		// The control plane must outlive the test that happens to be first, so this is
+		// not t.Context().
 		ctx := context.Background() //nolint:usetesting // see above
 		if shared.plane, shared.err = controlplane.Start(ctx, controlplane.Options{Log: os.Stderr}); shared.err == nil {
 			shared.err = installCRDs(ctx, shared.plane)
@@ -61,7 +62,7 @@ func installCRDs(ctx context.Context, plane *controlplane.Plane) error {
 	return plane.InstallCRDs(ctx, istio, policyCRD)
 }
 
-// ownPlane starts a control plane for one test, without any kinds but Kubernetes'.
+// ownPlane starts a control plane for one test, with only Kubernetes' kinds.
 func ownPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
 	programtest.Cluster.Need(t, program.Kubernetes())

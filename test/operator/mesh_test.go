@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// TestMeshConfig: the mesh configurations of the revisions that are named are
-// followed as they change, and no other ConfigMap of the root namespace is read.
+// TestMeshConfig: the operator follows changes of the mesh configurations of its
+// revisions, and reads no other ConfigMap of the root namespace.
 func TestMeshConfig(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "mesh")
@@ -26,7 +26,7 @@ func TestMeshConfig(t *testing.T) {
 	}
 	proxy, err := meter.Start(t.Context(), s.plane.Config, t.TempDir())
 	check(t, err)
-	// A program of its own: metrics are those of a whole process.
+	// It is a separate program, since metrics are of a whole process.
 	metrics := programtest.FreeAddress(t)
 	start(t, programtest.Overrides(t, "../.."), "--kubeconfig", proxy.Kubeconfig, "--namespaces", s.namespace, "--root-namespace", s.namespace,
 		"--istio-revision", "canary", "--metrics-bind-address", metrics, "--health-probe-bind-address", "0")

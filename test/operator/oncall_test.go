@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// TestToldAfterRestart: an operator that starts says what is no more so of what the one
-// before has announced: it reads that from the objects in place.
+// TestToldAfterRestart: an operator that starts revokes announcements of the previous one
+// that are no longer true: it derives them from the objects in place.
 func TestToldAfterRestart(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "told")
@@ -17,7 +17,7 @@ func TestToldAfterRestart(t *testing.T) {
 	s.ready(t, "v2", false)
 	second := run(t, s.config, options(s.namespace))
 	s.hasEvent(t, "VersionNotOverridable", "version v2 has no ready pod (0 of 1): requests for cart:v2 get the released version", 1)
-	// A version that gets everything can be asked for, in a way.
+	// A version that gets all traffic is overridable, in a way.
 	s.ready(t, "v2", true)
 	s.hasEvent(t, "VersionOverridable", "cart:v2", 2)
 	s.remove(t, "v1")
@@ -26,12 +26,12 @@ func TestToldAfterRestart(t *testing.T) {
 	second.stop()
 }
 
-// TestNamespaceNotManaged: a namespace that loses its label while no operator runs is left
-// as it would be without Overrides, since its objects name the installation, and this is
-// said at its Services.
+// TestNamespaceNotManaged: a namespace that loses its label while no operator runs is
+// restored to its state without Overrides, since its objects name the installation, and
+// an Event at its Services reports this.
 func TestNamespaceNotManaged(t *testing.T) {
 	t.Parallel()
-	// Operators of other tests that go by labels must not manage it.
+	// Operators of other tests that select by label must not manage it.
 	plane := ownPlane(t)
 	check(t, installCRDs(t.Context(), plane))
 	s := openShop(t, plane, "unmanaged")

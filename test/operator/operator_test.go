@@ -28,7 +28,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// deadline is how long anything may take; it decides no test that passes.
+// deadline limits every wait; tests that pass never reach it.
 const deadline = 30 * time.Second
 
 var (
@@ -36,7 +36,7 @@ var (
 	destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
 )
 
-// options are those of the tests: for one namespace, with short waits.
+// options are the tests' options: for one namespace, with short waits.
 func options(namespace string) operator.Options {
 	o := operator.DefaultOptions()
 	o.Namespaces = []string{namespace}
@@ -45,14 +45,14 @@ func options(namespace string) operator.Options {
 	return o
 }
 
-// running is an operator that runs, and counts its requests.
+// running is a running operator whose requests are counted.
 type running struct {
 	meter *meter.Meter
 	stop  func()
 	log   *programtest.Log
 }
 
-// run starts an operator, which ends with the test at the latest.
+// run starts an operator, which ends at the end of the test at the latest.
 func run(t *testing.T, config *rest.Config, o operator.Options) *running {
 	t.Helper()
 	proxy, err := meter.Start(t.Context(), config, t.TempDir())
@@ -69,7 +69,7 @@ func run(t *testing.T, config *rest.Config, o operator.Options) *running {
 		if err := <-done; err != nil {
 			t.Errorf("the operator ended with: %v", err)
 		}
-		// Watches of the operator are over, so that this returns.
+		// The operator's watches have ended, so this returns.
 		if err := proxy.Close(); err != nil {
 			t.Error(err)
 		}
@@ -83,8 +83,8 @@ func run(t *testing.T, config *rest.Config, o operator.Options) *running {
 	return r
 }
 
-// writes lists what the operator has written since the last call: to objects of
-// the mesh and to the status of policies.
+// writes lists the operator's writes since the last call: to objects of the mesh and to
+// the status of policies.
 func (r *running) writes() []string {
 	var out []string
 	for _, request := range r.meter.Requests() {
@@ -97,14 +97,14 @@ func (r *running) writes() []string {
 	return out
 }
 
-// eventually waits until f returns nothing.
+// eventually waits until f returns "".
 func eventually(t *testing.T, what string, f func(ctx context.Context) string) {
 	t.Helper()
 	programtest.Eventually(t, deadline, 20*time.Millisecond, what, f)
 }
 
-// converges waits until the cluster holds what generate prints for it now, and as
-// many objects as that is.
+// converges waits until the cluster has the current output of generate, with that number
+// of objects.
 func (s *shop) converges(t *testing.T, objects int) {
 	t.Helper()
 	eventually(t, "converge", func(ctx context.Context) string {
@@ -126,7 +126,7 @@ func (s *shop) converges(t *testing.T, objects int) {
 	})
 }
 
-// generate is what the generator prints.
+// generate returns the output of the generator.
 func (s *shop) generate(ctx context.Context) ([]string, error) {
 	read, _, err := source.Cluster(ctx, s.config, source.ClusterOptions{Namespace: s.namespace})
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *shop) generate(ctx context.Context) ([]string, error) {
 	return out, err
 }
 
-// present is what of ours is in the cluster. All of it has to be owned.
+// present returns the operator's objects in the cluster. All their fields must be owned.
 func (s *shop) present(ctx context.Context) ([]string, error) {
 	var out []string
 	for _, resource := range []schema.GroupVersionResource{destinationRules, virtualServices} {
@@ -168,10 +168,10 @@ func (s *shop) present(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// wholeOf encodes an object, whoever owns it.
+// wholeOf encodes an object, including fields of other owners.
 func wholeOf(u *unstructured.Unstructured) (string, error) {
 	u = u.DeepCopy()
-	// The name of the installation is no part of what generate prints.
+	// The name of the installation is not part of the output of generate.
 	unstructured.RemoveNestedField(u.Object, "metadata", "annotations", istio.InstanceAnnotation)
 	if len(u.GetAnnotations()) == 0 {
 		u.SetAnnotations(nil)

@@ -30,7 +30,7 @@ func start(t *testing.T, path string, args ...string) instance {
 	return instance{p}
 }
 
-// killed kills it, which fails t where it has ended by itself.
+// killed kills it, and fails t if it has already ended.
 func (p instance) killed(t *testing.T) {
 	t.Helper()
 	check(t, p.Kill())
@@ -57,8 +57,8 @@ func awaitLeader(t *testing.T, instances ...instance) instance {
 	return leader
 }
 
-// TestHandover: of two operators one writes. When it is killed the other goes on,
-// and when that is told to end it does so in order, and hands over at once.
+// TestHandover: of two operators one writes. When it is killed the other continues, and
+// when that one is terminated it ends in order, and hands over at once.
 func TestHandover(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "handover")
@@ -91,15 +91,15 @@ func TestHandover(t *testing.T) {
 	began = time.Now()
 	check(t, other.Stop())
 	if !other.State().Success() {
-		t.Errorf("told to end: %v", other.State())
+		t.Errorf("after SIGTERM: %v", other.State())
 	}
 	awaitLeader(t, third)
-	t.Logf("leader told to end → another leads: %v", time.Since(began).Round(time.Millisecond))
+	t.Logf("leader terminated → another leads: %v", time.Since(began).Round(time.Millisecond))
 	s.remove(t, "v2")
 	s.converges(t, 2)
 }
 
-// statusSays runs the command that tells people how things are.
+// statusSays runs the status command.
 func (s *shop) statusSays(t *testing.T, path string, want ...string) {
 	t.Helper()
 	status := exec.CommandContext(t.Context(), path, "status", "--kubeconfig", s.plane.Kubeconfig, "-n", s.namespace, "--lease-namespace", s.namespace)
@@ -114,11 +114,11 @@ func (s *shop) statusSays(t *testing.T, path string, want ...string) {
 	}
 }
 
-// TestProbesAndMetrics asks a running program how it is.
+// TestProbesAndMetrics reads the probes and metrics of a running program.
 func TestProbesAndMetrics(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "probes")
-	// Ports that are free now; both ends are on loopback.
+	// Ports that are free now; all connections are on loopback.
 	probe, metrics := programtest.FreeAddress(t), programtest.FreeAddress(t)
 	start(t, programtest.Overrides(t, "../.."), "--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace,
 		"--propagation-delay", "100ms", "--drain-delay", "100ms", "--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
@@ -146,7 +146,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	})
 }
 
-// TestDryRun: everything is checked and logged, nothing is stored.
+// TestDryRun: everything is validated and logged, nothing is stored.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "dryrun")

@@ -13,13 +13,13 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// right is what a role allows, or a request takes.
+// right is a permission of a role, or one that a request needs.
 type right struct{ group, resource, verb string }
 
 func (r right) String() string { return r.verb + " " + r.resource + "." + r.group }
 
-// dormant are rights that a cluster without what they are for never uses, and that of
-// an Event that happens again.
+// dormant are permissions that this cluster never uses, because it lacks their purpose,
+// and that for repeated Events.
 var dormant = []right{
 	{"argoproj.io", "rollouts", "read"},
 	{"flagger.app", "canaries", "read"},
@@ -31,7 +31,7 @@ var dormant = []right{
 	{"", "events", "patch"},
 }
 
-// recorder notes requests as they begin: a watch that goes on is no answered one.
+// recorder records requests as they begin, since a watch is not answered while it runs.
 type recorder struct {
 	next http.RoundTripper
 
@@ -46,7 +46,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.next.RoundTrip(request)
 }
 
-// record has the requests noted that are made by config.
+// record records the requests made with config.
 func record(config *rest.Config) *recorder {
 	r := &recorder{used: map[right]bool{}}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
@@ -56,8 +56,9 @@ func record(config *rest.Config) *recorder {
 	return r
 }
 
-// unused lists what roles of the operator among objects allow and no request took. Lists and watches are one: which of them an informer begins with depends on
-// the API server.
+// unused lists permissions in the operator's roles among objects that no request needed.
+// Lists and watches count as one: the API server decides which of them an informer begins
+// with.
 func (r *recorder) unused(t *testing.T, objects []*unstructured.Unstructured) []right {
 	t.Helper()
 	r.mu.Lock()
@@ -98,7 +99,7 @@ func rightsOf(rule rbacv1.PolicyRule) []right {
 	return out
 }
 
-// rightFor says what a request takes: /api/v1/… or /apis/GROUP/VERSION/…, then
+// rightFor returns the permission for a request: /api/v1/… or /apis/GROUP/VERSION/…, then
 // perhaps namespaces/NAME, then RESOURCE[/NAME[/SUBRESOURCE]].
 func rightFor(method, path string) right {
 	parts := strings.Split(strings.Trim(path, "/"), "/")

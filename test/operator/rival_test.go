@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-// TestRivals: of two operators whose flags differ, and that have no names, each notices
-// that its writes are undone, says so, and writes ever more rarely.
+// TestRivals: of two operators with different flags and without names, each notices that
+// its writes are undone, reports this, and writes less and less often.
 func TestRivals(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "rivals")
@@ -34,7 +34,8 @@ func TestRivals(t *testing.T) {
 			return r.log.String()
 		})
 	}
-	// Each waits for a second, two, four, eight: without that, there were hundreds of writes.
+	// Each waits for a second, two, four, eight: without that, there would be hundreds of
+	// writes.
 	first.writes()
 	second.writes()
 	pause := time.NewTimer(5 * time.Second)
@@ -50,8 +51,8 @@ func TestRivals(t *testing.T) {
 	s.converges(t, 2)
 }
 
-// TestInstances: an operator leaves alone what another installation has written, and says
-// so. What says nothing is anybody's.
+// TestInstances: an operator leaves objects of another installation alone, and reports
+// this. Objects without a name belong to any installation.
 func TestInstances(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "instances")
@@ -82,7 +83,7 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-// hasInstance waits until all that was written names an installation.
+// hasInstance waits until all written objects name an installation.
 func (s *shop) hasInstance(t *testing.T, want string) {
 	t.Helper()
 	eventually(t, "instance", func(ctx context.Context) string {

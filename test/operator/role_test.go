@@ -19,18 +19,18 @@ import (
 
 const account = "system:serviceaccount:overrides-system:overrides-operator"
 
-// impersonating is config for somebody who may do what was granted to them only.
+// impersonating is config for a user who has only explicitly granted permissions.
 func impersonating(config *rest.Config, user string) *rest.Config {
 	out := rest.CopyConfig(config)
 	out.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	return out
 }
 
-// rights are the kinds that grant something, and those that are granted it.
+// rights are the kinds that grant permissions, and their subjects.
 var rights = []string{"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
 
-// applyRights applies what of a manifest of config/install says who may do what: no
-// Deployment, since the tests run the operator themselves. It returns what it applied.
+// applyRights applies the RBAC objects of a manifest in config/install: no Deployment,
+// since the tests run the operator themselves. It returns the applied objects.
 func applyRights(t *testing.T, plane *controlplane.Plane, file string, replace ...string) []*unstructured.Unstructured {
 	t.Helper()
 	text, err := os.ReadFile("../../config/install/" + file)
@@ -42,8 +42,8 @@ func applyRights(t *testing.T, plane *controlplane.Plane, file string, replace .
 	return objects
 }
 
-// TestRoles: what the chart's roles allow is enough for everything, so that nothing is
-// ever forbidden, and none of it is never used.
+// TestRoles: the chart's roles suffice for everything, so that no request is denied, and
+// each permission is used.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "roles")
@@ -68,13 +68,14 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestNamespacedRole: in the namespaces that it is to manage, an operator needs
-// nothing that holds for the whole cluster.
+// TestNamespacedRole: for some namespaces an operator needs no permissions for the whole
+// cluster.
 func TestNamespacedRole(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "namespaced")
 	s.root(t)
-	// For an account of its own: that of the manifest has other rights here, too.
+	// The permissions are for an account of its own: the manifest's account has others
+	// here, too.
 	granted := applyRights(t, s.plane, "namespaced.yaml", "namespace: shop\n", "namespace: "+s.namespace+"\n", "name: overrides-operator", "name: overrides-narrow")
 	for _, o := range granted {
 		if strings.HasPrefix(o.GetKind(), "ClusterRole") {
@@ -87,17 +88,17 @@ func TestNamespacedRole(t *testing.T) {
 	s.converges(t, 2)
 	r.stop()
 	for _, request := range r.meter.Requests() {
-		// What is in no namespace is asked for, and done without.
+		// The operator asks for kinds without a namespace, and works without them.
 		if request.Status == http.StatusForbidden && !slices.Contains(inNone, path.Base(request.Path)) {
 			t.Errorf("forbidden: %s", request)
 		}
 	}
 }
 
-// inNone are the kinds of which an operator of some namespaces may see nothing.
+// inNone are the kinds that an operator of some namespaces can't read at all.
 var inNone = []string{"namespaces", "customresourcedefinitions", "mutatingwebhookconfigurations"}
 
-// root makes Istio's root namespace, if no other test has.
+// root creates Istio's root namespace, unless another test has.
 func (s *shop) root(t *testing.T) {
 	t.Helper()
 	root := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "istio-system"}}
@@ -106,8 +107,8 @@ func (s *shop) root(t *testing.T) {
 	}
 }
 
-// TestOlderRoles: with the roles of an older release an operator does without what it
-// may not list, says so once for each kind, and goes on.
+// TestOlderRoles: with the roles of an older release an operator works without the kinds
+// that it can't list, and reports each once.
 func TestOlderRoles(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "older-roles")
@@ -131,7 +132,7 @@ func TestOlderRoles(t *testing.T) {
 	}
 }
 
-// noneForbidden fails t for each request that was not allowed.
+// noneForbidden fails t for each denied request.
 func (r *running) noneForbidden(t *testing.T) {
 	t.Helper()
 	for _, request := range r.meter.Requests() {

@@ -30,7 +30,7 @@ func (s *shop) applyArgs(more ...string) []string {
 	return append([]string{"apply", "-n", s.namespace, "--propagation-delay", "200ms", "--drain-delay", "300ms"}, more...)
 }
 
-// applies runs overrides apply, and holds its output and exit code against what is wanted.
+// applies runs overrides apply, and compares its output and exit code.
 func (s *shop) applies(t *testing.T, path string, code int, want []string, args ...string) string {
 	t.Helper()
 	stdout, stderr, got := s.program(t, path, s.applyArgs(args...)...)
@@ -44,8 +44,8 @@ func (s *shop) applies(t *testing.T, path string, code int, want []string, args 
 	return stderr
 }
 
-// TestApply: overrides apply makes a namespace what generate prints for it, without an
-// operator, in the operator's order; and removes what is not generated any more.
+// TestApply: overrides apply gives a namespace the output of generate, without an
+// operator, in the operator's order; and deletes objects that are no longer generated.
 func TestApply(t *testing.T) {
 	t.Parallel()
 	s, path := openShop(t, sharedPlane(t), "apply"), programtest.Overrides(t, "../..")
@@ -74,7 +74,7 @@ func TestApply(t *testing.T) {
 	s.prunes(t, path)
 }
 
-// prunes removes all that was made for the Service, the rule last.
+// prunes deletes all generated objects of the Service, the rule last.
 func (s *shop) prunes(t *testing.T, path string, args ...string) {
 	t.Helper()
 	stdout, stderr, code := s.program(t, path, s.applyArgs(args...)...)
@@ -85,8 +85,8 @@ func (s *shop) prunes(t *testing.T, path string, args ...string) {
 	s.empty(t)
 }
 
-// TestApplyAfterKubectl: what somebody has applied of generate's output is taken over on
-// request only.
+// TestApplyAfterKubectl: objects of generate's output that a user applied are taken over
+// only on request.
 func TestApplyAfterKubectl(t *testing.T) {
 	t.Parallel()
 	s, path := openShop(t, sharedPlane(t), "takeover"), programtest.Overrides(t, "../..")
@@ -121,8 +121,8 @@ func TestApplyAfterKubectl(t *testing.T) {
 	s.prunes(t, path, "--force-conflicts")
 }
 
-// TestApplyLeavesOthers: objects of an operator, and of namespaces that the input has
-// nothing in, stay as they are.
+// TestApplyLeavesOthers: objects of an operator, and of namespaces that are not in the
+// input, are not touched.
 func TestApplyLeavesOthers(t *testing.T) {
 	t.Parallel()
 	s, path := openShop(t, sharedPlane(t), "others"), programtest.Overrides(t, "../..")

@@ -20,7 +20,7 @@ import (
 
 const hash = "5d4f8c7b9"
 
-// shop is a namespace with a Service, and who would run it.
+// shop is a namespace with a Service, and plays its users and controllers.
 type shop struct {
 	namespace string
 	plane     *controlplane.Plane
@@ -31,8 +31,8 @@ type shop struct {
 	pods map[string]bool
 }
 
-// openShop makes a namespace, whose name begins with name, with the Service cart
-// and its v1.
+// openShop creates a namespace, whose name begins with name, with the Service cart and
+// its v1.
 func openShop(t *testing.T, plane *controlplane.Plane, name string) *shop {
 	t.Helper()
 	s := &shop{plane: plane, config: plane.Config, pods: map[string]bool{}}
@@ -56,7 +56,7 @@ func openShop(t *testing.T, plane *controlplane.Plane, name string) *shop {
 	return s
 }
 
-// label says of the namespace whether it is managed, for operators that go by labels.
+// label sets whether the namespace is managed, for operators that select by label.
 func (s *shop) label(t *testing.T, enabled string) {
 	t.Helper()
 	patch := []byte(`{"metadata":{"labels":{"overrides.mesh/enabled":"` + enabled + `"}}}`)
@@ -71,7 +71,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// deploy makes the Deployment of a version and one Pod, which is not ready.
+// deploy creates the Deployment of a version and one Pod, which is not ready.
 func (s *shop) deploy(t *testing.T, version string) {
 	t.Helper()
 	s.deployment(t, version)
@@ -108,8 +108,8 @@ func podSpec() corev1.PodSpec {
 	return corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example.com/cart"}}}
 }
 
-// ready says of the Pod of a version whether it is ready, as a kubelet and the
-// controller of EndpointSlices would.
+// ready makes the Pod of a version ready or unready, as a kubelet and the controller of
+// EndpointSlices would.
 func (s *shop) ready(t *testing.T, version string, yes bool) {
 	t.Helper()
 	s.pods[version] = yes

@@ -10,7 +10,7 @@ import (
 )
 
 // TestSlowWrite: while the API server does not answer a write of one object, others are
-// written as ever; and once it answers, what follows from that is.
+// written as usual; and once it answers, so are the writes that depend on it.
 func TestSlowWrite(t *testing.T) {
 	t.Parallel()
 	slow, other := openShop(t, sharedPlane(t), "slow"), openShop(t, sharedPlane(t), "beside")

@@ -23,13 +23,13 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-// webhook is what is installed for the readiness gate.
+// webhook has the installed objects of the readiness gate.
 type webhook struct {
 	address, namespace, name, configuration string
 }
 
-// installWebhook installs what config/install has, for one namespace and called by
-// URL, under names of its own; under those of the file if suffix is empty.
+// installWebhook installs the objects of config/install for one namespace, called by URL,
+// with unique names, or with those of the file if suffix is empty.
 func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 	t.Helper()
 	h := &webhook{address: programtest.FreeAddress(t), namespace: "overrides-system", name: "overrides-webhook"}
@@ -70,7 +70,7 @@ func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 	return h
 }
 
-// args are those of a program with this webhook.
+// args are the flags of a program with this webhook.
 func (h *webhook) args(s *shop) []string {
 	return []string{
 		"--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
@@ -79,7 +79,7 @@ func (h *webhook) args(s *shop) []string {
 	}
 }
 
-// secret is what the Secret of the certificate holds.
+// secret is the content of the certificate's Secret.
 func (h *webhook) secret(t *testing.T, s *shop) map[string][]byte {
 	t.Helper()
 	secret, err := s.kube.CoreV1().Secrets(h.namespace).Get(t.Context(), h.name, metav1.GetOptions{})
@@ -87,7 +87,7 @@ func (h *webhook) secret(t *testing.T, s *shop) map[string][]byte {
 	return secret.Data
 }
 
-// replace makes the Secret hold something else.
+// replace replaces the content of the Secret.
 func (h *webhook) replace(t *testing.T, s *shop, data map[string][]byte) {
 	t.Helper()
 	eventually(t, "replace the Secret", func(ctx context.Context) string {
@@ -103,7 +103,7 @@ func (h *webhook) replace(t *testing.T, s *shop, data map[string][]byte) {
 	})
 }
 
-// bundle is what the API server trusts when it calls the webhook.
+// bundle is the CA that the API server trusts when it calls the webhook.
 func (h *webhook) bundle(ctx context.Context, t *testing.T, s *shop) string {
 	t.Helper()
 	config, err := s.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, h.configuration, metav1.GetOptions{})
@@ -111,7 +111,7 @@ func (h *webhook) bundle(ctx context.Context, t *testing.T, s *shop) string {
 	return string(config.Webhooks[0].ClientConfig.CABundle)
 }
 
-// endingSoon is data with a certificate of the same authority that ends tomorrow.
+// endingSoon is data with a certificate of the same authority that expires tomorrow.
 func endingSoon(t *testing.T, data map[string][]byte, h *webhook) map[string][]byte {
 	t.Helper()
 	block, _ := pem.Decode(data["ca.crt"])
@@ -129,7 +129,7 @@ func endingSoon(t *testing.T, data map[string][]byte, h *webhook) map[string][]b
 	return map[string][]byte{"ca.crt": data["ca.crt"], "ca.key": data["ca.key"], "tls.crt": certificate, "tls.key": private}
 }
 
-// lifetime is how long a certificate is good for yet.
+// lifetime is the remaining validity of a certificate.
 func lifetime(t *testing.T, text []byte) time.Duration {
 	t.Helper()
 	block, _ := pem.Decode(text)
@@ -146,8 +146,8 @@ func (s *shop) preview(t *testing.T) *corev1.Pod {
 	return p
 }
 
-// dryRun has the API server admit a pod and store nothing, and returns the gates
-// that it would have had.
+// dryRun lets the API server admit a pod without storing it, and returns the gates that
+// it would have.
 func (s *shop) dryRun(t *testing.T, labels map[string]string, gates []corev1.PodReadinessGate) []corev1.PodReadinessGate {
 	t.Helper()
 	spec := podSpec()
@@ -159,7 +159,7 @@ func (s *shop) dryRun(t *testing.T, labels map[string]string, gates []corev1.Pod
 	return admitted.Spec.ReadinessGates
 }
 
-// awaitGates waits until pods that are not released would come with a gate.
+// awaitGates waits until pods that are not released would be created with a gate.
 func (s *shop) awaitGates(t *testing.T) {
 	t.Helper()
 	eventually(t, "the webhook", func(context.Context) string {

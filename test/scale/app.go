@@ -17,10 +17,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// appKey names a Service.
+// appKey identifies a Service.
 type appKey struct{ namespace, name string }
 
-// app is one Service, what stands behind it, and what there is for it.
+// app is one Service, its workloads, and its generated objects.
 type app struct {
 	key         appKey
 	service     *corev1.Service
@@ -29,27 +29,27 @@ type app struct {
 	slices      map[string]*discoveryv1.EndpointSlice
 
 	want, have state
-	// subsetSince says since when subsets have been there, pinned since when the
-	// pin that is wanted has been wanted.
+	// subsetSince is the time since which subsets exist, pinned the time since which the
+	// wanted pin is wanted.
 	subsetSince map[string]time.Time
 	pinned      time.Time
-	// pending are changes of what is wanted that are not in place.
+	// pending are wanted changes that are not in place.
 	pending map[mark]time.Time
 	// losses count how often versions were lost, by the names of their rows.
 	losses map[string]*loss
-	// history is what happened to each object, by its kind.
+	// history has the events of each object, by its kind.
 	history map[string][]moment
 }
 
-// state is what is wanted for a Service, or what there is.
+// state is the wanted or the observed state of a Service.
 type state struct {
-	// content has objects by kind, as the generator encodes them; says has what those that
-	// are there say of the Service.
+	// content has objects by kind, as the generator encodes them; says has the
+	// information about the Service in existing objects.
 	content map[string]string
 	says    map[string]*discover.Written
 	// rows are the names of routes to versions, subsets those of subsets.
 	rows, subsets map[string]bool
-	// pin says where ordinary traffic goes.
+	// pin is the target of ordinary traffic.
 	pin string
 }
 
@@ -69,7 +69,7 @@ type loss struct {
 	found time.Time
 }
 
-// moment is when an object was wanted otherwise, or was written.
+// moment is a change of an object's wanted state, or a write.
 type moment struct {
 	at      time.Time
 	written bool
@@ -88,7 +88,7 @@ func newState() state {
 	return state{content: map[string]string{}, says: map[string]*discover.Written{}, rows: map[string]bool{}, subsets: map[string]bool{}}
 }
 
-// put takes over an object, or that it is gone.
+// put records an object, or its deletion.
 func (a *app) put(object metav1.Object, gone bool) {
 	switch x := object.(type) {
 	case *corev1.Service:
@@ -112,7 +112,7 @@ func set[T any](m map[string]T, name string, value T, gone bool) {
 	m[name] = value
 }
 
-// compile finds out what is wanted for the Service as things are.
+// compile determines the currently wanted state of the Service.
 func (a *app) compile() (state, error) {
 	out := newState()
 	if a.service == nil {
@@ -120,7 +120,7 @@ func (a *app) compile() (state, error) {
 	}
 	objects := discover.Objects{
 		Cluster: true, Services: []*corev1.Service{a.service},
-		// Without any EndpointSlice pods would speak for themselves.
+		// Without any EndpointSlice, discover would use the pods' own status.
 		EndpointSlices: []*discover.EndpointSlice{{}},
 	}
 	for _, x := range a.slices {
@@ -139,7 +139,7 @@ func (a *app) compile() (state, error) {
 	result := compile.Compile(snapshot)
 	made, _, err := istio.Objects(result.Tables, result.SubsetRules)
 	if err != nil {
-		return out, fmt.Errorf("encode what is wanted of %s: %w", a.key.name, err)
+		return out, fmt.Errorf("encode the wanted objects of %s: %w", a.key.name, err)
 	}
 	for _, o := range made {
 		out.content[o.Kind] = string(o.JSON)

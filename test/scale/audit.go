@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// request is one of the operator's, as the API server has noted it.
+// request is one of the operator's requests, from the API server's audit log.
 type request struct {
 	Verb      string `json:"verb"`
 	Stage     string `json:"stage"`
@@ -27,17 +27,17 @@ type request struct {
 // Requests counts requests by "VERB RESOURCE".
 type Requests map[string]int
 
-// audit reads the audit log on, from where it was read to before.
+// audit reads the audit log incrementally.
 type audit struct {
 	path   string
 	offset int64
-	// refused counts answers of 400 and above but 404 to a get, which asks whether
-	// there is something.
+	// refused counts answers of 400 and above, except 404 for a get, which checks for
+	// existence.
 	refused Requests
 }
 
-// next counts the requests that were answered since the last call. Of a watch its
-// begin counts.
+// next counts the requests that were answered since the last call. A watch counts when it
+// begins.
 func (a *audit) next() (Requests, error) {
 	file, err := os.Open(a.path)
 	if errors.Is(err, os.ErrNotExist) {

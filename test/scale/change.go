@@ -18,7 +18,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
-// changer changes the cluster as its users and its nodes do.
+// changer changes the cluster as its users and nodes do.
 type changer struct {
 	*Cluster
 	tracker  *Tracker
@@ -26,22 +26,22 @@ type changer struct {
 	random   *rand.Rand
 
 	mu sync.Mutex
-	// done counts what was done, passed what was not possible any more.
+	// done counts changes, passed those that were no longer possible.
 	done   map[string]int
 	passed int
 	errs   []error
 }
 
-// change is a kind of change. pick chooses what it is made on, and returns nil
-// where it is not possible for a Service as it is.
+// change is a kind of change. pick chooses its target, and returns nil if it is not
+// possible for a Service in its current state.
 type change struct {
 	name string
-	// weight is how often it happens, relative to others.
+	// weight is its frequency, relative to others.
 	weight int
 	pick   func(c *changer, n int, a *app) func(context.Context) error
 }
 
-// changes are what happens. Half of it makes no difference for any route.
+// changes are the kinds of changes. Half of them affect no route.
 var changes = []change{
 	{"preview added", 3, addPreview},
 	{"preview removed", 2, removePreview},
@@ -54,8 +54,8 @@ var changes = []change{
 	{"annotation touched", 5, touch},
 }
 
-// run makes perSecond changes each second for as long as asked, and waits for the
-// last ones.
+// run makes perSecond changes each second for the given time, and waits for the last
+// ones.
 func (c *changer) run(ctx context.Context, perSecond int, last time.Duration) error {
 	ticker := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer ticker.Stop()
@@ -73,7 +73,7 @@ func (c *changer) run(ctx context.Context, perSecond int, last time.Duration) er
 	return nil
 }
 
-// choose picks a change and a Service that it is possible for.
+// choose picks a change and a Service that allows it.
 func (c *changer) choose() (string, func(context.Context) error) {
 	total := 0
 	for _, x := range changes {
@@ -98,7 +98,7 @@ func (c *changer) choose() (string, func(context.Context) error) {
 	}
 }
 
-// note counts a change. One that met another one is passed over.
+// note counts a change. It skips one that conflicted with another.
 func (c *changer) note(name string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,7 +112,7 @@ func (c *changer) note(name string, err error) {
 	}
 }
 
-// previews lists the versions beside the released one.
+// previews lists the versions besides the released one.
 func previews(a *app) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(a.deployments)) {
@@ -168,7 +168,7 @@ func (c *changer) patchDeployment(a *app, version, patch string) func(context.Co
 	}
 }
 
-// loseReadiness takes it from all pods of a preview, or from one.
+// loseReadiness makes all pods of a preview unready, or one.
 func loseReadiness(c *changer, _ int, a *app) func(context.Context) error {
 	ready := podsOf(a, pickOne(c.random, previews(a)), corev1.ConditionTrue)
 	if len(ready) > 1 && c.random.IntN(3) == 0 {
@@ -181,7 +181,7 @@ func findReadiness(c *changer, _ int, a *app) func(context.Context) error {
 	return c.patchReadiness(a, podsOf(a, pickOne(c.random, previews(a)), corev1.ConditionFalse), corev1.ConditionTrue)
 }
 
-// podsOf lists the pods of a version whose readiness is as asked for.
+// podsOf lists the pods of a version with the given readiness.
 func podsOf(a *app, version string, status corev1.ConditionStatus) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(a.pods)) {
@@ -198,7 +198,7 @@ func podsOf(a *app, version string, status corev1.ConditionStatus) []string {
 	return out
 }
 
-// patchReadiness does what a kubelet does when probes fail, or succeed again.
+// patchReadiness acts like a kubelet when probes fail, or succeed again.
 func (c *changer) patchReadiness(a *app, pods []string, status corev1.ConditionStatus) func(context.Context) error {
 	if len(pods) == 0 {
 		return nil
@@ -214,7 +214,7 @@ func (c *changer) patchReadiness(a *app, pods []string, status corev1.ConditionS
 	}
 }
 
-// nameReleased names another version as the released one, or none again.
+// nameReleased changes the explicitly released version, or removes it.
 func nameReleased(c *changer, _ int, a *app) func(context.Context) error {
 	const annotation = discover.AnnotationPrefix + "released"
 	value := "null"
@@ -239,13 +239,12 @@ func relabelService(c *changer, _ int, a *app) func(context.Context) error {
 	return c.patchService(a, fmt.Sprintf(`{"metadata":{"labels":{"team":"team-%d"}}}`, c.random.Uint32()))
 }
 
-// rollReleased has all pods of the released version replaced.
+// rollReleased replaces all pods of the released version.
 func rollReleased(c *changer, _ int, a *app) func(context.Context) error {
 	return c.patchDeployment(a, "v1", fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":"%d"}}}}}`, c.random.Uint32()))
 }
 
-// touch changes an annotation that means nothing, of a Service, a Deployment or a
-// Pod.
+// touch changes a meaningless annotation of a Service, a Deployment or a Pod.
 func touch(c *changer, _ int, a *app) func(context.Context) error {
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{"touched":"%d"}}}`, c.random.Uint32())
 	switch c.random.IntN(3) {

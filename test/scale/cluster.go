@@ -28,7 +28,7 @@ import (
 const (
 	accountNamespace = "overrides-system"
 	account          = "overrides-operator"
-	// tokenLast is longer than any run.
+	// tokenLast exceeds the duration of any run.
 	tokenLast = 6 * time.Hour
 )
 
@@ -36,17 +36,17 @@ const (
 type Cluster struct {
 	plane *controlplane.Plane
 	kwok  *process.Process
-	// dir holds logs, the audit log among them.
+	// dir has logs, including the audit log.
 	dir string
-	// operator is the path of a kubeconfig that is the operator's.
+	// operator is the path of the operator's kubeconfig.
 	operator string
 
 	kube    kubernetes.Interface
 	objects dynamic.Interface
 }
 
-// StartCluster starts an empty cluster, with Istio's kinds, ours, and the roles of
-// the operator. root is the folder of the repository. Stop must be called on it.
+// StartCluster starts an empty cluster, with Istio's kinds, this project's, and the roles
+// of the operator. root is the folder of the repository. Call Stop on the result.
 func StartCluster(ctx context.Context, root string, log io.Writer) (_ *Cluster, err error) {
 	dir, err := os.MkdirTemp("", "overrides-scale-")
 	if err != nil {
@@ -90,7 +90,7 @@ func StartCluster(ctx context.Context, root string, log io.Writer) (_ *Cluster, 
 
 func (c *Cluster) auditLog() string { return filepath.Join(c.dir, "audit.log") }
 
-// Stop ends everything and removes what was written.
+// Stop ends everything and deletes its files.
 func (c *Cluster) Stop() error {
 	var errs []error
 	if c.kwok != nil {
@@ -102,7 +102,7 @@ func (c *Cluster) Stop() error {
 	return errors.Join(append(errs, os.RemoveAll(c.dir))...)
 }
 
-// connect makes the clients of the measurer, which wait for nobody.
+// connect creates the measurer's clients, which have no rate limit.
 func (c *Cluster) connect() error {
 	config := rest.CopyConfig(c.plane.Config)
 	var err error
@@ -116,11 +116,11 @@ func (c *Cluster) connect() error {
 	return nil
 }
 
-// admit makes the operator an account with the roles that are shipped, and no
-// others, and a kubeconfig.
+// admit creates an account for the operator with the shipped roles, and no others, and a
+// kubeconfig.
 func (c *Cluster) admit(ctx context.Context, root string) error {
-	// The operator reads the mesh configuration in Istio's root namespace, which is there
-	// where Istio is.
+	// The operator reads the mesh configuration in Istio's root namespace, which exists
+	// if Istio does.
 	mesh := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "istio-system"}}
 	if _, err := c.kube.CoreV1().Namespaces().Create(ctx, mesh, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("make the root namespace: %w", err)
@@ -155,7 +155,7 @@ func (c *Cluster) admit(ctx context.Context, root string) error {
 	}, c.operator)
 }
 
-// auditPolicy notes the requests of the operator and of nobody else.
+// auditPolicy logs only the operator's requests.
 var auditPolicy = strings.NewReplacer("ACCOUNT", "system:serviceaccount:"+accountNamespace+":"+account).Replace(`apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]

@@ -13,8 +13,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
-// compare says in which objects the cluster differs from what generate prints for
-// it; nothing where it is the same, byte for byte.
+// compare lists the objects in which the cluster differs from the output of generate;
+// none if they are equal, byte for byte.
 func (c *Cluster) compare(ctx context.Context) (objects int, differences []string, err error) {
 	want, err := c.generate(ctx)
 	if err != nil {
@@ -24,7 +24,7 @@ func (c *Cluster) compare(ctx context.Context) (objects int, differences []strin
 	for kind, resource := range resources {
 		list, err := c.objects.Resource(resource).List(ctx, metav1.ListOptions{LabelSelector: istio.ManagedByLabel + "=" + istio.ManagedBy})
 		if err != nil {
-			return 0, nil, fmt.Errorf("list what there is: %w", err)
+			return 0, nil, fmt.Errorf("list the objects: %w", err)
 		}
 		for i := range list.Items {
 			seen, err := apply.Read(&list.Items[i])
@@ -34,7 +34,7 @@ func (c *Cluster) compare(ctx context.Context) (objects int, differences []strin
 			name := kind + " " + seen.Namespace + "/" + seen.Name
 			switch text, wanted := want[name]; {
 			case !wanted:
-				differences = append(differences, name+" is there, and not wanted")
+				differences = append(differences, name+" exists, and is not wanted")
 			case text != string(seen.Managed):
 				differences = append(differences, fmt.Sprintf("%s is\n%s\nand not\n%s", name, seen.Managed, text))
 			}
@@ -42,12 +42,12 @@ func (c *Cluster) compare(ctx context.Context) (objects int, differences []strin
 		}
 	}
 	for name := range want {
-		differences = append(differences, name+" is not there")
+		differences = append(differences, name+" is missing")
 	}
 	return objects, differences, nil
 }
 
-// generate is what the generator prints for the cluster.
+// generate returns the output of the generator for the cluster.
 func (c *Cluster) generate(ctx context.Context) (map[string]string, error) {
 	read, _, err := source.Cluster(ctx, c.plane.Config, source.ClusterOptions{})
 	if err != nil {

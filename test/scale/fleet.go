@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// perNamespace Services are in one namespace.
+	// perNamespace is the number of Services per namespace.
 	perNamespace = 50
 	nodes        = 10
-	// releasedPods and previewPods are those of each version.
+	// releasedPods and previewPods are the numbers of pods of the versions.
 	releasedPods, previewPods = 3, 2
-	// writers is how many objects are written at a time.
+	// writers is the number of objects written concurrently.
 	writers = 16
 )
 
-// key names the nth Service.
+// key is the key of the nth Service.
 func key(n int) appKey {
 	return appKey{fmt.Sprintf("team-%d", n/perNamespace), fmt.Sprintf("service-%d", n)}
 }
 
-// load makes nodes and n Services with two versions each, and returns before their
-// pods are ready.
+// load creates nodes and n Services with two versions each, and returns before their pods
+// are ready.
 func (c *Cluster) load(ctx context.Context, n int) error {
 	for i := range nodes {
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName(i)}}
@@ -73,8 +73,8 @@ func (c *Cluster) loadOne(ctx context.Context, n int) error {
 	return c.deploy(ctx, n, "v2", previewPods)
 }
 
-// deploy makes the Deployment of a version. Its size is that of an ordinary one,
-// to cost what an ordinary one does.
+// deploy creates the Deployment of a version, with an ordinary size, so that it costs as
+// much as an ordinary one.
 func (c *Cluster) deploy(ctx context.Context, n int, version string, pods int32) error {
 	k := key(n)
 	labels := map[string]string{
@@ -95,7 +95,7 @@ func (c *Cluster) deploy(ctx context.Context, n int, version string, pods int32)
 	return nil
 }
 
-// podSpec has no scheduler to wait for.
+// podSpec sets the node, since there is no scheduler.
 func podSpec(k appKey, version, node string) corev1.PodSpec {
 	probe := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}}}
 	env := []corev1.EnvVar{{Name: "SERVICE", Value: k.name}, {Name: "VERSION", Value: version}, {Name: "LOG_LEVEL", Value: "info"}}

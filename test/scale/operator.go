@@ -17,7 +17,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/port"
 )
 
-// operatorProcess is an operator that runs.
+// operatorProcess is a running operator.
 type operatorProcess struct {
 	*process.Process
 
@@ -25,8 +25,8 @@ type operatorProcess struct {
 	metrics, profile string
 }
 
-// startOperator runs the program at path, for the namespaces that are labelled.
-// To be asked for profiles it needs some memory more.
+// startOperator runs the program at path, for the labelled namespaces. Serving profiles
+// needs a little more memory.
 func (c *Cluster) startOperator(ctx context.Context, path string, profiled bool, flags []string) (*operatorProcess, error) {
 	free, err := port.Free(ctx, 3)
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *Cluster) startOperator(ctx context.Context, path string, profiled bool,
 		args = append(args, "--pprof-bind-address", free[2])
 	}
 	o := &operatorProcess{began: time.Now(), metrics: "http://" + free[0] + "/metrics", profile: "http://" + free[2] + "/debug/pprof/"}
-	// It outlives the start, so no context ends it.
+	// The operator outlives the start, so no context ends it.
 	o.Process, err = process.Start(exec.Command(path, args...), filepath.Join(c.dir, fmt.Sprintf("operator-%d.log", o.began.UnixMilli()))) //nolint:noctx // see above
 	return o, err
 }
@@ -62,7 +62,7 @@ func (o *operatorProcess) looked(ctx context.Context) (bool, error) {
 	return number(body, "overrides_reconcile_duration_seconds_count") > 0, nil
 }
 
-// looks counts the looks at the cluster, and says how long they took in all.
+// looks returns the number of looks at the cluster, and their total duration.
 func (o *operatorProcess) looks(ctx context.Context) (count float64, took time.Duration, err error) {
 	body, err := get(ctx, o.metrics)
 	if err != nil {
@@ -72,7 +72,7 @@ func (o *operatorProcess) looks(ctx context.Context) (count float64, took time.D
 	return number(body, "overrides_reconcile_duration_seconds_count"), time.Duration(seconds * float64(time.Second)), nil
 }
 
-// number returns a metric without labels; 0 if it is not there.
+// number returns a metric without labels; 0 if it is missing.
 func number(metrics []byte, name string) float64 {
 	for line := range strings.Lines(string(metrics)) {
 		if value, ok := strings.CutPrefix(line, name+" "); ok {
@@ -83,7 +83,7 @@ func number(metrics []byte, name string) float64 {
 	return 0
 }
 
-// keepProfile writes what the operator holds in memory, or what it does, to dir.
+// keepProfile writes a memory or processor profile of the operator to dir.
 func (o *operatorProcess) keepProfile(ctx context.Context, dir, name, query string) error {
 	if dir == "" {
 		return nil

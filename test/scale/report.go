@@ -8,54 +8,55 @@ import (
 	"time"
 )
 
-// Result is what one run has found out.
+// Result has the results of one run.
 type Result struct {
-	// Commit and Date say of what and when; Load is how busy the machine was before.
+	// Commit and Date identify the run; Load is the machine's load before.
 	Commit, Date, Load string
 
 	Services, Versions, Pods, Objects int
 	Seconds, PerSecond                int
 	Seed                              uint64
 
-	// FirstLook is from the start of the program to its having looked at everything,
-	// FromNothing to everything being in place where nothing was, Again to the first
-	// look where everything is.
+	// FirstLook is the time from the start of the program until it has looked at
+	// everything, FromNothing until everything is in place if nothing was, Again until
+	// the first look if everything is.
 	FirstLook, FromNothing, Again                    time.Duration
 	FromNothingUsage, AgainUsage                     Usage
 	FromNothingRequests, IdleRequests, AgainRequests Requests
-	// AgainWritten tells of each object that was written after the start where
-	// everything was in place.
+	// AgainWritten lists each object that was written after the start with everything in
+	// place.
 	AgainWritten []string
 
-	// CPU is processors in use while things change, IdleCPU while nothing does.
+	// CPU is the number of processors in use during changes, IdleCPU without.
 	CPU, IdleCPU float64
 	IdleResident int64
 	Memory       Memory
-	// Looks is how often the operator has looked at the cluster, Look how long one
-	// took on average, with its writes.
+	// Looks is the number of the operator's looks at the cluster, Look the average
+	// duration of one, including its writes.
 	Looks int
 	Look  time.Duration
 
-	// Changes counts changes by what they were; Passed those that met another.
+	// Changes counts changes by kind; Passed those that conflicted with another.
 	Changes map[string]int
 	Passed  int
-	// Requests are those for all changes, Refused those that were not granted.
+	// Requests are the requests for all changes, Refused the rejected ones.
 	Requests, Refused Requests
 	Times             map[string]Distribution
 	Writes            Writes
 	NeedlessWrites    []string
-	// Differences is how many objects are not what generate prints, in the end.
+	// Differences is the number of objects that differ from the output of generate at the
+	// end.
 	Differences int
 }
 
-// Memory is what a process has used over a time, in bytes.
+// Memory is the memory of a process over a time, in bytes.
 type Memory struct {
-	// Median and Most are of what was resident each second, Peak the most since the
-	// process began. Program is the part that is the program itself.
+	// Median and Most are of the resident memory each second, Peak the most since the
+	// process began. Program is the program's own part.
 	Median, Most, Peak, Program int64
 }
 
-// Distribution is of times.
+// Distribution is a distribution of times.
 type Distribution struct {
 	Count              int
 	P50, P90, P99, Max time.Duration
@@ -96,7 +97,7 @@ func (r Requests) String() string {
 	return strings.Join(out, ", ")
 }
 
-// Writes counts the requests among r that write what decides routes.
+// Writes counts the requests among r that write routing objects.
 func (r Requests) Writes() int {
 	n := 0
 	for name, count := range r {
@@ -123,34 +124,34 @@ type row struct {
 }
 
 var rows = []row{
-	{"versions / pods / objects of ours", func(r *Result) string { return fmt.Sprintf("%d / %d / %d", r.Versions, r.Pods, r.Objects) }, ""},
-	{"start → everything seen, all in place already", func(r *Result) string { return short(r.Again) }, "≤ 10 s"},
+	{"versions / pods / generated objects", func(r *Result) string { return fmt.Sprintf("%d / %d / %d", r.Versions, r.Pods, r.Objects) }, ""},
+	{"start → everything seen, with everything in place", func(r *Result) string { return short(r.Again) }, "≤ 10 s"},
 	{"start → everything in place, from nothing", func(r *Result) string { return short(r.FromNothing) }, ""},
-	{"changes, of which met another one", func(r *Result) string { return fmt.Sprintf("%d, %d", total(r.Changes)+r.Passed, r.Passed) }, ""},
+	{"changes, and conflicting ones", func(r *Result) string { return fmt.Sprintf("%d, %d", total(r.Changes)+r.Passed, r.Passed) }, ""},
 	{"ready → route written: p50 / p90 / p99 / max (n)", func(r *Result) string { return r.Times[routePlaced+" at once"].String() }, "p99 ≤ 1 s"},
 	{"… where the plan has to wait (flapping, a new pin)", func(r *Result) string { return r.Times[routePlaced+", had to wait"].String() }, ""},
 	{"not ready or gone → route removed", func(r *Result) string { return r.Times[routeRemoved].String() }, "p99 ≤ 1 s"},
 	{"first pod → subset written", func(r *Result) string { return r.Times[subsetPlaced].String() }, ""},
-	{"looks at the cluster, and how long one took with its writes", func(r *Result) string { return fmt.Sprintf("%d, %s", r.Looks, short(r.Look)) }, ""},
-	{"requests for a change", func(r *Result) string {
+	{"looks at the cluster, average time including writes", func(r *Result) string { return fmt.Sprintf("%d, %s", r.Looks, short(r.Look)) }, ""},
+	{"requests per change, including Events", func(r *Result) string {
 		return fmt.Sprintf("%.2f", float64(total(r.Requests))/float64(max(total(r.Changes), 1)))
 	}, ""},
 	{"… all of them", func(r *Result) string { return r.Requests.String() }, ""},
-	{"… not granted", func(r *Result) string { return r.Refused.String() }, ""},
-	{"objects wanted otherwise / writes", func(r *Result) string { return fmt.Sprintf("%d / %d", r.Writes.Wanted, r.Requests.Writes()) }, ""},
-	{"… of them for a change / the second of two steps / needless", func(r *Result) string {
+	{"… rejected", func(r *Result) string { return r.Refused.String() }, ""},
+	{"changes of wanted objects / writes", func(r *Result) string { return fmt.Sprintf("%d / %d", r.Writes.Wanted, r.Requests.Writes()) }, ""},
+	{"… of the writes, first / second of two steps / needless", func(r *Result) string {
 		return fmt.Sprintf("%d / %d / %d", r.Writes.First, r.Writes.Second, r.Writes.Needless+r.Requests.Writes()-r.Writes.Stored)
 	}, "needless: 0"},
-	{"requests while nothing changes", func(r *Result) string { return r.IdleRequests.String() }, "none"},
-	{"resident, median / most while things change", func(r *Result) string { return size(r.Memory.Median) + " / " + size(r.Memory.Most) }, "≤ 96 MiB"},
-	{"… the most ever, from nothing included", func(r *Result) string { return size(r.Memory.Peak) }, ""},
-	{"… of it the program itself", func(r *Result) string { return size(r.Memory.Program) }, ""},
-	{"… started again, most / a while later", func(r *Result) string { return size(r.AgainUsage.Peak) + " / " + size(r.AgainUsage.Resident) }, ""},
-	{"processors in use while things change / idle", func(r *Result) string { return fmt.Sprintf("%.2f / %.2f", r.CPU, r.IdleCPU) }, ""},
-	{"processor time from nothing / started again", func(r *Result) string {
+	{"requests without changes", func(r *Result) string { return r.IdleRequests.String() }, "none"},
+	{"resident memory during changes, median / maximum", func(r *Result) string { return size(r.Memory.Median) + " / " + size(r.Memory.Most) }, "≤ 96 MiB"},
+	{"… maximum, including the start from nothing", func(r *Result) string { return size(r.Memory.Peak) }, ""},
+	{"… part of the program itself", func(r *Result) string { return size(r.Memory.Program) }, ""},
+	{"… after a restart, maximum / a while later", func(r *Result) string { return size(r.AgainUsage.Peak) + " / " + size(r.AgainUsage.Resident) }, ""},
+	{"processors in use during changes / without", func(r *Result) string { return fmt.Sprintf("%.2f / %.2f", r.CPU, r.IdleCPU) }, ""},
+	{"processor time, start from nothing / restart", func(r *Result) string {
 		return fmt.Sprintf("%.1f s / %.1f s", r.FromNothingUsage.CPU.Seconds(), r.AgainUsage.CPU.Seconds())
 	}, ""},
-	{"objects that differ from what generate prints, in the end", func(r *Result) string { return fmt.Sprint(r.Differences) }, "0"},
+	{"objects that differ from the output of generate, at the end", func(r *Result) string { return fmt.Sprint(r.Differences) }, "0"},
 }
 
 // Table prints results side by side, in Markdown.

@@ -11,9 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
-// atRest reports whether nothing will happen to any Service that nobody has asked for
-// yet: pods come and go for seconds after their Deployments did, and with them what is
-// wanted.
+// atRest reports whether no more changes will happen to any Service by themselves: pods
+// come and go for seconds after their Deployments, and the wanted state with them.
 func (t *Tracker) atRest() (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -25,8 +24,8 @@ func (t *Tracker) atRest() (bool, error) {
 	return true, nil
 }
 
-// atRest reports whether the pods are those that are asked for, each has been ready
-// once, and EndpointSlices tell of them as they are.
+// atRest reports whether the wanted pods exist, each has been ready once, and
+// EndpointSlices have their current state.
 func (a *app) atRest() bool {
 	asked := 0
 	for _, d := range a.deployments {
@@ -57,8 +56,7 @@ func (a *app) atRest() bool {
 	return slices.Equal(ready, told)
 }
 
-// written tells what was written of each object since [Tracker.forget], and what was
-// wanted of it.
+// written lists the writes of each object since [Tracker.forget], and its wanted states.
 func (t *Tracker) written() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

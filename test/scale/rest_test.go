@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestAtRest: nothing is at rest of which more will come by itself.
+// TestAtRest: a Service is not at rest if more changes will follow by themselves.
 func TestAtRest(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

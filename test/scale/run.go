@@ -11,33 +11,33 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// Options say what is measured.
+// Options are the settings of a run.
 type Options struct {
-	// Services is how many there are, Seconds how long they change, PerSecond how
-	// often. Seed makes the same choices again, as far as the cluster allows.
+	// Services is the number of Services, Seconds the duration of changes, PerSecond
+	// their rate. Seed repeats the same choices, as far as the cluster allows.
 	Services, Seconds, PerSecond int
 	Seed                         uint64
-	// Program is the path of overrides, Root that of the repository.
+	// Program is the path of overrides, Root the repository's root.
 	Program, Root string
 	// Flags are passed to the operator.
 	Flags []string
-	// Profiles is where profiles of the operator are kept; empty for none.
+	// Profiles is the folder for profiles of the operator; empty for none.
 	Profiles string
-	// Idle is for how long it is watched doing nothing.
+	// Idle is how long it is watched without changes.
 	Idle time.Duration
-	// Log is told how far it is.
+	// Log receives the progress.
 	Log io.Writer
 }
 
 const (
-	// settleTimeout is longer than everything takes to be as it is wanted once
-	// nothing changes any more: versions that flapped are kept back for half a minute.
+	// settleTimeout exceeds the time until everything is as wanted after the last change:
+	// versions that flapped are held back for half a minute.
 	settleTimeout = 3 * time.Minute
 	loadTimeout   = 15 * time.Minute
 	poll          = 20 * time.Millisecond
 )
 
-// run is a run under way.
+// run is the state of a run.
 type run struct {
 	Options
 	*Cluster
@@ -72,7 +72,7 @@ func Run(ctx context.Context, options Options) (_ *Result, err error) {
 	return &r.result, r.operator.Stop()
 }
 
-// say tells how far it is.
+// say logs the progress.
 func (r *run) say(format string, args ...any) {
 	fmt.Fprintf(r.Log, "%4.0f s  %s\n", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
@@ -100,7 +100,7 @@ func until(ctx context.Context, limit time.Duration, what string, condition func
 	}
 }
 
-// fill makes the Services, and waits for their pods.
+// fill creates the Services, and waits for their pods.
 func (r *run) fill(ctx context.Context) error {
 	r.say("making %d Services", r.Services)
 	if err := r.load(ctx, r.Services); err != nil {
@@ -118,7 +118,7 @@ func (r *run) fill(ctx context.Context) error {
 	return nil
 }
 
-// fromNothing starts the operator where nothing of it is there.
+// fromNothing starts the operator without any of its objects.
 func (r *run) fromNothing(ctx context.Context) error {
 	var err error
 	if r.operator, err = r.startOperator(ctx, r.Program, r.Profiles != "", r.Flags); err != nil {
@@ -140,7 +140,7 @@ func (r *run) fromNothing(ctx context.Context) error {
 	return nil
 }
 
-// idle looks at the operator when nothing happens.
+// idle watches the operator without changes.
 func (r *run) idle(ctx context.Context) error {
 	if err := r.silent(ctx); err != nil {
 		return err
@@ -157,8 +157,8 @@ func (r *run) idle(ctx context.Context) error {
 	return err
 }
 
-// silent waits until the operator has made no request for some seconds: Events are
-// sent behind the writes. What it has asked for until then is nobody's.
+// silent waits until the operator has made no request for some seconds, since Events are
+// sent after the writes. Requests until then are not counted.
 func (r *run) silent(ctx context.Context) error {
 	quiet := 0
 	for range 60 {
@@ -179,7 +179,7 @@ func (r *run) silent(ctx context.Context) error {
 	return nil
 }
 
-// pause lets a time pass in which something is measured.
+// pause waits while something is measured.
 func (r *run) pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -189,7 +189,7 @@ func (r *run) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// changes makes the changes, and waits for what follows from them.
+// changes makes the changes, and waits for their effects.
 func (r *run) changes(ctx context.Context) error {
 	c := &changer{Cluster: r.Cluster, tracker: r.tracker, services: r.Services, random: rand.New(rand.NewPCG(r.Seed, 0)), done: map[string]int{}} //nolint:gosec // a choice that can be made again
 	r.tracker.forget()
@@ -239,7 +239,7 @@ func (r *run) changes(ctx context.Context) error {
 	return r.tracker.sum(&r.result)
 }
 
-// compareAll holds the cluster against the generator.
+// compareAll compares the cluster with the generator's output.
 func (r *run) compareAll(ctx context.Context) error {
 	objects, differences, err := r.compare(ctx)
 	if err != nil {
@@ -249,11 +249,11 @@ func (r *run) compareAll(ctx context.Context) error {
 		fmt.Fprintln(r.Log, d)
 	}
 	r.result.Objects, r.result.Differences = objects, len(differences)
-	r.say("%d objects, %d differ from what generate prints", objects, len(differences))
+	r.say("%d objects, %d differ from the output of generate", objects, len(differences))
 	return nil
 }
 
-// again starts another operator where everything is in place already.
+// again starts another operator with everything already in place.
 func (r *run) again(ctx context.Context) error {
 	if err := r.operator.Stop(); err != nil {
 		return err
@@ -278,6 +278,6 @@ func (r *run) again(ctx context.Context) error {
 		return err
 	}
 	r.result.AgainWritten = r.tracker.written()
-	r.say("started again: everything was seen after %v", r.result.Again.Round(time.Millisecond))
+	r.say("restarted: everything was seen after %v", r.result.Again.Round(time.Millisecond))
 	return r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("heap-again-%d", r.Services), "heap?gc=1")
 }

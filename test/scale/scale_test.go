@@ -13,8 +13,8 @@ import (
 
 const root = "../.."
 
-// TestSlice is a small part of what `make bench-cluster` does: whatever happens,
-// what has to be written is written, once, and nothing else.
+// TestSlice is a small part of `make bench-cluster`: whatever happens, everything
+// necessary is written, once, and nothing else.
 func TestSlice(t *testing.T) {
 	t.Parallel()
 	programtest.Cluster.Need(t, program.Kubernetes(), kwok.Module())

@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// allReady returns whether all pods of n Services are ready.
+// allReady returns a function that reports whether all pods of n Services are ready.
 func (t *Tracker) allReady(n int) func() (bool, error) {
 	return func() (bool, error) {
 		t.mu.Lock()
@@ -36,7 +36,7 @@ func (t *Tracker) size() (pods, versions int) {
 	return pods, versions
 }
 
-// settled reports whether everything that is wanted is in place.
+// settled reports whether everything wanted is in place.
 func (t *Tracker) settled() (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,7 +48,7 @@ func (t *Tracker) settled() (bool, error) {
 	return true, errors.Join(t.errs...)
 }
 
-// unsettled says what is not in place.
+// unsettled lists the wanted changes that are not in place.
 func (t *Tracker) unsettled() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,20 +61,20 @@ func (t *Tracker) unsettled() error {
 	return errors.Join(errs...)
 }
 
-// forget drops what was measured so far.
+// forget drops the measurements so far.
 func (t *Tracker) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.samples = nil
 	for _, a := range t.apps {
-		// What an object is like now stands at its beginning.
+		// The history begins with an object's current state.
 		for kind := range resources {
 			a.history[kind] = []moment{{written: true, content: a.have.content[kind]}}
 		}
 	}
 }
 
-// sum adds up what was measured.
+// sum sums the measurements.
 func (t *Tracker) sum(out *Result) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -110,14 +110,14 @@ func distribution(all []time.Duration) Distribution {
 	return Distribution{Count: len(all), P50: at(.5), P90: at(.9), P99: at(.99), Max: all[len(all)-1]}
 }
 
-// Writes counts what was stored of objects of ours.
+// Writes counts stored writes of the operator's objects.
 type Writes struct {
-	// Wanted is how often what is wanted of an object changed, Stored how often one
+	// Wanted is how often an object's wanted state changed, Stored how often an object
 	// was written.
 	Wanted, Stored int
-	// First are writes after what is wanted had changed, Second further ones of an
-	// object that was not yet as it is wanted, as make-before-break takes two steps,
-	// Needless those of one that was.
+	// First are writes after a change of the wanted state, Second further writes of an
+	// object that was not yet as wanted, since make-before-break takes two steps,
+	// Needless writes of one that was.
 	First, Second, Needless int
 }
 
@@ -130,13 +130,13 @@ func (w *Writes) add(o Writes) {
 }
 
 const (
-	// apart is how far apart two watches may tell of things that follow from each
-	// other in the wrong order; near how far they usually do not.
+	// apart is how far apart two watches may report related events in the wrong order;
+	// near how far they usually do not.
 	apart = 3 * time.Second
 	near  = 300 * time.Millisecond
 )
 
-// count looks at what happened to one object.
+// count counts the writes in one object's history.
 func count(history []moment) Writes {
 	var out Writes
 	before := history[0]
@@ -166,8 +166,8 @@ func count(history []moment) Writes {
 	return out
 }
 
-// wasRight reports whether a content was all that was wanted of an object, from a
-// while before a time to a while after it.
+// wasRight reports whether a content was the only wanted one of an object, from a while
+// before a time to a while after it.
 func wasRight(history []moment, content string, at time.Time) bool {
 	wanted := history[0].content
 	for _, w := range history {

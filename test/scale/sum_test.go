@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCount: what is written although the object was as it is wanted is seen.
+// TestCount: it detects writes of an object that was already as wanted.
 func TestCount(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
@@ -41,8 +41,8 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// TestAudit: requests are counted once each, also those that were written down in
-// part when they were counted before, and those that were not granted apart.
+// TestAudit: each request is counted once, even if it was only partly written when
+// requests were last counted, and rejected ones are counted separately.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.log")

@@ -32,29 +32,29 @@ var resources = map[string]schema.GroupVersionResource{
 	destinationRule: {Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"},
 }
 
-// Tracker watches as the operator does, and knows at each moment what is wanted
-// and what there is.
+// Tracker watches as the operator does, and knows the wanted and the observed state at
+// each moment.
 type Tracker struct {
 	waits plan.Options
 
 	mu   sync.Mutex
 	apps map[appKey]*app
-	// live is set once all that was there at the beginning has been read.
+	// live is set once all initial objects have been read.
 	live bool
 	// samples are times from changes to writes; errs are faults of the measurer.
 	samples []sample
 	errs    []error
 }
 
-// sample is the time from a change to its being in place.
+// sample is the time from a change until it is in place.
 type sample struct {
 	what string
 	took time.Duration
-	// held is set where the operator had to wait, by design.
+	// held is set if the operator had to wait, by design.
 	held bool
 }
 
-// track begins to watch a cluster that is loaded; it ends with ctx.
+// track starts to watch a loaded cluster; it ends with ctx.
 func (c *Cluster) track(ctx context.Context, waits plan.Options) (*Tracker, error) {
 	t := &Tracker{waits: waits, apps: map[appKey]*app{}}
 	typed := informers.NewSharedInformerFactory(c.kube, 0)
@@ -82,7 +82,7 @@ func (c *Cluster) track(ctx context.Context, waits plan.Options) (*Tracker, erro
 	return t, t.goLive()
 }
 
-// goLive compiles every Service; from now on each is at every change.
+// goLive compiles every Service; after that, each is compiled at every change.
 func (t *Tracker) goLive() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +107,7 @@ func (t *Tracker) handler() toolscache.ResourceEventHandler {
 	}
 }
 
-// note takes over what happened to an object.
+// note records an event of an object.
 func (t *Tracker) note(object any, gone bool) {
 	now := time.Now()
 	t.mu.Lock()
@@ -144,7 +144,7 @@ func (t *Tracker) app(namespace, name string) *app {
 	return t.apps[k]
 }
 
-// wanted finds out what is wanted for a Service now.
+// wanted determines the currently wanted state of a Service.
 func (t *Tracker) wanted(a *app, now time.Time) {
 	next, err := a.compile()
 	if err != nil {
@@ -194,7 +194,7 @@ func (a *app) lost(row string, now time.Time, forgive time.Duration) {
 	l.times++
 }
 
-// await notes that something is to come, or to go.
+// await records that a mark should appear, or disappear.
 func (t *Tracker) await(a *app, m mark, come bool, now time.Time) {
 	if _, waiting := a.pending[m]; waiting {
 		delete(a.pending, m) // it is back to what it was, and was never otherwise
@@ -212,7 +212,7 @@ func (s *state) has(m mark) bool {
 	return s.subsets[m.name]
 }
 
-// found takes over what became of an object of ours.
+// found records an event of an operator's object.
 func (t *Tracker) found(a *app, u *unstructured.Unstructured, gone bool, now time.Time) {
 	kind, content := u.GetKind(), ""
 	var says *discover.Written
@@ -252,7 +252,7 @@ func (t *Tracker) found(a *app, u *unstructured.Unstructured, gone bool, now tim
 	t.settle(a, now)
 }
 
-// names lists the names, with a prefix, of the items of a list.
+// names lists the names of a list's items, with a prefix.
 func names(u *unstructured.Unstructured, gone bool, prefix string, path ...string) map[string]bool {
 	out := map[string]bool{}
 	if gone {
@@ -268,7 +268,7 @@ func names(u *unstructured.Unstructured, gone bool, prefix string, path ...strin
 	return out
 }
 
-// settle notes how long what is in place now was waited for.
+// settle records how long the marks now in place were pending.
 func (t *Tracker) settle(a *app, now time.Time) {
 	for m, since := range a.pending {
 		come := a.want.has(m)
@@ -286,8 +286,8 @@ func (t *Tracker) settle(a *app, now time.Time) {
 	}
 }
 
-// held reports whether a route may have had to wait: its version was lost
-// repeatedly, or what it or ordinary traffic relies on was new.
+// held reports whether a route may have had to wait: its version was lost repeatedly, or
+// its subset or the pin was new.
 func (t *Tracker) held(a *app, row string, since, now time.Time) bool {
 	const slack = 300 * time.Millisecond
 	young := func(at time.Time) bool { return at.After(since.Add(-t.waits.PropagationDelay-slack)) && at.Before(now) }

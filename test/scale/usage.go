@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// Usage is what a process uses of the machine, as Linux counts it. Sizes are in bytes.
+// Usage is a process's use of the machine, as Linux counts it. Sizes are in bytes.
 type Usage struct {
-	// Resident is what of it is in memory, Peak the most that ever was. Of
-	// Resident, Program is pages of files: its own code and constants.
+	// Resident is its memory, Peak the maximum so far. Program is the part of Resident
+	// that is pages of files: its own code and constants.
 	Resident, Peak, Program int64
 	// CPU is the time on all processors.
 	CPU time.Duration
 }
 
-// usage reads what the operator uses now; zero where it is not known.
+// usage reads the operator's current usage; zero if unknown.
 func (o *operatorProcess) usage() Usage {
 	dir := "/proc/" + strconv.Itoa(o.ID())
 	var out Usage
@@ -46,7 +46,7 @@ func (o *operatorProcess) usage() Usage {
 	return out
 }
 
-// tick is the unit of times in /proc, the same on all that Go runs on.
+// tick is the unit of times in /proc, the same on all of Go's platforms.
 const tick = 10 * time.Millisecond
 
 func cpu(dir string) time.Duration {
@@ -54,7 +54,7 @@ func cpu(dir string) time.Duration {
 	if err != nil {
 		return 0
 	}
-	// The name of the program, in brackets, may hold anything.
+	// The name of the program, in brackets, may contain anything.
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
 	fields := strings.Fields(rest)
 	const user, system = 11, 12 // counted from the state, the third field
@@ -66,8 +66,8 @@ func cpu(dir string) time.Duration {
 	return time.Duration(u+s) * tick
 }
 
-// watchUsage notes what the operator uses, each second, until ctx ends, and sends the
-// notes then.
+// watchUsage records the operator's usage each second until ctx ends, and then sends the
+// records.
 func (o *operatorProcess) watchUsage(ctx context.Context) <-chan []Usage {
 	out := make(chan []Usage, 1)
 	go func() {
@@ -87,7 +87,7 @@ func (o *operatorProcess) watchUsage(ctx context.Context) <-chan []Usage {
 	return out
 }
 
-// memory sums up what a process has used.
+// memory summarizes a process's memory.
 func memory(all []Usage) Memory {
 	var resident []int64
 	var out Memory

@@ -18,21 +18,21 @@ import (
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
-// converger compares what is in the cluster with what the generator prints.
+// converger compares the objects in the cluster with the generator's output.
 type converger struct {
-	// path is that of the real program.
+	// path is the path of the real program.
 	path, kubeconfig string
 	objects          dynamic.Interface
 	timeline         *timeline
 }
 
-// converge waits until the objects of ours in the cluster are, byte for byte, what
-// "overrides generate" prints. It returns how long that took. Nothing may come or go
-// meanwhile.
+// converge waits until the operator's objects in the cluster are, byte for byte, the
+// output of "overrides generate". It returns the time that this took. Versions must not
+// change meanwhile.
 func (c *converger) converge(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	var want, got []byte
-	err := poll(ctx, "the cluster is as generate prints it", func() (bool, error) {
+	err := poll(ctx, "the cluster has the output of generate", func() (bool, error) {
 		var err error
 		if want, err = c.generate(ctx); err != nil {
 			return false, nil //nolint:nilerr // the API server may be away
@@ -46,11 +46,11 @@ func (c *converger) converge(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("%w: there is\n%s\nwant\n%s", err, got, want)
 	}
 	took := time.Since(began)
-	c.timeline.note("", "the cluster is as generate prints it, after %v", took.Round(time.Millisecond))
+	c.timeline.note("", "the cluster has the output of generate, after %v", took.Round(time.Millisecond))
 	return took, nil
 }
 
-// generate runs the program. Each document is printed as itself, in an order of ours.
+// generate runs the program. It prints each document separately, in a fixed order.
 func (c *converger) generate(ctx context.Context) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.path, "generate", "--kubeconfig", c.kubeconfig, "-n", namespace)
@@ -69,7 +69,7 @@ func joined(documents [][]byte) []byte {
 	return bytes.Join(documents, []byte("---\n"))
 }
 
-// present are the objects of ours that there are, as generate would print them.
+// present returns the operator's existing objects, as generate would print them.
 func (c *converger) present(ctx context.Context) ([]byte, error) {
 	var documents [][]byte
 	for _, resource := range []schema.GroupVersionResource{destinationRules, virtualServices} {
@@ -88,8 +88,8 @@ func (c *converger) present(ctx context.Context) ([]byte, error) {
 	return joined(documents), nil
 }
 
-// printed is an object without what only a server fills in, whoever owns its fields, and
-// without who has written it.
+// printed is an object without fields that only a server sets, whoever owns its fields,
+// and without the name of its writer.
 func printed(u *unstructured.Unstructured) ([]byte, error) {
 	unstructured.RemoveNestedField(u.Object, "metadata", "annotations", istio.InstanceAnnotation)
 	text, err := u.MarshalJSON()

@@ -19,19 +19,19 @@ import (
 	"github.com/overrides-mesh/overrides/test/soak/judge"
 )
 
-// within bounds every wait for the mesh. Nothing but how long a soak that fails
-// takes depends on it.
+// within limits every wait for the mesh. Only the duration of a failing soak depends on
+// it.
 const within = 4 * time.Minute
 
-// slot is a place for one version of a Service at a time. Cycles of a slot follow
-// one another, slots do not wait for one another.
+// slot is a place for one version of a Service at a time. Cycles of a slot follow one
+// another; slots are independent.
 type slot struct {
 	service string
-	// names are those that versions have, in turn and again and again.
+	// names are the names of versions, which repeat in turn.
 	names []string
 }
 
-// slots are as many as the machine bears.
+// slots returns as many slots as the machine can handle.
 func slots() []slot {
 	return []slot{
 		{"stock", []string{"v2", "v3"}},
@@ -47,7 +47,7 @@ func slots() []slot {
 	}
 }
 
-// act is one thing that is done to a version.
+// act is an action on a version.
 type act string
 
 const (
@@ -56,10 +56,10 @@ const (
 	roll      act = "roll"
 	scaleUp   act = "scale up"
 	scaleDown act = "scale down"
-	scaleZero act = "scale to none and back"
+	scaleZero act = "scale to zero and back"
 )
 
-// plan is what is done in a cycle. It follows from the seed and the cycle's number.
+// plan has the actions of a cycle. It follows from the seed and the cycle's number.
 type plan struct {
 	number   int
 	version  judge.Version
@@ -67,15 +67,15 @@ type plan struct {
 	sidecar  bool
 	startup  time.Duration
 	acts     []act
-	// dwells are the times after each announcement, before what is done next.
+	// dwells are the times from each announcement to the next action.
 	dwells []time.Duration
-	// overlap says that the next cycle begins while pods of this one still end, pause
-	// that it waits until the Service has no pin any more.
+	// overlap says that the next cycle begins while pods of this one still terminate,
+	// pause that it waits until the Service is no longer pinned.
 	overlap, pause bool
 }
 
-// newPlan draws a plan. Startup is at least the bound, unless the Service is pinned
-// all the time or pods wait for the pin.
+// newPlan draws a plan. Startup is at least the bound, unless the Service is always
+// pinned or pods wait for the pin.
 func newPlan(seed uint64, number int, s slot, bound time.Duration) plan {
 	random := rand.New(rand.NewPCG(seed, uint64(number)))
 	p := plan{number: number, version: judge.Version{Service: s.service, Name: s.names[random.IntN(len(s.names))]}, replicas: 1}
@@ -136,7 +136,7 @@ func (c *cycler) run(ctx context.Context, p plan) (err error) {
 	return c.rest(ctx, w, p)
 }
 
-// rest waits as the plan says before the next cycle of its slot.
+// rest waits between this cycle and the next one of its slot, as planned.
 func (c *cycler) rest(ctx context.Context, w *workload, p plan) error {
 	if p.pause {
 		err := c.versions.until(ctx, 30*time.Second, func() bool { return len(c.versions.pins[w.service]) == 0 })
@@ -166,12 +166,12 @@ func (c *cycler) rest(ctx context.Context, w *workload, p plan) error {
 	return err
 }
 
-// orphaned is after how long pods that stay are taken to be forgotten.
+// orphaned is the time after which remaining pods count as forgotten.
 const orphaned = 30 * time.Second
 
-// reap deletes the ReplicaSets of a Deployment that is not there any more. Kubernetes'
-// collector of garbage forgets those of one that was deleted, and made anew, while its own
-// watch was broken: it is told that the new one is what has become of the old one.
+// reap deletes the ReplicaSets of a deleted Deployment. Kubernetes' garbage collector
+// forgets them if the Deployment was deleted and created again while its own watch was
+// broken: it takes the new Deployment for a newer state of the old one.
 func (c *cycler) reap(ctx context.Context, w *workload) error {
 	apps := c.mesh.Kubernetes().AppsV1()
 	present, err := apps.Deployments(namespace).Get(ctx, w.name, metav1.GetOptions{})
@@ -187,7 +187,7 @@ func (c *cycler) reap(ctx context.Context, w *workload) error {
 		if owner := metav1.GetControllerOf(set); owner == nil || owner.UID == present.GetUID() {
 			continue
 		}
-		c.timeline.note(w.service, "nobody has deleted ReplicaSet %s", set.Name)
+		c.timeline.note(w.service, "ReplicaSet %s was not garbage-collected", set.Name)
 		policy := metav1.DeletePropagationBackground
 		if err := apps.ReplicaSets(namespace).Delete(ctx, set.Name, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil && !apierrors.IsNotFound(err) {
 			return err
@@ -196,13 +196,14 @@ func (c *cycler) reap(ctx context.Context, w *workload) error {
 	return nil
 }
 
-// create makes a Deployment, again and again where the API server or istiod's
-// injection is not there.
+// create creates a Deployment, and retries while the API server or istiod's injection is
+// away.
 func (c *cycler) create(ctx context.Context, w *workload) error {
 	return c.write(ctx, func() error {
 		_, err := c.mesh.Kubernetes().AppsV1().Deployments(namespace).Create(ctx, w.deployment(), metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			// Either a write whose answer was lost, or the one before, which is about to go.
+			// Either the answer of a successful write was lost, or the previous
+			// Deployment still exists.
 			return nil
 		}
 		return err
@@ -220,10 +221,10 @@ func (c *cycler) remove(ctx context.Context, name string) error {
 	})
 }
 
-// write does what may fail while the API server is away.
+// write retries a write while the API server is away.
 func (c *cycler) write(ctx context.Context, do func() error) error {
 	var last error
-	err := poll(ctx, "the API server takes a write", func() (bool, error) {
+	err := poll(ctx, "the API server accepts a write", func() (bool, error) {
 		last = do()
 		return last == nil, nil
 	})
@@ -237,7 +238,7 @@ func (c *cycler) patch(ctx context.Context, name, patch string) error {
 	})
 }
 
-// do does one thing to a version that is announced.
+// do executes one action on an announced version.
 func (c *cycler) do(ctx context.Context, w *workload, a act) error {
 	v := judge.Version{Service: w.service, Name: w.version}
 	switch a {
@@ -261,11 +262,11 @@ func (c *cycler) do(ctx context.Context, w *workload, a act) error {
 		}
 		return c.scale(ctx, w, before)
 	}
-	return fmt.Errorf("there is no act %q", a)
+	return fmt.Errorf("unknown action %q", a)
 }
 
 // rollInPlace replaces the pods of a Deployment by others of the same version, and waits
-// until that is so.
+// for them.
 func (c *cycler) rollInPlace(ctx context.Context, w *workload) error {
 	patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":"%d"}}}}}`, time.Now().UnixNano())
 	if err := c.patch(ctx, w.name, patch); err != nil {
@@ -274,7 +275,7 @@ func (c *cycler) rollInPlace(ctx context.Context, w *workload) error {
 	return c.rolled(ctx, w)
 }
 
-// scale changes how many pods a version has, and waits until that is so.
+// scale changes the number of pods of a version, and waits for it.
 func (c *cycler) scale(ctx context.Context, w *workload, replicas int32) error {
 	w.replicas = replicas
 	if err := c.patch(ctx, w.name, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)); err != nil {
@@ -283,8 +284,8 @@ func (c *cycler) scale(ctx context.Context, w *workload, replicas int32) error {
 	return c.rolled(ctx, w)
 }
 
-// rolled waits until a Deployment has come to rest: all of its pods are ready, and
-// of its newest template. Those before may still end.
+// rolled waits until a Deployment is stable: all its pods are ready, and of its newest
+// template. Earlier pods may still terminate.
 func (c *cycler) rolled(ctx context.Context, w *workload) error {
 	return poll(ctx, w.name+" is rolled", func() (bool, error) {
 		d, err := c.mesh.Kubernetes().AppsV1().Deployments(namespace).Get(ctx, w.name, metav1.GetOptions{})
@@ -296,7 +297,7 @@ func (c *cycler) rolled(ctx context.Context, w *workload) error {
 	})
 }
 
-// control asks one of a version's ready pods for something, after it was said.
+// control sends a control request to a ready pod of a version, after logging it.
 func (c *cycler) control(ctx context.Context, w *workload, path string, say func()) error {
 	pods, err := c.mesh.Pods(ctx, namespace, "workload="+w.name)
 	if err != nil {
@@ -322,7 +323,7 @@ func (c *cycler) control(ctx context.Context, w *workload, path string, say func
 	return response.Body.Close()
 }
 
-// poll asks for something until it is so.
+// poll calls so until it returns true.
 func poll(ctx context.Context, what string, so func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -15,16 +15,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/process"
 )
 
-// fault is something that goes wrong around the operator.
+// fault is a fault around the operator.
 type fault struct {
 	name string
-	// inflict has it happen, and returns when it is over.
+	// inflict causes it, and returns when it is over.
 	inflict func(*Soak, context.Context, *rand.Rand) error
-	// share is how often it is drawn among others.
+	// share is its relative frequency.
 	share int
 }
 
-// faults are all that there are, by the names by which they are asked for.
+// faults are all faults, by the names in the options.
 func faults() []fault {
 	return []fault{
 		{"kill", (*Soak).kill, 20},
@@ -40,7 +40,7 @@ func faults() []fault {
 	}
 }
 
-// FaultNames lists what may be asked for.
+// FaultNames lists the names of faults.
 func FaultNames() []string {
 	var out []string
 	for _, f := range faults() {
@@ -49,7 +49,7 @@ func FaultNames() []string {
 	return out
 }
 
-// chosen are the faults of the options; "all" are all.
+// chosen are the faults of the options; "all" means all.
 func chosen(names []string) ([]fault, error) {
 	if slices.Contains(names, "all") {
 		return faults(), nil
@@ -58,14 +58,14 @@ func chosen(names []string) ([]fault, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(faults(), func(f fault) bool { return f.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no fault %q, only %s", name, strings.Join(FaultNames(), ", "))
+			return nil, fmt.Errorf("unknown fault %q: want one of %s", name, strings.Join(FaultNames(), ", "))
 		}
 		out = append(out, faults()[i])
 	}
 	return out, nil
 }
 
-// inflict has faults happen, one after the other, until ctx ends.
+// inflict causes faults, one after the other, until ctx ends.
 func (s *Soak) inflict(ctx context.Context, all []fault) error {
 	random := rand.New(rand.NewPCG(s.options.Seed, 1<<62))
 	var drawn []fault
@@ -101,8 +101,8 @@ func (s *Soak) inflict(ctx context.Context, all []fault) error {
 	}
 }
 
-// rest lets all cycles end and no other begin, until the cluster is as generate
-// prints it.
+// rest lets all cycles end and no others begin, until the cluster has the output of
+// generate.
 func (s *Soak) rest(ctx context.Context, after string) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
@@ -110,7 +110,7 @@ func (s *Soak) rest(ctx context.Context, after string) error {
 	if err != nil {
 		return err
 	}
-	s.journal.tell("after %s: as generate prints it, %v after the last cycle", after, took.Round(100*time.Millisecond))
+	s.journal.tell("after %s: the cluster has the output of generate, %v after the last cycle", after, took.Round(100*time.Millisecond))
 	return nil
 }
 
@@ -120,8 +120,8 @@ func (s *Soak) kill(context.Context, *rand.Rand) error {
 	return err
 }
 
-// restartServer restarts the API server. Istiod, whose watches wait longer and longer before
-// they try again, goes on hearing nothing of pods for some time after that.
+// restartServer restarts the API server. Istiod's watches wait longer and longer before
+// they retry, so istiod misses changes of pods for some time after that.
 func (s *Soak) restartServer(ctx context.Context, _ *rand.Rand) error {
 	return s.blindly(ctx, func() error { return s.mesh.Restart(ctx, "kube-apiserver") })
 }
@@ -130,10 +130,9 @@ func (s *Soak) restartIstiod(ctx context.Context, _ *rand.Rand) error {
 	return s.blindly(ctx, func() error { return s.mesh.Restart(ctx, "pilot-discovery") })
 }
 
-// blindly does something to istiod, or to what it watches, and has requests judged
-// accordingly until all proxies have again what was written, and what pods there are.
-// Meanwhile nothing is done to what is released: without news of pods that fails in any
-// mesh.
+// blindly disturbs istiod, or its source, and has requests judged accordingly until all
+// proxies have current routes and endpoints again. Meanwhile released versions are left
+// alone: without updates about pods, changing them fails in any mesh.
 func (s *Soak) blindly(ctx context.Context, do func() error) error {
 	s.keeper.still.Lock()
 	defer s.keeper.still.Unlock()
@@ -145,12 +144,12 @@ func (s *Soak) blindly(ctx context.Context, do func() error) error {
 	if err := s.heard(ctx); err != nil {
 		return err
 	}
-	// What was written before now; what is written later is pushed as ever.
+	// Wait for all writes before now; later writes are pushed as usual.
 	return s.mesh.Settle(ctx)
 }
 
-// heard waits until proxies know a pod that is made now. It takes the preview that is there
-// all the time; without it nobody waits.
+// heard waits until proxies know a pod that is created now. It uses the permanent
+// preview; without one it does not wait.
 func (s *Soak) heard(ctx context.Context) error {
 	if !s.options.Hold {
 		return nil
@@ -171,21 +170,21 @@ func (s *Soak) heard(ctx context.Context) error {
 	})
 }
 
-// cut cuts the operator off from the API server.
+// cut cuts the operator's connection to the API server.
 func (s *Soak) cut(ctx context.Context, random *rand.Rand) error {
 	s.link.cut()
 	defer s.link.mend()
 	return pause(ctx, time.Duration(random.IntN(5000))*time.Millisecond)
 }
 
-// silence lets the operator's connections die without telling anybody. It finds out
-// by itself, after a while.
+// silence makes the operator's connections die silently. The operator notices after a
+// while.
 func (s *Soak) silence(context.Context, *rand.Rand) error {
 	s.link.silence()
 	return nil
 }
 
-// webhook stops istiod for a moment: what its webhook is to be asked can't be written.
+// webhook stops istiod for a moment: objects that its webhook validates can't be written.
 func (s *Soak) webhook(ctx context.Context, random *rand.Rand) error {
 	return s.blindly(ctx, func() error {
 		if err := s.mesh.Signal(ctx, "pilot-discovery", syscall.SIGSTOP); err != nil {
@@ -196,7 +195,7 @@ func (s *Soak) webhook(ctx context.Context, random *rand.Rand) error {
 	})
 }
 
-// leader replaces the operator by two, of which the one that leads is killed.
+// leader replaces the operator by two, and kills the leading one.
 func (s *Soak) leader(ctx context.Context, _ *rand.Rand) error {
 	s.operators[0].stop()
 	s.operators = s.operators[:0]
@@ -232,7 +231,7 @@ func (s *Soak) leader(ctx context.Context, _ *rand.Rand) error {
 	return nil
 }
 
-// awaitLeader waits until an operator leads, by another process than one that was.
+// awaitLeader waits until an operator leads, in another process than but.
 func (s *Soak) awaitLeader(ctx context.Context, but *process.Process) (*operator, error) {
 	var leader *operator
 	err := poll(ctx, "an operator leads", func() (bool, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
-// awaitGate waits until a preview would come with a gate.
+// awaitGate waits until a preview would be created with a gate.
 func (s *Soak) awaitGate(ctx context.Context) error {
 	return poll(ctx, "previews get a gate", func() (bool, error) {
 		pod, err := s.mesh.Kubernetes().CoreV1().Pods(namespace).Create(ctx, &corev1.Pod{

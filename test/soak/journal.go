@@ -11,8 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/soak/judge"
 )
 
-// journal keeps what was done in a file, a line of JSON each, and tells people of
-// what went wrong.
+// journal writes actions to a file, as a line of JSON each, and prints failures.
 type journal struct {
 	timeline *timeline
 	file     *os.File
@@ -20,12 +19,12 @@ type journal struct {
 
 	mu     sync.Mutex
 	cycles int
-	// told counts failures by class: the first are told with all that happened.
+	// told counts failures by class: only the first are printed with their history.
 	told map[judge.Class]int
 }
 
-// tellMost is how many failures of a class that must not have any are told of with
-// what happened before.
+// tellMost is the number of failures, of a class that must not have any, that are printed
+// with their history.
 const tellMost = 4
 
 func openJournal(path string, t *timeline, log io.Writer) (*journal, error) {
@@ -47,12 +46,12 @@ func (j *journal) line(value any) {
 	_, _ = j.file.Write(append(data, '\n'))
 }
 
-// tell tells people of something.
+// tell prints a line.
 func (j *journal) tell(format string, args ...any) {
 	fmt.Fprintf(j.log, time.Now().Format("15:04:05 ")+format+"\n", args...)
 }
 
-// cycle notes that a cycle is over.
+// cycle records the end of a cycle.
 func (j *journal) cycle(number int, v judge.Version, took time.Duration, counts map[judge.Class]judge.Count) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -64,7 +63,7 @@ func (j *journal) cycle(number int, v judge.Version, took time.Duration, counts 
 	}
 }
 
-// failure tells of a request that went wrong.
+// failure records a request that went wrong.
 func (j *journal) failure(f judge.Failure) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -77,7 +76,7 @@ func (j *journal) failure(f judge.Failure) {
 	}
 }
 
-// timed notes when things happened to a version that came and went.
+// timed records the times of a version's marks.
 func (j *journal) timed(v judge.Version, at map[mark]time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

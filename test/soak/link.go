@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// link is the way from the operator to the API server, which can be cut.
+// link is the operator's connection to the API server, which can be cut.
 type link struct {
-	// kubeconfig names it.
+	// kubeconfig is the path of a kubeconfig for the link.
 	kubeconfig string
 
 	target   string
@@ -23,7 +23,7 @@ type link struct {
 
 	mu    sync.Mutex
 	conns map[*wire]bool
-	// refusing says that new connections are closed at once.
+	// refusing makes it close new connections at once.
 	refusing bool
 }
 
@@ -32,11 +32,11 @@ type wire struct {
 	near, far net.Conn
 
 	mu sync.Mutex
-	// dead is closed when nothing passes any more, though neither end is told.
+	// dead is closed when nothing passes any more, though neither end knows.
 	dead chan struct{}
 }
 
-// openLink listens before the API server of a kubeconfig.
+// openLink listens in front of the API server of a kubeconfig.
 func openLink(ctx context.Context, kubeconfig, dir string) (*link, error) {
 	config, err := clientcmd.LoadFromFile(kubeconfig)
 	if err != nil {
@@ -97,7 +97,8 @@ func (l *link) pass(near net.Conn) {
 	l.mu.Unlock()
 }
 
-// copy copies one way until an end closes; of a dead wire it swallows everything.
+// copy copies in one direction until an end closes; on a dead wire it discards
+// everything.
 func (w *wire) copy(to, from net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -124,7 +125,7 @@ func (w *wire) copy(to, from net.Conn) {
 	}
 }
 
-// cut closes all connections, and refuses new ones until it is mended.
+// cut closes all connections, and rejects new ones until it is mended.
 func (l *link) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -141,8 +142,8 @@ func (l *link) mend() {
 	l.refusing = false
 }
 
-// silence lets nothing pass on the connections that there are. Neither end is told;
-// new connections are as good as ever.
+// silence stops all data on the existing connections. Neither end is notified; new
+// connections work.
 func (l *link) silence() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,14 +10,13 @@ import (
 	"github.com/overrides-mesh/overrides/test/soak/judge"
 )
 
-// mark is something that happens to a version once.
+// mark is an event that happens to a version once.
 type mark string
 
-// Marks, in the order in which they happen, but for published, which may come before
-// or after routed. All but served and released are as a watch of the API server sees
-// them.
+// The marks, in their order, except published, which may happen before or after routed.
+// All except served and released are seen by a watch of the API server.
 const (
-	// ready is the first pod's condition, published its EndpointSlice's.
+	// ready is the first pod's condition, published the one in its EndpointSlice.
 	ready     mark = "ready"
 	published mark = "published"
 	// routed is the row in the VirtualService.
@@ -26,13 +25,13 @@ const (
 	served mark = "served"
 	// ended is the deletion timestamp of its only pod.
 	ended mark = "ended"
-	// unrouted is that there is no row any more, and releasedAgain the end of the first
-	// request after which the released version answers.
+	// unrouted means that there is no row any more; releasedAgain is the end of the first
+	// request after that which the released version answers.
 	unrouted      mark = "unrouted"
 	releasedAgain mark = "released again"
 )
 
-// marks keeps when things happened to versions.
+// marks has the times of versions' events.
 type marks struct {
 	mu sync.Mutex
 	at map[judge.Version]map[mark]time.Time
@@ -42,14 +41,14 @@ func newMarks() *marks {
 	return &marks{at: map[judge.Version]map[mark]time.Time{}}
 }
 
-// begin has what happens to a version noted.
+// begin starts recording a version's events.
 func (m *marks) begin(v judge.Version) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.at[v] = map[mark]time.Time{}
 }
 
-// note notes that something happens now, unless it has happened before.
+// note records an event now, unless it has happened before.
 func (m *marks) note(v judge.Version, what mark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,14 +61,14 @@ func (m *marks) noteLocked(v judge.Version, what mark) {
 	}
 }
 
-// of returns what happened to a version.
+// of returns the events of a version.
 func (m *marks) of(v judge.Version) map[mark]time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.at[v]
 }
 
-// has reports whether something has happened.
+// has reports whether an event has happened.
 func (m *marks) has(v judge.Version, what mark) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -111,8 +110,8 @@ func (m *marks) rows(service string, rows []string) {
 	}
 }
 
-// endpoints notes which pods are published as ready. A pod is named for its workload,
-// and so for its version.
+// endpoints records which pods are published as ready. A pod is named after its workload,
+// and so after its version.
 func (m *marks) endpoints(object any, gone bool) {
 	slice, ok := object.(*discoveryv1.EndpointSlice)
 	if !ok || gone {

@@ -12,7 +12,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/process"
 )
 
-// operator is the real program, which is started again whenever it ends.
+// operator is the real program, which is restarted whenever it ends.
 type operator struct {
 	name, path string
 	args       []string
@@ -25,7 +25,7 @@ type operator struct {
 	cancel  context.CancelFunc
 }
 
-// startOperator starts one, with a log of its own.
+// startOperator starts an operator, with its own log.
 func (s *Soak) startOperator(ctx context.Context, name string, args ...string) *operator {
 	o := &operator{
 		name: name, path: s.options.Overrides, args: append([]string{"operator"}, args...), timeline: s.timeline,
@@ -46,7 +46,7 @@ func (o *operator) supervise(ctx context.Context) {
 		}
 		o.timeline.note("", "%s ended after %v: %v", o.name, time.Since(began).Round(time.Millisecond), err)
 		if time.Since(began) < 100*time.Millisecond {
-			// It does not start at all: no reason to be the fastest.
+			// If it does not start at all, don't retry as fast as possible.
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
@@ -55,7 +55,7 @@ func (o *operator) supervise(ctx context.Context) {
 	}
 }
 
-// run returns an error in any case: the way in which the operator ended.
+// run always returns an error: how the operator ended.
 func (o *operator) run(ctx context.Context) error {
 	running, err := process.Start(exec.Command(o.path, o.args...), o.log) //nolint:noctx // it is ended in order, below
 	if err != nil {
@@ -74,15 +74,14 @@ func (o *operator) run(ctx context.Context) error {
 	return errors.New(running.State().String())
 }
 
-// present is the process that runs, or ended last, nil before the first one.
+// present is the current or last process, nil before the first one.
 func (o *operator) present() *process.Process {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.running
 }
 
-// kill ends it with SIGKILL, and returns the process that it was. It is started again
-// at once.
+// kill ends it with SIGKILL, and returns its process. It is restarted at once.
 func (o *operator) kill() (*process.Process, error) {
 	running := o.present()
 	if running == nil {
@@ -92,7 +91,7 @@ func (o *operator) kill() (*process.Process, error) {
 	return running, running.Kill()
 }
 
-// leads reports whether the present process reconciles, and is not one that was.
+// leads reports whether the current process reconciles, and is not but.
 func (o *operator) leads(but *process.Process) bool {
 	running := o.present()
 	return running != nil && running != but && strings.Contains(running.Log(), "msg=reconciling")

@@ -19,29 +19,29 @@ import (
 	"github.com/overrides-mesh/overrides/test/soak/judge"
 )
 
-// keeper does to what is released what its owners do: rolls it in place, promotes
-// another version, edits objects of their own.
+// keeper acts on released versions as their owners do: rolls them in place, promotes
+// another version, edits the user's objects.
 type keeper struct {
 	*cycler
 	objects dynamic.Interface
 	book    *judge.Book
 	random  *rand.Rand
-	// done counts what was done, by name.
+	// done counts actions, by name.
 	done map[string]int
-	// still is held by who wants nothing to be done.
+	// still is held to prevent actions.
 	still sync.Mutex
 
 	paid               string
 	ship, edit, weight int
 }
 
-// aftertime is how long after all proxies have a route requests may still be under way
-// that were sent by the one before.
+// aftertime is how long requests that were sent on the previous route may still be in
+// flight after all proxies have a new one.
 const aftertime = time.Second
 
-// settle waits until all proxies have what was written, and requests that were sent
-// before are over: however long that takes on a machine that has other work, or while
-// istiod is away. Until then ordinary requests may reach the version before.
+// settle waits until all proxies have the written objects, and earlier requests have
+// ended: however long that takes on a busy machine, or while istiod is away. Until then
+// ordinary requests may reach the previous version.
 func (k *keeper) settle(ctx context.Context) error {
 	for {
 		err := k.mesh.Settle(ctx)
@@ -51,11 +51,11 @@ func (k *keeper) settle(ctx context.Context) error {
 		case err == nil:
 			return pause(ctx, aftertime)
 		}
-		k.timeline.note("", "proxies do not have it yet: %v", err)
+		k.timeline.note("", "proxies have not received it yet: %v", err)
 	}
 }
 
-// run does one thing after the other until ctx ends, or one fails.
+// run executes one action after the other until ctx ends, or one fails.
 func (k *keeper) run(ctx context.Context, every time.Duration) error {
 	for {
 		if err := pause(ctx, every/2+time.Duration(k.random.Int64N(int64(every)))); err != nil {
@@ -101,8 +101,8 @@ func (k *keeper) roll(ctx context.Context, name string) error {
 	return k.rollInPlace(ctx, w)
 }
 
-// promote names another version of pay as released, sometimes both for a while: then its
-// pin is by version, and else by the selector of a workload.
+// promote sets another version of pay as released, sometimes both for a while: then its
+// pin is by version, and otherwise by the selector of a workload.
 func (k *keeper) promote(ctx context.Context) error {
 	before := k.paid
 	k.paid = map[string]string{"v1": "v2", "v2": "v1"}[before]
@@ -128,10 +128,10 @@ func (k *keeper) promote(ctx context.Context) error {
 	return nil
 }
 
-// release names the released versions of pay, and waits until what is written leads
+// release sets the released versions of pay, and waits until the written routes lead
 // ordinary requests to them.
 func (k *keeper) release(ctx context.Context, versions ...string) error {
-	k.timeline.note("pay", "%v are named as released", versions)
+	k.timeline.note("pay", "%v are released explicitly", versions)
 	err := k.write(ctx, func() error {
 		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"overrides.mesh/released":%q}}}`, strings.Join(versions, ", "))
 		_, err := k.mesh.Kubernetes().CoreV1().Services(namespace).Patch(ctx, "pay", types.MergePatchType, patch, metav1.PatchOptions{})
@@ -164,7 +164,7 @@ func (k *keeper) rollVersion(ctx context.Context) error {
 	return nil
 }
 
-// edits changes an object of the user's for search.
+// edits changes one of the user's objects for search.
 func (k *keeper) edits(ctx context.Context) error {
 	k.edit++
 	switch k.random.IntN(4) {
@@ -197,7 +197,7 @@ func (k *keeper) appliesAnew(ctx context.Context) error {
 		return err
 	}
 	k.timeline.note("search", "the user deletes the VirtualService, and applies it again")
-	k.done["user's virtualservices made anew"]++
+	k.done["user's virtualservices created again"]++
 	err = k.write(ctx, func() error {
 		err := in.Delete(ctx, "search", metav1.DeleteOptions{})
 		if apierrors.IsNotFound(err) {
@@ -226,8 +226,8 @@ func (k *keeper) step(ctx context.Context) error {
 	weights := []int{0, 20, 50, 100, 50, 0}
 	k.weight++
 	canary := weights[k.weight%len(weights)]
-	k.timeline.note("deal", "the controller gives the canary %d %%", canary)
-	k.done["steps of a controller"]++
+	k.timeline.note("deal", "the controller sets the canary's weight to %d %%", canary)
+	k.done["controller's steps"]++
 	return k.write(ctx, func() error {
 		patch := fmt.Appendf(nil, `{"spec":{"http":[{"route":[{"destination":{"host":"deal","subset":"stable"},"weight":%d},{"destination":{"host":"deal","subset":"canary"},"weight":%d}]}]}}`, 100-canary, canary)
 		_, err := k.objects.Resource(virtualServices).Namespace(namespace).Patch(ctx, "deal", types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "rollouts-controller"})

@@ -11,7 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/soak/judge"
 )
 
-// Report prints the counts, and returns an error if they are not as they have to be.
+// Report prints the counts, and returns an error if they violate the rules.
 func (s *Soak) Report(w io.Writer) error {
 	took := time.Since(s.began)
 	fmt.Fprintf(w, "seed %d, cycles %d from %d, %v\n", s.options.Seed, s.journal.cycles, s.options.From, took.Round(time.Second))
@@ -37,7 +37,7 @@ func (s *Soak) Report(w io.Writer) error {
 	s.sender.mu.Unlock()
 	for _, class := range []judge.Class{judge.Ordinary, judge.Announced} {
 		if counts[class].Sent == 0 {
-			errs = append(errs, fmt.Errorf("no %s request was sent, which proves nothing", class))
+			errs = append(errs, fmt.Errorf("no %s request was sent", class))
 		}
 	}
 	for _, what := range s.versions.unasked {
@@ -46,8 +46,8 @@ func (s *Soak) Report(w io.Writer) error {
 	return errors.Join(errs...)
 }
 
-// reportFaults prints what became of the requests that may not fail, by the fault
-// that had happened last when they were sent.
+// reportFaults prints the results of the requests that may not fail, by the last fault
+// before they were sent.
 func (s *Soak) reportFaults(w io.Writer) {
 	phases := s.book.Phases()
 	if len(s.inflicted) == 0 {

@@ -27,45 +27,46 @@ type Options struct {
 	Envoy, Sample, Overrides string
 	// CRD is the file with the kind OverridePolicy.
 	CRD string
-	// Dir is for logs and what is to be kept.
+	// Dir is the folder for logs and the journal.
 	Dir string
 	Log io.Writer
 
-	// Seed is what cycles follow from; those from From on are run, Cycles of them.
+	// Seed determines the cycles; Cycles of them run, starting with From.
 	Seed         uint64
 	From, Cycles int
-	// Wait and Keep are those of the operator.
+	// Wait and Keep are settings of the operator.
 	Wait, Keep time.Duration
-	// Startup is how long previews take to be ready at least, where nothing keeps
-	// them from being so before the pin is in the proxies.
+	// Startup is the minimal time until previews are ready, unless something else keeps
+	// them unready before the pin is in the proxies.
 	Startup time.Duration
-	// Hold keeps a preview of each Service all the time, so that each is pinned all the
-	// time: then previews may be ready at any time.
+	// Hold keeps a permanent preview of each Service, so that each is always pinned: then
+	// previews may become ready at any time.
 	Hold bool
-	// Gate is the file with the webhook of the readiness gate, if previews are to wait
-	// for the pin: then they may be ready at any time, too. Empty for none.
+	// Gate is the file with the webhook of the readiness gate, if previews wait for the
+	// pin: then they may become ready at any time, too. Empty for none.
 	Gate string
-	// Flags are further ones of the operator.
+	// Flags are more flags of the operator.
 	Flags []string
 
-	// Times is how many versions come and go to be timed, instead of all else.
+	// Times is the number of versions to deploy, delete and time, instead of everything
+	// else.
 	Times int
 
-	// Faults are inflicted, one each Every; after each the cluster is compared with
-	// what generate prints, after kills only after so many.
+	// Faults are caused, one each Every; after each the cluster is compared with the
+	// output of generate, after kills only after this many.
 	Faults []string
 	Every  time.Duration
 	Kills  int
 }
 
-// DefaultOptions returns the options of an ordinary soak, but for the programs.
+// DefaultOptions returns the options of an ordinary soak, without the programs.
 func DefaultOptions() Options {
 	return Options{
 		Log: os.Stderr, Seed: 1, Cycles: 1000, Wait: time.Second, Keep: 10 * time.Second, Startup: 2500 * time.Millisecond, Every: 10 * time.Second, Kills: 10,
 	}
 }
 
-// Soak is one that runs.
+// Soak is a running soak.
 type Soak struct {
 	options Options
 	mesh    *localmesh.Mesh
@@ -84,9 +85,9 @@ type Soak struct {
 	link      *link
 	marks     *marks
 
-	// busy is held by each cycle, and by who wants none to be under way.
+	// busy is held by each cycle, and by those that need a moment without cycles.
 	busy sync.RWMutex
-	// inflicted counts faults, handovers has how long those of a leader took.
+	// inflicted counts faults, handovers has the durations of leaders' handovers.
 	inflicted map[string]int
 	handovers []time.Duration
 
@@ -94,8 +95,8 @@ type Soak struct {
 	cancel context.CancelFunc
 }
 
-// Start brings up the mesh, the world and the operator, and the load once all is at
-// rest. Close must be called on what it returns.
+// Start starts the mesh, the world and the operator, and the load once everything is
+// stable. Call Close on the result.
 func Start(ctx context.Context, o Options) (_ *Soak, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
@@ -134,7 +135,7 @@ func Start(ctx context.Context, o Options) (_ *Soak, err error) {
 	return s, s.begin(ctx)
 }
 
-// world deploys what is there all the time.
+// world deploys the permanent workloads.
 func (s *Soak) world(ctx context.Context) error {
 	if err := s.mesh.Apply(ctx, worldManifest); err != nil {
 		return fmt.Errorf("apply the world: %w", err)
@@ -163,7 +164,7 @@ func (s *Soak) world(ctx context.Context) error {
 	return s.ready(ctx)
 }
 
-// ready waits until the world is, however long a machine takes that has other work.
+// ready waits until the world is ready, however long a busy machine takes.
 func (s *Soak) ready(ctx context.Context) error {
 	var err error
 	for range 5 {
@@ -188,7 +189,7 @@ func (s *Soak) begin(ctx context.Context) error {
 	s.sender = &sender{client: client, book: s.book}
 	s.versions.settle = func() error { return s.keeper.settle(ctx) }
 	s.versions.begin = func(a *judge.Announcement) func() { return s.sender.override(ctx, a) }
-	// Of pay there is always one that is not released, so that all are overridable.
+	// One version of pay is always not released, so that all are overridable.
 	for _, v := range []string{"v1", "v2"} {
 		s.versions.deployed(judge.Version{Service: "pay", Name: v})
 	}
@@ -228,14 +229,13 @@ func (s *Soak) operate(ctx context.Context, name, kubeconfig string, flags ...st
 	args := slices.Concat([]string{
 		"--kubeconfig", kubeconfig, "--propagation-delay", s.options.Wait.String(), "--drain-delay", s.options.Keep.String(),
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
-		// With and without a lease it is one installation.
+		// With and without a lease it is the same installation.
 		"--instance", namespace,
 	}, s.options.Flags, flags)
 	s.operators = append(s.operators, s.startOperator(ctx, name, args...))
 }
 
-// Cycles runs the cycles of the options, and what happens to released versions
-// beside them.
+// Cycles runs the cycles of the options, and changes of released versions beside them.
 func (s *Soak) Cycles(ctx context.Context) error {
 	wrong, err := chosen(s.options.Faults)
 	if err != nil {
@@ -283,7 +283,7 @@ func (s *Soak) Cycles(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// startup is how long previews take to be ready at least.
+// startup is the minimal time until previews are ready.
 func (s *Soak) startup() time.Duration {
 	if s.options.Hold || s.options.Gate != "" {
 		return 0
@@ -319,8 +319,7 @@ func (s *Soak) Close() error {
 	return errors.Join(append(errs, s.journal.close())...)
 }
 
-// Finish waits until the cluster is as generate prints it, now that nothing comes
-// or goes any more.
+// Finish waits until the cluster has the output of generate, after the last change.
 func (s *Soak) Finish(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

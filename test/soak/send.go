@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// overrideRate is that of requests for each announced version, absentRate that of
-	// those for a version that nobody has, for each Service; in requests a second.
+	// overrideRate is the rate of requests for each announced version, absentRate that of
+	// requests for a version that does not exist, for each Service; per second.
 	overrideRate, absentRate = 5, 1
-	// tail is for how long requests for a version go on after its announcement.
+	// tail is how long requests for a version continue after its announcement.
 	tail = 1500 * time.Millisecond
-	// patience bounds each request.
+	// patience limits each request.
 	patience = 15 * time.Second
 	maxBody  = 1 << 20
 )
@@ -31,15 +31,15 @@ const (
 type sender struct {
 	client *http.Client
 	book   *judge.Book
-	// ended waits for loads that are about to end.
+	// ended waits for ending loads.
 	ended sync.WaitGroup
 
 	mu      sync.Mutex
 	latency load.Histogram
 }
 
-// ordinary sends requests without an override to all Services, and a few for a
-// version that is not there, until it is stopped.
+// ordinary sends requests without an override to all Services, and a few for a version
+// that does not exist, until it is stopped.
 func (s *sender) ordinary(ctx context.Context) *load.Load {
 	var sources []load.Source
 	for _, x := range services() {
@@ -54,8 +54,8 @@ func (s *sender) ordinary(ctx context.Context) *load.Load {
 	return load.Start(ctx, sources...)
 }
 
-// override sends requests for an announced version, by all ways that lead to it in
-// turn, until the function that it returns is called, and a moment longer.
+// override sends requests for an announced version, on all paths to it in turn, until the
+// returned function is called, and a moment longer.
 func (s *sender) override(ctx context.Context, a *judge.Announcement) (end func()) {
 	var n atomic.Int64
 	through := serviceOf(a.Service).through
@@ -76,7 +76,7 @@ func (s *sender) override(ctx context.Context, a *judge.Announcement) (end func(
 	}
 }
 
-// send sends one request and has it judged.
+// send sends and judges one request.
 func (s *sender) send(ctx context.Context, to, override string, judged *judge.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
@@ -92,8 +92,8 @@ func (s *sender) send(ctx context.Context, to, override string, judged *judge.Re
 	return err
 }
 
-// ask sends one request to a Service. What is no answer of the sample's is one that
-// says so.
+// ask sends one request to a Service. If the answer is not the sample's, it returns an
+// error that says so.
 func (s *sender) ask(ctx context.Context, to, override string) (*chain.Answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+to+"/", http.NoBody)
 	if err != nil {

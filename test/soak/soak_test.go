@@ -14,7 +14,7 @@ import (
 
 const root = "../.."
 
-// options are those of a slice: a soak of a minute or two.
+// options are the options of a slice: a soak of a minute or two.
 func options(t *testing.T) soak.Options {
 	t.Helper()
 	o := soak.DefaultOptions()
@@ -33,7 +33,7 @@ func options(t *testing.T) soak.Options {
 	return o
 }
 
-// run runs a soak, and returns what it printed and what was wrong.
+// run runs a soak, and returns its output and its error.
 func run(t *testing.T, o soak.Options) (string, error) {
 	t.Helper()
 	s, err := soak.Start(t.Context(), o)
@@ -50,8 +50,8 @@ func run(t *testing.T, o soak.Options) (string, error) {
 	return text.String(), err
 }
 
-// TestSlice soaks the operator as it is, for a few cycles: previews come when they
-// may, and then at any time and with the operator killed again and again.
+// TestSlice soaks the operator for a few cycles: first previews are ready when they may
+// be, and then at any time, with the operator killed repeatedly.
 func TestSlice(t *testing.T) {
 	for _, slice := range []struct {
 		name string

@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// refusal has the API server refuse every VirtualService that has a row for one
-// version, for a while.
+// refusal makes the API server reject every VirtualService with a row for one version,
+// for a while.
 func (s *Soak) refusal(ctx context.Context, random *rand.Rand) error {
 	policies := s.mesh.Kubernetes().AdmissionregistrationV1()
 	const name = "refusal.soak.example.com"
@@ -32,7 +32,7 @@ func (s *Soak) refusal(ctx context.Context, random *rand.Rand) error {
 			}}},
 			Validations: []admissionv1.Validation{{
 				Expression: `!object.spec.http.exists(h, has(h.name) && h.name.matches("^override\\.(stock|search|ship)\\.(v2|pr-1)"))`,
-				Message:    "this version is not to my taste",
+				Message:    "this version is rejected by the test",
 			}},
 		},
 	}, metav1.CreateOptions{})
@@ -52,7 +52,7 @@ func (s *Soak) refusal(ctx context.Context, random *rand.Rand) error {
 		policies.ValidatingAdmissionPolicies().Delete(ctx, name, metav1.DeleteOptions{}))
 }
 
-// target draws an object of ours.
+// target draws an operator's object.
 func (s *Soak) target(ctx context.Context, random *rand.Rand, resource schema.GroupVersionResource) (*unstructured.Unstructured, string, error) {
 	all := services()
 	service := all[random.IntN(len(all))].name
@@ -63,7 +63,7 @@ func (s *Soak) target(ctx context.Context, random *rand.Rand, resource schema.Gr
 	return object, service, err
 }
 
-// deletion is a user who deletes an object of ours.
+// deletion is a user who deletes an operator's object.
 func (s *Soak) deletion(ctx context.Context, random *rand.Rand) error {
 	resource := []schema.GroupVersionResource{virtualServices, destinationRules}[random.IntN(2)]
 	object, service, err := s.target(ctx, random, resource)
@@ -73,8 +73,8 @@ func (s *Soak) deletion(ctx context.Context, random *rand.Rand) error {
 	return s.rob(ctx, resource, object.GetName(), service)
 }
 
-// rob has a user delete an object of ours. Its Service is robbed until it is back, and all
-// proxies have it.
+// rob deletes an operator's object as a user would. Its Service is robbed until the
+// object exists again, and all proxies have it.
 func (s *Soak) rob(ctx context.Context, resource schema.GroupVersionResource, name, service string) error {
 	s.timeline.note(service, "a user deletes %s %s", resource.Resource, name)
 	s.book.Rob(service, time.Now().Add(within))
@@ -87,7 +87,7 @@ func (s *Soak) rob(ctx context.Context, resource schema.GroupVersionResource, na
 	if err := in.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	err := poll(ctx, name+" is there again", func() (bool, error) {
+	err := poll(ctx, name+" exists again", func() (bool, error) {
 		object, err := in.Get(ctx, name, metav1.GetOptions{})
 		return err == nil && object.GetDeletionTimestamp() == nil, nil // the API server may be away
 	})
@@ -97,14 +97,14 @@ func (s *Soak) rob(ctx context.Context, resource schema.GroupVersionResource, na
 	return s.keeper.settle(ctx)
 }
 
-// fight is another field manager that writes over the routes of ours, until a user
-// deletes the object, which hands it back.
+// fight is another field manager that overwrites the operator's routes, until a user
+// deletes the object, which returns it to the operator.
 func (s *Soak) fight(ctx context.Context, random *rand.Rand) error {
 	object, service, err := s.target(ctx, random, virtualServices)
 	if err != nil || object == nil {
 		return err
 	}
-	s.timeline.note(service, "another manager takes the routes over")
+	s.timeline.note(service, "another field manager takes over the routes")
 	for range 3 {
 		object, err = s.objects.Resource(virtualServices).Namespace(namespace).Get(ctx, service+"-overrides", metav1.GetOptions{})
 		if err != nil {

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// timeline keeps what happened to each Service lately, for people who have to
-// find out why a request went wrong.
+// timeline keeps recent events of each Service, for finding out why a request went wrong.
 type timeline struct {
 	mu      sync.Mutex
 	entries map[string][]entry
@@ -19,12 +18,12 @@ type entry struct {
 	text string
 }
 
-// kept is how many entries of a Service are kept.
+// kept is the number of kept entries of a Service.
 const kept = 600
 
 func newTimeline() *timeline { return &timeline{entries: map[string][]entry{}} }
 
-// note notes what happens to a Service now; the empty one is all.
+// note records an event of a Service now; "" means all Services.
 func (t *timeline) note(service, format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -36,7 +35,7 @@ func (t *timeline) note(service, format string, args ...any) {
 	t.entries[service] = e
 }
 
-// of tells what happened to a Service, and to all, since a time.
+// of returns the events of a Service, and of all, since a time.
 func (t *timeline) of(service string, since time.Time) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -28,13 +28,13 @@ var spans = []span{
 }
 
 const (
-	// timers are how many versions come and go at a time.
+	// timers is the number of versions deployed at a time.
 	timers = 2
 	// probeEvery is the time between the answer to a probe and the next one.
 	probeEvery = 5 * time.Millisecond
 )
 
-// Times lets versions come and go, one after the other, and measures. Probes go
+// Times deploys and deletes versions, one after the other, and measures. Probes go
 // through the caller's sidecar, one after the other.
 func (s *Soak) Times(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -57,18 +57,18 @@ func (s *Soak) Times(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// time lets one version come and go.
+// time deploys, measures and deletes one version.
 func (s *Soak) time(ctx context.Context, v judge.Version, startup time.Duration) error {
 	w := &workload{service: v.Service, name: v.Service + "-" + v.Name, version: v.Name, replicas: 1, startup: startup}
 	s.marks.begin(v)
 	if err := s.cycler.create(ctx, w); err != nil {
 		return err
 	}
-	// Probes begin before they can succeed, and the first that does ends them.
+	// Probes begin before they can succeed, and end with the first success.
 	if err := s.probe(ctx, v, v.Name, served); err != nil {
 		return err
 	}
-	// What comes at once would find the proxies busy with what has just come.
+	// If the next version came at once, proxies would be busy with this one.
 	if err := pause(ctx, time.Second); err != nil {
 		return err
 	}
@@ -81,8 +81,8 @@ func (s *Soak) time(ctx context.Context, v judge.Version, startup time.Duration)
 	return poll(ctx, "it has no route", func() (bool, error) { return s.marks.has(v, unrouted), nil })
 }
 
-// probe asks for a version until it answers; or, without a name, until another
-// does that was sent after its pod was terminated.
+// probe asks for a version until it answers; or, without a name, until another version
+// answers a request sent after its pod terminated.
 func (s *Soak) probe(ctx context.Context, v judge.Version, name string, what mark) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -125,7 +125,7 @@ func (s *Soak) ReportTimes(w io.Writer) error {
 	return err
 }
 
-// quantile returns the time that a share q of the sorted ones do not exceed.
+// quantile returns the smallest time that a share q of the sorted times do not exceed.
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

@@ -14,58 +14,58 @@ import (
 	"github.com/overrides-mesh/overrides/test/soak/judge"
 )
 
-// versions knows of each version what the soak did to it, what is seen of it, and
-// what was announced.
+// versions knows for each version the soak's actions, its observed state, and its
+// announcements.
 type versions struct {
 	timeline *timeline
 	book     *judge.Book
-	// begin starts to send requests for a version; what it returns ends that.
+	// begin starts to send requests for a version; the returned function ends them.
 	begin func(*judge.Announcement) (end func())
-	// tell tells people of something.
+	// tell prints a line.
 	tell func(format string, args ...any)
-	// settle waits until all proxies have what was written before. confirmed waits for those
-	// who wait for that.
+	// settle waits until all proxies have the objects written before. confirmed counts
+	// the goroutines that wait for it.
 	settle    func() error
 	confirmed sync.WaitGroup
 
 	mu sync.Mutex
-	// changed is closed and made anew with each change.
+	// changed is closed and replaced at each change.
 	changed chan struct{}
 	known   map[judge.Version]*version
-	// pins are the subsets that rows for no override lead to, by Service.
+	// pins are the subsets in rows without an override, by Service.
 	pins map[string][]string
-	// subsets are the labels of subsets of ours, by Service and name.
+	// subsets are the labels of the operator's subsets, by Service and name.
 	subsets map[string]map[string]map[string]string
-	// robbed are the Services that a user has deleted an object of.
+	// robbed are the Services with an object that a user has deleted.
 	robbed map[string]bool
-	// unasked counts announced versions that were lost or withdrawn though nothing was
-	// done to them.
+	// unasked lists announced versions that became unready or were withdrawn without an
+	// action.
 	unasked []string
 }
 
-// version is one that is deployed, or was. A version is whole while all that was done
-// to it is mended.
+// version is a version that is or was deployed. It is whole while the effects of all
+// actions on it are mended.
 type version struct {
 	judge.Version
 	there, whole bool
-	// broken is when something was done to it last, at first its deployment; lost says
-	// that this was seen, mended when it was whole again.
+	// broken is the time of the last action on it, at first its deployment; lost says
+	// that the effect was seen, mended is the time when it was whole again.
 	broken, mended time.Time
 	lost           bool
-	// settled is the time of mending since which proxies are known to have what was written;
-	// confirming is set while that is waited for.
+	// settled is the time of mending since which proxies are known to have the written
+	// objects; confirming is set while that is pending.
 	settled    time.Time
 	confirming bool
-	// pods are its pods' states; those of a version of the same name before are past.
+	// pods are its pods' states; those of an earlier version of the same name are past.
 	pods map[string]string
 	past map[string]bool
-	// awaited is set until its first pod is ready. Missable says that what was done to it
-	// may be over before anybody has seen it.
+	// awaited is set until its first pod is ready. Missable says that the effect of an
+	// action may be over before it is seen.
 	awaited, missable bool
-	// heard is when the operator has last said that it can be asked for, by the
-	// operator's clock, which is ours; zero once it has said that it can't.
+	// heard is when the operator last reported it as overridable, by the operator's
+	// clock, which is also this one; zero once it was withdrawn.
 	heard time.Time
-	// row says that there is a row for it, unrouted when there last was none.
+	// row says that it has a row; unrouted is when it last had none.
 	row      bool
 	unrouted time.Time
 
@@ -77,8 +77,8 @@ func newVersions(t *timeline, book *judge.Book) *versions {
 	return &versions{timeline: t, book: book, changed: make(chan struct{}), known: map[judge.Version]*version{}, pins: map[string][]string{}, robbed: map[string]bool{}, subsets: map[string]map[string]map[string]string{}}
 }
 
-// deployed says that a version is about to be made. Pods of one of the same name that
-// was deleted count for nothing; but its row may go on to be there.
+// deployed records that a version is about to be deployed. Pods of a deleted version of
+// the same name do not count; but its row may still exist.
 func (vs *versions) deployed(v judge.Version) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -91,7 +91,7 @@ func (vs *versions) deployed(v judge.Version) {
 	x.there, x.awaited, x.lost, x.broken = true, true, true, time.Now()
 }
 
-// forgetPods has those that there are count for nothing from now on.
+// forgetPods makes the existing pods not count from now on.
 func (x *version) forgetPods() {
 	for pod := range x.pods {
 		x.past[pod] = true
@@ -99,8 +99,8 @@ func (x *version) forgetPods() {
 	x.pods = map[string]string{}
 }
 
-// breaks says that something is about to be done to a version after which it can't
-// be relied on: until that was seen and is mended.
+// breaks records an action after which a version can't be relied on until its effect was
+// seen and is mended.
 func (vs *versions) breaks(v judge.Version, why judge.Class) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -108,8 +108,8 @@ func (vs *versions) breaks(v judge.Version, why judge.Class) {
 		x.whole, x.lost, x.broken = false, false, time.Now()
 		x.missable = why != judge.Leaving
 		if why == judge.Leaving {
-			// All of its pods are to end: those that are ready for a moment longer, while others
-			// end already, mend nothing.
+			// All its pods will terminate: those that are ready for a moment longer,
+			// while others terminate already, do not make it whole.
 			x.forgetPods()
 			x.lost = true
 		}
@@ -117,7 +117,7 @@ func (vs *versions) breaks(v judge.Version, why judge.Class) {
 	}
 }
 
-// gone says that a version is about to be deleted.
+// gone records that a version is about to be deleted.
 func (vs *versions) gone(v judge.Version) {
 	vs.breaks(v, judge.Leaving)
 	vs.mu.Lock()
@@ -133,12 +133,12 @@ func (vs *versions) cease(x *version, why judge.Class) {
 		return
 	}
 	vs.book.End(x.announcement, time.Now(), why)
-	vs.timeline.note(x.Service, "%s is announced no more: %s", x.Version, why)
+	vs.timeline.note(x.Service, "%s is no longer announced: %s", x.Version, why)
 	x.announcement = nil
 	x.end()
 }
 
-// podIs notes the state of a pod; it reports whether that is news.
+// podIs records the state of a pod, and reports whether it changed.
 func (vs *versions) podIs(service, name, pod, state string) bool {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -184,7 +184,7 @@ func (vs *versions) unask(x *version, what string) {
 	vs.tell("unasked: %s\n%s", text, vs.timeline.of(x.Service, time.Now().Add(-lately)))
 }
 
-// overridable notes that the operator says that a version can be asked for.
+// overridable records that the operator reports a version as overridable.
 func (vs *versions) overridable(service, name string, at time.Time) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -194,7 +194,7 @@ func (vs *versions) overridable(service, name string, at time.Time) {
 	}
 }
 
-// rob says whether a user has deleted an object of a Service: then versions may be
+// rob records whether a user has deleted an object of a Service: then versions may be
 // withdrawn.
 func (vs *versions) rob(service string, yes bool) {
 	vs.mu.Lock()
@@ -202,7 +202,7 @@ func (vs *versions) rob(service string, yes bool) {
 	vs.robbed[service] = yes
 }
 
-// withdrawn notes that the operator says that a version can't be asked for.
+// withdrawn records that the operator reports a version as no longer overridable.
 func (vs *versions) withdrawn(service, name string, at time.Time) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -216,12 +216,12 @@ func (vs *versions) withdrawn(service, name string, at time.Time) {
 		return
 	}
 	if x.announcement != nil && at.After(x.mended) {
-		// Requests go on to be judged as if it had not been said.
-		vs.unask(x, "it is withdrawn, though it is whole")
+		// Requests are still judged as if it had not been reported.
+		vs.unask(x, "it is withdrawn without a reason")
 	}
 }
 
-// rows notes which rows there are for versions of a Service.
+// rows records the rows for versions of a Service.
 func (vs *versions) rows(service string, rows, pins []string) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -240,21 +240,20 @@ func (vs *versions) rows(service string, rows, pins []string) {
 	vs.wake()
 }
 
-// quiet is for how long a version has to be whole, and to have a row, before it is
-// taken to be announced still, when proxies have had what was written by then: that was
-// said, and has not been taken back, though something was done to it. It may have lost
-// nothing but one of several pods.
+// quiet is how long a version must be whole, and have a row, before it counts as still
+// announced, once proxies have the objects written by then: it was reported, and not
+// withdrawn in spite of an action on it. It may have lost only one of several pods.
 const quiet = 3 * time.Second
 
-// missed is after how long what was done to a version, and was not seen, is over.
+// missed is the time after which the unseen effect of an action is over.
 const missed = 10 * time.Second
 
-// look begins to send requests for a version when it is announced: when that was said
-// after it was mended, or before, and is so still.
+// look starts to send requests for a version when it is announced: if that was reported
+// after it was mended, or before and is still true.
 func (vs *versions) look(x *version) {
 	vs.wake()
 	if x.there && !x.whole && !x.lost && x.missable && time.Since(x.broken) > missed {
-		vs.timeline.note(x.Service, "nobody has seen what was done to %s", x.Version)
+		vs.timeline.note(x.Service, "the effect of the action on %s was not seen", x.Version)
 		x.whole, x.mended = true, time.Now()
 	}
 	if !x.there || !x.whole || x.announcement != nil {
@@ -273,7 +272,7 @@ func (vs *versions) look(x *version) {
 	x.end = vs.begin(x.announcement)
 }
 
-// confirm waits until all proxies have what was so when a version was mended.
+// confirm waits until all proxies have the state of the time when a version was mended.
 func (vs *versions) confirm(x *version) {
 	if x.confirming {
 		return
@@ -292,13 +291,13 @@ func (vs *versions) confirm(x *version) {
 	})
 }
 
-// wake wakes those who wait for something.
+// wake wakes waiting goroutines.
 func (vs *versions) wake() {
 	close(vs.changed)
 	vs.changed = make(chan struct{})
 }
 
-var errLate = errors.New("it takes too long")
+var errLate = errors.New("timed out")
 
 // await waits until a version is announced.
 func (vs *versions) await(ctx context.Context, v judge.Version, within time.Duration) error {
@@ -315,7 +314,7 @@ func (vs *versions) await(ctx context.Context, v judge.Version, within time.Dura
 	return nil
 }
 
-// until waits for a condition, which is asked for with the lock held.
+// until waits for a condition, which it evaluates with the lock held.
 func (vs *versions) until(ctx context.Context, within time.Duration, condition func() bool) error {
 	timer, ticker := time.NewTimer(within), time.NewTicker(time.Second)
 	defer timer.Stop()
@@ -338,7 +337,7 @@ func (vs *versions) until(ctx context.Context, within time.Duration, condition f
 	}
 }
 
-// defined takes notice of the subsets of ours of a Service.
+// defined records the operator's subsets of a Service.
 func (vs *versions) defined(service string, subsets map[string]map[string]string) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -346,8 +345,8 @@ func (vs *versions) defined(service string, subsets map[string]map[string]string
 	vs.wake()
 }
 
-// pinnedTo reports whether what is written leads ordinary requests to a Service to the
-// workloads of some versions, each of them, and to no others. The lock is held.
+// pinnedTo reports whether the written routes lead ordinary requests to a Service to the
+// workloads of exactly the given versions. The lock must be held.
 func (vs *versions) pinnedTo(service string, released ...string) bool {
 	to := map[string]bool{}
 	for _, subset := range vs.pins[service] {
@@ -364,7 +363,7 @@ func (vs *versions) pinned(service string) bool {
 	return slices.ContainsFunc(vs.pins[service], func(subset string) bool { return subset != "" })
 }
 
-// end ends all announcements: the soak is over.
+// endAll ends all announcements at the end of the soak.
 func (vs *versions) endAll() {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 
 var v2 = judge.Version{Service: "cart", Name: "v2"}
 
-// tracked is a book of versions that sends nothing.
+// tracked is a versions that sends no requests.
 type tracked struct {
 	*versions
 	begun, ended int
@@ -33,7 +33,7 @@ func (x *tracked) says(overridable bool) {
 	}
 }
 
-// ages has a version be whole for a minute, and everything said of it be older.
+// ages makes a version whole for a minute, and all reports about it older.
 func (x *tracked) ages(v judge.Version) {
 	x.mu.Lock()
 	of := x.known[v]
@@ -54,8 +54,8 @@ func (x *tracked) expect(t *testing.T, what string, begun, ended, unasked int) {
 	}
 }
 
-// TestAnnounced plays what happens to a version, and expects requests to be sent for
-// it when it is announced, and whole.
+// TestAnnounced plays events of a version, and checks that requests are sent for it when
+// it is announced and whole.
 func TestAnnounced(t *testing.T) {
 	t.Parallel()
 	x := track()
@@ -87,8 +87,8 @@ func TestAnnounced(t *testing.T) {
 	x.expect(t, "not ready for no reason", 2, 2, 2)
 }
 
-// TestScaledToNone expects a version whose pods are all to go to be whole again with
-// others, not while the first of them is gone and the second is not.
+// TestScaledToNone: a version whose pods all terminate is whole again with others, and
+// not while the first of them is gone and the second is not.
 func TestScaledToNone(t *testing.T) {
 	t.Parallel()
 	x := track()
@@ -108,8 +108,8 @@ func TestScaledToNone(t *testing.T) {
 	x.expect(t, "said of one that came", 2, 1, 0)
 }
 
-// TestSameName expects what is heard of the pods of a version that was deleted to
-// count for nothing for one of the same name.
+// TestSameName: events of pods of a deleted version do not count for a new one of the
+// same name.
 func TestSameName(t *testing.T) {
 	t.Parallel()
 	x := track()
@@ -127,8 +127,8 @@ func TestSameName(t *testing.T) {
 	x.expect(t, "said of this one", 2, 1, 0)
 }
 
-// TestSameRow expects a version whose row one of the same name has left to be
-// announced as that was.
+// TestSameRow: a version that inherits the row of one of the same name is announced like
+// that one.
 func TestSameRow(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []bool{true, false} {
@@ -155,9 +155,8 @@ func TestSameRow(t *testing.T) {
 	}
 }
 
-// TestRows expects a version that has lost nothing but one of its pods to be
-// announced as before, if it has a row, and that it can be asked for was not taken
-// back.
+// TestRows: a version that has lost only one of its pods is announced as before, if it
+// has a row and was not withdrawn.
 func TestRows(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []bool{true, false} {

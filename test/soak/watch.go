@@ -27,21 +27,21 @@ var (
 	destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
 )
 
-// watcher watches the cluster with eyes of its own, and tells who wants to know.
+// watcher watches the cluster independently, and notifies others.
 type watcher struct {
 	timeline *timeline
 	versions *versions
-	// marks is nil where nothing is measured.
+	// marks is nil if nothing is measured.
 	marks *marks
 }
 
-// watched is a kind, and who is told of its objects.
+// watched is a kind, and the handler of its objects.
 type watched struct {
 	informer cache.SharedIndexInformer
 	seen     func(object any, gone bool)
 }
 
-// watch returns when all has been listed once. It goes on until ctx ends.
+// watch returns when everything has been listed once. It continues until ctx ends.
 func (w *watcher) watch(ctx context.Context, config *rest.Config) error {
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -105,7 +105,7 @@ func (w *watcher) pod(object any, gone bool) {
 	}
 }
 
-// event takes notice of what the operator tells about versions.
+// event handles the operator's Events about versions.
 func (w *watcher) event(object any, gone bool) {
 	event, ok := object.(*eventsv1.Event)
 	if !ok || gone || event.Regarding.Kind != "Service" || !strings.HasPrefix(event.ReportingController, "overrides") {
@@ -130,7 +130,7 @@ func (w *watcher) event(object any, gone bool) {
 	}
 }
 
-// routes takes notice of which rows a VirtualService of ours has.
+// routes records the rows of an operator's VirtualService.
 func (w *watcher) routes(object any, gone bool) {
 	u, ok := object.(*unstructured.Unstructured)
 	if !ok {
@@ -183,5 +183,5 @@ func (w *watcher) subsets(object any, gone bool) {
 	w.timeline.note(service, "DestinationRule %s: gone %t, subsets %v, version %s", u.GetName(), gone, names, u.GetResourceVersion())
 }
 
-// lately is how much of the past is told with a failure.
+// lately is the length of the history that is printed with a failure.
 const lately = 25 * time.Second

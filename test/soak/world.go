@@ -13,25 +13,25 @@ import (
 //go:embed world.yaml
 var worldManifest []byte
 
-// namespace is that of everything that the soak deploys.
+// namespace is the namespace of all objects of the soak.
 const namespace = "soak"
 
 // service is a Service of the world.
 type service struct {
 	name string
-	// next is the URL that it calls, if it calls one.
+	// next is the URL that it calls, if any.
 	next string
-	// through are the Services by which requests reach it: itself first.
+	// through are the Services through which requests reach it: itself first.
 	through []string
-	// released are the workloads and their versions that are there all the time.
+	// released are the permanent workloads and their versions.
 	released []released
-	// rate is in ordinary requests a second, to the Service itself.
+	// rate is the rate of ordinary requests per second, to the Service itself.
 	rate float64
-	// pinned says that previews are there all the time, sidecar that what is released
-	// has a sidecar though it calls nobody.
+	// pinned says that it has permanent previews, sidecar that its released workload has
+	// a sidecar though it calls no Service.
 	pinned, sidecar bool
-	// divided says that routes of the user's divide ordinary requests among all of released;
-	// else the first one alone is, to begin with.
+	// divided says that the user's routes divide ordinary requests among all of released;
+	// otherwise only the first is released at first.
 	divided bool
 }
 
@@ -72,21 +72,21 @@ func serviceOf(name string) *service {
 }
 
 const (
-	// drain is how long a pod goes on serving after it was told to end: longer than
-	// proxies take to hear of it on a machine that is busy.
+	// drain is how long a terminating pod still serves: longer than proxies take to learn
+	// about it on a busy machine.
 	drain = 4 * time.Second
-	// period is that of readiness probes, the shortest that there is.
+	// period is the shortest possible period of readiness probes.
 	period = 1
 )
 
-// workload is a Deployment to be made.
+// workload describes a Deployment.
 type workload struct {
 	service, name, version string
 	replicas               int32
-	// startup is how long a pod takes to be ready.
+	// startup is the time until a pod is ready.
 	startup time.Duration
-	// sidecar says that its pods have one. Those of a Service that calls another
-	// always have.
+	// sidecar says that its pods have one. Those of a Service that calls another always
+	// do.
 	sidecar bool
 }
 
@@ -133,13 +133,13 @@ func (w *workload) container(next string) corev1.Container {
 		Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
 		ReadinessProbe: &corev1.Probe{
 			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromString("http")}},
-			// A probe that is late on a busy machine is no reason to be taken for unready.
+			// A probe that is late on a busy machine does not make a pod unready.
 			PeriodSeconds: period, FailureThreshold: 1, TimeoutSeconds: 20,
 		},
 	}
 }
 
-// client is the pod from which requests are made.
+// client is the pod that sends requests.
 func client() *appsv1.Deployment {
 	labels := map[string]string{"app": "client"}
 	return &appsv1.Deployment{

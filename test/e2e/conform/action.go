@@ -13,18 +13,18 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// action is what a row does with a case.
+// action is the effect of a row on a case.
 type action struct {
 	row   *route.Route
 	match *route.Match
 	of    *Case
 }
 
-// always is the percentage of faults that tests can expect.
+// always is the percentage of faults that tests can rely on.
 const always = 100
 
-// act fills in what becomes of a request that a row takes: what the user's route
-// says beside its destinations, which hold for overrides of it too.
+// act sets the outcome of a request that a row takes: the effects of the user's route
+// besides its destinations, which apply to overrides of it too.
 func (o *Oracle) act(e *Expectation, a *action) error {
 	base := a.row.Base
 	fault := base.GetFault()
@@ -59,8 +59,8 @@ func (o *Oracle) act(e *Expectation, a *action) error {
 // attemptHeader tells a workload which attempt of a request it sees.
 const attemptHeader = "x-envoy-attempt-count"
 
-// patience fills in what becomes of a request before servers that are slow, or
-// fail at first: the user's timeouts and retries.
+// patience sets the outcome of a request to servers that are slow, or fail at first: the
+// user's timeouts and retries.
 func (o *Oracle) patience(e *Expectation, base *istioapi.HTTPRoute) error {
 	for _, s := range e.Servers {
 		l, err := o.World.Workload(o.World.server(s))
@@ -97,8 +97,8 @@ func (o *Oracle) patience(e *Expectation, base *istioapi.HTTPRoute) error {
 	return nil
 }
 
-// operate applies a user's operations on headers. A nil value is a header that
-// must not be there.
+// operate applies a user's operations on headers. A nil value is a header that must be
+// absent.
 func operate(headers map[string][]string, operations *istioapi.Headers_HeaderOperations) {
 	for _, name := range operations.GetRemove() {
 		headers[strings.ToLower(name)] = nil
@@ -112,7 +112,7 @@ func operate(headers map[string][]string, operations *istioapi.Headers_HeaderOpe
 	}
 }
 
-// defaultRedirect is the status of a redirect that names none.
+// defaultRedirect is the default status of a redirect.
 const defaultRedirect = 301
 
 func (a *action) redirect(e *Expectation, r *istioapi.HTTPRedirect) error {
@@ -120,7 +120,7 @@ func (a *action) redirect(e *Expectation, r *istioapi.HTTPRedirect) error {
 	path := a.of.Path
 	switch uri := r.GetUri(); {
 	case strings.HasPrefix(uri, "%"):
-		return fmt.Errorf("row %s redirects in a way that is not played", a.row.Name)
+		return fmt.Errorf("row %s redirects in an unsupported way", a.row.Name)
 	case uri != "":
 		_, query, has := strings.Cut(path, "?")
 		if path = uri; has && !strings.Contains(uri, "?") {
@@ -147,13 +147,13 @@ func (a *action) rewrite(e *Expectation, r *istioapi.HTTPRewrite) error {
 		path = re.ReplaceAllString(path, strings.ReplaceAll(r.GetUriRegexRewrite().GetRewrite(), `\`, "$"))
 	case r.GetUri() == "":
 	case a.match == nil || a.match.URI == nil:
-		return fmt.Errorf("row %s rewrites the path without a match on it, which is not played", a.row.Name)
+		return fmt.Errorf("row %s rewrites the path without matching it, which is not supported", a.row.Name)
 	case a.match.URI.Op == route.Prefix:
 		path = r.GetUri() + path[len(a.match.URI.Value):]
 	case a.match.URI.Op == route.Exact:
 		path = r.GetUri()
 	default:
-		return fmt.Errorf("row %s rewrites what a pattern matches, which is not played", a.row.Name)
+		return fmt.Errorf("row %s rewrites the match of a pattern, which is not supported", a.row.Name)
 	}
 	if e.Path = path; has {
 		e.Path += "?" + query

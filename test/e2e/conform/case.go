@@ -12,13 +12,13 @@ import (
 
 // Case is one request.
 type Case struct {
-	// Name tells it from the others of its world; Why is what it is there for.
+	// Name is unique in its world; Why is its purpose.
 	Name, Why string
-	// Kind says how it came to be: "picked", or what the generator did.
+	// Kind is "picked", or the generator's way of making it.
 	Kind string
-	// From is the workload that calls, by its short name.
+	// From is the calling workload, by its short name.
 	From string
-	// Service is called, at Port; Host is what the request names.
+	// Service is called, at Port; Host is the host in the request.
 	Service string
 	Port    uint32
 	Host    string
@@ -26,17 +26,18 @@ type Case struct {
 	// Path may have a query.
 	Path   string
 	Header []Header
-	// Want is what must happen, whatever the tables say; empty for cases of which
-	// nothing but agreement is asked. See [Expectation.Outcomes] for its form.
+	// Want is the required outcome, whatever the tables say; empty for cases that only
+	// need agreement. See [Expectation.Outcomes] for its form.
 	Want []string
-	// Cluster says that Want is for clusters, which know the age of what is in them.
+	// Cluster says that Want applies only to clusters, which know the age of their
+	// objects.
 	Cluster bool
-	// Known says that data planes are known to do something else than Evaluate says.
-	// It is told when they do not any more.
+	// Known says that data planes are known to disagree with Evaluate. If one stops
+	// disagreeing, that is reported.
 	Known bool
 }
 
-// Picked is the Kind of cases that somebody wrote.
+// Picked is the Kind of cases written by hand.
 const Picked = "picked"
 
 // caseLine is "[!]name: caller METHOD host[:port]/path [@service] [= want | want]", or
@@ -50,9 +51,9 @@ var caseLine = regexp.MustCompile(`^(!?)([a-z0-9-]+): (\S+) ([A-Z-]+) ([^/\s]+)(
 //	[!]name: caller METHOD host[:port]/path [@service] [= want | want]
 //	    x-override: service:v2
 //
-// Service is needed only where the host is not its name. With =cluster= in place
-// of = the outcome is that of a cluster, and others' may be another. A mark before
-// the name says that the case is a known disagreement.
+// Service is needed only if the host is not its name. With =cluster= instead of =,
+// the outcome applies to a cluster, and other sources may have another. A mark
+// before the name says that the case is a known disagreement.
 func ParseCases(w *World, data []byte) ([]Case, error) {
 	var out []Case
 	why := ""
@@ -78,7 +79,7 @@ func ParseCases(w *World, data []byte) ([]Case, error) {
 				return nil, fmt.Errorf("line %d: %w", n, err)
 			}
 			if seen[c.Name] {
-				return nil, fmt.Errorf("line %d: there is a case %s already", n, c.Name)
+				return nil, fmt.Errorf("line %d: duplicate case %s", n, c.Name)
 			}
 			seen[c.Name] = true
 			c.Why = why
@@ -105,7 +106,7 @@ func parseCase(w *World, line string) (Case, error) {
 		return c, err
 	}
 	if !caller.Caller {
-		return c, fmt.Errorf("workload %s is no caller", c.From)
+		return c, fmt.Errorf("workload %s is not a caller", c.From)
 	}
 	name, port, hasPort := strings.Cut(c.Host, ":")
 	if hasPort {
@@ -117,7 +118,7 @@ func parseCase(w *World, line string) (Case, error) {
 	}
 	if c.Service == "" {
 		if c.Service = w.named(name, caller.Namespace); c.Service == "" {
-			return c, fmt.Errorf("%s is no Service: say which one is called, with @", name)
+			return c, fmt.Errorf("%s is not a Service: name the called one with @", name)
 		}
 	}
 	s, err := w.Service(c.Service)
@@ -130,7 +131,7 @@ func parseCase(w *World, line string) (Case, error) {
 	return c, nil
 }
 
-// named finds the Service that a host names to callers in a namespace, "" for none.
+// named returns the Service that a host means for callers in a namespace, or "".
 func (w *World) named(host, namespace string) string {
 	host = strings.ToLower(host)
 	for i := range w.Services {
@@ -142,7 +143,7 @@ func (w *World) named(host, namespace string) string {
 	return ""
 }
 
-// names lists the names under which callers in a namespace know s.
+// names lists the names of s for callers in a namespace.
 func (s *Service) names(namespace string) []string {
 	qualified := s.Name + "." + s.Namespace
 	out := []string{qualified, qualified + ".svc", s.FQDN()}
@@ -152,7 +153,7 @@ func (s *Service) names(namespace string) []string {
 	return out
 }
 
-// Curl is c as it would be typed in a pod of the caller.
+// Curl is c as a command in a pod of the caller.
 func (c *Case) Curl() string {
 	var out strings.Builder
 	out.WriteString("curl -i --path-as-is")
@@ -176,7 +177,7 @@ func (c *Case) Curl() string {
 	return out.String()
 }
 
-// URL is what c asks for, by the host that it names.
+// URL is the URL of c, with the host that it names.
 func (c *Case) URL() string {
 	host := c.Host
 	if !strings.Contains(host, ":") && c.Port != 80 {

@@ -48,11 +48,11 @@ func TestParseCasesRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: web GET cart":                          "want name: caller METHOD",
 		"a: nobody GET cart/":                      "find workload nobody",
-		"a: cart-v1 GET cart/":                     "is no caller",
-		"a: web GET other/":                        "other is no Service",
+		"a: cart-v1 GET cart/":                     "is not a caller",
+		"a: web GET other/":                        "other is not a Service",
 		"a: web GET other/ @other":                 "find Service other",
 		"a: web GET cart/\n    x-override cart:v2": "want name: value",
-		"a: web GET cart/\na: web GET cart/":       "there is a case a already",
+		"a: web GET cart/\na: web GET cart/":       "duplicate case a",
 		"a: web GET cart:99999/":                   "read port",
 	} {
 		if _, err := conform.ParseCases(world(t), []byte(text)); err == nil || !strings.Contains(err.Error(), want) {

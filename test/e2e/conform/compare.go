@@ -8,27 +8,27 @@ import (
 	"time"
 )
 
-// Observation is what a data plane did with a case.
+// Observation is a data plane's reaction to a case.
 type Observation struct {
 	Status int
 	// Header is the answer's, by lower-case name.
 	Header map[string][]string
-	// Server gave the answer; its ID is empty where the proxy did. Its Port is 0
-	// where the stage has one for all.
+	// Server gave the answer; its ID is empty if the proxy did. Its Port is 0 if the
+	// stage has one for all.
 	Server Server
 	// Method, Path, Host and Seen are the request as the server saw it.
 	Method, Path, Host string
 	Seen               map[string][]string
-	// Body is the beginning of an answer that no server gave.
+	// Body is the beginning of an answer that came from no server.
 	Body    string
 	Elapsed time.Duration
 }
 
-// Outcome is o in the form of Want: the server, or the status, with what belongs to it:
+// Outcome is o in the form of Want: the server, or the status with its details:
 //
 //	cart-v2                 that workload answered
-//	503 cart.shop           the proxy did, as a strict override is answered
-//	301 http://there/       and where a redirect leads
+//	503 cart.shop           the proxy answered, as it does for a strict override
+//	301 http://there/       and the target of a redirect
 //	404
 func (w *World) Outcome(o *Observation) string {
 	if o.Server.ID != "" {
@@ -37,7 +37,7 @@ func (w *World) Outcome(o *Observation) string {
 	return proxyOutcome(o.Status, first(o.Header["x-override-error"]), first(o.Header["location"]))
 }
 
-// Outcomes lists those of which one must come about.
+// Outcomes lists the possible outcomes.
 func (w *World) Outcomes(e *Expectation) []string {
 	if len(e.Servers) == 0 {
 		return []string{proxyOutcome(e.Status, e.ErrorHeader, e.Location)}
@@ -66,7 +66,7 @@ func first(values []string) string {
 	return values[0]
 }
 
-// Compare says what of o is not as expected; nothing if all is.
+// Compare lists the differences between o and the expectation.
 func (e *Expectation) Compare(o *Observation) []string {
 	var out []string
 	differ := func(what string, got, want any) {
@@ -77,7 +77,7 @@ func (e *Expectation) Compare(o *Observation) []string {
 	differ("status", o.Status, e.Status)
 	differ("x-override-error", first(o.Header["x-override-error"]), e.ErrorHeader)
 	differ("location", first(o.Header["location"]), e.Location)
-	// Proxies' clocks tick in milliseconds, and not with ours.
+	// Proxies' clocks have a resolution of milliseconds, and are not in step with ours.
 	if o.Elapsed < e.AtLeast*9/10 {
 		out = append(out, fmt.Sprintf("it took %v, want %v at least", o.Elapsed, e.AtLeast))
 	}
@@ -106,7 +106,7 @@ func (s Server) is(expected Server) bool {
 	return s.ID == expected.ID && (s.Port == 0 || s.Port == expected.Port)
 }
 
-// joined is a header as one value; proxies may join its lines, or not.
+// joined is a header as one value, since proxies may or may not join its lines.
 func joined(values []string) string {
 	if values == nil {
 		return "not there"

@@ -44,7 +44,7 @@ func TestCompare(t *testing.T) {
 			t.Errorf("Compare says %q, want %q", got, want)
 		}
 	}
-	// A stage with one port for all says none.
+	// A stage with one port for all reports none.
 	if got := served.Compare(observed(func(o *conform.Observation) { o.Server.Port = 0 })); len(got) > 0 {
 		t.Errorf("without a port: %v", got)
 	}

@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Adapt returns the documents of a manifest of the corpus, or those with a name
-// if that is not empty, in a namespace; with the sample in place of the programs
-// of Deployments, whose images are not run.
+// Adapt returns the documents of a manifest of the corpus, or only those with name if
+// that is not empty, in a namespace; the sample replaces the programs of Deployments,
+// whose images are not run.
 func Adapt(manifest []byte, name, namespace string) ([]byte, error) {
 	var out []byte
 	for document := range bytes.SplitSeq(manifest, []byte("\n---")) {
@@ -58,8 +58,8 @@ func adapt(document []byte, kind, namespace string) ([]byte, error) {
 	return yaml.Marshal(object)
 }
 
-// playedBySample has containers run the sample, on the port that they declare.
-// Their probes ask for what the sample does not know.
+// playedBySample makes containers run the sample, on the port that they declare, without
+// probes, which the sample would not answer.
 func playedBySample(d *appsv1.Deployment) {
 	spec := &d.Spec.Template.Spec
 	for i := range spec.Containers {
@@ -74,6 +74,7 @@ func playedBySample(d *appsv1.Deployment) {
 		}
 	}
 	spec.Volumes, spec.SecurityContext = nil, nil
-	// Injection would send them to a program beside the proxy that is not there.
+	// Injection would redirect them to a program beside the proxy, which doesn't exist
+	// here.
 	delete(d.Spec.Template.Annotations, "sidecar.istio.io/rewriteAppHTTPProbers")
 }

@@ -1,11 +1,12 @@
-// Package conform says what is asked of a data plane, and what it has to answer.
+// Package conform defines the requests that are sent to a data plane, and the required
+// answers.
 //
-// In go worlds (Services, workloads, objects of a user's), cases picked by hand,
-// and a seed: [Generate] makes more cases of it, the same for the same seed. Out
-// comes for each case what is to happen ([Oracle.Expect]), as route.Evaluate says
-// it of the tables that were compiled from the world; and what is wrong with what
-// did happen ([Expectation.Compare]).
+// Input: worlds (Services, workloads, a user's objects), cases picked by hand, and a
+// seed: [Generate] makes more cases from it, the same for the same seed. Output: for each
+// case, the expectation ([Oracle.Expect]), as route.Evaluate derives it from the tables
+// compiled from the world; and the differences between it and the observation
+// ([Expectation.Compare]).
 //
-// It does no I/O, and must never know which data plane played a case, nor look
-// at what a data plane did to say what it should have done.
+// The package does no I/O. It must not know which data plane played a case, nor derive
+// the expectation from what a data plane did.
 package conform

@@ -14,7 +14,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Oracle says what is to happen in a world.
+// Oracle returns the expectations in a world.
 type Oracle struct {
 	World    *World
 	Snapshot *model.Snapshot
@@ -23,26 +23,26 @@ type Oracle struct {
 	Cluster bool
 }
 
-// ErrUsers says that a VirtualService of the user's decides alone.
+// ErrUsers means that a user's VirtualService decides alone.
 var ErrUsers = errors.New("the user's VirtualService decides alone")
 
-// Expectation is what is to happen to a case.
+// Expectation is the required outcome of a case.
 type Expectation struct {
-	// Table is "namespace/name" of the table that decides, "" for none, and Row the
-	// name of its row that takes the request, "" for none; Route is that as access
-	// logs have it. Kind is that of the row.
+	// Table is "namespace/name" of the deciding table, "" for none, and Row the name of
+	// its row that takes the request, "" for none; Route is that row's name in access
+	// logs. Kind is the kind of the row.
 	Table, Row, Route string
 	Kind              route.Kind
-	// Status is that of the answer. Where a workload gives it, it is one of Servers.
+	// Status is the status of the answer. If a workload answers, it is one of Servers.
 	Status  int
 	Servers []Server
-	// ErrorHeader is the value of x-override-error; Location that of a redirect.
+	// ErrorHeader is the value of x-override-error; Location the target of a redirect.
 	ErrorHeader, Location string
-	// Path, Host and Request are as a workload sees them; Request has the headers
-	// that it must, or (nil) must not see, Response those of the answer.
+	// Path, Host and Request are as a workload sees them; Request has the headers that it
+	// must, or (nil) must not see, Response those of the answer.
 	Path, Host        string
 	Request, Response map[string][]string
-	// AtLeast is how long it takes.
+	// AtLeast is the minimal duration.
 	AtLeast time.Duration
 }
 
@@ -70,7 +70,7 @@ func (o *Oracle) Request(c *Case) (*route.Request, error) {
 	return out, nil
 }
 
-// Expect returns what is to happen to c.
+// Expect returns the expectation of c.
 func (o *Oracle) Expect(c *Case) (*Expectation, error) {
 	request, err := o.Request(c)
 	if err != nil {
@@ -113,7 +113,7 @@ func (o *Oracle) Expect(c *Case) (*Expectation, error) {
 	return e, o.act(e, &action{row: row, match: match, of: c})
 }
 
-// Table returns the table that is in force for c where it is called from, nil for none.
+// Table returns the table in force for c in its caller's namespace, nil for none.
 func (o *Oracle) Table(c *Case) *route.Table {
 	caller, err := o.World.Workload(c.From)
 	if err != nil {
@@ -129,7 +129,7 @@ func (o *Oracle) Table(c *Case) *route.Table {
 	return nil
 }
 
-// Host is the host that c names: of a Service, the name that every namespace knows.
+// Host is the host of c: for a Service, the name that every namespace knows.
 func (o *Oracle) Host(c *Case) string {
 	host := hostOnly(c.Host)
 	caller, err := o.World.Workload(c.From)
@@ -142,14 +142,14 @@ func (o *Oracle) Host(c *Case) string {
 	return host
 }
 
-// users reports whether a VirtualService of the user's is for the host of s.
+// users reports whether a user's VirtualService applies to the host of s.
 func (o *Oracle) users(s *Service) bool {
 	return slices.ContainsFunc(o.Snapshot.VirtualServices, func(v model.VirtualService) bool {
 		return slices.ContainsFunc(v.Spec.GetHosts(), func(host string) bool { return o.full(host, v.Namespace) == s.FQDN() })
 	})
 }
 
-// full completes a host that an object in a namespace names.
+// full completes a host in an object of a namespace.
 func (o *Oracle) full(host, namespace string) string {
 	if strings.Contains(host, ".") {
 		return host
@@ -167,8 +167,8 @@ func visible(t *route.Table, namespace string) bool {
 		(slices.Contains(t.ExportTo, ".") && t.Namespace == namespace)
 }
 
-// possible reports whether some row is for that caller and port at all. If none
-// is, Istio leaves the Service as it is.
+// possible reports whether any row applies to that caller and port. If none does, Istio
+// leaves the Service unchanged.
 func possible(t *route.Table, request *route.Request) bool {
 	for i := range t.Routes {
 		if len(t.Routes[i].Matches) == 0 {
@@ -184,8 +184,8 @@ func possible(t *route.Table, request *route.Request) bool {
 	return false
 }
 
-// forward expects an answer of the pods that destinations mean, or 503 of the
-// proxy where there are none.
+// forward expects an answer from the pods of destinations, or 503 from the proxy if there
+// are none.
 func (o *Oracle) forward(e *Expectation, c *Case, destinations []route.Destination) error {
 	e.Status = 200
 	for _, d := range destinations {
@@ -206,24 +206,24 @@ func (o *Oracle) forward(e *Expectation, c *Case, destinations []route.Destinati
 	return nil
 }
 
-// servers lists the workloads whose ready pods d means.
+// servers lists the workloads whose ready pods d selects.
 func (o *Oracle) servers(d *route.Destination, port uint32) ([]Server, error) {
 	name, namespace, ok := o.serviceName(d.Host)
 	if !ok {
-		return nil, fmt.Errorf("destination %s is no Service", d.Host)
+		return nil, fmt.Errorf("destination %s is not a Service", d.Host)
 	}
 	at := slices.IndexFunc(o.Snapshot.Services, func(s model.Service) bool { return s.Name == name && s.Namespace == namespace })
 	declared := slices.IndexFunc(o.World.Services, func(s Service) bool { return s.Name == name && s.Namespace == namespace })
 	if at < 0 || declared < 0 {
-		return nil, fmt.Errorf("destination %s is not there", d.Host)
+		return nil, fmt.Errorf("destination %s does not exist", d.Host)
 	}
 	s := &o.Snapshot.Services[at]
 	labels, ok := o.subset(d)
 	if !ok {
 		return nil, nil
 	}
-	// A destination without a port means the only port of its Service, else that
-	// of the request.
+	// A destination without a port means the only port of its Service, else the request's
+	// port.
 	switch {
 	case d.Port != 0:
 		port = d.Port
@@ -245,8 +245,8 @@ func (o *Oracle) serviceName(host string) (name, namespace string, ok bool) {
 	return name, namespace, ok
 }
 
-// subset returns the labels of the pods that d means. It reports false for a
-// subset that nothing defines.
+// subset returns the labels of the pods that d selects. It returns false for an undefined
+// subset.
 func (o *Oracle) subset(d *route.Destination) (map[string]string, bool) {
 	if d.Subset == "" {
 		return nil, true

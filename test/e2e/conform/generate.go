@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// generator makes cases for a world. It knows the world alone, and not what was
-// compiled from it, so that every stage is asked the same.
+// generator makes cases for a world. It knows only the world, and not the compiled
+// tables, so that every stage plays the same cases.
 type generator struct {
 	*rand.Rand
 	world *World
 }
 
-// Generate returns n cases, the same for the same world and seed. Each way to
-// make one gets its turn.
+// Generate returns n cases, the same for the same world and seed. The ways to make one
+// take turns.
 func Generate(w *World, seed uint64, n int) []Case {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), world: w} //nolint:gosec // not for secrets
 	out := make([]Case, 0, n)
@@ -66,7 +66,7 @@ var ways = []way{
 	{"mutated", (*generator).mutated},
 }
 
-// one returns one of a list, and the zero value of an empty one.
+// one returns one element of a list, or the zero value if it is empty.
 func one[T any](g *generator, list []T) T {
 	var zero T
 	if len(list) == 0 {
@@ -75,10 +75,10 @@ func one[T any](g *generator, list []T) T {
 	return list[g.IntN(len(list))]
 }
 
-// chance is true n times of a hundred.
+// chance is true in n percent of the calls.
 func (g *generator) chance(n int) bool { return g.IntN(100) < n }
 
-// request is everything but the headers.
+// request returns a case without its headers.
 func (g *generator) request() Case {
 	s := &g.world.Services[g.IntN(len(g.world.Services))]
 	c := Case{
@@ -99,7 +99,7 @@ func (g *generator) request() Case {
 	return c
 }
 
-// extra is headers that the user's routes look at.
+// extra returns headers that the user's routes match.
 func (g *generator) extra() []Header {
 	if len(g.world.Vocabulary.Headers) == 0 || g.chance(50) {
 		return nil
@@ -113,7 +113,7 @@ func (g *generator) extra() []Header {
 
 func override(value string) Header { return Header{Name: "x-override", Value: value} }
 
-// name returns the name of s in a member.
+// name returns the name of s for a member.
 func (g *generator) name(s *Service) string {
 	if g.chance(30) {
 		return s.Name + "." + s.Namespace
@@ -121,12 +121,12 @@ func (g *generator) name(s *Service) string {
 	return s.Name
 }
 
-// member asks for some version of s.
+// member returns a member for some version of s.
 func (g *generator) member(s *Service) string {
 	return g.name(s) + ":" + cmp.Or(one(g, g.world.versions(s)), "v1")
 }
 
-// others are members for other Services, and for none.
+// others returns members for other Services, and for unknown ones.
 func (g *generator) others(n int) []string {
 	var out []string
 	for range g.IntN(n + 1) {
@@ -139,7 +139,7 @@ func (g *generator) others(n int) []string {
 	return out
 }
 
-// among puts a member among others.
+// among puts a member between others.
 func (g *generator) among(member string, n int) []string {
 	members := g.others(n)
 	return slices.Insert(members, g.IntN(len(members)+1), member)
@@ -161,7 +161,7 @@ func (g *generator) valid(s *Service) []Header {
 	return []Header{override(strings.Join(g.among(g.member(s), 3), one(g, []string{",", ", "})))}
 }
 
-// conditions returns parameters, some of which hold and some of which do not.
+// conditions returns parameters, of which some hold and some do not.
 func (g *generator) conditions() []string {
 	var out []string
 	if g.chance(50) {
@@ -177,7 +177,7 @@ func (g *generator) conditions() []string {
 	return out
 }
 
-// callerNames are names that callers have, and one that none has.
+// callerNames are names of callers, and one of no caller.
 func (g *generator) callerNames() []string {
 	out := []string{"nobody"}
 	for i := range g.world.Workloads {
@@ -213,7 +213,7 @@ func (g *generator) nearName(s *Service) []Header {
 	return []Header{override(strings.Join(g.among(near+":"+cmp.Or(one(g, g.world.versions(s)), "v1"), 2), ","))}
 }
 
-// space is white space that may be none.
+// space is white space, possibly empty.
 func (g *generator) space() string { return one(g, []string{"", " ", "\t", "  ", " \t "}) }
 
 func (g *generator) whiteSpace(s *Service) []Header {

@@ -49,8 +49,7 @@ func TestGenerateIsTheSameForASeed(t *testing.T) {
 	}
 }
 
-// TestGenerateReaches counts what generated cases are made of: a generator that
-// never makes something is no test of it.
+// TestGenerateReaches counts the elements of generated cases: each must occur.
 func TestGenerateReaches(t *testing.T) {
 	t.Parallel()
 	w := world(t)
@@ -83,7 +82,7 @@ func TestGenerateReaches(t *testing.T) {
 		for _, h := range c.Header {
 			for i := range len(h.Value) {
 				if b := h.Value[i]; b != '\t' && (b < ' ' || b > '~') {
-					t.Errorf("case %s has byte %#x, of which versions of Envoy make different things", c.Name, b)
+					t.Errorf("case %s has byte %#x, which versions of Envoy treat differently", c.Name, b)
 				}
 			}
 		}

@@ -16,17 +16,17 @@ import (
 // Image is the image of all workloads.
 const Image = "sample"
 
-// Manifests are what a world consists of, in the order in which they are applied.
+// Manifests are the manifests of a world, in the order of application.
 type Manifests struct {
 	Namespaces []byte
-	// First has Services and Deployments, Later the Deployments that are made when
+	// First has Services and Deployments, Later the Deployments that are created when
 	// those are ready.
 	First, Later []byte
-	// Users are the objects of a user's.
+	// Users are a user's objects.
 	Users []byte
 }
 
-// Manifests returns what w consists of.
+// Manifests returns the manifests of w.
 func (w *World) Manifests() (m Manifests, err error) {
 	add := func(to *[]byte, object any) {
 		data, failure := yaml.Marshal(object)
@@ -62,7 +62,7 @@ func (w *World) Manifests() (m Manifests, err error) {
 	return m, err
 }
 
-// injection is how a namespace asks for the sidecars of a revision.
+// injection returns the labels by which a namespace gets sidecars of a revision.
 func injection(revision string) map[string]string {
 	if revision == "" {
 		return map[string]string{"istio-injection": "enabled"}
@@ -84,8 +84,8 @@ func (s *Service) manifest() *corev1.Service {
 	return out
 }
 
-// manifest gives the pods a container for each port, so that the answer tells
-// which was reached. Servers have no sidecar: it is the caller's that routes.
+// manifest gives the pods a container for each port, so that the answer identifies the
+// port. Servers have no sidecar: the caller's sidecar routes.
 func (l *Workload) manifest() *appsv1.Deployment {
 	pod := maps.Clone(l.Labels)
 	if !l.Caller || l.Shared { // whose namespace may ask for no sidecars
@@ -112,7 +112,7 @@ func (l *Workload) container(port uint32) corev1.Container {
 		Name: fmt.Sprintf("port-%d", port), Image: Image,
 		Ports: []corev1.ContainerPort{{ContainerPort: number}},
 		Env:   sampleEnv(l.ID(), number),
-		// Asked often until it serves, and seldom after that.
+		// Probed often until it serves, and rarely after that.
 		StartupProbe: probe(number, 1), ReadinessProbe: probe(number, 60),
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Env)) {
@@ -128,8 +128,8 @@ func probe(port, seconds int32) *corev1.Probe {
 	}
 }
 
-// sampleEnv lets the sample answer by the name of its workload and, as its
-// version, with the port that it listens at.
+// sampleEnv makes the sample answer with the name of its workload and, as its version,
+// the port that it listens on.
 func sampleEnv(id string, port int32) []corev1.EnvVar {
 	return []corev1.EnvVar{
 		{Name: "NAME", Value: id},
@@ -140,5 +140,5 @@ func sampleEnv(id string, port int32) []corev1.EnvVar {
 	}
 }
 
-// ID is how the pods of l name themselves in their answers.
+// ID is the name of l in its pods' answers.
 func (l *Workload) ID() string { return l.Namespace + "/" + l.Name }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// baggageMember asks for some version of s, well or not.
+// baggageMember is a member for some version of s, valid or not.
 func (g *generator) baggageMember(s *Service) string {
 	name, version := g.name(s), cmp.Or(one(g, g.world.versions(s)), "v1")
 	member := "override." + name + "=" + version
@@ -50,7 +50,7 @@ func (g *generator) unknown(s *Service) []Header {
 	return []Header{override(strings.Join(g.among(g.member(s)+";"+parameter, 2), ", "))}
 }
 
-// strict asks strictly, mostly for what can't be served.
+// strict returns strict members, mostly for versions that can't serve.
 func (g *generator) strict(s *Service) []Header {
 	version := one(g, []string{"v99", "v99", "gone", "v 9", "*", "v9/1"})
 	if g.chance(20) {
@@ -66,7 +66,7 @@ func (g *generator) strict(s *Service) []Header {
 	return []Header{override(strings.Join(g.among(member, 2), one(g, []string{",", ", "})))}
 }
 
-// several asks more than once for one Service, under different conditions.
+// several returns several members for one Service, with different conditions.
 func (g *generator) several(s *Service) []Header {
 	var members []string
 	for range 2 + g.IntN(3) {
@@ -85,12 +85,12 @@ func (g *generator) empties(s *Service) []Header {
 	}))}
 }
 
-// alphabet is what a mutation puts into a header: what has a meaning in it, and
-// a few that have none. Bytes that are not ASCII are left out, since versions of
-// Envoy differ in what they make of them.
+// alphabet has the bytes that a mutation puts into a header: those with a meaning, and a
+// few without. It has no bytes outside ASCII, since versions of Envoy treat them
+// differently.
 const alphabet = ",;:=. \t-_%*\"'\\/()[]{}|^$+?av120Z"
 
-// mutated is a header that is fine but for one to three bytes.
+// mutated is a header that is valid except for one to three bytes.
 func (g *generator) mutated(s *Service) []Header {
 	h := one(g, []func(*Service) []Header{g.valid, g.parameters, g.strict, g.baggage, g.several})(s)
 	last := &h[len(h)-1]

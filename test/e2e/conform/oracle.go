@@ -7,8 +7,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// Add takes over what was compiled for one namespace of the world: what is in it,
-// of a snapshot that may have more.
+// Add adds the compiled result of one namespace of the world: the objects in it, of a
+// snapshot that may have more.
 func (o *Oracle) Add(namespace string, snapshot *model.Snapshot, result *compile.Result) {
 	if o.Snapshot == nil {
 		first := *snapshot
@@ -38,8 +38,8 @@ func (o *Oracle) Add(namespace string, snapshot *model.Snapshot, result *compile
 	o.Result.Policies = append(o.Result.Policies, result.Policies...)
 }
 
-// Endpoints counts the pods of each cluster of the world that sidecars are to
-// have, by Istio's name for it; those of our subsets only with ours.
+// Endpoints counts the pods of each cluster of the world that sidecars should have, by
+// Istio's name for it; the clusters of Overrides' subsets only if ours is set.
 func (o *Oracle) Endpoints(ours bool) map[string]int {
 	out := map[string]int{}
 	for i := range o.Snapshot.Services {

@@ -12,45 +12,44 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// World is a small cluster, written down as short as possible.
+// World is a small cluster, in a short form.
 type World struct {
-	// Name is that of its folder.
+	// Name is the name of its folder.
 	Name string `json:"-"`
-	// About says what it is there for.
+	// About is its purpose.
 	About string `json:"about"`
-	// Namespaces are made for it. What names none is in the first.
+	// Namespaces are created for it. Objects without one are in the first.
 	Namespaces []string `json:"namespaces"`
-	// Revisions are those of the proxies of namespaces, where it is not "default".
+	// Revisions are the revisions of namespaces' proxies, if not "default".
 	Revisions map[string]string `json:"revisions"`
-	// Mesh names what the mesh is like that it needs, where it is not an ordinary one.
+	// Mesh names the kind of mesh that it needs, if not an ordinary one.
 	Mesh      string     `json:"mesh"`
 	Services  []Service  `json:"services"`
 	Workloads []Workload `json:"workloads"`
-	// Generated is how many cases are generated.
+	// Generated is the number of generated cases.
 	Generated int `json:"generated"`
-	// Vocabulary is what generated requests are made of, besides "/".
+	// Vocabulary is the material for generated requests, besides "/".
 	Vocabulary Vocabulary `json:"vocabulary"`
-	// Corpus are manifests of a real application's, as paths below the corpus,
-	// which stand in place of the Services and of the workloads that are marked so;
-	// "path#name" is the objects of that name in it alone.
+	// Corpus are a real application's manifests, as paths below the corpus, which replace
+	// the Services and the workloads marked so; "path#name" means only the objects with
+	// that name.
 	Corpus []string `json:"corpus"`
-	// Variants are what a user has in a world, by name, as paths below the corpus;
-	// a world without any has its Objects.
+	// Variants are a user's objects in a world, by name, as paths below the corpus; a
+	// world without any has its Objects.
 	Variants map[string][]string `json:"variants"`
 	// Scoped says that proxies need not have all of its clusters.
 	Scoped bool `json:"-"`
-	// Objects are further manifests, by name of file: those that a user of Istio
-	// would have.
+	// Objects are more manifests, by file name: those of a user of Istio.
 	Objects map[string][]byte `json:"-"`
 }
 
-// Vocabulary is what the user's routes of a world look at.
+// Vocabulary has the values that the user's routes of a world match.
 type Vocabulary struct {
 	Paths []string `json:"paths"`
 	// Headers are lines "name: value".
 	Headers []string `json:"headers"`
-	// Hosts are names that requests may have for the world's Services besides
-	// their own, by Service.
+	// Hosts are names for the world's Services in requests, besides their own, by
+	// Service.
 	Hosts map[string][]string `json:"hosts"`
 }
 
@@ -65,7 +64,7 @@ type Service struct {
 	Ports []Port `json:"ports"`
 }
 
-// Port is a port of a Service, and the port of the pods that it leads to.
+// Port is a port of a Service, and its target port.
 type Port struct {
 	Name   string `json:"name"`
 	Number uint32 `json:"number"`
@@ -76,29 +75,29 @@ type Port struct {
 type Workload struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
-	// Labels are those of its pods, and its selector.
+	// Labels are the labels of its pods, and its selector.
 	Labels map[string]string `json:"labels"`
 	// Replicas is 1 if it is 0.
 	Replicas int32 `json:"replicas"`
-	// Env is more of its environment.
+	// Env are more variables of its environment.
 	Env map[string]string `json:"env"`
-	// Ports are those that its pods listen at; 8080 if it is empty.
+	// Ports are the ports of its pods; 8080 if it is empty.
 	Ports []uint32 `json:"ports"`
-	// Later ones are made when the others are ready, and so are younger.
+	// Later workloads are created when the others are ready, so they are younger.
 	Later bool `json:"later"`
-	// Gone ones have no pods at all.
+	// Gone workloads have no pods at all.
 	Gone bool `json:"gone"`
-	// Corpus says that a manifest of the corpus makes it.
+	// Corpus says that a manifest of the corpus contains it.
 	Corpus bool `json:"corpus"`
-	// Caller gives its pods a sidecar, and lets cases call from there.
+	// Caller gives its pods a sidecar, and lets cases call from them.
 	Caller bool `json:"caller"`
-	// Preview ones are to get no ordinary requests.
+	// Preview workloads must get no ordinary requests.
 	Preview bool `json:"preview"`
-	// Shared ones are of several worlds: a world without Services makes them.
+	// Shared workloads belong to several worlds: a world without Services creates them.
 	Shared bool `json:"-"`
 }
 
-// defaultPort is where a pod listens.
+// defaultPort is the default port of pods.
 const defaultPort = 8080
 
 // ParseWorld reads the files of a world: world.yaml, and manifests.
@@ -119,7 +118,7 @@ func ParseWorld(name string, files map[string][]byte) (*World, error) {
 	return w, nil
 }
 
-// complete fills in what world.yaml need not say.
+// complete sets the defaults of world.yaml.
 func (w *World) complete() {
 	for i := range w.Services {
 		s := &w.Services[i]
@@ -161,8 +160,8 @@ func (w *World) Callers() []string {
 	return out
 }
 
-// short names something as cases do: with its namespace where that is not the
-// world's first.
+// short is the name of an object in cases: with its namespace unless that is the world's
+// first.
 func (w *World) short(name, namespace string) string {
 	if namespace == w.Namespaces[0] {
 		return name
@@ -190,8 +189,7 @@ func (w *World) Service(short string) (*Service, error) {
 	return nil, fmt.Errorf("find Service %s: there is none in world %s", short, w.Name)
 }
 
-// Share adds callers that are there for several worlds, some of which don't know
-// all that there is.
+// Share adds callers of several worlds, which may not know everything in the world.
 func (w *World) Share(callers []Workload) {
 	w.Scoped = true
 	for _, l := range callers {
@@ -215,10 +213,10 @@ func (w *World) Behind(id string) []*Service {
 	return out
 }
 
-// FQDN is the name of s that every namespace knows.
+// FQDN is the name of s in every namespace.
 func (s *Service) FQDN() string { return s.Name + "." + s.Namespace + ".svc.cluster.local" }
 
-// target returns the port of the pods that a port of s leads to.
+// target returns the target port of a port of s.
 func (s *Service) target(number uint32) uint32 {
 	for _, p := range s.Ports {
 		if p.Number == number {
@@ -228,15 +226,15 @@ func (s *Service) target(number uint32) uint32 {
 	return 0
 }
 
-// Labels by which Istio names a workload, in order (istio pkg/kube/labels).
+// Labels that give a workload its name in Istio, in order (istio pkg/kube/labels).
 const (
 	canonicalName = "service.istio.io/canonical-name"
 	appName       = "app.kubernetes.io/name"
 	app           = "app"
 )
 
-// Source is l as the proxies know who calls: its pods' labels, with the one that
-// injection adds.
+// Source is l as proxies know a caller: its pods' labels, and the label that injection
+// adds.
 func (l *Workload) Source() route.Caller {
 	labels := maps.Clone(l.Labels)
 	if labels[canonicalName] == "" {
@@ -245,7 +243,7 @@ func (l *Workload) Source() route.Caller {
 	return route.Caller{Namespace: l.Namespace, Labels: labels}
 }
 
-// versions lists the versions behind s, those of isolated Services too, sorted.
+// versions lists the versions behind s, including isolated ones, sorted.
 func (w *World) versions(s *Service) []string {
 	var out []string
 	for i := range w.Workloads {
@@ -259,7 +257,7 @@ func (w *World) versions(s *Service) []string {
 	return slices.Compact(out)
 }
 
-// isolated reports whether l stands behind an isolated Service of s.
+// isolated reports whether l is behind an isolated Service of s.
 func (w *World) isolated(s *Service, l *Workload) bool {
 	return slices.ContainsFunc(w.Services, func(other Service) bool {
 		return other.Namespace == s.Namespace && other.Annotations["overrides.mesh/version-of"] == s.Name && selects(other.Selector, l.Labels)
@@ -278,8 +276,8 @@ func selects(selector, labels map[string]string) bool {
 // Header is one line of a header.
 type Header struct{ Name, Value string }
 
-// ParseHeader reads "name: value"; \t stands for a tab. One space after the colon
-// is no part of the value.
+// ParseHeader reads "name: value"; \t means a tab. One space after the colon is not part
+// of the value.
 func ParseHeader(line string) (Header, error) {
 	name, value, found := strings.Cut(line, ":")
 	if !found || name == "" || strings.ContainsAny(name, " \t") {

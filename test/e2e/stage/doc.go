@@ -1,7 +1,7 @@
-// Package stage has the data planes on which the cases of package conform are
-// played: the sidecars of a local mesh under the real istiod ([Mesh]), and Envoys
-// that package internal/envoy configures ([Embedded]).
+// Package stage has the data planes that play the cases of package conform: the sidecars
+// of a local mesh under the real istiod ([Mesh]), and Envoys that package internal/envoy
+// configures ([Embedded]).
 //
-// In go worlds and cases, out come observations, and for each world what was
-// compiled from it. It must never know what a case is expected to give.
+// Input: worlds and cases. Output: observations, and the compiled result of each world.
+// It must not know the expectation of a case.
 package stage

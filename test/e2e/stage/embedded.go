@@ -19,11 +19,11 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 )
 
-// Embedded is a world on this machine's loopback: a server for each pod, and an
-// Envoy for each caller, configured as those of the demo are.
+// Embedded is a world on this machine's loopback: a server for each pod, and an Envoy for
+// each caller, configured like those of the demo.
 type Embedded struct {
 	oracle *conform.Oracle
-	// Refused says what of the world it does not play.
+	// Refused has the parts of the world that it can't play.
 	Refused []diag.Diagnostic
 
 	dir     string
@@ -33,8 +33,8 @@ type Embedded struct {
 	proxies []*proxy.Proxy
 }
 
-// Embed brings a world up, or says in Refused why it is not played. Close is to
-// be called in any case.
+// Embed starts a world, or reports in Refused why it can't play it. Call Close in any
+// case.
 func Embed(ctx context.Context, envoyPath string, w *conform.World) (_ *Embedded, err error) {
 	e := &Embedded{clients: map[string]*http.Client{}}
 	defer func() {
@@ -42,7 +42,7 @@ func Embed(ctx context.Context, envoyPath string, w *conform.World) (_ *Embedded
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	// Paths of sockets are to be short.
+	// Paths of sockets must be short.
 	if e.dir, err = os.MkdirTemp("", "conform-"); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
@@ -65,7 +65,7 @@ func Embed(ctx context.Context, envoyPath string, w *conform.World) (_ *Embedded
 	return e, e.startProxies(ctx, envoyPath, w, mesh)
 }
 
-// fromFiles compiles the manifests of a world, as users compile theirs.
+// fromFiles compiles the manifests of a world as users do.
 func fromFiles(ctx context.Context, dir string, w *conform.World) (*model.Snapshot, *compile.Result, error) {
 	manifests, err := w.Manifests()
 	if err != nil {
@@ -144,11 +144,11 @@ func (e *Embedded) startProxies(ctx context.Context, path string, w *conform.Wor
 	return nil
 }
 
-// Oracle says what is to happen.
+// Oracle returns the oracle of the world.
 func (e *Embedded) Oracle() *conform.Oracle { return e.oracle }
 
-// Send plays a case. All requests leave by one socket, so that the host of one
-// for another port than 80 has to name it, as clients do.
+// Send plays a case. All requests use one socket, so a request for another port than 80
+// must name the port in its host, as clients do.
 func (e *Embedded) Send(ctx context.Context, c *conform.Case) (*conform.Observation, error) {
 	return send(ctx, e.clients[c.From], "envoy", "", c)
 }
@@ -171,7 +171,7 @@ func (e *Embedded) Close() error {
 	return errors.Join(errs...)
 }
 
-// client makes requests by a transport. Redirects are answers.
+// client makes requests with a transport. It returns redirects instead of following them.
 func client(t *http.Transport) *http.Client {
 	t.DisableCompression = true
 	return &http.Client{

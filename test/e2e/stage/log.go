@@ -14,18 +14,18 @@ import (
 	"strings"
 )
 
-// Logged is what the sidecar of a caller logged of a request.
+// Logged is a sidecar's log entry of a request.
 type Logged struct {
 	// Route is the name of the route, "-" for none.
 	Route string
-	// Cluster is where it went, Flags why it did not.
+	// Cluster is the request's destination, Flags the reasons why it failed.
 	Cluster, Flags string
 }
 
 var logLine = regexp.MustCompile(`(?m)^case=(\S+) route=(\S+) cluster=(\S+) flags=(\S+)$`)
 
-// Logs returns what the sidecars logged of cases, by name, once all are there;
-// those that were sent since Users or Enable.
+// Logs returns the sidecars' entries of cases, by name, once all have arrived; only of
+// those sent since Users or Enable.
 func (d *Deployment) Logs(ctx context.Context, cases []string) (map[string][]Logged, error) {
 	var out map[string][]Logged
 	err := poll(ctx, func() (string, error) {
@@ -42,7 +42,7 @@ func (d *Deployment) Logs(ctx context.Context, cases []string) (map[string][]Log
 			}
 		}
 		if at := slices.IndexFunc(cases, func(name string) bool { return out[name] == nil }); at >= 0 {
-			return "no sidecar logged case " + cases[at], nil
+			return "no sidecar has logged case " + cases[at], nil
 		}
 		return "", nil
 	})
@@ -63,7 +63,7 @@ func readLog(file, phase string, out map[string][]Logged) error {
 	return nil
 }
 
-// Message is one that istioctl analyze gives.
+// Message is a message of istioctl analyze.
 type Message struct {
 	Code  string `json:"code"`
 	Level string `json:"level"`
@@ -75,7 +75,7 @@ type Message struct {
 // String returns the code and the object.
 func (m Message) String() string { return m.Code + " " + m.Origin }
 
-// Analyze returns what istioctl says of the namespaces of the world, each once.
+// Analyze returns the messages of istioctl about the world's namespaces, each once.
 func (d *Deployment) Analyze(ctx context.Context) ([]Message, error) {
 	var out []Message
 	for _, namespace := range d.world.Namespaces {
@@ -83,14 +83,14 @@ func (d *Deployment) Analyze(ctx context.Context) ([]Message, error) {
 		cmd := exec.CommandContext(ctx, d.mesh.istioctl, "analyze", "--kubeconfig", d.mesh.Kubeconfig, "-n", namespace, "-o", "json")
 		cmd.Stderr = &stderr
 		text, err := cmd.Output()
-		// It ends with an error where it has something to say.
+		// It ends with an error if it has messages.
 		var exit *exec.ExitError
 		if err != nil && (!errors.As(err, &exit) || len(text) == 0) {
 			return nil, fmt.Errorf("analyze namespace %s: %w\n%s", namespace, err, stderr.Bytes())
 		}
 		var found []Message
 		if err := json.Unmarshal(text, &found); err != nil {
-			return nil, fmt.Errorf("read what istioctl analyze said of %s: %w\n%s", namespace, err, text)
+			return nil, fmt.Errorf("read the output of istioctl analyze for %s: %w\n%s", namespace, err, text)
 		}
 		out = append(out, found...)
 	}

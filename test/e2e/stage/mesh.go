@@ -20,7 +20,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 )
 
-// accessLog is what sidecars log of each request.
+// accessLog is the format of sidecars' access logs.
 const accessLog = "case=%REQ(X-CONFORM-CASE)% route=%ROUTE_NAME% cluster=%UPSTREAM_CLUSTER_RAW% flags=%RESPONSE_FLAGS%\n"
 
 // Mesh is a local mesh, for many worlds.
@@ -34,16 +34,16 @@ type Mesh struct {
 type MeshOptions struct {
 	Envoy    string
 	Programs Programs
-	// CRDs are files with our own kinds.
+	// CRDs are files with this project's kinds.
 	CRDs []string
-	// MeshConfig is Istio's, over what is set here; Revisions are those of further
-	// istiods.
+	// MeshConfig is Istio's, which overrides the fields set here; Revisions are the names
+	// of additional istiods.
 	MeshConfig map[string]any
 	Revisions  []string
 	Log        io.Writer
 }
 
-// StartMesh brings up a mesh whose pods all run the sample.
+// StartMesh starts a mesh whose pods all run the sample.
 func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 	istioPrograms, err := program.Build(ctx, program.Istio(), o.Log)
 	if err != nil {
@@ -61,7 +61,7 @@ func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 	return &Mesh{Mesh: mesh, programs: o.Programs, istioctl: istioPrograms["istioctl"]}, nil
 }
 
-// Deployment is a world that runs in a mesh.
+// Deployment is a running world in a mesh.
 type Deployment struct {
 	mesh    *Mesh
 	world   *conform.World
@@ -69,12 +69,12 @@ type Deployment struct {
 	callers map[string]localmesh.Pod
 	clients map[string]*http.Client
 	made    []byte
-	// phase tells requests in the logs apart that belong to one case.
+	// phase distinguishes requests of one case in the logs.
 	phase string
 }
 
-// Deploy brings up the pods of a world. Its namespaces are there already: routes
-// that are exported to namespaces name all that there are.
+// Deploy deploys the pods of a world. Its namespaces already exist: routes that are
+// exported to namespaces list the existing ones.
 func (m *Mesh) Deploy(ctx context.Context, w *conform.World, manifests conform.Manifests) (*Deployment, error) {
 	d := &Deployment{mesh: m, world: w, callers: map[string]localmesh.Pod{}, clients: map[string]*http.Client{}}
 	for _, manifest := range [][]byte{manifests.First, manifests.Later} {
@@ -105,8 +105,8 @@ func (m *Mesh) Deploy(ctx context.Context, w *conform.World, manifests conform.M
 	return d, nil
 }
 
-// bringUp applies a manifest and waits for its pods, and until what is applied next
-// is younger: Kubernetes knows ages by the second.
+// bringUp applies a manifest and waits for its pods, and until the next objects are
+// younger: Kubernetes' ages are in seconds.
 func (m *Mesh) bringUp(ctx context.Context, w *conform.World, manifest []byte) error {
 	if err := m.Apply(ctx, manifest); err != nil {
 		return err
@@ -120,7 +120,7 @@ func (m *Mesh) bringUp(ctx context.Context, w *conform.World, manifest []byte) e
 	return secondAfter(ctx, applied)
 }
 
-// secondAfter returns in another second than that of a time.
+// secondAfter waits until the second of a moment is over.
 func secondAfter(ctx context.Context, moment time.Time) error {
 	return poll(ctx, func() (string, error) {
 		if time.Now().Unix() == moment.Unix() {
@@ -130,8 +130,7 @@ func secondAfter(ctx context.Context, moment time.Time) error {
 	})
 }
 
-// podOf finds the pod of a caller, and checks that it is labelled as callers are
-// taken to be.
+// podOf finds the pod of a caller, and checks that it has the expected labels.
 func (m *Mesh) podOf(ctx context.Context, w *conform.Workload) (localmesh.Pod, error) {
 	pods, err := m.Pods(ctx, w.Namespace, selector(w.Labels))
 	if err != nil {
@@ -160,7 +159,7 @@ var phases atomic.Int64
 
 func nextPhase() string { return fmt.Sprintf("%d/", phases.Add(1)) }
 
-// Users has the user's objects in force, and none of ours.
+// Users applies the user's objects, and leaves none of Overrides'.
 func (d *Deployment) Users(ctx context.Context, objects []byte) error {
 	d.phase = nextPhase()
 	if err := d.mesh.Apply(ctx, objects); err != nil {
@@ -172,7 +171,7 @@ func (d *Deployment) Users(ctx context.Context, objects []byte) error {
 	return d.settle(ctx, false)
 }
 
-// Enable has in force what "overrides generate" prints, as it was printed.
+// Enable applies the output of "overrides generate", unchanged.
 func (d *Deployment) Enable(ctx context.Context) error {
 	d.phase = nextPhase()
 	if err := d.read(ctx); err != nil {
@@ -188,13 +187,13 @@ func (d *Deployment) Enable(ctx context.Context) error {
 	}
 	if d.made = made; len(made) > 0 {
 		if err := d.mesh.Apply(ctx, made); err != nil {
-			return fmt.Errorf("apply what was generated: %w", err)
+			return fmt.Errorf("apply the output of generate: %w", err)
 		}
 	}
 	return d.settle(ctx, true)
 }
 
-// Disable deletes what Enable made, and then objects of the user's.
+// Disable deletes the objects of Enable, and then the user's.
 func (d *Deployment) Disable(ctx context.Context, objects []byte) error {
 	for _, manifest := range [][]byte{d.made, objects} {
 		if len(manifest) == 0 {
@@ -208,7 +207,7 @@ func (d *Deployment) Disable(ctx context.Context, objects []byte) error {
 	return nil
 }
 
-// Made is what "overrides generate" printed.
+// Made is the output of "overrides generate".
 func (d *Deployment) Made() []byte { return d.made }
 
 // generate runs the real program against the cluster.
@@ -223,7 +222,7 @@ func (m *Mesh) generate(ctx context.Context, namespace string) ([]byte, error) {
 	return out, nil
 }
 
-// read compiles what is in the cluster, as generate does.
+// read compiles the objects in the cluster, as generate does.
 func (d *Deployment) read(ctx context.Context) error {
 	all := &conform.Oracle{World: d.world, Cluster: true}
 	for _, namespace := range d.world.Namespaces {
@@ -239,10 +238,10 @@ func (d *Deployment) read(ctx context.Context) error {
 	return nil
 }
 
-// Oracle says what is to happen once Enable has returned.
+// Oracle returns the oracle for the state after Enable.
 func (d *Deployment) Oracle() *conform.Oracle { return d.oracle }
 
-// Expected is what generate prints by d's own reading of the cluster.
+// Expected is the output of generate according to d's own reading of the cluster.
 func (d *Deployment) Expected() ([]byte, error) {
 	objects, _, err := istio.Objects(d.oracle.Result.Tables, d.oracle.Result.SubsetRules)
 	if err != nil {
@@ -276,8 +275,8 @@ func (d *Deployment) Send(ctx context.Context, c *conform.Case) (*conform.Observ
 // Client makes requests from inside the pod of a caller.
 func (d *Deployment) Client(caller string) *http.Client { return d.clients[caller] }
 
-// Close lets go of what belongs to d. Its pods stay until the mesh ends: those
-// that are about to end would be in the way of others' settling.
+// Close releases the resources of d. Its pods stay until the mesh ends: terminating pods
+// would disturb others' settling.
 func (d *Deployment) Close() {
 	for _, client := range d.clients {
 		client.CloseIdleConnections()

@@ -1,6 +1,6 @@
 package stage
 
-// Programs are those of this repository, built.
+// Programs are the built programs of this repository.
 type Programs struct {
 	// Overrides is cmd/overrides, Sample cmd/sample.
 	Overrides, Sample string

@@ -19,8 +19,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 )
 
-// Younger deletes objects of the user's, has in force what is generated without
-// them, and then makes them anew and generates again: they are younger than ours.
+// Younger deletes the user's objects, applies the output generated without them, then
+// creates them again and generates again: they are now younger than Overrides' objects.
 func (d *Deployment) Younger(ctx context.Context, objects []byte) error {
 	if err := d.mesh.Delete(ctx, objects); err != nil {
 		return err
@@ -41,12 +41,12 @@ func (d *Deployment) Younger(ctx context.Context, objects []byte) error {
 	return d.deleteOthers(ctx, before)
 }
 
-// deleteOthers deletes what was made before and is not any more.
+// deleteOthers deletes objects that were generated before and no longer are.
 func (d *Deployment) deleteOthers(ctx context.Context, before []byte) error {
 	kept := map[string]bool{}
 	now, err := controlplane.Decode(d.made)
 	if err != nil {
-		return fmt.Errorf("read what was generated: %w", err)
+		return fmt.Errorf("read the output of generate: %w", err)
 	}
 	name := func(o *unstructured.Unstructured) string {
 		return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
@@ -56,7 +56,7 @@ func (d *Deployment) deleteOthers(ctx context.Context, before []byte) error {
 	}
 	old, err := controlplane.Decode(before)
 	if err != nil {
-		return fmt.Errorf("read what was generated: %w", err)
+		return fmt.Errorf("read the output of generate: %w", err)
 	}
 	var gone []byte
 	for _, o := range old {
@@ -85,7 +85,7 @@ type Warning struct {
 	Object string
 }
 
-// Check returns what "overrides check" warns of in the namespaces of the world.
+// Check returns the warnings of "overrides check" in the world's namespaces.
 func (d *Deployment) Check(ctx context.Context) ([]Warning, error) {
 	var out []Warning
 	for _, namespace := range d.world.Namespaces {
@@ -93,7 +93,7 @@ func (d *Deployment) Check(ctx context.Context) ([]Warning, error) {
 		cmd := exec.CommandContext(ctx, d.mesh.programs.Overrides, "check", "--kubeconfig", d.mesh.Kubeconfig, "-n", namespace, "-o", "json")
 		cmd.Stderr = &stderr
 		text, err := cmd.Output()
-		// It ends with an error where it has something to say.
+		// It ends with an error if it has messages.
 		var exit *exec.ExitError
 		if err != nil && (!errors.As(err, &exit) || len(text) == 0) {
 			return nil, fmt.Errorf("check namespace %s: %w\n%s", namespace, err, stderr.Bytes())
@@ -105,7 +105,7 @@ func (d *Deployment) Check(ctx context.Context) ([]Warning, error) {
 			}
 		}
 		if err := json.Unmarshal(text, &said); err != nil {
-			return nil, fmt.Errorf("read what check said of %s: %w\n%s", namespace, err, text)
+			return nil, fmt.Errorf("read the output of check for %s: %w\n%s", namespace, err, text)
 		}
 		for _, s := range said.Diagnostics {
 			if s.Severity != "info" {
@@ -116,8 +116,8 @@ func (d *Deployment) Check(ctx context.Context) ([]Warning, error) {
 	return out, nil
 }
 
-// Served counts, by the sidecars of all callers, the requests that each workload
-// has got so far, copies too.
+// Served counts the requests to each workload so far, including copies, by the sidecars
+// of all callers.
 func (d *Deployment) Served(ctx context.Context) (map[string]int, error) {
 	pods, err := d.mesh.Pods(ctx, "", "")
 	if err != nil {
@@ -144,7 +144,7 @@ func (d *Deployment) Served(ctx context.Context) (map[string]int, error) {
 	return out, nil
 }
 
-// served adds up what one sidecar has sent to the pods of each workload.
+// served adds the requests that one sidecar has sent to each workload's pods.
 func served(ctx context.Context, admin *http.Client, workloads map[string]string, out map[string]int) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+adminAddress+"/clusters", http.NoBody)
 	if err != nil {

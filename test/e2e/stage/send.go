@@ -15,17 +15,17 @@ import (
 	"github.com/overrides-mesh/overrides/test/e2e/conform"
 )
 
-// CaseHeader tells access logs which case a request belongs to.
+// CaseHeader identifies the case of a request in access logs.
 const CaseHeader = "x-conform-case"
 
-// timeout bounds each request; nothing but how long a broken test takes depends on it.
+// timeout limits each request; only the duration of failing tests depends on it.
 const timeout = 30 * time.Second
 
-// maxBody bounds what is read of an answer, in bytes.
+// maxBody limits the bytes that are read of an answer.
 const maxBody = 1 << 20
 
-// send sends a case by a client to an address, and says what came of it. Logs have
-// it by phase and name.
+// send sends a case with a client to an address, and returns the outcome. Logs have its
+// phase and name.
 func send(ctx context.Context, client *http.Client, address, phase string, c *conform.Case) (*conform.Observation, error) {
 	request, err := http.NewRequestWithContext(ctx, c.Method, "http://"+address+c.Path, http.NoBody)
 	if err != nil {
@@ -33,7 +33,7 @@ func send(ctx context.Context, client *http.Client, address, phase string, c *co
 	}
 	request.Host = c.Host
 	for _, h := range c.Header {
-		// Names stay in the case in which they are written.
+		// Names keep the case in which they are written.
 		request.Header[h.Name] = append(request.Header[h.Name], h.Value)
 	}
 	request.Header.Set("User-Agent", "conform")

@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// adminAddress is where a sidecar answers for itself, in its pod.
+	// adminAddress is the address of a sidecar's admin interface, in its pod.
 	adminAddress = "127.0.0.1:15000"
-	// proxyContainer is that of a sidecar.
+	// proxyContainer is the name of a sidecar's container.
 	proxyContainer = "istio-proxy"
-	// pollInterval is how often something is asked for that takes its time, and
-	// settleTimeout how long it may take.
+	// pollInterval is the time between questions while waiting, and settleTimeout limits
+	// the waiting.
 	pollInterval  = 50 * time.Millisecond
 	settleTimeout = time.Minute
 )
 
-// settle returns when all sidecars have all routes, and those of the world the
-// endpoints of its clusters; those of our subsets too, with ours.
+// settle returns when all sidecars have all routes, and those of the world the endpoints
+// of its clusters; with ours, also those of Overrides' subsets.
 func (d *Deployment) settle(ctx context.Context, ours bool) error {
 	if err := d.mesh.Settle(ctx); err != nil {
 		return err
@@ -44,8 +44,8 @@ func (d *Deployment) settle(ctx context.Context, ours bool) error {
 	return nil
 }
 
-// proxies are the pods with a sidecar that are in the world's namespaces, and the
-// callers elsewhere.
+// proxies are the pods with a sidecar in the world's namespaces, and the callers
+// elsewhere.
 func (d *Deployment) proxies(ctx context.Context) ([]localmesh.Pod, error) {
 	found := map[localmesh.Pod]bool{}
 	for _, pod := range d.callers {
@@ -115,7 +115,7 @@ func endpoints(ctx context.Context, admin *http.Client) (map[string]int, error) 
 	return out, nil
 }
 
-// poll calls until it is told that nothing is missing any more.
+// poll calls missing until it returns "".
 func poll(ctx context.Context, missing func() (string, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()

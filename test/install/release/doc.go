@@ -1,5 +1,5 @@
-// Package release installs, upgrades and uninstalls the Helm chart, by Helm's own code.
+// Package release installs, upgrades and uninstalls the Helm chart, with Helm's own code.
 //
-// In go a kubeconfig, the chart's folder and values; what happens in the cluster is
-// what the program helm would do there.
+// Input: a kubeconfig, the chart's folder and values. The effect on the cluster is the
+// same as with the program helm.
 package release

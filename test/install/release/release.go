@@ -14,27 +14,28 @@ import (
 )
 
 const (
-	// Name is how an ordinary installation is called.
+	// Name is the name of an ordinary installation.
 	Name = "overrides"
-	// Namespace is where it is.
+	// Namespace is its namespace.
 	Namespace = "overrides-system"
 )
 
-// AsHelm has Helm's code write as the program helm would; by itself it takes the name of
-// whatever program it is in. Tests call it before all else.
+// AsHelm makes Helm's code write with the field manager of the program helm; by default
+// it uses the running program's name. Tests call it first.
 func AsHelm() { kube.ManagedFieldsManager = "helm" }
 
 // Release is an installation of the chart.
 type Release struct {
-	// Kubeconfig names the cluster, and Chart is the folder of the chart.
+	// Kubeconfig identifies the cluster, and Chart is the folder of the chart.
 	Kubeconfig, Chart string
 	// Timeout is how long Helm waits for its hooks.
 	Timeout time.Duration
-	// CreateNamespace has the namespace made, or taken over where it is there: Helm labels it.
+	// CreateNamespace creates the namespace, or takes it over if it exists: Helm labels
+	// it.
 	CreateNamespace bool
 }
 
-// config returns what all commands of Helm work with.
+// config returns the configuration of all Helm commands.
 func (r *Release) config() (*action.Configuration, error) {
 	flags := genericclioptions.NewConfigFlags(false)
 	namespace := Namespace
@@ -88,7 +89,7 @@ func (r *Release) Upgrade(ctx context.Context, values map[string]any) error {
 	return nil
 }
 
-// Uninstall is helm uninstall overrides. It returns how long that took.
+// Uninstall is helm uninstall overrides. It returns its duration.
 func (r *Release) Uninstall() (time.Duration, error) {
 	config, err := r.config()
 	if err != nil {

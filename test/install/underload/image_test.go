@@ -21,8 +21,8 @@ import (
 	"github.com/overrides-mesh/overrides/test/install/release"
 )
 
-// image is the script that stands for the chart's image. Pods of the local mesh have no
-// token, so that it waits for a kubeconfig that has one.
+// image is the script that runs instead of the chart's image. Pods of the local mesh have
+// no token, so it waits for a kubeconfig with one.
 const image = `#!/bin/sh
 until [ -e '%[1]s'/"$1".kubeconfig ]; do sleep 0.1; done
 exec env KUBECONFIG='%[1]s'/"$1".kubeconfig '%[1]s'/overrides "$@"
@@ -37,8 +37,8 @@ func writeImage(t *testing.T, dir string) string {
 	return path
 }
 
-// giveTokens makes a kubeconfig for each service account of the chart as soon as there is
-// one. It ends with the test.
+// giveTokens creates a kubeconfig for each service account of the chart as soon as the
+// account exists. It ends with the test.
 func giveTokens(t *testing.T, mesh *localmesh.Mesh, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -59,7 +59,7 @@ func giveTokens(t *testing.T, mesh *localmesh.Mesh, dir string) {
 	})
 }
 
-// giveToken waits for a service account, and lets who reads a file be it.
+// giveToken waits for a service account, and writes a kubeconfig for it.
 func giveToken(ctx context.Context, mesh *localmesh.Mesh, account, path string) error {
 	accounts := mesh.Kubernetes().CoreV1().ServiceAccounts(release.Namespace)
 	ticker := time.NewTicker(50 * time.Millisecond)
@@ -80,7 +80,7 @@ func giveToken(ctx context.Context, mesh *localmesh.Mesh, account, path string) 
 	}
 }
 
-// writeKubeconfig writes one that is good in pods.
+// writeKubeconfig writes a kubeconfig that is valid in pods.
 func writeKubeconfig(admin *rest.Config, token, path string) error {
 	address, err := url.Parse(admin.Host)
 	if err != nil {
@@ -93,7 +93,7 @@ func writeKubeconfig(admin *rest.Config, token, path string) error {
 	config.AuthInfos["account"] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts["here"] = &clientcmdapi.Context{Cluster: "here", AuthInfo: "account", Namespace: release.Namespace}
 	config.CurrentContext = "here"
-	// It is there as a whole, or not at all.
+	// Readers see the whole file, or none.
 	if err := clientcmd.WriteToFile(*config, path+".new"); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

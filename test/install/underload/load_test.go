@@ -16,20 +16,19 @@ import (
 )
 
 const (
-	// ordinaryRate and overrideRate are in requests a second, to each Service, and for
+	// ordinaryRate and overrideRate are requests per second, to each Service, and for
 	// each version.
 	ordinaryRate, overrideRate = 100, 10
-	// patience bounds each request.
+	// patience limits each request.
 	patience = 20 * time.Second
 )
 
-// traffic is all requests that are sent.
+// traffic has all requests.
 type traffic struct {
 	client *http.Client
 
 	mu sync.Mutex
-	// phases are what has been done so far; requests are judged by the last one that had
-	// begun when they were sent.
+	// phases are the phases so far; a request belongs to the phase in which it was sent.
 	phases []string
 
 	running map[string]*load.Load
@@ -42,7 +41,7 @@ func (tr *traffic) now() string {
 	return tr.phases[len(tr.phases)-1]
 }
 
-// enter begins a phase.
+// enter starts a phase.
 func (tr *traffic) enter(t *testing.T, phase string) {
 	t.Helper()
 	t.Log(phase)
@@ -51,7 +50,7 @@ func (tr *traffic) enter(t *testing.T, phase string) {
 	tr.phases = append(tr.phases, phase)
 }
 
-// start begins to send to a Service, with an override or none.
+// start starts requests to a Service, with an override or none.
 func (tr *traffic) start(ctx context.Context, service, version string) {
 	rate, name := ordinaryRate, service
 	if version != "" {
@@ -67,10 +66,10 @@ func (tr *traffic) start(ctx context.Context, service, version string) {
 	}})
 }
 
-// sent counts what was sent under a name so far.
+// sent counts the requests under a name so far.
 func (tr *traffic) sent(name string) int { return tr.running[name].Counts()[0].Sent }
 
-// stop ends what is sent under some names, or all that is.
+// stop ends the requests under some names, or all.
 func (tr *traffic) stop(names ...string) {
 	if len(names) == 0 {
 		names = slices.Collect(maps.Keys(tr.running))
@@ -92,12 +91,12 @@ func (tr *traffic) ask(ctx context.Context, service, version string) (string, er
 	return chaintest.Version(ctx, tr.client, "http://"+service+"/", override)
 }
 
-// phased is what became of the requests of a kind that were sent in a phase.
+// phased has the results of the requests of a kind that were sent in a phase.
 type phased struct{ sent, failed, misrouted int }
 
-// judge fails t where an ordinary request failed beyond control or was served by a
-// preview, or where an override failed or was served by another version. may says which
-// others may serve a request of a kind, sent in a phase.
+// judge fails t if an ordinary request failed when control's did not, or was served by a
+// preview, or if an override failed or was served by another version. may returns the
+// other versions that may serve a request of a kind, sent in a phase.
 func (tr *traffic) judge(t *testing.T, may func(name, phase string) []string) {
 	t.Helper()
 	sums := map[string]map[string]*phased{}
@@ -123,7 +122,7 @@ func (tr *traffic) judge(t *testing.T, may func(name, phase string) []string) {
 	}
 }
 
-// sum takes a count apart by phases.
+// sum splits a count by phase.
 func (tr *traffic) sum(c *load.Count, may func(name, phase string) []string) map[string]*phased {
 	out := map[string]*phased{}
 	for _, phase := range tr.phases {

@@ -24,7 +24,7 @@ import (
 const (
 	root = "../../.."
 	shop = "shop"
-	// deadline is how long anything may take; it decides no test that passes.
+	// deadline limits every wait; tests that pass never reach it.
 	deadline = 2 * time.Minute
 )
 
@@ -46,8 +46,8 @@ const (
 )
 
 // TestUnderLoad: no ordinary request fails or reaches a preview while the chart is
-// installed, upgraded twice and uninstalled, nor does an override fail. A version that
-// comes during an upgrade is overridable after it.
+// installed, upgraded twice and uninstalled, and no override fails. A version that is
+// deployed during an upgrade is overridable after it.
 func TestUnderLoad(t *testing.T) {
 	w := open(t)
 	w.enter(t, before)
@@ -64,7 +64,7 @@ func TestUnderLoad(t *testing.T) {
 	w.override(t, "v2")
 	w.linger(t)
 
-	// The pods of the operator are replaced while a version comes.
+	// The pods of the operator are replaced while a version is deployed.
 	w.enter(t, upgraded)
 	w.deploy(t, "v3")
 	w.check(t, w.release.Upgrade(t.Context(), map[string]any{"drainDelay": "4s", "logFormat": "text"}))
@@ -76,7 +76,8 @@ func TestUnderLoad(t *testing.T) {
 	w.check(t, w.mesh.WaitReady(t.Context(), release.Namespace))
 	w.linger(t)
 
-	// What docs/install.md advises: previews that must not get ordinary requests go first.
+	// As docs/install.md advises, previews that must not get ordinary requests are
+	// deleted first.
 	w.stop("shop:v2", "shop:v3")
 	w.enter(t, withdrawn)
 	for _, version := range []string{"v2", "v3"} {
@@ -95,7 +96,7 @@ func TestUnderLoad(t *testing.T) {
 	w.judge(t, may)
 }
 
-// may says which versions may serve a request.
+// may returns the versions that may serve a request.
 func may(name, phase string) []string {
 	service, version, _ := strings.Cut(name, ":")
 	switch {
@@ -107,7 +108,7 @@ func may(name, phase string) []string {
 	return []string{"v1"}
 }
 
-// world is a mesh with a shop, and the chart that is installed there.
+// world is a mesh with a shop, and the installed chart.
 type world struct {
 	*traffic
 	mesh    *localmesh.Mesh
@@ -198,7 +199,7 @@ func (w *world) linger(t *testing.T) {
 	})
 }
 
-// gone waits until no pod is left that a selector fits.
+// gone waits until no pod that a selector matches is left.
 func (w *world) gone(t *testing.T, selector string) {
 	t.Helper()
 	programtest.Eventually(t, deadline, 100*time.Millisecond, selector, func(ctx context.Context) string {
@@ -210,7 +211,7 @@ func (w *world) gone(t *testing.T, selector string) {
 	})
 }
 
-// nothingLeft fails t if anything is left of the operator, or was made by it.
+// nothingLeft fails t if anything of the operator, or any of its objects, is left.
 func (w *world) nothingLeft(t *testing.T) {
 	t.Helper()
 	objects, err := dynamic.NewForConfig(w.mesh.Config)
@@ -232,7 +233,7 @@ func (w *world) nothingLeft(t *testing.T) {
 	})
 }
 
-// logs shows a test that failed what the chart's pods said.
+// logs shows the logs of the chart's pods if the test has failed.
 func (w *world) logs(t *testing.T) {
 	t.Helper()
 	if !t.Failed() {

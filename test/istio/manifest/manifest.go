@@ -1,6 +1,6 @@
-// Package manifest splits YAML into Kubernetes objects for the packages beside
-// it. It reads nothing but what it is given, and keeps each object's YAML as it
-// was written, so that strict decoders see duplicate keys.
+// Package manifest splits YAML into Kubernetes objects for the packages beside it. It
+// reads only its input, and keeps each object's original YAML, so that strict decoders
+// see duplicate keys.
 package manifest
 
 import (
@@ -41,9 +41,9 @@ func (o Object) GroupVersionKind() schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
 }
 
-// Split returns the objects of all documents in data, in order, those of Lists
-// in the place of their List. Empty documents are passed over. Documents that
-// can't be read are named in the error; the others are returned nevertheless.
+// Split returns the objects of all documents in data, in order; the items of a List
+// replace it. It skips empty documents. The error names documents that can't be read;
+// Split still returns the others.
 func Split(data []byte) ([]Object, error) {
 	var objects []Object
 	var errs []error

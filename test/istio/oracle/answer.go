@@ -25,8 +25,8 @@ func (a Answer) String() string {
 	return a.Name + ": " + strings.Join(parts, ", ")
 }
 
-// String returns d as "host subset:port*weight (pod, pod)", without what it
-// lacks; the domain of hosts is left out up to their namespace.
+// String returns d as "host subset:port*weight (pod, pod)", without the parts that it
+// lacks; the domain after the namespace is omitted from hosts.
 func (d Destination) String() string {
 	name, _, _ := strings.Cut(d.Host, ".svc.")
 	switch {
@@ -48,8 +48,8 @@ func (d Destination) String() string {
 	return name + " (" + strings.Join(d.Pods, " ") + ")"
 }
 
-// Details returns what String leaves out and people look for: the path if it was
-// rewritten, the timeout, faults, copies; "" where there is none of these.
+// Details returns interesting details that String omits: the path if it was rewritten,
+// the timeout, faults, copies; "" if there are none.
 func (a Answer) Details(path string) string {
 	var out []string
 	if a.Status == 0 && a.Path != path {

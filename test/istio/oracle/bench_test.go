@@ -9,8 +9,8 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 )
 
-// BenchmarkCase is what one generated case costs: objects translated for one
-// caller, and twenty requests.
+// BenchmarkCase measures one generated case: the translation of objects for one caller,
+// and twenty requests.
 func BenchmarkCase(b *testing.B) {
 	data, err := os.ReadFile("testdata/match-headers.txtar")
 	if err != nil {

@@ -18,12 +18,12 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/manifest"
 )
 
-// defaultRevision is the one of an istiod that was installed without naming one
-// (Istio's chart sets REVISION to it).
+// defaultRevision is the revision of an istiod installed without one (Istio's chart sets
+// REVISION to it).
 const defaultRevision = "default"
 
-// Revisions returns the revisions of istiod that manifests tell apart, sorted:
-// the default one, and those that the label istio.io/rev of an object names.
+// Revisions returns the revisions of istiod in manifests, sorted: the default one, and
+// those in the label istio.io/rev of an object.
 func Revisions(manifests []byte) ([]string, error) {
 	objects, err := manifest.Split(manifests)
 	if err != nil {
@@ -38,10 +38,10 @@ func Revisions(manifests []byte) ([]string, error) {
 	return slices.Sorted(maps.Keys(found)), nil
 }
 
-// readMesh returns the mesh configuration that an istiod of the revision reads:
-// that of the ConfigMap istio-REVISION in the root namespace, or of istio for the
-// default revision (pilot/pkg/bootstrap, initMeshConfiguration). A revision that
-// has no ConfigMap of its own is taken to be configured as the default one.
+// readMesh returns the mesh configuration that an istiod of the revision reads: from the
+// ConfigMap istio-REVISION in the root namespace, or from istio for the default revision
+// (pilot/pkg/bootstrap, initMeshConfiguration). A revision without its own ConfigMap uses
+// the default one.
 func readMesh(configMaps []*corev1.ConfigMap, options Options) (*meshconfig.MeshConfig, error) {
 	out := mesh.DefaultMeshConfig()
 	out.RootNamespace = options.RootNamespace
@@ -61,15 +61,14 @@ func readMesh(configMaps []*corev1.ConfigMap, options Options) (*meshconfig.Mesh
 	return out, nil
 }
 
-// newWatcher returns a watcher of a mesh configuration that never changes. It
-// goes when the mesh does: those that Istio makes for tests are kept by a global
-// debug handler for ever.
+// newWatcher returns a watcher of a mesh configuration that never changes. It is freed
+// with the mesh: a global debug handler keeps those that Istio makes for tests forever.
 func newWatcher(config *meshconfig.MeshConfig) meshwatcher.WatcherCollection {
 	return meshwatcher.ConfigAdapter(krt.NewStatic(&meshwatcher.MeshConfigResource{MeshConfig: config}, true))
 }
 
-// date gives objects an age that say none: Istio's store would take the time at
-// which it got each. See Options.Reverse.
+// date sets the age of objects without one: Istio's store would use the time at which it
+// got each. See Options.Reverse.
 func date(configs []config.Config, reverse bool) {
 	var undated []*config.Config
 	for i := range configs {

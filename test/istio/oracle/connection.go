@@ -11,9 +11,9 @@ import (
 	"istio.io/istio/pkg/wellknown"
 )
 
-// connection returns where a connection goes whose protocol is not HTTP, or for
-// which there is no listener of HTTP: by the listener of its address and port,
-// else by the one for all that has none.
+// connection returns the destination of a connection whose protocol is not HTTP, or that
+// has no HTTP listener: by the listener of its address and port, else by the catch-all
+// listener.
 func (m *Mesh) connection(s *sidecar, request Request) (Answer, error) {
 	address, err := m.address(s, request.To)
 	if err != nil {
@@ -49,8 +49,7 @@ func (s *sidecar) virtualOutbound() *listenerv3.Listener {
 	return s.listeners[i]
 }
 
-// tcpProxy returns the filter of l that takes plain connections to address and
-// port.
+// tcpProxy returns the filter of l for plain connections to address and port.
 func tcpProxy(l *listenerv3.Listener, address string, port uint32) *tcpv3.TcpProxy {
 	chains := slices.DeleteFunc(slices.Clone(l.FilterChains), func(chain *listenerv3.FilterChain) bool {
 		return !takesPlain(chain.GetFilterChainMatch(), address, port)

@@ -10,9 +10,9 @@ import (
 	"istio.io/istio/pilot/pkg/xds/endpoints"
 )
 
-// complete fills in what the routes alone don't say of d: whether there is such
-// a cluster, and the pods behind it. To is the Service that the client connected
-// to, which decides where a proxy leaves the address as it is.
+// complete sets the fields of d that the routes alone don't determine: whether its
+// cluster exists, and the pods behind it. To is the Service that the client connected to;
+// it matters if a proxy keeps the original address.
 func (m *Mesh) complete(s *sidecar, d *Destination, to string) {
 	d.Configuration = s.clusters[d.Cluster]
 	d.Missing = d.Configuration == nil
@@ -30,7 +30,7 @@ func (m *Mesh) complete(s *sidecar, d *Destination, to string) {
 	}
 }
 
-// selected returns the pods that Kubernetes sends connections to host to.
+// selected returns the pods to which Kubernetes sends connections to host.
 func (m *Mesh) selected(host string) []string {
 	var names []string
 	for _, p := range m.behind[host] {
@@ -40,7 +40,7 @@ func (m *Mesh) selected(host string) []string {
 	return names
 }
 
-// names returns the names of the pods of assignment, or else their addresses.
+// names returns the names of assignment's pods, or else their addresses.
 func (m *Mesh) names(assignment *endpointv3.ClusterLoadAssignment) []string {
 	var names []string
 	for _, locality := range assignment.GetEndpoints() {

@@ -11,13 +11,13 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// This file is Envoy's route matching (source/common/router/config_impl.cc and
-// config_utility.cc, source/common/http/header_utility.cc), for what istiod
-// writes into the routes of sidecars. It shares nothing with Overrides' own
-// evaluation, so that the two can be held against each other.
+// This file implements Envoy's route matching (source/common/router/config_impl.cc and
+// config_utility.cc, source/common/http/header_utility.cc), for the routes that istiod
+// writes for sidecars. It shares no code with Overrides' own evaluation, so that the two
+// can be compared.
 
-// virtualHost returns the one whose domains fit authority best: an exact one,
-// the longest "*.suffix", the longest "prefix.*", "*"; nil for none.
+// virtualHost returns the one whose domains match authority best: an exact one, the
+// longest "*.suffix", the longest "prefix.*", "*"; nil for none.
 func virtualHost(routes *routev3.RouteConfiguration, authority string) *routev3.VirtualHost {
 	host := strings.ToLower(authority)
 	if routes.IgnorePortInHostMatching {
@@ -36,8 +36,8 @@ func virtualHost(routes *routev3.RouteConfiguration, authority string) *routev3.
 	return best
 }
 
-// domainRank says how well domain fits host, 0 for not at all. A wildcard
-// stands for at least one character.
+// domainRank ranks how well domain matches host, 0 for not at all. A wildcard matches at
+// least one character.
 func domainRank(domain, host string) int {
 	switch {
 	case domain == "*":
@@ -64,7 +64,7 @@ func stripPort(host string) string {
 	return host[:i]
 }
 
-// matches reports whether request fits all of match.
+// matches reports whether request satisfies all of match.
 func matches(match *routev3.RouteMatch, request *Request) bool {
 	return matchesPath(match, request.Path) &&
 		!slices.ContainsFunc(match.Headers, func(h *routev3.HeaderMatcher) bool { return !matchesHeader(h, request) }) &&
@@ -109,7 +109,7 @@ func matchesHeader(want *routev3.HeaderMatcher, request *Request) bool {
 	return matchesString(specifier.StringMatch, value) != want.InvertMatch
 }
 
-// headerValue joins the lines of one header by a comma without a space.
+// headerValue joins the lines of one header with commas without spaces.
 func headerValue(name string, request *Request) (string, bool) {
 	switch name = strings.ToLower(name); name {
 	case ":method":
@@ -125,7 +125,7 @@ func headerValue(name string, request *Request) (string, bool) {
 	return strings.Join(lines, ","), ok && len(lines) > 0
 }
 
-// matchesQuery looks at the first parameter of the name, not decoded.
+// matchesQuery compares the first parameter of the name, undecoded.
 func matchesQuery(want *routev3.QueryParameterMatcher, path string) bool {
 	_, query, _ := strings.Cut(path, "?")
 	for pair := range strings.SplitSeq(query, "&") {
@@ -159,11 +159,11 @@ func matchesString(want *matcherv3.StringMatcher, value string) bool {
 	return false
 }
 
-// compiled holds regular expressions, of which tests use the same over and over.
+// compiled caches regular expressions, which tests use repeatedly.
 var compiled sync.Map
 
-// fullMatch is RE2::FullMatch in its default encoding, in which nothing matches
-// bytes that are not UTF-8.
+// fullMatch is RE2::FullMatch in its default encoding, in which no pattern matches bytes
+// that are not UTF-8.
 func fullMatch(pattern, value string) bool {
 	re, ok := compiled.Load(pattern)
 	if !ok {

@@ -6,7 +6,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
 
-// TestVirtualHost covers what istiod rarely writes for sidecars but Envoy
+// TestVirtualHost covers domains that istiod rarely writes for sidecars but Envoy
 // distinguishes.
 func TestVirtualHost(t *testing.T) {
 	t.Parallel()

@@ -18,11 +18,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// clusterID is the one cluster that everything is in.
+// clusterID is the only cluster.
 const clusterID = "Kubernetes"
 
-// Mesh is one set of objects, translated by one revision of istiod. It is safe
-// for concurrent use.
+// Mesh is one set of objects, translated by one revision of istiod. Several goroutines
+// may use it.
 type Mesh struct {
 	domain    string
 	revision  string
@@ -31,8 +31,8 @@ type Mesh struct {
 	services  []*model.Service
 	// pods has the name of the pod behind each endpoint address.
 	pods map[string]string
-	// behind has the pods that the Service of each host selects: those that
-	// Kubernetes itself, without any proxy, sends a connection to.
+	// behind has the pods that the Service of each host selects: those to which
+	// Kubernetes itself, without any proxy, sends a connection.
 	behind map[string][]pod
 	stop   chan struct{}
 
@@ -44,15 +44,15 @@ type Mesh struct {
 type Options struct {
 	// Domain is the DNS suffix of Services, cluster.local if empty.
 	Domain string
-	// Revision is the one of the istiod that translates, "default" if empty: it
-	// reads no object that the label istio.io/rev gives to another one.
+	// Revision is the revision of the translating istiod, "default" if empty: it ignores
+	// objects with another one in the label istio.io/rev.
 	Revision string
-	// RootNamespace is where the mesh configuration is looked for, and Istio's root
-	// namespace unless that says otherwise; istio-system if empty.
+	// RootNamespace contains the mesh configuration, and is Istio's root namespace unless
+	// the configuration says otherwise; istio-system if empty.
 	RootNamespace string
-	// Reverse has objects that don't say their age be younger than those that do, and
-	// of one another the older the later their names are. Without it they are older,
-	// and all of one age, so that the first by name comes first.
+	// Reverse makes objects without an age younger than those with one, and of two
+	// without an age the one with the later name older. Without Reverse they are older,
+	// and equally old, so that the first by name comes first.
 	Reverse bool
 }
 
@@ -63,8 +63,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// kinds are what a mesh can be configured with. Istio asks for other kinds too
-// and finds none.
+// kinds are the kinds that can configure a mesh. Istio asks for other kinds too and finds
+// none.
 var kinds = collection.SchemasFor(
 	collections.VirtualService,
 	collections.DestinationRule,
@@ -74,7 +74,7 @@ var kinds = collection.SchemasFor(
 	collections.WorkloadEntry,
 )
 
-// Load translates the objects in manifests. Close must be called on the result.
+// Load translates the objects in manifests. Call Close on the result.
 func Load(manifests []byte, options Options) (*Mesh, error) {
 	options = options.withDefaults()
 	world, err := read(manifests, options)
@@ -98,10 +98,10 @@ func Load(manifests []byte, options Options) (*Mesh, error) {
 	return m, nil
 }
 
-// Close ends what Load started.
+// Close ends the goroutines of Load.
 func (m *Mesh) Close() { close(m.stop) }
 
-// start sets up what istiod's bootstrap does, with registries in memory.
+// start does the same as istiod's bootstrap, with registries in memory.
 func (m *Mesh) start(world *world) error {
 	store := memory.NewController(memory.MakeSkipValidation(kinds))
 	for _, cfg := range world.configs {
@@ -145,7 +145,7 @@ func (m *Mesh) start(world *world) error {
 	return nil
 }
 
-// configsOf leaves out what an istiod of revision does not read.
+// configsOf removes objects that an istiod of revision does not read.
 func configsOf(configs []config.Config, revision string) []config.Config {
 	var out []config.Config
 	for i := range configs {

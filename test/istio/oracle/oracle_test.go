@@ -18,14 +18,14 @@ import (
 
 var update = flag.Bool("update", false, "write the answers into testdata")
 
-// TestSend runs the requests of each file of testdata. Its sections are
-// manifests, "requests", and "requests-NAME" for the proxies of a revision, with
-// one line for each:
+// TestSend sends the requests of each file of testdata. Its sections are manifests,
+// "requests", and "requests-NAME" for the proxies of a revision, with one line for
+// each request:
 //
 //	caller namespace and labels | method | host:port/path | header: value | … => answer
 //
-// "name.namespace" at the beginning of host is the Service that is called; the
-// caller "gateway/namespace" is a gateway.
+// "name.namespace" at the beginning of host is the called Service; the caller
+// "gateway/namespace" is a gateway.
 func TestSend(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -82,7 +82,7 @@ func sections(t *testing.T, archive *txtar.Archive) ([]byte, []*txtar.File) {
 	return manifests, requests
 }
 
-// answer returns lines with the answers that mesh gives.
+// answer returns lines with the answers of mesh.
 func answer(t *testing.T, mesh *oracle.Mesh, lines string) string {
 	t.Helper()
 	var out strings.Builder

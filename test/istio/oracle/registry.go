@@ -16,16 +16,15 @@ import (
 	"istio.io/istio/pkg/kube/multicluster"
 )
 
-// registries are where a mesh's Services come from: those of Kubernetes, kept in
-// memory, and Istio's own registry of ServiceEntries where there are any.
+// registries are the sources of a mesh's Services: those of Kubernetes, in memory, and
+// Istio's own registry of ServiceEntries if there are any.
 type registries struct {
 	discovery *aggregate.Controller
 	entries   *serviceentry.Controller
 }
 
-// namespaces is what Istio's registry of ServiceEntries asks for annotations of
-// namespaces: a cluster without any. It is shared by all meshes, which leave
-// nothing behind in it.
+// namespaces is a cluster without namespaces, which Istio's registry of ServiceEntries
+// asks for their annotations. All meshes share it, and leave nothing in it.
 var namespaces = sync.OnceValues(func() (*multicluster.Controller, error) {
 	client := kube.NewFakeClient()
 	controller := multicluster.NewController(multicluster.ControllerOptions{
@@ -62,7 +61,7 @@ func newRegistries(m *Mesh, world *world, store model.ConfigStoreController, wat
 	return out, nil
 }
 
-// run starts what has to run, until stop is closed.
+// run starts the registries' controllers, until stop is closed.
 func (r *registries) run(stop <-chan struct{}) {
 	if r.entries != nil {
 		go r.entries.Run(stop)
@@ -71,8 +70,8 @@ func (r *registries) run(stop <-chan struct{}) {
 
 func (r *registries) synced() bool { return r.entries == nil || r.entries.HasSynced() }
 
-// finish makes sure that the endpoints of ServiceEntries are known, which come
-// by handlers of their own.
+// finish waits until the endpoints of ServiceEntries are known, which have handlers of
+// their own.
 func (r *registries) finish() {
 	if r.entries != nil {
 		r.entries.ResyncEDS()

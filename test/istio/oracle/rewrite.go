@@ -7,8 +7,8 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
 
-// rewrite returns path as route sends it on (Envoy's RouteEntryImplBase,
-// finalizePathHeader and its kin).
+// rewrite returns path as route forwards it (Envoy's RouteEntryImplBase,
+// finalizePathHeader and its relatives).
 func rewrite(route *routev3.Route, path string) string {
 	action := route.GetRoute()
 	if prefix := action.GetPrefixRewrite(); prefix != "" {
@@ -25,8 +25,8 @@ func rewrite(route *routev3.Route, path string) string {
 	return path
 }
 
-// rewritePrefix puts to in the place of that part of path which match names: a
-// prefix, or else all of it but for the query.
+// rewritePrefix replaces the part of path that match specifies by to: a prefix, or else
+// everything except the query.
 func rewritePrefix(match *routev3.RouteMatch, path, to string) string {
 	bare, rest := cutPath(path)
 	matched := bare
@@ -48,7 +48,7 @@ func cutPath(path string) (bare, rest string) {
 
 var groupReference = regexp.MustCompile(`\\\\|\\[0-9]`)
 
-// substitution turns RE2's \1 into Go's ${1}.
+// substitution converts RE2's \1 to Go's ${1}.
 func substitution(s string) string {
 	return groupReference.ReplaceAllStringFunc(strings.ReplaceAll(s, "$", "$$"), func(reference string) string {
 		if reference == `\\` {

@@ -13,57 +13,57 @@ import (
 
 // Request is one request that leaves a pod through its sidecar.
 type Request struct {
-	// To is the Service that the pod connects to, fully qualified; empty for a
-	// host that is no Service.
+	// To is the Service that the pod connects to, fully qualified; empty for a host that
+	// is not a Service.
 	To   string
 	Port uint32
 	// Method is GET if empty, Scheme http, Authority To, Path "/".
 	Method, Scheme, Authority string
 	// Path may have a query.
 	Path string
-	// Header has several values where several lines have one name.
+	// Header has several values if several lines have the same name.
 	Header map[string][]string
 }
 
-// Answer is where a request goes.
+// Answer is the destination of a request.
 type Answer struct {
-	// VirtualHost is the one that the authority selects, nil for none.
+	// VirtualHost is the virtual host that the authority selects, nil for none.
 	VirtualHost *routev3.VirtualHost
-	// Index is that of the route within its virtual host, -1 if none takes the
-	// request; Status is then 404.
+	// Index is the index of the route in its virtual host, -1 if none takes the request;
+	// Status is then 404.
 	Index int
-	// Name is that of the route, as in access logs; "tcp" for a connection.
+	// Name is the name of the route, as in access logs; "tcp" for a connection.
 	Name string
-	// Status is that of an answer which the proxy gives by itself, else 0. Body
-	// and Location (as much of it as the route fixes) belong to such answers.
+	// Status is the status if the proxy itself answers, else 0. Body and Location (as far
+	// as the route determines it) belong to such answers.
 	Status   uint32
 	Body     string
 	Location string
-	// Path is the request's as it is sent on.
+	// Path is the forwarded path.
 	Path string
-	// Destinations are where the request may go, none if Status is set.
+	// Destinations are the possible destinations, none if Status is set.
 	Destinations []Destination
-	// Mirrors are where copies of it go.
+	// Mirrors are the destinations of copies.
 	Mirrors []Destination
-	// Route is all of the route, nil for none and for connections.
+	// Route is the whole route, nil for none and for connections.
 	Route *routev3.Route
-	// TCP is all of what decides over a connection.
+	// TCP is the filter that decides about a connection.
 	TCP *tcpv3.TcpProxy
 }
 
 // Destination is a cluster and its share.
 type Destination struct {
-	// Cluster is the name, and the next three its parts; they are empty for
-	// clusters that stand for no Service.
+	// Cluster is the name, and the next three its parts, which are empty for clusters
+	// without a Service.
 	Cluster string
 	Host    string
 	Subset  string
 	Port    uint32
-	// Weight is relative to those of the other destinations; 1 for a single one.
+	// Weight is relative to the other destinations' weights; 1 for a single one.
 	Weight uint32
-	// Missing is set where the proxy has no such cluster: it answers 503 (NC).
+	// Missing is set if the proxy has no such cluster: it answers 503 (NC).
 	Missing bool
-	// Configuration is that of the cluster, nil where it is missing.
+	// Configuration is the configuration of the cluster, nil if it is missing.
 	Configuration *clusterv3.Cluster
 	// Pods are the names of the ready pods that may get the request.
 	Pods []string
@@ -72,7 +72,7 @@ type Destination struct {
 // TCP is the method of requests that are connections of another protocol.
 const TCP = "TCP"
 
-// Send returns where request goes if p sends it.
+// Send returns the destination of a request from p.
 func (m *Mesh) Send(p Proxy, request Request) (Answer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,8 +107,8 @@ func (m *Mesh) ask(s *sidecar, request Request) (Answer, error) {
 	return Evaluate(routes, request), nil
 }
 
-// Evaluate returns where routes send request, as far as that can be told from
-// them alone: without Missing and Pods of the destinations.
+// Evaluate returns the destination of request in routes, as far as they determine it:
+// without Missing and Pods of the destinations.
 func Evaluate(routes *routev3.RouteConfiguration, request Request) Answer {
 	request = request.withDefaults()
 	answer := Answer{Index: -1, Status: 404}
@@ -141,7 +141,7 @@ func (r Request) withDefaults() Request {
 	return r
 }
 
-// redirectStatus are the answers of Envoy's redirect codes.
+// redirectStatus are the statuses of Envoy's redirect codes.
 var redirectStatus = map[routev3.RedirectAction_RedirectResponseCode]uint32{
 	routev3.RedirectAction_MOVED_PERMANENTLY:  301,
 	routev3.RedirectAction_FOUND:              302,
@@ -170,7 +170,7 @@ func (a *Answer) act(route *routev3.Route, path string) {
 	}
 }
 
-// send fills in where route sends a request for path.
+// send sets the destinations of route for a request with path.
 func (a *Answer) send(route *routev3.Route, path string) {
 	action := route.GetRoute()
 	a.Path = rewrite(route, path)

@@ -15,7 +15,7 @@ import (
 	"istio.io/istio/pkg/wellknown"
 )
 
-// anyAddress is where a listener listens that takes every address of its port.
+// anyAddress is the address of a listener for every address of its port.
 const anyAddress = "0.0.0.0"
 
 // Proxy is the sidecar of a calling pod, or a gateway.
@@ -26,7 +26,7 @@ type Proxy struct {
 	Gateway bool
 }
 
-// sidecar is what a proxy is sent, as far as it was asked for.
+// sidecar is a proxy's configuration, as far as it was needed.
 type sidecar struct {
 	node      *model.Proxy
 	listeners []*listenerv3.Listener
@@ -34,7 +34,7 @@ type sidecar struct {
 	clusters  map[string]*clusterv3.Cluster
 }
 
-// sidecar returns the configuration of p, made on first use. m.mu is held.
+// sidecar returns the configuration of p, created on first use. m.mu must be held.
 func (m *Mesh) sidecar(p Proxy) (*sidecar, error) {
 	key := fmt.Sprint(p.Gateway, " ", p.Namespace, "/", labels.Instance(p.Labels))
 	if s, ok := m.proxies[key]; ok {
@@ -60,7 +60,7 @@ func (m *Mesh) sidecar(p Proxy) (*sidecar, error) {
 	return s, nil
 }
 
-// node is what istiod knows of p once it is connected.
+// node is istiod's state of p once it is connected.
 func (m *Mesh) node(p Proxy, push *model.PushContext) *model.Proxy {
 	node := &model.Proxy{
 		Type:            model.SidecarProxy,
@@ -87,10 +87,9 @@ func (m *Mesh) node(p Proxy, push *model.PushContext) *model.Proxy {
 	return node
 }
 
-// Routes returns the RouteConfiguration that decides over requests that p sends
-// to port of the Service to, a fully qualified host; of any host that is no
-// Service if to is "". It is an error if that port carries no HTTP for p, and nil
-// if p has no listener for it.
+// Routes returns the RouteConfiguration for requests that p sends to port of the Service
+// to, a fully qualified host; to a host that is not a Service if to is "". It returns an
+// error if that port is not HTTP for p, and nil if p has no listener for it.
 func (m *Mesh) Routes(p Proxy, to string, port uint32) (*routev3.RouteConfiguration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -129,8 +128,8 @@ func (m *Mesh) routesOf(s *sidecar, to string, port uint32) (*routev3.RouteConfi
 	return routes, nil
 }
 
-// address returns the address that a client connects to which looks up to: that
-// of the Service, also where to is an alias of it.
+// address returns the address that a client connects to for to: the Service's, even if to
+// is an alias of it.
 func (m *Mesh) address(s *sidecar, to string) (string, error) {
 	if to == "" {
 		return anyAddress, nil
@@ -156,8 +155,8 @@ func (m *Mesh) address(s *sidecar, to string) (string, error) {
 	return "", fmt.Errorf("%s is an alias of itself", to)
 }
 
-// listener returns the listener that takes connections to address and port: the
-// one bound to that very address, else the one for every address, else nil.
+// listener returns the listener for connections to address and port: the one bound to
+// that address, else the one for every address, else nil.
 func (s *sidecar) listener(address string, port uint32) *listenerv3.Listener {
 	for _, bind := range []string{address, anyAddress} {
 		for _, l := range s.listeners {
@@ -170,8 +169,8 @@ func (s *sidecar) listener(address string, port uint32) *listenerv3.Listener {
 	return nil
 }
 
-// httpRoutes returns the name of the RouteConfiguration of l, "" if none of its
-// filter chains speaks HTTP.
+// httpRoutes returns the name of the RouteConfiguration of l, "" if none of its filter
+// chains is HTTP.
 func httpRoutes(l *listenerv3.Listener) string {
 	for _, chain := range l.FilterChains {
 		for _, filter := range chain.Filters {
@@ -187,8 +186,7 @@ func httpRoutes(l *listenerv3.Listener) string {
 	return ""
 }
 
-// Cluster returns the configuration of one cluster of p, nil if p has none of
-// that name.
+// Cluster returns the configuration of a cluster of p, nil if p has none with that name.
 func (m *Mesh) Cluster(p Proxy, name string) (*clusterv3.Cluster, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,7 +1,7 @@
 package oracle
 
-// VirtualService returns "namespace/name" of the VirtualService that the route of a comes
-// from; "" for a Service's own, and for none.
+// VirtualService returns "namespace/name" of the VirtualService that contains the route
+// of a; "" for a Service's own route, and for none.
 func (a Answer) VirtualService() string {
 	if a.Route == nil {
 		return ""

@@ -2,5 +2,5 @@
 
 package oracle
 
-// proxyVersion is the version of Istio that proxies say they are of.
+// proxyVersion is the version of Istio that proxies report.
 const proxyVersion = "1.31.0"

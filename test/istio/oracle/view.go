@@ -21,19 +21,18 @@ type HostView struct {
 // RouteView is a route of a virtual host, in short.
 type RouteView struct {
 	Name string
-	// VirtualService is "namespace/name" of the one that the route comes from, ""
-	// for the route of a Service that has none.
+	// VirtualService is "namespace/name" of the route's VirtualService, "" for a Service
+	// without one.
 	VirtualService string
-	// Clusters are those of its destinations, Mirrors those of its mirrors.
+	// Clusters are the clusters of its destinations, Mirrors those of its mirrors.
 	Clusters []string
 	Mirrors  []string
-	// CatchesAll is set where nothing can get past it.
+	// CatchesAll is set if the route takes every request.
 	CatchesAll bool
 }
 
-// Hosts returns all virtual hosts that decide over requests of p to port of the
-// Service to, or of hosts that are no Service if to is "", in Envoy's order. It
-// fails as Routes does.
+// Hosts returns all virtual hosts for requests of p to port of the Service to, or to
+// hosts that are not Services if to is "", in Envoy's order. It fails as Routes does.
 func (m *Mesh) Hosts(p Proxy, to string, port uint32) ([]HostView, error) {
 	routes, err := m.Routes(p, to, port)
 	if err != nil {
@@ -46,8 +45,8 @@ func (m *Mesh) Hosts(p Proxy, to string, port uint32) ([]HostView, error) {
 	return out, nil
 }
 
-// Host returns the virtual host that takes requests of an authority, nil for none.
-// It fails as Routes does.
+// Host returns the virtual host for requests with an authority, nil for none. It fails as
+// Routes does.
 func (m *Mesh) Host(p Proxy, to string, port uint32, authority string) (*HostView, error) {
 	routes, err := m.Routes(p, to, port)
 	if err != nil || routes == nil {
@@ -85,9 +84,9 @@ func viewOf(route *routev3.Route) RouteView {
 	return out
 }
 
-// Rules returns the DestinationRule that each cluster of p for a Service comes
-// from, as "namespace/name": that which Istio calls its config, the oldest of
-// those that were merged, "" for none.
+// Rules returns the DestinationRule of each cluster of p for a Service, as
+// "namespace/name": the object that Istio calls its config, the oldest of merged ones, ""
+// for none.
 func (m *Mesh) Rules(p Proxy) (map[string]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -104,8 +103,8 @@ func (m *Mesh) Rules(p Proxy) (map[string]string, error) {
 	return out, nil
 }
 
-// Clusters returns the names of all clusters that p is sent for Services,
-// sorted: "outbound|PORT|SUBSET|HOST".
+// Clusters returns the names of all clusters that p receives for Services, sorted:
+// "outbound|PORT|SUBSET|HOST".
 func (m *Mesh) Clusters(p Proxy) ([]string, error) {
 	rules, err := m.Rules(p)
 	return slices.Sorted(maps.Keys(rules)), err
@@ -115,8 +114,8 @@ func isOutbound(cluster string) bool {
 	return strings.HasPrefix(cluster, string(model.TrafficDirectionOutbound)+"|")
 }
 
-// configOf returns the object of kind that metadata names, as "namespace/name":
-// istiod notes its path as that of an API server.
+// configOf returns the object of kind in metadata, as "namespace/name": istiod writes its
+// path as on an API server.
 func configOf(metadata *corev3.Metadata, kind string) string {
 	path := metadata.GetFilterMetadata()["istio"].GetFields()["config"].GetStringValue()
 	_, path, _ = strings.Cut(path, "/namespaces/")

@@ -15,12 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// pod is what serves at an address: a Pod, one that stands for all replicas of a
-// workload, or a WorkloadEntry.
+// pod is a server at an address: a Pod, one that represents all replicas of a workload,
+// or a WorkloadEntry.
 type pod struct {
 	namespace, name, address string
 	labels                   map[string]string
-	// ports are those that have a name.
+	// ports are the named ports.
 	ports map[string]uint32
 	// entry is set for a WorkloadEntry.
 	entry bool
@@ -41,8 +41,8 @@ func fromPod(p *corev1.Pod) pod {
 	return out
 }
 
-// fromEntry reads a WorkloadEntry; one without labels or at a host name is
-// selected by no Service of Kubernetes.
+// fromEntry reads a WorkloadEntry; Kubernetes' Services select none without labels or at
+// a host name.
 func fromEntry(entry *config.Config) (pod, bool) {
 	spec := serviceentry.ConvertWorkloadEntry(*entry)
 	out := pod{
@@ -52,13 +52,13 @@ func fromEntry(entry *config.Config) (pod, bool) {
 	return out, len(spec.Labels) > 0 && spec.Address != ""
 }
 
-// ready reports whether pod serves. A pod whose manifest has no status does.
+// ready reports whether pod serves, as it does if its manifest has no status.
 func ready(pod *corev1.Pod) bool {
 	i := slices.IndexFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
 	return pod.DeletionTimestamp == nil && (i < 0 || pod.Status.Conditions[i].Status == corev1.ConditionTrue)
 }
 
-// instance is p as Istio's registries tell each other of it.
+// instance is p in the form that Istio's registries exchange.
 func (p *pod) instance() *model.WorkloadInstance {
 	return &model.WorkloadInstance{
 		Name: p.name, Namespace: p.namespace, Kind: model.PodKind, PortMap: p.ports,
@@ -77,7 +77,7 @@ func (p *pod) endpoint() *model.IstioEndpoint {
 	}
 }
 
-// port returns where p listens for a port of a Service.
+// port returns the target port of p for a port of a Service.
 func (p *pod) port(port *corev1.ServicePort) uint32 {
 	if port.TargetPort.Type == intstr.String {
 		if number, ok := p.ports[port.TargetPort.StrVal]; ok {
@@ -90,8 +90,8 @@ func (p *pod) port(port *corev1.ServicePort) uint32 {
 	return cmp.Or(uint32(port.TargetPort.IntVal), uint32(port.Port))
 }
 
-// connect adds service with the pods behind it: those that it selects, or those
-// of EndpointSlices that somebody else keeps.
+// connect adds service with the pods behind it: those that it selects, or those of
+// EndpointSlices that another party maintains.
 func (w *world) connect(service *corev1.Service, converted *model.Service) {
 	host := string(converted.Hostname)
 	for i := range w.pods {
@@ -114,7 +114,7 @@ func (w *world) connect(service *corev1.Service, converted *model.Service) {
 	}
 }
 
-// addSlice adds the addresses of slice that no pod has that service selects.
+// addSlice adds the addresses of slice that no pod selected by service has.
 func (w *world) addSlice(service *corev1.Service, converted *model.Service, slice *discoveryv1.EndpointSlice) {
 	for _, endpoint := range slice.Endpoints {
 		if ready := endpoint.Conditions.Ready; ready != nil && !*ready {

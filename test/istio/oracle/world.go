@@ -19,7 +19,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/manifest"
 )
 
-// world is what manifests say, in Istio's terms.
+// world has the manifests' objects in Istio's types.
 type world struct {
 	mesh         *meshconfig.MeshConfig
 	configs      []config.Config
@@ -33,15 +33,14 @@ type world struct {
 	slices []*discoveryv1.EndpointSlice
 }
 
-// objects are those of Kubernetes' own.
+// objects are Kubernetes' own objects.
 type objects struct {
 	services   []*corev1.Service
 	pods       []*corev1.Pod
 	configMaps []*corev1.ConfigMap
 }
 
-// read turns manifests into Istio's terms. Kinds that have no part in routing
-// are passed over.
+// read converts manifests to Istio's types. It skips kinds that don't affect routing.
 func read(manifests []byte, options Options) (*world, error) {
 	split, err := manifest.Split(manifests)
 	if err != nil {
@@ -125,9 +124,9 @@ func decodeInto[T any, P interface {
 	return nil
 }
 
-// template returns the pod that a workload makes, of whatever kind it is: one
-// stands for all replicas, since routing asks for labels only. It is nil for
-// what makes no pods that Services could select.
+// template returns the pod of a workload of any kind: one represents all replicas, since
+// only labels affect routing. It is nil for kinds without pods that Services could
+// select.
 func template(object manifest.Object) (*corev1.Pod, error) {
 	var workload struct {
 		metav1.ObjectMeta `json:"metadata"`
@@ -151,8 +150,8 @@ func template(object manifest.Object) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// assignAddresses gives Services and Pods the addresses that they lack, as an
-// API server and a CNI would.
+// assignAddresses sets missing addresses of Services and Pods, as an API server and a CNI
+// would.
 func assignAddresses(services []*corev1.Service, pods []*corev1.Pod) {
 	for i, service := range services {
 		if service.Spec.ClusterIP == "" && service.Spec.Type != corev1.ServiceTypeExternalName {

@@ -11,18 +11,18 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 )
 
-// keySeparator stands between the cluster and the rest of a key.
+// keySeparator separates the cluster and the rest of a key.
 const keySeparator = " "
 
-// action is what a route does with a request, in its normal form.
+// action is the effect of a route on a request, in normal form.
 type action struct {
-	// parts has the share of each destination together with all that is said for
-	// it alone, copies the same of mirrors: parts of one pin are one.
+	// parts has the share of each destination with all its own settings, copies the same
+	// of mirrors: the parts of one pin are combined.
 	parts, copies map[string]float64
 	// rest is everything else.
 	rest proto.Message
-	// affine is set where requests that are alike go to one pod; draws is how
-	// many clusters a request may go to all the same.
+	// affine is set if equal requests go to one pod; draws is the number of clusters that
+	// a request may still go to.
 	affine bool
 	draws  int
 }
@@ -76,9 +76,9 @@ func (n normal) route(out *action, route *routev3.Route) {
 	out.rest = rest
 }
 
-// takeParts moves the destinations of route into out, and with them what Envoy
-// takes from the route where a destination doesn't say it itself: istiod writes
-// for a single destination at the route what it writes for several at each.
+// takeParts moves the destinations of route into out, with the settings of the route that
+// Envoy uses as defaults for destinations: istiod writes them in the route for a single
+// destination, and in each for several.
 func (n normal) takeParts(out *action, route *routev3.Route) {
 	forward := route.GetRoute()
 	weighted := forward.GetWeightedClusters()
@@ -134,7 +134,7 @@ func (n normal) takeCopies(out *action, forward *routev3.RouteAction) {
 	forward.RequestMirrorPolicies = nil
 }
 
-// key names cluster in its normal form, with all that own says for it.
+// key is the name of cluster in its normal form, with all settings in own.
 func (n normal) key(cluster string, own proto.Message) string {
 	n.walk(own.ProtoReflect())
 	if proto.Size(own) == 0 {

@@ -1,12 +1,11 @@
-// Package same tells what differs for a request between two meshes: the one that
-// users made, and the one with what Overrides adds. For an ordinary request there
-// must be no difference but one: fewer pods may get it, those of the pin.
+// Package same returns how two meshes differ for a request: the users' mesh, and the one
+// with Overrides' additions. For an ordinary request only one difference is allowed:
+// fewer pods may get it, those of the pin.
 //
-// In go two answers of package oracle; out come sentences. All that istiod wrote
-// for the request is compared, field by field, whether or not anybody thought of
-// the field: the virtual host, the route with its destinations and their shares,
-// the clusters behind it. Before that both are brought into one form, in which
-// the pin of a host is the host. These are left out on purpose: the route's match
-// (both took the request), names of routes and of statistics, names in traces
-// (decorators), and metadata that names the object which something comes from.
+// Input: two answers of package oracle. Output: sentences. It compares everything that
+// istiod wrote for the request, field by field, including unknown fields: the virtual
+// host, the route with its destinations and their shares, and the clusters behind it.
+// Both are first normalized so that the pin of a host is the host. It ignores on purpose:
+// the route's match (both took the request), names of routes and of statistics, names in
+// traces (decorators), and metadata that names the source object.
 package same

@@ -11,11 +11,11 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// normal brings configuration into the form in which it is compared.
+// normal normalizes configuration for comparison.
 type normal struct{ pin Pin }
 
-// rename turns the name of a cluster, or the SNI that stands for it, into that of
-// what it pins; other strings stay.
+// rename converts the name of a cluster, or the SNI that represents it, to that of its
+// pinned target; other strings are unchanged.
 func (n normal) rename(name string) string {
 	for _, separator := range []string{"|", "_."} {
 		parts := strings.Split(name, separator)
@@ -30,11 +30,11 @@ func (n normal) rename(name string) string {
 	return name
 }
 
-// host is v without its routes and what selects it.
+// host is v without its routes and its domains.
 func (n normal) host(v *routev3.VirtualHost) proto.Message {
 	out := &routev3.VirtualHost{}
 	if v != nil {
-		// The routes are not to be copied: there may be many.
+		// This does not copy the routes: there may be many.
 		bare := &routev3.VirtualHost{}
 		v.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 			if field.Name() != "routes" {
@@ -49,8 +49,8 @@ func (n normal) host(v *routev3.VirtualHost) proto.Message {
 	return out
 }
 
-// cluster is c as the host's own would be. The endpoints of a pinned one are not
-// looked at: its pods are.
+// cluster is c as the host's own cluster would be. It ignores the endpoints of a pinned
+// cluster, whose pods are compared instead.
 func (n normal) cluster(c *clusterv3.Cluster) proto.Message {
 	out, _ := proto.Clone(c).(*clusterv3.Cluster)
 	out.AltStatName = ""
@@ -61,8 +61,8 @@ func (n normal) cluster(c *clusterv3.Cluster) proto.Message {
 	return out
 }
 
-// walk renames all strings in m, also in messages within Any, and takes out what
-// names the objects that m comes from.
+// walk renames all strings in m, including messages in Any, and removes the names of
+// source objects.
 func (n normal) walk(m protoreflect.Message) {
 	switch typed := m.Interface().(type) {
 	case *anypb.Any:
@@ -115,7 +115,7 @@ func (n normal) walkMap(field protoreflect.FieldDescriptor, values protoreflect.
 	})
 }
 
-// unpack normalises the message in a; one of a type that is not known stays.
+// unpack normalizes the message in a; a message of an unknown type is unchanged.
 func (n normal) unpack(a *anypb.Any) {
 	inner, err := a.UnmarshalNew()
 	if err != nil {

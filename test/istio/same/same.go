@@ -12,14 +12,14 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/oracle"
 )
 
-// Pin returns what subset of host stands for where requests are ordinary: a host
-// with a subset of the user's or none, false if it is a subset like any other.
+// Pin returns the target that subset of host represents for ordinary requests: a host
+// with a user's subset or none, false if it is an ordinary subset.
 type Pin func(host, subset string) (pinned Target, ok bool)
 
 // Target is a Service or a subset of it.
 type Target struct{ Host, Subset string }
 
-// Differences returns what is not the same after as before, nil if all is.
+// Differences returns the differences of after from before.
 func Differences(before, after oracle.Answer, pin Pin) []string {
 	d := &differences{normal: normal{pin: pin}}
 	d.answers(before, after)
@@ -36,12 +36,11 @@ func Differences(before, after oracle.Answer, pin Pin) []string {
 	return d.found
 }
 
-// LostAffinity begins the sentence which says that requests that are alike do not
-// go to one pod any more.
+// LostAffinity begins the sentence that equal requests no longer go to one pod.
 const LostAffinity = "affinity is lost"
 
-// NoPod stands before the names, in brackets, of the pods that a destination does not
-// reach any more, which now reaches none.
+// NoPod precedes, in brackets, the names of the pods that a destination reached before it
+// reached none.
 const NoPod = ": reaches no pod, was "
 
 type differences struct {
@@ -53,7 +52,7 @@ func (d *differences) add(format string, args ...any) {
 	d.found = append(d.found, fmt.Sprintf(format, args...))
 }
 
-// answers compares what the proxy answers by itself, and the path.
+// answers compares the proxy's own answers, and the path.
 func (d *differences) answers(before, after oracle.Answer) {
 	if before.Status != after.Status {
 		d.add("status %d, was %d", after.Status, before.Status)
@@ -77,7 +76,7 @@ func (d *differences) messages(what string, before, after proto.Message) {
 	d.add("%s differs (-before +after):\n%s", what, cmp.Diff(before, after, protocmp.Transform()))
 }
 
-// shares compares what goes where, up to a thousandth of each share: a pin of
+// shares compares the shares of destinations, up to a thousandth of each share: a pin of
 // several parts may have to be rounded.
 func (d *differences) shares(what string, before, after map[string]float64) {
 	for _, key := range keysOf(before, after) {
@@ -129,7 +128,7 @@ func (d *differences) destination(what string, old []oracle.Destination, now ora
 	}
 }
 
-// group returns destinations by the normal form of their clusters' names.
+// group groups destinations by the normal form of their clusters' names.
 func (d *differences) group(list []oracle.Destination) map[string][]oracle.Destination {
 	out := map[string][]oracle.Destination{}
 	for _, x := range list {

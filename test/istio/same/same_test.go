@@ -13,7 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/same"
 )
 
-// TestMain silences istiod, which has much to say about each mesh.
+// TestMain silences istiod, which logs much about each mesh.
 func TestMain(m *testing.M) {
 	for _, scope := range istiolog.Scopes() {
 		scope.SetOutputLevel(istiolog.NoneLevel)
@@ -21,8 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestDifferences runs the cases of testdata, each against the comment in front
-// of it.
+// TestDifferences runs the cases of testdata, and compares each with its comment.
 func TestDifferences(t *testing.T) {
 	t.Parallel()
 	archive, err := txtar.ParseFile("testdata/cases.txtar")

@@ -9,7 +9,7 @@ import (
 )
 
 // TestEachCharacter: each character, at each place of each kind of name or value, is
-// taken and refused as Istio does.
+// accepted or rejected as by Istio.
 func TestEachCharacter(t *testing.T) {
 	t.Parallel()
 	route := func(change func(*istioapi.HTTPRoute, *istioapi.HTTPMatchRequest)) spec {

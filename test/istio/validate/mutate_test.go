@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// words are values of strings that some rule or other takes or refuses.
+// words are strings that some rule accepts or rejects.
 var words = []string{
 	"", "*", ".", "~", "mesh", "web", "web.shop", "web.shop.svc.cluster.local", "*.example.com", "*.com", "*-x.example.com", "*x",
 	"*--x", "x*", "example.com", "example.com.", "a..b", "UPPER.example", "a_b", "-a", "a-", "a.1", "a.99999999999999999999", "a.b.c",
@@ -186,7 +186,7 @@ func fill(t *rapid.T, m protoreflect.Message, f protoreflect.FieldDescriptor, de
 
 func word(t *rapid.T) string { return rapid.SampledFrom(words).Draw(t, "word") }
 
-// misspell changes a character of s, or adds or removes one.
+// misspell changes, adds or removes a character of s.
 func misspell(t *rapid.T, s string) string {
 	at := rapid.IntRange(0, len(s)).Draw(t, "at")
 	extra := rapid.SampledFrom([]string{"", "*", ".", "-", "/", "_", "A", "0", " ", "%", "(", ",", strings.Repeat("x", 60)}).Draw(t, "extra")

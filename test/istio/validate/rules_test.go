@@ -1,7 +1,7 @@
 //go:build !istio_1_30
 
-// Package valid knows the rules of the newest Istio, which has fields that older ones
-// refuse.
+// Package valid has the rules of the newest Istio, which has fields that older versions
+// reject.
 
 package validate_test
 
@@ -29,7 +29,7 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/validate"
 )
 
-// TestMain silences Istio's validation, which logs what is deprecated.
+// TestMain silences Istio's validation, which logs deprecated fields.
 func TestMain(m *testing.M) {
 	for _, scope := range istiolog.Scopes() {
 		scope.SetOutputLevel(istiolog.NoneLevel)
@@ -39,14 +39,14 @@ func TestMain(m *testing.M) {
 
 const namespace = "shop"
 
-// spec is a specification that is drawn, and both verdicts on it.
+// spec is a drawn specification, and both verdicts on it.
 type spec interface {
 	proto.Message
 	json.Marshaler
 	json.Unmarshaler
 }
 
-// drawn returns a specification with one to four changes of one that Istio accepts.
+// drawn returns a specification with one to four changes to an accepted one.
 func drawn(t *rapid.T, seeds []spec) spec {
 	out := proto.Clone(rapid.SampledFrom(seeds).Draw(t, "seed")).(spec)
 	for range rapid.IntRange(1, 4).Draw(t, "changes") {
@@ -58,7 +58,7 @@ func drawn(t *rapid.T, seeds []spec) spec {
 	return out
 }
 
-// addNull adds what JSON writes as null.
+// addNull adds values that JSON writes as null.
 func addNull(t *rapid.T, s *istioapi.VirtualService) {
 	var route *istioapi.HTTPRoute
 	if len(s.GetHttp()) > 0 {
@@ -86,11 +86,11 @@ func addNull(t *rapid.T, s *istioapi.VirtualService) {
 	}
 }
 
-// errPanic is that Istio's validation gives no verdict, as on a message that is null.
+// errPanic means that Istio's validation panicked, as on a null message.
 var errPanic = errors.New("panic")
 
-// refuses returns what Istio's validation says of s. Where Istio goes through a map
-// the verdict may depend on its order: one refusal is enough.
+// refuses returns the error of Istio's validation. It repeats it, since the verdict may
+// depend on the order of a map: one rejection is enough.
 func refuses(s spec, times int) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -110,7 +110,7 @@ func refuses(s spec, times int) (err error) {
 	return nil
 }
 
-// rules returns what our rules say of s.
+// rules returns the problems that package valid finds in s.
 func rules(s spec) []valid.Problem {
 	switch s := s.(type) {
 	case *istioapi.VirtualService:
@@ -121,7 +121,7 @@ func rules(s spec) []valid.Problem {
 	return nil
 }
 
-// TestRules: what Istio's webhook refuses is refused by our rules, and nothing else.
+// TestRules: package valid rejects exactly what Istio's webhook rejects.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	seeds := readSeeds(t)
@@ -154,8 +154,7 @@ func TestRules(t *testing.T) {
 	t.Logf("%d of %d refused", refused, all)
 }
 
-// TestRulesAndSchemas: the same of objects as they are written, through the API
-// server's schemas too.
+// TestRulesAndSchemas: the same for written objects, with the API server's schemas too.
 func TestRulesAndSchemas(t *testing.T) {
 	t.Parallel()
 	seeds := readSeeds(t)
@@ -171,7 +170,7 @@ func TestRulesAndSchemas(t *testing.T) {
 			if err != nil {
 				continue // no JSON says it
 			}
-			// What nobody can write is gone, such as a null in a map.
+			// Decoding removes values that cannot be written, such as a null in a map.
 			var read struct{ Spec json.RawMessage }
 			if err := json.Unmarshal(object.JSON, &read); err != nil {
 				t.Fatal(err)
@@ -243,8 +242,8 @@ func decode(t *testing.T, o manifest.Object) spec {
 	return out
 }
 
-// TestRulesFile: the specifications on which the rules are shown are refused by
-// Istio, or its schemas, where they have problems, and else accepted.
+// TestRulesFile: Istio or its schemas reject the specifications that illustrate the rules
+// if they have problems, and otherwise accept them.
 func TestRulesFile(t *testing.T) {
 	t.Parallel()
 	archive, err := txtar.ParseFile("../../../internal/valid/testdata/rules.txtar")

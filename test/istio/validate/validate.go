@@ -23,11 +23,11 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/manifest"
 )
 
-// Report is what validation has to say about some documents.
+// Report is the result of validating some documents.
 type Report struct {
-	// Objects is how many were looked at.
+	// Objects is the number of validated objects.
 	Objects int
-	// Errors are reasons for which an object would be refused.
+	// Errors are reasons to reject an object.
 	Errors []error
 	// Warnings do not keep an object out of a cluster.
 	Warnings []error
@@ -42,9 +42,9 @@ var schemas = sync.OnceValues(func() (*istiocrd.Validator, error) {
 	return newValidator(file)
 })
 
-// Objects validates every object in the YAML documents of data, those in Lists
-// included. Each of the report's errors and warnings names its object. The
-// error is not about the documents: it says that Istio's schemas are missing.
+// Objects validates every object in the YAML documents of data, including items of Lists.
+// Each of the report's errors and warnings names its object. The returned error means
+// that Istio's schemas are missing.
 func Objects(data []byte) (Report, error) {
 	validator, err := schemas()
 	if err != nil {
@@ -68,8 +68,8 @@ func Objects(data []byte) (Report, error) {
 	return report, nil
 }
 
-// validateObject runs what an API server and Istio's webhook run, all of it
-// even where the first already fails.
+// validateObject runs all checks of an API server and Istio's webhook, even if an earlier
+// one fails.
 func validateObject(validator *istiocrd.Validator, object manifest.Object) (errs, warnings []error) {
 	gvk := object.GroupVersionKind()
 	schema, ok := collections.All.FindByGroupVersionAliasesKind(resource.FromKubernetesGVK(&gvk))
@@ -99,8 +99,8 @@ func validateObject(validator *istiocrd.Validator, object manifest.Object) (errs
 	return append(errs, split("webhook", err)...), split("webhook", warning)
 }
 
-// decode reads an object as an API server does: no key twice, and whole numbers as
-// such, on which rules of the schemas insist.
+// decode reads an object as an API server does: it rejects duplicate keys, and keeps
+// whole numbers as integers, as the schemas require.
 func decode(document []byte) (*unstructured.Unstructured, error) {
 	text, err := yaml.YAMLToJSONStrict(document)
 	if err != nil {
@@ -115,7 +115,7 @@ func validateMetadata(object metav1.Object) field.ErrorList {
 	return metavalidation.ValidateObjectMetaAccessor(object, true, metavalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
 }
 
-// split returns the parts of err, each with what before it.
+// split returns the parts of err, each prefixed with what.
 func split(what string, err error) []error {
 	if err == nil {
 		return nil

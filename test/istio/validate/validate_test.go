@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/test/istio/validate"
 )
 
-// TestObjects validates the files of testdata. Each begins with what is wrong,
-// one line for each problem: "error: …" or "warning: …", a part of its text.
+// TestObjects validates the files of testdata. Each begins with its problems, one per
+// line: "error: …" or "warning: …", with a part of the text.
 func TestObjects(t *testing.T) {
 	t.Parallel()
 	archive, err := txtar.ParseFile("testdata/objects.txtar")
@@ -65,9 +65,8 @@ func compare(t *testing.T, what string, want []string, got []error) {
 	}
 }
 
-// TestGoldens requires that Istio accepts every object in every golden output
-// of the module: sections of .txtar files and plain files of testdata folders
-// that are named want*.yaml.
+// TestGoldens requires that Istio accepts every object in every golden output of the
+// module: sections of .txtar files and plain files of testdata folders named want*.yaml.
 func TestGoldens(t *testing.T) {
 	t.Parallel()
 	goldens, err := findGoldens(filepath.Join("..", "..", ".."))
@@ -100,8 +99,8 @@ type golden struct {
 	data []byte
 }
 
-// findGoldens looks below internal, test, cmd and examples of root, but not
-// into this module's own testdata.
+// findGoldens searches internal, test, cmd and examples below root, but not this module's
+// own testdata.
 func findGoldens(root string) ([]golden, error) {
 	var goldens []golden
 	for _, dir := range []string{"internal", "test", "cmd", "examples"} {

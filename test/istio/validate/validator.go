@@ -4,7 +4,7 @@ package validate
 
 import istiocrd "istio.io/istio/pkg/config/crd"
 
-// newValidator compiles the schemas of a file, which are taken to be right.
+// newValidator compiles the schemas of a file, and assumes that they are valid.
 func newValidator(file string) (*istiocrd.Validator, error) {
 	return istiocrd.NewValidatorFromFilesWithOptions([]string{file}, istiocrd.WithoutCRDValidation())
 }

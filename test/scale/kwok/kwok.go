@@ -1,11 +1,10 @@
-// Package kwok runs kwok (sigs.k8s.io/kwok), which plays the nodes and pods of a
-// cluster: a pod that a controller has made becomes ready by itself after a few
-// seconds, with an address, and goes a moment after it was told to. Nothing runs
-// in it.
+// Package kwok runs kwok (sigs.k8s.io/kwok), which plays the nodes and pods of a cluster:
+// a created pod becomes ready by itself after a few seconds, with an address, and
+// disappears a moment after its deletion. Nothing runs in it.
 //
-// In: a kubeconfig. Out: a process, built from its Go module once, as package
-// program does it for the rest of the control plane. It must never be pointed at
-// a cluster that real kubelets serve.
+// Input: a kubeconfig. Output: a process, built from its Go module once, as package
+// program does for the rest of the control plane. It must never be used with a cluster of
+// real kubelets.
 package kwok
 
 import (
@@ -37,7 +36,7 @@ func Module() program.Module {
 	}}
 }
 
-// Start has kwok play all nodes of a cluster. Its files are in dir, its log too.
+// Start makes kwok play all nodes of a cluster. Its files are in dir, including its log.
 func Start(ctx context.Context, kubeconfig, dir string, log io.Writer) (*process.Process, error) {
 	paths, err := program.Build(ctx, Module(), log)
 	if err != nil {
@@ -47,7 +46,7 @@ func Start(ctx context.Context, kubeconfig, dir string, log io.Writer) (*process
 	if err := os.WriteFile(config, stages, 0o600); err != nil {
 		return nil, fmt.Errorf("write stages: %w", err)
 	}
-	// It outlives the start, so no context ends it.
+	// kwok outlives the start, so no context ends it.
 	cmd := exec.Command(paths["kwok"], "--kubeconfig="+kubeconfig, "--manage-all-nodes=true", "--config="+config, //nolint:noctx // see above
 		"--cidr=10.0.0.1/8", "--node-lease-duration-seconds=200")
 	cmd.Env = append(os.Environ(), "HOME="+dir)

@@ -13,28 +13,29 @@ import (
 // Version is one version of a Service.
 type Version struct{ Service, Name string }
 
-// String returns SERVICE:VERSION, as an override names it.
+// String returns SERVICE:VERSION, as in an override.
 func (v Version) String() string { return v.Service + ":" + v.Name }
 
-// Announcement is a time for which a version was announced.
+// Announcement is a period during which a version was announced.
 type Announcement struct {
 	Version
 
-	// ended is when the soak ended it, zero while it holds; why is how.
+	// ended is when the soak ended it, zero while it lasts; why is the reason.
 	ended time.Time
 	why   Class
 }
 
-// Book keeps what is right, and what became of requests.
+// Book has the rules at each moment, and the results of requests.
 type Book struct {
 	mu sync.Mutex
 	// released are the versions that ordinary requests to a Service may reach.
 	released map[string][]string
-	// robbed is until when a Service lacks an object that a user deleted.
+	// robbed is the time until which a Service lacks an object that a user deleted.
 	robbed map[string]time.Time
-	// blind is set while proxies may not have what was written.
+	// blind is set while proxies may lack written objects.
 	blind bool
-	// counts are those of each phase, which requests belong to that are sent in it.
+	// counts are the counts of each phase; a request belongs to the phase in which it was
+	// sent.
 	phase  string
 	counts map[string]map[Class]Count
 	report func(Failure)
@@ -48,43 +49,42 @@ type Failure struct {
 	What, Answer string
 }
 
-// String returns a line for people.
+// String returns a line for reading.
 func (f Failure) String() string {
 	return fmt.Sprintf("%s request to %s sent %s, %v under way: %s; answer %s",
 		f.Class, f.Service, f.Sent.Format("15:04:05.000"), f.Ended.Sub(f.Sent).Round(time.Microsecond), f.What, f.Answer)
 }
 
-// NewBook returns a book for which nothing is right yet. Failures of every class
-// are told to report, which must not call the book.
+// NewBook returns a book that allows nothing yet. It calls report with failures of every
+// class; report must not call the book.
 func NewBook(report func(Failure)) *Book {
 	return &Book{released: map[string][]string{}, robbed: map[string]time.Time{}, counts: map[string]map[Class]Count{}, report: report}
 }
 
-// Release says that ordinary requests to a Service may reach these versions, too.
+// Release allows ordinary requests to a Service to reach these versions, too.
 func (b *Book) Release(service string, versions ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.released[service] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(b.released[service], versions))))
 }
 
-// Retire says that requests sent from now on must not reach a version as
-// ordinary ones.
+// Retire forbids ordinary requests that are sent from now on to reach a version.
 func (b *Book) Retire(service, version string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.released[service] = slices.DeleteFunc(slices.Clone(b.released[service]), func(v string) bool { return v == version })
 }
 
-// Rob says that a user deletes an object of a Service, whose proxies are without
-// it until a time at the latest.
+// Rob records that a user deletes an object of a Service; its proxies lack the object
+// until a time at the latest.
 func (b *Book) Rob(service string, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.robbed[service] = until
 }
 
-// End says why an announcement ends, before what ends it is done. One that has
-// ended stays as it is.
+// End ends an announcement for a reason, before the action that ends it. One that has
+// ended does not change.
 func (b *Book) End(a *Announcement, at time.Time, why Class) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,14 +93,14 @@ func (b *Book) End(a *Announcement, at time.Time, why Class) {
 	}
 }
 
-// Blind says whether proxies may not have what was written, for want of an istiod.
+// Blind says whether proxies may lack written objects, because istiod is away.
 func (b *Book) Blind(yes bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.blind = yes
 }
 
-// Phase gives what begins now a name, by which requests are counted.
+// Phase starts a phase with a name, by which requests are counted.
 func (b *Book) Phase(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,36 +129,36 @@ func (b *Book) Phases() map[string]map[Class]Count {
 	return out
 }
 
-// Request is one under way.
+// Request is a request in flight.
 type Request struct {
 	book *Book
 	sent time.Time
-	// to is the Service that is called; override is nil for none.
+	// to is the called Service; override is nil for none.
 	to       string
 	override *Announcement
 	absent   bool
 	blind    bool
 	phase    string
-	// released are those of all Services when it was sent.
+	// released are the released versions of all Services when it was sent.
 	released map[string][]string
 }
 
-// Begin is called before a request is sent to a Service. The announcement is that
-// of the version which it asks for.
+// Begin is called before a request is sent to a Service. The announcement is that of the
+// version that it asks for.
 func (b *Book) Begin(at time.Time, to string, override *Announcement) *Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return &Request{book: b, sent: at, to: to, override: override, blind: b.blind, phase: b.phase, released: maps.Clone(b.released)}
 }
 
-// BeginAbsent is Begin for a request that asks for a version which is not there.
+// BeginAbsent is Begin for a request that asks for a version that does not exist.
 func (b *Book) BeginAbsent(at time.Time, to string) *Request {
 	r := b.Begin(at, to, nil)
 	r.absent = true
 	return r
 }
 
-// End judges a request by its answer, or by the error that came instead.
+// End judges a request by its answer, or by the error.
 func (r *Request) End(at time.Time, answer *chain.Answer, err error) {
 	b := r.book
 	b.mu.Lock()

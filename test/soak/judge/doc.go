@@ -1,9 +1,8 @@
-// Package judge says of each request of a soak whether it went where it should
-// have gone, while what is right changes all the time.
+// Package judge decides of each request of a soak whether it took an allowed path, while
+// the allowed paths change constantly.
 //
-// In goes what the soak does to the cluster (a version is released, announced,
-// taken away, crashed), and each request with its answer, which names who served
-// every hop; out come counts by [Class], and each failure. Times come in as
-// values. It must never take the cluster's word for what is right, and never
-// forgive a request that it can't place.
+// Input: the soak's actions on the cluster (a version is released, announced, deleted,
+// crashed), and each request with its answer, which names the server of every hop.
+// Output: counts by [Class], and each failure. Times are parameters. The package must not
+// take the rules from the cluster, and must not ignore a request that it can't classify.
 package judge

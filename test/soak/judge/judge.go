@@ -19,12 +19,12 @@ const (
 type verdict struct {
 	kind kind
 	what string
-	// service is that whose hop went wrong, empty where that is not known.
+	// service is the Service of the hop that went wrong, empty if unknown.
 	service string
 }
 
-// judge decides what was asked of a request, and whether that came to be. The
-// book is locked.
+// judge decides the class of a request, and whether it went well. The book must be
+// locked.
 func (r *Request) judge(at time.Time, answer *chain.Answer, err error) (verdict, Class) {
 	class := r.class(at)
 	switch {
@@ -40,14 +40,14 @@ func (r *Request) judge(at time.Time, answer *chain.Answer, err error) (verdict,
 			return v, class
 		}
 	}
-	// Whether the Service that was asked for was reached at all.
+	// Whether the overridden Service was reached at all.
 	if r.override != nil && !slices.ContainsFunc(hops, func(h *chain.Answer) bool { return h.Service == r.override.Service }) {
 		return verdict{kind: failed, what: "it did not get to " + r.override.Service}, class
 	}
 	return verdict{}, class
 }
 
-// class is what is asked of r, by when it was sent.
+// class is the class of r, by the time when it was sent.
 func (r *Request) class(at time.Time) Class {
 	o := r.override
 	announced := Announced
@@ -62,7 +62,7 @@ func (r *Request) class(at time.Time) Class {
 	case o.ended.IsZero() || at.Before(o.ended):
 		return announced
 	case o.why == Crashed:
-		// Even one that was sent before it may have been with the program.
+		// Even a request that was sent before may have been with the program.
 		return Crashed
 	case r.sent.Before(o.ended) && at.Sub(o.ended) < aftermath:
 		return announced
@@ -70,13 +70,12 @@ func (r *Request) class(at time.Time) Class {
 	return o.why
 }
 
-// aftermath is for how long after its announcement has ended a version serves as
-// before, at the least: istiod gathers changes for so long. What is under way longer
-// than that may have been on its last hop later.
+// aftermath is the time for which a version at least serves as before after the end of
+// its announcement: istiod collects changes for this long. A request in flight for longer
+// may have reached its last hop later.
 const aftermath = 100 * time.Millisecond
 
-// unlessRobbed is the class, but for requests that a user's deletion was in the
-// way of.
+// unlessRobbed is the class, except for requests that a user's deletion affected.
 func (r *Request) unlessRobbed(class Class, service string) Class {
 	if until, ok := r.book.robbed[service]; ok && r.sent.Before(until) {
 		return Robbed
@@ -84,7 +83,7 @@ func (r *Request) unlessRobbed(class Class, service string) Class {
 	return class
 }
 
-// hop judges who served one hop.
+// hop judges the server of one hop.
 func (r *Request) hop(a *chain.Answer, at time.Time) verdict {
 	if a.Error != "" {
 		return verdict{failed, fmt.Sprintf("%s answered %d: %s", a.Service, a.Status, a.Error), a.Service}

@@ -18,8 +18,8 @@ var (
 
 func at(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }
 
-// path is the answer of services that called one another: "cart:v1 stock:v2". One
-// that failed is "stock!503".
+// path is the answer of services that called one another: "cart:v1 stock:v2". A failed
+// one is "stock!503".
 func path(text string) *chain.Answer {
 	var out *chain.Answer
 	for _, hop := range slices.Backward(strings.Fields(text)) {
@@ -37,8 +37,8 @@ func path(text string) *chain.Answer {
 	return out
 }
 
-// TestJudge sends one request from second 10 to second 20, and expects it in one
-// column of one class.
+// TestJudge sends one request from second 10 to second 20, and checks its class and
+// result.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	never, just := time.Time{}, at(20).Add(-50*time.Millisecond)
@@ -98,8 +98,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestPromotion expects either version while one follows the other, for requests
-// that were sent before as for those that end after.
+// TestPromotion allows either version during a promotion, for requests that were sent
+// before and for those that end after it.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
 	b := judge.NewBook(func(judge.Failure) {})
@@ -119,8 +119,8 @@ func TestPromotion(t *testing.T) {
 	}
 }
 
-// TestRobbed expects what a user's deletion is in the way of in a class of its own,
-// for the Service that it is about only.
+// TestRobbed checks that requests affected by a user's deletion have a class of their
+// own, only for the deletion's Service.
 func TestRobbed(t *testing.T) {
 	t.Parallel()
 	b := judge.NewBook(func(judge.Failure) {})
@@ -137,8 +137,8 @@ func TestRobbed(t *testing.T) {
 	}
 }
 
-// TestBlind expects a request that is sent while istiod is away to be served by the
-// version or by the released one, and served.
+// TestBlind checks that a request sent while istiod is away must be served, by the
+// version or the released one.
 func TestBlind(t *testing.T) {
 	t.Parallel()
 	b := judge.NewBook(func(judge.Failure) {})
@@ -160,7 +160,7 @@ func TestBlind(t *testing.T) {
 	}
 }
 
-// TestAbsent expects a request for a version that is not there to be served as an
+// TestAbsent checks that a request for a version that does not exist is served like an
 // ordinary one.
 func TestAbsent(t *testing.T) {
 	t.Parallel()
@@ -173,7 +173,7 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
-// TestPhases expects a request in the phase in which it was sent.
+// TestPhases checks that a request counts in the phase in which it was sent.
 func TestPhases(t *testing.T) {
 	t.Parallel()
 	b := judge.NewBook(func(judge.Failure) {})

@@ -15,7 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/load"
 )
 
-// rate is that of requests of each kind from each place.
+// rate is the rate of requests of each kind from each place.
 const rate = 20
 
 func (s *scene) load(ctx context.Context, _ *testscript.TestScript, _ []string) error {
@@ -41,7 +41,7 @@ func (s *scene) load(ctx context.Context, _ *testscript.TestScript, _ []string) 
 	return nil
 }
 
-// sender makes requests of a Service, and says which version served them.
+// sender sends requests to a Service, and returns the version that served each.
 func (s *scene) sender(client *http.Client, service, version string) func(context.Context) (string, error) {
 	began := s.began
 	return func(ctx context.Context) (string, error) {

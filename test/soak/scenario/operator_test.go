@@ -21,12 +21,12 @@ import (
 // operator is the real program, present or older, one at a time.
 type operator struct {
 	mesh *localmesh.Mesh
-	// paths are those of the programs, empty where there is none.
+	// paths are the paths of the programs, empty if there is none.
 	paths map[string]string
 	dir   string
-	// flags are those of a variant.
+	// flags are the flags of a mode.
 	flags []string
-	// metrics and probes are addresses at which it answers, once await has given it some.
+	// metrics and probes are its addresses, once await has set them.
 	metrics, probes string
 
 	running *process.Process
@@ -50,7 +50,7 @@ func (o *operator) start(which string) error {
 	return err
 }
 
-// await starts the present program, and waits until it says that it is ready.
+// await starts the present program, and waits until it is ready.
 func (o *operator) await(t *testing.T) {
 	t.Helper()
 	o.metrics, o.probes = programtest.FreeAddress(t), programtest.FreeAddress(t)
@@ -65,7 +65,7 @@ func (o *operator) await(t *testing.T) {
 	})
 }
 
-// metric returns one of what the operator counts, 0 where it is not there.
+// metric returns a counter of the operator, 0 if it is missing.
 func (o *operator) metric(ctx context.Context, name string) (float64, error) {
 	text, err := get(ctx, "http://"+o.metrics+"/metrics")
 	if err != nil {
@@ -105,7 +105,7 @@ func (o *operator) stop() error {
 	return running.Stop()
 }
 
-// end stops it, and shows what it said to a test that failed.
+// end stops it, and shows its log if the test has failed.
 func (o *operator) end(t *testing.T) {
 	t.Helper()
 	if err := o.stop(); err != nil {

@@ -28,9 +28,9 @@ import (
 
 const root = "../../.."
 
-// TestScenarios plays the scripts of testdata, each in namespaces of its own, beside one
-// operator in each of its modes: those but the first with a slice of them, unless all are
-// wanted.
+// TestScenarios plays the scripts of testdata, each in its own namespaces, beside one
+// operator in each of its modes: in modes other than the first only a few scripts, unless
+// all are wanted.
 func TestScenarios(t *testing.T) {
 	envoy := programtest.E2E.Envoy(t)
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
@@ -68,10 +68,10 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// olderVariable names the program of an older release, if there is one to go back to.
+// olderVariable has the path of an older release's program, if there is one.
 const olderVariable = "OVERRIDES_OLDER"
 
-// params are those of a run of scripts, whose namespaces begin with a prefix.
+// params are the parameters for running scripts, whose namespaces begin with a prefix.
 func params(mesh *localmesh.Mesh, o *operator, prefix string, counts *tally, p testscript.Params) testscript.Params {
 	p.RequireExplicitExec, p.RequireUniqueNames, p.Cmds = true, true, commands()
 	p.Setup = func(e *testscript.Env) error {
@@ -88,10 +88,10 @@ func params(mesh *localmesh.Mesh, o *operator, prefix string, counts *tally, p t
 	return p
 }
 
-// key is that of the scene of a script.
+// key is the key of a script's scene.
 type key struct{}
 
-// scene is what a script plays in.
+// scene is the state of a script.
 type scene struct {
 	mesh               *localmesh.Mesh
 	operator           *operator
@@ -100,15 +100,16 @@ type scene struct {
 	namespace, callers string
 
 	overrides []string
-	// began is when the load did, hidden when a user's rule took subsets from proxies.
+	// began is the start of the load, hidden the time when a user's rule hid subsets from
+	// proxies.
 	began   time.Time
 	hidden  []time.Duration
 	running []*load.Load
-	// counts are those of the sources by their names, once the load has ended.
+	// counts are the counts of the sources by name, once the load has ended.
 	counts map[string]load.Count
 }
 
-// commands are those of scripts.
+// commands are the commands of scripts.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	out := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, command := range map[string]func(*scene, context.Context, *testscript.TestScript, []string) error{
@@ -139,7 +140,7 @@ func (s *scene) service(ctx context.Context, ts *testscript.TestScript, args []s
 	return errors.Join(s.mesh.WaitReady(ctx, s.namespace), s.mesh.WaitReady(ctx, s.callers))
 }
 
-// annotate sets annotations of shop; those without a value go.
+// annotate sets annotations of shop, and removes those without a value.
 func (s *scene) annotate(ctx context.Context, _ *testscript.TestScript, args []string) error {
 	var parts []string
 	for _, arg := range args {
@@ -190,14 +191,14 @@ func (s *scene) apply(ctx context.Context, ts *testscript.TestScript, args []str
 	return nil
 }
 
-// hide applies rules that hide subsets of ours from some callers.
+// hide applies rules that hide the operator's subsets from some callers.
 func (s *scene) hide(ctx context.Context, ts *testscript.TestScript, args []string) error {
 	s.hidden = append(s.hidden, time.Since(s.began))
 	return s.apply(ctx, ts, args)
 }
 
 // forgiven counts failures in the second in which subsets were hidden: proxies lose them
-// with the rule itself, before anybody can tell them of other routes.
+// together with the rule, before they can get other routes.
 func (s *scene) forgiven(c *load.Count) int {
 	out := 0
 	for text, n := range c.Errors {
@@ -275,7 +276,7 @@ func (s *scene) override(_ context.Context, _ *testscript.TestScript, args []str
 	return nil
 }
 
-// stop ends what a script has left.
+// stop ends everything that a script has left running.
 func (s *scene) stop() {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// tally is what became of the requests of scripts: a line for each kind of each script.
+// tally has the results of scripts' requests: a line for each kind of each script.
 type tally struct {
 	mu       sync.Mutex
 	lines    []string
 	ordinary counted
 }
 
-// counted is what became of some requests. Those that are forgiven failed within the
-// second in which a user's rule hid subsets, and are not counted as failed.
+// counted has the results of some requests. Forgiven ones failed within the second in
+// which a user's rule hid subsets, and do not count as failed.
 type counted struct{ sent, failed, forgiven, misrouted int }
 
 func (c counted) String() string {

@@ -14,28 +14,28 @@ import (
 )
 
 const (
-	// allVariable has all scripts played with all variants of the operator.
+	// allVariable makes all scripts run in all modes of the operator.
 	allVariable = "OVERRIDES_SCENARIOS"
-	// system is the namespace that config/install gives the operator.
+	// system is the namespace of the operator in config/install.
 	system = "overrides-system"
 )
 
-// slice has the scripts that are played with the variants in any case: one in which what
-// is released moves, and one in which a rule hides subsets and uncovers them.
+// slice has the scripts that run in all modes anyway: one in which the released version
+// changes, and one in which a rule hides subsets and reveals them.
 var slice = []string{"testdata/a1-pin-to-unready.txtar", "testdata/a6-callers-rule.txtar"}
 
-// mode is a way to run the operator.
+// mode is a mode of the operator.
 type mode struct {
 	name string
-	// flags prepares the mesh, and returns what the operator has to be told.
+	// flags prepares the mesh, and returns the operator's flags.
 	flags func(context.Context, *localmesh.Mesh) ([]string, error)
-	// used is a metric that is above 0 where the mode has been of consequence.
+	// used is a metric that is above 0 if the mode had an effect.
 	used string
-	// all says that all scripts are played in any case.
+	// all says that all scripts always run.
 	all bool
 }
 
-// modes are the operator by its defaults, with the readiness gate, and asking istiod.
+// modes are the default operator, with the readiness gate, and with questions to istiod.
 func modes() []mode {
 	return []mode{
 		{name: "Beside", all: true},
@@ -56,7 +56,7 @@ func (m *mode) play(t *testing.T, mesh *localmesh.Mesh, o *operator) {
 		}
 	}
 	counts := &tally{}
-	// The scripts go on when this function has returned.
+	// The scripts continue after this function has returned.
 	t.Cleanup(func() {
 		t.Logf("%s:\n%s", m.name, counts)
 		ctx := context.WithoutCancel(t.Context())

@@ -15,7 +15,7 @@ func (s *scene) text(manifest string) string {
 	return strings.NewReplacer("NAMESPACE", s.namespace, "CALLERS", s.callers).Replace(manifest)
 }
 
-// services are shop and control, and the namespaces of what is behind them and of callers.
+// services are shop and control, and the namespaces of their pods and callers.
 const services = `
 apiVersion: v1
 kind: Namespace
@@ -36,7 +36,7 @@ metadata: {name: control, namespace: NAMESPACE, annotations: {overrides.mesh/man
 spec: {selector: {app: shop}, ports: [{name: http, port: 80, targetPort: 8080}]}
 `
 
-// clientIn is the pod of a namespace from which requests are made.
+// clientIn is the calling pod of a namespace.
 func clientIn(namespace string) string {
 	return `
 ---
@@ -51,7 +51,7 @@ spec:
 `
 }
 
-// deployment is one behind shop.
+// deployment is a Deployment behind shop.
 type deployment struct {
 	name, version, startup string
 	replicas               string
@@ -82,7 +82,7 @@ func parseDeployment(args []string) (deployment, error) {
 	return d, nil
 }
 
-// manifest is d as YAML. Its pods have no sidecar, which none of their callers needs.
+// manifest is d as YAML. Its pods have no sidecar, since none of their callers needs one.
 func (d *deployment) manifest() string {
 	selector := "{app: shop, workload: " + d.name + "}"
 	labels := append([]string{"app: shop", fmt.Sprintf("version: %q", d.version), `sidecar.istio.io/inject: "false"`}, d.labels...)

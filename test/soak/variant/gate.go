@@ -17,9 +17,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/port"
 )
 
-// Gate installs the webhook of the readiness gate, as the manifest has it, with its
-// Secret in a namespace, and returns what the operator has to be told of it. The API
-// server calls it by URL.
+// Gate installs the webhook of the readiness gate from the manifest, with its Secret in a
+// namespace, and returns the operator's flags. The API server calls the webhook by URL.
 func Gate(ctx context.Context, mesh *localmesh.Mesh, manifest, namespace string) ([]string, error) {
 	free, err := port.Free(ctx, 1)
 	if err != nil {

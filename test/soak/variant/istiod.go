@@ -12,11 +12,11 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/machine"
 )
 
-// rights are the documents of a manifest that say who may do what.
+// rights matches the RBAC documents of a manifest.
 var rights = regexp.MustCompile(`(?m)^kind: (Namespace|ServiceAccount|(Cluster)?Role(Binding)?)$`)
 
-// Rights applies what manifests say of who may do what, and leaves out all else: the
-// operator is not run by the mesh.
+// Rights applies the RBAC objects of manifests, and nothing else: the mesh does not run
+// the operator.
 func Rights(ctx context.Context, mesh *localmesh.Mesh, manifests ...string) error {
 	for _, manifest := range manifests {
 		text, err := os.ReadFile(manifest)
@@ -31,9 +31,8 @@ func Rights(ctx context.Context, mesh *localmesh.Mesh, manifests ...string) erro
 	return nil
 }
 
-// IstiodSync returns what the operator has to be told in order to ask istiod, which is
-// reached from outside the mesh through a port of its own. The service account in
-// whose name it asks must be there: see Rights.
+// IstiodSync returns the operator's flags for asking istiod, which it reaches from
+// outside the mesh through a port of its own. Its service account must exist: see Rights.
 func IstiodSync(ctx context.Context, mesh *localmesh.Mesh) ([]string, error) {
 	address, err := mesh.Forward(ctx, localmesh.Pod{}, machine.NodeAddress+":15012")
 	if err != nil {

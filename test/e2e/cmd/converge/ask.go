@@ -27,27 +27,28 @@ type conversation struct {
 	acked   time.Time
 }
 
-// end ends it.
+// end ends the conversation.
 func (c *conversation) end() {
 	c.stop()
 	<-c.done
 }
 
-// begin says since when the subset is stored.
+// begin sets the time when the subset was stored.
 func (c *conversation) begin(stored time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending.Since = stored
 }
 
-// ackedAt is when it was said that all sidecars have the subset; zero for not yet.
+// ackedAt is the time when istiod reported that all sidecars have the subset; zero for
+// not yet.
 func (c *conversation) ackedAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.acked
 }
 
-// told describes what was said last.
+// told describes the last answer.
 func (c *conversation) told() string {
 	select {
 	case <-c.done:
@@ -59,7 +60,7 @@ func (c *conversation) told() string {
 	return fmt.Sprintf("%v", c.last)
 }
 
-// converse begins to ask.
+// converse starts asking.
 func (b *bench) converse(ctx context.Context, cluster plan.Cluster) (*conversation, error) {
 	session, err := b.client.Open(ctx)
 	if err != nil {

@@ -39,7 +39,7 @@ func (f *fleet) close() {
 	f.running.Wait()
 }
 
-// grow adds sidecars until there are n, and waits until all have their first
+// grow adds sidecars until there are n, and waits until all have received their first
 // configuration.
 func (f *fleet) grow(ctx context.Context, n int) error {
 	for len(f.sidecars) < n {
@@ -67,7 +67,7 @@ func (f *fleet) grow(ctx context.Context, n int) error {
 	})
 }
 
-// begin has all sidecars look for something new.
+// begin sets the aim of all sidecars.
 func (f *fleet) begin(a *aim) {
 	f.aim.Store(a)
 	for _, s := range f.sidecars {
@@ -75,8 +75,8 @@ func (f *fleet) begin(a *aim) {
 	}
 }
 
-// arrived returns when each sidecar had the endpoints and the routes; false where
-// one has not.
+// arrived returns when each sidecar received the endpoints and the routes; false if one
+// has not.
 func (f *fleet) arrived(routes bool) (warm, routed []time.Time, all bool) {
 	for _, s := range f.sidecars {
 		w, r := s.times()
@@ -88,7 +88,7 @@ func (f *fleet) arrived(routes bool) (warm, routed []time.Time, all bool) {
 	return warm, routed, true
 }
 
-// count returns how many have the endpoints, or the routes.
+// count returns the number of sidecars that have the endpoints, or the routes.
 func (f *fleet) count(routes bool) int {
 	n := 0
 	for _, s := range f.sidecars {

@@ -15,7 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh"
 )
 
-// settings are what the flags say.
+// settings are the flags.
 type settings struct {
 	counts   []int
 	services int
@@ -37,8 +37,8 @@ func parse() (settings, error) {
 	var s settings
 	counts := flag.String("proxies", "10,100,300,500", "`numbers` of sidecars")
 	flag.IntVar(&s.services, "services", 50, "`number` of Services")
-	flag.IntVar(&s.rounds, "rounds", 20, "`times` that each order of writing is measured")
-	flag.IntVar(&s.silent, "silent", 3, "`times` that one sidecar does not answer")
+	flag.IntVar(&s.rounds, "rounds", 20, "`number` of measurements of each order of writing")
+	flag.IntVar(&s.silent, "silent", 3, "`number` of rounds in which one sidecar does not answer")
 	flag.Parse()
 	for text := range strings.SplitSeq(*counts, ",") {
 		n, err := strconv.Atoi(text)
@@ -87,7 +87,7 @@ func run(ctx context.Context) (err error) {
 	return errors.Join(wrong...)
 }
 
-// poll waits until done, for as long as anything may take.
+// poll waits until done returns true, up to a common limit.
 func poll(ctx context.Context, what string, done func() bool) error {
 	const timeout = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -104,7 +104,7 @@ func poll(ctx context.Context, what string, done func() bool) error {
 	return nil
 }
 
-// pause lets time pass, but not beyond ctx.
+// pause waits for d, but not beyond ctx.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

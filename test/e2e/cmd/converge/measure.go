@@ -15,8 +15,8 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/machine"
 )
 
-// gaps are the times from the subset being stored to the route being written;
-// whenSettled means when the sync status says so.
+// gaps are the times between the storing of the subset and the writing of the route;
+// whenSettled means when the sync status reports it.
 var gaps = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, time.Second, whenSettled}
 
 const whenSettled = -1
@@ -33,22 +33,25 @@ type bench struct {
 	subsets map[string]string
 }
 
-// result is what was measured with one number of sidecars.
+// result has the measurements with one number of sidecars.
 type result struct {
 	proxies int
-	// warm and routed are from the object being stored to a sidecar having it.
+	// warm and routed are the times from storing the object until a sidecar received it.
 	warm, routed []time.Duration
-	// asked and lag are from the subset being stored, and from the last sidecar having
-	// it, to the sync status saying so; took is what a round of questions takes.
+	// asked and lag are the times until the sync status reported a subset, from its
+	// storing and from its arrival in the last sidecar; took is the duration of a round
+	// of questions.
 	asked, lag, took []time.Duration
-	// early counts subsets that counted as acked before a sidecar had them.
+	// early counts subsets that were reported as acked before a sidecar had received
+	// them.
 	early int
 	order map[time.Duration]*disorder
-	// silent counts rounds with a silent sidecar; hasty those that counted as acked anyway.
+	// silent counts rounds with a silent sidecar; hasty those in which the subset was
+	// reported as acked anyway.
 	silent, hasty int
 }
 
-// disorder counts routes that came before their subset.
+// disorder counts routes that arrived before their subset.
 type disorder struct {
 	rounds, affected, proxies, early int
 	longest                          time.Duration
@@ -64,8 +67,8 @@ func newBench(mesh *localmesh.Mesh, s settings) (*bench, error) {
 	return &bench{settings: s, mesh: mesh, fleet: newFleet(mesh), client: client, subsets: map[string]string{}}, err
 }
 
-// measure measures with the sidecars that there are. The orders of writing take
-// turns, so that what else the machine does meets all of them.
+// measure measures with the current sidecars. The orders of writing alternate, so that
+// other load on the machine affects all of them.
 func (b *bench) measure(ctx context.Context) (*result, error) {
 	r := &result{proxies: len(b.fleet.sidecars), order: map[time.Duration]*disorder{}}
 	for _, gap := range gaps {
@@ -88,7 +91,7 @@ func (b *bench) measure(ctx context.Context) (*result, error) {
 	return r, nil
 }
 
-// next is a Service, its new subset, and the one that it had.
+// next returns a Service, its new subset, and its previous one.
 func (b *bench) next() (service, subset, before string) {
 	service = serviceName(b.round % b.services)
 	b.round++
@@ -97,7 +100,7 @@ func (b *bench) next() (service, subset, before string) {
 	return service, subset, before
 }
 
-// follow watches the sidecars for a subset, and begins to ask istiod about it.
+// follow watches the sidecars for a subset, and starts asking istiod about it.
 func (b *bench) follow(ctx context.Context, service, subset string) (*conversation, error) {
 	b.fleet.begin(&aim{cluster: clusterOf(service, subset), marker: []byte("override." + subset)})
 	return b.converse(ctx, plan.Cluster{Host: hostOf(service), Subset: subset})
@@ -141,7 +144,7 @@ func (b *bench) play(ctx context.Context, r *result, gap time.Duration) error {
 	return nil
 }
 
-// playSilent is a round in which one sidecar takes nothing for a while.
+// playSilent is a round in which one sidecar reads nothing for a while.
 func (b *bench) playSilent(ctx context.Context, r *result) error {
 	service, subset, before := b.next()
 	ask, err := b.follow(ctx, service, subset)
@@ -175,7 +178,7 @@ func (r *result) add(stored, routesStored time.Time, warm, routed []time.Time) {
 	}
 }
 
-// judge holds what the sync status said against what was so.
+// judge compares the sync status with the facts.
 func (r *result) judge(stored time.Time, warm []time.Time, ask *conversation) {
 	last := slices.MaxFunc(warm, time.Time.Compare)
 	at := ask.ackedAt()

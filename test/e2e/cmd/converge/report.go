@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// report prints what was measured.
+// report prints the measurements.
 func report(to io.Writer, results []*result) {
 	fmt.Fprintln(to, "| sidecars | write → subset in a sidecar | write → route in a sidecar | subset stored → sync status says all | … after the last sidecar | one round of questions | settled too early | settled with a silent sidecar |")
 	fmt.Fprintln(to, "|---:|---:|---:|---:|---:|---:|---:|---:|")
@@ -38,7 +38,7 @@ func name(gap time.Duration) string {
 	}
 }
 
-// spread is median, 99th percentile and maximum.
+// spread returns the median, 99th percentile and maximum.
 func spread(all []time.Duration) string {
 	if len(all) == 0 {
 		return "–"
@@ -48,7 +48,7 @@ func spread(all []time.Duration) string {
 	return fmt.Sprintf("%d / %d / %d", at(50), at(99), sorted[len(sorted)-1].Milliseconds())
 }
 
-// wrong lists what must not be.
+// wrong lists violations.
 func (r *result) wrong() []error {
 	var out []error
 	if r.early > 0 {

@@ -14,11 +14,10 @@ func serviceName(n int) string { return fmt.Sprintf("service-%d", n) }
 
 func hostOf(service string) string { return service + "." + namespace + ".svc.cluster.local" }
 
-// clusterOf is what Envoy calls a subset.
+// clusterOf is Envoy's name for a subset.
 func clusterOf(service, subset string) string { return "outbound|80|" + subset + "|" + hostOf(service) }
 
-// manifests are the Services, each with one address behind it, and who may ask
-// istiod.
+// manifests are the Services, each with one address, and the account that may ask istiod.
 func manifests(services int) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n", namespace)
@@ -33,7 +32,7 @@ func manifests(services int) []byte {
 	return out.Bytes()
 }
 
-// rule gives a Service one subset, and the one that it had before.
+// rule gives a Service one subset besides its previous one.
 func rule(service, subset, before string) []byte {
 	text := fmt.Sprintf("apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: %s, namespace: %s}\n"+
 		"spec:\n  host: %s\n  subsets:\n  - {name: %s, labels: {version: %s}}\n", service, namespace, hostOf(service), subset, subset)
@@ -43,7 +42,7 @@ func rule(service, subset, before string) []byte {
 	return []byte(text)
 }
 
-// routes sends requests that ask for it to a subset.
+// routes sends requests with its override to a subset.
 func routes(service, subset string) []byte {
 	return fmt.Appendf(nil, "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: %s, namespace: %s}\nspec:\n"+
 		"  hosts: [%s]\n  http:\n  - name: override.%s\n    match: [{headers: {x-override: {exact: '%s:%s'}}}]\n"+

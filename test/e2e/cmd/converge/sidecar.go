@@ -23,25 +23,26 @@ const (
 	routeType    = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 )
 
-// aim is what a round looks for: a cluster, and a text that routes to it contain.
+// aim is the goal of a round: a cluster, and a text that routes to it contain.
 type aim struct {
 	cluster string
 	marker  []byte
 }
 
-// sidecar is a simulated Envoy. It takes responses one by one, subscribes to the
-// endpoints of the clusters that it got, and acknowledges.
+// sidecar is a simulated Envoy. It reads responses one by one, subscribes to the
+// endpoints of the clusters that it received, and acknowledges.
 type sidecar struct {
 	node *corev3.Node
-	// ackFirst is set where acknowledgements go before what they bring about.
+	// ackFirst says that it sends acknowledgements before the subscriptions that they
+	// cause.
 	ackFirst bool
 	aim      *atomic.Pointer[aim]
-	// silent makes it take nothing, as a process that was stopped does.
+	// silent makes it read nothing, like a stopped process.
 	silent atomic.Bool
 
 	mu       sync.Mutex
 	clusters map[string]bool
-	// warm and routed are when the aim's endpoints and routes had come.
+	// warm and routed are the times when the aim's endpoints and routes arrived.
 	warm, routed time.Time
 	routes       int
 }
@@ -68,7 +69,7 @@ func newSidecar(n int, a *atomic.Pointer[aim]) (*sidecar, error) {
 	}, nil
 }
 
-// id is how istiod names it.
+// id is its name in istiod.
 func (s *sidecar) id() string { return strings.Split(s.node.GetId(), "~")[2] }
 
 type deltaStream = grpc.BidiStreamingClient[discoveryv3.DeltaDiscoveryRequest, discoveryv3.DeltaDiscoveryResponse]
@@ -76,7 +77,7 @@ type deltaStream = grpc.BidiStreamingClient[discoveryv3.DeltaDiscoveryRequest, d
 // run keeps a stream until ctx ends.
 func (s *sidecar) run(ctx context.Context, connection *grpc.ClientConn) {
 	for ctx.Err() == nil {
-		// Istiod takes a few new streams a second; Envoy too tries again.
+		// Istiod accepts a few new streams a second; Envoy too tries again.
 		_ = s.converse(ctx, connection) // it ends with an error, always
 		pause(ctx, 500*time.Millisecond)
 	}
@@ -152,7 +153,7 @@ func (s *sidecar) take(stream deltaStream, response *discoveryv3.DeltaDiscoveryR
 	return send(stream, ack)
 }
 
-// takeClusters returns how what is subscribed to changes; nil for not at all.
+// takeClusters returns the change of subscriptions; nil for none.
 func (s *sidecar) takeClusters(response *discoveryv3.DeltaDiscoveryResponse) *discoveryv3.DeltaDiscoveryRequest {
 	change := &discoveryv3.DeltaDiscoveryRequest{TypeUrl: endpointType}
 	for _, r := range response.GetResources() {
@@ -173,14 +174,14 @@ func (s *sidecar) takeClusters(response *discoveryv3.DeltaDiscoveryResponse) *di
 	return change
 }
 
-// times returns when the aim's endpoints and its routes had come.
+// times returns when the aim's endpoints and its routes arrived.
 func (s *sidecar) times() (warm, routed time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.warm, s.routed
 }
 
-// forget begins a round.
+// forget starts a round.
 func (s *sidecar) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

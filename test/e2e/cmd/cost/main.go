@@ -22,7 +22,7 @@ import (
 //go:embed workloads.yaml
 var workloads []byte
 
-// settings are what the flags say.
+// settings are the flags.
 type settings struct {
 	sample  string
 	counts  []int
@@ -44,12 +44,12 @@ func main() {
 
 func parse() (settings, error) {
 	var s settings
-	counts := flag.String("routes", "0,10,100,1000", "`numbers` of versions beside the released one")
+	counts := flag.String("routes", "0,10,100,1000", "`numbers` of versions besides the released one")
 	flag.StringVar(&s.sample, "sample", "bin/sample", "the `program` that Pods run")
 	flag.IntVar(&s.rounds, "rounds", 15, "`times` that each block is measured")
 	flag.DurationVar(&s.block, "block", 500*time.Millisecond, "`length` of a block")
-	flag.IntVar(&s.workers, "workers", 4, "`requests` at a time")
-	flag.Uint64Var(&s.seed, "seed", 1, "what the order of blocks follows from")
+	flag.IntVar(&s.workers, "workers", 4, "concurrent `requests`")
+	flag.Uint64Var(&s.seed, "seed", 1, "seed of the order of blocks")
 	flag.Parse()
 	for text := range strings.SplitSeq(*counts, ",") {
 		n, err := strconv.Atoi(text)
@@ -98,8 +98,8 @@ func run(ctx context.Context) (err error) {
 	return nil
 }
 
-// deploy applies workloads, subsets and routes, each when those before it are in
-// the proxy.
+// deploy applies workloads, subsets and routes, each when the proxy has received those
+// before.
 func deploy(ctx context.Context, mesh *localmesh.Mesh, all []service) error {
 	core, rules, routes, err := manifests(all)
 	if err != nil {
@@ -119,8 +119,8 @@ func deploy(ctx context.Context, mesh *localmesh.Mesh, all []service) error {
 	return nil
 }
 
-// measure runs all blocks in each round, in an order of its own, after a first
-// round that only warms up.
+// measure runs all blocks in each round, in a new order, after a first round for warming
+// up.
 func measure(ctx context.Context, s settings, client *http.Client, pid int, all []*block) error {
 	random := rand.New(rand.NewPCG(s.seed, 0))
 	for round := range s.rounds + 1 {

@@ -18,13 +18,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/load"
 )
 
-// block is one kind of request to one Service, and what was measured of it.
+// block is one kind of request to one Service, and its measurements.
 type block struct {
 	service service
 	kind    string
 	// header is the value of the override header, empty for none.
 	header string
-	// want is the version that is to answer.
+	// want is the version that must answer.
 	want    string
 	samples []sample
 }
@@ -33,7 +33,7 @@ type block struct {
 type sample struct {
 	requests int
 	took     time.Duration
-	// cpu is the proxy's, user and system.
+	// cpu is the proxy's CPU time, user and system.
 	cpu     time.Duration
 	latency load.Histogram
 }
@@ -50,8 +50,8 @@ func blocks(all []service) []*block {
 	return out
 }
 
-// run sends requests for a time, from as many workers as given, each as fast as
-// answers come.
+// run sends requests for a time, by the given number of workers, each as fast as answers
+// arrive.
 func (b *block) run(ctx context.Context, client *http.Client, pid, workers int, d time.Duration) error {
 	var failed atomic.Pointer[error]
 	histograms := make([]load.Histogram, workers)
@@ -115,8 +115,8 @@ func (b *block) send(ctx context.Context, client *http.Client) error {
 	return nil
 }
 
-// cpuTime returns how long the threads of a process have run (proc(5): the
-// first field of schedstat, in nanoseconds).
+// cpuTime returns the CPU time of a process's threads (proc(5): the first field of
+// schedstat, in nanoseconds).
 func cpuTime(pid int) (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(files) == 0 {
@@ -138,8 +138,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return total, nil
 }
 
-// findProxy returns the process of the Envoy whose node is in namespace: the
-// only one here.
+// findProxy returns the process of the only Envoy here.
 func findProxy(dir string) (int, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

@@ -18,11 +18,11 @@ const (
 	last = "zz-last"
 )
 
-// service is a Service under measurement.
+// service is a Service that is measured.
 type service struct {
 	name     string
 	versions int
-	// bare says that the row for ordinary requests was taken out.
+	// bare says that the row for ordinary requests was removed.
 	bare bool
 }
 
@@ -37,15 +37,15 @@ func services(counts []int) []service {
 	return out
 }
 
-// manifests returns the Services, and the objects that Overrides makes for them:
-// rules with subsets, to be applied first, and routes.
+// manifests returns the Services, and the objects that Overrides generates for them:
+// rules with subsets, to apply first, and routes.
 func manifests(all []service) (core, rules, routes []byte, err error) {
 	snapshot := &model.Snapshot{Options: model.DefaultOptions(), Namespaces: []string{namespace}}
 	var text bytes.Buffer
 	for _, s := range all {
 		selector := "app: server"
 		if s.versions == 0 {
-			// Without versions there is nothing to pin, and so no other pods.
+			// Without versions there is nothing to pin, and there are no other pods.
 			selector += ", version: " + released
 		}
 		fmt.Fprintf(&text, "---\napiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: %s}\n"+
@@ -54,7 +54,8 @@ func manifests(all []service) (core, rules, routes []byte, err error) {
 	}
 	result := compile.Compile(snapshot)
 	for i := range result.Tables {
-		// Those that are bare are told by the name of the Service they were made for.
+		// Bare Services are identified by the name of the Service that the object was
+		// generated for.
 		if slices.ContainsFunc(all, func(s service) bool { return s.bare && s.name == result.Tables[i].Owner }) {
 			result.Tables[i].Routes = slices.DeleteFunc(result.Tables[i].Routes, func(r route.Route) bool { return r.Kind == route.Ordinary })
 		}
@@ -77,8 +78,8 @@ func manifests(all []service) (core, rules, routes []byte, err error) {
 	return text.Bytes(), rules, routes, nil
 }
 
-// model returns s with its released version and as many others as are wanted.
-// All but the last have no pods here, which costs a proxy no less.
+// model returns s with its released version and the wanted number of others. All but the
+// last have no pods here, which costs a proxy just as much.
 func (s service) model() model.Service {
 	out := model.Service{
 		Namespace: namespace, Name: s.name, Selector: map[string]string{"app": "server"},

@@ -1,5 +1,5 @@
-// Scale measures the operator in clusters of several sizes, one after the other,
-// and prints a table. What was measured of a commit is kept and not measured again.
+// Scale measures the operator in clusters of several sizes, one after the other, and
+// prints a table. It keeps the results of a commit, and does not repeat them.
 package main
 
 import (
@@ -32,14 +32,14 @@ func main() {
 }
 
 func measure(ctx context.Context) error {
-	sizes := flag.String("services", "100,1000", "how many Services, in `numbers`")
+	sizes := flag.String("services", "100,1000", "`numbers` of Services")
 	out := flag.String("out", ".cache/bench-cluster", "`folder` of results")
-	fresh := flag.Bool("fresh", false, "measure again what is there already")
-	flags := flag.String("flags", "", "further `flags` of the operator")
+	fresh := flag.Bool("fresh", false, "measure again even if there are results")
+	flags := flag.String("flags", "", "more `flags` of the operator")
 	o := scale.Options{Log: os.Stderr, Idle: 10 * time.Second}
-	flag.IntVar(&o.Seconds, "seconds", 300, "how long there are changes")
-	flag.IntVar(&o.PerSecond, "rate", 10, "changes a second")
-	flag.Uint64Var(&o.Seed, "seed", 1, "what chance begins with")
+	flag.IntVar(&o.Seconds, "seconds", 300, "duration of the changes, in seconds")
+	flag.IntVar(&o.PerSecond, "rate", 10, "changes per second")
+	flag.Uint64Var(&o.Seed, "seed", 1, "seed of the random choices")
 	flag.StringVar(&o.Program, "program", "bin/overrides", "`path` of overrides")
 	flag.StringVar(&o.Root, "root", ".", "`folder` of the repository")
 	flag.StringVar(&o.Profiles, "profiles", "", "`folder` for profiles of the operator")
@@ -69,7 +69,7 @@ func measure(ctx context.Context) error {
 	return err
 }
 
-// one measures one size, and keeps the result.
+// one measures one size, and stores the result.
 func one(ctx context.Context, o scale.Options, commit, path string) (*scale.Result, error) {
 	load, _ := os.ReadFile("/proc/loadavg") // none elsewhere
 	result, err := scale.Run(ctx, o)
@@ -87,7 +87,7 @@ func one(ctx context.Context, o scale.Options, commit, path string) (*scale.Resu
 	return result, os.WriteFile(path, text, 0o644)
 }
 
-// kept reads a result that is there already.
+// kept reads a stored result.
 func kept(path string) (*scale.Result, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,7 +103,7 @@ func kept(path string) (*scale.Result, error) {
 	return &out, nil
 }
 
-// commitOf names what is measured.
+// commitOf returns the commit that is measured.
 func commitOf(ctx context.Context, root string) string {
 	text, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty").Output()
 	if err != nil {
