@@ -13,7 +13,7 @@ import (
 
 var step = regexp.MustCompile(`(?m)^step ([a-z0-9-]+)$`)
 
-// TestWorkflowRunsEverything holds the workflow against .ci/run: both run the same steps.
+// TestWorkflowRunsEverything compares the workflow with .ci/run: both run the same steps.
 func TestWorkflowRunsEverything(t *testing.T) {
 	t.Parallel()
 	script, err := os.ReadFile(root + "/.ci/run")
@@ -52,8 +52,8 @@ func TestWorkflowRunsEverything(t *testing.T) {
 
 var suites = regexp.MustCompile(`(?m)^(?:E2E|OPERATOR)_SUITES +\?= (.*)$`)
 
-// TestSuitesRun: make test leaves the module test out, so each of its packages that has
-// tests is in one of the Makefile's two lists.
+// TestSuitesRun: make test does not run the module test, so each of its packages with
+// tests must be in one of the Makefile's two lists.
 func TestSuitesRun(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(root + "/Makefile")

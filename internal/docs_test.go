@@ -12,12 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// root is the folder of the repository, as tests of this package see it.
+// root is the repository's root, relative to this package.
 const root = ".."
 
 var listed = regexp.MustCompile(`(?m)^//\t([a-z0-9_]+\.go) `)
 
-// TestDocListsFiles holds the list of files that a doc.go has against its folder.
+// TestDocListsFiles compares the list of files in a doc.go with its folder.
 func TestDocListsFiles(t *testing.T) {
 	t.Parallel()
 	lists := 0
@@ -44,7 +44,7 @@ func TestDocListsFiles(t *testing.T) {
 	}
 }
 
-// sources lists the files of a package but for its doc.go and its tests.
+// sources lists the files of a package, except doc.go and tests.
 func sources(t *testing.T, folder string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
@@ -60,7 +60,7 @@ func sources(t *testing.T, folder string) []string {
 	return out
 }
 
-// folders lists the folders of the repository that may hold Go, by their paths.
+// folders lists the folders of the repository that may contain Go, by path.
 func folders(t *testing.T) []string {
 	t.Helper()
 	var out []string
@@ -84,8 +84,8 @@ func folders(t *testing.T) []string {
 	return out
 }
 
-// nestedInPure reports whether a folder below internal is a package inside a pure one, and
-// no helper for tests: it does the I/O for that package.
+// nestedInPure reports whether a folder below internal is a package inside a pure one
+// that does I/O for it, and not a helper for tests.
 func nestedInPure(name string) bool {
 	parent, nested, _ := strings.Cut(name, "/")
 	return slices.Contains(pure, parent) && !strings.HasSuffix(nested, "test")
@@ -93,9 +93,9 @@ func nestedInPure(name string) bool {
 
 var row = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| .* \\|$")
 
-// TestArchitecture holds the tables of docs/architecture.md against the folders: all
-// packages below internal are there, those that are pure are called so, and all Go
-// modules and all suites of the module test are there.
+// TestArchitecture compares the tables of docs/architecture.md with the folders: they
+// list all packages below internal, mark the pure ones, and list all Go modules and all
+// suites of the module test.
 func TestArchitecture(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(root + "/docs/architecture.md")

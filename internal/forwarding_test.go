@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestForwardingSnippets runs a service with the code that docs/forwarding.md has for
-// each language, where this machine has the language, and looks at what it passes on.
+// TestForwardingSnippets runs a service with the code for each language in
+// docs/forwarding.md, if this machine has the language, and checks the forwarded headers.
 func TestForwardingSnippets(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../docs/forwarding.md")
@@ -46,7 +46,7 @@ func TestForwardingSnippets(t *testing.T) {
 	}
 }
 
-// carriersOf returns both carriers; lines that were joined count as lines.
+// carriersOf returns both carriers; joined lines count as lines.
 func carriersOf(h http.Header) []string {
 	joined := strings.Join(h["X-Override"], ", ")
 	return []string{strings.Join(strings.FieldsFunc(joined, func(r rune) bool { return r == ',' || r == ' ' }), ", "), strings.Join(h["Baggage"], ", ")}

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestMakeHelp: make help has two columns, whatever the names of the targets, and fits a
-// terminal.
+// TestMakeHelp: the output of make help has two columns, whatever the names of the
+// targets, and fits a terminal.
 func TestMakeHelp(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("make"); err != nil {

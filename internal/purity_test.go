@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// pure packages decide; they may import each other and no other package of
-// this module. I/O imports them, never the other way round.
+// pure packages make decisions; they may import each other and no other package of this
+// module. I/O packages import them, never vice versa.
 var pure = []string{
 	"diag", "grammar", "model", "discover", "route", "valid", "mesh", "compile", "prove", "island", "istio", "encoded", "generate", "envoy", "plan", "current", "event", "proxysync", "gate", "explain", "report",
 }
 
-// forbidden imports would let a decision depend on something but its input.
+// forbidden imports would let a decision depend on more than its input.
 var forbidden = []string{
 	"context", "crypto/rand", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "os/exec", "sync",
 	"k8s.io/client-go", "k8s.io/klog", "sigs.k8s.io/controller-runtime", "github.com/go-logr",
@@ -38,7 +38,8 @@ func TestPurePackagesStayPure(t *testing.T) {
 			}
 			for _, path := range imports(t, file) {
 				if slices.ContainsFunc(forbidden, func(f string) bool {
-					// Below a package of the standard library may be a harmless one, such as net/url.
+					// A subpackage of the standard library may be harmless, such as
+					// net/url.
 					return path == f || (strings.Contains(f, ".") && strings.HasPrefix(path, f+"/"))
 				}) {
 					t.Errorf("%s imports %s", file, path)
@@ -51,7 +52,7 @@ func TestPurePackagesStayPure(t *testing.T) {
 	}
 }
 
-// TestLinterKnowsPurePackages: the linter's lists of what is pure are those of this file.
+// TestLinterKnowsPurePackages: the linter's lists of pure packages match this file.
 func TestLinterKnowsPurePackages(t *testing.T) {
 	t.Parallel()
 	config, err := os.ReadFile("../.golangci.yml")
@@ -65,7 +66,7 @@ func TestLinterKnowsPurePackages(t *testing.T) {
 	}
 }
 
-// TestPlanKnowsNoBackEnd: a plan orders writes of objects, whatever they are.
+// TestPlanKnowsNoBackEnd: a plan orders writes of any objects.
 func TestPlanKnowsNoBackEnd(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("plan/*.go")
@@ -103,8 +104,8 @@ func imports(t *testing.T, file string) []string {
 	return out
 }
 
-// TestProgramCanBeInstalled: `go install …@latest` refuses a module that replaces another,
-// and could not find one of this repository that is not published beside it.
+// TestProgramCanBeInstalled: `go install …@latest` rejects a module with replace
+// directives, and could not find an unpublished module of this repository.
 func TestProgramCanBeInstalled(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("../go.mod")

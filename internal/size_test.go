@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestNoTemplates: a program that holds text/template's or html/template's look-up of
-// methods by name holds every method of every type; a third of the program's
-// memory would be such. Cobra needs templates only where its own texts are changed.
+// TestNoTemplates: if a program contains the look-up of methods by name of text/template
+// or html/template, it contains every method of every type, a third of its memory. Cobra
+// needs templates only if its own texts are changed.
 func TestNoTemplates(t *testing.T) {
 	t.Parallel()
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "grpcnotrace", "../cmd/overrides")

@@ -16,7 +16,7 @@ import (
 
 const istioGroup = "networking.istio.io"
 
-// Resources are those of the kinds of which something is written.
+// Resources are the resources of the kinds that are written.
 var Resources = map[string]schema.GroupVersionResource{
 	"VirtualService":  {Group: istioGroup, Version: "v1", Resource: "virtualservices"},
 	"DestinationRule": {Group: istioGroup, Version: "v1", Resource: "destinationrules"},
@@ -24,9 +24,9 @@ var Resources = map[string]schema.GroupVersionResource{
 	"Pod":             {Version: "v1", Resource: "pods"},
 }
 
-// Status applies what is to be ours of the status of an object, as JSON; nil gives up
-// all that was. What has come in the object's place is left as it is: the answer is a
-// conflict then, and not found where nothing has.
+// Status applies the operator's fields of an object's status, as JSON; nil removes them.
+// If the object was deleted, it returns "not found", or "conflict" if another object has
+// its name, which it leaves alone.
 func Status(ctx context.Context, objects dynamic.Interface, object diag.Object, uid types.UID, status any) error {
 	resource := Resources[object.Kind]
 	body := map[string]any{

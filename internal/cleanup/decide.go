@@ -23,7 +23,7 @@ type Decision struct {
 	Routes, Subsets []Target
 	// Statuses are OverridePolicies with a status of the operator.
 	Statuses []Target
-	// Gates are Pods whose readiness gate nothing would open any more.
+	// Gates are Pods whose readiness gate would stay closed forever.
 	Gates []Target
 	// Left are objects that look like objects of Overrides and stay.
 	Left []Left

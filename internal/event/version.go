@@ -138,8 +138,8 @@ func (t *teller) say(v route.Version, reason, note string) {
 	t.out.Events = append(t.out.Events, Event{Namespace: v.Namespace, Service: v.Service, Reason: reason, Note: note, Version: v})
 }
 
-// whyNot says why no request can ask for a version any more, and what happens to those
-// that do; empty if they still reach it, or the Service is gone.
+// whyNot says why requests can no longer ask for a version, and what happens to those that
+// do; empty if they still reach it, or the Service is gone.
 func (t *teller) whyNot(v route.Version, was announced) string {
 	asked := fmt.Sprintf("requests for %s:%s", v.Service, v.Version)
 	if t.Left[v.Namespace] {

@@ -120,9 +120,9 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 }
 
 // aboutCarrier reports whether a reason is about the condition on the carriers that every
-// row of a kind has: rows for ordinary requests require that no version is asked for,
-// rows of versions that theirs is. Other conditions on carriers are the user's, who may
-// match on baggage too.
+// row of a kind has: rows for ordinary requests require that the request asks for no
+// version, rows of versions that it asks for their version. Other conditions on carriers
+// are the user's, who may match on baggage too.
 func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool {
 	baggage := reason.Name == grammar.BaggageHeader
 	if reason.Field != route.Header || (!baggage && reason.Name != e.snapshot.Options.Header) {

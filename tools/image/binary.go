@@ -10,8 +10,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// compile builds the program for a platform, in a folder that is given, and returns
-// it. Nothing of the machine gets into it: no paths, no C, no state of a checkout.
+// compile builds the program for a platform, in a given folder, and returns it. It
+// contains nothing of the machine: no paths, no C, no state of a checkout.
 func compile(ctx context.Context, o *options, platform v1.Platform, folder string) ([]byte, error) {
 	path := filepath.Join(folder, "overrides-"+platform.Architecture+platform.Variant)
 	flags := "-s -w -buildid= -X github.com/overrides-mesh/overrides/internal/cli.version=" + o.version

@@ -19,7 +19,7 @@ import (
 
 const sourceURL = "https://github.com/overrides-mesh/overrides"
 
-// built is what was built.
+// built is the result of a build.
 type built struct {
 	images []platformImage
 	index  v1.ImageIndex
@@ -79,7 +79,7 @@ func build(ctx context.Context, o *options) (*built, error) {
 	return out, nil
 }
 
-// labels say what an image is, and from what.
+// labels describe an image and its source.
 func (o *options) labels() map[string]string {
 	out := map[string]string{
 		"org.opencontainers.image.title":         "overrides",
@@ -96,7 +96,7 @@ func (o *options) labels() map[string]string {
 	return out
 }
 
-// assemble makes an image of layers.
+// assemble makes an image from layers.
 func assemble(o *options, platform v1.Platform, layers ...v1.Layer) (v1.Image, error) {
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err := mutate.ConfigFile(image, &v1.ConfigFile{
@@ -124,8 +124,8 @@ func assemble(o *options, platform v1.Platform, layers ...v1.Layer) (v1.Image, e
 	return annotated, nil
 }
 
-// layer packs files, which are sorted, and the folders that they are in. All belong
-// to root, and nobody may write to them.
+// layer packs files, which are sorted, and their folders. All belong to root and are
+// read-only.
 func layer(files []file, modified time.Time) (v1.Layer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -156,7 +156,7 @@ func layer(files []file, modified time.Time) (v1.Layer, error) {
 	return tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
 }
 
-// parents lists the folders that a path is in, the outermost first.
+// parents lists the folders above a path, the outermost first.
 func parents(p string) []string {
 	if folder := path.Dir(p); folder != "." {
 		return append(parents(folder), folder)

@@ -38,7 +38,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// stub stands for a program, since building one for every platform takes minutes.
+// stub replaces the program, since building one for every platform takes minutes.
 func stub(_ context.Context, o *options, platform v1.Platform, _ string) ([]byte, error) {
 	return []byte("program " + o.version + " for " + platform.String()), nil
 }
@@ -51,8 +51,8 @@ func stubbed(t *testing.T, epoch string) *options {
 	return o
 }
 
-// TestRuns builds the image for this machine with the real program, takes it out of
-// the archive as docker load would, and runs it.
+// TestRuns builds the image for this machine with the real program, extracts it from the
+// archive as docker load would, and runs it.
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -79,7 +79,7 @@ func TestRuns(t *testing.T) {
 	if got := output(t, path, "operator", "--help"); !strings.Contains(got, "--leader-elect") {
 		t.Errorf("operator --help says %q", got)
 	}
-	// What the program was made from is in it, and no path of who made it.
+	// The program contains the list of its modules, and no path of its builder.
 	info, err := buildinfo.ReadFile(path)
 	check(t, err)
 	if !slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "k8s.io/client-go" && m.Sum != "" }) {
@@ -94,7 +94,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// output runs a program without anything in its environment, as a container has it.
+// output runs a program with an empty environment, as in a container.
 func output(t *testing.T, path string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path, args...)
@@ -129,8 +129,8 @@ func unpack(t *testing.T, image v1.Image) []unpacked {
 	}
 }
 
-// TestFiles: these files are in the image and no others, all are root's, and nobody
-// may write to them or become anybody by them.
+// TestFiles: the image has exactly these files, all belong to root, and none is writable
+// or setuid.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	o := stubbed(t, "1700000000")
@@ -159,7 +159,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestConfig: what runs, as whom, and what it says of itself.
+// TestConfig checks the command, the user and the labels.
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	b, err := build(t.Context(), stubbed(t, ""))
@@ -184,15 +184,15 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestLayout: the layout names one index with the image of every platform, and all
-// that it names is there.
+// TestLayout: the layout has one index with the image of every platform, and everything
+// that it references exists.
 func TestLayout(t *testing.T) {
 	t.Parallel()
 	o := stubbed(t, "")
 	b, err := build(t.Context(), o)
 	check(t, err)
 	check(t, write(o, b))
-	// Again, into the same folder, it is replaced.
+	// A second build into the same folder replaces it.
 	check(t, write(o, b))
 	root, err := layout.ImageIndexFromPath(filepath.Join(o.output, layoutName))
 	check(t, err)
@@ -219,8 +219,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// TestSameBytes: built twice, everything is the same; of another time or another
-// version it is not.
+// TestSameBytes: two builds are identical; with another time or version they are not.
 func TestSameBytes(t *testing.T) {
 	t.Parallel()
 	digest := func(o *options) string {
@@ -284,7 +283,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestPush: a registry gets the index and all that it names.
+// TestPush: a registry gets the index and everything that it references.
 func TestPush(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))

@@ -26,18 +26,18 @@ func main() {
 	}
 }
 
-// options say what is built.
+// options are the settings of a build.
 type options struct {
-	// tag is what the image is called.
+	// tag is the name of the image.
 	tag name.Tag
-	// source is the folder of the program's module, output that of what is written.
+	// source is the folder of the program's module, output the folder of the results.
 	source, output    string
 	platforms         []v1.Platform
 	version, revision string
-	// created is the time of everything.
+	// created is the time of all files.
 	created time.Time
 	push    bool
-	// compile builds the program for a platform, in a folder that it may use.
+	// compile builds the program for a platform, in a temporary folder.
 	compile func(ctx context.Context, o *options, platform v1.Platform, folder string) ([]byte, error)
 }
 
@@ -103,7 +103,7 @@ func parse(args []string, epoch string) (*options, error) {
 	return o, nil
 }
 
-// describe says what was built.
+// describe prints the result.
 func describe(out io.Writer, o *options, b *built) error {
 	digest, err := b.index.Digest()
 	if err != nil {

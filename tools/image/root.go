@@ -9,17 +9,17 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// What the image is run as: nobody that a node could know.
+// The image's user, which no node knows.
 const (
 	user      = "65532:65532"
 	passwd    = "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n"
 	group     = "root:x:0:\nnonroot:x:65532:\n"
 	programAt = "usr/local/bin/overrides"
-	// rootsAt is where Go's crypto/x509 looks first.
+	// rootsAt is the first path that Go's crypto/x509 reads.
 	rootsAt = "etc/ssl/certs/ca-certificates.crt"
 )
 
-// baseFiles are the files of the image but the program.
+// baseFiles are the files of the image except the program.
 func baseFiles() ([]file, error) {
 	roots, err := certificateAuthorities()
 	if err != nil {
@@ -32,8 +32,8 @@ func baseFiles() ([]file, error) {
 	}, nil
 }
 
-// certificateAuthorities returns those that Mozilla trusts for TLS, without those
-// that it trusts on conditions: a file of certificates can't say these.
+// certificateAuthorities returns those that Mozilla trusts for TLS, without those that it
+// trusts only on conditions, which a file of certificates can't express.
 func certificateAuthorities() ([]byte, error) {
 	var b bytes.Buffer
 	for root := range bundle.Roots() {

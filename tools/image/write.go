@@ -17,13 +17,13 @@ import (
 // layoutName is the folder of the OCI layout.
 const layoutName = "oci"
 
-// archivePath is that of the archive for docker load.
+// archivePath is the path of the archive for docker load.
 func archivePath(o *options, platform v1.Platform) string {
 	return filepath.Join(o.output, "overrides-"+platform.OS+"-"+platform.Architecture+platform.Variant+".tar")
 }
 
-// write writes an OCI layout of all platforms, and one archive for each. What an
-// earlier build wrote is replaced.
+// write writes an OCI layout of all platforms, and one archive for each. It replaces the
+// results of an earlier build.
 func write(o *options, b *built) error {
 	path := filepath.Join(o.output, layoutName)
 	if err := os.RemoveAll(path); err != nil {

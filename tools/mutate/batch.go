@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// batch is mutants of one package whose tests are one binary, since most of the time is
-// the linker's. Each mutant is a package below the original one, beside a package of the
-// tests, which import it instead. All of them are in an overlay only.
+// batch is some mutants of one package whose tests are one binary, since linking takes
+// most of the time. Each mutant is a package below the original one, next to a copy of
+// the tests that imports it instead. All of them exist only in an overlay.
 type batch struct {
 	*runner
-	// name is the folder of the package below the module, dir its absolute name.
+	// name is the package's folder below the module, dir its absolute path.
 	name, dir string
 	mutants   []mutant
-	// temp has what differs from the files of the package.
+	// temp has the changed files.
 	temp    string
 	overlay map[string]string
 	// tests are the names of the tests.
@@ -69,7 +69,7 @@ func (b *batch) lay(i int) (outcome, error) {
 		source, base := string(data), filepath.Base(path)
 		name, isTest := strings.CutSuffix(base, "_test.go")
 		if isTest && !external.MatchString(source) {
-			// What it opens to other tests has to be there; its own tests are not run.
+			// This file exports internals for other tests; its own tests do not run.
 			if err := b.write(filepath.Join(to, name+"_inside.go"), source); err != nil {
 				return outcome{}, err
 			}
@@ -111,8 +111,8 @@ var (
 	testFunction  = regexp.MustCompile(`(?m)^func (Test\w+)\(\w+ \*testing\.T\)`)
 )
 
-// testsOf returns a file of tests as one of a package of the i-th mutant: flags of one
-// binary have names that differ.
+// testsOf converts a file of tests to a package for the i-th mutant: flags in one binary
+// need different names.
 func (b *batch) testsOf(i int, source string) string {
 	source = packageClause.ReplaceAllString(source, "package tests")
 	source = flagName.ReplaceAllString(source, fmt.Sprintf(`${1}%d"`, i))
@@ -127,8 +127,8 @@ func testsIn(source string) []string {
 	return out
 }
 
-// build makes the binary of all mutants that have no outcome; those that don't build have
-// one afterwards.
+// build builds the binary of all mutants without an outcome; those that don't build get
+// one.
 func (b *batch) build(outcomes []outcome) error {
 	for range 2 {
 		if !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.how == "" }) {
@@ -157,7 +157,7 @@ func (b *batch) build(outcomes []outcome) error {
 	return errors.New("tests of " + b.name + " don't build")
 }
 
-// compile makes the binary, and returns what the compiler says.
+// compile builds the binary, and returns the compiler's errors.
 func (b *batch) compile(outcomes []outcome) (string, error) {
 	module, err := exec.CommandContext(b.ctx, "go", "list", "-C", b.module, "-m").Output()
 	if err != nil {
@@ -216,7 +216,7 @@ func (b *batch) runTests(i int) outcome {
 	return o
 }
 
-// verdict reads what tests of a mutant say.
+// verdict reads the output of a mutant's tests.
 func verdict(said []byte, passed bool) (how string, killed bool) {
 	if passed {
 		return survived, false
@@ -225,7 +225,7 @@ func verdict(said []byte, passed bool) (how string, killed bool) {
 	if len(failed) == 0 {
 		return "a panic, or a test that does not end", true
 	}
-	// A test is named before its subtests: those say more.
+	// A test is listed before its subtests, whose messages are more precise.
 	name := string(failed[0][1])
 	for _, f := range failed {
 		if strings.HasPrefix(string(f[1]), name+"/") {
@@ -235,5 +235,5 @@ func verdict(said []byte, passed bool) (how string, killed bool) {
 	return name, true
 }
 
-// failures finds tests below the one of a mutant.
+// failures matches tests below the one of a mutant.
 var failures = regexp.MustCompile(`(?m)^ *--- FAIL: Test\d+/(\S+)`)

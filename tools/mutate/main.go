@@ -1,15 +1,15 @@
-// Mutate takes rules out of packages, one at a time, and runs their tests: a rule that
-// no test misses is a rule that no test holds.
+// Mutate removes rules from packages, one at a time, and runs their tests: a rule whose
+// removal fails no test is untested.
 //
 //	mutate [-o FILE] [-run RULE] [-first TESTS] [-p N] MODULE PACKAGE...
 //
 // It reads testdata/mutants.txt of each PACKAGE, a folder below MODULE, and changes
-// nothing there: mutants are in an overlay (go test -overlay), many in one binary. The table that it
-// prints, and writes to FILE, says which test fails without the rule. Those that match
-// TESTS, a pattern, are run first, the others where none of these fails. With RULE, a
-// pattern, only rules that match it are taken out: FILE keeps its lines of the others. The
-// exit code is 1 if a mutant survives, does not build, or names text that is not there
-// exactly once, and 2 if it was called wrongly.
+// nothing there: mutants are in an overlay (go test -overlay), many in one binary. It
+// prints a table, and writes it to FILE, that says which test fails without each rule.
+// Tests that match TESTS, a pattern, run first, the others only if none of these fails.
+// With RULE, a pattern, only matching rules are removed: FILE keeps the lines of the
+// others. The exit code is 1 if a mutant survives, does not build, or has a text that is
+// not in the file exactly once, and 2 if the command line is wrong.
 package main
 
 import (
@@ -73,15 +73,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// mutant is a package with one rule taken out.
+// mutant is a package without one rule.
 type mutant struct {
 	rule, file string
-	// old is a text of file, instead of which there is another.
+	// old is a text of file, which instead replaces.
 	old, instead string
 }
 
-// parse reads mutants: for each a line "-- FILE: RULE --", then the text of the file, a
-// line "=>", and what is there instead.
+// parse reads mutants: each is a line "-- FILE: RULE --", then the text of the file, a
+// line "=>", and the replacement.
 func parse(text string) ([]mutant, error) {
 	var out []mutant
 	for _, part := range strings.Split("\n"+text, "\n-- ")[1:] {
@@ -104,22 +104,22 @@ type runner struct {
 	first    string
 	parallel int
 	out      io.Writer
-	// kept are outcomes of rules that are not run.
+	// kept are outcomes of rules that do not run.
 	kept         map[line]string
 	count, alive int
 	table        strings.Builder
 }
 
-// atOnce is how many mutants are in one binary.
+// atOnce is the number of mutants in one binary.
 const atOnce = 16
 
-// outcome is what tests say of a mutant.
+// outcome is the result of a mutant's tests.
 type outcome struct {
 	how    string
 	killed bool
 }
 
-// testPackage tests the mutants of a package that are to be run.
+// testPackage tests the selected mutants of a package.
 func (r *runner) testPackage(name string) error {
 	text, err := os.ReadFile(filepath.Join(r.module, name, "testdata", "mutants.txt"))
 	if err != nil {

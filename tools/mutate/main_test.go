@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestRun runs the mutants of a small module: all of them, then one, beside which the
-// page keeps its lines.
+// TestRun runs the mutants of a small module: all of them, then one, while the page keeps
+// the lines of the others.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -27,7 +27,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasSuffix(string(got), string(want)) || !strings.Contains(string(got), "\n4 rules, 3 of which") {
+		if !strings.HasSuffix(string(got), string(want)) || !strings.Contains(string(got), "\n4 rules, 3 of them") {
 			t.Errorf("%q: got %s", args, got)
 		}
 	}

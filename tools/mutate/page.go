@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// line is what a line of the table is about.
+// line identifies a line of the table.
 type line struct{ pkg, rule, file string }
 
 // lines reads the outcomes in a page.
@@ -23,7 +23,7 @@ func lines(page string) map[line]string {
 	return out
 }
 
-// keep returns the outcome that a line of a page tells.
+// keep returns the outcome in a line of a page.
 func keep(how string) outcome {
 	if how == "" {
 		how = "NOT RUN"
@@ -31,15 +31,15 @@ func keep(how string) outcome {
 	return outcome{how: how, killed: how != survived && !strings.HasPrefix(how, "NOT ")}
 }
 
-// document is the table as a page.
+// document returns the table as a page.
 func (r *runner) document() string {
-	return fmt.Sprintf(`# Rules that tests hold
+	return fmt.Sprintf(`# Rules and their tests
 
-Each line is a rule that was taken out of a package, and the test that fails without it.
-`+"`make mutants`"+` takes them out again, and writes this page; with MUTANTS=REGEXP, only those that match.
-The rules are in `+"`testdata/mutants.txt`"+` of each package: a text of a file and what is
-there instead. A rule that survives, or whose text is not there any more, fails it.
+Each line is a rule, and the test that fails if the rule is removed from its package.
+`+"`make mutants`"+` removes each rule again, and writes this page; with MUTANTS=REGEXP, only matching rules.
+`+"`testdata/mutants.txt`"+` of each package has the rules: a text in a file, and its replacement.
+`+"`make mutants`"+` fails if a rule survives, or if its text is no longer in the file.
 
-%d rules, %d of which no test holds.
+%d rules, %d of them without a test.
 %s`, r.count, r.alive, r.table.String())
 }

@@ -6,25 +6,26 @@ import (
 	"strings"
 )
 
-// canvas is an SVG in the making. Coordinates and sizes are in pixels, from the upper left.
+// canvas is an SVG under construction. Coordinates and sizes are in pixels, from the
+// upper left.
 type canvas struct {
 	height int
 	title  string
 	body   strings.Builder
 }
 
-// width is that of all pictures, which is what a page of documentation has room for.
+// width is the width of all pictures, as wide as a page of documentation.
 const width = 880
 
-// rect is a place on a canvas: its upper left corner, and its size.
+// rect is an area on a canvas: its upper left corner, and its size.
 type rect struct{ x, y, w, h int }
 
-// The widths of a character, on average: of body text of 13 px, and of small text of 11 px,
+// The average widths of a character: of body text of 13 px, and of small text of 11 px,
 // in a sans-serif font. Fonts differ, so they are generous.
 const charWidth, smallWidth = 7, 6
 
 // The style of all pictures. Colours follow the reader's setting, since a page shows an
-// image without the styles of its own.
+// image without the page's own styles.
 const style = `
   text { font: 13px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }
   .small { font-size: 11px; fill: #59636e; }
@@ -70,8 +71,8 @@ func (c *canvas) String() string {
 	return b.String()
 }
 
-// box draws a rectangle with lines of text in its middle. It panics where the text does
-// not fit: a picture is made by its author, and not from input.
+// box draws a rectangle with centred lines of text. It panics if the text does not fit:
+// pictures have an author, and no input.
 func (c *canvas) box(class string, at rect, lines ...string) {
 	fmt.Fprintf(&c.body, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="5"/>`+"\n", class, at.x, at.y, at.w, at.h)
 	if len(lines)*16 > at.h {
@@ -120,7 +121,7 @@ func join(points []int) string {
 
 func escape(s string) string {
 	var b strings.Builder
-	// A strings.Builder takes whatever is written.
+	// Writing to a strings.Builder never fails.
 	_ = xml.EscapeText(&b, []byte(s))
 	return b.String()
 }

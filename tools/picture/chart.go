@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// cost plots what ordinary requests, and those that ask for the last of all versions, cost a sidecar.
+// cost plots the cost for a sidecar of ordinary requests, and of requests for the last of
+// all versions.
 func cost(benchmarks string) (*canvas, error) {
 	t, err := readTable(benchmarks, "## What overrides cost ordinary traffic", "override routes", "ordinary row first", "request", "Envoy CPU µs/request")
 	if err != nil {
@@ -38,7 +39,8 @@ func cost(benchmarks string) (*canvas, error) {
 	return p.draw(), p.check()
 }
 
-// early plots how many sidecars have a route before what it leads to, by when it is written.
+// early plots how many sidecars have a route before its subset, by the time when it is
+// written.
 func early(benchmarks string) (*canvas, error) {
 	t, err := readTable(benchmarks, "## Until all proxies have it", "route written", "500")
 	if err != nil {
@@ -61,7 +63,7 @@ func early(benchmarks string) (*canvas, error) {
 	return p.draw(), p.check()
 }
 
-// share reads "19 of 20 (41.68 %, ≤ 891 ms)"; without parentheses nobody was early.
+// share reads "19 of 20 (41.68 %, ≤ 891 ms)"; without parentheses no sidecar was early.
 func share(cell string) (float64, error) {
 	_, percent, found := strings.Cut(cell, "(")
 	if !found {
@@ -70,7 +72,7 @@ func share(cell string) (float64, error) {
 	return number(percent)
 }
 
-// times plots how long the operator takes, in percentiles.
+// times plots the operator's times, as percentiles.
 func times(benchmarks string) (*canvas, error) {
 	columns := []string{"p50", "p90", "p99"}
 	t, err := readTable(benchmarks, "## The operator: times", columns...)

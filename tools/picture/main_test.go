@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestPictures holds the pictures of the documentation against what is drawn now: a number
-// that has changed in a table, and not in its plot, fails it.
+// TestPictures compares the pictures of the documentation with newly drawn ones: it fails
+// if a number has changed in a table, but not in its plot.
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	docs := filepath.Join("..", "..", "docs")

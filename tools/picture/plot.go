@@ -80,7 +80,7 @@ func (p plot) drawBars(c *canvas, i int, s series, width int, at func(float64) i
 	}
 }
 
-// legend names the series, from the right.
+// legend writes the names of the series, from the right.
 func (p plot) legend(c *canvas) {
 	if len(p.series) < 2 {
 		return
@@ -102,7 +102,7 @@ func (p plot) highest() float64 {
 	return most
 }
 
-// scale returns a round step and the end of an axis that has most on it: four to eight
+// scale returns a round step and the end of an axis for values up to most: four to eight
 // steps of 1, 2 or 5 times a power of ten.
 func scale(most float64) (step, top float64) {
 	if most <= 0 {

@@ -1,7 +1,7 @@
 package main
 
-// preview shows a preview beside the released pods, under one Service: where an ordinary
-// request goes, and where one with an override does.
+// preview shows a preview beside the released pods, behind one Service, with the targets
+// of an ordinary request and of one with an override.
 func preview() *canvas {
 	c := newCanvas("A request with an override reaches the preview of one service; every other request stays on the released versions", 300)
 	c.text("bold", "start", 20, 28, "ordinary request")
@@ -32,7 +32,7 @@ func preview() *canvas {
 	return c
 }
 
-// rows shows how a request meets the rows of a table.
+// rows shows how a request passes the rows of a table.
 func rows() *canvas {
 	c := newCanvas("The rows of a table, in order: the first that matches takes the request", 350)
 	c.box("box", rect{20, 20, 170, 50}, "request to reviews", "at the caller's sidecar")
@@ -66,7 +66,8 @@ func rows() *canvas {
 	return c
 }
 
-// timeline shows in which order objects are written while a version comes and goes.
+// timeline shows the order in which objects are written for a version, from its
+// deployment to its deletion.
 func timeline() *canvas {
 	c := newCanvas("Make before break: a route is written when proxies have what it leads to, and what it led to goes last", 250)
 	const left, right = 170, 860

@@ -52,7 +52,7 @@ func (t table) has(columns []string) bool {
 	return t.rows != nil
 }
 
-// cells returns those of a line of a table.
+// cells returns the cells of a line of a table.
 func cells(line string) []string {
 	parts := strings.Split(strings.Trim(line, "|"), "|")
 	for i := range parts {
@@ -61,7 +61,7 @@ func cells(line string) []string {
 	return parts
 }
 
-// cell returns what a row has in a column.
+// cell returns the cell of a row in a column.
 func (t table) cell(row []string, column string) string {
 	at := slices.Index(t.head, column)
 	if at < 0 || at >= len(row) {

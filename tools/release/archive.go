@@ -35,8 +35,8 @@ func program(platform string) string {
 	return "overrides"
 }
 
-// checkArchives looks into the archive for each platform, and runs the program of the
-// one for this machine.
+// checkArchives checks the archive for each platform, and runs the program in this
+// machine's.
 func (r *release) checkArchives() (string, error) {
 	ran := ""
 	for _, platform := range r.platforms {
@@ -117,7 +117,7 @@ func unzip(content []byte) (map[string][]byte, error) {
 	return out, nil
 }
 
-// checkBuild reads from a program how it was built.
+// checkBuild checks how a program was built.
 func checkBuild(platform string, content []byte) error {
 	info, err := buildinfo.Read(bytes.NewReader(content))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// checkChart holds the versions of the packaged chart against that of the release.
+// checkChart compares the versions of the packaged chart with the release's.
 func (r *release) checkChart() (string, error) {
 	name := "overrides-" + r.version + ".tgz"
 	if r.sums[name] == "" {

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// plugin is what krew's manifest has.
+// plugin has the fields of krew's manifest.
 type plugin struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -27,7 +27,7 @@ type plugin struct {
 	}
 }
 
-// checkKrew holds krew's manifest against the archives.
+// checkKrew compares krew's manifest with the archives.
 func (r *release) checkKrew() (string, error) {
 	content, err := r.readOne("krew", "overrides.yaml")
 	if err != nil {
@@ -52,7 +52,7 @@ func (r *release) checkKrew() (string, error) {
 	return strings.Join(got, " "), equal(got, r.platforms)
 }
 
-// checkCask holds Homebrew's cask against the archives.
+// checkCask compares Homebrew's cask with the archives.
 func (r *release) checkCask() (string, error) {
 	content, err := r.readOne("homebrew", "overrides.rb")
 	if err != nil {
@@ -75,7 +75,7 @@ func (r *release) checkCask() (string, error) {
 	return strings.Join(got, " "), equal(got, want)
 }
 
-// readOne reads the file of a name that is somewhere in a folder.
+// readOne reads the file with a name anywhere in a folder.
 func (r *release) readOne(folder, name string) ([]byte, error) {
 	for _, pattern := range []string{name, "*/" + name, "*/*/" + name} {
 		if found, err := filepath.Glob(filepath.Join(r.dist, folder, pattern)); err == nil && len(found) == 1 {

@@ -31,13 +31,13 @@ func allPlatforms() []string {
 	return []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 }
 
-// release is what goreleaser has made.
+// release is the output of goreleaser.
 type release struct {
 	dist, charts string
 	platforms    []string
-	// version is that of the release, without a v.
+	// version is the version of the release, without a v.
 	version string
-	// sums are checksums, by the names of files.
+	// sums are checksums, by file name.
 	sums map[string]string
 }
 

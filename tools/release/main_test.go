@@ -21,10 +21,10 @@ const (
 	platform    = "linux/amd64"
 )
 
-// made is a release as goreleaser would make it for one platform, as files.
+// made is goreleaser's output for one platform, as files.
 type made struct{ dist, charts map[string][]byte }
 
-// TestRun checks a release that is whole, and then ones of which one thing is wrong.
+// TestRun checks a correct release, and then releases with one fault each.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS+"/"+runtime.GOARCH != platform {
@@ -68,7 +68,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// whole returns a release that is whole.
+// whole returns a correct release.
 func whole(program []byte) made {
 	m := made{dist: map[string][]byte{"metadata.json": []byte(`{"version":"1.2.3","tag":"v1.2.3"}`)}, charts: map[string][]byte{}}
 	archive := pack(files(program))
@@ -92,7 +92,7 @@ spec:
 	return m
 }
 
-// put adds a file, or replaces it, and its checksum.
+// put adds or replaces a file, and its checksum.
 func (m made) put(name string, content []byte) {
 	where := m.dist
 	if strings.HasSuffix(name, ".tgz") {

@@ -18,7 +18,7 @@ func (r *release) sbom(platform string) string {
 // component is a part of a program, in CycloneDX.
 type component struct{ Name, Version string }
 
-// checkSBOMs holds each list of modules against the program that it is about.
+// checkSBOMs compares each list of modules with its program.
 func (r *release) checkSBOMs() (string, error) {
 	modules := 0
 	for _, platform := range r.platforms {

@@ -2,15 +2,15 @@
 //
 //	testcount FOLDER... [-- FLAG...]
 //
-// It calls "go test -json FLAG... ./..." in each folder, shows one
-// line for a package that passed and everything for one that did not, says which
-// tests were skipped and why, and ends with a line such as
+// It calls "go test -json FLAG... ./..." in each folder, shows one line for a package
+// that passed and everything for one that did not, lists skipped tests and the reasons,
+// and ends with a line such as
 //
 //	812 passed, 0 failed, 3 skipped
 //
-// in which subtests count as tests, and a package that fails without a failed
-// test, such as one that does not build, counts as one failure. The exit code is
-// 1 if anything failed and 2 if it was called wrongly.
+// Subtests count as tests, and a package that fails without a failed test, for example
+// because it does not build, counts as one failure. The exit code is 1 if anything failed
+// and 2 if the command line is wrong.
 package main
 
 import (
@@ -68,14 +68,14 @@ type test struct{ pkg, name string }
 type counter struct {
 	out                     io.Writer
 	passed, failed, skipped int
-	// tests holds the output of what has not ended yet.
+	// tests has the output of tests that have not ended yet.
 	tests map[test]*bytes.Buffer
 	// failedIn has the packages in which a test failed.
 	failedIn map[string]bool
 }
 
-// module runs the tests of one module. What go says outside of the stream, such
-// as that a go.mod is broken, goes to stderr; if nothing else failed, that does.
+// module runs the tests of one module. Messages of go outside of the stream, for example
+// about a broken go.mod, go to stderr, and count as a failure if nothing else failed.
 func (c *counter) module(ctx context.Context, dir string, flags []string, stderr io.Writer) error {
 	args := append([]string{"test", "-json"}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, "./...")...)
@@ -169,7 +169,8 @@ func (c *counter) endPackage(t test, action string) {
 	if !c.failedIn[t.pkg] {
 		c.failed++
 	}
-	// A test that a panic or os.Exit cut short never ended, and knows why.
+	// A test that a panic or os.Exit interrupted never ended, and has the reason in its
+	// output.
 	for cut := range c.tests {
 		if cut.pkg == t.pkg {
 			fmt.Fprint(c.out, c.take(cut))
@@ -188,7 +189,7 @@ func (c *counter) take(t test) string {
 	return output.String()
 }
 
-// reason returns what a skipped test said, without go's own lines.
+// reason returns a skipped test's message, without go's own lines.
 func reason(output string) string {
 	var said []string
 	for line := range strings.Lines(output) {
