@@ -35,7 +35,7 @@ func (c *change) path() string {
 }
 
 // compare returns the differences, sorted by namespace, name and kind.
-func compare(there, generated []istio.Object) ([]change, error) {
+func compare(there []istio.Object, generated []istio.Unencoded) ([]change, error) {
 	byName := map[diag.Object]*change{}
 	at := func(object diag.Object) *change {
 		if byName[object] == nil {
@@ -50,7 +50,8 @@ func compare(there, generated []istio.Object) ([]change, error) {
 		}
 		at(o.Object).old = data
 	}
-	for _, o := range generated {
+	for i := range generated {
+		o := &generated[i]
 		data, err := o.YAML()
 		if err != nil {
 			return nil, err

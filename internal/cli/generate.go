@@ -54,20 +54,22 @@ func (a *app) generateCommand() *cobra.Command {
 				return err
 			}
 			a.tell(in, s.diags)
+			objects, diags, selected := s.generated, s.diags, s.selected == nil || len(s.selected.services) > 0
+			s = nil // the memory for what was read is needed to print
 			write := writeYAML
 			if output.value == "json" {
 				write = writeJSON
 			}
-			if err := write(a.Out, s.generated); err != nil {
+			if err := write(a.Out, objects); err != nil {
 				return err
 			}
 			switch {
-			case s.selected != nil && len(s.selected.services) == 0:
+			case !selected:
 				a.say("no Service in the input has the labels %s", in.selector)
-			case len(s.generated) == 0:
+			case len(objects) == 0:
 				a.say("nothing to override: no objects are needed")
 			}
-			return verdict(s.diags, in.strict)
+			return verdict(diags, in.strict)
 		}),
 	}
 	addFormat(cmd, &output, "output format", "yaml", "json")
@@ -78,14 +80,14 @@ func (a *app) generateCommand() *cobra.Command {
 
 // writeYAML writes objects as documents, in order. All processors encode them, as many at
 // a time as the memory for a few of them allows.
-func writeYAML(w io.Writer, objects []istio.Object) error {
+func writeYAML(w io.Writer, objects []istio.Unencoded) error {
 	for batch := range slices.Chunk(objects, 64*runtime.GOMAXPROCS(0)) {
 		printed := make([][]byte, len(batch))
 		var group errgroup.Group
 		group.SetLimit(runtime.GOMAXPROCS(0))
-		for i, o := range batch {
+		for i := range batch {
 			group.Go(func() (err error) {
-				printed[i], err = o.YAML()
+				printed[i], err = batch[i].YAML()
 				return err
 			})
 		}
@@ -93,7 +95,10 @@ func writeYAML(w io.Writer, objects []istio.Object) error {
 			return err
 		}
 		for _, data := range printed {
-			if _, err := w.Write(append([]byte("---\n"), data...)); err != nil {
+			if _, err := io.WriteString(w, "---\n"); err != nil {
+				return err
+			}
+			if _, err := w.Write(data); err != nil {
 				return err
 			}
 		}
@@ -102,10 +107,14 @@ func writeYAML(w io.Writer, objects []istio.Object) error {
 }
 
 // writeJSON writes objects as a List, one by one.
-func writeJSON(w io.Writer, objects []istio.Object) error {
+func writeJSON(w io.Writer, objects []istio.Unencoded) error {
 	var b bytes.Buffer
 	b.WriteString("{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [")
-	for i, o := range objects {
+	for i := range objects {
+		o, err := objects[i].Encode()
+		if err != nil {
+			return err
+		}
 		if i > 0 {
 			b.WriteString(",")
 		}

@@ -23,7 +23,7 @@ type state struct {
 	snapshot  *model.Snapshot
 	result    compile.Result
 	proof     prove.Report
-	generated []istio.Object
+	generated []istio.Unencoded
 	diags     []diag.Diagnostic
 	// namespace is the only one to report on; empty for all. All namespaces were read,
 	// since objects in one have effects in others.
@@ -104,7 +104,7 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	s.result, s.proof, s.generated = made.Result, made.Proof, made.Objects
 	s.diags = diag.Fold(slices.Concat(diags, s.result.Diagnostics))
 	if s.namespace != "" {
-		s.generated = slices.DeleteFunc(s.generated, func(o istio.Object) bool { return o.Namespace != s.namespace })
+		s.generated = slices.DeleteFunc(s.generated, func(o istio.Unencoded) bool { return o.Namespace != s.namespace })
 		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {
 			return d.Object.Namespace != "" && d.Object.Namespace != s.namespace
 		})

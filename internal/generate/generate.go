@@ -18,7 +18,7 @@ type Output struct {
 	compile.Result
 	// Proof is the proof of the objects.
 	Proof   prove.Report
-	Objects []istio.Object
+	Objects []istio.Unencoded
 }
 
 // From returns the objects for snapshot.
@@ -40,7 +40,7 @@ func With(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Resu
 			result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(r route.SubsetRule) bool { return left[istio.RuleObject(&r)] })
 			return result
 		})
-		objects, found, err := istio.Objects(out.Tables, out.SubsetRules)
+		objects, found, err := istio.Translate(out.Tables, out.SubsetRules)
 		if err != nil {
 			return Output{}, err
 		}
@@ -54,7 +54,7 @@ func With(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Resu
 }
 
 // leave records the tables and rules of result that have no object.
-func leave(left map[diag.Object]bool, result *compile.Result, objects []istio.Object) {
+func leave(left map[diag.Object]bool, result *compile.Result, objects []istio.Unencoded) {
 	written := map[diag.Object]bool{}
 	for _, o := range objects {
 		written[o.Object] = true

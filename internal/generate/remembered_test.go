@@ -48,7 +48,11 @@ func made(t *rapid.T, snapshot *model.Snapshot) []istio.Object {
 	if len(out.Proof.Refused) > 0 {
 		t.Fatalf("the proof refuses %v", out.Proof.Refused)
 	}
-	return out.Objects
+	objects, err := istio.Encode(out.Objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
 }
 
 func remembered(t *rapid.T, objects []istio.Object) *model.Remembered {

@@ -15,31 +15,42 @@ import (
 // collector collects objects, and leaves out those that would be refused.
 type collector struct {
 	checker valid.Checker
-	objects []Object
+	objects []Unencoded
 	// left are the objects that must not be written.
 	left  map[diag.Object]bool
 	diags []diag.Diagnostic
 }
 
 // add adds an object, with the known problems of its specification.
-func (c *collector) add(meta *metav1.ObjectMeta, kind string, spec proto.Message, problems []valid.Problem) error {
-	object := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
-	data, err := encode(meta, kind, spec)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", object, err)
-	}
-	c.objects = append(c.objects, Object{Object: object, JSON: data})
+func (c *collector) add(object Unencoded, meta *metav1.ObjectMeta, spec proto.Message, problems []valid.Problem) error {
+	c.objects = append(c.objects, object)
 	if problems = append(valid.Metadata(meta), problems...); len(problems) > 0 {
 		more := ""
 		if len(problems) > 1 {
 			more = fmt.Sprintf(" (and %d more)", len(problems)-1)
 		}
-		c.leave(object, diag.ObjectInvalid, "it would be refused: %s%s", problems[0], more)
+		c.leave(object.Object, diag.ObjectInvalid, "it would be refused: %s%s", problems[0], more)
 	}
-	if len(data) > MaxObjectBytes {
-		c.leave(object, diag.ObjectTooLarge, "it would be %d bytes, more than %d", len(data), MaxObjectBytes)
+	if most := mostBytes(meta, spec); most <= MaxObjectBytes {
+		return nil
 	}
-	return nil
+	encoded, err := object.Encode()
+	if size := len(encoded.JSON); size > MaxObjectBytes {
+		c.leave(object.Object, diag.ObjectTooLarge, "it would be %d bytes, more than %d", size, MaxObjectBytes)
+	}
+	return err
+}
+
+// mostBytes returns a size that no encoding of an object exceeds. In JSON, fields of two
+// bytes get names of up to 30 characters, and a byte of a text takes up to six.
+func mostBytes(meta *metav1.ObjectMeta, spec proto.Message) int {
+	metadata := len(meta.Name) + len(meta.Namespace)
+	for _, texts := range []map[string]string{meta.Labels, meta.Annotations} {
+		for key, text := range texts {
+			metadata += len(key) + len(text) + 1
+		}
+	}
+	return 32*proto.Size(spec) + 6*metadata + 1000
 }
 
 func (c *collector) leave(object diag.Object, code diag.Code, format string, args ...any) {
@@ -51,7 +62,7 @@ func (c *collector) leave(object diag.Object, code diag.Code, format string, arg
 // name, both, since each would undo the other; and with a DestinationRule every
 // VirtualService that names its subsets.
 func (c *collector) leaveOut(tables []route.Table, rules []route.SubsetRule) {
-	slices.SortFunc(c.objects, func(a, b Object) int { return a.Compare(b.Object) })
+	slices.SortFunc(c.objects, func(a, b Unencoded) int { return a.Compare(b.Object) })
 	for i := 1; i < len(c.objects); i++ {
 		if o := c.objects[i].Object; o == c.objects[i-1].Object && (i == 1 || o != c.objects[i-2].Object) {
 			c.leave(o, diag.ObjectInvalid, "two objects would have this name")
@@ -70,7 +81,7 @@ func (c *collector) leaveOut(tables []route.Table, rules []route.SubsetRule) {
 			}
 		}
 	}
-	c.objects = slices.DeleteFunc(c.objects, func(o Object) bool { return c.left[o.Object] })
+	c.objects = slices.DeleteFunc(c.objects, func(o Unencoded) bool { return c.left[o.Object] })
 }
 
 // namesSubsetOf reports whether a table sends requests, or mirrors them, to a subset of

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	istioapi "istio.io/api/networking/v1alpha3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 )
 
@@ -24,6 +25,9 @@ func TestSpecificationAsIstio(t *testing.T) {
 			fill(t, spec.ProtoReflect(), 6)
 			theirs, err := spec.MarshalJSON()
 			ours, ourErr := specification(spec)
+			if most := mostBytes(&metav1.ObjectMeta{}, spec); len(ours) > most {
+				t.Fatalf("%d bytes, and no more than %d expected", len(ours), most)
+			}
 			if (err == nil) != (ourErr == nil) {
 				t.Fatalf("%v, and not %v", ourErr, err)
 			}

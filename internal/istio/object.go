@@ -18,26 +18,79 @@ type Object = encoded.Object
 // which the API server adds its own data.
 const MaxObjectBytes = 1_300_000
 
-// Objects translates tables and rules into objects, sorted by kind, namespace and name:
+// Unencoded is an object that is encoded when it is needed, since its JSON takes as much
+// memory as what it is made of.
+type Unencoded struct {
+	diag.Object
+
+	table *route.Table
+	rule  *route.SubsetRule
+}
+
+// Encode encodes the object.
+func (u *Unencoded) Encode() (Object, error) {
+	if u.rule != nil {
+		rule := DestinationRule(u.rule)
+		return Canonical(&rule.ObjectMeta, rule.Kind, &rule.Spec)
+	}
+	service := VirtualService(u.table)
+	return Canonical(&service.ObjectMeta, service.Kind, &service.Spec)
+}
+
+// YAML returns the object as one YAML document without a separator.
+func (u *Unencoded) YAML() ([]byte, error) {
+	object, err := u.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return object.YAML()
+}
+
+// Translate translates tables and rules into objects, sorted by kind, namespace and name:
 // all DestinationRules come before the VirtualServices that name their subsets. An object
 // that the API server or Istio would refuse is left out with a diagnostic, and so are
 // objects that need it.
-func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic, error) {
-	c := collector{left: map[diag.Object]bool{}}
+func Translate(tables []route.Table, rules []route.SubsetRule) ([]Unencoded, []diag.Diagnostic, error) {
+	c := collector{objects: make([]Unencoded, 0, len(rules)+len(tables)), left: map[diag.Object]bool{}}
 	for i := range rules {
 		rule := DestinationRule(&rules[i])
-		if err := c.add(&rule.ObjectMeta, rule.Kind, &rule.Spec, c.checker.DestinationRule(&rule.Spec, rule.Namespace)); err != nil {
+		object := Unencoded{Object: RuleObject(&rules[i]), rule: &rules[i]}
+		if err := c.add(object, &rule.ObjectMeta, &rule.Spec, c.checker.DestinationRule(&rule.Spec, rule.Namespace)); err != nil {
 			return nil, nil, err
 		}
 	}
 	for i := range tables {
 		service := VirtualService(&tables[i])
-		if err := c.add(&service.ObjectMeta, service.Kind, &service.Spec, c.checker.VirtualService(&service.Spec, service.Namespace)); err != nil {
+		object := Unencoded{Object: TableObject(&tables[i]), table: &tables[i]}
+		if err := c.add(object, &service.ObjectMeta, &service.Spec, c.checker.VirtualService(&service.Spec, service.Namespace)); err != nil {
 			return nil, nil, err
 		}
 	}
 	c.leaveOut(tables, rules)
 	return c.objects, c.diags, nil
+}
+
+// Objects is [Translate], and encodes the objects.
+func Objects(tables []route.Table, rules []route.SubsetRule) ([]Object, []diag.Diagnostic, error) {
+	unencoded, diags, err := Translate(tables, rules)
+	if err != nil {
+		return nil, nil, err
+	}
+	objects, err := Encode(unencoded)
+	return objects, diags, err
+}
+
+// Encode encodes objects.
+func Encode(unencoded []Unencoded) ([]Object, error) {
+	out := make([]Object, len(unencoded))
+	for i := range unencoded {
+		object, err := unencoded[i].Encode()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = object
+	}
+	return out, nil
 }
 
 // encode returns an object as JSON, without the empty fields that Kubernetes' types

@@ -58,7 +58,10 @@ func readWith(ctx context.Context, users []byte, plant func(*compile.Result) boo
 	if err != nil {
 		return nil, err
 	}
-	c.result, c.objects = made.Result, made.Objects
+	if c.objects, err = istio.Encode(made.Objects); err != nil {
+		return nil, err
+	}
+	c.result = made.Result
 	c.diags = diag.Sort(append(diags, c.result.Diagnostics...))
 	for _, o := range c.objects {
 		data, err := o.YAML()
