@@ -230,8 +230,8 @@ tidy: ## Tidy the go.mod of all modules; those under test follow the main one's
 	@cd test/istio && for file in go.istio-*.mod; do go mod tidy -modfile="$$file" || exit 1; done
 
 .PHONY: outdated
-outdated: ## List direct dependencies of all modules that are behind their newest release
-	@tools/outdated $(ALL_MODULES)
+outdated: ## List direct dependencies of all modules, and programs, that are behind their newest release
+	@tools/outdated $(ALL_MODULES) $(wildcard localmesh/program/*.mod test/scale/kwok/*.mod)
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Generate deep copies, CRDs and other files from code

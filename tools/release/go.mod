@@ -7,7 +7,9 @@ tool (
 	github.com/goreleaser/goreleaser/v2
 )
 
-require go.yaml.in/yaml/v3 v3.0.4
+// held: github.com/goreleaser/goreleaser/v2 at v2.15: v2.18 needs Go 1.27, and the module proxy lacks go.digitalxero.dev/go-msix, which v2.16 and v2.17 need
+
+require go.yaml.in/yaml/v3 v3.0.6
 
 require (
 	al.essio.dev/pkg/shellescape v1.6.0 // indirect
