@@ -10,13 +10,37 @@ import (
 // Neighbourhood is the Services and pods of one namespace. Advice about selectors that
 // select nothing follows from it.
 type Neighbourhood struct {
-	Services []*model.Service
+	Services []Selector
 	Pods     []Pods
 	// Elsewhere are pods of other namespaces that no Service there selects, and that have all
 	// labels of the selector of a Service of this namespace.
 	Elsewhere []Pods
 	// Wanting are Services of other namespaces that select nothing.
-	Wanting []*model.Service
+	Wanting []Selector
+}
+
+// Selector is the part of a Service that advice follows from.
+type Selector struct {
+	Namespace, Name string
+	Labels          map[string]string
+	// DropOuts are as in [model.Service].
+	DropOuts []model.Workload
+	// Steered is set if a controller changes the selector.
+	Steered bool
+	// Empty is set if the selector should select pods, and does not.
+	Empty bool
+}
+
+// SelectorOf returns the selector of s.
+func SelectorOf(s *model.Service) Selector {
+	return Selector{
+		Namespace: s.Namespace, Name: s.Name, Labels: s.Selector, DropOuts: s.DropOuts, Steered: s.Steered.Is(),
+		Empty: len(s.Selector) > 0 && s.ExternalName == "" && len(s.Backends) == 0 && len(s.Unread) == 0 && !s.Steered.Is(),
+	}
+}
+
+func (s *Selector) object() diag.Object {
+	return diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
 }
 
 // Pods are pods of one workload with the same labels, or its template.
@@ -38,10 +62,10 @@ type Advice struct {
 func Advise(n *Neighbourhood) Advice {
 	a := &adviser{Neighbourhood: n}
 	out := Advice{Near: map[string]*model.Near{}}
-	var empty []*model.Service
-	for _, s := range n.Services {
-		if SelectsNothing(s) {
-			empty = append(empty, s)
+	var empty []*Selector
+	for i := range n.Services {
+		if n.Services[i].Empty {
+			empty = append(empty, &n.Services[i])
 		}
 	}
 	if len(empty)*(len(n.Pods)+len(n.Elsewhere)) <= maxComparisons {
@@ -58,25 +82,20 @@ func Advise(n *Neighbourhood) Advice {
 // maxComparisons bounds the search in namespaces with many Services without pods.
 const maxComparisons = 1 << 17
 
-// SelectsNothing reports whether the selector of s should select pods, and does not.
-func SelectsNothing(s *model.Service) bool {
-	return len(s.Selector) > 0 && s.ExternalName == "" && len(s.Backends) == 0 && len(s.Unread) == 0 && !s.Steered.Is()
-}
-
 // adviser gives advice.
 type adviser struct{ *Neighbourhood }
 
 // isSelected reports whether a Service selects p.
 func (a *adviser) isSelected(p *Pods) bool {
-	return slices.ContainsFunc(a.Services, func(s *model.Service) bool {
-		return len(s.Selector) > 0 && model.HasLabels(p.Labels.All, s.Selector)
+	return slices.ContainsFunc(a.Services, func(s Selector) bool {
+		return len(s.Labels) > 0 && model.HasLabels(p.Labels.All, s.Labels)
 	})
 }
 
 // advise adds advice for all namespaces to what was read.
 func (r *reader) advise(groups []*group, byLabel groupIndex) {
 	byNamespace := map[string]*Neighbourhood{}
-	var empty []*model.Service
+	var empty []Selector
 	in := func(namespace string) *Neighbourhood {
 		n := byNamespace[namespace]
 		if n == nil {
@@ -86,16 +105,18 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 		return n
 	}
 	for i := range r.snapshot.Services {
-		n := in(r.snapshot.Services[i].Namespace)
-		n.Services = append(n.Services, &r.snapshot.Services[i])
-		if SelectsNothing(&r.snapshot.Services[i]) {
-			empty = append(empty, &r.snapshot.Services[i])
+		s := SelectorOf(&r.snapshot.Services[i])
+		n := in(s.Namespace)
+		n.Services = append(n.Services, s)
+		if s.Empty {
+			empty = append(empty, s)
 		}
 	}
 	for _, g := range groups {
 		n := in(g.owner.namespace)
 		n.Pods = append(n.Pods, Pods{g.owner.namespace, g.owner.workload, g.labels})
 	}
+	advice := map[string]Advice{}
 	for namespace, n := range byNamespace {
 		if !n.isLoose() {
 			continue
@@ -106,7 +127,7 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 				continue
 			}
 			for other := range byLabel {
-				for _, g := range byLabel.selected(other, s.Selector) {
+				for _, g := range byLabel.selected(other, s.Labels) {
 					p := Pods{other, g.owner.workload, g.labels}
 					if other != namespace && !(&adviser{byNamespace[other]}).isSelected(&p) {
 						n.Elsewhere = append(n.Elsewhere, p)
@@ -114,17 +135,18 @@ func (r *reader) advise(groups []*group, byLabel groupIndex) {
 				}
 			}
 		}
-		advice := Advise(n)
-		for _, s := range n.Services {
-			s.Near = advice.Near[s.Name]
-		}
-		for _, d := range advice.Unselected {
+		advice[namespace] = Advise(n)
+		for _, d := range advice[namespace].Unselected {
 			r.diags = append(r.diags, d.At(r.Origins[d.Object]))
 		}
+	}
+	for i := range r.snapshot.Services {
+		s := &r.snapshot.Services[i]
+		s.Near = advice[s.Namespace].Near[s.Name]
 	}
 }
 
 // isLoose reports whether there is a Service that selects nothing, or a preview.
 func (n *Neighbourhood) isLoose() bool {
-	return slices.ContainsFunc(n.Services, SelectsNothing) || slices.ContainsFunc(n.Pods, func(p Pods) bool { return p.IsPreview() })
+	return slices.ContainsFunc(n.Services, func(s Selector) bool { return s.Empty }) || slices.ContainsFunc(n.Pods, func(p Pods) bool { return p.IsPreview() })
 }

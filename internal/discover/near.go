@@ -51,10 +51,10 @@ func (p *Pods) near(has, lacks string) model.Near {
 }
 
 // nearest returns the workload that the selector of s most likely means; nil for none.
-func (a *adviser) nearest(s *model.Service) *model.Near {
+func (a *adviser) nearest(s *Selector) *model.Near {
 	var found []nearby
 	for i := range a.Elsewhere {
-		if p := &a.Elsewhere[i]; model.HasLabels(p.Labels.All, s.Selector) {
+		if p := &a.Elsewhere[i]; model.HasLabels(p.Labels.All, s.Labels) {
 			found = append(found, nearby{elsewhere, p.near("", "")})
 		}
 	}
@@ -72,9 +72,9 @@ func (a *adviser) nearest(s *model.Service) *model.Near {
 
 // near reports whether pods have all labels of the selector of s but one, and nearly that
 // one.
-func (a *adviser) near(p *Pods, s *model.Service) (nearby, bool) {
+func (a *adviser) near(p *Pods, s *Selector) (nearby, bool) {
 	missing := ""
-	for key, value := range s.Selector {
+	for key, value := range s.Labels {
 		if p.Labels.All[key] == value {
 			continue
 		}
@@ -83,7 +83,7 @@ func (a *adviser) near(p *Pods, s *model.Service) (nearby, bool) {
 		}
 		missing = key
 	}
-	wanted := s.Selector[missing]
+	wanted := s.Labels[missing]
 	value, has := p.Labels.All[missing]
 	switch {
 	case has && isSlip(value, wanted) && (isSureSlip(value, wanted) || !a.isSelected(p)):
@@ -99,7 +99,7 @@ func (a *adviser) near(p *Pods, s *model.Service) (nearby, bool) {
 	case a.isSelected(p):
 	case has && (strings.HasPrefix(value, wanted+"-") || strings.HasPrefix(wanted, value+"-")):
 		return nearby{longer, p.near(missing+"="+value, "")}, true
-	case !has && len(s.Selector) > 1:
+	case !has && len(s.Labels) > 1:
 		return nearby{lacking, p.near("", missing)}, true
 	}
 	return nearby{}, false

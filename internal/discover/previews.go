@@ -23,7 +23,7 @@ func (a *adviser) unselected(near map[string]*model.Near) []diag.Diagnostic {
 			continue // the selector of s is reported
 		case s != nil:
 			missing := missingLabel(p, s)
-			d = diag.New(diag.PreviewUnselected, object, "no Service selects its pods: did you mean the label %s: %s? Service %s selects by it", missing, s.Selector[missing], s.Name).For(s.Object())
+			d = diag.New(diag.PreviewUnselected, object, "no Service selects its pods: did you mean the label %s: %s? Service %s selects by it", missing, s.Labels[missing], s.Name).For(s.object())
 		}
 		out = append(out, d)
 	}
@@ -42,20 +42,21 @@ func (p *Pods) object() diag.Object {
 // isNamed reports whether the diagnostic of a Service already names the workload of p, as
 // one that it nearly selects, or would select if no controller changed its selector.
 func (a *adviser) isNamed(p *Pods, near map[string]*model.Near) bool {
-	return slices.ContainsFunc(a.Services, func(s *model.Service) bool {
+	return slices.ContainsFunc(a.Services, func(s Selector) bool {
 		n := near[s.Name]
 		return slices.Contains(s.DropOuts, p.Workload) || n != nil && n.Namespace == p.Namespace && n.Workload == p.Workload
-	}) || slices.ContainsFunc(a.Wanting, func(s *model.Service) bool {
-		return model.HasLabels(p.Labels.All, s.Selector)
+	}) || slices.ContainsFunc(a.Wanting, func(s Selector) bool {
+		return model.HasLabels(p.Labels.All, s.Labels)
 	})
 }
 
 // nearService returns the Service whose selector nearly matches the labels of p.
-func (a *adviser) nearService(p *Pods) *model.Service {
-	var best *model.Service
+func (a *adviser) nearService(p *Pods) *Selector {
+	var best *Selector
 	var at rank
-	for _, s := range a.Services {
-		if len(s.Selector) == 0 || s.Steered.Is() {
+	for i := range a.Services {
+		s := &a.Services[i]
+		if len(s.Labels) == 0 || s.Steered {
 			continue
 		}
 		if n, ok := a.near(p, s); ok && (best == nil || n.rank < at || n.rank == at && s.Name < best.Name) {
@@ -66,9 +67,9 @@ func (a *adviser) nearService(p *Pods) *model.Service {
 }
 
 // missingLabel is the first key of the selector of s that does not match p.
-func missingLabel(p *Pods, s *model.Service) string {
-	for _, key := range slices.Sorted(maps.Keys(s.Selector)) {
-		if p.Labels.All[key] != s.Selector[key] {
+func missingLabel(p *Pods, s *Selector) string {
+	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {
+		if p.Labels.All[key] != s.Labels[key] {
 			return key
 		}
 	}

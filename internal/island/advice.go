@@ -26,13 +26,13 @@ type advice struct {
 	// has, or had, a Service that selects nothing: which concerns all namespaces.
 	stale   map[string]bool
 	wanting bool
-	// empty are those Services of each island.
-	empty map[*Island][]*model.Service
+	// empty are those Services, services all Services of each island.
+	empty, services map[*Island][]discover.Selector
 }
 
 func newAdvice() advice {
 	islands := func() map[string]map[*Island]struct{} { return map[string]map[*Island]struct{}{} }
-	return advice{in: islands(), of: map[*Island][]string{}, loose: islands(), given: islands(), stale: map[string]bool{}, empty: map[*Island][]*model.Service{}}
+	return advice{in: islands(), of: map[*Island][]string{}, loose: islands(), given: islands(), stale: map[string]bool{}, empty: map[*Island][]discover.Selector{}, services: map[*Island][]discover.Selector{}}
 }
 
 func join(to map[string]map[*Island]struct{}, name string, i *Island) {
@@ -53,7 +53,9 @@ func (a *advice) read(i *Island, x *index) {
 	a.end(i)
 	loose := map[string]bool{}
 	for j := range i.own.Services {
-		if s := &i.own.Services[j]; discover.SelectsNothing(s) {
+		s := discover.SelectorOf(&i.own.Services[j])
+		a.services[i] = append(a.services[i], s)
+		if s.Empty {
 			loose[s.Namespace], a.wanting = true, true
 			a.empty[i] = append(a.empty[i], s)
 		}
@@ -86,6 +88,7 @@ func (a *advice) end(i *Island) {
 	}
 	a.wanting = a.wanting || len(a.empty[i]) > 0
 	delete(a.empty, i)
+	delete(a.services, i)
 	delete(a.of, i)
 }
 
@@ -131,13 +134,9 @@ func (u *updating) advise() {
 // this one selects, that selects nothing.
 func (u *updating) isElsewhere(namespace string) bool {
 	for i := range u.advice.loose[namespace] {
-		for j := range i.own.Services {
-			s := &i.own.Services[j]
-			if !discover.SelectsNothing(s) {
-				continue
-			}
+		for _, s := range u.advice.empty[i] {
 			for _, moved := range u.index.moved {
-				if slices.ContainsFunc(moved, func(l *discover.Labels) bool { return model.HasLabels(l.All, s.Selector) }) {
+				if slices.ContainsFunc(moved, func(l *discover.Labels) bool { return model.HasLabels(l.All, s.Labels) }) {
 					return true
 				}
 			}
@@ -151,20 +150,20 @@ func (u *updating) adviseIn(namespace string) {
 	of := map[string]*Island{}
 	n := &discover.Neighbourhood{Pods: u.index.pods(namespace, func(*labelSet) bool { return true })}
 	for i := range u.advice.in[namespace] {
-		for j := range i.own.Services {
-			if s := &i.own.Services[j]; s.Namespace == namespace {
+		for _, s := range u.advice.services[i] {
+			if s.Namespace == namespace {
 				n.Services, of[s.Name] = append(n.Services, s), i
 			}
 		}
 	}
 	for _, s := range n.Services {
-		if !discover.SelectsNothing(s) {
+		if !s.Empty {
 			continue
 		}
 		for other := range u.index.spaces {
 			if other != namespace {
 				n.Elsewhere = append(n.Elsewhere, u.index.pods(other, func(set *labelSet) bool {
-					return model.HasLabels(set.labels.All, s.Selector) && !u.index.isSelected(other, set.labels.All)
+					return model.HasLabels(set.labels.All, s.Labels) && !u.index.isSelected(other, set.labels.All)
 				})...)
 			}
 		}
@@ -211,7 +210,7 @@ func (u *updating) give(namespace string, near map[*Island]map[[2]string]*model.
 			continue
 		}
 		if i.replaceNear(namespace, near[i]) {
-			u.compile[i] = struct{}{}
+			u.due[i] = struct{}{}
 		}
 		if i.replaceUnselected(namespace, unselected[i]) {
 			u.changed[i] = struct{}{}

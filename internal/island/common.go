@@ -18,20 +18,22 @@ type common struct {
 	// base is the snapshot of the objects, and found are its diagnostics.
 	base  *model.Snapshot
 	found []diag.Diagnostic
-	// callers and namespaces count the islands that have each.
-	callers    map[model.Caller]int
-	namespaces map[string]int
-	moved      bool
+	// callers and namespaces count the islands that have each. What came or went since the
+	// last update is in newCallers, newBare and newNamespaces.
+	callers                            map[model.Caller]int
+	namespaces                         map[string]int
+	newCallers, newBare, newNamespaces bool
 
-	// allCallers and allNamespaces are those that there are, bare the callers without a
-	// sidecar.
+	// allCallers and allNamespaces are those of all islands, bare the callers without a
+	// sidecar, at which ordinary traffic is not kept from previews of any Service.
+	// allCallers is nil until some island needs it.
 	allCallers, bare []model.Caller
 	allNamespaces    []string
 }
 
 func (c *common) init() {
 	c.base, c.callers, c.namespaces = &model.Snapshot{}, map[model.Caller]int{}, map[string]int{}
-	c.moved = true
+	c.newNamespaces = true
 }
 
 // read makes the snapshot of the objects that count for all islands.
@@ -42,73 +44,77 @@ func (c *common) read(m *Map) {
 			objects.Put(n.object.Read)
 		}
 	}
-	before := c.base
+	before := c.base.Namespaces
 	c.base, c.found = objects.Snapshot(m.options.Model)
-	c.replaceNamespaces(before, c.base)
+	c.replace(share{namespaces: before}, share{namespaces: c.base.Namespaces})
 }
 
-// replace notes the callers and namespaces of an island.
-func (c *common) replace(before, after *model.Snapshot) {
-	c.replaceNamespaces(before, after)
-	if before != nil && after != nil && slices.Equal(before.Callers, after.Callers) {
+// share is the part that an island has in what all islands see.
+type share struct {
+	callers    []model.Caller
+	namespaces []string
+}
+
+func shareOf(s *model.Snapshot) share { return share{callers: s.Callers, namespaces: s.Namespaces} }
+
+// replace notes the share of an island.
+func (c *common) replace(before, after share) {
+	came := func(string) { c.newNamespaces = true }
+	count(c.namespaces, after.namespaces, 1, came)
+	count(c.namespaces, before.namespaces, -1, came)
+	if slices.Equal(before.callers, after.callers) {
 		return
 	}
-	c.moved = count(c.callers, callersOf(after), 1) || c.moved
-	c.moved = count(c.callers, callersOf(before), -1) || c.moved
-}
-
-func (c *common) replaceNamespaces(before, after *model.Snapshot) {
-	c.moved = count(c.namespaces, namespacesOf(after), 1) || c.moved
-	c.moved = count(c.namespaces, namespacesOf(before), -1) || c.moved
-}
-
-func callersOf(s *model.Snapshot) []model.Caller {
-	if s == nil {
-		return nil
+	moved := func(m model.Caller) {
+		c.newCallers = true
+		c.newBare = c.newBare || m.NoSidecar
 	}
-	return s.Callers
+	count(c.callers, after.callers, 1, moved)
+	count(c.callers, before.callers, -1, moved)
 }
 
-func namespacesOf(s *model.Snapshot) []string {
-	if s == nil {
-		return nil
-	}
-	return s.Namespaces
-}
-
-// count adds n to the count of each key. It reports whether a key came or went.
-func count[K comparable](counts map[K]int, keys []K, n int) bool {
-	moved := false
+// count adds n to the count of each key. It calls moved with each key that came or went.
+func count[K comparable](counts map[K]int, keys []K, n int, moved func(K)) {
 	for _, key := range keys {
 		was := counts[key]
 		if counts[key] = was + n; was+n == 0 {
 			delete(counts, key)
 		}
-		moved = moved || was == 0 || was+n == 0
+		if was == 0 || was+n == 0 {
+			moved(key)
+		}
 	}
-	return moved
 }
 
-// settle brings the lists up to date. It reports whether what matters to every island has
-// changed, and whether other callers may be asked for.
+// settle brings the lists up to date. It reports whether all islands see something else
+// now, and whether those with rows for callers do.
 func (c *common) settle() (all, callers bool) {
-	if !c.moved {
-		return false, false
+	if c.newNamespaces {
+		now := slices.Sorted(maps.Keys(c.namespaces))
+		all = !slices.Equal(now, c.allNamespaces)
+		c.allNamespaces = now
 	}
-	c.moved = false
-	namespaces := slices.Sorted(maps.Keys(c.namespaces))
-	list := discover.CompactCallers(slices.Collect(maps.Keys(c.callers)))
-	bare := withoutSidecar(list)
-	all = !slices.Equal(namespaces, c.allNamespaces) || !slices.Equal(bare, c.bare)
-	callers = !slices.Equal(list, c.allCallers)
-	c.allNamespaces, c.allCallers, c.bare = namespaces, list, bare
+	if c.newBare {
+		now := c.listCallers(func(m model.Caller) bool { return m.NoSidecar })
+		all = all || !slices.Equal(now, c.bare)
+		c.bare = now
+	}
+	if callers = c.newCallers; callers {
+		c.allCallers = nil
+	}
+	c.newCallers, c.newBare, c.newNamespaces = false, false, false
 	return all, callers
 }
 
-// withoutSidecar lists the callers without a sidecar, at which ordinary traffic is not kept
-// from previews of any Service.
-func withoutSidecar(callers []model.Caller) []model.Caller {
-	return slices.DeleteFunc(slices.Clone(callers), func(c model.Caller) bool { return !c.NoSidecar })
+// listCallers lists some callers, sorted.
+func (c *common) listCallers(some func(model.Caller) bool) []model.Caller {
+	var out []model.Caller
+	for m := range c.callers {
+		if some(m) {
+			out = append(out, m)
+		}
+	}
+	return discover.CompactCallers(out)
 }
 
 // around returns the snapshot of an island with what it sees of the rest of the cluster. Of
@@ -125,6 +131,9 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 	out.Options, out.Mesh = b.Options, b.Mesh
 	out.Namespaces, out.AllNamespaces, out.Callers = c.allNamespaces, b.AllNamespaces, c.bare
 	if asks {
+		if c.allCallers == nil {
+			c.allCallers = c.listCallers(func(model.Caller) bool { return true })
+		}
 		out.Callers = c.allCallers
 	}
 	out.Revisions, out.Tags, out.Sidecars = b.Revisions, b.Tags, b.Sidecars

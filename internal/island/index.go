@@ -275,14 +275,7 @@ func (x *index) regroup() (changed, regrouped, gone []*group) {
 			changed = append(changed, g)
 		}
 	}
-	if len(r.before) == 1 && len(after) == 1 {
-		// One that only grew or shrank is the same one.
-		for g := range r.before {
-			g.nodes = after[0].nodes
-			after[0] = g
-		}
-		clear(r.before)
-	}
+	r.keep(after)
 	for _, g := range after {
 		for n := range g.nodes {
 			n.group = g
@@ -305,6 +298,31 @@ type regrouping struct {
 	before map[*group]struct{}
 	starts []*node
 	seen   map[*node]struct{}
+}
+
+// keep lets a group that only grew or shrank remain the same one.
+func (r *regrouping) keep(after []*group) {
+	parts := map[*group]int{}
+	former := make([]map[*group]struct{}, len(after))
+	for i, g := range after {
+		former[i] = map[*group]struct{}{}
+		for n := range g.nodes {
+			if n.group != nil {
+				former[i][n.group] = struct{}{}
+			}
+		}
+		for f := range former[i] {
+			parts[f]++
+		}
+	}
+	for i, g := range after {
+		for f := range former[i] {
+			if len(former[i]) == 1 && parts[f] == 1 {
+				f.nodes, after[i] = g.nodes, f
+				delete(r.before, f)
+			}
+		}
+	}
 }
 
 // begin has a group done anew.

@@ -36,25 +36,44 @@ type Options struct {
 	Writes func(namespace string) bool
 }
 
-// Island is objects that are tied together, and what follows from them. Nothing in it is
-// changed, but for the fields themselves, by [Map.Update].
+// Island is objects that are tied together, and what follows from them, until it is
+// released.
 type Island struct {
+	Compiled
+
+	group *group
+	share share
+	// near is what its Services most likely mean that select nothing, unselected are the
+	// diagnostics about its previews.
+	near       map[[2]string]*model.Near
+	unselected []diag.Diagnostic
+	managed    []diag.Object
+}
+
+// Compiled is what follows from the objects of an island. It does not change.
+type Compiled struct {
 	Snapshot *model.Snapshot
 	Result   compile.Result
 	// Diagnostics are those of its objects and of Result.
 	Diagnostics []diag.Diagnostic
 
-	group *group
 	// own is its snapshot without what is common to all, and found are the diagnostics of it.
 	own   *model.Snapshot
 	found []diag.Diagnostic
-	// near is what its Services most likely mean that select nothing, unselected are the
-	// diagnostics about its previews.
-	near       map[[2]string]*model.Near
-	unselected []diag.Diagnostic
-	// ambiguous are diagnostics about names that Services of other islands have too.
-	ambiguous []diag.Diagnostic
-	managed   []string
+}
+
+// Release drops what was compiled, which takes far more memory than the objects. Compile
+// brings it back.
+func (i *Island) Release() { i.Compiled = Compiled{} }
+
+// Compile compiles an island that was released, with the same result as before. No object
+// may have been put or removed since the last update.
+func (m *Map) Compile(i *Island) {
+	if i.Snapshot == nil {
+		m.snapshot(i)
+		m.compile(i)
+		m.diagnose(i)
+	}
 }
 
 // NewMap returns an empty one.
@@ -150,7 +169,7 @@ type Update struct {
 // Update finds the islands in which something has changed since the last call, and compiles
 // them.
 func (m *Map) Update() Update {
-	u := &updating{Map: m, compile: map[*Island]struct{}{}, changed: map[*Island]struct{}{}}
+	u := &updating{Map: m, due: map[*Island]struct{}{}, changed: map[*Island]struct{}{}}
 	u.recommon = m.index.commonChanged
 	changed, regrouped, gone := m.index.regroup()
 	for _, g := range gone {
@@ -182,10 +201,10 @@ func (m *Map) Update() Update {
 type updating struct {
 	*Map
 
-	// compile are the islands to be compiled, changed those in which anything is different.
-	compile, changed map[*Island]struct{}
-	gone, regrouped  []*Island
-	recommon         bool
+	// due are the islands to be compiled, changed those in which anything is different.
+	due, changed    map[*Island]struct{}
+	gone, regrouped []*Island
+	recommon        bool
 }
 
 func (u *updating) end(g *group) {
@@ -196,7 +215,7 @@ func (u *updating) end(g *group) {
 	delete(u.islands, g)
 	u.advice.end(i)
 	delete(u.asking, i)
-	u.common.replace(i.own, nil)
+	u.common.replace(i.share, share{})
 	u.names.replace(i, i.managed, nil, u.changed)
 	u.gone = append(u.gone, i)
 }
@@ -210,12 +229,23 @@ func (u *updating) read(g *group) {
 	u.readIsland(i)
 }
 
-// readIsland makes the snapshot of an island from its objects.
+// readIsland reads the objects of an island.
 func (u *updating) readIsland(i *Island) {
-	if _, done := u.compile[i]; done {
+	if _, done := u.due[i]; done {
 		return
 	}
-	objects := &discover.Objects{Cluster: true, Part: true, Sliced: u.slices > 0}
+	u.snapshot(i)
+	before := i.share
+	i.share = shareOf(i.own)
+	u.common.replace(before, i.share)
+	u.due[i] = struct{}{}
+	u.advice.read(i, u.index)
+	set(u.asking, i, asksCallers(i.own))
+}
+
+// snapshot makes the snapshot of an island from its objects.
+func (m *Map) snapshot(i *Island) {
+	objects := &discover.Objects{Cluster: true, Part: true, Sliced: m.slices > 0}
 	namespaces := map[string]bool{}
 	for n := range i.group.nodes {
 		if n.object.Read != nil {
@@ -224,18 +254,13 @@ func (u *updating) readIsland(i *Island) {
 		namespaces[n.name.Namespace] = true
 	}
 	for name := range namespaces {
-		if n := u.index.nodes[diag.Object{Kind: "Namespace", Name: name}]; n != nil {
+		if n := m.index.nodes[diag.Object{Kind: "Namespace", Name: name}]; n != nil {
 			if x, ok := n.object.Read.(*corev1.Namespace); ok {
 				objects.Namespaces = append(objects.Namespaces, x)
 			}
 		}
 	}
-	before := i.own
-	i.own, i.found = objects.Snapshot(u.options.Model)
-	u.common.replace(before, i.own)
-	u.compile[i] = struct{}{}
-	u.advice.read(i, u.index)
-	set(u.asking, i, asksCallers(i.own))
+	i.own, i.found = objects.Snapshot(m.options.Model)
 }
 
 func set[K comparable](to map[K]struct{}, key K, in bool) {
@@ -257,34 +282,47 @@ func (u *updating) widen() {
 	all, callers := u.common.settle()
 	if all {
 		for _, i := range u.islands {
-			u.compile[i] = struct{}{}
+			u.due[i] = struct{}{}
 		}
 		return
 	}
 	if callers {
 		for i := range u.asking {
-			u.compile[i] = struct{}{}
+			u.due[i] = struct{}{}
 		}
 	}
 }
 
 func (u *updating) compileAll() {
-	for i := range u.compile {
+	for i := range u.due {
 		u.changed[i] = struct{}{}
-		_, asks := u.asking[i]
-		i.Snapshot = u.common.around(i.own, i.near, asks)
-		i.Result, _ = prove.Made(i.Snapshot, func(refused compile.Rejected) compile.Result {
-			out := compile.Without(i.Snapshot, refused)
-			if writes := u.options.Writes; writes != nil {
-				out.Tables = slices.DeleteFunc(out.Tables, func(t route.Table) bool { return !writes(t.Namespace) })
-				out.SubsetRules = slices.DeleteFunc(out.SubsetRules, func(s route.SubsetRule) bool { return !writes(s.Namespace) })
-			}
-			return out
-		})
-		managed := managedNames(&i.Result)
+		if i.own == nil {
+			u.snapshot(i)
+		}
+		u.compile(i)
+		managed := managedServices(&i.Result)
 		u.names.replace(i, i.managed, managed, u.changed)
 		i.managed = managed
 	}
+}
+
+// compile compiles the snapshot of an island.
+func (m *Map) compile(i *Island) {
+	_, asks := m.asking[i]
+	i.Snapshot = m.common.around(i.own, i.near, asks)
+	i.Result, _ = prove.Made(i.Snapshot, func(refused compile.Rejected) compile.Result {
+		out := compile.Without(i.Snapshot, refused)
+		if writes := m.options.Writes; writes != nil {
+			out.Tables = slices.DeleteFunc(out.Tables, func(t route.Table) bool { return !writes(t.Namespace) })
+			out.SubsetRules = slices.DeleteFunc(out.SubsetRules, func(s route.SubsetRule) bool { return !writes(s.Namespace) })
+		}
+		return out
+	})
+}
+
+// diagnose lists the diagnostics of an island.
+func (m *Map) diagnose(i *Island) {
+	i.Diagnostics = diag.Sort(slices.Concat(i.found, i.unselected, i.Result.Diagnostics, m.names.about(i)))
 }
 
 func (u *updating) update() Update {
@@ -293,8 +331,11 @@ func (u *updating) update() Update {
 		if u.islands[i.group] != i {
 			continue
 		}
-		i.ambiguous = u.names.about(i)
-		i.Diagnostics = diag.Sort(slices.Concat(i.found, i.unselected, i.Result.Diagnostics, i.ambiguous))
+		if i.Snapshot == nil {
+			u.Compile(i)
+		} else {
+			u.diagnose(i)
+		}
 		out.Changed = append(out.Changed, i)
 	}
 	slices.SortFunc(out.Changed, compareIslands)

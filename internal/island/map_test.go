@@ -109,15 +109,15 @@ type world struct {
 	options model.Options
 	m       *island.Map
 	objects map[diag.Object]discover.Object
-	// islands are those that the map has told of.
-	islands map[*island.Island]bool
+	// islands has what was last reported of each.
+	islands map[*island.Island]island.Compiled
 	most    int
 	// replaced is called with the name of each object that comes, changes or goes.
 	replaced func(diag.Object)
 }
 
 func newWorld(options model.Options) *world {
-	return &world{replaced: func(diag.Object) {}, options: options, m: island.NewMap(island.Options{Model: options}), objects: map[diag.Object]discover.Object{}, islands: map[*island.Island]bool{}}
+	return &world{replaced: func(diag.Object) {}, options: options, m: island.NewMap(island.Options{Model: options}), objects: map[diag.Object]discover.Object{}, islands: map[*island.Island]island.Compiled{}}
 }
 
 func (w *world) put(name diag.Object, object discover.Object) {
@@ -149,29 +149,42 @@ func (w *world) update(t *rapid.T) {
 	t.Helper()
 	u := w.m.Update()
 	for _, i := range u.Gone {
-		if !w.islands[i] {
-			continue // it was never told of
-		}
-		delete(w.islands, i)
+		delete(w.islands, i) // or it was never reported
 	}
 	for _, i := range u.Changed {
-		w.islands[i] = true
+		w.islands[i] = i.Compiled
 	}
+	var reported, again []island.Compiled
+	w.m.All(func(i *island.Island) {
+		was, known := w.islands[i]
+		if !known {
+			t.Fatalf("an island was not reported")
+		}
+		reported = append(reported, was)
+		i.Release()
+		w.m.Compile(i)
+		again = append(again, i.Compiled)
+		if rapid.Bool().Draw(t, "released") {
+			i.Release()
+		}
+	})
+	if len(reported) != len(w.islands) {
+		t.Fatalf("%d islands exist, and %d were reported", len(reported), len(w.islands))
+	}
+	w.most = max(w.most, len(reported))
+	w.compare(t, reported)
+	w.compare(t, again)
+}
+
+// compare fails if islands are not the whole.
+func (w *world) compare(t *rapid.T, islands []island.Compiled) {
+	t.Helper()
 	var all []compile.Result
 	found := w.m.Common()
-	count := 0
-	w.m.All(func(i *island.Island) {
-		count++
-		if !w.islands[i] {
-			t.Fatalf("an island was not told of")
-		}
-		all = append(all, i.Result)
-		found = slices.Concat(found, i.Diagnostics)
-	})
-	if count != len(w.islands) {
-		t.Fatalf("%d islands are there, and %d were told of", count, len(w.islands))
+	for i := range islands {
+		all = append(all, islands[i].Result)
+		found = slices.Concat(found, islands[i].Diagnostics)
 	}
-	w.most = max(w.most, count)
 	whole := &discover.Objects{Cluster: true}
 	for _, object := range w.objects {
 		whole.Put(object)

@@ -89,7 +89,13 @@ func (w *planned) plan(t *rapid.T) int {
 	u := w.m.Update()
 	w.memories.Follow(w.m, &u)
 	got := []plan.Output{w.planOf(t, in, nil)}
-	w.m.All(func(i *island.Island) { got = append(got, w.planOf(t, in, i)) })
+	w.m.All(func(i *island.Island) {
+		w.m.Compile(i)
+		got = append(got, w.planOf(t, in, i))
+		if rapid.Bool().Draw(t, "released") {
+			i.Release()
+		}
+	})
 	if d := gocmp.Diff(summary(want), summary(got...)); d != "" {
 		t.Fatalf("at %v: -whole +islands:\n%s", w.now, d)
 	}
