@@ -86,12 +86,9 @@ func cluster(b *testing.B, n int) *reconciler {
 
 // isSettled reports whether everything is up to date.
 func (r *reconciler) isSettled() bool {
-	for _, p := range r.islands.states {
-		if len(p.planned.Steps) > 0 {
-			return false
-		}
-	}
-	return len(r.store.pending) == 0
+	r.writer.mu.Lock()
+	defer r.writer.mu.Unlock()
+	return len(r.store.pending)+len(r.store.replaced)+len(r.writer.finished) == 0
 }
 
 // isIdle reports whether there is nothing to write.

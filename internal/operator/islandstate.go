@@ -23,24 +23,41 @@ import (
 // islandState has no island: it holds the diagnostics that are not about a Service, and the
 // memory of objects that are gone.
 type islandState struct {
-	island   *island.Island
+	island *island.Island
+	look
+
+	// gated are the pods with a shut readiness gate in namespaces that are managed or
+	// cleaned up.
+	gated    []*discover.Pod
+	policies []*v1alpha1.OverridePolicy
+	// since is the time of the oldest change that led to this state; zero for none.
+	since time.Time
+	// labelUse counts its Services whose pods have the version label.
+	labelUse current.LabelUse
+	// requeueAt is when to look at the island again without a change; zero for never. waits
+	// is set while a failed step waits for its retry.
+	requeueAt time.Time
+	waits     bool
+	// failed is set if planning has failed.
+	failed bool
+	shown  shown
+}
+
+// look is the part of the state of an island that follows from its objects and its memory.
+// It is dropped at the end of a cycle: with it, the islands of a cluster would take twice
+// as much memory.
+type look struct {
 	snapshot *model.Snapshot
 	result   compile.Result
 	// objectDiags are the diagnostics of the objects and of the result.
 	objectDiags []diag.Diagnostic
 	// seen are the objects of Overrides.
 	seen map[diag.Object]*apply.Seen
-	// gated are the pods with a shut readiness gate in namespaces that are managed or
-	// cleaned up.
-	gated    []*discover.Pod
-	policies []*v1alpha1.OverridePolicy
 	// services are the Services that Events can be about, in namespaces that are managed or
 	// cleaned up.
 	services map[[2]string]*corev1.Service
 	// modes are the modes of the namespaces that hold objects of the island.
 	modes map[string]namespaceMode
-	// since is the time of the oldest change that led to this state; zero for none.
-	since time.Time
 
 	planned plan.Output
 	// refused are the refused writes.
@@ -49,18 +66,9 @@ type islandState struct {
 	diags []diag.Diagnostic
 	// current is the current state of each Service.
 	current []current.Service
-	// labelUse counts its Services whose pods have the version label.
-	labelUse current.LabelUse
 	// owners has the Service of each wanted object of Overrides; it is nil until the first
 	// use.
 	owners map[diag.Object]string
-	// requeueAt is when to look at the island again without a change; zero for never. waits
-	// is set while a failed step waits for its retry.
-	requeueAt time.Time
-	waits     bool
-	// failed is set if planning has failed.
-	failed bool
-	shown  shown
 }
 
 // cleansUp reports whether the operator removes its objects from a namespace.
@@ -104,7 +112,7 @@ type islands struct {
 func newIslands(options *Options, s *store) *islands {
 	x := &islands{options: options, store: s, modes: map[string]namespaceMode{}, states: map[*island.Island]*islandState{}}
 	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.modes[n] == managed }})
-	x.rest = &islandState{snapshot: &model.Snapshot{Options: options.Model}, modes: x.modes}
+	x.rest = &islandState{}
 	return x
 }
 
@@ -129,10 +137,13 @@ func (x *islands) update() islandChanges {
 		delete(x.states, i)
 	}
 	for _, i := range u.Changed {
-		out.changed = append(out.changed, x.read(i, t.since))
+		p := x.state(i)
+		p.since, p.look = t.since, look{}
+		x.look(p)
+		out.changed = append(out.changed, p)
 	}
+	x.rest.snapshot, x.rest.modes = x.m.Base(), x.modes
 	if u.Common {
-		x.rest.snapshot = x.m.Base()
 		x.common = slices.Concat(x.m.Common(), x.options.unreadRevisions(x.rest.snapshot))
 		x.m.CommonObjects(func(_ diag.Object, o island.Object) { x.common = append(x.common, itemOf(o).diags...) })
 	}
@@ -171,17 +182,28 @@ func (x *islands) put(c *changed) {
 	}
 }
 
-// read updates the state of a changed island.
-func (x *islands) read(i *island.Island, since time.Time) *islandState {
+// state returns the state of an island.
+func (x *islands) state(i *island.Island) *islandState {
 	p := x.states[i]
 	if p == nil {
 		p = &islandState{island: i}
 		x.states[i] = p
 	}
-	p.snapshot, p.result, p.owners, p.since = i.Snapshot, i.Result, nil, since
-	p.seen, p.gated, p.policies = map[diag.Object]*apply.Seen{}, nil, nil
-	p.services, p.modes = map[[2]string]*corev1.Service{}, map[string]namespaceMode{}
-	p.objectDiags = slices.Clone(i.Diagnostics)
+	return p
+}
+
+// look reads the objects of an island, unless that was done in this cycle.
+func (x *islands) look(p *islandState) {
+	if p.snapshot != nil {
+		return
+	}
+	i := p.island
+	x.m.Compile(i)
+	p.look = look{
+		snapshot: i.Snapshot, result: i.Result, objectDiags: slices.Clone(i.Diagnostics),
+		seen: map[diag.Object]*apply.Seen{}, services: map[[2]string]*corev1.Service{}, modes: map[string]namespaceMode{},
+	}
+	p.gated, p.policies = nil, nil
 	i.Objects(func(name diag.Object, o island.Object) {
 		p.add(name, itemOf(o), x.modes[name.Namespace])
 	})
@@ -189,7 +211,14 @@ func (x *islands) read(i *island.Island, since time.Time) *islandState {
 		return s.DeletionTimestamp != nil || x.store.isTerminatingNamespace(name[0])
 	})
 	p.objectDiags = diag.Sort(p.objectDiags)
-	return p
+}
+
+// release drops what was read.
+func (p *islandState) release() {
+	p.look = look{}
+	if p.island != nil {
+		p.island.Release()
+	}
 }
 
 func (p *islandState) add(name diag.Object, x *item, in namespaceMode) {

@@ -32,7 +32,7 @@ func TestStatusNamesItsTarget(t *testing.T) {
 	for _, name := range []string{"cart", "cart-canary", "cart-old"} {
 		snapshot.Services = append(snapshot.Services, model.Service{Namespace: "shop", Name: name})
 	}
-	p := &islandState{result: compile.Compile(snapshot)}
+	p := &islandState{look: look{result: compile.Compile(snapshot)}}
 	p.diags = p.result.Diagnostics
 	got := map[string]string{}
 	status := statusOf(asked, p)
@@ -67,7 +67,7 @@ func TestProgrammedSaysWhatWaits(t *testing.T) {
 		{diag.ReleasedNotFound, true, "", v1alpha1.PolicyReasonInvalid},
 	} {
 		s := &compile.Service{Namespace: "shop", Name: "cart", State: compile.Managed, ReleasedMissing: test.missing}
-		p := &islandState{result: compile.Result{Services: []compile.Service{*s}}}
+		p := &islandState{look: look{result: compile.Result{Services: []compile.Service{*s}}}}
 		said := []diag.Diagnostic{diag.New(test.code, service, "ordinary traffic stays")}
 		p.diags = append(exceptFor([]diag.Diagnostic{diag.New(test.code, service, "as compiled")}, said), said...)
 		if test.held != "" {

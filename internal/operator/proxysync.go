@@ -192,7 +192,12 @@ func (a *proxySync) updateIsland(p *islandState) {
 
 // isPending reports whether the plan of an island waits for proxies.
 func (a *proxySync) isPending(p *islandState) bool {
-	return a != nil && len(p.planned.PendingClusters)+len(p.planned.PendingRows) > 0
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.pending[p].clusters)+len(a.pending[p].rows) > 0
 }
 
 // hasNewRows reports whether some of rows are not in before.

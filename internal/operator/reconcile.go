@@ -102,6 +102,9 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	}
 	r.meshMissing = meshMissing
 	due := r.due(changes.changed, ended, began)
+	for _, p := range due {
+		r.islands.look(p)
+	}
 	if !meshMissing {
 		r.planAll(ctx, due, changes.gone)
 	}
@@ -125,6 +128,9 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 		r.gates.forget(p)
 	}
 	r.metrics.cycleDone(due, changes.gone, time.Since(began))
+	for _, p := range due {
+		p.release()
+	}
 	r.cycles.Add(1)
 	return earlier(r.next(), r.writer.retry())
 }

@@ -36,7 +36,7 @@ func TestServiceMetrics(t *testing.T) {
 	}
 	cart := current.Service{Namespace: "shop", Name: "cart", Pinned: current.Nowhere, Ready: 3, Open: make([]compile.Door, 2), Waits: make([]current.Wait, 1)}
 	pay := current.Service{Namespace: "shop", Name: "pay", Pinned: current.Partly}
-	p := &islandState{current: []current.Service{cart, pay}}
+	p := &islandState{look: look{current: []current.Service{cart, pay}}}
 	refusal := &apply.Refusal{}
 	refusal.Step.Object.Object = diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "pay-overrides"}
 	p.refused = []*apply.Refusal{refusal}
@@ -55,7 +55,7 @@ func TestServiceMetrics(t *testing.T) {
 	if got := series(); len(got) != 5 || got["overrides_service_refused shop/pay"] != 0 {
 		t.Errorf("without cart: %v", got)
 	}
-	other := &islandState{current: []current.Service{pay}}
+	other := &islandState{look: look{current: []current.Service{pay}}}
 	m.perService.show(other)
 	m.perService.end(p)
 	if got := series(); len(got) != 5 {
