@@ -100,6 +100,8 @@ type islands struct {
 	// modes are the modes of all namespaces with objects.
 	modes  map[string]namespaceMode
 	states map[*island.Island]*islandState
+	// waiting are those that are due without a change: at some time, or again and again.
+	waiting map[*islandState]struct{}
 	// rest is the state of everything that is in no island.
 	rest *islandState
 	// common are the diagnostics about objects that concern all islands.
@@ -110,7 +112,7 @@ type islands struct {
 }
 
 func newIslands(options *Options, s *store) *islands {
-	x := &islands{options: options, store: s, modes: map[string]namespaceMode{}, states: map[*island.Island]*islandState{}}
+	x := &islands{options: options, store: s, modes: map[string]namespaceMode{}, states: map[*island.Island]*islandState{}, waiting: map[*islandState]struct{}{}}
 	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.modes[n] == managed }})
 	x.rest = &islandState{}
 	return x
@@ -134,6 +136,7 @@ func (x *islands) update() islandChanges {
 	var out islandChanges
 	for _, i := range u.Gone {
 		out.gone = append(out.gone, x.states[i])
+		delete(x.waiting, x.states[i])
 		delete(x.states, i)
 	}
 	for _, i := range u.Changed {
@@ -213,11 +216,16 @@ func (x *islands) look(p *islandState) {
 	p.objectDiags = diag.Sort(p.objectDiags)
 }
 
-// release drops what was read.
-func (p *islandState) release() {
+// settle ends the look at an island.
+func (x *islands) settle(p *islandState) {
 	p.look = look{}
 	if p.island != nil {
 		p.island.Release()
+	}
+	if p.waits || !p.requeueAt.IsZero() {
+		x.waiting[p] = struct{}{}
+	} else {
+		delete(x.waiting, p)
 	}
 }
 

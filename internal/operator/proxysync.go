@@ -190,14 +190,20 @@ func (a *proxySync) updateIsland(p *islandState) {
 	a.pending[p] = now
 }
 
-// isPending reports whether the plan of an island waits for proxies.
-func (a *proxySync) isPending(p *islandState) bool {
+// pendingIslands lists the islands whose plans wait for proxies.
+func (a *proxySync) pendingIslands() []*islandState {
 	if a == nil {
-		return false
+		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.pending[p].clusters)+len(a.pending[p].rows) > 0
+	var out []*islandState
+	for p, now := range a.pending {
+		if len(now.clusters)+len(now.rows) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // hasNewRows reports whether some of rows are not in before.

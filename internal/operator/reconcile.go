@@ -129,7 +129,7 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	}
 	r.metrics.cycleDone(due, changes.gone, time.Since(began))
 	for _, p := range due {
-		p.release()
+		r.islands.settle(p)
 	}
 	r.cycles.Add(1)
 	return earlier(r.next(), r.writer.retry())
@@ -151,12 +151,23 @@ func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.T
 			is[p] = true
 		}
 	}
-	for _, p := range r.islands.states {
-		if p.waits || !p.requeueAt.IsZero() && !now.Before(p.requeueAt) || r.retryStatus && len(p.gated)+len(p.policies) > 0 || r.proxySync.isPending(p) {
+	for p := range r.islands.waiting {
+		if p.waits || !p.requeueAt.IsZero() && !now.Before(p.requeueAt) {
 			is[p] = true
 		}
 	}
+	for _, p := range r.proxySync.pendingIslands() {
+		is[p] = true
+	}
+	if r.retryStatus {
+		for _, p := range r.islands.states {
+			if len(p.gated)+len(p.policies) > 0 {
+				is[p] = true
+			}
+		}
+	}
 	r.retryStatus = false
+	delete(is, r.islands.rest)
 	out := make([]*islandState, 0, len(is)+1)
 	for p := range is {
 		out = append(out, p)
@@ -166,8 +177,8 @@ func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.T
 
 // next returns when the next island is due; zero for never.
 func (r *reconciler) next() time.Time {
-	out := r.islands.rest.requeueAt
-	for _, p := range r.islands.states {
+	var out time.Time
+	for p := range r.islands.waiting {
 		out = earlier(out, p.requeueAt)
 	}
 	return out
