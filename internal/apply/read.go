@@ -2,12 +2,16 @@ package apply
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	istioapi "istio.io/api/networking/v1alpha3"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -77,29 +81,32 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read managed fields of %s: %w", out.Object, err)
 	}
-	switch u.GetKind() {
-	case "VirtualService":
-		var all, ours istionetv1.VirtualService
-		if err := decode(u.Object, &all); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
-		}
-		if err := decode(owned, &ours); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
-		}
-		out.Routes, out.Says = istio.ReadRoutes(&all.Spec), discover.WrittenOf(out.Kind, &all, all.Spec.GetHosts()...)
-		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
-	case "DestinationRule":
-		var all, ours istionetv1.DestinationRule
-		if err := decode(u.Object, &all); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
-		}
-		if err := decode(owned, &ours); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", out.Object, err)
-		}
-		out.Subsets, out.Says = istio.ReadSubsets(&all.Spec), discover.WrittenOf(out.Kind, &all, all.Spec.GetHost())
-		return out, out.setOurs(&ours.ObjectMeta, &ours.Spec)
+	all := contents{spec: newSpec(out.Kind)}
+	if all.spec == nil {
+		return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)
 	}
-	return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)
+	ours := contents{spec: newSpec(out.Kind)}
+	if err := errors.Join(all.decode(u.Object), ours.decodeOwned(owned, u.Object, all.spec)); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", out.Object, err)
+	}
+	switch spec := all.spec.(type) {
+	case *istioapi.VirtualService:
+		out.Routes, out.Says = istio.ReadRoutes(spec), discover.WrittenOf(out.Kind, &all.meta, spec.GetHosts()...)
+	case *istioapi.DestinationRule:
+		out.Subsets, out.Says = istio.ReadSubsets(spec), discover.WrittenOf(out.Kind, &all.meta, spec.GetHost())
+	}
+	return out, out.setOurs(&ours.meta, ours.spec)
+}
+
+// newSpec returns an empty specification of a kind that is written; nil for others.
+func newSpec(kind string) proto.Message {
+	switch kind {
+	case "VirtualService":
+		return &istioapi.VirtualService{}
+	case "DestinationRule":
+		return &istioapi.DestinationRule{}
+	}
+	return nil
 }
 
 // Observe reads an object as proxies would see it after it is written, for plans.
@@ -133,19 +140,40 @@ func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec proto.Message) error {
 	return err
 }
 
-// decode converts an object to its type. It ignores unknown fields.
-func decode(object map[string]any, into any) error {
-	known := map[string]any{}
-	for _, key := range []string{"metadata", "spec"} {
-		if value, ok := object[key]; ok {
-			known[key] = value
-		}
+// contents are the metadata and the specification of an object.
+type contents struct {
+	meta metav1.ObjectMeta
+	spec proto.Message
+}
+
+// decode decodes an object. It ignores unknown fields.
+func (c *contents) decode(object map[string]any) error {
+	if err := c.decodeMeta(object); err != nil || object["spec"] == nil {
+		return err
 	}
-	text, err := json.Marshal(known)
+	text, err := json.Marshal(object["spec"])
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(text, into)
+	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, c.spec)
+}
+
+func (c *contents) decodeMeta(object map[string]any) error {
+	text, err := json.Marshal(object["metadata"])
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, &c.meta)
+}
+
+// decodeOwned decodes the part of an object that [Manager] owns. Mostly its specification
+// is the whole one, which is not decoded twice.
+func (c *contents) decodeOwned(owned, object map[string]any, whole proto.Message) error {
+	if !reflect.DeepEqual(object["spec"], owned["spec"]) {
+		return c.decode(owned)
+	}
+	c.spec = whole
+	return c.decodeMeta(owned)
 }
 
 // applied returns the managed fields entry of [Manager] for applying an object.
