@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,10 +13,15 @@ import (
 )
 
 // noted records Events.
-type noted struct{ notes []string }
+type noted struct {
+	mu    sync.Mutex
+	notes []string
+}
 
 //nolint:revive // its parameters are those of the interface
 func (n *noted) Eventf(_, _ runtime.Object, _, _, _, note string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.notes = append(n.notes, fmt.Sprintf(note, args...))
 }
 
@@ -39,6 +45,8 @@ func TestEventRateLimit(t *testing.T) {
 		expect := func(n int) {
 			t.Helper()
 			synctest.Wait()
+			to.mu.Lock()
+			defer to.mu.Unlock()
 			if len(to.notes) != n {
 				t.Fatalf("%d were sent, want %d", len(to.notes), n)
 			}

@@ -2,6 +2,8 @@ package operator
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +29,7 @@ type metrics struct {
 	refused       *prometheus.GaugeVec
 	diagnostics   *prometheus.GaugeVec
 	leading       prometheus.Gauge
-	perService    serviceMetrics
+	perService    *serviceMetrics
 
 	mu sync.Mutex
 	// total adds up the tallies of all islands.
@@ -80,13 +82,10 @@ func newMetrics() *metrics {
 // register registers m, and returns a function that unregisters it. If several operators run
 // in one process, as in tests, only the first one's metrics are registered.
 func (m *metrics) register(registry prometheus.Registerer) (unregister func()) {
-	collectors := []prometheus.Collector{
-		m.cycleDuration, m.routePlaced, m.routeRemoved, m.writes, m.undone, m.announced, m.services, m.versions, m.routes, m.blocked, m.refused, m.diagnostics, m.leading,
-	}
-	for _, gauge := range m.perService.all() {
-		collectors = append(collectors, gauge)
-	}
-	return register(registry, collectors)
+	return register(registry, []prometheus.Collector{
+		m.cycleDuration, m.routePlaced, m.routeRemoved, m.writes, m.undone, m.announced, m.services, m.versions, m.routes, m.blocked, m.refused, m.diagnostics,
+		m.perService, m.leading,
+	})
 }
 
 func register(registry prometheus.Registerer, collectors []prometheus.Collector) (unregister func()) {
@@ -179,13 +178,13 @@ func (m *metrics) measureRows(p *islandState) {
 		m.rows[v] = row
 	}
 	m.dropRows(p, wanted, since)
-	p.shown.versions = wanted
+	p.shown.versions = slices.Collect(maps.Keys(wanted))
 }
 
 // dropRows drops the rows of versions that an island no longer has, unless another island
 // has them.
 func (m *metrics) dropRows(p *islandState, wanted map[route.Version]bool, since time.Time) {
-	for v := range p.shown.versions {
+	for _, v := range p.shown.versions {
 		row, known := m.rows[v]
 		if wanted[v] || !known || row.island != p {
 			continue

@@ -1,46 +1,68 @@
 package operator
 
 import (
+	"maps"
+	"slices"
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/overrides-mesh/overrides/internal/current"
 )
 
 // serviceMetrics are metrics of the current state of each Service with previews or with
-// objects of Overrides.
+// objects of Overrides. Their series are made when they are asked for: five gauges of each
+// Service would take 4 KiB.
 type serviceMetrics struct {
-	pinned, ready, open, waits, refused *prometheus.GaugeVec
-	// shown are the Services with series, and their values.
-	shown map[[2]string]shownService
+	mu     sync.Mutex
+	values map[[2]string]serviceValues
 }
 
-// shownService has the values of one Service and its island.
-type shownService struct {
+// serviceValues are the values of one Service, in the order of serviceGauges.
+type serviceValues struct {
 	island *islandState
-	values [5]int
+	of     [5]int
 }
 
-func newServiceMetrics() serviceMetrics {
-	gauge := func(name, help string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "overrides_service_" + name, Help: help}, []string{"namespace", "name"})
+var serviceGauges = [5]*prometheus.Desc{
+	serviceGauge("pinned", "1 if the routes in the cluster send no ordinary traffic to previews, else 0."),
+	serviceGauge("ready_pods", "Ready pods that get ordinary traffic by the routes in the cluster."),
+	serviceGauge("open_doors", "Doors at which previews get ordinary traffic."),
+	serviceGauge("waits", "Changes that wait before they may be written."),
+	serviceGauge("refused", "Objects for the Service that can't be written."),
+}
+
+func serviceGauge(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("overrides_service_"+name, help, []string{"namespace", "name"}, nil)
+}
+
+func newServiceMetrics() *serviceMetrics {
+	return &serviceMetrics{values: map[[2]string]serviceValues{}}
+}
+
+// Describe implements [prometheus.Collector].
+func (m *serviceMetrics) Describe(to chan<- *prometheus.Desc) {
+	for _, gauge := range serviceGauges {
+		to <- gauge
 	}
-	return serviceMetrics{
-		pinned:  gauge("pinned", "1 if the routes in the cluster send no ordinary traffic to previews, else 0."),
-		ready:   gauge("ready_pods", "Ready pods that get ordinary traffic by the routes in the cluster."),
-		open:    gauge("open_doors", "Doors at which previews get ordinary traffic."),
-		waits:   gauge("waits", "Changes that wait before they may be written."),
-		refused: gauge("refused", "Objects for the Service that can't be written."),
-		shown:   map[[2]string]shownService{},
+}
+
+// Collect implements [prometheus.Collector].
+func (m *serviceMetrics) Collect(to chan<- prometheus.Metric) {
+	m.mu.Lock()
+	now := maps.Clone(m.values)
+	m.mu.Unlock()
+	for name, values := range now {
+		for i, gauge := range serviceGauges {
+			to <- prometheus.MustNewConstMetric(gauge, prometheus.GaugeValue, float64(values.of[i]), name[0], name[1])
+		}
 	}
 }
 
-// all lists the gauges in the order of values.
-func (m *serviceMetrics) all() []*prometheus.GaugeVec {
-	return []*prometheus.GaugeVec{m.pinned, m.ready, m.open, m.waits, m.refused}
-}
-
-// show sets the series of the Services of an island.
+// show sets the values of the Services of an island.
 func (m *serviceMetrics) show(p *islandState) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	refused, now := p.refusedOf(), map[[2]string]bool{}
 	for i := range p.current {
 		s := &p.current[i]
@@ -49,44 +71,35 @@ func (m *serviceMetrics) show(p *islandState) {
 		if s.Pinned == current.Nowhere {
 			pinned = 0
 		}
-		values := shownService{island: p, values: [5]int{pinned, s.Ready, len(s.Open), len(s.Waits), refused[name]}}
+		m.values[name] = serviceValues{island: p, of: [5]int{pinned, s.Ready, len(s.Open), len(s.Waits), refused[name]}}
 		now[name] = true
-		before, there := m.shown[name]
-		if m.shown[name] = values; there && before.values == values.values {
-			continue
-		}
-		for j, gauge := range m.all() {
-			gauge.WithLabelValues(s.Namespace, s.Name).Set(float64(values.values[j]))
-		}
 	}
-	before := p.shown.services
-	p.shown.services = now
-	m.drop(p, before, now)
+	m.drop(p, now)
+	p.shown.services = slices.Collect(maps.Keys(now))
 }
 
-// end deletes the series of an island.
-func (m *serviceMetrics) end(p *islandState) { m.drop(p, p.shown.services, nil) }
+// end drops the values of an island.
+func (m *serviceMetrics) end(p *islandState) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drop(p, nil)
+}
 
-// drop deletes the series of Services that an island no longer has, unless another island
-// has them.
-func (m *serviceMetrics) drop(p *islandState, before, now map[[2]string]bool) {
-	for name := range before {
-		if s, there := m.shown[name]; now[name] || !there || s.island != p {
-			continue
+// drop drops the values of Services that an island no longer has, unless another island has
+// them. The caller has locked m.mu.
+func (m *serviceMetrics) drop(p *islandState, now map[[2]string]bool) {
+	for _, name := range p.shown.services {
+		if m.values[name].island == p && !now[name] {
+			delete(m.values, name)
 		}
-		for _, gauge := range m.all() {
-			gauge.DeleteLabelValues(name[0], name[1])
-		}
-		delete(m.shown, name)
 	}
 }
 
-// reset deletes all series.
+// reset drops all values.
 func (m *serviceMetrics) reset() {
-	for _, gauge := range m.all() {
-		gauge.Reset()
-	}
-	clear(m.shown)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.values)
 }
 
 // refusedOf counts the refused objects of each Service.

@@ -10,8 +10,8 @@ import (
 // shown is the part of the metrics and states that an island currently contributes.
 type shown struct {
 	tally    tally
-	versions map[route.Version]bool
-	services map[[2]string]bool
+	versions []route.Version
+	services [][2]string
 	policies map[types.UID]bool
 	gated    map[types.UID]bool
 }
