@@ -122,7 +122,7 @@ var entries = []Entry{
 	},
 	{
 		PinnedByVersion, Info, "Only the version label tells the pods of the released workload from others, so ordinary traffic is pinned by version. When a rolling update changes that label, the pin must follow, and requests may fail for a moment.",
-		"give the pods of the released workload a label that no other pod has, such as track: stable; it is enough to add it to the pods' template",
+		"give the pods of the released workload a label that no other pod has, such as track: stable, in the pods' template; its selector can stay as it is",
 	},
 	{
 		OrdinaryTrafficShared, Warning, "No label tells the released pods from the others. All pods share ordinary traffic, as they do without Overrides. Override routes are made nevertheless.",
@@ -201,8 +201,8 @@ var entries = []Entry{
 		"give it a Service of its own, annotated overrides.mesh/version-of, and labels that no selector of the controller's Services matches",
 	},
 	{
-		PinFrozen, Info, "The output pins ordinary traffic to a version label, since the selector of the released workload does not tell its pods from the others. When the label of the workload changes, requests fail until the output is generated and applied again.",
-		"generate and apply again before the label changes, or use the operator, or give the previews a label of their own and the released workload a selector that does not match them",
+		PinFrozen, Info, "Only the version label tells the pods of the released workload from others, so the output pins ordinary traffic by version. When that label changes, requests fail until the output is generated and applied again.",
+		"give the pods of the released workload a label that no other pod has, such as track: stable, in the pods' template (its selector can stay as it is), and generate and apply once the pods have it; or use the operator; or generate and apply again whenever the version changes",
 	},
 	{
 		VirtualServiceOfCaller, Warning, "A namespace has a VirtualService of its own for this host that is not exported to other namespaces. It stays in force there, so callers in that namespace do not follow overrides.",
