@@ -40,14 +40,15 @@ func findIsolated(ix *index, all *services, r *reporter) {
 // baseProblem returns the diagnostic that says why s can't be a version of base, which is
 // nil if it is not there; nil if it can.
 func baseProblem(s, base *service) *diag.Diagnostic {
-	d := diag.New(diag.IsolatedBaseNotFound, s.Object(), "it says that it is a version of Service %s, which is not there", s.VersionOf).At(s.Origin)
+	d := diag.New(diag.IsolatedBaseNotFound, s.Object(), "it is annotated as a version of Service %s, but there is no such Service in namespace %s", s.VersionOf, s.Namespace).At(s.Origin)
 	switch {
 	case base == nil:
+		d = d.For(diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.VersionOf})
 	case base == s:
-		d.Message = "it says that it is a version of itself"
+		d.Message = "it is annotated as a version of itself"
 		d = d.WithFix("remove overrides.mesh/version-of, or name the Service whose version it is")
 	case base.VersionOf != "":
-		d.Message = fmt.Sprintf("it says that it is a version of Service %s, which is a version of Service %s itself", base.Name, base.VersionOf)
+		d.Message = fmt.Sprintf("it is annotated as a version of Service %s, which is itself a version of Service %s", base.Name, base.VersionOf)
 		d = d.WithFix("set overrides.mesh/version-of to %s", base.VersionOf)
 	default:
 		return nil
@@ -64,7 +65,7 @@ func readIsolated(s, base *given) (isolated, *diag.Diagnostic) {
 	}
 	iso := isolated{service: s.Service, host: s.host, version: s.Version}
 	if s.Headless || s.ExternalName != "" {
-		return problem(diag.IsolatedUnreachable, "it has no cluster IP, so that a proxy can't be sent to it as version of %s", base.Name)
+		return problem(diag.IsolatedUnreachable, "it has no cluster IP, so no route can lead to it as a version of Service %s", base.Name)
 	}
 	label := base.settings.VersionLabel
 	for i := range s.Backends {
@@ -72,7 +73,7 @@ func readIsolated(s, base *given) (isolated, *diag.Diagnostic) {
 		if iso.version == "" {
 			iso.version = b.Labels[label]
 		} else if v := b.Labels[label]; s.Version == "" && v != iso.version {
-			return problem(diag.IsolatedNoVersion, "its pods are of versions %q and %q", iso.version, v)
+			return problem(diag.IsolatedNoVersion, "its pods have different versions: %q and %q", iso.version, v)
 		}
 		iso.pods += b.Pods
 		iso.ready += b.Ready
@@ -80,24 +81,24 @@ func readIsolated(s, base *given) (isolated, *diag.Diagnostic) {
 	}
 	for _, u := range s.Unread {
 		if v := u.Labels[label]; s.Version == "" && v != iso.version {
-			return problem(diag.IsolatedNoVersion, "behind it is also %s, which is not known to be of version %q", u.Object, iso.version)
+			return problem(diag.IsolatedNoVersion, "it also selects %s, whose version is not known to be %q", u.Object, iso.version)
 		}
 	}
 	if iso.version == "" {
-		d := diag.New(diag.IsolatedNoVersion, s.Object(), "it says that it is a version of Service %s, but not which one", base.Name).At(s.Origin)
+		d := diag.New(diag.IsolatedNoVersion, s.Object(), "it is annotated as a version of Service %s, but not as which one", base.Name).At(s.Origin)
 		if other := otherLabel(s.Backends, label); other != "" {
 			d = d.WithFix("annotate it with overrides.mesh/version: %s, or Service %s with overrides.mesh/version-label: %s, which its pods carry",
 				s.Backends[0].Labels[other], base.Name, other)
 		}
 		return isolated{}, &d
 	}
-	if slices.ContainsFunc(base.isolated, func(other isolated) bool { return other.version == iso.version }) {
-		d := diag.New(diag.IsolatedNoVersion, s.Object(), "version %s of Service %s is behind another Service already", iso.version, base.Name).
+	if at := slices.IndexFunc(base.isolated, func(other isolated) bool { return other.version == iso.version }); at >= 0 {
+		d := diag.New(diag.IsolatedNoVersion, s.Object(), "Service %s is version %s of Service %s already", base.isolated[at].service.Name, iso.version, base.Name).
 			WithFix("give one of the two another version, or remove it").At(s.Origin)
 		return isolated{}, &d
 	}
 	if missing, ok := unreachablePort(base.Service, s.Service); !ok {
-		return problem(diag.IsolatedUnreachable, "it has no port for port %d of Service %s", missing, base.Name)
+		return problem(diag.IsolatedUnreachable, "it has no HTTP port that corresponds to port %d of Service %s", missing, base.Name)
 	}
 	return iso, nil
 }

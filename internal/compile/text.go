@@ -9,15 +9,20 @@ import (
 )
 
 // enumerate joins names as in "a, b and c", and cuts long lists.
-func enumerate(names []string) string {
+func enumerate(names []string) string { return joined(names, "and") }
+
+// alternatives joins names as in "a, b or c", and cuts long lists.
+func alternatives(names []string) string { return joined(names, "or") }
+
+func joined(names []string, word string) string {
 	const most = 5
 	if len(names) > most {
-		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" %s %d more", word, len(names)-most)
 	}
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return strings.Join(names[:len(names)-1], ", ") + " " + word + " " + names[len(names)-1]
 }
 
 // agree returns the word that goes with names: one for a single name, else many.
