@@ -88,6 +88,7 @@ func (a *app) know(ctx context.Context, in *input) *known {
 	s := &state{}
 	var err error
 	if in.fromFiles() {
+		s.namespace = in.namespace
 		s.objects, _, err = a.readFiles(ctx, in.filenames, in.defaultNamespace())
 	} else {
 		in.cluster.limit(completionTimeout)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -80,7 +81,7 @@ var ownKinds = map[[2]string]bool{
 	{"networking.istio.io", "destinationrules"}: true,
 }
 
-// inputNamespaces lists the namespaces of the input.
+// inputNamespaces lists the namespaces of the input that are reported on.
 func inputNamespaces(s *state) scope {
 	out := scope{}
 	for i := range s.snapshot.Services {
@@ -89,6 +90,7 @@ func inputNamespaces(s *state) scope {
 	for _, o := range s.generated {
 		out[o.Namespace] = true
 	}
+	maps.DeleteFunc(out, func(namespace string, _ bool) bool { return s.namespace != "" && namespace != s.namespace })
 	return out
 }
 

@@ -21,8 +21,12 @@ With --chain, each service is called by the one before it, and all of them are a
 forward the headers. Explain points out malformed parts of the header, and services and
 versions that do not exist.
 
-Name services as "service" or "service.namespace". Without --from, the caller is any
-workload in the called service's namespace that no condition (from=) names.`
+Name services as "service" or "service.namespace". A name without a namespace is a service
+of the namespace that -n gives. Without -n, it is one of the namespace of the kubeconfig,
+or with -f of "default"; if there is none, it is the only service of that name.
+
+Without --from, the caller is any workload in the namespace of the first service that no
+condition (from=) names.`
 
 const explainExamples = `# one call: which version answers, and why
 overrides explain -f examples/chain --to service-3.chain -H 'x-override: service-3:v2'
@@ -67,7 +71,7 @@ func (a *app) explainCommand() *cobra.Command {
 	flags.StringVar(&o.to, "to", "", "`service` that is called")
 	flags.StringSliceVar(&o.query.Chain, "chain", nil, "`services` that are called one after the other")
 	flags.VarP(o.header, "header", "H", "`header` of the request, as in 'x-override: service-3:v2'. Repeatable")
-	flags.StringVar(&o.query.From, "from", "", "`workload` that makes the first call: name, name.namespace or namespace/name")
+	flags.StringVar(&o.query.From, "from", "", "`workload` that makes the first call: name.namespace, namespace/name, or a name in the namespace of the first service")
 	flags.StringVar(&o.query.Method, "method", "GET", "`method` of the request")
 	flags.StringVar(&o.query.Path, "path", "/", "`path` of the request, with its query")
 	flags.StringVar(&o.query.Scheme, "scheme", "http", "`scheme` of the request")
@@ -110,12 +114,13 @@ func (a *app) explain(ctx context.Context, o *explainOptions) error {
 	if o.fromFiles() {
 		o.query.Namespace = o.defaultNamespace()
 	}
+	o.query.Only = o.namespace != ""
 	explanation, err := explain.New(s.snapshot, &s.result, o.query)
 	if err != nil {
-		a.tell(o.input, about(s.diags, nil))
+		a.tell(o.input, about(s.result.Diagnostics, nil))
 		return err
 	}
-	diags := about(s.diags, onTheWay(explanation))
+	diags := diag.Sort(about(s.result.Diagnostics, onTheWay(explanation)))
 	a.tell(o.input, diags)
 	if o.quiet {
 		explanation.Notes = slices.DeleteFunc(explanation.Notes, func(n explain.Note) bool { return n.Severity == diag.Info })

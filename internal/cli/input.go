@@ -55,8 +55,8 @@ func addInput(cmd *cobra.Command) *input {
 	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
 	flags.StringVarP(&in.kustomize, "kustomize", "k", "", "`folder` of a kustomization")
 	_ = flags.MarkHidden("kustomize")
-	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to read from a cluster; with -f, the namespace of objects without one (default \"default\")")
-	flags.BoolVarP(&in.allNamespaces, "all-namespaces", "A", false, "read all namespaces of a cluster")
+	flags.StringVarP(&in.namespace, "namespace", "n", "", "`namespace` to print results for; with -f, also that of objects without one. Default: the namespace of the kubeconfig; with -f, all, and \"default\" for objects without one")
+	flags.BoolVarP(&in.allNamespaces, "all-namespaces", "A", false, "print results for all namespaces of a cluster")
 	in.cluster.add(flags)
 	in.cluster.orFiles = true
 	addModelOptions(flags, &in.options)

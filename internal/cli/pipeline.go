@@ -9,6 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/explain"
 	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -25,7 +26,7 @@ type state struct {
 	proof     prove.Report
 	generated []istio.Unencoded
 	diags     []diag.Diagnostic
-	// namespace is the only one to report on; empty for all. All namespaces were read,
+	// namespace is the only one to report on; empty for all. The input is all namespaces,
 	// since objects in one have effects in others.
 	namespace string
 	// selected are the Services to report on; nil for all.
@@ -43,8 +44,9 @@ func (a *app) read(ctx context.Context, in *input) (*state, error) {
 	var err error
 	if in.fromFiles() {
 		if in.allNamespaces {
-			return nil, usagef("--all-namespaces needs a cluster, and -f was given")
+			return nil, usagef("--all-namespaces needs a cluster, and -f was given: without -n, all namespaces of the manifests count")
 		}
+		s.namespace = in.namespace
 		if s.objects, diags, err = a.readFiles(ctx, in.filenames, in.defaultNamespace()); err != nil {
 			err = fmt.Errorf("-f: %w", err)
 		}
@@ -95,6 +97,8 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 			what = "Kubernetes Service"
 		}
 		diags = append(diags, diag.New(diag.NoServices, diag.Object{}, "there is no %s in %s", what, in.place()))
+	} else if d := in.nothingThere(snapshot); d != nil {
+		diags = append(diags, *d)
 	}
 	s.snapshot = snapshot
 	made, err := generate.From(snapshot)
@@ -102,7 +106,8 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		return fmt.Errorf("generate: %w", err)
 	}
 	s.result, s.proof, s.generated = made.Result, made.Proof, made.Objects
-	s.diags = diag.Fold(slices.Concat(diags, s.result.Diagnostics))
+	s.result.Diagnostics = diag.Fold(slices.Concat(diags, explain.Suggest(snapshot, s.result.Diagnostics)))
+	s.diags = slices.Clone(s.result.Diagnostics)
 	if s.namespace != "" {
 		s.generated = slices.DeleteFunc(s.generated, func(o istio.Unencoded) bool { return o.Namespace != s.namespace })
 		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {
@@ -118,6 +123,25 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	}
 	s.diags = diag.Sort(s.diags)
 	return nil
+}
+
+// nothingThere returns a diagnostic if -n names a namespace without Services; nil if it does
+// not.
+func (in *input) nothingThere(snapshot *model.Snapshot) *diag.Diagnostic {
+	var namespaces []string
+	for i := range snapshot.Services {
+		namespaces = append(namespaces, snapshot.Services[i].Namespace)
+	}
+	if in.namespace == "" || len(namespaces) == 0 || slices.Contains(namespaces, in.namespace) {
+		return nil
+	}
+	meant := ""
+	if near := explain.Nearest(in.namespace, namespaces); near != "" {
+		meant = "; did you mean " + near + "?"
+	}
+	d := diag.New(diag.NoServices, diag.Object{}, "there is no Service in namespace %s of %s%s", in.namespace, in.place(), meant).
+		WithFix("correct -n, or leave it out")
+	return &d
 }
 
 func hasError(list []diag.Diagnostic) bool {

@@ -19,8 +19,9 @@ type Query struct {
 	// or a whole host. One name asks about one hop.
 	Chain []string
 	// Namespace is used for names without one. If it has no Service of that name, the
-	// only Service of that name in another namespace is used.
+	// only Service of that name in another namespace is used, unless Only is set.
 	Namespace string
+	Only      bool
 	// From names the workload that makes the first call: "name",
 	// "name.namespace" or "namespace/name"; empty for any.
 	From string
@@ -139,7 +140,7 @@ func (x *index) resolveChain(q Query) ([]*target, error) {
 	var errs []error
 	chain := make([]*target, 0, len(q.Chain))
 	for _, name := range q.Chain {
-		t, err := x.resolve(name, q.Namespace)
+		t, err := x.resolve(name, q.Namespace, q.Only)
 		if err != nil {
 			errs = append(errs, err)
 			continue

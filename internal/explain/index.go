@@ -67,8 +67,9 @@ type target struct {
 	service *entry
 }
 
-// resolve finds the target of name for a caller in namespace.
-func (x *index) resolve(name, namespace string) (*target, error) {
+// resolve finds the target of name. Without a namespace in it, it is in namespace; or, unless
+// only is set, the only one of that name elsewhere.
+func (x *index) resolve(name, namespace string, only bool) (*target, error) {
 	name = strings.TrimSuffix(name, ".")
 	host := strings.ToLower(name)
 	if e := x.byHost[host]; e != nil {
@@ -88,10 +89,12 @@ func (x *index) resolve(name, namespace string) (*target, error) {
 	if e := x.services[[2]string{namespace, name}]; e != nil {
 		return x.targetOf(e), nil
 	}
-	switch same := x.byName[name]; len(same) {
-	case 0:
+	switch same := x.byName[name]; {
+	case only:
+		return nil, x.unknown(name, namespace)
+	case len(same) == 0:
 		return nil, x.unknown(name, "")
-	case 1:
+	case len(same) == 1:
 		return x.targetOf(same[0]), nil
 	default:
 		return nil, fmt.Errorf("several Services are called %s: write %s", name, join(qualifiedNames(same), "or"))

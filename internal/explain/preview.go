@@ -65,9 +65,17 @@ func (x *index) preview(e *entry, version string) (why, fix string, found bool) 
 	if s == nil {
 		return "", "", false
 	}
-	switch d := x.faultOf(s.Object(), diag.IsolatedUnreachable, diag.IsolatedNoVersion, diag.IsolatedBaseNotFound); {
+	name := s.Name
+	if s.Namespace != e.Namespace {
+		name += " of namespace " + s.Namespace
+	}
+	d := x.faultOf(s.Object(), diag.IsolatedUnreachable, diag.IsolatedNoVersion, diag.IsolatedBaseNotFound)
+	if d == nil {
+		d = x.faultOf(s.Object(), diag.InvalidAnnotation)
+	}
+	switch {
 	case d != nil:
-		return fmt.Sprintf("Service %s is not used for it: %s", s.Name, d.Message), d.Fix, true
+		return fmt.Sprintf("Service %s is not used for it: %s", name, d.Message), d.Fix, true
 	case s.report.Reason == diag.OptedOut:
 		return fmt.Sprintf("Service %s is left alone: %s", s.Name, s.report.Why), fmt.Sprintf(optedOutFix, s.Name), true
 	case s.VersionOf != "":
@@ -84,10 +92,14 @@ func (x *index) previewService(e *entry, version string) *entry {
 	most := 0
 	for i := range x.snapshot.Services {
 		s := x.services[[2]string{x.snapshot.Services[i].Namespace, x.snapshot.Services[i].Name}]
-		if s == e || s.report == nil || s.Namespace != e.Namespace || x.isUsed(e, s) {
+		if s == e || s.report == nil || x.isUsed(e, s) {
 			continue
 		}
-		if points := s.likeness(e, version); points > most {
+		points := s.likeness(e, version)
+		if s.Namespace != e.Namespace {
+			points = x.misplaced(e, s, version)
+		}
+		if points > most {
 			best, most = s, points
 		}
 	}
@@ -123,6 +135,15 @@ func (s *entry) likeness(base *entry, version string) int {
 		return 1
 	}
 	return 0
+}
+
+// misplaced scores a Service of another namespace: 1 if it is annotated as the version of a
+// Service of the name of base, and its own namespace has none.
+func (x *index) misplaced(base, s *entry, version string) int {
+	if s.VersionOf != base.Name || s.likeness(base, version) == 0 || x.services[[2]string{s.Namespace, s.VersionOf}] != nil {
+		return 0
+	}
+	return 1
 }
 
 // hasWords reports whether name contains words between dashes: "reviews-pr-118" has

@@ -1,0 +1,65 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Suggest returns diagnostics, of which those about a Service that does not exist say which
+// one is most likely meant. It looks at all Services: a compiler of islands does not know
+// those of others.
+//
+//	there is                              the fix
+//	------------------------------------  --------------------------------
+//	one of that name in other namespaces  move the object to the namespace
+//	one of a similar name                 correct the name
+//	none of these                         that of the code
+func Suggest(snapshot *model.Snapshot, list []diag.Diagnostic) []diag.Diagnostic {
+	out := slices.Clone(list)
+	for i := range out {
+		d := &out[i]
+		if d.Target == (diag.Object{}) {
+			continue
+		}
+		var correct, move string
+		switch d.Code {
+		case diag.IsolatedBaseNotFound:
+			correct, move = "set overrides.mesh/version-of to %s", "put it and its pods into namespace %s: a Service can only be a version of one in its own namespace"
+		case diag.PolicyTargetNotFound:
+			correct, move = "write %s in spec.targetRefs", "put the policy into namespace %s: it can only be for Services of its own namespace"
+		default:
+			continue
+		}
+		var namespaces, names []string
+		for j := range snapshot.Services {
+			switch s := &snapshot.Services[j]; {
+			case s.VersionOf != "" || s.Object() == d.Object:
+			case s.Name == d.Target.Name:
+				namespaces = append(namespaces, s.Namespace)
+			case s.Namespace == d.Target.Namespace:
+				names = append(names, s.Name)
+			}
+		}
+		slices.Sort(namespaces)
+		switch near := Nearest(d.Target.Name, names); {
+		case len(namespaces) > 0:
+			d.Message += "; there is one in " + among(namespaces)
+			d.Fix = fmt.Sprintf(move, join(namespaces, "or"))
+		case near != "":
+			d.Message += didYouMean(near)
+			d.Fix = fmt.Sprintf(correct, near)
+		}
+	}
+	return out
+}
+
+// among names one namespace, or several.
+func among(namespaces []string) string {
+	if len(namespaces) == 1 {
+		return "namespace " + namespaces[0]
+	}
+	return "namespaces " + join(namespaces, "and")
+}
