@@ -11,7 +11,13 @@ import (
 // if a workload nearly has these labels; else the workloads may just not have been read, or
 // may not exist yet.
 func reportSelectsNothing(s *model.Service, r *reporter) {
-	if !selectsNothing(s) {
+	switch {
+	case !selectsNothing(s):
+		return
+	case len(s.Selector) == 0:
+		d := diag.New(diag.SelectsNothing, s.Object(), "it is annotated as a version of Service %s, but has no selector", s.VersionOf).
+			WithFix("set its selector to labels of the pods of that version")
+		r.add(d.At(s.Origin))
 		return
 	}
 	message := "its selector " + labelText(s.Selector) + " matches no workload that was read"
@@ -29,9 +35,10 @@ func reportSelectsNothing(s *model.Service, r *reporter) {
 	r.add(d.At(s.Origin))
 }
 
-// selectsNothing reports whether s has a selector that selects nothing.
+// selectsNothing reports whether s has a selector that selects nothing, or none where one is
+// needed.
 func selectsNothing(s *model.Service) bool {
-	return len(s.Backends) == 0 && len(s.Unread) == 0 && len(s.Selector) > 0 && s.ExternalName == "" && !s.Steered.Is()
+	return len(s.Backends) == 0 && len(s.Unread) == 0 && (len(s.Selector) > 0 || s.VersionOf != "") && s.ExternalName == "" && !s.Steered.Is()
 }
 
 // nearText says which workload the selector may mean.

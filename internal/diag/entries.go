@@ -46,8 +46,8 @@ var entries = []Entry{
 		"grant list on the resource named in the message",
 	},
 	{
-		UnknownField, Warning, "A Sidecar or a ServiceEntry has fields that this version of Overrides does not know. They may change what is visible to proxies. The other fields are used.",
-		"update Overrides, or remove the field",
+		UnknownField, Warning, "An object has fields that its kind does not have, as far as this version of Overrides knows. The other fields are used.",
+		"correct the name of the field; if it is a new field of the kind, update Overrides",
 	},
 
 	{

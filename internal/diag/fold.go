@@ -92,6 +92,8 @@ func missingOf(list []Diagnostic) missing {
 		case UndecodableObject:
 			out.undecoded[d.Object] = true
 			switch {
+			case d.Object.Name == "":
+				out.anything = true
 			case d.Object.Kind == "Service":
 				out.servicesIn[d.Object.Namespace] = true
 			case slices.Contains(workloadKinds, d.Object.Kind):

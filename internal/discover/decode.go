@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -54,6 +55,7 @@ func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin
 //	a List, or the list of a wanted kind      each item, like a document of its own
 //	of a wanted kind, but does not fit it     UndecodableObject, and no object; a VirtualService
 //	                                          or DestinationRule keeps its hosts and exportTo
+//	of a kind or apiVersion that is misspelt  UndecodableObject, and no object
 //	of another kind, with a pod template      an [Unread]
 //	of another kind that is called Service    OtherKindOfService besides
 //	of another kind                           a count
@@ -81,6 +83,9 @@ func Wanted(apiVersion, kind string, text []byte) bool {
 		return mayConfigureMesh(text)
 	}
 	if isOtherService(gvk) {
+		return true
+	}
+	if near, _ := meantKind(gvk.Group, kind, apiVersion); near != nil {
 		return true
 	}
 	gvk.Kind = strings.TrimSuffix(kind, "List")
@@ -169,6 +174,14 @@ func (p *parser) parse(doc []byte, at position) {
 	h.Kind = kind
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	wanted := wantedKinds[gvk.GroupKind()]
+	if wanted == nil {
+		if near, why := meantKind(gvk.Group, kind, apiVersion); near != nil {
+			name := h.name(near, p.namespace)
+			name.Kind = near.Name
+			p.report(diag.UndecodableObject, name, at, "%s", why)
+			return
+		}
+	}
 	if isOtherService(gvk) {
 		name := h.name(&Kind{}, p.namespace)
 		name.Kind = gvk.Kind + "." + gvk.Group
@@ -227,6 +240,17 @@ func (p *parser) parseList(doc []byte, h *head, at, item position) {
 func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	name := h.name(kind, p.namespace)
 	object, err := kind.decoder()(doc)
+	if unknown, ok := errors.AsType[*unknownFields](err); ok {
+		misspelt, others := unknown.explain(at.path)
+		if len(misspelt) > 0 {
+			p.report(diag.UndecodableObject, name, position{}, "%s", strings.Join(misspelt, "; "))
+			return
+		}
+		if len(others) > 0 {
+			p.report(diag.UnknownField, name, position{}, "%s", strings.Join(others, "; "))
+		}
+		err = nil
+	}
 	if err != nil {
 		p.report(diag.UndecodableObject, name, position{}, "%s", explain(doc, kind.decoder(), err, at.path))
 		if object = outline(name.Kind, doc); object == nil {
@@ -261,7 +285,7 @@ func (p *parser) reportUnknown(object diag.Object, at position, unknown []string
 		return slices.ContainsFunc(but, func(b string) bool { return strings.HasPrefix(path, b) })
 	})
 	if len(unknown) > 0 {
-		p.report(diag.UnknownField, object, at, "%s", strings.Join(unknown, ", "))
+		p.report(diag.UnknownField, object, at, "there is no field %s", strings.Join(unknown, ", "))
 	}
 }
 
@@ -289,12 +313,16 @@ func strictly(doc []byte, object any, options ...kjson.StrictOption) error {
 		return err
 	}
 	if len(findings) > 0 {
-		return strictError{findings}
+		return strictError{findings, reflect.TypeOf(object).Elem()}
 	}
 	return nil
 }
 
 // strictError says which fields are unknown or given twice; each finding names its path.
-type strictError struct{ findings []error }
+type strictError struct {
+	findings []error
+	// decoded is the type that was decoded into.
+	decoded reflect.Type
+}
 
 func (e strictError) Error() string { return errors.Join(e.findings...).Error() }

@@ -64,7 +64,7 @@ func decodeIstio(doc []byte, object any, spec protoreflect.MessageDescriptor) ([
 		}
 	}
 	if len(s.conflicts) > 0 {
-		return nil, strictError{s.conflicts}
+		return nil, strictError{findings: s.conflicts}
 	}
 	// The status is Istio's, and does not matter here.
 	if _, ok := tree["status"]; ok || s.nulls || len(s.unknown) > 0 {

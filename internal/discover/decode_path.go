@@ -25,6 +25,9 @@ func explain(doc []byte, decode decodeFunc, err error, path string) string {
 	var faults []string
 	var tree any
 	for err != nil && len(faults) < mostFaults {
+		if _, ok := errors.AsType[*unknownFields](err); ok {
+			break
+		}
 		if strict, ok := errors.AsType[strictError](err); ok {
 			faults = append(faults, strict.explain(path))
 			break
@@ -56,13 +59,19 @@ func (e strictError) explain(path string) string {
 		var field kjson.FieldError
 		switch {
 		case errors.As(finding, &field):
+			near := ""
+			if isUnknownField(finding) && e.decoded != nil {
+				near = meantField(e.decoded, field.FieldPath())
+			}
 			field.SetFieldPath(joinPath(path, field.FieldPath()))
-			lines = append(lines, finding.Error())
+			if lines = append(lines, finding.Error()); near != "" {
+				lines[len(lines)-1] += ": did you mean " + near + "?"
+			}
 		default:
 			lines = append(lines, joinPath(path, finding.Error()))
 		}
 	}
-	return strings.Join(lines, ", ")
+	return strings.Join(lines, "; ")
 }
 
 // locator finds the field that an error is about. Decoders don't say it, or not all of it:
@@ -121,7 +130,9 @@ func (l *locator) fails(tree any) bool {
 		return false
 	}
 	_, err = l.decode(doc)
-	if _, strict := errors.AsType[strictError](err); err == nil || strict {
+	_, strict := errors.AsType[strictError](err)
+	_, unknown := errors.AsType[*unknownFields](err)
+	if err == nil || strict || unknown {
 		return false
 	}
 	l.err = err

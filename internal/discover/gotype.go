@@ -63,10 +63,13 @@ func metadataOnly(gvk schema.GroupVersionKind) *Types {
 	}}
 }
 
-// decode reads an object as the API server does: see [strictly].
+// decode reads an object as the API server does: see [strictly] and [tolerantly].
 func (t *Types) decode(doc []byte) (metav1.Object, error) {
 	object := t.Object()
-	return object, strictly(doc, object, kjson.DisallowDuplicateFields)
+	if t.List == nil {
+		return object, strictly(doc, object, kjson.DisallowDuplicateFields)
+	}
+	return object, tolerantly(doc, object)
 }
 
 // ParseList is [Parse] for a list of [Types.List]. It trims each object.

@@ -116,7 +116,7 @@ func duplicate(name diag.Object, before, now diag.Origin) diag.Diagnostic {
 	case before == now:
 		place = "the same document"
 	}
-	return diag.New(diag.DuplicateObject, name, "is in %s already; this one counts", place).At(now)
+	return diag.New(diag.DuplicateObject, name, "it is also defined in %s; this definition is used", place).At(now)
 }
 
 // Put adds an object of a cluster, whose name is unique.

@@ -233,7 +233,7 @@ func TestReadOnce(t *testing.T) {
 	write(t, a, []byte(web))
 	write(t, b, []byte(web))
 	objects, diags, err := source.Read(t.Context(), []string{a, dir, a}, nil, source.FileOptions{})
-	want := "a.yaml:1: warning: Service default/web: is in b.yaml:1 already; this one counts [DuplicateObject]\n" +
+	want := "a.yaml:1: warning: Service default/web: it is also defined in b.yaml:1; this definition is used [DuplicateObject]\n" +
 		"  fix: remove one of them\nService default/web (a.yaml:1)\n"
 	if d := cmp.Diff(want, strings.ReplaceAll(report(objects, diags, err), dir+string(filepath.Separator), "")); d != "" {
 		t.Errorf("-want +got:\n%s", d)
