@@ -22,11 +22,7 @@ type Object struct {
 // bytes. Long lines are not folded, so that patterns can be read and searched for in one
 // piece.
 func (o Object) YAML() ([]byte, error) {
-	value, err := Decode(o.JSON)
-	if err != nil {
-		return nil, fmt.Errorf("print %s: %w", o.Object, err)
-	}
-	out, err := toYAML(numbers(value), len(o.JSON))
+	out, err := toYAML(o.JSON)
 	if err != nil {
 		return nil, fmt.Errorf("print %s: %w", o.Object, err)
 	}

@@ -4,21 +4,24 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// toYAML returns value, whose JSON has a size, as one document of YAML.
-func toYAML(value any, size int) ([]byte, error) {
-	if mapping, ok := value.(map[string]any); ok {
-		p := printer{out: make([]byte, 0, size+size/4)}
-		if p.mapping(mapping, 0); !p.stopped {
+// toYAML returns JSON as one document of YAML.
+func toYAML(data []byte) ([]byte, error) {
+	if v, ok := read(data); ok && v.kind == '{' {
+		p := printer{out: make([]byte, 0, len(data)+len(data)/4)}
+		if p.mapping(v.inner, 0); !p.stopped {
 			return append(p.out, '\n'), nil
 		}
 	}
-	return byLibrary(value)
+	tree, err := Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	return byLibrary(numbers(tree))
 }
 
 func byLibrary(value any) ([]byte, error) {
@@ -44,52 +47,42 @@ type printer struct {
 	stopped bool
 }
 
-// value prints value. Its first line is already indented.
-func (p *printer) value(value any, indent int) {
-	switch v := value.(type) {
-	case map[string]any:
-		p.mapping(v, indent)
-	case []any:
-		p.sequence(v, indent)
-	case string:
-		p.text(v, indent)
-	case int64:
-		p.out = strconv.AppendInt(p.out, v, 10)
-	case bool:
-		p.out = strconv.AppendBool(p.out, v)
+// value prints v. Its first line is already indented.
+func (p *printer) value(v *value, indent int) {
+	switch v.kind {
+	case '{':
+		p.mapping(v.inner, indent)
+	case '[':
+		p.sequence(v.inner, indent)
+	case '"':
+		p.text(v.text, indent)
 	default:
-		p.ask(v, indent)
+		p.out = append(p.out, v.text...)
 	}
 }
 
-func (p *printer) mapping(mapping map[string]any, indent int) {
-	if len(mapping) == 0 {
+// mapping prints entries, and sorts them.
+func (p *printer) mapping(entries []value, indent int) {
+	if len(entries) == 0 {
 		p.out = append(p.out, "{}"...)
 		return
 	}
-	keys := make([]string, 0, len(mapping))
-	for key := range mapping {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, compareKeys)
-	for i, key := range keys {
+	slices.SortFunc(entries, func(a, b value) int { return compareKeys(a.key, b.key) })
+	for i := range entries {
+		v := &entries[i]
 		if i > 0 {
 			p.line(indent)
+			p.stopped = p.stopped || v.key == entries[i-1].key
 		}
-		p.stopped = p.stopped || !isSimpleKey(key)
-		p.text(key, indent)
+		p.stopped = p.stopped || !isSimpleKey(v.key)
+		p.text(v.key, indent)
 		p.out = append(p.out, ':')
 		inner := indent + 2
-		switch v := mapping[key].(type) {
-		case map[string]any:
-			p.nest(len(v) > 0, inner)
-		case []any:
+		if v.kind == '[' {
 			inner = indent
-			p.nest(len(v) > 0, inner)
-		default:
-			p.nest(false, inner)
 		}
-		p.value(mapping[key], inner)
+		p.nest(len(v.inner) > 0, inner)
+		p.value(v, inner)
 	}
 }
 
@@ -102,7 +95,7 @@ func (p *printer) nest(below bool, indent int) {
 	}
 }
 
-func (p *printer) sequence(sequence []any, indent int) {
+func (p *printer) sequence(sequence []value, indent int) {
 	if len(sequence) == 0 {
 		p.out = append(p.out, "[]"...)
 		return
@@ -112,7 +105,7 @@ func (p *printer) sequence(sequence []any, indent int) {
 			p.line(indent)
 		}
 		p.out = append(p.out, "- "...)
-		p.value(sequence[i], indent+2)
+		p.value(&sequence[i], indent+2)
 	}
 }
 
@@ -134,12 +127,12 @@ func (p *printer) text(s string, indent int) {
 	}
 }
 
-// ask lets the library print a scalar. Lines after the first one are indented by indent.
-func (p *printer) ask(scalar any, indent int) {
+// ask lets the library print a string. Lines after the first one are indented by indent.
+func (p *printer) ask(s string, indent int) {
 	if p.stopped {
 		return
 	}
-	out, err := byLibrary([]any{scalar})
+	out, err := byLibrary([]any{s})
 	if err != nil || bytes.HasSuffix(out, []byte("\n\n")) {
 		p.stopped = true
 		return
