@@ -2,6 +2,7 @@ package discover
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -161,6 +162,9 @@ func (p *parser) parse(doc []byte, at position) {
 		}
 		return
 	}
+	if p.parseAtOnce(doc, at) {
+		return
+	}
 	var h head
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(doc, &h); err != nil {
 		p.report(diag.BrokenDocument, diag.Object{}, at, "%s", jsonMessage(err))
@@ -200,6 +204,39 @@ func (p *parser) parse(doc []byte, at position) {
 	case !p.parseUnread(doc, &h, gvk):
 		p.parsed.PassedOver++
 	}
+}
+
+// parseAtOnce parses doc in one pass, and reports whether it could: doc begins with its type,
+// is of a wanted kind, and has no faults. Other documents are decoded several times, for their
+// type and for each report.
+func (p *parser) parseAtOnce(doc []byte, at position) bool {
+	apiVersion, kindName := typeOf(doc)
+	gvk := schema.FromAPIVersionAndKind(apiVersion, kindName)
+	kind := wantedKinds[gvk.GroupKind()]
+	if kind == nil || isConfigMap(gvk) || !slices.Contains(kind.Versions, gvk.Version) {
+		return false
+	}
+	object, err := kind.decoder()(doc)
+	if err != nil || object.GetName() == "" {
+		return false
+	}
+	name := diag.Object{Kind: kindName, Name: object.GetName()}
+	if kind.Scope != Unscoped {
+		name.Namespace = cmp.Or(object.GetNamespace(), p.namespace)
+	}
+	p.keep(object, name, at)
+	return true
+}
+
+// typeOf returns the type of a JSON object that begins with it; it is empty for others.
+func typeOf(doc []byte) (apiVersion, kind string) {
+	rest, ok := bytes.CutPrefix(doc, []byte(`{"apiVersion":"`))
+	version, rest, found := bytes.Cut(rest, []byte(`","kind":"`))
+	name, _, ends := bytes.Cut(rest, []byte(`"`))
+	if !ok || !found || !ends || bytes.ContainsAny(version, `"\\`) || bytes.ContainsAny(name, `\`) {
+		return "", ""
+	}
+	return string(version), string(name)
 }
 
 // itemType reports whether a kind is a list whose items may be wanted, and
@@ -266,6 +303,11 @@ func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 		p.report(diag.UndecodableObject, name, at, "metadata.name is missing")
 		return
 	}
+	p.keep(object, name, at)
+}
+
+// keep adds an object, and reports what is unknown in it.
+func (p *parser) keep(object metav1.Object, name diag.Object, at position) {
 	object.SetNamespace(name.Namespace)
 	switch x := object.(type) {
 	case *gatewayRoute:

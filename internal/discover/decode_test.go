@@ -2,15 +2,18 @@ package discover_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"google.golang.org/protobuf/testing/protocmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/archivetest"
@@ -35,11 +38,11 @@ func decodeAll(t *testing.T, input []byte) string {
 	objects := &discover.Objects{}
 	var out strings.Builder
 	for i, doc := range bytes.Split(input, []byte("---\n")) {
-		json, err := yaml.YAMLToJSON(doc)
+		text, err := yaml.YAMLToJSON(doc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, d := range objects.Decode(json, "default", diag.Origin{File: "input.yaml", Document: i + 1}) {
+		for _, d := range objects.Decode(text, "default", diag.Origin{File: "input.yaml", Document: i + 1}) {
 			d.Fix = ""
 			fmt.Fprintln(&out, d)
 		}
@@ -113,6 +116,34 @@ func list(o *discover.Objects) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// spaced returns an equivalent JSON document that does not begin with its type.
+func spaced(doc []byte) []byte {
+	if rest, ok := bytes.CutPrefix(doc, []byte("{")); ok && json.Valid(doc) {
+		return slices.Concat([]byte("{ "), rest)
+	}
+	return doc
+}
+
+// TestDecodeInAnyForm compares documents that begin with their type with the same documents
+// that do not.
+func TestDecodeInAnyForm(t *testing.T) {
+	t.Parallel()
+	archivetest.Each(t, "testdata/*/*.txtar", func(t *testing.T, _ string, archive *txtar.Archive) {
+		t.Helper()
+		for doc := range bytes.SplitSeq(archive.Files[0].Data, []byte("---\n")) {
+			text, err := yaml.YAMLToJSON(doc)
+			if err != nil {
+				continue
+			}
+			a := discover.Parse(text, "default", diag.Origin{File: "f"})
+			b := discover.Parse(spaced(text), "default", diag.Origin{File: "f"})
+			if d := cmp.Diff(a, b, cmp.Exporter(func(reflect.Type) bool { return true }), protocmp.Transform()); d != "" {
+				t.Errorf("%s: -type first +type later:\n%s", text, d)
+			}
+		}
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	files, err := filepath.Glob("testdata/decode/*.txtar")
 	if err != nil {
@@ -124,18 +155,18 @@ func FuzzDecode(f *testing.F) {
 			f.Fatal(err)
 		}
 		for doc := range bytes.SplitSeq(archive.Files[0].Data, []byte("---\n")) {
-			json, err := yaml.YAMLToJSON(doc)
+			text, err := yaml.YAMLToJSON(doc)
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(json)
+			f.Add(text)
 		}
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		first, second := &discover.Objects{}, &discover.Objects{}
 		before := bytes.Clone(doc)
 		a := first.Decode(doc, "default", diag.Origin{File: "f"})
-		b := second.Decode(doc, "default", diag.Origin{File: "f"})
+		b := second.Decode(spaced(doc), "default", diag.Origin{File: "f"})
 		if !bytes.Equal(before, doc) {
 			t.Error("the input was changed")
 		}
