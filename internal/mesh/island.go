@@ -23,7 +23,6 @@ type Island struct {
 	// The fields below are computed on demand.
 	sorted    map[string][]*Rule
 	inForce   map[ruleKey]*Merged
-	hosts     map[hostsKey][]VirtualHost
 	allScopes []Scope
 	callers   []*Class
 	tooMany   bool

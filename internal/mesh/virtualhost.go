@@ -24,24 +24,6 @@ type VirtualHost struct {
 // class on a port (pilot/pkg/networking/core: BuildSidecarOutboundVirtualHosts;
 // core/route: BuildSidecarVirtualHostWrapper).
 func (x *Island) VirtualHosts(class *Class, port uint32) []VirtualHost {
-	key := hostsKey{class, port}
-	out, known := x.hosts[key]
-	if !known {
-		if x.hosts == nil {
-			x.hosts = map[hostsKey][]VirtualHost{}
-		}
-		out = x.virtualHosts(class, port)
-		x.hosts[key] = out
-	}
-	return out
-}
-
-type hostsKey struct {
-	class *Class
-	port  uint32
-}
-
-func (x *Island) virtualHosts(class *Class, port uint32) []VirtualHost {
 	imported, listens := x.importsOf(class, port)
 	if !listens {
 		return nil
