@@ -56,6 +56,7 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	addFormat(cmd, &output, "output format", "text", "json", "sarif")
 	in = a.addInput(cmd)
+	in.forget = true
 	addSelector(cmd, in)
 	return cmd
 }

@@ -74,6 +74,7 @@ func (a *app) generateCommand() *cobra.Command {
 	}
 	addFormat(cmd, &output, "output format", "yaml", "json")
 	in = a.addInput(cmd)
+	in.forget = true
 	addSelector(cmd, in)
 	return cmd
 }

@@ -25,6 +25,9 @@ type input struct {
 	cluster       clusterFlags
 	options       model.Options
 	strict, quiet bool
+	// forget is set for commands that need the objects only until their snapshot is taken:
+	// their memory is needed afterwards.
+	forget bool
 	// selector is set for commands that can be restricted to some Services.
 	selector string
 	// kustomize is the value of a flag that kubectl has and this program does not

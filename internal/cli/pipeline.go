@@ -101,6 +101,9 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		diags = append(diags, *d)
 	}
 	s.snapshot = snapshot
+	if in.forget {
+		s.objects = &discover.Objects{Services: s.objects.Services}
+	}
 	made, err := generate.From(snapshot)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
