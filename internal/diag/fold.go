@@ -9,6 +9,7 @@ import "slices"
 //	--------------------------------------  -----------------------------------------------
 //	a diagnostic that Covers a code         the one of that code, about its subject
 //	ReleasedNotFound                        the doors of the Service: no pin, so none is pinned
+//	IsolatedBaseNotFound                    SelectsNothing of the same Service
 //	a document or file that can't be read   an object that is not found, as it may be in it
 //	a Service that can't be decoded         that it is not found; PreviewUnselected
 //	a workload that can't be decoded        SelectsNothing, ReleasedNotFound
@@ -72,15 +73,15 @@ type missing struct {
 	// the namespaces of those of these kinds.
 	undecoded               map[Object]bool
 	servicesIn, workloadsIn map[string]bool
-	// released are the Services of ReleasedNotFound.
-	released map[Object]bool
+	// released are the Services of ReleasedNotFound, isolated those of IsolatedBaseNotFound.
+	released, isolated map[Object]bool
 }
 
 // workloadKinds are the kinds whose pods Services select.
 var workloadKinds = []string{"DaemonSet", "Deployment", "Pod", "ReplicaSet", "Rollout", "StatefulSet"}
 
 func missingOf(list []Diagnostic) missing {
-	out := missing{undecoded: map[Object]bool{}, servicesIn: map[string]bool{}, workloadsIn: map[string]bool{}, released: map[Object]bool{}}
+	out := missing{undecoded: map[Object]bool{}, servicesIn: map[string]bool{}, workloadsIn: map[string]bool{}, released: map[Object]bool{}, isolated: map[Object]bool{}}
 	for i := range list {
 		switch d := &list[i]; d.Code {
 		case BrokenDocument, UnreadableFile, NotAnObject, ChartNotRendered:
@@ -89,6 +90,8 @@ func missingOf(list []Diagnostic) missing {
 			out.services = true
 		case ReleasedNotFound:
 			out.released[d.Object] = true
+		case IsolatedBaseNotFound:
+			out.isolated[d.Object] = true
 		case UndecodableObject:
 			out.undecoded[d.Object] = true
 			switch {
@@ -110,7 +113,7 @@ func (m *missing) explains(d *Diagnostic) bool {
 	case PreviewUnselected:
 		return m.anything || m.services && d.Target == (Object{}) || m.servicesIn[d.Object.Namespace]
 	case SelectsNothing:
-		return m.anything || m.workloadsIn[d.Object.Namespace]
+		return m.anything || m.workloadsIn[d.Object.Namespace] || m.isolated[d.Object]
 	case IsolatedBaseNotFound, PolicyTargetNotFound:
 		return d.Target != (Object{}) && (m.anything || m.undecoded[d.Target])
 	case ReleasedNotFound:

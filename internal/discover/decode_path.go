@@ -38,9 +38,9 @@ func explain(doc []byte, decode decodeFunc, err error, path string) string {
 		l := locator{decode: decode, err: err}
 		at := joinPath(path, l.locate(tree, func(v any) any { return v }, "", 0))
 		if at == "" {
-			return l.reason()
+			return l.reason(at)
 		}
-		faults = append(faults, at+": "+l.reason())
+		faults = append(faults, at+": "+l.reason(at))
 		if l.within == nil {
 			break
 		}
@@ -139,14 +139,26 @@ func (l *locator) fails(tree any) bool {
 	return true
 }
 
-// reason says why the value does not fit.
-func (l *locator) reason() string {
+// reason says why the value, which is at a path, does not fit.
+func (l *locator) reason(at string) string {
 	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](l.err); ok {
 		if wanted := describeType(mismatch.Type); wanted != "" {
-			return fmt.Sprintf("is %s, where %s is wanted", describeValue(l.value), wanted)
+			return fmt.Sprintf("is %s, where %s is wanted%s", describeValue(l.value), wanted, quoted(at, l.value))
 		}
 	}
 	return fmt.Sprintf("%s does not fit: %s", describeValue(l.value), jsonMessage(l.err))
+}
+
+// quoted says to quote a value of a label, a selector or an annotation that YAML reads as a
+// number or as a boolean.
+func quoted(at string, value any) string {
+	_, isText := value.(string)
+	_, isMap := value.(map[string]any)
+	_, isList := value.([]any)
+	if isText || isMap || isList || value == nil || !strings.Contains(at, "abels") && !strings.Contains(at, "annotations") && !strings.Contains(at, "elector") {
+		return ""
+	}
+	return ": put it in quotes"
 }
 
 // jsonMessage returns the message of an error without the name of its package.

@@ -17,7 +17,11 @@ func (r *reader) readPodNames() {
 	before := len(r.diags)
 	for _, w := range r.Workloads {
 		if w.Template != nil && !w.Owned {
-			r.readPodLabels(diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, w.Template.All, w.Notes)
+			object := diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
+			if w.Mislabelled {
+				r.reportName(object, previewKey+" is a label of pods, and here it is a label of the "+w.Kind+" itself", "add it to the labels of the pods' template")
+			}
+			r.readPodLabels(object, w.Template.All, w.Notes)
 		}
 	}
 	for _, p := range r.Pods {

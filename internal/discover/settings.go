@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
@@ -58,10 +60,18 @@ func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
 		before := *s
 		if err := read(s, strings.TrimSpace(said[name])); err != nil {
 			*s = before
-			r.report(diag.InvalidAnnotation, s.Object(), "%s%s: %q: %v", AnnotationPrefix, name, said[name], err)
+			r.report(diag.InvalidAnnotation, s.Object(), "%s%s: %s", AnnotationPrefix, name, withValue(said[name], err))
 			r.covers(name)
 		}
 	}
+}
+
+// withValue returns the message of err, with the value that it is about.
+func withValue(value string, err error) string {
+	if quoted := strconv.Quote(value); !strings.Contains(err.Error(), quoted) {
+		return quoted + ": " + err.Error()
+	}
+	return err.Error()
 }
 
 // covers marks the diagnostic that was added last, about an annotation, as the likely reason
@@ -104,9 +114,9 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
 	for i, ref := range spec.TargetRefs {
 		switch {
 		case ref.Group != "" || ref.Kind != "Service":
-			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: only Services can be targets, not %q %q", i, ref.Group, ref.Kind))
+			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: only Services can be targets (kind: Service, and no group), not %s", i, schema.GroupKind{Group: ref.Group, Kind: ref.Kind}))
 		case slices.Contains(out.Services, ref.Name):
-			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: Service %s is there twice", i, ref.Name))
+			errs = append(errs, fmt.Errorf("spec.targetRefs[%d]: Service %s is a target already", i, ref.Name))
 		}
 		out.Services = append(out.Services, ref.Name)
 	}
@@ -146,6 +156,9 @@ func readVersionOf(s *model.Service, value string) error {
 			return fmt.Errorf("names a Service of namespace %s: it must be in the same namespace, %s", namespace, s.Namespace)
 		}
 		value = name
+	}
+	if namespace, name, found := strings.Cut(value, "/"); found && grammar.ValidateService(name) == nil {
+		return fmt.Errorf("write %s.%s, or %s alone: it must be in the same namespace, %s", name, namespace, name, s.Namespace)
 	}
 	s.VersionOf = value
 	return grammar.ValidateService(value)
@@ -255,7 +268,7 @@ func readWorkload(out **model.Workload, value string) error {
 		kind, name = "", kind
 	}
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return fmt.Errorf("%q is no name of a workload: want a-z, 0-9, \"-\" and \".\", beginning and ending with a letter or digit", name)
+		return fmt.Errorf("%q is not the name of a workload: want a-z, 0-9, \"-\" and \".\", beginning and ending with a letter or digit", name)
 	}
 	for _, known := range []string{"", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout", "Pod"} {
 		if strings.EqualFold(kind, known) {
@@ -263,13 +276,13 @@ func readWorkload(out **model.Workload, value string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is no kind of workload", kind)
+	return fmt.Errorf("%q is not a kind of workload", kind)
 }
 
 func readConditions(out *[]string, values []string) error {
 	for _, v := range values {
 		if v != "from" && v != "method" {
-			return fmt.Errorf("%q is no condition: there are from and method", v)
+			return fmt.Errorf("%q is not a condition: there are from and method", v)
 		}
 	}
 	*out = values

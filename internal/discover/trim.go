@@ -145,6 +145,8 @@ type Workload struct {
 	// annotations that are about Overrides.
 	Template *Labels
 	Notes    []string
+	// Mislabelled is set if it has the preview label itself, and its template does not.
+	Mislabelled bool
 	// Owned is set if it has an owner itself.
 	Owned   bool
 	sidecar sidecar
@@ -163,6 +165,7 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 		Template: LabelsOf(template.Labels), Notes: notes(template.Annotations), Owned: metav1.GetControllerOfNoCopy(meta) != nil,
 		sidecar: sidecarOf(&template.ObjectMeta, &template.Spec),
 	}
+	out.Mislabelled = meta.Labels[previewKey] != "" && template.Labels[previewKey] == ""
 	if replicas != nil {
 		out.Replicas = int(*replicas)
 	}

@@ -33,13 +33,13 @@ func TestFormat(t *testing.T) {
 		},
 		{
 			[]grammar.Member{{Service: "a", Version: "v1, b:v2"}, {}, {Service: "a", Namespace: "-", Version: "v1"}},
-			"", `member 1: "a:v1, b:v2": version "v1, b:v2", want letters, digits, "-", "_" and ".", beginning and ending with a letter or digit` + "\n" +
+			"", `member 1: "a:v1, b:v2": version "v1, b:v2" is invalid: use letters, digits, "-", "_" and ".", beginning and ending with a letter or digit` + "\n" +
 				`member 2: ":": service is empty` + "\n" +
-				`member 3: "a.-:v1": namespace "-", want a-z, 0-9 and "-", beginning and ending with a letter or digit`,
+				`member 3: "a.-:v1": namespace "-" is invalid: use a-z, 0-9 and "-", beginning and ending with a letter or digit`,
 		},
 		{
 			[]grammar.Member{{Service: "a", Version: "v1", From: "x;strict"}, {Service: "b", Version: "v1", Method: "get"}},
-			"", `member 1: "a:v1;from=x;strict": from "x;strict", want letters, digits, "-", "_" and ".", beginning and ending with a letter or digit` + "\n" +
+			"", `member 1: "a:v1;from=x;strict": from "x;strict" is invalid: use letters, digits, "-", "_" and ".", beginning and ending with a letter or digit` + "\n" +
 				`member 2: "b:v1;method=get": method "get" is not upper-case, write "GET"`,
 		},
 	} {

@@ -84,9 +84,9 @@ func TestParseWellFormed(t *testing.T) {
 
 // The ends of reasons.
 const (
-	wantLabel   = `want letters, digits, "-", "_" and ".", beginning and ending with a letter or digit`
-	wantDNS1035 = `want a-z, 0-9 and "-", beginning with a letter, ending with a letter or digit`
-	wantDNS1123 = `want a-z, 0-9 and "-", beginning and ending with a letter or digit`
+	wantLabel   = `is invalid: use letters, digits, "-", "_" and ".", beginning and ending with a letter or digit`
+	wantDNS1035 = `is invalid: use a-z, 0-9 and "-", beginning with a letter, ending with a letter or digit`
+	wantDNS1123 = `is invalid: use a-z, 0-9 and "-", beginning and ending with a letter or digit`
 )
 
 // refusal is a header with a fault.
@@ -131,16 +131,16 @@ func TestParseNames(t *testing.T) {
 		{lines{".b:v1"}, "", `member 1: ".b:v1": service is empty`},
 		{lines{"a.:v1"}, "", `member 1: "a.:v1": namespace is empty`},
 		{lines{"a:"}, "", `member 1: "a:": version is empty`},
-		{lines{"A:v1"}, "", `member 1: "A:v1": service "A", ` + wantDNS1035 + `; did you mean "a:v1"?`},
-		{lines{"3a:v1"}, "", `member 1: "3a:v1": service "3a", ` + wantDNS1035},
-		{lines{"a-:v1"}, "", `member 1: "a-:v1": service "a-", ` + wantDNS1035},
-		{lines{"a_b:v1"}, "", `member 1: "a_b:v1": service "a_b", ` + wantDNS1035},
-		{lines{"a :v1"}, "", `member 1: "a :v1": service "a ", ` + wantDNS1035 + `; did you mean "a:v1"?`},
-		{lines{"a.b.c:v1"}, "", `member 1: "a.b.c:v1": namespace "b.c", ` + wantDNS1123},
-		{lines{"a: v1"}, "", `member 1: "a: v1": version " v1", ` + wantLabel + `; did you mean "a:v1"?`},
-		{lines{"a:v1 b:v2"}, "", `member 1: "a:v1 b:v2": version "v1 b:v2", ` + wantLabel},
-		{lines{"a:v1."}, "", `member 1: "a:v1.": version "v1.", ` + wantLabel},
-		{lines{"a:v1%2E1"}, "", `member 1: "a:v1%2E1": version "v1%2E1", ` + wantLabel},
+		{lines{"A:v1"}, "", `member 1: "A:v1": service "A" ` + wantDNS1035 + `; did you mean "a:v1"?`},
+		{lines{"3a:v1"}, "", `member 1: "3a:v1": service "3a" ` + wantDNS1035},
+		{lines{"a-:v1"}, "", `member 1: "a-:v1": service "a-" ` + wantDNS1035},
+		{lines{"a_b:v1"}, "", `member 1: "a_b:v1": service "a_b" ` + wantDNS1035},
+		{lines{"a :v1"}, "", `member 1: "a :v1": service "a " ` + wantDNS1035 + `; did you mean "a:v1"?`},
+		{lines{"a.b.c:v1"}, "", `member 1: "a.b.c:v1": namespace "b.c" ` + wantDNS1123},
+		{lines{"a: v1"}, "", `member 1: "a: v1": version " v1" ` + wantLabel + `; did you mean "a:v1"?`},
+		{lines{"a:v1 b:v2"}, "", `member 1: "a:v1 b:v2": version "v1 b:v2" ` + wantLabel},
+		{lines{"a:v1."}, "", `member 1: "a:v1.": version "v1." ` + wantLabel},
+		{lines{"a:v1%2E1"}, "", `member 1: "a:v1%2E1": version "v1%2E1" ` + wantLabel},
 		{
 			lines{"a:" + strings.Repeat("v", 64)},
 			"",
@@ -172,9 +172,9 @@ func TestParseParameters(t *testing.T) {
 		{lines{"a:v1;method=GET;method=PUT"}, "", `member 1: "a:v1;method=GET;method=PUT": parameter method is given twice`},
 		{lines{"a:v1;from"}, "", `member 1: "a:v1;from": parameter from needs a value`},
 		{lines{"a:v1;method="}, "", `member 1: "a:v1;method=": parameter method needs a value`},
-		{lines{"a:v1;from= x"}, "", `member 1: "a:v1;from= x": from " x", ` + wantLabel + `; did you mean "a:v1;from=x"?`},
+		{lines{"a:v1;from= x"}, "", `member 1: "a:v1;from= x": from " x" ` + wantLabel + `; did you mean "a:v1;from=x"?`},
 		{lines{"a:v1;method=get"}, "", `member 1: "a:v1;method=get": method "get" is not upper-case, write "GET"`},
-		{lines{"a:v1;method=G.T"}, "", `member 1: "a:v1;method=G.T": method "G.T", want A-Z, 0-9, "-" and "_", beginning with a letter`},
+		{lines{"a:v1;method=G.T"}, "", `member 1: "a:v1;method=G.T": method "G.T" is invalid: use A-Z, 0-9, "-" and "_", beginning with a letter`},
 	} {
 		test.check(t)
 	}

@@ -127,7 +127,7 @@ func (sh shape) check(s string) error {
 		good = classOf(s[i])&sh.inner != 0
 	}
 	if !good {
-		return fmt.Errorf("%s %s, want %s", sh.what, quote(s), sh.rule)
+		return fmt.Errorf("%s %s is invalid: use %s", sh.what, quote(s), sh.rule)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ got, want string }{
 		{message(grammar.ValidateMethod("Get")), `method "Get" is not upper-case, write "GET"`},
-		{message(grammar.ValidateMethod("g t")), `method "g t", want A-Z, 0-9, "-" and "_", beginning with a letter`},
+		{message(grammar.ValidateMethod("g t")), `method "g t" is invalid: use A-Z, 0-9, "-" and "_", beginning with a letter`},
 		{message(grammar.ValidateHeaderName("")), `header name is empty`},
 		{message(grammar.ValidateHeaderName("X-Override")), `header name "X-Override" is not lower-case, write "x-override"`},
 		{message(grammar.ValidateHeaderName("x_override")), `header name "x_override" holds "_", which proxies drop or rewrite`},
