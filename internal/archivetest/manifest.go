@@ -91,12 +91,12 @@ func readRow(h *istioapi.HTTPRoute) route.Route {
 	return row
 }
 
-func readStrings(in map[string]*istioapi.StringMatch) map[string]route.StringMatch {
+func readStrings(in map[string]*istioapi.StringMatch) route.Matchers {
 	out := map[string]route.StringMatch{}
 	for name, s := range in {
 		out[name] = readString(s)
 	}
-	return out
+	return route.NewMatchers(out)
 }
 
 func readString(in *istioapi.StringMatch) route.StringMatch {

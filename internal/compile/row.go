@@ -212,7 +212,7 @@ func (b *builder) carriersOf(t *service, v *version, c condition) []route.Match 
 
 func (c *condition) carrier(header, pattern string) route.Match {
 	m := c.match
-	m.Headers = map[string]route.StringMatch{header: {Op: route.Regex, Value: pattern}}
+	m.Headers = route.Matchers{{Name: header, StringMatch: route.StringMatch{Op: route.Regex, Value: pattern}}}
 	return m
 }
 

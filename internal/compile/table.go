@@ -45,10 +45,10 @@ type carrierKey struct {
 
 // buildTables makes the tables of drafts, sorted.
 func buildTables(ix *index, all *services, drafts []*draft, r *reporter) []route.Table {
-	withoutCarrier := []route.Match{{WithoutHeaders: map[string]route.StringMatch{
+	withoutCarrier := []route.Match{{WithoutHeaders: route.NewMatchers(map[string]route.StringMatch{
 		ix.options.Header:     {Op: route.Present},
 		grammar.BaggageHeader: {Op: route.Regex, Value: grammar.AnyBaggagePattern},
-	}}}
+	})}}
 	var out []route.Table
 	for _, d := range drafts {
 		reportRejected(ix, d, r)

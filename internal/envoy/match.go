@@ -1,9 +1,6 @@
 package envoy
 
 import (
-	"maps"
-	"slices"
-
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
@@ -28,12 +25,11 @@ func routeMatch(m *route.Match, port uint32, caller *route.Caller) (*routev3.Rou
 	if m.Method != nil {
 		out.Headers = append(out.Headers, headerMatcher(":method", *m.Method))
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
-		out.Headers = append(out.Headers, headerMatcher(name, m.Headers[name]))
+	for _, want := range m.Headers {
+		out.Headers = append(out.Headers, headerMatcher(want.Name, want.StringMatch))
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.WithoutHeaders)) {
-		unwanted := m.WithoutHeaders[name]
-		matcher := headerMatcher(name, unwanted)
+	for _, unwanted := range m.WithoutHeaders {
+		matcher := headerMatcher(unwanted.Name, unwanted.StringMatch)
 		matcher.InvertMatch = true
 		matcher.TreatMissingHeaderAsEmpty = unwanted.Op != route.Present
 		out.Headers = append(out.Headers, matcher)

@@ -41,7 +41,7 @@ func TestObjectsLeavesOut(t *testing.T) {
 		Name: "m", Destinations: []route.Destination{{Host: host}},
 		Base: &istioapi.HTTPRoute{Mirror: &istioapi.Destination{Host: host, Subset: "v1"}},
 	}
-	long := route.Match{Headers: map[string]route.StringMatch{"x": {Op: route.Regex, Value: strings.Repeat("a", 1025)}}}
+	long := route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{"x": {Op: route.Regex, Value: strings.Repeat("a", 1025)}})}
 	for name, test := range map[string]struct {
 		tables []route.Table
 		rules  []route.SubsetRule
@@ -200,20 +200,20 @@ func large(services int) []route.Table {
 	out := make([]route.Table, 0, services)
 	for i := range services {
 		s := grammar.Service{Name: fmt.Sprintf("service-%d", i), Namespace: "shop"}
-		t := table(s.Name, route.Route{Name: "ordinary", Matches: []route.Match{{WithoutHeaders: map[string]route.StringMatch{
+		t := table(s.Name, route.Route{Name: "ordinary", Matches: []route.Match{{WithoutHeaders: route.NewMatchers(map[string]route.StringMatch{
 			"x-override": {Op: route.Present}, "baggage": {Op: route.Regex, Value: grammar.AnyBaggagePattern},
-		}}}, Destinations: to("overrides-released").Destinations})
+		})}}, Destinations: to("overrides-released").Destinations})
 		for v := range 10 {
 			version := fmt.Sprintf("v%d", v)
 			t.Routes = append(t.Routes, route.Route{Name: "override." + version, Matches: []route.Match{
-				{Headers: map[string]route.StringMatch{"x-override": {Op: route.Regex, Value: s.Pattern(version, grammar.Condition{})}}},
-				{Headers: map[string]route.StringMatch{"baggage": {Op: route.Regex, Value: s.BaggagePattern(version)}}},
+				{Headers: route.NewMatchers(map[string]route.StringMatch{"x-override": {Op: route.Regex, Value: s.Pattern(version, grammar.Condition{})}})},
+				{Headers: route.NewMatchers(map[string]route.StringMatch{"baggage": {Op: route.Regex, Value: s.BaggagePattern(version)}})},
 			}, Destinations: to("override-" + version).Destinations})
 		}
 		t.Routes = append(t.Routes, route.Route{
-			Name: "unavailable", Matches: []route.Match{{Headers: map[string]route.StringMatch{
+			Name: "unavailable", Matches: []route.Match{{Headers: route.NewMatchers(map[string]route.StringMatch{
 				"x-override": {Op: route.Regex, Value: s.StrictPattern(grammar.Judged{}, grammar.Condition{})},
-			}}},
+			})}},
 			Response: &route.Response{Status: 503, Body: "sorry", Header: "x-override-error", Value: "unavailable"},
 		}, to("overrides-released"))
 		out = append(out, t)

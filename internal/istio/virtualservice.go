@@ -3,8 +3,6 @@ package istio
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
-	"slices"
 	"strings"
 
 	istioapi "istio.io/api/networking/v1alpha3"
@@ -175,13 +173,13 @@ func optionalString(m *route.StringMatch) *istioapi.StringMatch {
 	return stringMatch(*m)
 }
 
-func stringMatches(in map[string]route.StringMatch) map[string]*istioapi.StringMatch {
+func stringMatches(in route.Matchers) map[string]*istioapi.StringMatch {
 	if len(in) == 0 {
 		return nil
 	}
 	out := make(map[string]*istioapi.StringMatch, len(in))
-	for _, name := range slices.Sorted(maps.Keys(in)) {
-		out[name] = stringMatch(in[name])
+	for _, m := range in {
+		out[m.Name] = stringMatch(m.StringMatch)
 	}
 	return out
 }

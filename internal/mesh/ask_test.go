@@ -242,11 +242,10 @@ func text(m *route.Match) string {
 	one("scheme", m.Scheme)
 	for _, f := range []struct {
 		what string
-		of   map[string]route.StringMatch
+		of   route.Matchers
 	}{{"header", m.Headers}, {"without", m.WithoutHeaders}, {"query", m.QueryParams}} {
-		for _, name := range slices.Sorted(maps.Keys(f.of)) {
-			s := f.of[name]
-			one(f.what+" "+name, &s)
+		for i := range f.of {
+			one(f.what+" "+f.of[i].Name, &f.of[i].StringMatch)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.SourceLabels)) {

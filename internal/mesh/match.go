@@ -65,7 +65,7 @@ func readMatch(in *istioapi.HTTPMatchRequest) (route.Match, error) {
 	for _, f := range []struct {
 		name string
 		in   map[string]*istioapi.StringMatch
-		out  *map[string]route.StringMatch
+		out  *route.Matchers
 	}{
 		{"headers", in.GetHeaders(), &out.Headers},
 		{"withoutHeaders", in.GetWithoutHeaders(), &out.WithoutHeaders},
@@ -80,11 +80,11 @@ func readMatch(in *istioapi.HTTPMatchRequest) (route.Match, error) {
 	return out, nil
 }
 
-func readStrings(in map[string]*istioapi.StringMatch, fold bool) (map[string]route.StringMatch, error) {
+func readStrings(in map[string]*istioapi.StringMatch, fold bool) (route.Matchers, error) {
 	if len(in) == 0 {
 		return nil, nil
 	}
-	out := make(map[string]route.StringMatch, len(in))
+	out := make(route.Matchers, 0, len(in))
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		match, err := readString(in[name])
 		if err != nil {
@@ -93,7 +93,7 @@ func readStrings(in map[string]*istioapi.StringMatch, fold bool) (map[string]rou
 		if strings.HasPrefix(name, "@request.auth.claims") {
 			return nil, fmt.Errorf("%s: claims can only be matched at gateways", name)
 		}
-		out[name] = match
+		out = append(out, route.Matcher{Name: name, StringMatch: match})
 	}
 	if fold {
 		out = route.Fold(out)

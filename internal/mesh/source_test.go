@@ -34,7 +34,7 @@ func TestNeedsOverride(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			m := &route.Match{Headers: map[string]route.StringMatch{test.header: test.match}}
+			m := &route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{test.header: test.match})}
 			if got := mesh.NeedsOverride(m, header); got != test.want {
 				t.Errorf("got %t", got)
 			}
@@ -47,7 +47,7 @@ func TestLeadsElsewhere(t *testing.T) {
 	t.Parallel()
 	const host = "cart.shop.svc.cluster.local"
 	own := []route.Destination{{Host: host, Subset: "v1"}}
-	override := map[string]route.StringMatch{model.DefaultOptions().Header: {Op: route.Present}}
+	override := route.NewMatchers(map[string]route.StringMatch{model.DefaultOptions().Header: {Op: route.Present}})
 	tests := []struct {
 		name string
 		row  route.Route
@@ -201,7 +201,7 @@ func TestOverridesTellNobodyApart(t *testing.T) {
 		classes, _ := m.Island([]string{host}, ours, mesh.Order{}).Classes()
 		return len(classes)
 	}
-	override := map[string]route.StringMatch{model.DefaultOptions().Header: {Op: route.Present}}
+	override := route.NewMatchers(map[string]route.StringMatch{model.DefaultOptions().Header: {Op: route.Present}})
 	plain := count(route.Match{})
 	for _, match := range []route.Match{{SourceLabels: map[string]string{"app": "web"}}, {SourceNamespace: "web"}} {
 		if n := count(match); n == plain {

@@ -326,12 +326,9 @@ func (m *Mesh) tableSource(t *route.Table) *Source {
 // NeedsOverride reports whether m matches only requests with an override: it requires the
 // override header, or a baggage header with a member that is an override.
 func NeedsOverride(m *route.Match, header string) bool {
-	// The usual spellings are found without a search.
-	if _, found := m.Headers[header]; found || needsBaggageOverride(m.Headers[grammar.BaggageHeader]) {
-		return true
-	}
-	for name, want := range m.Headers {
-		if strings.EqualFold(name, header) || (strings.EqualFold(name, grammar.BaggageHeader) && needsBaggageOverride(want)) {
+	for i := range m.Headers {
+		want := &m.Headers[i]
+		if strings.EqualFold(want.Name, header) || (strings.EqualFold(want.Name, grammar.BaggageHeader) && needsBaggageOverride(want.StringMatch)) {
 			return true
 		}
 	}

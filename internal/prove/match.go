@@ -35,18 +35,15 @@ func (c requests) meets(r *mesh.Route, kind request) (string, bool) {
 		return "", false
 	}
 	m := r.Match
-	var without map[string]route.StringMatch
-	for name, unwanted := range m.WithoutHeaders {
-		if c.isOurs(name, unwanted) {
+	var without route.Matchers
+	for _, unwanted := range m.WithoutHeaders {
+		if c.isOurs(unwanted.Name, unwanted.StringMatch) {
 			if kind == others {
 				return "", false
 			}
 			continue
 		}
-		if without == nil {
-			without = make(map[string]route.StringMatch, len(m.WithoutHeaders))
-		}
-		without[name] = unwanted
+		without = append(without, unwanted)
 	}
 	return text(m, without), true
 }
@@ -71,7 +68,7 @@ func (c requests) fits(r *mesh.Route, kind request) bool {
 
 // text writes a match: the text is the same for matches that fit the same requests, as
 // far as this is visible in them.
-func text(m *route.Match, without map[string]route.StringMatch) string {
+func text(m *route.Match, without route.Matchers) string {
 	var b strings.Builder
 	one := func(what string, s *route.StringMatch) {
 		if s != nil {
@@ -86,18 +83,18 @@ func text(m *route.Match, without map[string]route.StringMatch) string {
 	one("authority", m.Authority)
 	for _, f := range []struct {
 		what string
-		of   map[string]route.StringMatch
+		of   route.Matchers
 	}{{"header", m.Headers}, {"without", without}, {"query", m.QueryParams}} {
 		if len(f.of) == 0 {
 			continue
 		}
 		var lines []string
-		for name, s := range f.of {
+		for _, s := range f.of {
 			var line strings.Builder
 			if f.what != "query" {
-				name = strings.ToLower(name)
+				s.Name = strings.ToLower(s.Name)
 			}
-			write(&line, f.what, name, s)
+			write(&line, f.what, s.Name, s.StringMatch)
 			lines = append(lines, line.String())
 		}
 		slices.Sort(lines)

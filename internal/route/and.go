@@ -33,14 +33,15 @@ func (m Match) And(n Match) (Match, bool) {
 		keep(good)
 		*f.dst = joined
 	}
-	keep(joinHeaders(&out.Headers, m.Headers, n.Headers, both))
-	keep(joinHeaders(&out.WithoutHeaders, m.WithoutHeaders, n.WithoutHeaders, neither))
-	keep(join(&out.QueryParams, m.QueryParams, n.QueryParams, func(a, b StringMatch) (StringMatch, bool) {
-		joined, how := both(a, b)
-		return joined, how == asOne
-	}))
-	keep(join(&out.SourceLabels, m.SourceLabels, n.SourceLabels, equal[string]))
 	var good bool
+	out.Headers, good = joinHeaders(m.Headers, n.Headers, both)
+	keep(good)
+	out.WithoutHeaders, good = joinHeaders(m.WithoutHeaders, n.WithoutHeaders, neither)
+	keep(good)
+	out.QueryParams, good = joinParams(m.QueryParams, n.QueryParams)
+	keep(good)
+	out.SourceLabels, good = joinLabels(m.SourceLabels, n.SourceLabels)
+	keep(good)
 	out.SourceNamespace, good = eitherOrEqual(m.SourceNamespace, n.SourceNamespace)
 	keep(good)
 	out.Port, good = eitherOrEqual(m.Port, n.Port)
@@ -48,27 +49,45 @@ func (m Match) And(n Match) (Match, bool) {
 	return out, ok
 }
 
-// join writes the union of a and b to dst, with resolve deciding on keys of both.
-func join[V any](dst *map[string]V, a, b map[string]V, resolve func(V, V) (V, bool)) bool {
-	if len(b) == 0 {
-		return true
-	}
-	if len(a) == 0 {
-		*dst = b
-		return true
+// joinLabels returns the union of a and b, and false if they differ in a value.
+func joinLabels(a, b map[string]string) (map[string]string, bool) {
+	switch {
+	case len(b) == 0:
+		return a, true
+	case len(a) == 0:
+		return b, true
 	}
 	out := maps.Clone(a)
-	*dst = out
 	ok := true
 	for key, value := range b {
-		if mine, shared := a[key]; shared {
-			joined, good := resolve(mine, value)
-			ok = ok && good
-			value = joined
+		if mine, shared := a[key]; shared && mine != value {
+			ok = false
 		}
 		out[key] = value
 	}
-	return ok
+	return out, ok
+}
+
+// joinParams returns the conjunction of a and b. It returns false if a parameter would need
+// two matchers.
+func joinParams(a, b Matchers) (Matchers, bool) {
+	switch {
+	case len(b) == 0:
+		return a, true
+	case len(a) == 0:
+		return b, true
+	}
+	out := slices.Clone(a)
+	ok := true
+	for _, m := range b {
+		if mine, shared := a.Get(m.Name); shared {
+			joined, how := both(mine, m.StringMatch)
+			ok = ok && how == asOne
+			m.StringMatch = joined
+		}
+		out = out.with(m)
+	}
+	return out, ok
 }
 
 // relation says how two matchers of one value are combined.
@@ -83,54 +102,51 @@ const (
 	never
 )
 
-// joinHeaders writes the conjunction of a and b to dst. Two matchers of one header
-// without an equivalent single one are both kept, under two spellings of its name. It
-// returns false if nothing fits both, or the name has no spelling left.
-func joinHeaders(dst *map[string]StringMatch, a, b map[string]StringMatch, resolve func(a, b StringMatch) (StringMatch, relation)) bool {
-	if len(b) == 0 {
-		return true
+// joinHeaders returns the conjunction of a and b. Two matchers of one header without an
+// equivalent single one are both kept, under two spellings of its name. It returns false if
+// nothing fits both, or the name has no spelling left.
+func joinHeaders(a, b Matchers, resolve func(a, b StringMatch) (StringMatch, relation)) (Matchers, bool) {
+	switch {
+	case len(b) == 0:
+		return a, true
+	case len(a) == 0:
+		return b, true
 	}
-	if len(a) == 0 {
-		*dst = b
-		return true
-	}
-	out := maps.Clone(a)
-	*dst = out
-	for _, name := range slices.Sorted(maps.Keys(b)) {
-		if !addHeader(out, name, b[name], resolve) {
-			return false
+	out := slices.Clone(a)
+	for _, m := range b {
+		var ok bool
+		if out, ok = addHeader(out, m, resolve); !ok {
+			return out, false
 		}
 	}
-	return true
+	return out, true
 }
 
-func addHeader(to map[string]StringMatch, name string, match StringMatch, resolve func(a, b StringMatch) (StringMatch, relation)) bool {
+func addHeader(to Matchers, m Matcher, resolve func(a, b StringMatch) (StringMatch, relation)) (Matchers, bool) {
 	at := ""
-	for _, spelling := range slices.Sorted(maps.Keys(to)) {
-		if !strings.EqualFold(spelling, name) {
+	for i := range to {
+		if !strings.EqualFold(to[i].Name, m.Name) {
 			continue
 		}
-		switch joined, how := resolve(to[spelling], match); how {
+		switch joined, how := resolve(to[i].StringMatch, m.StringMatch); how {
 		case never:
-			return false
+			return to, false
 		case asOne:
 			if at == "" {
-				at, match = spelling, joined
+				at, m.StringMatch = to[i].Name, joined
 			}
 		case apart:
 		}
 	}
 	if at == "" {
-		at = freeSpelling(name, to)
+		at = freeSpelling(m.Name, to)
 	}
 	if at == "" {
-		return false
+		return to, false
 	}
-	to[at] = match
-	return true
+	m.Name = at
+	return to.with(m), true
 }
-
-func equal[V comparable](a, b V) (V, bool) { return a, a == b }
 
 func eitherOrEqual[V comparable](a, b V) (V, bool) {
 	var zero V

@@ -72,13 +72,13 @@ type Match struct {
 	Scheme        *StringMatch
 	Method        *StringMatch
 	Authority     *StringMatch
-	// Headers must all fit. Keys are names of headers in any spelling; two that differ
+	// Headers must all fit. Their names are in any spelling; two that differ
 	// only in case are two matchers of one header (see spelling.go).
-	Headers map[string]StringMatch
-	// WithoutHeaders, with the same keys, must all not fit; a missing header counts as an
+	Headers Matchers
+	// WithoutHeaders, with such names too, must all not fit; a missing header counts as an
 	// empty one, except for Present.
-	WithoutHeaders map[string]StringMatch
-	QueryParams    map[string]StringMatch
+	WithoutHeaders Matchers
+	QueryParams    Matchers
 	// Port is the Service's port, zero for any.
 	Port uint32
 	// SourceLabels and SourceNamespace must be those of the caller's pod.
@@ -188,21 +188,20 @@ func (m *Match) uri(path string) *Mismatch {
 }
 
 func (m *Match) headers(request *Request) *Mismatch {
-	for _, name := range names(m.Headers) {
-		value, ok := request.header(name)
-		if want := m.Headers[name]; !ok || !want.Match(value) {
-			return &Mismatch{Field: Header, Name: strings.ToLower(name), Want: want, Got: value}
+	for _, want := range m.Headers {
+		value, ok := request.header(want.Name)
+		if !ok || !want.Match(value) {
+			return &Mismatch{Field: Header, Name: strings.ToLower(want.Name), Want: want.StringMatch, Got: value}
 		}
 	}
 	return nil
 }
 
 func (m *Match) withoutHeaders(request *Request) *Mismatch {
-	for _, name := range names(m.WithoutHeaders) {
-		value, ok := request.header(name)
-		unwanted := m.WithoutHeaders[name]
+	for _, unwanted := range m.WithoutHeaders {
+		value, ok := request.header(unwanted.Name)
 		if (ok || unwanted.Op != Present) && unwanted.Match(value) {
-			return &Mismatch{Field: Header, Name: strings.ToLower(name), Want: unwanted, Got: value, Negated: true}
+			return &Mismatch{Field: Header, Name: strings.ToLower(unwanted.Name), Want: unwanted.StringMatch, Got: value, Negated: true}
 		}
 	}
 	return nil
@@ -214,10 +213,10 @@ func (m *Match) query(request *Request) *Mismatch {
 		return nil
 	}
 	params := queryParams(request.Path)
-	for _, name := range names(m.QueryParams) {
-		value, ok := params[name]
-		if want := m.QueryParams[name]; !ok || !want.Match(value) {
-			return &Mismatch{Field: QueryParam, Name: name, Want: want, Got: value}
+	for _, want := range m.QueryParams {
+		value, ok := params[want.Name]
+		if !ok || !want.Match(value) {
+			return &Mismatch{Field: QueryParam, Name: want.Name, Want: want.StringMatch, Got: value}
 		}
 	}
 	return nil

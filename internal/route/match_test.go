@@ -1,7 +1,7 @@
 package route_test
 
 import (
-	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,13 +18,13 @@ func TestMatch(t *testing.T) {
 	regex := func(v string) route.StringMatch { return route.StringMatch{Op: route.Regex, Value: v} }
 	ptr := func(m route.StringMatch) *route.StringMatch { return &m }
 	headers := func(m route.StringMatch) route.Match {
-		return route.Match{Headers: map[string]route.StringMatch{"x": m}}
+		return route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{"x": m})}
 	}
 	without := func(m route.StringMatch) route.Match {
-		return route.Match{WithoutHeaders: map[string]route.StringMatch{"x": m}}
+		return route.Match{WithoutHeaders: route.NewMatchers(map[string]route.StringMatch{"x": m})}
 	}
 	query := func(m route.StringMatch) route.Match {
-		return route.Match{QueryParams: map[string]route.StringMatch{"q": m}}
+		return route.Match{QueryParams: route.NewMatchers(map[string]route.StringMatch{"q": m})}
 	}
 	x := func(values ...string) route.Request { return route.Request{Header: map[string][]string{"x": values}} }
 	path := func(p string) route.Request { return route.Request{Path: p} }
@@ -55,7 +55,7 @@ func TestMatch(t *testing.T) {
 		"without: other value":                   {without(exact("a")), x("b"), true},
 		"without: missing counts as empty":       {without(regex(".*")), route.Request{}, false},
 		"without: missing is not the value":      {without(exact("a")), route.Request{}, true},
-		"pseudo header":                          {route.Match{Headers: map[string]route.StringMatch{":path": exact("/a?b")}}, path("/a?b"), true},
+		"pseudo header":                          {route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{":path": exact("/a?b")})}, path("/a?b"), true},
 		"path exact without query":               {route.Match{URI: ptr(exact("/a"))}, path("/a?b=c"), true},
 		"path prefix is no segment":              {route.Match{URI: ptr(prefix("/api"))}, path("/apiary"), true},
 		"path case":                              {route.Match{URI: ptr(exact("/a"))}, path("/A"), false},
@@ -72,11 +72,11 @@ func TestMatch(t *testing.T) {
 		"source label":                           {route.Match{SourceLabels: map[string]string{"app": "a"}}, caller("n", "a"), true},
 		"source label, other":                    {route.Match{SourceLabels: map[string]string{"app": "a"}}, caller("n", "b"), false},
 		"source namespace, other":                {route.Match{SourceNamespace: "m"}, caller("n", "a"), false},
-		"header names of requests are lowercase": {route.Match{Headers: map[string]route.StringMatch{"X": exact("a")}}, x("a"), true},
-		"two spellings, both fit":                {route.Match{Headers: map[string]route.StringMatch{"X": prefix("st"), "x": regex(".*ing")}}, x("staging"), true},
-		"two spellings, one fits":                {route.Match{Headers: map[string]route.StringMatch{"X": prefix("st"), "x": regex(".*ing")}}, x("stage"), false},
-		"without: two spellings":                 {route.Match{WithoutHeaders: map[string]route.StringMatch{"X": exact("a"), "x": exact("b")}}, x("a"), false},
-		"without: neither of two":                {route.Match{WithoutHeaders: map[string]route.StringMatch{"X": exact("a"), "x": exact("b")}}, x("c"), true},
+		"header names of requests are lowercase": {route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{"X": exact("a")})}, x("a"), true},
+		"two spellings, both fit":                {route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{"X": prefix("st"), "x": regex(".*ing")})}, x("staging"), true},
+		"two spellings, one fits":                {route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{"X": prefix("st"), "x": regex(".*ing")})}, x("stage"), false},
+		"without: two spellings":                 {route.Match{WithoutHeaders: route.NewMatchers(map[string]route.StringMatch{"X": exact("a"), "x": exact("b")})}, x("a"), false},
+		"without: neither of two":                {route.Match{WithoutHeaders: route.NewMatchers(map[string]route.StringMatch{"X": exact("a"), "x": exact("b")})}, x("c"), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +101,7 @@ func TestAnd(t *testing.T) {
 		}
 		return m
 	})
-	matchers := rapid.MapOfN(rapid.SampledFrom([]string{"x-y", "X-Y", "x-Y", "z", "Z", "7"}), stringMatch, 0, 4)
+	matchers := rapid.Map(rapid.MapOfN(rapid.SampledFrom([]string{"x-y", "X-Y", "x-Y", "z", "Z", "7"}), stringMatch, 0, 4), route.NewMatchers)
 	match := rapid.Custom(func(t *rapid.T) route.Match {
 		m := route.Match{
 			Headers: matchers.Draw(t, "headers"), WithoutHeaders: matchers.Draw(t, "without"),
@@ -153,11 +153,11 @@ func unsayable(m, n route.Match) bool {
 		return true
 	}
 	spellings := map[string]int{"x-y": 4, "z": 2, "7": 1}
-	for _, lists := range [][2]map[string]route.StringMatch{{m.Headers, n.Headers}, {m.WithoutHeaders, n.WithoutHeaders}} {
+	for _, lists := range [][2]route.Matchers{{m.Headers, n.Headers}, {m.WithoutHeaders, n.WithoutHeaders}} {
 		asked := map[string]int{}
 		for _, list := range lists {
-			for name := range list {
-				asked[strings.ToLower(name)]++
+			for _, m := range list {
+				asked[strings.ToLower(m.Name)]++
 			}
 		}
 		for name, times := range asked {
@@ -231,21 +231,21 @@ func TestAndOfOneHeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			check := func(what string, want, got matchers, ok bool) {
+			check := func(what string, want matchers, got route.Matchers, ok bool) {
 				switch {
 				case ok != (want != nil):
 					t.Errorf("%s: And is %v", what, ok)
-				case ok && !maps.Equal(want, got):
+				case ok && !slices.Equal(route.NewMatchers(want), got):
 					t.Errorf("%s: %v, want %v", what, got, want)
 				}
 			}
-			before := maps.Clone(test.a)
-			got, ok := route.Match{Headers: test.a}.And(route.Match{Headers: test.b})
+			a, b := route.NewMatchers(test.a), route.NewMatchers(test.b)
+			got, ok := route.Match{Headers: a}.And(route.Match{Headers: b})
 			check("headers", test.want, got.Headers, ok)
-			got, ok = route.Match{WithoutHeaders: test.a}.And(route.Match{WithoutHeaders: test.b})
+			got, ok = route.Match{WithoutHeaders: a}.And(route.Match{WithoutHeaders: b})
 			check("withoutHeaders", test.absent, got.WithoutHeaders, ok)
-			if !maps.Equal(before, test.a) {
-				t.Errorf("And changed its input to %v", test.a)
+			if !slices.Equal(a, route.NewMatchers(test.a)) {
+				t.Errorf("And changed its input to %v", a)
 			}
 		})
 	}
@@ -254,9 +254,9 @@ func TestAndOfOneHeader(t *testing.T) {
 func TestFold(t *testing.T) {
 	t.Parallel()
 	present := route.StringMatch{Op: route.Present}
-	got := route.Fold(map[string]route.StringMatch{"X-User": present, "X-Env": present, "x-env": present})
-	want := map[string]route.StringMatch{"x-user": present, "X-Env": present, "x-env": present}
-	if !maps.Equal(got, want) {
+	got := route.Fold(route.NewMatchers(map[string]route.StringMatch{"X-User": present, "X-Env": present, "x-env": present}))
+	want := route.NewMatchers(map[string]route.StringMatch{"x-user": present, "X-Env": present, "x-env": present})
+	if !slices.Equal(got, want) {
 		t.Errorf("Fold: %v, want %v", got, want)
 	}
 	m := route.Match{WithoutHeaders: got}
@@ -269,8 +269,8 @@ func TestEvaluateTakesTheFirstThatFits(t *testing.T) {
 	t.Parallel()
 	header := func(value string) []route.Match {
 		return []route.Match{
-			{Headers: map[string]route.StringMatch{"y": {Op: route.Exact, Value: value}}},
-			{Headers: map[string]route.StringMatch{"x": {Op: route.Exact, Value: value}}},
+			{Headers: route.NewMatchers(map[string]route.StringMatch{"y": {Op: route.Exact, Value: value}})},
+			{Headers: route.NewMatchers(map[string]route.StringMatch{"x": {Op: route.Exact, Value: value}})},
 		}
 	}
 	table := route.Table{Routes: []route.Route{{Matches: header("a")}, {Matches: header("b")}, {}}}

@@ -11,8 +11,8 @@ import (
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	exact := func(v string) *route.StringMatch { return &route.StringMatch{Op: route.Exact, Value: v} }
-	one := func(name string, op route.Op, value string) map[string]route.StringMatch {
-		return map[string]route.StringMatch{name: {Op: op, Value: value}}
+	one := func(name string, op route.Op, value string) route.Matchers {
+		return route.Matchers{{Name: name, StringMatch: route.StringMatch{Op: op, Value: value}}}
 	}
 	request := route.Request{
 		Method: "GET", Scheme: "http", Authority: "reviews", Path: "/Api?q=1&w=2", Port: 80,

@@ -1,13 +1,9 @@
 package route
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
+import "strings"
 
-// The matchers of a [Match] for headers are keyed by the name of the header in
-// some spelling. Istio's HTTPMatchRequest has one entry for each spelling, too, and
+// The matchers of a [Match] for headers have the name of the header in some
+// spelling. Istio's HTTPMatchRequest has one entry for each spelling, too, and
 // Istio gives Envoy a matcher for each (pilot/pkg/networking/core/route:
 // TranslateRouteMatch); Envoy compares names of headers without case. So a match
 // asks two things of one header by naming it twice:
@@ -18,9 +14,9 @@ import (
 
 // Mentions reports whether m has a condition on a header, in any spelling.
 func (m *Match) Mentions(header string) bool {
-	for _, matchers := range []map[string]StringMatch{m.Headers, m.WithoutHeaders} {
-		for name := range matchers {
-			if strings.EqualFold(name, header) {
+	for _, matchers := range []Matchers{m.Headers, m.WithoutHeaders} {
+		for i := range matchers {
+			if strings.EqualFold(matchers[i].Name, header) {
 				return true
 			}
 		}
@@ -30,20 +26,17 @@ func (m *Match) Mentions(header string) bool {
 
 // Fold returns matchers with the names of headers in lower case, if a header is named
 // once. A header that is named in several spellings keeps them.
-func Fold(matchers map[string]StringMatch) map[string]StringMatch {
-	if matchers == nil {
-		return nil
-	}
+func Fold(matchers Matchers) Matchers {
 	times := map[string]int{}
-	for name := range matchers {
-		times[strings.ToLower(name)]++
+	for i := range matchers {
+		times[strings.ToLower(matchers[i].Name)]++
 	}
-	out := make(map[string]StringMatch, len(matchers))
-	for name, match := range matchers {
-		if lower := strings.ToLower(name); times[lower] == 1 {
-			name = lower
+	var out Matchers
+	for _, m := range matchers {
+		if lower := strings.ToLower(m.Name); times[lower] == 1 {
+			m.Name = lower
 		}
-		out[name] = match
+		out = out.with(m)
 	}
 	return out
 }
@@ -52,9 +45,9 @@ func Fold(matchers map[string]StringMatch) map[string]StringMatch {
 // as HTTP/1 writes it, or with other letters in upper case. It returns "" if there is
 // none, as for names without letters. For pseudo-headers (":path") Istio accepts only one
 // spelling.
-func freeSpelling(name string, taken map[string]StringMatch) string {
+func freeSpelling(name string, taken Matchers) string {
 	free := func(spelling string) bool {
-		_, there := taken[spelling]
+		_, there := taken.find(spelling)
 		return !there
 	}
 	if free(name) {
@@ -107,6 +100,3 @@ func lettersOf(lower string) []int {
 	}
 	return out
 }
-
-// names returns the names of matchers in a fixed order.
-func names(matchers map[string]StringMatch) []string { return slices.Sorted(maps.Keys(matchers)) }
