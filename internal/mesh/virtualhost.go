@@ -264,12 +264,21 @@ func (m *Mesh) routesFor(s *Source, class *Class, port uint32) []Route {
 	if cut >= 0 {
 		return s.Routes[:cut:cut] // the same for all callers
 	}
-	var out []Route
+	applies := func(r *Route) bool {
+		return (r.Match.Port == 0 || r.Match.Port == port) &&
+			(r.Match.SourceNamespace == "" || r.Match.SourceNamespace == class.Namespace) &&
+			model.HasLabels(class.Labels, r.Match.SourceLabels)
+	}
+	n := 0
+	for i := range s.Routes {
+		if applies(&s.Routes[i]) {
+			n++
+		}
+	}
+	out := make([]Route, 0, n)
 	for i := range s.Routes {
 		r := &s.Routes[i]
-		if (r.Match.Port != 0 && r.Match.Port != port) ||
-			(r.Match.SourceNamespace != "" && r.Match.SourceNamespace != class.Namespace) ||
-			!model.HasLabels(class.Labels, r.Match.SourceLabels) {
+		if !applies(r) {
 			continue
 		}
 		out = append(out, *r)
