@@ -216,6 +216,9 @@ func (x *islands) look(p *islandState) {
 	p.objectDiags = diag.Sort(p.objectDiags)
 }
 
+// isLive reports whether p is the state of an island that exists.
+func (x *islands) isLive(p *islandState) bool { return p.island != nil && x.states[p.island] == p }
+
 // settle ends the look at an island.
 func (x *islands) settle(p *islandState) {
 	p.look = look{}

@@ -167,10 +167,11 @@ func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.T
 		}
 	}
 	r.retryStatus = false
-	delete(is, r.islands.rest)
 	out := make([]*islandState, 0, len(is)+1)
 	for p := range is {
-		out = append(out, p)
+		if r.islands.isLive(p) {
+			out = append(out, p)
+		}
 	}
 	return append(out, r.islands.rest)
 }
