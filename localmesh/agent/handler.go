@@ -19,6 +19,8 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
 // Probes and hooks connect from inside the pod to the pod's own address, so over
@@ -62,7 +64,7 @@ func httpGet(ctx context.Context, box Sandbox, at place, c *corev1.Container, ac
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
-	request.Header.Set("User-Agent", "kube-probe/1.36")
+	request.Header.Set("User-Agent", "kube-probe/1."+program.KubernetesMinor)
 	request.Header.Set("Accept", "*/*")
 	for _, header := range action.HTTPHeaders {
 		if strings.EqualFold(header.Name, "Host") {

@@ -11,6 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/localmesh/program"
 )
 
 const (
@@ -53,7 +55,7 @@ func nodeStatus(options Options, now metav1.Time) corev1.NodeStatus {
 		Capacity:    capacity,
 		Allocatable: capacity,
 		NodeInfo: corev1.NodeSystemInfo{
-			OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH, KubeletVersion: "v1.36.3-localmesh",
+			OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH, KubeletVersion: program.KubernetesVersion + "-localmesh",
 			ContainerRuntimeVersion: "localmesh://1", OSImage: "none", KernelVersion: "unknown",
 		},
 		Conditions: []corev1.NodeCondition{{

@@ -11,7 +11,10 @@ import (
 
 // KubernetesVersion is the version that kubernetes.mod requires, and that the API server
 // reports.
-const KubernetesVersion = "v1.36.3"
+const KubernetesVersion = "v1." + KubernetesMinor + ".2"
+
+// KubernetesMinor is the minor version in KubernetesVersion.
+const KubernetesMinor = "37"
 
 var (
 	//go:embed kubernetes.mod
@@ -48,7 +51,7 @@ func Kubernetes() Module {
 	const version = "k8s.io/component-base/version."
 	// Without a version, the programs would report a much older one.
 	versioned := []string{"-ldflags=-s -w -X " + version + "gitVersion=" + KubernetesVersion +
-		" -X " + version + "gitMajor=1 -X " + version + "gitMinor=36 -X " + version + "gitTreeState=clean"}
+		" -X " + version + "gitMajor=1 -X " + version + "gitMinor=" + KubernetesMinor + " -X " + version + "gitTreeState=clean"}
 	return Module{
 		Name: "kubernetes",
 		Mod:  kubernetesMod,

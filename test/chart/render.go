@@ -60,7 +60,7 @@ func Render(ctx context.Context, folder string, values map[string]any) (*Rendere
 	install.DryRunStrategy = action.DryRunClient
 	install.ReleaseName, install.Namespace = ReleaseName, Namespace
 	// Helm's own default is the version of its release build.
-	install.KubeVersion = &common.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
+	install.KubeVersion = &common.KubeVersion{Version: "v1.37.0", Major: "1", Minor: "37"}
 	made, err := install.RunWithContext(ctx, loaded, values)
 	if err != nil {
 		return nil, fmt.Errorf("render chart: %w", err)

@@ -214,7 +214,7 @@ func TestLint(t *testing.T) {
 			t.Parallel()
 			lint := action.NewLint()
 			lint.Strict, lint.Namespace = true, chart.Namespace
-			lint.KubeVersion = &common.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
+			lint.KubeVersion = &common.KubeVersion{Version: "v1.37.0", Major: "1", Minor: "37"}
 			result := lint.Run([]string{folder}, a.values)
 			for _, err := range result.Errors {
 				t.Error(err)
