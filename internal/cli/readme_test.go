@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,20 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/cli"
 )
 
-// released is Service reviews before README's first preview.
-const released = `
-apiVersion: v1
-kind: Service
-metadata: {name: reviews, namespace: shop}
-spec: {selector: {app: reviews}, ports: [{port: 80, name: http}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews, namespace: shop}
-spec: {selector: {matchLabels: {app: reviews}}, template: {metadata: {labels: {app: reviews}}, spec: {containers: [{name: reviews, image: reviews}]}}}
-`
-
-// TestReadmeFirstPreview applies README's first preview: there are no diagnostics, the
+// TestReadmeFirstPreview runs README's first preview, without a cluster: there are no diagnostics, the
 // request reaches the preview, and ordinary requests do not.
 func TestReadmeFirstPreview(t *testing.T) {
 	t.Parallel()
@@ -37,11 +25,9 @@ func TestReadmeFirstPreview(t *testing.T) {
 	if !found || !hasYAML || !ends {
 		t.Fatal("README has no first preview")
 	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{"released.yaml": released, "preview.yaml": block} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	const dir = "../../examples/preview"
+	if shown, err := os.ReadFile(filepath.Join(dir, "reviews-pr-118.yaml")); err != nil || string(shown) != block {
+		t.Fatalf("README shows another preview than examples/preview (%v):\n%s", err, block)
 	}
 	run := func(args ...string) string {
 		t.Helper()
@@ -56,11 +42,41 @@ func TestReadmeFirstPreview(t *testing.T) {
 		want string
 	}{
 		{[]string{"check"}, "nothing to report"},
-		{[]string{"explain", "--to", "reviews.shop", "--header", "x-override: reviews:pr-118"}, "client → reviews: pr-118"},
+		{[]string{"explain", "-n", "shop", "--to", "reviews", "--header", "x-override: reviews:pr-118"}, "client → reviews: pr-118"},
+		{[]string{"generate"}, "name: override.reviews.pr-118"},
 		{[]string{"explain", "--to", "reviews.shop"}, "✓ ordinary.reviews"},
 	} {
 		if got := run(test.args...); !strings.Contains(got, test.want) {
 			t.Errorf("%v prints\n%s\nwant %q in it", test.args, got, test.want)
+		}
+	}
+}
+
+// TestKustomizeRecipe builds the base and the overlay of the recipe, as it says.
+func TestKustomizeRecipe(t *testing.T) {
+	t.Parallel()
+	kubectl, err := exec.LookPath("kubectl")
+	if err != nil {
+		t.Skip("there is no kubectl")
+	}
+	var manifests []byte
+	for _, folder := range []string{"base", "preview"} {
+		built, err := exec.CommandContext(t.Context(), kubectl, "kustomize", "../../docs/recipes/kustomize/"+folder).Output()
+		if err != nil {
+			t.Fatalf("build %s: %v", folder, err)
+		}
+		manifests = append(append(manifests, "---\n"...), built...)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"check", "-f", "-"}, "2 Services: nothing to report"},
+		{[]string{"explain", "-f", "-", "-n", "shop", "--to", "reviews", "-H", "x-override: reviews:pr-118"}, "client → reviews: pr-118"},
+	} {
+		var out bytes.Buffer
+		if rc := cli.Main(t.Context(), append([]string{"overrides"}, test.args...), cli.Streams{In: bytes.NewReader(manifests), Out: &out, Err: &out}); rc != 0 || !strings.Contains(out.String(), test.want) {
+			t.Errorf("%v: exit code %d\n%s\nwant %q in it", test.args, rc, &out, test.want)
 		}
 	}
 }
