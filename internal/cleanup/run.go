@@ -119,7 +119,7 @@ func (c *cleaner) clean(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: objects are made again as they are deleted. Another operator is running, with a lease elsewhere or without one", ErrLeft)
+	return fmt.Errorf("%w: objects are created again as soon as they are deleted. Another operator is running, with a lease elsewhere or without one", ErrLeft)
 }
 
 func (c *cleaner) verdict(d *Decision) error {

@@ -103,7 +103,7 @@ func delegateProblem(in *skipInput) (diag.Code, string) {
 		d := in.ix.mesh.Delegate(name)
 		switch {
 		case d == nil:
-			return diag.DelegateNotFound, fmt.Sprintf("delegates to VirtualService %s/%s, which is not there", name[0], name[1])
+			return diag.DelegateNotFound, fmt.Sprintf("delegates to VirtualService %s/%s, which does not exist", name[0], name[1])
 		case len(d.Unknown) > 0:
 			return diag.VirtualServiceUnknownField, fmt.Sprintf("delegates to %s, which has unknown fields: %s", d.Object(), enumerate(d.Unknown))
 		}

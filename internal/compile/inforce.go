@@ -139,7 +139,7 @@ func isScopedElsewhere(in *skipInput) string {
 	if in.routes.found || len(sources) != 1 {
 		return ""
 	}
-	return fmt.Sprintf("%s exports itself to %s", sources[0].Object, enumerate(sources[0].Scope().Namespaces))
+	return fmt.Sprintf("%s is exported to %s", sources[0].Object, enumerate(sources[0].Scope().Namespaces))
 }
 
 func isAmbiguous(in *skipInput) string {

@@ -221,11 +221,11 @@ func (x *releasing) check(r *reporter) {
 	case found:
 	case len(candidates(x.pods)) == 0 && (x.memory != nil || x.named()):
 		x.found.awaited = true
-		r.report(x.Service, diag.ReleasedGone, "only pods labelled as previews are left (%s): they get no ordinary traffic, which fails until %s is there", x.found.why, x.awaits())
+		r.report(x.Service, diag.ReleasedGone, "only pods labelled as previews are left (%s): ordinary traffic, which they do not get, fails until %s exists", x.found.why, x.awaits())
 	default:
 		// Ordinary traffic that is pinned stays so while its pods serve: see package plan.
 		x.found.gone, x.found.missing = slices.ContainsFunc(x.pods, func(b backend) bool { return b.Ready > 0 }), true
-		d := diag.New(diag.ReleasedNotFound, x.Object(), "no pods are released (%s): ordinary traffic stays pinned while pods of the pin are ready, and else goes to all pods of the Service%s", x.found.why, x.butPreviews()).At(x.Origin)
+		d := diag.New(diag.ReleasedNotFound, x.Object(), "no pods are released (%s): ordinary traffic stays pinned while pods of the pin are ready; otherwise it goes to all pods of the Service%s", x.found.why, x.butPreviews()).At(x.Origin)
 		r.add(adviseRelease(d, &x.settings, x.pods))
 	}
 }

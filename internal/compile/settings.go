@@ -85,7 +85,7 @@ func attach(ix *index, p *model.Policy, governing map[*model.Service]*model.Poli
 				For(named).At(p.Origin))
 		case governing[s] != nil:
 			target.Reason = diag.PolicyConflict
-			r.add(diag.New(target.Reason, p.Object(), "Service %s is governed by OverridePolicy %s already", name, governing[s].Name).
+			r.add(diag.New(target.Reason, p.Object(), "OverridePolicy %s already applies to Service %s", governing[s].Name, name).
 				For(named).At(p.Origin))
 		default:
 			governing[s] = p

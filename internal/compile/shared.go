@@ -30,11 +30,11 @@ func reportShared(s *model.Service, v *version, pods []backend, r *reporter) {
 	if len(all) < 2 || len(unreleased) == 0 {
 		return
 	}
-	d := diag.New(diag.VersionShared, s.Object(), "version %s is run by %s: a request that asks for it reaches the pods of any of them", v.name, enumerate(all)).At(s.Origin)
+	d := diag.New(diag.VersionShared, s.Object(), "%s run version %s: a request for it reaches pods of any of them", enumerate(all), v.name).At(s.Origin)
 	switch {
 	case v.released:
-		d = diag.New(diag.VersionShared, s.Object(), "version %s is run by %s, and %s is not released: it gets no ordinary requests, and those that ask for the version reach the pods of any of them",
-			v.name, enumerate(all), enumerate(unreleased)).
+		d = diag.New(diag.VersionShared, s.Object(), "%s run version %s, and %s %s not released: ordinary requests don't reach %s, and requests for the version reach pods of any of them",
+			enumerate(all), v.name, enumerate(unreleased), agree(unreleased, "is", "are"), agree(unreleased, "it", "them")).
 			WithFix("annotate the Service with overrides.mesh/released: %s if all of them are released", v.name).At(s.Origin)
 		d.Severity = diag.Info
 	case len(running(pods, func(b *backend) bool { return b.released })) > 1:

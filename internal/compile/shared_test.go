@@ -16,8 +16,8 @@ import (
 func TestVersionShared(t *testing.T) {
 	t.Parallel()
 	const (
-		pr    = "version pr is run by Deployment/pr-7 and Deployment/pr-9: a request that asks for it reaches the pods of any of them"
-		parts = "version v1 is run by Deployment/web and Deployment/worker, and Deployment/worker is not released: it gets no ordinary requests, and those that ask for the version reach the pods of any of them"
+		pr    = "Deployment/pr-7 and Deployment/pr-9 run version pr: a request for it reaches pods of any of them"
+		parts = "Deployment/web and Deployment/worker run version v1, and Deployment/worker is not released: ordinary requests don't reach it, and requests for the version reach pods of any of them"
 	)
 	for name, test := range map[string]struct {
 		// pods are as backendOf reads them.
@@ -50,7 +50,7 @@ func TestVersionShared(t *testing.T) {
 		},
 		"one has no ready pod": {pods: []string{"Deployment/cart v1", "Deployment/pr-7 pr", "Deployment/pr-9 pr none"}},
 		"bare pods":            {pods: []string{"Deployment/cart v1", "Pod/a pr", "Pod/b pr"}},
-		"a bare pod beside":    {pods: []string{"Deployment/cart v1", "Deployment/a pr", "Pod/b pr"}, want: []string{"warning: version pr is run by Deployment/a and Pod/b: a request that asks for it reaches the pods of any of them"}},
+		"a bare pod beside":    {pods: []string{"Deployment/cart v1", "Deployment/a pr", "Pod/b pr"}, want: []string{"warning: Deployment/a and Pod/b run version pr: a request for it reaches pods of any of them"}},
 		"runs of a CronJob":    {pods: []string{"Deployment/cart v1", "Job/a-1 pr", "Job/a-2 pr"}},
 		"it becomes a Rollout": {pods: []string{"Deployment/cart v1", "Deployment/pr pr", "Rollout/pr pr"}},
 		"a controller moves pods": {

@@ -85,7 +85,7 @@ var skipReasons = []skipReason{
 	{asGiven, diag.HostContested, "a ServiceEntry has its host too", isContested, nil},
 	{asGiven, diag.HeadlessService, "it is headless and has no isolated versions: its callers choose the pod", isHeadless, warnOfPreviews},
 
-	{afterReleased, diag.RolloutService, "Argo Rollouts will add a hash to its selector, after which other pods are not behind it any more", awaitsRollout, omitIfDropped},
+	{afterReleased, diag.RolloutService, "Argo Rollouts will add a hash to its selector, which then no longer matches other pods", awaitsRollout, omitIfDropped},
 	{afterReleased, diag.ReleasedUnknown, "nothing says which of several workloads behind it is released", isReleaseUnknown, adviseOnRelease},
 
 	{besideRules, diag.DestinationRuleInvalid, "Istio would refuse a DestinationRule that is in force for it", hasInvalidRule, nil},
@@ -106,7 +106,7 @@ var skipReasons = []skipReason{
 	{inForceNow, diag.VirtualServiceScoped, "a VirtualService exports its routes to namespaces in which another one could not take its place", isScopedElsewhere, nil},
 	{inForceNow, diag.VirtualServiceAmbiguous, "several VirtualServices are for its host, and none of them is known to be in force for all callers and ports", isAmbiguous, nil},
 
-	{adopting, diag.DelegateNotFound, "the VirtualService in force delegates to one that is not there", delegates(diag.DelegateNotFound), nil},
+	{adopting, diag.DelegateNotFound, "the VirtualService in force delegates to one that does not exist", delegates(diag.DelegateNotFound), nil},
 	{adopting, diag.VirtualServiceUnknownField, "the VirtualService in force delegates to one with fields that this version of Overrides does not know", delegates(diag.VirtualServiceUnknownField), nil},
 	{adopting, diag.VirtualServiceInvalid, "the VirtualService in force delegates to one that Istio would refuse", delegates(diag.VirtualServiceInvalid), nil},
 	{adopting, diag.VirtualServiceUnknownField, "the VirtualService in force has fields that this version of Overrides does not know", hasUnknownFields, nil},

@@ -85,7 +85,7 @@ func isHeadless(in *skipInput) string {
 	if !in.service.Headless || len(in.service.isolated) > 0 {
 		return ""
 	}
-	return in.service.reaching("it is headless, and no isolated versions of it are there")
+	return in.service.reaching("it is headless and has no isolated versions")
 }
 
 // reaching adds to a reason that ordinary traffic reaches previews, if it does.
@@ -144,7 +144,7 @@ func awaitsRollout(in *skipInput) string {
 	if len(others) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s adds a hash to its selector, after which %s %s not behind it any more", in.service.Steered, enumerate(others), agree(others, "is", "are"))
+	return fmt.Sprintf("%s adds a hash to its selector, which then no longer matches %s", in.service.Steered, enumerate(others))
 }
 
 // omitIfDropped omits an info if [reportSteered] reports, for a Service of the same

@@ -19,14 +19,14 @@ func reportSteered(ix *index, s *service, ordinary ordinarySubsets, r *reporter)
 		for _, w := range s.DropOuts {
 			names = append(names, w.String())
 		}
-		r.add(diag.New(diag.DroppedByController, s.Object(), "%s %s not behind it, because %s changes its selector: no override reaches %s there", enumerate(names), agree(names, "is", "are"), s.Steered, agree(names, "it", "them")).
+		r.add(diag.New(diag.DroppedByController, s.Object(), "it does not select %s, because %s changes its selector: no override of this Service reaches %s", enumerate(names), s.Steered, agree(names, "it", "them")).
 			WithFix("put it behind a Service of its own, annotated overrides.mesh/version-of: %s, with labels that no selector of the Services of %s matches", s.Name, s.Steered).At(s.Origin))
 	}
 	if !s.active() {
 		return
 	}
 	if _, has := s.Selector[model.RolloutHash]; !has && s.Steered.Kind == "Rollout" && s.pin.needed {
-		r.report(s.Service, diag.SteeredSelectorNotKnown, "%s adds a hash to its selector, which is not there yet: ordinary traffic is pinned as if %s would stay behind it", s.Steered, enumerate(unreleasedNames(s.pods)))
+		r.report(s.Service, diag.SteeredSelectorNotKnown, "%s adds a hash to its selector, which the input does not have yet: ordinary traffic is pinned as if the Service still selected %s then", s.Steered, enumerate(unreleasedNames(s.pods)))
 	}
 	if !ix.options.Static {
 		return
@@ -151,6 +151,6 @@ func delegationSteps(v *model.VirtualService) string {
 	if v.Steered.Kind == "Canary" {
 		then = fmt.Sprintf("set service.delegation: true in %s, without hosts and gateways, together with another change such as an annotation of service.apex", v.Steered)
 	}
-	return fmt.Sprintf("let it be delegated to: first apply a VirtualService %s-root with its hosts and gateways and http: [{delegate: {name: %s, namespace: %s}}], then %s",
+	return fmt.Sprintf("make it a delegate: first apply a VirtualService %s-root with its hosts and gateways and http: [{delegate: {name: %s, namespace: %s}}], then %s",
 		v.Name, v.Name, v.Namespace, then)
 }

@@ -18,8 +18,7 @@ func unreadNames(list []model.Unread) []string {
 }
 
 func reportUnread(s *model.Service, r *reporter, format string, args ...any) {
-	names := unreadNames(s.Unread)
-	r.report(s, diag.UnreadEndpoints, "behind it %s also %s: "+format, append([]any{agree(names, "is", "are"), enumerate(names)}, args...)...)
+	r.report(s, diag.UnreadEndpoints, "it also has endpoints from %s: "+format, append([]any{enumerate(unreadNames(s.Unread))}, args...)...)
 }
 
 // reportUnreadPinned reports what a pin does to endpoints that are not read: those whose
@@ -37,12 +36,12 @@ func reportUnreadPinned(s *model.Service, parts []part, why string, r *reporter)
 	switch {
 	case len(s.Unread) == 0:
 	case len(parts) == 0:
-		reportUnread(s, r, "its pods get ordinary requests as before")
+		reportUnread(s, r, "they get ordinary requests as before")
 	case len(without) > 0:
 		names := unreadNames(without)
-		r.report(s, diag.UnreadEndpoints, "behind it %s also %s, which %s no ordinary requests while these are pinned to the released pods (%s)", agree(names, "is", "are"), enumerate(names), agree(names, "gets", "get"), why)
+		r.report(s, diag.UnreadEndpoints, "it also has endpoints from %s: they get no ordinary requests while these are pinned to the released pods (%s)", enumerate(names), why)
 	default:
 		names := unreadNames(with)
-		r.report(s, diag.UnreadEndpoints, "behind it %s also %s, which %s the labels of the released pods and %s share of ordinary requests", agree(names, "is", "are"), enumerate(names), agree(names, "has", "have"), agree(names, "keeps its", "keep their"))
+		r.report(s, diag.UnreadEndpoints, "it also has endpoints from %s: they have the labels of the released pods, and keep their share of ordinary requests", enumerate(names))
 	}
 }

@@ -133,7 +133,7 @@ var entries = []Entry{
 		"look for refusals and waits with overrides status, and check that an operator is the leader",
 	},
 	{
-		NoReadyPod, Warning, "The objects in the cluster pin ordinary traffic of the Service to pods of which none is ready. Its requests are answered with 503.",
+		NoReadyPod, Warning, "The objects in the cluster pin ordinary traffic of the Service to pods that are not ready. Its requests are answered with 503.",
 		"find out why these pods are not ready, or name a version with ready pods as released",
 	},
 	{

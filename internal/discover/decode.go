@@ -155,7 +155,7 @@ func (p *parser) parse(doc []byte, at position) {
 		return
 	}
 	if doc[0] != '{' {
-		p.report(diag.NotAnObject, diag.Object{}, at, "is %s, not an object", describe(doc))
+		p.report(diag.NotAnObject, diag.Object{}, at, "it is %s, not an object", describe(doc))
 		if doc[0] == '[' {
 			last := &p.parsed.Diagnostics[len(p.parsed.Diagnostics)-1]
 			*last = last.WithFix("write the objects as the items of a List (apiVersion: v1, kind: List, items: […]), or as documents of their own")
@@ -189,13 +189,13 @@ func (p *parser) parse(doc []byte, at position) {
 	if isOtherService(gvk) {
 		name := h.name(&Kind{}, p.namespace)
 		name.Kind = gvk.Kind + "." + gvk.Group
-		p.report(diag.OtherKindOfService, name, at, "is a Service of %s and not of Kubernetes itself: it is ignored", gvk.Group)
+		p.report(diag.OtherKindOfService, name, at, "it is a Service of %s, not of Kubernetes itself, and is ignored", gvk.Group)
 	}
 	switch item, isList := p.itemType(gvk); {
 	case isConfigMap(gvk) && (!mayConfigureMesh(doc) || !isMeshConfig(h.name(wanted, p.namespace).Name)):
 		p.parsed.PassedOver++
 	case wanted != nil && !slices.Contains(wanted.Versions, gvk.Version):
-		p.report(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not read: use %s",
+		p.report(diag.UndecodableObject, h.name(wanted, p.namespace), at, "apiVersion %s is not supported: use %s",
 			apiVersion, schema.GroupVersion{Group: gvk.Group, Version: wanted.Versions[0]})
 	case wanted != nil:
 		p.parseObject(doc, &h, wanted, at)

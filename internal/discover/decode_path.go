@@ -143,7 +143,7 @@ func (l *locator) fails(tree any) bool {
 func (l *locator) reason(at string) string {
 	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](l.err); ok {
 		if wanted := describeType(mismatch.Type); wanted != "" {
-			return fmt.Sprintf("is %s, where %s is wanted%s", describeValue(l.value), wanted, quoted(at, l.value))
+			return fmt.Sprintf("is %s, but must be %s%s", describeValue(l.value), wanted, quoted(at, l.value))
 		}
 	}
 	return fmt.Sprintf("%s does not fit: %s", describeValue(l.value), jsonMessage(l.err))

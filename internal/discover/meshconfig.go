@@ -124,7 +124,7 @@ func (c *MeshConfig) read(text string) error {
 		case string:
 			c.RootNamespace = cmp.Or(v, c.RootNamespace)
 		default:
-			return fmt.Errorf("%s: is %s, where a string is wanted", name, describeValue(v))
+			return fmt.Errorf("%s: is %s, but must be a string", name, describeValue(v))
 		}
 	}
 	return nil
@@ -137,13 +137,13 @@ func stringList(value any, otherwise []string) ([]string, error) {
 	}
 	list, ok := value.([]any)
 	if !ok {
-		return nil, fmt.Errorf("is %s, where a list is wanted", describeValue(value))
+		return nil, fmt.Errorf("is %s, but must be a list", describeValue(value))
 	}
 	out := slices.Clone(otherwise)
 	for i, v := range list {
 		text, ok := v.(string)
 		if !ok {
-			return nil, fmt.Errorf("[%d] is %s, where a string is wanted", i, describeValue(v))
+			return nil, fmt.Errorf("[%d] is %s, but must be a string", i, describeValue(v))
 		}
 		out = append(out, text)
 	}

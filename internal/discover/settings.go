@@ -268,7 +268,7 @@ func readWorkload(out **model.Workload, value string) error {
 		kind, name = "", kind
 	}
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return fmt.Errorf("%q is not the name of a workload: want a-z, 0-9, \"-\" and \".\", beginning and ending with a letter or digit", name)
+		return fmt.Errorf("%q is not the name of a workload: use a-z, 0-9, \"-\" and \".\", beginning and ending with a letter or digit", name)
 	}
 	for _, known := range []string{"", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout", "Pod"} {
 		if strings.EqualFold(kind, known) {

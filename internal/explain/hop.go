@@ -66,7 +66,7 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 const httpPort = 80
 
 // noRoute is the answer of a proxy if no route of a VirtualService fits.
-const noRoute = "404: no route fits"
+const noRoute = "404: no route matches"
 
 // port returns the called port: the one in the query, or the first that carries HTTP, or
 // 80 if the host is not a Service.
@@ -96,7 +96,7 @@ func (e *evaluation) port() (uint32, error) {
 		}
 		known = join(names, "and")
 	}
-	return 0, fmt.Errorf("there is no port %s at Service %s.%s; it has %s", asked, s.Name, s.Namespace, known)
+	return 0, fmt.Errorf("Service %s.%s has no port %s; it has %s", s.Name, s.Namespace, asked, known)
 }
 
 // means reports whether q asks about a port of a Service.
@@ -185,7 +185,7 @@ func (e *evaluation) whatApplies() string {
 // noteOrder notes that the answer depends on the order of VirtualServices.
 func (e *evaluation) noteOrder() {
 	if e.found.orderMatters {
-		n := note(diag.Warning, "%s: it depends on the ages of VirtualServices which routes are in force, and the input does not say the ages", e.target.name)
+		n := note(diag.Warning, "%s: the routes in force depend on the ages of VirtualServices, which the input does not have", e.target.name)
 		e.notes = append(e.notes, n)
 	}
 }

@@ -81,7 +81,7 @@ func (x *index) preview(e *entry, version string) (why, fix string, found bool) 
 	case s.VersionOf != "":
 		return "", "", false
 	}
-	return fmt.Sprintf("Service %s has no annotation that says of which Service it is a version", s.Name),
+	return fmt.Sprintf("Service %s has no annotation overrides.mesh/version-of", s.Name),
 		fmt.Sprintf("if it is that version, annotate Service %s with overrides.mesh/version-of: %s and overrides.mesh/version: %s", s.Name, e.Name, version), true
 }
 

@@ -22,7 +22,7 @@ func (e *evaluation) rows(decision *route.Decision) []Row {
 		case row.Taken:
 			row.Why = e.whyTaken(r, i)
 		case row.Fits:
-			row.Why = "fits too, but an earlier row takes the request"
+			row.Why = "also matches, but an earlier row takes the request"
 		default:
 			row.Why = e.whyNot(r, reasons)
 		}
@@ -61,7 +61,7 @@ func (e *evaluation) whyTaken(r *route.Route, at int) string {
 		return cmp.Or(e.decisive(at, e.carried.header), "a strict member") + " can't be served"
 	case route.Released:
 	}
-	return "no earlier row fits"
+	return "no earlier row matches"
 }
 
 // decisive returns the member that takes the request to a row even if it is the only

@@ -42,9 +42,9 @@ func TestStatusNamesItsTarget(t *testing.T) {
 	want := map[string]string{
 		"cart-v2":     "there is no Service cart-v2 in namespace shop",
 		"v2":          "there is no Service v2 in namespace shop",
-		"cart":        "Service cart is governed by OverridePolicy a already",
-		"cart-old":    "Service cart-old is governed by OverridePolicy a already",
-		"cart-canary": "Service cart-canary is governed by OverridePolicy b already",
+		"cart":        "OverridePolicy a already applies to Service cart",
+		"cart-old":    "OverridePolicy a already applies to Service cart-old",
+		"cart-canary": "OverridePolicy b already applies to Service cart-canary",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -165,7 +165,7 @@ func (r *reconciler) logMissingNamespaces() {
 	missing := r.store.missingNamespaces()
 	for _, n := range missing {
 		if !slices.Contains(r.missingNamespaces, n) {
-			r.log.Warn("a namespace that is to be managed is not there", "namespace", n)
+			r.log.Warn("a managed namespace does not exist", "namespace", n)
 		}
 	}
 	for _, n := range r.missingNamespaces {

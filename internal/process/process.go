@@ -28,12 +28,12 @@ type Process struct {
 func Start(cmd *exec.Cmd, log string) (*Process, error) {
 	output, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("make log: %w", err)
+		return nil, fmt.Errorf("create log: %w", err)
 	}
 	defer output.Close()
 	before, err := output.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("make log: %w", err)
+		return nil, fmt.Errorf("create log: %w", err)
 	}
 	p := &Process{log: log, offset: before.Size(), cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, attributes()

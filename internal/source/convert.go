@@ -118,7 +118,7 @@ type encoder struct {
 
 func (e *encoder) encode(value any) error {
 	if len(e.out) > e.max {
-		return errors.New("the document grows beyond measure when its aliases are followed")
+		return errors.New("the document is too large once its aliases are expanded")
 	}
 	switch v := value.(type) {
 	case nil:
@@ -148,7 +148,7 @@ func (e *encoder) encode(value any) error {
 		e.out = append(e.out, ']')
 	default:
 		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
-			return fmt.Errorf("the number %s can't be said in JSON", floatKey(f))
+			return fmt.Errorf("the number %s can't be expressed in JSON", floatKey(f))
 		}
 		text, err := json.Marshal(v)
 		if err != nil {

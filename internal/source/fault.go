@@ -68,7 +68,7 @@ func (f fault) friendlier(lines [][]byte) string {
 	if f.line > 0 {
 		line := bytes.TrimLeft(lines[f.line-1], " ")
 		if f.message == "found character that cannot start any token" && len(line) > 0 && line[0] == '\t' {
-			return "found a tab in the indentation, where YAML wants spaces"
+			return "the indentation has a tab, but YAML requires spaces"
 		}
 	}
 	if strings.HasPrefix(f.message, "invalid map key") {

@@ -191,7 +191,7 @@ func TestReadUnreadable(t *testing.T) {
 	link(t, "c.yaml", filepath.Join(dir, "c.yaml"))
 	write(t, filepath.Join(dir, "z.yaml"), []byte(strings.ReplaceAll(web, "web", "z")))
 	objects, diags, err := source.Read(t.Context(), []string{dir, "-"}, iotest.ErrReader(errors.New("pipe broke")), source.FileOptions{})
-	want := "b.yaml: error: is a link to nowhere, which is not there [UnreadableFile]\n  fix: make it readable, or leave it out of the input\n" +
+	want := "b.yaml: error: it is a link to nowhere, which does not exist [UnreadableFile]\n  fix: make it readable, or leave it out of the input\n" +
 		"c.yaml: error: can't be read: too many levels of symbolic links [UnreadableFile]\n  fix: make it readable, or leave it out of the input\n" +
 		"stdin: error: can't be read: pipe broke [UnreadableFile]\n  fix: make it readable, or leave it out of the input\n" +
 		"Service default/web (a.yaml:1)\nService default/z (z.yaml:1)\n"
@@ -331,9 +331,9 @@ func TestReadFormats(t *testing.T) {
 		got = append(got, strings.ReplaceAll(d.Fix, dir+string(filepath.Separator), ""))
 	}
 	want := []string{
-		"make UTF-8 of it first, as in: gunzip -c a.yaml.gz | overrides generate -f -",
-		"make UTF-8 of it first, as in: iconv -f UTF-16BE -t UTF-8 b.yaml | overrides generate -f -",
-		"make UTF-8 of it first, as in: iconv -f UTF-16 -t UTF-8 FILE | overrides generate -f -",
+		"convert it to UTF-8 first, as in: gunzip -c a.yaml.gz | overrides generate -f -",
+		"convert it to UTF-8 first, as in: iconv -f UTF-16BE -t UTF-8 b.yaml | overrides generate -f -",
+		"convert it to UTF-8 first, as in: iconv -f UTF-16 -t UTF-8 FILE | overrides generate -f -",
 	}
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Errorf("%v; -want +got:\n%s", err, d)

@@ -45,5 +45,5 @@ func formatOf(start []byte) *format {
 
 // fix says how to have such a file read.
 func (f *format) fix() string {
-	return "make UTF-8 of it first, as in: " + f.tool + " FILE | overrides generate -f -"
+	return "convert it to UTF-8 first, as in: " + f.tool + " FILE | overrides generate -f -"
 }

@@ -98,7 +98,7 @@ func unreadable(name string, err error) diag.Diagnostic {
 	}
 	message := "can't be read: " + err.Error()
 	if to, notLink := os.Readlink(name); notLink == nil && errors.Is(err, fs.ErrNotExist) {
-		message = fmt.Sprintf("is a link to %s, which is not there", to)
+		message = fmt.Sprintf("it is a link to %s, which does not exist", to)
 	}
 	return diag.New(diag.UnreadableFile, diag.Object{}, "%s", message).At(diag.Origin{File: name})
 }

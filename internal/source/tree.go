@@ -36,7 +36,7 @@ func isChart(dir string) bool {
 }
 
 func notRendered(dir string) diag.Diagnostic {
-	return diag.New(diag.ChartNotRendered, diag.Object{}, "is a Helm chart, whose templates are not manifests yet: it is not read").
+	return diag.New(diag.ChartNotRendered, diag.Object{}, "it is a Helm chart, and its templates are not rendered: it is not read").
 		WithFix("render it first, as in: helm template %s | overrides generate -f -", dir).
 		At(diag.Origin{File: dir})
 }
@@ -48,7 +48,7 @@ func isKustomization(name string) bool {
 }
 
 func notBuilt(path string) diag.Diagnostic {
-	return diag.New(diag.KustomizationNotBuilt, diag.Object{}, "says how manifests are made, and is none: it is not read").
+	return diag.New(diag.KustomizationNotBuilt, diag.Object{}, "it describes how to build manifests, and is not one itself: it is not read").
 		WithFix("%s", buildFix(filepath.Dir(path))).At(diag.Origin{File: path})
 }
 
@@ -150,6 +150,6 @@ func (w *walker) sayKustomizations() []diag.Diagnostic {
 		changes = append(changes[:most], "…")
 	}
 	return []diag.Diagnostic{diag.New(diag.KustomizationNotBuilt, diag.Object{},
-		"changes the manifests that it lists (%s)%s, which is not done here: files are read as they are, and patches as whole objects", strings.Join(changes, ", "), others).
+		"it changes the manifests that it lists (%s)%s, which Overrides does not do: files are read as they are, and patches as whole objects", strings.Join(changes, ", "), others).
 		WithFix("%s", buildFix(dir)).At(diag.Origin{File: first.path})}
 }

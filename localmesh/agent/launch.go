@@ -62,7 +62,7 @@ func imageRefusal(c *container) *refusal {
 	case c.reason == "ErrImagePull" || c.reason == "ImagePullBackOff":
 		return &refusal{"ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q", c.spec.Image)}
 	default:
-		return &refusal{"ErrImagePull", fmt.Sprintf("no program stands for image %q", c.spec.Image)}
+		return &refusal{"ErrImagePull", fmt.Sprintf("there is no program for image %q", c.spec.Image)}
 	}
 }
 

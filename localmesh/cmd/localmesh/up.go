@@ -32,7 +32,7 @@ type settings struct {
 func parseSettings(args []string) (settings, error) {
 	s := settings{images: map[string]string{}}
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
-	flags.Func("image", "`REPOSITORY=PROGRAM`: the executable that stands for an image; * for all others", func(value string) error {
+	flags.Func("image", "`REPOSITORY=PROGRAM`: the executable to run for an image; * for all others", func(value string) error {
 		repository, program, ok := strings.Cut(value, "=")
 		if !ok {
 			return errors.New("want REPOSITORY=PROGRAM")
