@@ -102,6 +102,7 @@ func missingOf(list []Diagnostic) missing {
 			case slices.Contains(workloadKinds, d.Object.Kind):
 				out.workloadsIn[d.Object.Namespace] = true
 			}
+		default:
 		}
 	}
 	return out
@@ -121,6 +122,7 @@ func (m *missing) explains(d *Diagnostic) bool {
 	case CallersNotPinned, CallersWithoutSidecar, DetectedPortShared, EntranceNotPinned, ExposedWithoutMesh, NonHTTPPortShared,
 		OrdinaryTrafficShared, PinFrozen, ServiceEntryReachesPods, SubsetHoldsPreview, UnreadEndpoints:
 		return m.released[d.Object]
+	default:
+		return false
 	}
-	return false
 }

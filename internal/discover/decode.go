@@ -178,13 +178,8 @@ func (p *parser) parse(doc []byte, at position) {
 	h.Kind = kind
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	wanted := wantedKinds[gvk.GroupKind()]
-	if wanted == nil {
-		if near, why := meantKind(gvk.Group, kind, apiVersion); near != nil {
-			name := h.name(near, p.namespace)
-			name.Kind = near.Name
-			p.report(diag.UndecodableObject, name, at, "%s", why)
-			return
-		}
+	if wanted == nil && p.isMisspelt(&h, gvk, at) {
+		return
 	}
 	if isOtherService(gvk) {
 		name := h.name(&Kind{}, p.namespace)
@@ -204,6 +199,18 @@ func (p *parser) parse(doc []byte, at position) {
 	case !p.parseUnread(doc, &h, gvk):
 		p.parsed.PassedOver++
 	}
+}
+
+// isMisspelt reports an object whose kind or apiVersion is most likely misspelt.
+func (p *parser) isMisspelt(h *head, gvk schema.GroupVersionKind, at position) bool {
+	near, why := meantKind(gvk.Group, gvk.Kind, gvk.GroupVersion().String())
+	if near == nil {
+		return false
+	}
+	name := h.name(near, p.namespace)
+	name.Kind = near.Name
+	p.report(diag.UndecodableObject, name, at, "%s", why)
+	return true
 }
 
 // parseAtOnce parses doc in one pass, and reports whether it could: doc begins with its type,

@@ -3,6 +3,7 @@ package discover
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -91,15 +92,12 @@ func fieldsOf(of reflect.Type) map[string]reflect.Type {
 	if of.Kind() != reflect.Struct {
 		return out
 	}
-	for i := range of.NumField() {
-		f := of.Field(i)
+	for f := range of.Fields() {
 		switch name, options, _ := strings.Cut(f.Tag.Get("json"), ","); {
 		case name != "" && name != "-":
 			out[name] = f.Type
 		case strings.Contains(options, "inline"):
-			for inner, t := range fieldsOf(f.Type) {
-				out[inner] = t
-			}
+			maps.Copy(out, fieldsOf(f.Type))
 		}
 	}
 	return out

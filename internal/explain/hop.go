@@ -96,7 +96,7 @@ func (e *evaluation) port() (uint32, error) {
 		}
 		known = join(names, "and")
 	}
-	return 0, fmt.Errorf("Service %s.%s has no port %s; it has %s", s.Name, s.Namespace, asked, known)
+	return 0, fmt.Errorf("there is no port %s in Service %s.%s; it has %s", asked, s.Name, s.Namespace, known)
 }
 
 // means reports whether q asks about a port of a Service.
