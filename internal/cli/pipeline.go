@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
@@ -62,9 +64,18 @@ func (a *app) read(ctx context.Context, in *input) (*state, error) {
 	return s, s.compile(in, diags)
 }
 
+// gcPercent is how much the heap may grow between two collections for an input of manifests,
+// which may be large. Compared with Go's default, a fifth of the memory is saved for a
+// tenth more work. A cluster is read with the default: its pages are soon trimmed, and the
+// time matters more.
+const gcPercent = 40
+
 // readFiles reads manifests. It returns when ctx ends, even while the read waits for
 // stdin: nothing interrupts a terminal.
 func (a *app) readFiles(ctx context.Context, paths []string, namespace string) (*discover.Objects, []diag.Diagnostic, error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	var objects *discover.Objects
 	var diags []diag.Diagnostic
 	done := make(chan error, 1)
