@@ -165,32 +165,44 @@ soak: build bin/sample bin/soak ## Soak the operator, on a mesh, under load (SEE
 EVENTS ?= 150
 .PHONY: bench-operator-times
 bench-operator-times: build bin/sample bin/soak ## Time versions from ready to served, on a mesh (EVENTS=150); Linux
-	@$(ENVOY_RUN) bin/soak -dir .cache/times -hold -times $(EVENTS) $(ARGS)
+	@$(call measured,times) $(ENVOY_RUN) bin/soak -dir .cache/times -hold -times $(EVENTS) $(ARGS) | tee .cache/bench/times.txt
 
 .PHONY: race
 race: $(TESTCOUNT) ## Run the tests of the main module and of pkg/override under the race detector (needs a C compiler)
 	@$(ENVOY_RUN) CGO_ENABLED=1 $(TESTCOUNT) . ./pkg/override -- -race $(TESTFLAGS)
 
+# $(call measured,NAME) describes a run that begins, for make bench-docs. Its output belongs in
+# .cache/bench/NAME.txt.
+BENCHMARKS = go run -C tools -buildvcs=false ./benchmarks
+measured   = $(BENCHMARKS) -begin $(1) '$(CURDIR)/.cache/bench' && set -o pipefail &&
+
+# The benchmark of localmesh reads a cluster. It is skipped if the control plane of the local
+# mesh is not built, unless OVERRIDES_CLUSTER=1 is set.
 BENCH ?= .
 COUNT ?= 1
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH=regexp COUNT=n), and compare them with the last run
 	@mkdir -p .cache/bench
-	@if [ -f .cache/bench/new.txt ]; then mv .cache/bench/new.txt .cache/bench/old.txt; fi
-	@set -o pipefail; for module in . pkg/override; do \
+	@if [ -f .cache/bench/go.txt ]; then mv .cache/bench/go.txt .cache/bench/old.txt; fi
+	@$(call measured,go) for module in . pkg/override localmesh; do \
 		go test -C "$$module" -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... || exit 1; \
-	done | tee .cache/bench/new.txt
+	done | tee .cache/bench/go.txt
 	@if [ -f .cache/bench/old.txt ]; then $(MAKE) --no-print-directory benchstat; fi
+
+.PHONY: bench-docs
+bench-docs: ## Write the results of the last make bench, bench-cost and the like into docs/benchmarks.md, and draw its plots
+	@$(BENCHMARKS) -write '$(CURDIR)/docs/benchmarks.md' '$(CURDIR)/.cache/bench'
+	@$(MAKE) --no-print-directory pictures
 
 .PHONY: bench-cost
 bench-cost: bin/sample ## Measure what overrides cost ordinary traffic, on a mesh (ARGS='-rounds 15'); Linux
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/cost ./cmd/cost
-	@$(ENVOY_RUN) bin/cost -sample bin/sample $(ARGS)
+	@$(call measured,cost) $(ENVOY_RUN) bin/cost -sample bin/sample $(ARGS) | tee .cache/bench/cost.txt
 
 .PHONY: bench-converge
 bench-converge: ## Measure how long hundreds of sidecars take to receive changes (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/converge ./cmd/converge
-	@$(ENVOY_RUN) bin/converge $(ARGS)
+	@$(call measured,converge) $(ENVOY_RUN) bin/converge $(ARGS) | tee .cache/bench/converge.txt
 
 SERVICES ?= 100,1000
 SECONDS  ?= 300
@@ -198,11 +210,11 @@ SEED     ?= 1
 .PHONY: bench-cluster
 bench-cluster: build ## Measure the operator with many Services (SERVICES=100,1000 SECONDS=300 SEED=1 FRESH=1); 20 minutes
 	@cd test/scale && go build -buildvcs=false -o ../../bin/scale ./cmd/scale
-	@bin/scale -services '$(SERVICES)' -seconds '$(SECONDS)' -seed '$(SEED)' $(if $(FRESH),-fresh) $(ARGS)
+	@$(call measured,scale) bin/scale -services '$(SERVICES)' -seconds '$(SECONDS)' -seed '$(SEED)' $(if $(FRESH),-fresh) $(ARGS) | tee .cache/bench/scale.txt
 
 .PHONY: benchstat
 benchstat: $(BENCHSTAT) ## Compare the last two runs of make bench
-	@$(BENCHSTAT) .cache/bench/old.txt .cache/bench/new.txt
+	@$(BENCHSTAT) .cache/bench/old.txt .cache/bench/go.txt
 
 FUZZTIME ?= 30s
 .PHONY: fuzz

@@ -2,10 +2,12 @@ package controlplane_test
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,15 +22,15 @@ import (
 )
 
 // services is the number of Services that TestGenerate reads, OVERRIDES_FLEET or 1,000.
-func services(t *testing.T) int {
-	t.Helper()
+func services(tb testing.TB) int {
+	tb.Helper()
 	value := os.Getenv("OVERRIDES_FLEET")
 	if value == "" {
 		return 1000
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		t.Fatalf("OVERRIDES_FLEET: %v", err)
+		tb.Fatalf("OVERRIDES_FLEET: %v", err)
 	}
 	return n
 }
@@ -79,10 +81,42 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("%d objects of kind %s, want one for each of %d Services", got, kind, n)
 		}
 	}
-	for range 4 {
-		_, took := run(t, command, "generate", "--all-namespaces", "--kubeconfig", server.Kubeconfig)
-		t.Logf("generate without the proxy: %v", took.Round(time.Millisecond))
+}
+
+// BenchmarkGenerateFromCluster measures the command from start to end, and its largest
+// resident set.
+func BenchmarkGenerateFromCluster(b *testing.B) {
+	programtest.Cluster.Need(b, program.Kubernetes())
+	command := programtest.Overrides(b, "../..", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w")
+	server := startAlone(b)
+	if err := fleet.Load(b.Context(), server.Config, "shop", services(b)); err != nil {
+		b.Fatal(err)
 	}
+	proxy, err := meter.Start(b.Context(), server.Config, b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	run(b, command, "generate", "--all-namespaces", "--kubeconfig", proxy.Kubeconfig)
+	requests := len(proxy.Requests())
+	if err := proxy.Close(); err != nil {
+		b.Fatal(err)
+	}
+	best := time.Duration(math.MaxInt64)
+	var peak int64
+	for b.Loop() {
+		cmd := exec.CommandContext(b.Context(), command, "generate", "-q", "--all-namespaces", "--kubeconfig", server.Kubeconfig)
+		began := time.Now()
+		if err := cmd.Run(); err != nil {
+			b.Fatal(err)
+		}
+		best = min(best, time.Since(began))
+		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			peak = max(peak, usage.Maxrss)
+		}
+	}
+	b.ReportMetric(float64(requests), "requests")
+	b.ReportMetric(best.Seconds(), "best-s")
+	b.ReportMetric(float64(peak)/1024, "peak-MiB")
 }
 
 // TestFleet loads a few Services and checks the objects.
@@ -114,38 +148,38 @@ func TestFleet(t *testing.T) {
 }
 
 // startAlone starts a control plane for one test.
-func startAlone(t *testing.T) *controlplane.Plane {
-	t.Helper()
-	server, err := controlplane.Start(t.Context(), controlplane.Options{})
+func startAlone(tb testing.TB) *controlplane.Plane {
+	tb.Helper()
+	server, err := controlplane.Start(tb.Context(), controlplane.Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := server.Stop(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	istio, err := controlplane.IstioCRDs(t.Context())
+	istio, err := controlplane.IstioCRDs(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if err := server.InstallCRDs(t.Context(), istio, "../../config/crd/overrides.mesh_overridepolicies.yaml"); err != nil {
-		t.Fatal(err)
+	if err := server.InstallCRDs(tb.Context(), istio, "../../config/crd/overrides.mesh_overridepolicies.yaml"); err != nil {
+		tb.Fatal(err)
 	}
 	return server
 }
 
 // run runs command and returns its output and its duration.
-func run(t *testing.T, command string, args ...string) ([]byte, time.Duration) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), command, args...)
+func run(tb testing.TB, command string, args ...string) ([]byte, time.Duration) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), command, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	began := time.Now()
 	output, err := cmd.Output()
 	took := time.Since(began)
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, stderr.Bytes())
+		tb.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, stderr.Bytes())
 	}
 	return output, took
 }

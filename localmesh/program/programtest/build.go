@@ -22,16 +22,16 @@ func Build(ctx context.Context, root, dir string, args ...string) error {
 	return nil
 }
 
-// Overrides builds cmd/overrides for t, and returns the path of the program;
+// Overrides builds cmd/overrides for tb, and returns the path of the program;
 // $OVERRIDES_BIN replaces it. flags are flags of "go build".
-func Overrides(t *testing.T, root string, flags ...string) string {
-	t.Helper()
+func Overrides(tb testing.TB, root string, flags ...string) string {
+	tb.Helper()
 	if path := os.Getenv("OVERRIDES_BIN"); path != "" {
 		return path
 	}
-	dir := t.TempDir()
-	if err := Build(t.Context(), root, dir, append(flags, "./cmd/overrides")...); err != nil {
-		t.Fatal(err)
+	dir := tb.TempDir()
+	if err := Build(tb.Context(), root, dir, append(flags, "./cmd/overrides")...); err != nil {
+		tb.Fatal(err)
 	}
 	return filepath.Join(dir, "overrides")
 }

@@ -23,13 +23,13 @@ var (
 // target's variable is set.
 func (g Target) Wanted() bool { return os.Getenv(g.variable) != "" }
 
-// Need skips t if programs of modules would have to be built first, unless they are
+// Need skips tb if programs of modules would have to be built first, unless they are
 // wanted.
-func (g Target) Need(t *testing.T, modules ...program.Module) {
-	t.Helper()
+func (g Target) Need(tb testing.TB, modules ...program.Module) {
+	tb.Helper()
 	for _, module := range modules {
 		if _, built := program.Built(module); !built && !g.Wanted() {
-			t.Skipf("the programs of %s are not built: run `make %s`, or set %s=1", module.Name, g.name, g.variable)
+			tb.Skipf("the programs of %s are not built: run `make %s`, or set %s=1", module.Name, g.name, g.variable)
 		}
 	}
 }

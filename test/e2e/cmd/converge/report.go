@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,15 +16,22 @@ func report(to io.Writer, results []*result) {
 		fmt.Fprintf(to, "| %d | %s | %s | %s | %s | %s | %d of %d | %d of %d |\n", r.proxies, spread(r.warm), spread(r.routed),
 			spread(r.asked), spread(r.lag), spread(r.took), r.early, len(r.asked), r.hasty, r.silent)
 	}
-	fmt.Fprintln(to, "\np50 / p99 / max, in ms.")
-	fmt.Fprintln(to, "\n| sidecars | route written | rounds with a route before its subset | sidecars | for at most |")
-	fmt.Fprintln(to, "|---:|---|---:|---:|---:|")
+	fmt.Fprint(to, "\n| route written |")
 	for _, r := range results {
-		for _, gap := range gaps {
+		fmt.Fprintf(to, " %d |", r.proxies)
+	}
+	fmt.Fprintf(to, "\n|---|%s\n", strings.Repeat("---:|", len(results)))
+	for _, gap := range gaps {
+		fmt.Fprintf(to, "| %s |", name(gap))
+		for _, r := range results {
 			d := r.order[gap]
-			fmt.Fprintf(to, "| %d | %s | %d of %d | %.2f %% | %d ms |\n", r.proxies, name(gap), d.affected, d.rounds,
-				100*float64(d.early)/float64(max(d.proxies, 1)), d.longest.Milliseconds())
+			fmt.Fprintf(to, " %d of %d", d.affected, d.rounds)
+			if d.affected > 0 {
+				fmt.Fprintf(to, " (%.2f %%, ≤ %d ms)", 100*float64(d.early)/float64(max(d.proxies, 1)), d.longest.Milliseconds())
+			}
+			fmt.Fprint(to, " |")
 		}
+		fmt.Fprintln(to)
 	}
 }
 
