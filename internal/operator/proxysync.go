@@ -117,19 +117,28 @@ func (a *proxySync) apply(in *plan.Input, longest time.Duration) {
 	}
 }
 
-// update updates what the plans of islands wait for.
-func (a *proxySync) update(due, gone []*islandState) {
+// drop drops what the plans of islands wait for.
+func (a *proxySync) drop(of []*islandState) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, p := range gone {
+	for _, p := range of {
 		for v := range a.pending[p].acked {
 			delete(a.routesAcked, v)
 		}
 		delete(a.pending, p)
 	}
+}
+
+// update updates what the plans of islands wait for.
+func (a *proxySync) update(due []*islandState) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, p := range due {
 		a.updateIsland(p)
 	}
