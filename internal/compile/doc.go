@@ -21,6 +21,7 @@
 //	nothing.go     selectors that select nothing
 //	released.go    which pods are released
 //	remembered.go  that they stay released, and which pods stand in for them
+//	overlap.go     isolated versions whose pods or names are those of released ones
 //	advice.go      how to say which pods are released, if nothing does
 //	unread.go      pods of a kind of workload that is not read
 //	version.go     which versions there are, and which can serve

@@ -61,6 +61,7 @@ func compileService(ix *index, all *services, s *service, r *reporter) {
 		return
 	}
 	s.released, s.pods = findReleased(&s.given, r)
+	s.isolated = usableIsolated(&s.given, s.pods, r)
 	s.skipped = firstReason(afterReleased, in, r)
 	s.versions = listVersions(&s.given, s.pods, s.skipped != nil, r)
 	s.pin, s.pods = choosePin(ix, s, r)

@@ -73,6 +73,7 @@ const (
 	IsolatedBaseNotFound     Code = "IsolatedBaseNotFound"
 	IsolatedNoVersion        Code = "IsolatedNoVersion"
 	IsolatedUnreachable      Code = "IsolatedUnreachable"
+	IsolatedSelectsReleased  Code = "IsolatedSelectsReleased"
 
 	// Objects of the user.
 	VirtualServiceAdopted      Code = "VirtualServiceAdopted"

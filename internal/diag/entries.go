@@ -174,12 +174,16 @@ var entries = []Entry{
 		"correct overrides.mesh/version-of, or add that Service to the same namespace",
 	},
 	{
-		IsolatedNoVersion, Warning, "A Service is annotated as a version of another Service, but it is not known which version.",
+		IsolatedNoVersion, Warning, "A Service is annotated as a version of another Service, but it is not known which version, or another one has that name already.",
 		"give all its pods the same version label, or annotate it with overrides.mesh/version",
 	},
 	{
 		IsolatedUnreachable, Warning, "A Service is annotated as a version of another Service, but requests can't be routed to it.",
 		"give it a cluster IP and the same ports as the other Service",
+	},
+	{
+		IsolatedSelectsReleased, Warning, "A Service is annotated as a version of another Service and selects released pods of that Service, so the released version answers requests for the version. It is an error if the Service selects no other pods: then no route leads to it.",
+		"give the pods of the preview a label that no released pod has, and the Service a selector for it",
 	},
 
 	{VirtualServiceAdopted, Info, "A VirtualService for this host exists. Its routes are copied into a VirtualService that is in force for the namespaces listed. The user's own object is not changed.", ""},

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -21,6 +22,8 @@ func (a *adviser) unselected(near map[string]*model.Near) []diag.Diagnostic {
 		switch s := a.nearService(p); {
 		case s != nil && near[s.Name] != nil:
 			continue // the selector of s is reported
+		case s != nil && s.VersionOf == "" && a.isNamedLonger(p, s):
+			d = diag.New(diag.PreviewUnselected, object, "no Service selects its pods").WithFix("%s", a.ownService(p, s)).For(s.object())
 		case s != nil:
 			missing := missingLabel(p, s)
 			d = diag.New(diag.PreviewUnselected, object, "no Service selects its pods: did you mean the label %s: %s? Service %s selects by it", missing, s.Labels[missing], s.Name).For(s.object())
@@ -64,6 +67,25 @@ func (a *adviser) nearService(p *Pods) *Selector {
 		}
 	}
 	return best
+}
+
+// isNamedLonger reports whether p has the label that s selects by with a part more, as in
+// app: reviews-pr-7 for app: reviews. Such pods should not be behind s: the label tells them
+// from those that get ordinary requests.
+func (a *adviser) isNamedLonger(p *Pods, s *Selector) bool {
+	n, ok := a.near(p, s)
+	return ok && n.rank == longer
+}
+
+// ownService says how to put p behind a Service of their own, as a version of s.
+func (a *adviser) ownService(p *Pods, s *Selector) string {
+	missing := missingLabel(p, s)
+	at := slices.IndexFunc(a.Services, func(o Selector) bool { return o.VersionOf == s.Name && o.Name == p.Workload.Name })
+	if at >= 0 {
+		return fmt.Sprintf("set the selector of Service %s to %s: %s", a.Services[at].Name, missing, p.Labels.All[missing])
+	}
+	return fmt.Sprintf("give them a Service of their own that selects %s: %s, annotated overrides.mesh/version-of: %s and overrides.mesh/version; remove the label overrides.mesh/preview if nothing calls the pods",
+		missing, p.Labels.All[missing], s.Name)
 }
 
 // missingLabel is the first key of the selector of s that does not match p.

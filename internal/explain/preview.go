@@ -69,7 +69,7 @@ func (x *index) preview(e *entry, version string) (why, fix string, found bool) 
 	if s.Namespace != e.Namespace {
 		name += " of namespace " + s.Namespace
 	}
-	d := x.faultOf(s.Object(), diag.IsolatedUnreachable, diag.IsolatedNoVersion, diag.IsolatedBaseNotFound)
+	d := x.faultOf(s.Object(), diag.IsolatedUnreachable, diag.IsolatedNoVersion, diag.IsolatedBaseNotFound, diag.IsolatedSelectsReleased)
 	if d == nil {
 		d = x.faultOf(s.Object(), diag.InvalidAnnotation)
 	}

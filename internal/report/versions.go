@@ -142,7 +142,8 @@ func withoutLabel(s *compile.Service, in *model.Service) (Version, bool) {
 	known := map[string]bool{}
 	for _, v := range s.Versions {
 		for _, w := range v.Workloads {
-			known[w] = true
+			// Released pods stay in a row of their own, even if an isolated version has them too.
+			known[w] = known[w] || v.Isolated == "" || v.Released || !slices.ContainsFunc(s.ReleasedWorkloads, func(r model.Workload) bool { return r.String() == w })
 		}
 	}
 	unread := func(b model.Backend) bool {
