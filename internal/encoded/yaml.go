@@ -117,19 +117,22 @@ func (p *printer) line(indent int) {
 }
 
 func (p *printer) text(s string, indent int) {
-	switch {
-	case isPlain(s):
+	switch quotesOf(s) {
+	case 0:
 		p.out = append(p.out, s...)
-	case isASCII(s):
-		p.ask(s, indent)
+	case '"':
+		p.out = append(append(append(p.out, '"'), s...), '"')
+	case '\'':
+		p.out = append(append(append(p.out, '\''), strings.ReplaceAll(s, "'", "''")...), '\'')
 	default:
-		p.stopped = true
+		p.ask(s, indent)
 	}
 }
 
 // ask lets the library print a string. Lines after the first one are indented by indent.
 func (p *printer) ask(s string, indent int) {
-	if p.stopped {
+	if p.stopped || !isASCII(s) {
+		p.stopped = true
 		return
 	}
 	out, err := byLibrary([]any{s})
@@ -151,21 +154,26 @@ func (p *printer) ask(s string, indent int) {
 	}
 }
 
-// isPlain reports whether s certainly needs no quotes, as a key or a value: it does not
-// look like a value of another type, and contains nothing with a meaning in YAML.
-func isPlain(s string) bool {
-	if s == "" || strings.IndexByte("+-.0123456789~<#,[]{}&*!|>'\"%@`?: ", s[0]) >= 0 || s[len(s)-1] == ' ' || isWord(s) {
-		return false
+// quotesOf returns the quotes that the library would put around s, as a key or a value: 0 for
+// none, and '?' if that is not certain. A text without quotes does not look like a value of
+// another type, and contains nothing with a meaning in YAML.
+func quotesOf(s string) byte {
+	switch {
+	case s != "" && strings.Trim(s, "0123456789") == "":
+		return '"'
+	case s == "" || strings.IndexByte("+-.0123456789~<#,[]{}&*!|>'\"%@`?: ", s[0]) >= 0 || s[len(s)-1] == ' ' || isWord(s):
+		return '?'
 	}
+	quotes := byte(0)
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ', c > '~':
-			return false
+			return '?'
 		case c == ':' && (i+1 == len(s) || s[i+1] == ' '), c == '#' && s[i-1] == ' ':
-			return false
+			quotes = '\''
 		}
 	}
-	return true
+	return quotes
 }
 
 // isSimpleKey reports whether a key is certainly on the line of its value: it is short

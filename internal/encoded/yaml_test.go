@@ -52,6 +52,7 @@ func TestYAMLAsLibrary(t *testing.T) {
 		{name: "words", text: `{"a":["y","N","Yes","on","OFF","true","False","null","~","none","yesterday","<<","="]}`},
 		{name: "like numbers", text: `{"a":["1","-1","+1","1.5",".5","1e3","0x1F","0o7","0b1","1_000","1:30","2001-12-15",".inf","-.INF",".nan","1s","10m","-","--","---","...","v1"]}`},
 		{name: "indicators", text: `{"a":["#a","a #b","a#b","a: b","a:","a:b","- a","-a","? a","?a","[a","{a","&a","*a","!a","|a",">a","'a'","\"a\"","%a","@a","` + "`a" + `",",a","a,b","a]b"]}`},
+		{name: "quotes", text: `{"a":["it's: b","a: 'b'","it's","a \"b\": c","a #'b'","a:","0","007","08","123456789012345678901234567890"]}`},
 		{name: "spaces", text: `{"a":[""," ","a "," a","a  b"]}`},
 		{name: "tabs", text: `{"a":["\ta","a\tb"]}`, left: true},
 		{name: "patterns", text: `{"a":["^(.*,)?\\s*a=b(;.*)?$","(?:[^,\\\\]|\\\\.)*","it's","a: 'b'","[a-z]+: x"]}`},

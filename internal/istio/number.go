@@ -16,7 +16,7 @@ import (
 // Istio's CustomResourceDefinitions refuse. There are three of them, all in a
 // DestinationRule's consistentHash.
 func specification(spec proto.Message) (json.RawMessage, error) {
-	data, err := protojson.Marshal(spec)
+	data, err := protojson.MarshalOptions{}.MarshalAppend(make([]byte, 0, 2*proto.Size(spec)), spec)
 	if err != nil || !bytes.Contains(data, []byte(`"consistentHash"`)) {
 		return data, err
 	}
