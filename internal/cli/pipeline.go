@@ -64,11 +64,10 @@ func (a *app) read(ctx context.Context, in *input) (*state, error) {
 	return s, s.compile(in, diags)
 }
 
-// gcPercent is how much the heap may grow between two collections for an input of manifests,
-// which may be large. Compared with Go's default, a fifth of the memory is saved for a
-// tenth more work. A cluster is read with the default: its pages are soon trimmed, and the
-// time matters more.
-const gcPercent = 40
+// gcPercent is how much the heap may grow between two collections while manifests are read and
+// compiled. Compared with Go's default, this saves a fifth of the memory (docs/benchmarks.md).
+// A cluster is read with the default: its objects need less memory.
+const gcPercent = 50
 
 // readFiles reads manifests. It returns when ctx ends, even while the read waits for
 // stdin: nothing interrupts a terminal.
