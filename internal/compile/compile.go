@@ -58,6 +58,7 @@ func run(ix *index) (*services, Result) {
 	ordinary := ordinaryOf(ix, tables)
 	for _, s := range all.list {
 		reportSteered(ix, s, ordinary, r)
+		reportUninjected(ix, s, r)
 	}
 	reports := serviceReports(ix, all)
 	return all, Result{

@@ -51,6 +51,7 @@
 //
 //	rejected.go    objects that package prove rejects
 //	door.go        the ways to the pods of a Service, for people
+//	uninjected.go  namespaces whose callers follow no overrides
 //	report.go      what was found about a Service, for people
 //
 // It never writes what Istio would reject or what would dangle: a Service for

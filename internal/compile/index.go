@@ -123,6 +123,9 @@ func (ix *index) callersIn(namespace string) []model.Caller {
 	return ix.callers[namespace]
 }
 
+// uninjected lists the namespaces whose pods get no sidecars, with the label that says so.
+func (ix *index) uninjected() map[string]string { return ix.snapshot.Uninjected }
+
 // namespaces lists the namespaces of callers that the snapshot knows.
 func (ix *index) namespaces() []string { return ix.snapshot.Namespaces }
 

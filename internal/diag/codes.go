@@ -108,6 +108,7 @@ const (
 	EntranceNotPinned          Code = "EntranceNotPinned"
 	ExposedWithoutMesh         Code = "ExposedWithoutMesh"
 	CallersWithoutSidecar      Code = "CallersWithoutSidecar"
+	NamespaceWithoutSidecars   Code = "NamespaceWithoutSidecars"
 	DetectedPortShared         Code = "DetectedPortShared"
 	UnreadEndpoints            Code = "UnreadEndpoints"
 	HostContested              Code = "HostContested"

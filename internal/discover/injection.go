@@ -16,6 +16,10 @@ const (
 	// injectLabel is the label that injection reads first, and then the annotation of that
 	// name.
 	injectLabel = "sidecar.istio.io/inject"
+	// dataplaneLabel is on namespaces of the ambient mesh, whose pods need no sidecars.
+	dataplaneLabel = "istio.io/dataplane-mode"
+	ambient        = "ambient"
+	ambientText    = dataplaneLabel + ": " + ambient
 )
 
 // sidecar is what a pod, or a template of pods, says about its sidecar.
@@ -28,6 +32,8 @@ const (
 	present
 	// refused is a pod that gets none, whatever its namespace says.
 	refused
+	// asked is a pod that gets one where its namespace says nothing.
+	asked
 )
 
 // sidecarOf returns what a pod says (istio pkg/kube/inject: injectRequired).
@@ -40,19 +46,32 @@ func sidecarOf(meta *metav1.ObjectMeta, spec *corev1.PodSpec) sidecar {
 	if !said {
 		inject = meta.Annotations[injectLabel]
 	}
-	if inject == "false" || spec.HostNetwork {
+	switch {
+	case inject == "false" || spec.HostNetwork:
 		return refused
+	case inject == "true":
+		return asked
 	}
 	return unsaid
 }
 
-// uninjected lists the namespaces whose pods no webhook of Istio's injects, whatever the
-// pods say; see injectedRevision.
-func (o *Objects) uninjected() map[string]bool {
-	out := map[string]bool{}
+// isMissing reports whether a pod that is not created yet will have no sidecar. label is the
+// label of its namespace for which pods get none; empty if they do.
+func (s sidecar) isMissing(label string) bool {
+	return s == refused || label != "" && (s == unsaid || s == asked && label != ambientText)
+}
+
+// uninjected lists the namespaces whose pods get no sidecar, each with the label that says
+// so; see injectedRevision. In a namespace of the ambient mesh a pod can still ask for one.
+func (o *Objects) uninjected() map[string]string {
+	out := map[string]string{}
 	for _, n := range o.Namespaces {
-		if injection, said := n.Labels[injectionLabel]; said && injection != "enabled" {
-			out[n.Name] = true
+		injection, said := n.Labels[injectionLabel]
+		switch {
+		case said && injection != "enabled":
+			out[n.Name] = injectionLabel + ": " + injection
+		case !said && n.Labels[revisionLabel] == "" && n.Labels[dataplaneLabel] == ambient:
+			out[n.Name] = ambientText
 		}
 	}
 	return out

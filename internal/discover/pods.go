@@ -132,7 +132,7 @@ func (r *reader) barePods(byWorkload map[ownerKey]*group) []*group {
 		if p.Live && byWorkload[by] == nil {
 			out = append(out, &group{
 				owner: by, created: p.Created, labels: p.Labels, pods: []pod{{name: p.Name, count: 1}},
-				noSidecar: p.sidecar == refused || p.sidecar == unsaid && uninjected[p.Namespace],
+				noSidecar: p.sidecar.isMissing(uninjected[p.Namespace]),
 			})
 		}
 	}

@@ -166,6 +166,7 @@ func (r *reader) readNamespaces() {
 	}
 	r.snapshot.Tags = r.tags()
 	r.snapshot.Revisions = r.revisions(r.snapshot.Tags)
+	r.snapshot.Uninjected = r.uninjected()
 }
 
 // sortSnapshot makes the snapshot independent of the order of the input.

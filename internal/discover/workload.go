@@ -35,7 +35,7 @@ func (r *reader) templates() []*group {
 		out = append(out, &group{
 			owner:   ownerKey{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
 			created: w.Created, selector: w.Selector, labels: template,
-			noSidecar: w.sidecar == refused || w.sidecar == unsaid && uninjected[w.Namespace],
+			noSidecar: w.sidecar.isMissing(uninjected[w.Namespace]),
 			pods:      []pod{{name: w.Name, count: w.Replicas}}, wanted: w.wanted(),
 		})
 	}

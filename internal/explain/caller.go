@@ -17,6 +17,8 @@ type caller struct {
 	name, namespace string
 	// labels are the labels that all of these pods have.
 	labels map[string]string
+	// noSidecar is set if some of these pods are known to have no sidecar.
+	noSidecar bool
 }
 
 // The labels by which Istio names a workload, in order (istio pkg/kube/labels:
@@ -68,6 +70,7 @@ func (x *index) labelsOf(c *caller) map[string]string {
 		if known.Namespace != c.namespace || known.Name != c.name {
 			continue
 		}
+		c.noSidecar = c.noSidecar || known.NoSidecar
 		var pods []model.Backend
 		for i := range x.snapshot.Services {
 			s := &x.snapshot.Services[i]
@@ -83,6 +86,13 @@ func (x *index) labelsOf(c *caller) map[string]string {
 		labels[known.Label] = known.Name
 	}
 	return labels
+}
+
+// lackSidecar reports whether some pods of a namespace are known to have no sidecar.
+func (x *index) lackSidecar(namespace string, pods []model.Backend) bool {
+	return slices.ContainsFunc(x.snapshot.Callers, func(c model.Caller) bool {
+		return c.NoSidecar && c.Namespace == namespace && slices.ContainsFunc(pods, func(b model.Backend) bool { return identity(&b)[c.Label] == c.Name })
+	})
 }
 
 // identity returns the labels of pods, including the canonical name that injection adds.

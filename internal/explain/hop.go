@@ -44,6 +44,9 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 		Caller: route.Caller{Namespace: e.caller.namespace, Labels: e.caller.labels},
 	}
 	e.found = e.routing.inForce(&call{caller: e.request.Caller, host: e.target.host, authority: e.query.Authority, port: port})
+	if e.caller.noSidecar {
+		e.withoutProxy()
+	}
 	e.noteOrder()
 	if e.table = e.found.table; e.table == nil {
 		destinations := e.withoutTable(&out)
@@ -120,6 +123,8 @@ func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	destinations := e.ordinary(out)
 	what := e.whatApplies()
 	switch {
+	case e.caller.noSidecar:
+		out.Why = fmt.Sprintf("%s has no sidecar, so no row of Overrides and no VirtualService takes its requests", e.caller.name)
 	case s != nil && s.VersionOf != "":
 		out.Why = fmt.Sprintf("it is a version of %s, and ordinary routing applies", s.VersionOf)
 	case s != nil && s.report.State == compile.Skipped:
@@ -190,6 +195,17 @@ func (e *evaluation) noteOrder() {
 	}
 }
 
+// withoutProxy makes the Service's own route decide: no proxy routes the requests of a
+// caller without a sidecar.
+func (e *evaluation) withoutProxy() {
+	e.found = inForce{proxy: e.found.proxy}
+	if len(e.carried.header)+len(e.carried.baggage) > 0 {
+		n := note(diag.Warning, "%s has no sidecar, and the caller's proxy chooses the version: its requests to %s follow no overrides", e.caller.name, e.target.name)
+		n.Fix = "give its pods a sidecar, or send the request from pods that have one"
+		e.notes = append(e.notes, n)
+	}
+}
+
 // next returns the caller of the next hop: the pods that were reached.
 func (e *evaluation) next(destinations []route.Destination) *caller {
 	if len(destinations) == 0 {
@@ -204,7 +220,7 @@ func (e *evaluation) next(destinations []route.Destination) *caller {
 			namespace = s.Namespace
 		}
 	}
-	return &caller{name: e.target.name, namespace: namespace, labels: common(pods)}
+	return &caller{name: e.target.name, namespace: namespace, labels: common(pods), noSidecar: e.lackSidecar(namespace, pods)}
 }
 
 // to returns a short form of the destination of a row.

@@ -136,7 +136,7 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 		}
 		out.Callers = c.allCallers
 	}
-	out.Revisions, out.Tags, out.Sidecars = b.Revisions, b.Tags, b.Sidecars
+	out.Revisions, out.Tags, out.Uninjected, out.Sidecars = b.Revisions, b.Tags, b.Uninjected, b.Sidecars
 	out.DestinationRules = merged(own.DestinationRules, b.DestinationRules, func(x, y model.DestinationRule) int { return x.Object().Compare(y.Object()) })
 	out.ServiceEntries = merged(own.ServiceEntries, b.ServiceEntries, func(x, y model.ServiceEntry) int { return x.Object().Compare(y.Object()) })
 	out.Foreign = merged(own.Foreign, b.Foreign, diag.Object.Compare)

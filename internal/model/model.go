@@ -32,6 +32,9 @@ type Snapshot struct {
 	// so; Tags the revision of each tag.
 	Revisions map[string]string
 	Tags      map[string]string
+	// Uninjected are the namespaces whose pods get no sidecars, with the label that says so,
+	// as in "istio-injection: disabled".
+	Uninjected map[string]string
 	// Foreign names objects with the kinds and names of objects of Overrides that
 	// somebody else made: they are never overwritten.
 	Foreign []diag.Object
