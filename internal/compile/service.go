@@ -64,6 +64,9 @@ func compileService(ix *index, all *services, s *service, r *reporter) {
 	s.isolated = usableIsolated(&s.given, s.pods, r)
 	s.skipped = firstReason(afterReleased, in, r)
 	s.versions = listVersions(&s.given, s.pods, s.skipped != nil, r)
+	if !s.Headless {
+		reportNameless(&s.given, &s.released, s.pods, r)
+	}
 	s.pin, s.pods = choosePin(ix, s, r)
 	if s.active() {
 		s.subsets, s.skipped = planSubsets(ix, s, r)

@@ -33,7 +33,7 @@ func (v *version) routable() bool { return v.ready > 0 }
 func listVersions(g *given, pods []backend, skipped bool, r *reporter) []version {
 	x := versionList{make([]version, 0, len(pods)+len(g.isolated))}
 	if !g.Headless {
-		x.gather(g.Service, pods, g.settings.VersionLabel, r)
+		x.gather(g.Service, pods, r)
 	}
 	for i := range g.isolated {
 		iso := &g.isolated[i]
@@ -76,15 +76,11 @@ func (x *versionList) named(name string) *version {
 	return &x.versions[at]
 }
 
-func (x *versionList) gather(s *model.Service, pods []backend, versionLabel string, r *reporter) {
-	var nameless []string
+func (x *versionList) gather(s *model.Service, pods []backend, r *reporter) {
 	workloads := make([]string, len(pods)) // mostly one for each version
 	for i := range pods {
 		b := &pods[i]
 		if b.version == "" {
-			if !b.released {
-				nameless = append(nameless, b.Workload.String())
-			}
 			continue
 		}
 		if err := grammar.ValidateVersion(b.version); err != nil {
@@ -100,12 +96,40 @@ func (x *versionList) gather(s *model.Service, pods []backend, versionLabel stri
 		}
 		v.workloads = append(v.workloads, b.Workload.String())
 	}
-	if len(nameless) > 0 {
-		slices.Sort(nameless)
-		nameless = slices.Compact(nameless)
-		r.report(s, diag.NoVersionLabel, "%s %s no label %q: no override reaches %s", enumerate(nameless), agree(nameless, "has", "have"), versionLabel, agree(nameless, "it", "them"))
-		reportOtherLabel(s, versionLabel, r)
+}
+
+// reportNameless reports pods without a version that no override reaches: neither released
+// pods, nor those of an isolated version.
+func reportNameless(g *given, found *released, pods []backend, r *reporter) {
+	var nameless, candidates []string
+	for i := range pods {
+		if b := &pods[i]; b.version == "" && !b.released && !g.hasIsolated(b) {
+			nameless = append(nameless, b.Workload.String())
+			if !b.preview {
+				candidates = append(candidates, b.Workload.String())
+			}
+		}
 	}
+	nameless, candidates = distinct(nameless), distinct(candidates)
+	if len(nameless) == 0 {
+		return
+	}
+	if found.missing || found.unknown && len(candidates) == 1 {
+		// They get ordinary traffic, and most likely should: another diagnostic says so.
+		nameless = filter(nameless, func(name string) bool { return !slices.Contains(candidates, name) })
+	}
+	label := g.settings.VersionLabel
+	if len(nameless) > 0 {
+		r.report(g.Service, diag.NoVersionLabel, "%s %s no label %q: no override reaches %s", enumerate(nameless), agree(nameless, "has", "have"), label, agree(nameless, "it", "them"))
+	}
+	reportOtherLabel(g.Service, label, r)
+}
+
+// hasIsolated reports whether pods are behind an isolated version of g too.
+func (g *given) hasIsolated(b *backend) bool {
+	return slices.ContainsFunc(g.isolated, func(iso isolated) bool {
+		return slices.ContainsFunc(iso.service.Backends, func(o model.Backend) bool { return o.Workload == b.Workload })
+	})
 }
 
 // AmbiguousNames reports managed Services of one name: a member without a namespace means

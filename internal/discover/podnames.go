@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -32,6 +34,7 @@ func (r *reader) readPodNames() {
 	for i := range r.diags[before:] {
 		r.coversReleased(&r.diags[before+i])
 	}
+	r.reportMisplaced()
 }
 
 // coversReleased marks d, which is about a label of pods, as the likely reason why it is not
@@ -87,6 +90,80 @@ func (r *reader) readPodName(object diag.Object, what, key string) {
 	default:
 		r.reportName(object, "its pods have the "+what+" "+key+": did you mean the label "+previewKey+"?", "correct the name")
 	}
+}
+
+// ofServices returns the annotations of Services among some labels and annotations.
+func ofServices(sources ...map[string]string) map[string]string {
+	var out map[string]string
+	for _, source := range sources {
+		for key, value := range source {
+			if name, ours := strings.CutPrefix(key, AnnotationPrefix); ours && annotations[name] != nil {
+				if out == nil {
+					out = map[string]string{}
+				}
+				out[name] = value
+			}
+		}
+	}
+	return out
+}
+
+// reportMisplaced reports annotations of Services on workloads. Those that a Service of the
+// namespace has too are no mistakes: tools copy them to everything they make.
+func (r *reader) reportMisplaced() {
+	if r.Part {
+		return // the Services of the namespace are not known
+	}
+	for _, w := range r.Workloads {
+		if len(w.Misplaced) == 0 || w.Owned || r.onService(w.Namespace, w.Misplaced) {
+			continue
+		}
+		var names []string
+		for _, name := range slices.Sorted(maps.Keys(w.Misplaced)) {
+			names = append(names, AnnotationPrefix+name)
+		}
+		object, it, of := diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, "it", "the Service of these pods"
+		is := " is an annotation of a Service, and has no effect on a " + w.Kind
+		if len(names) > 1 {
+			it, is = "them", " are annotations of a Service, and have no effect on a "+w.Kind
+		}
+		if s := r.onlyService(object); s != "" {
+			of = "Service " + s
+		}
+		r.reportName(object, strings.Join(names, " and ")+is, "move "+it+" to "+of)
+		if w.Misplaced["released"] != "" || w.Misplaced["released-workload"] != "" {
+			r.coversReleased(r.last())
+		}
+	}
+}
+
+// onService reports whether a Service of a namespace has all of some annotations.
+func (r *reader) onService(namespace string, all map[string]string) bool {
+	return slices.ContainsFunc(r.Services, func(s *corev1.Service) bool {
+		has := ofServices(s.Labels, s.Annotations)
+		for name, value := range all {
+			if has[name] != value {
+				return false
+			}
+		}
+		return s.Namespace == namespace
+	})
+}
+
+// onlyService names the only Service that selects the pods of a workload; empty if there
+// are none or several.
+func (r *reader) onlyService(object diag.Object) string {
+	found := ""
+	for i := range r.snapshot.Services {
+		s := &r.snapshot.Services[i]
+		if s.Namespace == object.Namespace && hasWorkload(s, model.Workload{Kind: object.Kind, Name: object.Name}) {
+			if found != "" {
+				return ""
+			}
+			found = s.Name
+		}
+	}
+	return found
 }
 
 // notes lists the annotations of pods whose domain is that of Overrides, or nearly.

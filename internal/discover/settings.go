@@ -41,6 +41,7 @@ var annotations = map[string]func(*model.Service, string) error{
 // readAnnotations reads the settings in the annotations of a Service. It reports and
 // ignores those that can't be used.
 func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
+	before := len(r.diags)
 	said, names := map[string]string{}, slices.Sorted(maps.Keys(annotations))
 	for _, source := range []map[string]string{meta.Labels, meta.Annotations} {
 		for key, value := range source {
@@ -57,12 +58,17 @@ func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
 			r.reportUnknown(s, name)
 			continue
 		}
-		before := *s
+		unread := *s
 		if err := read(s, strings.TrimSpace(said[name])); err != nil {
-			*s = before
+			*s = unread
 			r.report(diag.InvalidAnnotation, s.Object(), "%s%s: %s", AnnotationPrefix, name, withValue(said[name], err))
 			r.covers(name)
 		}
+	}
+	if s.Version != "" && s.VersionOf == "" && len(r.diags) == before {
+		r.reportName(s.Object(), AnnotationPrefix+"version has no effect without "+AnnotationPrefix+"version-of",
+			"add "+AnnotationPrefix+"version-of with the name of the Service that it is a version of, or remove "+AnnotationPrefix+"version")
+		r.last().Severity = diag.Warning
 	}
 }
 

@@ -147,6 +147,9 @@ type Workload struct {
 	Notes    []string
 	// Mislabelled is set if it has the preview label itself, and its template does not.
 	Mislabelled bool
+	// Misplaced are the annotations of Services that it or its template has, or that it has
+	// as labels, without the domain; nil for none.
+	Misplaced map[string]string
 	// Owned is set if it has an owner itself.
 	Owned   bool
 	sidecar sidecar
@@ -166,6 +169,7 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 		sidecar: sidecarOf(&template.ObjectMeta, &template.Spec),
 	}
 	out.Mislabelled = meta.Labels[previewKey] != "" && template.Labels[previewKey] == ""
+	out.Misplaced = ofServices(meta.Labels, template.Annotations, meta.Annotations)
 	if replicas != nil {
 		out.Replicas = int(*replicas)
 	}
