@@ -27,6 +27,7 @@
 //	version.go     which versions there are, and which can serve
 //	shared.go      versions that several workloads run
 //	otherlabel.go  other labels that may say the version
+//	clash.go       why no pin is possible
 //	pin.go         what tells the released pods from the others
 //	weight.go      how a pin divides the weights of a user's destinations
 //	name.go        names of subsets and objects

@@ -66,8 +66,8 @@ func (x *pinning) parts(ix *index, r *reporter) []part {
 	}
 	parts, ok := x.find(ix)
 	if !ok {
+		reportClash(x.given, x.pods, x.released.why, r)
 		x.pods = released
-		r.report(x.Service, diag.OrdinaryTrafficShared, "no labels tell the released pods (%s) from the others: ordinary traffic is shared by all pods", x.released.why)
 		return nil
 	}
 	x.reportByVersion(parts, ix, r)

@@ -279,7 +279,11 @@ func onlyWorkload(x *releasing) (func(*backend) bool, string) {
 	if slices.ContainsFunc(candidates, func(b *backend) bool { return b.Workload != only }) {
 		return nil, ""
 	}
-	return func(b *backend) bool { return b.Workload == only }, "the only workload: " + only.String()
+	why := "the only workload: "
+	if len(candidates) < len(x.pods) {
+		why = "the only workload besides previews: "
+	}
+	return func(b *backend) bool { return b.Workload == only }, why + only.String()
 }
 
 // versionV1 chooses the workload that runs v1, with all versions that it runs, so that a

@@ -63,11 +63,14 @@ func compileService(ix *index, all *services, s *service, r *reporter) {
 	s.released, s.pods = findReleased(&s.given, r)
 	s.isolated = usableIsolated(&s.given, s.pods, r)
 	s.skipped = firstReason(afterReleased, in, r)
-	s.versions = listVersions(&s.given, s.pods, s.skipped != nil, r)
+	s.versions = listVersions(&s.given, s.pods, r)
 	if !s.Headless {
 		reportNameless(&s.given, &s.released, s.pods, r)
 	}
 	s.pin, s.pods = choosePin(ix, s, r)
+	if s.skipped == nil {
+		reportSharedVersions(s, r)
+	}
 	if s.active() {
 		s.subsets, s.skipped = planSubsets(ix, s, r)
 		s.nameSubsets()

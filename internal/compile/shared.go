@@ -7,6 +7,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
+// reportSharedVersions reports the versions of s that several workloads run.
+func reportSharedVersions(s *service, r *reporter) {
+	for i := range s.versions {
+		// Where there is no pin, [reportClash] says so of a released version.
+		if v := &s.versions[i]; !v.released || s.pin.kind() != NotPinned {
+			reportShared(s.Service, v, s.pods, r)
+		}
+	}
+}
+
 // reportShared reports a version that several workloads run and that is not released, or
 // not with all of them: the pods of all these workloads share the requests that ask for
 // it. Two previews of one name look like that, and so does a worker beside a server.

@@ -30,7 +30,7 @@ func (v *version) routable() bool { return v.ready > 0 }
 // takes the place of one of the same name behind the Service itself, unless it has no
 // ready pod while that one has some or is released: between two rollouts the Service for
 // canaries stays, without pods.
-func listVersions(g *given, pods []backend, skipped bool, r *reporter) []version {
+func listVersions(g *given, pods []backend, r *reporter) []version {
 	x := versionList{make([]version, 0, len(pods)+len(g.isolated))}
 	if !g.Headless {
 		x.gather(g.Service, pods, r)
@@ -50,9 +50,6 @@ func listVersions(g *given, pods []backend, skipped bool, r *reporter) []version
 		v.workloads = slices.Compact(v.workloads)
 		if !v.routable() && (anyUnreleased(pods) || v.isolated != nil) && !v.isEmpty() {
 			r.report(g.Service, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", v.name, v.ready, v.pods)
-		}
-		if !skipped {
-			reportShared(g.Service, v, pods, r)
 		}
 	}
 	return x.versions
