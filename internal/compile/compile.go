@@ -50,6 +50,7 @@ func run(ix *index) (*services, Result) {
 	settings, policies := resolveSettings(ix, r)
 	all := newServices(ix, settings)
 	findIsolated(ix, all, r)
+	findBeside(all)
 	for _, s := range all.list {
 		compileService(ix, all, s, r)
 	}

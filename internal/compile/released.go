@@ -100,7 +100,10 @@ func findReleased(g *given, r *reporter) (released, []backend) {
 		// Subsets can't tell its own pods apart; only isolated versions can be reached.
 		x.releaseAll("headless")
 		if previews := g.namedPreviews(); len(previews) > 0 {
-			r.warn(g.Service, diag.HeadlessService, "it is headless: ordinary traffic reaches %s, which %s not released", enumerate(previews), agree(previews, "is", "are"))
+			d := diag.New(diag.HeadlessService, g.Object(), "it is headless: ordinary traffic reaches %s, which %s not released", enumerate(previews), agree(previews, "is", "are")).
+				WithFix("%s", g.headlessFix(previews)).At(g.Origin)
+			d.Severity = diag.Warning
+			r.add(d)
 		}
 	case len(g.Unread) > 0 && g.Remembered == nil && g.oneWorkload():
 		// Nothing has to be told from the rest, whatever the rest is.

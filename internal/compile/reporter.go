@@ -15,13 +15,6 @@ func (r *reporter) report(s *model.Service, code diag.Code, format string, args 
 	r.add(diag.New(code, s.Object(), format, args...).At(s.Origin))
 }
 
-// warn adds a diagnostic about a Service that is less than a warning elsewhere.
-func (r *reporter) warn(s *model.Service, code diag.Code, format string, args ...any) {
-	d := diag.New(code, s.Object(), format, args...).At(s.Origin)
-	d.Severity = diag.Warning
-	r.add(d)
-}
-
 // reject adds a diagnostic that says why the routes of v are not taken over.
 func (r *reporter) reject(v *model.VirtualService, code diag.Code, format string, args ...any) {
 	r.add(diag.New(code, v.Object(), format, args...).At(v.Origin))

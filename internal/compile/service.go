@@ -14,6 +14,8 @@ type given struct {
 	backends []backend
 	// isolated are its versions behind Services of their own.
 	isolated []isolated
+	// beside is what another Service knows about the pods of a headless one.
+	beside beside
 }
 
 // backend is one group of pods behind a Service.

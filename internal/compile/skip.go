@@ -83,7 +83,7 @@ var skipReasons = []skipReason{
 	{asGiven, diag.NoHTTPPort, "none of its ports carries HTTP", hasNoHTTPPort, warnOfPreviews},
 	{asGiven, diag.ServiceNameUnsupported, "no member of a carrier can name it", isUnnameable, informIfAlone},
 	{asGiven, diag.HostContested, "a ServiceEntry has its host too", isContested, nil},
-	{asGiven, diag.HeadlessService, "it is headless and has no isolated versions: its callers choose the pod", isHeadless, warnOfPreviews},
+	{asGiven, diag.HeadlessService, "it is headless and has no isolated versions: its callers choose the pod", isHeadless, adjustHeadless},
 
 	{afterReleased, diag.RolloutService, "Argo Rollouts will add a hash to its selector, which then no longer matches other pods", awaitsRollout, omitIfDropped},
 	{afterReleased, diag.ReleasedUnknown, "nothing says which of several workloads behind it is released", isReleaseUnknown, adviseOnRelease},

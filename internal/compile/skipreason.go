@@ -106,12 +106,13 @@ func warnOfPreviews(in *skipInput, d *diag.Diagnostic) bool {
 }
 
 // namedPreviews names the workloads that are labelled as previews, run other versions than
-// the settings say are released, or are behind an isolated version of g too.
+// the settings say are released, are behind an isolated version of g too, or are not released
+// behind another Service.
 func (g *given) namedPreviews() []string {
 	if g.onlyPreview() {
 		return nil
 	}
-	var out []string
+	out := slices.Clone(g.beside.unreleased)
 	for _, b := range g.backends {
 		named := g.settings.ReleasedVersions != nil && b.version != ""
 		if b.preview || (named && !slices.Contains(g.settings.ReleasedVersions, b.version)) || g.isIsolated(&b) {
