@@ -23,7 +23,7 @@ func TestParseBaggage(t *testing.T) {
 		{lines{"override.a \t=\tv1 ; ttl=3;\x01\"%41"}, "a:v1", ""},
 
 		// Not overrides: ignored, whatever their content.
-		{lines{"xoverride.a=v1, Override.a=v1, override=v1, o.override.a=v1,,=, \x01, \xff"}, "", ""},
+		{lines{"xoverride.a=v1, Override.a=v1, overrides=v1, o.override.a=v1,,=, \x01, \xff"}, "", ""},
 		{lines{strings.Repeat("x", 9000)}, "", ""},
 
 		// Overrides, but malformed.

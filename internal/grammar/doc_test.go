@@ -55,7 +55,7 @@ func TestDocumentedExamples(t *testing.T) {
 	t.Parallel()
 	type parser func(values ...string) ([]grammar.Member, error)
 	for heading, parse := range map[string]parser{
-		"Well-formed": grammar.Parse, "Malformed members": grammar.Parse, "Baggage": grammar.ParseBaggage,
+		"Well-formed": grammar.Parse, "Malformed members": grammar.Parse, "Sets": grammar.Parse, "Baggage": grammar.ParseBaggage,
 	} {
 		for _, row := range examples(t, heading) {
 			members, err := parse(row[0])
@@ -82,6 +82,9 @@ func TestDocumentedPatterns(t *testing.T) {
 		s.BaggagePattern("v2"),
 		grammar.AnyBaggagePattern,
 		s.StrictPattern(grammar.Judged{}, grammar.Condition{}),
+		s.SetPattern("v2"),
+		s.BaggageSetPattern("v2"),
+		s.StrictSetPatterns([]string{"v1", "v2"})[0],
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s, code -, page +:\n%s", page, diff)

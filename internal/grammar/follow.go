@@ -6,13 +6,13 @@ import "strings"
 // this version of s under exactly these conditions, with a well-formed member. It is the
 // meaning of [Service.Pattern].
 func Follows(values []string, s Service, version string, c Condition) bool {
-	return follows(values, parseOverride, s, Member{Version: version, From: c.From, Method: c.Method})
+	return follows(values, parseOverride, s.called, Member{Version: version, From: c.From, Method: c.Method})
 }
 
 // FollowsBaggage is [Follows] for the lines of a baggage header, which has no conditions.
 // It is the meaning of [Service.BaggagePattern].
 func FollowsBaggage(values []string, s Service, version string) bool {
-	return follows(values, parseBaggageMember, s, Member{Version: version})
+	return follows(values, parseBaggageMember, s.called, Member{Version: version})
 }
 
 // AnyBaggage reports whether a baggage header with the given lines contains an override,
@@ -22,7 +22,7 @@ func AnyBaggage(values []string) bool {
 		return false
 	}
 	for w := (walk{}); w.next(values); {
-		if strings.HasPrefix(w.text, baggagePrefix) {
+		if ownsBaggage(w.text) {
 			return true
 		}
 	}
@@ -71,14 +71,15 @@ func strictDue(parameters string, j Judged, c Condition) bool {
 	return strict
 }
 
-// follows reports whether want, for s, is a well-formed member of the lines.
-func follows(lines []string, parse func(string) (Member, bool, error), s Service, want Member) bool {
+// follows reports whether want, with a name that is meant, is a well-formed member of the
+// lines.
+func follows(lines []string, parse func(string) (Member, bool, error), meant func(name string) bool, want Member) bool {
 	if checkUTF8(lines) != nil {
 		return false
 	}
 	for w := (walk{}); w.next(lines); {
 		m, own, err := parse(w.text)
-		if own && err == nil && s.called(m.name()) &&
+		if own && err == nil && meant(m.name()) &&
 			m.Version == want.Version && m.From == want.From && m.Method == want.Method {
 			return true
 		}

@@ -19,6 +19,7 @@ func split(header string) lines { return strings.Split(header, "\n") }
 func FuzzParse(f *testing.F) {
 	f.Add("service-3:v2, payments.billing:pr-118;strict, db-shim:v2;method=POST, cache:v2;from=service-3")
 	f.Add("a:v1,,b:v2\n;strict\n\xff")
+	f.Add("*:v2;strict, *.shop:v2,*a:v1,*:v1;from=a")
 	f.Fuzz(func(t *testing.T, header string) {
 		got, err := grammar.Parse(split(header)...)
 		checkErrors(t, split(header), err)
@@ -75,13 +76,15 @@ func anyLine(header lines, match func(string) bool) bool {
 func FuzzPattern(f *testing.F) {
 	f.Add("service-3:v2", "v2", "", "", uint8(0))
 	f.Add("a:v1\nservice-3.demo:v2.1;strict;method=GET;from=service-2", "v2.1", "service-2", "GET", uint8(3))
+	f.Add("*:v2, service-3:v1", "v2", "", "", uint8(0))
+	f.Add("a:v1\n*.demo:v2 ; strict,*.shop:v2;x;strict", "v2", "", "", uint8(0))
 	f.Fuzz(func(t *testing.T, header, version, from, method string, judged uint8) {
 		if invalid(version, from, method) != nil || strings.ContainsAny(header, "\r\x00") {
 			t.Skip()
 		}
 		c := grammar.Condition{From: from, Method: method}
 		j := grammar.Judged{From: judged&1 != 0, Method: judged&2 != 0}
-		for _, r := range []row{versionRow(service3(), version, c), strictRow(service3(), j, c)} {
+		for _, r := range []row{versionRow(service3(), version, c), strictRow(service3(), j, c), setRow(service3(), version), strictSetRow(service3(), []string{"v1", version})} {
 			agree(t, r, split(header))
 		}
 	})
@@ -90,11 +93,12 @@ func FuzzPattern(f *testing.F) {
 // FuzzBaggage does the same for the baggage header.
 func FuzzBaggage(f *testing.F) {
 	f.Add("userId=alice, override.service-3=v2;ttl=1\noverride.service-3.demo = v2", "v2")
+	f.Add("override=v2, override.*.demo=v2;ttl=1,overrides=v2\noverride.*=v2,override\t= v2", "v2")
 	f.Fuzz(func(t *testing.T, header, version string) {
 		if invalid(version, "", "") != nil || strings.ContainsAny(header, "\r\x00") {
 			t.Skip()
 		}
-		for _, r := range []row{baggageRow(service3(), version), anyBaggageRow()} {
+		for _, r := range []row{baggageRow(service3(), version), baggageSetRow(service3(), version), anyBaggageRow()} {
 			agree(t, r, split(header))
 		}
 		got, err := grammar.ParseBaggage(split(header)...)

@@ -16,7 +16,19 @@ func names() []string {
 	return []string{
 		"service-3", "service-3.demo", "service-3.shop", "service-3.demo.x", "service-3.", "service-33", "xservice-3",
 		"x-service-3", "service", "service-3xdemo", "SERVICE-3", "demo", "",
+		"*", "*.demo", "*.shop", "*.", "**", "*service-3", "*demo", "*.demo.x", "service-3.*", "*.*", ".demo",
 	}
+}
+
+// setNames are the names of sets that services() may be in.
+func setNames() []string { return []string{"*", "*.demo", "*.shop"} }
+
+// someName draws a name, often of a member that some row takes.
+func someName(t *rapid.T) string {
+	return rapid.OneOf(
+		rapid.SampledFrom(names()[:2]), rapid.SampledFrom(names()[:2]), rapid.SampledFrom(names()),
+		rapid.SampledFrom(setNames()),
+	).Draw(t, "name")
 }
 
 func versions() []string {
@@ -59,7 +71,7 @@ func spaced(t *rapid.T, text string) string {
 // members draws one member of the override header.
 func members() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
-		name := rapid.OneOf(rapid.SampledFrom(names()[:2]), rapid.SampledFrom(names()[:2]), rapid.SampledFrom(names())).Draw(t, "name")
+		name := someName(t)
 		version := rapid.OneOf(rapid.Just("v2"), rapid.SampledFrom(validVersions()), rapid.SampledFrom(versions())).Draw(t, "version")
 		colon := rapid.SampledFrom([]string{":", ":", ":", ":", ":", ":", ":", " :", "", "="}).Draw(t, "colon")
 		text := spaced(t, name+colon+version)
@@ -75,10 +87,14 @@ func members() *rapid.Generator[string] {
 func baggageMembers() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		prefix := rapid.SampledFrom([]string{"override.", "override.", "override.", "override.", "xoverride.", "override", "", "Override.", "override. "}).Draw(t, "prefix")
-		name := rapid.OneOf(rapid.SampledFrom(names()[:2]), rapid.SampledFrom(names()[:2]), rapid.SampledFrom(names())).Draw(t, "name")
+		name := someName(t)
 		version := rapid.OneOf(rapid.Just("v2"), rapid.SampledFrom(validVersions()), rapid.SampledFrom(versions())).Draw(t, "version")
 		equals := rapid.SampledFrom([]string{"=", "=", "=", "=", "==", ":", ""}).Draw(t, "equals")
-		text := spaced(t, prefix+name) + equals + spaced(t, version)
+		key := prefix + name
+		if rapid.IntRange(0, 3).Draw(t, "set") == 0 {
+			key = rapid.SampledFrom([]string{"override", "override", "override", "override.*.demo", "override.*.shop", "Override", "overrides", "override*"}).Draw(t, "key")
+		}
+		text := spaced(t, key) + equals + spaced(t, version)
 		for _, p := range rapid.SliceOfN(rapid.SampledFrom(parameters()), 0, 2).Draw(t, "properties") {
 			text += ";" + spaced(t, p)
 		}
@@ -139,6 +155,9 @@ func wellFormed() *rapid.Generator[grammar.Member] {
 		m.Namespace = rapid.OneOf(rapid.Just(""), rapid.StringMatching(`[a-z0-9]([-a-z0-9]{0,5}[a-z0-9])?`)).Draw(t, "namespace")
 		m.From = rapid.OneOf(rapid.Just(""), label).Draw(t, "from")
 		m.Method = rapid.OneOf(rapid.Just(""), rapid.StringMatching(`[A-Z][-A-Z0-9_]{0,8}`)).Draw(t, "method")
+		if rapid.IntRange(0, 4).Draw(t, "set") == 0 {
+			m.Service, m.From, m.Method = grammar.SetName, "", ""
+		}
 		return m
 	})
 }

@@ -40,7 +40,7 @@ func repaired(text string) string {
 func IgnoredParameters(values ...string) []*Error {
 	var out []*Error
 	for w := (walk{}); w.next(values); {
-		if !strings.HasPrefix(w.text, baggagePrefix) {
+		if !ownsBaggage(w.text) {
 			continue
 		}
 		for i, property := range strings.Split(w.text, ";") {

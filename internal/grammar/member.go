@@ -29,7 +29,8 @@ const (
 // a field means that the member does not have it.
 type Member struct {
 	// Service and Namespace name the Service, and Version its version. Without Namespace,
-	// the member refers to every managed Service of that name.
+	// the member refers to every managed Service of that name. The Service [SetName] is a
+	// set: every Service that has the version.
 	Service, Namespace, Version string
 	// From and Method restrict the member to calls by one workload and to one HTTP method.
 	From, Method string
@@ -58,8 +59,8 @@ func (m Member) String() string {
 	return b.String()
 }
 
-// Baggage returns m as a W3C Baggage member, "override.service[.namespace]=version". It
-// returns an error for a member with parameters, since baggage libraries re-encode the
+// Baggage returns m as a W3C Baggage member, "override.service[.namespace]=version", or
+// "override=version" and "override.*.namespace=version" for a set. It returns an error for a member with parameters, since baggage libraries re-encode the
 // characters that parameters need, and for an invalid member.
 func (m Member) Baggage() (string, error) {
 	if m.From != "" || m.Method != "" || m.Strict {
@@ -67,6 +68,9 @@ func (m Member) Baggage() (string, error) {
 	}
 	if err := m.validate(); err != nil {
 		return "", err
+	}
+	if m.IsSet() {
+		return m.setKeyText() + "=" + m.Version, nil
 	}
 	return baggagePrefix + m.name() + "=" + m.Version, nil
 }
@@ -122,7 +126,11 @@ func (m Member) name() string {
 
 // validate returns the first reason why m would not be parsed again.
 func (m Member) validate() error {
-	if err := ValidateService(m.Service); err != nil {
+	if strings.HasPrefix(m.Service, SetName) {
+		if err := m.validateSet(); err != nil {
+			return err
+		}
+	} else if err := ValidateService(m.Service); err != nil {
 		return err
 	}
 	if m.Namespace != "" {

@@ -121,6 +121,9 @@ func parseMember(text string) (Member, error) {
 		parameter, rest, more = strings.Cut(rest, ";")
 		err = m.set(trim(parameter))
 	}
+	if err == nil && m.IsSet() {
+		err = m.validateSet()
+	}
 	return m, err
 }
 

@@ -33,18 +33,25 @@ type Judged struct{ From, Method bool }
 
 // AnyBaggagePattern matches a baggage header with an override, for any Service,
 // well-formed or not.
-const AnyBaggagePattern = `(?:.*,)?[ \t]*override\..*`
+const AnyBaggagePattern = `(?:.*,)?[ \t]*override(?:\.|[ \t]*=).*`
 
 // IsMember reports whether a pattern is one of this package for a member of a carrier: of
-// [Service.Pattern], [Service.BaggagePattern] or [Service.StrictPattern]. It checks the
-// beginning only.
+// [Service.Pattern], [Service.BaggagePattern], [Service.StrictPattern] or one for sets. It
+// checks the beginning only.
 func IsMember(pattern string) bool { return strings.HasPrefix(pattern, memberBegin) }
 
-// NeedsBaggageOverride recognizes a pattern of [Service.BaggagePattern]: every header
-// that matches it matches [AnyBaggagePattern] as well. It checks the beginning, and that
-// there is no alternative.
+// NeedsBaggageOverride recognizes [AnyBaggagePattern] and patterns of
+// [Service.BaggagePattern] and [Service.BaggageSetPattern]: every header that matches one of
+// them matches [AnyBaggagePattern] as well. It checks the beginning, and that there is no
+// alternative.
 func NeedsBaggageOverride(pattern string) bool {
+	if pattern == AnyBaggagePattern {
+		return true
+	}
 	rest, found := strings.CutPrefix(pattern, memberBegin+quotedBaggagePrefix)
+	if !found {
+		rest, found = cutBaggageSet(pattern)
+	}
 	if !found || (rest != "" && strings.ContainsRune("?*+{", rune(rest[0]))) {
 		return false
 	}

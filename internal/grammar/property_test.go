@@ -43,6 +43,31 @@ func baggageRow(s grammar.Service, version string) row {
 	}
 }
 
+func setRow(s grammar.Service, version string) row {
+	return row{
+		name:    "set " + version,
+		parser:  func(header lines) bool { return grammar.FollowsSet(header, s, version) },
+		pattern: s.SetPattern(version),
+	}
+}
+
+func baggageSetRow(s grammar.Service, version string) row {
+	return row{
+		name:    "baggage set " + version,
+		parser:  func(header lines) bool { return grammar.FollowsBaggageSet(header, s, version) },
+		pattern: s.BaggageSetPattern(version),
+	}
+}
+
+// strictSetRow is for few versions, so that there is one pattern.
+func strictSetRow(s grammar.Service, versions []string) row {
+	return row{
+		name:    "strict set " + strings.Join(versions, " "),
+		parser:  func(header lines) bool { return grammar.StrictSetDue(header, s, versions) },
+		pattern: s.StrictSetPatterns(versions)[0],
+	}
+}
+
 func anyBaggageRow() row {
 	return row{name: "any baggage", parser: grammar.AnyBaggage, pattern: grammar.AnyBaggagePattern}
 }
@@ -70,10 +95,15 @@ func tables() *rapid.Generator[[]row] {
 		})
 		one := rapid.Custom(func(t *rapid.T) row {
 			c := conditions().Draw(t, "condition")
-			if rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
-				return strictRow(s, judged.Draw(t, "judged"), c)
-			}
 			version := rapid.OneOf(rapid.Just("v2"), rapid.SampledFrom(validVersions())).Draw(t, "version")
+			switch rapid.IntRange(0, 7).Draw(t, "kind") {
+			case 0, 1:
+				return strictRow(s, judged.Draw(t, "judged"), c)
+			case 2:
+				return strictSetRow(s, rapid.SliceOfNDistinct(rapid.SampledFrom(validVersions()), 1, 3, rapid.ID).Draw(t, "versions"))
+			case 3:
+				return setRow(s, version)
+			}
 			return versionRow(s, version, c)
 		})
 		return rapid.SliceOfN(one, 1, 6).Draw(t, "rows")
@@ -108,7 +138,7 @@ func TestParserAndBaggagePatternsAgree(t *testing.T) {
 		for range 20 {
 			header := headers(baggageMembers()).Draw(t, "header")
 			version := rapid.SampledFrom(validVersions()).Draw(t, "version")
-			for _, r := range []row{baggageRow(s, version), anyBaggageRow()} {
+			for _, r := range []row{baggageRow(s, version), baggageSetRow(s, version), anyBaggageRow()} {
 				if parser, pattern := winners(t, []row{r}, header); parser != pattern {
 					t.Fatalf("header %q, %s: parser %d, pattern %d: %s", header, r.name, parser, pattern, r.pattern)
 				}
@@ -135,10 +165,23 @@ func TestFollowsIsParse(t *testing.T) {
 		if got := grammar.Follows(header, s, version, c); got != want {
 			t.Errorf("Follows(%q) is %v, Parse returned %q", header, got, canonical(parsed))
 		}
+		set := func(m grammar.Member) bool {
+			return m.IsSet() && (m.Namespace == "" || m.Namespace == s.Namespace) && m.Version == version
+		}
+		if got := grammar.FollowsSet(header, s, version); got != slices.ContainsFunc(parsed, set) {
+			t.Errorf("FollowsSet(%q) is %v, Parse returned %q", header, got, canonical(parsed))
+		}
+		strict := slices.ContainsFunc(parsed, func(m grammar.Member) bool { return set(m) && m.Strict })
+		if strict && !grammar.StrictSetDue(header, s, []string{"other", version}) {
+			t.Errorf("StrictSetDue(%q) is false, Parse returned %q", header, canonical(parsed))
+		}
 		header = headers(baggageMembers()).Draw(t, "baggage")
 		parsed, _ = grammar.ParseBaggage(header...)
 		if got := grammar.FollowsBaggage(header, s, version); got != slices.ContainsFunc(parsed, named) {
 			t.Errorf("FollowsBaggage(%q) is %v, ParseBaggage returned %q", header, got, canonical(parsed))
+		}
+		if got := grammar.FollowsBaggageSet(header, s, version); got != slices.ContainsFunc(parsed, set) {
+			t.Errorf("FollowsBaggageSet(%q) is %v, ParseBaggage returned %q", header, got, canonical(parsed))
 		}
 	})
 }
@@ -179,8 +222,11 @@ func TestFormatIsParsedBack(t *testing.T) {
 			if m.Namespace != "" {
 				s.Namespace = m.Namespace
 			}
-			c := grammar.Condition{From: m.From, Method: m.Method}
-			if !matches(compileRapid(t, s.Pattern(m.Version, c)), lines{value}) {
+			pattern := s.Pattern(m.Version, grammar.Condition{From: m.From, Method: m.Method})
+			if m.IsSet() {
+				pattern = s.SetPattern(m.Version)
+			}
+			if !matches(compileRapid(t, pattern), lines{value}) {
 				t.Errorf("%s is not taken by the pattern for %s", value, m)
 			}
 		}

@@ -28,6 +28,7 @@ func TestNeedsOverride(t *testing.T) {
 		{"baggage with some override", "Baggage", route.StringMatch{Op: route.Regex, Value: grammar.AnyBaggagePattern}, true},
 		{"baggage of any kind", "baggage", route.StringMatch{Op: route.Regex, Value: ".*"}, false},
 		{"baggage that is an override", "baggage", route.StringMatch{Op: route.Exact, Value: "override.cart=v2"}, true},
+		{"baggage that is a set", "baggage", route.StringMatch{Op: route.Exact, Value: "override=v2"}, true},
 		{"baggage that is none", "baggage", route.StringMatch{Op: route.Exact, Value: "user=1"}, false},
 		{"another header with an override's value", "x", route.StringMatch{Op: route.Exact, Value: "override.cart=v2"}, false},
 	}

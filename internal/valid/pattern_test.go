@@ -32,7 +32,8 @@ func TestPlainPatternsCompile(t *testing.T) {
 func TestOurPatternsArePlain(t *testing.T) {
 	t.Parallel()
 	s := grammar.Service{Name: "service-3", Namespace: "shop"}
-	ours := []string{grammar.AnyBaggagePattern, s.BaggagePattern("v1.2_x")}
+	ours := []string{grammar.AnyBaggagePattern, s.BaggagePattern("v1.2_x"), s.SetPattern("v1.2_x"), s.BaggageSetPattern("v1.2_x")}
+	ours = append(ours, s.StrictSetPatterns([]string{"v1", "v1.2_x"})...)
 	for _, c := range []grammar.Condition{{}, {From: "web-1.a"}, {Method: "M-SEARCH"}, {From: "web", Method: "GET"}} {
 		ours = append(ours, s.Pattern("v1.2_x", c))
 		for _, j := range []grammar.Judged{{}, {From: true}, {Method: true}, {From: true, Method: true}} {
