@@ -47,6 +47,7 @@
 //	steered.go     what Flagger and Argo Rollouts change
 //	destination.go where routes lead
 //	row.go         the rows
+//	setrow.go      those of sets of versions
 //	rowname.go     their names
 //
 // What is passed on to others:

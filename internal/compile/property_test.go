@@ -81,6 +81,10 @@ func checkOverride(t *rapid.T, all *services, taken route.Route, match int, requ
 	} {
 		followed = followed || grammar.Follows(request.Header["x-override"], named, taken.Version.Version, condition)
 	}
+	if taken.Set {
+		followed = grammar.FollowsSet(request.Header["x-override"], named, taken.Version.Version) ||
+			grammar.FollowsBaggageSet(request.Header["baggage"], named, taken.Version.Version)
+	}
 	if !followed {
 		t.Fatalf("%s was taken, but nobody asked: %v (match %+v)", taken.Name, request.Header, m)
 	}
@@ -115,9 +119,19 @@ func checkNotFollowed(t *rapid.T, all *services, table *route.Table, taken route
 	if judged.From || slices.Contains(s.settings.Conditions, "method") {
 		return // the rows for conditions are held against the parser in package grammar
 	}
-	if due := grammar.StrictDue(request.Header["x-override"], named, judged, grammar.Condition{}); due != (taken.Kind == route.Unavailable) {
+	due := grammar.StrictDue(request.Header["x-override"], named, judged, grammar.Condition{}) ||
+		grammar.StrictSetDue(request.Header["x-override"], named, versionNames(s))
+	if due != (taken.Kind == route.Unavailable) {
 		t.Fatalf("strict is due: %v, but %s was taken: %v", due, taken.Name, request.Header)
 	}
+}
+
+func versionNames(s *service) []string {
+	var out []string
+	for i := range s.versions {
+		out = append(out, s.versions[i].name)
+	}
+	return out
 }
 
 // TestOutputIsValid: names, patterns and weights are within the limits of Istio,

@@ -47,7 +47,7 @@ func (b *builder) add(r route.Route) {
 
 // overrides adds the rows for all versions of the Services that the i-th of the user's
 // routes leads to: those with more conditions first, then by condition and version, as
-// strings compare; then the rows that answer strict members.
+// strings compare; then the rows that answer strict members; then those of sets.
 func (b *builder) overrides(i int) {
 	targets := b.targets(i)
 	for _, t := range targets {
@@ -66,6 +66,7 @@ func (b *builder) overrides(i int) {
 			b.unavailable(i, t, c)
 		}
 	}
+	b.sets(i, targets)
 }
 
 // condition is one combination of conditions that a Service has rows for.
@@ -77,6 +78,8 @@ type condition struct {
 	// comes before it.
 	caller   model.Caller
 	namesake bool
+	// set is set for rows of sets, which know no conditions.
+	set bool
 }
 
 // conditions lists the combinations that t has rows for, the empty one last.
@@ -179,6 +182,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 		Kind:         route.Override,
 		Matches:      matches,
 		Version:      route.Version{Service: t.Name, Namespace: t.Namespace, Version: v.name},
+		Set:          c.set,
 		Destinations: []route.Destination{destination},
 		Base:         b.routes[i].base,
 	})
@@ -186,20 +190,25 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 
 // carriersOf are the alternative carriers of a request for v.
 func (b *builder) carriersOf(t *service, v *version, c condition) []route.Match {
-	key := carrierKey{v, c.caller, c.Method}
+	key := carrierKey{v, c.caller, c.Method, c.set}
 	if out, known := b.carriers[key]; known {
 		return out
 	}
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
+	inHeader, inBaggage := named.Pattern(v.name, c.Condition), ""
+	switch {
+	case c.set:
+		inHeader, inBaggage = named.SetPattern(v.name), named.BaggageSetPattern(v.name)
+	case c.Condition == (grammar.Condition{}):
+		inBaggage = named.BaggagePattern(v.name)
+	}
 	header := b.ix.options.Header
 	out := make([]route.Match, 0, 2)
-	if pattern := named.Pattern(v.name, c.Condition); b.usable(t, header, pattern) {
-		out = append(out, c.carrier(header, pattern))
+	if b.usable(t, header, inHeader) {
+		out = append(out, c.carrier(header, inHeader))
 	}
-	if c.Condition == (grammar.Condition{}) {
-		if pattern := named.BaggagePattern(v.name); b.usable(t, grammar.BaggageHeader, pattern) {
-			out = append(out, c.carrier(grammar.BaggageHeader, pattern))
-		}
+	if inBaggage != "" && b.usable(t, grammar.BaggageHeader, inBaggage) {
+		out = append(out, c.carrier(grammar.BaggageHeader, inBaggage))
 	}
 	if len(b.routes) > 1 {
 		if b.carriers == nil {
@@ -225,11 +234,14 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 	}
 	header := b.ix.options.Header
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
-	pattern := named.StrictPattern(judged, c.Condition)
-	if !b.usable(t, header, pattern) {
-		return
+	if pattern := named.StrictPattern(judged, c.Condition); b.usable(t, header, pattern) {
+		b.refuse(i, t, c, []route.Match{c.carrier(header, pattern)})
 	}
-	matches := conjunctions(b.routes[i].matches, []route.Match{c.carrier(header, pattern)})
+}
+
+// refuse adds a row that answers requests with one of some carriers by 503.
+func (b *builder) refuse(i int, t *service, c condition, carriers []route.Match) {
+	matches := conjunctions(b.routes[i].matches, carriers)
 	if len(matches) == 0 {
 		return
 	}
@@ -238,6 +250,7 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 		Kind:    route.Unavailable,
 		Matches: matches,
 		Version: route.Version{Service: t.Name, Namespace: t.Namespace},
+		Set:     c.set,
 		Response: &route.Response{
 			Status: 503,
 			Body:   fmt.Sprintf("overrides: the requested version of %s.%s cannot serve this request, and the override is strict\n", t.Name, t.Namespace),

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -17,6 +18,8 @@ import (
 //
 //	override.SERVICE.VERSION[.from-CALLER][.method-METHOD][LABEL]
 //	unavailable.SERVICE[.from-CALLER][.method-METHOD][LABEL]
+//	override.*.SERVICE.VERSION[LABEL]        for a set
+//	unavailable.*.SERVICE[LABEL]             for a set
 //
 // Such a name is ambiguous if one of its parts has a separator of parts. Then it ends in "~"
 // and a hash of everything that identifies the row. No part of other names has a "~".
@@ -62,11 +65,14 @@ func (b *builder) isSecond(t *service) bool {
 // name returns the name of the row of a kind for a version; rows of no version have an empty
 // one.
 func (n *rowNames) name(kind route.Kind, version string, c *condition) string {
-	dot := ""
+	dot, set := "", ""
 	if version != "" {
 		dot = "."
 	}
-	out := string(kind) + "." + n.of.Name + dot + version + c.suffix + n.label
+	if c.set {
+		set = grammar.SetName + "."
+	}
+	out := string(kind) + "." + set + n.of.Name + dot + version + c.suffix + n.label
 	if n.plain && c.plain() && !separates(version) && !slices.Contains(n.taken, out) {
 		return out
 	}

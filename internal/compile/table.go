@@ -41,6 +41,7 @@ type carrierKey struct {
 	of     *version
 	caller model.Caller
 	method string
+	set    bool
 }
 
 // buildTables makes the tables of drafts, sorted.
@@ -111,7 +112,7 @@ func (b *builder) remember() {
 func (b *builder) size() int {
 	rows := 2
 	for _, t := range b.draft.targets {
-		rows += len(t.versions) + 1
+		rows += 2 * (len(t.versions) + 1)
 	}
 	return rows * len(b.routes)
 }

@@ -55,11 +55,11 @@ func (l *look) input(m Memory) Input {
 	}
 	table := route.Table{Namespace: "shop", Name: "cart-overrides", Owner: "cart"}
 	if l.routed {
-		table.Routes = []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}}
+		table.Routes = rows()
 		in.Planned.Routed = map[route.Version]plan.Routed{cartV2: {Propagated: true}}
 	}
 	if l.taken {
-		table.Routes = []route.Route{{Kind: route.Override, Name: "override.cart.v2", Version: cartV2}}
+		table.Routes = rows()
 	}
 	if l.routed || l.stale {
 		in.Observed, in.Before = inPlace(), inPlace()
@@ -70,23 +70,38 @@ func (l *look) input(m Memory) Input {
 	return in
 }
 
-// inPlace returns objects with a row for v2 and its subset.
+// rows are those of v2: for members that name the Service, and for sets.
+func rows() []route.Route {
+	return []route.Route{
+		{Kind: route.Override, Name: "override.cart.v2", Version: cartV2},
+		{Kind: route.Override, Name: "override.*.cart.v2", Version: cartV2, Set: true},
+	}
+}
+
+// inPlace returns objects with the rows of v2 and its subset.
 func inPlace() []plan.Observed {
 	return []plan.Observed{
 		{
 			Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"},
-			Routes: istio.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{{
-				Name: "override.cart.v2",
-				Match: []*istioapi.HTTPMatchRequest{{Headers: map[string]*istioapi.StringMatch{
-					"x-override": {MatchType: &istioapi.StringMatch_Regex{Regex: `(?:.*,)?[ \t]*cart:v2`}},
-				}}},
-				Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: host, Subset: "override-v2"}}},
-			}}}),
+			Routes: istio.ReadRoutes(&istioapi.VirtualService{Http: []*istioapi.HTTPRoute{
+				storedRow("override.cart.v2", `(?:.*,)?[ \t]*cart:v2`),
+				storedRow("override.*.cart.v2", `(?:.*,)?[ \t]*\*:v2`),
+			}}),
 		},
 		{
 			Object:  diag.Object{Kind: "DestinationRule", Namespace: "shop", Name: "cart-overrides"},
 			Subsets: &route.PlacedSubsets{Host: host, Subsets: []route.Subset{{Name: "override-v2", Labels: map[string]string{"version": "v2"}}}},
 		},
+	}
+}
+
+func storedRow(name, pattern string) *istioapi.HTTPRoute {
+	return &istioapi.HTTPRoute{
+		Name: name,
+		Match: []*istioapi.HTTPMatchRequest{{Headers: map[string]*istioapi.StringMatch{
+			"x-override": {MatchType: &istioapi.StringMatch_Regex{Regex: pattern}},
+		}}},
+		Route: []*istioapi.HTTPRouteDestination{{Destination: &istioapi.Destination{Host: host, Subset: "override-v2"}}},
 	}
 }
 

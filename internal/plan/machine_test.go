@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,6 +169,9 @@ func (w *world) check(t rapid.TB, from string, v view) {
 			header = service + ":" + version
 		}
 		o := v.send(header)
+		if set := v.send("*:" + version); version != "" && !sameAs(o, set) {
+			fail(header, o, "a set for the version is treated otherwise: "+set.String())
+		}
 		overridden := v.overridden(o)
 		switch {
 		case disturbed:
@@ -185,6 +189,13 @@ func (w *world) check(t rapid.TB, from string, v view) {
 			w.checkReleased(window, o, func(why string) { fail(header, o, why) })
 		}
 	}
+}
+
+// sameAs reports whether a request for a set went where the one for the version did: both
+// rows of a version come and go together.
+func sameAs(named, set outcome) bool {
+	set.route = strings.Replace(set.route, "override.*.", "override.", 1)
+	return reflect.DeepEqual(named, set)
 }
 
 // announced reports whether a version was announced a tick ago and is still ready: then the

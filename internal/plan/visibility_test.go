@@ -45,7 +45,7 @@ func TestHiddenSubsetsAppear(t *testing.T) {
 	w.run(t, 4*bound)
 	w.callers = nil
 	w.deploy("cart-v2", "v2", true)
-	compare(t, "hidden no more", w.run(t, tick), []string{"0 update DestinationRule"})
+	compare(t, "hidden no more", w.run(t, tick), []string{"0 update DestinationRule", "0 update VirtualService"})
 	if got := w.blockedReasons("VirtualService"); !slices.Equal(got, []plan.Reason{plan.SubsetNotPropagated}) {
 		t.Errorf("held %v", got)
 	}

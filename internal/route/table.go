@@ -44,6 +44,9 @@ type Route struct {
 	Matches []Match
 	// Version is the version that an Override route leads to.
 	Version Version
+	// Set is set for Override and Unavailable routes that take requests because of a set of
+	// versions, not of a member that names the Service.
+	Set bool
 	// Destinations are the destinations of the request, by weight. Empty for routes that
 	// answer by themselves.
 	Destinations []Destination

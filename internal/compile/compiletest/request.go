@@ -97,8 +97,11 @@ func plainRequest(t *rapid.T, carriers bool) *route.Request {
 		r.Header["x-override"] = Carrier().Draw(t, "override")
 	}
 	if rapid.IntRange(0, 3).Draw(t, "hasBaggageOverride") == 0 {
-		member := "override." + rapid.SampledFrom(names).Draw(t, "baggageName") + "=" + rapid.SampledFrom(versions).Draw(t, "baggageVersion")
-		r.Header["baggage"] = append(r.Header["baggage"], member)
+		key := "override." + rapid.SampledFrom(names).Draw(t, "baggageName")
+		if rapid.IntRange(0, 3).Draw(t, "baggageSet") == 0 {
+			key = rapid.SampledFrom([]string{"override", "override.*.shop"}).Draw(t, "baggageSetKey")
+		}
+		r.Header["baggage"] = append(r.Header["baggage"], key+"="+rapid.SampledFrom(versions).Draw(t, "baggageVersion"))
 	}
 	return r
 }
@@ -106,7 +109,7 @@ func plainRequest(t *rapid.T, carriers bool) *route.Request {
 // Carrier generates the lines of an override header.
 func Carrier() *rapid.Generator[[]string] {
 	member := rapid.Custom(func(t *rapid.T) string {
-		name := rapid.SampledFrom([]string{"cart", "web", "cart.shop", "web.lab", "xcart", "cart.nowhere"}).Draw(t, "name")
+		name := rapid.SampledFrom([]string{"cart", "web", "cart.shop", "web.lab", "xcart", "cart.nowhere", "*", "*", "*.shop", "*.nowhere"}).Draw(t, "name")
 		var m strings.Builder
 		m.WriteString(name + ":" + rapid.SampledFrom(append([]string{"v9", "v2-"}, versions...)).Draw(t, "version"))
 		parameters := []string{"strict", "from=cart", "from=web", "from=nobody", "method=GET", "method=PUT", "unknown=1"}
