@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/report"
 )
@@ -147,11 +149,17 @@ func (a *app) completeMembers(in *input) candidates {
 	return func(ctx context.Context, typed string) []cobra.Completion {
 		if at := strings.LastIndexByte(typed, ';'); at >= 0 {
 			member := typed[:at+1]
+			if strings.HasPrefix(member, grammar.SetName) {
+				return []cobra.Completion{member + "strict"}
+			}
 			return []cobra.Completion{member + "strict", member + "from=", member + "method="}
 		}
 		k := a.know(ctx, in)
 		if k == nil {
 			return nil
+		}
+		if strings.HasPrefix(typed, grammar.SetName) {
+			return k.sets(typed)
 		}
 		var out []cobra.Completion
 		for i := range k.services {
@@ -169,6 +177,38 @@ func (a *app) completeMembers(in *input) candidates {
 		slices.Sort(out)
 		return slices.Compact(out)
 	}
+}
+
+// mostNames is the number of Services that a completion of a set names.
+const mostNames = 6
+
+// sets lists the sets of versions, of all Services or of those of a namespace, each with the
+// Services that it is for.
+func (k *known) sets(typed string) []cobra.Completion {
+	beforeVersion, _, _ := strings.Cut(typed, ":")
+	namespaced := strings.Contains(beforeVersion, ".")
+	services := map[string][]string{}
+	for i := range k.services {
+		s := &k.services[i]
+		name := grammar.SetName
+		if namespaced {
+			name += "." + s.Namespace
+		}
+		for _, v := range s.Versions {
+			if v.Name != "" {
+				services[name+":"+v.Name] = append(services[name+":"+v.Name], s.Name)
+			}
+		}
+	}
+	var out []cobra.Completion
+	for _, set := range slices.Sorted(maps.Keys(services)) {
+		names := services[set]
+		if len(names) > mostNames {
+			names = append(names[:mostNames:mostNames], "…")
+		}
+		out = append(out, cobra.CompletionWithDesc(set, strings.Join(names, ", ")))
+	}
+	return out
 }
 
 // completeHeaders completes headers that carry overrides, without white space, at which a

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/explain"
 	"github.com/overrides-mesh/overrides/internal/grammar"
@@ -23,6 +24,7 @@ const headerLong = `Header composes the header that asks for versions, and rejec
 followed: malformed ones, and two for the same calls.
 
   service[.namespace]:version [;from=CALLER] [;method=METHOD] [;strict]
+  *[.namespace]:version [;strict]      every service that has the version
 
 It prints the header by itself, or in the form that another program needs: as arguments of
 curl or grpcurl, or as lines of a script for JavaScript, Python, k6, Playwright, Cypress or
@@ -36,6 +38,9 @@ overrides header service-3:v2 service-5:v2
 
 # for curl
 eval curl "$(overrides header -o curl service-3:v2 'service-5:v2;strict')" https://shop.example.com/
+
+# all previews of a pull request
+overrides header '*:pr-118'
 
 # for a load test with k6
 overrides header -o k6 service-3:v2 > load.js
@@ -206,13 +211,15 @@ func (a *app) verifyMembers(ctx context.Context, o *headerOptions, members []gra
 	return errors.Join(errs...)
 }
 
-// named lists the existing Services that members name.
+// named lists the existing Services that members mean: by name, or since they have the
+// version of a set.
 func (s *state) named(members []grammar.Member) map[diag.Object]bool {
 	out := map[diag.Object]bool{}
-	for i := range s.snapshot.Services {
-		service := &s.snapshot.Services[i]
+	for i := range s.result.Services {
+		service := &s.result.Services[i]
 		if slices.ContainsFunc(members, func(m grammar.Member) bool {
-			return m.Service == service.Name && (m.Namespace == "" || m.Namespace == service.Namespace)
+			inSet := m.IsSet() && slices.ContainsFunc(service.Versions, func(v compile.Version) bool { return v.Name == m.Version })
+			return (inSet || m.Service == service.Name) && (m.Namespace == "" || m.Namespace == service.Namespace)
 		}) {
 			out[service.Object()] = true
 		}
@@ -262,7 +269,11 @@ func (a *app) writeMembers(o *headerOptions, members []grammar.Member) error {
 		if m.Strict {
 			otherwise = "503"
 		}
-		row := []string{m.Service, m.Namespace, m.Version, m.From, m.Method, otherwise}
+		service := m.Service
+		if m.IsSet() {
+			service = "any that has it"
+		}
+		row := []string{service, m.Namespace, m.Version, m.From, m.Method, otherwise}
 		for i := range row {
 			row[i] = cmp.Or(row[i], "any")
 		}

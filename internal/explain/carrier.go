@@ -15,20 +15,29 @@ type carried struct {
 	header, baggage []grammar.Member
 }
 
-// names lists the members that ask for a version.
-func (c *carried) names(v route.Version) []grammar.Member {
+// asking lists the members that ask for the version of a row, by the name of its Service or
+// as a set, as the row requires.
+func (c *carried) asking(r *route.Route) []grammar.Member {
 	var out []grammar.Member
 	for _, m := range slices.Concat(c.header, c.baggage) {
-		if m.Service == v.Service && (m.Namespace == "" || m.Namespace == v.Namespace) && m.Version == v.Version {
+		if m.Service == rowService(r) && (m.Namespace == "" || m.Namespace == r.Version.Namespace) && m.Version == r.Version.Version {
 			out = append(out, m)
 		}
 	}
 	return out
 }
 
-// strict reports whether a strict member names a Service.
-func (c *carried) strict(service string) bool {
-	return slices.ContainsFunc(c.header, func(m grammar.Member) bool { return m.Strict && m.Service == service })
+// strict reports whether a strict member is one that a row is for.
+func (c *carried) strict(r *route.Route) bool {
+	return slices.ContainsFunc(c.header, func(m grammar.Member) bool { return m.Strict && m.Service == rowService(r) })
+}
+
+// rowService is the Service in members that a row is for.
+func rowService(r *route.Route) string {
+	if r.Set {
+		return grammar.SetName
+	}
+	return r.Version.Service
 }
 
 // readCarriers parses the carriers. It notes errors in them, and members that can have no

@@ -32,8 +32,15 @@ func (x *index) checkMembers(members []grammar.Member) []Note {
 
 // checkMember returns a note about m, nil if m can be followed at one Service at least.
 func (x *index) checkMember(m grammar.Member) *Note {
+	services := x.byName[m.Service]
+	if m.IsSet() {
+		services = x.having(m)
+		if len(services) == 0 {
+			return x.emptySet(m)
+		}
+	}
 	var first *Note
-	for _, e := range x.byName[m.Service] {
+	for _, e := range services {
 		if m.Namespace != "" && m.Namespace != e.Namespace {
 			continue
 		}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,14 +16,14 @@ func (e *evaluation) rows(decision *route.Decision) []Row {
 	for i := range e.table.Routes {
 		r := &e.table.Routes[i]
 		row := Row{Name: r.Name, Kind: r.Kind, To: e.to(r), Taken: i == decision.Route}
-		row.asked = r.Kind == route.Override && len(e.carried.names(r.Version)) > 0
+		row.asked = r.Kind == route.Override && len(e.carried.asking(r)) > 0
 		reasons := e.mismatches(r)
 		row.Fits = reasons == nil
 		switch {
 		case row.Taken:
 			row.Why = e.whyTaken(r, i)
 		case row.Fits:
-			row.Why = "also matches, but an earlier row takes the request"
+			row.Why = e.whyLater(r, decision)
 		default:
 			row.Why = e.whyNot(r, reasons)
 		}
@@ -47,16 +48,30 @@ func (e *evaluation) mismatches(r *route.Route) []*route.Mismatch {
 	return out
 }
 
+// whyLater says why a row that matches does not take the request.
+func (e *evaluation) whyLater(r *route.Route, decision *route.Decision) string {
+	taken := &e.table.Routes[decision.Route]
+	named := !taken.Set && (taken.Kind == route.Override || taken.Kind == route.Unavailable)
+	if members := e.carried.asking(r); r.Set && named && len(members) > 0 {
+		return fmt.Sprintf("asked for by %s too, but a member that names %s wins over a set", memberList(members), taken.Version.Service)
+	}
+	return "also matches, but an earlier row takes the request"
+}
+
 func (e *evaluation) whyTaken(r *route.Route, at int) string {
 	switch r.Kind {
 	case route.Ordinary:
 		return "the request carries no override"
 	case route.Override:
-		members := e.carried.names(r.Version)
-		if len(members) == 1 {
-			return "asked for by " + members[0].String()
+		by := "asked for by "
+		if r.Set {
+			by += "the set "
 		}
-		return "asked for by " + cmp.Or(e.decisive(at, members), "the carriers together")
+		members := e.carried.asking(r)
+		if len(members) == 1 {
+			return by + members[0].String()
+		}
+		return by + cmp.Or(e.decisive(at, members), "the carriers together")
 	case route.Unavailable:
 		return cmp.Or(e.decisive(at, e.carried.header), "a strict member") + " can't be served"
 	case route.Released:
@@ -107,11 +122,14 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 	}
 	switch {
 	case !carriers:
-	case r.Kind == route.Override && len(e.carried.names(r.Version)) == 0:
+	case r.Kind == route.Override && len(e.carried.asking(r)) == 0:
 		return "not asked for"
 	case r.Kind == route.Override && len(others) == 0:
-		return "asked for under other conditions: " + memberList(e.carried.names(r.Version))
-	case r.Kind == route.Unavailable && (len(others) == 0 || !e.carried.strict(r.Version.Service)):
+		return "asked for under other conditions: " + memberList(e.carried.asking(r))
+	case r.Kind == route.Unavailable && (len(others) == 0 || !e.carried.strict(r)):
+		if r.Set {
+			return "no strict set of a version of " + r.Version.Service
+		}
 		return "no strict member for " + r.Version.Service
 	case r.Kind == route.Ordinary:
 		others = append(others, "the request carries an override")
