@@ -2,6 +2,7 @@ package istio_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,5 +84,9 @@ func parseQuestion(line string) (question, error) {
 
 // ordinary reports whether q has no override.
 func (q *question) ordinary() bool {
-	return q.request.Header["x-override"] == nil && !strings.Contains(strings.Join(q.request.Header["baggage"], ","), "override.")
+	return q.request.Header["x-override"] == nil && !slices.ContainsFunc(strings.Split(strings.Join(q.request.Header["baggage"], ","), ","), func(member string) bool {
+		key, _, valued := strings.Cut(member, "=")
+		key = strings.Trim(key, " \t")
+		return strings.HasPrefix(key, "override.") || valued && key == "override"
+	})
 }

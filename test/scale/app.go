@@ -161,7 +161,9 @@ func (s *state) addRoutes(routes []route.Route) {
 		r := &routes[i]
 		switch r.Kind {
 		case route.Override:
-			s.rows[r.Name] = true
+			if !r.Set { // the row of a set comes and goes with that of its version
+				s.rows[r.Name] = true
+			}
 		case route.Released:
 			for _, d := range r.Destinations {
 				pin = append(pin, d.Subset)

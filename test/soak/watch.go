@@ -146,7 +146,9 @@ func (w *watcher) routes(object any, gone bool) {
 	for _, row := range http {
 		name, _, _ := unstructured.NestedString(row.(map[string]any), "name")
 		if rest, ok := strings.CutPrefix(name, "override."); ok {
-			rows = append(rows, rest)
+			if !strings.HasPrefix(rest, "*.") { // the row of a set, which comes and goes with that of its version
+				rows = append(rows, rest)
+			}
 			continue
 		}
 		destinations, _, _ := unstructured.NestedSlice(row.(map[string]any), "route")

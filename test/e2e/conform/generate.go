@@ -64,6 +64,7 @@ var ways = []way{
 	{"several", (*generator).several},
 	{"empty-members", (*generator).empties},
 	{"mutated", (*generator).mutated},
+	{"set", (*generator).set},
 }
 
 // one returns one element of a list, or the zero value if it is empty.
@@ -149,7 +150,7 @@ func (g *generator) ordinary(s *Service) []Header {
 	return one(g, [][]Header{
 		nil,
 		{{"baggage", "userId=alice"}},
-		{{"baggage", "override=v2"}},
+		{{"baggage", "overrides=v2"}},
 		{{"baggage", "xoverride." + s.Name + "=v2"}},
 		{{"x-overrides", g.member(s)}},
 		{{"x-overrid", g.member(s)}},

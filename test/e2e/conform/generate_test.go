@@ -72,6 +72,9 @@ func TestGenerateReaches(t *testing.T) {
 			"from=":        strings.Contains(text, ";from="),
 			"method=":      strings.Contains(text, ";method="),
 			"qualified":    strings.Contains(text, "cart.lab:"),
+			"set":          strings.Contains(text, "*:v1"),
+			"set in one":   strings.Contains(text, "*.lab:"),
+			"baggage set":  strings.Contains(strings.Join(c.Lines("baggage"), ","), "override=v"),
 			"both":         len(lines) > 0 && len(c.Lines("baggage")) > 0,
 			"vocabulary":   len(c.Lines("x-user")) > 0 && c.Path == "/api",
 		} {
@@ -94,7 +97,7 @@ func TestGenerateReaches(t *testing.T) {
 	}
 	for _, what := range []string{
 		"from web", "from probe.lab", "host cart", "host cart.lab", "host cart:9090", "host cart.shop.svc.cluster.local", "method GET", "method POST",
-		"lines", "empty line", "tab", "space, comma", "strict", "from=", "method=", "qualified", "both", "vocabulary",
+		"lines", "empty line", "tab", "space, comma", "strict", "from=", "method=", "qualified", "set", "set in one", "baggage set", "both", "vocabulary",
 	} {
 		if seen[what] == 0 {
 			t.Errorf("no case has: %s", what)

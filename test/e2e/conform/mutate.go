@@ -78,6 +78,25 @@ func (g *generator) several(s *Service) []Header {
 	return []Header{override(strings.Join(members, ", "))}
 }
 
+// set returns a set, well-formed or nearly so, mostly beside members for some Services, in
+// either carrier.
+func (g *generator) set(s *Service) []Header {
+	version := cmp.Or(one(g, g.world.versions(s)), "v1")
+	if g.chance(25) {
+		key := one(g, []string{"override", "override ", "override.*." + s.Namespace, "override.*." + one(g, g.world.Namespaces), "override.*", "overrides", "Override"})
+		members := []string{key + "=" + version, one(g, []string{"userId=alice", g.baggageMember(s)})}
+		g.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
+		out := []Header{{"baggage", strings.Join(members, ",")}}
+		if g.chance(40) {
+			out = append(out, g.valid(s)...)
+		}
+		return out
+	}
+	name := one(g, []string{"*", "*", "*", "*", "*." + s.Namespace, "*." + one(g, g.world.Namespaces), "*.elsewhere", "**", "*" + s.Name, "*.", "* "})
+	member := name + ":" + version + one(g, []string{"", "", "", ";strict", " ; strict", ";ttl=1;strict", ";from=" + one(g, g.callerNames()), ";strict;method=GET", ";", "0"})
+	return []Header{override(strings.Join(g.among(member, 3), one(g, []string{",", ", "})))}
+}
+
 func (g *generator) empties(s *Service) []Header {
 	m := g.member(s)
 	return []Header{override(one(g, []string{
