@@ -34,7 +34,7 @@ func preview() *canvas {
 
 // rows shows how a request passes the rows of a table.
 func rows() *canvas {
-	c := newCanvas("The rows of a table, in order: the first that matches takes the request", 350)
+	c := newCanvas("The rows of a table, in order: the first that matches takes the request", 412)
 	c.box("box", rect{20, 20, 170, 50}, "request to reviews", "at the caller's sidecar")
 	c.arrow("", 105, 70, 105, 98)
 	asked := func(y int, question, detail string) { c.box("warn", rect{20, y, 330, 44}, question, detail) }
@@ -51,7 +51,7 @@ func rows() *canvas {
 		c.arrow("", 105, y+44, 105, y+62)
 		c.text("small", "start", 114, y+57, "no")
 	}
-	asked(100, "1. no override at all?", "neither x-override nor baggage with override.*")
+	asked(100, "1. no override at all?", "neither x-override nor an override in baggage")
 	taken(100, "released", "ordinary row: the released pods", "your own routes, timeouts and retries, unchanged")
 	next(100)
 	asked(162, "2. asks for a version of reviews that is there?", "one row for each version, and each condition")
@@ -60,9 +60,12 @@ func rows() *canvas {
 	asked(224, "3. strict, for a version that is not there?", "reviews:v9;strict")
 	taken(224, "", "unavailable row: 503", "instead of the released version")
 	next(224)
-	asked(286, "4. everything else", "overrides of other services, versions that are gone")
-	c.arrow("released", 350, 308, 438, 308)
-	c.box("released", rect{440, 286, 420, 44}, "released row: the released pods", "as the ordinary row")
+	asked(286, "4. a set with a version that reviews has?", "*:v2, for every service with that version")
+	taken(286, "preview", "override row of the set, or its unavailable row", "the pods of this version; 503 if strict and they can't serve")
+	next(286)
+	asked(348, "5. everything else", "overrides of other services, versions that are gone")
+	c.arrow("released", 350, 370, 438, 370)
+	c.box("released", rect{440, 348, 420, 44}, "released row: the released pods", "as the ordinary row")
 	return c
 }
 
