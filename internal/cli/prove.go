@@ -29,9 +29,9 @@ after a pull request: does the change alter ordinary requests? For every class o
 and every name of a Service or VirtualService in either state, the routes must be the same,
 with the policies of their destinations, and must reach the same workloads with the same
 labels. A new preview changes nothing; releasing a version does. Pods are compared by the
-labels of their templates only. The exit code is 1 if there is a change. Routes of
-gateways, and TCP and TLS routes, are not compared: VirtualServices that have any and
-differ are listed. So are doors other than sidecars through which ordinary requests would
+labels of their templates that a route or a selector uses; other labels that differ are
+listed. The exit code is 1 if there is a change. Routes of gateways, and TCP and TLS
+routes, are not compared: VirtualServices that have any and differ are listed. So are doors other than sidecars through which ordinary requests would
 newly reach previews.`
 
 const proveExamples = `# show what is compared, what is left out, and all doors

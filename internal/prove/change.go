@@ -33,6 +33,8 @@ type Difference struct {
 	// NotCompared are the objects that differ and have routes for gateways, TCP or TLS,
 	// which are not compared.
 	NotCompared []diag.Object `json:"notCompared"`
+	// Relabelled are the workloads whose pods differ in labels that no route uses.
+	Relabelled []Relabelled `json:"relabelled,omitempty"`
 }
 
 // CountedHosts counts the comparisons of two states.
@@ -72,15 +74,19 @@ type Opened struct {
 // changes nothing if ordinary requests are pinned, and a newly released version does. The
 // states have the same options, and are not changed.
 func Changes(before, after State) Difference {
+	used := usedLabels(before, after)
 	c := &comparison{
-		requests: requests{after.Snapshot.Options.Header}, before: newSide(before), after: newSide(after),
+		requests: requests{after.Snapshot.Options.Header}, before: newSide(before, used), after: newSide(after, used),
 		found: map[finding]*place{},
 	}
 	for _, host := range c.hosts() {
 		c.compared.Hosts++
 		c.host(host)
 	}
-	return Difference{Compared: c.compared, Changes: c.changes(), Opened: opened(before, after), NotCompared: notComparable(before, after)}
+	return Difference{
+		Compared: c.compared, Changes: c.changes(), Opened: opened(before, after), NotCompared: notComparable(before, after),
+		Relabelled: relabelled(c.before, c.after),
+	}
 }
 
 // side is one state, indexed.
@@ -94,13 +100,15 @@ type side struct {
 	results  map[string]*compile.Service
 	// texts are workloads and labels as text, many of which are needed repeatedly.
 	texts map[*model.Backend][2]string
+	// used are the labels on which routes may depend, in either state.
+	used map[string]bool
 }
 
-func newSide(state State) *side {
+func newSide(state State, used map[string]bool) *side {
 	s := &side{
 		State: state, mesh: mesh.New(state.Snapshot),
 		services: map[string]*model.Service{}, entries: map[string]*model.ServiceEntry{}, results: map[string]*compile.Service{},
-		texts: map[*model.Backend][2]string{},
+		texts: map[*model.Backend][2]string{}, used: used,
 	}
 	s.ours = s.mesh.Ours(state.Result.Tables, state.Result.SubsetRules)
 	for i := range state.Snapshot.Services {

@@ -27,5 +27,6 @@
 //	caller.go    who comes in by them
 //	change.go    two states of a cluster: what becomes of hosts
 //	names.go     … and of their names, for each class of callers
+//	label.go     labels of pods on which routes depend
 //	reach.go     … and of what routes do, and the pods that they reach
 package prove

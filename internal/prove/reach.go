@@ -212,7 +212,7 @@ func (p pods) add(workload, labels string) {
 func (s *side) textOf(b *model.Backend) (workload, labels string) {
 	text, known := s.texts[b]
 	if !known {
-		text = [2]string{b.Workload.String(), model.LabelString(b.Labels)}
+		text = [2]string{b.Workload.String(), s.labelText(b.Labels)}
 		s.texts[b] = text
 	}
 	return text[0], text[1]
@@ -241,10 +241,11 @@ func (v *view) reach(in []route.Destination) map[string]pods {
 			labels = subset.Labels
 		}
 		for j := range s.Backends {
-			if b := &s.Backends[j]; model.HasLabels(b.Labels, labels) {
+			if b := &s.Backends[j]; model.HasLabels(b.Labels, labels) && !slices.Contains(s.DropOuts, b.Workload) {
 				out[to.Host].add(v.textOf(b))
 			}
 		}
+		v.unreadOf(s, to, labels, out[to.Host])
 	}
 	return out
 }
@@ -288,7 +289,7 @@ func moved(before, after pods) string {
 		case !was:
 			gained = append(gained, w)
 		case !slices.Equal(a, b):
-			labels = append(labels, w)
+			labels = append(labels, w+" with other labels ("+few(differingText(b, a))+")")
 		}
 	}
 	var parts []string
@@ -298,7 +299,7 @@ func moved(before, after pods) string {
 	}{
 		{"reach %s", gained},
 		{"no longer reach %s", lost},
-		{"reach pods of %s with other labels", labels},
+		{"reach pods of %s", labels},
 	} {
 		if len(p.workloads) > 0 {
 			parts = append(parts, fmt.Sprintf(p.format, few(p.workloads)))

@@ -71,7 +71,7 @@ func TestChangesAreSeen(t *testing.T) {
 		{"copies", func(s *model.Snapshot) { route(s).Mirrors = nil }, "mirrors would change"},
 		{"where copies go", func(s *model.Snapshot) { route(s).Mirrors[0].Destination.Host = "cart" }, "other mirrored requests would go to"},
 		{"how many copies", func(s *model.Snapshot) { route(s).Mirrors[0].Percentage = &istioapi.Percent{Value: 3} }, "the mirrored share of requests"},
-		{"labels of pods", func(s *model.Snapshot) { s.Services[0].Backends[0].Labels["team"] = "b" }, "reach pods of Deployment/cart with other labels"},
+		{"labels of pods", func(s *model.Snapshot) { s.Services[0].Backends[0].Labels["app.kubernetes.io/name"] = "b" }, "reach pods of Deployment/cart with other labels (app.kubernetes.io/name)"},
 		{"a workload", func(s *model.Snapshot) { s.Services[0].Backends[0].Workload.Name = "cart-blue" }, "reach Deployment/cart-blue, and no longer reach Deployment/cart"},
 		{"who sees routes", func(s *model.Snapshot) { s.VirtualServices[0].Spec.ExportTo = []string{"."} }, "route"},
 		{"what proxies import", func(s *model.Snapshot) {

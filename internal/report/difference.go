@@ -65,6 +65,12 @@ func DifferenceText(w io.Writer, d *prove.Difference) error {
 	for _, o := range d.NotCompared {
 		fmt.Fprintf(&b, "  %s\n", o)
 	}
+	if len(d.Relabelled) > 0 {
+		b.WriteString("\nPods have other labels, which no route and no selector uses:\n")
+	}
+	for _, r := range d.Relabelled {
+		fmt.Fprintf(&b, "  %s: %s\n", r.Workload, strings.Join(r.Labels, ", "))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
