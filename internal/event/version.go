@@ -123,7 +123,7 @@ func (t *teller) versions() {
 	known = maps.Clone(known) // the previous one may be used again
 	for _, v := range sorted(begun) {
 		known[v] = t.announced(v)
-		t.say(v, VersionOverridable, fmt.Sprintf("requests for %s:%s reach version %s", v.Service, v.Version, v.Version))
+		t.say(v, VersionOverridable, fmt.Sprintf("version %s is reached by requests for %s:%s", v.Version, v.Service, v.Version))
 	}
 	for _, v := range sorted(ended) {
 		if why := t.whyNot(v, known[v]); why != "" {
@@ -134,6 +134,8 @@ func (t *teller) versions() {
 	t.out.Memory.announced = known
 }
 
+// say adds an Event about a version. Programs read the version from its note, which begins
+// with "version NAME ".
 func (t *teller) say(v route.Version, reason, note string) {
 	t.out.Events = append(t.out.Events, Event{Namespace: v.Namespace, Service: v.Service, Reason: reason, Note: note, Version: v})
 }
@@ -143,16 +145,16 @@ func (t *teller) say(v route.Version, reason, note string) {
 func (t *teller) whyNot(v route.Version, was announced) string {
 	asked := fmt.Sprintf("requests for %s:%s", v.Service, v.Version)
 	if t.Left[v.Namespace] {
-		return fmt.Sprintf("no route leads to version %s, since namespace %s is no longer managed: %s are answered like any other", v.Version, v.Namespace, asked)
+		return fmt.Sprintf("version %s is not routed to, since namespace %s is no longer managed: %s are answered like any other", v.Version, v.Namespace, asked)
 	}
 	s := t.reports[[2]string{v.Namespace, v.Service}]
 	switch {
 	case s == nil:
 		return ""
 	case s.State == compile.Skipped && s.Reason == diag.OptedOut:
-		return fmt.Sprintf("no route leads to version %s, since the Service asks to be left alone: %s are answered like any other", v.Version, asked)
+		return fmt.Sprintf("version %s is not routed to, since the Service asks to be left alone: %s are answered like any other", v.Version, asked)
 	case s.State == compile.Skipped:
-		return fmt.Sprintf("no route leads to version %s, since the Service is left alone (%s): %s are answered like any other", v.Version, s.Reason, asked)
+		return fmt.Sprintf("version %s is not routed to, since the Service is left alone (%s): %s are answered like any other", v.Version, s.Reason, asked)
 	}
 	get := " get the released version"
 	if s.Pinned == compile.NotPinned || s.Pinned == compile.PinnedNowhere {

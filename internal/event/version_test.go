@@ -140,7 +140,7 @@ func said(t *testing.T, looks []look) []string {
 // reason, and there is none if requests for it still reach it.
 func TestVersions(t *testing.T) {
 	t.Parallel()
-	const overridable = "Normal VersionOverridable: requests for cart:v2 reach version v2"
+	const overridable = "Normal VersionOverridable: version v2 is reached by requests for cart:v2"
 	const not = "Normal VersionNotOverridable: "
 	before := look{service: managed(1, 1), routed: true, selector: "cart"}
 	flapping := []plan.Blocked{{Version: cartV2, Reason: plan.Flapping, Until: start.Add(time.Minute)}}
@@ -164,12 +164,12 @@ func TestVersions(t *testing.T) {
 		{
 			"opted out",
 			look{service: compile.Service{State: compile.Skipped, Reason: diag.OptedOut, Pinned: compile.PinnedNowhere}},
-			[]string{not + "no route leads to version v2, since the Service asks to be left alone: requests for cart:v2 are answered like any other"},
+			[]string{not + "version v2 is not routed to, since the Service asks to be left alone: requests for cart:v2 are answered like any other"},
 		},
 		{
 			"left alone",
 			look{service: compile.Service{State: compile.Skipped, Reason: diag.ReleasedUnknown}},
-			[]string{not + "no route leads to version v2, since the Service is left alone (ReleasedUnknown): requests for cart:v2 are answered like any other"},
+			[]string{not + "version v2 is not routed to, since the Service is left alone (ReleasedUnknown): requests for cart:v2 are answered like any other"},
 		},
 		{
 			"flapping",
@@ -190,7 +190,7 @@ func TestVersions(t *testing.T) {
 			"the namespace is not managed",
 			look{gone: true, left: true, stale: true},
 			[]string{
-				not + "no route leads to version v2, since namespace shop is no longer managed: requests for cart:v2 are answered like any other",
+				not + "version v2 is not routed to, since namespace shop is no longer managed: requests for cart:v2 are answered like any other",
 				"Warning NamespaceNotManaged: namespace shop is no longer managed: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from now on",
 			},
 		},
@@ -224,7 +224,7 @@ func TestAfterRestart(t *testing.T) {
 		{"the namespace is not managed meanwhile", []look{{gone: true, left: true, stale: true, held: []plan.Blocked{{
 			Object: diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, Reason: plan.UnreleasedPodsDraining, Until: start.Add(10 * time.Second),
 		}}}, {after: time.Second, gone: true, left: true, stale: true}}, []string{
-			"Normal VersionNotOverridable: no route leads to version v2, since namespace shop is no longer managed: requests for cart:v2 are answered like any other",
+			"Normal VersionNotOverridable: version v2 is not routed to, since namespace shop is no longer managed: requests for cart:v2 are answered like any other",
 			"Warning NamespaceNotManaged: namespace shop is no longer managed: no request can ask for a version of cart, and its ordinary traffic goes to all of its pods, previews included, from 12:00:10Z on",
 		}},
 	}

@@ -60,7 +60,7 @@ func TestReportEvents(t *testing.T) {
 	t.Parallel()
 	ours := diag.New(diag.NameTaken, diag.Object{Kind: "VirtualService", Namespace: "shop", Name: "cart-overrides"}, "taken")
 	const (
-		overridable = "Normal VersionOverridable requests for cart:v2 reach version v2"
+		overridable = "Normal VersionOverridable version v2 is reached by requests for cart:v2"
 		lost        = "Normal VersionNotOverridable version v2 has no ready pod (0 of 1): requests for cart:v2 get the released version"
 		taken       = "Warning NameTaken taken"
 		gone        = "Normal Resolved no longer applies: taken (NameTaken)"
