@@ -7,10 +7,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // noArgs rejects arguments, and suggests the flag that is most likely meant.
 func noArgs(cmd *cobra.Command, args []string) error {
+	if err := swallowed(cmd); err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		return nil
 	}
@@ -27,6 +31,20 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return givenWithF(command, args[0])
 	}
 	return fmt.Errorf("unexpected argument %q", args[0])
+}
+
+// swallowed returns an error for a flag that took the next flag for its value.
+func swallowed(cmd *cobra.Command) error {
+	var err error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		value := strings.Trim(f.Value.String(), "[]")
+		name, isFlag := strings.CutPrefix(value, "--")
+		name, _, _ = strings.Cut(name, "=")
+		if err == nil && isFlag && cmd.Flags().Lookup(name) != nil {
+			err = fmt.Errorf("flag needs an argument: --%s, which is followed by --%s", f.Name, name)
+		}
+	})
+	return err
 }
 
 // givenWithF returns the error for manifests that are given as arguments.

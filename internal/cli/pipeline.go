@@ -133,6 +133,10 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 			return err
 		}
 		s.selectServices(selector)
+		if len(s.selected.services) == 0 && len(snapshot.Services) > 0 {
+			s.diags = append(s.diags, diag.New(diag.NoServices, diag.Object{}, "no Service of %s has the labels %s", in.place(), in.selector).
+				WithFix("correct -l, or leave it out: it selects by the labels of Services, not by those of pods"))
+		}
 	}
 	s.diags = diag.Sort(s.diags)
 	return nil

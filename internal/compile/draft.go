@@ -43,6 +43,14 @@ func (d *draft) object() diag.Object {
 	return d.adopted.Object()
 }
 
+// origin is the place of that object.
+func (d *draft) origin() diag.Origin {
+	if len(d.of) > 0 {
+		return d.of[0].Origin
+	}
+	return d.adopted.Origin
+}
+
 // drafter starts tables.
 type drafter struct {
 	ix       *index
@@ -242,6 +250,6 @@ func reportRejected(ix *index, d *draft, r *reporter) {
 	for _, why := range slices.Sorted(maps.Keys(byReason)) {
 		namespaces := byReason[why]
 		slices.Sort(namespaces)
-		r.add(diag.New(diag.OrdinaryTrafficWouldChange, d.object(), "not made for callers in %s, which keep their present routes: %s", enumerate(namespaces), why))
+		r.add(diag.New(diag.OrdinaryTrafficWouldChange, d.object(), "not made for callers in %s, which keep their present routes: %s", enumerate(namespaces), why).At(d.origin()))
 	}
 }

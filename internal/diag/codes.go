@@ -64,6 +64,7 @@ const (
 	NonHTTPPortShared        Code = "NonHTTPPortShared"
 	SelectsNothing           Code = "SelectsNothing"
 	PreviewUnselected        Code = "PreviewUnselected"
+	SelectorMismatch         Code = "SelectorMismatch"
 	NoVersionLabel           Code = "NoVersionLabel"
 	VersionLabelElsewhere    Code = "VersionLabelElsewhere"
 	VersionShared            Code = "VersionShared"

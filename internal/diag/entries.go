@@ -149,6 +149,10 @@ var entries = []Entry{
 		"give the pods' template the labels that the Service selects; remove the label overrides.mesh/preview if nothing calls the pods",
 	},
 	{
+		SelectorMismatch, Error, "The selector of a workload does not match the labels of its own pods' template. The API server refuses it.",
+		"make spec.selector.matchLabels and the labels of spec.template agree",
+	},
+	{
 		NoVersionLabel, Info, "Pods of the Service have no version label, so no override reaches them.",
 		"add the version label to the pods' template",
 	},
@@ -171,7 +175,7 @@ var entries = []Entry{
 	},
 	{
 		IsolatedBaseNotFound, Warning, "A Service is annotated as a version of another Service that does not exist.",
-		"correct overrides.mesh/version-of, or add that Service to the same namespace",
+		"correct overrides.mesh/version-of, add that Service to the same namespace, or read its manifests too (-f)",
 	},
 	{
 		IsolatedNoVersion, Warning, "A Service is annotated as a version of another Service, but it is not known which version, or another one has that name already.",

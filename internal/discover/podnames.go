@@ -24,6 +24,9 @@ func (r *reader) readPodNames() {
 				r.reportName(object, previewKey+" is a label of pods, and here it is a label of the "+w.Kind+" itself", "add it to the labels of the pods' template")
 			}
 			r.readPodLabels(object, w.Template.All, w.Notes)
+			if w.TemplateOf == "" && len(w.Selector) > 0 && !model.HasLabels(w.Template.All, w.Selector) {
+				r.report(diag.SelectorMismatch, object, "its selector %s does not match the labels of its pods' template", strings.TrimSuffix(model.LabelString(w.Selector), ","))
+			}
 		}
 	}
 	for _, p := range r.Pods {

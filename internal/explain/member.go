@@ -85,7 +85,7 @@ func (x *index) checkAt(e *entry, m grammar.Member) *Note {
 	}
 	if m.Strict && n.Severity == diag.Warning && e.report.State != compile.Managed {
 		n.Message = unanswered + n.Message
-		if e.report.State == compile.Idle {
+		if _, _, faulty := x.preview(e, m.Version); e.report.State == compile.Idle && (at >= 0 || !faulty) {
 			n.Fix = "annotate the Service with overrides.mesh/strict: Always, so that strict members are answered even if there is nothing to override"
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -48,6 +50,10 @@ func Suggest(snapshot *model.Snapshot, list []diag.Diagnostic) []diag.Diagnostic
 		case len(namespaces) > 0:
 			d.Message += "; there is one in " + among(namespaces)
 			d.Fix = fmt.Sprintf(move, join(namespaces, "or"))
+			if d.Object.Namespace == metav1.NamespaceDefault && d.Origin.File != "" && len(namespaces) == 1 {
+				// Most likely the document names no namespace.
+				d.Fix = fmt.Sprintf("if this document has no namespace, add metadata.namespace: %s, or pass -n %s; else %s", namespaces[0], namespaces[0], d.Fix)
+			}
 		case near != "":
 			d.Message += didYouMean(near)
 			d.Fix = fmt.Sprintf(correct, near)

@@ -129,10 +129,27 @@ func (p *pair) there(domain string, before, after *mesh.VirtualHost, r *mesh.Rou
 			if p.after.Exists(p.class, to) || p.dangles(before, r, to) {
 				continue
 			}
-			p.fail(domain, after, "route %s would lead to %s, which callers don't have", name(r, r.Index), clusterName(to))
+			p.fail(domain, after, "route %s would lead to %s, which callers don't have%s", name(r, r.Index), clusterName(to), p.notExported(to.Host))
 			return
 		}
 	}
+}
+
+// notExported says that a Service is not exported to all namespaces, if that is so, which is
+// most likely why callers don't have it.
+func (p *pair) notExported(host string) string {
+	for i := range p.snapshot.Services {
+		s := &p.snapshot.Services[i]
+		if len(s.ExportTo) == 0 || slices.Contains(s.ExportTo, "*") || p.mesh.FQDN(s.Name, s.Namespace) != host {
+			continue
+		}
+		place := ""
+		if at := s.Origin.String(); at != "" {
+			place = " (" + at + ")"
+		}
+		return fmt.Sprintf(": %s%s has the annotation networking.istio.io/exportTo: %s", s.Object(), place, strings.Join(s.ExportTo, ","))
+	}
+	return ""
 }
 
 func clusterName(c mesh.Cluster) string {
