@@ -44,11 +44,11 @@ func besideOf(headless *model.Service, g *given) beside {
 	shares := func(w model.Workload) bool {
 		return slices.ContainsFunc(headless.Backends, func(b model.Backend) bool { return b.Workload == w })
 	}
-	if !slices.ContainsFunc(g.Service.Backends, func(b model.Backend) bool { return shares(b.Workload) }) {
+	if !slices.ContainsFunc(g.Backends, func(b model.Backend) bool { return shares(b.Workload) }) {
 		return beside{}
 	}
 	other := *g
-	other.backends = readBackends(g.Service.Backends, g.settings.VersionLabel)
+	other.backends = readBackends(g.Backends, g.settings.VersionLabel)
 	found, pods := findReleased(&other, &reporter{})
 	if found.unknown {
 		return beside{}

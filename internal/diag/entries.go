@@ -305,7 +305,8 @@ var entries = []Entry{
 	{
 		CallersWithoutSidecar, Warning, "Some callers are known to have no sidecar. The pods of all versions share their requests.",
 		"give them sidecars, or give previews labels that the Service does not select",
-	},	{
+	},
+	{
 		NamespaceWithoutSidecars, Warning, "The labels of a namespace say that its pods get no sidecars: it is part of the ambient mesh, or injection is disabled. The caller's proxy chooses the version, so requests of callers there don't follow overrides.",
 		"label the namespace istio-injection: enabled, without istio.io/dataplane-mode, and restart its pods; there is nothing to do if nothing there calls the Service with an override",
 	},

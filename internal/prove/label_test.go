@@ -45,7 +45,8 @@ func TestChangesOfPods(t *testing.T) {
 		{"a new label that nothing uses", func(_, a *model.Snapshot) { a.Services[0].Backends[0].Labels["cost"] = "b" }, nil, []string{"cost"}},
 		{
 			"a label that a selector uses", func(_, a *model.Snapshot) { a.Services[0].Backends[0].Labels["track"] = "b" },
-			[]string{"ordinary requests would reach pods of Deployment/cart with other labels (track)"}, nil,
+			[]string{"ordinary requests would reach pods of Deployment/cart with other labels (track)"},
+			nil,
 		},
 		{"a label of Istio", func(_, a *model.Snapshot) {
 			a.Services[0].Backends[0].Labels["sidecar.istio.io/inject"] = "false"
