@@ -58,7 +58,17 @@ func mutate(t *rapid.T, m protoreflect.Message) {
 	node := nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, "node")]
 	fields := node.Descriptor().Fields()
 	change(t, node, fields.Get(rapid.IntRange(0, fields.Len()-1).Draw(t, "field")))
+	for _, within := range messages(m) {
+		for _, name := range newer {
+			if f := within.Descriptor().Fields().ByName(name); f != nil {
+				within.Clear(f)
+			}
+		}
+	}
 }
+
+// newer are the fields of Istio's API 1.32 that the schemas of Istio 1.31 don't have.
+var newer = []protoreflect.Name{"backend_utilization", "ca_cert_credential_name", "failure_percentage_threshold"}
 
 // messages lists m and all messages within it that can be changed, in a fixed order.
 func messages(m protoreflect.Message) []protoreflect.Message {
