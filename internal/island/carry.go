@@ -85,6 +85,9 @@ func (m *Map) Writing(o diag.Object) *Island {
 	if i := m.WithTie(o); i != nil {
 		return i
 	}
+	if i := m.writes[o]; i != nil {
+		return i
+	}
 	return m.WithTie(Tie{Kind: claimKind, Namespace: o.Namespace, Name: o.Name})
 }
 

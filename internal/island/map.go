@@ -1,6 +1,7 @@
 package island
 
 import (
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,8 @@ type Map struct {
 	common  common
 	names   names
 	advice  advice
+	// writes finds the island that an object is compiled for.
+	writes map[diag.Object]*Island
 	// asking are the islands whose tables have rows for callers.
 	asking map[*Island]struct{}
 	// slices counts the EndpointSlices.
@@ -53,6 +56,7 @@ type Island struct {
 	near       map[[2]string]*model.Near
 	unselected []diag.Diagnostic
 	managed    []diag.Object
+	writes     []diag.Object
 }
 
 // Compiled is what follows from the objects of an island. It does not change.
@@ -83,7 +87,7 @@ func (m *Map) Compile(i *Island) {
 
 // NewMap returns an empty one.
 func NewMap(options Options) *Map {
-	m := &Map{options: options, islands: map[*group]*Island{}, names: names{}, advice: newAdvice(), asking: map[*Island]struct{}{}}
+	m := &Map{options: options, islands: map[*group]*Island{}, names: names{}, writes: map[diag.Object]*Island{}, advice: newAdvice(), asking: map[*Island]struct{}{}}
 	m.index = newIndex(&m.options.Model)
 	m.common.init()
 	m.index.commonChanged = true // nothing was read yet
@@ -225,6 +229,7 @@ func (u *updating) end(g *group) {
 	delete(u.asking, i)
 	u.common.replace(i.share, share{})
 	u.names.replace(i, i.managed, nil, u.changed)
+	u.write(i, nil)
 	u.gone = append(u.gone, i)
 }
 
@@ -316,10 +321,24 @@ func (u *updating) compileAll() {
 		managed := managedServices(&i.Result)
 		u.names.replace(i, i.managed, managed, u.changed)
 		i.managed = managed
+		u.write(i, slices.Collect(maps.Keys(i.Result.Owners())))
 		if u.many {
 			i.Release()
 		}
 	}
+}
+
+// write notes the objects that an island is compiled to.
+func (u *updating) write(i *Island, now []diag.Object) {
+	for _, o := range i.writes {
+		if u.writes[o] == i {
+			delete(u.writes, o)
+		}
+	}
+	for _, o := range now {
+		u.writes[o] = i
+	}
+	i.writes = now
 }
 
 // compile compiles the snapshot of an island.
