@@ -37,9 +37,6 @@ type Options struct {
 	// Writes reports whether objects of a namespace are written; nil for all. What is not
 	// written is not proved with the rest.
 	Writes func(namespace string) bool
-	// KeepCompiled is how many islands an update leaves compiled. If more have changed, it
-	// releases all of them, so that the islands of a whole cluster are never in memory at once.
-	KeepCompiled int
 }
 
 // Island is objects that are tied together, and what follows from them, until it is
@@ -48,8 +45,6 @@ type Island struct {
 	Compiled
 
 	group *group
-	// first is its first Service, or its first object.
-	first diag.Object
 	share share
 	// near is what its Services most likely mean that select nothing, unselected are the
 	// diagnostics about its previews.
@@ -75,7 +70,7 @@ type Compiled struct {
 // brings it back.
 func (i *Island) Release() { i.Compiled = Compiled{} }
 
-// Compile compiles an island if it was released, with the same result as before. No object
+// Compile compiles an island that was released, with the same result as before. No object
 // may have been put or removed since the last update.
 func (m *Map) Compile(i *Island) {
 	if i.Snapshot == nil {
@@ -176,12 +171,11 @@ type Update struct {
 }
 
 // Update finds the islands in which something has changed since the last call, and compiles
-// them. Some or all of these are released then: see [Map.Compile].
+// them.
 func (m *Map) Update() Update {
 	u := &updating{Map: m, due: map[*Island]struct{}{}, changed: map[*Island]struct{}{}}
 	u.recommon = m.index.commonChanged
 	changed, regrouped, gone := m.index.regroup()
-	u.many = len(changed)+len(regrouped) > m.options.KeepCompiled || u.recommon && len(m.islands) > m.options.KeepCompiled
 	for _, g := range gone {
 		u.end(g)
 	}
@@ -215,8 +209,6 @@ type updating struct {
 	due, changed    map[*Island]struct{}
 	gone, regrouped []*Island
 	recommon        bool
-	// many is set if the islands are released as soon as they are compiled.
-	many bool
 }
 
 func (u *updating) end(g *group) {
@@ -254,10 +246,6 @@ func (u *updating) readIsland(i *Island) {
 	u.due[i] = struct{}{}
 	u.advice.read(i, u.index)
 	set(u.asking, i, asksCallers(i.own))
-	i.first = i.firstObject()
-	if u.many {
-		i.Release()
-	}
 }
 
 // snapshot makes the snapshot of an island from its objects.
@@ -311,7 +299,6 @@ func (u *updating) widen() {
 }
 
 func (u *updating) compileAll() {
-	u.many = u.many || len(u.due) > u.options.KeepCompiled
 	for i := range u.due {
 		u.changed[i] = struct{}{}
 		if i.own == nil {
@@ -322,9 +309,6 @@ func (u *updating) compileAll() {
 		u.names.replace(i, i.managed, managed, u.changed)
 		i.managed = managed
 		u.write(i, slices.Collect(maps.Keys(i.Result.Owners())))
-		if u.many {
-			i.Release()
-		}
 	}
 }
 
@@ -366,7 +350,9 @@ func (u *updating) update() Update {
 		if u.islands[i.group] != i {
 			continue
 		}
-		if i.Snapshot != nil {
+		if i.Snapshot == nil {
+			u.Compile(i)
+		} else {
 			u.diagnose(i)
 		}
 		out.Changed = append(out.Changed, i)
@@ -378,11 +364,11 @@ func (u *updating) update() Update {
 
 // compareIslands orders islands by the first Service or object of each.
 func compareIslands(a, b *Island) int {
-	return a.first.Compare(b.first)
+	return a.first().Compare(b.first())
 }
 
-func (i *Island) firstObject() diag.Object {
-	if len(i.own.Services) > 0 {
+func (i *Island) first() diag.Object {
+	if i.own != nil && len(i.own.Services) > 0 {
 		return i.own.Services[0].Object()
 	}
 	var out diag.Object

@@ -117,7 +117,7 @@ type world struct {
 }
 
 func newWorld(options model.Options) *world {
-	return &world{replaced: func(diag.Object) {}, options: options, m: island.NewMap(island.Options{Model: options, KeepCompiled: 2}), objects: map[diag.Object]discover.Object{}, islands: map[*island.Island]island.Compiled{}}
+	return &world{replaced: func(diag.Object) {}, options: options, m: island.NewMap(island.Options{Model: options}), objects: map[diag.Object]discover.Object{}, islands: map[*island.Island]island.Compiled{}}
 }
 
 func (w *world) put(name diag.Object, object discover.Object) {
@@ -152,7 +152,6 @@ func (w *world) update(t *rapid.T) {
 		delete(w.islands, i) // or it was never reported
 	}
 	for _, i := range u.Changed {
-		w.m.Compile(i)
 		w.islands[i] = i.Compiled
 	}
 	var reported, again []island.Compiled

@@ -115,19 +115,9 @@ func (fs failures) retryNow(now time.Time) []diag.Object {
 	return out
 }
 
-// drop drops the failures of islands.
-func (fs failures) drop(of []*islandState) {
-	for object, f := range fs {
-		if slices.Contains(of, f.island) {
-			delete(fs, object)
-		}
-	}
-}
-
 // dropUnplanned drops the failures of objects for which the new plans of the due islands
-// have no step. Failures of objects of other islands that these plans have a step for are
-// theirs now.
-func (fs failures) dropUnplanned(due []*islandState) {
+// have no step, and those of islands that are gone.
+func (fs failures) dropUnplanned(due, gone []*islandState) {
 	if len(fs) == 0 {
 		return
 	}
@@ -137,6 +127,9 @@ func (fs failures) dropUnplanned(due []*islandState) {
 		for i := range p.planned.Steps {
 			planned[p.planned.Steps[i].Object.Object] = p
 		}
+	}
+	for _, p := range gone {
+		is[p] = true
 	}
 	for object, f := range fs {
 		if by := planned[object]; by != nil {

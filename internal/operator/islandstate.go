@@ -113,7 +113,7 @@ type islands struct {
 
 func newIslands(options *Options, s *store) *islands {
 	x := &islands{options: options, store: s, modes: map[string]namespaceMode{}, states: map[*island.Island]*islandState{}, waiting: map[*islandState]struct{}{}}
-	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.modes[n] == managed }, KeepCompiled: atOnce})
+	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.modes[n] == managed }})
 	x.rest = &islandState{}
 	return x
 }
@@ -142,6 +142,7 @@ func (x *islands) update() islandChanges {
 	for _, i := range u.Changed {
 		p := x.state(i)
 		p.since, p.look = t.since, look{}
+		x.look(p)
 		out.changed = append(out.changed, p)
 	}
 	x.rest.snapshot, x.rest.modes = x.m.Base(), x.modes
@@ -194,12 +195,12 @@ func (x *islands) state(i *island.Island) *islandState {
 	return p
 }
 
-// read reads the objects of an island.
-func (x *islands) read(p *islandState) {
-	i := p.island
-	if i == nil {
-		return // x.rest has no objects
+// look reads the objects of an island, unless that was done in this cycle.
+func (x *islands) look(p *islandState) {
+	if p.snapshot != nil {
+		return
 	}
+	i := p.island
 	x.m.Compile(i)
 	p.look = look{
 		snapshot: i.Snapshot, result: i.Result, objectDiags: slices.Clone(i.Diagnostics),

@@ -117,19 +117,16 @@ func (m *metrics) countWrite(step plan.Step, err error) {
 	m.writes.WithLabelValues(step.Object.Kind, string(step.Action), result).Inc()
 }
 
-// cycleDone updates the metrics after a cycle.
-func (m *metrics) cycleDone(took time.Duration) {
+// cycleDone updates the metrics after a cycle that looked at the due islands.
+func (m *metrics) cycleDone(due, gone []*islandState, took time.Duration) {
 	m.cycleDuration.Observe(took.Seconds())
 	m.leading.Set(1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.total.show(m)
-}
-
-// show updates the metrics of islands.
-func (m *metrics) show(due []*islandState) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	for _, p := range gone {
+		m.total.add(p.shown.tally, -1)
+		p.shown.tally = tally{}
+	}
 	for _, p := range due {
 		now := p.tally()
 		m.total.add(p.shown.tally, -1)
@@ -138,18 +135,11 @@ func (m *metrics) show(due []*islandState) {
 		m.perService.show(p)
 		m.measureRows(p)
 	}
-}
-
-// end drops the metrics of islands that are gone.
-func (m *metrics) end(gone []*islandState) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, p := range gone {
-		m.total.add(p.shown.tally, -1)
-		p.shown.tally = tally{}
 		m.perService.end(p)
 		m.dropRows(p, nil, p.since)
 	}
+	m.total.show(m)
 }
 
 // forget drops the metrics of Services when this replica no longer leads.

@@ -117,28 +117,19 @@ func (a *proxySync) apply(in *plan.Input, longest time.Duration) {
 	}
 }
 
-// drop drops what the plans of islands wait for.
-func (a *proxySync) drop(of []*islandState) {
+// update updates what the plans of islands wait for.
+func (a *proxySync) update(due, gone []*islandState) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, p := range of {
+	for _, p := range gone {
 		for v := range a.pending[p].acked {
 			delete(a.routesAcked, v)
 		}
 		delete(a.pending, p)
 	}
-}
-
-// update updates what the plans of islands wait for.
-func (a *proxySync) update(due []*islandState) {
-	if a == nil {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	for _, p := range due {
 		a.updateIsland(p)
 	}

@@ -45,7 +45,7 @@ func updateOne(a *proxySync, out *plan.Output) {
 		p = known // there is one island
 	}
 	p.planned = *out
-	a.update([]*islandState{p})
+	a.update([]*islandState{p}, nil)
 }
 
 // TestProxySyncNotAllowed: an operator that may not ask istiod logs this once, however often

@@ -102,57 +102,37 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	}
 	r.meshMissing = meshMissing
 	due := r.due(changes.changed, ended, began)
-	r.writer.drop(changes.gone)
-	r.proxySync.drop(changes.gone)
-	for some := range slices.Chunk(due, atOnce) {
-		r.look(ctx, some)
-	}
-	r.forgetIslands(changes.gone)
-	r.metrics.cycleDone(time.Since(began))
-	r.cycles.Add(1)
-	return earlier(r.next(), r.writer.retry())
-}
-
-// atOnce is how many islands are in memory with everything that follows from them. When the
-// operator starts, all islands are due.
-const atOnce = 64
-
-// look plans and reports the current state of islands.
-func (r *reconciler) look(ctx context.Context, due []*islandState) {
 	for _, p := range due {
-		r.islands.read(p)
+		r.islands.look(p)
 	}
-	if !r.meshMissing {
-		r.planAll(ctx, due)
+	if !meshMissing {
+		r.planAll(ctx, due, changes.gone)
+	}
+	for _, p := range changes.gone {
+		r.labelUse.Add(p.labelUse, -1)
 	}
 	refused := r.writer.refused(r.islands.of)
 	for _, p := range due {
 		if p.refused = refused[p]; p.island == nil {
 			p.refused = refused[nil]
 		}
-		if r.meshMissing {
+		if meshMissing {
 			p.planned, p.requeueAt = plan.Output{}, time.Time{}
 		}
 		if !p.failed {
-			r.report(ctx, p, r.meshMissing)
+			r.report(ctx, p, meshMissing)
 		}
 	}
-	r.metrics.show(due)
-	for _, p := range due {
-		r.islands.settle(p)
-	}
-}
-
-// forgetIslands drops what is known of islands that are gone, and that no other island has
-// taken over.
-func (r *reconciler) forgetIslands(gone []*islandState) {
-	for _, p := range gone {
-		r.labelUse.Add(p.labelUse, -1)
+	for _, p := range changes.gone {
 		r.policy.forget(p)
 		r.gates.forget(p)
 	}
-	r.writer.forgetFailures(gone)
-	r.metrics.end(gone)
+	r.metrics.cycleDone(due, changes.gone, time.Since(began))
+	for _, p := range due {
+		r.islands.settle(p)
+	}
+	r.cycles.Add(1)
+	return earlier(r.next(), r.writer.retry())
 }
 
 // due lists the islands to look at: those that have changed, those with a write that has
@@ -206,7 +186,7 @@ func (r *reconciler) next() time.Time {
 }
 
 // planAll plans the changes of islands, and begins to write.
-func (r *reconciler) planAll(ctx context.Context, due []*islandState) {
+func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
 	for _, p := range due {
 		in := r.input(p)
 		out, err := plan.Plan(in)
@@ -217,8 +197,8 @@ func (r *reconciler) planAll(ctx context.Context, due []*islandState) {
 		p.planned, p.requeueAt = out, out.RequeueAt
 		r.islands.plans.Set(p.island, out.Memory)
 	}
-	r.proxySync.update(due)
-	r.writer.start(ctx, due)
+	r.proxySync.update(due, gone)
+	r.writer.start(ctx, due, gone)
 }
 
 func (r *reconciler) input(p *islandState) plan.Input {

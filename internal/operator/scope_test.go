@@ -51,9 +51,7 @@ func TestNamespaceMode(t *testing.T) {
 				if known := s.objectsIn(shop) != nil; known != test.want[i].managed {
 					t.Errorf("with label %q (%d): the webhook knows the namespace: %t", label, i, known)
 				}
-				p := x.of(name)
-				x.read(p)
-				if observed := len(p.observed()) > 0; observed != (test.want[i].managed || test.want[i].cleaningUp) {
+				if observed := len(x.of(name).observed()) > 0; observed != (test.want[i].managed || test.want[i].cleaningUp) {
 					t.Errorf("with label %q (%d): the object is observed: %t", label, i, observed)
 				}
 			}

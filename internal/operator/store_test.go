@@ -227,10 +227,8 @@ func TestStoreRemembers(t *testing.T) {
 	o.Model = model.DefaultOptions()
 	islands := newIslands(&o, s)
 	islands.update()
-	p := islands.of(name)
-	islands.read(p)
 	around, found := s.objectsIn("shop").Snapshot(model.DefaultOptions())
-	for _, snapshot := range []*model.Snapshot{p.snapshot, around} {
+	for _, snapshot := range []*model.Snapshot{islands.of(name).snapshot, around} {
 		if len(found) > 0 || len(snapshot.Services) != 1 || snapshot.Services[0].Remembered == nil || snapshot.Services[0].Remembered.String() != "Deployment/cart=v1" {
 			t.Errorf("it is %+v, %v", snapshot.Services, found)
 		}

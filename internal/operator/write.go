@@ -60,38 +60,26 @@ func (w *writer) observe() []diag.Object {
 
 // start queues the steps of the plans of islands in place of their earlier ones, and begins
 // to take them.
-func (w *writer) start(ctx context.Context, due []*islandState) {
-	w.drop(due)
+func (w *writer) start(ctx context.Context, due, gone []*islandState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	replanned := make(map[*islandState]bool, len(due)+len(gone))
+	for _, islands := range [][]*islandState{due, gone} {
+		for _, p := range islands {
+			replanned[p] = true
+		}
+	}
+	w.queue.drop(replanned)
 	for _, p := range due {
 		w.install(p)
 	}
-	w.failures.dropUnplanned(due)
+	w.failures.dropUnplanned(due, gone)
 	w.rivals.forget(time.Now())
 	w.queue.steps = prioritized(w.queue.steps)
 	for _, p := range due {
 		withholdPropagated(&p.planned, p.result.Tables, w.queue.unobserved)
 	}
 	w.startReady(ctx)
-}
-
-// drop drops the queued steps of islands.
-func (w *writer) drop(of []*islandState) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	is := make(map[*islandState]bool, len(of))
-	for _, p := range of {
-		is[p] = true
-	}
-	w.queue.drop(is)
-}
-
-// forgetFailures drops the failures of islands.
-func (w *writer) forgetFailures(of []*islandState) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.failures.drop(of)
 }
 
 // install queues the steps of the plan of an island, except for failed ones that must wait.

@@ -122,12 +122,12 @@ func TestSlowWriteHoldsUpNoOther(t *testing.T) {
 	w := newTestWriter(client)
 	ctx := t.Context()
 	p := creates("slow", "a", "b")
-	w.start(ctx, []*islandState{p})
+	w.start(ctx, []*islandState{p}, nil)
 	waitOver(t, w, "a", "b")
 	w.observe()
 	p.plans("slow", "c")
 	other := creates("d")
-	w.start(ctx, []*islandState{p, other})
+	w.start(ctx, []*islandState{p, other}, nil)
 	if others := waitOver(t, w, "c", "d"); len(others) > 0 {
 		t.Errorf("%v is over", others)
 	}
@@ -154,7 +154,7 @@ func TestManySlowWrites(t *testing.T) {
 	}
 	w := newTestWriter(client)
 	w.queue.slowAfter = 10 * time.Millisecond
-	w.start(t.Context(), []*islandState{creates(append(names, "a")...)})
+	w.start(t.Context(), []*islandState{creates(append(names, "a")...)}, nil)
 	waitOver(t, w, "a")
 	close(slow)
 	w.wait()
@@ -168,7 +168,7 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 	w := newTestWriter(client)
 	p := creates("cart")
 	of := func(diag.Object) *islandState { return p }
-	w.start(t.Context(), []*islandState{p})
+	w.start(t.Context(), []*islandState{p}, nil)
 	waitOver(t, w, "cart")
 	refused := w.refused(of)
 	if len(refused[p]) != 1 {
@@ -182,7 +182,7 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 	}
 	p.planned.Steps = append(p.planned.Steps, createStep("DestinationRule", "cart-rule", "cart"))
 	w.observe()
-	w.start(t.Context(), []*islandState{p})
+	w.start(t.Context(), []*islandState{p}, nil)
 	if !p.waits {
 		t.Error("no step waits for a retry")
 	}
@@ -196,7 +196,7 @@ func TestAcceptedRetriesRefused(t *testing.T) {
 	client.mu.Unlock()
 	w.observe()
 	p.plans("cart")
-	w.start(t.Context(), []*islandState{p})
+	w.start(t.Context(), []*islandState{p}, nil)
 	waitOver(t, w, "cart")
 	if n := client.count("cart"); n != 2 || p.waits {
 		t.Errorf("after another object was accepted it was tried %d times, want twice", n)
@@ -247,7 +247,7 @@ func TestRefusedStepsWait(t *testing.T) {
 	if got := fs.refused(); len(got) != 1 {
 		t.Errorf("got %v, want the refusal", got)
 	}
-	fs.dropUnplanned([]*islandState{{}})
+	fs.dropUnplanned([]*islandState{{}}, nil)
 	if len(fs) != 1 {
 		t.Error("drops a failure of an island without a new plan")
 	}
@@ -256,7 +256,7 @@ func TestRefusedStepsWait(t *testing.T) {
 		f.island = of
 		fs[object] = f
 	}
-	fs.dropUnplanned([]*islandState{of})
+	fs.dropUnplanned([]*islandState{of}, nil)
 	if len(fs) != 0 {
 		t.Error("keeps a failure of a step that is no longer planned")
 	}
