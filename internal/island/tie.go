@@ -217,8 +217,14 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 	t.claim(v.Namespace, v.Name+"-hosts")
 	t.claimed(v.Namespace, v.Name)
 	t.steeredBy(&v.ObjectMeta)
+	namespaces := t.namespacesOf(v)
 	for _, host := range v.Spec.GetHosts() {
 		t.host(host, v.Namespace)
+		for _, namespace := range namespaces {
+			if t.options.Resolve(host, namespace) != t.options.Resolve(host, v.Namespace) {
+				t.host(host, namespace)
+			}
+		}
 	}
 	if !mesh.BoundToMesh(v.Spec.GetGateways()) {
 		t.wildcards = nil // which no sidecar looks at
@@ -254,6 +260,21 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 			to(d.GetDestination())
 		}
 	}
+}
+
+// namespacesOf lists the namespaces of the Services that a VirtualService has routes for. A
+// table with its hosts may be in any of these, where a short host means another Service.
+func (t *ties) namespacesOf(v *discover.VirtualService) []string {
+	var out []string
+	for _, host := range v.Spec.GetHosts() {
+		full := strings.ToLower(t.options.Resolve(host, v.Namespace))
+		if name, is := strings.CutSuffix(full, ".svc."+t.options.ClusterDomain); is {
+			_, namespace, _ := strings.Cut(name, ".")
+			out = append(out, namespace)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (t *ties) ofServiceEntry(e *discover.ServiceEntry) {
