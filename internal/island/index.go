@@ -24,8 +24,8 @@ type index struct {
 	// changed.
 	common        map[*node]struct{}
 	commonChanged bool
-	// moved are the labels that came or went since, and those that selectors of theirs
-	// may have selected, by namespace: advice may name others now.
+	// moved are the labels of objects that came, changed or went, and those that selectors
+	// of theirs may have selected, by namespace: advice may name others now.
 	moved map[string][]*discover.Labels
 }
 
@@ -75,6 +75,14 @@ func (x *index) put(name diag.Object, object Object) {
 func (x *index) touch(n *node) {
 	x.commonChanged = x.commonChanged || n.common
 	x.dirty[n] = struct{}{}
+	x.moveLabels(n)
+}
+
+// moveLabels notes the labels of n.
+func (x *index) moveLabels(n *node) {
+	if len(n.labels) > 0 {
+		x.moved[n.name.Namespace] = append(x.moved[n.name.Namespace], n.labels...)
+	}
 }
 
 // sameTies reports whether two states of an object are tied to the same.
@@ -93,6 +101,7 @@ func (x *index) remove(name diag.Object) {
 	delete(x.nodes, name)
 	delete(x.dirty, n)
 	x.commonChanged = x.commonChanged || n.common
+	x.moveLabels(n)
 	x.unlink(n)
 	if n.group != nil {
 		delete(n.group.nodes, n)
@@ -126,9 +135,7 @@ func (x *index) link(n *node) {
 	}
 	s := x.space(n.name.Namespace)
 	for _, l := range n.labels {
-		if s.addLabels(n, l) {
-			x.moved[n.name.Namespace] = append(x.moved[n.name.Namespace], l)
-		}
+		s.addLabels(n, l)
 	}
 	for _, asks := range n.selectors {
 		n.held = append(n.held, s.addSelector(n, asks))
@@ -158,9 +165,7 @@ func (x *index) unlink(n *node) {
 	}
 	s := x.space(n.name.Namespace)
 	for _, l := range n.labels {
-		if s.removeLabels(n, l) {
-			x.moved[n.name.Namespace] = append(x.moved[n.name.Namespace], l)
-		}
+		s.removeLabels(n, l)
 	}
 	for _, held := range n.held {
 		x.moveSelected(n, held.asks)

@@ -36,11 +36,10 @@ func newSpace() *space {
 	return &space{sets: map[string]*labelSet{}, selectors: map[pair][]*selector{}, keys: map[string]int{}, byPair: map[pair]map[*labelSet]struct{}{}}
 }
 
-// addLabels notes that an object has labels. It reports whether these are new here.
-func (s *space) addLabels(n *node, labels *discover.Labels) bool {
+// addLabels notes that an object has labels.
+func (s *space) addLabels(n *node, labels *discover.Labels) {
 	set := s.sets[labels.Text()]
-	isNew := set == nil
-	if isNew {
+	if set == nil {
 		set = &labelSet{labels: labels}
 		s.sets[labels.Text()] = set
 		for key, value := range labels.All {
@@ -50,7 +49,6 @@ func (s *space) addLabels(n *node, labels *discover.Labels) bool {
 		}
 	}
 	set.objects = append(set.objects, n)
-	return isNew
 }
 
 func (s *space) addPair(p pair, set *labelSet) {
@@ -66,20 +64,19 @@ func (s *space) removePair(p pair, set *labelSet) {
 	}
 }
 
-// removeLabels undoes addLabels. It reports whether nothing has the labels any more.
-func (s *space) removeLabels(n *node, labels *discover.Labels) bool {
+// removeLabels undoes addLabels.
+func (s *space) removeLabels(n *node, labels *discover.Labels) {
 	set := s.sets[labels.Text()]
 	if set == nil {
-		return false
+		return
 	}
 	if set.objects = without(set.objects, n); len(set.objects) > 0 {
-		return false
+		return
 	}
 	delete(s.sets, labels.Text())
 	for key, value := range labels.All {
 		s.removePair(pair{key, value}, set)
 	}
-	return true
 }
 
 // addSelector notes that an object selects by labels, at least one.
