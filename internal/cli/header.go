@@ -125,10 +125,8 @@ func (o *headerOptions) members(args []string) ([]grammar.Member, error) {
 	}
 	for name := range o.parse {
 		if name != o.options.Header && name != grammar.BaggageHeader {
-			meant := ""
-			if near := explain.Nearest(name, []string{o.options.Header, grammar.BaggageHeader}); near != "" {
-				meant = "; did you mean " + near + "?"
-			} else if line := name + ":" + strings.Join(o.parse[name], ", "); isMembers(line) {
+			meant := explain.DidYouMean(explain.Nearest(name, []string{o.options.Header, grammar.BaggageHeader}))
+			if line := name + ":" + strings.Join(o.parse[name], ", "); meant == "" && isMembers(line) {
 				meant = fmt.Sprintf("; write '%s: %s'", o.options.Header, line)
 			}
 			return nil, usagef("--parse: %s carries no overrides: %s and %s do%s", name, o.options.Header, grammar.BaggageHeader, meant)

@@ -152,10 +152,7 @@ func (in *input) nothingThere(snapshot *model.Snapshot) *diag.Diagnostic {
 	if in.namespace == "" || len(namespaces) == 0 || slices.Contains(namespaces, in.namespace) {
 		return nil
 	}
-	meant := ""
-	if near := explain.Nearest(in.namespace, namespaces); near != "" {
-		meant = "; did you mean " + near + "?"
-	}
+	meant := explain.DidYouMean(explain.Nearest(in.namespace, namespaces))
 	d := diag.New(diag.NoServices, diag.Object{}, "there is no Service in namespace %s of %s%s", in.namespace, in.place(), meant).
 		WithFix("correct -n, or leave it out")
 	return &d

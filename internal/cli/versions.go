@@ -137,10 +137,7 @@ func nearService(services []report.Service, name string) string {
 			candidates = append(candidates, s.Name)
 		}
 	}
-	if near := explain.Nearest(name, candidates); near != "" {
-		return "; did you mean " + near + "?"
-	}
-	return ""
+	return explain.DidYouMean(explain.Nearest(name, candidates))
 }
 
 func objectsOf(services []report.Service) map[diag.Object]bool {

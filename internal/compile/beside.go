@@ -41,10 +41,7 @@ func findBeside(all *services) {
 // besideOf returns what g knows about the pods behind headless; the zero value if it has none
 // of them, or does not know which pods are released.
 func besideOf(headless *model.Service, g *given) beside {
-	shares := func(w model.Workload) bool {
-		return slices.ContainsFunc(headless.Backends, func(b model.Backend) bool { return b.Workload == w })
-	}
-	if !slices.ContainsFunc(g.Backends, func(b model.Backend) bool { return shares(b.Workload) }) {
+	if !slices.ContainsFunc(g.Backends, func(b model.Backend) bool { return headless.HasWorkload(b.Workload) }) {
 		return beside{}
 	}
 	other := *g
@@ -58,7 +55,7 @@ func besideOf(headless *model.Service, g *given) beside {
 		switch b := &pods[i]; {
 		case b.released:
 			released[b.Workload] = true
-		case shares(b.Workload):
+		case headless.HasWorkload(b.Workload):
 			out.unreleased = append(out.unreleased, b.Workload.String())
 			if g.hasIsolated(b) {
 				out.isolated = append(out.isolated, b.Workload.String())

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // clash is the pods that no label tells apart: those that get ordinary traffic, and others.
@@ -80,9 +79,7 @@ func (c *clash) isolatedFix() string {
 		if b.ordinary {
 			continue
 		}
-		at := slices.IndexFunc(c.isolated, func(iso isolated) bool {
-			return slices.ContainsFunc(iso.service.Backends, func(o model.Backend) bool { return o.Workload == b.Workload })
-		})
+		at := slices.IndexFunc(c.isolated, func(iso isolated) bool { return iso.service.HasWorkload(b.Workload) })
 		if at < 0 {
 			return ""
 		}

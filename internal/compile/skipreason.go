@@ -126,11 +126,8 @@ func (g *given) namedPreviews() []string {
 // isIsolated reports whether pods are also those of an isolated version, while other pods
 // behind g are not.
 func (g *given) isIsolated(b *backend) bool {
-	has := func(iso isolated, of *backend) bool {
-		return slices.ContainsFunc(iso.service.Backends, func(x model.Backend) bool { return x.Workload == of.Workload })
-	}
 	for _, iso := range g.isolated {
-		if has(iso, b) && slices.ContainsFunc(g.backends, func(o backend) bool { return !has(iso, &o) }) {
+		if iso.service.HasWorkload(b.Workload) && slices.ContainsFunc(g.backends, func(o backend) bool { return !iso.service.HasWorkload(o.Workload) }) {
 			return true
 		}
 	}

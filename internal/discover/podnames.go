@@ -43,24 +43,9 @@ func (r *reader) readPodNames() {
 // coversReleased marks d, which is about a label of pods, as the likely reason why it is not
 // known which pods of a Service are released, if exactly one Service has the pods.
 func (r *reader) coversReleased(d *diag.Diagnostic) {
-	var target diag.Object
-	for i := range r.snapshot.Services {
-		s := &r.snapshot.Services[i]
-		if s.Namespace != d.Object.Namespace || !hasWorkload(s, model.Workload{Kind: d.Object.Kind, Name: d.Object.Name}) {
-			continue
-		}
-		if target != (diag.Object{}) {
-			return
-		}
-		target = s.Object()
+	if s := r.onlyService(d.Object); s != nil {
+		d.Target, d.Covers = s.Object(), diag.ReleasedUnknown
 	}
-	if target != (diag.Object{}) {
-		d.Target, d.Covers = target, diag.ReleasedUnknown
-	}
-}
-
-func hasWorkload(s *model.Service, w model.Workload) bool {
-	return slices.ContainsFunc(s.Backends, func(b model.Backend) bool { return b.Workload == w })
 }
 
 func (r *reader) readPodLabels(object diag.Object, labels map[string]string, notes []string) {
@@ -130,8 +115,8 @@ func (r *reader) reportMisplaced() {
 		if len(names) > 1 {
 			it, is = "them", " are annotations of a Service, and have no effect on a "+w.Kind
 		}
-		if s := r.onlyService(object); s != "" {
-			of = "Service " + s
+		if s := r.onlyService(object); s != nil {
+			of = "Service " + s.Name
 		}
 		r.reportName(object, strings.Join(names, " and ")+is, "move "+it+" to "+of)
 		if w.Misplaced["released"] != "" || w.Misplaced["released-workload"] != "" {
@@ -153,17 +138,17 @@ func (r *reader) onService(namespace string, all map[string]string) bool {
 	})
 }
 
-// onlyService names the only Service that selects the pods of a workload; empty if there
+// onlyService returns the only Service that selects the pods of a workload; nil if there
 // are none or several.
-func (r *reader) onlyService(object diag.Object) string {
-	found := ""
+func (r *reader) onlyService(object diag.Object) *model.Service {
+	var found *model.Service
 	for i := range r.snapshot.Services {
 		s := &r.snapshot.Services[i]
-		if s.Namespace == object.Namespace && hasWorkload(s, model.Workload{Kind: object.Kind, Name: object.Name}) {
-			if found != "" {
-				return ""
+		if s.Namespace == object.Namespace && s.HasWorkload(model.Workload{Kind: object.Kind, Name: object.Name}) {
+			if found != nil {
+				return nil
 			}
-			found = s.Name
+			found = s
 		}
 	}
 	return found

@@ -58,7 +58,7 @@ func (x *index) firstCaller(from, namespace string) (*caller, *Note) {
 			names = append(names, known.Name)
 		}
 	}
-	n := note(diag.Warning, "there is no workload %s in namespace %s%s", c.name, c.namespace, didYouMean(Nearest(c.name, names)))
+	n := note(diag.Warning, "there is no workload %s in namespace %s%s", c.name, c.namespace, DidYouMean(Nearest(c.name, names)))
 	n.Fix = "it is assumed to have the label app=" + c.name
 	return c, &n
 }

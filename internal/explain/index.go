@@ -130,7 +130,7 @@ func (x *index) unknown(name, namespace string) error {
 // suggest returns "; did you mean …?" or nothing.
 func (x *index) suggest(name, namespace string) string {
 	if same := x.byName[name]; len(same) > 0 && namespace != "" {
-		return didYouMean(join(qualifiedNames(same), "or"))
+		return DidYouMean(join(qualifiedNames(same), "or"))
 	}
 	var here []string
 	for _, e := range x.services {
@@ -139,7 +139,7 @@ func (x *index) suggest(name, namespace string) string {
 		}
 	}
 	if near := Nearest(name, here); near != "" {
-		return didYouMean(near)
+		return DidYouMean(near)
 	}
-	return didYouMean(Nearest(name, slices.Collect(maps.Keys(x.byName))))
+	return DidYouMean(Nearest(name, slices.Collect(maps.Keys(x.byName))))
 }

@@ -121,7 +121,7 @@ func (x *index) otherVersions(e *entry, version string) Note {
 	}
 	suggestion := ""
 	if len(names) > fewNames {
-		suggestion = didYouMean(Nearest(version, names))
+		suggestion = DidYouMean(Nearest(version, names))
 	}
 	return note(diag.Warning, "Service %s.%s has no version %s; it has %s%s", e.Name, e.Namespace, version, join(shown, "and"), suggestion)
 }

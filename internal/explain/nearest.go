@@ -45,7 +45,8 @@ func distance(a, b string, limit int) int {
 	return last[len(b)]
 }
 
-func didYouMean(name string) string {
+// DidYouMean returns "; did you mean NAME?", or nothing for no name.
+func DidYouMean(name string) string {
 	if name == "" {
 		return ""
 	}

@@ -41,7 +41,7 @@ func (x *index) emptySet(set grammar.Member) *Note {
 	if set.Namespace != "" {
 		where = " in namespace " + set.Namespace
 	}
-	n := note(diag.Warning, "no Service%s has a version %s%s", where, set.Version, didYouMean(Nearest(set.Version, versions)))
+	n := note(diag.Warning, "no Service%s has a version %s%s", where, set.Version, DidYouMean(Nearest(set.Version, versions)))
 	if !there && set.Namespace != "" {
 		n.Message = fmt.Sprintf("there is no Service%s", where)
 	}

@@ -55,7 +55,7 @@ func Suggest(snapshot *model.Snapshot, list []diag.Diagnostic) []diag.Diagnostic
 				d.Fix = fmt.Sprintf("if this document has no namespace, add metadata.namespace: %s, or pass -n %s; else %s", namespaces[0], namespaces[0], d.Fix)
 			}
 		case near != "":
-			d.Message += didYouMean(near)
+			d.Message += DidYouMean(near)
 			d.Fix = fmt.Sprintf(correct, near)
 		}
 	}

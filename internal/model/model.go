@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -131,6 +132,11 @@ type Service struct {
 // Object returns the name of s for diagnostics.
 func (s *Service) Object() diag.Object {
 	return diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
+}
+
+// HasWorkload reports whether s selects pods of a workload.
+func (s *Service) HasWorkload(w Workload) bool {
+	return slices.ContainsFunc(s.Backends, func(b Backend) bool { return b.Workload == w })
 }
 
 // Port is one port of a Service.

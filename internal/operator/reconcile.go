@@ -93,19 +93,12 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	ended := r.writer.observe()
 	changes := r.islands.update()
 	r.logMissingNamespaces()
-	meshMissing := !r.hasMesh()
-	if meshMissing && !r.meshMissing {
-		r.log.Warn("Istio's kinds are not installed, so nothing is written")
-	}
-	if meshMissing != r.meshMissing {
-		r.reconcileAll = true
-	}
-	r.meshMissing = meshMissing
+	r.lookForMesh()
 	due := r.due(changes.changed, ended, began)
 	for _, p := range due {
 		r.islands.look(p)
 	}
-	if !meshMissing {
+	if !r.meshMissing {
 		r.planAll(ctx, due, changes.gone)
 	}
 	for _, p := range changes.gone {
@@ -116,11 +109,11 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 		if p.refused = refused[p]; p.island == nil {
 			p.refused = refused[nil]
 		}
-		if meshMissing {
+		if r.meshMissing {
 			p.planned, p.requeueAt = plan.Output{}, time.Time{}
 		}
 		if !p.failed {
-			r.report(ctx, p, meshMissing)
+			r.report(ctx, p)
 		}
 	}
 	for _, p := range changes.gone {
@@ -133,6 +126,18 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	}
 	r.cycles.Add(1)
 	return earlier(r.next(), r.writer.retry())
+}
+
+// lookForMesh notes whether the kinds of the objects of Overrides are installed.
+func (r *reconciler) lookForMesh() {
+	missing := !r.hasMesh()
+	if missing && !r.meshMissing {
+		r.log.Warn("Istio's kinds are not installed, so nothing is written")
+	}
+	if missing != r.meshMissing {
+		r.reconcileAll = true
+	}
+	r.meshMissing = missing
 }
 
 // due lists the islands to look at: those that have changed, those with a write that has
@@ -212,18 +217,18 @@ func (r *reconciler) input(p *islandState) plan.Input {
 
 // report reports the current state of an island: in readiness gates, the status of policies,
 // Events, and metrics.
-func (r *reconciler) report(ctx context.Context, p *islandState, meshMissing bool) {
+func (r *reconciler) report(ctx context.Context, p *islandState) {
 	p.requeueAt = earlier(p.requeueAt, r.gates.open(ctx, p, r.writer.writingSince))
 	p.diags = slices.Concat(exceptFor(p.objectDiags, p.planned.Diagnostics), p.planned.Diagnostics)
 	for _, refusal := range p.refused {
 		p.diags = append(p.diags, refusal.Diagnostic())
 	}
-	if !meshMissing {
+	if !r.meshMissing {
 		r.labelUse.Add(p.labelUse, -1)
 		p.findCurrent(r.options.DryRun)
 		r.labelUse.Add(p.labelUse, 1)
 	}
-	if p.island == nil && !meshMissing && !r.options.DryRun {
+	if p.island == nil && !r.meshMissing && !r.options.DryRun {
 		// The state of what is in no island comes last.
 		p.diags = append(p.diags, r.labelUse.Warnings(r.options.Model.VersionLabel)...)
 	}

@@ -10,7 +10,7 @@ import (
 // with them, which nobody changes. And returns false if no request fits both, or if the
 // conjunction has no representation: a match has one matcher for the path, the method and
 // each query parameter, so two different ones can be joined only if one implies the
-// other. Of headers both matchers are kept if necessary, see [joinHeaders].
+// other. Of headers both matchers are kept if necessary, see [headerJoiner].
 func (m Match) And(n Match) (Match, bool) {
 	out := m
 	ok := true
@@ -34,11 +34,11 @@ func (m Match) And(n Match) (Match, bool) {
 		*f.dst = joined
 	}
 	var good bool
-	out.Headers, good = joinHeaders(m.Headers, n.Headers, both)
+	out.Headers, good = joinMatchers(m.Headers, n.Headers, headerJoiner(both))
 	keep(good)
-	out.WithoutHeaders, good = joinHeaders(m.WithoutHeaders, n.WithoutHeaders, neither)
+	out.WithoutHeaders, good = joinMatchers(m.WithoutHeaders, n.WithoutHeaders, headerJoiner(neither))
 	keep(good)
-	out.QueryParams, good = joinParams(m.QueryParams, n.QueryParams)
+	out.QueryParams, good = joinMatchers(m.QueryParams, n.QueryParams, addParam)
 	keep(good)
 	out.SourceLabels, good = joinLabels(m.SourceLabels, n.SourceLabels)
 	keep(good)
@@ -68,9 +68,9 @@ func joinLabels(a, b map[string]string) (map[string]string, bool) {
 	return out, ok
 }
 
-// joinParams returns the conjunction of a and b. It returns false if a parameter would need
-// two matchers.
-func joinParams(a, b Matchers) (Matchers, bool) {
+// joinMatchers returns the conjunction of a and b, by adding those of b to a. It returns
+// false if one of them can't be added.
+func joinMatchers(a, b Matchers, add func(to Matchers, m Matcher) (Matchers, bool)) (Matchers, bool) {
 	switch {
 	case len(b) == 0:
 		return a, true
@@ -78,16 +78,26 @@ func joinParams(a, b Matchers) (Matchers, bool) {
 		return b, true
 	}
 	out := slices.Clone(a)
-	ok := true
 	for _, m := range b {
-		if mine, shared := a.Get(m.Name); shared {
-			joined, how := both(mine, m.StringMatch)
-			ok = ok && how == asOne
-			m.StringMatch = joined
+		var ok bool
+		if out, ok = add(out, m); !ok {
+			return out, false
 		}
-		out = out.with(m)
 	}
-	return out, ok
+	return out, true
+}
+
+// addParam adds a matcher of a query parameter. It returns false if the parameter would need
+// two matchers.
+func addParam(to Matchers, m Matcher) (Matchers, bool) {
+	if mine, shared := to.Get(m.Name); shared {
+		joined, how := both(mine, m.StringMatch)
+		if how != asOne {
+			return to, false
+		}
+		m.StringMatch = joined
+	}
+	return to.with(m), true
 }
 
 // relation says how two matchers of one value are combined.
@@ -102,24 +112,11 @@ const (
 	never
 )
 
-// joinHeaders returns the conjunction of a and b. Two matchers of one header without an
-// equivalent single one are both kept, under two spellings of its name. It returns false if
-// nothing fits both, or the name has no spelling left.
-func joinHeaders(a, b Matchers, resolve func(a, b StringMatch) (StringMatch, relation)) (Matchers, bool) {
-	switch {
-	case len(b) == 0:
-		return a, true
-	case len(a) == 0:
-		return b, true
-	}
-	out := slices.Clone(a)
-	for _, m := range b {
-		var ok bool
-		if out, ok = addHeader(out, m, resolve); !ok {
-			return out, false
-		}
-	}
-	return out, true
+// headerJoiner adds matchers of headers. Two matchers of one header without an equivalent
+// single one are both kept, under two spellings of its name. It returns false if nothing fits
+// both, or the name has no spelling left.
+func headerJoiner(resolve func(a, b StringMatch) (StringMatch, relation)) func(Matchers, Matcher) (Matchers, bool) {
+	return func(to Matchers, m Matcher) (Matchers, bool) { return addHeader(to, m, resolve) }
 }
 
 func addHeader(to Matchers, m Matcher, resolve func(a, b StringMatch) (StringMatch, relation)) (Matchers, bool) {
