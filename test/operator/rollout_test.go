@@ -61,7 +61,7 @@ func TestApply(t *testing.T) {
 	}
 	s.deploy(t, "v3")
 	s.ready(t, "v3", true)
-	s.applies(t, path, 0, []string{"updated DestinationRule cart-overrides", "updated VirtualService cart-overrides"})
+	s.applies(t, path, 0, []string{"updated DestinationRule cart-overrides", "updated VirtualService cart-overrides", "updated VirtualService cart-overrides"})
 	s.converges(t, 2)
 	s.remove(t, "v3")
 	s.applies(t, path, 0, []string{"updated VirtualService cart-overrides", "updated DestinationRule cart-overrides"})
