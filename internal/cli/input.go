@@ -78,6 +78,7 @@ func addModelOptions(flags *pflag.FlagSet, o *model.Options) {
 		flags.StringSliceVar(f.to, f.name, nil, "`namespaces` that see a "+f.kind+" without exportTo: ., * or ~, as in the mesh configuration (default: as configured there)")
 	}
 	flags.StringSliceVar(&o.CallerNamespaces, "caller-namespace", nil, "`namespace` whose proxies follow overrides, if routes must be limited to some (default all). Repeatable")
+	flags.StringSliceVar(&o.GatewayNamespaces, "gateway-namespace", nil, "`namespace` with pods of every Gateway, where the input does not have these pods. Repeatable")
 }
 
 // exportToFlag is a flag for a default of the mesh configuration for one kind.
@@ -136,9 +137,14 @@ func checkOptions(o *model.Options) error {
 	if err := grammar.ValidateNamespace(o.RootNamespace); err != nil {
 		return usagef("--root-namespace: %w", err)
 	}
-	for _, n := range o.CallerNamespaces {
-		if err := grammar.ValidateNamespace(n); err != nil {
-			return usagef("--caller-namespace: %w", err)
+	for _, f := range []struct {
+		name string
+		in   []string
+	}{{"caller-namespace", o.CallerNamespaces}, {"gateway-namespace", o.GatewayNamespaces}} {
+		for _, n := range f.in {
+			if err := grammar.ValidateNamespace(n); err != nil {
+				return usagef("--%s: %w", f.name, err)
+			}
 		}
 	}
 	for _, f := range exportToFlags(o) {

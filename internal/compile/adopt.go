@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -23,6 +24,8 @@ type userRoute struct {
 	// base is a copy of the user's, with hosts resolved; nil for a Service's own.
 	base         *istioapi.HTTPRoute
 	destinations []route.Destination
+	// of is the user's VirtualService that has it; nil for a Service's own.
+	of *model.VirtualService
 	// delegated is the user's route that delegates to it; nil for others.
 	delegated *mesh.Delegated
 	// pinned is set if a destination was replaced by a pin.
@@ -59,7 +62,10 @@ func readRoutes(ix *index, all *services, source *mesh.Source) *routesRead {
 			continue
 		}
 		// The pin changes the copy.
-		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP), delegated: r.Delegated}
+		u := userRoute{index: r.Index, name: r.HTTP.GetName(), base: proto.CloneOf(r.HTTP), of: source.User, delegated: r.Delegated}
+		if r.Delegated != nil {
+			u.of = r.Delegated.To
+		}
 		if why := normalizeAction(u.base); why != "" {
 			return &routesRead{problem: fmt.Sprintf("%s (route %d)", why, r.Index+1)}
 		}
@@ -122,6 +128,9 @@ func hasUnknownFields(in *skipInput) string {
 }
 
 func hasOtherRoutes(in *skipInput) string {
+	if in.source.Gateways != nil {
+		return "" // which are for listeners that carry no HTTP
+	}
 	if spec := in.source.User.Spec; len(spec.GetTcp()) > 0 || len(spec.GetTls()) > 0 {
 		return in.cannotAdopt("has TCP or TLS routes")
 	}

@@ -39,6 +39,7 @@
 //
 //	draft.go       which tables there are, and which namespaces see them
 //	otherhost.go   tables for hosts that are no Services, whose routes lead to one
+//	gateway.go     companions: tables for the hosts of gateways
 //	inforce.go     whose routes are in force for which callers
 //	adopt.go       the user's VirtualServices as lists of routes
 //	scope.go       which namespaces see a table

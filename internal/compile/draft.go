@@ -21,6 +21,10 @@ type draft struct {
 	adopted  *model.VirtualService
 	excluded []string
 	routes   []userRoute
+	// gateway is set for the table of a gateway's hosts; beside are further VirtualServices
+	// whose routes it has.
+	gateway bool
+	beside  []*model.VirtualService
 	// scoped is set if the table must name the namespaces that see it; within are those that
 	// it may name, nil for all.
 	scoped bool
@@ -68,6 +72,7 @@ func draftTables(ix *index, all *services, r *reporter) []*draft {
 			drafts = append(drafts, d)
 		}
 	}
+	drafts = append(drafts, x.draftGateways()...)
 	return nameTables(ix, drafts, r)
 }
 
@@ -120,9 +125,6 @@ func (x *drafter) draftService(s *service) (*draft, *skip) {
 	}
 	if k := firstReason(withName, in, x.r); k != nil {
 		return nil, k
-	}
-	if v := x.ix.gateways[s.host]; v != nil {
-		x.r.report(s.Service, diag.GatewayRoutes, "%s leads to it from a gateway, which does not follow overrides", v.Object())
 	}
 	return d, nil
 }

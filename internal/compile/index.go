@@ -23,8 +23,6 @@ type index struct {
 	// serviceRoutes has the routes of the Gateway API by the Service they are attached to,
 	// as namespace and name.
 	serviceRoutes map[[2]string]*model.ServiceRoute
-	// gateways has a VirtualService on a gateway by each host that it leads to.
-	gateways map[string]*model.VirtualService
 
 	// What follows is made when it is asked for, once.
 	callers  map[string][]model.Caller
@@ -47,30 +45,7 @@ func newIndex(snapshot *model.Snapshot, rejected Rejected) *index {
 			ix.serviceRoutes[s] = r
 		}
 	}
-	ix.gateways = gatewayRoutes(snapshot.VirtualServices, ix.mesh)
 	return ix
-}
-
-// meshGateway is the name of all sidecars among the gateways of a VirtualService.
-const meshGateway = "mesh"
-
-func gatewayRoutes(all []model.VirtualService, m *mesh.Mesh) map[string]*model.VirtualService {
-	out := map[string]*model.VirtualService{}
-	for i := range all {
-		v := &all[i]
-		if !slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != meshGateway }) {
-			continue
-		}
-		for _, h := range v.Spec.GetHttp() {
-			for _, r := range h.GetRoute() {
-				host := m.Concrete(m.Resolve(r.GetDestination().GetHost(), v.Namespace))
-				if out[host] == nil {
-					out[host] = v
-				}
-			}
-		}
-	}
-	return out
 }
 
 // services lists all Services.

@@ -138,9 +138,7 @@ func nameTables(ix *index, drafts []*draft, r *reporter) []*draft {
 			continue
 		}
 		hosts = append(hosts, d)
-		claims = append(claims, wanted{
-			namespace: d.table.Namespace, wants: []string{d.table.Owner, d.table.Owner + "-hosts"}, key: d.table.Owner,
-		})
+		claims = append(claims, d.wantedName())
 	}
 	reserved := func(namespace, name string) bool {
 		return ix.service(strings.TrimSuffix(name, ObjectSuffix), namespace) != nil

@@ -16,7 +16,7 @@ import (
 
 // compiled returns what the steps have made of a generated cluster.
 func compiled(t *rapid.T) (*services, Result) {
-	return run(newIndex(compiletest.Snapshot().Draw(t, "snapshot"), Rejected{}))
+	return run(newIndex(compiletest.Either().Draw(t, "snapshot"), Rejected{}))
 }
 
 // TestPinsLeadToReleasedPodsOnly: where ordinary traffic is pinned, no pod that
@@ -140,7 +140,7 @@ func versionNames(s *service) []string {
 func TestOutputIsValid(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		snapshot := compiletest.Snapshot().Draw(t, "snapshot")
+		snapshot := compiletest.Either().Draw(t, "snapshot")
 		before, _ := json.Marshal(snapshot)
 		result := Compile(snapshot)
 		again, _ := json.Marshal(Compile(snapshot))

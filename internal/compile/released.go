@@ -222,7 +222,7 @@ func (x *releasing) check(r *reporter) {
 		}
 		r.report(x.Service, diag.ReleasedGone, "no pod of the released version is left: ordinary traffic goes to all pods of the Service%s", x.butPreviews())
 	case found:
-	case len(candidates(x.pods)) == 0 && (x.memory != nil || x.named()):
+	case len(candidates(x.pods)) == 0 && (x.memory != nil || x.named()) && !x.servesUnread():
 		x.found.awaited = true
 		r.report(x.Service, diag.ReleasedGone, "only pods labelled as previews are left (%s): ordinary traffic, which they do not get, fails until %s exists", x.found.why, x.awaits())
 	default:
@@ -246,7 +246,7 @@ func (x *releasing) awaits() string {
 
 // butPreviews says that ordinary traffic does not reach previews, if there are any.
 func (x *releasing) butPreviews() string {
-	if len(candidates(x.pods)) < len(x.pods) {
+	if n := len(candidates(x.pods)); n > 0 && n < len(x.pods) {
 		return " that are not labelled as previews"
 	}
 	return ""

@@ -88,6 +88,9 @@ func (b *builder) conditions(t *service) []condition {
 		return unconditional
 	}
 	froms, methods := b.froms(t), b.methods(t)
+	if b.draft.gateway {
+		froms = nil // those are of callers inside
+	}
 	var out []condition
 	for _, f := range froms {
 		for _, m := range methods {

@@ -27,7 +27,11 @@ func tableScope(ix *index, d *draft) ([]string, bool) {
 	for _, n := range d.within {
 		within[n] = true
 	}
-	scope := filter(ix.callerNamespaces(&d.settings, d.seen, d.within != nil), func(n string) bool {
+	callers := ix.callerNamespaces(&d.settings, d.seen, d.within != nil)
+	if d.gateway && ix.options.CallerNamespaces == nil {
+		callers = d.within
+	}
+	scope := filter(callers, func(n string) bool {
 		return !slices.Contains(hidden, n) && (d.within == nil || within[n]) &&
 			!slices.ContainsFunc(d.targets, func(t *service) bool { return !t.subsets.seenFrom(n) })
 	})

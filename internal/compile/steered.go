@@ -107,19 +107,21 @@ func (b *builder) reportAdopted(groups []group) {
 				b.table.Name, hosts, d.adopted.Object(), enumerate(d.scope)).At(g.by.To.Origin))
 			continue
 		}
-		from := d.adopted
-		if first.delegated != nil {
-			from = first.delegated.To
-		}
-		if from.Steered.Is() && !steered[from] {
+		if from := first.of; from.Steered.Is() && !steered[from] {
 			steered[from] = true
 			b.reportSteeredRoutes(from, &g, hosts)
 		}
 		copied = true
 	}
 	if copied {
-		b.r.add(diag.New(diag.VirtualServiceAdopted, d.adopted.Object(), "VirtualService %s takes over its routes for %s, for callers in %s",
-			b.table.Name, hosts, enumerate(d.scope)).At(d.adopted.Origin))
+		callers := "callers"
+		if d.gateway {
+			callers = "gateway pods"
+		}
+		for _, v := range append([]*model.VirtualService{d.adopted}, d.beside...) {
+			b.r.add(diag.New(diag.VirtualServiceAdopted, v.Object(), "VirtualService %s takes over its routes for %s, for %s in %s",
+				b.table.Name, hosts, callers, enumerate(d.scope)).At(v.Origin))
+		}
 	}
 }
 

@@ -92,6 +92,9 @@ func (b *builder) build() {
 	b.fallback(groups)
 	if d.adopted != nil {
 		b.table.Adopted = d.adopted.Namespace + "/" + d.adopted.Name
+		for _, v := range d.beside {
+			b.table.Adopted += ", " + v.Namespace + "/" + v.Name
+		}
 		b.reportAdopted(groups)
 	}
 	if len(b.table.Routes) > manyRoutes {

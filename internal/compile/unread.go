@@ -17,6 +17,12 @@ func unreadNames(list []model.Unread) []string {
 	return slices.Compact(out)
 }
 
+// servesUnread reports whether endpoints that are not read may serve ordinary requests: they
+// are no previews. A pin that waits for other pods would take these requests from them.
+func (g *given) servesUnread() bool {
+	return slices.ContainsFunc(g.Unread, func(u model.Unread) bool { return u.Labels[PreviewLabel] != "true" })
+}
+
 func reportUnread(s *model.Service, r *reporter, format string, args ...any) {
 	r.report(s, diag.UnreadEndpoints, "it also has endpoints from %s: "+format, append([]any{enumerate(unreadNames(s.Unread))}, args...)...)
 }

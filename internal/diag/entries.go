@@ -252,7 +252,7 @@ var entries = []Entry{
 		DelegateRouteDropped, Warning, "Istio ignores a route that delegates, since the delegate has hosts or is not exported to it, or a route of the delegate, since its match conflicts with the root's. The adopted routes do the same.",
 		"give the delegate no hosts, export it, or make its match a subset of the root's",
 	},
-	{GatewayRoutes, Info, "A VirtualService routes from a gateway to the Service. The gateway itself does not follow overrides; they are followed from the second hop on.", ""},
+	{GatewayRoutes, Info, "A VirtualService routes from a gateway to the Service, and the gateway does not follow overrides, for the reason given. They are followed from the second hop on.", ""},
 	{
 		ServiceRouteInTheWay, Warning, "A Gateway API route is attached to the Service. Mixing it with a VirtualService is undefined. Nothing is written.",
 		"detach the route, or write the override rules into it",
@@ -295,7 +295,7 @@ var entries = []Entry{
 		"add a label to its workloadSelector that previews don't have",
 	},
 	{
-		EntranceNotPinned, Warning, "An Ingress, a route of the Gateway API or a VirtualService on a gateway leads to the Service. The pods of all versions share its requests.",
+		EntranceNotPinned, Warning, "An Ingress, a route of the Gateway API or a VirtualService on a gateway that does not follow overrides leads to the Service. The pods of all versions share its requests.",
 		"route it to a Service that selects released pods only, or give previews labels that this Service does not select",
 	},
 	{

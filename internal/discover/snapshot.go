@@ -39,6 +39,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.readPolicies()
 	r.readMesh()
 	r.readRoutes()
+	r.readGateways(groups)
 	r.readMeshConfig()
 	r.readNamespaces()
 	sortSnapshot(r.snapshot)
@@ -184,6 +185,7 @@ func sortSnapshot(s *model.Snapshot) {
 	slices.SortFunc(s.Sidecars, func(a, b model.Sidecar) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	slices.SortFunc(s.ServiceEntries, func(a, b model.ServiceEntry) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	slices.SortFunc(s.Entrances, func(a, b model.Entrance) int { return a.Object().Compare(b.Object()) })
+	slices.SortFunc(s.Gateways, func(a, b model.Gateway) int { return a.Object().Compare(b.Object()) })
 	slices.SortFunc(s.Foreign, diag.Object.Compare)
 	s.Callers = CompactCallers(s.Callers)
 }

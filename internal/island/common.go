@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -11,9 +13,11 @@ import (
 
 // common is what every island sees of the cluster beyond its own objects:
 //
-//	namespaces, their revisions, the mesh configuration, Sidecars   from objects
+//	namespaces, their revisions, the mesh configuration             from objects
+//	Sidecars, Gateways                                              from objects
 //	rules and ServiceEntries for hosts under a wildcard             from objects
-//	the namespaces that callers may be in, and the callers          from all islands
+//	the namespaces that callers may be in, the callers, and the
+//	pods of gateways                                                from all islands
 type common struct {
 	// base is the snapshot of the objects, and found are its diagnostics.
 	base  *model.Snapshot
@@ -23,16 +27,24 @@ type common struct {
 	callers                            map[model.Caller]int
 	namespaces                         map[string]int
 	newCallers, newBare, newNamespaces bool
+	// gateways are the Gateways, and gatewayPods counts the islands with pods of these, by
+	// [gatewayPodsKey].
+	gateways       []*istionetv1.Gateway
+	gatewayPods    map[string]int
+	newGatewayPods bool
 
 	// allCallers and allNamespaces are those of all islands, bare the callers without a
 	// sidecar, at which ordinary traffic is not kept from previews of any Service.
 	// allCallers is nil until some island needs it.
 	allCallers, bare []model.Caller
 	allNamespaces    []string
+	allGatewayPods   []model.GatewayPods
+	podsByKey        map[string]model.GatewayPods
 }
 
 func (c *common) init() {
 	c.base, c.callers, c.namespaces = &model.Snapshot{}, map[model.Caller]int{}, map[string]int{}
+	c.gatewayPods, c.podsByKey = map[string]int{}, map[string]model.GatewayPods{}
 	c.newNamespaces = true
 }
 
@@ -44,24 +56,31 @@ func (c *common) read(m *Map) {
 			objects.Put(n.object.Read)
 		}
 	}
-	before := c.base.Namespaces
+	before := shareOf(c.base)
 	c.base, c.found = objects.Snapshot(m.options.Model)
-	c.replace(share{namespaces: before}, share{namespaces: c.base.Namespaces})
+	c.gateways = objects.Gateways
+	c.replace(before, shareOf(c.base))
 }
 
 // share is the part that an island has in what all islands see.
 type share struct {
 	callers    []model.Caller
 	namespaces []string
+	gateways   []model.GatewayPods
 }
 
-func shareOf(s *model.Snapshot) share { return share{callers: s.Callers, namespaces: s.Namespaces} }
+func shareOf(s *model.Snapshot) share {
+	return share{callers: s.Callers, namespaces: s.Namespaces, gateways: s.GatewayPods}
+}
 
 // replace notes the share of an island.
 func (c *common) replace(before, after share) {
 	came := func(string) { c.newNamespaces = true }
 	count(c.namespaces, after.namespaces, 1, came)
 	count(c.namespaces, before.namespaces, -1, came)
+	pods := func(string) { c.newGatewayPods = true }
+	count(c.gatewayPods, c.podKeys(after.gateways), 1, pods)
+	count(c.gatewayPods, c.podKeys(before.gateways), -1, pods)
 	if slices.Equal(before.callers, after.callers) {
 		return
 	}
@@ -71,6 +90,16 @@ func (c *common) replace(before, after share) {
 	}
 	count(c.callers, after.callers, 1, moved)
 	count(c.callers, before.callers, -1, moved)
+}
+
+// podKeys returns keys of pods, by which podsByKey finds them.
+func (c *common) podKeys(pods []model.GatewayPods) []string {
+	out := make([]string, len(pods))
+	for i, p := range pods {
+		out[i] = p.Namespace + "/" + model.LabelString(p.Labels)
+		c.podsByKey[out[i]] = p
+	}
+	return out
 }
 
 // count adds n to the count of each key. It calls moved with each key that came or went.
@@ -94,6 +123,16 @@ func (c *common) settle() (all, callers bool) {
 		all = !slices.Equal(now, c.allNamespaces)
 		c.allNamespaces = now
 	}
+	if c.newGatewayPods {
+		for key := range c.podsByKey {
+			if c.gatewayPods[key] == 0 {
+				delete(c.podsByKey, key)
+			}
+		}
+		now := slices.SortedFunc(maps.Values(c.podsByKey), model.GatewayPods.Compare)
+		all = all || !slices.EqualFunc(now, c.allGatewayPods, func(a, b model.GatewayPods) bool { return a.Compare(b) == 0 })
+		c.allGatewayPods = now
+	}
 	if c.newBare {
 		now := c.listCallers(func(m model.Caller) bool { return m.NoSidecar })
 		all = all || !slices.Equal(now, c.bare)
@@ -102,7 +141,7 @@ func (c *common) settle() (all, callers bool) {
 	if callers = c.newCallers; callers {
 		c.allCallers = nil
 	}
-	c.newCallers, c.newBare, c.newNamespaces = false, false, false
+	c.newCallers, c.newBare, c.newNamespaces, c.newGatewayPods = false, false, false, false
 	return all, callers
 }
 
@@ -137,6 +176,7 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 		out.Callers = c.allCallers
 	}
 	out.Revisions, out.Tags, out.Uninjected, out.Sidecars = b.Revisions, b.Tags, b.Uninjected, b.Sidecars
+	out.Gateways, out.GatewayPods = b.Gateways, c.allGatewayPods
 	out.DestinationRules = merged(own.DestinationRules, b.DestinationRules, func(x, y model.DestinationRule) int { return x.Object().Compare(y.Object()) })
 	out.ServiceEntries = merged(own.ServiceEntries, b.ServiceEntries, func(x, y model.ServiceEntry) int { return x.Object().Compare(y.Object()) })
 	out.Foreign = merged(own.Foreign, b.Foreign, diag.Object.Compare)

@@ -13,7 +13,8 @@
 //
 //	tie.go       what each kind of object is tied to
 //	selector.go  which selectors select which labels
-//	index.go     the objects, and the islands that they fall into
+//	index.go     the objects, and what each is tied to
+//	regroup.go   the islands that they fall into
 //	common.go    what is common to all islands
 //	advice.go    what a Service may mean that selects nothing
 //	map.go       islands, compiled

@@ -6,6 +6,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -17,6 +18,8 @@ type index struct {
 	spaces  map[string]*space
 	// wildcards are the objects with routes for a wildcard.
 	wildcards map[string][]*node
+	// gatewayWildcards are those with routes for one at gateways.
+	gatewayWildcards map[string][]*node
 	// dirty are objects that changed, and stale the groups of which one has gone.
 	dirty map[*node]struct{}
 	stale map[*group]struct{}
@@ -47,7 +50,7 @@ type group struct {
 func newIndex(options *model.Options) *index {
 	return &index{
 		options: options, nodes: map[diag.Object]*node{}, byTie: map[Tie][]*node{}, spaces: map[string]*space{},
-		wildcards: map[string][]*node{}, dirty: map[*node]struct{}{}, common: map[*node]struct{}{}, stale: map[*group]struct{}{}, moved: map[string][]*discover.Labels{},
+		wildcards: map[string][]*node{}, gatewayWildcards: map[string][]*node{}, dirty: map[*node]struct{}{}, common: map[*node]struct{}{}, stale: map[*group]struct{}{}, moved: map[string][]*discover.Labels{},
 	}
 }
 
@@ -87,7 +90,7 @@ func (x *index) moveLabels(n *node) {
 
 // sameTies reports whether two states of an object are tied to the same.
 func (n *node) sameTies(other *node) bool {
-	return n.common == other.common && slices.Equal(n.names, other.names) && slices.Equal(n.wildcards, other.wildcards) &&
+	return n.common == other.common && slices.Equal(n.names, other.names) && slices.Equal(n.wildcards, other.wildcards) && slices.Equal(n.gatewayWildcards, other.gatewayWildcards) &&
 		slices.EqualFunc(n.labels, other.labels, func(a, b *discover.Labels) bool { return a.Text() == b.Text() }) &&
 		slices.EqualFunc(n.selectors, other.selectors, maps.Equal[map[string]string, map[string]string])
 }
@@ -130,6 +133,9 @@ func (x *index) link(n *node) {
 	for _, w := range n.wildcards {
 		add(x.wildcards, w, n)
 	}
+	for _, w := range n.gatewayWildcards {
+		add(x.gatewayWildcards, w, n)
+	}
 	if len(n.labels)+len(n.selectors) == 0 {
 		return
 	}
@@ -159,6 +165,9 @@ func (x *index) unlink(n *node) {
 	}
 	for _, w := range n.wildcards {
 		drop(x.wildcards, w, n)
+	}
+	for _, w := range n.gatewayWildcards {
+		drop(x.gatewayWildcards, w, n)
 	}
 	if len(n.labels)+len(n.selectors) == 0 {
 		return
@@ -207,6 +216,20 @@ func (x *index) neighbours(n *node, found func(*node)) {
 		if t.Kind == hostKind && len(x.wildcards) > 0 {
 			x.covering(t.Name, found)
 		}
+		if t.Kind == gatewayKind && len(x.gatewayWildcards) > 0 {
+			for w, nodes := range x.gatewayWildcards {
+				if mesh.Overlap(w, t.Name) {
+					each(nodes, found)
+				}
+			}
+		}
+	}
+	for _, w := range n.gatewayWildcards {
+		for t, nodes := range x.byTie {
+			if t.Kind == gatewayKind && mesh.Overlap(w, t.Name) {
+				each(nodes, found)
+			}
+		}
 	}
 	for _, w := range n.wildcards {
 		x.covering(w, found)
@@ -233,6 +256,12 @@ func (x *index) neighbours(n *node, found func(*node)) {
 	}
 }
 
+func each(nodes []*node, found func(*node)) {
+	for _, n := range nodes {
+		found(n)
+	}
+}
+
 // covering calls a function with the objects with a wildcard for a host, which may be one
 // itself.
 func (x *index) covering(host string, found func(*node)) {
@@ -254,124 +283,6 @@ func (x *index) covered(wildcard string, found func(*node)) {
 			}
 		}
 	}
-}
-
-// regroup finds out anew which objects belong together, as far as that may have changed.
-// It returns the groups of which an object changed that is tied to the same as before, those
-// that are new, or have other objects or ties, and those that are no more.
-func (x *index) regroup() (changed, regrouped, gone []*group) {
-	r := &regrouping{index: x, before: map[*group]struct{}{}, seen: map[*node]struct{}{}}
-	for g := range x.stale {
-		r.begin(g)
-	}
-	touched := map[*group]struct{}{}
-	for n := range x.dirty {
-		switch {
-		case n.common:
-		case n.group == nil:
-			r.starts = append(r.starts, n)
-		default:
-			touched[n.group] = struct{}{}
-		}
-	}
-	after := r.components()
-	for g := range touched {
-		if _, redone := r.before[g]; !redone {
-			changed = append(changed, g)
-		}
-	}
-	r.keep(after)
-	for _, g := range after {
-		for n := range g.nodes {
-			n.group = g
-		}
-		regrouped = append(regrouped, g)
-	}
-	for g := range r.before {
-		gone = append(gone, g)
-	}
-	clear(x.dirty)
-	clear(x.stale)
-	return changed, regrouped, gone
-}
-
-// regrouping is one call of regroup in the making.
-type regrouping struct {
-	*index
-
-	// before are the groups that are done anew; starts are their objects, and new ones.
-	before map[*group]struct{}
-	starts []*node
-	seen   map[*node]struct{}
-}
-
-// keep lets a group that only grew or shrank remain the same one.
-func (r *regrouping) keep(after []*group) {
-	parts := map[*group]int{}
-	former := make([]map[*group]struct{}, len(after))
-	for i, g := range after {
-		former[i] = map[*group]struct{}{}
-		for n := range g.nodes {
-			if n.group != nil {
-				former[i][n.group] = struct{}{}
-			}
-		}
-		for f := range former[i] {
-			parts[f]++
-		}
-	}
-	for i, g := range after {
-		for f := range former[i] {
-			if len(former[i]) == 1 && parts[f] == 1 {
-				f.nodes, after[i] = g.nodes, f
-				delete(r.before, f)
-			}
-		}
-	}
-}
-
-// begin has a group done anew.
-func (r *regrouping) begin(g *group) {
-	if g == nil {
-		return
-	}
-	if _, known := r.before[g]; known {
-		return
-	}
-	r.before[g] = struct{}{}
-	for n := range g.nodes {
-		r.starts = append(r.starts, n)
-	}
-}
-
-func (r *regrouping) components() []*group {
-	var out []*group
-	for i := 0; i < len(r.starts); i++ { // which grows
-		if _, known := r.seen[r.starts[i]]; !known {
-			out = append(out, r.component(r.starts[i]))
-		}
-	}
-	return out
-}
-
-// component returns all objects that are tied to one, directly or through others.
-func (r *regrouping) component(first *node) *group {
-	g := &group{nodes: map[*node]struct{}{}}
-	queue := []*node{first}
-	r.seen[first] = struct{}{}
-	for len(queue) > 0 {
-		n := queue[len(queue)-1]
-		queue = queue[:len(queue)-1]
-		g.nodes[n] = struct{}{}
-		r.begin(n.group)
-		r.neighbours(n, func(other *node) {
-			if _, known := r.seen[other]; !known {
-				r.seen[other] = struct{}{}
-				queue = append(queue, other)
-			}
-		})
-	}
-	return g
 }
 
 // Object is an object of a cluster.

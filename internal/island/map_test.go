@@ -248,9 +248,9 @@ func merged(t *rapid.T, results []compile.Result, found []diag.Diagnostic) (comp
 // clusters draws the objects of two clusters, and the options of the first.
 func clusters(t *rapid.T) (options model.Options, objects, other map[diag.Object]discover.Object) {
 	t.Helper()
-	snapshot := compiletest.Snapshot().Draw(t, "snapshot")
+	snapshot := compiletest.Either().Draw(t, "snapshot")
 	objects = cluster(t, string(compiletest.Manifests(snapshot)))
-	other = cluster(t, string(compiletest.Manifests(compiletest.Snapshot().Draw(t, "other snapshot"))))
+	other = cluster(t, string(compiletest.Manifests(compiletest.Either().Draw(t, "other snapshot"))))
 	return snapshot.Options, objects, other
 }
 

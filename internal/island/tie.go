@@ -23,12 +23,16 @@ import (
 //	--------------  ------------------------------------------  --------------------------
 //	of an object    that object                                 it, and those that refer to it
 //	Host            a host that the mesh may know               what has it, or leads to it
+//	GatewayHost     a host of gateways                          what has routes for it there
 //	Claim           the name of an object that may be written   what may write it, or has it
 type Tie = diag.Object
 
 const (
 	hostKind  = "Host"
 	claimKind = "Claim"
+	// gatewayKind is for hosts of VirtualServices on gateways, whose wildcards have nothing to
+	// do with Services.
+	gatewayKind = "GatewayHost"
 )
 
 // HostTie is the tie of a host.
@@ -45,6 +49,8 @@ type ties struct {
 	names   []Tie
 	// wildcards are hosts with a "*" that the object has routes for.
 	wildcards []string
+	// gatewayWildcards are those at gateways.
+	gatewayWildcards []string
 	// labels are those by which selectors select it, selectors those by which it selects.
 	labels    []*discover.Labels
 	selectors []map[string]string
@@ -215,6 +221,7 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 	t.add("VirtualService", v.Namespace, v.Name)
 	t.claim(v.Namespace, v.Name)
 	t.claim(v.Namespace, v.Name+"-hosts")
+	t.claim(v.Namespace, v.Name+compile.GatewaySuffix)
 	t.claimed(v.Namespace, v.Name)
 	t.steeredBy(&v.ObjectMeta)
 	namespaces := t.namespacesOf(v)
@@ -228,6 +235,9 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 	}
 	if !mesh.BoundToMesh(v.Spec.GetGateways()) {
 		t.wildcards = nil // which no sidecar looks at
+	}
+	if slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != "mesh" }) {
+		t.onGateways(v)
 	}
 	to := func(d *istioapi.Destination) {
 		if d.GetHost() != "" {
@@ -259,6 +269,18 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 		for _, d := range r.GetRoute() {
 			to(d.GetDestination())
 		}
+	}
+}
+
+// onGateways adds the hosts of a VirtualService at gateways. Gateways have routes of one for
+// "*.example.com" for a host under it, too, if that is what a server of theirs has.
+func (t *ties) onGateways(v *discover.VirtualService) {
+	for _, host := range v.Spec.GetHosts() {
+		host = strings.ToLower(t.options.Resolve(host, v.Namespace))
+		if strings.HasPrefix(host, "*") {
+			t.gatewayWildcards = append(t.gatewayWildcards, host)
+		}
+		t.names = append(t.names, Tie{Kind: gatewayKind, Name: host})
 	}
 }
 

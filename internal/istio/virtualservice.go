@@ -52,7 +52,7 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 	}
 	annotate(&out.ObjectMeta, AdoptedAnnotation, table.Adopted)
 	annotate(&out.ObjectMeta, ReleasedAnnotation, table.Released)
-	out.Spec.Hosts = table.Hosts
+	out.Spec.Hosts, out.Spec.Gateways = table.Hosts, table.Gateways
 	out.Spec.ExportTo = table.ExportTo
 	for i := 0; i < len(table.Routes); i++ {
 		if d := table.DelegationAt(i); d != nil {

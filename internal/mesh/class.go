@@ -22,6 +22,8 @@ type Class struct {
 
 	// any is set if the class contains all callers.
 	any bool
+	// gateway is set for pods of gateways.
+	gateway bool
 	// byRevision is set if the island has objects for one revision only.
 	byRevision bool
 }
@@ -45,6 +47,8 @@ func (c *Class) String() string {
 	switch {
 	case c.any:
 		return "all callers"
+	case c.gateway:
+		return "gateway pods in namespace " + c.Namespace + " with labels " + strings.TrimSuffix(model.LabelString(c.Labels), ",")
 	case c.Namespace == Elsewhere:
 		b.WriteString("callers in other namespaces")
 	case len(c.Namespaces) > 1:

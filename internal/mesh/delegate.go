@@ -106,7 +106,7 @@ func (m *Mesh) refusesDelegate(root, v *model.VirtualService) string {
 	return ""
 }
 
-// resolved returns a copy of h in which hosts are fully qualified.
+// resolved returns a copy of h in which the names of hosts and gateways are complete.
 func (m *Mesh) resolved(h *istioapi.HTTPRoute, namespace string) *istioapi.HTTPRoute {
 	out := h.DeepCopy()
 	resolve := func(d *istioapi.Destination) {
@@ -120,6 +120,11 @@ func (m *Mesh) resolved(h *istioapi.HTTPRoute, namespace string) *istioapi.HTTPR
 	resolve(out.GetMirror())
 	for _, mirror := range out.GetMirrors() {
 		resolve(mirror.GetDestination())
+	}
+	for _, match := range out.GetMatch() {
+		for i, name := range match.GetGateways() {
+			match.Gateways[i] = GatewayName(name, namespace)
+		}
 	}
 	return out
 }

@@ -17,9 +17,11 @@
 //	island.go          the objects that decide about a few hosts
 //	class.go           the callers that these tell apart
 //	virtualhost.go     virtual hosts: the answer
+//	gateway.go         … and those of gateways
+//	server.go          … on the servers of Gateways
 //	hash.go            consistent hashes, and the retries of a route that says nothing of them
 //
-// Proxies of gateways and waypoints are not described.
+// Waypoints are not described, and gateways of the Gateway API are not.
 //
 // Where the age of an object is not known (manifests have none), the order of
 // objects is not known either: [Order] says which one is assumed, and what is to

@@ -25,12 +25,27 @@ func readMatches(in []*istioapi.HTTPMatchRequest) ([]route.Match, bool, error) {
 			continue
 		}
 		match, err := readMatch(m)
+		if err == nil {
+			err = noClaims(&match)
+		}
 		if err != nil {
 			return nil, false, fmt.Errorf("match[%d].%w", i, err)
 		}
 		out = append(out, match)
 	}
 	return out, len(in) == 0 || len(out) > 0, nil
+}
+
+// noClaims returns an error for a match that Istio refuses for sidecars.
+func noClaims(m *route.Match) error {
+	for _, list := range []route.Matchers{m.Headers, m.WithoutHeaders} {
+		for i := range list {
+			if strings.HasPrefix(list[i].Name, "@request.auth.claims") {
+				return fmt.Errorf("headers: %s: claims can only be matched at gateways", list[i].Name)
+			}
+		}
+	}
+	return nil
 }
 
 // readMatch translates one alternative. If it names gateways, Istio ignores the labels
@@ -89,9 +104,6 @@ func readStrings(in map[string]*istioapi.StringMatch, fold bool) (route.Matchers
 		match, err := readString(in[name])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if strings.HasPrefix(name, "@request.auth.claims") {
-			return nil, fmt.Errorf("%s: claims can only be matched at gateways", name)
 		}
 		out = append(out, route.Matcher{Name: name, StringMatch: match})
 	}

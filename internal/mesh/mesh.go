@@ -20,7 +20,9 @@ type Mesh struct {
 	// byName finds every VirtualService, including delegates.
 	byName  map[[2]string]*model.VirtualService
 	sources sourceIndex
-	rules   ruleIndex
+	// onGateways are those that apply to gateways.
+	onGateways sourceIndex
+	rules      ruleIndex
 	// sidecars are by namespace, in istiod's order; in reverse order if ages are not
 	// known.
 	sidecars, sidecarsReversed map[string][]*model.Sidecar
@@ -179,7 +181,7 @@ func (r *Route) forNamespace(namespace string) bool {
 
 // Ours is an index of the objects that Overrides makes.
 type Ours struct {
-	sources sourceIndex
+	sources, onGateways sourceIndex
 	// rules are by host.
 	rules map[string][]*Rule
 	// leading has the tables that route, or mirror requests, to a host; computed on
@@ -199,7 +201,11 @@ func (o *Ours) leadingTo(host string) []*Source {
 func (m *Mesh) Ours(tables []route.Table, rules []route.SubsetRule) *Ours {
 	o := &Ours{rules: make(map[string][]*Rule, len(rules))}
 	for i := range tables {
-		o.sources.add(m.tableSource(&tables[i]))
+		if s := m.tableSource(&tables[i]); s.Gateways != nil {
+			o.onGateways.add(s)
+		} else {
+			o.sources.add(s)
+		}
 	}
 	for i := range rules {
 		o.rules[rules[i].Host] = append(o.rules[rules[i].Host], m.ourRule(&rules[i]))
@@ -207,7 +213,7 @@ func (m *Mesh) Ours(tables []route.Table, rules []route.SubsetRule) *Ours {
 	return o
 }
 
-// Sources lists the tables.
+// Sources lists the tables for sidecars.
 func (o *Ours) Sources() []*Source { return o.sources.all }
 
 // For lists the tables that name a host.

@@ -49,6 +49,9 @@ func sortSidecars(list []*model.Sidecar, order Order) {
 // none: the first of their namespace that selects them, or else the root namespace's one
 // without a selector (pilot/pkg/model: PushContext.getSidecarScope).
 func (x *Island) sidecarOf(class *Class) *model.Sidecar {
+	if class.gateway {
+		return nil // they import everything (pilot/pkg/model: DefaultSidecarScopeForGateway)
+	}
 	of := x.mesh.sidecars
 	if x.order.Reverse {
 		of = x.mesh.sidecarsReversed

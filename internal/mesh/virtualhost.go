@@ -322,6 +322,9 @@ func (x *Island) Cluster(class *Class, port uint32, d *route.Destination) Cluste
 		out.Port = port
 	}
 	s := x.services.of(d.Host)
+	if class.gateway {
+		return x.clusterAtGateway(s, class, d, out)
+	}
 	if s == nil || s.Stands == "" || !s.hasPort(port) || !s.seenBy(class) {
 		return out
 	}
@@ -354,6 +357,9 @@ func (x *Island) Exists(class *Class, c Cluster) bool {
 // VirtualService need not be exported to its own namespace.
 func (x *Island) imports(class *Class, s *Service, port uint32) bool {
 	seen := s.seenBy(class)
+	if class.gateway {
+		return seen // whatever VirtualServices lead to
+	}
 	if !seen && (s.Namespace != class.Namespace || !class.reads(s.revision())) {
 		return false
 	}

@@ -27,6 +27,8 @@ type Source struct {
 	// written are the resolved hosts in the case in which they are written: in some
 	// places Istio compares these.
 	written []string
+	// Gateways are the gateways that it applies to, as "namespace/name"; nil for sidecars.
+	Gateways []string
 	// User is the user's VirtualService, Table that of Overrides; one of them is nil.
 	User  *model.VirtualService
 	Table *route.Table
@@ -88,9 +90,16 @@ type Route struct {
 	NeedsOverride bool
 	// Delegated is the route that delegates to it; nil for others.
 	Delegated *Delegated
+	// Gateways are those that it is for; nil for all of its VirtualService.
+	Gateways []string
 	// row is the row of a table of Overrides; nil for others.
 	row *route.Route
+	// from is the VirtualService that has it, for a route of a [GatewayHost].
+	from *Source
 }
+
+// From returns the VirtualService that has a route of a [GatewayHost].
+func (r *Route) From() *Source { return r.from }
 
 // Row returns the row of the table that r is made from; nil for users' routes.
 func (r *Route) Row() *route.Route { return r.row }
@@ -123,13 +132,28 @@ func (m *Mesh) indexVirtualServices() {
 	}
 	for i := range m.snapshot.VirtualServices {
 		v := &m.snapshot.VirtualServices[i]
-		if len(v.Spec.GetHosts()) > 0 && BoundToMesh(v.Spec.GetGateways()) {
+		if len(v.Spec.GetHosts()) == 0 {
+			continue
+		}
+		if BoundToMesh(v.Spec.GetGateways()) {
 			m.sources.add(m.userSource(v))
+		}
+		if gateways := gatewaysOf(v); len(gateways) > 0 {
+			m.onGateways.add(m.gatewaySource(v, gateways))
 		}
 	}
 }
 
 func (m *Mesh) userSource(v *model.VirtualService) *Source {
+	s := m.sourceOf(v)
+	s.Routes, s.Dropped, s.Problem = m.readRoutes(v)
+	s.other, s.gateways = m.otherDestinations(v), m.gatewayRoutes(v)
+	s.listDestinations()
+	return s
+}
+
+// sourceOf returns the source of a user's VirtualService without its routes.
+func (m *Mesh) sourceOf(v *model.VirtualService) *Source {
 	s := &Source{
 		Object: v.Object(), Namespace: v.Namespace, Created: v.Created, Revision: v.Revision, User: v,
 		scope: scopeOf(v.Spec.GetExportTo(), m.snapshot.Mesh.VirtualServiceExportTo, v.Namespace),
@@ -141,9 +165,6 @@ func (m *Mesh) userSource(v *model.VirtualService) *Source {
 			s.Hosts, s.verbatim = append(s.Hosts, resolved), append(s.verbatim, h)
 		}
 	}
-	s.Routes, s.Dropped, s.Problem = m.readRoutes(v)
-	s.other, s.gateways = m.otherDestinations(v), m.gatewayRoutes(v)
-	s.listDestinations()
 	return s
 }
 
@@ -212,19 +233,26 @@ func (m *Mesh) readRoutes(v *model.VirtualService) ([]Route, []Dropped, error) {
 		if len(matches) == 0 {
 			matches = []route.Match{{}}
 		}
-		r := Route{HTTP: h, Index: i, Delegated: from[i]}
-		for _, d := range h.GetRoute() {
-			to := m.destination(d.GetDestination(), v.Namespace)
-			to.Weight, to.Headers = d.GetWeight(), d.GetHeaders()
-			r.Destinations = append(r.Destinations, to)
-		}
-		r.Mirrors = m.mirrors(h, v.Namespace)
+		r := m.routeOf(v, h)
+		r.Index, r.Delegated = i, from[i]
 		for j := range matches {
 			r.Match = &matches[j]
 			out = append(out, r)
 		}
 	}
 	return out, dropped, nil
+}
+
+// routeOf returns a route of v without its match.
+func (m *Mesh) routeOf(v *model.VirtualService, h *istioapi.HTTPRoute) Route {
+	r := Route{HTTP: h}
+	for _, d := range h.GetRoute() {
+		to := m.destination(d.GetDestination(), v.Namespace)
+		to.Weight, to.Headers = d.GetWeight(), d.GetHeaders()
+		r.Destinations = append(r.Destinations, to)
+	}
+	r.Mirrors = m.mirrors(h, v.Namespace)
+	return r
 }
 
 // UnknownFieldsError means that an object has fields that are newer than this program.
@@ -286,7 +314,7 @@ var everything = &route.Match{}
 
 // tableSource returns the source of a table of Overrides.
 func (m *Mesh) tableSource(t *route.Table) *Source {
-	s := &Source{Object: istio.TableObject(t), Namespace: t.Namespace, Revision: t.Revision, Table: t}
+	s := &Source{Object: istio.TableObject(t), Namespace: t.Namespace, Revision: t.Revision, Gateways: t.Gateways, Table: t}
 	s.scope = scopeOf(t.ExportTo, m.snapshot.Mesh.VirtualServiceExportTo, t.Namespace)
 	for _, h := range t.Hosts {
 		s.written = append(s.written, m.Resolve(h, t.Namespace))

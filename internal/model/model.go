@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type Snapshot struct {
 	ServiceEntries   []ServiceEntry
 	// Entrances are the ways into the cluster that lead to Services.
 	Entrances []Entrance
+	Gateways  []Gateway
+	// GatewayPods are the pods that some Gateway selects.
+	GatewayPods []GatewayPods
 	// Mesh is the mesh configuration about visibility.
 	Mesh MeshConfig
 	// Revisions is the revision of Istio of each namespace's proxies, if its labels say
@@ -54,6 +58,9 @@ type Options struct {
 	// CallerNamespaces are the namespaces whose proxies get scoped VirtualServices; empty
 	// means every namespace of the snapshot.
 	CallerNamespaces []string
+	// GatewayNamespaces are further namespaces with the pods of every Gateway, for input
+	// without these pods.
+	GatewayNamespaces []string
 	// Static is set if the output is applied by hand, so that nothing follows changes.
 	Static bool
 	// Mesh are settings that override the mesh configuration that was read; nil fields
@@ -345,6 +352,40 @@ type Entrance struct {
 // Object returns the name of e for diagnostics.
 func (e *Entrance) Object() diag.Object {
 	return diag.Object{Kind: e.Kind, Namespace: e.Namespace, Name: e.Name}
+}
+
+// Gateway is an Istio Gateway: ports and hosts of gateway proxies.
+type Gateway struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	// Revision is the value of the label istio.io/rev: only that istiod reads the object;
+	// empty if all do.
+	Revision string
+	// Spec is the user's specification; never changed.
+	Spec *istioapi.Gateway
+}
+
+// Object returns the name of g for diagnostics.
+func (g *Gateway) Object() diag.Object {
+	return diag.Object{Kind: "Gateway", Namespace: g.Namespace, Name: g.Name}
+}
+
+// Selects reports whether g is for pods with some labels. One without a selector is for all
+// gateway proxies.
+func (g *Gateway) Selects(labels map[string]string) bool {
+	return HasLabels(labels, g.Spec.GetSelector())
+}
+
+// GatewayPods are the pods of gateway proxies in a namespace that have the same labels.
+type GatewayPods struct {
+	Namespace string
+	Labels    map[string]string
+}
+
+// Compare orders pods by namespace and labels.
+func (p GatewayPods) Compare(q GatewayPods) int {
+	return cmp.Or(cmp.Compare(p.Namespace, q.Namespace), cmp.Compare(LabelString(p.Labels), LabelString(q.Labels)))
 }
 
 // MeshConfig is the part of Istio's mesh configuration about visibility of objects

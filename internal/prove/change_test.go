@@ -26,7 +26,7 @@ func TestChangesBothWays(t *testing.T) {
 	t.Parallel()
 	changed := 0
 	rapid.Check(t, func(t *rapid.T) {
-		before := compiletest.Snapshot().Draw(t, "snapshot")
+		before := compiletest.Either().Draw(t, "snapshot")
 		after := altered(t, before)
 		b, a := stateOf(before), stateOf(after)
 		if d := prove.Changes(b, b); len(d.Changes)+len(d.Opened)+len(d.NotCompared) > 0 {

@@ -97,10 +97,13 @@ type checker struct {
 	fields map[[2]*istioapi.HTTPRoute]string
 	// entrances are the doors other than sidecars, by host; selecting are the
 	// ServiceEntries with a selector, by namespace; noSidecar names callers.
-	entrances map[string][]compile.Door
+	entrances map[string][]entrance
 	selecting map[string][]*model.ServiceEntry
 	noSidecar string
-	report    Report
+	// atGateways are the routes that ordinary requests take at gateways, by the host that
+	// they lead to.
+	atGateways map[string][]gatewayRoute
+	report     Report
 }
 
 // Check proves that the tables and rules of a result change nothing for ordinary requests
@@ -125,6 +128,7 @@ func check(snapshot *model.Snapshot, users *mesh.Mesh, result *compile.Result) *
 	for _, s := range c.ours.Sources() {
 		c.table(s)
 	}
+	c.gateways()
 	for i := range result.SubsetRules {
 		c.rule(&result.SubsetRules[i])
 	}

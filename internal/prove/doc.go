@@ -18,11 +18,13 @@
 //
 //	prove.go     Compile: make, prove, make less
 //	check.go     what is compared with what
+//	gateway.go   … at gateways
 //	route.go     lists of routes
 //	action.go    what a route does
 //	match.go     what an ordinary request meets of a match
 //	rule.go      DestinationRules
 //	door.go      the ways to pods that are not released, pinned or not
+//	entrance.go  … from gateways
 //	doorsay.go   what is said of those that are not pinned
 //	caller.go    who comes in by them
 //	change.go    two states of a cluster: what becomes of hosts

@@ -211,12 +211,8 @@ func (f *doorFinder) subsets() {
 
 // outside lists the doors other than callers' sidecars.
 func (f *doorFinder) outside() {
-	for _, d := range f.entrances[f.service.Host] {
-		if d.Kind == compile.DoorGateway && d.Callers != "" {
-			// Callers holds the subset that it leads to.
-			d.Pinned, d.Callers = !f.userSubsetHolds(d.Callers), ""
-		}
-		f.add(d)
+	for _, e := range f.entrances[f.service.Host] {
+		f.add(f.entrance(e))
 	}
 	for _, way := range f.of.Reachable {
 		f.add(compile.Door{Kind: compile.DoorExposed, Name: way})
@@ -239,22 +235,6 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// userSubsetHolds reports whether a user's subset has a preview, or is not known.
-func (f *doorFinder) userSubsetHolds(name string) bool {
-	found := false
-	for _, r := range f.mesh.UserRules(f.service.Host) {
-		for _, s := range r.Subsets {
-			if s.Name == name {
-				found = true
-				if f.holds(s.Labels) {
-					return true
-				}
-			}
-		}
-	}
-	return !found
-}
-
 // ports lists the ports on which not all traffic is pinned.
 func (f *doorFinder) ports() {
 	for _, p := range f.of.Ports {
@@ -271,7 +251,7 @@ func (f *doorFinder) ports() {
 // Ingresses and routes on gateways lead to, the ServiceEntries that select pods, and
 // callers without a sidecar.
 func (c *checker) indexEntrances() {
-	c.entrances, c.selecting = map[string][]compile.Door{}, map[string][]*model.ServiceEntry{}
+	c.entrances, c.selecting = map[string][]entrance{}, map[string][]*model.ServiceEntry{}
 	for i := range c.snapshot.ServiceEntries {
 		if e := &c.snapshot.ServiceEntries[i]; len(e.Spec.GetWorkloadSelector().GetLabels()) > 0 {
 			c.selecting[e.Namespace] = append(c.selecting[e.Namespace], e)
@@ -286,49 +266,4 @@ func (c *checker) indexEntrances() {
 	slices.Sort(without)
 	c.noSidecar = few(slices.Compact(without))
 	c.indexGateways()
-}
-
-func (c *checker) indexGateways() {
-	add := func(host string, d compile.Door) {
-		host = c.mesh.Concrete(host)
-		if !slices.Contains(c.entrances[host], d) {
-			c.entrances[host] = append(c.entrances[host], d)
-		}
-	}
-	for i := range c.snapshot.VirtualServices {
-		v := &c.snapshot.VirtualServices[i]
-		if !onGateway(v) {
-			continue
-		}
-		for _, h := range v.Spec.GetHttp() {
-			for _, r := range h.GetRoute() {
-				to := r.GetDestination()
-				add(c.mesh.Resolve(to.GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: to.GetSubset()})
-			}
-			if h.GetMirror() != nil {
-				add(c.mesh.Resolve(h.GetMirror().GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: h.GetMirror().GetSubset()})
-			}
-		}
-		for _, t := range v.Spec.GetTcp() {
-			for _, r := range t.GetRoute() {
-				add(c.mesh.Resolve(r.GetDestination().GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: r.GetDestination().GetSubset()})
-			}
-		}
-		for _, t := range v.Spec.GetTls() {
-			for _, r := range t.GetRoute() {
-				add(c.mesh.Resolve(r.GetDestination().GetHost(), v.Namespace), compile.Door{Kind: compile.DoorGateway, Name: v.Object().String(), Callers: r.GetDestination().GetSubset()})
-			}
-		}
-	}
-	for i := range c.snapshot.Entrances {
-		e := &c.snapshot.Entrances[i]
-		for _, s := range e.Services {
-			add(c.mesh.FQDN(s[1], s[0]), compile.Door{Kind: compile.DoorEntrance, Name: e.Object().String()})
-		}
-	}
-}
-
-// onGateway reports whether v applies to gateways, and not only to sidecars.
-func onGateway(v *model.VirtualService) bool {
-	return slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != "mesh" })
 }

@@ -3,6 +3,7 @@ package prove
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -79,7 +80,7 @@ func (f *doorFinder) say() {
 		case compile.DoorServiceEntry:
 			f.tell(diag.ServiceEntryReachesPods, "%s also selects %s", d.Name, f.previews())
 		case compile.DoorGateway:
-			f.tell(diag.EntranceNotPinned, "%s leads to it from a gateway, which does not follow overrides: ordinary requests there reach %s", d.Name, f.previews()).
+			f.tell(diag.EntranceNotPinned, "%s; ordinary requests there reach %s", f.unfollowed(d.Name), f.previews()).
 				Covers = diag.GatewayRoutes
 		case compile.DoorEntrance:
 			f.tell(diag.EntranceNotPinned, "%s leads to it: ordinary requests there reach %s", d.Name, f.previews())
@@ -96,6 +97,18 @@ func (f *doorFinder) say() {
 			f.tell(diag.NonHTTPPortShared, "port %s does not carry HTTP: the pods of all versions share its traffic", d.Name)
 		}
 	}
+}
+
+// unfollowed says why overrides are not followed at a gateway that a VirtualService leads
+// from, as another diagnostic about the Service does.
+func (f *doorFinder) unfollowed(name string) string {
+	object := f.of.Object()
+	for i := range f.result.Diagnostics {
+		if d := &f.result.Diagnostics[i]; d.Code == diag.GatewayRoutes && d.Object == object && strings.HasPrefix(d.Message, name+" ") {
+			return d.Message
+		}
+	}
+	return name + " leads to it from a gateway, which does not follow overrides"
 }
 
 // previews names the workloads of the previews.

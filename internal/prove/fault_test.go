@@ -21,7 +21,7 @@ func TestFaultsAreNotMade(t *testing.T) {
 			t.Parallel()
 			planted, noticed := 0, 0
 			rapid.Check(t, func(t *rapid.T) {
-				snapshot := compiletest.Snapshot().Draw(t, "snapshot")
+				snapshot := compiletest.Either().Draw(t, "snapshot")
 				wrong := compile.Compile(snapshot)
 				if !fault.Plant(&wrong) {
 					return

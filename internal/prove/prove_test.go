@@ -24,7 +24,7 @@ func TestCompilePasses(t *testing.T) {
 	t.Parallel()
 	tables, left := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		snapshot := compiletest.Snapshot().Draw(t, "snapshot")
+		snapshot := compiletest.Either().Draw(t, "snapshot")
 		all := compile.Compile(snapshot)
 		result, _ := prove.Compile(snapshot)
 		report := prove.Check(snapshot, &result)

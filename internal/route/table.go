@@ -27,6 +27,8 @@ type Table struct {
 	Adopted string
 	// Hosts are fully qualified, or the user's own strings.
 	Hosts []string
+	// Gateways are the gateways whose proxies have it, as "namespace/name"; nil for sidecars.
+	Gateways []string
 	// ExportTo lists the namespaces that see it; empty means all.
 	ExportTo []string
 	// Revision is the revision of the only istiod that reads it; empty for all.

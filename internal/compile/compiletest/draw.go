@@ -11,6 +11,8 @@ type draw struct {
 	t *rapid.T
 	// on has the shapes of this cluster.
 	on Shapes
+	// front is set if most VirtualServices are on gateways.
+	front bool
 }
 
 // newDraw chooses which of some shapes a cluster has: few of them mostly, so

@@ -18,7 +18,7 @@ import (
 // would have written. Readiness is not in them: from YAML, every pod is ready.
 func Manifests(s *model.Snapshot) []byte {
 	var out []byte
-	for _, d := range slices.Concat(meshObjects(s), workloads(s), istioObjects(s), entrances(s)) {
+	for _, d := range slices.Concat(meshObjects(s), workloads(s), istioObjects(s), gateways(s), entrances(s)) {
 		data, err := yaml.Marshal(d)
 		if err != nil {
 			panic(fmt.Sprintf("a generated object can't be printed: %v", err)) // a bug in the generator
@@ -100,6 +100,24 @@ func istioObjects(s *model.Snapshot) []any {
 		o := &istionetv1.ServiceEntry{TypeMeta: istioType("ServiceEntry"), ObjectMeta: objectMeta(e.Namespace, e.Name, e.Revision, e.Created)}
 		e.Spec.DeepCopyInto(&o.Spec)
 		out = append(out, o)
+	}
+	return out
+}
+
+// gateways are the Gateways, and Deployments of their pods.
+func gateways(s *model.Snapshot) []any {
+	var out []any
+	for i := range s.Gateways {
+		g := &s.Gateways[i]
+		o := &istionetv1.Gateway{TypeMeta: istioType("Gateway"), ObjectMeta: objectMeta(g.Namespace, g.Name, g.Revision, g.Created)}
+		g.Spec.DeepCopyInto(&o.Spec)
+		out = append(out, o)
+	}
+	for _, p := range s.GatewayPods {
+		out = append(out, object{
+			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": object{"namespace": p.Namespace, "name": "gateway"},
+			"spec": object{"selector": object{"matchLabels": p.Labels}, "template": object{"metadata": object{"labels": p.Labels}}},
+		})
 	}
 	return out
 }

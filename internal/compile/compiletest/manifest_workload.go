@@ -121,8 +121,9 @@ func unreadObject(s *model.Service, u model.Unread) object {
 			"endpoints": []object{{"addresses": []string{"10.9.8.5"}}}, "ports": ports,
 		}
 	}
+	template := object{"metadata": object{"labels": u.Labels}, "spec": object{"containers": []object{{"name": "app"}}}}
 	return object{
 		"apiVersion": "apps.kruise.io/v1alpha1", "kind": u.Object.Kind, "metadata": meta,
-		"spec": object{"replicas": 3, "selector": object{"matchLabels": u.Labels}, "template": object{"metadata": object{"labels": u.Labels}}},
+		"spec": object{"replicas": 3, "selector": object{"matchLabels": u.Labels}, "template": template},
 	}
 }

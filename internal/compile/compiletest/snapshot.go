@@ -27,18 +27,39 @@ func Snapshot(shapes ...Shapes) *rapid.Generator[*model.Snapshot] {
 		if allowed == Plain {
 			return plain(t)
 		}
-		d := newDraw(t, allowed)
-		s := plainServices(t)
-		d.mesh(s)
-		d.services(s)
-		s.VirtualServices = d.virtualServices()
-		s.DestinationRules = d.destinationRules()
-		s.Sidecars = d.sidecars()
-		s.ServiceEntries = d.serviceEntries()
-		d.foreign(s)
-		d.steer(s)
-		return sorted(s)
+		return newDraw(t, allowed).snapshot(t)
 	})
+}
+
+// Front generates clusters as [Snapshot] does, in which most VirtualServices are on gateways
+// with pods.
+func Front(shapes ...Shapes) *rapid.Generator[*model.Snapshot] {
+	allowed := union(shapes)
+	return rapid.Custom(func(t *rapid.T) *model.Snapshot {
+		d := newDraw(t, allowed)
+		d.on |= Gateways
+		d.front = true
+		return d.snapshot(t)
+	})
+}
+
+// Either generates clusters of [Snapshot] and of [Front].
+func Either(shapes ...Shapes) *rapid.Generator[*model.Snapshot] {
+	return rapid.OneOf(Snapshot(shapes...), Front(shapes...))
+}
+
+func (d *draw) snapshot(t *rapid.T) *model.Snapshot {
+	s := plainServices(t)
+	d.mesh(s)
+	d.services(s)
+	s.VirtualServices = d.virtualServices()
+	s.DestinationRules = d.destinationRules()
+	s.Sidecars = d.sidecars()
+	s.ServiceEntries = d.serviceEntries()
+	d.foreign(s)
+	d.steer(s)
+	d.gatewayProxies(s)
+	return sorted(s)
 }
 
 // foreign has what users made be known by its names.
@@ -61,6 +82,7 @@ func sorted(s *model.Snapshot) *model.Snapshot {
 	slices.SortStableFunc(s.Services, func(a, b model.Service) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	slices.SortStableFunc(s.VirtualServices, func(a, b model.VirtualService) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	slices.SortStableFunc(s.DestinationRules, func(a, b model.DestinationRule) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
+	slices.SortStableFunc(s.Gateways, func(a, b model.Gateway) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	slices.SortStableFunc(s.Callers, func(a, b model.Caller) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	return s
 }

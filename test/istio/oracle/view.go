@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -58,6 +59,31 @@ func (m *Mesh) Host(p Proxy, to string, port uint32, authority string) (*HostVie
 	}
 	view := viewOfHost(host)
 	return &view, nil
+}
+
+// GatewayHosts returns the virtual hosts of a gateway, by the name of each route
+// configuration.
+func (m *Mesh) GatewayHosts(p Proxy) (map[string][]HostView, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.sidecar(p)
+	if err != nil || s.node.MergedGateway == nil {
+		return nil, err
+	}
+	out := map[string][]HostView{}
+	for name := range s.node.MergedGateway.ServersByRouteName {
+		resources, _ := m.generator.BuildHTTPRoutes(s.node, &model.PushRequest{Push: m.env.PushContext()}, []string{name})
+		for _, resource := range resources {
+			routes := &routev3.RouteConfiguration{}
+			if err := resource.Resource.UnmarshalTo(routes); err != nil {
+				return nil, fmt.Errorf("read route configuration %s: %w", name, err)
+			}
+			for _, host := range routes.GetVirtualHosts() {
+				out[name] = append(out[name], viewOfHost(host))
+			}
+		}
+	}
+	return out, nil
 }
 
 func viewOfHost(host *routev3.VirtualHost) HostView {
