@@ -200,13 +200,14 @@ type companion struct {
 func (f *front) companions() []*companion {
 	groups := map[string]map[place]*placed{}
 	for at, p := range f.byPlace {
-		key := p.in
+		parts := []string{p.in}
 		for _, s := range p.sources {
-			key += " " + s.Object.String()
+			parts = append(parts, s.Object.String())
 			if slices.ContainsFunc(s.Routes, func(r mesh.Route) bool { return r.Gateways != nil }) {
-				key += " " + at.gateway // it has other routes at others
+				parts = append(parts, at.gateway) // it has other routes at others
 			}
 		}
+		key := strings.Join(parts, " ")
 		if groups[key] == nil {
 			groups[key] = map[place]*placed{}
 		}

@@ -239,6 +239,11 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 	if slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != "mesh" }) {
 		t.onGateways(v)
 	}
+	t.leadsTo(v)
+}
+
+// leadsTo adds where the routes of a VirtualService lead.
+func (t *ties) leadsTo(v *discover.VirtualService) {
 	to := func(d *istioapi.Destination) {
 		if d.GetHost() != "" {
 			t.host(d.GetHost(), v.Namespace)

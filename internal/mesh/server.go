@@ -55,7 +55,7 @@ func (p *ports) refuses(s *istioapi.Server, hosts []string, name string) bool {
 	encrypted := s.GetTls() != nil && !isPlain(s)
 	switch first := p.plain[port]; {
 	case first != nil:
-		return s.GetBind() == first.GetBind() && !(isPlain(s) && isPlain(first))
+		return s.GetBind() == first.GetBind() && (!isPlain(s) || !isPlain(first))
 	case !encrypted:
 		p.plain[port] = s
 		return false

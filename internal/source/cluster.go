@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
@@ -37,7 +39,7 @@ const pageSize = 1000
 // of some 20 kinds, and one more for every further 1,000 objects of it. Kinds are
 // listed at the same time, pages of a kind one after the other; then the mesh
 // configurations of Istio's revisions other than the default one, if namespaces
-// ask for any.
+// ask for any; and, for one namespace, the pods of gateways in others.
 //
 // The lists ask for no resourceVersion, so that each shows what was written
 // before it: a pipeline reads what it has just applied. Version "0" would be
@@ -62,6 +64,9 @@ func Cluster(ctx context.Context, config *rest.Config, options ClusterOptions) (
 		return nil, nil, err
 	}
 	if err := c.read(ctx, c.meshConfigs()); err != nil {
+		return nil, nil, err
+	}
+	if err := c.readGatewayPods(ctx); err != nil {
 		return nil, nil, err
 	}
 	return c.objects, c.diags, nil
@@ -131,6 +136,30 @@ func (c *cluster) meshConfigs() []discover.Kind {
 		}
 	}
 	return out
+}
+
+// readGatewayPods reads the pods of gateways in other namespaces than the one asked for. A
+// reader that may not list them goes without, as if there were none.
+func (c *cluster) readGatewayPods(ctx context.Context) error {
+	selectors := map[string]bool{}
+	for _, g := range c.objects.Gateways {
+		if labels := g.Spec.GetSelector(); len(labels) > 0 && c.options.Namespace != "" {
+			selectors[metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels})] = true
+		}
+	}
+	kinds := discover.Kinds()
+	for _, selector := range slices.Sorted(maps.Keys(selectors)) {
+		pods := kinds[slices.IndexFunc(kinds, func(k discover.Kind) bool { return k.Name == "Pod" })]
+		pods.Labels, pods.Fields = selector, pods.Fields+",metadata.namespace!="+c.options.Namespace
+		l := listing{client: c.client, kind: &pods, options: c.options}
+		if err := l.list(ctx, ""); err != nil && !apierrors.IsForbidden(err) {
+			return c.failure(&pods, err)
+		}
+		for _, found := range l.found {
+			c.objects.Add(found) // again, perhaps, for another selector
+		}
+	}
+	return nil
 }
 
 // newClient returns a client for any path of the API server.

@@ -34,11 +34,11 @@ func TestModelOfGateways(t *testing.T) {
 		x := p.mesh.Gateways(p.ours, p.order)
 		for _, pods := range c.snapshot.GatewayPods {
 			class := mesh.GatewayClass(pods, p.options.Revision)
-			real, err := p.real.GatewayHosts(oracle.Proxy{Namespace: pods.Namespace, Labels: pods.Labels, Gateway: true})
+			actual, err := p.real.GatewayHosts(oracle.Proxy{Namespace: pods.Namespace, Labels: pods.Labels, Gateway: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			compared += p.compareGateway(t, x, class, real)
+			compared += p.compareGateway(t, x, class, actual)
 		}
 	})
 	if compared == 0 {
@@ -47,9 +47,9 @@ func TestModelOfGateways(t *testing.T) {
 }
 
 // compareGateway compares the hosts of some pods, and returns how many there are.
-func (p *pair) compareGateway(t *rapid.T, x *mesh.Island, class *mesh.Class, real map[string][]oracle.HostView) int {
+func (p *pair) compareGateway(t *rapid.T, x *mesh.Island, class *mesh.Class, actual map[string][]oracle.HostView) int {
 	left := map[[2]string]*oracle.HostView{}
-	for listener, hosts := range real {
+	for listener, hosts := range actual {
 		for i := range hosts {
 			for _, domain := range hosts[i].Domains {
 				if len(hosts[i].Routes) > 0 {

@@ -1,0 +1,315 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/load"
+	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/test/e2e/stage"
+)
+
+const (
+	frontDoor = "front-door"
+	// toggles is how often the companions go and come under load.
+	toggles = 50
+)
+
+// front is an application behind gateways, with pods in two namespaces.
+type front struct {
+	mesh *stage.Mesh
+	// gateways are the addresses of the gateway pods.
+	gateways []string
+	client   *http.Client
+}
+
+// TestGateways sends requests through gateways whose hosts have an eight-rule VirtualService
+// of the user's and a younger one. With the companions of these, ordinary requests get what
+// they got before, overrides are followed at the first hop, and no request fails while
+// companions come and go.
+func TestGateways(t *testing.T) {
+	t.Parallel()
+	f := openFront(t)
+	requests := ordinaryAtGateways()
+	before := f.play(t, requests)
+	f.apply(t, "testdata/gateway-younger.yaml", "kind: Deployment")
+	if out := f.overrides(t, "apply"); strings.Contains(out, "EntranceNotPinned") || strings.Contains(out, "GatewayRoutes") {
+		t.Errorf("a gateway does not follow overrides:\n%s", out)
+	}
+	f.settle(t)
+	t.Run("Ordinary", func(t *testing.T) {
+		after := f.play(t, requests)
+		for i, r := range requests {
+			if before[i] != after[i] {
+				t.Errorf("%v\nbefore %s\nafter  %s", r, before[i], after[i])
+			}
+		}
+	})
+	t.Run("Overrides", func(t *testing.T) { f.overridden(t, requests, before) })
+	t.Run("Prove", func(t *testing.T) {
+		out := f.overrides(t, "prove")
+		for _, want := range []string{"They are equal for ordinary requests.", "Gateway    VirtualService " + frontDoor + "/shop      yes"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("it does not say %q, but\n%s", want, out)
+			}
+		}
+	})
+	t.Run("Toggle", func(t *testing.T) { f.toggle(t) })
+}
+
+func openFront(t *testing.T) *front {
+	t.Helper()
+	f := &front{mesh: mesh(t)}
+	f.apply(t, "testdata/gateway.yaml", "")
+	<-time.After(time.Second) // Kubernetes' ages are in seconds
+	f.apply(t, "testdata/gateway-younger.yaml", "kind: VirtualService")
+	for _, namespace := range []string{frontDoor, frontDoor + "-edge"} {
+		pods, err := f.mesh.Pods(t.Context(), namespace, "istio="+frontDoor)
+		if err != nil || len(pods) != 1 {
+			t.Fatalf("%d gateway pods in %s, %v", len(pods), namespace, err)
+		}
+		f.gateways = append(f.gateways, pods[0].Status.PodIP)
+	}
+	var err error
+	if f.client, err = f.mesh.Client(t.Context(), localmesh.Pod{}); err != nil {
+		t.Fatal(err)
+	}
+	f.client.Timeout = 5 * time.Second
+	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	f.settle(t)
+	return f
+}
+
+// apply applies the documents of a file that contain a text.
+func (f *front) apply(t *testing.T, file, with string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for document := range bytes.SplitSeq(bytes.ReplaceAll(text, []byte("NAMESPACE"), []byte(frontDoor)), []byte("\n---\n")) {
+		if !bytes.Contains(document, []byte(with)) {
+			continue
+		}
+		if err := f.mesh.Apply(t.Context(), document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, namespace := range []string{frontDoor, frontDoor + "-edge"} {
+		if err := f.mesh.WaitReady(t.Context(), namespace); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (f *front) settle(t *testing.T) {
+	t.Helper()
+	if err := f.mesh.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// overrides runs a command of the program for the namespace of the application.
+func (f *front) overrides(t *testing.T, command string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, command, "--kubeconfig", f.mesh.Kubeconfig, "-n", frontDoor).CombinedOutput()
+	if err != nil {
+		t.Fatalf("overrides %s: %v\n%s", command, err, out)
+	}
+	return string(out)
+}
+
+// asked is a request to a gateway.
+type asked struct {
+	method, host, path string
+	port               int
+	header             [2]string
+}
+
+func (a asked) String() string {
+	return fmt.Sprintf("%s %s:%d%s %s", a.method, a.host, a.port, a.path, strings.Join(a.header[:], ": "))
+}
+
+// ordinaryAtGateways are requests that follow no override: without a carrier, and with
+// carriers that name nothing that exists.
+func ordinaryAtGateways() []asked {
+	var out []asked
+	for _, host := range []string{"shop.example.com", "www.shop.example.com", "a.wild.example.com", "other.example.com"} {
+		for _, path := range []string{"/", "/app/health", "/app/healthy", "/old/x", "/items/12", "/items/12/x", "/items/a", "/i/a", "/api/x", "/slow", "/teapot", "/media/a", "/younger/a", "/x?q=1"} {
+			for _, port := range []int{80, 8080} {
+				out = append(out, asked{"GET", host, path, port, [2]string{}})
+			}
+			out = append(out, asked{"POST", host, path, 80, [2]string{"x-override", "nothing:v2, web:v2;unknown=1"}})
+		}
+		out = append(out, asked{"OPTIONS", host, "/api/x", 80, [2]string{"Origin", "https://app.example.com"}})
+	}
+	return out
+}
+
+// play sends each request to both gateways, and returns what was answered to it.
+func (f *front) play(t *testing.T, requests []asked) []string {
+	t.Helper()
+	out := make([]string, len(requests))
+	parallel(len(requests), func(i int) {
+		for _, address := range f.gateways {
+			answer, err := f.send(t.Context(), address, requests[i])
+			if err != nil {
+				answer = "failed: " + err.Error()
+			}
+			if out[i] = strings.TrimPrefix(out[i]+"\n"+answer, "\n"); out[i] == answer+"\n"+answer {
+				out[i] = answer
+			}
+		}
+	})
+	return out
+}
+
+// send sends a request, and returns its answer but for what differs each time.
+func (f *front) send(ctx context.Context, address string, a asked) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, a.method, fmt.Sprintf("http://%s:%d%s", address, a.port, a.path), http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	request.Host = a.host
+	if a.header[0] != "" {
+		request.Header.Set(a.header[0], a.header[1])
+	}
+	if a.method == http.MethodOptions {
+		request.Header.Set("Access-Control-Request-Method", "GET")
+	}
+	response, err := f.client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(response.Header)) {
+		switch strings.ToLower(name) {
+		case "date", "x-envoy-upstream-service-time", "x-request-id", "content-length":
+		default:
+			parts = append(parts, name+": "+strings.Join(response.Header[name], ", "))
+		}
+	}
+	answer := fmt.Sprintf("%d %s; ", response.StatusCode, strings.Join(parts, "; "))
+	served, err := chain.Decode(bytes.NewReader(body))
+	if err != nil {
+		return answer + string(body), nil
+	}
+	return fmt.Sprintf("%s%s %s%s items=%s by %s", answer, served.Request.Method, served.Request.Host, served.Request.Path,
+		served.Request.Headers.Get("x-items"), strings.Join(served.Path(), " ")), nil
+}
+
+// overridden sends requests with overrides: their answers are those of ordinary requests, by
+// the versions asked for.
+func (f *front) overridden(t *testing.T, all []asked, before []string) {
+	t.Helper()
+	carriers := []struct {
+		header [2]string
+		become func(string) string
+	}{
+		{[2]string{"x-override", "web:v2"}, strings.NewReplacer("web:v1", "web:v2").Replace},
+		{[2]string{"X-Override", "nothing:v7, cart:v2 , web." + frontDoor + ":v2"}, strings.NewReplacer("web:v1", "web:v2", "cart:v1", "cart:v2").Replace},
+		{[2]string{"x-override", "*:v2"}, strings.NewReplacer("web:v1", "web:v2", "cart:v1", "cart:v2").Replace},
+		{[2]string{"baggage", "a=b,override.web=v2"}, strings.NewReplacer("web:v1", "web:v2").Replace},
+		{[2]string{"x-override", "cart:v2"}, strings.NewReplacer("cart:v1", "cart:v2").Replace},
+		{[2]string{"x-override", "web:v9;strict"}, func(answer string) string {
+			if strings.Contains(answer, "by web:") || strings.Contains(answer, "418") {
+				return "503"
+			}
+			return answer
+		}},
+	}
+	var requests []asked
+	var want []string
+	for i, a := range all {
+		if a.header[0] != "" {
+			continue
+		}
+		for _, c := range carriers {
+			a.header = c.header
+			requests, want = append(requests, a), append(want, c.become(before[i]))
+		}
+	}
+	for i, got := range f.play(t, requests) {
+		refused := strings.HasPrefix(got, "503 ") && strings.Contains(got, "X-Override-Error")
+		if got != want[i] && (want[i] != "503" || !refused) {
+			t.Errorf("%v\ngot  %s\nwant %s", requests[i], got, want[i])
+		}
+	}
+	t.Logf("%d requests with overrides, %d ordinary ones, to %d gateways each", len(requests), len(all), len(f.gateways))
+}
+
+// toggle takes the companions away and brings them back, under load. Only the versions that
+// serve differ meanwhile.
+func (f *front) toggle(t *testing.T) {
+	t.Helper()
+	companions := f.companions(t)
+	var sources []load.Source
+	for _, address := range f.gateways {
+		for _, header := range []string{"", "web:v2"} {
+			sources = append(sources, load.Source{
+				Name: address + " " + header, Rate: 40,
+				Send: func(ctx context.Context) (string, error) {
+					return f.send(ctx, address, asked{"GET", "shop.example.com", "/items/7", 80, [2]string{"x-override", header}})
+				},
+				Want: func(answer string) bool {
+					return strings.HasPrefix(answer, "200 ") && strings.Contains(answer, "X-Route: items") && strings.Contains(answer, "/app/item items=yes by web:v")
+				},
+			})
+		}
+	}
+	l := load.Start(t.Context(), sources...)
+	for range toggles {
+		err := f.mesh.Delete(t.Context(), companions)
+		<-time.After(150 * time.Millisecond)
+		if err = errors.Join(err, f.mesh.Apply(t.Context(), companions)); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(150 * time.Millisecond)
+	}
+	for _, c := range l.Stop() {
+		if t.Log(c.String()); !c.OK() {
+			t.Errorf("%s", c.String())
+		}
+	}
+}
+
+// companions returns the manifests of the companions.
+func (f *front) companions(t *testing.T) []byte {
+	t.Helper()
+	var out [][]byte
+	for document := range strings.SplitSeq(f.generated(t), "\n---\n") {
+		if strings.Contains(document, "-gateway-overrides\n") {
+			out = append(out, []byte(document))
+		}
+	}
+	if len(out) == 0 {
+		t.Fatal("there are no companions")
+	}
+	return bytes.Join(out, []byte("\n---\n"))
+}
+
+func (f *front) generated(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, "generate", "-q", "--kubeconfig", f.mesh.Kubeconfig, "-n", frontDoor).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
