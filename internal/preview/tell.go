@@ -1,0 +1,44 @@
+package preview
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// tell reports what users must know of the result.
+func (m *maker) tell(c *candidate) {
+	m.diags = append(m.diags, c.warnings...)
+	m.tellLabels(c)
+	if e := m.earlier.workload; e != nil && !maps.Equal(e.Selector, c.selector) {
+		m.report(diag.PreviewExists, diag.Object{Kind: e.Kind, Namespace: e.Namespace, Name: e.Name},
+			"it exists with another selector (%s), which the API server does not let anybody change", pairs(e.Selector))
+		d := m.last().WithFix("delete it before you apply the preview: kubectl delete deployment %s -n %s", e.Name, e.Namespace)
+		d.Severity = diag.Warning
+		*m.last() = d
+	}
+}
+
+// tellLabels reports labels that have other values than those of the released pods.
+func (m *maker) tellLabels(c *candidate) {
+	var differ []string
+	before := stringMap(within(m.template, "metadata", "labels"))
+	for _, key := range slices.Sorted(maps.Keys(before)) {
+		now, has := c.labels[key]
+		switch {
+		case key == m.Settings.VersionLabel, key == compile.PreviewLabel, now == before[key], slices.Contains(passing, key):
+		case has:
+			differ = append(differ, fmt.Sprintf("%s: %s instead of %s", key, now, before[key]))
+		default:
+			differ = append(differ, fmt.Sprintf("no %s instead of %s", key, before[key]))
+		}
+	}
+	if len(differ) > 0 {
+		m.report(diag.PreviewLabelsDiffer, c.objects[len(c.objects)-1].Object,
+			"its pods have other labels than the released ones (%s): policies and monitors that select by these don't apply to them", strings.Join(differ, ", "))
+	}
+}
