@@ -47,24 +47,23 @@ func (m *maker) check(before *state, c *candidate) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	m.leftAlone = ""
-	old, now := resultOf(before, m.service()), resultOf(after, m.service())
-	switch {
+	m.leftAlone = nil
+	switch now := resultOf(after, m.service()); {
 	case now.State == compile.Skipped:
-		m.leftAlone = fmt.Sprintf("it is left alone (%s): %s", now.Reason, now.Why)
-		return m.leftAlone, nil
-	case !slices.Equal(old.ReleasedWorkloads, now.ReleasedWorkloads):
-		return "other workloads would be released", nil
+		d := leftAlone(m.Base, now)
+		m.leftAlone = &d
+		return d.Message, nil
 	case !m.isRoutable(after):
 		return "no override would reach it", nil
 	}
 	difference := prove.Changes(before.State, after.State)
 	switch {
 	case len(difference.Changes) > 0:
-		return "ordinary requests would change: " + difference.Changes[0].Change, nil
+		change := difference.Changes[0]
+		return fmt.Sprintf("otherwise, at %s, %s", change.Host, change.Change), nil
 	case len(difference.Opened) > 0:
 		door := difference.Opened[0].Door
-		return fmt.Sprintf("ordinary requests would reach it through %s %s", door.Kind, door.Name), nil
+		return fmt.Sprintf("otherwise ordinary requests would reach it through %s %s", door.Kind, door.Name), nil
 	}
 	c.warnings = newWarnings(before, after)
 	if len(c.objects) == 1 && len(c.warnings) > 0 {

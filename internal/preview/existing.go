@@ -16,6 +16,8 @@ type earlier struct {
 	workload *discover.Workload
 	// service is set if there is a Service of its own.
 	service bool
+	// taken is set if another Service has the name of its own one.
+	taken bool
 }
 
 // findExisting finds an earlier copy of the preview, which the result replaces. It reports
@@ -40,8 +42,7 @@ func (m *maker) findExisting() bool {
 			continue
 		}
 		if s.VersionOf != m.Service || s.Version != "" && s.Version != m.Version {
-			m.report(diag.PreviewExists, s.Object(), "it has the name that a Service for the preview would have, and is not version %s of Service %s", m.Version, m.Service)
-			ok = false
+			m.earlier.taken = true
 			continue
 		}
 		m.earlier.service = true

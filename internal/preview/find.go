@@ -57,7 +57,7 @@ func Find(in Input, namespace, service string) (*Source, []diag.Diagnostic) {
 	case result.State == compile.Skipped && result.Reason == diag.ReleasedUnknown:
 		return refuse(diag.PreviewSourceNotFound, "%s", result.Why)
 	case result.State == compile.Skipped && !base.Headless && !afterwards(result):
-		return refuse(diag.PreviewServiceLeftAlone, "it is left alone (%s): %s", result.Reason, result.Why)
+		return nil, []diag.Diagnostic{leftAlone(base, result)}
 	}
 	workload, ok := releasedWorkload(base, result)
 	if !ok {
@@ -70,6 +70,15 @@ func Find(in Input, namespace, service string) (*Source, []diag.Diagnostic) {
 		}
 	}
 	return out, nil
+}
+
+// leftAlone says that no override could reach a preview of a Service, and how to change that.
+func leftAlone(base *model.Service, result *compile.Service) diag.Diagnostic {
+	d := diag.New(diag.PreviewServiceLeftAlone, base.Object(), "it is left alone (%s): %s", result.Reason, result.Why).At(base.Origin)
+	if fix := result.Reason.Entry().Fix; fix != "" {
+		d = d.WithFix("%s", fix)
+	}
+	return d
 }
 
 // afterwards reports whether a Service was left alone after its released pods were found:

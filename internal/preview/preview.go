@@ -102,8 +102,8 @@ type maker struct {
 	// source is the document of the workload, template its pods' template, without what does
 	// not fit a copy, and base the document of the Service.
 	source, template, base tree
-	// leftAlone says that, and why, the Service is left alone with the preview beside it.
-	leftAlone string
+	// leftAlone says why the Service is left alone with the last candidate; nil if it is not.
+	leftAlone *diag.Diagnostic
 	diags     []diag.Diagnostic
 }
 
@@ -130,6 +130,11 @@ func (m *maker) choose() (*candidate, error) {
 			}
 		}
 	}
+	if m.earlier.taken {
+		object := diag.Object{Kind: "Service", Namespace: m.Namespace, Name: m.serviceName}
+		m.report(diag.PreviewExists, object, "it has the name that the Service of the preview would have, and is not version %s of Service %s", m.Version, m.Service)
+		return nil, nil
+	}
 	own, problem := m.isolated()
 	if own != nil {
 		if problem, err = m.check(before, own); err != nil {
@@ -139,8 +144,8 @@ func (m *maker) choose() (*candidate, error) {
 	switch {
 	case problem == "" && why != "" && !m.Isolated:
 		m.report(diag.PreviewIsolated, m.service(), "the preview gets a Service of its own: %s", why)
-	case problem != "" && m.leftAlone != "":
-		m.report(diag.PreviewServiceLeftAlone, m.service(), "%s", m.leftAlone)
+	case problem != "" && m.leftAlone != nil:
+		m.diags = append(m.diags, *m.leftAlone)
 		return nil, nil
 	case problem != "":
 		m.report(diag.PreviewNotRoutable, m.service(), "%s", problem)

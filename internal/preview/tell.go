@@ -8,6 +8,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
 // tell reports what users must know of the result.
@@ -26,7 +27,7 @@ func (m *maker) tell(c *candidate) {
 // tellLabels reports labels that have other values than those of the released pods.
 func (m *maker) tellLabels(c *candidate) {
 	var differ []string
-	before := stringMap(within(m.template, "metadata", "labels"))
+	before := discover.LabelsOf(stringMap(within(m.template, "metadata", "labels"))).Kept
 	for _, key := range slices.Sorted(maps.Keys(before)) {
 		now, has := c.labels[key]
 		switch {

@@ -33,7 +33,7 @@ func Documents(ctx context.Context, config *rest.Config, names []diag.Object) (m
 		}
 		kind := kinds[at]
 		kind.Labels, kind.Fields = "", "metadata.name="+name.Name
-		document, err := documentOf(ctx, &listing{client: client, kind: &kind}, name.Namespace)
+		document, err := documentOf(ctx, &listing{client: client, kind: &kind}, name.Namespace, name.Name)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("read %s: %w", name, err))
@@ -44,8 +44,8 @@ func Documents(ctx context.Context, config *rest.Config, names []diag.Object) (m
 	return out, errors.Join(errs...)
 }
 
-// documentOf returns the first object of a listing; nil if there is none.
-func documentOf(ctx context.Context, l *listing, namespace string) ([]byte, error) {
+// documentOf returns the object of a name; nil if there is none.
+func documentOf(ctx context.Context, l *listing, namespace, name string) ([]byte, error) {
 	var err error
 	for _, version := range l.kind.Served {
 		var text []byte
@@ -56,16 +56,31 @@ func documentOf(ctx context.Context, l *listing, namespace string) ([]byte, erro
 		if err != nil {
 			return nil, err
 		}
-		var list struct {
-			Items []json.RawMessage `json:"items"`
-		}
-		if err := json.Unmarshal(text, &list); err != nil {
-			return nil, fmt.Errorf("decode the answer: %w", err)
-		}
-		if len(list.Items) == 0 {
-			return nil, nil
-		}
-		return list.Items[0], nil
+		return onlyItem(text, name)
 	}
 	return nil, err
+}
+
+// onlyItem returns the item of a list that has a name; nil if there is none.
+func onlyItem(list []byte, name string) ([]byte, error) {
+	var all struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(list, &all); err != nil {
+		return nil, fmt.Errorf("decode the answer: %w", err)
+	}
+	for _, item := range all.Items {
+		var named struct {
+			Metadata struct {
+				Name string `json:"name"`
+			} `json:"metadata"`
+		}
+		if err := json.Unmarshal(item, &named); err != nil {
+			return nil, fmt.Errorf("decode the answer: %w", err)
+		}
+		if named.Metadata.Name == name {
+			return item, nil
+		}
+	}
+	return nil, nil
 }
