@@ -2,6 +2,7 @@ package preview_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -26,17 +27,27 @@ import (
 
 // world is manifests, and what the pipeline makes of them.
 type world struct {
+	where     from
 	documents [][]byte
 	objects   *discover.Objects
 	snapshot  *model.Snapshot
 	made      generate.Output
 }
 
-// read reads manifests, as the program reads them.
-func read(t tester, text string) *world {
+// from says where objects come from.
+type from bool
+
+const (
+	files   from = false
+	cluster from = true
+)
+
+// read reads manifests as the program reads them, or as a cluster in which they are
+// deployed and all of their pods are ready.
+func read(t tester, text string, where from) *world {
 	t.Helper()
-	w := &world{objects: &discover.Objects{}}
-	for _, document := range strings.Split("\n"+text, "\n---\n") {
+	w := &world{objects: &discover.Objects{}, where: where}
+	for document := range strings.SplitSeq("\n"+text, "\n---\n") {
 		object, err := yaml.YAMLToJSON([]byte(document))
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, document)
@@ -52,13 +63,48 @@ func read(t tester, text string) *world {
 		}
 	}
 	options := model.DefaultOptions()
-	options.Static = true
+	options.Static = where == files
+	if where == cluster {
+		w.objects.Cluster = true
+		for _, workload := range w.objects.Workloads {
+			w.objects.Pods = append(w.objects.Pods, podOf(workload, w.objects.Workloads))
+		}
+	}
 	w.snapshot, _ = w.objects.Snapshot(options)
 	var err error
 	if w.made, err = generate.From(w.snapshot); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// podOf returns a ready pod of a workload.
+func podOf(of *discover.Workload, all []*discover.Workload) *discover.Pod {
+	owner, hash := metav1.OwnerReference{Kind: of.Kind, Name: of.Name, Controller: new(true)}, map[string]string{}
+	switch of.Kind {
+	case "Deployment":
+		hash["pod-template-hash"] = "5f7"
+	case "Rollout":
+		hash["rollouts-pod-template-hash"] = "5f7"
+	}
+	if len(hash) > 0 {
+		owner.Kind, owner.Name = "ReplicaSet", of.Name+"-5f7"
+	}
+	template := of.Template.All
+	for _, w := range all {
+		if of.TemplateOf != "" && w.Name == of.TemplateOf {
+			template = w.Template.All
+		}
+	}
+	own := maps.Clone(template)
+	maps.Copy(own, hash)
+	return discover.TrimPod(&corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: of.Namespace, Name: of.Name + "-x", Labels: own, CreationTimestamp: metav1.Time{Time: of.Created}, OwnerReferences: []metav1.OwnerReference{owner},
+		},
+		Spec:   corev1.PodSpec{Containers: []corev1.Container{{Name: "istio-proxy"}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+	})
 }
 
 // tester is a test of package testing or rapid.
@@ -100,9 +146,9 @@ func printed(t tester, out preview.Output) string {
 // keepsContract checks what holds for every preview, whatever it is made from: it is refused
 // with an error, or it is valid, no other selector matches its pods, the version is routable,
 // and ordinary requests reach the pods that they reach without it.
-func keepsContract(t tester, text string, request preview.Request) {
+func keepsContract(t tester, text string, request preview.Request, where from) {
 	t.Helper()
-	before := read(t, text)
+	before := read(t, text, where)
 	out := before.preview(t, request)
 	if len(out.Objects) == 0 {
 		if worst, _ := diag.Worst(out.Diagnostics); worst != diag.Error {
@@ -118,7 +164,7 @@ func keepsContract(t tester, text string, request preview.Request) {
 	selectsItself(t, deployment, request)
 	matchesNoOther(t, before, deployment, service, request)
 
-	after := read(t, text+again)
+	after := read(t, text+again, where)
 	difference := prove.Changes(prove.State{Snapshot: before.snapshot, Result: &before.made.Result}, prove.State{Snapshot: after.snapshot, Result: &after.made.Result})
 	if len(difference.Changes)+len(difference.Opened) > 0 {
 		t.Errorf("ordinary traffic changes: %v, %v", difference.Changes, difference.Opened)

@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "rewrite what the archives want")
 func TestPreviews(t *testing.T) {
 	t.Parallel()
 	archivetest.Each(t, "testdata/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
+		t.Helper()
 		if len(archive.Files) < 2 || archive.Files[0].Name != "input.yaml" || archive.Files[1].Name != "request.yaml" {
 			t.Fatal("want input.yaml, request.yaml and want.txt, in this order")
 		}
@@ -29,7 +30,7 @@ func TestPreviews(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := string(archive.Files[0].Data)
-		out := read(t, text).preview(t, request)
+		out := read(t, text, files).preview(t, request)
 		var got strings.Builder
 		for _, d := range out.Diagnostics {
 			fmt.Fprintf(&got, "%s\n", d)
@@ -38,14 +39,15 @@ func TestPreviews(t *testing.T) {
 			fmt.Fprintf(&got, "%s\n%s", out.Member, printed(t, out))
 		}
 		archivetest.Want(t, *update, file, archive, got.String())
-		keepsContract(t, text, request)
+		keepsContract(t, text, request, files)
+		keepsContract(t, text, request, cluster)
 	})
 }
 
 // TestExpiry: the time of expiry is written in UTC.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	w := read(t, service("cart", "app: cart", "ports: [{name: http, port: 80}]")+"---\n"+workload("Deployment", "cart", "matchLabels: {app: cart}", "app: cart"))
+	w := read(t, service("cart", "app: cart", "ports: [{name: http, port: 80}]")+"---\n"+workload("Deployment", "cart", "matchLabels: {app: cart}", "app: cart"), files)
 	out := w.preview(t, preview.Request{
 		Service: "cart", Namespace: "shop", Version: "pr-118", Image: "new:1", Replicas: 1, Owner: "alice",
 		Expires: time.Date(2026, 12, 31, 23, 0, 0, 0, time.FixedZone("", -3600)),
@@ -64,7 +66,7 @@ func TestExpiry(t *testing.T) {
 // TestNamesDiffer: two previews never share a name.
 func TestNamesDiffer(t *testing.T) {
 	t.Parallel()
-	w := read(t, service("cart", "app: cart", "ports: [{name: http, port: 80}]")+"---\n"+workload("Deployment", "cart", "matchLabels: {app: cart}", "app: cart"))
+	w := read(t, service("cart", "app: cart", "ports: [{name: http, port: 80}]")+"---\n"+workload("Deployment", "cart", "matchLabels: {app: cart}", "app: cart"), files)
 	seen := map[string]string{}
 	for _, version := range []string{"pr-1", "PR-1", "pr_1", "pr.1", "1", strings.Repeat("a", 63), strings.Repeat("a", 62) + "b"} {
 		out := w.preview(t, preview.Request{Service: "cart", Namespace: "shop", Version: version, Image: "new:1", Replicas: 1})
