@@ -138,6 +138,7 @@ const (
 	PreviewExists              Code = "PreviewExists"
 	PreviewNotRoutable         Code = "PreviewNotRoutable"
 	PreviewIsolated            Code = "PreviewIsolated"
+	PreviewShared              Code = "PreviewShared"
 	PreviewLabelsDiffer        Code = "PreviewLabelsDiffer"
 	PreviewPartLeftOut         Code = "PreviewPartLeftOut"
 	PreviewSharesVolume        Code = "PreviewSharesVolume"

@@ -19,7 +19,7 @@ var previewEntries = []Entry{
 		"name it with --container",
 	},
 	{
-		PreviewExists, Error, "The version, or a name that the preview needs, belongs to another object. Nothing is printed. It is a warning if only a part of an earlier preview is in the way.",
+		PreviewExists, Error, "The version, or a name that the preview needs, belongs to another object. Nothing is printed.",
 		"choose another name with --name, or delete the other object",
 	},
 	{
@@ -29,6 +29,10 @@ var previewEntries = []Entry{
 	{
 		PreviewIsolated, Info, "The preview gets a Service of its own, since its pods can't safely be behind the Service.",
 		"",
+	},
+	{
+		PreviewShared, Info, "The preview's pods are behind the Service, with the labels that it selects. Other objects that select these apply to them too. A PodDisruptionBudget counts them as if they were released ones, so that an eviction may leave too few of these.",
+		"ask for a Service of its own with --isolated if this matters",
 	},
 	{
 		PreviewLabelsDiffer, Info, "The pods of the preview have other values of labels than the released pods, so that no selector takes them for released ones. NetworkPolicies, AuthorizationPolicies, PodMonitors and conditions (from=) that select released pods by these labels don't apply to the preview.",

@@ -67,7 +67,9 @@ func read(t tester, text string, where from) *world {
 	if where == cluster {
 		w.objects.Cluster = true
 		for _, workload := range w.objects.Workloads {
-			w.objects.Pods = append(w.objects.Pods, podOf(workload, w.objects.Workloads))
+			if workload.Replicas > 0 {
+				w.objects.Pods = append(w.objects.Pods, podOf(workload, w.objects.Workloads))
+			}
 		}
 	}
 	w.snapshot, _ = w.objects.Snapshot(options)
@@ -161,6 +163,7 @@ func keepsContract(t tester, text string, request preview.Request, where from) {
 		t.Errorf("made again it is another:\n%s", diff)
 	}
 	deployment, service := decode(t, out)
+	runsBeside(t, before, deployment, request)
 	selectsItself(t, deployment, request)
 	matchesNoOther(t, before, deployment, service, request)
 
@@ -270,6 +273,37 @@ func matchesNoOther(t tester, w *world, d *appsv1.Deployment, service *corev1.Se
 	if service != nil && !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(d.Spec.Template.Labels)) {
 		t.Errorf("the preview's Service does not select it")
 	}
+}
+
+// runsBeside checks that the pods of the workload that is copied can run beside the preview.
+func runsBeside(t tester, w *world, d *appsv1.Deployment, request preview.Request) {
+	t.Helper()
+	source, _ := preview.Find(preview.Input{Objects: w.objects, Snapshot: w.snapshot, Result: &w.made.Result}, request.Namespace, request.Service)
+	for _, name := range source.Documents() {
+		var x appsv1.Deployment
+		if err := yaml.Unmarshal(w.objects.Documents[name], &x); err != nil {
+			continue
+		}
+		for _, term := range apart(&x.Spec.Template.Spec) {
+			if s, err := metav1.LabelSelectorAsSelector(term); err == nil && s.Matches(labels.Set(d.Spec.Template.Labels)) {
+				t.Errorf("%s does not run beside the preview", name)
+			}
+		}
+	}
+}
+
+// apart are the selectors of pods beside which pods don't run.
+func apart(spec *corev1.PodSpec) []*metav1.LabelSelector {
+	var out []*metav1.LabelSelector
+	if spec.Affinity != nil && spec.Affinity.PodAntiAffinity != nil {
+		for _, term := range spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+			out = append(out, term.LabelSelector)
+		}
+	}
+	for _, c := range spec.TopologySpreadConstraints {
+		out = append(out, c.LabelSelector)
+	}
+	return out
 }
 
 // matching reports whether the selector of a manifest matches labels.

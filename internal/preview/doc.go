@@ -16,6 +16,7 @@
 //	existing.go   what has the name or the version already
 //	document.go   documents as trees, and their parts
 //	template.go   the pods' template of a workload, without what does not fit a copy
+//	placement.go  what keeps pods of a workload apart
 //	container.go  which container gets the image
 //	name.go       names of objects
 //	label.go      labels that no other selector matches

@@ -98,6 +98,10 @@ func workload(kind, name, selector, labels string) string {
 	case "StatefulSet":
 		extra = "serviceName: x, replicas: 2, "
 	}
+	apart := ""
+	if strings.Contains(labels, "version: v1, app") {
+		apart = "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: zone, labelSelector: {matchLabels: {tier: web}}}]}}, topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {track: stable}}}], "
+	}
 	return fmt.Sprintf(`apiVersion: %s
 kind: %s
 metadata:
@@ -110,7 +114,7 @@ metadata:
   creationTimestamp: %s
   ownerReferences: [{apiVersion: v1, kind: X, name: x, uid: x}]
   finalizers: [x/y]
-spec: {%sselector: {%s}, template: {metadata: {labels: {%s}}, spec: {nodeName: node-1, containers: [{name: cart, image: "old:1", ports: [{name: http, containerPort: 8080, hostPort: 9}]}, {name: istio-proxy, image: auto}]}}}
+spec: {%sselector: {%s}, template: {metadata: {labels: {%s}}, spec: {%snodeName: node-1, containers: [{name: cart, image: "old:1", ports: [{name: http, containerPort: 8080, hostPort: 9}]}, {name: istio-proxy, image: auto}]}}}
 status: {replicas: 3}
-`, version, kind, name, created, extra, selector, labels)
+`, version, kind, name, created, extra, selector, labels, apart)
 }

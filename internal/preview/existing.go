@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
@@ -70,6 +71,19 @@ func (m *maker) isVersionFree() bool {
 		}
 	}
 	return true
+}
+
+// replaces reports whether c can take the place of the earlier copy. One with another selector
+// may be the preview of another Service, which has the same workload.
+func (m *maker) replaces(c *candidate) bool {
+	e := m.earlier.workload
+	if e == nil || maps.Equal(e.Selector, c.selector) {
+		return true
+	}
+	d := diag.New(diag.PreviewExists, diag.Object{Kind: e.Kind, Namespace: e.Namespace, Name: e.Name},
+		"it has the name of the preview, and the selector %s instead of %s, which can't be changed", pairs(e.Selector), pairs(c.selector))
+	m.diags = append(m.diags, d.WithFix("choose another name with --name, or delete it if it is an earlier copy: kubectl delete deployment %s -n %s", e.Name, e.Namespace))
+	return false
 }
 
 // withoutEarlier returns the objects without the earlier copy.

@@ -27,7 +27,7 @@ type candidate struct {
 func (m *maker) shared() (*candidate, string) {
 	of, matching := m.podLabels(m.ofWorkloads(), m.Base.Selector)
 	if matching != nil {
-		return nil, fmt.Sprintf("%s %s would adopt pods with the labels that Service %s selects (%s)", matching.of.Kind, matching.of.Name, m.Service, pairs(m.Base.Selector))
+		return nil, fmt.Sprintf("%s %s %s pods with the labels that Service %s selects (%s)", matching.of.Kind, matching.of.Name, matching.does, m.Service, pairs(m.Base.Selector))
 	}
 	if !model.HasLabels(of, m.Base.Selector) {
 		return nil, fmt.Sprintf("Service %s selects labels that pods of this version do not have (%s)", m.Service, pairs(m.Base.Selector))
@@ -43,7 +43,7 @@ func (m *maker) shared() (*candidate, string) {
 func (m *maker) isolated() (*candidate, string) {
 	of, matching := m.podLabels(slices.Concat(m.ofWorkloads(), m.ofServices()), nil)
 	if matching != nil {
-		return nil, fmt.Sprintf("%s %s selects the pods of the preview, whatever their labels are", matching.of.Kind, matching.of.Name)
+		return nil, fmt.Sprintf("%s %s %s pods of the preview, whatever other labels they have", matching.of.Kind, matching.of.Name, matching.does)
 	}
 	ofWorkload, ofService := m.ownSelectors(of)
 	if ofWorkload == nil || ofService == nil {

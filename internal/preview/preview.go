@@ -77,13 +77,12 @@ func Make(in Input, request Request, source *Source, documents map[diag.Object][
 	if err != nil {
 		return Output{}, err
 	}
-	if chosen != nil {
+	out := Output{Member: m.member()}
+	if chosen != nil && m.replaces(chosen) {
 		m.tell(chosen)
-	}
-	out := Output{Member: m.member(), Diagnostics: diag.Sort(m.diags)}
-	if chosen != nil {
 		out.Objects = chosen.objects
 	}
+	out.Diagnostics = diag.Sort(m.diags)
 	return out, nil
 }
 
@@ -102,6 +101,8 @@ type maker struct {
 	// source is the document of the workload, template its pods' template, without what does
 	// not fit a copy, and base the document of the Service.
 	source, template, base tree
+	// apart are the selectors of pods that the released pods don't run beside.
+	apart []selector
 	// leftAlone says why the Service is left alone with the last candidate; nil if it is not.
 	leftAlone *diag.Diagnostic
 	diags     []diag.Diagnostic
@@ -110,9 +111,6 @@ type maker struct {
 func (m *maker) report(code diag.Code, object diag.Object, format string, args ...any) {
 	m.diags = append(m.diags, diag.New(code, object, format, args...))
 }
-
-// last returns the diagnostic that was added last.
-func (m *maker) last() *diag.Diagnostic { return &m.diags[len(m.diags)-1] }
 
 // choose returns the result that does what it should: pods behind the Service if possible,
 // else pods behind a Service of their own; nil if there is none.

@@ -41,6 +41,9 @@ func TestPreviews(t *testing.T) {
 		archivetest.Want(t, *update, file, archive, got.String())
 		keepsContract(t, text, request, files)
 		keepsContract(t, text, request, cluster)
+		if there := printed(t, read(t, text, cluster).preview(t, request)); there != printed(t, out) {
+			t.Errorf("in a cluster it is another:\n%s", there)
+		}
 	})
 }
 

@@ -15,18 +15,21 @@ import (
 
 // selector is a selector that must not match the preview's pods.
 type selector struct {
-	of      diag.Object
+	of diag.Object
+	// does says what the object does with pods that match.
+	does    string
 	matches labels.Selector
 	// keys are those of the labels on which it depends.
 	keys []string
 }
 
-// ofWorkloads are the selectors of all workloads in the namespace.
+// ofWorkloads are the selectors of all workloads in the namespace, and those by which the
+// released pods keep apart from others.
 func (m *maker) ofWorkloads() []selector {
-	var out []selector
+	out := slices.Clone(m.apart)
 	for _, w := range workloadsOf(m.before, m.Namespace) {
 		if of := selectorOf(w); of != nil {
-			out = append(out, selector{diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, of, keysOf(w)})
+			out = append(out, selector{diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, "would adopt", of, keysOf(w)})
 		}
 	}
 	return out
@@ -38,7 +41,7 @@ func (m *maker) ofServices() []selector {
 	for _, s := range m.before.Services {
 		if s.Namespace == m.Namespace && len(s.Spec.Selector) > 0 {
 			object := diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
-			out = append(out, selector{object, labels.SelectorFromSet(s.Spec.Selector), slices.Sorted(maps.Keys(s.Spec.Selector))})
+			out = append(out, selector{object, "selects", labels.SelectorFromSet(s.Spec.Selector), slices.Sorted(maps.Keys(s.Spec.Selector))})
 		}
 	}
 	return out
@@ -62,12 +65,16 @@ func selectorOf(w *discover.Workload) labels.Selector {
 
 // keysOf lists the keys of the labels on which the selector of a workload depends.
 func keysOf(w *discover.Workload) []string {
-	keys := slices.Collect(maps.Keys(w.Selector))
 	if w.Expressions != nil {
-		keys = slices.Collect(maps.Keys(w.Expressions.MatchLabels))
-		for _, e := range w.Expressions.MatchExpressions {
-			keys = append(keys, e.Key)
-		}
+		return keysOfSelector(w.Expressions)
+	}
+	return slices.Sorted(maps.Keys(w.Selector))
+}
+
+func keysOfSelector(s *metav1.LabelSelector) []string {
+	keys := slices.Collect(maps.Keys(s.MatchLabels))
+	for _, e := range s.MatchExpressions {
+		keys = append(keys, e.Key)
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)

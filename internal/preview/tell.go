@@ -15,12 +15,8 @@ import (
 func (m *maker) tell(c *candidate) {
 	m.diags = append(m.diags, c.warnings...)
 	m.tellLabels(c)
-	if e := m.earlier.workload; e != nil && !maps.Equal(e.Selector, c.selector) {
-		m.report(diag.PreviewExists, diag.Object{Kind: e.Kind, Namespace: e.Namespace, Name: e.Name},
-			"it exists with another selector (%s), which the API server does not let anybody change", pairs(e.Selector))
-		d := m.last().WithFix("delete it before you apply the preview: kubectl delete deployment %s -n %s", e.Name, e.Namespace)
-		d.Severity = diag.Warning
-		*m.last() = d
+	if len(c.objects) == 1 {
+		m.report(diag.PreviewShared, c.objects[0].Object, "its pods are behind Service %s: other objects that select %s, such as PodDisruptionBudgets, count them too", m.Service, pairs(m.Base.Selector))
 	}
 }
 

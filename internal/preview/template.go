@@ -61,6 +61,7 @@ func (m *maker) leaveOut() {
 	}
 	spec := within(m.template, "spec")
 	delete(spec, "nodeName")
+	m.takePlacement()
 	var ports []string
 	for _, field := range []string{"initContainers", "containers"} {
 		for _, c := range items(spec, field) {
