@@ -31,7 +31,7 @@ the preview; if either is not so, it prints nothing and exits with 1.
 
 Objects go to stdout, diagnostics to stderr, and after these a line with the header that
 asks for the preview. Without the operator, apply the output of overrides generate too,
-which routes to the preview.`
+which routes to the preview: before the preview if this shares the Service.`
 
 const previewExamples = `# print a preview of the pull request 118, from manifests
 overrides preview service-3.chain -f examples/chain --image ghcr.io/shop/service-3:pr-118 --name pr-118
@@ -42,7 +42,7 @@ overrides preview cart -n shop --image ghcr.io/shop/cart:pr-118 --name pr-118 | 
 # together with the routes to it
 helm template cart charts/cart -n shop > cart.yaml
 overrides preview cart -f cart.yaml --image ghcr.io/shop/cart:pr-118 --name pr-118 > preview.yaml
-overrides generate -f cart.yaml -f preview.yaml > routes.yaml
+overrides generate -f cart.yaml -f preview.yaml | kubectl apply -f - && kubectl apply -f preview.yaml
 
 # say whose it is, and until when it is needed
 overrides preview cart -n shop --image ghcr.io/shop/cart:pr-118 --name pr-118 --owner alice --expires 3d`

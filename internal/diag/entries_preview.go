@@ -31,8 +31,8 @@ var previewEntries = []Entry{
 		"",
 	},
 	{
-		PreviewShared, Info, "The preview's pods are behind the Service, with the labels that it selects. Other objects that select these apply to them too. A PodDisruptionBudget counts them as if they were released ones, so that an eviction may leave too few of these.",
-		"ask for a Service of its own with --isolated if this matters",
+		PreviewShared, Info, "The preview's pods are behind the Service, with the labels that it selects. The operator pins ordinary traffic to the released pods as soon as the first of them exists; without it, the routes must be in place before. Other objects that select these apply to them too. A PodDisruptionBudget counts them as if they were released ones, so that an eviction may leave too few of these.",
+		"without the operator, apply the output of overrides generate, with the preview in its input, before the preview; or ask for a Service of its own with --isolated",
 	},
 	{
 		PreviewLabelsDiffer, Info, "The pods of the preview have other values of labels than the released pods, so that no selector takes them for released ones. NetworkPolicies, AuthorizationPolicies, PodMonitors and conditions (from=) that select released pods by these labels don't apply to the preview.",
