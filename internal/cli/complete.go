@@ -15,6 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/report"
+	"github.com/overrides-mesh/overrides/internal/source"
 )
 
 // completionTimeout limits how long a shell waits for names from a cluster.
@@ -91,7 +92,7 @@ func (a *app) know(ctx context.Context, in *input) *known {
 	var err error
 	if in.fromFiles() {
 		s.namespace = in.namespace
-		s.objects, _, err = a.readFiles(ctx, in.filenames, in.defaultNamespace())
+		s.objects, _, err = a.readFiles(ctx, in.filenames, source.FileOptions{Namespace: in.defaultNamespace()})
 	} else {
 		in.cluster.limit(completionTimeout)
 		s.objects, _, err = a.readCluster(ctx, in, &s.namespace)

@@ -9,6 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/source"
 )
 
 // existing lists the objects of Overrides in the cluster or folder to compare with.
@@ -20,7 +21,7 @@ func (a *app) existing(ctx context.Context, o *diffOptions, s *state) ([]istio.O
 	}
 	switch {
 	case o.against != "":
-		read, diags, err := a.readFiles(ctx, []string{o.against}, o.defaultNamespace())
+		read, diags, err := a.readFiles(ctx, []string{o.against}, source.FileOptions{Namespace: o.defaultNamespace()})
 		if err != nil {
 			return nil, fmt.Errorf("--against: %w", err)
 		}

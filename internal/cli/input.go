@@ -28,6 +28,8 @@ type input struct {
 	// forget is set for commands that need the objects only until their snapshot is taken:
 	// their memory is needed afterwards.
 	forget bool
+	// whole is set for commands that copy Services and workloads.
+	whole bool
 	// selector is set for commands that can be restricted to some Services.
 	selector string
 	// kustomize is the value of a flag that kubectl has and this program does not

@@ -49,7 +49,7 @@ func (a *app) read(ctx context.Context, in *input) (*state, error) {
 			return nil, usagef("--all-namespaces needs a cluster, and -f was given: without -n, all namespaces of the manifests count")
 		}
 		s.namespace = in.namespace
-		if s.objects, diags, err = a.readFiles(ctx, in.filenames, in.defaultNamespace()); err != nil {
+		if s.objects, diags, err = a.readFiles(ctx, in.filenames, source.FileOptions{Namespace: in.defaultNamespace(), Whole: in.whole}); err != nil {
 			err = fmt.Errorf("-f: %w", err)
 		}
 	} else {
@@ -71,7 +71,7 @@ const gcPercent = 50
 
 // readFiles reads manifests. It returns when ctx ends, even while the read waits for
 // stdin: nothing interrupts a terminal.
-func (a *app) readFiles(ctx context.Context, paths []string, namespace string) (*discover.Objects, []diag.Diagnostic, error) {
+func (a *app) readFiles(ctx context.Context, paths []string, options source.FileOptions) (*discover.Objects, []diag.Diagnostic, error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -80,7 +80,7 @@ func (a *app) readFiles(ctx context.Context, paths []string, namespace string) (
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		objects, diags, err = source.Read(ctx, paths, a.In, source.FileOptions{Namespace: namespace})
+		objects, diags, err = source.Read(ctx, paths, a.In, options)
 		done <- err
 	}()
 	select {

@@ -11,6 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/report"
+	"github.com/overrides-mesh/overrides/internal/source"
 )
 
 const proveLong = `Prove shows the comparison that generate and the operator make before they print or write
@@ -130,7 +131,7 @@ func (a *app) compareStates(ctx context.Context, o *proveOptions) error {
 // readBefore reads the state that --before names, and proves it. It reports only input
 // that can't be read: the other diagnostics are about an older state.
 func (a *app) readBefore(ctx context.Context, o *proveOptions) (prove.State, error) {
-	objects, diags, err := a.readFiles(ctx, []string{o.before}, o.defaultNamespace())
+	objects, diags, err := a.readFiles(ctx, []string{o.before}, source.FileOptions{Namespace: o.defaultNamespace()})
 	if err != nil {
 		return prove.State{}, fmt.Errorf("--before: %w", err)
 	}

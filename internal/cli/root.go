@@ -97,6 +97,7 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.checkCommand()},
 		{groupMake, a.proveCommand()},
 		{groupMake, a.operatorCommand()},
+		{groupMake, a.previewCommand()},
 		{groupMake, a.cleanupCommand()},
 		{groupAsk, a.explainCommand()},
 		{groupAsk, a.headerCommand()},

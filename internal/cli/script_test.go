@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	linked := map[string]string{"examples": "../../examples", "recipes": "../../docs/recipes"}
+	linked := map[string]string{"examples": "../../examples", "recipes": "../../docs/recipes", "action": "../../.github/actions/preview"}
 	for name, path := range linked {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": exitsWith, "cluster": serveCluster},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": exitsWith, "cluster": serveCluster, "serve": serveFiles},
 	})
 }
 

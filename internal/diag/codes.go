@@ -16,7 +16,7 @@ type Entry struct {
 	Fix string
 }
 
-// The codes, grouped by subject. Their texts are in entries.go.
+// The codes, grouped by subject. Their texts are in entries.go and entries_preview.go.
 const (
 	// Reading.
 	BrokenDocument        Code = "BrokenDocument"
@@ -129,17 +129,34 @@ const (
 	WriteUndone         Code = "WriteUndone"
 	NamespaceNotManaged Code = "NamespaceNotManaged"
 	VersionLabelUnused  Code = "VersionLabelUnused"
+
+	// Printing a preview.
+	PreviewServiceLeftAlone    Code = "PreviewServiceLeftAlone"
+	PreviewSourceNotFound      Code = "PreviewSourceNotFound"
+	PreviewSourceUnusable      Code = "PreviewSourceUnusable"
+	PreviewContainerUnknown    Code = "PreviewContainerUnknown"
+	PreviewExists              Code = "PreviewExists"
+	PreviewNotRoutable         Code = "PreviewNotRoutable"
+	PreviewIsolated            Code = "PreviewIsolated"
+	PreviewShared              Code = "PreviewShared"
+	PreviewLabelsDiffer        Code = "PreviewLabelsDiffer"
+	PreviewPartLeftOut         Code = "PreviewPartLeftOut"
+	PreviewSharesVolume        Code = "PreviewSharesVolume"
+	PreviewContainerNotExposed Code = "PreviewContainerNotExposed"
+	PreviewImageKept           Code = "PreviewImageKept"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
-func Codes() []Entry { return slices.Clone(entries) }
+func Codes() []Entry { return slices.Concat(entries, previewEntries) }
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.
 func (c Code) Entry() Entry {
-	for _, entry := range entries {
-		if entry.Code == c {
-			return entry
+	for _, list := range [][]Entry{entries, previewEntries} {
+		for _, entry := range list {
+			if entry.Code == c {
+				return entry
+			}
 		}
 	}
 	return Entry{Code: c, Severity: Error}

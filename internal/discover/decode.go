@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
@@ -31,6 +32,8 @@ type Parsed struct {
 type parsedObject struct {
 	name   diag.Object
 	object Object
+	// document is the object as it was read; nil unless it is kept.
+	document []byte
 }
 
 // Only returns the first object that was parsed, nil if there is none.
@@ -62,6 +65,14 @@ func (o *Objects) Decode(doc []byte, defaultNamespace string, origin diag.Origin
 //	of another kind                           a count
 func Parse(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
 	p := parser{namespace: defaultNamespace, parsed: Parsed{Origin: origin}}
+	p.parse(doc, position{})
+	return p.parsed
+}
+
+// ParseWhole is [Parse] for a caller that copies objects: it keeps the documents of Services
+// and workloads, for [Objects.Documents].
+func ParseWhole(doc []byte, defaultNamespace string, origin diag.Origin) Parsed {
+	p := parser{namespace: defaultNamespace, parsed: Parsed{Origin: origin}, whole: true}
 	p.parse(doc, position{})
 	return p.parsed
 }
@@ -115,6 +126,8 @@ type position struct {
 type parser struct {
 	namespace string
 	parsed    Parsed
+	// whole is set if the documents of Services and workloads are kept.
+	whole bool
 }
 
 // head is the fields that are read of every object. They may have any type, since the
@@ -231,7 +244,7 @@ func (p *parser) parseAtOnce(doc []byte, at position) bool {
 	if kind.Scope != Unscoped {
 		name.Namespace = cmp.Or(object.GetNamespace(), p.namespace)
 	}
-	p.keep(object, name, at)
+	p.keep(object, name, doc, at)
 	return true
 }
 
@@ -310,11 +323,11 @@ func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 		p.report(diag.UndecodableObject, name, at, "metadata.name is missing")
 		return
 	}
-	p.keep(object, name, at)
+	p.keep(object, name, doc, at)
 }
 
-// keep adds an object, and reports what is unknown in it.
-func (p *parser) keep(object metav1.Object, name diag.Object, at position) {
+// keep adds an object, which was read from doc, and reports what is unknown in it.
+func (p *parser) keep(object metav1.Object, name diag.Object, doc []byte, at position) {
 	object.SetNamespace(name.Namespace)
 	switch x := object.(type) {
 	case *gatewayRoute:
@@ -324,7 +337,14 @@ func (p *parser) keep(object metav1.Object, name diag.Object, at position) {
 	case *ServiceEntry:
 		p.reportUnknown(name, at, x.Unknown)
 	}
-	p.parsed.add(name, Trim(object))
+	trimmed := Trim(object)
+	p.parsed.add(name, trimmed)
+	switch trimmed.(type) {
+	case *corev1.Service, *Workload:
+		if p.whole {
+			p.parsed.objects[len(p.parsed.objects)-1].document = bytes.Clone(doc)
+		}
+	}
 }
 
 // reportUnknown reports unknown fields, except those below the paths of but, which don't

@@ -40,6 +40,9 @@ type Objects struct {
 	Part, Sliced bool
 	// Origins has the places that objects were read from; objects of a cluster have none.
 	Origins map[diag.Object]diag.Origin
+	// Documents are Services and workloads as they were read, in JSON, if [ParseWhole] parsed
+	// them.
+	Documents map[diag.Object][]byte
 	// PassedOver counts objects of kinds that decide no route.
 	PassedOver int
 
@@ -83,7 +86,7 @@ func (o *Objects) Add(p Parsed) []diag.Diagnostic {
 	o.PassedOver += p.PassedOver
 	if o.index == nil {
 		o.index = map[diag.Object]int{}
-		o.Origins = map[diag.Object]diag.Origin{}
+		o.Origins, o.Documents = map[diag.Object]diag.Origin{}, map[diag.Object][]byte{}
 	}
 	for _, item := range p.objects {
 		if isGenerated(item.name.Name) {
@@ -97,6 +100,9 @@ func (o *Objects) Add(p Parsed) []diag.Diagnostic {
 			at = -1
 		}
 		o.index[item.name] = o.put(item.object, at)
+		if item.document != nil {
+			o.Documents[item.name] = item.document
+		}
 		if p.Origin != (diag.Origin{}) {
 			o.Origins[item.name] = p.Origin
 		}

@@ -38,6 +38,13 @@ var annotations = map[string]func(*model.Service, string) error{
 	"version":    func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
 }
 
+// ExpiresAnnotation and PreviewOwnerAnnotation are written on previews, on their workload and
+// on a Service of their own. They decide no route.
+const (
+	ExpiresAnnotation      = AnnotationPrefix + "expires"
+	PreviewOwnerAnnotation = AnnotationPrefix + "preview-owner"
+)
+
 // readAnnotations reads the settings in the annotations of a Service. It reports and
 // ignores those that can't be used.
 func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
@@ -45,6 +52,9 @@ func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
 	said, names := map[string]string{}, slices.Sorted(maps.Keys(annotations))
 	for _, source := range []map[string]string{meta.Labels, meta.Annotations} {
 		for key, value := range source {
+			if key == ExpiresAnnotation || key == PreviewOwnerAnnotation {
+				continue
+			}
 			if name, ours := strings.CutPrefix(key, AnnotationPrefix); ours {
 				said[name] = value
 			} else {

@@ -141,6 +141,8 @@ type Workload struct {
 	// Selector are the labels by which it selects its pods; nil if it has expressions,
 	// which a subset can't have.
 	Selector map[string]string
+	// Expressions is its selector if that has expressions; nil for others.
+	Expressions *metav1.LabelSelector
 	// Template are the labels of its template, and Notes the names of the template's
 	// annotations that are about Overrides.
 	Template *Labels
@@ -173,8 +175,12 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 	if replicas != nil {
 		out.Replicas = int(*replicas)
 	}
-	if selector != nil && len(selector.MatchExpressions) == 0 {
+	switch {
+	case selector == nil:
+	case len(selector.MatchExpressions) == 0:
 		out.Selector = selector.MatchLabels
+	default:
+		out.Expressions = selector
 	}
 	return out
 }

@@ -2,7 +2,7 @@
 // into [discover.Objects].
 //
 // [Read] takes files, directories and standard input; [Cluster] makes a few
-// list requests. Both go on where they can: input that is broken, or that can't or
+// list requests. [Documents] reads single objects of a cluster, with all their fields. Both go on where they can: input that is broken, or that can't or
 // may not be read, becomes a diagnostic and the rest is read. A Go error is an API
 // server that can't be reached, or a path that makes no sense.
 //

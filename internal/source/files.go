@@ -18,6 +18,8 @@ import (
 type FileOptions struct {
 	// Namespace is that of objects which don't say theirs, "default" if it is empty.
 	Namespace string
+	// Whole keeps the documents of Services and workloads (discover.Objects.Documents).
+	Whole bool
 }
 
 // Read reads the manifests at paths: files, directories with everything below
@@ -40,7 +42,7 @@ func Read(ctx context.Context, paths []string, stdin io.Reader, options FileOpti
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &reader{inputs: inputs, namespace: options.Namespace, diags: found}
+	r := &reader{inputs: inputs, options: options, diags: found}
 	objects, diags := r.read(ctx)
 	diags = append(r.diags, diags...)
 	if r.documents == 0 && len(r.diags) == 0 && r.err == nil {
@@ -51,7 +53,7 @@ func Read(ctx context.Context, paths []string, stdin io.Reader, options FileOpti
 
 type reader struct {
 	inputs    []input
-	namespace string
+	options   FileOptions
 	documents int
 	// diags are about files, not about what is in them.
 	diags []diag.Diagnostic
@@ -86,7 +88,7 @@ func (r *reader) read(ctx context.Context) (*discover.Objects, []diag.Diagnostic
 	for range workers {
 		wait.Go(func() {
 			for j := range todo {
-				j.parsed <- parse(j, r.namespace)
+				j.parsed <- parse(j, r.options)
 			}
 		})
 	}
@@ -136,7 +138,11 @@ func (r *reader) splitOne(ctx context.Context, in input, emit func(*job)) error 
 }
 
 // parse reads one document, as JSON if it is that, else as YAML.
-func parse(j *job, namespace string) discover.Parsed {
+func parse(j *job, options FileOptions) discover.Parsed {
+	parseJSON := discover.Parse
+	if options.Whole {
+		parseJSON = discover.ParseWhole
+	}
 	origin := diag.Origin{File: j.file, Document: j.doc.number, Line: j.doc.line}
 	broken := func(f fault) discover.Parsed {
 		return discover.Parsed{Origin: origin, Diagnostics: []diag.Diagnostic{brokenDocument(&j.doc, origin, f)}}
@@ -149,12 +155,12 @@ func parse(j *job, namespace string) discover.Parsed {
 		return broken(fault{message: j.doc.broken, fix: fix})
 	}
 	if json.Valid(j.doc.json) {
-		return discover.Parse(j.doc.json, namespace, origin)
+		return parseJSON(j.doc.json, options.Namespace, origin)
 	}
 	text, err := toJSON(j.doc.text)
 	switch {
 	case err == nil:
-		return discover.Parse(text, namespace, origin)
+		return parseJSON(text, options.Namespace, origin)
 	case looksLikeJSON(j.doc.json):
 		f := jsonFault(j.doc.json, jsonError(j.doc.json))
 		f.line += bytes.Count(j.doc.text[:len(j.doc.text)-len(j.doc.json)], []byte("\n"))
