@@ -1,0 +1,83 @@
+package edge
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/valid"
+)
+
+// addServices adds a copy of each VirtualService of an ordinary host for the preview hosts.
+func (m *maker) addServices() {
+	if m.gateway == nil {
+		return
+	}
+	taken := map[diag.Object]bool{}
+	for _, p := range m.PreviewHosts {
+		found := 0
+		for i := range m.snapshot.VirtualServices {
+			v := &m.snapshot.VirtualServices[i]
+			if slices.Contains(v.Spec.GetHosts(), p.Host) && m.isOnGateway(v) {
+				m.addService(v, p, taken)
+				found++
+			}
+		}
+		if found == 0 {
+			m.report(diag.EdgeHostNotServed, m.object(), "no VirtualService on it has the host %s", p.Host)
+		}
+	}
+}
+
+func (m *maker) isOnGateway(v *model.VirtualService) bool {
+	return slices.ContainsFunc(v.Spec.GetGateways(), func(name string) bool {
+		return mesh.GatewayName(name, v.Namespace) == m.Namespace+"/"+m.Request.Gateway
+	})
+}
+
+func (m *maker) addService(v *model.VirtualService, p PreviewHost, taken map[diag.Object]bool) {
+	object := diag.Object{Kind: "VirtualService", Namespace: v.Namespace, Name: v.Name + "-preview"}
+	for n := 2; taken[object]; n++ {
+		object.Name = fmt.Sprintf("%s-preview-%d", v.Name, n)
+	}
+	taken[object] = true
+	for i := range m.snapshot.VirtualServices {
+		if w := &m.snapshot.VirtualServices[i]; w.Object() == object && !slices.Equal(w.Spec.GetHosts(), []string{p.Wildcard()}) {
+			m.report(diag.EdgeHostNotServed, object, "it has the name that the copy of %s for %s would have", v.Object(), p.Wildcard()).
+				Fix = "rename it, or write the VirtualService for preview hosts yourself"
+			return
+		}
+	}
+	if len(v.Unknown) > 0 {
+		m.report(diag.EdgePartLeftOut, v.Object(), "its field %s is not known, and is not in the copy for preview hosts", v.Unknown[0])
+	}
+	if len(v.Spec.GetTls())+len(v.Spec.GetTcp()) > 0 {
+		m.report(diag.EdgePartLeftOut, v.Object(), "its routes for TLS and TCP are not in the copy for preview hosts")
+	}
+	spec := &istioapi.VirtualService{
+		Hosts: []string{p.Wildcard()}, Gateways: []string{m.Namespace + "/" + m.copyName()}, ExportTo: slices.Clone(v.Spec.GetExportTo()),
+	}
+	c := copier{maker: m, from: v, host: p.Host}
+	for i, r := range v.Spec.GetHttp() {
+		if out := c.route(i, proto.CloneOf(r)); out != nil {
+			spec.Http = append(spec.Http, out)
+		}
+	}
+	meta := m.meta(v.Namespace, object.Name)
+	meta.Labels = nil
+	if v.Revision != "" {
+		meta.Labels = map[string]string{istio.RevisionLabel: v.Revision}
+	}
+	var checker valid.Checker
+	if problems := append(valid.Metadata(&meta), checker.VirtualService(spec, v.Namespace)...); len(problems) > 0 {
+		m.report(diag.EdgeHostNotServed, v.Object(), "Istio would refuse its copy for %s: %s", p.Wildcard(), problems[0])
+		return
+	}
+	m.hosts = append(m.hosts, hostObject{"VirtualService", meta, spec})
+}
