@@ -150,6 +150,7 @@ const (
 	EdgeHostTaken       Code = "EdgeHostTaken"
 	EdgeHostNotServed   Code = "EdgeHostNotServed"
 	EdgePartLeftOut     Code = "EdgePartLeftOut"
+	EdgeOrderMatters    Code = "EdgeOrderMatters"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.

@@ -18,4 +18,8 @@ var edgeEntries = []Entry{
 		EdgePartLeftOut, Warning, "A part of the objects of the ordinary host is not in the copies for preview hosts.",
 		"add what preview hosts need of it to the copy",
 	},
+	{
+		EdgeOrderMatters, Warning, "Several VirtualServices have routes for the ordinary host. Their copies have those for the preview hosts in the same order only if they are created in that order.",
+		"apply the copies in the order in which they are printed, the next one a second after the one before",
+	},
 }

@@ -4,13 +4,21 @@ import (
 	"strings"
 )
 
-// value returns the value of a header that Envoy makes: the extraction in CEL, as an
-// operator of Envoy's format strings. Without a match there is an error, and Envoy does not
-// set the header; the same holds for empty text.
+// values returns the value of a header that Envoy makes: extractions in CEL one after the
+// other, as operators of Envoy's format strings. An extraction without a match is an error,
+// and its text is empty. Envoy does not set a header to an empty text.
 //
-// Envoy's CEL is limited: "+" on strings is not evaluated, matches() takes small patterns
-// only, and split(), replace() and lowerAscii() don't exist.
-func (e extraction) value() string {
+// Envoy's CEL is limited: "+" on strings is not evaluated, patterns must be small, and
+// split(), replace() and lowerAscii() don't exist.
+func values(list []extraction) string {
+	var b strings.Builder
+	for i := range list {
+		b.WriteString("%CEL(" + list[i].expression() + ")%")
+	}
+	return b.String()
+}
+
+func (e *extraction) expression() string {
 	source := "request.host"
 	var conditions []string
 	if e.unless != "" {
@@ -23,7 +31,10 @@ func (e extraction) value() string {
 	for _, text := range e.contains {
 		conditions = append(conditions, source+".contains("+quoted(text)+")")
 	}
-	return "%CEL(" + strings.Join(conditions, " && ") + " ? re.extract(" + source + ", " + quoted(e.pattern) + ", " + quoted(e.made) + `) : "")%`
+	if e.domain != "" {
+		conditions = append(conditions, "("+source+".endsWith("+quoted(e.domain)+") || "+source+".contains("+quoted(e.domain+":")+"))")
+	}
+	return strings.Join(conditions, " && ") + " ? re.extract(" + source + ", " + quoted(e.pattern) + ", " + quoted(e.made) + `) : ""`
 }
 
 // quoted returns a string literal of CEL. All strings here are visible ASCII.

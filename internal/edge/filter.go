@@ -95,22 +95,22 @@ func (m *maker) mutations() []*mutationv3.HeaderMutation {
 	if m.Policy == Strip {
 		out = append(out,
 			&mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: header}},
-			set(grammar.BaggageHeader, ofBaggage(), corev3.HeaderValueOption_OVERWRITE_IF_EXISTS))
+			set(grammar.BaggageHeader, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS, ofBaggage()))
 	}
 	for _, p := range m.PreviewHosts {
-		out = append(out, set(header, ofHost(p), corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD))
+		out = append(out, set(header, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD, ofHost(p)))
 	}
 	if m.Cookie != "" {
-		for _, e := range ofCookie(m.Cookie, header) {
-			out = append(out, set(header, e, corev3.HeaderValueOption_ADD_IF_ABSENT))
-		}
+		out = append(out,
+			set(header, corev3.HeaderValueOption_ADD_IF_ABSENT, ofCookie(m.Cookie, header)),
+			set(header, corev3.HeaderValueOption_ADD_IF_ABSENT, ofCookieMembers(m.Cookie, header)...))
 	}
 	return out
 }
 
-func set(header string, e extraction, action corev3.HeaderValueOption_HeaderAppendAction) *mutationv3.HeaderMutation {
+func set(header string, action corev3.HeaderValueOption_HeaderAppendAction, value ...extraction) *mutationv3.HeaderMutation {
 	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-		Header:       &corev3.HeaderValue{Key: header, Value: e.value()},
+		Header:       &corev3.HeaderValue{Key: header, Value: values(value)},
 		AppendAction: action,
 	}}}
 }

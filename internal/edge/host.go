@@ -30,6 +30,8 @@ func ParsePreviewHost(text string) (PreviewHost, error) {
 		return PreviewHost{}, fmt.Errorf("%q: want *.DOMAIN=HOST, such as *.preview.shop.example.com=shop.example.com", text)
 	case !isDomain(domain):
 		return PreviewHost{}, fmt.Errorf("%q is not a domain: use a-z, 0-9 and \"-\" in at least two parts", domain)
+	case strings.Count(domain, ".") >= maxDomainLabels:
+		return PreviewHost{}, fmt.Errorf("%q has more than %d parts", domain, maxDomainLabels)
 	case !isDomain(host):
 		return PreviewHost{}, fmt.Errorf("%q is not a host: use a-z, 0-9 and \"-\" in at least two parts", host)
 	}

@@ -37,7 +37,7 @@ func (c *copier) route(i int, r *istioapi.HTTPRoute) *istioapi.HTTPRoute {
 	}
 	switch {
 	case r.GetRedirect() != nil:
-		own := slices.ContainsFunc(c.from.Spec.GetHosts(), func(h string) bool { return strings.EqualFold(h, r.Redirect.GetAuthority()) })
+		own := slices.ContainsFunc(append([]string{c.host}, c.from.Spec.GetHosts()...), func(h string) bool { return strings.EqualFold(h, r.Redirect.GetAuthority()) })
 		if !own {
 			break
 		}

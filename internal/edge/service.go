@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	istioapi "istio.io/api/networking/v1alpha3"
@@ -14,23 +15,32 @@ import (
 	"github.com/overrides-mesh/overrides/internal/valid"
 )
 
-// addServices adds a copy of each VirtualService of an ordinary host for the preview hosts.
+// addServices adds a copy of each VirtualService of an ordinary host for the preview hosts,
+// by age: a gateway has the routes of several for a host one after the other.
 func (m *maker) addServices() {
 	if m.gateway == nil {
 		return
 	}
 	taken := map[diag.Object]bool{}
 	for _, p := range m.PreviewHosts {
-		found := 0
+		var found []*model.VirtualService
 		for i := range m.snapshot.VirtualServices {
 			v := &m.snapshot.VirtualServices[i]
-			if slices.Contains(v.Spec.GetHosts(), p.Host) && m.isOnGateway(v) {
-				m.addService(v, p, taken)
-				found++
+			if slices.ContainsFunc(v.Spec.GetHosts(), func(h string) bool { return covers(h, p.Host) }) && m.isOnGateway(v) {
+				found = append(found, v)
 			}
 		}
-		if found == 0 {
+		slices.SortStableFunc(found, func(a, b *model.VirtualService) int { return a.Created.Compare(b.Created) })
+		var names []string
+		for _, v := range found {
+			names = append(names, v.Namespace+"/"+v.Name)
+			m.addService(v, p, taken)
+		}
+		switch {
+		case len(found) == 0:
 			m.report(diag.EdgeHostNotServed, m.object(), "no VirtualService on it has the host %s", p.Host)
+		case len(found) > 1:
+			m.report(diag.EdgeOrderMatters, m.object(), "host %s has the routes of several VirtualServices, of which the oldest comes first: %s", p.Host, strings.Join(names, ", "))
 		}
 	}
 }
