@@ -2,6 +2,7 @@ package edge
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -39,7 +40,7 @@ func (m *maker) findPods() {
 	slices.Sort(m.namespaces)
 	m.namespaces = slices.Compact(m.namespaces)
 	if len(m.namespaces) == 0 {
-		m.report(diag.EdgeGatewayNotKnown, m.object(), "the input has no pods with the labels %s", model.LabelString(m.selector))
+		m.report(diag.EdgeGatewayNotKnown, m.object(), "the input has no pods with the labels %s", strings.TrimSuffix(model.LabelString(m.selector), ","))
 	}
 	// An EnvoyFilter in the root namespace is for the pods of all namespaces. With another
 	// one, these would do everything twice.

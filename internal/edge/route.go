@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ func (c *copier) route(i int, r *istioapi.HTTPRoute) *istioapi.HTTPRoute {
 		}
 	case r.GetDirectResponse() != nil:
 	default:
+		c.checkDelegate(i, r.GetDelegate())
 		if r.GetRewrite() == nil {
 			r.Rewrite = &istioapi.HTTPRewrite{}
 		}
@@ -55,6 +57,23 @@ func (c *copier) route(i int, r *istioapi.HTTPRoute) *istioapi.HTTPRoute {
 		}
 	}
 	return r
+}
+
+// checkDelegate reports a route whose VirtualService has rewrites or redirects of its own:
+// Istio prefers these to those of the copy.
+func (c *copier) checkDelegate(i int, d *istioapi.Delegate) {
+	if d == nil {
+		return
+	}
+	object := diag.Object{Kind: "VirtualService", Namespace: cmp.Or(d.GetNamespace(), c.from.Namespace), Name: d.GetName()}
+	for j := range c.snapshot.VirtualServices {
+		if v := &c.snapshot.VirtualServices[j]; v.Object() == object && !slices.ContainsFunc(v.Spec.GetHttp(), func(r *istioapi.HTTPRoute) bool {
+			return r.GetRewrite() != nil || r.GetRedirect() != nil
+		}) {
+			return
+		}
+	}
+	c.report(diag.EdgePartLeftOut, c.from.Object(), "http[%d] delegates to %s, whose own rewrites and redirects are not changed for preview hosts", i, object)
 }
 
 // decide decides what a match says about gateways and the authority, removes it, and

@@ -64,8 +64,8 @@ func (m *maker) addServers() {
 		}
 	}
 	for _, p := range m.PreviewHosts {
-		if !slices.ContainsFunc(spec.Servers, func(s *istioapi.Server) bool {
-			return slices.ContainsFunc(s.GetHosts(), func(h string) bool { _, h = cutNamespace(h); return h == p.Wildcard() })
+		if !slices.ContainsFunc(m.gateway.Spec.GetServers(), func(s *istioapi.Server) bool {
+			return carriesHTTP(s) && slices.ContainsFunc(s.GetHosts(), func(h string) bool { _, h = cutNamespace(h); return covers(h, p.Host) })
 		}) {
 			m.report(diag.EdgeHostNotServed, m.object(), "no server for HTTP or HTTPS has the host %s", p.Host)
 		}
@@ -91,12 +91,12 @@ func (m *maker) server(s *istioapi.Server) *istioapi.Server {
 	out := proto.CloneOf(s)
 	out.Hosts = hosts
 	tls := out.GetTls()
-	switch protocol := strings.ToUpper(s.GetPort().GetProtocol()); {
-	case slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}, protocol):
-		return out
-	case protocol != "HTTPS" || tls.GetMode() == istioapi.ServerTLSSettings_PASSTHROUGH || tls.GetMode() == istioapi.ServerTLSSettings_AUTO_PASSTHROUGH:
-		m.report(diag.EdgePartLeftOut, m.object(), "its server for port %d does not end TLS, so no preview host can be served there", s.GetPort().GetNumber())
+	switch {
+	case !carriesHTTP(s):
+		m.report(diag.EdgePartLeftOut, m.object(), "its server for port %d has no routes for HTTP, so no preview host can be served there", s.GetPort().GetNumber())
 		return nil
+	case !strings.EqualFold(s.GetPort().GetProtocol(), "HTTPS"):
+		return out
 	case m.Credential == "":
 		m.report(diag.EdgeHostNotServed, m.object(), "its server for port %d needs a certificate for %s", s.GetPort().GetNumber(), strings.Join(hosts, ", ")).
 			Fix = "make a Secret with a certificate for the preview hosts alone, beside the gateway's pods, and name it with --credential-name"
@@ -107,6 +107,18 @@ func (m *maker) server(s *istioapi.Server) *istioapi.Server {
 		MinProtocolVersion: tls.GetMinProtocolVersion(), MaxProtocolVersion: tls.GetMaxProtocolVersion(), CipherSuites: tls.GetCipherSuites(),
 	}
 	return out
+}
+
+// carriesHTTP reports whether a server has routes: for HTTP, or for HTTPS that ends there.
+func carriesHTTP(s *istioapi.Server) bool {
+	switch strings.ToUpper(s.GetPort().GetProtocol()) {
+	case "HTTP", "HTTP2", "GRPC", "GRPC-WEB":
+		return true
+	case "HTTPS":
+		mode := s.GetTls().GetMode()
+		return mode != istioapi.ServerTLSSettings_PASSTHROUGH && mode != istioapi.ServerTLSSettings_AUTO_PASSTHROUGH
+	}
+	return false
 }
 
 // covers reports whether a host of a server is host, or a wildcard for it.
