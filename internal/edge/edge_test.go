@@ -3,6 +3,7 @@ package edge_test
 import (
 	"flag"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -114,6 +115,21 @@ func TestPreviewHosts(t *testing.T) {
 		}
 		if got := fmt.Sprint(err); got != want && (err != nil || want != "") {
 			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestSupported: only proxies that are too old get no filter.
+func TestSupported(t *testing.T) {
+	t.Parallel()
+	pattern := regexp.MustCompile(edge.Supported)
+	for version, want := range map[string]bool{
+		"1.26.0": true, "1.26.0-alpha.abc": true, "1.31.0": true, "1.100.2": true, "2.0.0": true, "10.1": true, "master-dev": true, "unknown": true,
+		"1.26": true, "1.99.1": true, "1.30-dev": true,
+		"1.25.9": false, "1.25": false, "1.9.0": false, "1.0": false, "1.19.3-solo": false, "1.2": false,
+	} {
+		if pattern.MatchString(version) != want {
+			t.Errorf("%s is supported: %v, want %v", version, !want, want)
 		}
 	}
 }

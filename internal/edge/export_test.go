@@ -27,3 +27,6 @@ const (
 	MaxCookieName   = maxCookieName
 	MaxDomainLabels = maxDomainLabels
 )
+
+// Supported matches versions of proxies.
+const Supported = supported
