@@ -91,7 +91,7 @@ type maker struct {
 }
 
 func (m *maker) object() diag.Object {
-	return diag.Object{Kind: "Gateway", Namespace: m.Namespace, Name: m.Request.Gateway}
+	return diag.Object{Kind: "Gateway", Namespace: m.Namespace, Name: m.Gateway}
 }
 
 func (m *maker) report(code diag.Code, object diag.Object, format string, args ...any) *diag.Diagnostic {

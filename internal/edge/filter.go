@@ -36,9 +36,9 @@ const (
 
 // filter returns the EnvoyFilter for the pods of a namespace.
 func (m *maker) filter(namespace string) (encoded.Object, error) {
-	meta := m.meta(namespace, m.Request.Gateway+"-edge-overrides")
+	meta := m.meta(namespace, m.Gateway+"-edge-overrides")
 	meta.Labels[istio.ManagedByLabel] = istio.ManagedBy
-	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Request.Gateway)
+	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Gateway)
 	meta.Annotations = map[string]string{requiresAnnotation: requires}
 	patch, err := m.patch()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 func (m *maker) findGateway() *model.Gateway {
-	at := slices.IndexFunc(m.snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == m.Namespace && g.Name == m.Request.Gateway })
+	at := slices.IndexFunc(m.snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == m.Namespace && g.Name == m.Gateway })
 	if at < 0 {
 		return nil
 	}

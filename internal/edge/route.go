@@ -80,7 +80,7 @@ func (c *copier) checkDelegate(i int, d *istioapi.Delegate) {
 // reports whether requests for the ordinary host at this gateway can match the rest.
 func (c *copier) decide(match *istioapi.HTTPMatchRequest) bool {
 	if on := match.GetGateways(); len(on) > 0 && !slices.ContainsFunc(on, func(name string) bool {
-		return mesh.GatewayName(name, c.from.Namespace) == c.Namespace+"/"+c.maker.Request.Gateway
+		return mesh.GatewayName(name, c.from.Namespace) == c.Namespace+"/"+c.Gateway
 	}) {
 		return false
 	}

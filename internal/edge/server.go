@@ -26,7 +26,7 @@ func (o *hostObject) encode() (encoded.Object, error) {
 }
 
 // copyName is the name of the Gateway with the servers of preview hosts.
-func (m *maker) copyName() string { return m.Request.Gateway + "-preview" }
+func (m *maker) copyName() string { return m.Gateway + "-preview" }
 
 // isCopy reports whether g was made by addServers before.
 func (m *maker) isCopy(g *model.Gateway) bool {

@@ -47,7 +47,7 @@ func (m *maker) addServices() {
 
 func (m *maker) isOnGateway(v *model.VirtualService) bool {
 	return slices.ContainsFunc(v.Spec.GetGateways(), func(name string) bool {
-		return mesh.GatewayName(name, v.Namespace) == m.Namespace+"/"+m.Request.Gateway
+		return mesh.GatewayName(name, v.Namespace) == m.Namespace+"/"+m.Gateway
 	})
 }
 

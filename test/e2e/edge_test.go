@@ -32,6 +32,7 @@ func TestEdge(t *testing.T) {
 	before := e.play(t, ordinary)
 	e.install(t, "Strip", "--with-hosts")
 	e.follow(t)
+	e.awaitRoutes(t, atEdge{host: "v2" + edgePreview}, "v2")
 	cases := atEdgeCases()
 	for _, policy := range []string{"Strip", "Trust"} {
 		if policy == "Trust" {
@@ -141,6 +142,26 @@ func (e *edgeFront) follow(t *testing.T) {
 		t.Errorf("a gateway does not follow overrides:\n%s", out)
 	}
 	e.settle(t)
+	e.awaitRoutes(t, atEdge{host: edgeShop}, "v1")
+	e.awaitRoutes(t, atEdge{host: "other.example.com", any: true}, "v1")
+}
+
+// awaitRoutes waits until a gateway, for which settle does not wait, has routes with which a
+// version of web answers. Without them its versions take turns.
+func (e *edgeFront) awaitRoutes(t *testing.T, c atEdge, version string) {
+	t.Helper()
+	const enough = 20
+	deadline := time.Now().Add(30 * time.Second)
+	for alike := 0; alike < enough; {
+		got, err := e.sendAtEdge(t.Context(), e.client, c)
+		if alike++; !strings.Contains(got, " web:"+version+" ") {
+			alike = 0
+			<-time.After(20 * time.Millisecond)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the gateway has no routes for %s: %s %v", c.host, got, err)
+		}
+	}
 }
 
 // ordinaryAtEdge are requests without a carrier, a preview host or a cookie that counts.

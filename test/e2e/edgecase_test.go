@@ -52,13 +52,27 @@ func edgeCarriers() []atEdge {
 	}
 	out = append(out, atEdge{host: edgeShop, lines: http.Header{"X-Override": {"web:v2"}, "x-override": {"web:v2"}, "X-OVERRIDE": {"web:v2"}}})
 	for _, values := range [][]string{
-		{"override.web=v2"}, {"a=b", "override=v2"}, {"a=b, \toverride \t= v2"}, {"override.web=v2", "c=d"}, {"a=b;p,override.*.x=v2;ttl=1"},
-		{"a=\xff,override.web=v2"}, {"\xc3\x28, override=v2"}, {"override."}, {"a=é,override.web=v2"}, {strings.Repeat("k=v,", 500) + "override.web=v2"},
+		{"override.web=v2"},
+		{"a=b", "override=v2"},
+		{"a=b, \toverride \t= v2"},
+		{"override.web=v2", "c=d"},
+		{"a=b;p,override.*.x=v2;ttl=1"},
+		{"a=\xff,override.web=v2"},
+		{"\xc3\x28, override=v2"},
+		{"override."},
+		{"a=é,override.web=v2"},
+		{strings.Repeat("k=v,", 500) + "override.web=v2"},
 	} {
 		out = append(out, atEdge{host: edgeShop, lines: http.Header{"Baggage": values}, stripped: true})
 	}
 	for _, values := range [][]string{
-		{"userId=alice"}, {"overrides=v2, xoverride.web=v2"}, {"Override.web=v2"}, {"a=override.web=v2"}, {"a=b;override.web=v2", "c=d"}, {"a=\xff"}, {""},
+		{"userId=alice"},
+		{"overrides=v2, xoverride.web=v2"},
+		{"Override.web=v2"},
+		{"a=override.web=v2"},
+		{"a=b;override.web=v2", "c=d"},
+		{"a=\xff"},
+		{""},
 		{"a=b", "override-x=1"},
 	} {
 		out = append(out, atEdge{host: edgeShop, lines: http.Header{"baggage": values}})
