@@ -43,7 +43,7 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 		Authority: cmp.Or(e.query.Authority, e.target.name), Port: port, Header: e.query.Header,
 		Caller: route.Caller{Namespace: e.caller.namespace, Labels: e.caller.labels},
 	}
-	e.found = e.routing.inForce(&call{caller: e.request.Caller, host: e.target.host, authority: e.query.Authority, port: port})
+	e.found = e.routing.inForce(&call{caller: e.request.Caller, host: e.target.host, authority: e.query.Authority, port: port, gateway: e.target.gateway != nil})
 	if e.caller.noSidecar {
 		e.withoutProxy()
 	}
@@ -78,6 +78,8 @@ func (e *evaluation) port() (uint32, error) {
 	switch {
 	case s == nil && q.Port == 0 && q.PortName != "":
 		return 0, fmt.Errorf("%s is not a Service, so it has no port named %s", e.target.host, q.PortName)
+	case e.target.gateway != nil:
+		return e.target.port, nil
 	case s == nil:
 		return cmp.Or(q.Port, httpPort), nil
 	}
@@ -212,15 +214,18 @@ func (e *evaluation) next(destinations []route.Destination) *caller {
 		return nil
 	}
 	var pods []model.Backend
-	namespace := e.target.namespace
+	name, namespace := e.target.name, e.target.namespace
 	for i := range destinations {
 		reached, _ := e.podsOf(&destinations[i])
 		pods = append(pods, reached...)
 		if s := e.byHost[e.found.proxy.cluster(&destinations[i]).Host]; s != nil {
 			namespace = s.Namespace
+			if e.target.gateway != nil {
+				name = s.Name
+			}
 		}
 	}
-	return &caller{name: e.target.name, namespace: namespace, labels: common(pods), noSidecar: e.lackSidecar(namespace, pods)}
+	return &caller{name: name, namespace: namespace, labels: common(pods), noSidecar: e.lackSidecar(namespace, pods)}
 }
 
 // to returns a short form of the destination of a row.
