@@ -2,6 +2,8 @@ package compile
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -45,4 +47,25 @@ func reportRefused(refused map[*service][]string, r *reporter) {
 		r.add(diag.New(diag.PreviewsRefused, base.Object(), "%s %s %s, which it does not permit: no route leads there",
 			agree(namespaces, "namespace", "namespaces"), enumerate(namespaces), agree(namespaces, "has a Service annotated as a version of it", "have Services annotated as versions of it")).At(base.Origin))
 	}
+}
+
+// hidden returns the diagnostic that says that not all callers of base know s, of another
+// namespace; nil if they do. The table of base would have to be kept from the others, and
+// their ordinary requests would no longer be pinned: nothing in another namespace may cause
+// that, so such a version has no routes at all.
+func hidden(ix *index, s, base *given) *diag.Diagnostic {
+	of, wanted := ix.mesh.Service(s.host).Scope(), ix.mesh.Service(base.host).Scope()
+	if s.Namespace == base.Namespace || of.Public || !wanted.Public && !slices.ContainsFunc(wanted.Namespaces, func(n string) bool { return !of.Includes(n) }) {
+		return nil
+	}
+	to, fix := "no namespace", "*"
+	if len(of.Namespaces) > 0 {
+		to = agree(of.Namespaces, "namespace ", "namespaces ") + enumerate(of.Namespaces) + " only"
+	}
+	if !wanted.Public {
+		fix = strings.Join(wanted.Namespaces, ",")
+	}
+	d := diag.New(diag.IsolatedUnreachable, s.Object(), "it is exported to %s, and Service %s of namespace %s to more: no route leads to it", to, base.Name, base.Namespace).
+		WithFix("annotate it with networking.istio.io/exportTo: %q", fix).At(s.Origin)
+	return &d
 }

@@ -16,9 +16,6 @@ type isolated struct {
 	version     string
 	pods, ready int
 	workloads   []string
-	// seenFrom lists the namespaces whose proxies know that Service; nil for all that know
-	// the Service whose version it is.
-	seenFrom []string
 }
 
 // has reports whether pods behind a Service of a namespace are behind the isolated version
@@ -43,10 +40,11 @@ func findIsolated(ix *index, all *services, r *reporter) {
 			} else if problem := refusal(ix, &s.given, &base.given); problem != nil {
 				r.add(*problem)
 				refused[base] = append(refused[base], s.Namespace)
+			} else if problem := hidden(ix, &s.given, &base.given); problem != nil {
+				r.add(*problem)
 			} else if iso, problem := readIsolated(&s.given, &base.given); problem != nil {
 				r.add(*problem)
 			} else {
-				iso.seenFrom = seenFrom(ix, s.Service, base.Service, iso.version, r)
 				base.isolated = append(base.isolated, iso)
 			}
 		}

@@ -176,7 +176,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 	if !ok {
 		return
 	}
-	matches := b.whereSeen(v, conjunctions(b.routes[i].matches, b.carriersOf(t, v, c)))
+	matches := conjunctions(b.routes[i].matches, b.carriersOf(t, v, c))
 	if len(matches) == 0 {
 		return
 	}

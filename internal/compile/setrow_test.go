@@ -31,9 +31,7 @@ func askedOf(s *service, request *route.Request) asked {
 	out.strict = grammar.StrictDue(request.Header["x-override"], named, grammar.Judged{}, grammar.Condition{})
 	out.strictSet = grammar.StrictSetDue(request.Header["x-override"], named, versionNames(s))
 	for _, m := range slices.Concat(header, baggage) {
-		at := slices.IndexFunc(s.versions, func(v version) bool {
-			return v.name == m.Version && v.routable() && v.isSeenFrom(request.Caller.Namespace)
-		})
+		at := slices.IndexFunc(s.versions, func(v version) bool { return v.name == m.Version && v.routable() })
 		switch {
 		case at < 0, m.Namespace != "" && m.Namespace != s.Namespace, m.From != "", m.Method != "":
 		case m.IsSet():
