@@ -38,7 +38,7 @@ func TestNothingIsRoutedToWithoutConsent(t *testing.T) {
 	t.Parallel()
 	permitted, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		text := compiletest.Manifests(rapid.OneOf(compiletest.Snapshot(compiletest.PreviewNamespaces), compiletest.Snapshot()).Draw(t, "snapshot"))
+		text := compiletest.Manifests(rapid.OneOf(compiletest.Snapshot(compiletest.PreviewNamespaces), compiletest.Either()).Draw(t, "snapshot"))
 		in := parse(t, text)
 		for _, o := range objectsFor(t, text) {
 			if o.Kind != "VirtualService" {
