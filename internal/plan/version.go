@@ -122,7 +122,7 @@ func (p *planner) lostReadiness(v route.Version) bool {
 		}
 		for j := range s.Backends {
 			b := &s.Backends[j]
-			if b.Pods == 0 || !(isolated && s.Version == v.Version) && b.Labels[label] != v.Version {
+			if b.Pods == 0 || (!isolated || s.Version != v.Version) && b.Labels[label] != v.Version {
 				continue
 			}
 			if b.Ready > 0 {
