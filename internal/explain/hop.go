@@ -128,7 +128,7 @@ func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	case e.caller.noSidecar:
 		out.Why = fmt.Sprintf("%s has no sidecar, so no row of Overrides and no VirtualService takes its requests", e.caller.name)
 	case s != nil && s.VersionOf != "":
-		out.Why = fmt.Sprintf("it is a version of %s, and ordinary routing applies", s.VersionOf)
+		out.Why = fmt.Sprintf("it is a version of %s, and ordinary routing applies", s.BaseText())
 	case s != nil && s.report.State == compile.Skipped:
 		out.Why = fmt.Sprintf("it is left alone, so ordinary routing applies: %s", s.report.Why)
 	case e.found.hidden:
@@ -307,7 +307,8 @@ func (e *evaluation) destination(d *route.Destination) string {
 	if missing != "" {
 		text = missing + ", which does not exist"
 	}
-	if (s != e.target.service || s.Name != e.target.name) && s.VersionOf != e.target.name {
+	isVersion := s.VersionOfIn == "" && s.VersionOf == e.target.name || e.target.service != nil && s.IsVersionOf(e.target.service.Service)
+	if (s != e.target.service || s.Name != e.target.name) && !isVersion {
 		return s.Name + ":" + text
 	}
 	return text
