@@ -1,6 +1,7 @@
 package compiletest
 
 import (
+	"fmt"
 	"slices"
 
 	istioapi "istio.io/api/networking/v1alpha3"
@@ -51,6 +52,11 @@ func (d *draw) gatewayProxies(s *model.Snapshot) {
 				v.Spec.Hosts = []string{"front.example.com"} // Istio refuses "*" for sidecars
 			}
 		}
+		for _, r := range v.Spec.Tls {
+			for _, m := range r.Match {
+				m.SniHosts = v.Spec.Hosts[:1] // others are refused
+			}
+		}
 		if d.oneIn(3, "on both gateways") {
 			v.Spec.Gateways = append(slices.Clone(v.Spec.Gateways), secondGateway)
 		}
@@ -64,19 +70,20 @@ func (d *draw) gatewayOf(namespace, name string) model.Gateway {
 	}
 	for i := range pick(d, "servers", 1, 1, 2, 3) {
 		hosts := some(d, "hosts of a server", 1, 2, "*", "*.example.com", "front.example.com", "shop/*", "./*.example.com", "*/shop.example.com", "lab/front.example.com", "*.shop.example.com")
-		s := &istioapi.Server{Hosts: hosts, Port: &istioapi.Port{Number: 80, Name: "http", Protocol: "HTTP"}}
+		s := &istioapi.Server{Hosts: hosts, Port: &istioapi.Port{Number: 80, Protocol: "HTTP"}}
 		switch pick(d, "server", "http", "http", "other port", "tls", "passthrough", "redirect") {
 		case "other port":
-			s.Port.Number, s.Port.Name = 8080, "http2"
+			s.Port.Number = 8080
 		case "tls":
-			s.Port = &istioapi.Port{Number: 443, Name: "https-" + string(rune('a'+i)), Protocol: "HTTPS"}
+			s.Port.Number, s.Port.Protocol = 443, "HTTPS"
 			s.Tls = &istioapi.ServerTLSSettings{Mode: istioapi.ServerTLSSettings_SIMPLE, CredentialName: "certificate"}
 		case "passthrough":
-			s.Port = &istioapi.Port{Number: 443, Name: "tls-" + string(rune('a'+i)), Protocol: "TLS"}
+			s.Port.Number, s.Port.Protocol = 443, "TLS"
 			s.Tls = &istioapi.ServerTLSSettings{Mode: istioapi.ServerTLSSettings_PASSTHROUGH}
 		case "redirect":
 			s.Tls = &istioapi.ServerTLSSettings{HttpsRedirect: true}
 		}
+		s.Port.Name = fmt.Sprintf("port-%d", i)
 		g.Spec.Servers = append(g.Spec.Servers, s)
 	}
 	return g
