@@ -42,6 +42,10 @@ type front struct {
 // place is a host of a gateway, on the pods of a namespace.
 type place struct{ pods, gateway, domain string }
 
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.pods, q.pods), cmp.Compare(p.gateway, q.gateway), cmp.Compare(p.domain, q.domain))
+}
+
 // placed is the VirtualServices that have routes for a place, in order.
 type placed struct {
 	// host is the domain as users write it.
@@ -120,7 +124,8 @@ func (f *front) add(pods string, h *mesh.GatewayHost) {
 	gateways := slices.Sorted(maps.Keys(byGateway))
 	for _, gateway := range gateways {
 		sources := byGateway[gateway]
-		if !slices.Equal(sources, byGateway[gateways[0]]) {
+		byMatch := slices.ContainsFunc(sources, hasRoutesByGateway)
+		if !slices.Equal(sources, byGateway[gateways[0]]) || len(gateways) > 1 && byMatch {
 			f.refuse(h, "gateways %s and %s have different routes for host %s on one port", gateways[0], gateway, h.Written)
 			sources = nil
 		}
@@ -139,6 +144,11 @@ func (f *front) add(pods string, h *mesh.GatewayHost) {
 	}
 }
 
+// hasRoutesByGateway reports whether s has other routes at some gateways than at others.
+func hasRoutesByGateway(s *mesh.Source) bool {
+	return slices.ContainsFunc(s.Routes, func(r mesh.Route) bool { return r.Gateways != nil })
+}
+
 func (f *front) refuse(h *mesh.GatewayHost, format string, args ...any) {
 	for _, p := range h.Parts {
 		f.problem(p.Source, format, args...)
@@ -147,7 +157,8 @@ func (f *front) refuse(h *mesh.GatewayHost, format string, args ...any) {
 
 // placeAll finds the namespace of a companion for each place, and drops places without one.
 func (f *front) placeAll() {
-	for at, p := range f.byPlace {
+	for _, at := range slices.SortedFunc(maps.Keys(f.byPlace), place.compare) {
+		p := f.byPlace[at]
 		if len(p.sources) == 0 {
 			delete(f.byPlace, at)
 			continue
@@ -206,7 +217,7 @@ func (f *front) companions() []*companion {
 		}
 		for _, s := range p.sources {
 			parts = append(parts, s.Object.String())
-			if slices.ContainsFunc(s.Routes, func(r mesh.Route) bool { return r.Gateways != nil }) {
+			if hasRoutesByGateway(s) {
 				parts = append(parts, at.gateway) // it has other routes at others
 			}
 		}

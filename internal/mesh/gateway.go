@@ -135,7 +135,7 @@ func GatewayClass(p model.GatewayPods, revision string) *Class {
 // Gateways collects the objects that decide what gateways do, with those of Overrides if
 // ours is not nil.
 func (m *Mesh) Gateways(ours *Ours, order Order) *Island {
-	x := &Island{mesh: m, ours: ours, order: order}
+	x := &Island{mesh: m, ours: ours, order: order, atGateways: true}
 	x.addSources(m.onGateways.all)
 	if ours != nil {
 		x.addSources(ours.onGateways.all)
