@@ -117,6 +117,12 @@ type OverridePolicySpec struct {
 	// Defaults to WhenManaged.
 	// +optional
 	Strict *StrictMode `json:"strict,omitempty"`
+
+	// Previews says which Services may be isolated versions of the Services: those that are
+	// annotated overrides.mesh/version-of. If it is not set, only Services of the same
+	// namespace may.
+	// +optional
+	Previews *Previews `json:"previews,omitempty"`
 }
 
 // TargetReference references an object in the policy's namespace.
@@ -177,6 +183,44 @@ type WorkloadReference struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 }
+
+// Previews says which Services may be isolated versions of a Service.
+type Previews struct {
+	// Namespaces says from which namespaces Services may be isolated versions. Services of
+	// the policy's own namespace always may.
+	// +required
+	Namespaces PreviewNamespaces `json:"namespaces"`
+}
+
+// PreviewNamespaces says which namespaces are meant, as allowedRoutes.namespaces of a
+// Gateway does.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.selector) == (self.from == 'Selector')",message="selector is needed for from: Selector, and for nothing else"
+type PreviewNamespaces struct {
+	// From says which namespaces are meant. Defaults to Same.
+	// +optional
+	// +kubebuilder:default=Same
+	From FromNamespaces `json:"from,omitempty"`
+
+	// Selector selects namespaces by their labels, for from: Selector. Every namespace has
+	// its name in the label kubernetes.io/metadata.name.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// FromNamespaces says which namespaces are meant.
+//
+// +kubebuilder:validation:Enum=All;Selector;Same
+type FromNamespaces string
+
+const (
+	// FromNamespacesAll means all namespaces.
+	FromNamespacesAll FromNamespaces = "All"
+	// FromNamespacesSelector means those that a selector selects by their labels.
+	FromNamespacesSelector FromNamespaces = "Selector"
+	// FromNamespacesSame means the policy's own namespace.
+	FromNamespacesSame FromNamespaces = "Same"
+)
 
 // ConditionKind is a condition that an override may have: the name of a parameter of the
 // header's members.

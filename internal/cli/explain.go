@@ -25,6 +25,8 @@ Name services as "service" or "service.namespace". A name without a namespace is
 of the namespace that -n gives. Without -n, it is one of the namespace of the kubeconfig,
 or with -f of "default"; if there is none, it is the only service of that name.
 
+The first name may also be a host of an Istio gateway: the gateway makes the call then.
+
 Without --from, the caller is any workload in the namespace of the first service that no
 condition (from=) names.`
 

@@ -79,7 +79,7 @@ func (c *clash) isolatedFix() string {
 		if b.ordinary {
 			continue
 		}
-		at := slices.IndexFunc(c.isolated, func(iso isolated) bool { return iso.service.HasWorkload(b.Workload) })
+		at := slices.IndexFunc(c.isolated, func(iso isolated) bool { return iso.has(c.Namespace, b.Workload) })
 		if at < 0 {
 			return ""
 		}

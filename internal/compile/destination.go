@@ -57,8 +57,8 @@ func standsFor(d, s *service) bool {
 	case d == s:
 		return true
 	case d.Namespace != s.Namespace:
-		return false
-	case d.VersionOf == s.Name, d.Steered.Name != "" && d.Steered == s.Steered:
+		return slices.ContainsFunc(s.isolated, func(iso isolated) bool { return iso.service == d.Service })
+	case d.IsVersionOf(s.Service), d.Steered.Name != "" && d.Steered == s.Steered:
 		return true
 	}
 	for _, mine := range s.pods {

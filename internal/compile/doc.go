@@ -16,6 +16,7 @@
 //	services.go    all Services, for steps that look at several
 //	settings.go    what annotations and OverridePolicies say of each Service
 //	isolated.go    versions behind a Service of their own
+//	consent.go     … in namespaces that the other Service permits
 //	beside.go      what other Services say of the pods of a headless one
 //	skip.go        the reasons to leave a Service alone, in one list
 //	skipreason.go  when those apply that are not about routes

@@ -42,6 +42,10 @@ type front struct {
 // place is a host of a gateway, on the pods of a namespace.
 type place struct{ pods, gateway, domain string }
 
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.pods, q.pods), cmp.Compare(p.gateway, q.gateway), cmp.Compare(p.domain, q.domain))
+}
+
 // placed is the VirtualServices that have routes for a place, in order.
 type placed struct {
 	// host is the domain as users write it.
@@ -120,7 +124,8 @@ func (f *front) add(pods string, h *mesh.GatewayHost) {
 	gateways := slices.Sorted(maps.Keys(byGateway))
 	for _, gateway := range gateways {
 		sources := byGateway[gateway]
-		if !slices.Equal(sources, byGateway[gateways[0]]) {
+		byMatch := slices.ContainsFunc(sources, hasRoutesByGateway)
+		if !slices.Equal(sources, byGateway[gateways[0]]) || len(gateways) > 1 && byMatch {
 			f.refuse(h, "gateways %s and %s have different routes for host %s on one port", gateways[0], gateway, h.Written)
 			sources = nil
 		}
@@ -139,6 +144,11 @@ func (f *front) add(pods string, h *mesh.GatewayHost) {
 	}
 }
 
+// hasRoutesByGateway reports whether s has other routes at some gateways than at others.
+func hasRoutesByGateway(s *mesh.Source) bool {
+	return slices.ContainsFunc(s.Routes, func(r mesh.Route) bool { return r.Gateways != nil })
+}
+
 func (f *front) refuse(h *mesh.GatewayHost, format string, args ...any) {
 	for _, p := range h.Parts {
 		f.problem(p.Source, format, args...)
@@ -147,7 +157,8 @@ func (f *front) refuse(h *mesh.GatewayHost, format string, args ...any) {
 
 // placeAll finds the namespace of a companion for each place, and drops places without one.
 func (f *front) placeAll() {
-	for at, p := range f.byPlace {
+	for _, at := range slices.SortedFunc(maps.Keys(f.byPlace), place.compare) {
+		p := f.byPlace[at]
 		if len(p.sources) == 0 {
 			delete(f.byPlace, at)
 			continue
@@ -201,9 +212,12 @@ func (f *front) companions() []*companion {
 	groups := map[string]map[place]*placed{}
 	for at, p := range f.byPlace {
 		parts := []string{p.in}
+		if f.ix.mesh.Gateway(at.gateway).PinOnly {
+			parts = append(parts, "pin only")
+		}
 		for _, s := range p.sources {
 			parts = append(parts, s.Object.String())
-			if slices.ContainsFunc(s.Routes, func(r mesh.Route) bool { return r.Gateways != nil }) {
+			if hasRoutesByGateway(s) {
 				parts = append(parts, at.gateway) // it has other routes at others
 			}
 		}
@@ -259,9 +273,18 @@ func joinPlaces(places map[place]*placed) []*companion {
 // draft starts the table of a companion; nil if its routes can't be adopted.
 func (f *front) draft(c *companion) *draft {
 	first := c.sources[0]
+	pinOnly := f.ix.mesh.Gateway(c.gateways[0]).PinOnly
+	if pinOnly {
+		if !slices.ContainsFunc(c.sources, f.leadsToPinned) {
+			return nil
+		}
+		for _, s := range c.sources {
+			f.problem(s, "%s has the annotation overrides.mesh/follow: \"false\"; ordinary requests are pinned", f.ix.mesh.Gateway(c.gateways[0]).Object())
+		}
+	}
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
-		adopted: first.User, scoped: true, within: c.pods, gateway: true,
+		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly,
 	}
 	for _, s := range c.sources {
 		at := *s
@@ -285,6 +308,17 @@ func (f *front) draft(c *companion) *draft {
 		d.routes = catchAllLast(d.routes)
 	}
 	return d
+}
+
+// leadsToPinned reports whether a route of source leads, or copies requests, to a Service
+// with a pin.
+func (f *front) leadsToPinned(source *mesh.Source) bool {
+	return slices.ContainsFunc(source.Routes, func(r mesh.Route) bool {
+		return slices.ContainsFunc(slices.Concat(r.Destinations, r.Mirrors), func(d route.Destination) bool {
+			s := f.services.active(f.ix.mesh.Concrete(d.Host))
+			return s != nil && len(s.pin.parts) > 0
+		})
+	})
 }
 
 // catchAllLast moves routes that match every request behind all others. A route with such a

@@ -98,6 +98,11 @@ func (ix *index) callersIn(namespace string) []model.Caller {
 	return ix.callers[namespace]
 }
 
+// namespaceLabels are the labels of a namespace; nil if they are not known.
+func (ix *index) namespaceLabels(name string) map[string]string {
+	return ix.snapshot.NamespaceLabels[name]
+}
+
 // uninjected lists the namespaces whose pods get no sidecars, with the label that says so.
 func (ix *index) uninjected() map[string]string { return ix.snapshot.Uninjected }
 

@@ -18,38 +18,58 @@ type isolated struct {
 	workloads   []string
 }
 
-// findIsolated gives each Service its isolated versions.
+// has reports whether pods behind a Service of a namespace are behind the isolated version
+// too. Workloads of other namespaces may have the same name.
+func (iso *isolated) has(namespace string, w model.Workload) bool {
+	return iso.service.Namespace == namespace && iso.service.HasWorkload(w)
+}
+
+// findIsolated gives each Service its isolated versions: first those of its own namespace,
+// which win over others of the same name.
 func findIsolated(ix *index, all *services, r *reporter) {
-	for _, s := range all.list {
-		if s.VersionOf == "" || s.optedOut() {
-			continue
-		}
-		base := all.byHost[ix.options.FQDN(s.VersionOf, s.Namespace)]
-		if problem := baseProblem(s, base); problem != nil {
-			r.add(*problem)
-			continue
-		}
-		if iso, problem := readIsolated(&s.given, &base.given); problem != nil {
-			r.add(*problem)
-		} else {
-			base.isolated = append(base.isolated, iso)
+	refused := map[*service][]string{}
+	for _, own := range []bool{true, false} {
+		for _, s := range all.list {
+			if s.VersionOf == "" || (s.VersionOfIn == "") != own || s.optedOut() {
+				continue
+			}
+			namespace, name := s.Base()
+			base := all.byHost[ix.options.FQDN(name, namespace)]
+			if problem := baseProblem(s, base); problem != nil {
+				r.add(*problem)
+			} else if problem := refusal(ix, &s.given, &base.given); problem != nil {
+				r.add(*problem)
+				refused[base] = append(refused[base], s.Namespace)
+			} else if problem := hidden(ix, &s.given, &base.given); problem != nil {
+				r.add(*problem)
+			} else if iso, problem := readIsolated(&s.given, &base.given); problem != nil {
+				r.add(*problem)
+			} else {
+				base.isolated = append(base.isolated, iso)
+			}
 		}
 	}
+	reportRefused(refused, r)
 }
 
 // baseProblem returns the diagnostic that says why s can't be a version of base, which is
 // nil if it is not there; nil if it can.
 func baseProblem(s, base *service) *diag.Diagnostic {
-	d := diag.New(diag.IsolatedBaseNotFound, s.Object(), "it is annotated as a version of Service %s, but there is no such Service in namespace %s", s.VersionOf, s.Namespace).At(s.Origin)
+	namespace, name := s.Base()
+	d := diag.New(diag.IsolatedBaseNotFound, s.Object(), "it is annotated as a version of Service %s, but there is no such Service in namespace %s", name, namespace).At(s.Origin)
 	switch {
 	case base == nil:
-		d = d.For(diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.VersionOf})
+		d = d.For(diag.Object{Kind: "Service", Namespace: namespace, Name: name})
+		if s.VersionOfIn != "" {
+			d = d.WithFix("correct overrides.mesh/version-of, or read the Services of namespace %s too (-n, -f; the operator reads the namespaces that it manages)", namespace)
+		}
 	case base == s:
 		d.Message = "it is annotated as a version of itself"
 		d = d.WithFix("remove overrides.mesh/version-of, or name the Service whose version it is")
 	case base.VersionOf != "":
-		d.Message = fmt.Sprintf("it is annotated as a version of Service %s, which is itself a version of Service %s", base.Name, base.VersionOf)
-		d = d.WithFix("set overrides.mesh/version-of to %s", base.VersionOf)
+		d.Message = fmt.Sprintf("it is annotated as a version of Service %s, which is itself a version of Service %s", s.BaseText(), base.BaseText())
+		of, name := base.Base()
+		d = d.WithFix("set overrides.mesh/version-of to %s", nameIn(s.Namespace, &model.Service{Namespace: of, Name: name}))
 	default:
 		return nil
 	}
@@ -92,8 +112,8 @@ func readIsolated(s, base *given) (isolated, *diag.Diagnostic) {
 		}
 		return isolated{}, &d
 	}
-	if at := slices.IndexFunc(base.isolated, func(other isolated) bool { return other.version == iso.version }); at >= 0 {
-		d := diag.New(diag.IsolatedNoVersion, s.Object(), "Service %s is version %s of Service %s already", base.isolated[at].service.Name, iso.version, base.Name).
+	if taken := base.takenBy(s, iso.version); taken != "" {
+		d := diag.New(diag.IsolatedNoVersion, s.Object(), "%s version %s of Service %s already", taken, iso.version, base.Name).
 			WithFix("give one of the two another version, or remove it").At(s.Origin)
 		return isolated{}, &d
 	}
@@ -101,6 +121,26 @@ func readIsolated(s, base *given) (isolated, *diag.Diagnostic) {
 		return problem(diag.IsolatedUnreachable, "it has no HTTP port that corresponds to port %d of Service %s", missing, base.Name)
 	}
 	return iso, nil
+}
+
+// takenBy says what a version of g is already, so that s can't be it; empty for nothing. A
+// Service of another namespace does not take the place of pods behind g itself.
+func (g *given) takenBy(s *given, version string) string {
+	if at := slices.IndexFunc(g.isolated, func(other isolated) bool { return other.version == version }); at >= 0 {
+		other := g.isolated[at].service
+		if other.Namespace != s.Namespace {
+			return fmt.Sprintf("Service %s of namespace %s is", other.Name, other.Namespace)
+		}
+		return fmt.Sprintf("Service %s is", other.Name)
+	}
+	if s.Namespace == g.Namespace {
+		return ""
+	}
+	at := slices.IndexFunc(g.Backends, func(b model.Backend) bool { return b.Labels[g.settings.VersionLabel] == version })
+	if at < 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of namespace %s is", g.Backends[at].Workload, g.Namespace)
 }
 
 // unreachablePort returns an HTTP port of base that iso does not have.

@@ -15,7 +15,7 @@ func reportSelectsNothing(s *model.Service, r *reporter) {
 	case !selectsNothing(s):
 		return
 	case len(s.Selector) == 0:
-		d := diag.New(diag.SelectsNothing, s.Object(), "it is annotated as a version of Service %s, but has no selector", s.VersionOf).
+		d := diag.New(diag.SelectsNothing, s.Object(), "it is annotated as a version of Service %s, but has no selector", s.BaseText()).
 			WithFix("set its selector to labels of the pods of that version")
 		r.add(d.At(s.Origin))
 		return

@@ -36,7 +36,7 @@ func isAmongReleased(g *given, iso *isolated, pods []backend, r *reporter) bool 
 	var released, others []string
 	for i := range iso.service.Backends {
 		b := &iso.service.Backends[i]
-		if at := g.releasedAs(pods, b); at != nil && at.version != iso.version {
+		if at := g.releasedAs(pods, iso, b); at != nil && at.version != iso.version {
 			released = append(released, b.Workload.String())
 		} else {
 			others = append(others, b.Workload.String())
@@ -57,9 +57,12 @@ func isAmongReleased(g *given, iso *isolated, pods []backend, r *reporter) bool 
 	return len(others) == 0
 }
 
-// releasedAs returns the released backend of g that is the same pods as b; nil for none. All
-// pods of a headless Service count as released, but for those that should not be.
-func (g *given) releasedAs(pods []backend, b *model.Backend) *backend {
+// releasedAs returns the released backend of g that is the same pods as b, of an isolated
+// version; nil for none. All pods of a headless Service count as released, but for those that should not be.
+func (g *given) releasedAs(pods []backend, iso *isolated, b *model.Backend) *backend {
+	if iso.service.Namespace != g.Namespace {
+		return nil
+	}
 	at := slices.IndexFunc(pods, func(o backend) bool {
 		return o.released && o.Workload == b.Workload && model.LabelString(o.Labels) == model.LabelString(b.Labels)
 	})
@@ -78,7 +81,7 @@ func hasReleasedName(g *given, iso *isolated, pods []backend, r *reporter) bool 
 	}
 	var others []string
 	for i := range iso.service.Backends {
-		if b := &iso.service.Backends[i]; g.releasedAs(pods, b) == nil {
+		if b := &iso.service.Backends[i]; g.releasedAs(pods, iso, b) == nil {
 			others = append(others, b.Workload.String())
 		}
 	}

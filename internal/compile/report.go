@@ -99,7 +99,8 @@ type Version struct {
 	Pods      int      `json:"pods"`
 	Ready     int      `json:"ready"`
 	Workloads []string `json:"workloads,omitempty"`
-	// Isolated names the Service of the version's own that its pods are behind.
+	// Isolated names the Service of the version's own that its pods are behind: its name, or
+	// NAME.NAMESPACE for one of another namespace.
 	Isolated string `json:"isolated,omitempty"`
 }
 
@@ -146,11 +147,20 @@ func serviceReport(ix *index, s *service) Service {
 	for _, v := range s.versions {
 		version := Version{Name: v.name, Released: v.released, Pods: v.pods, Ready: v.ready, Workloads: v.workloads}
 		if v.isolated != nil {
-			version.Isolated = v.isolated.service.Name
+			version.Isolated = nameIn(s.Namespace, v.isolated.service)
 		}
 		out.Versions = append(out.Versions, version)
 	}
 	return out
+}
+
+// nameIn names a Service as in a namespace: by its name, or as NAME.NAMESPACE if it is in
+// another one.
+func nameIn(namespace string, s *model.Service) string {
+	if s.Namespace == namespace {
+		return s.Name
+	}
+	return s.Name + "." + s.Namespace
 }
 
 // previews are the pods behind s that are not released; if it is not known which are

@@ -122,5 +122,8 @@ func overlay(base, over model.Settings) model.Settings {
 	if over.Strict != "" {
 		out.Strict = over.Strict
 	}
+	if over.Previews != nil {
+		out.Previews = over.Previews
+	}
 	return out
 }

@@ -29,7 +29,7 @@ func (g *given) optedOut() bool { return g.settings.Managed != nil && !*g.settin
 
 func isVersion(in *skipInput) string {
 	if in.service.VersionOf != "" {
-		return "it is a version of Service " + in.service.VersionOf
+		return "it is a version of Service " + in.service.BaseText()
 	}
 	return ""
 }
@@ -127,7 +127,7 @@ func (g *given) namedPreviews() []string {
 // behind g are not.
 func (g *given) isIsolated(b *backend) bool {
 	for _, iso := range g.isolated {
-		if iso.service.HasWorkload(b.Workload) && slices.ContainsFunc(g.backends, func(o backend) bool { return !iso.service.HasWorkload(o.Workload) }) {
+		if iso.has(g.Namespace, b.Workload) && slices.ContainsFunc(g.backends, func(o backend) bool { return !iso.service.HasWorkload(o.Workload) }) {
 			return true
 		}
 	}

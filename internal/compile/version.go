@@ -124,7 +124,7 @@ func reportNameless(g *given, found *released, pods []backend, r *reporter) {
 
 // hasIsolated reports whether pods are behind an isolated version of g too.
 func (g *given) hasIsolated(b *backend) bool {
-	return slices.ContainsFunc(g.isolated, func(iso isolated) bool { return iso.service.HasWorkload(b.Workload) })
+	return slices.ContainsFunc(g.isolated, func(iso isolated) bool { return iso.has(g.Namespace, b.Workload) })
 }
 
 // AmbiguousNames reports managed Services of one name: a member without a namespace means

@@ -75,6 +75,8 @@ const (
 	IsolatedNoVersion        Code = "IsolatedNoVersion"
 	IsolatedUnreachable      Code = "IsolatedUnreachable"
 	IsolatedSelectsReleased  Code = "IsolatedSelectsReleased"
+	PreviewNotPermitted      Code = "PreviewNotPermitted"
+	PreviewsRefused          Code = "PreviewsRefused"
 
 	// Objects of the user.
 	VirtualServiceAdopted      Code = "VirtualServiceAdopted"

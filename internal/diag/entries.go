@@ -175,7 +175,7 @@ var entries = []Entry{
 	},
 	{
 		IsolatedBaseNotFound, Warning, "A Service is annotated as a version of another Service that does not exist.",
-		"correct overrides.mesh/version-of, add that Service to the same namespace, or read its manifests too (-f)",
+		"correct overrides.mesh/version-of (NAME.NAMESPACE for a Service of another namespace), add that Service, or read its manifests too (-f)",
 	},
 	{
 		IsolatedNoVersion, Warning, "A Service is annotated as a version of another Service, but it is not known which version, or another one has that name already.",
@@ -188,6 +188,14 @@ var entries = []Entry{
 	{
 		IsolatedSelectsReleased, Warning, "A Service is annotated as a version of another Service and selects released pods of that Service, so the released version answers requests for the version. It is an error if the Service selects no other pods: then no route leads to it.",
 		"give the pods of the preview a label that no released pod has, and the Service a selector for it",
+	},
+	{
+		PreviewNotPermitted, Warning, "A Service is annotated as a version of a Service of another namespace, and that Service does not permit it. No route leads to it.",
+		"permit it at the other Service, with spec.previews.namespaces in an OverridePolicy or the annotation overrides.mesh/preview-namespaces, or remove overrides.mesh/version-of",
+	},
+	{
+		PreviewsRefused, Warning, "Services of other namespaces are annotated as versions of a Service that does not permit them. No route leads to them.",
+		"if they should be versions, permit their namespaces with spec.previews.namespaces in an OverridePolicy for the Service, or with its annotation overrides.mesh/preview-namespaces; else their owners should remove overrides.mesh/version-of",
 	},
 
 	{VirtualServiceAdopted, Info, "A VirtualService for this host exists. Its routes are copied into a VirtualService that is in force for the namespaces listed. The user's own object is not changed.", ""},

@@ -23,7 +23,7 @@ type Neighbourhood struct {
 type Selector struct {
 	Namespace, Name string
 	Labels          map[string]string
-	// VersionOf is as in [model.Service].
+	// VersionOf is [model.Service.BaseText].
 	VersionOf string
 	// DropOuts are as in [model.Service].
 	DropOuts []model.Workload
@@ -36,7 +36,7 @@ type Selector struct {
 // SelectorOf returns the selector of s.
 func SelectorOf(s *model.Service) Selector {
 	return Selector{
-		Namespace: s.Namespace, Name: s.Name, Labels: s.Selector, VersionOf: s.VersionOf, DropOuts: s.DropOuts, Steered: s.Steered.Is(),
+		Namespace: s.Namespace, Name: s.Name, Labels: s.Selector, VersionOf: s.BaseText(), DropOuts: s.DropOuts, Steered: s.Steered.Is(),
 		Empty: len(s.Selector) > 0 && s.ExternalName == "" && len(s.Backends) == 0 && len(s.Unread) == 0 && !s.Steered.Is(),
 	}
 }

@@ -33,9 +33,10 @@ var annotations = map[string]func(*model.Service, string) error{
 	"caller-namespaces": func(s *model.Service, v string) error {
 		return readNamespaces(&s.Settings.CallerNamespaces, split(v))
 	},
-	"strict":     func(s *model.Service, v string) error { return readStrict(&s.Settings.Strict, v) },
-	"version-of": readVersionOf,
-	"version":    func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
+	"strict":             func(s *model.Service, v string) error { return readStrict(&s.Settings.Strict, v) },
+	"preview-namespaces": func(s *model.Service, v string) error { return readPreviewNamespaces(&s.Settings.Previews, v) },
+	"version-of":         readVersionOf,
+	"version":            func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
 }
 
 // ExpiresAnnotation and PreviewOwnerAnnotation are written on previews, on their workload and
@@ -154,30 +155,13 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
 			}
 			return readStrict(&s.Strict, string(*spec.Strict))
 		}},
+		{"previews", func() error { return readPreviews(&s.Previews, spec.Previews) }},
 	} {
 		if err := f.read(); err != nil {
 			errs = append(errs, fmt.Errorf("spec.%s: %w", f.field, err))
 		}
 	}
 	return errs
-}
-
-// readVersionOf reads "NAME", or "NAME.NAMESPACE" of the Service's own namespace: versions
-// of a Service are in its namespace.
-func readVersionOf(s *model.Service, value string) error {
-	name, namespace, qualified := strings.Cut(value, ".")
-	if qualified && grammar.ValidateService(name) == nil {
-		namespace, _, _ = strings.Cut(namespace, ".")
-		if namespace != s.Namespace {
-			return fmt.Errorf("names a Service of namespace %s: it must be in the same namespace, %s", namespace, s.Namespace)
-		}
-		value = name
-	}
-	if namespace, name, found := strings.Cut(value, "/"); found && grammar.ValidateService(name) == nil {
-		return fmt.Errorf("write %s.%s, or %s alone: it must be in the same namespace, %s", name, namespace, name, s.Namespace)
-	}
-	s.VersionOf = value
-	return grammar.ValidateService(value)
 }
 
 func readReleased(out *model.Settings, in *v1alpha1.Released) error {

@@ -168,6 +168,7 @@ func (r *reader) readNamespaces() {
 	r.snapshot.Tags = r.tags()
 	r.snapshot.Revisions = r.revisions(r.snapshot.Tags)
 	r.snapshot.Uninjected = r.uninjected()
+	r.snapshot.NamespaceLabels = r.namespaceLabels()
 }
 
 // sortSnapshot makes the snapshot independent of the order of the input.

@@ -28,6 +28,8 @@ var patience = map[diag.Code]time.Duration{
 	diag.IsolatedNoVersion:        30 * time.Second,
 	diag.NoReadyPod:               5 * time.Second,
 	diag.OrdinaryTrafficNotPinned: 5 * time.Second,
+	diag.PreviewNotPermitted:      5 * time.Second,
+	diag.PreviewsRefused:          5 * time.Second,
 }
 
 // IsRefusal reports whether Events of a code are about an object that could not be

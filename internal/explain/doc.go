@@ -5,7 +5,7 @@
 // request, and why the other rows don't; and for each member of the carriers, whether it
 // can have an effect at all. It can be written as text, JSON, Mermaid or Graphviz.
 //
-// This package decides nothing itself: package mesh says which routes the caller's proxy
-// has, and route.Evaluate which of them takes the request. It does no I/O and does not
+// This package decides nothing itself: package mesh says which routes the caller's proxy,
+// or a gateway, has, and route.Evaluate which of them takes the request. It does no I/O and does not
 // change its input.
 package explain

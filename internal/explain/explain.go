@@ -100,6 +100,9 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 	carried, notes := x.readCarriers(q.Header)
 	out := &Explanation{Notes: append(notes, checkMethod(q.Method)...)}
 	from, unknown := x.firstCaller(q.From, chain[0].namespace)
+	if chain[0].gateway != nil {
+		from, unknown = chain[0].gateway, nil
+	}
 	if unknown != nil {
 		out.Notes = append(out.Notes, *unknown)
 	}
@@ -139,8 +142,16 @@ func (x *index) resolveChain(q Query) ([]*target, error) {
 	}
 	var errs []error
 	chain := make([]*target, 0, len(q.Chain))
-	for _, name := range q.Chain {
+	for i, name := range q.Chain {
 		t, err := x.resolve(name, q.Namespace, q.Only)
+		if i == 0 && (err != nil || t.service == nil) {
+			host := strings.ToLower(hostOnly(name))
+			if gateway, port := x.routing.gatewayOf(host, q.From, q.Port); gateway != nil {
+				t, err = &target{name: name, host: host, gateway: gateway, port: port}, nil
+			} else if err != nil && strings.Contains(host, ".") && len(x.snapshot.Gateways) > 0 {
+				err = fmt.Errorf("%w, and no gateway has the host %s", err, host)
+			}
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue

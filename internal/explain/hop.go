@@ -43,7 +43,7 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 		Authority: cmp.Or(e.query.Authority, e.target.name), Port: port, Header: e.query.Header,
 		Caller: route.Caller{Namespace: e.caller.namespace, Labels: e.caller.labels},
 	}
-	e.found = e.routing.inForce(&call{caller: e.request.Caller, host: e.target.host, authority: e.query.Authority, port: port})
+	e.found = e.routing.inForce(&call{caller: e.request.Caller, host: e.target.host, authority: e.query.Authority, port: port, gateway: e.target.gateway != nil})
 	if e.caller.noSidecar {
 		e.withoutProxy()
 	}
@@ -78,6 +78,8 @@ func (e *evaluation) port() (uint32, error) {
 	switch {
 	case s == nil && q.Port == 0 && q.PortName != "":
 		return 0, fmt.Errorf("%s is not a Service, so it has no port named %s", e.target.host, q.PortName)
+	case e.target.gateway != nil:
+		return e.target.port, nil
 	case s == nil:
 		return cmp.Or(q.Port, httpPort), nil
 	}
@@ -126,7 +128,7 @@ func (e *evaluation) withoutTable(out *Hop) []route.Destination {
 	case e.caller.noSidecar:
 		out.Why = fmt.Sprintf("%s has no sidecar, so no row of Overrides and no VirtualService takes its requests", e.caller.name)
 	case s != nil && s.VersionOf != "":
-		out.Why = fmt.Sprintf("it is a version of %s, and ordinary routing applies", s.VersionOf)
+		out.Why = fmt.Sprintf("it is a version of %s, and ordinary routing applies", s.BaseText())
 	case s != nil && s.report.State == compile.Skipped:
 		out.Why = fmt.Sprintf("it is left alone, so ordinary routing applies: %s", s.report.Why)
 	case e.found.hidden:
@@ -212,15 +214,18 @@ func (e *evaluation) next(destinations []route.Destination) *caller {
 		return nil
 	}
 	var pods []model.Backend
-	namespace := e.target.namespace
+	name, namespace := e.target.name, e.target.namespace
 	for i := range destinations {
 		reached, _ := e.podsOf(&destinations[i])
 		pods = append(pods, reached...)
 		if s := e.byHost[e.found.proxy.cluster(&destinations[i]).Host]; s != nil {
 			namespace = s.Namespace
+			if e.target.gateway != nil {
+				name = s.Name
+			}
 		}
 	}
-	return &caller{name: e.target.name, namespace: namespace, labels: common(pods), noSidecar: e.lackSidecar(namespace, pods)}
+	return &caller{name: name, namespace: namespace, labels: common(pods), noSidecar: e.lackSidecar(namespace, pods)}
 }
 
 // to returns a short form of the destination of a row.
@@ -302,7 +307,8 @@ func (e *evaluation) destination(d *route.Destination) string {
 	if missing != "" {
 		text = missing + ", which does not exist"
 	}
-	if (s != e.target.service || s.Name != e.target.name) && s.VersionOf != e.target.name {
+	isVersion := s.VersionOfIn == "" && s.VersionOf == e.target.name || e.target.service != nil && s.IsVersionOf(e.target.service.Service)
+	if (s != e.target.service || s.Name != e.target.name) && !isVersion {
 		return s.Name + ":" + text
 	}
 	return text

@@ -50,6 +50,9 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 		}
 	}
 	for i := range result.Tables {
+		if result.Tables[i].Gateways != nil {
+			continue // see gatewayOf
+		}
 		for _, host := range result.Tables[i].Hosts {
 			host = strings.ToLower(host)
 			x.tables[host] = append(x.tables[host], &result.Tables[i])
@@ -65,6 +68,10 @@ type target struct {
 	// service is the Service whose pods are reached: for an ExternalName Service the one
 	// it is an alias for. It is nil for hosts that are not Services.
 	service *entry
+	// gateway is the gateway that has the host, and port its port there; nil for hosts that
+	// sidecars have.
+	gateway *caller
+	port    uint32
 }
 
 // resolve finds the target of name. Without a namespace in it, it is in namespace; or, unless

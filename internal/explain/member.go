@@ -40,6 +40,7 @@ func (x *index) checkMember(m grammar.Member) *Note {
 		}
 	}
 	var first *Note
+	meant := false // first is about a Service with versions, and not about an alias or a version of it
 	for _, e := range services {
 		if m.Namespace != "" && m.Namespace != e.Namespace {
 			continue
@@ -48,8 +49,8 @@ func (x *index) checkMember(m grammar.Member) *Note {
 		if n == nil {
 			return nil
 		}
-		if first == nil {
-			first = n
+		if is := e.VersionOf == "" && e.ExternalName == ""; first == nil || is && !meant {
+			first, meant = n, is
 		}
 	}
 	if first != nil {

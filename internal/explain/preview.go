@@ -36,13 +36,13 @@ func (x *index) leftAlone(e *entry) Note {
 // isVersion notes that e is a version of another Service, which a member must name
 // instead, or that it can't be one.
 func (x *index) isVersion(e *entry) Note {
-	if d := x.faultOf(e.Object(), diag.IsolatedBaseNotFound); d != nil {
+	if d := x.faultOf(e.Object(), diag.IsolatedBaseNotFound, diag.PreviewNotPermitted); d != nil {
 		n := note(diag.Warning, "Service %s.%s: %s", e.Name, e.Namespace, d.Message)
 		n.Fix = d.Fix
 		return n
 	}
-	n := note(diag.Warning, "Service %s is a version of Service %s", e.Name, e.VersionOf)
-	n.Fix = fmt.Sprintf("write %s:VERSION", e.VersionOf)
+	n := note(diag.Warning, "Service %s is a version of Service %s", e.Name, e.BaseText())
+	n.Fix = fmt.Sprintf("write %s:VERSION", e.BaseText())
 	return n
 }
 
@@ -50,7 +50,7 @@ func (x *index) isVersion(e *entry) Note {
 // Service of its own, why that selects none.
 func (x *index) noReadyPod(e *entry, version, isolated string) Note {
 	n := note(diag.Warning, "version %s of %s.%s has no ready pod, so there is no route to it", version, e.Name, e.Namespace)
-	if s := x.services[[2]string{e.Namespace, isolated}]; s != nil {
+	if s := x.isolated(e, isolated); s != nil {
 		if d := x.faultOf(s.Object(), diag.SelectsNothing); d != nil {
 			n.Message, n.Fix = fmt.Sprintf("%s; Service %s: %s", n.Message, s.Name, d.Message), d.Fix
 		}
@@ -69,7 +69,7 @@ func (x *index) preview(e *entry, version string) (why, fix string, found bool) 
 	if s.Namespace != e.Namespace {
 		name += " of namespace " + s.Namespace
 	}
-	d := x.faultOf(s.Object(), diag.IsolatedUnreachable, diag.IsolatedNoVersion, diag.IsolatedBaseNotFound, diag.IsolatedSelectsReleased)
+	d := x.faultOf(s.Object(), diag.IsolatedUnreachable, diag.IsolatedNoVersion, diag.IsolatedBaseNotFound, diag.IsolatedSelectsReleased, diag.PreviewNotPermitted)
 	if d == nil {
 		d = x.faultOf(s.Object(), diag.InvalidAnnotation)
 	}
@@ -96,7 +96,7 @@ func (x *index) previewService(e *entry, version string) *entry {
 			continue
 		}
 		points := s.likeness(e, version)
-		if s.Namespace != e.Namespace {
+		if s.Namespace != e.Namespace && !s.IsVersionOf(e.Service) {
 			points = x.misplaced(e, s, version)
 		}
 		if points > most {
@@ -106,10 +106,20 @@ func (x *index) previewService(e *entry, version string) *entry {
 	return best
 }
 
+// isolated returns the Service that a version of e is behind, by its name as in the namespace
+// of e; nil for none.
+func (x *index) isolated(e *entry, name string) *entry {
+	name, namespace, elsewhere := strings.Cut(name, ".")
+	if !elsewhere {
+		namespace = e.Namespace
+	}
+	return x.services[[2]string{namespace, name}]
+}
+
 // isUsed reports whether a version of e is behind Service s.
 func (x *index) isUsed(e, s *entry) bool {
 	for i := range e.report.Versions {
-		if e.report.Versions[i].Isolated == s.Name {
+		if x.isolated(e, e.report.Versions[i].Isolated) == s {
 			return true
 		}
 	}
@@ -125,6 +135,8 @@ func (s *entry) likeness(base *entry, version string) int {
 	})
 	same := s.Version == version || s.Version == "" && carried
 	switch {
+	case s.VersionOfIn != "" && !s.IsVersionOf(base.Service):
+		return 0
 	case s.VersionOf == base.Name && same:
 		return 4
 	case s.VersionOf == base.Name && s.Version == "":

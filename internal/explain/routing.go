@@ -20,6 +20,8 @@ type call struct {
 	authority string
 	// port is the port of the Service.
 	port uint32
+	// gateway is set if the caller is a gateway.
+	gateway bool
 }
 
 // routing describes the configuration of proxies. Explain asks it for each hop, and
@@ -27,6 +29,8 @@ type call struct {
 type routing interface {
 	// inForce returns the routes that decide a call.
 	inForce(c *call) inForce
+	// gatewayOf returns the gateway that has a host, and its port there; nil for none.
+	gatewayOf(host, from string, port uint32) (*caller, uint32)
 }
 
 // inForce says which routes decide a call: those of a table, those of a user's
@@ -92,6 +96,9 @@ func (r *meshRouting) inForce(c *call) inForce {
 
 // inOrder answers for one order of the objects whose ages are not known.
 func (r *meshRouting) inOrder(c *call, order mesh.Order) inForce {
+	if c.gateway {
+		return r.atGateway(c, order)
+	}
 	authority := c.host
 	hosts := []string{c.host}
 	if c.authority != "" {
@@ -109,13 +116,7 @@ func (r *meshRouting) inOrder(c *call, order mesh.Order) inForce {
 	case h.Source.Ours():
 		out.table = h.Source.Table
 	default:
-		out.users = h.Source.Object
-		for i := range h.Routes {
-			m := &h.Routes[i]
-			out.routes = append(out.routes, route.Route{
-				Matches: []route.Match{*m.Match}, Destinations: m.Destinations, Response: m.Response, Base: m.HTTP,
-			})
-		}
+		out.users, out.routes = h.Source.Object, routesOf(h)
 	}
 	for _, s := range x.Sources() {
 		switch {
@@ -125,6 +126,16 @@ func (r *meshRouting) inOrder(c *call, order mesh.Order) inForce {
 		case !hasRouteFor(s, c):
 			out.without = append(out.without, s.Object)
 		}
+	}
+	return out
+}
+
+// routesOf returns the routes of a virtual host that is not a table's.
+func routesOf(h *mesh.VirtualHost) []route.Route {
+	var out []route.Route
+	for i := range h.Routes {
+		m := &h.Routes[i]
+		out = append(out, route.Route{Matches: []route.Match{*m.Match}, Destinations: m.Destinations, Response: m.Response, Base: m.HTTP})
 	}
 	return out
 }

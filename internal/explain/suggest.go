@@ -29,7 +29,7 @@ func Suggest(snapshot *model.Snapshot, list []diag.Diagnostic) []diag.Diagnostic
 		var correct, move string
 		switch d.Code {
 		case diag.IsolatedBaseNotFound:
-			correct, move = "set overrides.mesh/version-of to %s", "put it and its pods into namespace %s: a Service can only be a version of one in its own namespace"
+			correct, move = "set overrides.mesh/version-of to %s", "put it and its pods into namespace %s, or set overrides.mesh/version-of to "+d.Target.Name+".NAMESPACE, which that Service has to permit"
 		case diag.PolicyTargetNotFound:
 			correct, move = "write %s in spec.targetRefs", "put the policy into namespace %s: it can only be for Services of its own namespace"
 		default:
@@ -46,7 +46,11 @@ func Suggest(snapshot *model.Snapshot, list []diag.Diagnostic) []diag.Diagnostic
 			}
 		}
 		slices.Sort(namespaces)
-		switch near := Nearest(d.Target.Name, names); {
+		near := Nearest(d.Target.Name, names)
+		if near != "" && d.Code == diag.IsolatedBaseNotFound && d.Target.Namespace != d.Object.Namespace {
+			near += "." + d.Target.Namespace
+		}
+		switch {
 		case len(namespaces) > 0:
 			d.Message += "; there is one in " + among(namespaces)
 			d.Fix = fmt.Sprintf(move, join(namespaces, "or"))

@@ -29,7 +29,7 @@ func TestSuggest(t *testing.T) {
 		target             diag.Object
 	}{
 		{"a version of a misspelt one", "none; did you mean reviews?", "set overrides.mesh/version-of to reviews", diag.IsolatedBaseNotFound, service("shop", "revews")},
-		{"a version of one elsewhere", "none; there is one in namespace shop", "put it and its pods into namespace shop: a Service can only be a version of one in its own namespace", diag.IsolatedBaseNotFound, service("lab", "web")},
+		{"a version of one elsewhere", "none; there is one in namespace shop", "put it and its pods into namespace shop, or set overrides.mesh/version-of to web.NAMESPACE, which that Service has to permit", diag.IsolatedBaseNotFound, service("lab", "web")},
 		{"a policy for a misspelt one", "none; did you mean reviews?", "write reviews in spec.targetRefs", diag.PolicyTargetNotFound, service("shop", "reviwes")},
 		{"a policy for one elsewhere", "none; there is one in namespaces lab and shop", "put the policy into namespace lab or shop: it can only be for Services of its own namespace", diag.PolicyTargetNotFound, service("pay", "cart")},
 		{"nothing similar", "none", diag.PolicyTargetNotFound.Entry().Fix, diag.PolicyTargetNotFound, service("shop", "payments")},

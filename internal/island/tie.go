@@ -174,8 +174,8 @@ func (t *ties) ofService(s *corev1.Service) {
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
 		t.host(s.Spec.ExternalName, s.Namespace)
 	}
-	base, _, _ := strings.Cut(s.Annotations[discover.AnnotationPrefix+"version-of"], ".")
-	t.add("Service", s.Namespace, base)
+	namespace, base := discover.BaseOf(s)
+	t.add("Service", namespace, base)
 	if len(s.Spec.Selector) == 0 {
 		return
 	}

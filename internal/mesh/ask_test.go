@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -29,6 +30,7 @@ type answerer struct {
 //
 //	order [reverse] [ours-last]   the assumed ages from here on
 //	CALLER PORT AUTHORITY         the object with the callers' routes, and their destinations
+//	gateway CALLER LISTENER AUTHORITY   the same at pods of gateways, with the object of each route
 //	rule CALLER HOST              the DestinationRules in force, their subsets and policies
 //	hash CALLER HOST[|SUBSET|PORT] [own]   the keys of session affinity
 //	callers HOST                  the classes of callers
@@ -48,6 +50,8 @@ func (a *answerer) answer(t *testing.T, line string) []string {
 	case words[0] == "order":
 		a.order = mesh.Order{Reverse: slices.Contains(words, "reverse"), OursLast: slices.Contains(words, "ours-last")}
 		return nil
+	case words[0] == "gateway":
+		return a.gateway(words[1], words[2], words[3])
 	case words[0] == "rule":
 		return a.rule(words[1], words[2])
 	case words[0] == "hash":
@@ -264,6 +268,30 @@ func text(m *route.Match) string {
 		return "any"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// gateway says which routes pods of gateways have for an authority on a listener.
+func (a *answerer) gateway(caller, listener, authority string) []string {
+	x := a.mesh.Gateways(a.ours, a.order)
+	c := a.caller(a.island(""), caller)
+	class := mesh.GatewayClass(model.GatewayPods{Namespace: c.Namespace, Labels: c.Labels}, c.Revision)
+	hosts := x.GatewayHosts(class)
+	var on []mesh.VirtualHost
+	for i := range hosts {
+		if hosts[i].Listener == listener {
+			on = append(on, hosts[i].VirtualHost)
+		}
+	}
+	h := mesh.Lookup(on, authority)
+	if h == nil {
+		return []string{"nothing"}
+	}
+	out := a.routes(x, class, hosts[0].Port, h)
+	for i := range out {
+		from := h.Routes[i].From().Object
+		out[i] = strings.Replace(out[i], " -> ", " -> "+from.Namespace+"/"+from.Name+" ", 1)
+	}
+	return out
 }
 
 // rule says which rules are in force.

@@ -135,7 +135,7 @@ func GatewayClass(p model.GatewayPods, revision string) *Class {
 // Gateways collects the objects that decide what gateways do, with those of Overrides if
 // ours is not nil.
 func (m *Mesh) Gateways(ours *Ours, order Order) *Island {
-	x := &Island{mesh: m, ours: ours, order: order}
+	x := &Island{mesh: m, ours: ours, order: order, atGateways: true}
 	x.addSources(m.onGateways.all)
 	if ours != nil {
 		x.addSources(ours.onGateways.all)
@@ -192,20 +192,26 @@ func (x *Island) GatewayHosts(class *Class) []GatewayHost {
 					out = append(out, GatewayHost{Listener: s.listener, Port: s.port, Written: host})
 					out[i].Domains, out[i].Source = []string{domain}, source
 				}
-				out[i].Routes = append(out[i].Routes, routes...)
+				if !known {
+					out[i].Routes = slices.Clip(routes)
+				} else {
+					out[i].Routes = append(out[i].Routes, routes...)
+				}
 				out[i].Parts = append(out[i].Parts, GatewayPart{s.gateway, source})
 			}
 		}
 	}
 	for i := range out {
-		out[i].Routes = CatchAllLast(out[i].Routes)
+		if len(out[i].Parts) > 1 { // the routes of one end with such a route
+			out[i].Routes = catchAllLast(out[i].Routes)
+		}
 	}
 	return out
 }
 
-// CatchAllLast moves routes that match every request behind all others, as Istio does for
+// catchAllLast moves routes that match every request behind all others, as Istio does for
 // the virtual hosts of gateways (pilot/pkg/networking/core/route: SortVHostRoutes).
-func CatchAllLast(routes []Route) []Route {
+func catchAllLast(routes []Route) []Route {
 	out := make([]Route, 0, len(routes))
 	for _, last := range []bool{false, true} {
 		for i := range routes {
@@ -231,7 +237,7 @@ func (x *Island) seenAtGateway(class *Class) []*Source {
 
 // routesAtGateway lists the routes of a source on a server.
 func routesAtGateway(source *Source, class *Class, s *server) []Route {
-	var out []Route
+	out := make([]Route, 0, len(source.Routes))
 	for i := range source.Routes {
 		r := &source.Routes[i]
 		switch m := r.Match; {

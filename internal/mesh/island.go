@@ -20,6 +20,9 @@ type Island struct {
 	sources  []*Source
 	services serviceSet
 
+	// atGateways is set for what decides at gateways.
+	atGateways bool
+
 	// The fields below are computed on demand.
 	sorted    map[string][]*Rule
 	inForce   map[ruleKey]*Merged
@@ -235,7 +238,7 @@ func (x *Island) agesMatter() bool {
 			}
 		}
 	}
-	if (users > 1 && unknown > 0) || ours > 1 {
+	if (users > 1 && unknown > 0) || ours > 1 || x.atGateways && x.mesh.gatewayAgesMatter() {
 		return true
 	}
 	for _, list := range x.mesh.sidecars {

@@ -124,6 +124,12 @@ func (m *Mesh) gatewaysFor(class *Class, order Order) []*model.Gateway {
 	return out
 }
 
+// gatewayAgesMatter reports whether the relative age of some Gateways is not known, which
+// decides about the order of the routes that they give to one host.
+func (m *Mesh) gatewayAgesMatter() bool {
+	return len(m.snapshot.Gateways) > 1 && slices.ContainsFunc(m.snapshot.Gateways, func(g model.Gateway) bool { return g.Created.IsZero() })
+}
+
 // qualified returns hosts of a server with the namespace of its Gateway for ".", and without
 // "*/" (pilot/pkg/model: sanitizeServerHostNamespace).
 func qualified(hosts []string, namespace string) []string {

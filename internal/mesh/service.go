@@ -58,6 +58,9 @@ func (l serviceSet) find(host string) (int, bool) {
 	return slices.BinarySearchFunc(l, host, func(s *Service, host string) int { return cmp.Compare(s.Host, host) })
 }
 
+// Scope says which namespaces see s.
+func (s *Service) Scope() Scope { return s.scope }
+
 // seenBy reports whether callers of a class know s.
 func (s *Service) seenBy(c *Class) bool {
 	return s.scope.Includes(c.Namespace) && c.reads(s.revision())

@@ -37,6 +37,8 @@ type Snapshot struct {
 	// so; Tags the revision of each tag.
 	Revisions map[string]string
 	Tags      map[string]string
+	// NamespaceLabels has the labels of each namespace whose labels are known.
+	NamespaceLabels map[string]map[string]string
 	// Uninjected are the namespaces whose pods get no sidecars, with the label that says so,
 	// as in "istio-injection: disabled".
 	Uninjected map[string]string
@@ -116,9 +118,10 @@ type Service struct {
 	Unread []Unread
 	// Settings are those in the Service's own annotations.
 	Settings Settings
-	// VersionOf names the Service, in the same namespace, that this one is an isolated
-	// version of; empty for ordinary Services.
-	VersionOf string
+	// VersionOf names the Service that this one is an isolated version of; empty for
+	// ordinary Services. VersionOfIn is the namespace of that Service, if it is another one;
+	// empty for the same.
+	VersionOf, VersionOfIn string
 	// Steered names the controller that changes the Service's selector.
 	Steered Steering
 	// Version names the version of an isolated Service if its pods don't.
@@ -213,46 +216,6 @@ type Caller struct {
 	Label string
 	// NoSidecar is set if its pods are known to have no sidecar.
 	NoSidecar bool
-}
-
-// StrictMode says when a member with ";strict" is answered.
-type StrictMode string
-
-const (
-	// StrictWhenManaged answers strict members if there is something to override.
-	StrictWhenManaged StrictMode = "WhenManaged"
-	// StrictAlways answers them for every Service, even one without versions.
-	StrictAlways StrictMode = "Always"
-)
-
-// Settings are the annotations of a Service, or an OverridePolicy for it. A nil or empty
-// field is not set.
-type Settings struct {
-	Managed          *bool
-	VersionLabel     string
-	ReleasedVersions []string
-	ReleasedWorkload *Workload
-	// Conditions holds "from" and "method" if the Service has rows for these.
-	Conditions       []string
-	Methods          []string
-	Callers          []Caller
-	CallerNamespaces []string
-	Strict           StrictMode
-}
-
-// Policy is an OverridePolicy.
-type Policy struct {
-	Namespace, Name string
-	Origin          diag.Origin
-	Created         time.Time
-	// Services are the names of its targets, in its own namespace.
-	Services []string
-	Settings Settings
-}
-
-// Object returns the name of p for diagnostics.
-func (p *Policy) Object() diag.Object {
-	return diag.Object{Kind: "OverridePolicy", Namespace: p.Namespace, Name: p.Name}
 }
 
 // VirtualService is a VirtualService that the user wrote.
@@ -364,6 +327,8 @@ type Gateway struct {
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.Gateway
+	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned.
+	PinOnly bool
 }
 
 // Object returns the name of g for diagnostics.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -99,22 +100,29 @@ func (p *planner) trackUnseen(desired map[route.Version]bool) {
 
 // lostReadiness reports whether a version has pods, but no ready one.
 func (p *planner) lostReadiness(v route.Version) bool {
-	label := p.Snapshot.Options.VersionLabel
+	label, elsewhere := p.Snapshot.Options.VersionLabel, ""
 	for i := range p.Result.Services {
 		if s := &p.Result.Services[i]; s.Namespace == v.Namespace && s.Name == v.Service {
 			label = cmp.Or(s.Settings.VersionLabel, label)
+			if at := slices.IndexFunc(s.Versions, func(o compile.Version) bool { return o.Name == v.Version }); at >= 0 {
+				elsewhere = s.Versions[at].Isolated
+			}
 		}
 	}
 	there := false
 	for i := range p.Snapshot.Services {
 		s := &p.Snapshot.Services[i]
-		isolated := s.VersionOf == v.Service && s.Version == v.Version
-		if s.Namespace != v.Namespace || (s.Name != v.Service && s.VersionOf != v.Service) {
+		namespace, base := s.Base()
+		isolated := base == v.Service && namespace == v.Namespace
+		switch {
+		case isolated && s.VersionOfIn != "" && s.Name+"."+s.Namespace != elsewhere:
+			continue // it is not permitted, perhaps
+		case !isolated && (s.Name != v.Service || s.Namespace != v.Namespace):
 			continue
 		}
 		for j := range s.Backends {
 			b := &s.Backends[j]
-			if b.Pods == 0 || (!isolated && b.Labels[label] != v.Version) {
+			if b.Pods == 0 || (!isolated || s.Version != v.Version) && b.Labels[label] != v.Version {
 				continue
 			}
 			if b.Ready > 0 {

@@ -89,6 +89,8 @@ func (w *workload) selector() map[string]string {
 
 // world is a cluster with an operator and proxies.
 type world struct {
+	// previews are isolated versions in other namespaces.
+	isolated []model.Service
 	// draw is the source of chance; nil in deterministic tests.
 	draw *rapid.T
 
@@ -193,7 +195,7 @@ func (w *world) snapshot() *model.Snapshot {
 			cart.Backends = append(cart.Backends, b)
 		}
 	}
-	s.Services = []model.Service{cart}
+	s.Services = append([]model.Service{cart}, w.isolated...)
 	if w.virtualService != nil {
 		s.VirtualServices = []model.VirtualService{{Namespace: namespace, Name: "users", Created: epoch, Spec: w.virtualService}}
 	}

@@ -42,7 +42,7 @@ func (m *maker) findExisting() bool {
 		if s.Namespace != m.Namespace || s.Name != m.serviceName {
 			continue
 		}
-		if s.VersionOf != m.Service || s.Version != "" && s.Version != m.Version {
+		if s.BaseText() != m.Service || s.Version != "" && s.Version != m.Version {
 			m.earlier.taken = true
 			continue
 		}
@@ -58,7 +58,7 @@ func (m *maker) findExisting() bool {
 func (m *maker) isVersionFree() bool {
 	for i := range m.Snapshot.Services {
 		s := &m.Snapshot.Services[i]
-		if s.Namespace != m.Namespace || s.Name != m.Service && s.VersionOf != m.Service {
+		if s.Namespace != m.Namespace || s.Name != m.Service && s.BaseText() != m.Service {
 			continue
 		}
 		at := slices.IndexFunc(s.Backends, func(b model.Backend) bool {

@@ -51,8 +51,8 @@ func Find(in Input, namespace, service string) (*Source, []diag.Diagnostic) {
 	}
 	switch {
 	case base.VersionOf != "":
-		source, diags := refuse(diag.PreviewServiceLeftAlone, "it is a version of Service %s itself", base.VersionOf)
-		diags[0] = diags[0].WithFix("make a preview of Service %s", base.VersionOf)
+		source, diags := refuse(diag.PreviewServiceLeftAlone, "it is a version of Service %s itself", base.BaseText())
+		diags[0] = diags[0].WithFix("make a preview of Service %s", base.BaseText())
 		return source, diags
 	case result.State == compile.Skipped && result.Reason == diag.ReleasedUnknown:
 		return refuse(diag.PreviewSourceNotFound, "%s", result.Why)

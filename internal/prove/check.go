@@ -103,7 +103,9 @@ type checker struct {
 	// atGateways are the routes that ordinary requests take at gateways, by the host that
 	// they lead to.
 	atGateways map[string][]gatewayRoute
-	report     Report
+	// withGateways are the islands of gateways.
+	withGateways []*mesh.Island
+	report       Report
 }
 
 // Check proves that the tables and rules of a result change nothing for ordinary requests

@@ -152,8 +152,7 @@ func (c *checker) knowsGateways(v *model.VirtualService) bool {
 // indexGatewayRoutes indexes the routes that ordinary requests take at gateways.
 func (c *checker) indexGatewayRoutes() {
 	c.atGateways = map[string][]gatewayRoute{}
-	for _, order := range c.mesh.Gateways(c.ours, mesh.Order{}).Orders() {
-		x := c.mesh.Gateways(c.ours, order)
+	for _, x := range c.gatewaysWith() {
 		for _, class := range c.mesh.GatewayClasses() {
 			for _, h := range x.GatewayHosts(class) {
 				for _, kind := range []request{plain, others} {

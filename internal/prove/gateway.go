@@ -11,8 +11,8 @@ func (c *checker) gateways() {
 	if len(c.ours.OnGateways()) == 0 {
 		return
 	}
-	for i, order := range c.mesh.Gateways(c.ours, mesh.Order{}).Orders() {
-		p := &pair{checker: c, before: c.mesh.Gateways(nil, order), after: c.mesh.Gateways(c.ours, order)}
+	for i, after := range c.gatewaysWith() {
+		p := &pair{checker: c, before: c.mesh.Gateways(nil, after.Order()), after: after}
 		for _, class := range c.mesh.GatewayClasses() {
 			p.class = class
 			if i == 0 {
@@ -21,6 +21,18 @@ func (c *checker) gateways() {
 			p.gatewayHosts()
 		}
 	}
+}
+
+// gatewaysWith returns what decides at gateways with the objects of Overrides, for every
+// possible order.
+func (c *checker) gatewaysWith() []*mesh.Island {
+	if c.withGateways == nil {
+		first := c.mesh.Gateways(c.ours, mesh.Order{})
+		for _, order := range first.Orders() {
+			c.withGateways = append(c.withGateways, c.mesh.Gateways(c.ours, order))
+		}
+	}
+	return c.withGateways
 }
 
 // gatewayHosts compares the hosts of the listeners of gateway pods.

@@ -86,7 +86,10 @@ func overrideRoutes(result *compile.Result) map[route.Version]string {
 			if d := r.Destinations[0]; d.Subset != "" {
 				out[r.Version] = "subset " + d.Subset
 			} else {
-				name, _, _ := strings.Cut(d.Host, ".")
+				name, rest, _ := strings.Cut(d.Host, ".")
+				if namespace, _, _ := strings.Cut(rest, "."); namespace != r.Version.Namespace {
+					name += "." + namespace
+				}
 				out[r.Version] = "isolated " + name
 			}
 		}
@@ -97,7 +100,7 @@ func overrideRoutes(result *compile.Result) map[route.Version]string {
 func whyState(s *compile.Service, in *model.Service) string {
 	switch {
 	case s.State == compile.Skipped && in != nil && in.VersionOf != "":
-		return "a version of " + in.VersionOf
+		return "a version of " + in.BaseText()
 	case s.State == compile.Skipped:
 		return fmt.Sprintf("left alone (%s): %s", s.Reason, s.Why)
 	case s.State == compile.Idle && in != nil && len(in.Selector) > 0 && len(in.Backends) == 0 && len(in.Unread) == 0:

@@ -140,6 +140,10 @@ func (a *goldenAsker) answer(t *testing.T, ask string) ([]string, bool) {
 			a.created = "2040-01-01T00:00:00Z"
 		}
 	case a.reverse:
+	case words[0] == "gateway":
+		p, revision := proxyOf(words[1])
+		p.Gateway = true
+		return gatewayOf(t, a.mesh(t, revision), p, words[2:]), true
 	case words[0] == "rule":
 		p, revision := proxyOf(words[1])
 		return ruleOf(t, a.mesh(t, revision), p, words[2])
@@ -177,6 +181,58 @@ func hostOf(t *testing.T, m *oracle.Mesh, p oracle.Proxy, port uint32, authority
 	if err != nil {
 		t.Fatal(err)
 	}
+	best := bestHost(hosts, authority)
+	if best == nil {
+		return []string{"nothing"}, true
+	}
+	var out []string
+	for i, r := range best.Routes {
+		if i == 0 {
+			out = append(out, "Service")
+			if r.VirtualService != "" {
+				out[0] = "VirtualService " + r.VirtualService
+			}
+		}
+		out = append(out, "-> "+destinations(r, rules))
+	}
+	return out, true
+}
+
+// gatewayOf returns the routes of a gateway on a listener for an authority.
+func gatewayOf(t *testing.T, m *oracle.Mesh, p oracle.Proxy, at []string) []string {
+	t.Helper()
+	listeners, err := m.GatewayHosts(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := m.Rules(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := bestHost(listeners[at[0]], at[1])
+	if best == nil || len(best.Routes) == 0 {
+		return []string{"nothing"}
+	}
+	var out []string
+	for _, r := range best.Routes {
+		out = append(out, strings.TrimSpace("-> "+r.VirtualService+" "+destinations(r, rules)))
+	}
+	return out
+}
+
+func destinations(r oracle.RouteView, rules map[string]string) string {
+	var to []string
+	for _, c := range r.Clusters {
+		to = append(to, shortCluster(c, rules))
+	}
+	for _, c := range r.Mirrors {
+		to = append(to, "copy "+shortCluster(c, rules))
+	}
+	return strings.Join(to, " ")
+}
+
+// bestHost returns the virtual host of an authority; nil for none.
+func bestHost(hosts []oracle.HostView, authority string) *oracle.HostView {
 	var best *oracle.HostView
 	length := -1
 	for i := range hosts {
@@ -190,27 +246,7 @@ func hostOf(t *testing.T, m *oracle.Mesh, p oracle.Proxy, port uint32, authority
 			}
 		}
 	}
-	if best == nil {
-		return []string{"nothing"}, true
-	}
-	var out []string
-	for i, r := range best.Routes {
-		if i == 0 {
-			out = append(out, "Service")
-			if r.VirtualService != "" {
-				out[0] = "VirtualService " + r.VirtualService
-			}
-		}
-		var to []string
-		for _, c := range r.Clusters {
-			to = append(to, shortCluster(c, rules))
-		}
-		for _, c := range r.Mirrors {
-			to = append(to, "copy "+shortCluster(c, rules))
-		}
-		out = append(out, "-> "+strings.Join(to, " "))
-	}
-	return out, true
+	return best
 }
 
 func shortCluster(name string, rules map[string]string) string {

@@ -13,12 +13,15 @@ type draw struct {
 	on Shapes
 	// front is set if most VirtualServices are on gateways.
 	front bool
+	// late has the shapes that may be drawn after all others.
+	late Shapes
 }
 
 // newDraw chooses which of some shapes a cluster has: few of them mostly, so
 // that those that it has can be told apart, and sometimes most of them.
 func newDraw(t *rapid.T, allowed Shapes) *draw {
-	d := &draw{t: t}
+	d := &draw{t: t, late: allowed & PreviewNamespaces}
+	allowed &^= d.late
 	rarity := pick(d, "rarity", 3, 2, 5)
 	for s := Shapes(1); s < end; s <<= 1 {
 		if allowed&s != 0 && d.oneIn(rarity, s.String()) {

@@ -38,10 +38,17 @@ func meshObjects(s *model.Snapshot) []any {
 	var out []any
 	if len(s.Namespaces) > len(namespaces) {
 		for _, name := range s.Namespaces {
-			meta := object{"name": name}
-			if revision := s.Revisions[name]; revision != "" {
-				meta["labels"] = object{revisionLabel: revision}
+			labels := object{}
+			for key, value := range s.NamespaceLabels[name] {
+				labels[key] = value
 			}
+			if revision := s.Revisions[name]; revision != "" {
+				labels[revisionLabel] = revision
+			}
+			if s.NamespaceLabels != nil && s.NamespaceLabels[name] == nil {
+				continue
+			}
+			meta := object{"name": name, "labels": labels}
 			out = append(out, object{"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
 		}
 	}
@@ -111,6 +118,9 @@ func gateways(s *model.Snapshot) []any {
 		g := &s.Gateways[i]
 		o := &istionetv1.Gateway{TypeMeta: istioType("Gateway"), ObjectMeta: objectMeta(g.Namespace, g.Name, g.Revision, g.Created)}
 		g.Spec.DeepCopyInto(&o.Spec)
+		if g.PinOnly {
+			o.Annotations = map[string]string{"overrides.mesh/follow": "false"}
+		}
 		out = append(out, o)
 	}
 	for _, p := range s.GatewayPods {

@@ -25,7 +25,7 @@ func workloads(s *model.Snapshot) []any {
 			out = append(out, callerObject(c))
 		}
 	}
-	return out
+	return append(out, policies(s)...)
 }
 
 func serviceObject(s *model.Service) object {
@@ -39,7 +39,11 @@ func serviceObject(s *model.Service) object {
 	say("overrides.mesh/conditions", strings.Join(s.Settings.Conditions, ","))
 	say("overrides.mesh/methods", strings.Join(s.Settings.Methods, ","))
 	say("overrides.mesh/strict", string(s.Settings.Strict))
-	say("overrides.mesh/version-of", s.VersionOf)
+	say("overrides.mesh/version-of", s.BaseText())
+	say("overrides.mesh/version", s.Version)
+	if value, said := previewsAnnotation(s.Settings.Previews); said {
+		annotations["overrides.mesh/preview-namespaces"] = value
+	}
 	say("networking.istio.io/exportTo", strings.Join(s.ExportTo, ","))
 	return object{
 		"apiVersion": "v1", "kind": "Service", "spec": serviceSpec(s),

@@ -84,6 +84,8 @@ const (
 	Doors
 	// Names are such as are valid and unusual, or meet in what is made of them.
 	Names
+	// PreviewNamespaces are isolated versions in namespaces of their own.
+	PreviewNamespaces
 	// Refused are objects that Istio's webhook refuses. It is not in All.
 	Refused
 
@@ -97,7 +99,7 @@ var shapeNames = []string{
 	"Spellings", "PartialNames", "PublicNames", "Wildcards", "Aliases", "ServiceEntries", "EntriesOfServices", "Revisions",
 	"Sidecars", "MeshDefaults", "ServiceExports", "PrivateRules", "RuleSelectors", "Subsets", "WideSubsets", "Affinity", "Mirrors",
 	"CallerRoutes", "Gateways", "PortRoutes", "Delegates", "OtherProtocols", "Kept", "Matches", "HeaderSpellings", "LongPatterns",
-	"BaggageMatches", "Weights", "Ages", "Ports", "Unready", "Unread", "Doors", "Names", "Refused",
+	"BaggageMatches", "Weights", "Ages", "Ports", "Unready", "Unread", "Doors", "Names", "PreviewNamespaces", "Refused",
 }
 
 // String returns the names of the shapes in s, joined by "|".

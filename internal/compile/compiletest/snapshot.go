@@ -59,6 +59,7 @@ func (d *draw) snapshot(t *rapid.T) *model.Snapshot {
 	d.foreign(s)
 	d.steer(s)
 	d.gatewayProxies(s)
+	d.previews(s)
 	return sorted(s)
 }
 

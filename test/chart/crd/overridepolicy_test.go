@@ -150,7 +150,8 @@ func TestExample(t *testing.T) {
 func TestGoValues(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	for _, strict := range []v1alpha1.StrictMode{v1alpha1.StrictWhenManaged, v1alpha1.StrictAlways} {
+	for i, from := range []v1alpha1.FromNamespaces{v1alpha1.FromNamespacesAll, v1alpha1.FromNamespacesSame, v1alpha1.FromNamespacesSelector} {
+		strict := []v1alpha1.StrictMode{v1alpha1.StrictWhenManaged, v1alpha1.StrictAlways}[i%2]
 		made := &v1alpha1.OverridePolicy{
 			TypeMeta: metav1.TypeMeta{
 				APIVersion: v1alpha1.GroupVersion.String(),
@@ -161,8 +162,12 @@ func TestGoValues(t *testing.T) {
 				TargetRefs: []v1alpha1.TargetReference{{Kind: "Service", Name: "reviews"}},
 				Conditions: []v1alpha1.ConditionKind{v1alpha1.ConditionKindFrom, v1alpha1.ConditionKindMethod},
 				Strict:     &strict,
+				Previews:   &v1alpha1.Previews{Namespaces: v1alpha1.PreviewNamespaces{From: from}},
 			},
 			Status: everyReason(),
+		}
+		if from == v1alpha1.FromNamespacesSelector {
+			made.Spec.Previews.Namespaces.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"previews-of": "shop"}}
 		}
 		data, err := yaml.Marshal(made)
 		if err != nil {

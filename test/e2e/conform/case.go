@@ -3,6 +3,7 @@ package conform
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -137,7 +138,7 @@ func (w *World) named(host, namespace string) string {
 	for i := range w.Services {
 		s := &w.Services[i]
 		if slices.Contains(s.names(namespace), host) {
-			return w.short(s.Name, s.Namespace)
+			return cmp.Or(s.Alias, w.short(s.Name, s.Namespace))
 		}
 	}
 	return ""

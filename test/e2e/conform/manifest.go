@@ -45,7 +45,7 @@ func (w *World) Manifests() (m Manifests, err error) {
 		if len(w.Corpus) > 0 {
 			break
 		}
-		add(&m.First, w.Services[i].manifest())
+		add(&m.First, w.manifest(&w.Services[i]))
 	}
 	for i := range w.Workloads {
 		switch l := &w.Workloads[i]; {
@@ -70,7 +70,7 @@ func injection(revision string) map[string]string {
 	return map[string]string{"istio.io/rev": revision}
 }
 
-func (s *Service) manifest() *corev1.Service {
+func (w *World) manifest(s *Service) *corev1.Service {
 	out := &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Annotations: s.Annotations},
@@ -80,6 +80,9 @@ func (s *Service) manifest() *corev1.Service {
 		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{
 			Name: p.Name, Port: int32(p.Number), TargetPort: intstr.FromInt32(int32(p.Target)), //nolint:gosec // ports
 		})
+	}
+	if stands, err := w.Service(s.Alias); err == nil && s.Alias != "" {
+		out.Spec.Type, out.Spec.ExternalName, out.Spec.Selector = corev1.ServiceTypeExternalName, stands.FQDN(), nil
 	}
 	return out
 }

@@ -44,6 +44,9 @@ func (o *Oracle) Endpoints(ours bool) map[string]int {
 	out := map[string]int{}
 	for i := range o.Snapshot.Services {
 		s := &o.Snapshot.Services[i]
+		if s.ExternalName != "" {
+			continue // another name of a Service has no clusters
+		}
 		host := s.Name + "." + s.Namespace + ".svc." + o.Snapshot.Options.ClusterDomain
 		subsets := map[string]map[string]string{"": nil}
 		if ours {

@@ -60,6 +60,8 @@ type Service struct {
 	Annotations map[string]string `json:"annotations"`
 	// Selector is app=NAME if it is empty.
 	Selector map[string]string `json:"selector"`
+	// Alias is the short name of the Service that it is another name of, if any.
+	Alias string `json:"alias"`
 	// Ports is http, 80, if it is empty.
 	Ports []Port `json:"ports"`
 }
@@ -199,13 +201,21 @@ func (w *World) Share(callers []Workload) {
 	w.complete()
 }
 
+// Together reports whether Services of one namespace decide about those of another, so that
+// all have to be read at once.
+func (w *World) Together() bool {
+	return slices.ContainsFunc(w.Services, func(s Service) bool {
+		return strings.Contains(s.Annotations["overrides.mesh/version-of"], ".")
+	})
+}
+
 // Behind lists the Services that select a workload, by its ID.
 func (w *World) Behind(id string) []*Service {
 	var out []*Service
 	for i := range w.Workloads {
 		l := &w.Workloads[i]
 		for j := range w.Services {
-			if s := &w.Services[j]; l.ID() == id && l.Namespace == s.Namespace && selects(s.Selector, l.Labels) {
+			if s := &w.Services[j]; l.ID() == id && s.Alias == "" && l.Namespace == s.Namespace && selects(s.Selector, l.Labels) {
 				out = append(out, s)
 			}
 		}
@@ -249,7 +259,7 @@ func (w *World) versions(s *Service) []string {
 	for i := range w.Workloads {
 		l := &w.Workloads[i]
 		version := l.Labels["version"]
-		if version != "" && l.Namespace == s.Namespace && (selects(s.Selector, l.Labels) || w.isolated(s, l)) {
+		if version != "" && (l.Namespace == s.Namespace && selects(s.Selector, l.Labels) || w.isolated(s, l)) {
 			out = append(out, version)
 		}
 	}
@@ -260,7 +270,9 @@ func (w *World) versions(s *Service) []string {
 // isolated reports whether l is behind an isolated Service of s.
 func (w *World) isolated(s *Service, l *Workload) bool {
 	return slices.ContainsFunc(w.Services, func(other Service) bool {
-		return other.Namespace == s.Namespace && other.Annotations["overrides.mesh/version-of"] == s.Name && selects(other.Selector, l.Labels)
+		base := other.Annotations["overrides.mesh/version-of"]
+		return other.Namespace == l.Namespace && selects(other.Selector, l.Labels) &&
+			(other.Namespace == s.Namespace && base == s.Name || base == s.Name+"."+s.Namespace)
 	})
 }
 

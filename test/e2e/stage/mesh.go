@@ -179,9 +179,16 @@ func (d *Deployment) Enable(ctx context.Context) error {
 	}
 	var made []byte
 	for _, namespace := range d.world.Namespaces {
-		printed, err := d.mesh.generate(ctx, namespace)
+		arguments := []string{"-n", namespace}
+		if d.world.Together() {
+			arguments = []string{"-A"}
+		}
+		printed, err := d.mesh.generate(ctx, arguments...)
 		if err != nil {
 			return err
+		}
+		if d.world.Together() {
+			printed = within(printed, namespace)
 		}
 		made = append(made, printed...)
 	}
@@ -191,6 +198,17 @@ func (d *Deployment) Enable(ctx context.Context) error {
 		}
 	}
 	return d.settle(ctx, true)
+}
+
+// within returns the objects of a namespace.
+func within(objects []byte, namespace string) []byte {
+	var out []byte
+	for document := range bytes.SplitSeq(objects, []byte("---\n")) {
+		if bytes.Contains(document, []byte("\n  namespace: "+namespace+"\n")) {
+			out = append(append(out, "---\n"...), document...)
+		}
+	}
+	return out
 }
 
 // Disable deletes the objects of Enable, and then the user's.
@@ -211,13 +229,13 @@ func (d *Deployment) Disable(ctx context.Context, objects []byte) error {
 func (d *Deployment) Made() []byte { return d.made }
 
 // generate runs the real program against the cluster.
-func (m *Mesh) generate(ctx context.Context, namespace string) ([]byte, error) {
+func (m *Mesh) generate(ctx context.Context, arguments ...string) ([]byte, error) {
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, m.programs.Overrides, "generate", "--kubeconfig", m.Kubeconfig, "-n", namespace)
+	cmd := exec.CommandContext(ctx, m.programs.Overrides, append([]string{"generate", "--kubeconfig", m.Kubeconfig}, arguments...)...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("generate for namespace %s: %w\n%s", namespace, err, stderr.Bytes())
+		return nil, fmt.Errorf("generate %v: %w\n%s", arguments, err, stderr.Bytes())
 	}
 	return out, nil
 }
@@ -226,7 +244,11 @@ func (m *Mesh) generate(ctx context.Context, namespace string) ([]byte, error) {
 func (d *Deployment) read(ctx context.Context) error {
 	all := &conform.Oracle{World: d.world, Cluster: true}
 	for _, namespace := range d.world.Namespaces {
-		objects, _, err := source.Cluster(ctx, d.mesh.Config, source.ClusterOptions{Namespace: namespace})
+		options := source.ClusterOptions{Namespace: namespace}
+		if d.world.Together() {
+			options.Namespace = ""
+		}
+		objects, _, err := source.Cluster(ctx, d.mesh.Config, options)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,55 @@
+package explain
+
+import (
+	"cmp"
+	"maps"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/mesh"
+)
+
+// gatewayOf returns the pods of gateways that have a host, and the port of the listener that
+// has it: those in the namespace that the query names, if it names one, and the port that it
+// names. It returns nil if there are none.
+func (r *meshRouting) gatewayOf(host, from string, port uint32) (*caller, uint32) {
+	x := r.mesh.Gateways(r.ours, mesh.Order{})
+	for _, class := range r.mesh.GatewayClasses() {
+		if from != "" && !strings.HasSuffix(from, "."+class.Namespace) && !strings.HasPrefix(from, class.Namespace+"/") {
+			continue
+		}
+		for _, h := range x.GatewayHosts(class) {
+			if mesh.Lookup([]mesh.VirtualHost{h.VirtualHost}, host) != nil && (port == 0 || h.Port == port) {
+				return &caller{name: "gateway", namespace: class.Namespace, labels: class.Labels}, h.Port
+			}
+		}
+	}
+	return nil, 0
+}
+
+// atGateway answers for a call that a gateway makes.
+func (r *meshRouting) atGateway(c *call, order mesh.Order) inForce {
+	x := r.mesh.Gateways(r.ours, order)
+	out := inForce{}
+	for _, class := range r.mesh.GatewayClasses() {
+		if class.Namespace != c.caller.Namespace || !maps.Equal(class.Labels, c.caller.Labels) {
+			continue
+		}
+		var hosts []mesh.VirtualHost
+		for _, h := range x.GatewayHosts(class) {
+			if h.Port == c.port {
+				hosts = append(hosts, h.VirtualHost)
+			}
+		}
+		out.proxy = &clusters{x, class, c.port}
+		h := mesh.Lookup(hosts, hostOnly(cmp.Or(c.authority, c.host)))
+		switch {
+		case h == nil:
+		case h.Source.Ours():
+			out.table = h.Source.Table
+		default:
+			out.users, out.routes = h.Source.Object, routesOf(h)
+		}
+		break
+	}
+	return out
+}

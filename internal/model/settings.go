@@ -1,0 +1,50 @@
+package model
+
+import (
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+)
+
+// StrictMode says when a member with ";strict" is answered.
+type StrictMode string
+
+const (
+	// StrictWhenManaged answers strict members if there is something to override.
+	StrictWhenManaged StrictMode = "WhenManaged"
+	// StrictAlways answers them for every Service, even one without versions.
+	StrictAlways StrictMode = "Always"
+)
+
+// Settings are the annotations of a Service, or an OverridePolicy for it. A nil or empty
+// field is not set.
+type Settings struct {
+	Managed          *bool
+	VersionLabel     string
+	ReleasedVersions []string
+	ReleasedWorkload *Workload
+	// Conditions holds "from" and "method" if the Service has rows for these.
+	Conditions       []string
+	Methods          []string
+	Callers          []Caller
+	CallerNamespaces []string
+	Strict           StrictMode
+	// Previews says which other namespaces isolated versions may be in; nil if it is not set,
+	// and for none.
+	Previews *PreviewNamespaces
+}
+
+// Policy is an OverridePolicy.
+type Policy struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	// Services are the names of its targets, in its own namespace.
+	Services []string
+	Settings Settings
+}
+
+// Object returns the name of p for diagnostics.
+func (p *Policy) Object() diag.Object {
+	return diag.Object{Kind: "OverridePolicy", Namespace: p.Namespace, Name: p.Name}
+}
