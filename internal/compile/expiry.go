@@ -23,6 +23,9 @@ const expiresKey = "overrides.mesh/expires"
 //
 // So ordinary traffic does not depend on the time.
 func expireVersions(ix *index, s *service, versions []version, r *reporter) []version {
+	if !s.anyExpires(versions) {
+		return versions
+	}
 	now := ix.now()
 	for i := range versions {
 		v := &versions[i]
@@ -39,6 +42,22 @@ func expireVersions(ix *index, s *service, versions []version, r *reporter) []ve
 		reportExpiresIgnored(s, versions, r)
 	}
 	return versions
+}
+
+// anyExpires reports whether anything of s has a time of expiry. Mostly nothing has.
+func (s *service) anyExpires(versions []version) bool {
+	found := !s.Expires.IsZero()
+	note := func(b *model.Backend) { found = found || !b.Expires.IsZero() }
+	for i := range s.pods {
+		note(s.pods[i].Backend)
+	}
+	for i := range versions {
+		if v := &versions[i]; v.isolated != nil {
+			found = found || !v.isolated.service.Expires.IsZero()
+			s.eachBackend(v, note)
+		}
+	}
+	return found
 }
 
 // expiryOf is when v expires; zero for never.

@@ -57,6 +57,24 @@ func TestExpiry(t *testing.T) {
 	s.converges(t, 0)
 }
 
+// TestExpiryElsewhere: of a version in a namespace of its own, the Service may have the time.
+// Both Services get the Event.
+func TestExpiryElsewhere(t *testing.T) {
+	t.Parallel()
+	s, preview := openShop(t, sharedPlane(t), "base"), openShop(t, sharedPlane(t), "preview")
+	o := options(s.namespace)
+	o.Namespaces = append(o.Namespaces, preview.namespace)
+	run(t, s.config, o)
+	s.annotate(t, "overrides.mesh/preview-namespaces", preview.namespace)
+	preview.annotate(t, "overrides.mesh/version", "pr-118")
+	preview.annotate(t, "overrides.mesh/version-of", "cart."+s.namespace)
+	s.leadsTo(t, preview, true)
+	preview.annotate(t, discover.ExpiresAnnotation, time.Now().Add(time.Second).Format(time.RFC3339))
+	s.leadsTo(t, preview, false)
+	s.hasEvent(t, "PreviewExpired", "delete Deployment/cart-v1 and Service/cart in namespace "+preview.namespace, 1)
+	preview.hasEvent(t, "PreviewExpired", "it is version pr-118 of Service cart."+s.namespace, 1)
+}
+
 // expires sets the time at which a version expires, in JSON; null for none.
 func (s *shop) expires(t *testing.T, version, at string) {
 	t.Helper()
