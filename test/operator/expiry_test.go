@@ -26,7 +26,7 @@ func TestExpiry(t *testing.T) {
 	r.expect(t, "a preview", "PATCH "+ruleName+" 201", "PATCH "+serviceName+" 201")
 
 	at := time.Now().Add(2 * time.Second).UTC().Truncate(time.Second)
-	s.expires(t, "v2", fmt.Sprintf("%q", at.Format(time.RFC3339)))
+	s.expires(t, fmt.Sprintf("%q", at.Format(time.RFC3339)))
 	s.routesTo(t, "v2", false)
 	if early := time.Until(at); early > 0 {
 		t.Errorf("the route is gone %v before its time", early)
@@ -35,22 +35,22 @@ func TestExpiry(t *testing.T) {
 	s.hasEvent(t, "PreviewExpired", "delete Deployment/cart-v2", 1)
 	s.hasEvent(t, "VersionNotOverridable", "version v2 expired at "+at.Format(time.RFC3339)+": requests for cart:v2 get the released version", 1)
 
-	s.expires(t, "v2", `"2999-12-31T18:00:00Z"`)
+	s.expires(t, `"2999-12-31T18:00:00Z"`)
 	s.converges(t, 2)
 	r.expect(t, "it expires later", "PATCH "+ruleName+" 200", "PATCH "+serviceName+" 200")
 	s.hasEvent(t, "VersionOverridable", "cart:v2", 2)
 	s.hasEvent(t, "Resolved", "PreviewExpired", 1)
 
-	s.expires(t, "v2", `"2026-01-01T00:00:00Z"`)
+	s.expires(t, `"2026-01-01T00:00:00Z"`)
 	s.routesTo(t, "v2", false)
 	r.expect(t, "it has expired", "PATCH "+serviceName+" 200", "PATCH "+ruleName+" 200")
 	r.stop()
-	s.expires(t, "v2", `"2026-01-02T00:00:00Z"`)
+	s.expires(t, `"2026-01-02T00:00:00Z"`)
 	again := run(t, s.config, options(s.namespace))
 	s.hasEvent(t, "PreviewExpired", "version v2 expired at 2026-01-02T00:00:00Z", 1)
 	again.expect(t, "it had expired before")
 
-	s.expires(t, "v2", "null")
+	s.expires(t, "null")
 	s.converges(t, 2)
 	again.expect(t, "it does not expire", "PATCH "+ruleName+" 200", "PATCH "+serviceName+" 200")
 	s.remove(t, "v2")
@@ -75,11 +75,11 @@ func TestExpiryElsewhere(t *testing.T) {
 	preview.hasEvent(t, "PreviewExpired", "it is version pr-118 of Service cart."+s.namespace, 1)
 }
 
-// expires sets the time at which a version expires, in JSON; null for none.
-func (s *shop) expires(t *testing.T, version, at string) {
+// expires sets the time at which v2 expires, in JSON; null for none.
+func (s *shop) expires(t *testing.T, at string) {
 	t.Helper()
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%s}}}`, discover.ExpiresAnnotation, at)
-	_, err := s.kube.AppsV1().Deployments(s.namespace).Patch(t.Context(), "cart-"+version, types.MergePatchType, patch, metav1.PatchOptions{})
+	_, err := s.kube.AppsV1().Deployments(s.namespace).Patch(t.Context(), "cart-v2", types.MergePatchType, patch, metav1.PatchOptions{})
 	check(t, err)
 }
 
