@@ -42,6 +42,7 @@ func Made(s *model.Snapshot) ([]route.Table, []route.SubsetRule) {
 		v := &s.VirtualServices[i]
 		table := route.Table{
 			Namespace: v.Namespace, Name: v.Name, Hosts: v.Spec.GetHosts(), ExportTo: v.Spec.GetExportTo(), Revision: v.Revision,
+			Gateways: v.Spec.GetGateways(),
 		}
 		for _, h := range v.Spec.GetHttp() {
 			table.Routes = append(table.Routes, readRow(h))

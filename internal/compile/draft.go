@@ -25,6 +25,8 @@ type draft struct {
 	// whose routes it has.
 	gateway bool
 	beside  []*model.VirtualService
+	// pinOnly is set if the table follows no overrides.
+	pinOnly bool
 	// scoped is set if the table must name the namespaces that see it; within are those that
 	// it may name, nil for all.
 	scoped bool

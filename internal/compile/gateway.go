@@ -201,6 +201,9 @@ func (f *front) companions() []*companion {
 	groups := map[string]map[place]*placed{}
 	for at, p := range f.byPlace {
 		parts := []string{p.in}
+		if f.ix.mesh.Gateway(at.gateway).PinOnly {
+			parts = append(parts, "pin only")
+		}
 		for _, s := range p.sources {
 			parts = append(parts, s.Object.String())
 			if slices.ContainsFunc(s.Routes, func(r mesh.Route) bool { return r.Gateways != nil }) {
@@ -259,9 +262,18 @@ func joinPlaces(places map[place]*placed) []*companion {
 // draft starts the table of a companion; nil if its routes can't be adopted.
 func (f *front) draft(c *companion) *draft {
 	first := c.sources[0]
+	pinOnly := f.ix.mesh.Gateway(c.gateways[0]).PinOnly
+	if pinOnly {
+		if !slices.ContainsFunc(c.sources, f.leadsToPinned) {
+			return nil
+		}
+		for _, s := range c.sources {
+			f.problem(s, "%s has the annotation overrides.mesh/follow: \"false\"; ordinary requests are pinned", f.ix.mesh.Gateway(c.gateways[0]).Object())
+		}
+	}
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
-		adopted: first.User, scoped: true, within: c.pods, gateway: true,
+		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly,
 	}
 	for _, s := range c.sources {
 		at := *s
@@ -285,6 +297,17 @@ func (f *front) draft(c *companion) *draft {
 		d.routes = catchAllLast(d.routes)
 	}
 	return d
+}
+
+// leadsToPinned reports whether a route of source leads, or copies requests, to a Service
+// with a pin.
+func (f *front) leadsToPinned(source *mesh.Source) bool {
+	return slices.ContainsFunc(source.Routes, func(r mesh.Route) bool {
+		return slices.ContainsFunc(slices.Concat(r.Destinations, r.Mirrors), func(d route.Destination) bool {
+			s := f.services.active(f.ix.mesh.Concrete(d.Host))
+			return s != nil && len(s.pin.parts) > 0
+		})
+	})
 }
 
 // catchAllLast moves routes that match every request behind all others. A route with such a

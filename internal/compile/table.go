@@ -81,10 +81,12 @@ func (b *builder) build() {
 	b.table.Routes = make([]route.Route, 0, b.size())
 	groups := b.groups()
 	for _, g := range groups {
-		b.inGroup(g, route.Ordinary, b.ordinary)
+		if !d.pinOnly {
+			b.inGroup(g, route.Ordinary, b.ordinary)
+		}
 	}
 	for _, g := range groups {
-		for i := g.from; i < g.to; i++ {
+		for i := g.from; i < g.to && !d.pinOnly; i++ {
 			b.overrides(i)
 		}
 		b.inGroup(g, route.Released, b.released)

@@ -3,21 +3,28 @@ package discover
 import (
 	"maps"
 	"slices"
+	"strings"
 
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
+
+// followAnnotation says whether a Gateway follows overrides.
+const followAnnotation = AnnotationPrefix + "follow"
 
 // readGateways adds the Gateways to the snapshot, and the pods that they select, which may
 // be in any namespace. Where no such pods were read, the options may name their namespaces.
 func (r *reader) readGateways(groups []*group) {
 	selectors := map[string]map[string]string{}
-	for _, g := range r.Gateways {
-		out := model.Gateway{Namespace: g.Namespace, Name: g.Name, Created: g.CreationTimestamp.Time, Revision: g.Labels[revisionLabel], Spec: &g.Spec}
-		out.Origin = r.Origins[out.Object()]
-		r.snapshot.Gateways = append(r.snapshot.Gateways, out)
+	for _, g := range slices.Concat(r.Gateways, r.GatewaysOfWhole) {
 		if selector := g.Spec.GetSelector(); len(selector) > 0 {
 			selectors[model.LabelString(selector)] = selector
 		}
+	}
+	for _, g := range r.Gateways {
+		r.snapshot.Gateways = append(r.snapshot.Gateways, r.readGateway(g))
 	}
 	found := map[string]model.GatewayPods{}
 	add := func(namespace string, labels map[string]string) {
@@ -36,4 +43,24 @@ func (r *reader) readGateways(groups []*group) {
 		}
 	}
 	r.snapshot.GatewayPods = slices.SortedFunc(maps.Values(found), model.GatewayPods.Compare)
+}
+
+// readGateway reads a Gateway and its annotations.
+func (r *reader) readGateway(g *istionetv1.Gateway) model.Gateway {
+	out := model.Gateway{Namespace: g.Namespace, Name: g.Name, Created: g.CreationTimestamp.Time, Revision: g.Labels[revisionLabel], Spec: &g.Spec}
+	out.Origin = r.Origins[out.Object()]
+	for _, key := range slices.Sorted(maps.Keys(g.Annotations)) {
+		switch value := strings.TrimSpace(g.Annotations[key]); {
+		case key == followAnnotation && value == "false":
+			out.PinOnly = true
+		case key == followAnnotation && value == "true":
+		case key == followAnnotation:
+			r.report(diag.InvalidAnnotation, out.Object(), "%s: %q is neither true nor false", key, value)
+		case strings.HasPrefix(key, AnnotationPrefix):
+			r.reportName(out.Object(), "Gateways have no annotation "+key, "remove it; there is "+followAnnotation)
+		default:
+			r.reportDomain(out.Object(), key, "follow")
+		}
+	}
+	return out
 }

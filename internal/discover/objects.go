@@ -38,6 +38,8 @@ type Objects struct {
 	// Part is set for a part of the objects of a cluster: there is no advice then, which
 	// depends on the others too. Sliced is set if the whole has EndpointSlices.
 	Part, Sliced bool
+	// GatewaysOfWhole are the Gateways that select pods of this part, too.
+	GatewaysOfWhole []*istionetv1.Gateway
 	// Origins has the places that objects were read from; objects of a cluster have none.
 	Origins map[diag.Object]diag.Origin
 	// Documents are Services and workloads as they were read, in JSON, if [ParseWhole] parsed

@@ -36,45 +36,56 @@ type manifests []manifest
 // test.
 func TestNothingIsRoutedToWithoutConsent(t *testing.T) {
 	t.Parallel()
-	permitted, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		text := compiletest.Manifests(rapid.OneOf(compiletest.Snapshot(compiletest.PreviewNamespaces), compiletest.Either()).Draw(t, "snapshot"))
-		in := parse(t, text)
-		for _, o := range objectsFor(t, text) {
-			if o.Kind != "VirtualService" {
-				continue
-			}
-			for _, host := range destinations(o) {
-				name, namespace := split(host)
-				if namespace == "" || namespace == o.Metadata.Namespace {
-					continue
-				}
-				base := in.baseOf(name, namespace)
-				if _, of := split(base); base != "" && of != namespace {
-					if !in.permits(base, namespace) && !in.leadTo(host) {
-						t.Fatalf("%s/%s leads to %s, which %s does not permit to be a version of it", o.Metadata.Namespace, o.Metadata.Name, host, base)
-					}
-					permitted++
-					namespace = of
-				}
-				if namespace != o.Metadata.Namespace && !in.leadInto(namespace) {
-					t.Fatalf("%s/%s leads to %s, and no route of a user leads there", o.Metadata.Namespace, o.Metadata.Name, host)
-				}
-			}
-		}
-		for _, o := range in {
-			base := in.baseOf(o.Metadata.Name, o.Metadata.Namespace)
-			if _, of := split(base); o.Kind == "Service" && base != "" && of != o.Metadata.Namespace && !in.permits(base, o.Metadata.Namespace) {
-				refused++
-			}
-		}
+		checkConsent(t, compiletest.Manifests(rapid.OneOf(compiletest.Snapshot(compiletest.PreviewNamespaces), compiletest.Either()).Draw(t, "snapshot")))
 	})
+	permitted, refused := 0, 0
+	for seed := range 400 {
+		yes, no := checkConsent(t, compiletest.Manifests(compiletest.Snapshot(compiletest.PreviewNamespaces).Example(seed)))
+		permitted, refused = permitted+yes, refused+no
+	}
 	if permitted == 0 || refused == 0 {
 		t.Errorf("%d routes to permitted Services, and %d Services that are not permitted", permitted, refused)
 	}
 }
 
-func objectsFor(t *rapid.T, text []byte) manifests {
+// checkConsent checks the output for some manifests. It returns the number of routes to
+// Services of other namespaces that are permitted, and of Services that are not.
+func checkConsent(t rapid.TB, text []byte) (permitted, refused int) {
+	t.Helper()
+	in := parse(t, text)
+	for _, o := range objectsFor(t, text) {
+		if o.Kind != "VirtualService" {
+			continue
+		}
+		for _, host := range destinations(o) {
+			name, namespace := split(host)
+			if namespace == "" || namespace == o.Metadata.Namespace {
+				continue
+			}
+			base := in.baseOf(name, namespace)
+			if _, of := split(base); base != "" && of != namespace {
+				if !in.permits(base, namespace) && !in.leadTo(host) {
+					t.Fatalf("%s/%s leads to %s, which %s does not permit to be a version of it", o.Metadata.Namespace, o.Metadata.Name, host, base)
+				}
+				permitted++
+				namespace = of
+			}
+			if namespace != o.Metadata.Namespace && !in.leadInto(namespace) {
+				t.Fatalf("%s/%s leads to %s, and no route of a user leads there", o.Metadata.Namespace, o.Metadata.Name, host)
+			}
+		}
+	}
+	for _, o := range in {
+		base := in.baseOf(o.Metadata.Name, o.Metadata.Namespace)
+		if _, of := split(base); o.Kind == "Service" && base != "" && of != o.Metadata.Namespace && !in.permits(base, o.Metadata.Namespace) {
+			refused++
+		}
+	}
+	return permitted, refused
+}
+
+func objectsFor(t rapid.TB, text []byte) manifests {
 	var objects discover.Objects
 	for document := range bytes.SplitSeq(text, []byte("---\n")) {
 		data, err := yaml.YAMLToJSON(document)
@@ -99,7 +110,7 @@ func objectsFor(t *rapid.T, text []byte) manifests {
 	return out
 }
 
-func parse(t *rapid.T, text []byte) manifests {
+func parse(t rapid.TB, text []byte) manifests {
 	var out manifests
 	for document := range bytes.SplitSeq(text, []byte("---\n")) {
 		var m manifest

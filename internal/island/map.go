@@ -258,7 +258,7 @@ func (u *updating) readIsland(i *Island) {
 
 // snapshot makes the snapshot of an island from its objects.
 func (m *Map) snapshot(i *Island) {
-	objects := &discover.Objects{Cluster: true, Part: true, Sliced: m.slices > 0, Gateways: m.common.gateways}
+	objects := &discover.Objects{Cluster: true, Part: true, Sliced: m.slices > 0, GatewaysOfWhole: m.common.gateways}
 	namespaces := map[string]bool{}
 	for n := range i.group.nodes {
 		if n.object.Read != nil {

@@ -333,6 +333,8 @@ type Gateway struct {
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.Gateway
+	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned.
+	PinOnly bool
 }
 
 // Object returns the name of g for diagnostics.

@@ -118,6 +118,9 @@ func gateways(s *model.Snapshot) []any {
 		g := &s.Gateways[i]
 		o := &istionetv1.Gateway{TypeMeta: istioType("Gateway"), ObjectMeta: objectMeta(g.Namespace, g.Name, g.Revision, g.Created)}
 		g.Spec.DeepCopyInto(&o.Spec)
+		if g.PinOnly {
+			o.Annotations = map[string]string{"overrides.mesh/follow": "false"}
+		}
 		out = append(out, o)
 	}
 	for _, p := range s.GatewayPods {
