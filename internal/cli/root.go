@@ -98,6 +98,7 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.proveCommand()},
 		{groupMake, a.operatorCommand()},
 		{groupMake, a.previewCommand()},
+		{groupMake, a.edgeCommand()},
 		{groupMake, a.cleanupCommand()},
 		{groupAsk, a.explainCommand()},
 		{groupAsk, a.headerCommand()},

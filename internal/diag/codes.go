@@ -16,7 +16,7 @@ type Entry struct {
 	Fix string
 }
 
-// The codes, grouped by subject. Their texts are in entries.go and entries_preview.go.
+// The codes, grouped by subject. Their texts are in entries.go, entries_preview.go and entries_edge.go.
 const (
 	// Reading.
 	BrokenDocument        Code = "BrokenDocument"
@@ -148,15 +148,22 @@ const (
 	PreviewSharesVolume        Code = "PreviewSharesVolume"
 	PreviewContainerNotExposed Code = "PreviewContainerNotExposed"
 	PreviewImageKept           Code = "PreviewImageKept"
+
+	// Printing an entry at a gateway.
+	EdgeGatewayNotKnown Code = "EdgeGatewayNotKnown"
+	EdgeHostTaken       Code = "EdgeHostTaken"
+	EdgeHostNotServed   Code = "EdgeHostNotServed"
+	EdgePartLeftOut     Code = "EdgePartLeftOut"
+	EdgeOrderMatters    Code = "EdgeOrderMatters"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
-func Codes() []Entry { return slices.Concat(entries, previewEntries) }
+func Codes() []Entry { return slices.Concat(entries, previewEntries, edgeEntries) }
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.
 func (c Code) Entry() Entry {
-	for _, list := range [][]Entry{entries, previewEntries} {
+	for _, list := range [][]Entry{entries, previewEntries, edgeEntries} {
 		for _, entry := range list {
 			if entry.Code == c {
 				return entry

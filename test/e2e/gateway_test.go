@@ -45,7 +45,7 @@ func TestGateways(t *testing.T) {
 	requests := ordinaryAtGateways()
 	before := f.play(t, requests)
 	f.apply(t, "testdata/gateway-younger.yaml", "kind: Deployment")
-	if out := f.overrides(t, "apply"); strings.Contains(out, "EntranceNotPinned") || strings.Contains(out, "GatewayRoutes") {
+	if out := f.overrides(t, frontDoor, "apply"); strings.Contains(out, "EntranceNotPinned") || strings.Contains(out, "GatewayRoutes") {
 		t.Errorf("a gateway does not follow overrides:\n%s", out)
 	}
 	f.settle(t)
@@ -59,7 +59,7 @@ func TestGateways(t *testing.T) {
 	})
 	t.Run("Overrides", func(t *testing.T) { f.overridden(t, requests, before) })
 	t.Run("Prove", func(t *testing.T) {
-		out := f.overrides(t, "prove")
+		out := f.overrides(t, frontDoor, "prove")
 		for _, want := range []string{"They are equal for ordinary requests.", "Gateway    VirtualService " + frontDoor + "/shop      yes"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("it does not say %q, but\n%s", want, out)
@@ -121,10 +121,10 @@ func (f *front) settle(t *testing.T) {
 	}
 }
 
-// overrides runs a command of the program for the namespace of the application.
-func (f *front) overrides(t *testing.T, command string) string {
+// overrides runs a command of the program for a namespace.
+func (f *front) overrides(t *testing.T, namespace, command string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, command, "--kubeconfig", f.mesh.Kubeconfig, "-n", frontDoor).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, command, "--kubeconfig", f.mesh.Kubeconfig, "-n", namespace).CombinedOutput()
 	if err != nil {
 		t.Fatalf("overrides %s: %v\n%s", command, err, out)
 	}

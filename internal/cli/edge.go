@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+const edgeLong = `Edge prints an EnvoyFilter for the pods of an ingress gateway. Before the gateway routes
+a request, the filter removes the override header and overrides in baggage that came with it
+(--header Strip, the default), and makes an override header of what a browser can send:
+
+  the host pr-118.preview.shop.example.com       x-override: *:pr-118
+  the cookie x-override=pr-118                   x-override: *:pr-118
+  the cookie x-override=web:v2~cart:v2           x-override: web:v2,cart:v2
+
+The filter names no version, so it is applied once. Applying another one cuts requests that
+are longer than Istio's drain time, 45 seconds by default; applying it unchanged does nothing.
+It needs Istio 1.26 (Envoy 1.34) or newer; older proxies get no filter.
+
+With --with-hosts, edge also prints a Gateway and VirtualServices that serve the preview
+hosts, as copies of those of the ordinary host.
+
+The labels and the namespace of the gateway's pods come from the input. No input is read if
+--selector and --gateway-namespace name them, unless -f or --with-hosts is given.`
+
+const edgeExamples = `# only remove overrides that come from outside
+overrides edge public -n ingress --selector istio=ingressgateway --gateway-namespace istio-system
+
+# preview hosts and a cookie, for the gateway in the cluster
+overrides edge public -n ingress --preview-host '*.preview.shop.example.com=shop.example.com' --cookie x-override
+
+# with the Gateway and the VirtualServices that preview hosts need
+overrides edge public -n ingress -f deploy/ --preview-host '*.preview.shop.example.com=shop.example.com' --with-hosts > edge.yaml`
+
+// edgeOptions are the flags of edge.
+type edgeOptions struct {
+	*input
+	edge.Request
+	output, policy format
+	selector       string
+	previewHosts   []string
+}
+
+func (a *app) edgeCommand() *cobra.Command {
+	o := &edgeOptions{policy: format{value: string(edge.Strip), allowed: []string{string(edge.Strip), string(edge.Trust)}}}
+	cmd := &cobra.Command{
+		Use:               "edge GATEWAY[.NAMESPACE]",
+		Short:             "Print an EnvoyFilter with which a gateway takes overrides from hosts and cookies",
+		Long:              edgeLong,
+		Example:           a.examples(edgeExamples),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.edge(ctx, o, args[0])
+		}),
+	}
+	flags := cmd.Flags()
+	flags.Var(&o.policy, "header", "what becomes of overrides that a request brings: Strip removes them, Trust keeps them")
+	flags.StringArrayVar(&o.previewHosts, "preview-host", nil, "`*.DOMAIN=HOST`: requests for NAME.DOMAIN ask for the set NAME, and are otherwise like those for HOST. Repeatable")
+	flags.StringVar(&o.Cookie, "cookie", "", "`name` of a cookie that asks for a set, or for up to three members joined by ~")
+	flags.StringVar(&o.selector, "selector", "", "`labels` of the gateway's pods, as in istio=ingressgateway (default the selector of the Gateway)")
+	flags.BoolVar(&o.WithHosts, "with-hosts", false, "also print the Gateway and the VirtualServices that serve the preview hosts")
+	flags.StringVar(&o.Credential, "credential-name", "", "`Secret` with the certificate of the preview hosts, for servers with TLS")
+	addFormat(cmd, &o.output, "output format", "yaml", "json")
+	o.input = a.addInput(cmd)
+	return cmd
+}
+
+func (a *app) edge(ctx context.Context, o *edgeOptions, gateway string) error {
+	if looksLikePath(gateway) {
+		return &usageError{givenWithF(a.name+" edge GATEWAY", gateway)}
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	o.Gateway, o.Namespace, _ = strings.Cut(gateway, ".")
+	if o.Namespace = cmp.Or(o.Namespace, o.namespace); o.Namespace != "" {
+		if err := grammar.ValidateNamespace(o.Namespace); err != nil {
+			return usagef("%s: %w", gateway, err)
+		}
+	}
+	snapshot, diags, err := a.edgeInput(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.Namespace, err = namespaceOf(snapshot, o.Gateway, o.Namespace); err != nil {
+		return err
+	}
+	out, err := edge.Make(snapshot, &o.Request)
+	if err != nil {
+		return err
+	}
+	diags = diag.Sort(slices.Concat(diags, out.Diagnostics))
+	a.tell(o.input, diags)
+	if len(out.Objects) == 0 {
+		return errReported
+	}
+	if err := a.writeEncoded(out.Objects, o.output.value); err != nil {
+		return err
+	}
+	a.sayCost(o, out.Others)
+	return verdict(diags, o.strict)
+}
+
+// edgeInput reads the input, if it is needed, and returns the diagnostics that are about it
+// as a whole.
+func (a *app) edgeInput(ctx context.Context, o *edgeOptions) (*model.Snapshot, []diag.Diagnostic, error) {
+	if !o.fromFiles() && !o.WithHosts && len(o.Selector) > 0 && len(o.PodNamespaces) > 0 {
+		return &model.Snapshot{Options: o.options}, nil, o.input.check()
+	}
+	s, err := a.read(ctx, o.input)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.snapshot, slices.DeleteFunc(about(s.diags, nil), func(d diag.Diagnostic) bool {
+		return d.Code == diag.NoServices || d.Object.Name != "" && d.Object.Kind != "Gateway" && d.Object.Kind != "VirtualService"
+	}), nil
+}
+
+// check fills in the request; it returns a usage error for invalid values.
+func (o *edgeOptions) check() error {
+	if err := o.input.check(); err != nil {
+		return err
+	}
+	o.Policy, o.PodNamespaces = edge.Policy(o.policy.value), o.options.GatewayNamespaces
+	if o.selector != "" {
+		selector, err := labels.ConvertSelectorToLabelsMap(o.selector)
+		if err != nil {
+			return usagef("--selector: %w", err)
+		}
+		o.Selector = selector
+	}
+	for _, text := range o.previewHosts {
+		p, err := edge.ParsePreviewHost(text)
+		if err != nil {
+			return usagef("--preview-host: %w", err)
+		}
+		o.PreviewHosts = append(o.PreviewHosts, p)
+	}
+	if err := edge.CheckPreviewHosts(o.PreviewHosts); err != nil {
+		return usagef("--preview-host: %w", err)
+	}
+	if o.Cookie != "" {
+		if err := edge.ValidateCookie(o.Cookie); err != nil {
+			return usagef("--cookie: %w", err)
+		}
+	}
+	switch {
+	case o.Policy == edge.Trust && len(o.PreviewHosts) == 0 && o.Cookie == "":
+		return usagef("--header Trust changes nothing without --preview-host or --cookie")
+	case o.WithHosts && len(o.PreviewHosts) == 0:
+		return usagef("--with-hosts needs --preview-host")
+	case o.Credential != "" && !o.WithHosts:
+		return usagef("--credential-name needs --with-hosts")
+	}
+	return nil
+}
+
+// namespaceOf returns the namespace of a Gateway that is given without one.
+func namespaceOf(snapshot *model.Snapshot, name, given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	var found []string
+	for i := range snapshot.Gateways {
+		if g := &snapshot.Gateways[i]; g.Name == name {
+			found = append(found, g.Namespace)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "default", nil
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("several namespaces have a Gateway %s: name one of %s with -n", name, strings.Join(found, ", "))
+}
+
+// sayCost says what installing the filter costs, and what else it acts on.
+func (a *app) sayCost(o *edgeOptions, others []diag.Object) {
+	if o.quiet {
+		return
+	}
+	a.say("applying this EnvoyFilter for the first time, or changed, cuts requests through these gateway pods that are longer than Istio's drain time (45s by default), such as streams and WebSockets; it has no effect on other requests, and none when nothing has changed")
+	for _, other := range others {
+		a.say("it also acts on the hosts of %s, which has the same pods", other)
+	}
+	if o.Policy == edge.Strip {
+		a.say("overrides that come from outside are removed as soon as the pods have the filter; pods of Istio older than 1.26 don't get it")
+	}
+}
+
+// writeEncoded writes objects as YAML documents or as a List.
+func (a *app) writeEncoded(objects []encoded.Object, format string) error {
+	if format == "json" {
+		items := make([]any, len(objects))
+		for i := range objects {
+			items[i] = json.RawMessage(objects[i].JSON)
+		}
+		return encodeJSON(a.Out, struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			Items      []any  `json:"items"`
+		}{"v1", "List", items})
+	}
+	for i := range objects {
+		text, err := objects[i].YAML()
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(a.Out, "---\n%s", text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+// Package edge makes the objects with which an ingress gateway takes overrides from what a
+// browser can send: the name of a preview host, or a cookie.
+//
+// [Make] returns an EnvoyFilter for the pods of a Gateway. Before the gateway routes a
+// request, the filter removes the carriers that came with it (unless they are trusted), and
+// makes an override header of the preview host or the cookie:
+//
+//	pr-118.preview.shop.example.com     x-override: *:pr-118
+//	cookie: x-override=pr-118           x-override: *:pr-118
+//	cookie: x-override=web:v2~cart:v2   x-override: web:v2,cart:v2
+//
+// With [Request.WithHosts], the output also has the Gateway and the VirtualServices that
+// serve the preview hosts: copies of the user's for the ordinary host.
+//
+// The filter is static. It names hosts and patterns, and no version, since a change of it
+// cuts long streams (docs/edge.md). It has no effect on a request without a carrier, a
+// preview host or the cookie; a host that ordinary requests use is never a preview host.
+//
+//	edge.go        Request, Make: the steps in their order
+//	pods.go        which pods the filter is for
+//	host.go        preview hosts, and whether ordinary requests use them
+//	pattern.go     patterns of hosts and cookies
+//	expression.go  how Envoy evaluates them
+//	filter.go      the EnvoyFilter
+//	server.go      servers of a Gateway for preview hosts
+//	service.go     VirtualServices for preview hosts
+//	route.go       … and their routes
+package edge

@@ -1,0 +1,100 @@
+package edge
+
+import (
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Policy says what becomes of the carriers that a request brings.
+type Policy string
+
+const (
+	// Strip removes them.
+	Strip Policy = "Strip"
+	// Trust keeps them.
+	Trust Policy = "Trust"
+)
+
+// Request says what to make. It is valid: see [ParsePreviewHost], [ValidateCookie].
+type Request struct {
+	// Gateway and Namespace name a Gateway, which need not be in the snapshot.
+	Gateway, Namespace string
+	// Selector selects the pods of the gateway; nil for the Gateway's own selector.
+	Selector map[string]string
+	// PodNamespaces are the namespaces of these pods; empty for those in the snapshot.
+	PodNamespaces []string
+	Policy        Policy
+	PreviewHosts  []PreviewHost
+	// Cookie is the name of the cookie; empty for none.
+	Cookie string
+	// WithHosts asks for the objects that serve the preview hosts, and Credential is the name
+	// of the Secret with their certificate.
+	WithHosts  bool
+	Credential string
+}
+
+// Output is the objects for an entry.
+type Output struct {
+	// Objects are in the order in which to apply them; none if there is an error.
+	Objects []encoded.Object
+	// Others are the other Gateways whose hosts the filter acts on, since they have the same
+	// pods.
+	Others      []diag.Object
+	Diagnostics []diag.Diagnostic
+}
+
+// Make makes the objects for an entry. The snapshot is what is known of the cluster, and
+// only has to have options. An error is a bug.
+func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
+	m := &maker{Request: request, snapshot: snapshot}
+	m.gateway = m.findGateway()
+	m.findPods()
+	m.checkHosts()
+	if m.WithHosts && len(m.PreviewHosts) > 0 {
+		m.addServers()
+		m.addServices()
+	}
+	if worst, _ := diag.Worst(m.diags); worst == diag.Error {
+		return Output{Diagnostics: diag.Sort(m.diags)}, nil
+	}
+	out := Output{Others: m.others(), Diagnostics: diag.Sort(m.diags)}
+	for _, namespace := range m.namespaces {
+		filter, err := m.filter(namespace)
+		if err != nil {
+			return Output{}, err
+		}
+		out.Objects = append(out.Objects, filter)
+	}
+	for i := range m.hosts {
+		object, err := m.hosts[i].encode()
+		if err != nil {
+			return Output{}, err
+		}
+		out.Objects = append(out.Objects, object)
+	}
+	return out, nil
+}
+
+// maker makes the objects of one entry.
+type maker struct {
+	*Request
+	snapshot *model.Snapshot
+	// gateway is the Gateway; nil if it is not in the snapshot.
+	gateway *model.Gateway
+	// selector and namespaces are where the pods are.
+	selector   map[string]string
+	namespaces []string
+	// hosts are the objects that serve the preview hosts.
+	hosts []hostObject
+	diags []diag.Diagnostic
+}
+
+func (m *maker) object() diag.Object {
+	return diag.Object{Kind: "Gateway", Namespace: m.Namespace, Name: m.Gateway}
+}
+
+func (m *maker) report(code diag.Code, object diag.Object, format string, args ...any) *diag.Diagnostic {
+	m.diags = append(m.diags, diag.New(code, object, format, args...))
+	return &m.diags[len(m.diags)-1]
+}

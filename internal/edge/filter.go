@@ -1,0 +1,147 @@
+package edge
+
+import (
+	"encoding/json"
+	"fmt"
+
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
+	istioapi "istio.io/api/networking/v1alpha3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/istio"
+)
+
+const (
+	// requires is the text of the annotation about versions: %CEL% and re.extract came with
+	// Envoy 1.34.
+	requiresAnnotation = "overrides.mesh/requires"
+	requires           = "Istio 1.26 (Envoy 1.34) or newer"
+	// supported matches the versions of Istio's proxies but for 1.0 to 1.25. An older proxy
+	// would refuse the whole listener: it keeps the listener without the filter.
+	supported = `^(?:[^1].*|1|1[^.].*|1\.(?:2[6-9]|[3-9][0-9]|[1-9][0-9]{2,}|[^0-9]).*)$`
+
+	connectionManager = "envoy.filters.network.http_connection_manager"
+	earlyMutation     = "envoy.http.early_header_mutation.header_mutation"
+)
+
+// filter returns the EnvoyFilter for the pods of a namespace.
+func (m *maker) filter(namespace string) (encoded.Object, error) {
+	meta := m.meta(namespace, m.Gateway+"-edge-overrides")
+	meta.Labels[istio.ManagedByLabel] = istio.ManagedBy
+	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Gateway)
+	meta.Annotations = map[string]string{requiresAnnotation: requires}
+	patch, err := m.patch()
+	if err != nil {
+		return encoded.Object{}, fmt.Errorf("encode the filter: %w", err)
+	}
+	spec := &istioapi.EnvoyFilter{
+		WorkloadSelector: &istioapi.WorkloadSelector{Labels: m.selector},
+		ConfigPatches: []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{{
+			ApplyTo: istioapi.EnvoyFilter_NETWORK_FILTER,
+			Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
+				Context: istioapi.EnvoyFilter_GATEWAY,
+				Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
+				ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
+					FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{
+						Filter: &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{Name: connectionManager},
+					},
+				}},
+			},
+			Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_MERGE, Value: patch},
+		}},
+	}
+	return encode("networking.istio.io/v1alpha3", "EnvoyFilter", &meta, spec)
+}
+
+// patch returns what is merged into the filter of a listener. A merge appends to the
+// mutations that others have made.
+func (m *maker) patch() (*structpb.Struct, error) {
+	early, err := anypb.New(&earlyv3.HeaderMutation{Mutations: m.mutations()})
+	if err != nil {
+		return nil, err
+	}
+	manager, err := anypb.New(&hcmv3.HttpConnectionManager{
+		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{Name: earlyMutation, TypedConfig: early}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(manager)
+	if err != nil {
+		return nil, err
+	}
+	typed := &structpb.Struct{}
+	if err := protojson.Unmarshal(data, typed); err != nil {
+		return nil, err
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
+}
+
+// mutations are the changes of a request's headers, in order. A preview host and a header
+// that is kept are both followed; a cookie only without either.
+func (m *maker) mutations() []*mutationv3.HeaderMutation {
+	var out []*mutationv3.HeaderMutation
+	header := m.snapshot.Options.Header
+	if m.Policy == Strip {
+		out = append(out,
+			&mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: header}},
+			set(grammar.BaggageHeader, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS, ofBaggage()))
+	}
+	for _, p := range m.PreviewHosts {
+		out = append(out, set(header, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD, ofHost(p)))
+	}
+	if m.Cookie != "" {
+		out = append(out,
+			set(header, corev3.HeaderValueOption_ADD_IF_ABSENT, ofCookie(m.Cookie, header)),
+			set(header, corev3.HeaderValueOption_ADD_IF_ABSENT, ofCookieMembers(m.Cookie, header)...))
+	}
+	return out
+}
+
+func set(header string, action corev3.HeaderValueOption_HeaderAppendAction, value ...extraction) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: header, Value: values(value)},
+		AppendAction: action,
+	}}}
+}
+
+// meta is the metadata of an object beside the Gateway.
+func (m *maker) meta(namespace, name string) metav1.ObjectMeta {
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{}}
+	if m.gateway != nil && m.gateway.Revision != "" {
+		meta.Labels[istio.RevisionLabel] = m.gateway.Revision
+	}
+	return meta
+}
+
+// encode returns an object in canonical form.
+func encode(apiVersion, kind string, meta *metav1.ObjectMeta, spec proto.Message) (encoded.Object, error) {
+	type metadata struct {
+		Annotations map[string]string `json:"annotations,omitempty"`
+		Labels      map[string]string `json:"labels,omitempty"`
+		Name        string            `json:"name"`
+		Namespace   string            `json:"namespace"`
+	}
+	object := encoded.Object{Object: diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}}
+	whole, err := protojson.Marshal(spec)
+	if err != nil {
+		return encoded.Object{}, fmt.Errorf("encode %s: %w", object.Object, err)
+	}
+	object.JSON, err = json.Marshal(struct {
+		APIVersion string          `json:"apiVersion"`
+		Kind       string          `json:"kind"`
+		Metadata   metadata        `json:"metadata"`
+		Spec       json.RawMessage `json:"spec"`
+	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
+	return object, err
+}

@@ -1,0 +1,73 @@
+package edge
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+func (m *maker) findGateway() *model.Gateway {
+	at := slices.IndexFunc(m.snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == m.Namespace && g.Name == m.Gateway })
+	if at < 0 {
+		return nil
+	}
+	return &m.snapshot.Gateways[at]
+}
+
+// findPods finds the selector of the pods and their namespaces.
+func (m *maker) findPods() {
+	m.selector = m.Selector
+	switch {
+	case len(m.selector) > 0:
+	case m.gateway == nil:
+		m.report(diag.EdgeGatewayNotKnown, m.object(), "the Gateway is not in the input, and no flag names its pods")
+		return
+	case len(m.gateway.Spec.GetSelector()) == 0:
+		m.report(diag.EdgeGatewayNotKnown, m.object(), "the Gateway has no selector, so it is for all gateway pods of the mesh").
+			Fix = "select the pods with --selector"
+		return
+	default:
+		m.selector = m.gateway.Spec.GetSelector()
+	}
+	m.namespaces = slices.Clone(m.PodNamespaces)
+	for _, p := range m.snapshot.GatewayPods {
+		if len(m.PodNamespaces) == 0 && model.HasLabels(p.Labels, m.selector) {
+			m.namespaces = append(m.namespaces, p.Namespace)
+		}
+	}
+	slices.Sort(m.namespaces)
+	m.namespaces = slices.Compact(m.namespaces)
+	if len(m.namespaces) == 0 {
+		m.report(diag.EdgeGatewayNotKnown, m.object(), "the input has no pods with the labels %s", strings.TrimSuffix(model.LabelString(m.selector), ","))
+	}
+	// An EnvoyFilter in the root namespace is for the pods of all namespaces. With another
+	// one, these would do everything twice.
+	if root := m.snapshot.Options.RootNamespace; slices.Contains(m.namespaces, root) {
+		m.namespaces = []string{root}
+	}
+}
+
+// sharing lists the Gateways of the snapshot whose pods the filter may be for.
+func (m *maker) sharing() []*model.Gateway {
+	var out []*model.Gateway
+	for i := range m.snapshot.Gateways {
+		g := &m.snapshot.Gateways[i]
+		if g == m.gateway || m.selector != nil && (g.Selects(m.selector) || model.HasLabels(g.Spec.GetSelector(), m.selector)) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func (m *maker) others() []diag.Object {
+	var out []diag.Object
+	for _, g := range m.sharing() {
+		if g.Object() != m.object() && !m.isCopy(g) {
+			out = append(out, g.Object())
+		}
+	}
+	slices.SortFunc(out, diag.Object.Compare)
+	return out
+}

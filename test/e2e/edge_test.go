@@ -1,0 +1,286 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/localmesh"
+)
+
+const edgeNamespace = "edge-entry"
+
+// TestEdge sends requests through a gateway with the entry that overrides edge prints. Carriers
+// that come from outside are removed or kept, preview hosts and cookies are followed from
+// the first hop on, and no other request changes.
+func TestEdge(t *testing.T) {
+	t.Parallel()
+	e := openEdge(t)
+	ordinary := ordinaryAtEdge()
+	e.follow(t)
+	before := e.play(t, ordinary)
+	e.install(t, "Strip", "--with-hosts")
+	e.follow(t)
+	e.awaitRoutes(t, atEdge{host: "v2" + edgePreview}, "v2")
+	cases := atEdgeCases()
+	for _, policy := range []string{"Strip", "Trust"} {
+		if policy == "Trust" {
+			e.install(t, policy)
+		}
+		t.Run(policy, func(t *testing.T) { e.plays(t, cases, policy) })
+		t.Run(policy+"/Ordinary", func(t *testing.T) {
+			for i, got := range e.play(t, ordinary) {
+				if got != before[i] {
+					t.Errorf("%v\nbefore %s\nafter  %s", ordinary[i], before[i], got)
+				}
+			}
+		})
+		t.Run(policy+"/Preview", func(t *testing.T) { e.preview(t) })
+	}
+	t.Logf("%d requests with HTTP/1.1 and HTTP/2, %d ordinary ones", len(cases), len(ordinary))
+}
+
+// edgeFront is a gateway with one pod, and clients for both versions of HTTP.
+type edgeFront struct {
+	front
+	clients map[string]*http.Client
+}
+
+func openEdge(t *testing.T) *edgeFront {
+	t.Helper()
+	e := &edgeFront{front: front{mesh: mesh(t)}, clients: map[string]*http.Client{}}
+	text, err := os.ReadFile("testdata/edge.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.mesh.Apply(t.Context(), bytes.ReplaceAll(text, []byte("NAMESPACE"), []byte(edgeNamespace))); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.mesh.WaitReady(t.Context(), edgeNamespace); err != nil {
+		t.Fatal(err)
+	}
+	pods, err := e.mesh.Pods(t.Context(), edgeNamespace, "istio="+edgeNamespace)
+	if err != nil || len(pods) != 1 {
+		t.Fatalf("%d gateway pods, %v", len(pods), err)
+	}
+	e.gateways = []string{pods[0].Status.PodIP}
+	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
+		client, err := e.mesh.Client(t.Context(), localmesh.Pod{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Timeout = 5 * time.Second
+		if version == "HTTP/2" {
+			protocols := &http.Protocols{}
+			protocols.SetUnencryptedHTTP2(true)
+			client.Transport.(*http.Transport).Protocols = protocols
+		}
+		e.clients[version] = client
+	}
+	e.client = e.clients["HTTP/1.1"]
+	e.settle(t)
+	return e
+}
+
+// install applies what overrides edge prints, twice: the second time changes nothing.
+func (e *edgeFront) install(t *testing.T, policy string, flags ...string) {
+	t.Helper()
+	args := append([]string{
+		"edge", "public", "-q", "--kubeconfig", e.mesh.Kubeconfig, "-n", edgeNamespace, "--header", policy, "--cookie", "x-override",
+		"--preview-host", "*" + edgePreview + "=" + edgeShop,
+	}, flags...)
+	var printed [2][]byte
+	for i := range printed {
+		var err error
+		if printed[i], err = exec.CommandContext(t.Context(), programs(t).Overrides, args...).Output(); err != nil {
+			t.Fatalf("overrides edge: %v", err)
+		}
+		if err := e.mesh.Apply(t.Context(), printed[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(printed[0], printed[1]) {
+		t.Errorf("with its own objects in the cluster, it prints others:\n%s", printed[1])
+	}
+	e.await(t, policy)
+}
+
+// await waits until new connections have the filter with a policy.
+func (e *edgeFront) await(t *testing.T, policy string) {
+	t.Helper()
+	c := atEdge{host: "nothing" + edgePreview, any: true, lines: http.Header{"x-override": {"nothing:v1"}}, made: "*:nothing"}
+	header, _ := c.want(policy)
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		for _, client := range e.clients {
+			client.CloseIdleConnections()
+		}
+		got, err := e.sendAtEdge(t.Context(), e.client, c)
+		if strings.HasPrefix(got, fmt.Sprintf("x-override %q,", header)) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the gateway has no filter with %s: %s %v", policy, got, err)
+		}
+	}
+}
+
+// follow applies the objects with which gateways and sidecars follow overrides.
+func (e *edgeFront) follow(t *testing.T) {
+	t.Helper()
+	if out := e.overrides(t, edgeNamespace, "apply"); strings.Contains(out, "GatewayRoutes") || strings.Contains(out, "EntranceNotPinned") {
+		t.Errorf("a gateway does not follow overrides:\n%s", out)
+	}
+	e.settle(t)
+	e.awaitRoutes(t, atEdge{host: edgeShop}, "v1")
+	e.awaitRoutes(t, atEdge{host: "other.example.com", any: true}, "v1")
+}
+
+// awaitRoutes waits until a gateway, for which settle does not wait, has routes with which a
+// version of web answers. Without them its versions take turns.
+func (e *edgeFront) awaitRoutes(t *testing.T, c atEdge, version string) {
+	t.Helper()
+	const enough = 20
+	deadline := time.Now().Add(30 * time.Second)
+	for alike := 0; alike < enough; {
+		got, err := e.sendAtEdge(t.Context(), e.client, c)
+		if alike++; !strings.Contains(got, " web:"+version+" ") {
+			alike = 0
+			<-time.After(20 * time.Millisecond)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the gateway has no routes for %s: %s %v", c.host, got, err)
+		}
+	}
+}
+
+// ordinaryAtEdge are requests without a carrier, a preview host or a cookie that counts.
+func ordinaryAtEdge() []asked {
+	var out []asked
+	for _, header := range [][2]string{{}, {"Cookie", "a=b; session=x-override"}, {"Baggage", "userId=alice"}, {"Origin", "https://app.example.com"}} {
+		for _, host := range []string{"shop.example.com", "other.example.com", "preview.shop.example.com", "www.shop.example.com"} {
+			for _, path := range []string{"/", "/old/x", "/api/x", "/a?x-override=v2"} {
+				for _, port := range []int{80, 8080} {
+					out = append(out, asked{"GET", host, path, port, header}, asked{"POST", host, path, port, header})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// plays sends all cases, and compares the headers that arrive and the versions that serve.
+func (e *edgeFront) plays(t *testing.T, cases []atEdge, policy string) {
+	t.Helper()
+	for version, client := range e.clients {
+		for _, c := range cases {
+			header, baggage := c.want(policy)
+			want := fmt.Sprintf("x-override %q, baggage %q, web:%s cart:%s", header, baggage, served(header, baggage, "web"), served(header, baggage, "cart"))
+			if got, err := e.sendAtEdge(t.Context(), client, c); err != nil || got != want {
+				t.Errorf("%s %s %q\ngot  %s %v\nwant %s", version, c.host, c.lines, got, err, want)
+			}
+		}
+	}
+}
+
+// want returns the lines of the carriers that the application must see.
+func (c *atEdge) want(policy string) (header, baggage string) {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(c.lines)) { // as they are sent
+		values := c.lines[name]
+		switch strings.ToLower(name) {
+		case "x-override":
+			lines = append(lines, values...)
+		case "baggage":
+			baggage = joined(values)
+		}
+	}
+	if policy == "Strip" {
+		if c.stripped {
+			baggage = "overrides=removed"
+		}
+		return c.made, baggage
+	}
+	if c.made != "" && (!c.fromCookie || len(lines) == 0) {
+		lines = append(lines, c.made)
+	}
+	return joined(lines), baggage
+}
+
+// joined returns lines of a header as one, without white space around them.
+func joined(lines []string) string {
+	var out []string
+	for _, line := range lines {
+		out = append(out, strings.Trim(strings.ToValidUTF8(line, "\uFFFD"), " \t"))
+	}
+	return strings.Join(out, ",")
+}
+
+// served is the version of a service that a request with these carriers reaches.
+func served(header, baggage, service string) string {
+	s := grammar.Service{Name: service, Namespace: edgeNamespace}
+	if grammar.Follows([]string{header}, s, "v1", grammar.Condition{}) || grammar.FollowsBaggage([]string{baggage}, s, "v1") {
+		return "v1"
+	}
+	if grammar.Follows([]string{header}, s, "v2", grammar.Condition{}) || grammar.FollowsBaggage([]string{baggage}, s, "v2") ||
+		grammar.FollowsSet([]string{header}, s, "v2") || grammar.FollowsBaggageSet([]string{baggage}, s, "v2") {
+		return "v2"
+	}
+	return "v1"
+}
+
+func (e *edgeFront) sendAtEdge(ctx context.Context, client *http.Client, c atEdge) (string, error) {
+	port := "80"
+	if c.any {
+		port = "8080"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(e.gateways[0], port)+"/", http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	request.Host, request.Header = c.host, c.lines.Clone()
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	answer, err := chain.Decode(response.Body)
+	if err != nil || len(answer.Calls) != 1 {
+		return fmt.Sprintf("status %d", response.StatusCode), err
+	}
+	seen := answer.Request.Headers
+	return fmt.Sprintf("x-override %q, baggage %q, web:%s cart:%s", joined(seen["X-Override"]), joined(seen["Baggage"]), answer.Version, answer.Calls[0].Version), nil
+}
+
+// preview sends requests for preview hosts: they get what those for the ordinary host get,
+// from the previews, and are not led away.
+func (e *edgeFront) preview(t *testing.T) {
+	t.Helper()
+	var requests, like []asked
+	for _, method := range []string{"GET", "POST", "OPTIONS"} {
+		for _, path := range []string{"/", "/old/x", "/api/x", "/x?q=1"} {
+			a := asked{method, edgeShop, path, 80, [2]string{"Origin", "https://app.example.com"}}
+			like = append(like, a)
+			a.host = "v2" + edgePreview
+			requests = append(requests, a)
+		}
+	}
+	want := e.play(t, like)
+	for i, got := range e.play(t, requests) {
+		// OPTIONS without a policy for CORS reaches the application.
+		w := strings.NewReplacer("web:v1", "web:v2", "cart:v1", "cart:v2", "Location: http://"+edgeShop, "Location: http://v2"+edgePreview).Replace(want[i])
+		if got != w {
+			t.Errorf("%v\ngot  %s\nwant %s", requests[i], got, w)
+		}
+	}
+}

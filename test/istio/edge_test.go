@@ -1,0 +1,97 @@
+package istio_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"golang.org/x/tools/txtar"
+	"google.golang.org/protobuf/encoding/protojson"
+	istioapi "istio.io/api/networking/v1alpha3"
+	"sigs.k8s.io/yaml"
+
+	"github.com/overrides-mesh/overrides/test/istio/manifest"
+	"github.com/overrides-mesh/overrides/test/istio/validate"
+)
+
+// TestEdge: Istio accepts every object of an entry, and Envoy's types every filter.
+func TestEdge(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../internal/edge/testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	kinds := map[string]int{}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "---\n")
+		report, err := validate.Objects([]byte(text))
+		if err != nil || len(report.Errors) > 0 {
+			t.Errorf("%s: %v %v", file, report.Errors, err)
+		}
+		objects, err := manifest.Split([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects {
+			if kinds[o.Kind]++; o.Kind == "EnvoyFilter" {
+				checkFilter(t, file, o.YAML)
+			}
+		}
+	}
+	if kinds["EnvoyFilter"] < 4 || kinds["Gateway"] < 2 || kinds["VirtualService"] < 3 {
+		t.Errorf("the archives have few objects: %v", kinds)
+	}
+}
+
+// checkFilter decodes a filter strictly, as istiod does, and checks what is merged.
+func checkFilter(t *testing.T, file string, text []byte) {
+	t.Helper()
+	var object struct {
+		Spec map[string]any `json:"spec"`
+	}
+	if err := yaml.Unmarshal(text, &object); err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := yaml.Marshal(object.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := yaml.YAMLToJSON(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec istioapi.EnvoyFilter
+	if err := protojson.Unmarshal(data, &spec); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	for _, p := range spec.GetConfigPatches() {
+		typed := p.GetPatch().GetValue().GetFields()["typed_config"].GetStructValue()
+		delete(typed.GetFields(), "@type")
+		data, err := protojson.Marshal(typed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var manager hcmv3.HttpConnectionManager
+		if err := protojson.Unmarshal(data, &manager); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if len(manager.GetEarlyHeaderMutationExtensions()) != 1 {
+			t.Errorf("%s: %d mutations", file, len(manager.GetEarlyHeaderMutationExtensions()))
+		}
+		for _, e := range manager.GetEarlyHeaderMutationExtensions() {
+			var early earlyv3.HeaderMutation
+			if err := e.GetTypedConfig().UnmarshalTo(&early); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			if err := early.ValidateAll(); err != nil || len(early.GetMutations()) == 0 {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
