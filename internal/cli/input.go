@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,6 +25,9 @@ type input struct {
 	allNamespaces bool
 	cluster       clusterFlags
 	options       model.Options
+	// now is the time for commands that say what the operator does; zero for others, whose
+	// output does not depend on it.
+	now           time.Time
 	strict, quiet bool
 	// forget is set for commands that need the objects only until their snapshot is taken:
 	// their memory is needed afterwards.

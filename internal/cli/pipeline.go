@@ -100,6 +100,7 @@ func (a *app) readFiles(ctx context.Context, paths []string, options source.File
 func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	in.options.Static = in.options.Static || in.fromFiles()
 	snapshot, found := s.objects.Snapshot(in.options)
+	snapshot.Now = in.now
 	diags = append(diags, found...)
 	if len(snapshot.Services) == 0 && !hasError(diags) {
 		what := "Service"

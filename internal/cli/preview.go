@@ -74,7 +74,7 @@ func (a *app) previewCommand() *cobra.Command {
 	flags.IntVar(&o.Replicas, "replicas", 1, "`number` of pods")
 	flags.BoolVar(&o.Isolated, "isolated", false, "give the preview a Service of its own")
 	flags.StringVar(&o.Owner, "owner", "", "`text` that says whose preview it is, for the annotation overrides.mesh/preview-owner")
-	flags.StringVar(&o.expires, "expires", "", "`time` when it is no longer needed, as 72h, 3d, or 2026-12-31T18:00:00Z, for the annotation overrides.mesh/expires")
+	flags.StringVar(&o.expires, "expires", "", "`time` when it is no longer needed, as 72h, 3d, or 2026-12-31T18:00:00Z, for the annotation overrides.mesh/expires: the operator removes its route then")
 	_, _ = cmd.MarkFlagRequired("name"), cmd.MarkFlagRequired("image")
 	addFormat(cmd, &o.output, "output format", "yaml", "json")
 	o.input = a.addInput(cmd)

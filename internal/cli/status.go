@@ -96,9 +96,23 @@ type serviceStatus struct {
 	Ordinary string `json:"ordinary,omitempty"`
 	// Overridable are the versions that requests can ask for.
 	Overridable []string `json:"overridable,omitempty"`
+	// Expires has the times at which versions of Overridable expire.
+	Expires map[string]time.Time `json:"expires,omitempty"`
+}
+
+// overridable lists Overridable for people.
+func (s *serviceStatus) overridable() string {
+	out := slices.Clone(s.Overridable)
+	for i, name := range out {
+		if at := s.Expires[name]; !at.IsZero() {
+			out[i] = name + " until " + at.Format(time.RFC3339)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func (a *app) status(ctx context.Context, in *input, leaseNamespace, output string) error {
+	in.now = time.Now()
 	s, err := a.read(ctx, in)
 	if err != nil {
 		return err
@@ -162,6 +176,12 @@ func statusOf(s *state, changes []change, now *moment) []serviceStatus {
 		for _, v := range x.Versions {
 			if _, routed := now.routed[route.Version{Namespace: x.Namespace, Service: x.Name, Version: v.Name}]; routed {
 				one.Overridable = append(one.Overridable, v.Name)
+				if !v.Expires.IsZero() && one.Expires == nil {
+					one.Expires = map[string]time.Time{}
+				}
+				if !v.Expires.IsZero() {
+					one.Expires[v.Name] = v.Expires
+				}
 			}
 		}
 		object := diag.Object{Kind: "Service", Namespace: x.Namespace, Name: x.Name}
@@ -207,7 +227,7 @@ func statusRows(services []serviceStatus) [][]string {
 		}
 		rows = append(rows, []string{
 			s.Namespace, s.Service, orNone(s.State), place, orNone(pinned), orNone(ready),
-			orNone(strings.Join(s.Overridable, ", ")), orNone(strings.Join(s.Missing, ", ")),
+			orNone(s.overridable()), orNone(strings.Join(s.Missing, ", ")),
 		})
 	}
 	return rows

@@ -27,6 +27,7 @@
 //	advice.go      how to say which pods are released, if nothing does
 //	unread.go      pods of a kind of workload that is not read
 //	version.go     which versions there are, and which can serve
+//	expiry.go      which versions have expired
 //	shared.go      versions that several workloads run
 //	otherlabel.go  other labels that may say the version
 //	clash.go       why no pin is possible

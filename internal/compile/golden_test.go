@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -32,6 +33,7 @@ const corpus = "../../../shared/corpus"
 //
 //	*.yaml        manifests, given in the order of the archive; cluster.yaml is
 //	              what a cluster answers
+//	now           the time, in RFC 3339; without it, nothing expires
 //	options       model.Options that differ from the defaults, as YAML
 //	corpus        paths of more manifests below the corpus, one a line
 //	requests      requests to evaluate, one a line (see parseRequest)
@@ -53,6 +55,12 @@ func testArchive(t *testing.T, file string, archive *txtar.Archive) {
 			want[f.Name] = data
 		case f.Name == "requests":
 			in.requests = data
+		case f.Name == "now":
+			now, err := time.Parse(time.RFC3339, strings.TrimSpace(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.now = now
 		case f.Name == "options":
 			if err := yaml.Unmarshal(f.Data, &in.options); err != nil {
 				t.Fatal(err)
@@ -94,6 +102,7 @@ func testArchive(t *testing.T, file string, archive *txtar.Archive) {
 type input struct {
 	documents []document
 	cluster   bool
+	now       time.Time
 	options   model.Options
 	requests  string
 }
@@ -138,6 +147,7 @@ func (in *input) run(t *testing.T) map[string]string {
 	}
 	snapshot, found := objects.Snapshot(in.options)
 	diags = append(diags, found...)
+	snapshot.Now = in.now
 	result := compile.Compile(snapshot)
 	made, limits, err := istio.Objects(result.Tables, result.SubsetRules)
 	if err != nil {

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"slices"
+	"time"
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
@@ -47,6 +48,9 @@ func newIndex(snapshot *model.Snapshot, rejected Rejected) *index {
 	}
 	return ix
 }
+
+// now is the time; zero if nothing expires.
+func (ix *index) now() time.Time { return ix.snapshot.Now }
 
 // services lists all Services.
 func (ix *index) services() []model.Service { return ix.snapshot.Services }

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"slices"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -102,6 +103,9 @@ type Version struct {
 	// Isolated names the Service of the version's own that its pods are behind: its name, or
 	// NAME.NAMESPACE for one of another namespace.
 	Isolated string `json:"isolated,omitempty"`
+	// Expires is when the version expires; zero for never. Expired is set if it has.
+	Expires time.Time `json:"expires,omitzero"`
+	Expired bool      `json:"expired,omitempty"`
 }
 
 // serviceReports returns the findings about each Service.
@@ -145,7 +149,7 @@ func serviceReport(ix *index, s *service) Service {
 		out.Versions = make([]Version, 0, len(s.versions))
 	}
 	for _, v := range s.versions {
-		version := Version{Name: v.name, Released: v.released, Pods: v.pods, Ready: v.ready, Workloads: v.workloads}
+		version := Version{Name: v.name, Released: v.released, Pods: v.pods, Ready: v.ready, Workloads: v.workloads, Expires: v.expires, Expired: v.expired}
 		if v.isolated != nil {
 			version.Isolated = nameIn(s.Namespace, v.isolated.service)
 		}

@@ -65,7 +65,7 @@ func compileService(ix *index, all *services, s *service, r *reporter) {
 	s.released, s.pods = findReleased(&s.given, r)
 	s.isolated = usableIsolated(&s.given, s.pods, r)
 	s.skipped = firstReason(afterReleased, in, r)
-	s.versions = listVersions(&s.given, s.pods, r)
+	s.versions = expireVersions(ix, s, listVersions(&s.given, s.pods, r), r)
 	if !s.Headless {
 		reportNameless(&s.given, &s.released, s.pods, r)
 	}

@@ -78,7 +78,7 @@ func (x *subsetNaming) plan(s *service) subsetPlan {
 		out.ofParts[i] = x.name(route.Subset{Name: name, Labels: p.labels}, true)
 	}
 	for i, v := range s.versions {
-		if v.isolated == nil && v.pods > 0 {
+		if v.isolated == nil && v.pods > 0 && !v.expired {
 			out.ofVersions[i] = x.name(route.Subset{Name: subsetName(v.name), Labels: map[string]string{s.settings.VersionLabel: v.name}}, false)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
@@ -21,10 +22,14 @@ type version struct {
 	subset string
 	// isolated is set if the version is behind a Service of its own.
 	isolated *isolated
+	// expires is when the version expires; zero for never. expired is set if it has.
+	expires time.Time
+	expired bool
 }
 
-// routable reports whether a route may lead to v: one of its pods has to be ready.
-func (v *version) routable() bool { return v.ready > 0 }
+// routable reports whether a route may lead to v: one of its pods has to be ready, and it must
+// not have expired.
+func (v *version) routable() bool { return v.ready > 0 && !v.expired }
 
 // listVersions gathers the versions of a Service, sorted by name. An isolated version
 // takes the place of one of the same name behind the Service itself, unless it has no
@@ -48,7 +53,7 @@ func listVersions(g *given, pods []backend, r *reporter) []version {
 		v := &x.versions[i]
 		slices.Sort(v.workloads)
 		v.workloads = slices.Compact(v.workloads)
-		if !v.routable() && (anyUnreleased(pods) || v.isolated != nil) && !v.isEmpty() {
+		if v.ready == 0 && (anyUnreleased(pods) || v.isolated != nil) && !v.isEmpty() {
 			r.report(g.Service, diag.VersionNotReady, "version %s has no ready pod (%d of %d): no route leads to it", v.name, v.ready, v.pods)
 		}
 	}

@@ -75,6 +75,8 @@ const (
 	IsolatedNoVersion        Code = "IsolatedNoVersion"
 	IsolatedUnreachable      Code = "IsolatedUnreachable"
 	IsolatedSelectsReleased  Code = "IsolatedSelectsReleased"
+	PreviewExpired           Code = "PreviewExpired"
+	ExpiresIgnored           Code = "ExpiresIgnored"
 	PreviewNotPermitted      Code = "PreviewNotPermitted"
 	PreviewsRefused          Code = "PreviewsRefused"
 

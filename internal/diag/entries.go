@@ -190,6 +190,14 @@ var entries = []Entry{
 		"give the pods of the preview a label that no released pod has, and the Service a selector for it",
 	},
 	{
+		PreviewExpired, Warning, "The time in overrides.mesh/expires of a version's workloads, or of its own Service, is over. The operator has removed its route: a request for it gets the released version, or a 503 with ;strict. Nothing is deleted.",
+		"delete what the message names; or annotate it with a later time in overrides.mesh/expires, or remove the annotation, and the route comes back",
+	},
+	{
+		ExpiresIgnored, Warning, "Something that does not expire has the annotation overrides.mesh/expires: a released workload, another workload of a released version, or a Service that is not a version of another Service.",
+		"remove the annotation from the objects that the message names",
+	},
+	{
 		PreviewNotPermitted, Warning, "A Service is annotated as a version of a Service of another namespace, and that Service does not permit it. No route leads to it.",
 		"permit it at the other Service, with spec.previews.namespaces in an OverridePolicy or the annotation overrides.mesh/preview-namespaces, or remove overrides.mesh/version-of",
 	},

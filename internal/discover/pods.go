@@ -21,6 +21,7 @@ type pod struct {
 type group struct {
 	owner    ownerKey
 	created  time.Time
+	expires  time.Time
 	selector map[string]string
 	labels   *Labels
 	pods     []pod
@@ -38,7 +39,7 @@ type ownerKey struct {
 }
 
 func (g *group) backend(ready func(*pod) bool) model.Backend {
-	out := model.Backend{Workload: g.owner.workload, Created: g.created, Selector: g.selector, Labels: g.labels.Kept, Wanted: g.wanted}
+	out := model.Backend{Workload: g.owner.workload, Created: g.created, Selector: g.selector, Labels: g.labels.Kept, Wanted: g.wanted, Expires: g.expires}
 	for i := range g.pods {
 		out.Pods += g.pods[i].count
 		if ready(&g.pods[i]) {
@@ -99,7 +100,7 @@ func (r *reader) podGroups() []*group {
 		if g == nil {
 			g = &group{owner: by, created: p.Created, labels: p.Labels, pods: make([]pod, 0, podsHint)}
 			if t != nil {
-				g.created, g.selector = t.created, t.selector
+				g.created, g.expires, g.selector = t.created, t.expires, t.selector
 				if t.labels.kept == g.labels.kept {
 					seen[by], g.wanted = true, t.wanted
 				}

@@ -23,6 +23,7 @@ func (r *reader) readService(in *corev1.Service) model.Service {
 		Steered:      r.steering.of(object, &in.ObjectMeta),
 		ExportTo:     exportTo(in.Annotations[exportToAnnotation]),
 		Reachable:    reachable(&in.Spec),
+		Expires:      r.expiry(object, in.Annotations[ExpiresAnnotation]),
 	}
 	for i := range in.Spec.Ports {
 		if p := &in.Spec.Ports[i]; p.Port > 0 {

@@ -39,12 +39,9 @@ var annotations = map[string]func(*model.Service, string) error{
 	"version":            func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
 }
 
-// ExpiresAnnotation and PreviewOwnerAnnotation are written on previews, on their workload and
-// on a Service of their own. They decide no route.
-const (
-	ExpiresAnnotation      = AnnotationPrefix + "expires"
-	PreviewOwnerAnnotation = AnnotationPrefix + "preview-owner"
-)
+// PreviewOwnerAnnotation is written on previews, on their workload and on a Service of their
+// own. It decides no route.
+const PreviewOwnerAnnotation = AnnotationPrefix + "preview-owner"
 
 // readAnnotations reads the settings in the annotations of a Service. It reports and
 // ignores those that can't be used.
@@ -54,7 +51,7 @@ func (r *reader) readAnnotations(s *model.Service, meta metav1.ObjectMeta) {
 	for _, source := range []map[string]string{meta.Labels, meta.Annotations} {
 		for key, value := range source {
 			if key == ExpiresAnnotation || key == PreviewOwnerAnnotation {
-				continue
+				continue // expiry reads the first
 			}
 			if name, ours := strings.CutPrefix(key, AnnotationPrefix); ours {
 				said[name] = value

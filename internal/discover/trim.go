@@ -152,6 +152,8 @@ type Workload struct {
 	// Misplaced are the annotations of Services that it or its template has, or that it has
 	// as labels, without the domain; nil for none.
 	Misplaced map[string]string
+	// Expires is the value of its annotation [ExpiresAnnotation]; empty for none.
+	Expires string
 	// Owned is set if it has an owner itself.
 	Owned   bool
 	sidecar sidecar
@@ -168,7 +170,7 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 	out := &Workload{
 		Meta: metaOf(meta), Kind: kind, Created: meta.CreationTimestamp.Time, Replicas: 1,
 		Template: LabelsOf(template.Labels), Notes: notes(template.Annotations), Owned: metav1.GetControllerOfNoCopy(meta) != nil,
-		sidecar: sidecarOf(&template.ObjectMeta, &template.Spec),
+		Expires: meta.Annotations[ExpiresAnnotation], sidecar: sidecarOf(&template.ObjectMeta, &template.Spec),
 	}
 	out.Mislabelled = meta.Labels[previewKey] != "" && template.Labels[previewKey] == ""
 	out.Misplaced = ofServices(meta.Labels, template.Annotations, meta.Annotations)

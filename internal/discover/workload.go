@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -34,6 +35,7 @@ func (r *reader) templates() []*group {
 		}
 		out = append(out, &group{
 			owner:   ownerKey{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
+			expires: r.expiry(diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, w.Expires),
 			created: w.Created, selector: w.Selector, labels: template,
 			noSidecar: w.sidecar.isMissing(uninjected[w.Namespace]),
 			pods:      []pod{{name: w.Name, count: w.Replicas}}, wanted: w.wanted(),

@@ -179,6 +179,8 @@ func (t *teller) whyNoRoute(s *compile.Service, v route.Version, was announced) 
 	}
 	x := &s.Versions[at]
 	switch {
+	case x.Expired:
+		return fmt.Sprintf("version %s expired at %s", v.Version, x.Expires.Format(time.RFC3339))
 	case x.Ready == 0:
 		return fmt.Sprintf("version %s has no ready pod (0 of %d)", v.Version, x.Pods)
 	case s.State == compile.Idle || x.Released:

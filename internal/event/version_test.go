@@ -146,6 +146,8 @@ func TestVersions(t *testing.T) {
 	flapping := []plan.Blocked{{Version: cartV2, Reason: plan.Flapping, Until: start.Add(time.Minute)}}
 	only := compile.Service{State: compile.Idle, Pinned: compile.PinnedNowhere, Versions: []compile.Version{{Name: "v2", Released: true, Pods: 1, Ready: 1}}}
 	promoted := compile.Service{State: compile.Managed, Pinned: compile.PinnedByVersion, Versions: []compile.Version{{Name: "v2", Released: true, Pods: 1, Ready: 1}}}
+	expired := managed(1, 1)
+	expired.Versions[1].Expires, expired.Versions[1].Expired = start, true
 	tests := []struct {
 		name string
 		then look
@@ -153,6 +155,11 @@ func TestVersions(t *testing.T) {
 	}{
 		{"not ready", look{service: managed(2, 0), selector: "cart"}, []string{not + "version v2 has no ready pod (0 of 2): requests for cart:v2 get the released version"}},
 		{"no pods", look{service: managed(0, 0), selector: "cart"}, []string{not + "version v2 has no pod that the Service selects: requests for cart:v2 get the released version"}},
+		{
+			"expired",
+			look{service: expired, selector: "cart"},
+			[]string{not + "version v2 expired at 2026-11-29T12:00:00Z: requests for cart:v2 get the released version"},
+		},
 		{
 			"another selector",
 			look{service: managed(0, 0), selector: "cart-primary"},

@@ -19,5 +19,6 @@
 //	advice.go    what a Service may mean that selects nothing
 //	map.go       islands, compiled
 //	carry.go     what is remembered of islands, as their objects come into others
+//	expiry.go    islands of which a version expires
 //	names.go     Services of one name in several namespaces
 package island

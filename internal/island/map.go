@@ -3,6 +3,7 @@ package island
 import (
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -27,6 +28,9 @@ type Map struct {
 	writes map[diag.Object]*Island
 	// asking are the islands whose tables have rows for callers.
 	asking map[*Island]struct{}
+	// expiring are the islands with a version that will expire, as of now.
+	expiring map[*Island]struct{}
+	now      time.Time
 	// slices counts the EndpointSlices.
 	slices int
 }
@@ -52,6 +56,8 @@ type Island struct {
 	unselected []diag.Diagnostic
 	managed    []diag.Object
 	writes     []diag.Object
+	// expires is when its next version expires; zero for never.
+	expires time.Time
 }
 
 // Compiled is what follows from the objects of an island. It does not change.
@@ -82,7 +88,7 @@ func (m *Map) Compile(i *Island) {
 
 // NewMap returns an empty one.
 func NewMap(options Options) *Map {
-	m := &Map{options: options, islands: map[*group]*Island{}, names: names{}, writes: map[diag.Object]*Island{}, advice: newAdvice(), asking: map[*Island]struct{}{}}
+	m := &Map{options: options, islands: map[*group]*Island{}, names: names{}, writes: map[diag.Object]*Island{}, advice: newAdvice(), asking: map[*Island]struct{}{}, expiring: map[*Island]struct{}{}}
 	m.index = newIndex(&m.options.Model)
 	m.common.init()
 	m.index.commonChanged = true // nothing was read yet
@@ -197,6 +203,7 @@ func (m *Map) Update() Update {
 	}
 	u.advise()
 	u.widen()
+	u.expire()
 	u.compileAll()
 	return u.update()
 }
@@ -219,6 +226,7 @@ func (u *updating) end(g *group) {
 	delete(u.islands, g)
 	u.advice.end(i)
 	delete(u.asking, i)
+	delete(u.expiring, i)
 	u.common.replace(i.share, share{})
 	u.names.replace(i, i.managed, nil, u.changed)
 	u.write(i, nil)
@@ -305,6 +313,7 @@ func (u *updating) compileAll() {
 			u.snapshot(i)
 		}
 		u.compile(i)
+		u.noteExpiry(i)
 		managed := managedServices(&i.Result)
 		u.names.replace(i, i.managed, managed, u.changed)
 		i.managed = managed
@@ -329,6 +338,7 @@ func (u *updating) write(i *Island, now []diag.Object) {
 func (m *Map) compile(i *Island) {
 	_, asks := m.asking[i]
 	i.Snapshot = m.common.around(i.own, i.near, asks)
+	i.Snapshot.Now = m.now
 	i.Result, _ = prove.Made(i.Snapshot, func(refused compile.Rejected) compile.Result {
 		out := compile.Without(i.Snapshot, refused)
 		if writes := m.options.Writes; writes != nil {

@@ -14,6 +14,8 @@ import (
 // Snapshot is everything that decides routes, at one point in time.
 type Snapshot struct {
 	Options Options
+	// Now is the time, which decides what has expired; zero if nothing expires.
+	Now time.Time
 	// Namespaces are those that callers may be in. AllNamespaces is set if there are no
 	// others, as in a cluster whose namespaces were listed.
 	Namespaces       []string
@@ -126,6 +128,8 @@ type Service struct {
 	Steered Steering
 	// Version names the version of an isolated Service if its pods don't.
 	Version string
+	// Expires is when an isolated version is no longer needed; zero for never.
+	Expires time.Time
 	// Remembered is the record of the released workload in objects of Overrides; nil if
 	// there is none, for example while there is nothing to override.
 	Remembered *Remembered
@@ -194,6 +198,8 @@ type Backend struct {
 	Workload Workload
 	// Created is the creation time of the workload; zero if it is not known.
 	Created time.Time
+	// Expires is when the workload is no longer needed; zero for never.
+	Expires time.Time
 	// Selector is the workload's own selector if it is a set of labels; nil for bare pods
 	// and for selectors with expressions.
 	Selector map[string]string

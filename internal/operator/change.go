@@ -232,6 +232,9 @@ func reasonOf(s *compile.Service) string {
 		if v.Released {
 			released = "released, "
 		}
+		if v.Expired {
+			released = "expired, "
+		}
 		out += fmt.Sprintf("; %s %s%d of %d pods ready", v.Name, released, v.Ready, v.Pods)
 	}
 	return out

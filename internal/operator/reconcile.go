@@ -181,9 +181,9 @@ func (r *reconciler) due(changed []*islandState, ended []diag.Object, now time.T
 	return append(out, r.islands.rest)
 }
 
-// next returns when the next island is due; zero for never.
+// next returns when the next island is due, or the next version expires; zero for never.
 func (r *reconciler) next() time.Time {
-	var out time.Time
+	out := r.islands.m.NextExpiry()
 	for p := range r.islands.waiting {
 		out = earlier(out, p.requeueAt)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -40,7 +41,9 @@ type Version struct {
 	// if there is no route.
 	Route     string   `json:"route,omitempty"`
 	Workloads []string `json:"workloads,omitempty"`
-	Why       string   `json:"why,omitempty"`
+	// Expires is when the operator removes the route; zero for never.
+	Expires time.Time `json:"expires,omitzero"`
+	Why     string    `json:"why,omitempty"`
 }
 
 // Services describes the Services of a result, in its order. The result was compiled from
@@ -113,7 +116,7 @@ func whyState(s *compile.Service, in *model.Service) string {
 
 func version(s *compile.Service, v compile.Version, routes map[route.Version]string) Version {
 	out := Version{
-		Name: v.Name, Released: v.Released, Pods: v.Pods, Ready: v.Ready, Workloads: v.Workloads,
+		Name: v.Name, Released: v.Released, Pods: v.Pods, Ready: v.Ready, Workloads: v.Workloads, Expires: v.Expires,
 		Route: routes[route.Version{Service: s.Name, Namespace: s.Namespace, Version: v.Name}],
 	}
 	switch {
@@ -125,6 +128,9 @@ func version(s *compile.Service, v compile.Version, routes map[route.Version]str
 		out.Why = "no ready pod, so no route"
 	case out.Route != "":
 		out.Why = "on request: " + s.Name + ":" + v.Name
+	}
+	if !v.Expires.IsZero() && s.State != compile.Skipped {
+		out.Why = strings.TrimPrefix(out.Why+"; expires "+v.Expires.Format(time.RFC3339), "; ")
 	}
 	return out
 }
