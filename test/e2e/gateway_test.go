@@ -18,6 +18,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 	"github.com/overrides-mesh/overrides/test/e2e/stage"
 )
 
@@ -43,12 +44,20 @@ func TestGateways(t *testing.T) {
 	t.Parallel()
 	f := openFront(t)
 	requests := ordinaryAtGateways()
+	f.await(t, asked{"GET", "shop.example.com", "/younger/a", 80, [2]string{}}, "by media:v1")
+	f.await(t, asked{"GET", "a.wild.example.com", "/", 8080, [2]string{}}, "by web:v1 cart:v1")
 	before := f.play(t, requests)
 	f.apply(t, "testdata/gateway-younger.yaml", "kind: Deployment")
 	if out := f.overrides(t, frontDoor, "apply"); strings.Contains(out, "EntranceNotPinned") || strings.Contains(out, "GatewayRoutes") {
 		t.Errorf("a gateway does not follow overrides:\n%s", out)
 	}
 	f.settle(t)
+	for _, host := range []string{"shop.example.com", "www.shop.example.com", "a.wild.example.com"} {
+		for _, port := range []int{80, 8080} {
+			f.await(t, asked{"GET", host, "/", port, [2]string{"x-override", "web:v2, cart:v2"}}, "by web:v2 cart:v2")
+			f.await(t, asked{"GET", host, "/", port, [2]string{}}, "by web:v1 cart:v1")
+		}
+	}
 	t.Run("Ordinary", func(t *testing.T) {
 		after := f.play(t, requests)
 		for i, r := range requests {
@@ -118,6 +127,23 @@ func (f *front) settle(t *testing.T) {
 	t.Helper()
 	if err := f.mesh.Settle(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// await waits until both gateways answer a request in a way, many times in a row: settle does
+// not wait for gateways.
+func (f *front) await(t *testing.T, a asked, want string) {
+	t.Helper()
+	const enough = 20
+	for _, address := range f.gateways {
+		programtest.Eventually(t, time.Minute, 20*time.Millisecond, a.String(), func(ctx context.Context) string {
+			for range enough {
+				if got, err := f.send(ctx, address, a); err != nil || !strings.Contains(got, want) {
+					return fmt.Sprintf("%s: %s %v", address, got, err)
+				}
+			}
+			return ""
+		})
 	}
 }
 
