@@ -30,6 +30,8 @@ The filter names no version, so it is applied once. Applying another one cuts re
 are longer than Istio's drain time, 45 seconds by default; applying it unchanged does nothing.
 It needs Istio 1.26 (Envoy 1.34) or newer; older proxies get no filter.
 
+With --link, a link such as https://shop.example.com/cart?x-override=pr-118 sets the cookie.
+
 With --with-hosts, edge also prints a Gateway and VirtualServices that serve the preview
 hosts, as copies of those of the ordinary host.
 
@@ -71,6 +73,7 @@ func (a *app) edgeCommand() *cobra.Command {
 	flags.Var(&o.policy, "header", "what becomes of overrides that a request brings: Strip removes them, Trust keeps them")
 	flags.StringArrayVar(&o.previewHosts, "preview-host", nil, "`*.DOMAIN=HOST`: requests for NAME.DOMAIN ask for the set NAME, and are otherwise like those for HOST. Repeatable")
 	flags.StringVar(&o.Cookie, "cookie", "", "`name` of a cookie that asks for a set, or for up to three members joined by ~")
+	flags.BoolVar(&o.Link, "link", false, "answer GET requests with ?x-override=VALUE by setting the cookie, and lead to the page without it")
 	flags.StringVar(&o.selector, "selector", "", "`labels` of the gateway's pods, as in istio=ingressgateway (default the selector of the Gateway)")
 	flags.BoolVar(&o.WithHosts, "with-hosts", false, "also print the Gateway and the VirtualServices that serve the preview hosts")
 	flags.StringVar(&o.Credential, "credential-name", "", "`Secret` with the certificate of the preview hosts, for servers with TLS")
@@ -157,6 +160,8 @@ func (o *edgeOptions) check() error {
 		if err := edge.ValidateCookie(o.Cookie); err != nil {
 			return usagef("--cookie: %w", err)
 		}
+	} else if o.Link {
+		return usagef("--link needs --cookie NAME: it sets that cookie")
 	}
 	switch {
 	case o.Policy == edge.Trust && len(o.PreviewHosts) == 0 && o.Cookie == "":

@@ -22,6 +22,7 @@
 //	pattern.go     patterns of hosts and cookies
 //	expression.go  how Envoy evaluates them
 //	filter.go      the EnvoyFilter
+//	link.go        … and its routes that set the cookie
 //	server.go      servers of a Gateway for preview hosts
 //	service.go     VirtualServices for preview hosts
 //	route.go       … and their routes

@@ -28,6 +28,8 @@ type Request struct {
 	PreviewHosts  []PreviewHost
 	// Cookie is the name of the cookie; empty for none.
 	Cookie string
+	// Link asks for routes that answer links by setting the cookie.
+	Link bool
 	// WithHosts asks for the objects that serve the preview hosts, and Credential is the name
 	// of the Secret with their certificate.
 	WithHosts  bool

@@ -30,3 +30,18 @@ const (
 
 // Supported matches versions of proxies.
 const Supported = supported
+
+// Cut is one way to take a parameter out of a path.
+type Cut struct{ When, Pattern, Made string }
+
+// Cuts returns what Envoy evaluates.
+func Cuts(name string) []Cut {
+	var out []Cut
+	for _, c := range cuts(name) {
+		out = append(out, Cut{c.when, c.pattern, c.made})
+	}
+	return out
+}
+
+// LinkValue matches the values of links.
+const LinkValue = linkValue

@@ -60,6 +60,13 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 			Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_MERGE, Value: patch},
 		}},
 	}
+	if m.Link {
+		links, err := m.links()
+		if err != nil {
+			return encoded.Object{}, err
+		}
+		spec.ConfigPatches = append(spec.ConfigPatches, links...)
+	}
 	return encode("networking.istio.io/v1alpha3", "EnvoyFilter", &meta, spec)
 }
 

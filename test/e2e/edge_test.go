@@ -49,6 +49,8 @@ func TestEdge(t *testing.T) {
 		t.Run(policy+"/Preview", func(t *testing.T) { e.preview(t) })
 	}
 	t.Logf("%d requests with HTTP/1.1 and HTTP/2, %d ordinary ones", len(cases), len(ordinary))
+	e.install(t, "Strip", "--link")
+	t.Run("Link", func(t *testing.T) { e.links(t) })
 }
 
 // edgeFront is a gateway with one pod, and clients for both versions of HTTP.

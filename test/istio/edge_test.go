@@ -1,14 +1,17 @@
 package istio_test
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	"golang.org/x/tools/txtar"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
 	istioapi "istio.io/api/networking/v1alpha3"
 	"sigs.k8s.io/yaml"
 
@@ -49,6 +52,19 @@ func TestEdge(t *testing.T) {
 	}
 }
 
+// checkRoute checks a route that is inserted by Envoy's own rules.
+func checkRoute(t *testing.T, file string, value *structpb.Struct) {
+	t.Helper()
+	data, err := protojson.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r routev3.Route
+	if err := errors.Join(protojson.Unmarshal(data, &r), r.ValidateAll()); err != nil {
+		t.Errorf("%s: %v", file, err)
+	}
+}
+
 // checkFilter decodes a filter strictly, as istiod does, and checks what is merged.
 func checkFilter(t *testing.T, file string, text []byte) {
 	t.Helper()
@@ -71,6 +87,10 @@ func checkFilter(t *testing.T, file string, text []byte) {
 		t.Fatalf("%s: %v", file, err)
 	}
 	for _, p := range spec.GetConfigPatches() {
+		if p.GetApplyTo() == istioapi.EnvoyFilter_HTTP_ROUTE {
+			checkRoute(t, file, p.GetPatch().GetValue())
+			continue
+		}
 		typed := p.GetPatch().GetValue().GetFields()["typed_config"].GetStructValue()
 		delete(typed.GetFields(), "@type")
 		data, err := protojson.Marshal(typed)
