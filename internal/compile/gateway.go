@@ -186,7 +186,7 @@ func (f *front) cannotBeIn(in string, at place, p *placed) string {
 		if s.Revision != p.sources[0].Revision {
 			return "VirtualServices of several revisions have routes for host " + p.host
 		}
-		if !f.ix.mesh.AcceptsOnGateways([]string{at.gateway}, p.host, s.Namespace, in) {
+		if !mesh.AcceptsOnGateway(f.ix.mesh.Gateway(at.gateway), p.host, s.Namespace, in) {
 			return fmt.Sprintf("Gateway %s has host %s for namespace %s only", at.gateway, p.host, s.Namespace)
 		}
 		// A route that matches everything comes last in any case.

@@ -236,7 +236,7 @@ func (t *ties) ofVirtualService(v *discover.VirtualService) {
 	if !mesh.BoundToMesh(v.Spec.GetGateways()) {
 		t.wildcards = nil // which no sidecar looks at
 	}
-	if slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != "mesh" }) {
+	if mesh.BoundToGateways(v.Spec.GetGateways()) {
 		t.onGateways(v)
 	}
 	t.leadsTo(v)

@@ -42,9 +42,9 @@ func gatewaysOf(v *model.VirtualService) []string {
 }
 
 // gatewaySource returns a user's VirtualService as gateways see it.
-func (m *Mesh) gatewaySource(v *model.VirtualService, gateways []string) *Source {
+func (m *Mesh) gatewaySource(v *model.VirtualService) *Source {
 	s := m.sourceOf(v)
-	s.Gateways = gateways
+	s.Gateways = gatewaysOf(v)
 	s.Routes, s.Dropped, s.Problem = m.routesOnGateways(v)
 	s.listDestinations()
 	return s
@@ -172,6 +172,9 @@ type GatewayPart struct {
 // buildGatewayHTTPRouteConfig).
 func (x *Island) GatewayHosts(class *Class) []GatewayHost {
 	sources := x.seenAtGateway(class)
+	if len(sources) == 0 {
+		return nil
+	}
 	var out []GatewayHost
 	at := map[[2]string]int{}
 	for _, s := range x.mesh.servers(class, x.order) {
@@ -190,10 +193,7 @@ func (x *Island) GatewayHosts(class *Class) []GatewayHost {
 					i = len(out)
 					at[[2]string{s.listener, domain}] = i
 					out = append(out, GatewayHost{Listener: s.listener, Port: s.port, Written: host})
-					out[i].Domains, out[i].Source = []string{domain}, source
-				}
-				if !known {
-					out[i].Routes = slices.Clip(routes)
+					out[i].Domains, out[i].Source, out[i].Routes = []string{domain}, source, slices.Clip(routes)
 				} else {
 					out[i].Routes = append(out[i].Routes, routes...)
 				}
@@ -226,32 +226,16 @@ func catchAllLast(routes []Route) []Route {
 // seenAtGateway lists the sources that gateway pods see, in order (pilot/pkg/model:
 // PushContext.VirtualServicesForGateway).
 func (x *Island) seenAtGateway(class *Class) []*Source {
-	var buckets [3][]*Source
-	for _, s := range x.sources {
-		if at, seen := s.scope.bucket(s.Namespace, class.Namespace); seen && class.reads(s.Revision) {
-			buckets[at] = append(buckets[at], s)
-		}
-	}
-	return slices.Concat(buckets[:]...)
+	return x.seenSources(class, func(*Source) bool { return true })
 }
 
 // routesAtGateway lists the routes of a source on a server.
 func routesAtGateway(source *Source, class *Class, s *server) []Route {
-	out := make([]Route, 0, len(source.Routes))
-	for i := range source.Routes {
-		r := &source.Routes[i]
-		switch m := r.Match; {
-		case r.Gateways != nil && !slices.Contains(r.Gateways, s.gateway),
-			m.Port != 0 && m.Port != s.port,
-			m.SourceNamespace != "" && m.SourceNamespace != class.Namespace,
-			!model.HasLabels(class.Labels, m.SourceLabels):
-			continue
-		}
-		out = append(out, *r)
-		out[len(out)-1].from = source
-		if r.catchesAll() {
-			break
-		}
+	out := applying(source.Routes, func(r *Route) bool {
+		return (r.Gateways == nil || slices.Contains(r.Gateways, s.gateway)) && r.appliesTo(class, s.port)
+	})
+	for i := range out {
+		out[i].from = source
 	}
 	return out
 }
@@ -293,37 +277,33 @@ func (x *Island) clusterAtGateway(s *Service, class *Class, d *route.Destination
 	return out
 }
 
-// Gateway returns the Gateway of a full name; nil if there is none.
-func (m *Mesh) Gateway(name string) *model.Gateway {
+// indexGateways indexes the Gateways by full name.
+func (m *Mesh) indexGateways() {
+	m.gateways = make(map[string]*model.Gateway, len(m.snapshot.Gateways))
 	for i := range m.snapshot.Gateways {
-		if g := &m.snapshot.Gateways[i]; g.Namespace+"/"+g.Name == name {
-			return g
-		}
+		g := &m.snapshot.Gateways[i]
+		m.gateways[g.Namespace+"/"+g.Name] = g
 	}
-	return nil
 }
+
+// Gateway returns the Gateway of a full name; nil if there is none.
+func (m *Mesh) Gateway(name string) *model.Gateway { return m.gateways[name] }
 
 // HasGatewayPods reports whether pods of a Gateway are known.
 func (m *Mesh) HasGatewayPods(g *model.Gateway) bool {
 	return slices.ContainsFunc(m.snapshot.GatewayPods, func(p model.GatewayPods) bool { return g.Selects(p.Labels) })
 }
 
-// AcceptsOnGateways reports whether the servers of gateways that have a host for
+// AcceptsOnGateway reports whether the servers of a Gateway that have a host for
 // VirtualServices of one namespace have it for those of another namespace, too.
-func (m *Mesh) AcceptsOnGateways(gateways []string, host, from, to string) bool {
-	for i := range m.snapshot.Gateways {
-		g := &m.snapshot.Gateways[i]
-		if !slices.Contains(gateways, g.Namespace+"/"+g.Name) {
-			continue
+func AcceptsOnGateway(g *model.Gateway, host, from, to string) bool {
+	for _, in := range g.Spec.GetServers() {
+		s := server{hosts: qualified(in.GetHosts(), g.Namespace)}
+		has := func(namespace string) bool {
+			return slices.Contains(intersect(s.hostsFor(namespace), []string{host}), host)
 		}
-		for _, in := range g.Spec.GetServers() {
-			s := server{hosts: qualified(in.GetHosts(), g.Namespace)}
-			has := func(namespace string) bool {
-				return slices.Contains(intersect(s.hostsFor(namespace), []string{host}), host)
-			}
-			if has(from) && !has(to) {
-				return false
-			}
+		if has(from) && !has(to) {
+			return false
 		}
 	}
 	return true

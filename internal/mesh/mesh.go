@@ -22,7 +22,9 @@ type Mesh struct {
 	sources sourceIndex
 	// onGateways are those that apply to gateways.
 	onGateways sourceIndex
-	rules      ruleIndex
+	// gateways are by full name.
+	gateways map[string]*model.Gateway
+	rules    ruleIndex
 	// sidecars are by namespace, in istiod's order; in reverse order if ages are not
 	// known.
 	sidecars, sidecarsReversed map[string][]*model.Sidecar
@@ -47,6 +49,7 @@ func New(snapshot *model.Snapshot) *Mesh {
 	m.namespaces = slices.Compact(slices.Sorted(slices.Values(append([]string{Elsewhere}, snapshot.Namespaces...))))
 	m.indexServices()
 	m.indexVirtualServices()
+	m.indexGateways()
 	m.indexRules()
 	m.indexSidecars()
 	m.leading = leading(m.sources.all)

@@ -152,19 +152,23 @@ func (x *Island) registry(class *Class, imported *imports, port uint32) serviceS
 // (pilot/pkg/model: SelectVirtualServices; pilot/pkg/networking/core:
 // selectVirtualServices).
 func (b *hostBuilder) selectSources(imported *imports) []*Source {
-	var buckets [3][]*Source
-	for _, s := range b.sources {
-		at, seen := s.scope.bucket(s.Namespace, b.class.Namespace)
-		if !seen || !b.class.reads(s.Revision) {
-			continue
-		}
+	return b.seenSources(b.class, func(s *Source) bool {
 		if !slices.ContainsFunc(s.written, func(h string) bool { return imported.has(h, s.Namespace, true) }) {
-			continue
+			return false
 		}
-		if b.port != httpPort && !b.matchesService(s) {
-			continue
+		return b.port == httpPort || b.matchesService(s)
+	})
+}
+
+// seenSources lists the sources that proxies of a class see, and for which wanted is true, in
+// the order in which they count: the own ones, those exported by name, those exported to all.
+func (x *Island) seenSources(class *Class, wanted func(*Source) bool) []*Source {
+	var buckets [3][]*Source
+	for _, s := range x.sources {
+		at, seen := s.scope.bucket(s.Namespace, class.Namespace)
+		if seen && class.reads(s.Revision) && wanted(s) {
+			buckets[at] = append(buckets[at], s)
 		}
-		buckets[at] = append(buckets[at], s)
 	}
 	return slices.Concat(buckets[:]...)
 }
@@ -264,20 +268,28 @@ func (m *Mesh) routesFor(s *Source, class *Class, port uint32) []Route {
 	if cut >= 0 {
 		return s.Routes[:cut:cut] // the same for all callers
 	}
-	applies := func(r *Route) bool {
-		return (r.Match.Port == 0 || r.Match.Port == port) &&
-			(r.Match.SourceNamespace == "" || r.Match.SourceNamespace == class.Namespace) &&
-			model.HasLabels(class.Labels, r.Match.SourceLabels)
-	}
+	return applying(s.Routes, func(r *Route) bool { return r.appliesTo(class, port) })
+}
+
+// appliesTo reports whether r is for proxies of a class on a port.
+func (r *Route) appliesTo(class *Class, port uint32) bool {
+	return (r.Match.Port == 0 || r.Match.Port == port) &&
+		(r.Match.SourceNamespace == "" || r.Match.SourceNamespace == class.Namespace) &&
+		model.HasLabels(class.Labels, r.Match.SourceLabels)
+}
+
+// applying lists the routes for which applies is true, up to one after which Istio ignores
+// the rest.
+func applying(routes []Route, applies func(*Route) bool) []Route {
 	n := 0
-	for i := range s.Routes {
-		if applies(&s.Routes[i]) {
+	for i := range routes {
+		if applies(&routes[i]) {
 			n++
 		}
 	}
 	out := make([]Route, 0, n)
-	for i := range s.Routes {
-		r := &s.Routes[i]
+	for i := range routes {
+		r := &routes[i]
 		if !applies(r) {
 			continue
 		}

@@ -124,6 +124,12 @@ func BoundToMesh(gateways []string) bool {
 	return len(gateways) == 0 || slices.Contains(gateways, meshGateway)
 }
 
+// BoundToGateways reports whether a VirtualService with these gateways applies to gateways,
+// and not only to sidecars.
+func BoundToGateways(gateways []string) bool {
+	return slices.ContainsFunc(gateways, func(g string) bool { return g != meshGateway })
+}
+
 // indexVirtualServices indexes the user's VirtualServices.
 func (m *Mesh) indexVirtualServices() {
 	for i := range m.snapshot.VirtualServices {
@@ -138,8 +144,8 @@ func (m *Mesh) indexVirtualServices() {
 		if BoundToMesh(v.Spec.GetGateways()) {
 			m.sources.add(m.userSource(v))
 		}
-		if gateways := gatewaysOf(v); len(gateways) > 0 {
-			m.onGateways.add(m.gatewaySource(v, gateways))
+		if BoundToGateways(v.Spec.GetGateways()) {
+			m.onGateways.add(m.gatewaySource(v))
 		}
 	}
 }

@@ -330,5 +330,5 @@ func notComparable(before, after State) []diag.Object {
 }
 
 func notDescribed(v *model.VirtualService) bool {
-	return v != nil && (onGateway(v) || len(v.Spec.GetTcp()) > 0 || len(v.Spec.GetTls()) > 0)
+	return v != nil && (mesh.BoundToGateways(v.Spec.GetGateways()) || len(v.Spec.GetTcp()) > 0 || len(v.Spec.GetTls()) > 0)
 }

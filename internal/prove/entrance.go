@@ -77,7 +77,7 @@ func (f *doorFinder) userSubsetHolds(name string) bool {
 // indexGateways indexes the entrances, and the routes of ordinary requests at gateways.
 func (c *checker) indexGateways() {
 	for i := range c.snapshot.VirtualServices {
-		if v := &c.snapshot.VirtualServices[i]; c.mesh.GatewaySource(v) != nil || onGateway(v) {
+		if v := &c.snapshot.VirtualServices[i]; mesh.BoundToGateways(v.Spec.GetGateways()) {
 			c.indexGateway(v)
 		}
 	}
@@ -133,11 +133,6 @@ func (c *checker) indexGateway(v *model.VirtualService) {
 			to(r.GetDestination())
 		}
 	}
-}
-
-// onGateway reports whether v applies to gateways, and not only to sidecars.
-func onGateway(v *model.VirtualService) bool {
-	return slices.ContainsFunc(v.Spec.GetGateways(), func(g string) bool { return g != "mesh" })
 }
 
 // knowsGateways reports whether the routes of v, its gateways and their pods are known.
