@@ -209,8 +209,7 @@ type companion struct {
 
 // companions joins the places that have the same VirtualServices.
 func (f *front) companions() []*companion {
-	groups := map[string]map[place]*placed{}
-	for at, p := range f.byPlace {
+	groups := grouped(f.byPlace, func(at place, p *placed) string {
 		parts := []string{p.in}
 		if f.ix.mesh.Gateway(at.gateway).PinOnly {
 			parts = append(parts, "pin only")
@@ -221,15 +220,28 @@ func (f *front) companions() []*companion {
 				parts = append(parts, at.gateway) // it has other routes at others
 			}
 		}
-		key := strings.Join(parts, " ")
+		return strings.Join(parts, " ")
+	})
+	var out []*companion
+	for _, places := range groups {
+		out = append(out, joinPlaces(places)...)
+	}
+	return out
+}
+
+// grouped divides places by a key, and sorts the groups by it.
+func grouped(places map[place]*placed, keyOf func(place, *placed) string) []map[place]*placed {
+	groups := map[string]map[place]*placed{}
+	for at, p := range places {
+		key := keyOf(at, p)
 		if groups[key] == nil {
 			groups[key] = map[place]*placed{}
 		}
 		groups[key][at] = p
 	}
-	var out []*companion
+	out := make([]map[place]*placed, 0, len(groups))
 	for _, key := range slices.Sorted(maps.Keys(groups)) {
-		out = append(out, joinPlaces(groups[key])...)
+		out = append(out, groups[key])
 	}
 	return out
 }
@@ -252,20 +264,15 @@ func joinPlaces(places map[place]*placed) []*companion {
 	if len(places) == len(c.pods)*len(c.gateways)*len(hosts) {
 		return []*companion{c}
 	}
-	parts := map[string]map[place]*placed{}
-	for at, p := range places {
-		key := at.pods
+	parts := grouped(places, func(at place, _ *placed) string {
 		if len(c.pods) == 1 {
-			key = at.gateway
+			return at.gateway
 		}
-		if parts[key] == nil {
-			parts[key] = map[place]*placed{}
-		}
-		parts[key][at] = p
-	}
+		return at.pods
+	})
 	var out []*companion
-	for _, key := range slices.Sorted(maps.Keys(parts)) {
-		out = append(out, joinPlaces(parts[key])...)
+	for _, part := range parts {
+		out = append(out, joinPlaces(part)...)
 	}
 	return out
 }
@@ -313,12 +320,7 @@ func (f *front) draft(c *companion) *draft {
 // leadsToPinned reports whether a route of source leads, or copies requests, to a Service
 // with a pin.
 func (f *front) leadsToPinned(source *mesh.Source) bool {
-	return slices.ContainsFunc(source.Routes, func(r mesh.Route) bool {
-		return slices.ContainsFunc(slices.Concat(r.Destinations, r.Mirrors), func(d route.Destination) bool {
-			s := f.services.active(f.ix.mesh.Concrete(d.Host))
-			return s != nil && len(s.pin.parts) > 0
-		})
-	})
+	return slices.ContainsFunc(f.activeOf(source), func(s *service) bool { return len(s.pin.parts) > 0 })
 }
 
 // catchAllLast moves routes that match every request behind all others. A route with such a
@@ -344,16 +346,8 @@ func catchAllLast(routes []userRoute) []userRoute {
 // overrides are not followed there.
 func (f *front) report() {
 	for _, v := range slices.SortedFunc(maps.Keys(f.problems), func(a, b *model.VirtualService) int { return a.Object().Compare(b.Object()) }) {
-		var told []*service
-		for _, r := range f.ix.mesh.GatewaySource(v).Routes {
-			for _, d := range slices.Concat(r.Destinations, r.Mirrors) {
-				s := f.services.active(f.ix.mesh.Concrete(d.Host))
-				if s == nil || slices.Contains(told, s) {
-					continue
-				}
-				told = append(told, s)
-				f.r.report(s.Service, diag.GatewayRoutes, "%s leads to it from a gateway, which does not follow overrides: %s", v.Object(), f.problems[v])
-			}
+		for _, s := range f.activeOf(f.ix.mesh.GatewaySource(v)) {
+			f.r.report(s.Service, diag.GatewayRoutes, "%s leads to it from a gateway, which does not follow overrides: %s", v.Object(), f.problems[v])
 		}
 	}
 }

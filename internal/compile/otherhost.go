@@ -35,16 +35,20 @@ func (x *drafter) draftHosts(source *mesh.Source, others []*draft) *draft {
 
 // leadsToActive reports whether a route of source leads, or copies requests, to an active
 // Service.
-func (x *drafter) leadsToActive(source *mesh.Source) bool {
+func (x *drafter) leadsToActive(source *mesh.Source) bool { return len(x.activeOf(source)) > 0 }
+
+// activeOf lists the active Services that the routes of source lead, or copy requests, to.
+func (x *drafter) activeOf(source *mesh.Source) []*service {
+	var out []*service
 	for i := range source.Routes {
 		r := &source.Routes[i]
 		for _, d := range slices.Concat(r.Destinations, r.Mirrors) {
-			if x.services.active(x.ix.mesh.Concrete(d.Host)) != nil {
-				return true
+			if s := x.services.active(x.ix.mesh.Concrete(d.Host)); s != nil && !slices.Contains(out, s) {
+				out = append(out, s)
 			}
 		}
 	}
-	return false
+	return out
 }
 
 // otherHosts gives d the hosts of source that are no active Services and that it is in
