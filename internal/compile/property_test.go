@@ -102,7 +102,7 @@ func checkOverride(t *rapid.T, all *services, taken route.Route, match int, requ
 
 // checkNotFollowed holds for tables of Services without routes of the user's.
 func checkNotFollowed(t *rapid.T, all *services, table *route.Table, taken route.Route, request *route.Request) {
-	if table.Adopted != "" {
+	if len(table.Adopted) > 0 {
 		return
 	}
 	s := all.byHost[table.Hosts[0]]

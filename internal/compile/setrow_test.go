@@ -68,7 +68,7 @@ func TestNamedMembersWinOverSets(t *testing.T) {
 		for i := range result.Tables {
 			table := &result.Tables[i]
 			s := all.byHost[table.Hosts[0]]
-			if table.Adopted != "" || s == nil || len(s.settings.Conditions) > 0 {
+			if len(table.Adopted) > 0 || s == nil || len(s.settings.Conditions) > 0 {
 				continue
 			}
 			for range 20 {

@@ -93,9 +93,8 @@ func (b *builder) build() {
 	}
 	b.fallback(groups)
 	if d.adopted != nil {
-		b.table.Adopted = d.adopted.Namespace + "/" + d.adopted.Name
-		for _, v := range d.beside {
-			b.table.Adopted += ", " + v.Namespace + "/" + v.Name
+		for _, v := range append([]*model.VirtualService{d.adopted}, d.beside...) {
+			b.table.Adopted = append(b.table.Adopted, v.Namespace+"/"+v.Name)
 		}
 		b.reportAdopted(groups)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -120,8 +121,8 @@ func foreignPolicy(rule *route.SubsetRule) bool {
 
 // unsupported says why table can't be translated, "" if it can.
 func (m *Mesh) unsupported(table *route.Table) string {
-	if table.Adopted != "" {
-		return "the demo does not simulate the routes of VirtualService " + table.Adopted + ", which it contains"
+	if len(table.Adopted) > 0 {
+		return "the demo does not simulate the routes of VirtualService " + strings.Join(table.Adopted, ", ") + ", which it contains"
 	}
 	for i := range table.Routes {
 		r := &table.Routes[i]

@@ -22,7 +22,8 @@ const (
 	// RevisionLabel is Istio's label for the revision of the only istiod that reads an
 	// object.
 	RevisionLabel = "istio.io/rev"
-	// AdoptedAnnotation names the user's VirtualService whose routes an object has.
+	// AdoptedAnnotation names the user's VirtualServices whose routes an object has, with
+	// ", " between them.
 	AdoptedAnnotation = "overrides.mesh/adopted"
 	// InstanceAnnotation names the installation of Overrides that writes an object; the
 	// operator adds it. Generated objects have none.
@@ -50,7 +51,7 @@ func VirtualService(table *route.Table) *istionetv1.VirtualService {
 	if table.Revision != "" {
 		out.Labels[RevisionLabel] = table.Revision
 	}
-	annotate(&out.ObjectMeta, AdoptedAnnotation, table.Adopted)
+	annotate(&out.ObjectMeta, AdoptedAnnotation, strings.Join(table.Adopted, ", "))
 	annotate(&out.ObjectMeta, ReleasedAnnotation, table.Released)
 	out.Spec.Hosts, out.Spec.Gateways = table.Hosts, table.Gateways
 	out.Spec.ExportTo = table.ExportTo

@@ -21,9 +21,8 @@ import (
 type change struct {
 	// before and after are the object as JSON; empty if it does not exist.
 	before, after []byte
-	// adopted is "namespace/name" of the user's VirtualService whose routes the object
-	// contains.
-	adopted string
+	// adopted is set if the object has routes of a user's VirtualService.
+	adopted bool
 	// services are the Services by their hosts. They must not be changed.
 	services map[string]*compile.Service
 	// hostSuffix makes the short name of a host a full one: ".shop.svc.cluster.local".
@@ -92,7 +91,7 @@ func findHosts(value any, local string, to map[string]bool) {
 // followsUser reports whether the write changes ordinary routes that come from a user's
 // VirtualService.
 func (c *change) followsUser() bool {
-	return c.adopted != "" && slices.ContainsFunc(c.decode().routes, func(name string) bool {
+	return c.adopted && slices.ContainsFunc(c.decode().routes, func(name string) bool {
 		kind, _, _ := strings.Cut(name, ".")
 		return kind == string(route.Ordinary) || kind == string(route.Released)
 	})
@@ -244,12 +243,12 @@ func reasonOf(s *compile.Service) string {
 type objectContext struct {
 	domain   string
 	services map[string]*compile.Service
-	adopted  map[diag.Object]string
+	adopted  map[diag.Object]bool
 }
 
 // objectContext returns the context of the objects of an island.
 func (p *islandState) objectContext() *objectContext {
-	out := &objectContext{services: map[string]*compile.Service{}, adopted: map[diag.Object]string{}}
+	out := &objectContext{services: map[string]*compile.Service{}, adopted: map[diag.Object]bool{}}
 	if p.snapshot != nil {
 		out.domain = p.snapshot.Options.ClusterDomain
 	}
@@ -257,9 +256,8 @@ func (p *islandState) objectContext() *objectContext {
 		out.services[p.result.Services[i].Host] = &p.result.Services[i]
 	}
 	for i := range p.result.Tables {
-		if t := &p.result.Tables[i]; t.Adopted != "" {
-			out.adopted[istio.TableObject(t)] = t.Adopted
-		}
+		t := &p.result.Tables[i]
+		out.adopted[istio.TableObject(t)] = len(t.Adopted) > 0
 	}
 	return out
 }

@@ -194,7 +194,7 @@ func TestPrioritized(t *testing.T) {
 	step := func(action plan.Action, kind, name, adopted, before, after string) queued {
 		s := queued{Step: plan.Step{Action: action, Object: istio.Object{Object: diag.Object{Kind: kind, Name: name}}}}
 		s.change = newChange([]byte(before), []byte(after))
-		s.change.adopted = adopted
+		s.change.adopted = adopted != ""
 		return s
 	}
 	const (

@@ -103,9 +103,9 @@ type checker struct {
 	// atGateways are the routes that ordinary requests take at gateways, by the host that
 	// they lead to.
 	atGateways map[string][]gatewayRoute
-	// withGateways are the islands of gateways.
-	withGateways []*mesh.Island
-	report       Report
+	// views are what gateway pods have with the objects of Overrides.
+	views  []gatewayView
+	report Report
 }
 
 // Check proves that the tables and rules of a result change nothing for ordinary requests

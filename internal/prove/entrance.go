@@ -2,7 +2,6 @@ package prove
 
 import (
 	"slices"
-	"strings"
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
@@ -147,19 +146,17 @@ func (c *checker) knowsGateways(v *model.VirtualService) bool {
 // indexGatewayRoutes indexes the routes that ordinary requests take at gateways.
 func (c *checker) indexGatewayRoutes() {
 	c.atGateways = map[string][]gatewayRoute{}
-	for _, x := range c.gatewaysWith() {
-		for _, class := range c.mesh.GatewayClasses() {
-			for _, h := range x.GatewayHosts(class) {
-				for _, kind := range []request{plain, others} {
-					c.takenAtGateway(x, class, &h, kind)
-				}
+	for _, v := range c.gatewayViews() {
+		for i := range v.hosts {
+			for _, kind := range []request{plain, others} {
+				c.takenAtGateway(&v, &v.hosts[i], kind)
 			}
 		}
 	}
 }
 
 // takenAtGateway indexes the routes of a host that a kind of ordinary requests takes.
-func (c *checker) takenAtGateway(x *mesh.Island, class *mesh.Class, h *mesh.GatewayHost, kind request) {
+func (c *checker) takenAtGateway(v *gatewayView, h *mesh.GatewayHost, kind request) {
 	var taken []step
 	for i := range h.Routes {
 		if match, fits := c.meets(&h.Routes[i], kind); fits {
@@ -167,8 +164,8 @@ func (c *checker) takenAtGateway(x *mesh.Island, class *mesh.Class, h *mesh.Gate
 		}
 	}
 	add := func(r *mesh.Route, d *route.Destination) {
-		to := x.Cluster(class, h.Port, d)
-		c.atGateways[to.Host] = append(c.atGateways[to.Host], gatewayRoute{x, class, to, usersOf(r.From())})
+		to := v.island.Cluster(v.class, h.Port, d)
+		c.atGateways[to.Host] = append(c.atGateways[to.Host], gatewayRoute{v.island, v.class, to, usersOf(r.From())})
 	}
 	for _, s := range reached(taken) {
 		for i := range s.route.Destinations {
@@ -188,7 +185,7 @@ func usersOf(s *mesh.Source) []string {
 		return []string{s.Object.String()}
 	}
 	var out []string
-	for name := range strings.SplitSeq(s.Table.Adopted, ", ") {
+	for _, name := range s.Table.Adopted {
 		out = append(out, s.Object.Kind+" "+name)
 	}
 	return out

@@ -11,53 +11,63 @@ func (c *checker) gateways() {
 	if len(c.ours.OnGateways()) == 0 {
 		return
 	}
-	for i, after := range c.gatewaysWith() {
-		p := &pair{checker: c, before: c.mesh.Gateways(nil, after.Order()), after: after}
-		for _, class := range c.mesh.GatewayClasses() {
-			p.class = class
-			if i == 0 {
-				c.report.Compared.Callers++
-			}
-			p.gatewayHosts()
+	p := &pair{checker: c}
+	for _, v := range c.gatewayViews() {
+		if v.island != p.after {
+			p.before, p.after = c.mesh.Gateways(nil, v.island.Order()), v.island
 		}
+		if v.island == c.views[0].island {
+			c.report.Compared.Callers++
+		}
+		p.class = v.class
+		p.gatewayHosts(v.hosts)
 	}
 }
 
-// gatewaysWith returns what decides at gateways with the objects of Overrides, for every
-// possible order.
-func (c *checker) gatewaysWith() []*mesh.Island {
-	if c.withGateways == nil {
+// gatewayView is what the gateway pods of a class have with the objects of Overrides, in one
+// of the possible orders.
+type gatewayView struct {
+	island *mesh.Island
+	class  *mesh.Class
+	hosts  []mesh.GatewayHost
+}
+
+// gatewayViews returns what all gateway pods have, for every possible order.
+func (c *checker) gatewayViews() []gatewayView {
+	if c.views == nil {
 		first := c.mesh.Gateways(c.ours, mesh.Order{})
 		for _, order := range first.Orders() {
-			c.withGateways = append(c.withGateways, c.mesh.Gateways(c.ours, order))
+			x := c.mesh.Gateways(c.ours, order)
+			for _, class := range c.mesh.GatewayClasses() {
+				c.views = append(c.views, gatewayView{x, class, x.GatewayHosts(class)})
+			}
 		}
 	}
-	return c.withGateways
+	return c.views
 }
 
 // gatewayHosts compares the hosts of the listeners of gateway pods.
-func (p *pair) gatewayHosts() {
+func (p *pair) gatewayHosts(after []mesh.GatewayHost) {
 	type place struct{ listener, domain string }
 	before := map[place]*mesh.GatewayHost{}
 	hosts := p.before.GatewayHosts(p.class)
 	for i := range hosts {
 		before[place{hosts[i].Listener, hosts[i].Domains[0]}] = &hosts[i]
 	}
-	for _, after := range p.after.GatewayHosts(p.class) {
-		ours := ourPart(&after)
-		at := place{after.Listener, after.Domains[0]}
-		was := before[at]
-		delete(before, at)
+	for i := range after {
+		now := &after[i]
+		ours := ourPart(now)
 		if ours == nil {
 			continue // routes of the same objects are the same
 		}
-		p.port, p.object = after.Port, ours.Object
+		p.port, p.object = now.Port, ours.Object
 		p.report.Compared.Domains++
+		was := before[place{now.Listener, now.Domains[0]}]
 		if was == nil {
-			p.failGateway(&after, "requests have no route of this host now, and would take %s", describe(&after.VirtualHost))
+			p.failGateway(now, "requests have no route of this host now, and would take %s", describe(&now.VirtualHost))
 			continue
 		}
-		p.gatewayHost(was, &after, ours)
+		p.gatewayHost(was, now, ours)
 	}
 }
 

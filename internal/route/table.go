@@ -22,9 +22,9 @@ type Table struct {
 	Namespace, Name string
 	// Owner is the name of the Service or VirtualService it was made for.
 	Owner string
-	// Adopted is "namespace/name" of the user's VirtualService that has these routes;
-	// empty if there is none.
-	Adopted string
+	// Adopted are the user's VirtualServices that have these routes, each as
+	// "namespace/name", in order; several only at gateways.
+	Adopted []string
 	// Hosts are fully qualified, or the user's own strings.
 	Hosts []string
 	// Gateways are the gateways whose proxies have it, as "namespace/name"; nil for sidecars.

@@ -33,8 +33,8 @@ func testAnalyze(t *testing.T, d *stage.Deployment, before []stage.Message) {
 	t.Helper()
 	var want, got []string
 	for _, table := range d.Oracle().Result.Tables {
-		if table.Adopted != "" {
-			want = append(want, duplicateHost+" VirtualService "+table.Adopted, duplicateHost+" VirtualService "+name(&table))
+		for _, user := range table.Adopted {
+			want = append(want, duplicateHost+" VirtualService "+user, duplicateHost+" VirtualService "+name(&table))
 		}
 	}
 	for _, m := range analyze(t, d) {
