@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 const (
@@ -30,7 +31,7 @@ func subsetName(version string) string {
 	if len(name) <= maxLabel && isLowerLabel(version) {
 		return name
 	}
-	return withHash(subsetPrefix+"-"+lowerLabel(version), version, maxLabel)
+	return withHash(subsetPrefix+"-"+model.LowerLabel(version), version, maxLabel)
 }
 
 // mangled returns another name for a subset whose name is taken.
@@ -53,21 +54,7 @@ func withHash(name, of string, limit int) string {
 }
 
 func isLowerLabel(s string) bool {
-	return s != "" && s == lowerLabel(s)
-}
-
-// lowerLabel returns s in lower case with every other character as "-".
-func lowerLabel(s string) string {
-	mapped := strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
-			return r
-		case 'A' <= r && r <= 'Z':
-			return r - 'A' + 'a'
-		}
-		return '-'
-	}, s)
-	return strings.Trim(mapped, "-")
+	return s != "" && s == model.LowerLabel(s)
 }
 
 // wanted is the names that a table may have.

@@ -83,15 +83,21 @@ func (m *maker) patch() (*structpb.Struct, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(manager)
+	typed, err := asStruct(manager)
 	if err != nil {
 		return nil, err
 	}
-	typed := &structpb.Struct{}
-	if err := protojson.Unmarshal(data, typed); err != nil {
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
+}
+
+// asStruct returns a message of Envoy's as an EnvoyFilter has it.
+func asStruct(message proto.Message) (*structpb.Struct, error) {
+	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(message)
+	if err != nil {
 		return nil, err
 	}
-	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
+	out := &structpb.Struct{}
+	return out, protojson.Unmarshal(data, out)
 }
 
 // mutations are the changes of a request's headers, in order. A preview host and a header

@@ -8,8 +8,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
 	istioapi "istio.io/api/networking/v1alpha3"
 )
 
@@ -115,14 +113,4 @@ func withoutParameter(name string) string {
 		}
 	}
 	return b.String()
-}
-
-// asStruct returns a message of Envoy's as an EnvoyFilter has it.
-func asStruct(route *routev3.Route) (*structpb.Struct, error) {
-	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(route)
-	if err != nil {
-		return nil, err
-	}
-	out := &structpb.Struct{}
-	return out, protojson.Unmarshal(data, out)
 }

@@ -9,7 +9,6 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -79,9 +78,7 @@ func (c *copier) checkDelegate(i int, d *istioapi.Delegate) {
 // decide decides what a match says about gateways and the authority, removes it, and
 // reports whether requests for the ordinary host at this gateway can match the rest.
 func (c *copier) decide(match *istioapi.HTTPMatchRequest) bool {
-	if on := match.GetGateways(); len(on) > 0 && !slices.ContainsFunc(on, func(name string) bool {
-		return mesh.GatewayName(name, c.from.Namespace) == c.Namespace+"/"+c.Gateway
-	}) {
+	if on := match.GetGateways(); len(on) > 0 && !c.isNamed(on, c.from.Namespace) {
 		return false
 	}
 	matches := matchesHost(match.GetAuthority(), c.host)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -65,7 +66,7 @@ func (m *maker) addServers() {
 	}
 	for _, p := range m.PreviewHosts {
 		if !slices.ContainsFunc(m.gateway.Spec.GetServers(), func(s *istioapi.Server) bool {
-			return carriesHTTP(s) && slices.ContainsFunc(s.GetHosts(), func(h string) bool { _, h = cutNamespace(h); return covers(h, p.Host) })
+			return carriesHTTP(s) && slices.ContainsFunc(s.GetHosts(), func(h string) bool { _, h = cutNamespace(h); return mesh.Overlap(h, p.Host) })
 		}) {
 			m.report(diag.EdgeHostNotServed, m.object(), "no server for HTTP or HTTPS has the host %s", p.Host)
 		}
@@ -80,7 +81,7 @@ func (m *maker) server(s *istioapi.Server) *istioapi.Server {
 	for _, h := range s.GetHosts() {
 		namespace, name := cutNamespace(h)
 		for _, p := range m.PreviewHosts {
-			if covers(name, p.Host) && !slices.Contains(hosts, namespace+p.Wildcard()) {
+			if mesh.Overlap(name, p.Host) && !slices.Contains(hosts, namespace+p.Wildcard()) {
 				hosts = append(hosts, namespace+p.Wildcard())
 			}
 		}
@@ -95,7 +96,7 @@ func (m *maker) server(s *istioapi.Server) *istioapi.Server {
 	case !carriesHTTP(s):
 		m.report(diag.EdgePartLeftOut, m.object(), "its server for port %d has no routes for HTTP, so no preview host can be served there", s.GetPort().GetNumber())
 		return nil
-	case !strings.EqualFold(s.GetPort().GetProtocol(), "HTTPS"):
+	case !isHTTPS(s):
 		return out
 	case m.Credential == "":
 		m.report(diag.EdgeHostNotServed, m.object(), "its server for port %d needs a certificate for %s", s.GetPort().GetNumber(), strings.Join(hosts, ", ")).
@@ -109,20 +110,10 @@ func (m *maker) server(s *istioapi.Server) *istioapi.Server {
 	return out
 }
 
-// carriesHTTP reports whether a server has routes: for HTTP, or for HTTPS that ends there.
+// carriesHTTP reports whether a server has routes, and can have them for preview hosts: for
+// HTTPS it needs TLS, without which Istio refuses it.
 func carriesHTTP(s *istioapi.Server) bool {
-	switch strings.ToUpper(s.GetPort().GetProtocol()) {
-	case "HTTP", "HTTP2", "GRPC", "GRPC-WEB":
-		return true
-	case "HTTPS":
-		mode := s.GetTls().GetMode()
-		return mode != istioapi.ServerTLSSettings_PASSTHROUGH && mode != istioapi.ServerTLSSettings_AUTO_PASSTHROUGH
-	}
-	return false
+	return mesh.CarriesHTTP(s) && (s.GetTls() != nil || !isHTTPS(s))
 }
 
-// covers reports whether a host of a server is host, or a wildcard for it.
-func covers(pattern, host string) bool {
-	suffix, wildcard := strings.CutPrefix(pattern, "*")
-	return pattern == host || wildcard && strings.HasSuffix(host, suffix)
-}
+func isHTTPS(s *istioapi.Server) bool { return strings.EqualFold(s.GetPort().GetProtocol(), "HTTPS") }

@@ -26,7 +26,7 @@ func (m *maker) addServices() {
 		var found []*model.VirtualService
 		for i := range m.snapshot.VirtualServices {
 			v := &m.snapshot.VirtualServices[i]
-			if slices.ContainsFunc(v.Spec.GetHosts(), func(h string) bool { return covers(h, p.Host) }) && m.isOnGateway(v) {
+			if slices.ContainsFunc(v.Spec.GetHosts(), func(h string) bool { return mesh.Overlap(h, p.Host) }) && m.isNamed(v.Spec.GetGateways(), v.Namespace) {
 				found = append(found, v)
 			}
 		}
@@ -45,9 +45,11 @@ func (m *maker) addServices() {
 	}
 }
 
-func (m *maker) isOnGateway(v *model.VirtualService) bool {
-	return slices.ContainsFunc(v.Spec.GetGateways(), func(name string) bool {
-		return mesh.GatewayName(name, v.Namespace) == m.Namespace+"/"+m.Gateway
+// isNamed reports whether one of gateways, as objects of a namespace name them, is the
+// Gateway.
+func (m *maker) isNamed(gateways []string, namespace string) bool {
+	return slices.ContainsFunc(gateways, func(name string) bool {
+		return mesh.GatewayName(name, namespace) == m.Namespace+"/"+m.Gateway
 	})
 }
 

@@ -26,7 +26,7 @@ func (m *Mesh) servers(class *Class, order Order) []server {
 	for _, g := range m.gatewaysFor(class, order) {
 		for _, s := range g.Spec.GetServers() {
 			hosts, name := qualified(s.GetHosts(), g.Namespace), listenerName(g, s)
-			if taken.refuses(s, hosts, name) || !carriesHTTP(s) {
+			if taken.refuses(s, hosts, name) || !CarriesHTTP(s) {
 				continue
 			}
 			out = append(out, server{g.Namespace + "/" + g.Name, name, s.GetPort().GetNumber(), hosts})
@@ -59,7 +59,7 @@ func (p *ports) refuses(s *istioapi.Server, hosts []string, name string) bool {
 	case !encrypted:
 		p.plain[port] = s
 		return false
-	case carriesHTTP(s) && p.names[name]:
+	case CarriesHTTP(s) && p.names[name]:
 		return true
 	}
 	p.names[name] = true
@@ -90,8 +90,9 @@ func isPlain(s *istioapi.Server) bool {
 	return false
 }
 
-// carriesHTTP reports whether a server has routes: for HTTP, or for HTTPS that ends there.
-func carriesHTTP(s *istioapi.Server) bool {
+// CarriesHTTP reports whether a server has routes: for HTTP, or for HTTPS that ends there
+// (pkg/config/gateway: IsHTTPServer).
+func CarriesHTTP(s *istioapi.Server) bool {
 	mode := s.GetTls().GetMode()
 	passes := s.GetTls() != nil && (mode == istioapi.ServerTLSSettings_PASSTHROUGH || mode == istioapi.ServerTLSSettings_AUTO_PASSTHROUGH)
 	return isPlain(s) || strings.EqualFold(s.GetPort().GetProtocol(), "HTTPS") && !passes

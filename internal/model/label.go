@@ -45,3 +45,18 @@ func LabelString(labels map[string]string) string {
 	}
 	return b.String()
 }
+
+// LowerLabel returns s in lower case with every other character than letters of
+// ASCII and digits as "-", and none of these at its ends.
+func LowerLabel(s string) string {
+	mapped := strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, s)
+	return strings.Trim(mapped, "-")
+}

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // maxName is the length of a name that can also be a label, and the name of a Service.
@@ -14,7 +16,7 @@ const maxName = 63
 // made of its valid ones and a hash, so that two previews never share one.
 func nameOf(base, version string) string {
 	name := base + "-" + version
-	valid := lowerLabel(name)
+	valid := letterFirst(name)
 	if valid == name && len(name) <= maxName {
 		return name
 	}
@@ -24,19 +26,9 @@ func nameOf(base, version string) string {
 	return strings.TrimRight(valid, "-") + "-" + hash
 }
 
-// lowerLabel returns s in lower case, with every other character than letters, digits and
-// "-" as "-", beginning with a letter and ending with a letter or a digit.
-func lowerLabel(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
-			return r
-		case 'A' <= r && r <= 'Z':
-			return r - 'A' + 'a'
-		}
-		return '-'
-	}, s)
-	s = strings.Trim(s, "-")
+// letterFirst returns s as [model.LowerLabel] does, and beginning with a letter.
+func letterFirst(s string) string {
+	s = model.LowerLabel(s)
 	if s == "" || s[0] >= '0' && s[0] <= '9' {
 		s = "p-" + s
 	}
