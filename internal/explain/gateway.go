@@ -49,7 +49,7 @@ func (r *meshRouting) atGateway(c *call, order mesh.Order) inForce {
 		default:
 			out.users, out.routes = h.Source.Object, routesOf(h)
 		}
-		break
+		return out
 	}
 	return out
 }

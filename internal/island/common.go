@@ -28,7 +28,7 @@ type common struct {
 	namespaces                         map[string]int
 	newCallers, newBare, newNamespaces bool
 	// gateways are the Gateways, and gatewayPods counts the islands with pods of these, by
-	// [gatewayPodsKey].
+	// [podKeys].
 	gateways       []*istionetv1.Gateway
 	gatewayPods    map[string]int
 	newGatewayPods bool

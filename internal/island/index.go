@@ -6,7 +6,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
-	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -17,9 +16,7 @@ type index struct {
 	byTie   map[Tie][]*node
 	spaces  map[string]*space
 	// wildcards are the objects with routes for a wildcard.
-	wildcards map[string][]*node
-	// gatewayWildcards are those with routes for one at gateways.
-	gatewayWildcards map[string][]*node
+	wildcards map[Tie][]*node
 	// dirty are objects that changed, and stale the groups of which one has gone.
 	dirty map[*node]struct{}
 	stale map[*group]struct{}
@@ -50,7 +47,7 @@ type group struct {
 func newIndex(options *model.Options) *index {
 	return &index{
 		options: options, nodes: map[diag.Object]*node{}, byTie: map[Tie][]*node{}, spaces: map[string]*space{},
-		wildcards: map[string][]*node{}, gatewayWildcards: map[string][]*node{}, dirty: map[*node]struct{}{}, common: map[*node]struct{}{}, stale: map[*group]struct{}{}, moved: map[string][]*discover.Labels{},
+		wildcards: map[Tie][]*node{}, dirty: map[*node]struct{}{}, common: map[*node]struct{}{}, stale: map[*group]struct{}{}, moved: map[string][]*discover.Labels{},
 	}
 }
 
@@ -90,7 +87,7 @@ func (x *index) moveLabels(n *node) {
 
 // sameTies reports whether two states of an object are tied to the same.
 func (n *node) sameTies(other *node) bool {
-	return n.common == other.common && slices.Equal(n.names, other.names) && slices.Equal(n.wildcards, other.wildcards) && slices.Equal(n.gatewayWildcards, other.gatewayWildcards) &&
+	return n.common == other.common && slices.Equal(n.names, other.names) && slices.Equal(n.wildcards, other.wildcards) &&
 		slices.EqualFunc(n.labels, other.labels, func(a, b *discover.Labels) bool { return a.Text() == b.Text() }) &&
 		slices.EqualFunc(n.selectors, other.selectors, maps.Equal[map[string]string, map[string]string])
 }
@@ -133,9 +130,6 @@ func (x *index) link(n *node) {
 	for _, w := range n.wildcards {
 		add(x.wildcards, w, n)
 	}
-	for _, w := range n.gatewayWildcards {
-		add(x.gatewayWildcards, w, n)
-	}
 	if len(n.labels)+len(n.selectors) == 0 {
 		return
 	}
@@ -165,9 +159,6 @@ func (x *index) unlink(n *node) {
 	}
 	for _, w := range n.wildcards {
 		drop(x.wildcards, w, n)
-	}
-	for _, w := range n.gatewayWildcards {
-		drop(x.gatewayWildcards, w, n)
 	}
 	if len(n.labels)+len(n.selectors) == 0 {
 		return
@@ -213,22 +204,8 @@ func (x *index) neighbours(n *node, found func(*node)) {
 		for _, other := range x.byTie[t] {
 			found(other)
 		}
-		if t.Kind == hostKind && len(x.wildcards) > 0 {
-			x.covering(t.Name, found)
-		}
-		if t.Kind == gatewayKind && len(x.gatewayWildcards) > 0 {
-			for w, nodes := range x.gatewayWildcards {
-				if mesh.Overlap(w, t.Name) {
-					each(nodes, found)
-				}
-			}
-		}
-	}
-	for _, w := range n.gatewayWildcards {
-		for t, nodes := range x.byTie {
-			if t.Kind == gatewayKind && mesh.Overlap(w, t.Name) {
-				each(nodes, found)
-			}
+		if t.Kind == hostKind || t.Kind == gatewayKind {
+			x.covering(t, found)
 		}
 	}
 	for _, w := range n.wildcards {
@@ -256,15 +233,9 @@ func (x *index) neighbours(n *node, found func(*node)) {
 	}
 }
 
-func each(nodes []*node, found func(*node)) {
-	for _, n := range nodes {
-		found(n)
-	}
-}
-
 // covering calls a function with the objects with a wildcard for a host, which may be one
 // itself.
-func (x *index) covering(host string, found func(*node)) {
+func (x *index) covering(host Tie, found func(*node)) {
 	for w, nodes := range x.wildcards {
 		if x.overlap(w, host) {
 			for _, n := range nodes {
@@ -275,9 +246,9 @@ func (x *index) covering(host string, found func(*node)) {
 }
 
 // covered calls a function with the objects of the hosts under a wildcard.
-func (x *index) covered(wildcard string, found func(*node)) {
+func (x *index) covered(wildcard Tie, found func(*node)) {
 	for t, nodes := range x.byTie {
-		if t.Kind == hostKind && x.overlap(wildcard, t.Name) {
+		if x.overlap(wildcard, t) {
 			for _, n := range nodes {
 				found(n)
 			}

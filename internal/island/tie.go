@@ -48,9 +48,7 @@ type ties struct {
 	options *model.Options
 	names   []Tie
 	// wildcards are hosts with a "*" that the object has routes for.
-	wildcards []string
-	// gatewayWildcards are those at gateways.
-	gatewayWildcards []string
+	wildcards []Tie
 	// labels are those by which selectors select it, selectors those by which it selects.
 	labels    []*discover.Labels
 	selectors []map[string]string
@@ -81,7 +79,7 @@ func (t *ties) claimed(namespace, name string) {
 func (t *ties) host(host, namespace string) {
 	host = strings.ToLower(strings.TrimSuffix(t.options.Resolve(host, namespace), "."))
 	if strings.HasPrefix(host, "*") {
-		t.wildcards = append(t.wildcards, host)
+		t.wildcards = append(t.wildcards, HostTie(host))
 		if host = strings.TrimPrefix(host, "*."); strings.HasPrefix(host, "*") {
 			return
 		}
@@ -112,9 +110,16 @@ func domains(host, clusterDomain string) []string {
 	return out
 }
 
-// overlap reports whether a wildcard covers any name of a host, which may be one itself.
-func (x *index) overlap(wildcard, host string) bool {
-	return slices.ContainsFunc(domains(host, x.options.ClusterDomain), func(d string) bool { return mesh.Overlap(wildcard, d) })
+// overlap reports whether a wildcard covers any name of a host of its kind, which may be one
+// itself.
+func (x *index) overlap(wildcard, host Tie) bool {
+	switch {
+	case host.Kind != wildcard.Kind:
+		return false
+	case host.Kind == gatewayKind:
+		return mesh.Overlap(wildcard.Name, host.Name)
+	}
+	return slices.ContainsFunc(domains(host.Name, x.options.ClusterDomain), func(d string) bool { return mesh.Overlap(wildcard.Name, d) })
 }
 
 // of adds what an object is tied to.
@@ -282,10 +287,11 @@ func (t *ties) leadsTo(v *discover.VirtualService) {
 func (t *ties) onGateways(v *discover.VirtualService) {
 	for _, host := range v.Spec.GetHosts() {
 		host = strings.ToLower(t.options.Resolve(host, v.Namespace))
+		tie := Tie{Kind: gatewayKind, Name: host}
 		if strings.HasPrefix(host, "*") {
-			t.gatewayWildcards = append(t.gatewayWildcards, host)
+			t.wildcards = append(t.wildcards, tie)
 		}
-		t.names = append(t.names, Tie{Kind: gatewayKind, Name: host})
+		t.names = append(t.names, tie)
 	}
 }
 

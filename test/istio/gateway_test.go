@@ -34,11 +34,12 @@ func TestModelOfGateways(t *testing.T) {
 		x := p.mesh.Gateways(p.ours, p.order)
 		for _, pods := range c.snapshot.GatewayPods {
 			class := mesh.GatewayClass(pods, p.options.Revision)
-			actual, err := p.real.GatewayHosts(oracle.Proxy{Namespace: pods.Namespace, Labels: pods.Labels, Gateway: true})
+			proxy := oracle.Proxy{Namespace: pods.Namespace, Labels: pods.Labels, Gateway: true}
+			actual, err := p.real.GatewayHosts(proxy)
 			if err != nil {
 				t.Fatal(err)
 			}
-			compared += p.compareGateway(t, x, class, actual)
+			compared += p.compareGateway(t, &asked{x, class, proxy}, actual)
 		}
 	})
 	if compared == 0 {
@@ -47,7 +48,7 @@ func TestModelOfGateways(t *testing.T) {
 }
 
 // compareGateway compares the hosts of some pods, and returns how many there are.
-func (p *pair) compareGateway(t *rapid.T, x *mesh.Island, class *mesh.Class, actual map[string][]oracle.HostView) int {
+func (p *pair) compareGateway(t *rapid.T, of *asked, actual map[string][]oracle.HostView) int {
 	left := map[[2]string]*oracle.HostView{}
 	for listener, hosts := range actual {
 		for i := range hosts {
@@ -58,12 +59,12 @@ func (p *pair) compareGateway(t *rapid.T, x *mesh.Island, class *mesh.Class, act
 			}
 		}
 	}
-	said := x.GatewayHosts(class)
+	said := of.island.GatewayHosts(of.class)
 	for i := range said {
 		at := [2]string{said[i].Listener, said[i].Domains[0]}
 		view := left[at]
 		delete(left, at)
-		where := fmt.Sprintf("%s, %s, %s (%+v):\n", class, at[0], at[1], p.order)
+		where := fmt.Sprintf("%s, %s, %s (%+v):\n", of.class, at[0], at[1], p.order)
 		if slices.ContainsFunc(said[i].Parts, func(p mesh.GatewayPart) bool { return p.Source.Problem != nil }) {
 			continue // the model says that it does not know
 		}
@@ -72,13 +73,13 @@ func (p *pair) compareGateway(t *rapid.T, x *mesh.Island, class *mesh.Class, act
 		}
 		p.compareGatewayHost(t, where, &said[i], view)
 		for j := range said[i].Routes {
-			if got := p.clustersAtGateway(t, x, class, said[i].Port, &said[i].Routes[j]); j < len(view.Routes) && !slices.Equal(got, view.Routes[j].Clusters) {
+			if got := p.clustersOf(t, of, said[i].Port, &said[i].Routes[j]); j < len(view.Routes) && !slices.Equal(got, view.Routes[j].Clusters) {
 				p.fail(t, fmt.Sprintf("%sroute %d leads to %v, istiod's to %v", where, j, got, view.Routes[j].Clusters))
 			}
 		}
 	}
 	for at, view := range left {
-		p.fail(t, fmt.Sprintf("%s: istiod has %v with %+v, the model nothing", class, at, view))
+		p.fail(t, fmt.Sprintf("%s: istiod has %v with %+v, the model nothing", of.class, at, view))
 	}
 	return len(said)
 }
@@ -96,32 +97,6 @@ func (p *pair) compareGatewayHost(t *rapid.T, where string, said *mesh.GatewayHo
 	if !slices.Equal(got, want) {
 		p.fail(t, fmt.Sprintf("%sthe model has routes of %v, istiod of %v", where, want, got))
 	}
-}
-
-// clustersAtGateway lists the destinations of a route as Envoy's names of clusters, and
-// compares which of them exist.
-func (p *pair) clustersAtGateway(t *rapid.T, x *mesh.Island, class *mesh.Class, port uint32, route *mesh.Route) []string {
-	rules, err := p.real.Rules(oracle.Proxy{Namespace: class.Namespace, Labels: class.Labels, Gateway: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for i := range route.Destinations {
-		d := &route.Destinations[i]
-		if d.Weight == 0 && len(route.Destinations) > 1 {
-			continue
-		}
-		c := x.Cluster(class, port, d)
-		name := fmt.Sprintf("outbound|%d|%s|%s", c.Port, c.Subset, c.Host)
-		out = append(out, name)
-		if s := p.mesh.Service(c.Host); s != nil && len(s.Contested) > 0 {
-			continue
-		}
-		if _, there := rules[name]; there != x.Exists(class, c) {
-			p.fail(t, fmt.Sprintf("%s, port %d (%+v): cluster %s: the model says %v, istiod %v", class, port, p.order, name, !there, there))
-		}
-	}
-	return out
 }
 
 // TestContractAtGateways is [TestContractInIstio] at gateways: nothing but the pin differs
