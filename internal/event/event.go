@@ -73,26 +73,27 @@ type teller struct {
 	reports map[[2]string]*compile.Service
 	// owners are the owners of the objects of Overrides that are wanted.
 	owners map[diag.Object]string
-	out    Output
+	// before is the memory of the previous call, next that of the next.
+	before, next memory
+	out          Output
 }
 
 // Tell returns the Events about changes since the previous call.
 func Tell(in Input) Output {
-	t := &teller{Input: &in, reports: map[[2]string]*compile.Service{}}
+	t := &teller{Input: &in, before: in.Memory.unpack(), reports: map[[2]string]*compile.Service{}}
 	for i := range in.Result.Services {
 		s := &in.Result.Services[i]
 		t.reports[[2]string{s.Namespace, s.Name}] = s
 	}
-	t.out.Memory = Memory{
-		told: true, announced: in.Memory.announced, left: map[[2]string]diag.Diagnostic{},
-		since: map[diag.Diagnostic]time.Time{}, said: map[diag.Diagnostic]time.Time{}, warned: map[diag.Diagnostic]bool{}, paces: map[topic]pace{},
-	}
-	if !in.Memory.told {
-		t.out.Memory.announced = map[route.Version]announced{}
+	fresh := Memory{}
+	if t.next = fresh.unpack(); in.Memory.told {
+		t.next.announced = t.before.announced
+	} else {
 		t.inherit()
 	}
 	t.versions()
 	t.warnings(t.lasting(slices.Concat(in.Diagnostics, t.leftServices())))
+	t.out.Memory = t.next.pack()
 	return t.out
 }
 

@@ -1,10 +1,10 @@
 package event
 
 import (
-	"maps"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/packed"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -14,6 +14,16 @@ import (
 type Memory struct {
 	// told is set once there was an Event.
 	told bool
+
+	announced   packed.Map[route.Version, announced]
+	since, said packed.Map[diag.Diagnostic, time.Time]
+	warned      packed.Map[diag.Diagnostic, bool]
+	paces       packed.Map[topic, pace]
+	left        packed.Map[[2]string, diag.Diagnostic]
+}
+
+// memory is a Memory during a call.
+type memory struct {
 	// announced are the versions that were reported as overridable.
 	announced map[route.Version]announced
 	// since is when each warning was first found, warned are those that had lasted long
@@ -26,10 +36,17 @@ type Memory struct {
 	left map[[2]string]diag.Diagnostic
 }
 
-func newMemory() Memory {
+func (m *Memory) unpack() memory {
+	return memory{
+		announced: m.announced.Unpack(), since: m.since.Unpack(), said: m.said.Unpack(),
+		warned: m.warned.Unpack(), paces: m.paces.Unpack(), left: m.left.Unpack(),
+	}
+}
+
+func (m *memory) pack() Memory {
 	return Memory{
-		told: true, announced: map[route.Version]announced{}, since: map[diag.Diagnostic]time.Time{}, said: map[diag.Diagnostic]time.Time{},
-		warned: map[diag.Diagnostic]bool{}, paces: map[topic]pace{}, left: map[[2]string]diag.Diagnostic{},
+		told: true, announced: packed.Of(m.announced), since: packed.Of(m.since), said: packed.Of(m.said),
+		warned: packed.Of(m.warned), paces: packed.Of(m.paces), left: packed.Of(m.left),
 	}
 }
 
@@ -47,62 +64,48 @@ func (m Memory) Forget() Memory {
 // Join returns what m and others remember, of different subjects. If one of them starts, so
 // does the result.
 func (m Memory) Join(others ...Memory) Memory {
-	out := newMemory()
-	out.told = m.told
-	m.copyTo(&out)
 	for i := range others {
-		others[i].copyTo(&out)
-		out.told = out.told && others[i].told
+		o := &others[i]
+		m.told = m.told && o.told
+		m.announced = m.announced.Add(o.announced)
+		m.since = m.since.Add(o.since)
+		m.said = m.said.Add(o.said)
+		m.warned = m.warned.Add(o.warned)
+		m.paces = m.paces.Add(o.paces)
+		m.left = m.left.Add(o.left)
 	}
-	return out
-}
-
-func (m *Memory) copyTo(out *Memory) {
-	maps.Copy(out.announced, m.announced)
-	maps.Copy(out.since, m.since)
-	maps.Copy(out.said, m.said)
-	maps.Copy(out.warned, m.warned)
-	maps.Copy(out.paces, m.paces)
-	maps.Copy(out.left, m.left)
+	return m
 }
 
 // Fresh returns a memory without anything, which starts if m does.
-func (m Memory) Fresh() Memory {
-	out := newMemory()
-	out.told = m.told
-	return out
-}
+func (m Memory) Fresh() Memory { return Memory{told: m.told} }
 
 // Divide returns what m remembers of the subjects of each owner; owner returns nil for
 // subjects without one.
 func (m Memory) Divide(owner func(plan.Subject) any) map[any]Memory {
-	parts := map[any]Memory{}
-	part := func(s plan.Subject) Memory {
+	parts := map[any]*Memory{}
+	part := func(s plan.Subject) *Memory {
 		of := owner(s)
-		out, known := parts[of]
-		if !known {
-			out = m.Fresh()
-			parts[of] = out
+		if parts[of] == nil {
+			fresh := m.Fresh()
+			parts[of] = &fresh
 		}
-		return out
+		return parts[of]
 	}
-	for v, x := range m.announced {
-		part(plan.Subject{Version: v}).announced[v] = x
+	about := func(d diag.Diagnostic) *Memory { return part(plan.Subject{Object: d.Object}) }
+	m.announced.Divide(func(v route.Version) *packed.Map[route.Version, announced] {
+		return &part(plan.Subject{Version: v}).announced
+	})
+	m.since.Divide(func(d diag.Diagnostic) *packed.Map[diag.Diagnostic, time.Time] { return &about(d).since })
+	m.said.Divide(func(d diag.Diagnostic) *packed.Map[diag.Diagnostic, time.Time] { return &about(d).said })
+	m.warned.Divide(func(d diag.Diagnostic) *packed.Map[diag.Diagnostic, bool] { return &about(d).warned })
+	m.paces.Divide(func(t topic) *packed.Map[topic, pace] { return &part(plan.Subject{Object: t.object}).paces })
+	m.left.Divide(func(name [2]string) *packed.Map[[2]string, diag.Diagnostic] {
+		return &part(plan.Subject{Object: diag.Object{Kind: "Service", Namespace: name[0], Name: name[1]}}).left
+	})
+	out := make(map[any]Memory, len(parts))
+	for of, part := range parts {
+		out[of] = *part
 	}
-	for d, at := range m.since {
-		part(plan.Subject{Object: d.Object}).since[d] = at
-	}
-	for d, at := range m.said {
-		part(plan.Subject{Object: d.Object}).said[d] = at
-	}
-	for d := range m.warned {
-		part(plan.Subject{Object: d.Object}).warned[d] = true
-	}
-	for t, p := range m.paces {
-		part(plan.Subject{Object: t.object}).paces[t] = p
-	}
-	for name, d := range m.left {
-		part(plan.Subject{Object: diag.Object{Kind: "Service", Namespace: name[0], Name: name[1]}}).left[name] = d
-	}
-	return parts
+	return out
 }

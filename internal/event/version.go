@@ -55,7 +55,7 @@ func (t *teller) inherit() {
 				v = versionOf(row, subsets[row.To])
 			}
 			if _, routed := t.Planned.Routed[v]; v.Version != "" && (!isWanted || routed && !recentlyWritten) {
-				t.out.Memory.announced[v] = t.announced(v)
+				t.next.announced[v] = t.announced(v)
 			}
 		}
 	}
@@ -105,7 +105,7 @@ func (t *teller) service(v route.Version) *model.Service {
 
 // versions reports which versions requests may ask for now, and which no longer.
 func (t *teller) versions() {
-	routed, known := t.Planned.Routed, t.out.Memory.announced
+	routed, known := t.Planned.Routed, t.next.announced
 	var begun, ended []route.Version
 	for v, r := range routed {
 		if _, was := known[v]; !was && r.Propagated {
@@ -117,10 +117,6 @@ func (t *teller) versions() {
 			ended = append(ended, v)
 		}
 	}
-	if len(begun)+len(ended) == 0 {
-		return
-	}
-	known = maps.Clone(known) // the previous one may be used again
 	for _, v := range sorted(begun) {
 		known[v] = t.announced(v)
 		t.say(v, VersionOverridable, fmt.Sprintf("version %s is reached by requests for %s:%s", v.Version, v.Service, v.Version))
@@ -131,7 +127,6 @@ func (t *teller) versions() {
 		}
 		delete(known, v)
 	}
-	t.out.Memory.announced = known
 }
 
 // say adds an Event about a version. Programs read the version from its note, which begins

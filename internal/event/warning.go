@@ -57,14 +57,14 @@ type pace struct {
 func (t *teller) lasting(all []diag.Diagnostic) []diag.Diagnostic {
 	var out []diag.Diagnostic
 	for _, d := range all {
-		if _, twice := t.out.Memory.since[d]; twice || d.Severity < diag.Warning {
+		if _, twice := t.next.since[d]; twice || d.Severity < diag.Warning {
 			continue
 		}
-		since, known := t.Memory.since[d]
+		since, known := t.before.since[d]
 		if !known {
 			since = t.Now
 		}
-		t.out.Memory.since[d] = since
+		t.next.since[d] = since
 		if until := since.Add(patience[d.Code]); t.Now.Before(until) {
 			t.out.Pending = append(t.out.Pending, d)
 			t.wake(until)
@@ -77,14 +77,14 @@ func (t *teller) lasting(all []diag.Diagnostic) []diag.Diagnostic {
 
 // warnings reports warnings that begin, change, last and end.
 func (t *teller) warnings(now []diag.Diagnostic) {
-	m, topics := &t.out.Memory, map[topic]bool{}
+	m, topics := &t.next, map[topic]bool{}
 	for _, d := range now {
 		m.warned[d], topics[topicOf(&d)] = true, true
-		if !t.Memory.warned[d] {
+		if !t.before.warned[d] {
 			t.out.Begun = append(t.out.Begun, d)
 		}
 	}
-	for d := range t.Memory.warned {
+	for d := range t.before.warned {
 		if !m.warned[d] {
 			t.out.Ended = append(t.out.Ended, d)
 		}
@@ -92,7 +92,7 @@ func (t *teller) warnings(now []diag.Diagnostic) {
 	t.out.Ended = diag.Sort(t.out.Ended)
 	for _, d := range t.out.Ended {
 		// A warning whose message has changed has not ended.
-		if _, wasSaid := t.Memory.said[d]; wasSaid && !topics[topicOf(&d)] && !t.Left[d.Object.Namespace] {
+		if _, wasSaid := t.before.said[d]; wasSaid && !topics[topicOf(&d)] && !t.Left[d.Object.Namespace] {
 			t.tell(&d, Event{Reason: Resolved, Note: "no longer applies: %s (" + string(d.Code) + ")"})
 		}
 	}
@@ -105,14 +105,14 @@ func (t *teller) warnings(now []diag.Diagnostic) {
 // warning reports d, unless it was reported, or another message of its code was reported
 // just now.
 func (t *teller) warning(d diag.Diagnostic) {
-	m := &t.out.Memory
-	if at, was := t.Memory.said[d]; was {
+	m := &t.next
+	if at, was := t.before.said[d]; was {
 		m.said[d] = at
 		if !IsRefusal(d.Code) || t.Now.Sub(at) < RepeatAfter {
 			return
 		}
 	}
-	last := t.Memory.paces[topicOf(&d)]
+	last := t.before.paces[topicOf(&d)]
 	if next := last.last.Add(last.pause); t.Now.Before(next) {
 		t.wake(next)
 		return
@@ -126,9 +126,9 @@ func (t *teller) warning(d diag.Diagnostic) {
 
 // keepPaces keeps the paces that are still needed.
 func (t *teller) keepPaces() {
-	for about, p := range t.Memory.paces {
+	for about, p := range t.before.paces {
 		if t.Now.Sub(p.last) < calmAfter {
-			t.out.Memory.paces[about] = p
+			t.next.paces[about] = p
 		}
 	}
 }
@@ -143,14 +143,14 @@ func (t *teller) leftServices() []diag.Diagnostic {
 			continue
 		}
 		name := [2]string{o.Namespace, strings.TrimSuffix(o.Name, compile.ObjectSuffix)}
-		d, known := t.Memory.left[name]
+		d, known := t.before.left[name]
 		if !known {
 			object := diag.Object{Kind: "Service", Namespace: name[0], Name: name[1]}
 			d = diag.New(diag.NamespaceNotManaged, object,
 				"namespace %s is no longer managed: no request can ask for a version of %s, and its ordinary traffic goes to all of its pods, previews included, %s", name[0], name[1], t.sharedFrom(name))
 		}
-		if _, twice := t.out.Memory.left[name]; !twice {
-			t.out.Memory.left[name] = d
+		if _, twice := t.next.left[name]; !twice {
+			t.next.left[name] = d
 			out = append(out, d)
 		}
 	}

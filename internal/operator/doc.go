@@ -34,7 +34,7 @@
 //
 //	policy.go           the status of OverridePolicies
 //	event.go            Events on Services
-//	eventlimiter.go     the rate limit of Events
+//	eventwriter.go      writing Events, at a limited rate
 //	metric.go           Prometheus metrics
 //	tally.go            the counts of each island, which metrics add up
 //	servicemetric.go    metrics of each Service

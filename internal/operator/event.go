@@ -29,8 +29,6 @@ type eventReporter struct {
 
 	// rowRefs refers to the row of each announced version.
 	rowRefs map[route.Version]*corev1.ObjectReference
-	// count counts the Events that are not about a row.
-	count int
 }
 
 func newEventReporter(recorder events.EventRecorder, m *metrics, log *slog.Logger) *eventReporter {
@@ -59,7 +57,7 @@ func (a *eventReporter) report(p *islandState, memory event.Memory) event.Output
 			related = a.row(e.Version)
 			delete(a.rowRefs, e.Version)
 		default:
-			related = a.about(e)
+			related = about(e)
 		}
 		if e.Warning {
 			kind = corev1.EventTypeWarning
@@ -83,8 +81,7 @@ func (a *eventReporter) row(v route.Version) *corev1.ObjectReference {
 	return rowOf(v)
 }
 
-// rowOf refers to the row of a version whose object is unknown. It names the version,
-// because the recorder deduplicates Events that differ only in note and time.
+// rowOf refers to the row of a version whose object is unknown.
 func rowOf(v route.Version) *corev1.ObjectReference {
 	return &corev1.ObjectReference{
 		APIVersion: istioGroup + "/v1", Kind: "VirtualService", Namespace: v.Namespace,
@@ -92,14 +89,9 @@ func rowOf(v route.Version) *corev1.ObjectReference {
 	}
 }
 
-// about refers to the object that an Event is about. The reference contains a count, because
-// the recorder deduplicates Events that differ only in note and time, and sends the
-// duplicates minutes later.
-func (a *eventReporter) about(e *event.Event) *corev1.ObjectReference {
-	a.count++
-	out := &corev1.ObjectReference{
-		Kind: e.About.Kind, Namespace: e.About.Namespace, Name: e.About.Name, FieldPath: fmt.Sprintf("%s[%d]", e.Reason, a.count),
-	}
+// about refers to the object that an Event is about.
+func about(e *event.Event) *corev1.ObjectReference {
+	out := &corev1.ObjectReference{Kind: e.About.Kind, Namespace: e.About.Namespace, Name: e.About.Name}
 	switch out.Kind {
 	case "VirtualService", "DestinationRule":
 		out.APIVersion = istioGroup + "/v1"
@@ -151,9 +143,7 @@ type rowIndex struct {
 	positions map[route.Version][2]int
 }
 
-// row refers to the row of a version in the current object. The recorder deduplicates Events
-// that differ only in note and time, but a version may be added and removed again within
-// seconds. So the reference contains the resource version, which differs for each write.
+// row refers to the row of a version in the current object.
 func (r *rowIndex) row(v route.Version) *corev1.ObjectReference {
 	if r.positions == nil {
 		r.index()

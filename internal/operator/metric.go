@@ -74,7 +74,7 @@ func newMetrics() *metrics {
 		diagnostics:   gauges("diagnostics", "Diagnostics, by code and severity.", "code", "severity"),
 		perService:    newServiceMetrics(),
 		leading:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "overrides_leading", Help: "1 in the replica that writes."}),
-		total:         newTally(), rows: map[route.Version]timedRow{},
+		rows:          map[route.Version]timedRow{},
 	}
 	return m
 }

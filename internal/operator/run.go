@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	typedevents "k8s.io/client-go/kubernetes/typed/events/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -68,6 +69,8 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	// There are few requests, and the API server limits them by priority and fairness.
 	config.QPS = -1
 	config.UserAgent = "overrides-operator"
+	// Each compressed response takes a decompressor with 50 KiB, and time on both sides.
+	config.DisableCompression = true
 	permissions := newPermissions(log, health)
 	config.Wrap(permissions.wrap)
 	defer register(ctrlmetrics.Registry, []prometheus.Collector{permissions.failed, permissions.missing})()
@@ -189,8 +192,12 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	w := newWatcher(s, p.log)
 	w.cache, w.mapper, w.newCache = manager.GetCache(), manager.GetRESTMapper(), cacheFor(manager, options, p.health)
 	w.reader, w.scheme = manager.GetAPIReader(), manager.GetScheme()
-	limited := newRateLimitedRecorder(manager.GetEventRecorder(ReportingController))
-	p.client, p.recorder = writes, limited
+	written, err := typedevents.NewForConfig(bounded)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	events := newEventWriter(written, manager.GetScheme(), p.log)
+	p.client, p.recorder = writes, events
 	p.background = newBackground()
 	p.policy = &policyWriter{objects: objects, log: p.log, background: p.background, dryRun: options.DryRun, statuses: map[types.UID]*policyStatus{}}
 	r := newReconciler(options, s, p)
@@ -211,13 +218,7 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		manager.Add(w),
-		manager.Add(leads),
-		manager.Add(limited),
-		manager.Add(p.permissions),
-		addChecks(manager, w, r, p.permissions),
-	)
+	return errors.Join(manager.Add(w), manager.Add(leads), manager.Add(events), manager.Add(p.permissions), addChecks(manager, w, r, p.permissions))
 }
 
 // addChecks adds the health and readiness checks.

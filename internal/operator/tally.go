@@ -23,48 +23,52 @@ type tally struct {
 	versions, routed           int
 }
 
-func newTally() tally {
-	return tally{services: map[string]int{}, blocked: map[string]int{}, refused: map[string]int{}, diagnostics: map[[2]string]int{}}
-}
-
 // tally counts for one island.
 func (p *islandState) tally() tally {
-	out := newTally()
+	var out tally
 	for i := range p.result.Services {
 		s := &p.result.Services[i]
-		out.services[string(s.State)]++
+		count(&out.services, string(s.State), 1)
 		if s.State == compile.Managed {
 			out.versions += len(s.Versions)
 		}
 	}
 	out.routed = len(p.planned.Routed)
 	for _, b := range p.planned.Blocked {
-		out.blocked[string(b.Reason)]++
+		count(&out.blocked, string(b.Reason), 1)
 	}
 	for _, r := range p.refused {
-		out.refused[string(r.Code)]++
+		count(&out.refused, string(r.Code), 1)
 	}
 	for _, d := range p.diags {
-		out.diagnostics[[2]string{string(d.Code), d.Severity.String()}]++
+		count(&out.diagnostics, [2]string{string(d.Code), d.Severity.String()}, 1)
 	}
 	return out
 }
 
 // add adds other n times.
 func (t *tally) add(other tally, n int) {
-	addCounts(t.services, other.services, n)
-	addCounts(t.blocked, other.blocked, n)
-	addCounts(t.refused, other.refused, n)
-	addCounts(t.diagnostics, other.diagnostics, n)
+	addCounts(&t.services, other.services, n)
+	addCounts(&t.blocked, other.blocked, n)
+	addCounts(&t.refused, other.refused, n)
+	addCounts(&t.diagnostics, other.diagnostics, n)
 	t.versions += n * other.versions
 	t.routed += n * other.routed
 }
 
-func addCounts[K comparable](to, from map[K]int, n int) {
-	for key, count := range from {
-		if to[key] += n * count; to[key] == 0 {
-			delete(to, key)
-		}
+func addCounts[K comparable](to *map[K]int, from map[K]int, n int) {
+	for key, m := range from {
+		count(to, key, n*m)
+	}
+}
+
+// count adds n to the count of a key. A map without counts is nil: most islands have few.
+func count[K comparable](in *map[K]int, key K, n int) {
+	if *in == nil {
+		*in = map[K]int{}
+	}
+	if (*in)[key] += n; (*in)[key] == 0 {
+		delete(*in, key)
 	}
 }
 

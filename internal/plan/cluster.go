@@ -110,7 +110,7 @@ func (p *planner) fingerprint(c Cluster, scope string, labels map[string]string)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		p.textBuf = append(append(append(append(p.textBuf, 0), key...), '='), labels[key]...)
 	}
-	if before := p.Memory.placed[c].fingerprint; before == string(p.textBuf) {
+	if before := p.before.placed[c].fingerprint; before == string(p.textBuf) {
 		return before
 	}
 	return string(p.textBuf)
@@ -130,7 +130,7 @@ func (p *planner) trackReferences() {
 		}
 		for _, s := range seen.Subsets.Subsets {
 			if c := (Cluster{Host: seen.Subsets.Host, Subset: s.Name}); !p.referenced[c] || p.usersSubsets[c] {
-				p.next.unreferencedSince[c] = sinceOrNow(p, p.Memory.unreferencedSince, c)
+				p.next.unreferencedSince[c] = sinceOrNow(p, p.before.unreferencedSince, c)
 			}
 		}
 	}
@@ -146,7 +146,7 @@ func (p *planner) trackPins() {
 	for _, seen := range p.observed {
 		for _, c := range seen.Ordinary {
 			if c.Subset != "" && !needsPin[c.Host] {
-				p.next.unpinnableSince[c.Host] = sinceOrNow(p, p.Memory.unpinnableSince, c.Host)
+				p.next.unpinnableSince[c.Host] = sinceOrNow(p, p.before.unpinnableSince, c.Host)
 			}
 		}
 	}

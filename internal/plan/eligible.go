@@ -25,7 +25,7 @@ func (p *planner) trackEligible() {
 	moving := p.movingHosts()
 	for i := range p.Result.Services {
 		s := &p.Result.Services[i]
-		before, known := p.Memory.eligible[s.Host]
+		before, known := p.before.eligible[s.Host]
 		switch {
 		case !moving[s.Host] && p.sharesOrdinary(s):
 		case !moving[s.Host] && slices.ContainsFunc(s.ReleasedPods, ready):
@@ -75,7 +75,7 @@ func (p *planner) sharesOrdinary(s *compile.Service) bool {
 	case s.Pinned != compile.NotPinned || !s.ReleasedMissing:
 		return s.Pinned == compile.NotPinned
 	}
-	before, known := p.Memory.eligible[s.Host]
+	before, known := p.before.eligible[s.Host]
 	return !p.anyReady(s.Host, eligibleFor(s, before, known))
 }
 

@@ -152,7 +152,7 @@ func (p *planner) excludes(t *route.Table, host string, b *model.Backend) wait {
 		}
 	}
 	key := exclusion{seen.Object, host, strings.Join(seen.ExportTo, ","), model.LabelString(b.Labels)}
-	at := sinceOrNow(p, p.Memory.excludedSince, key)
+	at := sinceOrNow(p, p.before.excludedSince, key)
 	p.next.excludedSince[key] = at
 	return p.propagationWait(at)
 }

@@ -1,17 +1,37 @@
 package plan
 
 import (
-	"maps"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/packed"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // Memory is what a plan must know from earlier plans: mostly since when things have been
-// as they are. Without it a plan waits longer, and finds out again.
+// as they are. Without it a plan waits longer, and finds out again. The zero Memory knows
+// nothing at all, not even whether anything existed before.
 type Memory struct {
+	// known is set if what is not remembered did not exist.
+	known bool
+
+	placed            packed.Map[Cluster, placement]
+	removedSince      packed.Map[Cluster, time.Time]
+	unreferencedSince packed.Map[Cluster, time.Time]
+	eligible          packed.Map[string, []model.Backend]
+	unpinnableSince   packed.Map[string, time.Time]
+	versions          packed.Map[route.Version, history]
+	rendered          packed.Map[diag.Object, rendered]
+	routed            packed.Map[route.Version, routeInPlace]
+	unroutedSince     packed.Map[route.Version, time.Time]
+	visible           packed.Map[diag.Object, visibleSince]
+	excludedSince     packed.Map[exclusion, time.Time]
+}
+
+// memory is a Memory while a plan is made.
+type memory struct {
+	known bool
 	// placed has since when each cluster has had its present definition.
 	placed map[Cluster]placement
 	// removedSince is when a cluster was removed, while proxies may still know it.
@@ -36,21 +56,27 @@ type Memory struct {
 	excludedSince map[exclusion]time.Time
 }
 
-// newMemory returns an empty memory, with capacity for as much as before holds.
-func newMemory(before *Memory) Memory {
-	return Memory{
-		placed: make(map[Cluster]placement, len(before.placed)), removedSince: map[Cluster]time.Time{},
-		unreferencedSince: map[Cluster]time.Time{}, unpinnableSince: map[string]time.Time{},
-		eligible: make(map[string][]model.Backend, len(before.eligible)),
-		versions: make(map[route.Version]history, len(before.versions)), rendered: make(map[diag.Object]rendered, len(before.rendered)),
-		routed: make(map[route.Version]routeInPlace, len(before.routed)), unroutedSince: map[route.Version]time.Time{}, excludedSince: map[exclusion]time.Time{},
-		visible: make(map[diag.Object]visibleSince, len(before.visible)),
+func (m *Memory) unpack() memory {
+	return memory{
+		known: m.known, placed: m.placed.Unpack(), removedSince: m.removedSince.Unpack(), unreferencedSince: m.unreferencedSince.Unpack(),
+		eligible: m.eligible.Unpack(), unpinnableSince: m.unpinnableSince.Unpack(), versions: m.versions.Unpack(), rendered: m.rendered.Unpack(),
+		routed: m.routed.Unpack(), unroutedSince: m.unroutedSince.Unpack(), visible: m.visible.Unpack(), excludedSince: m.excludedSince.Unpack(),
 	}
 }
 
-// NewMemory returns a memory that knows that no object and no cluster existed before. The
-// zero Memory knows nothing at all.
-func NewMemory() Memory { return newMemory(&Memory{}) }
+func (m *memory) pack() Memory {
+	return Memory{
+		known: m.known, placed: packed.Of(m.placed), removedSince: packed.Of(m.removedSince), unreferencedSince: packed.Of(m.unreferencedSince),
+		eligible: packed.Of(m.eligible), unpinnableSince: packed.Of(m.unpinnableSince), versions: packed.Of(m.versions), rendered: packed.Of(m.rendered),
+		routed: packed.Of(m.routed), unroutedSince: packed.Of(m.unroutedSince), visible: packed.Of(m.visible), excludedSince: packed.Of(m.excludedSince),
+	}
+}
+
+// NewMemory returns a memory that knows that no object and no cluster existed before.
+func NewMemory() Memory { return Memory{known: true} }
+
+// Fresh returns an empty memory, which knows whether anything existed before if m does.
+func (m Memory) Fresh() Memory { return Memory{known: m.known} }
 
 // Subject is the host, the version or the object that an entry of a Memory is about; the
 // other fields are zero.
@@ -63,62 +89,49 @@ type Subject struct {
 // Join merges m and others, which are about different subjects. If one of them knows nothing
 // at all, the result does not know whether anything else existed before.
 func (m Memory) Join(others ...Memory) Memory {
-	out := newMemory(&m)
-	known := m.placed != nil
-	m.copyTo(&out)
 	for i := range others {
-		others[i].copyTo(&out)
-		known = known && others[i].placed != nil
+		o := &others[i]
+		m.known = m.known && o.known
+		m.placed = m.placed.Add(o.placed)
+		m.removedSince = m.removedSince.Add(o.removedSince)
+		m.unreferencedSince = m.unreferencedSince.Add(o.unreferencedSince)
+		m.eligible = m.eligible.Add(o.eligible)
+		m.unpinnableSince = m.unpinnableSince.Add(o.unpinnableSince)
+		m.versions = m.versions.Add(o.versions)
+		m.rendered = m.rendered.Add(o.rendered)
+		m.routed = m.routed.Add(o.routed)
+		m.unroutedSince = m.unroutedSince.Add(o.unroutedSince)
+		m.visible = m.visible.Add(o.visible)
+		m.excludedSince = m.excludedSince.Add(o.excludedSince)
 	}
-	if !known {
-		out.placed = nil
-	}
-	return out
-}
-
-func (m *Memory) copyTo(out *Memory) {
-	maps.Copy(out.placed, m.placed)
-	maps.Copy(out.removedSince, m.removedSince)
-	maps.Copy(out.unreferencedSince, m.unreferencedSince)
-	maps.Copy(out.unpinnableSince, m.unpinnableSince)
-	maps.Copy(out.eligible, m.eligible)
-	maps.Copy(out.versions, m.versions)
-	maps.Copy(out.rendered, m.rendered)
-	maps.Copy(out.routed, m.routed)
-	maps.Copy(out.unroutedSince, m.unroutedSince)
-	maps.Copy(out.visible, m.visible)
-	maps.Copy(out.excludedSince, m.excludedSince)
-}
-
-// Fresh returns an empty memory: if m knows nothing at all, so does the result; otherwise the
-// result knows that nothing existed before.
-func (m Memory) Fresh() Memory {
-	if m.placed == nil {
-		return Memory{}
-	}
-	return NewMemory()
+	return m
 }
 
 // Divide splits m by the owners of its subjects. owner returns nil for a subject without one.
 func (m Memory) Divide(owner func(Subject) any) map[any]Memory {
-	d := divider[Memory]{owner: owner, parts: map[any]*Memory{}, fresh: NewMemory}
-	divide(&d, m.placed, ofCluster, func(m *Memory) map[Cluster]placement { return m.placed })
-	divide(&d, m.removedSince, ofCluster, func(m *Memory) map[Cluster]time.Time { return m.removedSince })
-	divide(&d, m.unreferencedSince, ofCluster, func(m *Memory) map[Cluster]time.Time { return m.unreferencedSince })
-	divide(&d, m.unpinnableSince, ofHost, func(m *Memory) map[string]time.Time { return m.unpinnableSince })
-	divide(&d, m.eligible, ofHost, func(m *Memory) map[string][]model.Backend { return m.eligible })
-	divide(&d, m.versions, ofVersion, func(m *Memory) map[route.Version]history { return m.versions })
-	divide(&d, m.rendered, ofObject, func(m *Memory) map[diag.Object]rendered { return m.rendered })
-	divide(&d, m.routed, ofVersion, func(m *Memory) map[route.Version]routeInPlace { return m.routed })
-	divide(&d, m.unroutedSince, ofVersion, func(m *Memory) map[route.Version]time.Time { return m.unroutedSince })
-	divide(&d, m.visible, ofObject, func(m *Memory) map[diag.Object]visibleSince { return m.visible })
-	divide(&d, m.excludedSince, func(x exclusion) Subject { return ofHost(x.host) }, func(m *Memory) map[exclusion]time.Time { return m.excludedSince })
-	out := make(map[any]Memory, len(d.parts))
-	for owner, part := range d.parts {
-		if m.placed == nil {
-			part.placed = nil
+	parts := map[any]*Memory{}
+	part := func(s Subject) *Memory {
+		of := owner(s)
+		if parts[of] == nil {
+			fresh := m.Fresh()
+			parts[of] = &fresh
 		}
-		out[owner] = *part
+		return parts[of]
+	}
+	divide(m.placed, ofCluster, func(s Subject) *packed.Map[Cluster, placement] { return &part(s).placed })
+	divide(m.removedSince, ofCluster, func(s Subject) *packed.Map[Cluster, time.Time] { return &part(s).removedSince })
+	divide(m.unreferencedSince, ofCluster, func(s Subject) *packed.Map[Cluster, time.Time] { return &part(s).unreferencedSince })
+	divide(m.unpinnableSince, ofHost, func(s Subject) *packed.Map[string, time.Time] { return &part(s).unpinnableSince })
+	divide(m.eligible, ofHost, func(s Subject) *packed.Map[string, []model.Backend] { return &part(s).eligible })
+	divide(m.versions, ofVersion, func(s Subject) *packed.Map[route.Version, history] { return &part(s).versions })
+	divide(m.rendered, ofObject, func(s Subject) *packed.Map[diag.Object, rendered] { return &part(s).rendered })
+	divide(m.routed, ofVersion, func(s Subject) *packed.Map[route.Version, routeInPlace] { return &part(s).routed })
+	divide(m.unroutedSince, ofVersion, func(s Subject) *packed.Map[route.Version, time.Time] { return &part(s).unroutedSince })
+	divide(m.visible, ofObject, func(s Subject) *packed.Map[diag.Object, visibleSince] { return &part(s).visible })
+	divide(m.excludedSince, func(x exclusion) Subject { return ofHost(x.host) }, func(s Subject) *packed.Map[exclusion, time.Time] { return &part(s).excludedSince })
+	out := make(map[any]Memory, len(parts))
+	for of, part := range parts {
+		out[of] = *part
 	}
 	return out
 }
@@ -128,22 +141,7 @@ func ofHost(host string) Subject        { return Subject{Host: host} }
 func ofVersion(v route.Version) Subject { return Subject{Version: v} }
 func ofObject(o diag.Object) Subject    { return Subject{Object: o} }
 
-// divider is one call of Divide in the making.
-type divider[M any] struct {
-	owner func(Subject) any
-	parts map[any]*M
-	fresh func() M
-}
-
-func divide[M any, K comparable, V any](d *divider[M], from map[K]V, of func(K) Subject, to func(*M) map[K]V) {
-	for key, value := range from {
-		owner := d.owner(of(key))
-		part := d.parts[owner]
-		if part == nil {
-			fresh := d.fresh()
-			part = &fresh
-			d.parts[owner] = part
-		}
-		to(part)[key] = value
-	}
+// divide adds each entry of from to the map that to returns for its subject.
+func divide[K comparable, V any](from packed.Map[K, V], of func(K) Subject, to func(Subject) *packed.Map[K, V]) {
+	from.Divide(func(key K) *packed.Map[K, V] { return to(of(key)) })
 }

@@ -24,11 +24,11 @@ type PendingCluster struct {
 
 // trackCluster records that c exists with the definition that fingerprint identifies.
 func (p *planner) trackCluster(c Cluster, fingerprint string) {
-	at, known := p.Memory.placed[c]
+	at, known := p.before.placed[c]
 	if !known || at.fingerprint != fingerprint {
-		_, removed := p.Memory.removedSince[c]
+		_, removed := p.before.removedSince[c]
 		// On the first plan nobody knows whether the name existed before.
-		firstPlan := p.Memory.placed == nil
+		firstPlan := !p.before.known
 		now := placement{fingerprint: fingerprint, since: p.Now, firstOfName: !firstPlan && !known && !removed, labels: p.labels[c]}
 		if known {
 			now.formerLabels = at.knownLabels(p)
@@ -68,7 +68,7 @@ func (p *planner) mayLeak(c Cluster) bool {
 
 // trackRemoved records since when clusters have been gone.
 func (p *planner) trackRemoved() {
-	trackGone(p, p.Memory.placed, p.next.placed, p.Memory.removedSince, p.next.removedSince)
+	trackGone(p, p.before.placed, p.next.placed, p.before.removedSince, p.next.removedSince)
 }
 
 // trackGone records in next since when the keys of before have been missing from now, for

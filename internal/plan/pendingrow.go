@@ -83,11 +83,11 @@ func (p *planner) trackRoutes(t *route.Table, seen *observed) {
 
 // routeOf returns what is known about the stored row of a version.
 func (p *planner) routeOf(v route.Version) routeInPlace {
-	at, known := p.Memory.routed[v]
-	_, removed := p.Memory.unroutedSince[v]
+	at, known := p.before.routed[v]
+	_, removed := p.before.unroutedSince[v]
 	switch {
 	case !known:
-		return routeInPlace{since: p.Now, maybeOlder: removed || p.Memory.placed == nil}
+		return routeInPlace{since: p.Now, maybeOlder: removed || !p.before.known}
 	case at.renamed:
 		return routeInPlace{since: p.Now, maybeOlder: true}
 	}
@@ -99,7 +99,7 @@ func (p *planner) routeOf(v route.Version) routeInPlace {
 // VirtualService comes or goes, for example. A plan writes that at once, and the version is
 // served before and after.
 func (p *planner) trackRenamed(r *route.Route, seen *observed) {
-	at, known := p.Memory.routed[r.Version]
+	at, known := p.before.routed[r.Version]
 	_, tracked := p.next.routed[r.Version]
 	leads := slices.ContainsFunc(seen.Overrides, func(o route.PlacedOverride) bool { return slices.Contains(r.AppendClusters(nil), o.To) })
 	if !known || tracked || !leads {
@@ -155,7 +155,7 @@ func (p *planner) pendingRow(t *route.Table, r *route.Route, seen *observed) *Pe
 // finishRoutes records since when versions have had no row, for as long as a proxy may
 // still have one, and sorts the pending rows.
 func (p *planner) finishRoutes() {
-	trackGone(p, p.Memory.routed, p.next.routed, p.Memory.unroutedSince, p.next.unroutedSince)
+	trackGone(p, p.before.routed, p.next.routed, p.before.unroutedSince, p.next.unroutedSince)
 	p.out.PendingRows = slices.DeleteFunc(p.out.PendingRows, func(r PendingRow) bool { return p.unobservable[r.Version] })
 	slices.SortFunc(p.out.PendingRows, func(a, b PendingRow) int {
 		return cmp.Or(compareVersions(a.Version, b.Version), a.Object.Compare(b.Object), cmp.Compare(a.Name, b.Name))

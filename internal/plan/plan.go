@@ -182,16 +182,19 @@ type planner struct {
 	diagnosed map[string]bool
 	// duplicates has the names that two desired objects share.
 	duplicates map[diag.Object]bool
-	next       Memory
-	out        Output
-	deletions  []Step
+	// before is the memory of the previous plan, next that of the next.
+	before, next memory
+	out          Output
+	deletions    []Step
 }
 
 // Plan returns the steps that may be taken now. An error is a bug: an object can't be
 // encoded.
 func Plan(in Input) (Output, error) {
-	p := &planner{Input: &in, index: newIndex(), drainDelay: max(in.Options.DrainDelay, in.Options.PropagationDelay), next: newMemory(&in.Memory)}
-	p.out.Routed, p.blocking = make(map[route.Version]Routed, len(in.Memory.routed)), map[Cluster]bool{}
+	p := &planner{Input: &in, index: newIndex(), drainDelay: max(in.Options.DrainDelay, in.Options.PropagationDelay), before: in.Memory.unpack()}
+	empty := NewMemory()
+	p.next = empty.unpack()
+	p.out.Routed, p.blocking = make(map[route.Version]Routed, len(p.before.routed)), map[Cluster]bool{}
 	p.unobservable = map[route.Version]bool{}
 	p.findDuplicates()
 	p.indexObserved()
@@ -212,7 +215,7 @@ func Plan(in Input) (Output, error) {
 		return Output{}, err
 	}
 	p.out.Steps = append(p.out.Steps, p.deletions...)
-	p.out.Memory, p.out.PendingClusters = p.next, p.pendingClusters()
+	p.out.Memory, p.out.PendingClusters = p.next.pack(), p.pendingClusters()
 	slices.SortStableFunc(p.out.Blocked, func(a, b Blocked) int {
 		return cmp.Or(a.Compare(b.Object), compareVersions(a.Version, b.Version))
 	})
@@ -247,7 +250,7 @@ func (p *planner) encode(name diag.Object, table *route.Table, rule *route.Subse
 	if err != nil {
 		return rendered{}, err
 	}
-	m, ok := p.Memory.rendered[name]
+	m, ok := p.before.rendered[name]
 	if !ok || m.digest != sum {
 		var data []byte
 		var diags []diag.Diagnostic

@@ -40,7 +40,7 @@ type history struct {
 
 // trackVersions records which versions came and went.
 func (p *planner) trackVersions() {
-	desired := make(map[route.Version]bool, len(p.Memory.versions))
+	desired := make(map[route.Version]bool, len(p.before.versions))
 	for i := range p.Result.Tables {
 		for j := range p.Result.Tables[i].Routes {
 			if r := &p.Result.Tables[i].Routes[j]; r.Kind == route.Override {
@@ -50,7 +50,7 @@ func (p *planner) trackVersions() {
 	}
 	released, labels := p.releasedVersions(), p.podLabels(desired)
 	for v := range desired {
-		h, known := p.Memory.versions[v]
+		h, known := p.before.versions[v]
 		switch {
 		case !known || !h.desired:
 			if !known || h.lost {
@@ -63,7 +63,7 @@ func (p *planner) trackVersions() {
 		h.released, h.labels = released[v], labels[v]
 		p.next.versions[v] = h
 	}
-	for v, h := range p.Memory.versions {
+	for v, h := range p.before.versions {
 		switch {
 		case desired[v]:
 		case h.desired:
@@ -76,7 +76,7 @@ func (p *planner) trackVersions() {
 			p.next.versions[v] = h
 		}
 	}
-	if p.Memory.placed == nil {
+	if !p.before.known {
 		p.trackUnseen(desired)
 	}
 }

@@ -48,7 +48,7 @@ func widens(before, after []string) bool {
 func (p *planner) trackVisibility() {
 	for i := range p.Result.Tables {
 		t := &p.Result.Tables[i]
-		before, now := p.Memory.visible[p.Backend.TableObject(t)], visibleSince{}
+		before, now := p.before.visible[p.Backend.TableObject(t)], visibleSince{}
 		for _, namespace := range namespacesOf(t.ExportTo) {
 			at, known := before.at(namespace)
 			if !known {

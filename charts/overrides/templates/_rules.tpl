@@ -41,7 +41,7 @@ DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
   verbs: [patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- if .Values.readinessGate.enabled }}
 # To report that ordinary traffic is pinned away from a pod.
 - apiGroups: [""]
