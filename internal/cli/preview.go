@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
@@ -29,6 +30,10 @@ behind it, or with --isolated, the preview gets a Service of its own. Before any
 printed, preview proves that ordinary traffic stays as it is and that an override reaches
 the preview; if either is not so, it prints nothing and exits with 1.
 
+With --preview-namespace the preview, with a Service of its own, is in a namespace that the
+Service permits. There it gets an alias (a Service of type ExternalName) of each Service in
+the namespace of the released pods, so that http://cart means the same.
+
 Objects go to stdout, diagnostics to stderr, and after these a line with the header that
 asks for the preview. Without the operator, apply the output of overrides generate too,
 which routes to the preview: before the preview if this shares the Service.`
@@ -43,6 +48,9 @@ overrides preview cart -n shop --image ghcr.io/shop/cart:pr-118 --name pr-118 | 
 helm template cart charts/cart -n shop > cart.yaml
 overrides preview cart -f cart.yaml --image ghcr.io/shop/cart:pr-118 --name pr-118 > preview.yaml
 overrides generate -f cart.yaml -f preview.yaml | kubectl apply -f - && kubectl apply -f preview.yaml
+
+# in a namespace of its own
+overrides preview checkout.shop -A --preview-namespace pr-118 --image ghcr.io/shop/checkout:pr-118 --name pr-118
 
 # say whose it is, and until when it is needed
 overrides preview cart -n shop --image ghcr.io/shop/cart:pr-118 --name pr-118 --owner alice --expires 3d`
@@ -73,6 +81,7 @@ func (a *app) previewCommand() *cobra.Command {
 	flags.StringVar(&o.Container, "container", "", "`container` that gets the image (default the only one, or that with the name of the Service or the workload)")
 	flags.IntVar(&o.Replicas, "replicas", 1, "`number` of pods")
 	flags.BoolVar(&o.Isolated, "isolated", false, "give the preview a Service of its own")
+	flags.StringVar(&o.Home, "preview-namespace", "", "`namespace` of the preview (default that of the Service), which must exist, and be one that may have versions of the Service")
 	flags.StringVar(&o.Owner, "owner", "", "`text` that says whose preview it is, for the annotation overrides.mesh/preview-owner")
 	flags.StringVar(&o.expires, "expires", "", "`time` when it is no longer needed, as 72h, 3d, or 2026-12-31T18:00:00Z, for the annotation overrides.mesh/expires: the operator removes its route then")
 	_, _ = cmd.MarkFlagRequired("name"), cmd.MarkFlagRequired("image")
@@ -124,6 +133,12 @@ func (a *app) preview(ctx context.Context, o *previewOptions, service string) er
 func (o *previewOptions) check(now time.Time) error {
 	if err := grammar.ValidateVersion(o.Version); err != nil {
 		return usagef("--name: %w", err)
+	}
+	if o.Home != "" && !o.fromFiles() && !o.allNamespaces {
+		return usagef("--preview-namespace: the Service is in another namespace: read both with -A, and name the Service as SERVICE.NAMESPACE")
+	}
+	if problems := validation.IsDNS1123Label(o.Home); o.Home != "" && len(problems) > 0 {
+		return usagef("--preview-namespace: %q is not the name of a namespace: %s", o.Home, problems[0])
 	}
 	if o.Image == "" || strings.ContainsFunc(o.Image, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return usagef("--image: %q is not the name of an image", o.Image)

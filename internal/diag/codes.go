@@ -146,6 +146,7 @@ const (
 	PreviewLabelsDiffer        Code = "PreviewLabelsDiffer"
 	PreviewPartLeftOut         Code = "PreviewPartLeftOut"
 	PreviewSharesVolume        Code = "PreviewSharesVolume"
+	PreviewNeedsObjects        Code = "PreviewNeedsObjects"
 	PreviewContainerNotExposed Code = "PreviewContainerNotExposed"
 	PreviewImageKept           Code = "PreviewImageKept"
 

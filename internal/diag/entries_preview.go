@@ -47,6 +47,10 @@ var previewEntries = []Entry{
 		"give the preview a claim of its own, or none",
 	},
 	{
+		PreviewNeedsObjects, Info, "The pods of a preview with a namespace of its own need objects there that the released pods have in theirs. They are not copied.",
+		"create them in the namespace of the preview, unless they are there",
+	},
+	{
 		PreviewContainerNotExposed, Warning, "The container that gets the image does not have a port that the Service leads to, while another one does.",
 		"check --container",
 	},

@@ -39,7 +39,7 @@ func stateOf(objects *discover.Objects, options model.Options, prepare func(*mod
 // warnings that the candidate brings about, each of which is reason enough to prefer a
 // Service of its own.
 func (m *maker) check(before *state, c *candidate) (string, error) {
-	objects, err := m.with(c)
+	objects, err := m.with(c.objects)
 	if err != nil {
 		return "", err
 	}
@@ -47,13 +47,14 @@ func (m *maker) check(before *state, c *candidate) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	m.leftAlone = nil
+	m.reason = nil
 	switch now := resultOf(after, m.service()); {
 	case now.State == compile.Skipped:
 		d := leftAlone(m.Base, now)
-		m.leftAlone = &d
+		m.reason = &d
 		return d.Message, nil
 	case !m.isRoutable(after):
+		m.reason = m.notPermitted(after)
 		return "no override would reach it", nil
 	}
 	difference := prove.Changes(before.State, after.State)
@@ -72,16 +73,20 @@ func (m *maker) check(before *state, c *candidate) (string, error) {
 	return "", nil
 }
 
-// with returns the objects with those of a candidate.
-func (m *maker) with(c *candidate) (*discover.Objects, error) {
+// with returns the objects before with some more, which take the place of Services of their
+// names.
+func (m *maker) with(more []Object) (*discover.Objects, error) {
 	out := *m.before
-	out.Workloads, out.Services = slices.Clone(out.Workloads), slices.Clone(out.Services)
-	for _, object := range c.objects {
+	out.Workloads = slices.Clone(out.Workloads)
+	out.Services = slices.DeleteFunc(slices.Clone(out.Services), func(s *corev1.Service) bool {
+		return slices.ContainsFunc(more, func(o Object) bool { return o.Kind == "Service" && o.Namespace == s.Namespace && o.Name == s.Name })
+	})
+	for _, object := range more {
 		document, err := json.Marshal(object.Content)
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", object.Object, err)
 		}
-		parsed := discover.Parse(document, m.Namespace, diag.Origin{})
+		parsed := discover.Parse(document, m.Home, diag.Origin{})
 		if len(parsed.Diagnostics) > 0 {
 			return nil, fmt.Errorf("read %s: %s", object.Object, parsed.Diagnostics[0].Message)
 		}
@@ -100,7 +105,7 @@ func (m *maker) deployed(snapshot *model.Snapshot) {
 	for i := range snapshot.Services {
 		s := &snapshot.Services[i]
 		for j := range s.Backends {
-			if b := &s.Backends[j]; s.Namespace == m.Namespace && (b.Workload == model.Workload{Kind: "Deployment", Name: m.name}) {
+			if b := &s.Backends[j]; s.Namespace == m.Home && (b.Workload == model.Workload{Kind: "Deployment", Name: m.name}) {
 				b.Pods, b.Ready, b.Wanted = m.Replicas, m.Replicas, m.Replicas
 			}
 		}
@@ -120,6 +125,19 @@ func (m *maker) isRoutable(s *state) bool {
 			return r.Kind == route.Override && r.Version == version && len(r.Destinations) > 0
 		})
 	})
+}
+
+// notPermitted returns the diagnostic that says that the Service does not permit a version in
+// the namespace of the preview; nil if there is none.
+func (m *maker) notPermitted(s *state) *diag.Diagnostic {
+	own := diag.Object{Kind: "Service", Namespace: m.Home, Name: m.serviceName}
+	at := slices.IndexFunc(s.diags, func(d diag.Diagnostic) bool { return d.Code == diag.PreviewNotPermitted && d.Object == own })
+	if at < 0 {
+		return nil
+	}
+	d := s.diags[at]
+	d.Severity = diag.Error // here it is why there is nothing to print
+	return &d
 }
 
 // newWarnings lists the warnings and errors of one state that another does not have.

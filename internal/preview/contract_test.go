@@ -1,13 +1,14 @@
 package preview_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -159,11 +160,16 @@ func keepsContract(t tester, text string, request preview.Request, where from) {
 		return
 	}
 	again := printed(t, before.preview(t, request))
-	if diff := cmp.Diff(printed(t, out), again); diff != "" {
+	if diff := gocmp.Diff(printed(t, out), again); diff != "" {
 		t.Errorf("made again it is another:\n%s", diff)
 	}
 	deployment, service := decode(t, out)
-	runsBeside(t, before, deployment, request)
+	if request.Home == "" {
+		runsBeside(t, before, deployment, request)
+	} else {
+		text += aliases(t, text, out, request)
+		before = read(t, text, where)
+	}
 	selectsItself(t, deployment, request)
 	matchesNoOther(t, before, deployment, service, request)
 
@@ -172,7 +178,7 @@ func keepsContract(t tester, text string, request preview.Request, where from) {
 	if len(difference.Changes)+len(difference.Opened) > 0 {
 		t.Errorf("ordinary traffic changes: %v, %v", difference.Changes, difference.Opened)
 	}
-	if diff := cmp.Diff(before.reached(request, nil), after.reached(request, nil)); diff != "" {
+	if diff := gocmp.Diff(before.reached(request, nil), after.reached(request, nil)); diff != "" {
 		t.Errorf("ordinary requests reach other workloads (-before +after):\n%s", diff)
 	}
 	header := map[string][]string{"x-override": {out.Member.String()}}
@@ -180,7 +186,7 @@ func keepsContract(t tester, text string, request preview.Request, where from) {
 		t.Errorf("%s reaches %v", out.Member, got)
 	}
 	replaced := after.preview(t, request)
-	if diff := cmp.Diff(again, printed(t, replaced)); diff != "" {
+	if diff := gocmp.Diff(again, printed(t, replaced)); diff != "" {
 		t.Errorf("made beside itself it is another:\n%s\n%v", diff, replaced.Diagnostics)
 	}
 }
@@ -228,7 +234,7 @@ func selectsItself(t tester, d *appsv1.Deployment, request preview.Request) {
 			t.Errorf("label %s: %s: %v", key, value, problems)
 		}
 	}
-	if own[compile.PreviewLabel] != "true" || *d.Spec.Replicas != 1 || d.Namespace != "shop" {
+	if own[compile.PreviewLabel] != "true" || *d.Spec.Replicas != 1 || d.Namespace != cmp.Or(request.Home, "shop") {
 		t.Errorf("labels %v, %d replicas, namespace %s", own, *d.Spec.Replicas, d.Namespace)
 	}
 	if s := d.Spec.Template.Spec.Containers; !slices.ContainsFunc(s, func(c corev1.Container) bool { return c.Image == request.Image }) {
@@ -252,7 +258,7 @@ func matchesNoOther(t tester, w *world, d *appsv1.Deployment, service *corev1.Se
 				Template corev1.PodTemplateSpec
 			}
 		}
-		if err := yaml.Unmarshal(document, &x); err != nil || x.Metadata.Name == d.Name {
+		if err := yaml.Unmarshal(document, &x); err != nil || x.Metadata.Name == d.Name || x.Metadata.Namespace != d.Namespace {
 			continue
 		}
 		name, isService := x.Kind+" "+x.Metadata.Name, x.Kind == "Service"
@@ -264,7 +270,7 @@ func matchesNoOther(t tester, w *world, d *appsv1.Deployment, service *corev1.Se
 		}
 		selects := matching(t, x.Spec.Selector, isService, d.Spec.Template.Labels)
 		switch {
-		case isService && x.Metadata.Name == request.Service && selects == (service != nil):
+		case isService && request.Home == "" && x.Metadata.Name == request.Service && selects == (service != nil):
 			t.Errorf("%s selects the preview: %t", name, selects)
 		case isService && service != nil && selects, !isService && selects:
 			t.Errorf("%s selects the preview's pods", name)
@@ -330,7 +336,7 @@ func matching(t tester, selector any, isService bool, of map[string]string) bool
 
 // reached lists the workloads that requests to a Service reach, with a header.
 func (w *world) reached(to preview.Request, header map[string][]string) []string {
-	at := slices.IndexFunc(w.made.Services, func(s compile.Service) bool { return s.Name == to.Service })
+	at := slices.IndexFunc(w.made.Services, func(s compile.Service) bool { return s.Name == to.Service && s.Namespace == to.Namespace })
 	host := w.made.Services[at].Host
 	clusters := []route.Cluster{{Host: host}}
 	for i := range w.made.Tables {

@@ -22,6 +22,7 @@
 //	label.go      labels that no other selector matches
 //	selector.go   selectors of workloads and of Services
 //	object.go     the Deployment and the Service
+//	home.go       what a namespace of its own takes
 //	check.go      whether a result does what it should
 //	tell.go       what users must know of the result
 package preview

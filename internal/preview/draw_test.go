@@ -20,9 +20,33 @@ func TestContract(t *testing.T) {
 			Version:  pick(t, "version", "pr-118", "pr-118", "v2", "Feature_X.1", "stable", strings.Repeat("a", 63)),
 			Isolated: rapid.IntRange(0, 4).Draw(t, "isolated") == 4,
 		}
+		if rapid.IntRange(0, 2).Draw(t, "elsewhere") == 2 {
+			request.Home, text = "pr-118", text+"---\n"+home(t)
+		}
 		t.Logf("%+v of\n%s", request, text)
 		keepsContract(t, text, request, pick(t, "where", files, cluster))
 	})
+}
+
+// home draws what is in the namespace of a preview, and its permission.
+func home(t *rapid.T) string {
+	parts := []string{`apiVersion: overrides.mesh/v1alpha1
+kind: OverridePolicy
+metadata: {name: previews, namespace: shop}
+spec: {targetRefs: [{kind: Service, name: cart}], previews: {namespaces: {from: All}}}
+`}
+	for label, document := range map[string]string{
+		"a workload there":                  workload("Deployment", "cart", "matchLabels: {app: cart}", "app: cart, tier: web"),
+		"another preview there":             workload("Deployment", "cart-pr-118", "matchLabels: {app: cart}", "app: cart, tier: web"),
+		"a Service of its own there":        service("cart", "app: cart", "ports: [{name: http, port: 80}]"),
+		"a Service for everything":          service("all", "tier: web", "ports: [{name: http, port: 80}]"),
+		"a Service with the preview's name": service("cart-pr-118", "app: web", "ports: [{name: http, port: 80}]"),
+	} {
+		if rapid.IntRange(1, 4).Draw(t, label) == 4 {
+			parts = append(parts, strings.ReplaceAll(document, "namespace: shop", "namespace: pr-118"))
+		}
+	}
+	return strings.Join(parts, "---\n")
 }
 
 func pick[T any](t *rapid.T, label string, values ...T) T {

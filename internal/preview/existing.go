@@ -17,8 +17,9 @@ type earlier struct {
 	workload *discover.Workload
 	// service is set if there is a Service of its own.
 	service bool
-	// taken is set if another Service has the name of its own one.
-	taken bool
+	// taken is another Service that has the name of its own one, or whose alias would have it;
+	// nil for none.
+	taken *diag.Object
 }
 
 // findExisting finds an earlier copy of the preview, which the result replaces. It reports
@@ -27,7 +28,7 @@ func (m *maker) findExisting() bool {
 	ok := m.isVersionFree()
 	m.before = m.Objects
 	for _, w := range m.Objects.Workloads {
-		if w.Namespace != m.Namespace || w.Name != m.name || w.Owned {
+		if w.Namespace != m.Home || w.Name != m.name || w.Owned {
 			continue
 		}
 		if w.Kind != "Deployment" || w.Template == nil || w.Template.All[compile.PreviewLabel] != "true" || w.Template.All[m.Settings.VersionLabel] != m.Version {
@@ -39,11 +40,12 @@ func (m *maker) findExisting() bool {
 	}
 	for i := range m.Snapshot.Services {
 		s := &m.Snapshot.Services[i]
-		if s.Namespace != m.Namespace || s.Name != m.serviceName {
+		if s.Name != m.serviceName || s.Namespace != m.Home && (s.Namespace != m.Namespace || s.VersionOf != "") {
 			continue
 		}
-		if s.BaseText() != m.Service || s.Version != "" && s.Version != m.Version {
-			m.earlier.taken = true
+		if s.Namespace != m.Home || !s.IsVersionOf(m.Base) || s.Version != "" && s.Version != m.Version {
+			taken := s.Object()
+			m.earlier.taken = &taken
 			continue
 		}
 		m.earlier.service = true
@@ -58,12 +60,12 @@ func (m *maker) findExisting() bool {
 func (m *maker) isVersionFree() bool {
 	for i := range m.Snapshot.Services {
 		s := &m.Snapshot.Services[i]
-		if s.Namespace != m.Namespace || s.Name != m.Service && s.BaseText() != m.Service {
+		if s.Object() != m.service() && !s.IsVersionOf(m.Base) {
 			continue
 		}
 		at := slices.IndexFunc(s.Backends, func(b model.Backend) bool {
 			isIt := s.VersionOf != "" && s.Version == m.Version || s.Version == "" && b.Labels[m.Settings.VersionLabel] == m.Version
-			return isIt && b.Workload != model.Workload{Kind: "Deployment", Name: m.name}
+			return isIt && (s.Namespace != m.Home || b.Workload != model.Workload{Kind: "Deployment", Name: m.name})
 		})
 		if at >= 0 {
 			m.report(diag.PreviewExists, s.Object(), "%s is version %s of Service %s already", s.Backends[at].Workload, m.Version, m.Service)
@@ -91,10 +93,10 @@ func (m *maker) withoutEarlier() *discover.Objects {
 	out := *m.Objects
 	out.Workloads = slices.DeleteFunc(slices.Clone(out.Workloads), func(w *discover.Workload) bool { return w == m.earlier.workload })
 	out.Pods = slices.DeleteFunc(slices.Clone(out.Pods), func(p *discover.Pod) bool {
-		return m.earlier.workload != nil && p.Namespace == m.Namespace && p.Workload == model.Workload{Kind: "Deployment", Name: m.name}
+		return m.earlier.workload != nil && p.Namespace == m.Home && p.Workload == model.Workload{Kind: "Deployment", Name: m.name}
 	})
 	out.Services = slices.DeleteFunc(slices.Clone(out.Services), func(s *corev1.Service) bool {
-		return m.earlier.service && s.Namespace == m.Namespace && s.Name == m.serviceName
+		return m.earlier.service && s.Namespace == m.Home && s.Name == m.serviceName
 	})
 	return &out
 }

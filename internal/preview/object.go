@@ -101,15 +101,18 @@ func (m *maker) workloadLabels(of map[string]string) map[string]string {
 // preview.
 const exportTo = "networking.istio.io/exportTo"
 
+// versionOf is the annotation of the Service of a preview that names the Service.
+const versionOf = discover.AnnotationPrefix + "version-of"
+
 // ownService returns the Service of the preview. It has no labels of the Service, by which
 // monitors may select it.
 func (m *maker) ownService(selector map[string]string) Object {
 	annotations := map[string]string{
-		discover.AnnotationPrefix + "version-of": m.Service,
-		discover.AnnotationPrefix + "version":    m.Version,
+		versionOf:                             m.baseText(),
+		discover.AnnotationPrefix + "version": m.Version,
 	}
 	if value := text(within(m.base, "metadata", "annotations"), exportTo); value != "" {
-		annotations[exportTo] = value
+		annotations[exportTo] = m.exportedTo(value)
 	}
 	var ports []any
 	for _, port := range items(within(m.base, "spec"), "ports") {
@@ -130,12 +133,15 @@ func (m *maker) object(kind, name string, labels, annotations map[string]string)
 	if !m.Expires.IsZero() {
 		annotations[discover.ExpiresAnnotation] = m.Expires.UTC().Format(time.RFC3339)
 	}
-	metadata := tree{"name": name, "namespace": m.Namespace, "labels": treeOf(labels)}
+	metadata := tree{"name": name, "namespace": m.Home}
+	if len(labels) > 0 {
+		metadata["labels"] = treeOf(labels)
+	}
 	if len(annotations) > 0 {
 		metadata["annotations"] = treeOf(annotations)
 	}
 	return Object{
-		Object:  diag.Object{Kind: kind, Namespace: m.Namespace, Name: name},
+		Object:  diag.Object{Kind: kind, Namespace: m.Home, Name: name},
 		Content: tree{"kind": kind, "metadata": metadata},
 	}
 }

@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -26,6 +27,8 @@ type Input struct {
 type Request struct {
 	// Service and Namespace name a Service of the snapshot.
 	Service, Namespace string
+	// Home is the namespace of the preview; empty for that of the Service.
+	Home string
 	// Version is the name of the version, a valid one.
 	Version string
 	Image   string
@@ -68,10 +71,17 @@ func (o *Object) YAML() ([]byte, error) {
 // its [Source.Documents], in JSON. An error is a bug.
 func Make(in Input, request Request, source *Source, documents map[diag.Object][]byte) (Output, error) {
 	m := &maker{Input: in, Request: request, Source: source, documents: documents}
+	m.Home = cmp.Or(m.Home, m.Namespace)
+	m.Isolated = m.Isolated || m.isElsewhere()
 	m.name = nameOf(source.Workload.Name, request.Version)
 	m.serviceName = nameOf(request.Service, request.Version)
 	if !m.findExisting() || !m.readTemplate() || !m.setImage() {
 		return Output{Diagnostics: diag.Sort(m.diags)}, nil
+	}
+	aliases := m.aliases()
+	var err error
+	if m.before, err = m.with(aliases); err != nil {
+		return Output{}, err
 	}
 	chosen, err := m.choose()
 	if err != nil {
@@ -80,7 +90,7 @@ func Make(in Input, request Request, source *Source, documents map[diag.Object][
 	out := Output{Member: m.member()}
 	if chosen != nil && m.replaces(chosen) {
 		m.tell(chosen)
-		out.Objects = chosen.objects
+		out.Objects = slices.Concat(aliases, chosen.objects)
 	}
 	out.Diagnostics = diag.Sort(m.diags)
 	return out, nil
@@ -94,7 +104,7 @@ type maker struct {
 	documents map[diag.Object][]byte
 	// name is that of the preview's workload, serviceName that of a Service of its own.
 	name, serviceName string
-	// before are the objects without an earlier copy of this preview.
+	// before are the objects without an earlier copy of this preview, but with its aliases.
 	before *discover.Objects
 	// earlier are what there is of an earlier copy.
 	earlier earlier
@@ -103,10 +113,14 @@ type maker struct {
 	source, template, base tree
 	// apart are the selectors of pods that the released pods don't run beside.
 	apart []selector
-	// leftAlone says why the Service is left alone with the last candidate; nil if it is not.
-	leftAlone *diag.Diagnostic
-	diags     []diag.Diagnostic
+	// reason is the diagnostic that says why no override would reach the last candidate; nil if
+	// there is none.
+	reason *diag.Diagnostic
+	diags  []diag.Diagnostic
 }
+
+// isElsewhere reports whether the preview has a namespace of its own.
+func (m *maker) isElsewhere() bool { return m.Home != m.Namespace }
 
 func (m *maker) report(code diag.Code, object diag.Object, format string, args ...any) {
 	m.diags = append(m.diags, diag.New(code, object, format, args...))
@@ -128,9 +142,8 @@ func (m *maker) choose() (*candidate, error) {
 			}
 		}
 	}
-	if m.earlier.taken {
-		object := diag.Object{Kind: "Service", Namespace: m.Namespace, Name: m.serviceName}
-		m.report(diag.PreviewExists, object, "it has the name that the Service of the preview would have, and is not version %s of Service %s", m.Version, m.Service)
+	if m.earlier.taken != nil {
+		m.report(diag.PreviewExists, *m.earlier.taken, "it has the name that the Service of the preview would have, and is not version %s of Service %s", m.Version, m.Service)
 		return nil, nil
 	}
 	own, problem := m.isolated()
@@ -142,8 +155,8 @@ func (m *maker) choose() (*candidate, error) {
 	switch {
 	case problem == "" && why != "" && !m.Isolated:
 		m.report(diag.PreviewIsolated, m.service(), "the preview gets a Service of its own: %s", why)
-	case problem != "" && m.leftAlone != nil:
-		m.diags = append(m.diags, *m.leftAlone)
+	case problem != "" && m.reason != nil:
+		m.diags = append(m.diags, *m.reason)
 		return nil, nil
 	case problem != "":
 		m.report(diag.PreviewNotRoutable, m.service(), "%s", problem)
@@ -173,7 +186,7 @@ func (m *maker) service() diag.Object { return m.Base.Object() }
 func (m *maker) member() grammar.Member {
 	out := grammar.Member{Service: m.Service, Version: m.Version}
 	if slices.ContainsFunc(m.Snapshot.Services, func(s model.Service) bool {
-		return s.Name == m.Service && s.Namespace != m.Namespace && s.VersionOf == ""
+		return s.Name == m.Service && s.Namespace != m.Namespace && s.VersionOf == "" && s.ExternalName == ""
 	}) {
 		out.Namespace = m.Namespace
 	}

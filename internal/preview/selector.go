@@ -23,11 +23,14 @@ type selector struct {
 	keys []string
 }
 
-// ofWorkloads are the selectors of all workloads in the namespace, and those by which the
-// released pods keep apart from others.
+// ofWorkloads are the selectors of all workloads in the namespace of the preview, and those
+// by which the released pods keep apart from others there.
 func (m *maker) ofWorkloads() []selector {
-	out := slices.Clone(m.apart)
-	for _, w := range workloadsOf(m.before, m.Namespace) {
+	var out []selector
+	if !m.isElsewhere() {
+		out = slices.Clone(m.apart)
+	}
+	for _, w := range workloadsOf(m.before, m.Home) {
 		if of := selectorOf(w); of != nil {
 			out = append(out, selector{diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, "would adopt", of, keysOf(w)})
 		}
@@ -35,11 +38,11 @@ func (m *maker) ofWorkloads() []selector {
 	return out
 }
 
-// ofServices are the selectors of all Services in the namespace.
+// ofServices are the selectors of all Services in the namespace of the preview.
 func (m *maker) ofServices() []selector {
 	var out []selector
 	for _, s := range m.before.Services {
-		if s.Namespace == m.Namespace && len(s.Spec.Selector) > 0 {
+		if s.Namespace == m.Home && len(s.Spec.Selector) > 0 {
 			object := diag.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
 			out = append(out, selector{object, "selects", labels.SelectorFromSet(s.Spec.Selector), slices.Sorted(maps.Keys(s.Spec.Selector))})
 		}
@@ -103,10 +106,10 @@ func (m *maker) matchingNoOther(sets ...map[string]string) map[string]string {
 		if len(set) == 0 {
 			continue
 		}
-		others := slices.ContainsFunc(workloadsOf(m.before, m.Namespace), func(w *discover.Workload) bool {
+		others := slices.ContainsFunc(workloadsOf(m.before, m.Home), func(w *discover.Workload) bool {
 			return w.Template != nil && model.HasLabels(w.Template.All, set)
 		}) || slices.ContainsFunc(m.before.Pods, func(p *discover.Pod) bool {
-			return p.Namespace == m.Namespace && model.HasLabels(p.Labels.All, set)
+			return p.Namespace == m.Home && model.HasLabels(p.Labels.All, set)
 		})
 		if !others {
 			return set

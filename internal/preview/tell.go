@@ -15,6 +15,7 @@ import (
 func (m *maker) tell(c *candidate) {
 	m.diags = append(m.diags, c.warnings...)
 	m.tellLabels(c)
+	m.tellNeeded(c)
 	if len(c.objects) == 1 {
 		m.report(diag.PreviewShared, c.objects[0].Object, "its pods are behind Service %s, so ordinary traffic must be pinned before they are ready; other objects that select %s, such as PodDisruptionBudgets, count them too",
 			m.Service, pairs(m.Base.Selector))

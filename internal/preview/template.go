@@ -78,7 +78,7 @@ func (m *maker) leaveOut() {
 	}
 	for _, volume := range items(spec, "volumes") {
 		claim := within(volume, "persistentVolumeClaim")
-		if readOnly, _ := claim["readOnly"].(bool); claim != nil && !readOnly {
+		if readOnly, _ := claim["readOnly"].(bool); claim != nil && !readOnly && !m.isElsewhere() {
 			m.report(diag.PreviewSharesVolume, m.workload(), "the preview mounts PersistentVolumeClaim %s, as the released pods do", text(claim, "claimName"))
 		}
 	}

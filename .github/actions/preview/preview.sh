@@ -11,6 +11,10 @@ for flag in namespace container owner expires; do
   [[ -z ${!variable:-} ]] || arguments+=("--$flag=${!variable}")
 done
 [[ -z ${PREVIEW_MANIFESTS:-} ]] || arguments+=("--filename=$PREVIEW_MANIFESTS")
+if [[ -n ${PREVIEW_HOME:-} ]]; then
+  arguments+=("--preview-namespace=$PREVIEW_HOME")
+  [[ -n ${PREVIEW_MANIFESTS:-} ]] || arguments+=(--all-namespaces)
+fi
 [[ ${PREVIEW_ISOLATED:-false} != true ]] || arguments+=(--isolated)
 
 messages=$(mktemp)
