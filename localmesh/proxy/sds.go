@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -160,13 +161,30 @@ func (s *secrets) secret(identity Identity, name string) (*anypb.Any, error) {
 			CertificateChain: inline(pair.Certificate), PrivateKey: inline(pair.Key),
 		}}
 	default:
-		return nil, status.Errorf(codes.NotFound, "there is no secret %q", name)
+		pair, found := fileCertificate(name)
+		if !found {
+			return nil, status.Errorf(codes.NotFound, "there is no secret %q", name)
+		}
+		secret.Type = &tlsv3.Secret_TlsCertificate{TlsCertificate: pair}
 	}
 	encoded, err := anypb.New(secret)
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
 	return encoded, nil
+}
+
+// fileCertificate returns the certificate of a Gateway's server that names files of its pod.
+// Istio's name for it is file-cert:CERTIFICATE~KEY (security.SdsCertificateConfig). A pod here
+// has the files of the machine, and its Envoy reads them.
+func fileCertificate(name string) (*tlsv3.TlsCertificate, bool) {
+	files, isFile := strings.CutPrefix(name, "file-cert:")
+	certificate, key, isPair := strings.Cut(files, "~")
+	return &tlsv3.TlsCertificate{CertificateChain: file(certificate), PrivateKey: file(key)}, isFile && isPair
+}
+
+func file(path string) *corev3.DataSource {
+	return &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: path}}
 }
 
 func inline(data []byte) *corev3.DataSource {

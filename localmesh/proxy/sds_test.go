@@ -154,6 +154,28 @@ func TestDeltaSecrets(t *testing.T) {
 	verify(t, decode(t, response.Resources[0].Resource), decode(t, response.Resources[1].Resource), "spiffe://cluster.local/ns/shop/sa/default")
 }
 
+// TestFileCertificate: a server of a Gateway gets the files that it names.
+func TestFileCertificate(t *testing.T) {
+	t.Parallel()
+	stream, err := sds(t).StreamSecrets(deadline(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := &discoveryv3.DiscoveryRequest{Node: nodeOf(t, "shop", ""), ResourceNames: []string{"file-cert:/tls/tls.crt~/tls/tls.key"}}
+	if err := stream.Send(request); err != nil {
+		t.Fatal(err)
+	}
+	response, err := stream.Recv()
+	if err != nil || len(response.Resources) != 1 {
+		t.Fatalf("%v %v", response, err)
+	}
+	secret := decode(t, response.Resources[0])
+	pair := secret.GetTlsCertificate()
+	if secret.Name != request.ResourceNames[0] || pair.CertificateChain.GetFilename() != "/tls/tls.crt" || pair.PrivateKey.GetFilename() != "/tls/tls.key" {
+		t.Errorf("%v", secret)
+	}
+}
+
 func TestSecretsErrors(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -161,6 +183,7 @@ func TestSecretsErrors(t *testing.T) {
 		want                    codes.Code
 	}{
 		{"no such secret", "shop", "other", codes.NotFound},
+		{"no such file", "shop", "file-cert:/tls/tls.crt", codes.NotFound},
 		{"nobody", "", "default", codes.InvalidArgument},
 	} {
 		t.Run(test.name, func(t *testing.T) {

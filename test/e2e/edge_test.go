@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/grammar"
-	"github.com/overrides-mesh/overrides/localmesh"
 )
 
 const edgeNamespace = "edge-entry"
@@ -61,28 +59,11 @@ type edgeFront struct {
 
 func openEdge(t *testing.T) *edgeFront {
 	t.Helper()
-	e := &edgeFront{front: front{mesh: mesh(t)}, clients: map[string]*http.Client{}}
-	text, err := os.ReadFile("testdata/edge.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.mesh.Apply(t.Context(), bytes.ReplaceAll(text, []byte("NAMESPACE"), []byte(edgeNamespace))); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.mesh.WaitReady(t.Context(), edgeNamespace); err != nil {
-		t.Fatal(err)
-	}
-	pods, err := e.mesh.Pods(t.Context(), edgeNamespace, "istio="+edgeNamespace)
-	if err != nil || len(pods) != 1 {
-		t.Fatalf("%d gateway pods, %v", len(pods), err)
-	}
-	e.gateways = []string{pods[0].Status.PodIP}
+	e := &edgeFront{front: front{mesh: mesh(t), namespaces: []string{edgeNamespace}}, clients: map[string]*http.Client{}}
+	e.apply(t, "testdata/edge.yaml", "")
+	e.findGateways(t)
 	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
-		client, err := e.mesh.Client(t.Context(), localmesh.Pod{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		client.Timeout = 5 * time.Second
+		client := e.newClient(t)
 		if version == "HTTP/2" {
 			protocols := &http.Protocols{}
 			protocols.SetUnencryptedHTTP2(true)

@@ -78,18 +78,17 @@ func TestGate(t *testing.T) {
 type gateTest struct {
 	mesh      *stage.Mesh
 	namespace string
-	args      []string
-	client    *http.Client
-	load      *load.Load
+	// args are flags of the operator.
+	args   []string
+	client *http.Client
+	load   *load.Load
 }
 
 func openGateTest(t *testing.T, m *stage.Mesh, namespace string, gated bool) *gateTest {
 	t.Helper()
-	g := &gateTest{mesh: m, namespace: namespace, args: []string{
-		"operator", "--kubeconfig", m.Kubeconfig, "--namespaces", namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
-	}}
+	g := &gateTest{mesh: m, namespace: namespace}
 	if gated {
-		g.args = append(g.args, g.webhook(t)...)
+		g.args = g.webhook(t)
 	}
 	if err := errors.Join(m.Apply(t.Context(), g.manifest(t, "shop")), m.WaitReady(t.Context(), namespace), m.Settle(t.Context())); err != nil {
 		t.Fatal(err)
@@ -153,7 +152,17 @@ func (g *gateTest) webhook(t *testing.T) []string {
 // start starts the operator, and returns a function that kills it.
 func (g *gateTest) start(t *testing.T) (kill func()) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), programs(t).Overrides, g.args...)
+	return operate(t, g.mesh, g.namespace, g.args...)
+}
+
+// operate starts an operator of namespaces, with more flags, and returns a function that kills
+// it. It ends with the test.
+func operate(t *testing.T, m *stage.Mesh, namespaces string, flags ...string) (kill func()) {
+	t.Helper()
+	args := append([]string{
+		"operator", "--kubeconfig", m.Kubeconfig, "--namespaces", namespaces, "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
+	}, flags...)
+	cmd := exec.CommandContext(t.Context(), programs(t).Overrides, args...)
 	p, err := process.Start(cmd, filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

@@ -28,9 +28,11 @@ const (
 	toggles = 50
 )
 
-// front is an application behind gateways, with pods in two namespaces.
+// front is an application behind gateways.
 type front struct {
 	mesh *stage.Mesh
+	// namespaces are those of the application and of its gateways, the application's first.
+	namespaces []string
 	// gateways are the addresses of the gateway pods.
 	gateways []string
 	client   *http.Client
@@ -80,43 +82,62 @@ func TestGateways(t *testing.T) {
 
 func openFront(t *testing.T) *front {
 	t.Helper()
-	f := &front{mesh: mesh(t)}
+	f := &front{mesh: mesh(t), namespaces: []string{frontDoor, frontDoor + "-edge"}}
 	f.apply(t, "testdata/gateway.yaml", "")
 	<-time.After(time.Second) // Kubernetes' ages are in seconds
 	f.apply(t, "testdata/gateway-younger.yaml", "kind: VirtualService")
-	for _, namespace := range []string{frontDoor, frontDoor + "-edge"} {
-		pods, err := f.mesh.Pods(t.Context(), namespace, "istio="+frontDoor)
+	f.findGateways(t)
+	f.client = f.newClient(t)
+	f.settle(t)
+	return f
+}
+
+// findGateways finds the gateway pod of each namespace.
+func (f *front) findGateways(t *testing.T) {
+	t.Helper()
+	for _, namespace := range f.namespaces {
+		pods, err := f.mesh.Pods(t.Context(), namespace, "istio="+f.namespaces[0])
 		if err != nil || len(pods) != 1 {
 			t.Fatalf("%d gateway pods in %s, %v", len(pods), namespace, err)
 		}
 		f.gateways = append(f.gateways, pods[0].Status.PodIP)
 	}
-	var err error
-	if f.client, err = f.mesh.Client(t.Context(), localmesh.Pod{}); err != nil {
-		t.Fatal(err)
-	}
-	f.client.Timeout = 5 * time.Second
-	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	f.settle(t)
-	return f
 }
 
-// apply applies the documents of a file that contain a text.
-func (f *front) apply(t *testing.T, file, with string) {
+// newClient returns a client outside of the mesh, which does not follow redirects.
+func (f *front) newClient(t *testing.T) *http.Client {
+	t.Helper()
+	client, err := f.mesh.Client(t.Context(), localmesh.Pod{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Timeout = 5 * time.Second
+	return client
+}
+
+// apply applies the documents of a file that contain a text, and waits for all pods. NAMESPACE
+// in it is the application's namespace; places are more texts to replace, and by what.
+func (f *front) apply(t *testing.T, file, with string, places ...string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for document := range bytes.SplitSeq(bytes.ReplaceAll(text, []byte("NAMESPACE"), []byte(frontDoor)), []byte("\n---\n")) {
-		if !bytes.Contains(document, []byte(with)) {
+	filled := strings.NewReplacer(append(places, "NAMESPACE", f.namespaces[0])...).Replace(string(text))
+	for document := range strings.SplitSeq(filled, "\n---\n") {
+		if !strings.Contains(document, with) {
 			continue
 		}
-		if err := f.mesh.Apply(t.Context(), document); err != nil {
+		if err := f.mesh.Apply(t.Context(), []byte(document)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, namespace := range []string{frontDoor, frontDoor + "-edge"} {
+	f.waitReady(t)
+}
+
+func (f *front) waitReady(t *testing.T) {
+	t.Helper()
+	for _, namespace := range f.namespaces {
 		if err := f.mesh.WaitReady(t.Context(), namespace); err != nil {
 			t.Fatal(err)
 		}

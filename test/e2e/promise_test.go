@@ -87,6 +87,7 @@ func meshOptions(t *testing.T) stage.MeshOptions {
 	options := stage.MeshOptions{Envoy: programtest.E2E.Envoy(t), CRDs: []string{crd}, Log: os.Stderr}
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	options.Programs = programs(t)
+	options.Images = pushes(t)
 	return options
 }
 

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/localmesh"
@@ -43,9 +42,7 @@ func (s *syncTest) isOverridable(t *testing.T, service, version string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.ContainsFunc(list.Items, func(e corev1.Event) bool {
-		return e.Reason == "VersionOverridable" && strings.Contains(e.Message, service+":"+version)
-	})
+	return hasEvent(list.Items, "VersionOverridable", service+":"+version)
 }
 
 // routeStopped stops an Envoy after the route to a version was written and before istiod

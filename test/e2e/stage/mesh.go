@@ -34,6 +34,9 @@ type Mesh struct {
 type MeshOptions struct {
 	Envoy    string
 	Programs Programs
+	// Images are programs that run instead of images, by repository; the sample runs instead
+	// of all others.
+	Images map[string]string
 	// CRDs are files with this project's kinds.
 	CRDs []string
 	// MeshConfig is Istio's, which overrides the fields set here; Revisions are the names
@@ -43,7 +46,7 @@ type MeshOptions struct {
 	Log        io.Writer
 }
 
-// StartMesh starts a mesh whose pods all run the sample.
+// StartMesh starts a mesh.
 func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 	istioPrograms, err := program.Build(ctx, program.Istio(), o.Log)
 	if err != nil {
@@ -51,8 +54,10 @@ func StartMesh(ctx context.Context, o MeshOptions) (*Mesh, error) {
 	}
 	config := map[string]any{"accessLogFile": "/dev/stdout", "accessLogFormat": accessLog}
 	maps.Copy(config, o.MeshConfig)
+	images := map[string]string{"*": o.Programs.Sample}
+	maps.Copy(images, o.Images)
 	mesh, err := localmesh.Start(ctx, localmesh.Options{
-		Log: o.Log, Envoy: o.Envoy, Images: map[string]string{"*": o.Programs.Sample}, CRDs: o.CRDs, MTLS: true,
+		Log: o.Log, Envoy: o.Envoy, Images: images, CRDs: o.CRDs, MTLS: true,
 		MeshConfig: config, Revisions: o.Revisions,
 	})
 	if err != nil {
