@@ -11,6 +11,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -53,6 +54,7 @@ func buildTables(ix *index, all *services, drafts []*draft, r *reporter) []route
 	var out []route.Table
 	for _, d := range drafts {
 		reportRejected(ix, d, r)
+		d.pinOnly = d.pinOnly || ix.rejected.TooLarge[istio.TableObject(&d.table)]
 		b := &builder{ix: ix, services: all, r: r, draft: d, withoutCarrier: withoutCarrier, table: d.table, routes: slices.Clone(d.routes)}
 		b.build()
 		out = append(out, b.table)

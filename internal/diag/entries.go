@@ -353,7 +353,7 @@ var entries = []Entry{
 		"remove versions that are no longer tested, or conditions that are not needed",
 	},
 	{
-		ObjectTooLarge, Error, "An object would be larger than the API server accepts. It is not written.",
+		ObjectTooLarge, Error, "An object would be larger than the API server accepts. A VirtualService is written without its overrides: it pins ordinary requests, and requests with an override are served as released. Other objects are not written.",
 		"remove versions that are no longer tested, or conditions that are not needed",
 	},
 	{
