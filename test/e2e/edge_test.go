@@ -15,6 +15,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 const edgeNamespace = "edge-entry"
@@ -55,11 +56,15 @@ func TestEdge(t *testing.T) {
 type edgeFront struct {
 	front
 	clients map[string]*http.Client
+	// onlyUTF8 says that Envoy follows no carrier with bytes that are not UTF-8, as it was up to
+	// 1.38 (docs/grammar.md).
+	onlyUTF8 bool
 }
 
 func openEdge(t *testing.T) *edgeFront {
 	t.Helper()
 	e := &edgeFront{front: front{mesh: mesh(t), namespaces: []string{edgeNamespace}}, clients: map[string]*http.Client{}}
+	e.onlyUTF8 = envoyMinor(t) < 39
 	e.apply(t, "testdata/edge.yaml", "")
 	e.findGateways(t)
 	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
@@ -74,6 +79,21 @@ func openEdge(t *testing.T) *edgeFront {
 	e.client = e.clients["HTTP/1.1"]
 	e.settle(t)
 	return e
+}
+
+// envoyMinor returns the minor version of Envoy 1: 40 for "envoy  version: COMMIT/1.40.0/…".
+func envoyMinor(t *testing.T) int {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), programtest.E2E.Envoy(t), "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var minor int
+	_, version, _ := strings.Cut(string(out), "/1.")
+	if _, err := fmt.Sscanf(version, "%d", &minor); err != nil {
+		t.Fatalf("%q has no version", out)
+	}
+	return minor
 }
 
 // install applies what overrides edge prints, twice: the second time changes nothing.
@@ -168,7 +188,14 @@ func (e *edgeFront) plays(t *testing.T, cases []atEdge, policy string) {
 	for version, client := range e.clients {
 		for _, c := range cases {
 			header, baggage := c.want(policy)
-			want := fmt.Sprintf("x-override %q, baggage %q, web:%s cart:%s", header, baggage, served(header, baggage, "web"), served(header, baggage, "cart"))
+			followed := [2]string{header, baggage}
+			for i, carrier := range followed {
+				if e.onlyUTF8 && strings.Contains(carrier, "\uFFFD") {
+					followed[i] = ""
+				}
+			}
+			web, cart := served(followed[0], followed[1], "web"), served(followed[0], followed[1], "cart")
+			want := fmt.Sprintf("x-override %q, baggage %q, web:%s cart:%s", header, baggage, web, cart)
 			if got, err := e.sendAtEdge(t.Context(), client, c); err != nil || got != want {
 				t.Errorf("%s %s %q\ngot  %s %v\nwant %s", version, c.host, c.lines, got, err, want)
 			}
