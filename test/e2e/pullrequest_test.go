@@ -121,30 +121,17 @@ func (*shop) linger(t *testing.T, ordinary *load.Load) {
 func (p *pullRequest) push(t *testing.T, image, expires string) {
 	t.Helper()
 	for _, service := range []string{"web", "cart"} {
-		printed := p.printed(t, "preview", service, "-n", p.namespace, "--image", image+":pr-118", "--name", "pr-118", "--isolated", "--owner", "alice", "--expires", expires)
+		printed := p.printed(t, "preview", service+"."+p.namespace, "-A", "--preview-namespace", p.own,
+			"--image", image+":pr-118", "--name", "pr-118", "--owner", "alice", "--expires", expires)
 		objects, err := controlplane.Decode(printed)
-		if err != nil || len(objects) != 2 {
+		if err != nil || len(objects) != 4 { // with the aliases of both Services
 			t.Fatalf("the preview of %s has %d objects, %v", service, len(objects), err)
-		}
-		for _, o := range objects {
-			p.move(o)
 		}
 		if err := p.mesh.ApplyObjects(t.Context(), objects...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p.waitReady(t)
-}
-
-// move moves an object of a preview into the namespace of the pull request, as
-// docs/recipes/namespace.md says.
-func (p *pullRequest) move(o *unstructured.Unstructured) {
-	o.SetNamespace(p.own)
-	annotations := o.GetAnnotations()
-	if of, is := annotations["overrides.mesh/version-of"]; is {
-		annotations["overrides.mesh/version-of"] = of + "." + p.namespace
-	}
-	o.SetAnnotations(annotations)
 }
 
 // event waits for an Event in a namespace.
