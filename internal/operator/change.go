@@ -224,6 +224,9 @@ func reasonOf(s *compile.Service) string {
 	case compile.Idle:
 		return out + "nothing to override"
 	case compile.Skipped:
+		if s.Reason == "" {
+			return out + s.Why
+		}
 		return out + "left alone (" + string(s.Reason) + ")"
 	}
 	for _, v := range s.Versions {

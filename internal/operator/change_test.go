@@ -56,6 +56,7 @@ func TestChangeReason(t *testing.T) {
 		{"shared", &shared, "cart: not pinned"},
 		{"idle", &compile.Service{Name: "cart", State: compile.Idle}, "cart: nothing to override"},
 		{"left alone", &compile.Service{Name: "cart", State: compile.Skipped, Reason: "OptedOut"}, "cart: left alone (OptedOut)"},
+		{"a version", &compile.Service{Name: "cart-v2", State: compile.Skipped, Why: "it is a version of Service cart"}, "cart-v2: it is a version of Service cart"},
 		{"gone", nil, "nothing needs it"},
 	}
 	for _, test := range tests {
