@@ -116,6 +116,13 @@ e2e-envoys: $(TESTCOUNT) ## Play the tests of gateways with the newest Envoy, an
 		ENVOY="$$envoy" OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) ./test/e2e -- -count=1 -timeout 30m -run '^Test($(AT_GATEWAYS))$$' $(TESTFLAGS) || exit 1; \
 	done
 
+.PHONY: e2e-browser
+e2e-browser: ## Walk through a preview with Chromium and Firefox, which must be installed, and keep pictures of it in docs/images; Linux
+	@for program in chromium chromedriver firefox-esr; do \
+		command -v $$program >/dev/null || { echo "$$program is not installed: apt-get install chromium chromium-driver firefox-esr" >&2; exit 1; }; \
+	done
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 OVERRIDES_PICTURES='$(CURDIR)/docs/images' go test -C test ./e2e -count=1 -run '^TestBrowser$$' -v $(TESTFLAGS)
+
 # The tests of requests through gateways.
 AT_GATEWAYS := Gateways|Edge|PullRequest|BoutiqueGateway
 
@@ -208,6 +215,11 @@ bench-docs: ## Write the results of the last make bench, bench-cost and the like
 bench-cost: bin/sample ## Measure what overrides cost ordinary traffic, on a mesh (ARGS='-rounds 15'); Linux
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/cost ./cmd/cost
 	@$(call measured,cost) $(ENVOY_RUN) bin/cost -sample bin/sample $(ARGS) | tee .cache/bench/cost.txt
+
+.PHONY: bench-gateway
+bench-gateway: build bin/sample ## Measure what 200 previews cost a gateway, on a mesh (ARGS='-previews 100 -rounds 5'); Linux; five minutes
+	@cd test/e2e && go build -buildvcs=false -o ../../bin/gateway ./cmd/gateway
+	@$(call measured,gateway) $(ENVOY_RUN) bin/gateway -sample bin/sample $(ARGS) | tee .cache/bench/gateway.txt
 
 .PHONY: bench-converge
 bench-converge: ## Measure how long hundreds of sidecars take to receive changes (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes

@@ -88,6 +88,7 @@ func meshOptions(t *testing.T) stage.MeshOptions {
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	options.Programs = programs(t)
 	options.Images = pushes(t)
+	options.Images[pageImage] = filepath.Join(shared.dir, pageImage)
 	return options
 }
 

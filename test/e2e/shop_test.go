@@ -87,7 +87,7 @@ func (s *shop) visit(ctx context.Context, client *http.Client, page string) (str
 	}
 	answer, err := chain.Decode(bytes.NewReader(body))
 	if err != nil {
-		return fmt.Sprintf("%d %.100s", response.StatusCode, body), nil
+		return fmt.Sprintf("%d %s", response.StatusCode, body), nil
 	}
 	return response.Request.URL.RequestURI() + " by " + strings.Join(answer.Path(), " "), nil
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/test/e2e/block"
 )
 
 // awaitEvent waits until a version is reported as overridable, checks that each Envoy
@@ -93,27 +93,13 @@ func (s *syncTest) awaitRoute(t *testing.T, service, version string) time.Time {
 // envoyOf finds the Envoy of a pod.
 func (s *syncTest) envoyOf(t *testing.T, pod localmesh.Pod) *os.Process {
 	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	pid, err := block.FindProxy(s.mesh.Dir, pod.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
-		// Processes come and go.
-		data, err := os.ReadFile(file)
-		text := string(data)
-		if err != nil || !strings.Contains(text, s.mesh.Dir) || !strings.Contains(text, pod.Name) || !strings.Contains(text, "--concurrency") {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		envoy, err := os.FindProcess(pid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return envoy
+	envoy, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("the Envoy of %s was not found", pod.Name)
-	return nil
+	return envoy
 }

@@ -8,31 +8,31 @@ import (
 // cost plots the cost for a sidecar of ordinary requests, and of requests for the last of
 // all versions.
 func cost(benchmarks string) (*canvas, error) {
-	t, err := readTable(benchmarks, "## What overrides cost ordinary traffic", "override routes", "ordinary row first", "request", "Envoy CPU µs/request")
+	t, err := readTable(benchmarks, "## What overrides cost ordinary traffic", "versions", "rows", "request", "Envoy CPU µs/request")
 	if err != nil {
 		return nil, err
 	}
 	p := plot{
 		title: "What a request costs the sidecar of its caller",
-		unit:  "CPU of the caller's Envoy, µs per request", axis: "override routes of the Service",
+		unit:  "CPU of the caller's Envoy, µs per request", axis: "versions of the Service",
 	}
-	for _, s := range []struct{ name, first, request string }{
-		{"ordinary request", "yes", "ordinary"},
-		{"ordinary request, without the ordinary row in front", "no", "ordinary"},
-		{"request for the version whose row is last", "yes", "last"},
+	for _, s := range []struct{ name, rows, request string }{
+		{"ordinary request", "all", "ordinary"},
+		{"ordinary request, without the ordinary row in front", "without the ordinary row", "ordinary"},
+		{"request for the version whose row is last", "all", "last"},
 	} {
 		values := series{name: s.name}
 		var labels []string
 		for _, row := range t.rows {
-			none := t.cell(row, "override routes") == "0" && t.cell(row, "request") == "ordinary"
-			if !none && (t.cell(row, "ordinary row first") != s.first || t.cell(row, "request") != s.request) {
+			none := t.cell(row, "versions") == "0" && t.cell(row, "request") == "ordinary"
+			if !none && (t.cell(row, "rows") != s.rows || t.cell(row, "request") != s.request) {
 				continue
 			}
 			value, err := number(t.cell(row, "Envoy CPU µs/request"))
 			if err != nil {
 				return nil, err
 			}
-			labels, values.values = append(labels, t.cell(row, "override routes")), append(values.values, value)
+			labels, values.values = append(labels, t.cell(row, "versions")), append(values.values, value)
 		}
 		p.labels, p.series = labels, append(p.series, values)
 	}

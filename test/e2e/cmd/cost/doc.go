@@ -3,11 +3,17 @@
 // with 0, 10, 100 and 1,000 versions, in turn, in one run.
 //
 //	ordinary   without an override
-//	last       with an override that matches the last of the override routes
+//	last       with an override that matches the last of the rows of versions
+//	set        with a set that matches the last of the rows of sets, which are behind these
 //	miss       with an override that matches none of them
 //
-// Each Service exists twice: as Overrides generates it, and ("bare") without the
-// row that takes ordinary requests first. Blocks of requests of all kinds alternate
-// in an order that changes each round; it prints medians over the rounds, as a
-// Markdown table. It judges nothing.
+// Each Service exists three times: as Overrides generates it, without the row that
+// takes ordinary requests first, and without the rows of sets. It prints medians over
+// the rounds, and what the proxy's memory is with all routes, as Markdown tables. It
+// judges nothing.
+//
+//	main.go      flags; starts the mesh, and deploys
+//	services.go  the Services and their objects
+//	measure.go   the kinds of requests
+//	report.go    the tables
 package main

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 	"time"
 
 	"github.com/overrides-mesh/overrides/localmesh"
+	"github.com/overrides-mesh/overrides/test/e2e/block"
 )
 
 //go:embed workloads.yaml
@@ -26,10 +25,7 @@ var workloads []byte
 type settings struct {
 	sample  string
 	counts  []int
-	rounds  int
-	block   time.Duration
-	workers int
-	seed    uint64
+	options block.Options
 }
 
 func main() {
@@ -43,13 +39,13 @@ func main() {
 }
 
 func parse() (settings, error) {
-	var s settings
+	s := settings{options: block.Options{Progress: os.Stderr}}
 	counts := flag.String("routes", "0,10,100,1000", "`numbers` of versions besides the released one")
 	flag.StringVar(&s.sample, "sample", "bin/sample", "the `program` that Pods run")
-	flag.IntVar(&s.rounds, "rounds", 15, "`times` that each block is measured")
-	flag.DurationVar(&s.block, "block", 500*time.Millisecond, "`length` of a block")
-	flag.IntVar(&s.workers, "workers", 4, "concurrent `requests`")
-	flag.Uint64Var(&s.seed, "seed", 1, "seed of the order of blocks")
+	flag.IntVar(&s.options.Rounds, "rounds", 15, "`times` that each block is measured")
+	flag.DurationVar(&s.options.Length, "block", 500*time.Millisecond, "`length` of a block")
+	flag.IntVar(&s.options.Workers, "workers", 4, "concurrent `requests`")
+	flag.Uint64Var(&s.options.Seed, "seed", 1, "seed of the order of blocks")
 	flag.Parse()
 	for text := range strings.SplitSeq(*counts, ",") {
 		n, err := strconv.Atoi(text)
@@ -74,7 +70,8 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, mesh.Stop()) }()
-	if err := deploy(ctx, mesh, all); err != nil {
+	held, err := deploy(ctx, mesh, all)
+	if err != nil {
 		return err
 	}
 	pod, err := mesh.Pod(ctx, namespace, "app=client")
@@ -86,54 +83,59 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	pid, err := findProxy(mesh.Dir)
-	if err != nil {
+	measured := kinds(client, all)
+	var blocks []*block.Block
+	for _, k := range measured {
+		blocks = append(blocks, k.Block)
+	}
+	if s.options.PID, err = block.FindProxy(mesh.Dir); err != nil {
 		return err
 	}
-	measured := blocks(all)
-	if err := measure(ctx, s, client, pid, measured); err != nil {
+	if err := block.Measure(ctx, s.options, blocks); err != nil {
 		return err
 	}
-	report(os.Stdout, measured)
+	report(os.Stdout, measured, held)
 	return nil
+}
+
+// holding is what the proxy has at a time, and its memory with it, in bytes.
+type holding struct {
+	what            string
+	objects, memory int64
 }
 
 // deploy applies workloads, subsets and routes, each when the proxy has received those
 // before.
-func deploy(ctx context.Context, mesh *localmesh.Mesh, all []service) error {
+func deploy(ctx context.Context, mesh *localmesh.Mesh, all []service) ([]holding, error) {
 	core, rules, routes, err := manifests(all)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := mesh.Apply(ctx, workloads, core); err != nil {
-		return err
+		return nil, err
 	}
 	if err := mesh.WaitReady(ctx, namespace); err != nil {
-		return err
+		return nil, err
 	}
-	for _, manifest := range [][]byte{rules, routes} {
-		if err := errors.Join(mesh.Apply(ctx, manifest), mesh.Settle(ctx)); err != nil {
-			return err
+	var out []holding
+	var objects int64
+	for _, part := range []struct {
+		what     string
+		manifest []byte
+	}{{"no subsets, no routes", nil}, {"subsets of all versions", rules}, {"… and the routes", routes}} {
+		objects += int64(len(part.manifest))
+		if err := errors.Join(mesh.Apply(ctx, part.manifest), mesh.Settle(ctx)); err != nil {
+			return nil, err
 		}
-	}
-	return nil
-}
-
-// measure runs all blocks in each round, in a new order, after a first round for warming
-// up.
-func measure(ctx context.Context, s settings, client *http.Client, pid int, all []*block) error {
-	random := rand.New(rand.NewPCG(s.seed, 0))
-	for round := range s.rounds + 1 {
-		for _, i := range random.Perm(len(all)) {
-			if err := all[i].run(ctx, client, pid, s.workers, s.block); err != nil {
-				return err
-			}
-			if round == 0 {
-				all[i].samples = nil
-			}
+		pid, err := block.FindProxy(mesh.Dir)
+		if err != nil {
+			return nil, err
 		}
-		fmt.Fprintf(os.Stderr, "\rround %d of %d", round, s.rounds)
+		memory, err := block.Memory(pid)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, holding{part.what, objects, memory})
 	}
-	fmt.Fprintln(os.Stderr)
-	return nil
+	return out, nil
 }

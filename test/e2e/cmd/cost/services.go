@@ -18,21 +18,48 @@ const (
 	last = "zz-last"
 )
 
+// rows says which rows a Service has.
+type rows string
+
+const (
+	none  rows = "–"
+	whole rows = "all"
+	// bare is without the row for ordinary requests.
+	bare rows = "without the ordinary row"
+	// withoutSets is without the rows of sets.
+	withoutSets rows = "without sets"
+)
+
+// has reports whether the rows include one of the generated ones.
+func (r rows) has(row *route.Route) bool {
+	switch r {
+	case bare:
+		return row.Kind != route.Ordinary
+	case withoutSets:
+		return row.Kind != route.Override || !row.Set
+	default:
+		return true
+	}
+}
+
 // service is a Service that is measured.
 type service struct {
 	name     string
 	versions int
-	// bare says that the row for ordinary requests was removed.
-	bare bool
+	rows     rows
 }
 
 func services(counts []int) []service {
 	var out []service
 	for _, n := range counts {
-		out = append(out, service{name: fmt.Sprintf("service-%d", n), versions: n})
-		if n > 0 {
-			out = append(out, service{name: fmt.Sprintf("bare-%d", n), versions: n, bare: true})
+		if n == 0 {
+			out = append(out, service{name: "service-0", rows: none})
+			continue
 		}
+		out = append(out,
+			service{name: fmt.Sprintf("service-%d", n), versions: n, rows: whole},
+			service{name: fmt.Sprintf("bare-%d", n), versions: n, rows: bare},
+			service{name: fmt.Sprintf("plain-%d", n), versions: n, rows: withoutSets})
 	}
 	return out
 }
@@ -54,11 +81,10 @@ func manifests(all []service) (core, rules, routes []byte, err error) {
 	}
 	result := compile.Compile(snapshot)
 	for i := range result.Tables {
-		// Bare Services are identified by the name of the Service that the object was
-		// generated for.
-		if slices.ContainsFunc(all, func(s service) bool { return s.bare && s.name == result.Tables[i].Owner }) {
-			result.Tables[i].Routes = slices.DeleteFunc(result.Tables[i].Routes, func(r route.Route) bool { return r.Kind == route.Ordinary })
-		}
+		// Owner is the name of the Service that the object is generated for.
+		t := &result.Tables[i]
+		of := all[slices.IndexFunc(all, func(s service) bool { return s.name == t.Owner })]
+		t.Routes = slices.DeleteFunc(t.Routes, func(r route.Route) bool { return !of.rows.has(&r) })
 	}
 	objects, _, err := istio.Objects(result.Tables, result.SubsetRules)
 	if err != nil {
