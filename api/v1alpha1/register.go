@@ -12,6 +12,9 @@ const GroupName = "overrides.mesh"
 // KindOverridePolicy is the kind of an [OverridePolicy].
 const KindOverridePolicy = "OverridePolicy"
 
+// KindGatewayOverridePolicy is the kind of a [GatewayOverridePolicy].
+const KindGatewayOverridePolicy = "GatewayOverridePolicy"
+
 // GroupVersion is the group and version of this package's types.
 var GroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
 
@@ -27,7 +30,7 @@ func Resource(name string) schema.GroupResource {
 }
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &OverridePolicy{}, &OverridePolicyList{})
+	scheme.AddKnownTypes(GroupVersion, &OverridePolicy{}, &OverridePolicyList{}, &GatewayOverridePolicy{}, &GatewayOverridePolicyList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -156,6 +156,14 @@ const (
 	EdgeHostNotServed   Code = "EdgeHostNotServed"
 	EdgePartLeftOut     Code = "EdgePartLeftOut"
 	EdgeOrderMatters    Code = "EdgeOrderMatters"
+
+	// Policies of gateways.
+	EdgePolicyInvalid        Code = "EdgePolicyInvalid"
+	EdgePolicyTargetNotFound Code = "EdgePolicyTargetNotFound"
+	EdgePolicyConflict       Code = "EdgePolicyConflict"
+	EdgeProxyTooOld          Code = "EdgeProxyTooOld"
+	EdgeClaimNotChecked      Code = "EdgeClaimNotChecked"
+	EdgeCutsStreams          Code = "EdgeCutsStreams"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.

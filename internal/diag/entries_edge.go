@@ -1,6 +1,6 @@
 package diag
 
-// edgeEntries are the codes of the command edge.
+// edgeEntries are the codes of the command edge, and of policies of gateways.
 var edgeEntries = []Entry{
 	{
 		EdgeGatewayNotKnown, Error, "Nothing says which pods the EnvoyFilter would be for. Nothing is printed.",
@@ -21,5 +21,29 @@ var edgeEntries = []Entry{
 	{
 		EdgeOrderMatters, Warning, "Several VirtualServices have routes for the ordinary host. Their copies have those for the preview hosts in the same order only if they are created in that order.",
 		"apply the copies in the order in which they are printed, the next one a second after the one before",
+	},
+	{
+		EdgePolicyInvalid, Error, "A field of a GatewayOverridePolicy is invalid. Nothing is made for the whole policy.",
+		"correct the field",
+	},
+	{
+		EdgePolicyTargetNotFound, Warning, "A GatewayOverridePolicy names a Gateway that does not exist in its namespace. Nothing is made for it.",
+		"correct spec.targetRef, or create the Gateway",
+	},
+	{
+		EdgePolicyConflict, Warning, "Several GatewayOverridePolicies are for one Gateway, or for Gateways with the same pods. The oldest is in force; if ages are equal, the first by name.",
+		"keep one policy for these pods, with all preview hosts, and delete the others",
+	},
+	{
+		EdgeProxyTooOld, Error, "A gateway has proxies that can't make the override header, and would refuse their whole listener. Nothing is made for its policy, so overrides that come from outside are not removed either.",
+		"update the gateway's pods to Istio 1.26 or newer, or don't let the Gateway follow overrides (follow: false)",
+	},
+	{
+		EdgeClaimNotChecked, Warning, "The policy of a gateway requires a claim, and nothing checks the tokens that have it. Nobody could have the claim, so the filter only removes overrides.",
+		"create a RequestAuthentication for the gateway's pods with a rule for that issuer",
+	},
+	{
+		EdgeCutsStreams, Info, "What installing the EnvoyFilter of a gateway costs, once: requests that are longer than Istio's drain time are cut.",
+		"",
 	},
 }

@@ -12,6 +12,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
 )
 
 func decodeVirtualService(doc []byte) (metav1.Object, error) {
@@ -28,6 +29,12 @@ func decodeDestinationRule(doc []byte) (metav1.Object, error) {
 
 func decodeGateway(doc []byte) (metav1.Object, error) {
 	object := &istionetv1.Gateway{}
+	_, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
+	return object, err
+}
+
+func decodeTokenCheck(doc []byte) (metav1.Object, error) {
+	object := &istiosecv1.RequestAuthentication{}
 	_, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
 	return object, err
 }

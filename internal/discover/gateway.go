@@ -26,20 +26,35 @@ func (r *reader) readGateways(groups []*group) {
 	for _, g := range r.Gateways {
 		r.snapshot.Gateways = append(r.snapshot.Gateways, r.readGateway(g))
 	}
+	r.applyGatewayPolicies()
+	r.addGatewayPods(groups, selectors)
+}
+
+// addGatewayPods adds the pods with the labels of selectors, and those of Gateways of the
+// Gateway API that have a policy.
+func (r *reader) addGatewayPods(groups []*group, selectors map[string]map[string]string) {
 	found := map[string]model.GatewayPods{}
-	add := func(namespace string, labels map[string]string) {
-		found[namespace+"/"+model.LabelString(labels)] = model.GatewayPods{Namespace: namespace, Labels: labels}
+	add := func(namespace string, labels map[string]string, versions []string) {
+		key := namespace + "/" + model.LabelString(labels)
+		p := model.GatewayPods{Namespace: namespace, Labels: labels, Proxies: slices.Clone(found[key].Proxies)}
+		for _, version := range versions {
+			p.Proxies = appendVersion(p.Proxies, version)
+		}
+		found[key] = p
 	}
 	for _, g := range groups {
 		for _, selector := range selectors {
 			if model.HasLabels(g.labels.All, selector) {
-				add(g.owner.namespace, g.labels.Kept)
+				add(g.owner.namespace, g.labels.Kept, g.routers)
 			}
+		}
+		if name := g.labels.All[model.GatewayNameLabel]; name != "" && r.hasPolicyInGatewayAPI(g.owner.namespace, name) {
+			add(g.owner.namespace, g.labels.Kept, g.routers)
 		}
 	}
 	for _, namespace := range r.snapshot.Options.GatewayNamespaces {
 		for _, selector := range selectors {
-			add(namespace, selector)
+			add(namespace, selector, nil)
 		}
 	}
 	r.snapshot.GatewayPods = slices.SortedFunc(maps.Values(found), model.GatewayPods.Compare)

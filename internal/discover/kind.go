@@ -34,6 +34,9 @@ type Kind struct {
 	// ready.
 	Needed bool
 	Scope  Scope
+	// Optional is set for kinds that only the policies of gateways need: an operator without
+	// these does not read them.
+	Optional bool
 	// Labels and Fields are selectors with which the API server leaves out objects that
 	// decide no route.
 	Labels, Fields string
@@ -147,6 +150,16 @@ var kinds = []Kind{
 	{
 		Group: v1alpha1.GroupName, Name: "OverridePolicy", Plural: "overridepolicies", Versions: v1alpha, Served: v1alpha, decode: decodePolicy,
 		Without: "only annotations count",
+	},
+	{
+		Group: v1alpha1.GroupName, Name: v1alpha1.KindGatewayOverridePolicy, Plural: "gatewayoverridepolicies", Versions: v1alpha, Served: v1alpha,
+		decode: decodeGatewayPolicy, Optional: true,
+		Without: "gateways have no policies",
+	},
+	{
+		Group: "security.istio.io", Name: "RequestAuthentication", Plural: "requestauthentications", Versions: istioVersions[:2], Served: istioVersions[:2],
+		Scope: Everywhere, decode: decodeTokenCheck, Optional: true,
+		Without: "policies of gateways that require a claim are not in force",
 	},
 }
 

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -31,6 +32,8 @@ type Objects struct {
 	Tags             []*Tag
 	Written          []*Written
 	Policies         []*v1alpha1.OverridePolicy
+	GatewayPolicies  []*v1alpha1.GatewayOverridePolicy
+	TokenChecks      []*istiosecv1.RequestAuthentication
 
 	// Cluster is set for objects of a cluster, whose pods are read; pods of YAML input are
 	// known by the templates of their workloads.
@@ -168,6 +171,10 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.Written, x, at)
 	case *v1alpha1.OverridePolicy:
 		return place(&o.Policies, x, at)
+	case *v1alpha1.GatewayOverridePolicy:
+		return place(&o.GatewayPolicies, x, at)
+	case *istiosecv1.RequestAuthentication:
+		return place(&o.TokenChecks, x, at)
 	}
 	return at
 }

@@ -30,6 +30,8 @@ type group struct {
 	wanted int
 	// noSidecar is set if any pod is known to have no sidecar.
 	noSidecar bool
+	// routers are the versions of the proxies of gateways.
+	routers []string
 }
 
 // ownerKey names the workload that owns pods.
@@ -114,6 +116,7 @@ func (r *reader) podGroups() []*group {
 		g.pods = append(g.pods, pod{name: p.Name, count: 1, ready: p.Ready})
 		// Injection adds nothing to a pod that exists.
 		g.noSidecar = g.noSidecar || p.sidecar != present
+		g.routers = appendVersion(g.routers, p.Router)
 	}
 	for _, t := range templates {
 		if !seen[t.owner] {
@@ -133,7 +136,7 @@ func (r *reader) barePods(byWorkload map[ownerKey]*group) []*group {
 		if p.Live && byWorkload[by] == nil {
 			out = append(out, &group{
 				owner: by, created: p.Created, labels: p.Labels, pods: []pod{{name: p.Name, count: 1}},
-				noSidecar: p.sidecar.isMissing(uninjected[p.Namespace]),
+				noSidecar: p.sidecar.isMissing(uninjected[p.Namespace]), routers: appendVersion(nil, p.Router),
 			})
 		}
 	}

@@ -39,6 +39,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.readPolicies()
 	r.readMesh()
 	r.readRoutes()
+	r.readGatewayPolicies()
 	r.readGateways(groups)
 	r.readMeshConfig()
 	r.readNamespaces()

@@ -92,6 +92,9 @@ type Pod struct {
 	Live, Ready bool
 	// Notes are the names of its annotations that are about Overrides.
 	Notes []string
+	// Router is the version of its proxy, if it is a gateway; empty if it is none, or if the
+	// name of the image does not say the version.
+	Router string
 
 	sidecar sidecar
 }
@@ -100,7 +103,7 @@ type Pod struct {
 func TrimPod(in *corev1.Pod) *Pod {
 	return &Pod{
 		Meta: metaOf(in), Labels: LabelsOf(in.Labels), Workload: workloadOf(in), Created: in.CreationTimestamp.Time,
-		Live: mayServe(in), Ready: isReady(in), Notes: notes(in.Annotations), sidecar: sidecarOf(&in.ObjectMeta, &in.Spec),
+		Live: mayServe(in), Ready: isReady(in), Notes: notes(in.Annotations), Router: routerVersion(&in.Spec), sidecar: sidecarOf(&in.ObjectMeta, &in.Spec),
 	}
 }
 
@@ -155,7 +158,9 @@ type Workload struct {
 	// Expires is the value of its annotation [ExpiresAnnotation]; empty for none.
 	Expires string
 	// Owned is set if it has an owner itself.
-	Owned   bool
+	Owned bool
+	// Router is the version of the proxies of its template, as that of a [Pod].
+	Router  string
 	sidecar sidecar
 	// TemplateOf names the Deployment whose template a Rollout uses; empty for its own.
 	TemplateOf string
@@ -171,6 +176,7 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 		Meta: metaOf(meta), Kind: kind, Created: meta.CreationTimestamp.Time, Replicas: 1,
 		Template: LabelsOf(template.Labels), Notes: notes(template.Annotations), Owned: metav1.GetControllerOfNoCopy(meta) != nil,
 		Expires: meta.Annotations[ExpiresAnnotation], sidecar: sidecarOf(&template.ObjectMeta, &template.Spec),
+		Router: routerVersion(&template.Spec),
 	}
 	out.Mislabelled = meta.Labels[previewKey] != "" && template.Labels[previewKey] == ""
 	out.Misplaced = ofServices(meta.Labels, template.Annotations, meta.Annotations)

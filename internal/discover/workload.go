@@ -37,8 +37,8 @@ func (r *reader) templates() []*group {
 			owner:   ownerKey{w.Namespace, model.Workload{Kind: w.Kind, Name: w.Name}},
 			expires: r.expiry(diag.Object{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, w.Expires),
 			created: w.Created, selector: w.Selector, labels: template,
-			noSidecar: w.sidecar.isMissing(uninjected[w.Namespace]),
-			pods:      []pod{{name: w.Name, count: w.Replicas}}, wanted: w.wanted(),
+			noSidecar: w.sidecar.isMissing(uninjected[w.Namespace]), routers: appendVersion(nil, w.Router),
+			pods: []pod{{name: w.Name, count: w.Replicas}}, wanted: w.wanted(),
 		})
 	}
 	return out

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -18,8 +19,10 @@ const (
 
 // Request says what to make. It is valid: see [ParsePreviewHost], [ValidateCookie].
 type Request struct {
-	// Gateway and Namespace name a Gateway, which need not be in the snapshot.
+	// Gateway and Namespace name a Gateway, which need not be in the snapshot. GatewayAPI is
+	// set if it is one of the Gateway API, whose pods are in its own namespace.
 	Gateway, Namespace string
+	GatewayAPI         bool
 	// Selector selects the pods of the gateway; nil for the Gateway's own selector.
 	Selector map[string]string
 	// PodNamespaces are the namespaces of these pods; empty for those in the snapshot.
@@ -30,6 +33,10 @@ type Request struct {
 	Cookie string
 	// Link asks for routes that answer links by setting the cookie.
 	Link bool
+	// Require is the claim that users need for overrides; nil for none. Provider is the
+	// external authorizer that is asked about them; empty for none.
+	Require  *v1alpha1.RequiredClaim
+	Provider string
 	// WithHosts asks for the objects that serve the preview hosts, and Credential is the name
 	// of the Secret with their certificate.
 	WithHosts  bool
@@ -38,8 +45,11 @@ type Request struct {
 
 // Output is the objects for an entry.
 type Output struct {
-	// Objects are in the order in which to apply them; none if there is an error.
+	// Objects are in the order in which to apply them; none if there is an error. The guards
+	// are in front of the filter, which makes headers.
 	Objects []encoded.Object
+	// Closed is set if the guard can't be made: the filter only removes overrides.
+	Closed bool
 	// Others are the other Gateways whose hosts the filter acts on, since they have the same
 	// pods.
 	Others      []diag.Object
@@ -49,9 +59,12 @@ type Output struct {
 // Make makes the objects for an entry. The snapshot is what is known of the cluster, and
 // only has to have options. An error is a bug.
 func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
-	m := &maker{Request: request, snapshot: snapshot}
+	given := *request
+	m := &maker{Request: &given, snapshot: snapshot}
 	m.gateway = m.findGateway()
 	m.findPods()
+	m.checkProxies()
+	m.checkGuard()
 	m.checkHosts()
 	if m.WithHosts && len(m.PreviewHosts) > 0 {
 		m.addServers()
@@ -60,7 +73,14 @@ func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
 	if worst, _ := diag.Worst(m.diags); worst == diag.Error {
 		return Output{Diagnostics: diag.Sort(m.diags)}, nil
 	}
-	out := Output{Others: m.others(), Diagnostics: diag.Sort(m.diags)}
+	out := Output{Others: m.others(), Diagnostics: diag.Sort(m.diags), Closed: m.closed}
+	for _, namespace := range m.namespaces {
+		guard, err := m.guard(namespace)
+		if err != nil {
+			return Output{}, err
+		}
+		out.Objects = append(out.Objects, guard...)
+	}
 	for _, namespace := range m.namespaces {
 		filter, err := m.filter(namespace)
 		if err != nil {
@@ -87,6 +107,8 @@ type maker struct {
 	// selector and namespaces are where the pods are.
 	selector   map[string]string
 	namespaces []string
+	// closed is set if the guard can't be made.
+	closed bool
 	// hosts are the objects that serve the preview hosts.
 	hosts []hostObject
 	diags []diag.Diagnostic

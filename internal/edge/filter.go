@@ -13,12 +13,14 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 	istioapi "istio.io/api/networking/v1alpha3"
+	typeapi "istio.io/api/type/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 const (
@@ -36,16 +38,13 @@ const (
 
 // filter returns the EnvoyFilter for the pods of a namespace.
 func (m *maker) filter(namespace string) (encoded.Object, error) {
-	meta := m.meta(namespace, m.Gateway+"-edge-overrides")
-	meta.Labels[istio.ManagedByLabel] = istio.ManagedBy
-	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Gateway)
+	meta := m.ownMeta(namespace, "-edge-overrides")
 	meta.Annotations = map[string]string{requiresAnnotation: requires}
 	patch, err := m.patch()
 	if err != nil {
 		return encoded.Object{}, fmt.Errorf("encode the filter: %w", err)
 	}
 	spec := &istioapi.EnvoyFilter{
-		WorkloadSelector: &istioapi.WorkloadSelector{Labels: m.selector},
 		ConfigPatches: []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{{
 			ApplyTo: istioapi.EnvoyFilter_NETWORK_FILTER,
 			Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
@@ -59,6 +58,18 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 			},
 			Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_MERGE, Value: patch},
 		}},
+	}
+	if m.GatewayAPI {
+		spec.TargetRefs = m.targetRefs()
+	} else {
+		spec.WorkloadSelector = &istioapi.WorkloadSelector{Labels: m.selector}
+	}
+	if len(m.PreviewHosts) > 0 {
+		location, err := m.location()
+		if err != nil {
+			return encoded.Object{}, fmt.Errorf("encode the filter of responses: %w", err)
+		}
+		spec.ConfigPatches = append(spec.ConfigPatches, location)
 	}
 	if m.Link {
 		links, err := m.links()
@@ -106,12 +117,19 @@ func (m *maker) mutations() []*mutationv3.HeaderMutation {
 	var out []*mutationv3.HeaderMutation
 	header := m.snapshot.Options.Header
 	if m.Policy == Strip {
-		out = append(out,
-			&mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: header}},
-			set(grammar.BaggageHeader, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS, ofBaggage()))
+		out = append(out, remove(header))
+	}
+	if m.Policy == Strip || m.isGuarded() {
+		// A guard does not see overrides in baggage.
+		out = append(out, set(grammar.BaggageHeader, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS, ofBaggage()))
+	}
+	if len(m.PreviewHosts) > 0 {
+		out = append(out, remove(previewHostHeader))
 	}
 	for _, p := range m.PreviewHosts {
-		out = append(out, set(header, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD, ofHost(p)))
+		out = append(out,
+			set(header, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD, ofHost(p)),
+			set(previewHostHeader, corev3.HeaderValueOption_ADD_IF_ABSENT, wholeHost(p)))
 	}
 	if m.Cookie != "" {
 		out = append(out,
@@ -119,6 +137,10 @@ func (m *maker) mutations() []*mutationv3.HeaderMutation {
 			set(header, corev3.HeaderValueOption_ADD_IF_ABSENT, ofCookieMembers(m.Cookie, header)...))
 	}
 	return out
+}
+
+func remove(header string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: header}}
 }
 
 func set(header string, action corev3.HeaderValueOption_HeaderAppendAction, value ...extraction) *mutationv3.HeaderMutation {
@@ -135,6 +157,19 @@ func (m *maker) meta(namespace, name string) metav1.ObjectMeta {
 		meta.Labels[istio.RevisionLabel] = m.gateway.Revision
 	}
 	return meta
+}
+
+// ownMeta is the metadata of an object of Overrides for the pods of the Gateway.
+func (m *maker) ownMeta(namespace, suffix string) metav1.ObjectMeta {
+	meta := m.meta(namespace, m.Gateway+suffix)
+	meta.Labels[istio.ManagedByLabel] = istio.ManagedBy
+	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Gateway)
+	return meta
+}
+
+// targetRefs references a Gateway of the Gateway API.
+func (m *maker) targetRefs() []*typeapi.PolicyTargetReference {
+	return []*typeapi.PolicyTargetReference{{Group: model.GatewayAPIGroup, Kind: "Gateway", Name: m.Gateway}}
 }
 
 // encode returns an object in canonical form.

@@ -54,6 +54,15 @@ func ofHost(p PreviewHost) extraction {
 	}
 }
 
+// wholeHost makes a copy of the host, with its port.
+func wholeHost(p PreviewHost) extraction {
+	return extraction{
+		domain:  "." + p.Domain,
+		pattern: fmt.Sprintf(`^(%s(?:\.[a-z0-9-]+){%d}(?::[0-9]+)?)$`, version, strings.Count(p.Domain, ".")+1),
+		made:    `\1`,
+	}
+}
+
 // ofCookie makes a set of a cookie whose value is one name, with "*:" before it or not.
 //
 // A request may have several lines of cookies, which Envoy joins with commas.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -9,6 +10,9 @@ import (
 )
 
 func (m *maker) findGateway() *model.Gateway {
+	if m.GatewayAPI {
+		return nil
+	}
 	at := slices.IndexFunc(m.snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == m.Namespace && g.Name == m.Gateway })
 	if at < 0 {
 		return nil
@@ -20,6 +24,9 @@ func (m *maker) findGateway() *model.Gateway {
 func (m *maker) findPods() {
 	m.selector = m.Selector
 	switch {
+	case m.GatewayAPI:
+		m.findGatewayAPIPods()
+		return
 	case len(m.selector) > 0:
 	case m.gateway == nil:
 		m.report(diag.EdgeGatewayNotKnown, m.object(), "the Gateway is not in the input, and no flag names its pods")
@@ -46,6 +53,34 @@ func (m *maker) findPods() {
 	// one, these would do everything twice.
 	if root := m.snapshot.Options.RootNamespace; slices.Contains(m.namespaces, root) {
 		m.namespaces = []string{root}
+	}
+}
+
+// findGatewayAPIPods finds the pods of a Gateway of the Gateway API, by the label that
+// istiod puts on them.
+func (m *maker) findGatewayAPIPods() {
+	m.selector = map[string]string{model.GatewayNameLabel: m.Gateway}
+	if !slices.ContainsFunc(m.snapshot.GatewayPods, func(p model.GatewayPods) bool {
+		return p.Namespace == m.Namespace && model.HasLabels(p.Labels, m.selector)
+	}) {
+		m.report(diag.EdgeGatewayNotKnown, m.object(), "namespace %s has no pods with the label %s: %s", m.Namespace, model.GatewayNameLabel, m.Gateway).
+			Fix = "create the Gateway, or label the pods of one that you run yourself"
+	}
+	m.namespaces = []string{m.Namespace}
+}
+
+// checkProxies reports proxies that are too old for the filter.
+func (m *maker) checkProxies() {
+	known := regexp.MustCompile(supported)
+	for _, p := range m.snapshot.GatewayPods {
+		if len(m.selector) == 0 || !model.HasLabels(p.Labels, m.selector) || m.GatewayAPI && p.Namespace != m.Namespace {
+			continue
+		}
+		for _, version := range p.Proxies {
+			if !known.MatchString(version) {
+				m.report(diag.EdgeProxyTooOld, m.object(), "its pods in namespace %s have proxies of Istio %s; the filter needs %s", p.Namespace, version, requires)
+			}
+		}
 	}
 }
 

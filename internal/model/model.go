@@ -8,6 +8,7 @@ import (
 
 	istioapi "istio.io/api/networking/v1alpha3"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
 )
 
@@ -31,8 +32,12 @@ type Snapshot struct {
 	// Entrances are the ways into the cluster that lead to Services.
 	Entrances []Entrance
 	Gateways  []Gateway
-	// GatewayPods are the pods that some Gateway selects.
+	// GatewayPods are the pods that some Gateway selects, or the policy of one.
 	GatewayPods []GatewayPods
+	// GatewayPolicies are the policies of Gateways, and TokenChecks what checks the tokens of
+	// requests at their pods.
+	GatewayPolicies []GatewayPolicy
+	TokenChecks     []TokenCheck
 	// Mesh is the mesh configuration about visibility.
 	Mesh MeshConfig
 	// Revisions is the revision of Istio of each namespace's proxies, if its labels say
@@ -335,6 +340,8 @@ type Gateway struct {
 	Spec *istioapi.Gateway
 	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned.
 	PinOnly bool
+	// Soft is the claim without which a request loses its override; nil for none.
+	Soft *v1alpha1.RequiredClaim
 }
 
 // Object returns the name of g for diagnostics.
@@ -348,10 +355,18 @@ func (g *Gateway) Selects(labels map[string]string) bool {
 	return HasLabels(labels, g.Spec.GetSelector())
 }
 
+// MayShare reports whether some pods may be those of both Gateways.
+func (g *Gateway) MayShare(other *Gateway) bool {
+	return g.Selects(other.Spec.GetSelector()) || other.Selects(g.Spec.GetSelector())
+}
+
 // GatewayPods are the pods of gateway proxies in a namespace that have the same labels.
 type GatewayPods struct {
 	Namespace string
 	Labels    map[string]string
+	// Proxies are the versions of Istio's proxies in them, as far as their images say so,
+	// sorted.
+	Proxies []string
 }
 
 // Compare orders pods by namespace and labels.

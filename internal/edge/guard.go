@@ -1,0 +1,114 @@
+package edge
+
+import (
+	"slices"
+
+	securityapi "istio.io/api/security/v1beta1"
+	typeapi "istio.io/api/type/v1beta1"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// A guard decides about requests with an override, after the filter has made it. So one guard
+// is for hosts, the cookie, and the header:
+//
+//	require, Hard   AuthorizationPolicy, DENY     403 without the claim
+//	require, Soft   rows of the companions        an ordinary request without the claim
+//	extAuthz        AuthorizationPolicy, CUSTOM   what the authorizer answers
+//
+// Preflights (OPTIONS) pass, since browsers send them without a session.
+
+// isGuarded reports whether requests with an override need something more.
+func (m *maker) isGuarded() bool { return m.Require != nil || m.Provider != "" }
+
+// checkGuard checks that tokens are checked at all. Where they are not, nobody could have the
+// claim, so the filter only removes overrides.
+func (m *maker) checkGuard() {
+	if m.Require == nil || slices.ContainsFunc(m.snapshot.TokenChecks, m.checksTokens) {
+		return
+	}
+	m.report(diag.EdgeClaimNotChecked, m.object(), "no RequestAuthentication for all of its pods accepts tokens of the issuer %s: the filter removes overrides, and makes none of hosts and cookies", m.Require.Issuer)
+	m.closed = true
+	m.Policy, m.PreviewHosts, m.Cookie, m.Link, m.WithHosts, m.Require = Strip, nil, "", false, false, nil
+}
+
+// checksTokens reports whether c checks tokens of the required issuer at the gateway's pods.
+func (m *maker) checksTokens(c model.TokenCheck) bool {
+	if !slices.Contains(c.Issuers, m.Require.Issuer) {
+		return false
+	}
+	root := m.snapshot.Options.RootNamespace
+	switch {
+	case len(c.Gateways) > 0:
+		return m.GatewayAPI && c.Namespace == m.Namespace && slices.Contains(c.Gateways, m.Gateway)
+	case !model.HasLabels(m.selector, c.Selector) && !m.selectsPods(c.Selector):
+		return false
+	}
+	return c.Namespace == root || len(m.namespaces) > 0 && !slices.ContainsFunc(m.namespaces, func(n string) bool { return n != c.Namespace })
+}
+
+// selectsPods reports whether all known pods of the gateway have some labels.
+func (m *maker) selectsPods(labels map[string]string) bool {
+	found := false
+	for _, p := range m.snapshot.GatewayPods {
+		if model.HasLabels(p.Labels, m.selector) && (len(m.PodNamespaces) == 0 || slices.Contains(m.PodNamespaces, p.Namespace)) {
+			if found = model.HasLabels(p.Labels, labels); !found {
+				return false
+			}
+		}
+	}
+	return found
+}
+
+// guard returns the objects of the guard for the pods of a namespace.
+func (m *maker) guard(namespace string) ([]encoded.Object, error) {
+	spec, suffix := m.authorization()
+	if spec == nil {
+		return nil, nil
+	}
+	if m.GatewayAPI {
+		spec.TargetRefs = m.targetRefs()
+	} else {
+		spec.Selector = &typeapi.WorkloadSelector{MatchLabels: m.selector}
+	}
+	meta := m.ownMeta(namespace, suffix)
+	object, err := encode("security.istio.io/v1", "AuthorizationPolicy", &meta, spec)
+	if err != nil {
+		return nil, err
+	}
+	return []encoded.Object{object}, nil
+}
+
+// authorization returns the specification of the guard, and the end of its name; nil if no
+// AuthorizationPolicy is needed. The two actions have different names, so that a change from
+// one to the other leaves no time without a guard.
+func (m *maker) authorization() (*securityapi.AuthorizationPolicy, string) {
+	overridden := &securityapi.Condition{Key: "request.headers[" + m.snapshot.Options.Header + "]", Values: []string{"*"}}
+	rule := func(conditions ...*securityapi.Condition) *securityapi.Rule {
+		return &securityapi.Rule{
+			To:   []*securityapi.Rule_To{{Operation: &securityapi.Operation{NotMethods: []string{"OPTIONS"}}}},
+			When: append([]*securityapi.Condition{overridden}, conditions...),
+		}
+	}
+	switch {
+	case m.Provider != "":
+		return &securityapi.AuthorizationPolicy{
+			Action:       securityapi.AuthorizationPolicy_CUSTOM,
+			ActionDetail: &securityapi.AuthorizationPolicy_Provider{Provider: &securityapi.AuthorizationPolicy_ExtensionProvider{Name: m.Provider}},
+			Rules:        []*securityapi.Rule{rule()},
+		}, "-authorize-overrides"
+	case m.Require == nil || m.Require.Mode == v1alpha1.GuardSoft:
+		return nil, ""
+	}
+	// Two rules, of which each denies: the conditions of one have to hold together.
+	return &securityapi.AuthorizationPolicy{
+		Action: securityapi.AuthorizationPolicy_DENY,
+		Rules: []*securityapi.Rule{
+			rule(&securityapi.Condition{Key: "request.auth.claims[" + m.Require.Claim + "]", NotValues: m.Require.Values}),
+			rule(&securityapi.Condition{Key: "request.auth.claims[iss]", NotValues: []string{m.Require.Issuer}}),
+		},
+	}, "-require-overrides"
+}

@@ -1,0 +1,149 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Cost says what the first installation of a filter costs, and each change of it.
+const Cost = "applying the EnvoyFilter for the first time, or changed, cuts requests through these gateway pods that are longer than Istio's drain time (45s by default), such as streams and WebSockets; applying it unchanged does nothing"
+
+// Entry is what a policy of a Gateway means.
+type Entry struct {
+	Policy *model.GatewayPolicy
+	// Reason says whether the policy applies to its target, as the condition Accepted does.
+	Reason string
+	Output
+}
+
+// IsAccepted reports whether the policy applies to its target.
+func (e *Entry) IsAccepted() bool { return e.Reason == v1alpha1.PolicyReasonAccepted }
+
+// Decide decides what the policies of a snapshot mean, by precedence. An error is a bug.
+func Decide(snapshot *model.Snapshot) ([]Entry, error) {
+	made := map[diag.Object]*model.GatewayPolicy{}
+	out := make([]Entry, len(snapshot.GatewayPolicies))
+	for i := range snapshot.GatewayPolicies {
+		e := &out[i]
+		e.Policy = &snapshot.GatewayPolicies[i]
+		if err := e.decide(snapshot); err != nil {
+			return nil, err
+		}
+		for _, o := range e.Objects {
+			if other := made[o.Object]; other != nil {
+				e.refuse(v1alpha1.PolicyReasonConflicted, diag.EdgePolicyConflict, "%s makes %s, which this policy would make, too", other.Object(), o.Object)
+				break
+			}
+		}
+		for _, o := range e.Objects {
+			made[o.Object] = e.Policy
+		}
+	}
+	return out, nil
+}
+
+// decide decides what one policy means.
+func (e *Entry) decide(snapshot *model.Snapshot) error {
+	p := e.Policy
+	request, err := requestOf(p)
+	known := slices.ContainsFunc(snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == p.Namespace && g.Name == p.Spec.TargetRef.Name })
+	switch {
+	case err != nil:
+		e.refuse(v1alpha1.PolicyReasonInvalid, diag.EdgePolicyInvalid, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return nil
+	case !p.ForGatewayAPI() && !known:
+		e.refuse(v1alpha1.PolicyReasonTargetNotFound, diag.EdgePolicyTargetNotFound, "there is no Gateway %s/%s", p.Namespace, p.Spec.TargetRef.Name)
+		return nil
+	case p.Older.Name != "":
+		e.refuse(v1alpha1.PolicyReasonConflicted, diag.EdgePolicyConflict, "%s is older, and is for the same Gateway or the same pods", p.Older)
+		return nil
+	}
+	e.Reason = v1alpha1.PolicyReasonAccepted
+	e.Output, err = Make(snapshot, request)
+	return err
+}
+
+func (e *Entry) refuse(reason string, code diag.Code, format string, args ...any) {
+	e.Reason, e.Output = reason, Output{Diagnostics: []diag.Diagnostic{diag.New(code, e.Policy.Object(), format, args...).At(e.Policy.Origin)}}
+}
+
+// requestOf returns what a policy asks for. It refuses what the API server refuses, since
+// manifests have not been there.
+func requestOf(p *model.GatewayPolicy) (*Request, error) {
+	spec := p.Spec
+	out := &Request{
+		Gateway: spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(),
+		Policy: Policy(spec.Header), Require: spec.Require, Link: spec.Link != nil && *spec.Link,
+	}
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if spec.TargetRef.Kind != "Gateway" || spec.TargetRef.Group != "networking.istio.io" && !out.GatewayAPI {
+		refuse("spec.targetRef: only Gateways can be targeted: kind Gateway, group networking.istio.io or %s", model.GatewayAPIGroup)
+	}
+	switch out.Policy {
+	case "":
+		out.Policy = Strip
+	case Strip, Trust:
+	default:
+		refuse("spec.header: %q is neither %s nor %s", out.Policy, Strip, Trust)
+	}
+	for i, h := range spec.PreviewHosts {
+		host, err := ParsePreviewHost(h.Host + "=" + h.For)
+		if err != nil {
+			refuse("spec.previewHosts[%d]: %w", i, err)
+		}
+		out.PreviewHosts = append(out.PreviewHosts, host)
+	}
+	if spec.Cookie != nil {
+		out.Cookie = *spec.Cookie
+	}
+	if spec.ExtAuthz != nil {
+		if out.Provider = spec.ExtAuthz.Provider; out.Provider == "" {
+			refuse("spec.extAuthz.provider: is missing")
+		}
+	}
+	if err := out.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return out, errors.Join(errs...)
+}
+
+// Validate returns an error if the parts of a request don't fit together.
+func (r *Request) Validate() error {
+	var errs []error
+	if err := CheckPreviewHosts(r.PreviewHosts); err != nil {
+		errs = append(errs, err)
+	}
+	if r.Cookie != "" {
+		errs = append(errs, ValidateCookie(r.Cookie))
+	} else if r.Link {
+		errs = append(errs, errors.New("links need a cookie: they set it"))
+	}
+	if r.Require != nil {
+		if r.Provider != "" {
+			errs = append(errs, errors.New("a required claim and an external authorizer exclude each other"))
+		}
+		errs = append(errs, validateClaim(r.Require))
+	}
+	return errors.Join(errs...)
+}
+
+func validateClaim(c *v1alpha1.RequiredClaim) error {
+	switch {
+	case c.Issuer == "":
+		return errors.New("the required claim needs an issuer")
+	case c.Claim == "" || strings.ContainsAny(c.Claim, "[]*@"):
+		return fmt.Errorf("%q is not the name of a claim", c.Claim)
+	case len(c.Values) == 0 || slices.ContainsFunc(c.Values, func(v string) bool { return v == "" || strings.Contains(v, "*") }):
+		return errors.New("the required claim needs values, without \"*\"")
+	case c.Mode != "" && c.Mode != v1alpha1.GuardHard && c.Mode != v1alpha1.GuardSoft:
+		return fmt.Errorf("%q is neither %s nor %s", c.Mode, v1alpha1.GuardHard, v1alpha1.GuardSoft)
+	}
+	return nil
+}
