@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/edge"
 	"github.com/overrides-mesh/overrides/internal/encoded"
@@ -35,6 +37,12 @@ With --link, a link such as https://shop.example.com/cart?x-override=pr-118 sets
 With --with-hosts, edge also prints a Gateway and VirtualServices that serve the preview
 hosts, as copies of those of the ordinary host.
 
+With --require or --ext-authz, edge also prints an AuthorizationPolicy that guards requests
+with an override. Tokens are checked by a RequestAuthentication of yours.
+
+If the input has a GatewayOverridePolicy for the Gateway, edge prints what it asks for. Flags
+must not say the same then.
+
 The labels and the namespace of the gateway's pods come from the input. No input is read if
 --selector and --gateway-namespace name them, unless -f or --with-hosts is given.`
 
@@ -54,6 +62,11 @@ type edgeOptions struct {
 	output, policy format
 	selector       string
 	previewHosts   []string
+	// claim, issuer and soft are the required claim.
+	claim, issuer string
+	soft          bool
+	// said is set if flags say what a policy would say.
+	said bool
 }
 
 func (a *app) edgeCommand() *cobra.Command {
@@ -69,11 +82,20 @@ func (a *app) edgeCommand() *cobra.Command {
 			return a.edge(ctx, o, args[0])
 		}),
 	}
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) {
+		for _, name := range []string{"header", "preview-host", "cookie", "link", "require", "ext-authz"} {
+			o.said = o.said || cmd.Flags().Changed(name)
+		}
+	}
 	flags := cmd.Flags()
 	flags.Var(&o.policy, "header", "what becomes of overrides that a request brings: Strip removes them, Trust keeps them")
 	flags.StringArrayVar(&o.previewHosts, "preview-host", nil, "`*.DOMAIN=HOST`: requests for NAME.DOMAIN ask for the set NAME, and are otherwise like those for HOST. Repeatable")
 	flags.StringVar(&o.Cookie, "cookie", "", "`name` of a cookie that asks for a set, or for up to three members joined by ~")
 	flags.BoolVar(&o.Link, "link", false, "answer GET requests with ?x-override=VALUE by setting the cookie, and lead to the page without it")
+	flags.StringVar(&o.claim, "require", "", "`CLAIM=VALUE[,VALUE...]` that the user's token must have for overrides; others get 403")
+	flags.StringVar(&o.issuer, "require-issuer", "", "`issuer` of that token, for which the gateway needs a RequestAuthentication")
+	flags.BoolVar(&o.soft, "soft", false, "with --require: requests without the claim lose the override, instead of getting 403")
+	flags.StringVar(&o.Provider, "ext-authz", "", "`name` of the external authorizer, in the mesh configuration, that is asked about requests with an override")
 	flags.StringVar(&o.selector, "selector", "", "`labels` of the gateway's pods, as in istio=ingressgateway (default the selector of the Gateway)")
 	flags.BoolVar(&o.WithHosts, "with-hosts", false, "also print the Gateway and the VirtualServices that serve the preview hosts")
 	flags.StringVar(&o.Credential, "credential-name", "", "`Secret` with the certificate of the preview hosts, for servers with TLS")
@@ -102,6 +124,9 @@ func (a *app) edge(ctx context.Context, o *edgeOptions, gateway string) error {
 	if o.Namespace, err = namespaceOf(snapshot, o.Gateway, o.Namespace); err != nil {
 		return err
 	}
+	if err := o.usePolicy(snapshot); err != nil {
+		return err
+	}
 	out, err := edge.Make(snapshot, &o.Request)
 	if err != nil {
 		return err
@@ -118,10 +143,30 @@ func (a *app) edge(ctx context.Context, o *edgeOptions, gateway string) error {
 	return verdict(diags, o.strict)
 }
 
+// usePolicy takes over the policy that the input has for the Gateway, if it has one.
+func (o *edgeOptions) usePolicy(snapshot *model.Snapshot) error {
+	for i := range snapshot.GatewayPolicies {
+		p := &snapshot.GatewayPolicies[i]
+		if p.Namespace != o.Namespace || p.Spec.TargetRef.Name != o.Gateway || p.Older.Name != "" {
+			continue
+		}
+		if o.said {
+			return usagef("%s is for this Gateway: change it, or leave out the flags that say the same", p.Object())
+		}
+		request, err := edge.RequestOf(p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Object(), err)
+		}
+		request.Selector, request.PodNamespaces, request.WithHosts, request.Credential = o.Selector, o.PodNamespaces, o.WithHosts, o.Credential
+		o.Request = *request
+	}
+	return nil
+}
+
 // edgeInput reads the input, if it is needed, and returns the diagnostics that are about it
 // as a whole.
 func (a *app) edgeInput(ctx context.Context, o *edgeOptions) (*model.Snapshot, []diag.Diagnostic, error) {
-	if !o.fromFiles() && !o.WithHosts && len(o.Selector) > 0 && len(o.PodNamespaces) > 0 {
+	if !o.fromFiles() && !o.WithHosts && o.Require == nil && len(o.Selector) > 0 && len(o.PodNamespaces) > 0 {
 		return &model.Snapshot{Options: o.options}, nil, o.input.check()
 	}
 	s, err := a.read(ctx, o.input)
@@ -163,13 +208,37 @@ func (o *edgeOptions) check() error {
 	} else if o.Link {
 		return usagef("--link needs --cookie NAME: it sets that cookie")
 	}
+	if err := o.checkGuard(); err != nil {
+		return err
+	}
+	o.tokenChecks = o.Require != nil
 	switch {
-	case o.Policy == edge.Trust && len(o.PreviewHosts) == 0 && o.Cookie == "":
+	case o.Policy == edge.Trust && len(o.PreviewHosts) == 0 && o.Cookie == "" && o.Require == nil && o.Provider == "":
 		return usagef("--header Trust changes nothing without --preview-host or --cookie")
-	case o.WithHosts && len(o.PreviewHosts) == 0:
+	case o.WithHosts && len(o.PreviewHosts) == 0 && o.said:
 		return usagef("--with-hosts needs --preview-host")
 	case o.Credential != "" && !o.WithHosts:
 		return usagef("--credential-name needs --with-hosts")
+	}
+	return nil
+}
+
+// checkGuard fills in the guard.
+func (o *edgeOptions) checkGuard() error {
+	switch claim, values, found := strings.Cut(o.claim, "="); {
+	case o.claim == "" && (o.issuer != "" || o.soft):
+		return usagef("--require-issuer and --soft need --require CLAIM=VALUE")
+	case o.claim == "":
+	case !found || o.issuer == "":
+		return usagef("--require: want CLAIM=VALUE[,VALUE...], and --require-issuer with the issuer of the tokens")
+	default:
+		o.Require = &v1alpha1.RequiredClaim{Issuer: o.issuer, Claim: claim, Values: strings.Split(values, ","), Mode: v1alpha1.GuardHard}
+		if o.soft {
+			o.Require.Mode = v1alpha1.GuardSoft
+		}
+	}
+	if err := o.Validate(); err != nil {
+		return usagef("%w", err)
 	}
 	return nil
 }
@@ -199,7 +268,7 @@ func (a *app) sayCost(o *edgeOptions, others []diag.Object) {
 	if o.quiet {
 		return
 	}
-	a.say("applying this EnvoyFilter for the first time, or changed, cuts requests through these gateway pods that are longer than Istio's drain time (45s by default), such as streams and WebSockets; it has no effect on other requests, and none when nothing has changed")
+	a.say("%s", edge.Cost)
 	for _, other := range others {
 		a.say("it also acts on the hosts of %s, which has the same pods", other)
 	}
@@ -221,12 +290,17 @@ func (a *app) writeEncoded(objects []encoded.Object, format string) error {
 			Items      []any  `json:"items"`
 		}{"v1", "List", items})
 	}
+	return writeDocuments(a.Out, objects)
+}
+
+// writeDocuments writes objects as YAML documents.
+func writeDocuments(w io.Writer, objects []encoded.Object) error {
 	for i := range objects {
 		text, err := objects[i].YAML()
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(a.Out, "---\n%s", text); err != nil {
+		if _, err := fmt.Fprintf(w, "---\n%s", text); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
@@ -18,6 +19,8 @@ const generateLong = `Generate reads Services and workloads, and prints the Dest
 VirtualServices that route requests by their override header. It prints nothing for
 Services that have nothing to override. The same input gives the same bytes, in whatever
 order it is read.
+
+It also prints what each GatewayOverridePolicy in the input asks for: guards, and an EnvoyFilter.
 
 Objects go to stdout, diagnostics to stderr. Generate reports documents that it can't read,
 and processes the others.
@@ -54,19 +57,19 @@ func (a *app) generateCommand() *cobra.Command {
 				return err
 			}
 			a.tell(in, s.diags)
-			objects, diags, selected := s.generated, s.diags, s.selected == nil || len(s.selected.services) > 0
+			objects, entries, diags, selected := s.generated, s.entries, s.diags, s.selected == nil || len(s.selected.services) > 0
 			s = nil // the memory for what was read is needed to print
 			write := writeYAML
 			if output.value == "json" {
 				write = writeJSON
 			}
-			if err := write(a.Out, objects); err != nil {
+			if err := write(a.Out, entries, objects); err != nil {
 				return err
 			}
 			switch {
 			case !selected:
 				a.say("no Service in the input has the labels %s", in.selector)
-			case len(objects) == 0:
+			case len(objects)+len(entries) == 0:
 				a.say("nothing to override: no objects are needed")
 			}
 			return verdict(diags, in.strict)
@@ -79,9 +82,13 @@ func (a *app) generateCommand() *cobra.Command {
 	return cmd
 }
 
-// writeYAML writes objects as documents, in order. All processors encode them, as many at
-// a time as the memory for a few of them allows.
-func writeYAML(w io.Writer, objects []istio.Unencoded) error {
+// writeYAML writes objects as documents, in order: first those of entries, so that nobody
+// follows an override that they would remove. All processors encode the others, as many at a
+// time as the memory for a few of them allows.
+func writeYAML(w io.Writer, entries []encoded.Object, objects []istio.Unencoded) error {
+	if err := writeDocuments(w, entries); err != nil {
+		return err
+	}
 	for batch := range slices.Chunk(objects, 64*runtime.GOMAXPROCS(0)) {
 		printed := make([][]byte, len(batch))
 		var group errgroup.Group
@@ -108,12 +115,15 @@ func writeYAML(w io.Writer, objects []istio.Unencoded) error {
 }
 
 // writeJSON writes objects as a List, one by one.
-func writeJSON(w io.Writer, objects []istio.Unencoded) error {
+func writeJSON(w io.Writer, entries []encoded.Object, objects []istio.Unencoded) error {
 	var b bytes.Buffer
 	b.WriteString("{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [")
-	for i := range objects {
-		o, err := objects[i].Encode()
-		if err != nil {
+	for i := range len(entries) + len(objects) {
+		var o encoded.Object
+		var err error
+		if i < len(entries) {
+			o = entries[i]
+		} else if o, err = objects[i-len(entries)].Encode(); err != nil {
 			return err
 		}
 		if i > 0 {
@@ -127,7 +137,7 @@ func writeJSON(w io.Writer, objects []istio.Unencoded) error {
 			return err
 		}
 	}
-	if len(objects) > 0 {
+	if len(entries)+len(objects) > 0 {
 		b.WriteString("\n  ")
 	}
 	b.WriteString("]\n}\n")

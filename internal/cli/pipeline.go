@@ -11,6 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/explain"
 	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -27,7 +29,10 @@ type state struct {
 	result    compile.Result
 	proof     prove.Report
 	generated []istio.Unencoded
-	diags     []diag.Diagnostic
+	// entries are the objects that policies of Gateways ask for, in the order in which to
+	// apply them.
+	entries []encoded.Object
+	diags   []diag.Diagnostic
 	// namespace is the only one to report on; empty for all. The input is all namespaces,
 	// since objects in one have effects in others.
 	namespace string
@@ -120,10 +125,16 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		return fmt.Errorf("generate: %w", err)
 	}
 	s.result, s.proof, s.generated = made.Result, made.Proof, made.Objects
+	entries, err := s.decideEntries()
+	if err != nil {
+		return err
+	}
+	diags = append(diags, entries...)
 	s.result.Diagnostics = diag.Fold(slices.Concat(diags, explain.Suggest(snapshot, s.result.Diagnostics)))
 	s.diags = slices.Clone(s.result.Diagnostics)
 	if s.namespace != "" {
 		s.generated = slices.DeleteFunc(s.generated, func(o istio.Unencoded) bool { return o.Namespace != s.namespace })
+		s.entries = slices.DeleteFunc(s.entries, func(o encoded.Object) bool { return o.Namespace != s.namespace })
 		s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {
 			return d.Object.Namespace != "" && d.Object.Namespace != s.namespace
 		})
@@ -141,6 +152,25 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	}
 	s.diags = diag.Sort(s.diags)
 	return nil
+}
+
+// decideEntries decides what the policies of Gateways mean, and returns the diagnostics.
+func (s *state) decideEntries() ([]diag.Diagnostic, error) {
+	entries, err := edge.Decide(s.snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("decide about policies of gateways: %w", err)
+	}
+	var diags []diag.Diagnostic
+	for i := range entries {
+		diags = append(diags, entries[i].Diagnostics...)
+		for _, o := range entries[i].Objects {
+			s.entries = append(s.entries, o)
+			if o.Kind == "EnvoyFilter" {
+				diags = append(diags, diag.New(diag.EdgeCutsStreams, o.Object, "%s", edge.Cost).At(entries[i].Policy.Origin))
+			}
+		}
+	}
+	return diags, nil
 }
 
 // nothingThere returns a diagnostic if -n names a namespace without Services; nil if it does

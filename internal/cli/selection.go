@@ -64,6 +64,7 @@ func (s *state) selectServices(selector labels.Selector) {
 		}
 	}
 	s.selected = chosen
+	s.entries = nil
 	s.generated = slices.DeleteFunc(s.generated, func(o istio.Unencoded) bool { return !chosen.objects[o.Object] })
 	s.diags = slices.DeleteFunc(s.diags, func(d diag.Diagnostic) bool {
 		return d.Object.Kind == "Service" && !chosen.services[d.Object]

@@ -81,7 +81,7 @@ func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
 		}
 		out.Objects = append(out.Objects, guard...)
 	}
-	for _, namespace := range m.namespaces {
+	for _, namespace := range m.filtered() {
 		filter, err := m.filter(namespace)
 		if err != nil {
 			return Output{}, err
@@ -96,6 +96,14 @@ func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
 		out.Objects = append(out.Objects, object)
 	}
 	return out, nil
+}
+
+// filtered returns the namespaces that need a filter: none if it would change nothing.
+func (m *maker) filtered() []string {
+	if len(m.mutations()) == 0 {
+		return nil
+	}
+	return m.namespaces
 }
 
 // maker makes the objects of one entry.

@@ -51,7 +51,7 @@ func Decide(snapshot *model.Snapshot) ([]Entry, error) {
 // decide decides what one policy means.
 func (e *Entry) decide(snapshot *model.Snapshot) error {
 	p := e.Policy
-	request, err := requestOf(p)
+	request, err := RequestOf(p)
 	known := slices.ContainsFunc(snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == p.Namespace && g.Name == p.Spec.TargetRef.Name })
 	switch {
 	case err != nil:
@@ -73,9 +73,9 @@ func (e *Entry) refuse(reason string, code diag.Code, format string, args ...any
 	e.Reason, e.Output = reason, Output{Diagnostics: []diag.Diagnostic{diag.New(code, e.Policy.Object(), format, args...).At(e.Policy.Origin)}}
 }
 
-// requestOf returns what a policy asks for. It refuses what the API server refuses, since
+// RequestOf returns what a policy asks for. It refuses what the API server refuses, since
 // manifests have not been there.
-func requestOf(p *model.GatewayPolicy) (*Request, error) {
+func RequestOf(p *model.GatewayPolicy) (*Request, error) {
 	spec := p.Spec
 	out := &Request{
 		Gateway: spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(),

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 )
@@ -27,6 +28,8 @@ type ClusterOptions struct {
 	Namespace string
 	// RootNamespace is Istio's, "istio-system" if it is empty.
 	RootNamespace string
+	// TokenChecks asks for RequestAuthentications, even if no policy requires a claim.
+	TokenChecks bool
 }
 
 // pageSize is how many objects one request asks for. Measured on 1,000 Services
@@ -67,6 +70,9 @@ func Cluster(ctx context.Context, config *rest.Config, options ClusterOptions) (
 		return nil, nil, err
 	}
 	if err := c.readGatewayPods(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := c.readTokenChecks(ctx); err != nil {
 		return nil, nil, err
 	}
 	return c.objects, c.diags, nil
@@ -160,6 +166,15 @@ func (c *cluster) readGatewayPods(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readTokenChecks reads what checks tokens at gateways, if it is asked for, or if a policy
+// requires a claim.
+func (c *cluster) readTokenChecks(ctx context.Context) error {
+	if !c.options.TokenChecks && !slices.ContainsFunc(c.objects.GatewayPolicies, func(p *v1alpha1.GatewayOverridePolicy) bool { return p.Spec.Require != nil }) {
+		return nil
+	}
+	return c.read(ctx, slices.DeleteFunc(discover.Kinds(), func(k discover.Kind) bool { return k.Name != tokenChecks }))
 }
 
 // newClient returns a client for any path of the API server.

@@ -22,12 +22,15 @@ type page func(ctx context.Context, request *rest.Request) (discover.Parsed, str
 func resources() []discover.Kind {
 	var out []discover.Kind
 	for _, k := range discover.Kinds() {
-		if k.Served != nil {
+		if k.Served != nil && k.Name != tokenChecks {
 			out = append(out, k)
 		}
 	}
 	return out
 }
+
+// tokenChecks is a kind that only policies with a required claim need.
+const tokenChecks = "RequestAuthentication"
 
 // protobuf costs the API server and us about a third of what JSON does.
 const protobuf = "application/vnd.kubernetes.protobuf,application/json"
