@@ -37,6 +37,8 @@ type Request struct {
 	// external authorizer that is asked about them; empty for none.
 	Require  *v1alpha1.RequiredClaim
 	Provider string
+	// By is the policy that asks for it; zero for none.
+	By diag.Object
 	// WithHosts asks for the objects that serve the preview hosts, and Credential is the name
 	// of the Secret with their certificate.
 	WithHosts  bool

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"encoding/json"
 	"fmt"
 
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
@@ -16,7 +15,6 @@ import (
 	typeapi "istio.io/api/type/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -27,6 +25,8 @@ const (
 	// requires is the text of the annotation about versions: %CEL% and re.extract came with
 	// Envoy 1.34.
 	requiresAnnotation = "overrides.mesh/requires"
+	// PolicyAnnotation names the policy that an object was made for.
+	PolicyAnnotation = "overrides.mesh/gateway-policy"
 	requires           = "Istio 1.26 (Envoy 1.34) or newer"
 	// supported matches the versions of Istio's proxies but for 1.0 to 1.25. An older proxy
 	// would refuse the whole listener: it keeps the listener without the filter.
@@ -39,7 +39,7 @@ const (
 // filter returns the EnvoyFilter for the pods of a namespace.
 func (m *maker) filter(namespace string) (encoded.Object, error) {
 	meta := m.ownMeta(namespace, "-edge-overrides")
-	meta.Annotations = map[string]string{requiresAnnotation: requires}
+	meta.Annotations[requiresAnnotation] = requires
 	patch, err := m.patch()
 	if err != nil {
 		return encoded.Object{}, fmt.Errorf("encode the filter: %w", err)
@@ -78,7 +78,7 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 		}
 		spec.ConfigPatches = append(spec.ConfigPatches, links...)
 	}
-	return encode("networking.istio.io/v1alpha3", "EnvoyFilter", &meta, spec)
+	return istio.Canonical(&meta, filterKind, spec)
 }
 
 // patch returns what is merged into the filter of a listener. A merge appends to the
@@ -162,34 +162,16 @@ func (m *maker) meta(namespace, name string) metav1.ObjectMeta {
 // ownMeta is the metadata of an object of Overrides for the pods of the Gateway.
 func (m *maker) ownMeta(namespace, suffix string) metav1.ObjectMeta {
 	meta := m.meta(namespace, m.Gateway+suffix)
+	meta.Annotations = map[string]string{}
 	meta.Labels[istio.ManagedByLabel] = istio.ManagedBy
 	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Gateway)
+	if m.By.Name != "" {
+		meta.Annotations[PolicyAnnotation] = m.By.Namespace + "/" + m.By.Name
+	}
 	return meta
 }
 
 // targetRefs references a Gateway of the Gateway API.
 func (m *maker) targetRefs() []*typeapi.PolicyTargetReference {
 	return []*typeapi.PolicyTargetReference{{Group: model.GatewayAPIGroup, Kind: "Gateway", Name: m.Gateway}}
-}
-
-// encode returns an object in canonical form.
-func encode(apiVersion, kind string, meta *metav1.ObjectMeta, spec proto.Message) (encoded.Object, error) {
-	type metadata struct {
-		Annotations map[string]string `json:"annotations,omitempty"`
-		Labels      map[string]string `json:"labels,omitempty"`
-		Name        string            `json:"name"`
-		Namespace   string            `json:"namespace"`
-	}
-	object := encoded.Object{Object: diag.Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}}
-	whole, err := protojson.Marshal(spec)
-	if err != nil {
-		return encoded.Object{}, fmt.Errorf("encode %s: %w", object.Object, err)
-	}
-	object.JSON, err = json.Marshal(struct {
-		APIVersion string          `json:"apiVersion"`
-		Kind       string          `json:"kind"`
-		Metadata   metadata        `json:"metadata"`
-		Spec       json.RawMessage `json:"spec"`
-	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
-	return object, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -75,7 +76,7 @@ func (m *maker) guard(namespace string) ([]encoded.Object, error) {
 		spec.Selector = &typeapi.WorkloadSelector{MatchLabels: m.selector}
 	}
 	meta := m.ownMeta(namespace, suffix)
-	object, err := encode("security.istio.io/v1", "AuthorizationPolicy", &meta, spec)
+	object, err := istio.Canonical(&meta, "AuthorizationPolicy", spec)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (e *Entry) refuse(reason string, code diag.Code, format string, args ...any
 func RequestOf(p *model.GatewayPolicy) (*Request, error) {
 	spec := p.Spec
 	out := &Request{
-		Gateway: spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(),
+		By: p.Object(), Gateway: spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(),
 		Policy: Policy(spec.Header), Require: spec.Require, Link: spec.Link != nil && *spec.Link,
 	}
 	var errs []error

@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -23,7 +24,7 @@ type hostObject struct {
 }
 
 func (o *hostObject) encode() (encoded.Object, error) {
-	return encode("networking.istio.io/v1", o.kind, &o.meta, o.spec)
+	return istio.Canonical(&o.meta, o.kind, o.spec)
 }
 
 // copyName is the name of the Gateway with the servers of preview hosts.

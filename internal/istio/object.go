@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"google.golang.org/protobuf/proto"
@@ -93,12 +94,15 @@ func Encode(unencoded []Unencoded) ([]Object, error) {
 	return out, nil
 }
 
+// apiVersions are those of the kinds that are not of [apiVersion].
+var apiVersions = map[string]string{"EnvoyFilter": "networking.istio.io/v1alpha3", "AuthorizationPolicy": "security.istio.io/v1"}
+
 // encode returns an object as JSON, without the empty fields that Kubernetes' types
 // print.
 func encode(meta *metav1.ObjectMeta, kind string, spec proto.Message) ([]byte, error) {
 	type metadata struct {
 		Annotations map[string]string `json:"annotations,omitempty"`
-		Labels      map[string]string `json:"labels"`
+		Labels      map[string]string `json:"labels,omitempty"`
 		Name        string            `json:"name"`
 		Namespace   string            `json:"namespace"`
 	}
@@ -111,5 +115,5 @@ func encode(meta *metav1.ObjectMeta, kind string, spec proto.Message) ([]byte, e
 		Kind       string          `json:"kind"`
 		Metadata   metadata        `json:"metadata"`
 		Spec       json.RawMessage `json:"spec"`
-	}{apiVersion, kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
+	}{cmp.Or(apiVersions[kind], apiVersion), kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
 }

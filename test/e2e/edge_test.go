@@ -46,6 +46,7 @@ func TestEdge(t *testing.T) {
 			}
 		})
 		t.Run(policy+"/Preview", func(t *testing.T) { e.preview(t) })
+		t.Run(policy+"/Location", func(t *testing.T) { e.locations(t) })
 	}
 	t.Logf("%d requests with HTTP/1.1 and HTTP/2, %d ordinary ones", len(cases), len(ordinary))
 	e.install(t, "Strip", "--link")
@@ -172,7 +173,7 @@ func ordinaryAtEdge() []asked {
 	var out []asked
 	for _, header := range [][2]string{{}, {"Cookie", "a=b; session=x-override"}, {"Baggage", "userId=alice"}, {"Origin", "https://app.example.com"}} {
 		for _, host := range []string{"shop.example.com", "other.example.com", "preview.shop.example.com", "www.shop.example.com"} {
-			for _, path := range []string{"/", "/old/x", "/api/x", "/a?x-override=v2"} {
+			for _, path := range []string{"/", "/old/x", "/api/x", "/away/x", "/a?x-override=v2"} {
 				for _, port := range []int{80, 8080} {
 					out = append(out, asked{"GET", host, path, port, header}, asked{"POST", host, path, port, header})
 				}
@@ -272,13 +273,39 @@ func (e *edgeFront) sendAtEdge(ctx context.Context, client *http.Client, c atEdg
 	return fmt.Sprintf("x-override %q, baggage %q, web:%s cart:%s", joined(seen["X-Override"]), joined(seen["Baggage"]), answer.Version, answer.Calls[0].Version), nil
 }
 
+// locations compares where applications lead requests for a preview host: back to it, if they
+// lead to the ordinary host.
+func (e *edgeFront) locations(t *testing.T) {
+	t.Helper()
+	const preview = "v2" + edgePreview
+	for path, want := range map[string]string{
+		"/away/":          "http://" + preview + "/b?c=d#e",
+		"/away-tls/":      "https://" + preview,
+		"/away-suffix/":   "https://shop.example.com.evil.example.org/b",
+		"/away-user/":     "https://a@shop.example.com/b",
+		"/away-relative/": "/b",
+	} {
+		for _, spoofed := range []string{"", "evil" + edgePreview, "evil.example.org"} {
+			a := asked{"GET", preview, path, 80, [2]string{"X-Preview-Host", spoofed}}
+			if got, err := e.send(t.Context(), e.gateways[0], a); err != nil || !strings.Contains(got, "Location: "+want+";") {
+				t.Errorf("%v\ngot  %s %v\nwant %s", a, got, err, want)
+			}
+		}
+		// The ordinary host leads where the application says.
+		a := asked{"GET", edgeShop, path, 80, [2]string{"X-Preview-Host", preview}}
+		if got, err := e.send(t.Context(), e.gateways[0], a); err != nil || strings.Contains(got, edgePreview) {
+			t.Errorf("%v leads to a preview host: %s %v", a, got, err)
+		}
+	}
+}
+
 // preview sends requests for preview hosts: they get what those for the ordinary host get,
 // from the previews, and are not led away.
 func (e *edgeFront) preview(t *testing.T) {
 	t.Helper()
 	var requests, like []asked
 	for _, method := range []string{"GET", "POST", "OPTIONS"} {
-		for _, path := range []string{"/", "/old/x", "/api/x", "/x?q=1"} {
+		for _, path := range []string{"/", "/old/x", "/api/x", "/away/x", "/x?q=1"} {
 			a := asked{method, edgeShop, path, 80, [2]string{"Origin", "https://app.example.com"}}
 			like = append(like, a)
 			a.host = "v2" + edgePreview

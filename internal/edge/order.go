@@ -1,0 +1,134 @@
+package edge
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// Writes is the input of [Next].
+type Writes struct {
+	Wanted   []encoded.Object
+	Observed []plan.Observed
+	// Written is when an object was last written or deleted; Started is used for others.
+	Written map[diag.Object]time.Time
+	Started time.Time
+	Now     time.Time
+	// Delay is how long proxies may take to receive an object.
+	Delay time.Duration
+}
+
+// stage is a part of the objects of one gateway.
+type stage int
+
+const (
+	wantedGuards stage = iota
+	filters
+	otherGuards
+	stages
+)
+
+// Next returns the writes that may be made now, and when to call it again; zero for never.
+// For each gateway there are three stages. Each begins when proxies have received the writes
+// of the one before:
+//
+//	guards that are wanted       made first, so that no header is made without them
+//	filters                      written if different; deleted if not wanted
+//	guards that are not wanted   deleted last, when nothing makes headers for them
+//
+// A filter and its guards are in the same listener of a proxy. So a connection that is open
+// while they change has the old ones or the new ones, and never a filter without its guard.
+func Next(in *Writes) ([]plan.Step, time.Time) {
+	groups := map[string]*[stages][]plan.Step{}
+	add := func(s stage, action plan.Action, o encoded.Object) {
+		key := gatewayOf(o.Object)
+		if groups[key] == nil {
+			groups[key] = &[stages][]plan.Step{}
+		}
+		groups[key][s] = append(groups[key][s], plan.Step{Action: action, Object: o})
+	}
+	for _, o := range in.Wanted {
+		at := slices.IndexFunc(in.Observed, func(seen plan.Observed) bool { return seen.Object == o.Object })
+		switch {
+		case at < 0:
+			add(stageOf(o.Object), plan.Create, o)
+		case string(in.Observed[at].Managed) != string(o.JSON):
+			add(stageOf(o.Object), plan.Update, o)
+		}
+	}
+	for i := range in.Observed {
+		o := encoded.Object{Object: in.Observed[i].Object}
+		if !slices.ContainsFunc(in.Wanted, func(w encoded.Object) bool { return w.Object == o.Object }) {
+			s := otherGuards
+			if o.Kind == filterKind {
+				s = filters
+			}
+			add(s, plan.Delete, o)
+		}
+	}
+	var steps []plan.Step
+	var requeueAt time.Time
+	for key, group := range groups {
+		first := slices.IndexFunc(group[:], func(list []plan.Step) bool { return len(list) > 0 })
+		if at := in.received(key, stage(first)); in.Now.Before(at) {
+			if requeueAt.IsZero() || at.Before(requeueAt) {
+				requeueAt = at
+			}
+			continue
+		}
+		steps = append(steps, group[first]...)
+	}
+	slices.SortFunc(steps, func(a, b plan.Step) int { return a.Object.Compare(b.Object.Object) })
+	return steps, requeueAt
+}
+
+// received returns when proxies have received what was written for a gateway in the stages
+// before s. A guard that is wanted waits for nothing.
+func (in *Writes) received(gateway string, s stage) time.Time {
+	var last time.Time
+	if s == wantedGuards {
+		return last
+	}
+	note := func(o diag.Object, at time.Time) {
+		if gatewayOf(o) == gateway && (s == otherGuards || o.Kind != filterKind) && at.After(last) {
+			last = at
+		}
+	}
+	for o, at := range in.Written {
+		note(o, at)
+	}
+	for i := range in.Observed {
+		if o := in.Observed[i].Object; in.Written[o].IsZero() {
+			note(o, in.Started)
+		}
+	}
+	if last.IsZero() {
+		return last
+	}
+	return last.Add(in.Delay)
+}
+
+const filterKind = "EnvoyFilter"
+
+func stageOf(o diag.Object) stage {
+	if o.Kind == filterKind {
+		return filters
+	}
+	return wantedGuards
+}
+
+// suffixes are the ends of the names of objects, after the name of the Gateway.
+var suffixes = []string{"-edge-overrides", "-require-overrides", "-authorize-overrides"}
+
+// gatewayOf returns the namespace of an object, and the name of the Gateway that it is for.
+func gatewayOf(o diag.Object) string {
+	name := o.Name
+	for _, s := range suffixes {
+		name = strings.TrimSuffix(name, s)
+	}
+	return o.Namespace + "/" + name
+}
