@@ -130,9 +130,8 @@ const (
 	HeaderTrust HeaderMode = "Trust"
 )
 
-// PreviewHost is a domain whose hosts are previews of an ordinary host.
-//
-// +kubebuilder:validation:XValidation:rule="!('.' + self.for).endsWith(self.host.substring(1))",message="the ordinary host would be a preview host itself"
+// PreviewHost is a domain whose hosts are previews of an ordinary host. No ordinary host may be
+// one of them: the policy is not accepted then.
 type PreviewHost struct {
 	// Host is the preview hosts: *.DOMAIN. A request for NAME.DOMAIN asks for the set NAME.
 	// +required

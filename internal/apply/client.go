@@ -50,7 +50,7 @@ func New(config *rest.Config, instance string, dryRun bool) (*Client, error) {
 func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, error) {
 	object := step.Object.Object
 	kind, known := Resources[object.Kind]
-	if !known || kind.Group != istioGroup {
+	if !known || newSpec(object.Kind) == nil {
 		return nil, fmt.Errorf("write %s: not a kind that is written", object)
 	}
 	if err := foreign(step, seen, c.instance); err != nil {

@@ -12,9 +12,11 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	istioapi "istio.io/api/networking/v1alpha3"
+	securityapi "istio.io/api/security/v1beta1"
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -105,8 +107,17 @@ func newSpec(kind string) proto.Message {
 		return &istioapi.VirtualService{}
 	case "DestinationRule":
 		return &istioapi.DestinationRule{}
+	case "EnvoyFilter":
+		return &istioapi.EnvoyFilter{}
+	case "AuthorizationPolicy":
+		return &securityapi.AuthorizationPolicy{}
 	}
 	return nil
+}
+
+// IsWritten reports whether objects of a kind are written.
+func IsWritten(kind schema.GroupKind) bool {
+	return newSpec(kind.Kind) != nil && Resources[kind.Kind].Group == kind.Group
 }
 
 // Observe reads an object as proxies would see it after it is written, for plans.

@@ -18,10 +18,13 @@ const istioGroup = "networking.istio.io"
 
 // Resources are the resources of the kinds that are written.
 var Resources = map[string]schema.GroupVersionResource{
-	"VirtualService":  {Group: istioGroup, Version: "v1", Resource: "virtualservices"},
-	"DestinationRule": {Group: istioGroup, Version: "v1", Resource: "destinationrules"},
-	"OverridePolicy":  {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridepolicies"},
-	"Pod":             {Version: "v1", Resource: "pods"},
+	"VirtualService":        {Group: istioGroup, Version: "v1", Resource: "virtualservices"},
+	"DestinationRule":       {Group: istioGroup, Version: "v1", Resource: "destinationrules"},
+	"EnvoyFilter":           {Group: istioGroup, Version: "v1alpha3", Resource: "envoyfilters"},
+	"AuthorizationPolicy":   {Group: "security.istio.io", Version: "v1", Resource: "authorizationpolicies"},
+	"GatewayOverridePolicy": {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "gatewayoverridepolicies"},
+	"OverridePolicy":        {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridepolicies"},
+	"Pod":                   {Version: "v1", Resource: "pods"},
 }
 
 // Status applies the operator's fields of an object's status, as JSON; nil removes them.

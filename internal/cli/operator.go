@@ -22,7 +22,8 @@ keeps everything that routes have named until no proxy can have such a route any
 never changes objects that it did not make. When it is down, its objects stay in force.
 
 Events on Services tell which versions requests can ask for. The status of each
-OverridePolicy tells whether it is in force. /healthz and /readyz are served on the probe
+OverridePolicy tells whether it is in force, and so does that of each GatewayOverridePolicy
+with --gateway-policies. /healthz and /readyz are served on the probe
 address, /metrics on the metrics address.`
 
 const operatorExamples = `# run in the foreground, for labelled namespaces
@@ -78,6 +79,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", f.MetricsAddress, "`address` of /metrics; 0 for none")
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")
 	flags.StringVar(&f.ProfileAddress, "pprof-bind-address", f.ProfileAddress, "`address` of /debug/pprof; 0 for none")
+	flags.BoolVar(&f.GatewayPolicies, "gateway-policies", false, "write the EnvoyFilters and AuthorizationPolicies that GatewayOverridePolicies ask for. Needs permissions for them, which the chart grants with gatewayPolicies.enabled")
 	f.addGate(flags)
 	f.logFormat = format{value: "text", allowed: []string{"text", "json"}}
 	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}

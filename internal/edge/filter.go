@@ -38,7 +38,7 @@ const (
 
 // filter returns the EnvoyFilter for the pods of a namespace.
 func (m *maker) filter(namespace string) (encoded.Object, error) {
-	meta := m.ownMeta(namespace, "-edge-overrides")
+	meta := m.ownMeta(namespace, filterSuffix)
 	meta.Annotations[requiresAnnotation] = requires
 	patch, err := m.patch()
 	if err != nil {

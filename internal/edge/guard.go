@@ -100,7 +100,7 @@ func (m *maker) authorization() (*securityapi.AuthorizationPolicy, string) {
 			Action:       securityapi.AuthorizationPolicy_CUSTOM,
 			ActionDetail: &securityapi.AuthorizationPolicy_Provider{Provider: &securityapi.AuthorizationPolicy_ExtensionProvider{Name: m.Provider}},
 			Rules:        []*securityapi.Rule{rule()},
-		}, "-authorize-overrides"
+		}, authorizeSuffix
 	case m.Require == nil || m.Require.Mode == v1alpha1.GuardSoft:
 		return nil, ""
 	}
@@ -111,5 +111,5 @@ func (m *maker) authorization() (*securityapi.AuthorizationPolicy, string) {
 			rule(&securityapi.Condition{Key: "request.auth.claims[" + m.Require.Claim + "]", NotValues: m.Require.Values}),
 			rule(&securityapi.Condition{Key: "request.auth.claims[iss]", NotValues: []string{m.Require.Issuer}}),
 		},
-	}, "-require-overrides"
+	}, requireSuffix
 }

@@ -121,13 +121,23 @@ func stageOf(o diag.Object) stage {
 	return wantedGuards
 }
 
-// suffixes are the ends of the names of objects, after the name of the Gateway.
-var suffixes = []string{"-edge-overrides", "-require-overrides", "-authorize-overrides"}
+// The ends of the names of objects, after the name of the Gateway.
+const (
+	filterSuffix    = "-edge-overrides"
+	requireSuffix   = "-require-overrides"
+	authorizeSuffix = "-authorize-overrides"
+)
+
+// RefusesWithoutClaim reports whether an object is the guard that refuses requests without the
+// required claim: all requests with an override, where nothing checks tokens.
+func RefusesWithoutClaim(o diag.Object) bool {
+	return o.Kind != filterKind && strings.HasSuffix(o.Name, requireSuffix)
+}
 
 // gatewayOf returns the namespace of an object, and the name of the Gateway that it is for.
 func gatewayOf(o diag.Object) string {
 	name := o.Name
-	for _, s := range suffixes {
+	for _, s := range []string{filterSuffix, requireSuffix, authorizeSuffix} {
 		name = strings.TrimSuffix(name, s)
 	}
 	return o.Namespace + "/" + name

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -122,8 +123,8 @@ var knownResources = func() map[string]bool {
 		"leases": true, "events": true, "secrets": true, "customresourcedefinitions": true,
 		"serviceaccounts": true, "selfsubjectaccessreviews": true, "validatingwebhookconfigurations": true,
 	}
-	for i := range kinds {
-		out[kinds[i].Plural] = true
+	for _, k := range slices.Concat(kinds, entryKinds) {
+		out[k.Plural] = true
 	}
 	return out
 }()

@@ -16,6 +16,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/gate"
+	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
 // kind is a watched kind.
@@ -100,7 +101,10 @@ var kinds = func() []kind {
 // kinds returns the watched kinds, with the mesh configurations of all named revisions of
 // Istio.
 func (o *Options) kinds() []kind {
-	out := slices.Clone(kinds)
+	out := slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return k.Optional && !o.GatewayPolicies })
+	if o.GatewayPolicies {
+		out = append(out, entryKinds...)
+	}
 	for _, k := range kinds {
 		if k.Name != "ConfigMap" {
 			continue
@@ -190,13 +194,28 @@ func orName(object metav1.Object, kept discover.Object) discover.Object {
 	return intern(kept)
 }
 
-// writtenKinds are the kinds that the operator writes.
-var writtenKinds = []string{"VirtualService", "DestinationRule"}
+// entryKinds are the kinds of objects that are written for policies of gateways.
+var entryKinds = []kind{
+	{Kind: discover.Kind{
+		Group: istioGroup, Name: "EnvoyFilter", Plural: "envoyfilters", Served: []string{"v1alpha3"}, Labels: istio.ManagedByLabel + "=" + istio.ManagedBy,
+		Without: "policies of gateways are not in force",
+	}},
+	{Kind: discover.Kind{
+		Group: "security.istio.io", Name: "AuthorizationPolicy", Plural: "authorizationpolicies", Served: []string{"v1"}, Labels: istio.ManagedByLabel + "=" + istio.ManagedBy,
+		Without: "policies of gateways are not in force",
+	}},
+}
+
+// isEntryOnly reports whether objects of a kind decide no route, only what policies of
+// gateways mean.
+func isEntryOnly(name string) bool {
+	return name == "RequestAuthentication" || slices.ContainsFunc(entryKinds, func(k kind) bool { return k.Name == name })
+}
 
 // readItem reads an object in the same way as a manifest.
 func readItem(u *unstructured.Unstructured) (*item, error) {
 	out := &item{Object: orName(u, nil), version: u.GetResourceVersion(), byVersion: true}
-	if u.GroupVersionKind().Group == istioGroup && slices.Contains(writtenKinds, u.GetKind()) && apply.IsOurs(u) {
+	if apply.IsWritten(u.GroupVersionKind().GroupKind()) && apply.IsOurs(u) {
 		seen, err := apply.Read(u)
 		out.seen = seen
 		return out, err

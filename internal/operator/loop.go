@@ -16,6 +16,13 @@ func (r *reconciler) lead(ctx context.Context) {
 	if r.proxySync != nil {
 		asking.Go(func() { r.proxySync.run(ctx) })
 	}
+	if r.entries != nil {
+		asking.Go(func() {
+			if r.waitSynced(ctx) {
+				r.entries.run(ctx)
+			}
+		})
+	}
 	r.run(ctx)
 	asking.Wait()
 }

@@ -40,6 +40,8 @@ type Options struct {
 	Debounce time.Duration
 	// DryRun makes the API server check every write and store nothing.
 	DryRun bool
+	// GatewayPolicies makes the operator write what GatewayOverridePolicies ask for.
+	GatewayPolicies bool
 	// Gate are the options of the readiness gate, which makes pods wait until ordinary
 	// traffic is pinned.
 	Gate GateOptions

@@ -36,6 +36,8 @@ type reconciler struct {
 	// gates is nil without readiness gates, proxySync if istiod is not asked.
 	gates     *gateOpener
 	proxySync *proxySync
+	// entries is nil if policies of gateways are not read.
+	entries *entries
 
 	// missingNamespaces are the managed namespaces that are named and don't exist.
 	missingNamespaces []string

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -21,6 +22,8 @@ type store struct {
 	options *Options
 	// changed gets a value when there is a change.
 	changed chan struct{}
+	// entriesChanged gets a value when something changes that policies of gateways depend on.
+	entriesChanged chan struct{}
 
 	mu    sync.Mutex
 	items map[diag.Object]*item
@@ -35,13 +38,15 @@ type store struct {
 	// denied are the kinds that the operator may not list, with their diagnostics.
 	denied map[string]diag.Diagnostic
 	namespaces
+	// policies counts the policies of gateways and the objects that were written for them.
+	policies int
 	// since is the time of the first change since the last take.
 	since time.Time
 }
 
 func newStore(options *Options) *store {
 	return &store{
-		options: options, changed: make(chan struct{}, 1), items: map[diag.Object]*item{}, pending: map[diag.Object]bool{}, replaced: map[diag.Object]bool{},
+		options: options, changed: make(chan struct{}, 1), entriesChanged: make(chan struct{}, 1), items: map[diag.Object]*item{}, pending: map[diag.Object]bool{}, replaced: map[diag.Object]bool{},
 		deleted: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, namespaces: newNamespaces(options),
 	}
 }
@@ -57,6 +62,10 @@ func (s *store) put(name diag.Object, next *item) {
 	}
 	// Also replace an equivalent state: the informer holds next, so old can be freed.
 	s.set(name, next)
+	s.notifyEntries(name, next)
+	if isEntryOnly(name.Kind) {
+		return
+	}
 	if old == nil || !equivalent(old, next) && !s.equivalentPods(old, next) {
 		s.touch(name)
 	} else {
@@ -75,6 +84,14 @@ func (s *store) set(name diag.Object, next *item) {
 		}
 		if next != nil {
 			s.slices++
+		}
+	}
+	if isOfEntry(name.Kind) {
+		if old != nil {
+			s.policies--
+		}
+		if next != nil {
+			s.policies++
 		}
 	}
 	if next == nil {
@@ -112,7 +129,11 @@ func (s *store) remove(name diag.Object, last *item) {
 	if old == nil || (last != nil && old.GetUID() != last.GetUID()) {
 		return
 	}
+	s.notifyEntries(name, old)
 	s.set(name, nil)
+	if isEntryOnly(name.Kind) {
+		return
+	}
 	s.pending[name] = true
 	if pod, isPod := old.Object.(*discover.Pod); !isPod || pod.Live || old.gated {
 		s.touch(name)
@@ -129,11 +150,18 @@ func (s *store) wrote(name diag.Object, on, after *apply.Seen) {
 	switch {
 	case after == nil && old != nil && on != nil && old.GetUID() == on.UID:
 		s.set(name, nil)
-		s.pending[name] = true
+		s.pend(name)
 	case after == nil || s.deleted[after.UID] || old.isAtLeast(after):
 	default:
 		meta := &discover.Meta{Namespace: name.Namespace, Name: name.Name, UID: after.UID}
 		s.set(name, &item{Object: meta, version: after.ResourceVersion, byVersion: true, seen: after})
+		s.pend(name)
+	}
+}
+
+// pend notes that the operator has changed an object.
+func (s *store) pend(name diag.Object) {
+	if !isEntryOnly(name.Kind) {
 		s.pending[name] = true
 	}
 }
@@ -149,8 +177,9 @@ func (s *store) forgetKind(kind string) {
 	defer s.mu.Unlock()
 	for name := range s.items {
 		if name.Kind == kind {
+			s.notifyEntries(name, s.items[name])
 			s.set(name, nil)
-			s.pending[name] = true
+			s.pend(name)
 		}
 	}
 	s.wakeLocked()
@@ -219,6 +248,10 @@ func equivalent(a, b *item) bool {
 	if a.seen != nil && b.seen != nil {
 		return a.seen.UID == b.seen.UID && a.seen.ResourceVersion == b.seen.ResourceVersion
 	}
+	if p, is := a.Object.(*v1alpha1.GatewayOverridePolicy); is {
+		q, same := b.Object.(*v1alpha1.GatewayOverridePolicy)
+		return same && p.UID == q.UID && reflect.DeepEqual(p.Spec, q.Spec) // its status affects no route
+	}
 	if !a.byVersion && !b.byVersion {
 		return a.gated == b.gated && reflect.DeepEqual(a.Object, b.Object)
 	}
@@ -254,7 +287,7 @@ func (s *store) take() taken {
 	for namespace := range s.recompute() {
 		for name := range s.items {
 			if name.Namespace == namespace {
-				s.pending[name] = true
+				s.pend(name)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -108,7 +109,7 @@ func (e *edgeFront) install(t *testing.T, policy string, flags ...string) {
 	for i := range printed {
 		var err error
 		if printed[i], err = exec.CommandContext(t.Context(), programs(t).Overrides, args...).Output(); err != nil {
-			t.Fatalf("overrides edge: %v", err)
+			t.Fatalf("overrides edge: %v\n%s", err, stderrOf(err))
 		}
 		if err := e.mesh.Apply(t.Context(), printed[i]); err != nil {
 			t.Fatal(err)
@@ -118,6 +119,14 @@ func (e *edgeFront) install(t *testing.T, policy string, flags ...string) {
 		t.Errorf("with its own objects in the cluster, it prints others:\n%s", printed[1])
 	}
 	e.await(t, policy)
+}
+
+// stderrOf returns what a program wrote that failed.
+func stderrOf(err error) []byte {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.Stderr
+	}
+	return nil
 }
 
 // await waits until new connections have the filter with a policy.

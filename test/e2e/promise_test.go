@@ -80,11 +80,15 @@ func TestPromise(t *testing.T) {
 // for it.
 func meshOptions(t *testing.T) stage.MeshOptions {
 	t.Helper()
-	crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml"))
-	if err != nil {
-		t.Fatal(err)
+	var crds []string
+	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies"} {
+		crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_"+kind+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		crds = append(crds, crd)
 	}
-	options := stage.MeshOptions{Envoy: programtest.E2E.Envoy(t), CRDs: []string{crd}, Log: os.Stderr}
+	options := stage.MeshOptions{Envoy: programtest.E2E.Envoy(t), CRDs: crds, Log: os.Stderr}
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	options.Programs = programs(t)
 	options.Images = pushes(t)

@@ -14,7 +14,10 @@ import (
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
-const policyCRD = "../../config/crd/overrides.mesh_overridepolicies.yaml"
+const (
+	policyCRD        = "../../config/crd/overrides.mesh_overridepolicies.yaml"
+	gatewayPolicyCRD = "../../config/crd/overrides.mesh_gatewayoverridepolicies.yaml"
+)
 
 // shared is one control plane for all tests, which use namespaces of their own; the first
 // that needs it starts it.
@@ -59,7 +62,7 @@ func installCRDs(ctx context.Context, plane *controlplane.Plane) error {
 	if err != nil {
 		return err
 	}
-	return plane.InstallCRDs(ctx, istio, policyCRD)
+	return plane.InstallCRDs(ctx, istio, policyCRD, gatewayPolicyCRD)
 }
 
 // ownPlane starts a control plane for one test, with only Kubernetes' kinds.

@@ -1,0 +1,241 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+// entryDebounce is how long the loop of policies waits for further changes: policies change
+// rarely, and what they depend on changes in groups.
+const entryDebounce = 100 * time.Millisecond
+
+// entries keeps the objects of the policies of gateways up to date. It has a loop of its own,
+// since it depends on other objects than routes do, and its writes are few and slow.
+type entries struct {
+	options  *Options
+	store    *store
+	client   stepClient
+	objects  dynamic.Interface
+	recorder events.EventRecorder
+	log      *slog.Logger
+
+	// started is when the term began; written is when an object was last written or deleted.
+	started  time.Time
+	written  map[diag.Object]time.Time
+	failures failures
+	statuses map[types.UID]entryStatus
+}
+
+func newEntries(options *Options, s *store, p *parts, objects dynamic.Interface) *entries {
+	return &entries{options: options, store: s, client: p.client, objects: objects, recorder: p.recorder, log: p.log}
+}
+
+// run writes after each change, and when a write had to wait, until ctx ends.
+func (e *entries) run(ctx context.Context) {
+	e.started, e.written = time.Now(), map[diag.Object]time.Time{}
+	e.failures, e.statuses = failures{}, map[types.UID]entryStatus{}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.store.entriesChanged:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(entryDebounce):
+			}
+		case <-timer.C:
+		}
+		if again := e.reconcile(ctx); !again.IsZero() {
+			timer.Reset(max(time.Until(again), time.Millisecond))
+		} else {
+			timer.Reset(never)
+		}
+	}
+}
+
+// reconcile makes the writes that may be made now, and reports. It returns when to run again
+// without a change.
+func (e *entries) reconcile(ctx context.Context) time.Time {
+	in := e.store.entryInput()
+	if len(in.policies)+len(in.seen) == 0 {
+		return time.Time{}
+	}
+	snapshot, _ := in.objects.Snapshot(e.options.Model)
+	decided, err := edge.Decide(snapshot)
+	if err != nil {
+		e.log.Error("decide about policies of gateways", "error", err)
+		return time.Now().Add(time.Minute)
+	}
+	w := edge.Writes{Written: e.written, Started: e.started, Now: time.Now(), Delay: e.options.Plan.PropagationDelay}
+	w.Wanted, w.Observed = in.wanted(decided), in.observed()
+	steps, requeueAt := edge.Next(&w)
+	for _, step := range steps {
+		if ctx.Err() != nil {
+			return time.Time{}
+		}
+		requeueAt = earlier(requeueAt, e.take(ctx, &in, step))
+	}
+	waiting := len(steps) > 0 || !requeueAt.IsZero()
+	for i := range decided {
+		requeueAt = earlier(requeueAt, e.report(ctx, &in, &decided[i], waiting))
+	}
+	return requeueAt
+}
+
+// take takes a step, and returns when to look again; zero after a success, whose change comes
+// back as one of the store.
+func (e *entries) take(ctx context.Context, in *entryInput, step plan.Step) time.Time {
+	object, seen := step.Object.Object, in.seen[step.Object.Object]
+	now := time.Now()
+	if e.failures.mustWait(step, seen, now) {
+		return e.failures[object].retryAt
+	}
+	e.announce(in, step)
+	after, err := e.client.Do(ctx, step, seen)
+	log := e.log.With("action", step.Action, "object", object.String())
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return time.Time{}
+	case err != nil:
+		until := e.failures.add(queued{Step: step}, seen, err, now)
+		log.Error("write", "error", err, "again", time.Until(until).Round(time.Millisecond).String())
+		return until
+	case e.options.DryRun:
+		log.Info("would write")
+		return e.failures.add(queued{Step: step}, seen, nil, now)
+	}
+	log.Info("wrote")
+	delete(e.failures, object)
+	e.written[object] = time.Now()
+	e.store.wrote(object, seen, after)
+	return time.Now().Add(time.Millisecond)
+}
+
+// announce says what writing a filter costs, before it is written.
+func (e *entries) announce(in *entryInput, step plan.Step) {
+	if step.Object.Kind != "EnvoyFilter" || step.Action == plan.Delete {
+		return
+	}
+	if p := in.policyOf(step.Object.JSON); p != nil {
+		e.recorder.Eventf(p, nil, corev1.EventTypeNormal, "WritesFilter", "Write", "%s", truncateNote(step.String()+": "+edge.Cost))
+	}
+}
+
+// entryInput is what the store has about policies of gateways.
+type entryInput struct {
+	objects  *discover.Objects
+	policies map[diag.Object]*v1alpha1.GatewayOverridePolicy
+	// seen are the objects of policies.
+	seen map[diag.Object]*apply.Seen
+	// manages reports whether the operator writes in a namespace.
+	manages func(namespace string) bool
+}
+
+// policyOf returns the policy that an object was made for; nil for none.
+func (in *entryInput) policyOf(object []byte) *v1alpha1.GatewayOverridePolicy {
+	return in.policies[policyNamed(object)]
+}
+
+// policyNamed returns the name of the policy that an object was made for.
+func policyNamed(object []byte) diag.Object {
+	var o struct {
+		Metadata struct{ Annotations map[string]string }
+	}
+	out := diag.Object{Kind: v1alpha1.KindGatewayOverridePolicy}
+	if json.Unmarshal(object, &o) == nil {
+		out.Namespace, out.Name, _ = strings.Cut(o.Metadata.Annotations[edge.PolicyAnnotation], "/")
+	}
+	return out
+}
+
+// observed lists the objects of policies that the operator has applied. Others belong to
+// whoever has applied what generate prints.
+func (in *entryInput) observed() []plan.Observed {
+	var out []plan.Observed
+	for _, seen := range in.seen {
+		out = append(out, seen.Observed)
+	}
+	slices.SortFunc(out, func(a, b plan.Observed) int { return a.Compare(b.Object) })
+	return out
+}
+
+// wanted returns the objects that policies ask for, in managed namespaces. A policy keeps the
+// objects that it has while its gateway is not known, and while nothing checks the claim that
+// its guard requires: the guard refuses everybody then, and a change of the filter would cut
+// streams.
+func (in *entryInput) wanted(decided []edge.Entry) []encoded.Object {
+	var out []encoded.Object
+	for i := range decided {
+		e := &decided[i]
+		if in.keeps(e) {
+			out = append(out, in.kept(e.Policy.Object())...)
+			continue
+		}
+		for _, o := range e.Objects {
+			if in.manages(o.Namespace) {
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
+// keeps reports whether a policy keeps the objects that it has.
+func (in *entryInput) keeps(e *edge.Entry) bool {
+	if e.Reason == v1alpha1.PolicyReasonConflicted || !e.Closed && len(e.Objects) > 0 {
+		return false
+	}
+	kept := in.kept(e.Policy.Object())
+	if e.Closed {
+		return slices.ContainsFunc(kept, func(o encoded.Object) bool { return edge.RefusesWithoutClaim(o.Object) })
+	}
+	worst, _ := diag.Worst(e.Diagnostics)
+	return worst > diag.Info && len(kept) > 0
+}
+
+// kept returns the objects that were made for a policy, as they are.
+func (in *entryInput) kept(policy diag.Object) []encoded.Object {
+	var out []encoded.Object
+	for _, seen := range in.seen {
+		if policyNamed(seen.Managed) == policy {
+			out = append(out, encoded.Object{Object: seen.Object, JSON: seen.Managed})
+		}
+	}
+	return out
+}
+
+// problem says what is in the way of an entry; empty for nothing.
+func (in *entryInput) problem(e *edge.Entry) string {
+	for _, d := range e.Diagnostics {
+		if d.Severity > diag.Info {
+			return d.Message
+		}
+	}
+	for _, o := range e.Objects {
+		if !in.manages(o.Namespace) {
+			return fmt.Sprintf("%s is not written, since namespace %s is not managed", o.Object, o.Namespace)
+		}
+	}
+	return ""
+}

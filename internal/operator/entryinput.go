@@ -1,0 +1,120 @@
+package operator
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// isOfEntry reports whether objects of a kind are policies of gateways, or were written for
+// them.
+func isOfEntry(kind string) bool {
+	return kind == v1alpha1.KindGatewayOverridePolicy || isEntryOnly(kind) && kind != "RequestAuthentication"
+}
+
+// notifyEntries signals the loop of policies that an object has changed, unless that changes
+// nothing for it.
+func (s *store) notifyEntries(name diag.Object, x *item) {
+	if s.policies == 0 || x == nil {
+		return
+	}
+	switch object := x.Object.(type) {
+	case *discover.Pod:
+		if object.Router == "" {
+			return
+		}
+	case *discover.VirtualService:
+		if !mesh.BoundToGateways(object.Spec.GetGateways()) {
+			return
+		}
+	case *istionetv1.Gateway, *istiosecv1.RequestAuthentication, *v1alpha1.GatewayOverridePolicy, *corev1.Namespace:
+	default:
+		if !isOfEntry(name.Kind) {
+			return
+		}
+	}
+	select {
+	case s.entriesChanged <- struct{}{}:
+	default:
+	}
+}
+
+// entryInput returns what the store has about policies of gateways. The objects must not be
+// changed.
+func (s *store) entryInput() entryInput {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := entryInput{
+		objects:  &discover.Objects{Cluster: true, Part: true},
+		policies: map[diag.Object]*v1alpha1.GatewayOverridePolicy{}, seen: map[diag.Object]*apply.Seen{},
+	}
+	modes := map[string]bool{}
+	out.manages = func(namespace string) bool { return modes[namespace] }
+	var selectors []map[string]string
+	for name, x := range s.items {
+		mode := s.mode(name.Namespace)
+		modes[name.Namespace] = mode == managed
+		switch object := x.Object.(type) {
+		case *istionetv1.Gateway:
+			out.objects.Put(object)
+			selectors = append(selectors, object.Spec.GetSelector())
+		case *discover.VirtualService:
+			if mesh.BoundToGateways(object.Spec.GetGateways()) {
+				out.objects.Put(object)
+			}
+		case *istiosecv1.RequestAuthentication:
+			out.objects.Put(object)
+		case *v1alpha1.GatewayOverridePolicy:
+			if mode == managed {
+				out.objects.Put(object)
+				policy := *object
+				policy.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.KindGatewayOverridePolicy)) // Events refer to it
+				out.policies[name] = &policy
+			}
+		}
+		if x.seen != nil && isOfEntry(name.Kind) && mode != untouched && x.seen.NotOurs == "" {
+			out.seen[name] = x.seen
+		}
+	}
+	s.addGatewayPods(&out, selectors)
+	return out
+}
+
+// addGatewayPods adds the pods and workloads of gateways in managed namespaces. The caller has
+// locked s.mu.
+func (s *store) addGatewayPods(out *entryInput, selectors []map[string]string) {
+	isGateway := func(labels *discover.Labels) bool {
+		if labels == nil {
+			return false
+		}
+		if labels.All[model.GatewayNameLabel] != "" {
+			return true
+		}
+		for _, selector := range selectors {
+			if len(selector) > 0 && model.HasLabels(labels.All, selector) {
+				return true
+			}
+		}
+		return false
+	}
+	for name, x := range s.items {
+		switch object := x.Object.(type) {
+		case *discover.Pod:
+			if isGateway(object.Labels) && s.mode(name.Namespace) == managed {
+				out.objects.Put(object)
+			}
+		case *discover.Workload:
+			if isGateway(object.Template) && s.mode(name.Namespace) == managed {
+				out.objects.Put(object)
+			}
+		}
+	}
+}
