@@ -227,9 +227,9 @@ func (in *entryInput) kept(policy diag.Object) []encoded.Object {
 
 // problem says what is in the way of an entry; empty for nothing.
 func (in *entryInput) problem(e *edge.Entry) string {
-	for _, d := range e.Diagnostics {
-		if d.Severity > diag.Info {
-			return d.Message
+	for _, severity := range []diag.Severity{diag.Error, diag.Warning} {
+		if at := slices.IndexFunc(e.Diagnostics, func(d diag.Diagnostic) bool { return d.Severity == severity }); at >= 0 {
+			return e.Diagnostics[at].Message
 		}
 	}
 	for _, o := range e.Objects {

@@ -39,7 +39,7 @@ apiVersion: security.istio.io/v1
 kind: RequestAuthentication
 metadata: {name: login}
 spec:
-  selector: {matchLabels: {istio: ingress}}
+  selector: {matchLabels: {istio: NAMESPACE}}
   jwtRules: [{issuer: idp.test, jwksUri: "https://idp.test/keys", fromCookies: [session]}]
 `
 )
@@ -191,7 +191,7 @@ func (s *shop) openGateway(t *testing.T) {
 func (s *shop) gateway(t *testing.T) {
 	t.Helper()
 	s.istio(t, gateways, "Gateway", "public", map[string]any{
-		"selector": map[string]any{"istio": "ingress"},
+		"selector": map[string]any{"istio": s.namespace},
 		"servers":  []any{map[string]any{"hosts": []any{"shop.example.com"}, "port": map[string]any{"number": int64(80), "name": "http", "protocol": "HTTP"}}},
 	})
 	s.istio(t, virtualServices, "VirtualService", "front", map[string]any{
@@ -203,7 +203,7 @@ func (s *shop) gateway(t *testing.T) {
 func (s *shop) gatewayPod(t *testing.T, image string) {
 	t.Helper()
 	_, err := s.kube.CoreV1().Pods(s.namespace).Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "ingress", Labels: map[string]string{"istio": "ingress"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "ingress", Labels: map[string]string{"istio": s.namespace}},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "istio-proxy", Image: image, Args: []string{"proxy", "router"}}}},
 	}, metav1.CreateOptions{})
 	check(t, err)
@@ -213,7 +213,7 @@ func (s *shop) gatewayPod(t *testing.T, image string) {
 func (s *shop) create(t *testing.T, resource schema.GroupVersionResource, manifest string) {
 	t.Helper()
 	u := &unstructured.Unstructured{}
-	check(t, yaml.Unmarshal([]byte(manifest), &u.Object))
+	check(t, yaml.Unmarshal([]byte(strings.ReplaceAll(manifest, "NAMESPACE", s.namespace)), &u.Object))
 	_, err := s.objects.Resource(resource).Namespace(s.namespace).Create(t.Context(), u, metav1.CreateOptions{})
 	check(t, err)
 }
