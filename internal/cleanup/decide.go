@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/gate"
@@ -21,7 +22,10 @@ type Decision struct {
 	// Routes are VirtualServices to delete, Subsets DestinationRules to delete once the
 	// routes have been gone long enough.
 	Routes, Subsets []Target
-	// Statuses are OverridePolicies with a status of the operator.
+	// Filters are EnvoyFilters of gateways to delete, Guards their AuthorizationPolicies to
+	// delete once the filters have been gone long enough.
+	Filters, Guards []Target
+	// Statuses are policies with a status of the operator.
 	Statuses []Target
 	// Gates are Pods whose readiness gate would stay closed forever.
 	Gates []Target
@@ -30,7 +34,9 @@ type Decision struct {
 }
 
 // Done reports whether there is nothing left to do.
-func (d *Decision) Done() bool { return len(d.Routes)+len(d.Subsets)+len(d.Statuses)+len(d.Gates) == 0 }
+func (d *Decision) Done() bool {
+	return len(d.Routes)+len(d.Subsets)+len(d.Filters)+len(d.Guards)+len(d.Statuses)+len(d.Gates) == 0
+}
 
 // Target is an object as it was read.
 type Target struct {
@@ -47,8 +53,8 @@ type Left struct {
 	Ours bool
 }
 
-// Decide decides about the VirtualServices, DestinationRules, OverridePolicies and Pods of
-// a cluster.
+// Decide decides about the objects that Overrides writes, its policies, and the Pods of a
+// cluster.
 //
 //	labelled  applied by    label owned
 //	as ours   the operator  by others    result
@@ -68,7 +74,7 @@ func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 	for _, o := range objects {
 		why := notOurs(o, instance)
 		switch {
-		case o.GetKind() == "OverridePolicy":
+		case o.GetKind() == v1alpha1.KindOverridePolicy, o.GetKind() == v1alpha1.KindGatewayOverridePolicy:
 			if hasStatus(o) {
 				out.Statuses = append(out.Statuses, target(o))
 			}
@@ -83,6 +89,10 @@ func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 		case why == "" && o.GetKind() == "VirtualService":
 			out.Routes = append(out.Routes, target(o))
 			continue
+		case why == "" && o.GetKind() == "EnvoyFilter":
+			out.Filters = append(out.Filters, target(o))
+		case why == "" && o.GetKind() == "AuthorizationPolicy":
+			out.Guards = append(out.Guards, target(o))
 		}
 		if o.GetKind() == "VirtualService" {
 			staying = append(staying, o)
@@ -98,7 +108,7 @@ func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 		}
 		out.Subsets = append(out.Subsets, target(o))
 	}
-	for _, list := range [][]Target{out.Routes, out.Subsets, out.Statuses, out.Gates} {
+	for _, list := range [][]Target{out.Routes, out.Subsets, out.Filters, out.Guards, out.Statuses, out.Gates} {
 		slices.SortFunc(list, func(a, b Target) int { return a.Compare(b.Object) })
 	}
 	slices.SortFunc(out.Left, func(a, b Left) int { return a.Compare(b.Object) })

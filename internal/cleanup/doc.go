@@ -5,8 +5,8 @@
 //	run.go     lists, decides, deletes; repeats until nothing is left
 //
 // Input: a cluster and [Options]. Output: a cluster without VirtualServices and
-// DestinationRules of Overrides, without its status on OverridePolicies and without the
-// lease, in which no pod waits for its readiness gate; and a line to [Options].Report for
+// DestinationRules of Overrides, without the EnvoyFilters and AuthorizationPolicies of policies
+// of gateways, without its status on policies and without the lease, in which no pod waits for its readiness gate; and a line to [Options].Report for
 // each object. Routes go first, and subsets only once no proxy can have a route to them.
 //
 // It must never change an object that somebody else made, or a field that somebody else

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/gate"
@@ -33,7 +34,7 @@ type Options struct {
 	Instance string
 	// Keep is how long proxies may take to drop a route.
 	Keep time.Duration
-	// CRD deletes the definition of OverridePolicy too, if there is no policy.
+	// CRD deletes the definitions of the kinds of policies too, if there is no policy.
 	CRD bool
 	// Gates opens closed readiness gates.
 	Gates bool
@@ -80,7 +81,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	if options.CRD {
-		return c.deleteDefinition(ctx)
+		return c.deleteDefinitions(ctx)
 	}
 	return nil
 }
@@ -91,7 +92,7 @@ func (c *cleaner) pretend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, list := range [][]Target{d.Routes, d.Subsets} {
+	for _, list := range [][]Target{d.Routes, d.Subsets, d.Filters, d.Guards} {
 		for _, t := range list {
 			c.report("would delete %s", t.Object)
 		}
@@ -143,6 +144,13 @@ func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 			all = append(all, list...)
 		}
 	}
+	for _, kind := range []string{"EnvoyFilter", "AuthorizationPolicy", v1alpha1.KindGatewayOverridePolicy} {
+		list, err := c.listOptional(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
 	waiting, err := c.waiting(ctx)
 	if err != nil {
 		return nil, err
@@ -155,6 +163,27 @@ func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 		}
 	}
 	return &d, nil
+}
+
+// listOptional lists objects of a kind that only policies of gateways need. Without permission
+// to list it, there are none.
+func (c *cleaner) listOptional(ctx context.Context, kind string) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	for _, namespace := range c.namespaces() {
+		list, err := c.list(ctx, apply.Resources[kind], namespace)
+		if apierrors.IsForbidden(err) {
+			if object := (diag.Object{Kind: kind}); !c.told[object] {
+				c.told[object] = true
+				c.warn("not allowed to list %s: what was written for policies of gateways stays", apply.Resources[kind].Resource)
+			}
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+	}
+	return out, nil
 }
 
 // waiting lists the Pods with a closed readiness gate. Without permission to list Pods,
@@ -201,25 +230,28 @@ func (c *cleaner) list(ctx context.Context, resource schema.GroupVersionResource
 	return out, err
 }
 
-// take takes a decision's steps: routes, a wait, subsets, statuses, gates.
+// take takes a decision's steps: routes, a wait, subsets and filters, a wait, guards,
+// statuses, gates. While there is a filter that makes headers, there is its guard; and when it
+// goes, no route follows them.
 func (c *cleaner) take(ctx context.Context, d *Decision) error {
-	for _, t := range d.Routes {
-		if err := c.delete(ctx, t); err != nil {
+	if err := c.deleteAll(ctx, d.Routes); err != nil {
+		return err
+	}
+	if len(d.Routes) > 0 && len(d.Subsets)+len(d.Filters) > 0 {
+		if err := c.wait(ctx, "routes"); err != nil {
 			return err
 		}
 	}
-	if len(d.Routes) > 0 && len(d.Subsets) > 0 {
-		c.warn("waiting %v for proxies to drop the routes", c.Keep)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(c.Keep):
-		}
+	if err := errors.Join(c.deleteAll(ctx, d.Subsets), c.deleteAll(ctx, d.Filters)); err != nil {
+		return err
 	}
-	for _, t := range d.Subsets {
-		if err := c.delete(ctx, t); err != nil {
+	if len(d.Filters) > 0 && len(d.Guards) > 0 {
+		if err := c.wait(ctx, "filters"); err != nil {
 			return err
 		}
+	}
+	if err := c.deleteAll(ctx, d.Guards); err != nil {
+		return err
 	}
 	for _, t := range d.Statuses {
 		if err := c.clearStatus(ctx, t); err != nil {
@@ -232,6 +264,27 @@ func (c *cleaner) take(ctx context.Context, d *Decision) error {
 		}
 	}
 	return nil
+}
+
+// deleteAll deletes objects, and stops at the first error.
+func (c *cleaner) deleteAll(ctx context.Context, list []Target) error {
+	for _, t := range list {
+		if err := c.delete(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait waits until proxies have dropped what was deleted.
+func (c *cleaner) wait(ctx context.Context, what string) error {
+	c.warn("waiting %v for proxies to drop the %s", c.Keep, what)
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(c.Keep):
+		return nil
+	}
 }
 
 // delete deletes an object as it was read. If it has changed since, it is read again.
@@ -273,10 +326,14 @@ func (c *cleaner) applyStatus(ctx context.Context, t Target, verb string, status
 	return fmt.Errorf("write the status of %s: %w", t.Object, err)
 }
 
-// deleteDefinition deletes the definition of OverridePolicy, unless that would
-// delete a policy.
-func (c *cleaner) deleteDefinition(ctx context.Context) error {
-	policies := apply.Resources["OverridePolicy"]
+// deleteDefinitions deletes the definitions of the kinds of policies, unless that would delete
+// a policy.
+func (c *cleaner) deleteDefinitions(ctx context.Context) error {
+	return errors.Join(c.deleteDefinition(ctx, v1alpha1.KindOverridePolicy), c.deleteDefinition(ctx, v1alpha1.KindGatewayOverridePolicy))
+}
+
+func (c *cleaner) deleteDefinition(ctx context.Context, kind string) error {
+	policies := apply.Resources[kind]
 	left, err := c.list(ctx, policies, metav1.NamespaceAll)
 	if err != nil {
 		return err
@@ -286,7 +343,7 @@ func (c *cleaner) deleteDefinition(ctx context.Context) error {
 		for _, p := range left {
 			names = append(names, p.GetNamespace()+"/"+p.GetName())
 		}
-		return fmt.Errorf("%w: the definition of OverridePolicy stays, since there are policies: %s", ErrLeft, strings.Join(names, ", "))
+		return fmt.Errorf("%w: the definition of %s stays, since there are policies: %s", ErrLeft, kind, strings.Join(names, ", "))
 	}
 	name := policies.Resource + "." + policies.Group
 	err = c.objects.Resource(definitions).Delete(ctx, name, metav1.DeleteOptions{})

@@ -68,7 +68,7 @@ func (f *cleanupFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Instance, "instance", "", "`name` of the installation whose objects are removed, along with objects that name none; * means all (default NAMESPACE/overrides-operator, with the namespace of the lease)")
 	flags.DurationVar(&f.LeaseTimeout, "lease-timeout", time.Minute, "`time` to wait for a running operator to stop")
 	flags.DurationVar(&f.Keep, "drain-delay", f.Keep, "`time` to keep subsets after the routes to them are deleted")
-	flags.BoolVar(&f.CRD, "crd", false, "delete the definition of OverridePolicy too, if there is no policy")
+	flags.BoolVar(&f.CRD, "crd", false, "delete the definitions of OverridePolicy and GatewayOverridePolicy too, if there is no policy")
 	flags.BoolVar(&f.Gates, "readiness-gates", true, "open the operator's readiness gates that are closed")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "print what would be done, and do nothing")
 }

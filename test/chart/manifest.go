@@ -37,6 +37,11 @@ var plain = map[string]struct {
 			"# This replaces the Deployment. The operator fills the Secret and the caBundle.\n",
 		values: map[string]any{"readinessGate": map[string]any{"enabled": true}}, adds: true,
 	},
+	"gateway-policies.yaml": {
+		note: "# To apply after overrides.yaml: the operator writes EnvoyFilters and AuthorizationPolicies\n" +
+			"# for GatewayOverridePolicies. This replaces the Deployment.\n",
+		values: map[string]any{"gatewayPolicies": map[string]any{"enabled": true}}, adds: true,
+	},
 	"istiod-sync.yaml": {
 		note: "# To apply after overrides.yaml: the operator asks istiod which objects proxies\n" +
 			"# have received, with a token of a ServiceAccount in istiod's namespace. The\n" +
@@ -59,11 +64,13 @@ metadata:
 // values in its README.
 func Manifests(ctx context.Context, repository string) (map[string][]byte, error) {
 	out := map[string][]byte{}
-	definition, err := os.ReadFile(filepath.Join(repository, "config/crd/overrides.mesh_overridepolicies.yaml"))
-	if err != nil {
-		return nil, err
+	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies"} {
+		definition, err := os.ReadFile(filepath.Join(repository, "config/crd/overrides.mesh_"+kind+".yaml"))
+		if err != nil {
+			return nil, err
+		}
+		out[Folder+"/files/"+kind+".yaml"] = definition
 	}
-	out[Folder+"/files/overridepolicies.yaml"] = definition
 	ordinary, err := Render(ctx, filepath.Join(repository, Folder), nil)
 	if err != nil {
 		return nil, err

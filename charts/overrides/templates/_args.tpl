@@ -51,6 +51,9 @@ runs two operators for a moment, and an uninstallation waits for the last to end
 - --istiod-service-account={{ include "overrides.istiodReader" . }}
 - --propagation-delay-max={{ .Values.istiodSync.waitMax | default .Values.istiodSync.propagationDelayMax }}
 {{- end }}
+{{- if .Values.gatewayPolicies.enabled }}
+- --gateway-policies
+{{- end }}
 {{- if .Values.readinessGate.enabled }}
 - --readiness-gate
 - --readiness-gate-timeout={{ .Values.readinessGate.timeout }}

@@ -42,6 +42,24 @@ DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- if .Values.gatewayPolicies.enabled }}
+# For the policies of gateways: their filters and guards.
+- apiGroups: [overrides.mesh]
+  resources: [gatewayoverridepolicies]
+  verbs: [list, watch]
+- apiGroups: [overrides.mesh]
+  resources: [gatewayoverridepolicies/status]
+  verbs: [patch]
+- apiGroups: [networking.istio.io]
+  resources: [envoyfilters]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [security.istio.io]
+  resources: [authorizationpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [security.istio.io]
+  resources: [requestauthentications]
+  verbs: [list, watch]
+{{- end }}
 {{- if .Values.readinessGate.enabled }}
 # To report that ordinary traffic is pinned away from a pod.
 - apiGroups: [""]
@@ -58,6 +76,11 @@ DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes, grpcroutes, tcproutes, tlsroutes]
   verbs: [list, watch]
+{{- if .Values.gatewayPolicies.enabled }}
+- apiGroups: [security.istio.io]
+  resources: [requestauthentications]
+  verbs: [list, watch]
+{{- end }}
 {{- end -}}
 
 {{/* In Istio's root namespace: the mesh configuration of each revision. A list or
@@ -146,6 +169,20 @@ the API server trusts. A list or watch with a resource name covers that object o
 - apiGroups: [overrides.mesh]
   resources: [overridepolicies/status]
   verbs: [patch]
+{{- if .Values.gatewayPolicies.enabled }}
+- apiGroups: [networking.istio.io]
+  resources: [envoyfilters]
+  verbs: [list, delete]
+- apiGroups: [security.istio.io]
+  resources: [authorizationpolicies]
+  verbs: [list, delete]
+- apiGroups: [overrides.mesh]
+  resources: [gatewayoverridepolicies]
+  verbs: [list]
+- apiGroups: [overrides.mesh]
+  resources: [gatewayoverridepolicies/status]
+  verbs: [patch]
+{{- end }}
 {{- if .Values.readinessGate.enabled }}
 # Pods that wait for the operator would wait forever.
 - apiGroups: [""]
