@@ -26,7 +26,7 @@ const edgeNamespace = "edge-entry"
 // the first hop on, and no other request changes.
 func TestEdge(t *testing.T) {
 	t.Parallel()
-	e := openEdge(t)
+	e := openEdgeIn(t, edgeNamespace)
 	ordinary := ordinaryAtEdge()
 	e.follow(t)
 	before := e.play(t, ordinary)
@@ -63,9 +63,9 @@ type edgeFront struct {
 	onlyUTF8 bool
 }
 
-func openEdge(t *testing.T) *edgeFront {
+func openEdgeIn(t *testing.T, namespace string) *edgeFront {
 	t.Helper()
-	e := &edgeFront{front: front{mesh: mesh(t), namespaces: []string{edgeNamespace}}, clients: map[string]*http.Client{}}
+	e := &edgeFront{front: front{mesh: mesh(t), namespaces: []string{namespace}}, clients: map[string]*http.Client{}}
 	e.onlyUTF8 = envoyMinor(t) < 39
 	e.apply(t, "testdata/edge.yaml", "")
 	e.findGateways(t)
@@ -151,7 +151,7 @@ func (e *edgeFront) await(t *testing.T, policy string) {
 // follow applies the objects with which gateways and sidecars follow overrides.
 func (e *edgeFront) follow(t *testing.T) {
 	t.Helper()
-	if out := e.overrides(t, edgeNamespace, "apply"); strings.Contains(out, "GatewayRoutes") || strings.Contains(out, "EntranceNotPinned") {
+	if out := e.overrides(t, e.namespaces[0], "apply"); strings.Contains(out, "GatewayRoutes") || strings.Contains(out, "EntranceNotPinned") {
 		t.Errorf("a gateway does not follow overrides:\n%s", out)
 	}
 	e.settle(t)
@@ -198,19 +198,24 @@ func (e *edgeFront) plays(t *testing.T, cases []atEdge, policy string) {
 	for version, client := range e.clients {
 		for _, c := range cases {
 			header, baggage := c.want(policy)
-			followed := [2]string{header, baggage}
-			for i, carrier := range followed {
-				if e.onlyUTF8 && strings.Contains(carrier, "\uFFFD") {
-					followed[i] = ""
-				}
-			}
-			web, cart := served(followed[0], followed[1], "web"), served(followed[0], followed[1], "cart")
-			want := fmt.Sprintf("x-override %q, baggage %q, web:%s cart:%s", header, baggage, web, cart)
+			want := e.answer(header, baggage)
 			if got, err := e.sendAtEdge(t.Context(), client, c); err != nil || got != want {
 				t.Errorf("%s %s %q\ngot  %s %v\nwant %s", version, c.host, c.lines, got, err, want)
 			}
 		}
 	}
+}
+
+// answer is what a request gets that reaches the first application with these carriers.
+func (e *edgeFront) answer(header, baggage string) string {
+	followed := [2]string{header, baggage}
+	for i, carrier := range followed {
+		if e.onlyUTF8 && strings.Contains(carrier, "\uFFFD") {
+			followed[i] = ""
+		}
+	}
+	served := func(service string) string { return servedIn(e.namespaces[0], followed[0], followed[1], service) }
+	return fmt.Sprintf("x-override %q, baggage %q, web:%s cart:%s", header, baggage, served("web"), served("cart"))
 }
 
 // want returns the lines of the carriers that the application must see.
@@ -246,9 +251,10 @@ func joined(lines []string) string {
 	return strings.Join(out, ",")
 }
 
-// served is the version of a service that a request with these carriers reaches.
-func served(header, baggage, service string) string {
-	s := grammar.Service{Name: service, Namespace: edgeNamespace}
+// servedIn is the version of a service in a namespace that a request with these carriers
+// reaches.
+func servedIn(namespace, header, baggage, service string) string {
+	s := grammar.Service{Name: service, Namespace: namespace}
 	if grammar.Follows([]string{header}, s, "v1", grammar.Condition{}) || grammar.FollowsBaggage([]string{baggage}, s, "v1") {
 		return "v1"
 	}

@@ -74,6 +74,9 @@ func programs(t *testing.T) stage.Programs {
 func mesh(t *testing.T) *stage.Mesh {
 	t.Helper()
 	options := meshOptions(t)
+	options.MeshConfig = map[string]any{"extensionProviders": []any{map[string]any{"name": authorizerName, "envoyExtAuthzHttp": map[string]any{
+		"service": "authorizer.edge-guard.test", "port": 80, "includeRequestHeadersInCheck": []any{"x-override", "x-session"},
+	}}}}
 	all := worlds(t)
 	shared.meshOnce.Do(func() {
 		ctx := context.Background() //nolint:usetesting // the mesh outlives the test

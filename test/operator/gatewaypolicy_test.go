@@ -53,7 +53,12 @@ func TestGatewayPolicy(t *testing.T) {
 	s.openGateway(t)
 	o := options(s.namespace)
 	o.GatewayPolicies = true
-	r := run(t, s.config, o)
+	s.root(t)
+	const rights = "overrides-gateways"
+	for _, file := range []string{"overrides.yaml", "gateway-policies.yaml"} {
+		applyRights(t, s.plane, file, "name: overrides-operator", "name: "+rights)
+	}
+	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:"+rights), o)
 	s.create(t, gatewayPolicies, strings.ReplaceAll(requireTesters, "NAME", "entry"))
 	s.policyIs(t, "entry", "Accepted=True Accepted", "Programmed=False NotInForce no RequestAuthentication")
 	s.policyEvent(t, "WritesFilter", "cuts requests")
@@ -108,6 +113,7 @@ func TestGatewayPolicy(t *testing.T) {
 	if got, want := r.entryWrites(), []string{"DELETE envoyfilters", "DELETE authorizationpolicies"}; !slices.Equal(got, want) {
 		t.Errorf("the writes are %q, want %q", got, want)
 	}
+	r.noneForbidden(t)
 }
 
 // TestGatewayPolicyOff: without the option, policies of gateways are not read.
