@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/mesh"
@@ -27,6 +28,8 @@ type draft struct {
 	beside  []*model.VirtualService
 	// pinOnly is set if the table follows no overrides.
 	pinOnly bool
+	// soft is the claim without which requests lose their override; nil for none.
+	soft *v1alpha1.RequiredClaim
 	// scoped is set if the table must name the namespaces that see it; within are those that
 	// it may name, nil for all.
 	scoped bool

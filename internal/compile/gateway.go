@@ -214,6 +214,9 @@ func (f *front) companions() []*companion {
 		if f.ix.mesh.Gateway(at.gateway).PinOnly {
 			parts = append(parts, "pin only")
 		}
+		if claim := f.ix.mesh.Gateway(at.gateway).Soft; claim != nil {
+			parts = append(parts, fmt.Sprintf("%q", append([]string{claim.Issuer, claim.Claim}, claim.Values...)))
+		}
 		for _, s := range p.sources {
 			parts = append(parts, s.Object.String())
 			if hasRoutesByGateway(s) {
@@ -286,12 +289,12 @@ func (f *front) draft(c *companion) *draft {
 			return nil
 		}
 		for _, s := range c.sources {
-			f.problem(s, "%s has the annotation overrides.mesh/follow: \"false\"; ordinary requests are pinned", f.ix.mesh.Gateway(c.gateways[0]).Object())
+			f.problem(s, "%s is not to: %s; ordinary requests are pinned", f.ix.mesh.Gateway(c.gateways[0]).Object(), f.ix.mesh.Gateway(c.gateways[0]).PinnedBy)
 		}
 	}
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
-		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly,
+		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly, soft: f.ix.mesh.Gateway(c.gateways[0]).Soft,
 	}
 	for _, s := range c.sources {
 		at := *s

@@ -65,8 +65,9 @@ func buildTables(ix *index, all *services, drafts []*draft, r *reporter) []route
 	return out
 }
 
-// build makes the table: first the user's routes for requests without any carrier, then for
-// each of them the overrides that it can follow, and the route itself.
+// build makes the table: first the user's routes for requests without any carrier, and, where
+// overrides need a claim, for those without it; then for each of them the overrides that it can
+// follow, and the route itself.
 func (b *builder) build() {
 	d := b.draft
 	b.remember()
@@ -86,6 +87,9 @@ func (b *builder) build() {
 		if !d.pinOnly {
 			b.inGroup(g, route.Ordinary, b.ordinary)
 		}
+	}
+	for i := range b.routes {
+		b.withoutClaim(i)
 	}
 	for _, g := range groups {
 		for i := g.from; i < g.to && !d.pinOnly; i++ {

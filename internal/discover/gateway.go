@@ -67,7 +67,7 @@ func (r *reader) readGateway(g *istionetv1.Gateway) model.Gateway {
 	for _, key := range slices.Sorted(maps.Keys(g.Annotations)) {
 		switch value := strings.TrimSpace(g.Annotations[key]); {
 		case key == followAnnotation && value == "false":
-			out.PinOnly = true
+			out.PinOnly, out.PinnedBy = true, "it has the annotation "+followAnnotation+`: "false"`
 		case key == followAnnotation && value == "true":
 		case key == followAnnotation:
 			r.report(diag.InvalidAnnotation, out.Object(), "%s: %q is neither true nor false", key, value)

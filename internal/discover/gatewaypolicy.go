@@ -57,7 +57,7 @@ func (r *reader) applyGatewayPolicies() {
 		for j := range r.snapshot.Gateways {
 			g := &r.snapshot.Gateways[j]
 			if g == target && p.Spec.Follow != nil {
-				g.PinOnly = !*p.Spec.Follow
+				g.PinOnly, g.PinnedBy = !*p.Spec.Follow, p.Object().String()+" has follow: false"
 			}
 			if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft && target != nil && g.MayShare(target) {
 				g.Soft = claim

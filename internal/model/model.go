@@ -338,8 +338,10 @@ type Gateway struct {
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.Gateway
-	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned.
-	PinOnly bool
+	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned; PinnedBy
+	// says what asks for that.
+	PinOnly  bool
+	PinnedBy string
 	// Soft is the claim without which a request loses its override; nil for none.
 	Soft *v1alpha1.RequiredClaim
 }
