@@ -20,6 +20,9 @@ waits until proxies have received them, and writes the VirtualServices that use 
 subsets; when a version goes away, its route goes first. It ends when everything is in
 place. The operator does the same continuously; if it runs, you don't need apply.
 
+For GatewayOverridePolicies, apply writes guards, waits, and then EnvoyFilters, whose first
+installation cuts long requests: a diagnostic says so before, and so does --dry-run.
+
 Apply deletes only objects that Overrides made (label app.kubernetes.io/managed-by:
 overrides) in the namespace that it reads, or with -f in the namespaces of the input. Give
 it all manifests of a namespace together, or set --prune=false. It does not change objects
@@ -133,10 +136,15 @@ func (s *state) wanted(fromFiles bool) *rollout.Wanted {
 	case s.namespace != "":
 		out.Namespaces = []string{s.namespace}
 	}
+	for _, o := range s.entries {
+		if fromFiles && !slices.Contains(out.Namespaces, o.Namespace) {
+			out.Namespaces = append(out.Namespaces, o.Namespace)
+		}
+	}
 	result := s.result
 	elsewhere := func(namespace string) bool { return !out.All && !slices.Contains(out.Namespaces, namespace) }
 	result.Tables = slices.DeleteFunc(slices.Clone(result.Tables), func(t route.Table) bool { return elsewhere(t.Namespace) })
 	result.SubsetRules = slices.DeleteFunc(slices.Clone(result.SubsetRules), func(r route.SubsetRule) bool { return elsewhere(r.Namespace) })
-	out.Result = &result
+	out.Result, out.Entries = &result, s.entries
 	return out
 }

@@ -50,7 +50,7 @@ func (o *objects) list(ctx context.Context, w *Wanted) (map[diag.Object]*apply.S
 			}
 		}
 	}
-	return seen, others, nil
+	return seen, others, o.listEntries(ctx, w, namespaces, seen, others)
 }
 
 func (o *objects) listKind(ctx context.Context, kind, namespace string, seen map[diag.Object]*apply.Seen, others map[diag.Object]bool) error {
@@ -68,7 +68,7 @@ func (o *objects) listKind(ctx context.Context, kind, namespace string, seen map
 		return nil
 	})
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("list %s: Istio's kinds are not installed", resource.Resource)
+		return fmt.Errorf("list %s: Istio's kinds are not installed: %w", resource.Resource, err)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/current"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -27,6 +28,8 @@ type Wanted struct {
 	// of the whole cluster.
 	Namespaces []string
 	All        bool
+	// Entries are the objects that policies of gateways ask for.
+	Entries []encoded.Object
 }
 
 // Options are settings of a rollout.
@@ -83,6 +86,9 @@ type runner struct {
 	stale int
 	// wrote counts the steps taken.
 	wrote int
+	// started is when the rollout began, written when objects of policies of gateways were.
+	started time.Time
+	written map[diag.Object]time.Time
 	// ahead is the difference between the time of a dry run and the clock.
 	ahead time.Duration
 }
@@ -91,16 +97,23 @@ func newRunner(c cluster, wanted func(context.Context) (*Wanted, error), options
 	if options.DryRun {
 		c = &pretence{cluster: c}
 	}
-	return &runner{Options: options, cluster: c, wanted: wanted, refused: map[diag.Object]bool{}, told: map[string]bool{}}
+	return &runner{Options: options, cluster: c, wanted: wanted, refused: map[diag.Object]bool{}, told: map[string]bool{}, started: time.Now(), written: map[diag.Object]time.Time{}}
 }
 
 func (r *runner) run(ctx context.Context) error {
 	for {
-		out, progress, err := r.round(ctx)
+		out, progress, entriesAt, err := r.round(ctx)
 		if err != nil {
 			return err
 		}
 		if progress {
+			continue
+		}
+		if !entriesAt.IsZero() {
+			r.tellEntryWait()
+			if err := r.wait(ctx, entriesAt); err != nil {
+				return err
+			}
 			continue
 		}
 		held := r.pending(out.Blocked)
@@ -135,42 +148,43 @@ func (r *runner) verdict() error {
 	return nil
 }
 
-// round makes a plan and takes its steps. It reports whether a step was taken, or must be
-// planned again.
-func (r *runner) round(ctx context.Context) (*plan.Output, bool, error) {
+// round makes a plan and takes its steps: first those for policies of gateways, so that nobody
+// follows an override that they would remove. It reports whether a step was taken, or must be
+// planned again, and when further steps for policies may be taken.
+func (r *runner) round(ctx context.Context) (*plan.Output, bool, time.Time, error) {
 	w, err := r.wanted(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, false, time.Time{}, err
 	}
 	seen, others, err := r.cluster.list(ctx, w)
 	if err != nil {
-		return nil, false, err
+		return nil, false, time.Time{}, err
+	}
+	progress, entriesAt, err := r.takeEntries(ctx, w, seen, others)
+	if err != nil {
+		return nil, false, entriesAt, err
 	}
 	in := plan.Input{Snapshot: w.Snapshot, Result: w.Result, Memory: r.memory, Now: time.Now().Add(r.ahead), Options: r.Plan, Backend: istio.Backend{}}
-	for _, s := range seen {
-		in.Observed = append(in.Observed, s.Observed)
-	}
-	slices.SortFunc(in.Observed, func(a, b plan.Observed) int { return a.Compare(b.Object) })
+	in.Observed = observedRoutes(seen)
 	if r.KeepOthers {
 		r.tellKept(&in)
 	}
 	out, err := plan.Plan(in)
 	if err != nil {
-		return nil, false, fmt.Errorf("plan: %w", err)
+		return nil, false, entriesAt, fmt.Errorf("plan: %w", err)
 	}
 	r.memory = out.Memory
 	for _, d := range out.Diagnostics {
 		r.tell(d.String())
 	}
-	progress := false
 	for _, step := range out.Steps {
 		taken, err := r.take(ctx, step, seen[step.Object.Object], others)
 		if err != nil {
-			return nil, false, err
+			return nil, false, entriesAt, err
 		}
 		progress = progress || taken
 	}
-	return &out, progress, nil
+	return &out, progress, entriesAt, nil
 }
 
 // take takes a step, and reports whether it was taken or must be planned again.
