@@ -127,6 +127,9 @@ func (a *app) edge(ctx context.Context, o *edgeOptions, gateway string) error {
 	if err := o.usePolicy(snapshot); err != nil {
 		return err
 	}
+	if o.WithHosts && len(o.PreviewHosts) == 0 {
+		return usagef("--with-hosts needs --preview-host")
+	}
 	out, err := edge.Make(snapshot, &o.Request)
 	if err != nil {
 		return err
@@ -215,8 +218,6 @@ func (o *edgeOptions) check() error {
 	switch {
 	case o.Policy == edge.Trust && len(o.PreviewHosts) == 0 && o.Cookie == "" && o.Require == nil && o.Provider == "":
 		return usagef("--header Trust changes nothing without --preview-host or --cookie")
-	case o.WithHosts && len(o.PreviewHosts) == 0 && o.said:
-		return usagef("--with-hosts needs --preview-host")
 	case o.Credential != "" && !o.WithHosts:
 		return usagef("--credential-name needs --with-hosts")
 	}

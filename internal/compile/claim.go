@@ -22,18 +22,20 @@ func (b *builder) withoutClaim(i int) {
 		return
 	}
 	r := &b.routes[i]
-	inBaggage := route.Match{Headers: route.Matchers{{Name: grammar.BaggageHeader, StringMatch: route.StringMatch{Op: route.Regex, Value: grammar.AnyBaggagePattern}}}}
+	header := b.ix.options.Header
 	for _, lost := range []struct {
-		of      []route.Match
-		carrier []string
+		carrier string
+		match   route.StringMatch
+		names   []string
 	}{
-		{conjunctions([]route.Match{inBaggage}, lacksClaim(claim)), []string{b.ix.options.Header, grammar.BaggageHeader}},
-		{lacksClaim(claim), []string{b.ix.options.Header}},
+		{grammar.BaggageHeader, route.StringMatch{Op: route.Regex, Value: grammar.AnyBaggagePattern}, []string{header, grammar.BaggageHeader}},
+		{header, route.StringMatch{Op: route.Present}, []string{header}},
 	} {
-		if matches := conjunctions(r.matches, lost.of); len(matches) > 0 {
+		has := []route.Match{{Headers: route.Matchers{{Name: lost.carrier, StringMatch: lost.match}}}}
+		if matches := conjunctions(r.matches, conjunctions(has, lacksClaim(claim))); len(matches) > 0 {
 			b.add(route.Route{
 				Name: b.rowName(route.Released, i), Kind: route.Released, Matches: matches,
-				Destinations: r.destinations, Base: withoutHeaders(r.base, lost.carrier),
+				Destinations: r.destinations, Base: withoutHeaders(r.base, lost.names),
 			})
 		}
 	}

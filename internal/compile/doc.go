@@ -51,6 +51,7 @@
 //	destination.go where routes lead
 //	row.go         the rows
 //	setrow.go      those of sets of versions
+//	claim.go       those for requests without the claim that a gateway requires
 //	rowname.go     their names
 //
 // What is passed on to others:

@@ -16,6 +16,11 @@
 // cuts long streams (docs/edge.md). It has no effect on a request without a carrier, a
 // preview host or the cookie; a host that ordinary requests use is never a preview host.
 //
+// [Decide] decides what the policies of a snapshot mean, and [Next] in which order their objects
+// are written.
+//
+//	policy.go      policies: which are in force, and what they ask for
+//	order.go       the order of writes
 //	edge.go        Request, Make: the steps in their order
 //	pods.go        which pods the filter is for
 //	host.go        preview hosts, and whether ordinary requests use them
@@ -23,6 +28,8 @@
 //	expression.go  how Envoy evaluates them
 //	filter.go      the EnvoyFilter
 //	link.go        … and its routes that set the cookie
+//	location.go    … and its filter that leads redirects back to the preview host
+//	guard.go       AuthorizationPolicies that guard requests with an override
 //	server.go      servers of a Gateway for preview hosts
 //	service.go     VirtualServices for preview hosts
 //	route.go       … and their routes

@@ -33,6 +33,9 @@
 //	webhookcert.go      the webhook's server and certificate
 //
 //	policy.go           the status of OverridePolicies
+//	entry.go            what policies of gateways ask for: decides, writes
+//	entryinput.go       … from what the store has
+//	entrystatus.go      … and the status of these policies
 //	event.go            Events on Services
 //	eventwriter.go      writing Events, at a limited rate
 //	metric.go           Prometheus metrics
