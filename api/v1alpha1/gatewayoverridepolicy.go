@@ -45,6 +45,7 @@ type GatewayOverridePolicyList struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.link) || !self.link || has(self.cookie)",message="link needs cookie: it sets that cookie",fieldPath=".link"
 // +kubebuilder:validation:XValidation:rule="!has(self.require) || !has(self.extAuthz)",message="require and extAuthz exclude each other"
+// +kubebuilder:validation:XValidation:rule="!has(self.require) || self.require.mode != 'Soft' || self.targetRef.group != 'gateway.networking.k8s.io'",message="a soft guard is not possible for Gateways of the Gateway API: use mode Hard",fieldPath=".require"
 type GatewayOverridePolicySpec struct {
 	// TargetRef references the Gateway of this policy, of Istio or of the Gateway API. It is
 	// in the policy's namespace.

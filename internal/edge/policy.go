@@ -130,6 +130,9 @@ func (r *Request) Validate() error {
 			errs = append(errs, errors.New("a required claim and an external authorizer exclude each other"))
 		}
 		errs = append(errs, validateClaim(r.Require))
+		if r.GatewayAPI && r.Require.Mode == v1alpha1.GuardSoft {
+			errs = append(errs, errors.New("a soft guard is not possible for Gateways of the Gateway API, which have no companions: use mode Hard"))
+		}
 	}
 	return errors.Join(errs...)
 }
