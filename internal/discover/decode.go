@@ -375,12 +375,6 @@ func decodePolicy(doc []byte) (metav1.Object, error) {
 	return object, strictly(doc, object, kjson.DisallowDuplicateFields, kjson.DisallowUnknownFields)
 }
 
-// decodeGatewayPolicy refuses unknown fields, as decodePolicy does.
-func decodeGatewayPolicy(doc []byte) (metav1.Object, error) {
-	object := &v1alpha1.GatewayOverridePolicy{}
-	return object, strictly(doc, object, kjson.DisallowDuplicateFields, kjson.DisallowUnknownFields)
-}
-
 // strictly decodes doc into object. Strict findings come back as a [strictError].
 func strictly(doc []byte, object any, options ...kjson.StrictOption) error {
 	findings, err := kjson.UnmarshalStrict(doc, object, options...)

@@ -3,9 +3,20 @@ package discover
 import (
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+
+	typeapi "istio.io/api/type/v1beta1"
+
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
+
+// decodeGatewayPolicy refuses unknown fields, as decodePolicy does.
+func decodeGatewayPolicy(doc []byte) (metav1.Object, error) {
+	object := &v1alpha1.GatewayOverridePolicy{}
+	return object, strictly(doc, object, kjson.DisallowDuplicateFields, kjson.DisallowUnknownFields)
+}
 
 // readGatewayPolicies adds the policies of Gateways, by precedence, and what checks tokens at
 // their pods.
@@ -18,7 +29,7 @@ func (r *reader) readGatewayPolicies() {
 	slices.SortFunc(r.snapshot.GatewayPolicies, func(a, b model.GatewayPolicy) int { return a.Compare(&b) })
 	for _, c := range r.TokenChecks {
 		out := model.TokenCheck{Namespace: c.Namespace, Name: c.Name, Selector: c.Spec.GetSelector().GetMatchLabels()}
-		for _, ref := range append(c.Spec.GetTargetRefs(), c.Spec.GetTargetRef()) {
+		for _, ref := range slices.Concat(c.Spec.GetTargetRefs(), []*typeapi.PolicyTargetReference{c.Spec.GetTargetRef()}) {
 			if ref.GetKind() == "Gateway" {
 				out.Gateways = append(out.Gateways, ref.GetName())
 			}

@@ -27,7 +27,7 @@ const (
 	requiresAnnotation = "overrides.mesh/requires"
 	// PolicyAnnotation names the policy that an object was made for.
 	PolicyAnnotation = "overrides.mesh/gateway-policy"
-	requires           = "Istio 1.26 (Envoy 1.34) or newer"
+	requires         = "Istio 1.26 (Envoy 1.34) or newer"
 	// supported matches the versions of Istio's proxies but for 1.0 to 1.25. An older proxy
 	// would refuse the whole listener: it keeps the listener without the filter.
 	supported = `^(?:[^1].*|1|1[^.].*|1\.(?:2[6-9]|[3-9][0-9]|[1-9][0-9]{2,}|[^0-9]).*)$`

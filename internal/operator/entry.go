@@ -44,7 +44,11 @@ type entries struct {
 	statuses map[types.UID]entryStatus
 }
 
+// newEntries returns nil if policies of gateways are not read.
 func newEntries(options *Options, s *store, p *parts, objects dynamic.Interface) *entries {
+	if !options.GatewayPolicies {
+		return nil
+	}
 	return &entries{options: options, store: s, client: p.client, objects: objects, recorder: p.recorder, log: p.log}
 }
 

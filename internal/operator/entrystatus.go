@@ -89,7 +89,7 @@ func (e *entries) programmed(in *entryInput, entry *edge.Entry, waiting bool) me
 	}
 	for _, o := range entry.Objects {
 		if seen := in.seen[o.Object]; seen == nil || string(seen.Managed) != string(o.JSON) {
-			out.Reason, out.Message = v1alpha1.PolicyReasonPending, o.Object.String()+" is not written yet"
+			out.Reason, out.Message = v1alpha1.PolicyReasonPending, o.String()+" is not written yet"
 			return out
 		}
 	}

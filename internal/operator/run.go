@@ -209,9 +209,7 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 			return err
 		}
 	}
-	if options.GatewayPolicies {
-		r.entries = newEntries(options, s, &p, objects)
-	}
+	r.entries = newEntries(options, s, &p, objects)
 	if p.proxySync != nil {
 		if err := addProxySync(config, r, p); err != nil {
 			return err
