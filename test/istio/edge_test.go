@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	"golang.org/x/tools/txtar"
@@ -22,9 +23,13 @@ import (
 // TestEdge: Istio accepts every object of an entry, and Envoy's types every filter.
 func TestEdge(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../internal/edge/testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no archives: %v", err)
+	var files []string
+	for _, folder := range []string{"", "policy/"} {
+		found, err := filepath.Glob("../../internal/edge/testdata/" + folder + "*.txtar")
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no archives: %v", err)
+		}
+		files = append(files, found...)
 	}
 	kinds := map[string]int{}
 	for _, file := range files {
@@ -47,8 +52,23 @@ func TestEdge(t *testing.T) {
 			}
 		}
 	}
-	if kinds["EnvoyFilter"] < 4 || kinds["Gateway"] < 2 || kinds["VirtualService"] < 3 {
+	if kinds["EnvoyFilter"] < 4 || kinds["Gateway"] < 2 || kinds["VirtualService"] < 3 || kinds["AuthorizationPolicy"] < 3 {
 		t.Errorf("the archives have few objects: %v", kinds)
+	}
+}
+
+// checkResponses checks the filter of responses by Envoy's own rules.
+func checkResponses(t *testing.T, file string, value *structpb.Struct) {
+	t.Helper()
+	typed := value.GetFields()["typed_config"].GetStructValue()
+	delete(typed.GetFields(), "@type")
+	data, err := protojson.Marshal(typed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m headerv3.HeaderMutation
+	if err := errors.Join(protojson.Unmarshal(data, &m), m.ValidateAll()); err != nil || len(m.GetMutations().GetResponseMutations()) == 0 {
+		t.Errorf("%s: %v", file, err)
 	}
 }
 
@@ -89,6 +109,10 @@ func checkFilter(t *testing.T, file string, text []byte) {
 	for _, p := range spec.GetConfigPatches() {
 		if p.GetApplyTo() == istioapi.EnvoyFilter_HTTP_ROUTE {
 			checkRoute(t, file, p.GetPatch().GetValue())
+			continue
+		}
+		if p.GetApplyTo() == istioapi.EnvoyFilter_HTTP_FILTER {
+			checkResponses(t, file, p.GetPatch().GetValue())
 			continue
 		}
 		typed := p.GetPatch().GetValue().GetFields()["typed_config"].GetStructValue()
