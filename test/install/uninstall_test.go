@@ -69,8 +69,11 @@ func (c *cluster) ours(ctx context.Context) (int, error) {
 }
 
 // kept are objects that stay after an uninstallation, by the prefixes of their names: the
-// definition of OverridePolicy, and policies, which are compared separately.
-var kept = []string{"customresourcedefinitions.apiextensions.k8s.io /overridepolicies.overrides.mesh", "apiservices.apiregistration.k8s.io /v1alpha1.overrides.mesh", "overridepolicies.overrides.mesh "}
+// definitions of policies, and policies, which are compared separately.
+var kept = []string{
+	"customresourcedefinitions.apiextensions.k8s.io /overridepolicies.overrides.mesh", "customresourcedefinitions.apiextensions.k8s.io /gatewayoverridepolicies.overrides.mesh",
+	"apiservices.apiregistration.k8s.io /v1alpha1.overrides.mesh", "overridepolicies.overrides.mesh ",
+}
 
 // TestUninstall: after an installation in which the operator has worked, helm uninstall
 // leaves the cluster as it was before, with users' objects unchanged, byte for byte, and
@@ -83,6 +86,7 @@ func TestUninstall(t *testing.T) {
 		"labelled":   nil,
 		"namespaced": {"namespaces": []any{shop}},
 		"gated":      {"readinessGate": map[string]any{"enabled": true}},
+		"policies":   {"gatewayPolicies": map[string]any{"enabled": true}},
 		"asking":     {"istiodSync": map[string]any{"enabled": true}},
 		"everything": {"allNamespaces": true, "networkPolicy": map[string]any{"enabled": true}},
 	} {

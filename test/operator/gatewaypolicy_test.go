@@ -94,11 +94,12 @@ func TestGatewayPolicy(t *testing.T) {
 	s.create(t, gatewayPolicies, strings.ReplaceAll(requireTesters, "NAME", "second"))
 	s.policyIs(t, "second", "Accepted=False Conflicted GatewayOverridePolicy "+s.namespace+"/entry is older")
 	check(t, s.objects.Resource(authorizations).Namespace(s.namespace).Delete(t.Context(), "public-require-overrides", metav1.DeleteOptions{}))
-	eventually(t, "the guard comes back", func(ctx context.Context) string {
-		_, err := s.objects.Resource(authorizations).Namespace(s.namespace).Get(ctx, "public-require-overrides", metav1.GetOptions{})
-		return message(err)
+	eventually(t, "the guard comes back", func(context.Context) string {
+		if got := r.entryWrites(); !slices.Equal(got, []string{"PATCH authorizationpolicies"}) {
+			return fmt.Sprintf("the writes are %q", got)
+		}
+		return ""
 	})
-	r.entryWrites()
 	check(t, s.objects.Resource(gatewayPolicies).Namespace(s.namespace).Delete(t.Context(), "second", metav1.DeleteOptions{}))
 	check(t, s.objects.Resource(gatewayPolicies).Namespace(s.namespace).Delete(t.Context(), "entry", metav1.DeleteOptions{}))
 	for _, resource := range []schema.GroupVersionResource{envoyFilters, authorizations} {
