@@ -120,8 +120,9 @@ func (a *Applier) resource(object *unstructured.Unstructured) (dynamic.ResourceI
 	return client.Namespace(namespace), nil
 }
 
-// applyTimeout limits the time until a kind is served.
-const applyTimeout = 15 * time.Second
+// applyTimeout limits the time until a kind is served and an object of it is stored, which takes
+// seconds if it is large.
+const applyTimeout = time.Minute
 
 // Apply applies objects to this control plane.
 func (p *Plane) Apply(ctx context.Context, objects ...*unstructured.Unstructured) error {
