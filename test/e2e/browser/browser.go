@@ -10,6 +10,7 @@ import (
 // Kind is a kind of browser.
 type Kind string
 
+// The kinds.
 const (
 	Chromium Kind = "chromium"
 	Firefox  Kind = "firefox"
