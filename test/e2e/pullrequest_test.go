@@ -25,6 +25,9 @@ const (
 	prShop = "pr-shop"
 	// ours selects the objects of Overrides.
 	ours = "app.kubernetes.io/managed-by=overrides"
+	// shopperRate is the number of ordinary requests per second: each has three hops, so that a busy
+	// machine can serve no more.
+	shopperRate = 50
 	// visitorRate is the number of requests per second of somebody with the cookie.
 	visitorRate = 20
 )
@@ -103,7 +106,7 @@ func pushes(t *testing.T) map[string]string {
 func (s *shop) ordinary(t *testing.T) *load.Load {
 	t.Helper()
 	return load.Start(t.Context(), load.Source{
-		Name: "ordinary", Rate: ordinaryRate,
+		Name: "ordinary", Rate: shopperRate,
 		Send: func(ctx context.Context) (string, error) { return s.visit(ctx, s.client, "/items/7") },
 		Want: func(answer string) bool { return answer == "/items/7 by web:v1 cart:v1" },
 	})
@@ -113,7 +116,7 @@ func (s *shop) ordinary(t *testing.T) *load.Load {
 func (*shop) linger(t *testing.T, ordinary *load.Load) {
 	t.Helper()
 	sent := ordinary.Counts()[0].Sent
-	await(t, "further requests", func() bool { return ordinary.Counts()[0].Sent >= sent+2*ordinaryRate })
+	await(t, "further requests", func() bool { return ordinary.Counts()[0].Sent >= sent+2*shopperRate })
 }
 
 // push applies what overrides preview prints for both services, in the namespace of the pull
