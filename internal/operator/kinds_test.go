@@ -40,7 +40,7 @@ func rules(t *testing.T, file string) []rbacv1.PolicyRule {
 // made from it: each kind may be listed and watched, and the other permissions are known.
 func TestKindsInRoles(t *testing.T) {
 	t.Parallel()
-	others := []string{"customresourcedefinitions"}
+	others := []string{"customresourcedefinitions", "gatewayoverridepolicies"} // the latter by users
 	for _, test := range []struct {
 		file string
 		// unscoped is set if kinds without a namespace may be read, and policies if those of
