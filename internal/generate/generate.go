@@ -28,62 +28,75 @@ func From(snapshot *model.Snapshot) (Output, error) {
 
 // With is [From] with another function to compile. Objects that can't be written, because
 // they are too large or Istio refuses them, must not be proved with the rest: if there
-// are any, the rest is proved again. A VirtualService that is too large is first made without
-// its overrides: as long as there are previews, ordinary requests need its pin.
+// are any, the rest is proved again.
 func With(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Result) (Output, error) {
-	u := unwritten{large: map[diag.Object]bool{}, left: map[diag.Object]bool{}}
+	left := map[diag.Object]bool{}
+	var unwritten []diag.Diagnostic
 	for {
 		var out Output
-		out.Result, out.Proof = prove.Made(snapshot, func(refused compile.Rejected) compile.Result {
-			refused.TooLarge = u.large
+		out.Result, out.Proof = Fit(snapshot, func(refused compile.Rejected) compile.Result {
 			result := compiled(refused)
-			result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return u.left[istio.TableObject(&t)] })
-			result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(r route.SubsetRule) bool { return u.left[istio.RuleObject(&r)] })
+			result.Tables = slices.DeleteFunc(result.Tables, func(t route.Table) bool { return left[istio.TableObject(&t)] })
+			result.SubsetRules = slices.DeleteFunc(result.SubsetRules, func(r route.SubsetRule) bool { return left[istio.RuleObject(&r)] })
 			return result
 		})
 		objects, found, err := istio.Translate(out.Tables, out.SubsetRules)
 		if err != nil {
 			return Output{}, err
 		}
+		unwritten = append(unwritten, found...)
 		if len(found) == 0 {
-			out.Objects, out.Diagnostics = objects, append(out.Diagnostics, u.diags...)
+			out.Objects, out.Diagnostics = objects, append(out.Diagnostics, unwritten...)
 			return out, nil
 		}
-		u.add(&out.Result, objects, found)
+		leave(left, &out.Result, objects)
 	}
 }
 
-// unwritten are objects that can't be written, and why.
-type unwritten struct {
-	// large are the VirtualServices that are made without overrides, left the objects that are
-	// not made.
-	large, left map[diag.Object]bool
-	diags       []diag.Diagnostic
+// Fit compiles, and proves the result. A VirtualService that would be larger than the API server
+// accepts is made without its overrides: as long as there are previews, ordinary requests need
+// its pin.
+func Fit(snapshot *model.Snapshot, compiled func(compile.Rejected) compile.Result) (compile.Result, prove.Report) {
+	large := map[diag.Object]bool{}
+	var diags []diag.Diagnostic
+	for {
+		result, proof := prove.Made(snapshot, func(refused compile.Rejected) compile.Result {
+			refused.TooLarge = large
+			return compiled(refused)
+		})
+		found, again := istio.TooLarge(result.Tables), false
+		for _, d := range found {
+			if !large[d.Object] {
+				large[d.Object], again = true, true
+				d.Message += "; it follows no override, so that it can pin ordinary requests"
+				diags = append(diags, d)
+			}
+		}
+		if !again {
+			// One that is too large without its overrides, too, can't be written at all.
+			diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool {
+				return slices.ContainsFunc(found, func(f diag.Diagnostic) bool { return f.Object == d.Object })
+			})
+			result.Diagnostics = append(result.Diagnostics, diags...)
+			return result, proof
+		}
+	}
 }
 
-// add records the tables and rules of a result that have no object, as found says.
-func (u *unwritten) add(result *compile.Result, objects []istio.Unencoded, found []diag.Diagnostic) {
+// leave records the tables and rules of result that have no object.
+func leave(left map[diag.Object]bool, result *compile.Result, objects []istio.Unencoded) {
 	written := map[diag.Object]bool{}
 	for _, o := range objects {
 		written[o.Object] = true
 	}
-	for _, d := range found {
-		// If it is still too large without its overrides, that is said instead.
-		u.diags = slices.DeleteFunc(u.diags, func(o diag.Diagnostic) bool { return o.Object == d.Object && o.Code == diag.ObjectTooLarge })
-		if d.Code == diag.ObjectTooLarge && d.Object.Kind == "VirtualService" && !u.large[d.Object] {
-			u.large[d.Object], written[d.Object] = true, true
-			d.Message += "; it follows no override, so that it can pin ordinary requests"
-		}
-		u.diags = append(u.diags, d)
-	}
 	for i := range result.Tables {
 		if o := istio.TableObject(&result.Tables[i]); !written[o] {
-			u.left[o] = true
+			left[o] = true
 		}
 	}
 	for i := range result.SubsetRules {
 		if o := istio.RuleObject(&result.SubsetRules[i]); !written[o] {
-			u.left[o] = true
+			left[o] = true
 		}
 	}
 }

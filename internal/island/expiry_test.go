@@ -116,9 +116,15 @@ func (p *previews) readyAll() {
 	p.t.Helper()
 	for _, service := range []string{"cart", "checkout", "web"} {
 		for _, version := range []string{"v1", "pr-118"} {
-			name := service + "-" + version
-			p.put("Pod", name, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": %q, "namespace": "shop", "labels": {"app": %q, "version": %q, "pod-template-hash": "x"},
-"ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "%s-x", "controller": true}]}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}`, name, service, version, name))
+			p.ready(service, version)
 		}
 	}
+}
+
+// ready puts a ready pod of a version.
+func (p *previews) ready(service, version string) {
+	p.t.Helper()
+	name := service + "-" + version
+	p.put("Pod", name, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": %q, "namespace": "shop", "labels": {"app": %q, "version": %q, "pod-template-hash": "x"},
+"ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "%s-x", "controller": true}]}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}`, name, service, version, name))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/model"
-	"github.com/overrides-mesh/overrides/internal/prove"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -339,7 +339,7 @@ func (m *Map) compile(i *Island) {
 	_, asks := m.asking[i]
 	i.Snapshot = m.common.around(i.own, i.near, asks)
 	i.Snapshot.Now = m.now
-	i.Result, _ = prove.Made(i.Snapshot, func(refused compile.Rejected) compile.Result {
+	i.Result, _ = generate.Fit(i.Snapshot, func(refused compile.Rejected) compile.Result {
 		out := compile.Without(i.Snapshot, refused)
 		if writes := m.options.Writes; writes != nil {
 			out.Tables = slices.DeleteFunc(out.Tables, func(t route.Table) bool { return !writes(t.Namespace) })

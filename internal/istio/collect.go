@@ -31,14 +31,44 @@ func (c *collector) add(object Unencoded, meta *metav1.ObjectMeta, spec proto.Me
 		}
 		c.leave(object.Object, diag.ObjectInvalid, "it would be refused: %s%s", problems[0], more)
 	}
-	if most := mostBytes(meta, spec); most <= MaxObjectBytes {
-		return nil
-	}
-	encoded, err := object.Encode()
-	if size := len(encoded.JSON); size > MaxObjectBytes {
-		c.leave(object.Object, diag.ObjectTooLarge, "it would be %d bytes, more than %d", size, MaxObjectBytes)
+	d, err := tooLarge(&object, meta, spec)
+	if d != nil {
+		c.leave(d.Object, d.Code, "%s", d.Message)
 	}
 	return err
+}
+
+// fewRoutes routes with the longest patterns are not too large for an object.
+const fewRoutes = 100
+
+// TooLarge says which tables would become objects that are larger than the API server accepts.
+// It passes over those that can't be encoded, which [Translate] reports.
+func TooLarge(tables []route.Table) []diag.Diagnostic {
+	var out []diag.Diagnostic
+	for i := range tables {
+		t := &tables[i]
+		if len(t.Routes) <= fewRoutes && len(t.Adopted) == 0 {
+			continue
+		}
+		service := VirtualService(t)
+		if d, _ := tooLarge(&Unencoded{Object: TableObject(t), table: t}, &service.ObjectMeta, &service.Spec); d != nil {
+			out = append(out, *d)
+		}
+	}
+	return out
+}
+
+// tooLarge returns a diagnostic if the API server would not accept an object for its size.
+func tooLarge(object *Unencoded, meta *metav1.ObjectMeta, spec proto.Message) (*diag.Diagnostic, error) {
+	if most := mostBytes(meta, spec); most <= MaxObjectBytes {
+		return nil, nil
+	}
+	encoded, err := object.Encode()
+	if size := len(encoded.JSON); err == nil && size > MaxObjectBytes {
+		d := diag.New(diag.ObjectTooLarge, object.Object, "it would be %d bytes, more than %d", size, MaxObjectBytes)
+		return &d, nil
+	}
+	return nil, err
 }
 
 // mostBytes returns a size that no encoding of an object exceeds. In JSON, fields of two
