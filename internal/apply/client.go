@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -49,8 +50,8 @@ func New(config *rest.Config, instance string, dryRun bool) (*Client, error) {
 // the present object, nil after a deletion.
 func (c *Client) Do(ctx context.Context, step plan.Step, seen *Seen) (*Seen, error) {
 	object := step.Object.Object
-	kind, known := Resources[object.Kind]
-	if !known || newSpec(object.Kind) == nil {
+	kind := Resources[object.Kind]
+	if !IsWritten(schema.GroupKind{Group: kind.Group, Kind: object.Kind}) {
 		return nil, fmt.Errorf("write %s: not a kind that is written", object)
 	}
 	if err := foreign(step, seen, c.instance); err != nil {

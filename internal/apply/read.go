@@ -83,6 +83,9 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read managed fields of %s: %w", out.Object, err)
 	}
+	if out.Kind == istio.HTTPRouteKind {
+		return out, out.readHTTPRoute(u, owned)
+	}
 	all := contents{spec: newSpec(out.Kind)}
 	if all.spec == nil {
 		return nil, fmt.Errorf("read %s: not a kind that is written", out.Object)
@@ -98,6 +101,20 @@ func Read(u *unstructured.Unstructured) (*Seen, error) {
 		out.Subsets, out.Says = istio.ReadSubsets(spec), discover.WrittenOf(out.Kind, &all.meta, spec.GetHost())
 	}
 	return out, out.setOurs(&ours.meta, ours.spec)
+}
+
+// readHTTPRoute reads an HTTPRoute: its rows are named by an annotation.
+func (s *Seen) readHTTPRoute(u *unstructured.Unstructured, owned map[string]any) error {
+	s.Routes = istio.ReadHTTPRoute(u.GetAnnotations()[istio.RowsAnnotation])
+	var ours contents
+	if err := ours.decodeMeta(owned); err != nil {
+		return fmt.Errorf("decode %s: %w", s.Object, err)
+	}
+	s.cleanMeta(&ours.meta)
+	spec, _ := owned["spec"].(map[string]any)
+	canonical, err := istio.CanonicalHTTPRoute(&ours.meta, spec)
+	s.Managed = canonical.JSON
+	return err
 }
 
 // newSpec returns an empty specification of a kind that is written; nil for others.
@@ -117,7 +134,7 @@ func newSpec(kind string) proto.Message {
 
 // IsWritten reports whether objects of a kind are written.
 func IsWritten(kind schema.GroupKind) bool {
-	return newSpec(kind.Kind) != nil && Resources[kind.Kind].Group == kind.Group
+	return (newSpec(kind.Kind) != nil || kind.Kind == istio.HTTPRouteKind) && Resources[kind.Kind].Group == kind.Group
 }
 
 // Observe reads an object as proxies would see it after it is written, for plans.
@@ -129,6 +146,10 @@ func Observe(object *istio.Object) (plan.Observed, error) {
 		var v istionetv1.VirtualService
 		err = json.Unmarshal(object.JSON, &v)
 		out.Routes = istio.ReadRoutes(&v.Spec)
+	case istio.HTTPRouteKind:
+		var meta metav1.PartialObjectMetadata
+		err = json.Unmarshal(object.JSON, &meta)
+		out.Routes = istio.ReadHTTPRoute(meta.Annotations[istio.RowsAnnotation])
 	case "DestinationRule":
 		var d istionetv1.DestinationRule
 		err = json.Unmarshal(object.JSON, &d)
@@ -140,12 +161,17 @@ func Observe(object *istio.Object) (plan.Observed, error) {
 	return out, nil
 }
 
-func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec proto.Message) error {
+// cleanMeta leaves what a plan writes of the metadata.
+func (s *Seen) cleanMeta(meta *metav1.ObjectMeta) {
 	meta.Namespace, meta.Name = s.Namespace, s.Name
 	delete(meta.Annotations, istio.InstanceAnnotation)
 	if len(meta.Annotations) == 0 {
 		meta.Annotations = nil
 	}
+}
+
+func (s *Seen) setOurs(meta *metav1.ObjectMeta, spec proto.Message) error {
+	s.cleanMeta(meta)
 	canonical, err := istio.Canonical(meta, s.Kind, spec)
 	s.Managed = canonical.JSON
 	return err

@@ -12,14 +12,20 @@ import (
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
 const istioGroup = "networking.istio.io"
+
+// RouteKinds lists the kinds that are written for tables and subsets, in the order in which
+// they are: subsets before the routes that name them.
+var RouteKinds = []string{"DestinationRule", istio.HTTPRouteKind, "VirtualService"}
 
 // Resources are the resources of the kinds that are written.
 var Resources = map[string]schema.GroupVersionResource{
 	"VirtualService":        {Group: istioGroup, Version: "v1", Resource: "virtualservices"},
 	"DestinationRule":       {Group: istioGroup, Version: "v1", Resource: "destinationrules"},
+	"HTTPRoute":             {Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"},
 	"EnvoyFilter":           {Group: istioGroup, Version: "v1alpha3", Resource: "envoyfilters"},
 	"AuthorizationPolicy":   {Group: "security.istio.io", Version: "v1", Resource: "authorizationpolicies"},
 	"GatewayOverridePolicy": {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "gatewayoverridepolicies"},

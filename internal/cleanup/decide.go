@@ -19,7 +19,7 @@ import (
 
 // Decision says what to do with the objects of a cluster.
 type Decision struct {
-	// Routes are VirtualServices to delete, Subsets DestinationRules to delete once the
+	// Routes are VirtualServices and HTTPRoutes to delete, Subsets DestinationRules to delete once the
 	// routes have been gone long enough.
 	Routes, Subsets []Target
 	// Filters are EnvoyFilters of gateways to delete, Guards their AuthorizationPolicies to
@@ -86,7 +86,7 @@ func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 			continue
 		case apply.IsOurs(o) && why != "":
 			out.Left = append(out.Left, Left{Object: name(o), Why: why})
-		case why == "" && o.GetKind() == "VirtualService":
+		case why == "" && isRoute(o):
 			out.Routes = append(out.Routes, target(o))
 			continue
 		case why == "" && o.GetKind() == "EnvoyFilter":
@@ -94,7 +94,7 @@ func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 		case why == "" && o.GetKind() == "AuthorizationPolicy":
 			out.Guards = append(out.Guards, target(o))
 		}
-		if o.GetKind() == "VirtualService" {
+		if isRoute(o) {
 			staying = append(staying, o)
 		}
 	}
@@ -113,6 +113,10 @@ func Decide(objects []*unstructured.Unstructured, instance string) Decision {
 	}
 	slices.SortFunc(out.Left, func(a, b Left) int { return a.Compare(b.Object) })
 	return out
+}
+
+func isRoute(o *unstructured.Unstructured) bool {
+	return o.GetKind() == "VirtualService" || o.GetKind() == istio.HTTPRouteKind
 }
 
 // notOurs says why an object must not be deleted, "" if it may.

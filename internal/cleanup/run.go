@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,7 +136,7 @@ func (c *cleaner) verdict(d *Decision) error {
 // look reads the cluster and decides.
 func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 	var all []*unstructured.Unstructured
-	for _, kind := range []string{"VirtualService", "DestinationRule", "OverridePolicy"} {
+	for _, kind := range append(slices.Clone(apply.RouteKinds), "OverridePolicy") {
 		for _, namespace := range c.namespaces() {
 			list, err := c.list(ctx, apply.Resources[kind], namespace)
 			if err != nil {

@@ -110,6 +110,9 @@ func normalized(name diag.Object, value any, unknown []string) ([]byte, error) {
 	}
 	delete(object, "status")
 	object["apiVersion"], object["kind"] = apiVersion, name.Kind
+	if name.Kind == istio.HTTPRouteKind {
+		object["apiVersion"] = istio.GatewayAPIVersion
+	}
 	if meta, ok := object["metadata"].(map[string]any); ok {
 		maps.DeleteFunc(meta, func(key string, _ any) bool { return slices.Contains(serverFields, key) })
 		if annotations, ok := meta["annotations"].(map[string]any); ok {

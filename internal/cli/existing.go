@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -80,6 +81,7 @@ func notListed(list []diag.Diagnostic, asked string, namespaces scope) string {
 var ownKinds = map[[2]string]bool{
 	{"networking.istio.io", "virtualservices"}:  true,
 	{"networking.istio.io", "destinationrules"}: true,
+	{"gateway.networking.k8s.io", "httproutes"}: true,
 }
 
 // inputNamespaces lists the namespaces of the input that are reported on.
@@ -118,6 +120,11 @@ func ownObjects(objects *discover.Objects, namespaces scope, selected *selection
 	}
 	for _, d := range objects.DestinationRules {
 		if err := add("DestinationRule", d, d.DestinationRule, d.Unknown); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range objects.OwnRoutes {
+		if err := add(istio.HTTPRouteKind, r, json.RawMessage(r.JSON), nil); err != nil {
 			return nil, err
 		}
 	}

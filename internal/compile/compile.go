@@ -61,6 +61,7 @@ func run(ix *index) (*services, Result) {
 		reportSteered(ix, s, ordinary, r)
 		reportUninjected(ix, s, r)
 	}
+	tables = append(tables, attachTables(ix, all, r)...)
 	reports := serviceReports(ix, all)
 	return all, Result{
 		Tables: tables, SubsetRules: subsetRules(all), Services: reports, Policies: policies,

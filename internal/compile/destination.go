@@ -78,9 +78,15 @@ func (b *builder) destination(i int, t *service, v *version) (route.Destination,
 	at := slices.IndexFunc(users, func(d route.Destination) bool { return standsFor(b.services.byHost[d.Host], t) })
 	out := users[max(at, 0)]
 	out.Weight = 0
-	if v.isolated == nil {
+	of := b.draft.attached
+	switch {
+	case v.isolated == nil && of != nil:
+		return out, t.runsOnly(v)
+	case v.isolated == nil:
 		out.Host, out.Subset = t.host, v.subset
 		return out, true
+	case of != nil && !b.ix.permits(of.Namespace, v.isolated.service):
+		return out, false
 	}
 	port, ok := portOf(v.isolated.service, t.Service, out.Port)
 	if !ok {
@@ -89,6 +95,11 @@ func (b *builder) destination(i int, t *service, v *version) (route.Destination,
 	}
 	out.Host, out.Subset, out.Port = v.isolated.host, "", port
 	return out, true
+}
+
+// runsOnly reports whether all pods behind s run v, so that s needs no subset for it.
+func (s *service) runsOnly(v *version) bool {
+	return !slices.ContainsFunc(s.pods, func(p backend) bool { return p.version != v.name })
 }
 
 // portOf returns the port of iso for a destination of t on port; zero, which means the port

@@ -42,6 +42,9 @@
 //	draft.go       which tables there are, and which namespaces see them
 //	otherhost.go   tables for hosts that are no Services, whose routes lead to one
 //	gateway.go     companions: tables for the hosts of gateways
+//	httproute.go   tables for Kubernetes Gateways, beside the HTTPRoutes of users
+//	rank.go        … their rows, in the order in which gateways try them
+//	pack.go        … divided between HTTPRoutes
 //	inforce.go     whose routes are in force for which callers
 //	adopt.go       the user's VirtualServices as lists of routes
 //	scope.go       which namespaces see a table

@@ -26,6 +26,8 @@ type draft struct {
 	// whose routes it has.
 	gateway bool
 	beside  []*model.VirtualService
+	// attached is the user's HTTPRoute, for rows at Kubernetes Gateways; nil for others.
+	attached *model.HTTPRoute
 	// pinOnly is set if the table follows no overrides.
 	pinOnly bool
 	// soft is the claim without which requests lose their override; nil for none.

@@ -9,6 +9,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // index is the mesh as given, made searchable. All steps read it and none changes it.
@@ -142,4 +143,32 @@ func (ix *index) islandsOf(host string) []*mesh.Island {
 	}
 	ix.islands[host] = out
 	return out
+}
+
+// permits reports whether HTTPRoutes of a namespace may lead to a Service.
+func (ix *index) permits(namespace string, to *model.Service) bool {
+	return namespace == to.Namespace || slices.ContainsFunc(ix.snapshot.Grants, func(g model.Grant) bool {
+		return g.Namespace == to.Namespace && g.From == namespace && (g.Service == "" || g.Service == to.Name)
+	})
+}
+
+// httpRoutes lists the HTTPRoutes on gateways.
+func (ix *index) httpRoutes() []model.HTTPRoute { return ix.snapshot.HTTPRoutes }
+
+// entrances lists the Ingresses, and the routes of the Gateway API on gateways.
+func (ix *index) entrances() []model.Entrance { return ix.snapshot.Entrances }
+
+// kubernetesGateway returns the Gateway of a parent of an HTTPRoute; nil if it is not known.
+func (ix *index) kubernetesGateway(p *route.Parent) *model.KubernetesGateway {
+	gateways := ix.snapshot.KubernetesGateways
+	at := slices.IndexFunc(gateways, func(g model.KubernetesGateway) bool {
+		if p.Kind == "Gateway" {
+			return g.Namespace == p.Namespace && g.Name == p.Name
+		}
+		return slices.ContainsFunc(g.Listeners, func(l model.Listener) bool { return l.Set == [2]string{p.Namespace, p.Name} })
+	})
+	if at < 0 {
+		return nil
+	}
+	return &gateways[at]
 }

@@ -84,8 +84,8 @@ type condition struct {
 
 // conditions lists the combinations that t has rows for, the empty one last.
 func (b *builder) conditions(t *service) []condition {
-	if len(t.settings.Conditions) == 0 {
-		return unconditional
+	if len(t.settings.Conditions) == 0 || b.draft.attached != nil {
+		return unconditional // a condition on the method would come before other rules of the user
 	}
 	froms, methods := b.froms(t), b.methods(t)
 	if b.draft.gateway {

@@ -99,6 +99,9 @@ const (
 	DelegateNotFound           Code = "DelegateNotFound"
 	DelegateRouteDropped       Code = "DelegateRouteDropped"
 	GatewayRoutes              Code = "GatewayRoutes"
+	GatewayNeedsService        Code = "GatewayNeedsService"
+	GatewayNeedsGrant          Code = "GatewayNeedsGrant"
+	IngressNotFollowed         Code = "IngressNotFollowed"
 	ServiceRouteInTheWay       Code = "ServiceRouteInTheWay"
 	DestinationRuleInvalid     Code = "DestinationRuleInvalid"
 	DestinationRuleUnmergeable Code = "DestinationRuleUnmergeable"
@@ -167,12 +170,12 @@ const (
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
-func Codes() []Entry { return slices.Concat(entries, previewEntries, edgeEntries) }
+func Codes() []Entry { return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries) }
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.
 func (c Code) Entry() Entry {
-	for _, list := range [][]Entry{entries, previewEntries, edgeEntries} {
+	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries} {
 		for _, entry := range list {
 			if entry.Code == c {
 				return entry

@@ -268,7 +268,7 @@ var entries = []Entry{
 		DelegateRouteDropped, Warning, "Istio ignores a route that delegates, since the delegate has hosts or is not exported to it, or a route of the delegate, since its match conflicts with the root's. The adopted routes do the same.",
 		"give the delegate no hosts, export it, or make its match a subset of the root's",
 	},
-	{GatewayRoutes, Info, "A VirtualService routes from a gateway to the Service, and the gateway does not follow overrides, for the reason given. They are followed from the second hop on.", ""},
+	{GatewayRoutes, Info, "A VirtualService or an HTTPRoute routes from a gateway to the Service, and the gateway does not follow overrides, for the reason given. They are followed from the second hop on.", ""},
 	{
 		ServiceRouteInTheWay, Warning, "A Gateway API route is attached to the Service. Mixing it with a VirtualService is undefined. Nothing is written.",
 		"detach the route, or write the override rules into it",
@@ -312,7 +312,7 @@ var entries = []Entry{
 	},
 	{
 		EntranceNotPinned, Warning, "An Ingress, a route of the Gateway API or a VirtualService on a gateway that does not follow overrides leads to the Service. The pods of all versions share its requests.",
-		"route it to a Service that selects released pods only, or give previews labels that this Service does not select",
+		"route it to a Service that selects released pods only, or give previews labels that this Service does not select, and a Service of their own",
 	},
 	{
 		ExposedWithoutMesh, Warning, "The Service can be reached by a port of the nodes, a load balancer or an external address, where no sidecar routes. The pods of all versions share these connections.",

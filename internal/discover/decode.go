@@ -240,7 +240,7 @@ func (p *parser) parseAtOnce(doc []byte, at position) bool {
 	if err != nil || object.GetName() == "" {
 		return false
 	}
-	name := diag.Object{Kind: kindName, Name: object.GetName()}
+	name := diag.Object{Kind: kind.ObjectKind(), Name: object.GetName()}
 	if kind.Scope != Unscoped {
 		name.Namespace = cmp.Or(object.GetNamespace(), p.namespace)
 	}
@@ -296,6 +296,7 @@ func (p *parser) parseList(doc []byte, h *head, at, item position) {
 
 func (p *parser) parseObject(doc []byte, h *head, kind *Kind, at position) {
 	name := h.name(kind, p.namespace)
+	name.Kind = kind.ObjectKind()
 	object, err := kind.decoder()(doc)
 	if unknown, ok := errors.AsType[*unknownFields](err); ok {
 		misspelt, others := unknown.explain(at.path)
@@ -331,6 +332,8 @@ func (p *parser) keep(object metav1.Object, name diag.Object, doc []byte, at pos
 	object.SetNamespace(name.Namespace)
 	switch x := object.(type) {
 	case *gatewayRoute:
+		x.Kind = name.Kind
+	case *httpRoute:
 		x.Kind = name.Kind
 	case *Sidecar:
 		p.reportUnknown(name, at, x.Unknown, "spec.ingress", "spec.inboundConnectionPool", "spec.outboundTrafficPolicy")

@@ -95,6 +95,13 @@ func list(o *discover.Objects) string {
 	for _, x := range o.Routes {
 		note(x.Kind, x, " parents=%v backends=%v", x.Parents, x.Backends)
 	}
+	for _, x := range o.GatewayParts {
+		listeners := len(x.Set)
+		if x.Gateway != nil {
+			listeners = len(x.Gateway.Listeners)
+		}
+		note(x.Kind, x, " listeners=%d grants=%v controller=%q", listeners, x.Grants, x.Controller)
+	}
 	for _, x := range o.Unread {
 		var templates []string
 		for _, labels := range x.Templates {

@@ -25,6 +25,8 @@ type Route struct {
 	// Backends are the Services that requests from gateways, or copies of them, go to;
 	// none if it is attached to no gateway.
 	Backends [][2]string
+	// HTTP is an HTTPRoute on gateways with all that decides where it leads; nil for others.
+	HTTP *model.HTTPRoute
 }
 
 // gatewayRoute is the fields of an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute of the
@@ -187,6 +189,14 @@ func (r *reader) readRoutes() {
 			r.snapshot.ServiceRoutes = append(r.snapshot.ServiceRoutes, model.ServiceRoute{
 				Kind: in.Kind, Namespace: in.Namespace, Name: in.Name, Services: in.Parents,
 			})
+		}
+		if in.Kind == "HTTPRoute" {
+			r.snapshot.Foreign = append(r.snapshot.Foreign, object)
+		}
+		if in.HTTP != nil {
+			out := *in.HTTP
+			out.Origin = r.Origins[object]
+			r.snapshot.HTTPRoutes = append(r.snapshot.HTTPRoutes, out)
 		}
 		if len(in.Backends) > 0 {
 			r.snapshot.Entrances = append(r.snapshot.Entrances, model.Entrance{

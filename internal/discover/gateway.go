@@ -3,11 +3,9 @@ package discover
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
-	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -64,18 +62,8 @@ func (r *reader) addGatewayPods(groups []*group, selectors map[string]map[string
 func (r *reader) readGateway(g *istionetv1.Gateway) model.Gateway {
 	out := model.Gateway{Namespace: g.Namespace, Name: g.Name, Created: g.CreationTimestamp.Time, Revision: g.Labels[revisionLabel], Spec: &g.Spec}
 	out.Origin = r.Origins[out.Object()]
-	for _, key := range slices.Sorted(maps.Keys(g.Annotations)) {
-		switch value := strings.TrimSpace(g.Annotations[key]); {
-		case key == followAnnotation && value == "false":
-			out.PinOnly, out.PinnedBy = true, "it has the annotation "+followAnnotation+`: "false"`
-		case key == followAnnotation && value == "true":
-		case key == followAnnotation:
-			r.report(diag.InvalidAnnotation, out.Object(), "%s: %q is neither true nor false", key, value)
-		case strings.HasPrefix(key, AnnotationPrefix):
-			r.reportName(out.Object(), "Gateways have no annotation "+key, "remove it; there is "+followAnnotation)
-		default:
-			r.reportDomain(out.Object(), key, "follow")
-		}
+	if out.PinOnly = r.followsNot(out.Object(), g.Annotations); out.PinOnly {
+		out.PinnedBy = "it has the annotation " + followAnnotation + `: "false"`
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // Kind is a kind that can decide a route. [Kinds] is the only list of kinds: manifests are
@@ -19,6 +21,8 @@ import (
 // the reference against it.
 type Kind struct {
 	Group, Name string
+	// As is what diagnostics call it, if another kind has its name; empty for its name.
+	As string
 	// Plural is its name in paths and in roles.
 	Plural string
 	// Versions can be decoded; the first is the one to recommend.
@@ -127,10 +131,14 @@ var kinds = []Kind{
 	},
 	// In a cluster the WorkloadEntries of a group say which of its workloads exist.
 	{Group: istioGroup, Name: "WorkloadGroup", Plural: "workloadgroups", Versions: istioVersions, decode: decodeWorkloadGroup},
-	gatewayRoutes("HTTPRoute", "httproutes", "v1", "v1beta1"),
+	gatewayRoutes("HTTPRoute", "httproutes", "v1", "v1beta1").decodedBy(decodeHTTPRoute),
 	gatewayRoutes("GRPCRoute", "grpcroutes", "v1", "v1alpha2"),
 	gatewayRoutes("TCPRoute", "tcproutes", "v1", "v1alpha2"),
 	gatewayRoutes("TLSRoute", "tlsroutes", "v1", "v1alpha3", "v1alpha2"),
+	gatewayPart("Gateway", "gateways", decodeAs[kubernetesGateway], "v1", "v1beta1").as(model.KubernetesGatewayKind),
+	gatewayPart("ListenerSet", "listenersets", decodeAs[listenerSet], "v1"),
+	gatewayPart("GatewayClass", "gatewayclasses", decodeAs[gatewayClass], "v1", "v1beta1").unscoped(),
+	gatewayPart("ReferenceGrant", "referencegrants", decodeAs[referenceGrant], "v1", "v1beta1"),
 	{
 		Group: "networking.k8s.io", Name: "Ingress", Plural: "ingresses", Versions: []string{"v1", "v1beta1"}, Served: v1,
 		Types: goTypes(func(l *networkingv1.IngressList) []networkingv1.Ingress { return l.Items }), decode: decodeIngress,
@@ -169,6 +177,9 @@ func Kinds() []Kind { return slices.Clone(kinds) }
 // BuiltIn reports whether every cluster has k; if another kind is not installed, there are
 // no objects of it.
 func (k *Kind) BuiltIn() bool { return k.Types != nil }
+
+// ObjectKind is the kind of its objects in diagnostics. No two kinds have the same.
+func (k *Kind) ObjectKind() string { return cmp.Or(k.As, k.Name) }
 
 func (k *Kind) decoder() decodeFunc {
 	if k.decode != nil {
@@ -217,6 +228,29 @@ func gatewayRoutes(name, plural string, served ...string) Kind {
 		Group: gatewayGroup, Name: name, Plural: plural, Versions: gatewayVersions, Served: served, Scope: Everywhere,
 		decode: decodeAs[gatewayRoute], Without: withoutRoutes,
 	}
+}
+
+// gatewayPart is a kind that says which gateways there are.
+func gatewayPart(name, plural string, decode decodeFunc, served ...string) Kind {
+	return Kind{
+		Group: gatewayGroup, Name: name, Plural: plural, Versions: gatewayVersions, Served: served, Scope: Everywhere,
+		decode: decode, Without: "overrides are not followed at Kubernetes Gateways",
+	}
+}
+
+func (k Kind) decodedBy(decode decodeFunc) Kind {
+	k.decode = decode
+	return k
+}
+
+func (k Kind) as(kind string) Kind {
+	k.As = kind
+	return k
+}
+
+func (k Kind) unscoped() Kind {
+	k.Scope = Unscoped
+	return k
 }
 
 // Forbidden returns the diagnostic for a reader that may not list k in a namespace, or in

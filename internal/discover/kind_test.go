@@ -39,7 +39,7 @@ func TestKinds(t *testing.T) {
 			if at := o.put(parsed.Only(), -1); at != 0 {
 				t.Errorf("%s %s: there is no place for it", apiVersion, k.Name)
 			}
-			want := diag.Object{Kind: k.Name, Namespace: "shop", Name: "istio"}
+			want := diag.Object{Kind: k.ObjectKind(), Namespace: "shop", Name: "istio"}
 			if k.Scope == Unscoped {
 				want.Namespace = ""
 			}

@@ -27,6 +27,8 @@ type Objects struct {
 	Sidecars         []*Sidecar
 	ServiceEntries   []*ServiceEntry
 	Routes           []*Route
+	OwnRoutes        []*OwnRoute
+	GatewayParts     []*GatewayPart
 	Unread           []*Unread
 	MeshConfigs      []*MeshConfig
 	Tags             []*Tag
@@ -161,6 +163,10 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.ServiceEntries, x, at)
 	case *Route:
 		return place(&o.Routes, x, at)
+	case *OwnRoute:
+		return place(&o.OwnRoutes, x, at)
+	case *GatewayPart:
+		return place(&o.GatewayParts, x, at)
 	case *Unread:
 		return place(&o.Unread, x, at)
 	case *MeshConfig:

@@ -41,6 +41,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.readRoutes()
 	r.readGatewayPolicies()
 	r.readGateways(groups)
+	r.readKubernetesGateways()
 	r.readMeshConfig()
 	r.readNamespaces()
 	sortSnapshot(r.snapshot)
@@ -188,6 +189,10 @@ func sortSnapshot(s *model.Snapshot) {
 	slices.SortFunc(s.ServiceEntries, func(a, b model.ServiceEntry) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	slices.SortFunc(s.Entrances, func(a, b model.Entrance) int { return a.Object().Compare(b.Object()) })
 	slices.SortFunc(s.Gateways, func(a, b model.Gateway) int { return a.Object().Compare(b.Object()) })
+	slices.SortFunc(s.HTTPRoutes, func(a, b model.HTTPRoute) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
+	slices.SortFunc(s.Grants, func(a, b model.Grant) int {
+		return cmp.Or(byName(a.Namespace, a.From, b.Namespace, b.From), cmp.Compare(a.Service, b.Service))
+	})
 	slices.SortFunc(s.Foreign, diag.Object.Compare)
 	s.Callers = CompactCallers(s.Callers)
 }

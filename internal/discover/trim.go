@@ -221,6 +221,10 @@ func Trim(object metav1.Object) Object {
 		return canaryOf(x)
 	case *gatewayRoute:
 		return x.trimRoute()
+	case *httpRoute:
+		return x.trimHTTPRoute()
+	case gatewayPartSource:
+		return x.trim()
 	case *networkingv1.Ingress:
 		return ingressRoute(x)
 	case *workloadEntry:

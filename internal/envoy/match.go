@@ -46,7 +46,7 @@ func headerMatcher(name string, m route.StringMatch) *routev3.HeaderMatcher {
 		return out
 	case route.Exact:
 		text.MatchPattern = &matcherv3.StringMatcher_Exact{Exact: m.Value}
-	case route.Prefix:
+	case route.Prefix, route.PathPrefix: // the latter is in HTTPRoutes only
 		text.MatchPattern = &matcherv3.StringMatcher_Prefix{Prefix: m.Value}
 	case route.Regex:
 		text.MatchPattern = &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: m.Value}}

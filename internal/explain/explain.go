@@ -148,7 +148,7 @@ func (x *index) resolveChain(q Query) ([]*target, error) {
 			host := strings.ToLower(hostOnly(name))
 			if gateway, port := x.routing.gatewayOf(host, q.From, q.Port); gateway != nil {
 				t, err = &target{name: name, host: host, gateway: gateway, port: port}, nil
-			} else if err != nil && strings.Contains(host, ".") && len(x.snapshot.Gateways) > 0 {
+			} else if err != nil && strings.Contains(host, ".") && len(x.snapshot.Gateways)+len(x.snapshot.KubernetesGateways) > 0 {
 				err = fmt.Errorf("%w, and no gateway has the host %s", err, host)
 			}
 		}

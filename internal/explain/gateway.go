@@ -23,6 +23,9 @@ func (r *meshRouting) gatewayOf(host, from string, port uint32) (*caller, uint32
 			}
 		}
 	}
+	if h := r.kubernetesHost(host); h != nil && (from == "" || strings.HasSuffix(from, "."+h.gateway.namespace)) {
+		return h.gateway, h.port
+	}
 	return nil, 0
 }
 
@@ -50,6 +53,9 @@ func (r *meshRouting) atGateway(c *call, order mesh.Order) inForce {
 			out.users, out.routes = h.Source.Object, routesOf(h)
 		}
 		return out
+	}
+	if k := r.kubernetesHost(hostOnly(cmp.Or(c.authority, c.host))); k != nil {
+		return r.atKubernetesGateway(c, k, order)
 	}
 	return out
 }

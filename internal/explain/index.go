@@ -50,7 +50,7 @@ func newIndex(snapshot *model.Snapshot, result *compile.Result) *index {
 		}
 	}
 	for i := range result.Tables {
-		if result.Tables[i].Gateways != nil {
+		if result.Tables[i].Gateways != nil || result.Tables[i].Attached != nil {
 			continue // see gatewayOf
 		}
 		for _, host := range result.Tables[i].Hosts {

@@ -74,11 +74,13 @@ type meshRouting struct {
 	mesh     *mesh.Mesh
 	ours     *mesh.Ours
 	snapshot *model.Snapshot
+	// kubernetes has the hosts at Kubernetes Gateways that were asked for.
+	kubernetes map[string]*kubernetesHost
 }
 
 func newRouting(snapshot *model.Snapshot, result *compile.Result) *meshRouting {
 	m := mesh.New(snapshot)
-	return &meshRouting{mesh: m, ours: m.Ours(result.Tables, result.SubsetRules), snapshot: snapshot}
+	return &meshRouting{mesh: m, ours: m.Ours(result.Tables, result.SubsetRules), snapshot: snapshot, kubernetes: map[string]*kubernetesHost{}}
 }
 
 func (r *meshRouting) inForce(c *call) inForce {

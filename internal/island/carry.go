@@ -6,6 +6,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
@@ -101,6 +102,11 @@ func Written(o *plan.Observed, says *discover.Written, extra any) Object {
 	}
 	if base, ours := strings.CutSuffix(o.Name, compile.ObjectSuffix); ours {
 		out.Ties = append(out.Ties, ServiceTie(o.Namespace, base))
+	}
+	if o.Kind == istio.HTTPRouteKind {
+		for _, of := range istio.AdoptedBy(o.Managed) {
+			out.Ties = append(out.Ties, Tie{Kind: istio.HTTPRouteKind, Namespace: of[0], Name: of[1]})
+		}
 	}
 	last := ""
 	add := func(host string) {

@@ -14,7 +14,7 @@ import (
 // common is what every island sees of the cluster beyond its own objects:
 //
 //	namespaces, their revisions, the mesh configuration             from objects
-//	Sidecars, Gateways                                              from objects
+//	Sidecars, Gateways, Kubernetes Gateways                         from objects
 //	rules and ServiceEntries for hosts under a wildcard             from objects
 //	the namespaces that callers may be in, the callers, and the
 //	pods of gateways                                                from all islands
@@ -177,6 +177,7 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 	}
 	out.Revisions, out.Tags, out.Uninjected, out.Sidecars = b.Revisions, b.Tags, b.Uninjected, b.Sidecars
 	out.Gateways, out.GatewayPods = b.Gateways, c.allGatewayPods
+	out.KubernetesGateways, out.Grants = b.KubernetesGateways, b.Grants
 	out.DestinationRules = merged(own.DestinationRules, b.DestinationRules, func(x, y model.DestinationRule) int { return x.Object().Compare(y.Object()) })
 	out.ServiceEntries = merged(own.ServiceEntries, b.ServiceEntries, func(x, y model.ServiceEntry) int { return x.Object().Compare(y.Object()) })
 	out.Foreign = merged(own.Foreign, b.Foreign, diag.Object.Compare)

@@ -24,6 +24,7 @@ import (
 //	of an object    that object                                 it, and those that refer to it
 //	Host            a host that the mesh may know               what has it, or leads to it
 //	GatewayHost     a host of gateways                          what has routes for it there
+//	KubernetesHost  a host of a Kubernetes Gateway              what has routes for it there
 //	Claim           the name of an object that may be written   what may write it, or has it
 type Tie = diag.Object
 
@@ -33,6 +34,8 @@ const (
 	// gatewayKind is for hosts of VirtualServices on gateways, whose wildcards have nothing to
 	// do with Services.
 	gatewayKind = "GatewayHost"
+	// kubernetesKind is for hosts at Kubernetes Gateways.
+	kubernetesKind = "KubernetesHost"
 )
 
 // HostTie is the tie of a host.
@@ -158,6 +161,9 @@ func (t *ties) of(object discover.Object) {
 		for _, s := range x.Backends {
 			t.add("Service", s[0], s[1])
 		}
+		if x.HTTP != nil {
+			t.ofHTTPRoute(x.HTTP)
+		}
 	case *discover.Written:
 		t.add(x.Kind, x.Namespace, x.Name)
 		t.names = append(t.names, HostTie(x.Host))
@@ -278,6 +284,21 @@ func (t *ties) leadsTo(v *discover.VirtualService) {
 	for _, r := range v.Spec.GetTls() {
 		for _, d := range r.GetRoute() {
 			to(d.GetDestination())
+		}
+	}
+}
+
+// ofHTTPRoute adds the hosts of an HTTPRoute at Kubernetes Gateways, which are compared as they
+// are written, and the HTTPRoutes whose objects may have names like those for this one.
+func (t *ties) ofHTTPRoute(r *model.HTTPRoute) {
+	for _, h := range mesh.HostsOf(&r.Attached) {
+		t.add(kubernetesKind, h.Parent.Namespace, strings.Join([]string{h.Parent.Kind, h.Parent.Name, h.Hostname}, "/"))
+	}
+	base := r.Name
+	for range 2 { // the parts of NAME.SERVICE.N
+		if at := strings.LastIndex(base, "."); at > 0 {
+			base = base[:at]
+			t.add("HTTPRoute", r.Namespace, base)
 		}
 	}
 }

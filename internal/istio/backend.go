@@ -13,8 +13,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// TableObject returns the name of the VirtualService of a table.
+// TableObject returns the name of the VirtualService of a table, or of its HTTPRoute.
 func TableObject(t *route.Table) diag.Object {
+	if t.Attached != nil {
+		return diag.Object{Kind: HTTPRouteKind, Namespace: t.Namespace, Name: t.Name}
+	}
 	return diag.Object{Kind: "VirtualService", Namespace: t.Namespace, Name: t.Name}
 }
 
@@ -52,8 +55,12 @@ func only(objects []Object, diags []diag.Diagnostic, err error) ([]byte, []diag.
 }
 
 // WithoutRows returns a VirtualService of Overrides without the rows for overrides that
-// are not kept and, unless exportTo is nil, with another exportTo.
+// are not kept and, unless exportTo is nil, with another exportTo. An HTTPRoute without any
+// row is nil: it would take every request.
 func (Backend) WithoutRows(of Object, keep func(row string) bool, exportTo []string) ([]byte, error) {
+	if of.Kind == HTTPRouteKind {
+		return httpRouteWithoutRows(of, keep)
+	}
 	var object istionetv1.VirtualService
 	if err := json.Unmarshal(of.JSON, &object); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", of.Object, err)

@@ -31,11 +31,10 @@ func (c *collector) add(object Unencoded, meta *metav1.ObjectMeta, spec proto.Me
 		}
 		c.leave(object.Object, diag.ObjectInvalid, "it would be refused: %s%s", problems[0], more)
 	}
-	d, err := tooLarge(&object, meta, spec)
-	if d != nil {
-		c.leave(d.Object, d.Code, "%s", d.Message)
+	if mostBytes(meta, spec) <= MaxObjectBytes {
+		return nil
 	}
-	return err
+	return c.leaveLarge(&object)
 }
 
 // fewRoutes routes with the longest patterns are not too large for an object.
@@ -47,28 +46,50 @@ func TooLarge(tables []route.Table) []diag.Diagnostic {
 	var out []diag.Diagnostic
 	for i := range tables {
 		t := &tables[i]
-		if len(t.Routes) <= fewRoutes && len(t.Adopted) == 0 {
+		if t.Attached != nil || len(t.Routes) <= fewRoutes && len(t.Adopted) == 0 {
 			continue
 		}
 		service := VirtualService(t)
-		if d, _ := tooLarge(&Unencoded{Object: TableObject(t), table: t}, &service.ObjectMeta, &service.Spec); d != nil {
+		if mostBytes(&service.ObjectMeta, &service.Spec) <= MaxObjectBytes {
+			continue
+		}
+		if d, _ := tooLarge(&Unencoded{Object: TableObject(t), table: t}); d != nil {
 			out = append(out, *d)
 		}
 	}
 	return out
 }
 
-// tooLarge returns a diagnostic if the API server would not accept an object for its size.
-func tooLarge(object *Unencoded, meta *metav1.ObjectMeta, spec proto.Message) (*diag.Diagnostic, error) {
-	if most := mostBytes(meta, spec); most <= MaxObjectBytes {
-		return nil, nil
+// leaveLarge leaves out an object that is too large.
+func (c *collector) leaveLarge(object *Unencoded) error {
+	d, err := tooLarge(object)
+	if d != nil {
+		c.leave(d.Object, d.Code, "%s", d.Message)
 	}
+	return err
+}
+
+// tooLarge returns a diagnostic if the API server would not accept an object for its size.
+func tooLarge(object *Unencoded) (*diag.Diagnostic, error) {
 	encoded, err := object.Encode()
 	if size := len(encoded.JSON); err == nil && size > MaxObjectBytes {
 		d := diag.New(diag.ObjectTooLarge, object.Object, "it would be %d bytes, more than %d", size, MaxObjectBytes)
 		return &d, nil
 	}
 	return nil, err
+}
+
+// addHTTPRoute adds the HTTPRoute of a table.
+func (c *collector) addHTTPRoute(object Unencoded) error {
+	c.objects = append(c.objects, object)
+	problem := httpRouteProblem(object.table)
+	if problems := valid.Metadata(&metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}); problem == "" && len(problems) > 0 {
+		problem = problems[0].String()
+	}
+	if problem != "" {
+		c.leave(object.Object, diag.ObjectInvalid, "it would be refused: %s", problem)
+	}
+	return c.leaveLarge(&object)
 }
 
 // mostBytes returns a size that no encoding of an object exceeds. In JSON, fields of two

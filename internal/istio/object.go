@@ -34,6 +34,9 @@ func (u *Unencoded) Encode() (Object, error) {
 		rule := DestinationRule(u.rule)
 		return Canonical(&rule.ObjectMeta, rule.Kind, &rule.Spec)
 	}
+	if u.table.Attached != nil {
+		return encodeHTTPRoute(u.table)
+	}
 	service := VirtualService(u.table)
 	return Canonical(&service.ObjectMeta, service.Kind, &service.Spec)
 }
@@ -61,8 +64,14 @@ func Translate(tables []route.Table, rules []route.SubsetRule) ([]Unencoded, []d
 		}
 	}
 	for i := range tables {
-		service := VirtualService(&tables[i])
 		object := Unencoded{Object: TableObject(&tables[i]), table: &tables[i]}
+		if tables[i].Attached != nil {
+			if err := c.addHTTPRoute(object); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		service := VirtualService(&tables[i])
 		if err := c.add(object, &service.ObjectMeta, &service.Spec, c.checker.VirtualService(&service.Spec, service.Namespace)); err != nil {
 			return nil, nil, err
 		}
@@ -95,25 +104,32 @@ func Encode(unencoded []Unencoded) ([]Object, error) {
 }
 
 // apiVersions are those of the kinds that are not of [apiVersion].
-var apiVersions = map[string]string{"EnvoyFilter": "networking.istio.io/v1alpha3", "AuthorizationPolicy": "security.istio.io/v1"}
+var apiVersions = map[string]string{
+	"EnvoyFilter": "networking.istio.io/v1alpha3", "AuthorizationPolicy": "security.istio.io/v1", HTTPRouteKind: GatewayAPIVersion,
+}
 
-// encode returns an object as JSON, without the empty fields that Kubernetes' types
-// print.
+// encode returns an object of Istio's as JSON.
 func encode(meta *metav1.ObjectMeta, kind string, spec proto.Message) ([]byte, error) {
+	whole, err := specification(spec)
+	if err != nil {
+		return nil, err
+	}
+	return encodeObject(meta, kind, whole)
+}
+
+// encodeObject returns an object as JSON, without the empty fields that Kubernetes' types
+// print.
+func encodeObject(meta *metav1.ObjectMeta, kind string, spec json.RawMessage) ([]byte, error) {
 	type metadata struct {
 		Annotations map[string]string `json:"annotations,omitempty"`
 		Labels      map[string]string `json:"labels,omitempty"`
 		Name        string            `json:"name"`
 		Namespace   string            `json:"namespace"`
 	}
-	whole, err := specification(spec)
-	if err != nil {
-		return nil, err
-	}
 	return json.Marshal(struct {
 		APIVersion string          `json:"apiVersion"`
 		Kind       string          `json:"kind"`
 		Metadata   metadata        `json:"metadata"`
 		Spec       json.RawMessage `json:"spec"`
-	}{cmp.Or(apiVersions[kind], apiVersion), kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, whole})
+	}{cmp.Or(apiVersions[kind], apiVersion), kind, metadata{meta.Annotations, meta.Labels, meta.Name, meta.Namespace}, spec})
 }

@@ -190,7 +190,7 @@ func stringMatch(m route.StringMatch) *istioapi.StringMatch {
 	switch m.Op {
 	case route.Exact:
 		return &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Exact{Exact: m.Value}}
-	case route.Prefix:
+	case route.Prefix, route.PathPrefix: // the latter is in HTTPRoutes only
 		return &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Prefix{Prefix: m.Value}}
 	case route.Regex:
 		return &istioapi.StringMatch{MatchType: &istioapi.StringMatch_Regex{Regex: m.Value}}

@@ -19,9 +19,11 @@
 //	virtualhost.go     virtual hosts: the answer
 //	gateway.go         … and those of gateways
 //	server.go          … on the servers of Gateways
+//	httproute.go       … and the rules of HTTPRoutes at Kubernetes Gateways
 //	hash.go            consistent hashes, and the retries of a route that says nothing of them
 //
-// Waypoints are not described, and gateways of the Gateway API are not.
+// Waypoints are not described. Of Kubernetes Gateways only the order of rules is, not their
+// listeners.
 //
 // Where the age of an object is not known (manifests have none), the order of
 // objects is not known either: [Order] says which one is assumed, and what is to

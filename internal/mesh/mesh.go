@@ -185,6 +185,8 @@ func (r *Route) forNamespace(namespace string) bool {
 // Ours is an index of the objects that Overrides makes.
 type Ours struct {
 	sources, onGateways sourceIndex
+	// attached are the tables that become HTTPRoutes.
+	attached []*route.Table
 	// rules are by host.
 	rules map[string][]*Rule
 	// leading has the tables that route, or mirror requests, to a host; computed on
@@ -204,6 +206,10 @@ func (o *Ours) leadingTo(host string) []*Source {
 func (m *Mesh) Ours(tables []route.Table, rules []route.SubsetRule) *Ours {
 	o := &Ours{rules: make(map[string][]*Rule, len(rules))}
 	for i := range tables {
+		if tables[i].Attached != nil {
+			o.attached = append(o.attached, &tables[i])
+			continue
+		}
 		if s := m.tableSource(&tables[i]); s.Gateways != nil {
 			o.onGateways.add(s)
 		} else {

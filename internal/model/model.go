@@ -38,6 +38,11 @@ type Snapshot struct {
 	// requests at their pods.
 	GatewayPolicies []GatewayPolicy
 	TokenChecks     []TokenCheck
+	// HTTPRoutes are those on gateways, KubernetesGateways the gateways, and Grants what lets
+	// routes lead to other namespaces.
+	HTTPRoutes         []HTTPRoute
+	KubernetesGateways []KubernetesGateway
+	Grants             []Grant
 	// Mesh is the mesh configuration about visibility.
 	Mesh MeshConfig
 	// Revisions is the revision of Istio of each namespace's proxies, if its labels say

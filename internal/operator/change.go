@@ -78,6 +78,9 @@ func findHosts(value any, local string, to map[string]bool) {
 			}
 			to[host] = true
 		}
+		if name, ok := x["name"].(string); ok && x["kind"] == "Service" { // a backend of an HTTPRoute
+			to[name+local] = true
+		}
 		for _, inner := range x {
 			findHosts(inner, local, to)
 		}
@@ -116,7 +119,7 @@ func compareObjects(before, after map[string]any) []string {
 	out = append(out, compareLists("route", specList(before, "http"), specList(after, "http"))...)
 	out = append(out, compareLists("subset", specList(before, "subsets"), specList(after, "subsets"))...)
 	out = append(out, compareFields(before, after, "metadata", "labels", "annotations")...)
-	return append(out, compareFields(before, after, "spec", "hosts", "exportTo", "host", "trafficPolicy", "workloadSelector", "gateways")...)
+	return append(out, compareFields(before, after, "spec", "hosts", "exportTo", "host", "trafficPolicy", "workloadSelector", "gateways", "parentRefs", "hostnames", "rules")...)
 }
 
 func compareFields(before, after map[string]any, of string, fields ...string) []string {

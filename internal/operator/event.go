@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 
+	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/event"
@@ -95,6 +96,8 @@ func about(e *event.Event) *corev1.ObjectReference {
 	switch out.Kind {
 	case "VirtualService", "DestinationRule":
 		out.APIVersion = istioGroup + "/v1"
+	case istio.HTTPRouteKind:
+		out.APIVersion = apply.Resources[out.Kind].GroupVersion().String()
 	case "Service":
 		out.APIVersion = "v1"
 	}

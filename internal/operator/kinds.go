@@ -32,7 +32,7 @@ func (k *kind) key() string {
 	if k.Scope == discover.Root {
 		return k.Name + " " + k.Fields
 	}
-	return k.Name
+	return k.ObjectKind()
 }
 
 // ownCache reports whether a kind has a cache of its own: because it can be installed and
@@ -227,7 +227,7 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 	read := discover.Parse(text, u.GetNamespace(), diag.Origin{})
 	out.diags, out.Object = read.Diagnostics, orName(u, read.Only())
 	switch out.Object.(type) {
-	case *discover.Workload, *discover.Canary, *discover.Route, *discover.Unread:
+	case *discover.Workload, *discover.Canary, *discover.Route, *discover.GatewayPart, *discover.Unread:
 		out.byVersion = false // their status changes often and does not matter
 	}
 	return out, nil

@@ -122,12 +122,12 @@ func TestKept(t *testing.T) {
 			},
 			&discover.Route{Meta: discover.Meta{Namespace: "shop", Name: "istio"}, Kind: "Ingress", Backends: services}, true,
 		},
-		"HTTPRoute": {
+		"GRPCRoute": {
 			[2]any{
-				object("gateway.networking.k8s.io/v1", "HTTPRoute", "1", backend, nil),
-				object("gateway.networking.k8s.io/v1", "HTTPRoute", "2", backend, map[string]any{"parents": []any{}}),
+				object("gateway.networking.k8s.io/v1", "GRPCRoute", "1", backend, nil),
+				object("gateway.networking.k8s.io/v1", "GRPCRoute", "2", backend, map[string]any{"parents": []any{}}),
 			},
-			&discover.Route{Meta: discover.Meta{Namespace: "shop", Name: "istio"}, Kind: "HTTPRoute", Backends: services}, true,
+			&discover.Route{Meta: discover.Meta{Namespace: "shop", Name: "istio"}, Kind: "GRPCRoute", Backends: services}, true,
 		},
 		"a WorkloadEntry that no Service can select": {
 			[2]any{

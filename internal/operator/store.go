@@ -348,5 +348,5 @@ func (s *store) objectsIn(namespace string) *discover.Objects {
 
 // anyNamespace reports whether objects of a kind matter in all namespaces.
 func (o *Options) anyNamespace(name string) bool {
-	return slices.ContainsFunc(kinds, func(k kind) bool { return k.Name == name && k.anyNamespace() })
+	return slices.ContainsFunc(kinds, func(k kind) bool { return k.ObjectKind() == name && k.anyNamespace() })
 }

@@ -140,7 +140,7 @@ func (w *watcher) setDefined(name string, there bool) {
 		if x, ok := w.watched[k.key()]; ok && !there {
 			delete(w.watched, k.key())
 			x.stop()
-			w.store.forgetKind(k.Name)
+			w.store.forgetKind(k.ObjectKind())
 		}
 		select {
 		case w.definitions <- struct{}{}:
@@ -293,7 +293,7 @@ func (w *watcher) startInformer(ctx context.Context, c cache.Cache, k *kind, obj
 		return err
 	}
 	x := watched{}
-	if x.handler, err = informer.AddEventHandler(w.handler(k.Name)); err != nil {
+	if x.handler, err = informer.AddEventHandler(w.handler(k.ObjectKind())); err != nil {
 		return err
 	}
 	if c != w.cache {

@@ -19,7 +19,8 @@ type Backend interface {
 	EncodeTable(t *route.Table) ([]byte, []diag.Diagnostic, error)
 	EncodeRule(r *route.SubsetRule) ([]byte, []diag.Diagnostic, error)
 	// WithoutRows removes the override rows that keep rejects from a stored object that was
-	// made from a table. It also sets the object's exportTo, unless exportTo is nil.
+	// made from a table. It also sets the object's exportTo, unless exportTo is nil. It returns
+	// nothing if there must be no such object without these rows.
 	WithoutRows(of encoded.Object, keep func(row string) bool, exportTo []string) ([]byte, error)
 	// WithoutSubsets removes the subsets that keep rejects from a stored object that was made
 	// from a rule.

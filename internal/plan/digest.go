@@ -50,6 +50,10 @@ func (d *digester) add(v reflect.Value) {
 	case reflect.Pointer:
 		d.pointer(v)
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			d.string(string(v.Bytes()))
+			return
+		}
 		d.number(uint64(v.Len()))
 		for i := range v.Len() {
 			d.add(v.Index(i))

@@ -73,8 +73,15 @@ func (p *planner) planTable(t *route.Table, seen *observed) error {
 	return p.keepObserved(seen, t)
 }
 
-// renderTable plans the object of t with some of its rows.
+// renderTable plans the object of t with some of its rows. Without any, there is no object: an
+// HTTPRoute without rules takes every request.
 func (p *planner) renderTable(t *route.Table, rows []route.Route) error {
+	if len(rows) == 0 {
+		if name := p.Backend.TableObject(t); p.observed[name] != nil {
+			p.remove(name)
+		}
+		return nil
+	}
 	some := *t
 	some.Routes = rows
 	return p.render(p.Backend.TableObject(t), &some, nil)
@@ -295,9 +302,13 @@ func (p *planner) keepObserved(seen *observed, t *route.Table) error {
 		return nil
 	}
 	rest, err := p.Backend.WithoutRows(encoded.Object{Object: seen.Object, JSON: seen.Managed}, func(row string) bool { return keep[row] }, exportTo)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case rest == nil:
+		p.remove(seen.Object)
+	default:
+		p.write(encoded.Object{Object: seen.Object, JSON: rest})
 	}
-	p.write(encoded.Object{Object: seen.Object, JSON: rest})
 	return nil
 }

@@ -131,6 +131,7 @@ func check(snapshot *model.Snapshot, users *mesh.Mesh, result *compile.Result) *
 		c.table(s)
 	}
 	c.gateways()
+	c.httpRoutes()
 	for i := range result.SubsetRules {
 		c.rule(&result.SubsetRules[i])
 	}

@@ -16,19 +16,20 @@
 // [Changes] compares two states of a cluster, each of which has passed the proof: does
 // the step from one to the other change ordinary traffic?
 //
-//	prove.go     Compile: make, prove, make less
-//	check.go     what is compared with what
-//	gateway.go   … at gateways
-//	route.go     lists of routes
-//	action.go    what a route does
-//	match.go     what an ordinary request meets of a match
-//	rule.go      DestinationRules
-//	door.go      the ways to pods that are not released, pinned or not
-//	entrance.go  … from gateways
-//	doorsay.go   what is said of those that are not pinned
-//	caller.go    who comes in by them
-//	change.go    two states of a cluster: what becomes of hosts
-//	names.go     … and of their names, for each class of callers
-//	label.go     labels of pods on which routes depend
-//	reach.go     … and of what routes do, and the pods that they reach
+//	prove.go      Compile: make, prove, make less
+//	check.go      what is compared with what
+//	gateway.go    … at gateways
+//	httproute.go  … at Kubernetes Gateways
+//	route.go      lists of routes
+//	action.go     what a route does
+//	match.go      what an ordinary request meets of a match
+//	rule.go       DestinationRules
+//	door.go       the ways to pods that are not released, pinned or not
+//	entrance.go   … from gateways
+//	doorsay.go    what is said of those that are not pinned
+//	caller.go     who comes in by them
+//	change.go     two states of a cluster: what becomes of hosts
+//	names.go      … and of their names, for each class of callers
+//	label.go      labels of pods on which routes depend
+//	reach.go      … and of what routes do, and the pods that they reach
 package prove

@@ -12,6 +12,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 )
 
 // objects are the objects of a cluster.
@@ -43,7 +44,7 @@ func (o *objects) list(ctx context.Context, w *Wanted) (map[diag.Object]*apply.S
 		namespaces = []string{metav1.NamespaceAll}
 	}
 	seen, others := map[diag.Object]*apply.Seen{}, map[diag.Object]bool{}
-	for _, kind := range []string{"DestinationRule", "VirtualService"} {
+	for _, kind := range apply.RouteKinds {
 		for _, namespace := range namespaces {
 			if err := o.listKind(ctx, kind, namespace, seen, others); err != nil {
 				return nil, nil, err
@@ -67,6 +68,9 @@ func (o *objects) listKind(ctx context.Context, kind, namespace string, seen map
 		seen[one.Object] = one
 		return nil
 	})
+	if apierrors.IsNotFound(err) && kind == istio.HTTPRouteKind {
+		return nil // the Gateway API is not installed
+	}
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("list %s: Istio's kinds are not installed: %w", resource.Resource, err)
 	}

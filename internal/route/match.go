@@ -19,6 +19,9 @@ const (
 	Exact Op = "exact"
 	// Prefix compares the beginning.
 	Prefix Op = "prefix"
+	// PathPrefix compares the beginning of a path, in whole elements: "/a" is one of "/a" and
+	// "/a/b", and not of "/ab".
+	PathPrefix Op = "pathPrefix"
 	// Regex matches the whole value with RE2.
 	Regex Op = "regex"
 )
@@ -36,6 +39,8 @@ func (s StringMatch) String() string {
 		return fmt.Sprintf("is %q", s.Value)
 	case Prefix:
 		return fmt.Sprintf("starts with %q", s.Value)
+	case PathPrefix:
+		return fmt.Sprintf("is %q, or below it", s.Value)
 	case Regex:
 		return "matches " + s.Value
 	case Present:
@@ -52,6 +57,9 @@ func (s StringMatch) Match(value string) bool {
 		return value == s.Value
 	case Prefix:
 		return strings.HasPrefix(value, s.Value)
+	case PathPrefix:
+		rest, found := strings.CutPrefix(value, s.Value)
+		return found && (rest == "" || rest[0] == '/' || strings.HasSuffix(s.Value, "/"))
 	case Regex:
 		re, err := regexp.Compile(`\A(?:` + s.Value + `)\z`)
 		return err == nil && utf8.ValidString(value) && re.MatchString(value)

@@ -61,6 +61,8 @@ func (s StringMatch) negation() string {
 		return fmt.Sprintf("is not %q", s.Value)
 	case Prefix:
 		return fmt.Sprintf("does not start with %q", s.Value)
+	case PathPrefix:
+		return fmt.Sprintf("is not %q, nor below it", s.Value)
 	case Regex:
 		return "does not match " + s.Value
 	case Present:

@@ -1,6 +1,9 @@
 package route
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The matchers of a [Match] for headers have the name of the header in some
 // spelling. Istio's HTTPMatchRequest has one entry for each spelling, too, and
@@ -100,3 +103,21 @@ func lettersOf(lower string) []int {
 	}
 	return out
 }
+
+// WithHeaders returns m with n conditions on headers, of which those that it has not are on a
+// header that it requires already, under other spellings: they hold for the same requests. It
+// returns false if the name has no spelling left.
+func (m Match) WithHeaders(name string, n int) (Match, bool) {
+	m.Headers = slices.Clone(m.Headers)
+	for len(m.Headers) < n {
+		spelling := freeSpelling(name, m.Headers)
+		if spelling == "" {
+			return m, false
+		}
+		m.Headers = m.Headers.with(Matcher{spelling, StringMatch{Op: Regex, Value: AnyValue}})
+	}
+	return m, true
+}
+
+// AnyValue is the pattern of every value.
+const AnyValue = ".*"

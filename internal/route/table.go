@@ -1,6 +1,10 @@
 package route
 
-import istioapi "istio.io/api/networking/v1alpha3"
+import (
+	"encoding/json"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+)
 
 // Kind says which part of the table a route belongs to.
 type Kind string
@@ -36,7 +40,28 @@ type Table struct {
 	// Released is the record of the released workload; empty if the SubsetRule has it, or
 	// if there is nothing to override.
 	Released string
+	// Attached is set for the rows that become an HTTPRoute of the Gateway API. Kubernetes
+	// Gateways order routes by what they match, not by their place.
+	Attached *Attachment
 	Routes   []Route
+}
+
+// Attachment says which requests at Kubernetes Gateways an HTTPRoute is for.
+type Attachment struct {
+	Parents []Parent `json:"parents"`
+	// Hostnames are as written; none means every host.
+	Hostnames []string `json:"hostnames,omitempty"`
+}
+
+// Parent is a Gateway of the Gateway API, or a ListenerSet, that an HTTPRoute is attached to.
+type Parent struct {
+	// Kind is "Gateway" or "ListenerSet".
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Section names a listener, and Port is the port of listeners; empty and zero for any.
+	Section string `json:"section,omitempty"`
+	Port    uint32 `json:"port,omitempty"`
 }
 
 // Route is one row. Its matches are alternatives; no match means any request.
@@ -58,6 +83,10 @@ type Route struct {
 	// retries, rewrite, redirect, mirrors, …) apply here too. It is nil for rows of
 	// Overrides, shared between routes, and never changed.
 	Base *istioapi.HTTPRoute
+	// Rule is the rule of an HTTPRoute that the row becomes, as JSON without its matches: that
+	// of the user with other backends. It is nil for rows of other tables and for those that
+	// answer by themselves.
+	Rule json.RawMessage
 	// Delegated is the delegation that the row is part of; nil for others.
 	Delegated *Delegation
 }

@@ -27,7 +27,7 @@ func Documents(ctx context.Context, config *rest.Config, names []diag.Object) (m
 	var errs []error
 	for _, name := range names {
 		kinds := discover.Kinds()
-		at := slices.IndexFunc(kinds, func(k discover.Kind) bool { return k.Name == name.Kind && k.Served != nil })
+		at := slices.IndexFunc(kinds, func(k discover.Kind) bool { return k.ObjectKind() == name.Kind && k.Served != nil })
 		if at < 0 {
 			continue
 		}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +37,18 @@ func IstioCRDs(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, "manifests", "charts", "base", "files", "crd-all.gen.yaml"), nil
+}
+
+// GatewayCRDs returns the paths of the files with the standard CustomResourceDefinitions of the
+// Gateway API that Istio is built with.
+func GatewayCRDs(ctx context.Context) ([]string, error) {
+	dir, err := program.Source(ctx, program.Istio(), "sigs.k8s.io/gateway-api")
+	if err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "config", "crd", "standard", "*.yaml"))
+	// This one is a policy about definitions.
+	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "vap_safeupgrades.yaml") }), err
 }
 
 // InstallCRDs applies the CustomResourceDefinitions in files and returns when objects of

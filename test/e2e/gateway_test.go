@@ -33,6 +33,8 @@ type front struct {
 	mesh *stage.Mesh
 	// namespaces are those of the application and of its gateways, the application's first.
 	namespaces []string
+	// refusal is the status that answers a strict override that can't be served.
+	refusal string
 	// gateways are the addresses of the gateway pods.
 	gateways []string
 	client   *http.Client
@@ -82,7 +84,7 @@ func TestGateways(t *testing.T) {
 
 func openFront(t *testing.T) *front {
 	t.Helper()
-	f := &front{mesh: mesh(t), namespaces: []string{frontDoor, frontDoor + "-edge"}}
+	f := &front{mesh: mesh(t), namespaces: []string{frontDoor, frontDoor + "-edge"}, refusal: "503"}
 	f.apply(t, "testdata/gateway.yaml", "")
 	<-time.After(time.Second) // Kubernetes' ages are in seconds
 	f.apply(t, "testdata/gateway-younger.yaml", "kind: VirtualService")
@@ -92,10 +94,14 @@ func openFront(t *testing.T) *front {
 	return f
 }
 
-// findGateways finds the gateway pod of each namespace.
-func (f *front) findGateways(t *testing.T) {
+// findGateways finds the gateway pod of each namespace, or only of some.
+func (f *front) findGateways(t *testing.T, only ...string) {
 	t.Helper()
-	for _, namespace := range f.namespaces {
+	namespaces := f.namespaces
+	if len(only) > 0 {
+		namespaces = only
+	}
+	for _, namespace := range namespaces {
 		pods, err := f.mesh.Pods(t.Context(), namespace, "istio="+f.namespaces[0])
 		if err != nil || len(pods) != 1 {
 			t.Fatalf("%d gateway pods in %s, %v", len(pods), namespace, err)
@@ -271,13 +277,13 @@ func (f *front) overridden(t *testing.T, all []asked, before []string) {
 		become func(string) string
 	}{
 		{[2]string{"x-override", "web:v2"}, strings.NewReplacer("web:v1", "web:v2").Replace},
-		{[2]string{"X-Override", "nothing:v7, cart:v2 , web." + frontDoor + ":v2"}, strings.NewReplacer("web:v1", "web:v2", "cart:v1", "cart:v2").Replace},
+		{[2]string{"X-Override", "nothing:v7, cart:v2 , web." + f.namespaces[0] + ":v2"}, strings.NewReplacer("web:v1", "web:v2", "cart:v1", "cart:v2").Replace},
 		{[2]string{"x-override", "*:v2"}, strings.NewReplacer("web:v1", "web:v2", "cart:v1", "cart:v2").Replace},
 		{[2]string{"baggage", "a=b,override.web=v2"}, strings.NewReplacer("web:v1", "web:v2").Replace},
 		{[2]string{"x-override", "cart:v2"}, strings.NewReplacer("cart:v1", "cart:v2").Replace},
 		{[2]string{"x-override", "web:v9;strict"}, func(answer string) string {
 			if strings.Contains(answer, "by web:") || strings.Contains(answer, "418") {
-				return "503"
+				return f.refusal
 			}
 			return answer
 		}},
@@ -294,8 +300,8 @@ func (f *front) overridden(t *testing.T, all []asked, before []string) {
 		}
 	}
 	for i, got := range f.play(t, requests) {
-		refused := strings.HasPrefix(got, "503 ") && strings.Contains(got, "X-Override-Error")
-		if got != want[i] && (want[i] != "503" || !refused) {
+		refused := strings.HasPrefix(got, f.refusal+" ") && strings.Contains(got, "X-Override-Error")
+		if got != want[i] && (want[i] != f.refusal || !refused) {
 			t.Errorf("%v\ngot  %s\nwant %s", requests[i], got, want[i])
 		}
 	}
@@ -354,7 +360,7 @@ func (f *front) companions(t *testing.T) []byte {
 
 func (f *front) generated(t *testing.T) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, "generate", "-q", "--kubeconfig", f.mesh.Kubeconfig, "-n", frontDoor).Output()
+	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, "generate", "-q", "--kubeconfig", f.mesh.Kubeconfig, "-n", f.namespaces[0]).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 {{/*
 The operator's permissions: read all objects that decide routes; write
-DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
+DestinationRules, VirtualServices, HTTPRoutes, the status of OverridePolicies, and Events.
 */}}
 
 {{/* In every managed namespace. */}}
@@ -24,7 +24,7 @@ DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
   resources: [gateways, sidecars, serviceentries, workloadentries]
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [httproutes, grpcroutes, tcproutes, tlsroutes]
+  resources: [grpcroutes, tcproutes, tlsroutes, gateways, listenersets, referencegrants]
   verbs: [list, watch]
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
@@ -32,6 +32,9 @@ DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
 # Server-side apply is a patch, and a creation if the object does not exist.
 - apiGroups: [networking.istio.io]
   resources: [destinationrules, virtualservices]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [overrides.mesh]
   resources: [overridepolicies]
@@ -74,7 +77,7 @@ DestinationRules, VirtualServices, the status of OverridePolicies, and Events.
   resources: [destinationrules, virtualservices, gateways, sidecars, serviceentries]
   verbs: [list, watch]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [httproutes, grpcroutes, tcproutes, tlsroutes]
+  resources: [httproutes, grpcroutes, tcproutes, tlsroutes, gateways, listenersets, referencegrants]
   verbs: [list, watch]
 {{- if .Values.gatewayPolicies.enabled }}
 - apiGroups: [security.istio.io]
@@ -100,6 +103,10 @@ watch with a resource name covers that object only. */}}
 # For the labels of Istio's revision tags.
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
+  verbs: [list, watch]
+# Which gateways are Istio's.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gatewayclasses]
   verbs: [list, watch]
 # To notice when Istio, the Gateway API, Argo Rollouts or Flagger are installed. Only names are read.
 - apiGroups: [apiextensions.k8s.io]
@@ -162,6 +169,9 @@ the API server trusts. A list or watch with a resource name covers that object o
 {{- define "overrides.rules.cleanup" -}}
 - apiGroups: [networking.istio.io]
   resources: [destinationrules, virtualservices]
+  verbs: [list, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
   verbs: [list, delete]
 - apiGroups: [overrides.mesh]
   resources: [overridepolicies]

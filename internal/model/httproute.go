@@ -1,0 +1,94 @@
+package model
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// HTTPRoute is an HTTPRoute of a user's that is attached to Kubernetes Gateways.
+type HTTPRoute struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	// Created is the creation time; zero if it is not known.
+	Created time.Time
+	// Attached has those of its parents that are Gateways and ListenerSets, and its hostnames.
+	Attached route.Attachment
+	Rules    []HTTPRule
+	// Unknown lists fields that this version of Overrides does not know.
+	Unknown []string
+}
+
+// Object returns the name of r for diagnostics.
+func (r *HTTPRoute) Object() diag.Object {
+	return diag.Object{Kind: "HTTPRoute", Namespace: r.Namespace, Name: r.Name}
+}
+
+// HTTPRule is a rule of an HTTPRoute, with the defaults of its definition filled in.
+type HTTPRule struct {
+	// Matches are alternatives; at least one.
+	Matches []route.Match
+	// Backends are where its requests go; none if it answers them.
+	Backends []HTTPBackend
+	// Body is the rest of the rule as JSON: filters, timeouts, and so on.
+	Body map[string]json.RawMessage
+	// Rewrites is set if a filter replaces the prefix that was matched: such a rule may have
+	// one match only.
+	Rewrites bool
+}
+
+// HTTPBackend is a backend of a rule.
+type HTTPBackend struct {
+	// Namespace and Service name the Service; empty for other kinds.
+	Namespace, Service string
+	Port               uint32
+	Weight             int32
+	// Filters are its own filters as JSON; nil for none.
+	Filters json.RawMessage
+	// JSON is the whole reference.
+	JSON json.RawMessage
+}
+
+// KubernetesGateway is a Gateway of the Gateway API.
+type KubernetesGateway struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	// Class is the name of its GatewayClass, and Controller the controller of that class;
+	// empty if the class is not known.
+	Class, Controller string
+	// Pods is the namespace of its pods.
+	Pods string
+	// Ignored is set if it must not follow overrides.
+	Ignored bool
+	// Listeners are its own, and those of the ListenerSets that are attached to it.
+	Listeners []Listener
+}
+
+// Object returns the name of g for diagnostics.
+func (g *KubernetesGateway) Object() diag.Object {
+	return diag.Object{Kind: KubernetesGatewayKind, Namespace: g.Namespace, Name: g.Name}
+}
+
+// KubernetesGatewayKind is the kind of Gateways of the Gateway API in diagnostics, where a
+// Gateway is one of Istio's.
+const KubernetesGatewayKind = "KubernetesGateway"
+
+// Listener is a port of a Kubernetes Gateway.
+type Listener struct {
+	// Set is the ListenerSet that has it, as namespace and name; empty for the Gateway's own.
+	Set      [2]string
+	Name     string
+	Port     uint32
+	Hostname string
+}
+
+// Grant permits HTTPRoutes of a namespace to lead to Services of another one: a
+// ReferenceGrant of the Gateway API.
+type Grant struct {
+	// Namespace is that of the Services, From that of the HTTPRoutes.
+	Namespace, From string
+	// Service is the only Service that it permits; empty for all.
+	Service string
+}
