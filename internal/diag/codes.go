@@ -99,9 +99,6 @@ const (
 	DelegateNotFound           Code = "DelegateNotFound"
 	DelegateRouteDropped       Code = "DelegateRouteDropped"
 	GatewayRoutes              Code = "GatewayRoutes"
-	GatewayNeedsService        Code = "GatewayNeedsService"
-	GatewayNeedsGrant          Code = "GatewayNeedsGrant"
-	IngressNotFollowed         Code = "IngressNotFollowed"
 	ServiceRouteInTheWay       Code = "ServiceRouteInTheWay"
 	DestinationRuleInvalid     Code = "DestinationRuleInvalid"
 	DestinationRuleUnmergeable Code = "DestinationRuleUnmergeable"
@@ -136,6 +133,9 @@ const (
 	WriteUndone         Code = "WriteUndone"
 	NamespaceNotManaged Code = "NamespaceNotManaged"
 	VersionLabelUnused  Code = "VersionLabelUnused"
+	GatewayNeedsService Code = "GatewayNeedsService"
+	GatewayNeedsGrant   Code = "GatewayNeedsGrant"
+	IngressNotFollowed  Code = "IngressNotFollowed"
 
 	// Printing a preview.
 	PreviewServiceLeftAlone    Code = "PreviewServiceLeftAlone"
