@@ -56,17 +56,17 @@ func TestRead(t *testing.T) {
 		{
 			"a field was taken over",
 			[]metav1.ManagedFieldsEntry{entry("somebody", "Update", `{"f:spec":{"f:subsets":{}}}`), entry(Manager, "Apply", `{"f:spec":{"f:host":{}}}`)},
-			begin + `{"labels":null,"name":"cart-overrides","namespace":"shop"},"spec":{"host":"cart"}}`,
+			begin + `{"name":"cart-overrides","namespace":"shop"},"spec":{"host":"cart"}}`,
 		},
 		{
 			"fields below fields",
 			[]metav1.ManagedFieldsEntry{entry(Manager, "Apply", `{"f:spec":{"f:trafficPolicy":{".":{},"f:tls":{".":{},"f:mode":{}}}}}`)},
-			begin + `{"labels":null,"name":"cart-overrides","namespace":"shop"},"spec":{"trafficPolicy":{"tls":{}}}}`,
+			begin + `{"name":"cart-overrides","namespace":"shop"},"spec":{"trafficPolicy":{"tls":{}}}}`,
 		},
 		{
 			"what was not applied by us",
 			[]metav1.ManagedFieldsEntry{entry(Manager, "Update", all), entry("kubectl", "Apply", all)},
-			begin + `{"labels":null,"name":"cart-overrides","namespace":"shop"},"spec":{}}`,
+			begin + `{"name":"cart-overrides","namespace":"shop"},"spec":{}}`,
 		},
 	}
 	for _, test := range tests {

@@ -161,12 +161,6 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.Sidecars, x, at)
 	case *ServiceEntry:
 		return place(&o.ServiceEntries, x, at)
-	case *Route:
-		return place(&o.Routes, x, at)
-	case *OwnRoute:
-		return place(&o.OwnRoutes, x, at)
-	case *GatewayPart:
-		return place(&o.GatewayParts, x, at)
 	case *Unread:
 		return place(&o.Unread, x, at)
 	case *MeshConfig:
@@ -181,6 +175,19 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.GatewayPolicies, x, at)
 	case *istiosecv1.RequestAuthentication:
 		return place(&o.TokenChecks, x, at)
+	}
+	return o.putAttached(object, at)
+}
+
+// putAttached is put for the kinds of the Gateway API, and Ingresses.
+func (o *Objects) putAttached(object Object, at int) int {
+	switch x := object.(type) {
+	case *Route:
+		return place(&o.Routes, x, at)
+	case *OwnRoute:
+		return place(&o.OwnRoutes, x, at)
+	case *GatewayPart:
+		return place(&o.GatewayParts, x, at)
 	}
 	return at
 }
