@@ -133,6 +133,8 @@ const (
 	WriteUndone         Code = "WriteUndone"
 	NamespaceNotManaged Code = "NamespaceNotManaged"
 	VersionLabelUnused  Code = "VersionLabelUnused"
+
+	// Kubernetes Gateways, and Ingresses.
 	GatewayNeedsService Code = "GatewayNeedsService"
 	GatewayNeedsGrant   Code = "GatewayNeedsGrant"
 	IngressNotFollowed  Code = "IngressNotFollowed"
