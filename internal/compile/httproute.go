@@ -91,8 +91,8 @@ func (ix *index) refuses(p *route.Parent) string {
 		return fmt.Sprintf("%s %s/%s is not known", p.Kind, p.Namespace, p.Name)
 	case g.Controller == "":
 		return fmt.Sprintf("GatewayClass %s of %s is not known", g.Class, g.Object())
-	case g.Ignored:
-		return fmt.Sprintf("%s has the annotation overrides.mesh/follow: \"false\"", g.Object())
+	case g.Ignored != "":
+		return g.Ignored
 	case g.Controller == istioController:
 		return ""
 	}

@@ -23,11 +23,11 @@ var edgeEntries = []Entry{
 		"apply the copies in the order in which they are printed, the next one a second after the one before",
 	},
 	{
-		EdgePolicyInvalid, Error, "A field of a GatewayOverridePolicy is invalid. Nothing is made for the whole policy.",
+		EdgePolicyInvalid, Error, "A field of a GatewayOverridePolicy is invalid. Nothing is made for the whole policy, so the gateway follows overrides of everybody, as without a policy.",
 		"correct the field",
 	},
 	{
-		EdgePolicyTargetNotFound, Warning, "A GatewayOverridePolicy names a Gateway that does not exist in its namespace. Nothing is made for it.",
+		EdgePolicyTargetNotFound, Warning, "A GatewayOverridePolicy names a Gateway that does not exist in its namespace. Nothing is made for it: a gateway that it was meant for follows overrides of everybody.",
 		"correct spec.targetRef, or create the Gateway",
 	},
 	{

@@ -61,7 +61,11 @@ func (r *reader) applyGatewayPolicies() {
 				break
 			}
 		}
-		if p.Older.Name != "" || p.ForGatewayAPI() {
+		if p.Older.Name != "" {
+			continue
+		}
+		if p.ForGatewayAPI() {
+			r.applyFollow(p)
 			continue
 		}
 		target := r.targetOf(p)
@@ -73,6 +77,20 @@ func (r *reader) applyGatewayPolicies() {
 			if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft && target != nil && g.MayShare(target) {
 				g.Soft = claim
 			}
+		}
+	}
+}
+
+// applyFollow applies what the policy of a Gateway of the Gateway API says about following.
+func (r *reader) applyFollow(p *model.GatewayPolicy) {
+	for i := range r.snapshot.KubernetesGateways {
+		g := &r.snapshot.KubernetesGateways[i]
+		if p.Spec.Follow == nil || g.Namespace != p.Namespace || g.Name != p.Spec.TargetRef.Name {
+			continue
+		}
+		g.Ignored = ""
+		if !*p.Spec.Follow {
+			g.Ignored = p.Object().String() + " has follow: false"
 		}
 	}
 }

@@ -2,6 +2,7 @@ package discover
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -170,7 +171,9 @@ func (r *reader) readKubernetesGateways() {
 		}
 		g := *p.Gateway
 		g.Namespace, g.Origin, g.Controller = p.Namespace, r.Origins[g.Object()], controllers[g.Class]
-		g.Ignored = r.followsNot(g.Object(), p.Notes)
+		if r.followsNot(g.Object(), p.Notes) {
+			g.Ignored = fmt.Sprintf("%s has the annotation %s: \"false\"", g.Object(), followAnnotation)
+		}
 		g.Listeners = slices.Concat(g.Listeners, sets[[2]string{g.Namespace, g.Name}])
 		r.snapshot.KubernetesGateways = append(r.snapshot.KubernetesGateways, g)
 	}

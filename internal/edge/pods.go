@@ -60,7 +60,8 @@ func (m *maker) findPods() {
 // istiod puts on them.
 func (m *maker) findGatewayAPIPods() {
 	m.selector = map[string]string{model.GatewayNameLabel: m.Gateway}
-	if !slices.ContainsFunc(m.snapshot.GatewayPods, func(p model.GatewayPods) bool {
+	// Manifests don't have the pods that istiod makes.
+	if !m.snapshot.Options.Static && !slices.ContainsFunc(m.snapshot.GatewayPods, func(p model.GatewayPods) bool {
 		return p.Namespace == m.Namespace && model.HasLabels(p.Labels, m.selector)
 	}) {
 		m.report(diag.EdgeGatewayNotKnown, m.object(), "namespace %s has no pods with the label %s: %s", m.Namespace, model.GatewayNameLabel, m.Gateway).

@@ -52,13 +52,12 @@ func Decide(snapshot *model.Snapshot) ([]Entry, error) {
 func (e *Entry) decide(snapshot *model.Snapshot) error {
 	p := e.Policy
 	request, err := RequestOf(p)
-	known := slices.ContainsFunc(snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == p.Namespace && g.Name == p.Spec.TargetRef.Name })
 	switch {
 	case err != nil:
 		e.refuse(v1alpha1.PolicyReasonInvalid, diag.EdgePolicyInvalid, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return nil
-	case !p.ForGatewayAPI() && !known:
-		e.refuse(v1alpha1.PolicyReasonTargetNotFound, diag.EdgePolicyTargetNotFound, "there is no Gateway %s/%s", p.Namespace, p.Spec.TargetRef.Name)
+	case !hasTarget(snapshot, p):
+		e.refuse(v1alpha1.PolicyReasonTargetNotFound, diag.EdgePolicyTargetNotFound, "there is no Gateway %s/%s of the group %s", p.Namespace, p.Spec.TargetRef.Name, p.Spec.TargetRef.Group)
 		return nil
 	case p.Older.Name != "":
 		e.refuse(v1alpha1.PolicyReasonConflicted, diag.EdgePolicyConflict, "%s is older, and is for the same Gateway or the same pods", p.Older)
@@ -67,6 +66,16 @@ func (e *Entry) decide(snapshot *model.Snapshot) error {
 	e.Reason = v1alpha1.PolicyReasonAccepted
 	e.Output, err = Make(snapshot, request)
 	return err
+}
+
+// hasTarget reports whether the Gateway of a policy is known.
+func hasTarget(snapshot *model.Snapshot, p *model.GatewayPolicy) bool {
+	if p.ForGatewayAPI() {
+		return slices.ContainsFunc(snapshot.KubernetesGateways, func(g model.KubernetesGateway) bool {
+			return g.Namespace == p.Namespace && g.Name == p.Spec.TargetRef.Name
+		})
+	}
+	return slices.ContainsFunc(snapshot.Gateways, func(g model.Gateway) bool { return g.Namespace == p.Namespace && g.Name == p.Spec.TargetRef.Name })
 }
 
 func (e *Entry) refuse(reason string, code diag.Code, format string, args ...any) {

@@ -60,8 +60,8 @@ type KubernetesGateway struct {
 	Class, Controller string
 	// Pods is the namespace of its pods.
 	Pods string
-	// Ignored is set if it must not follow overrides.
-	Ignored bool
+	// Ignored says what keeps it from following overrides; empty for nothing.
+	Ignored string
 	// Listeners are its own, and those of the ListenerSets that are attached to it.
 	Listeners []Listener
 }

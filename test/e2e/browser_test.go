@@ -40,7 +40,7 @@ func TestBrowser(t *testing.T) {
 	if len(missing) == len(browser.Kinds) {
 		t.Skip(strings.Join(missing, "; "))
 	}
-	proxy := openBrowserShop(t).proxy(t)
+	proxy := openPages(t, browserShop).proxy(t)
 	for _, kind := range browser.Kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			if err := kind.Installed(); err != nil {
@@ -63,28 +63,29 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// openBrowserShop deploys the shop with pages for people, an OAuth server, previews of both
+// openPages deploys the shop with pages for people, an OAuth server, previews of both
 // services, and an entry for a cookie, links and preview hosts.
-func openBrowserShop(t *testing.T) *shop {
+func openPages(t *testing.T, namespace string) *shop {
 	t.Helper()
 	m := mesh(t)
 	if err := programtest.Build(t.Context(), "..", shared.dir, "./e2e/cmd/page"); err != nil {
 		t.Fatal(err)
 	}
-	s := openShop(t, m, browserShop, "image: web", "image: "+pageImage, "      hosts: [", "      hosts: [login.example.com, ")
+	s := openShop(t, m, namespace, "image: web", "image: "+pageImage, "      hosts: [", "      hosts: [login.example.com, ")
 	s.apply(t, "testdata/login.yaml", "")
 	operate(t, m, s.namespace)
 	for service, image := range map[string]string{"web": pageImage, "cart": "cart"} {
 		s.applies(t, "preview", service, "-n", s.namespace, "--image", image, "--name", "pr-118")
 	}
 	// The gateway has its certificates in files, instead of Secrets.
-	certificate, err := stage.NewCertificate(t.TempDir(), "*."+previewDomain)
+	var err error
+	s.previews, err = stage.NewCertificate(t.TempDir(), "*."+previewDomain)
 	if err != nil {
 		t.Fatal(err)
 	}
 	printed := string(s.printed(t, "edge", "public", "-n", s.namespace, "--cookie", "x-override", "--link",
 		"--preview-host", "*."+previewDomain+"="+shopHost, "--with-hosts", "--credential-name", "previews"))
-	files := fmt.Sprintf("serverCertificate: %s\n      privateKey: %s", certificate.Chain, certificate.Key)
+	files := fmt.Sprintf("serverCertificate: %s\n      privateKey: %s", s.previews.Chain, s.previews.Key)
 	if err := m.Apply(t.Context(), []byte(strings.ReplaceAll(printed, "credentialName: previews", files))); err != nil {
 		t.Fatal(err)
 	}

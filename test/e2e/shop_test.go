@@ -23,6 +23,8 @@ type shop struct {
 	front
 	namespace   string
 	certificate *stage.Certificate
+	// previews is the certificate of preview hosts, if they have one of their own.
+	previews *stage.Certificate
 }
 
 const shopHost = "shop.example.com"

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"time"
 
+	"golang.org/x/net/websocket"
+
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 )
 
@@ -48,6 +50,7 @@ func front(handler *http.ServeMux, version, cart string) {
 	s := &shop{version: version, cart: cart, client: &http.Client{Timeout: 10 * time.Second}}
 	handler.HandleFunc("GET /", s.show)
 	handler.HandleFunc("GET /login", s.login)
+	handler.Handle("GET /socket", websocket.Handler(s.echo))
 	handler.HandleFunc("GET /callback", s.callback)
 }
 
@@ -83,6 +86,16 @@ func (s *shop) versionOfCart(r *http.Request) (string, error) {
 	defer response.Body.Close()
 	answer, err := chain.Decode(response.Body)
 	return answer.Version, err
+}
+
+// echo answers each message by the version and the message.
+func (s *shop) echo(c *websocket.Conn) {
+	for {
+		var message string
+		if websocket.Message.Receive(c, &message) != nil || websocket.Message.Send(c, s.version+" "+message) != nil {
+			return // the visitor is gone
+		}
+	}
 }
 
 // login leads to the OAuth server.
