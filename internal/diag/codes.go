@@ -168,6 +168,7 @@ const (
 	EdgePolicyConflict       Code = "EdgePolicyConflict"
 	EdgeProxyTooOld          Code = "EdgeProxyTooOld"
 	EdgeClaimNotChecked      Code = "EdgeClaimNotChecked"
+	EdgeGuardNotHTTP         Code = "EdgeGuardNotHTTP"
 	EdgeCutsStreams          Code = "EdgeCutsStreams"
 )
 

@@ -43,6 +43,10 @@ var edgeEntries = []Entry{
 		"create a RequestAuthentication for the gateway's pods with a rule for that issuer",
 	},
 	{
+		EdgeGuardNotHTTP, Warning, "The policy of a gateway has a guard, and a server of the gateway's pods carries something other than HTTP, where the guard would refuse every connection. The filter only removes overrides.",
+		"serve TCP and TLS passthrough by other gateway pods, or guard softly (mode: Soft)",
+	},
+	{
 		EdgeCutsStreams, Info, "What installing the EnvoyFilter of a gateway costs, once: requests that are longer than Istio's drain time are cut.",
 		"",
 	},

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"fmt"
 	"slices"
 
 	securityapi "istio.io/api/security/v1beta1"
@@ -10,6 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -28,12 +30,38 @@ func (m *maker) isGuarded() bool { return m.Require != nil || m.Provider != "" }
 // checkGuard checks that tokens are checked at all. Where they are not, nobody could have the
 // claim, so the filter only removes overrides.
 func (m *maker) checkGuard() {
+	if spec, _ := m.authorization(); spec != nil {
+		if other := m.servesOther(); other != "" {
+			m.report(diag.EdgeGuardNotHTTP, m.object(), "%s, and there Istio would apply a guard without its conditions, so that every connection is refused: the filter removes overrides, and makes none of hosts and cookies", other)
+			m.close()
+			return
+		}
+	}
 	if m.Require == nil || slices.ContainsFunc(m.snapshot.TokenChecks, m.checksTokens) {
 		return
 	}
 	m.report(diag.EdgeClaimNotChecked, m.object(), "no RequestAuthentication for all of its pods accepts tokens of the issuer %s: the filter removes overrides, and makes none of hosts and cookies", m.Require.Issuer)
+	m.close()
+}
+
+// close makes the filter remove overrides only.
+func (m *maker) close() {
 	m.closed = true
-	m.Policy, m.PreviewHosts, m.Cookie, m.Link, m.WithHosts, m.Require = Strip, nil, "", false, false, nil
+	m.Policy, m.PreviewHosts, m.Cookie, m.Link, m.WithHosts, m.Require, m.Provider = Strip, nil, "", false, false, nil, ""
+}
+
+// servesOther says which server of the gateway's pods carries no HTTP; empty if none is known.
+// For such servers istiod drops the conditions of a policy that only HTTP has
+// (pilot/pkg/security/authz/model: checkError).
+func (m *maker) servesOther() string {
+	for _, g := range m.sharing() {
+		for _, s := range g.Spec.GetServers() {
+			if !mesh.CarriesHTTP(s) {
+				return fmt.Sprintf("port %d of %s carries no HTTP", s.GetPort().GetNumber(), g.Object())
+			}
+		}
+	}
+	return ""
 }
 
 // checksTokens reports whether c checks tokens of the required issuer at the gateway's pods.

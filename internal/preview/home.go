@@ -42,7 +42,7 @@ func (m *maker) aliases() []Object {
 	}
 	taken := map[string]bool{m.serviceName: true}
 	for _, s := range m.before.Services {
-		if s.Namespace == m.Home && s.Spec.Type != corev1.ServiceTypeExternalName {
+		if s.Namespace == m.Home && s.Spec.ExternalName != m.aliasOf(s.Name) {
 			taken[s.Name] = true
 		}
 	}
@@ -56,9 +56,19 @@ func (m *maker) aliases() []Object {
 	return out
 }
 
+// aliasOf returns the external name of the alias for a Service of a name; empty if there is none.
+func (m *maker) aliasOf(name string) string {
+	for _, s := range m.before.Services {
+		if s.Namespace == m.Namespace && s.Name == name {
+			return cmp.Or(s.Spec.ExternalName, m.Snapshot.Options.FQDN(s.Name, s.Namespace))
+		}
+	}
+	return ""
+}
+
 // alias returns a Service that is another name of s, with the ports by which it is called.
 func (m *maker) alias(s *corev1.Service) Object {
-	spec := tree{"type": string(corev1.ServiceTypeExternalName), "externalName": cmp.Or(s.Spec.ExternalName, m.Snapshot.Options.FQDN(s.Name, s.Namespace))}
+	spec := tree{"type": string(corev1.ServiceTypeExternalName), "externalName": m.aliasOf(s.Name)}
 	var ports []any
 	for i := range s.Spec.Ports {
 		p := &s.Spec.Ports[i]
