@@ -13,6 +13,7 @@ import (
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 const istioGroup = "networking.istio.io"
@@ -25,7 +26,7 @@ var RouteKinds = []string{"DestinationRule", istio.HTTPRouteKind, "VirtualServic
 var Resources = map[string]schema.GroupVersionResource{
 	"VirtualService":        {Group: istioGroup, Version: "v1", Resource: "virtualservices"},
 	"DestinationRule":       {Group: istioGroup, Version: "v1", Resource: "destinationrules"},
-	"HTTPRoute":             {Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"},
+	"HTTPRoute":             {Group: model.GatewayAPIGroup, Version: "v1", Resource: "httproutes"},
 	"EnvoyFilter":           {Group: istioGroup, Version: "v1alpha3", Resource: "envoyfilters"},
 	"AuthorizationPolicy":   {Group: "security.istio.io", Version: "v1", Resource: "authorizationpolicies"},
 	"GatewayOverridePolicy": {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "gatewayoverridepolicies"},

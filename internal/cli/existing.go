@@ -10,6 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/source"
 )
 
@@ -81,7 +82,7 @@ func notListed(list []diag.Diagnostic, asked string, namespaces scope) string {
 var ownKinds = map[[2]string]bool{
 	{"networking.istio.io", "virtualservices"}:  true,
 	{"networking.istio.io", "destinationrules"}: true,
-	{"gateway.networking.k8s.io", "httproutes"}: true,
+	{model.GatewayAPIGroup, "httproutes"}:       true,
 }
 
 // inputNamespaces lists the namespaces of the input that are reported on.

@@ -161,12 +161,7 @@ func (ix *index) entrances() []model.Entrance { return ix.snapshot.Entrances }
 // kubernetesGateway returns the Gateway of a parent of an HTTPRoute; nil if it is not known.
 func (ix *index) kubernetesGateway(p *route.Parent) *model.KubernetesGateway {
 	gateways := ix.snapshot.KubernetesGateways
-	at := slices.IndexFunc(gateways, func(g model.KubernetesGateway) bool {
-		if p.Kind == "Gateway" {
-			return g.Namespace == p.Namespace && g.Name == p.Name
-		}
-		return slices.ContainsFunc(g.Listeners, func(l model.Listener) bool { return l.Set == [2]string{p.Namespace, p.Name} })
-	})
+	at := slices.IndexFunc(gateways, func(g model.KubernetesGateway) bool { return g.Serves(p) })
 	if at < 0 {
 		return nil
 	}

@@ -92,7 +92,7 @@ func (x *httpRoute) readSpec(spec map[string]json.RawMessage) error {
 		var err error
 		switch key {
 		case "parentRefs":
-			// Parents need the namespace of the object, which may not be known yet.
+			err = x.readParents(spec[key])
 		case "hostnames":
 			err = read(spec[key], &x.attached.Hostnames)
 		case "rules":
@@ -104,26 +104,28 @@ func (x *httpRoute) readSpec(spec map[string]json.RawMessage) error {
 			return fmt.Errorf("spec.%s: %w", key, err)
 		}
 	}
-	var parents struct {
-		ParentRefs []parent `json:"parentRefs"`
-	}
-	if raw := spec["parentRefs"]; raw != nil {
-		if err := read(raw, &parents.ParentRefs); err != nil {
-			return fmt.Errorf("spec.parentRefs: %w", err)
-		}
-	}
-	for i := range parents.ParentRefs {
-		p := &parents.ParentRefs[i]
-		if group, kind := p.as(gatewayGroup, "Gateway"); group == gatewayGroup && (kind == "Gateway" || kind == "ListenerSet") {
-			x.attached.Parents = append(x.attached.Parents, route.Parent{Kind: kind, Namespace: p.Namespace, Name: p.Name, Section: p.SectionName, Port: p.Port})
-		}
-	}
 	if spec["rules"] == nil {
 		rules = []map[string]json.RawMessage{{}}
 	}
 	for i, in := range rules {
 		if err := x.readRule(in, fmt.Sprintf("spec.rules[%d]", i)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// readParents reads the parents that are Gateways or ListenerSets. Their namespace may be that
+// of the object, which need not be known yet.
+func (x *httpRoute) readParents(raw json.RawMessage) error {
+	var parents []parent
+	if err := read(raw, &parents); err != nil {
+		return err
+	}
+	for i := range parents {
+		p := &parents[i]
+		if group, kind := p.as(gatewayGroup, "Gateway"); group == gatewayGroup && (kind == "Gateway" || kind == "ListenerSet") {
+			x.attached.Parents = append(x.attached.Parents, route.Parent{Kind: kind, Namespace: p.Namespace, Name: p.Name, Section: p.SectionName, Port: p.Port})
 		}
 	}
 	return nil

@@ -74,7 +74,7 @@ const (
 
 const (
 	istioGroup   = "networking.istio.io"
-	gatewayGroup = "gateway.networking.k8s.io"
+	gatewayGroup = model.GatewayAPIGroup
 )
 
 var v1, v1alpha = []string{"v1"}, []string{"v1alpha1"}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -21,9 +22,8 @@ const (
 	RowsAnnotation = "overrides.mesh/rows"
 
 	// GatewayAPIVersion is the apiVersion of HTTPRoutes.
-	GatewayAPIVersion = "gateway.networking.k8s.io/v1"
+	GatewayAPIVersion = model.GatewayAPIGroup + "/v1"
 
-	gatewayAPIGroup = "gateway.networking.k8s.io"
 	// maxHeaderPattern is the maximum length of a pattern in an HTTPRoute, in bytes.
 	maxHeaderPattern = 4096
 
@@ -79,7 +79,7 @@ func CanonicalHTTPRoute(meta *metav1.ObjectMeta, spec any) (Object, error) {
 }
 
 func parentRef(p route.Parent) map[string]any {
-	out := map[string]any{"group": gatewayAPIGroup, "kind": p.Kind, "namespace": p.Namespace, "name": p.Name}
+	out := map[string]any{"group": model.GatewayAPIGroup, "kind": p.Kind, "namespace": p.Namespace, "name": p.Name}
 	if p.Section != "" {
 		out["sectionName"] = p.Section
 	}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -69,6 +70,15 @@ type KubernetesGateway struct {
 // Object returns the name of g for diagnostics.
 func (g *KubernetesGateway) Object() diag.Object {
 	return diag.Object{Kind: KubernetesGatewayKind, Namespace: g.Namespace, Name: g.Name}
+}
+
+// Serves reports whether g has the listeners of a parent of HTTPRoutes: g itself, or a
+// ListenerSet that is attached to it.
+func (g *KubernetesGateway) Serves(p *route.Parent) bool {
+	if p.Kind == "Gateway" {
+		return g.Namespace == p.Namespace && g.Name == p.Name
+	}
+	return slices.ContainsFunc(g.Listeners, func(l Listener) bool { return l.Set == [2]string{p.Namespace, p.Name} })
 }
 
 // KubernetesGatewayKind is the kind of Gateways of the Gateway API in diagnostics, where a

@@ -80,11 +80,7 @@ func (c *checker) podsOf(t *route.Table) []string {
 	var out []string
 	for i := range c.snapshot.KubernetesGateways {
 		g := &c.snapshot.KubernetesGateways[i]
-		has := slices.ContainsFunc(t.Attached.Parents, func(p route.Parent) bool {
-			return p.Kind == "Gateway" && p.Namespace == g.Namespace && p.Name == g.Name ||
-				slices.ContainsFunc(g.Listeners, func(l model.Listener) bool { return p.Kind == "ListenerSet" && l.Set == [2]string{p.Namespace, p.Name} })
-		})
-		if has {
+		if slices.ContainsFunc(t.Attached.Parents, func(p route.Parent) bool { return g.Serves(&p) }) {
 			out = append(out, g.Pods)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/test/istio/manifest"
 )
 
@@ -68,13 +69,11 @@ func Objects(data []byte) (Report, error) {
 	return report, nil
 }
 
-const gatewayAPI = "gateway.networking.k8s.io"
-
 // validateObject runs all checks of an API server and Istio's webhook, even if an earlier
 // one fails.
 func validateObject(validator *istiocrd.Validator, object manifest.Object) (errs, warnings []error) {
 	gvk := object.GroupVersionKind()
-	if gvk.Group == gatewayAPI {
+	if gvk.Group == model.GatewayAPIGroup {
 		return nil, nil // Istio has no webhook for it; test/operator asks a real API server
 	}
 	schema, ok := collections.All.FindByGroupVersionAliasesKind(resource.FromKubernetesGVK(&gvk))
