@@ -19,6 +19,7 @@ import (
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/edge"
 	"github.com/overrides-mesh/overrides/internal/gate"
 )
 
@@ -145,7 +146,7 @@ func (c *cleaner) look(ctx context.Context) (*Decision, error) {
 			all = append(all, list...)
 		}
 	}
-	for _, kind := range []string{"EnvoyFilter", "AuthorizationPolicy", v1alpha1.KindGatewayOverridePolicy} {
+	for _, kind := range append(slices.Clone(edge.Kinds), v1alpha1.KindGatewayOverridePolicy) {
 		list, err := c.listOptional(ctx, kind)
 		if err != nil {
 			return nil, err

@@ -104,7 +104,7 @@ func (m *maker) guard(namespace string) ([]encoded.Object, error) {
 		spec.Selector = &typeapi.WorkloadSelector{MatchLabels: m.selector}
 	}
 	meta := m.ownMeta(namespace, suffix)
-	object, err := istio.Canonical(&meta, "AuthorizationPolicy", spec)
+	object, err := istio.Canonical(&meta, guardKind, spec)
 	if err != nil {
 		return nil, err
 	}

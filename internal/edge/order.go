@@ -112,7 +112,13 @@ func (in *Writes) received(gateway string, s stage) time.Time {
 	return last.Add(in.Delay)
 }
 
-const filterKind = "EnvoyFilter"
+const (
+	filterKind = "EnvoyFilter"
+	guardKind  = "AuthorizationPolicy"
+)
+
+// Kinds are the kinds of the objects that are written for policies of gateways.
+var Kinds = []string{guardKind, filterKind}
 
 func stageOf(o diag.Object) stage {
 	if o.Kind == filterKind {

@@ -15,13 +15,10 @@ import (
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// entryKinds are the kinds of objects that are written for policies of gateways.
-var entryKinds = []string{"AuthorizationPolicy", "EnvoyFilter"}
-
 // listEntries adds the objects of policies of gateways. Without any policy, they need not be
 // installed, or readable.
 func (o *objects) listEntries(ctx context.Context, w *Wanted, namespaces []string, seen map[diag.Object]*apply.Seen, others map[diag.Object]bool) error {
-	for _, kind := range entryKinds {
+	for _, kind := range edge.Kinds {
 		for _, namespace := range namespaces {
 			err := o.listKind(ctx, kind, namespace, seen, others)
 			if err != nil && (len(w.Entries) > 0 || !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err)) {
@@ -57,7 +54,7 @@ func (r *runner) takeEntries(ctx context.Context, w *Wanted, seen map[diag.Objec
 	return progress, at, nil
 }
 
-func isEntry(o diag.Object) bool { return slices.Contains(entryKinds, o.Kind) }
+func isEntry(o diag.Object) bool { return slices.Contains(edge.Kinds, o.Kind) }
 
 // tellEntryWait says once that a step waits.
 func (r *runner) tellEntryWait() {
