@@ -21,7 +21,7 @@ func (r *reader) readService(in *corev1.Service) model.Service {
 		Headless:     in.Spec.ClusterIP == corev1.ClusterIPNone,
 		Selector:     in.Spec.Selector,
 		Steered:      r.steering.of(object, &in.ObjectMeta),
-		ExportTo:     exportTo(in.Annotations[exportToAnnotation]),
+		ExportTo:     exportTo(in.Annotations[ExportToAnnotation]),
 		Reachable:    reachable(&in.Spec),
 		Expires:      r.expiry(object, in.Annotations[ExpiresAnnotation]),
 	}
@@ -43,7 +43,8 @@ func externalName(in *corev1.Service) string {
 	return in.Spec.ExternalName
 }
 
-const exportToAnnotation = "networking.istio.io/exportTo"
+// ExportToAnnotation says which namespaces see a Service.
+const ExportToAnnotation = "networking.istio.io/exportTo"
 
 // exportTo reads the annotation of that name as Istio does (istio
 // pilot/pkg/serviceregistry/kube: ConvertService). An empty annotation counts as none; one

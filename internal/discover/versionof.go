@@ -15,14 +15,16 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-const versionOfKey = AnnotationPrefix + "version-of"
+// VersionOfAnnotation is the annotation of a Service that names the Service it is a version of,
+// or the label.
+const VersionOfAnnotation = AnnotationPrefix + "version-of"
 
 // BaseOf returns the namespace and the name of the Service that s is annotated, or labelled,
 // as a version of. It accepts names that can't be those of a Service.
 func BaseOf(s *corev1.Service) (namespace, name string) {
-	value, annotated := s.Annotations[versionOfKey]
+	value, annotated := s.Annotations[VersionOfAnnotation]
 	if !annotated {
-		value = s.Labels[versionOfKey]
+		value = s.Labels[VersionOfAnnotation]
 	}
 	namespace, name, _ = parseBase(strings.TrimSpace(value), s.Namespace)
 	return namespace, name

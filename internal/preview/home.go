@@ -2,12 +2,14 @@ package preview
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/discover"
 )
 
 // baseText names the Service in the namespace of the preview.
@@ -40,35 +42,23 @@ func (m *maker) aliases() []Object {
 	if !m.isElsewhere() {
 		return nil
 	}
-	taken := map[string]bool{m.serviceName: true}
+	out := map[string]Object{}
 	for _, s := range m.before.Services {
-		if s.Namespace == m.Home && s.Spec.ExternalName != m.aliasOf(s.Name) {
-			taken[s.Name] = true
+		if _, base := discover.BaseOf(s); s.Namespace == m.Namespace && s.Name != m.serviceName && base == "" {
+			out[s.Name] = m.alias(s)
 		}
 	}
-	var out []Object
 	for _, s := range m.before.Services {
-		if s.Namespace == m.Namespace && s.Annotations[versionOf] == "" && !taken[s.Name] {
-			out = append(out, m.alias(s))
+		if s.Namespace == m.Home && text(within(out[s.Name].Content, "spec"), "externalName") != s.Spec.ExternalName {
+			delete(out, s.Name)
 		}
 	}
-	slices.SortFunc(out, func(a, b Object) int { return a.Compare(b.Object) })
-	return out
-}
-
-// aliasOf returns the external name of the alias for a Service of a name; empty if there is none.
-func (m *maker) aliasOf(name string) string {
-	for _, s := range m.before.Services {
-		if s.Namespace == m.Namespace && s.Name == name {
-			return cmp.Or(s.Spec.ExternalName, m.Snapshot.Options.FQDN(s.Name, s.Namespace))
-		}
-	}
-	return ""
+	return slices.SortedFunc(maps.Values(out), func(a, b Object) int { return a.Compare(b.Object) })
 }
 
 // alias returns a Service that is another name of s, with the ports by which it is called.
 func (m *maker) alias(s *corev1.Service) Object {
-	spec := tree{"type": string(corev1.ServiceTypeExternalName), "externalName": m.aliasOf(s.Name)}
+	spec := tree{"type": string(corev1.ServiceTypeExternalName), "externalName": cmp.Or(s.Spec.ExternalName, m.Snapshot.Options.FQDN(s.Name, s.Namespace))}
 	var ports []any
 	for i := range s.Spec.Ports {
 		p := &s.Spec.Ports[i]

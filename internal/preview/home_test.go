@@ -42,7 +42,7 @@ func aliases(t tester, text string, out preview.Output, request preview.Request)
 	}
 	for _, s := range released {
 		alias := at[s.Name]
-		if s.Spec.Type == corev1.ServiceTypeExternalName || there[s.Name] || s.Annotations["overrides.mesh/version-of"] != "" {
+		if s.Spec.Type == corev1.ServiceTypeExternalName || there[s.Name] || s.Annotations["overrides.mesh/version-of"]+s.Labels["overrides.mesh/version-of"] != "" {
 			continue
 		}
 		if alias.Namespace != request.Home || alias.Spec.ExternalName != s.Name+"."+s.Namespace+".svc.cluster.local" || len(alias.Spec.Ports) != len(s.Spec.Ports) {

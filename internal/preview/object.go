@@ -97,22 +97,16 @@ func (m *maker) workloadLabels(of map[string]string) map[string]string {
 	return out
 }
 
-// exportTo says which namespaces see a Service. Callers of the Service must see that of the
-// preview.
-const exportTo = "networking.istio.io/exportTo"
-
-// versionOf is the annotation of the Service of a preview that names the Service.
-const versionOf = discover.AnnotationPrefix + "version-of"
-
 // ownService returns the Service of the preview. It has no labels of the Service, by which
 // monitors may select it.
 func (m *maker) ownService(selector map[string]string) Object {
 	annotations := map[string]string{
-		versionOf:                             m.baseText(),
+		discover.VersionOfAnnotation:          m.baseText(),
 		discover.AnnotationPrefix + "version": m.Version,
 	}
-	if value := text(within(m.base, "metadata", "annotations"), exportTo); value != "" {
-		annotations[exportTo] = m.exportedTo(value)
+	// Callers of the Service must see that of the preview.
+	if value := text(within(m.base, "metadata", "annotations"), discover.ExportToAnnotation); value != "" {
+		annotations[discover.ExportToAnnotation] = m.exportedTo(value)
 	}
 	var ports []any
 	for _, port := range items(within(m.base, "spec"), "ports") {
