@@ -85,8 +85,8 @@ func Tell(in Input) Output {
 		s := &in.Result.Services[i]
 		t.reports[[2]string{s.Namespace, s.Name}] = s
 	}
-	fresh := Memory{}
-	if t.next = fresh.unpack(); in.Memory.told {
+	t.next = (&Memory{}).unpack()
+	if in.Memory.told {
 		t.next.announced = t.before.announced
 	} else {
 		t.inherit()

@@ -83,15 +83,8 @@ func (m Memory) Fresh() Memory { return Memory{told: m.told} }
 // Divide returns what m remembers of the subjects of each owner; owner returns nil for
 // subjects without one.
 func (m Memory) Divide(owner func(plan.Subject) any) map[any]Memory {
-	parts := map[any]*Memory{}
-	part := func(s plan.Subject) *Memory {
-		of := owner(s)
-		if parts[of] == nil {
-			fresh := m.Fresh()
-			parts[of] = &fresh
-		}
-		return parts[of]
-	}
+	parts := plan.Parts[Memory]{Owner: owner, Fresh: m.Fresh()}
+	part := parts.Of
 	about := func(d diag.Diagnostic) *Memory { return part(plan.Subject{Object: d.Object}) }
 	m.announced.Divide(func(v route.Version) *packed.Map[route.Version, announced] {
 		return &part(plan.Subject{Version: v}).announced
@@ -103,9 +96,5 @@ func (m Memory) Divide(owner func(plan.Subject) any) map[any]Memory {
 	m.left.Divide(func(name [2]string) *packed.Map[[2]string, diag.Diagnostic] {
 		return &part(plan.Subject{Object: diag.Object{Kind: "Service", Namespace: name[0], Name: name[1]}}).left
 	})
-	out := make(map[any]Memory, len(parts))
-	for of, part := range parts {
-		out[of] = *part
-	}
-	return out
+	return parts.All()
 }

@@ -43,15 +43,12 @@ type entryStatus struct {
 
 // sameEntryStatus reports whether two statuses are equal apart from times.
 func sameEntryStatus(a, b *v1alpha1.GatewayOverridePolicyStatus) bool {
-	a, b = a.DeepCopy(), b.DeepCopy()
-	for _, s := range []*v1alpha1.GatewayOverridePolicyStatus{a, b} {
+	return equalApartFromTimes(a, b, func(s *v1alpha1.GatewayOverridePolicyStatus) (all [][]metav1.Condition) {
 		for i := range s.Ancestors {
-			for j := range s.Ancestors[i].Conditions {
-				s.Ancestors[i].Conditions[j].LastTransitionTime = metav1.Time{}
-			}
+			all = append(all, s.Ancestors[i].Conditions)
 		}
-	}
-	return reflect.DeepEqual(a, b)
+		return all
+	})
 }
 
 // statusOf returns the status of a policy. Conditions that do not change keep their times.

@@ -131,12 +131,21 @@ func (x *policyStatus) alreadyWritten(policy *v1alpha1.OverridePolicy, want *v1a
 
 // sameStatus reports whether two statuses are equal apart from times.
 func sameStatus(a, b *v1alpha1.OverridePolicyStatus) bool {
-	a, b = a.DeepCopy(), b.DeepCopy()
-	for _, s := range []*v1alpha1.OverridePolicyStatus{a, b} {
+	return equalApartFromTimes(a, b, func(s *v1alpha1.OverridePolicyStatus) (all [][]metav1.Condition) {
 		for i := range s.Targets {
-			for j := range s.Targets[i].Conditions {
-				s.Targets[i].Conditions[j].LastTransitionTime = metav1.Time{}
-			}
+			all = append(all, s.Targets[i].Conditions)
+		}
+		return all
+	})
+}
+
+// equalApartFromTimes reports whether two statuses are equal apart from the times of their
+// conditions.
+func equalApartFromTimes[S interface{ DeepCopy() S }](a, b S, conditions func(S) [][]metav1.Condition) bool {
+	a, b = a.DeepCopy(), b.DeepCopy()
+	for _, list := range slices.Concat(conditions(a), conditions(b)) {
+		for i := range list {
+			list[i].LastTransitionTime = metav1.Time{}
 		}
 	}
 	return reflect.DeepEqual(a, b)

@@ -109,15 +109,8 @@ func (m Memory) Join(others ...Memory) Memory {
 
 // Divide splits m by the owners of its subjects. owner returns nil for a subject without one.
 func (m Memory) Divide(owner func(Subject) any) map[any]Memory {
-	parts := map[any]*Memory{}
-	part := func(s Subject) *Memory {
-		of := owner(s)
-		if parts[of] == nil {
-			fresh := m.Fresh()
-			parts[of] = &fresh
-		}
-		return parts[of]
-	}
+	parts := Parts[Memory]{Owner: owner, Fresh: m.Fresh()}
+	part := parts.Of
 	divide(m.placed, ofCluster, func(s Subject) *packed.Map[Cluster, placement] { return &part(s).placed })
 	divide(m.removedSince, ofCluster, func(s Subject) *packed.Map[Cluster, time.Time] { return &part(s).removedSince })
 	divide(m.unreferencedSince, ofCluster, func(s Subject) *packed.Map[Cluster, time.Time] { return &part(s).unreferencedSince })
@@ -129,9 +122,36 @@ func (m Memory) Divide(owner func(Subject) any) map[any]Memory {
 	divide(m.unroutedSince, ofVersion, func(s Subject) *packed.Map[route.Version, time.Time] { return &part(s).unroutedSince })
 	divide(m.visible, ofObject, func(s Subject) *packed.Map[diag.Object, visibleSince] { return &part(s).visible })
 	divide(m.excludedSince, func(x exclusion) Subject { return ofHost(x.host) }, func(s Subject) *packed.Map[exclusion, time.Time] { return &part(s).excludedSince })
-	out := make(map[any]Memory, len(parts))
-	for of, part := range parts {
-		out[of] = *part
+	return parts.All()
+}
+
+// Parts are the parts of a memory, by the owners of its subjects.
+type Parts[M any] struct {
+	Owner func(Subject) any
+	// Fresh is a part without anything.
+	Fresh M
+
+	of map[any]*M
+}
+
+// Of returns the part that has a subject.
+func (p *Parts[M]) Of(s Subject) *M {
+	owner := p.Owner(s)
+	if p.of[owner] == nil {
+		if p.of == nil {
+			p.of = map[any]*M{}
+		}
+		fresh := p.Fresh
+		p.of[owner] = &fresh
+	}
+	return p.of[owner]
+}
+
+// All returns the parts that have a subject.
+func (p *Parts[M]) All() map[any]M {
+	out := make(map[any]M, len(p.of))
+	for owner, part := range p.of {
+		out[owner] = *part
 	}
 	return out
 }

@@ -192,8 +192,7 @@ type planner struct {
 // encoded.
 func Plan(in Input) (Output, error) {
 	p := &planner{Input: &in, index: newIndex(), drainDelay: max(in.Options.DrainDelay, in.Options.PropagationDelay), before: in.Memory.unpack()}
-	empty := NewMemory()
-	p.next = empty.unpack()
+	p.next = (&Memory{known: true}).unpack()
 	p.out.Routed, p.blocking = make(map[route.Version]Routed, len(p.before.routed)), map[Cluster]bool{}
 	p.unobservable = map[route.Version]bool{}
 	p.findDuplicates()
