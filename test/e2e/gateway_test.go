@@ -79,7 +79,7 @@ func TestGateways(t *testing.T) {
 			}
 		}
 	})
-	t.Run("Toggle", func(t *testing.T) { f.toggle(t) })
+	t.Run("Toggle", func(t *testing.T) { f.toggleCompanions(t) })
 }
 
 func openFront(t *testing.T) *front {
@@ -308,11 +308,10 @@ func (f *front) overridden(t *testing.T, all []asked, before []string) {
 	t.Logf("%d requests with overrides, %d ordinary ones, to %d gateways each", len(requests), len(all), len(f.gateways))
 }
 
-// toggle takes the companions away and brings them back, under load. Only the versions that
-// serve differ meanwhile.
-func (f *front) toggle(t *testing.T) {
+// toggleCompanions takes the companions away and brings them back, under load. Only the versions
+// that serve differ meanwhile.
+func (f *front) toggleCompanions(t *testing.T) {
 	t.Helper()
-	companions := f.companions(t)
 	var sources []load.Source
 	for _, address := range f.gateways {
 		for _, header := range []string{"", "web:v2"} {
@@ -327,11 +326,28 @@ func (f *front) toggle(t *testing.T) {
 			})
 		}
 	}
+	f.toggle(t, "-gateway-overrides\n", sources)
+}
+
+// toggle takes the generated objects whose manifests have a line that ends in mark away and
+// brings them back, again and again, under load from sources.
+func (f *front) toggle(t *testing.T, mark string, sources []load.Source) {
+	t.Helper()
+	var all [][]byte
+	for document := range strings.SplitSeq(f.generated(t), "\n---\n") {
+		if strings.Contains(document, mark) {
+			all = append(all, []byte(document))
+		}
+	}
+	if len(all) == 0 {
+		t.Fatalf("there are no manifests with %q", mark)
+	}
+	manifests := bytes.Join(all, []byte("\n---\n"))
 	l := load.Start(t.Context(), sources...)
 	for range toggles {
-		err := f.mesh.Delete(t.Context(), companions)
+		err := f.mesh.Delete(t.Context(), manifests)
 		<-time.After(150 * time.Millisecond)
-		if err = errors.Join(err, f.mesh.Apply(t.Context(), companions)); err != nil {
+		if err = errors.Join(err, f.mesh.Apply(t.Context(), manifests)); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(150 * time.Millisecond)
@@ -341,21 +357,6 @@ func (f *front) toggle(t *testing.T) {
 			t.Errorf("%s", c.String())
 		}
 	}
-}
-
-// companions returns the manifests of the companions.
-func (f *front) companions(t *testing.T) []byte {
-	t.Helper()
-	var out [][]byte
-	for document := range strings.SplitSeq(f.generated(t), "\n---\n") {
-		if strings.Contains(document, "-gateway-overrides\n") {
-			out = append(out, []byte(document))
-		}
-	}
-	if len(out) == 0 {
-		t.Fatal("there are no companions")
-	}
-	return bytes.Join(out, []byte("\n---\n"))
 }
 
 func (f *front) generated(t *testing.T) string {

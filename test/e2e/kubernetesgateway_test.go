@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -92,16 +91,6 @@ func ordinaryAtKubernetesGateway() []asked {
 // toggleRoutes takes the HTTPRoutes of Overrides away and brings them back, under load.
 func (f *front) toggleRoutes(t *testing.T) {
 	t.Helper()
-	var out [][]byte
-	for document := range strings.SplitSeq(f.generated(t), "\n---\n") {
-		if strings.Contains(document, "kind: HTTPRoute\n") {
-			out = append(out, []byte(document))
-		}
-	}
-	if len(out) == 0 {
-		t.Fatal("there are no HTTPRoutes")
-	}
-	routes := bytes.Join(out, []byte("\n---\n"))
 	var sources []load.Source
 	for _, header := range []string{"", "web:v2"} {
 		for path, want := range map[string]string{"/i/7": "/app/item items=yes by web:v", "/api/7": "/v1/7 items= by web:v"} {
@@ -114,18 +103,5 @@ func (f *front) toggleRoutes(t *testing.T) {
 			})
 		}
 	}
-	l := load.Start(t.Context(), sources...)
-	for range toggles {
-		err := f.mesh.Delete(t.Context(), routes)
-		<-time.After(150 * time.Millisecond)
-		if err = errors.Join(err, f.mesh.Apply(t.Context(), routes)); err != nil {
-			t.Fatal(err)
-		}
-		<-time.After(150 * time.Millisecond)
-	}
-	for _, c := range l.Stop() {
-		if t.Log(c.String()); !c.OK() {
-			t.Errorf("%s", c.String())
-		}
-	}
+	f.toggle(t, "kind: HTTPRoute\n", sources)
 }

@@ -3,6 +3,7 @@ package block
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -45,6 +46,14 @@ type Options struct {
 	Seed uint64
 	// Progress receives the number of each round.
 	Progress io.Writer
+}
+
+// Register adds the flags of all options but PID and Progress, with their defaults.
+func (o *Options) Register(flags *flag.FlagSet) {
+	flags.IntVar(&o.Rounds, "rounds", 15, "`times` that each block is measured")
+	flags.DurationVar(&o.Length, "block", 500*time.Millisecond, "`length` of a block")
+	flags.IntVar(&o.Workers, "workers", 4, "concurrent `requests`")
+	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the order of blocks")
 }
 
 // Measure runs all blocks in each round, in a new order, after a first round for warming up.

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/test/e2e/block"
@@ -42,10 +41,7 @@ func parse() (settings, error) {
 	s := settings{options: block.Options{Progress: os.Stderr}}
 	counts := flag.String("routes", "0,10,100,1000", "`numbers` of versions besides the released one")
 	flag.StringVar(&s.sample, "sample", "bin/sample", "the `program` that Pods run")
-	flag.IntVar(&s.options.Rounds, "rounds", 15, "`times` that each block is measured")
-	flag.DurationVar(&s.options.Length, "block", 500*time.Millisecond, "`length` of a block")
-	flag.IntVar(&s.options.Workers, "workers", 4, "concurrent `requests`")
-	flag.Uint64Var(&s.options.Seed, "seed", 1, "seed of the order of blocks")
+	s.options.Register(flag.CommandLine)
 	flag.Parse()
 	for text := range strings.SplitSeq(*counts, ",") {
 		n, err := strconv.Atoi(text)

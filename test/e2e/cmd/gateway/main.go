@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/test/e2e/block"
@@ -42,10 +41,7 @@ func parse() (*settings, error) {
 	flag.StringVar(&s.overrides, "overrides", "bin/overrides", "the `program` whose output is applied")
 	flag.IntVar(&s.previews, "previews", 200, "`number` of previews")
 	flag.IntVar(&s.rules, "rules", 5, "`number` of routes of the user's VirtualService")
-	flag.IntVar(&s.options.Rounds, "rounds", 15, "`times` that each block is measured")
-	flag.DurationVar(&s.options.Length, "block", 500*time.Millisecond, "`length` of a block")
-	flag.IntVar(&s.options.Workers, "workers", 4, "concurrent `requests`")
-	flag.Uint64Var(&s.options.Seed, "seed", 1, "seed of the order of blocks")
+	s.options.Register(flag.CommandLine)
 	flag.Parse()
 	var errs [2]error
 	s.sample, errs[0] = filepath.Abs(s.sample)
