@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
@@ -100,14 +101,17 @@ type scene struct {
 	namespace, callers string
 
 	overrides []string
-	// began is the start of the load, hidden the time when a user's rule hid subsets from
-	// proxies.
+	// began is the start of the load, hidden are the periods from the creation of a user's rule
+	// that hides subsets until proxies have the routes that the operator then writes.
 	began   time.Time
-	hidden  []time.Duration
+	hidden  []period
 	running []*load.Load
 	// counts are the counts of the sources by name, once the load has ended.
 	counts map[string]load.Count
 }
+
+// period is a part of the load, by the time since its start.
+type period struct{ from, to time.Duration }
 
 // commands are the commands of scripts.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -116,7 +120,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"service": (*scene).service, "deploy": (*scene).deploy, "relabel": (*scene).relabel, "undeploy": (*scene).undeploy,
 		"annotate": (*scene).annotate, "apply": (*scene).apply, "remove": (*scene).remove, "ready": (*scene).ready,
 		"sleep": (*scene).sleep, "load": (*scene).load, "override": (*scene).override, "served": (*scene).served,
-		"hide": (*scene).hide, "older": (*scene).older, "operator": (*scene).operate,
+		"hide": (*scene).hide, "reveal": (*scene).reveal, "older": (*scene).older, "operator": (*scene).operate,
 	} {
 		out[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			if neg {
@@ -193,18 +197,64 @@ func (s *scene) apply(ctx context.Context, ts *testscript.TestScript, args []str
 
 // hide applies rules that hide the operator's subsets from some callers.
 func (s *scene) hide(ctx context.Context, ts *testscript.TestScript, args []string) error {
-	s.hidden = append(s.hidden, time.Since(s.began))
-	return s.apply(ctx, ts, args)
+	hidden := period{from: time.Since(s.began)}
+	err := s.rerouted(ctx, func() error { return s.apply(ctx, ts, args) })
+	hidden.to = time.Since(s.began)
+	s.hidden = append(s.hidden, hidden)
+	return err
 }
 
-// forgiven counts failures in the second in which subsets were hidden: proxies lose them
-// together with the rule, before they can get other routes.
+// reveal removes rules that hide.
+func (s *scene) reveal(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	return s.rerouted(ctx, func() error { return s.remove(ctx, ts, args) })
+}
+
+// rerouted makes a change, and waits until the operator has written other routes and the proxies
+// have these.
+func (s *scene) rerouted(ctx context.Context, change func() error) error {
+	before, err := s.routes(ctx)
+	if err == nil {
+		err = change()
+	}
+	if err != nil {
+		return err
+	}
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		now, err := s.routes(ctx)
+		return now != before, err
+	})
+	if err != nil {
+		return fmt.Errorf("the operator has not changed its VirtualServices: %w", err)
+	}
+	return s.mesh.Settle(ctx)
+}
+
+// routes identifies the states of the VirtualServices of the operator.
+func (s *scene) routes(ctx context.Context) (string, error) {
+	client, err := dynamic.NewForConfig(s.mesh.Config)
+	if err != nil {
+		return "", err
+	}
+	list, err := client.Resource(apply.Resources["VirtualService"]).Namespace(s.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", err
+	}
+	var out []string
+	for i := range list.Items {
+		out = append(out, fmt.Sprint(list.Items[i].GetUID(), list.Items[i].GetGeneration()))
+	}
+	slices.Sort(out)
+	return strings.Join(out, " "), nil
+}
+
+// forgiven counts failures while subsets were hidden: proxies lose them together with the rule,
+// before they can get other routes.
 func (s *scene) forgiven(c *load.Count) int {
 	out := 0
 	for text, n := range c.Errors {
 		_, after, _ := strings.Cut(text, " after ")
 		at, err := time.ParseDuration(after)
-		if err == nil && slices.ContainsFunc(s.hidden, func(h time.Duration) bool { return at > h-100*time.Millisecond && at < h+time.Second }) {
+		if err == nil && slices.ContainsFunc(s.hidden, func(h period) bool { return at > h.from-100*time.Millisecond && at < h.to+100*time.Millisecond }) {
 			out += n
 		}
 	}
