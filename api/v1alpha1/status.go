@@ -31,7 +31,7 @@ const (
 	// PolicyConditionAccepted says whether the policy applies to the target.
 	//
 	//	True   Accepted
-	//	False  TargetNotFound, Conflicted, Invalid
+	//	False  TargetNotFound, RefNotPermitted, Conflicted, Invalid
 	PolicyConditionAccepted = "Accepted"
 
 	// PolicyReasonAccepted is used when the policy applies to the target.
@@ -40,6 +40,9 @@ const (
 	PolicyReasonTargetNotFound = "TargetNotFound"
 	// PolicyReasonConflicted is used when an older policy references the same Service.
 	PolicyReasonConflicted = "Conflicted"
+	// PolicyReasonRefNotPermitted is used when the pods of the policy's Gateway are in namespaces
+	// that don't permit policies of its namespace.
+	PolicyReasonRefNotPermitted = "RefNotPermitted"
 )
 
 // The condition Programmed and its reasons.

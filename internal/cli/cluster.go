@@ -99,7 +99,7 @@ func (a *app) readCluster(ctx context.Context, in *input, namespace *string) (*d
 	if !in.allNamespaces {
 		*namespace = cmp.Or(in.namespace, current)
 	}
-	objects, diags, err := source.Cluster(ctx, config, source.ClusterOptions{Namespace: *namespace, RootNamespace: in.options.RootNamespace, TokenChecks: in.tokenChecks})
+	objects, diags, err := source.Cluster(ctx, config, source.ClusterOptions{Namespace: *namespace, RootNamespace: in.options.RootNamespace, Security: in.security})
 	if errors.Is(err, source.ErrUnreachable) {
 		err = fmt.Errorf("%w (name another cluster with --context or --kubeconfig; limit the wait with --request-timeout 10s)", err)
 	}

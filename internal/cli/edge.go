@@ -214,7 +214,7 @@ func (o *edgeOptions) check() error {
 	if err := o.checkGuard(); err != nil {
 		return err
 	}
-	o.tokenChecks = o.Require != nil
+	o.security = o.Require != nil || o.Provider != ""
 	switch {
 	case o.Policy == edge.Trust && len(o.PreviewHosts) == 0 && o.Cookie == "" && o.Require == nil && o.Provider == "":
 		return usagef("--header Trust changes nothing without --preview-host or --cookie")

@@ -34,8 +34,8 @@ type input struct {
 	forget bool
 	// whole is set for commands that copy Services and workloads.
 	whole bool
-	// tokenChecks is set for commands that need RequestAuthentications in any case.
-	tokenChecks bool
+	// security is set for commands that need the security policies of Istio in any case.
+	security bool
 	// selector is set for commands that can be restricted to some Services.
 	selector string
 	// kustomize is the value of a flag that kubectl has and this program does not

@@ -169,6 +169,8 @@ const (
 	EdgeProxyTooOld          Code = "EdgeProxyTooOld"
 	EdgeClaimNotChecked      Code = "EdgeClaimNotChecked"
 	EdgeGuardNotHTTP         Code = "EdgeGuardNotHTTP"
+	EdgeOtherAuthorizer      Code = "EdgeOtherAuthorizer"
+	EdgeNotPermitted         Code = "EdgeNotPermitted"
 	EdgeCutsStreams          Code = "EdgeCutsStreams"
 )
 

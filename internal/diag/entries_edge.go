@@ -47,6 +47,14 @@ var edgeEntries = []Entry{
 		"serve TCP and TLS passthrough by other gateway pods, or guard softly (mode: Soft)",
 	},
 	{
+		EdgeOtherAuthorizer, Warning, "The policy of a gateway asks an external authorizer, and an AuthorizationPolicy for the same pods asks another one. Istio refuses all requests for which both are asked, also ordinary ones, so the filter only removes overrides.",
+		"name the same provider in both, or require a claim instead (require)",
+	},
+	{
+		EdgeNotPermitted, Warning, "A GatewayOverridePolicy is for gateway pods in another namespace, which does not permit that. Nothing is made there: a gateway there follows overrides of everybody, as without a policy.",
+		"annotate the pods' namespace with overrides.mesh/gateway-policies: NAMESPACE, which needs the right to change that namespace",
+	},
+	{
 		EdgeCutsStreams, Info, "What installing the EnvoyFilter of a gateway costs, once: requests that are longer than Istio's drain time are cut.",
 		"",
 	},

@@ -39,6 +39,12 @@ func decodeTokenCheck(doc []byte) (metav1.Object, error) {
 	return object, err
 }
 
+func decodeAuthorizer(doc []byte) (metav1.Object, error) {
+	object := &istiosecv1.AuthorizationPolicy{}
+	_, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())
+	return object, err
+}
+
 func decodeSidecar(doc []byte) (metav1.Object, error) {
 	object := &istionetv1.Sidecar{}
 	unknown, err := decodeIstio(doc, object, object.Spec.ProtoReflect().Descriptor())

@@ -24,8 +24,8 @@ func (r *reader) readGateways(groups []*group) {
 	for _, g := range r.Gateways {
 		r.snapshot.Gateways = append(r.snapshot.Gateways, r.readGateway(g))
 	}
-	r.applyGatewayPolicies()
 	r.addGatewayPods(groups, selectors)
+	EnforceGatewayPolicies(r.snapshot)
 }
 
 // addGatewayPods adds the pods with the labels of selectors, and those of Gateways of the
@@ -62,8 +62,6 @@ func (r *reader) addGatewayPods(groups []*group, selectors map[string]map[string
 func (r *reader) readGateway(g *istionetv1.Gateway) model.Gateway {
 	out := model.Gateway{Namespace: g.Namespace, Name: g.Name, Created: g.CreationTimestamp.Time, Revision: g.Labels[revisionLabel], Spec: &g.Spec}
 	out.Origin = r.Origins[out.Object()]
-	if out.PinOnly = r.followsNot(out.Object(), g.Annotations); out.PinOnly {
-		out.PinnedBy = "it has the annotation " + followAnnotation + `: "false"`
-	}
+	out.Unfollowed = r.followsNot(out.Object(), g.Annotations)
 	return out
 }

@@ -169,6 +169,11 @@ var kinds = []Kind{
 		Scope: Everywhere, decode: decodeTokenCheck, Optional: true,
 		Without: "policies of gateways that require a claim are not in force",
 	},
+	{
+		Group: "security.istio.io", Name: "AuthorizationPolicy", Plural: "authorizationpolicies", Versions: istioVersions[:2], Served: istioVersions[:2],
+		Scope: Everywhere, decode: decodeAuthorizer, Optional: true,
+		Without: "whether others ask an external authorizer at gateways is not known",
+	},
 }
 
 // Kinds returns the kinds that can decide a route. Callers must not change its parts.

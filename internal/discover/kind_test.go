@@ -13,6 +13,7 @@ var minimal = map[string]string{
 	"Endpoints":                    `"subsets": [{"addresses": [{}]}],`,
 	"WorkloadEntry":                `"spec": {"labels": {"app": "a"}},`,
 	"WorkloadGroup":                `"spec": {"metadata": {"labels": {"app": "a"}}},`,
+	"AuthorizationPolicy":          `"spec": {"action": "CUSTOM", "provider": {"name": "a"}},`,
 	"ConfigMap":                    `"data": {"mesh": ""},`,
 	"MutatingWebhookConfiguration": "",
 }

@@ -36,6 +36,7 @@ type Objects struct {
 	Policies         []*v1alpha1.OverridePolicy
 	GatewayPolicies  []*v1alpha1.GatewayOverridePolicy
 	TokenChecks      []*istiosecv1.RequestAuthentication
+	Authorizers      []*istiosecv1.AuthorizationPolicy
 
 	// Cluster is set for objects of a cluster, whose pods are read; pods of YAML input are
 	// known by the templates of their workloads.
@@ -175,6 +176,8 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.GatewayPolicies, x, at)
 	case *istiosecv1.RequestAuthentication:
 		return place(&o.TokenChecks, x, at)
+	case *istiosecv1.AuthorizationPolicy:
+		return place(&o.Authorizers, x, at)
 	}
 	return o.putAttached(object, at)
 }

@@ -41,6 +41,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.readRoutes()
 	r.readKubernetesGateways()
 	r.readGatewayPolicies()
+	r.readPermittedPolicies()
 	r.readGateways(groups)
 	r.readMeshConfig()
 	r.readNamespaces()

@@ -13,6 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	securityapi "istio.io/api/security/v1beta1"
+	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
+
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -235,6 +238,10 @@ func Trim(object metav1.Object) Object {
 		return orNil(x.unreadOf())
 	case *corev1.ConfigMap:
 		return orNil(meshConfigOf(x))
+	case *istiosecv1.AuthorizationPolicy:
+		if x.Spec.GetAction() != securityapi.AuthorizationPolicy_CUSTOM || isOurs(&x.ObjectMeta) {
+			return nil
+		}
 	case *metav1.PartialObjectMetadata:
 		return orNil(tagOf(x))
 	}

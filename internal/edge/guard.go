@@ -37,6 +37,14 @@ func (m *maker) checkGuard() {
 			return
 		}
 	}
+	at := slices.IndexFunc(m.snapshot.Authorizers, func(a model.Authorizer) bool { return a.Provider != m.Provider && m.mayBeFor(&a.PodPolicy) })
+	if m.Provider != "" && at >= 0 {
+		other := &m.snapshot.Authorizers[at]
+		m.report(diag.EdgeOtherAuthorizer, m.object(), "AuthorizationPolicy %s/%s asks %s about requests at its pods, and Istio refuses requests about which %s is asked, too: the filter removes overrides, and makes none of hosts and cookies",
+			other.Namespace, other.Name, other.Provider, m.Provider)
+		m.close()
+		return
+	}
 	if m.Require == nil || slices.ContainsFunc(m.snapshot.TokenChecks, m.checksTokens) {
 		return
 	}
@@ -66,30 +74,48 @@ func (m *maker) servesOther() string {
 
 // checksTokens reports whether c checks tokens of the required issuer at the gateway's pods.
 func (m *maker) checksTokens(c model.TokenCheck) bool {
-	if !slices.Contains(c.Issuers, m.Require.Issuer) {
-		return false
-	}
-	root := m.snapshot.Options.RootNamespace
-	switch {
-	case len(c.Gateways) > 0:
-		return m.GatewayAPI && c.Namespace == m.Namespace && slices.Contains(c.Gateways, m.Gateway)
-	case !model.HasLabels(m.selector, c.Selector) && !m.selectsPods(c.Selector):
-		return false
-	}
-	return c.Namespace == root || len(m.namespaces) > 0 && !slices.ContainsFunc(m.namespaces, func(n string) bool { return n != c.Namespace })
+	return slices.Contains(c.Issuers, m.Require.Issuer) && m.isForAll(&c.PodPolicy)
 }
 
-// selectsPods reports whether all known pods of the gateway have some labels.
-func (m *maker) selectsPods(labels map[string]string) bool {
-	found := false
-	for _, p := range m.snapshot.GatewayPods {
-		if model.HasLabels(p.Labels, m.selector) && (len(m.PodNamespaces) == 0 || slices.Contains(m.PodNamespaces, p.Namespace)) {
-			if found = model.HasLabels(p.Labels, labels); !found {
-				return false
-			}
+// isForAll reports whether a security policy is for all pods of the gateway.
+func (m *maker) isForAll(p *model.PodPolicy) bool {
+	if len(p.Gateways) > 0 {
+		return m.isForGateway(p)
+	}
+	pods := m.pods()
+	lacks := func(pods model.GatewayPods) bool { return !model.HasLabels(pods.Labels, p.Selector) }
+	if !model.HasLabels(m.selector, p.Selector) && (len(pods) == 0 || slices.ContainsFunc(pods, lacks)) {
+		return false
+	}
+	return p.Namespace == m.snapshot.Options.RootNamespace || len(m.namespaces) > 0 && !slices.ContainsFunc(m.namespaces, func(n string) bool { return n != p.Namespace })
+}
+
+// mayBeFor reports whether a security policy may be for some pods of the gateway. If no pods are
+// known, it may, unless a label has two values.
+func (m *maker) mayBeFor(p *model.PodPolicy) bool {
+	root := m.snapshot.Options.RootNamespace
+	pods := m.pods()
+	switch {
+	case len(p.Gateways) > 0:
+		return m.isForGateway(p)
+	case len(pods) > 0:
+		return slices.ContainsFunc(pods, func(pods model.GatewayPods) bool {
+			return (p.Namespace == root || p.Namespace == pods.Namespace) && model.HasLabels(pods.Labels, p.Selector)
+		})
+	case p.Namespace != root && !slices.Contains(m.namespaces, p.Namespace):
+		return false
+	}
+	for key, value := range p.Selector {
+		if other, has := m.selector[key]; has && other != value {
+			return false
 		}
 	}
-	return found
+	return true
+}
+
+// isForGateway reports whether a security policy names the Gateway of the Gateway API.
+func (m *maker) isForGateway(p *model.PodPolicy) bool {
+	return m.GatewayAPI && p.Namespace == m.Namespace && slices.Contains(p.Gateways, m.Gateway)
 }
 
 // guard returns the objects of the guard for the pods of a namespace.

@@ -45,7 +45,7 @@ func (m *maker) findPods() {
 		}
 	}
 	slices.Sort(m.namespaces)
-	m.namespaces = slices.Compact(m.namespaces)
+	m.namespaces = slices.DeleteFunc(slices.Compact(m.namespaces), m.isNotPermitted)
 	if len(m.namespaces) == 0 {
 		m.report(diag.EdgeGatewayNotKnown, m.object(), "the input has no pods with the labels %s", strings.TrimSuffix(model.LabelString(m.selector), ","))
 	}
@@ -56,27 +56,42 @@ func (m *maker) findPods() {
 	}
 }
 
+// isNotPermitted reports a namespace that does not permit the policy that asks.
+func (m *maker) isNotPermitted(namespace string) bool {
+	if m.By.Name == "" || m.snapshot.PermitsPolicies(namespace, m.By.Namespace) {
+		return false
+	}
+	m.report(diag.EdgeNotPermitted, m.object(), "it has pods in namespace %s, which does not permit policies of namespace %s", namespace, m.By.Namespace)
+	return true
+}
+
 // findGatewayAPIPods finds the pods of a Gateway of the Gateway API, by the label that
 // istiod puts on them.
 func (m *maker) findGatewayAPIPods() {
 	m.selector = map[string]string{model.GatewayNameLabel: m.Gateway}
 	// Manifests don't have the pods that istiod makes.
-	if !m.snapshot.Options.Static && !slices.ContainsFunc(m.snapshot.GatewayPods, func(p model.GatewayPods) bool {
-		return p.Namespace == m.Namespace && model.HasLabels(p.Labels, m.selector)
-	}) {
+	if !m.snapshot.Options.Static && len(m.pods()) == 0 {
 		m.report(diag.EdgeGatewayNotKnown, m.object(), "namespace %s has no pods with the label %s: %s", m.Namespace, model.GatewayNameLabel, m.Gateway).
 			Fix = "create the Gateway, or label the pods of one that you run yourself"
 	}
 	m.namespaces = []string{m.Namespace}
 }
 
+// pods are the known pods of the gateway.
+func (m *maker) pods() []model.GatewayPods {
+	if len(m.selector) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(m.snapshot.GatewayPods), func(p model.GatewayPods) bool {
+		return !model.HasLabels(p.Labels, m.selector) || m.GatewayAPI && p.Namespace != m.Namespace ||
+			len(m.PodNamespaces) > 0 && !slices.Contains(m.PodNamespaces, p.Namespace)
+	})
+}
+
 // checkProxies reports proxies that are too old for the filter.
 func (m *maker) checkProxies() {
 	known := regexp.MustCompile(supported)
-	for _, p := range m.snapshot.GatewayPods {
-		if len(m.selector) == 0 || !model.HasLabels(p.Labels, m.selector) || m.GatewayAPI && p.Namespace != m.Namespace {
-			continue
-		}
+	for _, p := range m.pods() {
 		for _, version := range p.Proxies {
 			if !known.MatchString(version) {
 				m.report(diag.EdgeProxyTooOld, m.object(), "its pods in namespace %s have proxies of Istio %s; the filter needs %s", p.Namespace, version, requires)
@@ -90,7 +105,9 @@ func (m *maker) sharing() []*model.Gateway {
 	var out []*model.Gateway
 	for i := range m.snapshot.Gateways {
 		g := &m.snapshot.Gateways[i]
-		if g == m.gateway || m.selector != nil && (g.Selects(m.selector) || model.HasLabels(g.Spec.GetSelector(), m.selector)) {
+		shares := m.selector != nil && (g.Selects(m.selector) || model.HasLabels(g.Spec.GetSelector(), m.selector)) ||
+			slices.ContainsFunc(m.pods(), func(p model.GatewayPods) bool { return g.Selects(p.Labels) })
+		if g == m.gateway || shares {
 			out = append(out, g)
 		}
 	}

@@ -59,6 +59,9 @@ func (e *Entry) decide(snapshot *model.Snapshot) error {
 	case !hasTarget(snapshot, p):
 		e.refuse(v1alpha1.PolicyReasonTargetNotFound, diag.EdgePolicyTargetNotFound, "there is no Gateway %s/%s of the group %s", p.Namespace, p.Spec.TargetRef.Name, p.Spec.TargetRef.Group)
 		return nil
+	case p.NotPermitted:
+		e.refuse(v1alpha1.PolicyReasonRefNotPermitted, diag.EdgeNotPermitted, "the pods of Gateway %s are in other namespaces, and none of these permits policies of %s", p.Spec.TargetRef.Name, p.Namespace)
+		return nil
 	case p.Older.Name != "":
 		e.refuse(v1alpha1.PolicyReasonConflicted, diag.EdgePolicyConflict, "%s is older, and is for the same Gateway or the same pods", p.Older)
 		return nil

@@ -22,6 +22,9 @@ type common struct {
 	// base is the snapshot of the objects, and found are its diagnostics.
 	base  *model.Snapshot
 	found []diag.Diagnostic
+	// enforced is base with the pods of gateways of all islands, on which the policies of
+	// Gateways depend.
+	enforced model.Snapshot
 	// callers and namespaces count the islands that have each. What came or went since the
 	// last update is in newCallers, newBare and newNamespaces.
 	callers                            map[model.Caller]int
@@ -38,7 +41,6 @@ type common struct {
 	// allCallers is nil until some island needs it.
 	allCallers, bare []model.Caller
 	allNamespaces    []string
-	allGatewayPods   []model.GatewayPods
 	podsByKey        map[string]model.GatewayPods
 }
 
@@ -58,6 +60,7 @@ func (c *common) read(m *Map) {
 	}
 	before := shareOf(c.base)
 	c.base, c.found = objects.Snapshot(m.options.Model)
+	c.newGatewayPods = true // the policies of Gateways depend on these
 	c.gateways = objects.Gateways
 	c.replace(before, shareOf(c.base))
 }
@@ -130,8 +133,10 @@ func (c *common) settle() (all, callers bool) {
 			}
 		}
 		now := slices.SortedFunc(maps.Values(c.podsByKey), model.GatewayPods.Compare)
-		all = all || !slices.EqualFunc(now, c.allGatewayPods, func(a, b model.GatewayPods) bool { return a.Compare(b) == 0 })
-		c.allGatewayPods = now
+		all = all || !slices.EqualFunc(now, c.enforced.GatewayPods, func(a, b model.GatewayPods) bool { return a.Compare(b) == 0 })
+		c.enforced = *c.base
+		c.enforced.GatewayPods = now
+		discover.EnforceGatewayPolicies(&c.enforced)
 	}
 	if c.newBare {
 		now := c.listCallers(func(m model.Caller) bool { return m.NoSidecar })
@@ -176,8 +181,8 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 		out.Callers = c.allCallers
 	}
 	out.Revisions, out.Tags, out.Uninjected, out.Sidecars = b.Revisions, b.Tags, b.Uninjected, b.Sidecars
-	out.Gateways, out.GatewayPods = b.Gateways, c.allGatewayPods
-	out.KubernetesGateways, out.Grants = b.KubernetesGateways, b.Grants
+	out.Gateways, out.GatewayPods, out.KubernetesGateways = c.enforced.Gateways, c.enforced.GatewayPods, c.enforced.KubernetesGateways
+	out.Grants = b.Grants
 	out.DestinationRules = merged(own.DestinationRules, b.DestinationRules, func(x, y model.DestinationRule) int { return x.Object().Compare(y.Object()) })
 	out.ServiceEntries = merged(own.ServiceEntries, b.ServiceEntries, func(x, y model.ServiceEntry) int { return x.Object().Compare(y.Object()) })
 	out.Foreign = merged(own.Foreign, b.Foreign, diag.Object.Compare)

@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
@@ -25,6 +26,9 @@ type GatewayPolicy struct {
 	// Older is the policy that is in force instead, for the same Gateway or the same pods;
 	// zero if this one is.
 	Older diag.Object
+	// NotPermitted is set if its Gateway has pods only in namespaces that don't permit policies
+	// of its namespace: it is not in force.
+	NotPermitted bool
 }
 
 // Object returns the name of p for diagnostics.
@@ -40,13 +44,38 @@ func (p *GatewayPolicy) Compare(q *GatewayPolicy) int {
 	return cmp.Or(p.Created.Compare(q.Created), cmp.Compare(p.Namespace, q.Namespace), cmp.Compare(p.Name, q.Name))
 }
 
-// TokenCheck is a RequestAuthentication.
-type TokenCheck struct {
+// InForce reports whether p is in force, as far as other policies and namespaces decide that.
+func (p *GatewayPolicy) InForce() bool { return p.Older.Name == "" && !p.NotPermitted }
+
+// PermitsPolicies reports whether policies of a namespace may be for the gateway pods of
+// another one. What somebody applies by hand acts with their own rights.
+func (s *Snapshot) PermitsPolicies(pods, policy string) bool {
+	permitted := s.PermittedPolicies[pods]
+	return pods == policy || s.Options.Static || slices.Contains(permitted, policy) || slices.Contains(permitted, "*")
+}
+
+// PodPolicy says for which pods a security policy of Istio is.
+type PodPolicy struct {
 	Namespace, Name string
-	// Selector are the labels of the pods that it is for, Gateways the names of Gateways of
-	// the Gateway API. If both are empty, it is for all pods of its namespace.
+	// Selector are the labels of the pods, Gateways the names of Gateways of the Gateway API. If
+	// both are empty, it is for all pods of its namespace, or of the mesh if that is the root
+	// namespace.
 	Selector map[string]string
 	Gateways []string
+}
+
+// TokenCheck is a RequestAuthentication.
+type TokenCheck struct {
+	PodPolicy
+
 	// Issuers are the issuers whose tokens it accepts.
 	Issuers []string
+}
+
+// Authorizer is an AuthorizationPolicy of a user's that asks an external authorizer.
+type Authorizer struct {
+	PodPolicy
+
+	// Provider is the name of the authorizer in the mesh configuration.
+	Provider string
 }

@@ -34,10 +34,14 @@ type Snapshot struct {
 	Gateways  []Gateway
 	// GatewayPods are the pods that some Gateway selects, or the policy of one.
 	GatewayPods []GatewayPods
-	// GatewayPolicies are the policies of Gateways, and TokenChecks what checks the tokens of
-	// requests at their pods.
+	// GatewayPolicies are the policies of Gateways; TokenChecks and Authorizers are what checks
+	// requests at their pods besides.
 	GatewayPolicies []GatewayPolicy
 	TokenChecks     []TokenCheck
+	Authorizers     []Authorizer
+	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose
+	// policies may be for these; "*" stands for all.
+	PermittedPolicies map[string][]string
 	// HTTPRoutes are those on gateways, KubernetesGateways the gateways, and Grants what lets
 	// routes lead to other namespaces.
 	HTTPRoutes         []HTTPRoute
@@ -343,6 +347,8 @@ type Gateway struct {
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.Gateway
+	// Unfollowed is set if its own annotation says that it must not follow overrides.
+	Unfollowed bool
 	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned; PinnedBy
 	// says what asks for that.
 	PinOnly  bool
@@ -360,11 +366,6 @@ func (g *Gateway) Object() diag.Object {
 // gateway proxies.
 func (g *Gateway) Selects(labels map[string]string) bool {
 	return HasLabels(labels, g.Spec.GetSelector())
-}
-
-// MayShare reports whether some pods may be those of both Gateways.
-func (g *Gateway) MayShare(other *Gateway) bool {
-	return g.Selects(other.Spec.GetSelector()) || other.Selects(g.Spec.GetSelector())
 }
 
 // GatewayPods are the pods of gateway proxies in a namespace that have the same labels.

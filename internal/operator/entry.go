@@ -207,7 +207,7 @@ func (in *entryInput) wanted(decided []edge.Entry) []encoded.Object {
 
 // keeps reports whether a policy keeps the objects that it has.
 func (in *entryInput) keeps(e *edge.Entry) bool {
-	if e.Reason == v1alpha1.PolicyReasonConflicted || !e.Closed && len(e.Objects) > 0 {
+	if e.Reason == v1alpha1.PolicyReasonConflicted || e.Reason == v1alpha1.PolicyReasonRefNotPermitted || !e.Closed && len(e.Objects) > 0 {
 		return false
 	}
 	kept := in.kept(e.Policy.Object())

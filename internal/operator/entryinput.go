@@ -35,7 +35,8 @@ func (s *store) notifyEntries(name diag.Object, x *item) {
 		if !mesh.BoundToGateways(object.Spec.GetGateways()) {
 			return
 		}
-	case *istionetv1.Gateway, *istiosecv1.RequestAuthentication, *v1alpha1.GatewayOverridePolicy, *corev1.Namespace:
+	case *istionetv1.Gateway, *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy,
+		*v1alpha1.GatewayOverridePolicy, *corev1.Namespace:
 	default:
 		if !isOfEntry(name.Kind) {
 			return
@@ -70,7 +71,7 @@ func (s *store) entryInput() entryInput {
 			if mesh.BoundToGateways(object.Spec.GetGateways()) {
 				out.objects.Put(object)
 			}
-		case *istiosecv1.RequestAuthentication:
+		case *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy, *corev1.Namespace:
 			out.objects.Put(object)
 		case *v1alpha1.GatewayOverridePolicy:
 			if mode == managed {

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/edge"
 	"github.com/overrides-mesh/overrides/internal/gate"
 	"github.com/overrides-mesh/overrides/internal/istio"
 )
@@ -179,7 +181,9 @@ func trim(object metav1.Object) *item {
 	object.SetResourceVersion("")
 	object.SetGeneration(0)
 	if _, isNamespace := object.(*corev1.Namespace); isNamespace {
-		object.SetAnnotations(nil)
+		annotations := maps.Clone(object.GetAnnotations())
+		maps.DeleteFunc(annotations, func(key, _ string) bool { return key != discover.GatewayPoliciesAnnotation })
+		object.SetAnnotations(annotations)
 	}
 	out.Object = orName(object, discover.Trim(object))
 	return out
@@ -194,14 +198,11 @@ func orName(object metav1.Object, kept discover.Object) discover.Object {
 	return intern(kept)
 }
 
-// entryKinds are the kinds of objects that are written for policies of gateways.
+// entryKinds are the kinds of objects that are written for policies of gateways, and not read
+// besides.
 var entryKinds = []kind{
 	{Kind: discover.Kind{
 		Group: istioGroup, Name: "EnvoyFilter", Plural: "envoyfilters", Served: []string{"v1alpha3"}, Labels: istio.ManagedByLabel + "=" + istio.ManagedBy,
-		Without: "policies of gateways are not in force",
-	}},
-	{Kind: discover.Kind{
-		Group: "security.istio.io", Name: "AuthorizationPolicy", Plural: "authorizationpolicies", Served: []string{"v1"}, Labels: istio.ManagedByLabel + "=" + istio.ManagedBy,
 		Without: "policies of gateways are not in force",
 	}},
 }
@@ -209,7 +210,7 @@ var entryKinds = []kind{
 // isEntryOnly reports whether objects of a kind decide no route, only what policies of
 // gateways mean.
 func isEntryOnly(name string) bool {
-	return name == "RequestAuthentication" || slices.ContainsFunc(entryKinds, func(k kind) bool { return k.Name == name })
+	return name == "RequestAuthentication" || slices.Contains(edge.Kinds, name)
 }
 
 // readItem reads an object in the same way as a manifest.

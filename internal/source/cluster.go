@@ -28,8 +28,9 @@ type ClusterOptions struct {
 	Namespace string
 	// RootNamespace is Istio's, "istio-system" if it is empty.
 	RootNamespace string
-	// TokenChecks asks for RequestAuthentications, even if no policy requires a claim.
-	TokenChecks bool
+	// Security asks for RequestAuthentications and AuthorizationPolicies, even if no policy of a
+	// Gateway has a guard.
+	Security bool
 }
 
 // pageSize is how many objects one request asks for. Measured on 1,000 Services
@@ -72,7 +73,7 @@ func Cluster(ctx context.Context, config *rest.Config, options ClusterOptions) (
 	if err := c.readGatewayPods(ctx); err != nil {
 		return nil, nil, err
 	}
-	if err := c.readTokenChecks(ctx); err != nil {
+	if err := c.readSecurity(ctx); err != nil {
 		return nil, nil, err
 	}
 	return c.objects, c.diags, nil
@@ -168,13 +169,14 @@ func (c *cluster) readGatewayPods(ctx context.Context) error {
 	return nil
 }
 
-// readTokenChecks reads what checks tokens at gateways, if it is asked for, or if a policy
-// requires a claim.
-func (c *cluster) readTokenChecks(ctx context.Context) error {
-	if !c.options.TokenChecks && !slices.ContainsFunc(c.objects.GatewayPolicies, func(p *v1alpha1.GatewayOverridePolicy) bool { return p.Spec.Require != nil }) {
+// readSecurity reads what checks requests at gateways, if it is asked for, or if a policy has a
+// guard.
+func (c *cluster) readSecurity(ctx context.Context) error {
+	guarded := func(p *v1alpha1.GatewayOverridePolicy) bool { return p.Spec.Require != nil || p.Spec.ExtAuthz != nil }
+	if !c.options.Security && !slices.ContainsFunc(c.objects.GatewayPolicies, guarded) {
 		return nil
 	}
-	return c.read(ctx, slices.DeleteFunc(discover.Kinds(), func(k discover.Kind) bool { return k.Name != tokenChecks }))
+	return c.read(ctx, slices.DeleteFunc(discover.Kinds(), func(k discover.Kind) bool { return k.Group != securityGroup }))
 }
 
 // newClient returns a client for any path of the API server.

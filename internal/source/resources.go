@@ -22,15 +22,15 @@ type page func(ctx context.Context, request *rest.Request) (discover.Parsed, str
 func resources() []discover.Kind {
 	var out []discover.Kind
 	for _, k := range discover.Kinds() {
-		if k.Served != nil && k.Name != tokenChecks {
+		if k.Served != nil && k.Group != securityGroup {
 			out = append(out, k)
 		}
 	}
 	return out
 }
 
-// tokenChecks is a kind that only policies with a required claim need.
-const tokenChecks = "RequestAuthentication"
+// securityGroup is the group of kinds that only policies with a guard need.
+const securityGroup = "security.istio.io"
 
 // protobuf costs the API server and us about a third of what JSON does.
 const protobuf = "application/vnd.kubernetes.protobuf,application/json"

@@ -1,0 +1,151 @@
+package discover
+
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// EnforceGatewayPolicies decides which of a snapshot's policies of Gateways are in force, and
+// what they say about the routes of Gateways:
+//
+//	whether overrides are followed   of the policy's Gateway
+//	the claim of a soft guard        of all Gateways that have some of its pods, since the filter
+//	                                 makes headers of hosts and cookies for all of these
+//
+// It replaces the snapshot's lists, and depends on GatewayPods.
+func EnforceGatewayPolicies(s *model.Snapshot) {
+	e := &enforcer{s}
+	s.GatewayPolicies, s.Gateways = slices.Clone(s.GatewayPolicies), slices.Clone(s.Gateways)
+	s.KubernetesGateways = slices.Clone(s.KubernetesGateways)
+	for i := range s.Gateways {
+		g := &s.Gateways[i]
+		g.Soft, g.PinOnly, g.PinnedBy = nil, g.Unfollowed, ""
+		if g.Unfollowed {
+			g.PinnedBy = "it has the annotation " + followAnnotation + `: "false"`
+		}
+	}
+	for i := range s.GatewayPolicies {
+		p := &s.GatewayPolicies[i]
+		p.NotPermitted, p.Older = !e.isPermitted(p), diag.Object{}
+		for j := range s.GatewayPolicies[:i] {
+			if q := &s.GatewayPolicies[j]; q.InForce() && e.havePods(p, q) {
+				p.Older = q.Object()
+				break
+			}
+		}
+		if p.InForce() {
+			e.enforce(p)
+		}
+	}
+}
+
+// enforcer applies policies of Gateways to a snapshot.
+type enforcer struct{ *model.Snapshot }
+
+// enforce applies a policy.
+func (e *enforcer) enforce(p *model.GatewayPolicy) {
+	if p.ForGatewayAPI() {
+		e.applyFollow(p)
+		return
+	}
+	target := e.targetOf(p)
+	for j := range e.Gateways {
+		g := &e.Gateways[j]
+		if g == target && p.Spec.Follow != nil {
+			g.PinOnly, g.PinnedBy = !*p.Spec.Follow, p.Object().String()+" has follow: false"
+		}
+		if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft && target != nil && (g == target || e.share(selectionOf(target), selectionOf(g), e.permits(p))) {
+			g.Soft = claim
+		}
+	}
+}
+
+// applyFollow applies what the policy of a Gateway of the Gateway API says about following.
+func (e *enforcer) applyFollow(p *model.GatewayPolicy) {
+	for i := range e.KubernetesGateways {
+		g := &e.KubernetesGateways[i]
+		if p.Spec.Follow == nil || g.Namespace != p.Namespace || g.Name != p.Spec.TargetRef.Name {
+			continue
+		}
+		g.Ignored = ""
+		if !*p.Spec.Follow {
+			g.Ignored = p.Object().String() + " has follow: false"
+		}
+	}
+}
+
+// targetOf returns the Gateway of Istio that a policy is for; nil if it is not there.
+func (e *enforcer) targetOf(p *model.GatewayPolicy) *model.Gateway {
+	at := slices.IndexFunc(e.Gateways, func(g model.Gateway) bool {
+		return !p.ForGatewayAPI() && g.Namespace == p.Namespace && g.Name == p.Spec.TargetRef.Name
+	})
+	if at < 0 {
+		return nil
+	}
+	return &e.Gateways[at]
+}
+
+// selection are pods with labels, in one namespace or, if that is empty, in any.
+type selection struct {
+	namespace string
+	labels    map[string]string
+}
+
+func (s *selection) has(pods model.GatewayPods) bool {
+	return (s.namespace == "" || s.namespace == pods.Namespace) && model.HasLabels(pods.Labels, s.labels)
+}
+
+// contains reports whether all pods that other selects are selected by s.
+func (s *selection) contains(other *selection) bool {
+	return (s.namespace == "" || s.namespace == other.namespace) && model.HasLabels(other.labels, s.labels)
+}
+
+func selectionOf(g *model.Gateway) *selection { return &selection{labels: g.Spec.GetSelector()} }
+
+// podsOf returns the pods of a policy's Gateway; nil if that is not known.
+func (e *enforcer) podsOf(p *model.GatewayPolicy) *selection {
+	if p.ForGatewayAPI() {
+		return &selection{namespace: p.Namespace, labels: map[string]string{model.GatewayNameLabel: p.Spec.TargetRef.Name}}
+	}
+	if target := e.targetOf(p); target != nil {
+		return selectionOf(target)
+	}
+	return nil
+}
+
+// permits tells the namespaces where a policy may act on pods: its own, and those that permit
+// policies of its namespace. Output that somebody applies by hand acts with their rights.
+func (e *enforcer) permits(p *model.GatewayPolicy) func(namespace string) bool {
+	return func(namespace string) bool { return e.PermitsPolicies(namespace, p.Namespace) }
+}
+
+// isPermitted reports whether a policy may act on some pods of its Gateway, if any are known.
+func (e *enforcer) isPermitted(p *model.GatewayPolicy) bool {
+	pods, permits := e.podsOf(p), e.permits(p)
+	return pods == nil || !e.known(pods) || e.share(pods, pods, permits)
+}
+
+// havePods reports whether two policies are for one Gateway, or for Gateways that have some
+// pods in common.
+func (e *enforcer) havePods(p, q *model.GatewayPolicy) bool {
+	if p.Namespace == q.Namespace && p.Spec.TargetRef == q.Spec.TargetRef {
+		return true
+	}
+	a, b, permits, also := e.podsOf(p), e.podsOf(q), e.permits(p), e.permits(q)
+	return a != nil && b != nil && e.share(a, b, func(namespace string) bool { return permits(namespace) && also(namespace) })
+}
+
+// share reports whether two selections have pods in common, in some namespaces. If no pods are
+// known, it reports whether one contains the other.
+func (e *enforcer) share(a, b *selection, in func(namespace string) bool) bool {
+	if !e.known(a) && !e.known(b) {
+		return a.contains(b) || b.contains(a)
+	}
+	return slices.ContainsFunc(e.GatewayPods, func(pods model.GatewayPods) bool { return in(pods.Namespace) && a.has(pods) && b.has(pods) })
+}
+
+// known reports whether pods of a selection are known.
+func (e *enforcer) known(s *selection) bool { return slices.ContainsFunc(e.GatewayPods, s.has) }
