@@ -21,6 +21,7 @@
 //
 //	policy.go      policies: which are in force, and what they ask for
 //	order.go       the order of writes
+//	soften.go      guards that routes replace
 //	edge.go        Request, Make: the steps in their order
 //	pods.go        which pods the filter is for
 //	host.go        preview hosts, and whether ordinary requests use them

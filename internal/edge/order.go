@@ -20,6 +20,9 @@ type Writes struct {
 	Now     time.Time
 	// Delay is how long proxies may take to receive an object.
 	Delay time.Duration
+	// Needed is when each of the observed guards was last needed although it is not wanted, see
+	// [Needed]. Those that are needed now are not deleted.
+	Needed map[diag.Object]time.Time
 }
 
 // stage is a part of the objects of one gateway.
@@ -38,7 +41,8 @@ const (
 //
 //	guards that are wanted       made first, so that no header is made without them
 //	filters                      written if different; deleted if not wanted
-//	guards that are not wanted   deleted last, when nothing makes headers for them
+//	guards that are not wanted   deleted last, when nothing makes headers for them, and when
+//	                             routes ask for what they asked for
 //
 // A filter and its guards are in the same listener of a proxy. So a connection that is open
 // while they change has the old ones or the new ones, and never a filter without its guard.
@@ -50,6 +54,12 @@ func Next(in *Writes) ([]plan.Step, time.Time) {
 			groups[key] = &[stages][]plan.Step{}
 		}
 		groups[key][s] = append(groups[key][s], plan.Step{Action: action, Object: o})
+	}
+	var requeueAt time.Time
+	wait := func(until time.Time) {
+		if requeueAt.IsZero() || until.Before(requeueAt) {
+			requeueAt = until
+		}
 	}
 	for _, o := range in.Wanted {
 		at := slices.IndexFunc(in.Observed, func(seen plan.Observed) bool { return seen.Object == o.Object })
@@ -67,17 +77,18 @@ func Next(in *Writes) ([]plan.Step, time.Time) {
 			if o.Kind == filterKind {
 				s = filters
 			}
-			add(s, plan.Delete, o)
+			if last := in.Needed[o.Object]; last.IsZero() || !in.Now.Before(last.Add(in.Delay)) {
+				add(s, plan.Delete, o)
+			} else if in.Now.After(last) {
+				wait(last.Add(in.Delay))
+			}
 		}
 	}
 	var steps []plan.Step
-	var requeueAt time.Time
 	for key, group := range groups {
 		first := slices.IndexFunc(group[:], func(list []plan.Step) bool { return len(list) > 0 })
 		if at := in.received(key, stage(first)); in.Now.Before(at) {
-			if requeueAt.IsZero() || at.Before(requeueAt) {
-				requeueAt = at
-			}
+			wait(at)
 			continue
 		}
 		steps = append(steps, group[first]...)

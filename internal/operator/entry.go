@@ -2,11 +2,9 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,9 +35,11 @@ type entries struct {
 	recorder events.EventRecorder
 	log      *slog.Logger
 
-	// started is when the term began; written is when an object was last written or deleted.
-	started  time.Time
-	written  map[diag.Object]time.Time
+	// started is when the term began, written is when an object was last written or deleted.
+	started time.Time
+	written map[diag.Object]time.Time
+	// needed is when guards that policies no longer ask for were last needed.
+	needed   map[diag.Object]time.Time
 	failures failures
 	statuses map[types.UID]entryStatus
 }
@@ -54,7 +54,7 @@ func newEntries(options *Options, s *store, p *parts, objects dynamic.Interface)
 
 // run writes after each change, and when a write had to wait, until ctx ends.
 func (e *entries) run(ctx context.Context) {
-	e.started, e.written = time.Now(), map[diag.Object]time.Time{}
+	e.started, e.written, e.needed = time.Now(), map[diag.Object]time.Time{}, map[diag.Object]time.Time{}
 	e.failures, e.statuses = failures{}, map[types.UID]entryStatus{}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -93,7 +93,15 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 	}
 	w := edge.Writes{Written: e.written, Started: e.started, Now: time.Now(), Delay: e.options.Plan.PropagationDelay}
 	w.Wanted, w.Observed = in.wanted(decided), in.observed()
+	needed := edge.Needed(snapshot, append(in.observed(), in.routes...))
+	for _, guard := range needed {
+		e.needed[guard] = w.Now
+	}
+	w.Needed = e.needed
 	steps, requeueAt := edge.Next(&w)
+	if len(needed) > 0 { // the loop of routes does not say when it has written
+		requeueAt = earlier(requeueAt, w.Now.Add(w.Delay))
+	}
 	for _, step := range steps {
 		if ctx.Err() != nil {
 			return time.Time{}
@@ -150,27 +158,16 @@ func (e *entries) announce(in *entryInput, step plan.Step) {
 type entryInput struct {
 	objects  *discover.Objects
 	policies map[diag.Object]*v1alpha1.GatewayOverridePolicy
-	// seen are the objects of policies.
-	seen map[diag.Object]*apply.Seen
+	// seen are the objects of policies, routes the VirtualServices of Overrides.
+	seen   map[diag.Object]*apply.Seen
+	routes []plan.Observed
 	// manages reports whether the operator writes in a namespace.
 	manages func(namespace string) bool
 }
 
 // policyOf returns the policy that an object was made for; nil for none.
 func (in *entryInput) policyOf(object []byte) *v1alpha1.GatewayOverridePolicy {
-	return in.policies[policyNamed(object)]
-}
-
-// policyNamed returns the name of the policy that an object was made for.
-func policyNamed(object []byte) diag.Object {
-	var o struct {
-		Metadata struct{ Annotations map[string]string }
-	}
-	out := diag.Object{Kind: v1alpha1.KindGatewayOverridePolicy}
-	if json.Unmarshal(object, &o) == nil {
-		out.Namespace, out.Name, _ = strings.Cut(o.Metadata.Annotations[edge.PolicyAnnotation], "/")
-	}
-	return out
+	return in.policies[edge.PolicyOf(object)]
 }
 
 // observed lists the objects of policies that the operator has applied. Others belong to
@@ -222,7 +219,7 @@ func (in *entryInput) keeps(e *edge.Entry) bool {
 func (in *entryInput) kept(policy diag.Object) []encoded.Object {
 	var out []encoded.Object
 	for _, seen := range in.seen {
-		if policyNamed(seen.Managed) == policy {
+		if edge.PolicyOf(seen.Managed) == policy {
 			out = append(out, encoded.Object{Object: seen.Object, JSON: seen.Managed})
 		}
 	}

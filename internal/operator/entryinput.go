@@ -81,6 +81,9 @@ func (s *store) entryInput() entryInput {
 				out.policies[name] = &policy
 			}
 		}
+		if x.seen != nil && name.Kind == "VirtualService" {
+			out.routes = append(out.routes, x.seen.Observed)
+		}
 		if x.seen != nil && isOfEntry(name.Kind) && mode != untouched && x.seen.NotOurs == "" {
 			out.seen[name] = x.seen
 		}

@@ -39,6 +39,10 @@ func (r *runner) takeEntries(ctx context.Context, w *Wanted, seen map[diag.Objec
 			in.Observed = append(in.Observed, s.Observed)
 		}
 	}
+	for _, guard := range edge.Needed(w.Snapshot, append(observedRoutes(seen), in.Observed...)) {
+		r.needed[guard] = in.Now
+	}
+	in.Needed = r.needed
 	steps, at := edge.Next(&in)
 	progress := false
 	for _, step := range steps {

@@ -89,6 +89,8 @@ type runner struct {
 	// started is when the rollout began, written when objects of policies of gateways were.
 	started time.Time
 	written map[diag.Object]time.Time
+	// needed is when guards of policies that no longer ask for them were last needed.
+	needed map[diag.Object]time.Time
 	// ahead is the difference between the time of a dry run and the clock.
 	ahead time.Duration
 }
@@ -97,7 +99,7 @@ func newRunner(c cluster, wanted func(context.Context) (*Wanted, error), options
 	if options.DryRun {
 		c = &pretence{cluster: c}
 	}
-	return &runner{Options: options, cluster: c, wanted: wanted, refused: map[diag.Object]bool{}, told: map[string]bool{}, started: time.Now(), written: map[diag.Object]time.Time{}}
+	return &runner{Options: options, cluster: c, wanted: wanted, refused: map[diag.Object]bool{}, told: map[string]bool{}, started: time.Now(), written: map[diag.Object]time.Time{}, needed: map[diag.Object]time.Time{}}
 }
 
 func (r *runner) run(ctx context.Context) error {

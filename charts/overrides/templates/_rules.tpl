@@ -81,7 +81,7 @@ DestinationRules, VirtualServices, HTTPRoutes, the status of OverridePolicies, a
   verbs: [list, watch]
 {{- if .Values.gatewayPolicies.enabled }}
 - apiGroups: [security.istio.io]
-  resources: [requestauthentications]
+  resources: [requestauthentications, authorizationpolicies]
   verbs: [list, watch]
 {{- end }}
 {{- end -}}

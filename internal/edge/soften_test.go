@@ -1,0 +1,79 @@
+package edge_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/plan"
+)
+
+const softened = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: public, namespace: ingress}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {name: http, number: 80, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: second, namespace: shop}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {name: http, number: 80, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: other, namespace: shop}
+spec: {selector: {istio: other}, servers: [{port: {name: http, number: 80, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: overrides.mesh/v1alpha1
+kind: GatewayOverridePolicy
+metadata: {name: entry, namespace: ingress}
+spec:
+  targetRef: {group: networking.istio.io, kind: Gateway, name: public}
+  require: {issuer: idp.test, claim: team, values: [shop], mode: `
+
+// TestNeeded: the guard of a policy that has become soft stays until all VirtualServices at
+// its gateway, and at those with the same pods, ask for the claim, and proxies have these.
+func TestNeeded(t *testing.T) {
+	t.Parallel()
+	const (
+		hard   = `{"spec":{"gateways":["shop/second"],"http":[{"match":[{"headers":{"x-override":{"regex":"a"}}}]}]}}`
+		soft   = `{"spec":{"gateways":["shop/second"],"http":[{"match":[{"withoutHeaders":{"@request.auth.claims[team]":{"regex":"shop"}}}]},{}]}}`
+		beside = `{"spec":{"gateways":["shop/other"],"http":[{}]}}`
+	)
+	guard := plan.Observed{
+		Object:  diag.Object{Kind: "AuthorizationPolicy", Namespace: "ingress", Name: "public-require-overrides"},
+		Managed: []byte(`{"metadata":{"annotations":{"overrides.mesh/gateway-policy":"ingress/entry"}}}`),
+	}
+	routes := func(contents ...string) []plan.Observed {
+		out := []plan.Observed{guard}
+		for _, content := range contents {
+			out = append(out, plan.Observed{Object: diag.Object{Kind: "VirtualService", Namespace: "ingress", Name: content}, Managed: []byte(content)})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		mode     string
+		observed []plan.Observed
+		needed   bool
+	}{
+		"rows are hard":                 {"Soft}", routes(soft, hard), true},
+		"rows are soft":                 {"Soft}", routes(soft, beside), false},
+		"no rows":                       {"Soft}", routes(), false},
+		"the policy is hard":            {"Hard}", routes(hard), false},
+		"the guard is another policy's": {"Soft}", append(routes(hard)[1:], plan.Observed{Object: guard.Object, Managed: []byte("{}")}), false},
+	} {
+		got := edge.Needed(snapshot(t, softened+c.mode), c.observed)
+		if slices.Contains(got, guard.Object) != c.needed || len(got) > 1 {
+			t.Errorf("%s: %v is needed", name, got)
+		}
+	}
+	at := time.Unix(1000, 0)
+	for since, deleted := range map[time.Duration]bool{0: false, orderDelay - 1: false, orderDelay: true} {
+		in := edge.Writes{Observed: []plan.Observed{guard}, Now: at.Add(since), Delay: orderDelay, Needed: map[diag.Object]time.Time{guard.Object: at}}
+		steps, again := edge.Next(&in)
+		if len(steps) == 1 != deleted || !deleted && since > 0 && !again.Equal(at.Add(orderDelay)) {
+			t.Errorf("%v after it was needed: %v, again at %v", since, steps, again)
+		}
+	}
+}
