@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 )
 
@@ -137,6 +138,40 @@ func TestGatewayPolicyOff(t *testing.T) {
 	}
 }
 
+// TestGatewayPolicyConsent: a policy has an effect on gateway pods of another namespace while
+// that permits it.
+func TestGatewayPolicyConsent(t *testing.T) {
+	t.Parallel()
+	s, pods := openShop(t, sharedPlane(t), "entry-consent"), openShop(t, sharedPlane(t), "entry-pods")
+	s.gateway(t)
+	pods.labelledPod(t, "docker.io/istio/proxyv2:1.31.0", s.namespace)
+	o := options(s.namespace)
+	o.Namespaces, o.GatewayPolicies = append(o.Namespaces, pods.namespace), true
+	run(t, s.config, o)
+	permit := func(list string) {
+		patch := []byte(`{"metadata":{"annotations":{"overrides.mesh/gateway-policies":"` + list + `"}}}`)
+		_, err := s.kube.CoreV1().Namespaces().Patch(t.Context(), pods.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+		check(t, err)
+	}
+	filters := func(want int) {
+		eventually(t, "filters", func(ctx context.Context) string {
+			list, err := s.objects.Resource(envoyFilters).Namespace(pods.namespace).List(ctx, metav1.ListOptions{})
+			if err == nil && len(list.Items) != want {
+				return fmt.Sprintf("there are %d, want %d", len(list.Items), want)
+			}
+			return message(err)
+		})
+	}
+	s.create(t, gatewayPolicies, strings.ReplaceAll(requireTesters, "NAME", "entry"))
+	s.policyIs(t, "entry", "Accepted=False RefNotPermitted")
+	filters(0)
+	permit("somebody, " + s.namespace)
+	filters(1)
+	permit("somebody")
+	s.policyIs(t, "entry", "Accepted=False RefNotPermitted")
+	filters(0)
+}
+
 // TestOldProxy: a gateway whose proxies are too old gets nothing.
 func TestOldProxy(t *testing.T) {
 	t.Parallel()
@@ -209,8 +244,14 @@ func (s *shop) gateway(t *testing.T) {
 
 func (s *shop) gatewayPod(t *testing.T, image string) {
 	t.Helper()
+	s.labelledPod(t, image, s.namespace)
+}
+
+// labelledPod creates a gateway pod with a label.
+func (s *shop) labelledPod(t *testing.T, image, label string) {
+	t.Helper()
 	_, err := s.kube.CoreV1().Pods(s.namespace).Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "ingress", Labels: map[string]string{"istio": s.namespace}},
+		ObjectMeta: metav1.ObjectMeta{Name: "ingress", Labels: map[string]string{"istio": label}},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "istio-proxy", Image: image, Args: []string{"proxy", "router"}}}},
 	}, metav1.CreateOptions{})
 	check(t, err)
