@@ -16,6 +16,9 @@
 // cuts long streams (docs/edge.md). It has no effect on a request without a carrier, a
 // preview host or the cookie; a host that ordinary requests use is never a preview host.
 //
+// [Filter.Carried] evaluates what the filter makes of one request, with the patterns that Envoy
+// gets.
+//
 // [Decide] decides what the policies of a snapshot mean, and [Next] in which order their objects
 // are written.
 //
@@ -27,7 +30,9 @@
 //	host.go        preview hosts, and whether ordinary requests use them
 //	pattern.go     patterns of hosts and cookies
 //	expression.go  how Envoy evaluates them
+//	mutation.go    what becomes of the headers of a request
 //	filter.go      the EnvoyFilter
+//	carried.go     what it does to a given request
 //	link.go        … and its routes that set the cookie
 //	location.go    … and its filter that leads redirects back to the preview host
 //	guard.go       AuthorizationPolicies that guard requests with an override

@@ -52,6 +52,8 @@ type Output struct {
 	Objects []encoded.Object
 	// Closed is set if the guard can't be made: the filter only removes overrides.
 	Closed bool
+	// Filter is what the objects do to requests; nil if there is an error.
+	Filter *Filter
 	// Others are the other Gateways whose hosts the filter acts on, since they have the same
 	// pods.
 	Others      []diag.Object
@@ -75,7 +77,7 @@ func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
 	if worst, _ := diag.Worst(m.diags); worst == diag.Error {
 		return Output{Diagnostics: diag.Sort(m.diags)}, nil
 	}
-	out := Output{Others: m.others(), Diagnostics: diag.Sort(m.diags), Closed: m.closed}
+	out := Output{Others: m.others(), Diagnostics: diag.Sort(m.diags), Closed: m.closed, Filter: m.does()}
 	for _, namespace := range m.namespaces {
 		guard, err := m.guard(namespace)
 		if err != nil {
@@ -102,7 +104,7 @@ func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
 
 // filtered returns the namespaces that need a filter: none if it would change nothing.
 func (m *maker) filtered() []string {
-	if len(m.mutations()) == 0 {
+	if len(m.mutations(m.snapshot.Options.Header)) == 0 {
 		return nil
 	}
 	return m.namespaces

@@ -1,17 +1,24 @@
 package edge
 
-// Extraction is an extraction, for tests that evaluate it with package regexp.
+// Extraction is an extraction.
 type Extraction struct {
-	Contains      []string
-	Domain        string
-	Pattern, Made string
-	Expression    string
+	extraction
+	Pattern, Expression string
+}
+
+// Of evaluates it on the text that it reads.
+func (e *Extraction) Of(text string) string {
+	in := &Incoming{Host: text}
+	if e.header != "" {
+		in.Header = map[string][]string{e.header: {text}}
+	}
+	return e.of(in)
 }
 
 func exported(list ...extraction) []Extraction {
 	var out []Extraction
 	for _, e := range list {
-		out = append(out, Extraction{e.contains, e.domain, e.pattern, e.made, e.expression()})
+		out = append(out, Extraction{e, e.pattern, e.expression()})
 	}
 	return out
 }
@@ -31,17 +38,8 @@ const (
 // Supported matches versions of proxies.
 const Supported = supported
 
-// Cut is one way to take a parameter out of a path.
-type Cut struct{ When, Pattern, Made string }
-
-// Cuts returns what Envoy evaluates.
-func Cuts(name string) []Cut {
-	var out []Cut
-	for _, c := range cuts(name) {
-		out = append(out, Cut{c.when, c.pattern, c.made})
-	}
-	return out
-}
+// CutParameter takes a parameter out of a path.
+func CutParameter(path, name string) string { return cutParameter(path, name) }
 
 // LinkValue matches the values of links.
 const LinkValue = linkValue

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -35,6 +37,20 @@ func (e *extraction) expression() string {
 		conditions = append(conditions, "("+source+".endsWith("+quoted(e.domain)+") || "+source+".contains("+quoted(e.domain+":")+"))")
 	}
 	return strings.Join(conditions, " && ") + " ? re.extract(" + source + ", " + quoted(e.pattern) + ", " + quoted(e.made) + `) : ""`
+}
+
+// extract evaluates re.extract: it searches text for a pattern, and returns made with the
+// groups that were found; empty if there is no match.
+func extract(text, pattern, made string) string {
+	found := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	var pairs []string
+	for i, group := range found {
+		pairs = append(pairs, `\`+strconv.Itoa(i), group)
+	}
+	return strings.NewReplacer(pairs...).Replace(made)
 }
 
 // quoted returns a string literal of CEL. All strings here are visible ASCII.

@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/encoded"
-	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -84,7 +83,11 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 // patch returns what is merged into the filter of a listener. A merge appends to the
 // mutations that others have made.
 func (m *maker) patch() (*structpb.Struct, error) {
-	early, err := anypb.New(&earlyv3.HeaderMutation{Mutations: m.mutations()})
+	var list []*mutationv3.HeaderMutation
+	for _, change := range m.mutations(m.snapshot.Options.Header) {
+		list = append(list, change.encode())
+	}
+	early, err := anypb.New(&earlyv3.HeaderMutation{Mutations: list})
 	if err != nil {
 		return nil, err
 	}
@@ -111,42 +114,20 @@ func asStruct(message proto.Message) (*structpb.Struct, error) {
 	return out, protojson.Unmarshal(data, out)
 }
 
-// mutations are the changes of a request's headers, in order. A preview host and a header
-// that is kept are both followed; a cookie only without either.
-func (m *maker) mutations() []*mutationv3.HeaderMutation {
-	var out []*mutationv3.HeaderMutation
-	header := m.snapshot.Options.Header
-	if m.Policy == Strip {
-		out = append(out, remove(header))
-	}
-	if m.Policy == Strip || m.isGuarded() {
-		// A guard does not see overrides in baggage.
-		out = append(out, set(grammar.BaggageHeader, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS, ofBaggage()))
-	}
-	if len(m.PreviewHosts) > 0 {
-		out = append(out, remove(previewHostHeader))
-	}
-	for _, p := range m.PreviewHosts {
-		out = append(out,
-			set(header, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD, ofHost(p)),
-			set(previewHostHeader, corev3.HeaderValueOption_ADD_IF_ABSENT, wholeHost(p)))
-	}
-	if m.Cookie != "" {
-		out = append(out,
-			set(header, corev3.HeaderValueOption_ADD_IF_ABSENT, ofCookie(m.Cookie, header)),
-			set(header, corev3.HeaderValueOption_ADD_IF_ABSENT, ofCookieMembers(m.Cookie, header)...))
-	}
-	return out
+// actions are Envoy's names of actions.
+var actions = map[action]corev3.HeaderValueOption_HeaderAppendAction{
+	replace: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS, add: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
+	addMissing: corev3.HeaderValueOption_ADD_IF_ABSENT,
 }
 
-func remove(header string) *mutationv3.HeaderMutation {
-	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: header}}
-}
-
-func set(header string, action corev3.HeaderValueOption_HeaderAppendAction, value ...extraction) *mutationv3.HeaderMutation {
+// encode returns m as Envoy reads it.
+func (m *mutation) encode() *mutationv3.HeaderMutation {
+	if m.action == remove {
+		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: m.header}}
+	}
 	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-		Header:       &corev3.HeaderValue{Key: header, Value: values(value)},
-		AppendAction: action,
+		Header:       &corev3.HeaderValue{Key: m.header, Value: values(m.value)},
+		AppendAction: actions[m.action],
 	}}}
 }
 

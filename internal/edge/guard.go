@@ -25,7 +25,7 @@ import (
 // Preflights (OPTIONS) pass, since browsers send them without a session.
 
 // isGuarded reports whether requests with an override need something more.
-func (m *maker) isGuarded() bool { return m.Require != nil || m.Provider != "" }
+func (r *Request) isGuarded() bool { return r.Require != nil || r.Provider != "" }
 
 // checkGuard checks that tokens are checked at all. Where they are not, nobody could have the
 // claim, so the filter only removes overrides.

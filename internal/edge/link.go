@@ -100,6 +100,16 @@ func cuts(name string) []cut {
 	}
 }
 
+// cutParameter returns a path that has a parameter without it.
+func cutParameter(path, name string) string {
+	for _, c := range cuts(name) {
+		if regexp.MustCompile(c.when).MatchString(path) {
+			return extract(path, c.pattern, c.made)
+		}
+	}
+	return path
+}
+
 // withoutParameter returns the expression of the path without a parameter.
 func withoutParameter(name string) string {
 	var b strings.Builder

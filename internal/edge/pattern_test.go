@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -13,48 +12,15 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// evaluate evaluates an extraction as Envoy does; the result is empty if the header is not
-// set.
-func evaluate(e *edge.Extraction, text string) string {
-	for _, c := range e.Contains {
-		if !strings.Contains(text, c) {
-			return ""
-		}
-	}
-	if e.Domain != "" && !strings.HasSuffix(text, e.Domain) && !strings.Contains(text, e.Domain+":") {
-		return ""
-	}
-	found := compiled(e.Pattern).FindStringSubmatch(text)
-	if found == nil {
-		return ""
-	}
-	out := e.Made
-	for i := len(found) - 1; i > 0; i-- {
-		out = strings.ReplaceAll(out, `\`+string(rune('0'+i)), found[i])
-	}
-	return out
-}
-
-var cache sync.Map
-
-func compiled(pattern string) *regexp.Regexp {
-	if r, known := cache.Load(pattern); known {
-		return r.(*regexp.Regexp)
-	}
-	r := regexp.MustCompile(pattern)
-	cache.Store(pattern, r)
-	return r
-}
-
 // fromCookie is the header that is made of cookies.
 func fromCookie(cookies string) string {
 	set := edge.OfCookie("x-override")
-	if out := evaluate(&set, cookies); out != "" {
+	if out := set.Of(cookies); out != "" {
 		return out
 	}
 	var out strings.Builder
 	for _, e := range edge.OfCookieMembers("x-override") {
-		out.WriteString(evaluate(&e, cookies))
+		out.WriteString(e.Of(cookies))
 	}
 	return out.String()
 }
@@ -100,7 +66,7 @@ func FuzzHost(f *testing.F) {
 	}
 	e := edge.OfHost(p)
 	f.Fuzz(func(t *testing.T, host string) {
-		made := evaluate(&e, host)
+		made := e.Of(host)
 		checkMade(t, made, host)
 		// The meaning of the pattern: the name, the domain, perhaps a port.
 		name, port, _ := strings.Cut(host, ":")
@@ -193,7 +159,7 @@ func FuzzBaggage(f *testing.F) {
 		if strings.ContainsAny(baggage, "\r\n\x00") {
 			return // no header has these
 		}
-		made := evaluate(&e, baggage)
+		made := e.Of(baggage)
 		if override.MatchString(baggage) != (made != "") {
 			t.Fatalf("%q becomes %q", baggage, made)
 		}
@@ -216,7 +182,7 @@ func TestDrawn(t *testing.T) {
 		}
 		v := version.Draw(t, "version")
 		e := edge.OfHost(p)
-		if made := evaluate(&e, v+"."+domain); made != "*:"+v {
+		if made := e.Of(v+"."+domain); made != "*:"+v {
 			t.Fatalf("%s.%s makes %q", v, domain, made)
 		}
 		var items, want []string

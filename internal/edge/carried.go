@@ -1,0 +1,145 @@
+package edge
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// Filter is what the objects of an entry do to requests.
+type Filter struct {
+	// Request is what is made: less than what was asked for if the guard can't be made.
+	Request *Request
+	// carrier is the name of the override header.
+	carrier string
+	// selector and namespaces are where the pods are; root is set if these are all namespaces.
+	selector   map[string]string
+	namespaces []string
+	root       bool
+}
+
+// does returns what the objects do to requests.
+func (m *maker) does() *Filter {
+	return &Filter{
+		Request: m.Request, carrier: m.snapshot.Options.Header, selector: m.selector, namespaces: m.namespaces,
+		root: !m.GatewayAPI && slices.Contains(m.namespaces, m.snapshot.Options.RootNamespace),
+	}
+}
+
+// ActsOn reports whether the pods of a gateway have the filter.
+func (f *Filter) ActsOn(namespace string, labels map[string]string) bool {
+	return model.HasLabels(labels, f.selector) && (f.root || slices.Contains(f.namespaces, namespace))
+}
+
+// Incoming is a request as a gateway receives it.
+type Incoming struct {
+	Method string
+	// Host may have a port. Path has the query.
+	Host, Path string
+	// Header has the lines of headers by lower-case name.
+	Header map[string][]string
+}
+
+// Change is what the filter does to a carrier.
+type Change struct {
+	// Header is the name of the carrier. Removed are the lines that it loses, Made is the one
+	// that it gets; empty for none.
+	Header  string   `json:"header"`
+	Removed []string `json:"removed,omitempty"`
+	Made    string   `json:"made,omitempty"`
+	// Of is what Made is made of: "host" or the header's name, as in "cookie".
+	Of string `json:"of,omitempty"`
+}
+
+// Carried returns the headers with which the gateway routes a request, and how its carriers
+// were changed, in order.
+func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
+	now := *in
+	now.Header = map[string][]string{}
+	for name, lines := range in.Header {
+		now.Header[name] = slices.Clone(lines)
+	}
+	var changes []Change
+	list := f.Request.mutations(f.carrier)
+	for i := range list {
+		c := list[i].apply(&now)
+		if c != nil && (c.Header == f.carrier || c.Header == grammar.BaggageHeader) {
+			changes = append(changes, *c)
+		}
+	}
+	return now.Header, changes
+}
+
+// apply makes a change to a request, and returns it; nil if nothing changes.
+func (m *mutation) apply(to *Incoming) *Change {
+	before, exists := to.Header[m.header]
+	out := &Change{Header: m.header}
+	if m.action == remove {
+		delete(to.Header, m.header)
+		if out.Removed = before; !exists {
+			return nil
+		}
+		return out
+	}
+	for i := range m.value {
+		out.Made += m.value[i].of(to)
+	}
+	if out.Of = m.value[0].header; out.Of == "" {
+		out.Of = "host"
+	}
+	switch {
+	case out.Made == "", m.action == replace && !exists, m.action == addMissing && exists:
+		return nil
+	case m.action == replace:
+		out.Removed, to.Header[m.header] = before, []string{out.Made}
+	default:
+		to.Header[m.header] = append(before, out.Made)
+	}
+	return out
+}
+
+// of evaluates e as Envoy does. Envoy joins the lines of a header with commas.
+func (e *extraction) of(in *Incoming) string {
+	text := in.Host
+	if e.header != "" {
+		text = strings.Join(in.Header[e.header], ",")
+	}
+	switch {
+	case e.unless != "" && in.Header[e.unless] != nil,
+		slices.ContainsFunc(e.contains, func(part string) bool { return !strings.Contains(text, part) }),
+		e.domain != "" && !strings.HasSuffix(text, e.domain) && !strings.Contains(text, e.domain+":"):
+		return ""
+	}
+	return extract(text, e.pattern, e.made)
+}
+
+// FollowLink returns the cookie that a link sets, as NAME=VALUE, and the path that it leads to;
+// empty if the request is no link.
+func (f *Filter) FollowLink(in *Incoming) (cookie, path string) {
+	if !f.Request.Link || in.Method != "GET" {
+		return "", ""
+	}
+	page, _, _ := strings.Cut(in.Path, "#")
+	_, query, _ := strings.Cut(page, "?")
+	for parameter := range strings.SplitSeq(query, "&") {
+		value, found := strings.CutPrefix(parameter, f.carrier+"=")
+		switch {
+		case !found:
+			continue
+		case value != "" && !regexp.MustCompile(`^(?:`+linkValue+`)$`).MatchString(value):
+			return "", ""
+		}
+		value = strings.NewReplacer("%2A", "*", "%2a", "*", "%3A", ":", "%3a", ":").Replace(value)
+		return f.Request.Cookie + "=" + value, cutParameter(page, f.carrier)
+	}
+	return "", ""
+}
+
+// Guards reports whether the guard decides about a request that has these headers after the
+// filter. Preflights pass it.
+func (f *Filter) Guards(method string, header map[string][]string) bool {
+	return f.Request.isGuarded() && header[f.carrier] != nil && method != "OPTIONS"
+}

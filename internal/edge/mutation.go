@@ -1,0 +1,58 @@
+package edge
+
+import "github.com/overrides-mesh/overrides/internal/grammar"
+
+// mutation is a change that the filter makes to one header of a request.
+type mutation struct {
+	header string
+	action action
+	// value is what the header gets: the texts of extractions, one after the other. Nothing
+	// changes if it is empty.
+	value []extraction
+}
+
+// action says what becomes of a header.
+type action int
+
+const (
+	// remove removes it.
+	remove action = iota
+	// replace gives it the value if the request has it.
+	replace
+	// add adds a line with the value.
+	add
+	// addMissing gives it the value if the request does not have it.
+	addMissing
+)
+
+// mutations are the changes of a request's headers, in order. carrier is the name of the
+// override header. A preview host and a header that is kept are both followed; a cookie only
+// without either.
+func (r *Request) mutations(carrier string) []mutation {
+	var out []mutation
+	if r.Policy == Strip {
+		out = append(out, mutation{header: carrier, action: remove})
+	}
+	if r.Policy == Strip || r.isGuarded() {
+		// A guard does not see overrides in baggage.
+		out = append(out, mutation{grammar.BaggageHeader, replace, []extraction{ofBaggage()}})
+	}
+	if len(r.PreviewHosts) > 0 {
+		out = append(out, mutation{header: previewHostHeader, action: remove})
+	}
+	for _, p := range r.PreviewHosts {
+		out = append(
+			out,
+			mutation{carrier, add, []extraction{ofHost(p)}},
+			mutation{previewHostHeader, addMissing, []extraction{wholeHost(p)}},
+		)
+	}
+	if r.Cookie != "" {
+		out = append(
+			out,
+			mutation{carrier, addMissing, []extraction{ofCookie(r.Cookie, carrier)}},
+			mutation{carrier, addMissing, ofCookieMembers(r.Cookie, carrier)},
+		)
+	}
+	return out
+}
