@@ -143,3 +143,31 @@ func (f *Filter) FollowLink(in *Incoming) (cookie, path string) {
 func (f *Filter) Guards(method string, header map[string][]string) bool {
 	return f.Request.isGuarded() && header[f.carrier] != nil && method != "OPTIONS"
 }
+
+// At returns the entry whose filter the pods of a gateway have, nil for none, and the other
+// entries for Gateways that have these pods.
+func At(snapshot *model.Snapshot, entries []Entry, namespace string, labels map[string]string) (*Entry, []*Entry) {
+	var inForce *Entry
+	var others []*Entry
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case inForce == nil && e.Filter != nil && e.Filter.ActsOn(namespace, labels):
+			inForce = e
+		case e.isFor(snapshot, namespace, labels):
+			others = append(others, e)
+		}
+	}
+	return inForce, others
+}
+
+// isFor reports whether the target of a policy has some pods.
+func (e *Entry) isFor(snapshot *model.Snapshot, namespace string, labels map[string]string) bool {
+	p := e.Policy
+	if p.ForGatewayAPI() {
+		return p.Namespace == namespace && p.Spec.TargetRef.Name == labels[model.GatewayNameLabel]
+	}
+	return slices.ContainsFunc(snapshot.Gateways, func(g model.Gateway) bool {
+		return g.Namespace == p.Namespace && g.Name == p.Spec.TargetRef.Name && g.Selects(labels)
+	})
+}

@@ -19,6 +19,8 @@ type caller struct {
 	labels map[string]string
 	// noSidecar is set if some of these pods are known to have no sidecar.
 	noSidecar bool
+	// kubernetes is the Kubernetes Gateway whose pods these are; zero for others.
+	kubernetes diag.Object
 }
 
 // The labels by which Istio names a workload, in order (istio pkg/kube/labels:

@@ -13,6 +13,15 @@ import (
 // carried holds the members in the carriers of a request.
 type carried struct {
 	header, baggage []grammar.Member
+	// merged is set if rows for members of a Service are also those for sets.
+	merged bool
+}
+
+// at returns c for the rows of a caller: a Kubernetes Gateway has one for members and for sets.
+func (c *carried) at(from *caller) *carried {
+	out := *c
+	out.merged = from.kubernetes != (diag.Object{})
+	return &out
 }
 
 // asking lists the members that ask for the version of a row, by the name of its Service or
@@ -20,7 +29,7 @@ type carried struct {
 func (c *carried) asking(r *route.Route) []grammar.Member {
 	var out []grammar.Member
 	for _, m := range slices.Concat(c.header, c.baggage) {
-		if m.Service == rowService(r) && (m.Namespace == "" || m.Namespace == r.Version.Namespace) && m.Version == r.Version.Version {
+		if c.isFor(m, r) && (m.Namespace == "" || m.Namespace == r.Version.Namespace) && m.Version == r.Version.Version {
 			out = append(out, m)
 		}
 	}
@@ -29,7 +38,17 @@ func (c *carried) asking(r *route.Route) []grammar.Member {
 
 // strict reports whether a strict member is one that a row is for.
 func (c *carried) strict(r *route.Route) bool {
-	return slices.ContainsFunc(c.header, func(m grammar.Member) bool { return m.Strict && m.Service == rowService(r) })
+	return slices.ContainsFunc(c.header, func(m grammar.Member) bool { return m.Strict && c.isFor(m, r) })
+}
+
+// isFor reports whether a member names the Service that a row is for, or all.
+func (c *carried) isFor(m grammar.Member, r *route.Route) bool {
+	return m.Service == rowService(r) || c.merged && m.IsSet()
+}
+
+// about lists the members that are for a Service of a name: by this name, or as a set.
+func (c *carried) about(service string) []grammar.Member {
+	return slices.DeleteFunc(slices.Concat(c.header, c.baggage), func(m grammar.Member) bool { return !m.IsSet() && m.Service != service })
 }
 
 // rowService is the Service in members that a row is for.
@@ -38,6 +57,14 @@ func rowService(r *route.Route) string {
 		return grammar.SetName
 	}
 	return r.Version.Service
+}
+
+// noteNone notes that a request carries no override, if nothing else says so.
+func (x *index) noteNone(c *carried, notes []Note, a *Arrival) []Note {
+	if len(c.header)+len(c.baggage)+len(notes) > 0 || a != nil && len(a.Says) > 0 {
+		return notes
+	}
+	return []Note{note(diag.Info, "the request carries no override: neither %s nor %s asks for a version", x.snapshot.Options.Header, grammar.BaggageHeader)}
 }
 
 // readCarriers parses the carriers. It notes errors in them, and members that can have no
@@ -61,9 +88,6 @@ func (x *index) readCarriers(header map[string][]string) (*carried, []Note) {
 		}
 	}
 	notes = slices.Concat(notes, x.misnamed(header), CheckCarriers(header, name))
-	if len(c.header) == 0 && len(c.baggage) == 0 && len(notes) == 0 {
-		notes = append(notes, note(diag.Info, "the request carries no override: neither %s nor %s asks for a version", name, grammar.BaggageHeader))
-	}
 	return &c, append(notes, x.checkMembers(slices.Concat(c.header, c.baggage))...)
 }
 

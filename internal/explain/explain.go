@@ -61,11 +61,15 @@ type Hop struct {
 	Port      uint32 `json:"port,omitempty"`
 	// Reached is a short form of the destination: "v2", "503", …
 	Reached string `json:"reached"`
-	// Table is the VirtualService whose rows decide, empty if there is none.
-	Table string `json:"virtualService,omitempty"`
+	// Table is the VirtualService whose rows decide, or KubernetesGateway the Gateway of the
+	// Gateway API; empty if there is none.
+	Table             string `json:"virtualService,omitempty"`
+	KubernetesGateway string `json:"kubernetesGateway,omitempty"`
 	// Route and Kind are those of the row that takes the request.
 	Route string     `json:"route,omitempty"`
 	Kind  route.Kind `json:"kind,omitempty"`
+	// Gateway is set if a gateway makes the call.
+	Gateway *Arrival `json:"gateway,omitempty"`
 	Rows  []Row      `json:"rows,omitempty"`
 	// State, Code and Why describe a service without a table.
 	State compile.State `json:"state,omitempty"`
@@ -74,6 +78,9 @@ type Hop struct {
 	// Destinations are those of the row that takes the request.
 	Destinations []route.Destination `json:"destinations,omitempty"`
 }
+
+// hasRows reports whether rows of Overrides, or of a Kubernetes Gateway, decide.
+func (h *Hop) hasRows() bool { return h.Table != "" || h.KubernetesGateway != "" }
 
 // Row is one row of a route table, evaluated for the request.
 type Row struct {
@@ -97,17 +104,26 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 	if err != nil {
 		return nil, err
 	}
-	carried, notes := x.readCarriers(q.Header)
-	out := &Explanation{Notes: append(notes, checkMethod(q.Method)...)}
 	from, unknown := x.firstCaller(q.From, chain[0].namespace)
+	var arrival *Arrival
 	if chain[0].gateway != nil {
 		from, unknown = chain[0].gateway, nil
+		if arrival, err = x.arrive(chain[0], &q); err != nil {
+			return nil, err
+		}
+		q.Header = arrival.header
 	}
+	carried, notes := x.readCarriers(q.Header)
+	out := &Explanation{Notes: append(x.noteNone(carried, notes, arrival), checkMethod(q.Method)...)}
 	if unknown != nil {
 		out.Notes = append(out.Notes, *unknown)
 	}
 	for i, t := range chain {
 		e := evaluation{index: x, target: t, query: &q, carried: carried, caller: from}
+		if i == 0 {
+			e.arrival = arrival
+			e.carried = carried.at(from)
+		}
 		hop, next, err := e.hop()
 		if err != nil {
 			return nil, err
@@ -149,7 +165,7 @@ func (x *index) resolveChain(q Query) ([]*target, error) {
 			if gateway, port := x.routing.gatewayOf(host, q.From, q.Port); gateway != nil {
 				t, err = &target{name: name, host: host, gateway: gateway, port: port}, nil
 			} else if err != nil && strings.Contains(host, ".") && len(x.snapshot.Gateways)+len(x.snapshot.KubernetesGateways) > 0 {
-				err = fmt.Errorf("%w, and no gateway has the host %s", err, host)
+				err = fmt.Errorf("%w, and no gateway has the host %s%s", err, host, x.unserved(host))
 			}
 		}
 		if err != nil {

@@ -3,9 +3,13 @@ package explain
 import (
 	"cmp"
 	"maps"
+	"slices"
 	"strings"
 
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // gatewayOf returns the pods of gateways that have a host, and the port of the listener that
@@ -58,4 +62,35 @@ func (r *meshRouting) atGateway(c *call, order mesh.Order) inForce {
 		return r.atKubernetesGateway(c, k, order)
 	}
 	return out
+}
+
+// noteNotFollowed notes why a gateway does not follow an override that the request has: what
+// is known about the Services of the route that it takes instead.
+func (e *evaluation) noteNotFollowed(taken *route.Route) {
+	if e.arrival == nil || taken.Kind == route.Override {
+		return
+	}
+	services := []*entry{e.services[[2]string{taken.Version.Namespace, taken.Version.Service}]}
+	for i := range taken.Destinations {
+		services = append(services, e.byHost[e.found.proxy.cluster(&taken.Destinations[i]).Host])
+	}
+	for _, s := range services {
+		if s == nil {
+			continue
+		}
+		members := e.carried.about(s.Name)
+		for _, d := range e.result.Diagnostics {
+			why := d.Code == diag.GatewayRoutes || d.Code == diag.GatewayNeedsService || d.Code == diag.GatewayNeedsGrant
+			if !why || d.Object != s.Object() || len(members) == 0 {
+				continue
+			}
+			n := Note{Severity: d.Severity, Message: "Service " + s.Name + "." + s.Namespace + ": " + d.Message, Fix: d.Fix}
+			if taken.Kind != route.Unavailable && slices.ContainsFunc(members, func(m grammar.Member) bool { return m.Strict }) {
+				n.Severity, n.Message = diag.Warning, unanswered+n.Message
+			}
+			if !slices.Contains(e.notes, n) {
+				e.notes = append(e.notes, n)
+			}
+		}
+	}
 }

@@ -23,6 +23,8 @@ type evaluation struct {
 	// decides.
 	found   inForce
 	table   *route.Table
+	// arrival is set if a gateway makes the call.
+	arrival *Arrival
 	request route.Request
 	notes   []Note
 }
@@ -40,8 +42,12 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 	out.Port = port
 	e.request = route.Request{
 		Method: cmp.Or(e.query.Method, "GET"), Scheme: cmp.Or(e.query.Scheme, "http"), Path: cmp.Or(e.query.Path, "/"),
-		Authority: cmp.Or(e.query.Authority, e.target.name), Port: port, Header: e.query.Header,
+		Authority: cmp.Or(e.query.Authority, e.target.name), Port: port, Header: e.arrival.withClaims(e.query.Header),
 		Caller: route.Caller{Namespace: e.caller.namespace, Labels: e.caller.labels},
+	}
+	if out.Gateway = e.arrival; e.arrival != nil && e.arrival.answer != "" {
+		out.Reached = e.arrival.answer
+		return out, nil, nil
 	}
 	e.found = e.routing.inForce(&call{caller: e.request.Caller, host: e.target.host, authority: e.query.Authority, port: port, gateway: e.target.gateway != nil})
 	if e.caller.noSidecar {
@@ -50,11 +56,16 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 	e.noteOrder()
 	if e.table = e.found.table; e.table == nil {
 		destinations := e.withoutTable(&out)
+		e.noteNotFollowed(&route.Route{Name: e.found.users.String(), Destinations: destinations})
 		return out, e.next(destinations), nil
 	}
-	out.Table = e.table.Namespace + "/" + e.table.Name
 	decision := route.Evaluate(e.table, &e.request)
 	out.Rows = e.rows(&decision)
+	if name := e.table.Namespace + "/" + e.table.Name; e.caller.kubernetes == (diag.Object{}) {
+		out.Table = name
+	} else {
+		out.KubernetesGateway, out.Rows = name, mergeRows(out.Rows)
+	}
 	if decision.Route < 0 {
 		out.Reached = noRoute
 		return out, nil, nil
@@ -62,6 +73,7 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 	taken := &e.table.Routes[decision.Route]
 	out.Route, out.Kind, out.Destinations = taken.Name, taken.Kind, taken.Destinations
 	out.Reached = e.to(taken)
+	e.noteNotFollowed(taken)
 	return out, e.next(taken.Destinations), nil
 }
 

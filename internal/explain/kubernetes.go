@@ -2,6 +2,7 @@ package explain
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func (r *meshRouting) readHost(h *mesh.KubernetesHost) *kubernetesHost {
 		for _, l := range g.Listeners {
 			own := h.Parent.Kind == "Gateway" && g.Namespace == h.Parent.Namespace && g.Name == h.Parent.Name
 			if own || l.Set == [2]string{h.Parent.Namespace, h.Parent.Name} {
-				out.gateway.namespace, out.port = g.Pods, l.Port
+				out.gateway.namespace, out.gateway.kubernetes, out.port = g.Pods, g.Object(), l.Port
 				break
 			}
 		}
@@ -75,7 +76,8 @@ func (r *meshRouting) rowOf(rule *mesh.AttachedRule) route.Route {
 		}
 		return out
 	}
-	out := route.Route{Name: rule.Object.String(), Kind: route.Released, Matches: []route.Match{*rule.Match}}
+	at := slices.IndexFunc(rule.User.Rules, func(r model.HTTPRule) bool { return &r.Matches[0] == &rule.Rule.Matches[0] })
+	out := route.Route{Name: fmt.Sprintf("%s%s/%s#%d", usersRow, rule.Object.Namespace, rule.Object.Name, at+1), Kind: route.Released, Matches: []route.Match{*rule.Match}}
 	var backends []json.RawMessage
 	for i := range rule.Rule.Backends {
 		backends = append(backends, rule.Rule.Backends[i].JSON)
@@ -152,4 +154,33 @@ func (r *meshRouting) act(to *route.Route, rule json.RawMessage, namespace strin
 func (r *meshRouting) atKubernetesGateway(c *call, h *kubernetesHost, order mesh.Order) inForce {
 	class := mesh.GatewayClass(model.GatewayPods{Namespace: c.caller.Namespace, Labels: c.caller.Labels}, "")
 	return inForce{table: h.table, proxy: &clusters{r.mesh.Island(h.leadsTo, r.ours, order), class, c.port}}
+}
+
+// usersRow begins the names of rows that are rules of users, with the number of the rule.
+const usersRow = "HTTPRoute "
+
+// mergeRows makes one row of those that a Kubernetes Gateway has for one row of Overrides: an
+// HTTPRoute needs several to say the same. They have one name, with the number of the part
+// after "+", and stand between the same rules of users.
+func mergeRows(rows []Row) []Row {
+	var out []Row
+	begin := 0
+	for _, r := range rows {
+		if strings.HasPrefix(r.Name, usersRow) {
+			out = append(out, r)
+			begin = len(out)
+			continue
+		}
+		r.Name, _, _ = strings.Cut(r.Name, "+")
+		at := slices.IndexFunc(out[begin:], func(o Row) bool { return o.Name == r.Name && o.To == r.To })
+		if at < 0 {
+			out = append(out, r)
+			continue
+		}
+		if into := &out[begin+at]; r.Taken || r.Fits && !into.Fits {
+			r.asked = r.asked || into.asked
+			*into = r
+		}
+	}
+	return out
 }

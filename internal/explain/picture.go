@@ -34,7 +34,7 @@ func (e *Explanation) nodes() []node {
 		switch {
 		case h.Kind == route.Override:
 			n.style = overridden
-		case h.Table != "" && len(h.Destinations) == 0:
+		case h.hasRows() && len(h.Destinations) == 0:
 			n.style = refused
 		}
 		out = append(out, n)

@@ -64,10 +64,10 @@ func (e *evaluation) whyTaken(r *route.Route, at int) string {
 		return "the request carries no override"
 	case route.Override:
 		by := "asked for by "
-		if r.Set {
+		members := e.carried.asking(r)
+		if len(members) > 0 && members[0].IsSet() {
 			by += "the set "
 		}
-		members := e.carried.asking(r)
 		if len(members) == 1 {
 			return by + members[0].String()
 		}
@@ -114,7 +114,7 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 	var others []string
 	carriers := false
 	for _, reason := range reasons {
-		if e.aboutCarrier(r.Kind, reason) {
+		if e.aboutCarrier(r.Kind, reason) || e.aboutClaim(reason) {
 			carriers = true
 		} else if text := reason.String(); !slices.Contains(others, text) {
 			others = append(others, text)
@@ -133,13 +133,16 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 		return "no strict member for " + r.Version.Service
 	case r.Kind == route.Ordinary:
 		others = append(others, "the request carries an override")
+	case r.Kind == route.Released:
+		return "for overrides of users without the claim"
 	}
 	return strings.Join(others, "; ")
 }
 
 // aboutCarrier reports whether a reason is about the condition on the carriers that every
 // row of a kind has: rows for ordinary requests require that the request asks for no
-// version, rows of versions that it asks for their version. Other conditions on carriers
+// version, rows of versions that it asks for their version, and rows for users without a
+// required claim that it asks for any. Other conditions on carriers
 // are the user's, who may match on baggage too.
 func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool {
 	baggage := reason.Name == grammar.BaggageHeader
@@ -147,13 +150,17 @@ func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool 
 		return false
 	}
 	switch kind {
-	case route.Override, route.Unavailable:
+	case route.Override, route.Unavailable, route.Released:
 		return !reason.Negated && (!baggage || grammar.NeedsBaggageOverride(reason.Want.Value))
 	case route.Ordinary:
 		return reason.Negated && (!baggage || anyBaggage.Match(reason.Got))
-	case route.Released:
 	}
 	return false
+}
+
+// aboutClaim reports whether a reason is that the user has the claim that a soft guard requires.
+func (e *evaluation) aboutClaim(reason *route.Mismatch) bool {
+	return e.arrival != nil && e.arrival.claims[reason.Name] != nil && reason.Negated
 }
 
 // anyBaggage matches baggage that asks for a version.

@@ -71,7 +71,13 @@ func (h *Hop) text(b *strings.Builder, all bool) {
 		fmt.Fprintf(b, " (%s)", h.Route)
 	}
 	b.WriteString("\n")
-	if h.Table == "" {
+	if g := h.Gateway; g != nil {
+		g.text(b)
+	}
+	switch {
+	case h.Gateway != nil && h.Gateway.answer != "":
+		return
+	case !h.hasRows():
 		code := ""
 		if h.Code != "" {
 			code = " [" + string(h.Code) + "]"
@@ -108,6 +114,20 @@ func (r *Row) mark() string {
 		return "·"
 	}
 	return "✗"
+}
+
+func (a *Arrival) text(b *strings.Builder) {
+	indent := "  "
+	if a.Policy != "" {
+		fmt.Fprintf(b, "  GatewayOverridePolicy %s:\n", a.Policy)
+		indent = "    "
+		if len(a.Says) == 0 {
+			b.WriteString("    changes nothing\n")
+		}
+	}
+	for _, s := range a.Says {
+		b.WriteString(indent + s + "\n")
+	}
 }
 
 // relevant returns the rows to write and the number of the others. It leaves out override

@@ -1,0 +1,192 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+// claimPrefix begins the names of the headers that stand for claims in routes.
+const claimPrefix = "@request.auth.claims["
+
+// Arrival says what the policy of a gateway does to the request before the gateway routes it.
+type Arrival struct {
+	// Policy is the GatewayOverridePolicy in force, as namespace/name; empty for none.
+	Policy string `json:"policy,omitempty"`
+	// Changes are what its filter does to the carriers, in order.
+	Changes []edge.Change `json:"changes,omitempty"`
+	// Says says the same, and the rest, in sentences.
+	Says []string `json:"says,omitempty"`
+
+	// header has the headers with which the gateway routes the request, and claims those that
+	// stand for the claims of a token that a soft guard requires.
+	header, claims map[string][]string
+	// answer is that of the gateway itself, to a link; empty for none.
+	answer string
+}
+
+// arrive decides what happens to a request that arrives at a gateway. A policy that is not in
+// force changes nothing.
+func (x *index) arrive(at *target, q *Query) (*Arrival, error) {
+	entries, err := edge.Decide(x.snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("decide about policies of gateways: %w", err)
+	}
+	namespace, labels := at.gateway.namespace, at.gateway.labels
+	if g := at.gateway.kubernetes; g != (diag.Object{}) {
+		namespace, labels = g.Namespace, map[string]string{model.GatewayNameLabel: g.Name}
+	}
+	inForce, others := edge.At(x.snapshot, entries, namespace, labels)
+	out := &Arrival{header: q.Header}
+	for _, e := range others {
+		out.sayNotInForce(e)
+	}
+	in := &edge.Incoming{Method: cmp.Or(q.Method, "GET"), Host: cmp.Or(q.Authority, at.name), Path: cmp.Or(q.Path, "/"), Header: q.Header}
+	switch {
+	case inForce != nil:
+		out.enter(inForce, in, x.snapshot.Options.Header)
+	case grammar.AnyBaggage(q.Header[grammar.BaggageHeader]) || len(q.Header[x.snapshot.Options.Header]) > 0:
+		out.say("no policy is in force for this gateway, so it keeps overrides that come from outside, whoever sends them")
+	case strings.Contains(strings.Join(q.Header["cookie"], ";"), x.snapshot.Options.Header+"="):
+		out.say("no policy is in force for this gateway, so it makes no override of a cookie")
+	}
+	return out, nil
+}
+
+func (a *Arrival) say(format string, args ...any) { a.Says = append(a.Says, fmt.Sprintf(format, args...)) }
+
+// sayNotInForce says why nothing is made for a policy.
+func (a *Arrival) sayNotInForce(e *edge.Entry) {
+	for _, d := range e.Diagnostics {
+		if !e.IsAccepted() || d.Severity == diag.Error {
+			a.say("%s is not in force, and nothing is made for it: %s", e.Policy.Object(), d.Message)
+			return
+		}
+	}
+}
+
+// enter says what a policy in force does.
+func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
+	a.Policy = e.Policy.Namespace + "/" + e.Policy.Name
+	a.header, a.Changes = e.Filter.Carried(in)
+	if e.Closed {
+		for _, d := range e.Diagnostics {
+			a.say("%s", d.Message)
+		}
+		a.say("a guard that is in place already stays, and refuses every request with an override")
+	}
+	for _, c := range a.Changes {
+		switch {
+		case c.Made == "":
+			a.say("removes what the request brings: %s", lines(c.Header, c.Removed))
+		case c.Removed != nil:
+			a.say("removes the overrides that the request brings: %s", lines(c.Header, c.Removed))
+		default:
+			a.say("makes %s of the %s", lines(c.Header, []string{c.Made}), c.Of)
+		}
+	}
+	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy == edge.Trust {
+		a.say("keeps what the request brings: %s", lines(carrier, kept))
+	}
+	a.sayCookie(e.Filter, in, carrier)
+	a.guard(e.Filter, in.Method)
+	a.followLink(e.Filter, in, carrier)
+}
+
+// sayCookie says why a cookie makes no header.
+func (a *Arrival) sayCookie(f *edge.Filter, in *edge.Incoming, carrier string) {
+	name := f.Request.Cookie
+	made := slices.ContainsFunc(a.Changes, func(c edge.Change) bool { return c.Of == "cookie" })
+	switch {
+	case made || name == "" || !strings.Contains(strings.Join(in.Header["cookie"], ";"), name+"="):
+	case a.header[carrier] != nil:
+		a.say("the cookie %s does not count, since there is a header", name)
+	default:
+		a.say("the cookie %s asks for nothing: its value is empty or malformed", name)
+	}
+}
+
+// guard says whether the guard decides about the request. The answer of explain is that for a
+// user whom it lets pass.
+func (a *Arrival) guard(f *edge.Filter, method string) {
+	if !f.Guards(method, a.header) {
+		return
+	}
+	r := f.Request
+	if r.Provider != "" {
+		a.say("asks the external authorizer %s; this is the answer if it permits the request", r.Provider)
+		return
+	}
+	claim := fmt.Sprintf("a token of %s whose claim %s has %s", r.Require.Issuer, r.Require.Claim, join(r.Require.Values, "or"))
+	if r.Require.Mode != v1alpha1.GuardSoft {
+		a.say("answers 403 without %s; this is the answer with it", claim)
+		return
+	}
+	a.say("gives what is released without %s; this is the answer with it", claim)
+	a.claims = map[string][]string{
+		claimPrefix + r.Require.Claim + "]": r.Require.Values[:1], claimPrefix + "iss]": {r.Require.Issuer},
+	}
+}
+
+// followLink answers a link.
+func (a *Arrival) followLink(f *edge.Filter, in *edge.Incoming, carrier string) {
+	cookie, path := f.FollowLink(in)
+	if cookie == "" {
+		return
+	}
+	a.answer = "303 to " + in.Host + path
+	if strings.HasSuffix(cookie, "=") {
+		a.say("answers the link itself: clears the cookie %s, and leads to %s", f.Request.Cookie, path)
+		return
+	}
+	after := *in
+	after.Path, after.Header = path, map[string][]string{"cookie": {cookie}}
+	header, _ := f.Carried(&after)
+	made := "which asks for nothing"
+	if header[carrier] != nil {
+		made = "which makes " + lines(carrier, header[carrier])
+	}
+	a.say("answers the link itself: sets the cookie %s, %s, and leads to %s", cookie, made, path)
+}
+
+// withClaims returns headers with those that stand for the claims of a token.
+func (a *Arrival) withClaims(header map[string][]string) map[string][]string {
+	if a == nil || a.claims == nil {
+		return header
+	}
+	out := maps.Clone(header)
+	maps.Copy(out, a.claims)
+	return out
+}
+
+// lines returns the lines of a header as text.
+func lines(name string, values []string) string { return name + ": " + strings.Join(values, ", ") }
+
+// unserved says that a host that no gateway has is a preview host of a policy; empty if it is
+// not.
+func (x *index) unserved(host string) string {
+	entries, err := edge.Decide(x.snapshot)
+	if err != nil {
+		return ""
+	}
+	for i := range entries {
+		f := entries[i].Filter
+		if f == nil {
+			continue
+		}
+		for _, p := range f.Request.PreviewHosts {
+			if strings.HasSuffix(host, "."+p.Domain) {
+				return fmt.Sprintf("; it is a preview host of %s, whose routes for %s are yours to make: overrides edge --with-hosts prints them", entries[i].Policy.Object(), p.Wildcard())
+			}
+		}
+	}
+	return ""
+}
