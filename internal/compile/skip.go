@@ -78,7 +78,7 @@ var skipReasons = []skipReason{
 	{asGiven, diag.KubernetesService, "it is the Service of the API server", isAPIServer, nil},
 	{asGiven, diag.OptedOut, "its annotations or an OverridePolicy ask for it", isOptedOut, nil},
 	{asGiven, "", "it is an isolated version of another Service: it is part of that one", isVersion, nil},
-	{asGiven, diag.ExternalNameService, "it is an ExternalName, an alias without pods", isAlias, nil},
+	{asGiven, diag.ExternalNameService, "it is an ExternalName, an alias without pods", isAlias, omitNamesake},
 	{asGiven, diag.NoSelector, "it has no selector, so that its pods are not known", hasNoSelector, nil},
 	{asGiven, diag.NoHTTPPort, "none of its ports carries HTTP", hasNoHTTPPort, warnOfPreviews},
 	{asGiven, diag.ServiceNameUnsupported, "no member of a carrier can name it", isUnnameable, informIfAlone},

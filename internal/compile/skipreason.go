@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/grammar"
@@ -39,6 +40,14 @@ func isAlias(in *skipInput) string {
 		return "it is an ExternalName"
 	}
 	return ""
+}
+
+// omitNamesake omits that an alias is one if it stands for the Service of its name in another
+// namespace, as the aliases that preview makes do.
+func omitNamesake(in *skipInput, _ *diag.Diagnostic) bool {
+	rest, found := strings.CutPrefix(in.service.ExternalName, in.service.Name+".")
+	namespace, domain, _ := strings.Cut(rest, ".")
+	return !found || domain != "svc."+in.ix.options.ClusterDomain || namespace == in.service.Namespace
 }
 
 func hasNoSelector(in *skipInput) string {

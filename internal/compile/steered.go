@@ -38,7 +38,7 @@ func reportSteered(ix *index, s *service, ordinary ordinarySubsets, r *reporter)
 		}
 	}
 	if len(versions) > 0 {
-		r.report(s.Service, diag.PinFrozen, "ordinary traffic is pinned to the label of %s %s: when the label of the released pods changes, requests fail until the output is generated and applied again", agree(versions, "version", "versions"), enumerate(versions))
+		r.report(s.Service, diag.PinFrozen, "ordinary traffic is pinned to pods with the label %s: %s. When a release changes that label, requests fail until the output is generated and applied again", s.settings.VersionLabel, alternatives(versions))
 	}
 }
 

@@ -42,8 +42,15 @@ type Object struct {
 	Name      string `json:"name,omitempty"`
 }
 
+// KubernetesGateway is the Kind of Gateways of the Gateway API, which Gateways of Istio share
+// in manifests.
+const KubernetesGateway = "KubernetesGateway"
+
 // String returns "Kind namespace/name", leaving out what is empty.
 func (o Object) String() string {
+	if o.Kind == KubernetesGateway {
+		o.Kind = "Gateway (gateway.networking.k8s.io)"
+	}
 	name := o.Name
 	if o.Namespace != "" {
 		name = o.Namespace + "/" + name

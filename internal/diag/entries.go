@@ -226,7 +226,7 @@ var entries = []Entry{
 	},
 	{
 		PinFrozen, Info, "Only the version label tells the pods of the released workload from others, so the output pins ordinary traffic by version. When that label changes, requests fail until the output is generated and applied again.",
-		"give the pods of the released workload a label that no other pod has, such as track: stable, in the pods' template (its selector can stay as it is), and generate and apply once the pods have it; or use the operator; or generate and apply again whenever the version changes",
+		"nothing, if the label stays the same from release to release. If not, give the pods of the released workload a label that no other pod has, such as track: stable, in the pods' template (its selector can stay as it is), and generate and apply once the pods have it; or use the operator; or generate and apply again whenever the version changes",
 	},
 	{
 		VirtualServiceOfCaller, Warning, "A namespace has a VirtualService of its own for this host that is not exported to other namespaces. It stays in force there, so callers in that namespace do not follow overrides.",
@@ -312,7 +312,7 @@ var entries = []Entry{
 	},
 	{
 		EntranceNotPinned, Warning, "An Ingress, a route of the Gateway API or a VirtualService on a gateway that does not follow overrides leads to the Service. The pods of all versions share its requests.",
-		"route it to a Service that selects released pods only, or give previews labels that this Service does not select, and a Service of their own",
+		"give previews labels that this Service does not select, and a Service of their own, annotated overrides.mesh/version-of, as overrides preview --isolated does; or route to a Service that selects released pods only. A gateway that follows overrides is pinned, too, where the reason in the message can be removed",
 	},
 	{
 		ExposedWithoutMesh, Warning, "The Service can be reached by a port of the nodes, a load balancer or an external address, where no sidecar routes. The pods of all versions share these connections.",

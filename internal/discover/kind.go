@@ -135,7 +135,7 @@ var kinds = []Kind{
 	gatewayRoutes("GRPCRoute", "grpcroutes", "v1", "v1alpha2"),
 	gatewayRoutes("TCPRoute", "tcproutes", "v1", "v1alpha2"),
 	gatewayRoutes("TLSRoute", "tlsroutes", "v1", "v1alpha3", "v1alpha2"),
-	gatewayPart("Gateway", "gateways", decodeAs[kubernetesGateway], "v1", "v1beta1").as(model.KubernetesGatewayKind),
+	gatewayPart("Gateway", "gateways", decodeAs[kubernetesGateway], "v1", "v1beta1").as(diag.KubernetesGateway),
 	gatewayPart("ListenerSet", "listenersets", decodeAs[listenerSet], "v1"),
 	gatewayPart("GatewayClass", "gatewayclasses", decodeAs[gatewayClass], "v1", "v1beta1").unscoped(),
 	gatewayPart("ReferenceGrant", "referencegrants", decodeAs[referenceGrant], "v1", "v1beta1"),

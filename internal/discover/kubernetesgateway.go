@@ -101,7 +101,7 @@ func (in *kubernetesGateway) trim() *GatewayPart {
 	for _, l := range in.Spec.Listeners {
 		g.Listeners = append(g.Listeners, listenerOf(l, [2]string{}))
 	}
-	out := &GatewayPart{Meta: metaOf(in), Kind: model.KubernetesGatewayKind, Gateway: g, Notes: map[string]string{}}
+	out := &GatewayPart{Meta: metaOf(in), Kind: diag.KubernetesGateway, Gateway: g, Notes: map[string]string{}}
 	for key, value := range in.Annotations {
 		if domain, _, _ := strings.Cut(key, "/"); isNearDomain(domain) || strings.HasPrefix(key, AnnotationPrefix) {
 			out.Notes[key] = value

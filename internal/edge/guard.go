@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	securityapi "istio.io/api/security/v1beta1"
 	typeapi "istio.io/api/type/v1beta1"
@@ -48,8 +49,31 @@ func (m *maker) checkGuard() {
 	if m.Require == nil || slices.ContainsFunc(m.snapshot.TokenChecks, m.checksTokens) {
 		return
 	}
-	m.report(diag.EdgeClaimNotChecked, m.object(), "no RequestAuthentication for all of its pods accepts tokens of the issuer %s: the filter removes overrides, and makes none of hosts and cookies", m.Require.Issuer)
+	m.report(diag.EdgeClaimNotChecked, m.object(), "no RequestAuthentication for all of its pods accepts tokens of the issuer %s%s: the filter removes overrides, and makes none of hosts and cookies",
+		m.Require.Issuer, m.nearCheck())
 	m.close()
+}
+
+// nearCheck names the RequestAuthentications that check tokens of the issuer at other pods, or
+// else those for these pods and other issuers.
+func (m *maker) nearCheck() string {
+	var elsewhere, others []string
+	for _, c := range m.snapshot.TokenChecks {
+		name := fmt.Sprintf("%s/%s", c.Namespace, c.Name)
+		switch {
+		case slices.Contains(c.Issuers, m.Require.Issuer):
+			elsewhere = append(elsewhere, name+" does, but is not for all of them")
+		case m.isForAll(&c.PodPolicy):
+			others = append(others, fmt.Sprintf("%s is for them, but accepts %s only", name, strings.Join(c.Issuers, ", ")))
+		}
+	}
+	if len(elsewhere) > 0 {
+		others = elsewhere
+	}
+	if len(others) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(others[:min(len(others), 3)], "; ") + ")"
 }
 
 // close makes the filter remove overrides only.

@@ -23,11 +23,19 @@ func (p PreviewHost) Wildcard() string { return "*." + p.Domain }
 
 // ParsePreviewHost parses *.DOMAIN=HOST.
 func ParsePreviewHost(text string) (PreviewHost, error) {
-	left, host, found := strings.Cut(text, "=")
-	domain, wildcard := strings.CutPrefix(left, "*.")
-	switch {
-	case !found || !wildcard:
+	wildcard, host, found := strings.Cut(text, "=")
+	if !found || !strings.HasPrefix(wildcard, "*.") {
 		return PreviewHost{}, fmt.Errorf("%q: want *.DOMAIN=HOST, such as *.preview.shop.example.com=shop.example.com", text)
+	}
+	return NewPreviewHost(wildcard, host)
+}
+
+// NewPreviewHost returns the preview host for a wildcard, *.DOMAIN, and an ordinary host.
+func NewPreviewHost(wildcard, host string) (PreviewHost, error) {
+	domain, found := strings.CutPrefix(wildcard, "*.")
+	switch {
+	case !found:
+		return PreviewHost{}, fmt.Errorf("host %q: want a wildcard, such as *.preview.shop.example.com", wildcard)
 	case !isDomain(domain):
 		return PreviewHost{}, fmt.Errorf("%q is not a domain: use a-z, 0-9 and \"-\" in at least two parts", domain)
 	case strings.Count(domain, ".") >= maxDomainLabels:

@@ -182,7 +182,7 @@ func TestDrawn(t *testing.T) {
 		}
 		v := version.Draw(t, "version")
 		e := edge.OfHost(p)
-		if made := e.Of(v+"."+domain); made != "*:"+v {
+		if made := e.Of(v + "." + domain); made != "*:"+v {
 			t.Fatalf("%s.%s makes %q", v, domain, made)
 		}
 		var items, want []string

@@ -33,7 +33,7 @@ func (m *maker) findPods() {
 		return
 	case len(m.gateway.Spec.GetSelector()) == 0:
 		m.report(diag.EdgeGatewayNotKnown, m.object(), "the Gateway has no selector, so it is for all gateway pods of the mesh").
-			Fix = "select the pods with --selector"
+			Fix = m.fixFor("select the pods with --selector", "give the Gateway a selector: its policy is for the pods that it selects")
 		return
 	default:
 		m.selector = m.gateway.Spec.GetSelector()
@@ -47,7 +47,8 @@ func (m *maker) findPods() {
 	slices.Sort(m.namespaces)
 	m.namespaces = slices.DeleteFunc(slices.Compact(m.namespaces), m.isNotPermitted)
 	if len(m.namespaces) == 0 {
-		m.report(diag.EdgeGatewayNotKnown, m.object(), "the input has no pods with the labels %s", strings.TrimSuffix(model.LabelString(m.selector), ","))
+		d := m.report(diag.EdgeGatewayNotKnown, m.object(), "the input has no pods with the labels %s", strings.TrimSuffix(model.LabelString(m.selector), ","))
+		d.Fix = m.fixFor(d.Fix, "correct the selector of the Gateway, deploy its pods, or have their manifests in the input, or their namespace in --gateway-namespace")
 	}
 	// An EnvoyFilter in the root namespace is for the pods of all namespaces. With another
 	// one, these would do everything twice.
@@ -63,6 +64,14 @@ func (m *maker) isNotPermitted(namespace string) bool {
 	}
 	m.report(diag.EdgeNotPermitted, m.object(), "it has pods in namespace %s, which does not permit policies of namespace %s", namespace, m.By.Namespace)
 	return true
+}
+
+// fixFor returns the fix for somebody who wrote flags, or a policy.
+func (m *maker) fixFor(flags, policy string) string {
+	if m.By.Name == "" {
+		return flags
+	}
+	return policy
 }
 
 // findGatewayAPIPods finds the pods of a Gateway of the Gateway API, by the label that

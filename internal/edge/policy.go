@@ -63,12 +63,21 @@ func (e *Entry) decide(snapshot *model.Snapshot) error {
 		e.refuse(v1alpha1.PolicyReasonRefNotPermitted, diag.EdgeNotPermitted, "the pods of Gateway %s are in other namespaces, and none of these permits policies of %s", p.Spec.TargetRef.Name, p.Namespace)
 		return nil
 	case p.Older.Name != "":
-		e.refuse(v1alpha1.PolicyReasonConflicted, diag.EdgePolicyConflict, "%s is older, and is for the same Gateway or the same pods", p.Older)
+		e.refuse(v1alpha1.PolicyReasonConflicted, diag.EdgePolicyConflict, "%s, which %s, is for the same Gateway or the same pods", p.Older, precedence(snapshot, p))
 		return nil
 	}
 	e.Reason = v1alpha1.PolicyReasonAccepted
 	e.Output, err = Make(snapshot, request)
 	return err
+}
+
+// precedence says why another policy is in force instead of p.
+func precedence(snapshot *model.Snapshot, p *model.GatewayPolicy) string {
+	at := slices.IndexFunc(snapshot.GatewayPolicies, func(q model.GatewayPolicy) bool { return q.Object() == p.Older })
+	if at >= 0 && snapshot.GatewayPolicies[at].Created.Equal(p.Created) {
+		return "is the first by name"
+	}
+	return "is older"
 }
 
 // hasTarget reports whether the Gateway of a policy is known.
@@ -106,7 +115,7 @@ func RequestOf(p *model.GatewayPolicy) (*Request, error) {
 		refuse("spec.header: %q is neither %s nor %s", out.Policy, Strip, Trust)
 	}
 	for i, h := range spec.PreviewHosts {
-		host, err := ParsePreviewHost(h.Host + "=" + h.For)
+		host, err := NewPreviewHost(h.Host, h.For)
 		if err != nil {
 			refuse("spec.previewHosts[%d]: %w", i, err)
 		}
@@ -117,7 +126,7 @@ func RequestOf(p *model.GatewayPolicy) (*Request, error) {
 	}
 	if spec.ExtAuthz != nil {
 		if out.Provider = spec.ExtAuthz.Provider; out.Provider == "" {
-			refuse("spec.extAuthz.provider: is missing")
+			refuse("spec.extAuthz.provider is missing")
 		}
 	}
 	if err := out.Validate(); err != nil {

@@ -70,7 +70,7 @@ type Hop struct {
 	Kind  route.Kind `json:"kind,omitempty"`
 	// Gateway is set if a gateway makes the call.
 	Gateway *Arrival `json:"gateway,omitempty"`
-	Rows  []Row      `json:"rows,omitempty"`
+	Rows    []Row    `json:"rows,omitempty"`
 	// State, Code and Why describe a service without a table.
 	State compile.State `json:"state,omitempty"`
 	Code  diag.Code     `json:"code,omitempty"`

@@ -64,6 +64,10 @@ func (r *meshRouting) atGateway(c *call, order mesh.Order) inForce {
 	return out
 }
 
+// notFollowed are the codes of diagnostics that say why a gateway does not follow overrides of
+// a Service.
+var notFollowed = []diag.Code{diag.GatewayRoutes, diag.GatewayNeedsService, diag.GatewayNeedsGrant, diag.EntranceNotPinned}
+
 // noteNotFollowed notes why a gateway does not follow an override that the request has: what
 // is known about the Services of the route that it takes instead.
 func (e *evaluation) noteNotFollowed(taken *route.Route) {
@@ -80,8 +84,7 @@ func (e *evaluation) noteNotFollowed(taken *route.Route) {
 		}
 		members := e.carried.about(s.Name)
 		for _, d := range e.result.Diagnostics {
-			why := d.Code == diag.GatewayRoutes || d.Code == diag.GatewayNeedsService || d.Code == diag.GatewayNeedsGrant
-			if !why || d.Object != s.Object() || len(members) == 0 {
+			if !slices.Contains(notFollowed, d.Code) || d.Object != s.Object() || len(members) == 0 {
 				continue
 			}
 			n := Note{Severity: d.Severity, Message: "Service " + s.Name + "." + s.Namespace + ": " + d.Message, Fix: d.Fix}

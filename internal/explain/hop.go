@@ -21,8 +21,8 @@ type evaluation struct {
 	caller  *caller
 	// found holds the routes that decide, and table the table of Overrides if that one
 	// decides.
-	found   inForce
-	table   *route.Table
+	found inForce
+	table *route.Table
 	// arrival is set if a gateway makes the call.
 	arrival *Arrival
 	request route.Request

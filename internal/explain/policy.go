@@ -61,13 +61,19 @@ func (x *index) arrive(at *target, q *Query) (*Arrival, error) {
 	return out, nil
 }
 
-func (a *Arrival) say(format string, args ...any) { a.Says = append(a.Says, fmt.Sprintf(format, args...)) }
+func (a *Arrival) say(format string, args ...any) {
+	a.Says = append(a.Says, fmt.Sprintf(format, args...))
+}
 
 // sayNotInForce says why nothing is made for a policy.
 func (a *Arrival) sayNotInForce(e *edge.Entry) {
 	for _, d := range e.Diagnostics {
 		if !e.IsAccepted() || d.Severity == diag.Error {
-			a.say("%s is not in force, and nothing is made for it: %s", e.Policy.Object(), d.Message)
+			stays := ""
+			if e.Reason != v1alpha1.PolicyReasonConflicted {
+				stays = " (what the operator made for it before stays)"
+			}
+			a.say("%s is not in force, and nothing is made for it%s: %s", e.Policy.Object(), stays, d.Message)
 			return
 		}
 	}
@@ -81,7 +87,9 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
 		for _, d := range e.Diagnostics {
 			a.say("%s", d.Message)
 		}
-		a.say("a guard that is in place already stays, and refuses every request with an override")
+		if r := e.Policy.Spec.Require; r != nil && r.Mode != v1alpha1.GuardSoft {
+			a.say("a guard that the operator made before stays, and refuses every request with an override")
+		}
 	}
 	for _, c := range a.Changes {
 		switch {

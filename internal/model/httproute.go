@@ -69,7 +69,7 @@ type KubernetesGateway struct {
 
 // Object returns the name of g for diagnostics.
 func (g *KubernetesGateway) Object() diag.Object {
-	return diag.Object{Kind: KubernetesGatewayKind, Namespace: g.Namespace, Name: g.Name}
+	return diag.Object{Kind: diag.KubernetesGateway, Namespace: g.Namespace, Name: g.Name}
 }
 
 // Serves reports whether g has the listeners of a parent of HTTPRoutes: g itself, or a
@@ -80,10 +80,6 @@ func (g *KubernetesGateway) Serves(p *route.Parent) bool {
 	}
 	return slices.ContainsFunc(g.Listeners, func(l Listener) bool { return l.Set == [2]string{p.Namespace, p.Name} })
 }
-
-// KubernetesGatewayKind is the kind of Gateways of the Gateway API in diagnostics, where a
-// Gateway is one of Istio's.
-const KubernetesGatewayKind = "KubernetesGateway"
 
 // Listener is a port of a Kubernetes Gateway.
 type Listener struct {
