@@ -159,6 +159,7 @@ const (
 	EdgeGatewayNotKnown Code = "EdgeGatewayNotKnown"
 	EdgeHostTaken       Code = "EdgeHostTaken"
 	EdgeHostNotServed   Code = "EdgeHostNotServed"
+	EdgeHostUnserved    Code = "EdgeHostUnserved"
 	EdgePartLeftOut     Code = "EdgePartLeftOut"
 	EdgeOrderMatters    Code = "EdgeOrderMatters"
 

@@ -15,6 +15,10 @@ var edgeEntries = []Entry{
 		"correct the ordinary host after = in --preview-host, or leave out --with-hosts and write the objects yourself",
 	},
 	{
+		EdgeHostUnserved, Warning, "A preview host is for an ordinary host that the gateway does not serve: none of its servers or listeners has it, or no route. So nothing serves the preview host either.",
+		"correct the ordinary host (for, in spec.previewHosts), or give the gateway a server and routes for it; if other manifests have them, add these to the input",
+	},
+	{
 		EdgePartLeftOut, Warning, "A part of the objects of the ordinary host is not in the copies for preview hosts.",
 		"add what preview hosts need of it to the copy",
 	},

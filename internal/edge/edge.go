@@ -127,6 +127,9 @@ type maker struct {
 }
 
 func (m *maker) object() diag.Object {
+	if m.GatewayAPI {
+		return diag.Object{Kind: diag.KubernetesGateway, Namespace: m.Namespace, Name: m.Gateway}
+	}
 	return diag.Object{Kind: "Gateway", Namespace: m.Namespace, Name: m.Gateway}
 }
 

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/mesh"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // PreviewHost is a domain whose hosts are previews of an ordinary host.
@@ -79,32 +81,87 @@ func (p PreviewHost) has(host string) bool {
 	return strings.HasSuffix(host, "."+p.Domain) && host != p.Wildcard()
 }
 
+// written are hosts that an object of a user's has: a Gateway, whose servers or listeners have
+// them, or a route.
+type written struct {
+	object  diag.Object
+	origin  diag.Origin
+	gateway bool
+	hosts   []string
+}
+
 // checkHosts reports hosts of users below the domain of a preview host: all requests for
-// them would ask for a version with the name of the host.
+// them would ask for a version with the name of the host. It also reports preview hosts for
+// ordinary hosts that the gateway does not serve.
 func (m *maker) checkHosts() {
-	var gateways []string
-	check := func(object diag.Object, origin diag.Origin, hosts []string) {
-		for _, p := range m.PreviewHosts {
-			for _, h := range hosts {
+	all := m.writtenHosts()
+	for _, p := range m.PreviewHosts {
+		served := map[bool]bool{}
+		for _, w := range all {
+			for _, h := range w.hosts {
 				_, h = cutNamespace(h)
 				if h = strings.ToLower(h); p.has(h) {
-					m.report(diag.EdgeHostTaken, object, "its host %s is below the preview host %s", h, p.Wildcard()).Origin = origin
+					m.report(diag.EdgeHostTaken, w.object, "its host %s is below the preview host %s", h, p.Wildcard()).Origin = w.origin
 				}
+				served[w.gateway] = served[w.gateway] || mesh.Overlap(h, p.Host)
 			}
 		}
+		switch {
+		case len(all) == 0 || m.WithHosts: // nothing is known, or addServers and addServices say so
+		case !served[true]:
+			m.report(diag.EdgeHostUnserved, m.object(), "preview host %s is for %s, and no server or listener of the gateway has that host", p.Wildcard(), p.Host)
+		case !served[false]:
+			m.report(diag.EdgeHostUnserved, m.object(), "preview host %s is for %s, and no route at the gateway has that host", p.Wildcard(), p.Host)
+		}
 	}
+}
+
+// writtenHosts lists the hosts at the gateway's pods.
+func (m *maker) writtenHosts() []written {
+	if m.GatewayAPI {
+		return m.writtenInGatewayAPI()
+	}
+	var out []written
+	var gateways []string
 	for _, g := range m.sharing() {
 		gateways = append(gateways, g.Namespace+"/"+g.Name)
 		for _, s := range g.Spec.GetServers() {
-			check(g.Object(), g.Origin, s.GetHosts())
+			out = append(out, written{g.Object(), g.Origin, true, s.GetHosts()})
 		}
 	}
 	for i := range m.snapshot.VirtualServices {
 		v := &m.snapshot.VirtualServices[i]
 		if slices.ContainsFunc(v.Spec.GetGateways(), func(name string) bool { return slices.Contains(gateways, mesh.GatewayName(name, v.Namespace)) }) {
-			check(v.Object(), v.Origin, v.Spec.GetHosts())
+			out = append(out, written{v.Object(), v.Origin, false, v.Spec.GetHosts()})
 		}
 	}
+	return out
+}
+
+// writtenInGatewayAPI lists the hosts at a Gateway of the Gateway API. A listener or an
+// HTTPRoute without any is for all hosts.
+func (m *maker) writtenInGatewayAPI() []written {
+	var out []written
+	for i := range m.snapshot.KubernetesGateways {
+		g := &m.snapshot.KubernetesGateways[i]
+		if g.Namespace != m.Namespace || g.Name != m.Gateway {
+			continue
+		}
+		for _, l := range g.Listeners {
+			out = append(out, written{g.Object(), g.Origin, true, []string{cmp.Or(l.Hostname, "*")}})
+		}
+		for j := range m.snapshot.HTTPRoutes {
+			r := &m.snapshot.HTTPRoutes[j]
+			if slices.ContainsFunc(r.Attached.Parents, func(p route.Parent) bool { return g.Serves(&p) }) {
+				hosts := r.Attached.Hostnames
+				if len(hosts) == 0 {
+					hosts = []string{"*"}
+				}
+				out = append(out, written{r.Object(), r.Origin, false, hosts})
+			}
+		}
+	}
+	return out
 }
 
 // cutNamespace divides a host of a server into the namespace before it, with the "/", and
