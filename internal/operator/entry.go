@@ -226,10 +226,11 @@ func (in *entryInput) kept(policy diag.Object) []encoded.Object {
 	return out
 }
 
-// problem says what is in the way of an entry; empty for nothing.
+// problem says what is in the way of an entry; empty for nothing. A host that nobody serves is
+// not: the routes may be somewhere that the operator does not read.
 func (in *entryInput) problem(e *edge.Entry) string {
 	for _, severity := range []diag.Severity{diag.Error, diag.Warning} {
-		if at := slices.IndexFunc(e.Diagnostics, func(d diag.Diagnostic) bool { return d.Severity == severity }); at >= 0 {
+		if at := slices.IndexFunc(e.Diagnostics, func(d diag.Diagnostic) bool { return d.Severity == severity && d.Code != diag.EdgeHostUnserved }); at >= 0 {
 			return e.Diagnostics[at].Message
 		}
 	}

@@ -35,7 +35,11 @@ func (s *store) notifyEntries(name diag.Object, x *item) {
 		if !mesh.BoundToGateways(object.Spec.GetGateways()) {
 			return
 		}
-	case *istionetv1.Gateway, *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy,
+	case *discover.Route:
+		if object.HTTP == nil {
+			return
+		}
+	case *istionetv1.Gateway, *discover.GatewayPart, *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy,
 		*v1alpha1.GatewayOverridePolicy, *corev1.Namespace:
 	default:
 		if !isOfEntry(name.Kind) {
@@ -71,7 +75,11 @@ func (s *store) entryInput() entryInput {
 			if mesh.BoundToGateways(object.Spec.GetGateways()) {
 				out.objects.Put(object)
 			}
-		case *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy, *corev1.Namespace:
+		case *discover.Route:
+			if object.HTTP != nil {
+				out.objects.Put(object)
+			}
+		case *discover.GatewayPart, *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy, *corev1.Namespace:
 			out.objects.Put(object)
 		case *v1alpha1.GatewayOverridePolicy:
 			if mode == managed {
