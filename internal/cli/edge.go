@@ -41,7 +41,7 @@ With --require or --ext-authz, edge also prints an AuthorizationPolicy that guar
 with an override. Tokens are checked by a RequestAuthentication of yours.
 
 If the input has a GatewayOverridePolicy for the Gateway, edge prints what it asks for. Flags
-must not say the same then.
+must not say the same then. A Gateway of the Gateway API needs such a policy.
 
 The labels and the namespace of the gateway's pods come from the input. No input is read if
 --selector and --gateway-namespace name them, unless -f or --with-hosts is given.`
@@ -127,7 +127,13 @@ func (a *app) edge(ctx context.Context, o *edgeOptions, gateway string) error {
 	if err := o.usePolicy(snapshot); err != nil {
 		return err
 	}
-	if o.WithHosts && len(o.PreviewHosts) == 0 {
+	switch {
+	case o.By.Name == "" && isInGatewayAPI(snapshot, o.Gateway, o.Namespace):
+		return usagef("Gateway %s.%s is of the Gateway API: flags are for Gateways of Istio. Write a GatewayOverridePolicy for it, with targetRef: {group: %s, kind: Gateway, name: %s}; edge and generate print what it asks for",
+			o.Gateway, o.Namespace, model.GatewayAPIGroup, o.Gateway)
+	case o.WithHosts && o.GatewayAPI:
+		return usagef("--with-hosts makes objects of Istio: for a Gateway of the Gateway API, write a listener and HTTPRoutes for the preview hosts")
+	case o.WithHosts && len(o.PreviewHosts) == 0:
 		return usagef("--with-hosts needs --preview-host")
 	}
 	out, err := edge.Make(snapshot, &o.Request)
@@ -164,6 +170,12 @@ func (o *edgeOptions) usePolicy(snapshot *model.Snapshot) error {
 		o.Request = *request
 	}
 	return nil
+}
+
+// isInGatewayAPI reports whether the only Gateway of a name is one of the Gateway API.
+func isInGatewayAPI(snapshot *model.Snapshot, name, namespace string) bool {
+	return !slices.ContainsFunc(snapshot.Gateways, func(g model.Gateway) bool { return g.Name == name && g.Namespace == namespace }) &&
+		slices.ContainsFunc(snapshot.KubernetesGateways, func(g model.KubernetesGateway) bool { return g.Name == name && g.Namespace == namespace })
 }
 
 // edgeInput reads the input, if it is needed, and returns the diagnostics that are about it
@@ -252,6 +264,11 @@ func namespaceOf(snapshot *model.Snapshot, name, given string) (string, error) {
 	var found []string
 	for i := range snapshot.Gateways {
 		if g := &snapshot.Gateways[i]; g.Name == name {
+			found = append(found, g.Namespace)
+		}
+	}
+	for i := range snapshot.KubernetesGateways {
+		if g := &snapshot.KubernetesGateways[i]; g.Name == name && !slices.Contains(found, g.Namespace) {
 			found = append(found, g.Namespace)
 		}
 	}

@@ -25,7 +25,9 @@ Name services as "service" or "service.namespace". A name without a namespace is
 of the namespace that -n gives. Without -n, it is one of the namespace of the kubeconfig,
 or with -f of "default"; if there is none, it is the only service of that name.
 
-The first name may also be a host of an Istio gateway: the gateway makes the call then.
+The first name may also be a host of a gateway: the gateway makes the call then, after its
+GatewayOverridePolicy has removed the overrides that came from outside, or made one of a
+preview host or a cookie.
 
 Without --from, the caller is any workload in the namespace of the first service that no
 condition (from=) names.`
@@ -41,6 +43,10 @@ overrides explain -f examples/chain -n chain \
 # the same as a picture for Markdown
 overrides explain -f examples/chain -n chain --chain service-1,service-2,service-3 \
   -H 'x-override: service-3:v2' -o mermaid
+
+# at a gateway, with a cookie, or at a preview host
+overrides explain -f deploy/ --to shop.example.com -H 'cookie: x-override=pr-118'
+overrides explain -f deploy/ --chain pr-118.preview.shop.example.com,cart
 
 # by baggage, as another service calls it
 overrides explain -f examples/chain --to service-3.chain --from service-2 \
