@@ -31,13 +31,13 @@ func EnforceGatewayPolicies(s *model.Snapshot) {
 		p := &s.GatewayPolicies[i]
 		p.NotPermitted, p.Older = !e.isPermitted(p), diag.Object{}
 		for j := range s.GatewayPolicies[:i] {
-			if q := &s.GatewayPolicies[j]; q.InForce() && e.havePods(p, q) {
+			if q := &s.GatewayPolicies[j]; q.Older.Name == "" && e.havePods(p, q) {
 				p.Older = q.Object()
 				break
 			}
 		}
-		if p.InForce() {
-			e.enforce(p)
+		if p.Older.Name == "" {
+			e.enforce(p) // its own Gateway needs no consent
 		}
 	}
 }

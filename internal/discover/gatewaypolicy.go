@@ -59,12 +59,15 @@ func (r *reader) readPermittedPolicies() {
 	}
 }
 
-// podPolicy returns for which pods a security policy of Istio is.
-func podPolicy(meta metav1.Object, spec interface {
+// podSpec is the part of a security policy of Istio that says for which pods it is.
+type podSpec interface {
 	GetSelector() *typeapi.WorkloadSelector
 	GetTargetRef() *typeapi.PolicyTargetReference
 	GetTargetRefs() []*typeapi.PolicyTargetReference
-}) model.PodPolicy {
+}
+
+// podPolicy returns for which pods a security policy of Istio is.
+func podPolicy(meta metav1.Object, spec podSpec) model.PodPolicy {
 	out := model.PodPolicy{Namespace: meta.GetNamespace(), Name: meta.GetName(), Selector: spec.GetSelector().GetMatchLabels()}
 	for _, ref := range slices.Concat(spec.GetTargetRefs(), []*typeapi.PolicyTargetReference{spec.GetTargetRef()}) {
 		if ref.GetKind() == "Gateway" {

@@ -230,6 +230,13 @@ func Trim(object metav1.Object) Object {
 		return x.trim()
 	case *networkingv1.Ingress:
 		return ingressRoute(x)
+	}
+	return trimRest(object)
+}
+
+// trimRest is Trim for kinds of which only some objects, or few parts, decide a route.
+func trimRest(object metav1.Object) Object {
+	switch x := object.(type) {
 	case *workloadEntry:
 		return orNil(x.unreadOf())
 	case *workloadGroup:
@@ -239,14 +246,21 @@ func Trim(object metav1.Object) Object {
 	case *corev1.ConfigMap:
 		return orNil(meshConfigOf(x))
 	case *istiosecv1.AuthorizationPolicy:
-		if x.Spec.GetAction() != securityapi.AuthorizationPolicy_CUSTOM || isOurs(&x.ObjectMeta) {
-			return nil
-		}
+		return orNil(authorizer(x))
 	case *metav1.PartialObjectMetadata:
 		return orNil(tagOf(x))
 	}
 	trimMetadata(object)
 	return object
+}
+
+// authorizer returns a policy of a user's that asks an external authorizer; nil for others.
+func authorizer(x *istiosecv1.AuthorizationPolicy) *istiosecv1.AuthorizationPolicy {
+	if x.Spec.GetAction() != securityapi.AuthorizationPolicy_CUSTOM || isOurs(&x.ObjectMeta) {
+		return nil
+	}
+	trimMetadata(x)
+	return x
 }
 
 // orNil returns x as an Object, which is nil if x is.

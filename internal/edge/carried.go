@@ -125,9 +125,9 @@ func (f *Filter) FollowLink(in *Incoming) (cookie, path string) {
 	page, _, _ := strings.Cut(in.Path, "#")
 	_, query, _ := strings.Cut(page, "?")
 	for parameter := range strings.SplitSeq(query, "&") {
-		value, found := strings.CutPrefix(parameter, f.carrier+"=")
+		name, value, _ := strings.Cut(parameter, "=")
 		switch {
-		case !found:
+		case name != f.carrier:
 			continue
 		case value != "" && !regexp.MustCompile(`^(?:`+linkValue+`)$`).MatchString(value):
 			return "", ""

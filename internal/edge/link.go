@@ -92,11 +92,11 @@ type cut struct{ when, pattern, made string }
 // cuts are the ways to take the last parameter of a name out of a path, the first that
 // matches counts: the only one of a query goes with its "?", the last one with its "&".
 func cuts(name string) []cut {
-	p := regexp.QuoteMeta(name)
+	p := regexp.QuoteMeta(name) + `(?:=[^&]*)?`
 	return []cut{
-		{`^[^?]*\?` + p + `=[^&]*$`, `^([^?]*)`, `\1`},
-		{`&` + p + `=[^&]*$`, `^(.*)&` + p + `=[^&]*$`, `\1`},
-		{``, `^(.*[?&])` + p + `=[^&]*&(.*)$`, `\1\2`},
+		{`^[^?]*\?` + p + `$`, `^([^?]*)`, `\1`},
+		{`&` + p + `$`, `^(.*)&` + p + `$`, `\1`},
+		{``, `^(.*[?&])` + p + `&(.*)$`, `\1\2`},
 	}
 }
 

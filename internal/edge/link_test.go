@@ -18,7 +18,8 @@ func TestLinkLeadsToTheSamePage(t *testing.T) {
 		query := rapid.SliceOfN(rapid.SampledFrom([]string{"a=1", "b", "", "xx-override=v1", "x-override-2=v", "u=/?c", "d=%26"}), 0, 4).Draw(t, "query")
 		at := rapid.IntRange(0, len(query)).Draw(t, "at")
 		value := rapid.SampledFrom([]string{"", "pr-118", "*:v2", "web:v2~cart:v2", "web%3Av2"}).Draw(t, "value")
-		with := append(append(append([]string{}, query[:at]...), "x-override="+value), query[at:]...)
+		parameter := rapid.SampledFrom([]string{"x-override", "x-override=" + value}).Draw(t, "parameter")
+		with := append(append(append([]string{}, query[:at]...), parameter), query[at:]...)
 		want := path
 		if len(query) > 0 {
 			want += "?" + strings.Join(query, "&")

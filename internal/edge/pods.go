@@ -45,8 +45,9 @@ func (m *maker) findPods() {
 		}
 	}
 	slices.Sort(m.namespaces)
+	known := len(m.namespaces) > 0
 	m.namespaces = slices.DeleteFunc(slices.Compact(m.namespaces), m.isNotPermitted)
-	if len(m.namespaces) == 0 {
+	if !known {
 		d := m.report(diag.EdgeGatewayNotKnown, m.object(), "the input has no pods with the labels %s", strings.TrimSuffix(model.LabelString(m.selector), ","))
 		d.Fix = m.fixFor(d.Fix, "correct the selector of the Gateway, deploy its pods, or have their manifests in the input, or their namespace in --gateway-namespace")
 	}
