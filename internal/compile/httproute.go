@@ -3,11 +3,11 @@ package compile
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
@@ -34,7 +34,15 @@ type attacher struct {
 	problems, refused map[*model.HTTPRoute]string
 	// attached has the gateways that follow overrides.
 	attached map[*model.HTTPRoute]*route.Attachment
-	tables   []route.Table
+	// followed has the hosts of HTTPRoutes at these gateways, and at those at all gateways.
+	followed, at map[*model.HTTPRoute][]mesh.ListenerHost
+	// named finds HTTPRoutes by namespace and name.
+	named map[[2]string]*model.HTTPRoute
+	// crowded has those with too many rules for one path.
+	crowded map[*model.HTTPRoute]bool
+	// grouped are those with hosts in common.
+	grouped [][]*model.HTTPRoute
+	tables  []route.Table
 }
 
 // attachTables makes the tables of all HTTPRoutes that lead to versions with Services of
@@ -42,21 +50,26 @@ type attacher struct {
 func attachTables(ix *index, all *services, r *reporter) []route.Table {
 	x := &attacher{
 		drafter: &drafter{ix, all, r}, problems: map[*model.HTTPRoute]string{}, refused: map[*model.HTTPRoute]string{},
-		attached: map[*model.HTTPRoute]*route.Attachment{},
+		attached: map[*model.HTTPRoute]*route.Attachment{}, named: map[[2]string]*model.HTTPRoute{}, crowded: map[*model.HTTPRoute]bool{}, followed: map[*model.HTTPRoute][]mesh.ListenerHost{}, at: map[*model.HTTPRoute][]mesh.ListenerHost{},
 	}
 	routes := ix.httpRoutes()
 	for i := range routes {
 		x.attach(&routes[i])
+		if r := &routes[i]; !r.GRPC {
+			x.named[[2]string{r.Namespace, r.Name}] = r
+		}
 	}
-	for _, group := range x.groups() {
-		x.group(group)
+	hosts := ix.mesh.KubernetesHosts(nil, mesh.Order{})
+	x.grouped = x.groups()
+	for _, group := range x.grouped {
+		x.group(group, hosts)
 	}
 	x.nameAll()
 	for i := range routes {
 		x.reportRoute(&routes[i])
 	}
 	reportIngresses(ix, all, r)
-	x.reportCost()
+	x.reportCost(hosts)
 	return x.tables
 }
 
@@ -64,23 +77,45 @@ func attachTables(ix *index, all *services, r *reporter) []route.Table {
 func (x *attacher) attach(r *model.HTTPRoute) {
 	out := &route.Attachment{Hostnames: r.Attached.Hostnames}
 	for _, p := range r.Attached.Parents {
-		if why := x.ix.refuses(&p); why != "" {
+		why := x.ix.refuses(&p)
+		if why == "" {
+			why = x.ix.mesh.NotAdmitted(r, &p)
+		}
+		if why != "" {
 			x.refused[r] = cmp.Or(x.refused[r], why)
 			continue
 		}
 		out.Parents = append(out.Parents, p)
 	}
-	if len(out.Parents) == 0 {
-		return
+	x.at[r], x.followed[r] = x.ix.mesh.ListenerHostsOf(r, &r.Attached), x.ix.mesh.ListenerHostsOf(r, out)
+	if len(out.Parents) > 0 {
+		x.attached[r] = out
 	}
-	x.attached[r] = out
 	header := x.ix.options.Header
 	switch {
+	case r.GRPC:
+		x.problems[r] = r.Object().String() + " has rules for the same host, which are not followed"
 	case len(r.Unknown) > 0:
 		x.problems[r] = r.Object().String() + " has unknown fields: " + enumerate(r.Unknown)
 	case slices.ContainsFunc(r.Rules, func(rule model.HTTPRule) bool { return usesHeader(rule.Matches, header) }):
 		x.problems[r] = r.Object().String() + " matches header " + header + " itself"
+	default:
+		if why := patternProblem(r); why != "" {
+			x.problems[r] = r.Object().String() + " has a pattern for which proxies refuse all routes: " + why
+		}
 	}
+}
+
+// patternProblem says which pattern of an HTTPRoute proxies refuse; empty for none.
+func patternProblem(r *model.HTTPRoute) string {
+	for i := range r.Rules {
+		for j := range r.Rules[i].Matches {
+			if why := istio.PatternProblem(&r.Rules[i].Matches[j]); why != "" {
+				return fmt.Sprintf("spec.rules[%d].matches[%d], %s", i, j, why)
+			}
+		}
+	}
+	return ""
 }
 
 // refuses says why a Gateway or ListenerSet follows no overrides; empty if it does.
@@ -120,9 +155,6 @@ func (x *attacher) groups() [][]*model.HTTPRoute {
 	routes := x.ix.httpRoutes()
 	for i := range routes {
 		r := &routes[i]
-		if x.attached[r] == nil {
-			continue
-		}
 		joined := []*model.HTTPRoute{r}
 		out = slices.DeleteFunc(out, func(group []*model.HTTPRoute) bool {
 			meets := slices.ContainsFunc(group, func(o *model.HTTPRoute) bool { return x.shareHost(o, r) })
@@ -136,36 +168,58 @@ func (x *attacher) groups() [][]*model.HTTPRoute {
 	return out
 }
 
-// shareHost reports whether some gateway has one list of the rules of both.
+// shareHost reports whether some gateway that follows overrides for one of them asks the rules
+// of both for the same requests.
 func (x *attacher) shareHost(a, b *model.HTTPRoute) bool {
-	hosts := mesh.HostsOf(x.attached[b])
-	return slices.ContainsFunc(mesh.HostsOf(x.attached[a]), func(h mesh.KubernetesHost) bool {
-		return slices.ContainsFunc(hosts, func(o mesh.KubernetesHost) bool { return h.Parent == o.Parent && h.Hostname == o.Hostname })
-	})
+	meet := func(list, other []mesh.ListenerHost) bool {
+		return slices.ContainsFunc(list, func(h mesh.ListenerHost) bool { return slices.Contains(other, h) })
+	}
+	return meet(x.followed[a], x.at[b]) || meet(x.at[a], x.followed[b])
 }
 
 // group makes the tables of HTTPRoutes with hosts in common: either all of them or none.
-func (x *attacher) group(group []*model.HTTPRoute) {
+func (x *attacher) group(group []*model.HTTPRoute, hosts []mesh.KubernetesHost) {
 	var rules []mesh.AttachedRule
 	why := ""
 	for _, r := range group {
 		rules = append(rules, mesh.RulesOf(r)...)
-		why = cmp.Or(why, x.problems[r])
+		why = cmp.Or(why, x.problems[r], x.mixed(r, hosts))
 	}
 	mesh.SortRules(rules, mesh.Order{})
 	var ranked []*rankedRule
+	crowded := false
 	if why == "" {
 		ranked, why = x.rank(rules)
+		crowded = ranked != nil && why != ""
 	}
 	if why != "" {
 		for _, r := range group {
-			x.problems[r] = why
+			x.problems[r], x.crowded[r] = why, crowded
 		}
 		return
 	}
 	for _, r := range group {
-		x.tablesOf(r, ranked)
+		if x.attached[r] != nil {
+			x.tablesOf(r, ranked)
+		}
 	}
+}
+
+// mixed says which HTTPRoutes have rules for the same requests as one, but other hostnames;
+// empty for none. Istio does not sort their rules by what they match.
+func (x *attacher) mixed(r *model.HTTPRoute, hosts []mesh.KubernetesHost) string {
+	for i := range hosts {
+		h := &hosts[i]
+		if !h.Mixed || !slices.Contains(x.followed[r], h.ListenerHost) {
+			continue
+		}
+		var names []string
+		for _, u := range h.Users {
+			names = append(names, u.Object().String())
+		}
+		return fmt.Sprintf("%s have rules for the same requests for %s, but different hostnames or listeners", enumerate(names), h.Domain)
+	}
+	return ""
 }
 
 // tablesOf makes the tables of one HTTPRoute: one for each version with rows of its own, and
@@ -182,8 +236,8 @@ func (x *attacher) tablesOf(r *model.HTTPRoute, ranked []*rankedRule) {
 	x.tables = append(x.tables, p.tables()...)
 }
 
-// nameAll names the tables, and leaves out those that can't have their name or that a proof
-// has rejected.
+// nameAll names the tables, and leaves out those of groups of which one can't have its name or
+// has been rejected by a proof.
 func (x *attacher) nameAll() {
 	claims := make([]wanted, len(x.tables))
 	for i := range x.tables {
@@ -197,31 +251,52 @@ func (x *attacher) nameAll() {
 	for i, name := range uniqueNames(claims, none, foreign) {
 		x.tables[i].Name = name
 	}
-	x.tables = filter(x.tables, func(t route.Table) bool {
-		object := diag.Object{Kind: "HTTPRoute", Namespace: t.Namespace, Name: t.Name}
-		owner := diag.Object{Kind: "HTTPRoute", Namespace: t.Namespace, Name: t.Owner}
-		if why, rejected := x.ix.rejected.Objects[object]; rejected {
-			x.r.add(diag.New(diag.OrdinaryTrafficWouldChange, owner, "%s", why))
-			return false
-		}
-		if x.ix.foreign[object] {
-			x.r.add(diag.New(diag.NameTaken, owner, "HTTPRoute %s exists, and Overrides did not make it", t.Name))
-			return false
-		}
-		return true
-	})
+	for i := range x.tables {
+		x.refuse(&x.tables[i])
+	}
+	x.tables = filter(x.tables, func(t route.Table) bool { return x.problems[x.named[[2]string{t.Namespace, t.Owner}]] == "" })
 	slices.SortFunc(x.tables, func(a, b route.Table) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 }
 
+// refuse notes that a table can't have its name, or that a proof has rejected it. Then the others
+// of its group can't be either: they count on its rows.
+func (x *attacher) refuse(t *route.Table) {
+	object := diag.Object{Kind: "HTTPRoute", Namespace: t.Namespace, Name: t.Name}
+	owner := diag.Object{Kind: "HTTPRoute", Namespace: t.Namespace, Name: t.Owner}
+	problem := ""
+	if why, rejected := x.ix.rejected.Objects[object]; rejected {
+		x.r.add(diag.New(diag.OrdinaryTrafficWouldChange, owner, "%s", why))
+		problem = object.String() + " would change ordinary traffic"
+	} else if x.ix.foreign[object] {
+		x.r.add(diag.New(diag.NameTaken, owner, "HTTPRoute %s exists, and Overrides did not make it", t.Name))
+		problem = object.String() + " exists, and Overrides did not make it"
+	}
+	if problem == "" {
+		return
+	}
+	of := x.named[[2]string{t.Namespace, t.Owner}]
+	for _, group := range x.grouped {
+		if !slices.Contains(group, of) {
+			continue
+		}
+		for _, r := range group {
+			x.problems[r] = cmp.Or(x.problems[r], problem)
+		}
+	}
+}
+
 // reportRoute says of each active Service that an HTTPRoute leads to which overrides its
 // gateways don't follow.
 func (x *attacher) reportRoute(r *model.HTTPRoute) {
-	why := cmp.Or(x.problems[r], x.refused[r])
+	why, code := cmp.Or(x.problems[r], x.refused[r]), diag.GatewayRoutes
+	if x.crowded[r] {
+		code = diag.GatewayTooManyRules
+	}
 	for _, s := range x.activeBackends(r) {
 		if why != "" {
-			x.r.report(s.Service, diag.GatewayRoutes, "%s leads to it from a gateway, which does not follow overrides: %s", r.Object(), why)
+			x.r.report(s.Service, code, "%s leads to it from a gateway, which does not follow overrides: %s", r.Object(), why)
 		}
 		if x.attached[r] == nil || x.problems[r] != "" {
 			continue
@@ -259,21 +334,23 @@ func (x *attacher) activeBackends(r *model.HTTPRoute) []*service {
 
 // reportCost reports hosts with many rows. An ordinary request passes all of them, since an
 // HTTPRoute can't say that a header is absent.
-func (x *attacher) reportCost() {
-	rows := map[string]int{}
+func (x *attacher) reportCost(hosts []mesh.KubernetesHost) {
+	rows := map[mesh.ListenerHost]int{}
 	for i := range x.tables {
 		t := &x.tables[i]
 		n := 0
 		for j := range t.Routes {
 			n += len(t.Routes[j].Matches)
 		}
-		for _, h := range mesh.HostsOf(t.Attached) {
-			rows[fmt.Sprintf("host %s of %s %s/%s", h.Hostname, h.Parent.Kind, h.Parent.Namespace, h.Parent.Name)] += n
+		of := x.named[[2]string{t.Namespace, t.Owner}]
+		for _, h := range x.followed[of] {
+			rows[h] += n
 		}
 	}
-	for _, host := range slices.Sorted(maps.Keys(rows)) {
-		if n := rows[host]; n > manyRoutes {
-			x.r.add(diag.New(diag.TooManyRoutes, diag.Object{}, "%d routes for %s, which ordinary requests pass, too: about %d µs each", n, host, n/40))
+	for i := range hosts {
+		if n, h := rows[hosts[i].ListenerHost], &hosts[i]; n > manyRoutes {
+			x.r.add(diag.New(diag.TooManyRoutes, diag.Object{}, "%d routes for host %s of %s %s/%s, which ordinary requests pass, too: about %d µs each",
+				n, h.Domain, h.Parent.Kind, h.Parent.Namespace, h.Parent.Name, n/40))
 		}
 	}
 }

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/compile/compiletest"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -38,7 +38,7 @@ func TestOverridesAtKubernetesGateways(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		objects := &discover.Objects{Cluster: true}
 		users := drawHTTPRoutes(t, objects)
-		for _, document := range shopWithVersions {
+		for _, document := range append(compiletest.ShopWithVersions(), publicGateway) {
 			decode(t, objects, document)
 		}
 		snapshot, _ := objects.Snapshot(model.DefaultOptions())
@@ -53,10 +53,10 @@ func TestOverridesAtKubernetesGateways(t *testing.T) {
 		}
 		all := append(slices.Clone(users), rowsAt(t, &result, rapid.IntRange(0, 100).Draw(t, "age of ours"))...)
 		for range 20 {
-			request, asked := drawRequest(t)
+			request, asked := compiletest.GatewayRequest(t)
 			for _, host := range []string{"a.example.com", "b.example.com"} {
 				before, after := taken(users, host, request), taken(all, host, request)
-				if want := follow(before, asked); after != want {
+				if want := compiletest.Follow(before, asked); after != want {
 					t.Fatalf("%s %s %v for %s: %q, want %q, which is %q without overrides", request.Method, request.Path, request.Header, host, after, want, before)
 				}
 			}
@@ -64,23 +64,8 @@ func TestOverridesAtKubernetesGateways(t *testing.T) {
 	})
 }
 
-// shopWithVersions is two Services with versions behind Services of their own, and a gateway.
-var shopWithVersions = func() []string {
-	out := []string{`{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": "shop"}, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}`}
-	for _, name := range []string{"cart", "cart-v2", "cart-v3", "web", "web-v2", "media"} {
-		base, version, isolated := strings.Cut(name, "-")
-		note := "{}"
-		if isolated {
-			note = fmt.Sprintf(`{"overrides.mesh/version-of": %q}`, base)
-		} else {
-			version = "v1"
-		}
-		out = append(out,
-			fmt.Sprintf(`{"apiVersion": "v1", "kind": "Service", "metadata": {"name": %q, "namespace": "shop", "annotations": %s}, "spec": {"selector": {"app": %q}, "ports": [{"name": "http", "port": 80}]}}`, name, note, name),
-			fmt.Sprintf(`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": %q, "namespace": "shop", "labels": {"app": %q, "version": %q}}, "spec": {"containers": [{"name": "app", "image": "app"}]}, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}`, name, name, version))
-	}
-	return out
-}()
+// publicGateway has all hosts.
+const publicGateway = `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": "shop"}, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}`
 
 func decode(t *rapid.T, to *discover.Objects, document string) {
 	if found := to.Decode([]byte(document), "shop", diag.Origin{}); len(found) > 0 {
@@ -93,23 +78,11 @@ func drawHTTPRoutes(t *rapid.T, to *discover.Objects) []attachedRule {
 	var out []attachedRule
 	for i := range rapid.IntRange(1, 3).Draw(t, "routes") {
 		hostnames := rapid.SampledFrom([][]string{{"a.example.com"}, {"b.example.com"}, {"a.example.com", "b.example.com"}}).Draw(t, "hostnames")
-		var rules []map[string]any
-		for range rapid.IntRange(1, 4).Draw(t, "rules") {
-			rule := map[string]any{}
-			does := rapid.SampledFrom([]string{"cart", "web", "media", "301"}).Draw(t, "backend")
-			if does == "301" {
-				rule["filters"] = []any{map[string]any{"type": "RequestRedirect", "requestRedirect": map[string]any{"hostname": "www.example.com", "statusCode": 301}}}
-			} else {
-				rule["backendRefs"] = []any{map[string]any{"name": does, "port": 80}}
+		rules, does := compiletest.HTTPRules(t)
+		for j, rule := range rules {
+			for _, match := range rule["matches"].([]any) {
+				out = append(out, attachedRule{hostnames: hostnames, created: 10 * (i + 1), match: readHTTPMatch(match.(map[string]any)), does: does[j]})
 			}
-			var matches []any
-			for range rapid.IntRange(1, 2).Draw(t, "matches") {
-				match, read := drawHTTPMatch(t)
-				matches = append(matches, match)
-				out = append(out, attachedRule{hostnames: hostnames, created: 10 * (i + 1), match: read, does: does})
-			}
-			rule["matches"] = matches
-			rules = append(rules, rule)
 		}
 		text, err := json.Marshal(map[string]any{
 			"apiVersion": istio.GatewayAPIVersion, "kind": "HTTPRoute",
@@ -124,35 +97,24 @@ func drawHTTPRoutes(t *rapid.T, to *discover.Objects) []attachedRule {
 	return out
 }
 
-func drawHTTPMatch(t *rapid.T) (map[string]any, route.Match) {
-	path := rapid.SampledFrom([][2]string{{"PathPrefix", "/"}, {"PathPrefix", "/x"}, {"Exact", "/x"}, {"RegularExpression", "/x.*"}, {"RegularExpression", "/[a-x]"}}).Draw(t, "path")
+func readHTTPMatch(match map[string]any) route.Match {
 	ops := map[string]route.Op{"PathPrefix": route.PathPrefix, "Exact": route.Exact, "RegularExpression": route.Regex}
-	out := map[string]any{"path": map[string]any{"type": path[0], "value": path[1]}}
-	read := route.Match{URI: &route.StringMatch{Op: ops[path[0]], Value: path[1]}}
-	if rapid.Bool().Draw(t, "of a method") {
-		out["method"], read.Method = "POST", &route.StringMatch{Op: route.Exact, Value: "POST"}
+	path := match["path"].(map[string]any)
+	read := route.Match{URI: &route.StringMatch{Op: ops[path["type"].(string)], Value: path["value"].(string)}}
+	if method, of := match["method"].(string); of {
+		read.Method = &route.StringMatch{Op: route.Exact, Value: method}
 	}
-	headers, params := map[string]route.StringMatch{}, map[string]route.StringMatch{}
-	for _, v := range []struct {
-		field, name, kind string
-		op                route.Op
-		to                map[string]route.StringMatch
-	}{
-		{"headers", "x-beta", "Exact", route.Exact, headers}, {"headers", "baggage", "RegularExpression", route.Regex, headers}, {"queryParams", "q", "Exact", route.Exact, params},
-	} {
-		if !rapid.Bool().Draw(t, v.name) {
-			continue
+	values := func(field string) route.Matchers {
+		list, _ := match[field].([]any)
+		out := map[string]route.StringMatch{}
+		for _, v := range list {
+			v := v.(map[string]any)
+			out[v["name"].(string)] = route.StringMatch{Op: ops[v["type"].(string)], Value: v["value"].(string)}
 		}
-		value := "1"
-		if v.op == route.Regex {
-			value = ".*a=.*"
-		}
-		list, _ := out[v.field].([]any)
-		out[v.field] = append(list, map[string]any{"type": v.kind, "name": v.name, "value": value})
-		v.to[v.name] = route.StringMatch{Op: v.op, Value: value}
+		return route.NewMatchers(out)
 	}
-	read.Headers, read.QueryParams = route.NewMatchers(headers), route.NewMatchers(params)
-	return out, read
+	read.Headers, read.QueryParams = values("headers"), values("queryParams")
+	return read
 }
 
 // rowsAt returns the rules of the HTTPRoutes of Overrides.
@@ -189,49 +151,6 @@ func actionOf(t *rapid.T, rule json.RawMessage) string {
 		return "301"
 	}
 	return in.BackendRefs[0].Name
-}
-
-// drawRequest draws a request, and the override that it asks for.
-func drawRequest(t *rapid.T) (*route.Request, string) {
-	asked := rapid.SampledFrom([]string{"", "cart:v2", "cart:v3", "web:v2", "cart:v9;strict", "*:v2", "*:v3", "*:v3;strict", "cart:v1", "nothing:v2", "cart:v9", "cart:v2, *:v3", "cart:v9;strict, *:v2"}).Draw(t, "asked")
-	r := &route.Request{
-		Method: rapid.SampledFrom([]string{"GET", "POST"}).Draw(t, "method"),
-		Path:   rapid.SampledFrom([]string{"/", "/x", "/x/y", "/xy", "/a", "/x?q=1", "/?q=1"}).Draw(t, "path"),
-		Header: map[string][]string{},
-	}
-	if rapid.Bool().Draw(t, "beta") {
-		r.Header["x-beta"] = []string{"1"}
-	}
-	if rapid.Bool().Draw(t, "baggage") {
-		r.Header["baggage"] = []string{"a=1"}
-	}
-	inBaggage := map[string]string{"cart:v2": "override.cart=v2", "web:v2": "override.web=v2", "*:v2": "override=v2"}
-	if text := inBaggage[asked]; text != "" && rapid.Bool().Draw(t, "in baggage") {
-		r.Header["baggage"] = append(r.Header["baggage"], text)
-	} else if asked != "" {
-		r.Header["x-override"] = strings.Split(asked, ", ")
-	}
-	return r, asked
-}
-
-// follow returns what becomes of a request with overrides that would be served by a Service.
-func follow(service, asked string) string {
-	versions := map[string][]string{"cart": {"v2", "v3"}, "web": {"v2"}}
-	for _, set := range []bool{false, true} {
-		for member := range strings.SplitSeq(asked, ", ") {
-			member, parameter, strict := strings.Cut(member, ";")
-			name, version, _ := strings.Cut(member, ":")
-			has := slices.Contains(versions[service], version)
-			switch {
-			case versions[service] == nil || set != (name == "*") || name != "*" && name != service:
-			case has:
-				return service + "-" + version
-			case strict && parameter == "strict" && version != "v1" && name != "*":
-				return "500"
-			}
-		}
-	}
-	return service
 }
 
 // taken returns what the first rule for a host does that a request fits.

@@ -43,7 +43,7 @@ type rankedRule struct {
 }
 
 // rank makes the rows of rules, which are sorted as gateways have them. It says why that
-// is not possible; empty if it is.
+// is not possible; empty if it is. Then the rules are nil unless they are too many.
 func (x *attacher) rank(rules []mesh.AttachedRule) ([]*rankedRule, string) {
 	out := make([]*rankedRule, len(rules))
 	for i := range slices.Backward(rules) {
@@ -67,7 +67,7 @@ func (x *attacher) rank(rules []mesh.AttachedRule) ([]*rankedRule, string) {
 			rows = append(rows, []route.Route{x.forAnyOverride(u)})
 		}
 		if why := u.place(rows, headers); why != "" {
-			return nil, why
+			return out, why
 		}
 	}
 	return out, ""
@@ -81,7 +81,7 @@ func (u *rankedRule) place(tiers [][]route.Route, headers int) string {
 			for k, m := range r.Matches {
 				padded, ok := m.WithHeaders(carrierOf(&m, u.Match), headers)
 				if !ok || len(padded.Headers) > maxHeaders {
-					return fmt.Sprintf("%s has too many rules with headers for one path", u.Object)
+					return fmt.Sprintf("%s has too many rules for the same path: with overrides, a match would have more than %d headers", u.Object, maxHeaders)
 				}
 				r.Matches[k] = padded
 			}

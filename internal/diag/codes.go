@@ -137,6 +137,7 @@ const (
 	// Kubernetes Gateways, and Ingresses.
 	GatewayNeedsService Code = "GatewayNeedsService"
 	GatewayNeedsGrant   Code = "GatewayNeedsGrant"
+	GatewayTooManyRules Code = "GatewayTooManyRules"
 	IngressNotFollowed  Code = "IngressNotFollowed"
 
 	// Printing a preview.

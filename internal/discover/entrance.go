@@ -12,6 +12,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // Route is the trimmed form of an Ingress, or of a route of the Gateway API. It lists
@@ -25,7 +26,8 @@ type Route struct {
 	// Backends are the Services that requests from gateways, or copies of them, go to;
 	// none if it is attached to no gateway.
 	Backends [][2]string
-	// HTTP is an HTTPRoute on gateways with all that decides where it leads; nil for others.
+	// HTTP is an HTTPRoute on gateways with all that decides where it leads, or a GRPCRoute; nil
+	// for others.
 	HTTP *model.HTTPRoute
 }
 
@@ -36,7 +38,8 @@ type gatewayRoute struct {
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
 	Spec struct {
-		ParentRefs []reference `json:"parentRefs"`
+		ParentRefs []parent `json:"parentRefs"`
+		Hostnames  []string `json:"hostnames"`
 		Rules      []struct {
 			Filters     []routeFilter `json:"filters"`
 			BackendRefs []struct {
@@ -45,6 +48,14 @@ type gatewayRoute struct {
 			} `json:"backendRefs"`
 		} `json:"rules"`
 	} `json:"spec"`
+}
+
+// parent is a parent of a route.
+type parent struct {
+	reference
+
+	SectionName string `json:"sectionName"`
+	Port        uint32 `json:"port"`
 }
 
 // reference names an object of any kind. The meaning of a nil Group and an empty Kind
@@ -126,6 +137,30 @@ func (in *gatewayRoute) trimRoute() *Route {
 		}
 	}
 	out.Parents, out.Backends = sortedServices(out.Parents), sortedServices(out.Backends)
+	if in.Kind == "GRPCRoute" {
+		if out.HTTP = in.onGateways(); out.HTTP != nil {
+			out.HTTP.GRPC = true
+		}
+	}
+	return out
+}
+
+// onGateways returns in as an HTTPRoute without rules; nil if it is attached to no Gateway and
+// no ListenerSet.
+func (in *gatewayRoute) onGateways() *model.HTTPRoute {
+	out := &model.HTTPRoute{Namespace: in.Namespace, Name: in.Name, Created: in.CreationTimestamp.Time}
+	out.Attached.Hostnames = in.Spec.Hostnames
+	for i := range in.Spec.ParentRefs {
+		p := &in.Spec.ParentRefs[i]
+		if group, kind := p.as(gatewayGroup, "Gateway"); group == gatewayGroup && (kind == "Gateway" || kind == "ListenerSet") {
+			out.Attached.Parents = append(out.Attached.Parents, route.Parent{
+				Kind: kind, Namespace: cmp.Or(p.Namespace, in.Namespace), Name: p.Name, Section: p.SectionName, Port: p.Port,
+			})
+		}
+	}
+	if len(out.Attached.Parents) == 0 {
+		return nil
+	}
 	return out
 }
 

@@ -9,11 +9,13 @@ import (
 // defaultsOf are the defaults of the definition of HTTPRoutes (v1), by the name of the field
 // that has them. Those of matches are not among them: matches are written in full.
 var defaultsOf = map[string]map[string]any{
-	backendRef:        {"group": "", "kind": "Service", "weight": json.Number("1")},
-	"backendRef":      {"group": "", "kind": "Service"},
-	"requestRedirect": {"statusCode": json.Number("302")},
-	"fraction":        {"denominator": json.Number("100")},
-	"cors":            {"maxAge": json.Number("5")},
+	backendRef:           {"group": "", "kind": "Service", "weight": json.Number("1")},
+	"backendRef":         {"group": "", "kind": "Service"},
+	"requestRedirect":    {"statusCode": json.Number("302")},
+	"fraction":           {"denominator": json.Number("100")},
+	"cors":               {"maxAge": json.Number("5")},
+	"sessionPersistence": {"type": "Cookie"},
+	"cookieConfig":       {"lifetimeType": "Session"},
 }
 
 // backendRef stands for the items of backendRefs.

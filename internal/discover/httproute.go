@@ -22,9 +22,8 @@ import (
 type httpRoute struct {
 	gatewayRoute
 
-	attached route.Attachment
-	rules    []model.HTTPRule
-	unknown  []string
+	rules   []model.HTTPRule
+	unknown []string
 	// document is the object as it was read.
 	document []byte
 }
@@ -32,14 +31,6 @@ type httpRoute struct {
 // httpRouteSpec is the specification of an HTTPRoute with its parts as they are.
 type httpRouteSpec struct {
 	Spec map[string]json.RawMessage `json:"spec"`
-}
-
-// parent is a parent of a route.
-type parent struct {
-	reference
-
-	SectionName string `json:"sectionName"`
-	Port        uint32 `json:"port"`
 }
 
 // httpMatch is a match of an HTTPRoute.
@@ -91,10 +82,7 @@ func (x *httpRoute) readSpec(spec map[string]json.RawMessage) error {
 	for _, key := range slices.Sorted(maps.Keys(spec)) {
 		var err error
 		switch key {
-		case "parentRefs":
-			err = x.readParents(spec[key])
-		case "hostnames":
-			err = read(spec[key], &x.attached.Hostnames)
+		case "parentRefs", "hostnames": // which every route has
 		case "rules":
 			err = read(spec[key], &rules)
 		default:
@@ -110,22 +98,6 @@ func (x *httpRoute) readSpec(spec map[string]json.RawMessage) error {
 	for i, in := range rules {
 		if err := x.readRule(in, fmt.Sprintf("spec.rules[%d]", i)); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// readParents reads the parents that are Gateways or ListenerSets. Their namespace may be that
-// of the object, which need not be known yet.
-func (x *httpRoute) readParents(raw json.RawMessage) error {
-	var parents []parent
-	if err := read(raw, &parents); err != nil {
-		return err
-	}
-	for i := range parents {
-		p := &parents[i]
-		if group, kind := p.as(gatewayGroup, "Gateway"); group == gatewayGroup && (kind == "Gateway" || kind == "ListenerSet") {
-			x.attached.Parents = append(x.attached.Parents, route.Parent{Kind: kind, Namespace: p.Namespace, Name: p.Name, Section: p.SectionName, Port: p.Port})
 		}
 	}
 	return nil
@@ -279,17 +251,10 @@ func (x *httpRoute) trimHTTPRoute() Object {
 		return &OwnRoute{Meta: metaOf(x), Labels: x.Labels, JSON: bytes.Clone(x.document)}
 	}
 	out := x.trimRoute()
-	if len(x.attached.Parents) == 0 {
+	if out.HTTP = x.onGateways(); out.HTTP == nil {
 		return out
 	}
-	out.HTTP = &model.HTTPRoute{
-		Namespace: x.Namespace, Name: x.Name, Created: x.CreationTimestamp.Time,
-		Attached: route.Attachment{Hostnames: x.attached.Hostnames}, Unknown: x.unknown,
-	}
-	for _, p := range x.attached.Parents {
-		p.Namespace = cmp.Or(p.Namespace, x.Namespace)
-		out.HTTP.Attached.Parents = append(out.HTTP.Attached.Parents, p)
-	}
+	out.HTTP.Unknown = x.unknown
 	for _, r := range x.rules {
 		r.Backends = slices.Clone(r.Backends)
 		for i := range r.Backends {

@@ -29,9 +29,20 @@ type kubernetesGateway struct {
 }
 
 type gatewayListener struct {
-	Name     string `json:"name"`
-	Port     uint32 `json:"port"`
-	Hostname string `json:"hostname"`
+	Name          string `json:"name"`
+	Port          uint32 `json:"port"`
+	Protocol      string `json:"protocol"`
+	Hostname      string `json:"hostname"`
+	AllowedRoutes struct {
+		Kinds []struct {
+			Group *string `json:"group"`
+			Kind  string  `json:"kind"`
+		} `json:"kinds"`
+		Namespaces struct {
+			From     string                `json:"from"`
+			Selector *metav1.LabelSelector `json:"selector"`
+		} `json:"namespaces"`
+	} `json:"allowedRoutes"`
 }
 
 // listenerSet is the fields of a ListenerSet that are read.
@@ -93,13 +104,20 @@ type gatewayPartSource interface{ trim() *GatewayPart }
 func (in *kubernetesGateway) trim() *GatewayPart {
 	g := &model.KubernetesGateway{Namespace: in.Namespace, Name: in.Name, Class: in.Spec.GatewayClassName, Pods: in.Namespace}
 	for _, a := range in.Spec.Addresses {
-		if host := strings.Split(a.Value, "."); (a.Type == "" || a.Type == "Hostname") && len(host) > 1 {
-			g.Pods = host[1]
-			break
+		if a.Type != "" && a.Type != "Hostname" {
+			continue
 		}
+		host := append(strings.Split(a.Value, "."), in.Namespace)
+		if len(host) > 2 && len(g.Services) == 0 {
+			g.Pods = host[1]
+		}
+		g.Services = append(g.Services, host[0]+"."+host[1])
+	}
+	if len(g.Services) == 0 {
+		g.Services = []string{in.Name + "-" + in.Spec.GatewayClassName + "." + in.Namespace} // which Istio makes
 	}
 	for _, l := range in.Spec.Listeners {
-		g.Listeners = append(g.Listeners, listenerOf(l, [2]string{}))
+		g.Listeners = append(g.Listeners, listenerOf(l, [2]string{}, in.Namespace))
 	}
 	out := &GatewayPart{Meta: metaOf(in), Kind: diag.KubernetesGateway, Gateway: g, Notes: map[string]string{}}
 	for key, value := range in.Annotations {
@@ -110,14 +128,40 @@ func (in *kubernetesGateway) trim() *GatewayPart {
 	return out
 }
 
-func listenerOf(l gatewayListener, set [2]string) model.Listener {
-	return model.Listener{Set: set, Name: l.Name, Port: l.Port, Hostname: l.Hostname}
+// listenerOf returns a listener of an object in a namespace.
+func listenerOf(l gatewayListener, set [2]string, namespace string) model.Listener {
+	out := model.Listener{Set: set, Name: l.Name, Port: l.Port, Protocol: l.Protocol, Hostname: l.Hostname, Namespaces: l.namespaces(namespace)}
+	for _, k := range l.AllowedRoutes.Kinds {
+		if k.Group == nil || *k.Group == gatewayGroup {
+			out.Kinds = append(out.Kinds, k.Kind)
+		} else {
+			out.Kinds = append(out.Kinds, *k.Group+"/"+k.Kind)
+		}
+	}
+	return out
+}
+
+// namespaces are those whose routes a listener of an object in a namespace admits
+// (pilot/pkg/config/kube/gateway: namespacesFromSelector).
+func (l *gatewayListener) namespaces(own string) model.NamespaceSelector {
+	in := l.AllowedRoutes.Namespaces
+	switch {
+	case in.From == "" || in.From == "Same":
+		return namespacesNamed(own)
+	case in.From == "All" || in.Selector == nil:
+		return model.NamespaceSelector{All: true}
+	}
+	out, err := selectorOf(in.Selector)
+	if err != nil {
+		return model.NamespaceSelector{}
+	}
+	return out
 }
 
 func (in *listenerSet) trim() *GatewayPart {
 	out := &GatewayPart{Meta: metaOf(in), Kind: "ListenerSet", Of: [2]string{cmp.Or(in.Spec.ParentRef.Namespace, in.Namespace), in.Spec.ParentRef.Name}}
 	for _, l := range in.Spec.Listeners {
-		out.Set = append(out.Set, listenerOf(l, [2]string{in.Namespace, in.Name}))
+		out.Set = append(out.Set, listenerOf(l, [2]string{in.Namespace, in.Name}, in.Namespace))
 	}
 	return out
 }

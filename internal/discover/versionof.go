@@ -60,10 +60,10 @@ func readVersionOf(s *model.Service, value string) error {
 
 // readPreviewNamespaces reads the namespaces that isolated versions may be in: names, or "*"
 // for all.
-func readPreviewNamespaces(out **model.PreviewNamespaces, value string) error {
+func readPreviewNamespaces(out **model.NamespaceSelector, value string) error {
 	names := split(value)
 	if slices.Contains(names, "*") {
-		*out = &model.PreviewNamespaces{All: true}
+		*out = &model.NamespaceSelector{All: true}
 		return nil
 	}
 	for _, n := range names {
@@ -71,15 +71,20 @@ func readPreviewNamespaces(out **model.PreviewNamespaces, value string) error {
 			return err
 		}
 	}
-	*out = &model.PreviewNamespaces{}
+	*out = &model.NamespaceSelector{}
 	if len(names) > 0 {
-		(*out).Selector = []model.Requirement{{Key: model.NamespaceNameLabel, Operator: string(metav1.LabelSelectorOpIn), Values: names}}
+		**out = namespacesNamed(names...)
 	}
 	return nil
 }
 
+// namespacesNamed selects namespaces by their names.
+func namespacesNamed(names ...string) model.NamespaceSelector {
+	return model.NamespaceSelector{Selector: []model.Requirement{{Key: model.NamespaceNameLabel, Operator: string(metav1.LabelSelectorOpIn), Values: names}}}
+}
+
 // readPreviews reads the same in an OverridePolicy.
-func readPreviews(out **model.PreviewNamespaces, in *v1alpha1.Previews) error {
+func readPreviews(out **model.NamespaceSelector, in *v1alpha1.Previews) error {
 	if in == nil {
 		return nil
 	}
@@ -89,31 +94,35 @@ func readPreviews(out **model.PreviewNamespaces, in *v1alpha1.Previews) error {
 	}
 	switch from {
 	case v1alpha1.FromNamespacesSame:
-		*out = &model.PreviewNamespaces{}
+		*out = &model.NamespaceSelector{}
 	case v1alpha1.FromNamespacesAll:
-		*out = &model.PreviewNamespaces{All: true}
+		*out = &model.NamespaceSelector{All: true}
 	case v1alpha1.FromNamespacesSelector:
-		if _, err := metav1.LabelSelectorAsSelector(selector); err != nil {
+		namespaces, err := selectorOf(selector)
+		if err != nil {
 			return fmt.Errorf("namespaces.selector: %w", err)
 		}
-		requirements := requirementsOf(selector)
-		*out = &model.PreviewNamespaces{All: len(requirements) == 0, Selector: requirements}
+		*out = &namespaces
 	default:
 		return fmt.Errorf("namespaces.from: write All, Selector or Same, not %q", from)
 	}
 	return nil
 }
 
-// requirementsOf lists the requirements of a valid selector.
-func requirementsOf(in *metav1.LabelSelector) []model.Requirement {
-	var out []model.Requirement
+// selectorOf reads a selector of namespaces. An empty one selects all.
+func selectorOf(in *metav1.LabelSelector) (model.NamespaceSelector, error) {
+	if _, err := metav1.LabelSelectorAsSelector(in); err != nil {
+		return model.NamespaceSelector{}, err
+	}
+	var out model.NamespaceSelector
 	for _, key := range slices.Sorted(maps.Keys(in.MatchLabels)) {
-		out = append(out, model.Requirement{Key: key, Operator: string(metav1.LabelSelectorOpIn), Values: []string{in.MatchLabels[key]}})
+		out.Selector = append(out.Selector, model.Requirement{Key: key, Operator: string(metav1.LabelSelectorOpIn), Values: []string{in.MatchLabels[key]}})
 	}
 	for _, e := range in.MatchExpressions {
-		out = append(out, model.Requirement{Key: e.Key, Operator: string(e.Operator), Values: e.Values})
+		out.Selector = append(out.Selector, model.Requirement{Key: e.Key, Operator: string(e.Operator), Values: e.Values})
 	}
-	return out
+	out.All = len(out.Selector) == 0
+	return out, nil
 }
 
 // namespaceLabels are the labels of the namespaces that were read.

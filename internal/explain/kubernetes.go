@@ -32,11 +32,11 @@ func (r *meshRouting) kubernetesHost(name string) *kubernetesHost {
 	var hosts []mesh.VirtualHost
 	found := r.mesh.KubernetesHosts(r.ours, mesh.Order{OursLast: true})
 	for i := range found {
-		hosts = append(hosts, mesh.VirtualHost{Domains: []string{strings.ToLower(found[i].Hostname)}})
+		hosts = append(hosts, mesh.VirtualHost{Domains: []string{found[i].Domain}})
 	}
 	var out *kubernetesHost
 	if h := mesh.Lookup(hosts, name); h != nil {
-		at := slices.IndexFunc(found, func(k mesh.KubernetesHost) bool { return strings.EqualFold(k.Hostname, h.Domains[0]) })
+		at := slices.IndexFunc(found, func(k mesh.KubernetesHost) bool { return k.Domain == h.Domains[0] })
 		out = r.readHost(&found[at])
 	}
 	r.kubernetes[name] = out

@@ -119,7 +119,7 @@ func (x *index) overlap(wildcard, host Tie) bool {
 	switch {
 	case host.Kind != wildcard.Kind:
 		return false
-	case host.Kind == gatewayKind:
+	case host.Kind == gatewayKind, host.Kind == kubernetesKind:
 		return mesh.Overlap(wildcard.Name, host.Name)
 	}
 	return slices.ContainsFunc(domains(host.Name, x.options.ClusterDomain), func(d string) bool { return mesh.Overlap(wildcard.Name, d) })
@@ -288,11 +288,19 @@ func (t *ties) leadsTo(v *discover.VirtualService) {
 	}
 }
 
-// ofHTTPRoute adds the hosts of an HTTPRoute at Kubernetes Gateways, which are compared as they
-// are written, and the HTTPRoutes whose objects may have names like those for this one.
+// ofHTTPRoute adds the hosts of an HTTPRoute or GRPCRoute at Kubernetes Gateways, and the
+// HTTPRoutes whose objects may have names like those for this one. Gateways don't count: those
+// of several may have the same pods.
 func (t *ties) ofHTTPRoute(r *model.HTTPRoute) {
-	for _, h := range mesh.HostsOf(&r.Attached) {
-		t.add(kubernetesKind, h.Parent.Namespace, strings.Join([]string{h.Parent.Kind, h.Parent.Name, h.Hostname}, "/"))
+	for _, host := range mesh.HostnamesOf(&r.Attached) {
+		tie := Tie{Kind: kubernetesKind, Name: strings.ToLower(host)}
+		if strings.HasPrefix(host, "*") {
+			t.wildcards = append(t.wildcards, tie)
+		}
+		t.names = append(t.names, tie)
+	}
+	if r.GRPC {
+		return
 	}
 	base := r.Name
 	for range 2 { // the parts of NAME.SERVICE.N

@@ -224,23 +224,31 @@ func httpRouteWithoutRows(of Object, keep func(row string) bool) ([]byte, error)
 }
 
 // httpRouteProblem says why an API server or Istio would refuse the HTTPRoute of a table, or
-// proxies its patterns: nothing else checks those. It is empty if nobody would.
+// proxies its patterns. It is empty if nobody would.
 func httpRouteProblem(t *route.Table) string {
 	for i := range t.Routes {
 		for j := range t.Routes[i].Matches {
-			m := &t.Routes[i].Matches[j]
-			for _, list := range []route.Matchers{m.Headers, m.QueryParams} {
-				for _, v := range list {
-					if why := patternProblem(v.StringMatch); why != "" {
-						return fmt.Sprintf("row %s, %s: %s", t.Routes[i].Name, v.Name, why)
-					}
-				}
+			if why := PatternProblem(&t.Routes[i].Matches[j]); why != "" {
+				return fmt.Sprintf("row %s, %s", t.Routes[i].Name, why)
 			}
-			if m.URI != nil {
-				if why := patternProblem(*m.URI); why != "" {
-					return fmt.Sprintf("row %s, path: %s", t.Routes[i].Name, why)
-				}
+		}
+	}
+	return ""
+}
+
+// PatternProblem says which pattern of a match of an HTTPRoute proxies would refuse: nothing
+// else checks them. It is empty if they refuse none.
+func PatternProblem(m *route.Match) string {
+	for _, list := range []route.Matchers{m.Headers, m.QueryParams} {
+		for _, v := range list {
+			if why := patternProblem(v.StringMatch); why != "" {
+				return v.Name + ": " + why
 			}
+		}
+	}
+	if m.URI != nil {
+		if why := patternProblem(*m.URI); why != "" {
+			return "path: " + why
 		}
 	}
 	return ""

@@ -19,11 +19,12 @@
 //	virtualhost.go     virtual hosts: the answer
 //	gateway.go         … and those of gateways
 //	server.go          … on the servers of Gateways
-//	httproute.go       … and the rules of HTTPRoutes at Kubernetes Gateways
+//	listener.go        … on the listeners of Kubernetes Gateways
+//	httproute.go       … and the rules of HTTPRoutes there
 //	hash.go            consistent hashes, and the retries of a route that says nothing of them
 //
-// Waypoints are not described. Of Kubernetes Gateways only the order of rules is, not their
-// listeners.
+// Waypoints are not described, nor listeners of Kubernetes Gateways that Istio drops for a
+// conflict with another one, or without a certificate: they count as if they were there.
 //
 // Where the age of an object is not known (manifests have none), the order of
 // objects is not known either: [Order] says which one is assumed, and what is to

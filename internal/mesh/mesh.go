@@ -24,7 +24,9 @@ type Mesh struct {
 	onGateways sourceIndex
 	// gateways are by full name.
 	gateways map[string]*model.Gateway
-	rules    ruleIndex
+	// podsOf names the pods of each Kubernetes Gateway.
+	podsOf map[*model.KubernetesGateway]string
+	rules  ruleIndex
 	// sidecars are by namespace, in istiod's order; in reverse order if ages are not
 	// known.
 	sidecars, sidecarsReversed map[string][]*model.Sidecar
@@ -50,6 +52,7 @@ func New(snapshot *model.Snapshot) *Mesh {
 	m.indexServices()
 	m.indexVirtualServices()
 	m.indexGateways()
+	m.indexKubernetesGateways()
 	m.indexRules()
 	m.indexSidecars()
 	m.leading = leading(m.sources.all)

@@ -9,8 +9,11 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// HTTPRoute is an HTTPRoute of a user's that is attached to Kubernetes Gateways.
+// HTTPRoute is an HTTPRoute of a user's that is attached to Kubernetes Gateways, or a
+// GRPCRoute: Istio has the rules of both in the same lists.
 type HTTPRoute struct {
+	// GRPC is set for a GRPCRoute, whose rules are not read.
+	GRPC            bool
 	Namespace, Name string
 	Origin          diag.Origin
 	// Created is the creation time; zero if it is not known.
@@ -24,7 +27,15 @@ type HTTPRoute struct {
 
 // Object returns the name of r for diagnostics.
 func (r *HTTPRoute) Object() diag.Object {
-	return diag.Object{Kind: "HTTPRoute", Namespace: r.Namespace, Name: r.Name}
+	return diag.Object{Kind: r.Kind(), Namespace: r.Namespace, Name: r.Name}
+}
+
+// Kind is "HTTPRoute" or "GRPCRoute".
+func (r *HTTPRoute) Kind() string {
+	if r.GRPC {
+		return "GRPCRoute"
+	}
+	return "HTTPRoute"
 }
 
 // HTTPRule is a rule of an HTTPRoute, with the defaults of its definition filled in.
@@ -59,8 +70,10 @@ type KubernetesGateway struct {
 	// Class is the name of its GatewayClass, and Controller the controller of that class;
 	// empty if the class is not known.
 	Class, Controller string
-	// Pods is the namespace of its pods.
-	Pods string
+	// Pods is the namespace of its pods, and Services are those that select them, as "NAME.NAMESPACE":
+	// Gateways with a Service in common have their listeners at the same pods.
+	Pods     string
+	Services []string
 	// Ignored says what keeps it from following overrides; empty for nothing.
 	Ignored string
 	// Listeners are its own, and those of the ListenerSets that are attached to it.
@@ -87,7 +100,13 @@ type Listener struct {
 	Set      [2]string
 	Name     string
 	Port     uint32
+	Protocol string
+	// Hostname is empty for every host.
 	Hostname string
+	// Kinds are the kinds of routes that it admits; nil for those of its protocol. Namespaces
+	// are those of the routes.
+	Kinds      []string
+	Namespaces NamespaceSelector
 }
 
 // Grant permits HTTPRoutes of a namespace to lead to Services of another one: a

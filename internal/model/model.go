@@ -42,8 +42,8 @@ type Snapshot struct {
 	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose
 	// policies may be for these; "*" stands for all.
 	PermittedPolicies map[string][]string
-	// HTTPRoutes are those on gateways, KubernetesGateways the gateways, and Grants what lets
-	// routes lead to other namespaces.
+	// HTTPRoutes are those on gateways, and GRPCRoutes; KubernetesGateways are the gateways, and
+	// Grants what lets routes lead to other namespaces.
 	HTTPRoutes         []HTTPRoute
 	KubernetesGateways []KubernetesGateway
 	Grants             []Grant

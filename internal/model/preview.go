@@ -27,12 +27,12 @@ func (s *Service) BaseText() string {
 	return s.VersionOf
 }
 
-// PreviewNamespaces says which other namespaces may have isolated versions of a Service.
-// The zero value says that none may.
-type PreviewNamespaces struct {
-	// All is set if all namespaces may.
+// NamespaceSelector says which namespaces something is permitted to: isolated versions of a
+// Service, or routes at a listener. The zero value permits none.
+type NamespaceSelector struct {
+	// All is set if all are permitted.
 	All bool
-	// Selector selects those that may by their labels: all of its requirements have to be met.
+	// Selector selects those that are by their labels: all of its requirements have to be met.
 	// It is empty for none.
 	Selector []Requirement
 }
@@ -49,9 +49,9 @@ type Requirement struct {
 // and nobody can change it.
 const NamespaceNameLabel = "kubernetes.io/metadata.name"
 
-// Permits reports whether a namespace may have isolated versions. The labels are nil if they
-// are not known; then known is false if they decide.
-func (p *PreviewNamespaces) Permits(namespace string, labels map[string]string) (permitted, known bool) {
+// Permits reports whether a namespace is permitted. The labels are nil if they are not known;
+// then known is false if they decide.
+func (p *NamespaceSelector) Permits(namespace string, labels map[string]string) (permitted, known bool) {
 	switch {
 	case p == nil || !p.All && len(p.Selector) == 0:
 		return false, true

@@ -11,17 +11,17 @@ func TestPermits(t *testing.T) {
 	one := func(key, operator string, values ...string) model.Requirement {
 		return model.Requirement{Key: key, Operator: operator, Values: values}
 	}
-	selector := func(r ...model.Requirement) *model.PreviewNamespaces { return &model.PreviewNamespaces{Selector: r} }
+	selector := func(r ...model.Requirement) *model.NamespaceSelector { return &model.NamespaceSelector{Selector: r} }
 	team := map[string]string{"team": "shop"}
 	for _, test := range []struct {
 		name             string
-		p                *model.PreviewNamespaces
+		p                *model.NamespaceSelector
 		labels           map[string]string
 		permitted, known bool
 	}{
 		{"not set", nil, team, false, true},
-		{"none", &model.PreviewNamespaces{}, team, false, true},
-		{"all", &model.PreviewNamespaces{All: true}, nil, true, true},
+		{"none", &model.NamespaceSelector{}, team, false, true},
+		{"all", &model.NamespaceSelector{All: true}, nil, true, true},
 		{"in", selector(one("team", "In", "web", "shop")), team, true, true},
 		{"in others", selector(one("team", "In", "web")), team, false, true},
 		{"in, without the label", selector(one("team", "In", "")), map[string]string{}, false, true},

@@ -31,7 +31,7 @@ type Settings struct {
 	Strict           StrictMode
 	// Previews says which other namespaces isolated versions may be in; nil if it is not set,
 	// and for none.
-	Previews *PreviewNamespaces
+	Previews *NamespaceSelector
 }
 
 // Policy is an OverridePolicy.

@@ -17,6 +17,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
 )
 
 // rules returns the rules of the operator's roles in a manifest.
@@ -127,7 +128,10 @@ func TestKept(t *testing.T) {
 				object("gateway.networking.k8s.io/v1", "GRPCRoute", "1", backend, nil),
 				object("gateway.networking.k8s.io/v1", "GRPCRoute", "2", backend, map[string]any{"parents": []any{}}),
 			},
-			&discover.Route{Meta: discover.Meta{Namespace: "shop", Name: "istio"}, Kind: "GRPCRoute", Backends: services}, true,
+			&discover.Route{
+				Meta: discover.Meta{Namespace: "shop", Name: "istio"}, Kind: "GRPCRoute", Backends: services,
+				HTTP: &model.HTTPRoute{GRPC: true, Namespace: "shop", Name: "istio", Attached: route.Attachment{Parents: []route.Parent{{Kind: "Gateway", Namespace: "shop", Name: "g"}}}},
+			}, true,
 		},
 		"a WorkloadEntry that no Service can select": {
 			[2]any{

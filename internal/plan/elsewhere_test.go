@@ -22,7 +22,7 @@ func preview(in string) model.Service {
 func TestFlappingElsewhere(t *testing.T) {
 	t.Parallel()
 	w := start()
-	w.settings.Previews = &model.PreviewNamespaces{Selector: []model.Requirement{{Key: model.NamespaceNameLabel, Operator: "In", Values: []string{"pr-1"}}}}
+	w.settings.Previews = &model.NamespaceSelector{Selector: []model.Requirement{{Key: model.NamespaceNameLabel, Operator: "In", Values: []string{"pr-1"}}}}
 	w.isolated = []model.Service{preview("pr-1"), preview("pr-2")}
 	w.run(t, 4*bound)
 	x := &w.isolated[0].Backends[0]

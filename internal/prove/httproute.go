@@ -39,13 +39,26 @@ func (c *checker) httpRoutes() {
 	before := c.mesh.KubernetesHosts(nil, mesh.Order{})
 	for _, order := range mesh.Orders(true) {
 		for i, now := range c.mesh.KubernetesHosts(c.ours, order) {
-			if i >= len(before) || before[i].Parent != now.Parent || before[i].Hostname != now.Hostname {
+			if i >= len(before) || before[i].ListenerHost != now.ListenerHost {
 				c.failHost(&now, "no HTTPRoute of a user's is for this host")
 				return
 			}
+			c.order(&now)
 			for _, kind := range []attachedRequest{withoutOverride, otherInHeader, otherInBaggage} {
 				c.attachedHost(&before[i], &now, kind)
 			}
+		}
+	}
+}
+
+// order proves that the rules of a host with rows are in the order of what they match.
+func (c *checker) order(h *mesh.KubernetesHost) {
+	if h.Mixed {
+		c.failHost(h, "HTTPRoutes with other hostnames have rules for the same requests, and their ages decide")
+	}
+	for _, u := range h.Users {
+		if u.GRPC {
+			c.failHost(h, "%s has rules for the same host", u.Object())
 		}
 	}
 }
@@ -54,7 +67,7 @@ func (c *checker) httpRoutes() {
 // that gateways have what its rows lead to.
 func (c *checker) attachment(t *route.Table) {
 	like := slices.ContainsFunc(c.snapshot.HTTPRoutes, func(r model.HTTPRoute) bool {
-		return r.Namespace == t.Namespace && slices.Equal(r.Attached.Hostnames, t.Attached.Hostnames) &&
+		return !r.GRPC && r.Namespace == t.Namespace && slices.Equal(r.Attached.Hostnames, t.Attached.Hostnames) &&
 			!slices.ContainsFunc(t.Attached.Parents, func(p route.Parent) bool { return !slices.Contains(r.Attached.Parents, p) })
 	})
 	if !like {
@@ -110,10 +123,11 @@ func (c *checker) leadsTo(t *route.Table, r *route.Route, d *route.Destination) 
 	return c.mesh.FQDN(b.Name, namespace) == d.Host && b.Port == d.Port && d.Subset == ""
 }
 
-// attachedStep is a rule that a kind of request may take.
+// attachedStep is a rule that a kind of request may take, and what it matches of these.
 type attachedStep struct {
-	text string
-	rule *mesh.AttachedRule
+	match *route.Match
+	text  string
+	rule  *mesh.AttachedRule
 }
 
 // attachedHost compares the rules that a kind of request may take, path by path.
@@ -150,7 +164,7 @@ func (c *checker) attachedSteps(h *mesh.KubernetesHost, kind attachedRequest) ma
 		m := *r.Match
 		m.Headers = headers
 		path := pathOf(&m)
-		if s := (attachedStep{text(&m, nil), r}); !seen[path+s.text] {
+		if s := (attachedStep{&m, text(&m, nil), r}); !seen[path+s.text] {
 			seen[path+s.text] = true
 			out[path] = append(out[path], s)
 		}
@@ -198,18 +212,31 @@ func (c *checker) withoutCarrier(m *route.Match, kind attachedRequest) (route.Ma
 	return rest, requires == withoutOverride || requires == kind
 }
 
-// sameSteps describes how two lists of rules differ; empty if they don't.
+// sameSteps describes how two lists of rules differ; empty if they don't. Rules that no request
+// fits both of may change places.
 func sameSteps(before, after []attachedStep) string {
-	for i := range max(len(before), len(after)) {
+	at := map[string]int{}
+	for i := range before {
+		at[before[i].text] = i
+	}
+	for i := range after {
+		name := attachedName(after[i].rule)
+		was, known := at[after[i].text]
 		switch {
-		case i >= len(after):
+		case !known:
+			return name + " would take them"
+		case !sameUsersRule(before[was].rule, after[i].rule):
+			return fmt.Sprintf("%s is not the rule of %s", name, before[was].rule.Object)
+		}
+		for _, earlier := range after[:i] {
+			if at[earlier.text] > was && mesh.Compete(earlier.match, after[i].match) {
+				return fmt.Sprintf("%s would come before a rule of %s", attachedName(earlier.rule), before[was].rule.Object)
+			}
+		}
+	}
+	for i := range before {
+		if !slices.ContainsFunc(after, func(s attachedStep) bool { return s.text == before[i].text }) {
 			return fmt.Sprintf("a rule of %s is missing", before[i].rule.Object)
-		case i >= len(before):
-			return fmt.Sprintf("%s would take them", attachedName(after[i].rule))
-		case before[i].text != after[i].text:
-			return fmt.Sprintf("%s would come before a rule of %s", attachedName(after[i].rule), before[i].rule.Object)
-		case !sameUsersRule(before[i].rule, after[i].rule):
-			return fmt.Sprintf("%s is not the rule of %s", attachedName(after[i].rule), before[i].rule.Object)
 		}
 	}
 	return ""
@@ -257,7 +284,7 @@ func (c *checker) failHost(h *mesh.KubernetesHost, format string, args ...any) {
 		if r := &h.Rules[i]; r.Row != nil && !failed[r.Object] {
 			failed[r.Object] = true
 			c.report.Failures = append(c.report.Failures, Failure{
-				Object: r.Object, Callers: fmt.Sprintf("requests for %s at %s %s/%s", h.Hostname, h.Parent.Kind, h.Parent.Namespace, h.Parent.Name),
+				Object: r.Object, Callers: fmt.Sprintf("requests for %s at %s %s/%s", h.Domain, h.Parent.Kind, h.Parent.Namespace, h.Parent.Name),
 				Change: fmt.Sprintf(format, args...),
 			})
 		}

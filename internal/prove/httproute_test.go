@@ -73,7 +73,15 @@ func TestHTTPRoutes(t *testing.T) {
 			func(tables []route.Table) {
 				m := &row(tables, "released").Matches[0]
 				m.Headers = slices.DeleteFunc(slices.Clone(m.Headers), func(h route.Matcher) bool { return h.Name == "x-beta" })
-			}, "would come before a rule of HTTPRoute shop/front",
+			}, "row released#1 of HTTPRoute shop/front-overrides is not the rule of HTTPRoute shop/front",
+		},
+		"a copy of a rule before one that competes": {
+			func(tables []route.Table) {
+				r := row(tables, "released")
+				r.Matches, r.Rule = r.Matches[:1], json.RawMessage(`{"backendRefs":[{"group":"","kind":"Service","name":"web","port":80,"weight":1}]}`)
+				m := &r.Matches[0]
+				m.Headers = slices.DeleteFunc(slices.Clone(m.Headers), func(h route.Matcher) bool { return h.Name == "x-beta" })
+			}, "header: row released#1 of HTTPRoute shop/front-overrides would come before a rule of HTTPRoute shop/front",
 		},
 		"a host of nobody": {
 			func(tables []route.Table) { attached(tables).Hostnames = []string{"other.example.com"} }, "no HTTPRoute of a user's has these parents and hostnames",
@@ -100,6 +108,37 @@ func TestHTTPRoutes(t *testing.T) {
 				found += f.String() + "\n"
 			}
 			if !strings.Contains(found, test.want) || (test.want == "") != (found == "") {
+				t.Errorf("it finds %q, want %q", found, test.want)
+			}
+		})
+	}
+}
+
+// TestRoutesBeside: HTTPRoutes of Overrides have no place at a host where the rules of other routes
+// are in no order that follows from what they match.
+func TestRoutesBeside(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*model.HTTPRoute)
+		want   string
+	}{
+		"a hostname that meets theirs at a listener": {func(r *model.HTTPRoute) { r.Attached.Hostnames = []string{"*.example.com"} }, "HTTPRoutes with other hostnames have rules for the same requests"},
+		"a GRPCRoute": {func(r *model.HTTPRoute) { r.GRPC, r.Rules = true, nil }, "GRPCRoute shop/other has rules for the same host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			snapshot := atKubernetesGateway(t)
+			snapshot.KubernetesGateways[0].Listeners[0].Hostname = "shop.example.com"
+			result := compile.Compile(snapshot)
+			other := snapshot.HTTPRoutes[0]
+			other.Name = "other"
+			test.change(&other)
+			snapshot.HTTPRoutes = append(snapshot.HTTPRoutes, other)
+			found := ""
+			for _, f := range prove.Check(snapshot, &result).Failures {
+				found += f.String() + "\n"
+			}
+			if !strings.Contains(found, test.want) {
 				t.Errorf("it finds %q, want %q", found, test.want)
 			}
 		})

@@ -76,18 +76,18 @@ func (d *draw) preview() model.Service {
 }
 
 // previewNamespaces draws which namespaces may have previews.
-func (d *draw) previewNamespaces() *model.PreviewNamespaces {
+func (d *draw) previewNamespaces() *model.NamespaceSelector {
 	in := func(key string, values ...string) model.Requirement {
 		return model.Requirement{Key: key, Operator: string(metav1.LabelSelectorOpIn), Values: values}
 	}
-	return pick(d, "namespaces of previews", &model.PreviewNamespaces{All: true}, &model.PreviewNamespaces{},
-		&model.PreviewNamespaces{Selector: []model.Requirement{in(model.NamespaceNameLabel, "pr-1", "lab")}},
-		&model.PreviewNamespaces{Selector: []model.Requirement{in("team", "shop"), {Key: "locked", Operator: string(metav1.LabelSelectorOpDoesNotExist)}}})
+	return pick(d, "namespaces of previews", &model.NamespaceSelector{All: true}, &model.NamespaceSelector{},
+		&model.NamespaceSelector{Selector: []model.Requirement{in(model.NamespaceNameLabel, "pr-1", "lab")}},
+		&model.NamespaceSelector{Selector: []model.Requirement{in("team", "shop"), {Key: "locked", Operator: string(metav1.LabelSelectorOpDoesNotExist)}}})
 }
 
 // previewsAnnotation is what the annotation of a Service says; false if only a policy can say
 // it.
-func previewsAnnotation(p *model.PreviewNamespaces) (string, bool) {
+func previewsAnnotation(p *model.NamespaceSelector) (string, bool) {
 	switch {
 	case p == nil:
 		return "", false
@@ -104,7 +104,7 @@ func previewsAnnotation(p *model.PreviewNamespaces) (string, bool) {
 // policies are the OverridePolicies: those drawn, and those for what annotations can't say.
 func policies(s *model.Snapshot) []any {
 	var out []any
-	add := func(namespace, name string, services []string, p *model.PreviewNamespaces) {
+	add := func(namespace, name string, services []string, p *model.NamespaceSelector) {
 		var targets []object
 		for _, name := range services {
 			targets = append(targets, object{"kind": "Service", "name": name})
@@ -126,7 +126,7 @@ func policies(s *model.Snapshot) []any {
 	return out
 }
 
-func fromNamespaces(p *model.PreviewNamespaces) object {
+func fromNamespaces(p *model.NamespaceSelector) object {
 	switch {
 	case p.All:
 		return object{"from": "All"}

@@ -172,14 +172,14 @@ var visibilityShapes = []occurrence{
 	{compiletest.Ages, "as old", aged(func(c int) bool { return c == 0 })},
 	{compiletest.Ages, "younger", aged(func(c int) bool { return c > 0 })},
 	{compiletest.PreviewNamespaces, "version of another namespace's", service(func(v *model.Service) bool { return v.VersionOfIn != "" })},
-	{compiletest.PreviewNamespaces, "permitted", permits(func(p *model.PreviewNamespaces) bool { return p.All })},
-	{compiletest.PreviewNamespaces, "permitted by labels", permits(func(p *model.PreviewNamespaces) bool { return len(p.Selector) > 1 })},
+	{compiletest.PreviewNamespaces, "permitted", permits(func(p *model.NamespaceSelector) bool { return p.All })},
+	{compiletest.PreviewNamespaces, "permitted by labels", permits(func(p *model.NamespaceSelector) bool { return len(p.Selector) > 1 })},
 	{compiletest.PreviewNamespaces, "labels that are not known", func(s look) bool { return s.NamespaceLabels != nil && s.NamespaceLabels["pr-1"] == nil }},
 	{compiletest.PreviewNamespaces, "policy beside the preview", func(s look) bool {
 		return slices.ContainsFunc(s.Policies, func(p model.Policy) bool { return p.Namespace == "pr-1" })
 	}},
 }
 
-func permits(holds func(*model.PreviewNamespaces) bool) func(look) bool {
+func permits(holds func(*model.NamespaceSelector) bool) func(look) bool {
 	return service(func(v *model.Service) bool { return v.Settings.Previews != nil && holds(v.Settings.Previews) })
 }
