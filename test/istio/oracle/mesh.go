@@ -34,7 +34,9 @@ type Mesh struct {
 	// behind has the pods that the Service of each host selects: those to which
 	// Kubernetes itself, without any proxy, sends a connection.
 	behind map[string][]pod
-	stop   chan struct{}
+	// gateways are pods that may be those of Kubernetes Gateways, which Services select.
+	gateways []pod
+	stop     chan struct{}
 
 	mu      sync.Mutex
 	proxies map[string]*sidecar
@@ -81,6 +83,21 @@ func Load(manifests []byte, options Options) (*Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, err := newMesh(world, options)
+	if err != nil || len(world.gateways) == 0 {
+		return m, err
+	}
+	defer m.Close()
+	made, err := convertGatewayAPI(world.gateways, m.env.PushContext(), options)
+	if err != nil {
+		return nil, err
+	}
+	date(made, options.Reverse)
+	world.configs = append(world.configs, made...)
+	return newMesh(world, options)
+}
+
+func newMesh(world *world, options Options) (*Mesh, error) {
 	m := &Mesh{
 		domain:    options.Domain,
 		revision:  options.Revision,
@@ -90,6 +107,9 @@ func Load(manifests []byte, options Options) (*Mesh, error) {
 		behind:    world.behind,
 		stop:      make(chan struct{}),
 		proxies:   map[string]*sidecar{},
+	}
+	if len(world.gateways) > 0 {
+		m.gateways = world.pods
 	}
 	if err := m.start(world); err != nil {
 		m.Close()

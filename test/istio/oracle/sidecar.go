@@ -79,6 +79,10 @@ func (m *Mesh) node(p Proxy, push *model.PushContext) *model.Proxy {
 	}
 	if p.Gateway {
 		node.Type = model.Router
+		at := slices.IndexFunc(m.gateways, func(o pod) bool { return o.namespace == p.Namespace && maps.Equal(o.labels, p.Labels) })
+		if at >= 0 {
+			node.IPAddresses = []string{m.gateways[at].address}
+		}
 	}
 	node.SetSidecarScope(push)
 	node.SetServiceTargets(m.env.ServiceDiscovery)

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/test/istio/manifest"
@@ -31,6 +32,9 @@ type world struct {
 
 	pods   []pod
 	slices []*discoveryv1.EndpointSlice
+	// gateways are the objects of the Gateway API, with the Services and the Namespaces; nil
+	// without such objects.
+	gateways []runtime.Object
 }
 
 // objects are Kubernetes' own objects.
@@ -38,6 +42,7 @@ type objects struct {
 	services   []*corev1.Service
 	pods       []*corev1.Pod
 	configMaps []*corev1.ConfigMap
+	namespaces []*corev1.Namespace
 }
 
 // read converts manifests to Istio's types. It skips kinds that don't affect routing.
@@ -75,6 +80,14 @@ func read(manifests []byte, options Options) (*world, error) {
 		w.services = append(w.services, converted)
 		w.connect(service, converted)
 	}
+	if len(w.gateways) > 0 {
+		for _, service := range found.services {
+			w.gateways = append(w.gateways, service)
+		}
+		for _, namespace := range found.namespaces {
+			w.gateways = append(w.gateways, namespace)
+		}
+	}
 	return w, errors.Join(errs...)
 }
 
@@ -102,6 +115,12 @@ func (w *world) read(object manifest.Object, domain string, found *objects) erro
 		return decodeInto(&w.slices, object)
 	case gvk.Group == "" && gvk.Kind == "Pod":
 		return decodeInto(&found.pods, object)
+	case gvk.Group == "" && gvk.Kind == "Namespace":
+		return decodeInto(&found.namespaces, object)
+	case gvk.Group == gatewayAPI:
+		one, err := decodeGatewayAPI(object)
+		w.gateways = append(w.gateways, one)
+		return err
 	}
 	pod, err := template(object)
 	if pod != nil {
