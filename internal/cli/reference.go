@@ -35,22 +35,32 @@ func commandReference() []byte {
 		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
 			continue
 		}
-		fmt.Fprintf(&b, "## overrides %s\n\n%s.\n\n```\n%s\n```\n\n%s\n\n", c.Name(), c.Short, c.UseLine(), paragraphs(c.Long))
-		fmt.Fprintf(&b, "```sh\n%s\n```\n\n", dedent(c.Example))
-		own, input := splitFlags(c)
-		writeFlags(&b, own)
-		switch {
-		case input.Lookup("filename") != nil:
-			b.WriteString("It also takes the [flags for the input](#flags-for-the-input).\n\n")
+		if input := writeCommand(&b, "##", c); input.Lookup("filename") != nil {
 			shared = input
-		case input.HasFlags():
-			fmt.Fprintf(&b, "It also takes these [flags for the input](#flags-for-the-input): %s.\n\n", flagNames(input))
+		}
+		for _, sub := range c.Commands() {
+			writeCommand(&b, "###", sub)
 		}
 	}
 	b.WriteString("## Flags for the input\n\nEvery command that reads manifests or a cluster has these flags.\n\n")
 	writeFlags(&b, shared)
 	b.WriteString("## overrides completion\n\nPrint a script for bash, zsh, fish or PowerShell that completes commands, flags and their values: names of\nServices, versions, members of the header, namespaces. They come from the files that -f names, or from the cluster.\n`overrides completion bash --help` says how to load it, and so on for the other shells.\n")
 	return b.Bytes()
+}
+
+// writeCommand describes a command, and returns its flags for the input.
+func writeCommand(b *bytes.Buffer, heading string, c *cobra.Command) *pflag.FlagSet {
+	fmt.Fprintf(b, "%s %s\n\n%s.\n\n```\n%s\n```\n\n%s\n\n", heading, c.CommandPath(), c.Short, c.UseLine(), paragraphs(c.Long))
+	fmt.Fprintf(b, "```sh\n%s\n```\n\n", dedent(c.Example))
+	own, input := splitFlags(c)
+	writeFlags(b, own)
+	switch {
+	case input.Lookup("filename") != nil:
+		b.WriteString("It also takes the [flags for the input](#flags-for-the-input).\n\n")
+	case input.HasFlags():
+		fmt.Fprintf(b, "It also takes these [flags for the input](#flags-for-the-input): %s.\n\n", flagNames(input))
+	}
+	return input
 }
 
 // splitFlags separates a command's own flags from those of its input.

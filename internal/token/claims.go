@@ -28,6 +28,14 @@ type Claims struct {
 	Override string `json:"override"`
 }
 
+// The names that tokens have unless other ones are configured.
+const (
+	DefaultIssuer   = "overrides.mesh"
+	DefaultAudience = "overrides"
+	// DefaultHeader is the header that carries a token.
+	DefaultHeader = "x-override-token"
+)
+
 // Lifetime returns for how long the token is valid.
 func (c *Claims) Lifetime() time.Duration { return time.Duration(c.Expiry-c.NotBefore) * time.Second }
 
