@@ -44,6 +44,8 @@ type GatewayOverridePolicyList struct {
 // made.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.link) || !self.link || has(self.cookie)",message="link needs cookie: it sets that cookie",fieldPath=".link"
+// +kubebuilder:validation:XValidation:rule="(self.header == 'Token') == has(self.token)",message="header Token and token need each other",fieldPath=".token"
+// +kubebuilder:validation:XValidation:rule="!has(self.token) || !(has(self.cookie) || has(self.previewHosts))",message="with tokens, only these ask for versions: no cookie and no previewHosts",fieldPath=".token"
 // +kubebuilder:validation:XValidation:rule="!has(self.require) || !has(self.extAuthz)",message="require and extAuthz exclude each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.require) || self.require.mode != 'Soft' || self.targetRef.group != 'gateway.networking.k8s.io'",message="a soft guard is not possible for Gateways of the Gateway API: use mode Hard",fieldPath=".require"
 type GatewayOverridePolicySpec struct {
@@ -59,7 +61,8 @@ type GatewayOverridePolicySpec struct {
 	Follow *bool `json:"follow,omitempty"`
 
 	// Header says what becomes of overrides that a request brings: Strip removes them, Trust
-	// keeps them. With require or extAuthz, those in baggage are removed in any case.
+	// keeps them, Token removes them and follows what a valid token permits. With require or
+	// extAuthz, those in baggage are removed in any case.
 	// +optional
 	// +kubebuilder:default=Strip
 	Header HeaderMode `json:"header,omitempty"`
@@ -85,6 +88,10 @@ type GatewayOverridePolicySpec struct {
 	// Defaults to false.
 	// +optional
 	Link *bool `json:"link,omitempty"`
+
+	// Token says which tokens are valid, for header Token.
+	// +optional
+	Token *TokenRule `json:"token,omitempty"`
 
 	// Require is the claim that users need for overrides.
 	// +optional
@@ -121,7 +128,7 @@ type GatewayReference struct {
 
 // HeaderMode says what becomes of overrides that a request brings to a gateway.
 //
-// +kubebuilder:validation:Enum=Strip;Trust
+// +kubebuilder:validation:Enum=Strip;Trust;Token
 type HeaderMode string
 
 const (
@@ -129,7 +136,85 @@ const (
 	HeaderStrip HeaderMode = "Strip"
 	// HeaderTrust keeps them.
 	HeaderTrust HeaderMode = "Trust"
+	// HeaderToken removes them, and makes new ones of valid tokens.
+	HeaderToken HeaderMode = "Token"
 )
+
+// TokenRule says which override tokens are valid, and where a gateway finds them: in the header
+// x-override-token (the name of the override header with -token), and in a cookie.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.jwks) != has(self.jwksService)",message="exactly one of jwks and jwksService is needed"
+// +kubebuilder:validation:XValidation:rule="!has(self.link) || !self.link || has(self.cookie)",message="link needs cookie: it sets that cookie",fieldPath=".link"
+type TokenRule struct {
+	// Issuer is the issuer of the tokens (claim iss).
+	// +optional
+	// +kubebuilder:default="overrides.mesh"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Issuer string `json:"issuer,omitempty"`
+
+	// Audience is whom the tokens are for (claim aud).
+	// +optional
+	// +kubebuilder:default="overrides"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Audience string `json:"audience,omitempty"`
+
+	// MaxLifetime is the longest lifetime of a token that is accepted. Defaults to 24h.
+	// +optional
+	// +kubebuilder:default="24h"
+	MaxLifetime metav1.Duration `json:"maxLifetime,omitzero"`
+
+	// JWKS are the public keys of the tokens, a JSON Web Key Set. A change of them replaces the
+	// filter, which cuts long streams.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32768
+	JWKS *string `json:"jwks,omitempty"`
+
+	// JWKSService serves the public keys. They can change without a change of the filter.
+	// +optional
+	JWKSService *KeyService `json:"jwksService,omitempty"`
+
+	// Cookie is the name of a cookie with a token.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._-]+$`
+	Cookie *string `json:"cookie,omitempty"`
+
+	// Link says whether GET requests with the parameter x-override-token are answered by setting
+	// the cookie, and lead to the page without the parameter. Defaults to false.
+	// +optional
+	Link *bool `json:"link,omitempty"`
+}
+
+// KeyService is a Service of the cluster that serves public keys by HTTP.
+type KeyService struct {
+	// Name and Namespace name the Service.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Namespace string `json:"namespace"`
+
+	// Port is the port of the Service. Defaults to 80.
+	// +optional
+	// +kubebuilder:default=80
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// Path is the path of the key set. Defaults to /jwks.json.
+	// +optional
+	// +kubebuilder:default="/jwks.json"
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:Pattern=`^/[A-Za-z0-9._~/-]*$`
+	Path string `json:"path,omitempty"`
+}
 
 // PreviewHost is a domain whose hosts are previews of an ordinary host. No ordinary host may be
 // one of them: the policy is not accepted then.

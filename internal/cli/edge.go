@@ -18,6 +18,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 const edgeLong = `Edge prints an EnvoyFilter for the pods of an ingress gateway. Before the gateway routes
@@ -62,6 +63,9 @@ type edgeOptions struct {
 	output, policy format
 	selector       string
 	previewHosts   []string
+	// keys is the file with the public keys of tokens, and tokens what else is said about these.
+	keys   string
+	tokens edge.Tokens
 	// claim, issuer and soft are the required claim.
 	claim, issuer string
 	soft          bool
@@ -70,7 +74,7 @@ type edgeOptions struct {
 }
 
 func (a *app) edgeCommand() *cobra.Command {
-	o := &edgeOptions{policy: format{value: string(edge.Strip), allowed: []string{string(edge.Strip), string(edge.Trust)}}}
+	o := &edgeOptions{policy: format{value: string(edge.Strip), allowed: []string{string(edge.Strip), string(edge.Trust), string(edge.Token)}}}
 	cmd := &cobra.Command{
 		Use:               "edge GATEWAY[.NAMESPACE]",
 		Short:             "Print an EnvoyFilter with which a gateway takes overrides from hosts and cookies",
@@ -83,12 +87,18 @@ func (a *app) edgeCommand() *cobra.Command {
 		}),
 	}
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) {
-		for _, name := range []string{"header", "preview-host", "cookie", "link", "require", "ext-authz"} {
+		for _, name := range []string{"header", "token-jwks", "token-cookie", "token-link", "preview-host", "cookie", "link", "require", "ext-authz"} {
 			o.said = o.said || cmd.Flags().Changed(name)
 		}
 	}
 	flags := cmd.Flags()
-	flags.Var(&o.policy, "header", "what becomes of overrides that a request brings: Strip removes them, Trust keeps them")
+	flags.Var(&o.policy, "header", "what becomes of overrides that a request brings: Strip removes them, Trust keeps them, Token removes them and follows what a valid token permits")
+	flags.StringVar(&o.keys, "token-jwks", "", "with --header Token, `file` with the public keys of tokens (overrides token jwks)")
+	flags.StringVar(&o.tokens.Issuer, "token-issuer", token.DefaultIssuer, "`name` that the claim iss of tokens must have")
+	flags.StringVar(&o.tokens.Audience, "token-audience", token.DefaultAudience, "`name` that the claim aud of tokens must have")
+	flags.DurationVar(&o.tokens.MaxLifetime, "token-max-lifetime", token.DefaultMaxLifetime, "`longest` lifetime of a token that is accepted")
+	flags.StringVar(&o.tokens.Cookie, "token-cookie", "", "`name` of a cookie with a token")
+	flags.BoolVar(&o.tokens.Link, "token-link", false, "answer GET requests with ?x-override-token=TOKEN by setting that cookie, and lead to the page without it")
 	flags.StringArrayVar(&o.previewHosts, "preview-host", nil, "`*.DOMAIN=HOST`: requests for NAME.DOMAIN ask for the set NAME, and are otherwise like those for HOST. Repeatable")
 	flags.StringVar(&o.Cookie, "cookie", "", "`name` of a cookie that asks for a set, or for up to three members joined by ~")
 	flags.BoolVar(&o.Link, "link", false, "answer GET requests with ?x-override=VALUE by setting the cookie, and lead to the page without it")
@@ -108,7 +118,7 @@ func (a *app) edge(ctx context.Context, o *edgeOptions, gateway string) error {
 	if looksLikePath(gateway) {
 		return &usageError{givenWithF(a.name+" edge GATEWAY", gateway)}
 	}
-	if err := o.check(); err != nil {
+	if err := a.checkEdge(o); err != nil {
 		return err
 	}
 	o.Gateway, o.Namespace, _ = strings.Cut(gateway, ".")
@@ -162,7 +172,7 @@ func (o *edgeOptions) usePolicy(snapshot *model.Snapshot) error {
 		if o.said {
 			return usagef("%s is for this Gateway: change it, or leave out the flags that say the same", p.Object())
 		}
-		request, err := edge.RequestOf(p)
+		request, err := edge.RequestOf(p, &snapshot.Options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Object(), err)
 		}
@@ -194,7 +204,7 @@ func (a *app) edgeInput(ctx context.Context, o *edgeOptions) (*model.Snapshot, [
 }
 
 // check fills in the request; it returns a usage error for invalid values.
-func (o *edgeOptions) check() error {
+func (a *app) checkEdge(o *edgeOptions) error {
 	if err := o.input.check(); err != nil {
 		return err
 	}
@@ -223,6 +233,9 @@ func (o *edgeOptions) check() error {
 	} else if o.Link {
 		return usagef("--link needs --cookie NAME: it sets that cookie")
 	}
+	if err := a.checkTokens(o); err != nil {
+		return err
+	}
 	if err := o.checkGuard(); err != nil {
 		return err
 	}
@@ -233,6 +246,28 @@ func (o *edgeOptions) check() error {
 	case o.Credential != "" && !o.WithHosts:
 		return usagef("--credential-name needs --with-hosts")
 	}
+	return nil
+}
+
+// checkTokens fills in which tokens are valid.
+func (a *app) checkTokens(o *edgeOptions) error {
+	if o.Policy != edge.Token {
+		if o.keys != "" || o.tokens.Cookie != "" || o.tokens.Link {
+			return usagef("--token-jwks, --token-cookie and --token-link need --header Token")
+		}
+		return nil
+	}
+	if o.keys == "" {
+		return usagef("--header Token needs --token-jwks FILE: print one with %s token jwks", a.name)
+	}
+	text, err := a.readSecret(o.keys)
+	if err != nil {
+		return err
+	}
+	if o.tokens.Keys, err = token.ParseKeySet(text); err != nil {
+		return fmt.Errorf("read %s: %w", o.keys, err)
+	}
+	o.Tokens = &o.tokens
 	return nil
 }
 

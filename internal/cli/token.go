@@ -244,7 +244,7 @@ a file that only you can read.`,
 			if out == "" && isTerminal(a.Out) {
 				return usagef("a private key does not belong on a screen: write it to a file with --out FILE, or pipe it")
 			}
-			key, err := token.NewKey(algorithm)
+			key, err := token.NewKey(algorithm, rand.Reader)
 			if err != nil {
 				return err
 			}

@@ -27,7 +27,7 @@ var edgeEntries = []Entry{
 		"apply the copies in the order in which they are printed, the next one a second after the one before",
 	},
 	{
-		EdgePolicyInvalid, Error, "A field of a GatewayOverridePolicy is invalid. Nothing is made for the whole policy, so the gateway follows overrides of everybody, as without a policy.",
+		EdgePolicyInvalid, Error, "A field of a GatewayOverridePolicy is invalid. The filter of its gateway only removes overrides; one that is in place stays as it is.",
 		"correct the field",
 	},
 	{

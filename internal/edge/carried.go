@@ -104,6 +104,11 @@ func (m *mutation) apply(to *Incoming) *Change {
 // of evaluates e as Envoy does. Envoy joins the lines of a header with commas.
 func (e *extraction) of(in *Incoming) string {
 	text := in.Host
+	if e.page {
+		if text = in.Path; in.Method != "GET" {
+			return ""
+		}
+	}
 	if e.header != "" {
 		text = strings.Join(in.Header[e.header], ",")
 	}
@@ -112,6 +117,9 @@ func (e *extraction) of(in *Incoming) string {
 		slices.ContainsFunc(e.contains, func(part string) bool { return !strings.Contains(text, part) }),
 		e.domain != "" && !strings.HasSuffix(text, e.domain) && !strings.Contains(text, e.domain+":"):
 		return ""
+	}
+	if e.cut != "" {
+		return cutParameter(text, e.cut)
 	}
 	return extract(text, e.pattern, e.made)
 }

@@ -15,6 +15,8 @@ const (
 	Strip Policy = "Strip"
 	// Trust keeps them.
 	Trust Policy = "Trust"
+	// Token removes them, and makes new ones of valid tokens.
+	Token Policy = "Token"
 )
 
 // Request says what to make. It is valid: see [ParsePreviewHost], [ValidateCookie].
@@ -29,6 +31,8 @@ type Request struct {
 	PodNamespaces []string
 	Policy        Policy
 	PreviewHosts  []PreviewHost
+	// Tokens says which tokens are valid, for the policy Token; nil for others.
+	Tokens *Tokens
 	// Cookie is the name of the cookie; empty for none.
 	Cookie string
 	// Link asks for routes that answer links by setting the cookie.

@@ -26,6 +26,10 @@ func (e *extraction) expression() string {
 	if e.unless != "" {
 		conditions = append(conditions, "!("+quoted(e.unless)+" in request.headers)")
 	}
+	if e.page {
+		source = "request.path"
+		conditions = append(conditions, `request.method == "GET"`)
+	}
 	if e.header != "" {
 		source = "request.headers[" + quoted(e.header) + "]"
 		conditions = append(conditions, quoted(e.header)+" in request.headers")
@@ -36,7 +40,11 @@ func (e *extraction) expression() string {
 	if e.domain != "" {
 		conditions = append(conditions, "("+source+".endsWith("+quoted(e.domain)+") || "+source+".contains("+quoted(e.domain+":")+"))")
 	}
-	return strings.Join(conditions, " && ") + " ? re.extract(" + source + ", " + quoted(e.pattern) + ", " + quoted(e.made) + `) : ""`
+	result := "re.extract(" + source + ", " + quoted(e.pattern) + ", " + quoted(e.made) + ")"
+	if e.cut != "" {
+		result = "(" + withoutParameter(e.cut) + ")"
+	}
+	return strings.Join(conditions, " && ") + " ? " + result + ` : ""`
 }
 
 // extract evaluates re.extract: it searches text for a pattern, and returns made with the

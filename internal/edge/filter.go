@@ -70,7 +70,14 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 		}
 		spec.ConfigPatches = append(spec.ConfigPatches, location)
 	}
-	if m.Link {
+	if m.Tokens != nil {
+		filters, err := m.Tokens.filters(m.snapshot.Options.Header)
+		if err != nil {
+			return encoded.Object{}, fmt.Errorf("encode the filter of tokens: %w", err)
+		}
+		spec.ConfigPatches = append(spec.ConfigPatches, filters...)
+	}
+	if m.Link || m.Tokens != nil && m.Tokens.Link {
 		links, err := m.links()
 		if err != nil {
 			return encoded.Object{}, err

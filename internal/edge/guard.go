@@ -79,7 +79,7 @@ func (m *maker) nearCheck() string {
 // close makes the filter remove overrides only.
 func (m *maker) close() {
 	m.closed = true
-	m.Policy, m.PreviewHosts, m.Cookie, m.Link, m.WithHosts, m.Require, m.Provider = Strip, nil, "", false, false, nil, ""
+	m.Policy, m.Tokens, m.PreviewHosts, m.Cookie, m.Link, m.WithHosts, m.Require, m.Provider = Strip, nil, nil, "", false, false, nil, ""
 }
 
 // servesOther says which server of the gateway's pods carries no HTTP; empty if none is known.

@@ -8,6 +8,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	istioapi "istio.io/api/networking/v1alpha3"
 )
 
@@ -33,50 +34,79 @@ const (
 // configuration, whose change cuts no stream.
 func (m *maker) links() ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	parameter := m.snapshot.Options.Header
+	if m.Tokens != nil {
+		return m.Tokens.linkRoutes(parameter)
+	}
+	location := "%CEL(" + withoutParameter(parameter) + ")%"
 	var out []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch
-	for _, l := range []struct {
-		name, cookie string
-		age          int
-		value        *matcherv3.StringMatcher
-	}{
-		{"overrides.link", "%QUERY_PARAM(" + parameter + ")%", linkAge, &matcherv3.StringMatcher{
-			MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: linkValue}},
-		}},
-		{"overrides.link.clear", "", 0, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{}}},
+	for _, l := range []linkRoute{
+		{
+			name: "overrides.link", cookie: m.Cookie, value: "%QUERY_PARAM(" + parameter + ")%", age: linkAge, location: location,
+			match: hasParameter(parameter, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: linkValue}}}),
+		},
+		{
+			name: "overrides.link.clear", cookie: m.Cookie, location: location,
+			match: hasParameter(parameter, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{}}),
+		},
 	} {
-		patch, err := asStruct(&routev3.Route{
-			Name: l.name,
-			Match: &routev3.RouteMatch{
-				PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"},
-				Headers: []*routev3.HeaderMatcher{{
-					Name: ":method", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
-						MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "GET"},
-					}},
-				}},
-				QueryParameters: []*routev3.QueryParameterMatcher{{
-					Name: parameter, QueryParameterMatchSpecifier: &routev3.QueryParameterMatcher_StringMatch{StringMatch: l.value},
-				}},
-			},
-			Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 303}},
-			ResponseHeadersToAdd: []*corev3.HeaderValueOption{
-				response("location", "%REQ(X-FORWARDED-PROTO)%://%REQ(:AUTHORITY)%%CEL("+withoutParameter(parameter)+")%"),
-				response("set-cookie", fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; Secure; SameSite=Lax", m.Cookie, l.cookie, l.age)),
-				response("cache-control", "no-store"),
-			},
-		})
+		patch, err := l.patch()
 		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", l.name, err)
+			return nil, err
 		}
-		out = append(out, &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
-			ApplyTo: istioapi.EnvoyFilter_HTTP_ROUTE,
-			Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
-				Context: istioapi.EnvoyFilter_GATEWAY,
-				Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
-			},
-			Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_INSERT_FIRST, Value: patch},
-		})
+		out = append(out, patch)
 	}
 	return out, nil
+}
+
+func hasParameter(name string, value *matcherv3.StringMatcher) *routev3.RouteMatch {
+	return &routev3.RouteMatch{QueryParameters: []*routev3.QueryParameterMatcher{{
+		Name: name, QueryParameterMatchSpecifier: &routev3.QueryParameterMatcher_StringMatch{StringMatch: value},
+	}}}
+}
+
+func headerIs(name string, value *matcherv3.StringMatcher) *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: value}}
+}
+
+// linkRoute is a route that answers GET requests for links.
+type linkRoute struct {
+	name  string
+	match *routev3.RouteMatch
+	// cookie gets a value, for an age in seconds.
+	cookie, value string
+	age           int
+	// location is the page that it leads to, a path.
+	location string
+	// filters configures filters for its requests, by their names.
+	filters map[string]*anypb.Any
+}
+
+// patch puts the route in front of all others.
+func (l *linkRoute) patch() (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	l.match.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: "/"}
+	l.match.Headers = append([]*routev3.HeaderMatcher{headerIs(":method", &matcherv3.StringMatcher{
+		MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "GET"},
+	})}, l.match.Headers...)
+	patch, err := asStruct(&routev3.Route{
+		Name: l.name, Match: l.match, TypedPerFilterConfig: l.filters,
+		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 303}},
+		ResponseHeadersToAdd: []*corev3.HeaderValueOption{
+			response("location", "%REQ(X-FORWARDED-PROTO)%://%REQ(:AUTHORITY)%"+l.location),
+			response("set-cookie", fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; Secure; SameSite=Lax", l.cookie, l.value, l.age)),
+			response("cache-control", "no-store"),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", l.name, err)
+	}
+	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
+		ApplyTo: istioapi.EnvoyFilter_HTTP_ROUTE,
+		Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
+			Context: istioapi.EnvoyFilter_GATEWAY,
+			Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
+		},
+		Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_INSERT_FIRST, Value: patch},
+	}, nil
 }
 
 func response(name, value string) *corev3.HeaderValueOption {

@@ -30,12 +30,15 @@ const (
 // without either.
 func (r *Request) mutations(carrier string) []mutation {
 	var out []mutation
-	if r.Policy == Strip {
+	if r.Policy != Trust {
 		out = append(out, mutation{header: carrier, action: remove})
 	}
-	if r.Policy == Strip || r.isGuarded() {
+	if r.Policy != Trust || r.isGuarded() {
 		// A guard does not see overrides in baggage.
 		out = append(out, mutation{grammar.BaggageHeader, replace, []extraction{ofBaggage()}})
+	}
+	if r.Tokens != nil {
+		out = append(out, r.Tokens.mutations(carrier)...)
 	}
 	if len(r.PreviewHosts) > 0 {
 		out = append(out, mutation{header: previewHostHeader, action: remove})

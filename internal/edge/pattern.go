@@ -32,16 +32,19 @@ const (
 // each use, which costs more than everything else, so ordinary requests must fail at the
 // conditions before it.
 type extraction struct {
-	// header is the name of the header that is read; empty for the host.
+	// header is the name of the header that is read; empty for the host. If page is set, the
+	// path of a GET request is read.
 	header string
+	page   bool
 	// contains are texts that must be in what is read, and domain is its end, perhaps before
 	// a port; empty if that does not matter.
 	contains []string
 	domain   string
 	// unless is a header with which nothing is made; empty for none.
 	unless string
-	// pattern is searched for, and made is the result, with \1 for the first group.
-	pattern, made string
+	// pattern is searched for, and made is the result, with \1 for the first group. If cut is
+	// set, the result is what is read without the parameter of that name.
+	pattern, made, cut string
 }
 
 // ofHost makes a set of the name before the domain. The pattern counts the labels of the

@@ -48,14 +48,11 @@ func Decide(snapshot *model.Snapshot) ([]Entry, error) {
 	return out, nil
 }
 
-// decide decides what one policy means.
+// decide decides what one policy means. One with invalid fields removes overrides only.
 func (e *Entry) decide(snapshot *model.Snapshot) error {
 	p := e.Policy
-	request, err := RequestOf(p)
+	request, invalid := RequestOf(p, &snapshot.Options)
 	switch {
-	case err != nil:
-		e.refuse(v1alpha1.PolicyReasonInvalid, diag.EdgePolicyInvalid, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return nil
 	case !hasTarget(snapshot, p):
 		e.refuse(v1alpha1.PolicyReasonTargetNotFound, diag.EdgePolicyTargetNotFound, "there is no Gateway %s/%s of the group %s", p.Namespace, p.Spec.TargetRef.Name, p.Spec.TargetRef.Group)
 		return nil
@@ -65,9 +62,15 @@ func (e *Entry) decide(snapshot *model.Snapshot) error {
 	case p.Older.Name != "":
 		e.refuse(v1alpha1.PolicyReasonConflicted, diag.EdgePolicyConflict, "%s, which %s, is for the same Gateway or the same pods", p.Older, precedence(snapshot, p))
 		return nil
+	case invalid != nil:
+		e.refuse(v1alpha1.PolicyReasonInvalid, diag.EdgePolicyInvalid, "%s", strings.ReplaceAll(invalid.Error(), "\n", "; "))
+		closed, err := Make(snapshot, &Request{By: p.Object(), Gateway: p.Spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(), Policy: Strip})
+		closed.Closed, closed.Diagnostics = true, diag.Sort(append(closed.Diagnostics, e.Diagnostics...))
+		e.Output = closed
+		return err
 	}
-	e.Reason = v1alpha1.PolicyReasonAccepted
-	e.Output, err = Make(snapshot, request)
+	made, err := Make(snapshot, request)
+	e.Reason, e.Output = v1alpha1.PolicyReasonAccepted, made
 	return err
 }
 
@@ -96,7 +99,7 @@ func (e *Entry) refuse(reason string, code diag.Code, format string, args ...any
 
 // RequestOf returns what a policy asks for. It refuses what the API server refuses, since
 // manifests have not been there.
-func RequestOf(p *model.GatewayPolicy) (*Request, error) {
+func RequestOf(p *model.GatewayPolicy, options *model.Options) (*Request, error) {
 	spec := p.Spec
 	out := &Request{
 		By: p.Object(), Gateway: spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(),
@@ -110,9 +113,15 @@ func RequestOf(p *model.GatewayPolicy) (*Request, error) {
 	switch out.Policy {
 	case "":
 		out.Policy = Strip
-	case Strip, Trust:
+	case Strip, Trust, Token:
 	default:
-		refuse("spec.header: %q is neither %s nor %s", out.Policy, Strip, Trust)
+		refuse("spec.header: %q is none of %s, %s and %s", out.Policy, Strip, Trust, Token)
+	}
+	if spec.Token != nil {
+		var err error
+		if out.Tokens, err = tokensOf(spec.Token, options); err != nil {
+			refuse("spec.token: %w", err)
+		}
 	}
 	for i, h := range spec.PreviewHosts {
 		host, err := NewPreviewHost(h.Host, h.For)
@@ -145,6 +154,15 @@ func (r *Request) Validate() error {
 		errs = append(errs, ValidateCookie(r.Cookie))
 	} else if r.Link {
 		errs = append(errs, errors.New("links need a cookie: they set it"))
+	}
+	if (r.Policy == Token) != (r.Tokens != nil) {
+		errs = append(errs, errors.New("the policy Token needs to know which tokens are valid, and the other policies take no tokens"))
+	}
+	if r.Tokens != nil {
+		errs = append(errs, r.Tokens.check())
+		if r.Cookie != "" || r.Link || len(r.PreviewHosts) > 0 {
+			errs = append(errs, errors.New("with tokens, only these ask for versions: no preview hosts, and no other cookie"))
+		}
 	}
 	if r.Require != nil {
 		if r.Provider != "" {

@@ -184,7 +184,7 @@ func (in *entryInput) observed() []plan.Observed {
 // wanted returns the objects that policies ask for, in managed namespaces. A policy keeps the
 // objects that it has while its gateway is not known, and while nothing checks the claim that
 // its guard requires: the guard refuses everybody then, and a change of the filter would cut
-// streams.
+// streams. One that becomes invalid keeps them, too.
 func (in *entryInput) wanted(decided []edge.Entry) []encoded.Object {
 	var out []encoded.Object
 	for i := range decided {
@@ -208,7 +208,7 @@ func (in *entryInput) keeps(e *edge.Entry) bool {
 		return false
 	}
 	kept := in.kept(e.Policy.Object())
-	if e.Closed {
+	if e.Closed && e.Reason != v1alpha1.PolicyReasonInvalid {
 		return slices.ContainsFunc(kept, func(o encoded.Object) bool { return edge.RefusesWithoutClaim(o.Object) })
 	}
 	worst, _ := diag.Worst(e.Diagnostics)

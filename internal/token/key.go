@@ -5,11 +5,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
@@ -26,16 +26,16 @@ var allowed = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA}
 // Key is a private key that signs tokens.
 type Key struct{ jwk jose.JSONWebKey }
 
-// NewKey makes a key for one of [Algorithms]. Its ID is the thumbprint of the public key (RFC
+// NewKey makes a key for one of [Algorithms] of random bytes. Its ID is the thumbprint of the public key (RFC
 // 7638), so two keys never have the same.
-func NewKey(algorithm string) (*Key, error) {
+func NewKey(algorithm string, random io.Reader) (*Key, error) {
 	var private crypto.Signer
 	var err error
 	switch jose.SignatureAlgorithm(algorithm) {
 	case jose.ES256:
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		private, err = ecdsa.GenerateKey(elliptic.P256(), random)
 	case jose.EdDSA:
-		_, private, err = ed25519.GenerateKey(rand.Reader)
+		_, private, err = ed25519.GenerateKey(random)
 	default:
 		return nil, fmt.Errorf("algorithm %q is not one of %v", algorithm, Algorithms)
 	}

@@ -16,6 +16,9 @@ import (
 // DefaultLifetime is how long a token is valid unless a request says otherwise.
 const DefaultLifetime = time.Hour
 
+// DefaultMaxLifetime is the longest lifetime that is accepted unless a policy says otherwise.
+const DefaultMaxLifetime = 24 * time.Hour
+
 // Request says what a token should say.
 type Request struct {
 	Issuer, Audience, Subject, ID string

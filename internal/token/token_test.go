@@ -26,7 +26,7 @@ var (
 
 func newKey(t *testing.T, algorithm string) *token.Key {
 	t.Helper()
-	key, err := token.NewKey(algorithm)
+	key, err := token.NewKey(algorithm, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func marshalled(t *testing.T, v any) string {
 
 // FuzzVerify: no token makes it panic, and none is accepted that the key did not sign.
 func FuzzVerify(f *testing.F) {
-	key, err := token.NewKey("EdDSA")
+	key, err := token.NewKey("EdDSA", rand.Reader)
 	if err != nil {
 		f.Fatal(err)
 	}

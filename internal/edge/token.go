@@ -1,0 +1,261 @@
+package edge
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/structpb"
+	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/token"
+)
+
+// Tokens says which override tokens a gateway accepts, and where it finds them.
+//
+// A filter of its own makes the override header of the claim "override" of each valid token. It
+// lets requests without a valid token pass, so an expired cookie never fails an ordinary
+// request. It stands in front of all other filters, so that guards see the header.
+type Tokens struct {
+	token.Expected
+
+	// Keys are the public keys, or else KeysFrom serves them.
+	Keys     *token.KeySet
+	KeysFrom *KeyService
+	// Cookie is the name of the cookie; empty for none.
+	Cookie string
+	// Link asks for routes that answer links by setting the cookie.
+	Link bool
+}
+
+// KeyService serves keys to proxies by HTTP.
+type KeyService struct {
+	// Host is the Service as the mesh knows it.
+	Host string
+	Port int32
+	Path string
+}
+
+const (
+	tokenFilter = "overrides.token"
+	linkFilter  = "overrides.link"
+	// keysTimeout limits a fetch of the keys, keysAge is how long they count: a key that is no
+	// longer served is not accepted after it.
+	keysTimeout, keysAge = 2 * time.Second, 5 * time.Second
+	// cachedTokens is how many checked tokens a proxy remembers.
+	cachedTokens = 1000
+)
+
+// tokenHeader carries a token. A link's parameter has the same name.
+func tokenHeader(carrier string) string { return carrier + "-token" }
+
+// linkHeader has the token of a link, and linkPathHeader the page that it leads to. They exist
+// within the gateway only.
+func linkHeader(carrier string) string     { return carrier + "-link" }
+func linkPathHeader(carrier string) string { return carrier + "-link-path" }
+
+// mutations are the changes of a request's headers before its token is checked.
+func (k *Tokens) mutations(carrier string) []mutation {
+	var out []mutation
+	if k.Cookie != "" {
+		out = append(out, mutation{tokenHeader(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
+	}
+	if k.Link {
+		out = append(
+			out,
+			mutation{header: linkHeader(carrier), action: remove},
+			mutation{header: linkPathHeader(carrier), action: remove},
+			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(tokenHeader(carrier)), ofEmptyLink(tokenHeader(carrier))}},
+			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(tokenHeader(carrier))}},
+		)
+	}
+	return out
+}
+
+// tokenText is a token: the header of a JWT begins with "{", and so the token with "eyJ".
+const tokenText = `(eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)`
+
+// ofTokenCookie makes the token in a cookie.
+func ofTokenCookie(cookie string) extraction {
+	return extraction{header: "cookie", contains: []string{cookie + "=eyJ"}, pattern: cookieBegin(cookie) + tokenText + cookieEnd, made: `\1`}
+}
+
+// clearing stands for an empty parameter, which clears the cookie.
+const clearing = "clear"
+
+// ofTokenLink makes the token in a parameter, ofEmptyLink a sign of an empty one.
+func ofTokenLink(parameter string) extraction {
+	return extraction{page: true, contains: []string{parameter + "=eyJ"}, pattern: `[?&]` + parameter + `=` + tokenText + `(?:&|$)`, made: `\1`}
+}
+
+func ofEmptyLink(parameter string) extraction {
+	return extraction{page: true, contains: []string{parameter + "="}, pattern: `[?&]` + parameter + `=(?:&|$)`, made: clearing}
+}
+
+// pathOfLink makes the path without the parameter.
+func pathOfLink(parameter string) extraction {
+	return extraction{page: true, contains: []string{parameter + "="}, cut: parameter}
+}
+
+// linkRoutes returns the routes that answer links. They take the parameter out of the path, and
+// so out of the gateway's access log.
+func (k *Tokens) linkRoutes(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
+		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: tokenHeader(carrier)}},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	location := "%REQ(" + linkPathHeader(carrier) + ")%"
+	set := linkRoute{name: "overrides.link", cookie: k.Cookie, value: "%REQ(" + linkHeader(carrier) + ")%", age: linkAge, location: location}
+	set.match = &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{headerIs(linkHeader(carrier), &matcherv3.StringMatcher{
+		MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "eyJ"},
+	})}}
+	unset := linkRoute{name: "overrides.link.clear", cookie: k.Cookie, location: location}
+	unset.match = &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{headerIs(linkHeader(carrier), &matcherv3.StringMatcher{
+		MatchPattern: &matcherv3.StringMatcher_Exact{Exact: clearing},
+	})}}
+	var out []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch
+	for _, l := range []linkRoute{set, unset} {
+		l.filters = map[string]*anypb.Any{linkFilter: cut}
+		patch, err := l.patch()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, patch)
+	}
+	return out, nil
+}
+
+// check returns an error if the parts don't fit together.
+func (k *Tokens) check() error {
+	var errs []error
+	if k.Cookie != "" {
+		errs = append(errs, ValidateCookie(k.Cookie))
+	} else if k.Link {
+		errs = append(errs, errors.New("links need a cookie: they set it"))
+	}
+	if (k.Keys == nil) == (k.KeysFrom == nil) {
+		errs = append(errs, errors.New("exactly one of public keys and a Service with them is needed"))
+	}
+	if k.MaxLifetime < time.Second {
+		errs = append(errs, fmt.Errorf("the longest lifetime %v is shorter than a second", k.MaxLifetime))
+	}
+	return errors.Join(errs...)
+}
+
+// filters returns the filters that check tokens and answer links. Each is inserted in front of
+// the ones before it.
+func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	provider := &jwtv3.JwtProvider{
+		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime),
+		FromHeaders: []*jwtv3.JwtHeader{{Name: tokenHeader(carrier)}}, Forward: true,
+		ClaimToHeaders:  []*jwtv3.JwtClaimToHeader{{HeaderName: carrier, ClaimName: "override"}},
+		ClearRouteCache: true, JwtCacheConfig: &jwtv3.JwtCacheConfig{JwtCacheSize: cachedTokens},
+	}
+	if err := k.setKeys(provider); err != nil {
+		return nil, err
+	}
+	const name = "overrides"
+	check := &jwtv3.JwtAuthentication{
+		Providers: map[string]*jwtv3.JwtProvider{name: provider},
+		Rules: []*jwtv3.RequirementRule{{
+			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+			RequirementType: &jwtv3.RequirementRule_Requires{Requires: &jwtv3.JwtRequirement{
+				RequiresType: &jwtv3.JwtRequirement_RequiresAny{RequiresAny: &jwtv3.JwtRequirementOrList{Requirements: []*jwtv3.JwtRequirement{
+					{RequiresType: &jwtv3.JwtRequirement_ProviderName{ProviderName: name}},
+					{RequiresType: &jwtv3.JwtRequirement_AllowMissingOrFailed{AllowMissingOrFailed: &emptypb.Empty{}}},
+				}}},
+			}},
+		}},
+	}
+	first, err := inserted(tokenFilter, check)
+	if err != nil || !k.Link {
+		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
+	}
+	// It does nothing but at the routes of links.
+	second, err := inserted(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}})
+	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
+}
+
+// setKeys sets where a provider has its keys.
+func (k *Tokens) setKeys(provider *jwtv3.JwtProvider) error {
+	if from := k.KeysFrom; from != nil {
+		provider.JwksSourceSpecifier = &jwtv3.JwtProvider_RemoteJwks{RemoteJwks: &jwtv3.RemoteJwks{
+			HttpUri: &corev3.HttpUri{
+				Uri:              fmt.Sprintf("http://%s:%d%s", from.Host, from.Port, from.Path),
+				HttpUpstreamType: &corev3.HttpUri_Cluster{Cluster: fmt.Sprintf("outbound|%d||%s", from.Port, from.Host)},
+				Timeout:          durationpb.New(keysTimeout),
+			},
+			// A proxy does not wait for the keys: without them no token is valid.
+			CacheDuration: durationpb.New(keysAge), AsyncFetch: &jwtv3.JwksAsyncFetch{FastListener: true},
+		}}
+		return nil
+	}
+	text, err := k.Keys.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("encode keys: %w", err)
+	}
+	provider.JwksSourceSpecifier = &jwtv3.JwtProvider_LocalJwks{LocalJwks: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: string(text)}}}
+	return nil
+}
+
+// inserted returns a filter in front of all others.
+func inserted(name string, config proto.Message) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	any, err := anypb.New(config)
+	if err != nil {
+		return nil, err
+	}
+	typed, err := asStruct(any)
+	if err != nil {
+		return nil, err
+	}
+	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
+		ApplyTo: istioapi.EnvoyFilter_HTTP_FILTER,
+		Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
+			Context: istioapi.EnvoyFilter_GATEWAY,
+			Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
+			ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
+				FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{Filter: &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{Name: connectionManager}},
+			}},
+		},
+		Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_INSERT_FIRST, Value: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"name": structpb.NewStringValue(name), "typed_config": structpb.NewStructValue(typed),
+		}}},
+	}, nil
+}
+
+// tokensOf returns what a policy says about tokens, with the defaults of its definition, which
+// manifests don't have.
+func tokensOf(rule *v1alpha1.TokenRule, options *model.Options) (*Tokens, error) {
+	out := &Tokens{Expected: token.Expected{
+		Issuer: cmp.Or(rule.Issuer, token.DefaultIssuer), Audience: cmp.Or(rule.Audience, token.DefaultAudience),
+		MaxLifetime: cmp.Or(rule.MaxLifetime.Duration, token.DefaultMaxLifetime),
+	}}
+	if rule.Cookie != nil {
+		out.Cookie, out.Link = *rule.Cookie, rule.Link != nil && *rule.Link
+	}
+	if from := rule.JWKSService; from != nil {
+		out.KeysFrom = &KeyService{Host: options.FQDN(from.Name, from.Namespace), Port: cmp.Or(from.Port, 80), Path: cmp.Or(from.Path, "/jwks.json")}
+	}
+	if rule.JWKS != nil {
+		keys, err := token.ParseKeySet([]byte(*rule.JWKS))
+		if err != nil {
+			return out, fmt.Errorf("jwks: %w", err)
+		}
+		out.Keys = keys
+	}
+	return out, nil
+}

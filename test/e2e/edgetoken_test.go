@@ -1,0 +1,198 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
+)
+
+const tokenNamespace = "edge-token"
+
+// TestEdgeToken sends tokens of all kinds through a gateway that follows what valid tokens
+// permit. No other request is routed to a preview or changes, and none is refused.
+func TestEdgeToken(t *testing.T) {
+	t.Parallel()
+	e := openEdgeIn(t, tokenNamespace)
+	e.follow(t)
+	ordinary := ordinaryAtEdge()
+	before := e.play(t, ordinary)
+	idp := newIssuer(t)
+	keys := filepath.Join(t.TempDir(), "jwks.json")
+	if err := os.WriteFile(keys, []byte(idp.keys(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	printed, err := exec.CommandContext(t.Context(), programs(t).Overrides, "edge", "public", "-q", "--kubeconfig", e.mesh.Kubeconfig, "-n", tokenNamespace,
+		"--header", "Token", "--token-jwks", keys, "--token-cookie", "preview", "--token-link").Output()
+	if err != nil {
+		t.Fatalf("overrides edge: %v\n%s", err, stderrOf(err))
+	}
+	if err := e.mesh.Apply(t.Context(), printed); err != nil {
+		t.Fatal(err)
+	}
+	good := idp.override(t, "web:v2")
+	e.awaitRoutes(t, atEdge{host: edgeShop, lines: http.Header{"X-Override-Token": {good}}}, "v2")
+	e.awaitRoutes(t, atEdge{host: edgeShop, lines: http.Header{"X-Override": {"web:v2"}}}, "v1")
+	cases := append(edgeCarriers(), idp.tokenCases(t)...)
+	t.Run("Cases", func(t *testing.T) { e.plays(t, cases, "Strip") })
+	t.Run("Ordinary", func(t *testing.T) {
+		for i, got := range e.play(t, ordinary) {
+			if got != before[i] {
+				t.Errorf("%v\nbefore %s\nafter  %s", ordinary[i], before[i], got)
+			}
+		}
+	})
+	t.Run("Link", func(t *testing.T) { e.tokenLinks(t, good) })
+	t.Logf("%d requests with HTTP/1.1 and HTTP/2, %d ordinary ones", len(cases), len(ordinary))
+}
+
+// claims returns those of a token that is accepted for an hour, with some of them replaced; nil
+// leaves one out.
+func overrideClaims(override any, changed map[string]any) map[string]any {
+	now := time.Now()
+	out := map[string]any{
+		"iss": "overrides.mesh", "aud": "overrides", "sub": "ada", "jti": "1", "override": override,
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+	}
+	maps.Copy(out, changed)
+	maps.DeleteFunc(out, func(_ string, value any) bool { return value == nil })
+	return out
+}
+
+func (i *issuer) override(t *testing.T, override any) string {
+	t.Helper()
+	return i.token(t, overrideClaims(override, nil))
+}
+
+// tokenCases are requests with tokens, and those that only look like it.
+func (i *issuer) tokenCases(t *testing.T) []atEdge {
+	t.Helper()
+	good, cart, other := i.override(t, "web:v2"), i.override(t, "cart:v2"), newIssuer(t)
+	with := func(claim string, value any) string {
+		return i.token(t, overrideClaims("web:v2", map[string]any{claim: value}))
+	}
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	parts := strings.Split(good, ".")
+	list, err := json.Marshal([]string{"web:v2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	valid := []struct {
+		lines    http.Header
+		made     string
+		stripped bool
+	}{
+		{lines: http.Header{"X-Override-Token": {good}}, made: "web:v2"},
+		{lines: http.Header{"x-override-TOKEN": {cart}}, made: "cart:v2"},
+		{lines: http.Header{"X-Override-Token": {i.override(t, "*:v2")}}, made: "*:v2"},
+		{lines: http.Header{"X-Override-Token": {i.override(t, "web:v2, cart:v2;strict")}}, made: "web:v2, cart:v2;strict"},
+		{lines: http.Header{"Cookie": {"preview=" + good}}, made: "web:v2"},
+		{lines: http.Header{"Cookie": {"a=b; preview=" + good + "; c=d"}}, made: "web:v2"},
+		{lines: http.Header{"Cookie": {"a=b", "preview=" + good}}, made: "web:v2"},
+		{lines: http.Header{"X-Override-Token": {good}, "Cookie": {"preview=" + cart}}, made: "web:v2"},
+		{lines: http.Header{"X-Override-Token": {good}, "X-Override": {"cart:v2"}}, made: "web:v2"},
+		{lines: http.Header{"X-Override-Token": {good}, "x-override": {"cart:v2", "*:v2"}}, made: "web:v2"},
+		{lines: http.Header{"X-Override-Token": {good}, "Baggage": {"override.cart=v2"}}, made: "web:v2", stripped: true},
+		{lines: http.Header{"X-Override-Token": {good}, "Authorization": {"Bearer " + cart}}, made: "web:v2"},
+		{lines: http.Header{"X-Override-Token": {good}, "X-Override-Link": {"x"}, "X-Override-Link-Path": {"/y"}}, made: "web:v2"},
+		{lines: http.Header{"X-Override-Token": {with("exp", now.Add(-30*time.Second).Unix())}}, made: "web:v2"}, // within the skew
+	}
+	var out []atEdge
+	for _, v := range valid {
+		out = append(out, atEdge{host: edgeShop, lines: v.lines, made: v.made, stripped: v.stripped})
+	}
+	forged := strings.Join(parts[:2], ".") + "." + part(strings.Repeat("a", 64))
+	for _, text := range []string{
+		forged,
+		other.override(t, "web:v2"),
+		part(`{"alg":"none","typ":"JWT"}`) + "." + parts[1] + ".",
+		part(`{"alg":"none","typ":"JWT"}`) + "." + parts[1] + "." + parts[2],
+		part(`{"alg":"HS256","kid":"1","typ":"JWT"}`) + "." + parts[1] + "." + parts[2],
+		part(`{"alg":"RS256","kid":"1","typ":"JWT"}`) + "." + parts[1] + "." + parts[2],
+		part(`{"alg":"ES384","kid":"1","typ":"JWT"}`) + "." + parts[1] + "." + parts[2],
+		part(`{"alg":"ES256","kid":"2","typ":"JWT"}`) + "." + parts[1] + "." + parts[2],
+		parts[0] + "." + part(`{"iss":"overrides.mesh","aud":"overrides","exp":9999999999,"override":"web:v2"}`) + "." + parts[2],
+		with("iss", "idp.test"), with("iss", nil), with("aud", "shop"), with("aud", nil), with("aud", []string{"shop", "overrides-x"}),
+		with("exp", now.Add(-2*time.Minute).Unix()), with("exp", nil), with("exp", "9999999999"), with("exp", now.Add(25*time.Hour).Unix()), with("exp", now.AddDate(10, 0, 0).Unix()),
+		with("nbf", now.Add(2*time.Minute).Unix()),
+		i.override(t, nil), i.override(t, ""), i.token(t, overrideClaims(nil, map[string]any{"overrides": "web:v2", "OVERRIDE": "web:v2"})),
+		"Bearer " + good, good + "." + parts[2], parts[0] + "." + parts[1], parts[0] + "." + parts[1] + ".", "." + good, "web:v2", "", "eyJ", "eyJ.eyJ.eyJ",
+		strings.ToUpper(good), good[:len(good)-4], strings.Replace(good, ".", ". ", 1), "=" + good, `"` + good + `"`,
+		part(`{"alg":"ES256"`) + "." + part(`{`) + "." + parts[2], strings.Repeat("eyJ.", 2000), "eyJ" + strings.Repeat("a", 30_000) + ".a.a",
+	} {
+		out = append(out, atEdge{host: edgeShop, lines: http.Header{"X-Override-Token": {text}}})
+		if !strings.ContainsAny(text, " \"") && len(text) < 4096 {
+			out = append(out, atEdge{host: edgeShop, lines: http.Header{"Cookie": {"preview=" + text}}})
+		}
+	}
+	for _, lines := range []http.Header{
+		{"Authorization": {"Bearer " + good}},
+		{"X-Override_Token": {good}}, {"X-Override-Tokens": {good}}, {"X-Token": {good}},
+		{"Cookie": {"xpreview=" + good}}, {"Cookie": {"preview-2=" + good}}, {"Cookie": {"a=preview=" + good}}, {"Cookie": {"x-override-token=" + good}},
+		{"X-Override": {good}}, {"X-Override-Link": {good}, "X-Override-Link-Path": {"/"}},
+		{"X-Override": {"web:v2"}, "X-Override-Token": {forged}},
+		{"X-Override": {"web:v2"}, "Cookie": {"preview=" + forged}},
+	} {
+		out = append(out, atEdge{host: edgeShop, lines: lines})
+	}
+	// A claim that is no text becomes a header that asks for nothing.
+	out = append(out, atEdge{host: edgeShop, lines: http.Header{"X-Override-Token": {i.override(t, []string{"web:v2"})}}, made: base64.RawURLEncoding.EncodeToString(list)})
+	return out
+}
+
+// tokenLinks opens links with tokens.
+func (e *edgeFront) tokenLinks(t *testing.T, good string) {
+	t.Helper()
+	send := func(method, path, cookie string) string {
+		got, err := e.send(t.Context(), e.gateways[0], asked{method, edgeShop, path, 80, [2]string{"Cookie", cookie}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	programtest.Eventually(t, 30*time.Second, 50*time.Millisecond, "routes of links", func(context.Context) string {
+		if got := send("GET", "/?x-override-token="+good, ""); !strings.HasPrefix(got, "303 ") {
+			return got
+		}
+		return ""
+	})
+	const attributes = "; HttpOnly; Secure; SameSite=Lax"
+	set, cleared := "preview="+good+"; Path=/; Max-Age=28800"+attributes, "preview=; Path=/; Max-Age=0"+attributes
+	for _, c := range []struct{ path, to, cookie string }{
+		{"/?x-override-token=" + good, "/", set},
+		{"/cart?b=2&x-override-token=" + good + "&a=%26&b=1", "/cart?b=2&a=%26&b=1", set},
+		{"/cart?x-override-token=" + good + "&a=1", "/cart?a=1", set},
+		{"//evil.example.com/?x-override-token=" + good, "//evil.example.com/", set},
+		{"/?a=1&x-override-token=", "/?a=1", cleared},
+	} {
+		want := fmt.Sprintf("303 Cache-Control: no-store; Location: http://%s%s; ", edgeShop, c.to)
+		if got := send("GET", c.path, ""); !strings.HasPrefix(got, want) || !strings.Contains(got, "Set-Cookie: "+c.cookie) {
+			t.Errorf("%s\ngot  %s\nwant %s and %s", c.path, got, want, c.cookie)
+		}
+	}
+	for _, path := range []string{
+		"/?x-override-token=web:v2", "/?x-override-token=eyJ.a", "/?x-override-token=" + good + "%0d%0aset-cookie:b", "/?x-override-token=" + good + ";b",
+		"/?xx-override-token=" + good, "/x-override-token=" + good, "/?x-override=v2",
+	} {
+		if got := send("GET", path, ""); strings.HasPrefix(got, "303 ") || !strings.Contains(got, "by web:v1 cart:v1") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	if got := send("POST", "/?x-override-token="+good, ""); strings.HasPrefix(got, "303 ") || !strings.Contains(got, "by web:v1 cart:v1") {
+		t.Errorf("a POST is a link: %s", got)
+	}
+	if got := send("GET", "/", "preview="+good); !strings.Contains(got, "by web:v2 cart:v1") {
+		t.Errorf("the cookie leads to %s", got)
+	}
+}
