@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -123,6 +124,7 @@ func (a *app) explain(ctx context.Context, o *explainOptions) error {
 		o.query.Namespace = o.defaultNamespace()
 	}
 	o.query.Only = o.namespace != ""
+	o.query.Time = time.Now()
 	explanation, err := explain.New(s.snapshot, &s.result, o.query)
 	if err != nil {
 		a.tell(o.input, about(s.result.Diagnostics, nil))

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -41,6 +42,8 @@ type Incoming struct {
 	Host, Path string
 	// Header has the lines of headers by lower-case name.
 	Header map[string][]string
+	// Time is when it comes, which decides whether a token has expired.
+	Time time.Time
 }
 
 // Change is what the filter does to a carrier.
@@ -52,6 +55,8 @@ type Change struct {
 	Made    string   `json:"made,omitempty"`
 	// Of is what Made is made of: "host" or the header's name, as in "cookie".
 	Of string `json:"of,omitempty"`
+	// Refused says why a token makes nothing; empty for other changes.
+	Refused string `json:"refused,omitempty"`
 }
 
 // Carried returns the headers with which the gateway routes a request, and how its carriers
@@ -70,7 +75,27 @@ func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
 			changes = append(changes, *c)
 		}
 	}
+	if f.Request.Tokens != nil {
+		changes = append(changes, f.readTokens(&now)...)
+	}
 	return now.Header, changes
+}
+
+// readTokens makes the override header of the tokens of a request.
+func (f *Filter) readTokens(in *Incoming) []Change {
+	var changes []Change
+	for _, text := range in.Header[tokenHeader(f.carrier)] {
+		c := Change{Header: f.carrier, Of: tokenHeader(f.carrier)}
+		claims, err := f.Request.Tokens.accept(text, in.Time)
+		if err != nil {
+			c.Refused = err.Error()
+		} else {
+			c.Made = claims.Override
+			in.Header[f.carrier] = append(in.Header[f.carrier], c.Made)
+		}
+		changes = append(changes, c)
+	}
+	return changes
 }
 
 // apply makes a change to a request, and returns it; nil if nothing changes.
@@ -127,6 +152,9 @@ func (e *extraction) of(in *Incoming) string {
 // FollowLink returns the cookie that a link sets, as NAME=VALUE, and the path that it leads to;
 // empty if the request is no link.
 func (f *Filter) FollowLink(in *Incoming) (cookie, path string) {
+	if f.Request.Tokens != nil {
+		return f.followTokenLink(in)
+	}
 	if !f.Request.Link || in.Method != "GET" {
 		return "", ""
 	}
@@ -144,6 +172,19 @@ func (f *Filter) FollowLink(in *Incoming) (cookie, path string) {
 		return f.Request.Cookie + "=" + value, cutParameter(page, f.carrier)
 	}
 	return "", ""
+}
+
+// followTokenLink is FollowLink for a link with a token.
+func (f *Filter) followTokenLink(in *Incoming) (cookie, path string) {
+	header, _ := f.Carried(in)
+	made := strings.Join(header[linkHeader(f.carrier)], ",")
+	switch {
+	case !f.Request.Tokens.Link || made == "":
+		return "", ""
+	case made == clearing:
+		made = ""
+	}
+	return f.Request.Tokens.Cookie + "=" + made, strings.Join(header[linkPathHeader(f.carrier)], ",")
 }
 
 // Guards reports whether the guard decides about a request that has these headers after the

@@ -34,6 +34,7 @@
 //	filter.go      the EnvoyFilter
 //	carried.go     what it does to a given request
 //	link.go        … and its routes that set the cookie
+//	token.go       … or of tokens: the filter that checks them
 //	location.go    … and its filter that leads redirects back to the preview host
 //	guard.go       AuthorizationPolicies that guard requests with an override
 //	server.go      servers of a Gateway for preview hosts

@@ -51,8 +51,8 @@ type KeyService struct {
 const (
 	tokenFilter = "overrides.token"
 	linkFilter  = "overrides.link"
-	// keysTimeout limits a fetch of the keys, keysAge is how long they count: a key that is no
-	// longer served is not accepted after it.
+	// keysTimeout limits a fetch of the keys, keysAge is the time between two. A token that was
+	// checked is remembered until it expires, even if its key is no longer served.
 	keysTimeout, keysAge = 2 * time.Second, 5 * time.Second
 	// cachedTokens is how many checked tokens a proxy remembers.
 	cachedTokens = 1000
@@ -188,6 +188,15 @@ func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObj
 	// It does nothing but at the routes of links.
 	second, err := inserted(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}})
 	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
+}
+
+// accept returns what a token says that is accepted at a time. The keys of a Service are not
+// known: any signature is accepted.
+func (k *Tokens) accept(text string, now time.Time) (*token.Claims, error) {
+	if k.Keys == nil {
+		return token.Check(text, &k.Expected, now)
+	}
+	return token.Verify(text, k.Keys, &k.Expected, now)
 }
 
 // setKeys sets where a provider has its keys.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -35,6 +36,8 @@ type Query struct {
 	// Without either, it is the first port that carries HTTP.
 	Port     uint32
 	PortName string
+	// Time is when the request is sent: a token may have expired.
+	Time time.Time
 }
 
 // Explanation is the answer to a [Query].

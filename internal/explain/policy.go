@@ -49,7 +49,7 @@ func (x *index) arrive(at *target, q *Query) (*Arrival, error) {
 	for _, e := range others {
 		out.sayNotInForce(e)
 	}
-	in := &edge.Incoming{Method: cmp.Or(q.Method, "GET"), Host: cmp.Or(q.Authority, at.name), Path: cmp.Or(q.Path, "/"), Header: q.Header}
+	in := &edge.Incoming{Method: cmp.Or(q.Method, "GET"), Host: cmp.Or(q.Authority, at.name), Path: cmp.Or(q.Path, "/"), Header: q.Header, Time: q.Time}
 	switch {
 	case inForce != nil:
 		out.enter(inForce, in, x.snapshot.Options.Header)
@@ -93,6 +93,8 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
 	}
 	for _, c := range a.Changes {
 		switch {
+		case c.Refused != "":
+			a.say("does not accept the token: %s", c.Refused)
 		case c.Made == "":
 			a.say("removes what the request brings: %s", lines(c.Header, c.Removed))
 		case c.Removed != nil:
@@ -103,6 +105,9 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
 	}
 	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy == edge.Trust {
 		a.say("keeps what the request brings: %s", lines(carrier, kept))
+	}
+	if k := e.Filter.Request.Tokens; k != nil && k.KeysFrom != nil && slices.ContainsFunc(a.Changes, func(c edge.Change) bool { return c.Made != "" && c.Refused == "" }) {
+		a.say("this is the answer if one of the keys of %s has signed the token", k.KeysFrom.Host)
 	}
 	a.sayCookie(e.Filter, in, carrier)
 	a.guard(e.Filter, in.Method)
@@ -151,12 +156,16 @@ func (a *Arrival) followLink(f *edge.Filter, in *edge.Incoming, carrier string) 
 		return
 	}
 	a.answer = "303 to " + in.Host + path
-	if strings.HasSuffix(cookie, "=") {
-		a.say("answers the link itself: clears the cookie %s, and leads to %s", f.Request.Cookie, path)
+	name, value, _ := strings.Cut(cookie, "=")
+	if value == "" {
+		a.say("answers the link itself: clears the cookie %s, and leads to %s", name, path)
 		return
 	}
+	if f.Request.Tokens != nil {
+		cookie = name // a token is a secret
+	}
 	after := *in
-	after.Path, after.Header = path, map[string][]string{"cookie": {cookie}}
+	after.Path, after.Header = path, map[string][]string{"cookie": {name + "=" + value}}
 	header, _ := f.Carried(&after)
 	made := "which asks for nothing"
 	if header[carrier] != nil {

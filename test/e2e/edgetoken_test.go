@@ -106,6 +106,7 @@ func (i *issuer) tokenCases(t *testing.T) []atEdge {
 		{lines: http.Header{"X-Override-Token": {good}, "Baggage": {"override.cart=v2"}}, made: "web:v2", stripped: true},
 		{lines: http.Header{"X-Override-Token": {good}, "Authorization": {"Bearer " + cart}}, made: "web:v2"},
 		{lines: http.Header{"X-Override-Token": {good}, "X-Override-Link": {"x"}, "X-Override-Link-Path": {"/y"}}, made: "web:v2"},
+		{lines: http.Header{"X-Override-Token": {"." + good}}, made: "web:v2"},                                   // Envoy searches the line for it
 		{lines: http.Header{"X-Override-Token": {with("exp", now.Add(-30*time.Second).Unix())}}, made: "web:v2"}, // within the skew
 	}
 	var out []atEdge
@@ -127,7 +128,7 @@ func (i *issuer) tokenCases(t *testing.T) []atEdge {
 		with("exp", now.Add(-2*time.Minute).Unix()), with("exp", nil), with("exp", "9999999999"), with("exp", now.Add(25*time.Hour).Unix()), with("exp", now.AddDate(10, 0, 0).Unix()),
 		with("nbf", now.Add(2*time.Minute).Unix()),
 		i.override(t, nil), i.override(t, ""), i.token(t, overrideClaims(nil, map[string]any{"overrides": "web:v2", "OVERRIDE": "web:v2"})),
-		"Bearer " + good, good + "." + parts[2], parts[0] + "." + parts[1], parts[0] + "." + parts[1] + ".", "." + good, "web:v2", "", "eyJ", "eyJ.eyJ.eyJ",
+		"Bearer " + good, good + "." + parts[2], parts[0] + "." + parts[1], parts[0] + "." + parts[1] + ".", "web:v2", "", "eyJ", "eyJ.eyJ.eyJ",
 		strings.ToUpper(good), good[:len(good)-4], strings.Replace(good, ".", ". ", 1), "=" + good, `"` + good + `"`,
 		part(`{"alg":"ES256"`) + "." + part(`{`) + "." + parts[2], strings.Repeat("eyJ.", 2000), "eyJ" + strings.Repeat("a", 30_000) + ".a.a",
 	} {
@@ -147,7 +148,7 @@ func (i *issuer) tokenCases(t *testing.T) []atEdge {
 		out = append(out, atEdge{host: edgeShop, lines: lines})
 	}
 	// A claim that is no text becomes a header that asks for nothing.
-	out = append(out, atEdge{host: edgeShop, lines: http.Header{"X-Override-Token": {i.override(t, []string{"web:v2"})}}, made: base64.RawURLEncoding.EncodeToString(list)})
+	out = append(out, atEdge{host: edgeShop, lines: http.Header{"X-Override-Token": {i.override(t, []string{"web:v2"})}}, made: base64.StdEncoding.EncodeToString(list)})
 	return out
 }
 
