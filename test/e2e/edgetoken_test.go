@@ -53,10 +53,47 @@ func TestEdgeToken(t *testing.T) {
 		}
 	})
 	t.Run("Link", func(t *testing.T) { e.tokenLinks(t, good) })
+	t.Run("Guarded", func(t *testing.T) { e.tokenGuarded(t, good) })
 	t.Logf("%d requests with HTTP/1.1 and HTTP/2, %d ordinary ones", len(cases), len(ordinary))
 }
 
-// claims returns those of a token that is accepted for an hour, with some of them replaced; nil
+// tokenGuarded denies requests with an override: guards see the header that the token makes.
+func (e *edgeFront) tokenGuarded(t *testing.T, good string) {
+	t.Helper()
+	guard := fmt.Sprintf(`
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny, namespace: %s}
+spec:
+  selector: {matchLabels: {istio: %[1]s}}
+  action: DENY
+  rules: [{when: [{key: "request.headers[x-override]", values: ["*"]}]}]
+`, tokenNamespace)
+	if err := e.mesh.Apply(t.Context(), []byte(guard)); err != nil {
+		t.Fatal(err)
+	}
+	send := func(lines http.Header) string {
+		e.client.CloseIdleConnections()
+		got, err := e.sendAtEdge(t.Context(), e.client, atEdge{host: edgeShop, lines: lines})
+		if err != nil && got == "" {
+			t.Fatal(err)
+		}
+		return got
+	}
+	programtest.Eventually(t, 30*time.Second, 50*time.Millisecond, "the guard", func(context.Context) string {
+		if got := send(http.Header{"X-Override-Token": {good}}); got != "status 403" {
+			return got
+		}
+		return ""
+	})
+	for _, lines := range []http.Header{{}, {"X-Override": {"web:v2"}}, {"X-Override-Token": {good[:len(good)-4]}}} {
+		if got := send(lines); !strings.Contains(got, "web:v1 cart:v1") {
+			t.Errorf("%v gets %s", lines, got)
+		}
+	}
+}
+
+// overrideClaims returns the claims of a token that is accepted for an hour, with some of them replaced; nil
 // leaves one out.
 func overrideClaims(override any, changed map[string]any) map[string]any {
 	now := time.Now()
