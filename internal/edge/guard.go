@@ -86,6 +86,17 @@ func (m *maker) close() {
 // For such servers istiod drops the conditions of a policy that only HTTP has
 // (pilot/pkg/security/authz/model: checkError).
 func (m *maker) servesOther() string {
+	for i := range m.snapshot.KubernetesGateways {
+		g := &m.snapshot.KubernetesGateways[i]
+		if !m.GatewayAPI || g.Namespace != m.Namespace || g.Name != m.Gateway {
+			continue
+		}
+		for j := range g.Listeners {
+			if l := &g.Listeners[j]; l.Protocol != "HTTP" && l.Protocol != "HTTPS" {
+				return fmt.Sprintf("listener %s of %s has the protocol %s", l.Name, g.Object(), l.Protocol)
+			}
+		}
+	}
 	for _, g := range m.sharing() {
 		for _, s := range g.Spec.GetServers() {
 			if !mesh.CarriesHTTP(s) {
