@@ -111,6 +111,35 @@ func (m *maker) patch() (*structpb.Struct, error) {
 	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
 }
 
+// httpFilter returns a filter of requests, in front of all others, or of the filter of a name.
+func httpFilter(name string, config proto.Message, where istioapi.EnvoyFilter_Patch_Operation, before string) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	packed, err := anypb.New(config)
+	if err != nil {
+		return nil, err
+	}
+	typed, err := asStruct(packed)
+	if err != nil {
+		return nil, err
+	}
+	chain := &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{Name: connectionManager}
+	if before != "" {
+		chain.SubFilter = &istioapi.EnvoyFilter_ListenerMatch_SubFilterMatch{Name: before}
+	}
+	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
+		ApplyTo: istioapi.EnvoyFilter_HTTP_FILTER,
+		Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
+			Context: istioapi.EnvoyFilter_GATEWAY,
+			Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
+			ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
+				FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{Filter: chain},
+			}},
+		},
+		Patch: &istioapi.EnvoyFilter_Patch{Operation: where, Value: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"name": structpb.NewStringValue(name), "typed_config": structpb.NewStructValue(typed),
+		}}},
+	}, nil
+}
+
 // asStruct returns a message of Envoy's as an EnvoyFilter has it.
 func asStruct(message proto.Message) (*structpb.Struct, error) {
 	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(message)

@@ -6,8 +6,6 @@ import (
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
-	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/structpb"
 	istioapi "istio.io/api/networking/v1alpha3"
 )
 
@@ -31,29 +29,8 @@ func (m *maker) location() (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error)
 			Header: &corev3.HeaderValue{Key: "location", Value: ledBack(p)}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS,
 		}}}
 	}
-	config, err := anypb.New(&headerv3.HeaderMutation{Mutations: &headerv3.Mutations{ResponseMutations: mutations}})
-	if err != nil {
-		return nil, err
-	}
-	typed, err := asStruct(config)
-	if err != nil {
-		return nil, err
-	}
-	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
-		ApplyTo: istioapi.EnvoyFilter_HTTP_FILTER,
-		Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
-			Context: istioapi.EnvoyFilter_GATEWAY,
-			Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
-			ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
-				FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{Filter: &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{
-					Name: connectionManager, SubFilter: &istioapi.EnvoyFilter_ListenerMatch_SubFilterMatch{Name: router},
-				}},
-			}},
-		},
-		Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_INSERT_BEFORE, Value: &structpb.Struct{Fields: map[string]*structpb.Value{
-			"name": structpb.NewStringValue(locationFilter), "typed_config": structpb.NewStructValue(typed),
-		}}},
-	}, nil
+	config := &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{ResponseMutations: mutations}}
+	return httpFilter(locationFilter, config, istioapi.EnvoyFilter_Patch_INSERT_BEFORE, router)
 }
 
 // ledBack returns the location for a preview host: scheme, host and rest, each empty if the

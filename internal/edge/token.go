@@ -11,11 +11,9 @@ import (
 	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
-	"google.golang.org/protobuf/types/known/structpb"
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
@@ -181,12 +179,12 @@ func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObj
 			}},
 		}},
 	}
-	first, err := inserted(tokenFilter, check)
+	first, err := httpFilter(tokenFilter, check, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
 	if err != nil || !k.Link {
 		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
 	}
 	// It does nothing but at the routes of links.
-	second, err := inserted(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}})
+	second, err := httpFilter(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}}, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
 	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
 }
 
@@ -219,31 +217,6 @@ func (k *Tokens) setKeys(provider *jwtv3.JwtProvider) error {
 	}
 	provider.JwksSourceSpecifier = &jwtv3.JwtProvider_LocalJwks{LocalJwks: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: string(text)}}}
 	return nil
-}
-
-// inserted returns a filter in front of all others.
-func inserted(name string, config proto.Message) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
-	any, err := anypb.New(config)
-	if err != nil {
-		return nil, err
-	}
-	typed, err := asStruct(any)
-	if err != nil {
-		return nil, err
-	}
-	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
-		ApplyTo: istioapi.EnvoyFilter_HTTP_FILTER,
-		Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
-			Context: istioapi.EnvoyFilter_GATEWAY,
-			Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
-			ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
-				FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{Filter: &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{Name: connectionManager}},
-			}},
-		},
-		Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_INSERT_FIRST, Value: &structpb.Struct{Fields: map[string]*structpb.Value{
-			"name": structpb.NewStringValue(name), "typed_config": structpb.NewStructValue(typed),
-		}}},
-	}, nil
 }
 
 // tokensOf returns what a policy says about tokens, with the defaults of its definition, which

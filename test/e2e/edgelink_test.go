@@ -15,13 +15,7 @@ import (
 func (e *edgeFront) links(t *testing.T) {
 	t.Helper()
 	const age = "; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Lax"
-	send := func(method, path, cookie string) string {
-		got, err := e.send(t.Context(), e.gateways[0], asked{method, edgeShop, path, 80, [2]string{"Cookie", cookie}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
+	send := e.withCookie(t)
 	programtest.Eventually(t, 30*time.Second, 50*time.Millisecond, "routes of links", func(context.Context) string {
 		if got := send("GET", "/?x-override=v2", ""); !strings.HasPrefix(got, "303 ") {
 			return got
@@ -53,5 +47,17 @@ func (e *edgeFront) links(t *testing.T) {
 	}
 	if got := send("GET", "/", "x-override=v2"); !strings.Contains(got, "by web:v2 cart:v2") {
 		t.Errorf("the cookie leads to %s", got)
+	}
+}
+
+// withCookie returns a function that sends a request with a cookie.
+func (e *edgeFront) withCookie(t *testing.T) func(method, path, cookie string) string {
+	t.Helper()
+	return func(method, path, cookie string) string {
+		got, err := e.send(t.Context(), e.gateways[0], asked{method, edgeShop, path, 80, [2]string{"Cookie", cookie}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
 	}
 }

@@ -192,13 +192,7 @@ func (i *issuer) tokenCases(t *testing.T) []atEdge {
 // tokenLinks opens links with tokens.
 func (e *edgeFront) tokenLinks(t *testing.T, good string) {
 	t.Helper()
-	send := func(method, path, cookie string) string {
-		got, err := e.send(t.Context(), e.gateways[0], asked{method, edgeShop, path, 80, [2]string{"Cookie", cookie}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
+	send := e.withCookie(t)
 	programtest.Eventually(t, 30*time.Second, 50*time.Millisecond, "routes of links", func(context.Context) string {
 		if got := send("GET", "/?x-override-token="+good, ""); !strings.HasPrefix(got, "303 ") {
 			return got
