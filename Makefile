@@ -124,7 +124,7 @@ e2e-browser: ## Walk through a preview with Chromium and Firefox, which must be 
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 OVERRIDES_PICTURES='$(CURDIR)/docs/images' go test -C test ./e2e -count=1 -run '^TestBrowser$$' -v $(TESTFLAGS)
 
 # The tests of requests through gateways.
-AT_GATEWAYS := Gateways|Edge|PullRequest|BoutiqueGateway
+AT_GATEWAYS := Gateways|KubernetesGateway|Edge|EdgeGuard|EdgeToken|PullRequest|BoutiqueGateway|BookinfoGateway
 
 .PHONY: scenarios
 scenarios: ## Play all scenarios with the default operator, with the readiness gate, and with istiod sync (TESTFLAGS='-run X'); nine minutes, Linux

@@ -165,7 +165,7 @@ func (x *index) resolveChain(q Query) ([]*target, error) {
 		t, err := x.resolve(name, q.Namespace, q.Only)
 		if i == 0 && (err != nil || t.service == nil) {
 			host := strings.ToLower(hostOnly(name))
-			if gateway, port := x.routing.gatewayOf(host, q.From, q.Port); gateway != nil {
+			if gateway, port := x.routing.gatewayOf(host, &q); gateway != nil {
 				t, err = &target{name: name, host: host, gateway: gateway, port: port}, nil
 			} else if err != nil && strings.Contains(host, ".") && len(x.snapshot.Gateways)+len(x.snapshot.KubernetesGateways) > 0 {
 				err = fmt.Errorf("%w, and no gateway has the host %s%s", err, host, x.unserved(host))

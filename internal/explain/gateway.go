@@ -12,22 +12,40 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// gatewayOf returns the pods of gateways that have a host, and the port of the listener that
-// has it: those in the namespace that the query names, if it names one, and the port that it
-// names. It returns nil if there are none.
-func (r *meshRouting) gatewayOf(host, from string, port uint32) (*caller, uint32) {
+// gatewayOf returns the pods of gateways that have the host of a query, and the port of the
+// listener that has it: those in the namespace of From, if it names one, and the port that the
+// query names. Of several, gateways with the very host come first, then those in the query's
+// namespace. It returns nil if there are none.
+func (r *meshRouting) gatewayOf(host string, q *Query) (*caller, uint32) {
+	var out *caller
+	var port uint32
+	best := -1
 	x := r.mesh.Gateways(r.ours, mesh.Order{})
 	for _, class := range r.mesh.GatewayClasses() {
-		if from != "" && !strings.HasSuffix(from, "."+class.Namespace) && !strings.HasPrefix(from, class.Namespace+"/") {
+		if q.From != "" && !strings.HasSuffix(q.From, "."+class.Namespace) && !strings.HasPrefix(q.From, class.Namespace+"/") {
 			continue
 		}
 		for _, h := range x.GatewayHosts(class) {
-			if mesh.Lookup([]mesh.VirtualHost{h.VirtualHost}, host) != nil && (port == 0 || h.Port == port) {
-				return &caller{name: "gateway", namespace: class.Namespace, labels: class.Labels}, h.Port
+			if mesh.Lookup([]mesh.VirtualHost{h.VirtualHost}, host) == nil || q.Port != 0 && h.Port != q.Port {
+				continue
+			}
+			rank := 0
+			if slices.Contains(h.Domains, host) {
+				rank += 2
+			}
+			if class.Namespace == q.Namespace {
+				rank++
+			}
+			if rank > best {
+				best, port = rank, h.Port
+				out = &caller{name: "gateway", namespace: class.Namespace, labels: class.Labels}
 			}
 		}
 	}
-	if h := r.kubernetesHost(host); h != nil && (from == "" || strings.HasSuffix(from, "."+h.gateway.namespace)) {
+	if out != nil {
+		return out, port
+	}
+	if h := r.kubernetesHost(host); h != nil && (q.From == "" || strings.HasSuffix(q.From, "."+h.gateway.namespace)) {
 		return h.gateway, h.port
 	}
 	return nil, 0

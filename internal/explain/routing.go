@@ -30,7 +30,7 @@ type routing interface {
 	// inForce returns the routes that decide a call.
 	inForce(c *call) inForce
 	// gatewayOf returns the gateway that has a host, and its port there; nil for none.
-	gatewayOf(host, from string, port uint32) (*caller, uint32)
+	gatewayOf(host string, q *Query) (*caller, uint32)
 }
 
 // inForce says which routes decide a call: those of a table, those of a user's
