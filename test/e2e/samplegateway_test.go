@@ -43,7 +43,7 @@ func TestBookinfoGateway(t *testing.T) {
 	t.Parallel()
 	s := &sample{
 		namespace: "bookinfo-door", manifest: "testdata/gateway-pods.yaml",
-		corpus: []string{"bookinfo/bookinfo.yaml#productpage", "bookinfo/bookinfo.yaml#productpage-v1", "bookinfo/bookinfo-gateway.yaml"},
+		corpus: []string{"bookinfo/bookinfo.yaml#productpage", "bookinfo/bookinfo.yaml#productpage-v1", "bookinfo/bookinfo.yaml#bookinfo-productpage", "bookinfo/bookinfo-gateway.yaml"},
 		front:  "productpage", port: 9080, host: "bookinfo.example.com", entry: 8080,
 		paths: []string{"/productpage", "/productpage?u=test", "/static/jquery.min.js", "/login", "/logout", "/api/v1/products/0/reviews", "/productpage/x", "/loginx", "/", "/reviews/0"},
 	}

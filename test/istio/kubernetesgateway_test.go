@@ -26,7 +26,7 @@ func publicGateway() oracle.Proxy {
 // order, except for hosts of which the model says that it does not know the order.
 func TestModelOfKubernetesGateways(t *testing.T) {
 	compared, mixed := 0, 0
-	check(t, func(t *rapid.T) {
+	checkSlowly(t, func(t *rapid.T) {
 		c, err := readCluster(t.Context(), compiletest.KubernetesGateways(t))
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func backendOf(rule string) string {
 // follow overrides: then it may stay as it is.
 func TestContractAtKubernetesGateways(t *testing.T) {
 	followed, refused := 0, 0
-	check(t, func(t *rapid.T) {
+	checkSlowly(t, func(t *rapid.T) {
 		c, err := readCluster(t.Context(), compiletest.KubernetesGateways(t))
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	istiolog "istio.io/istio/pkg/log"
+	"pgregory.net/rapid"
 )
 
 // meshes is the default number of generated meshes for each property. make prove-long
@@ -27,4 +28,22 @@ func TestMain(m *testing.M) {
 		scope.SetOutputLevel(istiolog.NoneLevel)
 	}
 	os.Exit(m.Run())
+}
+
+// slowMeshes is how many meshes of the default number a property checks for which istiod's
+// controller of the Gateway API must start, which takes half a second.
+const slowMeshes = 100
+
+// checkSlowly is check with fewer meshes, unless the command line asks for a number.
+func checkSlowly(t *testing.T, property func(*rapid.T)) {
+	t.Helper()
+	all := flag.Lookup("rapid.checks").Value.String() != meshes
+	n, failed := 0, false
+	check(t, func(t *rapid.T) {
+		if n++; n > slowMeshes && !all && !failed {
+			return
+		}
+		defer func() { failed = failed || t.Failed() }()
+		property(t)
+	})
 }
