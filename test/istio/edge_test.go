@@ -8,10 +8,12 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	"golang.org/x/tools/txtar"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 	istioapi "istio.io/api/networking/v1alpha3"
 	"sigs.k8s.io/yaml"
@@ -57,18 +59,33 @@ func TestEdge(t *testing.T) {
 	}
 }
 
-// checkResponses checks the filter of responses by Envoy's own rules.
-func checkResponses(t *testing.T, file string, value *structpb.Struct) {
+// checkRequests checks a filter of requests by Envoy's own rules. That of links changes nothing
+// by itself.
+func checkRequests(t *testing.T, file string, value *structpb.Struct) {
 	t.Helper()
-	typed := value.GetFields()["typed_config"].GetStructValue()
-	delete(typed.GetFields(), "@type")
-	data, err := protojson.Marshal(typed)
+	data, err := protojson.Marshal(value.GetFields()["typed_config"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m headerv3.HeaderMutation
-	if err := errors.Join(protojson.Unmarshal(data, &m), m.ValidateAll()); err != nil || len(m.GetMutations().GetResponseMutations()) == 0 {
+	var packed anypb.Any
+	if err := protojson.Unmarshal(data, &packed); err != nil {
 		t.Errorf("%s: %v", file, err)
+		return
+	}
+	config, err := packed.UnmarshalNew()
+	if err != nil {
+		t.Errorf("%s: %v", file, err)
+		return
+	}
+	effective := false
+	switch m := config.(type) {
+	case *headerv3.HeaderMutation:
+		err, effective = m.ValidateAll(), len(m.GetMutations().GetResponseMutations()) > 0 || value.GetFields()["name"].GetStringValue() == "overrides.link"
+	case *jwtv3.JwtAuthentication:
+		err, effective = m.ValidateAll(), len(m.GetProviders()) == 1 && len(m.GetRules()) == 1
+	}
+	if err != nil || !effective {
+		t.Errorf("%s: %T: %v", file, config, err)
 	}
 }
 
@@ -112,7 +129,7 @@ func checkFilter(t *testing.T, file string, text []byte) {
 			continue
 		}
 		if p.GetApplyTo() == istioapi.EnvoyFilter_HTTP_FILTER {
-			checkResponses(t, file, p.GetPatch().GetValue())
+			checkRequests(t, file, p.GetPatch().GetValue())
 			continue
 		}
 		typed := p.GetPatch().GetValue().GetFields()["typed_config"].GetStructValue()
