@@ -192,7 +192,7 @@ func isInGatewayAPI(snapshot *model.Snapshot, name, namespace string) bool {
 // as a whole.
 func (a *app) edgeInput(ctx context.Context, o *edgeOptions) (*model.Snapshot, []diag.Diagnostic, error) {
 	if !o.fromFiles() && !o.WithHosts && o.Require == nil && len(o.Selector) > 0 && len(o.PodNamespaces) > 0 {
-		return &model.Snapshot{Options: o.options}, nil, o.input.check()
+		return &model.Snapshot{Options: o.options}, nil, o.check()
 	}
 	s, err := a.read(ctx, o.input)
 	if err != nil {
@@ -205,7 +205,7 @@ func (a *app) edgeInput(ctx context.Context, o *edgeOptions) (*model.Snapshot, [
 
 // check fills in the request; it returns a usage error for invalid values.
 func (a *app) checkEdge(o *edgeOptions) error {
-	if err := o.input.check(); err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
 	o.Policy, o.PodNamespaces = edge.Policy(o.policy.value), o.options.GatewayNamespaces

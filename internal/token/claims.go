@@ -47,7 +47,7 @@ type Header struct {
 
 // Inspect returns what a token says, whoever has signed it. It accepts any JWT.
 func Inspect(text string) (Header, map[string]any, error) {
-	object, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{
+	object, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{
 		jose.ES256, jose.EdDSA, jose.ES384, jose.ES512, jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
 		jose.HS256, jose.HS384, jose.HS512,
 	})

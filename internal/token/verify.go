@@ -72,8 +72,14 @@ func readClaims(raw map[string]json.RawMessage) (*Claims, error) {
 		name string
 		to   any
 	}{
-		{"iss", &out.Issuer}, {"aud", &out.Audience}, {"sub", &out.Subject}, {"jti", &out.ID}, {"override", &out.Override},
-		{"iat", &out.Issued}, {"nbf", &out.NotBefore}, {"exp", &out.Expiry},
+		{"iss", &out.Issuer},
+		{"aud", &out.Audience},
+		{"sub", &out.Subject},
+		{"jti", &out.ID},
+		{"override", &out.Override},
+		{"iat", &out.Issued},
+		{"nbf", &out.NotBefore},
+		{"exp", &out.Expiry},
 	} {
 		switch value, is := raw[claim.name]; {
 		case !is:
