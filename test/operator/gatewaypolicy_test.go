@@ -93,7 +93,7 @@ func TestGatewayPolicy(t *testing.T) {
 		t.Errorf("while nothing of the policy changed, it wrote %q", got)
 	}
 	s.create(t, gatewayPolicies, strings.ReplaceAll(requireTesters, "NAME", "second"))
-	s.policyIs(t, "second", "Accepted=False Conflicted GatewayOverridePolicy "+s.namespace+"/entry is older")
+	s.policyIs(t, "second", "Accepted=False Conflicted GatewayOverridePolicy "+s.namespace+"/entry, which is older")
 	check(t, s.objects.Resource(authorizations).Namespace(s.namespace).Delete(t.Context(), "public-require-overrides", metav1.DeleteOptions{}))
 	eventually(t, "the guard comes back", func(context.Context) string {
 		if got := r.entryWrites(); !slices.Equal(got, []string{"PATCH authorizationpolicies"}) {
