@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // slowMeshes is how many meshes of the default number a property checks for which istiod's
 // controller of the Gateway API must start, which takes half a second.
-const slowMeshes = 100
+const slowMeshes = 60
 
 // checkSlowly is check with fewer meshes, unless the command line asks for a number.
 func checkSlowly(t *testing.T, property func(*rapid.T)) {

@@ -57,7 +57,7 @@ func TestSlice(t *testing.T) {
 		name string
 		set  func(*soak.Options)
 	}{
-		{"Calm", func(o *soak.Options) { o.Cycles = 20 }},
+		{"Calm", func(o *soak.Options) { o.Cycles = 10 }},
 		{"Faults", func(o *soak.Options) {
 			o.Cycles, o.From, o.Hold = 20, 20, true
 			o.Faults, o.Every, o.Kills = []string{"kill", "istiod", "cut"}, soak.DefaultOptions().Every/2, 3
