@@ -1,13 +1,18 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/net/websocket"
+
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
 // TestWebSocket opens WebSockets through a real gateway with TLS: by the shop's host, by the
@@ -24,31 +29,49 @@ func TestWebSocket(t *testing.T) {
 		{"host of no preview", "pr-119." + previewDomain, "", "", "v1"},
 		{"header of a stranger", shopHost, "X-Override", "web:pr-118", "v1"},
 	}
+	// Routes of preview hosts come after those of the shop's.
+	programtest.Eventually(t, time.Minute, 100*time.Millisecond, "the preview host", func(context.Context) string {
+		if got := s.exchange(t, preview, "", ""); got != "pr-118 first, pr-118 second" {
+			return got
+		}
+		return ""
+	})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			config, err := websocket.NewConfig("wss://"+test.host+"/socket", "https://"+test.host)
-			if err != nil {
-				t.Fatal(err)
-			}
-			config.Header = http.Header{}
-			if test.header != "" {
-				config.Header.Set(test.header, test.value)
-			}
-			conn, err := websocket.NewClient(config, s.dial(t, test.host))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, message := range []string{"first", "second"} {
-				var answer string
-				if err := websocket.Message.Send(conn, message); err != nil {
-					t.Fatal(err)
-				}
-				if err := websocket.Message.Receive(conn, &answer); err != nil || answer != test.want+" "+message {
-					t.Errorf("%q is answered by %q, %v", message, answer, err)
-				}
+			want := test.want + " first, " + test.want + " second"
+			if got := s.exchange(t, test.host, test.header, test.value); got != want {
+				t.Errorf("the answers are %q, want %q", got, want)
 			}
 		})
 	}
+}
+
+// exchange opens a WebSocket with a header, sends two messages, and returns the answers.
+func (s *shop) exchange(t *testing.T, host, header, value string) string {
+	t.Helper()
+	config, err := websocket.NewConfig("wss://"+host+"/socket", "https://"+host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Header = http.Header{}
+	if header != "" {
+		config.Header.Set(header, value)
+	}
+	raw := s.dial(t, host)
+	defer raw.Close()
+	conn, err := websocket.NewClient(config, raw)
+	if err != nil {
+		return err.Error()
+	}
+	var answers []string
+	for _, message := range []string{"first", "second"} {
+		var answer string
+		if err := errors.Join(websocket.Message.Send(conn, message), websocket.Message.Receive(conn, &answer)); err != nil {
+			return err.Error()
+		}
+		answers = append(answers, answer)
+	}
+	return strings.Join(answers, ", ")
 }
 
 // dial connects to the gateway with TLS, for a host.
