@@ -17,12 +17,12 @@ type sample struct {
 	// corpus are its manifests; manifest is what they don't have of the entry.
 	corpus   []string
 	manifest string
-	// front is the Service behind the gateway, and port the port of its program. host and entry
-	// are a host and the port of the gateway, paths are paths there, of which the first leads to
-	// front.
-	front, host string
-	port, entry int
-	paths       []string
+	// front is the Service behind the gateway, and program what its pods call themselves. host and
+	// entry are a host and the port of the gateway, paths are paths there, of which the first leads
+	// to front.
+	front, program, host string
+	entry                int
+	paths                []string
 }
 
 // TestBoutiqueGateway plays Online Boutique, whose front end has pods without a version.
@@ -31,7 +31,7 @@ func TestBoutiqueGateway(t *testing.T) {
 	s := &sample{
 		namespace: "boutique-door", manifest: "testdata/boutique-gateway.yaml",
 		corpus: []string{"online-boutique/kubernetes-manifests.yaml#frontend", "online-boutique/istio-manifests.yaml#frontend"},
-		front:  "frontend", port: 8080, host: "boutique.example.com", entry: 80,
+		front:  "frontend", program: "frontend:8080", host: "boutique.example.com", entry: 80,
 		paths: []string{"/", "/cart", "/product/OLJCESPC7Z?currency=EUR", "/static/x.png", "/_healthz"},
 	}
 	s.play(t)
@@ -44,7 +44,7 @@ func TestBookinfoGateway(t *testing.T) {
 	s := &sample{
 		namespace: "bookinfo-door", manifest: "testdata/gateway-pods.yaml",
 		corpus: []string{"bookinfo/bookinfo.yaml#productpage", "bookinfo/bookinfo.yaml#productpage-v1", "bookinfo/bookinfo.yaml#bookinfo-productpage", "bookinfo/bookinfo-gateway.yaml"},
-		front:  "productpage", port: 9080, host: "bookinfo.example.com", entry: 8080,
+		front:  "productpage", program: "productpage-v1:9080", host: "bookinfo.example.com", entry: 8080,
 		paths: []string{"/productpage", "/productpage?u=test", "/static/jquery.min.js", "/login", "/logout", "/api/v1/products/0/reviews", "/productpage/x", "/loginx", "/", "/reviews/0"},
 	}
 	s.play(t)
@@ -56,7 +56,7 @@ func TestBookinfoGateway(t *testing.T) {
 func (s *sample) play(t *testing.T) {
 	t.Helper()
 	f := s.open(t)
-	served := fmt.Sprintf("by %s/%s:%d", s.namespace, s.front, s.port)
+	served := fmt.Sprintf("by %s/%s", s.namespace, s.program)
 	ordinary := s.ordinary()
 	f.await(t, asked{"GET", s.host, s.paths[0], s.entry, [2]string{}}, served)
 	before := f.play(t, ordinary)
@@ -123,7 +123,6 @@ func (s *sample) ordinary() []asked {
 // nothing else differs.
 func (s *sample) overridden(t *testing.T, f *front, ordinary []asked, before []string) {
 	t.Helper()
-	program := fmt.Sprintf("%s:%d", s.front, s.port)
 	var requests []asked
 	var want []string
 	for _, header := range [][2]string{
@@ -134,7 +133,7 @@ func (s *sample) overridden(t *testing.T, f *front, ordinary []asked, before []s
 				continue
 			}
 			a.header = header
-			requests, want = append(requests, a), append(want, strings.Replace(before[i], program, program+"/first-push", 1))
+			requests, want = append(requests, a), append(want, strings.Replace(before[i], s.program, s.program+"/first-push", 1))
 		}
 	}
 	for i, got := range f.play(t, requests) {
