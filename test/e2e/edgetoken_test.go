@@ -176,9 +176,15 @@ func (i *issuer) tokenCases(t *testing.T) []atEdge {
 	}
 	for _, lines := range []http.Header{
 		{"Authorization": {"Bearer " + good}},
-		{"X-Override_Token": {good}}, {"X-Override-Tokens": {good}}, {"X-Token": {good}},
-		{"Cookie": {"xpreview=" + good}}, {"Cookie": {"preview-2=" + good}}, {"Cookie": {"a=preview=" + good}}, {"Cookie": {"x-override-token=" + good}},
-		{"X-Override": {good}}, {"X-Override-Link": {good}, "X-Override-Link-Path": {"/"}},
+		{"X-Override_Token": {good}},
+		{"X-Override-Tokens": {good}},
+		{"X-Token": {good}},
+		{"Cookie": {"xpreview=" + good}},
+		{"Cookie": {"preview-2=" + good}},
+		{"Cookie": {"a=preview=" + good}},
+		{"Cookie": {"x-override-token=" + good}},
+		{"X-Override": {good}},
+		{"X-Override-Link": {good}, "X-Override-Link-Path": {"/"}},
 		{"X-Override": {"web:v2"}, "X-Override-Token": {forged}},
 		{"X-Override": {"web:v2"}, "Cookie": {"preview=" + forged}},
 	} {
