@@ -153,11 +153,7 @@ func (m *maker) writtenInGatewayAPI() []written {
 		for j := range m.snapshot.HTTPRoutes {
 			r := &m.snapshot.HTTPRoutes[j]
 			if slices.ContainsFunc(r.Attached.Parents, func(p route.Parent) bool { return g.Serves(&p) }) {
-				hosts := r.Attached.Hostnames
-				if len(hosts) == 0 {
-					hosts = []string{"*"}
-				}
-				out = append(out, written{r.Object(), r.Origin, false, hosts})
+				out = append(out, written{r.Object(), r.Origin, false, mesh.HostnamesOf(&r.Attached)})
 			}
 		}
 	}

@@ -33,13 +33,29 @@ const (
 // links returns the routes that answer links, for all hosts of the gateway: of the route
 // configuration, whose change cuts no stream.
 func (m *maker) links() ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	routes, err := m.linkRoutes()
+	if err != nil {
+		return nil, err
+	}
+	var out []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch
+	for i := range routes {
+		patch, err := routes[i].patch()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, patch)
+	}
+	return out, nil
+}
+
+// linkRoutes are the routes of links with names, or else with tokens.
+func (m *maker) linkRoutes() ([]linkRoute, error) {
 	parameter := m.snapshot.Options.Header
 	if m.Tokens != nil {
 		return m.Tokens.linkRoutes(parameter)
 	}
 	location := "%CEL(" + withoutParameter(parameter) + ")%"
-	var out []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch
-	for _, l := range []linkRoute{
+	return []linkRoute{
 		{
 			name: "overrides.link", cookie: m.Cookie, value: "%QUERY_PARAM(" + parameter + ")%", age: linkAge, location: location,
 			match: hasParameter(parameter, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: linkValue}}}),
@@ -48,14 +64,7 @@ func (m *maker) links() ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) 
 			name: "overrides.link.clear", cookie: m.Cookie, location: location,
 			match: hasParameter(parameter, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{}}),
 		},
-	} {
-		patch, err := l.patch()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, patch)
-	}
-	return out, nil
+	}, nil
 }
 
 func hasParameter(name string, value *matcherv3.StringMatcher) *routev3.RouteMatch {

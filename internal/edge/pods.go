@@ -113,10 +113,11 @@ func (m *maker) checkProxies() {
 // sharing lists the Gateways of the snapshot whose pods the filter may be for.
 func (m *maker) sharing() []*model.Gateway {
 	var out []*model.Gateway
+	pods := m.pods()
 	for i := range m.snapshot.Gateways {
 		g := &m.snapshot.Gateways[i]
 		shares := m.selector != nil && (g.Selects(m.selector) || model.HasLabels(g.Spec.GetSelector(), m.selector)) ||
-			slices.ContainsFunc(m.pods(), func(p model.GatewayPods) bool { return g.Selects(p.Labels) })
+			slices.ContainsFunc(pods, func(p model.GatewayPods) bool { return g.Selects(p.Labels) })
 		if g == m.gateway || shares {
 			out = append(out, g)
 		}

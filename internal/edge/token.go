@@ -107,34 +107,29 @@ func pathOfLink(parameter string) extraction {
 	return extraction{page: true, contains: []string{parameter + "="}, cut: parameter}
 }
 
-// linkRoutes returns the routes that answer links. They take the parameter out of the path, and
-// so out of the gateway's access log.
-func (k *Tokens) linkRoutes(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+// linkRoutes are the routes that answer links. They take the parameter out of the path.
+func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
 		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: tokenHeader(carrier)}},
 	}})
 	if err != nil {
 		return nil, err
 	}
+	filters := map[string]*anypb.Any{linkFilter: cut}
 	location := "%REQ(" + linkPathHeader(carrier) + ")%"
-	set := linkRoute{name: "overrides.link", cookie: k.Cookie, value: "%REQ(" + linkHeader(carrier) + ")%", age: linkAge, location: location}
-	set.match = &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{headerIs(linkHeader(carrier), &matcherv3.StringMatcher{
-		MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "eyJ"},
-	})}}
-	unset := linkRoute{name: "overrides.link.clear", cookie: k.Cookie, location: location}
-	unset.match = &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{headerIs(linkHeader(carrier), &matcherv3.StringMatcher{
-		MatchPattern: &matcherv3.StringMatcher_Exact{Exact: clearing},
-	})}}
-	var out []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch
-	for _, l := range []linkRoute{set, unset} {
-		l.filters = map[string]*anypb.Any{linkFilter: cut}
-		patch, err := l.patch()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, patch)
+	has := func(value *matcherv3.StringMatcher) *routev3.RouteMatch {
+		return &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{headerIs(linkHeader(carrier), value)}}
 	}
-	return out, nil
+	return []linkRoute{
+		{
+			name: "overrides.link", cookie: k.Cookie, value: "%REQ(" + linkHeader(carrier) + ")%", age: linkAge, location: location, filters: filters,
+			match: has(&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "eyJ"}}),
+		},
+		{
+			name: "overrides.link.clear", cookie: k.Cookie, location: location, filters: filters,
+			match: has(&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: clearing}}),
+		},
+	}, nil
 }
 
 // check returns an error if the parts don't fit together.

@@ -75,19 +75,7 @@ func TestModelOfKubernetesGateways(t *testing.T) {
 // kubernetesPair is the mesh with the objects of Overrides, or without.
 func kubernetesPair(t *rapid.T, c *cluster) *pair {
 	p := &pair{cluster: c, mesh: mesh.New(c.snapshot)}
-	manifests := c.users
-	if rapid.Bool().Draw(t, "ours") {
-		p.ours = p.mesh.Ours(c.result.Tables, c.result.SubsetRules)
-		a := age{created: older}
-		if p.order.OursLast = rapid.Bool().Draw(t, "oursLast"); p.order.OursLast {
-			a.created = younger
-		}
-		manifests = c.with(a)
-	}
-	var err error
-	if p.real, err = oracle.Load(manifests, p.options); err != nil {
-		t.Fatal(err)
-	}
+	p.load(t)
 	return p
 }
 

@@ -68,6 +68,13 @@ type pair struct {
 func newPair(t *rapid.T, c *cluster) *pair {
 	p := &pair{cluster: c, mesh: mesh.New(c.snapshot), options: c.options(t)}
 	p.order.Reverse = p.options.Reverse
+	p.load(t)
+	return p
+}
+
+// load has istiod read the mesh with the objects of Overrides, or without.
+func (p *pair) load(t *rapid.T) {
+	c := p.cluster
 	manifests := c.users
 	if rapid.Bool().Draw(t, "ours") {
 		p.ours = p.mesh.Ours(c.result.Tables, c.result.SubsetRules)
@@ -81,7 +88,6 @@ func newPair(t *rapid.T, c *cluster) *pair {
 	if p.real, err = oracle.Load(manifests, p.options); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // compare asks both about one host and one caller.
