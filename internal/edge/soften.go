@@ -7,6 +7,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -24,7 +25,7 @@ func Needed(snapshot *model.Snapshot, observed []plan.Observed) []diag.Object {
 		}
 		guards := guardsOf(p, observed)
 		if len(guards) > 0 && slices.ContainsFunc(observed, func(o plan.Observed) bool {
-			return o.Kind == "VirtualService" && isHard(o.Managed, softGateways(snapshot, claim), claim.Claim)
+			return o.Kind == "VirtualService" && isHard(o.Managed, softGateways(snapshot, claim), snapshot.Options.Header, claim.Claim)
 		}) {
 			out = append(out, guards...)
 		}
@@ -66,15 +67,15 @@ func softGateways(snapshot *model.Snapshot, claim *v1alpha1.RequiredClaim) []str
 	return out
 }
 
-// isHard reports whether a VirtualService is for one of some gateways, and does not ask for a
-// claim.
-func isHard(object []byte, gateways []string, claim string) bool {
+// isHard reports whether a VirtualService is for one of some gateways, and has rows for requests
+// with an override that do not ask for a claim. One that only pins has none.
+func isHard(object []byte, gateways []string, carrier, claim string) bool {
 	var o struct {
 		Spec struct {
 			Gateways []string
 			HTTP     []struct {
 				Match []struct {
-					WithoutHeaders map[string]json.RawMessage
+					Headers, WithoutHeaders map[string]json.RawMessage
 				}
 			}
 		}
@@ -82,12 +83,16 @@ func isHard(object []byte, gateways []string, claim string) bool {
 	if json.Unmarshal(object, &o) != nil || !slices.ContainsFunc(o.Spec.Gateways, func(g string) bool { return slices.Contains(gateways, g) }) {
 		return false
 	}
+	rows := false
 	for _, r := range o.Spec.HTTP {
 		for _, m := range r.Match {
 			if _, asks := m.WithoutHeaders["@request.auth.claims["+claim+"]"]; asks {
 				return false
 			}
+			_, header := m.Headers[carrier]
+			_, baggage := m.Headers[grammar.BaggageHeader]
+			rows = rows || header || baggage
 		}
 	}
-	return true
+	return rows
 }

@@ -59,6 +59,8 @@ func TestNeeded(t *testing.T) {
 	}{
 		"rows are hard":                 {"Soft}", routes(soft, hard), true},
 		"rows are soft":                 {"Soft}", routes(soft, beside), false},
+		"rows that only pin":            {"Soft}", routes(`{"spec":{"gateways":["ingress/public"],"http":[{"match":[{"uri":{"prefix":"/"}}]}]}}`), false},
+		"rows of baggage are hard":      {"Soft}", routes(`{"spec":{"gateways":["ingress/public"],"http":[{"match":[{"headers":{"baggage":{"regex":"a"}}}]}]}}`), true},
 		"no rows":                       {"Soft}", routes(), false},
 		"the policy is hard":            {"Hard}", routes(hard), false},
 		"the guard is another policy's": {"Soft}", append(routes(hard)[1:], plan.Observed{Object: guard.Object, Managed: []byte("{}")}), false},
