@@ -12,8 +12,8 @@ import (
 )
 
 // Adapt returns the documents of a manifest of the corpus, or only those with name if
-// that is not empty, in a namespace; the sample replaces the programs of Deployments,
-// whose images are not run.
+// that is not empty, in a namespace, where full names of hosts lead too; the sample
+// replaces the programs of Deployments, whose images are not run.
 func Adapt(manifest []byte, name, namespace string) ([]byte, error) {
 	var out []byte
 	for document := range bytes.SplitSeq(manifest, []byte("\n---")) {
@@ -55,7 +55,8 @@ func adapt(document []byte, kind, namespace string) ([]byte, error) {
 		return nil, errors.New("it has no metadata")
 	}
 	metadata["namespace"] = namespace
-	return yaml.Marshal(object)
+	data, err := yaml.Marshal(object)
+	return bytes.ReplaceAll(data, []byte(".default.svc."), []byte("."+namespace+".svc.")), err
 }
 
 // playedBySample makes containers run the sample, on the port that they declare, without
