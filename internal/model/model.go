@@ -39,6 +39,8 @@ type Snapshot struct {
 	GatewayPolicies []GatewayPolicy
 	TokenChecks     []TokenCheck
 	Authorizers     []Authorizer
+	// OverrideGrants are the live ones.
+	OverrideGrants []OverrideGrant
 	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose
 	// policies may be for these; "*" stands for all.
 	PermittedPolicies map[string][]string
