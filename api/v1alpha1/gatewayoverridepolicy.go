@@ -146,35 +146,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.jwks) != has(self.jwksService)",message="exactly one of jwks and jwksService is needed"
 // +kubebuilder:validation:XValidation:rule="!has(self.link) || !self.link || has(self.cookie)",message="link needs cookie: it sets that cookie",fieldPath=".link"
 type TokenRule struct {
-	// Issuer is the issuer of the tokens (claim iss).
-	// +optional
-	// +kubebuilder:default="overrides.mesh"
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
-	Issuer string `json:"issuer,omitempty"`
-
-	// Audience is whom the tokens are for (claim aud).
-	// +optional
-	// +kubebuilder:default="overrides"
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
-	Audience string `json:"audience,omitempty"`
-
-	// MaxLifetime is the longest lifetime of a token that is accepted. Defaults to 24h.
-	// +optional
-	// +kubebuilder:default="24h"
-	MaxLifetime metav1.Duration `json:"maxLifetime,omitzero"`
-
-	// JWKS are the public keys of the tokens, a JSON Web Key Set. A change of them replaces the
-	// filter, which cuts long streams.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=32768
-	JWKS *string `json:"jwks,omitempty"`
-
-	// JWKSService serves the public keys. They can change without a change of the filter.
-	// +optional
-	JWKSService *KeyService `json:"jwksService,omitempty"`
+	ValidTokens `json:",inline"`
 
 	// Cookie is the name of a cookie with a token.
 	// +optional
@@ -187,33 +159,6 @@ type TokenRule struct {
 	// the cookie, and lead to the page without the parameter. Defaults to false.
 	// +optional
 	Link *bool `json:"link,omitempty"`
-}
-
-// KeyService is a Service of the cluster that serves public keys by HTTP.
-type KeyService struct {
-	// Name and Namespace name the Service.
-	// +required
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	Name string `json:"name"`
-	// +required
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	Namespace string `json:"namespace"`
-
-	// Port is the port of the Service. Defaults to 80.
-	// +optional
-	// +kubebuilder:default=80
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=65535
-	Port int32 `json:"port,omitempty"`
-
-	// Path is the path of the key set. Defaults to /jwks.json.
-	// +optional
-	// +kubebuilder:default="/jwks.json"
-	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^/[A-Za-z0-9._~/-]*$`
-	Path string `json:"path,omitempty"`
 }
 
 // PreviewHost is a domain whose hosts are previews of an ordinary host. No ordinary host may be

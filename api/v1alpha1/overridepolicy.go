@@ -123,6 +123,11 @@ type OverridePolicySpec struct {
 	// namespace may.
 	// +optional
 	Previews *Previews `json:"previews,omitempty"`
+
+	// Access says whose overrides the Services follow. If it is not set, they follow those of
+	// every request.
+	// +optional
+	Access *Access `json:"access,omitempty"`
 }
 
 // TargetReference references an object in the policy's namespace.
