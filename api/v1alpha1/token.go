@@ -123,7 +123,7 @@ type TokenSource struct {
 	// Member is the key of the member of baggage. Defaults to overrides.token.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:MaxLength=24
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._-]+$`
 	// +kubebuilder:validation:XValidation:rule="self != 'override' && !self.startsWith('override.')",message="members of that name are overrides, which are removed"
 	Member *string `json:"member,omitempty"`

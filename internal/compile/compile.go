@@ -49,6 +49,7 @@ func run(ix *index) (*services, Result) {
 	r := &reporter{}
 	settings, policies := resolveSettings(ix, r)
 	all := newServices(ix, settings)
+	resolveAccess(ix, all, r)
 	findIsolated(ix, all, r)
 	findBeside(all)
 	for _, s := range all.list {

@@ -217,6 +217,9 @@ func (f *front) companions() []*companion {
 		if claim := f.ix.mesh.Gateway(at.gateway).Soft; claim != nil {
 			parts = append(parts, fmt.Sprintf("%q", append([]string{claim.Issuer, claim.Claim}, claim.Values...)))
 		}
+		if rule := f.ix.mesh.Gateway(at.gateway).TokenRule; rule != nil {
+			parts = append(parts, rule.String())
+		}
 		for _, s := range p.sources {
 			parts = append(parts, s.Object.String())
 			if hasRoutesByGateway(s) {
@@ -295,6 +298,10 @@ func (f *front) draft(c *companion) *draft {
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
 		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly, soft: f.ix.mesh.Gateway(c.gateways[0]).Soft,
+	}
+	for _, name := range c.gateways {
+		g := f.ix.mesh.Gateway(name)
+		d.entries = append(d.entries, entry{gateway: g.Object(), rule: g.TokenRule, policy: g.TokenPolicy})
 	}
 	for _, s := range c.sources {
 		at := *s

@@ -301,6 +301,7 @@ func (x *attacher) reportRoute(r *model.HTTPRoute) {
 		if x.attached[r] == nil || x.problems[r] != "" {
 			continue
 		}
+		reportEntries(x.ix, s, x.entriesOf(r), r.Object(), x.r)
 		var without []string
 		for i := range s.versions {
 			v := &s.versions[i]

@@ -56,6 +56,12 @@ func (ix *index) now() time.Time { return ix.snapshot.Now }
 // services lists all Services.
 func (ix *index) services() []model.Service { return ix.snapshot.Services }
 
+// tokenNamespaces lists the namespaces whose sidecars take overrides from tokens alone.
+func (ix *index) tokenNamespaces() []model.TokenNamespace { return ix.snapshot.TokenNamespaces }
+
+// hasFilter reports whether proxies have the filter that is made for a policy or a namespace.
+func (ix *index) hasFilter(of diag.Object) bool { return ix.snapshot.HasFilter(of) }
+
 // policies lists all OverridePolicies.
 func (ix *index) policies() []model.Policy { return ix.snapshot.Policies }
 

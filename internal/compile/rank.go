@@ -125,7 +125,7 @@ func (x *attacher) rowsOf(u *rankedRule) [][]route.Route {
 	}
 	b := &builder{
 		ix: x.ix, services: x.services, r: x.r, routes: []userRoute{all},
-		draft: &draft{gateway: true, attached: u.User}, table: route.Table{Namespace: u.User.Namespace, Owner: u.User.Name},
+		draft: &draft{gateway: true, attached: u.User, entries: x.entriesOf(u.User)}, table: route.Table{Namespace: u.User.Namespace, Owner: u.User.Name},
 	}
 	b.overrides(0)
 	out := make([][]route.Route, 4)
@@ -142,6 +142,18 @@ func (x *attacher) rowsOf(u *rankedRule) [][]route.Route {
 			r.Rule = u.ruleTo(x.services.byHost[r.Destinations[0].Host].Service, &r)
 		}
 		out[tier] = append(out[tier], r)
+	}
+	return out
+}
+
+// entriesOf are the gateways that follow overrides of an HTTPRoute.
+func (x *attacher) entriesOf(r *model.HTTPRoute) []entry {
+	var out []entry
+	if a := x.attached[r]; a != nil {
+		for i := range a.Parents {
+			g := x.ix.kubernetesGateway(&a.Parents[i])
+			out = append(out, entry{gateway: g.Object(), rule: g.TokenRule, policy: g.TokenPolicy})
+		}
 	}
 	return out
 }

@@ -213,6 +213,7 @@ func (b *builder) carriersOf(t *service, v *version, c condition) []route.Match 
 	if inBaggage != "" && b.usable(t, grammar.BaggageHeader, inBaggage) {
 		out = append(out, c.carrier(grammar.BaggageHeader, inBaggage))
 	}
+	out = b.admitted(t, out)
 	if len(b.routes) > 1 {
 		if b.carriers == nil {
 			b.carriers = map[carrierKey][]route.Match{}
@@ -238,7 +239,7 @@ func (b *builder) unavailable(i int, t *service, c condition) {
 	header := b.ix.options.Header
 	named := grammar.Service{Name: t.Name, Namespace: t.Namespace}
 	if pattern := named.StrictPattern(judged, c.Condition); b.usable(t, header, pattern) {
-		b.refuse(i, t, c, []route.Match{c.carrier(header, pattern)})
+		b.refuse(i, t, c, b.admitted(t, []route.Match{c.carrier(header, pattern)}))
 	}
 }
 

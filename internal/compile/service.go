@@ -40,6 +40,8 @@ type service struct {
 	versions []version
 	pin      pin
 	subsets  subsetPlan
+	// access says which callers follow its overrides; nil if all do.
+	access *access
 	// pods are its backends with the marks of the steps.
 	pods []backend
 }

@@ -25,7 +25,7 @@ func (b *builder) sets(i int, targets []*service) {
 	}
 	for _, t := range targets {
 		b.names = b.rowNamesOf(i, t)
-		b.refuse(i, t, inSet, b.strictSets(t))
+		b.refuse(i, t, inSet, b.admitted(t, b.strictSets(t)))
 	}
 }
 

@@ -89,6 +89,9 @@ func attach(ix *index, p *model.Policy, governing map[*model.Service]*model.Poli
 				For(named).At(p.Origin))
 		default:
 			governing[s] = p
+			if p.Invalid {
+				target.Reason = diag.InvalidPolicy
+			}
 		}
 		report.Targets = append(report.Targets, target)
 	}
@@ -125,5 +128,6 @@ func overlay(base, over model.Settings) model.Settings {
 	if over.Previews != nil {
 		out.Previews = over.Previews
 	}
+	out.Access = over.Access
 	return out
 }

@@ -98,6 +98,11 @@ func (b *builder) build() {
 		b.inGroup(g, route.Released, b.released)
 	}
 	b.fallback(groups)
+	for _, t := range d.targets {
+		if !d.pinOnly {
+			reportEntries(b.ix, t, d.entries, d.object(), b.r)
+		}
+	}
 	if d.adopted != nil {
 		for _, v := range append([]*model.VirtualService{d.adopted}, d.beside...) {
 			b.table.Adopted = append(b.table.Adopted, v.Namespace+"/"+v.Name)

@@ -174,15 +174,20 @@ const (
 	EdgeOtherAuthorizer      Code = "EdgeOtherAuthorizer"
 	EdgeNotPermitted         Code = "EdgeNotPermitted"
 	EdgeCutsStreams          Code = "EdgeCutsStreams"
+
+	// Access in mode Token.
+	AccessConflict      Code = "AccessConflict"
+	AccessNotAtGateway  Code = "AccessNotAtGateway"
+	AccessFilterAwaited Code = "AccessFilterAwaited"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
-func Codes() []Entry { return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries) }
+func Codes() []Entry { return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, accessEntries) }
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.
 func (c Code) Entry() Entry {
-	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries} {
+	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries, accessEntries} {
 		for _, entry := range list {
 			if entry.Code == c {
 				return entry

@@ -100,12 +100,13 @@ func (r *reader) covers(name string) {
 }
 
 // readPolicies adds the OverridePolicies to the snapshot. A policy with a field that can't be
-// used is not in force at all: half of its settings may be worse than none.
+// used is not in force at all, since half of its settings may be worse than none, but for one
+// effect: with access in mode Token, its Services follow no override.
 func (r *reader) readPolicies() {
 	for _, p := range r.Policies {
 		out := model.Policy{Namespace: p.Namespace, Name: p.Name, Created: p.CreationTimestamp.Time}
 		out.Origin = r.Origins[out.Object()]
-		if errs := readPolicy(&out, &p.Spec); len(errs) > 0 {
+		if errs := readPolicy(&out, &p.Spec, &r.snapshot.Options); len(errs) > 0 {
 			for _, err := range errs {
 				r.report(diag.InvalidPolicy, out.Object(), "%v", err)
 			}
@@ -113,14 +114,17 @@ func (r *reader) readPolicies() {
 				r.last().Covers = diag.ReleasedUnknown
 				r.last().Target = diag.Object{Kind: "Service", Namespace: out.Namespace, Name: out.Services[0]}
 			}
-			continue
+			if out.Settings.Access == nil {
+				continue
+			}
+			out.Invalid, out.Settings = true, model.Settings{Access: &model.Access{Why: out.Object().String() + " is invalid"}}
 		}
 		r.snapshot.Policies = append(r.snapshot.Policies, out)
 	}
 }
 
 // readPolicy reads the fields of a policy, and returns what is wrong with it.
-func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
+func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec, options *model.Options) []error {
 	var errs []error
 	if len(spec.TargetRefs) == 0 {
 		errs = append(errs, fmt.Errorf("spec.targetRefs: no target"))
@@ -153,6 +157,7 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec) []error {
 			return readStrict(&s.Strict, string(*spec.Strict))
 		}},
 		{"previews", func() error { return readPreviews(&s.Previews, spec.Previews) }},
+		{"access", func() error { return readAccess(&s.Access, spec.Access, options) }},
 	} {
 		if err := f.read(); err != nil {
 			errs = append(errs, fmt.Errorf("spec.%s: %w", f.field, err))

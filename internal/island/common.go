@@ -1,7 +1,9 @@
 package island
 
 import (
+	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
@@ -16,8 +18,9 @@ import (
 //	namespaces, their revisions, the mesh configuration             from objects
 //	Sidecars, Gateways, Kubernetes Gateways                         from objects
 //	rules and ServiceEntries for hosts under a wildcard             from objects
-//	the namespaces that callers may be in, the callers, and the
-//	pods of gateways                                                from all islands
+//	the namespaces that callers may be in, the callers, the pods
+//	of gateways, and the policies about tokens                      from all islands
+//	which filters proxies have                                      from the caller of the package
 type common struct {
 	// base is the snapshot of the objects, and found are its diagnostics.
 	base  *model.Snapshot
@@ -42,11 +45,20 @@ type common struct {
 	allCallers, bare []model.Caller
 	allNamespaces    []string
 	podsByKey        map[string]model.GatewayPods
+
+	// tokens counts the islands with each policy about tokens, by keys with which policyByKey finds
+	// it. filters are what proxies have the filter of.
+	tokens      map[string]int
+	policyByKey map[string]model.Policy
+	newTokens   bool
+	filters     []diag.Object
+	newFilters  bool
 }
 
 func (c *common) init() {
 	c.base, c.callers, c.namespaces = &model.Snapshot{}, map[model.Caller]int{}, map[string]int{}
 	c.gatewayPods, c.podsByKey = map[string]int{}, map[string]model.GatewayPods{}
+	c.tokens, c.policyByKey = map[string]int{}, map[string]model.Policy{}
 	c.newNamespaces = true
 }
 
@@ -70,10 +82,17 @@ type share struct {
 	callers    []model.Caller
 	namespaces []string
 	gateways   []model.GatewayPods
+	tokens     []model.Policy
 }
 
 func shareOf(s *model.Snapshot) share {
-	return share{callers: s.Callers, namespaces: s.Namespaces, gateways: s.GatewayPods}
+	out := share{callers: s.Callers, namespaces: s.Namespaces, gateways: s.GatewayPods}
+	for i := range s.Policies {
+		if s.Policies[i].Settings.Access != nil {
+			out.tokens = append(out.tokens, s.Policies[i])
+		}
+	}
+	return out
 }
 
 // replace notes the share of an island.
@@ -84,6 +103,9 @@ func (c *common) replace(before, after share) {
 	pods := func(string) { c.newGatewayPods = true }
 	count(c.gatewayPods, c.podKeys(after.gateways), 1, pods)
 	count(c.gatewayPods, c.podKeys(before.gateways), -1, pods)
+	tokens := func(string) { c.newTokens = true }
+	count(c.tokens, c.policyKeys(after.tokens), 1, tokens)
+	count(c.tokens, c.policyKeys(before.tokens), -1, tokens)
 	if slices.Equal(before.callers, after.callers) {
 		return
 	}
@@ -103,6 +125,24 @@ func (c *common) podKeys(pods []model.GatewayPods) []string {
 		c.podsByKey[out[i]] = p
 	}
 	return out
+}
+
+// policyKeys returns keys of policies about tokens, by which policyByKey finds them.
+func (c *common) policyKeys(policies []model.Policy) []string {
+	out := make([]string, len(policies))
+	for i := range policies {
+		p := &policies[i]
+		out[i] = fmt.Sprintf("%s/%s %d %s", p.Namespace, p.Name, p.Created.UnixNano(), p.Settings.Access)
+		c.policyByKey[out[i]] = *p
+	}
+	return out
+}
+
+// setFilters notes what proxies have the filter of.
+func (c *common) setFilters(filters []diag.Object) {
+	if !slices.Equal(c.filters, filters) {
+		c.filters, c.newFilters = filters, true
+	}
 }
 
 // count adds n to the count of each key. It calls moved with each key that came or went.
@@ -126,7 +166,14 @@ func (c *common) settle() (all, callers bool) {
 		all = !slices.Equal(now, c.allNamespaces)
 		c.allNamespaces = now
 	}
-	if c.newGatewayPods {
+	if c.newTokens {
+		for key := range c.policyByKey {
+			if c.tokens[key] == 0 {
+				delete(c.policyByKey, key)
+			}
+		}
+	}
+	if c.newGatewayPods || c.newTokens {
 		for key := range c.podsByKey {
 			if c.gatewayPods[key] == 0 {
 				delete(c.podsByKey, key)
@@ -134,9 +181,12 @@ func (c *common) settle() (all, callers bool) {
 		}
 		now := slices.SortedFunc(maps.Values(c.podsByKey), model.GatewayPods.Compare)
 		all = all || !slices.EqualFunc(now, c.enforced.GatewayPods, func(a, b model.GatewayPods) bool { return a.Compare(b) == 0 })
+		before := c.enforced.TokenNamespaces
 		c.enforced = *c.base
 		c.enforced.GatewayPods = now
 		discover.EnforceGatewayPolicies(&c.enforced)
+		discover.EnforceTokens(&c.enforced, slices.Collect(maps.Values(c.policyByKey)))
+		all = all || !reflect.DeepEqual(before, c.enforced.TokenNamespaces)
 	}
 	if c.newBare {
 		now := c.listCallers(func(m model.Caller) bool { return m.NoSidecar })
@@ -146,7 +196,8 @@ func (c *common) settle() (all, callers bool) {
 	if callers = c.newCallers; callers {
 		c.allCallers = nil
 	}
-	c.newCallers, c.newBare, c.newNamespaces, c.newGatewayPods = false, false, false, false
+	all = all || c.newFilters
+	c.newCallers, c.newBare, c.newNamespaces, c.newGatewayPods, c.newTokens, c.newFilters = false, false, false, false, false, false
 	return all, callers
 }
 
@@ -182,6 +233,7 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 	}
 	out.Revisions, out.Tags, out.Uninjected, out.Sidecars = b.Revisions, b.Tags, b.Uninjected, b.Sidecars
 	out.Gateways, out.GatewayPods, out.KubernetesGateways = c.enforced.Gateways, c.enforced.GatewayPods, c.enforced.KubernetesGateways
+	out.TokenNamespaces, out.Filters = c.enforced.TokenNamespaces, c.filters
 	out.Grants = b.Grants
 	out.DestinationRules = merged(own.DestinationRules, b.DestinationRules, func(x, y model.DestinationRule) int { return x.Object().Compare(y.Object()) })
 	out.ServiceEntries = merged(own.ServiceEntries, b.ServiceEntries, func(x, y model.ServiceEntry) int { return x.Object().Compare(y.Object()) })

@@ -119,6 +119,9 @@ func (m *Map) Replace(name diag.Object, object Object) {
 	}
 }
 
+// SetFilters notes what proxies have the filter of, sorted: see [model.Snapshot].
+func (m *Map) SetFilters(filters []diag.Object) { m.common.setFilters(filters) }
+
 func (m *Map) count(object Object, n int) {
 	if _, is := object.Read.(*discover.EndpointSlice); !is {
 		return

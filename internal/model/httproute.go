@@ -76,6 +76,10 @@ type KubernetesGateway struct {
 	Services []string
 	// Ignored says what keeps it from following overrides; empty for nothing.
 	Ignored string
+	// TokenRule is set if its pods make overrides of tokens, and of nothing else, and TokenPolicy
+	// is the policy that asks for that.
+	TokenRule   *TokenRule
+	TokenPolicy diag.Object
 	// Listeners are its own, and those of the ListenerSets that are attached to it.
 	Listeners []Listener
 }

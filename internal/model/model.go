@@ -41,6 +41,11 @@ type Snapshot struct {
 	Authorizers     []Authorizer
 	// OverrideGrants are the live ones.
 	OverrideGrants []OverrideGrant
+	// TokenNamespaces are the namespaces whose sidecars take overrides from tokens alone, sorted.
+	TokenNamespaces []TokenNamespace
+	// Filters names what proxies have the filter of, if the option AwaitFilters is set: policies
+	// of Gateways, and namespaces of TokenNamespaces.
+	Filters []diag.Object
 	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose
 	// policies may be for these; "*" stands for all.
 	PermittedPolicies map[string][]string
@@ -83,6 +88,11 @@ type Options struct {
 	GatewayNamespaces []string
 	// Static is set if the output is applied by hand, so that nothing follows changes.
 	Static bool
+	// Keys serves the public keys of override tokens, for policies that name none; zero for none.
+	Keys v1alpha1.KeyService
+	// AwaitFilters is set if something follows changes and writes filters: then overrides of
+	// tokens are followed only where proxies have the filter.
+	AwaitFilters bool
 	// Mesh are settings that override the mesh configuration that was read; nil fields
 	// don't.
 	Mesh MeshConfig
@@ -357,6 +367,10 @@ type Gateway struct {
 	PinnedBy string
 	// Soft is the claim without which a request loses its override; nil for none.
 	Soft *v1alpha1.RequiredClaim
+	// TokenRule is set if all of its pods make overrides of tokens, and of nothing else, and
+	// TokenPolicy is the policy that asks for that.
+	TokenRule   *TokenRule
+	TokenPolicy diag.Object
 }
 
 // Object returns the name of g for diagnostics.

@@ -32,6 +32,9 @@ type Settings struct {
 	// Previews says which other namespaces isolated versions may be in; nil if it is not set,
 	// and for none.
 	Previews *NamespaceSelector
+	// Access is set if overrides are taken from tokens alone; nil if every header counts. Only a
+	// policy says so.
+	Access *Access
 }
 
 // Policy is an OverridePolicy.
@@ -42,6 +45,8 @@ type Policy struct {
 	// Services are the names of its targets, in its own namespace.
 	Services []string
 	Settings Settings
+	// Invalid is set if a field can't be used: then only its access counts, in mode Token.
+	Invalid bool
 }
 
 // Object returns the name of p for diagnostics.

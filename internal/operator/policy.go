@@ -208,7 +208,7 @@ func conditions(policy *v1alpha1.OverridePolicy, service string, p *islandState,
 	accepted = &metav1.Condition{Type: v1alpha1.PolicyConditionAccepted, Status: metav1.ConditionFalse}
 	object := diag.Object{Kind: "OverridePolicy", Namespace: policy.Namespace, Name: policy.Name}
 	about := diag.Object{Kind: "Service", Namespace: policy.Namespace, Name: service}
-	if report < 0 {
+	if report < 0 || slices.ContainsFunc(p.result.Policies[report].Targets, func(t compile.PolicyTarget) bool { return t.Reason == diag.InvalidPolicy }) {
 		accepted.Reason, accepted.Message = v1alpha1.PolicyReasonInvalid, message(p, object, diag.InvalidPolicy, diag.Object{})
 		return accepted, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -97,6 +98,22 @@ func checkKey(jwk *jose.JSONWebKey) error {
 	return nil
 }
 
+// userAlgorithms are those of signatures that Envoy knows (jwt_verify_lib), or none named.
+var userAlgorithms = []string{"", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// checkUserKey returns an error if proxies would not accept tokens by a key of somebody else.
+func checkUserKey(jwk *jose.JSONWebKey) error {
+	switch {
+	case !jwk.Valid():
+		return errors.New("the key is not valid")
+	case jwk.KeyID == "":
+		return errors.New("the key has no kid: proxies would try it for every token")
+	case !slices.Contains(userAlgorithms, jwk.Algorithm):
+		return fmt.Errorf("alg is %q, want one of %s", jwk.Algorithm, strings.Join(userAlgorithms[1:], ", "))
+	}
+	return nil
+}
+
 // ID returns the ID of the key, which tokens have in their header.
 func (k *Key) ID() string { return k.jwk.KeyID }
 
@@ -120,7 +137,12 @@ func Public(keys ...*Key) *KeySet {
 
 // ParseKeySet reads a JSON Web Key Set, and refuses what a proxy would refuse together with its
 // whole listener, and what must not be published.
-func ParseKeySet(text []byte) (*KeySet, error) {
+func ParseKeySet(text []byte) (*KeySet, error) { return parseKeySet(text, checkKey) }
+
+// ParseUserKeySet is [ParseKeySet] for keys of others, which may be for any algorithm that proxies know.
+func ParseUserKeySet(text []byte) (*KeySet, error) { return parseKeySet(text, checkUserKey) }
+
+func parseKeySet(text []byte, check func(*jose.JSONWebKey) error) (*KeySet, error) {
 	var raw struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -139,7 +161,7 @@ func ParseKeySet(text []byte) (*KeySet, error) {
 		if !key.IsPublic() {
 			return nil, fmt.Errorf("keys[%d]: it is a private key, which must not be published", i)
 		}
-		if err := checkKey(&key); err != nil {
+		if err := check(&key); err != nil {
 			return nil, fmt.Errorf("keys[%d]: %w", i, err)
 		}
 		if len(out.set.Key(key.KeyID)) > 0 {

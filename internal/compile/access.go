@@ -1,0 +1,109 @@
+package compile
+
+import (
+	"slices"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/route"
+)
+
+// Overrides of a Service whose access is in mode Token are followed by proxies that take overrides
+// from tokens alone, and accept no token that the Service's policy does not accept:
+//
+//	caller                                        its rows
+//	--------------------------------------------  ----------------------------------------------
+//	a pod in a namespace of [model.TokenNamespace]  with the namespace as a condition (sourceNamespace)
+//	a gateway with header: Token                  without one
+//	any other                                     none: its overrides lead to what is released
+//
+// There is no row before the proxies have their filter: until then a bare header would be
+// followed.
+
+// access says which callers follow overrides of a Service; nil if all do.
+type access struct {
+	*model.Access
+
+	// from matches calls from each of these namespaces.
+	from []route.Match
+}
+
+// resolveAccess decides for each Service which callers follow its overrides.
+func resolveAccess(ix *index, all *services, r *reporter) {
+	for _, s := range all.list {
+		if s.settings.Access == nil {
+			continue
+		}
+		s.access = &access{Access: s.settings.Access}
+		for i := range ix.tokenNamespaces() {
+			n := &ix.tokenNamespaces()[i]
+			has := ix.hasFilter(model.NamespaceObject(n.Namespace))
+			if has && s.access.Admits(n.Access.Rule) {
+				s.access.from = append(s.access.from, route.Match{SourceNamespace: n.Namespace})
+			}
+			if n.Namespace != s.Namespace || s.access.Rule == nil {
+				continue
+			}
+			switch {
+			case !s.access.Admits(n.Access.Rule):
+				r.report(s.Service, diag.AccessConflict, "%s, which is older, says which tokens the sidecars of namespace %s accept, and these are not those of its own policy: calls from the namespace follow no override of it", n.Policy, n.Namespace)
+			case !has:
+				r.report(s.Service, diag.AccessFilterAwaited, "the sidecars of namespace %s don't have the filter that checks tokens yet, so no override of it is followed there", n.Namespace)
+			}
+		}
+	}
+}
+
+// entry is a gateway that has a table.
+type entry struct {
+	gateway diag.Object
+	// rule says which tokens it makes overrides of; nil if it has others, too. policy says so.
+	rule   *model.TokenRule
+	policy diag.Object
+}
+
+// outside returns the first of some gateways that must not follow overrides of a Service; nil for
+// none.
+func (a *access) outside(ix *index, entries []entry) *entry {
+	at := slices.IndexFunc(entries, func(e entry) bool { return !a.Admits(e.rule) || !ix.hasFilter(e.policy) })
+	if at < 0 {
+		return nil
+	}
+	return &entries[at]
+}
+
+// admitted returns the carriers of requests whose overrides of t are followed.
+func (b *builder) admitted(t *service, carriers []route.Match) []route.Match {
+	if t.access == nil {
+		return carriers
+	}
+	// Proxies with the filter remove overrides in baggage.
+	inHeader := filter(carriers, func(m route.Match) bool {
+		_, is := m.Headers.Get(b.ix.options.Header)
+		return is
+	})
+	switch {
+	case b.draft.gateway && t.access.outside(b.ix, b.draft.entries) == nil:
+		return inHeader
+	case b.draft.gateway || len(t.access.from) == 0:
+		return nil
+	}
+	return conjunctions(t.access.from, inHeader)
+}
+
+// reportEntries reports a Service that a user's object leads to from gateways, if one of these
+// must not follow its overrides.
+func reportEntries(ix *index, t *service, entries []entry, user diag.Object, r *reporter) {
+	if t.access == nil || t.access.Rule == nil {
+		return
+	}
+	switch e := t.access.outside(ix, entries); {
+	case e == nil:
+	case e.rule == nil:
+		r.report(t.Service, diag.AccessNotAtGateway, "%s leads to it from %s, which does not take overrides from tokens alone: they are not followed there", user, e.gateway)
+	case !t.access.Admits(e.rule):
+		r.report(t.Service, diag.AccessNotAtGateway, "%s leads to it from %s, for which %s accepts tokens that its own policy does not accept: overrides are not followed there", user, e.gateway, e.policy)
+	default:
+		r.report(t.Service, diag.AccessFilterAwaited, "the pods of %s don't have the filter that checks tokens yet, so no override of it is followed there", e.gateway)
+	}
+}

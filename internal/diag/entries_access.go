@@ -1,0 +1,17 @@
+package diag
+
+// accessEntries are the codes of access in mode Token.
+var accessEntries = []Entry{
+	{
+		AccessConflict, Warning, "Two OverridePolicies of a namespace accept different tokens. The sidecars of the namespace accept those of the older one (of equal age, the first by name), so calls from there follow no override of the Services of the other one.",
+		"write the same token rule in both policies, or one policy for all Services",
+	},
+	{
+		AccessNotAtGateway, Warning, "A gateway leads to a Service whose access is in mode Token, and may have overrides that are not of its tokens: there is no policy with header: Token for all pods of the gateway, or that accepts other tokens. The gateway follows no override of the Service.",
+		"write a GatewayOverridePolicy for the gateway with header: Token and the same issuer, audience and keys, whose maxLifetime is not longer",
+	},
+	{
+		AccessFilterAwaited, Info, "Proxies do not have the filter yet that takes overrides from tokens. Until then they follow no override of the Service, since they would follow any header.",
+		"wait; if it stays so, let the operator write filters: gatewayPolicies.enabled of the chart, or --gateway-policies",
+	},
+}
