@@ -82,6 +82,7 @@ func addModelOptions(flags *pflag.FlagSet, o *model.Options) {
 	flags.StringVar(&o.VersionLabel, "version-label", o.VersionLabel, "pod `label` whose value is the version")
 	flags.StringVar(&o.ClusterDomain, "cluster-domain", o.ClusterDomain, "DNS `suffix` of Services")
 	flags.StringVar(&o.RootNamespace, "root-namespace", o.RootNamespace, "Istio's root `namespace`, which holds its mesh configuration")
+	flags.Var(keyService{&o.Keys}, "token-jwks-service", "`NAME.NAMESPACE[:PORT][/PATH]` of the Service that serves the public keys of override tokens, for policies with access in mode Token that name none")
 	for _, f := range exportToFlags(o) {
 		flags.StringSliceVar(f.to, f.name, nil, "`namespaces` that see a "+f.kind+" without exportTo: ., * or ~, as in the mesh configuration (default: as configured there)")
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"github.com/overrides-mesh/overrides/internal/access"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -154,7 +155,7 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	return nil
 }
 
-// decideEntries decides what the policies of Gateways mean, and returns the diagnostics.
+// decideEntries decides what policies ask for besides routes, and returns the diagnostics.
 func (s *state) decideEntries() ([]diag.Diagnostic, error) {
 	entries, err := edge.Decide(s.snapshot)
 	if err != nil {
@@ -169,6 +170,14 @@ func (s *state) decideEntries() ([]diag.Diagnostic, error) {
 				diags = append(diags, diag.New(diag.EdgeCutsStreams, o.Object, "%s", edge.Cost).At(entries[i].Policy.Origin))
 			}
 		}
+	}
+	filters, err := access.Make(s.snapshot)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range filters {
+		s.entries = append(s.entries, o)
+		diags = append(diags, diag.New(diag.AccessCutsStreams, o.Object, "%s", access.Cost))
 	}
 	return diags, nil
 }

@@ -179,6 +179,7 @@ const (
 	AccessConflict      Code = "AccessConflict"
 	AccessNotAtGateway  Code = "AccessNotAtGateway"
 	AccessFilterAwaited Code = "AccessFilterAwaited"
+	AccessCutsStreams   Code = "AccessCutsStreams"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.

@@ -14,4 +14,8 @@ var accessEntries = []Entry{
 		AccessFilterAwaited, Info, "Proxies do not have the filter yet that takes overrides from tokens. Until then they follow no override of the Service, since they would follow any header.",
 		"wait; if it stays so, let the operator write filters: gatewayPolicies.enabled of the chart, or --gateway-policies",
 	},
+	{
+		AccessCutsStreams, Info, "What installing the EnvoyFilter of a namespace costs, once: calls that are longer than Istio's drain time are cut.",
+		"",
+	},
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // Filter is what the objects of an entry do to requests.
@@ -29,6 +30,9 @@ func (m *maker) does() *Filter {
 		root: !m.GatewayAPI && slices.Contains(m.namespaces, m.snapshot.Options.RootNamespace),
 	}
 }
+
+// NewFilter returns what a request's filter does in proxies other than gateways.
+func NewFilter(r *Request, carrier string) *Filter { return &Filter{Request: r, carrier: carrier} }
 
 // ActsOn reports whether the pods of a gateway have the filter.
 func (f *Filter) ActsOn(namespace string, labels map[string]string) bool {
@@ -81,17 +85,35 @@ func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
 	return now.Header, changes
 }
 
-// readTokens makes the override header of the tokens of a request.
+// readTokens makes the override header of the tokens of a request: of those of users only if no
+// other one is valid.
 func (f *Filter) readTokens(in *Incoming) []Change {
+	tokens, header := f.Request.Tokens, token.Header(f.carrier)
+	changes := f.readFrom(in, header, in.Header[header], tokens.accept)
+	if tokens.Users == nil || in.Header[f.carrier] != nil {
+		return changes
+	}
+	var bearers []string
+	for _, line := range in.Header["authorization"] {
+		if text, is := strings.CutPrefix(line, "Bearer "); is {
+			bearers = append(bearers, text)
+		}
+	}
+	return append(changes, f.readFrom(in, "authorization", bearers, tokens.Users.acceptOfUser)...)
+}
+
+// readFrom makes the override header of tokens of one kind.
+func (f *Filter) readFrom(in *Incoming, of string, texts []string, accept func(string, time.Time) (*token.Claims, error)) []Change {
 	var changes []Change
-	for _, text := range in.Header[tokenHeader(f.carrier)] {
-		c := Change{Header: f.carrier, Of: tokenHeader(f.carrier)}
-		claims, err := f.Request.Tokens.accept(text, in.Time)
+	for _, text := range texts {
+		c := Change{Header: f.carrier, Of: of}
+		claims, err := accept(text, in.Time)
 		if err != nil {
 			c.Refused = err.Error()
 		} else {
 			c.Made = claims.Override
 			in.Header[f.carrier] = append(in.Header[f.carrier], c.Made)
+			in.Header[token.IDHeader(f.carrier)] = append(in.Header[token.IDHeader(f.carrier)], claims.ID)
 		}
 		changes = append(changes, c)
 	}

@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	// requires is the text of the annotation about versions: %CEL% and re.extract came with
-	// Envoy 1.34.
-	requiresAnnotation = "overrides.mesh/requires"
+	// RequiresAnnotation has Requires, what a filter needs of proxies: %CEL% and re.extract came
+	// with Envoy 1.34.
+	RequiresAnnotation = "overrides.mesh/requires"
 	// PolicyAnnotation names the policy that an object was made for.
 	PolicyAnnotation = "overrides.mesh/gateway-policy"
-	requires         = "Istio 1.26 (Envoy 1.34) or newer"
+	Requires         = "Istio 1.26 (Envoy 1.34) or newer"
 	// supported matches the versions of Istio's proxies but for 1.0 to 1.25. An older proxy
 	// would refuse the whole listener: it keeps the listener without the filter.
 	supported = `^(?:[^1].*|1|1[^.].*|1\.(?:2[6-9]|[3-9][0-9]|[1-9][0-9]{2,}|[^0-9]).*)$`
@@ -38,26 +38,12 @@ const (
 // filter returns the EnvoyFilter for the pods of a namespace.
 func (m *maker) filter(namespace string) (encoded.Object, error) {
 	meta := m.ownMeta(namespace, filterSuffix)
-	meta.Annotations[requiresAnnotation] = requires
-	patch, err := m.patch()
+	meta.Annotations[RequiresAnnotation] = Requires
+	patch, err := m.mutate(m.snapshot.Options.Header, istioapi.EnvoyFilter_GATEWAY)
 	if err != nil {
-		return encoded.Object{}, fmt.Errorf("encode the filter: %w", err)
+		return encoded.Object{}, err
 	}
-	spec := &istioapi.EnvoyFilter{
-		ConfigPatches: []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{{
-			ApplyTo: istioapi.EnvoyFilter_NETWORK_FILTER,
-			Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
-				Context: istioapi.EnvoyFilter_GATEWAY,
-				Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
-				ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
-					FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{
-						Filter: &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{Name: connectionManager},
-					},
-				}},
-			},
-			Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_MERGE, Value: patch},
-		}},
-	}
+	spec := &istioapi.EnvoyFilter{ConfigPatches: []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{patch}}
 	if m.GatewayAPI {
 		spec.TargetRefs = m.targetRefs()
 	} else {
@@ -71,7 +57,7 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 		spec.ConfigPatches = append(spec.ConfigPatches, location)
 	}
 	if m.Tokens != nil {
-		filters, err := m.Tokens.filters(m.snapshot.Options.Header)
+		filters, err := m.Tokens.filters(m.snapshot.Options.Header, istioapi.EnvoyFilter_GATEWAY)
 		if err != nil {
 			return encoded.Object{}, fmt.Errorf("encode the filter of tokens: %w", err)
 		}
@@ -87,11 +73,54 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 	return istio.Canonical(&meta, filterKind, spec)
 }
 
-// patch returns what is merged into the filter of a listener. A merge appends to the
+// Patches returns the parts of an EnvoyFilter that take overrides from tokens alone, in proxies
+// other than gateways.
+func (r *Request) Patches(carrier string, context istioapi.EnvoyFilter_PatchContext) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	first, err := r.mutate(carrier, context)
+	if err != nil || r.Tokens == nil {
+		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
+	}
+	rest, err := r.Tokens.filters(carrier, context)
+	if err != nil {
+		return nil, fmt.Errorf("encode the filter of tokens: %w", err)
+	}
+	return append([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, rest...), nil
+}
+
+// mutate returns what changes the headers of requests before they are routed.
+func (r *Request) mutate(carrier string, context istioapi.EnvoyFilter_PatchContext) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	value, err := r.early(carrier)
+	if err != nil {
+		return nil, fmt.Errorf("encode the filter: %w", err)
+	}
+	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
+		ApplyTo: istioapi.EnvoyFilter_NETWORK_FILTER,
+		Match:   atConnections(context, ""),
+		Patch:   &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_MERGE, Value: value},
+	}, nil
+}
+
+// atConnections matches the filter of HTTP connections, or that of requests of a name in it, in
+// the proxies that know all of the parts.
+func atConnections(context istioapi.EnvoyFilter_PatchContext, name string) *istioapi.EnvoyFilter_EnvoyConfigObjectMatch {
+	chain := &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{Name: connectionManager}
+	if name != "" {
+		chain.SubFilter = &istioapi.EnvoyFilter_ListenerMatch_SubFilterMatch{Name: name}
+	}
+	return &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
+		Context: context,
+		Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
+		ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
+			FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{Filter: chain},
+		}},
+	}
+}
+
+// early returns what is merged into the filter of a listener. A merge appends to the
 // mutations that others have made.
-func (m *maker) patch() (*structpb.Struct, error) {
+func (r *Request) early(carrier string) (*structpb.Struct, error) {
 	var list []*mutationv3.HeaderMutation
-	for _, change := range m.mutations(m.snapshot.Options.Header) {
+	for _, change := range r.mutations(carrier) {
 		list = append(list, change.encode())
 	}
 	early, err := anypb.New(&earlyv3.HeaderMutation{Mutations: list})
@@ -111,8 +140,8 @@ func (m *maker) patch() (*structpb.Struct, error) {
 	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
 }
 
-// httpFilter returns a filter of requests, in front of all others, or of the filter of a name.
-func httpFilter(name string, config proto.Message, where istioapi.EnvoyFilter_Patch_Operation, before string) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+// HTTPFilter returns a filter of requests, in front of all others, or of the filter of a name.
+func HTTPFilter(context istioapi.EnvoyFilter_PatchContext, name string, config proto.Message, before string) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	packed, err := anypb.New(config)
 	if err != nil {
 		return nil, err
@@ -121,19 +150,13 @@ func httpFilter(name string, config proto.Message, where istioapi.EnvoyFilter_Pa
 	if err != nil {
 		return nil, err
 	}
-	chain := &istioapi.EnvoyFilter_ListenerMatch_FilterMatch{Name: connectionManager}
+	where := istioapi.EnvoyFilter_Patch_INSERT_FIRST
 	if before != "" {
-		chain.SubFilter = &istioapi.EnvoyFilter_ListenerMatch_SubFilterMatch{Name: before}
+		where = istioapi.EnvoyFilter_Patch_INSERT_BEFORE
 	}
 	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
 		ApplyTo: istioapi.EnvoyFilter_HTTP_FILTER,
-		Match: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{
-			Context: istioapi.EnvoyFilter_GATEWAY,
-			Proxy:   &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported},
-			ObjectTypes: &istioapi.EnvoyFilter_EnvoyConfigObjectMatch_Listener{Listener: &istioapi.EnvoyFilter_ListenerMatch{
-				FilterChain: &istioapi.EnvoyFilter_ListenerMatch_FilterChainMatch{Filter: chain},
-			}},
-		},
+		Match:   atConnections(context, before),
 		Patch: &istioapi.EnvoyFilter_Patch{Operation: where, Value: &structpb.Struct{Fields: map[string]*structpb.Value{
 			"name": structpb.NewStringValue(name), "typed_config": structpb.NewStructValue(typed),
 		}}},

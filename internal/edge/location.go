@@ -30,7 +30,7 @@ func (m *maker) location() (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error)
 		}}}
 	}
 	config := &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{ResponseMutations: mutations}}
-	return httpFilter(locationFilter, config, istioapi.EnvoyFilter_Patch_INSERT_BEFORE, router)
+	return HTTPFilter(istioapi.EnvoyFilter_GATEWAY, locationFilter, config, router)
 }
 
 // ledBack returns the location for a preview host: scheme, host and rest, each empty if the

@@ -1,6 +1,9 @@
 package edge
 
-import "github.com/overrides-mesh/overrides/internal/grammar"
+import (
+	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/token"
+)
 
 // mutation is a change that the filter makes to one header of a request.
 type mutation struct {
@@ -32,6 +35,10 @@ func (r *Request) mutations(carrier string) []mutation {
 	var out []mutation
 	if r.Policy != Trust {
 		out = append(out, mutation{header: carrier, action: remove})
+	}
+	if r.Tokens != nil && r.Tokens.Member != "" {
+		// The next change removes all of baggage if some member is an override.
+		out = append(out, mutation{token.Header(carrier), addMissing, []extraction{ofTokenMember(r.Tokens.Member)}})
 	}
 	if r.Policy != Trust || r.isGuarded() {
 		// A guard does not see overrides in baggage.

@@ -104,7 +104,7 @@ func (m *maker) checkProxies() {
 	for _, p := range m.pods() {
 		for _, version := range p.Proxies {
 			if !known.MatchString(version) {
-				m.report(diag.EdgeProxyTooOld, m.object(), "its pods in namespace %s have proxies of Istio %s; the filter needs %s", p.Namespace, version, requires)
+				m.report(diag.EdgeProxyTooOld, m.object(), "its pods in namespace %s have proxies of Istio %s; the filter needs %s", p.Namespace, version, Requires)
 			}
 		}
 	}

@@ -1,9 +1,9 @@
 package edge
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -17,6 +17,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/token"
 )
@@ -36,6 +37,12 @@ type Tokens struct {
 	Cookie string
 	// Link asks for routes that answer links by setting the cookie.
 	Link bool
+	// Member is the key of a member of baggage with a token, which counts where no header has one;
+	// empty for none.
+	Member string
+	// Users says which tokens in the header authorization are accepted; nil for none. Only keys and
+	// expectations of it count.
+	Users *Tokens
 }
 
 // KeyService serves keys to proxies by HTTP.
@@ -56,9 +63,6 @@ const (
 	cachedTokens = 1000
 )
 
-// tokenHeader carries a token. A link's parameter has the same name.
-func tokenHeader(carrier string) string { return carrier + "-token" }
-
 // linkHeader has the token of a link, and linkPathHeader the page that it leads to. They exist
 // within the gateway only.
 func linkHeader(carrier string) string     { return carrier + "-link" }
@@ -66,17 +70,17 @@ func linkPathHeader(carrier string) string { return carrier + "-link-path" }
 
 // mutations are the changes of a request's headers before its token is checked.
 func (k *Tokens) mutations(carrier string) []mutation {
-	var out []mutation
+	out := []mutation{{header: token.IDHeader(carrier), action: remove}}
 	if k.Cookie != "" {
-		out = append(out, mutation{tokenHeader(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
+		out = append(out, mutation{token.Header(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
 	}
 	if k.Link {
 		out = append(
 			out,
 			mutation{header: linkHeader(carrier), action: remove},
 			mutation{header: linkPathHeader(carrier), action: remove},
-			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(tokenHeader(carrier)), ofEmptyLink(tokenHeader(carrier))}},
-			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(tokenHeader(carrier))}},
+			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(token.Header(carrier)), ofEmptyLink(token.Header(carrier))}},
+			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(token.Header(carrier))}},
 		)
 	}
 	return out
@@ -88,6 +92,15 @@ const tokenText = `(eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)`
 // ofTokenCookie makes the token in a cookie.
 func ofTokenCookie(cookie string) extraction {
 	return extraction{header: "cookie", contains: []string{cookie + "=eyJ"}, pattern: cookieBegin(cookie) + tokenText + cookieEnd, made: `\1`}
+}
+
+// ofTokenMember makes the token in a member of baggage. A request may have several lines, which
+// Envoy joins with commas.
+func ofTokenMember(key string) extraction {
+	return extraction{
+		header: grammar.BaggageHeader, contains: []string{key, "eyJ"},
+		pattern: `(?:^|,)[ \t]*` + regexp.QuoteMeta(key) + `[ \t]*=[ \t]*` + tokenText + `[ \t]*(?:[;,]|$)`, made: `\1`,
+	}
 }
 
 // clearing stands for an empty parameter, which clears the cookie.
@@ -110,7 +123,7 @@ func pathOfLink(parameter string) extraction {
 // linkRoutes are the routes that answer links. They take the parameter out of the path.
 func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
-		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: tokenHeader(carrier)}},
+		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: token.Header(carrier)}},
 	}})
 	if err != nil {
 		return nil, err
@@ -132,8 +145,8 @@ func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	}, nil
 }
 
-// check returns an error if the parts don't fit together.
-func (k *Tokens) check() error {
+// validate returns an error if the parts don't fit together.
+func (k *Tokens) validate() error {
 	var errs []error
 	if k.Cookie != "" {
 		errs = append(errs, ValidateCookie(k.Cookie))
@@ -151,36 +164,64 @@ func (k *Tokens) check() error {
 
 // filters returns the filters that check tokens and answer links. Each is inserted in front of
 // the ones before it.
-func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
-	provider := &jwtv3.JwtProvider{
-		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime),
-		FromHeaders: []*jwtv3.JwtHeader{{Name: tokenHeader(carrier)}}, Forward: true,
-		ClaimToHeaders:  []*jwtv3.JwtClaimToHeader{{HeaderName: carrier, ClaimName: "override"}},
-		ClearRouteCache: true, JwtCacheConfig: &jwtv3.JwtCacheConfig{JwtCacheSize: cachedTokens},
-	}
-	if err := k.setKeys(provider); err != nil {
+func (k *Tokens) filters(carrier string, context istioapi.EnvoyFilter_PatchContext) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	check, err := k.check(carrier)
+	if err != nil {
 		return nil, err
 	}
-	const name = "overrides"
-	check := &jwtv3.JwtAuthentication{
-		Providers: map[string]*jwtv3.JwtProvider{name: provider},
-		Rules: []*jwtv3.RequirementRule{{
-			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
-			RequirementType: &jwtv3.RequirementRule_Requires{Requires: &jwtv3.JwtRequirement{
-				RequiresType: &jwtv3.JwtRequirement_RequiresAny{RequiresAny: &jwtv3.JwtRequirementOrList{Requirements: []*jwtv3.JwtRequirement{
-					{RequiresType: &jwtv3.JwtRequirement_ProviderName{ProviderName: name}},
-					{RequiresType: &jwtv3.JwtRequirement_AllowMissingOrFailed{AllowMissingOrFailed: &emptypb.Empty{}}},
-				}}},
-			}},
-		}},
-	}
-	first, err := httpFilter(tokenFilter, check, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
+	first, err := HTTPFilter(context, tokenFilter, check, "")
 	if err != nil || !k.Link {
 		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
 	}
 	// It does nothing but at the routes of links.
-	second, err := httpFilter(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}}, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
+	second, err := HTTPFilter(context, linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}}, "")
 	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
+}
+
+// check returns the filter that makes the override header of the first valid token. It refuses no
+// request.
+func (k *Tokens) check(carrier string) (*jwtv3.JwtAuthentication, error) {
+	out := &jwtv3.JwtAuthentication{Providers: map[string]*jwtv3.JwtProvider{}}
+	var anyOf []*jwtv3.JwtRequirement
+	add := func(name string, tokens *Tokens, from *jwtv3.JwtHeader) error {
+		provider, err := tokens.provider(carrier)
+		if err != nil {
+			return err
+		}
+		provider.FromHeaders = []*jwtv3.JwtHeader{from}
+		out.Providers[name] = provider
+		anyOf = append(anyOf, &jwtv3.JwtRequirement{RequiresType: &jwtv3.JwtRequirement_ProviderName{ProviderName: name}})
+		return nil
+	}
+	if err := add("overrides", k, &jwtv3.JwtHeader{Name: token.Header(carrier)}); err != nil {
+		return nil, err
+	}
+	if k.Users != nil {
+		if err := add("users", k.Users, &jwtv3.JwtHeader{Name: "authorization", ValuePrefix: "Bearer "}); err != nil {
+			return nil, err
+		}
+	}
+	anyOf = append(anyOf, &jwtv3.JwtRequirement{RequiresType: &jwtv3.JwtRequirement_AllowMissingOrFailed{AllowMissingOrFailed: &emptypb.Empty{}}})
+	out.Rules = []*jwtv3.RequirementRule{{
+		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		RequirementType: &jwtv3.RequirementRule_Requires{Requires: &jwtv3.JwtRequirement{
+			RequiresType: &jwtv3.JwtRequirement_RequiresAny{RequiresAny: &jwtv3.JwtRequirementOrList{Requirements: anyOf}},
+		}},
+	}}
+	return out, nil
+}
+
+// provider says how tokens are checked, and what becomes of their claims.
+func (k *Tokens) provider(carrier string) (*jwtv3.JwtProvider, error) {
+	out := &jwtv3.JwtProvider{
+		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime), Forward: true,
+		ClaimToHeaders: []*jwtv3.JwtClaimToHeader{
+			{HeaderName: carrier, ClaimName: "override"},
+			{HeaderName: token.IDHeader(carrier), ClaimName: "jti"},
+		},
+		ClearRouteCache: true, JwtCacheConfig: &jwtv3.JwtCacheConfig{JwtCacheSize: cachedTokens},
+	}
+	return out, k.setKeys(out)
 }
 
 // accept returns what a token says that is accepted at a time. The keys of a Service are not
@@ -190,6 +231,12 @@ func (k *Tokens) accept(text string, now time.Time) (*token.Claims, error) {
 		return token.Check(text, &k.Expected, now)
 	}
 	return token.Verify(text, k.Keys, &k.Expected, now)
+}
+
+// acceptOfUser is accept for a token of somebody else, which has the claims that a proxy needs and
+// perhaps others. It does not check who has signed it.
+func (k *Tokens) acceptOfUser(text string, now time.Time) (*token.Claims, error) {
+	return token.CheckForeign(text, &k.Expected, now)
 }
 
 // setKeys sets where a provider has its keys.
@@ -214,25 +261,42 @@ func (k *Tokens) setKeys(provider *jwtv3.JwtProvider) error {
 	return nil
 }
 
-// tokensOf returns what a policy says about tokens, with the defaults of its definition, which
-// manifests don't have.
+// tokensOf returns what a policy says about tokens.
 func tokensOf(rule *v1alpha1.TokenRule, options *model.Options) (*Tokens, error) {
-	out := &Tokens{Expected: token.Expected{
-		Issuer: cmp.Or(rule.Issuer, token.DefaultIssuer), Audience: cmp.Or(rule.Audience, token.DefaultAudience),
-		MaxLifetime: cmp.Or(rule.MaxLifetime.Duration, token.DefaultMaxLifetime),
-	}}
+	accepted, err := model.AcceptedBy(&rule.ValidTokens)
+	if err != nil {
+		return &Tokens{Expected: expected(&accepted)}, err
+	}
+	out, err := tokensIn(&accepted, options)
 	if rule.Cookie != nil {
 		out.Cookie, out.Link = *rule.Cookie, rule.Link != nil && *rule.Link
 	}
-	if from := rule.JWKSService; from != nil {
-		out.KeysFrom = &KeyService{Host: options.FQDN(from.Name, from.Namespace), Port: cmp.Or(from.Port, 80), Path: cmp.Or(from.Path, "/jwks.json")}
+	return out, err
+}
+
+// TokensOf returns what a rule for sidecars says about tokens. Only a bug is an error.
+func TokensOf(rule *model.TokenRule, options *model.Options) (*Tokens, error) {
+	out, err := tokensIn(&rule.Tokens, options)
+	if err != nil {
+		return nil, err
 	}
-	if rule.JWKS != nil {
-		keys, err := token.ParseKeySet([]byte(*rule.JWKS))
-		if err != nil {
-			return out, fmt.Errorf("jwks: %w", err)
-		}
-		out.Keys = keys
+	if out.Member = rule.Member; rule.Users != nil {
+		out.Users, err = tokensIn(rule.Users, options)
 	}
-	return out, nil
+	return out, err
+}
+
+func expected(accepted *model.AcceptedTokens) token.Expected {
+	return token.Expected{Issuer: accepted.Issuer, Audience: accepted.Audience, MaxLifetime: accepted.MaxLifetime}
+}
+
+func tokensIn(accepted *model.AcceptedTokens, options *model.Options) (*Tokens, error) {
+	out := &Tokens{Expected: expected(accepted)}
+	if from := accepted.KeysFrom; accepted.Keys == "" {
+		out.KeysFrom = &KeyService{Host: options.FQDN(from.Name, from.Namespace), Port: from.Port, Path: from.Path}
+		return out, nil
+	}
+	keys, err := token.ParseUserKeySet([]byte(accepted.Keys)) // which were checked when they were read
+	out.Keys = keys
+	return out, err
 }

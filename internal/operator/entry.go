@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/access"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -40,6 +41,8 @@ type entries struct {
 	written map[diag.Object]time.Time
 	// needed is when guards that policies no longer ask for were last needed.
 	needed   map[diag.Object]time.Time
+	// received are the filters that proxies have.
+	received []diag.Object
 	failures failures
 	statuses map[types.UID]entryStatus
 }
@@ -55,6 +58,7 @@ func newEntries(options *Options, s *store, p *parts, objects dynamic.Interface)
 // run writes after each change, and when a write had to wait, until ctx ends.
 func (e *entries) run(ctx context.Context) {
 	e.started, e.written, e.needed = time.Now(), map[diag.Object]time.Time{}, map[diag.Object]time.Time{}
+	e.received = nil
 	e.failures, e.statuses = failures{}, map[types.UID]entryStatus{}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -82,7 +86,8 @@ func (e *entries) run(ctx context.Context) {
 // without a change.
 func (e *entries) reconcile(ctx context.Context) time.Time {
 	in := e.store.entryInput()
-	if len(in.policies)+len(in.seen) == 0 {
+	if len(in.policies)+len(in.seen)+len(in.objects.Policies) == 0 {
+		e.store.setFilters(nil)
 		return time.Time{}
 	}
 	snapshot, _ := in.objects.Snapshot(e.options.Model)
@@ -92,13 +97,20 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		return time.Now().Add(time.Minute)
 	}
 	w := edge.Writes{Written: e.written, Started: e.started, Now: time.Now(), Delay: e.options.Plan.PropagationDelay}
-	w.Wanted, w.Observed = in.wanted(decided), in.observed()
-	needed := edge.Needed(snapshot, append(in.observed(), in.routes...))
+	filters, err := access.Make(snapshot)
+	if err != nil {
+		e.log.Error("make the filters of namespaces", "error", err)
+		return time.Now().Add(time.Minute)
+	}
+	w.Wanted, w.Observed = append(in.wanted(decided), filters...), in.observed()
+	all := append(in.observed(), in.routes...)
+	needed := append(edge.Needed(snapshot, all), access.Needed(all)...)
 	for _, guard := range needed {
 		e.needed[guard] = w.Now
 	}
 	w.Needed = e.needed
 	steps, requeueAt := edge.Next(&w)
+	requeueAt = earlier(requeueAt, e.noteFilters(&in, &w))
 	if len(needed) > 0 { // the loop of routes does not say when it has written
 		requeueAt = earlier(requeueAt, w.Now.Add(w.Delay))
 	}
@@ -113,6 +125,24 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		requeueAt = earlier(requeueAt, e.report(ctx, &in, &decided[i], waiting))
 	}
 	return requeueAt
+}
+
+// noteFilters tells the loop of routes what proxies have the filter of, and returns when they will
+// have more; zero for never.
+func (e *entries) noteFilters(in *entryInput, w *edge.Writes) time.Time {
+	received, again := access.Received(w, e.received)
+	e.received = received
+	var of []diag.Object
+	for _, filter := range received {
+		if n := access.NamespaceOf(filter); n.Name != "" {
+			of = append(of, n)
+		} else if p := edge.PolicyOf(in.seen[filter].Managed); p.Name != "" {
+			of = append(of, p)
+		}
+	}
+	slices.SortFunc(of, diag.Object.Compare)
+	e.store.setFilters(slices.Compact(of))
+	return again
 }
 
 // take takes a step, and returns when to look again; zero after a success, whose change comes

@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
@@ -23,7 +25,7 @@ func isOfEntry(kind string) bool {
 // notifyEntries signals the loop of policies that an object has changed, unless that changes
 // nothing for it.
 func (s *store) notifyEntries(name diag.Object, x *item) {
-	if s.policies == 0 || x == nil {
+	if s.policies == 0 && name.Kind != "OverridePolicy" || x == nil {
 		return
 	}
 	switch object := x.Object.(type) {
@@ -40,7 +42,7 @@ func (s *store) notifyEntries(name diag.Object, x *item) {
 			return
 		}
 	case *istionetv1.Gateway, *discover.GatewayPart, *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy,
-		*v1alpha1.GatewayOverridePolicy, *corev1.Namespace:
+		*v1alpha1.GatewayOverridePolicy, *v1alpha1.OverridePolicy, *corev1.Namespace:
 	default:
 		if !isOfEntry(name.Kind) {
 			return
@@ -75,6 +77,10 @@ func (s *store) entryInput() entryInput {
 			if mesh.BoundToGateways(object.Spec.GetGateways()) {
 				out.objects.Put(object)
 			}
+		case *v1alpha1.OverridePolicy:
+			if mode == managed && object.Spec.Access != nil {
+				out.objects.Put(object)
+			}
 		case *discover.Route:
 			if object.HTTP != nil {
 				out.objects.Put(object)
@@ -98,6 +104,20 @@ func (s *store) entryInput() entryInput {
 	}
 	s.addGatewayPods(&out, selectors)
 	return out
+}
+
+// setFilters notes what proxies have the filter of, and signals a change.
+func (s *store) setFilters(filters []diag.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Equal(s.filters, filters) {
+		return
+	}
+	s.filters = filters
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // addGatewayPods adds the pods and workloads of gateways in managed namespaces. The caller has

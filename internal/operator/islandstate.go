@@ -130,6 +130,7 @@ func (x *islands) update() islandChanges {
 	for i := range t.changes {
 		x.put(&t.changes[i])
 	}
+	x.m.SetFilters(t.filters)
 	x.m.Advance(time.Now())
 	u := x.m.Update()
 	x.plans.Follow(x.m, &u)

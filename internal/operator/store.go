@@ -40,6 +40,8 @@ type store struct {
 	namespaces
 	// policies counts the policies of gateways and the objects that were written for them.
 	policies int
+	// filters names what proxies have the filter of.
+	filters []diag.Object
 	// since is the time of the first change since the last take.
 	since time.Time
 }
@@ -263,6 +265,8 @@ type taken struct {
 	changes []changed
 	// denied are the diagnostics about kinds that may not be listed.
 	denied []diag.Diagnostic
+	// filters names what proxies have the filter of.
+	filters []diag.Object
 	// since is the time of the oldest change; zero for none.
 	since time.Time
 }
@@ -281,7 +285,7 @@ type changed struct {
 func (s *store) take() taken {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := taken{since: s.since}
+	out := taken{since: s.since, filters: s.filters}
 	s.since = time.Time{}
 	clear(s.deleted)
 	for namespace := range s.recompute() {

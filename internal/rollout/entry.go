@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/overrides-mesh/overrides/internal/access"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/edge"
@@ -39,11 +40,16 @@ func (r *runner) takeEntries(ctx context.Context, w *Wanted, seen map[diag.Objec
 			in.Observed = append(in.Observed, s.Observed)
 		}
 	}
-	for _, guard := range edge.Needed(w.Snapshot, append(observedRoutes(seen), in.Observed...)) {
-		r.needed[guard] = in.Now
+	all := append(observedRoutes(seen), in.Observed...)
+	for _, needed := range append(edge.Needed(w.Snapshot, all), access.Needed(all)...) {
+		r.needed[needed] = in.Now
 	}
 	in.Needed = r.needed
 	steps, at := edge.Next(&in)
+	var until time.Time
+	if r.awaits, until = r.awaitFilters(&in); at.IsZero() || !until.IsZero() && until.Before(at) {
+		at = until
+	}
 	progress := false
 	for _, step := range steps {
 		taken, err := r.take(ctx, step, seen[step.Object.Object], others)
@@ -56,6 +62,16 @@ func (r *runner) takeEntries(ctx context.Context, w *Wanted, seen map[diag.Objec
 		progress = progress || taken
 	}
 	return progress, at, nil
+}
+
+// awaitFilters reports whether rows must wait, since some proxies don't have the filter yet that
+// lets these count, and until when; zero if only a further step ends that.
+func (r *runner) awaitFilters(in *edge.Writes) (bool, time.Time) {
+	received, at := access.Received(in, r.received)
+	r.received = received
+	return slices.ContainsFunc(in.Wanted, func(o encoded.Object) bool {
+		return access.NamespaceOf(o.Object).Name != "" && !slices.Contains(received, o.Object)
+	}), at
 }
 
 func isEntry(o diag.Object) bool { return slices.Contains(edge.Kinds, o.Kind) }

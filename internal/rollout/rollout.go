@@ -91,6 +91,9 @@ type runner struct {
 	written map[diag.Object]time.Time
 	// needed is when guards of policies that no longer ask for them were last needed.
 	needed map[diag.Object]time.Time
+	// received are the filters that proxies have, and awaits is set if rows must wait for others.
+	received []diag.Object
+	awaits   bool
 	// ahead is the difference between the time of a dry run and the clock.
 	ahead time.Duration
 }
@@ -142,7 +145,7 @@ func (r *runner) pending(held []plan.Blocked) []plan.Blocked {
 
 func (r *runner) verdict() error {
 	switch {
-	case len(r.refused) > 0:
+	case len(r.refused) > 0 || r.awaits:
 		return fmt.Errorf("%w: follow the messages above, and run this again", ErrIncomplete)
 	case r.wrote == 0:
 		r.Warn("nothing to write: everything is in place")
@@ -165,6 +168,9 @@ func (r *runner) round(ctx context.Context) (*plan.Output, bool, time.Time, erro
 	progress, entriesAt, err := r.takeEntries(ctx, w, seen, others)
 	if err != nil {
 		return nil, false, entriesAt, err
+	}
+	if r.awaits {
+		return &plan.Output{}, progress, entriesAt, nil
 	}
 	in := plan.Input{Snapshot: w.Snapshot, Result: w.Result, Memory: r.memory, Now: time.Now().Add(r.ahead), Options: r.Plan, Backend: istio.Backend{}}
 	in.Observed = observedRoutes(seen)

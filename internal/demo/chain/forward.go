@@ -22,6 +22,15 @@ func NewForward(also ...string) (Forward, error) {
 	return f, nil
 }
 
+// OnlyForward returns the headers in names, and no others. Its error is that of [NewForward].
+func OnlyForward(names ...string) (Forward, error) {
+	all, err := NewForward(names...)
+	if err != nil {
+		return nil, err
+	}
+	return all[len(standard()):], nil
+}
+
 func standard() Forward {
 	return Forward{"X-Override", "Baggage", "X-Request-Id", "Traceparent", "Tracestate"}
 }

@@ -27,6 +27,8 @@ type Config struct {
 	// Drain is the time for which the program keeps serving after SIGTERM, unready.
 	Drain      time.Duration
 	IgnoreTerm bool
+	// ForwardOnly is set if no headers but those of Forward are passed on.
+	ForwardOnly bool
 	// Control allows requests to crash the program, and to make it unready.
 	Control bool
 }
@@ -44,6 +46,7 @@ func variables() []variable {
 		{"POD_NAME", "", "the pod", text(func(c *Config) *string { return &c.Pod })},
 		{"NEXT", "", "URLs to call for each request, in order, separated by spaces or commas", setNext},
 		{"FORWARD", "", "headers to pass on, besides x-override, baggage, x-request-id and those of tracing", setForward},
+		{"FORWARD_ONLY", "false", "true: no headers but those of FORWARD are passed on", boolean(func(c *Config) *bool { return &c.ForwardOnly })},
 		{"ADDRESS", "", "address to listen on; empty means all", text(func(c *Config) *string { return &c.Address })},
 		{"PORT", "8080", "port to listen on; 0 means any", setPort},
 		{"MODE", "chain", "chain, or echo: answer without calling other services", setMode},

@@ -24,7 +24,11 @@ const shutdown = 5 * time.Second
 // Run serves until ctx ends, and for the drain time after that. It returns nil if all
 // requests in flight were answered then.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
-	forward, err := chain.NewForward(c.Forward...)
+	forwards := chain.NewForward
+	if c.ForwardOnly {
+		forwards = chain.OnlyForward
+	}
+	forward, err := forwards(c.Forward...)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,88 @@
+package access
+
+import (
+	"fmt"
+
+	istioapi "istio.io/api/networking/v1alpha3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/istio"
+	"github.com/overrides-mesh/overrides/internal/model"
+)
+
+const (
+	filterKind = "EnvoyFilter"
+	filterName = "tokens-overrides"
+)
+
+// Cost says what a change of a filter costs.
+const Cost = "applying the EnvoyFilter for the first time, or changed, cuts calls made by pods of its namespace that are longer than Istio's drain time (45s by default), such as streams and WebSockets; applying it unchanged does nothing"
+
+// Object names the filter of a namespace.
+func Object(namespace string) diag.Object {
+	return diag.Object{Kind: filterKind, Namespace: namespace, Name: filterName}
+}
+
+// Make makes the filters of all namespaces whose sidecars take overrides from tokens alone. An
+// error is a bug.
+func Make(snapshot *model.Snapshot) ([]encoded.Object, error) {
+	var out []encoded.Object
+	for i := range snapshot.TokenNamespaces {
+		n := &snapshot.TokenNamespaces[i]
+		object, err := outbound(n, &snapshot.Options)
+		if err != nil {
+			return nil, fmt.Errorf("encode the filter of namespace %s: %w", n.Namespace, err)
+		}
+		out = append(out, object)
+	}
+	return out, nil
+}
+
+// outbound makes the filter for calls that are made in a namespace.
+func outbound(n *model.TokenNamespace, options *model.Options) (encoded.Object, error) {
+	request, err := requestOf(n.Access.Rule, options)
+	if err != nil {
+		return encoded.Object{}, err
+	}
+	patches, err := request.Patches(options.Header, istioapi.EnvoyFilter_SIDECAR_OUTBOUND)
+	if err != nil {
+		return encoded.Object{}, err
+	}
+	meta := meta(n.Namespace, filterName)
+	return istio.Canonical(&meta, filterKind, &istioapi.EnvoyFilter{ConfigPatches: patches})
+}
+
+// requestOf says what a filter does. Without a rule, it removes overrides and makes none.
+func requestOf(rule *model.TokenRule, options *model.Options) (*edge.Request, error) {
+	if rule == nil {
+		return &edge.Request{Policy: edge.Strip}, nil
+	}
+	tokens, err := edge.TokensOf(rule, options)
+	return &edge.Request{Policy: edge.Token, Tokens: tokens}, err
+}
+
+// FilterOf returns what the sidecars of a namespace do to the requests that are made there; nil
+// for nothing.
+func FilterOf(snapshot *model.Snapshot, namespace string) *edge.Filter {
+	n := snapshot.TokenNamespaceOf(namespace)
+	if n == nil {
+		return nil
+	}
+	request, err := requestOf(n.Access.Rule, &snapshot.Options)
+	if err != nil {
+		return nil
+	}
+	return edge.NewFilter(request, snapshot.Options.Header)
+}
+
+// meta is the metadata of an object of Overrides.
+func meta(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: namespace, Name: name,
+		Labels:      map[string]string{istio.ManagedByLabel: istio.ManagedBy, istio.OwnerLabel: istio.OwnerValue(name)},
+		Annotations: map[string]string{edge.RequiresAnnotation: edge.Requires},
+	}
+}
