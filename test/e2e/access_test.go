@@ -1,0 +1,156 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/overrides-mesh/overrides/internal/demo/chain"
+	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
+)
+
+const accessNamespace = "access"
+
+// TestAccess sends requests along a chain whose services pass on nothing but the token, and whose
+// policies accept overrides of tokens alone. Tokens are followed at each hop, and nobody else
+// steers a call: not a workload in the chain, nor one in another namespace, with a policy or
+// without one, nor a preview.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	a := openAccess(t)
+	ordinary := a.play(t, "service-1", a.ordinary())
+	a.install(t)
+	t.Run("Ordinary", func(t *testing.T) {
+		for i, got := range a.play(t, "service-1", a.ordinary()) {
+			if got != ordinary[i] {
+				t.Errorf("%v\nbefore %s\nafter  %s", a.ordinary()[i], ordinary[i], got)
+			}
+		}
+	})
+	t.Run("Tokens", func(t *testing.T) { a.tokens(t) })
+	t.Run("Forged", func(t *testing.T) { a.forged(t) })
+	t.Run("Lateral", func(t *testing.T) { a.lateral(t) })
+}
+
+// accessMesh is the chain, and a client in each kind of pod.
+type accessMesh struct {
+	front
+	clients map[string]*http.Client
+	// keys sign tokens that policies accept, users those of users; own is that of another team.
+	keys, users, own *issuer
+}
+
+func openAccess(t *testing.T) *accessMesh {
+	t.Helper()
+	a := &accessMesh{
+		front:   front{mesh: mesh(t), namespaces: []string{accessNamespace, accessNamespace + "-open", accessNamespace + "-same", accessNamespace + "-own"}},
+		clients: map[string]*http.Client{}, keys: newIssuer(t), users: newIssuer(t), own: newIssuer(t),
+	}
+	a.apply(t, "testdata/access.yaml", "")
+	for name, at := range map[string][2]string{
+		"service-1":     {accessNamespace, "app=service-1"},
+		"service-2":     {accessNamespace, "app=service-2,version=v1"},
+		"its preview":   {accessNamespace, "app=service-2,version=v2"},
+		"open":          {accessNamespace + "-open", "app=caller"},
+		"same tokens":   {accessNamespace + "-same", "app=caller"},
+		"tokens of own": {accessNamespace + "-own", "app=caller"},
+	} {
+		pod, err := a.mesh.Pod(t.Context(), at[0], at[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := a.mesh.Client(t.Context(), pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Timeout = 30 * time.Second
+		a.clients[name] = client
+	}
+	a.settle(t)
+	return a
+}
+
+// install writes the policies, and what overrides apply makes of them.
+func (a *accessMesh) install(t *testing.T) {
+	t.Helper()
+	a.apply(t, "testdata/access-policies.yaml", "", "JWKS", a.keys.keys(t), "USERS", a.users.keys(t), "OTHER", a.own.keys(t))
+	for _, namespace := range slices.Backward(a.namespaces) { // filters of callers come first
+		out, err := exec.CommandContext(t.Context(), programs(t).Overrides, "apply", "-q", "--kubeconfig", a.mesh.Kubeconfig, "-n", namespace).CombinedOutput()
+		if err != nil {
+			t.Fatalf("overrides apply: %v\n%s", err, out)
+		}
+	}
+	a.settle(t)
+	good := a.keys.override(t, "service-3:v2")
+	for _, from := range []string{"service-1", "service-2", "its preview", "same tokens"} {
+		a.await(t, from, http.Header{"X-Override-Token": {good}}, "service-3", "service-3:v2")
+	}
+	for from := range a.clients {
+		a.await(t, from, http.Header{"X-Override": {"service-3:v2"}}, "service-3", "service-3:v1")
+	}
+}
+
+// await waits until a call is answered in a way, many times in a row.
+func (a *accessMesh) await(t *testing.T, from string, lines http.Header, to, want string) {
+	t.Helper()
+	const enough = 20
+	alike := 0
+	programtest.Eventually(t, time.Minute, 20*time.Millisecond, from+" calls "+to, func(context.Context) string {
+		a.clients[from].CloseIdleConnections()
+		got := a.send(t, from, lines, to)
+		if alike++; got != want {
+			alike = 0
+		}
+		if alike < enough {
+			return got
+		}
+		return ""
+	})
+}
+
+// send calls a service of the chain from a pod, and returns who served.
+func (a *accessMesh) send(t *testing.T, from string, lines http.Header, to string) string {
+	t.Helper()
+	if !strings.Contains(to, ".") {
+		to += "." + accessNamespace
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+to+"/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range lines {
+		request.Header[name] = values
+	}
+	response, err := a.clients[from].Do(request)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	answer, err := chain.Decode(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return fmt.Sprintf("status %d", response.StatusCode)
+	}
+	return answer.String()
+}
+
+func (a *accessMesh) play(t *testing.T, from string, requests []http.Header) []string {
+	t.Helper()
+	out := make([]string, len(requests))
+	for i, lines := range requests {
+		out[i] = a.send(t, from, lines, "service-1")
+	}
+	return out
+}
+
+// ordinary are requests without an override, some with what looks like one.
+func (a *accessMesh) ordinary() []http.Header {
+	return []http.Header{
+		{}, {"Baggage": {"a=b, overrides=x"}}, {"Authorization": {"Basic YTpi"}}, {"Authorization": {"Bearer x"}}, {"X-Override-Token": {"x"}},
+		{"X-Override-Token": {""}}, {"X-Overrides": {"service-3:v2"}}, {"Cookie": {"x-override=service-3:v2"}},
+	}
+}
