@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -73,6 +74,8 @@ type Hop struct {
 	Kind  route.Kind `json:"kind,omitempty"`
 	// Gateway is set if a gateway makes the call.
 	Gateway *Arrival `json:"gateway,omitempty"`
+	// Sidecar is set if the sidecar of the caller takes overrides from tokens alone.
+	Sidecar *Arrival `json:"sidecar,omitempty"`
 	Rows    []Row    `json:"rows,omitempty"`
 	// State, Code and Why describe a service without a table.
 	State compile.State `json:"state,omitempty"`
@@ -109,6 +112,10 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 	}
 	from, unknown := x.firstCaller(q.From, chain[0].namespace)
 	var arrival *Arrival
+	first := x.leave(from, chain[0], &q)
+	if first != nil {
+		q.Header = first.header
+	}
 	if chain[0].gateway != nil {
 		from, unknown = chain[0].gateway, nil
 		if arrival, err = x.arrive(chain[0], &q); err != nil {
@@ -117,7 +124,7 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		q.Header = arrival.header
 	}
 	carried, notes := x.readCarriers(q.Header)
-	out := &Explanation{Notes: append(x.noteNone(carried, notes, arrival), checkMethod(q.Method)...)}
+	out := &Explanation{Notes: append(x.noteNone(carried, notes, cmp.Or(arrival, first)), checkMethod(q.Method)...)}
 	if unknown != nil {
 		out.Notes = append(out.Notes, *unknown)
 	}
@@ -126,6 +133,11 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		if i == 0 {
 			e.arrival = arrival
 			e.carried = carried.at(from)
+			e.departure = first
+		} else if e.departure = x.leave(from, t, &q); e.departure != nil {
+			q.Header = e.departure.header
+			carried, _ = x.readCarriers(q.Header)
+			e.carried = carried
 		}
 		hop, next, err := e.hop()
 		if err != nil {

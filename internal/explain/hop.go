@@ -25,8 +25,10 @@ type evaluation struct {
 	table *route.Table
 	// arrival is set if a gateway makes the call.
 	arrival *Arrival
-	request route.Request
-	notes   []Note
+	// departure is set if the caller's sidecar takes overrides from tokens alone.
+	departure *Arrival
+	request   route.Request
+	notes     []Note
 }
 
 // hop evaluates one call, and returns the caller of the next one; nil if the request ends
@@ -45,6 +47,7 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 		Authority: cmp.Or(e.query.Authority, e.target.name), Port: port, Header: e.arrival.withClaims(e.query.Header),
 		Caller: route.Caller{Namespace: e.caller.namespace, Labels: e.caller.labels},
 	}
+	out.Sidecar = e.departure
 	if out.Gateway = e.arrival; e.arrival != nil && e.arrival.answer != "" {
 		out.Reached = e.arrival.answer
 		return out, nil, nil
@@ -54,6 +57,7 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 		e.withoutProxy()
 	}
 	e.noteOrder()
+	e.noteAccess()
 	if e.table = e.found.table; e.table == nil {
 		destinations := e.withoutTable(&out)
 		e.noteNotFollowed(&route.Route{Name: e.found.users.String(), Destinations: destinations})

@@ -17,15 +17,18 @@ import (
 // claimPrefix begins the names of the headers that stand for claims in routes.
 const claimPrefix = "@request.auth.claims["
 
-// Arrival says what the policy of a gateway does to the request before the gateway routes it.
+// Arrival says what a policy does to the request before a gateway routes it, or the sidecar of a
+// caller.
 type Arrival struct {
-	// Policy is the GatewayOverridePolicy in force, as namespace/name; empty for none.
+	// Policy is the policy in force, as namespace/name; empty for none.
 	Policy string `json:"policy,omitempty"`
 	// Changes are what its filter does to the carriers, in order.
 	Changes []edge.Change `json:"changes,omitempty"`
 	// Says says the same, and the rest, in sentences.
 	Says []string `json:"says,omitempty"`
 
+	// kind is the kind of the policy; empty for a GatewayOverridePolicy.
+	kind string
 	// header has the headers with which the gateway routes the request, and claims those that
 	// stand for the claims of a token that a soft guard requires.
 	header, claims map[string][]string
@@ -91,6 +94,18 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
 			a.say("a guard that the operator made before stays, and refuses every request with an override")
 		}
 	}
+	a.sayChanges()
+	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy == edge.Trust {
+		a.say("keeps what the request brings: %s", lines(carrier, kept))
+	}
+	a.sayKeys(e.Filter.Request.Tokens)
+	a.sayCookie(e.Filter, in, carrier)
+	a.guard(e.Filter, in.Method)
+	a.followLink(e.Filter, in, carrier)
+}
+
+// sayChanges says what was done to the carriers.
+func (a *Arrival) sayChanges() {
 	for _, c := range a.Changes {
 		switch {
 		case c.Refused != "":
@@ -103,15 +118,6 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
 			a.say("makes %s of the %s", lines(c.Header, []string{c.Made}), c.Of)
 		}
 	}
-	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy == edge.Trust {
-		a.say("keeps what the request brings: %s", lines(carrier, kept))
-	}
-	if k := e.Filter.Request.Tokens; k != nil && k.KeysFrom != nil && slices.ContainsFunc(a.Changes, func(c edge.Change) bool { return c.Made != "" && c.Refused == "" }) {
-		a.say("this is the answer if one of the keys of %s has signed the token", k.KeysFrom.Host)
-	}
-	a.sayCookie(e.Filter, in, carrier)
-	a.guard(e.Filter, in.Method)
-	a.followLink(e.Filter, in, carrier)
 }
 
 // sayCookie says why a cookie makes no header.

@@ -1,12 +1,14 @@
 package explain
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -71,8 +73,10 @@ func (h *Hop) text(b *strings.Builder, all bool) {
 		fmt.Fprintf(b, " (%s)", h.Route)
 	}
 	b.WriteString("\n")
-	if g := h.Gateway; g != nil {
-		g.text(b)
+	for _, a := range []*Arrival{h.Gateway, h.Sidecar} {
+		if a != nil {
+			a.text(b)
+		}
 	}
 	switch {
 	case h.Gateway != nil && h.Gateway.answer != "":
@@ -119,7 +123,7 @@ func (r *Row) mark() string {
 func (a *Arrival) text(b *strings.Builder) {
 	indent := "  "
 	if a.Policy != "" {
-		fmt.Fprintf(b, "  GatewayOverridePolicy %s:\n", a.Policy)
+		fmt.Fprintf(b, "  %s %s:\n", cmp.Or(a.kind, v1alpha1.KindGatewayOverridePolicy), a.Policy)
 		indent = "    "
 		if len(a.Says) == 0 {
 			b.WriteString("    changes nothing\n")

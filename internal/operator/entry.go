@@ -40,7 +40,7 @@ type entries struct {
 	started time.Time
 	written map[diag.Object]time.Time
 	// needed is when guards that policies no longer ask for were last needed.
-	needed   map[diag.Object]time.Time
+	needed map[diag.Object]time.Time
 	// received are the filters that proxies have.
 	received []diag.Object
 	failures failures
