@@ -1,0 +1,92 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const tokensOnly = `
+apiVersion: overrides.mesh/v1alpha1
+kind: OverridePolicy
+metadata: {name: tokens}
+spec:
+  targetRefs: [{kind: Service, name: cart}]
+  access: {mode: Token, token: {jwksService: {name: keys, namespace: overrides-system}}}
+`
+
+// TestAccess: when a policy asks for tokens, rows for headers go at once, the filter comes, and
+// only then the rows for calls from where it is. When the policy goes, so do these rows, and then
+// the filter. So there is never a row that lets a bare header count.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, sharedPlane(t), "access")
+	o := options(s.namespace)
+	o.GatewayPolicies = true
+	r := run(t, s.config, o)
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.converges(t, 2)
+	r.writes()
+	s.create(t, policies, tokensOnly)
+	s.rows(t, `"sourceNamespace":"`+s.namespace+`"`, 1)
+	s.converges(t, 2)
+	if got, want := r.accessWrites(), []string{"PATCH virtualservices", "PATCH envoyfilters", "PATCH virtualservices"}; !slices.Equal(got, want) && !slices.Equal(got, []string{want[1], want[0], want[2]}) {
+		t.Errorf("the writes are %q, want %q, the first two in any order", got, want)
+	}
+	check(t, s.objects.Resource(envoyFilters).Namespace(s.namespace).Delete(t.Context(), "tokens-overrides", metav1.DeleteOptions{}))
+	var got []string
+	eventually(t, "the filter comes back, and the rows go until then", func(context.Context) string {
+		got = append(got, r.accessWrites()...)
+		if !slices.Equal(got, []string{"PATCH virtualservices", "PATCH envoyfilters", "PATCH virtualservices"}) && !slices.Equal(got, []string{"PATCH envoyfilters", "PATCH virtualservices", "PATCH virtualservices"}) {
+			return fmt.Sprintf("the writes are %q", got)
+		}
+		return ""
+	})
+	s.converges(t, 2)
+	check(t, s.objects.Resource(policies).Namespace(s.namespace).Delete(t.Context(), "tokens", metav1.DeleteOptions{}))
+	s.rows(t, "sourceNamespace", 0)
+	eventually(t, "the filter goes", func(ctx context.Context) string {
+		list, err := s.objects.Resource(envoyFilters).Namespace(s.namespace).List(ctx, metav1.ListOptions{})
+		if err == nil && len(list.Items) > 0 {
+			return list.Items[0].GetName() + " is left"
+		}
+		return message(err)
+	})
+	if got, want := r.accessWrites(), []string{"PATCH virtualservices", "DELETE envoyfilters"}; !slices.Equal(got, want) {
+		t.Errorf("the writes are %q, want %q", got, want)
+	}
+	s.converges(t, 2)
+}
+
+// rows waits until the VirtualService of the shop has a text, or, with none, does not have it.
+func (s *shop) rows(t *testing.T, text string, some int) {
+	t.Helper()
+	eventually(t, "rows", func(ctx context.Context) string {
+		present, err := s.present(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		if n := strings.Count(strings.Join(present, "\n"), text); (n > 0) != (some > 0) {
+			return fmt.Sprintf("%d times %s", n, text)
+		}
+		return ""
+	})
+}
+
+// accessWrites lists the writes of filters and of routes since the last call.
+func (r *running) accessWrites() []string {
+	var out []string
+	for _, w := range r.writes() {
+		method, path, _ := strings.Cut(w, " ")
+		resource, _, _ := strings.Cut(path, "/")
+		if resource == "envoyfilters" || resource == "virtualservices" {
+			out = append(out, method+" "+resource)
+		}
+	}
+	return out
+}
