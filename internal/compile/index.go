@@ -156,6 +156,8 @@ func (ix *index) permits(namespace string, to *model.Service) bool {
 func (ix *index) httpRoutes() []model.HTTPRoute { return ix.snapshot.HTTPRoutes }
 
 // entrances lists the Ingresses, and the routes of the Gateway API on gateways.
+func (ix *index) liveGrants() []model.OverrideGrant { return ix.snapshot.OverrideGrants }
+
 func (ix *index) entrances() []model.Entrance { return ix.snapshot.Entrances }
 
 // kubernetesGateway returns the Gateway of a parent of an HTTPRoute; nil if it is not known.

@@ -12,8 +12,8 @@ import (
 // what they say about the routes of Gateways:
 //
 //	whether overrides are followed   of the policy's Gateway
-//	the claim of a soft guard        of all Gateways that have some of its pods, since the filter
-//	                                 makes headers of hosts and cookies for all of these
+//	the claim of a soft guard,       of all Gateways that have some of its pods, since the filter
+//	tokens                           makes headers of hosts, cookies and tokens for all of these
 //
 // It replaces the snapshot's lists, and depends on GatewayPods.
 func EnforceGatewayPolicies(s *model.Snapshot) {
@@ -22,7 +22,7 @@ func EnforceGatewayPolicies(s *model.Snapshot) {
 	s.KubernetesGateways = slices.Clone(s.KubernetesGateways)
 	for i := range s.Gateways {
 		g := &s.Gateways[i]
-		g.Soft, g.PinOnly, g.PinnedBy = nil, g.Unfollowed, ""
+		g.Soft, g.Tokens, g.PinOnly, g.PinnedBy = nil, false, g.Unfollowed, ""
 		if g.Unfollowed {
 			g.PinnedBy = "it has the annotation " + followAnnotation + `: "false"`
 		}
@@ -52,14 +52,25 @@ func (e *enforcer) enforce(p *model.GatewayPolicy) {
 		return
 	}
 	target := e.targetOf(p)
+	if target == nil {
+		return
+	}
 	for j := range e.Gateways {
 		g := &e.Gateways[j]
 		if g == target && p.Spec.Follow != nil {
 			g.PinOnly, g.PinnedBy = !*p.Spec.Follow, p.Object().String()+" has follow: false"
 		}
-		if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft && target != nil && (g == target || e.share(selectionOf(target), selectionOf(g), e.permits(p))) {
-			g.Soft = claim
+		if g == target || e.share(selectionOf(target), selectionOf(g), e.permits(p)) {
+			e.applyRows(p, g)
 		}
+	}
+}
+
+// applyRows applies what a policy says about the rows of a Gateway with its filter.
+func (e *enforcer) applyRows(p *model.GatewayPolicy, g *model.Gateway) {
+	g.Tokens = p.Spec.Header == v1alpha1.HeaderToken
+	if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft {
+		g.Soft = claim
 	}
 }
 

@@ -40,6 +40,8 @@ type Table struct {
 	// Released is the record of the released workload; empty if the SubsetRule has it, or
 	// if there is nothing to override.
 	Released string
+	// Grants is set if its rows depend on which grants are live.
+	Grants bool
 	// Attached is set for the rows that become an HTTPRoute of the Gateway API. Kubernetes
 	// Gateways order routes by what they match, not by their place.
 	Attached *Attachment
