@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
@@ -15,4 +16,9 @@ type OverrideGrant struct {
 	ID string
 	// Members are what its tokens ask for.
 	Members []grammar.Member
+}
+
+// Equal reports whether g and o are the same grant, for the same.
+func (g OverrideGrant) Equal(o OverrideGrant) bool {
+	return g.Namespace == o.Namespace && g.Name == o.Name && g.Created.Equal(o.Created) && g.ID == o.ID && slices.Equal(g.Members, o.Members)
 }
