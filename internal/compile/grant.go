@@ -1,12 +1,9 @@
 package compile
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 	"github.com/overrides-mesh/overrides/internal/token"
@@ -28,45 +25,24 @@ func deadGrants(header string, live []string) route.Match {
 	id := token.IDHeader(header)
 	out := route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{
 		header: {Op: route.Present},
-		id:     {Op: route.Regex, Value: `(?:.*,)?[ \t]*` + regexp.QuoteMeta(token.GrantPrefix) + `.*`},
+		id:     {Op: route.Regex, Value: token.AnyGrantPattern},
 	})}
-	for _, pattern := range idPatterns(live) {
+	for _, pattern := range token.GrantPatterns(live) {
 		// A name has more spellings than there are patterns.
 		out, _ = out.And(route.Match{WithoutHeaders: route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: pattern}}}})
 	}
 	return out
 }
 
-// idPatterns matches the IDs of grants, in patterns of at most [grammar.MaxPatternBytes], which
-// are alternatives.
-func idPatterns(ids []string) []string {
-	begin, end := regexp.QuoteMeta(token.GrantPrefix)+`(?:`, `)`
-	var out []string
-	for next := 0; next < len(ids); {
-		pattern := begin + idText(ids[next])
-		for next++; next < len(ids); next++ {
-			more := `|` + idText(ids[next])
-			if len(pattern)+len(more)+len(end) > grammar.MaxPatternBytes {
-				break
-			}
-			pattern += more
-		}
-		out = append(out, pattern+end)
-	}
-	return out
-}
-
-func idText(id string) string { return regexp.QuoteMeta(strings.TrimPrefix(id, token.GrantPrefix)) }
-
 // listIDs returns the sorted IDs of the oldest of some grants, which are sorted by age, of which
 // lists take at most some bytes. It returns false if there are more.
 func listIDs(grants []model.OverrideGrant, most int) (ids []string, all bool) {
 	for i := range grants {
 		id := grants[i].ID
-		if !strings.HasPrefix(id, token.GrantPrefix) {
+		if !token.IsGrantID(id) {
 			continue // no token of a grant has it
 		}
-		if most -= len(idText(id)) + 1; most < 0 {
+		if most -= len(id) - len(token.GrantPrefix) + 1; most < 0 {
 			return slices.Sorted(slices.Values(ids)), false
 		}
 		ids = append(ids, id)
@@ -78,12 +54,12 @@ func listIDs(grants []model.OverrideGrant, most int) (ids []string, all bool) {
 // grant that is not live: they take the user's routes as ordinary requests do, and lose some
 // headers. grants are those whose tokens the table follows, sorted by age.
 func (b *builder) withoutGrants(grants []model.OverrideGrant, lost []string) {
-	b.table.Grants = true
 	matches := 0
 	for i := range b.routes {
 		matches += max(1, len(b.routes[i].matches))
 	}
 	live, all := listIDs(grants, maxGrantBytes/max(1, matches))
+	b.table.Grants = &route.Grants{IDs: live}
 	if !all {
 		b.r.add(diag.New(diag.TooManyGrants, diag.Object{Kind: "VirtualService", Namespace: b.table.Namespace, Name: b.table.Name},
 			"%d grants are live, and the routes have room for the %d oldest: tokens of the others are not followed", len(grants), len(live)))

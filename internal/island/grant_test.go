@@ -93,5 +93,5 @@ func (w *world) live(t *rapid.T) string {
 }
 
 func hasGrants(c island.Compiled) bool {
-	return slices.ContainsFunc(c.Result.Tables, func(t route.Table) bool { return t.Grants })
+	return slices.ContainsFunc(c.Result.Tables, func(t route.Table) bool { return t.Grants != nil })
 }

@@ -332,7 +332,7 @@ func (u *updating) compileAll() {
 		}
 		u.compile(i)
 		u.noteExpiry(i)
-		set(u.granted, i, slices.ContainsFunc(i.Result.Tables, func(t route.Table) bool { return t.Grants }))
+		set(u.granted, i, slices.ContainsFunc(i.Result.Tables, func(t route.Table) bool { return t.Grants != nil }))
 		managed := managedServices(&i.Result)
 		u.names.replace(i, i.managed, managed, u.changed)
 		i.managed = managed
