@@ -2,8 +2,10 @@ package compile
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 	"github.com/overrides-mesh/overrides/internal/token"
@@ -27,7 +29,7 @@ func deadGrants(header string, live []string) route.Match {
 		header: {Op: route.Present},
 		id:     {Op: route.Regex, Value: token.AnyGrantPattern},
 	})}
-	for _, pattern := range token.GrantPatterns(live) {
+	for _, pattern := range token.GrantPatterns(live, grammar.MaxPatternBytes) {
 		// A name has more spellings than there are patterns.
 		out, _ = out.And(route.Match{WithoutHeaders: route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: pattern}}}})
 	}
@@ -74,4 +76,31 @@ func (b *builder) withoutGrants(grants []model.OverrideGrant, lost []string) {
 func (b *builder) tokenHeaders() []string {
 	header := b.ix.options.Header
 	return []string{header, token.Header(header), token.IDHeader(header)}
+}
+
+// At Kubernetes Gateways, where no row can say what an ID is not, rows with overrides ask for that of
+// a live grant, or of no grant.
+const (
+	// maxHeaderPattern is the length of a pattern for a header in an HTTPRoute.
+	maxHeaderPattern = 4096
+	// maxGrantMatches is how many patterns there are at most: about 1,200 IDs. Ordinary requests
+	// pass all of them.
+	maxGrantMatches = 4
+)
+
+// followedIDs matches requests with the token of a live grant, or of none. It returns the IDs of
+// the grants, and whether these are all.
+func followedIDs(header string, grants []model.OverrideGrant) (out []route.Match, ids []string, all bool) {
+	ids, all = listIDs(grants, maxGrantMatches*(maxHeaderPattern-len(token.OfflinePattern)-16))
+	patterns := token.GrantPatterns(ids, maxHeaderPattern-len(token.OfflinePattern)-1)
+	if len(patterns) == 0 {
+		patterns = []string{""}
+	}
+	for i, pattern := range patterns {
+		if i == 0 {
+			pattern = strings.TrimSuffix(token.OfflinePattern+"|"+pattern, "|")
+		}
+		out = append(out, route.Match{Headers: route.Matchers{{Name: token.IDHeader(header), StringMatch: route.StringMatch{Op: route.Regex, Value: pattern}}}})
+	}
+	return out, ids, all
 }

@@ -27,6 +27,9 @@ func EnforceGatewayPolicies(s *model.Snapshot) {
 			g.PinnedBy = "it has the annotation " + followAnnotation + `: "false"`
 		}
 	}
+	for i := range s.KubernetesGateways {
+		s.KubernetesGateways[i].Tokens = false
+	}
 	for i := range s.GatewayPolicies {
 		p := &s.GatewayPolicies[i]
 		p.NotPermitted, p.Older = !e.isPermitted(p), diag.Object{}
@@ -48,7 +51,7 @@ type enforcer struct{ *model.Snapshot }
 // enforce applies a policy.
 func (e *enforcer) enforce(p *model.GatewayPolicy) {
 	if p.ForGatewayAPI() {
-		e.applyFollow(p)
+		e.enforceAtKubernetes(p)
 		return
 	}
 	target := e.targetOf(p)
@@ -74,11 +77,15 @@ func (e *enforcer) applyRows(p *model.GatewayPolicy, g *model.Gateway) {
 	}
 }
 
-// applyFollow applies what the policy of a Gateway of the Gateway API says about following.
-func (e *enforcer) applyFollow(p *model.GatewayPolicy) {
+// enforceAtKubernetes applies a policy of a Gateway of the Gateway API.
+func (e *enforcer) enforceAtKubernetes(p *model.GatewayPolicy) {
 	for i := range e.KubernetesGateways {
 		g := &e.KubernetesGateways[i]
-		if p.Spec.Follow == nil || g.Namespace != p.Namespace || g.Name != p.Spec.TargetRef.Name {
+		if g.Namespace != p.Namespace || g.Name != p.Spec.TargetRef.Name {
+			continue
+		}
+		g.Tokens = p.Spec.Header == v1alpha1.HeaderToken
+		if p.Spec.Follow == nil {
 			continue
 		}
 		g.Ignored = ""

@@ -65,7 +65,7 @@ func granted(subset string, live []string) route.Table {
 	to := []route.Destination{{Host: "web.shop.svc.cluster.local", Subset: subset}}
 	dead := route.Match{
 		Headers:        route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: token.AnyGrantPattern}}},
-		WithoutHeaders: route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: strings.Join(token.GrantPatterns(live), "")}}},
+		WithoutHeaders: route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: strings.Join(token.GrantPatterns(live, 1024), "")}}},
 	}
 	if len(live) == 0 {
 		dead.WithoutHeaders = nil

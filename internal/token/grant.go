@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
 // GrantPrefix begins the IDs of the tokens of grants, and of no others. So a token says by its ID
@@ -27,15 +25,19 @@ const (
 // it is well-formed or not.
 const AnyGrantPattern = `(?:.*,)?[ \t]*grant\..*`
 
-// GrantPatterns matches the IDs of grants, in patterns of at most [grammar.MaxPatternBytes]:
-// they are alternatives.
-func GrantPatterns(ids []string) []string {
+// OfflinePattern matches the ID of one token that is not a grant's. RE2 has no negation for words,
+// so it is spelled out.
+const OfflinePattern = `(?:[^g,]|g[^r,]|gr[^a,]|gra[^n,]|gran[^t,]|grant[^.,])[^,]*|g|gr|gra|gran|grant`
+
+// GrantPatterns matches the IDs of grants, in patterns of at most some bytes: they are
+// alternatives.
+func GrantPatterns(ids []string, most int) []string {
 	var out []string
 	for next := 0; next < len(ids); {
 		pattern := idsBegin + strings.TrimPrefix(ids[next], GrantPrefix)
 		for next++; next < len(ids); next++ {
 			more := `|` + strings.TrimPrefix(ids[next], GrantPrefix)
-			if len(pattern)+len(more)+len(idsEnd) > grammar.MaxPatternBytes {
+			if len(pattern)+len(more)+len(idsEnd) > most {
 				break
 			}
 			pattern += more
