@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -106,4 +107,41 @@ func reportEntries(ix *index, t *service, entries []entry, user diag.Object, r *
 	default:
 		r.report(t.Service, diag.AccessFilterAwaited, "the pods of %s don't have the filter that checks tokens yet, so no override of it is followed there", e.gateway)
 	}
+}
+
+// withoutAccessGrants adds the rows for calls inside the mesh with the token of a grant that is not
+// live, to Services whose access is in mode Token. Only grants for these Services are listed, so
+// requests keep their token: it may be for others.
+func (b *builder) withoutAccessGrants() {
+	if b.draft.gateway || b.draft.pinOnly {
+		return
+	}
+	var from []route.Match
+	var grants []model.OverrideGrant
+	for _, t := range b.draft.targets {
+		if t.access == nil {
+			continue
+		}
+		for _, m := range t.access.from {
+			if !slices.ContainsFunc(from, func(have route.Match) bool { return have.SourceNamespace == m.SourceNamespace }) {
+				from = append(from, m)
+			}
+		}
+	}
+	if len(from) == 0 {
+		return
+	}
+	for _, g := range b.ix.liveGrants() {
+		if slices.ContainsFunc(g.Members, func(m grammar.Member) bool {
+			return slices.ContainsFunc(b.draft.targets, func(t *service) bool { return isFor(m, t) })
+		}) {
+			grants = append(grants, g)
+		}
+	}
+	b.withoutGrants(from, grants, nil)
+}
+
+// isFor reports whether a member asks for a version of a Service whose access is in mode Token.
+func isFor(m grammar.Member, t *service) bool {
+	return t.access != nil && (m.IsSet() || m.Service == t.Name) && (m.Namespace == "" || m.Namespace == t.Namespace)
 }

@@ -34,6 +34,8 @@ type draft struct {
 	soft *v1alpha1.RequiredClaim
 	// entries are the gateways that have the table; none for sidecars.
 	entries []entry
+	// tokens is set if overrides come from tokens, of which those of grants must be live.
+	tokens bool
 	// scoped is set if the table must name the namespaces that see it; within are those that
 	// it may name, nil for all.
 	scoped bool

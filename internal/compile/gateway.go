@@ -220,6 +220,9 @@ func (f *front) companions() []*companion {
 		if rule := f.ix.mesh.Gateway(at.gateway).TokenRule; rule != nil {
 			parts = append(parts, rule.String())
 		}
+		if f.ix.mesh.Gateway(at.gateway).Tokens {
+			parts = append(parts, "tokens")
+		}
 		for _, s := range p.sources {
 			parts = append(parts, s.Object.String())
 			if hasRoutesByGateway(s) {
@@ -297,7 +300,8 @@ func (f *front) draft(c *companion) *draft {
 	}
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
-		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly, soft: f.ix.mesh.Gateway(c.gateways[0]).Soft,
+		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly,
+		soft: f.ix.mesh.Gateway(c.gateways[0]).Soft, tokens: f.ix.mesh.Gateway(c.gateways[0]).Tokens,
 	}
 	for _, name := range c.gateways {
 		g := f.ix.mesh.Gateway(name)

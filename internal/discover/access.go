@@ -100,7 +100,8 @@ func checkTokenMember(key string) error {
 // snapshot that are in force: in which namespaces, and at which gateways. Policies are those of
 // the whole cluster.
 func EnforceTokens(s *model.Snapshot, policies []model.Policy) {
-	s.TokenNamespaces = tokenNamespaces(policies)
+	// A filter in Istio's root namespace would be for the whole mesh, so there is none.
+	s.TokenNamespaces = slices.DeleteFunc(tokenNamespaces(policies), func(n model.TokenNamespace) bool { return n.Namespace == s.Options.RootNamespace })
 	e := &enforcer{s}
 	for i := range s.GatewayPolicies {
 		if p := &s.GatewayPolicies[i]; p.InForce() && p.Spec.Header == v1alpha1.HeaderToken && p.Spec.Token != nil {

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -29,7 +30,9 @@ func (r *reader) readGrants() {
 		if err != nil {
 			continue // no token says so
 		}
-		r.snapshot.OverrideGrants = append(r.snapshot.OverrideGrants, model.OverrideGrant{Namespace: g.Namespace, Name: g.Name, ID: g.Status.ID, Members: members})
+		r.snapshot.OverrideGrants = append(r.snapshot.OverrideGrants, model.OverrideGrant{Namespace: g.Namespace, Name: g.Name, Created: g.CreationTimestamp.Time, ID: g.Status.ID, Members: members})
 	}
-	slices.SortFunc(r.snapshot.OverrideGrants, func(a, b model.OverrideGrant) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
+	slices.SortFunc(r.snapshot.OverrideGrants, func(a, b model.OverrideGrant) int {
+		return cmp.Or(a.Created.Compare(b.Created), byName(a.Namespace, a.Name, b.Namespace, b.Name))
+	})
 }

@@ -59,8 +59,10 @@ type Change struct {
 	Made    string   `json:"made,omitempty"`
 	// Of is what Made is made of: "host" or the header's name, as in "cookie".
 	Of string `json:"of,omitempty"`
-	// Refused says why a token makes nothing; empty for other changes.
+	// Refused says why a token makes nothing; empty for other changes. Grant is the ID of the
+	// grant that the token is of; empty for others.
 	Refused string `json:"refused,omitempty"`
+	Grant   string `json:"grant,omitempty"`
 }
 
 // Carried returns the headers with which the gateway routes a request, and how its carriers
@@ -113,7 +115,10 @@ func (f *Filter) readFrom(in *Incoming, of string, texts []string, accept func(s
 		} else {
 			c.Made = claims.Override
 			in.Header[f.carrier] = append(in.Header[f.carrier], c.Made)
-			in.Header[token.IDHeader(f.carrier)] = append(in.Header[token.IDHeader(f.carrier)], claims.ID)
+			id := token.IDHeader(f.carrier)
+			if in.Header[id] = append(in.Header[id], claims.ID); strings.HasPrefix(claims.ID, token.GrantPrefix) {
+				c.Grant = claims.ID
+			}
 		}
 		changes = append(changes, c)
 	}

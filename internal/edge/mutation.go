@@ -64,5 +64,9 @@ func (r *Request) mutations(carrier string) []mutation {
 			mutation{carrier, addMissing, ofCookieMembers(r.Cookie, carrier)},
 		)
 	}
-	return out
+	if len(out) == 0 {
+		return nil // no filter is needed
+	}
+	// Proxies make it of tokens, whoever may ask for versions here.
+	return append([]mutation{{header: token.IDHeader(carrier), action: remove}}, out...)
 }

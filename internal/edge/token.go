@@ -24,8 +24,8 @@ import (
 
 // Tokens says which override tokens a gateway accepts, and where it finds them.
 //
-// A filter of its own makes the override header of the claim "override" of each valid token. It
-// lets requests without a valid token pass, so an expired cookie never fails an ordinary
+// A filter of its own makes the override header of the claim "override" of each valid token, and
+// another one of its ID, by which routes know whether its grant is live. It lets requests without a valid token pass, so an expired cookie never fails an ordinary
 // request. It stands in front of all other filters, so that guards see the header.
 type Tokens struct {
 	token.Expected
@@ -70,7 +70,7 @@ func linkPathHeader(carrier string) string { return carrier + "-link-path" }
 
 // mutations are the changes of a request's headers before its token is checked.
 func (k *Tokens) mutations(carrier string) []mutation {
-	out := []mutation{{header: token.IDHeader(carrier), action: remove}}
+	var out []mutation
 	if k.Cookie != "" {
 		out = append(out, mutation{token.Header(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
 	}

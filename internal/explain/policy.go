@@ -55,7 +55,7 @@ func (x *index) arrive(at *target, q *Query) (*Arrival, error) {
 	in := &edge.Incoming{Method: cmp.Or(q.Method, "GET"), Host: cmp.Or(q.Authority, at.name), Path: cmp.Or(q.Path, "/"), Header: q.Header, Time: q.Time}
 	switch {
 	case inForce != nil:
-		out.enter(inForce, in, x.snapshot.Options.Header)
+		out.enter(inForce, in, x.snapshot.Options.Header, x.snapshot.OverrideGrants)
 	case grammar.AnyBaggage(q.Header[grammar.BaggageHeader]) || len(q.Header[x.snapshot.Options.Header]) > 0:
 		out.say("no policy is in force for this gateway, so it keeps overrides that come from outside, whoever sends them")
 	case strings.Contains(strings.Join(q.Header["cookie"], ";"), x.snapshot.Options.Header+"="):
@@ -82,8 +82,8 @@ func (a *Arrival) sayNotInForce(e *edge.Entry) {
 	}
 }
 
-// enter says what a policy in force does.
-func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
+// enter says what a policy in force does. live are the live grants.
+func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string, live []model.OverrideGrant) {
 	a.Policy = e.Policy.Namespace + "/" + e.Policy.Name
 	a.header, a.Changes = e.Filter.Carried(in)
 	if e.Closed {
@@ -99,6 +99,7 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
 		a.say("keeps what the request brings: %s", lines(carrier, kept))
 	}
 	a.sayKeys(e.Filter.Request.Tokens)
+	a.sayGrants(live)
 	a.sayCookie(e.Filter, in, carrier)
 	a.guard(e.Filter, in.Method)
 	a.followLink(e.Filter, in, carrier)
@@ -116,6 +117,19 @@ func (a *Arrival) sayChanges() {
 			a.say("removes the overrides that the request brings: %s", lines(c.Header, c.Removed))
 		default:
 			a.say("makes %s of the %s", lines(c.Header, []string{c.Made}), c.Of)
+		}
+	}
+}
+
+// sayGrants says which tokens are of a grant that is not live.
+func (a *Arrival) sayGrants(live []model.OverrideGrant) {
+	for _, c := range a.Changes {
+		switch at := slices.IndexFunc(live, func(g model.OverrideGrant) bool { return g.ID == c.Grant }); {
+		case c.Grant == "":
+		case at < 0:
+			a.say("its grant %s is not live: routes with overrides take the request as an ordinary one, and remove the override and the token", c.Grant)
+		default:
+			a.say("the token is of OverrideGrant %s/%s, which is live", live[at].Namespace, live[at].Name)
 		}
 	}
 }

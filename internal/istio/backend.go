@@ -11,6 +11,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
+	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // TableObject returns the name of the VirtualService of a table, or of its HTTPRoute.
@@ -73,6 +74,11 @@ func (Backend) WithoutRows(of Object, keep func(row string) bool, exportTo []str
 	}
 	changed, err := Canonical(&object.ObjectMeta, of.Kind, &object.Spec)
 	return changed.JSON, err
+}
+
+// WithoutGrants is [token.WithoutGrants].
+func (Backend) WithoutGrants(object []byte, live []string) []byte {
+	return token.WithoutGrants(object, live)
 }
 
 // WithoutSubsets returns a DestinationRule of Overrides without the subsets that are not

@@ -76,6 +76,8 @@ type KubernetesGateway struct {
 	Services []string
 	// Ignored says what keeps it from following overrides; empty for nothing.
 	Ignored string
+	// Tokens is set if it makes overrides of tokens only.
+	Tokens bool
 	// TokenRule is set if its pods make overrides of tokens, and of nothing else, and TokenPolicy
 	// is the policy that asks for that.
 	TokenRule   *TokenRule

@@ -39,7 +39,7 @@ type Snapshot struct {
 	GatewayPolicies []GatewayPolicy
 	TokenChecks     []TokenCheck
 	Authorizers     []Authorizer
-	// OverrideGrants are the live ones.
+	// OverrideGrants are the live ones, sorted by age, then by name.
 	OverrideGrants []OverrideGrant
 	// TokenNamespaces are the namespaces whose sidecars take overrides from tokens alone, sorted.
 	TokenNamespaces []TokenNamespace
@@ -367,6 +367,8 @@ type Gateway struct {
 	PinnedBy string
 	// Soft is the claim without which a request loses its override; nil for none.
 	Soft *v1alpha1.RequiredClaim
+	// Tokens is set if it makes overrides of tokens only.
+	Tokens bool
 	// TokenRule is set if all of its pods make overrides of tokens, and of nothing else, and
 	// TokenPolicy is the policy that asks for that.
 	TokenRule   *TokenRule

@@ -36,10 +36,6 @@ const (
 	DefaultHeader = "x-override-token"
 )
 
-// GrantPrefix begins the IDs of the tokens of grants, and of no others. So a token says by its ID
-// whether it counts only while its grant is live.
-const GrantPrefix = "grant."
-
 // Header is the header that carries a token, and IDHeader the one that a proxy makes of the ID of a valid
 // token. carrier is the name of the override header.
 func Header(carrier string) string   { return carrier + "-token" }

@@ -74,7 +74,10 @@ func (r *Request) claims(limits *Limits, now time.Time) (*Claims, error) {
 			errs = append(errs, fmt.Errorf("claim %s: %w", c.name, err))
 		}
 	}
-	if strings.HasPrefix(r.ID, GrantPrefix) != r.Grant {
+	switch {
+	case strings.Contains(r.ID, ","):
+		errs = append(errs, errors.New("claim jti: it has a comma, with which proxies join the IDs of several tokens"))
+	case strings.HasPrefix(r.ID, GrantPrefix) != r.Grant:
 		errs = append(errs, fmt.Errorf("claim jti: IDs that begin with %q are those of grants, and of no others", GrantPrefix))
 	}
 	override, err := grammar.Format(r.Members...)
