@@ -221,6 +221,11 @@ bench-gateway: build bin/sample ## Measure what 200 previews cost a gateway, on 
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/gateway ./cmd/gateway
 	@$(call measured,gateway) $(ENVOY_RUN) bin/gateway -sample bin/sample $(ARGS) | tee .cache/bench/gateway.txt
 
+.PHONY: bench-token
+bench-token: build bin/sample ## Measure what override tokens cost a gateway, on a mesh (ARGS='-tokens 100 -rounds 5'); Linux; two minutes
+	@cd test/e2e && go build -buildvcs=false -o ../../bin/token ./cmd/token
+	@$(call measured,token) $(ENVOY_RUN) bin/token -sample bin/sample $(ARGS) | tee .cache/bench/token.txt
+
 .PHONY: bench-converge
 bench-converge: ## Measure how long hundreds of sidecars take to receive changes (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/converge ./cmd/converge
