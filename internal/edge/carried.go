@@ -8,7 +8,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // Filter is what the objects of an entry do to requests.
@@ -87,16 +86,16 @@ func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
 // readTokens makes the override header of the tokens of a request.
 func (f *Filter) readTokens(in *Incoming) []Change {
 	var changes []Change
-	for _, text := range in.Header[token.Header(f.carrier)] {
-		c := Change{Header: f.carrier, Of: token.Header(f.carrier)}
+	for _, text := range in.Header[grammar.TokenHeader(f.carrier)] {
+		c := Change{Header: f.carrier, Of: grammar.TokenHeader(f.carrier)}
 		claims, err := f.Request.Tokens.accept(text, in.Time)
 		if err != nil {
 			c.Refused = err.Error()
 		} else {
 			c.Made = claims.Override
 			in.Header[f.carrier] = append(in.Header[f.carrier], c.Made)
-			id := token.IDHeader(f.carrier)
-			if in.Header[id] = append(in.Header[id], claims.ID); strings.HasPrefix(claims.ID, token.GrantPrefix) {
+			id := grammar.TokenIDHeader(f.carrier)
+			if in.Header[id] = append(in.Header[id], claims.ID); strings.HasPrefix(claims.ID, grammar.GrantPrefix) {
 				c.Grant = claims.ID
 			}
 		}

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // mutation is a change that the filter makes to one header of a request.
@@ -64,5 +63,5 @@ func (r *Request) mutations(carrier string) []mutation {
 		return nil // no filter is needed
 	}
 	// Proxies make it of tokens, whoever may ask for versions here.
-	return append([]mutation{{header: token.IDHeader(carrier), action: remove}}, out...)
+	return append([]mutation{{header: grammar.TokenIDHeader(carrier), action: remove}}, out...)
 }

@@ -17,6 +17,7 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/token"
 )
@@ -65,15 +66,15 @@ func linkPathHeader(carrier string) string { return carrier + "-link-path" }
 func (k *Tokens) mutations(carrier string) []mutation {
 	var out []mutation
 	if k.Cookie != "" {
-		out = append(out, mutation{token.Header(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
+		out = append(out, mutation{grammar.TokenHeader(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
 	}
 	if k.Link {
 		out = append(
 			out,
 			mutation{header: linkHeader(carrier), action: remove},
 			mutation{header: linkPathHeader(carrier), action: remove},
-			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(token.Header(carrier)), ofEmptyLink(token.Header(carrier))}},
-			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(token.Header(carrier))}},
+			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(grammar.TokenHeader(carrier)), ofEmptyLink(grammar.TokenHeader(carrier))}},
+			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(grammar.TokenHeader(carrier))}},
 		)
 	}
 	return out
@@ -107,7 +108,7 @@ func pathOfLink(parameter string) extraction {
 // linkRoutes are the routes that answer links. They take the parameter out of the path.
 func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
-		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: token.Header(carrier)}},
+		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: grammar.TokenHeader(carrier)}},
 	}})
 	if err != nil {
 		return nil, err
@@ -151,10 +152,10 @@ func (k *Tokens) check() error {
 func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	provider := &jwtv3.JwtProvider{
 		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime),
-		FromHeaders: []*jwtv3.JwtHeader{{Name: token.Header(carrier)}}, Forward: true,
+		FromHeaders: []*jwtv3.JwtHeader{{Name: grammar.TokenHeader(carrier)}}, Forward: true,
 		ClaimToHeaders: []*jwtv3.JwtClaimToHeader{
 			{HeaderName: carrier, ClaimName: "override"},
-			{HeaderName: token.IDHeader(carrier), ClaimName: "jti"},
+			{HeaderName: grammar.TokenIDHeader(carrier), ClaimName: "jti"},
 		},
 		ClearRouteCache: true, JwtCacheConfig: &jwtv3.JwtCacheConfig{JwtCacheSize: cachedTokens},
 	}

@@ -22,7 +22,7 @@ const DefaultMaxLifetime = 24 * time.Hour
 // Request says what a token should say.
 type Request struct {
 	Issuer, Audience, Subject, ID string
-	// Grant is set if it is the token of a grant: then the ID begins with [GrantPrefix], and
+	// Grant is set if it is the token of a grant: then the ID begins with [grammar.GrantPrefix], and
 	// otherwise it does not.
 	Grant bool
 	// Members are what its holder may ask for.
@@ -77,8 +77,8 @@ func (r *Request) claims(limits *Limits, now time.Time) (*Claims, error) {
 	switch {
 	case strings.Contains(r.ID, ","):
 		errs = append(errs, errors.New("claim jti: it has a comma, with which proxies join the IDs of several tokens"))
-	case strings.HasPrefix(r.ID, GrantPrefix) != r.Grant:
-		errs = append(errs, fmt.Errorf("claim jti: IDs that begin with %q are those of grants, and of no others", GrantPrefix))
+	case strings.HasPrefix(r.ID, grammar.GrantPrefix) != r.Grant:
+		errs = append(errs, fmt.Errorf("claim jti: IDs that begin with %q are those of grants, and of no others", grammar.GrantPrefix))
 	}
 	override, err := grammar.Format(r.Members...)
 	switch {
