@@ -11,7 +11,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-
 // TestGrantIDs: every ID is of a grant or is not, by its prefix, and no list of several is that of
 // one token; patterns of the live IDs match these, and no other.
 func TestGrantIDs(t *testing.T) {
