@@ -15,6 +15,13 @@ const KindOverridePolicy = "OverridePolicy"
 // KindGatewayOverridePolicy is the kind of a [GatewayOverridePolicy].
 const KindGatewayOverridePolicy = "GatewayOverridePolicy"
 
+// KindOverrideGrant and KindOverrideGrantPolicy are the kinds of an [OverrideGrant] and an
+// [OverrideGrantPolicy].
+const (
+	KindOverrideGrant       = "OverrideGrant"
+	KindOverrideGrantPolicy = "OverrideGrantPolicy"
+)
+
 // GroupVersion is the group and version of this package's types.
 var GroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
 
@@ -30,7 +37,11 @@ func Resource(name string) schema.GroupResource {
 }
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &OverridePolicy{}, &OverridePolicyList{}, &GatewayOverridePolicy{}, &GatewayOverridePolicyList{})
+	scheme.AddKnownTypes(
+		GroupVersion,
+		&OverridePolicy{}, &OverridePolicyList{}, &GatewayOverridePolicy{}, &GatewayOverridePolicyList{},
+		&OverrideGrant{}, &OverrideGrantList{}, &OverrideGrantPolicy{}, &OverrideGrantPolicyList{},
+	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

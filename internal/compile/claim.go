@@ -21,7 +21,6 @@ func (b *builder) withoutClaim(i int) {
 	if claim == nil || b.draft.pinOnly {
 		return
 	}
-	r := &b.routes[i]
 	header := b.ix.options.Header
 	for _, lost := range []struct {
 		carrier string
@@ -32,12 +31,19 @@ func (b *builder) withoutClaim(i int) {
 		{header, route.StringMatch{Op: route.Present}, []string{header}},
 	} {
 		has := []route.Match{{Headers: route.Matchers{{Name: lost.carrier, StringMatch: lost.match}}}}
-		if matches := conjunctions(r.matches, conjunctions(has, lacksClaim(claim))); len(matches) > 0 {
-			b.add(route.Route{
-				Name: b.rowName(route.Released, i), Kind: route.Released, Matches: matches,
-				Destinations: r.destinations, Base: withoutHeaders(r.base, lost.names),
-			})
-		}
+		b.withoutOverride(i, conjunctions(has, lacksClaim(claim)), lost.names)
+	}
+}
+
+// withoutOverride adds the i-th of the user's routes for some requests with an override, which
+// lose some headers.
+func (b *builder) withoutOverride(i int, added []route.Match, lost []string) {
+	r := &b.routes[i]
+	if matches := conjunctions(r.matches, added); len(matches) > 0 {
+		b.add(route.Route{
+			Name: b.rowName(route.Released, i), Kind: route.Released, Matches: matches,
+			Destinations: r.destinations, Base: withoutHeaders(r.base, lost),
+		})
 	}
 }
 

@@ -55,6 +55,7 @@
 //	row.go         the rows
 //	setrow.go      those of sets of versions
 //	claim.go       those for requests without the claim that a gateway requires
+//	grant.go       those for requests with the token of a grant that is not live
 //	rowname.go     their names
 //
 // What is passed on to others:

@@ -32,6 +32,8 @@ type draft struct {
 	pinOnly bool
 	// soft is the claim without which requests lose their override; nil for none.
 	soft *v1alpha1.RequiredClaim
+	// tokens is set if overrides come from tokens, of which those of grants must be live.
+	tokens bool
 	// scoped is set if the table must name the namespaces that see it; within are those that
 	// it may name, nil for all.
 	scoped bool

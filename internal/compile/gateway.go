@@ -217,6 +217,9 @@ func (f *front) companions() []*companion {
 		if claim := f.ix.mesh.Gateway(at.gateway).Soft; claim != nil {
 			parts = append(parts, fmt.Sprintf("%q", append([]string{claim.Issuer, claim.Claim}, claim.Values...)))
 		}
+		if f.ix.mesh.Gateway(at.gateway).Tokens {
+			parts = append(parts, "tokens")
+		}
 		for _, s := range p.sources {
 			parts = append(parts, s.Object.String())
 			if hasRoutesByGateway(s) {
@@ -294,7 +297,8 @@ func (f *front) draft(c *companion) *draft {
 	}
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
-		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly, soft: f.ix.mesh.Gateway(c.gateways[0]).Soft,
+		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly,
+		soft: f.ix.mesh.Gateway(c.gateways[0]).Soft, tokens: f.ix.mesh.Gateway(c.gateways[0]).Tokens,
 	}
 	for _, s := range c.sources {
 		at := *s

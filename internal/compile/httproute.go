@@ -34,6 +34,13 @@ type attacher struct {
 	problems, refused map[*model.HTTPRoute]string
 	// attached has the gateways that follow overrides.
 	attached map[*model.HTTPRoute]*route.Attachment
+	// tokens has those that are attached to gateways that take overrides from tokens, and to no
+	// others.
+	tokens map[*model.HTTPRoute]bool
+	// withToken matches requests whose token counts, and grants are the live grants that it lists;
+	// nil until some row asks for a token.
+	withToken []route.Match
+	grants    *route.Grants
 	// followed has the hosts of HTTPRoutes at these gateways, and at those at all gateways.
 	followed, at map[*model.HTTPRoute][]mesh.ListenerHost
 	// named finds HTTPRoutes by namespace and name.
@@ -50,7 +57,7 @@ type attacher struct {
 func attachTables(ix *index, all *services, r *reporter) []route.Table {
 	x := &attacher{
 		drafter: &drafter{ix, all, r}, problems: map[*model.HTTPRoute]string{}, refused: map[*model.HTTPRoute]string{},
-		attached: map[*model.HTTPRoute]*route.Attachment{}, named: map[[2]string]*model.HTTPRoute{}, crowded: map[*model.HTTPRoute]bool{}, followed: map[*model.HTTPRoute][]mesh.ListenerHost{}, at: map[*model.HTTPRoute][]mesh.ListenerHost{},
+		attached: map[*model.HTTPRoute]*route.Attachment{}, tokens: map[*model.HTTPRoute]bool{}, named: map[[2]string]*model.HTTPRoute{}, crowded: map[*model.HTTPRoute]bool{}, followed: map[*model.HTTPRoute][]mesh.ListenerHost{}, at: map[*model.HTTPRoute][]mesh.ListenerHost{},
 	}
 	routes := ix.httpRoutes()
 	for i := range routes {
@@ -87,6 +94,7 @@ func (x *attacher) attach(r *model.HTTPRoute) {
 		}
 		out.Parents = append(out.Parents, p)
 	}
+	x.divideByTokens(r, out)
 	x.at[r], x.followed[r] = x.ix.mesh.ListenerHostsOf(r, &r.Attached), x.ix.mesh.ListenerHostsOf(r, out)
 	if len(out.Parents) > 0 {
 		x.attached[r] = out
@@ -104,6 +112,35 @@ func (x *attacher) attach(r *model.HTTPRoute) {
 			x.problems[r] = r.Object().String() + " has a pattern for which proxies refuse all routes: " + why
 		}
 	}
+}
+
+// listGrants lists the grants whose tokens rows ask for.
+func (x *attacher) listGrants() {
+	x.grants = &route.Grants{}
+	var all bool
+	x.withToken, x.grants.IDs, all = followedIDs(x.ix.options.Header, x.ix.liveGrants())
+	if !all {
+		x.r.add(diag.New(diag.TooManyGrants, diag.Object{}, "%d grants are live, and HTTPRoutes have room for the %d oldest: Kubernetes Gateways follow no token of the others", len(x.ix.liveGrants()), len(x.grants.IDs)))
+	}
+}
+
+// divideByTokens takes the gateways away from an HTTPRoute that take overrides from tokens, if others
+// don't: rows ask for tokens or they don't.
+func (x *attacher) divideByTokens(r *model.HTTPRoute, to *route.Attachment) {
+	byToken := func(p route.Parent) bool { return x.ix.kubernetesGateway(&p).Tokens }
+	if len(to.Parents) == 0 || !slices.ContainsFunc(to.Parents, byToken) {
+		return
+	}
+	if all := filter(to.Parents, byToken); len(all) == len(to.Parents) {
+		x.tokens[r] = true
+		return
+	}
+	to.Parents = slices.DeleteFunc(to.Parents, func(p route.Parent) bool {
+		if byToken(p) {
+			x.refused[r] = cmp.Or(x.refused[r], fmt.Sprintf("%s %s/%s takes overrides from tokens, and other gateways of %s don't: write an HTTPRoute for each", p.Kind, p.Namespace, p.Name, r.Object()))
+		}
+		return byToken(p)
+	})
 }
 
 // patternProblem says which pattern of an HTTPRoute proxies refuse; empty for none.

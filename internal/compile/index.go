@@ -155,6 +155,9 @@ func (ix *index) permits(namespace string, to *model.Service) bool {
 // httpRoutes lists the HTTPRoutes on gateways.
 func (ix *index) httpRoutes() []model.HTTPRoute { return ix.snapshot.HTTPRoutes }
 
+// liveGrants lists the OverrideGrants that are live, the oldest first.
+func (ix *index) liveGrants() []model.OverrideGrant { return ix.snapshot.OverrideGrants }
+
 // entrances lists the Ingresses, and the routes of the Gateway API on gateways.
 func (ix *index) entrances() []model.Entrance { return ix.snapshot.Entrances }
 

@@ -108,6 +108,9 @@ func (p *packer) tables() []route.Table {
 			t := route.Table{
 				Namespace: p.of.Namespace, Name: name, Owner: p.of.Name, Adopted: []string{p.of.Namespace + "/" + p.of.Name}, Attached: p.attached[p.of], Routes: part,
 			}
+			if p.tokens[p.of] {
+				t.Grants = p.grants
+			}
 			if n++; n > 1 {
 				t.Name = fmt.Sprintf("%s.%d", name, n)
 			}

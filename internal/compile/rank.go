@@ -50,6 +50,9 @@ func (x *attacher) rank(rules []mesh.AttachedRule) ([]*rankedRule, string) {
 		u := &rankedRule{AttachedRule: rules[i]}
 		out[i] = u
 		headers := len(u.Match.Headers) + 1
+		if x.tokens[u.User] {
+			headers++ // the ID of the token
+		}
 		needsAny := false
 		for _, later := range out[i+1:] {
 			if !mesh.Compete(u.Match, later.Match) || u.User != later.User && !x.shareHost(u.User, later.User) {
@@ -63,6 +66,7 @@ func (x *attacher) rank(rules []mesh.AttachedRule) ([]*rankedRule, string) {
 			}
 		}
 		rows := x.rowsOf(u)
+		x.askForToken(u.User, rows)
 		if needsAny {
 			rows = append(rows, []route.Route{x.forAnyOverride(u)})
 		}
@@ -144,6 +148,22 @@ func (x *attacher) rowsOf(u *rankedRule) [][]route.Route {
 		out[tier] = append(out[tier], r)
 	}
 	return out
+}
+
+// askForToken lets rows of an HTTPRoute count only for requests whose token counts, where overrides come
+// from tokens.
+func (x *attacher) askForToken(of *model.HTTPRoute, rows [][]route.Route) {
+	if !x.tokens[of] {
+		return
+	}
+	if x.grants == nil {
+		x.listGrants()
+	}
+	for _, tier := range rows {
+		for i := range tier {
+			tier[i].Matches = conjunctions(tier[i].Matches, x.withToken)
+		}
+	}
 }
 
 // answerStatus is the status with which a rule without backends is answered. An HTTPRoute can't

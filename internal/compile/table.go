@@ -66,7 +66,7 @@ func buildTables(ix *index, all *services, drafts []*draft, r *reporter) []route
 }
 
 // build makes the table: first the user's routes for requests without any carrier, and, where
-// overrides need a claim, for those without it; then for each of them the overrides that it can
+// overrides need a token or a claim, for those whose grant is not live, or without the claim; then for each of them the overrides that it can
 // follow, and the route itself.
 func (b *builder) build() {
 	d := b.draft
@@ -87,6 +87,9 @@ func (b *builder) build() {
 		if !d.pinOnly {
 			b.inGroup(g, route.Ordinary, b.ordinary)
 		}
+	}
+	if d.tokens {
+		b.withoutGrants(b.ix.liveGrants(), b.tokenHeaders())
 	}
 	for i := range b.routes {
 		b.withoutClaim(i)

@@ -122,6 +122,7 @@ const (
 	NameTaken      Code = "NameTaken"
 	PatternInvalid Code = "PatternInvalid"
 	TooManyRoutes  Code = "TooManyRoutes"
+	TooManyGrants  Code = "TooManyGrants"
 	ObjectTooLarge Code = "ObjectTooLarge"
 	ObjectInvalid  Code = "ObjectInvalid"
 	NotInDemo      Code = "NotInDemo"

@@ -353,6 +353,10 @@ var entries = []Entry{
 		"remove versions that are no longer tested, or conditions that are not needed",
 	},
 	{
+		TooManyGrants, Warning, "More grants are live than the routes of a table can list. The oldest ones are listed. With a token of another one, a request is an ordinary one there.",
+		"delete grants that are no longer needed, or permit fewer for each namespace (maxGrants of an OverrideGrantPolicy)",
+	},
+	{
 		ObjectTooLarge, Error, "An object would be larger than the API server accepts. A VirtualService is written without its overrides: it pins ordinary requests, and requests with an override are served as released. Other objects are not written.",
 		"remove versions that are no longer tested, or conditions that are not needed",
 	},

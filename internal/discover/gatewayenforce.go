@@ -12,8 +12,8 @@ import (
 // what they say about the routes of Gateways:
 //
 //	whether overrides are followed   of the policy's Gateway
-//	the claim of a soft guard        of all Gateways that have some of its pods, since the filter
-//	                                 makes headers of hosts and cookies for all of these
+//	the claim of a soft guard,       of all Gateways that have some of its pods, since the filter
+//	tokens                           makes headers of hosts, cookies and tokens for all of these
 //
 // It replaces the snapshot's lists, and depends on GatewayPods.
 func EnforceGatewayPolicies(s *model.Snapshot) {
@@ -22,10 +22,13 @@ func EnforceGatewayPolicies(s *model.Snapshot) {
 	s.KubernetesGateways = slices.Clone(s.KubernetesGateways)
 	for i := range s.Gateways {
 		g := &s.Gateways[i]
-		g.Soft, g.PinOnly, g.PinnedBy = nil, g.Unfollowed, ""
+		g.Soft, g.Tokens, g.PinOnly, g.PinnedBy = nil, false, g.Unfollowed, ""
 		if g.Unfollowed {
 			g.PinnedBy = "it has the annotation " + followAnnotation + `: "false"`
 		}
+	}
+	for i := range s.KubernetesGateways {
+		s.KubernetesGateways[i].Tokens = false
 	}
 	for i := range s.GatewayPolicies {
 		p := &s.GatewayPolicies[i]
@@ -48,26 +51,41 @@ type enforcer struct{ *model.Snapshot }
 // enforce applies a policy.
 func (e *enforcer) enforce(p *model.GatewayPolicy) {
 	if p.ForGatewayAPI() {
-		e.applyFollow(p)
+		e.enforceAtKubernetes(p)
 		return
 	}
 	target := e.targetOf(p)
+	if target == nil {
+		return
+	}
 	for j := range e.Gateways {
 		g := &e.Gateways[j]
 		if g == target && p.Spec.Follow != nil {
 			g.PinOnly, g.PinnedBy = !*p.Spec.Follow, p.Object().String()+" has follow: false"
 		}
-		if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft && target != nil && (g == target || e.share(selectionOf(target), selectionOf(g), e.permits(p))) {
-			g.Soft = claim
+		if g == target || e.share(selectionOf(target), selectionOf(g), e.permits(p)) {
+			e.applyRows(p, g)
 		}
 	}
 }
 
-// applyFollow applies what the policy of a Gateway of the Gateway API says about following.
-func (e *enforcer) applyFollow(p *model.GatewayPolicy) {
+// applyRows applies what a policy says about the rows of a Gateway with its filter.
+func (e *enforcer) applyRows(p *model.GatewayPolicy, g *model.Gateway) {
+	g.Tokens = p.Spec.Header == v1alpha1.HeaderToken
+	if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft {
+		g.Soft = claim
+	}
+}
+
+// enforceAtKubernetes applies a policy of a Gateway of the Gateway API.
+func (e *enforcer) enforceAtKubernetes(p *model.GatewayPolicy) {
 	for i := range e.KubernetesGateways {
 		g := &e.KubernetesGateways[i]
-		if p.Spec.Follow == nil || g.Namespace != p.Namespace || g.Name != p.Spec.TargetRef.Name {
+		if g.Namespace != p.Namespace || g.Name != p.Spec.TargetRef.Name {
+			continue
+		}
+		g.Tokens = p.Spec.Header == v1alpha1.HeaderToken
+		if p.Spec.Follow == nil {
 			continue
 		}
 		g.Ignored = ""

@@ -165,6 +165,11 @@ var kinds = []Kind{
 		Without: "gateways have no policies",
 	},
 	{
+		Group: v1alpha1.GroupName, Name: v1alpha1.KindOverrideGrant, Plural: "overridegrants", Versions: v1alpha, Served: v1alpha,
+		Scope: Everywhere, decode: decodeGrant, Optional: true,
+		Without: "no token of a grant is followed",
+	},
+	{
 		Group: "security.istio.io", Name: "RequestAuthentication", Plural: "requestauthentications", Versions: istioVersions[:2], Served: istioVersions[:2],
 		Scope: Everywhere, decode: decodeTokenCheck, Optional: true,
 		Without: "policies of gateways that require a claim are not in force",

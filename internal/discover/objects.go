@@ -35,6 +35,7 @@ type Objects struct {
 	Written          []*Written
 	Policies         []*v1alpha1.OverridePolicy
 	GatewayPolicies  []*v1alpha1.GatewayOverridePolicy
+	OverrideGrants   []*v1alpha1.OverrideGrant
 	TokenChecks      []*istiosecv1.RequestAuthentication
 	Authorizers      []*istiosecv1.AuthorizationPolicy
 
@@ -174,6 +175,8 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.Policies, x, at)
 	case *v1alpha1.GatewayOverridePolicy:
 		return place(&o.GatewayPolicies, x, at)
+	case *v1alpha1.OverrideGrant:
+		return place(&o.OverrideGrants, x, at)
 	case *istiosecv1.RequestAuthentication:
 		return place(&o.TokenChecks, x, at)
 	case *istiosecv1.AuthorizationPolicy:

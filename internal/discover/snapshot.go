@@ -42,6 +42,7 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.readKubernetesGateways()
 	r.readGatewayPolicies()
 	r.readPermittedPolicies()
+	r.readGrants()
 	r.readGateways(groups)
 	r.readMeshConfig()
 	r.readNamespaces()

@@ -55,8 +55,10 @@ type Change struct {
 	Made    string   `json:"made,omitempty"`
 	// Of is what Made is made of: "host" or the header's name, as in "cookie".
 	Of string `json:"of,omitempty"`
-	// Refused says why a token makes nothing; empty for other changes.
+	// Refused says why a token makes nothing; empty for other changes. Grant is the ID of the
+	// grant that the token is of; empty for others.
 	Refused string `json:"refused,omitempty"`
+	Grant   string `json:"grant,omitempty"`
 }
 
 // Carried returns the headers with which the gateway routes a request, and how its carriers
@@ -84,14 +86,18 @@ func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
 // readTokens makes the override header of the tokens of a request.
 func (f *Filter) readTokens(in *Incoming) []Change {
 	var changes []Change
-	for _, text := range in.Header[tokenHeader(f.carrier)] {
-		c := Change{Header: f.carrier, Of: tokenHeader(f.carrier)}
+	for _, text := range in.Header[grammar.TokenHeader(f.carrier)] {
+		c := Change{Header: f.carrier, Of: grammar.TokenHeader(f.carrier)}
 		claims, err := f.Request.Tokens.accept(text, in.Time)
 		if err != nil {
 			c.Refused = err.Error()
 		} else {
 			c.Made = claims.Override
 			in.Header[f.carrier] = append(in.Header[f.carrier], c.Made)
+			id := grammar.TokenIDHeader(f.carrier)
+			if in.Header[id] = append(in.Header[id], claims.ID); strings.HasPrefix(claims.ID, grammar.GrantPrefix) {
+				c.Grant = claims.ID
+			}
 		}
 		changes = append(changes, c)
 	}

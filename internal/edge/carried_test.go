@@ -76,7 +76,7 @@ func TestCarriedToken(t *testing.T) {
 	}
 	mint := func(version string) string {
 		text, _, err := token.Mint(key, &token.Request{
-			Issuer: token.DefaultIssuer, Audience: token.DefaultAudience, Subject: "ada", ID: "1", Members: []grammar.Member{{Service: "web", Version: version}},
+			Issuer: token.DefaultIssuer, Audience: token.DefaultAudience, Subject: "ada", ID: "grant." + version, Grant: true, Members: []grammar.Member{{Service: "web", Version: version}},
 		}, &token.Limits{}, at)
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestCarriedToken(t *testing.T) {
 		"header":            {map[string][]string{"x-override-token": {v2}}, 0, []string{"web:v2"}, ""},
 		"cookie":            {map[string][]string{"cookie": {"a=b; preview=" + v2}}, 0, []string{"web:v2"}, ""},
 		"header and cookie": {map[string][]string{"x-override-token": {v1}, "cookie": {"preview=" + v2}}, 0, []string{"web:v1"}, ""},
-		"beside a header":   {map[string][]string{"x-override-token": {v1}, "x-override": {"web:v2"}}, 0, []string{"web:v1"}, ""},
+		"beside a header":   {map[string][]string{"x-override-token": {v1}, "x-override": {"web:v2"}, "x-override-id": {"grant.v2"}}, 0, []string{"web:v1"}, ""},
 		"expired":           {map[string][]string{"x-override-token": {v2}}, 2 * time.Hour, nil, "expired"},
 		"no token":          {map[string][]string{"x-override-token": {"web:v2"}}, 0, nil, "no signed token"},
 		"no signature":      {map[string][]string{"x-override-token": {v2[:len(v2)-86] + v1[len(v1)-86:]}}, 0, nil, "signature"},
@@ -111,6 +111,9 @@ func TestCarriedToken(t *testing.T) {
 		refused := ""
 		for _, change := range changes {
 			refused += change.Refused
+		}
+		if id := strings.Join(header["x-override-id"], ","); id != strings.ReplaceAll(strings.Join(c.made, ","), "web:", "grant.") {
+			t.Errorf("%s: the ID is %q", name, id)
 		}
 		if !slices.Equal(header["x-override"], c.made) || !strings.Contains(refused, c.refused) || (refused == "") != (c.refused == "") {
 			t.Errorf("%s: %q, refused %q", name, header["x-override"], refused)

@@ -1,6 +1,8 @@
 package edge
 
-import "github.com/overrides-mesh/overrides/internal/grammar"
+import (
+	"github.com/overrides-mesh/overrides/internal/grammar"
+)
 
 // mutation is a change that the filter makes to one header of a request.
 type mutation struct {
@@ -57,5 +59,9 @@ func (r *Request) mutations(carrier string) []mutation {
 			mutation{carrier, addMissing, ofCookieMembers(r.Cookie, carrier)},
 		)
 	}
-	return out
+	if len(out) == 0 {
+		return nil // no filter is needed
+	}
+	// Proxies make it of tokens, whoever may ask for versions here.
+	return append([]mutation{{header: grammar.TokenIDHeader(carrier), action: remove}}, out...)
 }

@@ -17,14 +17,15 @@ import (
 	istioapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // Tokens says which override tokens a gateway accepts, and where it finds them.
 //
-// A filter of its own makes the override header of the claim "override" of each valid token. It
-// lets requests without a valid token pass, so an expired cookie never fails an ordinary
+// A filter of its own makes the override header of the claim "override" of each valid token, and
+// another one of its ID, by which routes know whether its grant is live. It lets requests without a valid token pass, so an expired cookie never fails an ordinary
 // request. It stands in front of all other filters, so that guards see the header.
 type Tokens struct {
 	token.Expected
@@ -56,9 +57,6 @@ const (
 	cachedTokens = 1000
 )
 
-// tokenHeader carries a token. A link's parameter has the same name.
-func tokenHeader(carrier string) string { return carrier + "-token" }
-
 // linkHeader has the token of a link, and linkPathHeader the page that it leads to. They exist
 // within the gateway only.
 func linkHeader(carrier string) string     { return carrier + "-link" }
@@ -68,15 +66,15 @@ func linkPathHeader(carrier string) string { return carrier + "-link-path" }
 func (k *Tokens) mutations(carrier string) []mutation {
 	var out []mutation
 	if k.Cookie != "" {
-		out = append(out, mutation{tokenHeader(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
+		out = append(out, mutation{grammar.TokenHeader(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
 	}
 	if k.Link {
 		out = append(
 			out,
 			mutation{header: linkHeader(carrier), action: remove},
 			mutation{header: linkPathHeader(carrier), action: remove},
-			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(tokenHeader(carrier)), ofEmptyLink(tokenHeader(carrier))}},
-			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(tokenHeader(carrier))}},
+			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(grammar.TokenHeader(carrier)), ofEmptyLink(grammar.TokenHeader(carrier))}},
+			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(grammar.TokenHeader(carrier))}},
 		)
 	}
 	return out
@@ -110,7 +108,7 @@ func pathOfLink(parameter string) extraction {
 // linkRoutes are the routes that answer links. They take the parameter out of the path.
 func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
-		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: tokenHeader(carrier)}},
+		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: grammar.TokenHeader(carrier)}},
 	}})
 	if err != nil {
 		return nil, err
@@ -154,8 +152,11 @@ func (k *Tokens) check() error {
 func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	provider := &jwtv3.JwtProvider{
 		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime),
-		FromHeaders: []*jwtv3.JwtHeader{{Name: tokenHeader(carrier)}}, Forward: true,
-		ClaimToHeaders:  []*jwtv3.JwtClaimToHeader{{HeaderName: carrier, ClaimName: "override"}},
+		FromHeaders: []*jwtv3.JwtHeader{{Name: grammar.TokenHeader(carrier)}}, Forward: true,
+		ClaimToHeaders: []*jwtv3.JwtClaimToHeader{
+			{HeaderName: carrier, ClaimName: "override"},
+			{HeaderName: grammar.TokenIDHeader(carrier), ClaimName: "jti"},
+		},
 		ClearRouteCache: true, JwtCacheConfig: &jwtv3.JwtCacheConfig{JwtCacheSize: cachedTokens},
 	}
 	if err := k.setKeys(provider); err != nil {

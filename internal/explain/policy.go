@@ -52,7 +52,7 @@ func (x *index) arrive(at *target, q *Query) (*Arrival, error) {
 	in := &edge.Incoming{Method: cmp.Or(q.Method, "GET"), Host: cmp.Or(q.Authority, at.name), Path: cmp.Or(q.Path, "/"), Header: q.Header, Time: q.Time}
 	switch {
 	case inForce != nil:
-		out.enter(inForce, in, x.snapshot.Options.Header)
+		out.enter(inForce, in, x.snapshot.Options.Header, x.snapshot.OverrideGrants)
 	case grammar.AnyBaggage(q.Header[grammar.BaggageHeader]) || len(q.Header[x.snapshot.Options.Header]) > 0:
 		out.say("no policy is in force for this gateway, so it keeps overrides that come from outside, whoever sends them")
 	case strings.Contains(strings.Join(q.Header["cookie"], ";"), x.snapshot.Options.Header+"="):
@@ -79,8 +79,8 @@ func (a *Arrival) sayNotInForce(e *edge.Entry) {
 	}
 }
 
-// enter says what a policy in force does.
-func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
+// enter says what a policy in force does. live are the live grants.
+func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string, live []model.OverrideGrant) {
 	a.Policy = e.Policy.Namespace + "/" + e.Policy.Name
 	a.header, a.Changes = e.Filter.Carried(in)
 	if e.Closed {
@@ -109,9 +109,28 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string) {
 	if k := e.Filter.Request.Tokens; k != nil && k.KeysFrom != nil && slices.ContainsFunc(a.Changes, func(c edge.Change) bool { return c.Made != "" && c.Refused == "" }) {
 		a.say("this is the answer if one of the keys of %s has signed the token", k.KeysFrom.Host)
 	}
+	a.sayGrants(live, e.Policy)
 	a.sayCookie(e.Filter, in, carrier)
 	a.guard(e.Filter, in.Method)
 	a.followLink(e.Filter, in, carrier)
+}
+
+// sayGrants says which tokens are of a grant that is not live. An HTTPRoute can't remove what these
+// tokens ask for.
+func (a *Arrival) sayGrants(live []model.OverrideGrant, of *model.GatewayPolicy) {
+	rest := ", and remove the override and the token"
+	if of.ForGatewayAPI() {
+		rest = ", and the next service gets the override"
+	}
+	for _, c := range a.Changes {
+		switch at := slices.IndexFunc(live, func(g model.OverrideGrant) bool { return g.ID == c.Grant }); {
+		case c.Grant == "":
+		case at < 0:
+			a.say("its grant %s is not live: routes that follow overrides take the request as an ordinary one%s", c.Grant, rest)
+		default:
+			a.say("the token is of OverrideGrant %s/%s, which is live", live[at].Namespace, live[at].Name)
+		}
+	}
 }
 
 // sayCookie says why a cookie makes no header.

@@ -16,6 +16,7 @@ import (
 //	namespaces, their revisions, the mesh configuration             from objects
 //	Sidecars, Gateways, Kubernetes Gateways                         from objects
 //	rules and ServiceEntries for hosts under a wildcard             from objects
+//	OverrideGrants, if it has rows for them                         from objects
 //	the namespaces that callers may be in, the callers, and the
 //	pods of gateways                                                from all islands
 type common struct {
@@ -63,6 +64,24 @@ func (c *common) read(m *Map) {
 	c.newGatewayPods = true // the policies of Gateways depend on these
 	c.gateways = objects.Gateways
 	c.replace(before, shareOf(c.base))
+}
+
+// readGrants reads the OverrideGrants alone. It reports whether others are live now.
+func (c *common) readGrants(m *Map) bool {
+	objects := &discover.Objects{Cluster: true, Part: true}
+	for n := range m.index.common {
+		if n.grant && n.object.Read != nil {
+			objects.Put(n.object.Read)
+		}
+	}
+	read, _ := objects.Snapshot(m.options.Model)
+	if slices.EqualFunc(read.OverrideGrants, c.base.OverrideGrants, model.OverrideGrant.Equal) {
+		return false
+	}
+	base := *c.base
+	base.OverrideGrants = read.OverrideGrants
+	c.base = &base
+	return true
 }
 
 // share is the part that an island has in what all islands see.
@@ -182,7 +201,7 @@ func (c *common) around(own *model.Snapshot, near map[[2]string]*model.Near, ask
 	}
 	out.Revisions, out.Tags, out.Uninjected, out.Sidecars = b.Revisions, b.Tags, b.Uninjected, b.Sidecars
 	out.Gateways, out.GatewayPods, out.KubernetesGateways = c.enforced.Gateways, c.enforced.GatewayPods, c.enforced.KubernetesGateways
-	out.Grants = b.Grants
+	out.Grants, out.OverrideGrants = b.Grants, b.OverrideGrants
 	out.DestinationRules = merged(own.DestinationRules, b.DestinationRules, func(x, y model.DestinationRule) int { return x.Object().Compare(y.Object()) })
 	out.ServiceEntries = merged(own.ServiceEntries, b.ServiceEntries, func(x, y model.ServiceEntry) int { return x.Object().Compare(y.Object()) })
 	out.Foreign = merged(own.Foreign, b.Foreign, diag.Object.Compare)

@@ -20,10 +20,10 @@ type index struct {
 	// dirty are objects that changed, and stale the groups of which one has gone.
 	dirty map[*node]struct{}
 	stale map[*group]struct{}
-	// common are the objects that count for all, and commonChanged is set where one of them
-	// changed.
-	common        map[*node]struct{}
-	commonChanged bool
+	// common are the objects that count for all. commonChanged is set where one of them changed
+	// other than an OverrideGrant, and grantsChanged where one of these did.
+	common                       map[*node]struct{}
+	commonChanged, grantsChanged bool
 	// moved are the labels of objects that came, changed or went, and those that selectors
 	// of theirs may have selected, by namespace: advice may name others now.
 	moved map[string][]*discover.Labels
@@ -73,9 +73,15 @@ func (x *index) put(name diag.Object, object Object) {
 }
 
 func (x *index) touch(n *node) {
-	x.commonChanged = x.commonChanged || n.common
+	x.noteCommon(n)
 	x.dirty[n] = struct{}{}
 	x.moveLabels(n)
+}
+
+// noteCommon notes that an object changed that may count for others than those it is tied to.
+func (x *index) noteCommon(n *node) {
+	x.grantsChanged = x.grantsChanged || n.grant
+	x.commonChanged = x.commonChanged || n.common && !n.grant
 }
 
 // moveLabels notes the labels of n.
@@ -100,7 +106,7 @@ func (x *index) remove(name diag.Object) {
 	}
 	delete(x.nodes, name)
 	delete(x.dirty, n)
-	x.commonChanged = x.commonChanged || n.common
+	x.noteCommon(n)
 	x.moveLabels(n)
 	x.unlink(n)
 	if n.group != nil {

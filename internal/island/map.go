@@ -28,6 +28,8 @@ type Map struct {
 	writes map[diag.Object]*Island
 	// asking are the islands whose tables have rows for callers.
 	asking map[*Island]struct{}
+	// granted are the islands whose tables have rows for live grants.
+	granted map[*Island]struct{}
 	// expiring are the islands with a version that will expire, as of now.
 	expiring map[*Island]struct{}
 	now      time.Time
@@ -88,7 +90,7 @@ func (m *Map) Compile(i *Island) {
 
 // NewMap returns an empty one.
 func NewMap(options Options) *Map {
-	m := &Map{options: options, islands: map[*group]*Island{}, names: names{}, writes: map[diag.Object]*Island{}, advice: newAdvice(), asking: map[*Island]struct{}{}, expiring: map[*Island]struct{}{}}
+	m := &Map{options: options, islands: map[*group]*Island{}, names: names{}, writes: map[diag.Object]*Island{}, advice: newAdvice(), asking: map[*Island]struct{}{}, granted: map[*Island]struct{}{}, expiring: map[*Island]struct{}{}}
 	m.index = newIndex(&m.options.Model)
 	m.common.init()
 	m.index.commonChanged = true // nothing was read yet
@@ -185,10 +187,14 @@ func (m *Map) Update() Update {
 	for _, g := range gone {
 		u.end(g)
 	}
-	if u.recommon {
+	regranted := m.index.grantsChanged
+	switch {
+	case u.recommon:
 		m.common.read(m)
-		m.index.commonChanged = false
+	case regranted:
+		u.regrant()
 	}
+	m.index.commonChanged, m.index.grantsChanged = false, false
 	for _, g := range changed {
 		u.read(g)
 	}
@@ -205,7 +211,9 @@ func (m *Map) Update() Update {
 	u.widen()
 	u.expire()
 	u.compileAll()
-	return u.update()
+	out := u.update()
+	out.Common = u.recommon || regranted
+	return out
 }
 
 // updating is one call of Update in the making.
@@ -226,6 +234,7 @@ func (u *updating) end(g *group) {
 	delete(u.islands, g)
 	u.advice.end(i)
 	delete(u.asking, i)
+	delete(u.granted, i)
 	delete(u.expiring, i)
 	u.common.replace(i.share, share{})
 	u.names.replace(i, i.managed, nil, u.changed)
@@ -290,6 +299,15 @@ func asksCallers(s *model.Snapshot) bool {
 		slices.ContainsFunc(s.Policies, func(p model.Policy) bool { return len(p.Settings.Conditions) > 0 })
 }
 
+// regrant has islands compiled whose rows list the live grants, if these are others now.
+func (u *updating) regrant() {
+	if u.common.readGrants(u.Map) {
+		for i := range u.granted {
+			u.due[i] = struct{}{}
+		}
+	}
+}
+
 // widen has islands compiled that see another cluster beyond themselves now.
 func (u *updating) widen() {
 	all, callers := u.common.settle()
@@ -314,6 +332,7 @@ func (u *updating) compileAll() {
 		}
 		u.compile(i)
 		u.noteExpiry(i)
+		set(u.granted, i, slices.ContainsFunc(i.Result.Tables, func(t route.Table) bool { return t.Grants != nil }))
 		managed := managedServices(&i.Result)
 		u.names.replace(i, i.managed, managed, u.changed)
 		i.managed = managed
@@ -355,7 +374,7 @@ func (m *Map) diagnose(i *Island) {
 }
 
 func (u *updating) update() Update {
-	out := Update{Gone: u.gone, Regrouped: u.regrouped, Common: u.recommon}
+	out := Update{Gone: u.gone, Regrouped: u.regrouped}
 	for i := range u.changed {
 		if u.islands[i.group] != i {
 			continue

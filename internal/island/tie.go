@@ -55,8 +55,9 @@ type ties struct {
 	// labels are those by which selectors select it, selectors those by which it selects.
 	labels    []*discover.Labels
 	selectors []map[string]string
-	// common is set where the object counts for all islands.
-	common bool
+	// common is set where the object counts for all islands, grant where it is an OverrideGrant,
+	// which counts for those with rows for live grants.
+	common, grant bool
 }
 
 func (t *ties) add(kind, namespace, name string) {
@@ -172,6 +173,8 @@ func (t *ties) of(object discover.Object) {
 		for _, ref := range x.Spec.TargetRefs {
 			t.add("Service", x.Namespace, ref.Name)
 		}
+	case *v1alpha1.OverrideGrant:
+		t.common, t.grant = true, true
 	default:
 		t.common = true
 	}

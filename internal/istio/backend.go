@@ -9,6 +9,7 @@ import (
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -73,6 +74,11 @@ func (Backend) WithoutRows(of Object, keep func(row string) bool, exportTo []str
 	}
 	changed, err := Canonical(&object.ObjectMeta, of.Kind, &object.Spec)
 	return changed.JSON, err
+}
+
+// WithoutGrants is [grammar.WithoutGrants].
+func (Backend) WithoutGrants(object []byte, live []string) []byte {
+	return grammar.WithoutGrants(object, live)
 }
 
 // WithoutSubsets returns a DestinationRule of Overrides without the subsets that are not

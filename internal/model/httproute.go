@@ -76,6 +76,8 @@ type KubernetesGateway struct {
 	Services []string
 	// Ignored says what keeps it from following overrides; empty for nothing.
 	Ignored string
+	// Tokens is set if it makes overrides of tokens only.
+	Tokens bool
 	// Listeners are its own, and those of the ListenerSets that are attached to it.
 	Listeners []Listener
 }

@@ -39,6 +39,8 @@ type Snapshot struct {
 	GatewayPolicies []GatewayPolicy
 	TokenChecks     []TokenCheck
 	Authorizers     []Authorizer
+	// OverrideGrants are the live ones, sorted by age, then by name.
+	OverrideGrants []OverrideGrant
 	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose
 	// policies may be for these; "*" stands for all.
 	PermittedPolicies map[string][]string
@@ -355,6 +357,8 @@ type Gateway struct {
 	PinnedBy string
 	// Soft is the claim without which a request loses its override; nil for none.
 	Soft *v1alpha1.RequiredClaim
+	// Tokens is set if it makes overrides of tokens only.
+	Tokens bool
 }
 
 // Object returns the name of g for diagnostics.

@@ -22,6 +22,9 @@ type Backend interface {
 	// made from a table. It also sets the object's exportTo, unless exportTo is nil. It returns
 	// nothing if there must be no such object without these rows.
 	WithoutRows(of encoded.Object, keep func(row string) bool, exportTo []string) ([]byte, error)
+	// WithoutGrants returns a stored object that was made from a table without grants that are not
+	// live, so that their tokens are no longer followed. live is sorted.
+	WithoutGrants(object []byte, live []string) []byte
 	// WithoutSubsets removes the subsets that keep rejects from a stored object that was made
 	// from a rule.
 	WithoutSubsets(of encoded.Object, keep func(subset string) bool) ([]byte, error)

@@ -271,8 +271,8 @@ func (p *planner) unpinBlockedUntil(seen *observed, t *route.Table) (time.Time, 
 }
 
 // keepObserved leaves a stored object as it is, but for override rows that t does not have,
-// whose versions can't serve, or whose subsets have conflicting definitions; and for
-// namespaces that t is not exported to, where proxies may not see what it references.
+// whose versions can't serve, or whose subsets have conflicting definitions; for grants that are
+// not live; and for namespaces that t is not exported to, where proxies may not see what it references.
 // Without a table all override rows go.
 func (p *planner) keepObserved(seen *observed, t *route.Table) error {
 	if seen == nil {
@@ -295,6 +295,7 @@ func (p *planner) keepObserved(seen *observed, t *route.Table) error {
 	}
 	exportTo := narrowedExport(seen, t)
 	if t != nil && kept == len(seen.Overrides) && exportTo == nil {
+		p.revoke(encoded.Object{Object: seen.Object, JSON: seen.Managed}, t)
 		return nil
 	}
 	if exportTo != nil && len(exportTo) == 0 {
@@ -308,7 +309,16 @@ func (p *planner) keepObserved(seen *observed, t *route.Table) error {
 	case rest == nil:
 		p.remove(seen.Object)
 	default:
-		p.write(encoded.Object{Object: seen.Object, JSON: rest})
+		p.revoke(encoded.Object{Object: seen.Object, JSON: rest}, t)
 	}
 	return nil
+}
+
+// revoke writes what stays of a stored object, without grants that are not live: no wait may
+// delay that. t is the table that it is to become; nil for none.
+func (p *planner) revoke(stays encoded.Object, t *route.Table) {
+	if t != nil && t.Grants != nil {
+		stays.JSON = p.Backend.WithoutGrants(stays.JSON, t.Grants.IDs)
+	}
+	p.write(stays)
 }

@@ -40,10 +40,18 @@ type Table struct {
 	// Released is the record of the released workload; empty if the SubsetRule has it, or
 	// if there is nothing to override.
 	Released string
+	// Grants has the grants whose tokens its rows follow; nil if no row depends on a grant.
+	Grants *Grants
 	// Attached is set for the rows that become an HTTPRoute of the Gateway API. Kubernetes
 	// Gateways order routes by what they match, not by their place.
 	Attached *Attachment
 	Routes   []Route
+}
+
+// Grants is the grants that rows list.
+type Grants struct {
+	// IDs are those of their tokens, sorted.
+	IDs []string
 }
 
 // Attachment says which requests at Kubernetes Gateways an HTTPRoute is for.

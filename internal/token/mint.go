@@ -22,6 +22,9 @@ const DefaultMaxLifetime = 24 * time.Hour
 // Request says what a token should say.
 type Request struct {
 	Issuer, Audience, Subject, ID string
+	// Grant is set if it is the token of a grant: then the ID begins with [grammar.GrantPrefix], and
+	// otherwise it does not.
+	Grant bool
 	// Members are what its holder may ask for.
 	Members []grammar.Member
 	// Lifetime is rounded up to a second; zero for [DefaultLifetime].
@@ -70,6 +73,12 @@ func (r *Request) claims(limits *Limits, now time.Time) (*Claims, error) {
 		if err := checkText(c.value); err != nil {
 			errs = append(errs, fmt.Errorf("claim %s: %w", c.name, err))
 		}
+	}
+	switch {
+	case strings.Contains(r.ID, ","):
+		errs = append(errs, errors.New("claim jti: it has a comma, with which proxies join the IDs of several tokens"))
+	case strings.HasPrefix(r.ID, grammar.GrantPrefix) != r.Grant:
+		errs = append(errs, fmt.Errorf("claim jti: IDs that begin with %q are those of grants, and of no others", grammar.GrantPrefix))
 	}
 	override, err := grammar.Format(r.Members...)
 	switch {
