@@ -36,6 +36,12 @@
 //	entry.go            what policies of gateways ask for: decides, writes
 //	entryinput.go       … from what the store has
 //	entrystatus.go      … and the status of these policies
+//	grants.go           OverrideGrants: answers them after each change
+//	grantinput.go       … by what the store has
+//	grantwrite.go       … with a Secret, a status and audit lines
+//	grantkeys.go        … and keys that sign
+//	keyserver.go        serves the public keys
+//	grantmetric.go      metrics of grants
 //	event.go            Events on Services
 //	eventwriter.go      writing Events, at a limited rate
 //	metric.go           Prometheus metrics
