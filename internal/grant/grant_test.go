@@ -275,7 +275,7 @@ func TestFollow(t *testing.T) {
 		in.Options.Keys.PublishBefore = time.Duration(rapid.IntRange(0, 60).Draw(r, "publish")) * time.Second
 		in.Options.Keys.RotateAfter = in.Options.Keys.PublishBefore + time.Duration(rapid.IntRange(1, 600).Draw(r, "rotate"))*time.Second
 		g := newGrant("a", "cart:v2", time.Duration(rapid.IntRange(1, 1000).Draw(r, "ttl"))*time.Second)
-		notes := follow(t, g, in, 20*time.Minute, time.Duration(rapid.IntRange(2500, 20000).Draw(r, "step"))*time.Millisecond)
+		notes := follow(t, g, in, 20*time.Minute, time.Duration(rapid.IntRange(8000, 60000).Draw(r, "step"))*time.Millisecond)
 		if last := notes[len(notes)-1]; !strings.HasSuffix(last, " grant.ended") {
 			r.Fatalf("the last note is %s", last)
 		}

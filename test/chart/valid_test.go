@@ -67,7 +67,7 @@ func TestObjects(t *testing.T) {
 }
 
 // clusterScoped are the kinds of the chart without a namespace.
-var clusterScoped = []string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "MutatingWebhookConfiguration"}
+var clusterScoped = []string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
 func checkMeta(t *testing.T, o *chart.Object) {
 	t.Helper()
