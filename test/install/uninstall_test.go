@@ -88,6 +88,7 @@ func TestUninstall(t *testing.T) {
 		"namespaced": {"namespaces": []any{shop}},
 		"gated":      {"readinessGate": map[string]any{"enabled": true}},
 		"policies":   {"gatewayPolicies": map[string]any{"enabled": true}},
+		"granting":   {"grants": map[string]any{"enabled": true}},
 		"asking":     {"istiodSync": map[string]any{"enabled": true}},
 		"everything": {"allNamespaces": true, "networkPolicy": map[string]any{"enabled": true}},
 	} {

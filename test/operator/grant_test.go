@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -75,7 +76,9 @@ func openOffice(t *testing.T, name string) *office {
 	made, err := o.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-"}}, metav1.CreateOptions{})
 	check(t, err)
 	o.namespace = made.Name
-	_ = o.kube.CoreV1().Secrets(operatorNamespace).Delete(t.Context(), keySecret, metav1.DeleteOptions{}) // of the last test
+	// Without the keys of the last test.
+	_, err = o.kube.CoreV1().Secrets(operatorNamespace).Patch(t.Context(), keySecret, types.MergePatchType, []byte(`{"data":null}`), metav1.PatchOptions{})
+	check(t, err)
 	o.operator = o.account(t, operatorNamespace, "overrides-operator")
 	o.granter, o.other = o.account(t, o.namespace, "granter"), o.account(t, o.namespace, "other")
 	o.requester = "system:serviceaccount:" + o.namespace + ":granter"
@@ -489,7 +492,7 @@ func TestKeyRotation(t *testing.T) { //nolint:paralleltest // it shares the oper
 	r.says(t, "audit=key.created", "key="+g.Status.KeyID)
 
 	patch := []byte(`{"metadata":{"annotations":{"overrides.mesh/rotate":"now"}}}`)
-	_, err = o.kube.CoreV1().Secrets(operatorNamespace).Patch(t.Context(), keySecret, "application/merge-patch+json", patch, metav1.PatchOptions{})
+	_, err = o.kube.CoreV1().Secrets(operatorNamespace).Patch(t.Context(), keySecret, types.MergePatchType, patch, metav1.PatchOptions{})
 	check(t, err)
 	r.says(t, "audit=key.rotated", "from="+g.Status.KeyID)
 	both := ""

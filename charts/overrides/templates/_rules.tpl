@@ -182,7 +182,8 @@ named namespaces: policies, and the labels that they select namespaces by. */}}
 {{- end -}}
 
 {{/* The keys that sign tokens. A list or watch with a resource name covers that object
-only; creation can't be limited to a name, which an admission policy does. */}}
+only. The Secret is made again if somebody deletes it; creation can't be limited to a name,
+which an admission policy does. */}}
 {{- define "overrides.rules.signingKeys" -}}
 - apiGroups: [""]
   resources: [secrets]
