@@ -51,8 +51,9 @@
 //	logfilter.go        errors of libraries that are logged at a lower level
 //
 // Input: a cluster and [Options]. Output: the DestinationRules and VirtualServices of
-// Overrides, the status of OverridePolicies and of readiness gates, and Events. The operator
-// writes nothing else. Only the leader writes.
+// Overrides, the status of OverridePolicies, of grants and of readiness gates, Secrets with
+// tokens and with the keys that sign them, and Events. The operator writes nothing else. Only
+// the leader writes.
 //
 // A change belongs to an island: a set of Services whose routes can affect each other (see
 // package island). The loop compiles, plans and writes only for the islands that have
