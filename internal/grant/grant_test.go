@@ -1,8 +1,6 @@
 package grant_test
 
 import (
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/grant"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 var created = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -41,19 +38,6 @@ func policy(name string, change func(*v1alpha1.OverrideGrantPolicySpec)) *v1alph
 	p := &v1alpha1.OverrideGrantPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	change(&p.Spec)
 	return p
-}
-
-func newRing(t testing.TB, ages ...time.Duration) grant.Ring {
-	t.Helper()
-	var out grant.Ring
-	for _, age := range ages {
-		key, err := token.NewKey("EdDSA", rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = out.With(key, created.Add(-age))
-	}
-	return out
 }
 
 // decide decides at a time after the creation of grants.
@@ -195,121 +179,6 @@ func TestMostGrants(t *testing.T) {
 	}
 }
 
-// follow carries out decisions about one grant for a while, and returns the notes with their
-// times. Each token must be accepted by those who know the published keys, from when it is
-// written until it is replaced or its grant ends.
-func follow(t testing.TB, g *v1alpha1.OverrideGrant, in *grant.Input, span, step time.Duration) []string {
-	t.Helper()
-	var notes []string
-	var text string
-	want := &token.Expected{Issuer: in.Options.Issuer, Audience: in.Options.Audience, MaxLifetime: in.Options.Lifetime}
-	for after := time.Duration(0); after <= span; after += step {
-		now := created.Add(after)
-		change := in.Ring.Next(in.Options.Keys, in.Options.Lifetime, false, now)
-		in.Ring = change.Keep
-		if change.Add {
-			key, err := token.NewKey("EdDSA", rand.Reader)
-			if err != nil {
-				t.Fatal(err)
-			}
-			in.Ring = in.Ring.With(key, now)
-		}
-		in.Grants, in.Now = []*v1alpha1.OverrideGrant{g}, now
-		d := grant.Decide(in)[0]
-		for _, n := range d.Notes {
-			notes = append(notes, fmt.Sprintf("%v %s", after, n))
-		}
-		if !d.Again.IsZero() && !d.Again.After(now) {
-			t.Fatalf("%v: again at %v", after, d.Again)
-		}
-		next := *g
-		next.Status = d.Status
-		if d.Accepted {
-			next.Status = d.Programmed(d.Problem, now)
-		} else {
-			text = ""
-		}
-		if d.Mint != nil {
-			minted, claims, err := token.Mint(d.Key, d.Mint, &token.Limits{Lifetime: in.Options.Lifetime}, now)
-			switch {
-			case err != nil:
-				t.Fatalf("%v: %v", after, err)
-			case claims.Expiry != d.Expires.Unix() || claims.Expiry != next.Status.TokenExpires.Unix():
-				t.Fatalf("%v: the token expires at %d, the decision says %v", after, claims.Expiry, d.Expires)
-			case time.Unix(claims.Expiry, 0).After(next.Status.Ends.Time):
-				t.Fatalf("%v: the token outlives the grant", after)
-			}
-			text = minted
-		}
-		if d.Accepted {
-			if _, err := token.Verify(text, in.Ring.Public(), want, now); err != nil {
-				t.Fatalf("%v: %v", after, err)
-			}
-		}
-		g = &next
-	}
-	return notes
-}
-
-// TestRenewal: a token is renewed when half of its lifetime is over, until its grant ends.
-func TestRenewal(t *testing.T) {
-	t.Parallel()
-	g := newGrant("a", "cart:v2", 60*time.Hour)
-	in := &grant.Input{Options: grant.DefaultOptions(), Policies: []*v1alpha1.OverrideGrantPolicy{policy("long", func(s *v1alpha1.OverrideGrantPolicySpec) { s.MaxTTL.Duration = 100 * time.Hour })}}
-	got := follow(t, g, in, 80*time.Hour, time.Hour)
-	want := []string{
-		"0s grant.accepted", "0s grant.minted", "12h0m0s grant.renewed", "24h0m0s grant.renewed", "36h0m0s grant.renewed", "60h0m0s grant.ended",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestFollow: whatever the lifetimes and times of rotation, each live grant always has a token
-// that proxies accept.
-func TestFollow(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(r *rapid.T) {
-		in := &grant.Input{Options: grant.DefaultOptions()}
-		in.Options.Lifetime = time.Duration(rapid.IntRange(10, 300).Draw(r, "lifetime")) * time.Second
-		in.Options.Keys.PublishBefore = time.Duration(rapid.IntRange(0, 60).Draw(r, "publish")) * time.Second
-		in.Options.Keys.RotateAfter = in.Options.Keys.PublishBefore + time.Duration(rapid.IntRange(1, 600).Draw(r, "rotate"))*time.Second
-		g := newGrant("a", "cart:v2", time.Duration(rapid.IntRange(1, 1000).Draw(r, "ttl"))*time.Second)
-		notes := follow(t, g, in, 20*time.Minute, time.Duration(rapid.IntRange(8000, 60000).Draw(r, "step"))*time.Millisecond)
-		if last := notes[len(notes)-1]; !strings.HasSuffix(last, " grant.ended") {
-			r.Fatalf("the last note is %s", last)
-		}
-	})
-}
-
-// TestKeyGone: a token whose key was deleted is replaced at once; one whose key only no longer
-// signs is not.
-func TestKeyGone(t *testing.T) {
-	t.Parallel()
-	ring := newRing(t, time.Hour)
-	g := newGrant("a", "cart:v2", time.Hour)
-	in := &grant.Input{Grants: []*v1alpha1.OverrideGrant{g}, Ring: ring}
-	d := decide(in, 0)[0]
-	g.Status = d.Programmed("", in.Now)
-	in.Ring = ring.With(newRing(t, 30*time.Minute)[0].Key, created.Add(-30*time.Minute))
-	if d := decide(in, time.Second)[0]; d.Mint != nil || len(d.Notes) > 0 {
-		t.Errorf("after a rotation: %v %v", d.Mint, d.Notes)
-	}
-	in.Ring = nil
-	if d := decide(in, time.Second)[0]; d.Mint != nil || d.Problem != "" {
-		t.Errorf("while the keys are not known: %v %s", d.Mint, d.Problem)
-	}
-	in.Ring = newRing(t, 0)
-	if d := decide(in, time.Second)[0]; d.Mint == nil || !slices.Equal(d.Notes, []grant.Note{grant.NoteRenewed}) || d.Key.ID() != in.Ring[0].Key.ID() {
-		t.Errorf("after its key has gone: %v %v", d.Mint, d.Notes)
-	}
-	g.Status = v1alpha1.OverrideGrantStatus{}
-	in.Ring = nil
-	if d := decide(in, time.Second)[0]; !d.Accepted || d.Problem == "" {
-		t.Errorf("without a key: %q", d.Problem)
-	}
-}
-
 // TestNotes: nothing is said twice, and a grant that is refused later loses its Secret.
 func TestNotes(t *testing.T) {
 	t.Parallel()
@@ -376,73 +245,6 @@ func TestSecretName(t *testing.T) {
 		d := decide(&grant.Input{Grants: []*v1alpha1.OverrideGrant{newGrant(name, "cart:v2", time.Hour)}, Ring: newRing(t, 0)}, 0)[0]
 		if !strings.HasSuffix(d.Secret, "-"+strings.TrimPrefix(d.Mint.ID, "grant.")) || len(d.Secret) > 253 || strings.Contains(d.Secret, ".-") {
 			t.Errorf("the Secret of %s is %s", name, d.Secret)
-		}
-	}
-}
-
-// TestRing: a key is published before it signs, and until its last token has expired.
-func TestRing(t *testing.T) {
-	t.Parallel()
-	o := grant.DefaultKeyOptions()
-	const lifetime = 24 * time.Hour
-	var ring grant.Ring
-	if c := ring.Next(o, lifetime, false, created); !c.Add || !c.Needed() {
-		t.Errorf("the first key: %+v", c)
-	}
-	first := newRing(t, 0)
-	if first.Signing(o, created) != first[0].Key {
-		t.Error("the first key does not sign")
-	}
-	if c := first.Next(o, lifetime, false, created.Add(time.Hour)); c.Needed() || !c.Again.Equal(created.Add(o.RotateAfter)) {
-		t.Errorf("after an hour: %+v", c)
-	}
-	if c := first.Next(o, lifetime, true, created.Add(time.Hour)); !c.Add {
-		t.Error("no key is made though one was asked for")
-	}
-	at := created.Add(o.RotateAfter)
-	if c := first.Next(o, lifetime, false, at); !c.Add || len(c.Dropped) > 0 {
-		t.Errorf("when it is old: %+v", c)
-	}
-	both := first.With(newRing(t, 0)[0].Key, at)
-	if got := both.Signing(o, at.Add(o.PublishBefore-1)); got != first[0].Key {
-		t.Error("the second key signs before it is published")
-	}
-	if got := both.Signing(o, at.Add(o.PublishBefore)); got != both[1].Key {
-		t.Error("the second key does not sign")
-	}
-	end := at.Add(o.PublishBefore + lifetime + 6*time.Minute)
-	if c := both.Next(o, lifetime, false, end.Add(-1)); c.Needed() || !c.Again.Equal(end) {
-		t.Errorf("while tokens are valid: %+v", c)
-	}
-	if c := both.Next(o, lifetime, false, end); !slices.Equal(c.Dropped, []string{first[0].Key.ID()}) || len(c.Keep) != 1 {
-		t.Errorf("when they have expired: %+v", c)
-	}
-}
-
-// TestRingEncoded: keys are read as they were written, published without their private parts,
-// and not shown in errors.
-func TestRingEncoded(t *testing.T) {
-	t.Parallel()
-	ring := newRing(t, 0, time.Hour)
-	text, err := ring.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	read, err := grant.ParseRing(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := read.Encode()
-	if err != nil || string(again) != string(text) {
-		t.Errorf("read %v", err)
-	}
-	public, err := json.Marshal(ring.Public())
-	if err != nil || strings.Contains(string(public), `"d":`) || !strings.Contains(string(public), ring[0].Key.ID()) {
-		t.Errorf("published %s, %v", public, err)
-	}
-	for _, broken := range []string{"", "[]", string(text[:len(text)/2]), strings.Replace(string(text), `"d":"`, `"d":"!`, 1), strings.ReplaceAll(string(text), ring[0].Key.ID(), ring[1].Key.ID())} {
-		if _, err := grant.ParseRing([]byte(broken)); err == nil || strings.Contains(err.Error(), `"d"`) {
-			t.Errorf("%.20s: %v", broken, err)
 		}
 	}
 }

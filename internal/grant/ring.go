@@ -2,6 +2,7 @@ package grant
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -58,7 +59,7 @@ type keyJSON struct {
 func ParseRing(text []byte) (Ring, error) {
 	var read ringJSON
 	if err := json.Unmarshal(text, &read); err != nil {
-		return nil, fmt.Errorf("want a list of keys with their times")
+		return nil, errors.New("want a list of keys with their times")
 	}
 	var out Ring
 	for i, k := range read.Keys {

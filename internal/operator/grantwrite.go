@@ -94,7 +94,7 @@ func (g *grants) writeSecret(ctx context.Context, d *grant.Decision, text string
 		err = update()
 	}
 	if err != nil {
-		return fmt.Errorf("Secret %s can't be written: %w", d.Secret, err) //nolint:staticcheck // it is a name
+		return fmt.Errorf("write Secret %s: %w", d.Secret, err)
 	}
 	return nil
 }
