@@ -302,7 +302,7 @@ demo: ## Run the sample services here, each with an Envoy (ARGS=--script, ARGS='
 .PHONY: mesh
 mesh: bin/sample bin/localmesh ## Run Kubernetes and Istio here, without containers (ARGS='FILE|DIR...': manifests to apply); Linux
 	@$(ENVOY_RUN) exec bin/localmesh up --image '*=bin/sample' \
-		--crd config/crd/overrides.mesh_overridepolicies.yaml --crd config/crd/overrides.mesh_gatewayoverridepolicies.yaml $(ARGS)
+		$(foreach crd,$(wildcard config/crd/*.yaml),--crd $(crd)) $(ARGS)
 
 # Go itself knows what to rebuild.
 .PHONY: bin/sample bin/localmesh bin/soak

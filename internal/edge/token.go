@@ -169,7 +169,7 @@ func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObj
 			Match: &routev3.RouteMatch{
 				PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"},
 				// Other requests pass without any check.
-				Headers: []*routev3.HeaderMatcher{{Name: tokenHeader(carrier), HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}}},
+				Headers: []*routev3.HeaderMatcher{{Name: grammar.TokenHeader(carrier), HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}}},
 			},
 			RequirementType: &jwtv3.RequirementRule_Requires{Requires: &jwtv3.JwtRequirement{
 				RequiresType: &jwtv3.JwtRequirement_RequiresAny{RequiresAny: &jwtv3.JwtRequirementOrList{Requirements: []*jwtv3.JwtRequirement{

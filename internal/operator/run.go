@@ -85,6 +85,10 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 		p.gates = newGateMetrics()
 		defer register(ctrlmetrics.Registry, p.gates.all())()
 	}
+	if options.Grants.Enabled {
+		p.grants = newGrantMetrics()
+		defer register(ctrlmetrics.Registry, p.grants.all())()
+	}
 	if options.asksIstiod(log) {
 		p.proxySync = newProxySyncMetrics()
 		defer p.proxySync.register(ctrlmetrics.Registry)()
@@ -206,6 +210,11 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	r.watchesUp = func() bool { return p.health.allUp(time.Now()) }
 	if options.Gate.Enabled {
 		if err := addGates(manager, config, r, p); err != nil {
+			return err
+		}
+	}
+	if options.Grants.Enabled {
+		if err := addGrants(manager, config, r, p); err != nil {
 			return err
 		}
 	}

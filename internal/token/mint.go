@@ -1,6 +1,8 @@
 package token
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,6 +20,10 @@ const DefaultLifetime = time.Hour
 
 // DefaultMaxLifetime is the longest lifetime that is accepted unless a policy says otherwise.
 const DefaultMaxLifetime = 24 * time.Hour
+
+// GrantIDPrefix begins the IDs of tokens of OverrideGrants. Proxies accept such a token only
+// while its grant is live, so no other token has such an ID.
+const GrantIDPrefix = "grant."
 
 // Request says what a token should say.
 type Request struct {
@@ -53,13 +59,37 @@ func Mint(key *Key, r *Request, limits *Limits, now time.Time) (string, *Claims,
 		return "", nil, fmt.Errorf("sign: %w", err)
 	}
 	text, err := jwt.Signed(signer).Claims(claims).Serialize()
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", nil, fmt.Errorf("sign: %w", err)
-	case len(text) > MaxBytes:
-		return "", nil, fmt.Errorf("the token would have %d bytes, more than %d: ask for less", len(text), MaxBytes)
+	}
+	if err := checkSize(len(text)); err != nil {
+		return "", nil, err
 	}
 	return text, claims, nil
+}
+
+// Check returns all reasons why no token would be minted at a time, without a key.
+func (r *Request) Check(limits *Limits, now time.Time) error {
+	claims, err := r.claims(limits, now)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	return checkSize(base64.RawURLEncoding.EncodedLen(len(text)) + maxSignatureBytes)
+}
+
+// maxSignatureBytes is the maximum length of the parts of a token besides its claims: its
+// header, with the thumbprint of a key, and a signature of 64 bytes.
+const maxSignatureBytes = 256
+
+func checkSize(bytes int) error {
+	if bytes > MaxBytes {
+		return fmt.Errorf("the token would have %d bytes, more than %d: ask for less", bytes, MaxBytes)
+	}
+	return nil
 }
 
 // claims returns the claims of a request within limits.
@@ -68,7 +98,7 @@ func (r *Request) claims(limits *Limits, now time.Time) (*Claims, error) {
 	if lifetime == 0 {
 		lifetime = DefaultLifetime
 	}
-	errs := limits.check(r.Members, lifetime)
+	errs := limits.Check(r.Members, lifetime)
 	for _, c := range []struct{ name, value string }{{"iss", r.Issuer}, {"aud", r.Audience}, {"sub", r.Subject}, {"jti", r.ID}} {
 		if err := checkText(c.value); err != nil {
 			errs = append(errs, fmt.Errorf("claim %s: %w", c.name, err))
@@ -115,8 +145,8 @@ func checkText(s string) error {
 	return nil
 }
 
-// check returns the reasons why a token is not within limits.
-func (l *Limits) check(members []grammar.Member, lifetime time.Duration) []error {
+// Check returns the reasons why a token, or a grant, that lasts so long is not within limits.
+func (l *Limits) Check(members []grammar.Member, lifetime time.Duration) []error {
 	var errs []error
 	switch {
 	case lifetime < time.Second:

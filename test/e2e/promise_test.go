@@ -81,7 +81,7 @@ func TestPromise(t *testing.T) {
 func meshOptions(t *testing.T) stage.MeshOptions {
 	t.Helper()
 	var crds []string
-	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies", "overridegrants"} {
+	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies", "overridegrants", "overridegrantpolicies"} {
 		crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_"+kind+".yaml"))
 		if err != nil {
 			t.Fatal(err)

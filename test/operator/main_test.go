@@ -17,6 +17,8 @@ import (
 const (
 	policyCRD        = "../../config/crd/overrides.mesh_overridepolicies.yaml"
 	gatewayPolicyCRD = "../../config/crd/overrides.mesh_gatewayoverridepolicies.yaml"
+	grantCRD         = "../../config/crd/overrides.mesh_overridegrants.yaml"
+	grantPolicyCRD   = "../../config/crd/overrides.mesh_overridegrantpolicies.yaml"
 )
 
 // shared is one control plane for all tests, which use namespaces of their own; the first
@@ -30,8 +32,11 @@ var shared struct {
 func TestMain(m *testing.M) {
 	operator.LogTo(slog.New(slog.DiscardHandler))
 	code := m.Run()
-	if shared.plane != nil {
-		if err := shared.plane.Stop(); err != nil {
+	for _, plane := range []*controlplane.Plane{shared.plane, grantPlane.plane} {
+		if plane == nil {
+			continue
+		}
+		if err := plane.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop the control plane:", err)
 			code = 1
 		}
@@ -62,7 +67,7 @@ func installCRDs(ctx context.Context, plane *controlplane.Plane) error {
 	if err != nil {
 		return err
 	}
-	return plane.InstallCRDs(ctx, istio, policyCRD, gatewayPolicyCRD)
+	return plane.InstallCRDs(ctx, istio, policyCRD, gatewayPolicyCRD, grantCRD, grantPolicyCRD)
 }
 
 // ownPlane starts a control plane for one test, with only Kubernetes' kinds.
