@@ -34,7 +34,7 @@ func attackNames() []attack {
 	} {
 		a := attack{name: "header/" + name, guard: "header", lines: c.lines, in: trusted(c.trust)}
 		if name == "and Connection" {
-			a.ways = onlyHTTP1 // in HTTP/2 the line is malformed
+			a.ways, a.guard = onlyHTTP1, "" // in HTTP/2 the line is malformed
 		}
 		if name == "without a space" {
 			a.ways = []string{"HTTP/1.1", "upgrade", "preflight"}

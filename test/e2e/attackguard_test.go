@@ -114,12 +114,14 @@ func (s *siege) takeOut(t *testing.T, m *attackMode, rows []attack) {
 			if changed, err = objects.Update(t.Context(), changed, metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			held := s.awaitThrough(t, m, &part, rows)
-			whole.SetResourceVersion(changed.GetResourceVersion())
-			if _, err := objects.Update(t.Context(), whole, metav1.UpdateOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			s.awaitHeld(t, m, held)
+			defer func() {
+				whole.SetResourceVersion(changed.GetResourceVersion())
+				if _, err := objects.Update(t.Context(), whole, metav1.UpdateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				s.awaitHeld(t, m, guardedBy(part.guard, rows))
+			}()
+			s.awaitThrough(t, m, &part, rows)
 		})
 	}
 }
@@ -136,8 +138,8 @@ func guardedBy(guard string, rows []attack) []attack {
 }
 
 // awaitThrough waits until all attacks that a guard holds off get something else without it, and one
-// of them what it is for. It returns the attacks.
-func (s *siege) awaitThrough(t *testing.T, m *attackMode, part *takenOut, rows []attack) []attack {
+// of them what it is for.
+func (s *siege) awaitThrough(t *testing.T, m *attackMode, part *takenOut, rows []attack) {
 	t.Helper()
 	all := guardedBy(part.guard, rows)
 	programtest.Eventually(t, 30*time.Second, 50*time.Millisecond, part.guard, func(ctx context.Context) string {
@@ -156,7 +158,6 @@ func (s *siege) awaitThrough(t *testing.T, m *attackMode, part *takenOut, rows [
 		return strings.Join(held, "\n")
 	})
 	t.Logf("%d come through", len(all))
-	return all
 }
 
 // awaitHeld waits until attacks are held off again.

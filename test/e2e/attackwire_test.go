@@ -107,26 +107,36 @@ func readHTTP1(reader *bufio.Reader, method string) (answered, error) {
 		return answered{}, err
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		response.Body = io.NopCloser(reader)
+	}
 	return readAnswer(response)
 }
 
-// readAnswer reads what cases compare.
+// readAnswer reads what cases compare. The program's answer to an upgrade is behind it, on a connection
+// that stays open.
 func readAnswer(response *http.Response) (answered, error) {
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return answered{}, err
-	}
 	out := answered{text: fmt.Sprintf("status %d", response.StatusCode)}
 	out.cookie, _, _ = strings.Cut(response.Header.Get("Set-Cookie"), ";")
 	if to := response.Header.Get("Location"); to != "" {
 		out.text = fmt.Sprintf("%d %s", response.StatusCode, to)
 	}
-	if answer, err := chain.Decode(bytes.NewReader(body)); err == nil && len(answer.Calls) == 1 && response.StatusCode == http.StatusOK {
+	var body io.Reader = response.Body
+	switch response.StatusCode {
+	case http.StatusSwitchingProtocols:
+	case http.StatusOK:
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			return answered{}, err
+		}
+		body = bytes.NewReader(text)
+	default:
+		_, err := io.Copy(io.Discard, response.Body)
+		return out, err
+	}
+	if answer, err := chain.Decode(body); err == nil && len(answer.Calls) == 1 {
 		out.text = strings.Join(answer.Path(), " ")
 		out.carried = joined(answer.Request.Headers["X-Override"])
-	}
-	if out.text == "status 200" {
-		out.text += fmt.Sprintf("%q %v", body, response.Header)
 	}
 	return out, nil
 }
