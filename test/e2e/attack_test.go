@@ -2,21 +2,14 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/overrides-mesh/overrides/internal/load"
-	"github.com/overrides-mesh/overrides/localmesh"
 	"github.com/overrides-mesh/overrides/localmesh/program/programtest"
 )
 
@@ -135,65 +128,79 @@ func (s *siege) awaitMode(t *testing.T, m *attackMode) {
 	})
 }
 
-// play sends all attacks and their twins in all ways.
-func (s *siege) play(t *testing.T, m *attackMode, rows []attack) {
-	t.Helper()
-	type shot struct {
-		*attack
-		wire *wire
-		twin *written
-	}
-	var shots []shot
+// shot is an attack in one way.
+type shot struct {
+	*attack
+	wire *wire
+	// twin is the legitimate request; nil if another attack has the same, or nobody is permitted.
+	twin *written
+}
+
+// shots are all attacks of a mode in all ways.
+func (s *siege) shots(m *attackMode, rows []attack) []shot {
+	var out []shot
 	seen := map[string]bool{}
 	for i := range rows {
 		for j := range wires {
-			if w := &wires[j]; rows[i].goes(w) {
-				next := shot{&rows[i], w, rows[i].twin(m, w, s.users, s.keys.good)}
-				key := fmt.Sprint(w.name, next.twin)
-				if seen[key] || m.soft && w.method == http.MethodOptions {
-					next.twin = nil // another attack has the same, or nobody is permitted
-				}
-				seen[key] = true
-				shots = append(shots, next)
+			w := &wires[j]
+			if !rows[i].goes(w) {
+				continue
 			}
+			next := shot{&rows[i], w, rows[i].twin(m, w, s.users, s.keys.good)}
+			key := fmt.Sprint(w.name, next.twin)
+			if seen[key] || m.soft && w.method == http.MethodOptions {
+				next.twin = nil
+			}
+			seen[key] = true
+			out = append(out, next)
 		}
 	}
+	return out
+}
+
+// play sends all attacks and their twins in all ways, and asks the gateway how it is.
+func (s *siege) play(t *testing.T, m *attackMode, rows []attack) {
+	t.Helper()
+	all := s.shots(m, rows)
 	before := s.health(t)
-	var refused atomic.Int64
-	var mu sync.Mutex
-	report := func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		t.Errorf(format, args...)
+	wrong, refused := make([]string, len(all)), 0
+	parallel(len(all), func(i int) { wrong[i] = s.judge(t.Context(), m, &all[i]) })
+	for i := range all {
+		if wrong[i] != "" {
+			t.Errorf("%s by %s: %s", all[i].name, all[i].wire.name, wrong[i])
+		}
+		if strings.HasPrefix(all[i].expected(m, all[i].wire), "status 5") {
+			refused++
+		}
 	}
-	parallel(len(shots), func(i int) {
-		a, w := shots[i].attack, shots[i].wire
-		got, err := s.browse(t.Context(), m, w, a.request(m, w, s.users))
-		want := a.expected(m, w)
-		if s.sent.Add(1); err != nil || got.text != want {
-			report("%s by %s\ngot  %q %v\nwant %q", a.name, w.name, got.text, err, want)
-		} else if want == toReleased && !m.open && got.carried != "" && !strings.HasPrefix(a.name, "claim/") {
-			report("%s by %s: the application got %q", a.name, w.name, got.carried)
-		}
-		if strings.HasPrefix(want, "status 5") {
-			refused.Add(1)
-		}
-		if shots[i].twin == nil {
-			return
-		}
-		s.twins.Add(1)
-		if got, err := s.browse(t.Context(), m, w, shots[i].twin); err != nil || !strings.HasSuffix(got.text, toPreview) {
-			report("the twin of %s by %s gets %q %v", a.name, w.name, got.text, err)
-		}
-	})
 	after := s.health(t)
 	if after.uptime < before.uptime || after.epoch != before.epoch || after.restarts != before.restarts || after.state != "LIVE" {
 		t.Errorf("the gateway was started anew: %+v, then %+v", before, after)
 	}
-	if got := after.errors - before.errors; after.requests-before.requests < len(shots)/2 || got != int(refused.Load()) {
-		t.Errorf("%d requests of %d got a status of 5xx, want %d", got, after.requests-before.requests, refused.Load())
+	if got := after.errors - before.errors; after.requests-before.requests < len(all)/2 || got != refused {
+		t.Errorf("%d requests of %d got a status of 5xx, want %d", got, after.requests-before.requests, refused)
 	}
-	t.Logf("%d requests", len(shots))
+	t.Logf("%d requests", len(all))
+}
+
+// judge sends an attack and its twin, and returns what is wrong with the answers.
+func (s *siege) judge(ctx context.Context, m *attackMode, a *shot) string {
+	s.sent.Add(1)
+	got, err := s.browse(ctx, m, a.wire, a.request(m, a.wire, s.users))
+	want := a.expected(m, a.wire)
+	switch {
+	case err != nil || got.text != want:
+		return fmt.Sprintf("got %q %v, want %q", got.text, err, want)
+	case want == toReleased && !m.open && got.carried != "" && !strings.HasPrefix(a.name, "claim/"):
+		return fmt.Sprintf("the application got %q", got.carried)
+	case a.twin == nil:
+		return ""
+	}
+	s.twins.Add(1)
+	if got, err := s.browse(ctx, m, a.wire, a.twin); err != nil || !strings.HasSuffix(got.text, toPreview) {
+		return fmt.Sprintf("its legitimate twin got %q %v", got.text, err)
+	}
+	return ""
 }
 
 // browse sends a request, and follows a link as a browser does, with the cookie that it sets.
@@ -206,76 +213,4 @@ func (s *siege) browse(ctx context.Context, m *attackMode, w *wire, r *written) 
 	next, err := s.write(ctx, w, &written{method: r.method, path: strings.TrimPrefix(got.text, "303 http://"+edgeShop), lines: lines})
 	next.text = got.text + " then " + next.text
 	return next, err
-}
-
-// health is what a gateway's Envoy says of itself.
-type health struct {
-	state string
-	// uptime is in seconds, epoch and restarts count those by Envoy and of the container.
-	uptime, epoch int
-	restarts      int32
-	// requests and errors are the requests at all ports, and those that got a status of 5xx.
-	requests, errors int
-}
-
-func (s *siege) health(t *testing.T) health {
-	t.Helper()
-	var info struct {
-		State   string `json:"state"`
-		Uptime  string `json:"uptime_all_epochs"`
-		Options struct {
-			Epoch int `json:"restart_epoch"`
-		} `json:"command_line_options"`
-	}
-	pods, err := s.mesh.Pods(t.Context(), attackNamespace, "istio="+attackNamespace)
-	if err != nil || len(pods) != 1 {
-		t.Fatalf("%d gateway pods, %v", len(pods), err)
-	}
-	if err := json.Unmarshal(s.admin(t, &pods[0], "/server_info"), &info); err != nil {
-		t.Fatal(err)
-	}
-	out := health{state: info.State, epoch: info.Options.Epoch}
-	for line := range strings.Lines(string(s.admin(t, &pods[0], `/stats?filter=^http\.outbound_.*_rq_`))) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		n, err := strconv.Atoi(value)
-		if err != nil {
-			t.Fatalf("a statistic is %q", line)
-		}
-		if strings.HasSuffix(name, "5xx") {
-			out.errors += n
-		} else {
-			out.requests += n
-		}
-	}
-	for _, c := range pods[0].Status.ContainerStatuses {
-		out.restarts += c.RestartCount
-	}
-	if _, err := fmt.Sscanf(info.Uptime, "%ds", &out.uptime); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// admin asks the gateway's Envoy.
-func (s *siege) admin(t *testing.T, pod *corev1.Pod, path string) []byte {
-	t.Helper()
-	client, err := s.mesh.Client(t.Context(), localmesh.Pod{Namespace: pod.Namespace, Name: pod.Name, IP: pod.Status.PodIP})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:15000"+path, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	out, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

@@ -36,6 +36,9 @@ func attackNames() []attack {
 		if name == "and Connection" {
 			a.ways, a.guard = onlyHTTP1, "" // in HTTP/2 the line is malformed
 		}
+		if name == "the second hop" {
+			a.guard = "" // the filter of tokens removes the header too, after the gateway has chosen
+		}
 		if name == "without a space" {
 			a.ways = []string{"HTTP/1.1", "upgrade", "preflight"}
 		}
@@ -77,7 +80,7 @@ func attackBaggage(onlyUTF8 bool) []attack {
 	}
 	bytes := attack{name: "baggage/bytes that are no text", guard: "baggage", lines: []string{"Baggage: a=\xff,override.web=v2"}, in: trusted(toPreview)}
 	if onlyUTF8 {
-		bytes.in = nil
+		bytes.in, bytes.guard = nil, ""
 	}
 	out = append(out, bytes)
 	for _, text := range []string{

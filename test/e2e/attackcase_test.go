@@ -46,7 +46,7 @@ var (
 	plainWays = []string{"HTTP/1.1", "HTTP/2"}
 )
 
-// everywhere1 returns what a request gets in all modes that accept tokens.
+// inTokenModes returns what a request gets in all modes that accept tokens.
 func inTokenModes(want string) map[string]string {
 	return map[string]string{"Token": want, "TokenHard": want, "TokenSoft": want}
 }
@@ -179,7 +179,7 @@ func attacks(t *testing.T, keys *attackKeys, onlyUTF8 bool) []attack {
 	t.Helper()
 	out := slices.Concat(
 		attackNames(), attackBaggage(onlyUTF8), attackWires(), attackOtherHeaders(), attackPlaces(keys),
-		keys.forged(t), keys.claims(t), attackLinks(keys), attackSessions(),
+		keys.forged(t), keys.claims(t), keys.accepted(t), attackLinks(keys), attackSessions(),
 	)
 	seen := map[string]bool{}
 	for i := range out {

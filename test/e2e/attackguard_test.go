@@ -24,70 +24,81 @@ type takenOut struct {
 	// of is the object, and take takes the part out of its specification.
 	of   schema.GroupVersionResource
 	name string
-	take func(spec map[string]any, k *attackKeys, t *testing.T)
+	take cutting
 	// come is a part of what an attack gets then.
 	come string
 }
 
-var (
-	envoyFilters  = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1alpha3", Resource: "envoyfilters"}
-	authorization = schema.GroupVersionResource{Group: "security.istio.io", Version: "v1", Resource: "authorizationpolicies"}
-)
+// cutting takes a part out of a specification.
+type cutting func(t *testing.T, spec map[string]any, keys *attackKeys)
 
 // partsTakenOut are all of them.
 func partsTakenOut() []takenOut {
-	filter := func(guard, come string, take func(spec map[string]any, k *attackKeys, t *testing.T)) takenOut {
-		return takenOut{guard: guard, mode: "Token", of: envoyFilters, name: "public-edge-overrides", take: take, come: come}
-	}
-	withoutField := func(names ...string) func(map[string]any, *attackKeys, *testing.T) {
-		return func(spec map[string]any, _ *attackKeys, t *testing.T) {
-			t.Helper()
-			for _, name := range names {
-				if p := provider(t, spec); p[name] == nil {
-					t.Fatalf("the filter has no %s", name)
-				} else {
-					delete(p, name)
-				}
-			}
-		}
+	filter := func(mode, guard, come string, take cutting) takenOut {
+		return takenOut{guard, mode, schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1alpha3", Resource: "envoyfilters"}, "public-edge-overrides", take, come}
 	}
 	rule := func(guard string, i int) takenOut {
-		return takenOut{guard: guard, mode: "TokenHard", of: authorization, name: "public-require-overrides", come: "v2", take: func(spec map[string]any, _ *attackKeys, _ *testing.T) {
-			rules := spec["rules"].([]any)
-			spec["rules"] = slices.Delete(rules, i, i+1)
-		}}
+		return takenOut{guard, "TokenHard", schema.GroupVersionResource{Group: "security.istio.io", Version: "v1", Resource: "authorizationpolicies"}, "public-require-overrides", withoutRule(i), "v2"}
 	}
-	last := filter("order", "v2", func(spec map[string]any, _ *attackKeys, t *testing.T) {
-		t.Helper()
-		p := tokenPatch(t, spec)
-		p["patch"].(map[string]any)["operation"] = "INSERT_BEFORE"
-		if err := unstructured.SetNestedField(p, "envoy.filters.http.router", "match", "listener", "filterChain", "filter", "subFilter", "name"); err != nil {
-			t.Fatal(err)
-		}
-	})
-	last.mode = "TokenHard"
 	return []takenOut{
-		filter("header", "v2", withoutMutation("x-override")),
-		filter("baggage", "v2", withoutMutation("baggage")),
-		filter("signature", "v2", func(spec map[string]any, k *attackKeys, t *testing.T) {
-			t.Helper()
-			provider(t, spec)["local_jwks"] = map[string]any{"inline_string": k.evil.keys(t)}
-		}),
-		filter("audience", "v2", withoutField("audiences")),
-		filter("issuer", "v2", withoutField("issuer")),
-		filter("lifetime", "v2", withoutField("max_lifetime", "require_expiration")),
-		filter("own header", "v2", withoutField("from_headers")),
-		filter("link header", "303 ", withoutMutation("x-override-link")),
-		filter("link path", "evil", withoutMutation("x-override-link-path")),
-		filter("signature", "status 401", func(spec map[string]any, _ *attackKeys, t *testing.T) { // ordinary requests are let pass
-			t.Helper()
-			for _, r := range tokenConfig(t, spec)["rules"].([]any) {
-				r.(map[string]any)["requires"] = map[string]any{"provider_name": "overrides"}
-			}
-		}),
-		last,
+		filter("Token", "header", "v2", withoutMutation("x-override")),
+		filter("Token", "baggage", "v2", withoutMutation("baggage")),
+		filter("Token", "signature", "v2", attackersKeys),
+		filter("Token", "audience", "v2", withoutField("audiences")),
+		filter("Token", "issuer", "v2", withoutField("issuer")),
+		filter("Token", "lifetime", "v2", withoutField("max_lifetime", "require_expiration")),
+		filter("Token", "own header", "v2", withoutField("from_headers")),
+		filter("Token", "link header", "303 ", withoutMutation("x-override-link")),
+		filter("Token", "link path", "evil", withoutMutation("x-override-link-path")),
+		filter("Token", "signature", "status 401", withoutPassing), // requests with other tokens are refused then
+		filter("TokenHard", "order", "v2", behindOthers),
 		rule("claim", 0),
 		rule("claim's issuer", 1),
+	}
+}
+
+// withoutField takes out what the filter of tokens asks of them.
+func withoutField(names ...string) cutting {
+	return func(t *testing.T, spec map[string]any, _ *attackKeys) {
+		t.Helper()
+		for _, name := range names {
+			p := provider(t, spec)
+			if p[name] == nil {
+				t.Fatalf("the filter has no %s", name)
+			}
+			delete(p, name)
+		}
+	}
+}
+
+// withoutRule takes out a rule of the guard.
+func withoutRule(i int) cutting {
+	return func(_ *testing.T, spec map[string]any, _ *attackKeys) {
+		spec["rules"] = slices.Delete(spec["rules"].([]any), i, i+1)
+	}
+}
+
+// attackersKeys has the signatures of an attacker checked: a filter of Envoy's can't check none.
+func attackersKeys(t *testing.T, spec map[string]any, keys *attackKeys) {
+	t.Helper()
+	provider(t, spec)["local_jwks"] = map[string]any{"inline_string": keys.evil.keys(t)}
+}
+
+// withoutPassing lets no request without a valid token pass.
+func withoutPassing(t *testing.T, spec map[string]any, _ *attackKeys) {
+	t.Helper()
+	for _, r := range tokenConfig(t, spec)["rules"].([]any) {
+		r.(map[string]any)["requires"] = map[string]any{"provider_name": "overrides"}
+	}
+}
+
+// behindOthers has tokens checked by the last filter instead of the first one.
+func behindOthers(t *testing.T, spec map[string]any, _ *attackKeys) {
+	t.Helper()
+	p := tokenPatch(t, spec)
+	p["patch"].(map[string]any)["operation"] = "INSERT_BEFORE"
+	if err := unstructured.SetNestedField(p, "envoy.filters.http.router", "match", "listener", "filterChain", "filter", "subFilter", "name"); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -110,7 +121,7 @@ func (s *siege) takeOut(t *testing.T, m *attackMode, rows []attack) {
 				t.Fatal(err)
 			}
 			changed := whole.DeepCopy()
-			part.take(changed.Object["spec"].(map[string]any), s.keys, t)
+			part.take(t, changed.Object["spec"].(map[string]any), s.keys)
 			if changed, err = objects.Update(t.Context(), changed, metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)
 			}
@@ -174,8 +185,8 @@ func (s *siege) awaitHeld(t *testing.T, m *attackMode, rows []attack) {
 }
 
 // withoutMutation takes out the change of a header that comes before all filters.
-func withoutMutation(header string) func(map[string]any, *attackKeys, *testing.T) {
-	return func(spec map[string]any, _ *attackKeys, t *testing.T) {
+func withoutMutation(header string) cutting {
+	return func(t *testing.T, spec map[string]any, _ *attackKeys) {
 		t.Helper()
 		for _, p := range spec["configPatches"].([]any) {
 			extensions, has, _ := unstructured.NestedSlice(p.(map[string]any), "patch", "value", "typed_config", "early_header_mutation_extensions")

@@ -11,7 +11,7 @@ import (
 const insideNamespace = attackNamespace + "-inside"
 
 // inside sends requests from a workload past the gateway, in another namespace. No policy of a gateway
-// holds them off: a bare header is followed, as docs/security.md says. A token is none, since the
+// holds them off: a bare header is followed, unless their namespace takes overrides from tokens alone. A token is none, since the
 // sidecars take overrides from the header.
 func (s *siege) inside(t *testing.T) {
 	pod, err := s.mesh.Pod(t.Context(), insideNamespace, "app=caller")

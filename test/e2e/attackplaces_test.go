@@ -28,8 +28,8 @@ func attackPlaces(keys *attackKeys) []attack {
 		attack{name: "place/link header", guard: "link header", lines: []string{"X-Override-Link: " + good, "X-Override-Link-Path: /"}},
 		attack{name: "place/trailer", lines: []string{"te: trailers"}, tail: "x-override-token: " + good, ways: onlyHTTP2},
 		// The holder of a token for cart gets no more with it.
-		attack{name: "more/header", guard: "header", lines: []string{"X-Override-Token: " + cart, "X-Override: web:v2"}, in: with(inTokenModes("web:v1 cart:v2"), "Trust", toPreview)},
-		attack{name: "more/header first", guard: "header", lines: []string{"X-Override: web:v2", "X-Override-Token: " + cart}, in: with(inTokenModes("web:v1 cart:v2"), "Trust", toPreview)},
+		attack{name: "more/header", lines: []string{"X-Override-Token: " + cart, "X-Override: web:v2"}, in: with(inTokenModes("web:v1 cart:v2"), "Trust", toPreview)},
+		attack{name: "more/header first", lines: []string{"X-Override: web:v2", "X-Override-Token: " + cart}, in: with(inTokenModes("web:v1 cart:v2"), "Trust", toPreview)},
 		attack{name: "more/baggage", guard: "baggage", lines: []string{"X-Override-Token: " + cart, "Baggage: override.web=v2"}, in: with(inTokenModes("web:v1 cart:v2"), "Trust", toPreview)},
 		attack{name: "more/forged cookie", lines: []string{"X-Override-Token: " + cart, "Cookie: preview=TOKEN"}, token: good[:len(good)-4], in: inTokenModes("web:v1 cart:v2")},
 		attack{name: "more/forged second line", lines: []string{"X-Override-Token: " + cart, "X-Override-Token: TOKEN"}, token: good[:len(good)-4]},
