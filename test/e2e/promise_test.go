@@ -92,7 +92,9 @@ func meshOptions(t *testing.T) stage.MeshOptions {
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	options.Programs = programs(t)
 	options.Images = pushes(t)
-	options.Images[pageImage] = filepath.Join(shared.dir, pageImage)
+	for _, image := range []string{pageImage, socketImage} {
+		options.Images[image] = filepath.Join(shared.dir, image)
+	}
 	return options
 }
 
