@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/overrides-mesh/overrides/internal/token"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
 // SecretType is the type of Secrets with a token of a grant, and SecretKey the key of the token.
@@ -25,7 +25,7 @@ const idLength = 12
 func ID(uid types.UID) string {
 	sum := sha256.Sum256([]byte(uid))
 	text := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
-	return token.GrantIDPrefix + strings.ToLower(text[:idLength])
+	return grammar.GrantPrefix + strings.ToLower(text[:idLength])
 }
 
 // maxSecretName is the maximum length of the name of a Secret.
@@ -34,7 +34,7 @@ const maxSecretName = 253
 // secretName returns the name of the Secret of a grant. It contains the ID, so a grant does not
 // meet the Secret of an earlier one that had its name.
 func secretName(name, id string) string {
-	suffix := "-" + strings.TrimPrefix(id, token.GrantIDPrefix)
+	suffix := "-" + strings.TrimPrefix(id, grammar.GrantPrefix)
 	if len(name)+len(suffix) > maxSecretName {
 		name = strings.TrimRight(name[:maxSecretName-len(suffix)], "-.")
 	}

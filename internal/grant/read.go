@@ -42,7 +42,7 @@ func (o *Options) read(g *v1alpha1.OverrideGrant, now time.Time) (asked, []strin
 		}
 	}
 	out.request = token.Request{
-		Issuer: o.Issuer, Audience: o.Audience, ID: ID(g.UID), Subject: g.Spec.Requester.Username, Members: members, Lifetime: min(out.ttl, o.Lifetime),
+		Issuer: o.Issuer, Audience: o.Audience, ID: ID(g.UID), Grant: true, Subject: g.Spec.Requester.Username, Members: members, Lifetime: min(out.ttl, o.Lifetime),
 	}
 	if g.Spec.Subject != nil {
 		out.request.Subject = *g.Spec.Subject

@@ -21,10 +21,6 @@ const DefaultLifetime = time.Hour
 // DefaultMaxLifetime is the longest lifetime that is accepted unless a policy says otherwise.
 const DefaultMaxLifetime = 24 * time.Hour
 
-// GrantIDPrefix begins the IDs of tokens of OverrideGrants. Proxies accept such a token only
-// while its grant is live, so no other token has such an ID.
-const GrantIDPrefix = "grant."
-
 // Request says what a token should say.
 type Request struct {
 	Issuer, Audience, Subject, ID string
