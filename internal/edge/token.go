@@ -57,7 +57,7 @@ const (
 )
 
 // tokenHeader carries a token. A link's parameter has the same name.
-func tokenHeader(carrier string) string { return carrier + "-token" }
+func tokenHeader(carrier string) string { return token.HeaderOf(carrier) }
 
 // linkHeader has the token of a link, and linkPathHeader the page that it leads to. They exist
 // within the gateway only.
