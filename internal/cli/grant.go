@@ -92,7 +92,7 @@ func (a *app) grant(ctx context.Context, o *grantOptions, args []string) error {
 		return err
 	}
 	if o.link != "" {
-		if _, err := token.Link(o.link, token.HeaderOf(o.options.Header), ""); err != nil {
+		if _, err := token.Link(o.link, token.Header(o.options.Header), ""); err != nil {
 			return usagef("--link: %w", err)
 		}
 	}
@@ -190,7 +190,7 @@ type grantOutput struct {
 func (a *app) writeGrant(o *grantOptions, g *v1alpha1.OverrideGrant, text string) error {
 	out := grantOutput{
 		Namespace: g.Namespace, Name: g.Name, ID: g.Status.ID, Overrides: g.Status.Overrides, Subject: g.Status.Subject,
-		Header: token.HeaderOf(o.options.Header), Token: text, TokenExpires: g.Status.TokenExpires, Ends: g.Status.Ends,
+		Header: token.Header(o.options.Header), Token: text, TokenExpires: g.Status.TokenExpires, Ends: g.Status.Ends,
 	}
 	if o.link != "" {
 		link, err := token.Link(o.link, out.Header, text)

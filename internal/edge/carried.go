@@ -8,6 +8,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
+	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // Filter is what the objects of an entry do to requests.
@@ -84,8 +85,8 @@ func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
 // readTokens makes the override header of the tokens of a request.
 func (f *Filter) readTokens(in *Incoming) []Change {
 	var changes []Change
-	for _, text := range in.Header[tokenHeader(f.carrier)] {
-		c := Change{Header: f.carrier, Of: tokenHeader(f.carrier)}
+	for _, text := range in.Header[token.Header(f.carrier)] {
+		c := Change{Header: f.carrier, Of: token.Header(f.carrier)}
 		claims, err := f.Request.Tokens.accept(text, in.Time)
 		if err != nil {
 			c.Refused = err.Error()

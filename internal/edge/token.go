@@ -56,9 +56,6 @@ const (
 	cachedTokens = 1000
 )
 
-// tokenHeader carries a token. A link's parameter has the same name.
-func tokenHeader(carrier string) string { return token.HeaderOf(carrier) }
-
 // linkHeader has the token of a link, and linkPathHeader the page that it leads to. They exist
 // within the gateway only.
 func linkHeader(carrier string) string     { return carrier + "-link" }
@@ -68,15 +65,15 @@ func linkPathHeader(carrier string) string { return carrier + "-link-path" }
 func (k *Tokens) mutations(carrier string) []mutation {
 	var out []mutation
 	if k.Cookie != "" {
-		out = append(out, mutation{tokenHeader(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
+		out = append(out, mutation{token.Header(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
 	}
 	if k.Link {
 		out = append(
 			out,
 			mutation{header: linkHeader(carrier), action: remove},
 			mutation{header: linkPathHeader(carrier), action: remove},
-			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(tokenHeader(carrier)), ofEmptyLink(tokenHeader(carrier))}},
-			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(tokenHeader(carrier))}},
+			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(token.Header(carrier)), ofEmptyLink(token.Header(carrier))}},
+			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(token.Header(carrier))}},
 		)
 	}
 	return out
@@ -110,7 +107,7 @@ func pathOfLink(parameter string) extraction {
 // linkRoutes are the routes that answer links. They take the parameter out of the path.
 func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
-		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: tokenHeader(carrier)}},
+		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: token.Header(carrier)}},
 	}})
 	if err != nil {
 		return nil, err
@@ -132,8 +129,8 @@ func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	}, nil
 }
 
-// check returns an error if the parts don't fit together.
-func (k *Tokens) check() error {
+// validate returns an error if the parts don't fit together.
+func (k *Tokens) validate() error {
 	var errs []error
 	if k.Cookie != "" {
 		errs = append(errs, ValidateCookie(k.Cookie))
@@ -152,9 +149,25 @@ func (k *Tokens) check() error {
 // filters returns the filters that check tokens and answer links. Each is inserted in front of
 // the ones before it.
 func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	check, err := k.check(carrier)
+	if err != nil {
+		return nil, err
+	}
+	first, err := httpFilter(tokenFilter, check, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
+	if err != nil || !k.Link {
+		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
+	}
+	// It does nothing but at the routes of links.
+	second, err := httpFilter(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}}, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
+	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
+}
+
+// check returns the filter that makes the override header of a valid token. It refuses no
+// request.
+func (k *Tokens) check(carrier string) (*jwtv3.JwtAuthentication, error) {
 	provider := &jwtv3.JwtProvider{
 		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime),
-		FromHeaders: []*jwtv3.JwtHeader{{Name: tokenHeader(carrier)}}, Forward: true,
+		FromHeaders: []*jwtv3.JwtHeader{{Name: token.Header(carrier)}}, Forward: true,
 		ClaimToHeaders:  []*jwtv3.JwtClaimToHeader{{HeaderName: carrier, ClaimName: "override"}},
 		ClearRouteCache: true, JwtCacheConfig: &jwtv3.JwtCacheConfig{JwtCacheSize: cachedTokens},
 	}
@@ -162,7 +175,7 @@ func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObj
 		return nil, err
 	}
 	const name = "overrides"
-	check := &jwtv3.JwtAuthentication{
+	return &jwtv3.JwtAuthentication{
 		Providers: map[string]*jwtv3.JwtProvider{name: provider},
 		Rules: []*jwtv3.RequirementRule{{
 			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
@@ -173,14 +186,7 @@ func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObj
 				}}},
 			}},
 		}},
-	}
-	first, err := httpFilter(tokenFilter, check, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
-	if err != nil || !k.Link {
-		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
-	}
-	// It does nothing but at the routes of links.
-	second, err := httpFilter(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}}, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
-	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
+	}, nil
 }
 
 // accept returns what a token says that is accepted at a time. The keys of a Service are not

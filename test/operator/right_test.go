@@ -89,19 +89,13 @@ func (r *recorder) unused(t *testing.T, objects []*unstructured.Unstructured) []
 	return out
 }
 
+// rightsOf returns the rights of a rule as requests show them: an apply where nothing is there
+// is a patch.
 func rightsOf(rule rbacv1.PolicyRule) []right {
-	var out []right
-	for _, group := range rule.APIGroups {
-		for _, resource := range rule.Resources {
-			for _, verb := range rule.Verbs {
-				switch {
-				case verb == "list" || verb == "watch":
-					verb = "read"
-				case verb == "create" && slices.Contains(rule.Verbs, "patch") && group == "networking.istio.io":
-					verb = "patch" // an apply where nothing is there
-				}
-				out = append(out, right{group, resource, verb})
-			}
+	out := grantedBy(rule)
+	for i, x := range out {
+		if x.verb == "create" && slices.Contains(rule.Verbs, "patch") && x.group == "networking.istio.io" {
+			out[i].verb = "patch"
 		}
 	}
 	return out

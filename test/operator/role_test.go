@@ -52,7 +52,7 @@ func TestRoles(t *testing.T) {
 	s.policy(t, "cart")
 	o := options(s.namespace)
 	o.LeaderElection, o.LeaseNamespace = true, "overrides-system"
-	config := impersonating(s.config, account)
+	config := impersonating(s.plane.Config, account)
 	requests := record(config)
 	r := run(t, config, o)
 	s.deploy(t, "v2")
@@ -82,7 +82,7 @@ func TestNamespacedRole(t *testing.T) {
 			t.Errorf("there is %s %s", o.GetKind(), o.GetName())
 		}
 	}
-	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:overrides-narrow"), options(s.namespace))
+	r := run(t, impersonating(s.plane.Config, "system:serviceaccount:overrides-system:overrides-narrow"), options(s.namespace))
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
@@ -119,7 +119,7 @@ func TestOlderRoles(t *testing.T) {
 		"[mutatingwebhookconfigurations]", "[validatingwebhookconfigurations]")
 	o := options("")
 	o.Namespaces, o.AllNamespaces = nil, false
-	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:"+older), o)
+	r := run(t, impersonating(s.plane.Config, "system:serviceaccount:overrides-system:"+older), o)
 	s.label(t, "true")
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)

@@ -7,10 +7,6 @@ import (
 	"strings"
 )
 
-// HeaderOf names the header that carries a token instead of an override header. A link's
-// parameter has the same name.
-func HeaderOf(carrier string) string { return carrier + "-token" }
-
 // Link returns the address of a page with a token in the query, under a parameter's name. The
 // gateway answers with a cookie, and leads to the page without the parameter. The text of a
 // token needs no escape in a query.
