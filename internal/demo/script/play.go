@@ -85,14 +85,15 @@ func (r Request) String() string {
 	return strings.Join(append([]string{r.Method + " " + r.Service}, r.lines()...), ", ")
 }
 
-// lines are the lines of the carriers. Of a token, there is only the beginning.
+// lines are the lines of the carriers. Of a token, there are only the first and the last
+// characters.
 func (r Request) lines() []string {
-	const shown = 12
+	const first, last = 3, 6
 	var out []string
 	for _, name := range []string{tokenHeader, header, "Baggage"} {
 		for _, line := range r.Header[name] {
-			if name == tokenHeader {
-				line = line[:min(len(line), shown)] + "…"
+			if name == tokenHeader && len(line) > first+last {
+				line = line[:first] + "…" + line[len(line)-last:]
 			}
 			out = append(out, strings.ToLower(name)+": "+line)
 		}
