@@ -36,7 +36,7 @@ func chartRights(ctx context.Context, namespace string) ([]*unstructured.Unstruc
 	}
 	values = maps.Clone(values)
 	values["fullnameOverride"], values["rootNamespace"], values["rbac"] = namespace, rootNamespace, map[string]any{"aggregate": false}
-	values["istioRevisions"] = []string{"canary"}
+	values["istioRevisions"] = []any{"canary"}
 	text, err := release.Template(ctx, chartFolder, namespace, values)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,9 @@ var usedElsewhere = map[right]string{
 }
 
 // used is what all operators of this package have done, by the audit logs of the API servers.
-var used = &usage{rights: map[right]bool{}, denied: map[string]bool{}}
+var used = newUsage()
+
+func newUsage() *usage { return &usage{rights: map[right]bool{}, denied: map[string]bool{}} }
 
 // usage is what an API server has permitted and denied.
 type usage struct {
