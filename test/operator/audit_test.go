@@ -23,6 +23,9 @@ import (
 // not: an administrator impersonates them.
 var audited = []string{"system:serviceaccounts"}
 
+// operatorSuffix ends the names of the operators' ServiceAccounts, in the chart and here.
+const operatorSuffix = "-operator"
+
 // usedElsewhere are the chart's rights that no test of this package uses, and why not.
 var usedElsewhere = map[right]string{
 	{"", "serviceaccounts/token", "create"}: "there is no istiod here: TestSync in test/e2e has one",
@@ -85,7 +88,7 @@ func (u *usage) read(plane *controlplane.Plane) error {
 
 func (u *usage) add(e *auditEvent) {
 	switch {
-	case e.ObjectRef == nil:
+	case e.ObjectRef == nil || !strings.HasSuffix(e.User.Username, operatorSuffix):
 	case e.Annotations["authorization.k8s.io/decision"] != "allow":
 		u.denied[fmt.Sprintf("%s asked to %s %s", e.User.Username, e.Verb, e.RequestURI)] = true
 	default:
@@ -121,10 +124,16 @@ func (u *usage) faults() []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+	bound := map[string]bool{}
+	for _, o := range objects {
+		if role, is := strings.CutSuffix(o.GetKind(), "Binding"); is {
+			bound[role+o.GetNamespace()+"/"+o.GetName()] = true // the binding has the name of the role
+		}
+	}
 	granted := map[right]bool{}
 	for _, o := range objects {
 		var role rbacv1.ClusterRole
-		if !strings.HasSuffix(o.GetKind(), "Role") {
+		if !bound[o.GetKind()+o.GetNamespace()+"/"+o.GetName()] {
 			continue
 		}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &role); err != nil {
