@@ -28,8 +28,18 @@ const operatorSuffix = "-operator"
 
 // usedElsewhere are the chart's rights that no test of this package uses, and why not.
 var usedElsewhere = map[right]string{
-	{"", "serviceaccounts/token", "create"}: "there is no istiod here: TestSync in test/e2e has one",
-	{"", "configmaps", "get"}:               "there is no istiod here: TestSync in test/e2e has one",
+	{"", "serviceaccounts/token", "create"}: "there is no istiod here: TestIstiodSync in test/e2e has one",
+	{"", "configmaps", "get"}:               "there is no istiod here: TestIstiodSync in test/e2e has one",
+}
+
+// right is a permission of a role, or one that a request needed.
+type right struct{ group, resource, verb string }
+
+func (r right) String() string { return r.verb + " " + r.resource + "." + r.group }
+
+// mayBeDenied are the names of shops whose operators are denied something, and why.
+var mayBeDenied = map[string]string{
+	"away": "an API server that was restarted answers before it knows the roles",
 }
 
 // used is what all operators of this package have done, by the audit logs of the API servers.
@@ -90,6 +100,9 @@ func (u *usage) add(e *auditEvent) {
 	switch {
 	case e.ObjectRef == nil || !strings.HasSuffix(e.User.Username, operatorSuffix):
 	case e.Annotations["authorization.k8s.io/decision"] != "allow":
+		if _, may := mayBeDenied[shopOf(e.User.Username)]; may {
+			return
+		}
 		u.denied[fmt.Sprintf("%s asked to %s %s", e.User.Username, e.Verb, e.RequestURI)] = true
 	default:
 		x := right{e.ObjectRef.Group, e.ObjectRef.Resource, e.Verb}
@@ -105,6 +118,13 @@ func (u *usage) add(e *auditEvent) {
 			u.rights[x] = true
 		}
 	}
+}
+
+// shopOf returns the name of the shop whose namespace has an account:
+// system:serviceaccount:NAME-SUFFIX:ACCOUNT.
+func shopOf(user string) string {
+	namespace := strings.Split(user, ":")[2]
+	return namespace[:strings.LastIndexByte(namespace, '-')]
 }
 
 // ranAll reports whether no test was left out.
