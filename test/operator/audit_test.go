@@ -26,12 +26,6 @@ var audited = []string{"system:serviceaccounts"}
 // operatorSuffix ends the names of the operators' ServiceAccounts, in the chart and here.
 const operatorSuffix = "-operator"
 
-// usedElsewhere are the chart's rights that no test of this package uses, and why not.
-var usedElsewhere = map[right]string{
-	{"", "serviceaccounts/token", "create"}: "there is no istiod here: TestIstiodSync in test/e2e has one",
-	{"", "configmaps", "get"}:               "there is no istiod here: TestIstiodSync in test/e2e has one",
-}
-
 // right is a permission of a role, or one that a request needed.
 type right struct{ group, resource, verb string }
 
@@ -137,8 +131,7 @@ func ranAll() bool {
 	return true
 }
 
-// faults lists the chart's rights that nobody used, the reasons that are no longer needed, and
-// the requests that were denied.
+// faults lists the chart's rights that nobody used, and the requests that were denied.
 func (u *usage) faults() []string {
 	objects, err := chartRights(context.Background(), "audit")
 	if err != nil {
@@ -167,13 +160,8 @@ func (u *usage) faults() []string {
 	}
 	out := slices.Sorted(maps.Keys(u.denied))
 	for x := range granted {
-		if _, elsewhere := usedElsewhere[x]; u.rights[x] == elsewhere {
-			out = append(out, fmt.Sprintf("%s: used here: %t, said to be used elsewhere only: %t", x, u.rights[x], elsewhere))
-		}
-	}
-	for x := range usedElsewhere {
-		if !granted[x] {
-			out = append(out, x.String()+" is not granted, and has a reason")
+		if !u.rights[x] {
+			out = append(out, "never used: "+x.String())
 		}
 	}
 	slices.Sort(out)
