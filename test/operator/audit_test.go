@@ -184,4 +184,3 @@ func grantedBy(rule rbacv1.PolicyRule) []right {
 	}
 	return out
 }
-
