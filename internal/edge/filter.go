@@ -90,17 +90,11 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 // patch returns what is merged into the filter of a listener. A merge appends to the
 // mutations that others have made.
 func (m *maker) patch() (*structpb.Struct, error) {
-	var list []*mutationv3.HeaderMutation
-	for _, change := range m.mutations(m.snapshot.Options.Header) {
-		list = append(list, change.encode())
-	}
-	early, err := anypb.New(&earlyv3.HeaderMutation{Mutations: list})
+	early, err := m.early(m.snapshot.Options.Header)
 	if err != nil {
 		return nil, err
 	}
-	manager, err := anypb.New(&hcmv3.HttpConnectionManager{
-		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{Name: earlyMutation, TypedConfig: early}},
-	})
+	manager, err := anypb.New(&hcmv3.HttpConnectionManager{EarlyHeaderMutationExtensions: early})
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +103,16 @@ func (m *maker) patch() (*structpb.Struct, error) {
 		return nil, err
 	}
 	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
+}
+
+// early returns what changes the headers of requests before they are routed.
+func (r *Request) early(carrier string) ([]*corev3.TypedExtensionConfig, error) {
+	var list []*mutationv3.HeaderMutation
+	for _, change := range r.mutations(carrier) {
+		list = append(list, change.encode())
+	}
+	config, err := anypb.New(&earlyv3.HeaderMutation{Mutations: list})
+	return []*corev3.TypedExtensionConfig{{Name: earlyMutation, TypedConfig: config}}, err
 }
 
 // httpFilter returns a filter of requests, in front of all others, or of the filter of a name.

@@ -159,7 +159,7 @@ func (r *Request) Validate() error {
 		errs = append(errs, errors.New("the policy Token needs to know which tokens are valid, and the other policies take no tokens"))
 	}
 	if r.Tokens != nil {
-		errs = append(errs, r.Tokens.check())
+		errs = append(errs, r.Tokens.validate())
 		if r.Cookie != "" || r.Link || len(r.PreviewHosts) > 0 {
 			errs = append(errs, errors.New("with tokens, only these ask for versions: no preview hosts, and no other cookie"))
 		}

@@ -130,8 +130,8 @@ func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	}, nil
 }
 
-// check returns an error if the parts don't fit together.
-func (k *Tokens) check() error {
+// validate returns an error if the parts don't fit together.
+func (k *Tokens) validate() error {
 	var errs []error
 	if k.Cookie != "" {
 		errs = append(errs, ValidateCookie(k.Cookie))
@@ -150,6 +150,22 @@ func (k *Tokens) check() error {
 // filters returns the filters that check tokens and answer links. Each is inserted in front of
 // the ones before it.
 func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	check, err := k.check(carrier)
+	if err != nil {
+		return nil, err
+	}
+	first, err := httpFilter(tokenFilter, check, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
+	if err != nil || !k.Link {
+		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
+	}
+	// It does nothing but at the routes of links.
+	second, err := httpFilter(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}}, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
+	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
+}
+
+// check returns the filter that makes the override header of a valid token. It refuses no
+// request.
+func (k *Tokens) check(carrier string) (*jwtv3.JwtAuthentication, error) {
 	provider := &jwtv3.JwtProvider{
 		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime),
 		FromHeaders: []*jwtv3.JwtHeader{{Name: grammar.TokenHeader(carrier)}}, Forward: true,
@@ -163,7 +179,7 @@ func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObj
 		return nil, err
 	}
 	const name = "overrides"
-	check := &jwtv3.JwtAuthentication{
+	return &jwtv3.JwtAuthentication{
 		Providers: map[string]*jwtv3.JwtProvider{name: provider},
 		Rules: []*jwtv3.RequirementRule{{
 			Match: &routev3.RouteMatch{
@@ -178,14 +194,7 @@ func (k *Tokens) filters(carrier string) ([]*istioapi.EnvoyFilter_EnvoyConfigObj
 				}}},
 			}},
 		}},
-	}
-	first, err := httpFilter(tokenFilter, check, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
-	if err != nil || !k.Link {
-		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
-	}
-	// It does nothing but at the routes of links.
-	second, err := httpFilter(linkFilter, &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{}}, istioapi.EnvoyFilter_Patch_INSERT_FIRST, "")
-	return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first, second}, err
+	}, nil
 }
 
 // accept returns what a token says that is accepted at a time. The keys of a Service are not

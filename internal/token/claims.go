@@ -39,27 +39,27 @@ const (
 // Lifetime returns for how long the token is valid.
 func (c *Claims) Lifetime() time.Duration { return time.Duration(c.Expiry-c.NotBefore) * time.Second }
 
-// Header is the part of a token that says how it is signed.
-type Header struct {
+// Signature is the part of a token that says how it is signed.
+type Signature struct {
 	Algorithm string `json:"alg"`
 	KeyID     string `json:"kid"`
 }
 
 // Inspect returns what a token says, whoever has signed it. It accepts any JWT.
-func Inspect(text string) (Header, map[string]any, error) {
+func Inspect(text string) (Signature, map[string]any, error) {
 	object, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{
 		jose.ES256, jose.EdDSA, jose.ES384, jose.ES512, jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
 		jose.HS256, jose.HS384, jose.HS512,
 	})
 	if err != nil || len(object.Signatures) != 1 {
-		return Header{}, nil, errNoToken
+		return Signature{}, nil, errNoToken
 	}
 	claims := map[string]any{}
 	if err := json.Unmarshal(object.UnsafePayloadWithoutVerification(), &claims); err != nil {
-		return Header{}, nil, errors.New("its claims are no JSON object")
+		return Signature{}, nil, errors.New("its claims are no JSON object")
 	}
 	h := object.Signatures[0].Header
-	return Header{Algorithm: h.Algorithm, KeyID: h.KeyID}, claims, nil
+	return Signature{Algorithm: h.Algorithm, KeyID: h.KeyID}, claims, nil
 }
 
 var errNoToken = errors.New("it is no signed token: want three parts, divided by dots (RFC 7519)")

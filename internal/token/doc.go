@@ -6,6 +6,7 @@
 //	claims.go  what a token says
 //	mint.go    tokens, within limits
 //	verify.go  what a proxy accepts, and why it does not accept the rest
+//	link.go    links that carry a token
 //
 // In: keys, claims and a time. Out: tokens, or a reason. The claim override has exactly the
 // grammar of the header, so what a proxy copies out of a token needs no other rule. The package

@@ -94,7 +94,7 @@ func openOffice(t *testing.T, name string) *office {
 
 func startGrantPlane() (*controlplane.Plane, error) {
 	ctx := context.Background()
-	plane, err := controlplane.Start(ctx, controlplane.Options{Controllers: true, Log: os.Stderr})
+	plane, err := controlplane.Start(ctx, controlplane.Options{Controllers: true, Log: os.Stderr, AuditGroups: audited})
 	if err != nil {
 		return nil, err
 	}

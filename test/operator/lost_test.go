@@ -20,7 +20,7 @@ func TestLostRights(t *testing.T) {
 	granted := applyRights(t, s.plane, "namespaced.yaml", "namespace: shop\n", "namespace: "+s.namespace+"\n", "name: overrides-operator", "name: overrides-lost")
 	o := options(s.namespace)
 	o.ProbeAddress = programtest.FreeAddress(t)
-	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:overrides-lost"), o)
+	r := run(t, impersonating(s.plane.Config, "system:serviceaccount:overrides-system:overrides-lost"), o)
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)

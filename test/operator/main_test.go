@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -36,8 +37,18 @@ func TestMain(m *testing.M) {
 		if plane == nil {
 			continue
 		}
+		if err := used.read(plane); err != nil {
+			fmt.Fprintln(os.Stderr, "read the audit log:", err)
+			code = 1
+		}
 		if err := plane.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop the control plane:", err)
+			code = 1
+		}
+	}
+	if code == 0 && shared.plane != nil && ranAll() {
+		for _, fault := range used.faults() {
+			fmt.Fprintln(os.Stderr, "the operator's rights:", fault)
 			code = 1
 		}
 	}
@@ -52,7 +63,7 @@ func sharedPlane(t *testing.T) *controlplane.Plane {
 		// The control plane must outlive the test that happens to be first, so this is
 		// not t.Context().
 		ctx := context.Background() //nolint:usetesting // see above
-		if shared.plane, shared.err = controlplane.Start(ctx, controlplane.Options{Log: os.Stderr}); shared.err == nil {
+		if shared.plane, shared.err = controlplane.Start(ctx, controlplane.Options{Log: os.Stderr, AuditGroups: audited}); shared.err == nil {
 			shared.err = installCRDs(ctx, shared.plane)
 		}
 	})
@@ -74,12 +85,12 @@ func installCRDs(ctx context.Context, plane *controlplane.Plane) error {
 func ownPlane(t *testing.T) *controlplane.Plane {
 	t.Helper()
 	programtest.Cluster.Need(t, program.Kubernetes())
-	plane, err := controlplane.Start(t.Context(), controlplane.Options{})
+	plane, err := controlplane.Start(t.Context(), controlplane.Options{AuditGroups: audited})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := plane.Stop(); err != nil {
+		if err := errors.Join(used.read(plane), plane.Stop()); err != nil {
 			t.Error(err)
 		}
 	})

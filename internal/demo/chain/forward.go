@@ -22,6 +22,11 @@ func NewForward(also ...string) (Forward, error) {
 	return f, nil
 }
 
+// ForwardInstead returns a header instead of the carriers, and the tracing headers.
+func ForwardInstead(name string) Forward {
+	return append(Forward{http.CanonicalHeaderKey(name)}, standard()[2:]...)
+}
+
 func standard() Forward {
 	return Forward{"X-Override", "Baggage", "X-Request-Id", "Traceparent", "Tracestate"}
 }
