@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,13 +107,33 @@ func paced(t *testing.T, n int, each time.Duration, f func(i int)) {
 	}
 }
 
-// countRequests counts the operator's writes since the last call, by method and resource.
+// countRequests counts the operator's requests since the last call, by method and resource.
 func countRequests(r *running) map[string]int {
 	out := map[string]int{}
 	for _, request := range r.meter.Requests() {
-		if used := rightFor(request.Method, request.Path); used.resource != "leases" {
-			out[used.String()]++
+		if resource := resourceOf(request.Path); resource != "leases" {
+			out[request.Method+" "+resource]++
 		}
 	}
 	return out
+}
+
+// resourceOf returns the resource of a path: /api/v1/… or /apis/GROUP/VERSION/…, then perhaps
+// namespaces/NAME, then RESOURCE[/NAME[/SUBRESOURCE]].
+func resourceOf(path string) string {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	head := 2
+	if parts[0] == "apis" {
+		head = 3
+	}
+	if parts = parts[min(head, len(parts)):]; len(parts) > 2 && parts[0] == "namespaces" {
+		parts = parts[2:]
+	}
+	switch len(parts) {
+	case 0:
+		return ""
+	case 1, 2:
+		return parts[0]
+	}
+	return parts[0] + "/" + parts[2]
 }
