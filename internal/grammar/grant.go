@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// TokenHeader is the header that carries a token, and TokenIDHeader the one that a proxy makes of
-// the ID of a valid token. carrier is the name of the override header.
-func TokenHeader(carrier string) string   { return carrier + "-token" }
+// TokenHeader is the header that carries a token. carrier is the name of the override header.
+func TokenHeader(carrier string) string { return carrier + "-token" }
+
+// TokenIDHeader is the header that a proxy makes of the ID of a valid token.
 func TokenIDHeader(carrier string) string { return carrier + "-id" }
 
 // GrantPrefix begins the IDs of the tokens of grants, and of no others. So a token says by its ID

@@ -1,13 +1,13 @@
 package plan_test
 
 import (
-	"github.com/overrides-mesh/overrides/internal/grammar"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
