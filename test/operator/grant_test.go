@@ -23,6 +23,7 @@ import (
 func TestGrants(t *testing.T) {
 	o := openOffice(t, "grants")
 	r := run(t, o.operator, o.options)
+	r.says(t, "msg=reconciling") // so it leads
 	second := o.options
 	second.Grants.Address = programtest.FreeAddress(t)
 	run(t, o.operator, second)
