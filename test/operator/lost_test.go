@@ -39,9 +39,7 @@ func TestLostRights(t *testing.T) {
 	check(t, bindings.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
 	s.deploy(t, "v3")
 	readiness(http.StatusInternalServerError, "rights failed")
-	if !strings.Contains(r.log.String(), `msg="not allowed" right="patch destinationrules.networking.istio.io" namespace=`+s.namespace) {
-		t.Error("the log does not say which right is lost")
-	}
+	r.says(t, `msg="not allowed" right="patch destinationrules.networking.istio.io" namespace=`+s.namespace)
 	for _, object := range granted {
 		object.SetResourceVersion("")
 		object.SetManagedFields(nil)
