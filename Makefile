@@ -107,7 +107,7 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 
 .PHONY: e2e
 e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, the chart under load, and slices of soak, scenarios and bench-cluster (TESTFLAGS='-run X'); Linux
-	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 30m $(TESTFLAGS)
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 45m $(TESTFLAGS)
 
 .PHONY: e2e-envoys
 e2e-envoys: $(TESTCOUNT) ## Play the tests of gateways with the newest Envoy, and with two older ones; 20 minutes, Linux
