@@ -1,10 +1,10 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +13,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/localmesh/machine"
@@ -100,13 +101,19 @@ func TestGrantLife(t *testing.T) {
 // openOffice runs the operator in the mesh, and has the gateway follow its tokens.
 func (e *grantFront) openOffice(t *testing.T) {
 	t.Helper()
-	config, err := os.ReadFile(e.mesh.Kubeconfig)
+	inside, err := url.Parse(e.mesh.Config.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config = bytes.ReplaceAll(config, []byte("https://127.0.0.1:"), []byte("https://"+machine.NodeAddress+":"))
+	config, err := clientcmd.LoadFromFile(e.mesh.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cluster := range config.Clusters {
+		cluster.Server = "https://" + machine.NodeAddress + ":" + inside.Port()
+	}
 	path := filepath.Join(shared.dir, officeImage+".kubeconfig")
-	if err := os.WriteFile(path+".new", config, 0o600); err != nil {
+	if err := clientcmd.WriteToFile(*config, path+".new"); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(path+".new", path); err != nil {
