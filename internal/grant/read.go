@@ -28,7 +28,7 @@ type asked struct {
 // read returns what a grant asks for, and all reasons why that can't be meant. Members without
 // a namespace are for that of the grant.
 func (o *Options) read(g *v1alpha1.OverrideGrant, now time.Time) (asked, []string) {
-	out := asked{ttl: g.Spec.TTL.Duration.Truncate(time.Second)}
+	out := asked{ttl: g.Spec.TTL.Truncate(time.Second)}
 	if g.Spec.TTL.Duration == 0 {
 		out.ttl = defaultTTL
 	}

@@ -19,8 +19,8 @@ import (
 // follow carries out decisions about one grant for a while, and returns the notes with their
 // times. Each token must be accepted by those who know the published keys, from when it is
 // written until it is replaced or its grant ends.
-func follow(t testing.TB, g *v1alpha1.OverrideGrant, in *grant.Input, span, step time.Duration) []string {
-	t.Helper()
+func follow(tb testing.TB, g *v1alpha1.OverrideGrant, in *grant.Input, span, step time.Duration) []string {
+	tb.Helper()
 	var notes []string
 	var text string
 	want := &token.Expected{Issuer: in.Options.Issuer, Audience: in.Options.Audience, MaxLifetime: in.Options.Lifetime}
@@ -31,7 +31,7 @@ func follow(t testing.TB, g *v1alpha1.OverrideGrant, in *grant.Input, span, step
 		if change.Add {
 			key, err := token.NewKey("EdDSA", rand.Reader)
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			in.Ring = in.Ring.With(key, now)
 		}
@@ -41,7 +41,7 @@ func follow(t testing.TB, g *v1alpha1.OverrideGrant, in *grant.Input, span, step
 			notes = append(notes, fmt.Sprintf("%v %s", after, n))
 		}
 		if !d.Again.IsZero() && !d.Again.After(now) {
-			t.Fatalf("%v: again at %v", after, d.Again)
+			tb.Fatalf("%v: again at %v", after, d.Again)
 		}
 		next := *g
 		next.Status = d.Status
@@ -54,17 +54,17 @@ func follow(t testing.TB, g *v1alpha1.OverrideGrant, in *grant.Input, span, step
 			minted, claims, err := token.Mint(d.Key, d.Mint, &token.Limits{Lifetime: in.Options.Lifetime}, now)
 			switch {
 			case err != nil:
-				t.Fatalf("%v: %v", after, err)
+				tb.Fatalf("%v: %v", after, err)
 			case claims.Expiry != d.Expires.Unix() || claims.Expiry != next.Status.TokenExpires.Unix():
-				t.Fatalf("%v: the token expires at %d, the decision says %v", after, claims.Expiry, d.Expires)
+				tb.Fatalf("%v: the token expires at %d, the decision says %v", after, claims.Expiry, d.Expires)
 			case time.Unix(claims.Expiry, 0).After(next.Status.Ends.Time):
-				t.Fatalf("%v: the token outlives the grant", after)
+				tb.Fatalf("%v: the token outlives the grant", after)
 			}
 			text = minted
 		}
 		if d.Accepted {
 			if _, err := token.Verify(text, in.Ring.Public(), want, now); err != nil {
-				t.Fatalf("%v: %v", after, err)
+				tb.Fatalf("%v: %v", after, err)
 			}
 		}
 		g = &next

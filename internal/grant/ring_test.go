@@ -12,13 +12,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/token"
 )
 
-func newRing(t testing.TB, ages ...time.Duration) grant.Ring {
-	t.Helper()
+func newRing(tb testing.TB, ages ...time.Duration) grant.Ring {
+	tb.Helper()
 	var out grant.Ring
 	for _, age := range ages {
 		key, err := token.NewKey("EdDSA", rand.Reader)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out = out.With(key, created.Add(-age))
 	}

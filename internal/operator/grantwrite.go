@@ -117,7 +117,7 @@ func (g *grants) report(ctx context.Context, d *grant.Decision, want v1alpha1.Ov
 		object := diag.Object{Kind: v1alpha1.KindOverrideGrant, Namespace: d.Grant.Namespace, Name: d.Grant.Name}
 		err := apply.Status(ctx, g.objects, object, d.Grant.UID, &want)
 		switch {
-		case apierrors.IsNotFound(err), err != nil && ctx.Err() != nil:
+		case apierrors.IsNotFound(err), ctx.Err() != nil:
 			return nil // it is gone, and so will the Secret be that it owns
 		case err != nil:
 			return fmt.Errorf("write the status: %w", err)
@@ -161,19 +161,15 @@ func (g *grants) auditRevoked(decisions []grant.Decision, now time.Time) {
 	g.live = live
 }
 
-// noteTexts are the messages of audit lines, and the reasons of Events.
-var noteTexts = map[grant.Note]struct{ message, event, kind string }{
-	grant.NoteAccepted: {"accepted a grant", "Accepted", corev1.EventTypeNormal},
-	grant.NoteRefused:  {"refused a grant", "Refused", corev1.EventTypeWarning},
-	grant.NoteEnded:    {"a grant has ended", "Ended", corev1.EventTypeNormal},
-	grant.NoteRevoked:  {"a grant was deleted or taken back", "", ""},
-	grant.NoteMinted:   {"minted a token", "", ""},
-	grant.NoteRenewed:  {"renewed a token", "", ""},
+// noteEvents are the Events of notes: reason and type. The others have none.
+var noteEvents = map[grant.Note]struct{ reason, kind string }{
+	grant.NoteAccepted: {"Accepted", corev1.EventTypeNormal},
+	grant.NoteRefused:  {"Refused", corev1.EventTypeWarning},
+	grant.NoteEnded:    {"Ended", corev1.EventTypeNormal},
 }
 
 // audit says something about a grant: in the log, and as an Event if its owner needs to know.
 func (g *grants) audit(d *grant.Decision, n grant.Note, s *v1alpha1.OverrideGrantStatus) {
-	text := noteTexts[n]
 	o := d.Grant
 	log := g.log.With("namespace", o.Namespace, "name", o.Name, "id", grant.ID(o.UID), "requester", o.Spec.Requester.Username, "subject", s.Subject)
 	accepted := meta.FindStatusCondition(s.Conditions, v1alpha1.PolicyConditionAccepted)
@@ -181,22 +177,23 @@ func (g *grants) audit(d *grant.Decision, n grant.Note, s *v1alpha1.OverrideGran
 	switch n {
 	case grant.NoteMinted, grant.NoteRenewed:
 		expires := d.Expires.UTC().Format(time.RFC3339)
-		log.Info(text.message, "audit", string(n), "overrides", s.Overrides, "key", s.KeyID, "expires", expires, "secret", s.SecretName)
+		log.Info("made a token for a grant", "audit", string(n), "overrides", s.Overrides, "key", s.KeyID, "expires", expires, "secret", s.SecretName)
 		log.Info("signed a token", "audit", "key.used", "key", s.KeyID, "expires", expires)
 	case grant.NoteRefused:
 		note = accepted.Message
-		log.Warn(text.message, "audit", string(n), "overrides", o.Spec.Overrides, "reason", accepted.Reason, "message", accepted.Message)
+		log.Warn("refused a grant", "audit", string(n), "overrides", o.Spec.Overrides, "reason", accepted.Reason, "message", accepted.Message)
 	default:
 		attributes := []any{slog.String("audit", string(n)), slog.String("overrides", s.Overrides)}
 		if s.Ends != nil {
 			attributes = append(attributes, slog.String("ends", s.Ends.UTC().Format(time.RFC3339)))
 		}
-		log.Info(text.message, attributes...)
+		log.Info("decided about a grant", attributes...)
 	}
-	if text.event == "" {
+	event, is := noteEvents[n]
+	if !is {
 		return
 	}
 	regarding := *o
 	regarding.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.KindOverrideGrant))
-	g.recorder.Eventf(&regarding, nil, text.kind, text.event, "Decide", "%s", truncateNote(note))
+	g.recorder.Eventf(&regarding, nil, event.kind, event.reason, "Decide", "%s", truncateNote(note))
 }
