@@ -50,7 +50,7 @@ type Note string
 const (
 	// NoteAccepted and NoteRefused are for decisions that differ from the last one.
 	NoteAccepted Note = "grant.accepted"
-	NoteRefused Note = "grant.refused"
+	NoteRefused  Note = "grant.refused"
 	// NoteEnded is for a grant whose time is over, NoteRevoked for one that was deleted before.
 	NoteEnded   Note = "grant.ended"
 	NoteRevoked Note = "grant.revoked"
