@@ -107,11 +107,11 @@ test-cluster: $(TESTCOUNT) ## Run the tests of localmesh, which build and start 
 
 .PHONY: e2e
 e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, the chart under load, and slices of soak, scenarios and bench-cluster (TESTFLAGS='-run X'); Linux
-	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 30m $(TESTFLAGS)
+	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 45m $(TESTFLAGS)
 
 .PHONY: e2e-envoys
-e2e-envoys: $(TESTCOUNT) ## Play the tests of gateways with the newest Envoy, and with the oldest that is pinned; ten minutes, Linux
-	@for version in '' 1.36; do \
+e2e-envoys: $(TESTCOUNT) ## Play the tests of gateways with the newest Envoy, and with two older ones; 20 minutes, Linux
+	@for version in '' 1.38 1.36; do \
 		envoy=$$(env -u ENVOY tools/envoy/install $$version) && "$$envoy" --version && \
 		ENVOY="$$envoy" OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) ./test/e2e -- -count=1 -timeout 30m -run '^Test($(AT_GATEWAYS))$$' $(TESTFLAGS) || exit 1; \
 	done
@@ -124,7 +124,7 @@ e2e-browser: ## Walk through a preview with Chromium and Firefox, which must be 
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 OVERRIDES_PICTURES='$(CURDIR)/docs/images' go test -C test ./e2e -count=1 -run '^TestBrowser$$' -v $(TESTFLAGS)
 
 # The tests of requests through gateways.
-AT_GATEWAYS := Gateways|KubernetesGateway|Edge|EdgeGuard|EdgeToken|PullRequest|BoutiqueGateway|BookinfoGateway
+AT_GATEWAYS := Gateways|KubernetesGateway|Edge|EdgeGuard|EdgeToken|Attack|PullRequest|BoutiqueGateway|BookinfoGateway
 
 .PHONY: scenarios
 scenarios: ## Play all scenarios with the default operator, with the readiness gate, and with istiod sync (TESTFLAGS='-run X'); nine minutes, Linux
@@ -221,6 +221,11 @@ bench-gateway: build bin/sample ## Measure what 200 previews cost a gateway, on 
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/gateway ./cmd/gateway
 	@$(call measured,gateway) $(ENVOY_RUN) bin/gateway -sample bin/sample $(ARGS) | tee .cache/bench/gateway.txt
 
+.PHONY: bench-token
+bench-token: build bin/sample ## Measure what override tokens cost a gateway, on a mesh (ARGS='-tokens 100 -rounds 5'); Linux; two minutes
+	@cd test/e2e && go build -buildvcs=false -o ../../bin/token ./cmd/token
+	@$(call measured,token) $(ENVOY_RUN) bin/token -sample bin/sample $(ARGS) | tee .cache/bench/token.txt
+
 .PHONY: bench-converge
 bench-converge: ## Measure how long hundreds of sidecars take to receive changes (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/converge ./cmd/converge
@@ -297,7 +302,7 @@ demo: ## Run the sample services here, each with an Envoy (ARGS=--script, ARGS='
 .PHONY: mesh
 mesh: bin/sample bin/localmesh ## Run Kubernetes and Istio here, without containers (ARGS='FILE|DIR...': manifests to apply); Linux
 	@$(ENVOY_RUN) exec bin/localmesh up --image '*=bin/sample' \
-		--crd config/crd/overrides.mesh_overridepolicies.yaml --crd config/crd/overrides.mesh_gatewayoverridepolicies.yaml $(ARGS)
+		$(foreach crd,$(wildcard config/crd/*.yaml),--crd $(crd)) $(ARGS)
 
 # Go itself knows what to rebuild.
 .PHONY: bin/sample bin/localmesh bin/soak

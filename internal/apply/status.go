@@ -30,6 +30,7 @@ var Resources = map[string]schema.GroupVersionResource{
 	"EnvoyFilter":           {Group: istioGroup, Version: "v1alpha3", Resource: "envoyfilters"},
 	"AuthorizationPolicy":   {Group: "security.istio.io", Version: "v1", Resource: "authorizationpolicies"},
 	"GatewayOverridePolicy": {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "gatewayoverridepolicies"},
+	"OverrideGrant":         {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridegrants"},
 	"OverridePolicy":        {Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "overridepolicies"},
 	"Pod":                   {Version: "v1", Resource: "pods"},
 }

@@ -328,26 +328,32 @@ func (c *cleaner) applyStatus(ctx context.Context, t Target, verb string, status
 	return fmt.Errorf("write the status of %s: %w", t.Object, err)
 }
 
-// deleteDefinitions deletes the definitions of the kinds of policies, unless that would delete
-// a policy.
+// definitionsOf are the resources whose definitions go with the last object of each.
+var definitionsOf = []string{"overridepolicies", "gatewayoverridepolicies", "overridegrants", "overridegrantpolicies"}
+
+// deleteDefinitions deletes the definitions of Overrides, unless that would delete an object of a
+// user.
 func (c *cleaner) deleteDefinitions(ctx context.Context) error {
-	return errors.Join(c.deleteDefinition(ctx, v1alpha1.KindOverridePolicy), c.deleteDefinition(ctx, v1alpha1.KindGatewayOverridePolicy))
+	var errs []error
+	for _, resource := range definitionsOf {
+		errs = append(errs, c.deleteDefinition(ctx, v1alpha1.GroupVersion.WithResource(resource)))
+	}
+	return errors.Join(errs...)
 }
 
-func (c *cleaner) deleteDefinition(ctx context.Context, kind string) error {
-	policies := apply.Resources[kind]
-	left, err := c.list(ctx, policies, metav1.NamespaceAll)
+func (c *cleaner) deleteDefinition(ctx context.Context, resource schema.GroupVersionResource) error {
+	name := resource.Resource + "." + resource.Group
+	left, err := c.list(ctx, resource, metav1.NamespaceAll)
 	if err != nil {
 		return err
 	}
 	if len(left) > 0 {
 		var names []string
-		for _, p := range left {
-			names = append(names, p.GetNamespace()+"/"+p.GetName())
+		for _, o := range left {
+			names = append(names, strings.TrimPrefix(o.GetNamespace()+"/"+o.GetName(), "/"))
 		}
-		return fmt.Errorf("%w: the definition of %s stays, since there are policies: %s", ErrLeft, kind, strings.Join(names, ", "))
+		return fmt.Errorf("%w: CustomResourceDefinition %s stays, since there are objects of it: %s", ErrLeft, name, strings.Join(names, ", "))
 	}
-	name := policies.Resource + "." + policies.Group
 	err = c.objects.Resource(definitions).Delete(ctx, name, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil

@@ -32,11 +32,15 @@ overrides demo
 # play the whole demo and exit, with 1 if a request took a wrong path
 overrides demo --script
 
+# the same where only tokens count: a header that somebody writes by hand is ignored
+overrides demo --trust --script
+
 # follow a folder: start and stop services as their manifests are added and removed
 cp -r examples/chain shop && overrides demo --dir shop`
 
 type demoFlags struct {
 	script   bool
+	trust    bool
 	dir      string
 	port     portValue
 	duration time.Duration
@@ -54,6 +58,7 @@ func (a *app) demoCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.script, "script", false, "play the whole demo and exit")
+	flags.BoolVar(&f.trust, "trust", false, "take overrides from tokens alone, of a key that the demo makes")
 	flags.StringVar(&f.dir, "dir", "", "`folder` of manifests to run, instead of the chain, and to follow. The demo sends requests all the time, and exits with 1 if one is lost")
 	_ = cmd.MarkFlagDirname("dir")
 	flags.DurationVar(&f.duration, "duration", 0, "`time` after which a demo with --dir ends, such as 30s")
@@ -70,7 +75,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) error {
 		return err
 	}
 	options := demo.Options{
-		Envoy: envoy, Port: uint16(f.port), Out: a.Out, Err: a.Err,
+		Envoy: envoy, Port: uint16(f.port), Trust: f.trust, Out: a.Out, Err: a.Err,
 		OutTerminal: isTerminal(a.Out), ErrTerminal: isTerminal(a.Err),
 	}
 	if f.dir != "" && !f.script {
@@ -99,6 +104,9 @@ func (f *demoFlags) check() error {
 	}
 	if f.duration < 0 {
 		return usagef("--duration: %v is negative", f.duration)
+	}
+	if f.trust && f.dir != "" {
+		return usagef("--trust runs the sample chain: leave out --dir")
 	}
 	if f.dir == "" {
 		return nil

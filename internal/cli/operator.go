@@ -80,6 +80,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", f.ProbeAddress, "`address` of /healthz and /readyz; 0 for none")
 	flags.StringVar(&f.ProfileAddress, "pprof-bind-address", f.ProfileAddress, "`address` of /debug/pprof; 0 for none")
 	flags.BoolVar(&f.GatewayPolicies, "gateway-policies", false, "write the EnvoyFilters and AuthorizationPolicies that GatewayOverridePolicies ask for. Needs permissions for them, which the chart grants with gatewayPolicies.enabled")
+	f.addGrants(flags)
 	f.addGate(flags)
 	f.logFormat = format{value: "text", allowed: []string{"text", "json"}}
 	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
@@ -101,6 +102,17 @@ func (f *operatorFlags) addIstiod(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.PropagationDelayMax, "propagation-delay-max", f.PropagationDelayMax, "`time` to wait, instead of --propagation-delay, while istiod says that a proxy has not received a write")
 	flags.StringVar(&f.Istiod.ServiceAccount, "istiod-service-account", f.Istiod.ServiceAccount, "`name` of the service account in Istio's root namespace to use for requests to istiod")
 	flags.StringSliceVar(&f.Istiod.Addresses, "istiod-address", nil, "`addresses` (HOST:PORT) of istiod, if it is not behind Services labelled app=istiod in Istio's root namespace")
+}
+
+func (f *operatorFlags) addGrants(flags *pflag.FlagSet) {
+	g := &f.Grants
+	flags.BoolVar(&g.Enabled, "grants", false, "answer OverrideGrants with tokens, and serve the public keys. Needs permissions for it, which the chart grants with grants.enabled")
+	flags.StringVar(&g.Namespace, "grants-namespace", "", "`namespace` of the Secret with the keys that sign tokens (default the lease's, or the pod's)")
+	flags.StringVar(&g.Secret, "grants-secret", g.Secret, "`name` of that Secret, which the operator makes")
+	flags.StringVar(&g.Address, "grants-bind-address", g.Address, "`address` of the public keys, "+operator.KeysPath+", for proxies")
+	flags.DurationVar(&g.Lifetime, "grants-token-lifetime", g.Lifetime, "longest `time` that a token is valid; a grant that lasts longer gets several. Whole seconds")
+	flags.DurationVar(&g.Keys.RotateAfter, "grants-rotate-after", g.Keys.RotateAfter, "`age` at which a key gets a successor")
+	flags.DurationVar(&g.Keys.PublishBefore, "grants-publish-before", g.Keys.PublishBefore, "`time` for which a key is published before it signs. Longer than proxies keep keys")
 }
 
 func (f *operatorFlags) addGate(flags *pflag.FlagSet) {
@@ -138,7 +150,7 @@ func (f *operatorFlags) check() error {
 			return usagef("%s: %v is negative", name, d)
 		}
 	}
-	for _, err := range []error{f.Lease.Check(), operator.CheckRequestTimeout(f.RequestTimeout)} {
+	for _, err := range []error{f.Lease.Check(), f.Grants.Check(), operator.CheckRequestTimeout(f.RequestTimeout)} {
 		if err != nil {
 			return usagef("%w", err)
 		}

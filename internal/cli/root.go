@@ -102,6 +102,7 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.cleanupCommand()},
 		{groupAsk, a.explainCommand()},
 		{groupAsk, a.headerCommand()},
+		{groupAsk, a.grantCommand()},
 		{groupAsk, a.tokenCommand()},
 		{groupAsk, a.versionsCommand()},
 		{groupAsk, a.statusCommand()},

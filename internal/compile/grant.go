@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -8,7 +10,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // Proxies that check tokens put the ID of a valid token into a header. That of a grant counts
@@ -24,12 +25,12 @@ const maxGrantBytes = 400_000
 // live ones. A request with several tokens, of which one is of a grant, is one of these:
 // proxies join their IDs with a comma.
 func deadGrants(header string, live []string) route.Match {
-	id := token.IDHeader(header)
+	id := grammar.TokenIDHeader(header)
 	out := route.Match{Headers: route.NewMatchers(map[string]route.StringMatch{
 		header: {Op: route.Present},
-		id:     {Op: route.Regex, Value: token.AnyGrantPattern},
+		id:     {Op: route.Regex, Value: grammar.AnyGrantPattern},
 	})}
-	for _, pattern := range token.GrantPatterns(live, grammar.MaxPatternBytes) {
+	for _, pattern := range grammar.GrantPatterns(live, grammar.MaxPatternBytes) {
 		// A name has more spellings than there are patterns.
 		out, _ = out.And(route.Match{WithoutHeaders: route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: pattern}}}})
 	}
@@ -41,10 +42,10 @@ func deadGrants(header string, live []string) route.Match {
 func listIDs(grants []model.OverrideGrant, most int) (ids []string, all bool) {
 	for i := range grants {
 		id := grants[i].ID
-		if !token.IsGrantID(id) {
+		if !grammar.IsGrantID(id) {
 			continue // no token of a grant has it
 		}
-		if most -= len(id) - len(token.GrantPrefix) + 1; most < 0 {
+		if most -= len(id) - len(grammar.GrantPrefix) + 1; most < 0 {
 			return slices.Sorted(slices.Values(ids)), false
 		}
 		ids = append(ids, id)
@@ -76,7 +77,7 @@ func (b *builder) withoutGrants(from []route.Match, grants []model.OverrideGrant
 // tokenHeaders are the headers that requests lose with the token of a grant that is not live.
 func (b *builder) tokenHeaders() []string {
 	header := b.ix.options.Header
-	return []string{header, token.Header(header), token.IDHeader(header)}
+	return []string{header, grammar.TokenHeader(header), grammar.TokenIDHeader(header)}
 }
 
 // At Kubernetes Gateways, where no row can say what an ID is not, rows with overrides ask for that of
@@ -92,16 +93,61 @@ const (
 // followedIDs matches requests with the token of a live grant, or of none. It returns the IDs of
 // the grants, and whether these are all.
 func followedIDs(header string, grants []model.OverrideGrant) (out []route.Match, ids []string, all bool) {
-	ids, all = listIDs(grants, maxGrantMatches*(maxHeaderPattern-len(token.OfflinePattern)-16))
-	patterns := token.GrantPatterns(ids, maxHeaderPattern-len(token.OfflinePattern)-1)
+	ids, all = listIDs(grants, maxGrantMatches*(maxHeaderPattern-len(grammar.OfflinePattern)-16))
+	patterns := grammar.GrantPatterns(ids, maxHeaderPattern-len(grammar.OfflinePattern)-1)
 	if len(patterns) == 0 {
 		patterns = []string{""}
 	}
 	for i, pattern := range patterns {
 		if i == 0 {
-			pattern = strings.TrimSuffix(token.OfflinePattern+"|"+pattern, "|")
+			pattern = strings.TrimSuffix(grammar.OfflinePattern+"|"+pattern, "|")
 		}
-		out = append(out, route.Match{Headers: route.Matchers{{Name: token.IDHeader(header), StringMatch: route.StringMatch{Op: route.Regex, Value: pattern}}}})
+		out = append(out, route.Match{Headers: route.Matchers{{Name: grammar.TokenIDHeader(header), StringMatch: route.StringMatch{Op: route.Regex, Value: pattern}}}})
 	}
 	return out, ids, all
+}
+
+// divideByTokens takes the gateways away from an HTTPRoute that take overrides from tokens, if others
+// don't: rows ask for tokens or they don't.
+func (x *attacher) divideByTokens(r *model.HTTPRoute, to *route.Attachment) {
+	byToken := func(p route.Parent) bool { return x.ix.kubernetesGateway(&p).Tokens }
+	if len(to.Parents) == 0 || !slices.ContainsFunc(to.Parents, byToken) {
+		return
+	}
+	if all := filter(to.Parents, byToken); len(all) == len(to.Parents) {
+		x.tokens[r] = true
+		return
+	}
+	to.Parents = slices.DeleteFunc(to.Parents, func(p route.Parent) bool {
+		if byToken(p) {
+			x.refused[r] = cmp.Or(x.refused[r], fmt.Sprintf("%s %s/%s takes overrides from tokens, and other gateways of %s don't: write an HTTPRoute for each", p.Kind, p.Namespace, p.Name, r.Object()))
+		}
+		return byToken(p)
+	})
+}
+
+// askForToken lets rows of an HTTPRoute count only for requests whose token counts, where overrides come
+// from tokens.
+func (x *attacher) askForToken(of *model.HTTPRoute, rows [][]route.Route) {
+	if !x.tokens[of] {
+		return
+	}
+	if x.grants == nil {
+		x.listGrants()
+	}
+	for _, tier := range rows {
+		for i := range tier {
+			tier[i].Matches = conjunctions(tier[i].Matches, x.withToken)
+		}
+	}
+}
+
+// listGrants lists the grants whose tokens rows ask for.
+func (x *attacher) listGrants() {
+	x.grants = &route.Grants{}
+	var all bool
+	x.withToken, x.grants.IDs, all = followedIDs(x.ix.options.Header, x.ix.liveGrants())
+	if !all {
+		x.r.add(diag.New(diag.TooManyGrants, diag.Object{}, "%d grants are live, and HTTPRoutes have room for the %d oldest: Kubernetes Gateways follow no token of the others", len(x.ix.liveGrants()), len(x.grants.IDs)))
+	}
 }

@@ -114,35 +114,6 @@ func (x *attacher) attach(r *model.HTTPRoute) {
 	}
 }
 
-// listGrants lists the grants whose tokens rows ask for.
-func (x *attacher) listGrants() {
-	x.grants = &route.Grants{}
-	var all bool
-	x.withToken, x.grants.IDs, all = followedIDs(x.ix.options.Header, x.ix.liveGrants())
-	if !all {
-		x.r.add(diag.New(diag.TooManyGrants, diag.Object{}, "%d grants are live, and HTTPRoutes have room for the %d oldest: Kubernetes Gateways follow no token of the others", len(x.ix.liveGrants()), len(x.grants.IDs)))
-	}
-}
-
-// divideByTokens takes the gateways away from an HTTPRoute that take overrides from tokens, if others
-// don't: rows ask for tokens or they don't.
-func (x *attacher) divideByTokens(r *model.HTTPRoute, to *route.Attachment) {
-	byToken := func(p route.Parent) bool { return x.ix.kubernetesGateway(&p).Tokens }
-	if len(to.Parents) == 0 || !slices.ContainsFunc(to.Parents, byToken) {
-		return
-	}
-	if all := filter(to.Parents, byToken); len(all) == len(to.Parents) {
-		x.tokens[r] = true
-		return
-	}
-	to.Parents = slices.DeleteFunc(to.Parents, func(p route.Parent) bool {
-		if byToken(p) {
-			x.refused[r] = cmp.Or(x.refused[r], fmt.Sprintf("%s %s/%s takes overrides from tokens, and other gateways of %s don't: write an HTTPRoute for each", p.Kind, p.Namespace, p.Name, r.Object()))
-		}
-		return byToken(p)
-	})
-}
-
 // patternProblem says which pattern of an HTTPRoute proxies refuse; empty for none.
 func patternProblem(r *model.HTTPRoute) string {
 	for i := range r.Rules {

@@ -162,22 +162,6 @@ func (x *attacher) entriesOf(r *model.HTTPRoute) []entry {
 	return out
 }
 
-// askForToken lets rows of an HTTPRoute count only for requests whose token counts, where overrides come
-// from tokens.
-func (x *attacher) askForToken(of *model.HTTPRoute, rows [][]route.Route) {
-	if !x.tokens[of] {
-		return
-	}
-	if x.grants == nil {
-		x.listGrants()
-	}
-	for _, tier := range rows {
-		for i := range tier {
-			tier[i].Matches = conjunctions(tier[i].Matches, x.withToken)
-		}
-	}
-}
-
 // answerStatus is the status with which a rule without backends is answered. An HTTPRoute can't
 // name another one.
 const answerStatus = 500

@@ -19,6 +19,8 @@ type Options struct {
 	Port uint16
 	// TempDir is the parent of the demo's folder; empty is the system's.
 	TempDir string
+	// Trust makes the Envoys take overrides from tokens alone, of a key that the demo makes.
+	Trust bool
 	// Out gets answers, Err progress.
 	Out, Err io.Writer
 	// OutTerminal and ErrTerminal are set if these are terminals.
@@ -33,7 +35,11 @@ func Run(ctx context.Context, o Options, s *State) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(o.Out, w.hints(s))
+	hints, err := w.hints(s)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(o.Out, hints)
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(o.Err, "stopping")
@@ -50,12 +56,16 @@ func Script(ctx context.Context, o Options, s *State) (err error) {
 	if err != nil {
 		return err
 	}
+	steps := script.Talk()
+	if o.Trust {
+		tokens, err := w.trust.tokens(time.Now())
+		if err != nil {
+			return err
+		}
+		steps = script.Trust(tokens)
+	}
 	fmt.Fprintln(o.Err)
-	return script.Play(ctx, o.Out, script.Talk(), script.Options{
-		Send:    script.Over(w.Client()),
-		Command: func(r script.Request) string { return r.Curl(w.URL()) },
-		Color:   o.OutTerminal,
-	})
+	return script.Play(ctx, o.Out, steps, script.Options{Send: w.send, Command: w.command, Color: o.OutTerminal})
 }
 
 // start starts a state and prints how long that took.

@@ -103,3 +103,66 @@ func TestEnvoyThatFails(t *testing.T) {
 		t.Error("it left files behind")
 	}
 }
+
+// TestTrustScript: only a valid token leads anywhere, from outside and from within, and nothing
+// that is not one makes a request fail.
+func TestTrustScript(t *testing.T) {
+	t.Parallel()
+	o, out := options(t)
+	o.Trust = true
+	state, err := demo.Embedded(t.Context(), examples.Chain, "chain", model.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Script(t.Context(), o, state); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(out.String(), "all 9 requests took the right path\n") {
+		t.Errorf("not all were sent:\n%s", out)
+	}
+	for _, path := range []string{
+		"service-1:v1 → service-2:v1 → service-3:v2 → service-4:v1 → service-5:v2 → db-shim:v1",
+		"service-3:v1 → service-4:v1 → service-5:v1 → db-shim:v1",
+	} {
+		if !strings.Contains(out.String(), "✓ "+path+"\n") {
+			t.Errorf("not drawn: %s\n%s", path, out)
+		}
+	}
+	if !strings.Contains(out.String(), "x-override-token: eyJ…") {
+		t.Errorf("tokens are not shortened:\n%s", out)
+	}
+}
+
+// TestTrustScriptNoticesTrust: in a demo whose Envoys follow the header, the script finds that
+// bare headers are followed and tokens are not.
+func TestTrustScriptNoticesTrust(t *testing.T) {
+	t.Parallel()
+	o, out := options(t)
+	state, err := demo.Embedded(t.Context(), examples.Chain, "chain", model.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	world, err := demo.Start(t.Context(), o, state)
+	defer func() {
+		if err := world.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := script.Over(world.Client())
+	wrong := 0
+	for _, step := range script.Trust(&script.Tokens{Valid: "a", Forged: "b", Expired: "c"}) {
+		response, err := send(t.Context(), step.Request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Join(response.Answer.Path(), " ") != strings.Join(step.Path, " ") {
+			wrong++
+		}
+	}
+	if wrong != 6 {
+		t.Errorf("%d steps are wrong, want 6: both bare headers, three with a token alone or beside, one within\n%s", wrong, out)
+	}
+}

@@ -57,7 +57,11 @@ func Follow(ctx context.Context, o Options, f FollowOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(o.Out, w.hints(state))
+	hints, err := w.hints(state)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(o.Out, hints)
 	if f.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, f.Duration)

@@ -5,25 +5,34 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/demo/judge"
 )
 
 // hints returns commands to try, which can be pasted.
-func (w *World) hints(s *State) string {
+func (w *World) hints(s *State) (string, error) {
 	entry := s.Entry()
 	if entry.Host == "" {
-		return "There is no Service yet with a port for HTTP and pods.\n"
+		return "There is no Service yet with a port for HTTP and pods.\n", nil
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTry it:\n\n  curl %s\n", w.URL())
 	for _, members := range suggestions(s.others(entry)) {
 		fmt.Fprintf(&b, "  curl -H 'x-override: %s' %s\n", members, w.URL())
 	}
+	if w.trust != nil {
+		text, err := w.trust.mint(granted, time.Now())
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "\nOnly tokens count here, so these headers change nothing. With a token for %s, valid for an hour:\n\n", granted)
+		fmt.Fprintf(&b, "  curl -H '%s: %s' %s\n", w.trust.header, text, w.URL())
+	}
 	fmt.Fprintf(&b, "\nCall any Service by its name, with the client's Envoy as a proxy:\n\n")
 	fmt.Fprintf(&b, "  curl -x %s %s\n", w.URL(), s.lastURL(entry))
 	fmt.Fprintf(&b, "\n-H 'accept: application/json' shows the headers that each service received. Ctrl-C ends the demo.\n")
-	return b.String()
+	return b.String(), nil
 }
 
 // suggestions returns overrides to try: one from the middle of the chain, that and a

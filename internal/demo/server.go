@@ -51,13 +51,13 @@ type server struct {
 }
 
 // startServer starts the i-th pod of a workload.
-func startServer(ctx context.Context, w *workload.Workload, i int, out *gate, versionLabel string) (*server, error) {
-	s := &server{name: w.Pod(i), of: w, open: map[net.Conn]bool{}}
-	config, err := sample.Parse(w.Getenv(s.name, versionLabel))
+func (w *World) startServer(ctx context.Context, load *workload.Workload, i int, versionLabel string) (*server, error) {
+	s := &server{name: load.Pod(i), of: load, open: map[net.Conn]bool{}}
+	config, err := sample.Parse(load.Getenv(s.name, versionLabel))
 	if err != nil {
 		return nil, fmt.Errorf("start pod %s: %w", s.name, err)
 	}
-	forward, err := chain.NewForward(config.Forward...)
+	forward, err := w.forward(config)
 	if err != nil {
 		return nil, fmt.Errorf("start pod %s: %w", s.name, err)
 	}
@@ -65,7 +65,7 @@ func startServer(ctx context.Context, w *workload.Workload, i int, out *gate, ve
 		s.next = config.Next
 	}
 	// All calls go to the workload's own Envoy, whatever their target.
-	s.transport = &http.Transport{DialContext: out.dial, MaxIdleConnsPerHost: 100}
+	s.transport = &http.Transport{DialContext: w.gates[load.Key()].dial, MaxIdleConnsPerHost: 100}
 	handler := chain.New(chain.Options{
 		Service: config.Name, Version: config.Version, Pod: config.Pod, Next: s.next,
 		Client: &http.Client{Timeout: requestTimeout, Transport: s.transport}, Forward: forward, Delay: config.Delay,

@@ -43,6 +43,8 @@ type World struct {
 	// port is the port of the client's Envoy.
 	port  uint16
 	judge *judge.Judge
+	// trust is set if the Envoys take overrides from tokens alone.
+	trust *trust
 }
 
 // Start starts a state. Close must be called in any case.
@@ -52,6 +54,11 @@ func Start(ctx context.Context, o Options, s *State) (*World, error) {
 		failed: make(chan error, 1), judge: judge.New(),
 	}
 	var err error
+	if o.Trust {
+		if w.trust, err = newTrust(s.Snapshot.Options.Header); err != nil {
+			return w, err
+		}
+	}
 	if w.dir, err = makeFolder(o.TempDir); err != nil {
 		return w, err
 	}
@@ -135,7 +142,7 @@ func (w *World) startServers(ctx context.Context, s *State) (map[string]bool, er
 			if w.servers[key] != nil {
 				continue
 			}
-			server, err := startServer(ctx, load, n, w.gates[load.Key()], s.Snapshot.Options.VersionLabel)
+			server, err := w.startServer(ctx, load, n, s.Snapshot.Options.VersionLabel)
 			if err != nil {
 				return nil, err
 			}
@@ -208,7 +215,7 @@ func (w *World) startProxies(ctx context.Context, configs map[string]proxyConfig
 func (w *World) startProxy(ctx context.Context, c proxyConfig, folder string) (*proxy.Proxy, error) {
 	p, err := proxy.Start(ctx, proxy.Options{
 		Binary: w.options.Envoy, Dir: filepath.Join(w.dir, folder),
-		Name: c.name, Port: c.port, Config: c.config, Guard: w.guard,
+		Name: c.name, Port: c.port, Config: c.config, Parts: w.trust.envoyParts(), Guard: w.guard,
 	})
 	if err != nil {
 		return nil, err

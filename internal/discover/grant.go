@@ -19,11 +19,21 @@ func decodeGrant(doc []byte) (metav1.Object, error) {
 	return object, strictly(doc, object, kjson.DisallowDuplicateFields, kjson.DisallowUnknownFields)
 }
 
+// isLive reports whether a grant is accepted, as its status says.
+func isLive(g *v1alpha1.OverrideGrant) bool {
+	return g.DeletionTimestamp == nil && g.Status.ID != "" && meta.IsStatusConditionTrue(g.Status.Conditions, v1alpha1.PolicyConditionAccepted)
+}
+
+// SameGrant reports whether two states of a grant have the same effect on routes.
+func SameGrant(a, b *v1alpha1.OverrideGrant) bool {
+	return isLive(a) == isLive(b) && (!isLive(a) || a.Status.ID == b.Status.ID && a.Status.Overrides == b.Status.Overrides)
+}
+
 // readGrants adds the live grants. The operator decides which it accepts, and says so in the
 // status; manifests have none.
 func (r *reader) readGrants() {
 	for _, g := range r.OverrideGrants {
-		if g.DeletionTimestamp != nil || g.Status.ID == "" || !meta.IsStatusConditionTrue(g.Status.Conditions, v1alpha1.PolicyConditionAccepted) {
+		if !isLive(g) {
 			continue
 		}
 		members, err := grammar.Parse(g.Status.Overrides)

@@ -38,8 +38,8 @@ type Kind struct {
 	// ready.
 	Needed bool
 	Scope  Scope
-	// Optional is set for kinds that only the policies of gateways need: an operator without
-	// these does not read them.
+	// Optional is set for kinds that only the policies of gateways or grants need: an operator
+	// without these does not read them.
 	Optional bool
 	// Labels and Fields are selectors with which the API server leaves out objects that
 	// decide no route.
@@ -166,7 +166,7 @@ var kinds = []Kind{
 	},
 	{
 		Group: v1alpha1.GroupName, Name: v1alpha1.KindOverrideGrant, Plural: "overridegrants", Versions: v1alpha, Served: v1alpha,
-		Scope: Everywhere, decode: decodeGrant, Optional: true,
+		decode: decodeGrant, Optional: true,
 		Without: "no token of a grant is followed",
 	},
 	{

@@ -173,16 +173,26 @@ func (o *Objects) put(object Object, at int) int {
 		return place(&o.Written, x, at)
 	case *v1alpha1.OverridePolicy:
 		return place(&o.Policies, x, at)
-	case *v1alpha1.GatewayOverridePolicy:
-		return place(&o.GatewayPolicies, x, at)
-	case *v1alpha1.OverrideGrant:
-		return place(&o.OverrideGrants, x, at)
-	case *istiosecv1.RequestAuthentication:
-		return place(&o.TokenChecks, x, at)
-	case *istiosecv1.AuthorizationPolicy:
-		return place(&o.Authorizers, x, at)
+	}
+	if at, is := o.putEntry(object, at); is {
+		return at
 	}
 	return o.putAttached(object, at)
+}
+
+// putEntry is put for what decides about overrides that come from outside.
+func (o *Objects) putEntry(object Object, at int) (int, bool) {
+	switch x := object.(type) {
+	case *v1alpha1.GatewayOverridePolicy:
+		return place(&o.GatewayPolicies, x, at), true
+	case *v1alpha1.OverrideGrant:
+		return place(&o.OverrideGrants, x, at), true
+	case *istiosecv1.RequestAuthentication:
+		return place(&o.TokenChecks, x, at), true
+	case *istiosecv1.AuthorizationPolicy:
+		return place(&o.Authorizers, x, at), true
+	}
+	return at, false
 }
 
 // putAttached is put for the kinds of the Gateway API, and Ingresses.

@@ -90,7 +90,7 @@ func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
 // readTokens makes the override header of the tokens of a request: of those of users only if no
 // other one is valid.
 func (f *Filter) readTokens(in *Incoming) []Change {
-	tokens, header := f.Request.Tokens, token.Header(f.carrier)
+	tokens, header := f.Request.Tokens, grammar.TokenHeader(f.carrier)
 	changes := f.readFrom(in, header, in.Header[header], tokens.accept)
 	if tokens.Users == nil || in.Header[f.carrier] != nil {
 		return changes
@@ -115,8 +115,8 @@ func (f *Filter) readFrom(in *Incoming, of string, texts []string, accept func(s
 		} else {
 			c.Made = claims.Override
 			in.Header[f.carrier] = append(in.Header[f.carrier], c.Made)
-			id := token.IDHeader(f.carrier)
-			if in.Header[id] = append(in.Header[id], claims.ID); strings.HasPrefix(claims.ID, token.GrantPrefix) {
+			id := grammar.TokenIDHeader(f.carrier)
+			if in.Header[id] = append(in.Header[id], claims.ID); strings.HasPrefix(claims.ID, grammar.GrantPrefix) {
 				c.Grant = claims.ID
 			}
 		}

@@ -35,6 +35,7 @@
 //	carried.go     what it does to a given request
 //	link.go        … and its routes that set the cookie
 //	token.go       … or of tokens: the filter that checks them
+//	parts.go       … for an Envoy that no istiod configures
 //	location.go    … and its filter that leads redirects back to the preview host
 //	guard.go       AuthorizationPolicies that guard requests with an override
 //	server.go      servers of a Gateway for preview hosts

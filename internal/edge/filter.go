@@ -89,7 +89,7 @@ func (r *Request) Patches(carrier string, context istioapi.EnvoyFilter_PatchCont
 
 // mutate returns what changes the headers of requests before they are routed.
 func (r *Request) mutate(carrier string, context istioapi.EnvoyFilter_PatchContext) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
-	value, err := r.early(carrier)
+	value, err := r.patch(carrier)
 	if err != nil {
 		return nil, fmt.Errorf("encode the filter: %w", err)
 	}
@@ -116,20 +116,14 @@ func atConnections(context istioapi.EnvoyFilter_PatchContext, name string) *isti
 	}
 }
 
-// early returns what is merged into the filter of a listener. A merge appends to the
+// patch returns what is merged into the filter of a listener. A merge appends to the
 // mutations that others have made.
-func (r *Request) early(carrier string) (*structpb.Struct, error) {
-	var list []*mutationv3.HeaderMutation
-	for _, change := range r.mutations(carrier) {
-		list = append(list, change.encode())
-	}
-	early, err := anypb.New(&earlyv3.HeaderMutation{Mutations: list})
+func (r *Request) patch(carrier string) (*structpb.Struct, error) {
+	early, err := r.early(carrier)
 	if err != nil {
 		return nil, err
 	}
-	manager, err := anypb.New(&hcmv3.HttpConnectionManager{
-		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{Name: earlyMutation, TypedConfig: early}},
-	})
+	manager, err := anypb.New(&hcmv3.HttpConnectionManager{EarlyHeaderMutationExtensions: early})
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +132,16 @@ func (r *Request) early(carrier string) (*structpb.Struct, error) {
 		return nil, err
 	}
 	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
+}
+
+// early returns what changes the headers of requests before they are routed.
+func (r *Request) early(carrier string) ([]*corev3.TypedExtensionConfig, error) {
+	var list []*mutationv3.HeaderMutation
+	for _, change := range r.mutations(carrier) {
+		list = append(list, change.encode())
+	}
+	config, err := anypb.New(&earlyv3.HeaderMutation{Mutations: list})
+	return []*corev3.TypedExtensionConfig{{Name: earlyMutation, TypedConfig: config}}, err
 }
 
 // HTTPFilter returns a filter of requests, in front of all others, or of the filter of a name.

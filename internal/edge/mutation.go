@@ -2,7 +2,6 @@ package edge
 
 import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // mutation is a change that the filter makes to one header of a request.
@@ -38,7 +37,7 @@ func (r *Request) mutations(carrier string) []mutation {
 	}
 	if r.Tokens != nil && r.Tokens.Member != "" {
 		// The next change removes all of baggage if some member is an override.
-		out = append(out, mutation{token.Header(carrier), addMissing, []extraction{ofTokenMember(r.Tokens.Member)}})
+		out = append(out, mutation{grammar.TokenHeader(carrier), addMissing, []extraction{ofTokenMember(r.Tokens.Member)}})
 	}
 	if r.Policy != Trust || r.isGuarded() {
 		// A guard does not see overrides in baggage.
@@ -68,5 +67,5 @@ func (r *Request) mutations(carrier string) []mutation {
 		return nil // no filter is needed
 	}
 	// Proxies make it of tokens, whoever may ask for versions here.
-	return append([]mutation{{header: token.IDHeader(carrier), action: remove}}, out...)
+	return append([]mutation{{header: grammar.TokenIDHeader(carrier), action: remove}}, out...)
 }

@@ -25,8 +25,9 @@ import (
 // Tokens says which override tokens a gateway accepts, and where it finds them.
 //
 // A filter of its own makes the override header of the claim "override" of each valid token, and
-// another one of its ID, by which routes know whether its grant is live. It lets requests without a valid token pass, so an expired cookie never fails an ordinary
-// request. It stands in front of all other filters, so that guards see the header.
+// another one of its ID, by which routes know whether its grant is live. It lets requests without a
+// valid token pass, so an expired cookie never fails an ordinary request. It stands in front of all
+// other filters, so that guards see the header.
 type Tokens struct {
 	token.Expected
 
@@ -72,15 +73,15 @@ func linkPathHeader(carrier string) string { return carrier + "-link-path" }
 func (k *Tokens) mutations(carrier string) []mutation {
 	var out []mutation
 	if k.Cookie != "" {
-		out = append(out, mutation{token.Header(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
+		out = append(out, mutation{grammar.TokenHeader(carrier), addMissing, []extraction{ofTokenCookie(k.Cookie)}})
 	}
 	if k.Link {
 		out = append(
 			out,
 			mutation{header: linkHeader(carrier), action: remove},
 			mutation{header: linkPathHeader(carrier), action: remove},
-			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(token.Header(carrier)), ofEmptyLink(token.Header(carrier))}},
-			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(token.Header(carrier))}},
+			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(grammar.TokenHeader(carrier)), ofEmptyLink(grammar.TokenHeader(carrier))}},
+			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(grammar.TokenHeader(carrier))}},
 		)
 	}
 	return out
@@ -123,7 +124,7 @@ func pathOfLink(parameter string) extraction {
 // linkRoutes are the routes that answer links. They take the parameter out of the path.
 func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
-		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: token.Header(carrier)}},
+		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: grammar.TokenHeader(carrier)}},
 	}})
 	if err != nil {
 		return nil, err
@@ -193,7 +194,7 @@ func (k *Tokens) check(carrier string) (*jwtv3.JwtAuthentication, error) {
 		anyOf = append(anyOf, &jwtv3.JwtRequirement{RequiresType: &jwtv3.JwtRequirement_ProviderName{ProviderName: name}})
 		return nil
 	}
-	if err := add("overrides", k, &jwtv3.JwtHeader{Name: token.Header(carrier)}); err != nil {
+	if err := add("overrides", k, &jwtv3.JwtHeader{Name: grammar.TokenHeader(carrier)}); err != nil {
 		return nil, err
 	}
 	if k.Users != nil {
@@ -202,8 +203,13 @@ func (k *Tokens) check(carrier string) (*jwtv3.JwtAuthentication, error) {
 		}
 	}
 	anyOf = append(anyOf, &jwtv3.JwtRequirement{RequiresType: &jwtv3.JwtRequirement_AllowMissingOrFailed{AllowMissingOrFailed: &emptypb.Empty{}}})
+	match := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	if k.Users == nil {
+		// Other requests pass without any check.
+		match.Headers = []*routev3.HeaderMatcher{{Name: grammar.TokenHeader(carrier), HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}}}
+	}
 	out.Rules = []*jwtv3.RequirementRule{{
-		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		Match: match,
 		RequirementType: &jwtv3.RequirementRule_Requires{Requires: &jwtv3.JwtRequirement{
 			RequiresType: &jwtv3.JwtRequirement_RequiresAny{RequiresAny: &jwtv3.JwtRequirementOrList{Requirements: anyOf}},
 		}},
@@ -217,7 +223,7 @@ func (k *Tokens) provider(carrier string) (*jwtv3.JwtProvider, error) {
 		Issuer: k.Issuer, Audiences: []string{k.Audience}, RequireExpiration: true, MaxLifetime: durationpb.New(k.MaxLifetime), Forward: true,
 		ClaimToHeaders: []*jwtv3.JwtClaimToHeader{
 			{HeaderName: carrier, ClaimName: "override"},
-			{HeaderName: token.IDHeader(carrier), ClaimName: "jti"},
+			{HeaderName: grammar.TokenIDHeader(carrier), ClaimName: "jti"},
 		},
 		ClearRouteCache: true, JwtCacheConfig: &jwtv3.JwtCacheConfig{JwtCacheSize: cachedTokens},
 	}

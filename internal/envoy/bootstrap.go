@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"slices"
+
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -27,6 +29,10 @@ type Place struct {
 	// loopback address.
 	Socket string
 	Port   uint32
+	// Early changes the headers of requests before they are routed, and Filters are in front
+	// of the router.
+	Early   []*corev3.TypedExtensionConfig
+	Filters []*hcmv3.HttpFilter
 }
 
 // The statistics that an Envoy keeps. All others would need memory in each Envoy without
@@ -35,7 +41,7 @@ var keptStats = []string{"update_rejected", "version_text", "downstream_rq_total
 
 // Bootstrap returns the file that an Envoy starts with.
 func Bootstrap(p Place) ([]byte, error) {
-	manager, err := connectionManager(p.Routes)
+	manager, err := connectionManager(&p)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +78,7 @@ func watch(path string) *corev3.ConfigSource {
 }
 
 // connectionManager returns istiod's connection manager for the calls of a workload.
-func connectionManager(routes string) (*anypb.Any, error) {
+func connectionManager(p *Place) (*anypb.Any, error) {
 	router, err := wrap(&routerv3.Router{})
 	if err != nil {
 		return nil, err
@@ -80,14 +86,15 @@ func connectionManager(routes string) (*anypb.Any, error) {
 	return wrap(&hcmv3.HttpConnectionManager{
 		StatPrefix: RouteName,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
-			RouteConfigName: RouteName, ConfigSource: watch(routes),
+			RouteConfigName: RouteName, ConfigSource: watch(p.Routes),
 		}},
-		NormalizePath:     wrapperspb.Bool(true),
-		StreamIdleTimeout: &durationpb.Duration{},
-		HttpFilters: []*hcmv3.HttpFilter{{
+		NormalizePath:                 wrapperspb.Bool(true),
+		StreamIdleTimeout:             &durationpb.Duration{},
+		EarlyHeaderMutationExtensions: p.Early,
+		HttpFilters: append(slices.Clone(p.Filters), &hcmv3.HttpFilter{
 			Name:       "envoy.filters.http.router",
 			ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: router},
-		}},
+		}),
 	})
 }
 

@@ -99,7 +99,7 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string, live [
 		a.say("keeps what the request brings: %s", lines(carrier, kept))
 	}
 	a.sayKeys(e.Filter.Request.Tokens)
-	a.sayGrants(live)
+	a.sayGrants(live, e.Policy)
 	a.sayCookie(e.Filter, in, carrier)
 	a.guard(e.Filter, in.Method)
 	a.followLink(e.Filter, in, carrier)
@@ -121,13 +121,18 @@ func (a *Arrival) sayChanges() {
 	}
 }
 
-// sayGrants says which tokens are of a grant that is not live.
-func (a *Arrival) sayGrants(live []model.OverrideGrant) {
+// sayGrants says which tokens are of a grant that is not live. An HTTPRoute can't remove what these
+// tokens ask for.
+func (a *Arrival) sayGrants(live []model.OverrideGrant, of *model.GatewayPolicy) {
+	rest := ", and remove the override and the token"
+	if of.ForGatewayAPI() {
+		rest = ", and the next service gets the override"
+	}
 	for _, c := range a.Changes {
 		switch at := slices.IndexFunc(live, func(g model.OverrideGrant) bool { return g.ID == c.Grant }); {
 		case c.Grant == "":
 		case at < 0:
-			a.say("its grant %s is not live: routes with overrides take the request as an ordinary one, and remove the override and the token", c.Grant)
+			a.say("its grant %s is not live: routes that follow overrides take the request as an ordinary one%s", c.Grant, rest)
 		default:
 			a.say("the token is of OverrideGrant %s/%s, which is live", live[at].Namespace, live[at].Name)
 		}

@@ -78,24 +78,6 @@ func (c *common) read(m *Map) {
 	c.replace(before, shareOf(c.base))
 }
 
-// readGrants reads the OverrideGrants alone. It reports whether others are live now.
-func (c *common) readGrants(m *Map) bool {
-	objects := &discover.Objects{Cluster: true, Part: true}
-	for n := range m.index.common {
-		if n.grant && n.object.Read != nil {
-			objects.Put(n.object.Read)
-		}
-	}
-	read, _ := objects.Snapshot(m.options.Model)
-	if slices.EqualFunc(read.OverrideGrants, c.base.OverrideGrants, model.OverrideGrant.Equal) {
-		return false
-	}
-	base := *c.base
-	base.OverrideGrants = read.OverrideGrants
-	c.base = &base
-	return true
-}
-
 // share is the part that an island has in what all islands see.
 type share struct {
 	callers    []model.Caller
@@ -268,4 +250,10 @@ func merged[T any](own, base []T, compare func(a, b T) int) []T {
 	out := slices.Concat(own, base)
 	slices.SortFunc(out, compare)
 	return out
+}
+
+// asksCallers reports whether any setting of a snapshot asks for rows for callers.
+func asksCallers(s *model.Snapshot) bool {
+	return slices.ContainsFunc(s.Services, func(s model.Service) bool { return len(s.Settings.Conditions) > 0 }) ||
+		slices.ContainsFunc(s.Policies, func(p model.Policy) bool { return len(p.Settings.Conditions) > 0 })
 }

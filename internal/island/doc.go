@@ -16,6 +16,7 @@
 //	index.go     the objects, and what each is tied to
 //	regroup.go   the islands that they fall into
 //	common.go    what is common to all islands
+//	grant.go     the OverrideGrants, which count for islands with rows for them
 //	advice.go    what a Service may mean that selects nothing
 //	map.go       islands, compiled
 //	carry.go     what is remembered of islands, as their objects come into others

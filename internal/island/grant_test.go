@@ -1,6 +1,7 @@
 package island_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -28,9 +29,7 @@ func TestGrants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(model.DefaultOptions())
 		objects := cluster(t, withTokens)
-		for name, object := range cluster(t, without) {
-			objects[name] = object
-		}
+		maps.Copy(objects, cluster(t, without))
 		for _, name := range order(t, objects) {
 			w.put(name, objects[name])
 		}

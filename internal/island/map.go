@@ -296,21 +296,6 @@ func set[K comparable](to map[K]struct{}, key K, in bool) {
 	}
 }
 
-// asksCallers reports whether any setting of a snapshot asks for rows for callers.
-func asksCallers(s *model.Snapshot) bool {
-	return slices.ContainsFunc(s.Services, func(s model.Service) bool { return len(s.Settings.Conditions) > 0 }) ||
-		slices.ContainsFunc(s.Policies, func(p model.Policy) bool { return len(p.Settings.Conditions) > 0 })
-}
-
-// regrant has islands compiled whose rows list the live grants, if these are others now.
-func (u *updating) regrant() {
-	if u.common.readGrants(u.Map) {
-		for i := range u.granted {
-			u.due[i] = struct{}{}
-		}
-	}
-}
-
 // widen has islands compiled that see another cluster beyond themselves now.
 func (u *updating) widen() {
 	all, callers := u.common.settle()

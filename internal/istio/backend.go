@@ -9,9 +9,9 @@ import (
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // TableObject returns the name of the VirtualService of a table, or of its HTTPRoute.
@@ -76,9 +76,9 @@ func (Backend) WithoutRows(of Object, keep func(row string) bool, exportTo []str
 	return changed.JSON, err
 }
 
-// WithoutGrants is [token.WithoutGrants].
+// WithoutGrants is [grammar.WithoutGrants].
 func (Backend) WithoutGrants(object []byte, live []string) []byte {
-	return token.WithoutGrants(object, live)
+	return grammar.WithoutGrants(object, live)
 }
 
 // WithoutSubsets returns a DestinationRule of Overrides without the subsets that are not

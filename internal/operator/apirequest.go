@@ -123,7 +123,7 @@ var knownResources = func() map[string]bool {
 		"leases": true, "events": true, "secrets": true, "customresourcedefinitions": true,
 		"serviceaccounts": true, "selfsubjectaccessreviews": true, "validatingwebhookconfigurations": true,
 	}
-	for _, k := range slices.Concat(kinds, entryKinds) {
+	for _, k := range slices.Concat(kinds, entryKinds, grantKinds) {
 		out[k.Plural] = true
 	}
 	return out

@@ -36,6 +36,12 @@
 //	entry.go            what policies of gateways ask for: decides, writes
 //	entryinput.go       … from what the store has
 //	entrystatus.go      … and the status of these policies
+//	grants.go           OverrideGrants: answers them after each change
+//	grantinput.go       … by what the store has
+//	grantwrite.go       … with a Secret, a status and audit lines
+//	grantkeys.go        … and keys that sign
+//	keyserver.go        serves the public keys
+//	grantmetric.go      metrics of grants
 //	event.go            Events on Services
 //	eventwriter.go      writing Events, at a limited rate
 //	metric.go           Prometheus metrics
@@ -45,8 +51,9 @@
 //	logfilter.go        errors of libraries that are logged at a lower level
 //
 // Input: a cluster and [Options]. Output: the DestinationRules and VirtualServices of
-// Overrides, the status of OverridePolicies and of readiness gates, and Events. The operator
-// writes nothing else. Only the leader writes.
+// Overrides, the status of OverridePolicies, of grants and of readiness gates, Secrets with
+// tokens and with the keys that sign them, and Events. The operator writes nothing else. Only
+// the leader writes.
 //
 // A change belongs to an island: a set of Services whose routes can affect each other (see
 // package island). The loop compiles, plans and writes only for the islands that have

@@ -49,14 +49,14 @@ type GateOptions struct {
 // namespaceFile contains the namespace of the pod.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// namespace returns the namespace of the Service and the Secret.
-func (o *GateOptions) namespace(lease string) (string, error) {
-	if o.Namespace != "" || lease != "" {
-		return cmp.Or(o.Namespace, lease), nil
+// ownNamespace returns the given namespace, or else that of the lease, or else of the pod.
+func ownNamespace(given, lease string) (string, error) {
+	if given != "" || lease != "" {
+		return cmp.Or(given, lease), nil
 	}
 	text, err := os.ReadFile(namespaceFile)
 	if err != nil {
-		return "", fmt.Errorf("find the namespace of the webhook, which no flag names: %w", err)
+		return "", fmt.Errorf("no flag names it: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
@@ -65,8 +65,8 @@ func (o *GateOptions) namespace(lease string) (string, error) {
 func addGates(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts) error {
 	options := r.options.Gate
 	var err error
-	if options.Namespace, err = options.namespace(r.options.LeaseNamespace); err != nil {
-		return err
+	if options.Namespace, err = ownNamespace(options.Namespace, r.options.LeaseNamespace); err != nil {
+		return fmt.Errorf("find the namespace of the webhook: %w", err)
 	}
 	r.gates = &gateOpener{
 		objects: p.policy.objects, recorder: p.recorder, metrics: p.gates, log: p.log, background: r.background,

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -103,9 +104,14 @@ var kinds = func() []kind {
 // kinds returns the watched kinds, with the mesh configurations of all named revisions of
 // Istio.
 func (o *Options) kinds() []kind {
-	out := slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return k.Optional && !o.GatewayPolicies })
+	out := slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool {
+		return k.Optional && !o.GatewayPolicies && (k.Name != v1alpha1.KindOverrideGrant || !o.Grants.Enabled)
+	})
 	if o.GatewayPolicies {
 		out = append(out, entryKinds...)
+	}
+	if o.Grants.Enabled {
+		out = append(out, grantKinds...)
 	}
 	for _, k := range kinds {
 		if k.Name != "ConfigMap" {
@@ -208,9 +214,9 @@ var entryKinds = []kind{
 }
 
 // isEntryOnly reports whether objects of a kind decide no route, only what policies of
-// gateways mean.
+// gateways mean, or which grants are accepted.
 func isEntryOnly(name string) bool {
-	return name == "RequestAuthentication" || slices.Contains(edge.Kinds, name)
+	return name == "RequestAuthentication" || name == v1alpha1.KindOverrideGrantPolicy || slices.Contains(edge.Kinds, name)
 }
 
 // readItem reads an object in the same way as a manifest.
@@ -219,6 +225,11 @@ func readItem(u *unstructured.Unstructured) (*item, error) {
 	if apply.IsWritten(u.GroupVersionKind().GroupKind()) && apply.IsOurs(u) {
 		seen, err := apply.Read(u)
 		out.seen = seen
+		return out, err
+	}
+	if u.GroupVersionKind().GroupKind() == grantKinds[0].groupKind() {
+		policy, err := readGrantPolicy(u)
+		out.Object = policy
 		return out, err
 	}
 	text, err := u.MarshalJSON()

@@ -41,18 +41,21 @@ func rules(t *testing.T, file string) []rbacv1.PolicyRule {
 // made from it: each kind may be listed and watched, and the other permissions are known.
 func TestKindsInRoles(t *testing.T) {
 	t.Parallel()
-	others := []string{"customresourcedefinitions", "gatewayoverridepolicies"} // the latter by users
+	// The definitions of kinds, the Secret with the keys, and what users may view.
+	others := []string{"customresourcedefinitions", "secrets", "gatewayoverridepolicies", "overridegrants"}
 	for _, test := range []struct {
 		file string
-		// unscoped is set if kinds without a namespace may be read, and policies if those of
-		// gateways are.
-		unscoped, policies bool
-	}{{"overrides.yaml", true, false}, {"namespaced.yaml", false, false}, {"gateway-policies.yaml", true, true}} {
+		// unscoped is set if kinds without a namespace may be read, and policies and grants if
+		// those of gateways and those are.
+		unscoped, policies, grants bool
+	}{
+		{"overrides.yaml", true, false, false}, {"namespaced.yaml", false, false, false}, {"gateway-policies.yaml", true, true, false}, {"grants.yaml", true, false, true},
+	} {
 		granted := rules(t, test.file)
-		if test.policies {
+		if test.policies || test.grants {
 			granted = append(granted, rules(t, "overrides.yaml")...) // which it is applied after
 		}
-		kinds := (&Options{GatewayPolicies: test.policies}).kinds()
+		kinds := (&Options{GatewayPolicies: test.policies, Grants: GrantOptions{Enabled: test.grants}}).kinds()
 		for i := range kinds {
 			k := &kinds[i]
 			want := k.Scope != discover.Unscoped || test.unscoped

@@ -23,6 +23,13 @@ func (r *reconciler) lead(ctx context.Context) {
 			}
 		})
 	}
+	if r.grants != nil {
+		asking.Go(func() {
+			if r.waitSynced(ctx) {
+				r.grants.run(ctx)
+			}
+		})
+	}
 	r.run(ctx)
 	asking.Wait()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/grant"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/proxysync/istiod"
@@ -42,6 +43,8 @@ type Options struct {
 	DryRun bool
 	// GatewayPolicies makes the operator write what GatewayOverridePolicies ask for.
 	GatewayPolicies bool
+	// Grants are the options of OverrideGrants.
+	Grants GrantOptions
 	// Gate are the options of the readiness gate, which makes pods wait until ordinary
 	// traffic is pinned.
 	Gate GateOptions
@@ -68,6 +71,7 @@ func DefaultOptions() Options {
 	return Options{
 		Model: model.DefaultOptions(), Plan: plan.DefaultOptions(), PropagationDelayMax: 5 * time.Second, Debounce: 10 * time.Millisecond,
 		AskIstiod: true, Istiod: istiod.Options{ServiceAccount: istiod.DefaultServiceAccount},
+		Grants: GrantOptions{Address: ":8082", Secret: "overrides-signing-keys", Options: grant.DefaultOptions()},
 		Gate: GateOptions{
 			Address: ":9443", Service: "overrides-webhook", Secret: "overrides-webhook", Configuration: "overrides-readiness-gate",
 		},

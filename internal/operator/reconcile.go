@@ -36,8 +36,9 @@ type reconciler struct {
 	// gates is nil without readiness gates, proxySync if istiod is not asked.
 	gates     *gateOpener
 	proxySync *proxySync
-	// entries is nil if policies of gateways are not read.
+	// entries is nil if policies of gateways are not read, grants if grants are not answered.
 	entries *entries
+	grants  *grants
 
 	// missingNamespaces are the managed namespaces that are named and don't exist.
 	missingNamespaces []string
@@ -64,6 +65,8 @@ type parts struct {
 	metrics    *metrics
 	// gates is nil without readiness gates.
 	gates *gateMetrics
+	// grants is nil if grants are not answered.
+	grants *grantMetrics
 	// proxySync is nil if istiod is not asked.
 	proxySync   *proxySyncMetrics
 	health      *watchHealth

@@ -86,6 +86,10 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 		p.gates = newGateMetrics()
 		defer register(ctrlmetrics.Registry, p.gates.all())()
 	}
+	if options.Grants.Enabled {
+		p.grants = newGrantMetrics()
+		defer register(ctrlmetrics.Registry, p.grants.all())()
+	}
 	if options.asksIstiod(log) {
 		p.proxySync = newProxySyncMetrics()
 		defer p.proxySync.register(ctrlmetrics.Registry)()
@@ -205,10 +209,8 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 	p.permissions.onAllowed = r.writer.retryNow
 	r.synced, r.hasMesh = w.synced, w.hasMesh
 	r.watchesUp = func() bool { return p.health.allUp(time.Now()) }
-	if options.Gate.Enabled {
-		if err := addGates(manager, config, r, p); err != nil {
-			return err
-		}
+	if err := addOptional(manager, config, r, p); err != nil {
+		return err
 	}
 	r.entries = newEntries(options, s, &p, objects)
 	if p.proxySync != nil {
@@ -221,6 +223,19 @@ func assemble(manager ctrl.Manager, config *rest.Config, options *Options, p par
 		return err
 	}
 	return errors.Join(manager.Add(w), manager.Add(leads), manager.Add(events), manager.Add(p.permissions), addChecks(manager, w, r, p.permissions))
+}
+
+// addOptional adds what the options ask for besides.
+func addOptional(manager ctrl.Manager, config *rest.Config, r *reconciler, p parts) error {
+	if r.options.Gate.Enabled {
+		if err := addGates(manager, config, r, p); err != nil {
+			return err
+		}
+	}
+	if !r.options.Grants.Enabled {
+		return nil
+	}
+	return addGrants(manager, config, r, p)
 }
 
 // addChecks adds the health and readiness checks.

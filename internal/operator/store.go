@@ -24,6 +24,8 @@ type store struct {
 	changed chan struct{}
 	// entriesChanged gets a value when something changes that policies of gateways depend on.
 	entriesChanged chan struct{}
+	// grantsChanged gets a value when something changes that grants depend on.
+	grantsChanged chan struct{}
 
 	mu    sync.Mutex
 	items map[diag.Object]*item
@@ -48,7 +50,8 @@ type store struct {
 
 func newStore(options *Options) *store {
 	return &store{
-		options: options, changed: make(chan struct{}, 1), entriesChanged: make(chan struct{}, 1), items: map[diag.Object]*item{}, pending: map[diag.Object]bool{}, replaced: map[diag.Object]bool{},
+		options: options, changed: make(chan struct{}, 1), entriesChanged: make(chan struct{}, 1), grantsChanged: make(chan struct{}, 1),
+		items: map[diag.Object]*item{}, pending: map[diag.Object]bool{}, replaced: map[diag.Object]bool{},
 		deleted: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, namespaces: newNamespaces(options),
 	}
 }
@@ -65,6 +68,7 @@ func (s *store) put(name diag.Object, next *item) {
 	// Also replace an equivalent state: the informer holds next, so old can be freed.
 	s.set(name, next)
 	s.notifyEntries(name, next)
+	s.notifyGrants(name)
 	if isEntryOnly(name.Kind) {
 		return
 	}
@@ -133,6 +137,7 @@ func (s *store) remove(name diag.Object, last *item) {
 	}
 	s.notifyEntries(name, old)
 	s.set(name, nil)
+	s.notifyGrants(name)
 	if isEntryOnly(name.Kind) {
 		return
 	}
@@ -182,6 +187,7 @@ func (s *store) forgetKind(kind string) {
 			s.notifyEntries(name, s.items[name])
 			s.set(name, nil)
 			s.pend(name)
+			s.notifyGrants(name)
 		}
 	}
 	s.wakeLocked()
@@ -253,6 +259,10 @@ func equivalent(a, b *item) bool {
 	if p, is := a.Object.(*v1alpha1.GatewayOverridePolicy); is {
 		q, same := b.Object.(*v1alpha1.GatewayOverridePolicy)
 		return same && p.UID == q.UID && reflect.DeepEqual(p.Spec, q.Spec) // its status affects no route
+	}
+	if g, is := a.Object.(*v1alpha1.OverrideGrant); is {
+		h, same := b.Object.(*v1alpha1.OverrideGrant)
+		return same && g.UID == h.UID && discover.SameGrant(g, h)
 	}
 	if !a.byVersion && !b.byVersion {
 		return a.gated == b.gated && reflect.DeepEqual(a.Object, b.Object)

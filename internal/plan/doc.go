@@ -48,6 +48,7 @@
 //	subset in use
 //	more namespaces may  the table, for those       the table, for all of them     PropagationDelay
 //	see a table          that see it already
+//	grant ends           its ID goes, at once       (the rest as above)            none
 //	Service is skipped   the whole table goes,      subsets                        DrainDelay
 //	                     at once
 //

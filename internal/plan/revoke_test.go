@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/compile"
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
 
 // TestRevoked: a grant that is no longer live loses its place in a stored object at once, also if
@@ -61,11 +61,11 @@ func TestRevoked(t *testing.T) {
 
 // granted is the table of a gateway with rows for grants.
 func granted(subset string, live []string) route.Table {
-	id := token.IDHeader("x-override")
+	id := grammar.TokenIDHeader("x-override")
 	to := []route.Destination{{Host: "web.shop.svc.cluster.local", Subset: subset}}
 	dead := route.Match{
-		Headers:        route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: token.AnyGrantPattern}}},
-		WithoutHeaders: route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: strings.Join(token.GrantPatterns(live, 1024), "")}}},
+		Headers:        route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: grammar.AnyGrantPattern}}},
+		WithoutHeaders: route.Matchers{{Name: id, StringMatch: route.StringMatch{Op: route.Regex, Value: strings.Join(grammar.GrantPatterns(live, 1024), "")}}},
 	}
 	if len(live) == 0 {
 		dead.WithoutHeaders = nil

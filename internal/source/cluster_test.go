@@ -256,9 +256,9 @@ func TestClusterRequests(t *testing.T) {
 	if _, _, err := source.Cluster(t.Context(), server.start(t), source.ClusterOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// 29 kinds, of which those of Istio and of the Gateway API were tried in an older
+	// 30 kinds, of which those of Istio and of the Gateway API were tried in an older
 	// version too, TLSRoutes in two, ListenerSets in none.
-	if got, want := len(server.requests), 43; got != want {
+	if got, want := len(server.requests), 44; got != want {
 		t.Errorf("%d requests, want %d: %s", got, want, strings.Join(server.requests, "\n"))
 	}
 	for _, r := range server.requests {

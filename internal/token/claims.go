@@ -36,11 +36,6 @@ const (
 	DefaultHeader = "x-override-token"
 )
 
-// Header is the header that carries a token, and IDHeader the one that a proxy makes of the ID of a valid
-// token. carrier is the name of the override header.
-func Header(carrier string) string   { return carrier + "-token" }
-func IDHeader(carrier string) string { return carrier + "-id" }
-
 // Lifetime returns for how long the token is valid.
 func (c *Claims) Lifetime() time.Duration { return time.Duration(c.Expiry-c.NotBefore) * time.Second }
 

@@ -5,8 +5,8 @@
 //	key.go     keys that sign, and the sets of public keys that proxies get
 //	claims.go  what a token says
 //	mint.go    tokens, within limits
-//	grant.go   the IDs of tokens of grants, and patterns of them
 //	verify.go  what a proxy accepts, and why it does not accept the rest
+//	link.go    links that carry a token
 //
 // In: keys, claims and a time. Out: tokens, or a reason. The claim override has exactly the
 // grammar of the header, so what a proxy copies out of a token needs no other rule. The package

@@ -1,6 +1,8 @@
 package token
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,7 +24,7 @@ const DefaultMaxLifetime = 24 * time.Hour
 // Request says what a token should say.
 type Request struct {
 	Issuer, Audience, Subject, ID string
-	// Grant is set if it is the token of a grant: then the ID begins with [GrantPrefix], and
+	// Grant is set if it is the token of a grant: then the ID begins with [grammar.GrantPrefix], and
 	// otherwise it does not.
 	Grant bool
 	// Members are what its holder may ask for.
@@ -53,13 +55,37 @@ func Mint(key *Key, r *Request, limits *Limits, now time.Time) (string, *Claims,
 		return "", nil, fmt.Errorf("sign: %w", err)
 	}
 	text, err := jwt.Signed(signer).Claims(claims).Serialize()
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", nil, fmt.Errorf("sign: %w", err)
-	case len(text) > MaxBytes:
-		return "", nil, fmt.Errorf("the token would have %d bytes, more than %d: ask for less", len(text), MaxBytes)
+	}
+	if err := checkSize(len(text)); err != nil {
+		return "", nil, err
 	}
 	return text, claims, nil
+}
+
+// Check returns all reasons why no token would be minted at a time, without a key.
+func (r *Request) Check(limits *Limits, now time.Time) error {
+	claims, err := r.claims(limits, now)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	return checkSize(base64.RawURLEncoding.EncodedLen(len(text)) + maxSignatureBytes)
+}
+
+// maxSignatureBytes is the maximum length of the parts of a token besides its claims: its
+// header, with the thumbprint of a key, and a signature of 64 bytes.
+const maxSignatureBytes = 256
+
+func checkSize(bytes int) error {
+	if bytes > MaxBytes {
+		return fmt.Errorf("the token would have %d bytes, more than %d: ask for less", bytes, MaxBytes)
+	}
+	return nil
 }
 
 // claims returns the claims of a request within limits.
@@ -68,7 +94,7 @@ func (r *Request) claims(limits *Limits, now time.Time) (*Claims, error) {
 	if lifetime == 0 {
 		lifetime = DefaultLifetime
 	}
-	errs := limits.check(r.Members, lifetime)
+	errs := limits.Check(r.Members, lifetime)
 	for _, c := range []struct{ name, value string }{{"iss", r.Issuer}, {"aud", r.Audience}, {"sub", r.Subject}, {"jti", r.ID}} {
 		if err := checkText(c.value); err != nil {
 			errs = append(errs, fmt.Errorf("claim %s: %w", c.name, err))
@@ -77,8 +103,8 @@ func (r *Request) claims(limits *Limits, now time.Time) (*Claims, error) {
 	switch {
 	case strings.Contains(r.ID, ","):
 		errs = append(errs, errors.New("claim jti: it has a comma, with which proxies join the IDs of several tokens"))
-	case strings.HasPrefix(r.ID, GrantPrefix) != r.Grant:
-		errs = append(errs, fmt.Errorf("claim jti: IDs that begin with %q are those of grants, and of no others", GrantPrefix))
+	case strings.HasPrefix(r.ID, grammar.GrantPrefix) != r.Grant:
+		errs = append(errs, fmt.Errorf("claim jti: IDs that begin with %q are those of grants, and of no others", grammar.GrantPrefix))
 	}
 	override, err := grammar.Format(r.Members...)
 	switch {
@@ -115,8 +141,8 @@ func checkText(s string) error {
 	return nil
 }
 
-// check returns the reasons why a token is not within limits.
-func (l *Limits) check(members []grammar.Member, lifetime time.Duration) []error {
+// Check returns the reasons why a token, or a grant, that lasts so long is not within limits.
+func (l *Limits) Check(members []grammar.Member, lifetime time.Duration) []error {
 	var errs []error
 	switch {
 	case lifetime < time.Second:

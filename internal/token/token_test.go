@@ -342,3 +342,19 @@ func FuzzVerify(f *testing.F) {
 		_, _, _ = token.Inspect(text)
 	})
 }
+
+// TestGrantMint: only who makes tokens of grants can give them such an ID.
+func TestGrantMint(t *testing.T) {
+	t.Parallel()
+	key := newKey(t, token.Algorithms[0])
+	for _, c := range []struct {
+		id          string
+		grant, fine bool
+	}{{"grant.a", true, true}, {"grant.a", false, false}, {"a", false, true}, {"a", true, false}, {"grant", false, true}, {"a,grant.a", false, false}} {
+		r := request(grammar.Member{Service: "cart", Version: "v2"})
+		r.ID, r.Grant = c.id, c.grant
+		if _, _, err := token.Mint(key, r, &token.Limits{}, now); (err == nil) != c.fine {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}

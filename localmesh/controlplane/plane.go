@@ -36,6 +36,8 @@ type Options struct {
 	Addresses []string
 	// Flags are passed to kube-apiserver after the flags that it always gets.
 	Flags []string
+	// AuditGroups are groups of users whose requests are recorded in [Plane.AuditLog].
+	AuditGroups []string
 	// Controllers says that kube-controller-manager will be started: without it there are
 	// no service accounts, which every Pod needs.
 	Controllers bool
@@ -110,7 +112,11 @@ func startPlane(ctx context.Context, paths program.Paths, options Options) (_ *P
 	if err := p.startEtcd(ctx, paths["etcd"], ports[0], ports[1]); err != nil {
 		return nil, err
 	}
-	flags := options.Flags
+	flags, err := p.auditFlags(options.AuditGroups)
+	if err != nil {
+		return nil, err
+	}
+	flags = append(flags, options.Flags...)
 	if !options.Controllers {
 		flags = append([]string{"--disable-admission-plugins=ServiceAccount"}, flags...)
 	}

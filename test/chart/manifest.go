@@ -42,6 +42,11 @@ var plain = map[string]struct {
 			"# for GatewayOverridePolicies. This replaces the Deployment.\n",
 		values: map[string]any{"gatewayPolicies": map[string]any{"enabled": true}}, adds: true,
 	},
+	"grants.yaml": {
+		note: "# To apply after overrides.yaml: the operator answers OverrideGrants with tokens, and serves\n" +
+			"# the keys that proxies check them with. This replaces the Deployment. Needs Kubernetes 1.30.\n",
+		values: map[string]any{"grants": map[string]any{"enabled": true}}, adds: true,
+	},
 	"istiod-sync.yaml": {
 		note: "# To apply after overrides.yaml: the operator asks istiod which objects proxies\n" +
 			"# have received, with a token of a ServiceAccount in istiod's namespace. The\n" +
@@ -60,11 +65,11 @@ metadata:
 `
 
 // Manifests returns the files that are made from the chart of a repository, by path:
-// plain manifests, the chart's copy of the definition of OverridePolicy, and the table of
+// plain manifests, the chart's copies of the definitions of kinds, and the table of
 // values in its README.
 func Manifests(ctx context.Context, repository string) (map[string][]byte, error) {
 	out := map[string][]byte{}
-	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies"} {
+	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies", "overridegrants", "overridegrantpolicies"} {
 		definition, err := os.ReadFile(filepath.Join(repository, "config/crd/overrides.mesh_"+kind+".yaml"))
 		if err != nil {
 			return nil, err

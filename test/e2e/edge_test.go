@@ -63,11 +63,13 @@ type edgeFront struct {
 	onlyUTF8 bool
 }
 
-func openEdgeIn(t *testing.T, namespace string) *edgeFront {
+// openEdgeIn deploys the application and its gateway into a namespace. places are texts to replace in its
+// manifests, and by what.
+func openEdgeIn(t *testing.T, namespace string, places ...string) *edgeFront {
 	t.Helper()
 	e := &edgeFront{front: front{mesh: mesh(t), namespaces: []string{namespace}}, clients: map[string]*http.Client{}}
 	e.onlyUTF8 = envoyMinor(t) < 39
-	e.apply(t, "testdata/edge.yaml", "")
+	e.apply(t, "testdata/edge.yaml", "", places...)
 	e.findGateways(t)
 	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 		client := e.newClient(t)

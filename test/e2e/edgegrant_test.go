@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/demo/chain"
 	"github.com/overrides-mesh/overrides/internal/load"
 	"github.com/overrides-mesh/overrides/internal/process"
@@ -29,7 +31,7 @@ const (
 // they are deleted, on open connections and new ones. No other request changes meanwhile.
 func TestEdgeGrants(t *testing.T) {
 	t.Parallel()
-	e := &grantFront{edgeFront: openEdgeIn(t, grantNamespace), idp: newIssuer(t)}
+	e := &grantFront{edgeFront: openEdgeIn(t, grantNamespace), namespace: grantNamespace, idp: newIssuer(t)}
 	policy := fmt.Sprintf(`
 apiVersion: overrides.mesh/v1alpha1
 kind: GatewayOverridePolicy
@@ -87,6 +89,8 @@ const (
 // grantFront is a gateway that follows tokens, and an operator.
 type grantFront struct {
 	*edgeFront
+	namespace string
+	// idp signs tokens, if the test does.
 	idp *issuer
 }
 
@@ -120,10 +124,20 @@ func (e *grantFront) grant(t *testing.T, name string) {
 		`{"status":{"id":"grant.%s","overrides":"web.%s:v2","conditions":[{"type":"Accepted","status":"True","reason":"Accepted","message":"","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}`, name, grantNamespace))
 }
 
-// request sends a request about a grant to the API server.
-func (e *grantFront) request(t *testing.T, verb, name, part, body string) {
+// read reads a grant.
+func (e *grantFront) read(t *testing.T, name string) *v1alpha1.OverrideGrant {
 	t.Helper()
-	path := "/apis/overrides.mesh/v1alpha1/namespaces/" + grantNamespace + "/overridegrants/" + name
+	out := &v1alpha1.OverrideGrant{}
+	if err := json.Unmarshal(e.request(t, http.MethodGet, name, "", ""), out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// request sends a request about a grant to the API server, and returns the answer.
+func (e *grantFront) request(t *testing.T, verb, name, part, body string) []byte {
+	t.Helper()
+	path := "/apis/overrides.mesh/v1alpha1/namespaces/" + e.namespace + "/overridegrants/" + name
 	if part != "" {
 		path += "/" + part
 	}
@@ -134,9 +148,11 @@ func (e *grantFront) request(t *testing.T, verb, name, part, body string) {
 	if body != "" {
 		request = request.Body([]byte(body))
 	}
-	if err := request.Do(t.Context()).Error(); err != nil {
-		t.Fatal(err)
+	answer, err := request.DoRaw(t.Context())
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", verb, path, err, answer)
 	}
+	return answer
 }
 
 // ask sends a request, with a token or none.
@@ -210,16 +226,19 @@ func (e *grantFront) awaitAnswer(t *testing.T, token, want string) time.Time {
 // beside starts requests that no grant is about, and those of a grant that stays.
 func (e *grantFront) beside(t *testing.T, offline, other string) *load.Load {
 	t.Helper()
-	source := func(name, want string, lines http.Header) load.Source {
-		return load.Source{
-			Name: name, Rate: 40, Want: func(answer string) bool { return answer == want },
-			Send: func(ctx context.Context) (string, error) { return e.ask(ctx, e.client, lines.Clone()) },
-		}
-	}
-	return load.Start(t.Context(),
-		source("ordinary", refused, http.Header{}),
-		source("no token", refused, http.Header{"X-Override": {"web:v2"}, "X-Override-Id": {"grant.other"}}),
-		source("offline token", granted, http.Header{"X-Override-Token": {offline}}),
-		source("token of another grant", granted, http.Header{"X-Override-Token": {other}}),
+	return load.Start(
+		t.Context(),
+		e.source("ordinary", refused, http.Header{}),
+		e.source("no token", refused, http.Header{"X-Override": {"web:v2"}, "X-Override-Id": {"grant.other"}}),
+		e.source("offline token", granted, http.Header{"X-Override-Token": {offline}}),
+		e.source("token of another grant", granted, http.Header{"X-Override-Token": {other}}),
 	)
+}
+
+// source is a load of requests with some headers, which want one answer.
+func (e *grantFront) source(name, want string, lines http.Header) load.Source {
+	return load.Source{
+		Name: name, Rate: 40, Want: func(answer string) bool { return answer == want },
+		Send: func(ctx context.Context) (string, error) { return e.ask(ctx, e.client, lines.Clone()) },
+	}
 }

@@ -86,19 +86,7 @@ func TestEdgeGuard(t *testing.T) {
 // is in force on new connections.
 func (e *edgeFront) usePolicy(t *testing.T, spec string, users []session, soft bool) {
 	t.Helper()
-	policy := fmt.Sprintf(`
-apiVersion: overrides.mesh/v1alpha1
-kind: GatewayOverridePolicy
-metadata: {name: public, namespace: %s}
-spec:
-  targetRef: {group: networking.istio.io, kind: Gateway, name: public}
-  cookie: x-override
-  previewHosts: [{host: "*%s", for: %s}]
-  %s
-`, guardNamespace, edgePreview, edgeShop, spec)
-	if err := e.mesh.Apply(t.Context(), []byte(policy)); err != nil {
-		t.Fatal(err)
-	}
+	e.applyPolicy(t, fmt.Sprintf("cookie: x-override\n  previewHosts: [{host: \"*%s\", for: %s}]\n  %s", edgePreview, edgeShop, spec))
 	printed, err := exec.CommandContext(t.Context(), programs(t).Overrides, "edge", "public", "-q", "--with-hosts",
 		"--kubeconfig", e.mesh.Kubeconfig, "-n", guardNamespace).Output()
 	if err != nil {
@@ -132,6 +120,23 @@ spec:
 				break
 			}
 		}
+	}
+}
+
+// applyPolicy applies a policy for the gateway, with fields as the second and later lines of YAML have
+// them.
+func (e *edgeFront) applyPolicy(t *testing.T, spec string) {
+	t.Helper()
+	policy := fmt.Sprintf(`
+apiVersion: overrides.mesh/v1alpha1
+kind: GatewayOverridePolicy
+metadata: {name: public, namespace: %s}
+spec:
+  targetRef: {group: networking.istio.io, kind: Gateway, name: public}
+  %s
+`, e.namespaces[0], spec)
+	if err := e.mesh.Apply(t.Context(), []byte(policy)); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -252,7 +257,13 @@ func (i *issuer) token(t *testing.T, claims map[string]any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := encoding.EncodeToString([]byte(`{"alg":"ES256","kid":"1","typ":"JWT"}`)) + "." + encoding.EncodeToString(payload)
+	return i.sign(t, `{"alg":"ES256","kid":"1","typ":"JWT"}`, string(payload))
+}
+
+// sign returns a token with a header and a payload, whatever they are.
+func (i *issuer) sign(t *testing.T, header, payload string) string {
+	t.Helper()
+	text := encoding.EncodeToString([]byte(header)) + "." + encoding.EncodeToString([]byte(payload))
 	digest := sha256.Sum256([]byte(text))
 	r, s, err := ecdsa.Sign(rand.Reader, i.key, digest[:])
 	if err != nil {

@@ -2,12 +2,14 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,6 +23,8 @@ import (
 
 const (
 	flaggerNamespace = "flagger"
+	gatePath         = "/gate"
+	eventPath        = "/event"
 	canaries         = "flagger.app/v1beta1 canaries"
 	deployments      = "apps/v1 deployments"
 )
@@ -120,19 +124,18 @@ func openFlagger(t *testing.T) *flagger {
 		t.Fatal(err)
 	}
 	f := &flagger{delivery: openDelivery(t, flaggerNamespace, module, filepath.Join(source, program.FlaggerCRDs))}
-	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if !f.failing.Load() {
-			w.WriteHeader(http.StatusForbidden)
-		}
-	}))
+	gate := httptest.NewServer(http.HandlerFunc(f.hook))
 	t.Cleanup(gate.Close)
 	for _, name := range []string{"flagger-delegating", "flagger-copying"} {
 		f.recipe(t, name, func(o *unstructured.Unstructured) {
 			if o.GetKind() != "Canary" {
 				return
 			}
-			hook := map[string]any{"name": "gate", "type": "rollback", "url": gate.URL}
-			if err := unstructured.SetNestedSlice(o.Object, []any{hook}, "spec", "analysis", "webhooks"); err != nil {
+			hooks := []any{
+				map[string]any{"name": "gate", "type": "rollback", "url": gate.URL + gatePath},
+				map[string]any{"name": "proxies", "type": "event", "url": gate.URL + eventPath},
+			}
+			if err := unstructured.SetNestedSlice(o.Object, hooks, "spec", "analysis", "webhooks"); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -145,6 +148,29 @@ func openFlagger(t *testing.T) *flagger {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// hook answers the webhooks of the Canaries. Flagger sets the routes of a rollback and scales
+// the canary down in the same instant, and proxies hear of pods before routes: the event
+// between the two is answered when the proxies have the routes, as docs/recipes advises.
+func (f *flagger) hook(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case gatePath:
+		if !f.failing.Load() {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	case eventPath:
+		var event struct {
+			Metadata struct{ EventMessage string }
+		}
+		err := json.NewDecoder(r.Body).Decode(&event)
+		if err == nil && strings.Contains(event.Metadata.EventMessage, "Scaling down") {
+			err = f.mesh.Settle(r.Context())
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}
 }
 
 // await waits until a Canary is in a phase, with a weight.

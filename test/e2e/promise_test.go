@@ -81,7 +81,7 @@ func TestPromise(t *testing.T) {
 func meshOptions(t *testing.T) stage.MeshOptions {
 	t.Helper()
 	var crds []string
-	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies", "overridegrants"} {
+	for _, kind := range []string{"overridepolicies", "gatewayoverridepolicies", "overridegrants", "overridegrantpolicies"} {
 		crd, err := filepath.Abs(filepath.Join(root, "config/crd/overrides.mesh_"+kind+".yaml"))
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +92,10 @@ func meshOptions(t *testing.T) stage.MeshOptions {
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	options.Programs = programs(t)
 	options.Images = pushes(t)
-	options.Images[pageImage] = filepath.Join(shared.dir, pageImage)
+	writeOffice(t)
+	for _, image := range []string{pageImage, socketImage, officeImage} {
+		options.Images[image] = filepath.Join(shared.dir, image)
+	}
 	return options
 }
 

@@ -58,7 +58,7 @@ func TestCleanup(t *testing.T) {
 	}
 	check(t, waiting.Delete(t.Context(), "waiting", *metav1.NewDeleteOptions(0)))
 	check(t, c.objects.Resource(virtualServices).Namespace(shop).Delete(t.Context(), "pinned", metav1.DeleteOptions{}))
-	if said, err := c.cleanup(t, "--crd"); err == nil || !strings.Contains(said, "since there are policies: shop/mine") {
+	if said, err := c.cleanup(t, "--crd"); err == nil || !strings.Contains(said, "since there are objects of it: shop/mine") {
 		t.Errorf("with a policy: %v: %s", err, said)
 	}
 	check(t, c.objects.Resource(policies).Namespace(shop).Delete(t.Context(), "mine", metav1.DeleteOptions{}))

@@ -73,7 +73,7 @@ func (c *cluster) startOperator(t *testing.T) []pod {
 	var out []pod
 	for range *d.Spec.Replicas {
 		p, err := c.run(t.Context(), &d.Spec.Template.Spec, t.TempDir(),
-			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address="+programtest.FreeAddress(t), "--log-format=text")
+			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address="+programtest.FreeAddress(t), "--grants-bind-address="+programtest.FreeAddress(t), "--log-format=text")
 		check(t, err)
 		out = append(out, p)
 		t.Cleanup(func() {

@@ -72,6 +72,7 @@ func (c *cluster) ours(ctx context.Context) (int, error) {
 // definitions of policies, and policies, which are compared separately.
 var kept = []string{
 	"customresourcedefinitions.apiextensions.k8s.io /overridepolicies.overrides.mesh", "customresourcedefinitions.apiextensions.k8s.io /gatewayoverridepolicies.overrides.mesh",
+	"customresourcedefinitions.apiextensions.k8s.io /overridegrants.overrides.mesh", "customresourcedefinitions.apiextensions.k8s.io /overridegrantpolicies.overrides.mesh",
 	"apiservices.apiregistration.k8s.io /v1alpha1.overrides.mesh", "overridepolicies.overrides.mesh ",
 }
 
@@ -87,6 +88,7 @@ func TestUninstall(t *testing.T) {
 		"namespaced": {"namespaces": []any{shop}},
 		"gated":      {"readinessGate": map[string]any{"enabled": true}},
 		"policies":   {"gatewayPolicies": map[string]any{"enabled": true}},
+		"granting":   {"grants": map[string]any{"enabled": true}},
 		"asking":     {"istiodSync": map[string]any{"enabled": true}},
 		"everything": {"allNamespaces": true, "networkPolicy": map[string]any{"enabled": true}},
 	} {

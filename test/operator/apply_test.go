@@ -19,7 +19,7 @@ import (
 func TestNothingUnseenIsTouched(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, sharedPlane(t), "unseen")
-	client, err := apply.New(s.config, "", false)
+	client, err := apply.New(s.plane.Config, "", false)
 	check(t, err)
 	rules := s.objects.Resource(destinationRules).Namespace(s.namespace)
 	object := func(version string) istio.Object {

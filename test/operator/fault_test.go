@@ -300,7 +300,7 @@ func TestKindsThatCome(t *testing.T) {
 	t.Parallel()
 	plane := ownPlane(t)
 	s := openShop(t, plane, "kinds")
-	r := run(t, plane.Config, options(s.namespace))
+	r := run(t, s.config, options(s.namespace))
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	eventually(t, "the operator", func(context.Context) string {

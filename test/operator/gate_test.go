@@ -253,7 +253,7 @@ func TestGateRoles(t *testing.T) {
 	}
 	hook := s.installWebhook(t, "")
 	o := hook.options(s.namespace)
-	r := run(t, impersonating(s.config, account), o)
+	r := run(t, impersonating(s.plane.Config, account), o)
 	s.awaitGates(t)
 	s.deploy(t, "v2")
 	s.opens(t, gate.Pinned)

@@ -54,12 +54,7 @@ func TestGatewayPolicy(t *testing.T) {
 	s.openGateway(t)
 	o := options(s.namespace)
 	o.GatewayPolicies = true
-	s.root(t)
-	const rights = "overrides-gateways"
-	for _, file := range []string{"overrides.yaml", "gateway-policies.yaml"} {
-		applyRights(t, s.plane, file, "name: overrides-operator", "name: "+rights)
-	}
-	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:"+rights), o)
+	r := run(t, s.config, o)
 	s.create(t, gatewayPolicies, strings.ReplaceAll(requireTesters, "NAME", "entry"))
 	s.policyIs(t, "entry", "Accepted=True Accepted", "Programmed=False NotInForce no RequestAuthentication")
 	s.policyEvent(t, "WritesFilter", "cuts requests")

@@ -89,7 +89,7 @@ func TestAPIServerRestart(t *testing.T) {
 	check(t, plane.InstallCRDs(t.Context(), istio, policyCRD))
 	s := openShop(t, plane, "away")
 	p := start(t, programtest.Overrides(t, "../.."),
-		"--kubeconfig", plane.Kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
+		"--kubeconfig", s.kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
 		"--lease-duration", "3s", "--lease-renew-deadline", "2s", "--lease-retry-period", "200ms",
 		"--propagation-delay", "200ms", "--drain-delay", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 	s.deploy(t, "v2")

@@ -20,7 +20,7 @@ func TestLostRights(t *testing.T) {
 	granted := applyRights(t, s.plane, "namespaced.yaml", "namespace: shop\n", "namespace: "+s.namespace+"\n", "name: overrides-operator", "name: overrides-lost")
 	o := options(s.namespace)
 	o.ProbeAddress = programtest.FreeAddress(t)
-	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:overrides-lost"), o)
+	r := run(t, impersonating(s.plane.Config, "system:serviceaccount:overrides-system:overrides-lost"), o)
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
@@ -39,9 +39,7 @@ func TestLostRights(t *testing.T) {
 	check(t, bindings.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
 	s.deploy(t, "v3")
 	readiness(http.StatusInternalServerError, "rights failed")
-	if !strings.Contains(r.log.String(), `msg="not allowed" right="patch destinationrules.networking.istio.io" namespace=`+s.namespace) {
-		t.Error("the log does not say which right is lost")
-	}
+	r.says(t, `msg="not allowed" right="patch destinationrules.networking.istio.io" namespace=`+s.namespace)
 	for _, object := range granted {
 		object.SetResourceVersion("")
 		object.SetManagedFields(nil)

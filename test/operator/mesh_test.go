@@ -24,7 +24,7 @@ func TestMeshConfig(t *testing.T) {
 		_, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string]string{"mesh": mesh}}, metav1.CreateOptions{})
 		check(t, err)
 	}
-	proxy, err := meter.Start(t.Context(), s.plane.Config, t.TempDir())
+	proxy, err := meter.Start(t.Context(), s.config, t.TempDir())
 	check(t, err)
 	// It is a separate program, since metrics are of a whole process.
 	metrics := programtest.FreeAddress(t)

@@ -128,7 +128,7 @@ func (s *shop) converges(t *testing.T, objects int) {
 
 // generate returns the output of the generator.
 func (s *shop) generate(ctx context.Context) ([]string, error) {
-	read, _, err := source.Cluster(ctx, s.config, source.ClusterOptions{Namespace: s.namespace})
+	read, _, err := source.Cluster(ctx, s.plane.Config, source.ClusterOptions{Namespace: s.namespace})
 	if err != nil {
 		return nil, err
 	}

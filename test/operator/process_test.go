@@ -64,7 +64,7 @@ func TestHandover(t *testing.T) {
 	s := openShop(t, sharedPlane(t), "handover")
 	path := programtest.Overrides(t, "../..")
 	args := []string{
-		"--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
+		"--kubeconfig", s.kubeconfig, "--namespaces", s.namespace, "--leader-elect", "--lease-namespace", s.namespace,
 		"--propagation-delay", "200ms", "--drain-delay", "200ms", "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 	}
 	one, two := start(t, path, args...), start(t, path, args...)
@@ -120,7 +120,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	s := openShop(t, sharedPlane(t), "probes")
 	// Ports that are free now; all connections are on loopback.
 	probe, metrics := programtest.FreeAddress(t), programtest.FreeAddress(t)
-	start(t, programtest.Overrides(t, "../.."), "--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace,
+	start(t, programtest.Overrides(t, "../.."), "--kubeconfig", s.kubeconfig, "--namespaces", s.namespace,
 		"--propagation-delay", "100ms", "--drain-delay", "100ms", "--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)

@@ -24,9 +24,12 @@ const hash = "5d4f8c7b9"
 type shop struct {
 	namespace string
 	plane     *controlplane.Plane
-	config    *rest.Config
-	kube      *kubernetes.Clientset
-	objects   dynamic.Interface
+	// config is that of the operator's ServiceAccount, with the rights that the chart gives to
+	// it, and kubeconfig a file with the same. The clients are an administrator's.
+	config     *rest.Config
+	kubeconfig string
+	kube       *kubernetes.Clientset
+	objects    dynamic.Interface
 	// pods of each version; true for ready ones.
 	pods map[string]bool
 }
@@ -35,7 +38,7 @@ type shop struct {
 // its v1.
 func openShop(t *testing.T, plane *controlplane.Plane, name string) *shop {
 	t.Helper()
-	s := &shop{plane: plane, config: plane.Config, pods: map[string]bool{}}
+	s := &shop{plane: plane, pods: map[string]bool{}}
 	var err error
 	if s.kube, err = kubernetes.NewForConfig(plane.Config); err != nil {
 		t.Fatal(err)
@@ -46,6 +49,7 @@ func openShop(t *testing.T, plane *controlplane.Plane, name string) *shop {
 	made, err := s.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-"}}, metav1.CreateOptions{})
 	check(t, err)
 	s.namespace = made.Name
+	s.installRights(t)
 	_, err = s.kube.CoreV1().Services(s.namespace).Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "cart"},
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},

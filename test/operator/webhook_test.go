@@ -34,7 +34,7 @@ func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 	t.Helper()
 	h := &webhook{address: programtest.FreeAddress(t), namespace: "overrides-system", name: "overrides-webhook"}
 	if suffix != "" {
-		h.namespace, h.name = s.namespace, h.name+"-"+suffix
+		h.namespace, h.name = s.namespace, s.namespace+"-webhook"
 	}
 	text, err := os.ReadFile("../../config/install/readiness-gate.yaml")
 	check(t, err)
@@ -47,7 +47,7 @@ func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 		}
 	}
 	if suffix != "" {
-		config.Name += "-" + suffix
+		config.Name = s.namespace + "-readiness-gate"
 	}
 	h.configuration = config.Name
 	_, port, err := net.SplitHostPort(h.address)
@@ -73,7 +73,7 @@ func (s *shop) installWebhook(t *testing.T, suffix string) *webhook {
 // args are the flags of a program with this webhook.
 func (h *webhook) args(s *shop) []string {
 	return []string{
-		"--kubeconfig", s.plane.Kubeconfig, "--namespaces", s.namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
+		"--kubeconfig", s.kubeconfig, "--namespaces", s.namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 		"--readiness-gate", "--webhook-bind-address", h.address, "--webhook-namespace", h.namespace, "--webhook-secret", h.name,
 		"--webhook-configuration", h.configuration, "--webhook-host", "localhost",
 	}

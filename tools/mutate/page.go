@@ -40,6 +40,8 @@ Each line is a rule, and the test that fails if the rule is removed from its pac
 `+"`testdata/mutants.txt`"+` of each package has the rules: a text in a file, and its replacement.
 `+"`make mutants`"+` fails if a rule survives, or if its text is no longer in the file.
 
+The guards of gateways are taken out of real proxies: see [attacks on gateways](conformance.md#attacks-on-gateways).
+
 %d rules, %d of them without a test.
 %s`, r.count, r.alive, r.table.String())
 }

@@ -9,6 +9,9 @@
 {{- if and .Values.istiodSync.enabled .Values.namespaces -}}
 {{- fail "istiodSync.enabled reads the pods of all namespaces, so it excludes namespaces: leave out one of them" -}}
 {{- end -}}
+{{- if and .Values.grants.enabled (semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail "grants.enabled needs Kubernetes 1.30 or later: a ValidatingAdmissionPolicy keeps users from making grants under other names" -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The operator's command line. Always with a lease: an update of the Deployment
@@ -53,6 +56,14 @@ runs two operators for a moment, and an uninstallation waits for the last to end
 {{- end }}
 {{- if .Values.gatewayPolicies.enabled }}
 - --gateway-policies
+{{- end }}
+{{- if .Values.grants.enabled }}
+- --grants
+- --grants-namespace={{ include "overrides.signingKeysNamespace" . }}
+- --grants-secret={{ include "overrides.signingKeys" . }}
+- --grants-bind-address=:{{ .Values.grants.port }}
+- --grants-token-lifetime={{ .Values.grants.tokenLifetime }}
+- --grants-rotate-after={{ .Values.grants.rotateAfter }}
 {{- end }}
 {{- if .Values.readinessGate.enabled }}
 - --readiness-gate

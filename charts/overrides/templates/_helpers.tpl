@@ -30,6 +30,19 @@
 {{ include "overrides.fullname" . }}-istiod-reader
 {{- end -}}
 
+{{- define "overrides.keys" -}}
+{{ include "overrides.fullname" . }}-keys
+{{- end -}}
+
+{{/* The Secret with the keys that sign tokens, and its namespace. */}}
+{{- define "overrides.signingKeys" -}}
+{{ include "overrides.fullname" . }}-signing-keys
+{{- end -}}
+
+{{- define "overrides.signingKeysNamespace" -}}
+{{ default .Release.Namespace .Values.grants.namespace }}
+{{- end -}}
+
 {{- define "overrides.selector" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}

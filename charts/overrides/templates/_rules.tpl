@@ -63,6 +63,22 @@ DestinationRules, VirtualServices, HTTPRoutes, the status of OverridePolicies, a
   resources: [requestauthentications]
   verbs: [list, watch]
 {{- end }}
+{{- if or .Values.gatewayPolicies.enabled .Values.grants.enabled }}
+# Which grants are live.
+- apiGroups: [overrides.mesh]
+  resources: [overridegrants]
+  verbs: [list, watch]
+{{- end }}
+{{- if .Values.grants.enabled }}
+- apiGroups: [overrides.mesh]
+  resources: [overridegrants/status]
+  verbs: [patch]
+# For the tokens of grants. An admission policy limits this to Secrets of their type. Secrets
+# can't be read.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create, update, delete]
+{{- end }}
 {{- if .Values.readinessGate.enabled }}
 # To report that ordinary traffic is pinned away from a pod.
 - apiGroups: [""]
@@ -108,6 +124,12 @@ watch with a resource name covers that object only. */}}
 - apiGroups: [gateway.networking.k8s.io]
   resources: [gatewayclasses]
   verbs: [list, watch]
+{{- if .Values.grants.enabled }}
+# Which grants are permitted.
+- apiGroups: [overrides.mesh]
+  resources: [overridegrantpolicies]
+  verbs: [list, watch]
+{{- end }}
 # To notice when Istio, the Gateway API, Argo Rollouts or Flagger are installed. Only names are read.
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
@@ -145,6 +167,30 @@ the API server trusts. A list or watch with a resource name covers that object o
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
   resourceNames: [{{ include "overrides.readinessGate" . }}]
+  verbs: [list, watch, update]
+{{- end -}}
+
+{{/* Objects without a namespace that decide which grants are permitted, for an operator of
+named namespaces: policies, and the labels that they select namespaces by. */}}
+{{- define "overrides.rules.grants" -}}
+- apiGroups: [overrides.mesh]
+  resources: [overridegrantpolicies]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+{{- end -}}
+
+{{/* The keys that sign tokens. A list or watch with a resource name covers that object
+only. The Secret is made again if somebody deletes it; creation can't be limited to a name,
+which an admission policy does. */}}
+{{- define "overrides.rules.signingKeys" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "overrides.signingKeys" . }}]
   verbs: [list, watch, update]
 {{- end -}}
 

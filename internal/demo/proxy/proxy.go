@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/overrides-mesh/overrides/internal/edge"
 	"github.com/overrides-mesh/overrides/internal/envoy"
 	"github.com/overrides-mesh/overrides/internal/process"
 )
@@ -37,7 +38,9 @@ type Options struct {
 	Port uint16
 	// Config is its first configuration.
 	Config *envoy.Config
-	Guard  *Guard
+	// Parts take overrides from tokens; nil for an Envoy that takes them from the header.
+	Parts *edge.Parts
+	Guard *Guard
 }
 
 // Proxy is a running Envoy.
@@ -71,7 +74,10 @@ func Start(ctx context.Context, o Options) (*Proxy, error) {
 		Port: uint32(o.Port),
 	}
 	if o.Port == 0 {
-		place.Socket = p.path(listenSocket)
+		place.Socket = p.Socket()
+	}
+	if o.Parts != nil {
+		place.Early, place.Filters = o.Parts.Early, o.Parts.Filters
 	}
 	bootstrap, err := envoy.Bootstrap(place)
 	if err != nil {
@@ -88,6 +94,9 @@ func Start(ctx context.Context, o Options) (*Proxy, error) {
 }
 
 func (p *Proxy) path(name string) string { return filepath.Join(p.options.Dir, name) }
+
+// Socket is the path of the socket that it listens on, if it has no port.
+func (p *Proxy) Socket() string { return p.path(listenSocket) }
 
 // Ready waits until the Envoy serves with its configuration.
 func (p *Proxy) Ready(ctx context.Context) error {
@@ -145,7 +154,7 @@ func (p *Proxy) Pid() int { return p.process.ID() }
 func (p *Proxy) Dial(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
 	if p.options.Port == 0 {
-		return d.DialContext(ctx, "unix", p.path(listenSocket))
+		return d.DialContext(ctx, "unix", p.Socket())
 	}
 	return d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(p.options.Port))))
 }

@@ -82,21 +82,37 @@ func play(ctx context.Context, w io.Writer, s *Step, o *Options) (bool, error) {
 
 // String returns a request as in "POST service-1, x-override: service-3:v2".
 func (r Request) String() string {
-	words := []string{r.Method + " " + r.Service}
-	for _, line := range r.Header[header] {
-		words = append(words, strings.ToLower(header)+": "+line)
-	}
-	return strings.Join(words, ", ")
+	return strings.Join(append([]string{r.Method + " " + r.Service}, r.lines()...), ", ")
 }
 
-// Curl returns a request as a curl command through the proxy at address.
+// lines are the lines of the carriers. Of a token, there are only the first and the last
+// characters.
+func (r Request) lines() []string {
+	const first, last = 3, 6
+	var out []string
+	for _, name := range []string{tokenHeader, header, "Baggage"} {
+		for _, line := range r.Header[name] {
+			if name == tokenHeader && len(line) > first+last {
+				line = line[:first] + "…" + line[len(line)-last:]
+			}
+			out = append(out, strings.ToLower(name)+": "+line)
+		}
+	}
+	return out
+}
+
+// Curl returns a request as a curl command through the proxy at an address, or through that of
+// a workload, at the path of a socket.
 func (r Request) Curl(proxy string) string {
 	words := []string{"curl", "-x", proxy}
+	if r.From != "" {
+		words = []string{"curl", "--unix-socket", proxy}
+	}
 	if r.Method != http.MethodGet {
 		words = append(words, "-X", r.Method)
 	}
-	for _, line := range r.Header[header] {
-		words = append(words, "-H", "'"+strings.ToLower(header)+": "+line+"'")
+	for _, line := range r.lines() {
+		words = append(words, "-H", "'"+line+"'")
 	}
 	return strings.Join(append(words, "http://"+r.Service+"/"), " ")
 }

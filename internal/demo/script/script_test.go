@@ -135,4 +135,9 @@ func TestCurl(t *testing.T) {
 	if got := r.Curl("http://127.0.0.1:8080"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	r = script.Request{Service: "a", Method: http.MethodGet, From: "b-v1", Header: http.Header{"X-Override-Token": {"eyJoZWFk.cGF5bG9hZA.c2lnbmVk"}}}
+	want = "curl --unix-socket /tmp/socket -H 'x-override-token: eyJ…lnbmVk' http://a/"
+	if got := r.Curl("/tmp/socket"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }

@@ -13,6 +13,8 @@ type Request struct {
 	Method  string
 	// Header has the override, as one line or several.
 	Header http.Header
+	// From is the workload that sends it, "service-2-v1"; empty for the client.
+	From string
 }
 
 // Response is the response to a request.

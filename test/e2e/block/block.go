@@ -1,6 +1,7 @@
 package block
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -20,7 +21,9 @@ type Block struct {
 	// Name is for errors.
 	Name string
 	// Send sends one request. Several may run at once.
-	Send    func(context.Context) error
+	Send func(context.Context) error
+	// PID is the process of its proxy, if that is not the one of all blocks.
+	PID     int
 	samples []sample
 }
 
@@ -78,7 +81,8 @@ func Measure(ctx context.Context, o Options, all []*Block) error {
 func (b *Block) run(ctx context.Context, o *Options) error {
 	var failed atomic.Pointer[error]
 	histograms := make([]load.Histogram, o.Workers)
-	before, err := CPU(o.PID)
+	pid := cmp.Or(b.PID, o.PID)
+	before, err := CPU(pid)
 	if err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (b *Block) run(ctx context.Context, o *Options) error {
 	}
 	all.Wait()
 	took := time.Since(began)
-	after, err := CPU(o.PID)
+	after, err := CPU(pid)
 	if first := failed.Load(); first != nil {
 		err = errors.Join(err, *first)
 	}

@@ -4,13 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/chart"
+	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/loader"
 	"helm.sh/helm/v4/pkg/kube"
+	release "helm.sh/helm/v4/pkg/release/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -102,4 +107,45 @@ func (r *Release) Uninstall() (time.Duration, error) {
 		return 0, fmt.Errorf("helm uninstall: %w", err)
 	}
 	return time.Since(began), nil
+}
+
+// Template is helm template overrides CHART --namespace NAMESPACE, without hooks.
+func Template(ctx context.Context, folder, namespace string, values map[string]any) (string, error) {
+	loaded, err := loader.Load(folder)
+	if err != nil {
+		return "", fmt.Errorf("load the chart: %w", err)
+	}
+	install := action.NewInstall(action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler)))
+	install.DryRunStrategy = action.DryRunClient
+	install.ReleaseName, install.Namespace = Name, namespace
+	// Helm's own default is the version of its release build.
+	install.KubeVersion = &common.KubeVersion{Version: "v1.37.0", Major: "1", Minor: "37"}
+	made, err := install.RunWithContext(ctx, loaded, values)
+	if err != nil {
+		return "", fmt.Errorf("render the chart: %w", err)
+	}
+	rendered, ok := made.(*release.Release)
+	if !ok {
+		return "", fmt.Errorf("render the chart: got a %T", made)
+	}
+	return rendered.Manifest, nil
+}
+
+// Features returns values that turn on everything in the chart that can be turned on.
+func Features(folder string) (map[string]any, error) {
+	text, err := os.ReadFile(filepath.Join(folder, "values.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var defaults map[string]any
+	if err := yaml.Unmarshal(text, &defaults); err != nil {
+		return nil, fmt.Errorf("read the values of the chart: %w", err)
+	}
+	out := map[string]any{}
+	for name, value := range defaults {
+		if settings, is := value.(map[string]any); is && settings["enabled"] == false {
+			out[name] = map[string]any{"enabled": true}
+		}
+	}
+	return out, nil
 }

@@ -1,8 +1,7 @@
-package token_test
+package grammar_test
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,13 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
-	"github.com/overrides-mesh/overrides/internal/token"
 )
-
-// matches reports whether a pattern matches a whole value, as in proxies.
-func matches(pattern, value string) bool {
-	return regexp.MustCompile(`\A(?:` + pattern + `)\z`).MatchString(value)
-}
 
 // TestGrantIDs: every ID is of a grant or is not, by its prefix, and no list of several is that of
 // one token; patterns of the live IDs match these, and no other.
@@ -26,21 +19,21 @@ func TestGrantIDs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ids := rapid.SliceOfN(anyID, 1, 3).Draw(t, "ids")
 		value := strings.Join(ids, ",")
-		isGrant := slices.ContainsFunc(strings.Split(value, ","), func(id string) bool { return strings.HasPrefix(strings.TrimLeft(id, " \t"), token.GrantPrefix) })
-		if matches(token.AnyGrantPattern, value) != isGrant {
+		isGrant := slices.ContainsFunc(strings.Split(value, ","), func(id string) bool { return strings.HasPrefix(strings.TrimLeft(id, " \t"), grammar.GrantPrefix) })
+		if matches(compileRapid(t, grammar.AnyGrantPattern), lines{value}) != isGrant {
 			t.Fatalf("whether %q has the ID of a grant: %v", value, !isGrant)
 		}
-		if value != "" && matches(token.OfflinePattern, value) != (!isGrant && !strings.Contains(value, ",")) {
+		if value != "" && matches(compileRapid(t, grammar.OfflinePattern), lines{value}) != (!isGrant && !strings.Contains(value, ",")) {
 			t.Fatalf("%q counts as the ID of an offline token, or does not", value)
 		}
 		live := rapid.SliceOfDistinct(rapid.StringMatching(`grant\.[a-z2-7]{1,14}`), rapid.ID[string]).Draw(t, "live")
 		most := rapid.SampledFrom([]int{64, 128, grammar.MaxPatternBytes}).Draw(t, "most")
 		matched := false
-		for _, pattern := range token.GrantPatterns(live, most) {
+		for _, pattern := range grammar.GrantPatterns(live, most) {
 			if len(pattern) > most {
 				t.Fatalf("a pattern has %d bytes, more than %d", len(pattern), most)
 			}
-			matched = matched || matches(pattern, value)
+			matched = matched || matches(compileRapid(t, pattern), lines{value})
 		}
 		if matched != slices.Contains(live, value) {
 			t.Fatalf("%q counts as live: %v, among %q", value, matched, live)
@@ -58,14 +51,14 @@ func TestWithoutGrants(t *testing.T) {
 		live := slices.DeleteFunc(slices.Clone(ids), func(string) bool { return rapid.Bool().Draw(t, "ended") })
 		object := func(ids []string) []byte {
 			out, err := json.Marshal(map[string]any{
-				"a": token.GrantPatterns(ids, 4096), "b": token.OfflinePattern + "|" + strings.Join(token.GrantPatterns(ids, 4096), ""), "c": token.AnyGrantPattern, "d": "(?:x|y)",
+				"a": grammar.GrantPatterns(ids, 4096), "b": grammar.OfflinePattern + "|" + strings.Join(grammar.GrantPatterns(ids, 4096), ""), "c": grammar.AnyGrantPattern, "d": "(?:x|y)",
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return out
 		}
-		got, want := string(token.WithoutGrants(object(ids), live)), string(object(live))
+		got, want := string(grammar.WithoutGrants(object(ids), live)), string(object(live))
 		if len(live) == 0 {
 			want = strings.ReplaceAll(string(object([]string{"grant.a"})), `(?:a)`, `(?:)`)
 		}
@@ -73,20 +66,4 @@ func TestWithoutGrants(t *testing.T) {
 			t.Fatalf("it becomes\n%s, want\n%s", got, want)
 		}
 	})
-}
-
-// TestGrantMint: only who makes tokens of grants can give them such an ID.
-func TestGrantMint(t *testing.T) {
-	t.Parallel()
-	key := newKey(t, token.Algorithms[0])
-	for _, c := range []struct {
-		id          string
-		grant, fine bool
-	}{{"grant.a", true, true}, {"grant.a", false, false}, {"a", false, true}, {"a", true, false}, {"grant", false, true}, {"a,grant.a", false, false}} {
-		r := request(grammar.Member{Service: "cart", Version: "v2"})
-		r.ID, r.Grant = c.id, c.grant
-		if _, _, err := token.Mint(key, r, &token.Limits{}, now); (err == nil) != c.fine {
-			t.Errorf("%+v: %v", c, err)
-		}
-	}
 }

@@ -1,10 +1,16 @@
-package token
+package grammar
 
 import (
 	"regexp"
 	"slices"
 	"strings"
 )
+
+// TokenHeader is the header that carries a token. carrier is the name of the override header.
+func TokenHeader(carrier string) string { return carrier + "-token" }
+
+// TokenIDHeader is the header that a proxy makes of the ID of a valid token.
+func TokenIDHeader(carrier string) string { return carrier + "-id" }
 
 // GrantPrefix begins the IDs of the tokens of grants, and of no others. So a token says by its ID
 // whether it counts only while its grant is live.
