@@ -173,6 +173,7 @@ const (
 	EdgeGuardNotHTTP         Code = "EdgeGuardNotHTTP"
 	EdgeOtherAuthorizer      Code = "EdgeOtherAuthorizer"
 	EdgeNotPermitted         Code = "EdgeNotPermitted"
+	EdgeDefaultNotInForce    Code = "EdgeDefaultNotInForce"
 	EdgeCutsStreams          Code = "EdgeCutsStreams"
 )
 

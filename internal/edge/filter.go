@@ -24,7 +24,8 @@ const (
 	// requires is the text of the annotation about versions: %CEL% and re.extract came with
 	// Envoy 1.34.
 	requiresAnnotation = "overrides.mesh/requires"
-	// PolicyAnnotation names the policy that an object was made for.
+	// PolicyAnnotation names the policy that an object was made for, as NAMESPACE/NAME, or the
+	// Gateway of an implied policy, as KIND NAMESPACE/NAME.
 	PolicyAnnotation = "overrides.mesh/gateway-policy"
 	requires         = "Istio 1.26 (Envoy 1.34) or newer"
 	// supported matches the versions of Istio's proxies but for 1.0 to 1.25. An older proxy
@@ -183,7 +184,7 @@ func (m *maker) ownMeta(namespace, suffix string) metav1.ObjectMeta {
 	meta.Labels[istio.ManagedByLabel] = istio.ManagedBy
 	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Gateway)
 	if m.By.Name != "" {
-		meta.Annotations[PolicyAnnotation] = m.By.Namespace + "/" + m.By.Name
+		meta.Annotations[PolicyAnnotation] = policyName(m.By)
 	}
 	return meta
 }

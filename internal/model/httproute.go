@@ -74,8 +74,10 @@ type KubernetesGateway struct {
 	// Gateways with a Service in common have their listeners at the same pods.
 	Pods     string
 	Services []string
-	// Ignored says what keeps it from following overrides; empty for nothing.
+	// Ignored says what keeps it from following overrides; empty for nothing. Follows is set if
+	// its own annotation says that it follows them.
 	Ignored string
+	Follows bool
 	// Listeners are its own, and those of the ListenerSets that are attached to it.
 	Listeners []Listener
 }

@@ -83,6 +83,8 @@ type Options struct {
 	GatewayNamespaces []string
 	// Static is set if the output is applied by hand, so that nothing follows changes.
 	Static bool
+	// GatewayDefault is for Gateways without a policy.
+	GatewayDefault GatewayDefault
 	// Mesh are settings that override the mesh configuration that was read; nil fields
 	// don't.
 	Mesh MeshConfig
@@ -349,8 +351,9 @@ type Gateway struct {
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.Gateway
-	// Unfollowed is set if its own annotation says that it must not follow overrides.
-	Unfollowed bool
+	// Unfollowed is set if its own annotation says that it must not follow overrides, and
+	// Follows if it says that it does.
+	Unfollowed, Follows bool
 	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned; PinnedBy
 	// says what asks for that.
 	PinOnly  bool
