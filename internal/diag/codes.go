@@ -175,15 +175,21 @@ const (
 	EdgeNotPermitted         Code = "EdgeNotPermitted"
 	EdgeDefaultNotInForce    Code = "EdgeDefaultNotInForce"
 	EdgeCutsStreams          Code = "EdgeCutsStreams"
+
+	// About closed previews: the Service that has them.
+	ClosedTo         Code = "ClosedTo"
+	ClosedToNobody   Code = "ClosedToNobody"
+	ClosedWider      Code = "ClosedWider"
+	ClosedImpossible Code = "ClosedImpossible"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
-func Codes() []Entry { return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries) }
+func Codes() []Entry { return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, closedEntries) }
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.
 func (c Code) Entry() Entry {
-	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries} {
+	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries, closedEntries} {
 		for _, entry := range list {
 			if entry.Code == c {
 				return entry

@@ -45,6 +45,7 @@ func (r *reader) readGatewayPolicies() {
 		}
 		r.snapshot.Authorizers = append(r.snapshot.Authorizers, out)
 	}
+	r.readAccessPolicies()
 	slices.SortFunc(r.snapshot.Authorizers, func(a, b model.Authorizer) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 }
 

@@ -39,6 +39,11 @@ type Snapshot struct {
 	GatewayPolicies []GatewayPolicy
 	TokenChecks     []TokenCheck
 	Authorizers     []Authorizer
+	// AccessPolicies say who may call pods.
+	AccessPolicies []AccessPolicy
+	// Unguarded has the versions of closed Services that are not closed: no route leads to them.
+	// The value is true if they will be soon.
+	Unguarded map[VersionName]bool
 	// OverrideGrants are the live ones.
 	OverrideGrants []OverrideGrant
 	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose
@@ -181,6 +186,8 @@ type Port struct {
 	// Detected is set if no protocol is declared, so that proxies detect it for each
 	// connection: HTTP routes apply to HTTP only.
 	Detected bool
+	// Target is the port of the pods; 0 if it is named, so that each pod may have another one.
+	Target uint32
 }
 
 // Near is a workload whose pods have nearly the labels that a Service selects.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/edge"
@@ -85,7 +86,7 @@ func (e *entries) run(ctx context.Context) {
 // without a change.
 func (e *entries) reconcile(ctx context.Context) time.Time {
 	in := e.store.entryInput()
-	if len(in.policies)+len(in.seen) == 0 && !e.options.Model.GatewayDefault.Strip {
+	if len(in.policies)+len(in.seen)+len(in.needs) == 0 && !e.options.Model.GatewayDefault.Strip {
 		return time.Time{}
 	}
 	snapshot, _ := in.objects.Snapshot(e.options.Model)
@@ -95,7 +96,12 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		return time.Now().Add(time.Minute)
 	}
 	w := edge.Writes{Written: e.written, Started: e.started, Now: time.Now(), Delay: e.options.Plan.PropagationDelay}
-	w.Wanted, w.Observed = in.wanted(decided), in.observed()
+	closing, err := in.closing(snapshot)
+	if err != nil {
+		e.log.Error("close previews", "error", err)
+		return time.Now().Add(time.Minute)
+	}
+	w.Wanted, w.Observed = append(in.wanted(decided), closing...), in.observed()
 	needed := edge.Needed(snapshot, append(in.observed(), in.routes...))
 	for _, guard := range needed {
 		e.needed[guard] = w.Now
@@ -131,6 +137,7 @@ func (e *entries) take(ctx context.Context, in *entryInput, step plan.Step) time
 		return e.failures[object].retryAt
 	}
 	e.announce(in, step)
+	e.store.writesGuard(object)
 	after, err := e.client.Do(ctx, step, seen)
 	log := e.log.With("action", step.Action, "object", object.String())
 	switch {
@@ -170,6 +177,9 @@ type entryInput struct {
 	// seen are the objects of policies, routes the VirtualServices of Overrides.
 	seen   map[diag.Object]*apply.Seen
 	routes []plan.Observed
+	// needs are the versions to close; needsKnown is set if these are all.
+	needs      []closed.Need
+	needsKnown bool
 	// foreign are objects with the names of objects of policies that somebody else applies.
 	foreign map[diag.Object]bool
 	// manages reports whether the operator writes in a namespace.

@@ -24,7 +24,7 @@ func isOfEntry(kind string) bool {
 // notifyEntries signals the loop of policies that an object has changed, unless that changes
 // nothing for it.
 func (s *store) notifyEntries(name diag.Object, x *item) {
-	if s.policies == 0 && !s.options.Model.GatewayDefault.Strip || x == nil {
+	if s.policies+len(s.closures.needs) == 0 && !s.options.Model.GatewayDefault.Strip || x == nil {
 		return
 	}
 	switch object := x.Object.(type) {
@@ -47,6 +47,11 @@ func (s *store) notifyEntries(name diag.Object, x *item) {
 			return
 		}
 	}
+	s.wakeEntries()
+}
+
+// wakeEntries signals the loop of policies.
+func (s *store) wakeEntries() {
 	select {
 	case s.entriesChanged <- struct{}{}:
 	default:
@@ -107,6 +112,7 @@ func (s *store) entryInput() entryInput {
 		}
 	}
 	s.addGatewayPods(&out, selectors)
+	out.needs, out.needsKnown = s.needs(), s.closures.known
 	return out
 }
 

@@ -56,7 +56,7 @@ func TestGatewayPolicy(t *testing.T) {
 	o.GatewayPolicies = true
 	s.root(t)
 	const rights = "overrides-gateways"
-	for _, file := range []string{"overrides.yaml", "gateway-policies.yaml"} {
+	for _, file := range []string{"overrides.yaml"} {
 		applyRights(t, s.plane, file, "name: overrides-operator", "name: "+rights)
 	}
 	r := run(t, impersonating(s.config, "system:serviceaccount:overrides-system:"+rights), o)
@@ -302,13 +302,19 @@ func (s *shop) policyIs(t *testing.T, name string, want ...string) {
 
 func (s *shop) policyEvent(t *testing.T, reason, text string) {
 	t.Helper()
+	s.eventAbout(t, "GatewayOverridePolicy", reason, text)
+}
+
+// eventAbout waits for an Event about an object of a kind.
+func (s *shop) eventAbout(t *testing.T, kind, reason, text string) {
+	t.Helper()
 	eventually(t, "Event "+reason, func(ctx context.Context) string {
 		list, err := s.kube.EventsV1().Events(s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err.Error()
 		}
 		for _, e := range list.Items {
-			if e.Regarding.Kind == "GatewayOverridePolicy" && e.Reason == reason && strings.Contains(e.Note, text) {
+			if e.Regarding.Kind == kind && e.Reason == reason && strings.Contains(e.Note, text) {
 				return ""
 			}
 		}

@@ -97,7 +97,7 @@ func rightsOf(rule rbacv1.PolicyRule) []right {
 				switch {
 				case verb == "list" || verb == "watch":
 					verb = "read"
-				case verb == "create" && slices.Contains(rule.Verbs, "patch") && group == "networking.istio.io":
+				case verb == "create" && slices.Contains(rule.Verbs, "patch") && strings.HasSuffix(group, ".istio.io"):
 					verb = "patch" // an apply where nothing is there
 				}
 				out = append(out, right{group, resource, verb})
