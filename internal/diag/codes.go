@@ -184,7 +184,9 @@ const (
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
-func Codes() []Entry { return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, closedEntries) }
+func Codes() []Entry {
+	return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, closedEntries)
+}
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.

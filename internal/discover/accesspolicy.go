@@ -3,8 +3,6 @@ package discover
 import (
 	"slices"
 
-	securityapi "istio.io/api/security/v1beta1"
-
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -12,13 +10,13 @@ import (
 // pilot/pkg/security/authz/builder).
 const dryRunAnnotation = "istio.io/dry-run"
 
-// readAccessPolicies adds the AuthorizationPolicies that decide who may call pods, without those
-// that Overrides wrote.
+// readAccessPolicies adds the AuthorizationPolicies that decide who may call pods. Dry
+// runs decide nothing.
 func (r *reader) readAccessPolicies() {
 	for _, a := range r.Authorizers {
 		out := model.AccessPolicy{PodPolicy: podPolicy(a, &a.Spec), Spec: &a.Spec}
 		switch {
-		case isOurs(&a.ObjectMeta), a.Annotations[dryRunAnnotation] == "true", a.Spec.GetAction() == securityapi.AuthorizationPolicy_AUDIT:
+		case a.Annotations[dryRunAnnotation] == "true":
 		case a.Spec.GetTargetRef() != nil, len(a.Spec.GetTargetRefs()) > 0:
 		default:
 			r.snapshot.AccessPolicies = append(r.snapshot.AccessPolicies, out)

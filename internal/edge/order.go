@@ -118,7 +118,9 @@ func (in *Writes) arrives(steps []plan.Step) time.Time {
 				continue
 			}
 			at := in.Written[o.Object]
-			if !slices.ContainsFunc(in.Observed, func(seen plan.Observed) bool { return seen.Object == o.Object && string(seen.Managed) == string(o.JSON) }) {
+			if !slices.ContainsFunc(in.Observed, func(seen plan.Observed) bool {
+				return seen.Object == o.Object && string(seen.Managed) == string(o.JSON)
+			}) {
 				at = in.Now
 			}
 			if !at.IsZero() && at.Add(in.Delay).After(last) {
