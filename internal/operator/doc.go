@@ -36,6 +36,8 @@
 //	entry.go            what policies of gateways ask for: decides, writes
 //	entryinput.go       … from what the store has
 //	entrystatus.go      … and the status of these policies
+//	entryopen.go        … and what is said about Gateways without one
+//	closure.go          what closes previews: which versions need it, and whether it is in force
 //	event.go            Events on Services
 //	eventwriter.go      writing Events, at a limited rate
 //	metric.go           Prometheus metrics
