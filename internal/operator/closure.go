@@ -49,12 +49,17 @@ func (x *islands) close(snapshot *model.Snapshot, services []compile.Service) (m
 	}
 	versions, err := closed.Make(needs, policies, &x.options.Model)
 	open, now := closed.Unguarded(versions), time.Now()
+	if err != nil { // a bug: then no route leads to any of them
+		for i := range needs {
+			open[needs[i].Version] = false
+		}
+	}
 	var found []diag.Diagnostic
 	for i := range versions {
 		v := &versions[i]
 		found = append(found, v.Diagnostics...)
 		for _, o := range v.Objects {
-			if err != nil || !x.store.isInForce(o, now.Add(-x.options.Plan.PropagationDelay)) {
+			if !x.store.isInForce(o, now.Add(-x.options.Plan.PropagationDelay)) {
 				open[v.Need.Version] = true
 			}
 		}
