@@ -36,12 +36,12 @@ const (
 	CallersAnnotation = "overrides.mesh/callers"
 )
 
-// IsGuard reports whether an object of Overrides closes a version.
-func IsGuard(o diag.Object) bool {
-	return o.Kind == guardKind && (strings.HasSuffix(o.Name, allowSuffix) || strings.HasSuffix(o.Name, denySuffix))
+// Closes reports whether an object of Overrides closes a version.
+func Closes(o diag.Object) bool {
+	return o.Kind == policyKind && (strings.HasSuffix(o.Name, allowSuffix) || strings.HasSuffix(o.Name, denySuffix))
 }
 
-const guardKind = "AuthorizationPolicy"
+const policyKind = "AuthorizationPolicy"
 
 // Make returns how versions are closed, in their order. An error is a bug.
 func Make(needs []Need, policies []model.AccessPolicy, options *model.Options) ([]Version, error) {
@@ -60,8 +60,8 @@ func Make(needs []Need, policies []model.AccessPolicy, options *model.Options) (
 	return out, nil
 }
 
-// Unguarded returns the versions that can't be closed, as [model.Snapshot] has them.
-func Unguarded(versions []Version) map[model.VersionName]bool {
+// NotClosed returns the versions that can't be closed, as [model.Snapshot] has them.
+func NotClosed(versions []Version) map[model.VersionName]bool {
 	out := map[model.VersionName]bool{}
 	for i := range versions {
 		if v := &versions[i]; len(v.Objects) == 0 {
@@ -103,7 +103,7 @@ func (v *Version) close(policies []model.AccessPolicy, options *model.Options) e
 				CallersAnnotation: strings.Join(v.Callers, ", "),
 			},
 		}
-		object, err := istio.Canonical(&meta, guardKind, &securityapi.AuthorizationPolicy{
+		object, err := istio.Canonical(&meta, policyKind, &securityapi.AuthorizationPolicy{
 			Selector: &typeapi.WorkloadSelector{MatchLabels: v.Selector}, Action: action, Rules: rules,
 		})
 		v.Objects = append(v.Objects, object)

@@ -53,9 +53,9 @@ func newIndex(snapshot *model.Snapshot, rejected Rejected) *index {
 // now is the time; zero if nothing expires.
 func (ix *index) now() time.Time { return ix.snapshot.Now }
 
-// isUnguarded reports whether a version must be closed, and is not.
-func (ix *index) isUnguarded(v model.VersionName) bool {
-	_, is := ix.snapshot.Unguarded[v]
+// isNotClosed reports whether a version must be closed, and is not.
+func (ix *index) isNotClosed(v model.VersionName) bool {
+	_, is := ix.snapshot.NotClosed[v]
 	return is
 }
 

@@ -68,7 +68,7 @@ func compileService(ix *index, all *services, s *service, r *reporter) {
 	s.versions = expireVersions(ix, s, listVersions(&s.given, s.pods, r), r)
 	for i := range s.versions {
 		v := &s.versions[i]
-		v.unguarded = ix.isUnguarded(model.VersionName{Namespace: s.Namespace, Service: s.Name, Version: v.name})
+		v.notClosed = ix.isNotClosed(model.VersionName{Namespace: s.Namespace, Service: s.Name, Version: v.name})
 	}
 	if !s.Headless {
 		reportNameless(&s.given, &s.released, s.pods, r)

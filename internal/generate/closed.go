@@ -17,12 +17,12 @@ func Closed(snapshot *model.Snapshot) (Output, []closed.Version, error) {
 	if err != nil {
 		return Output{}, nil, err
 	}
-	open := closed.Unguarded(versions)
+	open := closed.NotClosed(versions)
 	if len(open) == 0 {
 		return out, versions, nil
 	}
 	again := *snapshot
-	again.Unguarded = open
+	again.NotClosed = open
 	out, err = From(&again)
 	return out, versions, err
 }

@@ -349,7 +349,7 @@ func (m *Map) compile(i *Island) {
 	}
 	open, found := m.options.Close(i.Snapshot, i.Result.Services)
 	if len(open) > 0 {
-		i.Snapshot.Unguarded = open
+		i.Snapshot.NotClosed = open
 		m.fit(i)
 	}
 	i.Result.Diagnostics = append(i.Result.Diagnostics, found...)

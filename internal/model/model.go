@@ -41,9 +41,9 @@ type Snapshot struct {
 	Authorizers     []Authorizer
 	// AccessPolicies say who may call pods.
 	AccessPolicies []AccessPolicy
-	// Unguarded has the versions of closed Services that are not closed: no route leads to them.
+	// NotClosed has the versions of closed Services that are not closed: no route leads to them.
 	// The value is true if they will be soon.
-	Unguarded map[VersionName]bool
+	NotClosed map[VersionName]bool
 	// OverrideGrants are the live ones.
 	OverrideGrants []OverrideGrant
 	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose

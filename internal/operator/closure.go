@@ -48,7 +48,7 @@ func (x *islands) close(snapshot *model.Snapshot, services []compile.Service) (m
 		}
 	}
 	versions, err := closed.Make(needs, policies, &x.options.Model)
-	open, now := closed.Unguarded(versions), time.Now()
+	open, now := closed.NotClosed(versions), time.Now()
 	if err != nil { // a bug: then no route leads to any of them
 		for i := range needs {
 			open[needs[i].Version] = false
@@ -67,9 +67,9 @@ func (x *islands) close(snapshot *model.Snapshot, services []compile.Service) (m
 	return open, found
 }
 
-// awaitsGuards reports whether a version will be closed soon, so that routes may lead to it.
-func (p *islandState) awaitsGuards() bool {
-	for _, soon := range p.snapshot.Unguarded {
+// awaitsClosing reports whether a version will be closed soon, so that routes may lead to it.
+func (p *islandState) awaitsClosing() bool {
+	for _, soon := range p.snapshot.NotClosed {
 		if soon {
 			return true
 		}
@@ -145,9 +145,9 @@ func (s *store) needs() []closed.Need {
 	return out
 }
 
-// writesGuard notes that an object is about to be written.
-func (s *store) writesGuard(o diag.Object) {
-	if !closed.IsGuard(o) {
+// writesClosing notes that an object is about to be written.
+func (s *store) writesClosing(o diag.Object) {
+	if !closed.Closes(o) {
 		return
 	}
 	s.mu.Lock()
@@ -169,7 +169,7 @@ func (in *entryInput) closing(snapshot *model.Snapshot) ([]encoded.Object, error
 	var out []encoded.Object
 	if !in.needsKnown {
 		for _, seen := range in.seen {
-			if closed.IsGuard(seen.Object) {
+			if closed.Closes(seen.Object) {
 				out = append(out, encoded.Object{Object: seen.Object, JSON: seen.Managed})
 			}
 		}

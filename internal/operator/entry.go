@@ -137,7 +137,7 @@ func (e *entries) take(ctx context.Context, in *entryInput, step plan.Step) time
 		return e.failures[object].retryAt
 	}
 	e.announce(in, step)
-	e.store.writesGuard(object)
+	e.store.writesClosing(object)
 	after, err := e.client.Do(ctx, step, seen)
 	log := e.log.With("action", step.Action, "object", object.String())
 	switch {

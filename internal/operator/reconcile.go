@@ -203,7 +203,7 @@ func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
 			out = plan.Output{RequeueAt: in.Now.Add(time.Second), Memory: in.Memory}
 		}
 		p.planned, p.requeueAt = out, out.RequeueAt
-		if p.awaitsGuards() {
+		if p.awaitsClosing() {
 			p.requeueAt = earlier(p.requeueAt, in.Now.Add(max(r.options.Plan.PropagationDelay, entryDebounce)))
 		}
 		r.islands.plans.Set(p.island, out.Memory)
