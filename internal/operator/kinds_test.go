@@ -44,15 +44,11 @@ func TestKindsInRoles(t *testing.T) {
 	others := []string{"customresourcedefinitions", "gatewayoverridepolicies"} // the latter by users
 	for _, test := range []struct {
 		file string
-		// unscoped is set if kinds without a namespace may be read, and policies if those of
-		// gateways are.
-		unscoped, policies bool
-	}{{"overrides.yaml", true, false}, {"namespaced.yaml", false, false}, {"gateway-policies.yaml", true, true}} {
+		// unscoped is set if kinds without a namespace may be read.
+		unscoped bool
+	}{{"overrides.yaml", true}, {"namespaced.yaml", false}} {
 		granted := rules(t, test.file)
-		if test.policies {
-			granted = append(granted, rules(t, "overrides.yaml")...) // which it is applied after
-		}
-		kinds := (&Options{GatewayPolicies: test.policies}).kinds()
+		kinds := (&Options{GatewayPolicies: true}).kinds()
 		for i := range kinds {
 			k := &kinds[i]
 			want := k.Scope != discover.Unscoped || test.unscoped
