@@ -124,3 +124,41 @@ func TestArchitecture(t *testing.T) {
 		t.Errorf("docs/architecture.md has other packages, or other pure ones, than there are (-there +described):\n%s", diff)
 	}
 }
+
+var namedTest = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+
+// TestThreatModel: the tests that docs/security.md names exist.
+func TestThreatModel(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, match := range namedTest.FindAllStringSubmatch(string(text), -1) {
+		named[match[1]] = true
+	}
+	if len(named) < 20 {
+		t.Errorf("it names %d tests", len(named))
+	}
+	for _, folder := range []string{"internal", "test"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			code, err := os.ReadFile(path)
+			for _, match := range declaredTest.FindAllSubmatch(code, -1) {
+				delete(named, string(match[1]))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name := range named {
+		t.Errorf("there is no test %s", name)
+	}
+}
+
+var declaredTest = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)

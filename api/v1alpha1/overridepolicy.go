@@ -118,6 +118,13 @@ type OverridePolicySpec struct {
 	// +optional
 	Strict *StrictMode `json:"strict,omitempty"`
 
+	// Closed makes versions that are not released open to exactly those callers that the
+	// released one has: AuthorizationPolicies for their pods are copies of those in force for
+	// the released pods, and callers without an identity of the mesh are refused. Defaults to
+	// false.
+	// +optional
+	Closed *bool `json:"closed,omitempty"`
+
 	// Previews says which Services may be isolated versions of the Services: those that are
 	// annotated overrides.mesh/version-of. If it is not set, only Services of the same
 	// namespace may.

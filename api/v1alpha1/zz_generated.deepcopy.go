@@ -608,6 +608,11 @@ func (in *OverridePolicySpec) DeepCopyInto(out *OverridePolicySpec) {
 		*out = new(StrictMode)
 		**out = **in
 	}
+	if in.Closed != nil {
+		in, out := &in.Closed, &out.Closed
+		*out = new(bool)
+		**out = **in
+	}
 	if in.Previews != nil {
 		in, out := &in.Previews, &out.Previews
 		*out = new(Previews)

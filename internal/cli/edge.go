@@ -166,7 +166,7 @@ func (a *app) edge(ctx context.Context, o *edgeOptions, gateway string) error {
 func (o *edgeOptions) usePolicy(snapshot *model.Snapshot) error {
 	for i := range snapshot.GatewayPolicies {
 		p := &snapshot.GatewayPolicies[i]
-		if p.Namespace != o.Namespace || p.Spec.TargetRef.Name != o.Gateway || p.Older.Name != "" {
+		if p.Namespace != o.Namespace || p.Spec.TargetRef.Name != o.Gateway || p.Older.Name != "" || p.Implied() {
 			continue
 		}
 		if o.said {

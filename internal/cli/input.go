@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,8 +88,32 @@ func addModelOptions(flags *pflag.FlagSet, o *model.Options) {
 		flags.StringSliceVar(f.to, f.name, nil, "`namespaces` that see a "+f.kind+" without exportTo: ., * or ~, as in the mesh configuration (default: as configured there)")
 	}
 	flags.StringSliceVar(&o.CallerNamespaces, "caller-namespace", nil, "`namespace` whose proxies follow overrides, if routes must be limited to some (default all). Repeatable")
+	flags.Var(&gatewayDefault{&o.GatewayDefault}, "gateway-default", "what becomes of overrides that come from outside at Gateways without a GatewayOverridePolicy and without the annotation overrides.mesh/follow: Strip removes them, Follow follows them")
 	flags.StringSliceVar(&o.GatewayNamespaces, "gateway-namespace", nil, "`namespace` with pods of every Gateway, where the input does not have these pods. Repeatable")
 }
+
+// gatewayDefault is the value of the flag --gateway-default.
+type gatewayDefault struct{ *model.GatewayDefault }
+
+// Set sets an allowed value (pflag.Value).
+func (g *gatewayDefault) Set(value string) error {
+	if value != "Strip" && value != "Follow" {
+		return errors.New("want Strip or Follow")
+	}
+	g.Strip, g.In = value == "Strip", model.NamespaceSelector{All: true}
+	return nil
+}
+
+// String returns the value (pflag.Value).
+func (g *gatewayDefault) String() string {
+	if g.GatewayDefault != nil && g.Strip {
+		return "Strip"
+	}
+	return "Follow"
+}
+
+// Type returns the placeholder for the help (pflag.Value).
+func (*gatewayDefault) Type() string { return "Strip|Follow" }
 
 // exportToFlag is a flag for a default of the mesh configuration for one kind.
 type exportToFlag struct {

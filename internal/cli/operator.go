@@ -142,6 +142,9 @@ func (f *operatorFlags) check() error {
 			return usagef("--istio-revision: %q: want a-z, 0-9 and \"-\", beginning and ending with a letter or digit", r)
 		}
 	}
+	if f.Model.GatewayDefault.Strip && !f.GatewayPolicies {
+		return usagef("--gateway-default Strip needs --gateway-policies: the operator removes overrides with EnvoyFilters")
+	}
 	for name, d := range map[string]time.Duration{
 		"--propagation-delay": f.Plan.PropagationDelay, "--propagation-delay-max": f.PropagationDelayMax, "--drain-delay": f.Plan.DrainDelay,
 		"--readiness-gate-timeout": f.Gate.Timeout,

@@ -121,7 +121,7 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	if in.forget {
 		s.objects = &discover.Objects{Services: s.objects.Services}
 	}
-	made, err := generate.From(snapshot)
+	made, closures, err := generate.Closed(snapshot)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
@@ -129,6 +129,10 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	entries, err := s.decideEntries()
 	if err != nil {
 		return err
+	}
+	for i := range closures {
+		s.entries = append(s.entries, closures[i].Objects...)
+		entries = append(entries, closures[i].Diagnostics...)
 	}
 	diags = append(diags, entries...)
 	s.result.Diagnostics = diag.Fold(slices.Concat(diags, explain.Suggest(snapshot, s.result.Diagnostics)))

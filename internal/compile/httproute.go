@@ -136,7 +136,7 @@ func (ix *index) refuses(p *route.Parent) string {
 		return fmt.Sprintf("GatewayClass %s of %s is not known", g.Class, g.Object())
 	case g.Ignored != "":
 		return g.Ignored
-	case g.Controller == istioController:
+	case g.Controller == model.IstioGatewayController:
 		return ""
 	}
 	if what := otherControllers[g.Controller]; what != "" {
@@ -144,8 +144,6 @@ func (ix *index) refuses(p *route.Parent) string {
 	}
 	return fmt.Sprintf("%s is not Istio's, but of %s (GatewayClass %s)", g.Object(), g.Controller, g.Class)
 }
-
-const istioController = "istio.io/gateway-controller"
 
 // otherControllers are those of Istio whose gateways are no Envoys that follow HTTPRoutes as
 // an ingress gateway does.

@@ -53,6 +53,12 @@ func newIndex(snapshot *model.Snapshot, rejected Rejected) *index {
 // now is the time; zero if nothing expires.
 func (ix *index) now() time.Time { return ix.snapshot.Now }
 
+// isNotClosed reports whether a version must be closed, and is not.
+func (ix *index) isNotClosed(v model.VersionName) bool {
+	_, is := ix.snapshot.NotClosed[v]
+	return is
+}
+
 // services lists all Services.
 func (ix *index) services() []model.Service { return ix.snapshot.Services }
 

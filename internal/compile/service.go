@@ -68,6 +68,10 @@ func compileService(ix *index, all *services, s *service, r *reporter) {
 	s.isolated = usableIsolated(&s.given, s.pods, r)
 	s.skipped = firstReason(afterReleased, in, r)
 	s.versions = expireVersions(ix, s, listVersions(&s.given, s.pods, r), r)
+	for i := range s.versions {
+		v := &s.versions[i]
+		v.notClosed = ix.isNotClosed(model.VersionName{Namespace: s.Namespace, Service: s.Name, Version: v.name})
+	}
 	if !s.Headless {
 		reportNameless(&s.given, &s.released, s.pods, r)
 	}

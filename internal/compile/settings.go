@@ -104,6 +104,9 @@ func overlay(base, over model.Settings) model.Settings {
 	if over.Managed != nil {
 		out.Managed = over.Managed
 	}
+	if over.Closed != nil {
+		out.Closed = over.Closed
+	}
 	if over.VersionLabel != "" {
 		out.VersionLabel = over.VersionLabel
 	}

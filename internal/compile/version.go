@@ -25,11 +25,13 @@ type version struct {
 	// expires is when the version expires; zero for never. expired is set if it has.
 	expires time.Time
 	expired bool
+	// notClosed is set if it must be closed, and is not: see [model.Snapshot.NotClosed].
+	notClosed bool
 }
 
 // routable reports whether a route may lead to v: one of its pods has to be ready, and it must
-// not have expired.
-func (v *version) routable() bool { return v.ready > 0 && !v.expired }
+// neither have expired nor be open to callers that it must be closed to.
+func (v *version) routable() bool { return v.ready > 0 && !v.expired && !v.notClosed }
 
 // listVersions gathers the versions of a Service, sorted by name. An isolated version
 // takes the place of one of the same name behind the Service itself, unless it has no

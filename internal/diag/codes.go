@@ -174,6 +174,7 @@ const (
 	EdgeGuardNotHTTP         Code = "EdgeGuardNotHTTP"
 	EdgeOtherAuthorizer      Code = "EdgeOtherAuthorizer"
 	EdgeNotPermitted         Code = "EdgeNotPermitted"
+	EdgeDefaultNotInForce    Code = "EdgeDefaultNotInForce"
 	EdgeCutsStreams          Code = "EdgeCutsStreams"
 
 	// Access in mode Token.
@@ -181,17 +182,23 @@ const (
 	AccessNotAtGateway  Code = "AccessNotAtGateway"
 	AccessFilterAwaited Code = "AccessFilterAwaited"
 	AccessCutsStreams   Code = "AccessCutsStreams"
+
+	// About closed previews: the Service that has them.
+	ClosedTo         Code = "ClosedTo"
+	ClosedToNobody   Code = "ClosedToNobody"
+	ClosedWider      Code = "ClosedWider"
+	ClosedImpossible Code = "ClosedImpossible"
 )
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
 func Codes() []Entry {
-	return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, accessEntries)
+	return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, accessEntries, closedEntries)
 }
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.
 func (c Code) Entry() Entry {
-	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries, accessEntries} {
+	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries, accessEntries, closedEntries} {
 		for _, entry := range list {
 			if entry.Code == c {
 				return entry

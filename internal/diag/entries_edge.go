@@ -59,6 +59,10 @@ var edgeEntries = []Entry{
 		"annotate the pods' namespace with overrides.mesh/gateway-policies: NAMESPACE, which needs the right to change that namespace",
 	},
 	{
+		EdgeDefaultNotInForce, Warning, "No GatewayOverridePolicy is for a Gateway, and the default, which removes overrides that come from outside, can't be put in force at some of its pods. The services behind it follow overrides of everybody.",
+		"write a GatewayOverridePolicy for the Gateway, label the namespace of its pods so that it is managed and let it permit policies (overrides.mesh/gateway-policies), or, if its clients may override, annotate it with overrides.mesh/follow: \"true\"",
+	},
+	{
 		EdgeCutsStreams, Info, "What installing the EnvoyFilter of a gateway costs, once: requests that are longer than Istio's drain time are cut.",
 		"",
 	},

@@ -24,6 +24,7 @@ func (r *reader) readGateways(groups []*group) {
 	for _, g := range r.Gateways {
 		r.snapshot.Gateways = append(r.snapshot.Gateways, r.readGateway(g))
 	}
+	r.implyGatewayPolicies()
 	r.addGatewayPods(groups, selectors)
 	EnforceGatewayPolicies(r.snapshot)
 	EnforceTokens(r.snapshot, r.snapshot.Policies)
@@ -63,6 +64,6 @@ func (r *reader) addGatewayPods(groups []*group, selectors map[string]map[string
 func (r *reader) readGateway(g *istionetv1.Gateway) model.Gateway {
 	out := model.Gateway{Namespace: g.Namespace, Name: g.Name, Created: g.CreationTimestamp.Time, Revision: g.Labels[revisionLabel], Spec: &g.Spec}
 	out.Origin = r.Origins[out.Object()]
-	out.Unfollowed = r.followsNot(out.Object(), g.Annotations)
+	out.Unfollowed, out.Follows = r.readFollow(out.Object(), g.Annotations)
 	return out
 }

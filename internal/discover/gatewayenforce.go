@@ -34,15 +34,29 @@ func EnforceGatewayPolicies(s *model.Snapshot) {
 		p := &s.GatewayPolicies[i]
 		p.NotPermitted, p.Older = !e.isPermitted(p), diag.Object{}
 		for j := range s.GatewayPolicies[:i] {
-			if q := &s.GatewayPolicies[j]; q.Older.Name == "" && e.havePods(p, q) {
+			if q := &s.GatewayPolicies[j]; q.Older.Name == "" && e.yields(p, q) {
 				p.Older = q.Object()
 				break
 			}
 		}
-		if p.Older.Name == "" {
+		if p.Older.Name == "" || p.Implied() && p.Older.Kind != v1alpha1.KindGatewayOverridePolicy {
 			e.enforce(p) // its own Gateway needs no consent
 		}
 	}
+}
+
+// yields reports whether a policy is not in force since q, which comes before it, is. Of two
+// implied ones both may be in force, since they only remove overrides: one yields if the other
+// acts on all of its pods.
+func (e *enforcer) yields(p, q *model.GatewayPolicy) bool {
+	if !q.Implied() {
+		return e.havePods(p, q)
+	}
+	a, b, permits := e.podsOf(p), e.podsOf(q), e.permits(q)
+	if !e.known(a) {
+		return b.contains(a)
+	}
+	return !slices.ContainsFunc(e.GatewayPods, func(pods model.GatewayPods) bool { return a.has(pods) && !(b.has(pods) && permits(pods.Namespace)) })
 }
 
 // enforcer applies policies of Gateways to a snapshot.
@@ -61,7 +75,7 @@ func (e *enforcer) enforce(p *model.GatewayPolicy) {
 	for j := range e.Gateways {
 		g := &e.Gateways[j]
 		if g == target && p.Spec.Follow != nil {
-			g.PinOnly, g.PinnedBy = !*p.Spec.Follow, p.Object().String()+" has follow: false"
+			g.PinOnly, g.PinnedBy = !*p.Spec.Follow, unfollowedBy(p)
 		}
 		if g == target || e.share(selectionOf(target), selectionOf(g), e.permits(p)) {
 			e.applyRows(p, g)
@@ -77,6 +91,14 @@ func (e *enforcer) applyRows(p *model.GatewayPolicy, g *model.Gateway) {
 	}
 }
 
+// unfollowedBy says why a policy keeps its Gateway from following overrides.
+func unfollowedBy(p *model.GatewayPolicy) string {
+	if p.Implied() {
+		return "no GatewayOverridePolicy is for " + p.Object().String() + ", and the default is to follow nothing that comes from outside"
+	}
+	return p.Object().String() + " has follow: false"
+}
+
 // enforceAtKubernetes applies a policy of a Gateway of the Gateway API.
 func (e *enforcer) enforceAtKubernetes(p *model.GatewayPolicy) {
 	for i := range e.KubernetesGateways {
@@ -90,7 +112,7 @@ func (e *enforcer) enforceAtKubernetes(p *model.GatewayPolicy) {
 		}
 		g.Ignored = ""
 		if !*p.Spec.Follow {
-			g.Ignored = p.Object().String() + " has follow: false"
+			g.Ignored = unfollowedBy(p)
 		}
 	}
 }

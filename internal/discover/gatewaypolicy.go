@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
+	securityapi "istio.io/api/security/v1beta1"
 	typeapi "istio.io/api/type/v1beta1"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
@@ -40,11 +41,12 @@ func (r *reader) readGatewayPolicies() {
 	slices.SortFunc(r.snapshot.TokenChecks, func(a, b model.TokenCheck) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 	for _, a := range r.Authorizers {
 		out := model.Authorizer{PodPolicy: podPolicy(a, &a.Spec), Provider: a.Spec.GetProvider().GetName()}
-		if out.Gateways == nil && len(a.Spec.GetTargetRefs()) > 0 {
-			continue // it is for waypoints
+		if a.Spec.GetAction() != securityapi.AuthorizationPolicy_CUSTOM || out.Gateways == nil && len(a.Spec.GetTargetRefs()) > 0 {
+			continue // it asks nobody, or is for waypoints
 		}
 		r.snapshot.Authorizers = append(r.snapshot.Authorizers, out)
 	}
+	r.readAccessPolicies()
 	slices.SortFunc(r.snapshot.Authorizers, func(a, b model.Authorizer) int { return byName(a.Namespace, a.Name, b.Namespace, b.Name) })
 }
 

@@ -119,11 +119,11 @@ var kinds = []Kind{
 		Group: flaggerGroup, Name: canaryKind, Plural: "canaries", Versions: []string{"v1beta1"}, Served: []string{"v1beta1"}, decode: decodeAs[canary],
 		Without: "VirtualServices and Services that Flagger changes are recognized only by their owners and field managers",
 	},
-	needed(mesh("VirtualService", "virtualservices", decodeVirtualService, "routes of users are not known, and may be overruled")),
-	needed(mesh("DestinationRule", "destinationrules", decodeDestinationRule, "subsets and policies of users are not known, and may be overruled")),
-	mesh("Gateway", "gateways", decodeGateway, "gateways are not known"),
-	mesh("Sidecar", "sidecars", decodeSidecar, "every proxy is assumed to import all hosts"),
-	mesh("ServiceEntry", "serviceentries", decodeServiceEntry, "hosts that lead to the same pods as a Service are not seen"),
+	needed(ofIstio("VirtualService", "virtualservices", decodeVirtualService, "routes of users are not known, and may be overruled")),
+	needed(ofIstio("DestinationRule", "destinationrules", decodeDestinationRule, "subsets and policies of users are not known, and may be overruled")),
+	ofIstio("Gateway", "gateways", decodeGateway, "gateways are not known"),
+	ofIstio("Sidecar", "sidecars", decodeSidecar, "every proxy is assumed to import all hosts"),
+	ofIstio("ServiceEntry", "serviceentries", decodeServiceEntry, "hosts that lead to the same pods as a Service are not seen"),
 	{
 		Group: istioGroup, Name: "WorkloadEntry", Plural: "workloadentries", Versions: istioVersions, Served: istioVersions[:2],
 		decode:  decodeWorkloadEntry,
@@ -218,7 +218,7 @@ func workloads(name, plural, labels string, types *Types) Kind {
 // last: no Istio that is still in use serves that one only.
 var istioVersions = []string{"v1", "v1beta1", "v1alpha3"}
 
-func mesh(name, plural string, decode decodeFunc, without string) Kind {
+func ofIstio(name, plural string, decode decodeFunc, without string) Kind {
 	return Kind{
 		Group: istioGroup, Name: name, Plural: plural, Versions: istioVersions, Served: istioVersions[:2], Scope: Everywhere,
 		decode: decode, Without: without,

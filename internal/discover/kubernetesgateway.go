@@ -189,7 +189,7 @@ func (in *referenceGrant) trim() *GatewayPart {
 // builtinClasses are the classes that Istio has without an object, with their controllers
 // (pilot/pkg/config/kube/gatewaycommon: GetAllClasses).
 var builtinClasses = map[string]string{
-	"istio":                       "istio.io/gateway-controller",
+	"istio":                       model.IstioGatewayController,
 	"istio-remote":                "istio.io/unmanaged-gateway",
 	"istio-waypoint":              "istio.io/mesh-controller",
 	"istio-east-west":             "istio.io/eastwest-controller",
@@ -215,7 +215,8 @@ func (r *reader) readKubernetesGateways() {
 		}
 		g := *p.Gateway
 		g.Namespace, g.Origin, g.Controller = p.Namespace, r.Origins[g.Object()], controllers[g.Class]
-		if r.followsNot(g.Object(), p.Notes) {
+		unfollowed, follows := r.readFollow(g.Object(), p.Notes)
+		if g.Follows = follows; unfollowed {
 			g.Ignored = fmt.Sprintf("%s has the annotation %s: \"false\"", g.Object(), followAnnotation)
 		}
 		g.Listeners = slices.Concat(g.Listeners, sets[[2]string{g.Namespace, g.Name}])
@@ -223,15 +224,15 @@ func (r *reader) readKubernetesGateways() {
 	}
 }
 
-// followsNot reports whether the annotations of a gateway say that it does not follow
-// overrides, and reports those that say nothing.
-func (r *reader) followsNot(gateway diag.Object, annotations map[string]string) bool {
-	out := false
+// readFollow returns whether the annotations of a gateway say that it does not follow
+// overrides, or that it does, and reports those that say nothing.
+func (r *reader) readFollow(gateway diag.Object, annotations map[string]string) (unfollowed, follows bool) {
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		switch value := strings.TrimSpace(annotations[key]); {
 		case key == followAnnotation && value == "false":
-			out = true
+			unfollowed = true
 		case key == followAnnotation && value == "true":
+			follows = true
 		case key == followAnnotation:
 			r.report(diag.InvalidAnnotation, gateway, "%s: %q is neither true nor false", key, value)
 		case strings.HasPrefix(key, AnnotationPrefix):
@@ -240,5 +241,5 @@ func (r *reader) followsNot(gateway diag.Object, annotations map[string]string) 
 			r.reportDomain(gateway, key, "follow")
 		}
 	}
-	return out
+	return unfollowed, follows
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -28,11 +29,22 @@ func (r *reader) readService(in *corev1.Service) model.Service {
 	for i := range in.Spec.Ports {
 		if p := &in.Spec.Ports[i]; p.Port > 0 {
 			http, detected := carriesHTTP(p)
-			out.Ports = append(out.Ports, model.Port{Name: p.Name, Number: uint32(p.Port), HTTP: http, Detected: detected}) //nolint:gosec // positive
+			out.Ports = append(out.Ports, model.Port{Name: p.Name, Number: uint32(p.Port), HTTP: http, Detected: detected, Target: targetPort(p)}) //nolint:gosec // positive
 		}
 	}
 	r.readAnnotations(&out, in.ObjectMeta)
 	return out
+}
+
+// targetPort returns the port of the pods behind a port; 0 if it is named.
+func targetPort(p *corev1.ServicePort) uint32 {
+	switch {
+	case p.TargetPort.Type == intstr.String:
+		return 0
+	case p.TargetPort.IntVal > 0:
+		return uint32(p.TargetPort.IntVal) //nolint:gosec // positive
+	}
+	return uint32(p.Port) //nolint:gosec // positive
 }
 
 // externalName returns the name that in stands for, empty for a Service with pods.

@@ -33,11 +33,15 @@ var annotations = map[string]func(*model.Service, string) error{
 	"caller-namespaces": func(s *model.Service, v string) error {
 		return readNamespaces(&s.Settings.CallerNamespaces, split(v))
 	},
+	"closed":             func(s *model.Service, v string) error { return readBool(&s.Settings.Closed, v) },
 	"strict":             func(s *model.Service, v string) error { return readStrict(&s.Settings.Strict, v) },
 	"preview-namespaces": func(s *model.Service, v string) error { return readPreviewNamespaces(&s.Settings.Previews, v) },
 	"version-of":         readVersionOf,
 	"version":            func(s *model.Service, v string) error { s.Version = v; return grammar.ValidateVersion(v) },
 }
+
+// ClosedAnnotation says whether previews of a Service are closed.
+const ClosedAnnotation = AnnotationPrefix + "closed"
 
 // PreviewOwnerAnnotation is written on previews, on their workload and on a Service of their
 // own. It decides no route.
@@ -139,7 +143,7 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec, options *m
 		out.Services = append(out.Services, ref.Name)
 	}
 	s := &out.Settings
-	s.Managed = spec.Managed
+	s.Managed, s.Closed = spec.Managed, spec.Closed
 	for _, f := range []struct {
 		field string
 		read  func() error

@@ -43,9 +43,9 @@ func (o *Objects) Snapshot(options model.Options) (*model.Snapshot, []diag.Diagn
 	r.readGatewayPolicies()
 	r.readPermittedPolicies()
 	r.readGrants()
+	r.readNamespaces()
 	r.readGateways(groups)
 	r.readMeshConfig()
-	r.readNamespaces()
 	sortSnapshot(r.snapshot)
 	return r.snapshot, diag.Sort(r.diags)
 }

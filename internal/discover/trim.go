@@ -246,7 +246,7 @@ func trimRest(object metav1.Object) Object {
 	case *corev1.ConfigMap:
 		return orNil(meshConfigOf(x))
 	case *istiosecv1.AuthorizationPolicy:
-		return orNil(authorizer(x))
+		return orNil(accessPolicy(x))
 	case *metav1.PartialObjectMetadata:
 		return orNil(tagOf(x))
 	}
@@ -254,9 +254,9 @@ func trimRest(object metav1.Object) Object {
 	return object
 }
 
-// authorizer returns a policy of a user's that asks an external authorizer; nil for others.
-func authorizer(x *istiosecv1.AuthorizationPolicy) *istiosecv1.AuthorizationPolicy {
-	if x.Spec.GetAction() != securityapi.AuthorizationPolicy_CUSTOM || isOurs(&x.ObjectMeta) {
+// accessPolicy returns a policy of a user's that decides about requests; nil for others.
+func accessPolicy(x *istiosecv1.AuthorizationPolicy) *istiosecv1.AuthorizationPolicy {
+	if x.Spec.GetAction() == securityapi.AuthorizationPolicy_AUDIT || isOurs(&x.ObjectMeta) {
 		return nil
 	}
 	trimMetadata(x)

@@ -23,6 +23,7 @@
 // are written.
 //
 //	policy.go      policies: which are in force, and what they ask for
+//	open.go        Gateways without a policy at which the default is not in force
 //	order.go       the order of writes
 //	soften.go      guards that routes replace
 //	edge.go        Request, Make: the steps in their order

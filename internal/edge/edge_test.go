@@ -68,6 +68,12 @@ func printed(t *testing.T, input string, request *edge.Request) (objects, rest s
 
 func snapshot(t *testing.T, text string) *model.Snapshot {
 	t.Helper()
+	options := model.DefaultOptions()
+	return snapshotWith(t, text, &options)
+}
+
+func snapshotWith(t *testing.T, text string, options *model.Options) *model.Snapshot {
+	t.Helper()
 	objects := &discover.Objects{}
 	for document := range strings.SplitSeq("\n"+text, "\n---\n") {
 		object, err := yaml.YAMLToJSON([]byte(document))
@@ -79,7 +85,7 @@ func snapshot(t *testing.T, text string) *model.Snapshot {
 		}
 		objects.Add(discover.Parse(object, "shop", diag.Origin{}))
 	}
-	out, _ := objects.Snapshot(model.DefaultOptions())
+	out, _ := objects.Snapshot(*options)
 	return out
 }
 

@@ -24,7 +24,8 @@ const (
 	// RequiresAnnotation has Requires, what a filter needs of proxies: %CEL% and re.extract came
 	// with Envoy 1.34.
 	RequiresAnnotation = "overrides.mesh/requires"
-	// PolicyAnnotation names the policy that an object was made for.
+	// PolicyAnnotation names the policy that an object was made for, as NAMESPACE/NAME, or the
+	// Gateway of an implied policy, as KIND NAMESPACE/NAME.
 	PolicyAnnotation = "overrides.mesh/gateway-policy"
 	Requires         = "Istio 1.26 (Envoy 1.34) or newer"
 	// supported matches the versions of Istio's proxies but for 1.0 to 1.25. An older proxy
@@ -210,7 +211,7 @@ func (m *maker) ownMeta(namespace, suffix string) metav1.ObjectMeta {
 	meta.Labels[istio.ManagedByLabel] = istio.ManagedBy
 	meta.Labels[istio.OwnerLabel] = istio.OwnerValue(m.Gateway)
 	if m.By.Name != "" {
-		meta.Annotations[PolicyAnnotation] = m.By.Namespace + "/" + m.By.Name
+		meta.Annotations[PolicyAnnotation] = policyName(m.By)
 	}
 	return meta
 }

@@ -44,6 +44,9 @@ const (
 //	guards that are not wanted   deleted last, when nothing makes headers for them, and when
 //	                             routes ask for what they asked for
 //
+// A filter that is not wanted goes when proxies have received those that are wanted in its
+// namespace: one of these may replace it, under the name of another Gateway with the same pods.
+//
 // A filter and its guards are in the same listener of a proxy. So a connection that is open
 // while they change has the old ones or the new ones, and never a filter without its guard.
 func Next(in *Writes) ([]plan.Step, time.Time) {
@@ -86,7 +89,15 @@ func Next(in *Writes) ([]plan.Step, time.Time) {
 	}
 	var steps []plan.Step
 	for key, group := range groups {
+		if at := in.arrives(group[filters]); in.Now.Before(at) {
+			group[filters] = slices.DeleteFunc(group[filters], func(s plan.Step) bool { return s.Action == plan.Delete })
+			group[otherGuards] = nil
+			wait(at)
+		}
 		first := slices.IndexFunc(group[:], func(list []plan.Step) bool { return len(list) > 0 })
+		if first < 0 {
+			continue
+		}
 		if at := in.received(key, stage(first)); in.Now.Before(at) {
 			wait(at)
 			continue
@@ -95,6 +106,29 @@ func Next(in *Writes) ([]plan.Step, time.Time) {
 	}
 	slices.SortFunc(steps, func(a, b plan.Step) int { return a.Object.Compare(b.Object.Object) })
 	return steps, requeueAt
+}
+
+// arrives returns when proxies have received the wanted filters in the namespace of those that
+// are to be deleted; zero if there are none.
+func (in *Writes) arrives(steps []plan.Step) time.Time {
+	var last time.Time
+	for _, s := range steps {
+		for _, o := range in.Wanted {
+			if s.Action != plan.Delete || o.Kind != filterKind || o.Namespace != s.Object.Namespace {
+				continue
+			}
+			at := in.Written[o.Object]
+			if !slices.ContainsFunc(in.Observed, func(seen plan.Observed) bool {
+				return seen.Object == o.Object && string(seen.Managed) == string(o.JSON)
+			}) {
+				at = in.Now
+			}
+			if !at.IsZero() && at.Add(in.Delay).After(last) {
+				last = at.Add(in.Delay)
+			}
+		}
+	}
+	return last
 }
 
 // received returns when proxies have received what was written for a gateway in the stages

@@ -110,3 +110,26 @@ func TestNext(t *testing.T) {
 		}
 	})
 }
+
+// TestNextReplacesFilter: a filter that another one replaces, under the name of another Gateway
+// with the same pods, goes with its guard when proxies have the other one.
+func TestNextReplacesFilter(t *testing.T) {
+	t.Parallel()
+	old := plan.Observed{Object: orderFilter, Managed: []byte("a")}
+	guard := plan.Observed{Object: orderGuards[1], Managed: []byte("a")}
+	next := encoded.Object{Object: diag.Object{Kind: "EnvoyFilter", Namespace: "ingress", Name: "second-edge-overrides"}, JSON: []byte("b")}
+	begin := time.Unix(1000, 0)
+	in := edge.Writes{Wanted: []encoded.Object{next}, Observed: []plan.Observed{old, guard}, Started: time.Unix(0, 0), Now: begin, Delay: orderDelay}
+	if steps, _ := edge.Next(&in); len(steps) != 1 || steps[0].Object.Object != next.Object {
+		t.Fatalf("first: %v", steps)
+	}
+	in.Observed = append(in.Observed, plan.Observed{Object: next.Object, Managed: next.JSON})
+	in.Written = map[diag.Object]time.Time{next.Object: begin}
+	if steps, at := edge.Next(&in); len(steps) != 0 || !at.Equal(begin.Add(orderDelay)) {
+		t.Fatalf("while proxies may not have the other one: %v, again at %v", steps, at)
+	}
+	in.Now = begin.Add(orderDelay)
+	if steps, _ := edge.Next(&in); len(steps) != 1 || steps[0].Object.Object != old.Object {
+		t.Fatalf("then: %v", steps)
+	}
+}

@@ -45,6 +45,9 @@ func Decide(snapshot *model.Snapshot) ([]Entry, error) {
 			made[o.Object] = e.Policy
 		}
 	}
+	for i := range out {
+		out[i].reportOpen(snapshot, out)
+	}
 	return out, nil
 }
 
@@ -64,14 +67,25 @@ func (e *Entry) decide(snapshot *model.Snapshot) error {
 		return nil
 	case invalid != nil:
 		e.refuse(v1alpha1.PolicyReasonInvalid, diag.EdgePolicyInvalid, "%s", strings.ReplaceAll(invalid.Error(), "\n", "; "))
-		closed, err := Make(snapshot, &Request{By: p.Object(), Gateway: p.Spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(), Policy: Strip})
+		closed, err := Make(snapshot, closedRequest(p))
 		closed.Closed, closed.Diagnostics = true, diag.Sort(append(closed.Diagnostics, e.Diagnostics...))
 		e.Output = closed
 		return err
 	}
 	made, err := Make(snapshot, request)
 	e.Reason, e.Output = v1alpha1.PolicyReasonAccepted, made
+	if err != nil || made.Filter != nil || p.Implied() || !snapshot.Options.GatewayDefault.Strip {
+		return err
+	}
+	closed, err := Make(snapshot, closedRequest(p)) // as by default
+	closed.Closed, closed.Diagnostics = true, made.Diagnostics
+	e.Output = closed
 	return err
+}
+
+// closedRequest asks for a filter that only removes overrides.
+func closedRequest(p *model.GatewayPolicy) *Request {
+	return &Request{By: p.Object(), Gateway: p.Spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(), Policy: Strip}
 }
 
 // precedence says why another policy is in force instead of p.

@@ -44,14 +44,28 @@ func guardsOf(p *model.GatewayPolicy, observed []plan.Observed) []diag.Object {
 	return out
 }
 
-// PolicyOf returns the name of the policy that an object was made for.
+// policyName is the value of [PolicyAnnotation] for a policy.
+func policyName(by diag.Object) string {
+	name := by.Namespace + "/" + by.Name
+	if by.Kind != v1alpha1.KindGatewayOverridePolicy {
+		return by.Kind + " " + name
+	}
+	return name
+}
+
+// PolicyOf returns the name of the policy that an object was made for, see
+// [model.GatewayPolicy.Object].
 func PolicyOf(object []byte) diag.Object {
 	var o struct {
 		Metadata struct{ Annotations map[string]string }
 	}
 	out := diag.Object{Kind: v1alpha1.KindGatewayOverridePolicy}
 	if json.Unmarshal(object, &o) == nil {
-		out.Namespace, out.Name, _ = strings.Cut(o.Metadata.Annotations[PolicyAnnotation], "/")
+		name := o.Metadata.Annotations[PolicyAnnotation]
+		if kind, rest, implied := strings.Cut(name, " "); implied {
+			out.Kind, name = kind, rest
+		}
+		out.Namespace, out.Name, _ = strings.Cut(name, "/")
 	}
 	return out
 }

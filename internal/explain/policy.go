@@ -84,7 +84,10 @@ func (a *Arrival) sayNotInForce(e *edge.Entry) {
 
 // enter says what a policy in force does. live are the live grants.
 func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string, live []model.OverrideGrant) {
-	a.Policy = e.Policy.Namespace + "/" + e.Policy.Name
+	if a.Policy = e.Policy.Namespace + "/" + e.Policy.Name; e.Policy.Implied() {
+		a.Policy = ""
+		a.say("no policy is for this gateway; by default it removes overrides that come from outside")
+	}
 	a.header, a.Changes = e.Filter.Carried(in)
 	if e.Closed {
 		for _, d := range e.Diagnostics {

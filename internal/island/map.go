@@ -43,6 +43,9 @@ type Options struct {
 	// Writes reports whether objects of a namespace are written; nil for all. What is not
 	// written is not proved with the rest.
 	Writes func(namespace string) bool
+	// Close says which versions of closed Services are not closed, as [model.Snapshot] has them,
+	// and reports on the others; nil if all are.
+	Close func(*model.Snapshot, []compile.Service) (map[model.VersionName]bool, []diag.Diagnostic)
 }
 
 // Island is objects that are tied together, and what follows from them, until it is
@@ -78,12 +81,13 @@ type Compiled struct {
 // brings it back.
 func (i *Island) Release() { i.Compiled = Compiled{} }
 
-// Compile compiles an island that was released, with the same result as before. No object
-// may have been put or removed since the last update.
+// Compile compiles an island that was released, with the same result as before, but for what
+// [Options.Close] says. No object may have been put or removed since the last update.
 func (m *Map) Compile(i *Island) {
 	if i.Snapshot == nil {
 		m.snapshot(i)
 		m.compile(i)
+		m.write(i, slices.Collect(maps.Keys(i.Result.Owners())))
 		m.diagnose(i)
 	}
 }
@@ -329,14 +333,14 @@ func (u *updating) compileAll() {
 }
 
 // write notes the objects that an island is compiled to.
-func (u *updating) write(i *Island, now []diag.Object) {
+func (m *Map) write(i *Island, now []diag.Object) {
 	for _, o := range i.writes {
-		if u.writes[o] == i {
-			delete(u.writes, o)
+		if m.writes[o] == i {
+			delete(m.writes, o)
 		}
 	}
 	for _, o := range now {
-		u.writes[o] = i
+		m.writes[o] = i
 	}
 	i.writes = now
 }
@@ -346,6 +350,20 @@ func (m *Map) compile(i *Island) {
 	_, asks := m.asking[i]
 	i.Snapshot = m.common.around(i.own, i.near, asks)
 	i.Snapshot.Now = m.now
+	m.fit(i)
+	if m.options.Close == nil {
+		return
+	}
+	open, found := m.options.Close(i.Snapshot, i.Result.Services)
+	if len(open) > 0 {
+		i.Snapshot.NotClosed = open
+		m.fit(i)
+	}
+	i.Result.Diagnostics = append(i.Result.Diagnostics, found...)
+}
+
+// fit compiles the snapshot of an island, as [generate.Fit] does.
+func (m *Map) fit(i *Island) {
 	i.Result, _ = generate.Fit(i.Snapshot, func(refused compile.Rejected) compile.Result {
 		out := compile.Without(i.Snapshot, refused)
 		if writes := m.options.Writes; writes != nil {

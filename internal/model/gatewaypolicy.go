@@ -14,10 +14,24 @@ const (
 	GatewayAPIGroup = "gateway.networking.k8s.io"
 	// GatewayNameLabel is on the pods of a Gateway of the Gateway API, with its name.
 	GatewayNameLabel = GatewayAPIGroup + "/gateway-name"
+	// IstioGatewayController is the controller of GatewayClasses whose Gateways are Envoys of
+	// Istio, and neither waypoints nor east-west gateways.
+	IstioGatewayController = "istio.io/gateway-controller"
 )
 
-// GatewayPolicy is a GatewayOverridePolicy.
+// GatewayDefault is what becomes of overrides that come from outside at Gateways without a
+// policy and without an annotation.
+type GatewayDefault struct {
+	// Strip is set if they are removed, and these Gateways only pin ordinary requests. Otherwise
+	// they are followed.
+	Strip bool
+	// In are the namespaces of these Gateways.
+	In NamespaceSelector
+}
+
+// GatewayPolicy is a GatewayOverridePolicy, or the implied policy of a Gateway that has none.
 type GatewayPolicy struct {
+	// Namespace and Name are those of the object; an implied policy has no name.
 	Namespace, Name string
 	Origin          diag.Origin
 	Created         time.Time
@@ -31,17 +45,38 @@ type GatewayPolicy struct {
 	NotPermitted bool
 }
 
-// Object returns the name of p for diagnostics.
+// Implied reports whether no object says what p says, but the default.
+func (p *GatewayPolicy) Implied() bool { return p.Name == "" }
+
+// Target returns the Gateway that p is for.
+func (p *GatewayPolicy) Target() diag.Object {
+	out := diag.Object{Kind: "Gateway", Namespace: p.Namespace, Name: p.Spec.TargetRef.Name}
+	if p.ForGatewayAPI() {
+		out.Kind = diag.KubernetesGateway
+	}
+	return out
+}
+
+// Object returns the name of p for diagnostics: that of its Gateway if p is implied.
 func (p *GatewayPolicy) Object() diag.Object {
+	if p.Implied() {
+		return p.Target()
+	}
 	return diag.Object{Kind: v1alpha1.KindGatewayOverridePolicy, Namespace: p.Namespace, Name: p.Name}
 }
 
 // ForGatewayAPI reports whether p is for a Gateway of the Gateway API.
 func (p *GatewayPolicy) ForGatewayAPI() bool { return p.Spec.TargetRef.Group == GatewayAPIGroup }
 
-// Compare orders policies by precedence: by age, then by name.
+// Compare orders policies by precedence: by age, then by name, and implied ones last.
 func (p *GatewayPolicy) Compare(q *GatewayPolicy) int {
-	return cmp.Or(p.Created.Compare(q.Created), cmp.Compare(p.Namespace, q.Namespace), cmp.Compare(p.Name, q.Name))
+	if p.Implied() != q.Implied() {
+		if p.Implied() {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Or(p.Created.Compare(q.Created), cmp.Compare(p.Namespace, q.Namespace), cmp.Compare(p.Name, q.Name), p.Target().Compare(q.Target()))
 }
 
 // InForce reports whether p is in force, as far as other policies and namespaces decide that.

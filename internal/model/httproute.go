@@ -74,8 +74,10 @@ type KubernetesGateway struct {
 	// Gateways with a Service in common have their listeners at the same pods.
 	Pods     string
 	Services []string
-	// Ignored says what keeps it from following overrides; empty for nothing.
+	// Ignored says what keeps it from following overrides; empty for nothing. Follows is set if
+	// its own annotation says that it follows them.
 	Ignored string
+	Follows bool
 	// Tokens is set if it makes overrides of tokens only.
 	Tokens bool
 	// TokenRule is set if its pods make overrides of tokens, and of nothing else, and TokenPolicy

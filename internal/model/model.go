@@ -39,6 +39,11 @@ type Snapshot struct {
 	GatewayPolicies []GatewayPolicy
 	TokenChecks     []TokenCheck
 	Authorizers     []Authorizer
+	// AccessPolicies say who may call pods.
+	AccessPolicies []AccessPolicy
+	// NotClosed has the versions of closed Services that are not closed: no route leads to them.
+	// The value is true if they will be soon.
+	NotClosed map[VersionName]bool
 	// OverrideGrants are the live ones, sorted by age, then by name.
 	OverrideGrants []OverrideGrant
 	// TokenNamespaces are the namespaces whose sidecars take overrides from tokens alone, sorted.
@@ -93,6 +98,8 @@ type Options struct {
 	// AwaitFilters is set if something follows changes and writes filters: then overrides of
 	// tokens are followed only where proxies have the filter.
 	AwaitFilters bool
+	// GatewayDefault is for Gateways without a policy.
+	GatewayDefault GatewayDefault
 	// Mesh are settings that override the mesh configuration that was read; nil fields
 	// don't.
 	Mesh MeshConfig
@@ -189,6 +196,8 @@ type Port struct {
 	// Detected is set if no protocol is declared, so that proxies detect it for each
 	// connection: HTTP routes apply to HTTP only.
 	Detected bool
+	// Target is the port of the pods; 0 if it is named, so that each pod may have another one.
+	Target uint32
 }
 
 // Near is a workload whose pods have nearly the labels that a Service selects.
@@ -359,8 +368,9 @@ type Gateway struct {
 	Revision string
 	// Spec is the user's specification; never changed.
 	Spec *istioapi.Gateway
-	// Unfollowed is set if its own annotation says that it must not follow overrides.
-	Unfollowed bool
+	// Unfollowed is set if its own annotation says that it must not follow overrides, and
+	// Follows if it says that it does.
+	Unfollowed, Follows bool
 	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned; PinnedBy
 	// says what asks for that.
 	PinOnly  bool

@@ -29,6 +29,9 @@ type Settings struct {
 	Callers          []Caller
 	CallerNamespaces []string
 	Strict           StrictMode
+	// Closed is set if versions that are not released are open to the callers of the released
+	// one only.
+	Closed *bool
 	// Previews says which other namespaces isolated versions may be in; nil if it is not set,
 	// and for none.
 	Previews *NamespaceSelector

@@ -42,6 +42,8 @@
 //	grantkeys.go        … and keys that sign
 //	keyserver.go        serves the public keys
 //	grantmetric.go      metrics of grants
+//	entryopen.go        … and what is said about Gateways without one
+//	closure.go          what closes previews: which versions need it, and whether it is in force
 //	event.go            Events on Services
 //	eventwriter.go      writing Events, at a limited rate
 //	metric.go           Prometheus metrics

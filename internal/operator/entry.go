@@ -15,10 +15,12 @@ import (
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/access"
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/edge"
 	"github.com/overrides-mesh/overrides/internal/encoded"
+	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
@@ -45,6 +47,8 @@ type entries struct {
 	received []diag.Object
 	failures failures
 	statuses map[types.UID]entryStatus
+	// open says why the default is not in force at a Gateway; empty if it is.
+	open map[diag.Object]string
 }
 
 // newEntries returns nil if policies of gateways are not read.
@@ -59,7 +63,7 @@ func newEntries(options *Options, s *store, p *parts, objects dynamic.Interface)
 func (e *entries) run(ctx context.Context) {
 	e.started, e.written, e.needed = time.Now(), map[diag.Object]time.Time{}, map[diag.Object]time.Time{}
 	e.received = nil
-	e.failures, e.statuses = failures{}, map[types.UID]entryStatus{}
+	e.failures, e.statuses, e.open = failures{}, map[types.UID]entryStatus{}, map[diag.Object]string{}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -86,7 +90,7 @@ func (e *entries) run(ctx context.Context) {
 // without a change.
 func (e *entries) reconcile(ctx context.Context) time.Time {
 	in := e.store.entryInput()
-	if len(in.policies)+len(in.seen)+len(in.objects.Policies) == 0 {
+	if len(in.policies)+len(in.seen)+len(in.objects.Policies)+len(in.needs) == 0 && !e.options.Model.GatewayDefault.Strip {
 		e.store.setFilters(nil)
 		return time.Time{}
 	}
@@ -102,7 +106,12 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		e.log.Error("make the filters of namespaces", "error", err)
 		return time.Now().Add(time.Minute)
 	}
-	w.Wanted, w.Observed = append(in.wanted(decided), filters...), in.observed()
+	closing, err := in.closing(snapshot)
+	if err != nil {
+		e.log.Error("close previews", "error", err)
+		return time.Now().Add(time.Minute)
+	}
+	w.Wanted, w.Observed = slices.Concat(in.wanted(decided), filters, closing), in.observed()
 	all := append(in.observed(), in.routes...)
 	needed := append(edge.Needed(snapshot, all), access.Needed(all)...)
 	for _, guard := range needed {
@@ -122,6 +131,10 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 	}
 	waiting := len(steps) > 0 || !requeueAt.IsZero()
 	for i := range decided {
+		if decided[i].Policy.Implied() {
+			e.reportOpen(ctx, &in, &decided[i])
+			continue
+		}
 		requeueAt = earlier(requeueAt, e.report(ctx, &in, &decided[i], waiting))
 	}
 	return requeueAt
@@ -154,6 +167,7 @@ func (e *entries) take(ctx context.Context, in *entryInput, step plan.Step) time
 		return e.failures[object].retryAt
 	}
 	e.announce(in, step)
+	e.store.writesClosing(object)
 	after, err := e.client.Do(ctx, step, seen)
 	log := e.log.With("action", step.Action, "object", object.String())
 	switch {
@@ -179,7 +193,7 @@ func (e *entries) announce(in *entryInput, step plan.Step) {
 	if step.Object.Kind != "EnvoyFilter" || step.Action == plan.Delete {
 		return
 	}
-	if p := in.policyOf(step.Object.JSON); p != nil {
+	if p := in.regarding(edge.PolicyOf(step.Object.JSON)); p != nil {
 		e.recorder.Eventf(p, nil, corev1.EventTypeNormal, "WritesFilter", "Write", "%s", truncateNote(step.String()+": "+edge.Cost))
 	}
 }
@@ -188,16 +202,18 @@ func (e *entries) announce(in *entryInput, step plan.Step) {
 type entryInput struct {
 	objects  *discover.Objects
 	policies map[diag.Object]*v1alpha1.GatewayOverridePolicy
+	// gateways are the Gateways of both kinds.
+	gateways map[diag.Object]types.UID
 	// seen are the objects of policies, routes the VirtualServices of Overrides.
 	seen   map[diag.Object]*apply.Seen
 	routes []plan.Observed
+	// needs are the versions to close; needsKnown is set if these are all.
+	needs      []closed.Need
+	needsKnown bool
+	// foreign are objects with the names of objects of policies that somebody else applies.
+	foreign map[diag.Object]bool
 	// manages reports whether the operator writes in a namespace.
 	manages func(namespace string) bool
-}
-
-// policyOf returns the policy that an object was made for; nil for none.
-func (in *entryInput) policyOf(object []byte) *v1alpha1.GatewayOverridePolicy {
-	return in.policies[edge.PolicyOf(object)]
 }
 
 // observed lists the objects of policies that the operator has applied. Others belong to
@@ -220,11 +236,11 @@ func (in *entryInput) wanted(decided []edge.Entry) []encoded.Object {
 	for i := range decided {
 		e := &decided[i]
 		if in.keeps(e) {
-			out = append(out, in.kept(e.Policy.Object())...)
+			out = append(out, in.kept(e.Policy)...)
 			continue
 		}
 		for _, o := range e.Objects {
-			if in.manages(o.Namespace) {
+			if in.manages(o.Namespace) && !(e.Policy.Implied() && in.foreign[o.Object]) {
 				out = append(out, o)
 			}
 		}
@@ -237,19 +253,20 @@ func (in *entryInput) keeps(e *edge.Entry) bool {
 	if e.Reason == v1alpha1.PolicyReasonConflicted || e.Reason == v1alpha1.PolicyReasonRefNotPermitted || !e.Closed && len(e.Objects) > 0 {
 		return false
 	}
-	kept := in.kept(e.Policy.Object())
-	if e.Closed && e.Reason != v1alpha1.PolicyReasonInvalid {
+	kept := in.kept(e.Policy)
+	worst, _ := diag.Worst(e.Diagnostics)
+	if e.Closed && worst < diag.Error {
 		return slices.ContainsFunc(kept, func(o encoded.Object) bool { return edge.RefusesWithoutClaim(o.Object) })
 	}
-	worst, _ := diag.Worst(e.Diagnostics)
 	return worst > diag.Info && len(kept) > 0
 }
 
-// kept returns the objects that were made for a policy, as they are.
-func (in *entryInput) kept(policy diag.Object) []encoded.Object {
+// kept returns the objects that were made for a policy, or for its Gateway before that had one,
+// as they are.
+func (in *entryInput) kept(policy *model.GatewayPolicy) []encoded.Object {
 	var out []encoded.Object
 	for _, seen := range in.seen {
-		if edge.PolicyOf(seen.Managed) == policy {
+		if of := edge.PolicyOf(seen.Managed); of == policy.Object() || of == policy.Target() {
 			out = append(out, encoded.Object{Object: seen.Object, JSON: seen.Managed})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
 	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
@@ -25,7 +26,7 @@ func isOfEntry(kind string) bool {
 // notifyEntries signals the loop of policies that an object has changed, unless that changes
 // nothing for it.
 func (s *store) notifyEntries(name diag.Object, x *item) {
-	if s.policies == 0 && name.Kind != "OverridePolicy" || x == nil {
+	if s.policies+len(s.closures.needs) == 0 && name.Kind != "OverridePolicy" && !s.options.Model.GatewayDefault.Strip || x == nil {
 		return
 	}
 	switch object := x.Object.(type) {
@@ -48,6 +49,11 @@ func (s *store) notifyEntries(name diag.Object, x *item) {
 			return
 		}
 	}
+	s.wakeEntries()
+}
+
+// wakeEntries signals the loop of policies.
+func (s *store) wakeEntries() {
 	select {
 	case s.entriesChanged <- struct{}{}:
 	default:
@@ -62,6 +68,7 @@ func (s *store) entryInput() entryInput {
 	out := entryInput{
 		objects:  &discover.Objects{Cluster: true, Part: true},
 		policies: map[diag.Object]*v1alpha1.GatewayOverridePolicy{}, seen: map[diag.Object]*apply.Seen{},
+		foreign: map[diag.Object]bool{}, gateways: map[diag.Object]types.UID{},
 	}
 	modes := map[string]bool{}
 	out.manages = func(namespace string) bool { return modes[namespace] }
@@ -73,6 +80,7 @@ func (s *store) entryInput() entryInput {
 		case *istionetv1.Gateway:
 			out.objects.Put(object)
 			selectors = append(selectors, object.Spec.GetSelector())
+			out.gateways[name] = object.UID
 		case *discover.VirtualService:
 			if mesh.BoundToGateways(object.Spec.GetGateways()) {
 				out.objects.Put(object)
@@ -85,7 +93,12 @@ func (s *store) entryInput() entryInput {
 			if object.HTTP != nil {
 				out.objects.Put(object)
 			}
-		case *discover.GatewayPart, *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy, *corev1.Namespace:
+		case *discover.GatewayPart:
+			out.objects.Put(object)
+			if object.Gateway != nil {
+				out.gateways[name] = object.UID
+			}
+		case *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy, *corev1.Namespace:
 			out.objects.Put(object)
 		case *v1alpha1.GatewayOverridePolicy:
 			if mode == managed {
@@ -98,11 +111,14 @@ func (s *store) entryInput() entryInput {
 		if x.seen != nil && name.Kind == "VirtualService" {
 			out.routes = append(out.routes, x.seen.Observed)
 		}
-		if x.seen != nil && isOfEntry(name.Kind) && mode != untouched && x.seen.NotOurs == "" {
-			out.seen[name] = x.seen
+		if x.seen != nil && isOfEntry(name.Kind) && mode != untouched {
+			if out.foreign[name] = x.seen.NotOurs != ""; !out.foreign[name] {
+				out.seen[name] = x.seen
+			}
 		}
 	}
 	s.addGatewayPods(&out, selectors)
+	out.needs, out.needsKnown = s.needs(), s.closures.known
 	return out
 }
 

@@ -113,7 +113,7 @@ type islands struct {
 
 func newIslands(options *Options, s *store) *islands {
 	x := &islands{options: options, store: s, modes: map[string]namespaceMode{}, states: map[*island.Island]*islandState{}, waiting: map[*islandState]struct{}{}}
-	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.modes[n] == managed }})
+	x.m = island.NewMap(island.Options{Model: options.Model, Writes: func(n string) bool { return x.modes[n] == managed }, Close: x.close})
 	x.rest = &islandState{}
 	return x
 }

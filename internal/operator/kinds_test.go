@@ -45,17 +45,16 @@ func TestKindsInRoles(t *testing.T) {
 	others := []string{"customresourcedefinitions", "secrets", "gatewayoverridepolicies", "overridegrants"}
 	for _, test := range []struct {
 		file string
-		// unscoped is set if kinds without a namespace may be read, and policies and grants if
-		// those of gateways and those are.
-		unscoped, policies, grants bool
+		// unscoped is set if kinds without a namespace may be read, and grants if those are.
+		unscoped, grants bool
 	}{
-		{"overrides.yaml", true, false, false}, {"namespaced.yaml", false, false, false}, {"gateway-policies.yaml", true, true, false}, {"grants.yaml", true, false, true},
+		{"overrides.yaml", true, false}, {"namespaced.yaml", false, false}, {"grants.yaml", true, true},
 	} {
 		granted := rules(t, test.file)
-		if test.policies || test.grants {
+		if test.grants {
 			granted = append(granted, rules(t, "overrides.yaml")...) // which it is applied after
 		}
-		kinds := (&Options{GatewayPolicies: test.policies, Grants: GrantOptions{Enabled: test.grants}}).kinds()
+		kinds := (&Options{GatewayPolicies: true, Grants: GrantOptions{Enabled: test.grants}}).kinds()
 		for i := range kinds {
 			k := &kinds[i]
 			want := k.Scope != discover.Unscoped || test.unscoped

@@ -129,6 +129,7 @@ func (r *reconciler) reconcile(ctx context.Context) time.Time {
 	for _, p := range due {
 		r.islands.settle(p)
 	}
+	r.store.setClosuresKnown()
 	r.cycles.Add(1)
 	return earlier(r.next(), r.writer.retry())
 }
@@ -205,6 +206,9 @@ func (r *reconciler) planAll(ctx context.Context, due, gone []*islandState) {
 			out = plan.Output{RequeueAt: in.Now.Add(time.Second), Memory: in.Memory}
 		}
 		p.planned, p.requeueAt = out, out.RequeueAt
+		if p.awaitsClosing() {
+			p.requeueAt = earlier(p.requeueAt, in.Now.Add(max(r.options.Plan.PropagationDelay, entryDebounce)))
+		}
 		r.islands.plans.Set(p.island, out.Memory)
 	}
 	r.proxySync.update(due, gone)

@@ -65,6 +65,7 @@ func Run(ctx context.Context, config *rest.Config, options Options, log *slog.Lo
 	enableHTTP2Pings()
 	options.Instance = options.instance()
 	options.Model.AwaitFilters = true
+	options.Model.GatewayDefault.In = options.managedNamespaces()
 	config = rest.CopyConfig(config)
 	health := newWatchHealth()
 	// There are few requests, and the API server limits them by priority and fairness.

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // namespaceMode is how the operator treats a namespace. In a namespace that it cleans up, it
@@ -39,6 +40,18 @@ func (o *Options) manages(namespace, label string) bool {
 		return label != "false"
 	}
 	return label == "true"
+}
+
+// managedNamespaces selects the namespaces that manages accepts.
+func (o *Options) managedNamespaces() model.NamespaceSelector {
+	r := model.Requirement{Key: EnabledLabel, Operator: "In", Values: []string{"true"}}
+	switch {
+	case len(o.Namespaces) > 0:
+		r = model.Requirement{Key: model.NamespaceNameLabel, Operator: "In", Values: o.Namespaces}
+	case o.AllNamespaces:
+		r = model.Requirement{Key: EnabledLabel, Operator: "NotIn", Values: []string{"false"}}
+	}
+	return model.NamespaceSelector{Selector: []model.Requirement{r}}
 }
 
 // namespaces determines the modes of namespaces.

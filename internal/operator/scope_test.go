@@ -48,6 +48,10 @@ func TestNamespaceMode(t *testing.T) {
 				if got := (state{x.modes[shop] == managed, x.modes[shop] == cleaningUp}); got != test.want[i] {
 					t.Errorf("with label %q (%d): %+v, want %+v", label, i, got, test.want[i])
 				}
+				selector := test.options.managedNamespaces()
+				if selected, known := selector.Permits(shop, namespace.Labels); !known || selected != test.want[i].managed {
+					t.Errorf("with label %q (%d): the default at gateways is for it: %t, %t", label, i, selected, known)
+				}
 				if known := s.objectsIn(shop) != nil; known != test.want[i].managed {
 					t.Errorf("with label %q (%d): the webhook knows the namespace: %t", label, i, known)
 				}

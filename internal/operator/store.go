@@ -43,7 +43,8 @@ type store struct {
 	// policies counts the policies of gateways and the objects that were written for them.
 	policies int
 	// filters names what proxies have the filter of.
-	filters []diag.Object
+	filters  []diag.Object
+	closures closures
 	// since is the time of the first change since the last take.
 	since time.Time
 }
@@ -52,7 +53,7 @@ func newStore(options *Options) *store {
 	return &store{
 		options: options, changed: make(chan struct{}, 1), entriesChanged: make(chan struct{}, 1), grantsChanged: make(chan struct{}, 1),
 		items: map[diag.Object]*item{}, pending: map[diag.Object]bool{}, replaced: map[diag.Object]bool{},
-		deleted: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, namespaces: newNamespaces(options),
+		deleted: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, namespaces: newNamespaces(options), closures: newClosures(),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -169,11 +170,14 @@ func (c *cluster) readGatewayPods(ctx context.Context) error {
 	return nil
 }
 
-// readSecurity reads what checks requests at gateways, if it is asked for, or if a policy has a
-// guard.
+// readSecurity reads what checks requests at gateways and pods, if it is asked for, or if a
+// policy has a guard, or closes previews.
 func (c *cluster) readSecurity(ctx context.Context) error {
 	guarded := func(p *v1alpha1.GatewayOverridePolicy) bool { return p.Spec.Require != nil || p.Spec.ExtAuthz != nil }
-	if !c.options.Security && !slices.ContainsFunc(c.objects.GatewayPolicies, guarded) {
+	closes := func(p *v1alpha1.OverridePolicy) bool { return p.Spec.Closed != nil && *p.Spec.Closed }
+	closed := func(s *corev1.Service) bool { return s.Annotations[discover.ClosedAnnotation] != "" }
+	if !c.options.Security && !slices.ContainsFunc(c.objects.GatewayPolicies, guarded) && !slices.ContainsFunc(c.objects.Policies, closes) &&
+		!slices.ContainsFunc(c.objects.Services, closed) {
 		return nil
 	}
 	return c.read(ctx, slices.DeleteFunc(discover.Kinds(), func(k discover.Kind) bool { return k.Group != securityGroup }))

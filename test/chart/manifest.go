@@ -37,10 +37,11 @@ var plain = map[string]struct {
 			"# This replaces the Deployment. The operator fills the Secret and the caBundle.\n",
 		values: map[string]any{"readinessGate": map[string]any{"enabled": true}}, adds: true,
 	},
-	"gateway-policies.yaml": {
-		note: "# To apply after overrides.yaml: the operator writes EnvoyFilters and AuthorizationPolicies\n" +
-			"# for GatewayOverridePolicies. This replaces the Deployment.\n",
-		values: map[string]any{"gatewayPolicies": map[string]any{"enabled": true}}, adds: true,
+	"without-gateway-policies.yaml": {
+		note: "# To apply after overrides.yaml: the operator writes no EnvoyFilters and AuthorizationPolicies,\n" +
+			"# and has no rights to. Gateways follow overrides of everybody. This replaces the Deployment and\n" +
+			"# the ClusterRoles.\n",
+		values: map[string]any{"gatewayPolicies": map[string]any{"enabled": false}}, adds: true,
 	},
 	"grants.yaml": {
 		note: "# To apply after overrides.yaml: the operator answers OverrideGrants with tokens, and serves\n" +

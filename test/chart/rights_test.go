@@ -26,7 +26,7 @@ func TestRights(t *testing.T) {
 		features[feature] = true
 	}
 	for feature := range features {
-		values := map[string]any{}
+		values := map[string]any{"gatewayPolicies": map[string]any{"enabled": false}}
 		want := maps.Clone(documented[""])
 		if feature != "" {
 			values[feature] = map[string]any{"enabled": true}

@@ -17,7 +17,7 @@ func TestPlain(t *testing.T) {
 	operators := c.startOperator(t)
 	c.works(t)
 	operators[0].forbidden(t)
-	for _, add := range []string{"readiness-gate", "istiod-sync", "gateway-policies", "namespaced"} {
+	for _, add := range []string{"readiness-gate", "istiod-sync", "without-gateway-policies", "namespaced"} {
 		c.applyFile(t, "../../config/install/"+add+".yaml")
 	}
 	for _, p := range operators {

@@ -297,13 +297,19 @@ func (s *shop) policyIs(t *testing.T, name string, want ...string) {
 
 func (s *shop) policyEvent(t *testing.T, reason, text string) {
 	t.Helper()
+	s.eventAbout(t, "GatewayOverridePolicy", reason, text)
+}
+
+// eventAbout waits for an Event about an object of a kind.
+func (s *shop) eventAbout(t *testing.T, kind, reason, text string) {
+	t.Helper()
 	eventually(t, "Event "+reason, func(ctx context.Context) string {
 		list, err := s.kube.EventsV1().Events(s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err.Error()
 		}
 		for _, e := range list.Items {
-			if e.Regarding.Kind == "GatewayOverridePolicy" && e.Reason == reason && strings.Contains(e.Note, text) {
+			if e.Regarding.Kind == kind && e.Reason == reason && strings.Contains(e.Note, text) {
 				return ""
 			}
 		}

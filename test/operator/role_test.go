@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path"
@@ -52,6 +53,7 @@ func TestRoles(t *testing.T) {
 	s.policy(t, "cart")
 	o := options(s.namespace)
 	o.LeaderElection, o.LeaseNamespace = true, "overrides-system"
+	o.GatewayPolicies, o.Model.GatewayDefault.Strip = true, true
 	r := run(t, impersonating(s.plane.Config, account), o)
 	s.deploy(t, "v2")
 	s.ready(t, "v2", true)
@@ -60,7 +62,31 @@ func TestRoles(t *testing.T) {
 	s.hasEvent(t, "VersionOverridable", "cart:v2", 1)
 	s.remove(t, "v2")
 	s.converges(t, 0)
+	s.guards(t)
 	r.noneForbidden(t)
+}
+
+// guards has the operator write what the policy of a gateway asks for, and delete it.
+func (s *shop) guards(t *testing.T) {
+	t.Helper()
+	s.openGateway(t)
+	s.filterIs(t, "", "remove:x-override")
+	s.create(t, tokenChecks, login)
+	s.create(t, gatewayPolicies, strings.ReplaceAll(requireTesters, "NAME", "entry"))
+	s.policyIs(t, "entry", "Accepted=True Accepted", "Programmed=True Programmed")
+	check(t, s.objects.Resource(gateways).Namespace(s.namespace).Delete(t.Context(), "public", metav1.DeleteOptions{}))
+	s.policyIs(t, "entry", "Accepted=False TargetNotFound")
+	check(t, s.objects.Resource(gatewayPolicies).Namespace(s.namespace).Delete(t.Context(), "entry", metav1.DeleteOptions{}))
+	eventually(t, "end of the guard", func(ctx context.Context) string {
+		list, err := s.objects.Resource(authorizations).Namespace(s.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err.Error()
+		}
+		if len(list.Items) > 0 {
+			return "there is one"
+		}
+		return ""
+	})
 }
 
 // TestNamespacedRole: for some namespaces an operator needs no permissions for the whole

@@ -56,6 +56,7 @@ runs two operators for a moment, and an uninstallation waits for the last to end
 {{- end }}
 {{- if .Values.gatewayPolicies.enabled }}
 - --gateway-policies
+- --gateway-default={{ .Values.gatewayPolicies.default }}
 {{- end }}
 {{- if .Values.grants.enabled }}
 - --grants
