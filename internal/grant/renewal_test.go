@@ -16,60 +16,87 @@ import (
 	"github.com/overrides-mesh/overrides/internal/token"
 )
 
+// office carries out decisions about one grant.
+type office struct {
+	testing.TB
+	in *grant.Input
+	// grant is the grant with its last status, and text its token; empty for none.
+	grant *v1alpha1.OverrideGrant
+	text  string
+	// notes are what was said, with the times.
+	notes []string
+}
+
+// work decides, and does it. The token must be accepted by those who know the published keys.
+func (o *office) work(after time.Duration) {
+	o.Helper()
+	now, in := created.Add(after), o.in
+	change := in.Ring.Next(in.Options.Keys, in.Options.Lifetime, false, now)
+	in.Ring = change.Keep
+	if change.Add {
+		key, err := token.NewKey("EdDSA", rand.Reader)
+		if err != nil {
+			o.Fatal(err)
+		}
+		in.Ring = in.Ring.With(key, now)
+	}
+	in.Grants, in.Now = []*v1alpha1.OverrideGrant{o.grant}, now
+	d := grant.Decide(in)[0]
+	for _, n := range d.Notes {
+		o.notes = append(o.notes, fmt.Sprintf("%v %s", after, n))
+	}
+	if !d.Again.IsZero() && !d.Again.After(now) {
+		o.Fatalf("%v: again at %v", after, d.Again)
+	}
+	next := *o.grant
+	if next.Status = d.Status; d.Accepted {
+		next.Status = d.Programmed(d.Problem, now)
+	} else {
+		o.text = ""
+	}
+	o.grant = &next
+	o.mint(&d, now)
+	if d.Accepted {
+		if err := o.accepted(in.Ring.Public(), now); err != nil {
+			o.Fatalf("%v: %v", after, err)
+		}
+	}
+}
+
+// mint makes the token that a decision asks for.
+func (o *office) mint(d *grant.Decision, now time.Time) {
+	o.Helper()
+	if d.Mint == nil {
+		return
+	}
+	minted, claims, err := token.Mint(d.Key, d.Mint, &token.Limits{Lifetime: o.in.Options.Lifetime}, now)
+	switch {
+	case err != nil:
+		o.Fatal(err)
+	case claims.Expiry != d.Expires.Unix() || claims.Expiry != o.grant.Status.TokenExpires.Unix():
+		o.Fatalf("the token expires at %d, the decision says %v", claims.Expiry, d.Expires)
+	case time.Unix(claims.Expiry, 0).After(o.grant.Status.Ends.Time):
+		o.Fatal("the token outlives the grant")
+	}
+	o.text = minted
+}
+
+// accepted returns why those who know some keys would not accept the token.
+func (o *office) accepted(keys *token.KeySet, now time.Time) error {
+	_, err := token.Verify(o.text, keys, &token.Expected{Issuer: o.in.Options.Issuer, Audience: o.in.Options.Audience, MaxLifetime: o.in.Options.Lifetime}, now)
+	return err
+}
+
 // follow carries out decisions about one grant for a while, and returns the notes with their
-// times. Each token must be accepted by those who know the published keys, from when it is
-// written until it is replaced or its grant ends.
+// times. Each token must be accepted from when it is written until it is replaced or its grant
+// ends.
 func follow(tb testing.TB, g *v1alpha1.OverrideGrant, in *grant.Input, span, step time.Duration) []string {
 	tb.Helper()
-	var notes []string
-	var text string
-	want := &token.Expected{Issuer: in.Options.Issuer, Audience: in.Options.Audience, MaxLifetime: in.Options.Lifetime}
+	o := &office{TB: tb, in: in, grant: g}
 	for after := time.Duration(0); after <= span; after += step {
-		now := created.Add(after)
-		change := in.Ring.Next(in.Options.Keys, in.Options.Lifetime, false, now)
-		in.Ring = change.Keep
-		if change.Add {
-			key, err := token.NewKey("EdDSA", rand.Reader)
-			if err != nil {
-				tb.Fatal(err)
-			}
-			in.Ring = in.Ring.With(key, now)
-		}
-		in.Grants, in.Now = []*v1alpha1.OverrideGrant{g}, now
-		d := grant.Decide(in)[0]
-		for _, n := range d.Notes {
-			notes = append(notes, fmt.Sprintf("%v %s", after, n))
-		}
-		if !d.Again.IsZero() && !d.Again.After(now) {
-			tb.Fatalf("%v: again at %v", after, d.Again)
-		}
-		next := *g
-		next.Status = d.Status
-		if d.Accepted {
-			next.Status = d.Programmed(d.Problem, now)
-		} else {
-			text = ""
-		}
-		if d.Mint != nil {
-			minted, claims, err := token.Mint(d.Key, d.Mint, &token.Limits{Lifetime: in.Options.Lifetime}, now)
-			switch {
-			case err != nil:
-				tb.Fatalf("%v: %v", after, err)
-			case claims.Expiry != d.Expires.Unix() || claims.Expiry != next.Status.TokenExpires.Unix():
-				tb.Fatalf("%v: the token expires at %d, the decision says %v", after, claims.Expiry, d.Expires)
-			case time.Unix(claims.Expiry, 0).After(next.Status.Ends.Time):
-				tb.Fatalf("%v: the token outlives the grant", after)
-			}
-			text = minted
-		}
-		if d.Accepted {
-			if _, err := token.Verify(text, in.Ring.Public(), want, now); err != nil {
-				tb.Fatalf("%v: %v", after, err)
-			}
-		}
-		g = &next
+		o.work(after)
 	}
-	return notes
+	return o.notes
 }
 
 // TestRenewal: a token is renewed when half of its lifetime is over, until its grant ends.
@@ -99,6 +126,44 @@ func TestFollow(t *testing.T) {
 		notes := follow(t, g, in, 20*time.Minute, time.Duration(rapid.IntRange(8000, 60000).Draw(r, "step"))*time.Millisecond)
 		if last := notes[len(notes)-1]; !strings.HasSuffix(last, " grant.ended") {
 			r.Fatalf("the last note is %s", last)
+		}
+	})
+}
+
+// TestAway: while the operator is away for an hour, proxies accept a token until it expires, and no
+// longer, which is at the latest when its grant ends. When the operator is back, a live grant has a
+// token that they accept, and one that has ended has none.
+func TestAway(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		minutes := func(from, to int, label string) time.Duration {
+			return time.Duration(rapid.IntRange(from, to).Draw(r, label)) * time.Minute
+		}
+		in := &grant.Input{Options: grant.DefaultOptions()}
+		in.Options.Lifetime = minutes(2, 180, "lifetime")
+		in.Options.Keys.PublishBefore = minutes(0, 20, "publish")
+		in.Options.Keys.RotateAfter = in.Options.Keys.PublishBefore + minutes(1, 120, "rotate")
+		ttl := minutes(1, 240, "ttl")
+		o := &office{TB: t, in: in, grant: newGrant("a", "cart:v2", ttl)}
+		leaves := minutes(0, 120, "leaves")
+		for after := time.Duration(0); after <= leaves; after += time.Minute {
+			o.work(after)
+		}
+		keys, expires := in.Ring.Public(), o.grant.Status.TokenExpires
+		back := leaves + time.Hour
+		for after := leaves; after < back && o.text != ""; after += time.Minute {
+			now := created.Add(after)
+			err := o.accepted(keys, now)
+			if valid := now.Before(expires.Add(token.Skew)); valid != (err == nil) {
+				r.Fatalf("%v: the token expires at %v, and is it accepted? %v", after, expires, err)
+			}
+			if err == nil && after > ttl+token.Skew {
+				r.Fatalf("%v: the token outlives the grant", after)
+			}
+		}
+		o.work(back)
+		if live := back < ttl; live != (o.text != "") {
+			r.Fatalf("after the return, the grant is live: %v, and its token %q", live, o.text)
 		}
 	})
 }
