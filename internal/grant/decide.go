@@ -48,14 +48,17 @@ type Input struct {
 type Note string
 
 const (
-	// NoteAccepted and NoteRefused are for decisions that differ from the last one.
+	// NoteAccepted is for a grant that was not accepted before.
 	NoteAccepted Note = "grant.accepted"
-	NoteRefused  Note = "grant.refused"
-	// NoteEnded is for a grant whose time is over, NoteRevoked for one that was deleted before.
-	NoteEnded   Note = "grant.ended"
+	// NoteRefused is for a refusal that differs from the last decision.
+	NoteRefused Note = "grant.refused"
+	// NoteEnded is for a grant whose time is over.
+	NoteEnded Note = "grant.ended"
+	// NoteRevoked is for a grant that was deleted before its time was over.
 	NoteRevoked Note = "grant.revoked"
-	// NoteMinted is for the first token of a grant, NoteRenewed for each further one.
-	NoteMinted  Note = "grant.minted"
+	// NoteMinted is for the first token of a grant.
+	NoteMinted Note = "grant.minted"
+	// NoteRenewed is for each further token.
 	NoteRenewed Note = "grant.renewed"
 )
 

@@ -86,23 +86,29 @@ func TestDecide(t *testing.T) {
 		"a group":                      {newGrant("a", "checkout:v2, cart.web:v2", hour/2, by("eve", "all", "release")), []*v1alpha1.OverrideGrantPolicy{production}, "production", "Accepted"},
 		"a ServiceAccount":             {newGrant("a", "checkout:v2", hour/2, by("system:serviceaccount:build:ci")), []*v1alpha1.OverrideGrantPolicy{production}, "production", "Accepted"},
 		"nothing of it": {
-			newGrant("a", "*:pr-1", hour), []*v1alpha1.OverrideGrantPolicy{production}, "production",
+			newGrant("a", "*:pr-1", hour),
+			[]*v1alpha1.OverrideGrantPolicy{production},
+			"production",
 			"NotPermitted OverrideGrantPolicy production: it is not for ada@example.com (spec.requester.groups names no group), but for Group release, ServiceAccount build/ci; " +
 				"the lifetime 1h0m0s is longer than 30m0s, the longest that is allowed; *.shop:pr-1 is not allowed: overrides may be for checkout.shop, *.web. " +
 				"Make another grant within these limits, or ask for an OverrideGrantPolicy that permits this one",
 		},
 		"one of several policies": {
 			newGrant("a", "*:pr-1", hour),
-			[]*v1alpha1.OverrideGrantPolicy{production, policy("more", func(s *v1alpha1.OverrideGrantPolicySpec) { s.Services = []string{"*"} })}, "production", "Accepted",
+			[]*v1alpha1.OverrideGrantPolicy{production, policy("more", func(s *v1alpha1.OverrideGrantPolicySpec) { s.Services = []string{"*"} })},
+			"production", "Accepted",
 		},
 		"a selector that is not valid": {
 			newGrant("a", "cart:v2", hour),
 			[]*v1alpha1.OverrideGrantPolicy{policy("broken", func(s *v1alpha1.OverrideGrantPolicySpec) {
 				s.Namespaces = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Is"}}}
-			})}, "", `NotPermitted spec.namespaces of OverrideGrantPolicy broken is not valid: correct it ("Is" is not a valid label selector operator)`,
+			})},
+			"", `NotPermitted spec.namespaces of OverrideGrantPolicy broken is not valid: correct it ("Is" is not a valid label selector operator)`,
 		},
 		"labels that are not known": {
-			newGrant("a", "cart:v2", hour), []*v1alpha1.OverrideGrantPolicy{production}, "unknown",
+			newGrant("a", "cart:v2", hour),
+			[]*v1alpha1.OverrideGrantPolicy{production},
+			"unknown",
 			"NotPermitted OverrideGrantPolicy production selects namespaces by labels, and the operator may not read those of namespace shop: permit it to list namespaces",
 		},
 		"malformed, and without end": {

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -117,7 +118,7 @@ func (g *grants) report(ctx context.Context, d *grant.Decision, want v1alpha1.Ov
 		object := diag.Object{Kind: v1alpha1.KindOverrideGrant, Namespace: d.Grant.Namespace, Name: d.Grant.Name}
 		err := apply.Status(ctx, g.objects, object, d.Grant.UID, &want)
 		switch {
-		case apierrors.IsNotFound(err), ctx.Err() != nil:
+		case apierrors.IsNotFound(err), errors.Is(err, context.Canceled):
 			return nil // it is gone, and so will the Secret be that it owns
 		case err != nil:
 			return fmt.Errorf("write the status: %w", err)

@@ -61,16 +61,17 @@ func TestGrantLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	var renewed string
-	for n := 0; renewed == ""; n++ {
+	n := 0
+	programtest.Eventually(t, time.Minute, time.Second, "a token by the next key", func(context.Context) string {
 		name := fmt.Sprintf("renewed-%d", n)
-		if token := e.obtain(t, name, "1h"); e.keyOf(t, name) != first {
-			renewed = token
+		n++
+		text := e.obtain(t, name, "1h")
+		if key := e.keyOf(t, name); key == first {
+			return key + " still signs"
 		}
-		if n > 60 {
-			t.Fatal("the key was not replaced")
-		}
-		time.Sleep(time.Second)
-	}
+		renewed = text
+		return ""
+	})
 	e.awaitAnswer(t, renewed, granted)
 	e.awaitAnswer(t, lasting, granted)
 

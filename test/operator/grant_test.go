@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +30,8 @@ func TestGrants(t *testing.T) {
 	run(t, o.operator, second)
 
 	t.Run("who may", func(t *testing.T) {
-		if !o.may(t, o.granter, "create", "overrides.mesh", "overridegrants", "") || o.may(t, o.other, "create", "overrides.mesh", "overridegrants", "") {
+		create := authorizationv1.ResourceAttributes{Verb: "create", Group: "overrides.mesh", Resource: "overridegrants"}
+		if !o.may(t, o.granter, create) || o.may(t, o.other, create) {
 			t.Error("auth can-i create overridegrants: want yes for granter, no for other")
 		}
 		if _, err := o.grants(t, o.other).Create(t.Context(), o.ask("no", "cart:v2", nil), metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
@@ -134,7 +136,8 @@ func TestGrants(t *testing.T) {
 func (o *office) otherSecrets(t *testing.T) {
 	t.Helper()
 	for _, verb := range []string{"get", "list", "watch", "patch", "deletecollection"} {
-		if o.may(t, o.operator, verb, "", "secrets", "") || o.may(t, o.operator, verb, "", "secrets", "database") {
+		all, one := authorizationv1.ResourceAttributes{Verb: verb, Resource: "secrets"}, authorizationv1.ResourceAttributes{Verb: verb, Resource: "secrets", Name: "database"}
+		if o.may(t, o.operator, all) || o.may(t, o.operator, one) {
 			t.Errorf("the operator may %s Secrets", verb)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -142,9 +143,7 @@ func (o *office) account(t *testing.T, namespace, name string) *rest.Config {
 // ask returns a grant to create.
 func (o *office) ask(name, overrides string, spec map[string]any) *unstructured.Unstructured {
 	all := map[string]any{"overrides": overrides, "requester": map[string]any{"username": o.requester}}
-	for key, value := range spec {
-		all[key] = value
-	}
+	maps.Copy(all, spec)
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "overrides.mesh/v1alpha1", "kind": "OverrideGrant", "metadata": map[string]any{"name": name}, "spec": all,
 	}}
@@ -230,12 +229,13 @@ func keySet(t *testing.T, address string) (string, *token.KeySet) {
 }
 
 // may reports whether a user may do something in the namespace: kubectl auth can-i.
-func (o *office) may(t *testing.T, user *rest.Config, verb, group, resource, name string) bool {
+func (o *office) may(t *testing.T, user *rest.Config, do authorizationv1.ResourceAttributes) bool {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(user)
 	check(t, err)
+	do.Namespace = o.namespace
 	review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: o.namespace, Verb: verb, Group: group, Resource: resource, Name: name}},
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &do},
 	}, metav1.CreateOptions{})
 	check(t, err)
 	return review.Status.Allowed
