@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/overrides-mesh/overrides/internal/archivetest"
+	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/generate"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -56,4 +57,20 @@ func closing(t *testing.T, input string) (said, objects string) {
 		}
 	}
 	return about.String(), made.String()
+}
+
+// TestSamePods: objects are for the same pods if they have the same labels.
+func TestSamePods(t *testing.T) {
+	t.Parallel()
+	const cart = `{"spec":{"selector":{"matchLabels":{"app":"cart"}},"action":"DENY"}}`
+	for other, want := range map[string]bool{
+		`{"spec":{"rules":[{}],"selector":{"matchLabels":{"app":"cart"}}}}`:  true,
+		`{"spec":{"selector":{"matchLabels":{"app":"cart","version":"2"}}}}`: false,
+		`{"spec":{}}`: false,
+		``:            false,
+	} {
+		if closed.SamePods([]byte(cart), []byte(other)) != want || closed.SamePods([]byte(other), []byte(cart)) != want {
+			t.Errorf("%s: want %v", other, want)
+		}
+	}
 }

@@ -1,7 +1,9 @@
 package closed
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +44,23 @@ func Closes(o diag.Object) bool {
 }
 
 const policyKind = "AuthorizationPolicy"
+
+// SamePods reports whether two objects that close versions, as JSON, select the same pods.
+func SamePods(a, b []byte) bool {
+	selected := func(text []byte) map[string]string {
+		var o struct {
+			Spec struct {
+				Selector struct{ MatchLabels map[string]string }
+			}
+		}
+		if json.Unmarshal(text, &o) != nil {
+			return nil
+		}
+		return o.Spec.Selector.MatchLabels
+	}
+	first := selected(a)
+	return first != nil && maps.Equal(first, selected(b))
+}
 
 // Make returns how versions are closed, in their order. An error is a bug.
 func Make(needs []Need, policies []model.AccessPolicy, options *model.Options) ([]Version, error) {

@@ -8,6 +8,7 @@ import (
 
 	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
 
+	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
@@ -26,7 +27,8 @@ type closures struct {
 	// looked at once.
 	needs map[diag.Object][]closed.Need
 	known bool
-	// written is when this process last wrote an object that closes a version.
+	// written is when this process made an object that closes a version, or let it select other
+	// pods.
 	written map[diag.Object]time.Time
 }
 
@@ -145,22 +147,24 @@ func (s *store) needs() []closed.Need {
 	return out
 }
 
-// writesClosing notes that an object is about to be written.
-func (s *store) writesClosing(o diag.Object) {
-	if !closed.Closes(o) {
+// writesClosing notes that an object is about to be written, unless one that is seen closes the
+// same pods already.
+func (s *store) writesClosing(o encoded.Object, seen *apply.Seen) {
+	if !closed.Closes(o.Object) || seen != nil && closed.SamePods(seen.Managed, o.JSON) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closures.written[o] = time.Now()
+	s.closures.written[o.Object] = time.Now()
 }
 
-// isInForce reports whether an object is in the cluster, and was not written after a time.
+// isInForce reports whether an object for the same pods is in the cluster since a time. Whom it
+// admits may still change: routes stay meanwhile.
 func (s *store) isInForce(o encoded.Object, since time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.items[o.Object]
-	return x != nil && x.seen != nil && string(x.seen.Managed) == string(o.JSON) && !s.closures.written[o.Object].After(since)
+	return x != nil && x.seen != nil && closed.SamePods(x.seen.Managed, o.JSON) && !s.closures.written[o.Object].After(since)
 }
 
 // closing returns the objects that close versions, in managed namespaces. Until all needs are

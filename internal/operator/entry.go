@@ -167,7 +167,7 @@ func (e *entries) take(ctx context.Context, in *entryInput, step plan.Step) time
 		return e.failures[object].retryAt
 	}
 	e.announce(in, step)
-	e.store.writesClosing(object)
+	e.store.writesClosing(step.Object, seen)
 	after, err := e.client.Do(ctx, step, seen)
 	log := e.log.With("action", step.Action, "object", object.String())
 	switch {

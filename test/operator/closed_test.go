@@ -46,6 +46,9 @@ func TestClosed(t *testing.T) {
 	}
 	s.create(t, authorizations, strings.ReplaceAll(onlyFrom, "NAME", "web"))
 	preview.closedTo(t, "namespaces:[web]")
+	if made := r.writes(); slices.ContainsFunc(made, route) {
+		t.Errorf("when the callers change, it wrote %q", made)
+	}
 	r.stop()
 
 	r = run(t, s.config, o)
