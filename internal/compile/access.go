@@ -64,7 +64,7 @@ func reportAccess(ix *index, s *service, r *reporter) {
 		r.report(s.Service, diag.AccessNoFilter, "namespace %s is Istio's root namespace, where a filter would be for the whole mesh: there is none, and calls from there follow no override of it", s.Namespace)
 		return
 	}
-	n := ix.snapshot.TokenNamespaceOf(s.Namespace)
+	n := ix.tokenNamespaceOf(s.Namespace)
 	if n == nil {
 		return
 	}
