@@ -66,7 +66,9 @@ func (ix *index) services() []model.Service { return ix.snapshot.Services }
 func (ix *index) tokenNamespaces() []model.TokenNamespace { return ix.snapshot.TokenNamespaces }
 
 // tokenNamespaceOf returns that of a name; nil for none.
-func (ix *index) tokenNamespaceOf(name string) *model.TokenNamespace { return ix.snapshot.TokenNamespaceOf(name) }
+func (ix *index) tokenNamespaceOf(name string) *model.TokenNamespace {
+	return ix.snapshot.TokenNamespaceOf(name)
+}
 
 // hasFilter reports whether proxies have the filter that is made for a policy or a namespace.
 func (ix *index) hasFilter(of diag.Object) bool { return ix.snapshot.HasFilter(of) }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -258,49 +259,6 @@ type Caller struct {
 	NoSidecar bool
 }
 
-// VirtualService is a VirtualService that the user wrote.
-type VirtualService struct {
-	Namespace, Name string
-	Origin          diag.Origin
-	Created         time.Time
-	// Revision is the value of the label istio.io/rev: only that istiod reads the object;
-	// empty if all do.
-	Revision string
-	// Spec is the user's specification; never changed.
-	Spec *istioapi.VirtualService
-	// Unknown lists fields that this version of Overrides does not know, and that an
-	// adopted copy would lose.
-	Unknown []string
-	// Steered names the controller that changes its weights and destinations.
-	Steered Steering
-}
-
-// Object returns the name of v for diagnostics.
-func (v *VirtualService) Object() diag.Object {
-	return diag.Object{Kind: "VirtualService", Namespace: v.Namespace, Name: v.Name}
-}
-
-// DestinationRule is a DestinationRule that the user wrote.
-type DestinationRule struct {
-	Namespace, Name string
-	Origin          diag.Origin
-	Created         time.Time
-	// Revision is the value of the label istio.io/rev: only that istiod reads the object;
-	// empty if all do.
-	Revision string
-	// Spec is the user's specification; never changed.
-	Spec *istioapi.DestinationRule
-	// Unknown lists fields that this version of Overrides does not know.
-	Unknown []string
-	// Steered names the controller that changes its subsets.
-	Steered Steering
-}
-
-// Object returns the name of d for diagnostics.
-func (d *DestinationRule) Object() diag.Object {
-	return diag.Object{Kind: "DestinationRule", Namespace: d.Namespace, Name: d.Name}
-}
-
 // ServiceRoute is a Gateway API route attached to a Service (GAMMA).
 type ServiceRoute struct {
 	Kind, Namespace, Name string
@@ -311,36 +269,6 @@ type ServiceRoute struct {
 // Object returns the name of r for diagnostics.
 func (r *ServiceRoute) Object() diag.Object {
 	return diag.Object{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
-}
-
-// Sidecar is an Istio Sidecar: it says what proxies import.
-type Sidecar struct {
-	Namespace, Name string
-	Origin          diag.Origin
-	Created         time.Time
-	Revision        string
-	// Spec is the user's specification; never changed.
-	Spec *istioapi.Sidecar
-}
-
-// Object returns the name of s for diagnostics.
-func (s *Sidecar) Object() diag.Object {
-	return diag.Object{Kind: "Sidecar", Namespace: s.Namespace, Name: s.Name}
-}
-
-// ServiceEntry is an Istio ServiceEntry: it adds hosts to the mesh.
-type ServiceEntry struct {
-	Namespace, Name string
-	Origin          diag.Origin
-	Created         time.Time
-	Revision        string
-	// Spec is the user's specification; never changed.
-	Spec *istioapi.ServiceEntry
-}
-
-// Object returns the name of s for diagnostics.
-func (s *ServiceEntry) Object() diag.Object {
-	return diag.Object{Kind: "ServiceEntry", Namespace: s.Namespace, Name: s.Name}
 }
 
 // Entrance is an Ingress, or a route of the Gateway API that is attached to gateways:
@@ -355,6 +283,58 @@ type Entrance struct {
 // Object returns the name of e for diagnostics.
 func (e *Entrance) Object() diag.Object {
 	return diag.Object{Kind: e.Kind, Namespace: e.Namespace, Name: e.Name}
+}
+
+// Gateway is an Istio Gateway: ports and hosts of gateway proxies.
+type Gateway struct {
+	Namespace, Name string
+	Origin          diag.Origin
+	Created         time.Time
+	// Revision is the value of the label istio.io/rev: only that istiod reads the object;
+	// empty if all do.
+	Revision string
+	// Spec is the user's specification; never changed.
+	Spec *istioapi.Gateway
+	// Unfollowed is set if its own annotation says that it must not follow overrides, and
+	// Follows if it says that it does.
+	Unfollowed, Follows bool
+	// PinOnly is set if it must not follow overrides, but ordinary requests are pinned; PinnedBy
+	// says what asks for that.
+	PinOnly  bool
+	PinnedBy string
+	// Soft is the claim without which a request loses its override; nil for none.
+	Soft *v1alpha1.RequiredClaim
+	// Tokens is set if it makes overrides of tokens only.
+	Tokens bool
+	// TokenRule is set if all of its pods make overrides of tokens, and of nothing else, and
+	// TokenPolicy is the policy that asks for that.
+	TokenRule   *TokenRule
+	TokenPolicy diag.Object
+}
+
+// Object returns the name of g for diagnostics.
+func (g *Gateway) Object() diag.Object {
+	return diag.Object{Kind: "Gateway", Namespace: g.Namespace, Name: g.Name}
+}
+
+// Selects reports whether g is for pods with some labels. One without a selector is for all
+// gateway proxies.
+func (g *Gateway) Selects(labels map[string]string) bool {
+	return HasLabels(labels, g.Spec.GetSelector())
+}
+
+// GatewayPods are the pods of gateway proxies in a namespace that have the same labels.
+type GatewayPods struct {
+	Namespace string
+	Labels    map[string]string
+	// Proxies are the versions of Istio's proxies in them, as far as their images say so,
+	// sorted.
+	Proxies []string
+}
+
+// Compare orders pods by namespace and labels.
+func (p GatewayPods) Compare(q GatewayPods) int {
+	return cmp.Or(cmp.Compare(p.Namespace, q.Namespace), cmp.Compare(LabelString(p.Labels), LabelString(q.Labels)))
 }
 
 // MeshConfig is the part of Istio's mesh configuration about visibility of objects
