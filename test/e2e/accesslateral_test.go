@@ -91,7 +91,7 @@ func (a *accessMesh) called(t *testing.T) {
 					t.Errorf("from %s, %v to the pod leads to %s, want %s", from, lines, got, what)
 				}
 			}
-			want := what + " got x-override: service-3:v2, x-override-id: 1"
+			want := what + " got x-override-id: 1, x-override: service-3:v2"
 			if what == "older:none" {
 				want = what
 			}
@@ -160,17 +160,18 @@ func (a *accessMesh) checkedByUsers(t *testing.T) {
 	}
 	user := a.users.token(t, overrideClaims(nil, map[string]any{"iss": "idp.test", "aud": "shop"}))
 	refused := "Bearer " + a.own.token(t, overrideClaims(nil, map[string]any{"iss": "idp.test", "aud": "shop"}))
+	permitted := a.keys.override(t, "service-3:v2")
 	a.await(t, "service-2", http.Header{"Authorization": {refused}}, "service-3", "status 401")
+	a.await(t, "service-2", http.Header{"X-Override-Token": {permitted}}, "service-3", "status 403") // of the preview
 	for _, c := range []struct {
 		lines http.Header
 		want  string
 	}{
 		{http.Header{}, "status 403"},
-		{http.Header{"X-Override-Token": {a.keys.override(t, "service-3:v2")}}, "status 403"},
 		{http.Header{"Authorization": {"Bearer " + user}}, "service-3:v1"},
 		{http.Header{"Authorization": {"Bearer " + user}, "X-Override": {"service-3:v2"}}, "service-3:v1"},
 		{http.Header{"Authorization": {"Bearer " + user}, "X-Override-Token": {a.own.override(t, "service-3:v2")}}, "service-3:v1"},
-		{http.Header{"Authorization": {"Bearer " + user}, "X-Override-Token": {a.keys.override(t, "service-3:v2")}}, "service-3:v2"},
+		{http.Header{"Authorization": {"Bearer " + user}, "X-Override-Token": {permitted}}, "service-3:v2"},
 	} {
 		if got := a.send(t, "service-2", c.lines, "service-3"); got != c.want {
 			t.Errorf("%v leads to %s, want %s", c.lines, got, c.want)
