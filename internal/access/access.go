@@ -19,7 +19,7 @@ const (
 )
 
 // Cost says what a change of a filter costs.
-const Cost = "applying the EnvoyFilter for the first time, or changed, cuts calls made by pods of its namespace that are longer than Istio's drain time (45s by default), such as streams and WebSockets; applying it unchanged does nothing"
+const Cost = "applying the EnvoyFilter for the first time, or changed, cuts calls made or received by pods of its namespace that are longer than Istio's drain time (45s by default), such as streams and WebSockets; applying it unchanged does nothing"
 
 // Object names the filter of a namespace.
 func Object(namespace string) diag.Object {
@@ -32,7 +32,7 @@ func Make(snapshot *model.Snapshot) ([]encoded.Object, error) {
 	var out []encoded.Object
 	for i := range snapshot.TokenNamespaces {
 		n := &snapshot.TokenNamespaces[i]
-		object, err := outbound(n, &snapshot.Options)
+		object, err := filter(n, &snapshot.Options)
 		if err != nil {
 			return nil, fmt.Errorf("encode the filter of namespace %s: %w", n.Namespace, err)
 		}
@@ -41,18 +41,31 @@ func Make(snapshot *model.Snapshot) ([]encoded.Object, error) {
 	return out, nil
 }
 
-// outbound makes the filter for calls that are made in a namespace.
-func outbound(n *model.TokenNamespace, options *model.Options) (encoded.Object, error) {
+// sides are the calls that a namespace's pods make, and those that they receive. One EnvoyFilter
+// is for both, since they have to be in force together: before rows follow tokens, and until no
+// row does.
+var sides = []istioapi.EnvoyFilter_PatchContext{istioapi.EnvoyFilter_SIDECAR_OUTBOUND, istioapi.EnvoyFilter_SIDECAR_INBOUND}
+
+// filter makes the filter of a namespace.
+func filter(n *model.TokenNamespace, options *model.Options) (encoded.Object, error) {
 	request, err := requestOf(n.Access.Rule, options)
 	if err != nil {
 		return encoded.Object{}, err
 	}
-	patches, err := request.Patches(options.Header, istioapi.EnvoyFilter_SIDECAR_OUTBOUND)
-	if err != nil {
-		return encoded.Object{}, err
+	spec := &istioapi.EnvoyFilter{}
+	for _, side := range sides {
+		patches, err := request.Patches(options.Header, side)
+		if err != nil {
+			return encoded.Object{}, err
+		}
+		older, err := olderPatch(options.Header, side)
+		if err != nil {
+			return encoded.Object{}, fmt.Errorf("encode the filter of older proxies: %w", err)
+		}
+		spec.ConfigPatches = append(append(spec.ConfigPatches, patches...), older)
 	}
 	meta := meta(n.Namespace, filterName)
-	return istio.Canonical(&meta, filterKind, &istioapi.EnvoyFilter{ConfigPatches: patches})
+	return istio.Canonical(&meta, filterKind, spec)
 }
 
 // requestOf says what a filter does. Without a rule, it removes overrides and makes none.

@@ -145,17 +145,23 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 		})
 	}
 	if in.selector != "" {
-		selector, err := in.readSelector()
-		if err != nil {
-			return err
-		}
-		s.selectServices(selector)
-		if len(s.selected.services) == 0 && len(snapshot.Services) > 0 {
-			s.diags = append(s.diags, diag.New(diag.NoServices, diag.Object{}, "no Service of %s has the labels %s", in.place(), in.selector).
-				WithFix("correct -l, or leave it out: it selects by the labels of Services, not by those of pods"))
-		}
+		err = s.selectBy(in)
 	}
 	s.diags = diag.Sort(s.diags)
+	return err
+}
+
+// selectBy selects the Services that -l is for.
+func (s *state) selectBy(in *input) error {
+	selector, err := in.readSelector()
+	if err != nil {
+		return err
+	}
+	s.selectServices(selector)
+	if len(s.selected.services) == 0 && len(s.snapshot.Services) > 0 {
+		s.diags = append(s.diags, diag.New(diag.NoServices, diag.Object{}, "no Service of %s has the labels %s", in.place(), in.selector).
+			WithFix("correct -l, or leave it out: it selects by the labels of Services, not by those of pods"))
+	}
 	return nil
 }
 

@@ -45,9 +45,9 @@ func closing(t *testing.T, input string) (said, objects string) {
 		for _, d := range v.Diagnostics {
 			fmt.Fprintf(&about, "%s\n", d)
 		}
-		leads := func(r route.Route) bool { return r.Name == "override.cart."+v.Need.Version.Version }
+		leads := func(r route.Route) bool { return r.Name == "override.cart."+v.Version.Version }
 		routed := slices.ContainsFunc(out.Tables, func(table route.Table) bool { return slices.ContainsFunc(table.Routes, leads) })
-		fmt.Fprintf(&about, "a route leads to %s: %v\n", v.Need.Version.Version, routed)
+		fmt.Fprintf(&about, "a route leads to %s: %v\n", v.Version.Version, routed)
 		for _, o := range v.Objects {
 			text, err := o.YAML()
 			if err != nil {

@@ -69,7 +69,7 @@ func Make(needs []Need, policies []model.AccessPolicy, options *model.Options) (
 		v := &out[i]
 		v.Need = needs[i]
 		if v.Refused != "" {
-			v.report(diag.ClosedImpossible, "version %s can't be closed, so no route leads to it: %s", v.Need.Version.Version, v.Refused)
+			v.report(diag.ClosedImpossible, "version %s can't be closed, so no route leads to it: %s", v.Version.Version, v.Refused)
 			continue
 		}
 		if err := v.close(policies, options); err != nil {
@@ -84,41 +84,42 @@ func NotClosed(versions []Version) map[model.VersionName]bool {
 	out := map[model.VersionName]bool{}
 	for i := range versions {
 		if v := &versions[i]; len(v.Objects) == 0 {
-			out[v.Need.Version] = false
+			out[v.Version] = false
 		}
 	}
 	return out
 }
 
 func (v *Version) report(code diag.Code, format string, args ...any) {
-	of := diag.Object{Kind: "Service", Namespace: v.Need.Version.Namespace, Name: v.Need.Version.Service}
+	of := diag.Object{Kind: "Service", Namespace: v.Version.Namespace, Name: v.Version.Service}
 	v.Diagnostics = append(v.Diagnostics, diag.New(code, of, format, args...).At(v.Origin))
 }
 
 // close makes the objects of a version.
 func (v *Version) close(policies []model.AccessPolicy, options *model.Options) error {
 	c := collect(&v.Need, policies, options.RootNamespace)
-	allow, deny := c.allow, append(c.deny, v.strangers())
+	c.deny = append(c.deny, v.strangers())
+	allow, deny := c.allow, c.deny
 	if !c.limited {
 		allow = append(allow, v.everybody()...)
 	}
 	switch {
 	case c.uncopied != "":
 		allow, deny = nil, []*securityapi.Rule{{}}
-		v.report(diag.ClosedToNobody, "version %s is closed to everybody: %s", v.Need.Version.Version, c.uncopied)
+		v.report(diag.ClosedToNobody, "version %s is closed to everybody: %s", v.Version.Version, c.uncopied)
 	default:
 		v.Callers = c.callers()
-		v.report(diag.ClosedTo, "version %s is open to %s; callers without an identity of the mesh are refused", v.Need.Version.Version, strings.Join(v.Callers, ", "))
+		v.report(diag.ClosedTo, "version %s is open to %s; callers without an identity of the mesh are refused", v.Version.Version, strings.Join(v.Callers, ", "))
 	}
 	for _, also := range c.wider {
-		v.report(diag.ClosedWider, "AuthorizationPolicy %s/%s admits callers to version %s, and is not in force at the released pods", also.Namespace, also.Name, v.Need.Version.Version)
+		v.report(diag.ClosedWider, "AuthorizationPolicy %s/%s admits callers to version %s, and is not in force at the released pods", also.Namespace, also.Name, v.Version.Version)
 	}
 	add := func(suffix string, action securityapi.AuthorizationPolicy_Action, rules []*securityapi.Rule) error {
 		meta := metav1.ObjectMeta{
 			Namespace: v.Namespace, Name: v.Name + suffix,
-			Labels: map[string]string{istio.ManagedByLabel: istio.ManagedBy, istio.OwnerLabel: istio.OwnerValue(v.Need.Version.Service)},
+			Labels: map[string]string{istio.ManagedByLabel: istio.ManagedBy, istio.OwnerLabel: istio.OwnerValue(v.Version.Service)},
 			Annotations: map[string]string{
-				VersionAnnotation: fmt.Sprintf("%s.%s:%s", v.Need.Version.Service, v.Need.Version.Namespace, v.Need.Version.Version),
+				VersionAnnotation: fmt.Sprintf("%s.%s:%s", v.Version.Service, v.Version.Namespace, v.Version.Version),
 				CallersAnnotation: strings.Join(v.Callers, ", "),
 			},
 		}

@@ -18,6 +18,8 @@ import (
 //	a gateway with header: Token                  without one
 //	any other                                     none: its overrides lead to what is released
 //
+// Any other is a pod of another namespace, a waypoint, and a sidecar in the root namespace.
+//
 // There is no row before the proxies have their filter: until then a bare header would be
 // followed.
 
@@ -38,21 +40,72 @@ func resolveAccess(ix *index, all *services, r *reporter) {
 		s.access = &access{Access: s.settings.Access}
 		for i := range ix.tokenNamespaces() {
 			n := &ix.tokenNamespaces()[i]
-			has := ix.hasFilter(model.NamespaceObject(n.Namespace))
-			if has && s.access.Admits(n.Access.Rule) {
+			if ix.followsTokens(n) && s.access.Admits(n.Access.Rule) {
 				s.access.from = append(s.access.from, route.Match{SourceNamespace: n.Namespace})
 			}
-			if n.Namespace != s.Namespace || s.access.Rule == nil {
-				continue
-			}
-			switch {
-			case !s.access.Admits(n.Access.Rule):
-				r.report(s.Service, diag.AccessConflict, "%s, which is older, says which tokens the sidecars of namespace %s accept, and these are not those of its own policy: calls from the namespace follow no override of it", n.Policy, n.Namespace)
-			case !has:
-				r.report(s.Service, diag.AccessFilterAwaited, "the sidecars of namespace %s don't have the filter that checks tokens yet, so no override of it is followed there", n.Namespace)
-			}
+		}
+		if s.access.Rule != nil {
+			reportAccess(ix, s, r)
 		}
 	}
+}
+
+// followsTokens reports whether the proxies that choose versions for calls from a namespace take
+// overrides from tokens alone. A waypoint has the namespace of its callers as a condition sees it,
+// and no filter.
+func (ix *index) followsTokens(n *model.TokenNamespace) bool {
+	return n.Waypoint.Name == "" && ix.hasFilter(model.NamespaceObject(n.Namespace))
+}
+
+// reportAccess reports what keeps calls from the namespace of a Service from following its overrides,
+// and pods there that have no filter.
+func reportAccess(ix *index, s *service, r *reporter) {
+	if s.Namespace == ix.options.RootNamespace {
+		r.report(s.Service, diag.AccessNoFilter, "namespace %s is Istio's root namespace, where a filter would be for the whole mesh: there is none, and calls from there follow no override of it", s.Namespace)
+		return
+	}
+	n := ix.tokenNamespaceOf(s.Namespace)
+	if n == nil {
+		return
+	}
+	switch {
+	case !s.access.Admits(n.Access.Rule):
+		r.report(s.Service, diag.AccessConflict, "%s, which is older, says which tokens the sidecars of namespace %s accept, and these are not those of its own policy: calls from the namespace follow no override of it", n.Policy, n.Namespace)
+	case n.Waypoint.Name != "":
+		r.report(s.Service, diag.AccessNoFilter, "%s is a waypoint, which can't take overrides from tokens and would follow any header: calls from the namespace follow no override of it", n.Waypoint)
+	case !ix.hasFilter(model.NamespaceObject(n.Namespace)):
+		r.report(s.Service, diag.AccessFilterAwaited, "the sidecars of namespace %s don't have the filter that checks tokens yet, so no override of it is followed there", n.Namespace)
+	}
+	if host, sidecar := ix.hiddenKeys(n); sidecar != nil {
+		r.report(s.Service, diag.AccessKeysHidden, "%s hides %s, which serves the keys of tokens, from sidecars of namespace %s: they accept no token of these keys", sidecar.Object(), host, n.Namespace)
+	}
+	var bare []string
+	for _, c := range ix.callersIn(s.Namespace) {
+		if c.NoSidecar {
+			bare = append(bare, c.Name)
+		}
+	}
+	if len(bare) > 0 {
+		r.report(s.Service, diag.AccessUnguarded, "pods of %s in namespace %s have no sidecar: their calls follow no override, and nothing removes headers from the requests that they receive", enumerate(bare), s.Namespace)
+	}
+}
+
+// hiddenKeys returns the host of a Service with keys that the filter of a namespace needs, and a
+// Sidecar that hides it there; nil for none.
+func (ix *index) hiddenKeys(n *model.TokenNamespace) (string, *model.Sidecar) {
+	if n.Access.Rule == nil {
+		return "", nil
+	}
+	for _, t := range []*model.AcceptedTokens{&n.Access.Rule.Tokens, n.Access.Rule.Users} {
+		if t == nil || t.Keys != "" {
+			continue
+		}
+		host := ix.options.FQDN(t.KeysFrom.Name, t.KeysFrom.Namespace)
+		if s := ix.mesh.SidecarHiding(n.Namespace, host, t.KeysFrom.Namespace); s != nil {
+			return host, s
+		}
+	}
+	return "", nil
 }
 
 // entry is a gateway that has a table.

@@ -65,6 +65,11 @@ func (ix *index) services() []model.Service { return ix.snapshot.Services }
 // tokenNamespaces lists the namespaces whose sidecars take overrides from tokens alone.
 func (ix *index) tokenNamespaces() []model.TokenNamespace { return ix.snapshot.TokenNamespaces }
 
+// tokenNamespaceOf returns that of a name; nil for none.
+func (ix *index) tokenNamespaceOf(name string) *model.TokenNamespace {
+	return ix.snapshot.TokenNamespaceOf(name)
+}
+
 // hasFilter reports whether proxies have the filter that is made for a policy or a namespace.
 func (ix *index) hasFilter(of diag.Object) bool { return ix.snapshot.HasFilter(of) }
 

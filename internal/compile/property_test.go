@@ -141,7 +141,10 @@ func TestOutputIsValid(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		snapshot := compiletest.Either().Draw(t, "snapshot")
-		before, _ := json.Marshal(snapshot)
+		before, err := json.Marshal(snapshot)
+		if err != nil {
+			t.Fatal(err)
+		}
 		result := Compile(snapshot)
 		again, _ := json.Marshal(Compile(snapshot))
 		if after, _ := json.Marshal(snapshot); string(after) != string(before) {

@@ -182,6 +182,9 @@ const (
 	AccessNotAtGateway  Code = "AccessNotAtGateway"
 	AccessFilterAwaited Code = "AccessFilterAwaited"
 	AccessCutsStreams   Code = "AccessCutsStreams"
+	AccessNoFilter      Code = "AccessNoFilter"
+	AccessKeysHidden    Code = "AccessKeysHidden"
+	AccessUnguarded     Code = "AccessUnguarded"
 
 	// About closed previews: the Service that has them.
 	ClosedTo         Code = "ClosedTo"

@@ -102,6 +102,12 @@ func checkTokenMember(key string) error {
 func EnforceTokens(s *model.Snapshot, policies []model.Policy) {
 	// A filter in Istio's root namespace would be for the whole mesh, so there is none.
 	s.TokenNamespaces = slices.DeleteFunc(tokenNamespaces(policies), func(n model.TokenNamespace) bool { return n.Namespace == s.Options.RootNamespace })
+	for i := range s.TokenNamespaces {
+		n := &s.TokenNamespaces[i]
+		if at := slices.IndexFunc(s.KubernetesGateways, func(g model.KubernetesGateway) bool { return g.Namespace == n.Namespace && isWaypoint(&g) }); at >= 0 {
+			n.Waypoint = s.KubernetesGateways[at].Object()
+		}
+	}
 	e := &enforcer{s}
 	for i := range s.GatewayPolicies {
 		if p := &s.GatewayPolicies[i]; p.InForce() && p.Spec.Header == v1alpha1.HeaderToken && p.Spec.Token != nil {

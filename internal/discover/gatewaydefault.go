@@ -3,8 +3,6 @@ package discover
 import (
 	"slices"
 
-	istioapi "istio.io/api/networking/v1alpha3"
-
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/mesh"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -24,7 +22,7 @@ func (r *reader) implyGatewayPolicies() {
 		return
 	}
 	for i := range s.Gateways {
-		if g := &s.Gateways[i]; !g.Follows && slices.ContainsFunc(g.Spec.GetServers(), func(server *istioapi.Server) bool { return mesh.CarriesHTTP(server) }) {
+		if g := &s.Gateways[i]; !g.Follows && slices.ContainsFunc(g.Spec.GetServers(), mesh.CarriesHTTP) {
 			r.imply(g.Namespace, g.Name, istioGroup)
 		}
 	}

@@ -186,12 +186,19 @@ func (in *referenceGrant) trim() *GatewayPart {
 	return out
 }
 
+// waypointController is the controller of waypoints that are Envoys.
+const waypointController = "istio.io/mesh-controller"
+
+// isWaypoint reports whether a Gateway of the Gateway API is a waypoint. One of an agentgateway
+// knows no VirtualServices.
+func isWaypoint(g *model.KubernetesGateway) bool { return g.Controller == waypointController }
+
 // builtinClasses are the classes that Istio has without an object, with their controllers
 // (pilot/pkg/config/kube/gatewaycommon: GetAllClasses).
 var builtinClasses = map[string]string{
 	"istio":                       model.IstioGatewayController,
 	"istio-remote":                "istio.io/unmanaged-gateway",
-	"istio-waypoint":              "istio.io/mesh-controller",
+	"istio-waypoint":              waypointController,
 	"istio-east-west":             "istio.io/eastwest-controller",
 	"istio-agentgateway":          "istio.io/agentgateway-controller",
 	"istio-agentgateway-waypoint": "istio.io/agentgateway-waypoint-controller",

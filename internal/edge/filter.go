@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	// RequiresAnnotation has Requires, what a filter needs of proxies: %CEL% and re.extract came
-	// with Envoy 1.34.
+	// RequiresAnnotation has Requires.
 	RequiresAnnotation = "overrides.mesh/requires"
+	// Requires is what a filter needs of proxies: %CEL% and re.extract came with Envoy 1.34.
+	Requires = "Istio 1.26 (Envoy 1.34) or newer"
 	// PolicyAnnotation names the policy that an object was made for, as NAMESPACE/NAME, or the
 	// Gateway of an implied policy, as KIND NAMESPACE/NAME.
 	PolicyAnnotation = "overrides.mesh/gateway-policy"
-	Requires         = "Istio 1.26 (Envoy 1.34) or newer"
 	// supported matches the versions of Istio's proxies but for 1.0 to 1.25. An older proxy
 	// would refuse the whole listener: it keeps the listener without the filter.
 	supported = `^(?:[^1].*|1|1[^.].*|1\.(?:2[6-9]|[3-9][0-9]|[1-9][0-9]{2,}|[^0-9]).*)$`

@@ -17,7 +17,7 @@ func (e *Entry) reportOpen(snapshot *model.Snapshot, entries []Entry) {
 	}
 	open, some := e.openPods(snapshot, entries)
 	why := ""
-	if worst, any := diag.Worst(e.Diagnostics); any && worst > diag.Info {
+	if worst, _ := diag.Worst(e.Diagnostics); worst > diag.Info {
 		why = e.Diagnostics[slices.IndexFunc(e.Diagnostics, func(d diag.Diagnostic) bool { return d.Severity == worst })].Message
 	}
 	switch {

@@ -48,6 +48,8 @@ func (e *evaluation) noteAccess() {
 			Message:  fmt.Sprintf("%s, and the sidecars of namespace %s don't take them from tokens: a header is ignored there, whoever set it", name, e.caller.namespace),
 			Fix:      "write an OverridePolicy with the same access in that namespace",
 		})
+	case n.Waypoint.Name != "":
+		e.notes = append(e.notes, note(diag.Warning, "%s, and %s is a waypoint, which would follow any header: overrides are not followed on calls from namespace %s", name, n.Waypoint, e.caller.namespace))
 	case !a.Admits(n.Access.Rule):
 		e.notes = append(e.notes, note(diag.Warning, "%s, and %s accepts others in namespace %s: overrides are not followed on calls from there", name, n.Policy, e.caller.namespace))
 	}

@@ -143,8 +143,7 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		if err != nil {
 			return nil, err
 		}
-		out.Hops = append(out.Hops, hop)
-		out.Notes = append(out.Notes, e.notes...)
+		out.Hops, out.Notes = append(out.Hops, hop), append(out.Notes, e.notes...)
 		if next == nil && i < len(chain)-1 {
 			for _, missed := range chain[i+1:] {
 				out.Unreached = append(out.Unreached, missed.name)

@@ -18,7 +18,8 @@
 //	common.go    what is common to all islands
 //	grant.go     the OverrideGrants, which count for islands with rows for them
 //	advice.go    what a Service may mean that selects nothing
-//	map.go       islands, compiled
+//	map.go       the islands, and which of them changed
+//	compile.go   what follows from the objects of one
 //	carry.go     what is remembered of islands, as their objects come into others
 //	expiry.go    islands of which a version expires
 //	names.go     Services of one name in several namespaces

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	istioapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -64,6 +66,25 @@ func (x *Island) sidecarOf(class *Class) *model.Sidecar {
 	}
 	for _, s := range of[x.mesh.snapshot.Options.RootNamespace] {
 		if class.reads(s.Revision) && s.Spec.GetWorkloadSelector() == nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// SidecarHiding returns a Sidecar that hides a host of a Service from callers in a namespace; nil
+// if all of them know it. The Service is in the namespace of.
+func (m *Mesh) SidecarHiding(namespace, host, of string) *model.Sidecar {
+	forSome := func(s *model.Sidecar) bool { return s.Spec.GetWorkloadSelector() != nil }
+	list := m.sidecars[namespace]
+	if !slices.ContainsFunc(list, func(s *model.Sidecar) bool { return !forSome(s) }) {
+		list = slices.Concat(list, slices.DeleteFunc(slices.Clone(m.sidecars[m.snapshot.Options.RootNamespace]), forSome))
+	}
+	for _, s := range list {
+		listeners := s.Spec.GetEgress()
+		if len(listeners) > 0 && !slices.ContainsFunc(listeners, func(l *istioapi.IstioEgressListener) bool {
+			return readImports(l.GetHosts(), namespace, 0).has(host, of, false)
+		}) {
 			return s
 		}
 	}

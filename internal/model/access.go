@@ -124,6 +124,8 @@ type TokenNamespace struct {
 	// Access is that of the policy in force, which is the oldest; Policy is its name.
 	Access *Access
 	Policy diag.Object
+	// Waypoint is a waypoint of the ambient mesh in the namespace; zero for none.
+	Waypoint diag.Object
 }
 
 // TokenNamespaceOf returns the entry of a namespace; nil for none.

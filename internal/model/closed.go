@@ -18,3 +18,8 @@ func (p *AccessPolicy) IsFor(namespace string, labels map[string]string, root st
 
 // VersionName names a version of a Service.
 type VersionName struct{ Namespace, Service, Version string }
+
+// MarshalText returns "cart.shop:v2", for maps by version.
+func (v VersionName) MarshalText() ([]byte, error) {
+	return []byte(v.Service + "." + v.Namespace + ":" + v.Version), nil
+}

@@ -62,7 +62,7 @@ func (x *islands) close(snapshot *model.Snapshot, services []compile.Service) (m
 		found = append(found, v.Diagnostics...)
 		for _, o := range v.Objects {
 			if !x.store.isInForce(o, now.Add(-x.options.Plan.PropagationDelay)) {
-				open[v.Need.Version] = true
+				open[v.Version] = true
 			}
 		}
 	}

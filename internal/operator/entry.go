@@ -240,7 +240,7 @@ func (in *entryInput) wanted(decided []edge.Entry) []encoded.Object {
 			continue
 		}
 		for _, o := range e.Objects {
-			if in.manages(o.Namespace) && !(e.Policy.Implied() && in.foreign[o.Object]) {
+			if in.manages(o.Namespace) && (!e.Policy.Implied() || !in.foreign[o.Object]) {
 				out = append(out, o)
 			}
 		}

@@ -108,18 +108,26 @@ func (s *store) entryInput() entryInput {
 				out.policies[name] = &policy
 			}
 		}
-		if x.seen != nil && name.Kind == "VirtualService" {
-			out.routes = append(out.routes, x.seen.Observed)
-		}
-		if x.seen != nil && isOfEntry(name.Kind) && mode != untouched {
-			if out.foreign[name] = x.seen.NotOurs != ""; !out.foreign[name] {
-				out.seen[name] = x.seen
-			}
+		if x.seen != nil {
+			out.addSeen(name, x.seen, mode != untouched)
 		}
 	}
 	s.addGatewayPods(&out, selectors)
 	out.needs, out.needsKnown = s.needs(), s.closures.known
 	return out
+}
+
+// addSeen adds an object with a name that Overrides gives. touched is set for namespaces where it
+// writes or deletes.
+func (in *entryInput) addSeen(name diag.Object, seen *apply.Seen, touched bool) {
+	if name.Kind == "VirtualService" {
+		in.routes = append(in.routes, seen.Observed)
+	}
+	if isOfEntry(name.Kind) && touched {
+		if in.foreign[name] = seen.NotOurs != ""; !in.foreign[name] {
+			in.seen[name] = seen
+		}
+	}
 }
 
 // setFilters notes what proxies have the filter of, and signals a change.

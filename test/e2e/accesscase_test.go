@@ -85,33 +85,3 @@ func (a *accessMesh) forged(t *testing.T) {
 		}
 	}
 }
-
-// lateral has workloads steer calls without a token: none can.
-func (a *accessMesh) lateral(t *testing.T) {
-	t.Helper()
-	good, own := a.keys.override(t, "service-3:v2"), a.own.override(t, "service-3:v2")
-	spoofs := []http.Header{
-		{"X-Override": {"service-3:v2"}}, {"x-override": {"*:v2"}}, {"X-Override": {"service-9:v1", "service-3:v2"}}, {"X-Override": {"service-3:v9;strict"}},
-		{"Baggage": {"override.service-3=v2"}}, {"Baggage": {"override=v2"}}, {"X-Override": {"service-3:v2"}, "X-Override-Id": {"1"}},
-		{"X-Override": {"service-3:v2"}, "X-Override-Token": {own}}, {"X-Override": {good}},
-	}
-	for from := range a.clients {
-		for _, lines := range spoofs {
-			if got := a.send(t, from, lines, "service-3"); got != "service-3:v1" {
-				t.Errorf("from %s, %v leads to %s", from, lines, got)
-			}
-			if got := a.send(t, from, lines, "service-1"); got != releasedPath && from != "service-1" { // no pod here reaches itself
-				t.Errorf("from %s, %v leads to %s", from, lines, got)
-			}
-		}
-	}
-	for from, want := range map[string]string{"open": "service-3:v1", "tokens of own": "service-3:v1", "same tokens": "service-3:v2", "its preview": "service-3:v2"} {
-		if got := a.send(t, from, http.Header{"X-Override-Token": {good}}, "service-3"); got != want {
-			t.Errorf("from %s, a token leads to %s, want %s", from, got, want)
-		}
-	}
-	// A token is followed from the first hop on whose caller takes it, wherever it comes from.
-	if got, want := a.send(t, "open", http.Header{"X-Override-Token": {good}}, "service-1"), "service-1:v1 → service-2:v1 → service-3:v2"; got != want {
-		t.Errorf("from outside, a token leads to %s, want %s", got, want)
-	}
-}

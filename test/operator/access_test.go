@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/overrides-mesh/overrides/localmesh/controlplane"
 )
 
 const tokensOnly = `
@@ -38,6 +41,7 @@ func TestAccess(t *testing.T) {
 	if got, want := r.accessWrites(), []string{"PATCH virtualservices", "PATCH envoyfilters", "PATCH virtualservices"}; !slices.Equal(got, want) && !slices.Equal(got, []string{want[1], want[0], want[2]}) {
 		t.Errorf("the writes are %q, want %q, the first two in any order", got, want)
 	}
+	s.filtersBothSides(t)
 	check(t, s.objects.Resource(envoyFilters).Namespace(s.namespace).Delete(t.Context(), "tokens-overrides", metav1.DeleteOptions{}))
 	var got []string
 	eventually(t, "the filter comes back, and the rows go until then", func(context.Context) string {
@@ -61,6 +65,53 @@ func TestAccess(t *testing.T) {
 		t.Errorf("the writes are %q, want %q", got, want)
 	}
 	s.converges(t, 2)
+}
+
+// filtersBothSides checks that the filter is for calls that are made and for those that are received.
+func (s *shop) filtersBothSides(t *testing.T) {
+	t.Helper()
+	filter, err := s.objects.Resource(envoyFilters).Namespace(s.namespace).Get(t.Context(), "tokens-overrides", metav1.GetOptions{})
+	check(t, err)
+	patches, _, err := unstructured.NestedSlice(filter.Object, "spec", "configPatches")
+	check(t, err)
+	var sides []string
+	for _, p := range patches {
+		side, _, err := unstructured.NestedString(p.(map[string]any), "match", "context")
+		check(t, err)
+		sides = append(sides, side)
+	}
+	slices.Sort(sides)
+	if got, want := slices.Compact(sides), []string{"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}; !slices.Equal(got, want) {
+		t.Errorf("the filter is for %q, want %q", got, want)
+	}
+}
+
+// TestAccessWaypoint: a waypoint would follow any header, so rows go when one comes, and come back when it
+// is gone.
+func TestAccessWaypoint(t *testing.T) {
+	t.Parallel()
+	plane := ownPlane(t)
+	check(t, installCRDs(t.Context(), plane))
+	definitions, err := controlplane.GatewayCRDs(t.Context())
+	check(t, err)
+	check(t, plane.InstallCRDs(t.Context(), definitions...))
+	s := openShop(t, plane, "access-waypoint")
+	o := options(s.namespace)
+	o.GatewayPolicies = true
+	run(t, s.config, o)
+	s.deploy(t, "v2")
+	s.ready(t, "v2", true)
+	s.create(t, policies, tokensOnly)
+	row := `"sourceNamespace":"` + s.namespace + `"`
+	s.rows(t, row, 1)
+	s.attached(t, kubernetesGateways, "Gateway", "waypoint", map[string]any{
+		"gatewayClassName": "istio-waypoint",
+		"listeners":        []any{map[string]any{"name": "mesh", "port": int64(15008), "protocol": "HBONE"}},
+	})
+	s.rows(t, row, 0)
+	s.hasEvent(t, "AccessNoFilter", "is a waypoint", 1)
+	check(t, s.objects.Resource(kubernetesGateways).Namespace(s.namespace).Delete(t.Context(), "waypoint", metav1.DeleteOptions{}))
+	s.rows(t, row, 1)
 }
 
 // rows waits until the VirtualService of the shop has a text, or, with none, does not have it.

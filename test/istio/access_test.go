@@ -1,0 +1,100 @@
+package istio_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"golang.org/x/tools/txtar"
+	"istio.io/istio/pilot/pkg/model"
+	"istio.io/istio/pilot/pkg/networking/core"
+	"istio.io/istio/pkg/wellknown"
+
+	"github.com/overrides-mesh/overrides/test/istio/validate"
+)
+
+// TestAccessInIstio: istiod accepts the filter of a namespace whose policy is in mode Token. Each HTTP
+// connection of a sidecar there, made or received, has the filter of tokens, or, where the sidecar is
+// too old for that, the script that removes overrides: never both, and in front of all others. A sidecar of
+// another namespace has neither, and connections that are not HTTP are as they were.
+func TestAccessInIstio(t *testing.T) {
+	for _, file := range []string{"from", "closed"} {
+		archive, err := txtar.ParseFile("../../internal/access/testdata/" + file + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, filter, _ := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "---\n")
+		report, err := validate.Objects([]byte(filter))
+		if err != nil || len(report.Errors) > 0 {
+			t.Fatalf("%s: %v %v", file, report.Errors, err)
+		}
+		services, err := os.ReadFile("testdata/access.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		with := core.NewConfigGenTest(t, core.TestOptions{ConfigString: string(services) + "\n---\n" + filter})
+		without := core.NewConfigGenTest(t, core.TestOptions{ConfigString: string(services)})
+		for _, c := range []struct{ namespace, version, first string }{
+			{"shop", "1.31.0", "overrides.token"}, {"shop", "1.26.0", "overrides.token"}, {"shop", "1.25.3", "overrides.remove"}, {"shop", "1.9.0", "overrides.remove"}, {"lab", "1.31.0", ""},
+		} {
+			if file == "closed" && c.first == "overrides.token" {
+				c.first = "" // it only removes headers, before all filters
+			}
+			proxy := func(in *core.ConfigGenTest) []*listenerv3.Listener {
+				return in.Listeners(in.SetupProxy(&model.Proxy{
+					ConfigNamespace: c.namespace, IPAddresses: []string{"10.1.1.1"}, IstioVersion: model.ParseIstioVersion(c.version),
+					Metadata: &model.NodeMetadata{Namespace: c.namespace, IstioVersion: c.version},
+				}))
+			}
+			early := 0
+			if c.namespace == "shop" && c.first != "overrides.remove" {
+				early = 1
+			}
+			got, before := connections(t, proxy(with)), connections(t, proxy(without))
+			if len(got) < 4 || len(got) != len(before) {
+				t.Fatalf("%s %s: %d HTTP connections, %d without the filter", file, c.version, len(got), len(before))
+			}
+			for name, manager := range got {
+				ours := 0
+				for _, f := range manager.GetHttpFilters() {
+					if strings.HasPrefix(f.GetName(), "overrides.") {
+						ours++
+					}
+				}
+				first := manager.GetHttpFilters()[0].GetName()
+				if n := len(manager.GetEarlyHeaderMutationExtensions()); n != early || (c.first != "") != (ours == 1) || c.first != "" && first != c.first {
+					t.Errorf("%s, %s of %s in %s: %d changes of headers, %d filters, the first is %s; want %d, %q", file, name, c.version, c.namespace, n, ours, first, early, c.first)
+				}
+			}
+		}
+	}
+}
+
+// connections returns the filters of HTTP connections of a sidecar, by listener and chain.
+func connections(t *testing.T, listeners []*listenerv3.Listener) map[string]*hcmv3.HttpConnectionManager {
+	t.Helper()
+	out := map[string]*hcmv3.HttpConnectionManager{}
+	inbound := false
+	for _, l := range listeners {
+		for i, chain := range slices.Concat(l.GetFilterChains(), []*listenerv3.FilterChain{l.GetDefaultFilterChain()}) {
+			for _, f := range chain.GetFilters() {
+				if f.GetName() != wellknown.HTTPConnectionManager {
+					continue
+				}
+				manager := &hcmv3.HttpConnectionManager{}
+				if err := f.GetTypedConfig().UnmarshalTo(manager); err != nil {
+					t.Fatal(err)
+				}
+				inbound = inbound || l.GetName() == "virtualInbound"
+				out[l.GetName()+" "+chain.GetName()+string(rune('a'+i))] = manager
+			}
+		}
+	}
+	if !inbound {
+		t.Fatal("no HTTP connection comes in")
+	}
+	return out
+}
