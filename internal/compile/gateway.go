@@ -214,8 +214,8 @@ func (f *front) companions() []*companion {
 		if f.ix.mesh.Gateway(at.gateway).PinOnly {
 			parts = append(parts, "pin only")
 		}
-		if claim := f.ix.mesh.Gateway(at.gateway).Soft; claim != nil {
-			parts = append(parts, fmt.Sprintf("%q", append([]string{claim.Issuer, claim.Claim}, claim.Values...)))
+		if claims := f.ix.mesh.Gateway(at.gateway).Claims; claims != nil {
+			parts = append(parts, fmt.Sprintf("%q", *claims))
 		}
 		if rule := f.ix.mesh.Gateway(at.gateway).TokenRule; rule != nil {
 			parts = append(parts, rule.String())
@@ -301,7 +301,7 @@ func (f *front) draft(c *companion) *draft {
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
 		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly,
-		soft: f.ix.mesh.Gateway(c.gateways[0]).Soft, tokens: f.ix.mesh.Gateway(c.gateways[0]).Tokens,
+		claims: f.ix.mesh.Gateway(c.gateways[0]).Claims, tokens: f.ix.mesh.Gateway(c.gateways[0]).Tokens,
 	}
 	for _, name := range c.gateways {
 		g := f.ix.mesh.Gateway(name)

@@ -20,8 +20,8 @@ type Writes struct {
 	Now     time.Time
 	// Delay is how long proxies may take to receive an object.
 	Delay time.Duration
-	// Needed is when each of the observed guards was last needed although it is not wanted, see
-	// [Needed]. Those that are needed now are not deleted.
+	// Needed is when each of some objects was last needed as it is, although something else is
+	// wanted, see [Needed]. Those that are needed now are neither written nor deleted.
 	Needed map[diag.Object]time.Time
 }
 
@@ -64,12 +64,23 @@ func Next(in *Writes) ([]plan.Step, time.Time) {
 			requeueAt = until
 		}
 	}
+	stays := func(o diag.Object) bool {
+		last := in.Needed[o]
+		if last.IsZero() || !in.Now.Before(last.Add(in.Delay)) {
+			return false
+		}
+		if in.Now.After(last) {
+			wait(last.Add(in.Delay))
+		}
+		return true
+	}
 	for _, o := range in.Wanted {
 		at := slices.IndexFunc(in.Observed, func(seen plan.Observed) bool { return seen.Object == o.Object })
 		switch {
+		case at >= 0 && string(in.Observed[at].Managed) == string(o.JSON), stays(o.Object):
 		case at < 0:
 			add(stageOf(o.Object), plan.Create, o)
-		case string(in.Observed[at].Managed) != string(o.JSON):
+		default:
 			add(stageOf(o.Object), plan.Update, o)
 		}
 	}
@@ -80,10 +91,8 @@ func Next(in *Writes) ([]plan.Step, time.Time) {
 			if o.Kind == filterKind {
 				s = filters
 			}
-			if last := in.Needed[o.Object]; last.IsZero() || !in.Now.Before(last.Add(in.Delay)) {
+			if !stays(o.Object) {
 				add(s, plan.Delete, o)
-			} else if in.Now.After(last) {
-				wait(last.Add(in.Delay))
 			}
 		}
 	}

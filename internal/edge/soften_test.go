@@ -65,7 +65,7 @@ func TestNeeded(t *testing.T) {
 		"the policy is hard":            {"Hard}", routes(hard), false},
 		"the guard is another policy's": {"Soft}", append(routes(hard)[1:], plan.Observed{Object: guard.Object, Managed: []byte("{}")}), false},
 	} {
-		got := edge.Needed(snapshot(t, softened+c.mode), c.observed)
+		got := edge.Needed(snapshot(t, softened+c.mode), c.wanted, c.observed)
 		if slices.Contains(got, guard.Object) != c.needed || len(got) > 1 {
 			t.Errorf("%s: %v is needed", name, got)
 		}

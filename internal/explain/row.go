@@ -134,7 +134,7 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 	case r.Kind == route.Ordinary:
 		others = append(others, "the request carries an override")
 	case r.Kind == route.Released:
-		return "for overrides of users without the claim"
+		return "for overrides that no claim of the user permits"
 	}
 	return strings.Join(others, "; ")
 }
@@ -158,9 +158,9 @@ func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool 
 	return false
 }
 
-// aboutClaim reports whether a reason is that the user has the claim that a soft guard requires.
+// aboutClaim reports whether a reason is that the user has a claim, or asks for what claims permit.
 func (e *evaluation) aboutClaim(reason *route.Mismatch) bool {
-	return e.arrival != nil && e.arrival.claims[reason.Name] != nil && reason.Negated
+	return e.arrival != nil && reason.Negated && (e.arrival.claims[reason.Name] != nil || e.arrival.claims != nil && reason.Name == e.snapshot.Options.Header)
 }
 
 // anyBaggage matches baggage that asks for a version.
