@@ -21,8 +21,8 @@ const (
 	Claim Policy = "Claim"
 )
 
-// keeps reports whether the filter keeps the carriers that a request brings.
-func (p Policy) keeps() bool { return p == Trust || p == Claim }
+// Keeps reports whether the filter keeps the carriers that a request brings.
+func (p Policy) Keeps() bool { return p == Trust || p == Claim }
 
 // Request says what to make. It is valid: see [ParsePreviewHost], [ValidateCookie].
 type Request struct {

@@ -32,14 +32,14 @@ const (
 // without either.
 func (r *Request) mutations(carrier string) []mutation {
 	var out []mutation
-	if !r.Policy.keeps() {
+	if !r.Policy.Keeps() {
 		out = append(out, mutation{header: carrier, action: remove})
 	}
 	if r.Tokens != nil && r.Tokens.Member != "" {
 		// The next change removes all of baggage if some member is an override.
 		out = append(out, mutation{grammar.TokenHeader(carrier), addMissing, []extraction{ofTokenMember(r.Tokens.Member)}})
 	}
-	if !r.Policy.keeps() || r.isGuarded() {
+	if !r.Policy.Keeps() || r.isGuarded() {
 		// A guard does not see overrides in baggage.
 		out = append(out, mutation{grammar.BaggageHeader, replace, []extraction{ofBaggage()}})
 	}

@@ -35,6 +35,8 @@ type Arrival struct {
 	// header has the headers with which the gateway routes the request, and claims those that
 	// stand for the claims of a token for which routes ask.
 	header, claims map[string][]string
+	// refused is set if no rules for claims permit the override, whoever asks for it.
+	refused bool
 	// answer is that of the gateway itself, to a link; empty for none.
 	answer string
 }
@@ -101,7 +103,7 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string, live [
 		}
 	}
 	a.sayChanges()
-	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy == edge.Trust {
+	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy.Keeps() {
 		a.say("keeps what the request brings: %s", lines(carrier, kept))
 	}
 	a.sayKeys(e.Filter.Request.Tokens)
@@ -185,7 +187,7 @@ func (a *Arrival) guard(f *edge.Filter, method, carrier string) {
 // sayRules says which rules for claims permit an override, or why none do.
 func (a *Arrival) sayRules(claims *v1alpha1.ClaimRules, header []string) {
 	rules, permitted := model.Permitting(claims, header)
-	if !permitted {
+	if a.refused = !permitted; a.refused {
 		what := "a member that is malformed"
 		members, _ := grammar.Parse(header...)
 		for _, m := range members {

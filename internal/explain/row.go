@@ -75,6 +75,9 @@ func (e *evaluation) whyTaken(r *route.Route, at int) string {
 	case route.Unavailable:
 		return cmp.Or(e.decisive(at, e.carried.header), "a strict member") + " can't be served"
 	case route.Released:
+		if e.arrival != nil && e.arrival.refused {
+			return "no rule for claims permits the override"
+		}
 	}
 	return "no earlier row matches"
 }
