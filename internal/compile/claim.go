@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 	istioapi "istio.io/api/networking/v1alpha3"
 
@@ -38,6 +40,12 @@ func (b *builder) withoutClaims() {
 			b.withoutOverride(i, conjunctions(has, lost.added), lost.names)
 		}
 	}
+}
+
+// permitSome reports whether claims are those of the mode Claim, and not of a soft guard: each rule
+// says what it permits.
+func permitSome(c *v1alpha1.ClaimRules) bool {
+	return c != nil && !slices.ContainsFunc(c.Rules, func(r v1alpha1.ClaimRule) bool { return len(r.Overrides) == 0 })
 }
 
 // withoutOverride adds the i-th of the user's routes for some requests with an override, which

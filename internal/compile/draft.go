@@ -223,7 +223,7 @@ func resolveTargets(ix *index, all *services, drafts []*draft, r *reporter) []*d
 			d.scope, seen = tableScope(ix, d)
 			object := istio.TableObject(&d.table)
 			switch {
-			case d.of == nil && len(d.seen) == 0:
+			case d.of == nil && len(d.seen) == 0 && !permitSome(d.claims):
 				return false
 			case seen:
 				return true

@@ -106,12 +106,18 @@ func (f *front) find() {
 		f.order = order
 		for _, class := range f.ix.mesh.GatewayClasses() {
 			for _, h := range x.GatewayHosts(class) {
-				if slices.ContainsFunc(h.Parts, func(p mesh.GatewayPart) bool { return f.leadsToActive(p.Source) }) {
+				if slices.ContainsFunc(h.Parts, f.needsCompanion) {
 					f.add(class.Namespace, &h)
 				}
 			}
 		}
 	}
+}
+
+// needsCompanion reports whether routes at a gateway lead to an active Service, or must ask for
+// claims, since a Service further on may be active.
+func (f *front) needsCompanion(p mesh.GatewayPart) bool {
+	return f.leadsToActive(p.Source) || permitSome(f.ix.mesh.Gateway(p.Gateway).Claims)
 }
 
 // add adds a host of a listener. It can have a companion if each gateway gives it the same

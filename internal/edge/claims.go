@@ -4,7 +4,13 @@ import (
 	"errors"
 	"fmt"
 
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	istioapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
+	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -63,4 +69,33 @@ func checkRule(rule *v1alpha1.ClaimRule) error {
 		}
 	}
 	return nil
+}
+
+const claimFilter = "overrides.claims"
+
+// askedFor returns the filter that removes the override header from requests whose route is none
+// of Overrides, so that nobody has asked for claims: after the route is known, and before the
+// request goes on. The name of a route's VirtualService is in its metadata (istiod:
+// BuildConfigInfoMetadata). Where it is missing, the expression is an error, and its text empty.
+//
+// Envoy makes no change of a header depend on a condition, so the header is copied under another
+// name, removed, and copied back.
+func askedFor(carrier string) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	kept := carrier + "-permitted"
+	isOurs := ` && xds.route_metadata.filter_metadata["istio"]["config"].endsWith(` + quoted(compile.ObjectSuffix) + `)`
+	remove := func(header string) *mutationv3.HeaderMutation {
+		return (&mutation{header: header, action: remove}).encode()
+	}
+	copied := func(from, to, condition string) *mutationv3.HeaderMutation {
+		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+			Header: &corev3.HeaderValue{
+				Key: to, Value: "%CEL(" + quoted(from) + " in request.headers" + condition + " ? request.headers[" + quoted(from) + `] : "")%`,
+			},
+			AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT,
+		}}}
+	}
+	config := &headerv3.HeaderMutation{Mutations: &headerv3.Mutations{RequestMutations: []*mutationv3.HeaderMutation{
+		remove(kept), copied(carrier, kept, isOurs), remove(carrier), copied(kept, carrier, ""), remove(kept),
+	}}}
+	return HTTPFilter(istioapi.EnvoyFilter_GATEWAY, claimFilter, config, router)
 }

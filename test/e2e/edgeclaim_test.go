@@ -159,6 +159,9 @@ func claimCases() []claimed {
 		claimed{atEdge{host: edgeShop, lines: http.Header{"Baggage": {"a=b"}}}, nil},
 		claimed{atEdge{host: "other.example.com", any: true, lines: http.Header{"X-Override": {"web:v2"}}}, web},
 		claimed{atEdge{host: edgeShop}, nil},
+		// Its first service has no previews.
+		claimed{atEdge{host: "plain.example.com", any: true, lines: http.Header{"X-Override": {"cart.edge-claim:v2"}}}, cart},
+		claimed{atEdge{host: "plain.example.com", any: true}, nil},
 	)
 }
 
