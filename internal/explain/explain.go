@@ -143,6 +143,10 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		if err != nil {
 			return nil, err
 		}
+		if e.losesOverride() {
+			q.Header = withoutCarriers(q.Header, snapshot.Options.Header)
+			carried, _ = x.readCarriers(q.Header)
+		}
 		out.Hops = append(out.Hops, hop)
 		out.Notes = append(out.Notes, e.notes...)
 		if next == nil && i < len(chain)-1 {

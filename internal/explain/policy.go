@@ -35,8 +35,9 @@ type Arrival struct {
 	// header has the headers with which the gateway routes the request, and claims those that
 	// stand for the claims of a token for which routes ask.
 	header, claims map[string][]string
-	// refused is set if no rules for claims permit the override, whoever asks for it.
-	refused bool
+	// byClaims is set if rules for claims decide about the override, and refused if none permit it,
+	// whoever asks for it.
+	byClaims, refused bool
 	// answer is that of the gateway itself, to a link; empty for none.
 	answer string
 }
@@ -187,7 +188,8 @@ func (a *Arrival) guard(f *edge.Filter, method, carrier string) {
 // sayRules says which rules for claims permit an override, or why none do.
 func (a *Arrival) sayRules(claims *v1alpha1.ClaimRules, header []string) {
 	rules, permitted := model.Permitting(claims, header)
-	if a.refused = !permitted; a.refused {
+	a.byClaims, a.refused = true, !permitted
+	if a.refused {
 		what := "a member that is malformed"
 		members, _ := grammar.Parse(header...)
 		for _, m := range members {
@@ -207,6 +209,12 @@ func (a *Arrival) sayRules(claims *v1alpha1.ClaimRules, header []string) {
 		a.claims[claimed(rule.Claim)] = append(a.claims[claimed(rule.Claim)], rule.Values[0])
 	}
 	a.say("gives what is released without a token of %s %s; this is the answer with it", claims.Issuer, join(needs, "and"))
+}
+
+// losesOverride reports whether the next service gets no override, since rules for claims decide
+// about it, and don't permit it, or no route at the gateway asks for claims.
+func (e *evaluation) losesOverride() bool {
+	return e.arrival != nil && e.arrival.byClaims && (e.arrival.refused || e.table == nil)
 }
 
 // followLink answers a link.
