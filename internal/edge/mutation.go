@@ -63,6 +63,11 @@ func (r *Request) mutations(carrier string) []mutation {
 			mutation{carrier, addMissing, ofCookieMembers(r.Cookie, carrier)},
 		)
 	}
+	if r.Claims != nil {
+		// Envoy may match each line of a header alone (1.40 does), and a pattern for all members
+		// must see all of them.
+		out = append(out, mutation{carrier, replace, []extraction{{header: carrier, whole: true}}})
+	}
 	if len(out) == 0 {
 		return nil // no filter is needed
 	}

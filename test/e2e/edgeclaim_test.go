@@ -140,6 +140,9 @@ func claimCases() []claimed {
 	header(nil, "web:v2 cart:v2")
 	header(nil, "web :v2, web:v2")
 	header(nil, "\xff, web:v2")
+	header(nil, "web:v2", "*:v2,\xff")
+	header(nil, "*:v2,\xff", "web:v2")
+	header(nil, "web:v2", "", "cart:x9")
 	cookie := func(users []string, value, made string) {
 		out = append(out, claimed{atEdge{host: edgeShop, lines: http.Header{"Cookie": {"x-override=" + value}}, made: made, fromCookie: true}, users})
 	}
