@@ -11,13 +11,13 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-func globs(t testing.TB, texts ...string) []grammar.Glob {
-	t.Helper()
+func globs(tb testing.TB, texts ...string) []grammar.Glob {
+	tb.Helper()
 	var out []grammar.Glob
 	for _, text := range texts {
 		g, err := grammar.ParseGlob(text)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out = append(out, g)
 	}

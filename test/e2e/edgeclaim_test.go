@@ -177,7 +177,7 @@ func (i *issuer) claimSessions(t *testing.T) []session {
 		for key, value := range changed {
 			claims[key] = value
 		}
-		out = append(out, session{name: name, header: [2]string{"Cookie", "session=" + i.token(t, claims)}})
+		out = append(out, session{name: name, header: [2]string{"Cookie", "login=" + i.token(t, claims)}})
 		return &out[len(out)-1]
 	}
 	out = append(out, session{name: "nobody"})
