@@ -111,17 +111,16 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		return nil, err
 	}
 	from, unknown := x.firstCaller(q.From, chain[0].namespace)
-	var arrival *Arrival
 	first := x.leave(from, chain[0], &q)
 	if first != nil {
 		q.Header = first.header
 	}
-	if chain[0].gateway != nil {
-		from, unknown = chain[0].gateway, nil
-		if arrival, err = x.arrive(chain[0], &q); err != nil {
-			return nil, err
-		}
-		q.Header = arrival.header
+	arrival, err := x.arrive(chain[0], &q)
+	if err != nil {
+		return nil, err
+	}
+	if arrival != nil {
+		from, unknown, q.Header = chain[0].gateway, nil, arrival.header
 	}
 	carried, notes := x.readCarriers(q.Header)
 	out := &Explanation{Notes: append(x.noteNone(carried, notes, cmp.Or(arrival, first)), checkMethod(q.Method)...)}

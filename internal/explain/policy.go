@@ -43,8 +43,11 @@ type Arrival struct {
 }
 
 // arrive decides what happens to a request that arrives at a gateway. A policy that is not in
-// force changes nothing.
+// force changes nothing. It returns nil for a target that is no gateway.
 func (x *index) arrive(at *target, q *Query) (*Arrival, error) {
+	if at.gateway == nil {
+		return nil, nil
+	}
 	entries, err := edge.Decide(x.snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("decide about policies of gateways: %w", err)
