@@ -130,9 +130,8 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 	for i, t := range chain {
 		e := evaluation{index: x, target: t, query: &q, carried: carried, caller: from}
 		if i == 0 {
-			e.arrival = arrival
+			e.arrival, e.departure = arrival, first
 			e.carried = carried.at(from)
-			e.departure = first
 		} else if e.departure = x.leave(from, t, &q); e.departure != nil {
 			q.Header = e.departure.header
 			carried, _ = x.readCarriers(q.Header)
@@ -142,10 +141,7 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		if err != nil {
 			return nil, err
 		}
-		if e.losesOverride() {
-			q.Header = withoutCarriers(q.Header, snapshot.Options.Header)
-			carried, _ = x.readCarriers(q.Header)
-		}
+		q.Header, carried = e.passedOn(q.Header, carried)
 		out.Hops = append(out.Hops, hop)
 		out.Notes = append(out.Notes, e.notes...)
 		if next == nil && i < len(chain)-1 {

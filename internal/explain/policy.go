@@ -220,6 +220,16 @@ func (e *evaluation) losesOverride() bool {
 	return e.arrival != nil && e.arrival.byClaims && (e.arrival.refused || e.table == nil)
 }
 
+// passedOn returns what the next service gets of some headers, and their carriers.
+func (e *evaluation) passedOn(header map[string][]string, c *carried) (map[string][]string, *carried) {
+	if !e.losesOverride() {
+		return header, c
+	}
+	header = withoutCarriers(header, e.snapshot.Options.Header)
+	c, _ = e.readCarriers(header)
+	return header, c
+}
+
 // followLink answers a link.
 func (a *Arrival) followLink(f *edge.Filter, in *edge.Incoming, carrier string) {
 	cookie, path := f.FollowLink(in)
