@@ -47,6 +47,10 @@ type GatewayOverridePolicyList struct {
 // +kubebuilder:validation:XValidation:rule="(self.header == 'Token') == has(self.token)",message="header Token and token need each other",fieldPath=".token"
 // +kubebuilder:validation:XValidation:rule="!has(self.token) || !(has(self.cookie) || has(self.previewHosts))",message="with tokens, only these ask for versions: no cookie and no previewHosts",fieldPath=".token"
 // +kubebuilder:validation:XValidation:rule="!has(self.require) || !has(self.extAuthz)",message="require and extAuthz exclude each other"
+// +kubebuilder:validation:XValidation:rule="(self.header == 'Claim') == has(self.claims)",message="header Claim and claims need each other",fieldPath=".claims"
+// +kubebuilder:validation:XValidation:rule="!has(self.claims) || !(has(self.require) || has(self.extAuthz))",message="claims are a guard: neither require nor extAuthz is possible beside them",fieldPath=".claims"
+// +kubebuilder:validation:XValidation:rule="!has(self.claims) || !has(self.follow) || self.follow",message="the routes of a gateway that follows overrides ask for claims: follow must not be false",fieldPath=".claims"
+// +kubebuilder:validation:XValidation:rule="!has(self.claims) || self.targetRef.group != 'gateway.networking.k8s.io'",message="claims are not possible for Gateways of the Gateway API, whose HTTPRoutes can't match them: use header Token, or require with mode Hard",fieldPath=".claims"
 // +kubebuilder:validation:XValidation:rule="!has(self.require) || self.require.mode != 'Soft' || self.targetRef.group != 'gateway.networking.k8s.io'",message="a soft guard is not possible for Gateways of the Gateway API: use mode Hard",fieldPath=".require"
 type GatewayOverridePolicySpec struct {
 	// TargetRef references the Gateway of this policy, of Istio or of the Gateway API. It is
@@ -61,8 +65,9 @@ type GatewayOverridePolicySpec struct {
 	Follow *bool `json:"follow,omitempty"`
 
 	// Header says what becomes of overrides that a request brings: Strip removes them, Trust
-	// keeps them, Token removes them and follows what a valid token permits. With require or
-	// extAuthz, those in baggage are removed in any case.
+	// keeps them, Token removes them and follows what a valid token permits, Claim keeps those
+	// that the user's claims permit. With Claim, require or extAuthz, those in baggage are
+	// removed in any case.
 	// +optional
 	// +kubebuilder:default=Strip
 	Header HeaderMode `json:"header,omitempty"`
@@ -92,6 +97,10 @@ type GatewayOverridePolicySpec struct {
 	// Token says which tokens are valid, for header Token.
 	// +optional
 	Token *TokenRule `json:"token,omitempty"`
+
+	// Claims say which users may ask for which overrides, for header Claim.
+	// +optional
+	Claims *ClaimRules `json:"claims,omitempty"`
 
 	// Require is the claim that users need for overrides.
 	// +optional
@@ -128,7 +137,7 @@ type GatewayReference struct {
 
 // HeaderMode says what becomes of overrides that a request brings to a gateway.
 //
-// +kubebuilder:validation:Enum=Strip;Trust;Token
+// +kubebuilder:validation:Enum=Strip;Trust;Token;Claim
 type HeaderMode string
 
 const (
@@ -138,6 +147,8 @@ const (
 	HeaderTrust HeaderMode = "Trust"
 	// HeaderToken removes them, and makes new ones of valid tokens.
 	HeaderToken HeaderMode = "Token"
+	// HeaderClaim keeps those that the claims of the user's token permit.
+	HeaderClaim HeaderMode = "Claim"
 )
 
 // TokenRule says which override tokens are valid, and where a gateway finds them: in the header
@@ -175,6 +186,57 @@ type PreviewHost struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+$`
 	For string `json:"for"`
+}
+
+// ClaimRules say which users may ask for which overrides, by the claims of their tokens, which a
+// RequestAuthentication of the gateway checks. A request whose override has a member that no rule
+// for its user permits is an ordinary one, and loses the override.
+type ClaimRules struct {
+	// Issuer is the issuer of the tokens (the claim iss). A RequestAuthentication for the
+	// gateway's pods must have a rule for it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Issuer string `json:"issuer"`
+
+	// Rules permit overrides. What a user may ask for is what all rules together permit whose
+	// claim the user has.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	Rules []ClaimRule `json:"rules"`
+}
+
+// ClaimRule permits overrides to users with a claim.
+type ClaimRule struct {
+	// Claim is the name of the claim, which is a string or a list of strings.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_:/.-]+$`
+	Claim string `json:"claim"`
+
+	// Values are the values of which the claim must have one.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	// +kubebuilder:validation:items:Pattern=`^[^*]+$`
+	Values []string `json:"values"`
+
+	// Overrides are the members that the users may ask for: "cart.shop:pr-118", "cart.shop:*",
+	// "*.shop:pr-*". "*" in the place of the service stands for every service, and for the set of
+	// the version; in a version it stands for any text. One without a namespace is for all
+	// namespaces, and only such a one permits members without a namespace.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=191
+	// +kubebuilder:validation:items:Pattern=`^(\*|[a-z]([-a-z0-9]*[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)?:[A-Za-z0-9._*-]+$`
+	Overrides []string `json:"overrides"`
 }
 
 // RequiredClaim is the claim that users need for overrides, in a token that a

@@ -92,7 +92,7 @@ func (a *app) edgeCommand() *cobra.Command {
 		}
 	}
 	flags := cmd.Flags()
-	flags.Var(&o.policy, "header", "what becomes of overrides that a request brings: Strip removes them, Trust keeps them, Token removes them and follows what a valid token permits")
+	flags.Var(&o.policy, "header", "what becomes of overrides that a request brings: Strip removes them, Trust keeps them, Token removes them and follows what a valid token permits. The mode Claim needs a GatewayOverridePolicy")
 	flags.StringVar(&o.keys, "token-jwks", "", "with --header Token, `file` with the public keys of tokens (overrides token jwks)")
 	flags.StringVar(&o.tokens.Issuer, "token-issuer", token.DefaultIssuer, "`name` that the claim iss of tokens must have")
 	flags.StringVar(&o.tokens.Audience, "token-audience", token.DefaultAudience, "`name` that the claim aud of tokens must have")

@@ -54,7 +54,7 @@
 //	destination.go where routes lead
 //	row.go         the rows
 //	setrow.go      those of sets of versions
-//	claim.go       those for requests without the claim that a gateway requires
+//	claim.go       those for requests with an override that no claim of the user permits
 //	access.go      which callers follow overrides of Services that ask for tokens
 //	grant.go       those for requests with the token of a grant that is not live
 //	rowname.go     their names

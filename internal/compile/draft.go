@@ -30,8 +30,8 @@ type draft struct {
 	attached *model.HTTPRoute
 	// pinOnly is set if the table follows no overrides.
 	pinOnly bool
-	// soft is the claim without which requests lose their override; nil for none.
-	soft *v1alpha1.RequiredClaim
+	// claims say which users may ask for which overrides; nil for everybody.
+	claims *v1alpha1.ClaimRules
 	// entries are the gateways that have the table; none for sidecars.
 	entries []entry
 	// tokens is set if overrides come from tokens, of which those of grants must be live.
@@ -223,7 +223,7 @@ func resolveTargets(ix *index, all *services, drafts []*draft, r *reporter) []*d
 			d.scope, seen = tableScope(ix, d)
 			object := istio.TableObject(&d.table)
 			switch {
-			case d.of == nil && len(d.seen) == 0:
+			case d.of == nil && len(d.seen) == 0 && !permitSome(d.claims):
 				return false
 			case seen:
 				return true

@@ -106,12 +106,18 @@ func (f *front) find() {
 		f.order = order
 		for _, class := range f.ix.mesh.GatewayClasses() {
 			for _, h := range x.GatewayHosts(class) {
-				if slices.ContainsFunc(h.Parts, func(p mesh.GatewayPart) bool { return f.leadsToActive(p.Source) }) {
+				if slices.ContainsFunc(h.Parts, f.needsCompanion) {
 					f.add(class.Namespace, &h)
 				}
 			}
 		}
 	}
+}
+
+// needsCompanion reports whether routes at a gateway lead to an active Service, or must ask for
+// claims, since a Service further on may be active.
+func (f *front) needsCompanion(p mesh.GatewayPart) bool {
+	return f.leadsToActive(p.Source) || permitSome(f.ix.mesh.Gateway(p.Gateway).Claims)
 }
 
 // add adds a host of a listener. It can have a companion if each gateway gives it the same
@@ -214,8 +220,8 @@ func (f *front) companions() []*companion {
 		if f.ix.mesh.Gateway(at.gateway).PinOnly {
 			parts = append(parts, "pin only")
 		}
-		if claim := f.ix.mesh.Gateway(at.gateway).Soft; claim != nil {
-			parts = append(parts, fmt.Sprintf("%q", append([]string{claim.Issuer, claim.Claim}, claim.Values...)))
+		if claims := f.ix.mesh.Gateway(at.gateway).Claims; claims != nil {
+			parts = append(parts, fmt.Sprintf("%q", *claims))
 		}
 		if rule := f.ix.mesh.Gateway(at.gateway).TokenRule; rule != nil {
 			parts = append(parts, rule.String())
@@ -301,7 +307,7 @@ func (f *front) draft(c *companion) *draft {
 	d := &draft{
 		table:   route.Table{Namespace: c.in, Owner: first.User.Name, Hosts: c.hosts, Gateways: c.gateways, Revision: first.Revision},
 		adopted: first.User, scoped: true, within: c.pods, gateway: true, pinOnly: pinOnly,
-		soft: f.ix.mesh.Gateway(c.gateways[0]).Soft, tokens: f.ix.mesh.Gateway(c.gateways[0]).Tokens,
+		claims: f.ix.mesh.Gateway(c.gateways[0]).Claims, tokens: f.ix.mesh.Gateway(c.gateways[0]).Tokens,
 	}
 	for _, name := range c.gateways {
 		g := f.ix.mesh.Gateway(name)

@@ -66,8 +66,8 @@ func buildTables(ix *index, all *services, drafts []*draft, r *reporter) []route
 }
 
 // build makes the table: first the user's routes for requests without any carrier, and, where
-// overrides need a token or a claim, for those whose grant is not live, or without the claim; then for each of them the overrides that it can
-// follow, and the route itself.
+// overrides need a token or a claim, for those whose grant is not live, or that no claim permits;
+// then for each of them the overrides that it can follow, and the route itself.
 func (b *builder) build() {
 	d := b.draft
 	b.remember()
@@ -92,9 +92,7 @@ func (b *builder) build() {
 		b.withoutGrants(nil, b.ix.liveGrants(), b.tokenHeaders())
 	}
 	b.withoutAccessGrants()
-	for i := range b.routes {
-		b.withoutClaim(i)
-	}
+	b.withoutClaims()
 	for _, g := range groups {
 		for i := g.from; i < g.to && !d.pinOnly; i++ {
 			b.overrides(i)

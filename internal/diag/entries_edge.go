@@ -43,7 +43,7 @@ var edgeEntries = []Entry{
 		"update the gateway's pods to Istio 1.26 or newer, or don't let the Gateway follow overrides (follow: false)",
 	},
 	{
-		EdgeClaimNotChecked, Warning, "The policy of a gateway requires a claim, and nothing checks the tokens that have it. Nobody could have the claim, so the filter only removes overrides.",
+		EdgeClaimNotChecked, Warning, "The policy of a gateway requires a claim, or has rules for claims, and nothing checks the tokens that have them. Nobody could have a claim, so the filter only removes overrides.",
 		"create a RequestAuthentication for the gateway's pods with a rule for that issuer",
 	},
 	{

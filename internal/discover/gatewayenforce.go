@@ -12,8 +12,8 @@ import (
 // what they say about the routes of Gateways:
 //
 //	whether overrides are followed   of the policy's Gateway
-//	the claim of a soft guard,       of all Gateways that have some of its pods, since the filter
-//	tokens                           makes headers of hosts, cookies and tokens for all of these
+//	claims, tokens                   of all Gateways that have some of its pods, since the filter
+//	                                 makes headers of hosts, cookies and tokens for all of these
 //
 // It replaces the snapshot's lists, and depends on GatewayPods.
 func EnforceGatewayPolicies(s *model.Snapshot) {
@@ -22,7 +22,7 @@ func EnforceGatewayPolicies(s *model.Snapshot) {
 	s.KubernetesGateways = slices.Clone(s.KubernetesGateways)
 	for i := range s.Gateways {
 		g := &s.Gateways[i]
-		g.Soft, g.Tokens, g.PinOnly, g.PinnedBy = nil, false, g.Unfollowed, ""
+		g.Claims, g.Tokens, g.PinOnly, g.PinnedBy = nil, false, g.Unfollowed, ""
 		if g.Unfollowed {
 			g.PinnedBy = "it has the annotation " + followAnnotation + `: "false"`
 		}
@@ -74,7 +74,11 @@ func (e *enforcer) enforce(p *model.GatewayPolicy) {
 	}
 	for j := range e.Gateways {
 		g := &e.Gateways[j]
-		if g == target && p.Spec.Follow != nil {
+		switch {
+		case g != target:
+		case p.Spec.Header == v1alpha1.HeaderClaim:
+			g.PinOnly, g.PinnedBy = false, "" // its routes ask for claims
+		case p.Spec.Follow != nil:
 			g.PinOnly, g.PinnedBy = !*p.Spec.Follow, unfollowedBy(p)
 		}
 		if g == target || e.share(selectionOf(target), selectionOf(g), e.permits(p)) {
@@ -85,10 +89,7 @@ func (e *enforcer) enforce(p *model.GatewayPolicy) {
 
 // applyRows applies what a policy says about the rows of a Gateway with its filter.
 func (e *enforcer) applyRows(p *model.GatewayPolicy, g *model.Gateway) {
-	g.Tokens = p.Spec.Header == v1alpha1.HeaderToken
-	if claim := p.Spec.Require; claim != nil && claim.Mode == v1alpha1.GuardSoft {
-		g.Soft = claim
-	}
+	g.Tokens, g.Claims = p.Spec.Header == v1alpha1.HeaderToken, p.Claims()
 }
 
 // unfollowedBy says why a policy keeps its Gateway from following overrides.

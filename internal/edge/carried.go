@@ -145,6 +145,9 @@ func (m *mutation) apply(to *Incoming) *Change {
 	switch {
 	case out.Made == "", m.action == replace && !exists, m.action == addMissing && exists:
 		return nil
+	case m.action == replace && out.Made == strings.Join(before, ","):
+		to.Header[m.header] = []string{out.Made}
+		return nil // it only joins lines
 	case m.action == replace:
 		out.Removed, to.Header[m.header] = before, []string{out.Made}
 	default:
@@ -170,7 +173,10 @@ func (e *extraction) of(in *Incoming) string {
 		e.domain != "" && !strings.HasSuffix(text, e.domain) && !strings.Contains(text, e.domain+":"):
 		return ""
 	}
-	if e.cut != "" {
+	switch {
+	case e.whole:
+		return text
+	case e.cut != "":
 		return cutParameter(text, e.cut)
 	}
 	return extract(text, e.pattern, e.made)

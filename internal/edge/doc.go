@@ -26,6 +26,7 @@
 //	open.go        Gateways without a policy at which the default is not in force
 //	order.go       the order of writes
 //	soften.go      guards that routes replace
+//	claims.go      rules for claims, and the filter that needs them
 //	edge.go        Request, Make: the steps in their order
 //	pods.go        which pods the filter is for
 //	host.go        preview hosts, and whether ordinary requests use them

@@ -17,7 +17,12 @@ const (
 	Trust Policy = "Trust"
 	// Token removes them, and makes new ones of valid tokens.
 	Token Policy = "Token"
+	// Claim keeps them, if the routes of the gateway find that the user's claims permit them.
+	Claim Policy = "Claim"
 )
+
+// Keeps reports whether the filter keeps the carriers that a request brings.
+func (p Policy) Keeps() bool { return p == Trust || p == Claim }
 
 // Request says what to make. It is valid: see [ParsePreviewHost], [ValidateCookie].
 type Request struct {
@@ -37,6 +42,8 @@ type Request struct {
 	Cookie string
 	// Link asks for routes that answer links by setting the cookie.
 	Link bool
+	// Claims say which users may ask for which overrides, for the policy Claim; nil for others.
+	Claims *v1alpha1.ClaimRules
 	// Require is the claim that users need for overrides; nil for none. Provider is the
 	// external authorizer that is asked about them; empty for none.
 	Require  *v1alpha1.RequiredClaim

@@ -41,7 +41,10 @@ func (e *extraction) expression() string {
 		conditions = append(conditions, "("+source+".endsWith("+quoted(e.domain)+") || "+source+".contains("+quoted(e.domain+":")+"))")
 	}
 	result := "re.extract(" + source + ", " + quoted(e.pattern) + ", " + quoted(e.made) + ")"
-	if e.cut != "" {
+	switch {
+	case e.whole:
+		result = source
+	case e.cut != "":
 		result = "(" + withoutParameter(e.cut) + ")"
 	}
 	return strings.Join(conditions, " && ") + " ? " + result + ` : ""`

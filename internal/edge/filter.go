@@ -57,6 +57,13 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 		}
 		spec.ConfigPatches = append(spec.ConfigPatches, location)
 	}
+	if m.Claims != nil {
+		filter, err := askedFor(m.snapshot.Options.Header)
+		if err != nil {
+			return encoded.Object{}, fmt.Errorf("encode the filter of claims: %w", err)
+		}
+		spec.ConfigPatches = append(spec.ConfigPatches, filter)
+	}
 	if m.Tokens != nil {
 		filters, err := m.Tokens.filters(m.snapshot.Options.Header, istioapi.EnvoyFilter_GATEWAY)
 		if err != nil {

@@ -21,12 +21,24 @@ import (
 //
 //	require, Hard   AuthorizationPolicy, DENY     403 without the claim
 //	require, Soft   rows of the companions        an ordinary request without the claim
+//	claims          rows of the companions         an ordinary request, unless they permit each member
 //	extAuthz        AuthorizationPolicy, CUSTOM   what the authorizer answers
 //
 // Preflights (OPTIONS) pass, since browsers send them without a session.
 
 // isGuarded reports whether requests with an override need something more.
-func (r *Request) isGuarded() bool { return r.Require != nil || r.Provider != "" }
+func (r *Request) isGuarded() bool { return r.Require != nil || r.Provider != "" || r.Claims != nil }
+
+// issuer is the issuer of the tokens whose claims decide; empty if none do.
+func (r *Request) issuer() string {
+	switch {
+	case r.Claims != nil:
+		return r.Claims.Issuer
+	case r.Require != nil:
+		return r.Require.Issuer
+	}
+	return ""
+}
 
 // checkGuard checks that tokens are checked at all. Where they are not, nobody could have the
 // claim, so the filter only removes overrides.
@@ -46,11 +58,11 @@ func (m *maker) checkGuard() {
 		m.close()
 		return
 	}
-	if m.Require == nil || slices.ContainsFunc(m.snapshot.TokenChecks, m.checksTokens) {
+	if m.issuer() == "" || slices.ContainsFunc(m.snapshot.TokenChecks, m.checksTokens) {
 		return
 	}
 	m.report(diag.EdgeClaimNotChecked, m.object(), "no RequestAuthentication for all of its pods accepts tokens of the issuer %s%s: the filter removes overrides, and makes none of hosts and cookies",
-		m.Require.Issuer, m.nearCheck())
+		m.issuer(), m.nearCheck())
 	m.close()
 }
 
@@ -61,7 +73,7 @@ func (m *maker) nearCheck() string {
 	for _, c := range m.snapshot.TokenChecks {
 		name := fmt.Sprintf("%s/%s", c.Namespace, c.Name)
 		switch {
-		case slices.Contains(c.Issuers, m.Require.Issuer):
+		case slices.Contains(c.Issuers, m.issuer()):
 			elsewhere = append(elsewhere, name+" does, but is not for all of them")
 		case m.isForAll(&c.PodPolicy):
 			others = append(others, fmt.Sprintf("%s is for them, but accepts %s only", name, strings.Join(c.Issuers, ", ")))
@@ -79,7 +91,7 @@ func (m *maker) nearCheck() string {
 // close makes the filter remove overrides only.
 func (m *maker) close() {
 	m.closed = true
-	m.Policy, m.Tokens, m.PreviewHosts, m.Cookie, m.Link, m.WithHosts, m.Require, m.Provider = Strip, nil, nil, "", false, false, nil, ""
+	m.Policy, m.Tokens, m.PreviewHosts, m.Cookie, m.Link, m.WithHosts, m.Claims, m.Require, m.Provider = Strip, nil, nil, "", false, false, nil, nil, ""
 }
 
 // servesOther says which server of the gateway's pods carries no HTTP; empty if none is known.
@@ -109,7 +121,7 @@ func (m *maker) servesOther() string {
 
 // checksTokens reports whether c checks tokens of the required issuer at the gateway's pods.
 func (m *maker) checksTokens(c model.TokenCheck) bool {
-	return slices.Contains(c.Issuers, m.Require.Issuer) && m.isForAll(&c.PodPolicy)
+	return slices.Contains(c.Issuers, m.issuer()) && m.isForAll(&c.PodPolicy)
 }
 
 // isForAll reports whether a security policy is for all pods of the gateway.

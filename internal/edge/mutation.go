@@ -32,14 +32,14 @@ const (
 // without either.
 func (r *Request) mutations(carrier string) []mutation {
 	var out []mutation
-	if r.Policy != Trust {
+	if !r.Policy.Keeps() {
 		out = append(out, mutation{header: carrier, action: remove})
 	}
 	if r.Tokens != nil && r.Tokens.Member != "" {
 		// The next change removes all of baggage if some member is an override.
 		out = append(out, mutation{grammar.TokenHeader(carrier), addMissing, []extraction{ofTokenMember(r.Tokens.Member)}})
 	}
-	if r.Policy != Trust || r.isGuarded() {
+	if !r.Policy.Keeps() || r.isGuarded() {
 		// A guard does not see overrides in baggage.
 		out = append(out, mutation{grammar.BaggageHeader, replace, []extraction{ofBaggage()}})
 	}
@@ -62,6 +62,11 @@ func (r *Request) mutations(carrier string) []mutation {
 			mutation{carrier, addMissing, []extraction{ofCookie(r.Cookie, carrier)}},
 			mutation{carrier, addMissing, ofCookieMembers(r.Cookie, carrier)},
 		)
+	}
+	if r.Claims != nil {
+		// Envoy may match each line of a header alone (1.40 does), and a pattern for all members
+		// must see all of them.
+		out = append(out, mutation{carrier, replace, []extraction{{header: carrier, whole: true}}})
 	}
 	if len(out) == 0 {
 		return nil // no filter is needed

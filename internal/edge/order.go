@@ -20,8 +20,8 @@ type Writes struct {
 	Now     time.Time
 	// Delay is how long proxies may take to receive an object.
 	Delay time.Duration
-	// Needed is when each of the observed guards was last needed although it is not wanted, see
-	// [Needed]. Those that are needed now are not deleted.
+	// Needed is when each of some objects was last needed as it is, although something else is
+	// wanted, see [Needed]. Those that are needed now are neither written nor deleted.
 	Needed map[diag.Object]time.Time
 }
 
@@ -50,45 +50,14 @@ const (
 // A filter and its guards are in the same listener of a proxy. So a connection that is open
 // while they change has the old ones or the new ones, and never a filter without its guard.
 func Next(in *Writes) ([]plan.Step, time.Time) {
-	groups := map[string]*[stages][]plan.Step{}
-	add := func(s stage, action plan.Action, o encoded.Object) {
-		key := gatewayOf(o.Object)
-		if groups[key] == nil {
-			groups[key] = &[stages][]plan.Step{}
-		}
-		groups[key][s] = append(groups[key][s], plan.Step{Action: action, Object: o})
-	}
 	var requeueAt time.Time
 	wait := func(until time.Time) {
 		if requeueAt.IsZero() || until.Before(requeueAt) {
 			requeueAt = until
 		}
 	}
-	for _, o := range in.Wanted {
-		at := slices.IndexFunc(in.Observed, func(seen plan.Observed) bool { return seen.Object == o.Object })
-		switch {
-		case at < 0:
-			add(stageOf(o.Object), plan.Create, o)
-		case string(in.Observed[at].Managed) != string(o.JSON):
-			add(stageOf(o.Object), plan.Update, o)
-		}
-	}
-	for i := range in.Observed {
-		o := encoded.Object{Object: in.Observed[i].Object}
-		if !slices.ContainsFunc(in.Wanted, func(w encoded.Object) bool { return w.Object == o.Object }) {
-			s := otherGuards
-			if o.Kind == filterKind {
-				s = filters
-			}
-			if last := in.Needed[o.Object]; last.IsZero() || !in.Now.Before(last.Add(in.Delay)) {
-				add(s, plan.Delete, o)
-			} else if in.Now.After(last) {
-				wait(last.Add(in.Delay))
-			}
-		}
-	}
 	var steps []plan.Step
-	for key, group := range groups {
+	for key, group := range in.groups(wait) {
 		if at := in.arrives(group[filters]); in.Now.Before(at) {
 			group[filters] = slices.DeleteFunc(group[filters], func(s plan.Step) bool { return s.Action == plan.Delete })
 			group[otherGuards] = nil
@@ -106,6 +75,54 @@ func Next(in *Writes) ([]plan.Step, time.Time) {
 	}
 	slices.SortFunc(steps, func(a, b plan.Step) int { return a.Object.Compare(b.Object.Object) })
 	return steps, requeueAt
+}
+
+// groups lists the steps of each gateway by stage, without those for objects that stay as they are.
+func (in *Writes) groups(wait func(until time.Time)) map[string]*[stages][]plan.Step {
+	groups := map[string]*[stages][]plan.Step{}
+	add := func(s stage, action plan.Action, o encoded.Object) {
+		if in.stays(o.Object, wait) {
+			return
+		}
+		key := gatewayOf(o.Object)
+		if groups[key] == nil {
+			groups[key] = &[stages][]plan.Step{}
+		}
+		groups[key][s] = append(groups[key][s], plan.Step{Action: action, Object: o})
+	}
+	for _, o := range in.Wanted {
+		at := slices.IndexFunc(in.Observed, func(seen plan.Observed) bool { return seen.Object == o.Object })
+		switch {
+		case at < 0:
+			add(stageOf(o.Object), plan.Create, o)
+		case string(in.Observed[at].Managed) != string(o.JSON):
+			add(stageOf(o.Object), plan.Update, o)
+		}
+	}
+	for i := range in.Observed {
+		o := encoded.Object{Object: in.Observed[i].Object}
+		if !slices.ContainsFunc(in.Wanted, func(w encoded.Object) bool { return w.Object == o.Object }) {
+			s := otherGuards
+			if o.Kind == filterKind {
+				s = filters
+			}
+			add(s, plan.Delete, o)
+		}
+	}
+	return groups
+}
+
+// stays reports whether an object is needed as it is, or proxies may not have received yet what
+// replaces it.
+func (in *Writes) stays(o diag.Object, wait func(until time.Time)) bool {
+	last := in.Needed[o]
+	if last.IsZero() || !in.Now.Before(last.Add(in.Delay)) {
+		return false
+	}
+	if in.Now.After(last) {
+		wait(last.Add(in.Delay))
+	}
+	return true
 }
 
 // arrives returns when proxies have received the wanted filters in the namespace of those that

@@ -45,6 +45,8 @@ type extraction struct {
 	// pattern is searched for, and made is the result, with \1 for the first group. If cut is
 	// set, the result is what is read without the parameter of that name.
 	pattern, made, cut string
+	// whole is set if the result is what is read.
+	whole bool
 }
 
 // ofHost makes a set of the name before the domain. The pattern counts the labels of the

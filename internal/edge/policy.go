@@ -117,7 +117,7 @@ func RequestOf(p *model.GatewayPolicy, options *model.Options) (*Request, error)
 	spec := p.Spec
 	out := &Request{
 		By: p.Object(), Gateway: spec.TargetRef.Name, Namespace: p.Namespace, GatewayAPI: p.ForGatewayAPI(),
-		Policy: Policy(spec.Header), Require: spec.Require, Link: spec.Link != nil && *spec.Link,
+		Policy: Policy(spec.Header), Claims: spec.Claims, Require: spec.Require, Link: spec.Link != nil && *spec.Link,
 	}
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -127,9 +127,12 @@ func RequestOf(p *model.GatewayPolicy, options *model.Options) (*Request, error)
 	switch out.Policy {
 	case "":
 		out.Policy = Strip
-	case Strip, Trust, Token:
+	case Strip, Trust, Token, Claim:
 	default:
-		refuse("spec.header: %q is none of %s, %s and %s", out.Policy, Strip, Trust, Token)
+		refuse("spec.header: %q is none of %s, %s, %s and %s", out.Policy, Strip, Trust, Token, Claim)
+	}
+	if out.Policy == Claim && spec.Follow != nil && !*spec.Follow {
+		refuse("spec.follow: the routes of a gateway that follows overrides ask for claims: it must not be false")
 	}
 	if spec.Token != nil {
 		var err error
@@ -178,6 +181,12 @@ func (r *Request) Validate() error {
 			errs = append(errs, errors.New("with tokens, only these ask for versions: no preview hosts, and no other cookie"))
 		}
 	}
+	if (r.Policy == Claim) != (r.Claims != nil) {
+		errs = append(errs, errors.New("the policy Claim needs the rules for claims, and the other policies take none"))
+	}
+	if r.Claims != nil {
+		errs = append(errs, r.validateClaims())
+	}
 	if r.Require != nil {
 		if r.Provider != "" {
 			errs = append(errs, errors.New("a required claim and an external authorizer exclude each other"))
@@ -194,12 +203,18 @@ func validateClaim(c *v1alpha1.RequiredClaim) error {
 	switch {
 	case c.Issuer == "":
 		return errors.New("the required claim needs an issuer")
-	case c.Claim == "" || strings.ContainsAny(c.Claim, "[]*@"):
+	case !isClaim(c.Claim):
 		return fmt.Errorf("%q is not the name of a claim", c.Claim)
-	case len(c.Values) == 0 || slices.ContainsFunc(c.Values, func(v string) bool { return v == "" || strings.Contains(v, "*") }):
+	case !areValues(c.Values):
 		return errors.New("the required claim needs values, without \"*\"")
 	case c.Mode != "" && c.Mode != v1alpha1.GuardHard && c.Mode != v1alpha1.GuardSoft:
 		return fmt.Errorf("%q is neither %s nor %s", c.Mode, v1alpha1.GuardHard, v1alpha1.GuardSoft)
 	}
 	return nil
+}
+
+func isClaim(name string) bool { return name != "" && !strings.ContainsAny(name, "[]*@") }
+
+func areValues(values []string) bool {
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return v == "" || strings.Contains(v, "*") })
 }

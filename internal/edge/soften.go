@@ -2,32 +2,38 @@ package edge
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
-// Needed returns the guards that are needed although their policies, which are soft now, don't
-// ask for them: a VirtualService at their gateways has rows that don't ask for the claim yet.
-// Observed has the objects of policies and the VirtualServices of Overrides.
-func Needed(snapshot *model.Snapshot, observed []plan.Observed) []diag.Object {
+// Needed returns what must stay as it is, since a VirtualService at a gateway has rows that don't
+// ask for claims yet: guards of policies that ask for claims in routes now, and filters of policies
+// in mode Claim, which keep what the ones before them remove. Wanted and observed have the objects
+// of policies, and observed the VirtualServices of Overrides, too.
+func Needed(snapshot *model.Snapshot, wanted []encoded.Object, observed []plan.Observed) []diag.Object {
 	var out []diag.Object
 	for i := range snapshot.GatewayPolicies {
 		p := &snapshot.GatewayPolicies[i]
-		claim := p.Spec.Require
-		if !p.InForce() || claim == nil || claim.Mode != v1alpha1.GuardSoft {
+		claims := p.Claims()
+		if !p.InForce() || claims == nil || len(claims.Rules) == 0 {
 			continue
 		}
-		guards := guardsOf(p, observed)
-		if len(guards) > 0 && slices.ContainsFunc(observed, func(o plan.Observed) bool {
-			return o.Kind == "VirtualService" && isHard(o.Managed, softGateways(snapshot, claim), snapshot.Options.Header, claim.Claim)
+		stays := guardsOf(p, observed)
+		if p.Spec.Header == v1alpha1.HeaderClaim {
+			stays = append(stays, filtersOf(p, wanted)...)
+		}
+		if len(stays) > 0 && slices.ContainsFunc(observed, func(o plan.Observed) bool {
+			return o.Kind == "VirtualService" && isHard(o.Managed, gatewaysWith(snapshot, claims), snapshot.Options.Header, claims)
 		}) {
-			out = append(out, guards...)
+			out = append(out, stays...)
 		}
 	}
 	return out
@@ -38,6 +44,17 @@ func guardsOf(p *model.GatewayPolicy, observed []plan.Observed) []diag.Object {
 	var out []diag.Object
 	for _, o := range observed {
 		if o.Kind == guardKind && PolicyOf(o.Managed) == p.Object() {
+			out = append(out, o.Object)
+		}
+	}
+	return out
+}
+
+// filtersOf lists the wanted filters that are made for a policy.
+func filtersOf(p *model.GatewayPolicy, wanted []encoded.Object) []diag.Object {
+	var out []diag.Object
+	for _, o := range wanted {
+		if o.Kind == filterKind && PolicyOf(o.JSON) == p.Object() {
 			out = append(out, o.Object)
 		}
 	}
@@ -70,11 +87,11 @@ func PolicyOf(object []byte) diag.Object {
 	return out
 }
 
-// softGateways lists the Gateways whose overrides need a claim, as VirtualServices name them.
-func softGateways(snapshot *model.Snapshot, claim *v1alpha1.RequiredClaim) []string {
+// gatewaysWith lists the Gateways with some rules for claims, as VirtualServices name them.
+func gatewaysWith(snapshot *model.Snapshot, claims *v1alpha1.ClaimRules) []string {
 	var out []string
 	for i := range snapshot.Gateways {
-		if g := &snapshot.Gateways[i]; g.Soft == claim {
+		if g := &snapshot.Gateways[i]; reflect.DeepEqual(g.Claims, claims) {
 			out = append(out, g.Namespace+"/"+g.Name)
 		}
 	}
@@ -82,8 +99,9 @@ func softGateways(snapshot *model.Snapshot, claim *v1alpha1.RequiredClaim) []str
 }
 
 // isHard reports whether a VirtualService is for one of some gateways, and has rows for requests
-// with an override that do not ask for a claim. One that only pins has none.
-func isHard(object []byte, gateways []string, carrier, claim string) bool {
+// with an override that do not ask for claims. One that only pins has none, or one for all
+// overrides, which removes them.
+func isHard(object []byte, gateways []string, carrier string, claims *v1alpha1.ClaimRules) bool {
 	var o struct {
 		Spec struct {
 			Gateways []string
@@ -100,10 +118,10 @@ func isHard(object []byte, gateways []string, carrier, claim string) bool {
 	rows := false
 	for _, r := range o.Spec.HTTP {
 		for _, m := range r.Match {
-			if _, asks := m.WithoutHeaders["@request.auth.claims["+claim+"]"]; asks {
+			if _, asks := m.WithoutHeaders["@request.auth.claims["+claims.Rules[0].Claim+"]"]; asks {
 				return false
 			}
-			_, header := m.Headers[carrier]
+			header := len(m.Headers[carrier]) > len("{}")
 			_, baggage := m.Headers[grammar.BaggageHeader]
 			rows = rows || header || baggage
 		}

@@ -2,11 +2,13 @@ package edge_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
@@ -65,7 +67,7 @@ func TestNeeded(t *testing.T) {
 		"the policy is hard":            {"Hard}", routes(hard), false},
 		"the guard is another policy's": {"Soft}", append(routes(hard)[1:], plan.Observed{Object: guard.Object, Managed: []byte("{}")}), false},
 	} {
-		got := edge.Needed(snapshot(t, softened+c.mode), c.observed)
+		got := edge.Needed(snapshot(t, softened+c.mode), nil, c.observed)
 		if slices.Contains(got, guard.Object) != c.needed || len(got) > 1 {
 			t.Errorf("%s: %v is needed", name, got)
 		}
@@ -76,6 +78,42 @@ func TestNeeded(t *testing.T) {
 		steps, again := edge.Next(&in)
 		if len(steps) == 1 != deleted || !deleted && since > 0 && !again.Equal(at.Add(orderDelay)) {
 			t.Errorf("%v after it was needed: %v, again at %v", since, steps, again)
+		}
+	}
+}
+
+// TestNeededForClaims: a filter that keeps what requests bring is not written until all
+// VirtualServices at its gateway ask for claims, and proxies have these.
+func TestNeededForClaims(t *testing.T) {
+	t.Parallel()
+	const (
+		open    = `{"spec":{"gateways":["ingress/public"],"http":[{"match":[{"headers":{"x-override":{"regex":"a"}}}]}]}}`
+		guarded = `{"spec":{"gateways":["ingress/public"],"http":[{"match":[{"headers":{"x-override":{}},"withoutHeaders":{"@request.auth.claims[team]":{"regex":"shop"}}}]},{}]}}`
+		pins    = `{"spec":{"gateways":["shop/second"],"http":[{"match":[{"headers":{"x-override":{}}}]}]}}`
+		removes = `{"metadata":{"annotations":{"overrides.mesh/gateway-policy":"ingress/entry"}},"spec":{"removes":true}}`
+	)
+	filter := encoded.Object{
+		Object: diag.Object{Kind: "EnvoyFilter", Namespace: "ingress", Name: "public-edge-overrides"},
+		JSON:   []byte(`{"metadata":{"annotations":{"overrides.mesh/gateway-policy":"ingress/entry"}}}`),
+	}
+	policy := strings.Replace(softened, "  require: {issuer: idp.test, claim: team, values: [shop], mode: ",
+		`  header: Claim
+  claims: {issuer: idp.test, rules: [{claim: team, values: [shop], overrides: ["*:*"]}]}`, 1)
+	at := time.Unix(1000, 0)
+	for content, needed := range map[string]bool{open: true, guarded: false, pins: false} {
+		routes := plan.Observed{Object: diag.Object{Kind: "VirtualService", Namespace: "ingress", Name: "shop"}, Managed: []byte(content)}
+		got := edge.Needed(snapshot(t, policy), []encoded.Object{filter}, []plan.Observed{routes})
+		if slices.Contains(got, filter.Object) != needed || len(got) > 1 {
+			t.Errorf("%s: %v is needed", content, got)
+		}
+	}
+	for since, written := range map[time.Duration]bool{0: false, orderDelay - 1: false, orderDelay: true} {
+		for _, before := range [][]plan.Observed{nil, {{Object: filter.Object, Managed: []byte(removes)}}} {
+			in := edge.Writes{Wanted: []encoded.Object{filter}, Observed: before, Now: at.Add(since), Delay: orderDelay, Needed: map[diag.Object]time.Time{filter.Object: at}}
+			steps, again := edge.Next(&in)
+			if len(steps) == 1 != written || !written && since > 0 && !again.Equal(at.Add(orderDelay)) {
+				t.Errorf("%v after routes were open: %v, again at %v", since, steps, again)
+			}
 		}
 	}
 }

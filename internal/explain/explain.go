@@ -111,17 +111,16 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		return nil, err
 	}
 	from, unknown := x.firstCaller(q.From, chain[0].namespace)
-	var arrival *Arrival
 	first := x.leave(from, chain[0], &q)
 	if first != nil {
 		q.Header = first.header
 	}
-	if chain[0].gateway != nil {
-		from, unknown = chain[0].gateway, nil
-		if arrival, err = x.arrive(chain[0], &q); err != nil {
-			return nil, err
-		}
-		q.Header = arrival.header
+	arrival, err := x.arrive(chain[0], &q)
+	if err != nil {
+		return nil, err
+	}
+	if arrival != nil {
+		from, unknown, q.Header = chain[0].gateway, nil, arrival.header
 	}
 	carried, notes := x.readCarriers(q.Header)
 	out := &Explanation{Notes: append(x.noteNone(carried, notes, cmp.Or(arrival, first)), checkMethod(q.Method)...)}
@@ -131,9 +130,8 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 	for i, t := range chain {
 		e := evaluation{index: x, target: t, query: &q, carried: carried, caller: from}
 		if i == 0 {
-			e.arrival = arrival
+			e.arrival, e.departure = arrival, first
 			e.carried = carried.at(from)
-			e.departure = first
 		} else if e.departure = x.leave(from, t, &q); e.departure != nil {
 			q.Header = e.departure.header
 			carried, _ = x.readCarriers(q.Header)
@@ -143,8 +141,9 @@ func New(snapshot *model.Snapshot, result *compile.Result, q Query) (*Explanatio
 		if err != nil {
 			return nil, err
 		}
+		q.Header, carried = e.passedOn(q.Header, carried)
 		out.Hops, out.Notes = append(out.Hops, hop), append(out.Notes, e.notes...)
-		if next == nil && i < len(chain)-1 {
+		if next == nil {
 			for _, missed := range chain[i+1:] {
 				out.Unreached = append(out.Unreached, missed.name)
 			}

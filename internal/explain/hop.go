@@ -59,6 +59,9 @@ func (e *evaluation) hop() (Hop, *caller, error) {
 	e.noteOrder()
 	e.noteAccess()
 	if e.table = e.found.table; e.table == nil {
+		if e.losesOverride() {
+			e.arrival.say("removes the override, since no route of Overrides asks for claims at this host")
+		}
 		destinations := e.withoutTable(&out)
 		e.noteNotFollowed(&route.Route{Name: e.found.users.String(), Destinations: destinations})
 		return out, e.next(destinations), nil

@@ -17,6 +17,9 @@ import (
 // claimPrefix begins the names of the headers that stand for claims in routes.
 const claimPrefix = "@request.auth.claims["
 
+// claimed returns the name of the header that stands for a claim.
+func claimed(claim string) string { return strings.ToLower(claimPrefix + claim + "]") }
+
 // Arrival says what a policy does to the request before a gateway routes it, or the sidecar of a
 // caller.
 type Arrival struct {
@@ -30,15 +33,21 @@ type Arrival struct {
 	// kind is the kind of the policy; empty for a GatewayOverridePolicy.
 	kind string
 	// header has the headers with which the gateway routes the request, and claims those that
-	// stand for the claims of a token that a soft guard requires.
+	// stand for the claims of a token for which routes ask.
 	header, claims map[string][]string
+	// byClaims is set if rules for claims decide about the override, and refused if none permit it,
+	// whoever asks for it.
+	byClaims, refused bool
 	// answer is that of the gateway itself, to a link; empty for none.
 	answer string
 }
 
 // arrive decides what happens to a request that arrives at a gateway. A policy that is not in
-// force changes nothing.
+// force changes nothing. It returns nil for a target that is no gateway.
 func (x *index) arrive(at *target, q *Query) (*Arrival, error) {
+	if at.gateway == nil {
+		return nil, nil
+	}
 	entries, err := edge.Decide(x.snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("decide about policies of gateways: %w", err)
@@ -98,13 +107,13 @@ func (a *Arrival) enter(e *edge.Entry, in *edge.Incoming, carrier string, live [
 		}
 	}
 	a.sayChanges()
-	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy == edge.Trust {
+	if kept := in.Header[carrier]; len(kept) > 0 && e.Filter.Request.Policy.Keeps() {
 		a.say("keeps what the request brings: %s", lines(carrier, kept))
 	}
 	a.sayKeys(e.Filter.Request.Tokens)
 	a.sayGrants(live, e.Policy)
 	a.sayCookie(e.Filter, in, carrier)
-	a.guard(e.Filter, in.Method)
+	a.guard(e.Filter, in.Method, carrier)
 	a.followLink(e.Filter, in, carrier)
 }
 
@@ -157,13 +166,17 @@ func (a *Arrival) sayCookie(f *edge.Filter, in *edge.Incoming, carrier string) {
 
 // guard says whether the guard decides about the request. The answer of explain is that for a
 // user whom it lets pass.
-func (a *Arrival) guard(f *edge.Filter, method string) {
+func (a *Arrival) guard(f *edge.Filter, method, carrier string) {
 	if !f.Guards(method, a.header) {
 		return
 	}
 	r := f.Request
-	if r.Provider != "" {
+	switch {
+	case r.Provider != "":
 		a.say("asks the external authorizer %s; this is the answer if it permits the request", r.Provider)
+		return
+	case r.Claims != nil:
+		a.sayRules(r.Claims, a.header[carrier])
 		return
 	}
 	claim := fmt.Sprintf("a token of %s whose claim %s has %s", r.Require.Issuer, r.Require.Claim, join(r.Require.Values, "or"))
@@ -172,9 +185,49 @@ func (a *Arrival) guard(f *edge.Filter, method string) {
 		return
 	}
 	a.say("gives what is released without %s; this is the answer with it", claim)
-	a.claims = map[string][]string{
-		claimPrefix + r.Require.Claim + "]": r.Require.Values[:1], claimPrefix + "iss]": {r.Require.Issuer},
+	a.claims = map[string][]string{claimed(r.Require.Claim): r.Require.Values[:1], claimed("iss"): {r.Require.Issuer}}
+}
+
+// sayRules says which rules for claims permit an override, or why none do.
+func (a *Arrival) sayRules(claims *v1alpha1.ClaimRules, header []string) {
+	rules, permitted := model.Permitting(claims, header)
+	a.byClaims, a.refused = true, !permitted
+	if a.refused {
+		what := "a member that is malformed"
+		members, _ := grammar.Parse(header...)
+		for _, m := range members {
+			if _, permits := model.Permitting(claims, []string{m.String()}); !permits {
+				what = m.String()
+				break
+			}
+		}
+		a.say("gives what is released to everybody: no rule for claims permits %s", what)
+		return
 	}
+	var needs []string
+	a.claims = map[string][]string{claimed("iss"): {claims.Issuer}}
+	for _, i := range rules {
+		rule := &claims.Rules[i]
+		needs = append(needs, fmt.Sprintf("whose claim %s has %s (spec.claims.rules[%d])", rule.Claim, join(rule.Values, "or"), i))
+		a.claims[claimed(rule.Claim)] = append(a.claims[claimed(rule.Claim)], rule.Values[0])
+	}
+	a.say("gives what is released without a token of %s %s; this is the answer with it", claims.Issuer, join(needs, "and"))
+}
+
+// losesOverride reports whether the next service gets no override, since rules for claims decide
+// about it, and don't permit it, or no route at the gateway asks for claims.
+func (e *evaluation) losesOverride() bool {
+	return e.arrival != nil && e.arrival.byClaims && (e.arrival.refused || e.table == nil)
+}
+
+// passedOn returns what the next service gets of some headers, and their carriers.
+func (e *evaluation) passedOn(header map[string][]string, c *carried) (map[string][]string, *carried) {
+	if !e.losesOverride() {
+		return header, c
+	}
+	header = withoutCarriers(header, e.snapshot.Options.Header)
+	c, _ = e.readCarriers(header)
+	return header, c
 }
 
 // followLink answers a link.

@@ -75,6 +75,9 @@ func (e *evaluation) whyTaken(r *route.Route, at int) string {
 	case route.Unavailable:
 		return cmp.Or(e.decisive(at, e.carried.header), "a strict member") + " can't be served"
 	case route.Released:
+		if e.arrival != nil && e.arrival.refused {
+			return "no rule for claims permits the override"
+		}
 	}
 	return "no earlier row matches"
 }
@@ -134,7 +137,7 @@ func (e *evaluation) whyNot(r *route.Route, reasons []*route.Mismatch) string {
 	case r.Kind == route.Ordinary:
 		others = append(others, "the request carries an override")
 	case r.Kind == route.Released:
-		return "for overrides of users without the claim"
+		return "for overrides that no claim of the user permits"
 	}
 	return strings.Join(others, "; ")
 }
@@ -158,9 +161,9 @@ func (e *evaluation) aboutCarrier(kind route.Kind, reason *route.Mismatch) bool 
 	return false
 }
 
-// aboutClaim reports whether a reason is that the user has the claim that a soft guard requires.
+// aboutClaim reports whether a reason is that the user has a claim, or asks for what claims permit.
 func (e *evaluation) aboutClaim(reason *route.Mismatch) bool {
-	return e.arrival != nil && e.arrival.claims[reason.Name] != nil && reason.Negated
+	return e.arrival != nil && reason.Negated && (e.arrival.claims[reason.Name] != nil || e.arrival.claims != nil && reason.Name == e.snapshot.Options.Header)
 }
 
 // anyBaggage matches baggage that asks for a version.

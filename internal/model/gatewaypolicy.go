@@ -68,6 +68,19 @@ func (p *GatewayPolicy) Object() diag.Object {
 // ForGatewayAPI reports whether p is for a Gateway of the Gateway API.
 func (p *GatewayPolicy) ForGatewayAPI() bool { return p.Spec.TargetRef.Group == GatewayAPIGroup }
 
+// Claims returns what the routes of p's Gateway ask for: the rules of the mode Claim, or one that
+// permits everything, for a soft guard; nil for nothing.
+func (p *GatewayPolicy) Claims() *v1alpha1.ClaimRules {
+	required := p.Spec.Require
+	switch {
+	case p.Spec.Header == v1alpha1.HeaderClaim:
+		return p.Spec.Claims
+	case required != nil && required.Mode == v1alpha1.GuardSoft:
+		return &v1alpha1.ClaimRules{Issuer: required.Issuer, Rules: []v1alpha1.ClaimRule{{Claim: required.Claim, Values: required.Values}}}
+	}
+	return nil
+}
+
 // Compare orders policies by precedence: by age, then by name, and implied ones last.
 func (p *GatewayPolicy) Compare(q *GatewayPolicy) int {
 	if p.Implied() != q.Implied() {

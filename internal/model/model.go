@@ -302,8 +302,9 @@ type Gateway struct {
 	// says what asks for that.
 	PinOnly  bool
 	PinnedBy string
-	// Soft is the claim without which a request loses its override; nil for none.
-	Soft *v1alpha1.RequiredClaim
+	// Claims say which users may ask for which overrides here, so that the requests of all others
+	// lose theirs; nil for everybody. A rule without overrides permits all.
+	Claims *v1alpha1.ClaimRules
 	// Tokens is set if it makes overrides of tokens only.
 	Tokens bool
 	// TokenRule is set if all of its pods make overrides of tokens, and of nothing else, and

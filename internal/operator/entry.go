@@ -113,7 +113,7 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 	}
 	w.Wanted, w.Observed = slices.Concat(in.wanted(decided), filters, closing), in.observed()
 	all := append(in.observed(), in.routes...)
-	needed := append(edge.Needed(snapshot, all), access.Needed(all)...)
+	needed := append(edge.Needed(snapshot, w.Wanted, all), access.Needed(all)...)
 	for _, guard := range needed {
 		e.needed[guard] = w.Now
 	}

@@ -129,6 +129,20 @@ func (r *Request) header(name string) (string, bool) {
 	return strings.Join(values, ","), ok && len(values) > 0
 }
 
+// claimPrefix begins the names of claims of tokens, which Istio matches like headers (pkg/jwt:
+// ToRoutingClaim).
+const claimPrefix = "@request.auth.claims"
+
+// fits reports whether a header has a value that fits: of a claim, which may be a list, some text
+// of it. A missing one counts as empty if missing is set.
+func (r *Request) fits(m *Matcher, missing bool) (value string, fits bool) {
+	value, exists := r.header(m.Name)
+	if texts := r.Header[strings.ToLower(m.Name)]; len(texts) > 1 && strings.HasPrefix(m.Name, claimPrefix) {
+		return value, slices.ContainsFunc(texts, m.Match)
+	}
+	return value, (exists || missing) && m.Match(value)
+}
+
 // Mismatch returns why request does not fit m, nil if it does.
 func (m *Match) Mismatch(request *Request) *Mismatch {
 	for _, check := range []func(*Request) *Mismatch{m.caller, m.pseudoHeaders, m.headers, m.withoutHeaders, m.query} {
@@ -197,8 +211,7 @@ func (m *Match) uri(path string) *Mismatch {
 
 func (m *Match) headers(request *Request) *Mismatch {
 	for _, want := range m.Headers {
-		value, ok := request.header(want.Name)
-		if !ok || !want.Match(value) {
+		if value, fits := request.fits(&want, false); !fits {
 			return &Mismatch{Field: Header, Name: strings.ToLower(want.Name), Want: want.StringMatch, Got: value}
 		}
 	}
@@ -207,8 +220,7 @@ func (m *Match) headers(request *Request) *Mismatch {
 
 func (m *Match) withoutHeaders(request *Request) *Mismatch {
 	for _, unwanted := range m.WithoutHeaders {
-		value, ok := request.header(unwanted.Name)
-		if (ok || unwanted.Op != Present) && unwanted.Match(value) {
+		if value, fits := request.fits(&unwanted, unwanted.Op != Present); fits {
 			return &Mismatch{Field: Header, Name: strings.ToLower(unwanted.Name), Want: unwanted.StringMatch, Got: value, Negated: true}
 		}
 	}

@@ -173,7 +173,9 @@ func (c *cluster) readGatewayPods(ctx context.Context) error {
 // readSecurity reads what checks requests at gateways and pods, if it is asked for, or if a
 // policy has a guard, or closes previews.
 func (c *cluster) readSecurity(ctx context.Context) error {
-	guarded := func(p *v1alpha1.GatewayOverridePolicy) bool { return p.Spec.Require != nil || p.Spec.ExtAuthz != nil }
+	guarded := func(p *v1alpha1.GatewayOverridePolicy) bool {
+		return p.Spec.Claims != nil || p.Spec.Require != nil || p.Spec.ExtAuthz != nil
+	}
 	closes := func(p *v1alpha1.OverridePolicy) bool { return p.Spec.Closed != nil && *p.Spec.Closed }
 	closed := func(s *corev1.Service) bool { return s.Annotations[discover.ClosedAnnotation] != "" }
 	if !c.options.Security && !slices.ContainsFunc(c.objects.GatewayPolicies, guarded) && !slices.ContainsFunc(c.objects.Policies, closes) &&

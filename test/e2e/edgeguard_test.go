@@ -82,13 +82,12 @@ func TestEdgeGuard(t *testing.T) {
 	}
 }
 
-// usePolicy applies a policy, and what overrides apply writes for it, and waits until the guard
-// is in force on new connections.
-func (e *edgeFront) usePolicy(t *testing.T, spec string, users []session, soft bool) {
+// installPolicy applies a policy, and what overrides apply writes for it.
+func (e *edgeFront) installPolicy(t *testing.T, spec string) {
 	t.Helper()
 	e.applyPolicy(t, fmt.Sprintf("cookie: x-override\n  previewHosts: [{host: \"*%s\", for: %s}]\n  %s", edgePreview, edgeShop, spec))
 	printed, err := exec.CommandContext(t.Context(), programs(t).Overrides, "edge", "public", "-q", "--with-hosts",
-		"--kubeconfig", e.mesh.Kubeconfig, "-n", guardNamespace).Output()
+		"--kubeconfig", e.mesh.Kubeconfig, "-n", e.namespaces[0]).Output()
 	if err != nil {
 		t.Fatalf("overrides edge: %v\n%s", err, stderrOf(err))
 	}
@@ -101,6 +100,12 @@ func (e *edgeFront) usePolicy(t *testing.T, spec string, users []session, soft b
 		}
 	}
 	e.follow(t)
+}
+
+// usePolicy installs a policy, and waits until the guard is in force on new connections.
+func (e *edgeFront) usePolicy(t *testing.T, spec string, users []session, soft bool) {
+	t.Helper()
+	e.installPolicy(t, spec)
 	c := atEdge{host: "v2" + edgePreview, made: "*:v2"}
 	const enough = 20
 	deadline := time.Now().Add(time.Minute)
