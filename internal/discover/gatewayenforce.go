@@ -56,7 +56,7 @@ func (e *enforcer) yields(p, q *model.GatewayPolicy) bool {
 	if !e.known(a) {
 		return b.contains(a)
 	}
-	return !slices.ContainsFunc(e.GatewayPods, func(pods model.GatewayPods) bool { return a.has(pods) && !(b.has(pods) && permits(pods.Namespace)) })
+	return !slices.ContainsFunc(e.GatewayPods, func(pods model.GatewayPods) bool { return a.has(pods) && (!b.has(pods) || !permits(pods.Namespace)) })
 }
 
 // enforcer applies policies of Gateways to a snapshot.

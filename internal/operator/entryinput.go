@@ -102,10 +102,7 @@ func (s *store) entryInput() entryInput {
 			out.objects.Put(object)
 		case *v1alpha1.GatewayOverridePolicy:
 			if mode == managed {
-				out.objects.Put(object)
-				policy := *object
-				policy.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.KindGatewayOverridePolicy)) // Events refer to it
-				out.policies[name] = &policy
+				out.addPolicy(name, object)
 			}
 		}
 		if x.seen != nil {
@@ -115,6 +112,14 @@ func (s *store) entryInput() entryInput {
 	s.addGatewayPods(&out, selectors)
 	out.needs, out.needsKnown = s.needs(), s.closures.known
 	return out
+}
+
+// addPolicy adds a policy of a managed namespace.
+func (in *entryInput) addPolicy(name diag.Object, p *v1alpha1.GatewayOverridePolicy) {
+	in.objects.Put(p)
+	policy := *p
+	policy.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.KindGatewayOverridePolicy)) // Events refer to it
+	in.policies[name] = &policy
 }
 
 // addSeen adds an object with a name that Overrides gives. touched is set for namespaces where it

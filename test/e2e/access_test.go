@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -103,19 +104,19 @@ func (a *accessMesh) install(t *testing.T) {
 	a.settle(t)
 	good := a.keys.override(t, "service-3:v2")
 	for _, from := range []string{"service-1", "service-2", "its preview", "same tokens"} {
-		a.await(t, from, http.Header{"X-Override-Token": {good}}, "service-3", "service-3:v2")
+		a.await(t, from, http.Header{"X-Override-Token": {good}}, "service-3:v2")
 	}
 	for from := range a.clients {
 		if from != "bare" { // nothing routes its calls
-			a.await(t, from, http.Header{"X-Override": {"service-3:v2"}}, "service-3", "service-3:v1")
+			a.await(t, from, http.Header{"X-Override": {"service-3:v2"}}, "service-3:v1")
 		}
 	}
 }
 
-// await waits until a call is answered in a way, many times in a row.
-func (a *accessMesh) await(t *testing.T, from string, lines http.Header, to, want string) {
+// await waits until a call of service-3 is answered in a way, many times in a row.
+func (a *accessMesh) await(t *testing.T, from string, lines http.Header, want string) {
 	t.Helper()
-	const enough = 20
+	const enough, to = 20, "service-3"
 	alike := 0
 	programtest.Eventually(t, time.Minute, 20*time.Millisecond, from+" calls "+to, func(context.Context) string {
 		a.clients[from].CloseIdleConnections()
@@ -150,9 +151,7 @@ func (a *accessMesh) ask(t *testing.T, from string, lines http.Header, host stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range lines {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, lines)
 	response, err := a.clients[from].Do(request)
 	if err != nil {
 		return chain.Answer{}, err.Error()
@@ -168,7 +167,13 @@ func (a *accessMesh) ask(t *testing.T, from string, lines http.Header, host stri
 // ordinary are requests without an override, some with what looks like one.
 func (a *accessMesh) ordinary() []http.Header {
 	return []http.Header{
-		{}, {"Baggage": {"a=b, overrides=x"}}, {"Authorization": {"Basic YTpi"}}, {"Authorization": {"Bearer x"}}, {"X-Override-Token": {"x"}},
-		{"X-Override-Token": {""}}, {"X-Overrides": {"service-3:v2"}}, {"Cookie": {"x-override=service-3:v2"}},
+		{},
+		{"Baggage": {"a=b, overrides=x"}},
+		{"Authorization": {"Basic YTpi"}},
+		{"Authorization": {"Bearer x"}},
+		{"X-Override-Token": {"x"}},
+		{"X-Override-Token": {""}},
+		{"X-Overrides": {"service-3:v2"}},
+		{"Cookie": {"x-override=service-3:v2"}},
 	}
 }

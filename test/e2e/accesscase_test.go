@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -33,9 +34,7 @@ func (a *accessMesh) tokens(t *testing.T) {
 	}
 	user := func(changed map[string]any) string {
 		claims := map[string]any{"iss": "idp.test", "aud": []string{"other", "shop"}, "sub": nil, "jti": nil}
-		for name, value := range changed {
-			claims[name] = value
-		}
+		maps.Copy(claims, changed)
 		return "Bearer " + a.users.token(t, overrideClaims("service-3:v2", claims))
 	}
 	for _, c := range []struct {

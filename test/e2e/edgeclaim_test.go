@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -174,9 +175,7 @@ func (i *issuer) claimSessions(t *testing.T) []session {
 	var out []session
 	in := func(name string, changed map[string]any) *session {
 		claims := map[string]any{"iss": "idp.test", "sub": name, "exp": time.Now().Add(time.Hour).Unix()}
-		for key, value := range changed {
-			claims[key] = value
-		}
+		maps.Copy(claims, changed)
 		out = append(out, session{name: name, header: [2]string{"Cookie", "login=" + i.token(t, claims)}})
 		return &out[len(out)-1]
 	}
