@@ -110,7 +110,7 @@ e2e: $(TESTCOUNT) ## Play docs/conformance.md on real data planes, the chart und
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) $(E2E_SUITES) ./test/install/underload -- -count=1 -timeout 45m $(TESTFLAGS)
 
 .PHONY: e2e-envoys
-e2e-envoys: $(TESTCOUNT) ## Play the tests of gateways with the newest Envoy, and with two older ones; 20 minutes, Linux
+e2e-envoys: $(TESTCOUNT) ## Play the tests of gateways and of tokens with the newest Envoy, and with two older ones; half an hour, Linux
 	@for version in '' 1.38 1.36; do \
 		envoy=$$(env -u ENVOY tools/envoy/install $$version) && "$$envoy" --version && \
 		ENVOY="$$envoy" OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 $(TESTCOUNT) ./test/e2e -- -count=1 -timeout 30m -run '^Test($(AT_GATEWAYS))$$' $(TESTFLAGS) || exit 1; \
@@ -123,8 +123,8 @@ e2e-browser: ## Walk through a preview with Chromium and Firefox, which must be 
 	done
 	@$(ENVOY_RUN) OVERRIDES_E2E=1 OVERRIDES_CLUSTER=1 OVERRIDES_PICTURES='$(CURDIR)/docs/images' go test -C test ./e2e -count=1 -run '^TestBrowser$$' -v $(TESTFLAGS)
 
-# The tests of requests through gateways.
-AT_GATEWAYS := Gateways|KubernetesGateway|Edge|EdgeGuard|EdgeToken|Attack|PullRequest|BoutiqueGateway|BookinfoGateway
+# The tests of requests through gateways, and of tokens inside the mesh.
+AT_GATEWAYS := Gateways|KubernetesGateway|Edge|EdgeGuard|EdgeToken|EdgeGrants|EdgeClaim|EdgeDefault|GrantLife|Access|Closed|Attack|PullRequest|BoutiqueGateway|BookinfoGateway
 
 .PHONY: scenarios
 scenarios: ## Play all scenarios with the default operator, with the readiness gate, and with istiod sync (TESTFLAGS='-run X'); nine minutes, Linux
