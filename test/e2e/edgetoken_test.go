@@ -53,8 +53,83 @@ func TestEdgeToken(t *testing.T) {
 		}
 	})
 	t.Run("Link", func(t *testing.T) { e.tokenLinks(t, good) })
+	t.Run("Logs", func(t *testing.T) { e.tokenLogs(t, good) })
 	t.Run("Guarded", func(t *testing.T) { e.tokenGuarded(t, good) })
 	t.Logf("%d requests with HTTP/1.1 and HTTP/2, %d ordinary ones", len(cases), len(ordinary))
+}
+
+// tokenLogs has the gateway log requests in Istio's default format (istio
+// pilot/pkg/model: EnvoyTextLogFormat): no token is in the line of one that a link, a cookie or
+// a header sends.
+func (e *edgeFront) tokenLogs(t *testing.T, good string) {
+	t.Helper()
+	logging := fmt.Sprintf(`
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: logs, namespace: %s}
+spec:
+  workloadSelector: {labels: {istio: %[1]s}}
+  configPatches:
+  - applyTo: NETWORK_FILTER
+    match: {context: GATEWAY, listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager}}}}
+    patch:
+      operation: MERGE
+      value:
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          access_log:
+          - name: envoy.access_loggers.stdout
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+              log_format:
+                text_format_source:
+                  inline_string: |
+                    [%%START_TIME%%] "%%REQ(:METHOD)%% %%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%% %%PROTOCOL%%" %%RESPONSE_CODE%% %%RESPONSE_FLAGS%% %%RESPONSE_CODE_DETAILS%% %%CONNECTION_TERMINATION_DETAILS%% "%%UPSTREAM_TRANSPORT_FAILURE_REASON%%" %%BYTES_RECEIVED%% %%BYTES_SENT%% %%DURATION%% %%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%% "%%REQ(X-FORWARDED-FOR)%%" "%%REQ(USER-AGENT)%%" "%%REQ(X-REQUEST-ID)%%" "%%REQ(:AUTHORITY)%%" "%%UPSTREAM_HOST%%" %%UPSTREAM_CLUSTER_RAW%% %%UPSTREAM_LOCAL_ADDRESS%% %%DOWNSTREAM_LOCAL_ADDRESS%% %%DOWNSTREAM_REMOTE_ADDRESS%% %%REQUESTED_SERVER_NAME%% %%ROUTE_NAME%%
+`, tokenNamespace)
+	if err := e.mesh.Apply(t.Context(), []byte(logging)); err != nil {
+		t.Fatal(err)
+	}
+	send := e.withCookie(t)
+	wants := []string{`"GET /?logged=link HTTP/1.1" 303 `, `"GET /?logged=cookie HTTP/1.1" 200 `, ` "logged=header" `}
+	var logs string
+	programtest.Eventually(t, time.Minute, time.Second, "logs of the gateway", func(ctx context.Context) string {
+		send("GET", "/?logged=link&x-override-token="+good, "")
+		send("GET", "/?logged=cookie", "preview="+good)
+		if _, err := e.sendAtEdge(ctx, e.client, atEdge{host: edgeShop, lines: http.Header{"X-Override-Token": {good}, "User-Agent": {"logged=header"}}}); err != nil {
+			return err.Error()
+		}
+		logs = e.logged(t)
+		for _, want := range wants {
+			if !strings.Contains(logs, want) {
+				return "no line has " + want
+			}
+		}
+		return ""
+	})
+	signature := good[strings.LastIndex(good, ".")+1:]
+	for line := range strings.Lines(logs) {
+		if strings.Contains(line, "logged=") && strings.Contains(line, signature) {
+			t.Errorf("a log has the token: %s", line)
+		}
+	}
+}
+
+// logged returns the logs of all proxies in the namespace.
+func (e *edgeFront) logged(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(e.mesh.Dir, "logs", tokenNamespace+"_*", "istio-proxy", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(text)
+	}
+	return out.String()
 }
 
 // tokenGuarded denies requests with an override: guards see the header that the token makes.
