@@ -26,7 +26,7 @@ import (
 func TestEdge(t *testing.T) {
 	t.Parallel()
 	var files []string
-	for _, folder := range []string{"", "policy/"} {
+	for _, folder := range []string{"", "policy/", "default/"} {
 		found, err := filepath.Glob("../../internal/edge/testdata/" + folder + "*.txtar")
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no archives: %v", err)
@@ -80,7 +80,8 @@ func checkRequests(t *testing.T, file string, value *structpb.Struct) {
 	effective := false
 	switch m := config.(type) {
 	case *headerv3.HeaderMutation:
-		err, effective = m.ValidateAll(), len(m.GetMutations().GetResponseMutations()) > 0 || value.GetFields()["name"].GetStringValue() == "overrides.link"
+		changes := len(m.GetMutations().GetRequestMutations()) + len(m.GetMutations().GetResponseMutations())
+		err, effective = m.ValidateAll(), changes > 0 || value.GetFields()["name"].GetStringValue() == "overrides.link"
 	case *jwtv3.JwtAuthentication:
 		err, effective = m.ValidateAll(), len(m.GetProviders()) == 1 && len(m.GetRules()) == 1
 	}
