@@ -1,9 +1,11 @@
 package localmesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -157,6 +159,19 @@ func (m *Mesh) Pods(ctx context.Context, namespace, selector string) ([]corev1.P
 		return nil, fmt.Errorf("list Pods: %w", err)
 	}
 	return list.Items, nil
+}
+
+// LogFiles lists the logs of containers. Without the name of a pod they are those of all pods in
+// the namespace, and without that of a container those of all containers.
+func (m *Mesh) LogFiles(namespace, pod, container string) ([]string, error) {
+	if pod != "" {
+		pod += "_"
+	}
+	files, err := filepath.Glob(filepath.Join(m.Dir, "logs", namespace+"_"+pod+"*", cmp.Or(container, "*"), "*.log"))
+	if err != nil {
+		return nil, fmt.Errorf("list logs: %w", err)
+	}
+	return files, nil
 }
 
 // Pod returns the first ready Pod that a label selector matches.

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
@@ -130,24 +129,11 @@ func (a *accessMesh) takeOut(t *testing.T) {
 			if g.atPod {
 				to = pod.IP + ":8080"
 			}
-			objects := client.Resource(g.resource).Namespace(accessNamespace)
-			whole, err := objects.Get(t.Context(), g.name, metav1.GetOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			changed := whole.DeepCopy()
-			g.take(t, changed.Object["spec"].(map[string]any), &attackKeys{evil: a.own})
-			if changed, err = objects.Update(t.Context(), changed, metav1.UpdateOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				whole.SetResourceVersion(changed.GetResourceVersion())
-				if _, err := objects.Update(t.Context(), whole, metav1.UpdateOptions{}); err != nil {
-					t.Fatal(err)
-				}
-				a.awaitSeen(t, &g, to, "service-3:v1")
-			}()
-			a.awaitSeen(t, &g, to, g.come)
+			o := &stored{client.Resource(g.resource).Namespace(accessNamespace), g.name}
+			o.without(
+				t, func(spec map[string]any) { g.take(t, spec, &attackKeys{evil: a.own}) },
+				func() { a.awaitSeen(t, &g, to, g.come) }, func() { a.awaitSeen(t, &g, to, "service-3:v1") },
+			)
 		})
 	}
 }

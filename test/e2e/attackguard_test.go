@@ -32,6 +32,35 @@ type takenOut struct {
 // cutting takes a part out of a specification.
 type cutting func(t *testing.T, spec map[string]any, keys *attackKeys)
 
+// stored is an object of the cluster.
+type stored struct {
+	objects dynamic.ResourceInterface
+	name    string
+}
+
+// without takes a part out of the specification for the time of a step. Then, also if that fails,
+// the part comes back, and held waits until it is in force.
+func (o *stored) without(t *testing.T, take func(spec map[string]any), step, held func()) {
+	t.Helper()
+	whole, err := o.objects.Get(t.Context(), o.name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := whole.DeepCopy()
+	take(changed.Object["spec"].(map[string]any))
+	if changed, err = o.objects.Update(t.Context(), changed, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		whole.SetResourceVersion(changed.GetResourceVersion())
+		if _, err := o.objects.Update(t.Context(), whole, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		held()
+	}()
+	step()
+}
+
 // partsTakenOut are all of them.
 func partsTakenOut() []takenOut {
 	filter := func(mode, guard, come string, take cutting) takenOut {
@@ -129,24 +158,11 @@ func (s *siege) takeOut(t *testing.T, m *attackMode, rows []attack) {
 			continue
 		}
 		t.Run(part.guard+" "+part.come, func(t *testing.T) {
-			objects := client.Resource(part.of).Namespace(attackNamespace)
-			whole, err := objects.Get(t.Context(), part.name, metav1.GetOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			changed := whole.DeepCopy()
-			part.take(t, changed.Object["spec"].(map[string]any), s.keys)
-			if changed, err = objects.Update(t.Context(), changed, metav1.UpdateOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				whole.SetResourceVersion(changed.GetResourceVersion())
-				if _, err := objects.Update(t.Context(), whole, metav1.UpdateOptions{}); err != nil {
-					t.Fatal(err)
-				}
-				s.awaitHeld(t, m, guardedBy(part.guard, rows))
-			}()
-			s.awaitThrough(t, m, &part, rows)
+			o := &stored{client.Resource(part.of).Namespace(attackNamespace), part.name}
+			o.without(
+				t, func(spec map[string]any) { part.take(t, spec, s.keys) },
+				func() { s.awaitThrough(t, m, &part, rows) }, func() { s.awaitHeld(t, m, guardedBy(part.guard, rows)) },
+			)
 		})
 	}
 }

@@ -117,7 +117,7 @@ spec:
 // logged returns the logs of all proxies in the namespace.
 func (e *edgeFront) logged(t *testing.T) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(e.mesh.Dir, "logs", tokenNamespace+"_*", "istio-proxy", "*.log"))
+	files, err := e.mesh.LogFiles(tokenNamespace, "", "istio-proxy")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,14 +38,14 @@ func TestAccess(t *testing.T) {
 	s.create(t, policies, tokensOnly)
 	s.rows(t, `"sourceNamespace":"`+s.namespace+`"`, 1)
 	s.converges(t, 2)
-	if got, want := r.accessWrites(), []string{"PATCH virtualservices", "PATCH envoyfilters", "PATCH virtualservices"}; !slices.Equal(got, want) && !slices.Equal(got, []string{want[1], want[0], want[2]}) {
+	if got, want := r.writesOf("envoyfilters", "virtualservices"), []string{"PATCH virtualservices", "PATCH envoyfilters", "PATCH virtualservices"}; !slices.Equal(got, want) && !slices.Equal(got, []string{want[1], want[0], want[2]}) {
 		t.Errorf("the writes are %q, want %q, the first two in any order", got, want)
 	}
 	s.filtersBothSides(t)
 	check(t, s.objects.Resource(envoyFilters).Namespace(s.namespace).Delete(t.Context(), "tokens-overrides", metav1.DeleteOptions{}))
 	var got []string
 	eventually(t, "the filter comes back, and the rows go until then", func(context.Context) string {
-		got = append(got, r.accessWrites()...)
+		got = append(got, r.writesOf("envoyfilters", "virtualservices")...)
 		if !slices.Equal(got, []string{"PATCH virtualservices", "PATCH envoyfilters", "PATCH virtualservices"}) && !slices.Equal(got, []string{"PATCH envoyfilters", "PATCH virtualservices", "PATCH virtualservices"}) {
 			return fmt.Sprintf("the writes are %q", got)
 		}
@@ -61,7 +61,7 @@ func TestAccess(t *testing.T) {
 		}
 		return message(err)
 	})
-	if got, want := r.accessWrites(), []string{"PATCH virtualservices", "DELETE envoyfilters"}; !slices.Equal(got, want) {
+	if got, want := r.writesOf("envoyfilters", "virtualservices"), []string{"PATCH virtualservices", "DELETE envoyfilters"}; !slices.Equal(got, want) {
 		t.Errorf("the writes are %q, want %q", got, want)
 	}
 	s.converges(t, 2)
@@ -127,17 +127,4 @@ func (s *shop) rows(t *testing.T, text string, some int) {
 		}
 		return ""
 	})
-}
-
-// accessWrites lists the writes of filters and of routes since the last call.
-func (r *running) accessWrites() []string {
-	var out []string
-	for _, w := range r.writes() {
-		method, path, _ := strings.Cut(w, " ")
-		resource, _, _ := strings.Cut(path, "/")
-		if resource == "envoyfilters" || resource == "virtualservices" {
-			out = append(out, method+" "+resource)
-		}
-	}
-	return out
 }

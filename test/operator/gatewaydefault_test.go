@@ -32,16 +32,7 @@ func TestGatewayDefault(t *testing.T) {
 	annotate := []byte(`{"metadata":{"annotations":{"overrides.mesh/follow":"true"}}}`)
 	_, err := s.objects.Resource(gateways).Namespace(s.namespace).Patch(t.Context(), "public", types.MergePatchType, annotate, metav1.PatchOptions{})
 	check(t, err)
-	eventually(t, "end of the filter", func(ctx context.Context) string {
-		list, err := s.objects.Resource(envoyFilters).Namespace(s.namespace).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return err.Error()
-		}
-		if len(list.Items) > 0 {
-			return "there is one"
-		}
-		return ""
-	})
+	s.gone(t, envoyFilters)
 	s.istio(t, gateways, "Gateway", "elsewhere", map[string]any{
 		"selector": map[string]any{"istio": "elsewhere"},
 		"servers":  []any{map[string]any{"hosts": []any{"elsewhere.example.com"}, "port": map[string]any{"number": int64(80), "name": "http", "protocol": "HTTP"}}},

@@ -99,13 +99,7 @@ func TestGatewayPolicy(t *testing.T) {
 	check(t, s.objects.Resource(gatewayPolicies).Namespace(s.namespace).Delete(t.Context(), "second", metav1.DeleteOptions{}))
 	check(t, s.objects.Resource(gatewayPolicies).Namespace(s.namespace).Delete(t.Context(), "entry", metav1.DeleteOptions{}))
 	for _, resource := range []schema.GroupVersionResource{envoyFilters, authorizations} {
-		eventually(t, resource.Resource+" go", func(ctx context.Context) string {
-			list, err := s.objects.Resource(resource).Namespace(s.namespace).List(ctx, metav1.ListOptions{})
-			if err == nil && len(list.Items) > 0 {
-				return list.Items[0].GetName() + " is left"
-			}
-			return message(err)
-		})
+		s.gone(t, resource)
 	}
 	// The operator gets the answer to its last write after the object has gone.
 	var got []string
@@ -323,14 +317,29 @@ func (s *shop) eventAbout(t *testing.T, kind, reason, text string) {
 	})
 }
 
+// gone waits until the namespace has no object of a kind.
+func (s *shop) gone(t *testing.T, resource schema.GroupVersionResource) {
+	t.Helper()
+	eventually(t, resource.Resource+" go", func(ctx context.Context) string {
+		list, err := s.objects.Resource(resource).Namespace(s.namespace).List(ctx, metav1.ListOptions{})
+		if err == nil && len(list.Items) > 0 {
+			return list.Items[0].GetName() + " is left"
+		}
+		return message(err)
+	})
+}
+
 // entryWrites lists the writes of guards and filters since the last call, without reads before
 // them.
-func (r *running) entryWrites() []string {
+func (r *running) entryWrites() []string { return r.writesOf("envoyfilters", "authorizationpolicies") }
+
+// writesOf lists the writes of some resources since the last call, without names.
+func (r *running) writesOf(resources ...string) []string {
 	var out []string
 	for _, w := range r.writes() {
 		method, path, _ := strings.Cut(w, " ")
 		resource, _, _ := strings.Cut(path, "/")
-		if resource == "envoyfilters" || resource == "authorizationpolicies" {
+		if slices.Contains(resources, resource) {
 			out = append(out, method+" "+resource)
 		}
 	}

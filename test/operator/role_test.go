@@ -1,7 +1,6 @@
 package operator_test
 
 import (
-	"context"
 	"net/http"
 	"os"
 	"path"
@@ -77,16 +76,7 @@ func (s *shop) guards(t *testing.T) {
 	check(t, s.objects.Resource(gateways).Namespace(s.namespace).Delete(t.Context(), "public", metav1.DeleteOptions{}))
 	s.policyIs(t, "entry", "Accepted=False TargetNotFound")
 	check(t, s.objects.Resource(gatewayPolicies).Namespace(s.namespace).Delete(t.Context(), "entry", metav1.DeleteOptions{}))
-	eventually(t, "end of the guard", func(ctx context.Context) string {
-		list, err := s.objects.Resource(authorizations).Namespace(s.namespace).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return err.Error()
-		}
-		if len(list.Items) > 0 {
-			return "there is one"
-		}
-		return ""
-	})
+	s.gone(t, authorizations)
 }
 
 // TestNamespacedRole: for some namespaces an operator needs no permissions for the whole

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ func (d *Deployment) Logs(ctx context.Context, cases []string) (map[string][]Log
 	err := poll(ctx, func() (string, error) {
 		out = map[string][]Logged{}
 		for _, pod := range d.callers {
-			files, err := filepath.Glob(filepath.Join(d.mesh.Dir, "logs", pod.Namespace+"_"+pod.Name+"_*", proxyContainer, "*.log"))
+			files, err := d.mesh.LogFiles(pod.Namespace, pod.Name, proxyContainer)
 			if err != nil {
 				return "", err
 			}

@@ -239,7 +239,7 @@ func (w *world) logs(t *testing.T) {
 	if !t.Failed() {
 		return
 	}
-	files, err := filepath.Glob(filepath.Join(w.mesh.Dir, "logs", release.Namespace+"_*", "*", "*.log"))
+	files, err := w.mesh.LogFiles(release.Namespace, "", "")
 	if err != nil {
 		t.Error(err)
 	}
