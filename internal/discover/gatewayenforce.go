@@ -52,11 +52,7 @@ func (e *enforcer) yields(p, q *model.GatewayPolicy) bool {
 	if !q.Implied() {
 		return e.havePods(p, q)
 	}
-	a, b, permits := e.podsOf(p), e.podsOf(q), e.permits(q)
-	if !e.known(a) {
-		return b.contains(a)
-	}
-	return !slices.ContainsFunc(e.GatewayPods, func(pods model.GatewayPods) bool { return a.has(pods) && (!b.has(pods) || !permits(pods.Namespace)) })
+	return e.coversPods(q, e.podsOf(q), e.podsOf(p))
 }
 
 // enforcer applies policies of Gateways to a snapshot.
