@@ -77,7 +77,7 @@ func (a *app) generateCommand() *cobra.Command {
 	}
 	addFormat(cmd, &output, "output format", "yaml", "json")
 	in = a.addInput(cmd)
-	in.forget = true
+	in.forget, in.prints = true, true
 	addSelector(cmd, in)
 	return cmd
 }

@@ -30,9 +30,10 @@ type input struct {
 	// output does not depend on it.
 	now           time.Time
 	strict, quiet bool
-	// forget is set for commands that need the objects only until their snapshot is taken:
-	// their memory is needed afterwards.
-	forget bool
+	// forget is set for commands that need the objects only until their snapshot is taken, and
+	// nothing of the result but diagnostics, and objects if prints is set, too: their memory is
+	// needed afterwards.
+	forget, prints bool
 	// whole is set for commands that copy Services and workloads.
 	whole bool
 	// security is set for commands that need the security policies of Istio in any case.

@@ -15,7 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/edge"
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/explain"
-	"github.com/overrides-mesh/overrides/internal/generate"
+	"github.com/overrides-mesh/overrides/internal/island"
 	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/prove"
@@ -105,6 +105,10 @@ func (a *app) readFiles(ctx context.Context, paths []string, options source.File
 
 func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	in.options.Static = in.options.Static || in.fromFiles()
+	var groups island.Groups
+	if in.divides() {
+		groups = island.GroupsOf(s.objects, &in.options)
+	}
 	snapshot, found := s.objects.Snapshot(in.options)
 	snapshot.Now = in.now
 	diags = append(diags, found...)
@@ -121,7 +125,7 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	if in.forget {
 		s.objects = &discover.Objects{Services: s.objects.Services}
 	}
-	made, closures, err := generate.Closed(snapshot)
+	made, err := in.generate(snapshot, groups)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
@@ -130,9 +134,9 @@ func (s *state) compile(in *input, diags []diag.Diagnostic) error {
 	if err != nil {
 		return err
 	}
-	for i := range closures {
-		s.entries = append(s.entries, closures[i].Objects...)
-		entries = append(entries, closures[i].Diagnostics...)
+	for i := range made.Closed {
+		s.entries = append(s.entries, made.Closed[i].Objects...)
+		entries = append(entries, made.Closed[i].Diagnostics...)
 	}
 	diags = append(diags, entries...)
 	s.result.Diagnostics = diag.Fold(slices.Concat(diags, explain.Suggest(snapshot, s.result.Diagnostics)))

@@ -35,13 +35,13 @@ func TestClosed(t *testing.T) {
 // closing returns which versions are closed, with diagnostics, and the objects that close them.
 func closing(t *testing.T, input string) (said, objects string) {
 	t.Helper()
-	out, versions, err := generate.Closed(archivetest.Snapshot(t, input))
+	out, err := generate.Closed(archivetest.Snapshot(t, input))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var about, made strings.Builder
-	for i := range versions {
-		v := &versions[i]
+	for i := range out.Closed {
+		v := &out.Closed[i]
 		for _, d := range v.Diagnostics {
 			fmt.Fprintf(&about, "%s\n", d)
 		}

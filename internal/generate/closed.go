@@ -7,22 +7,21 @@ import (
 
 // Closed is [From], with what closes versions that are not released. No route leads to a version
 // that can't be closed.
-func Closed(snapshot *model.Snapshot) (Output, []closed.Version, error) {
+func Closed(snapshot *model.Snapshot) (Output, error) {
 	out, err := From(snapshot)
 	if err != nil {
-		return Output{}, nil, err
+		return Output{}, err
 	}
 	needs := closed.Needs(snapshot, out.Services)
 	versions, err := closed.Make(needs, snapshot.AccessPolicies, &snapshot.Options)
 	if err != nil {
-		return Output{}, nil, err
+		return Output{}, err
 	}
-	open := closed.NotClosed(versions)
-	if len(open) == 0 {
-		return out, versions, nil
+	if open := closed.NotClosed(versions); len(open) > 0 {
+		again := *snapshot
+		again.NotClosed = open
+		out, err = From(&again)
 	}
-	again := *snapshot
-	again.NotClosed = open
-	out, err = From(&again)
-	return out, versions, err
+	out.Closed = versions
+	return out, err
 }

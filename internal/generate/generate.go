@@ -5,6 +5,7 @@ package generate
 import (
 	"slices"
 
+	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/istio"
@@ -19,6 +20,8 @@ type Output struct {
 	// Proof is the proof of the objects.
 	Proof   prove.Report
 	Objects []istio.Unencoded
+	// Closed are the versions that have to be closed, sorted; only [Closed] finds them.
+	Closed []closed.Version
 }
 
 // From returns the objects for snapshot.

@@ -26,10 +26,15 @@ type Unencoded struct {
 
 	table *route.Table
 	rule  *route.SubsetRule
+	// packed is the object if a [Packer] has packed it.
+	packed []byte
 }
 
 // Encode encodes the object.
 func (u *Unencoded) Encode() (Object, error) {
+	if u.packed != nil {
+		return u.unpack()
+	}
 	if u.rule != nil {
 		rule := DestinationRule(u.rule)
 		return Canonical(&rule.ObjectMeta, rule.Kind, &rule.Spec)
