@@ -188,10 +188,12 @@ func workload(kind string, meta *metav1.ObjectMeta, replicas *int32, selector *m
 	}
 	switch {
 	case selector == nil:
-	case len(selector.MatchExpressions) == 0:
-		out.Selector = selector.MatchLabels
-	default:
+	case len(selector.MatchExpressions) > 0:
 		out.Expressions = selector
+	case maps.Equal(selector.MatchLabels, template.Labels):
+		out.Selector = template.Labels // one map is enough
+	default:
+		out.Selector = selector.MatchLabels
 	}
 	return out
 }

@@ -84,7 +84,7 @@ func (r *reader) readCallers(groups []*group) {
 	}
 }
 
-// CompactCallers names each caller once, in order, in place.
+// CompactCallers names each caller once, in order. It sorts the callers in place.
 func CompactCallers(callers []model.Caller) []model.Caller {
 	slices.SortFunc(callers, func(a, b model.Caller) int {
 		without := 0
@@ -96,7 +96,7 @@ func CompactCallers(callers []model.Caller) []model.Caller {
 		}
 		return cmp.Or(byName(a.Namespace, a.Name, b.Namespace, b.Name), cmp.Compare(a.Label, b.Label), without)
 	})
-	return slices.CompactFunc(callers, func(a, b model.Caller) bool {
+	return slices.Clone(slices.CompactFunc(callers, func(a, b model.Caller) bool {
 		return a.Namespace == b.Namespace && a.Name == b.Name && a.Label == b.Label
-	})
+	}))
 }

@@ -9,7 +9,8 @@
 // makes of the whole.
 //
 // In: objects as they come, change and go. Out: the islands that changed, each with its
-// snapshot and what was compiled from it. It must never read a cluster or a clock.
+// snapshot and what was compiled from it. For objects that don't change, [Groups] divides one
+// snapshot into parts of whole islands instead. It must never read a cluster or a clock.
 //
 //	tie.go       what each kind of object is tied to
 //	selector.go  which selectors select which labels
@@ -19,6 +20,7 @@
 //	grant.go     the OverrideGrants, which count for islands with rows for them
 //	advice.go    what a Service may mean that selects nothing
 //	map.go       the islands, and which of them changed
+//	divide.go    the islands of objects that don't change, and a snapshot in parts
 //	compile.go   what follows from the objects of one
 //	carry.go     what is remembered of islands, as their objects come into others
 //	expiry.go    islands of which a version expires

@@ -86,7 +86,7 @@ func TestArchives(t *testing.T) {
 func archives(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, pattern := range []string{"../compile/testdata/*/*.txtar", "../prove/testdata/*/*.txtar", "../prove/testdata/*.txtar", "../discover/testdata/*.txtar"} {
+	for _, pattern := range []string{"../compile/testdata/*/*.txtar", "../prove/testdata/*/*.txtar", "../prove/testdata/*.txtar", "../discover/testdata/*.txtar", "../closed/testdata/*.txtar", "../access/testdata/*.txtar"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
