@@ -71,9 +71,9 @@ func (a *app) read(ctx context.Context, in *input) (*state, error) {
 }
 
 // gcPercent is how much the heap may grow between two collections while manifests are read and
-// compiled. Compared with Go's default, this saves a fifth of the memory (docs/benchmarks.md).
+// compiled. Compared with Go's default, this saves a seventh of the memory (docs/benchmarks.md).
 // A cluster is read with the default: its objects need less memory.
-const gcPercent = 50
+const gcPercent = 70
 
 // readFiles reads manifests. It returns when ctx ends, even while the read waits for
 // stdin: nothing interrupts a terminal.
