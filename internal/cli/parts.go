@@ -11,8 +11,8 @@ import (
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-// servicesInPart is how many Services are compiled at once if the input is divided: of 1,300
-// Services, parts of 50 need 5 % more memory, and parts of 10 more time (docs/benchmarks.md).
+// servicesInPart is how many Services are compiled at once if the input is divided. Larger parts
+// need more memory, and smaller ones save hardly any (docs/benchmarks.md).
 const servicesInPart = 20
 
 // divides reports whether the input is compiled in parts. A selection needs all tables.
