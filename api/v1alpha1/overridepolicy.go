@@ -125,6 +125,12 @@ type OverridePolicySpec struct {
 	// +optional
 	Closed *bool `json:"closed,omitempty"`
 
+	// ServedHeader says whether the answer to a request whose override was followed names the
+	// version and the workload that served it, in the header x-override-served. Whoever gets the
+	// answer sees it. Defaults to false.
+	// +optional
+	ServedHeader *bool `json:"servedHeader,omitempty"`
+
 	// Previews says which Services may be isolated versions of the Services: those that are
 	// annotated overrides.mesh/version-of. If it is not set, only Services of the same
 	// namespace may.

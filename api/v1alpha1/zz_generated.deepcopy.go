@@ -665,6 +665,11 @@ func (in *OverridePolicySpec) DeepCopyInto(out *OverridePolicySpec) {
 		*out = new(bool)
 		**out = **in
 	}
+	if in.ServedHeader != nil {
+		in, out := &in.ServedHeader, &out.ServedHeader
+		*out = new(bool)
+		**out = **in
+	}
 	if in.Previews != nil {
 		in, out := &in.Previews, &out.Previews
 		*out = new(Previews)

@@ -187,6 +187,7 @@ func (b *builder) override(i int, t *service, v *version, c condition) {
 		Version:      route.Version{Service: t.Name, Namespace: t.Namespace, Version: v.name},
 		Set:          c.set,
 		Destinations: []route.Destination{destination},
+		Served:       t.settings.ServedHeader != nil && *t.settings.ServedHeader,
 		Base:         b.routes[i].base,
 	})
 }

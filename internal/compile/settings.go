@@ -107,6 +107,9 @@ func overlay(base, over model.Settings) model.Settings {
 	if over.Closed != nil {
 		out.Closed = over.Closed
 	}
+	if over.ServedHeader != nil {
+		out.ServedHeader = over.ServedHeader
+	}
 	if over.VersionLabel != "" {
 		out.VersionLabel = over.VersionLabel
 	}

@@ -34,6 +34,7 @@ var annotations = map[string]func(*model.Service, string) error{
 		return readNamespaces(&s.Settings.CallerNamespaces, split(v))
 	},
 	"closed":             func(s *model.Service, v string) error { return readBool(&s.Settings.Closed, v) },
+	"served-header":      func(s *model.Service, v string) error { return readBool(&s.Settings.ServedHeader, v) },
 	"strict":             func(s *model.Service, v string) error { return readStrict(&s.Settings.Strict, v) },
 	"preview-namespaces": func(s *model.Service, v string) error { return readPreviewNamespaces(&s.Settings.Previews, v) },
 	"version-of":         readVersionOf,
@@ -143,7 +144,7 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec, options *m
 		out.Services = append(out.Services, ref.Name)
 	}
 	s := &out.Settings
-	s.Managed, s.Closed = spec.Managed, spec.Closed
+	s.Managed, s.Closed, s.ServedHeader = spec.Managed, spec.Closed, spec.ServedHeader
 	for _, f := range []struct {
 		field string
 		read  func() error

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -97,6 +98,9 @@ func (m *Mesh) tableRoutes(r *route.Route, port uint32, caller *route.Caller) []
 		} else {
 			made.Action = m.forward(r.Destinations, port)
 		}
+		if r.Served {
+			made.ResponseHeadersToAdd = served(&r.Version)
+		}
 		out = append(out, made)
 	}
 	if len(r.Matches) == 0 {
@@ -108,6 +112,15 @@ func (m *Mesh) tableRoutes(r *route.Route, port uint32, caller *route.Caller) []
 		}
 	}
 	return out
+}
+
+// served names the version of a row, and the address that served. Here, nothing knows the names of
+// workloads.
+func served(v *route.Version) []*corev3.HeaderValueOption {
+	return []*corev3.HeaderValueOption{{
+		Header:       &corev3.HeaderValue{Key: grammar.ServedHeader, Value: v.Member().String() + " %UPSTREAM_REMOTE_ADDRESS%"},
+		AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
+	}}
 }
 
 func respond(out *routev3.Route, r *route.Response) {

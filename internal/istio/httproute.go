@@ -100,7 +100,10 @@ func httpRule(r *route.Route) (map[string]any, error) {
 	if r.Response != nil {
 		// Without a backend it is answered with 500.
 		set := []map[string]any{{"name": r.Response.Header, "value": r.Response.Value}}
-		out["filters"] = []map[string]any{{"type": "ResponseHeaderModifier", "responseHeaderModifier": map[string]any{"set": set}}}
+		out["filters"] = []map[string]any{{"type": responseFilter, responseModifier: map[string]any{"set": set}}}
+	}
+	if r.Served {
+		out["filters"] = filtersWithServed(out["filters"], r)
 	}
 	var matches []map[string]any
 	for i := range r.Matches {

@@ -134,6 +134,9 @@ func httpRoute(r *route.Route) *istioapi.HTTPRoute {
 			Set: map[string]string{r.Response.Header: r.Response.Value},
 		}}
 	}
+	if r.Served {
+		out.Headers = withServed(out.Headers, r)
+	}
 	return out
 }
 

@@ -32,6 +32,8 @@ type Settings struct {
 	// Closed is set if versions that are not released are open to the callers of the released
 	// one only.
 	Closed *bool
+	// ServedHeader is set if answers to followed overrides name what served.
+	ServedHeader *bool
 	// Previews says which other namespaces isolated versions may be in; nil if it is not set,
 	// and for none.
 	Previews *NamespaceSelector

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	istioapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
 // Kind says which part of the table a route belongs to.
@@ -87,6 +89,9 @@ type Route struct {
 	Destinations []Destination
 	// Response answers the request; nil for routes with destinations.
 	Response *Response
+	// Served is set for Override routes whose answers name what served, in the header
+	// [grammar.ServedHeader].
+	Served bool
 	// Base is the user's route that this one was made from. Its other fields (timeout,
 	// retries, rewrite, redirect, mirrors, …) apply here too. It is nil for rows of
 	// Overrides, shared between routes, and never changed.
@@ -104,6 +109,11 @@ type Version struct {
 	Service   string `json:"service,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
 	Version   string `json:"version,omitempty"`
+}
+
+// Member returns the member of the override header that names v.
+func (v *Version) Member() grammar.Member {
+	return grammar.Member{Service: v.Service, Namespace: v.Namespace, Version: v.Version}
 }
 
 // Destination is a Service, or a subset of it, and its share.

@@ -57,6 +57,19 @@ func TestKubernetesGateway(t *testing.T) {
 func openKubernetesDoor(t *testing.T) *front {
 	t.Helper()
 	f := &front{mesh: mesh(t), namespaces: []string{kubernetesDoor, kubernetesDoor + "-edge"}, refusal: "500"}
+	f.applyGatewayAPI(t)
+	f.apply(t, "testdata/kubernetes-gateway.yaml", "")
+	<-time.After(time.Second) // Kubernetes' ages are in seconds
+	f.apply(t, "testdata/kubernetes-gateway-later.yaml", "kind: HTTPRoute")
+	f.findGateways(t, f.namespaces[1])
+	f.client = f.newClient(t)
+	f.settle(t)
+	return f
+}
+
+// applyGatewayAPI applies the definitions of the Gateway API.
+func (f *front) applyGatewayAPI(t *testing.T) {
+	t.Helper()
 	definitions, err := controlplane.GatewayCRDs(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +80,6 @@ func openKubernetesDoor(t *testing.T) *front {
 			t.Fatal(err)
 		}
 	}
-	f.apply(t, "testdata/kubernetes-gateway.yaml", "")
-	<-time.After(time.Second) // Kubernetes' ages are in seconds
-	f.apply(t, "testdata/kubernetes-gateway-later.yaml", "kind: HTTPRoute")
-	f.findGateways(t, f.namespaces[1])
-	f.client = f.newClient(t)
-	f.settle(t)
-	return f
 }
 
 // ordinaryAtKubernetesGateway are the requests of ordinaryAtGateways, and some that several
