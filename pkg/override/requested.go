@@ -54,9 +54,9 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 	if requested := FromContext(ctx).Requested(); len(requested) > 0 {
 		record = record.Clone()
-		record.AddAttrs(slog.Any(RequestedKey, requested))
+		record.AddAttrs(slog.Any(RequestedKey, requested)) //nolint:sloglint // a name as of spans, with a dot
 		if h.served != "" {
-			record.AddAttrs(slog.String(ServedKey, h.served))
+			record.AddAttrs(slog.String(ServedKey, h.served)) //nolint:sloglint // as above
 		}
 	}
 	return h.next.Handle(ctx, record)

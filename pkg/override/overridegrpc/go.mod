@@ -2,6 +2,7 @@ module github.com/overrides-mesh/overrides/pkg/override/overridegrpc
 
 go 1.22.0
 
+// held: all requirements: services need no newer version than these
 require (
 	github.com/overrides-mesh/overrides/pkg/override v0.0.0
 	google.golang.org/grpc v1.71.0

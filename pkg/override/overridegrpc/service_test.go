@@ -154,9 +154,9 @@ func drain[T any](receive func() (T, error)) error {
 }
 
 // serve starts a service on the loopback interface, and returns its address.
-func serve(t testing.TB, service grpc_testing.TestServiceServer, options ...overridegrpc.Option) string {
+func serve(t *testing.T, service grpc_testing.TestServiceServer, options ...overridegrpc.Option) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func forwarding() []grpc.DialOption {
 	}
 }
 
-func dial(t testing.TB, address string, options ...grpc.DialOption) grpc_testing.TestServiceClient {
+func dial(t *testing.T, address string, options ...grpc.DialOption) grpc_testing.TestServiceClient {
 	t.Helper()
 	conn, err := grpc.NewClient(address, append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {

@@ -2,6 +2,7 @@ module github.com/overrides-mesh/overrides/pkg/override/overrideotel
 
 go 1.22.0
 
+// held: all requirements: services need no newer version than these
 require (
 	github.com/overrides-mesh/overrides/pkg/override v0.0.0
 	go.opentelemetry.io/otel v1.35.0

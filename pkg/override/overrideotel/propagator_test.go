@@ -180,8 +180,12 @@ func TestWithTransport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = io.Copy(io.Discard, res.Body)
-		res.Body.Close()
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
 		if got := seen["X-Override"]; !reflect.DeepEqual([]string{"a:v1"}, got) {
 			t.Errorf("%s: x-override %q", name, got)
 		}
