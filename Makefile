@@ -185,8 +185,8 @@ bench-operator-times: build bin/sample bin/soak ## Time versions from ready to s
 	@$(call measured,times) $(ENVOY_RUN) bin/soak -dir .cache/times -hold -times $(EVENTS) $(ARGS) | tee .cache/bench/times.txt
 
 .PHONY: race
-race: $(TESTCOUNT) ## Run the tests of the main module and of pkg/override under the race detector (needs a C compiler)
-	@$(ENVOY_RUN) CGO_ENABLED=1 $(TESTCOUNT) . ./pkg/override -- -race $(TESTFLAGS)
+race: $(TESTCOUNT) ## Run the tests of the main module and of those below pkg under the race detector (needs a C compiler)
+	@$(ENVOY_RUN) CGO_ENABLED=1 $(TESTCOUNT) . $(filter ./pkg/%,$(TEST_MODULES)) -- -race $(TESTFLAGS)
 
 # $(call measured,NAME) describes a run that begins, for make bench-docs. Its output belongs in
 # .cache/bench/NAME.txt.

@@ -56,7 +56,9 @@ func StrictDue(values []string, s Service, j Judged, c Condition) bool {
 
 func strictDue(parameters string, j Judged, c Condition) bool {
 	strict := false
-	for p := range strings.SplitSeq(parameters, ";") {
+	for more := true; more; {
+		var p string
+		p, parameters, more = strings.Cut(parameters, ";")
 		p = trim(p)
 		if p == "strict" {
 			strict = true

@@ -11,6 +11,8 @@ import (
 // never changes, and several goroutines may use it. The zero value has none.
 type Carriers struct {
 	list []carrier
+	// header is the lower-case name of the override header in list.
+	header string
 }
 
 type carrier struct {
@@ -45,6 +47,22 @@ func (c Carriers) All() func(yield func(name, line string) bool) {
 			}
 		}
 	}
+}
+
+// Override returns the lines of the override header, whatever its name. The caller must
+// not change them.
+func (c Carriers) Override() []string { return c.lines(c.header) }
+
+// Baggage returns the lines of the baggage header. The caller must not change them.
+func (c Carriers) Baggage() []string { return c.lines(BaggageHeader) }
+
+func (c Carriers) lines(lower string) []string {
+	for _, carrier := range c.list {
+		if carrier.name.lower == lower {
+			return carrier.lines
+		}
+	}
+	return nil
 }
 
 // AddTo adds to h each carrier that h does not have yet. It leaves a header that h has

@@ -15,8 +15,11 @@
 // as gRPC metadata or the attributes of a queued message. Output: the same values,
 // byte for byte, with all their lines in order.
 //
-// The package never reads the contents of carriers, decides nothing by them, and
-// never changes a request or a header of its caller. It is a module of its own
+// Messages and other programs get the carriers too, by [Carriers.AddToMap] and [Environ].
+// Forwarding never reads the contents of carriers, and never changes a request or a header
+// of its caller; [Carriers.Requested] reads them for logs. Package queue decides by them
+// which version takes a message, and the modules overridegrpc and overrideotel forward by
+// gRPC and by OpenTelemetry. This one is a module of its own
 // without requirements, for Go 1.22 and later: a service that imports it keeps its
 // Go version and the versions of its dependencies.
 package override

@@ -78,6 +78,16 @@ func New(options ...Option) (*Forwarder, error) {
 	return f, nil
 }
 
+// Names returns the lower-case names of the headers that f takes, the override header
+// first.
+func (f *Forwarder) Names() []string {
+	out := make([]string, len(f.names))
+	for i, n := range f.names {
+		out[i] = n.lower
+	}
+	return out
+}
+
 // Middleware returns a handler that calls next with the carriers of the request in its
 // context, and with the same ResponseWriter.
 func Middleware(next http.Handler) http.Handler { return standard.Middleware(next) }
@@ -96,7 +106,7 @@ func (f *Forwarder) Middleware(next http.Handler) http.Handler {
 
 // fromHeader is Extract without allocations if it finds nothing.
 func (f *Forwarder) fromHeader(h http.Header) Carriers {
-	var c Carriers
+	c := Carriers{header: f.names[0].lower}
 	for _, n := range f.names {
 		c.add(n, h[n.canonical])
 	}
@@ -111,7 +121,7 @@ func Extract(values func(name string) []string) Carriers { return standard.Extra
 
 // Extract is [Extract] with the headers of f.
 func (f *Forwarder) Extract(values func(name string) []string) Carriers {
-	var c Carriers
+	c := Carriers{header: f.names[0].lower}
 	for _, n := range f.names {
 		c.add(n, values(n.lower))
 	}

@@ -62,9 +62,11 @@ import (
 	_ "google.golang.org/grpc"
 
 	"`+modulePath+`"
+	"`+modulePath+`/queue"
 )
 
 func main() {
+	_ = queue.Service{}
 	_ = override.Middleware(http.NotFoundHandler())
 	override.Carriers{}.All()(func(string, string) bool { return true })
 }
@@ -92,12 +94,16 @@ func main() {
 // ownFiles returns the module as published, without its tests.
 func ownFiles(t *testing.T) map[string]string {
 	t.Helper()
-	names, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	names := []string{"go.mod"}
+	for _, folder := range []string{".", "queue", "internal/grammar"} {
+		found, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s has no files: %v", folder, err)
+		}
+		names = append(names, found...)
 	}
 	files := map[string]string{}
-	for _, name := range append(names, "go.mod") {
+	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -105,7 +111,7 @@ func ownFiles(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[name] = string(content)
+		files[filepath.ToSlash(name)] = string(content)
 	}
 	return files
 }
