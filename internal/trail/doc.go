@@ -1,0 +1,16 @@
+// Package trail says which way requests with overrides took, from what proxies report of them.
+//
+// Each proxy that such a request passes sends a [Record]: who called whom, by which row, who
+// served. [Join] makes a [Trail] of the records of one request: a tree of hops.
+//
+//	record.go  what one proxy says of one request
+//	mark.go    how a request is marked, so that its records are found
+//	filter.go  the EnvoyFilter that makes proxies report
+//	read.go    an entry of Envoy's access log service → a record
+//	join.go    records → trails
+//	judge.go   a trail → which members were honoured, and why others were not
+//
+// In: records in any order, some of them late, repeated or missing. Out: values, sorted. It must
+// never read a cluster, a clock or the network, and must never keep headers that are not
+// overrides or IDs of requests.
+package trail
