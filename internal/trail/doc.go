@@ -7,8 +7,8 @@
 //	mark.go    how a request is marked, so that its records are found
 //	filter.go  the EnvoyFilter that makes proxies report
 //	read.go    an entry of Envoy's access log service → a record
-//	join.go    records → trails
-//	judge.go   a trail → which members were honoured, and why others were not
+//	query.go   which records are asked for
+//	window.go  the latest records, within bytes and age
 //
 // In: records in any order, some of them late, repeated or missing. Out: values, sorted. It must
 // never read a cluster, a clock or the network, and must never keep headers that are not
