@@ -106,6 +106,7 @@ func newApp(program string, streams Streams) *app {
 		{groupAsk, a.tokenCommand()},
 		{groupAsk, a.versionsCommand()},
 		{groupAsk, a.statusCommand()},
+		{groupAsk, a.trailCommand()},
 		{groupTry, a.demoCommand()},
 		{"", a.versionCommand()},
 	} {

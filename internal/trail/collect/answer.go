@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,7 +28,7 @@ const (
 	// InstanceHeader says in an answer which replica gave it.
 	InstanceHeader = "Overrides-Trail-Instance"
 	// MissingHeader has the addresses of replicas whose records are missing in an answer, joined by
-	// commas.
+	// commas; "unknown" if no replica is known.
 	MissingHeader = "Overrides-Trail-Missing"
 
 	// maxQueries and maxFollowers limit the queries at one time.
@@ -49,10 +48,9 @@ type answers struct {
 }
 
 func newAnswers(c *Collector) http.Handler {
-	_, port, _ := net.SplitHostPort(c.answer.Addr().String()) // of a listener
 	a := &answers{
 		store: c.store, metrics: c.metrics, log: c.log,
-		peers:   &peers{host: c.options.Peers, port: port, instance: c.store.instance, lookUp: net.DefaultResolver.LookupHost, log: c.log},
+		peers:   &peers{instance: c.store.instance, replicas: c.replicas, log: c.log},
 		queries: make(chan struct{}, maxQueries), followers: make(chan struct{}, maxFollowers),
 	}
 	mux := http.NewServeMux()

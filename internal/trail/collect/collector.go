@@ -22,6 +22,8 @@ type Collector struct {
 	log     *slog.Logger
 	store   *store
 	metrics *metrics
+	// replicas returns where all replicas answer.
+	replicas func(context.Context) ([]string, error)
 
 	receive, answer, status net.Listener
 }
@@ -55,12 +57,23 @@ func Open(ctx context.Context, options *Options, log *slog.Logger) (*Collector, 
 		}
 		*l.to, opened = listener, append(opened, listener)
 	}
-	return c, nil
+	_, port, err := net.SplitHostPort(c.Answers())
+	c.replicas = replicasAt(options.Peers, port)
+	return c, err
 }
+
+// Receives returns the address for proxies.
+func (c *Collector) Receives() string { return c.receive.Addr().String() }
+
+// Answers returns the address for queries.
+func (c *Collector) Answers() string { return c.answer.Addr().String() }
+
+// Status returns the address of metrics and probes.
+func (c *Collector) Status() string { return c.status.Addr().String() }
 
 // Run serves until ctx ends. It then takes what proxies have sent already.
 func (c *Collector) Run(ctx context.Context) error {
-	c.log.Info("collecting trails", "receive", c.receive.Addr().String(), "answer", c.answer.Addr().String(), "status", c.status.Addr().String())
+	c.log.Info("collecting trails", "receive", c.Receives(), "answer", c.Answers(), "status", c.Status())
 	group, ctx := errgroup.WithContext(ctx)
 	receiver := &receiver{reader: c.options.Reader, store: c.store, metrics: c.metrics, log: c.log, free: make(chan struct{}, c.options.MaxStreams)}
 	for range c.options.MaxStreams {

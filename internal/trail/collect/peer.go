@@ -21,9 +21,10 @@ import (
 // peers are the other replicas. DNS knows them, and this one among them: it tells itself by the
 // instance in its answer.
 type peers struct {
-	host, port, instance string
-	lookUp               func(ctx context.Context, host string) ([]string, error)
-	log                  *slog.Logger
+	instance string
+	// replicas returns the addresses of all replicas, this one among them.
+	replicas func(context.Context) ([]string, error)
+	log      *slog.Logger
 }
 
 const (
@@ -33,29 +34,31 @@ const (
 	lookUpEvery = 2 * time.Second
 )
 
-// addresses returns the addresses of all replicas, this one among them.
-func (p *peers) addresses(ctx context.Context) ([]string, error) {
-	if p.host == "" {
-		return nil, nil
+// replicasAt looks the replicas up in DNS; none have no name there.
+func replicasAt(host, port string) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		if host == "" {
+			return nil, nil
+		}
+		hosts, err := net.DefaultResolver.LookupHost(ctx, host)
+		if err != nil {
+			return nil, fmt.Errorf("look up the replicas: %w", err)
+		}
+		for i := range hosts {
+			hosts[i] = net.JoinHostPort(hosts[i], port)
+		}
+		return hosts, nil
 	}
-	hosts, err := p.lookUp(ctx, p.host)
-	if err != nil {
-		return nil, fmt.Errorf("look up the replicas: %w", err)
-	}
-	for i, host := range hosts {
-		hosts[i] = net.JoinHostPort(host, p.port)
-	}
-	return hosts, nil
 }
 
 // find asks the other replicas. missing are the addresses of those that did not answer.
 func (p *peers) find(ctx context.Context, q *trail.Query) (records []trail.Record, missing []string) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	addresses, err := p.addresses(ctx)
+	addresses, err := p.replicas(ctx)
 	if err != nil {
 		p.log.Warn("the replicas are not known", "error", err)
-		return nil, []string{p.host}
+		return nil, []string{"unknown"}
 	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -85,7 +88,7 @@ func (p *peers) follow(ctx context.Context, q *trail.Query, to chan<- trail.Reco
 	tick := time.NewTicker(lookUpEvery)
 	defer tick.Stop()
 	for {
-		addresses, err := p.addresses(ctx)
+		addresses, err := p.replicas(ctx)
 		if err != nil && ctx.Err() == nil {
 			p.log.Warn("the replicas are not known", "error", err)
 		}
