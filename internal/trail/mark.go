@@ -17,4 +17,6 @@ const (
 )
 
 // IsMarked reports whether a trace ID is that of a marked request.
-func IsMarked(traceID string) bool { return len(traceID) == 32 && strings.HasPrefix(traceID, TracePrefix) }
+func IsMarked(traceID string) bool {
+	return len(traceID) == 32 && strings.HasPrefix(traceID, TracePrefix)
+}

@@ -108,8 +108,12 @@ func TestRecord(t *testing.T) {
 func TestUnfinished(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*accesslogdatav3.AccessLogCommon){
-		"begun":   func(c *accesslogdatav3.AccessLogCommon) { c.AccessLogType = accesslogdatav3.AccessLogType_DownstreamStart },
-		"goes on": func(c *accesslogdatav3.AccessLogCommon) { c.AccessLogType = accesslogdatav3.AccessLogType_DownstreamPeriodic },
+		"begun": func(c *accesslogdatav3.AccessLogCommon) {
+			c.AccessLogType = accesslogdatav3.AccessLogType_DownstreamStart
+		},
+		"goes on": func(c *accesslogdatav3.AccessLogCommon) {
+			c.AccessLogType = accesslogdatav3.AccessLogType_DownstreamPeriodic
+		},
 		"older":   func(c *accesslogdatav3.AccessLogCommon) { c.IntermediateLogEntry = true },
 		"no time": func(c *accesslogdatav3.AccessLogCommon) { c.StartTime = nil },
 		"no day":  func(c *accesslogdatav3.AccessLogCommon) { c.StartTime = &timestamppb.Timestamp{Seconds: 1 << 50} },

@@ -195,11 +195,11 @@ func TestRecords(t *testing.T) {
 	send(t, r.proxy(t, "inbound"), "a:v1", "", "b:v2;strict")
 	r.await(t, "", "b:v2;strict a:v1")
 	for query, want := range map[string]string{
-		"?member=b:v2":                                     "b:v2;strict",
-		"?requestId=a:v1":                                  "a:v1",
+		"?member=b:v2":    "b:v2;strict",
+		"?requestId=a:v1": "a:v1",
 		"?since=" + url.QueryEscape("1970-01-01T00:01:39Z"): "a:v1",
-		"?member=c:v1":                                     "",
-		"?mark=x":                                          "",
+		"?member=c:v1": "",
+		"?mark=x":      "",
 	} {
 		r.await(t, query, want)
 	}
