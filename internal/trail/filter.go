@@ -1,6 +1,8 @@
 package trail
 
 import (
+	"net/netip"
+	"strings"
 	"time"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
@@ -160,7 +162,7 @@ func (r *Reporting) cluster() (*clusterv3.Cluster, error) {
 		},
 	}})
 	address := &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-		Address: r.Host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: r.Port},
+		Address: r.absolute(), PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: r.Port},
 	}}}
 	return &clusterv3.Cluster{
 		Name:                 FilterName,
@@ -177,4 +179,13 @@ func (r *Reporting) cluster() (*clusterv3.Cluster, error) {
 			LbEndpoints: []*endpointv3.LbEndpoint{{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: address}}}},
 		}}},
 	}, err
+}
+
+// absolute returns the host as DNS looks it up at once. Without the dot at its end, resolvers in pods
+// try it in each of their search domains first.
+func (r *Reporting) absolute() string {
+	if _, err := netip.ParseAddr(r.Host); err == nil || strings.HasSuffix(r.Host, ".") {
+		return r.Host
+	}
+	return r.Host + "."
 }

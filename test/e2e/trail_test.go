@@ -550,18 +550,18 @@ kind: Telemetry
 metadata: {name: quiet, namespace: ` + trailNamespace + `}
 spec:
   selector: {matchLabels: {istio: ` + trailNamespace + `}}
-  accessLogging: [{disabled: true}]
+  accessLogging: [{providers: [{name: envoy}], disabled: true}]
 `)
-	for _, c2 := range []struct {
+	for _, step := range []struct {
 		change func(context.Context, ...[]byte) error
 		file   bool
 	}{{c.mesh.Apply, false}, {c.mesh.Delete, true}} {
-		if err := c2.change(t.Context(), telemetry); err != nil {
+		if err := step.change(t.Context(), telemetry); err != nil {
 			t.Fatal(err)
 		}
 		programtest.Eventually(t, time.Minute, 200*time.Millisecond, "the loggers of the gateway", func(ctx context.Context) string {
 			loggers, err := c.loggers(ctx)
-			if want := map[string]bool{"http_grpc": true, "file": c2.file}; err != nil || !maps.Equal(loggers, want) {
+			if want := map[string]bool{"http_grpc": true, "file": step.file}; err != nil || !maps.Equal(loggers, want) {
 				return fmt.Sprintf("%v %v, want %v", loggers, err, want)
 			}
 			return ""
@@ -582,10 +582,21 @@ func (c *trailMesh) loggers(ctx context.Context) (map[string]bool, error) {
 		return nil, err
 	}
 	defer client.CloseIdleConnections()
-	dump, err := fetch(ctx, client, "http://127.0.0.1:15000/config_dump?resource=dynamic_listeners")
+	body, err := fetch(ctx, client, "http://127.0.0.1:15000/config_dump?resource=dynamic_listeners")
+	if err != nil {
+		return nil, err
+	}
+	var dump struct {
+		Configs []struct {
+			Active json.RawMessage `json:"active_state"`
+		}
+	}
 	out := map[string]bool{}
+	err = json.Unmarshal([]byte(body), &dump)
 	for _, kind := range []string{"http_grpc", "file"} {
-		out[kind] = strings.Contains(dump, `"envoy.access_loggers.`+kind+`"`)
+		for _, c := range dump.Configs {
+			out[kind] = out[kind] || strings.Contains(string(c.Active), `"envoy.access_loggers.`+kind+`"`)
+		}
 	}
 	return out, err
 }

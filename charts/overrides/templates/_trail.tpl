@@ -188,7 +188,7 @@ spec:
             - endpoint:
                 address:
                   socket_address:
-                    address: {{ include "overrides.trailHost" . }}
+                    address: {{ include "overrides.trailHost" . }}.
                     port_value: 9911
         name: overrides-trail
         type: STRICT_DNS
@@ -222,7 +222,7 @@ spec:
             - endpoint:
                 address:
                   socket_address:
-                    address: {{ include "overrides.trailHost" . }}
+                    address: {{ include "overrides.trailHost" . }}.
                     port_value: 9911
         name: overrides-trail
         type: STRICT_DNS
