@@ -168,7 +168,9 @@ func (r *Reporting) cluster() (*clusterv3.Cluster, error) {
 		Name:                 FilterName,
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS},
 		DnsLookupFamily:      clusterv3.Cluster_V4_PREFERRED,
-		DnsRefreshRate:       durationpb.New(lookUp),
+		//nolint:staticcheck // the type of cluster that replaces these fields is not in all proxies that report
+		DnsRefreshRate: durationpb.New(lookUp),
+		//nolint:staticcheck // as above
 		DnsFailureRefreshRate: &clusterv3.Cluster_RefreshRate{
 			BaseInterval: durationpb.New(lookUpMissing), MaxInterval: durationpb.New(lookUpMissingMost),
 		},

@@ -80,9 +80,9 @@ func (r *Reader) labels(all *structpb.Struct) map[string]string {
 type Reason string
 
 const (
-	// Unmarked: the request had no override, no mark and no ID of a marked request.
+	// Unmarked says that the request had no override, no mark and no ID of a marked request.
 	Unmarked Reason = "unmarked"
-	// Unfinished: the request went on, or it does not say when it began.
+	// Unfinished says that the request went on, or that the entry does not say when it began.
 	Unfinished Reason = "unfinished"
 )
 
@@ -94,7 +94,7 @@ func (r *Reader) Record(s *Source, entry *accesslogdatav3.HTTPAccessLogEntry) (R
 	default:
 		return Record{}, Unfinished
 	}
-	if common.GetIntermediateLogEntry() || common.GetStartTime() == nil || !common.GetStartTime().IsValid() {
+	if common.GetStartTime() == nil || !common.GetStartTime().IsValid() {
 		return Record{}, Unfinished
 	}
 	out := Record{

@@ -114,7 +114,6 @@ func TestUnfinished(t *testing.T) {
 		"goes on": func(c *accesslogdatav3.AccessLogCommon) {
 			c.AccessLogType = accesslogdatav3.AccessLogType_DownstreamPeriodic
 		},
-		"older":   func(c *accesslogdatav3.AccessLogCommon) { c.IntermediateLogEntry = true },
 		"no time": func(c *accesslogdatav3.AccessLogCommon) { c.StartTime = nil },
 		"no day":  func(c *accesslogdatav3.AccessLogCommon) { c.StartTime = &timestamppb.Timestamp{Seconds: 1 << 50} },
 	} {

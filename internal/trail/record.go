@@ -57,11 +57,11 @@ type Record struct {
 type Side string
 
 const (
-	// Outbound: the sidecar of the workload that made the call.
+	// Outbound is the sidecar of the workload that made the call.
 	Outbound Side = "outbound"
-	// Inbound: the sidecar of the workload that received it.
+	// Inbound is the sidecar of the workload that received it.
 	Inbound Side = "inbound"
-	// Gateway: a gateway, which received the call and made the next one.
+	// Gateway is a gateway, which received the call and made the next one.
 	Gateway Side = "gateway"
 )
 

@@ -26,8 +26,8 @@ func TestWindow(t *testing.T) {
 		now, arrived, evicted := time.Unix(0, 0), 0, 0
 		trim := func() {
 			sum := 0
-			for i := len(model) - 1; i >= 0; i-- {
-				if sum += model[i].size; sum > w.MaxBytes || now.Sub(model[i].at) > w.MaxAge {
+			for i, h := range slices.Backward(model) {
+				if sum += h.size; sum > w.MaxBytes || now.Sub(h.at) > w.MaxAge {
 					model = model[i+1:]
 					return
 				}

@@ -83,7 +83,7 @@ func (r *replica) proxy(t *testing.T, log string) accesslogv3.AccessLogService_S
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { connection.Close() })
+	t.Cleanup(func() { _ = connection.Close() })
 	stream, err := accesslogv3.NewAccessLogServiceClient(connection).StreamAccessLogs(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -113,14 +113,20 @@ func send(t *testing.T, stream accesslogv3.AccessLogService_StreamAccessLogsClie
 	}
 }
 
-// get returns an answer.
-func get(t *testing.T, address, path string) (body string, response *http.Response) {
+// answer is an answer by HTTP.
+type answer struct {
+	body   string
+	status int
+	header http.Header
+}
+
+func get(t *testing.T, address, path string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err = http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +135,7 @@ func get(t *testing.T, address, path string) (body string, response *http.Respon
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text), response
+	return answer{body: string(text), status: response.StatusCode, header: response.Header}
 }
 
 // headers returns the override headers of the records in an answer.
@@ -168,8 +174,7 @@ func (r *replica) awaitIf(t *testing.T, query, want string, enough func(got stri
 	t.Helper()
 	var got string
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
-		body, _ := get(t, r.Answers(), collect.RecordsPath+query)
-		if got = headers(t, body); enough(got) {
+		if got = headers(t, get(t, r.Answers(), collect.RecordsPath+query).body); enough(got) {
 			return
 		}
 	}
@@ -179,8 +184,7 @@ func (r *replica) awaitIf(t *testing.T, query, want string, enough func(got stri
 // metric returns the value of a metric, with its labels.
 func (r *replica) metric(t *testing.T, name string) string {
 	t.Helper()
-	body, _ := get(t, r.Status(), "/metrics")
-	for line := range strings.Lines(body) {
+	for line := range strings.Lines(get(t, r.Status(), "/metrics").body) {
 		if value, found := strings.CutPrefix(line, "overrides_trail_"+name+" "); found {
 			return strings.TrimSpace(value)
 		}
@@ -211,13 +215,13 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"?since=yesterday", "?member=a:b&other=c"} {
-		if body, response := get(t, r.Answers(), collect.RecordsPath+query); response.StatusCode != http.StatusBadRequest {
-			t.Errorf("%s: %s %s", query, response.Status, body)
+		if got := get(t, r.Answers(), collect.RecordsPath+query); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", query, got.status, got.body)
 		}
 	}
 	for _, probe := range []string{"/healthz", "/readyz"} {
-		if _, response := get(t, r.Status(), probe); response.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", probe, response.Status)
+		if got := get(t, r.Status(), probe); got.status != http.StatusOK {
+			t.Errorf("%s: %d", probe, got.status)
 		}
 	}
 }
@@ -295,7 +299,7 @@ func (r *replica) followed(t *testing.T, query string) *bufio.Scanner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { response.Body.Close() })
+	t.Cleanup(func() { _ = response.Body.Close() })
 	return bufio.NewScanner(response.Body)
 }
 
@@ -369,9 +373,9 @@ func TestPeers(t *testing.T) {
 	if err := second.stop(); err != nil {
 		t.Error(err)
 	}
-	body, response := get(t, first.Answers(), collect.RecordsPath)
-	if missing := response.Header.Get(collect.MissingHeader); missing != second.Answers() || strings.Contains(body, "c:v") {
-		t.Errorf("missing %q:\n%s", missing, body)
+	last := get(t, first.Answers(), collect.RecordsPath)
+	if missing := last.header.Get(collect.MissingHeader); missing != second.Answers() || strings.Contains(last.body, "c:v") {
+		t.Errorf("missing %q:\n%s", missing, last.body)
 	}
 	if got := first.metric(t, "peers_missing_total"); got != "1" {
 		t.Errorf("%s missing", got)
