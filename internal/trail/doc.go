@@ -9,6 +9,10 @@
 //	read.go    an entry of Envoy's access log service → a record
 //	query.go   which records are asked for
 //	window.go  the latest records, within bytes and age
+//	trail.go   trails and their calls
+//	join.go    records → trails: both ends of calls, and retries
+//	nest.go    which call led to which
+//	judge.go   a trail → which members were honoured, and why others were not
 //
 // In: records in any order, some of them late, repeated or missing. Out: values, sorted. It must
 // never read a cluster, a clock or the network, and must never keep headers that are not
