@@ -12,7 +12,10 @@
 //	trail.go   trails and their calls
 //	join.go    records → trails: both ends of calls, and retries
 //	nest.go    which call led to which
+//	name.go    names of what calls and is called, and of rows
 //	judge.go   a trail → which members were honoured, and why others were not
+//	absent.go  why nothing called a Service
+//	why.go     why a proxy took a row, by a snapshot of the cluster
 //
 // In: records in any order, some of them late, repeated or missing. Out: values, sorted. It must
 // never read a cluster, a clock or the network, and must never keep headers that are not

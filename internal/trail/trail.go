@@ -95,10 +95,16 @@ func (r *Record) end() time.Time { return r.Start.Add(r.Duration) }
 // receives reports whether the proxy handles the call as the one that is called.
 func (r *Record) receives() bool { return r.Side == Inbound || r.Side == Gateway }
 
-// sends reports whether the proxy made a call. A gateway that answers by itself made none, but a
-// sidecar's program did, even if nothing was sent.
+// sends reports whether the proxy decided about a call. A program's own call is always one; a
+// gateway may answer a request itself.
 func (r *Record) sends() bool {
-	return r.Side == Outbound || r.Side == Gateway && (r.Upstream.To != "" || r.Cluster != "")
+	return r.Side == Outbound || r.Side == Gateway && (r.Upstream.To != "" || r.Attempts > 0 || rowService(r.Route) != "" || r.lacksUpstream())
+}
+
+// lacksUpstream reports whether there was nothing to send the request to: no cluster (NC), no
+// healthy pod (UH), or none that could be connected to (UF).
+func (r *Record) lacksUpstream() bool {
+	return slices.ContainsFunc(r.Flags, func(f string) bool { return f == "NC" || f == "UH" || f == "UF" })
 }
 
 // addressOf returns the IP address in "IP:PORT"; the text itself if it is none.
