@@ -15,6 +15,8 @@
 //	name.go    names of what calls and is called, and of rows
 //	judge.go   a trail → which members were honoured, and why others were not
 //	absent.go  why nothing called a Service
+//	forward.go which services pass overrides on
+//	draw.go    a trail as text, JSON, Mermaid or in Graphviz's language
 //	why.go     why a proxy took a row, by a snapshot of the cluster
 //
 // In: records in any order, some of them late, repeated or missing. Out: values, sorted. It must

@@ -73,13 +73,14 @@ func (s *story) records() []trail.Record {
 		}
 		out = append(out, r)
 	}
-	for i := 0; i < s.length; i++ {
+	at := "v1" // the version of the pod that makes the call
+	for i := range s.length {
 		row, version, to := "ordinary", "v1", i+1
 		connection := trail.Connection{From: fmt.Sprintf("10.0.0.%d:4000", i), To: fmt.Sprintf("10.0.0.%d:8080", to)}
 		call := trail.Record{
 			Header: header, Authority: fmt.Sprintf("service-%d", to), Start: start.Add(time.Duration(2*i) * time.Millisecond), Duration: time.Duration(100-4*i) * time.Millisecond,
 			Cluster: fmt.Sprintf("outbound|80||service-%d.chain.svc.cluster.local", to), Attempts: 1, Upstream: connection,
-			Proxy: trail.Proxy{Labels: map[string]string{"version": "v1"}},
+			Proxy: trail.Proxy{Labels: map[string]string{"version": at}},
 		}
 		if s.everywhere {
 			row, version = fmt.Sprintf("override.*.service-%d.v2", to), "v2"
@@ -94,7 +95,7 @@ func (s *story) records() []trail.Record {
 		if lacks {
 			call.Upstream, call.Status = trail.Connection{}, 503
 		}
-		last := i == s.length-1 || lacks
+		last := to == s.length || lacks
 		if i == 0 {
 			call.Authority = "shop.example.com"
 			call.Downstream = trail.Connection{From: "192.0.2.1:1", To: "10.0.0.0:80"}
@@ -108,7 +109,7 @@ func (s *story) records() []trail.Record {
 		if lacks {
 			break
 		}
-		if s.filter == to {
+		if at = version; s.filter == to {
 			header = ""
 		}
 		received := trail.Record{
