@@ -16,7 +16,7 @@ func (j *judging) notCalled() *finding {
 	for _, h := range all {
 		r := h.last()
 		switch {
-		case len(h.Calls) > 0 || !r.carries(j.member):
+		case len(h.Calls) > 0 || !r.carries(j.asked):
 		case slices.Contains(r.Flags, "RFCF"):
 			return &finding{reason: AnsweredBefore, message: fmt.Sprintf("the cache of the proxy of %s answered", h.Called())}
 		case isRedirect(r) && r.Status != 304:
@@ -47,7 +47,7 @@ func (j *judging) silent(all []*Hop) *Hop {
 			if h.parent == nil || !j.concerns(h) {
 				continue
 			}
-			at := slices.IndexFunc(all, func(own *Hop) bool { return own.last().carries(j.member) && sameService(own, h.parent) })
+			at := slices.IndexFunc(all, func(own *Hop) bool { return own.last().carries(j.asked) && sameService(own, h.parent) })
 			if at >= 0 {
 				return all[at]
 			}
@@ -72,7 +72,7 @@ func (j *judging) refused(all []*Hop) *finding {
 		}
 	}
 	root := j.trail.Roots[0]
-	if j.Sent && root.Out == nil && !root.In.carries(j.member) {
+	if j.Sent && root.Out == nil && !root.In.carries(j.asked) {
 		return &finding{reason: RefusedByGuard, message: fmt.Sprintf("the client sent the override, and it was gone at %s", root.Called())}
 	}
 	return nil
@@ -82,7 +82,7 @@ func (j *judging) refused(all []*Hop) *finding {
 func (j *judging) ends(all []*Hop) []string {
 	var out []string
 	for _, h := range all {
-		if h.In != nil && len(h.Calls) == 0 && h.In.carries(j.member) && !slices.Contains(out, h.Called()) {
+		if h.In != nil && len(h.Calls) == 0 && h.In.carries(j.asked) && !slices.Contains(out, h.Called()) {
 			out = append(out, h.Called())
 		}
 	}

@@ -42,7 +42,7 @@ func Forwarders(trails []*Trail) []Forwarder {
 	var out []Forwarder
 	for _, t := range trails {
 		for _, h := range t.All() {
-			if h.In == nil || h.In.Side != Inbound || len(h.In.members()) == 0 {
+			if h.In == nil || h.In.Side != Inbound || len(h.In.members()) == 0 && h.In.Mark == "" {
 				continue
 			}
 			name, namespace := h.Service()
@@ -74,7 +74,7 @@ func Forwarders(trails []*Trail) []Forwarder {
 	return out
 }
 
-// count adds a call that reached the service.
+// count adds a call that reached the service. The mark is passed on as overrides are.
 func (f *Forwarder) count(h *Hop) {
 	f.Got++
 	for _, c := range h.Calls {
@@ -82,7 +82,7 @@ func (f *Forwarder) count(h *Hop) {
 			continue
 		}
 		f.Calls++
-		if hasAll(c.Out.members(), h.In.members()) {
+		if hasAll(c.Out.members(), h.In.members()) && (c.Out.Mark != "" || h.In.Mark == "") {
 			continue
 		}
 		f.Lost++

@@ -52,8 +52,11 @@ type Verdict struct {
 
 // Question asks which members a trail honoured.
 type Question struct {
-	// Members are those that the request asked for.
+	// Members are those to judge.
 	Members []grammar.Member
+	// Asked are those that the request asked for; Members if it is nil. A set in it stands for each
+	// member with its version.
+	Asked []grammar.Member
 	// VersionLabel is the label of pods that has the version.
 	VersionLabel string
 	// Sent is set if the client is known to have sent Members.
@@ -73,7 +76,12 @@ type Question struct {
 func Judge(t *Trail, q Question) []Verdict {
 	out := make([]Verdict, 0, len(q.Members))
 	for _, m := range q.Members {
-		j := judging{Question: &q, trail: t, member: m}
+		j := judging{Question: &q, trail: t, member: m, asked: m}
+		if at := slices.IndexFunc(q.Asked, func(a grammar.Member) bool { return a == m }); at < 0 {
+			if at = slices.IndexFunc(q.Asked, func(a grammar.Member) bool { return stands(a, m) }); at >= 0 {
+				j.asked = q.Asked[at]
+			}
+		}
 		out = append(out, j.verdict())
 	}
 	return out
@@ -90,6 +98,14 @@ type judging struct {
 
 	trail  *Trail
 	member grammar.Member
+	// asked is the member that the request has for it.
+	asked grammar.Member
+}
+
+// stands reports whether asking for a asks for m: it has the same version, and is a set or names the
+// Service with other words.
+func stands(a, m grammar.Member) bool {
+	return a.Version == m.Version && (a.IsSet() || a.Service == m.Service) && (a.Namespace == "" || m.Namespace == "" || a.Namespace == m.Namespace)
 }
 
 // finding is what became of the member at one call.
@@ -151,12 +167,12 @@ func (j *judging) concerns(h *Hop) bool {
 	if j.Snapshot != nil {
 		return j.Snapshot.has(name, namespace, j.member.Version)
 	}
-	return h.Out != nil && (rowVersion(h.Out.Route, name, []grammar.Member{j.member}) != "" || !h.Out.carries(j.member))
+	return h.Out != nil && (rowVersion(h.Out.Route, name, []grammar.Member{j.member}) != "" || !h.Out.carries(j.asked))
 }
 
 // applies reports whether the conditions of the member allow a call.
 func (j *judging) applies(h *Hop) bool {
-	m := j.member
+	m := j.asked
 	if h.Out == nil {
 		return m.From == "" && (m.Method == "" || m.Method == h.In.Method)
 	}
@@ -174,7 +190,7 @@ func (j *judging) at(h *Hop) finding {
 		return j.withoutCaller(h)
 	case rowVersion(h.Out.Route, name, append(h.Out.members(), j.member)) == j.member.Version:
 		return j.chosen(h, name)
-	case !h.Out.carries(j.member):
+	case !h.Out.carries(j.asked):
 		return j.lost(h)
 	}
 	return j.notFollowed(h, call)
@@ -186,7 +202,7 @@ func (j *judging) withoutCaller(h *Hop) finding {
 	switch {
 	case h.Version(j.VersionLabel) == j.member.Version:
 		return finding{message: j.servedBy(h)}
-	case !h.In.carries(j.member):
+	case !h.In.carries(j.asked):
 		return j.lost(h)
 	}
 	return finding{reason: NotFollowed, message: fmt.Sprintf("%s was called by a program whose proxy reported nothing, and %s", name, j.servedBy(h))}
@@ -247,9 +263,9 @@ func (j *judging) lost(h *Hop) finding {
 			return finding{reason: RefusedByGuard, message: h.Caller() + " removed the override that the client sent"}
 		case p == nil:
 			return finding{reason: NotForwarded, message: fmt.Sprintf("the header never reached the proxy of %s when it called %s, and no record says how the request came there", h.Caller(), called)}
-		case p.last().carries(j.member):
+		case p.last().carries(j.asked):
 			return j.notForwarded(h, called)
-		case p.Out != nil && p.In != nil && p.Out.carries(j.member):
+		case p.Out != nil && p.In != nil && p.Out.carries(j.asked):
 			return finding{reason: RefusedByGuard, message: fmt.Sprintf("the sidecar of %s removed the override that came from %s", p.Called(), p.Caller())}
 		}
 	}
@@ -270,7 +286,7 @@ func (j *judging) notForwarded(h *Hop, called string) finding {
 // otherWithout reports whether the pod that made a call got one without the member.
 func (j *judging) otherWithout(h *Hop) bool {
 	return slices.ContainsFunc(j.trail.All(), func(o *Hop) bool {
-		return o.In != nil && o.In.Side == Inbound && podOf(o.In) == podOf(h.Out) && !o.In.carries(j.member)
+		return o.In != nil && o.In.Side == Inbound && podOf(o.In) == podOf(h.Out) && !o.In.carries(j.asked)
 	})
 }
 

@@ -53,6 +53,31 @@ func (s *Snapshot) why(h *Hop, m grammar.Member) finding {
 	return s.compare(h, m, &e.Hops[0])
 }
 
+// cannot says why no request can follow a member at any Service; nil if one can.
+func (s *Snapshot) cannot(m grammar.Member) *finding {
+	notes := explain.CheckMembers(s.Model, s.Result, []grammar.Member{m})
+	if len(notes) == 0 {
+		return nil
+	}
+	out := &finding{reason: NoSuchVersion, message: afterMember(notes[0])}
+	for i := range s.Result.Services {
+		c := &s.Result.Services[i]
+		if (c.Name == m.Service || m.IsSet()) && (m.Namespace == "" || m.Namespace == c.Namespace) && s.has(c.Name, c.Namespace, m.Version) {
+			out.reason = ConditionNotMet
+			if c.Versions[slices.IndexFunc(c.Versions, func(v compile.Version) bool { return v.Name == m.Version })].Ready == 0 {
+				out.reason = NotReady
+			}
+		}
+	}
+	return out
+}
+
+// afterMember returns the message of a note about a member, without the member.
+func afterMember(n explain.Note) string {
+	_, text, _ := strings.Cut(n.Message, ": ")
+	return text
+}
+
 // compare says how the row that the proxy took differs from the one that it should have taken.
 func (s *Snapshot) compare(h *Hop, m grammar.Member, should *explain.Hop) finding {
 	name, _ := h.Service()
@@ -80,8 +105,7 @@ func (s *Snapshot) compare(h *Hop, m grammar.Member, should *explain.Hop) findin
 func (s *Snapshot) about(m grammar.Member, name, namespace, otherwise string) string {
 	m.Service, m.Namespace = name, namespace
 	for _, n := range explain.CheckMembers(s.Model, s.Result, []grammar.Member{m}) {
-		_, text, _ := strings.Cut(n.Message, ": ")
-		return text
+		return afterMember(n)
 	}
 	return otherwise
 }

@@ -7,6 +7,7 @@
 //	store.go      the records, and who follows them
 //	answer.go     queries, by HTTP
 //	peer.go       … of the records that other replicas have
+//	client.go     asks a collector
 //	metric.go     Prometheus metrics
 //
 // It holds records in memory alone, in limits of bytes and age, so a restart loses them and nothing

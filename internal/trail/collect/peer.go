@@ -2,10 +2,8 @@ package collect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -191,17 +189,7 @@ func (p *peers) ask(ctx context.Context, address string, q *trail.Query, follow 
 		}
 		return nil
 	}
-	for decoder := json.NewDecoder(response.Body); ; {
-		var r trail.Record
-		if err := decoder.Decode(&r); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read its records: %w", err)
-		}
-		if err := each(&r); err != nil {
-			return err
-		}
-	}
+	return eachRecord(response.Body, each)
 }
 
 // Values returns the parameters with which a query is asked.
