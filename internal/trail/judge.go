@@ -10,31 +10,31 @@ import (
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
-// Reason says why a member was not honoured. The list is closed.
-type Reason string
+// Cause is why a member was not honoured. The list is closed.
+type Cause string
 
 const (
 	// NoSuchVersion: the Service does not exist, is left alone, or has no such version.
-	NoSuchVersion Reason = "NoSuchVersion"
+	NoSuchVersion Cause = "NoSuchVersion"
 	// NotReady: no pod of the version could serve.
-	NotReady Reason = "NotReady"
+	NotReady Cause = "NotReady"
 	// ConditionNotMet: the member, or the row of its version, is for other callers, methods or requests.
-	ConditionNotMet Reason = "ConditionNotMet"
+	ConditionNotMet Cause = "ConditionNotMet"
 	// LostToAnother: another member of the request was followed.
-	LostToAnother Reason = "LostToAnother"
+	LostToAnother Cause = "LostToAnother"
 	// RefusedByGuard: a gateway or a sidecar removed the override, or answered the request.
-	RefusedByGuard Reason = "RefusedByGuard"
+	RefusedByGuard Cause = "RefusedByGuard"
 	// RouteNotYet: the configuration has a row for the version, and the proxy did not have it.
-	RouteNotYet Reason = "RouteNotYet"
+	RouteNotYet Cause = "RouteNotYet"
 	// AnsweredBefore: a redirect or a cache answered before the Service was called.
-	AnsweredBefore Reason = "AnsweredBefore"
+	AnsweredBefore Cause = "AnsweredBefore"
 	// NotForwarded: the header never reached the caller's proxy: a program did not forward it.
-	NotForwarded Reason = "NotForwarded"
+	NotForwarded Cause = "NotForwarded"
 	// NotCalled: no record says that anything called the Service.
-	NotCalled Reason = "NotCalled"
+	NotCalled Cause = "NotCalled"
 	// NotFollowed: the proxy had the override and took another row. Only a snapshot of the
 	// cluster says more.
-	NotFollowed Reason = "NotFollowed"
+	NotFollowed Cause = "NotFollowed"
 )
 
 // Verdict says what became of one member of an override.
@@ -43,7 +43,7 @@ type Verdict struct {
 	Member   string `json:"member"`
 	Honoured bool   `json:"honoured"`
 	// Reason is why it was not honoured; empty if it was.
-	Reason Reason `json:"reason,omitempty"`
+	Reason Cause `json:"reason,omitempty"`
 	// Message says where it was honoured, or why it was not and where, in a sentence.
 	Message string `json:"message"`
 	// Culprit is the program that did not forward the header; empty for other reasons.
@@ -110,7 +110,7 @@ func stands(a, m grammar.Member) bool {
 
 // finding is what became of the member at one call.
 type finding struct {
-	reason           Reason
+	reason           Cause
 	message, culprit string
 }
 

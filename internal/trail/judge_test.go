@@ -150,7 +150,7 @@ func TestJudge(t *testing.T) {
 		snapshot *trail.Snapshot
 		others   []story
 		answer   string
-		want     trail.Reason
+		want     trail.Cause
 		says     string
 		culprit  string
 	}{
@@ -229,7 +229,7 @@ func TestJudgeSet(t *testing.T) {
 	for _, c := range []struct {
 		story    story
 		snapshot *trail.Snapshot
-		want     trail.Reason
+		want     trail.Cause
 	}{
 		{story{length: 4, sent: "*:v2", row: "override.*.service-3.v2", version: "v2"}, nil, ""},
 		{story{length: 4, sent: "*:v2", row: "override.*.service-3.v2", version: "v2", dropper: 3}, nil, trail.NotForwarded},
