@@ -2,7 +2,6 @@ package trail_test
 
 import (
 	"bytes"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,8 +12,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/trail"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/draw")
 
 // TestDraw: a request through a gateway and three services, the last of which was tried twice, and
 // whose second version answered.
