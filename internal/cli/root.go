@@ -101,6 +101,7 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.edgeCommand()},
 		{groupMake, a.cleanupCommand()},
 		{groupAsk, a.explainCommand()},
+		{groupAsk, a.traceCommand()},
 		{groupAsk, a.headerCommand()},
 		{groupAsk, a.grantCommand()},
 		{groupAsk, a.tokenCommand()},

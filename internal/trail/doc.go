@@ -17,6 +17,8 @@
 //	absent.go    why nothing called a Service
 //	response.go  what a response alone says
 //	forward.go   which services pass overrides on
+//	run.go       what a test run was served by
+//	runwrite.go  … as Markdown, JUnit and an in-toto statement
 //	draw.go      a trail as text, JSON, Mermaid or in Graphviz's language
 //	why.go       why a proxy took a row, by a snapshot of the cluster
 //

@@ -52,6 +52,15 @@ func (t *Trail) All() []*Hop {
 	return out
 }
 
+// Complete reports whether the records of t are connected, and both ends of each call that was
+// answered by a pod with a proxy are known. Records may still be missing at the end of a branch.
+func (t *Trail) Complete() bool {
+	if len(t.Roots) > 1 {
+		return false
+	}
+	return !slices.ContainsFunc(t.All(), func(h *Hop) bool { return h.In == nil && h.Out.Served != (Workload{}) && h.Out.Status != 0 })
+}
+
 func (h *Hop) all(out []*Hop) []*Hop {
 	out = append(out, h)
 	for _, c := range slices.Concat(h.Tries, h.Calls) {
