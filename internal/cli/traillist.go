@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -173,24 +174,34 @@ func (w *trailWriter) follow(ctx context.Context, client *collect.Client) error 
 	defer tick.Stop()
 	var open pending
 	for {
+		var err error
 		select {
 		case r := <-records:
 			open = append(open, arrived{r, time.Now()})
-		case err := <-ended:
-			return err
+		case end := <-ended:
+			_, err = w.writeDone(open, time.Now().Add(quiet))
+			return errors.Join(end, err)
 		case now := <-tick.C:
-			var done []*trail.Trail
-			done, open = open.done(now)
-			for _, t := range done {
-				if !w.options.isWanted(t) {
-					continue
-				}
-				if err := w.write(t); err != nil {
-					return err
-				}
-			}
+			open, err = w.writeDone(open, now)
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// writeDone writes the trails of which nothing arrived lately, and returns the records of the others.
+func (w *trailWriter) writeDone(open pending, now time.Time) (pending, error) {
+	done, rest := open.done(now)
+	for _, t := range done {
+		if !w.options.isWanted(t) {
+			continue
+		}
+		if err := w.write(t); err != nil {
+			return rest, err
+		}
+	}
+	return rest, nil
 }
 
 // pending are records of trails of which more may arrive.

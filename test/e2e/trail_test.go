@@ -68,7 +68,7 @@ func openTrail(t *testing.T) *trailMesh {
 // report applies what overrides trail filter prints.
 func (c *trailMesh) report(t *testing.T, collector string) {
 	t.Helper()
-	filter, err := exec.CommandContext(t.Context(), programs(t).Overrides, "trail", "filter", "--namespaces", trailNamespace, "--collector", collector).Output()
+	filter, err := exec.CommandContext(t.Context(), programs(t).Overrides, "trail", "filter", "--namespaces", c.namespaces[0], "--collector", collector).Output()
 	if err != nil {
 		t.Fatalf("overrides trail filter: %v\n%s", err, stderrOf(err))
 	}
@@ -125,7 +125,7 @@ func (c *trailMesh) send(ctx context.Context, header http.Header, path string) (
 
 // collectorAddress returns the address of a port of the collector.
 func (c *trailMesh) collectorAddress(ctx context.Context, port int) (string, error) {
-	pod, err := c.mesh.Pod(ctx, trailCollector, "app=trail")
+	pod, err := c.mesh.Pod(ctx, c.namespaces[0]+"-collector", "app=trail")
 	return fmt.Sprintf("http://%s:%d", pod.IP, port), err
 }
 

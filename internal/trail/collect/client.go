@@ -72,6 +72,8 @@ func eachRecord(from io.Reader, each func(*trail.Record) error) error {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("read records: %w", err)
+		} else if r.ID == "" {
+			return errors.New("read records: the answer has something else than records")
 		}
 		if err := each(&r); err != nil {
 			return err
