@@ -246,6 +246,9 @@ func membersOf(flag string, values []string) ([]grammar.Member, error) {
 			lines = append(lines, member)
 		}
 	}
+	if len(lines) == 0 {
+		return nil, nil
+	}
 	members, err := grammar.Parse(strings.Join(lines, ","))
 	if err != nil {
 		return nil, usagef("%s: %w", flag, err)

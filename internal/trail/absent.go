@@ -29,6 +29,11 @@ func (j *judging) notCalled() *finding {
 	if f := j.refused(all); f != nil {
 		return f
 	}
+	if j.Snapshot != nil {
+		if f := j.Snapshot.cannot(j.member); f != nil && f.reason == NoSuchVersion {
+			return f
+		}
+	}
 	message := "no record says that anything called " + j.member.Service
 	if j.member.IsSet() {
 		message = "no service that has the version was called"

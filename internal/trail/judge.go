@@ -164,10 +164,13 @@ func (j *judging) concerns(h *Hop) bool {
 	if j.member.Namespace != "" && namespace != j.member.Namespace {
 		return false
 	}
-	if j.Snapshot != nil {
+	switch {
+	case h.Out != nil && rowVersion(h.Out.Route, name, []grammar.Member{j.member}) != "":
+		return true // even if the version is no longer there
+	case j.Snapshot != nil:
 		return j.Snapshot.has(name, namespace, j.member.Version)
 	}
-	return h.Out != nil && (rowVersion(h.Out.Route, name, []grammar.Member{j.member}) != "" || !h.Out.carries(j.asked))
+	return h.Out != nil && !h.Out.carries(j.asked)
 }
 
 // applies reports whether the conditions of the member allow a call.
@@ -176,7 +179,7 @@ func (j *judging) applies(h *Hop) bool {
 	if h.Out == nil {
 		return m.From == "" && (m.Method == "" || m.Method == h.In.Method)
 	}
-	return (m.Method == "" || m.Method == h.Out.Method) && (m.From == "" || m.From == h.Out.Proxy.Workload || m.From == h.Caller())
+	return (m.Method == "" || m.Method == h.Out.Method) && (m.From == "" || m.From == h.Out.Proxy.identity())
 }
 
 // at judges one call.

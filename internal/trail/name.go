@@ -118,6 +118,12 @@ func (h *Hop) Pod() string {
 	return ""
 }
 
+// identity is the name by which the rows of proxies know a caller: its label app, else its
+// canonical name.
+func (p *Proxy) identity() string {
+	return cmp.Or(p.Labels["app"], p.Labels["service.istio.io/canonical-name"], p.Workload)
+}
+
 // Caller names what made the call, for people: a Service, a workload, or "the client".
 func (h *Hop) Caller() string {
 	switch p := h.parent; {

@@ -116,7 +116,7 @@ func (h *Hop) query(carrier string) explain.Query {
 	r := h.Out
 	name, namespace := h.Service()
 	q := explain.Query{
-		Chain: []string{name}, Namespace: namespace, Only: true, From: strings.TrimSuffix(r.Proxy.Namespace+"/"+r.Proxy.Workload, "/"),
+		Chain: []string{name}, Namespace: namespace, Only: true, From: strings.TrimSuffix(r.Proxy.Namespace+"/"+r.Proxy.identity(), "/"),
 		Header: map[string][]string{}, Method: r.Method, Path: cmp.Or(r.Path, "/"), Time: r.Start,
 	}
 	if r.Side == Gateway {
