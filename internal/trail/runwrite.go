@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/overrides-mesh/overrides/internal/report"
 )
 
 // Markdown writes r for the comment of a pull request.
@@ -21,7 +23,7 @@ func (r *Run) Markdown(w io.Writer) error {
 	case !r.Passed():
 		verdict = "✗ some members were not honoured"
 	}
-	fmt.Fprintf(&b, "### %s: %s\n\n%d requests\n", cell(r.Name), verdict, r.Requests)
+	fmt.Fprintf(&b, "### %s: %s\n\n%s\n", cell(r.Name), verdict, report.Number(r.Requests, "request"))
 	if len(r.Served) > 0 {
 		b.WriteString("\n| service | version | calls | images |\n|---|---|---|---|\n")
 	}
@@ -76,7 +78,7 @@ func (r *Run) JUnit(w io.Writer) error {
 			out.Failures++
 			c.Failure = &junitFailure{Message: fmt.Sprintf("not honoured: %s", t.Not[0].Reason)}
 			for _, n := range t.Not {
-				c.Failure.Text += fmt.Sprintf("%d requests: %s [%s]\n", n.Requests, n.Message, n.Reason)
+				c.Failure.Text += fmt.Sprintf("%s: %s [%s]\n", report.Number(n.Requests, "request"), n.Message, n.Reason)
 			}
 		}
 		out.Cases = append(out.Cases, c)
