@@ -121,7 +121,7 @@ func (t *tracing) judge(s *sent) []trail.Verdict {
 	}
 	for _, m := range t.options.expected {
 		if !slices.Contains(q.Members, m) {
-			q.Members = append(q.Members[:len(q.Members):len(q.Members)], m)
+			q.Members = append(slices.Clip(q.Members), m)
 		}
 	}
 	if t.weak {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +61,7 @@ func (v Verdict) String() string {
 // tree writes a call and those below it. first and rest begin its first line and the others.
 func (r *Report) tree(b *strings.Builder, h *Hop, first, rest string) {
 	b.WriteString(first + r.line(h) + "\n")
-	below := append(h.Tries[:len(h.Tries):len(h.Tries)], h.Calls...)
+	below := slices.Concat(h.Tries, h.Calls)
 	for i, c := range below {
 		if i == len(below)-1 {
 			r.tree(b, c, rest+"└─ ", rest+"   ")
@@ -83,11 +84,12 @@ func (r *Report) line(h *Hop) string {
 	case v.Workload != "":
 		out += " (workload " + v.Workload + ")"
 	}
-	if h.Out == nil && h.parent != nil {
+	switch {
+	case h.Out == nil && h.parent != nil:
 		out = "earlier attempt: " + out
-	} else if h.Out == nil && r.Trail.Roots[0] != h {
+	case h.Out == nil && r.Trail.Roots[0] != h:
 		out = "called from somewhere: " + out
-	} else if h.Out != nil && h.parent == nil {
+	case h.Out != nil && h.parent == nil:
 		out = h.Caller() + " → " + out
 	}
 	out += ": " + v.answer()

@@ -13,11 +13,11 @@ type Forwarding string
 
 // What a service does with overrides.
 const (
-	// Forwards: each call that it made for a request with an override had the override.
+	// Forwards means that each call that it made for a request with an override had the override.
 	Forwards Forwarding = "forwards"
-	// Drops: some such call lacked it.
+	// Drops means that some such call lacked it.
 	Drops Forwarding = "drops"
-	// CallsNothing: no record says that it called anything.
+	// CallsNothing means that no record says that it called anything.
 	CallsNothing Forwarding = "nothing came out of it"
 )
 
@@ -100,6 +100,7 @@ func (f Forwarder) String() string {
 		return fmt.Sprintf("✗ %s (%s) does not forward overrides: %d of %d calls lacked them, to %s", name, f.Method, f.Lost, f.Calls, strings.Join(f.To, ", "))
 	case Forwards:
 		return fmt.Sprintf("✓ %s (%s) forwards overrides: %d of %d calls had them", name, f.Method, f.Calls, f.Calls)
+	case CallsNothing:
 	}
 	return fmt.Sprintf("· %s (%s): nothing came out of it, as far as proxies reported: it calls nothing, or it passes on neither overrides nor traceparent", name, f.Method)
 }

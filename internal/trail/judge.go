@@ -14,25 +14,25 @@ import (
 type Cause string
 
 const (
-	// NoSuchVersion: the Service does not exist, is left alone, or has no such version.
+	// NoSuchVersion is the cause if the Service does not exist, is left alone, or has no such version.
 	NoSuchVersion Cause = "NoSuchVersion"
-	// NotReady: no pod of the version could serve.
+	// NotReady is the cause if no pod of the version could serve.
 	NotReady Cause = "NotReady"
-	// ConditionNotMet: the member, or the row of its version, is for other callers, methods or requests.
+	// ConditionNotMet is the cause if the member, or the row of its version, is for other callers, methods or requests.
 	ConditionNotMet Cause = "ConditionNotMet"
-	// LostToAnother: another member of the request was followed.
+	// LostToAnother is the cause if another member of the request was followed.
 	LostToAnother Cause = "LostToAnother"
-	// RefusedByGuard: a gateway or a sidecar removed the override, or answered the request.
+	// RefusedByGuard is the cause if a gateway or a sidecar removed the override, or answered the request.
 	RefusedByGuard Cause = "RefusedByGuard"
-	// RouteNotYet: the configuration has a row for the version, and the proxy did not have it.
+	// RouteNotYet is the cause if the configuration has a row for the version, and the proxy did not have it.
 	RouteNotYet Cause = "RouteNotYet"
-	// AnsweredBefore: a redirect or a cache answered before the Service was called.
+	// AnsweredBefore is the cause if a redirect or a cache answered before the Service was called.
 	AnsweredBefore Cause = "AnsweredBefore"
-	// NotForwarded: the header never reached the caller's proxy: a program did not forward it.
+	// NotForwarded is the cause if the header never reached the caller's proxy: a program did not forward it.
 	NotForwarded Cause = "NotForwarded"
-	// NotCalled: no record says that anything called the Service.
+	// NotCalled is the cause if no record says that anything called the Service.
 	NotCalled Cause = "NotCalled"
-	// NotFollowed: the proxy had the override and took another row. Only a snapshot of the
+	// NotFollowed is the cause if the proxy had the override and took another row. Only a snapshot of the
 	// cluster says more.
 	NotFollowed Cause = "NotFollowed"
 )

@@ -143,7 +143,7 @@ const v2Row = "override.service-3.v2"
 // TestJudge: each reason of the list is the answer where it is what happened.
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	whole, scaled, bare := chain(t, nil), chain(t, func(text string) string { return strings.Replace(text, "replicas: 1", "replicas: 0", -1) }), (*trail.Snapshot)(nil)
+	whole, scaled, bare := chain(t, nil), chain(t, func(text string) string { return strings.ReplaceAll(text, "replicas: 1", "replicas: 0") }), (*trail.Snapshot)(nil)
 	for _, c := range []struct {
 		name     string
 		story    story
