@@ -90,7 +90,7 @@ func (a *app) explainCommand() *cobra.Command {
 	addFormat(cmd, &o.output, "output format", "text", "json", "mermaid", "dot")
 	o.input = a.addInput(cmd)
 	for flag, complete := range map[string]cobra.CompletionFunc{
-		"to": completed(a.completeServices(o.input)), "chain": completedList(",", a.completeServices(o.input)),
+		"to": completed(a.completeServices(o.input)), "chain": completedList(a.completeServices(o.input)),
 		"from": completed(a.completeCallers(o.input)), "header": a.completeHeaders(o.input),
 		"port":   completed(a.completePorts(o.input, &o.to)),
 		"method": completeMethods,

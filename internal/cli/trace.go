@@ -99,7 +99,7 @@ func (a *app) traceCommand() *cobra.Command {
 	addFormat(cmd, &o.output, "output format", "text", "json", "mermaid", "dot")
 	o.input = a.addInput(cmd)
 	for flag, complete := range map[string]cobra.CompletionFunc{
-		"override": completedList(",", a.completeMembers(o.input)), "expect": completedList(",", a.completeMembers(o.input)),
+		"override": completedList(a.completeMembers(o.input)), "expect": completedList(a.completeMembers(o.input)),
 		"header": a.completeHeaders(o.input), "method": completeMethods,
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
