@@ -226,6 +226,11 @@ bench-token: build bin/sample ## Measure what override tokens cost a gateway, on
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/token ./cmd/token
 	@$(call measured,token) $(ENVOY_RUN) bin/token -sample bin/sample $(ARGS) | tee .cache/bench/token.txt
 
+.PHONY: bench-trail
+bench-trail: build bin/sample ## Measure what a gateway's reports cost, on a mesh (ARGS='-rounds 5'); Linux; two minutes
+	@cd test/e2e && go build -buildvcs=false -o ../../bin/token ./cmd/token
+	@$(call measured,trail) $(ENVOY_RUN) bin/token -trail -sample bin/sample $(ARGS) | tee .cache/bench/trail.txt
+
 .PHONY: bench-converge
 bench-converge: ## Measure how long hundreds of sidecars take to receive changes (ARGS='-proxies 10,100 -rounds 5'); Linux; 30 minutes
 	@cd test/e2e && go build -buildvcs=false -o ../../bin/converge ./cmd/converge

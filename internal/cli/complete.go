@@ -34,13 +34,12 @@ func completed(find candidates) cobra.CompletionFunc {
 	}
 }
 
-// completedList is a completion of the last element of a list with any of separators
-// between elements.
-func completedList(separators string, find candidates) cobra.CompletionFunc {
+// completedList is a completion of the last element of a list with commas between elements.
+func completedList(find candidates) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
-		at := strings.LastIndexAny(typed, separators) + 1
+		at := strings.LastIndex(typed, ",") + 1
 		found := beginningWith(typed[at:], find(ctx, typed[at:]))
 		for i := range found {
 			found[i] = typed[:at] + found[i]
@@ -215,7 +214,7 @@ func (k *known) sets(typed string) []cobra.Completion {
 // completeHeaders completes headers that carry overrides, without white space, at which a
 // shell would split them.
 func (a *app) completeHeaders(in *input) cobra.CompletionFunc {
-	members := completedList(",", a.completeMembers(in))
+	members := completedList(a.completeMembers(in))
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		name := in.options.Header + ":"
 		value, found := strings.CutPrefix(typed, name)

@@ -30,7 +30,7 @@ func (a *app) completeFlags(cmd *cobra.Command, c *clusterFlags, files func(cont
 	complete("cluster", completed(c.names(func(k *clientcmdapi.Config) []string { return slices.Collect(maps.Keys(k.Clusters)) })))
 	complete("user", completed(c.names(func(k *clientcmdapi.Config) []string { return slices.Collect(maps.Keys(k.AuthInfos)) })))
 	for _, flag := range namespaceFlags {
-		complete(flag, completedList(",", func(ctx context.Context, _ string) []cobra.Completion {
+		complete(flag, completedList(func(ctx context.Context, _ string) []cobra.Completion {
 			if found := files(ctx); found != nil {
 				return found
 			}

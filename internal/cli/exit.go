@@ -24,7 +24,9 @@ const exitHelp = `Exit codes:
   1    errors in the input (with --strict-diagnostics also warnings), a cluster that
        does not respond; for diff also: there are differences; for prove also: something
        is left out, or with --before ordinary traffic would change; for demo also: a
-       request failed or took a wrong path; for grant also: the grant is refused
+       request failed or took a wrong path; for grant also: the grant is refused; for trace
+       and trail report also: a member was not honoured that --expect names, or any of the
+       report, or a service does not forward overrides (--forwarding)
   2    wrong usage: unknown command or flag, bad value of a flag, a path that does not exist
   130  interrupted`
 

@@ -90,15 +90,20 @@ func (a *app) explainCommand() *cobra.Command {
 	addFormat(cmd, &o.output, "output format", "text", "json", "mermaid", "dot")
 	o.input = a.addInput(cmd)
 	for flag, complete := range map[string]cobra.CompletionFunc{
-		"to": completed(a.completeServices(o.input)), "chain": completedList(",", a.completeServices(o.input)),
+		"to": completed(a.completeServices(o.input)), "chain": completedList(a.completeServices(o.input)),
 		"from": completed(a.completeCallers(o.input)), "header": a.completeHeaders(o.input),
 		"port":   completed(a.completePorts(o.input, &o.to)),
-		"method": cobra.FixedCompletions([]cobra.Completion{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}, cobra.ShellCompDirectiveNoFileComp),
+		"method": completeMethods,
 		"scheme": cobra.FixedCompletions([]cobra.Completion{"http", "https"}, cobra.ShellCompDirectiveNoFileComp),
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
 	}
 	return cmd
+}
+
+// completeMethods completes a method of HTTP.
+func completeMethods(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return []cobra.Completion{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (a *app) explain(ctx context.Context, o *explainOptions) error {

@@ -159,9 +159,8 @@ func (in *input) check() error {
 }
 
 func checkOptions(o *model.Options) error {
-	o.Header = strings.ToLower(o.Header)
-	if err := grammar.ValidateHeaderName(o.Header); err != nil {
-		return usagef("--header-name: %w", err)
+	if err := checkHeaderName(&o.Header); err != nil {
+		return err
 	}
 	if err := discover.ValidateLabelKey(o.VersionLabel); err != nil {
 		return usagef("--version-label: %q: %w", o.VersionLabel, err)

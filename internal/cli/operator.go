@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,8 +41,7 @@ type operatorFlags struct {
 
 	cluster    clusterFlags
 	istiodSync format
-	logFormat  format
-	logLevel   format
+	log        logFlags
 }
 
 func (a *app) operatorCommand() *cobra.Command {
@@ -82,10 +80,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.GatewayPolicies, "gateway-policies", false, "write the EnvoyFilters and AuthorizationPolicies that GatewayOverridePolicies ask for. Needs permissions for them, which the chart grants with gatewayPolicies.enabled")
 	f.addGrants(flags)
 	f.addGate(flags)
-	f.logFormat = format{value: "text", allowed: []string{"text", "json"}}
-	f.logLevel = format{value: "info", allowed: []string{"debug", "info", "warn", "error"}}
-	flags.Var(&f.logFormat, "log-format", "format of the log, which goes to stderr")
-	flags.Var(&f.logLevel, "log-level", "minimum level of the log")
+	f.log.add(flags)
 }
 
 func (f *operatorFlags) addLease(flags *pflag.FlagSet) {
@@ -170,19 +165,7 @@ func (a *app) operate(ctx context.Context, f *operatorFlags) error {
 		return err
 	}
 	f.AskIstiod = f.istiodSync.value == "auto"
-	log := a.logger(f)
+	log := a.logger(&f.log)
 	operator.LogTo(log)
 	return operator.Run(ctx, config, f.Options, log)
-}
-
-// logger writes to stderr, at the level of the flag.
-func (a *app) logger(f *operatorFlags) *slog.Logger {
-	var level slog.Level
-	// The flag allows only names of levels.
-	_ = level.UnmarshalText([]byte(f.logLevel.value))
-	options := &slog.HandlerOptions{Level: level}
-	if f.logFormat.value == "json" {
-		return slog.New(slog.NewJSONHandler(a.Err, options))
-	}
-	return slog.New(slog.NewTextHandler(a.Err, options))
 }

@@ -101,11 +101,13 @@ func newApp(program string, streams Streams) *app {
 		{groupMake, a.edgeCommand()},
 		{groupMake, a.cleanupCommand()},
 		{groupAsk, a.explainCommand()},
+		{groupAsk, a.traceCommand()},
 		{groupAsk, a.headerCommand()},
 		{groupAsk, a.grantCommand()},
 		{groupAsk, a.tokenCommand()},
 		{groupAsk, a.versionsCommand()},
 		{groupAsk, a.statusCommand()},
+		{groupAsk, a.trailCommand()},
 		{groupTry, a.demoCommand()},
 		{"", a.versionCommand()},
 	} {

@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": exitsWith, "cluster": serveCluster, "serve": serveFiles},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": exitsWith, "cluster": serveCluster, "serve": serveFiles, "trail": serveTrail},
 	})
 }
 

@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -95,16 +96,42 @@ func (r *Request) Patches(carrier string, context istioapi.EnvoyFilter_PatchCont
 	return append([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, rest...), nil
 }
 
-// mutate returns what changes the headers of requests before they are routed.
+// mutate returns what changes the headers of requests before they are routed. A merge appends to the
+// mutations that others have made.
 func (r *Request) mutate(carrier string, context istioapi.EnvoyFilter_PatchContext) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
-	value, err := r.patch(carrier)
+	early, err := r.early(carrier)
+	if err != nil {
+		return nil, fmt.Errorf("encode the filter: %w", err)
+	}
+	return Connections(context, &hcmv3.HttpConnectionManager{EarlyHeaderMutationExtensions: early})
+}
+
+// Connections returns a patch that is merged into the filter of HTTP connections: what others have in
+// its lists stays there.
+func Connections(context istioapi.EnvoyFilter_PatchContext, manager *hcmv3.HttpConnectionManager) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	typed, err := typedStruct(manager)
 	if err != nil {
 		return nil, fmt.Errorf("encode the filter: %w", err)
 	}
 	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
 		ApplyTo: istioapi.EnvoyFilter_NETWORK_FILTER,
 		Match:   atConnections(context, ""),
-		Patch:   &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_MERGE, Value: value},
+		Patch: &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_MERGE, Value: &structpb.Struct{
+			Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)},
+		}},
+	}, nil
+}
+
+// Cluster returns a patch that adds a cluster to the proxies that [Connections] is for.
+func Cluster(context istioapi.EnvoyFilter_PatchContext, cluster *clusterv3.Cluster) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
+	value, err := asStruct(cluster)
+	if err != nil {
+		return nil, fmt.Errorf("encode the cluster: %w", err)
+	}
+	return &istioapi.EnvoyFilter_EnvoyConfigObjectPatch{
+		ApplyTo: istioapi.EnvoyFilter_CLUSTER,
+		Match:   &istioapi.EnvoyFilter_EnvoyConfigObjectMatch{Context: context, Proxy: &istioapi.EnvoyFilter_ProxyMatch{ProxyVersion: supported}},
+		Patch:   &istioapi.EnvoyFilter_Patch{Operation: istioapi.EnvoyFilter_Patch_ADD, Value: value},
 	}, nil
 }
 
@@ -124,24 +151,6 @@ func atConnections(context istioapi.EnvoyFilter_PatchContext, name string) *isti
 	}
 }
 
-// patch returns what is merged into the filter of a listener. A merge appends to the
-// mutations that others have made.
-func (r *Request) patch(carrier string) (*structpb.Struct, error) {
-	early, err := r.early(carrier)
-	if err != nil {
-		return nil, err
-	}
-	manager, err := anypb.New(&hcmv3.HttpConnectionManager{EarlyHeaderMutationExtensions: early})
-	if err != nil {
-		return nil, err
-	}
-	typed, err := asStruct(manager)
-	if err != nil {
-		return nil, err
-	}
-	return &structpb.Struct{Fields: map[string]*structpb.Value{"typed_config": structpb.NewStructValue(typed)}}, nil
-}
-
 // early returns what changes the headers of requests before they are routed.
 func (r *Request) early(carrier string) ([]*corev3.TypedExtensionConfig, error) {
 	var list []*mutationv3.HeaderMutation
@@ -154,11 +163,7 @@ func (r *Request) early(carrier string) ([]*corev3.TypedExtensionConfig, error) 
 
 // HTTPFilter returns a filter of requests, in front of all others, or of the filter of a name.
 func HTTPFilter(context istioapi.EnvoyFilter_PatchContext, name string, config proto.Message, before string) (*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
-	packed, err := anypb.New(config)
-	if err != nil {
-		return nil, err
-	}
-	typed, err := asStruct(packed)
+	typed, err := typedStruct(config)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +178,15 @@ func HTTPFilter(context istioapi.EnvoyFilter_PatchContext, name string, config p
 			"name": structpb.NewStringValue(name), "typed_config": structpb.NewStructValue(typed),
 		}}},
 	}, nil
+}
+
+// typedStruct returns a message of Envoy's with its type.
+func typedStruct(message proto.Message) (*structpb.Struct, error) {
+	packed, err := anypb.New(message)
+	if err != nil {
+		return nil, err
+	}
+	return asStruct(packed)
 }
 
 // asStruct returns a message of Envoy's as an EnvoyFilter has it.

@@ -42,6 +42,9 @@ type Arrival struct {
 	answer string
 }
 
+// Refuses reports whether rules for claims decide about the override, and none permits it.
+func (a *Arrival) Refuses() bool { return a != nil && a.refused }
+
 // arrive decides what happens to a request that arrives at a gateway. A policy that is not in
 // force changes nothing. It returns nil for a target that is no gateway.
 func (x *index) arrive(at *target, q *Query) (*Arrival, error) {

@@ -48,6 +48,11 @@ var plain = map[string]struct {
 			"# the keys that proxies check them with. This replaces the Deployment. Needs Kubernetes 1.30.\n",
 		values: map[string]any{"grants": map[string]any{"enabled": true}}, adds: true,
 	},
+	"trail.yaml": {
+		note: "# To apply after overrides.yaml: a collector for trails, and the EnvoyFilter with which all proxies of\n" +
+			"# the mesh report requests with overrides to it. Needs Istio's kinds.\n",
+		values: map[string]any{"trail": map[string]any{"enabled": true}}, adds: true,
+	},
 	"istiod-sync.yaml": {
 		note: "# To apply after overrides.yaml: the operator asks istiod which objects proxies\n" +
 			"# have received, with a token of a ServiceAccount in istiod's namespace. The\n" +

@@ -92,6 +92,7 @@ func meshOptions(t *testing.T) stage.MeshOptions {
 	programtest.E2E.Need(t, program.Kubernetes(), program.Istio())
 	options.Programs = programs(t)
 	options.Images = pushes(t)
+	options.Images["overrides"] = options.Programs.Overrides
 	writeOffice(t)
 	for _, image := range []string{pageImage, socketImage, officeImage} {
 		options.Images[image] = filepath.Join(shared.dir, image)

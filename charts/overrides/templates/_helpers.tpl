@@ -34,6 +34,21 @@
 {{ include "overrides.fullname" . }}-keys
 {{- end -}}
 
+{{/* The collector of trails: its name, its name in DNS, and its pods. */}}
+{{- define "overrides.trail" -}}
+{{ include "overrides.fullname" . }}-trail
+{{- end -}}
+
+{{- define "overrides.trailHost" -}}
+{{ include "overrides.trail" . }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
+{{- end -}}
+
+{{- define "overrides.trailSelector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: trail
+{{- end -}}
+
 {{/* The Secret with the keys that sign tokens, and its namespace. */}}
 {{- define "overrides.signingKeys" -}}
 {{ include "overrides.fullname" . }}-signing-keys

@@ -7,5 +7,6 @@
 //	main.go    flags; the steps in their order
 //	world.go   manifests, keys and tokens
 //	kinds.go   the kinds of requests
+//	trail.go   the same for a gateway that reports requests with overrides (-trail)
 //	report.go  the table
 package main

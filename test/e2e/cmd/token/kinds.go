@@ -117,12 +117,7 @@ func kinds(gateways [3]*gateway, k *signer, tokens int) ([]*kind, error) {
 	}
 	// A signature is base64url of 64 bytes: its first characters are not those of another.
 	forged := many[0][:len(many[0])-10] + "AAAAAAAAAA"
-	out := []*kind{ordinary, override}
-	for _, g := range []struct {
-		k    *kind
-		base *kind
-		aim  string
-	}{
+	return against(ordinary, override, []compared{
 		{newKind(control, "ordinary", "", released), ordinary, ""},
 		{newKind(control, "an override", header, preview, "shop:"+preview), override, ""},
 		{newKind(guarded, "ordinary", "", released), ordinary, "≤ 1.05 ×"},
@@ -132,9 +127,22 @@ func kinds(gateways [3]*gateway, k *signer, tokens int) ([]*kind, error) {
 		{newKind(guarded, "a token in a cookie", "Cookie", preview, "preview="+many[0]), override, ""},
 		{newKind(guarded, "an expired token", tokenHeader, released, expired), ordinary, ""},
 		{newKind(guarded, "a forged token", tokenHeader, released, forged), ordinary, ""},
-	} {
-		g.k.base, g.k.aim = g.base, g.aim
-		out = append(out, g.k)
+	}), nil
+}
+
+// compared is a kind of request, the one that it is compared with, and what the comparison should be.
+type compared struct {
+	k    *kind
+	base *kind
+	aim  string
+}
+
+// against returns the requests at the open gateway, and those that are compared with them.
+func against(ordinary, override *kind, others []compared) []*kind {
+	out := []*kind{ordinary, override}
+	for _, c := range others {
+		c.k.base, c.k.aim = c.base, c.aim
+		out = append(out, c.k)
 	}
-	return out, nil
+	return out
 }

@@ -19,7 +19,9 @@ import (
 type settings struct {
 	sample, overrides string
 	tokens            int
-	options           block.Options
+	// trail measures a gateway that reports requests with overrides, instead of one with tokens.
+	trail   bool
+	options block.Options
 }
 
 func main() {
@@ -37,6 +39,7 @@ func parse() (*settings, error) {
 	flag.StringVar(&s.sample, "sample", "bin/sample", "the `program` that Pods run")
 	flag.StringVar(&s.overrides, "overrides", "bin/overrides", "the `program` whose output is applied")
 	flag.IntVar(&s.tokens, "tokens", 1000, "`number` of tokens in use")
+	flag.BoolVar(&s.trail, "trail", false, "measure what it costs to report requests with overrides, instead of tokens")
 	s.options.Register(flag.CommandLine)
 	flag.Parse()
 	if s.tokens < 1 {
@@ -53,7 +56,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	mesh, err := localmesh.Start(ctx, localmesh.Options{Log: os.Stderr, Images: map[string]string{"sample": s.sample}})
+	mesh, err := localmesh.Start(ctx, localmesh.Options{Log: os.Stderr, Images: map[string]string{"sample": s.sample, "overrides": s.overrides}})
 	if err != nil {
 		return err
 	}
@@ -61,7 +64,11 @@ func run(ctx context.Context) (err error) {
 	if err := errors.Join(mesh.Apply(ctx, deployed()), mesh.WaitReady(ctx, namespace)); err != nil {
 		return err
 	}
-	all, err := s.open(ctx, mesh)
+	open := s.open
+	if s.trail {
+		open = s.openTrail
+	}
+	all, err := open(ctx, mesh)
 	if err != nil {
 		return err
 	}
@@ -94,11 +101,9 @@ func (s *settings) open(ctx context.Context, mesh *localmesh.Mesh) ([]*kind, err
 	if err := mesh.Apply(ctx, filter, routes); err != nil {
 		return nil, err
 	}
-	var all [3]*gateway
-	for i, name := range gateways {
-		if all[i], err = find(ctx, mesh, name); err != nil {
-			return nil, err
-		}
+	all, err := findAll(ctx, mesh)
+	if err != nil {
+		return nil, err
 	}
 	text, err := signer.sign(time.Now())
 	if err != nil {
@@ -116,6 +121,16 @@ func (s *settings) open(ctx context.Context, mesh *localmesh.Mesh) ([]*kind, err
 	// Connections from before the filter are served without it for a while.
 	all[2].client.CloseIdleConnections()
 	return kinds(all, signer, s.tokens)
+}
+
+// findAll finds the pods of all gateways.
+func findAll(ctx context.Context, mesh *localmesh.Mesh) (all [3]*gateway, err error) {
+	for i, name := range gateways {
+		if all[i], err = find(ctx, mesh, name); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // find finds the pod of a gateway.

@@ -90,7 +90,12 @@ func (s *settings) filter(ctx context.Context, dir string, k *signer) ([]byte, e
 
 // printed returns what the program prints for the cluster's manifests.
 func (s *settings) printed(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, s.overrides, append(args, "-q", "-f", "-")...)
+	return s.run(ctx, append(args, "-q", "-f", "-")...)
+}
+
+// run returns what the program prints, given the cluster's manifests.
+func (s *settings) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.overrides, args...)
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(deployed()), &stderr
 	out, err := cmd.Output()
