@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/plan"
@@ -225,10 +224,6 @@ func (r *run) changes(ctx context.Context) error {
 	r.result.Changes, r.result.Passed = c.done, c.passed
 	if err := <-profiled; err != nil {
 		return err
-	}
-	if r.Profiles != "" { //TEMP
-		body, _ := get(ctx, r.operator.metrics)
-		_ = os.WriteFile(fmt.Sprintf("%s/metrics-%d.txt", r.Profiles, r.Services), body, 0o644)
 	}
 	if err := r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("heap-%d", r.Services), "heap?gc=1"); err != nil {
 		return err
