@@ -27,11 +27,11 @@ func TestEntryIndex(t *testing.T) {
 		options := DefaultOptions()
 		options.AllNamespaces = true
 		s := newStore(&options)
-		for range rapid.IntRange(1, 40).Draw(t, "changes") {
+		for range rapid.IntRange(20, 60).Draw(t, "changes") {
 			name := diag.Object{
 				Kind:      rapid.SampledFrom([]string{"Gateway", "Pod", "Deployment", "AuthorizationPolicy", "VirtualService"}).Draw(t, "kind"),
 				Namespace: rapid.SampledFrom([]string{"shop", "lab", options.Model.RootNamespace}).Draw(t, "namespace"),
-				Name:      rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"),
+				Name:      "a",
 			}
 			if rapid.IntRange(0, 3).Draw(t, "gone") == 0 {
 				s.remove(name, nil)
