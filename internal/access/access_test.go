@@ -97,10 +97,10 @@ func TestNeeded(t *testing.T) {
 		Managed: []byte(`{"spec":{"http":[{"match":[{"sourceNamespace":"shop"}]}]}}`),
 	}
 	filters := []plan.Observed{{Object: access.Object("shop")}, {Object: access.Object("lab")}, {Object: diag.Object{Kind: "EnvoyFilter", Namespace: "shop", Name: "other"}}}
-	if got, want := access.Needed(append(filters, rows)), []diag.Object{access.Object("shop")}; !slices.Equal(got, want) {
+	if got, want := access.Needed(filters, access.HasRows([]plan.Observed{rows})), []diag.Object{access.Object("shop")}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if got := access.Needed(filters); len(got) > 0 {
+	if got := access.Needed(filters, access.HasRows(filters)); len(got) > 0 {
 		t.Errorf("without rows: %v", got)
 	}
 }

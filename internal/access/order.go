@@ -26,8 +26,11 @@ func Received(w *edge.Writes, before []diag.Object) ([]diag.Object, time.Time) {
 	var again time.Time
 	for i := range w.Wanted {
 		wanted := &w.Wanted[i]
+		if wanted.Kind != filterKind {
+			continue
+		}
 		at := slices.IndexFunc(w.Observed, func(o plan.Observed) bool { return o.Object == wanted.Object })
-		if wanted.Kind != filterKind || at < 0 {
+		if at < 0 {
 			continue
 		}
 		if NamespaceOf(wanted.Object).Name != "" {
@@ -51,21 +54,50 @@ func Received(w *edge.Writes, before []diag.Object) ([]diag.Object, time.Time) {
 	return out, again
 }
 
-// Needed returns the filters of namespaces that are needed although no policy asks for them: some
-// VirtualService has rows for calls from their namespace.
-func Needed(observed []plan.Observed) []diag.Object {
+// Needed returns the filters of namespaces that are needed although no policy asks for them:
+// some VirtualService has rows for calls from their namespace, see [RowsFrom].
+func Needed(observed []plan.Observed, hasRows func(namespace string) bool) []diag.Object {
 	var out []diag.Object
 	for i := range observed {
-		o := observed[i].Object
-		if o != Object(o.Namespace) {
-			continue
-		}
-		row := []byte(`"sourceNamespace":"` + o.Namespace + `"`)
-		if slices.ContainsFunc(observed, func(v plan.Observed) bool { return v.Kind == "VirtualService" && bytes.Contains(v.Managed, row) }) {
+		if o := observed[i].Object; o == Object(o.Namespace) && hasRows(o.Namespace) {
 			out = append(out, o)
 		}
 	}
 	return out
+}
+
+// HasRows returns whether some of the objects have rows for the callers of a namespace, for
+// [Needed].
+func HasRows(observed []plan.Observed) func(namespace string) bool {
+	from := map[string]bool{}
+	for i := range observed {
+		if observed[i].Kind == "VirtualService" {
+			for _, namespace := range RowsFrom(observed[i].Managed) {
+				from[namespace] = true
+			}
+		}
+	}
+	return func(namespace string) bool { return from[namespace] }
+}
+
+// rowFrom begins the condition of a row for the callers of a namespace.
+var rowFrom = []byte(`"sourceNamespace":"`)
+
+// RowsFrom lists the namespaces with rows for their callers in a VirtualService of Overrides,
+// as it is encoded; each once.
+func RowsFrom(virtualService []byte) []string {
+	var out []string
+	for {
+		_, rest, found := bytes.Cut(virtualService, rowFrom)
+		if !found {
+			return out
+		}
+		namespace, rest, _ := bytes.Cut(rest, []byte(`"`))
+		if !slices.Contains(out, string(namespace)) {
+			out = append(out, string(namespace))
+		}
+		virtualService = rest
+	}
 }
 
 // NamespaceOf returns the namespace whose filter an object is, as [model.Snapshot.Filters] names

@@ -90,24 +90,29 @@ func (in *Writes) groups(wait func(until time.Time)) map[string]*[stages][]plan.
 		}
 		groups[key][s] = append(groups[key][s], plan.Step{Action: action, Object: o})
 	}
+	observed, wanted := map[diag.Object][]byte{}, map[diag.Object]bool{}
+	for i := range in.Observed {
+		observed[in.Observed[i].Object] = in.Observed[i].Managed
+	}
 	for _, o := range in.Wanted {
-		at := slices.IndexFunc(in.Observed, func(seen plan.Observed) bool { return seen.Object == o.Object })
-		switch {
-		case at < 0:
+		wanted[o.Object] = true
+		switch managed, exists := observed[o.Object]; {
+		case !exists:
 			add(stageOf(o.Object), plan.Create, o)
-		case string(in.Observed[at].Managed) != string(o.JSON):
+		case string(managed) != string(o.JSON):
 			add(stageOf(o.Object), plan.Update, o)
 		}
 	}
 	for i := range in.Observed {
 		o := encoded.Object{Object: in.Observed[i].Object}
-		if !slices.ContainsFunc(in.Wanted, func(w encoded.Object) bool { return w.Object == o.Object }) {
-			s := otherGuards
-			if o.Kind == filterKind {
-				s = filters
-			}
-			add(s, plan.Delete, o)
+		if wanted[o.Object] {
+			continue
 		}
+		s := otherGuards
+		if o.Kind == filterKind {
+			s = filters
+		}
+		add(s, plan.Delete, o)
 	}
 	return groups
 }

@@ -18,6 +18,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	istioapi "istio.io/api/networking/v1alpha3"
+	istionetv1 "istio.io/client-go/pkg/apis/networking/v1"
+	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
+
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -36,18 +40,79 @@ func BenchmarkChange(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				i++
-				name := diag.Object{Kind: "EndpointSlice", Namespace: "shop", Name: fmt.Sprintf("service-%d", i%n)}
-				x := *r.store.items[name]
-				slice := *x.Object.(*discover.EndpointSlice)
-				slice.Ready = slices.Clone(slice.Ready)
-				slice.Ready[0] += "-" // an endpoint that is no pod's
-				x.Object = &slice
-				r.store.put(name, &x)
-				r.reconcile(b.Context())
+				r.change(b.Context(), i%n)
 			}
 			b.ReportMetric(float64(live)/(1<<20), "MiB-live")
 			goruntime.KeepAlive(r)
 		})
+	}
+}
+
+// change changes the endpoints of a Service, and runs a cycle.
+func (r *reconciler) change(ctx context.Context, service int) {
+	name := diag.Object{Kind: "EndpointSlice", Namespace: "shop", Name: fmt.Sprintf("service-%d", service)}
+	x := *r.store.items[name]
+	slice := *x.Object.(*discover.EndpointSlice)
+	slice.Ready = slices.Clone(slice.Ready)
+	slice.Ready[0] += "-" // an endpoint that is no pod's
+	x.Object = &slice
+	r.store.put(name, &x)
+	r.reconcile(ctx)
+}
+
+// BenchmarkClosedChange measures one change of a Service with closed previews, where others
+// have none, and each namespace has an AuthorizationPolicy.
+func BenchmarkClosedChange(b *testing.B) {
+	for _, n := range []int{100, 3000} {
+		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
+			r := cluster(b, n)
+			r.options.GatewayPolicies = true
+			r.close(0, n)
+			r.reconcile(b.Context())
+			b.ReportAllocs()
+			for b.Loop() {
+				r.change(b.Context(), 0)
+			}
+		})
+	}
+}
+
+// BenchmarkEntries measures reading what policies of gateways depend on, in a cluster with a
+// Gateway.
+func BenchmarkEntries(b *testing.B) {
+	for _, n := range []int{100, 3000} {
+		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
+			r := cluster(b, n)
+			r.close(0, n)
+			r.reconcile(b.Context())
+			r.store.put(diag.Object{Kind: "Gateway", Namespace: "shop", Name: "public"}, &item{Object: &istionetv1.Gateway{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "public"}, Spec: istioapi.Gateway{Selector: map[string]string{"app": "service-1"}},
+			}})
+			r.store.entryInput() // finds the pods of the new selector
+			b.ReportAllocs()
+			for b.Loop() {
+				if in := r.store.entryInput(); len(in.objects.Gateways) != 1 || len(in.objects.Pods) != 5 || len(in.needs) != 1 {
+					b.Fatalf("it has %d gateways, %d pods, %d needs", len(in.objects.Gateways), len(in.objects.Pods), len(in.needs))
+				}
+			}
+		})
+	}
+}
+
+// close closes the previews of a Service, and puts an AuthorizationPolicy into n namespaces.
+func (r *reconciler) close(service, n int) {
+	name := diag.Object{Kind: "Service", Namespace: "shop", Name: fmt.Sprintf("service-%d", service)}
+	x := *r.store.items[name]
+	changed := x.Object.(*corev1.Service).DeepCopy()
+	changed.Annotations = map[string]string{discover.ClosedAnnotation: "true"}
+	x.Object = changed
+	r.store.put(name, &x)
+	for i := range n {
+		policy := &istiosecv1.AuthorizationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("team-%d", i), Name: "callers"}}
+		if i == 0 {
+			policy.Namespace = "shop"
+		}
+		r.store.put(diag.Object{Kind: "AuthorizationPolicy", Namespace: policy.Namespace, Name: policy.Name}, &item{Object: policy})
 	}
 }
 

@@ -6,13 +6,10 @@ import (
 	"slices"
 	"time"
 
-	istiosecv1 "istio.io/client-go/pkg/apis/security/v1"
-
 	"github.com/overrides-mesh/overrides/internal/apply"
 	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
@@ -80,7 +77,7 @@ func (p *islandState) awaitsClosing() bool {
 }
 
 // setNeeds stores the versions of some Services to close, and returns the policies that say who
-// may call pods; none if there is no need.
+// may call their pods; none if there is no need.
 func (s *store) setNeeds(services []compile.Service, needs []closed.Need) []model.AccessPolicy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,14 +107,17 @@ func (s *store) setNeeds(services []compile.Service, needs []closed.Need) []mode
 	if len(needs) == 0 {
 		return nil
 	}
-	objects := &discover.Objects{Cluster: true, Part: true}
-	for _, x := range s.items {
-		if policy, is := x.Object.(*istiosecv1.AuthorizationPolicy); is {
-			objects.Put(policy)
-		}
+	return s.accessPolicies(namespacesOf(needs))
+}
+
+// namespacesOf returns the namespaces of the pods that needs are about. Policies of these, and
+// of Istio's root namespace, are in force at such pods.
+func namespacesOf(needs []closed.Need) map[string]bool {
+	out := map[string]bool{}
+	for i := range needs {
+		out[needs[i].Namespace], out[needs[i].ReleasedIn] = true, true
 	}
-	snapshot, _ := objects.Snapshot(s.options.Model)
-	return snapshot.AccessPolicies
+	return out
 }
 
 // setClosuresKnown notes that all Services were looked at.
@@ -169,7 +169,7 @@ func (s *store) isInForce(o encoded.Object, since time.Time) bool {
 
 // closing returns the objects that close versions, in managed namespaces. Until all needs are
 // known, those in place stay.
-func (in *entryInput) closing(snapshot *model.Snapshot) ([]encoded.Object, error) {
+func (in *entryInput) closing(options *model.Options) ([]encoded.Object, error) {
 	var out []encoded.Object
 	if !in.needsKnown {
 		for _, seen := range in.seen {
@@ -179,7 +179,7 @@ func (in *entryInput) closing(snapshot *model.Snapshot) ([]encoded.Object, error
 		}
 		return out, nil
 	}
-	versions, err := closed.Make(in.needs, snapshot.AccessPolicies, &snapshot.Options)
+	versions, err := closed.Make(in.needs, in.accessPolicies, options)
 	for i := range versions {
 		for _, o := range versions[i].Objects {
 			if in.manages(o.Namespace) {

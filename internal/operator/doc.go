@@ -35,6 +35,7 @@
 //	policy.go           the status of OverridePolicies
 //	entry.go            what policies of gateways ask for: decides, writes
 //	entryinput.go       … from what the store has
+//	entryindex.go       … and finds in it without looking at all objects
 //	entrystatus.go      … and the status of these policies
 //	grants.go           OverrideGrants: answers them after each change
 //	grantinput.go       … by what the store has

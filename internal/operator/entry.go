@@ -106,14 +106,14 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		e.log.Error("make the filters of namespaces", "error", err)
 		return time.Now().Add(time.Minute)
 	}
-	closing, err := in.closing(snapshot)
+	closing, err := in.closing(&snapshot.Options)
 	if err != nil {
 		e.log.Error("close previews", "error", err)
 		return time.Now().Add(time.Minute)
 	}
 	w.Wanted, w.Observed = slices.Concat(in.wanted(decided), filters, closing), in.observed()
 	all := append(in.observed(), in.routes...)
-	needed := append(edge.Needed(snapshot, w.Wanted, all), access.Needed(all)...)
+	needed := append(edge.Needed(snapshot, w.Wanted, all), access.Needed(all, in.hasRows)...)
 	for _, guard := range needed {
 		e.needed[guard] = w.Now
 	}
@@ -204,12 +204,17 @@ type entryInput struct {
 	policies map[diag.Object]*v1alpha1.GatewayOverridePolicy
 	// gateways are the Gateways of both kinds.
 	gateways map[diag.Object]types.UID
-	// seen are the objects of policies, routes the VirtualServices of Overrides.
+	// seen are the objects of policies, routes the VirtualServices of Overrides for gateways.
 	seen   map[diag.Object]*apply.Seen
 	routes []plan.Observed
+	// hasRows reports whether VirtualServices of Overrides have rows for the callers of a
+	// namespace.
+	hasRows func(namespace string) bool
 	// needs are the versions to close; needsKnown is set if these are all.
 	needs      []closed.Need
 	needsKnown bool
+	// accessPolicies are those that may be in force at the pods of needs.
+	accessPolicies []model.AccessPolicy
 	// foreign are objects with the names of objects of policies that somebody else applies.
 	foreign map[diag.Object]bool
 	// manages reports whether the operator writes in a namespace.

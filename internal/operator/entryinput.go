@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,7 +15,6 @@ import (
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/mesh"
-	"github.com/overrides-mesh/overrides/internal/model"
 )
 
 // isOfEntry reports whether objects of a kind are policies of gateways, or were written for
@@ -70,27 +70,21 @@ func (s *store) entryInput() entryInput {
 		policies: map[diag.Object]*v1alpha1.GatewayOverridePolicy{}, seen: map[diag.Object]*apply.Seen{},
 		foreign: map[diag.Object]bool{}, gateways: map[diag.Object]types.UID{},
 	}
-	modes := map[string]bool{}
-	out.manages = func(namespace string) bool { return modes[namespace] }
-	var selectors []map[string]string
-	for name, x := range s.items {
+	out.manages = func(namespace string) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.mode(namespace) == managed
+	}
+	rowsFrom := maps.Clone(s.entryIndex.rowsFrom)
+	out.hasRows = func(namespace string) bool { return rowsFrom[namespace] > 0 }
+	for name, x := range s.entryIndex.items {
 		mode := s.mode(name.Namespace)
-		modes[name.Namespace] = mode == managed
 		switch object := x.Object.(type) {
 		case *istionetv1.Gateway:
 			out.objects.Put(object)
-			selectors = append(selectors, object.Spec.GetSelector())
 			out.gateways[name] = object.UID
-		case *discover.VirtualService:
-			if mesh.BoundToGateways(object.Spec.GetGateways()) {
-				out.objects.Put(object)
-			}
 		case *v1alpha1.OverridePolicy:
-			if mode == managed && object.Spec.Access != nil {
-				out.objects.Put(object)
-			}
-		case *discover.Route:
-			if object.HTTP != nil {
+			if mode == managed {
 				out.objects.Put(object)
 			}
 		case *discover.GatewayPart:
@@ -98,19 +92,26 @@ func (s *store) entryInput() entryInput {
 			if object.Gateway != nil {
 				out.gateways[name] = object.UID
 			}
-		case *istiosecv1.RequestAuthentication, *istiosecv1.AuthorizationPolicy, *corev1.Namespace:
-			out.objects.Put(object)
 		case *v1alpha1.GatewayOverridePolicy:
 			if mode == managed {
 				out.addPolicy(name, object)
+			}
+		default:
+			if x.seen == nil {
+				out.objects.Put(object)
 			}
 		}
 		if x.seen != nil {
 			out.addSeen(name, x.seen, mode != untouched)
 		}
 	}
-	s.addGatewayPods(&out, selectors)
+	for name, x := range s.gatewayPods() {
+		if s.mode(name.Namespace) == managed {
+			out.objects.Put(x.Object)
+		}
+	}
 	out.needs, out.needsKnown = s.needs(), s.closures.known
+	out.accessPolicies = s.accessPolicies(namespacesOf(out.needs))
 	return out
 }
 
@@ -146,36 +147,5 @@ func (s *store) setFilters(filters []diag.Object) {
 	select {
 	case s.changed <- struct{}{}:
 	default:
-	}
-}
-
-// addGatewayPods adds the pods and workloads of gateways in managed namespaces. The caller has
-// locked s.mu.
-func (s *store) addGatewayPods(out *entryInput, selectors []map[string]string) {
-	isGateway := func(labels *discover.Labels) bool {
-		if labels == nil {
-			return false
-		}
-		if labels.All[model.GatewayNameLabel] != "" {
-			return true
-		}
-		for _, selector := range selectors {
-			if len(selector) > 0 && model.HasLabels(labels.All, selector) {
-				return true
-			}
-		}
-		return false
-	}
-	for name, x := range s.items {
-		switch object := x.Object.(type) {
-		case *discover.Pod:
-			if isGateway(object.Labels) && s.mode(name.Namespace) == managed {
-				out.objects.Put(object)
-			}
-		case *discover.Workload:
-			if isGateway(object.Template) && s.mode(name.Namespace) == managed {
-				out.objects.Put(object)
-			}
-		}
 	}
 }

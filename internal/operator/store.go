@@ -43,8 +43,9 @@ type store struct {
 	// policies counts the policies of gateways and the objects that were written for them.
 	policies int
 	// filters names what proxies have the filter of.
-	filters  []diag.Object
-	closures closures
+	filters    []diag.Object
+	closures   closures
+	entryIndex entryIndex
 	// since is the time of the first change since the last take.
 	since time.Time
 }
@@ -53,7 +54,7 @@ func newStore(options *Options) *store {
 	return &store{
 		options: options, changed: make(chan struct{}, 1), entriesChanged: make(chan struct{}, 1), grantsChanged: make(chan struct{}, 1),
 		items: map[diag.Object]*item{}, pending: map[diag.Object]bool{}, replaced: map[diag.Object]bool{},
-		deleted: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, namespaces: newNamespaces(options), closures: newClosures(),
+		deleted: map[types.UID]bool{}, denied: map[string]diag.Diagnostic{}, namespaces: newNamespaces(options), closures: newClosures(), entryIndex: newEntryIndex(),
 	}
 }
 
@@ -85,6 +86,7 @@ func (s *store) set(name diag.Object, next *item) {
 	old := s.items[name]
 	s.count(name, old, -1)
 	s.count(name, next, 1)
+	s.entryIndex.set(name, old, next)
 	if name.Kind == "EndpointSlice" {
 		if old != nil {
 			s.slices--

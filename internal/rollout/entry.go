@@ -41,7 +41,7 @@ func (r *runner) takeEntries(ctx context.Context, w *Wanted, seen map[diag.Objec
 		}
 	}
 	all := append(observedRoutes(seen), in.Observed...)
-	for _, needed := range append(edge.Needed(w.Snapshot, w.Entries, all), access.Needed(all)...) {
+	for _, needed := range append(edge.Needed(w.Snapshot, w.Entries, all), access.Needed(all, access.HasRows(all))...) {
 		r.needed[needed] = in.Now
 	}
 	in.Needed = r.needed

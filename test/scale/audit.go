@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 )
 
 // request is one of the operator's requests, from the API server's audit log.
 type request struct {
-	Verb      string `json:"verb"`
-	Stage     string `json:"stage"`
+	Verb  string `json:"verb"`
+	Stage string `json:"stage"`
+	// Received and Answered are by the API server's clock.
+	Received  time.Time `json:"requestReceivedTimestamp"`
+	Answered  time.Time `json:"stageTimestamp"`
 	ObjectRef struct {
 		Resource    string `json:"resource"`
 		Subresource string `json:"subresource"`
@@ -34,6 +39,8 @@ type audit struct {
 	// refused counts answers of 400 and above, except 404 for a get, which checks for
 	// existence.
 	refused Requests
+	// served is how long the API server took for each write of a routing object.
+	served []time.Duration
 }
 
 // next counts the requests that were answered since the last call. A watch counts when it
@@ -82,10 +89,19 @@ func (a *audit) count(r *request, out Requests) {
 	}
 	key := r.Verb + " " + resource
 	out[key]++
+	if isRouting(key) {
+		a.served = append(a.served, r.Answered.Sub(r.Received))
+	}
 	if code := r.ResponseStatus.Code; code >= 400 && (r.Verb != "get" || code != 404) {
 		if a.refused == nil {
 			a.refused = Requests{}
 		}
 		a.refused[fmt.Sprintf("%s %d", key, code)]++
 	}
+}
+
+// isRouting reports whether a request "VERB RESOURCE" writes a routing object.
+func isRouting(request string) bool {
+	verb, resource, _ := strings.Cut(request, " ")
+	return verb != "get" && verb != "list" && verb != "watch" && (resource == "virtualservices" || resource == "destinationrules")
 }

@@ -75,7 +75,8 @@ func StartCluster(ctx context.Context, root string, log io.Writer) (_ *Cluster, 
 	if err != nil {
 		return nil, err
 	}
-	if err := c.plane.InstallCRDs(ctx, istio, filepath.Join(root, "config/crd/overrides.mesh_overridepolicies.yaml")); err != nil {
+	kinds := filepath.Join(root, "config/crd")
+	if err := c.plane.InstallCRDs(ctx, istio, filepath.Join(kinds, "overrides.mesh_overridepolicies.yaml"), filepath.Join(kinds, "overrides.mesh_gatewayoverridepolicies.yaml")); err != nil {
 		return nil, err
 	}
 	if err := c.plane.StartControllers(ctx); err != nil {

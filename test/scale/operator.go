@@ -37,6 +37,7 @@ func (c *Cluster) startOperator(ctx context.Context, path string, profiled bool,
 	}
 	args := append([]string{
 		"operator", "--kubeconfig", c.operator, "--istiod-sync=off", // there is none
+		"--gateway-policies", "--gateway-default=Strip", // the chart's defaults
 		"--metrics-bind-address", free[0], "--health-probe-bind-address", free[1],
 	}, flags...)
 	if profiled {

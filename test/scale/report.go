@@ -44,6 +44,8 @@ type Result struct {
 	Times             map[string]Distribution
 	Writes            Writes
 	NeedlessWrites    []string
+	// Served is how long the API server took for the writes.
+	Served Distribution
 	// Differences is the number of objects that differ from the output of generate at the
 	// end.
 	Differences int
@@ -101,8 +103,7 @@ func (r Requests) String() string {
 func (r Requests) Writes() int {
 	n := 0
 	for name, count := range r {
-		verb, resource, _ := strings.Cut(name, " ")
-		if verb != "get" && verb != "list" && verb != "watch" && (resource == "virtualservices" || resource == "destinationrules") {
+		if isRouting(name) {
 			n += count
 		}
 	}
@@ -132,6 +133,7 @@ var rows = []row{
 	{"… where the plan has to wait (flapping, a new pin)", func(r *Result) string { return r.Times[routePlaced+", had to wait"].String() }, ""},
 	{"not ready or gone → route removed", func(r *Result) string { return r.Times[routeRemoved].String() }, ""},
 	{"first pod → subset written", func(r *Result) string { return r.Times[subsetPlaced].String() }, ""},
+	{"… the API server's part of each write", func(r *Result) string { return r.Served.String() }, ""},
 	{"looks at the cluster, average time including writes", func(r *Result) string { return fmt.Sprintf("%d, %s", r.Looks, short(r.Look)) }, ""},
 	{"requests per change, including Events", func(r *Result) string {
 		return fmt.Sprintf("%.2f", float64(total(r.Requests))/float64(max(total(r.Changes), 1)))

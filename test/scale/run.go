@@ -193,6 +193,7 @@ func (r *run) pause(ctx context.Context, d time.Duration) error {
 func (r *run) changes(ctx context.Context) error {
 	c := &changer{Cluster: r.Cluster, tracker: r.tracker, services: r.Services, random: rand.New(rand.NewPCG(r.Seed, 0)), done: map[string]int{}} //nolint:gosec // a choice that can be made again
 	r.tracker.forget()
+	r.audit.served = nil
 	last := time.Duration(r.Seconds) * time.Second
 	r.say("%d changes a second for %v", r.PerSecond, last)
 	before := r.operator.usage()
@@ -203,6 +204,10 @@ func (r *run) changes(ctx context.Context) error {
 	watching, end := context.WithCancel(ctx)
 	defer end()
 	usage := r.operator.watchUsage(watching)
+	profiled := make(chan error, 1)
+	go func() {
+		profiled <- r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("cpu-%d", r.Services), fmt.Sprintf("profile?seconds=%d", r.Seconds))
+	}()
 	if err := c.run(ctx, r.PerSecond, last); err != nil {
 		return err
 	}
@@ -217,6 +222,9 @@ func (r *run) changes(ctx context.Context) error {
 	r.result.Look = (took - tookBefore) / time.Duration(max(r.result.Looks, 1))
 	r.result.CPU = (after.CPU - before.CPU).Seconds() / last.Seconds()
 	r.result.Changes, r.result.Passed = c.done, c.passed
+	if err := <-profiled; err != nil {
+		return err
+	}
 	if err := r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("heap-%d", r.Services), "heap?gc=1"); err != nil {
 		return err
 	}
@@ -236,6 +244,7 @@ func (r *run) changes(ctx context.Context) error {
 	if r.result.Requests, err = r.audit.next(); err != nil {
 		return err
 	}
+	r.result.Served = distribution(r.audit.served)
 	return r.tracker.sum(&r.result)
 }
 

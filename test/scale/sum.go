@@ -105,6 +105,9 @@ func (t *Tracker) sum(out *Result) error {
 }
 
 func distribution(all []time.Duration) Distribution {
+	if len(all) == 0 {
+		return Distribution{}
+	}
 	slices.Sort(all)
 	at := func(share float64) time.Duration { return all[min(int(share*float64(len(all))), len(all)-1)] }
 	return Distribution{Count: len(all), P50: at(.5), P90: at(.9), P99: at(.99), Max: all[len(all)-1]}
