@@ -15,6 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/access"
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/carry"
 	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -106,12 +107,17 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		e.log.Error("make the filters of namespaces", "error", err)
 		return time.Now().Add(time.Minute)
 	}
+	scripts, err := carry.Make(snapshot)
+	if err != nil {
+		e.log.Error("make the filters that carry overrides", "error", err)
+		return time.Now().Add(time.Minute)
+	}
 	closing, err := in.closing(snapshot)
 	if err != nil {
 		e.log.Error("close previews", "error", err)
 		return time.Now().Add(time.Minute)
 	}
-	w.Wanted, w.Observed = slices.Concat(in.wanted(decided), filters, closing), in.observed()
+	w.Wanted, w.Observed = slices.Concat(in.wanted(decided), filters, scripts, closing), in.observed()
 	all := append(in.observed(), in.routes...)
 	needed := append(edge.Needed(snapshot, w.Wanted, all), access.Needed(all)...)
 	for _, guard := range needed {
@@ -149,6 +155,8 @@ func (e *entries) noteFilters(in *entryInput, w *edge.Writes) time.Time {
 	for _, filter := range received {
 		if n := access.NamespaceOf(filter); n.Name != "" {
 			of = append(of, n)
+		} else if filter == model.ForwardingFilter(filter.Namespace) {
+			of = append(of, filter)
 		} else if p := edge.PolicyOf(in.seen[filter].Managed); p.Name != "" {
 			of = append(of, p)
 		}

@@ -86,7 +86,7 @@ func (s *store) entryInput() entryInput {
 				out.objects.Put(object)
 			}
 		case *v1alpha1.OverridePolicy:
-			if mode == managed && object.Spec.Access != nil {
+			if mode == managed && (object.Spec.Access != nil || object.Spec.Forwarding != nil) {
 				out.objects.Put(object)
 			}
 		case *discover.Route:
