@@ -16,16 +16,21 @@ import (
 // MoreSuffix ends the name of the member of tracestate that has the rest of a long value.
 const MoreSuffix = "-more"
 
+const (
+	requestIDHeader  = "x-request-id"
+	traceStateHeader = "tracestate"
+)
+
 // rides removes what rides in the headers of a request. A header in which something rides is
 // replaced as a whole.
 func rides(carrier string) []mutation {
 	names := regexp.QuoteMeta(carrier) + `(?:` + regexp.QuoteMeta(grammar.TokenHeader("")) + `)?`
 	return []mutation{
-		{"x-request-id", replace, []extraction{{
-			header: "x-request-id", contains: []string{"~" + carrier}, pattern: `~` + names + `~`, made: "overrides=removed",
+		{requestIDHeader, replace, []extraction{{
+			header: requestIDHeader, contains: []string{"~" + carrier}, pattern: `~` + names + `~`, made: "overrides=removed",
 		}}},
-		{"tracestate", replace, []extraction{{
-			header: "tracestate", contains: []string{carrier}, pattern: `(?:^|,)[ \t]*` + names + `(?:` + MoreSuffix + `)?[ \t]*=`, made: "overrides=removed",
+		{traceStateHeader, replace, []extraction{{
+			header: traceStateHeader, contains: []string{carrier}, pattern: `(?:^|,)[ \t]*` + names + `(?:` + MoreSuffix + `)?[ \t]*=`, made: "overrides=removed",
 		}}},
 	}
 }
