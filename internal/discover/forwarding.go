@@ -2,14 +2,21 @@ package discover
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
-func readForwarding(out *model.ForwardingMode, value string) error {
-	switch mode := model.ForwardingMode(value); mode {
-	case model.ForwardingProgram, model.ForwardingSidecar:
+// ridingName is a name of the override header that can be the key of a member of tracestate (W3C Trace
+// Context §3.3.1.3.1), and is short enough for the patterns of Envoy.
+var ridingName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+func readForwarding(out *model.ForwardingMode, value string, options *model.Options) error {
+	switch mode := model.ForwardingMode(value); {
+	case mode == model.ForwardingSidecar && !ridingName.MatchString(options.Header):
+		return fmt.Errorf("the override header %q can't be a member of tracestate: its name needs letters, digits and \"-\", at most 32 characters, beginning with a letter", options.Header)
+	case mode == model.ForwardingProgram, mode == model.ForwardingSidecar:
 		*out = mode
 		return nil
 	}

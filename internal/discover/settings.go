@@ -165,7 +165,7 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec, options *m
 			if spec.Forwarding == nil {
 				return nil
 			}
-			return readForwarding(&s.Forwarding, string(*spec.Forwarding))
+			return readForwarding(&s.Forwarding, string(*spec.Forwarding), options)
 		}},
 		{"access", func() error { return readAccess(&s.Access, spec.Access, options) }},
 	} {

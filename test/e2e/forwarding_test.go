@@ -130,7 +130,7 @@ func (f *forwardingMesh) untouched(t *testing.T) {
 	t.Helper()
 	for _, sent := range []http.Header{
 		lines("X-Request-Id", "0af76519-16cd-43dd-8448-eb211c80319c"),
-		lines("X-Request-Id", "my ~ id~x", "Tracestate", "vendor=abc ,\trojo=1,, "),
+		lines("X-Request-Id", "my ~ id~x", "Tracestate", "vendor=abc ,\trojo=1,,"),
 		lines("Tracestate", "overrides=leaf-1:v2,x-overrides=1,y@x-override=leaf-1:v2"),
 		lines("Tracestate", "vendor=abc", "Tracestate", "x=y", "Baggage", "a=b, overrides=c"),
 		lines("X-Request-Id", "x-override~leaf-1:v2", "Tracestate", "a=x-override=leaf-1:v2"),
