@@ -15,6 +15,10 @@
 // Where overrides are taken from tokens alone (package access), the token rides, and overrides
 // don't: the filter of tokens stands behind the script and checks what it has brought back.
 //
+// It is an EnvoyFilter and not a TrafficExtension of Istio's, which has scripts too: istiod applies
+// EnvoyFilters to finished listeners (pilot/pkg/networking/core/listener_builder.go), so the filter of
+// tokens would come before what a TrafficExtension brings back. And every version of Istio has it.
+//
 //	carry.go   the filters of namespaces
 //	script.go  what they do to requests
 //
