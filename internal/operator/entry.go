@@ -102,14 +102,9 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		return time.Now().Add(time.Minute)
 	}
 	w := edge.Writes{Written: e.written, Started: e.started, Now: time.Now(), Delay: e.options.Plan.PropagationDelay}
-	filters, err := access.Make(snapshot)
+	filters, err := sidecarFilters(snapshot)
 	if err != nil {
 		e.log.Error("make the filters of namespaces", "error", err)
-		return time.Now().Add(time.Minute)
-	}
-	scripts, err := carry.Make(snapshot)
-	if err != nil {
-		e.log.Error("make the filters that carry overrides", "error", err)
 		return time.Now().Add(time.Minute)
 	}
 	closing, err := in.closing(snapshot)
@@ -117,7 +112,7 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		e.log.Error("close previews", "error", err)
 		return time.Now().Add(time.Minute)
 	}
-	w.Wanted, w.Observed = slices.Concat(in.wanted(decided), filters, scripts, closing), in.observed()
+	w.Wanted, w.Observed = slices.Concat(in.wanted(decided), filters, closing), in.observed()
 	all := append(in.observed(), in.routes...)
 	needed := append(edge.Needed(snapshot, w.Wanted, all), access.Needed(all)...)
 	for _, guard := range needed {
@@ -144,6 +139,16 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		requeueAt = earlier(requeueAt, e.report(ctx, &in, &decided[i], waiting))
 	}
 	return requeueAt
+}
+
+// sidecarFilters makes the filters of the sidecars of namespaces.
+func sidecarFilters(snapshot *model.Snapshot) ([]encoded.Object, error) {
+	tokens, err := access.Make(snapshot)
+	if err != nil {
+		return nil, err
+	}
+	carried, err := carry.Make(snapshot)
+	return append(tokens, carried...), err
 }
 
 // noteFilters tells the loop of routes what proxies have the filter of, and returns when they will
