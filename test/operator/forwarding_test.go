@@ -35,6 +35,7 @@ func TestForwarding(t *testing.T) {
 	s.carries(t, "true and coded(headers)")
 	check(t, s.objects.Resource(envoyFilters).Namespace(s.namespace).Delete(t.Context(), model.ForwardingFilter("").Name, metav1.DeleteOptions{}))
 	s.carries(t, "true and coded(headers)")
+	s.converges(t, 2)
 	if got, want := r.writesOf("envoyfilters", "virtualservices"), []string{"PATCH envoyfilters", "PATCH envoyfilters"}; !slices.Equal(got, want) {
 		t.Errorf("the writes are %q, want %q", got, want)
 	}
@@ -42,6 +43,7 @@ func TestForwarding(t *testing.T) {
 	_, err := s.objects.Resource(policies).Namespace(s.namespace).Patch(t.Context(), "carried", types.MergePatchType, []byte(access), metav1.PatchOptions{})
 	check(t, err)
 	s.rows(t, `"sourceNamespace":"`+s.namespace+`"`, 1)
+	s.converges(t, 2)
 	got := r.writesOf("envoyfilters", "virtualservices")
 	if len(got) != 4 || got[3] != "PATCH virtualservices" {
 		t.Errorf("the writes are %q, want both filters before the last rows", got)
