@@ -61,10 +61,10 @@ func TestAccess(t *testing.T) {
 		}
 		return message(err)
 	})
-	s.converges(t, 2)
-	if got, want := r.writesOf("envoyfilters", "virtualservices"), []string{"PATCH virtualservices", "DELETE envoyfilters"}; !slices.Equal(got, want) {
+	if got, want := r.awaitWrites(t, 2), []string{"PATCH virtualservices", "DELETE envoyfilters"}; !slices.Equal(got, want) {
 		t.Errorf("the writes are %q, want %q", got, want)
 	}
+	s.converges(t, 2)
 }
 
 // filtersBothSides checks that the filter is for calls that are made and for those that are received.

@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -35,16 +36,14 @@ func TestForwarding(t *testing.T) {
 	s.carries(t, "true and coded(headers)")
 	check(t, s.objects.Resource(envoyFilters).Namespace(s.namespace).Delete(t.Context(), model.ForwardingFilter("").Name, metav1.DeleteOptions{}))
 	s.carries(t, "true and coded(headers)")
-	s.converges(t, 2)
-	if got, want := r.writesOf("envoyfilters", "virtualservices"), []string{"PATCH envoyfilters", "PATCH envoyfilters"}; !slices.Equal(got, want) {
+	if got, want := r.awaitWrites(t, 2), []string{"PATCH envoyfilters", "PATCH envoyfilters"}; !slices.Equal(got, want) {
 		t.Errorf("the writes are %q, want %q", got, want)
 	}
 	access := `{"spec":{"access":{"mode":"Token","token":{"jwksService":{"name":"keys","namespace":"overrides-system"}}}}}`
 	_, err := s.objects.Resource(policies).Namespace(s.namespace).Patch(t.Context(), "carried", types.MergePatchType, []byte(access), metav1.PatchOptions{})
 	check(t, err)
 	s.rows(t, `"sourceNamespace":"`+s.namespace+`"`, 1)
-	s.converges(t, 2)
-	got := r.writesOf("envoyfilters", "virtualservices")
+	got := r.awaitWrites(t, 4)
 	if len(got) != 4 || got[3] != "PATCH virtualservices" {
 		t.Errorf("the writes are %q, want both filters before the last rows", got)
 	}
@@ -52,6 +51,20 @@ func TestForwarding(t *testing.T) {
 	check(t, s.objects.Resource(policies).Namespace(s.namespace).Delete(t.Context(), "carried", metav1.DeleteOptions{}))
 	s.gone(t, envoyFilters)
 	s.converges(t, 2)
+}
+
+// awaitWrites returns the writes of filters and routes since the last call, when there are some many: a
+// write is noted after it has had its effect.
+func (r *running) awaitWrites(t *testing.T, many int) []string {
+	t.Helper()
+	var got []string
+	eventually(t, "writes", func(context.Context) string {
+		if got = append(got, r.writesOf("envoyfilters", "virtualservices")...); len(got) < many {
+			return fmt.Sprintf("the writes are %q", got)
+		}
+		return ""
+	})
+	return got
 }
 
 // carries waits until the filter that carries overrides has a text.
