@@ -14,7 +14,7 @@ import (
 // pure packages make decisions; they may import each other and no other package of this
 // module. I/O packages import them, never vice versa.
 var pure = []string{
-	"diag", "grammar", "model", "discover", "route", "valid", "mesh", "compile", "prove", "island", "istio", "encoded", "generate", "envoy", "packed", "plan", "current", "event", "proxysync", "gate", "explain", "report", "preview", "edge", "token", "grant", "access", "closed", "trail", "picture",
+	"diag", "grammar", "model", "discover", "route", "valid", "mesh", "compile", "prove", "island", "istio", "encoded", "generate", "envoy", "packed", "plan", "current", "event", "proxysync", "gate", "explain", "report", "preview", "edge", "token", "grant", "access", "carry", "closed", "trail", "picture",
 }
 
 // forbidden imports would let a decision depend on more than its input.

@@ -141,6 +141,12 @@ type OverridePolicySpec struct {
 	// every request.
 	// +optional
 	Access *Access `json:"access,omitempty"`
+
+	// Forwarding says who passes on the overrides of requests: the programs (Program), or the
+	// sidecars of the policy's namespace, through programs that pass on x-request-id, or
+	// traceparent and tracestate (Sidecar). Defaults to Program.
+	// +optional
+	Forwarding *ForwardingMode `json:"forwarding,omitempty"`
 }
 
 // TargetReference references an object in the policy's namespace.
@@ -281,4 +287,16 @@ const (
 	// StrictAlways answers with 503 even if the Service has nothing to override, so the
 	// Service always has configuration.
 	StrictAlways StrictMode = "Always"
+)
+
+// ForwardingMode says who passes on the overrides of requests.
+//
+// +kubebuilder:validation:Enum=Program;Sidecar
+type ForwardingMode string
+
+const (
+	// ForwardingProgram leaves it to programs.
+	ForwardingProgram ForwardingMode = "Program"
+	// ForwardingSidecar lets sidecars write the override into a header that programs pass on.
+	ForwardingSidecar ForwardingMode = "Sidecar"
 )

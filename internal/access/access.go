@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	istioapi "istio.io/api/networking/v1alpha3"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/edge"
@@ -64,7 +63,7 @@ func filter(n *model.TokenNamespace, options *model.Options) (encoded.Object, er
 		}
 		spec.ConfigPatches = append(append(spec.ConfigPatches, patches...), older)
 	}
-	meta := meta(n.Namespace, filterName)
+	meta := edge.NamespaceMeta(n.Namespace, filterName)
 	return istio.Canonical(&meta, filterKind, spec)
 }
 
@@ -89,13 +88,4 @@ func FilterOf(snapshot *model.Snapshot, namespace string) *edge.Filter {
 		return nil
 	}
 	return edge.NewFilter(request, snapshot.Options.Header)
-}
-
-// meta is the metadata of an object of Overrides.
-func meta(namespace, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{
-		Namespace: namespace, Name: name,
-		Labels:      map[string]string{istio.ManagedByLabel: istio.ManagedBy, istio.OwnerLabel: istio.OwnerValue(name)},
-		Annotations: map[string]string{edge.RequiresAnnotation: edge.Requires},
-	}
 }

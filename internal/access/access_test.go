@@ -2,19 +2,15 @@ package access_test
 
 import (
 	"flag"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
-	"sigs.k8s.io/yaml"
 
 	"github.com/overrides-mesh/overrides/internal/access"
 	"github.com/overrides-mesh/overrides/internal/archivetest"
 	"github.com/overrides-mesh/overrides/internal/diag"
-	"github.com/overrides-mesh/overrides/internal/discover"
 	"github.com/overrides-mesh/overrides/internal/edge"
 	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/model"
@@ -28,28 +24,11 @@ func TestMake(t *testing.T) {
 	t.Parallel()
 	archivetest.Each(t, "testdata/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
 		t.Helper()
-		objects := &discover.Objects{}
-		for document := range strings.SplitSeq("\n"+string(archive.Files[0].Data), "\n---\n") {
-			object, err := yaml.YAMLToJSON([]byte(document))
-			if err != nil {
-				t.Fatal(err)
-			}
-			objects.Add(discover.Parse(object, "shop", diag.Origin{}))
-		}
-		snapshot, _ := objects.Snapshot(model.DefaultOptions())
-		made, err := access.Make(snapshot)
+		made, err := access.Make(archivetest.Snapshot(t, string(archive.Files[0].Data)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var b strings.Builder
-		for i := range made {
-			text, err := made[i].YAML()
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&b, "---\n%s", text)
-		}
-		archivetest.Want(t, *update, file, archive, b.String())
+		archivetest.Want(t, *update, file, archive, archivetest.YAML(t, made))
 	})
 }
 
@@ -85,6 +64,50 @@ func TestReceived(t *testing.T) {
 		got, again := access.Received(&w, c.before)
 		if !slices.Equal(got, c.want) || again.IsZero() == c.again {
 			t.Errorf("%s: %v, again %v", c.what, got, again)
+		}
+	}
+}
+
+// TestReceivedWithForwarding: the filter of a namespace does not count while sidecars may have a
+// filter that brings back bare headers.
+func TestReceivedWithForwarding(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	own, forwarding := access.Object("shop"), model.ForwardingFilter("shop")
+	seen := func(content string) []plan.Observed {
+		out := []plan.Observed{{Object: own}}
+		if content != "" {
+			out = append(out, plan.Observed{Object: forwarding, Managed: []byte(content)})
+		}
+		return out
+	}
+	wanted := []encoded.Object{{Object: own}, {Object: forwarding, JSON: []byte("tokens")}}
+	for _, c := range []struct {
+		what    string
+		wanted  []encoded.Object
+		content string
+		changed time.Duration
+		before  []diag.Object
+		want    bool
+	}{
+		{"carries headers", wanted, "headers", -time.Minute, nil, false},
+		{"has just been changed", wanted, "tokens", 0, nil, false},
+		{"was changed", wanted, "tokens", -time.Second, nil, true},
+		{"is to be deleted", wanted[:1], "headers", -time.Minute, nil, false},
+		{"has just been deleted", wanted[:1], "", 0, nil, false},
+		{"was deleted", wanted[:1], "", -time.Second, nil, true},
+		{"comes later", wanted, "headers", 0, []diag.Object{own}, true},
+	} {
+		w := edge.Writes{
+			Wanted: c.wanted, Observed: seen(c.content), Started: now.Add(-time.Hour), Now: now, Delay: time.Second,
+			Written: map[diag.Object]time.Time{forwarding: now.Add(c.changed)},
+		}
+		got, again := access.Received(&w, c.before)
+		if slices.Contains(got, own) != c.want {
+			t.Errorf("the forwarding filter %s: %v", c.what, got)
+		}
+		if later := c.changed == 0 && len(c.before) == 0; again.IsZero() == later {
+			t.Errorf("the forwarding filter %s: again at %v", c.what, again)
 		}
 	}
 }

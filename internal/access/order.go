@@ -7,6 +7,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/edge"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
@@ -15,6 +16,9 @@ import (
 //
 //	a filter comes   first the filter, then, when proxies have it, the rows
 //	a filter goes    first the rows, then, when proxies have dropped them, the filter
+//
+// A filter with which sidecars carry overrides through programs (package carry) brings back tokens
+// alone before a new filter of a namespace counts.
 
 // Received returns the filters among the wanted objects that proxies have, and when to ask again; zero
 // for never. before are those that they had at the last call.
@@ -33,25 +37,58 @@ func Received(w *edge.Writes, before []diag.Object) ([]diag.Object, time.Time) {
 		if at < 0 {
 			continue
 		}
-		if NamespaceOf(wanted.Object).Name != "" {
-			if slices.Contains(before, wanted.Object) {
-				out = append(out, wanted.Object)
-				continue
-			}
-		} else if string(w.Observed[at].Managed) != string(wanted.JSON) {
+		if NamespaceOf(wanted.Object).Name != "" && slices.Contains(before, wanted.Object) {
+			out = append(out, wanted.Object)
 			continue
 		}
-		since := w.Written[wanted.Object]
-		if since.IsZero() {
-			since = w.Started
+		due, written := receivedAt(w, wanted, w.Observed[at].Managed)
+		if !written {
+			continue
 		}
-		if due := since.Add(w.Delay); !w.Now.Before(due) {
+		if !w.Now.Before(due) {
 			out = append(out, wanted.Object)
 		} else if again.IsZero() || due.Before(again) {
 			again = due
 		}
 	}
 	return out, again
+}
+
+// receivedAt returns when proxies have a wanted filter, of which there is some content in the
+// cluster. written is unset if something has to be written before.
+func receivedAt(w *edge.Writes, wanted *encoded.Object, content []byte) (at time.Time, written bool) {
+	at = since(w, wanted.Object).Add(w.Delay)
+	if NamespaceOf(wanted.Object).Name == "" {
+		return at, string(content) == string(wanted.JSON)
+	}
+	end, bare := endOfBare(w, wanted.Namespace)
+	if end.After(at) {
+		at = end
+	}
+	return at, !bare
+}
+
+// endOfBare returns when sidecars of a namespace no longer carry bare headers through programs:
+// they have the filter of package carry that is wanted there, or none. bare is set if it has to be
+// written or deleted before.
+func endOfBare(w *edge.Writes, namespace string) (end time.Time, bare bool) {
+	filter := model.ForwardingFilter(namespace)
+	at := slices.IndexFunc(w.Observed, func(o plan.Observed) bool { return o.Object == filter })
+	if at < 0 {
+		return w.Written[filter].Add(w.Delay), false
+	}
+	bare = !slices.ContainsFunc(w.Wanted, func(o encoded.Object) bool {
+		return o.Object == filter && string(o.JSON) == string(w.Observed[at].Managed)
+	})
+	return since(w, filter).Add(w.Delay), bare
+}
+
+// since returns when an object that is in the cluster was written.
+func since(w *edge.Writes, o diag.Object) time.Time {
+	if at := w.Written[o]; !at.IsZero() {
+		return at
+	}
+	return w.Started
 }
 
 // Needed returns the filters of namespaces that are needed although no policy asks for them:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
+	"github.com/overrides-mesh/overrides/internal/encoded"
 	"github.com/overrides-mesh/overrides/internal/model"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -32,6 +33,20 @@ func Snapshot(t *testing.T, text string) *model.Snapshot {
 	}
 	snapshot, _ := objects.Snapshot(model.DefaultOptions())
 	return snapshot
+}
+
+// YAML returns objects as documents.
+func YAML(t *testing.T, objects []encoded.Object) string {
+	t.Helper()
+	var b strings.Builder
+	for i := range objects {
+		text, err := objects[i].YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString("---\n" + string(text))
+	}
+	return b.String()
 }
 
 // Made returns the VirtualServices and DestinationRules of a snapshot as objects of

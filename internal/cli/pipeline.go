@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/overrides-mesh/overrides/internal/access"
+	"github.com/overrides-mesh/overrides/internal/carry"
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -192,6 +193,14 @@ func (s *state) decideEntries() ([]diag.Diagnostic, error) {
 	for _, o := range filters {
 		s.entries = append(s.entries, o)
 		diags = append(diags, diag.New(diag.AccessCutsStreams, o.Object, "%s", access.Cost))
+	}
+	scripts, err := carry.Make(s.snapshot)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range scripts {
+		s.entries = append(s.entries, o)
+		diags = append(diags, diag.New(diag.ForwardingCutsStreams, o.Object, "%s", access.Cost))
 	}
 	return diags, nil
 }

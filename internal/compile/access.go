@@ -79,13 +79,7 @@ func reportAccess(ix *index, s *service, r *reporter) {
 	if host, sidecar := ix.hiddenKeys(n); sidecar != nil {
 		r.report(s.Service, diag.AccessKeysHidden, "%s hides %s, which serves the keys of tokens, from sidecars of namespace %s: they accept no token of these keys", sidecar.Object(), host, n.Namespace)
 	}
-	var bare []string
-	for _, c := range ix.callersIn(s.Namespace) {
-		if c.NoSidecar {
-			bare = append(bare, c.Name)
-		}
-	}
-	if len(bare) > 0 {
+	if bare := ix.withoutSidecar(s.Namespace); len(bare) > 0 {
 		r.report(s.Service, diag.AccessUnguarded, "pods of %s in namespace %s have no sidecar: their calls follow no override, and nothing removes headers from the requests that they receive", enumerate(bare), s.Namespace)
 	}
 }

@@ -54,6 +54,7 @@ func run(ix *index) (*services, Result) {
 	findBeside(all)
 	for _, s := range all.list {
 		compileService(ix, all, s, r)
+		reportForwarding(ix, s, r)
 	}
 	drafts := resolveTargets(ix, all, draftTables(ix, all, r), r)
 	tables := buildTables(ix, all, drafts, r)

@@ -56,6 +56,7 @@
 //	setrow.go      those of sets of versions
 //	claim.go       those for requests with an override that no claim of the user permits
 //	access.go      which callers follow overrides of Services that ask for tokens
+//	forwarding.go  where sidecars can't carry overrides through programs
 //	grant.go       those for requests with the token of a grant that is not live
 //	rowname.go     their names
 //

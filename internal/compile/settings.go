@@ -134,6 +134,6 @@ func overlay(base, over model.Settings) model.Settings {
 	if over.Previews != nil {
 		out.Previews = over.Previews
 	}
-	out.Access = over.Access
+	out.Access, out.Forwarding = over.Access, over.Forwarding
 	return out
 }

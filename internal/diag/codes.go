@@ -186,6 +186,12 @@ const (
 	AccessKeysHidden    Code = "AccessKeysHidden"
 	AccessUnguarded     Code = "AccessUnguarded"
 
+	// Forwarding by sidecars.
+	ForwardingNoFilter      Code = "ForwardingNoFilter"
+	ForwardingNoSidecar     Code = "ForwardingNoSidecar"
+	ForwardingFilterAwaited Code = "ForwardingFilterAwaited"
+	ForwardingCutsStreams   Code = "ForwardingCutsStreams"
+
 	// About closed previews: the Service that has them.
 	ClosedTo         Code = "ClosedTo"
 	ClosedToNobody   Code = "ClosedToNobody"
@@ -195,13 +201,13 @@ const (
 
 // Codes returns the list of codes with their texts, in the order of codes.go.
 func Codes() []Entry {
-	return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, accessEntries, closedEntries)
+	return slices.Concat(entries, gatewayEntries, previewEntries, edgeEntries, accessEntries, forwardingEntries, closedEntries)
 }
 
 // Entry returns the texts of c. A code that is not in the list is an error without
 // advice, so that it is still reported.
 func (c Code) Entry() Entry {
-	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries, accessEntries, closedEntries} {
+	for _, list := range [][]Entry{entries, gatewayEntries, previewEntries, edgeEntries, accessEntries, forwardingEntries, closedEntries} {
 		for _, entry := range list {
 			if entry.Code == c {
 				return entry

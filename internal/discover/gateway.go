@@ -28,6 +28,7 @@ func (r *reader) readGateways(groups []*group) {
 	r.addGatewayPods(groups, selectors)
 	EnforceGatewayPolicies(r.snapshot)
 	EnforceTokens(r.snapshot, r.snapshot.Policies)
+	r.snapshot.ForwardingNamespaces = forwardingNamespaces(r.snapshot.Policies, r.snapshot.Options.RootNamespace)
 }
 
 // addGatewayPods adds the pods with the labels of selectors, and those of Gateways of the

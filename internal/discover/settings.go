@@ -162,6 +162,12 @@ func readPolicy(out *model.Policy, spec *v1alpha1.OverridePolicySpec, options *m
 			return readStrict(&s.Strict, string(*spec.Strict))
 		}},
 		{"previews", func() error { return readPreviews(&s.Previews, spec.Previews) }},
+		{"forwarding", func() error {
+			if spec.Forwarding == nil {
+				return nil
+			}
+			return readForwarding(&s.Forwarding, string(*spec.Forwarding), options)
+		}},
 		{"access", func() error { return readAccess(&s.Access, spec.Access, options) }},
 	} {
 		if err := f.read(); err != nil {

@@ -77,7 +77,7 @@ func (f *Filter) Carried(in *Incoming) (map[string][]string, []Change) {
 	list := f.Request.mutations(f.carrier)
 	for i := range list {
 		c := list[i].apply(&now)
-		if c != nil && (c.Header == f.carrier || c.Header == grammar.BaggageHeader) {
+		if c != nil && slices.Contains([]string{f.carrier, grammar.BaggageHeader, requestIDHeader, traceStateHeader}, c.Header) {
 			changes = append(changes, *c)
 		}
 	}

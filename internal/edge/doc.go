@@ -33,6 +33,7 @@
 //	pattern.go     patterns of hosts and cookies
 //	expression.go  how Envoy evaluates them
 //	mutation.go    what becomes of the headers of a request
+//	ride.go        … that overrides may ride in
 //	filter.go      the EnvoyFilter
 //	carried.go     what it does to a given request
 //	link.go        … and its routes that set the cookie

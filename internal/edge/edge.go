@@ -54,6 +54,9 @@ type Request struct {
 	// of the Secret with their certificate.
 	WithHosts  bool
 	Credential string
+
+	// forwarding is set if overrides ride in other headers somewhere in the mesh.
+	forwarding bool
 }
 
 // Output is the objects for an entry.
@@ -75,6 +78,7 @@ type Output struct {
 // only has to have options. An error is a bug.
 func Make(snapshot *model.Snapshot, request *Request) (Output, error) {
 	given := *request
+	given.forwarding = len(snapshot.ForwardingNamespaces) > 0
 	m := &maker{Request: &given, snapshot: snapshot}
 	m.gateway = m.findGateway()
 	m.findPods()

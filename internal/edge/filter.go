@@ -237,6 +237,15 @@ func (m *maker) ownMeta(namespace, suffix string) metav1.ObjectMeta {
 	return meta
 }
 
+// NamespaceMeta is the metadata of a filter for the sidecars of a namespace.
+func NamespaceMeta(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: namespace, Name: name,
+		Labels:      map[string]string{istio.ManagedByLabel: istio.ManagedBy, istio.OwnerLabel: istio.OwnerValue(name)},
+		Annotations: map[string]string{RequiresAnnotation: Requires},
+	}
+}
+
 // targetRefs references a Gateway of the Gateway API.
 func (m *maker) targetRefs() []*typeapi.PolicyTargetReference {
 	return []*typeapi.PolicyTargetReference{{Group: model.GatewayAPIGroup, Kind: "Gateway", Name: m.Gateway}}

@@ -68,6 +68,9 @@ func (r *Request) mutations(carrier string) []mutation {
 		// must see all of them.
 		out = append(out, mutation{carrier, replace, []extraction{{header: carrier, whole: true}}})
 	}
+	if r.forwarding {
+		out = append(out, rides(carrier)...)
+	}
 	if len(out) == 0 {
 		return nil // no filter is needed
 	}

@@ -145,3 +145,9 @@ func (s *Snapshot) HasFilter(of diag.Object) bool {
 
 // NamespaceObject names a namespace.
 func NamespaceObject(name string) diag.Object { return diag.Object{Kind: "Namespace", Name: name} }
+
+// ForwardingFilter names the filter with which sidecars of a namespace carry overrides through
+// their programs.
+func ForwardingFilter(namespace string) diag.Object {
+	return diag.Object{Kind: "EnvoyFilter", Namespace: namespace, Name: "forwarding-overrides"}
+}

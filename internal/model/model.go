@@ -48,8 +48,11 @@ type Snapshot struct {
 	OverrideGrants []OverrideGrant
 	// TokenNamespaces are the namespaces whose sidecars take overrides from tokens alone, sorted.
 	TokenNamespaces []TokenNamespace
+	// ForwardingNamespaces are the namespaces whose sidecars carry overrides through their
+	// programs, sorted.
+	ForwardingNamespaces []string
 	// Filters names what proxies have the filter of, if the option AwaitFilters is set: policies
-	// of Gateways, and namespaces of TokenNamespaces.
+	// of Gateways, namespaces of TokenNamespaces, and [ForwardingFilter]s.
 	Filters []diag.Object
 	// PermittedPolicies has, for a namespace with pods of gateways, the other namespaces whose
 	// policies may be for these; "*" stands for all.

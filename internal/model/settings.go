@@ -16,6 +16,16 @@ const (
 	StrictAlways StrictMode = "Always"
 )
 
+// ForwardingMode says who passes on the override of a request.
+type ForwardingMode string
+
+const (
+	// ForwardingProgram leaves it to programs.
+	ForwardingProgram ForwardingMode = "Program"
+	// ForwardingSidecar lets sidecars carry it through programs that pass on other headers.
+	ForwardingSidecar ForwardingMode = "Sidecar"
+)
+
 // Settings are the annotations of a Service, or an OverridePolicy for it. A nil or empty
 // field is not set.
 type Settings struct {
@@ -40,6 +50,8 @@ type Settings struct {
 	// Access is set if overrides are taken from tokens alone; nil if every header counts. Only a
 	// policy says so.
 	Access *Access
+	// Forwarding says who passes overrides on; empty for the programs. Only a policy says so.
+	Forwarding ForwardingMode
 }
 
 // Policy is an OverridePolicy.

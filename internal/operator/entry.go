@@ -15,6 +15,7 @@ import (
 	"github.com/overrides-mesh/overrides/api/v1alpha1"
 	"github.com/overrides-mesh/overrides/internal/access"
 	"github.com/overrides-mesh/overrides/internal/apply"
+	"github.com/overrides-mesh/overrides/internal/carry"
 	"github.com/overrides-mesh/overrides/internal/closed"
 	"github.com/overrides-mesh/overrides/internal/diag"
 	"github.com/overrides-mesh/overrides/internal/discover"
@@ -101,7 +102,7 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 		return time.Now().Add(time.Minute)
 	}
 	w := edge.Writes{Written: e.written, Started: e.started, Now: time.Now(), Delay: e.options.Plan.PropagationDelay}
-	filters, err := access.Make(snapshot)
+	filters, err := sidecarFilters(snapshot)
 	if err != nil {
 		e.log.Error("make the filters of namespaces", "error", err)
 		return time.Now().Add(time.Minute)
@@ -140,6 +141,16 @@ func (e *entries) reconcile(ctx context.Context) time.Time {
 	return requeueAt
 }
 
+// sidecarFilters makes the filters of the sidecars of namespaces.
+func sidecarFilters(snapshot *model.Snapshot) ([]encoded.Object, error) {
+	tokens, err := access.Make(snapshot)
+	if err != nil {
+		return nil, err
+	}
+	carried, err := carry.Make(snapshot)
+	return append(tokens, carried...), err
+}
+
 // noteFilters tells the loop of routes what proxies have the filter of, and returns when they will
 // have more; zero for never.
 func (e *entries) noteFilters(in *entryInput, w *edge.Writes) time.Time {
@@ -149,6 +160,8 @@ func (e *entries) noteFilters(in *entryInput, w *edge.Writes) time.Time {
 	for _, filter := range received {
 		if n := access.NamespaceOf(filter); n.Name != "" {
 			of = append(of, n)
+		} else if filter == model.ForwardingFilter(filter.Namespace) {
+			of = append(of, filter)
 		} else if p := edge.PolicyOf(in.seen[filter].Managed); p.Name != "" {
 			of = append(of, p)
 		}

@@ -132,7 +132,7 @@ func isEntryInput(name diag.Object, x *item) bool {
 	case *discover.VirtualService:
 		return mesh.BoundToGateways(object.Spec.GetGateways())
 	case *v1alpha1.OverridePolicy:
-		return object.Spec.Access != nil
+		return object.Spec.Access != nil || object.Spec.Forwarding != nil
 	case *discover.Route:
 		return object.HTTP != nil
 	case *istiosecv1.AuthorizationPolicy:

@@ -58,7 +58,7 @@ func openAccess(t *testing.T) *accessMesh {
 		clients: map[string]*http.Client{}, keys: newIssuer(t), users: newIssuer(t), own: newIssuer(t),
 	}
 	a.apply(t, "testdata/access.yaml", "")
-	for name, at := range map[string][2]string{
+	a.openClients(t, map[string][2]string{
 		"service-1":     {accessNamespace, "app=service-1"},
 		"service-2":     {accessNamespace, "app=service-2,version=v1"},
 		"its preview":   {accessNamespace, "app=service-2,version=v2"},
@@ -67,7 +67,15 @@ func openAccess(t *testing.T) *accessMesh {
 		"tokens of own": {accessNamespace + "-own", "app=caller"},
 		"older":         {accessNamespace, "app=older"},
 		"bare":          {accessNamespace + "-open", "app=bare"},
-	} {
+	})
+	a.settle(t)
+	return a
+}
+
+// openClients makes a client in each of some pods, which are known by namespace and labels.
+func (a *accessMesh) openClients(t *testing.T, pods map[string][2]string) {
+	t.Helper()
+	for name, at := range pods {
 		pod, err := a.mesh.Pod(t.Context(), at[0], at[1])
 		if err != nil {
 			t.Fatal(err)
@@ -79,29 +87,12 @@ func openAccess(t *testing.T) *accessMesh {
 		client.Timeout = 30 * time.Second
 		a.clients[name] = client
 	}
-	a.settle(t)
-	return a
 }
 
 // install writes what overrides apply makes of the policies of all namespaces.
 func (a *accessMesh) install(t *testing.T) {
 	t.Helper()
-	dir := t.TempDir()
-	for _, file := range []string{"access.yaml", "access-policies.yaml"} {
-		text, err := os.ReadFile(filepath.Join("testdata", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		filled := strings.NewReplacer("NAMESPACE", accessNamespace, "JWKS", a.keys.keys(t), "USERS", a.users.keys(t), "OTHER", a.own.keys(t)).Replace(string(text))
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(filled), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, "apply", "-q", "--kubeconfig", a.mesh.Kubeconfig, "-f", dir).CombinedOutput()
-	if err != nil {
-		t.Fatalf("overrides apply: %v\n%s", err, out)
-	}
-	a.settle(t)
+	a.applyPolicies(t, "access.yaml", "access-policies.yaml")
 	good := a.keys.override(t, "service-3:v2")
 	for _, from := range []string{"service-1", "service-2", "its preview", "same tokens"} {
 		a.await(t, from, http.Header{"X-Override-Token": {good}}, "service-3:v2")
@@ -113,10 +104,37 @@ func (a *accessMesh) install(t *testing.T) {
 	}
 }
 
+// applyPolicies writes what overrides apply makes of files of testdata, and waits for proxies.
+func (a *accessMesh) applyPolicies(t *testing.T, files ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		filled := strings.NewReplacer("NAMESPACE", a.namespaces[0], "JWKS", a.keys.keys(t), "USERS", a.users.keys(t), "OTHER", a.own.keys(t)).Replace(string(text))
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(filled), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), programs(t).Overrides, "apply", "-q", "--kubeconfig", a.mesh.Kubeconfig, "-f", dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("overrides apply: %v\n%s", err, out)
+	}
+	a.settle(t)
+}
+
 // await waits until a call of service-3 is answered in a way, many times in a row.
 func (a *accessMesh) await(t *testing.T, from string, lines http.Header, want string) {
 	t.Helper()
-	const enough, to = 20, "service-3"
+	a.awaitAt(t, from, lines, "service-3", want)
+}
+
+// awaitAt waits until a call of a service is answered in a way, many times in a row.
+func (a *accessMesh) awaitAt(t *testing.T, from string, lines http.Header, to, want string) {
+	t.Helper()
+	const enough = 20
 	alike := 0
 	programtest.Eventually(t, time.Minute, 20*time.Millisecond, from+" calls "+to, func(context.Context) string {
 		a.clients[from].CloseIdleConnections()
@@ -135,7 +153,7 @@ func (a *accessMesh) await(t *testing.T, from string, lines http.Header, want st
 func (a *accessMesh) send(t *testing.T, from string, lines http.Header, to string) string {
 	t.Helper()
 	if !strings.Contains(to, ".") {
-		to += "." + accessNamespace
+		to += "." + a.namespaces[0]
 	}
 	answer, failure := a.ask(t, from, lines, to)
 	if failure != "" {

@@ -34,7 +34,7 @@ type accessGuard struct {
 func (a *accessMesh) accessGuards(t *testing.T) []accessGuard {
 	t.Helper()
 	networking := schema.GroupVersion{Group: "networking.istio.io", Version: "v1"}
-	filters, routes := schema.GroupVersionResource{Group: networking.Group, Version: "v1alpha3", Resource: "envoyfilters"}, networking.WithResource("virtualservices")
+	filters, routes := envoyFilters, networking.WithResource("virtualservices")
 	bare, forged := http.Header{"X-Override": {"service-3:v2"}}, http.Header{"X-Override-Token": {a.own.override(t, "service-3:v2")}}
 	filter := func(what string, take cutting, from string, lines http.Header, come string) accessGuard {
 		return accessGuard{what, filters, "tokens-overrides", take, from, lines, strings.Contains(come, " got "), come}

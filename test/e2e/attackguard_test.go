@@ -32,6 +32,8 @@ type takenOut struct {
 // cutting takes a part out of a specification.
 type cutting func(t *testing.T, spec map[string]any, keys *attackKeys)
 
+var envoyFilters = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1alpha3", Resource: "envoyfilters"}
+
 // stored is an object of the cluster.
 type stored struct {
 	objects dynamic.ResourceInterface
@@ -64,7 +66,7 @@ func (o *stored) without(t *testing.T, take func(spec map[string]any), step, hel
 // partsTakenOut are all of them.
 func partsTakenOut() []takenOut {
 	filter := func(mode, guard, come string, take cutting) takenOut {
-		return takenOut{guard, mode, schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1alpha3", Resource: "envoyfilters"}, "public-edge-overrides", take, come}
+		return takenOut{guard, mode, envoyFilters, "public-edge-overrides", take, come}
 	}
 	rule := func(guard string, i int) takenOut {
 		return takenOut{guard, "TokenHard", schema.GroupVersionResource{Group: "security.istio.io", Version: "v1", Resource: "authorizationpolicies"}, "public-require-overrides", withoutRule(i), "v2"}

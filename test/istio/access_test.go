@@ -22,15 +22,7 @@ import (
 // another namespace has neither, and connections that are not HTTP are as they were.
 func TestAccessInIstio(t *testing.T) {
 	for _, file := range []string{"from", "closed"} {
-		archive, err := txtar.ParseFile("../../internal/access/testdata/" + file + ".txtar")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, filter, _ := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "---\n")
-		report, err := validate.Objects([]byte(filter))
-		if err != nil || len(report.Errors) > 0 {
-			t.Fatalf("%s: %v %v", file, report.Errors, err)
-		}
+		filter := validFilter(t, "access/testdata/"+file+".txtar")
 		services, err := os.ReadFile("testdata/access.yaml")
 		if err != nil {
 			t.Fatal(err)
@@ -43,17 +35,11 @@ func TestAccessInIstio(t *testing.T) {
 			if file == "closed" && c.first == "overrides.token" {
 				c.first = "" // it only removes headers, before all filters
 			}
-			proxy := func(in *core.ConfigGenTest) []*listenerv3.Listener {
-				return in.Listeners(in.SetupProxy(&model.Proxy{
-					ConfigNamespace: c.namespace, IPAddresses: []string{"10.1.1.1"}, IstioVersion: model.ParseIstioVersion(c.version),
-					Metadata: &model.NodeMetadata{Namespace: c.namespace, IstioVersion: c.version},
-				}))
-			}
 			early := 0
 			if c.namespace == "shop" && c.first != "overrides.remove" {
 				early = 1
 			}
-			got, before := connections(t, proxy(with)), connections(t, proxy(without))
+			got, before := connections(t, listeners(with, c.namespace, c.version)), connections(t, listeners(without, c.namespace, c.version))
 			if len(got) < 4 || len(got) != len(before) {
 				t.Fatalf("%s %s: %d HTTP connections, %d without the filter", file, c.version, len(got), len(before))
 			}
@@ -71,6 +57,29 @@ func TestAccessInIstio(t *testing.T) {
 			}
 		}
 	}
+}
+
+// validFilter returns the filter that an archive wants, which istiod accepts.
+func validFilter(t *testing.T, file string) string {
+	t.Helper()
+	archive, err := txtar.ParseFile("../../internal/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, filter, _ := strings.Cut(string(archive.Files[len(archive.Files)-1].Data), "---\n")
+	report, err := validate.Objects([]byte(filter))
+	if err != nil || len(report.Errors) > 0 {
+		t.Fatalf("%s: %v %v", file, report.Errors, err)
+	}
+	return filter
+}
+
+// listeners returns those of a sidecar of a version of Istio.
+func listeners(in *core.ConfigGenTest, namespace, version string) []*listenerv3.Listener {
+	return in.Listeners(in.SetupProxy(&model.Proxy{
+		ConfigNamespace: namespace, IPAddresses: []string{"10.1.1.1"}, IstioVersion: model.ParseIstioVersion(version),
+		Metadata: &model.NodeMetadata{Namespace: namespace, IstioVersion: version},
+	}))
 }
 
 // connections returns the filters of HTTP connections of a sidecar, by listener and chain.

@@ -61,7 +61,7 @@ func TestAccess(t *testing.T) {
 		}
 		return message(err)
 	})
-	if got, want := r.writesOf("envoyfilters", "virtualservices"), []string{"PATCH virtualservices", "DELETE envoyfilters"}; !slices.Equal(got, want) {
+	if got, want := r.awaitWrites(t, 2), []string{"PATCH virtualservices", "DELETE envoyfilters"}; !slices.Equal(got, want) {
 		t.Errorf("the writes are %q, want %q", got, want)
 	}
 	s.converges(t, 2)
