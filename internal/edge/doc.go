@@ -34,6 +34,7 @@
 //	expression.go  how Envoy evaluates them
 //	mutation.go    what becomes of the headers of a request
 //	filter.go      the EnvoyFilter
+//	program.go     … and its filter that reads the values of carriers
 //	carried.go     what it does to a given request
 //	link.go        … and its routes that set the cookie
 //	token.go       … or of tokens: the filter that checks them
