@@ -27,7 +27,7 @@ import (
 // A filter of its own makes the override header of the claim "override" of each valid token, and
 // another one of its ID, by which routes know whether its grant is live. It lets requests without a
 // valid token pass, so an expired cookie never fails an ordinary request. It stands in front of all
-// other filters, so that guards see the header.
+// filters of others, so that guards see the header.
 type Tokens struct {
 	token.Expected
 
