@@ -35,6 +35,7 @@
 //	mutation.go    what becomes of the headers of a request
 //	ride.go        … that overrides may ride in
 //	filter.go      the EnvoyFilter
+//	program.go     … and its filter that reads the values of carriers
 //	carried.go     what it does to a given request
 //	link.go        … and its routes that set the cookie
 //	token.go       … or of tokens: the filter that checks them

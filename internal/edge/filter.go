@@ -41,11 +41,11 @@ const (
 func (m *maker) filter(namespace string) (encoded.Object, error) {
 	meta := m.ownMeta(namespace, filterSuffix)
 	meta.Annotations[RequiresAnnotation] = Requires
-	patch, err := m.mutate(m.snapshot.Options.Header, istioapi.EnvoyFilter_GATEWAY)
+	patches, err := m.Patches(m.snapshot.Options.Header, istioapi.EnvoyFilter_GATEWAY)
 	if err != nil {
 		return encoded.Object{}, err
 	}
-	spec := &istioapi.EnvoyFilter{ConfigPatches: []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{patch}}
+	spec := &istioapi.EnvoyFilter{ConfigPatches: patches}
 	if m.GatewayAPI {
 		spec.TargetRefs = m.targetRefs()
 	} else {
@@ -65,13 +65,6 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 		}
 		spec.ConfigPatches = append(spec.ConfigPatches, filter)
 	}
-	if m.Tokens != nil {
-		filters, err := m.Tokens.filters(m.snapshot.Options.Header, istioapi.EnvoyFilter_GATEWAY)
-		if err != nil {
-			return encoded.Object{}, fmt.Errorf("encode the filter of tokens: %w", err)
-		}
-		spec.ConfigPatches = append(spec.ConfigPatches, filters...)
-	}
 	if m.Link || m.Tokens != nil && m.Tokens.Link {
 		links, err := m.links()
 		if err != nil {
@@ -82,18 +75,27 @@ func (m *maker) filter(namespace string) (encoded.Object, error) {
 	return istio.Canonical(&meta, filterKind, spec)
 }
 
-// Patches returns the parts of an EnvoyFilter that take overrides from tokens alone, in proxies
-// other than gateways.
+// Patches returns the parts of an EnvoyFilter that change what requests carry, in proxies of a kind.
+// Each filter is inserted in front of the ones before it.
 func (r *Request) Patches(carrier string, context istioapi.EnvoyFilter_PatchContext) ([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	first, err := r.mutate(carrier, context)
-	if err != nil || r.Tokens == nil {
-		return []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, err
-	}
-	rest, err := r.Tokens.filters(carrier, context)
 	if err != nil {
-		return nil, fmt.Errorf("encode the filter of tokens: %w", err)
+		return nil, err
 	}
-	return append([]*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}, rest...), nil
+	out := []*istioapi.EnvoyFilter_EnvoyConfigObjectPatch{first}
+	if r.Tokens != nil {
+		filters, err := r.Tokens.filters(carrier, context)
+		if err != nil {
+			return nil, fmt.Errorf("encode the filter of tokens: %w", err)
+		}
+		out = append(out, filters...)
+	}
+	config, err := program(r.mutations(carrier))
+	if err != nil || config == nil {
+		return out, err
+	}
+	filter, err := HTTPFilter(context, programFilter, config, "")
+	return append(out, filter), err
 }
 
 // mutate returns what changes the headers of requests before they are routed. A merge appends to the
@@ -155,7 +157,9 @@ func atConnections(context istioapi.EnvoyFilter_PatchContext, name string) *isti
 func (r *Request) early(carrier string) ([]*corev3.TypedExtensionConfig, error) {
 	var list []*mutationv3.HeaderMutation
 	for _, change := range r.mutations(carrier) {
-		list = append(list, change.encode())
+		if !change.isProgram() && !change.isOfLink() {
+			list = append(list, change.encode())
+		}
 	}
 	config, err := anypb.New(&earlyv3.HeaderMutation{Mutations: list})
 	return []*corev3.TypedExtensionConfig{{Name: earlyMutation, TypedConfig: config}}, err

@@ -77,3 +77,8 @@ func (r *Request) mutations(carrier string) []mutation {
 	// Proxies make it of tokens, whoever may ask for versions here.
 	return append([]mutation{{header: grammar.TokenIDHeader(carrier), action: remove}}, out...)
 }
+
+// isProgram reports whether a program makes the change, and isOfLink whether the routes of links do.
+// All others are made before a request is routed.
+func (m *mutation) isProgram() bool { return len(m.value) == 1 && m.value[0].lua != nil }
+func (m *mutation) isOfLink() bool  { return len(m.value) > 0 && m.value[0].page }

@@ -5,6 +5,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -27,9 +28,20 @@ func (r *Request) Parts(carrier string) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := anypb.New(check)
+	config, err := program(r.mutations(carrier))
 	if err != nil {
-		return nil, fmt.Errorf("encode the filter of tokens: %w", err)
+		return nil, fmt.Errorf("encode the program: %w", err)
 	}
-	return &Parts{Early: early, Filters: []*hcmv3.HttpFilter{{Name: tokenFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: config}}}}, nil
+	out := &Parts{Early: early}
+	for _, filter := range []struct {
+		name   string
+		config proto.Message
+	}{{programFilter, config}, {tokenFilter, check}} {
+		typed, err := anypb.New(filter.config)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", filter.name, err)
+		}
+		out.Filters = append(out.Filters, &hcmv3.HttpFilter{Name: filter.name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: typed}})
+	}
+	return out, nil
 }

@@ -47,6 +47,10 @@ type extraction struct {
 	pattern, made, cut string
 	// whole is set if the result is what is read.
 	whole bool
+	// lua are patterns of Lua, of which at least one matches what is read, between commas, if pattern
+	// does. The first group, or else the match, is what pattern's first group is. A program makes the
+	// text of them; nil if an expression in CEL does.
+	lua []string
 }
 
 // ofHost makes a set of the name before the domain. The pattern counts the labels of the
@@ -111,7 +115,10 @@ const cookieEnd = `[ \t]*(?:[;,]|$)`
 // searched for, and so finds an override beside bytes that are not UTF-8.
 func ofBaggage() extraction {
 	member := strings.TrimSuffix(strings.TrimPrefix(grammar.AnyBaggagePattern, `(?:.*,)?`), `.*`)
-	return extraction{header: grammar.BaggageHeader, contains: []string{"override"}, pattern: `(?:^|,)` + member, made: "overrides=removed"}
+	return extraction{
+		header: grammar.BaggageHeader, contains: []string{"override"}, pattern: `(?:^|,)` + member, made: "overrides=removed",
+		lua: []string{`,[ \t]*override%.`, `,[ \t]*override[ \t]*=`},
+	}
 }
 
 // ValidateCookie returns an error unless name can be the name of the cookie.

@@ -27,7 +27,7 @@ import (
 // A filter of its own makes the override header of the claim "override" of each valid token, and
 // another one of its ID, by which routes know whether its grant is live. It lets requests without a
 // valid token pass, so an expired cookie never fails an ordinary request. It stands in front of all
-// other filters, so that guards see the header.
+// filters of others, so that guards see the header.
 type Tokens struct {
 	token.Expected
 
@@ -80,19 +80,33 @@ func (k *Tokens) mutations(carrier string) []mutation {
 			out,
 			mutation{header: linkHeader(carrier), action: remove},
 			mutation{header: linkPathHeader(carrier), action: remove},
-			mutation{linkHeader(carrier), add, []extraction{ofTokenLink(grammar.TokenHeader(carrier)), ofEmptyLink(grammar.TokenHeader(carrier))}},
-			mutation{linkPathHeader(carrier), add, []extraction{pathOfLink(grammar.TokenHeader(carrier))}},
 		)
+		out = append(out, linkMutations(carrier)...)
 	}
 	return out
+}
+
+// linkMutations are the changes of the headers of a link, at its routes.
+func linkMutations(carrier string) []mutation {
+	parameter := grammar.TokenHeader(carrier)
+	return []mutation{
+		{linkHeader(carrier), add, []extraction{ofTokenLink(parameter), ofEmptyLink(parameter)}},
+		{linkPathHeader(carrier), add, []extraction{pathOfLink(parameter)}},
+	}
 }
 
 // tokenText is a token: the header of a JWT begins with "{", and so the token with "eyJ".
 const tokenText = `(eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)`
 
+// tokenInLua is tokenText in Lua.
+const tokenInLua = `(eyJ[%w_-]+%.[%w_-]+%.[%w_-]+)`
+
 // ofTokenCookie makes the token in a cookie.
 func ofTokenCookie(cookie string) extraction {
-	return extraction{header: "cookie", contains: []string{cookie + "=eyJ"}, pattern: cookieBegin(cookie) + tokenText + cookieEnd, made: `\1`}
+	return extraction{
+		header: "cookie", contains: []string{cookie + "=eyJ"}, pattern: cookieBegin(cookie) + tokenText + cookieEnd, made: `\1`,
+		lua: []string{`[;,][ \t]*` + inLua(cookie) + `=` + tokenInLua + `[ \t]*[;,]`},
+	}
 }
 
 // ofTokenMember makes the token in a member of baggage. A request may have several lines, which
@@ -101,6 +115,7 @@ func ofTokenMember(key string) extraction {
 	return extraction{
 		header: grammar.BaggageHeader, contains: []string{key, "eyJ"},
 		pattern: `(?:^|,)[ \t]*` + regexp.QuoteMeta(key) + `[ \t]*=[ \t]*` + tokenText + `[ \t]*(?:[;,]|$)`, made: `\1`,
+		lua: []string{`,[ \t]*` + inLua(key) + `[ \t]*=[ \t]*` + tokenInLua + `[ \t]*[;,]`},
 	}
 }
 
@@ -121,29 +136,52 @@ func pathOfLink(parameter string) extraction {
 	return extraction{page: true, contains: []string{parameter + "="}, cut: parameter}
 }
 
-// linkRoutes are the routes that answer links. They take the parameter out of the path.
+// linkRoutes are the routes that answer links. They make the headers of a link, and take the parameter
+// out of the path. Other filters may have Envoy choose a route again: then a link is known by its header.
 func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
-	cut, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: &headerv3.Mutations{
-		QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: grammar.TokenHeader(carrier)}},
-	}})
+	parameter := grammar.TokenHeader(carrier)
+	change := &headerv3.Mutations{QueryParameterMutations: []*corev3.KeyValueMutation{{Remove: parameter}}}
+	for _, m := range linkMutations(carrier) {
+		change.RequestMutations = append(change.RequestMutations, m.encode())
+	}
+	config, err := anypb.New(&headerv3.HeaderMutationPerRoute{Mutations: change})
 	if err != nil {
 		return nil, err
 	}
-	filters := map[string]*anypb.Any{linkFilter: cut}
+	filters := map[string]*anypb.Any{linkFilter: config}
 	location := "%REQ(" + linkPathHeader(carrier) + ")%"
-	has := func(value *matcherv3.StringMatcher) *routev3.RouteMatch {
-		return &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{headerIs(linkHeader(carrier), value)}}
+	var out []linkRoute
+	for _, kind := range []struct {
+		linkRoute
+		of     extraction
+		header *matcherv3.StringMatcher
+	}{
+		{linkRoute{name: "overrides.link.clear"}, ofEmptyLink(parameter), &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: clearing}}},
+		{
+			linkRoute{name: "overrides.link", value: "%REQ(" + linkHeader(carrier) + ")%", age: linkAge}, ofTokenLink(parameter),
+			&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "eyJ"}},
+		},
+	} {
+		again := kind.linkRoute
+		again.cookie, again.location = k.Cookie, location
+		again.match = &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{headerIs(linkHeader(carrier), kind.header)}}
+		first := again
+		first.match, first.filters = kind.of.inPath(), filters
+		out = append(out, again, first)
 	}
-	return []linkRoute{
-		{
-			name: "overrides.link", cookie: k.Cookie, value: "%REQ(" + linkHeader(carrier) + ")%", age: linkAge, location: location, filters: filters,
-			match: has(&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "eyJ"}}),
-		},
-		{
-			name: "overrides.link.clear", cookie: k.Cookie, location: location, filters: filters,
-			match: has(&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: clearing}}),
-		},
-	}, nil
+	return out, nil
+}
+
+// inPath matches requests of which e makes something of the path.
+func (e *extraction) inPath() *routev3.RouteMatch {
+	out := &routev3.RouteMatch{}
+	for _, text := range e.contains {
+		out.Headers = append(out.Headers, headerIs(":path", &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Contains{Contains: text}}))
+	}
+	// RE2 compares all of the path here. Unlike ".", its "\C" is any byte, also one that is not UTF-8.
+	whole := &matcherv3.RegexMatcher{Regex: `\C*` + e.pattern + `\C*`}
+	out.Headers = append(out.Headers, headerIs(":path", &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: whole}}))
+	return out
 }
 
 // validate returns an error if the parts don't fit together.

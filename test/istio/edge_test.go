@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matchingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/matching/v3"
 	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
+	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	"golang.org/x/tools/txtar"
@@ -84,6 +86,10 @@ func checkRequests(t *testing.T, file string, value *structpb.Struct) {
 		err, effective = m.ValidateAll(), changes > 0 || value.GetFields()["name"].GetStringValue() == "overrides.link"
 	case *jwtv3.JwtAuthentication:
 		err, effective = m.ValidateAll(), len(m.GetProviders()) == 1 && len(m.GetRules()) == 1
+	case *matchingv3.ExtensionWithMatcher:
+		var lua luav3.Lua
+		err = errors.Join(m.ValidateAll(), m.GetXdsMatcher().ValidateAll(), m.GetExtensionConfig().GetTypedConfig().UnmarshalTo(&lua), lua.ValidateAll())
+		effective = strings.Contains(lua.GetDefaultSourceCode().GetInlineString(), "headers:add(")
 	}
 	if err != nil || !effective {
 		t.Errorf("%s: %T: %v", file, config, err)
