@@ -16,6 +16,9 @@ const (
 	BaggageHeader = "baggage"
 	// ErrorHeader is set on the 503 that answers a strict member whose version cannot serve.
 	ErrorHeader = "x-override-error"
+	// ServedHeader names what served a followed override, in responses of Services that have it
+	// switched on.
+	ServedHeader = "x-override-served"
 
 	// MaxHeaderBytes is the length of a carrier, over all its lines, that all proxies and
 	// libraries pass on (W3C Baggage §3.3.2).

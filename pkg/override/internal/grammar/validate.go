@@ -92,7 +92,7 @@ func ValidateHeaderName(name string) error {
 // that HTTP or tracing define.
 func takenHeaders() []string {
 	return []string{
-		BaggageHeader, ErrorHeader, "x-override-token",
+		BaggageHeader, ErrorHeader, ServedHeader, "x-override-token",
 		"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings",
 		"authorization", "cookie", "set-cookie", "x-api-key",
 		"host", "date", "expect", "via", "forwarded", "origin", "referer", "from", "range", "server", "user-agent",
