@@ -87,6 +87,13 @@ func newApp(program string, streams Streams) *app {
 		&cobra.Group{ID: groupAsk, Title: "Ask for versions:"},
 		&cobra.Group{ID: groupTry, Title: "Try it:"},
 	)
+	a.addCommands()
+	a.root.SetHelpCommand(a.helpCommand())
+	return a
+}
+
+// addCommands adds all commands, in the order of the help.
+func (a *app) addCommands() {
 	for _, c := range []struct {
 		group   string
 		command *cobra.Command
@@ -115,8 +122,6 @@ func newApp(program string, streams Streams) *app {
 		completeRest(c.command)
 		a.root.AddCommand(c.command)
 	}
-	a.root.SetHelpCommand(a.helpCommand())
-	return a
 }
 
 const (

@@ -81,11 +81,7 @@ function envoy_on_request(request)
 // statement returns the change in Lua.
 func (m *mutation) statement() string {
 	e := &m.value[0]
-	find := "found(headers, " + quoted(e.header)
-	for _, pattern := range e.lua {
-		find += `, "` + pattern + `"`
-	}
-	find += ")"
+	find := "found(headers, " + quoted(e.header) + `, "` + strings.Join(e.lua, `", "`) + `")`
 	if m.action == replace {
 		return fmt.Sprintf("  if %s then\n    headers:remove(%q)\n    headers:add(%[2]q, %q)\n  end\n", find, m.header, e.made)
 	}

@@ -158,7 +158,8 @@ func (k *Tokens) linkRoutes(carrier string) ([]linkRoute, error) {
 	}{
 		{linkRoute{name: "overrides.link.clear"}, ofEmptyLink(parameter), &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: clearing}}},
 		{
-			linkRoute{name: "overrides.link", value: "%REQ(" + linkHeader(carrier) + ")%", age: linkAge}, ofTokenLink(parameter),
+			linkRoute{name: "overrides.link", value: "%REQ(" + linkHeader(carrier) + ")%", age: linkAge},
+			ofTokenLink(parameter),
 			&matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "eyJ"}},
 		},
 	} {
