@@ -136,6 +136,7 @@ func (c *traceMesh) trace(t *testing.T, path string, flags ...string) (string, i
 
 // forwarding: each service is named that drops the override, and no other.
 func (c *traceMesh) forwarding(t *testing.T) {
+	t.Helper()
 	for i := range 3 {
 		drops := fmt.Sprintf("service-%d", i+1)
 		out, code := c.trace(t, "/", "--forwarding", "--override", drops+":drops")

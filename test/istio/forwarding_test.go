@@ -24,7 +24,7 @@ func TestForwardingInIstio(t *testing.T) {
 	for _, years := range [][2]string{{"2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"}, {"2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z"}} {
 		in := core.NewConfigGenTest(t, core.TestOptions{ConfigString: strings.Join([]string{string(services), at(carried, years[0]), at(tokens, years[1])}, "\n---\n")})
 		for _, c := range []struct{ namespace, version, first string }{
-			{"shop", "1.31.0", "overrides.forward overrides.token"}, {"shop", "1.26.0", "overrides.forward overrides.token"}, {"shop", "1.25.3", "overrides.remove "}, {"lab", "1.31.0", ""},
+			{"shop", "1.31.0", "overrides.forward overrides.carriers overrides.token"}, {"shop", "1.26.0", "overrides.forward overrides.carriers overrides.token"}, {"shop", "1.25.3", "overrides.remove "}, {"lab", "1.31.0", ""},
 		} {
 			for name, manager := range connections(t, listeners(in, c.namespace, c.version)) {
 				var filters []string

@@ -231,13 +231,9 @@ func (r *run) changes(ctx context.Context) error {
 	if err := errors.Join(c.errs...); err != nil {
 		return err
 	}
-	if err := until(ctx, settleTimeout, "the last pods have come and gone", r.tracker.atRest); err != nil {
+	if err := r.rest(ctx); err != nil {
 		return err
 	}
-	if err := until(ctx, settleTimeout, "everything is in place again", r.tracker.settled); err != nil {
-		return errors.Join(err, r.tracker.unsettled())
-	}
-	r.say("everything is in place again")
 	if err := r.pause(ctx, 3*time.Second); err != nil { // for Events
 		return err
 	}
@@ -246,6 +242,18 @@ func (r *run) changes(ctx context.Context) error {
 	}
 	r.result.Served = distribution(r.audit.served)
 	return r.tracker.sum(&r.result)
+}
+
+// rest waits until nothing changes any more, and everything is in place.
+func (r *run) rest(ctx context.Context) error {
+	if err := until(ctx, settleTimeout, "the last pods have come and gone", r.tracker.atRest); err != nil {
+		return err
+	}
+	if err := until(ctx, settleTimeout, "everything is in place again", r.tracker.settled); err != nil {
+		return errors.Join(err, r.tracker.unsettled())
+	}
+	r.say("everything is in place again")
+	return nil
 }
 
 // compareAll compares the cluster with the generator's output.
