@@ -2,6 +2,7 @@ package chart_test
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"testing"
 
@@ -29,9 +30,7 @@ func TestTrailFilter(t *testing.T) {
 		if c.values != nil {
 			values["trail"] = map[string]any{"enabled": true, "namespaces": []any{"shop", "ingress"}}
 		}
-		for name, value := range c.values {
-			values[name] = value
-		}
+		maps.Copy(values, c.values)
 		var got []string
 		for _, o := range render(t, values).All() {
 			if o.GetKind() == "EnvoyFilter" {
