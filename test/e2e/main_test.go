@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -74,7 +75,7 @@ func programs(t *testing.T) stage.Programs {
 func mesh(t *testing.T) *stage.Mesh {
 	t.Helper()
 	options := meshOptions(t)
-	options.Images = tracerImages()
+	maps.Copy(options.Images, tracerImages())
 	options.MeshConfig = map[string]any{"extensionProviders": []any{map[string]any{"name": authorizerName, "envoyExtAuthzHttp": map[string]any{
 		"service": "authorizer.edge-guard.test", "port": 80, "includeRequestHeadersInCheck": []any{"x-override", "x-session"},
 	}}}}
