@@ -222,13 +222,7 @@ func (r *run) changes(ctx context.Context) error {
 	r.result.Look = (took - tookBefore) / time.Duration(max(r.result.Looks, 1))
 	r.result.CPU = (after.CPU - before.CPU).Seconds() / last.Seconds()
 	r.result.Changes, r.result.Passed = c.done, c.passed
-	if err := <-profiled; err != nil {
-		return err
-	}
-	if err := r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("heap-%d", r.Services), "heap?gc=1"); err != nil {
-		return err
-	}
-	if err := errors.Join(c.errs...); err != nil {
+	if err := errors.Join(<-profiled, r.operator.keepProfile(ctx, r.Profiles, fmt.Sprintf("heap-%d", r.Services), "heap?gc=1"), errors.Join(c.errs...)); err != nil {
 		return err
 	}
 	if err := r.rest(ctx); err != nil {
