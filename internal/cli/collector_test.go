@@ -47,7 +47,7 @@ func (p *player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if parts := strings.Split(r.Header.Get("Traceparent"), "-"); len(parts) == 4 {
 			p.traceID = parts[1]
 		}
-		w.Header().Set("X-Override-Served", "service-3-v2;trace;service-3;v2;Kubernetes")
+		w.Header().Set("X-Override-Served", "service-3.trace:v2 service-3-v2;trace;service-3;v2;Kubernetes")
 		_, _ = w.Write([]byte("served " + r.Method + " " + r.Host))
 		return
 	}

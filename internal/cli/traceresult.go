@@ -125,7 +125,7 @@ func (t *tracing) judge(s *sent) []trail.Verdict {
 		}
 	}
 	if t.weak {
-		return trail.JudgeResponse(&trail.Response{Served: s.header.Values(trail.ServedHeader), Errors: s.header.Values(grammar.ErrorHeader)}, &q)
+		return trail.JudgeResponse(&trail.Response{Served: s.header.Values(grammar.ServedHeader), Errors: s.header.Values(grammar.ErrorHeader)}, &q)
 	}
 	own := t.trailOf(s)
 	for _, other := range t.trails {

@@ -17,10 +17,11 @@ const (
 // "NAME;NAMESPACE;CANONICAL-NAME;CANONICAL-REVISION;CLUSTER".
 const servedBy = "%UPSTREAM_METADATA(istio:workload)%"
 
-// served is the value of the header that names what served a row's request:
+// ServedValue is the value of [grammar.ServedHeader] in a row, with Envoy's operator for the workload
+// that served. In a response it is
 //
 //	cart.shop:v2 cart-v2;shop;cart;v2;Kubernetes
-func served(r *route.Route) string {
+func ServedValue(r *route.Route) string {
 	return r.Version.Member().String() + " " + servedBy
 }
 
@@ -36,7 +37,7 @@ func withServed(users *istioapi.Headers, r *route.Route) *istioapi.Headers {
 	if users.Response.Add == nil {
 		users.Response.Add = map[string]string{}
 	}
-	users.Response.Add[grammar.ServedHeader] = served(r)
+	users.Response.Add[grammar.ServedHeader] = ServedValue(r)
 	return users
 }
 
@@ -48,7 +49,7 @@ const mostInRule = 16
 // filter of responses at most; what does not fit into it is not said.
 func filtersWithServed(users any, r *route.Route) []any {
 	filters, _ := users.([]any)
-	header := map[string]any{"name": grammar.ServedHeader, "value": served(r)}
+	header := map[string]any{"name": grammar.ServedHeader, "value": ServedValue(r)}
 	for _, f := range filters {
 		if filter, _ := f.(map[string]any); filter["type"] == responseFilter {
 			modifier, _ := filter[responseModifier].(map[string]any)

@@ -7,13 +7,9 @@ import (
 	"github.com/overrides-mesh/overrides/internal/grammar"
 )
 
-// ServedHeader is set on responses of services whose policy says so. It names what served:
-// WORKLOAD;NAMESPACE;NAME;VERSION;CLUSTER.
-const ServedHeader = "x-override-served"
-
 // Response is what a response says of itself.
 type Response struct {
-	// Served and Errors are the lines of ServedHeader and of grammar.ErrorHeader.
+	// Served and Errors are the lines of [grammar.ServedHeader] and of [grammar.ErrorHeader].
 	Served, Errors []string
 }
 
@@ -24,7 +20,7 @@ func JudgeResponse(r *Response, q *Question) []Verdict {
 	for _, m := range q.Members {
 		v := Verdict{Member: m.String()}
 		if by := r.servedBy(m); by != "" {
-			v.Honoured, v.Message = true, fmt.Sprintf("the response says that workload %s served", by)
+			v.Honoured, v.Message = true, fmt.Sprintf("the response says that %s served", by)
 		} else {
 			f := r.unknown(m, q.Snapshot)
 			v.Reason, v.Message = f.reason, f.message
@@ -34,13 +30,19 @@ func JudgeResponse(r *Response, q *Question) []Verdict {
 	return out
 }
 
-// servedBy returns the workload of a version that the response names; empty for none.
+// servedBy returns what served a member, as the response says it; empty if it does not. A line
+// names a version and the workload that served, see istio.ServedValue.
 func (r *Response) servedBy(m grammar.Member) string {
 	for item := range strings.SplitSeq(strings.Join(r.Served, ","), ",") {
-		parts := strings.Split(strings.TrimSpace(item), ";")
-		if len(parts) >= 4 && parts[3] == m.Version && (m.IsSet() || parts[2] == m.Service) && (m.Namespace == "" || m.Namespace == parts[1]) {
-			return parts[0] + "." + parts[1]
+		version, by, _ := strings.Cut(strings.TrimSpace(item), " ")
+		members, _ := grammar.Parse(version) // others may have written the line
+		if len(members) != 1 || !stands(m, members[0]) {
+			continue
 		}
+		if w := workload(by); w != (Workload{}) {
+			return "workload " + w.Name + "." + w.Namespace
+		}
+		return version
 	}
 	return ""
 }
