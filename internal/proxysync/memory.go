@@ -2,9 +2,9 @@ package proxysync
 
 import (
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 )
 
@@ -106,9 +106,8 @@ func (r *round) readList(in *instance, n *Names, sent string) {
 	l := list{sent: sent, hosts: map[string]bool{}, has: map[plan.Cluster]bool{}}
 	ports := map[plan.Cluster][]string{}
 	for _, name := range n.Clusters {
-		if part := strings.Split(name, "|"); len(part) == 4 && part[0] == "outbound" {
-			c := plan.Cluster{Host: part[3], Subset: part[2]}
-			ports[c] = append(ports[c], part[1])
+		if c, port, is := istio.ParseCluster(name); is {
+			ports[c] = append(ports[c], port)
 		}
 	}
 	push, ok := pushNumber(sent)

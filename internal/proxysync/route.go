@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/overrides-mesh/overrides/internal/diag"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/plan"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
@@ -141,8 +142,8 @@ func (s rowSeen) next(response *Routes, row *plan.PendingRow, now time.Time) row
 // matches reports whether r is a pending row, and leads to the same cluster.
 func (r *Row) matches(row *plan.PendingRow) bool {
 	return r.Object == row.Object && r.Name == row.Name && slices.ContainsFunc(r.Clusters, func(name string) bool {
-		part := strings.Split(name, "|")
-		return len(part) == 4 && part[2] == row.To.Subset && part[3] == row.To.Host
+		to, _, is := istio.ParseCluster(name)
+		return is && to == row.To
 	})
 }
 

@@ -78,7 +78,8 @@ func (j *judging) refused(all []*Hop) *finding {
 	}
 	root := j.trail.Roots[0]
 	if j.Sent && root.Out == nil && !root.In.carries(j.asked) {
-		return &finding{reason: RefusedByGuard, message: fmt.Sprintf("the client sent the override, and it was gone at %s", root.Called())}
+		f := root.goneAt()
+		return &f
 	}
 	return nil
 }

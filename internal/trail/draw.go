@@ -152,8 +152,7 @@ func (r *Report) view(h *Hop) View {
 		v.Unavailable = strings.HasPrefix(h.Out.Route, string(route.Unavailable)+".")
 		name, _ := h.Service()
 		asked := rowVersion(h.Out.Route, name, h.Out.members())
-		j := judging{Question: &Question{VersionLabel: r.VersionLabel}}
-		v.Fallback = asked != "" && v.Version != "" && v.Version != asked && !j.isolated(h, name)
+		v.Fallback = asked != "" && v.Version != "" && v.Version != asked && !h.isolated(name)
 	}
 	return v
 }

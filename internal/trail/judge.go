@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -63,7 +64,8 @@ type Question struct {
 	Sent bool
 	// Snapshot says why proxies took the rows that they took; nil if no cluster can be read.
 	Snapshot *Snapshot
-	// Others are the trails of like requests. They show which calls a service makes.
+	// Others are the trails of like requests, and may have the judged one among them. They show which
+	// calls a service makes.
 	Others []*Trail
 	// Answer says that the response to the client came from a cache, in words; empty if nothing
 	// says so.
@@ -168,7 +170,7 @@ func (j *judging) concerns(h *Hop) bool {
 	case h.Out != nil && rowVersion(h.Out.Route, name, []grammar.Member{j.member}) != "":
 		return true // even if the version is no longer there
 	case j.Snapshot != nil:
-		return j.Snapshot.has(name, namespace, j.member.Version)
+		return j.Snapshot.version(name, namespace, j.member.Version) != nil
 	}
 	return h.Out != nil && !h.Out.carries(j.asked)
 }
@@ -219,20 +221,20 @@ func (j *judging) chosen(h *Hop, name string) finding {
 		return finding{reason: RouteNotYet, message: fmt.Sprintf("the proxy of %s has the row %s, and not yet its cluster", h.Caller(), h.Out.Route)}
 	case h.In == nil && h.Out.lacksUpstream():
 		return finding{reason: NotReady, message: fmt.Sprintf("no pod of %s:%s answered the call of %s (%s)", name, j.member.Version, h.Caller(), strings.Join(flags, ", "))}
-	case version != "" && version != j.member.Version && !j.isolated(h, name):
+	case version != "" && version != j.member.Version && !h.isolated(name):
 		return finding{reason: NotReady, message: fmt.Sprintf("no pod of %s:%s could serve, and the row %s fell back: %s", name, j.member.Version, h.Out.Route, j.servedBy(h))}
 	}
 	return finding{message: j.servedBy(h)}
 }
 
-// isolated reports whether a row led to a Service of the version's own: the labels of its pods say
-// nothing about the version.
-func (j *judging) isolated(h *Hop, name string) bool {
-	parts := strings.Split(h.Out.Cluster, "|")
-	if len(parts) != 4 || parts[2] != "" {
+// isolated reports whether the row led from a Service to one of the version's own: the labels of its
+// pods say nothing about the version.
+func (h *Hop) isolated(name string) bool {
+	cluster, _, is := istio.ParseCluster(h.Out.Cluster)
+	if !is || cluster.Subset != "" {
 		return false
 	}
-	of, in := serviceOf(parts[3], "")
+	of, in := serviceOf(cluster.Host, "")
 	return in != "" && of != name
 }
 
@@ -259,7 +261,7 @@ func (j *judging) lost(h *Hop) finding {
 		called, _ := h.Service()
 		switch {
 		case h.Out == nil && j.Sent && h == j.trail.Roots[0]:
-			return finding{reason: RefusedByGuard, message: fmt.Sprintf("the client sent the override, and it was gone at %s", h.Called())}
+			return h.goneAt()
 		case h.Out == nil:
 			return finding{reason: NotForwarded, message: fmt.Sprintf("the request reached %s without the override, and no record says from where", h.Called())}
 		case h.Out.Side == Gateway && j.Sent && (p == nil || p.Out == nil):
@@ -273,6 +275,11 @@ func (j *judging) lost(h *Hop) finding {
 		}
 	}
 	return finding{reason: NotForwarded, message: "no proxy saw the override"}
+}
+
+// goneAt says that the override that the client sent was gone where the request arrived.
+func (h *Hop) goneAt() finding {
+	return finding{reason: RefusedByGuard, message: "the client sent the override, and it was gone at " + h.Called()}
 }
 
 // notForwarded says that the program that made a call did not forward the header.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/route"
 )
 
@@ -17,8 +18,8 @@ func (h *Hop) Service() (name, namespace string) {
 	r := h.first()
 	asked, askedIn := serviceOf(r.Authority, r.Proxy.Namespace)
 	name, namespace = asked, askedIn
-	if parts := strings.Split(r.Cluster, "|"); r.Side != Inbound && len(parts) == 4 {
-		if of, in := serviceOf(parts[3], ""); in != "" {
+	if cluster, _, is := istio.ParseCluster(r.Cluster); is && r.Side != Inbound {
+		if of, in := serviceOf(cluster.Host, ""); in != "" {
 			name, namespace = of, in
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/overrides-mesh/overrides/internal/compile"
 	"github.com/overrides-mesh/overrides/internal/explain"
 	"github.com/overrides-mesh/overrides/internal/grammar"
+	"github.com/overrides-mesh/overrides/internal/istio"
 	"github.com/overrides-mesh/overrides/internal/model"
 )
 
@@ -29,21 +30,27 @@ func (s *Snapshot) service(name, namespace string) *compile.Service {
 	return &s.Result.Services[at]
 }
 
-// has reports whether a Service has a version.
-func (s *Snapshot) has(name, namespace, version string) bool {
+// version returns a version of a Service; nil if there is none, or if the Service is left alone.
+func (s *Snapshot) version(name, namespace, version string) *compile.Version {
 	c := s.service(name, namespace)
-	return c != nil && c.State != compile.Skipped && slices.ContainsFunc(c.Versions, func(v compile.Version) bool { return v.Name == version })
+	if c == nil || c.State == compile.Skipped {
+		return nil
+	}
+	at := slices.IndexFunc(c.Versions, func(v compile.Version) bool { return v.Name == version })
+	if at < 0 {
+		return nil
+	}
+	return &c.Versions[at]
 }
 
 // why says why a proxy that had a member took another row for a call.
 func (s *Snapshot) why(h *Hop, m grammar.Member) finding {
 	name, namespace := h.Service()
-	c := s.service(name, namespace)
-	if c == nil || c.State == compile.Skipped || !s.has(name, namespace, m.Version) {
+	v := s.version(name, namespace, m.Version)
+	if v == nil {
 		return finding{reason: NoSuchVersion, message: s.about(m, name, namespace, fmt.Sprintf("%s.%s has no version %s", name, namespace, m.Version))}
 	}
-	at := slices.IndexFunc(c.Versions, func(v compile.Version) bool { return v.Name == m.Version })
-	if c.Versions[at].Ready == 0 {
+	if v.Ready == 0 {
 		return finding{reason: NotReady, message: s.about(m, name, namespace, fmt.Sprintf("no pod of %s:%s is ready", name, m.Version))}
 	}
 	e, err := explain.New(s.Model, s.Result, h.query(s.Model.Options.Header))
@@ -62,9 +69,12 @@ func (s *Snapshot) cannot(m grammar.Member) *finding {
 	out := &finding{reason: NoSuchVersion, message: afterMember(notes[0])}
 	for i := range s.Result.Services {
 		c := &s.Result.Services[i]
-		if (c.Name == m.Service || m.IsSet()) && (m.Namespace == "" || m.Namespace == c.Namespace) && s.has(c.Name, c.Namespace, m.Version) {
+		if c.Name != m.Service && !m.IsSet() || m.Namespace != "" && m.Namespace != c.Namespace {
+			continue
+		}
+		if v := s.version(c.Name, c.Namespace, m.Version); v != nil {
 			out.reason = ConditionNotMet
-			if c.Versions[slices.IndexFunc(c.Versions, func(v compile.Version) bool { return v.Name == m.Version })].Ready == 0 {
+			if v.Ready == 0 {
 				out.reason = NotReady
 			}
 		}
@@ -121,8 +131,8 @@ func (h *Hop) query(carrier string) explain.Query {
 	}
 	if r.Side == Gateway {
 		q.Chain, q.From = []string{hostOf(r.Authority)}, ""
-	} else if parts := strings.Split(r.Cluster, "|"); len(parts) == 4 {
-		port, _ := strconv.ParseUint(parts[1], 10, 16) // zero is the first HTTP port
+	} else if _, text, is := istio.ParseCluster(r.Cluster); is {
+		port, _ := strconv.ParseUint(text, 10, 16) // zero is the first HTTP port
 		q.Port = uint32(port)
 	}
 	if r.Header != "" {
