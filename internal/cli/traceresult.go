@@ -127,13 +127,8 @@ func (t *tracing) judge(s *sent) []trail.Verdict {
 	if t.weak {
 		return trail.JudgeResponse(&trail.Response{Served: s.header.Values(grammar.ServedHeader), Errors: s.header.Values(grammar.ErrorHeader)}, &q)
 	}
-	own := t.trailOf(s)
-	for _, other := range t.trails {
-		if other != own {
-			q.Others = append(q.Others, other)
-		}
-	}
-	return trail.Judge(own, q)
+	q.Others = t.trails
+	return trail.Judge(t.trailOf(s), q)
 }
 
 // report writes the results, and returns an error if a member that must be honoured was not.
@@ -231,6 +226,7 @@ func (t *tracing) reportMany() error {
 	var latency load.Histogram
 	out := traceSummary{Requests: len(t.sent), Statuses: map[int]int{}, Served: map[string]int{}, Members: []memberCount{}}
 	var failed error
+	var members trail.Tallies
 	for i := range t.sent {
 		s := &t.sent[i]
 		if s.err != nil {
@@ -247,8 +243,13 @@ func (t *tracing) reportMany() error {
 			}
 		}
 		verdicts := t.judge(s)
-		out.count(verdicts)
+		for _, v := range verdicts {
+			members.Add(v)
+		}
 		failed = cmp.Or(failed, t.verdict(verdicts))
+	}
+	for i := range members {
+		out.Members = append(out.Members, countOf(&members[i]))
 	}
 	out.P50, out.P99, out.Max = latency.Quantile(0.5).String(), latency.Quantile(0.99).String(), latency.Max().String()
 	if out.Failed > 0 && len(t.options.expected) > 0 {
@@ -260,24 +261,16 @@ func (t *tracing) reportMany() error {
 	return cmp.Or(t.writeSummary(&out), failed)
 }
 
-// count adds the verdicts about one request.
-func (s *traceSummary) count(verdicts []trail.Verdict) {
-	for _, v := range verdicts {
-		at := slices.IndexFunc(s.Members, func(m memberCount) bool { return m.Member == v.Member })
-		if at < 0 {
-			at = len(s.Members)
-			s.Members = append(s.Members, memberCount{Member: v.Member})
+// countOf has the form of the summary.
+func countOf(t *trail.Tally) memberCount {
+	out := memberCount{Member: t.Member, Honoured: t.Honoured}
+	for _, n := range t.Not {
+		if out.Not == nil {
+			out.Not = map[string]int{}
 		}
-		m := &s.Members[at]
-		if v.Honoured {
-			m.Honoured++
-			continue
-		}
-		if m.Not == nil {
-			m.Not = map[string]int{}
-		}
-		m.Not[v.Message+" ["+string(v.Reason)+"]"]++
+		out.Not[n.Message+" ["+string(n.Reason)+"]"] = n.Requests
 	}
+	return out
 }
 
 func (t *tracing) writeSummary(s *traceSummary) error {

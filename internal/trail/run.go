@@ -15,7 +15,7 @@ type Run struct {
 	// Requests counts trails.
 	Requests int      `json:"requests"`
 	Served   []Server `json:"served"`
-	Members  []Tally  `json:"members"`
+	Members  Tallies  `json:"members"`
 }
 
 // Server is a version of a service, and how many calls it served.
@@ -74,12 +74,12 @@ func (t *Trail) AsksFor(member grammar.Member) bool {
 // NewRun judges the members of all trails by q, whose members it replaces. images returns those of
 // a pod; it may be nil.
 func NewRun(name string, trails []*Trail, q Question, images func(namespace, pod string) []string) *Run {
-	out := &Run{Name: name, Requests: len(trails), Served: []Server{}, Members: []Tally{}}
+	out := &Run{Name: name, Requests: len(trails), Served: []Server{}, Members: Tallies{}}
 	q.Others = trails
 	for _, t := range trails {
 		q.Members, q.Asked = t.Asked(), nil
 		for _, v := range Judge(t, q) {
-			out.tally(v)
+			out.Members.Add(v)
 		}
 		for _, h := range t.All() {
 			out.serve(h, q.VersionLabel)
@@ -103,13 +103,17 @@ func NewRun(name string, trails []*Trail, q Question, images func(namespace, pod
 	return out
 }
 
-func (r *Run) tally(v Verdict) {
-	at := slices.IndexFunc(r.Members, func(t Tally) bool { return t.Member == v.Member })
+// Tallies count what became of members, each in one place.
+type Tallies []Tally
+
+// Add counts what became of a member in one request.
+func (all *Tallies) Add(v Verdict) {
+	at := slices.IndexFunc(*all, func(t Tally) bool { return t.Member == v.Member })
 	if at < 0 {
-		at = len(r.Members)
-		r.Members = append(r.Members, Tally{Member: v.Member})
+		at = len(*all)
+		*all = append(*all, Tally{Member: v.Member})
 	}
-	t := &r.Members[at]
+	t := &(*all)[at]
 	if v.Honoured {
 		t.Honoured++
 		return
