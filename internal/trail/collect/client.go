@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/overrides-mesh/overrides/internal/trail"
 )
@@ -41,15 +43,7 @@ func (c *Client) Follow(ctx context.Context, q *trail.Query, each func(*trail.Re
 }
 
 func (c *Client) ask(ctx context.Context, q *trail.Query, follow bool, each func(*trail.Record) error) (http.Header, error) {
-	values := Values(q)
-	if follow {
-		values.Set("follow", "true")
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+RecordsPath+"?"+values.Encode(), http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("ask the collector: %w", err)
-	}
-	response, err := c.HTTP.Do(request)
+	response, err := get(ctx, c.HTTP, c.URL, values(q, follow))
 	if err != nil {
 		return nil, fmt.Errorf("ask the collector: %w", err)
 	}
@@ -62,6 +56,32 @@ func (c *Client) ask(ctx context.Context, q *trail.Query, follow bool, each func
 		return response.Header, fmt.Errorf("the collector answers %s: %s", response.Status, strings.TrimSpace(string(text)))
 	}
 	return response.Header, eachRecord(response.Body, each)
+}
+
+// get asks the collector at a URL. The caller closes the body of the response.
+func get(ctx context.Context, client *http.Client, collector string, parameters url.Values) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, collector+RecordsPath+"?"+parameters.Encode(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(request)
+}
+
+// values returns the parameters with which a query is asked.
+func values(q *trail.Query, follow bool) url.Values {
+	out := url.Values{}
+	for name, value := range map[string]string{"requestId": q.RequestID, "traceId": q.TraceID, "mark": q.Mark, "member": q.Member} {
+		if value != "" {
+			out.Set(name, value)
+		}
+	}
+	if !q.Since.IsZero() {
+		out.Set("since", q.Since.Format(time.RFC3339Nano))
+	}
+	if follow {
+		out.Set("follow", "true")
+	}
+	return out
 }
 
 // eachRecord reads records, and calls each with them.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -165,17 +164,9 @@ var errItself = errors.New("it is this replica")
 
 // ask asks a replica for its own records, and calls each with them.
 func (p *peers) ask(ctx context.Context, address string, q *trail.Query, follow bool, each func(*trail.Record) error) error {
-	values := Values(q)
-	values.Set("local", "true")
-	if follow {
-		values.Set("follow", "true")
-	}
-	target := url.URL{Scheme: "http", Host: address, Path: RecordsPath, RawQuery: values.Encode()}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
+	parameters := values(q, follow)
+	parameters.Set("local", "true")
+	response, err := get(ctx, client, "http://"+address, parameters)
 	if err != nil {
 		return err
 	}
@@ -190,18 +181,4 @@ func (p *peers) ask(ctx context.Context, address string, q *trail.Query, follow 
 		return nil
 	}
 	return eachRecord(response.Body, each)
-}
-
-// Values returns the parameters with which a query is asked.
-func Values(q *trail.Query) url.Values {
-	out := url.Values{}
-	for name, value := range map[string]string{"requestId": q.RequestID, "traceId": q.TraceID, "mark": q.Mark, "member": q.Member} {
-		if value != "" {
-			out.Set(name, value)
-		}
-	}
-	if !q.Since.IsZero() {
-		out.Set("since", q.Since.Format(time.RFC3339Nano))
-	}
-	return out
 }
