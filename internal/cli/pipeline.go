@@ -186,21 +186,18 @@ func (s *state) decideEntries() ([]diag.Diagnostic, error) {
 			}
 		}
 	}
-	filters, err := access.Make(s.snapshot)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range filters {
-		s.entries = append(s.entries, o)
-		diags = append(diags, diag.New(diag.AccessCutsStreams, o.Object, "%s", access.Cost))
-	}
-	scripts, err := carry.Make(s.snapshot)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range scripts {
-		s.entries = append(s.entries, o)
-		diags = append(diags, diag.New(diag.ForwardingCutsStreams, o.Object, "%s", access.Cost))
+	for _, sidecars := range []struct {
+		make func(*model.Snapshot) ([]encoded.Object, error)
+		cost diag.Code
+	}{{access.Make, diag.AccessCutsStreams}, {carry.Make, diag.ForwardingCutsStreams}} {
+		filters, err := sidecars.make(s.snapshot)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range filters {
+			s.entries = append(s.entries, o)
+			diags = append(diags, diag.New(sidecars.cost, o.Object, "%s", access.Cost))
+		}
 	}
 	return diags, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/token"
+	"github.com/overrides-mesh/overrides/internal/trail"
 )
 
 const traceLong = `Trace sends a request with an override, and shows which way it took, by the records that
@@ -240,8 +241,8 @@ func membersOf(flag string, values []string) ([]grammar.Member, error) {
 	var lines []string
 	for _, value := range values {
 		for member := range strings.SplitSeq(value, ",") {
-			if member = strings.TrimSpace(member); member != "" && !strings.Contains(member, ":") {
-				member = grammar.SetName + ":" + member
+			if member = strings.TrimSpace(member); member != "" {
+				member = trail.MemberText(member)
 			}
 			lines = append(lines, member)
 		}

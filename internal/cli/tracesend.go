@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/base32"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"github.com/overrides-mesh/overrides/internal/grammar"
 	"github.com/overrides-mesh/overrides/internal/trail"
@@ -53,16 +54,16 @@ func (p *probe) send(ctx context.Context, client *http.Client) sent {
 	if p.token != "" {
 		request.Header.Set(grammar.TokenHeader(p.carrier), p.token)
 	} else {
-		out.mark = markText()
+		out.mark = strings.ToLower(rand.Text()) // a version in the language of the header
 		request.Header.Set(p.carrier, strings.TrimPrefix(p.override+", "+trail.MarkService+":"+out.mark, ", "))
 	}
-	if given := traceOf(request.Header.Get("traceparent")); given != "" {
+	if given := trail.TraceID(request.Header.Get("traceparent")); given != "" {
 		out.traceID = given
 	} else {
 		request.Header.Set("traceparent", "00-"+out.traceID+"-"+hexText(8)+"-01")
 	}
 	if request.Header.Get("x-request-id") == "" {
-		request.Header.Set("x-request-id", uuidText())
+		request.Header.Set("x-request-id", string(uuid.NewUUID())) // Envoy keeps a UUID
 	}
 	start := time.Now()
 	response, err := client.Do(request)
@@ -95,30 +96,9 @@ func (s *sent) cached() string {
 	return ""
 }
 
-// traceOf returns the trace ID of a traceparent (W3C Trace Context §3.2.2).
-func traceOf(traceparent string) string {
-	if parts := strings.Split(traceparent, "-"); len(parts) >= 4 && len(parts[1]) == 32 {
-		return parts[1]
-	}
-	return ""
-}
-
-func random(n int) []byte {
-	out := make([]byte, n)
+// hexText returns random bytes as hexadecimal digits.
+func hexText(bytes int) string {
+	out := make([]byte, bytes)
 	_, _ = rand.Read(out) // it never fails
-	return out
-}
-
-func hexText(bytes int) string { return hex.EncodeToString(random(bytes)) }
-
-// markText makes a mark: a version in the language of the header.
-func markText() string {
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random(10)))
-}
-
-// uuidText makes a UUID (RFC 9562 §5.4): Envoy keeps such an x-request-id.
-func uuidText() string {
-	b := random(16)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return hex.EncodeToString(out)
 }

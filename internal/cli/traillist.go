@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,8 +56,8 @@ func (o *trailOptions) check() error {
 			continue
 		}
 		value := f.value
-		if f.flag == "--set" && !strings.Contains(value, ":") {
-			value = grammar.SetName + ":" + value
+		if f.flag == "--set" {
+			value = trail.MemberText(value)
 		}
 		members, err := grammar.Parse(value)
 		if err != nil {

@@ -25,11 +25,17 @@ func (q *Query) Matches(r *Record) bool {
 		!r.Start.Before(q.Since)
 }
 
+// MemberText returns a member as headers have it; the name of a set alone stands for the set.
+func MemberText(member string) string {
+	if strings.Contains(member, ":") {
+		return member
+	}
+	return grammar.SetName + ":" + member
+}
+
 // asksFor reports whether a request had a member, whatever its parameters.
 func asksFor(r *Record, member string) bool {
-	if !strings.Contains(member, ":") {
-		member = grammar.SetName + ":" + member
-	}
+	member = MemberText(member)
 	for _, line := range []string{r.Header, r.Baggage} {
 		members, _ := grammar.Parse(line) // malformed ones ask for nothing
 		for _, m := range members {

@@ -99,7 +99,7 @@ func (r *Reader) Record(s *Source, entry *accesslogdatav3.HTTPAccessLogEntry) (R
 	}
 	out := Record{
 		Side: s.Side, Proxy: s.Proxy, Start: common.GetStartTime().AsTime(), Duration: max(0, common.GetDuration().AsDuration()),
-		RequestID: requestID(request.GetRequestId()), TraceID: traceID(request.GetRequestHeaders()[traceparent]),
+		RequestID: requestID(request.GetRequestId()), TraceID: TraceID(request.GetRequestHeaders()[traceparent]),
 		Authority: cut(request.GetAuthority(), maxName), Path: path(request.GetPath()),
 		Protocol: protocols[entry.GetProtocolVersion()],
 		Status:   entry.GetResponse().GetResponseCode().GetValue(), Flags: flagsOf(common.GetResponseFlags()),
@@ -158,8 +158,9 @@ func requestID(text string) string {
 	return cut(id, maxName)
 }
 
-// traceID returns the ID in traceparent: VERSION-TRACE-PARENT-FLAGS, as W3C Trace Context has it.
-func traceID(line string) string {
+// TraceID returns the ID in traceparent: VERSION-TRACE-PARENT-FLAGS, as W3C Trace Context has it; empty
+// if there is none.
+func TraceID(line string) string {
 	parts := strings.Split(cut(line, maxName), "-")
 	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" {
 		return ""
