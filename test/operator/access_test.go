@@ -22,12 +22,10 @@ spec:
   access: {mode: Token, token: {jwksService: {name: keys, namespace: overrides-system}}}
 `
 
-// TestAccess: when a policy asks for tokens, rows for headers go at once, the filter comes, and
-// only then the rows for calls from where it is. When the policy goes, so do these rows, and then
-// the filter. So there is never a row that lets a bare header count.
-func TestAccess(t *testing.T) {
-	t.Parallel()
-	s := openShop(t, sharedPlane(t), "access")
+// openWithFilters opens a shop with a version, and an operator that writes filters.
+func openWithFilters(t *testing.T, name string) (*shop, *running) {
+	t.Helper()
+	s := openShop(t, sharedPlane(t), name)
 	o := options(s.namespace)
 	o.GatewayPolicies = true
 	r := run(t, s.config, o)
@@ -35,6 +33,15 @@ func TestAccess(t *testing.T) {
 	s.ready(t, "v2", true)
 	s.converges(t, 2)
 	r.writes()
+	return s, r
+}
+
+// TestAccess: when a policy asks for tokens, rows for headers go at once, the filter comes, and
+// only then the rows for calls from where it is. When the policy goes, so do these rows, and then
+// the filter. So there is never a row that lets a bare header count.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	s, r := openWithFilters(t, "access")
 	s.create(t, policies, tokensOnly)
 	s.rows(t, `"sourceNamespace":"`+s.namespace+`"`, 1)
 	s.converges(t, 2)

@@ -24,14 +24,7 @@ spec: {targetRefs: [{kind: Service, name: cart}], forwarding: Sidecar}
 // the policy asks for tokens, too, it brings back tokens alone before any row counts on that.
 func TestForwarding(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, sharedPlane(t), "forwarding")
-	o := options(s.namespace)
-	o.GatewayPolicies = true
-	r := run(t, s.config, o)
-	s.deploy(t, "v2")
-	s.ready(t, "v2", true)
-	s.converges(t, 2)
-	r.writes()
+	s, r := openWithFilters(t, "forwarding")
 	s.create(t, policies, carriedBySidecars)
 	s.carries(t, "true and coded(headers)")
 	check(t, s.objects.Resource(envoyFilters).Namespace(s.namespace).Delete(t.Context(), model.ForwardingFilter("").Name, metav1.DeleteOptions{}))
